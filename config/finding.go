@@ -1,0 +1,83 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Position is a place in a file; lines and columns count from 1, and columns
+// count characters. The zero value means no particular place.
+type Position struct {
+	File   string
+	Line   int
+	Column int
+}
+
+// String renders FILE:LINE:COLUMN.
+func (p Position) String() string {
+	switch {
+	case p.File == "":
+		return "-"
+	case p.Line == 0:
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Severity says what a Finding means for running the configuration.
+type Severity uint8
+
+// The severities.
+const (
+	// Warning runs, but will not do what the author thinks.
+	Warning Severity = iota
+	// Error cannot run.
+	Error
+)
+
+// String returns the compiler's word.
+func (s Severity) String() string {
+	if s == Error {
+		return "error"
+	}
+	return "warning"
+}
+
+// Finding is one thing to tell the author of a configuration.
+type Finding struct {
+	At       Position
+	Severity Severity
+	// Name is a stable word by which a finding can be looked up and
+	// silenced, for example "unknown-keyword".
+	Name string
+	// Text says what is wrong, what was expected and what is likely meant,
+	// in one line.
+	Text string
+}
+
+// String renders the line that `moonkeep check` prints:
+// FILE:LINE:COLUMN: error|warning: text [name].
+func (f Finding) String() string {
+	return fmt.Sprintf("%s: %s: %s [%s]", f.At, f.Severity, f.Text, f.Name)
+}
+
+// Findings are the findings of one reading.
+type Findings []Finding
+
+// Errors reports whether any of them is an Error.
+func (f Findings) Errors() bool {
+	return slices.ContainsFunc(f, func(x Finding) bool { return x.Severity == Error })
+}
+
+// Add appends one finding.
+func (f *Findings) Add(at Position, s Severity, name, format string, args ...any) {
+	*f = append(*f, Finding{At: at, Severity: s, Name: name, Text: fmt.Sprintf(format, args...)})
+}
+
+// Sort orders them by file, line and column, keeping the order of equals.
+func (f Findings) Sort() {
+	slices.SortStableFunc(f, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.At.File, b.At.File), cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
+	})
+}

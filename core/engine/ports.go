@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// Kernel is what the engine needs of the operating system. core/kernel
+// implements it on Linux. Its methods are called from lane 1 only, except
+// Send, which the loop calls itself, and Held, which any goroutine may call.
+type Kernel interface {
+	// Watch names the interfaces whose Link events are wanted, and those on
+	// which VRRP packets are received. It may be called again; what is no
+	// longer named is closed. It returns after the present state of each
+	// interface was delivered to the sink once.
+	Watch(interfaces []string, vrrp []string) error
+	// Send sends one advert now or not at all; it never blocks and does not
+	// allocate.
+	Send(a *node.Action) error
+	// Claim makes the addresses stand and from then on reports their loss to
+	// the sink as Gone. The error names each address that could not be set.
+	Claim(instance string, addresses []netspec.Address) error
+	// Release removes the addresses and forgets them. An address that is not
+	// there is no error.
+	Release(instance string, addresses []netspec.Address) error
+	// Announce sends rounds of gratuitous ARP for the addresses.
+	Announce(instance string, addresses []netspec.Address, rounds int) error
+	// Held returns which of the addresses stand in the kernel now, read from
+	// the kernel at the call.
+	Held(addresses []netspec.Address) ([]netspec.Address, error)
+	// Close releases nothing; it ends the goroutines and closes the sockets.
+	Close() error
+}
+
+// Sink takes what the kernel reports. Its methods never block for long:
+// packets are dropped and counted when the inbox is full, everything else
+// waits for room.
+type Sink interface {
+	// Packet takes ownership of the event until Step has consumed it, then
+	// returns it to the pool that NewPacket takes from.
+	Packet(*node.Received)
+	NewPacket() *node.Received
+	// Event takes any other event.
+	Event(node.Event)
+}
+
+// Checks runs scripts. Each Run ends in exactly one result, at the latest
+// some moments after the context's end. It is called from a goroutine of its
+// own for each run.
+type Checks interface {
+	Run(ctx context.Context, script string) node.Checked
+}
+
+// Notifier tells the outside about changes. Notify never blocks: it puts the
+// change into the queue of its instance or group.
+type Notifier interface {
+	Notify(node.Change)
+	// Drain waits until everything queued was delivered, or ctx ends.
+	Drain(ctx context.Context) error
+}

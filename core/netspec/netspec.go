@@ -1,0 +1,94 @@
+// Package netspec holds the values that name things of the network: an
+// address with the attributes that the kernel keeps for it.
+//
+// It does nothing with them. The machines carry these values in their
+// actions, core/kernel/link turns them into netlink messages, config makes
+// them from text.
+package netspec
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Scope is an rtnetlink address scope.
+type Scope uint8
+
+// The scopes of rtnetlink(7), by the names that ip(8) and keepalived use.
+const (
+	ScopeGlobal  Scope = 0
+	ScopeSite    Scope = 200
+	ScopeLink    Scope = 253
+	ScopeHost    Scope = 254
+	ScopeNowhere Scope = 255
+)
+
+// String returns the name of ip(8), or the number.
+func (s Scope) String() string {
+	switch s {
+	case ScopeGlobal:
+		return "global"
+	case ScopeSite:
+		return "site"
+	case ScopeLink:
+		return "link"
+	case ScopeHost:
+		return "host"
+	case ScopeNowhere:
+		return "nowhere"
+	}
+	return fmt.Sprint(uint8(s))
+}
+
+// Address is one address as it should stand on an interface. It is comparable;
+// its identity in the kernel is (Device, Prefix).
+type Address struct {
+	// Prefix is the address with its prefix length; host bits are kept.
+	Prefix netip.Prefix
+	// Device is the interface's name. Configuration fills it in, so that it
+	// is never empty where an address is acted upon.
+	Device string
+	// Label is the interface label (IPv4 only), for example "eth0:1". Empty
+	// means the kernel's default, the device's name.
+	Label string
+	// Scope is the address scope; the zero value is global.
+	Scope Scope
+	// Broadcast is the broadcast address; the zero value means none.
+	Broadcast netip.Addr
+	// Peer is the other end's prefix on a point-to-point link; the zero
+	// value means none.
+	Peer netip.Prefix
+	// NoTrack says that the address's own interface, when it is not the
+	// instance's, is not tracked (keepalived's no_track).
+	NoTrack bool
+}
+
+// Addr returns the bare address.
+func (a Address) Addr() netip.Addr { return a.Prefix.Addr() }
+
+// Same reports whether a and b are the same address on the same device, the
+// kernel's notion of identity, whatever their attributes.
+func (a Address) Same(b Address) bool { return a.Device == b.Device && a.Prefix == b.Prefix }
+
+// String renders the address in the way of a virtual_ipaddress line.
+func (a Address) String() string {
+	var b strings.Builder
+	b.WriteString(a.Prefix.String())
+	if a.Peer.IsValid() {
+		b.WriteString(" peer " + a.Peer.String())
+	}
+	if a.Broadcast.IsValid() {
+		b.WriteString(" brd " + a.Broadcast.String())
+	}
+	if a.Device != "" {
+		b.WriteString(" dev " + a.Device)
+	}
+	if a.Scope != ScopeGlobal {
+		b.WriteString(" scope " + a.Scope.String())
+	}
+	if a.Label != "" {
+		b.WriteString(" label " + a.Label)
+	}
+	return b.String()
+}

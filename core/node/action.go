@@ -1,0 +1,91 @@
+package node
+
+import (
+	"net/netip"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// ActionKind says which fields of an Action count.
+type ActionKind uint8
+
+// The kinds of action, with the lane that carries each out and the fields
+// that count beside Instance. Within a lane actions keep their order.
+const (
+	// Send (lane 1): send Payload from Source on Interface to Destination.
+	// Payload is immutable and may be kept.
+	Send ActionKind = iota
+	// Claim (lane 1): make Addresses stand in the kernel. Answered by a
+	// Claimed event.
+	Claim
+	// Release (lane 1): remove Addresses.
+	Release
+	// Announce (lane 1): send Rounds rounds of gratuitous ARP or unsolicited
+	// NA over Addresses. Dropped by the edge when a Release overtakes it.
+	Announce
+	// Run (lane 3): run Script once. Answered by exactly one Checked event.
+	Run
+	// Changed (lane 3): Change tells that an instance or a group changed
+	// role: log it, notify.
+	Changed
+	// Noted (lane 3): Note is something that people should read.
+	Noted
+)
+
+// Action is something to be done outside.
+type Action struct {
+	Kind     ActionKind
+	Instance string
+
+	Interface   string
+	Source      netip.Addr
+	Destination netip.Addr
+	Payload     []byte
+
+	Addresses []netspec.Address
+	Rounds    int
+
+	Script string
+	Change *Change
+	Note   *Note
+}
+
+// Change is a change of role of an instance or of a sync group.
+type Change struct {
+	// Group is true when Name names a sync group.
+	Group bool
+	Name  string
+	From  vrrp.Role
+	To    vrrp.Role
+	// Stop marks the change to INIT of an orderly stop, and Deleted the one
+	// of an instance that a reload removed.
+	Stop    bool
+	Deleted bool
+	// Why is one line for people, without the names of the roles.
+	Why string
+	// Priority is the effective priority at that moment; 0 for a group.
+	Priority uint8
+	// Seq numbers the changes of a node from 1.
+	Seq uint64
+}
+
+// Level is how much a Note matters.
+type Level uint8
+
+// The levels of notes.
+const (
+	Info Level = iota
+	Warn
+)
+
+// Note is something that happened which changes no role: a packet dropped for
+// a reason, a checker's verdict, a priority that changed.
+type Note struct {
+	Level Level
+	// Topic is a stable word for programs: "priority", "check", "reject",
+	// "conflict", "address", "link", "stall", "send".
+	Topic string
+	// Text is for people.
+	Text string
+}

@@ -1,0 +1,87 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// Config is one node: its virtual routers, sync groups and trackers. Names
+// are unique within their kind and references resolve; config/build is
+// answerable for that.
+type Config struct {
+	Instances []Instance
+	Groups    []Group
+	Scripts   []Script
+}
+
+// Instance is one virtual router on one interface.
+type Instance struct {
+	Name string
+	// Interface carries the adverts and, unless an address says otherwise,
+	// the addresses.
+	Interface string
+	Router    vrrp.Config
+	// Source is the configured source address of adverts (mcast_src_ip); the
+	// zero value means the interface's primary address.
+	Source netip.Addr
+	// Addresses are advertised and owned while MASTER; Excluded are owned
+	// only.
+	Addresses []netspec.Address
+	Excluded  []netspec.Address
+	// IgnorePrimary is dont_track_primary: the interface going down does not
+	// fault the instance.
+	IgnorePrimary bool
+	// Interfaces are further tracked interfaces, those of Addresses on other
+	// devices among them (weight 0).
+	Interfaces []TrackInterface
+	Scripts    []TrackScript
+}
+
+// TrackInterface makes an instance's fate depend on an interface. Weight 0
+// faults the instance while the interface is down (or up, with Reverse);
+// otherwise Weight is added to the priority while up (positive) or down
+// (negative).
+type TrackInterface struct {
+	Name    string
+	Weight  int
+	Reverse bool
+}
+
+// TrackScript makes an instance's fate depend on a check, as TrackInterface.
+type TrackScript struct {
+	Name    string
+	Weight  int
+	Reverse bool
+}
+
+// Group is a sync group: its members change role together.
+type Group struct {
+	Name    string
+	Members []string
+	// Interfaces and Scripts are tracked for all members.
+	Interfaces []TrackInterface
+	Scripts    []TrackScript
+	// KeepWeights lets the members' own weighted trackers count
+	// (sync_group_tracking_weight). Otherwise they are not used, as in
+	// keepalived (semantics SYN-4).
+	KeepWeights bool
+}
+
+// Script is one vrrp_script: a check that is run at an interval. How it runs
+// is the edge's business; the node sees only results.
+type Script struct {
+	Name string
+	// Interval is from start to start; a slot in which the last run has not
+	// ended is skipped.
+	Interval time.Duration
+	// Rise successes in a row make it up, Fall failures in a row down; 1.
+	Rise, Fall int
+	// InitFail makes it down, not unknown, until its first success.
+	InitFail bool
+	// Identity changes when what is run changes; a reload keeps the state of
+	// a script whose name and identity are the same.
+	Identity string
+}

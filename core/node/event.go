@@ -1,0 +1,103 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// Event is something that happened outside: one of the types below. Events
+// are values that can be written down; a flight record is a list of them.
+type Event interface{ event() }
+
+// Received is a packet from a VRRP socket. The node reads Payload during Step
+// only and keeps none of it, so that the caller may reuse the buffer.
+type Received struct{ Packet vrrp.Packet }
+
+// Link is the present state of one interface, whole: the edge sends it when
+// anything of it changed, at start, and again on a slow tick. Repeats are
+// harmless.
+type Link struct {
+	Name string
+	// Exists is false when there is no such interface.
+	Exists bool
+	// Up is true when the interface is administratively up and has carrier.
+	Up bool
+	// Index is the kernel's interface index; another index under the same
+	// name is another interface.
+	Index int
+	// Primary is the IPv4 source address for adverts: the first address of
+	// the interface that is not one of ours. The zero value means none.
+	Primary netip.Addr
+	// MTU is in octets, zero when not known.
+	MTU int
+}
+
+// Checked is the result of one run of a script.
+type Checked struct {
+	Script string
+	Result Result
+	// Message says why, for people.
+	Message string
+	// Took is how long the run took.
+	Took time.Duration
+}
+
+// Result is what one run of a check came to.
+type Result uint8
+
+// The results. All but OK are failures; they differ in what people are told.
+const (
+	OK      Result = iota
+	Failed         // it ran and said no
+	Timeout        // it did not end in time and was killed
+	Broken         // it could not be run
+)
+
+// String returns the word that status and logs use.
+func (r Result) String() string {
+	switch r {
+	case OK:
+		return "ok"
+	case Failed:
+		return "failed"
+	case Timeout:
+		return "timed out"
+	}
+	return "could not run"
+}
+
+// Claimed says how a Claim came out. A nil-error claim carries an empty
+// Failure.
+type Claimed struct {
+	Instance string
+	// Failure is what the kernel said, empty when all addresses stand.
+	Failure string
+}
+
+// Gone says that addresses which an instance claimed do not stand in the
+// kernel (any more), though nobody released them.
+type Gone struct {
+	Instance  string
+	Addresses []netspec.Address
+}
+
+// SendFailed says that an advert could not be sent.
+type SendFailed struct {
+	Instance string
+	Failure  string
+}
+
+// Stalled says that the loop was late: it should have called at Due and did
+// so now. The node decides whether it slept through others' take-over.
+type Stalled struct{ Late time.Duration }
+
+func (*Received) event()   {}
+func (*Link) event()       {}
+func (*Checked) event()    {}
+func (*Claimed) event()    {}
+func (*Gone) event()       {}
+func (*SendFailed) event() {}
+func (*Stalled) event()    {}

@@ -1,0 +1,95 @@
+package node
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// Status is everything that people may ask a node, copied out: it shares
+// nothing with the node and may be read by any goroutine.
+type Status struct {
+	At        mono.Instant
+	Instances []InstanceStatus
+	Groups    []GroupStatus
+	Scripts   []ScriptStatus
+}
+
+// InstanceStatus is one virtual router.
+type InstanceStatus struct {
+	Name      string
+	Interface string
+	Group     string
+	Version   vrrp.Version
+	VRID      uint8
+	Role      vrrp.Role
+	// Since is when the role began and Why how it came about.
+	Since mono.Instant
+	Why   string
+	// Base is the configured priority, Effective what adverts carry; the
+	// difference is the sum of Terms, clamped to 1..254.
+	Base      uint8
+	Effective uint8
+	Terms     []Term
+	// Faults names what keeps the instance in FAULT, empty otherwise.
+	Faults []string
+	// Waiting names what keeps it from leaving INIT.
+	Waiting  []string
+	Interval time.Duration
+	// MasterInterval is the interval in force, learned in version 3.
+	MasterInterval time.Duration
+	// MasterDown is when the present master will be given up (BACKUP), and
+	// NextAdvert when the next advert leaves (MASTER); Never otherwise.
+	MasterDown mono.Instant
+	NextAdvert mono.Instant
+	// Source is the address that adverts are sent from.
+	Source netip.Addr
+	// LastSent and LastHeard are of the last advert; Never before the first.
+	LastSent  mono.Instant
+	LastHeard mono.Instant
+	// HeardFrom and HeardPriority are of the last advert heard.
+	HeardFrom     netip.Addr
+	HeardPriority uint8
+	// Claimed is true when the kernel confirmed all addresses.
+	Claimed bool
+	Counts  vrrp.Counters
+}
+
+// Term is one addend of an effective priority.
+type Term struct {
+	// Tracker is "script nginx", "interface eth1".
+	Tracker string
+	// Weight is the configured weight, Value what it adds now.
+	Weight int
+	Value  int
+	// State is "up", "down", "unknown".
+	State string
+}
+
+// GroupStatus is one sync group.
+type GroupStatus struct {
+	Name    string
+	Role    vrrp.Role
+	Since   mono.Instant
+	Members []string
+}
+
+// ScriptStatus is one check.
+type ScriptStatus struct {
+	Name string
+	// State is "up", "down", "unknown".
+	State string
+	Since mono.Instant
+	// Result and Message are of the last run, which ended at Last and took
+	// Took. Last is Never before the first.
+	Result  Result
+	Message string
+	Last    mono.Instant
+	Took    time.Duration
+	// InARow counts results that contradict State: rising or falling.
+	InARow int
+	Rise   int
+	Fall   int
+}
