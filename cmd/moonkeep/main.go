@@ -1,0 +1,60 @@
+// Command moonkeep keeps a service's address alive: VRRP failover with health
+// checks, in one binary. A file per subcommand; this package parses flags,
+// wires the parts together and prints, and decides nothing.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// exitError ends the program with a status, after everything that should be
+// said was said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// The exit statuses of every subcommand.
+const (
+	exitNo    exitError = 1 // the answer is no
+	exitUsage exitError = 2 // wrong use
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	root := newRootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	var exit exitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return int(exit)
+	}
+	fmt.Fprintln(stderr, "moonkeep:", err)
+	return int(exitUsage)
+}
+
+func newRootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "moonkeep",
+		Short:         "keeps a service's address alive",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(
+		newVersionCommand(),
+	)
+	return root
+}
