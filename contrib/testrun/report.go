@@ -1,0 +1,194 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// testID names a test or subtest.
+type testID struct{ pkg, test string }
+
+// report gathers the events of one run. Subtests count as tests, as in
+// `go test -v`.
+type report struct {
+	out io.Writer
+
+	passed, failed, skipped int
+	// running holds what each unfinished test printed.
+	running map[testID]*strings.Builder
+	// packages holds what a package printed outside of its tests, and
+	// counts its tests.
+	packages map[string]*packageRun
+	// skips groups the skipped tests by reason.
+	skips map[string][]testID
+}
+
+type packageRun struct {
+	output strings.Builder
+	tests  int
+	failed bool
+}
+
+func newReport(out io.Writer) *report {
+	return &report{
+		out:      out,
+		running:  map[testID]*strings.Builder{},
+		packages: map[string]*packageRun{},
+		skips:    map[string][]testID{},
+	}
+}
+
+func (r *report) pkg(name string) *packageRun {
+	p := r.packages[name]
+	if p == nil {
+		p = &packageRun{}
+		r.packages[name] = p
+	}
+	return p
+}
+
+func (r *report) event(e event) {
+	switch {
+	case e.Action == "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case e.Test == "":
+		r.packageEvent(e)
+	default:
+		r.testEvent(e)
+	}
+}
+
+func (r *report) testEvent(e event) {
+	id := testID{e.Package, e.Test}
+	switch e.Action {
+	case "run":
+		r.running[id] = &strings.Builder{}
+	case "output":
+		if b := r.running[id]; b != nil {
+			b.WriteString(e.Output)
+		} else {
+			// Late output, after the test's end.
+			r.pkg(e.Package).output.WriteString(e.Output)
+		}
+	case "pass":
+		r.end(id)
+		r.passed++
+	case "skip":
+		reason := skipReason(r.end(id))
+		r.skips[reason] = append(r.skips[reason], id)
+		r.skipped++
+	case "fail":
+		r.fail(id, e.Elapsed)
+	}
+}
+
+// end forgets a running test and returns what it printed.
+func (r *report) end(id testID) string {
+	r.pkg(id.pkg).tests++
+	b := r.running[id]
+	delete(r.running, id)
+	if b == nil {
+		return ""
+	}
+	return b.String()
+}
+
+func (r *report) fail(id testID, seconds float64) {
+	output := r.end(id)
+	r.failed++
+	r.pkg(id.pkg).failed = true
+	fmt.Fprintf(r.out, "FAIL %s %s (%.1fs)\n%s", id.pkg, id.test, seconds, indent(output))
+}
+
+func (r *report) packageEvent(e event) {
+	p := r.pkg(e.Package)
+	switch e.Action {
+	case "output":
+		p.output.WriteString(e.Output)
+	case "pass":
+		fmt.Fprintf(r.out, "ok   %s %.1fs, %d tests\n", e.Package, e.Elapsed, p.tests)
+	case "fail":
+		// A panic or a timeout ends a test without an event of its own.
+		for _, id := range r.unfinished(e.Package) {
+			r.fail(id, e.Elapsed)
+		}
+		if !p.failed {
+			// It did not compile, or failed outside of any test.
+			r.failed++
+		}
+		fmt.Fprintf(r.out, "FAIL %s %.1fs\n", e.Package, e.Elapsed)
+		if !p.failed {
+			fmt.Fprint(r.out, indent(p.output.String()))
+		}
+	}
+}
+
+// unfinished returns the running tests of a package, or all of them when it is
+// empty.
+func (r *report) unfinished(pkg string) []testID {
+	var ids []testID
+	for id := range r.running {
+		if pkg == "" || id.pkg == pkg {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b testID) int {
+		return cmp.Or(strings.Compare(a.pkg, b.pkg), strings.Compare(a.test, b.test))
+	})
+	return ids
+}
+
+// finish prints the skip reasons and the summary line, and reports whether
+// the run was good. m says what the machine lacks; it is asked only in CI.
+func (r *report) finish(ci bool, m lacks) bool {
+	for _, id := range r.unfinished("") {
+		r.fail(id, 0) // go test itself was cut short
+	}
+	for _, reason := range slices.Sorted(maps.Keys(r.skips)) {
+		ids := r.skips[reason]
+		fmt.Fprintf(r.out, "skipped %d: %s\n", len(ids), reason)
+		for _, id := range ids {
+			fmt.Fprintf(r.out, "    %s %s\n", id.pkg, id.test)
+		}
+		if ci {
+			if why := unjustified(reason, m); why != "" {
+				fmt.Fprintf(r.out, "FAIL skipped in CI: %s\n", why)
+				r.failed += len(ids)
+				r.skipped -= len(ids)
+			}
+		}
+	}
+	if r.passed+r.failed == 0 {
+		fmt.Fprintln(r.out, "FAIL no test ran")
+		r.failed++
+	}
+	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
+	return r.failed == 0
+}
+
+// skipLine is how the testing package prints the text of t.Skip.
+var skipLine = regexp.MustCompile(`^\s*[^\s:]+\.go:\d+: (.*)$`)
+
+// skipReason finds the text of t.Skip in what a skipped test printed: the
+// last line that carries a position.
+func skipReason(output string) string {
+	reason := "no reason given"
+	for line := range strings.Lines(output) {
+		if m := skipLine.FindStringSubmatch(strings.TrimRight(line, "\n")); m != nil && m[1] != "" {
+			reason = m[1]
+		}
+	}
+	return reason
+}
+
+func indent(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "    " + strings.ReplaceAll(strings.TrimRight(s, "\n"), "\n", "\n    ") + "\n"
+}
