@@ -84,15 +84,12 @@ type Gone struct {
 	Addresses []netspec.Address
 }
 
-// SendFailed says that an advert could not be sent.
+// SendFailed says that an instance's adverts cannot be sent (Failure says
+// why), or, with an empty Failure, that they leave again.
 type SendFailed struct {
 	Instance string
 	Failure  string
 }
-
-// Stalled says that the loop was late: it should have called at Due and did
-// so now. The node decides whether it slept through others' take-over.
-type Stalled struct{ Late time.Duration }
 
 func (*Received) event()   {}
 func (*Link) event()       {}
@@ -100,4 +97,3 @@ func (*Checked) event()    {}
 func (*Claimed) event()    {}
 func (*Gone) event()       {}
 func (*SendFailed) event() {}
-func (*Stalled) event()    {}

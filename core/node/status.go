@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -15,6 +16,9 @@ type Status struct {
 	Instances []InstanceStatus
 	Groups    []GroupStatus
 	Scripts   []ScriptStatus
+	// Strangers counts packets of virtual routers that are not configured on
+	// the interface they came from.
+	Strangers uint64
 }
 
 // InstanceStatus is one virtual router.
@@ -52,8 +56,12 @@ type InstanceStatus struct {
 	// HeardFrom and HeardPriority are of the last advert heard.
 	HeardFrom     netip.Addr
 	HeardPriority uint8
-	// Claimed is true when the kernel confirmed all addresses.
-	Claimed bool
+	// Addresses are those that the instance owns while MASTER; Claimed is
+	// true when the kernel confirmed them all.
+	Addresses []netspec.Address
+	Claimed   bool
+	// Leaving is true while it hands over after an orderly stop.
+	Leaving bool
 	Counts  vrrp.Counters
 }
 
@@ -82,6 +90,8 @@ type ScriptStatus struct {
 	// State is "up", "down", "unknown".
 	State string
 	Since mono.Instant
+	// Used is false when nothing tracks the script, which is then not run.
+	Used bool
 	// Result and Message are of the last run, which ended at Last and took
 	// Took. Last is Never before the first.
 	Result  Result

@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -103,6 +104,15 @@ type AnnounceConfig struct {
 	// master's lower advert was heard.
 	LowerPrioRepeat int
 	LowerPrioDelay  time.Duration
+}
+
+// Equal reports whether c and d are the same configuration.
+func (c Config) Equal(d Config) bool {
+	return c.Version == d.Version && c.VRID == d.VRID && c.Priority == d.Priority && c.Interval == d.Interval &&
+		c.InitialMaster == d.InitialMaster && c.NoPreempt == d.NoPreempt && c.PreemptDelay == d.PreemptDelay &&
+		c.DownAdverts == d.DownAdverts && c.Auth == d.Auth && c.Password == d.Password && c.Checksum == d.Checksum &&
+		slices.Equal(c.Addresses, d.Addresses) && c.LowerPrioNoAdvert == d.LowerPrioNoAdvert &&
+		c.YieldSilently == d.YieldSilently && c.CheckAddresses == d.CheckAddresses && c.Announce == d.Announce && c.Hold == d.Hold
 }
 
 // Defaults returns the configuration of a version 2 router without VRID and

@@ -1,0 +1,9 @@
+// Package node joins the machines of one node into one deterministic machine:
+// its virtual routers, its sync groups, the interfaces and scripts that they
+// track.
+//
+// It holds no clock, socket, goroutine, log or random source. Given the same
+// configuration and the same events at the same instants it returns the same
+// actions; core/engine runs one for real, core/rehearse many on a simulated
+// network. A Node is not safe for concurrent use.
+package node

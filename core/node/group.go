@@ -1,0 +1,105 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// group is a sync group: its members are MASTER together, yield together and
+// fail together (semantics section 9).
+type group struct {
+	cfg     Group
+	members []*instance
+	role    vrrp.Role
+	since   mono.Instant
+	// yielded names the member that left MASTER for BACKUP and whose lead the
+	// others must follow; empty when none did.
+	yielded string
+	// busy is true while regroup runs: the members' own changes call it again.
+	busy bool
+}
+
+// regroup makes the members of a group follow each other and tells when the
+// group as a whole changed role.
+func (n *Node) regroup(now mono.Instant, g *group) {
+	if g.busy {
+		return
+	}
+	g.busy = true
+	defer func() { g.busy = false }()
+	for g.yielded != "" {
+		leader := g.yielded
+		g.yielded = ""
+		for _, m := range g.members {
+			m.acts = m.router.Demote(now, fmt.Sprintf("sync group %s: %s yielded", g.cfg.Name, leader), m.acts[:0])
+			n.emit(now, m)
+			if g.yielded == m.cfg.Name {
+				g.yielded = "" // it followed; that is no new lead
+			}
+		}
+	}
+	if g.ready() {
+		for _, m := range g.members {
+			if m.router.Wanting() {
+				m.acts = m.router.Promote(now, fmt.Sprintf("sync group %s: every member is ready", g.cfg.Name), m.acts[:0])
+				n.emit(now, m)
+			}
+		}
+	}
+	n.regroupRole(now, g)
+}
+
+// ready reports whether every member is MASTER or wants to be, and one wants.
+func (g *group) ready() bool {
+	wanting := false
+	for _, m := range g.members {
+		switch {
+		case m.router.Wanting():
+			wanting = true
+		case m.router.Role() != vrrp.Master || m.router.Leaving():
+			return false
+		}
+	}
+	return wanting
+}
+
+// regroupRole works out the group's role: FAULT if one member is, MASTER when
+// all are, INIT while one has not started, else BACKUP.
+func (n *Node) regroupRole(now mono.Instant, g *group) {
+	masters, inits, faults := 0, 0, 0
+	for _, m := range g.members {
+		switch m.router.Role() {
+		case vrrp.Master:
+			masters++
+		case vrrp.Init:
+			inits++
+		case vrrp.Fault:
+			faults++
+		}
+	}
+	role := vrrp.Backup
+	switch {
+	case faults > 0:
+		role = vrrp.Fault
+	case inits > 0:
+		role = vrrp.Init
+	case masters == len(g.members):
+		role = vrrp.Master
+	case masters > 0:
+		return // on the way: the members change one after the other
+	}
+	if n.stopping && inits != len(g.members) {
+		return // told once, when the last member has stopped
+	}
+	if role == g.role {
+		return
+	}
+	n.seq++
+	n.out = append(n.out, Action{Kind: Changed, Change: &Change{
+		Group: true, Name: g.cfg.Name, From: g.role, To: role, Stop: n.stopping,
+		Why: "its members changed together", Seq: n.seq,
+	}})
+	g.role, g.since = role, now
+}

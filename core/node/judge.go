@@ -1,0 +1,141 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/track"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// judge works out from everything observed what an instance's trackers come
+// to: level-triggered, so that no order of events can leave a stale verdict.
+func (n *Node) judge(in *instance) (sum int) {
+	in.faults, in.waiting, in.terms = in.faults[:0], in.waiting[:0], in.terms[:0]
+	link, known := n.links[in.cfg.Interface]
+	switch {
+	case !known:
+		in.waiting = append(in.waiting, "the state of interface "+in.cfg.Interface)
+	case !link.Exists:
+		in.faults = append(in.faults, "interface "+in.cfg.Interface+" does not exist")
+	case !link.Up && !in.cfg.IgnorePrimary:
+		in.faults = append(in.faults, "interface "+in.cfg.Interface+" is down")
+	case !in.source(link).IsValid():
+		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no IPv4 address to send from")
+	}
+	if in.refused != "" {
+		in.faults = append(in.faults, in.refused)
+	}
+	own := in.group == nil || in.group.cfg.KeepWeights
+	sum += n.weigh(in, in.cfg.Interfaces, in.cfg.Scripts, own)
+	if in.group != nil {
+		sum += n.weigh(in, in.group.cfg.Interfaces, in.group.cfg.Scripts, true)
+	}
+	return sum
+}
+
+// weigh adds up trackers. With weights false, as for a member of a sync group,
+// a weighted interface only faults and a weighted script is not used
+// (semantics SYN-4).
+func (n *Node) weigh(in *instance, interfaces []TrackInterface, scripts []TrackScript, weights bool) (sum int) {
+	for _, t := range interfaces {
+		weight := t.Weight
+		if !weights {
+			weight = 0
+		}
+		state := track.Unknown
+		if link, known := n.links[t.Name]; known {
+			state = track.Of(link.Exists && link.Up)
+		}
+		sum += n.term(in, "interface "+t.Name, state, weight, t.Reverse)
+	}
+	for _, t := range scripts {
+		if !weights && t.Weight != 0 {
+			continue
+		}
+		state, _ := n.scripts[t.Name].life.State()
+		sum += n.term(in, "script "+t.Name, state, t.Weight, t.Reverse)
+	}
+	return sum
+}
+
+func (n *Node) term(in *instance, name string, state track.State, weight int, reverse bool) int {
+	value, fault := track.Effect(state, weight, reverse)
+	in.terms = append(in.terms, Term{Tracker: name, Weight: weight, Value: value, State: state.String()})
+	switch {
+	case fault:
+		in.faults = append(in.faults, fmt.Sprintf("%s is %v", name, state))
+	case weight == 0 && state == track.Unknown:
+		// A script that faults must have spoken before the instance may take
+		// part: otherwise a node would become master on a broken service.
+		in.waiting = append(in.waiting, "the first result of "+name)
+	}
+	return value
+}
+
+// settle judges an instance, and with it its sync group, and moves the
+// routers accordingly.
+func (n *Node) settle(now mono.Instant, in *instance) {
+	members := []*instance{in}
+	if in.group != nil {
+		members = in.group.members
+	}
+	faulty, waiting := "", false
+	for _, m := range members {
+		n.prioritise(now, m)
+		if len(m.faults) > 0 && faulty == "" {
+			faulty = m.cfg.Name
+		}
+		waiting = waiting || len(m.waiting) > 0
+	}
+	if in.group != nil {
+		// The group is told when all its members have moved.
+		in.group.busy = true
+		defer func() {
+			in.group.busy = false
+			n.regroup(now, in.group)
+		}()
+	}
+	for _, m := range members {
+		if faulty != "" && len(m.faults) == 0 {
+			m.faults = append(m.faults, fmt.Sprintf("sync group %s: %s is in FAULT", m.group.cfg.Name, faulty))
+		}
+		n.apply(now, m, waiting)
+	}
+}
+
+// prioritise judges one instance and hands its router the effective priority.
+func (n *Node) prioritise(now mono.Instant, in *instance) {
+	sum := n.judge(in)
+	before := in.router.View().Effective
+	after := track.Priority(in.cfg.Router.Priority, sum)
+	if after == before {
+		return
+	}
+	in.router.SetPriority(now, after)
+	n.note(Info, in.cfg.Name, "priority", fmt.Sprintf("changing effective priority from %d to %d", before, after))
+	in.acts = in.acts[:0]
+	n.emit(now, in)
+}
+
+// apply moves one router to where its faults say it belongs.
+func (n *Node) apply(now mono.Instant, in *instance, waiting bool) {
+	if n.stopping {
+		return
+	}
+	if link, known := n.links[in.cfg.Interface]; known {
+		in.router.SetSource(in.source(link))
+	}
+	in.acts = in.acts[:0]
+	switch role := in.router.Role(); {
+	case len(in.faults) > 0 && role != vrrp.Fault:
+		in.acts = in.router.Fault(now, in.faults[0], in.acts)
+	case len(in.faults) > 0 || waiting && (role == vrrp.Init || role == vrrp.Fault):
+		return
+	case role == vrrp.Init:
+		in.acts = in.router.Start(now, "started", in.acts)
+	case role == vrrp.Fault:
+		in.acts = in.router.Clear(now, "recovered: "+in.router.View().Why+" no longer", in.acts)
+	}
+	n.emit(now, in)
+}

@@ -1,0 +1,241 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/track"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// Node is one node. Its methods take the present instant, which must not run
+// backwards, and return what is to be done, in order. The returned slice is
+// valid until the next call.
+type Node struct {
+	instances []*instance
+	byName    map[string]*instance
+	byKey     map[key]*instance
+	groups    []*group
+	// groupsByName finds a group again after a reload.
+	groupsByName map[string]*group
+	scripts      map[string]*script
+	order        []*script // in configuration order
+	links        map[string]Link
+	sched        schedule
+	out          []Action
+	seq          uint64
+	stopping     bool
+	// strangers counts packets whose virtual router is not configured on
+	// their interface.
+	strangers uint64
+}
+
+// key is the identity of a virtual router (conformance C-7): the same VRID
+// may serve another family or another interface.
+type key struct {
+	iface string
+	vrid  uint8
+	six   bool
+}
+
+// instance is a virtual router with what surrounds it.
+type instance struct {
+	cfg    Instance
+	router *vrrp.Router
+	group  *group
+	timer  *timed
+	acts   []vrrp.Action // scratch
+
+	faults  []string
+	waiting []string
+	terms   []Term
+
+	// claimed is true when the kernel confirmed the addresses.
+	claimed bool
+	// refusals counts claims in a row that failed; retry is when to claim
+	// again, Never when nothing is to be retried.
+	refusals int
+	retry    mono.Instant
+	// refused is why claims failed too often to stay MASTER.
+	refused string
+	// quiet holds back repeated notes about the same trouble.
+	quiet      mono.Instant
+	sendFailed bool
+}
+
+// script is a check with what its last run said.
+type script struct {
+	cfg     Script
+	life    *track.Script
+	timer   *timed
+	result  Result
+	message string
+	last    mono.Instant
+	took    time.Duration
+	users   []*instance
+}
+
+// New returns a node whose instances wait in INIT for the state of their
+// interfaces and for the first results of their scripts. Scripts that nothing
+// tracks are not run. Call Tick to begin.
+func New(now mono.Instant, cfg Config) *Node {
+	n := &Node{links: map[string]Link{}}
+	n.Reconfigure(now, cfg)
+	return n
+}
+
+// Step takes one event.
+func (n *Node) Step(now mono.Instant, ev Event) []Action {
+	n.out = n.out[:0]
+	switch e := ev.(type) {
+	case *Received:
+		n.received(now, e)
+	case *Link:
+		n.link(now, e)
+	case *Checked:
+		n.checked(now, e)
+	case *Claimed:
+		n.claimResult(now, e)
+	case *Gone:
+		n.gone(now, e)
+	case *SendFailed:
+		n.sendResult(e)
+	default:
+		// A type added to Event without a case here is a bug of ours.
+		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
+	}
+	return n.out
+}
+
+// Tick does what is due. Early or repeated calls are harmless.
+func (n *Node) Tick(now mono.Instant) []Action {
+	n.out = n.out[:0]
+	for n.sched.next().Reached(now) {
+		t := n.sched.heap[0]
+		t.run(now)
+		if t.at.Reached(now) && n.sched.heap[0] == t {
+			panic("node: a timer that is due did not move")
+		}
+	}
+	return n.out
+}
+
+// Deadline returns when Tick is due next, Never when nothing is scheduled.
+func (n *Node) Deadline() mono.Instant { return n.sched.next() }
+
+// Stop leaves in an orderly way: masters resign, and keep their addresses
+// until a peer took over or must have. Drive the node with Tick and Step
+// until Stopped.
+func (n *Node) Stop(now mono.Instant) []Action {
+	n.out = n.out[:0]
+	n.stopping = true
+	for _, s := range n.order {
+		if s.timer != nil {
+			n.sched.set(s.timer, mono.Never)
+		}
+	}
+	for _, in := range n.instances {
+		in.acts = in.router.Stop(now, "stopping", in.acts[:0])
+		n.emit(now, in)
+	}
+	return n.out
+}
+
+// Abandon ends what Stop began at once: addresses that were kept for a
+// hand-over are released.
+func (n *Node) Abandon(now mono.Instant) []Action {
+	n.out = n.out[:0]
+	for _, in := range n.instances {
+		in.acts = in.router.Abandon(now, in.acts[:0])
+		n.emit(now, in)
+	}
+	return n.out
+}
+
+// Stopped reports whether every instance has ended in INIT after Stop.
+func (n *Node) Stopped() bool {
+	for _, in := range n.instances {
+		if in.router.Role() != vrrp.Init {
+			return false
+		}
+	}
+	return n.stopping
+}
+
+func (n *Node) received(now mono.Instant, e *Received) {
+	_, vrid, ok := vrrp.Peek(e.Packet.Payload)
+	in := n.byKey[key{e.Packet.Interface, vrid, e.Packet.Source.Is6()}]
+	if !ok || in == nil {
+		n.strangers++
+		return
+	}
+	in.acts = in.router.Receive(now, &e.Packet, in.acts[:0])
+	n.emit(now, in)
+}
+
+// run does what is due for an instance.
+func (n *Node) run(now mono.Instant, in *instance) {
+	if in.retry.Reached(now) {
+		in.retry = mono.Never
+		if in.refused != "" {
+			in.refused = ""
+			n.settle(now, in)
+		} else if in.router.Role() == vrrp.Master {
+			n.claim(in)
+			n.announce(in, in.cfg.Router.Announce.Repeat)
+		}
+	}
+	in.acts = in.router.Tick(now, in.acts[:0])
+	n.emit(now, in)
+}
+
+// emit turns what a router wants into the node's actions and lets its sync
+// group follow.
+func (n *Node) emit(now mono.Instant, in *instance) {
+	for i := range in.acts {
+		a := &in.acts[i]
+		switch a.Kind {
+		case vrrp.DoSend:
+			n.out = append(n.out, Action{
+				Kind: Send, Instance: in.cfg.Name, Interface: in.cfg.Interface,
+				Source: in.router.Source(), Destination: vrrp.Group(in.router.Source().Is6()), Payload: a.Payload,
+			})
+		case vrrp.DoClaim:
+			n.claim(in)
+		case vrrp.DoRelease:
+			in.claimed, in.refusals, in.retry = false, 0, mono.Never
+			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses()})
+		case vrrp.DoAnnounce:
+			n.announce(in, a.Rounds)
+		case vrrp.DoChange:
+			n.changed(in, a)
+		case vrrp.DoNote:
+			level := Info
+			if a.Alarm {
+				level = Warn
+			}
+			n.note(level, in.cfg.Name, a.Topic, a.Why)
+		}
+	}
+	in.acts = in.acts[:0]
+	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+	if in.group != nil {
+		n.regroup(now, in.group)
+	}
+}
+
+func (n *Node) changed(in *instance, a *vrrp.Action) {
+	n.seq++
+	n.out = append(n.out, Action{Kind: Changed, Instance: in.cfg.Name, Change: &Change{
+		Name: in.cfg.Name, From: a.From, To: a.To, Stop: a.Stopped, Why: a.Why,
+		Priority: in.router.View().Effective, Seq: n.seq,
+	}})
+	if in.group != nil && a.From == vrrp.Master && a.To == vrrp.Backup {
+		in.group.yielded = in.cfg.Name
+	}
+}
+
+func (n *Node) note(level Level, instance, topic, text string) {
+	n.out = append(n.out, Action{Kind: Noted, Instance: instance, Note: &Note{Level: level, Topic: topic, Text: text}})
+}

@@ -1,0 +1,203 @@
+package node
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/track"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+const (
+	// claimTries is how many claims in a row may fail before a master must
+	// not advertise an address any longer that it does not hold.
+	claimTries = 3
+	// claimPause is between them, and claimRest how long FAULT lasts before
+	// it is tried again.
+	claimPause = 100 * time.Millisecond
+	claimRest  = 10 * time.Second
+	// quietFor is how long a repeated trouble is not told again.
+	quietFor = 10 * time.Second
+)
+
+// source returns where adverts of the instance are sent from.
+func (in *instance) source(l Link) netip.Addr {
+	if in.cfg.Source.IsValid() {
+		return in.cfg.Source
+	}
+	return l.Primary
+}
+
+// addresses returns everything the instance owns while MASTER.
+func (in *instance) addresses() []netspec.Address {
+	if len(in.cfg.Excluded) == 0 {
+		return in.cfg.Addresses
+	}
+	return slices.Concat(in.cfg.Addresses, in.cfg.Excluded)
+}
+
+func (n *Node) claim(in *instance) {
+	in.claimed = false
+	n.out = append(n.out, Action{Kind: Claim, Instance: in.cfg.Name, Addresses: in.addresses()})
+}
+
+func (n *Node) announce(in *instance, rounds int) {
+	n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: in.addresses(), Rounds: max(1, rounds)})
+}
+
+func (n *Node) link(now mono.Instant, e *Link) {
+	before, known := n.links[e.Name]
+	n.links[e.Name] = *e
+	if known && before == *e {
+		return
+	}
+	if known && (before.Exists != e.Exists || before.Up != e.Up || before.Index != e.Index) {
+		state := "is up"
+		switch {
+		case !e.Exists:
+			state = "does not exist any more"
+		case !e.Up:
+			state = "is down"
+		}
+		n.note(Info, "", "link", "interface "+e.Name+" "+state)
+	}
+	returned := known && e.Up && (!before.Up || before.Index != e.Index)
+	for _, in := range n.instances {
+		if !in.watches(e.Name) {
+			continue
+		}
+		n.settle(now, in)
+		if returned && in.router.Role() == vrrp.Master && !in.router.Leaving() {
+			// It stayed MASTER over the interruption (dont_track_primary):
+			// switches and clients may have learned otherwise meanwhile.
+			n.claim(in)
+			n.announce(in, in.cfg.Router.Announce.Repeat)
+		}
+	}
+}
+
+// watches reports whether the state of an interface matters to the instance.
+func (in *instance) watches(name string) bool {
+	is := func(t TrackInterface) bool { return t.Name == name }
+	return in.cfg.Interface == name || slices.ContainsFunc(in.cfg.Interfaces, is) ||
+		in.group != nil && slices.ContainsFunc(in.group.cfg.Interfaces, is) ||
+		slices.ContainsFunc(in.addresses(), func(a netspec.Address) bool { return a.Device == name })
+}
+
+func (n *Node) checked(now mono.Instant, e *Checked) {
+	s := n.scripts[e.Script]
+	if s == nil || !s.life.Running() {
+		return // removed or replaced by a reload while it ran
+	}
+	told := s.last == mono.Never || s.result != e.Result || s.message != e.Message
+	s.result, s.message, s.last, s.took = e.Result, e.Message, now, e.Took
+	changed := s.life.Result(now, e.Result == OK)
+	if told || changed {
+		n.note(level(e.Result), "", "check", s.report(e, changed))
+	}
+	if !changed {
+		return
+	}
+	for _, in := range s.users {
+		n.settle(now, in)
+	}
+}
+
+func level(r Result) Level {
+	if r == OK {
+		return Info
+	}
+	return Warn
+}
+
+func (s *script) report(e *Checked, changed bool) string {
+	text := fmt.Sprintf("script %s: %v", e.Script, e.Result)
+	if e.Message != "" {
+		text += " (" + e.Message + ")"
+	}
+	state, _ := s.life.State()
+	if changed {
+		return text + ", now " + state.String()
+	}
+	if in := s.life.InARow(); in > 0 {
+		need := s.cfg.Fall
+		if e.Result == OK {
+			need = s.cfg.Rise
+		}
+		text += fmt.Sprintf(", %d of %d in a row, still %v", in, need, state)
+	}
+	return text
+}
+
+// claimResult is the kernel's answer to a Claim. A master that cannot hold
+// its addresses tries again a few times and then makes room for another.
+func (n *Node) claimResult(now mono.Instant, e *Claimed) {
+	in := n.byName[e.Instance]
+	if in == nil || in.router.Role() != vrrp.Master || in.router.Leaving() {
+		return
+	}
+	if e.Failure == "" {
+		in.claimed, in.refusals = true, 0
+		return
+	}
+	in.claimed = false
+	in.refusals++
+	if in.refusals < claimTries {
+		n.note(Warn, in.cfg.Name, "address", fmt.Sprintf("could not hold its addresses, trying again: %s", e.Failure))
+		in.retry = now.Add(claimPause)
+		in.acts = in.acts[:0]
+		n.emit(now, in)
+		return
+	}
+	in.refused = "it cannot hold its addresses: " + e.Failure
+	n.settle(now, in)
+	in.retry = now.Add(claimRest)
+	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+}
+
+// gone puts back at once what somebody else removed, and announces it: the
+// clients may have been told otherwise.
+func (n *Node) gone(now mono.Instant, e *Gone) {
+	in := n.byName[e.Instance]
+	if in == nil || in.router.Role() != vrrp.Master || in.router.Leaving() {
+		return
+	}
+	if now >= in.quiet {
+		in.quiet = now.Add(quietFor)
+		n.note(Warn, in.cfg.Name, "address", fmt.Sprintf("somebody removed %v: putting it back", e.Addresses[0].Prefix))
+	}
+	n.claim(in)
+	n.announce(in, 1)
+}
+
+func (n *Node) sendResult(e *SendFailed) {
+	in := n.byName[e.Instance]
+	if in == nil || in.sendFailed == (e.Failure != "") {
+		return
+	}
+	in.sendFailed = e.Failure != ""
+	if in.sendFailed {
+		n.note(Warn, in.cfg.Name, "send", "adverts cannot be sent: "+e.Failure)
+	} else {
+		n.note(Info, in.cfg.Name, "send", "adverts leave again")
+	}
+}
+
+// runScript asks for a run when one is due.
+func (n *Node) runScript(now mono.Instant, s *script) {
+	if s.life.Tick(now) {
+		n.out = append(n.out, Action{Kind: Run, Script: s.cfg.Name})
+	}
+	n.sched.set(s.timer, s.life.Deadline())
+}
+
+func newScript(now mono.Instant, cfg Script) *script {
+	return &script{
+		cfg: cfg, last: mono.Never,
+		life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail),
+	}
+}

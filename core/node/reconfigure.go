@@ -1,0 +1,174 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// Reconfigure replaces the configuration. An instance is the same as before
+// when interface, VRID and family are (semantics REL-4), whatever its name:
+// it keeps role, timers and the addresses that stay. One that is gone resigns
+// and releases at once; a new one starts in INIT. A script with the same name
+// and identity keeps its state. The caller delivers the Link events of newly
+// named interfaces.
+func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
+	n.out = n.out[:0]
+	n.rescript(now, cfg.Scripts)
+	n.drop(now, cfg)
+
+	old := n.byKey
+	n.instances, n.byName, n.byKey = nil, map[string]*instance{}, map[key]*instance{}
+	var kept []*instance
+	for _, c := range cfg.Instances {
+		k := keyOf(c)
+		in := old[k]
+		if in == nil {
+			in = &instance{cfg: c, router: vrrp.New(now, c.Router), retry: mono.Never}
+			in.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.run(now, in) }}
+			n.sched.add(in.timer)
+		} else {
+			kept = append(kept, in)
+		}
+		n.instances = append(n.instances, in)
+		n.byName[c.Name], n.byKey[k] = in, in
+	}
+	before := make([][]netspec.Address, len(kept))
+	for i, in := range kept {
+		before[i] = in.addresses()
+	}
+	for i, c := range cfg.Instances {
+		in := n.instances[i]
+		if !in.cfg.Router.Equal(c.Router) {
+			in.router.Reconfigure(now, c.Router)
+		}
+		in.cfg, in.group = c, nil
+	}
+	n.regroupAll(now, cfg.Groups)
+	for i, in := range kept {
+		n.readdress(in, before[i])
+	}
+	n.attach()
+	for _, in := range n.instances {
+		n.settle(now, in)
+		n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+	}
+	return n.out
+}
+
+func keyOf(c Instance) key {
+	six := c.Source.Is6() || len(c.Addresses) > 0 && c.Addresses[0].Addr().Is6()
+	return key{c.Interface, c.Router.VRID, six}
+}
+
+// drop ends the instances that the new configuration does not have.
+func (n *Node) drop(now mono.Instant, cfg Config) {
+	for _, in := range n.instances {
+		if slices.ContainsFunc(cfg.Instances, func(c Instance) bool { return keyOf(c) == keyOf(in.cfg) }) {
+			continue
+		}
+		in.group = nil
+		in.acts = in.router.Stop(now, "removed from the configuration", in.acts[:0])
+		in.acts = in.router.Abandon(now, in.acts)
+		start := len(n.out)
+		n.emit(now, in)
+		for i := range n.out[start:] {
+			if c := n.out[start+i].Change; c != nil {
+				c.Stop, c.Deleted = false, true
+			}
+		}
+		n.sched.remove(in.timer)
+	}
+}
+
+// readdress gives up and takes the addresses in which a master's lists differ.
+func (n *Node) readdress(in *instance, before []netspec.Address) {
+	if in.router.Role() != vrrp.Master {
+		return
+	}
+	after := in.addresses()
+	if gone := without(before, after); len(gone) > 0 {
+		n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: gone})
+	}
+	if added := without(after, before); len(added) > 0 {
+		n.claim(in)
+		n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})
+	}
+}
+
+// without returns the addresses of list that are not in other.
+func without(list, other []netspec.Address) []netspec.Address {
+	return slices.DeleteFunc(slices.Clone(list), func(a netspec.Address) bool { return slices.Contains(other, a) })
+}
+
+// rescript replaces the scripts. It runs before the instances refer to them.
+func (n *Node) rescript(now mono.Instant, cfg []Script) {
+	old := n.scripts
+	n.scripts, n.order = map[string]*script{}, nil
+	for _, c := range cfg {
+		s := old[c.Name]
+		if s != nil && s.cfg.Identity == c.Identity {
+			s.life.Reconfigure(c.Interval, c.Rise, c.Fall)
+			s.cfg, s.users = c, nil
+		} else {
+			s = newScript(now, c)
+		}
+		n.scripts[c.Name] = s
+		n.order = append(n.order, s)
+	}
+	for _, s := range old {
+		if n.scripts[s.cfg.Name] != s && s.timer != nil {
+			n.sched.remove(s.timer)
+		}
+	}
+}
+
+// attach finds out who uses each script and schedules those that are used.
+func (n *Node) attach() {
+	for _, in := range n.instances {
+		lists := [][]TrackScript{in.cfg.Scripts}
+		if in.group != nil {
+			lists = append(lists, in.group.cfg.Scripts)
+		}
+		for _, list := range lists {
+			for _, t := range list {
+				if s := n.scripts[t.Name]; !slices.Contains(s.users, in) {
+					s.users = append(s.users, in)
+				}
+			}
+		}
+	}
+	for _, s := range n.order {
+		switch {
+		case len(s.users) > 0 && s.timer == nil:
+			s.timer = &timed{at: s.life.Deadline(), run: func(now mono.Instant) { n.runScript(now, s) }}
+			n.sched.add(s.timer)
+		case len(s.users) == 0 && s.timer != nil:
+			n.sched.remove(s.timer)
+			s.timer = nil
+		}
+	}
+}
+
+// regroupAll makes the sync groups anew; a group of the same name keeps its
+// role.
+func (n *Node) regroupAll(now mono.Instant, cfg []Group) {
+	old := n.groupsByName
+	n.groups, n.groupsByName = nil, map[string]*group{}
+	for _, c := range cfg {
+		g := &group{cfg: c, since: now}
+		if was := old[c.Name]; was != nil {
+			g.role, g.since = was.role, was.since
+		}
+		for _, name := range c.Members {
+			if in := n.byName[name]; in != nil && in.group == nil {
+				in.group = g
+				g.members = append(g.members, in)
+			}
+		}
+		n.groups = append(n.groups, g)
+		n.groupsByName[c.Name] = g
+	}
+}

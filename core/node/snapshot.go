@@ -1,0 +1,43 @@
+package node
+
+import (
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// Status returns a copy of everything that people may ask.
+func (n *Node) Status(now mono.Instant) *Status {
+	s := &Status{At: now, Strangers: n.strangers}
+	for _, in := range n.instances {
+		v := in.router.View()
+		st := InstanceStatus{
+			Name: in.cfg.Name, Interface: in.cfg.Interface, Version: in.cfg.Router.Version, VRID: in.cfg.Router.VRID,
+			Role: v.Role, Since: v.Since, Why: v.Why, Base: in.cfg.Router.Priority, Effective: v.Effective,
+			Terms: slices.Clone(in.terms), Faults: slices.Clone(in.faults), Waiting: slices.Clone(in.waiting),
+			Interval: in.cfg.Router.Interval, MasterInterval: v.Interval, MasterDown: v.MasterDown, NextAdvert: v.NextAdvert,
+			Source: v.Source, LastSent: v.LastSent, LastHeard: v.LastHeard, HeardFrom: v.HeardFrom, HeardPriority: v.HeardPriority,
+			Addresses: slices.Clone(in.addresses()), Claimed: in.claimed, Leaving: v.Leaving, Counts: v.Counts,
+		}
+		if in.group != nil {
+			st.Group = in.group.cfg.Name
+		}
+		s.Instances = append(s.Instances, st)
+	}
+	for _, g := range n.groups {
+		st := GroupStatus{Name: g.cfg.Name, Role: g.role, Since: g.since}
+		for _, m := range g.members {
+			st.Members = append(st.Members, m.cfg.Name)
+		}
+		s.Groups = append(s.Groups, st)
+	}
+	for _, c := range n.order {
+		state, since := c.life.State()
+		s.Scripts = append(s.Scripts, ScriptStatus{
+			Name: c.cfg.Name, State: state.String(), Since: since, Used: len(c.users) > 0,
+			Result: c.result, Message: c.message, Last: c.last, Took: c.took,
+			InARow: c.life.InARow(), Rise: max(1, c.cfg.Rise), Fall: max(1, c.cfg.Fall),
+		})
+	}
+	return s
+}

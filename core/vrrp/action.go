@@ -1,0 +1,35 @@
+package vrrp
+
+// ActionKind says what an Action asks for.
+type ActionKind uint8
+
+// The kinds of action, in the sense of core/node.
+const (
+	// DoSend: send Payload, one advert. Payload is never changed afterwards.
+	DoSend ActionKind = iota
+	// DoClaim and DoRelease: set or remove the addresses.
+	DoClaim
+	DoRelease
+	// DoAnnounce: announce the addresses Rounds times.
+	DoAnnounce
+	// DoChange: the role changed From To because of Why.
+	DoChange
+	// DoNote: people should read Why, filed under Topic; Alarm when it is
+	// more than news.
+	DoNote
+)
+
+// Action is something that a Router wants done. Actions are to be carried out
+// in the order in which they were returned: an advert of priority 0 leaves
+// before the addresses go, an announcement after they came.
+type Action struct {
+	Kind     ActionKind
+	Payload  []byte
+	Rounds   int
+	From, To Role
+	Topic    string
+	Why      string
+	Alarm    bool
+	// Stopped marks the change to INIT of an orderly Stop.
+	Stopped bool
+}

@@ -1,0 +1,190 @@
+package vrrp
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// Receive takes a packet that carries this router's VRID from its interface:
+// it verifies it (Config.Verify) and does what the state machine says. The
+// payload is not kept. A valid advert costs no allocation while nothing
+// changes.
+func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
+	a, rule := r.cfg.Verify(p)
+	if rule == Accepted && p.Source == r.source {
+		rule = RejectSelf
+	}
+	if rule != Accepted {
+		r.counts.Rejected[rule]++
+		if r.noted[rule] {
+			return out
+		}
+		// Once for each rule until another master is accepted, so that a
+		// stranger on the link cannot fill the log (conformance, log hygiene).
+		r.noted[rule] = true
+		return append(out, Action{Kind: DoNote, Topic: "reject", Alarm: true,
+			Why: fmt.Sprintf("discarded a packet from %v: %v%s", p.Source, rule, r.detail(&a, rule))})
+	}
+	r.counts.Received++
+	switch {
+	case p.Version4() && a.Version == V3 && a.Checksum == ChecksumMessage:
+		r.counts.ChecksumMessage++
+	case p.Version4() && a.Version == V3:
+		r.counts.ChecksumPseudo++
+	}
+	if a.Priority == 0 {
+		r.counts.ReceivedZero++
+	}
+	if r.role == Backup || r.role == Master {
+		out = r.compare(&a, p, out)
+		if p.Source != r.heardFrom {
+			r.noted = [rejections]bool{}
+		}
+		r.lastHeard, r.heardFrom, r.heardPrio = now, p.Source, a.Priority
+	}
+	switch {
+	case r.leaving:
+		if a.Priority > 0 {
+			r.t.release = min(r.t.release, now.Add(handoverGrace))
+		}
+	case r.role == Backup:
+		return r.receiveBackup(now, &a, out)
+	case r.role == Master:
+		return r.receiveMaster(now, &a, p, out)
+	}
+	return out
+}
+
+// Version4 reports whether the packet is IPv4.
+func (p *Packet) Version4() bool { return p.Source.Is4() }
+
+// detail adds the two numbers that differ, where a rule compares numbers.
+func (r *Router) detail(a *Advert, rule Rejection) string {
+	switch rule {
+	case RejectInterval:
+		return fmt.Sprintf(" (its %v, ours %v): both will be master until they agree", a.Interval, r.cfg.Interval)
+	case RejectVersion:
+		return fmt.Sprintf(" (its %d, ours %d)", a.Version, r.cfg.Version)
+	case RejectAuthType:
+		return fmt.Sprintf(" (its %d, ours %d)", a.Auth, r.cfg.Auth)
+	case RejectSelf:
+		return ": another machine uses it, or the packet came back"
+	}
+	return ""
+}
+
+// compare tells, once for each master, what is legal but unlikely to be meant
+// (conformance W-1, W-2, W-5).
+func (r *Router) compare(a *Advert, p *Packet, out []Action) []Action {
+	changed := p.Source != r.heardFrom
+	if changed {
+		r.notedList, r.notedTime = false, false
+	}
+	if a.Version == V3 && a.Interval != r.cfg.Interval {
+		r.counts.Intervals++
+		if !r.notedTime {
+			r.notedTime = true
+			out = append(out, Action{Kind: DoNote, Topic: "interval",
+				Why: fmt.Sprintf("%v advertises every %v, our own interval is %v: following its", p.Source, a.Interval, r.cfg.Interval)})
+		}
+	}
+	if r.cfg.CheckAddresses && !a.SameAddresses(r.cfg.Addresses) {
+		r.counts.AddressLists++
+		if !r.notedList {
+			r.notedList = true
+			out = append(out, Action{Kind: DoNote, Topic: "addresses", Alarm: true,
+				Why: fmt.Sprintf("%v advertises another list of %d addresses than ours of %d: the configurations differ", p.Source, a.Count, len(r.cfg.Addresses))})
+		}
+	}
+	return out
+}
+
+// receiveBackup is RFC 9568 6.4.2 with preempt_delay.
+func (r *Router) receiveBackup(now mono.Instant, a *Advert, out []Action) []Action {
+	if a.Priority == 0 {
+		// Never later than the timer that runs already: repeated resignations
+		// must not hold a take-over back.
+		r.t.down = min(r.t.down, now.Add(r.skew()))
+		return out
+	}
+	lower := a.Priority < r.effective
+	if lower && (!r.cfg.NoPreempt || r.Owner()) && !r.delayed(now) {
+		return out // the timer runs on and we take over when it fires
+	}
+	if !lower {
+		r.t.preempt, r.patience = mono.Never, false
+	}
+	if r.cfg.Version == V3 {
+		r.interval = a.Interval
+	}
+	r.listen(now)
+	return out
+}
+
+// delayed reports whether preempt_delay holds a preemption back, and starts
+// it with the first lower advert (semantics FSM-8).
+func (r *Router) delayed(now mono.Instant) bool {
+	if r.cfg.PreemptDelay <= 0 || r.patience {
+		return false
+	}
+	if r.t.preempt == mono.Never {
+		r.t.preempt = now.Add(r.cfg.PreemptDelay)
+	}
+	return true
+}
+
+// receiveMaster is RFC 9568 6.4.3.
+func (r *Router) receiveMaster(now mono.Instant, a *Advert, p *Packet, out []Action) []Action {
+	if a.Priority == 0 {
+		r.t.advert = now.Add(r.cfg.Interval)
+		return r.send(now, out)
+	}
+	r.counts.Conflicts++
+	higher := a.Priority > r.effective
+	if higher || a.Priority == r.effective && p.Source.Compare(r.source) > 0 {
+		why := fmt.Sprintf("%v has priority %d, ours is %d", p.Source, a.Priority, r.effective)
+		if !higher {
+			why = fmt.Sprintf("%v has our priority %d and the higher address", p.Source, a.Priority)
+		}
+		if !r.cfg.YieldSilently {
+			// After a partition the winner may never have heard us. This last
+			// advert makes it announce the addresses, so that clients which
+			// still send to us find it at once.
+			out = r.send(now, out)
+		}
+		out = append(out, Action{Kind: DoRelease})
+		out = r.becomeBackup(now, why, out)
+		if r.cfg.Version == V3 {
+			r.interval = a.Interval
+		}
+		r.listen(now)
+		return out
+	}
+	if now >= r.conflictEnd {
+		out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
+			Why: fmt.Sprintf("%v is master too, with priority %d against our %d: asserting ours", p.Source, a.Priority, r.effective)})
+	}
+	r.conflictEnd = now.Add(time.Duration(r.cfg.DownAdverts) * r.cfg.Interval)
+	if !r.cfg.LowerPrioNoAdvert && now.Sub(r.lastReply) >= min(conflictGap, r.cfg.Interval/2) {
+		r.lastReply = now
+		out = r.send(now, out)
+	}
+	if due := r.lastDefence.Add(conflictGap); due > now {
+		r.t.defend = min(r.t.defend, due)
+		return out
+	}
+	return r.defend(now, out)
+}
+
+// defend announces the addresses again, now and once more after a while,
+// because another router announced or answered for them.
+func (r *Router) defend(now mono.Instant, out []Action) []Action {
+	r.t.defend = mono.Never
+	r.lastDefence = now
+	if d := r.cfg.Announce.LowerPrioDelay; d > 0 {
+		r.t.second = now.Add(d)
+	}
+	return r.announce(r.cfg.Announce.LowerPrioRepeat, out)
+}

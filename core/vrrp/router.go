@@ -1,0 +1,400 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// Router is one virtual router. Its methods take the present instant, which
+// must not run backwards, and append what is to be done to out.
+type Router struct {
+	cfg  Config
+	role Role
+	t    timers
+
+	source    netip.Addr
+	effective uint8
+	// interval is Active_Adver_Interval: our own, or learned (version 3).
+	interval time.Duration
+	// payload is the advert of the effective priority. It is replaced, never
+	// changed, so that whoever was handed it may keep it.
+	payload []byte
+
+	// wanting is true in BACKUP when the down timer fired and the router
+	// waits for Promote.
+	wanting bool
+	// leaving is true in MASTER after Stop, until the addresses are given up.
+	leaving bool
+	// started is true once BACKUP or MASTER was entered.
+	started bool
+	// patience is true when a preempt_delay has run out.
+	patience bool
+
+	since       mono.Instant
+	why         string
+	lastSent    mono.Instant
+	lastHeard   mono.Instant
+	heardFrom   netip.Addr
+	heardPrio   uint8
+	lastReply   mono.Instant
+	lastDefence mono.Instant
+	conflictEnd mono.Instant // when a conflict counts as over
+	noted       [rejections]bool
+	notedList   bool
+	notedTime   bool
+	counts      Counters
+}
+
+// long is far enough in the past to be out of every window.
+const long mono.Instant = -1 << 62
+
+// New returns a router in INIT. It does nothing until Start.
+func New(now mono.Instant, cfg Config) *Router {
+	r := &Router{
+		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
+		lastReply: long, lastDefence: long, conflictEnd: long,
+	}
+	r.adopt(cfg)
+	return r
+}
+
+func (r *Router) adopt(cfg Config) {
+	r.cfg = cfg
+	r.effective = cfg.Priority
+	r.interval = cfg.Interval
+	r.build()
+}
+
+// build makes the advert anew. Nothing of an old priority, address list or
+// source survives a change (conformance S-30).
+func (r *Router) build() {
+	if r.source.IsValid() {
+		r.payload = r.cfg.Append(nil, r.effective, r.source, Group(r.source.Is6()))
+	}
+}
+
+// Role returns the present role.
+func (r *Router) Role() Role { return r.role }
+
+// Config returns the configuration in force.
+func (r *Router) Config() *Config { return &r.cfg }
+
+// Source returns the address that adverts are sent from.
+func (r *Router) Source() netip.Addr { return r.source }
+
+// Wanting reports whether a router with Hold waits for Promote.
+func (r *Router) Wanting() bool { return r.wanting }
+
+// Leaving reports whether the router hands over after Stop.
+func (r *Router) Leaving() bool { return r.leaving }
+
+// Deadline returns when Tick is due next, Never when nothing is scheduled.
+func (r *Router) Deadline() mono.Instant { return r.t.next() }
+
+// Owner reports whether the router owns its addresses (RFC 9568: priority
+// 255). Trackers do not move an owner's priority.
+func (r *Router) Owner() bool { return r.cfg.Priority == 255 }
+
+// SetSource sets the address that adverts are sent from, from the next on.
+// The caller faults the router while there is none.
+func (r *Router) SetSource(a netip.Addr) {
+	if a != r.source {
+		r.source = a
+		r.build()
+	}
+}
+
+// Start leaves INIT (RFC 9568 6.4.1). The source must have been set.
+func (r *Router) Start(now mono.Instant, why string, out []Action) []Action {
+	if r.role != Init {
+		return out
+	}
+	if r.Owner() && !r.cfg.Hold {
+		return r.becomeMaster(now, "owner of the addresses (priority 255)", out)
+	}
+	return r.becomeBackup(now, why, out)
+}
+
+// Fault enters FAULT, the Initialize of a router that lacks something it
+// needs. A master says priority 0 first (semantics FSM-17).
+func (r *Router) Fault(now mono.Instant, why string, out []Action) []Action {
+	if r.role == Fault || r.leaving {
+		return out
+	}
+	if r.role == Master {
+		out = r.resign(now, out)
+		out = append(out, Action{Kind: DoRelease})
+	}
+	return r.become(now, Fault, why, out)
+}
+
+// Clear leaves FAULT for BACKUP, with a whole down interval to listen first
+// (semantics FSM-19).
+func (r *Router) Clear(now mono.Instant, why string, out []Action) []Action {
+	if r.role != Fault {
+		return out
+	}
+	return r.becomeBackup(now, why, out)
+}
+
+// Promote makes a BACKUP the MASTER now: its sync group agreed.
+func (r *Router) Promote(now mono.Instant, why string, out []Action) []Action {
+	if r.role != Backup {
+		return out
+	}
+	return r.becomeMaster(now, why, out)
+}
+
+// Demote makes a MASTER a BACKUP now: a member of its sync group yielded. It
+// also takes back the wish of a BACKUP to become MASTER.
+func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
+	switch {
+	case r.role == Master && !r.leaving:
+		out = append(out, Action{Kind: DoRelease})
+		return r.becomeBackup(now, why, out)
+	case r.role == Backup && r.wanting:
+		r.listen(now)
+	}
+	return out
+}
+
+// Stop leaves for INIT in an orderly way (RFC 9568 6.4.2, 6.4.3). A master
+// sends priority 0; when it has ever heard a peer it keeps the addresses
+// until the new master is heard or must have taken over, and ends in INIT by
+// itself: drive it with Tick until Role is INIT.
+func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
+	switch r.role {
+	case Init:
+		return out
+	case Master:
+		if r.leaving {
+			return out
+		}
+		out = r.resign(now, out)
+		if r.lastHeard != mono.Never && r.source.IsValid() {
+			r.t = disarmed
+			r.leaving, r.why = true, why
+			r.t.release = now.Add(r.cfg.Version.Skew(1, r.cfg.Interval) + handoverMargin)
+			return out
+		}
+		return r.gone(now, why, out)
+	}
+	out = r.become(now, Init, why, out)
+	out[len(out)-1].Stopped = true
+	return out
+}
+
+// Abandon ends a hand-over at once, for a stop that cannot wait.
+func (r *Router) Abandon(now mono.Instant, out []Action) []Action {
+	if r.leaving {
+		return r.gone(now, r.why, out)
+	}
+	return out
+}
+
+// gone gives the addresses up after the last advert and ends in INIT.
+func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
+	out = append(out, Action{Kind: DoRelease})
+	out = r.become(now, Init, why, out)
+	out[len(out)-1].Stopped = true
+	return out
+}
+
+// SetPriority sets the effective priority. In BACKUP the running down timer
+// moves by the difference of the skews; in MASTER the next advert carries the
+// new value (semantics PRI-8).
+func (r *Router) SetPriority(now mono.Instant, p uint8) {
+	if p == r.effective || r.Owner() {
+		return
+	}
+	old := r.skew()
+	r.effective = p
+	r.build()
+	if r.role == Backup && r.t.down != mono.Never {
+		r.t.down = max(now, r.t.down.Add(r.skew()-old))
+	}
+}
+
+// Reconfigure replaces the configuration without leaving the role. Version
+// and VRID are the router's identity and do not change. The caller sets the
+// effective priority afterwards and claims or releases addresses itself.
+func (r *Router) Reconfigure(now mono.Instant, cfg Config) {
+	role, learned := r.role, r.interval
+	r.adopt(cfg)
+	switch role {
+	case Master:
+		if !r.leaving {
+			r.t.advert = min(r.t.advert, now.Add(cfg.Interval))
+		}
+	case Backup:
+		if cfg.Version == V3 && r.lastHeard != mono.Never {
+			r.interval = learned
+		}
+		if !r.wanting {
+			r.t.down = now.Add(r.masterDown())
+		}
+	}
+}
+
+// Tick does what is due. Early or repeated calls are harmless.
+func (r *Router) Tick(now mono.Instant, out []Action) []Action {
+	switch r.role {
+	case Master:
+		return r.tickMaster(now, out)
+	case Backup:
+		if r.t.preempt.Reached(now) {
+			r.t.preempt, r.patience = mono.Never, true
+		}
+		if !r.t.down.Reached(now) {
+			return out
+		}
+		if late := now.Sub(r.t.down); late > r.deaf() {
+			// The process slept. Adverts that came meanwhile may still wait
+			// to be read: listen before deciding that the master is dead.
+			r.t.down = now.Add(r.masterDown())
+			return append(out, Action{Kind: DoNote, Topic: "stall", Alarm: true,
+				Why: fmt.Sprintf("woke %v too late: listening before taking over", late.Round(time.Millisecond))})
+		}
+		why := "no master heard since start"
+		if r.lastHeard != mono.Never {
+			why = fmt.Sprintf("no advert from %v for %v", r.heardFrom, now.Sub(r.lastHeard).Round(100*time.Microsecond))
+			if r.heardPrio == 0 {
+				why = fmt.Sprintf("%v resigned (priority 0)", r.heardFrom)
+			} else if r.heardPrio < r.effective {
+				why = fmt.Sprintf("preempting %v: its priority is %d, ours %d", r.heardFrom, r.heardPrio, r.effective)
+			}
+		}
+		if r.cfg.Hold {
+			r.t.down, r.wanting = mono.Never, true
+			r.why = why + "; waiting for the sync group"
+			return out
+		}
+		return r.becomeMaster(now, why, out)
+	}
+	return out
+}
+
+func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
+	if r.t.release.Reached(now) {
+		return r.gone(now, r.why, out)
+	}
+	if late := now.Sub(r.t.advert); r.t.advert != mono.Never && late > r.deaf() {
+		// Every backup has given us up by now. Do not advertise into a
+		// network that has moved on (users.md item 9 in spirit; semantics
+		// FSM-22 is keepalived's optional form).
+		out = append(out, Action{Kind: DoRelease})
+		return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", (late+r.cfg.Interval).Round(time.Millisecond)), out)
+	}
+	if r.t.advert.Reached(now) {
+		// Keep the rhythm: the next is due an interval after this one was,
+		// not after it was noticed. After a long delay start anew.
+		next := r.t.advert.Add(r.cfg.Interval)
+		if next <= now {
+			next = now.Add(r.cfg.Interval)
+		}
+		r.t.advert = next
+		out = r.send(now, out)
+	}
+	if r.t.defend.Reached(now) {
+		out = r.defend(now, out)
+	}
+	if r.t.second.Reached(now) {
+		r.t.second = mono.Never
+		out = r.announce(r.cfg.Announce.Repeat, out)
+	}
+	if r.t.refresh.Reached(now) {
+		r.t.refresh = now.Add(r.cfg.Announce.Refresh)
+		out = r.announce(r.cfg.Announce.RefreshRepeat, out)
+	}
+	return out
+}
+
+// deaf is how late the router may be before it must assume that the network
+// has moved on without it.
+func (r *Router) deaf() time.Duration { return time.Duration(r.cfg.DownAdverts) * r.cfg.Interval }
+
+func (r *Router) skew() time.Duration { return r.cfg.Version.Skew(r.effective, r.interval) }
+
+func (r *Router) masterDown() time.Duration {
+	return r.cfg.Version.MasterDown(r.effective, r.interval, r.cfg.DownAdverts)
+}
+
+// listen arms the down timer with a whole interval.
+func (r *Router) listen(now mono.Instant) {
+	r.wanting = false
+	r.t.down = now.Add(r.masterDown())
+}
+
+// become is the only place where the role changes.
+func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []Action {
+	from := r.role
+	if from == Master {
+		r.counts.LeftMaster++
+	}
+	if to == Master {
+		r.counts.BecameMaster++
+	}
+	r.t = disarmed
+	r.role, r.since, r.why = to, now, why
+	r.wanting, r.leaving, r.patience = false, false, false
+	r.conflictEnd = long
+	return append(out, Action{Kind: DoChange, From: from, To: to, Why: why})
+}
+
+func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Action {
+	out = r.become(now, Backup, why, out)
+	r.listen(now)
+	switch {
+	case r.Owner():
+		r.t.down = now // an owner waits for nothing but its sync group
+	case !r.started && r.cfg.InitialMaster:
+		r.t.down = now.Add(r.cfg.Interval + r.cfg.Version.Skew(1, r.cfg.Interval))
+	}
+	r.started = true
+	return out
+}
+
+// becomeMaster sends the advert first, so that the old master lets go of the
+// addresses before they are announced from here (RFC 9568 6.4.2, step 370).
+func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Action {
+	out = r.send(now, out)
+	out = append(out, Action{Kind: DoClaim})
+	out = r.announce(r.cfg.Announce.Repeat, out)
+	out = r.become(now, Master, why, out)
+	r.started = true
+	r.interval = r.cfg.Interval
+	r.t.advert = now.Add(r.cfg.Interval)
+	r.lastDefence = now
+	if a := r.cfg.Announce; a.Delay > 0 {
+		r.t.second = now.Add(a.Delay)
+	}
+	if a := r.cfg.Announce; a.Refresh > 0 {
+		r.t.refresh = now.Add(a.Delay + a.Refresh)
+	}
+	return out
+}
+
+func (r *Router) send(now mono.Instant, out []Action) []Action {
+	r.lastSent = now
+	r.counts.Sent++
+	return append(out, Action{Kind: DoSend, Payload: r.payload})
+}
+
+// resign sends the advert of priority 0.
+func (r *Router) resign(now mono.Instant, out []Action) []Action {
+	if !r.source.IsValid() {
+		return out
+	}
+	r.lastSent = now
+	r.counts.Sent++
+	r.counts.SentZero++
+	return append(out, Action{Kind: DoSend, Payload: r.cfg.Append(nil, 0, r.source, Group(r.source.Is6()))})
+}
+
+func (r *Router) announce(rounds int, out []Action) []Action {
+	r.counts.Announced++
+	return append(out, Action{Kind: DoAnnounce, Rounds: max(1, rounds)})
+}

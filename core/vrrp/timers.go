@@ -1,0 +1,58 @@
+package vrrp
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// Skew returns the Skew_Time of a priority: (256-priority)/256 of a second in
+// version 2 (RFC 3768 6.1), of the master's interval in version 3 (RFC 9568
+// 6.1). It multiplies before it divides and is exact to the nanosecond.
+func (v Version) Skew(priority uint8, interval time.Duration) time.Duration {
+	if v == V2 {
+		interval = time.Second
+	}
+	return time.Duration(256-int64(priority)) * interval / 256
+}
+
+// MasterDown returns the Active_Down_Interval: how long a router of this
+// priority waits for an advert before it takes over.
+func (v Version) MasterDown(priority uint8, interval time.Duration, adverts int) time.Duration {
+	return time.Duration(adverts)*interval + v.Skew(priority, interval)
+}
+
+// timers are the deadlines of a Router, Never when not armed. In MASTER
+// advert is armed, or release while the router hands over; in BACKUP down,
+// unless the router waits for its sync group. In INIT and FAULT none is.
+type timers struct {
+	advert  mono.Instant // the next advert is due
+	down    mono.Instant // the master is given up
+	preempt mono.Instant // preempt_delay ends
+	second  mono.Instant // the second burst of announcements is due
+	refresh mono.Instant // the next periodic announcement is due
+	defend  mono.Instant // a burst held back by conflictGap is due
+	release mono.Instant // the addresses are given up after a hand-over
+}
+
+var disarmed = timers{
+	advert: mono.Never, down: mono.Never, preempt: mono.Never, second: mono.Never,
+	refresh: mono.Never, defend: mono.Never, release: mono.Never,
+}
+
+func (t *timers) next() mono.Instant {
+	return min(t.advert, t.down, t.preempt, t.second, t.refresh, t.defend, t.release)
+}
+
+const (
+	// conflictGap is the least time between two bursts of announcements, and
+	// between two replies, that other routers' adverts cause: a flood of
+	// forged adverts must not become a flood of ours.
+	conflictGap = 100 * time.Millisecond
+	// handoverGrace is how long the addresses are kept after the new
+	// master's first advert: it claims and announces them just after it.
+	handoverGrace = 10 * time.Millisecond
+	// handoverMargin is added to the longest skew when a new master is
+	// awaited.
+	handoverMargin = 50 * time.Millisecond
+)

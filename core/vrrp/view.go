@@ -1,0 +1,42 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// View is what a Router knows, copied out for status.
+type View struct {
+	Role      Role
+	Since     mono.Instant
+	Why       string
+	Effective uint8
+	// Interval is the one in force: the configured one, or in version 3 the
+	// master's.
+	Interval time.Duration
+	// MasterDown is when the master will be given up and NextAdvert when the
+	// next advert leaves; Never where it does not apply.
+	MasterDown mono.Instant
+	NextAdvert mono.Instant
+	Source     netip.Addr
+	// LastSent and LastHeard are Never before the first advert.
+	LastSent      mono.Instant
+	LastHeard     mono.Instant
+	HeardFrom     netip.Addr
+	HeardPriority uint8
+	Wanting       bool
+	Leaving       bool
+	Counts        Counters
+}
+
+// View returns a copy of what the router knows.
+func (r *Router) View() View {
+	return View{
+		Role: r.role, Since: r.since, Why: r.why, Effective: r.effective, Interval: r.interval,
+		MasterDown: r.t.down, NextAdvert: r.t.advert, Source: r.source,
+		LastSent: r.lastSent, LastHeard: r.lastHeard, HeardFrom: r.heardFrom, HeardPriority: r.heardPrio,
+		Wanting: r.wanting, Leaving: r.leaving, Counts: r.counts,
+	}
+}
