@@ -1,0 +1,70 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// SocketName is the socket's name in the run directory.
+const SocketName = "control.sock"
+
+// Daemon is what the server shows.
+type Daemon interface {
+	// Status describes the node now.
+	Status(context.Context) (Status, error)
+}
+
+// Server answers on the socket.
+type Server struct {
+	http     http.Server
+	listener net.Listener
+}
+
+// Listen makes the socket in the run directory, replacing one that a daemon
+// which is gone left behind: the caller holds the directory's lock. The
+// socket is open to its owner and group.
+func Listen(dir string, d Daemon) (*Server, error) {
+	path := filepath.Join(dir, SocketName)
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the control socket of an earlier run: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open the control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o660); err != nil {
+		return nil, errors.Join(fmt.Errorf("protect the control socket: %w", err), l.Close())
+	}
+	s := &Server{listener: l}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		st, err := d.Status(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// An error here is the asker's going away.
+		_ = json.NewEncoder(w).Encode(st)
+	})
+	s.http = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	return s, nil
+}
+
+// Serve answers until Close.
+func (s *Server) Serve() error {
+	if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the control socket: %w", err)
+	}
+	return nil
+}
+
+// Close removes the socket and ends Serve.
+func (s *Server) Close() error { return s.http.Close() }

@@ -1,0 +1,234 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// Status is what `moonkeep status --json` prints. Ages are in seconds before
+// At; a null age means that it never happened.
+type Status struct {
+	At       time.Time `json:"at"`
+	Version  string    `json:"version"`
+	RouterID string    `json:"router_id"`
+	PID      int       `json:"pid"`
+	Uptime   float64   `json:"uptime_s"`
+	Config   string    `json:"config"`
+	// Reloaded is when the configuration in force was read, and ReloadError
+	// why the last reload was refused; empty when it was not.
+	Reloaded    time.Time  `json:"config_read_at"`
+	ReloadError string     `json:"reload_error,omitempty"`
+	Instances   []Instance `json:"instances"`
+	Groups      []Group    `json:"sync_groups"`
+	Scripts     []Script   `json:"scripts"`
+	// Dropped counts packets that were dropped because the daemon was busy,
+	// Strangers those of virtual routers that are not configured here.
+	Dropped   uint64 `json:"packets_dropped"`
+	Strangers uint64 `json:"packets_of_other_vrids"`
+}
+
+// Instance is one virtual router.
+type Instance struct {
+	Name      string  `json:"name"`
+	Interface string  `json:"interface"`
+	Group     string  `json:"sync_group,omitempty"`
+	Version   int     `json:"version"`
+	VRID      int     `json:"virtual_router_id"`
+	Role      string  `json:"role"`
+	SinceAge  float64 `json:"role_age_s"`
+	Why       string  `json:"why"`
+	// Base and Effective are priorities; Terms says how the second comes
+	// from the first.
+	Base      int      `json:"base_priority"`
+	Effective int      `json:"effective_priority"`
+	Terms     []Term   `json:"priority_terms"`
+	Faults    []string `json:"faults,omitempty"`
+	Waiting   []string `json:"waiting_for,omitempty"`
+	Leaving   bool     `json:"handing_over,omitempty"`
+	// Addresses are the virtual addresses, each with whether the kernel has
+	// it now.
+	Addresses []Address `json:"addresses"`
+	// HeldError says why the kernel could not be asked.
+	HeldError      string   `json:"addresses_error,omitempty"`
+	Source         string   `json:"source,omitempty"`
+	AdvertInterval float64  `json:"advert_interval_s"`
+	MasterInterval float64  `json:"master_advert_interval_s"`
+	MasterDownIn   *float64 `json:"master_down_in_s"`
+	NextAdvertIn   *float64 `json:"next_advert_in_s"`
+	SentAge        *float64 `json:"last_advert_sent_age_s"`
+	HeardAge       *float64 `json:"last_advert_heard_age_s"`
+	HeardFrom      string   `json:"last_advert_heard_from,omitempty"`
+	HeardPriority  *int     `json:"last_advert_heard_priority"`
+	Counters       Counters `json:"counters"`
+}
+
+// Term is one addend of an effective priority.
+type Term struct {
+	Tracker string `json:"tracker"`
+	State   string `json:"state"`
+	Weight  int    `json:"weight"`
+	Value   int    `json:"value"`
+}
+
+// Address is a virtual address.
+type Address struct {
+	Address string `json:"address"`
+	Device  string `json:"dev"`
+	Held    bool   `json:"held"`
+}
+
+// Counters are of an instance since the daemon started.
+type Counters struct {
+	Sent         uint64            `json:"adverts_sent"`
+	Received     uint64            `json:"adverts_received"`
+	SentZero     uint64            `json:"priority_zero_sent"`
+	ReceivedZero uint64            `json:"priority_zero_received"`
+	BecameMaster uint64            `json:"became_master"`
+	LeftMaster   uint64            `json:"left_master"`
+	Announced    uint64            `json:"announcement_bursts"`
+	Conflicts    uint64            `json:"adverts_of_other_masters"`
+	Rejected     map[string]uint64 `json:"adverts_rejected"`
+}
+
+// Group is a sync group.
+type Group struct {
+	Name     string   `json:"name"`
+	Role     string   `json:"role"`
+	SinceAge float64  `json:"role_age_s"`
+	Members  []string `json:"members"`
+}
+
+// Script is a check.
+type Script struct {
+	Name     string   `json:"name"`
+	State    string   `json:"state"`
+	SinceAge float64  `json:"state_age_s"`
+	Used     bool     `json:"used"`
+	Result   string   `json:"last_result,omitempty"`
+	Message  string   `json:"last_message,omitempty"`
+	RunAge   *float64 `json:"last_run_age_s"`
+	Took     float64  `json:"last_run_took_s"`
+	InARow   int      `json:"contradicting_in_a_row"`
+	Rise     int      `json:"rise"`
+	Fall     int      `json:"fall"`
+}
+
+// Held returns which of the addresses stand in the kernel now.
+type Held func([]netspec.Address) ([]netspec.Address, error)
+
+// Describe turns a node's status into the shape for programs. held is asked
+// for the addresses of each instance.
+func Describe(s *node.Status, held Held) Status {
+	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Strangers: s.Strangers}
+	age := func(t mono.Instant) *float64 {
+		if t == mono.Never {
+			return nil
+		}
+		return seconds(s.At.Sub(t))
+	}
+	in := func(t mono.Instant) *float64 {
+		if t == mono.Never {
+			return nil
+		}
+		return seconds(t.Sub(s.At))
+	}
+	for i := range s.Instances {
+		out.Instances = append(out.Instances, describe(&s.Instances[i], age, in, held))
+	}
+	for _, g := range s.Groups {
+		out.Groups = append(out.Groups, Group{Name: g.Name, Role: g.Role.String(), SinceAge: *age(g.Since), Members: g.Members})
+	}
+	for _, c := range s.Scripts {
+		x := Script{
+			Name: c.Name, State: c.State, SinceAge: *age(c.Since), Used: c.Used, Message: c.Message,
+			RunAge: age(c.Last), Took: c.Took.Seconds(), InARow: c.InARow, Rise: c.Rise, Fall: c.Fall,
+		}
+		if c.Last != mono.Never {
+			x.Result = c.Result.String()
+		}
+		out.Scripts = append(out.Scripts, x)
+	}
+	return out
+}
+
+func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, held Held) Instance {
+	x := Instance{
+		Name: v.Name, Interface: v.Interface, Group: v.Group, Version: int(v.Version), VRID: int(v.VRID),
+		Role: v.Role.String(), SinceAge: *age(v.Since), Why: v.Why, Base: int(v.Base), Effective: int(v.Effective),
+		Terms: []Term{}, Faults: v.Faults, Waiting: v.Waiting, Leaving: v.Leaving, Addresses: []Address{},
+		AdvertInterval: v.Interval.Seconds(), MasterInterval: v.MasterInterval.Seconds(),
+		MasterDownIn: in(v.MasterDown), NextAdvertIn: in(v.NextAdvert), SentAge: age(v.LastSent), HeardAge: age(v.LastHeard),
+		Counters: counters(&v.Counts),
+	}
+	if v.Source.IsValid() {
+		x.Source = v.Source.String()
+	}
+	if v.HeardFrom.IsValid() {
+		p := int(v.HeardPriority)
+		x.HeardFrom, x.HeardPriority = v.HeardFrom.String(), &p
+	}
+	for _, t := range v.Terms {
+		x.Terms = append(x.Terms, Term{Tracker: t.Tracker, State: t.State, Weight: t.Weight, Value: t.Value})
+	}
+	there, err := held(v.Addresses)
+	if err != nil {
+		x.HeldError = err.Error()
+	}
+	for _, a := range v.Addresses {
+		x.Addresses = append(x.Addresses, Address{Address: a.Prefix.String(), Device: a.Device, Held: slices.ContainsFunc(there, a.Same)})
+	}
+	return x
+}
+
+func counters(c *vrrp.Counters) Counters {
+	x := Counters{
+		Sent: c.Sent, Received: c.Received, SentZero: c.SentZero, ReceivedZero: c.ReceivedZero,
+		BecameMaster: c.BecameMaster, LeftMaster: c.LeftMaster, Announced: c.Announced, Conflicts: c.Conflicts,
+		Rejected: map[string]uint64{},
+	}
+	for i, n := range c.Rejected {
+		if n > 0 {
+			x.Rejected[vrrp.Rejection(i).String()] = n
+		}
+	}
+	return x
+}
+
+func seconds(d time.Duration) *float64 {
+	f := d.Seconds()
+	return &f
+}
+
+// Arithmetic renders how an effective priority comes about, for example
+// "100 - 20 (script nginx is down) = 80".
+func (i *Instance) Arithmetic() string {
+	var b strings.Builder
+	fmt.Fprint(&b, i.Base)
+	sum := i.Base
+	for _, t := range i.Terms {
+		if t.Value == 0 {
+			continue
+		}
+		sign := '+'
+		if t.Value < 0 {
+			sign = '-'
+		}
+		fmt.Fprintf(&b, " %c %d (%s is %s)", sign, max(t.Value, -t.Value), t.Tracker, t.State)
+		sum += t.Value
+	}
+	if sum == i.Base && i.Effective == i.Base {
+		return b.String()
+	}
+	fmt.Fprintf(&b, " = %d", i.Effective)
+	if sum != i.Effective {
+		fmt.Fprintf(&b, " (%d, kept within 1..254)", sum)
+	}
+	return b.String()
+}

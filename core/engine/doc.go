@@ -1,0 +1,23 @@
+// Package engine runs one node: it feeds it from the kernel, the clock and
+// the checks, and carries its actions out.
+//
+// It decides nothing. What acts is reached through the interfaces Kernel,
+// Checks and Notifier, which cmd/moonkeep wires to core/kernel, core/program,
+// lua and core/notify.
+//
+// The goroutines of a running Engine, all ended by Run before it returns:
+//
+//	loop    owns the node; never blocks. Woken by its inbox and by the node's
+//	        deadline. Sends adverts itself, so that nothing can delay them.
+//	lane 1  sets and removes addresses and announces them, in order. Its queue
+//	        holds at most a claim, a release and an announcement for each
+//	        instance: a newer one replaces what it makes pointless.
+//	teller  writes the log and the journal. Its queue holds queueLen entries;
+//	        when full the oldest is dropped and counted, so that a hung log
+//	        delays nothing.
+//	runs    one goroutine for each run of a check, ended by its context. The
+//	        node never has two runs of one check under way.
+//
+// The inbox holds inboxLen events. A packet that finds it full is dropped and
+// counted; any other event waits for room.
+package engine

@@ -1,0 +1,209 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+const (
+	inboxLen = 4096
+	queueLen = 4096
+	// stopLimit is how long a stop waits for hand-overs, and tellLimit how
+	// long it then waits for notifications.
+	stopLimit = 2 * time.Second
+	tellLimit = 5 * time.Second
+)
+
+// Plan is what an Engine runs: the node's configuration and what the edges
+// need to know of it. Reload takes another one.
+type Plan struct {
+	Node node.Config
+	// Checks runs the scripts of Node.
+	Checks Checks
+	// Interfaces are those whose state matters; VRRP those among them that
+	// carry adverts.
+	Interfaces []string
+	VRRP       []string
+}
+
+// Options are the parts that stay for an Engine's life.
+type Options struct {
+	Notifier Notifier
+	Log      *slog.Logger
+	// Stale are addresses that an earlier run may have left behind; they are
+	// removed before anything else happens.
+	Stale []netspec.Address
+	// Journal is told which addresses the node owns, each time that changes.
+	// It is called from one goroutine. Nil means no journal.
+	Journal func([]netspec.Address) error
+}
+
+// Engine runs one node. It implements Sink for the kernel.
+type Engine struct {
+	opts  Options
+	plan  Plan
+	start time.Time
+
+	inbox   chan node.Event
+	asks    chan func(mono.Instant)
+	done    chan struct{} // closed when the loop has ended
+	packets sync.Pool
+	dropped atomic.Uint64
+
+	node   *node.Node
+	kernel Kernel
+	lane   *lane
+	teller *teller
+	runs   sync.WaitGroup
+	owned  map[string][]netspec.Address // by instance, lane 1 only
+	failed map[string]bool              // instances whose adverts do not leave
+	runCtx context.Context              // ends the runs of checks
+}
+
+// New returns an engine that is ready to be the kernel's sink.
+func New(plan Plan, opts Options) *Engine {
+	e := &Engine{
+		opts: opts, plan: plan, start: time.Now(),
+		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), done: make(chan struct{}),
+		owned: map[string][]netspec.Address{}, failed: map[string]bool{},
+	}
+	e.packets.New = func() any { return new(node.Received) }
+	e.lane = newLane()
+	e.teller = newTeller(opts.Log)
+	return e
+}
+
+// now reads the monotonic clock; steps of the wall clock do not show.
+func (e *Engine) now() mono.Instant { return mono.Instant(time.Since(e.start)) }
+
+// NewPacket returns an event to be filled and handed to Packet.
+func (e *Engine) NewPacket() *node.Received { return e.packets.Get().(*node.Received) }
+
+// Packet takes a received packet; it is dropped when the inbox is full.
+func (e *Engine) Packet(p *node.Received) {
+	select {
+	case e.inbox <- p:
+	default:
+		e.dropped.Add(1)
+		e.packets.Put(p)
+	}
+}
+
+// Event takes any other event and waits for room.
+func (e *Engine) Event(ev node.Event) {
+	select {
+	case e.inbox <- ev:
+	case <-e.done:
+	}
+}
+
+// Run runs the node until ctx ends, then stops in an orderly way: masters
+// resign and hand over, addresses are released, notifications delivered. It
+// closes the kernel. An error means that the node could not begin, or that
+// something could not be undone.
+func (e *Engine) Run(ctx context.Context, k Kernel) (err error) {
+	e.kernel = k
+	defer func() { err = errors.Join(err, k.Close()) }()
+	if len(e.opts.Stale) > 0 {
+		if err := k.Release("", e.opts.Stale); err != nil {
+			close(e.done)
+			return fmt.Errorf("remove addresses of an earlier run: %w", err)
+		}
+	}
+	runCtx, endRuns := context.WithCancel(context.Background())
+	defer endRuns()
+	e.runCtx = runCtx
+	var edges sync.WaitGroup
+	edges.Go(func() { e.lane.work(e.act) })
+	edges.Go(e.teller.work)
+	defer func() {
+		e.lane.close()
+		e.teller.close()
+		edges.Wait()
+	}()
+
+	e.node = node.New(e.now(), e.plan.Node)
+	watched := make(chan error, 1)
+	// Watch delivers into the inbox, so the loop must already be reading it.
+	edges.Go(func() { watched <- k.Watch(e.plan.Interfaces, e.plan.VRRP) })
+	err = e.loop(ctx, watched)
+	close(e.done) // whoever still has an event for the node may go on
+	endRuns()
+	e.runs.Wait()
+	return errors.Join(err, e.finish())
+}
+
+// finish waits, within limits, until what the loop asked for is done.
+func (e *Engine) finish() error {
+	ctx, cancel := context.WithTimeout(context.Background(), tellLimit)
+	defer cancel()
+	var err error
+	if !e.lane.drain(ctx) {
+		err = errors.New("addresses could not be released in time: see the log, and `ip address` for what is left")
+	}
+	if e.opts.Notifier != nil {
+		if derr := e.opts.Notifier.Drain(ctx); derr != nil {
+			e.opts.Log.Warn("notifications were still under way when the daemon stopped", "err", derr)
+		}
+	}
+	return err
+}
+
+// ErrStopped is returned to callers who ask an engine that has ended.
+var ErrStopped = errors.New("the engine has stopped")
+
+// ask has the loop call f with the present instant and waits until it has.
+func (e *Engine) ask(ctx context.Context, f func(mono.Instant)) error {
+	answered := make(chan struct{})
+	select {
+	case e.asks <- func(now mono.Instant) { f(now); close(answered) }:
+		<-answered
+		return nil
+	case <-e.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Status asks the node. The wall clock time of its At is returned with it.
+func (e *Engine) Status(ctx context.Context) (*node.Status, time.Time, error) {
+	var s *node.Status
+	var at time.Time
+	err := e.ask(ctx, func(now mono.Instant) { s, at = e.node.Status(now), time.Now() })
+	return s, at, err
+}
+
+// Dropped returns how many packets found the inbox full.
+func (e *Engine) Dropped() uint64 { return e.dropped.Load() }
+
+// Held returns which of the addresses stand in the kernel now.
+func (e *Engine) Held(addresses []netspec.Address) ([]netspec.Address, error) {
+	return e.kernel.Held(addresses)
+}
+
+// Reload makes the node run another plan. Instances that are the same in both
+// keep role, timers and addresses (node.Reconfigure).
+func (e *Engine) Reload(ctx context.Context, p Plan) error {
+	union := func(a, b []string) []string { return append(append([]string{}, a...), b...) }
+	if err := e.kernel.Watch(union(e.plan.Interfaces, p.Interfaces), union(e.plan.VRRP, p.VRRP)); err != nil {
+		return fmt.Errorf("watch the new configuration's interfaces: %w", err)
+	}
+	err := e.ask(ctx, func(now mono.Instant) {
+		e.plan = p
+		e.carry(e.node.Reconfigure(now, p.Node))
+	})
+	if err != nil {
+		return err
+	}
+	return e.kernel.Watch(p.Interfaces, p.VRRP)
+}

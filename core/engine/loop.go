@@ -1,0 +1,132 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// loop owns the node from its first Tick until it has stopped.
+func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			// A broken machine must not go on announcing. Say what happened,
+			// give the addresses up and let the supervisor start us anew.
+			err = fmt.Errorf("internal error, giving all addresses up: %v\n%s", p, debug.Stack())
+			e.lastWill()
+		}
+	}()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	stop := ctx.Done()
+	limit := mono.Never
+	for {
+		now := e.now()
+		e.carry(e.node.Tick(now))
+		if now >= limit {
+			e.carry(e.node.Abandon(now))
+		}
+		if e.node.Stopped() {
+			return nil
+		}
+		if at := mono.Min(e.node.Deadline(), limit); at == mono.Never {
+			timer.Stop()
+		} else {
+			timer.Reset(max(0, at.Sub(e.now())))
+		}
+		select {
+		case ev := <-e.inbox:
+			e.step(ev)
+		case <-timer.C:
+		case f := <-e.asks:
+			f(e.now())
+		case err := <-watched:
+			watched = nil
+			if err != nil {
+				return fmt.Errorf("watch the interfaces: %w", err)
+			}
+		case <-stop:
+			stop = nil
+			now := e.now()
+			limit = now.Add(stopLimit)
+			e.carry(e.node.Stop(now))
+		}
+		// Take what waits before looking at the clock: an advert that came in
+		// time must not lose against a timer that is seen late.
+		for i := len(e.inbox); i > 0; i-- {
+			e.step(<-e.inbox)
+		}
+	}
+}
+
+func (e *Engine) step(ev node.Event) {
+	e.carry(e.node.Step(e.now(), ev))
+	if p, ok := ev.(*node.Received); ok {
+		e.packets.Put(p)
+	}
+}
+
+// carry hands the actions to the lanes. Adverts leave here and now.
+func (e *Engine) carry(actions []node.Action) {
+	for i := range actions {
+		a := &actions[i]
+		switch a.Kind {
+		case node.Send:
+			e.send(a)
+		case node.Claim, node.Release, node.Announce:
+			e.lane.push(*a)
+		case node.Run:
+			e.check(a.Script)
+		case node.Changed:
+			e.teller.change(a.Change)
+			if e.opts.Notifier != nil {
+				e.opts.Notifier.Notify(*a.Change)
+			}
+		case node.Noted:
+			e.teller.note(a.Instance, a.Note)
+		}
+	}
+}
+
+// send sends one advert and tells the node when sending begins or ceases to
+// fail. That event goes through the inbox: the node is inside a call now.
+func (e *Engine) send(a *node.Action) {
+	err := e.kernel.Send(a)
+	if (err != nil) == e.failed[a.Instance] {
+		return
+	}
+	failure := ""
+	if err != nil {
+		failure = err.Error()
+	}
+	select {
+	case e.inbox <- &node.SendFailed{Instance: a.Instance, Failure: failure}:
+		e.failed[a.Instance] = err != nil
+	default: // told at the next advert
+	}
+}
+
+func (e *Engine) check(script string) {
+	checks := e.plan.Checks
+	e.runs.Go(func() { e.Event(checked(e.runCtx, checks, script)) })
+}
+
+func checked(ctx context.Context, c Checks, script string) *node.Checked {
+	r := c.Run(ctx, script)
+	r.Script = script
+	return &r
+}
+
+// lastWill gives up every address without the node's help.
+func (e *Engine) lastWill() {
+	for _, in := range e.plan.Node.Instances {
+		e.lane.push(node.Action{Kind: node.Release, Instance: in.Name, Addresses: append(append(in.Addresses[:0:0], in.Addresses...), in.Excluded...)})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	e.lane.drain(ctx)
+}
