@@ -1,0 +1,123 @@
+//go:build linux
+
+// Package netns makes network namespaces and runs code and programs inside
+// them.
+//
+// A namespace is held by a file descriptor only: it has no entry in /run/netns
+// and is gone when the descriptor, the last process and the last socket in it
+// are. The package configures nothing inside a namespace; that is
+// core/kernel/link's business. core/kernel uses it to open its sockets where
+// the daemon was started, core/lab and the tests use it to build hosts.
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// self is the namespace of the calling thread, not of the process: threads of
+// one process may be in different ones.
+const self = "/proc/thread-self/ns/net"
+
+// NS is one network namespace. Its methods may be called by any goroutine.
+type NS struct {
+	file     *os.File
+	dev, ino uint64
+}
+
+// New creates an empty namespace: its loopback interface is down. It needs
+// CAP_SYS_ADMIN.
+func New() (*NS, error) {
+	runtime.LockOSThread()
+	home, err := Current()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return nil, err
+	}
+	defer home.Close()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return nil, fmt.Errorf("create a network namespace: %w", err)
+	}
+	ns, err := Current()
+	if back := home.enter(); back != nil {
+		// The thread stays locked to this goroutine, so that no other one
+		// ever runs in the wrong namespace.
+		return nil, errors.Join(err, fmt.Errorf("return from a new network namespace: %w", back))
+	}
+	runtime.UnlockOSThread()
+	return ns, err
+}
+
+// Current is the namespace of the calling goroutine's thread. Outside of Do
+// that is the one the process was started in.
+func Current() (*NS, error) {
+	file, err := os.Open(self)
+	if err != nil {
+		return nil, fmt.Errorf("open the current network namespace: %w", err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("look at the current network namespace: %w", err)
+	}
+	return &NS{file: file, dev: uint64(st.Dev), ino: st.Ino}, nil
+}
+
+// Close lets go of the namespace. Sockets and programs in it go on.
+func (n *NS) Close() error { return n.file.Close() }
+
+// FD is the descriptor that refers to the namespace, valid until Close.
+func (n *NS) FD() int { return int(n.file.Fd()) }
+
+// Inode is the number by which lsns(8) and /proc/PID/ns/net name the
+// namespace.
+func (n *NS) Inode() uint64 { return n.ino }
+
+// Do runs f in the namespace, on the calling goroutine, which stays on one
+// thread meanwhile. What f opens - sockets, files under /proc/sys/net, netlink
+// connections - belongs to the namespace for good. Goroutines that f starts do
+// not run in it. Calls may be nested.
+//
+// In the namespace where the thread already is, Do just calls f and needs no
+// capability; otherwise it needs CAP_SYS_ADMIN. Its error is f's, or says that
+// the namespace could not be entered, in which case f was not called, or left,
+// in which case the goroutine stays locked to its thread, for no other
+// goroutine may ever run on that.
+func (n *NS) Do(f func() error) (err error) {
+	runtime.LockOSThread()
+	home, err := Current()
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer home.Close()
+	if home.dev == n.dev && home.ino == n.ino {
+		defer runtime.UnlockOSThread()
+		return f()
+	}
+	if err := n.enter(); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter network namespace %d: %w", n.ino, err)
+	}
+	// Deferred, so that a panic or a test's FailNow leaves the namespace too.
+	defer func() {
+		if back := home.enter(); back != nil {
+			err = errors.Join(err, fmt.Errorf("leave network namespace %d: %w", n.ino, back))
+			return
+		}
+		runtime.UnlockOSThread()
+	}()
+	return f()
+}
+
+// Start starts the command in the namespace. It does not give it a mount
+// namespace: the command sees the /sys of the host.
+func (n *NS) Start(cmd *exec.Cmd) error { return n.Do(cmd.Start) }
+
+func (n *NS) enter() error { return unix.Setns(int(n.file.Fd()), unix.CLONE_NEWNET) }
