@@ -368,6 +368,9 @@ func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Acti
 	r.interval = r.cfg.Interval
 	r.t.advert = now.Add(r.cfg.Interval)
 	r.lastDefence = now
+	// The master that we replace answers our first advert with its last: that
+	// is no conflict worth telling.
+	r.conflictEnd = now.Add(r.cfg.Interval)
 	if a := r.cfg.Announce; a.Delay > 0 {
 		r.t.second = now.Add(a.Delay)
 	}
