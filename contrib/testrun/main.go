@@ -30,17 +30,18 @@ func main() {
 // passed or was skipped for a good reason, 1 when not, 2 when go test could
 // not be run.
 func run(args []string, ci bool, stdout, stderr io.Writer) int {
-	argv := append([]string{"test", "-json"}, args...)
+	argv, env := []string{"test", "-json"}, os.Environ()
 	if why := raceDetector(); why != "" {
 		fmt.Fprintln(stderr, "testrun: the race detector is left out:", why)
 	} else {
-		argv = append([]string{"test", "-json", "-race"}, args...)
+		argv, env = append(argv, "-race"), append(env, "CGO_ENABLED=1")
 	}
 	// An interrupt from the terminal reaches go test too, which ends its
 	// tests; what they said until then is still reported. Signals are caught
 	// rather than ignored, because children inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	cmd := exec.Command("go", argv...)
+	cmd := exec.Command("go", append(argv, args...)...)
+	cmd.Env = env
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

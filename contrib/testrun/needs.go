@@ -66,7 +66,8 @@ func (machine) file(path string) bool {
 	return err != nil
 }
 
-// raceDetector says why the race detector cannot be used, or returns "".
+// raceDetector says why the race detector cannot be used, or returns "". It
+// needs a C compiler that finds the C library.
 func raceDetector() string {
 	out, err := exec.Command("go", "env", "CC").Output()
 	if err != nil {
@@ -76,8 +77,10 @@ func raceDetector() string {
 	if len(cc) == 0 {
 		return "go knows no C compiler"
 	}
-	if _, err := exec.LookPath(cc[0]); err != nil {
-		return fmt.Sprintf("it needs the C compiler %s", cc[0])
+	compile := exec.Command(cc[0], append(cc[1:], "-x", "c", "-o", os.DevNull, "-")...)
+	compile.Stdin = strings.NewReader("#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n")
+	if out, err := compile.CombinedOutput(); err != nil {
+		return strings.TrimSpace(fmt.Sprintf("the C compiler %s does not work: %v\n%s", cc[0], err, out))
 	}
 	return ""
 }

@@ -1,0 +1,67 @@
+# Everything that is done in this repository has a target here: `make help`.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+# Go's own installer puts it where root's PATH does not look.
+export PATH := $(PATH):/usr/local/go/bin
+# A checkout that git will not read (none, or another user's) has no revision
+# to stamp into programs.
+ifneq ($(shell git rev-parse --git-dir 2>/dev/null || echo none),.git)
+export GOFLAGS += -buildvcs=false
+endif
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+BINARY      := build/moonkeep
+MAX_MB      := 45
+FUZZTIME    ?= 30s
+# Further flags of `go test` in `make test`, for example TESTFLAGS=-short.
+TESTFLAGS   ?=
+# Further flags of the benchmark, for example BENCHFLAGS='--modes v3:100ms'.
+BENCHFLAGS  ?=
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 16
+
+.PHONY: build
+build: ## build the static program build/moonkeep
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o $(BINARY) ./cmd/moonkeep
+
+.PHONY: demo
+demo: build ## set up, build, and show a failover on this machine
+	@contrib/demo.sh $(BINARY)
+
+.PHONY: test
+test: setup lint check-binary ## set up and run every check and test
+	@go run ./contrib/testrun -timeout 10m $(TESTFLAGS) ./...
+
+.PHONY: setup
+setup: ## install what the tests use and this machine lacks (Debian, as root)
+	@contrib/setup.sh
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck and go mod tidy
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not formatted by gofmt: $$bad"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+
+.PHONY: check-binary
+check-binary: build ## hold the program to being static and at most 45 MB
+	@go run ./contrib/binarycheck -max-mb $(MAX_MB) $(BINARY)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@contrib/fuzz.sh $(FUZZTIME)
+
+.PHONY: bench
+bench: bench-failover ## run all benchmarks
+
+.PHONY: bench-failover
+bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
+	@go run ./contrib/bench/failover --moonkeep $(BINARY) $(BENCHFLAGS)
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf build

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Installs the programs that tests, demo and benchmarks use, where that is
+# possible: on Debian and its relatives, as root. Elsewhere it says what is
+# missing and what that leaves out. It always succeeds: a test that lacks
+# something says so itself and is counted.
+set -euo pipefail
+
+# One line each: program, Debian package, what it is for.
+wanted='
+gcc         gcc             the race detector
+keepalived  keepalived      interoperation with keepalived and benchmarks against it
+nginx       nginx-light     the nginx examples
+tshark      tshark          the check of our packets by an independent decoder
+tcpdump     tcpdump         packet captures
+arping      iputils-arping  address probing by an independent program
+'
+
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # daemons live in sbin
+
+packages=() lines=()
+while read -r program package purpose; do
+	[ -n "$program" ] || continue
+	command -v "$program" >/dev/null && continue
+	packages+=("$package")
+	lines+=("  $program (Debian: $package), for $purpose")
+done <<<"$wanted"
+# gcc alone compiles nothing.
+if [ ! -e /usr/include/stdio.h ] && command -v apt-get >/dev/null; then
+	packages+=(libc6-dev)
+	lines+=("  the C library's headers (Debian: libc6-dev), for the race detector")
+fi
+[ ${#packages[@]} -gt 0 ] || exit 0
+
+left_out() {
+	echo "setup: $1, so these stay missing and what they are for is left out:"
+	printf '%s\n' "${lines[@]}"
+	exit 0
+}
+command -v apt-get >/dev/null || left_out "this is no Debian system"
+[ "$(id -u)" = 0 ] || left_out "installing needs root"
+
+echo "setup: installing ${packages[*]}"
+# The packages of daemons start them unless this file forbids it. One that
+# the administrator made stays.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+if ! { apt-get update && apt-get install -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
+	tail -n 20 "$log"
+	rm -f "$log"
+	left_out "apt-get failed"
+fi
+rm -f "$log"
