@@ -1,0 +1,263 @@
+// Package build translates a valid config.Config into what the machines and
+// the edges take. It is a pure function of its argument: it reads no file,
+// asks the host nothing and reports nothing. Whoever read the Config has
+// already said what is wrong with it.
+//
+// Three rules of keepalived are applied here and not in the readers, because
+// they hold for every source and the lint wants to see what was written:
+// what strict mode overrides (semantics INI-16), what an initial MASTER
+// overrides (INI-4), and which interfaces are tracked without being named
+// (PRI-11).
+package build
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// maxAdvertised is how many addresses one advert can carry: the count is one
+// octet. What is beyond is owned but not advertised, as in keepalived
+// (semantics INI-8).
+const maxAdvertised = 255
+
+// owner is the priority of the address owner (RFC 9568 5.2.4).
+const owner = 255
+
+// Node returns the node that c describes. It shares no memory with c.
+func Node(c *config.Config) node.Config {
+	var n node.Config
+	members := make(map[string]bool)
+	for i := range c.Groups {
+		for _, m := range c.Groups[i].Members {
+			members[m] = true
+		}
+		n.Groups = append(n.Groups, group(&c.Groups[i]))
+	}
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		n.Instances = append(n.Instances, instance(in, members[in.Name]))
+	}
+	for i := range c.Scripts {
+		n.Scripts = append(n.Scripts, script(&c.Scripts[i], &c.Global))
+	}
+	return n
+}
+
+// Virtual returns every virtual address of c once, advertised and excluded
+// ones, in the order of the configuration.
+func Virtual(c *config.Config) []netip.Addr {
+	var all []netip.Addr
+	seen := make(map[netip.Addr]bool)
+	for i := range c.Instances {
+		for _, list := range [2][]config.Address{c.Instances[i].Addresses, c.Instances[i].Excluded} {
+			for _, a := range list {
+				if addr := a.Addr(); !seen[addr] {
+					seen[addr] = true
+					all = append(all, addr)
+				}
+			}
+		}
+	}
+	return all
+}
+
+// Interfaces returns the name of every interface that c needs, sorted: those
+// of instances, of addresses and of trackers.
+func Interfaces(c *config.Config) []string {
+	names := make(map[string]bool)
+	add := func(tracks []config.Track) {
+		for _, t := range tracks {
+			names[t.Name] = true
+		}
+	}
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		names[in.Interface] = true
+		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				names[a.Device] = true
+			}
+		}
+		add(in.TrackInterfaces)
+	}
+	for i := range c.Groups {
+		add(c.Groups[i].TrackInterfaces)
+	}
+	delete(names, "")
+	return slices.Sorted(maps.Keys(names))
+}
+
+func instance(in *config.Instance, member bool) node.Instance {
+	n := node.Instance{
+		Name:          in.Name,
+		Interface:     in.Interface,
+		Router:        router(in, member),
+		Source:        in.Source,
+		Addresses:     specs(in, in.Addresses),
+		Excluded:      specs(in, in.Excluded),
+		IgnorePrimary: in.IgnorePrimary,
+		Scripts:       scripts(in.TrackScripts),
+	}
+	if len(n.Addresses) > maxAdvertised {
+		n.Excluded = slices.Concat(n.Addresses[maxAdvertised:], n.Excluded)
+		n.Addresses = n.Addresses[:maxAdvertised:maxAdvertised]
+	}
+	// The instance's own interface is tracked by IgnorePrimary's rule alone;
+	// naming it again has no effect.
+	for _, t := range interfaces(in.TrackInterfaces) {
+		if t.Name != in.Interface {
+			n.Interfaces = append(n.Interfaces, t)
+		}
+	}
+	for _, list := range [2][]netspec.Address{n.Addresses, n.Excluded} {
+		for _, a := range list {
+			tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == a.Device })
+			if a.Device != in.Interface && !a.NoTrack && !tracked {
+				n.Interfaces = append(n.Interfaces, node.TrackInterface{Name: a.Device})
+			}
+		}
+	}
+	return n
+}
+
+func router(in *config.Instance, member bool) vrrp.Config {
+	r := vrrp.Config{
+		Version:           vrrp.Version(in.Version),
+		VRID:              uint8(in.VRID),
+		Priority:          uint8(in.Priority),
+		Interval:          in.AdvertInt,
+		InitialMaster:     in.Master,
+		NoPreempt:         in.NoPreempt,
+		PreemptDelay:      in.PreemptDelay,
+		DownAdverts:       in.DownTimerAdverts,
+		Checksum:          vrrp.ChecksumPseudo,
+		LowerPrioNoAdvert: in.LowerPrioNoAdvert,
+		YieldSilently:     in.HigherPrioSendAdvert != nil && !*in.HigherPrioSendAdvert,
+		CheckAddresses:    !in.SkipCheckAdvAddr,
+		Announce: vrrp.AnnounceConfig{
+			Repeat:          in.Garp.MasterRepeat,
+			Delay:           in.Garp.MasterDelay,
+			Refresh:         in.Garp.MasterRefresh,
+			RefreshRepeat:   in.Garp.MasterRefreshRepeat,
+			LowerPrioRepeat: in.Garp.LowerPrioRepeat,
+			LowerPrioDelay:  in.Garp.LowerPrioDelay,
+		},
+		Hold: member,
+	}
+	if in.ChecksumMessage {
+		r.Checksum = vrrp.ChecksumMessage
+	}
+	// Version 3 has no authentication (RFC 9568 9) and strict mode refuses
+	// it in version 2.
+	if in.AuthType == "PASS" && in.Version == 2 && !in.Strict {
+		r.Auth = vrrp.AuthPass
+		copy(r.Password[:], in.AuthPass)
+	}
+	if in.Strict {
+		r.InitialMaster = in.Priority == owner
+		r.PreemptDelay = 0
+		r.DownAdverts = 3
+		r.LowerPrioNoAdvert = true
+		r.YieldSilently = true
+	}
+	if r.InitialMaster || in.Priority == owner {
+		r.NoPreempt = false
+		r.PreemptDelay = 0
+	}
+	if r.NoPreempt {
+		r.PreemptDelay = 0
+	}
+	for _, a := range in.Addresses[:min(len(in.Addresses), maxAdvertised)] {
+		r.Addresses = append(r.Addresses, a.Addr())
+	}
+	return r
+}
+
+// specs returns the addresses with the instance's interface where none is
+// named.
+func specs(in *config.Instance, list []config.Address) []netspec.Address {
+	var all []netspec.Address
+	for _, a := range list {
+		s := a.Address
+		if s.Device == "" {
+			s.Device = in.Interface
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func interfaces(tracks []config.Track) []node.TrackInterface {
+	var all []node.TrackInterface
+	for _, t := range tracks {
+		all = append(all, node.TrackInterface{Name: t.Name, Weight: t.Weight, Reverse: t.Reverse})
+	}
+	return all
+}
+
+func scripts(tracks []config.Track) []node.TrackScript {
+	var all []node.TrackScript
+	for _, t := range tracks {
+		all = append(all, node.TrackScript{Name: t.Name, Weight: t.Weight, Reverse: t.Reverse})
+	}
+	return all
+}
+
+func group(g *config.SyncGroup) node.Group {
+	return node.Group{
+		Name:        g.Name,
+		Members:     slices.Clone(g.Members),
+		Interfaces:  interfaces(g.TrackInterfaces),
+		Scripts:     scripts(g.TrackScripts),
+		KeepWeights: g.KeepWeights,
+	}
+}
+
+func script(s *config.Script, global *config.Global) node.Script {
+	return node.Script{
+		Name:     s.Name,
+		Interval: s.Interval,
+		Rise:     s.Rise,
+		Fall:     s.Fall,
+		InitFail: s.InitFail,
+		Identity: identity(s, global),
+	}
+}
+
+// identity writes down what a run of s executes and as whom. Every part is
+// quoted, so that no two different scripts can read the same.
+func identity(s *config.Script, global *config.Global) string {
+	user, grp := s.User, s.Group
+	if user == "" {
+		user, grp = global.ScriptUser, global.ScriptGroup
+	}
+	var b strings.Builder
+	part := func(kind, value string) {
+		b.WriteString(kind)
+		b.WriteString(strconv.Quote(value))
+	}
+	part("user", user)
+	part("group", grp)
+	for _, a := range s.Argv {
+		part("argv", a)
+	}
+	if s.Lua != "" {
+		part("lua", s.Lua)
+		for _, a := range s.Allow {
+			part("allow", a)
+		}
+		for _, k := range slices.Sorted(maps.Keys(s.Args)) {
+			part("arg", k)
+			part("=", s.Args[k])
+		}
+	}
+	return b.String()
+}
