@@ -5,22 +5,62 @@ import (
 	"time"
 )
 
-// Advert is a decoded ADVERTISEMENT, the only message of VRRP.
+// Advert is a decoded ADVERTISEMENT, the only message of VRRP. It borrows the
+// address list from Packet.Payload: it is good until that buffer is reused.
 type Advert struct {
-	Version  Version
-	VRID     uint8
+	Version Version
+	VRID    uint8
+	// Priority is 0 when the sender releases mastership, 255 when it owns
+	// the addresses.
 	Priority uint8
 	// Interval is the Max Advertise Interval (v3) or Adver Int (v2).
 	Interval time.Duration
-	// Count is the number of addresses.
+	// Count is the number of addresses, 1..255.
 	Count int
-	// Auth is the authentication type (v2).
+	// Auth is the authentication type; AuthNone in version 3.
 	Auth AuthType
-	// Checksum is the form that verified (v3 over IPv4).
+	// Checksum is the form that verified (v3 over IPv4); ChecksumMessage in
+	// version 2 and ChecksumPseudo over IPv6, which know one form each.
 	Checksum ChecksumForm
 
 	addresses []byte // Count * 4 or 16 octets, borrowed from the packet
-	password  []byte // 8 octets, v2, borrowed from the packet
+}
+
+// Address returns the i-th advertised address, counted from 0 in the order of
+// the message. It panics if i is not below Count.
+func (a *Advert) Address(i int) netip.Addr {
+	if len(a.addresses) == a.Count*4 {
+		return netip.AddrFrom4([4]byte(a.addresses[i*4:]))
+	}
+	return netip.AddrFrom16([16]byte(a.addresses[i*16:]))
+}
+
+// SameAddresses reports whether the advert carries exactly addrs, in any
+// order, each as often as addrs has it. Order means nothing to a receiver:
+// routers configured by hand list the same addresses differently. It does not
+// allocate; the usual case of equal order takes one comparison an address.
+func (a *Advert) SameAddresses(addrs []netip.Addr) bool {
+	if len(addrs) != a.Count {
+		return false
+	}
+	var taken [256]bool // by index in addrs; Count is at most 255
+	first := 0          // all of addrs below it is taken
+	for i := range a.Count {
+		want, found := a.Address(i), false
+		for j := first; j < len(addrs); j++ {
+			if !taken[j] && addrs[j] == want {
+				taken[j], found = true, true
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+		for first < len(addrs) && taken[first] {
+			first++
+		}
+	}
+	return true
 }
 
 // Packet is what a socket received, or what is to be sent: one VRRP message

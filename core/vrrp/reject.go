@@ -1,7 +1,7 @@
 package vrrp
 
 // Rejection is the rule by which a received packet was discarded, in the
-// order of the checks (RFC 9568 7.1 with its errata; conformance V-1..V-13).
+// order of the checks (RFC 9568 7.1 with its errata, RFC 3768 7.1).
 type Rejection uint8
 
 // The rejections. Accepted is none.
@@ -12,10 +12,12 @@ const (
 	RejectMode                // unicast to a multicast router or the reverse
 	RejectVersion             // another protocol version
 	RejectType                // not an ADVERTISEMENT
+	RejectVRID                // another virtual router, or of another family
 	RejectLength              // length does not fit the address count
 	RejectCount               // no address
 	RejectChecksum            // no accepted form verifies
 	RejectInterval0           // v3: Max Advertise Interval is zero
+	RejectLinkLocal           // v3 over IPv6: first address is not link-local
 	RejectAuthType            // v2: another authentication type
 	RejectAuth                // v2: wrong password
 	RejectInterval            // v2: another interval
@@ -30,10 +32,12 @@ var rejectionTexts = [rejections]string{
 	RejectMode:      "not sent to the VRRP group",
 	RejectVersion:   "another VRRP version",
 	RejectType:      "not an advertisement",
+	RejectVRID:      "another virtual router",
 	RejectLength:    "length does not fit the number of addresses",
 	RejectCount:     "carries no address",
 	RejectChecksum:  "wrong checksum",
 	RejectInterval0: "advertisement interval is zero",
+	RejectLinkLocal: "first IPv6 address is not link-local",
 	RejectAuthType:  "another authentication type",
 	RejectAuth:      "wrong password",
 	RejectInterval:  "another advertisement interval",
