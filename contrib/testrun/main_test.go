@@ -108,12 +108,14 @@ func TestUnjustified(t *testing.T) {
 	}{
 		{"needs root: opens raw sockets", lacking, true},
 		{"needs root: opens raw sockets", fake{}, false},
+		{"needs root (CAP_SYS_ADMIN) to make namespaces: EPERM", lacking, true},
+		{"needs root (CAP_SYS_ADMIN) to make namespaces: EPERM", fake{}, false},
 		{"needs tshark", lacking, true},
 		{"needs keepalived, tshark: compares them", lacking, true},
 		{"needs keepalived: compares them", lacking, false},
 		{"needs /dev/none", lacking, true},
 		{"needs /dev/none", fake{}, false},
-		{"needs a better day", lacking, false},
+		{"needs a better day", fake{"a": true}, false},
 		{"slow", lacking, false},
 		{"no reason given", lacking, false},
 	}

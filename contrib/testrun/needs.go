@@ -19,10 +19,10 @@ type lacks interface {
 	file(path string) bool
 }
 
-// need is the shape of a skip reason: "needs WHAT[, WHAT...][: anything]",
-// where WHAT is root, the name of a program, or the absolute path of a file
-// or device of the kernel.
-var need = regexp.MustCompile(`^needs ([^:]+)(:.*)?$`)
+// need is the shape of a skip reason: "needs WHAT[, WHAT...]", where WHAT is
+// root, the name of a program, or the absolute path of a file or device of the
+// kernel. A colon, a bracket or "to" begins the explanation.
+var need = regexp.MustCompile(`^needs ([^\s:,(]+(?:, ?[^\s:,(]+)*)(?:$|:| \(| to )`)
 
 // unjustified says why a skip for this reason is wrong on this machine, or
 // returns "" when something that the reason names is really missing.
@@ -36,7 +36,7 @@ func unjustified(reason string, m lacks) string {
 		switch {
 		case what == "root" && m.root(),
 			strings.HasPrefix(what, "/") && m.file(what),
-			what != "root" && !strings.ContainsAny(what, " /") && m.program(what):
+			what != "root" && !strings.Contains(what, "/") && m.program(what):
 			return ""
 		}
 	}
