@@ -1,0 +1,149 @@
+package lua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// The sizes that no call may pass, whatever its budget.
+const (
+	// maxString is the length of the longest string a script can make or
+	// read.
+	maxString = 1 << 20
+	// maxValues bounds the values that one call can spread out
+	// (unpack, string.byte).
+	maxValues = 1000
+	// maxArray is the index from which on a table keeps integer keys in its
+	// hash. It bounds what one assignment to a high index allocates.
+	maxArray = 1 << 16
+)
+
+// checkEvery is after how many instructions the meter looks at the clock. One
+// instruction takes some 50 ns, at worst (the length of a table full of nils)
+// some 50 us.
+const checkEvery = 128
+
+// gopher-lua keeps the bound of a table's array part in a package variable,
+// so it is set once for the process, before any state exists. Its default
+// lets t[67108863] = 1 allocate a gigabyte.
+func init() { lua.MaxArrayIndex = maxArray }
+
+// meter holds the budget of one call. It is handed to the virtual machine as
+// its context, because that calls Done before each instruction: the one hook
+// there is. It is no general context: Done counts, so only the machine may
+// call it. Functions that wait use ctx, the caller's.
+type meter struct {
+	ctx          context.Context
+	instructions int
+	memory       int
+	limits       Limits
+	// over is why the call must end, nil while it may go on. It stays set
+	// for the rest of the call, so that a script's pcall cannot swallow it.
+	over error
+	// ended is a closed channel.
+	ended chan struct{}
+}
+
+func newMeter() *meter {
+	m := &meter{ended: make(chan struct{})}
+	close(m.ended)
+	return m
+}
+
+// begin starts the budget of a call.
+func (m *meter) begin(ctx context.Context, limits Limits) {
+	m.ctx = ctx
+	m.limits = limits
+	m.instructions = limits.Instructions
+	m.memory = limits.Memory
+	m.over = nil
+}
+
+// Done counts one instruction. It returns nil, on which nothing can be
+// received, while the call may go on.
+func (m *meter) Done() <-chan struct{} {
+	m.instructions--
+	if m.instructions%checkEvery != 0 && m.over == nil {
+		return nil
+	}
+	if m.check() == nil {
+		return nil
+	}
+	return m.ended
+}
+
+// Err returns why the call must end, for the virtual machine's message.
+func (m *meter) Err() error { return m.over }
+
+// Deadline and Value make up a context; the virtual machine calls neither.
+func (m *meter) Deadline() (time.Time, bool) { return m.ctx.Deadline() }
+func (m *meter) Value(key any) any           { return m.ctx.Value(key) }
+
+// check returns why the call must end, or nil.
+func (m *meter) check() error {
+	if m.over != nil {
+		return m.over
+	}
+	if err := m.ctx.Err(); err != nil {
+		m.over = endOf(err)
+	} else if m.instructions < 0 {
+		m.over = fmt.Errorf("%w: %d instructions in one call", ErrLimit, m.limits.Instructions)
+	}
+	return m.over
+}
+
+// endOf turns a context's error into the kind that callers see.
+func endOf(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	return err
+}
+
+// live raises a Lua error when the call must end. Every function of ours
+// that acts calls it first, so that an abandoned call does nothing more.
+func (m *meter) live(l *lua.LState) {
+	if err := m.check(); err != nil {
+		l.RaiseError("%s", err.Error())
+	}
+}
+
+// charge takes n octets from the memory budget, and raises a Lua error when
+// it is used up.
+func (m *meter) charge(l *lua.LState, n int) {
+	m.memory -= n
+	if m.memory < 0 && m.over == nil {
+		m.over = fmt.Errorf("%w: %d KiB of memory in one call", ErrLimit, m.limits.Memory>>10)
+	}
+	if m.over != nil {
+		l.RaiseError("%s", m.over.Error())
+	}
+}
+
+// chargeString charges for a string about to be made. It raises a Lua error
+// when that would be longer than any string may be.
+func (m *meter) chargeString(l *lua.LState, n int) {
+	if n > maxString || n < 0 {
+		m.stop(l, "a string longer than %d KiB", maxString>>10)
+	}
+	m.charge(l, n+16)
+}
+
+// work takes the cost of n steps of a loop in Go from the instructions, eight
+// steps for one, and raises a Lua error when the call must end.
+func (m *meter) work(l *lua.LState, n int) {
+	m.instructions -= n / 8
+	m.live(l)
+}
+
+// stop ends the call because of a limit.
+func (m *meter) stop(l *lua.LState, format string, args ...any) {
+	if m.over == nil {
+		m.over = fmt.Errorf("%w: %s", ErrLimit, fmt.Sprintf(format, args...))
+	}
+	l.RaiseError("%s", m.over.Error())
+}

@@ -1,0 +1,165 @@
+package lua
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxComm is the length that the kernel cuts a process's name to.
+const maxComm = 15
+
+// wantedProcess says which processes count: those that meet every condition
+// given.
+type wantedProcess struct {
+	name    string
+	cmdline string
+	pidfile string
+}
+
+func (s *state) processRunning(l *lua.LState) int {
+	n := s.processes(l, "process.running", true)
+	l.Push(lua.LBool(n > 0))
+	return 1
+}
+
+func (s *state) processCount(l *lua.LState) int {
+	l.Push(lua.LNumber(s.processes(l, "process.count", false)))
+	return 1
+}
+
+// processes counts the processes that the options describe; with first, it
+// stops at the first one.
+func (s *state) processes(l *lua.LState, function string, first bool) int {
+	s.meter.live(l)
+	opts := options(l, 1, function, "name", "cmdline", "pidfile")
+	w := wantedProcess{opts.text("name"), opts.text("cmdline"), opts.text("pidfile")}
+	if w == (wantedProcess{}) {
+		l.RaiseError("%s: say which: {name = ...}, {cmdline = ...} or {pidfile = ...}", function)
+	}
+	if w.pidfile != "" {
+		if !filepath.IsAbs(w.pidfile) {
+			w.pidfile = filepath.Join(s.script.dir, w.pidfile)
+		}
+		pid, ok := readPID(w.pidfile)
+		if ok && w.matches(pid) {
+			return 1
+		}
+		return 0
+	}
+	dir, err := os.Open("/proc")
+	if err != nil {
+		l.RaiseError("%s: %s", function, err.Error())
+	}
+	defer dir.Close()
+	self, count := os.Getpid(), 0
+	for {
+		// In pieces, so that a table of 100,000 processes costs neither much
+		// memory nor time past the deadline.
+		names, err := dir.Readdirnames(128)
+		for _, name := range names {
+			pid, bad := strconv.Atoi(name)
+			if bad != nil || pid == self {
+				continue
+			}
+			if w.matches(pid) {
+				count++
+				if first {
+					return count
+				}
+			}
+		}
+		// At the end of the directory the error is io.EOF; what was
+		// counted before any other error stands.
+		if err != nil {
+			return count
+		}
+		s.meter.live(l)
+	}
+}
+
+// matches reports whether a process is there, is no zombie and meets the
+// conditions. A process that ends meanwhile is not there.
+func (w wantedProcess) matches(pid int) bool {
+	base := "/proc/" + strconv.Itoa(pid)
+	comm, ok := aliveComm(base)
+	if !ok {
+		return false
+	}
+	if w.name != "" && comm != w.name {
+		if len(w.name) <= maxComm || comm != w.name[:maxComm] {
+			return false
+		}
+		argv0, _, _ := strings.Cut(cmdline(base), " ")
+		if filepath.Base(argv0) != w.name {
+			return false
+		}
+	}
+	return w.cmdline == "" || strings.Contains(cmdline(base), w.cmdline)
+}
+
+// aliveComm returns the name of a process that is neither a zombie nor dead.
+func aliveComm(base string) (string, bool) {
+	stat, err := readSmall(base + "/stat")
+	if err != nil {
+		return "", false
+	}
+	// "123 (name) S ...": the name may hold spaces and parentheses.
+	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || shut < open || shut+2 >= len(stat) {
+		return "", false
+	}
+	switch stat[shut+2] {
+	case 'Z', 'X', 'x':
+		return "", false
+	}
+	return string(stat[open+1 : shut]), true
+}
+
+// cmdline returns a process's arguments joined by spaces.
+func cmdline(base string) string {
+	text, err := readSmall(base + "/cmdline")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimRight(strings.ReplaceAll(string(text), "\x00", " "), " ")
+}
+
+// readPID reads the number that a pid file starts with.
+func readPID(path string) (int, bool) {
+	file, err := openRegular(path, os.O_RDONLY, 0)
+	if err != nil {
+		return 0, false
+	}
+	defer file.Close()
+	text := make([]byte, 64)
+	n, err := file.Read(text)
+	if err != nil {
+		return 0, false
+	}
+	fields := strings.Fields(string(text[:n]))
+	if len(fields) == 0 {
+		return 0, false
+	}
+	pid, err := strconv.Atoi(fields[0])
+	return pid, err == nil && pid > 0
+}
+
+// readSmall reads the first 4 KiB of a file of /proc.
+func readSmall(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text := make([]byte, 4096)
+	n, err := file.Read(text)
+	if err != nil && n == 0 {
+		return nil, err
+	}
+	return text[:n], nil
+}

@@ -1,0 +1,105 @@
+package lua
+
+import (
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// timeNow is time.now().
+func (s *state) timeNow(l *lua.LState) int {
+	l.Push(lua.LNumber(float64(time.Now().UnixMicro()) / 1e6))
+	return 1
+}
+
+// timeMonotonic is time.monotonic(): seconds since the state was made.
+func (s *state) timeMonotonic(l *lua.LState) int {
+	l.Push(lua.LNumber(time.Since(s.born).Seconds()))
+	return 1
+}
+
+// timeSleep is time.sleep(seconds).
+func (s *state) timeSleep(l *lua.LState) int {
+	s.act(l, "time.sleep")
+	timer := time.NewTimer(seconds(l, "time.sleep: the argument", float64(l.CheckNumber(1))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-s.meter.ctx.Done():
+	}
+	s.meter.live(l)
+	return 0
+}
+
+// timeFormat is time.format([format [, time]]), in the local time zone, with
+// those of date(1)'s conversions that have one meaning everywhere.
+func (s *state) timeFormat(l *lua.LState) int {
+	format := l.OptString(1, "%F %T")
+	when := time.Now()
+	if l.GetTop() >= 2 {
+		n := float64(l.CheckNumber(2))
+		if !(n > -1e11 && n < 1e11) {
+			l.ArgError(2, "want seconds since 1970")
+		}
+		when = time.UnixMicro(int64(n * 1e6))
+	}
+	s.meter.chargeString(l, 8*len(format))
+	var b strings.Builder
+	for {
+		i := strings.IndexByte(format, '%')
+		if i < 0 || i+1 == len(format) {
+			b.WriteString(format)
+			break
+		}
+		b.WriteString(format[:i])
+		layout, ok := layoutOf(format[i+1])
+		if !ok {
+			l.ArgError(1, "there is no conversion %"+format[i+1:i+2]+"; the conversions are %Y %m %d %H %M %S %F %T %z %Z %a %b %s %%")
+		}
+		switch format[i+1] {
+		case '%':
+			b.WriteByte('%')
+		case 's':
+			b.WriteString(lua.LNumber(when.Unix()).String())
+		default:
+			b.WriteString(when.Format(layout))
+		}
+		format = format[i+2:]
+	}
+	l.Push(lua.LString(b.String()))
+	return 1
+}
+
+// layoutOf returns Go's layout for a conversion, empty for % and s.
+func layoutOf(conversion byte) (string, bool) {
+	switch conversion {
+	case 'Y':
+		return "2006", true
+	case 'm':
+		return "01", true
+	case 'd':
+		return "02", true
+	case 'H':
+		return "15", true
+	case 'M':
+		return "04", true
+	case 'S':
+		return "05", true
+	case 'F':
+		return "2006-01-02", true
+	case 'T':
+		return "15:04:05", true
+	case 'z':
+		return "-0700", true
+	case 'Z':
+		return "MST", true
+	case 'a':
+		return "Mon", true
+	case 'b':
+		return "Jan", true
+	case 's', '%':
+		return "", true
+	}
+	return "", false
+}

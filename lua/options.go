@@ -1,0 +1,97 @@
+package lua
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// The grants: what a configuration may allow a script beyond reading files,
+// looking at processes, connecting to sockets and GET requests.
+const (
+	// GrantExec allows exec.run.
+	GrantExec = "exec"
+	// GrantNet allows what sends data of the script's own: http.post.
+	GrantNet = "net"
+	// GrantWrite allows file.write and file.append.
+	GrantWrite = "write"
+)
+
+// Grants returns the known grants, sorted.
+func Grants() []string { return []string{GrantExec, GrantNet, GrantWrite} }
+
+// The defaults of Limits, and the deadline of a call whose context has none.
+const (
+	DefaultInstructions = 2_000_000
+	DefaultMemory       = 16 << 20
+	DefaultTimeout      = 10 * time.Second
+)
+
+// giveUpAfter is how long past its deadline a call is waited for. A call ends
+// by itself within a few milliseconds; what does not is stuck in one library
+// call or one system call.
+const giveUpAfter = 100 * time.Millisecond
+
+// Limits bound one call.
+type Limits struct {
+	// Instructions of the virtual machine, some 50 ns each. 0 means
+	// DefaultInstructions.
+	Instructions int
+	// Memory is the octets that a call may allocate, by estimate; what it
+	// frees again counts too. 0 means DefaultMemory.
+	Memory int
+}
+
+// Options are what a runner gives to its script. The zero value is a script
+// without arguments or grants, whose log goes nowhere.
+type Options struct {
+	// Allow lists the grants.
+	Allow []string
+	// Args are the script's arguments: ctx.args of a check, event.args of a
+	// notify function.
+	Args map[string]string
+	// Log takes what the script logs; nil discards it. It is called on a
+	// goroutine of the runner's, and must not call the runner.
+	Log func(level slog.Level, text string)
+	// Limits bound each call.
+	Limits Limits
+	// Lost counts the calls that were given up. Runners that share one are
+	// bounded together; nil means one for this runner alone.
+	Lost *Lost
+}
+
+// complete fills in the defaults.
+func (o Options) complete() (Options, error) {
+	for _, grant := range o.Allow {
+		if !slices.Contains(Grants(), grant) {
+			return o, fmt.Errorf("allow: there is no grant %q; the grants are %s", grant, strings.Join(Grants(), ", "))
+		}
+	}
+	if o.Log == nil {
+		o.Log = func(slog.Level, string) {}
+	}
+	if o.Limits.Instructions == 0 {
+		o.Limits.Instructions = DefaultInstructions
+	}
+	if o.Limits.Memory == 0 {
+		o.Limits.Memory = DefaultMemory
+	}
+	if o.Lost == nil {
+		o.Lost = &Lost{}
+	}
+	return o, nil
+}
+
+// maxLost is how many calls may be stuck before nothing more is run. Each may
+// keep a processor busy, so that it is small.
+const maxLost = 4
+
+// Lost counts the calls that were given up while their goroutine still runs.
+// It is safe for concurrent use; the zero value is ready.
+type Lost struct{ n atomic.Int32 }
+
+// Count returns how many such goroutines there are now.
+func (l *Lost) Count() int { return int(l.n.Load()) }

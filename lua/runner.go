@@ -1,0 +1,231 @@
+package lua
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sort"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Runner is one running script. Its methods may be called from any goroutine;
+// they run one at a time, and one that waits for another to end gives up at
+// its own deadline. What the script keeps in variables lasts from call to
+// call, until a call fails: then the next one starts afresh.
+//
+// A runner needs no closing. Between calls it has no goroutine.
+type Runner struct {
+	script *Script
+	opts   Options
+	// turn holds one token while a call runs.
+	turn chan struct{}
+	// state is nil before the first call and after a failure. Only the
+	// holder of the turn touches it.
+	state *state
+}
+
+// NewRunner returns a runner of the script. Nothing is executed before the
+// first call. The error names a grant that does not exist.
+func (s *Script) NewRunner(o Options) (*Runner, error) {
+	o, err := o.complete()
+	if err != nil {
+		return nil, err
+	}
+	return &Runner{script: s, opts: o, turn: make(chan struct{}, 1)}, nil
+}
+
+// Functions runs the script's outermost code, unless it has run, and returns
+// the names of the functions that the script has, sorted: check, weight,
+// on_master, on_backup, on_fault, on_stop, on_change. Modules that act or
+// wait refuse to be called at that time, so that looking at a script has no
+// effects.
+func (r *Runner) Functions(ctx context.Context) ([]string, error) {
+	var names []string
+	err := r.run(ctx, func(s *state) error {
+		for name := range s.functions {
+			names = append(names, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	sort.Strings(names)
+	return names, nil
+}
+
+// Check calls the script's check function with {args=, timeout=}. ok is the
+// verdict and message the reason that the script gave, which may be empty.
+// The verdict counts only when err is nil; err is an *Error.
+//
+// The function may return true, false, false with a message, or a table {ok=,
+// message=}. Anything else is an error of the script.
+func (r *Runner) Check(ctx context.Context) (ok bool, message string, err error) {
+	var v verdict
+	err = r.run(ctx, func(s *state) error {
+		if s.functions["check"] == nil {
+			return s.failure("the script has no function check")
+		}
+		s.prepare(ctx)
+		first, second, err := s.call("check", s.argument)
+		if err != nil {
+			return err
+		}
+		v, err = s.verdict(first, second)
+		return err
+	})
+	if err != nil {
+		return false, "", err
+	}
+	return v.ok, v.message, nil
+}
+
+// Weight calls the script's weight function with {args=, timeout=} and
+// returns its number, rounded towards zero. err is an *Error.
+func (r *Runner) Weight(ctx context.Context) (int, error) {
+	var weight int
+	err := r.run(ctx, func(s *state) error {
+		if s.functions["weight"] == nil {
+			return s.failure("the script has no function weight")
+		}
+		s.prepare(ctx)
+		first, _, err := s.call("weight", s.argument)
+		if err != nil {
+			return err
+		}
+		n, ok := first.(lua.LNumber)
+		if !ok || !(n > -1e9 && n < 1e9) {
+			return s.failure("weight returned %s; it must return a number", show(first))
+		}
+		weight = int(n)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return weight, nil
+}
+
+// Notify calls on_<state> for the state of the event, then on_change, those
+// of them that the script has, each with a table of its own. A failure of the
+// first does not keep the second from being called; err then joins both.
+func (r *Runner) Notify(ctx context.Context, event Event) error {
+	var errs []error
+	for _, name := range []string{event.function(), "on_change"} {
+		err := r.run(ctx, func(s *state) error {
+			if s.functions[name] == nil {
+				return nil
+			}
+			_, _, err := s.call(name, s.event(event))
+			return err
+		})
+		if err != nil {
+			errs = append(errs, err)
+		}
+		if errors.Is(err, ErrStuck) || ctx.Err() != nil {
+			break
+		}
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}
+
+// run gives work a loaded state on a goroutine of its own, and waits until it
+// has ended or is given up. What work writes may be read only when run
+// returns nil.
+func (r *Runner) run(ctx context.Context, work func(*state) error) error {
+	if _, limited := ctx.Deadline(); !limited {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return r.over(ctx, "an earlier call still runs")
+	}
+	if ctx.Err() != nil {
+		return r.over(ctx, "it was not started")
+	}
+	if n := r.opts.Lost.Count(); n >= maxLost {
+		return &Error{Kind: ErrStuck, Text: fmt.Sprintf("%s: not run: %d earlier calls of Lua scripts did not end in time and are stuck", r.script.path, n)}
+	}
+	if r.state == nil {
+		r.state = newState(r.script, &r.opts)
+	}
+	s := r.state
+	s.phase.Store(phaseRunning)
+	s.lines = 0
+	s.meter.begin(ctx, r.opts.Limits)
+	go s.run(work)
+	var err error
+	select {
+	case err = <-s.done:
+	case <-ctx.Done():
+		err = r.await(ctx, s)
+	}
+	if err != nil {
+		r.state = nil
+	}
+	return err
+}
+
+// await waits a little for a call whose time is over, then gives it up.
+func (r *Runner) await(ctx context.Context, s *state) error {
+	timer := time.NewTimer(giveUpAfter)
+	defer timer.Stop()
+	select {
+	case err := <-s.done:
+		return err
+	case <-timer.C:
+	}
+	r.opts.Lost.n.Add(1)
+	if !s.phase.CompareAndSwap(phaseRunning, phaseGivenUp) {
+		// It ended at this very moment.
+		r.opts.Lost.n.Add(-1)
+		return <-s.done
+	}
+	return r.over(ctx, "it is stuck and was given up")
+}
+
+// over is the error of a call that this side ended.
+func (r *Runner) over(ctx context.Context, why string) error {
+	kind := endOf(ctx.Err())
+	return &Error{Kind: kind, Text: fmt.Sprintf("%s: %v: %s", r.script.path, kind, why)}
+}
+
+// run is the goroutine of one call. It ends by putting the call's end into
+// done.
+func (s *state) run(work func(*state) error) {
+	err := s.protect(work)
+	if s.phase.CompareAndSwap(phaseRunning, phaseEnded) {
+		s.done <- err
+		return
+	}
+	// Given up: nobody waits, and the state is garbage.
+	s.opts.Lost.n.Add(-1)
+}
+
+// protect runs work and turns everything that can go wrong into an error. A
+// panic that reaches this far is a defect of gopher-lua or of a module; it
+// costs the script its state, never the process.
+func (s *state) protect(work func(*state) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &Error{Kind: ErrScript, Text: fmt.Sprintf("%s: panic in the Lua runtime: %v", s.script.path, p), Trace: string(debug.Stack())}
+		}
+	}()
+	s.l.SetContext(s.meter)
+	if !s.loaded {
+		if err := s.load(); err != nil {
+			return s.explain(err)
+		}
+	}
+	return s.explain(work(s))
+}

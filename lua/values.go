@@ -1,0 +1,121 @@
+package lua
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// Event is a change that notify functions are told about. Scripts see it as a
+// table with the names in brackets; empty fields are nil there, except args.
+type Event struct {
+	// Instance [instance] or Group [group] is the name of what changed.
+	Instance string
+	Group    string
+	// From [from] and To [to] are states: INIT, BACKUP, MASTER, FAULT; To is
+	// STOP when the daemon stops in order. To chooses the function:
+	// on_master, on_backup, on_fault, on_stop.
+	From string
+	To   string
+	// Why [why] is one line for people.
+	Why string
+	// Priority [priority] is the effective priority, 0 for a group.
+	Priority int
+	// Addresses [addresses] are the virtual addresses with their prefix.
+	Addresses []string
+	// Seq [seq] numbers the changes of a node from 1.
+	Seq uint64
+	// Node [node] is the router_id of this node.
+	Node string
+}
+
+// function is the function that the event's state calls.
+func (e Event) function() string { return "on_" + strings.ToLower(e.To) }
+
+// event makes the table that a notify function gets.
+func (s *state) event(e Event) lua.LValue {
+	tb := s.l.NewTable()
+	for _, field := range [...]struct{ name, value string }{
+		{"instance", e.Instance}, {"group", e.Group}, {"from", e.From},
+		{"to", e.To}, {"why", e.Why}, {"node", e.Node},
+	} {
+		if field.value != "" {
+			tb.RawSetString(field.name, lua.LString(field.value))
+		}
+	}
+	tb.RawSetString("priority", lua.LNumber(e.Priority))
+	tb.RawSetString("seq", lua.LNumber(e.Seq))
+	addresses := s.l.NewTable()
+	for _, address := range e.Addresses {
+		addresses.Append(lua.LString(address))
+	}
+	tb.RawSetString("addresses", addresses)
+	tb.RawSetString("args", s.args())
+	return tb
+}
+
+// prepare brings the argument of check and weight up to date.
+func (s *state) prepare(ctx context.Context) {
+	timeout := DefaultTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = time.Until(deadline)
+	}
+	s.argument.RawSetString("timeout", lua.LNumber(timeout.Seconds()))
+}
+
+// verdict is what a check said.
+type verdict struct {
+	ok      bool
+	message string
+}
+
+// verdict reads what a check returned.
+func (s *state) verdict(first, second lua.LValue) (verdict, error) {
+	switch v := first.(type) {
+	case lua.LBool:
+		message, err := s.message(second)
+		return verdict{bool(v), message}, err
+	case *lua.LTable:
+		ok, isBool := v.RawGetString("ok").(lua.LBool)
+		if !isBool {
+			return verdict{}, s.failure("check returned a table in which ok is %s; want {ok = true or false, message = text}", show(v.RawGetString("ok")))
+		}
+		var odd error
+		v.ForEach(func(key, _ lua.LValue) {
+			if name := lua.LVAsString(key); name != "ok" && name != "message" {
+				odd = s.failure("check returned a table with %q; want {ok = true or false, message = text}", name)
+			}
+		})
+		if odd != nil {
+			return verdict{}, odd
+		}
+		message, err := s.message(v.RawGetString("message"))
+		return verdict{bool(ok), message}, err
+	}
+	return verdict{}, s.failure("check returned %s; it must return true, false, or false and a message", show(first))
+}
+
+// message reads the reason that a check may give.
+func (s *state) message(value lua.LValue) (string, error) {
+	if value == lua.LNil {
+		return "", nil
+	}
+	if !lua.LVCanConvToString(value) {
+		return "", s.failure("check gave %s as its message; it must be a string", show(value))
+	}
+	return oneLine(lua.LVAsString(value)), nil
+}
+
+// show names a value in a message, without calling the script.
+func show(value lua.LValue) string {
+	switch value.(type) {
+	case *lua.LNilType:
+		return "nothing"
+	case lua.LBool, lua.LNumber:
+		return value.String()
+	}
+	return fmt.Sprintf("a %s value", value.Type())
+}
