@@ -1,0 +1,255 @@
+package keepalived
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// complete makes the configuration of what was read: defaults, inheritance,
+// references, and the clashes that the whole file shows. What is damaged has
+// been reported and is left out.
+func (r *reader) complete() *config.Config {
+	cfg := &config.Config{Files: []string{r.file.name}, Global: r.global.Global}
+	strict := false
+	for _, i := range r.instances {
+		strict = strict || or(i.strict, r.global.strict)
+		if out, ok := r.completeInstance(i); ok {
+			cfg.Instances = append(cfg.Instances, out)
+		}
+	}
+	if strict && r.strictAt != nil {
+		r.warnStrict()
+	}
+	r.clashes()
+	taken := map[string]*group{}
+	for _, g := range r.groups {
+		if out, ok := r.completeGroup(g, taken); ok && !g.damaged {
+			cfg.Groups = append(cfg.Groups, out)
+		}
+	}
+	for _, c := range r.scripts {
+		if c.damaged {
+			continue
+		}
+		if !c.used {
+			r.out.warn(c.at, "unused-script", "no track_script names vrrp_script %s: it is not run, as by keepalived", printable(c.Name))
+			continue
+		}
+		cfg.Scripts = append(cfg.Scripts, c.Script)
+	}
+	if len(r.instances) == 0 && r.out.given[config.Error]+r.out.dropped[config.Error] == 0 {
+		r.out.error(r.file.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
+	}
+	return cfg
+}
+
+// warnStrict says once what vrrp_strict does not do here.
+func (r *reader) warnStrict() {
+	r.out.warn(*r.strictAt, "not-acted-on",
+		"the traffic filter of vrrp_strict is not acted on yet: the virtual addresses answer, whereas keepalived drops all packets to them")
+}
+
+// completeInstance applies semantics INI-1..INI-16 to one instance.
+func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
+	out := &i.Instance
+	out.Version = or(first(i.version, r.global.version), 2)
+	out.Strict = or(i.strict, r.global.strict)
+	out.VRID = or(i.vrid, 0)
+	out.IgnorePrimary = or(i.ignorePrimary, false)
+	out.ChecksumMessage = or(i.checksumAsV2, r.global.checksumAsV2)
+	out.SkipCheckAdvAddr = or(first(i.skipCheck, r.global.skipCheckAddr), false)
+	out.LowerPrioNoAdvert = or(first(i.lowerNoAdvert, r.global.lowerNoAdvert), false)
+	out.HigherPrioSendAdvert = first(i.higherSend, r.global.higherSend)
+	out.DownTimerAdverts = or(first(i.downTimer, r.global.downTimer), 3)
+	out.Garp = i.garp.resolve(&r.global)
+	r.priority(i)
+	r.strict(i)
+	r.preemption(i)
+	r.advertInterval(i)
+	r.authentication(i)
+	r.addresses(i)
+	out.TrackInterfaces = r.resolveInterfaces(i.interfaces, out.Interface)
+	out.TrackScripts = r.resolveScripts(i.scripts)
+	if i.damaged {
+		return *out, false
+	}
+	whole := true
+	for _, m := range []struct {
+		missing       bool
+		keyword, hint string
+	}{
+		{out.Interface == "", "interface", "name the network interface that it runs on"},
+		{out.VRID == 0, "virtual_router_id", "give a number, 1..255, the same on all nodes"},
+	} {
+		if m.missing {
+			whole = false
+			if !i.meant[m.keyword] {
+				r.out.error(i.at, "missing-keyword", "vrrp_instance %s has no %s: %s", printable(out.Name), m.keyword, m.hint)
+			}
+		}
+	}
+	return *out, whole
+}
+
+// priority applies INI-2: state and priority imply each other.
+func (r *reader) priority(i *instance) {
+	out := &i.Instance
+	out.Master = or(i.master, false)
+	switch {
+	case i.priority != nil:
+		out.Priority = *i.priority
+	case out.Master:
+		out.Priority = 255
+		if !i.meant["priority"] {
+			r.out.warn(i.stateAt, "no-priority", "state MASTER without priority makes it 255, the owner of the addresses; give a priority")
+		}
+	default:
+		out.Priority = 100
+	}
+	if i.master == nil {
+		out.Master = out.Priority == 255
+	}
+}
+
+// strict applies INI-16, as far as it is not the traffic filter. The bursts
+// after a lower priority advert stay, unlike in keepalived: gratuitous ARP is
+// no part of the protocol, and without them clients are lost when a partition
+// heals.
+func (r *reader) strict(i *instance) {
+	out := &i.Instance
+	if !out.Strict {
+		return
+	}
+	if owner := out.Priority == 255; out.Master != owner {
+		if out.Master {
+			r.out.warn(i.stateAt, "strict", "vrrp_strict: state MASTER is for priority 255 only; the instance starts as BACKUP, as in keepalived")
+		}
+		out.Master = owner
+	}
+	if i.preemptDelay != nil && *i.preemptDelay > 0 {
+		r.out.warn(i.at, "strict", "vrrp_strict: preempt_delay is ignored, as by keepalived")
+		i.preemptDelay = nil
+	}
+	if out.DownTimerAdverts != 3 {
+		r.out.warn(i.at, "strict", "vrrp_strict: down_timer_adverts becomes 3, as in keepalived")
+		out.DownTimerAdverts = 3
+	}
+	no := false
+	out.LowerPrioNoAdvert, out.HigherPrioSendAdvert = true, &no
+	i.noAddresses = false
+}
+
+// preemption applies INI-4.
+func (r *reader) preemption(i *instance) {
+	out := &i.Instance
+	out.NoPreempt = i.noPreempt
+	out.PreemptDelay = or(i.preemptDelay, 0)
+	if out.NoPreempt && out.Master {
+		r.out.warn(i.preAt, "nopreempt-master", "nopreempt does not go with state MASTER and is cleared, as by keepalived; write state BACKUP on all nodes")
+		out.NoPreempt = false
+	}
+	if out.PreemptDelay > 0 && (out.Master || out.NoPreempt) {
+		other := "nopreempt"
+		if out.Master {
+			other = "state MASTER"
+		}
+		r.out.warn(i.at, "preempt-delay-unused", "preempt_delay has no effect with %s and is cleared, as by keepalived", other)
+		out.PreemptDelay = 0
+	}
+}
+
+// advertInterval applies INI-5.
+func (r *reader) advertInterval(i *instance) {
+	said := or(i.advert, time.Second)
+	d := said
+	if i.Version == 2 {
+		d = max(d.Round(time.Second), time.Second)
+	} else {
+		d = min(max(d.Round(10*time.Millisecond), 10*time.Millisecond), 40950*time.Millisecond)
+	}
+	if d != said {
+		unit := "whole seconds"
+		if i.Version == 3 {
+			unit = "steps of 0.01 up to 40.95 seconds"
+		}
+		r.out.warn(i.at, "advert-interval-rounded", "advert_int %s becomes %s: version %d knows %s", decimal(said), decimal(d), i.Version, unit)
+	}
+	i.AdvertInt = d
+}
+
+// authentication applies INI-9. What is wrong with the password's keyword has
+// been said when meant holds it.
+func (r *reader) authentication(i *instance) {
+	a := i.auth
+	if a == nil || a.refused {
+		i.damaged = i.damaged || a != nil
+		return
+	}
+	switch {
+	case i.Strict:
+		r.out.warn(a.at, "authentication-dropped", "vrrp_strict: authentication is not used, as by keepalived")
+	case i.Version == 3:
+		r.out.warn(a.at, "authentication-dropped", "version 3 has no authentication: it is not used, as by keepalived")
+	case a.kind == "" && a.password != "":
+		if !i.meant["auth_type"] {
+			r.out.warn(a.at, "no-authentication", "authentication without auth_type: none is used, as by keepalived")
+		}
+	case a.password == "":
+		if !i.meant["auth_pass"] {
+			r.out.warn(a.at, "no-authentication", "authentication without a password: none is used, as by keepalived")
+		}
+	default:
+		i.AuthType, i.AuthPass = a.kind, a.password
+	}
+}
+
+// addresses gives each its device and applies INI-7 and INI-8.
+func (r *reader) addresses(i *instance) {
+	const most = 255
+	if n := len(i.Addresses); n > most {
+		r.out.warn(i.at, "too-many-addresses", "an advert carries at most %d addresses: the last %d are held but not advertised", most, n-most)
+		i.Excluded = append(i.Addresses[most:n:n], i.Excluded...)
+		i.Addresses = i.Addresses[:most:most]
+	}
+	for _, list := range [][]config.Address{i.Addresses, i.Excluded} {
+		for k := range list {
+			if list[k].Device == "" {
+				list[k].Device = i.Interface
+			}
+		}
+	}
+	if len(i.Addresses) > 0 || i.noAddresses || i.damaged {
+		return
+	}
+	const text = "vrrp_instance %s has no virtual_ipaddress: %s"
+	switch {
+	case i.Version == 3 || i.Strict:
+		i.damaged = true
+		why := "version 3 needs one, or no_virtual_ipaddress"
+		if i.Strict {
+			why = "vrrp_strict needs one"
+		}
+		r.out.error(i.at, "no-address", text, printable(i.Name), why)
+	case !i.meant["virtual_ipaddress"]:
+		r.out.warn(i.at, "no-address", text, printable(i.Name), "it would elect a master that holds nothing")
+	}
+}
+
+// clashes finds instances that share a VRID on an interface (INI-6).
+func (r *reader) clashes() {
+	seen := map[string]*instance{}
+	for _, i := range r.instances {
+		if i.vrid == nil || i.Interface == "" {
+			continue
+		}
+		key := fmt.Sprintf("%d %s", *i.vrid, i.Interface)
+		if other := seen[key]; other != nil {
+			r.out.error(i.vridAt, "vrid-clash", "virtual_router_id %d is already used on %s by vrrp_instance %s at %s",
+				*i.vrid, i.Interface, printable(other.Name), r.file.position(other.vridAt))
+			continue
+		}
+		seen[key] = i
+	}
+}

@@ -1,0 +1,30 @@
+// Package keepalived reads the language of keepalived.conf into a
+// config.Config, with findings that say where the text does not do what its
+// author means.
+//
+// It is a function of the text: it opens no file, looks at no interface and
+// knows no host. Whether a script exists or an interface is there is for
+// those who run the configuration. Lint across instances or nodes (weights
+// that cannot move an address, peers that disagree) is not its duty either.
+// moonkeep check and moonkeep run call Read; the lab calls Rewrite.
+//
+// The way of a file through the package:
+//
+//	lex.go     text -> words with positions, line by line
+//	tree.go    words -> statements with nested bodies, braces balanced
+//	walk.go    statements -> handlers, by the tables of table*.go; what the
+//	           tables do not know is reported once and skipped
+//	global.go, script.go, instance.go, address.go, track.go, notify.go,
+//	group.go   the handlers: one statement's words -> typed values
+//	complete.go what needs the whole file: defaults, references, clashes
+//
+// # What becomes an error
+//
+// keepalived complains about a word that it does not know and runs on; so
+// does this package, with a warning. An error is what keepalived refuses too,
+// a structure that cannot be trusted (unbalanced braces, an open quote), and
+// whatever would make a node advertise or hold something else than its author
+// wants without his noticing: a tracker that does not exist, authentication
+// that is not spoken, a number outside its range. No message contains a
+// password.
+package keepalived

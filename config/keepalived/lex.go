@@ -1,0 +1,188 @@
+package keepalived
+
+import (
+	"strings"
+)
+
+// lineLimit is the length of a line, without its comment, beyond which
+// keepalived ignores the line (semantics CFG-1).
+const lineLimit = 1024
+
+// kind is what a token is.
+type kind uint8
+
+const (
+	tokenWord kind = iota
+	tokenOpen
+	tokenClose
+	tokenLine // the end of a line that held words
+	tokenEnd
+)
+
+// token is one lexical element. Words are slices of the file's text, without
+// quotes.
+type token struct {
+	kind kind
+	// quoted says that a word stood in double quotes.
+	quoted bool
+	// glued says that no blank stands between this token and the word before
+	// it on the line.
+	glued bool
+	text  string
+	at    pos
+}
+
+// end is the pos behind the token, its closing quote included.
+func (t token) end() pos {
+	if t.quoted {
+		return t.at + pos(len(t.text)) + 2
+	}
+	return t.at + pos(len(t.text))
+}
+
+// lexer cuts a file into tokens, line by line (semantics CFG-1..CFG-5). Its
+// words are those of the general tokenizer; the programs of script and notify
+// lines are cut again by commandWords, from the raw text.
+type lexer struct {
+	file *file
+	out  *report
+	// next is the offset of the next line; line is the rest of the present
+	// one, comment removed, and at the offset where that rest begins.
+	next int
+	// number counts the lines loaded.
+	number int
+	line   string
+	at     int
+	// words says that the present line has yielded a word since its last
+	// end, brace or beginning, touching that the last token was one.
+	words    bool
+	touching bool
+	nuls     int
+	firstNul int
+}
+
+// scan returns the next token. At the end it returns tokenEnd for ever.
+func (l *lexer) scan() token {
+	for {
+		rest := strings.TrimLeft(l.line, " \t\r\v\f")
+		if len(rest) != len(l.line) {
+			l.touching = false
+			l.at += len(l.line) - len(rest)
+			l.line = rest
+		}
+		if l.line == "" {
+			if l.words {
+				l.words, l.touching = false, false
+				return token{kind: tokenLine, at: l.file.base + pos(l.at)}
+			}
+			if !l.nextLine() {
+				return token{kind: tokenEnd, at: l.file.end()}
+			}
+			continue
+		}
+		glued := l.touching
+		switch l.line[0] {
+		case '{', '}':
+			k := tokenOpen
+			if l.line[0] == '}' {
+				k = tokenClose
+			}
+			if l.words && k == tokenClose {
+				// The brace ends the line of words before it; it comes again.
+				l.words = false
+				return token{kind: tokenLine, at: l.file.base + pos(l.at)}
+			}
+			l.words, l.touching = false, false
+			return l.take(k, 0, 1, 1, glued)
+		case '"':
+			l.words, l.touching = true, true
+			n := strings.IndexByte(l.line[1:], '"')
+			if n < 0 {
+				l.out.error(l.file.base+pos(l.at), "unterminated-quote", `the quote is not closed on this line: keepalived cannot read it; add the closing "`)
+				return l.take(tokenWord, 1, len(l.line), len(l.line), glued)
+			}
+			return l.take(tokenWord, 1, 1+n, 2+n, glued)
+		}
+		l.words, l.touching = true, true
+		n := strings.IndexAny(l.line, " \t\r\v\f\"{}")
+		if n < 0 {
+			n = len(l.line)
+		}
+		return l.take(tokenWord, 0, n, n, glued)
+	}
+}
+
+// take cuts size bytes off the line; the token's text is line[from:to].
+func (l *lexer) take(k kind, from, to, size int, glued bool) token {
+	t := token{kind: k, quoted: from == 1, glued: glued, text: l.line[from:to], at: l.file.base + pos(l.at)}
+	l.line = l.line[size:]
+	l.at += size
+	return t
+}
+
+// nextLine loads the next line that has something on it.
+func (l *lexer) nextLine() bool {
+	for l.next < len(l.file.text) {
+		start := l.next
+		l.number++
+		line := l.file.text[start:]
+		if n := strings.IndexByte(line, '\n'); n >= 0 {
+			line = line[:n]
+			l.next = start + n + 1
+		} else {
+			l.next = len(l.file.text)
+		}
+		code := strings.TrimRight(uncomment(line), " \t\r\v\f")
+		if strings.IndexByte(code, 0) >= 0 {
+			if l.nuls++; l.nuls == 1 {
+				l.firstNul = start + strings.IndexByte(code, 0)
+			}
+			continue
+		}
+		if len(code) > lineLimit {
+			l.out.error(l.file.base+pos(start), "line-too-long",
+				"the line has %d bytes: keepalived ignores lines of more than %d; divide it", len(code), lineLimit)
+			continue
+		}
+		if code != "" {
+			l.line, l.at, l.touching = code, start, false
+			return true
+		}
+	}
+	if l.nuls > 0 {
+		l.out.error(l.file.base+pos(l.firstNul), "nul-byte",
+			"%d lines hold a NUL byte and are ignored, as by keepalived; this is not a plain text file", l.nuls)
+		l.nuls = 0
+	}
+	return false
+}
+
+// uncomment cuts a comment off a line: ! or # outside double quotes and not
+// behind a backslash (semantics CFG-2).
+func uncomment(line string) string {
+	if strings.IndexByte(line, '#') < 0 && strings.IndexByte(line, '!') < 0 {
+		return line
+	}
+	inside := false
+	for i := 0; i < len(line); i++ {
+		switch line[i] {
+		case '"':
+			inside = !inside
+		case '\\':
+			i++
+		case '#', '!':
+			if !inside {
+				return line[:i]
+			}
+		}
+	}
+	return line
+}
+
+// plain removes the backslashes that protected a ! or # from being a comment.
+func plain(word string) string {
+	if strings.IndexByte(word, '\\') < 0 {
+		return word
+	}
+	return strings.NewReplacer(`\#`, "#", `\!`, "!").Replace(word)
+}

@@ -1,0 +1,42 @@
+package keepalived
+
+import (
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// notifications returns the Notify that is being read.
+func (r *reader) notifications() *config.Notify {
+	if r.inst != nil {
+		return &r.inst.Notify
+	}
+	return &r.group.Notify
+}
+
+// setNotify reads CMD [USER [GROUP]] or "lua:PATH". A Lua file serves all
+// events by its functions, whichever keyword names it.
+func setNotify(to func(*config.Notify) **config.Program) handler {
+	return func(r *reader, s *statement) {
+		argv, lua, rest := r.command(s)
+		n := r.notifications()
+		at := r.file.position(s.words[1].at)
+		switch {
+		case lua != "":
+			if n.Lua != nil && n.Lua.Path != lua {
+				r.damaged = true
+				r.out.error(s.words[1].at, "two-lua-files",
+					"one Lua file serves all notifications of an instance or group; line %d names another", n.Lua.At.Line)
+				return
+			}
+			n.Lua = &config.Lua{At: at, Path: lua}
+		case argv != nil:
+			p := &config.Program{At: at, Argv: argv}
+			if len(rest) > 0 {
+				p.User = rest[0]
+			}
+			if len(rest) > 1 {
+				p.Group = rest[1]
+			}
+			*to(n) = p
+		}
+	}
+}

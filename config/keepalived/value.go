@@ -1,0 +1,151 @@
+package keepalived
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// integer reads the number of a keyword. Letters behind the digits are a
+// warning and do not count, as in keepalived (semantics CFG-12); everything
+// else that is not a number within lo..hi is an error.
+func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
+	digits := leading(w.text, false)
+	n, err := strconv.Atoi(digits)
+	if digits == "" || digits == "-" || digits == "+" {
+		r.out.error(w.at, "not-a-number", "%s takes a number, %d..%d, not %s", keyword, lo, hi, quoted(w.text))
+		return 0, false
+	}
+	if err != nil || n < lo || n > hi {
+		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %d..%d", keyword, printable(digits), lo, hi)
+		return 0, false
+	}
+	r.surplus(w, keyword, digits)
+	return n, true
+}
+
+// seconds reads a decimal number of seconds, exactly, to the nanosecond.
+func (r *reader) seconds(w token, keyword string, lo, hi time.Duration) (time.Duration, bool) {
+	number := leading(w.text, true)
+	d, ok := parseSeconds(number)
+	if !ok {
+		r.out.error(w.at, "not-a-number", "%s takes seconds, %s..%s, not %s", keyword, decimal(lo), decimal(hi), quoted(w.text))
+		return 0, false
+	}
+	if d < lo || d > hi {
+		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %s..%s seconds", keyword, printable(number), decimal(lo), decimal(hi))
+		return 0, false
+	}
+	r.surplus(w, keyword, number)
+	return d, true
+}
+
+// surplus warns about what stands behind a number.
+func (r *reader) surplus(w token, keyword, number string) {
+	if rest := w.text[len(number):]; rest != "" {
+		r.out.warn(w.at, "surplus-characters", "%s: %s behind the number is not read, %s is taken", keyword, quoted(rest), printable(number))
+	}
+}
+
+// leading returns the number that s begins with: a sign, digits, and with
+// fraction a point and more digits.
+func leading(s string, fraction bool) string {
+	i := 0
+	if i < len(s) && (s[i] == '-' || s[i] == '+') {
+		i++
+	}
+	for i < len(s) && (s[i] >= '0' && s[i] <= '9' || fraction && s[i] == '.') {
+		if s[i] == '.' {
+			fraction = false
+		}
+		i++
+	}
+	return s[:i]
+}
+
+// parseSeconds reads a decimal without going through floating point.
+func parseSeconds(s string) (time.Duration, bool) {
+	body := strings.TrimPrefix(s, "+")
+	negative := strings.HasPrefix(body, "-")
+	body = strings.TrimPrefix(body, "-")
+	whole, part, _ := strings.Cut(body, ".")
+	if whole == "" && part == "" {
+		return 0, false
+	}
+	const nines = 9
+	var n int64
+	if whole != "" {
+		v, err := strconv.ParseInt(whole, 10, 64)
+		if err != nil || v > int64(1<<62/time.Second) {
+			// Beyond every range; the caller names the range.
+			v = int64(1 << 62 / time.Second)
+		}
+		n = v * int64(time.Second)
+	}
+	if len(part) > nines {
+		part = part[:nines]
+	}
+	if part != "" {
+		v, err := strconv.ParseInt(part+strings.Repeat("0", nines-len(part)), 10, 64)
+		if err != nil {
+			return 0, false
+		}
+		n += v
+	}
+	if negative {
+		n = -n
+	}
+	return time.Duration(n), true
+}
+
+// decimal renders d in seconds, as the language writes them.
+func decimal(d time.Duration) string {
+	s := strconv.FormatInt(int64(d/time.Second), 10)
+	if part := d % time.Second; part != 0 {
+		s += "." + strings.TrimRight(strconv.FormatInt(int64(time.Second+part), 10)[1:], "0")
+	}
+	return s
+}
+
+// boolean reads the optional BOOL of a keyword (semantics CFG-13).
+func (r *reader) boolean(s *statement) (value, ok bool) {
+	if len(s.words) < 2 {
+		return true, true
+	}
+	switch s.words[1].text {
+	case "true", "on", "yes":
+		return true, true
+	case "false", "off", "no":
+		return false, true
+	}
+	r.out.error(s.words[1].at, "not-a-boolean", "%s takes true, on, yes, false, off or no, not %s", s.words[0].text, quoted(s.words[1].text))
+	return false, false
+}
+
+// prefix reads ADDR[/LEN]; the length is that of a host by default. Host bits
+// are kept.
+func prefix(s string) (netip.Prefix, bool) {
+	host, length, cut := strings.Cut(s, "/")
+	a, err := netip.ParseAddr(host)
+	if err != nil || a.Zone() != "" || a.Is4In6() {
+		return netip.Prefix{}, false
+	}
+	bits := a.BitLen()
+	if cut {
+		if bits, err = strconv.Atoi(length); err != nil || bits < 0 || bits > a.BitLen() {
+			return netip.Prefix{}, false
+		}
+	}
+	return netip.PrefixFrom(a, bits), true
+}
+
+// interfaceName checks the kernel's rule for names: 1 to 15 bytes, no blank,
+// slash or colon.
+func (r *reader) interfaceName(w token, keyword string) (string, bool) {
+	if len(w.text) == 0 || len(w.text) > 15 || strings.ContainsAny(w.text, "/: \t") || w.text == "." || w.text == ".." {
+		r.out.error(w.at, "bad-interface", "%s %s is not an interface name: at most 15 bytes without blank, / and :", keyword, quoted(w.text))
+		return "", false
+	}
+	return w.text, true
+}

@@ -1,0 +1,365 @@
+package keepalived
+
+import (
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// reader is one reading of one file: where the walk is and what it has
+// gathered.
+type reader struct {
+	file     *file
+	out      *report
+	tree     *tree
+	language language
+	// enclosing are the blocks around the present one, the file first.
+	enclosing []*block
+	// hoisted are blocks of the top level that were met inside another.
+	hoisted []int32
+	// cut says that a missing closing brace has been reported.
+	cut bool
+
+	global globals
+	// strictAt is where strict mode was first asked for.
+	strictAt  *pos
+	scripts   []*script
+	instances []*instance
+	groups    []*group
+	// script, inst and group are the one whose block is being read.
+	script *script
+	inst   *instance
+	group  *group
+	// meant collects the keywords that misspelt words were probably meant
+	// to be, so that what follows from their absence is not said as well.
+	meant map[string]bool
+	// damaged is set when the block being read is not whole.
+	damaged bool
+}
+
+// walkFile reads all statements of the file.
+func (r *reader) walkFile() {
+	root := r.language[""]
+	r.walk(root, r.tree.first, false)
+	for i := 0; i < len(r.hoisted); i++ {
+		s := &r.tree.statements[r.hoisted[i]]
+		r.one(root, root.find(s.words[0].text), s, false)
+	}
+	if n := len(r.tree.missing); n > 0 && !r.cut {
+		s := &r.tree.statements[r.tree.missing[n-1]]
+		r.out.error(s.open, "missing-brace", "this { is never closed: %d } missing at the end of the file", n)
+	}
+	if n := len(r.tree.surplus); n > 0 && !r.cut {
+		r.out.error(r.tree.surplus[0], "surplus-brace", "this } closes nothing: there are %d more } than {", n)
+	}
+}
+
+// walk reads a chain of statements as keywords of b. It returns the statement
+// at which a block around it goes on because a closing brace is missing, or
+// none. Quiet is the inside of something that is not acted on: only words
+// that nobody knows are reported.
+func (r *reader) walk(b *block, first int32, quiet bool) int32 {
+	r.enclosing = append(r.enclosing, b)
+	defer func() { r.enclosing = r.enclosing[:len(r.enclosing)-1] }()
+	var seen map[string]pos
+	if !quiet {
+		seen = map[string]pos{}
+	}
+	for i := first; i != none; {
+		s := &r.tree.statements[i]
+		next := s.next
+		k := r.keywordOf(b, &s, quiet)
+		if k == nil {
+			if r.outer(s) {
+				return i
+			}
+			r.unknown(b, s, i)
+			i = next
+			continue
+		}
+		if !quiet && !k.repeats {
+			if at, again := seen[k.name]; again {
+				r.out.warn(s.at(), "given-twice", "%s was given before, on line %d: the last one counts", k.name, r.file.line(at))
+			}
+			seen[k.name] = s.at()
+		}
+		if rest := r.one(b, k, s, quiet); rest != none {
+			// A closing brace is missing in the body: it goes on here.
+			i = rest
+			continue
+		}
+		i = next
+	}
+	return none
+}
+
+// keywordOf finds the row of a statement. A word that has grown together with
+// the name behind it is taken apart; *s is then a copy.
+func (r *reader) keywordOf(b *block, s **statement, quiet bool) *keyword {
+	st := *s
+	if len(st.words) == 0 {
+		return nil
+	}
+	word := st.words[0]
+	if k := b.find(word.text); k != nil {
+		return k
+	}
+	if !st.hasBody || word.quoted || len(st.words) > 1 {
+		return nil
+	}
+	var k *keyword
+	for i := range b.keywords {
+		c := &b.keywords[i]
+		if c.named && strings.HasPrefix(word.text, c.name) && (k == nil || len(c.name) > len(k.name)) {
+			k = c
+		}
+	}
+	if k == nil {
+		return nil
+	}
+	name := strings.TrimPrefix(word.text[len(k.name):], "_")
+	if name == "" || r.outer(st) {
+		return nil
+	}
+	at := word.at + pos(len(word.text)-len(name))
+	r.out.warn(word.at, "missing-blank", "%s: a blank is missing; this is read as %s %s {", quoted(word.text), k.name, printable(name))
+	split := *st
+	split.words = []token{{kind: tokenWord, text: k.name, at: word.at}, {kind: tokenWord, text: name, at: at}}
+	*s = &split
+	return k
+}
+
+// one reads one statement of a known keyword. Its result is as walk's.
+func (r *reader) one(b *block, k *keyword, s *statement, quiet bool) int32 {
+	word := s.words[0]
+	if k.braces() != s.hasBody && (k.status != warns || !s.hasBody) && !quiet {
+		r.brace(k, s)
+		if !s.hasBody {
+			return none
+		}
+	}
+	if len(s.words) > 1 && s.words[1].glued && !quiet {
+		r.out.warn(word.at, "missing-blank", "a blank is missing behind %s; it is read as if it stood there", k.name)
+	} else if s.hasBody && s.glued && k.braces() && !quiet {
+		r.out.warn(word.at, "missing-blank", "a blank is missing before the { of %s; it is read as if it stood there", k.name)
+	}
+	if quiet {
+		if k.body != "" {
+			return r.walk(r.language[k.body], s.child, true)
+		}
+		return none
+	}
+	switch k.status {
+	case warns:
+		r.out.warn(word.at, "not-acted-on", "%s is not acted on yet%s", described(k, s), k.note)
+		if k.body != "" {
+			return r.walk(r.language[k.body], s.child, true)
+		}
+		return none
+	case refuses:
+		r.damaged = true
+		r.out.error(word.at, "not-supported", "%s is not supported yet%s", described(k, s), k.note)
+		return none
+	}
+	if n := len(s.words) - 1; n < k.min {
+		r.damaged = true
+		r.out.error(word.at, "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
+		if !s.hasBody {
+			return none
+		}
+	} else if k.max >= 0 && n > k.max {
+		r.extra(b, k, s)
+	}
+	if k.handle != nil {
+		k.handle(r, s)
+	}
+	rest := none
+	switch {
+	case k.body != "":
+		rest = r.walk(r.language[k.body], s.child, false)
+	case k.line != nil:
+		rest = r.lines(k, s)
+	}
+	if k.finish != nil {
+		k.finish(r, s)
+	}
+	return rest
+}
+
+// lines calls the keyword's line handler for each line of a body.
+func (r *reader) lines(k *keyword, s *statement) int32 {
+	for i := s.child; i != none; {
+		l := &r.tree.statements[i]
+		if r.outer(l) {
+			return i
+		}
+		if l.hasBody {
+			r.out.warn(l.open, "unexpected-brace", "no { is expected in %s; what is in these braces is ignored", k.name)
+		}
+		if len(l.words) > 0 {
+			k.line(r, l)
+		}
+		i = l.next
+	}
+	return none
+}
+
+// outer reports whether s continues a block around the present one because a
+// closing brace before it is missing, and says so the first time. It is
+// asked only about words that the present block does not know.
+func (r *reader) outer(s *statement) bool {
+	if len(r.tree.missing) == 0 || len(s.words) == 0 {
+		return false
+	}
+	for _, b := range r.enclosing {
+		k := b.find(s.words[0].text)
+		if k == nil || k.braces() != s.hasBody {
+			continue
+		}
+		if !r.cut {
+			r.cut = true
+			r.out.error(s.at(), "missing-brace", "a } is missing before %s, which belongs in %s", k.name, b.title)
+		}
+		r.damaged = true
+		return true
+	}
+	return false
+}
+
+// brace reports braces where none belong, or none where they do.
+func (r *reader) brace(k *keyword, s *statement) {
+	if s.hasBody {
+		r.out.warn(s.open, "unexpected-brace", "no { is expected behind %s; what is in these braces is ignored", k.name)
+		return
+	}
+	r.damaged = true
+	r.out.error(s.at(), "missing-brace", "%s takes a { and a } around what belongs to it", k.name)
+}
+
+// extra reports words that nobody reads.
+func (r *reader) extra(b *block, k *keyword, s *statement) {
+	for _, w := range s.words[1+k.max:] {
+		if s.oneLine && b.find(w.text) != nil {
+			if r.meant != nil {
+				r.meant[w.text] = true
+			}
+			r.out.warn(w.at, "one-line-block",
+				"between two braces on one line only the first keyword is read, by keepalived too: %s is lost; give each keyword a line of its own", w.text)
+			return
+		}
+	}
+	w := s.words[1+k.max]
+	if k.command {
+		r.out.warn(w.at, "surplus-words", "keepalived runs %s without what follows the first word; put the whole command in double quotes", k.name)
+		return
+	}
+	if k.max == 0 {
+		r.out.warn(w.at, "surplus-words", "%s takes nothing behind it; the rest of the line is ignored", k.name)
+		return
+	}
+	r.out.warn(w.at, "surplus-words", "%s takes %s; the rest of the line is ignored", k.name, arguments(k))
+}
+
+// unknown reports a word that the block does not know, once, and leaves its
+// body alone.
+func (r *reader) unknown(b *block, s *statement, index int32) {
+	if len(s.words) == 0 {
+		r.damaged = true
+		r.out.error(s.open, "stray-brace", "this { follows no keyword; what is in the braces is ignored")
+		return
+	}
+	root := r.enclosing[0]
+	word := s.words[0]
+	if b != root && s.hasBody && root.find(word.text) != nil {
+		r.hoisted = append(r.hoisted, index)
+		r.out.warn(word.at, "wrong-block", "%s belongs at the top level of the file, not in %s; it is read as if it stood there", word.text, b.title)
+		return
+	}
+	if b == root && len(r.tree.surplus) > 0 {
+		// The rest of a block that a surplus brace has ended early.
+		if !r.cut && r.language.homes(word.text) != nil {
+			r.cut = true
+			r.out.error(word.at, "surplus-brace", "a } above closes a block early, or %s does not belong here: there are %d more } than {", word.text, len(r.tree.surplus))
+		}
+		if r.cut {
+			return
+		}
+	}
+	if r.out.full(config.Warning, "unknown-keyword") {
+		r.out.warn(word.at, "unknown-keyword", "")
+		return
+	}
+	r.explain(b, s)
+}
+
+// explain says what an unknown word is likely meant to be.
+func (r *reader) explain(b *block, s *statement) {
+	word := s.words[0]
+	ignored := "it is ignored, as by keepalived"
+	if s.hasBody {
+		ignored = "it is ignored with what is in its braces"
+	}
+	if homes := r.language.homes(word.text); homes != nil {
+		r.out.warn(word.at, "wrong-block", "%s belongs in %s, not in %s; %s", word.text, strings.Join(homes, " or "), b.title, ignored)
+		return
+	}
+	guess, glued := nearest(word.text, b.names), ""
+	for _, name := range b.names {
+		if strings.HasPrefix(word.text, name) && len(name) > len(glued) && len(name) > 3 {
+			glued = name
+		}
+	}
+	shown := quoted(word.text)
+	if b.secret {
+		shown = "a word"
+		if guess != "" {
+			shown = quoted(strings.TrimRight(word.text, "0123456789"))
+		}
+	}
+	switch {
+	case guess != "":
+		if r.meant != nil {
+			r.meant[guess] = true
+		}
+		severity := config.Warning
+		if b.find(guess).mandatory {
+			severity = config.Error
+		}
+		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s in %s: did you mean %s? %s", shown, b.title, guess, capital(ignored))
+	case glued != "":
+		if r.meant != nil {
+			r.meant[glued] = true
+		}
+		r.out.warn(word.at, "unknown-keyword", "unknown keyword in %s that begins with %s: is a blank missing behind it? %s", b.title, glued, capital(ignored))
+	default:
+		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s in %s; %s", shown, b.title, ignored)
+	}
+}
+
+// described names a statement in a message: a block with its name.
+func described(k *keyword, s *statement) string {
+	if !k.named || len(s.words) < 2 {
+		return k.name
+	}
+	name := k.name
+	for _, w := range s.words[1:min(len(s.words), 3)] {
+		name += " " + printable(w.text)
+	}
+	return name
+}
+
+// arguments says how many arguments a keyword takes.
+func arguments(k *keyword) string {
+	switch {
+	case k.named:
+		return "one name"
+	case k.max == 1:
+		return "one value"
+	case k.max < 0:
+		return "at least one value"
+	}
+	return "one to " + string(rune('0'+k.max)) + " values"
+}
+
+// capital begins a sentence.
+func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
