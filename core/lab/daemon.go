@@ -1,0 +1,200 @@
+//go:build linux
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// Site is where one daemon of a lab lives.
+type Site struct {
+	Node Node
+	// Dir is for the files of Prepare.
+	Dir string
+	// RunDir is the daemon's own directory: empty at its first start and
+	// after a crash of the machine, kept otherwise.
+	RunDir string
+	// CheckDir is where the lab puts the files that decide a check's verdict:
+	// the check named X fails while X.fail is there and passes while X.pass
+	// is.
+	CheckDir string
+}
+
+// Daemon knows how to start a program that keeps addresses. Prepare is called
+// once before the first start and may write files into the site; what it
+// returns for the user to know is told as notes. Command is called for each
+// start; the program must stay in the foreground and end at SIGTERM.
+type Daemon interface {
+	Prepare(s Site) (notes []string, err error)
+	Command(s Site) *exec.Cmd
+}
+
+// Moonkeep runs "moonkeep run" on the node's own file.
+type Moonkeep struct {
+	// Binary is the program's path.
+	Binary string
+}
+
+// Prepare makes the checks whose program is missing on this machine pass.
+func (m Moonkeep) Prepare(s Site) ([]string, error) {
+	var notes []string
+	for _, c := range s.Node.Config.Scripts {
+		missing := c.Lua == "" && !Runnable(c.Argv)
+		if !missing {
+			continue
+		}
+		if err := touch(filepath.Join(s.CheckDir, c.Name+".pass")); err != nil {
+			return nil, fmt.Errorf("make the check %s pass: %w", c.Name, err)
+		}
+		notes = append(notes, fmt.Sprintf("%s: the program of check %s is not on this machine (%s); it passes until \"fail %s %s\"",
+			s.Node.Name, c.Name, strings.Join(c.Argv, " "), s.Node.Name, c.Name))
+	}
+	return notes, nil
+}
+
+// Command is moonkeep's.
+func (m Moonkeep) Command(s Site) *exec.Cmd {
+	return exec.Command(m.Binary, "run", "-c", s.Node.File, "--run-dir", s.RunDir, "--check-dir", s.CheckDir)
+}
+
+// Keepalived runs a real keepalived on a copy of the node's file in which
+// every check asks the lab.
+type Keepalived struct {
+	// Binary is the program's path.
+	Binary string
+	// Rewrite returns the text of a file with the command of each keyword
+	// replaced for which repl says so; see config/keepalived.Rewrite.
+	Rewrite func(text []byte, repl func(keyword, block string) (string, bool)) []byte
+}
+
+// nothing is the command that takes the place of a notify program that is not
+// on this machine.
+const nothing = "/bin/true"
+
+// Prepare writes the copy.
+func (k Keepalived) Prepare(s Site) ([]string, error) {
+	text, err := os.ReadFile(s.Node.File)
+	if err != nil {
+		return nil, err
+	}
+	var notes []string
+	text = k.Rewrite(text, func(keyword, block string) (string, bool) {
+		if keyword == "script" {
+			return "/usr/bin/test ! -e " + filepath.Join(s.CheckDir, block+".fail"), true
+		}
+		if p := notified(s.Node.Config, keyword, block); p != nil && !Runnable(p.Argv) {
+			notes = append(notes, fmt.Sprintf("%s: the program of %s in %s is not on this machine (%s); it is left out", s.Node.Name, keyword, block, strings.Join(p.Argv, " ")))
+			return nothing, true
+		}
+		return "", false
+	})
+	if len(s.Node.Config.Scripts) > 0 {
+		notes = append(notes, fmt.Sprintf("%s: keepalived's checks pass until \"fail %s SCRIPT\"; their programs are not run", s.Node.Name, s.Node.Name))
+	}
+	return notes, os.WriteFile(k.file(s), text, 0o644)
+}
+
+// notified is the program that a notify keyword of an instance or sync group
+// names, nil when it names none.
+func notified(c config.Config, keyword, block string) *config.Program {
+	pick := func(n config.Notify) *config.Program {
+		switch keyword {
+		case "notify_master":
+			return n.Master
+		case "notify_backup":
+			return n.Backup
+		case "notify_fault":
+			return n.Fault
+		case "notify_stop":
+			return n.Stop
+		case "notify":
+			return n.Any
+		}
+		return nil
+	}
+	for _, x := range c.Instances {
+		if x.Name == block && pick(x.Notify) != nil {
+			return pick(x.Notify)
+		}
+	}
+	for _, x := range c.Groups {
+		if x.Name == block && pick(x.Notify) != nil {
+			return pick(x.Notify)
+		}
+	}
+	return nil
+}
+
+func (k Keepalived) file(s Site) string { return filepath.Join(s.Dir, "keepalived.conf") }
+
+// Command is keepalived's. Its pid files are removed, for it takes one that a
+// killed keepalived left for the sign of another.
+func (k Keepalived) Command(s Site) *exec.Cmd {
+	args := []string{"-n", "-l", "-D", "-G", "-P", "-f", k.file(s)}
+	for _, pid := range []struct{ flag, name string }{{"-p", "ka.pid"}, {"-r", "vrrp.pid"}, {"-c", "check.pid"}, {"-b", "bfd.pid"}} {
+		path := filepath.Join(s.RunDir, pid.name)
+		_ = os.Remove(path) // not there at the first start
+		args = append(args, pid.flag, path)
+	}
+	return exec.Command(k.Binary, args...)
+}
+
+// interpreter matches programs that are given the real one as an argument.
+var interpreter = regexp.MustCompile(`^(ba|da|a|z|k)?sh$|^python[0-9.]*$|^perl$|^ruby$|^lua[0-9.]*$`)
+
+// Runnable reports whether the program of a command line is on this machine.
+// For an interpreter that is the script: "/bin/sh /etc/check.sh" is not
+// runnable without /etc/check.sh.
+func Runnable(argv []string) bool {
+	if len(argv) == 0 {
+		return false
+	}
+	if _, err := exec.LookPath(argv[0]); err != nil {
+		return false
+	}
+	if !interpreter.MatchString(filepath.Base(argv[0])) {
+		return true
+	}
+	script := slices.IndexFunc(argv[1:], func(a string) bool { return !strings.HasPrefix(a, "-") })
+	if script < 0 || slices.Contains(argv[1:1+script], "-c") || !filepath.IsAbs(argv[1+script]) {
+		return true
+	}
+	info, err := os.Stat(argv[1+script])
+	return err == nil && !info.IsDir()
+}
+
+func touch(path string) error { return os.WriteFile(path, nil, 0o644) }
+
+// verdict makes the check pass or fail from now on.
+func verdict(dir, check string, pass bool) error {
+	set, clear := filepath.Join(dir, check+".fail"), filepath.Join(dir, check+".pass")
+	if pass {
+		set, clear = clear, set
+	}
+	if err := touch(set); err != nil {
+		return err
+	}
+	if err := os.Remove(clear); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// checkNames reports a check whose name cannot be that of a file.
+func checkNames(c config.Config) error {
+	for _, s := range c.Scripts {
+		if strings.ContainsRune(s.Name, '/') {
+			return fmt.Errorf("%s: the lab needs a check whose name has no slash, not %q", s.At, s.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,188 @@
+//go:build linux
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// host is one network namespace and a connection to its tables.
+type host struct {
+	ns   *netns.NS
+	conn *link.Conn
+}
+
+// newHost makes a namespace with its loopback interface up.
+func newHost() (*host, error) {
+	ns, err := netns.New()
+	if err != nil {
+		return nil, err
+	}
+	h := &host{ns: ns}
+	if err := ns.Do(func() (err error) {
+		h.conn, err = link.Open()
+		return err
+	}); err != nil {
+		return nil, errors.Join(err, ns.Close())
+	}
+	if err := h.conn.SetUp("lo"); err != nil {
+		return nil, errors.Join(err, h.close())
+	}
+	return h, nil
+}
+
+func (h *host) close() error { return errors.Join(h.conn.Close(), h.ns.Close()) }
+
+// reset takes every IPv4 address from the host's interfaces that is not its own
+// and gives back those that are missing, as a reboot does.
+func (h *host) reset(own []Interface) error {
+	for _, x := range own {
+		have, err := h.conn.List(x.Name)
+		if err != nil {
+			return err
+		}
+		foreign := slices.DeleteFunc(have, func(a netspec.Address) bool {
+			return !a.Addr().Is4() || slices.Contains(x.Addresses, a.Prefix)
+		})
+		if err := h.conn.Remove(foreign...); err != nil {
+			return err
+		}
+		var want []netspec.Address
+		for _, p := range x.Addresses {
+			want = append(want, netspec.Address{Prefix: p, Device: x.Name})
+		}
+		if _, err := h.conn.Add(want...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// has reports whether the address stands on the interface.
+func (h *host) has(addr netip.Addr, dev string) (bool, error) {
+	have, err := h.conn.List(dev)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(have, func(a netspec.Address) bool { return a.Addr() == addr }), nil
+}
+
+// network is the bridges, in a namespace of their own, that join the hosts.
+type network struct {
+	fabric *host
+	links  []string
+	// down and cut are the ports that are down and the hosts that are
+	// partitioned: what the kernel forgets when a port comes up again.
+	down map[string]bool
+	cut  map[int]bool
+	// ports are the interfaces of each host, by host.
+	ports map[int][]string
+}
+
+// client is the number of the client's host; the nodes' begin at 0.
+const client = -1
+
+func newNetwork(links []string) (*network, error) {
+	fabric, err := newHost()
+	if err != nil {
+		return nil, err
+	}
+	n := &network{fabric: fabric, links: links, down: map[string]bool{}, cut: map[int]bool{}, ports: map[int][]string{}}
+	for i := range links {
+		err := fabric.conn.AddBridge(bridge(i))
+		if err == nil {
+			err = fabric.conn.SetUp(bridge(i))
+		}
+		if err != nil {
+			return nil, errors.Join(err, fabric.close())
+		}
+	}
+	return n, nil
+}
+
+func bridge(link int) string { return fmt.Sprintf("br%d", link) }
+
+// port is the name of the bridge's end of a host's cable.
+func (n *network) port(host int, name string) string {
+	return fmt.Sprintf("p%d-%d", host+1, slices.Index(n.links, name))
+}
+
+// plug gives the host its interfaces, connected and with their addresses.
+func (n *network) plug(number int, h *host, interfaces []Interface) error {
+	c := n.fabric.conn
+	for _, x := range interfaces {
+		p := n.port(number, x.Name)
+		err := c.AddVeth(p, x.Name, h.ns)
+		if err == nil {
+			err = c.SetMaster(p, bridge(slices.Index(n.links, x.Name)))
+		}
+		if err == nil {
+			err = c.SetUp(p)
+		}
+		if err == nil {
+			err = h.conn.SetUp(x.Name)
+		}
+		if err != nil {
+			return err
+		}
+		n.ports[number] = append(n.ports[number], p)
+	}
+	return h.reset(interfaces)
+}
+
+// cable pulls the host's cable out or plugs it in.
+func (n *network) cable(number int, name string, in bool) error {
+	p := n.port(number, name)
+	n.down[p] = !in
+	if !in {
+		return n.fabric.conn.SetDown(p)
+	}
+	if err := n.fabric.conn.SetUp(p); err != nil {
+		return err
+	}
+	return n.apply(number, p)
+}
+
+// partition cuts the host off, or ends that; its interfaces stay up.
+func (n *network) partition(number int, cut bool) error {
+	n.cut[number] = cut
+	for _, p := range n.ports[number] {
+		if err := n.apply(number, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// apply gives a port that is up the state that it should have.
+func (n *network) apply(number int, port string) error {
+	state := link.Forwarding
+	if n.cut[number] {
+		state = link.Disabled
+	}
+	if n.down[port] {
+		return nil
+	}
+	return n.fabric.conn.SetPortState(port, state)
+}
+
+// lenient lets the host take answers from wherever they come: two links may
+// carry the same network, and the lab's client is there to see, not to filter.
+func lenient(h *host) error {
+	return h.ns.Do(func() error {
+		for _, which := range []string{"all", "default"} {
+			if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+which+"/rp_filter", []byte("0"), 0); err != nil {
+				return fmt.Errorf("turn the client's source filter off: %w", err)
+			}
+		}
+		return nil
+	})
+}
