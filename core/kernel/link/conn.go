@@ -16,13 +16,16 @@ package link
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
+
+// ErrNoInterface is wrapped in the error of every call that names an interface
+// which is not there.
+var ErrNoInterface = errors.New("no such interface")
 
 // answerTimeout is how long the kernel may take to answer one request. It
 // answers in microseconds; the netlink library's default of a minute would
@@ -113,8 +116,8 @@ func missing(err error) bool {
 	return errors.Is(err, unix.ENODEV) || errors.As(err, &notFound)
 }
 
-// noDevice is the error of everything that names an interface which is not
-// there; errors.Is finds fs.ErrNotExist in it.
-func noDevice(name string) error {
-	return fmt.Errorf("no interface %s: %w", name, fs.ErrNotExist)
+// noInterface is the error of everything that names an interface which is not
+// there.
+func noInterface(name string) error {
+	return fmt.Errorf("%w %s", ErrNoInterface, name)
 }

@@ -153,7 +153,7 @@ func (c *Conn) change(name, what string, f func(netlink.Link) error) error {
 func (c *Conn) byName(name string) (netlink.Link, error) {
 	l, err := c.handle.LinkByName(name)
 	if missing(err) {
-		return nil, noDevice(name)
+		return nil, noInterface(name)
 	}
 	return l, err
 }

@@ -1,0 +1,188 @@
+//go:build linux
+
+package announce
+
+import (
+	"errors"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// queue is what is to be announced on one interface, in order. An address is
+// in it once for each instance, with the number of rounds that it has left:
+// when one is sent, it goes to the end. So the rounds stay rounds, and the
+// queue is never longer than the list of addresses.
+type queue struct {
+	entries []entry
+	// next is when the interface may be used again.
+	next time.Time
+}
+
+type entry struct {
+	instance string
+	address  netspec.Address
+	rounds   int
+}
+
+// enqueue adds rounds for the addresses. One that is queued already keeps its
+// place and gets the greater of both numbers of rounds.
+func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds int) error {
+	var failed []error
+	a.mu.Lock()
+	for _, address := range addresses {
+		if err := announceable(address.Addr()); err != nil {
+			failed = append(failed, announceError(address, err))
+			continue
+		}
+		if rounds <= 0 || a.closed {
+			continue
+		}
+		q := a.queues[address.Device]
+		if q == nil {
+			q = &queue{}
+			a.queues[address.Device] = q
+		}
+		q.add(entry{instance, address, rounds})
+	}
+	a.mu.Unlock()
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+	return errors.Join(failed...)
+}
+
+func (q *queue) add(e entry) {
+	for i := range q.entries {
+		if have := &q.entries[i]; have.same(e) {
+			have.rounds = max(have.rounds, e.rounds)
+			return
+		}
+	}
+	q.entries = append(q.entries, e)
+}
+
+// Drop forgets what is queued of the instance for the addresses. When it has
+// returned, none of them is announced any more.
+func (a *Announcer) Drop(instance string, addresses []netspec.Address) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	gone := make(map[netspec.Address]bool, len(addresses))
+	for _, address := range addresses {
+		gone[identity(address)] = true
+	}
+	for _, q := range a.queues {
+		kept := q.entries[:0]
+		for _, e := range q.entries {
+			if e.instance != instance || !gone[identity(e.address)] {
+				kept = append(kept, e)
+			}
+		}
+		clear(q.entries[len(kept):])
+		q.entries = kept
+	}
+}
+
+// identity leaves of an address what Same compares.
+func identity(a netspec.Address) netspec.Address {
+	return netspec.Address{Device: a.Device, Prefix: a.Prefix}
+}
+
+// run sends what is queued until Close.
+func (a *Announcer) run() {
+	defer close(a.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-a.done:
+			return
+		case <-a.wake:
+		case <-timer.C:
+		}
+		if wait, more := a.sendDue(); more {
+			timer.Reset(wait)
+		}
+	}
+}
+
+// sendDue sends one announcement on each interface whose time has come. It
+// returns how long it is until the next is due, if there is any.
+func (a *Announcer) sendDue() (wait time.Duration, more bool) {
+	for _, e := range a.due(time.Now()) {
+		if err := a.sendFirst(e); err != nil {
+			a.log.Warn("cannot send gratuitous ARP", "instance", e.instance, "err", announceError(e.address, err))
+		}
+	}
+	now := time.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.queues {
+		if len(q.entries) == 0 {
+			continue
+		}
+		if left := max(q.next.Sub(now), 0); !more || left < wait {
+			wait, more = left, true
+		}
+	}
+	return wait, more
+}
+
+// due returns the first entry of each queue whose time has come.
+func (a *Announcer) due(now time.Time) []entry {
+	var due []entry
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for device, q := range a.queues {
+		if now.Before(q.next) {
+			continue
+		}
+		// An empty queue is kept until the gap has passed, so that the next
+		// announcement cannot come too early.
+		if len(q.entries) == 0 {
+			delete(a.queues, device)
+			continue
+		}
+		due = append(due, q.entries[0])
+	}
+	return due
+}
+
+// sendFirst sends the first entry of its queue and moves it to the end, or out
+// of the queue if that was its last round or it could not be sent. The
+// interface is looked up without the lock, for that can take a while; an entry
+// that was dropped meanwhile is not sent.
+func (a *Announcer) sendFirst(e entry) error {
+	i, err := a.lookup(e.address.Device)
+	var f frame
+	if err == nil && !i.NoARP {
+		f, err = newFrame(i, e.address)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	q := a.queues[e.address.Device]
+	if q == nil || len(q.entries) == 0 || !q.entries[0].same(e) {
+		return nil
+	}
+	first := q.entries[0]
+	q.entries = q.entries[1:]
+	if err != nil {
+		return err
+	}
+	if i.NoARP {
+		return nil
+	}
+	q.next = time.Now().Add(a.gap)
+	if err := a.sendLocked(&f); err != nil {
+		return err
+	}
+	if first.rounds--; first.rounds > 0 {
+		q.entries = append(q.entries, first)
+	}
+	return nil
+}
+
+func (e entry) same(o entry) bool {
+	return e.instance == o.instance && e.address.Same(o.address)
+}

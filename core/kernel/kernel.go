@@ -1,0 +1,233 @@
+//go:build linux
+
+// Package kernel is what the daemon does to Linux and hears from it: it
+// implements engine.Kernel by putting together link (interfaces and
+// addresses), wire (VRRP sockets) and announce (gratuitous ARP).
+//
+// It keeps two lists: which interfaces are watched, and which addresses were
+// claimed for whom. All else is read from the kernel whenever something
+// changed there, and on a slow tick; what differs from what the node was told
+// last is told again. It decides nothing: that an address is lost is an event,
+// and whether it is claimed again the node's business.
+//
+// A Kernel works in the network namespace in which it was opened, whatever
+// thread calls it; a process may hold several.
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel/announce"
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/wire"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+var _ engine.Kernel = (*Kernel)(nil)
+
+// Options are the settings of a Kernel. The zero value will do.
+type Options struct {
+	// Virtual are all addresses that the configuration may put on an
+	// interface, now or later: none of them is ever reported as an
+	// interface's own address. Addresses that were claimed are among them
+	// anyway; this names those that another program or a crashed predecessor
+	// left behind.
+	Virtual []netip.Addr
+	// AnnounceGap is the least time between two gratuitous ARPs on one
+	// interface; 0, the default, is none (keepalived's vrrp_garp_interval).
+	AnnounceGap time.Duration
+	// Log takes what cannot be returned: trouble of the watching goroutines.
+	// Nil is silence.
+	Log *slog.Logger
+}
+
+// Kernel implements engine.Kernel.
+type Kernel struct {
+	sink      engine.Sink
+	log       *slog.Logger
+	ns        *netns.NS
+	conn      *link.Conn
+	announcer *announce.Announcer
+	monitor   *link.Monitor
+	closed    sync.Once
+
+	// sockets by interface. The map is never changed, only replaced, so that
+	// Send needs no lock.
+	sockets atomic.Pointer[map[string]*wire.Socket]
+
+	// looking is held while the kernel is read and the sink is told, so that
+	// the sink hears of states in the order in which they were. It guards
+	// what only that work uses.
+	looking sync.Mutex
+	told    map[string]node.Link // last told, by name
+	failing map[string]string    // why a socket could not be opened, by name
+
+	// mu guards what follows. It is held for no system call.
+	mu      sync.Mutex
+	watched map[string]bool
+	vrrp    map[string]bool
+	virtual map[netip.Addr]bool
+	claims  claims
+}
+
+// Open connects to the kernel in the network namespace of the calling thread.
+// Nothing is watched until Watch. It needs CAP_NET_ADMIN and CAP_NET_RAW. The
+// sink must take events until Close has returned.
+func Open(sink engine.Sink, opts Options) (*Kernel, error) {
+	k := &Kernel{
+		sink:    sink,
+		log:     opts.Log,
+		told:    make(map[string]node.Link),
+		failing: make(map[string]string),
+		claims:  newClaims(),
+	}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	k.sockets.Store(&map[string]*wire.Socket{})
+	k.virtual = set(opts.Virtual)
+	var err error
+	if k.ns, err = netns.Current(); err != nil {
+		return nil, err
+	}
+	if k.conn, err = link.Open(); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	if k.announcer, err = announce.Open(k.conn.Interface, opts.AnnounceGap, k.log); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	if k.monitor, err = link.Watch(k.ns, k.log, k.look); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+// Close ends the goroutines and closes the sockets. No address is removed. It
+// may be called again. No other method may be running or follow.
+func (k *Kernel) Close() error {
+	var failed []error
+	k.closed.Do(func() {
+		if k.monitor != nil {
+			failed = append(failed, k.monitor.Close())
+		}
+		if k.announcer != nil {
+			failed = append(failed, k.announcer.Close())
+		}
+		for _, s := range *k.sockets.Load() {
+			failed = append(failed, s.Close())
+		}
+		if k.conn != nil {
+			failed = append(failed, k.conn.Close())
+		}
+		failed = append(failed, k.ns.Close())
+	})
+	return errors.Join(failed...)
+}
+
+// SetVirtual replaces Options.Virtual, for a reload. Interfaces whose own
+// address that changes are reported.
+func (k *Kernel) SetVirtual(addresses []netip.Addr) {
+	k.mu.Lock()
+	k.virtual = set(addresses)
+	k.mu.Unlock()
+	k.monitor.Poke()
+}
+
+// Watch implements engine.Kernel. VRRP interfaces are watched too, whether
+// they are among interfaces or not. An interface that is not there is no
+// error: its socket is opened when it comes. The error names each VRRP
+// interface that is there and whose socket could not be opened; that is tried
+// again on each change and tick.
+func (k *Kernel) Watch(interfaces []string, vrrp []string) error {
+	k.mu.Lock()
+	k.vrrp = set(vrrp)
+	k.watched = set(interfaces)
+	maps.Copy(k.watched, k.vrrp)
+	k.mu.Unlock()
+	opening, err := k.report(true)
+	return errors.Join(err, opening)
+}
+
+// Send implements engine.Kernel.
+func (k *Kernel) Send(a *node.Action) error {
+	s := (*k.sockets.Load())[a.Interface]
+	if s == nil {
+		return fmt.Errorf("send on %s: no VRRP socket is open there", a.Interface)
+	}
+	return s.Send(a.Source, a.Destination, a.Payload)
+}
+
+// Claim implements engine.Kernel. The loss of those addresses that do stand is
+// reported even if others failed. An address may be claimed for several
+// instances; it is the same address.
+func (k *Kernel) Claim(instance string, addresses []netspec.Address) error {
+	k.mu.Lock()
+	k.claims.want(instance, addresses)
+	k.mu.Unlock()
+	standing, err := k.conn.Add(addresses...)
+	k.mu.Lock()
+	k.claims.stand(instance, standing)
+	k.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("claim addresses of %s: %w", instance, err)
+	}
+	return nil
+}
+
+// Release implements engine.Kernel. An address that is still claimed for
+// another instance stays.
+func (k *Kernel) Release(instance string, addresses []netspec.Address) error {
+	k.announcer.Drop(instance, addresses)
+	k.mu.Lock()
+	free := k.claims.leave(instance, addresses)
+	k.mu.Unlock()
+	err := k.conn.Remove(free...)
+	// Forgotten only now: while it stood, an address of ours must not be taken
+	// for the interface's own.
+	k.mu.Lock()
+	k.claims.forget(instance, addresses)
+	k.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("release addresses of %s: %w", instance, err)
+	}
+	return nil
+}
+
+// Announce implements engine.Kernel. With a gap it returns before anything was
+// sent; what is queued is dropped by Release.
+func (k *Kernel) Announce(instance string, addresses []netspec.Address, rounds int) error {
+	return k.announcer.Announce(instance, addresses, rounds)
+}
+
+// Held implements engine.Kernel.
+func (k *Kernel) Held(addresses []netspec.Address) ([]netspec.Address, error) {
+	state, err := k.conn.State()
+	if err != nil {
+		return nil, err
+	}
+	var held []netspec.Address
+	for _, a := range addresses {
+		if state.Stands(a) {
+			held = append(held, a)
+		}
+	}
+	return held, nil
+}
+
+func set[T comparable](list []T) map[T]bool {
+	m := make(map[T]bool, len(list))
+	for _, v := range list {
+		m[v] = true
+	}
+	return m
+}

@@ -1,0 +1,197 @@
+//go:build linux
+
+package link
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// Add makes the addresses stand, in their order, and returns those that do.
+// One that stands already is left alone, or replaced if its label, scope,
+// broadcast address or peer is another than wanted. IPv6 addresses are added
+// without duplicate address detection: it would take a second, and finds the
+// old master of a virtual address rather than a mistake.
+//
+// The error joins one for each address that does not stand; each names the
+// address, its device and what the kernel said. It wraps ErrNoInterface when
+// the device is not there.
+func (c *Conn) Add(addresses ...netspec.Address) ([]netspec.Address, error) {
+	state, err := c.State()
+	if err != nil {
+		return nil, err
+	}
+	standing := make([]netspec.Address, 0, len(addresses))
+	var failed []error
+	for _, a := range addresses {
+		if err := c.add(state, a); err != nil {
+			failed = append(failed, fmt.Errorf("add %s: %w", a, err))
+			continue
+		}
+		standing = append(standing, a)
+	}
+	return standing, errors.Join(failed...)
+}
+
+func (c *Conn) add(state *State, want netspec.Address) error {
+	i, exists := state.Find(want.Device)
+	if !exists {
+		return noInterface(want.Device)
+	}
+	for _, r := range state.addresses[i.Index] {
+		if !r.takesPlaceOf(want) {
+			continue
+		}
+		if r.asWanted(want, i.Name) {
+			return nil
+		}
+		// The kernel changes only lifetimes of an address that is there; all
+		// else needs a new one.
+		if err := c.set(unix.RTM_DELADDR, 0, i.Index, r.address); err != nil && !absent(err) {
+			return fmt.Errorf("replace %s: %w", r.address, err)
+		}
+	}
+	err := c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, i.Index, want)
+	if errors.Is(err, unix.EEXIST) {
+		// Somebody was faster, or the list names it twice: it stands.
+		return nil
+	}
+	return err
+}
+
+// Remove removes the addresses. One that is not there is no error, nor is a
+// device that is not there. The error joins one for each address that could
+// not be removed.
+//
+// Without the sysctl promote_secondaries the kernel removes with the first
+// address of a network on an interface all others of the same network.
+func (c *Conn) Remove(addresses ...netspec.Address) error {
+	var failed []error
+	index := make(map[string]int)
+	for _, a := range addresses {
+		if _, known := index[a.Device]; !known {
+			i, err := c.Interface(a.Device)
+			if err != nil && !errors.Is(err, ErrNoInterface) {
+				failed = append(failed, fmt.Errorf("remove %s: %w", a, err))
+				continue
+			}
+			index[a.Device] = i.Index
+		}
+		if index[a.Device] == 0 {
+			continue
+		}
+		if err := c.set(unix.RTM_DELADDR, 0, index[a.Device], a); err != nil && !absent(err) {
+			failed = append(failed, fmt.Errorf("remove %s: %w", a, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// List reads the addresses of the interface, in the kernel's order. The error
+// wraps ErrNoInterface when there is none of that name.
+func (c *Conn) List(device string) ([]netspec.Address, error) {
+	state, err := c.State()
+	if err != nil {
+		return nil, err
+	}
+	i, exists := state.Find(device)
+	if !exists {
+		return nil, noInterface(device)
+	}
+	var list []netspec.Address
+	for _, r := range state.addresses[i.Index] {
+		list = append(list, r.address)
+	}
+	return list, nil
+}
+
+// takesPlaceOf reports whether the row and the wanted address cannot both
+// stand: they are the same address but for attributes and peer.
+func (r *row) takesPlaceOf(want netspec.Address) bool {
+	if r.address.Addr() != want.Addr() {
+		return false
+	}
+	return r.address.Prefix == want.Prefix || r.address.Peer.IsValid() || want.Peer.IsValid()
+}
+
+// asWanted reports whether nothing of the row needs to change.
+func (r *row) asWanted(want netspec.Address, device string) bool {
+	if !r.is(want) || r.unusable || r.address.Scope != kernelScope(want) {
+		return false
+	}
+	if want.Addr().Is6() {
+		return true
+	}
+	label := want.Label
+	if label == device {
+		label = ""
+	}
+	return r.address.Label == label && r.address.Broadcast == want.Broadcast
+}
+
+// kernelScope is the scope that the kernel will show: that of an IPv6 address
+// follows from the address.
+func kernelScope(a netspec.Address) netspec.Scope {
+	switch {
+	case a.Addr().Is4():
+		return a.Scope
+	case a.Addr().IsLoopback():
+		return netspec.ScopeHost
+	case a.Addr().IsLinkLocalUnicast():
+		return netspec.ScopeLink
+	case netip.PrefixFrom(netip.AddrFrom16([16]byte{0xfe, 0xc0}), 10).Contains(a.Addr()):
+		return netspec.ScopeSite
+	}
+	return netspec.ScopeGlobal
+}
+
+// set adds or deletes one address. The request is built here, not by the
+// library, which makes up a broadcast address where none is wanted and has no
+// socket that says in words what was wrong.
+func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
+	ip := a.Addr()
+	family := unix.AF_INET
+	if ip.Is6() {
+		family = unix.AF_INET6
+	}
+	far := a.Prefix
+	if a.Peer.IsValid() {
+		far = a.Peer
+	}
+	msg := nl.NewIfAddrmsg(family)
+	msg.Index = uint32(index)
+	msg.Prefixlen = uint8(far.Bits())
+	msg.Scope = uint8(a.Scope)
+	req := c.request(kind, flags|unix.NLM_F_ACK)
+	req.AddData(msg)
+	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, far.Addr().AsSlice()))
+	if kind == unix.RTM_NEWADDR {
+		if ip.Is6() {
+			req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, unix.IFA_F_NODAD)))
+		}
+		if ip.Is4() && a.Broadcast.IsValid() {
+			req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, a.Broadcast.AsSlice()))
+		}
+		if ip.Is4() && a.Label != "" {
+			req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(a.Label)))
+		}
+	}
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
+}
+
+// absent reports whether err says that what was to be deleted is not there.
+func absent(err error) bool {
+	return slices.ContainsFunc([]unix.Errno{unix.EADDRNOTAVAIL, unix.ENODEV, unix.ESRCH}, func(e unix.Errno) bool {
+		return errors.Is(err, e)
+	})
+}

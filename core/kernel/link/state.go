@@ -1,0 +1,274 @@
+//go:build linux
+
+package link
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// Interface is one network interface as the kernel describes it.
+type Interface struct {
+	Name string
+	// Alternatives are further names that the kernel accepts for it.
+	Alternatives []string
+	Index        int
+	// Up is true when it is administratively up and the kernel says that it
+	// runs and has carrier. An interface stacked on another that is down does
+	// not run, whatever its own carrier.
+	Up bool
+	// NoARP is true for interfaces without address resolution, such as
+	// loopback and most tunnels.
+	NoARP bool
+	// MTU is in octets.
+	MTU int
+	// MAC is the hardware address, nil for interfaces without one.
+	MAC net.HardwareAddr
+}
+
+// row is one address that stands in the kernel.
+type row struct {
+	// index is the interface's.
+	index int
+	// address is as it would be asked for, except that the kernel keeps no
+	// prefix length for the near end of an address with a peer: it reads as
+	// 32 or 128. An IPv4 label equal to the interface's name is empty.
+	address netspec.Address
+	// secondary is true for an IPv4 address that shares its network with an
+	// address that was there before.
+	secondary bool
+	// unusable is true for an IPv6 address that is not known to be unique.
+	unusable bool
+}
+
+// State is what stood in the kernel's tables when it was read. It is not
+// changed any more and may be read by any goroutine.
+type State struct {
+	interfaces map[string]Interface // by name and by each alternative name
+	addresses  map[int][]row        // by index, in the kernel's order
+}
+
+// State reads all interfaces and all addresses. The two tables are read one
+// after the other; an address whose interface came in between is left out.
+func (c *Conn) State() (*State, error) {
+	links := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	rows, err := c.dump(unix.RTM_GETLINK, withoutStatistics{links}, unix.RTM_NEWLINK)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	s := &State{
+		interfaces: make(map[string]Interface, len(rows)),
+		addresses:  make(map[int][]row, len(rows)),
+	}
+	names := make(map[int]string, len(rows))
+	for _, data := range rows {
+		i, err := parseInterface(data)
+		if err != nil {
+			return nil, fmt.Errorf("list interfaces: %w", err)
+		}
+		s.interfaces[i.Name] = i
+		for _, name := range i.Alternatives {
+			s.interfaces[name] = i
+		}
+		names[i.Index] = i.Name
+	}
+	rows, err = c.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC), unix.RTM_NEWADDR)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses: %w", err)
+	}
+	for _, data := range rows {
+		r, err := parseAddress(data)
+		if err != nil {
+			return nil, fmt.Errorf("list addresses: %w", err)
+		}
+		name, known := names[r.index]
+		if !known {
+			continue
+		}
+		r.address.Device = name
+		if r.address.Label == name {
+			r.address.Label = ""
+		}
+		s.addresses[r.index] = append(s.addresses[r.index], r)
+	}
+	return s, nil
+}
+
+// Interface reads the present state of one interface. Its error wraps
+// ErrNoInterface when there is none of that name.
+func (c *Conn) Interface(name string) (Interface, error) {
+	req := c.request(unix.RTM_GETLINK, unix.NLM_F_ACK)
+	req.AddData(withoutStatistics{nl.NewIfInfomsg(unix.AF_UNSPEC)})
+	kind := unix.IFLA_IFNAME
+	if len(name) >= unix.IFNAMSIZ {
+		kind = unix.IFLA_ALT_IFNAME
+	}
+	req.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
+	rows, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	if missing(err) || err == nil && len(rows) == 0 {
+		return Interface{}, noInterface(name)
+	}
+	if err != nil {
+		return Interface{}, fmt.Errorf("read interface %s: %w", name, err)
+	}
+	return parseInterface(rows[0])
+}
+
+// Find returns the interface of that name or alternative name.
+func (s *State) Find(name string) (Interface, bool) {
+	i, exists := s.interfaces[name]
+	return i, exists
+}
+
+// Stands reports whether the address is there: on its device, with its prefix
+// length and peer. Label, scope and broadcast address may be others.
+func (s *State) Stands(want netspec.Address) bool {
+	i, exists := s.Find(want.Device)
+	return exists && slices.ContainsFunc(s.addresses[i.Index], func(r row) bool {
+		return r.is(want) && !r.unusable
+	})
+}
+
+// Source returns the IPv4 address that the host itself would speak from on the
+// interface: the first one of global scope that is not virtual, if possible
+// one that is the first of its network. A virtual address that came before the
+// host's own makes that one secondary; it is still the host's own. The zero
+// value means that there is none.
+func (s *State) Source(index int, virtual func(netip.Addr) bool) netip.Addr {
+	var secondary netip.Addr
+	for _, r := range s.addresses[index] {
+		a := r.address.Addr()
+		if !a.Is4() || r.address.Scope != netspec.ScopeGlobal || virtual(a) {
+			continue
+		}
+		if !r.secondary {
+			return a
+		}
+		if !secondary.IsValid() {
+			secondary = a
+		}
+	}
+	return secondary
+}
+
+// is reports whether the row is the address, whatever label, scope and
+// broadcast address it has.
+func (r *row) is(want netspec.Address) bool {
+	if want.Peer.IsValid() {
+		return r.address.Addr() == want.Addr() && r.address.Peer == want.Peer
+	}
+	return r.address.Prefix == want.Prefix && !r.address.Peer.IsValid()
+}
+
+// withoutStatistics asks for interfaces without their counters, which make up
+// most of a full answer.
+type withoutStatistics struct{ *nl.IfInfomsg }
+
+// skipStatistics is the kernel's RTEXT_FILTER_SKIP_STATS.
+const skipStatistics = 1 << 3
+
+func (w withoutStatistics) Len() int { return w.IfInfomsg.Len() + 8 }
+
+func (w withoutStatistics) Serialize() []byte {
+	mask := nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStatistics))
+	return append(slices.Clone(w.IfInfomsg.Serialize()), mask.Serialize()...)
+}
+
+func parseInterface(data []byte) (Interface, error) {
+	if len(data) < unix.SizeofIfInfomsg {
+		return Interface{}, fmt.Errorf("short message of %d octets", len(data))
+	}
+	msg := nl.DeserializeIfInfomsg(data)
+	const runs = unix.IFF_UP | unix.IFF_RUNNING | unix.IFF_LOWER_UP
+	i := Interface{
+		Index: int(msg.Index),
+		Up:    msg.Flags&runs == runs,
+		NoARP: msg.Flags&unix.IFF_NOARP != 0,
+	}
+	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfInfomsg:])
+	if err != nil {
+		return Interface{}, err
+	}
+	for _, a := range attrs {
+		switch a.Attr.Type &^ unix.NLA_F_NESTED {
+		case unix.IFLA_IFNAME:
+			i.Name = text(a.Value)
+		case unix.IFLA_MTU:
+			if len(a.Value) >= 4 {
+				i.MTU = int(binary.NativeEndian.Uint32(a.Value))
+			}
+		case unix.IFLA_ADDRESS:
+			i.MAC = slices.Clone(a.Value)
+		case unix.IFLA_PROP_LIST:
+			names, err := nl.ParseRouteAttr(a.Value)
+			if err != nil {
+				return Interface{}, err
+			}
+			for _, n := range names {
+				if n.Attr.Type == unix.IFLA_ALT_IFNAME {
+					i.Alternatives = append(i.Alternatives, text(n.Value))
+				}
+			}
+		}
+	}
+	return i, nil
+}
+
+func parseAddress(data []byte) (row, error) {
+	if len(data) < unix.SizeofIfAddrmsg {
+		return row{}, fmt.Errorf("short message of %d octets", len(data))
+	}
+	msg := nl.DeserializeIfAddrmsg(data)
+	r := row{index: int(msg.Index)}
+	r.address.Scope = netspec.Scope(msg.Scope)
+	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfAddrmsg:])
+	if err != nil {
+		return row{}, err
+	}
+	flags := uint32(msg.Flags)
+	var local, address netip.Addr
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.IFA_LOCAL:
+			local, _ = netip.AddrFromSlice(a.Value)
+		case unix.IFA_ADDRESS:
+			address, _ = netip.AddrFromSlice(a.Value)
+		case unix.IFA_BROADCAST:
+			r.address.Broadcast, _ = netip.AddrFromSlice(a.Value)
+		case unix.IFA_LABEL:
+			r.address.Label = text(a.Value)
+		case unix.IFA_FLAGS:
+			if len(a.Value) >= 4 {
+				flags = binary.NativeEndian.Uint32(a.Value)
+			}
+		}
+	}
+	// IPv4 always gives both, the same one twice without a peer; IPv6 gives
+	// only IFA_ADDRESS without a peer.
+	switch {
+	case !local.IsValid() || local == address:
+		r.address.Prefix = netip.PrefixFrom(address, int(msg.Prefixlen))
+	default:
+		r.address.Prefix = netip.PrefixFrom(local, local.BitLen())
+		r.address.Peer = netip.PrefixFrom(address, int(msg.Prefixlen))
+	}
+	if !r.address.Prefix.IsValid() {
+		return row{}, fmt.Errorf("address of interface %d without a valid prefix", r.index)
+	}
+	// The same bit means secondary in IPv4 and temporary in IPv6.
+	r.secondary = r.address.Addr().Is4() && flags&unix.IFA_F_SECONDARY != 0
+	r.unusable = flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0
+	return r, nil
+}
+
+// text is a string attribute without its final zero.
+func text(value []byte) string { return strings.TrimRight(string(value), "\x00") }
