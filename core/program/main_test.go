@@ -165,3 +165,6 @@ func daemon(t testing.TB, path string) *exec.Cmd {
 	}
 	return cmd
 }
+
+// prompt is how late a run may return: settle, and what a busy machine needs.
+const prompt = settle + 150*time.Millisecond

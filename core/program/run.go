@@ -125,6 +125,8 @@ func (r *run) outcome(begin time.Time, kind Kind) Outcome {
 		o.Kind = Canceled
 	case r.status.Signaled():
 		o.Kind, o.Signal = Signaled, r.status.Signal()
+	case r.err != nil:
+		o.Code = -1
 	default:
 		o.Code = r.status.ExitStatus()
 	}
@@ -301,7 +303,7 @@ func (r *run) reap() {
 			continue
 		}
 		if err != nil {
-			// Someone waits for any child, which no code of ours may do.
+			// Someone waited for just any child, which no code of ours may do.
 			r.err = fmt.Errorf("wait for process %d: %w", r.leader, err)
 		}
 		break

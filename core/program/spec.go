@@ -90,12 +90,13 @@ type Outcome struct {
 	Path string
 	// Pid is zero when the program was not started.
 	Pid int
-	// Code is the exit status; only for Exited.
+	// Code is the exit status; only for Exited. It is -1 when the status could
+	// not be learned, and Err says why.
 	Code int
 	// Signal ended the program; only for Signaled.
 	Signal syscall.Signal
 	// Err says why it was NotStarted, or, for TimedOut and Canceled, why it
-	// could not be told to end. It is nil otherwise.
+	// could not be told to end. It is nil otherwise, but see Code.
 	Err error
 	// Output is the head of what the program wrote, both streams in the order
 	// of writing.
@@ -113,7 +114,7 @@ type Outcome struct {
 
 // OK reports whether the program ended by itself with status 0, the only
 // success.
-func (o Outcome) OK() bool { return o.Kind == Exited && o.Code == 0 }
+func (o Outcome) OK() bool { return o.Kind == Exited && o.Code == 0 && o.Err == nil }
 
 // String is one line for people: what happened and, of a program that failed,
 // the last line that it wrote.
