@@ -40,8 +40,8 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 	}
 }
 
-// A stopped process with its tracer gone is no D state, but what Close cannot
-// wait for looks the same from here: a program that no signal has ended yet.
+// A process that hangs in the kernel cannot be had at will; a SIGKILL that does
+// not reach its process looks the same from here.
 func TestCloseNamesWhatDoesNotEnd(t *testing.T) {
 	s, err := NewStarter(Options{})
 	if err != nil {
