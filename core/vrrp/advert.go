@@ -37,7 +37,8 @@ func (a *Advert) Address(i int) netip.Addr {
 
 // SameAddresses reports whether the advert carries exactly addrs, in any
 // order, each as often as addrs has it. Order means nothing to a receiver:
-// routers configured by hand list the same addresses differently. It does not
+// routers configured by hand list the same addresses differently. The addrs have
+// no zones and no IPv4 address in IPv6 form, as decoded ones have none. It does not
 // allocate; the usual case of equal order takes one comparison an address.
 func (a *Advert) SameAddresses(addrs []netip.Addr) bool {
 	if len(addrs) != a.Count {
