@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config/keepalived"
 	"github.com/moonkeep/moonkeep/core/lab"
 )
 
@@ -95,9 +96,9 @@ func measure(ctx context.Context, s settings, m mode, t *table, progress io.Writ
 		daemon lab.Daemon
 	}{
 		{ours, lab.Moonkeep{Binary: s.moonkeep}},
-		{theirs, lab.Keepalived{Binary: s.keepalived}},
+		{theirs, lab.Keepalived{Binary: s.keepalived, Rewrite: keepalived.Rewrite}},
 	} {
-		p, err := newPair(program.name, program.daemon, m, s.probe)
+		p, err := newPair(program.name, program.daemon, m, s.probe, progress)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -53,7 +54,8 @@ type pair struct {
 }
 
 // newPair builds the lab and starts both daemons.
-func newPair(name string, d lab.Daemon, m mode, probe time.Duration) (_ *pair, err error) {
+// One that ends by itself is told to progress with the end of its log.
+func newPair(name string, d lab.Daemon, m mode, probe time.Duration, progress io.Writer) (_ *pair, err error) {
 	p := &pair{name: name}
 	defer func() {
 		if err != nil {
@@ -75,7 +77,14 @@ func newPair(name string, d lab.Daemon, m mode, probe time.Duration) (_ *pair, e
 	if err != nil {
 		return nil, err
 	}
-	p.lab, err = lab.New(lab.Options{Plan: plan, Daemons: []lab.Daemon{d, d}, Probe: probe})
+	p.lab, err = lab.New(lab.Options{
+		Plan: plan, Daemons: []lab.Daemon{d, d}, Probe: probe,
+		Tell: func(e lab.Event) {
+			if e.Kind == lab.Ended {
+				fmt.Fprintf(progress, "\n%s: the daemon of node %s ended: %s\n", name, plan.Nodes[e.Node].Name, e.Text)
+			}
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
