@@ -3,11 +3,8 @@
 // asks the host nothing and reports nothing. Whoever read the Config has
 // already said what is wrong with it.
 //
-// Three rules of keepalived are applied here and not in the readers, because
-// they hold for every source and the lint wants to see what was written:
-// what strict mode overrides (semantics INI-16), what an initial MASTER
-// overrides (INI-4), and which interfaces are tracked without being named
-// (PRI-11).
+// One thing is added that nobody wrote: the interfaces of addresses are
+// tracked without being named (semantics of keepalived: unless no_track).
 package build
 
 import (
@@ -22,14 +19,6 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
-
-// maxAdvertised is how many addresses one advert can carry: the count is one
-// octet. What is beyond is owned but not advertised, as in keepalived
-// (semantics INI-8).
-const maxAdvertised = 255
-
-// owner is the priority of the address owner (RFC 9568 5.2.4).
-const owner = 255
 
 // Node returns the node that c describes. It shares no memory with c.
 func Node(c *config.Config) node.Config {
@@ -104,18 +93,8 @@ func instance(in *config.Instance, member bool) node.Instance {
 		Addresses:     specs(in, in.Addresses),
 		Excluded:      specs(in, in.Excluded),
 		IgnorePrimary: in.IgnorePrimary,
+		Interfaces:    interfaces(in.TrackInterfaces),
 		Scripts:       scripts(in.TrackScripts),
-	}
-	if len(n.Addresses) > maxAdvertised {
-		n.Excluded = slices.Concat(n.Addresses[maxAdvertised:], n.Excluded)
-		n.Addresses = n.Addresses[:maxAdvertised:maxAdvertised]
-	}
-	// The instance's own interface is tracked by IgnorePrimary's rule alone;
-	// naming it again has no effect.
-	for _, t := range interfaces(in.TrackInterfaces) {
-		if t.Name != in.Interface {
-			n.Interfaces = append(n.Interfaces, t)
-		}
 	}
 	for _, list := range [2][]netspec.Address{n.Addresses, n.Excluded} {
 		for _, a := range list {
@@ -140,7 +119,7 @@ func router(in *config.Instance, member bool) vrrp.Config {
 		DownAdverts:       in.DownTimerAdverts,
 		Checksum:          vrrp.ChecksumPseudo,
 		LowerPrioNoAdvert: in.LowerPrioNoAdvert,
-		YieldSilently:     in.HigherPrioSendAdvert != nil && !*in.HigherPrioSendAdvert,
+		YieldSilently:     in.Strict || in.HigherPrioSendAdvert != nil && !*in.HigherPrioSendAdvert,
 		CheckAddresses:    !in.SkipCheckAdvAddr,
 		Announce: vrrp.AnnounceConfig{
 			Repeat:          in.Garp.MasterRepeat,
@@ -155,27 +134,11 @@ func router(in *config.Instance, member bool) vrrp.Config {
 	if in.ChecksumMessage {
 		r.Checksum = vrrp.ChecksumMessage
 	}
-	// Version 3 has no authentication (RFC 9568 9) and strict mode refuses
-	// it in version 2.
-	if in.AuthType == "PASS" && in.Version == 2 && !in.Strict {
+	if in.AuthType == "PASS" {
 		r.Auth = vrrp.AuthPass
 		copy(r.Password[:], in.AuthPass)
 	}
-	if in.Strict {
-		r.InitialMaster = in.Priority == owner
-		r.PreemptDelay = 0
-		r.DownAdverts = 3
-		r.LowerPrioNoAdvert = true
-		r.YieldSilently = true
-	}
-	if r.InitialMaster || in.Priority == owner {
-		r.NoPreempt = false
-		r.PreemptDelay = 0
-	}
-	if r.NoPreempt {
-		r.PreemptDelay = 0
-	}
-	for _, a := range in.Addresses[:min(len(in.Addresses), maxAdvertised)] {
+	for _, a := range in.Addresses {
 		r.Addresses = append(r.Addresses, a.Addr())
 	}
 	return r

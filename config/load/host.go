@@ -1,0 +1,195 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/program"
+)
+
+// Host says what this host lacks that c asks for: interfaces, programs that
+// could not be run, users, Lua files. Every finding is an Error, because the
+// node would not do its duty; a caller that looks at a file for another host
+// lowers them. compile compiles a Lua file without running it; its error
+// names file and line. Each interface, program and file is reported once, at
+// its first use.
+func Host(c *config.Config, compile func(path string) error) config.Findings {
+	h := host{config: c, compile: compile, said: make(map[string]bool)}
+	h.interfaces()
+	for i := range c.Scripts {
+		s := &c.Scripts[i]
+		what := "vrrp_script " + s.Name
+		if s.Lua != "" {
+			h.lua(s.At, what, s.Lua)
+		} else {
+			h.program(s.At, what, s.Argv, s.User, s.Group)
+		}
+	}
+	for i := range c.Instances {
+		h.notify("vrrp_instance "+c.Instances[i].Name, &c.Instances[i].Notify)
+	}
+	for i := range c.Groups {
+		h.notify("vrrp_sync_group "+c.Groups[i].Name, &c.Groups[i].Notify)
+	}
+	h.found.Sort()
+	return h.found
+}
+
+type host struct {
+	config  *config.Config
+	compile func(string) error
+	found   config.Findings
+	said    map[string]bool
+}
+
+// once adds an error, unless the same thing was reported before.
+func (h *host) once(subject string, at config.Position, name, format string, args ...any) {
+	if h.said[subject] {
+		return
+	}
+	h.said[subject] = true
+	h.found.Add(at, config.Error, name, format, args...)
+}
+
+// interfaces looks for every interface that is named.
+func (h *host) interfaces() {
+	all, err := net.Interfaces()
+	if err != nil {
+		h.found.Add(config.Position{File: h.file()}, config.Error, "no-interface", "the interfaces of this host cannot be listed: %v", err)
+		return
+	}
+	var names []string
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	need := func(at config.Position, what, name string) {
+		if name == "" || slices.Contains(names, name) {
+			return
+		}
+		hint := "there are " + strings.Join(names, ", ")
+		if near := config.Nearest(name, names); near != "" {
+			hint = fmt.Sprintf("is %s meant? There are %s", near, strings.Join(names, ", "))
+		}
+		h.once("interface "+name, at, "no-interface", "%s: this host has no interface %q; %s", what, name, hint)
+	}
+	tracks := func(what string, list []config.Track) {
+		for _, t := range list {
+			need(t.At, what, t.Name)
+		}
+	}
+	for i := range h.config.Instances {
+		in := &h.config.Instances[i]
+		what := "vrrp_instance " + in.Name
+		need(in.At, what, in.Interface)
+		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				need(a.At, what, a.Device)
+			}
+		}
+		tracks(what, in.TrackInterfaces)
+	}
+	for i := range h.config.Groups {
+		tracks("vrrp_sync_group "+h.config.Groups[i].Name, h.config.Groups[i].TrackInterfaces)
+	}
+}
+
+func (h *host) file() string {
+	if len(h.config.Files) == 0 {
+		return ""
+	}
+	return h.config.Files[0]
+}
+
+func (h *host) program(at config.Position, what string, argv []string, as, group string) {
+	if len(argv) == 0 {
+		return
+	}
+	if as == "" {
+		as, group = h.config.Global.ScriptUser, h.config.Global.ScriptGroup
+	}
+	switch err := program.Inspect(argv[0], as, group); {
+	case errors.Is(err, program.ErrUser):
+		h.once("user "+as+":"+group, at, "no-user", "%s: %v", what, err)
+	case err != nil:
+		h.once("program "+argv[0]+" "+as+":"+group, at, "no-program", "%s: %v", what, err)
+	}
+}
+
+func (h *host) notify(what string, n *config.Notify) {
+	for _, p := range []*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any} {
+		if p != nil {
+			h.program(p.At, what+": notify", p.Argv, p.User, p.Group)
+		}
+	}
+	if n.Lua != nil {
+		h.lua(n.Lua.At, what+": notify", n.Lua.Path)
+	}
+}
+
+// lua looks whether a Lua file is there and compiles.
+func (h *host) lua(at config.Position, what, path string) {
+	subject := "lua " + path
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && os.IsNotExist(err):
+		h.once(subject, at, "no-lua-file", "%s: there is no Lua file %s; create it or correct the path%s", what, path, nearby(path))
+		return
+	case err != nil:
+		h.once(subject, at, "no-lua-file", "%s: Lua file: %v", what, err)
+		return
+	case !info.Mode().IsRegular():
+		h.once(subject, at, "no-lua-file", "%s: %s is no regular file, so no Lua file", what, path)
+		return
+	}
+	if err := h.compile(path); err != nil {
+		h.once(subject, at, "bad-lua-file", "%s: %s", what, oneLine(err.Error()))
+	}
+}
+
+// nearby names a file of the same folder that may have been meant.
+func nearby(path string) string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type() != fs.ModeDir {
+			names = append(names, e.Name())
+		}
+	}
+	if near := config.Nearest(filepath.Base(path), names); near != "" {
+		return fmt.Sprintf("; is %s meant?", near)
+	}
+	return ""
+}
+
+// oneLine keeps a message of several lines on one, as a finding must be.
+func oneLine(s string) string {
+	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// Defaults fills in what the file left to the host: the router's name is the
+// host's, and programs run as keepalived_script if there is such an account
+// (keepalived's rule), else as the daemon.
+func Defaults(c *config.Config) {
+	if c.Global.RouterID == "" {
+		// Without a name it is just not named in messages.
+		c.Global.RouterID, _ = os.Hostname()
+	}
+	if c.Global.ScriptUser == "" {
+		if _, err := user.Lookup(defaultUser); err == nil {
+			c.Global.ScriptUser = defaultUser
+		}
+	}
+}
+
+const defaultUser = "keepalived_script"

@@ -1,0 +1,109 @@
+// Package load is the front door of the configuration: it reads one file,
+// once, in the language that its name tells, and compares what it asks for
+// with what this host has.
+//
+// It knows no language (config/keepalived and config/source do) and changes
+// nothing on the host. moonkeep check and moonkeep run both come through
+// here, so that what passes the one cannot fail in the other.
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/keepalived"
+	"github.com/moonkeep/moonkeep/config/source"
+)
+
+// MaxSize is how many bytes a configuration file may have: ten times a file
+// with ten thousand real servers. It bounds the memory that reading takes.
+const MaxSize = 4 << 20
+
+// File reads one configuration file. The endings .yaml, .yml, .toml and .json
+// name moonkeep's own schema; everything else is keepalived's language.
+//
+// The error is for a file that could not be read at all; it names the path
+// and wraps the cause. The configuration is nil then, and is of use only if
+// the findings hold no error.
+func File(path string) (*config.Config, config.Findings, error) {
+	data, err := read(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read configuration: %w", err)
+	}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		var found config.Findings
+		found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "empty-file",
+			"the file is empty: it needs at least one vrrp_instance")
+		return &config.Config{Files: []string{path}}, found, nil
+	}
+	if slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(path))) {
+		c, found := source.Read(path, data)
+		return c, found, nil
+	}
+	c, found := keepalived.Read(path, data)
+	return c, found, nil
+}
+
+// read returns the content of a regular file of acceptable size. It does not
+// wait for the writer of a FIFO.
+func read(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: %w; name the file with -c", path, fs.ErrNotExist)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s: %w; run as root, or let user %d read the file", path, fs.ErrPermission, os.Geteuid())
+	case errors.Is(err, syscall.ENXIO):
+		return nil, fmt.Errorf("%s: %w", path, errKind(fs.ModeSocket))
+	case err != nil:
+		return nil, err // it names the path
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: %w", path, errKind(info.Mode()))
+	}
+	// One more than allowed, so that a file that grows is noticed too.
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > MaxSize {
+		return nil, fmt.Errorf("%s: %w: a configuration has %d MiB at most", path, ErrTooLarge, MaxSize>>20)
+	}
+	return data, nil
+}
+
+// The errors of File beside those of package fs.
+var (
+	// ErrNotRegular is a directory, a FIFO, a device.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrTooLarge is a file of more than MaxSize bytes.
+	ErrTooLarge = errors.New("too large")
+)
+
+func errKind(mode fs.FileMode) error {
+	what := "a special file"
+	switch {
+	case mode.IsDir():
+		what = "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		what = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		what = "a socket"
+	case mode&fs.ModeDevice != 0:
+		what = "a device"
+	}
+	return fmt.Errorf("%w but %s; name the configuration file itself", ErrNotRegular, what)
+}

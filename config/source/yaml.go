@@ -1,0 +1,147 @@
+package source
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// yamlTree reads YAML. A nil tree means that there is none; why is in found.
+func yamlTree(file string, data []byte, found *config.Findings) *value {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); err != nil {
+		if errors.Is(err, io.EOF) {
+			found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "empty-file", "%s", emptyText)
+		} else {
+			addYAMLError(file, err, found)
+		}
+		return nil
+	}
+	y := yamlReader{file: file, found: found}
+	var second yaml.Node
+	switch err := decoder.Decode(&second); {
+	case err == nil:
+		y.error(&second, "syntax", "a second document starts here: put the configuration into one document, without the line ---")
+		return nil
+	case !errors.Is(err, io.EOF):
+		addYAMLError(file, err, found)
+		return nil
+	}
+	root := y.value(document.Content[0], 0)
+	if y.stopped {
+		return nil
+	}
+	return root
+}
+
+const emptyText = "the file is empty: it needs at least vrrp_instances"
+
+// yamlLine finds the line that the parser puts into its messages.
+var yamlLine = regexp.MustCompile(`^line (\d+): `)
+
+func addYAMLError(file string, err error, found *config.Findings) {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	at := config.Position{File: file, Line: 1, Column: 1}
+	if m := yamlLine.FindStringSubmatch(text); m != nil {
+		if n, convErr := strconv.Atoi(m[1]); convErr == nil {
+			at.Line = max(n, 1)
+		}
+		text = text[len(m[0]):]
+	}
+	found.Add(at, config.Error, "syntax", "this is not YAML: %s", printable(text))
+}
+
+// yamlReader turns the parser's nodes into values.
+type yamlReader struct {
+	file  string
+	found *config.Findings
+	// count bounds the tree: an alias counts as often as it is used.
+	count   int
+	stopped bool
+}
+
+func (y *yamlReader) at(n *yaml.Node) config.Position {
+	return config.Position{File: y.file, Line: max(n.Line, 1), Column: max(n.Column, 1)}
+}
+
+func (y *yamlReader) error(n *yaml.Node, name, format string, args ...any) {
+	y.found.Add(y.at(n), config.Error, name, format, args...)
+	y.stopped = true
+}
+
+// value returns the value of n. After an error it returns something that
+// nobody uses.
+func (y *yamlReader) value(n *yaml.Node, depth int) *value {
+	v := &value{at: y.at(n), kind: kindOther, text: n.Value}
+	if y.stopped {
+		return v
+	}
+	if y.count++; y.count > maxValues {
+		y.error(n, "too-large", "more than %d values, aliases counted as often as they are used", maxValues)
+		return v
+	}
+	if depth > maxDepth {
+		y.error(n, "too-deep", "nested more than %d deep (an alias within its own anchor counts as endless)", maxDepth)
+		return v
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		v = y.value(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		v.kind = kindList
+		for _, c := range n.Content {
+			v.items = append(v.items, y.value(c, depth+1))
+		}
+	case yaml.MappingNode:
+		v.kind = kindTable
+		y.fields(v, n, depth)
+	case yaml.ScalarNode:
+		v.kind = yamlScalar(n.ShortTag())
+	}
+	return v
+}
+
+func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
+	seen := make(map[string]int, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content) && !y.stopped; i += 2 {
+		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode {
+			y.error(key, "wrong-type", "a key must be a word")
+			return
+		}
+		if key.ShortTag() == "!!merge" {
+			y.error(key, "merge-key", "the merge key << is not read: write the keys out, or use an alias for a whole value")
+			return
+		}
+		if line, twice := seen[key.Value]; twice {
+			y.found.Add(y.at(key), config.Error, "duplicate-key", "%s is given twice, first in line %d", quoted(key.Value), line)
+			continue
+		}
+		seen[key.Value] = key.Line
+		v.fields = append(v.fields, field{key: key.Value, at: y.at(key), value: y.value(n.Content[i+1], depth+1)})
+	}
+}
+
+func yamlScalar(tag string) kind {
+	switch tag {
+	case "!!str":
+		return kindText
+	case "!!int":
+		return kindInt
+	case "!!float":
+		return kindFloat
+	case "!!bool":
+		return kindBool
+	case "!!null":
+		return kindNull
+	}
+	return kindOther
+}
