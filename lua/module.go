@@ -63,10 +63,7 @@ func (s *state) require(l *lua.LState) int {
 		if err != nil {
 			// Not made: another require runs the file again.
 			delete(s.modules, name)
-			if api, ok := err.(*lua.ApiError); ok {
-				l.Error(api.Object, 0)
-			}
-			l.RaiseError("require %q: %s", name, err.Error())
+			l.Error(raised(err), 0)
 		}
 		if made == lua.LNil {
 			made = lua.LTrue

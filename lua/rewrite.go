@@ -24,6 +24,9 @@ const (
 	costField    = 112
 	costClosure  = 256
 	costMethod   = 2400 // a closure, and the hash of the table that takes it
+	costTailCall = 64
+
+	// maxSyntaxDep is how deep statements and expressions may nest.
 	maxSyntaxDep = 200
 	// maxOperands is how many operands of .. one call takes; the compiler has
 	// 200 registers for a whole function.
@@ -132,6 +135,11 @@ func (rw *rewriter) stmt(out []ast.Stmt, stmt ast.Stmt) []ast.Stmt {
 		s.Stmts = rw.block(s.Stmts)
 	case *ast.ReturnStmt:
 		rw.exprs(s.Exprs)
+		// The virtual machine counts tail calls, and writes a line for each
+		// into the traceback of an error.
+		if len(s.Exprs) == 1 && multiple(s.Exprs[0]) {
+			out = append(out, chargeStmt(s, costTailCall))
+		}
 	}
 	return append(out, stmt)
 }

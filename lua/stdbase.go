@@ -33,6 +33,7 @@ func (s *state) openStandard() {
 	l.SetGlobal("print", l.NewFunction(s.print))
 	l.SetGlobal("require", l.NewFunction(s.require))
 	l.SetGlobal("rawset", l.NewFunction(s.rawset))
+	l.SetGlobal("xpcall", l.NewFunction(s.xpcall))
 	l.SetGlobal("unpack", l.NewFunction(s.unpack))
 	table := l.GetGlobal(lua.TabLibName).(*lua.LTable)
 	l.SetFuncs(table, map[string]lua.LGFunction{
@@ -238,6 +239,36 @@ func (s *state) tableInsert(l *lua.LState) int {
 		l.RaiseError("table.insert wants (list, value) or (list, position, value)")
 	}
 	return 0
+}
+
+// xpcall calls a function, and another with its error. gopher-lua's own runs
+// the handler before it closes the upvalues of the failed function, so that
+// closures which survive see the wrong variables; and there is no debug
+// library, for whose tracebacks that order exists.
+func (s *state) xpcall(l *lua.LState) int {
+	fn, handler := l.CheckFunction(1), l.CheckFunction(2)
+	l.SetTop(0)
+	l.Push(fn)
+	err := l.PCall(0, lua.MultRet, nil)
+	if err == nil {
+		l.Insert(lua.LTrue, 1)
+		return l.GetTop()
+	}
+	l.Push(handler)
+	l.Push(raised(err))
+	if err := l.PCall(1, 1, nil); err != nil {
+		l.Push(raised(err))
+	}
+	l.Insert(lua.LFalse, 1)
+	return 2
+}
+
+// raised returns the value that a protected call's error carries.
+func raised(err error) lua.LValue {
+	if api, ok := err.(*lua.ApiError); ok && api.Object != nil {
+		return api.Object
+	}
+	return lua.LString(err.Error())
 }
 
 // print is log.info of its arguments.

@@ -1,0 +1,243 @@
+package lua
+
+import (
+	"errors"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// margin is how long after its deadline the worst call may end.
+const margin = 150 * time.Millisecond
+
+// Each script wants to keep the processor, the memory or the goroutine. Each
+// call must end soon after its deadline with the error that says why, and a
+// good call must work afterwards.
+func TestHostileScripts(t *testing.T) {
+	const deadline = 60 * time.Millisecond
+	either := []error{ErrTimeout, ErrLimit}
+	tests := []struct {
+		name, body string
+		want       []error
+	}{
+		{"infinite loop", "while true do end", either},
+		{"infinite for", "for i = 1, 1/0 do end", either},
+		{"infinite repeat", "repeat until false", either},
+		{"infinite goto", "::a:: goto a", either},
+		{"recursion", "local function f() return 1 + f() end f()", []error{ErrScript}},
+		{"tail recursion", "local function f() return f() end f()", either},
+		{"recursion through metatables", "local t = {} setmetatable(t, {__index = function(t, k) return t[k .. 'x'] end}) return t.x", []error{ErrScript}},
+		{"a circle of __index", "local a, b = {}, {} setmetatable(a, {__index = b}) setmetatable(b, {__index = a}) return a.x", []error{ErrScript}},
+		{"recursion in tostring", "local t t = setmetatable({}, {__tostring = function() return tostring(t) end}) tostring(t)", []error{ErrScript}},
+		{"recursion in gsub", "local function f(s) return (s:gsub('.', f)) end f 'abc'", []error{ErrScript}},
+		{"recursion in sort", "local function f() table.sort({3, 2, 1}, f) end f()", []error{ErrScript}},
+		{"recursion in pcall", "local function f() return pcall(f) end while true do f() end", either},
+		{"recursion in ..", "local t t = setmetatable({}, {__concat = function(a, b) return a .. b end}) return t .. t", []error{ErrScript}},
+		{"deadline in pcall", "while true do pcall(function() while true do end end) end", either},
+		{"deadline in xpcall", "while true do xpcall(function() while true do end end, function() while true do end end) end", either},
+		{"deadline swallowed at the end", "return pcall(function() while true do end end)", either},
+		{"limit swallowed at the end", "return pcall(string.rep, 'x', 1e9)", []error{ErrLimit}},
+		{"rep", "return string.rep('x', 5e8)", []error{ErrLimit}},
+		{"rep as a method", "return ('x'):rep(2^31)", []error{ErrLimit}},
+		{"rep that overflows", "return ('xxxxxxxx'):rep(2^61)", []error{ErrLimit}},
+		{"doubling", "local s = 'x' while true do s = s .. s end", either},
+		{"doubling in a chain", "local s = 'x' while true do s = s .. s .. s .. s .. s .. s end", either},
+		{"many strings kept", "local s, t = ('x'):rep(1e5), {} for i = 1, 1e9 do t[i] = s .. i end", either},
+		{"upper", "local s, t = ('x'):rep(1e6), {} for i = 1, 1e9 do t[i] = s:upper() end", either},
+		{"gsub grows", "return ('x'):rep(1e5):gsub('x', ('y'):rep(1e4))", []error{ErrLimit}},
+		{"gsub grows by captures", "return ('x'):rep(1e4):gsub('.+', ('%0'):rep(1e4))", []error{ErrLimit}},
+		{"gsub of a function", "local s = ('y'):rep(1e5) return ('x'):rep(1e5):gsub('x', function() return s end)", []error{ErrLimit}},
+		{"concat", "local t, s = {}, ('x'):rep(1e5) for i = 1, 1e3 do t[i] = s end return table.concat(t)", []error{ErrLimit}},
+		{"concat of a separator", "local t = {} for i = 1, 5000 do t[i] = '' end return table.concat(t, ('x'):rep(1e4))", []error{ErrLimit}},
+		{"concat of a wide range", "return table.concat({}, '', 1, 2^53)", []error{ErrScript}},
+		{"format width", "return string.format('%99999999d', 1)", []error{ErrScript}},
+		{"format bomb", "local s = ('x'):rep(1e6) return string.format(('%s'):rep(100), s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s)", []error{ErrLimit}},
+		{"unpack", "return unpack({}, 1, 1e7)", []error{ErrLimit}},
+		{"unpack that overflows", "return unpack({}, -2^53, 2^53)", []error{ErrLimit}},
+		{"byte", "return string.byte(('x'):rep(1e6), 1, -1)", []error{ErrLimit}},
+		{"varargs that grow", "local function f(...) return f(1, 2, 3, 4, 5, ...) end f()", []error{ErrScript, ErrLimit, ErrTimeout}},
+		{"a pattern of stars", "return ('a'):rep(30):find(('a*'):rep(12) .. 'b')", either},
+		{"a pattern of minuses", "return ('a'):rep(100):find(('.-'):rep(20) .. 'b')", either},
+		{"a pattern of question marks", "return ('a'):rep(30):match(('a?'):rep(30) .. ('a'):rep(31))", either},
+		{"a pattern of captures", "return ('a'):rep(1e6):find(('(a*)'):rep(30) .. 'b')", either},
+		{"a pattern of balances", "return (('('):rep(1e6)):find('%b()')", either},
+		{"a pattern of back-references", "return (('a'):rep(1e6)):find('(a*)%1%1%1b')", either},
+		{"a deep pattern", "return ('x'):rep(300):find(('x?'):rep(300))", []error{ErrScript}},
+		{"gmatch", "for x in ('a'):rep(1e6):gmatch('a*a*a*a*b') do end", either},
+		{"plain find", "local s = ('a'):rep(1e6) while true do s:find(('a'):rep(1e5) .. 'b', 1, true) end", either},
+		{"a table's high index", "local t = {} for i = 1, 1e9 do t[67108863 - i] = i end", either},
+		{"high indices of many tables", "local k = {} for i = 1, 1e9 do local t = {} t[65535] = 1 k[i] = t end", either},
+		{"high indices by rawset", "local k = {} for i = 1, 1e9 do local t = {} rawset(t, 65535, 1) k[i] = t end", either},
+		{"high indices by insert", "local k = {} for i = 1, 1e9 do local t = {} table.insert(t, 65535, 1) k[i] = t end", []error{ErrScript}},
+		{"high indices by two", "local k = {} for i = 1, 1e9 do local t = {} t[65535], t[65534] = 1, 2 k[i] = t end", either},
+		{"high indices that are nil", "local k = {} for i = 1, 1e9 do local t = {} t[65535] = nil k[i] = t end", either},
+		{"a table that grows", "local t = {} for i = 1, 1e9 do t[i] = i end", either},
+		{"a table that grows by insert", "local t = {} while true do table.insert(t, 1, 1) end", either},
+		{"a hash that grows", "local t = {} for i = 1, 1e9 do t[-i] = i end", either},
+		{"a hash of names", "local t = {} for i = 1, 1e9 do t['k' .. i] = i end", either},
+		{"tables in tables", "local t = {} for i = 1, 1e9 do t[i] = {{{{}}}} end", either},
+		{"tables of varargs", "local k, f = {}, nil function f(...) for i = 1, 1e9 do k[i] = {...} end end f(unpack({}, 1, 999))", either},
+		{"fields of many tables", "local k = {} for i = 1, 1e9 do local t = {} t.x = 1 k[i] = t end", either},
+		{"methods of many tables", "local k = {} for i = 1, 1e9 do local t = {} function t.x() end k[i] = t end", either},
+		{"closures", "local k = {} for i = 1, 1e9 do k[i] = function() return k end end", either},
+		{"local closures", "local k = {} for i = 1, 1e9 do local function f() return i end k[i] = f end", either},
+		{"the length of holes", "local t = {} for i = 1, 60000 do t[i] = i end for i = 1, 60000 do t[i] = nil end while true do local n = #t end", either},
+		{"tostring that fails", "error(setmetatable({}, {__tostring = function() error 'again' end}))", []error{ErrScript}},
+		{"tostring that loops", "error(setmetatable({}, {__tostring = function() while true do end end}))", []error{ErrScript}},
+		{"an error of itself", "local t = {} t.message = t error(t)", []error{ErrScript}},
+		{"yield across pcall", "return pcall(function() coroutine.yield(1) end), coroutine.yield(2)", []error{ErrScript}},
+		{"yield in sort", "table.sort({2, 1}, function() coroutine.yield() end)", []error{ErrScript}},
+		{"a broken comparison", "local t = {} for i = 1, 1e4 do t[i] = i end for i = 1, 1e9 do table.sort(t, function() return true end) end", either},
+		{"a string metatable of its own", "getmetatable('').__index = function(s, k) return s[k] end return ('x').y", []error{ErrScript}},
+		{"exit", "os.exit(3)", []error{ErrScript}},
+		{"debug", "debug.getregistry()", []error{ErrScript}},
+		{"loadstring", "loadstring('while true do end')()", []error{ErrScript}},
+		{"the hidden functions", "local c = _G['(charge)'] c(1)", []error{ErrScript}},
+		{"sleep", "require('time').sleep(60)", []error{ErrTimeout}},
+		{"a flood of log lines", "local l = require 'log' while true do l.info(('x'):rep(1e4)) end", either},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := runner(t, "return function()\n"+tt.body+"\nend", Options{})
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			start := time.Now()
+			_, _, err := r.Check(within(t, deadline))
+			took := time.Since(start)
+			runtime.ReadMemStats(&after)
+			if took > deadline+margin {
+				t.Errorf("took %v, deadline %v", took, deadline)
+			}
+			found := false
+			for _, want := range tt.want {
+				found = found || errors.Is(err, want)
+			}
+			if !found {
+				t.Errorf("error %v, want %v", err, tt.want)
+			}
+			if n := r.opts.Lost.Count(); n != 0 {
+				t.Errorf("%d goroutines lost: the call had to be given up", n)
+			}
+			// The estimate is 16 MiB; what one call takes in truth may be a
+			// few times that, never a multiple that hurts the process.
+			if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 160 {
+				t.Errorf("allocated %d MiB", grown)
+			}
+		})
+	}
+}
+
+// dripping starts a server that answers one octet a second for ever.
+func dripping(t *testing.T, head string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			if _, err := c.Write([]byte(head)); err != nil {
+				t.Log(err)
+			}
+			for tick := time.NewTicker(time.Second); ; {
+				select {
+				case <-stop:
+				case <-tick.C:
+					if _, err := c.Write([]byte("x")); err == nil {
+						continue
+					}
+				}
+				tick.Stop()
+				break
+			}
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() { close(stop); l.Close(); <-done })
+	return "http://" + l.Addr().String() + "/"
+}
+
+func TestServersThatDripEndAtTheDeadline(t *testing.T) {
+	for _, head := range []string{"", "HTTP/1.1 200 OK\r\nX-A: ", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"} {
+		r := runner(t, "local http = require 'http' return function(ctx) return http.get(ctx.args.url) ~= nil end",
+			Options{Args: map[string]string{"url": dripping(t, head)}})
+		start := time.Now()
+		_, _, err := r.Check(within(t, 100*time.Millisecond))
+		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took > 100*time.Millisecond+margin {
+			t.Errorf("%q: %v after %v", head, err, took)
+		}
+	}
+}
+
+// A call that is stuck inside one function that cannot be stopped - here the
+// daemon's own log - is given up: the caller has its answer in time, the state
+// is not used again, and when too many are stuck nothing more is run.
+func TestStuckCallsAreGivenUpAndBounded(t *testing.T) {
+	release := make(chan struct{})
+	lost := new(Lost)
+	stuck := func() *Runner {
+		return runner(t, `
+local log = require "log"
+local calls = 0
+return function() calls = calls + 1 if calls == 2 then log.info "x" end return true, calls end`,
+			Options{Lost: lost, Log: func(level, string) { <-release }})
+	}
+	r := stuck()
+	if _, _, err := r.Check(within(t, time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for n := range maxLost {
+		if n > 0 {
+			r = stuck()
+			if _, _, err := r.Check(within(t, time.Second)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start := time.Now()
+		_, _, err := r.Check(within(t, 20*time.Millisecond))
+		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took > 20*time.Millisecond+margin {
+			t.Fatalf("%v after %v", err, took)
+		}
+		if lost.Count() != n+1 {
+			t.Fatalf("%d lost, want %d", lost.Count(), n+1)
+		}
+	}
+	if _, _, err := r.Check(within(t, time.Second)); !errors.Is(err, ErrStuck) {
+		t.Errorf("one more call: %v, want ErrStuck", err)
+	}
+	close(release)
+	for until := time.Now().Add(2 * time.Second); lost.Count() > 0 && time.Now().Before(until); {
+		time.Sleep(time.Millisecond)
+	}
+	if lost.Count() != 0 {
+		t.Errorf("%d still lost after they ended", lost.Count())
+	}
+	if _, message, err := r.Check(within(t, time.Second)); err != nil || message != "1" {
+		t.Errorf("afterwards: %q, %v; want a fresh state", message, err)
+	}
+}
+
+func TestAPipeOrADeviceIsNotRead(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(dir+"/pipe", 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir + "/pipe", "/dev/zero", dir} {
+		message, err := says(t, "local r, why = require('file').read(ctx.args.p) return true, tostring(r) .. why", Options{Args: map[string]string{"p": path}})
+		if err != nil || !strings.Contains(message, "not a regular file") || !strings.HasPrefix(message, "nil") {
+			t.Errorf("%s: %q, %v", path, message, err)
+		}
+	}
+	if _, err := os.Stat(dir + "/pipe"); err != nil {
+		t.Error(err)
+	}
+}
