@@ -113,11 +113,9 @@ func (e *Engine) Event(ev node.Event) {
 func (e *Engine) Run(ctx context.Context, k Kernel) (err error) {
 	e.kernel = k
 	defer func() { err = errors.Join(err, k.Close()) }()
-	if len(e.opts.Stale) > 0 {
-		if err := k.Release("", e.opts.Stale); err != nil {
-			close(e.done)
-			return fmt.Errorf("remove addresses of an earlier run: %w", err)
-		}
+	if err := e.sweep(); err != nil {
+		close(e.done)
+		return err
 	}
 	runCtx, endRuns := context.WithCancel(context.Background())
 	defer endRuns()
@@ -140,6 +138,25 @@ func (e *Engine) Run(ctx context.Context, k Kernel) (err error) {
 	endRuns()
 	e.runs.Wait()
 	return errors.Join(err, e.finish())
+}
+
+// sweep removes what an earlier run left behind, before anything is heard: an
+// address that stands here while another node is master would answer for it.
+func (e *Engine) sweep() error {
+	left, err := e.kernel.Held(e.opts.Stale)
+	if err != nil {
+		return fmt.Errorf("look for addresses of an earlier run: %w", err)
+	}
+	for _, a := range left {
+		e.opts.Log.Warn("removing "+a.Prefix.String()+" from "+a.Device+": an earlier run left it behind", "address", a.Prefix.String(), "interface", a.Device)
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	if err := e.kernel.Release("", left); err != nil {
+		return fmt.Errorf("remove addresses of an earlier run: %w", err)
+	}
+	return nil
 }
 
 // finish waits, within limits, until what the loop asked for is done.
