@@ -261,12 +261,7 @@ func TestClaimNamesWhatFailedAndDoesTheRest(t *testing.T) {
 }
 
 func TestCarrierAndAdministrativeState(t *testing.T) {
-	h, peer := netnstest.New(t), netnstest.New(t)
-	// The kernel tells of a changed carrier at most once a second for the
-	// whole machine, unless the interface is stacked on another, which it
-	// judges by the two ends' indexes being different.
-	netnstest.Must(t, peer.Link.AddBridge("shift"))
-	netnstest.Connect(t, h, "eth0", peer, "eth1")
+	h, peer := netnstest.Pair(t, "eth0", "eth1")
 	k, s := open(t, h, kernel.Options{})
 	netnstest.Must(t, k.Watch([]string{"eth0"}, nil))
 	up := func(l *node.Link) bool { return l.Up }

@@ -7,6 +7,7 @@ package netnstest
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -51,12 +52,47 @@ func Pair(t testing.TB, a, b string) (*Host, *Host) {
 	return left, right
 }
 
-// Connect adds an interface to each of two hosts, connected and up.
+// Connect adds an interface to each of two hosts, and returns when they are
+// connected and up.
+//
+// Their indexes are different. Of interfaces with the same index the kernel
+// takes the carrier for that of hardware, and tells of its changes at most once
+// a second for the whole machine.
 func Connect(t testing.TB, left *Host, a string, right *Host, b string) {
 	t.Helper()
 	Must(t, left.Link.AddVeth(a, b, right.NS))
+	if left.index(t, a) == right.index(t, b) {
+		Must(t, left.Link.Delete(a))
+		Must(t, left.Link.AddBridge(a))
+		Must(t, left.Link.Delete(a))
+		Must(t, left.Link.AddVeth(a, b, right.NS))
+	}
 	Must(t, left.Link.SetUp(a))
 	Must(t, right.Link.SetUp(b))
+	left.AwaitUp(t, a)
+	right.AwaitUp(t, b)
+}
+
+// AwaitUp waits until the kernel says that the interface is up.
+func (h *Host) AwaitUp(t testing.TB, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		i, err := h.Link.Interface(name)
+		Must(t, err)
+		if i.Up {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("interface %s did not come up", name)
+		}
+	}
+}
+
+func (h *Host) index(t testing.TB, name string) int {
+	t.Helper()
+	i, err := h.Link.Interface(name)
+	Must(t, err)
+	return i.Index
 }
 
 // Run runs f inside the host and ends the test if it fails.

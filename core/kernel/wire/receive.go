@@ -41,9 +41,9 @@ func (s *Socket) receive() {
 			if failure == unix.EINTR {
 				continue
 			}
-			// An ICMP message about a packet that was sent, or the interface
-			// going away. Which of them is the monitor's business.
-			s.log.Debug("receive VRRP packet", "interface", s.name, "err", failure)
+			// Lack of memory, if anything: an interface that goes away is no
+			// error here.
+			s.log.Warn("cannot receive VRRP packet", "interface", s.name, "err", failure)
 			if !s.pause() {
 				return
 			}

@@ -3,7 +3,6 @@
 package wire
 
 import (
-	"errors"
 	"fmt"
 	"net/netip"
 
@@ -27,13 +26,9 @@ func (s *Socket) Send(source, destination netip.Addr, payload []byte) error {
 	copy(s.packet[12:], from[:])
 	copy(s.packet[16:], to[:])
 	s.to.Addr = to
+	// The socket is not connected, so that the error can only be about this
+	// packet, never an ICMP message about an earlier one.
 	err := unix.Sendto(s.fd, s.packet, unix.MSG_DONTWAIT, &s.to)
-	if err != nil && !errors.Is(err, unix.EAGAIN) {
-		// The error may be of the past: an ICMP message about an earlier
-		// packet, to another unicast peer perhaps, is told to whoever uses
-		// the socket next, and the packet is not sent. It is told once.
-		err = unix.Sendto(s.fd, s.packet, unix.MSG_DONTWAIT, &s.to)
-	}
 	if err != nil {
 		return fmt.Errorf("send on %s from %s to %s: %w", s.name, source, destination, err)
 	}

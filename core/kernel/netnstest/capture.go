@@ -1,0 +1,64 @@
+//go:build linux
+
+package netnstest
+
+import (
+	"encoding/binary"
+	"errors"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Capture takes the frames of one Ethernet protocol that arrive on an
+// interface, whole, from the moment it was made.
+type Capture struct{ fd int }
+
+// Capture starts to capture on the host's interface. Protocol is an EtherType.
+func (h *Host) Capture(t testing.TB, name string, protocol uint16) *Capture {
+	t.Helper()
+	c := &Capture{}
+	h.Run(t, func() (err error) {
+		c.fd, err = unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		return err
+	})
+	t.Cleanup(func() { unix.Close(c.fd) })
+	Must(t, unix.SetsockoptInt(c.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1))
+	to := unix.SockaddrLinklayer{Ifindex: h.index(t, name)}
+	to.Protocol = binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, protocol))
+	Must(t, unix.Bind(c.fd, &to))
+	return c
+}
+
+// Next returns the next frame, or nil if none comes in time.
+func (c *Capture) Next(t testing.TB, limit time.Duration) []byte {
+	t.Helper()
+	tv := unix.NsecToTimeval(max(limit, time.Microsecond).Nanoseconds())
+	Must(t, unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+	b := make([]byte, 65536)
+	for {
+		n, err := unix.Read(c.fd, b)
+		switch {
+		case err == nil:
+			return b[:n]
+		case errors.Is(err, unix.EAGAIN):
+			return nil
+		case !errors.Is(err, unix.EINTR):
+			t.Fatal(err)
+		}
+	}
+}
+
+// Inject sends a whole frame from the host's interface.
+func (h *Host) Inject(t testing.TB, name string, frame []byte) {
+	t.Helper()
+	h.Run(t, func() error {
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		return unix.Sendto(fd, frame, 0, &unix.SockaddrLinklayer{Ifindex: h.index(t, name), Halen: 6})
+	})
+}
