@@ -63,6 +63,7 @@ func TestRules(t *testing.T) {
 		{"pure packages read no clock and start nothing", add("core/mono/x.go", "package mono\n\nfunc f() { go f() }\n"), "goroutine"},
 		{"imports follow the arrows", add("config/x.go", "package config\n\nimport _ \"example.org/m/core/node\"\n"), "config must not import core/node"},
 		{"imports follow the arrows", add("config/source/x.go", "package source\n\nimport _ \"example.org/m/config/build\"\n"), "must not import config/build"},
+		{"imports follow the arrows", add("config/load/x.go", "package load\n\nimport _ \"example.org/m/core/engine\"\n"), "config/load must not import core/engine"},
 		{"imports follow the arrows", add("config/build/x.go", "package build\n\nimport _ \"example.org/m/core/engine\"\n"), "must not import core/engine"},
 		{"imports follow the arrows", add("core/engine/x.go", "package engine\n\nimport _ \"example.org/m/config\"\n"), "must not import config"},
 		{"imports follow the arrows", add("core/kernel/link/x.go", "package link\n\nimport _ \"example.org/m/core/engine\"\n"), "must not import core/engine"},

@@ -127,8 +127,11 @@ var edges = []string{"core/kernel", "core/notify", "core/program", "plugins", "l
 // allArrows are the directions in which packages may depend on each other,
 // beside those of the pure ones. See the picture in CONTRIBUTING.md.
 var allArrows = []arrow{
-	// A configuration is values; only config/build knows the machines.
-	{from: "config", except: []string{"config/build"}, only: []string{"core/netspec"}},
+	// A configuration is values. config/build alone knows the machines, and
+	// config/load asks core/program whether this host could run what a file
+	// names, so that check and run cannot differ.
+	{from: "config", except: []string{"config/build", "config/load"}, only: []string{"core/netspec"}},
+	{from: "config/load", only: []string{"config", "core/netspec", "core/program"}},
 	{from: "config/build", only: append([]string{"config"}, pure...)},
 	// The engine runs a node and reaches the world through its own ports.
 	{from: "core/engine", only: pure},

@@ -23,8 +23,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // settings are the flags.
@@ -134,8 +132,8 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 
 // describe is a line about the machine and the programs.
 func describe(s settings) (string, error) {
-	var uts unix.Utsname
-	if err := unix.Uname(&uts); err != nil {
+	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
 		return "", fmt.Errorf("ask for the kernel's version: %w", err)
 	}
 	ours, err := exec.Command(s.moonkeep, "version").Output()
@@ -147,7 +145,7 @@ func describe(s settings) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask keepalived for its version: %w", err)
 	}
-	return fmt.Sprintf("%d cores, Linux %s; %s; %s", runtime.NumCPU(), unix.ByteSliceToString(uts.Release[:]),
+	return fmt.Sprintf("%d cores, Linux %s; %s; %s", runtime.NumCPU(), firstLine(kernel),
 		firstLine(ours), firstLine(theirs)), nil
 }
 
