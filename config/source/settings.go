@@ -22,7 +22,6 @@ type Settings struct{ v *viper.Viper }
 // environment variable's in capitals behind MOONKEEP_.
 const (
 	SettingConfig      = "config"
-	SettingRunDir      = "run_dir"
 	SettingRouterID    = "router_id"
 	SettingScriptUser  = "script_user"
 	SettingScriptGroup = "script_group"
@@ -34,7 +33,7 @@ func NewSettings(flags map[string]string) *Settings {
 	// A delimiter that no key contains: by default a dot splits keys.
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	v.SetEnvPrefix("MOONKEEP")
-	for _, name := range [...]string{SettingConfig, SettingRunDir, SettingRouterID, SettingScriptUser, SettingScriptGroup} {
+	for _, name := range [...]string{SettingConfig, SettingRouterID, SettingScriptUser, SettingScriptGroup} {
 		// BindEnv fails only when it is given no key.
 		_ = v.BindEnv(name)
 	}
@@ -42,13 +41,6 @@ func NewSettings(flags map[string]string) *Settings {
 		v.Set(name, value)
 	}
 	return &Settings{v}
-}
-
-// RunDir returns the run directory: the flag's, the environment's or the
-// default.
-func (s *Settings) RunDir(def string) string {
-	s.v.SetDefault(SettingRunDir, def)
-	return s.v.GetString(SettingRunDir)
 }
 
 // Apply replaces what the file says by what the flags and the environment
