@@ -54,6 +54,9 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
+		newRunCommand(),
+		newLabCommand(),
+		newStatusCommand(),
 		newVersionCommand(),
 	)
 	return root

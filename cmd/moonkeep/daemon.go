@@ -1,0 +1,250 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/notify"
+	"github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// daemon is one running node with everything wired to it.
+type daemon struct {
+	opts    *runOptions
+	log     *slog.Logger
+	dir     *runDir
+	edges   *edges
+	engine  *engine.Engine
+	kernel  *kernel.Kernel
+	tells   *notify.Notifier
+	files   atomic.Pointer[luaFiles]
+	control *control.Server
+	started time.Time
+
+	mu          sync.Mutex // guards what follows
+	config      *config.Config
+	loaded      time.Time
+	reloadError string
+}
+
+// newDaemon reads the configuration and prepares everything that can fail, so
+// that what cannot work is refused before anything happens.
+func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
+	d := &daemon{opts: o, log: log, started: time.Now()}
+	c, err := d.read()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if d.dir, err = openRunDir(o.runDir); err != nil {
+		return nil, err
+	}
+	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir}
+	if d.edges.starter, err = program.NewStarter(program.Options{}); err != nil {
+		return nil, err
+	}
+	plan, err := d.plan(c)
+	if err != nil {
+		return nil, err
+	}
+	targets, files, err := d.edges.targets(c)
+	if err != nil {
+		return nil, err
+	}
+	d.files.Store(&files)
+	d.tells, err = notify.New(notify.Options{
+		Targets: targets, Run: d.edges.starter.Run, Log: log,
+		Lua: func(ctx context.Context, _ notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
+			return d.files.Load().tell(ctx, d.edges.routerID, ch, state, addresses)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	stale, err := d.stale(c)
+	if err != nil {
+		log.Warn("the journal of an earlier run is of no use", "err", err)
+	}
+	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Stale: stale, Journal: d.dir.writeJournal})
+	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), AnnounceGap: announceGap(c), Log: log})
+	if err != nil {
+		return nil, err
+	}
+	d.config, d.loaded = c, time.Now()
+	return d, nil
+}
+
+// read reads the configuration and asks the host for what it needs. Warnings
+// are logged; errors refuse.
+func (d *daemon) read() (*config.Config, error) {
+	c, findings, err := openConfig(d.opts.config)
+	if err != nil {
+		return nil, err
+	}
+	refused := findings.Errors()
+	if !refused {
+		missing := load.Host(c, compileLua)
+		if d.opts.checkDir != "" {
+			missing = spare(c, missing)
+		}
+		findings = append(findings, missing...)
+		refused = missing.Errors()
+	}
+	findings.Sort()
+	for _, f := range findings {
+		level := slog.LevelWarn
+		if f.Severity == config.Error {
+			level = slog.LevelError
+		}
+		d.log.Log(context.Background(), level, f.String())
+	}
+	if refused {
+		return nil, errors.New("the configuration has errors; `moonkeep check` shows them")
+	}
+	return c, nil
+}
+
+// plan turns a configuration into what the engine runs.
+func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
+	x, err := d.edges.newChecks(c)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	p := engine.Plan{Node: build.Node(c), Checks: x, Interfaces: build.Interfaces(c)}
+	for _, in := range p.Node.Instances {
+		if !slices.Contains(p.VRRP, in.Interface) {
+			p.VRRP = append(p.VRRP, in.Interface)
+		}
+	}
+	return p, nil
+}
+
+// stale returns the addresses that an earlier run may have left behind: those
+// of its journal, and those of the configuration, for the earlier run may
+// have been keepalived. The addresses of an owner are its interface's own.
+func (d *daemon) stale(c *config.Config) ([]netspec.Address, error) {
+	stale, err := d.dir.readJournal()
+	for _, in := range build.Node(c).Instances {
+		if in.Router.Priority != 255 {
+			stale = append(stale, slices.Concat(in.Addresses, in.Excluded)...)
+		}
+	}
+	return stale, err
+}
+
+// run runs the node until ctx ends.
+func (d *daemon) run(ctx context.Context) error {
+	var err error
+	if d.control, err = control.Listen(d.opts.runDir, d); err != nil {
+		return err
+	}
+	served := make(chan error, 1)
+	go func() { served <- d.control.Serve() }()
+	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
+	err = d.engine.Run(ctx, d.kernel)
+	d.kernel = nil // closed by the engine
+	return errors.Join(err, d.control.Close(), <-served)
+}
+
+// reload reads the configuration again and lets the node run it. On any error
+// the present one runs on untouched.
+func (d *daemon) reload(ctx context.Context) {
+	c, err := d.read()
+	if err == nil {
+		err = d.adopt(ctx, c)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.reloadError = err.Error()
+		d.log.Error("reload refused, the earlier configuration runs on", "err", err)
+		return
+	}
+	d.config, d.loaded, d.reloadError = c, time.Now(), ""
+	d.log.Info("reloaded", "config", strings.Join(c.Files, " "), "instances", len(c.Instances))
+}
+
+func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
+	plan, err := d.plan(c)
+	if err != nil {
+		return err
+	}
+	targets, files, err := d.edges.targets(c)
+	if err != nil {
+		return err
+	}
+	d.kernel.SetVirtual(build.Virtual(c))
+	if c.Global.RouterID != d.edges.routerID {
+		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
+	}
+	d.files.Store(&files)
+	d.tells.SetTargets(targets)
+	return d.engine.Reload(ctx, plan)
+}
+
+// Status implements control.Daemon.
+func (d *daemon) Status(ctx context.Context) (control.Status, error) {
+	s, at, err := d.engine.Status(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	out := control.Describe(s, d.engine.Held)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out.At, out.Version, out.PID, out.Uptime = at, version, os.Getpid(), time.Since(d.started).Seconds()
+	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
+	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
+	return out, nil
+}
+
+// close ends what newDaemon began, as far as it came.
+func (d *daemon) close() error {
+	var errs []error
+	if d.kernel != nil {
+		errs = append(errs, d.kernel.Close())
+	}
+	if d.tells != nil {
+		d.tells.Close()
+	}
+	if d.edges != nil && d.edges.starter != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		if err := d.edges.starter.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("end the programs that still run: %w", err))
+		}
+	}
+	if d.dir != nil {
+		errs = append(errs, d.dir.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// announceGap is the least time between two gratuitous ARPs on one interface:
+// the longest that any instance asks for, since the interface is shared.
+func announceGap(c *config.Config) (gap time.Duration) {
+	for i := range c.Instances {
+		gap = max(gap, c.Instances[i].Garp.Interval)
+	}
+	return gap
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// runDir is a daemon's directory: the lock, the control socket and the
+// journal of the addresses that it owns.
+type runDir struct {
+	path string
+	lock *os.File
+}
+
+// openRunDir makes the directory when it is missing and takes its lock. The
+// kernel gives the lock back when the process ends, however it ends, so that
+// no stale file can refuse a start.
+func openRunDir(path string) (*runDir, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, fmt.Errorf("make the run directory: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE|unix.O_CLOEXEC, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock of the run directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder := make([]byte, 32)
+		n, _ := f.Read(holder) // only for the message
+		err = fmt.Errorf("another moonkeep runs in %s (pid %s): stop it, or give this one a --run-dir of its own", path, or(string(holder[:n]), "unknown"))
+		return nil, errors.Join(err, f.Close())
+	}
+	err = f.Truncate(0)
+	if err == nil {
+		_, err = fmt.Fprintf(f, "%d", os.Getpid())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("write the lock of the run directory: %w", err), f.Close())
+	}
+	return &runDir{path: path, lock: f}, nil
+}
+
+// Close gives the lock back.
+func (d *runDir) Close() error { return d.lock.Close() }
+
+// journalEntry is one owned address on disk.
+type journalEntry struct {
+	Prefix netip.Prefix `json:"address"`
+	Device string       `json:"dev"`
+}
+
+func (d *runDir) journalPath() string { return filepath.Join(d.path, "owned.json") }
+
+// writeJournal replaces the journal: a reader sees the old or the new one,
+// never half of one.
+func (d *runDir) writeJournal(owned []netspec.Address) error {
+	entries := make([]journalEntry, 0, len(owned))
+	for _, a := range owned {
+		entries = append(entries, journalEntry{a.Prefix, a.Device})
+	}
+	data, err := json.Marshal(entries)
+	if err != nil {
+		return fmt.Errorf("encode the journal: %w", err)
+	}
+	next := d.journalPath() + ".new"
+	if err := os.WriteFile(next, data, 0o644); err != nil {
+		return fmt.Errorf("write the journal: %w", err)
+	}
+	if err := os.Rename(next, d.journalPath()); err != nil {
+		return fmt.Errorf("replace the journal: %w", err)
+	}
+	return nil
+}
+
+// readJournal returns what an earlier run owned when it ended. A journal that
+// cannot be read is an error that does not keep the daemon from starting: the
+// configured addresses are cleared anyway.
+func (d *runDir) readJournal() ([]netspec.Address, error) {
+	data, err := os.ReadFile(d.journalPath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the journal: %w", err)
+	}
+	var entries []journalEntry
+	if err := json.Unmarshal(data, &entries); err != nil {
+		return nil, fmt.Errorf("read the journal %s: %w", d.journalPath(), err)
+	}
+	var owned []netspec.Address
+	for _, e := range entries {
+		owned = append(owned, netspec.Address{Prefix: e.Prefix, Device: e.Device})
+	}
+	return owned, nil
+}

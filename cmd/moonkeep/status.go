@@ -1,0 +1,165 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// defaultRunDir is where the socket, the journal and the lock of the one
+// daemon of a host live.
+const defaultRunDir = "/run/moonkeep"
+
+func newStatusCommand() *cobra.Command {
+	var runDir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "what this node holds, and why",
+		Long: `Asks the running daemon: the role of each instance, since when and why, how its
+priority comes about, which addresses the kernel has right now, the adverts last
+sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := control.NewClient(runDir).Status(cmd.Context())
+			if errors.Is(err, control.ErrNotRunning) {
+				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: no daemon answers in %s (is it running, with the same --run-dir, and may you read its socket?)\n", runDir)
+				return exitNo
+			}
+			if err != nil {
+				fmt.Fprintln(cmd.ErrOrStderr(), "moonkeep:", err)
+				return exitNo
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				return enc.Encode(s)
+			}
+			return printStatus(cmd.OutOrStdout(), &s)
+		},
+	}
+	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
+	return cmd
+}
+
+// printStatus writes the status for people.
+func printStatus(w io.Writer, s *control.Status) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: moonkeep %s, pid %d, up %s, at %s\n", s.RouterID, s.Version, s.PID, age(s.Uptime), s.At.Format("15:04:05.000"))
+	fmt.Fprintf(&b, "configuration %s, read %s ago\n", s.Config, age(s.At.Sub(s.Reloaded).Seconds()))
+	if s.ReloadError != "" {
+		fmt.Fprintf(&b, "  THE LAST RELOAD WAS REFUSED, the earlier configuration runs on: %s\n", s.ReloadError)
+	}
+	for i := range s.Instances {
+		printInstance(&b, &s.Instances[i])
+	}
+	for _, g := range s.Groups {
+		fmt.Fprintf(&b, "\nsync group %s: %s for %s (%s)\n", g.Name, g.Role, age(g.SinceAge), strings.Join(g.Members, ", "))
+	}
+	if len(s.Scripts) > 0 {
+		b.WriteString("\nchecks\n")
+		tw := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+		for _, c := range s.Scripts {
+			printScript(tw, &c)
+		}
+		tw.Flush() // strings.Builder does not fail
+	}
+	if s.Dropped > 0 {
+		fmt.Fprintf(&b, "\n%d packets were dropped because the daemon was busy\n", s.Dropped)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func printInstance(b *strings.Builder, i *control.Instance) {
+	fmt.Fprintf(b, "\n%s: %s for %s (%s)\n", i.Name, i.Role, age(i.SinceAge), i.Why)
+	if i.Leaving {
+		b.WriteString("  handing over: the addresses are kept until the new master is heard\n")
+	}
+	for _, f := range i.Faults {
+		fmt.Fprintf(b, "  fault      %s\n", f)
+	}
+	for _, f := range i.Waiting {
+		fmt.Fprintf(b, "  waits for  %s\n", f)
+	}
+	fmt.Fprintf(b, "  priority   %s\n", i.Arithmetic())
+	for _, a := range i.Addresses {
+		state := "not held"
+		if a.Held {
+			state = "HELD"
+		}
+		if i.HeldError != "" {
+			state = "unknown: " + i.HeldError
+		}
+		note := ""
+		if a.Held != (i.Role == "MASTER") && i.HeldError == "" {
+			note = "  <- unexpected for " + i.Role
+		}
+		fmt.Fprintf(b, "  address    %s on %s: %s%s\n", a.Address, a.Device, state, note)
+	}
+	group := ""
+	if i.Group != "" {
+		group = ", sync group " + i.Group
+	}
+	fmt.Fprintf(b, "  VRRP       version %d, VRID %d on %s from %s, every %s%s\n", i.Version, i.VRID, i.Interface, or(i.Source, "-"), age(i.AdvertInterval), group)
+	heard := "never"
+	if i.HeardAge != nil {
+		heard = fmt.Sprintf("%s ago from %s (priority %d)", age(*i.HeardAge), i.HeardFrom, *i.HeardPriority)
+	}
+	sent := "never"
+	if i.SentAge != nil {
+		sent = age(*i.SentAge) + " ago"
+	}
+	fmt.Fprintf(b, "  adverts    last sent %s, last heard %s\n", sent, heard)
+	if i.MasterDownIn != nil {
+		fmt.Fprintf(b, "  take-over  in %s unless the master is heard\n", age(*i.MasterDownIn))
+	}
+	for _, rule := range slices.Sorted(maps.Keys(i.Counters.Rejected)) {
+		fmt.Fprintf(b, "  discarded  %d packets: %s\n", i.Counters.Rejected[rule], rule)
+	}
+}
+
+func printScript(w io.Writer, c *control.Script) {
+	if !c.Used {
+		fmt.Fprintf(w, "  %s\tnot run: nothing tracks it\n", c.Name)
+		return
+	}
+	last := "no result yet"
+	if c.RunAge != nil {
+		last = fmt.Sprintf("%s %s ago in %s", c.Result, age(*c.RunAge), age(c.Took))
+	}
+	if c.Message != "" {
+		last += ": " + c.Message
+	}
+	fmt.Fprintf(w, "  %s\t%s for %s\t%s\n", c.Name, c.State, age(c.SinceAge), last)
+}
+
+// age renders seconds for people.
+func age(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return d.Round(100 * time.Microsecond).String()
+	case d < time.Minute:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
