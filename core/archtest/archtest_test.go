@@ -27,7 +27,9 @@ func TestModule(t *testing.T) {
 
 // sound is a small module that keeps every rule.
 var sound = map[string]string{
-	"go.mod": "module example.org/m\n\nrequire (\n\texample.com/lib v1.0.0\n\texample.com/lib/v2 v2.0.0\n\texample.com/cmp v1.0.0\n)\n",
+	"go.mod":    "module example.org/m\n\nrequire (\n\texample.com/lib v1.0.0\n\texample.com/lib/v2 v2.0.0\n\texample.com/cmp v1.0.0\n)\n",
+	"Makefile":  "test: build ## test\n",
+	"README.md": "[lua](lua), [its README](lua/lua.go)\n\n    make test\n    build/m core/kernel/...\n",
 	"CONTRIBUTING.md": "| Module | Folder | Why | Why in several |\n|---|---|---|---|\n" +
 		"| `example.com/lib` | `core/kernel`, `lua` | sockets | both need them |\n" +
 		"| `example.com/lib/v2` | `lua` | scripts | |\n" +
@@ -83,6 +85,11 @@ func TestRules(t *testing.T) {
 		{"packages say what they are for", add("core/lab/x.go", "package lab\n"), "core/lab: the package has no comment"},
 		{"packages say what they are for", add("core/node/x.go", "// Package node does more.\npackage node\n"), "more than one file"},
 		{"files have one subject", add("lua/x.go", "package lua\n"+strings.Repeat("\n", 500)), "501 lines"},
+		{"documents name what exists", add("README.md", "see [it](docs/x.md)\n"), "links to docs/x.md"},
+		{"documents name what exists", add("lua/README.md", "see [it](x.md)\n"), "links to lua/x.md"},
+		{"documents name what exists", add("README.md", "    make tea\n"), "make tea"},
+		{"documents name what exists", add("README.md", "run `make tea` first\n"), "make tea"},
+		{"documents name what exists", add("README.md", "run `contrib/none.sh`\n"), "names contrib/none.sh"},
 		{"nothing names the machine it was written on", add("README.md", "see /"+"work/main for more\n"), "README.md:1"},
 		{"nothing names the machine it was written on", add("core/node/x.go", "package node\n\n// See .."+"/shared/DESIGN.md.\n"), "core/node/x.go:3"},
 		{"nothing names the machine it was written on", add(".ci/run", "cd \"/"+"home/me\"\n"), ".ci/run:1"},

@@ -26,6 +26,7 @@ var rules = []rule{
 	{"packages have telling names", packageNames},
 	{"packages say what they are for", packageComments},
 	{"files have one subject", fileLengths},
+	{"documents name what exists", documents},
 	{"nothing names the machine it was written on", machinePaths},
 }
 
