@@ -28,7 +28,8 @@ const (
 
 // Event is one thing that happened in a lab.
 type Event struct {
-	// At is the time since the lab's start.
+	// At is the time since the lab's start. A change is told some 20 ms after
+	// it, and at most a second.
 	At       time.Duration
 	Kind     Kind
 	Text     string

@@ -41,7 +41,7 @@ type Lab struct {
 	dir    *runDir
 	net    *network
 	client *host
-	nodes  []*node
+	nodes  []*machine
 	prober *prober
 	pump   chan struct{} // closed when all changes were told
 
@@ -54,8 +54,8 @@ type Lab struct {
 	by        Verb
 }
 
-// node is one running node.
-type node struct {
+// machine is one running node.
+type machine struct {
 	Node
 	number    int
 	daemon    Daemon
@@ -101,7 +101,7 @@ func New(o Options) (_ *Lab, err error) {
 		return nil, err
 	}
 	for i := range o.Plan.Nodes {
-		n := &node{Node: o.Plan.Nodes[i], number: i, daemon: o.Daemons[i]}
+		n := &machine{Node: o.Plan.Nodes[i], number: i, daemon: o.Daemons[i]}
 		l.nodes = append(l.nodes, n)
 		if err = l.build(n, o.LogDir); err != nil {
 			return nil, fmt.Errorf("build node %s: %w", n.Name, err)
@@ -120,7 +120,7 @@ func New(o Options) (_ *Lab, err error) {
 }
 
 // build makes one node, all but its daemon.
-func (l *Lab) build(n *node, logDir string) (err error) {
+func (l *Lab) build(n *machine, logDir string) (err error) {
 	if err := checkNames(n.Config); err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (l *Lab) Boot() error {
 	return nil
 }
 
-func (l *Lab) launch(n *node) error {
+func (l *Lab) launch(n *machine) error {
 	log, err := os.OpenFile(n.logPath, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("open the log of node %s: %w", n.Name, err)
@@ -216,7 +216,7 @@ func (l *Lab) follow() {
 		l.mu.Lock()
 		m := Attribute(l.marks, c.target, c.change)
 		l.moves = append(l.moves, m)
-		l.tell(Event{At: l.Now(), Kind: Changed, Move: &m, Target: c.target})
+		l.tell(Event{At: m.Next, Kind: Changed, Move: &m, Target: c.target})
 		l.mu.Unlock()
 	}
 }
@@ -304,7 +304,7 @@ func (l *Lab) Close() error {
 	return errors.Join(errs...)
 }
 
-func (n *node) close() error {
+func (n *machine) close() error {
 	var errs []error
 	if n.proc != nil {
 		n.proc.expected.Store(true)

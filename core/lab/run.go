@@ -25,6 +25,9 @@ const (
 	settlePatience = 15 * time.Second
 	// look is how often settle and await look.
 	look = 5 * time.Millisecond
+	// certain is how long a node must have answered for await to be content:
+	// by then the move was told, and the timeline reads in order.
+	certain = 2 * overtaken
 )
 
 // Do carries one step out. Its names must have passed Resolve. An error with
@@ -45,7 +48,7 @@ func (l *Lab) Do(ctx context.Context, s Step) error {
 
 func (l *Lab) do(ctx context.Context, s Step) error {
 	number := Nobody
-	var n *node
+	var n *machine
 	if s.Node != "" {
 		i, ok := l.plan.Node(s.Node)
 		if !ok {
@@ -109,7 +112,7 @@ func (l *Lab) do(ctx context.Context, s Step) error {
 }
 
 // crash makes the machine silent first: nothing that dies on it may tell.
-func (l *Lab) crash(s Step, n *node) error {
+func (l *Lab) crash(s Step, n *machine) error {
 	l.mark(s, n.number)
 	if err := l.net.partition(n.number, true); err != nil {
 		return err
@@ -118,7 +121,7 @@ func (l *Lab) crash(s Step, n *node) error {
 	return n.kill(func() {})
 }
 
-func (l *Lab) kill(s Step, n *node) error {
+func (l *Lab) kill(s Step, n *machine) error {
 	if n.proc == nil || !n.proc.running() {
 		l.note("%s: no daemon is running", n.Name)
 		return nil
@@ -127,7 +130,7 @@ func (l *Lab) kill(s Step, n *node) error {
 }
 
 // kill ends the daemon and everything that it started.
-func (n *node) kill(now func()) error {
+func (n *machine) kill(now func()) error {
 	if n.proc != nil {
 		n.proc.expected.Store(true)
 	}
@@ -140,7 +143,7 @@ func (n *node) kill(now func()) error {
 	return nil
 }
 
-func (l *Lab) stop(ctx context.Context, s Step, n *node) error {
+func (l *Lab) stop(ctx context.Context, s Step, n *machine) error {
 	if n.proc == nil || !n.proc.running() {
 		l.note("%s: no daemon is running", n.Name)
 		return nil
@@ -151,7 +154,7 @@ func (l *Lab) stop(ctx context.Context, s Step, n *node) error {
 
 // start starts the daemon. A crashed machine comes back as if booted: with its
 // own addresses only, an empty run directory and a network.
-func (l *Lab) start(s Step, n *node) error {
+func (l *Lab) start(s Step, n *machine) error {
 	if n.proc != nil && n.proc.running() {
 		l.note("%s: the daemon is running already", n.Name)
 		return nil
@@ -272,7 +275,7 @@ func (l *Lab) await(ctx context.Context, s Step, node int) error {
 	}
 	end := l.Now() + limit
 	for {
-		wrong := l.wrong(l.targets(s), node)
+		wrong := l.wrong(l.targets(s), node, certain)
 		if len(wrong) == 0 {
 			return l.judge(s, true, "it does")
 		}
@@ -286,19 +289,20 @@ func (l *Lab) await(ctx context.Context, s Step, node int) error {
 }
 
 func (l *Lab) expect(s Step, node int) error {
-	if wrong := l.wrong(l.targets(s), node); len(wrong) > 0 {
+	if wrong := l.wrong(l.targets(s), node, 0); len(wrong) > 0 {
 		return l.judge(s, false, strings.Join(wrong, "; "))
 	}
 	return l.judge(s, true, "it does")
 }
 
-// wrong says of each target that the node does not answer for who does.
-func (l *Lab) wrong(targets []int, node int) []string {
+// wrong says of each target that the node has not answered for at least as
+// long as told who does.
+func (l *Lab) wrong(targets []int, node int, least time.Duration) []string {
 	var out []string
 	for _, i := range targets {
-		switch owner, _ := l.prober.owner(i); owner {
-		case node:
-		case Nobody:
+		switch owner, since := l.prober.owner(i); {
+		case owner == node && l.Now()-since >= least:
+		case owner == Nobody:
 			out = append(out, fmt.Sprintf("%s: nobody answers", l.plan.Targets[i].Addr))
 		default:
 			out = append(out, fmt.Sprintf("%s: %s answers", l.plan.Targets[i].Addr, l.nodes[owner].Name))

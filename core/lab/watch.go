@@ -129,12 +129,13 @@ func (w *Watch) feed(p probe) (Change, bool) {
 
 // Owner is who answers now, and since when: the sending of its first probe
 // without a gap since. It is Nobody when the last answer is older than fresh.
+// In the moment between the first answer after a gap or of another node and
+// Decide's word on it, since is the time of that answer.
 func (w *Watch) Owner(now, fresh time.Duration) (owner int, since time.Duration) {
-	if w.heardBy == Nobody || now-w.heard > fresh {
-		return Nobody, w.since
-	}
-	if w.gap || w.heardBy != w.owner {
-		// Answered again or by another node, which Decide will tell in a moment.
+	switch {
+	case w.heardBy == Nobody || now-w.heard > fresh:
+		return Nobody, 0
+	case w.gap || w.heardBy != w.owner:
 		return w.heardBy, w.heard
 	}
 	return w.owner, w.since

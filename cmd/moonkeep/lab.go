@@ -1,0 +1,360 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/keepalived"
+	"github.com/moonkeep/moonkeep/core/lab"
+)
+
+// labOptions are the flags of the lab subcommand.
+type labOptions struct {
+	script string
+	do     string
+	json   bool
+	with   []string
+	probe  time.Duration
+	binary string
+	logs   string
+}
+
+func newLabCommand() *cobra.Command {
+	var o labOptions
+	cmd := &cobra.Command{
+		Use:   "lab FILE FILE...",
+		Short: "run these nodes in network namespaces on this machine, and measure failovers",
+		Long:  labHelp(),
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runLab(cmd, &o, args)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.script, "script", "", "`file` with the steps to carry out; - is standard input")
+	f.StringVar(&o.do, "do", "", "the `steps` to carry out, with semicolons between them")
+	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
+	f.StringArrayVar(&o.with, "with", nil, "another daemon in a node: keepalived=`NODE`, or keepalived:/path/of/it=NODE")
+	f.DurationVar(&o.probe, "probe", lab.DefaultProbe, "time between two probes of an address")
+	f.StringVar(&o.binary, "binary", "", "the moonkeep that the nodes run; this one by default")
+	f.StringVar(&o.logs, "logs", "", "`directory` in which the daemons' logs are kept, NODE.log each")
+	cmd.MarkFlagsMutuallyExclusive("script", "do")
+	return cmd
+}
+
+func labHelp() string {
+	var b strings.Builder
+	b.WriteString(`Each file is a node: keepalived.conf, YAML, TOML or JSON. The nodes get the
+interfaces that their files name, joined by one bridge for each name, and an
+address in the network of the virtual addresses. A client probes every virtual
+address all the time; the timeline says who answers, and for how long nobody
+did. Nothing needs to be installed and nothing is left behind. It needs root,
+or "unshare -r -n".
+
+Nodes are called a, b, c in the order of the files, or by the files' names. A
+web server runs on port 80 of each node for checks to ask. A check whose program
+is not on this machine passes until a step says otherwise; notify programs that
+are here are run.
+
+Without steps on standard input, --script or --do there is a prompt on a
+terminal, and elsewhere "settle; show". The first expectation that fails ends a
+script. Steps:
+
+`)
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	for _, u := range lab.Usages() {
+		for i, line := range wrap(u.Help, 48) {
+			form := u.Form
+			if i > 0 {
+				form = ""
+			}
+			fmt.Fprintf(w, "  %s\t%s\n", form, line)
+		}
+	}
+	w.Flush() // into a Builder, which takes everything
+	b.WriteString(labJSONHelp)
+	return b.String()
+}
+
+// wrap breaks a text into lines of at most width characters where it can.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	return append(lines, line)
+}
+
+func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
+	stdout, stderr := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if o.probe <= 0 || o.probe > time.Second {
+		return fmt.Errorf("--probe %s: use a time above zero and of at most 1s", o.probe)
+	}
+	plan, err := planLab(files, stderr)
+	if err != nil {
+		return err
+	}
+	daemons, err := labDaemons(plan, o)
+	if err != nil {
+		return err
+	}
+	steps, prompt, err := labSteps(plan, o, cmd.InOrStdin(), stderr)
+	if err != nil {
+		return err
+	}
+	if o.logs != "" {
+		if err := os.MkdirAll(o.logs, 0o755); err != nil {
+			return fmt.Errorf("--logs: %w", err)
+		}
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	var printer labPrinter = &labText{w: stdout, plan: plan}
+	if o.json {
+		printer = newLabJSON(stdout, plan)
+	}
+	failed := false
+	l, err := lab.New(lab.Options{Plan: plan, Daemons: daemons, Probe: o.probe, LogDir: o.logs, Tell: func(e lab.Event) {
+		failed = failed || e.Kind == lab.Ended
+		printer.event(e)
+	}})
+	if errors.Is(err, unix.EPERM) {
+		return labBroken(stderr, fmt.Errorf("%w; it needs root, or: unshare -r -n moonkeep lab ...", err))
+	}
+	if err != nil {
+		return labBroken(stderr, err)
+	}
+	printer.begin()
+	if err = l.Boot(); err == nil {
+		if prompt {
+			err = promptLab(ctx, l, plan, cmd.InOrStdin(), stderr)
+		} else {
+			err = scriptLab(ctx, l, steps)
+		}
+	}
+	moves, probing, at := l.Moves(), l.Probing(), l.Now()
+	if closing := l.Close(); closing != nil {
+		err = errors.Join(err, fmt.Errorf("take the lab down: %w", closing))
+	}
+	// After Close nothing more is told, so failed stands still.
+	printer.end(at, moves, probing, err == nil && !failed)
+	if err != nil {
+		return labBroken(stderr, err)
+	}
+	if failed {
+		return exitNo
+	}
+	return nil
+}
+
+// labBroken prints why the lab could not do what was asked.
+func labBroken(stderr io.Writer, err error) error {
+	fmt.Fprintln(stderr, "moonkeep lab:", err)
+	return exitNo
+}
+
+// planLab reads the files. What is wrong with them is printed.
+func planLab(files []string, stderr io.Writer) (*lab.Plan, error) {
+	var configs []config.Config
+	bad := false
+	for _, file := range files {
+		c, findings, err := openConfig(file)
+		if err != nil {
+			fmt.Fprintln(stderr, "moonkeep lab:", err)
+			bad = true
+			continue
+		}
+		warnings := 0
+		for _, f := range findings {
+			if f.Severity == config.Error {
+				fmt.Fprintln(stderr, f)
+				bad = true
+				continue
+			}
+			warnings++
+		}
+		if warnings > 0 {
+			fmt.Fprintf(stderr, "moonkeep lab: %s: %d warnings; `moonkeep check %s` shows them\n", file, warnings, file)
+		}
+		if c != nil {
+			configs = append(configs, *c)
+		}
+	}
+	if bad {
+		return nil, exitUsage
+	}
+	return lab.NewPlan(configs)
+}
+
+// labDaemons chooses the daemon of each node.
+func labDaemons(plan *lab.Plan, o *labOptions) ([]lab.Daemon, error) {
+	binary := o.binary
+	if binary == "" {
+		var err error
+		if binary, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
+		}
+	}
+	daemons := make([]lab.Daemon, len(plan.Nodes))
+	for i := range daemons {
+		daemons[i] = lab.Moonkeep{Binary: binary}
+	}
+	for _, w := range o.with {
+		what, node, ok := strings.Cut(w, "=")
+		program, path, named := strings.Cut(what, ":")
+		if !ok || program != "keepalived" {
+			return nil, fmt.Errorf("--with %s: expected keepalived=NODE", w)
+		}
+		i, ok := plan.Node(node)
+		if !ok {
+			return nil, fmt.Errorf("--with %s: there is no node %q; the nodes are %s", w, node, strings.Join(plan.Names(), ", "))
+		}
+		if ext := filepath.Ext(plan.Nodes[i].File); slices.Contains([]string{".yaml", ".yml", ".toml", ".json"}, ext) {
+			return nil, fmt.Errorf("--with %s: keepalived does not read %s; give the node a keepalived.conf", w, plan.Nodes[i].File)
+		}
+		if !named {
+			path = findKeepalived()
+		}
+		if _, err := exec.LookPath(path); err != nil {
+			return nil, fmt.Errorf("--with %s: %w; install keepalived or name it: --with keepalived:/path/of/keepalived=%s", w, err, node)
+		}
+		daemons[i] = lab.Keepalived{Binary: path, Rewrite: keepalived.Rewrite}
+	}
+	return daemons, nil
+}
+
+// findKeepalived is the path of keepalived, which is often not on a user's
+// PATH.
+func findKeepalived() string {
+	for _, path := range []string{"keepalived", "/usr/sbin/keepalived", "/usr/local/sbin/keepalived"} {
+		if found, err := exec.LookPath(path); err == nil {
+			return found
+		}
+	}
+	return "keepalived"
+}
+
+// labSteps reads the steps, or says that there shall be a prompt.
+func labSteps(plan *lab.Plan, o *labOptions, stdin io.Reader, stderr io.Writer) (steps []lab.Step, prompt bool, err error) {
+	name, text := o.script, []byte(o.do)
+	switch {
+	case o.do != "":
+		name = "--do"
+	case o.script != "" && o.script != "-":
+		if text, err = os.ReadFile(o.script); err != nil {
+			return nil, false, fmt.Errorf("read the steps: %w", err)
+		}
+	case o.script == "" && terminal(stdin):
+		return nil, true, nil
+	default:
+		name = "stdin"
+		if text, err = io.ReadAll(stdin); err != nil {
+			return nil, false, fmt.Errorf("read the steps: %w", err)
+		}
+	}
+	steps, findings := lab.Parse(name, string(text))
+	if findings = append(findings, plan.Resolve(steps)...); len(findings) > 0 {
+		findings.Sort()
+		for _, f := range findings {
+			fmt.Fprintln(stderr, f)
+		}
+		return nil, false, exitUsage
+	}
+	if len(steps) == 0 {
+		at := config.Position{File: name}
+		steps = []lab.Step{{At: at, Verb: lab.Settle}, {At: at, Verb: lab.Show}}
+	}
+	return steps, false, nil
+}
+
+func terminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	if !ok {
+		return false
+	}
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// scriptLab carries the steps out until one fails.
+func scriptLab(ctx context.Context, l *lab.Lab, steps []lab.Step) error {
+	for _, s := range steps {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := l.Do(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// promptLab carries out what is typed until the input ends or quit. A step
+// that fails is reported, no more.
+func promptLab(ctx context.Context, l *lab.Lab, plan *lab.Plan, stdin io.Reader, out io.Writer) error {
+	// A read from a terminal cannot be called off, so this goroutine lives
+	// until the process ends when a signal is what ends the prompt.
+	lines := make(chan string)
+	go func() {
+		defer close(lines)
+		for in := bufio.NewScanner(stdin); in.Scan(); {
+			select {
+			case lines <- in.Text():
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	fmt.Fprintln(out, `Type steps, for example "crash a"; "help" lists them, "quit" ends.`)
+	for {
+		fmt.Fprint(out, "lab> ")
+		var line string
+		var more bool
+		select {
+		case line, more = <-lines:
+		case <-ctx.Done():
+		}
+		switch word := strings.TrimSpace(line); {
+		case !more || word == "quit" || word == "exit":
+			fmt.Fprintln(out)
+			return nil
+		case word == "help" || word == "?":
+			fmt.Fprintln(out, labHelp())
+			continue
+		}
+		steps, findings := lab.Parse("", line)
+		for _, f := range append(findings, plan.Resolve(steps)...) {
+			fmt.Fprintln(out, f.Text)
+			steps = nil
+		}
+		for _, s := range steps {
+			err := l.Do(ctx, s)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if err != nil && !errors.Is(err, lab.ErrExpect) {
+				return err
+			}
+		}
+	}
+}
