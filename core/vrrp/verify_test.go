@@ -188,7 +188,7 @@ func TestV7Length(t *testing.T) {
 		{"trailer of 28 octets", V3, false, extra(28), RejectLength},
 		{"trailer of 28 octets in version 2", V2, false, extra(28), RejectLength},
 		{"trailer of 28 octets over IPv6", V3, true, extra(28), RejectLength},
-		{"two octets more over IPv6", V3, true, extra(2), RejectLength},
+		{"one address padded to 46 over IPv6", V3, true, one(extra(2)), RejectLength},
 		{"an octet more", V3, false, extra(1), RejectLength},
 		{"an address more", V3, false, extra(4), RejectLength},
 		{"padding of two addresses to 46", V3, false, extra(10), Accepted},
