@@ -67,6 +67,8 @@ func cut(n int) func(*Config, *Packet) {
 	return func(_ *Config, p *Packet) { p.Payload = p.Payload[:n] }
 }
 
+// The tests of the rules are numbered in the order in which Verify applies them.
+
 func TestV1Short(t *testing.T) {
 	runVerify(t, []verifyCase{
 		{"nothing", V3, false, func(_ *Config, p *Packet) { p.Payload = nil }, RejectShort},
