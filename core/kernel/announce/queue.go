@@ -4,6 +4,7 @@ package announce
 
 import (
 	"errors"
+	"net"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -35,7 +36,11 @@ func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds
 			failed = append(failed, announceError(address, err))
 			continue
 		}
-		if rounds <= 0 || a.closed {
+		if a.closed {
+			failed = append(failed, announceError(address, net.ErrClosed))
+			continue
+		}
+		if rounds <= 0 {
 			continue
 		}
 		q := a.queues[address.Device]

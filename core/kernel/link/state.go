@@ -26,8 +26,8 @@ type Interface struct {
 	// runs and has carrier. An interface stacked on another that is down does
 	// not run, whatever its own carrier.
 	Up bool
-	// NoARP is true for interfaces without address resolution, such as
-	// loopback and most tunnels.
+	// NoARP is true for interfaces that have nobody to resolve an address for:
+	// loopback, most tunnels, and those where it was turned off.
 	NoARP bool
 	// MTU is in octets.
 	MTU int
@@ -192,7 +192,7 @@ func parseInterface(data []byte) (Interface, error) {
 	i := Interface{
 		Index: int(msg.Index),
 		Up:    msg.Flags&runs == runs,
-		NoARP: msg.Flags&unix.IFF_NOARP != 0,
+		NoARP: msg.Flags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) != 0,
 	}
 	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfInfomsg:])
 	if err != nil {
@@ -207,7 +207,10 @@ func parseInterface(data []byte) (Interface, error) {
 				i.MTU = int(binary.NativeEndian.Uint32(a.Value))
 			}
 		case unix.IFLA_ADDRESS:
-			i.MAC = slices.Clone(a.Value)
+			// Loopback has one of zeros.
+			if slices.ContainsFunc(a.Value, func(b byte) bool { return b != 0 }) {
+				i.MAC = slices.Clone(a.Value)
+			}
 		case unix.IFLA_PROP_LIST:
 			names, err := nl.ParseRouteAttr(a.Value)
 			if err != nil {

@@ -104,17 +104,13 @@ func TestWhatIsSent(t *testing.T) {
 
 func TestWhatIsReceived(t *testing.T) {
 	a, b := netnstest.Pair(t, "eth0", "eth1")
-	s, own := open(t, a, "eth0")
+	s, _ := open(t, a, "eth0")
 	_, other := open(t, b, "eth1")
 	payload := []byte("an advert")
 	netnstest.Must(t, s.Send(left, Group, payload))
 	p := other.next(t).Packet
 	if p.Interface != "eth1" || p.Source != left || p.Destination != Group || p.TTL != 255 || !bytes.Equal(p.Payload, payload) {
 		t.Errorf("received %+v", p)
-	}
-	// The sender does not hear itself, nor does another socket beside it.
-	if len(own.full) != 0 {
-		t.Errorf("the sender received its own packet: %+v", (<-own.full).Packet)
 	}
 }
 
@@ -238,7 +234,7 @@ func TestManySocketsAndCloseUnderLoad(t *testing.T) {
 				}
 			}
 		}()
-		if len(name) > 0 && name[0] != 'e' {
+		if name[0] != 'e' {
 			netnstest.Must(t, s.Close())
 			netnstest.Must(t, far.Close())
 		}
