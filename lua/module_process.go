@@ -19,6 +19,8 @@ type wantedProcess struct {
 	name    string
 	cmdline string
 	pidfile string
+	// buf is where files of /proc are read to, one at a time.
+	buf []byte
 }
 
 func (s *state) processRunning(l *lua.LState) int {
@@ -37,10 +39,11 @@ func (s *state) processCount(l *lua.LState) int {
 func (s *state) processes(l *lua.LState, function string, first bool) int {
 	s.meter.live(l)
 	opts := options(l, 1, function, "name", "cmdline", "pidfile")
-	w := wantedProcess{opts.text("name"), opts.text("cmdline"), opts.text("pidfile")}
-	if w == (wantedProcess{}) {
+	w := wantedProcess{name: opts.text("name"), cmdline: opts.text("cmdline"), pidfile: opts.text("pidfile")}
+	if w.name == "" && w.cmdline == "" && w.pidfile == "" {
 		l.RaiseError("%s: say which: {name = ...}, {cmdline = ...} or {pidfile = ...}", function)
 	}
+	w.buf = make([]byte, 4096)
 	if w.pidfile != "" {
 		if !filepath.IsAbs(w.pidfile) {
 			w.pidfile = filepath.Join(s.script.dir, w.pidfile)
@@ -86,7 +89,7 @@ func (s *state) processes(l *lua.LState, function string, first bool) int {
 // conditions. A process that ends meanwhile is not there.
 func (w wantedProcess) matches(pid int) bool {
 	base := "/proc/" + strconv.Itoa(pid)
-	comm, ok := aliveComm(base)
+	comm, ok := w.aliveComm(base)
 	if !ok {
 		return false
 	}
@@ -94,17 +97,17 @@ func (w wantedProcess) matches(pid int) bool {
 		if len(w.name) <= maxComm || comm != w.name[:maxComm] {
 			return false
 		}
-		argv0, _, _ := strings.Cut(cmdline(base), " ")
+		argv0, _, _ := strings.Cut(w.commandLine(base), " ")
 		if filepath.Base(argv0) != w.name {
 			return false
 		}
 	}
-	return w.cmdline == "" || strings.Contains(cmdline(base), w.cmdline)
+	return w.cmdline == "" || strings.Contains(w.commandLine(base), w.cmdline)
 }
 
 // aliveComm returns the name of a process that is neither a zombie nor dead.
-func aliveComm(base string) (string, bool) {
-	stat, err := readSmall(base + "/stat")
+func (w wantedProcess) aliveComm(base string) (string, bool) {
+	stat, err := readSmall(base+"/stat", w.buf)
 	if err != nil {
 		return "", false
 	}
@@ -120,9 +123,9 @@ func aliveComm(base string) (string, bool) {
 	return string(stat[open+1 : shut]), true
 }
 
-// cmdline returns a process's arguments joined by spaces.
-func cmdline(base string) string {
-	text, err := readSmall(base + "/cmdline")
+// commandLine returns a process's arguments joined by spaces.
+func (w wantedProcess) commandLine(base string) string {
+	text, err := readSmall(base+"/cmdline", w.buf)
 	if err != nil {
 		return ""
 	}
@@ -149,17 +152,16 @@ func readPID(path string) (int, bool) {
 	return pid, err == nil && pid > 0
 }
 
-// readSmall reads the first 4 KiB of a file of /proc.
-func readSmall(path string) ([]byte, error) {
+// readSmall reads the beginning of a file of /proc into buf.
+func readSmall(path string, buf []byte) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	text := make([]byte, 4096)
-	n, err := file.Read(text)
+	n, err := file.Read(buf)
 	if err != nil && n == 0 {
 		return nil, err
 	}
-	return text[:n], nil
+	return buf[:n], nil
 }

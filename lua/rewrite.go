@@ -25,7 +25,9 @@ const (
 	costClosure  = 256
 	costMethod   = 2400 // a closure, and the hash of the table that takes it
 	costTailCall = 64
+)
 
+const (
 	// maxSyntaxDep is how deep statements and expressions may nest.
 	maxSyntaxDep = 200
 	// maxOperands is how many operands of .. one call takes; the compiler has

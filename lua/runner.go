@@ -203,6 +203,7 @@ func (r *Runner) over(ctx context.Context, why string) error {
 // run is the goroutine of one call. It ends by putting the call's end into
 // done.
 func (s *state) run(work func(*state) error) {
+	growStack(0)
 	err := s.protect(work)
 	if s.phase.CompareAndSwap(phaseRunning, phaseEnded) {
 		s.done <- err
@@ -210,6 +211,16 @@ func (s *state) run(work func(*state) error) {
 	}
 	// Given up: nobody waits, and the state is garbage.
 	s.opts.Lost.n.Add(-1)
+}
+
+// growStack makes the new goroutine's stack as large as the virtual machine
+// needs, while there is nothing on it to move. Growing it in steps, from deep
+// inside, takes as long as a small check.
+//
+//go:noinline
+func growStack(i uint8) byte {
+	var room [4 << 10]byte
+	return room[i]
 }
 
 // protect runs work and turns everything that can go wrong into an error. A
