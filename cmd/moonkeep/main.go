@@ -55,6 +55,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		newRunCommand(),
+		newCheckCommand(),
 		newLabCommand(),
 		newStatusCommand(),
 		newVersionCommand(),

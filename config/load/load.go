@@ -58,7 +58,7 @@ func read(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: %w; name the file with -c", path, fs.ErrNotExist)
+		return nil, fmt.Errorf("%s: %w; create it or name another", path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("%s: %w; run as root, or let user %d read the file", path, fs.ErrPermission, os.Geteuid())
 	case errors.Is(err, syscall.ENXIO):

@@ -1,0 +1,9 @@
+// Package lint says what runs but will not do what its author thinks: in one
+// configuration, and between those of the nodes of one cluster, which no node
+// can know by itself.
+//
+// Everything it says is a Warning; what cannot run is for the readers to say.
+// It looks at nothing but the configurations, so its advice is the same on
+// every machine. It keeps to what can be shown by arithmetic or by the RFCs
+// and has no opinion on style. moonkeep check prints what it says.
+package lint
