@@ -63,14 +63,16 @@ func (r *reader) addressLine(s *statement, keyword string, to []config.Address) 
 		if word == nil {
 			if _, is := prefix(w.text); is {
 				r.out.warn(w.at, "one-line-block", "%s takes one address on each line: keepalived loses %s; here it is read as if it stood on its own line", keyword, printable(w.text))
-				to = r.keepAddress(a, w, keyword, to)
+				to = append(to, a)
 				if a, ok = r.address(w, keyword); !ok {
 					r.damaged = true
 					return to
 				}
 				continue
 			}
-			r.addressOption(known, w)
+			if guess := r.addressOption(known, w); guess != nil && guess.value {
+				i++
+			}
 			continue
 		}
 		if word.value {
@@ -91,7 +93,7 @@ func (r *reader) addressLine(s *statement, keyword string, to []config.Address) 
 			return to
 		}
 	}
-	return r.keepAddress(a, s.words[0], keyword, to)
+	return append(to, a)
 }
 
 // findAddressWord returns the option that word names, or nil.
@@ -104,28 +106,19 @@ func findAddressWord(known []addressWord, word string) *addressWord {
 	return nil
 }
 
-// addressOption reports a word that an address does not take.
-func (r *reader) addressOption(known []addressWord, w token) {
+// addressOption reports a word that an address does not take, and returns the
+// option that is likely meant, or nil.
+func (r *reader) addressOption(known []addressWord, w token) *addressWord {
 	names := make([]string, len(known))
 	for i := range known {
 		names[i] = known[i].name
 	}
 	if guess := nearest(w.text, names); guess != "" {
 		r.out.warn(w.at, "unknown-option", "unknown option %s of an address: did you mean %s? It is ignored, as by keepalived", quoted(w.text), guess)
-		return
+		return findAddressWord(known, guess)
 	}
 	r.out.warn(w.at, "unknown-option", "unknown option %s of an address; it is ignored, as by keepalived", quoted(w.text))
-}
-
-// keepAddress appends a, unless it is there already.
-func (r *reader) keepAddress(a config.Address, w token, keyword string, to []config.Address) []config.Address {
-	for _, other := range to {
-		if other.Prefix.Addr() == a.Prefix.Addr() && other.Device == a.Device {
-			r.out.warn(w.at, "given-twice", "%s names %s a second time; this line is ignored", keyword, a.Prefix.Addr())
-			return to
-		}
-	}
-	return append(to, a)
+	return nil
 }
 
 // address reads the address itself.

@@ -15,9 +15,7 @@ var errOpenQuote = errors.New("a quote is not closed")
 func commandWords(text string) ([]string, error) {
 	var words []string
 	for i := 0; ; {
-		for i < len(text) && blank(text[i]) {
-			i++
-		}
+		i += blanks(text[i:])
 		if i == len(text) {
 			return words, nil
 		}

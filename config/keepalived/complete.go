@@ -2,6 +2,8 @@ package keepalived
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -33,7 +35,7 @@ func (r *reader) complete() *config.Config {
 		if c.damaged {
 			continue
 		}
-		if !c.used {
+		if !c.used && c.Name != "" && !r.meantToTrack() {
 			r.out.warn(c.at, "unused-script", "no track_script names vrrp_script %s: it is not run, as by keepalived", printable(c.Name))
 			continue
 		}
@@ -43,6 +45,13 @@ func (r *reader) complete() *config.Config {
 		r.out.error(r.file.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
 	}
 	return cfg
+}
+
+// meantToTrack reports whether a misspelt track_script has been met, so that a
+// script without a user is no news.
+func (r *reader) meantToTrack() bool {
+	return slices.ContainsFunc(r.instances, func(i *instance) bool { return i.meant["track_script"] }) ||
+		slices.ContainsFunc(r.groups, func(g *group) bool { return g.meant["track_script"] })
 }
 
 // warnStrict says once what vrrp_strict does not do here.
@@ -208,6 +217,8 @@ func (r *reader) authentication(i *instance) {
 // addresses gives each its device and applies INI-7 and INI-8.
 func (r *reader) addresses(i *instance) {
 	const most = 255
+	i.Addresses = r.distinctAddresses(i.Addresses)
+	i.Excluded = r.distinctAddresses(i.Excluded)
 	if n := len(i.Addresses); n > most {
 		r.out.warn(i.at, "too-many-addresses", "an advert carries at most %d addresses: the last %d are held but not advertised", most, n-most)
 		i.Excluded = append(i.Addresses[most:n:n], i.Excluded...)
@@ -235,6 +246,26 @@ func (r *reader) addresses(i *instance) {
 	case !i.meant["virtual_ipaddress"]:
 		r.out.warn(i.at, "no-address", text, printable(i.Name), "it would elect a master that holds nothing")
 	}
+}
+
+// distinctAddresses leaves out those that were given before.
+func (r *reader) distinctAddresses(list []config.Address) []config.Address {
+	type identity struct {
+		addr   netip.Addr
+		device string
+	}
+	seen := make(map[identity]bool, len(list))
+	var out []config.Address
+	for _, a := range list {
+		id := identity{a.Prefix.Addr(), a.Device}
+		if seen[id] {
+			r.out.addAt(a.At, config.Warning, "given-twice", "the address %s was given before; this line is ignored", a.Prefix.Addr())
+			continue
+		}
+		seen[id] = true
+		out = append(out, a)
+	}
+	return out
 }
 
 // clashes finds instances that share a VRID on an interface (INI-6).

@@ -1,8 +1,6 @@
 package keepalived
 
 import (
-	"slices"
-
 	"github.com/moonkeep/moonkeep/config"
 )
 
@@ -24,12 +22,12 @@ func (r *reader) beginGroup(s *statement) {
 func (r *reader) endGroup(*statement) {
 	g := r.group
 	r.group, g.damaged, g.meant = nil, r.damaged, r.meant
-	for _, other := range r.groups {
-		if other.Name == g.Name {
-			r.out.error(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on line %d", printable(g.Name), other.At.Line)
-			return
-		}
+	r.meant = nil
+	if other := r.groupNamed[g.Name]; other != nil {
+		r.out.error(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on line %d", printable(g.Name), other.At.Line)
+		return
 	}
+	r.groupNamed[g.Name] = g
 	r.groups = append(r.groups, g)
 }
 
@@ -45,15 +43,12 @@ func (r *reader) globalTracking(s *statement) {
 // that names it (semantics SYN-3); taken holds the groups of those seen.
 func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGroup, bool) {
 	for _, m := range g.members {
-		i := slices.IndexFunc(r.instances, func(i *instance) bool { return i.Name == m.text })
+		exists := r.instanceNamed[m.text] != nil
 		switch {
-		case i < 0:
-			names := make([]string, len(r.instances))
-			for k, inst := range r.instances {
-				names[k] = inst.Name
-			}
+		case !exists && r.skipped[m.text]:
+		case !exists:
 			hint := ""
-			if guess := nearest(m.text, names); guess != "" {
+			if guess := r.nearestName(m.text, "unknown-instance", r.instanceNames); guess != "" {
 				hint = ": did you mean " + printable(guess) + "?"
 			}
 			r.out.error(m.at, "unknown-instance", "no vrrp_instance is named %s%s", quoted(m.text), hint)
@@ -75,4 +70,13 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 		r.out.warn(g.at, "single-member-group", "vrrp_sync_group %s has one member: there is nothing to keep together", printable(g.Name))
 	}
 	return g.SyncGroup, len(g.Members) > 0
+}
+
+// instanceNames returns the names of the instances in their order.
+func (r *reader) instanceNames() []string {
+	names := make([]string, len(r.instances))
+	for k, i := range r.instances {
+		names[k] = i.Name
+	}
+	return names
 }

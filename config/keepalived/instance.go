@@ -8,9 +8,9 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// maxSeconds bounds times for which keepalived knows no limit: a day, as much
+// longest bounds times for which keepalived knows no limit: a day, as much
 // as any of them means.
-const maxSeconds = 24 * time.Hour
+const longest = 24 * time.Hour
 
 // instance is a vrrp_instance being read: what was said. complete.go makes
 // the configuration of it when the whole file is known.
@@ -54,12 +54,12 @@ func (r *reader) beginInstance(s *statement) {
 func (r *reader) endInstance(*statement) {
 	i := r.inst
 	r.inst, i.damaged, i.meant = nil, r.damaged, r.meant
-	for _, other := range r.instances {
-		if other.Name == i.Name {
-			r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on line %d", printable(i.Name), other.At.Line)
-			return
-		}
+	r.meant = nil
+	if other := r.instanceNamed[i.Name]; other != nil {
+		r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on line %d", printable(i.Name), other.At.Line)
+		return
 	}
+	r.instanceNamed[i.Name] = i
 	r.instances = append(r.instances, i)
 }
 

@@ -28,13 +28,18 @@ type token struct {
 	// glued says that no blank stands between this token and the word before
 	// it on the line.
 	glued bool
-	text  string
-	at    pos
+	// open says that the closing quote is missing, which has been reported.
+	open bool
+	text string
+	at   pos
 }
 
 // end is the pos behind the token, its closing quote included.
 func (t token) end() pos {
-	if t.quoted {
+	switch {
+	case t.open:
+		return t.at + pos(len(t.text)) + 1
+	case t.quoted:
 		return t.at + pos(len(t.text)) + 2
 	}
 	return t.at + pos(len(t.text))
@@ -61,14 +66,23 @@ type lexer struct {
 	firstNul int
 }
 
+// newLexer begins behind a byte order mark, which some editors write.
+func newLexer(f *file, out *report) *lexer {
+	const mark = "\ufeff"
+	l := &lexer{file: f, out: out}
+	if strings.HasPrefix(f.text, mark) {
+		l.next = len(mark)
+	}
+	return l
+}
+
 // scan returns the next token. At the end it returns tokenEnd for ever.
 func (l *lexer) scan() token {
 	for {
-		rest := strings.TrimLeft(l.line, " \t\r\v\f")
-		if len(rest) != len(l.line) {
+		if n := blanks(l.line); n > 0 {
 			l.touching = false
-			l.at += len(l.line) - len(rest)
-			l.line = rest
+			l.at += n
+			l.line = l.line[n:]
 		}
 		if l.line == "" {
 			if l.words {
@@ -99,14 +113,16 @@ func (l *lexer) scan() token {
 			n := strings.IndexByte(l.line[1:], '"')
 			if n < 0 {
 				l.out.error(l.file.base+pos(l.at), "unterminated-quote", `the quote is not closed on this line: keepalived cannot read it; add the closing "`)
-				return l.take(tokenWord, 1, len(l.line), len(l.line), glued)
+				t := l.take(tokenWord, 1, len(l.line), len(l.line), glued)
+				t.open = true
+				return t
 			}
 			return l.take(tokenWord, 1, 1+n, 2+n, glued)
 		}
 		l.words, l.touching = true, true
-		n := strings.IndexAny(l.line, " \t\r\v\f\"{}")
-		if n < 0 {
-			n = len(l.line)
+		n := 1
+		for n < len(l.line) && !blank(l.line[n]) && l.line[n] != '"' && l.line[n] != '{' && l.line[n] != '}' {
+			n++
 		}
 		return l.take(tokenWord, 0, n, n, glued)
 	}
@@ -132,7 +148,10 @@ func (l *lexer) nextLine() bool {
 		} else {
 			l.next = len(l.file.text)
 		}
-		code := strings.TrimRight(uncomment(line), " \t\r\v\f")
+		code := uncomment(line)
+		for code != "" && blank(code[len(code)-1]) {
+			code = code[:len(code)-1]
+		}
 		if strings.IndexByte(code, 0) >= 0 {
 			if l.nuls++; l.nuls == 1 {
 				l.firstNul = start + strings.IndexByte(code, 0)
@@ -155,6 +174,15 @@ func (l *lexer) nextLine() bool {
 		l.nuls = 0
 	}
 	return false
+}
+
+// blanks counts the blanks that s begins with.
+func blanks(s string) int {
+	n := 0
+	for n < len(s) && blank(s[n]) {
+		n++
+	}
+	return n
 }
 
 // uncomment cuts a comment off a line: ! or # outside double quotes and not

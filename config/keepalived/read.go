@@ -11,13 +11,19 @@ import (
 // hold an Error; what it holds is valid in any case. The findings are sorted
 // and bounded, and contain no password. Data is not kept.
 func Read(path string, data []byte) (*config.Config, config.Findings) {
+	if len(data) > mostBytes {
+		var findings config.Findings
+		findings.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "file-too-large",
+			"the file has %d MiB, and at most %d are read: was another file meant?", len(data)>>20, mostBytes>>20)
+		return nil, findings
+	}
 	f := newFile(path, string(data), 0)
 	out := &report{file: f, perName: map[string]int{}}
 	if at, binary := notText(f.text); binary {
 		out.error(pos(at), "not-text", "this is not a text file: was another file meant?")
 		return nil, out.findings()
 	}
-	r := &reader{file: f, out: out, tree: parse(f, out), language: newLanguage()}
+	r := newReader(f, out)
 	r.walkFile()
 	cfg := r.complete()
 	return cfg, out.findings()

@@ -34,12 +34,22 @@ func (r *report) full(s config.Severity, name string) bool {
 // add appends one finding, or counts it.
 func (r *report) add(at pos, s config.Severity, name, format string, args ...any) {
 	if r.full(s, name) {
+		// Before the position is looked for.
+		r.dropped[s]++
+		return
+	}
+	r.addAt(r.file.position(at), s, name, format, args...)
+}
+
+// addAt is add for a position that is known.
+func (r *report) addAt(at config.Position, s config.Severity, name, format string, args ...any) {
+	if r.full(s, name) {
 		r.dropped[s]++
 		return
 	}
 	r.given[s]++
 	r.perName[name]++
-	r.found.Add(r.file.position(at), s, name, format, args...)
+	r.found.Add(at, s, name, format, args...)
 }
 
 func (r *report) warn(at pos, name, format string, args ...any) {

@@ -13,7 +13,7 @@ import "strings"
 func Rewrite(data []byte, repl func(keyword, blockName string) (newValue string, ok bool)) []byte {
 	f := newFile("", string(data), 0)
 	out := &report{file: f, perName: map[string]int{}}
-	r := &reader{file: f, out: out, tree: parse(f, out), language: newLanguage()}
+	r := newReader(f, out)
 	root := r.language[""]
 	r.enclosing = []*block{root}
 	var b strings.Builder
@@ -32,7 +32,7 @@ func Rewrite(data []byte, repl func(keyword, blockName string) (newValue string,
 				continue
 			}
 			from := int(line.words[1].at)
-			to := min(int(line.words[len(line.words)-1].end()), len(f.text))
+			to := int(line.words[len(line.words)-1].end())
 			_, n, err := commandWord(f.text[from:to])
 			if err != nil {
 				continue

@@ -32,18 +32,18 @@ func (r *reader) beginScript(s *statement) {
 func (r *reader) endScript(*statement) {
 	c := r.script
 	r.script, c.damaged, c.meant = nil, r.damaged, r.meant
+	r.meant = nil
 	c.Interval = or(c.interval, time.Second)
 	c.Timeout = or(c.timeout, c.Interval)
 	c.Rise, c.Fall = or(c.rise, 1), or(c.fall, 1)
 	if c.Argv == nil && c.Lua == "" && !c.damaged && !c.meant["script"] {
 		r.out.error(c.at, "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(c.Name))
 	}
-	for _, other := range r.scripts {
-		if other.Name == c.Name {
-			r.out.error(c.at, "duplicate-name", "vrrp_script %s is defined twice, first on line %d", printable(c.Name), other.At.Line)
-			return
-		}
+	if other := r.scriptNamed[c.Name]; other != nil {
+		r.out.error(c.at, "duplicate-name", "vrrp_script %s is defined twice, first on line %d", printable(c.Name), other.At.Line)
+		return
 	}
+	r.scriptNamed[c.Name] = c
 	r.scripts = append(r.scripts, c)
 }
 
@@ -60,8 +60,11 @@ func (r *reader) objectName(s *statement) (string, config.Position) {
 // returned too, for those keywords that take a user there.
 func (r *reader) command(s *statement) (argv []string, lua string, rest []string) {
 	last := s.words[len(s.words)-1]
-	from, to := int(s.words[1].at-r.file.base), int(last.end()-r.file.base)
-	words, err := commandWords(r.file.text[from:min(to, len(r.file.text))])
+	if last.open {
+		r.damaged = true
+		return nil, "", nil
+	}
+	words, err := commandWords(r.file.text[s.words[1].at-r.file.base : last.end()-r.file.base])
 	if err == nil && len(words) > 0 {
 		argv, err = commandWords(words[0])
 		rest = words[1:]
@@ -92,7 +95,7 @@ func (r *reader) scriptCommand(s *statement) {
 }
 
 func (r *reader) scriptInterval(s *statement) {
-	d, ok := r.seconds(s.words[1], "interval", 0, maxSeconds)
+	d, ok := r.seconds(s.words[1], "interval", 0, longest)
 	if !ok {
 		r.damaged = true
 		return
@@ -105,7 +108,7 @@ func (r *reader) scriptInterval(s *statement) {
 }
 
 func (r *reader) scriptTimeout(s *statement) {
-	d, ok := r.seconds(s.words[1], "timeout", 0, maxSeconds)
+	d, ok := r.seconds(s.words[1], "timeout", 0, longest)
 	switch {
 	case !ok:
 		r.damaged = true

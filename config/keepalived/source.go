@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -13,28 +12,30 @@ import (
 // is said about it.
 type pos int
 
+// chunk is the distance of the places at which a file's lines are counted.
+const chunk = 4096
+
 // file is one text.
 type file struct {
 	name string
 	// base is the pos of the first byte; the files' ranges do not overlap.
 	base pos
 	text string
-	// lines holds the offset at which each line begins.
-	lines []int
+	// before holds the number of line ends before each chunk.
+	before []int32
+	// lines is the number of lines.
+	lines int
 }
 
-// newFile finds the lines of text.
+// newFile counts the lines of text.
 func newFile(name, text string, base pos) *file {
-	f := &file{name: name, base: base, text: text}
-	f.lines = make([]int, 1, 16+len(text)/24)
-	for at := 0; ; {
-		n := strings.IndexByte(text[at:], '\n')
-		if n < 0 {
-			return f
-		}
-		at += n + 1
-		f.lines = append(f.lines, at)
+	f := &file{name: name, base: base, text: text, before: make([]int32, 0, len(text)/chunk+1)}
+	for at := 0; at <= len(text); at += chunk {
+		f.before = append(f.before, int32(f.lines))
+		f.lines += strings.Count(text[at:min(at+chunk, len(text))], "\n")
 	}
+	f.lines++
+	return f
 }
 
 // end is the pos behind the last byte.
@@ -42,18 +43,16 @@ func (f *file) end() pos { return f.base + pos(len(f.text)) }
 
 // line returns the number, from 1, of the line that p is on.
 func (f *file) line(p pos) int {
-	off := int(p - f.base)
-	i, found := slices.BinarySearch(f.lines, off)
-	if found {
-		return i + 1
-	}
-	return i
+	off := f.offset(p)
+	return int(f.before[off/chunk]) + strings.Count(f.text[off/chunk*chunk:off], "\n") + 1
 }
+
+// offset is p within the text.
+func (f *file) offset(p pos) int { return min(max(int(p-f.base), 0), len(f.text)) }
 
 // position returns p for a reader: columns count characters.
 func (f *file) position(p pos) config.Position {
-	off := min(max(int(p-f.base), 0), len(f.text))
-	line := f.line(f.base + pos(off))
-	start := f.lines[line-1]
-	return config.Position{File: f.name, Line: line, Column: utf8.RuneCountInString(f.text[start:off]) + 1}
+	head := f.text[:f.offset(p)]
+	start := strings.LastIndexByte(head, '\n') + 1
+	return config.Position{File: f.name, Line: f.line(p), Column: utf8.RuneCountInString(head[start:]) + 1}
 }

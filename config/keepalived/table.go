@@ -74,6 +74,14 @@ type block struct {
 	secret bool
 }
 
+// place says where something in the block stands.
+func (b *block) place() string {
+	if b.name == "" {
+		return "at " + b.title
+	}
+	return "in " + b.title
+}
+
 // find returns the row of a word, or nil.
 func (b *block) find(word string) *keyword {
 	if i, ok := b.index[word]; ok {

@@ -18,7 +18,7 @@ func globalKeywords() []keyword {
 			{name: "vrrp_min_garp", max: 1, handle: setBool(func(r *reader) **bool { return &r.global.minGarp })},
 			{name: "vrrp_down_timer_adverts", min: 1, max: 1, handle: setInt(1, 100, func(r *reader) **int { return &r.global.downTimer })},
 			{name: "vrrp_garp_interval", min: 1, max: 1,
-				handle: setSeconds(0, maxSeconds, func(r *reader) **time.Duration { return &r.global.garpInterval })},
+				handle: setSeconds(0, longest, func(r *reader) **time.Duration { return &r.global.garpInterval })},
 			{name: "vrrp_mcast_group4", min: 1, max: 1, handle: (*reader).multicastGroup},
 		},
 		garpKeywords("vrrp_"),

@@ -155,7 +155,7 @@ func garpKeywords(prefix string) []keyword {
 	const mostRepeats = 65535
 	duration := func(name string, to func(*garp) **time.Duration) keyword {
 		return keyword{name: prefix + name, min: 1, max: 1,
-			handle: setSeconds(0, maxSeconds, func(r *reader) **time.Duration { return to(r.announce()) })}
+			handle: setSeconds(0, longest, func(r *reader) **time.Duration { return to(r.announce()) })}
 	}
 	count := func(name string, to func(*garp) **int) keyword {
 		return keyword{name: prefix + name, min: 1, max: 1,

@@ -1,8 +1,6 @@
 package keepalived
 
 import (
-	"slices"
-
 	"github.com/moonkeep/moonkeep/config"
 )
 
@@ -43,8 +41,9 @@ func (r *reader) trackInterfaceLine(s *statement) {
 // trackLine reads NAME [weight N [reverse|noreverse]].
 func (r *reader) trackLine(s *statement, keyword string, to *[]track) {
 	t := track{name: s.words[0].text, at: s.words[0].at}
-	if slices.ContainsFunc(*to, func(x track) bool { return x.name == t.name }) {
-		r.out.warn(t.at, "given-twice", "%s names %s a second time; this line is ignored", keyword, printable(t.name))
+	if t.name == "weight" && len(s.words) == 2 && isNumber(s.words[1].text) {
+		r.damaged = true
+		r.out.error(t.at, "missing-argument", "%s: a weight stands on the line of what it is for: NAME weight %s", keyword, printable(s.words[1].text))
 		return
 	}
 	for i := 1; i < len(s.words); i++ {
@@ -102,7 +101,7 @@ func isNumber(word string) bool { return word != "" && leading(word, false) == w
 // which is tracked anyway (semantics PRI-11).
 func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 	var out []config.Track
-	for _, t := range lines {
+	for _, t := range r.distinct(lines) {
 		if t.name == own {
 			r.out.warn(t.at, "own-interface", "%s is the instance's own interface, which is tracked by \"interface\"; this line is ignored, as by keepalived", printable(t.name))
 			continue
@@ -117,21 +116,12 @@ func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 // the author wants watched would not be.
 func (r *reader) resolveScripts(lines []track) []config.Track {
 	var out []config.Track
-	for _, t := range lines {
-		i := slices.IndexFunc(r.scripts, func(c *script) bool { return c.Name == t.name })
-		if i < 0 {
-			names := make([]string, len(r.scripts))
-			for k, c := range r.scripts {
-				names[k] = c.Name
-			}
-			if guess := nearest(t.name, names); guess != "" {
-				r.out.error(t.at, "unknown-script", "no vrrp_script is named %s: did you mean %s?", quoted(t.name), printable(guess))
-			} else {
-				r.out.error(t.at, "unknown-script", "no vrrp_script is named %s: nothing would watch what this line is meant to watch", quoted(t.name))
-			}
+	for _, t := range r.distinct(lines) {
+		c := r.scriptNamed[t.name]
+		if c == nil {
+			r.unknownScript(t)
 			continue
 		}
-		c := r.scripts[i]
 		c.used = true
 		if c.at > t.at {
 			r.out.warn(t.at, "defined-later", "vrrp_script %s is defined below, on line %d: here it is tracked all the same, keepalived would ignore this line; define it first", printable(t.name), c.At.Line)
@@ -140,6 +130,50 @@ func (r *reader) resolveScripts(lines []track) []config.Track {
 			Name: t.name, At: r.file.position(t.at),
 			Weight: or(t.weight, c.Weight), Reverse: or(t.reverse, c.Reverse),
 		})
+	}
+	return out
+}
+
+// unknownScript reports a script that is not defined, unless its definition
+// was met and misspelt.
+func (r *reader) unknownScript(t track) {
+	if r.skipped[t.name] {
+		return
+	}
+	names := func() []string {
+		out := make([]string, len(r.scripts))
+		for k, c := range r.scripts {
+			out[k] = c.Name
+		}
+		return out
+	}
+	if guess := r.nearestName(t.name, "unknown-script", names); guess != "" {
+		r.scriptNamed[guess].used = true
+		r.out.error(t.at, "unknown-script", "no vrrp_script is named %s: did you mean %s?", quoted(t.name), printable(guess))
+		return
+	}
+	r.out.error(t.at, "unknown-script", "no vrrp_script is named %s: nothing would watch what this line is meant to watch", quoted(t.name))
+}
+
+// nearestName is nearest among names, unless nobody will see the finding.
+func (r *reader) nearestName(word, finding string, names func() []string) string {
+	if r.out.full(config.Error, finding) {
+		return ""
+	}
+	return nearest(word, names())
+}
+
+// distinct leaves out lines that name a tracker again.
+func (r *reader) distinct(lines []track) []track {
+	seen := make(map[string]bool, len(lines))
+	var out []track
+	for _, t := range lines {
+		if seen[t.name] {
+			r.out.warn(t.at, "given-twice", "%s is tracked already; this line is ignored, as by keepalived", printable(t.name))
+			continue
+		}
+		seen[t.name] = true
+		out = append(out, t)
 	}
 	return out
 }

@@ -21,11 +21,17 @@ type reader struct {
 	cut bool
 
 	global globals
+	// closed is the brace that ended the last block of the top level.
+	closed pos
 	// strictAt is where strict mode was first asked for.
 	strictAt  *pos
 	scripts   []*script
 	instances []*instance
 	groups    []*group
+	// These find them by name.
+	scriptNamed   map[string]*script
+	instanceNamed map[string]*instance
+	groupNamed    map[string]*group
 	// script, inst and group are the one whose block is being read.
 	script *script
 	inst   *instance
@@ -33,14 +39,26 @@ type reader struct {
 	// meant collects the keywords that misspelt words were probably meant
 	// to be, so that what follows from their absence is not said as well.
 	meant map[string]bool
+	// skipped are the names of the blocks whose keyword was misspelt.
+	skipped map[string]bool
 	// damaged is set when the block being read is not whole.
 	damaged bool
+}
+
+// newReader parses a file and makes its reader.
+func newReader(f *file, out *report) *reader {
+	return &reader{
+		file: f, out: out, tree: parse(f, out), language: newLanguage(),
+		skipped:     map[string]bool{},
+		scriptNamed: map[string]*script{}, instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
+	}
 }
 
 // walkFile reads all statements of the file.
 func (r *reader) walkFile() {
 	root := r.language[""]
 	r.walk(root, r.tree.first, false)
+	r.enclosing = append(r.enclosing, root)
 	for i := 0; i < len(r.hoisted); i++ {
 		s := &r.tree.statements[r.hoisted[i]]
 		r.one(root, root.find(s.words[0].text), s, false)
@@ -50,7 +68,7 @@ func (r *reader) walkFile() {
 		r.out.error(s.open, "missing-brace", "this { is never closed: %d } missing at the end of the file", n)
 	}
 	if n := len(r.tree.surplus); n > 0 && !r.cut {
-		r.out.error(r.tree.surplus[0], "surplus-brace", "this } closes nothing: there are %d more } than {", n)
+		r.out.error(r.tree.surplus[0], "surplus-brace", "this } closes nothing: the file has %d } too many", n)
 	}
 }
 
@@ -88,6 +106,9 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 			i = rest
 			continue
 		}
+		if s.hasBody && len(r.enclosing) == 1 {
+			r.closed = s.close
+		}
 		i = next
 	}
 	return none
@@ -124,6 +145,7 @@ func (r *reader) keywordOf(b *block, s **statement, quiet bool) *keyword {
 	at := word.at + pos(len(word.text)-len(name))
 	r.out.warn(word.at, "missing-blank", "%s: a blank is missing; this is read as %s %s {", quoted(word.text), k.name, printable(name))
 	split := *st
+	split.glued = false
 	split.words = []token{{kind: tokenWord, text: k.name, at: word.at}, {kind: tokenWord, text: name, at: at}}
 	*s = &split
 	return k
@@ -131,46 +153,57 @@ func (r *reader) keywordOf(b *block, s **statement, quiet bool) *keyword {
 
 // one reads one statement of a known keyword. Its result is as walk's.
 func (r *reader) one(b *block, k *keyword, s *statement, quiet bool) int32 {
-	word := s.words[0]
-	if k.braces() != s.hasBody && (k.status != warns || !s.hasBody) && !quiet {
-		r.brace(k, s)
-		if !s.hasBody {
-			return none
-		}
-	}
-	if len(s.words) > 1 && s.words[1].glued && !quiet {
-		r.out.warn(word.at, "missing-blank", "a blank is missing behind %s; it is read as if it stood there", k.name)
-	} else if s.hasBody && s.glued && k.braces() && !quiet {
-		r.out.warn(word.at, "missing-blank", "a blank is missing before the { of %s; it is read as if it stood there", k.name)
-	}
 	if quiet {
 		if k.body != "" {
 			return r.walk(r.language[k.body], s.child, true)
 		}
 		return none
 	}
+	word := s.words[0]
+	if len(s.words) > 1 && s.words[1].glued {
+		r.out.warn(word.at, "missing-blank", "a blank is missing behind %s; it is read as if it stood there", k.name)
+	} else if s.hasBody && s.glued && k.braces() {
+		r.out.warn(word.at, "missing-blank", "a blank is missing before the { of %s; it is read as if it stood there", k.name)
+	}
 	switch k.status {
+	case acts:
+		return r.act(b, k, s)
 	case warns:
 		r.out.warn(word.at, "not-acted-on", "%s is not acted on yet%s", described(k, s), k.note)
 		if k.body != "" {
 			return r.walk(r.language[k.body], s.child, true)
 		}
-		return none
 	case refuses:
 		r.damaged = true
 		r.out.error(word.at, "not-supported", "%s is not supported yet%s", described(k, s), k.note)
-		return none
 	}
+	return none
+}
+
+// act reads one statement of a keyword that acts: its arguments, then its
+// body.
+func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 	if n := len(s.words) - 1; n < k.min {
 		r.damaged = true
-		r.out.error(word.at, "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
+		if r.meant != nil {
+			r.meant[k.name] = true
+		}
+		r.out.error(s.at(), "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
 		if !s.hasBody {
 			return none
 		}
 	} else if k.max >= 0 && n > k.max {
 		r.extra(b, k, s)
 	}
-	if k.handle != nil {
+	switch {
+	case s.hasBody && !k.braces():
+		r.out.warn(s.open, "unexpected-brace", "no { is expected behind %s; what is in these braces is ignored", k.name)
+	case !s.hasBody && k.braces():
+		r.damaged = true
+		r.out.error(s.at(), "missing-brace", "%s takes a { and a } around what belongs to it", k.name)
+		return none
+	}
+	if k.handle != nil && (len(s.words) > k.min || k.braces()) {
 		k.handle(r, s)
 	}
 	rest := none
@@ -226,16 +259,6 @@ func (r *reader) outer(s *statement) bool {
 	return false
 }
 
-// brace reports braces where none belong, or none where they do.
-func (r *reader) brace(k *keyword, s *statement) {
-	if s.hasBody {
-		r.out.warn(s.open, "unexpected-brace", "no { is expected behind %s; what is in these braces is ignored", k.name)
-		return
-	}
-	r.damaged = true
-	r.out.error(s.at(), "missing-brace", "%s takes a { and a } around what belongs to it", k.name)
-}
-
 // extra reports words that nobody reads.
 func (r *reader) extra(b *block, k *keyword, s *statement) {
 	for _, w := range s.words[1+k.max:] {
@@ -272,14 +295,17 @@ func (r *reader) unknown(b *block, s *statement, index int32) {
 	word := s.words[0]
 	if b != root && s.hasBody && root.find(word.text) != nil {
 		r.hoisted = append(r.hoisted, index)
-		r.out.warn(word.at, "wrong-block", "%s belongs at the top level of the file, not in %s; it is read as if it stood there", word.text, b.title)
+		r.out.warn(word.at, "wrong-block", "%s belongs at the top level of the file, not %s; it is read as if it stood there", word.text, b.place())
 		return
 	}
 	if b == root && len(r.tree.surplus) > 0 {
 		// The rest of a block that a surplus brace has ended early.
 		if !r.cut && r.language.homes(word.text) != nil {
 			r.cut = true
-			r.out.error(word.at, "surplus-brace", "a } above closes a block early, or %s does not belong here: there are %d more } than {", word.text, len(r.tree.surplus))
+			r.out.error(r.closed, "surplus-brace", "this } ends its block before %s on line %d: the file has %d } too many", word.text, r.file.line(word.at), len(r.tree.surplus))
+			for _, i := range r.instances {
+				i.damaged = true
+			}
 		}
 		if r.cut {
 			return
@@ -300,7 +326,7 @@ func (r *reader) explain(b *block, s *statement) {
 		ignored = "it is ignored with what is in its braces"
 	}
 	if homes := r.language.homes(word.text); homes != nil {
-		r.out.warn(word.at, "wrong-block", "%s belongs in %s, not in %s; %s", word.text, strings.Join(homes, " or "), b.title, ignored)
+		r.out.warn(word.at, "wrong-block", "%s belongs in %s, not %s; %s", word.text, strings.Join(homes, " or "), b.place(), ignored)
 		return
 	}
 	guess, glued := nearest(word.text, b.names), ""
@@ -322,17 +348,23 @@ func (r *reader) explain(b *block, s *statement) {
 			r.meant[guess] = true
 		}
 		severity := config.Warning
-		if b.find(guess).mandatory {
+		if k := b.find(guess); k.mandatory || k.status == acts && k.braces() && s.hasBody {
+			// Without it the instance would not be what is meant: it would
+			// watch, hold or be nothing.
 			severity = config.Error
+			r.damaged = true
+			for _, name := range s.words[1:] {
+				r.skipped[name.text] = true
+			}
 		}
-		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s in %s: did you mean %s? %s", shown, b.title, guess, capital(ignored))
+		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s %s: did you mean %s? %s", shown, b.place(), guess, capital(ignored))
 	case glued != "":
 		if r.meant != nil {
 			r.meant[glued] = true
 		}
-		r.out.warn(word.at, "unknown-keyword", "unknown keyword in %s that begins with %s: is a blank missing behind it? %s", b.title, glued, capital(ignored))
+		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s that begins with %s: is a blank missing behind it? %s", b.place(), glued, capital(ignored))
 	default:
-		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s in %s; %s", shown, b.title, ignored)
+		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s %s; %s", shown, b.place(), ignored)
 	}
 }
 
