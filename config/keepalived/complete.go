@@ -112,7 +112,7 @@ func (r *reader) priority(i *instance) {
 	case out.Master:
 		out.Priority = 255
 		if !i.meant["priority"] {
-			r.out.warn(i.stateAt, "no-priority", "state MASTER without priority makes it 255, the owner of the addresses; give a priority")
+			r.out.warn(i.where("state"), "no-priority", "state MASTER without priority makes it 255, the owner of the addresses; give a priority")
 		}
 	default:
 		out.Priority = 100
@@ -133,16 +133,16 @@ func (r *reader) strict(i *instance) {
 	}
 	if owner := out.Priority == 255; out.Master != owner {
 		if out.Master {
-			r.out.warn(i.stateAt, "strict", "vrrp_strict: state MASTER is for priority 255 only; the instance starts as BACKUP, as in keepalived")
+			r.out.warn(i.where("state"), "strict", "vrrp_strict: state MASTER is for priority 255 only; the instance starts as BACKUP, as in keepalived")
 		}
 		out.Master = owner
 	}
 	if i.preemptDelay != nil && *i.preemptDelay > 0 {
-		r.out.warn(i.at, "strict", "vrrp_strict: preempt_delay is ignored, as by keepalived")
+		r.out.warn(i.where("preempt_delay"), "strict", "vrrp_strict: preempt_delay is ignored, as by keepalived")
 		i.preemptDelay = nil
 	}
 	if out.DownTimerAdverts != 3 {
-		r.out.warn(i.at, "strict", "vrrp_strict: down_timer_adverts becomes 3, as in keepalived")
+		r.out.warn(i.where("down_timer_adverts"), "strict", "vrrp_strict: down_timer_adverts becomes 3, as in keepalived")
 		out.DownTimerAdverts = 3
 	}
 	no := false
@@ -156,7 +156,7 @@ func (r *reader) preemption(i *instance) {
 	out.NoPreempt = i.noPreempt
 	out.PreemptDelay = or(i.preemptDelay, 0)
 	if out.NoPreempt && out.Master {
-		r.out.warn(i.preAt, "nopreempt-master", "nopreempt does not go with state MASTER and is cleared, as by keepalived; write state BACKUP on all nodes")
+		r.out.warn(i.where("nopreempt"), "nopreempt-master", "nopreempt does not go with state MASTER and is cleared, as by keepalived; write state BACKUP on all nodes")
 		out.NoPreempt = false
 	}
 	if out.PreemptDelay > 0 && (out.Master || out.NoPreempt) {
@@ -164,7 +164,7 @@ func (r *reader) preemption(i *instance) {
 		if out.Master {
 			other = "state MASTER"
 		}
-		r.out.warn(i.at, "preempt-delay-unused", "preempt_delay has no effect with %s and is cleared, as by keepalived", other)
+		r.out.warn(i.where("preempt_delay"), "preempt-delay-unused", "preempt_delay has no effect with %s and is cleared, as by keepalived", other)
 		out.PreemptDelay = 0
 	}
 }
@@ -183,7 +183,7 @@ func (r *reader) advertInterval(i *instance) {
 		if i.Version == 3 {
 			unit = "steps of 0.01 up to 40.95 seconds"
 		}
-		r.out.warn(i.at, "advert-interval-rounded", "advert_int %s becomes %s: version %d knows %s", decimal(said), decimal(d), i.Version, unit)
+		r.out.warn(i.where("advert_int"), "advert-interval-rounded", "advert_int %s becomes %s: version %d knows %s", decimal(said), decimal(d), i.Version, unit)
 	}
 	i.AdvertInt = d
 }

@@ -16,9 +16,7 @@ const longest = 24 * time.Hour
 // the configuration of it when the whole file is known.
 type instance struct {
 	config.Instance
-	at                        pos
-	vridAt, stateAt, preAt    pos
-	interfaceAt               pos
+	at, vridAt                pos
 	vrid, priority, version   *int
 	master                    *bool
 	advert, preemptDelay      *time.Duration
@@ -31,8 +29,18 @@ type instance struct {
 	garp                      garp
 	auth                      *authentication
 	interfaces, scripts       []track
-	damaged                   bool
-	meant                     map[string]bool
+	// said is where each keyword was last given.
+	said    map[string]pos
+	damaged bool
+	meant   map[string]bool
+}
+
+// where is the place of a keyword, or of the instance when it was not said.
+func (i *instance) where(keyword string) pos {
+	if at, ok := i.said[keyword]; ok {
+		return at
+	}
+	return i.at
 }
 
 // authentication is an instance's authentication block. The password is in
@@ -77,7 +85,7 @@ func (r *reader) state(s *statement) {
 		r.out.warn(w.at, "state-master-stays", "state MASTER was given before and stays, as in keepalived")
 		return
 	}
-	i.master, i.stateAt = &master, w.at
+	i.master = &master
 }
 
 // orSemicolon joins a hint and what follows it.
@@ -99,7 +107,7 @@ func (r *reader) instanceInterface(s *statement) {
 		r.out.error(s.words[1].at, "bad-interface", "interface lo is the loopback, on which nobody else can be heard; name the interface of the network")
 		return
 	}
-	r.inst.Interface, r.inst.interfaceAt = name, s.words[1].at
+	r.inst.Interface = name
 }
 
 func (r *reader) virtualRouterID(s *statement) {
@@ -110,8 +118,6 @@ func (r *reader) virtualRouterID(s *statement) {
 	}
 	r.inst.vrid, r.inst.vridAt = &n, s.words[1].at
 }
-
-func (r *reader) nopreempt(s *statement) { r.inst.noPreempt, r.inst.preAt = true, s.at() }
 
 func (r *reader) source(s *statement) {
 	a, err := netip.ParseAddr(s.words[1].text)

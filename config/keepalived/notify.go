@@ -17,6 +17,9 @@ func (r *reader) notifications() *config.Notify {
 func setNotify(to func(*config.Notify) **config.Program) handler {
 	return func(r *reader, s *statement) {
 		argv, lua, rest := r.command(s)
+		if len(rest) > 2 || lua != "" && len(rest) > 0 {
+			r.out.warn(s.at(), "surplus-words", "%s takes a command, a user and a group; the rest of the line is ignored. Put the whole command in double quotes", s.words[0].text)
+		}
 		n := r.notifications()
 		at := r.file.position(s.words[1].at)
 		switch {

@@ -91,7 +91,11 @@ func (r *reader) command(s *statement) (argv []string, lua string, rest []string
 }
 
 func (r *reader) scriptCommand(s *statement) {
-	r.script.Argv, r.script.Lua, _ = r.command(s)
+	var rest []string
+	r.script.Argv, r.script.Lua, rest = r.command(s)
+	if len(rest) > 0 {
+		r.out.warn(s.words[min(2, len(s.words)-1)].at, "surplus-words", "keepalived runs the script without what follows its first word, and so does this; put the whole command in double quotes")
+	}
 }
 
 func (r *reader) scriptInterval(s *statement) {

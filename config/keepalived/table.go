@@ -49,7 +49,8 @@ type keyword struct {
 	named bool
 	// repeats says that the keyword may be given again in one block.
 	repeats bool
-	// command says that the first argument is a program to run.
+	// command says that the first argument is a program to run. Its quotes
+	// are not those of other words, so that its handler counts the words.
 	command bool
 	// mandatory says that nothing can run without it: to misspell it is an
 	// error.

@@ -34,7 +34,7 @@ func rootKeywords() []keyword {
 // scriptKeywords are those of vrrp_script.
 func scriptKeywords() []keyword {
 	return []keyword{
-		{name: "script", min: 1, max: 1, command: true, mandatory: true, handle: (*reader).scriptCommand},
+		{name: "script", min: 1, max: -1, command: true, mandatory: true, handle: (*reader).scriptCommand},
 		{name: "interval", min: 1, max: 1, handle: (*reader).scriptInterval},
 		{name: "timeout", min: 1, max: 1, handle: (*reader).scriptTimeout},
 		{name: "weight", min: 1, max: 2, handle: (*reader).scriptWeight},
@@ -56,7 +56,7 @@ func instanceKeywords() []keyword {
 			{name: "version", min: 1, max: 1, handle: setInt(2, 3, func(r *reader) **int { return &r.inst.version })},
 			{name: "advert_int", min: 1, max: 1,
 				handle: setSeconds(10*time.Millisecond, 255*time.Second, func(r *reader) **time.Duration { return &r.inst.advert })},
-			{name: "nopreempt", handle: (*reader).nopreempt},
+			{name: "nopreempt", handle: setFlag(true, func(r *reader) *bool { return &r.inst.noPreempt })},
 			{name: "preempt", handle: setFlag(false, func(r *reader) *bool { return &r.inst.noPreempt })},
 			{name: "preempt_delay", min: 1, max: 1,
 				handle: setSeconds(0, 1000*time.Second, func(r *reader) **time.Duration { return &r.inst.preemptDelay })},
@@ -138,7 +138,7 @@ func trackKeywords() []keyword {
 // the command are its user and group.
 func notifyKeywords() []keyword {
 	row := func(name string, to func(*config.Notify) **config.Program) keyword {
-		return keyword{name: name, min: 1, max: 3, command: true, handle: setNotify(to)}
+		return keyword{name: name, min: 1, max: -1, command: true, handle: setNotify(to)}
 	}
 	return []keyword{
 		row("notify_master", func(n *config.Notify) **config.Program { return &n.Master }),

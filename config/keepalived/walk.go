@@ -82,6 +82,9 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 	var seen map[string]pos
 	if !quiet {
 		seen = map[string]pos{}
+		if r.inst != nil && b.name == "vrrp_instance" {
+			r.inst.said = seen
+		}
 	}
 	for i := first; i != none; {
 		s := &r.tree.statements[i]
@@ -95,8 +98,8 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 			i = next
 			continue
 		}
-		if !quiet && !k.repeats {
-			if at, again := seen[k.name]; again {
+		if !quiet {
+			if at, again := seen[k.name]; again && !k.repeats {
 				r.out.warn(s.at(), "given-twice", "%s was given before, on line %d: the last one counts", k.name, r.file.line(at))
 			}
 			seen[k.name] = s.at()
@@ -272,10 +275,6 @@ func (r *reader) extra(b *block, k *keyword, s *statement) {
 		}
 	}
 	w := s.words[1+k.max]
-	if k.command {
-		r.out.warn(w.at, "surplus-words", "keepalived runs %s without what follows the first word; put the whole command in double quotes", k.name)
-		return
-	}
 	if k.max == 0 {
 		r.out.warn(w.at, "surplus-words", "%s takes nothing behind it; the rest of the line is ignored", k.name)
 		return
