@@ -48,14 +48,14 @@ func TestHostileScripts(t *testing.T) {
 		{"doubling in a chain", "local s = 'x' while true do s = s .. s .. s .. s .. s .. s end", either},
 		{"many strings kept", "local s, t = ('x'):rep(1e5), {} for i = 1, 1e9 do t[i] = s .. i end", either},
 		{"upper", "local s, t = ('x'):rep(1e6), {} for i = 1, 1e9 do t[i] = s:upper() end", either},
-		{"gsub grows", "return ('x'):rep(1e5):gsub('x', ('y'):rep(1e4))", []error{ErrLimit}},
-		{"gsub grows by captures", "return ('x'):rep(1e4):gsub('.+', ('%0'):rep(1e4))", []error{ErrLimit}},
-		{"gsub of a function", "local s = ('y'):rep(1e5) return ('x'):rep(1e5):gsub('x', function() return s end)", []error{ErrLimit}},
-		{"concat", "local t, s = {}, ('x'):rep(1e5) for i = 1, 1e3 do t[i] = s end return table.concat(t)", []error{ErrLimit}},
-		{"concat of a separator", "local t = {} for i = 1, 5000 do t[i] = '' end return table.concat(t, ('x'):rep(1e4))", []error{ErrLimit}},
+		{"gsub grows", "return ('x'):rep(1e5):gsub('x', ('y'):rep(1e4))", either},
+		{"gsub grows by captures", "return ('x'):rep(1e4):gsub('.+', ('%0'):rep(1e4))", either},
+		{"gsub of a function", "local s = ('y'):rep(1e5) return ('x'):rep(1e5):gsub('x', function() return s end)", either},
+		{"concat", "local t, s = {}, ('x'):rep(1e5) for i = 1, 1e3 do t[i] = s end return table.concat(t)", either},
+		{"concat of a separator", "local t = {} for i = 1, 5000 do t[i] = '' end return table.concat(t, ('x'):rep(1e4))", either},
 		{"concat of a wide range", "return table.concat({}, '', 1, 2^53)", []error{ErrScript}},
 		{"format width", "return string.format('%99999999d', 1)", []error{ErrScript}},
-		{"format bomb", "local s = ('x'):rep(1e6) return string.format(('%s'):rep(100), s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s)", []error{ErrLimit}},
+		{"format bomb", "local s = ('x'):rep(1e6) return string.format(('%s'):rep(100), s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s)", either},
 		{"unpack", "return unpack({}, 1, 1e7)", []error{ErrLimit}},
 		{"unpack that overflows", "return unpack({}, -2^53, 2^53)", []error{ErrLimit}},
 		{"byte", "return string.byte(('x'):rep(1e6), 1, -1)", []error{ErrLimit}},
@@ -144,6 +144,9 @@ func dripping(t *testing.T, head string) string {
 			c, err := l.Accept()
 			if err != nil {
 				return
+			}
+			if _, err := c.Read(make([]byte, 4096)); err != nil {
+				t.Log(err)
 			}
 			if _, err := c.Write([]byte(head)); err != nil {
 				t.Log(err)

@@ -27,6 +27,10 @@ const (
 // some 50 us.
 const checkEvery = 128
 
+// largeCharge is the charge from which on an instruction is no longer cheap,
+// so that the clock is looked at before it.
+const largeCharge = 8 << 10
+
 // gopher-lua keeps the bound of a table's array part in a package variable,
 // so it is set once for the process, before any state exists. Its default
 // lets t[67108863] = 1 allocate a gigabyte.
@@ -115,6 +119,9 @@ func (m *meter) live(l *lua.LState) {
 // charge takes n octets from the memory budget, and raises a Lua error when
 // it is used up.
 func (m *meter) charge(l *lua.LState, n int) {
+	if n >= largeCharge {
+		m.live(l)
+	}
 	m.memory -= n
 	if m.memory < 0 && m.over == nil {
 		m.over = fmt.Errorf("%w: %d KiB of memory in one call", ErrLimit, m.limits.Memory>>10)
