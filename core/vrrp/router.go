@@ -251,10 +251,11 @@ func (r *Router) Tick(now mono.Instant, out []Action) []Action {
 		if !r.t.down.Reached(now) {
 			return out
 		}
-		if late := now.Sub(r.t.down); late > r.deaf() {
+		if late := now.Sub(r.t.down); late > r.interval {
 			// The process slept. Adverts that came meanwhile may still wait
-			// to be read: listen before deciding that the master is dead.
-			r.t.down = now.Add(r.masterDown())
+			// to be read, and a living master sends its next within an
+			// interval: look at those before deciding that it is dead.
+			r.t.down = now.Add(r.interval)
 			return append(out, Action{Kind: DoNote, Topic: "stall", Alarm: true,
 				Why: fmt.Sprintf("woke %v too late: listening before taking over", late.Round(time.Millisecond))})
 		}
@@ -282,11 +283,21 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		return r.gone(now, r.why, out)
 	}
 	if late := now.Sub(r.t.advert); r.t.advert != mono.Never && late > r.deaf() {
-		// Every backup has given us up by now. Do not advertise into a
-		// network that has moved on (users.md item 9 in spirit; semantics
-		// FSM-22 is keepalived's optional form).
-		out = append(out, Action{Kind: DoRelease})
-		return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", (late+r.cfg.Interval).Round(time.Millisecond)), out)
+		// Every backup has given us up by now.
+		silent := (late + r.cfg.Interval).Round(time.Millisecond)
+		if r.cfg.NoPreempt || late >= slept {
+			// Do not advertise into a network that has moved on.
+			out = append(out, Action{Kind: DoRelease})
+			return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+		}
+		// A short lapse of a busy machine. Giving the addresses up would cut
+		// the clients off for longer than it lasted; whoever took over yields
+		// to the advert, and the announcement brings its clients back.
+		out = append(out, Action{Kind: DoNote, Topic: "stall", Alarm: true,
+			Why: fmt.Sprintf("no advert left for %v, longer than backups wait: asserting ourselves", silent)})
+		out = r.send(now, out)
+		r.t.advert = now.Add(r.cfg.Interval)
+		out = r.defend(now, out)
 	}
 	if r.t.advert.Reached(now) {
 		// Keep the rhythm: the next is due an interval after this one was,

@@ -49,6 +49,9 @@ const (
 	// between two replies, that other routers' adverts cause: a flood of
 	// forged adverts must not become a flood of ours.
 	conflictGap = 100 * time.Millisecond
+	// slept is how long a master may have been silent beyond what backups
+	// wait before it counts as asleep and not as busy.
+	slept = time.Second
 	// handoverGrace is how long the addresses are kept after the new
 	// master's first advert: it claims and announces them just after it.
 	handoverGrace = 10 * time.Millisecond
