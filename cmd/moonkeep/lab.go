@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -41,7 +42,12 @@ func newLabCommand() *cobra.Command {
 		Use:   "lab FILE FILE...",
 		Short: "run these nodes in network namespaces on this machine, and measure failovers",
 		Long:  labHelp(),
-		Args:  cobra.MinimumNArgs(2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return fmt.Errorf("lab needs the configuration files of two nodes or more, not %d; see moonkeep lab --help", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return runLab(cmd, &o, args)
 		},
@@ -129,10 +135,12 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	var printer labPrinter = &labText{w: stdout, plan: plan}
+	screen := &promptWriter{w: stdout}
+	var printer labPrinter = &labText{w: screen, plan: plan}
 	if o.json {
-		printer = newLabJSON(stdout, plan)
+		printer = newLabJSON(screen, plan)
 	}
+	printer.begin()
 	failed := false
 	l, err := lab.New(lab.Options{Plan: plan, Daemons: daemons, Probe: o.probe, LogDir: o.logs, Tell: func(e lab.Event) {
 		failed = failed || e.Kind == lab.Ended
@@ -144,10 +152,9 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 	if err != nil {
 		return labBroken(stderr, err)
 	}
-	printer.begin()
 	if err = l.Boot(); err == nil {
 		if prompt {
-			err = promptLab(ctx, l, plan, cmd.InOrStdin(), stderr)
+			err = promptLab(ctx, l, cmd.InOrStdin(), screen)
 		} else {
 			err = scriptLab(ctx, l, steps)
 		}
@@ -311,7 +318,7 @@ func scriptLab(ctx context.Context, l *lab.Lab, steps []lab.Step) error {
 
 // promptLab carries out what is typed until the input ends or quit. A step
 // that fails is reported, no more.
-func promptLab(ctx context.Context, l *lab.Lab, plan *lab.Plan, stdin io.Reader, out io.Writer) error {
+func promptLab(ctx context.Context, l *lab.Lab, stdin io.Reader, out *promptWriter) error {
 	// A read from a terminal cannot be called off, so this goroutine lives
 	// until the process ends when a signal is what ends the prompt.
 	lines := make(chan string)
@@ -327,13 +334,14 @@ func promptLab(ctx context.Context, l *lab.Lab, plan *lab.Plan, stdin io.Reader,
 	}()
 	fmt.Fprintln(out, `Type steps, for example "crash a"; "help" lists them, "quit" ends.`)
 	for {
-		fmt.Fprint(out, "lab> ")
 		var line string
 		var more bool
+		out.ask()
 		select {
 		case line, more = <-lines:
 		case <-ctx.Done():
 		}
+		out.answered()
 		switch word := strings.TrimSpace(line); {
 		case !more || word == "quit" || word == "exit":
 			fmt.Fprintln(out)
@@ -343,7 +351,7 @@ func promptLab(ctx context.Context, l *lab.Lab, plan *lab.Plan, stdin io.Reader,
 			continue
 		}
 		steps, findings := lab.Parse("", line)
-		for _, f := range append(findings, plan.Resolve(steps)...) {
+		for _, f := range append(findings, l.Plan().Resolve(steps)...) {
 			fmt.Fprintln(out, f.Text)
 			steps = nil
 		}
@@ -357,4 +365,39 @@ func promptLab(ctx context.Context, l *lab.Lab, plan *lab.Plan, stdin io.Reader,
 			}
 		}
 	}
+}
+
+// promptWriter writes the timeline around a prompt: what happens while the
+// lab waits for a line goes over the prompt, which is then shown again. What
+// was typed so far stays with the terminal.
+type promptWriter struct {
+	mu      sync.Mutex
+	w       io.Writer
+	waiting bool
+}
+
+const labPrompt = "lab> "
+
+func (p *promptWriter) ask() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = true
+	fmt.Fprint(p.w, labPrompt)
+}
+
+func (p *promptWriter) answered() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting = false
+}
+
+// Write implements io.Writer.
+func (p *promptWriter) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.waiting {
+		return p.w.Write(b)
+	}
+	_, err := fmt.Fprintf(p.w, "\r%s%s", b, labPrompt)
+	return len(b), err
 }

@@ -54,8 +54,7 @@ func (p *labText) event(e lab.Event) {
 		p.line(e.At, "note: %s", e.Text)
 	case lab.Began:
 		if e.Step.Verb == lab.Say {
-			p.line(e.At, "")
-			p.line(e.At, "%s", e.Step.Text)
+			fmt.Fprintf(p.w, "\n%8.3f  # %s\n", e.At.Seconds(), e.Step.Text)
 			return
 		}
 		p.line(e.At, "> %s", e.Step)
@@ -90,6 +89,8 @@ func (p *labText) move(e lab.Event) {
 		if m.Outage() > minorGap {
 			p.line(e.At, "%s: %s answers again, after %s without an answer", addr, p.name(m.To), milliseconds(m.Outage()))
 		}
+	case m.Outage() == 0:
+		p.line(e.At, "%s: moved from %s to %s; the client lost nothing", addr, p.name(m.From), p.name(m.To))
 	default:
 		p.line(e.At, "%s: moved from %s to %s; the client was without it for %s", addr, p.name(m.From), p.name(m.To), milliseconds(m.Outage()))
 	}
@@ -150,8 +151,9 @@ With --json each line is an object with "t", seconds since the start, and
   node     node, alias, file, interfaces {name: [address]}, addresses (virtual)
   note     text
   step     step, node
-  move     address, from (absent at first), to (the same as from after a mere
-           gap), outage_ms, take_over_ms (moves with a cause), cause, cause_t
+  move     address, to, from and outage_ms (absent at the first answer; from is
+           to after a mere gap), cause, cause_t, take_over_ms (when there is a
+           cause)
   silent   address, since: nobody has answered for a second
   holds    holds [{address, node (absent when nobody answers), stands [node]}]
   judged   step, ok, text, holds: the outcome of expect, await, settle
@@ -211,7 +213,8 @@ func (p *labJSON) print(event string, at time.Duration, l labLine) {
 	_ = p.out.Encode(l)
 }
 
-func seconds(d time.Duration) float64 { return inMilliseconds(d) / 1000 }
+// seconds rounds to microseconds.
+func seconds(d time.Duration) float64 { return math.Round(float64(d)/float64(time.Microsecond)) / 1e6 }
 
 func (p *labJSON) name(node int) string {
 	if node == lab.Nobody {
@@ -237,10 +240,13 @@ func (p *labJSON) begin() {
 }
 
 func (p *labJSON) move(m lab.Move) labLine {
-	outage := inMilliseconds(m.Outage())
 	l := labLine{
 		T: seconds(m.Next), Address: p.plan.Targets[m.Target].Addr.String(),
-		From: p.name(m.From), To: p.name(m.To), Outage: &outage,
+		From: p.name(m.From), To: p.name(m.To),
+	}
+	if m.From != lab.Nobody {
+		outage := inMilliseconds(m.Outage())
+		l.Outage = &outage
 	}
 	if m.Cause != nil {
 		at := seconds(m.Cause.At)

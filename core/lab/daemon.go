@@ -58,7 +58,41 @@ func (m Moonkeep) Prepare(s Site) ([]string, error) {
 		notes = append(notes, fmt.Sprintf("%s: the program of check %s is not on this machine (%s); it passes until \"fail %s %s\"",
 			s.Node.Name, c.Name, strings.Join(c.Argv, " "), s.Node.Name, c.Name))
 	}
-	return notes, nil
+	return append(notes, missingNotify(s.Node)...), nil
+}
+
+// missingNotify says which notify programs are not on this machine. Moonkeep
+// leaves them out by itself when it runs with a check directory.
+func missingNotify(n Node) []string {
+	var programs []string
+	for _, p := range notifyPrograms(n.Config) {
+		if !Runnable(p.Argv) && !slices.Contains(programs, p.Argv[0]) {
+			programs = append(programs, p.Argv[0])
+		}
+	}
+	if len(programs) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: programs to notify that are not on this machine are left out: %s", n.Name, strings.Join(programs, ", "))}
+}
+
+// notifyPrograms are all programs that a configuration notifies.
+func notifyPrograms(c config.Config) []*config.Program {
+	var out []*config.Program
+	add := func(n config.Notify) {
+		for _, p := range []*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any} {
+			if p != nil && len(p.Argv) > 0 {
+				out = append(out, p)
+			}
+		}
+	}
+	for _, x := range c.Instances {
+		add(x.Notify)
+	}
+	for _, x := range c.Groups {
+		add(x.Notify)
+	}
+	return out
 }
 
 // Command is moonkeep's.
@@ -86,13 +120,12 @@ func (k Keepalived) Prepare(s Site) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var notes []string
+	notes := missingNotify(s.Node)
 	text = k.Rewrite(text, func(keyword, block string) (string, bool) {
 		if keyword == "script" {
 			return "/usr/bin/test ! -e " + filepath.Join(s.CheckDir, block+".fail"), true
 		}
 		if p := notified(s.Node.Config, keyword, block); p != nil && !Runnable(p.Argv) {
-			notes = append(notes, fmt.Sprintf("%s: the program of %s in %s is not on this machine (%s); it is left out", s.Node.Name, keyword, block, strings.Join(p.Argv, " ")))
 			return nothing, true
 		}
 		return "", false

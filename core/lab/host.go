@@ -174,13 +174,24 @@ func (n *network) apply(number int, port string) error {
 	return n.fabric.conn.SetPortState(port, state)
 }
 
-// lenient lets the host take answers from wherever they come: two links may
-// carry the same network, and the lab's client is there to see, not to filter.
-func lenient(h *host) error {
+// setUpClient lets the client see without filtering or hiding anything. Its
+// interfaces must be there.
+func setUpClient(h *host, interfaces []Interface) error {
+	type setting struct{ path, value string }
+	settings := []setting{{"conf/all/rp_filter", "0"}}
+	for _, x := range interfaces {
+		settings = append(settings,
+			// Two links may carry the same network.
+			setting{"conf/" + x.Name + "/rp_filter", "0"},
+			// Probes that wait for the resolution of an address that nobody
+			// has would all be answered when somebody takes it: an outage of
+			// half a second would vanish. Room for none means the latest only.
+			setting{"neigh/" + x.Name + "/unres_qlen_bytes", "0"})
+	}
 	return h.ns.Do(func() error {
-		for _, which := range []string{"all", "default"} {
-			if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+which+"/rp_filter", []byte("0"), 0); err != nil {
-				return fmt.Errorf("turn the client's source filter off: %w", err)
+		for _, s := range settings {
+			if err := os.WriteFile("/proc/sys/net/ipv4/"+s.path, []byte(s.value), 0); err != nil {
+				return fmt.Errorf("set up the client: %w", err)
 			}
 		}
 		return nil

@@ -94,10 +94,10 @@ func New(o Options) (_ *Lab, err error) {
 	if l.client, err = newHost(); err != nil {
 		return nil, err
 	}
-	if err = lenient(l.client); err != nil {
+	if err = l.net.plug(client, l.client, o.Plan.Client); err != nil {
 		return nil, err
 	}
-	if err = l.net.plug(client, l.client, o.Plan.Client); err != nil {
+	if err = setUpClient(l.client, o.Plan.Client); err != nil {
 		return nil, err
 	}
 	for i := range o.Plan.Nodes {
