@@ -73,6 +73,28 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+func TestParseSeconds(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"1": time.Second, "0.25": 250 * time.Millisecond, ".5": 500 * time.Millisecond, "+2.": 2 * time.Second,
+		"-1.5": -1500 * time.Millisecond, "0.1234567899": 123456789, "0": 0,
+		"99999999999999999999": 1 << 62 / time.Second * time.Second,
+	} {
+		if got, ok := parseSeconds(text); !ok || got != want {
+			t.Errorf("%s: got %v, %v, want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"", ".", "-", "+."} {
+		if got, ok := parseSeconds(text); ok {
+			t.Errorf("%q: got %v, want none", text, got)
+		}
+	}
+	for d, want := range map[time.Duration]string{0: "0", 1500 * time.Millisecond: "1.5", 40950 * time.Millisecond: "40.95", 24 * time.Hour: "86400"} {
+		if got := decimal(d); got != want {
+			t.Errorf("%v: got %s, want %s", d, got, want)
+		}
+	}
+}
+
 func TestPositions(t *testing.T) {
 	text := "# é\n\tvrrp_instance é {\n  interface eth0\n virtual_router_id é 1\n}"
 	_, findings := Read("dir/f.conf", []byte(text))

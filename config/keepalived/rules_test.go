@@ -139,6 +139,7 @@ func TestOneMistake(t *testing.T) {
 		{instanceText("authentication {\nauth_type PASS\nauth_pass\nhidden\n}", oneAddress), "error missing-argument,warning unknown-keyword", "auth_pass"},
 		{instanceText("authentication {\nauth_type PASS\nauth_pass some hidden\n}", oneAddress), "warning surplus-words", "auth_pass"},
 		{instanceText("authentication { auth_type PASS auth_pass hidden }", oneAddress), "warning one-line-block", "auth_pass is lost"},
+		{instanceText("auth_passhidden", oneAddress), "warning unknown-keyword", "auth_pass..."},
 		{instanceText("preemtp_delay 300", oneAddress), "warning unknown-keyword", "preempt_delay"},
 		{"global_defs {\nroute_id x\n}\n" + instanceText(oneAddress), "warning unknown-keyword", "router_id"},
 		{strings.Replace(instanceText(oneAddress), "vrrp_instance V", "vrrp_instanceV", 1), "warning missing-blank", "vrrp_instance V"},
@@ -256,6 +257,24 @@ func TestBounds(t *testing.T) {
 				checkFindings(t, []byte(text), findings)
 			}
 		})
+	}
+}
+
+// TestManyOfAKind holds that one kind of mistake does not crowd out others.
+func TestManyOfAKind(t *testing.T) {
+	text := instanceText(oneAddress) + strings.Repeat("wrod\n", 1000) + "virtual_server fwmark 1 {\n}\n"
+	_, findings := Read("f", []byte(text))
+	count := map[string]int{}
+	for _, f := range findings {
+		count[f.Name]++
+	}
+	want := map[string]int{"unknown-keyword": maxPerName, "not-acted-on": 1, "more-findings": 1}
+	if !reflect.DeepEqual(count, want) {
+		t.Errorf("got %v, want %v", count, want)
+	}
+	last := findings[len(findings)-1].Text
+	if want := fmt.Sprintf("0 more errors and %d more warnings", 1000-maxPerName); !strings.Contains(last, want) {
+		t.Errorf("got %q, want %q in it", last, want)
 	}
 }
 
