@@ -254,11 +254,14 @@ func fileLengths(t *tree) []string {
 // foreign finds paths that mean something on the author's machine only: a
 // home, a checkout in a root folder, a folder beside the repository. The
 // pattern is spelt so that it does not find itself.
-var foreign = regexp.MustCompile(`(^|[^\w.~-])(/[w]ork/|/[h]ome/[a-z]|\.\./[s]hared)`)
+var foreign = regexp.MustCompile(`(?m)(^|[^\w.~-])(/[w]ork/|/[h]ome/[a-z]|\.\./[s]hared)`)
 
 func machinePaths(t *tree) []string {
 	var bad []string
 	for name, text := range t.texts {
+		if !foreign.MatchString(text) {
+			continue
+		}
 		n := 0
 		for line := range strings.Lines(text) {
 			n++
