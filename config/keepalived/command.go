@@ -100,37 +100,3 @@ func digit(c byte, base int) int {
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f' }
-
-// CommandText renders argv as it stands between the double quotes of a script
-// or notify keyword, so that keepalived's two passes over it (the line, then
-// the quoted command) give argv again.
-func CommandText(argv []string) string {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_"
-	var b strings.Builder
-	for i, arg := range argv {
-		if i > 0 {
-			b.WriteByte(' ')
-		}
-		if arg != "" && strings.Trim(arg, safe) == "" {
-			b.WriteString(arg)
-			continue
-		}
-		b.WriteByte('\'')
-		for k := range len(arg) {
-			const octal = "01234567"
-			if c := arg[k]; c == ' ' || strings.IndexByte(safe, c) >= 0 || c >= 0x80 {
-				b.WriteByte(c)
-			} else {
-				// An octal escape that the second pass resolves: no quote,
-				// brace or comment character of an argument appears in the
-				// text, where the general tokenizer would act on it.
-				b.WriteString(`\\`)
-				b.WriteByte(octal[c>>6&7])
-				b.WriteByte(octal[c>>3&7])
-				b.WriteByte(octal[c&7])
-			}
-		}
-		b.WriteByte('\'')
-	}
-	return b.String()
-}

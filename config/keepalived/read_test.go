@@ -38,21 +38,6 @@ func TestCommandWords(t *testing.T) {
 	}
 }
 
-// TestCommandText holds that what CommandText writes is read back.
-func TestCommandText(t *testing.T) {
-	for _, argv := range [][]string{
-		{"/bin/x"}, {"/bin/x", "a b", ""}, {"/bin/x", `'"\`, "{}", "#!", "\t\n", "é", "$(x) `y` a;b"},
-	} {
-		text := "vrrp_script s {\nscript \"" + CommandText(argv) + "\"\n}\n" + instanceText("track_script {\ns\n}", oneAddress)
-		cfg, findings := Read("f", []byte(text))
-		if len(findings) > 0 || len(cfg.Scripts) != 1 {
-			t.Errorf("%q: %v in\n%s", argv, findings, text)
-		} else if !reflect.DeepEqual(cfg.Scripts[0].Argv, argv) {
-			t.Errorf("got %q, want %q from %s", cfg.Scripts[0].Argv, argv, text)
-		}
-	}
-}
-
 func TestNearest(t *testing.T) {
 	known := []string{"auth_pass", "auth_type", "priority", "preempt_delay", "up"}
 	for word, want := range map[string]string{

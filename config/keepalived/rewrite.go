@@ -6,8 +6,9 @@ import "strings"
 // other byte as it was. It calls repl in the order of the text for each
 // script of a vrrp_script and each notify keyword of a vrrp_instance or
 // vrrp_sync_group, with the keyword and the block's name. When ok, newValue
-// takes the place of the command, in double quotes; CommandText makes one
-// from arguments. The user and group behind a command stay.
+// takes the place of the command: Rewrite puts it in double quotes, so that it
+// is a command line and must contain none itself, and no line end. The user
+// and group behind a command stay.
 //
 // Text that Read finds fault with is rewritten as far as it is understood.
 func Rewrite(data []byte, repl func(keyword, blockName string) (newValue string, ok bool)) []byte {
