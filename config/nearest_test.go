@@ -14,7 +14,7 @@ func TestNearest(t *testing.T) {
 		"virtual":     "",
 		"":            "",
 		"PRIORITY":    "",
-		"prioprority": "priority",
+		"prioprority": "", // three of eight are wrong
 	} {
 		if got := Nearest(word, words); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)

@@ -182,10 +182,12 @@ func (r *reader) authentication(t *table, in *config.Instance) {
 	if f == nil {
 		return
 	}
-	a := r.table(f.value, t.what+": authentication")
-	if a == nil {
+	if f.value.kind != kindTable {
+		// Not by table, which would show what may be the password.
+		t.error(f.value.at, "wrong-type", "%s: authentication must be a table with auth_type and auth_pass, not %s", t.what, f.value.kind)
 		return
 	}
+	a := r.table(f.value, t.what+": authentication")
 	a.take("auth_type")
 	a.take("auth_pass")
 	switch kind := a.v.get("auth_type"); {

@@ -28,17 +28,17 @@ func jsonTree(file string, data []byte, found *config.Findings) *value {
 		}
 		return root
 	}
-	offset := j.decoder.InputOffset()
+	offset := int(j.decoder.InputOffset())
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		// The offset counts the byte at fault.
-		offset = max(syntax.Offset-1, 0)
+		// The offset is that of the byte at fault or of the one behind it.
+		offset = j.skip(max(int(syntax.Offset)-1, 0))
 	}
 	text := strings.TrimPrefix(err.Error(), "json: ")
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		offset, text = int64(len(data)), "it ends within a value: a bracket or a quote is not closed"
+		offset, text = len(data), "it ends within a value: a bracket or a quote is not closed"
 	}
-	found.Add(j.lines.at(int(offset)), config.Error, "syntax", "this is not JSON: %s", printable(text))
+	found.Add(j.lines.at(offset), config.Error, "syntax", "this is not JSON: %s", printable(text))
 	return nil
 }
 
@@ -50,8 +50,11 @@ type jsonReader struct {
 }
 
 // next returns the offset at which the next token starts.
-func (j *jsonReader) next() int {
-	i := int(j.decoder.InputOffset())
+func (j *jsonReader) next() int { return j.skip(int(j.decoder.InputOffset())) }
+
+// skip returns the offset of the first byte that is neither blank nor a
+// separator.
+func (j *jsonReader) skip(i int) int {
 	for i < len(j.lines.data) && strings.IndexByte(" \t\r\n,:", j.lines.data[i]) >= 0 {
 		i++
 	}

@@ -1,0 +1,63 @@
+package source
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+)
+
+// FuzzRead holds that no text makes the reader fail otherwise than by
+// findings in that text, and that what it accepts can be built.
+func FuzzRead(f *testing.F) {
+	endings := Extensions()
+	for i, ending := range endings {
+		if data, err := os.ReadFile("testdata/full" + ending); err == nil {
+			f.Add(uint8(i), data)
+		} else if !os.IsNotExist(err) {
+			f.Fatal(err)
+		}
+	}
+	f.Add(uint8(0), []byte("a: &a [*a]\n? {b: c}\n: - !!binary x\n  - <<: *a\n"))
+	f.Add(uint8(2), []byte("a.b.c = 1979-05-27\n[[x]]\n[x.y]\nz = [{q = inf}]\n"))
+	f.Add(uint8(3), []byte("{\"vrrp_instances\": [{\"name\": \"\\u0000\", \"priority\": 1e400}]}"))
+	f.Fuzz(func(t *testing.T, language uint8, data []byte) {
+		file := "dir/f" + endings[int(language)%len(endings)]
+		c, findings := Read(file, data)
+		// YAML knows five line breaks.
+		lines := 1
+		for _, r := range string(data) {
+			if strings.ContainsRune("\n\r\u0085\u2028\u2029", r) {
+				lines++
+			}
+		}
+		for _, f := range findings {
+			if f.At.File != file || f.At.Line < 0 || f.At.Line > lines || f.Name == "" || strings.ContainsAny(f.Text, "\n\r\x00") {
+				t.Fatalf("finding %+v of a file of %d lines", f, lines)
+			}
+		}
+		if findings.Errors() {
+			return
+		}
+		if len(c.Instances) == 0 {
+			t.Fatal("accepted without an instance")
+		}
+		for _, in := range c.Instances {
+			valid := in.VRID >= 1 && in.VRID <= 255 && in.Priority >= 1 && in.Priority <= 255 && in.Interface != "" &&
+				(in.Version == 2 || in.Version == 3) && in.AdvertInt > 0 && len(in.AuthPass) <= 8
+			if !valid {
+				t.Fatalf("accepted %+v", in)
+			}
+			for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+				for _, a := range list {
+					if !a.Prefix.IsValid() || a.Device == "" {
+						t.Fatalf("accepted %+v", a)
+					}
+				}
+			}
+		}
+		build.Node(c)
+	})
+}
