@@ -147,7 +147,7 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 		printer.event(e)
 	}})
 	if errors.Is(err, unix.EPERM) {
-		return labBroken(stderr, fmt.Errorf("%w; it needs root, or: unshare -r -n moonkeep lab ...", err))
+		return labBroken(stderr, fmt.Errorf("%w; run it as root or under \"unshare -r -n\"", err))
 	}
 	if err != nil {
 		return labBroken(stderr, err)

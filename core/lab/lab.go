@@ -16,6 +16,9 @@ import (
 // DefaultProbe is how often each virtual address is probed.
 const DefaultProbe = 2 * time.Millisecond
 
+// movesBound is how many changes Moves keeps, the first ones; all are told.
+const movesBound = 1 << 16
+
 // Options say what a lab is made of.
 type Options struct {
 	Plan *Plan
@@ -215,7 +218,9 @@ func (l *Lab) follow() {
 		}
 		l.mu.Lock()
 		m := Attribute(l.marks, c.target, c.change)
-		l.moves = append(l.moves, m)
+		if len(l.moves) < movesBound {
+			l.moves = append(l.moves, m)
+		}
 		l.tell(Event{At: m.Next, Kind: Changed, Move: &m, Target: c.target})
 		l.mu.Unlock()
 	}
@@ -247,7 +252,7 @@ func (l *Lab) mark(s Step, node int) {
 	l.disturbed, l.by = m.At, s.Verb
 }
 
-// Moves are the changes that the client saw so far.
+// Moves are the changes that the client saw so far, the first 65536 of them.
 func (l *Lab) Moves() []Move {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -276,9 +281,6 @@ func (l *Lab) Probing() Probing {
 
 // Log is the path of the node's log.
 func (l *Lab) Log(node int) string { return l.nodes[node].logPath }
-
-// RunDir is the run directory of the node's daemon.
-func (l *Lab) RunDir(node int) string { return l.nodes[node].site.RunDir }
 
 // Close ends all daemons at once and takes everything down. It may be called
 // after a New that failed half-way, and leaves nothing behind but logs in a

@@ -13,30 +13,15 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/keepalived"
-	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
-
-// needRoot skips the test where no network namespace can be made.
-func needRoot(t *testing.T) {
-	t.Helper()
-	ns, err := netns.New()
-	if errors.Is(err, unix.EPERM) {
-		t.Skipf("needs root (CAP_SYS_ADMIN and CAP_NET_ADMIN) to make network namespaces: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns.Close()
-}
 
 // needKeepalived returns the path of a real keepalived or skips the test.
 func needKeepalived(t *testing.T) string {
 	t.Helper()
-	needRoot(t)
+	netnstest.New(t) // skips without root
 	for _, dir := range []string{"", "/usr/sbin/", "/usr/local/sbin/"} {
 		if path, err := exec.LookPath(dir + "keepalived"); err == nil {
 			return path

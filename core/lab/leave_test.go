@@ -21,6 +21,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 // childEnv makes the test binary run a lab until it is killed: the value is
@@ -159,7 +160,7 @@ func (f fake) Command(Site) *exec.Cmd           { return exec.Command("/bin/sh",
 // build makes a lab of two nodes with fake daemons, not started.
 func build(t *testing.T, script string) (*Lab, *recorder) {
 	t.Helper()
-	needRoot(t)
+	netnstest.New(t) // skips without root
 	t.Setenv("TMPDIR", t.TempDir())
 	plan, err := NewPlan([]config.Config{
 		file("x", vi("VI_1", "eth0", "192.0.2.100/24")), file("y", vi("VI_1", "eth0", "192.0.2.100/24")),
@@ -203,7 +204,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 }
 
 func TestFailedNewLeavesNothing(t *testing.T) {
-	needRoot(t)
+	netnstest.New(t) // skips without root
 	t.Setenv("TMPDIR", t.TempDir())
 	bad := vi("VI_1", "eth0", "192.0.2.100/24")
 	c := file("x", bad)
@@ -253,7 +254,7 @@ func TestDaemonEndsByItself(t *testing.T) {
 // kill and crash end a daemon without a chance to tidy up, stop with one; what
 // was meant is not reported as an end.
 func TestEndings(t *testing.T) {
-	l, r := build(t, `trap "touch $0; exit" TERM; while :; do sleep 0.01; done`)
+	l, r := build(t, "exec sleep 1000")
 	defer l.Close()
 	note := filepath.Join(t.TempDir(), "tidied")
 	l.nodes[0].daemon = fake(fmt.Sprintf(`trap "touch %s; exit" TERM; while :; do sleep 0.01; done`, note))
