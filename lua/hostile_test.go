@@ -131,6 +131,64 @@ func TestHostileScripts(t *testing.T) {
 	}
 }
 
+// Whatever allocates is charged: with all the time in the world, each of these
+// ends at the memory limit, and what the process allocated for it is of the
+// order of that limit.
+func TestMemoryLimit(t *testing.T) {
+	for name, body := range map[string]string{
+		"..":               "local s, t = ('x'):rep(1e5), {} for i = 1, 1e9 do t[i % 100] = s .. i end",
+		".. of three":      "local s, t = ('x'):rep(1e5), {} for i = 1, 1e9 do t[1] = s .. i .. s end",
+		"rep":              "while true do local s = ('x'):rep(1e5) end",
+		"upper":            "local s = ('x'):rep(1e5) while true do local u = s:upper() end",
+		"gsub":             "local s = ('x'):rep(1e5) while true do local u = s:gsub('^x', 'y') end",
+		"format":           "local s = ('x'):rep(1e5) while true do local u = ('%s'):format(s) end",
+		"concat":           "local s = ('x'):rep(1e5) while true do local u = table.concat({s, s}) end",
+		"appending":        "while true do local t = {} for i = 1, 1e3 do t[#t + 1] = i end end",
+		"insert":           "while true do local t = {} for i = 1, 100 do table.insert(t, i) end end",
+		"high index":       "while true do local t = {} t[60000] = 1 end",
+		"high index, nil":  "while true do local t = {} t[60000] = nil end",
+		"high indices":     "while true do local t = {} t[60000], t.x = 1, 2 end",
+		"rawset":           "while true do local t = {} rawset(t, 60000, 1) end",
+		"names":            "while true do local t = {} for i = 1, 100 do t['k' .. i] = i end end",
+		"negative indices": "while true do local t = {} for i = 1, 100 do t[-i] = i end end",
+		"one field":        "while true do local t = {} t.x = 1 end",
+		"empty tables":     "while true do local t = {} end",
+		"items":            "while true do local t = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10} end",
+		"fields":           "while true do local t = {a = 1, b = 2, c = 3, d = 4, e = 5} end",
+		"varargs":          "local function f(...) while true do local t = {...} end end f(unpack({}, 1, 900))",
+		"results":          "while true do local t = {1, unpack({}, 1, 900)} end",
+		"closures":         "while true do local t = 1 local u = function() return t end local v = u end",
+		"local functions":  "while true do local t = 1 local function f() return t end end",
+		"methods":          "while true do local t = {} function t.f() end end",
+		"tail calls":       "local function f() return f() end f()",
+		"gmatch":           "while true do local f = ('x'):gmatch('x') end",
+		"log":              "local l, s = require 'log', ('x'):rep(1e5) while true do l.info(s) end",
+		"file":             "local f = require 'file' while true do f.read('large') end",
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := write(t, map[string]string{"s.lua": "return function()\n" + body + "\nend", "large": strings.Repeat("x", 1e5)})
+			script, err := Compile(dir + "/s.lua")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := script.NewRunner(Options{Limits: Limits{Instructions: 1 << 40, Memory: 4 << 20}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, _, err = r.Check(within(t, 10*time.Second))
+			runtime.ReadMemStats(&after)
+			if !errors.Is(err, ErrLimit) || !strings.Contains(err.Error(), "4096 KiB of memory in one call") {
+				t.Errorf("error %v, want the memory limit", err)
+			}
+			if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 20 {
+				t.Errorf("allocated %d MiB; the limit is 4", grown)
+			}
+		})
+	}
+}
+
 // dripping starts a server that answers one octet a second for ever.
 func dripping(t *testing.T, head string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -126,10 +126,10 @@ func (s *state) set(l *lua.LState) int {
 
 // chargeKey charges for what storing under key will add to a table.
 func (s *state) chargeKey(l *lua.LState, tb *lua.LTable, key lua.LValue) {
+	n, ok := key.(lua.LNumber)
 	if tb.RawGet(key) != lua.LNil {
 		return
 	}
-	n, ok := key.(lua.LNumber)
 	if i := int(n); ok && float64(i) == float64(n) && i >= 1 && i < maxArray {
 		switch {
 		case i == 1:
@@ -137,9 +137,14 @@ func (s *state) chargeKey(l *lua.LState, tb *lua.LTable, key lua.LValue) {
 		case tb.RawGetInt(i-1) != lua.LNil || tb.RawGetInt(i+1) != lua.LNil:
 			s.meter.charge(l, 3*costItem) // it grows by a part of itself
 		default:
-			s.meter.charge(l, i*costItem) // everything below i is filled
+			s.meter.charge(l, 2*i*costItem) // everything below i is filled
 		}
 		return
+	}
+	if ok && n == maxArray && tb.RawGetInt(maxArray-1) != lua.LNil {
+		// # does not see what is in the hash: t[#t + 1] = v would write to
+		// this place again and again.
+		s.meter.stop(l, "a list of more than %d items", maxArray-1)
 	}
 	if first, _ := tb.Next(lua.LNil); first == lua.LNil {
 		s.meter.charge(l, 2048) // the hash's first capacity

@@ -108,6 +108,8 @@ func TestStandardErrors(t *testing.T) {
 		{`return table.insert({}, 3, 1)`, "outside of the list"},
 		{`return table.insert({})`, "wants (list, value)"},
 		{`return rawset({}, nil, 1)`, "cannot be nil"},
+		{`local t = {} for i = 1, 1e5 do t[#t + 1] = i end`, "a list of more than 65535 items"},
+		{`local t = {} for i = 1, 1e5 do table.insert(t, i) end`, "a list of more than 65535 items"},
 		{`return unpack()`, "table expected"},
 	}
 	for _, tt := range tests {
