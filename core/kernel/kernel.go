@@ -113,7 +113,8 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 }
 
 // Close ends the goroutines and closes the sockets. No address is removed. It
-// may be called again. No other method may be running or follow.
+// may be called again. A Held that is running or follows fails; no other method
+// may be running or follow.
 func (k *Kernel) Close() error {
 	var failed []error
 	k.closed.Do(func() {

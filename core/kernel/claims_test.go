@@ -1,0 +1,91 @@
+//go:build linux
+
+package kernel
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+func vip(prefix string) netspec.Address {
+	return netspec.Address{Prefix: netip.MustParsePrefix(prefix), Device: "eth0"}
+}
+
+// A state that began to be read before an address was added does not show it.
+// That is no loss.
+func TestAStateOlderThanTheClaimIsNotBelieved(t *testing.T) {
+	nothing := &link.State{}
+	c := newClaims()
+	a := []netspec.Address{vip("192.0.2.1/24")}
+	c.want("VI_1", a)
+	if gone := c.missing(nothing, c.begin(), true); len(gone) != 0 {
+		t.Errorf("lost before it stood: %+v", gone[0])
+	}
+	reading := c.begin()
+	c.stand("VI_1", a)
+	if gone := c.missing(nothing, reading, true); len(gone) != 0 {
+		t.Errorf("lost in a state from before: %+v", gone[0])
+	}
+	if gone := c.missing(nothing, c.begin(), false); len(gone) != 1 || !slices.Equal(gone[0].Addresses, a) {
+		t.Errorf("in a newer state: %v, want the address", gone)
+	}
+	if gone := c.missing(nothing, c.begin(), false); len(gone) != 0 {
+		t.Errorf("told twice: %+v", gone[0])
+	}
+	if gone := c.missing(nothing, c.begin(), true); len(gone) != 1 {
+		t.Errorf("not told again: %v", gone)
+	}
+	c.leave("VI_1", a)
+	if gone := c.missing(nothing, c.begin(), true); len(gone) != 0 {
+		t.Errorf("lost while being released: %+v", gone[0])
+	}
+}
+
+func TestLossesAreGroupedAndInOrder(t *testing.T) {
+	c := newClaims()
+	one := []netspec.Address{vip("192.0.2.2/24"), vip("192.0.2.1/24")}
+	two := []netspec.Address{vip("192.0.2.3/24")}
+	for instance, list := range map[string][]netspec.Address{"b": one, "a": two} {
+		c.want(instance, list)
+		c.stand(instance, list)
+	}
+	gone := c.missing(&link.State{}, c.begin(), false)
+	if len(gone) != 2 || gone[0].Instance != "a" || gone[1].Instance != "b" ||
+		!slices.Equal(gone[1].Addresses, []netspec.Address{one[1], one[0]}) {
+		t.Errorf("got %+v", gone)
+	}
+}
+
+func TestHoldersAreCounted(t *testing.T) {
+	c := newClaims()
+	a := []netspec.Address{vip("192.0.2.1/24")}
+	if free := c.leave("nobody", a); !slices.Equal(free, a) {
+		t.Errorf("an address that nobody claims: %v is free, want it", free)
+	}
+	// Claimed twice for one instance it is one claim.
+	c.want("VI_1", a)
+	c.want("VI_1", a)
+	c.want("VI_2", a)
+	if free := c.leave("nobody", a); len(free) != 0 {
+		t.Errorf("claimed by two: %v is free", free)
+	}
+	if free := c.leave("VI_1", a); len(free) != 0 {
+		t.Errorf("the first leaves: %v is free", free)
+	}
+	c.forget("VI_1", a)
+	if !c.has(a[0].Addr()) {
+		t.Error("not claimed any more, though VI_2 does")
+	}
+	if free := c.leave("VI_2", a); !slices.Equal(free, a) {
+		t.Errorf("the last leaves: %v is free, want the address", free)
+	}
+	c.forget("VI_2", a)
+	c.forget("VI_2", a)
+	if c.has(a[0].Addr()) || len(c.all)+len(c.at)+len(c.of) != 0 {
+		t.Errorf("something is left: %+v", c)
+	}
+}

@@ -1,0 +1,61 @@
+//go:build linux
+
+package kernel
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+type packets chan string
+
+func (p packets) NewPacket() *node.Received { return &node.Received{} }
+func (p packets) Packet(r *node.Received)   { p <- string(r.Packet.Payload) }
+func (p packets) Event(node.Event)          {}
+
+// One interface takes another's name, and no look falls in between: the name
+// was never gone, and yet its socket is of no use.
+func TestAnotherInterfaceOfTheSameNameGetsASocketOfItsOwn(t *testing.T) {
+	h, peer := netnstest.Pair(t, "eth0", "old")
+	netnstest.Connect(t, h, "spare", peer, "new")
+	got := make(packets, 10)
+	var k, far *Kernel
+	h.Run(t, func() (err error) {
+		k, err = Open(got, Options{})
+		return err
+	})
+	defer k.Close()
+	peer.Run(t, func() (err error) {
+		far, err = Open(make(packets, 10), Options{})
+		return err
+	})
+	defer far.Close()
+	netnstest.Must(t, k.Watch(nil, []string{"eth0"}))
+	netnstest.Must(t, far.Watch(nil, []string{"new"}))
+
+	k.looking.Lock()
+	netnstest.Must(t, h.Link.Delete("eth0"))
+	netnstest.Must(t, h.Link.SetDown("spare"))
+	netnstest.Must(t, h.Link.Rename("spare", "eth0"))
+	netnstest.Must(t, h.Link.SetUp("eth0"))
+	k.looking.Unlock()
+	h.AwaitUp(t, "eth0")
+	peer.AwaitUp(t, "new")
+	// Until a look has replaced the socket.
+	deadline := time.After(time.Second)
+	for {
+		netnstest.Must(t, far.Send(&node.Action{Interface: "new", Source: netip.MustParseAddr("192.0.2.2"),
+			Destination: netip.MustParseAddr("224.0.0.18"), Payload: []byte("hello")}))
+		select {
+		case <-got:
+			return
+		case <-time.After(10 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("the new interface is not listened on")
+		}
+	}
+}
