@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -36,15 +37,22 @@ func (s *state) fileRead(l *lua.LState) int {
 		return s.failed(l, "%v", err)
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxString+1))
+	info, err := file.Stat()
 	if err != nil {
 		return s.failed(l, "%v", err)
 	}
-	if len(text) > maxString {
+	// The size is a hint: files of /proc say that they have none.
+	var text bytes.Buffer
+	text.Grow(int(min(info.Size(), maxString)) + bytes.MinRead)
+	n, err := io.Copy(&text, io.LimitReader(file, maxString+1))
+	s.meter.charge(l, 2*int(n)+4*bytes.MinRead)
+	if err != nil {
+		return s.failed(l, "%v", err)
+	}
+	if n > maxString {
 		return s.failed(l, "read %s: it is larger than %d KiB", file.Name(), maxString>>10)
 	}
-	s.meter.chargeString(l, len(text))
-	l.Push(lua.LString(text))
+	l.Push(lua.LString(text.String()))
 	return 1
 }
 
