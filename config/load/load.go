@@ -31,8 +31,8 @@ const MaxSize = 4 << 20
 // name moonkeep's own schema; everything else is keepalived's language.
 //
 // The error is for a file that could not be read at all; it names the path
-// and wraps the cause. The configuration is nil then, and is of use only if
-// the findings hold no error.
+// and wraps the cause. The configuration is nil with an error and only then;
+// it is of use only if the findings hold no error.
 func File(path string) (*config.Config, config.Findings, error) {
 	data, err := read(path)
 	if err != nil {
@@ -49,6 +49,9 @@ func File(path string) (*config.Config, config.Findings, error) {
 		return c, found, nil
 	}
 	c, found := keepalived.Read(path, data)
+	if c == nil {
+		c = &config.Config{Files: []string{path}}
+	}
 	return c, found, nil
 }
 
