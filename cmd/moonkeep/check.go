@@ -136,22 +136,39 @@ func checkFile(path string) (*config.Config, config.Findings) {
 // the Lua files that are there, as errors: no other host would take them.
 func checkHost(c *config.Config) config.Findings {
 	found := load.Host(c, compileLua)
-	if !found.Errors() {
-		e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost), routerID: c.Global.RouterID}
-		_, err := e.newChecks(c)
-		if err == nil {
-			_, _, err = e.targets(c)
-		}
-		if err != nil {
-			text := strings.ReplaceAll(err.Error(), "\n", "; ")
-			found.Add(config.Position{File: c.Files[0]}, config.Error, "bad-lua-file", "%s", text)
-		}
+	if !slices.ContainsFunc(found, func(f config.Finding) bool { return f.Name == "bad-lua-file" || f.Name == "no-lua-file" }) {
+		found = append(found, checkLua(c)...)
 	}
 	for i := range found {
 		if found[i].Name != "bad-lua-file" {
 			found[i].Severity = config.Warning
 			found[i].Text += "; run would refuse to start"
 		}
+	}
+	return found
+}
+
+// checkLua reports the Lua files that lack the function that they are used
+// for. It prepares them as the daemon does, one use at a time, to say where.
+func checkLua(c *config.Config) config.Findings {
+	var found config.Findings
+	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost), routerID: c.Global.RouterID}
+	add := func(at config.Position, err error) {
+		if err != nil {
+			found.Add(at, config.Error, "bad-lua-file", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+		}
+	}
+	for i := range c.Scripts {
+		_, err := e.newChecks(&config.Config{Global: c.Global, Scripts: c.Scripts[i : i+1]})
+		add(c.Scripts[i].At, err)
+	}
+	for i := range c.Instances {
+		_, _, err := e.targets(&config.Config{Global: c.Global, Instances: c.Instances[i : i+1]})
+		add(c.Instances[i].At, err)
+	}
+	for i := range c.Groups {
+		_, _, err := e.targets(&config.Config{Global: c.Global, Groups: c.Groups[i : i+1]})
+		add(c.Groups[i].At, err)
 	}
 	return found
 }
