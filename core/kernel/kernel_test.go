@@ -208,9 +208,11 @@ func TestLossOfAClaimedAddressIsReported(t *testing.T) {
 		t.Errorf("held after the loss: %v, want %v", held, a)
 	}
 
-	// It is told again on the tick as long as nothing is done about it.
+	// It is told again on the tick as long as nothing is done about it, and so
+	// is the interface, though nothing of it changed.
 	s.forget()
 	s.awaitGone(t, link.Tick+time.Second, "VI_1", b)
+	s.awaitLink(t, 0, "link on the tick", "eth0", func(l *node.Link) bool { return l.Up })
 
 	// A claim makes it stand again, and its next loss is news again.
 	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{b}))

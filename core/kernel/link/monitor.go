@@ -36,6 +36,10 @@ const (
 // changed. It does not say what changed. Any number of changes in a row may be
 // one call; after the last change there is always a call that began later.
 //
+// The kernel itself may be late: of the carrier of hardware it tells at most
+// once a second for the whole machine, so that the second of two cables pulled
+// within a second is told of up to a second later.
+//
 // It owns two goroutines: one empties the socket and never waits for
 // anything, one makes the calls. Between them is one bit, so that no burst can
 // take memory, and a message that the kernel had to drop is as good as one

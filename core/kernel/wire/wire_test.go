@@ -174,11 +174,19 @@ func TestUnicastIsReceived(t *testing.T) {
 		_, err := h.Link.Add(address(what[0], what[1]))
 		netnstest.Must(t, err)
 	}
+	netnstest.Connect(t, a, "eth2", b, "eth3")
 	s, _ := open(t, a, "eth0")
 	_, p := open(t, b, "eth1")
+	beside, other := open(t, b, "eth3")
 	netnstest.Must(t, s.Send(left, right, []byte("to you")))
 	if got := p.next(t).Packet; got.Destination != right || string(got.Payload) != "to you" {
 		t.Errorf("received %+v", got)
+	}
+	// It is for the interface that it came in on only, wherever the address
+	// stands. Close waits for the receiver.
+	netnstest.Must(t, beside.Close())
+	if len(other.full) != 0 {
+		t.Errorf("received on eth3: %+v", (<-other.full).Packet)
 	}
 }
 
