@@ -18,6 +18,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
+	"github.com/moonkeep/moonkeep/core/kernel/alarm"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/notify"
@@ -33,6 +34,7 @@ type daemon struct {
 	edges   *edges
 	engine  *engine.Engine
 	kernel  *kernel.Kernel
+	alarm   *alarm.Alarm
 	tells   *notify.Notifier
 	files   atomic.Pointer[luaFiles]
 	control *control.Server
@@ -86,7 +88,10 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		log.Warn("the journal of an earlier run is of no use", "err", err)
 	}
-	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Stale: stale, Journal: d.dir.writeJournal})
+	if d.alarm, err = alarm.New(); err != nil {
+		return nil, err
+	}
+	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale, Journal: d.dir.writeJournal})
 	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), AnnounceGap: announceGap(c), Log: log})
 	if err != nil {
 		return nil, err
@@ -223,6 +228,9 @@ func (d *daemon) close() error {
 	var errs []error
 	if d.kernel != nil {
 		errs = append(errs, d.kernel.Close())
+	}
+	if d.alarm != nil {
+		errs = append(errs, d.alarm.Close())
 	}
 	if d.tells != nil {
 		d.tells.Close()

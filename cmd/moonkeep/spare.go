@@ -1,9 +1,14 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/lab"
 )
+
+// noProgram names the finding that a program is not on this host.
+const noProgram = "no-program"
 
 // spare makes a configuration from another machine run in a lab: programs
 // that are not on this one are no reason to refuse. A check without its
@@ -11,14 +16,16 @@ import (
 // program that is missing is left out.
 func spare(c *config.Config, missing config.Findings) config.Findings {
 	for i := range missing {
-		if missing[i].Name == "no-program" {
+		if missing[i].Name == noProgram {
 			missing[i].Severity = config.Warning
 		}
 	}
 	keep := func(list ...**config.Program) {
 		for _, p := range list {
 			if *p != nil && !lab.Runnable((*p).Argv) {
-				missing.Add((*p).At, config.Warning, "no-program", "%s is not on this machine: it is left out in this lab", (*p).Argv[0])
+				at := (*p).At
+				missing = slices.DeleteFunc(missing, func(f config.Finding) bool { return f.At == at && f.Name == noProgram })
+				missing.Add(at, config.Warning, noProgram, "%s is not on this machine: it is left out in this lab", (*p).Argv[0])
 				*p = nil
 			}
 		}

@@ -39,6 +39,9 @@ type Plan struct {
 type Options struct {
 	Notifier Notifier
 	Log      *slog.Logger
+	// Alarm wakes the loop. Nil means the runtime's timers, which may be a
+	// millisecond late.
+	Alarm Alarm
 	// Stale are addresses that an earlier run may have left behind; they are
 	// removed before anything else happens.
 	Stale []netspec.Address
@@ -65,8 +68,10 @@ type Engine struct {
 	teller *teller
 	runs   sync.WaitGroup
 	owned  map[string][]netspec.Address // by instance, lane 1 only
-	failed map[string]bool              // instances whose adverts do not leave
-	runCtx context.Context              // ends the runs of checks
+	// refused holds the instances whose last claim failed, lane 1 only.
+	refused map[string]bool
+	failed  map[string]bool // instances whose adverts do not leave
+	runCtx  context.Context // ends the runs of checks
 }
 
 // New returns an engine that is ready to be the kernel's sink.
@@ -74,9 +79,12 @@ func New(plan Plan, opts Options) *Engine {
 	e := &Engine{
 		opts: opts, plan: plan, start: time.Now(),
 		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), done: make(chan struct{}),
-		owned: map[string][]netspec.Address{}, failed: map[string]bool{},
+		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[string]bool{},
 	}
 	e.packets.New = func() any { return new(node.Received) }
+	if e.opts.Alarm == nil {
+		e.opts.Alarm = newTimerAlarm()
+	}
 	e.lane = newLane()
 	e.teller = newTeller(opts.Log)
 	return e

@@ -116,6 +116,7 @@ func (e *Engine) act(a *node.Action) {
 	case node.Claim:
 		err := e.kernel.Claim(a.Instance, a.Addresses)
 		e.own(a.Instance, a.Addresses)
+		e.refused[a.Instance] = err != nil
 		failure := ""
 		if err != nil {
 			failure = err.Error()
@@ -127,6 +128,9 @@ func (e *Engine) act(a *node.Action) {
 		}
 		e.disown(a.Instance, a.Addresses)
 	case node.Announce:
+		if e.refused[a.Instance] {
+			return // clients must not be sent to what does not stand here
+		}
 		if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds); err != nil {
 			e.teller.trouble(a.Instance, "addresses could not be announced", err)
 		}

@@ -20,8 +20,6 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			e.lastWill()
 		}
 	}()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
 	stop := ctx.Done()
 	limit := mono.Never
 	for {
@@ -33,15 +31,18 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		if e.node.Stopped() {
 			return nil
 		}
-		if at := mono.Min(e.node.Deadline(), limit); at == mono.Never {
-			timer.Stop()
-		} else {
-			timer.Reset(max(0, at.Sub(e.now())))
+		wait := time.Duration(-1)
+		if at := mono.Min(e.node.Deadline(), limit); at != mono.Never {
+			wait = max(0, at.Sub(e.now()))
+		}
+		if err := e.opts.Alarm.Set(wait); err != nil {
+			e.lastWill()
+			return fmt.Errorf("cannot keep time, giving all addresses up: %w", err)
 		}
 		select {
 		case ev := <-e.inbox:
 			e.step(ev)
-		case <-timer.C:
+		case <-e.opts.Alarm.C():
 		case f := <-e.asks:
 			f(e.now())
 		case err := <-watched:

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -44,6 +45,16 @@ type Sink interface {
 	NewPacket() *node.Received
 	// Event takes any other event.
 	Event(node.Event)
+}
+
+// Alarm wakes the loop. core/kernel/alarm implements it with the kernel's
+// resolution.
+type Alarm interface {
+	// Set has C be sent to after d, instead of when it was set to before;
+	// never, when d is negative.
+	Set(d time.Duration) error
+	// C may be sent to although nothing is due; the loop looks at its clock.
+	C() <-chan struct{}
 }
 
 // Checks runs scripts. Each Run ends in exactly one result, at the latest
