@@ -49,9 +49,8 @@ type Config struct {
 	// Interval is the Advertisement_Interval: whole seconds 1..255 s in
 	// version 2, 10 ms..40.95 s in steps of 10 ms in version 3.
 	Interval time.Duration
-	// InitialMaster shortens the first Active_Down_Timer (keepalived's
-	// "state MASTER", semantics INI-3): one interval plus the skew of
-	// priority 1.
+	// InitialMaster shortens the first Active_Down_Timer to one interval plus
+	// the skew of priority 1, as keepalived's "state MASTER" does.
 	InitialMaster bool
 	// NoPreempt is keepalived's nopreempt: an advert of lower priority is
 	// accepted in BACKUP.
@@ -85,7 +84,7 @@ type Config struct {
 	// Announce is when the addresses are announced while MASTER.
 	Announce AnnounceConfig
 	// Hold makes the router wait for Promote before it becomes MASTER, as a
-	// member of a sync group must (semantics SYN-2).
+	// member of a sync group must: all become it together.
 	Hold bool
 }
 

@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -11,9 +12,14 @@ import (
 // it verifies it (Config.Verify) and does what the state machine says. The
 // payload is not kept. A valid advert costs no allocation while nothing
 // changes.
+//
+// An address owner takes part in the election too (RFC 9568 7.1 with erratum
+// 8298): two owners would else be master for ever. So it does in version 2,
+// where RFC 3768 7.1 discards and keepalived does not.
 func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	a, rule := r.cfg.Verify(p)
-	if rule == Accepted && p.Source == r.source {
+	from := bare(p.Source)
+	if rule == Accepted && from == r.source {
 		rule = RejectSelf
 	}
 	if rule != Accepted {
@@ -22,27 +28,31 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 			return out
 		}
 		// Once for each rule until another master is accepted, so that a
-		// stranger on the link cannot fill the log (conformance, log hygiene).
+		// stranger on the link cannot fill the log.
 		r.noted[rule] = true
 		return append(out, Action{Kind: DoNote, Topic: "reject", Alarm: true,
-			Why: fmt.Sprintf("discarded a packet from %v: %v%s", p.Source, rule, r.detail(&a, rule))})
+			Why: fmt.Sprintf("discarded a packet from %v: %v%s", from, rule, r.detail(&a, rule))})
+	}
+	if r.role == Master && r.overslept(now) {
+		out = r.Tick(now, out) // step back before judging as the master that we are not any more
 	}
 	r.counts.Received++
 	switch {
-	case p.Version4() && a.Version == V3 && a.Checksum == ChecksumMessage:
+	case from.Is6() || a.Version != V3:
+	case a.Checksum == ChecksumMessage:
 		r.counts.ChecksumMessage++
-	case p.Version4() && a.Version == V3:
+	default:
 		r.counts.ChecksumPseudo++
 	}
 	if a.Priority == 0 {
 		r.counts.ReceivedZero++
 	}
 	if r.role == Backup || r.role == Master {
-		out = r.compare(&a, p, out)
-		if p.Source != r.heardFrom {
+		out = r.compare(&a, from, out)
+		if from != r.heardFrom {
 			r.noted = [rejections]bool{}
 		}
-		r.lastHeard, r.heardFrom, r.heardPrio = now, p.Source, a.Priority
+		r.lastHeard, r.heardFrom, r.heardPrio = now, from, a.Priority
 	}
 	switch {
 	case r.leaving:
@@ -52,13 +62,10 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	case r.role == Backup:
 		return r.receiveBackup(now, &a, out)
 	case r.role == Master:
-		return r.receiveMaster(now, &a, p, out)
+		return r.receiveMaster(now, &a, from, out)
 	}
 	return out
 }
-
-// Version4 reports whether the packet is IPv4.
-func (p *Packet) Version4() bool { return p.Source.Is4() }
 
 // detail adds the two numbers that differ, where a rule compares numbers.
 func (r *Router) detail(a *Advert, rule Rejection) string {
@@ -75,11 +82,12 @@ func (r *Router) detail(a *Advert, rule Rejection) string {
 	return ""
 }
 
-// compare tells, once for each master, what is legal but unlikely to be meant
-// (conformance W-1, W-2, W-5).
-func (r *Router) compare(a *Advert, p *Packet, out []Action) []Action {
-	changed := p.Source != r.heardFrom
-	if changed {
+// compare tells, once for each master, what is legal but unlikely to be meant.
+// It drops nothing (RFC 9568 7.1). In version 2 a check of the address list
+// would have to (RFC 3768 7.1), but two masters are worse than a difference
+// that was reported; keepalived decides the same.
+func (r *Router) compare(a *Advert, from netip.Addr, out []Action) []Action {
+	if from != r.heardFrom {
 		r.notedList, r.notedTime = false, false
 	}
 	if a.Version == V3 && a.Interval != r.cfg.Interval {
@@ -87,7 +95,7 @@ func (r *Router) compare(a *Advert, p *Packet, out []Action) []Action {
 		if !r.notedTime {
 			r.notedTime = true
 			out = append(out, Action{Kind: DoNote, Topic: "interval",
-				Why: fmt.Sprintf("%v advertises every %v, our own interval is %v: following its", p.Source, a.Interval, r.cfg.Interval)})
+				Why: fmt.Sprintf("%v advertises every %v, our own interval is %v", from, a.Interval, r.cfg.Interval)})
 		}
 	}
 	if r.cfg.CheckAddresses && !a.SameAddresses(r.cfg.Addresses) {
@@ -95,7 +103,7 @@ func (r *Router) compare(a *Advert, p *Packet, out []Action) []Action {
 		if !r.notedList {
 			r.notedList = true
 			out = append(out, Action{Kind: DoNote, Topic: "addresses", Alarm: true,
-				Why: fmt.Sprintf("%v advertises another list of %d addresses than ours of %d: the configurations differ", p.Source, a.Count, len(r.cfg.Addresses))})
+				Why: fmt.Sprintf("%v advertises another list of %d addresses than ours of %d: the configurations differ", from, a.Count, len(r.cfg.Addresses))})
 		}
 	}
 	return out
@@ -106,7 +114,9 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, out []Action) []Acti
 	if a.Priority == 0 {
 		// Never later than the timer that runs already: repeated resignations
 		// must not hold a take-over back.
-		r.t.down = min(r.t.down, now.Add(r.skew()))
+		if !r.wanting {
+			r.t.down = min(r.t.down, now.Add(r.skew()))
+		}
 		return out
 	}
 	lower := a.Priority < r.effective
@@ -117,14 +127,14 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, out []Action) []Acti
 		r.t.preempt, r.patience = mono.Never, false
 	}
 	if r.cfg.Version == V3 {
-		r.interval = a.Interval
+		r.interval, r.learned = a.Interval, true
 	}
 	r.listen(now)
 	return out
 }
 
 // delayed reports whether preempt_delay holds a preemption back, and starts
-// it with the first lower advert (semantics FSM-8).
+// it with the first lower advert, as keepalived does.
 func (r *Router) delayed(now mono.Instant) bool {
 	if r.cfg.PreemptDelay <= 0 || r.patience {
 		return false
@@ -136,17 +146,17 @@ func (r *Router) delayed(now mono.Instant) bool {
 }
 
 // receiveMaster is RFC 9568 6.4.3.
-func (r *Router) receiveMaster(now mono.Instant, a *Advert, p *Packet, out []Action) []Action {
+func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out []Action) []Action {
 	if a.Priority == 0 {
 		r.t.advert = now.Add(r.cfg.Interval)
 		return r.send(now, out)
 	}
 	r.counts.Conflicts++
 	higher := a.Priority > r.effective
-	if higher || a.Priority == r.effective && p.Source.Compare(r.source) > 0 {
-		why := fmt.Sprintf("%v has priority %d, ours is %d", p.Source, a.Priority, r.effective)
+	if higher || a.Priority == r.effective && from.Compare(r.source) > 0 {
+		why := fmt.Sprintf("%v has priority %d, ours is %d", from, a.Priority, r.effective)
 		if !higher {
-			why = fmt.Sprintf("%v has our priority %d and the higher address", p.Source, a.Priority)
+			why = fmt.Sprintf("%v has our priority %d and the higher address", from, a.Priority)
 		}
 		if !r.cfg.YieldSilently {
 			// After a partition the winner may never have heard us. This last
@@ -157,34 +167,57 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, p *Packet, out []Act
 		out = append(out, Action{Kind: DoRelease})
 		out = r.becomeBackup(now, why, out)
 		if r.cfg.Version == V3 {
-			r.interval = a.Interval
+			r.interval, r.learned = a.Interval, true
 		}
 		r.listen(now)
 		return out
 	}
-	if now >= r.conflictEnd {
-		out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
-			Why: fmt.Sprintf("%v is master too, with priority %d against our %d: asserting ours", p.Source, a.Priority, r.effective)})
+	// The master that we replace answers our first advert with its last: that
+	// is no conflict worth telling.
+	if now.Sub(r.since) >= r.cfg.Interval {
+		if now >= r.conflictEnd {
+			out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
+				Why: fmt.Sprintf("%v is master too, with priority %d against our %d: asserting ours", from, a.Priority, r.effective)})
+		}
+		r.conflictEnd = now.Add(time.Duration(r.cfg.DownAdverts) * r.cfg.Interval)
 	}
-	r.conflictEnd = now.Add(time.Duration(r.cfg.DownAdverts) * r.cfg.Interval)
 	if !r.cfg.LowerPrioNoAdvert && now.Sub(r.lastReply) >= min(conflictGap, r.cfg.Interval/2) {
 		r.lastReply = now
 		out = r.send(now, out)
 	}
 	if due := r.lastDefence.Add(conflictGap); due > now {
-		r.t.defend = min(r.t.defend, due)
+		r.t.defend, r.relayed = min(r.t.defend, due), false
 		return out
 	}
-	return r.defend(now, out)
+	return r.defend(now, true, out)
+}
+
+// Defend announces the addresses of a MASTER again because a member of its
+// sync group met another master: that one announced ours too, and may never
+// meet us (semantics FSM-10).
+func (r *Router) Defend(now mono.Instant, out []Action) []Action {
+	if r.role != Master || r.leaving {
+		return out
+	}
+	if due := r.lastDefence.Add(conflictGap); due > now {
+		if r.t.defend == mono.Never {
+			r.t.defend, r.relayed = due, true
+		}
+		return out
+	}
+	return r.defend(now, false, out)
 }
 
 // defend announces the addresses again, now and once more after a while,
-// because another router announced or answered for them.
-func (r *Router) defend(now mono.Instant, out []Action) []Action {
+// because another router announced or answered for them. With conflict the
+// router met that one itself.
+func (r *Router) defend(now mono.Instant, conflict bool, out []Action) []Action {
 	r.t.defend = mono.Never
 	r.lastDefence = now
 	if d := r.cfg.Announce.LowerPrioDelay; d > 0 {
 		r.t.second = now.Add(d)
 	}
-	return r.announce(r.cfg.Announce.LowerPrioRepeat, out)
+	out = r.announce(r.cfg.Announce.LowerPrioRepeat, out)
+	out[len(out)-1].Conflict = conflict
+	return out
 }

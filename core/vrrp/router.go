@@ -17,21 +17,26 @@ type Router struct {
 
 	source    netip.Addr
 	effective uint8
-	// interval is Active_Adver_Interval: our own, or learned (version 3).
+	// interval is Active_Adver_Interval: our own, or learned from the master
+	// (version 3).
 	interval time.Duration
+	learned  bool
 	// payload is the advert of the effective priority. It is replaced, never
 	// changed, so that whoever was handed it may keep it.
 	payload []byte
 
 	// wanting is true in BACKUP when the down timer fired and the router
-	// waits for Promote.
+	// waits for Promote; wish is then why.
 	wanting bool
+	wish    string
 	// leaving is true in MASTER after Stop, until the addresses are given up.
 	leaving bool
 	// started is true once BACKUP or MASTER was entered.
 	started bool
 	// patience is true when a preempt_delay has run out.
 	patience bool
+	// dozed is true when the down timer was seen late and runs once more.
+	dozed bool
 
 	since       mono.Instant
 	why         string
@@ -41,6 +46,7 @@ type Router struct {
 	heardPrio   uint8
 	lastReply   mono.Instant
 	lastDefence mono.Instant
+	relayed     bool         // the burst held back is for a member of the sync group
 	conflictEnd mono.Instant // when a conflict counts as over
 	noted       [rejections]bool
 	notedList   bool
@@ -64,12 +70,12 @@ func New(now mono.Instant, cfg Config) *Router {
 func (r *Router) adopt(cfg Config) {
 	r.cfg = cfg
 	r.effective = cfg.Priority
-	r.interval = cfg.Interval
+	r.interval, r.learned = cfg.Interval, false
 	r.build()
 }
 
 // build makes the advert anew. Nothing of an old priority, address list or
-// source survives a change (conformance S-30).
+// source survives a change.
 func (r *Router) build() {
 	if r.source.IsValid() {
 		r.payload = r.cfg.Append(nil, r.effective, r.source, Group(r.source.Is6()))
@@ -101,11 +107,15 @@ func (r *Router) Owner() bool { return r.cfg.Priority == 255 }
 // SetSource sets the address that adverts are sent from, from the next on.
 // The caller faults the router while there is none.
 func (r *Router) SetSource(a netip.Addr) {
-	if a != r.source {
+	if a = bare(a); a != r.source {
 		r.source = a
 		r.build()
 	}
 }
+
+// bare returns an address as peers compare it: the zone of a link-local one is
+// our own name for the interface, and would decide a tie.
+func bare(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 // Start leaves INIT (RFC 9568 6.4.1). The source must have been set.
 func (r *Router) Start(now mono.Instant, why string, out []Action) []Action {
@@ -119,7 +129,7 @@ func (r *Router) Start(now mono.Instant, why string, out []Action) []Action {
 }
 
 // Fault enters FAULT, the Initialize of a router that lacks something it
-// needs. A master says priority 0 first (semantics FSM-17).
+// needs. A master says priority 0 first, so that a backup need not wait.
 func (r *Router) Fault(now mono.Instant, why string, out []Action) []Action {
 	if r.role == Fault || r.leaving {
 		return out
@@ -131,8 +141,7 @@ func (r *Router) Fault(now mono.Instant, why string, out []Action) []Action {
 	return r.become(now, Fault, why, out)
 }
 
-// Clear leaves FAULT for BACKUP, with a whole down interval to listen first
-// (semantics FSM-19).
+// Clear leaves FAULT for BACKUP, with a whole down interval to listen first.
 func (r *Router) Clear(now mono.Instant, why string, out []Action) []Action {
 	if r.role != Fault {
 		return out
@@ -204,8 +213,8 @@ func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
 }
 
 // SetPriority sets the effective priority. In BACKUP the running down timer
-// moves by the difference of the skews; in MASTER the next advert carries the
-// new value (semantics PRI-8).
+// moves by the difference of the skews, as in keepalived; in MASTER the next
+// advert carries the new value.
 func (r *Router) SetPriority(now mono.Instant, p uint8) {
 	if p == r.effective || r.Owner() {
 		return
@@ -219,22 +228,30 @@ func (r *Router) SetPriority(now mono.Instant, p uint8) {
 }
 
 // Reconfigure replaces the configuration without leaving the role. Version
-// and VRID are the router's identity and do not change. The caller sets the
-// effective priority afterwards and claims or releases addresses itself.
+// and VRID are the router's identity and do not change. A BACKUP listens anew,
+// since every part of its down interval may have changed; an interval that it
+// learned from the master is still the master's. The caller sets the effective
+// priority afterwards and claims or releases addresses itself.
 func (r *Router) Reconfigure(now mono.Instant, cfg Config) {
-	role, learned := r.role, r.interval
+	interval, learned := r.interval, r.learned
 	r.adopt(cfg)
-	switch role {
+	switch r.role {
 	case Master:
-		if !r.leaving {
-			r.t.advert = min(r.t.advert, now.Add(cfg.Interval))
+		if r.leaving {
+			return
+		}
+		r.t.advert = min(r.t.advert, now.Add(cfg.Interval))
+		if cfg.Announce.Refresh > 0 {
+			r.t.refresh = min(r.t.refresh, now.Add(cfg.Announce.Refresh))
+		} else {
+			r.t.refresh = mono.Never
 		}
 	case Backup:
-		if cfg.Version == V3 && r.lastHeard != mono.Never {
-			r.interval = learned
+		if learned {
+			r.interval, r.learned = interval, true
 		}
-		if !r.wanting {
-			r.t.down = now.Add(r.masterDown())
+		if !r.wanting || !cfg.Hold {
+			r.listen(now)
 		}
 	}
 }
@@ -251,26 +268,19 @@ func (r *Router) Tick(now mono.Instant, out []Action) []Action {
 		if !r.t.down.Reached(now) {
 			return out
 		}
-		if late := now.Sub(r.t.down); late > r.interval {
+		if late := now.Sub(r.t.down); late > r.interval && !r.dozed {
 			// The process slept. Adverts that came meanwhile may still wait
 			// to be read, and a living master sends its next within an
-			// interval: look at those before deciding that it is dead.
-			r.t.down = now.Add(r.interval)
+			// interval: look at those before deciding that it is dead. Once:
+			// a machine that is always late must take over too.
+			r.t.down, r.dozed = now.Add(r.interval), true
 			return append(out, Action{Kind: DoNote, Topic: "stall", Alarm: true,
 				Why: fmt.Sprintf("woke %v too late: listening before taking over", late.Round(time.Millisecond))})
 		}
-		why := "no master heard since start"
-		if r.lastHeard != mono.Never {
-			why = fmt.Sprintf("no advert from %v for %v", r.heardFrom, now.Sub(r.lastHeard).Round(100*time.Microsecond))
-			if r.heardPrio == 0 {
-				why = fmt.Sprintf("%v resigned (priority 0)", r.heardFrom)
-			} else if r.heardPrio < r.effective {
-				why = fmt.Sprintf("preempting %v: its priority is %d, ours %d", r.heardFrom, r.heardPrio, r.effective)
-			}
-		}
+		why := r.vacancy(now)
 		if r.cfg.Hold {
 			r.t.down, r.wanting = mono.Never, true
-			r.why = why + "; waiting for the sync group"
+			r.wish = why + "; waiting for the sync group"
 			return out
 		}
 		return r.becomeMaster(now, why, out)
@@ -278,17 +288,36 @@ func (r *Router) Tick(now mono.Instant, out []Action) []Action {
 	return out
 }
 
+// vacancy says why a BACKUP takes over. What was heard before it became BACKUP
+// has nothing to do with that.
+func (r *Router) vacancy(now mono.Instant) string {
+	switch {
+	case r.lastHeard == mono.Never:
+		return "no master heard since start"
+	case r.lastHeard.Before(r.since):
+		return fmt.Sprintf("no master heard for %v", now.Sub(r.since).Round(100*time.Microsecond))
+	case r.heardPrio == 0:
+		return fmt.Sprintf("%v resigned (priority 0)", r.heardFrom)
+	case r.heardPrio < r.effective:
+		return fmt.Sprintf("preempting %v: its priority is %d, ours %d", r.heardFrom, r.heardPrio, r.effective)
+	}
+	return fmt.Sprintf("no advert from %v for %v", r.heardFrom, now.Sub(r.lastHeard).Round(100*time.Microsecond))
+}
+
 func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	if r.t.release.Reached(now) {
 		return r.gone(now, r.why, out)
 	}
-	if late := now.Sub(r.t.advert); r.t.advert != mono.Never && late > r.deaf() {
+	if r.lapsed(now) {
 		// Every backup has given us up by now.
+		late := now.Sub(r.t.advert)
 		silent := (late + r.cfg.Interval).Round(time.Millisecond)
-		if r.cfg.NoPreempt || late >= slept {
-			// Do not advertise into a network that has moved on.
+		if !r.Owner() && (r.cfg.NoPreempt || late >= slept) {
+			// Do not advertise into a network that has moved on. (An owner
+			// would preempt at once: RFC 9568 6.1.)
 			out = append(out, Action{Kind: DoRelease})
-			return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+			out = r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+			return r.Tick(now, out) // an owner is due again at once
 		}
 		// A short lapse of a busy machine. Giving the addresses up would cut
 		// the clients off for longer than it lasted; whoever took over yields
@@ -297,7 +326,7 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 			Why: fmt.Sprintf("no advert left for %v, longer than backups wait: asserting ourselves", silent)})
 		out = r.send(now, out)
 		r.t.advert = now.Add(r.cfg.Interval)
-		out = r.defend(now, out)
+		out = r.defend(now, true, out)
 	}
 	if r.t.advert.Reached(now) {
 		// Keep the rhythm: the next is due an interval after this one was,
@@ -310,7 +339,7 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		out = r.send(now, out)
 	}
 	if r.t.defend.Reached(now) {
-		out = r.defend(now, out)
+		out = r.defend(now, !r.relayed, out)
 	}
 	if r.t.second.Reached(now) {
 		r.t.second = mono.Never
@@ -323,9 +352,15 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	return out
 }
 
+// lapsed reports whether a MASTER's advert is so late that every backup has
+// given it up.
+func (r *Router) lapsed(now mono.Instant) bool {
+	return r.t.advert != mono.Never && now.Sub(r.t.advert) > r.deaf()
+}
+
 // deaf is how late the router may be before it must assume that the network
 // has moved on without it.
-func (r *Router) deaf() time.Duration { return time.Duration(r.cfg.DownAdverts) * r.cfg.Interval }
+func (r *Router) deaf() time.Duration { return time.Duration(r.cfg.DownAdverts) * r.interval }
 
 func (r *Router) skew() time.Duration { return r.cfg.Version.Skew(r.effective, r.interval) }
 
@@ -335,7 +370,7 @@ func (r *Router) masterDown() time.Duration {
 
 // listen arms the down timer with a whole interval.
 func (r *Router) listen(now mono.Instant) {
-	r.wanting = false
+	r.wanting, r.dozed = false, false
 	r.t.down = now.Add(r.masterDown())
 }
 
@@ -357,6 +392,8 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 
 func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Action {
 	out = r.become(now, Backup, why, out)
+	// What an earlier master said holds no longer (RFC 9568 6.4.1).
+	r.interval, r.learned = r.cfg.Interval, false
 	r.listen(now)
 	switch {
 	case r.Owner():
@@ -369,19 +406,16 @@ func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Acti
 }
 
 // becomeMaster sends the advert first, so that the old master lets go of the
-// addresses before they are announced from here (RFC 9568 6.4.2, step 370).
+// addresses before they are announced from here (RFC 9568 6.4.2).
 func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Action {
 	out = r.send(now, out)
 	out = append(out, Action{Kind: DoClaim})
 	out = r.announce(r.cfg.Announce.Repeat, out)
 	out = r.become(now, Master, why, out)
 	r.started = true
-	r.interval = r.cfg.Interval
+	r.interval, r.learned = r.cfg.Interval, false
 	r.t.advert = now.Add(r.cfg.Interval)
 	r.lastDefence = now
-	// The master that we replace answers our first advert with its last: that
-	// is no conflict worth telling.
-	r.conflictEnd = now.Add(r.cfg.Interval)
 	if a := r.cfg.Announce; a.Delay > 0 {
 		r.t.second = now.Add(a.Delay)
 	}

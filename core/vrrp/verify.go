@@ -17,8 +17,8 @@ import (
 // RejectAuthType the Auth, RejectInterval the Interval. They are for a message
 // to the user and must not reach the state machine.
 //
-// Whether the packet is from an address of our own is not seen here, nor does
-// an owner of the addresses ignore adverts here: both need the router's state.
+// Whether the packet is from an address of our own is not seen here: that needs
+// the router's state.
 // A source or destination that is not a valid address is RejectMode.
 //
 // Verify keeps nothing of p and does not allocate; the Advert borrows from

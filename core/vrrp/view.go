@@ -33,8 +33,12 @@ type View struct {
 
 // View returns a copy of what the router knows.
 func (r *Router) View() View {
+	why := r.why
+	if r.wanting {
+		why = r.wish
+	}
 	return View{
-		Role: r.role, Since: r.since, Why: r.why, Effective: r.effective, Interval: r.interval,
+		Role: r.role, Since: r.since, Why: why, Effective: r.effective, Interval: r.interval,
 		MasterDown: r.t.down, NextAdvert: r.t.advert, Source: r.source,
 		LastSent: r.lastSent, LastHeard: r.lastHeard, HeardFrom: r.heardFrom, HeardPriority: r.heardPrio,
 		Wanting: r.wanting, Leaving: r.leaving, Counts: r.counts,
