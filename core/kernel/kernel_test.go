@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // soon is the longest that the kernel's news may take.
-const soon = 50 * time.Millisecond
+const soon = 500 * time.Millisecond
 
 // sink records what the kernel reports.
 type sink struct {

@@ -17,7 +17,8 @@ import (
 
 // Add makes the addresses stand, in their order, and returns those that do.
 // One that stands already is left alone, or replaced if its label, scope,
-// broadcast address or peer is another than wanted. IPv6 addresses are added
+// broadcast address or wanted peer is another. One that stands under a peer is
+// another address to the kernel; it stays beside one without. IPv6 addresses are added
 // without duplicate address detection: it would take a second, and finds the
 // old master of a virtual address rather than a mistake.
 //
@@ -25,20 +26,50 @@ import (
 // address, its device and what the kernel said. It wraps ErrNoInterface when
 // the device is not there.
 func (c *Conn) Add(addresses ...netspec.Address) ([]netspec.Address, error) {
-	state, err := c.State()
-	if err != nil {
-		return nil, err
-	}
 	standing := make([]netspec.Address, 0, len(addresses))
 	var failed []error
+	var state *State
+	index := make(map[string]int)
 	for _, a := range addresses {
-		if err := c.add(state, a); err != nil {
+		added, err := c.addNew(index, a)
+		if err == nil && !added {
+			// Reading all addresses takes longer than adding one, so it is
+			// done only for an address that is there already in some form.
+			if state == nil {
+				state, err = c.State()
+			}
+			if err == nil {
+				err = c.add(state, a)
+			}
+		}
+		if err != nil {
 			failed = append(failed, fmt.Errorf("add %s: %w", a, err))
 			continue
 		}
 		standing = append(standing, a)
 	}
 	return standing, errors.Join(failed...)
+}
+
+// addNew adds an address that does not stand yet; it is not added, without
+// error, when the kernel has it in some form, or may have it under a peer.
+// index remembers the devices' indexes.
+func (c *Conn) addNew(index map[string]int, a netspec.Address) (added bool, err error) {
+	if a.Peer.IsValid() {
+		return false, nil
+	}
+	if _, known := index[a.Device]; !known {
+		i, err := c.Interface(a.Device)
+		if err != nil {
+			return false, err
+		}
+		index[a.Device] = i.Index
+	}
+	err = c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index[a.Device], a)
+	if errors.Is(err, unix.EEXIST) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (c *Conn) add(state *State, want netspec.Address) error {

@@ -99,8 +99,13 @@ func TestAddReplacesWhatDiffers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, _ := netnstest.Pair(t, "eth0", "eth1")
 			changed := with(base, c.change)
-			// There and back again.
-			for _, want := range []netspec.Address{base, changed, base} {
+			// There and back again, but not from a peer: to the kernel that is
+			// another address, and whoever claimed it releases it.
+			steps := []netspec.Address{base, changed, base}
+			if changed.Peer.IsValid() {
+				steps = steps[:2]
+			}
+			for _, want := range steps {
 				_, err := h.Link.Add(want)
 				netnstest.Must(t, err)
 				if got := list(t, h); !slices.Equal(got, []netspec.Address{want}) {
