@@ -184,7 +184,7 @@ func TestS33PreemptDelay(t *testing.T) {
 	}
 	// First seen at 1 s, over at 4 s, last accepted at 3 s.
 	d.want("6.609375s send 100, claim, announce 5, BACKUP->MASTER",
-		"7s send 100, announce 5", "7.609375s send 100", "8s alarm conflict, send 100, announce 5")
+		"7s send 100, defend 5", "7.609375s send 100", "8s alarm conflict, send 100, defend 5")
 }
 
 // An advert of our priority or more cancels the delay: the next lower one

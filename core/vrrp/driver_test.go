@@ -18,6 +18,7 @@ var (
 	peerLow  = netip.MustParseAddr("192.0.2.1")
 	ownAddr  = netip.MustParseAddr("192.0.2.2")
 	peerHigh = netip.MustParseAddr("192.0.2.3")
+	ownAddr6 = netip.MustParseAddr("fe80::2")
 )
 
 // epoch is the instant that the tests call 0: no timer may depend on where
@@ -29,6 +30,7 @@ const epoch = mono.Instant(90 * time.Minute)
 //
 //	3.609375s send 100, claim, announce 5, BACKUP->MASTER
 //
+// An announcement that another master caused reads "defend".
 // Every advert is decoded and compared with the configuration in force, and
 // after every call exactly the timers of the role must run.
 type driver struct {
@@ -50,7 +52,11 @@ func made(t testing.TB, v Version, priority uint8, opts ...func(*Config)) *drive
 		o(&c)
 	}
 	d := &driver{t: t, r: New(epoch, c)}
-	d.r.SetSource(ownAddr)
+	if c.Addresses[0].Is6() {
+		d.r.SetSource(ownAddr6)
+	} else {
+		d.r.SetSource(ownAddr)
+	}
 	return d
 }
 
@@ -113,6 +119,9 @@ func (d *driver) text(a *Action) string {
 	case DoRelease:
 		return "release"
 	case DoAnnounce:
+		if a.Conflict {
+			return fmt.Sprintf("defend %d", a.Rounds)
+		}
 		return fmt.Sprintf("announce %d", a.Rounds)
 	case DoChange:
 		d.why = a.Why
