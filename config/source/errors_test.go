@@ -230,18 +230,19 @@ func TestFindings(t *testing.T) {
 		"a key twice, TOML": {"a.toml", "[global]\nrouter_id = \"a\"\nrouter_id = \"b\"\n", []string{
 			`a.toml:3:1: error: this is not TOML: key router_id is already defined [syntax]`,
 		}},
-		"two documents":  {"a.yaml", "a: 1\n---\nb: 2\n", []string{`a.yaml:2:1: error: a second document starts here: put the configuration into one document, without the line --- [syntax]`}},
-		"no YAML":        {"a.yaml", "a: [1\nb: 2\n", []string{`a.yaml:1:1: error: this is not YAML: did not find expected ',' or ']' [syntax]`}},
-		"no JSON":        {"a.json", "{\"a\": 1,\n 'b': 2}", []string{`a.json:2:2: error: this is not JSON: invalid character '\'' looking for beginning of object key string [syntax]`}},
-		"YAML, not JSON": {"a.json", "a: 1\n", []string{`a.json:1:1: error: this is not JSON: invalid character 'a' looking for beginning of value [syntax]`}},
-		"half of JSON":   {"a.json", "{\"a\":\n [1", []string{`a.json:2:4: error: this is not JSON: it ends within a value: a bracket or a quote is not closed [syntax]`}},
-		"more than JSON": {"a.json", "{}\n{}", []string{`a.json:2:1: error: this is not JSON: text after the end of the value [syntax]`}},
-		"no TOML":        {"a.toml", "a = \"ä\" b\n", []string{`a.toml:1:9: error: this is not TOML: expected newline but got U+0062 'b' [syntax]`}},
-		"empty YAML":     {"a.yaml", "# nothing\n", []string{`a.yaml:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
-		"empty JSON":     {"a.json", " \n", []string{`a.json:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
-		"empty TOML":     {"a.toml", "", []string{`a.toml:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
-		"merge key":      {"a.yaml", "a: &a {b: 1}\nc: {<<: *a}\n", []string{`a.yaml:2:5: error: the merge key << is not read: write the keys out, or use an alias for a whole value [merge-key]`}},
-		"another ending": {"a.ini", "[a]\n", []string{`a.ini: error: the ending ".ini" names no language: .yaml, .yml, .toml and .json do [unknown-language]`}},
+		"two documents":       {"a.yaml", "a: 1\n---\nb: 2\n", []string{`a.yaml:2:1: error: a second document starts here: put the configuration into one document, without the line --- [syntax]`}},
+		"no YAML":             {"a.yaml", "a: [1\nb: 2\n", []string{`a.yaml:1:1: error: this is not YAML: did not find expected ',' or ']' [syntax]`}},
+		"no JSON":             {"a.json", "{\"a\": 1,\n 'b': 2}", []string{`a.json:2:2: error: this is not JSON: invalid character '\'' looking for beginning of object key string [syntax]`}},
+		"YAML, not JSON":      {"a.json", "a: 1\n", []string{`a.json:1:1: error: this is not JSON: invalid character 'a' looking for beginning of value [syntax]`}},
+		"half of JSON":        {"a.json", "{\"a\":\n [1", []string{`a.json:2:4: error: this is not JSON: it ends within a value: a bracket or a quote is not closed [syntax]`}},
+		"more than JSON":      {"a.json", "{}\n{}", []string{`a.json:2:1: error: this is not JSON: text after the end of the value [syntax]`}},
+		"no TOML":             {"a.toml", "a = \"ä\" b\n", []string{`a.toml:1:9: error: this is not TOML: expected newline but got U+0062 'b' [syntax]`}},
+		"empty YAML":          {"a.yaml", "# nothing\n", []string{`a.yaml:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
+		"no more than a line": {"a.yaml", "---", []string{`a.yaml:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
+		"empty JSON":          {"a.json", " \n", []string{`a.json:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
+		"empty TOML":          {"a.toml", "", []string{`a.toml:1:1: error: the file is empty: it needs at least vrrp_instances [empty-file]`}},
+		"merge key":           {"a.yaml", "a: &a {b: 1}\nc: {<<: *a}\n", []string{`a.yaml:2:5: error: the merge key << is not read: write the keys out, or use an alias for a whole value [merge-key]`}},
+		"another ending":      {"a.ini", "[a]\n", []string{`a.ini: error: the ending ".ini" names no language: .yaml, .yml, .toml and .json do [unknown-language]`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, findings := Read(test.file, []byte(test.text))
@@ -271,7 +272,12 @@ func TestBombs(t *testing.T) {
 	for i := 1; i < 12; i++ {
 		laughs += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
 	}
+	tables := ""
+	for i := range 20_000 {
+		tables += fmt.Sprintf("[a%d]\n", i)
+	}
 	for name, test := range map[string]struct{ file, text, want string }{
+		"many TOML tables": {"a.toml", tables, "too-large"},
 		"a billion laughs": {"a.yaml", laughs, "too-large"},
 		"an endless alias": {"a.yaml", "a: &a [*a]\n", "too-deep"},
 		"deep YAML":        {"a.yaml", "a: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "too-deep"},

@@ -14,14 +14,28 @@ import (
 
 // tomlTree reads TOML. A nil tree means that there is none; why is in found.
 //
-// The text is parsed twice: by the decoder, which knows every rule of the
-// language and says what breaks one, and by the parser beneath it, which
-// gives positions and trusts that the first found nothing.
+// The text is parsed twice: by the parser beneath the decoder, which gives
+// positions and bounds the tree, and by the decoder, which knows every rule of
+// the language and says what breaks one, in a time that is quadratic in the
+// keys of a table. A tree is believed only after the decoder agreed.
 func tomlTree(file string, data []byte, found *config.Findings) *value {
 	l := newLines(file, data)
 	if len(bytes.TrimSpace(data)) == 0 {
 		found.Add(l.at(0), config.Error, "empty-file", "%s", emptyText)
 		return nil
+	}
+	t := tomlReader{lines: l, root: &value{at: l.at(0), kind: kindTable}, index: make(map[*value]map[string]int)}
+	t.parser.Reset(data)
+	t.table = t.root
+	for t.parser.NextExpression() {
+		if err := t.expression(t.parser.Expression()); err != nil {
+			name := "too-large"
+			if errors.Is(err, errDepth) {
+				name = "too-deep"
+			}
+			found.Add(t.last, config.Error, name, "%v", err)
+			return nil
+		}
 	}
 	var all map[string]any
 	if err := toml.Unmarshal(data, &all); err != nil {
@@ -36,15 +50,6 @@ func tomlTree(file string, data []byte, found *config.Findings) *value {
 		}
 		found.Add(at, config.Error, "syntax", "this is not TOML: %s", printable(strings.TrimPrefix(err.Error(), "toml: ")))
 		return nil
-	}
-	t := tomlReader{lines: l, root: &value{at: l.at(0), kind: kindTable}, index: make(map[*value]map[string]int)}
-	t.parser.Reset(data)
-	t.table = t.root
-	for t.parser.NextExpression() {
-		if err := t.expression(t.parser.Expression()); err != nil {
-			found.Add(t.last, config.Error, "too-deep", "%v", err)
-			return nil
-		}
 	}
 	if err := t.parser.Error(); err != nil {
 		found.Add(t.last, config.Error, "syntax", "this is not TOML: %s", printable(err.Error()))
@@ -67,7 +72,14 @@ type tomlReader struct {
 	index map[*value]map[string]int
 }
 
-var errDepth = fmt.Errorf("nested more than %d deep", maxDepth)
+// maxKeys is how many keys one table may have. The largest of the schema is a
+// script's args.
+const maxKeys = 10_000
+
+var (
+	errDepth = fmt.Errorf("nested more than %d deep", maxDepth)
+	errKeys  = fmt.Errorf("a table of more than %d keys", maxKeys)
+)
 
 func (t *tomlReader) expression(n *unstable.Node) error {
 	switch n.Kind {
@@ -80,7 +92,10 @@ func (t *tomlReader) expression(n *unstable.Node) error {
 			}
 			key := keys.Node()
 			if n.Kind == unstable.ArrayTable && keys.IsLast() {
-				list := t.descend(v, key, kindList)
+				list, err := t.descend(v, key, kindList)
+				if err != nil {
+					return err
+				}
 				item := &value{at: list.at, kind: kindTable}
 				if len(list.items) > 0 {
 					item.at = t.last
@@ -89,7 +104,10 @@ func (t *tomlReader) expression(n *unstable.Node) error {
 				v = item
 				break
 			}
-			v = t.descend(v, key, kindTable)
+			var err error
+			if v, err = t.descend(v, key, kindTable); err != nil {
+				return err
+			}
 		}
 		t.table = v
 		return nil
@@ -101,23 +119,25 @@ func (t *tomlReader) expression(n *unstable.Node) error {
 
 // descend returns the value under a key, made when there is none; of a list
 // of tables it returns the last, except where a list is asked for.
-func (t *tomlReader) descend(v *value, key *unstable.Node, k kind) *value {
+func (t *tomlReader) descend(v *value, key *unstable.Node, k kind) (*value, error) {
 	t.last = t.lines.at(int(key.Raw.Offset))
 	i, known := t.index[v][string(key.Data)]
 	if !known {
 		child := &value{at: t.last, kind: k}
-		t.add(v, string(key.Data), child)
-		return child
+		return child, t.add(v, string(key.Data), child)
 	}
 	f := v.fields[i]
 	if f.value.kind == kindList && k != kindList && len(f.value.items) > 0 {
-		return f.value.items[len(f.value.items)-1]
+		return f.value.items[len(f.value.items)-1], nil
 	}
-	return f.value
+	return f.value, nil
 }
 
 // add appends a field whose key is at t.last.
-func (t *tomlReader) add(v *value, key string, child *value) {
+func (t *tomlReader) add(v *value, key string, child *value) error {
+	if len(v.fields) == maxKeys {
+		return errKeys
+	}
 	keys := t.index[v]
 	if keys == nil {
 		keys = make(map[string]int)
@@ -125,6 +145,7 @@ func (t *tomlReader) add(v *value, key string, child *value) {
 	}
 	keys[key] = len(v.fields)
 	v.fields = append(v.fields, field{key: key, at: t.last, value: child})
+	return nil
 }
 
 func (t *tomlReader) keyValue(v *value, n *unstable.Node, depth int) error {
@@ -138,7 +159,10 @@ func (t *tomlReader) keyValue(v *value, n *unstable.Node, depth int) error {
 		}
 		key := keys.Node()
 		if !keys.IsLast() {
-			v = t.descend(v, key, kindTable)
+			var err error
+			if v, err = t.descend(v, key, kindTable); err != nil {
+				return err
+			}
 			continue
 		}
 		t.last = t.lines.at(int(key.Raw.Offset))
@@ -148,7 +172,9 @@ func (t *tomlReader) keyValue(v *value, n *unstable.Node, depth int) error {
 			return err
 		}
 		t.last = at
-		t.add(v, string(key.Data), child)
+		if err := t.add(v, string(key.Data), child); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -36,7 +36,11 @@ func yamlTree(file string, data []byte, found *config.Findings) *value {
 		return nil
 	}
 	root := y.value(document.Content[0], 0)
-	if y.stopped {
+	switch {
+	case y.stopped:
+		return nil
+	case root.kind == kindNull:
+		found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "empty-file", "%s", emptyText)
 		return nil
 	}
 	return root
