@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/user"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -49,7 +48,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		edges: e, scripts: map[string]*config.Script{}, runners: map[string]*lua.Runner{},
 		lasting: map[string]program.Outcome{},
 	}
-	x.user, x.group = scriptUser(c)
+	x.user, x.group = c.Global.ScriptUser, c.Global.ScriptGroup
 	for i := range c.Scripts {
 		s := &c.Scripts[i]
 		x.scripts[s.Name] = s
@@ -131,20 +130,6 @@ func (x *checks) lasts(name string) (program.Outcome, bool) {
 	default:
 		return last, true
 	}
-}
-
-// defaultUser is the account that runs programs when the configuration names
-// none and the host has it, as in keepalived; otherwise the daemon's own does.
-const defaultUser = "keepalived_script"
-
-func scriptUser(c *config.Config) (name, group string) {
-	if c.Global.ScriptUser != "" {
-		return c.Global.ScriptUser, c.Global.ScriptGroup
-	}
-	if _, err := user.Lookup(defaultUser); err == nil {
-		return defaultUser, ""
-	}
-	return "", ""
 }
 
 // override is the lab's hand: NAME.fail and NAME.pass in the check directory
@@ -237,7 +222,7 @@ func (e *edges) program(c *config.Config, p *config.Program) *notify.Program {
 	}
 	out := &notify.Program{Argv: p.Argv, User: p.User, Group: p.Group}
 	if out.User == "" {
-		out.User, out.Group = scriptUser(c)
+		out.User, out.Group = c.Global.ScriptUser, c.Global.ScriptGroup
 	}
 	return out
 }
