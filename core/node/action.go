@@ -22,7 +22,8 @@ const (
 	// Release (lane 1): remove Addresses.
 	Release
 	// Announce (lane 1): send Rounds rounds of gratuitous ARP or unsolicited
-	// NA over Addresses. Dropped by the edge when a Release overtakes it.
+	// NA over Addresses. Dropped by the edge when a Release overtakes it, or
+	// when the Claim before it failed.
 	Announce
 	// Run (lane 3): run Script once. Answered by exactly one Checked event.
 	Run

@@ -80,13 +80,15 @@ func (n *Node) settle(now mono.Instant, in *instance) {
 	if in.group != nil {
 		members = in.group.members
 	}
-	faulty, waiting := "", false
+	faulty, waits := "", ""
 	for _, m := range members {
 		n.prioritise(now, m)
 		if len(m.faults) > 0 && faulty == "" {
 			faulty = m.cfg.Name
 		}
-		waiting = waiting || len(m.waiting) > 0
+		if len(m.waiting) > 0 && waits == "" {
+			waits = m.cfg.Name
+		}
 	}
 	if in.group != nil {
 		// The group is told when all its members have moved.
@@ -100,7 +102,10 @@ func (n *Node) settle(now mono.Instant, in *instance) {
 		if faulty != "" && len(m.faults) == 0 {
 			m.faults = append(m.faults, fmt.Sprintf("sync group %s: %s is in FAULT", m.group.cfg.Name, faulty))
 		}
-		n.apply(now, m, waiting)
+		if waits != "" && len(m.waiting) == 0 {
+			m.waiting = append(m.waiting, fmt.Sprintf("sync group %s: %s, which waits", m.group.cfg.Name, waits))
+		}
+		n.apply(now, m)
 	}
 }
 
@@ -119,7 +124,7 @@ func (n *Node) prioritise(now mono.Instant, in *instance) {
 }
 
 // apply moves one router to where its faults say it belongs.
-func (n *Node) apply(now mono.Instant, in *instance, waiting bool) {
+func (n *Node) apply(now mono.Instant, in *instance) {
 	if n.stopping {
 		return
 	}
@@ -130,7 +135,7 @@ func (n *Node) apply(now mono.Instant, in *instance, waiting bool) {
 	switch role := in.router.Role(); {
 	case len(in.faults) > 0 && role != vrrp.Fault:
 		in.acts = in.router.Fault(now, in.faults[0], in.acts)
-	case len(in.faults) > 0 || waiting && (role == vrrp.Init || role == vrrp.Fault):
+	case len(in.faults) > 0 || len(in.waiting) > 0 && (role == vrrp.Init || role == vrrp.Fault):
 		return
 	case role == vrrp.Init:
 		in.acts = in.router.Start(now, "started", in.acts)

@@ -26,6 +26,12 @@ type Node struct {
 	out          []Action
 	seq          uint64
 	stopping     bool
+	// fresh is true until the first call after New, which also returns what
+	// New asked for.
+	fresh bool
+	// orphans counts, by name, runs of scripts that a reload replaced or
+	// removed, and whose results are still to come.
+	orphans map[string]int
 	// strangers counts packets whose virtual router is not configured on
 	// their interface.
 	strangers uint64
@@ -80,14 +86,23 @@ type script struct {
 // interfaces and for the first results of their scripts. Scripts that nothing
 // tracks are not run. Call Tick to begin.
 func New(now mono.Instant, cfg Config) *Node {
-	n := &Node{links: map[string]Link{}}
+	n := &Node{links: map[string]Link{}, orphans: map[string]int{}}
 	n.Reconfigure(now, cfg)
+	n.fresh = true
 	return n
+}
+
+// begin makes room for the actions of a call.
+func (n *Node) begin() {
+	if !n.fresh {
+		n.out = n.out[:0]
+	}
+	n.fresh = false
 }
 
 // Step takes one event.
 func (n *Node) Step(now mono.Instant, ev Event) []Action {
-	n.out = n.out[:0]
+	n.begin()
 	switch e := ev.(type) {
 	case *Received:
 		n.received(now, e)
@@ -110,7 +125,7 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 
 // Tick does what is due. Early or repeated calls are harmless.
 func (n *Node) Tick(now mono.Instant) []Action {
-	n.out = n.out[:0]
+	n.begin()
 	for n.sched.next().Reached(now) {
 		t := n.sched.heap[0]
 		t.run(now)
@@ -128,7 +143,7 @@ func (n *Node) Deadline() mono.Instant { return n.sched.next() }
 // until a peer took over or must have. Drive the node with Tick and Step
 // until Stopped.
 func (n *Node) Stop(now mono.Instant) []Action {
-	n.out = n.out[:0]
+	n.begin()
 	n.stopping = true
 	for _, s := range n.order {
 		if s.timer != nil {
@@ -145,7 +160,7 @@ func (n *Node) Stop(now mono.Instant) []Action {
 // Abandon ends what Stop began at once: addresses that were kept for a
 // hand-over are released.
 func (n *Node) Abandon(now mono.Instant) []Action {
-	n.out = n.out[:0]
+	n.begin()
 	for _, in := range n.instances {
 		in.acts = in.router.Abandon(now, in.acts[:0])
 		n.emit(now, in)
@@ -176,23 +191,29 @@ func (n *Node) received(now mono.Instant, e *Received) {
 
 // run does what is due for an instance.
 func (n *Node) run(now mono.Instant, in *instance) {
-	if in.retry.Reached(now) {
-		in.retry = mono.Never
-		if in.refused != "" {
-			in.refused = ""
-			n.settle(now, in)
-		} else if in.router.Role() == vrrp.Master {
-			n.claim(in)
-			n.announce(in, in.cfg.Router.Announce.Repeat)
-		}
-	}
 	in.acts = in.router.Tick(now, in.acts[:0])
 	n.emit(now, in)
+	if !in.retry.Reached(now) {
+		return // not due, or given up with the addresses
+	}
+	in.retry = mono.Never
+	switch {
+	case in.refused != "":
+		in.refused = ""
+		n.settle(now, in)
+		in.acts = in.router.Tick(now, in.acts[:0]) // an owner is due at once
+		n.emit(now, in)
+	case in.router.Role() == vrrp.Master && !in.router.Leaving():
+		n.claim(in)
+		n.announce(in, in.cfg.Router.Announce.Repeat)
+	}
+	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
 }
 
 // emit turns what a router wants into the node's actions and lets its sync
 // group follow.
 func (n *Node) emit(now mono.Instant, in *instance) {
+	conflict := false
 	for i := range in.acts {
 		a := &in.acts[i]
 		switch a.Kind {
@@ -208,6 +229,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses()})
 		case vrrp.DoAnnounce:
 			n.announce(in, a.Rounds)
+			conflict = conflict || a.Conflict
 		case vrrp.DoChange:
 			n.changed(in, a)
 		case vrrp.DoNote:
@@ -220,9 +242,18 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 	}
 	in.acts = in.acts[:0]
 	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
-	if in.group != nil {
-		n.regroup(now, in.group)
+	if in.group == nil {
+		return
 	}
+	if conflict {
+		for _, m := range in.group.members {
+			if m != in {
+				m.acts = m.router.Defend(now, m.acts[:0])
+				n.emit(now, m)
+			}
+		}
+	}
+	n.regroup(now, in.group)
 }
 
 func (n *Node) changed(in *instance, a *vrrp.Action) {

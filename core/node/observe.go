@@ -8,7 +8,6 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/netspec"
-	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -90,8 +89,18 @@ func (in *instance) watches(name string) bool {
 
 func (n *Node) checked(now mono.Instant, e *Checked) {
 	s := n.scripts[e.Script]
+	if n.orphans[e.Script] > 0 {
+		// The result of what a reload replaced or removed while it ran.
+		if n.orphans[e.Script]--; n.orphans[e.Script] == 0 {
+			delete(n.orphans, e.Script)
+		}
+		if s != nil && s.timer != nil && !n.stopping {
+			n.sched.set(s.timer, n.due(s))
+		}
+		return
+	}
 	if s == nil || !s.life.Running() {
-		return // removed or replaced by a reload while it ran
+		return // nobody asked
 	}
 	told := s.last == mono.Never || s.result != e.Result || s.message != e.Message
 	s.result, s.message, s.last, s.took = e.Result, e.Message, now, e.Took
@@ -192,12 +201,14 @@ func (n *Node) runScript(now mono.Instant, s *script) {
 	if s.life.Tick(now) {
 		n.out = append(n.out, Action{Kind: Run, Script: s.cfg.Name})
 	}
-	n.sched.set(s.timer, s.life.Deadline())
+	n.sched.set(s.timer, n.due(s))
 }
 
-func newScript(now mono.Instant, cfg Script) *script {
-	return &script{
-		cfg: cfg, last: mono.Never,
-		life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail),
+// due returns when to look after a script: never while a run of its
+// predecessor goes on, for two runs at once could not be told apart.
+func (n *Node) due(s *script) mono.Instant {
+	if n.orphans[s.cfg.Name] > 0 {
+		return mono.Never
 	}
+	return s.life.Deadline()
 }

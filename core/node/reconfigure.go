@@ -5,6 +5,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -13,9 +14,12 @@ import (
 // it keeps role, timers and the addresses that stay. One that is gone resigns
 // and releases at once; a new one starts in INIT. A script with the same name
 // and identity keeps its state. The caller delivers the Link events of newly
-// named interfaces.
+// named interfaces. After Stop it does nothing: the node is about to end.
 func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
-	n.out = n.out[:0]
+	n.begin()
+	if n.stopping {
+		return n.out
+	}
 	n.rescript(now, cfg.Scripts)
 	n.drop(now, cfg)
 
@@ -35,9 +39,9 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		n.instances = append(n.instances, in)
 		n.byName[c.Name], n.byKey[k] = in, in
 	}
-	before := make([][]netspec.Address, len(kept))
+	before := make([]holding, len(kept))
 	for i, in := range kept {
-		before[i] = in.addresses()
+		before[i] = holding{in.cfg.Name, in.addresses()}
 	}
 	for i, c := range cfg.Instances {
 		in := n.instances[i]
@@ -83,17 +87,33 @@ func (n *Node) drop(now mono.Instant, cfg Config) {
 	}
 }
 
+// holding is under which name a master claimed which addresses.
+type holding struct {
+	name      string
+	addresses []netspec.Address
+}
+
 // readdress gives up and takes the addresses in which a master's lists differ.
-func (n *Node) readdress(in *instance, before []netspec.Address) {
+// Claims are known to the edge by the instance's name: one with a new name
+// claims before it releases under the old, so that what stays never goes.
+func (n *Node) readdress(in *instance, before holding) {
 	if in.router.Role() != vrrp.Master {
 		return
 	}
 	after := in.addresses()
-	if gone := without(before, after); len(gone) > 0 {
-		n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: gone})
+	added := without(after, before.addresses)
+	renamed := in.cfg.Name != before.name
+	gone := before.addresses
+	if !renamed {
+		gone = without(before.addresses, after)
 	}
-	if added := without(after, before); len(added) > 0 {
+	if renamed || len(added) > 0 {
 		n.claim(in)
+	}
+	if len(gone) > 0 {
+		n.out = append(n.out, Action{Kind: Release, Instance: before.name, Addresses: gone})
+	}
+	if len(added) > 0 {
 		n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})
 	}
 }
@@ -113,16 +133,33 @@ func (n *Node) rescript(now mono.Instant, cfg []Script) {
 			s.life.Reconfigure(c.Interval, c.Rise, c.Fall)
 			s.cfg, s.users = c, nil
 		} else {
-			s = newScript(now, c)
+			s = n.replace(now, s, c)
 		}
 		n.scripts[c.Name] = s
 		n.order = append(n.order, s)
 	}
 	for _, s := range old {
-		if n.scripts[s.cfg.Name] != s && s.timer != nil {
+		if n.scripts[s.cfg.Name] == s {
+			continue
+		}
+		if s.timer != nil {
 			n.sched.remove(s.timer)
 		}
+		if s.life.Running() {
+			n.orphans[s.cfg.Name]++
+		}
 	}
+}
+
+// replace makes a script anew. One that was there before under that name lends
+// its state until the first result, so that a reload disturbs no instance
+// (semantics REL-6).
+func (n *Node) replace(now mono.Instant, old *script, cfg Script) *script {
+	s := &script{cfg: cfg, last: mono.Never, life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail)}
+	if old != nil {
+		s.life.Lend(old.life.State())
+	}
+	return s
 }
 
 // attach finds out who uses each script and schedules those that are used.
@@ -143,7 +180,7 @@ func (n *Node) attach() {
 	for _, s := range n.order {
 		switch {
 		case len(s.users) > 0 && s.timer == nil:
-			s.timer = &timed{at: s.life.Deadline(), run: func(now mono.Instant) { n.runScript(now, s) }}
+			s.timer = &timed{at: n.due(s), run: func(now mono.Instant) { n.runScript(now, s) }}
 			n.sched.add(s.timer)
 		case len(s.users) == 0 && s.timer != nil:
 			n.sched.remove(s.timer)

@@ -19,6 +19,7 @@ type Script struct {
 	count   int // results in a row that contradict state
 	due     mono.Instant
 	running bool
+	lent    bool // state is not from a result of its own
 }
 
 // NewScript returns a script that is due at now. With initFail it starts down
@@ -30,6 +31,12 @@ func NewScript(now mono.Instant, interval time.Duration, rise, fall int, initFai
 		s.state = Down
 	}
 	return s
+}
+
+// Lend makes the script begin in a state that another found. The first result
+// decides alone all the same.
+func (s *Script) Lend(state State, since mono.Instant) {
+	s.state, s.since, s.lent = state, since, state != Unknown
 }
 
 // Reconfigure changes the schedule and the thresholds and keeps the state.
@@ -71,6 +78,8 @@ func (s *Script) Tick(now mono.Instant) bool {
 // the state changed.
 func (s *Script) Result(now mono.Instant, ok bool) bool {
 	s.running = false
+	lent := s.lent
+	s.lent = false
 	if s.state == Of(ok) {
 		s.count = 0
 		return false
@@ -80,7 +89,7 @@ func (s *Script) Result(now mono.Instant, ok bool) bool {
 	if !ok {
 		need = s.fall
 	}
-	if s.state != Unknown && s.count < need {
+	if s.state != Unknown && !lent && s.count < need {
 		return false
 	}
 	s.state, s.since, s.count = Of(ok), now, 0

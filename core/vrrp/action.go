@@ -30,6 +30,9 @@ type Action struct {
 	Topic    string
 	Why      string
 	Alarm    bool
+	// Conflict marks the announcement that another master's advert caused: the
+	// other members of a sync group make theirs too.
+	Conflict bool
 	// Stopped marks the change to INIT of an orderly Stop.
 	Stopped bool
 }

@@ -194,7 +194,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 
 // Defend announces the addresses of a MASTER again because a member of its
 // sync group met another master: that one announced ours too, and may never
-// meet us (semantics FSM-10).
+// meet us.
 func (r *Router) Defend(now mono.Instant, out []Action) []Action {
 	if r.role != Master || r.leaving {
 		return out

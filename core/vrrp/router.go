@@ -310,14 +310,11 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	}
 	if r.lapsed(now) {
 		// Every backup has given us up by now.
-		late := now.Sub(r.t.advert)
-		silent := (late + r.cfg.Interval).Round(time.Millisecond)
-		if !r.Owner() && (r.cfg.NoPreempt || late >= slept) {
-			// Do not advertise into a network that has moved on. (An owner
-			// would preempt at once: RFC 9568 6.1.)
+		silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
+		if r.overslept(now) {
+			// Do not advertise into a network that has moved on.
 			out = append(out, Action{Kind: DoRelease})
-			out = r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
-			return r.Tick(now, out) // an owner is due again at once
+			return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
 		}
 		// A short lapse of a busy machine. Giving the addresses up would cut
 		// the clients off for longer than it lasted; whoever took over yields
@@ -356,6 +353,12 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 // given it up.
 func (r *Router) lapsed(now mono.Instant) bool {
 	return r.t.advert != mono.Never && now.Sub(r.t.advert) > r.deaf()
+}
+
+// overslept reports whether a MASTER's advert is so late that it must listen
+// before it speaks again. An owner would preempt at once (RFC 9568 6.1).
+func (r *Router) overslept(now mono.Instant) bool {
+	return r.lapsed(now) && !r.Owner() && (r.cfg.NoPreempt || now.Sub(r.t.advert) >= slept)
 }
 
 // deaf is how late the router may be before it must assume that the network
