@@ -1,0 +1,175 @@
+package vrrp
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// RFC 9568 6.4.3 gives the addresses up at once. Where a peer was ever heard
+// we keep them until the new master has spoken, and a moment more in which it
+// claims them, so that clients lose nothing in between.
+func TestHandOver(t *testing.T) {
+	d := master(t, V3, 100)
+	d.hear(peerLow, 50)
+	d.run(500 * ms)
+	d.lines = nil
+	d.stop()
+	d.stop()
+	d.want("500ms send 0")
+	if v := d.r.View(); v.Role != Master || !v.Leaving || v.NextAdvert != mono.Never || v.Why != "stopping" {
+		t.Errorf("view is %+v", v)
+	}
+	d.run(700 * ms)
+	d.hear(peerLow, 50)
+	d.run(705 * ms)
+	d.hear(peerLow, 50) // its second advert does not put the end off
+	d.run(time.Minute)
+	d.want("710ms release, MASTER->INIT stopped")
+	d.wantWhy("stopping")
+}
+
+// The longest that a new master may take is the skew of priority 1. That of
+// version 2 is a part of a second, that of version 3 of our interval.
+func TestHandOverWithoutNewMaster(t *testing.T) {
+	for _, tt := range []struct {
+		v        Version
+		interval time.Duration
+		want     string
+	}{
+		{V3, time.Second, "1.04609375s release, MASTER->INIT stopped"},
+		{V3, 100 * ms, "149.609375ms release, MASTER->INIT stopped"},
+		{V2, 2 * time.Second, "1.04609375s release, MASTER->INIT stopped"},
+	} {
+		d := master(t, tt.v, 100, interval(tt.interval))
+		d.hear(peerLow, 50)
+		d.lines = nil
+		d.stop()
+		d.run(time.Minute)
+		d.want("0s send 0", tt.want)
+	}
+}
+
+// While it leaves, a router is nobody's rival: it does not answer, defend,
+// yield, advertise or fault.
+func TestHandOverIsQuiet(t *testing.T) {
+	d := master(t, V3, 100, announces(AnnounceConfig{Repeat: 1, Delay: ms, Refresh: ms}), interval(time.Second))
+	d.hear(peerLow, 50)
+	d.stop()
+	d.lines = nil
+	d.hear(peerLow, 0) // a resignation is no new master
+	d.demote()
+	d.promote()
+	d.start()
+	d.clear()
+	d.fault()
+	d.r.SetPriority(d.at(), 7)
+	d.r.Reconfigure(d.at(), *d.r.Config())
+	d.tick()
+	d.run(time.Second)
+	d.want()
+	d.hear(peerHigh, 200)
+	d.run(time.Minute)
+	d.want("1.01s release, MASTER->INIT stopped")
+}
+
+// Abandon ends the wait, and nothing but that.
+func TestAbandon(t *testing.T) {
+	d := master(t, V3, 100)
+	d.hear(peerLow, 50)
+	d.abandon()
+	d.stop()
+	d.lines = nil
+	d.run(20 * ms)
+	d.abandon()
+	d.abandon()
+	d.want("20ms release, MASTER->INIT stopped")
+	d.wantWhy("stopping")
+}
+
+// Stop in the other roles sends nothing and holds nothing.
+func TestStopFromFault(t *testing.T) {
+	d := backup(t, V3, 100)
+	d.fault()
+	d.stop()
+	d.want("0s BACKUP->FAULT", "0s FAULT->INIT stopped")
+	d.start() // and may be followed by a new start, which listens
+	d.wantDown(3_609_375_000)
+	d.want("0s INIT->BACKUP")
+}
+
+// Without a source address priority 0 cannot leave, so there is nobody to wait
+// for.
+func TestStopWithoutSource(t *testing.T) {
+	d := master(t, V3, 100)
+	d.hear(peerLow, 50)
+	d.lines = nil
+	d.r.SetSource(netip.Addr{})
+	d.stop()
+	d.want("0s release, MASTER->INIT stopped")
+}
+
+// A member of a sync group whose timer fires waits for the others.
+func TestHold(t *testing.T) {
+	d := backup(t, V3, 100, hold)
+	d.run(3610 * ms)
+	d.want()
+	v := d.r.View()
+	if !v.Wanting || !d.r.Wanting() || v.Role != Backup || v.Why != "no master heard since start; waiting for the sync group" {
+		t.Errorf("view is %+v", v)
+	}
+	d.hear(peerLow, 0)
+	d.hear(peerLow, 50) // neither takes the wish back
+	d.run(time.Minute)
+	d.want()
+	d.promote()
+	d.want("1m0s send 100, claim, announce 5, BACKUP->MASTER")
+	d.wantWhy("group ready")
+}
+
+// Even an owner waits for its group, but for nothing else.
+func TestHoldOwner(t *testing.T) {
+	d := made(t, V3, 255, hold)
+	d.start()
+	d.tick()
+	d.want("0s INIT->BACKUP")
+	if !d.r.Wanting() {
+		t.Error("an owner does not want to be MASTER")
+	}
+}
+
+// An accepted advert takes the wish back, and so does the group.
+func TestHoldWithdrawn(t *testing.T) {
+	d := backup(t, V3, 100, hold)
+	d.run(4 * time.Second)
+	d.hear(peerHigh, 200)
+	d.wantDown(7_609_375_000)
+	if v := d.r.View(); v.Wanting || v.Why != "started" {
+		t.Errorf("view is %+v", v)
+	}
+	d.run(8 * time.Second)
+	d.demote()
+	d.wantDown(11_609_375_000)
+	d.demote() // nothing to take back now
+	d.want()
+}
+
+// A member yields with its group without an advert: nobody else has won.
+func TestDemote(t *testing.T) {
+	d := master(t, V3, 100)
+	d.run(500 * ms)
+	d.demote()
+	d.want("500ms release, MASTER->BACKUP")
+	d.wantWhy("group yielded")
+	d.wantDown(4_109_375_000)
+}
+
+// Promote is for a BACKUP only, whether it waits or not.
+func TestPromote(t *testing.T) {
+	d := backup(t, V3, 100)
+	d.promote()
+	d.promote()
+	d.want("0s send 100, claim, announce 5, BACKUP->MASTER")
+}

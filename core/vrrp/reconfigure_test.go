@@ -1,0 +1,182 @@
+package vrrp
+
+import (
+	"reflect"
+	"testing"
+	"time"
+)
+
+// reconfigure changes a copy of the configuration in force.
+func (d *driver) reconfigure(opts ...func(*Config)) {
+	d.t.Helper()
+	c := *d.r.Config()
+	for _, o := range opts {
+		o(&c)
+	}
+	d.r.Reconfigure(d.at(), c)
+	d.armed()
+}
+
+func priority(p uint8) func(*Config) { return func(c *Config) { c.Priority = p } }
+
+// S30: the next advert has the new priority, addresses and interval (the driver
+// compares them), and is not later than a new interval from now.
+func TestS30ReconfigureMaster(t *testing.T) {
+	d := master(t, V3, 100, interval(10*time.Second))
+	d.run(time.Second)
+	d.reconfigure(priority(90), addresses("192.0.2.7 192.0.2.8"), interval(500*ms))
+	d.run(2 * time.Second)
+	d.want("1.5s send 90", "2s send 90")
+	d.reconfigure(interval(10 * time.Second))
+	d.run(13 * time.Second)
+	d.want("2.5s send 90", "12.5s send 90") // a longer one begins after the advert that is due
+	if v := d.r.View(); v.Role != Master || v.Since != epoch || v.Counts.BecameMaster != 1 {
+		t.Errorf("view is %+v", v)
+	}
+}
+
+// An advert that was handed out for sending is not changed afterwards.
+func TestS30PayloadIsReplaced(t *testing.T) {
+	d := master(t, V3, 100)
+	d.run(time.Second)
+	payload := d.buf[0].Payload
+	before := string(payload)
+	d.r.SetPriority(d.at(), 50)
+	d.reconfigure(addresses("192.0.2.7"))
+	d.r.SetSource(peerHigh)
+	if string(payload) != before {
+		t.Errorf("advert %x became %x", before, payload)
+	}
+	d.run(2 * time.Second)
+	d.want("1s send 100", "2s send 100")
+}
+
+// A BACKUP stays one and listens anew with the new parameters.
+func TestReconfigureBackup(t *testing.T) {
+	d := backup(t, V3, 100)
+	d.run(time.Second)
+	d.reconfigure(priority(200), interval(100*ms))
+	d.wantDown(time.Second + 321_875_000)
+	d.want()
+}
+
+// An interval learned from the master is the master's, whatever ours becomes:
+// with our new one we would give a living master up.
+func TestReconfigureKeepsTheLearnedInterval(t *testing.T) {
+	d := backup(t, V3, 100)
+	d.hear(peerHigh, 200)
+	d.reconfigure(interval(100 * ms))
+	d.wantDown(3_609_375_000)
+
+	d = backup(t, V3, 100)
+	d.hear(peerHigh, 50) // discarded, so nothing was learned
+	d.reconfigure(interval(100 * ms))
+	d.wantDown(360_937_500)
+
+	d = backup(t, V2, 100)
+	d.hear(peerHigh, 200)
+	d.reconfigure(interval(2 * time.Second))
+	d.wantDown(6_609_375_000)
+}
+
+// The delay before a preemption goes on.
+func TestReconfigureKeepsThePreemptDelay(t *testing.T) {
+	d := backup(t, V3, 100, preemptDelay(2*time.Second))
+	d.hear(peerLow, 50)
+	d.run(time.Second)
+	d.reconfigure(priority(110))
+	d.run(2 * time.Second)
+	d.hear(peerLow, 50) // discarded now
+	d.wantDown(time.Second + 3_570_312_500)
+}
+
+// A member that waits goes on waiting, unless it is no member any more: nobody
+// would promote it.
+func TestReconfigureWanting(t *testing.T) {
+	d := backup(t, V3, 100, hold)
+	d.run(4 * time.Second)
+	d.reconfigure(priority(90))
+	if !d.r.Wanting() {
+		t.Error("a member of a group no longer waits after a reload")
+	}
+	d.reconfigure(priority(100), func(c *Config) { c.Hold = false })
+	d.run(8 * time.Second)
+	d.want("7.609375s send 100, claim, announce 5, BACKUP->MASTER")
+}
+
+// The periodic announcement begins, changes and ends with the configuration.
+func TestReconfigureRefresh(t *testing.T) {
+	refresh := func(every time.Duration) func(*Config) { return func(c *Config) { c.Announce.Refresh = every } }
+	d := master(t, V3, 100, interval(40*time.Second))
+	d.reconfigure(refresh(10 * time.Second))
+	d.run(15 * time.Second)
+	d.want("10s announce 1")
+	d.reconfigure(refresh(2 * time.Second))
+	d.run(18 * time.Second)
+	d.want("17s announce 1")
+	d.reconfigure(refresh(0))
+	d.run(39 * time.Second)
+	d.want()
+}
+
+// INIT and FAULT take the configuration and stay.
+func TestReconfigureInitAndFault(t *testing.T) {
+	d := made(t, V3, 100)
+	d.reconfigure(priority(200))
+	d.start()
+	d.wantDown(3_218_750_000)
+	d.fault()
+	d.reconfigure(interval(2 * time.Second))
+	d.run(time.Minute)
+	d.clear()
+	d.wantDown(time.Minute + 6_437_500_000)
+	d.want("0s INIT->BACKUP", "0s BACKUP->FAULT", "1m0s FAULT->BACKUP")
+}
+
+// Equal notices every field, those of Announce and new ones included.
+func TestConfigEqual(t *testing.T) {
+	base := Defaults()
+	base.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
+	same := base
+	same.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
+	if !base.Equal(same) {
+		t.Error("a copy is not equal")
+	}
+	flip := func(name string, field func(*Config) reflect.Value) {
+		c := base
+		c.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
+		f := field(&c)
+		switch f.Kind() {
+		case reflect.Bool:
+			f.SetBool(!f.Bool())
+		case reflect.Int, reflect.Int64:
+			f.SetInt(f.Int() + 1)
+		case reflect.Uint8:
+			f.SetUint(f.Uint() + 1)
+		case reflect.Array:
+			f.Index(f.Len() - 1).SetUint(1)
+		case reflect.Slice:
+			f.Set(f.Slice(0, f.Len()-1))
+		default:
+			t.Fatalf("%s is of a kind that this test does not change: %v", name, f.Kind())
+		}
+		if base.Equal(c) || c.Equal(base) {
+			t.Errorf("Equal does not notice %s", name)
+		}
+	}
+	config, announce := reflect.TypeFor[Config](), reflect.TypeFor[AnnounceConfig]()
+	for i := range config.NumField() {
+		if config.Field(i).Type == announce {
+			for j := range announce.NumField() {
+				flip("Announce."+announce.Field(j).Name, func(c *Config) reflect.Value { return reflect.ValueOf(&c.Announce).Elem().Field(j) })
+			}
+			continue
+		}
+		flip(config.Field(i).Name, func(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().Field(i) })
+	}
+	other := base
+	other.Addresses = parseAddrs("192.0.2.101 192.0.2.100")
+	if base.Equal(other) {
+		t.Error("Equal does not notice the order of the addresses, which is that of the advert")
+	}
+}
