@@ -1,16 +1,12 @@
 package rehearse
 
-import (
-	"container/heap"
-
-	"github.com/moonkeep/moonkeep/core/mono"
-)
+import "github.com/moonkeep/moonkeep/core/mono"
 
 // agenda is what will happen, in order of time and, at the same instant, in
-// order of entry.
+// order of entry. It is a binary heap; container/heap would box each entry.
 type agenda struct {
-	items entries
-	seq   uint64
+	heap []entry
+	seq  uint64
 }
 
 type entry struct {
@@ -19,32 +15,30 @@ type entry struct {
 	do  func()
 }
 
-type entries []entry
-
-func (e entries) Len() int { return len(e) }
-func (e entries) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].seq < e[j].seq
-}
-func (e entries) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *entries) Push(x any)   { *e = append(*e, x.(entry)) }
-func (e *entries) Pop() any {
-	old := *e
-	x := old[len(old)-1]
-	*e = old[:len(old)-1]
-	return x
+func (e *entry) before(f *entry) bool {
+	return e.at < f.at || e.at == f.at && e.seq < f.seq
 }
 
 func (a *agenda) push(at mono.Instant, do func()) {
 	a.seq++
-	heap.Push(&a.items, entry{at, a.seq, do})
+	a.heap = append(a.heap, entry{at, a.seq, do})
+	h := a.heap
+	for i := len(h) - 1; i > 0; {
+		parent := (i - 1) / 2
+		if !h[i].before(&h[parent]) {
+			return
+		}
+		h[i], h[parent] = h[parent], h[i]
+		i = parent
+	}
 }
 
 // next returns when the first entry is due, Never when there is none.
 func (a *agenda) next() mono.Instant {
-	if len(a.items) == 0 {
+	if len(a.heap) == 0 {
 		return mono.Never
 	}
-	return a.items[0].at
+	return a.heap[0].at
 }
 
 // pop removes and returns the first entry that is due, or nil.
@@ -52,5 +46,22 @@ func (a *agenda) pop(now mono.Instant) func() {
 	if !a.next().Reached(now) {
 		return nil
 	}
-	return heap.Pop(&a.items).(entry).do
+	h := a.heap
+	do, last := h[0].do, len(h)-1
+	h[0], h[last] = h[last], entry{}
+	h = h[:last]
+	a.heap = h
+	for i := 0; ; {
+		least := i
+		for c := 2*i + 1; c <= 2*i+2 && c < len(h); c++ {
+			if h[c].before(&h[least]) {
+				least = c
+			}
+		}
+		if least == i {
+			return do
+		}
+		h[i], h[least] = h[least], h[i]
+		i = least
+	}
 }

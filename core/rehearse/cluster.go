@@ -11,7 +11,9 @@ import (
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-// Network is how packets fare between two nodes. Probabilities are 0..1.
+// Network is how adverts fare between two nodes. Probabilities are 0..1.
+// Announcements reach the client after Delay; no chance is involved, so that
+// what the client believes is the nodes' doing.
 type Network struct {
 	Loss  float64
 	Delay time.Duration
@@ -22,38 +24,31 @@ type Network struct {
 	Duplicate float64
 }
 
+// Client is the client's index in Cut and Connected.
+const Client = -1
+
 // Cluster is the simulation. It begins at instant 0 with every node down.
 type Cluster struct {
 	Net   Network
 	Nodes []*Node
-	// Observe is called for everything that happens, in order. Nil means
-	// nobody looks.
-	Observe func(Happening)
+	// Observe is called for everything that happens, in order. It must not
+	// change the cluster. Nil means nobody looks.
+	Observe func(*Happening)
 
-	now   mono.Instant
-	rng   *rand.Rand
-	queue agenda
-	cut   map[[2]int]bool // directed: from, to
-}
-
-// Happening is one thing that happened in a Cluster.
-type Happening struct {
-	At   mono.Instant
-	Node *Node
-	// Action is what the node asked for, or nil when Event is set.
-	Action *node.Action
-	// Before is the role of the action's instance before the call that
-	// returned the action.
-	Before map[string]vrrp.Role
-	// Event is what was done to the node: "start", "crash", "kill", "pause",
-	// "resume", "stop".
-	Event string
+	now    mono.Instant
+	rng    *rand.Rand
+	agenda agenda
+	cut    map[[2]int]bool      // directed: from, to
+	cache  map[netip.Addr]*Node // the client's
 }
 
 // New returns a cluster of nodes that run the given configurations, named a,
 // b, c and so on. Node i's interfaces have the address 192.0.2.(i+1).
 func New(seed uint64, net Network, configs ...node.Config) *Cluster {
-	c := &Cluster{Net: net, rng: rand.New(rand.NewPCG(seed, 0x6d6f6f6e)), cut: map[[2]int]bool{}}
+	c := &Cluster{
+		Net: net, rng: rand.New(rand.NewPCG(seed, 0x6d6f6f6e)),
+		cut: map[[2]int]bool{}, cache: map[netip.Addr]*Node{},
+	}
 	for i, cfg := range configs {
 		c.Nodes = append(c.Nodes, newNode(c, i, cfg))
 	}
@@ -62,9 +57,6 @@ func New(seed uint64, net Network, configs ...node.Config) *Cluster {
 
 // Now returns the present instant.
 func (c *Cluster) Now() mono.Instant { return c.now }
-
-// Rand returns the cluster's source of randomness, for steps drawn by chance.
-func (c *Cluster) Rand() *rand.Rand { return c.rng }
 
 // Run lets d pass.
 func (c *Cluster) Run(d time.Duration) {
@@ -75,12 +67,14 @@ func (c *Cluster) Run(d time.Duration) {
 			break
 		}
 		c.now = max(c.now, at)
-		if t := c.queue.pop(c.now); t != nil {
-			t()
+		// What arrives at the very instant of a deadline is seen first, as by
+		// the engine, which empties its inbox before it looks at the clock.
+		if do := c.agenda.pop(c.now); do != nil {
+			do()
 			continue
 		}
 		for _, n := range c.Nodes {
-			if n.awake() && n.node.Deadline().Reached(n.local(c.now)) {
+			if n.awake() && n.deadline().Reached(c.now) {
 				n.tick()
 			}
 		}
@@ -90,24 +84,31 @@ func (c *Cluster) Run(d time.Duration) {
 
 // next returns when the next thing happens.
 func (c *Cluster) next() mono.Instant {
-	at := c.queue.next()
+	at := c.agenda.next()
 	for _, n := range c.Nodes {
 		if n.awake() {
-			if d := n.node.Deadline(); d != mono.Never {
-				at = min(at, max(c.now, n.global(d)))
-			}
+			at = mono.Min(at, n.deadline())
 		}
 	}
 	return at
 }
 
 // after has f called when d has passed.
-func (c *Cluster) after(d time.Duration, f func()) { c.queue.push(c.now.Add(d), f) }
+func (c *Cluster) after(d time.Duration, f func()) { c.agenda.push(c.now.Add(d), f) }
 
-// Cut drops every packet from one node to another, silently.
+// upTo draws a duration from [0, d).
+func (c *Cluster) upTo(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return time.Duration(c.rng.Int64N(int64(d)))
+}
+
+// Cut drops every packet from one node to another, or to the Client, silently.
 func (c *Cluster) Cut(from, to int) { c.cut[[2]int{from, to}] = true }
 
-// Partition cuts a node off from all others, both ways.
+// Partition cuts a node off from all other nodes, both ways. The client still
+// reaches both sides: the worst case, as each side announces itself to it.
 func (c *Cluster) Partition(i int) {
 	for j := range c.Nodes {
 		if j != i {
@@ -120,7 +121,8 @@ func (c *Cluster) Partition(i int) {
 // Heal undoes every Cut.
 func (c *Cluster) Heal() { clear(c.cut) }
 
-// Connected reports whether packets pass from one node to another.
+// Connected reports whether packets pass from one node to another or to the
+// Client.
 func (c *Cluster) Connected(from, to int) bool { return !c.cut[[2]int{from, to}] }
 
 // send carries one advert to every other node on the segment.
@@ -128,8 +130,11 @@ func (c *Cluster) send(from *Node, a *node.Action) {
 	if !from.linkUp(a.Interface) {
 		return
 	}
+	ev := &node.Received{Packet: vrrp.Packet{
+		Interface: a.Interface, Source: a.Source, Destination: a.Destination, TTL: vrrp.TTL, Payload: a.Payload,
+	}}
 	for _, to := range c.Nodes {
-		if to == from || c.cut[[2]int{from.Index, to.Index}] {
+		if to == from || !c.Connected(from.Index, to.Index) {
 			continue
 		}
 		copies := 1
@@ -140,30 +145,34 @@ func (c *Cluster) send(from *Node, a *node.Action) {
 			if c.rng.Float64() < c.Net.Loss {
 				continue
 			}
-			p := vrrp.Packet{Interface: a.Interface, Source: a.Source, Destination: a.Destination, TTL: 255, Payload: a.Payload}
-			c.after(c.latency(), func() {
-				if to.linkUp(p.Interface) && !c.cut[[2]int{from.Index, to.Index}] {
-					to.deliver(&node.Received{Packet: p})
+			c.after(c.Net.Delay+c.upTo(c.Net.Jitter), func() {
+				if to.linkUp(ev.Packet.Interface) && c.Connected(from.Index, to.Index) {
+					to.deliver("packet", ev)
 				}
 			})
 		}
 	}
 }
 
-func (c *Cluster) latency() time.Duration {
-	d := c.Net.Delay
-	if c.Net.Jitter > 0 {
-		d += time.Duration(c.rng.Int64N(int64(c.Net.Jitter)))
+// announce tells the client where an address is.
+func (c *Cluster) announce(from *Node, device string, a netip.Addr) {
+	if !from.linkUp(device) || !c.Connected(from.Index, Client) {
+		return
 	}
-	return d
+	c.after(c.Net.Delay, func() { c.cache[a] = from })
 }
 
+// Cached returns the node to which the client sends what is for the address:
+// the last that it heard announce it, nil when it heard none. Whether that
+// node is alive and holds the address is another question.
+func (c *Cluster) Cached(a netip.Addr) *Node { return c.cache[a] }
+
 // Masters returns the indices of the nodes, among those that run, whose
-// instance of that name is MASTER.
+// instance of that name is MASTER. A paused one is among them.
 func (c *Cluster) Masters(instance string) []int {
 	var all []int
 	for _, n := range c.Nodes {
-		if n.node != nil && n.roles()[instance] == vrrp.Master {
+		if n.Role(instance) == vrrp.Master {
 			all = append(all, n.Index)
 		}
 	}
@@ -175,7 +184,7 @@ func (c *Cluster) Masters(instance string) []int {
 func (c *Cluster) Holders(a netip.Addr) []int {
 	var all []int
 	for _, n := range c.Nodes {
-		if n.held[a] {
+		if n.Holds(a) {
 			all = append(all, n.Index)
 		}
 	}
@@ -184,9 +193,16 @@ func (c *Cluster) Holders(a netip.Addr) []int {
 
 // String draws the cluster's state on one line.
 func (c *Cluster) String() string {
-	s := fmt.Sprintf("%v", time.Duration(c.now))
+	s := time.Duration(c.now).String()
 	for _, n := range c.Nodes {
-		s += fmt.Sprintf(" %s=%v", n.Name, n.roles())
+		switch {
+		case n.daemon == nil:
+			s += " " + n.Name + "=down"
+		case n.daemon.paused:
+			s += fmt.Sprintf(" %s=paused%v", n.Name, n.daemon.roles)
+		default:
+			s += fmt.Sprintf(" %s=%v", n.Name, n.daemon.roles)
+		}
 	}
 	return s
 }

@@ -9,85 +9,129 @@ import (
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-// Node is one machine of a Cluster: its kernel, and the daemon on it.
+// Node is one machine of a Cluster: its interfaces, its kernel, and the daemon
+// on it.
 type Node struct {
-	Index  int
-	Name   string
+	Index int
+	Name  string
+	// Config is what the daemon reads when it starts; Reload replaces it.
 	Config node.Config
-	// KernelDelay is how long setting or removing addresses takes; drawn
-	// between zero and it each time.
+	// KernelDelay is how long setting, removing or announcing addresses
+	// takes; drawn between zero and it each time.
 	KernelDelay time.Duration
-	// CheckDelay is how long a run of a script takes, likewise.
+	// Refusal is why the kernel refuses to set addresses; empty when it does
+	// not.
+	Refusal string
+	// CheckDelay is how long a run of a script takes, drawn likewise.
 	CheckDelay time.Duration
 	// Checks says what each script finds; a script that is not named here
 	// finds everything in order.
 	Checks map[string]node.Result
 
-	c       *Cluster
-	node    *node.Node // nil while no daemon runs
-	life    int        // counts daemons, so that an answer to a dead one is lost
-	epoch   mono.Instant
-	paused  bool
-	waiting []func() // what came while paused
-	down    map[string]bool
-	held    map[netip.Addr]bool
-	laneAt  mono.Instant // when the lane has done what was asked so far
-	source  netip.Addr
+	c      *Cluster
+	daemon *daemon // nil while none runs
+	ending *daemon // one that has stopped, and whose lane may have work left
+	kernel kernel
+	down   map[string]bool // interfaces without carrier
+	source netip.Addr
+}
+
+// daemon is one life of the process.
+type daemon struct {
+	node   *node.Node
+	config node.Config
+	// epoch is when it started: its clock's zero.
+	epoch    mono.Instant
+	stopping bool
+	paused   bool
+	dead     bool // nothing that it asked for happens any more
+	waiting  []func()
+	lane     lane
+	// roles are its instances'; the map is replaced, never changed.
+	roles map[string]vrrp.Role
 }
 
 func newNode(c *Cluster, i int, cfg node.Config) *Node {
 	return &Node{
 		Index: i, Name: string(rune('a' + i)), Config: cfg, c: c, Checks: map[string]node.Result{},
 		KernelDelay: time.Millisecond, CheckDelay: 5 * time.Millisecond,
-		down: map[string]bool{}, held: map[netip.Addr]bool{},
+		kernel: newKernel(), down: map[string]bool{},
 		source: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
 	}
 }
 
-// local and global convert between the cluster's clock and the daemon's, which
-// begins when the daemon does.
-func (n *Node) local(t mono.Instant) mono.Instant  { return mono.Instant(t - n.epoch) }
-func (n *Node) global(t mono.Instant) mono.Instant { return t + n.epoch }
+func (n *Node) awake() bool { return n.daemon != nil && !n.daemon.paused }
 
-func (n *Node) awake() bool   { return n.node != nil && !n.paused }
-func (n *Node) Running() bool { return n.node != nil }
-func (n *Node) Paused() bool  { return n.paused }
+// Running reports whether a daemon runs, be it paused.
+func (n *Node) Running() bool { return n.daemon != nil }
+
+// Paused reports whether a daemon runs that is paused.
+func (n *Node) Paused() bool { return n.daemon != nil && n.daemon.paused }
+
+// Role returns the role of an instance, INIT while no daemon runs.
+func (n *Node) Role(instance string) vrrp.Role {
+	if n.daemon == nil {
+		return vrrp.Init
+	}
+	return n.daemon.roles[instance]
+}
+
+// Status asks the daemon, nil while none runs. Its instants are of the
+// daemon's own clock, which began when it did.
+func (n *Node) Status() *node.Status {
+	if n.daemon == nil {
+		return nil
+	}
+	return n.daemon.node.Status(n.local())
+}
+
+// local returns the present instant on the clock of the daemon that runs.
+func (n *Node) local() mono.Instant { return n.c.now - n.daemon.epoch }
+
+// deadline returns when the daemon wants its next tick, on the cluster's
+// clock.
+func (n *Node) deadline() mono.Instant {
+	return n.daemon.node.Deadline().Add(time.Duration(n.daemon.epoch))
+}
 
 func (n *Node) linkUp(iface string) bool { return !n.down[iface] }
 
-// Start starts the daemon: like the real one it first clears its addresses.
+// Start starts the daemon: like the real one it first removes what an earlier
+// one left behind, and it waits for one that is about to end.
 func (n *Node) Start() {
-	if n.node != nil {
+	if n.daemon != nil {
 		return
 	}
-	clear(n.held)
-	n.life++
-	n.epoch = n.c.now
-	n.laneAt = n.c.now
-	n.node = node.New(0, n.Config)
-	n.observe("start")
-	for _, name := range n.interfaces() {
-		n.deliver(n.link(name))
-	}
+	n.finish()
+	n.kernel = newKernel()
+	d := &daemon{epoch: n.c.now, config: n.Config, node: node.New(0, n.Config)}
+	d.lane.refused = map[string]bool{}
+	n.daemon = d
+	n.decide("start", nil, nil)
 	n.tick()
+	n.tellLinks()
 }
 
-func (n *Node) interfaces() []string {
-	var all []string
+// tellLinks delivers the state of every interface that the daemon watches.
+func (n *Node) tellLinks() {
 	seen := map[string]bool{}
-	add := func(name string) {
+	tell := func(name string) {
 		if !seen[name] {
 			seen[name] = true
-			all = append(all, name)
+			n.deliver("link", n.link(name))
 		}
 	}
-	for _, in := range n.Config.Instances {
-		add(in.Interface)
+	for _, in := range n.daemon.config.Instances {
+		tell(in.Interface)
 		for _, t := range in.Interfaces {
-			add(t.Name)
+			tell(t.Name)
 		}
 	}
-	return all
+	for _, g := range n.daemon.config.Groups {
+		for _, t := range g.Interfaces {
+			tell(t.Name)
+		}
+	}
 }
 
 func (n *Node) link(name string) *node.Link {
@@ -96,182 +140,187 @@ func (n *Node) link(name string) *node.Link {
 
 // Crash is the machine's death: the daemon and the addresses are gone.
 func (n *Node) Crash() {
-	n.Kill()
-	clear(n.held)
-	n.observe("crash")
+	n.end()
+	n.kernel = newKernel()
+	n.tell("crash")
 }
 
 // Kill is kill -9: the daemon is gone, the addresses stay in the kernel.
 func (n *Node) Kill() {
-	n.node, n.paused, n.waiting = nil, false, nil
-	n.life++
-	n.observe("kill")
+	n.end()
+	n.tell("kill")
+}
+
+// end takes the daemon's life, and that of one that was about to end.
+func (n *Node) end() {
+	for _, d := range []*daemon{n.daemon, n.ending} {
+		if d != nil {
+			d.dead = true
+		}
+	}
+	n.daemon, n.ending = nil, nil
 }
 
 // Stop begins an orderly stop; the daemon ends by itself.
 func (n *Node) Stop() {
-	if !n.awake() {
-		return
+	if d := n.daemon; d != nil {
+		n.whenAwake(d, func() {
+			d.stopping = true
+			n.decide("stop", nil, d.node.Stop)
+		})
 	}
-	n.observe("stop")
-	n.call(func() []node.Action { return n.node.Stop(n.local(n.c.now)) })
+}
+
+// Reload makes the daemon take another configuration; without a daemon the
+// next one starts with it.
+func (n *Node) Reload(cfg node.Config) {
+	n.Config = cfg
+	if d := n.daemon; d != nil {
+		n.whenAwake(d, func() {
+			if d.stopping {
+				return
+			}
+			d.config = cfg
+			n.decide("reload", nil, func(now mono.Instant) []node.Action { return d.node.Reconfigure(now, cfg) })
+			n.tellLinks()
+		})
+	}
 }
 
 // Pause stops the process (SIGSTOP); Resume lets it go on, with everything
 // that came meanwhile waiting for it.
 func (n *Node) Pause() {
-	if n.node != nil && !n.paused {
-		n.paused = true
-		n.observe("pause")
+	if n.awake() {
+		n.daemon.paused = true
+		n.tell("pause")
 	}
 }
 
-// Resume undoes Pause. The engine looks at its deadline before its inbox, the
-// worse order of the two.
+// Resume undoes Pause. Whether the daemon first looks at its clock or at what
+// waits is chance, as it is when a process with several threads wakes up.
 func (n *Node) Resume() {
-	if !n.paused {
+	d := n.daemon
+	if d == nil || !d.paused {
 		return
 	}
-	n.paused = false
-	n.observe("resume")
-	n.tick()
-	waiting := n.waiting
-	n.waiting = nil
+	d.paused = false
+	n.tell("resume")
+	if n.c.rng.IntN(2) == 0 {
+		n.tick()
+	}
+	waiting := d.waiting
+	d.waiting = nil
 	for _, f := range waiting {
-		f()
+		n.whenAwake(d, f)
 	}
 }
 
 // SetLink takes an interface's carrier away or gives it back.
 func (n *Node) SetLink(name string, up bool) {
+	if n.linkUp(name) == up {
+		return
+	}
 	n.down[name] = !up
-	n.deliver(n.link(name))
+	n.deliver("link", n.link(name))
 }
 
 // Remove takes an address away behind the daemon's back.
 func (n *Node) Remove(a netip.Addr) {
-	if !n.held[a] {
-		return
-	}
-	delete(n.held, a)
-	for _, in := range n.Config.Instances {
-		for _, x := range in.Addresses {
-			if x.Addr() == a {
-				n.deliver(&node.Gone{Instance: in.Name, Addresses: in.Addresses})
-			}
-		}
+	for _, gone := range n.kernel.remove(a) {
+		n.deliver("gone", gone)
 	}
 }
+
+// Holds reports whether the kernel has the address.
+func (n *Node) Holds(a netip.Addr) bool { return n.kernel.stands[a] }
 
 // deliver hands an event to the daemon, now or when it resumes.
-func (n *Node) deliver(ev node.Event) {
-	life := n.life
-	n.whenAwake(func() {
-		if n.life == life && n.node != nil {
-			n.call(func() []node.Action { return n.node.Step(n.local(n.c.now), ev) })
-		}
-	})
+func (n *Node) deliver(cause string, ev node.Event) {
+	if d := n.daemon; d != nil {
+		n.whenAwake(d, func() {
+			n.decide(cause, ev, func(now mono.Instant) []node.Action { return d.node.Step(now, ev) })
+		})
+	}
 }
 
-func (n *Node) whenAwake(f func()) {
+// whenAwake has f called now, or when the paused daemon d resumes, or never
+// when d ends before.
+func (n *Node) whenAwake(d *daemon, f func()) {
 	switch {
-	case n.node == nil:
-	case n.paused:
-		n.waiting = append(n.waiting, f)
+	case n.daemon != d:
+	case d.paused:
+		d.waiting = append(d.waiting, f)
 	default:
 		f()
 	}
 }
 
-func (n *Node) tick() { n.call(func() []node.Action { return n.node.Tick(n.local(n.c.now)) }) }
-
-// call makes the node decide and carries out what it asks for.
-func (n *Node) call(f func() []node.Action) {
-	if n.node == nil {
-		return
-	}
-	before := n.roles()
-	for _, a := range f() {
-		if n.c.Observe != nil {
-			n.c.Observe(Happening{At: n.c.now, Node: n, Action: &a, Before: before})
-		}
-		n.act(a)
-	}
-	if n.node.Stopped() {
-		n.node = nil
-		n.life++
-		n.observe("stopped")
+func (n *Node) tick() {
+	if n.awake() {
+		n.decide("tick", nil, n.daemon.node.Tick)
 	}
 }
 
-func (n *Node) act(a node.Action) {
+// tell lets the observer know of what makes no daemon decide.
+func (n *Node) tell(cause string, done ...node.Action) {
+	if n.c.Observe != nil {
+		h := Happening{At: n.c.now, Node: n, Cause: cause, Actions: done}
+		if n.daemon != nil {
+			h.before, h.after = n.daemon.roles, n.daemon.roles
+		}
+		n.c.Observe(&h)
+	}
+}
+
+// decide makes the daemon decide and carries out what it asks for. A nil f
+// stands for the daemon's making, which asks for nothing.
+func (n *Node) decide(cause string, ev node.Event, f func(mono.Instant) []node.Action) {
+	d := n.daemon
+	h := Happening{At: n.c.now, Node: n, Cause: cause, Event: ev, before: d.roles}
+	if f != nil {
+		h.Actions = f(n.local())
+	}
+	if f == nil || cause == "reload" || changes(h.Actions) {
+		d.roles = map[string]vrrp.Role{}
+		for _, in := range d.node.Status(n.local()).Instances {
+			d.roles[in.Name] = in.Role
+		}
+	}
+	h.after = d.roles
+	if n.c.Observe != nil {
+		n.c.Observe(&h)
+	}
+	for i := range h.Actions {
+		n.act(d, &h.Actions[i])
+	}
+	if d.node.Stopped() {
+		n.daemon, n.ending = nil, d
+		n.tell("stopped")
+	}
+}
+
+// changes reports whether an instance changes its role.
+func changes(actions []node.Action) bool {
+	for i := range actions {
+		if c := actions[i].Change; c != nil && !c.Group {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *Node) act(d *daemon, a *node.Action) {
 	switch a.Kind {
 	case node.Send:
-		n.c.send(n, &a)
-	case node.Claim, node.Release:
-		n.lane(a)
+		n.c.send(n, a)
+	case node.Claim, node.Release, node.Announce:
+		n.enqueue(d, *a)
 	case node.Run:
-		life := n.life
-		n.c.after(n.upTo(n.CheckDelay), func() {
-			if n.life == life {
-				n.deliver(&node.Checked{Script: a.Script, Result: n.Checks[a.Script]})
+		name := a.Script
+		n.c.after(n.c.upTo(n.CheckDelay), func() {
+			if n.daemon == d {
+				n.deliver("checked", &node.Checked{Script: name, Result: n.Checks[name]})
 			}
 		})
-	}
-}
-
-// lane does address actions one after the other, as lane 1 does.
-func (n *Node) lane(a node.Action) {
-	n.laneAt = max(n.laneAt, n.c.now).Add(n.upTo(n.KernelDelay))
-	life := n.life
-	n.c.queue.push(n.laneAt, func() {
-		// The lane of a daemon that has stopped still finishes; that of one
-		// that was killed does not.
-		if n.life != life && !(n.life == life+1 && a.Kind == node.Release) {
-			return
-		}
-		for _, x := range a.Addresses {
-			if a.Kind == node.Claim {
-				n.held[x.Addr()] = true
-			} else {
-				delete(n.held, x.Addr())
-			}
-		}
-		if a.Kind == node.Claim {
-			n.deliver(&node.Claimed{Instance: a.Instance})
-		}
-	})
-}
-
-func (n *Node) upTo(d time.Duration) time.Duration {
-	if d <= 0 {
-		return 0
-	}
-	return time.Duration(n.c.rng.Int64N(int64(d)))
-}
-
-// roles returns the role of each instance, nil while no daemon runs.
-func (n *Node) roles() map[string]vrrp.Role {
-	if n.node == nil {
-		return nil
-	}
-	roles := map[string]vrrp.Role{}
-	for _, in := range n.node.Status(0).Instances {
-		roles[in.Name] = in.Role
-	}
-	return roles
-}
-
-// Status asks the daemon, nil while none runs.
-func (n *Node) Status() *node.Status {
-	if n.node == nil {
-		return nil
-	}
-	return n.node.Status(n.local(n.c.now))
-}
-
-func (n *Node) observe(event string) {
-	if n.c.Observe != nil {
-		n.c.Observe(Happening{At: n.c.now, Node: n, Event: event})
 	}
 }

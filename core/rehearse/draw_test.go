@@ -1,0 +1,222 @@
+package rehearse
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// world is what a seed draws: a cluster and how it may be hurt.
+type world struct {
+	rng     *rand.Rand
+	version vrrp.Version
+	configs []node.Config
+	net     Network
+	// quiet is true when a node yields without a last advert: clients may
+	// then stay with the old master, as users of that option chose.
+	quiet bool
+	// refused is true once a kernel refused addresses.
+	refused bool
+}
+
+func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
+
+func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
+
+// drawWorld draws everything that does not change while the cluster runs,
+// and the first configurations.
+func drawWorld(seed uint64) *world {
+	r := rand.New(rand.NewPCG(seed, 0x776f726c64))
+	w := &world{rng: r, version: vrrp.V3}
+	nodes := 2 + r.IntN(4)
+	instances := pick(r, 1, 1, 2, 3)
+	interval := pick[time.Duration](r, 10, 20, 50, 100, 200, 500, 1000) * time.Millisecond
+	if chance(r, 25) {
+		w.version = vrrp.V2
+		interval = pick[time.Duration](r, 1, 1, 2) * time.Second
+	}
+	w.net = Network{Delay: time.Duration(r.Int64N(int64(min(interval/5, 20*time.Millisecond))))}
+	mixed := w.version == vrrp.V3 && chance(r, 25) // intervals differ
+	members := 0                                   // of the sync group
+	if instances > 1 && chance(r, 50) {
+		members = 2 + r.IntN(instances-1)
+	}
+	owner := -1
+	if chance(r, 15) {
+		owner = r.IntN(nodes)
+	}
+	base := w.drawRouter(interval)
+	nopreempt, delay := chance(r, 20), chance(r, 20)
+	w.quiet = chance(r, 10)
+	for n := range nodes {
+		cfg := node.Config{}
+		own := base
+		own.Priority = drawPriority(r)
+		own.NoPreempt = nopreempt && chance(r, 60)
+		if delay && !own.NoPreempt {
+			own.PreemptDelay = time.Duration(r.Int64N(int64(6 * interval)))
+		}
+		own.InitialMaster = n == 0 && chance(r, 30)
+		own.YieldSilently = w.quiet && chance(r, 50)
+		cfg.Scripts = drawScripts(r, interval)
+		ignore := chance(r, 10)
+		for i := range instances {
+			in := node.Instance{Name: fmt.Sprintf("V%d", i+1), Interface: "eth0", Router: own, IgnorePrimary: ignore}
+			in.Router.VRID = uint8(i + 1)
+			in.Router.Hold = i < members
+			if i >= members && chance(r, 60) {
+				in.Router.Priority = drawPriority(r)
+			}
+			if owner == n {
+				in.Router.Priority = 255
+			}
+			if mixed {
+				in.Router.Interval *= pick[time.Duration](r, 1, 1, 2, 3)
+			}
+			setAddresses(&in, 1+(i+int(seed))%2, i == 1)
+			in.Scripts, in.Interfaces = drawTracks(r, cfg.Scripts)
+			cfg.Instances = append(cfg.Instances, in)
+		}
+		if members > 0 {
+			cfg.Groups = []node.Group{drawGroup(r, &cfg, members)}
+		}
+		w.configs = append(w.configs, cfg)
+	}
+	return w
+}
+
+// drawRouter draws what all virtual routers have in common.
+func (w *world) drawRouter(interval time.Duration) vrrp.Config {
+	r := w.rng
+	c := vrrp.Defaults()
+	c.Version, c.Interval = w.version, interval
+	c.DownAdverts = pick(r, 3, 3, 3, 3, 2, 5)
+	c.Checksum = pick(r, vrrp.ChecksumMessage, vrrp.ChecksumPseudo)
+	c.LowerPrioNoAdvert = chance(r, 15)
+	c.Announce.Repeat = 1 + r.IntN(5)
+	c.Announce.Delay = pick(r, 0, interval, 5*time.Second)
+	c.Announce.LowerPrioDelay = pick(r, 0, interval, 5*time.Second)
+	if chance(r, 20) {
+		c.Announce.Refresh = 5 * interval
+	}
+	if w.version == vrrp.V2 && chance(r, 50) {
+		c.Auth, c.Password = vrrp.AuthPass, [8]byte{'s', 'e', 'c', 'r', 'e', 't'}
+	}
+	return c
+}
+
+func drawPriority(r *rand.Rand) uint8 {
+	if chance(r, 40) {
+		return pick[uint8](r, 100, 150)
+	}
+	return uint8(1 + r.IntN(254))
+}
+
+func drawScripts(r *rand.Rand, interval time.Duration) []node.Script {
+	var all []node.Script
+	for i := range pick(r, 0, 0, 1, 2) {
+		all = append(all, node.Script{
+			Name: fmt.Sprintf("s%d", i), Interval: time.Duration(1+r.IntN(4)) * max(interval, 20*time.Millisecond),
+			Rise: 1 + r.IntN(3), Fall: 1 + r.IntN(3), InitFail: chance(r, 20), Identity: "first",
+		})
+	}
+	return all
+}
+
+func drawWeight(r *rand.Rand) int { return pick(r, 0, 0, 20, -30, 100, -253) }
+
+func drawTracks(r *rand.Rand, scripts []node.Script) ([]node.TrackScript, []node.TrackInterface) {
+	var tracked []node.TrackScript
+	for _, s := range scripts {
+		if chance(r, 70) {
+			tracked = append(tracked, node.TrackScript{Name: s.Name, Weight: drawWeight(r), Reverse: chance(r, 15)})
+		}
+	}
+	if chance(r, 80) {
+		return tracked, nil
+	}
+	return tracked, []node.TrackInterface{{Name: "eth1", Weight: drawWeight(r), Reverse: chance(r, 15)}}
+}
+
+// drawGroup makes a sync group of the first instances. Its members' own
+// weights are not used, so that on one node all have one priority: members
+// that order the nodes differently cannot settle.
+func drawGroup(r *rand.Rand, cfg *node.Config, members int) node.Group {
+	g := node.Group{Name: "G"}
+	for i := range members {
+		g.Members = append(g.Members, cfg.Instances[i].Name)
+	}
+	g.Scripts, g.Interfaces = drawTracks(r, cfg.Scripts)
+	return g
+}
+
+// setAddresses gives the instance so many advertised addresses, and perhaps
+// one that is not advertised.
+func setAddresses(in *node.Instance, count int, excluded bool) {
+	in.Addresses, in.Excluded, in.Router.Addresses = nil, nil, nil
+	for a := range count {
+		addr := netip.AddrFrom4([4]byte{10, 0, in.Router.VRID, byte(a + 1)})
+		in.Router.Addresses = append(in.Router.Addresses, addr)
+		in.Addresses = append(in.Addresses, netspec.Address{Prefix: netip.PrefixFrom(addr, 24), Device: "eth0"})
+	}
+	if excluded {
+		addr := netip.AddrFrom4([4]byte{10, 1, in.Router.VRID, 1})
+		in.Excluded = []netspec.Address{{Prefix: netip.PrefixFrom(addr, 24), Device: "eth0"}}
+	}
+}
+
+// reloaded draws a changed configuration of a node: priorities, names,
+// addresses, a script's identity, or an instance that comes or goes.
+func (w *world) reloaded(cfg node.Config) node.Config {
+	r := w.rng
+	cfg.Instances = slices.Clone(cfg.Instances)
+	cfg.Scripts = slices.Clone(cfg.Scripts)
+	cfg.Groups = slices.Clone(cfg.Groups)
+	switch r.IntN(5) {
+	case 0, 1:
+		p := drawPriority(r)
+		for i := range cfg.Instances {
+			if cfg.Instances[i].Router.Priority < 255 {
+				cfg.Instances[i].Router.Priority = p
+			}
+		}
+	case 2:
+		old := cfg.Instances[0].Name
+		cfg.Instances[0].Name = pick(r, "V1", "renamed")
+		for i := range cfg.Groups {
+			cfg.Groups[i].Members = slices.Clone(cfg.Groups[i].Members)
+			for j, m := range cfg.Groups[i].Members {
+				if m == old {
+					cfg.Groups[i].Members[j] = cfg.Instances[0].Name
+				}
+			}
+		}
+	case 3:
+		for i := range cfg.Scripts {
+			cfg.Scripts[i].Identity = pick(r, "first", "second")
+			cfg.Scripts[i].Rise = 1 + r.IntN(3)
+		}
+	case 4:
+		setAddresses(&cfg.Instances[0], 1+r.IntN(3), chance(r, 50))
+	}
+	return cfg
+}
+
+// span is the longest that any node waits for a master.
+func (w *world) span() time.Duration {
+	var interval time.Duration
+	adverts := 0
+	for _, cfg := range w.configs {
+		for i := range cfg.Instances {
+			interval = max(interval, cfg.Instances[i].Router.Interval)
+			adverts = max(adverts, cfg.Instances[i].Router.DownAdverts)
+		}
+	}
+	return w.version.MasterDown(1, interval, adverts)
+}

@@ -1,0 +1,152 @@
+package rehearse
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// kernel is which addresses stand on a machine, and for which instances: an
+// address that several claim goes when the last releases it.
+type kernel struct {
+	stands map[netip.Addr]bool
+	claims map[netip.Addr][]claim
+}
+
+type claim struct {
+	instance string
+	address  netspec.Address
+}
+
+func newKernel() kernel {
+	return kernel{stands: map[netip.Addr]bool{}, claims: map[netip.Addr][]claim{}}
+}
+
+// claim sets addresses, or only notes who wants them when it may not.
+func (k *kernel) claim(instance string, addresses []netspec.Address, may bool) {
+	for _, a := range addresses {
+		if c := (claim{instance, a}); !slices.Contains(k.claims[a.Addr()], c) {
+			k.claims[a.Addr()] = append(k.claims[a.Addr()], c)
+		}
+		if may {
+			k.stands[a.Addr()] = true
+		}
+	}
+}
+
+func (k *kernel) release(instance string, addresses []netspec.Address) {
+	for _, a := range addresses {
+		left := slices.DeleteFunc(k.claims[a.Addr()], func(c claim) bool { return c.instance == instance })
+		k.claims[a.Addr()] = left
+		if len(left) == 0 {
+			delete(k.claims, a.Addr())
+			delete(k.stands, a.Addr())
+		}
+	}
+}
+
+// remove is somebody else's `ip address del`. It returns what is to be told to
+// those who claimed the address.
+func (k *kernel) remove(a netip.Addr) []*node.Gone {
+	if !k.stands[a] {
+		return nil
+	}
+	delete(k.stands, a)
+	var told []*node.Gone
+	for _, c := range k.claims[a] {
+		told = append(told, &node.Gone{Instance: c.instance, Addresses: []netspec.Address{c.address}})
+	}
+	return told
+}
+
+// lane is what is to be done to addresses, one after the other, as in lane 1
+// of the engine.
+type lane struct {
+	queue []node.Action
+	busy  *node.Action // under way
+	// refused holds the instances whose last claim failed: what does not
+	// stand is not announced.
+	refused map[string]bool
+}
+
+// enqueue adds an action to the daemon's lane. A release makes an earlier
+// claim or announcement of the same addresses pointless, as in the engine.
+func (n *Node) enqueue(d *daemon, a node.Action) {
+	d.lane.queue = slices.DeleteFunc(d.lane.queue, func(b node.Action) bool {
+		switch {
+		case a.Instance != b.Instance:
+			return false
+		case a.Kind == b.Kind:
+			return slices.Equal(a.Addresses, b.Addresses)
+		}
+		other := func(x netspec.Address) bool { return !slices.Contains(a.Addresses, x) }
+		return a.Kind == node.Release && !slices.ContainsFunc(b.Addresses, other)
+	})
+	d.lane.queue = append(d.lane.queue, a)
+	n.work(d)
+}
+
+// work begins with the next action, unless one is under way.
+func (n *Node) work(d *daemon) {
+	if d.lane.busy != nil || len(d.lane.queue) == 0 {
+		return
+	}
+	d.lane.busy = &d.lane.queue[0]
+	d.lane.queue = d.lane.queue[1:]
+	end := func() {
+		if !d.dead && d.lane.busy != nil {
+			n.carryOut(d)
+			n.work(d)
+		}
+	}
+	n.c.after(n.c.upTo(n.KernelDelay), func() {
+		if d == n.ending {
+			end()
+		} else {
+			n.whenAwake(d, end)
+		}
+	})
+}
+
+// finish does at once what a daemon that has stopped still had to do.
+func (n *Node) finish() {
+	d := n.ending
+	if d == nil {
+		return
+	}
+	if d.lane.busy != nil {
+		n.carryOut(d)
+	}
+	for len(d.lane.queue) > 0 {
+		d.lane.busy, d.lane.queue = &d.lane.queue[0], d.lane.queue[1:]
+		n.carryOut(d)
+	}
+	d.dead = true
+	n.ending = nil
+}
+
+// carryOut does what is under way.
+func (n *Node) carryOut(d *daemon) {
+	a := *d.lane.busy
+	d.lane.busy = nil
+	switch a.Kind {
+	case node.Claim:
+		n.kernel.claim(a.Instance, a.Addresses, n.Refusal == "")
+		d.lane.refused[a.Instance] = n.Refusal != ""
+	case node.Release:
+		n.kernel.release(a.Instance, a.Addresses)
+	case node.Announce:
+		if d.lane.refused[a.Instance] {
+			return
+		}
+		for _, x := range a.Addresses {
+			n.c.announce(n, x.Device, x.Addr())
+		}
+	}
+	n.tell("kernel", a)
+	if a.Kind == node.Claim && d == n.daemon {
+		n.deliver("claimed", &node.Claimed{Instance: a.Instance, Failure: n.Refusal})
+	}
+}

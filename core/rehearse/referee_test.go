@@ -1,0 +1,361 @@
+package rehearse
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// referee holds the invariants of the protocol against everything that
+// happens. It knows the nodes' configurations and what they do, and works out
+// the rest by itself.
+type referee struct {
+	lives map[*Node]*life
+	// stable is set when no instance may change its role any more.
+	stable bool
+	// problem is the first breach.
+	problem string
+	// stranded holds the addresses that a node gave up in such a way that no
+	// master can have known that clients looked for them there.
+	stranded map[netip.Addr]bool
+	seen     seen
+}
+
+// seen counts what the run was good for.
+type seen struct{ takeovers, yields, faults, handovers, refusals, stalls int }
+
+// life is what the referee keeps of one daemon.
+type life struct {
+	config   node.Config // in force before the present happening
+	leaving  map[string]bool
+	running  map[string]bool // scripts
+	heard    map[string]acceptance
+	priority map[string]uint8 // effective
+	seq      uint64
+	ticks    int
+	since    mono.Instant
+}
+
+// acceptance is the last advert of a live master that a BACKUP obeyed.
+type acceptance struct {
+	at       mono.Instant
+	interval time.Duration
+}
+
+func newReferee() *referee {
+	return &referee{lives: map[*Node]*life{}, stranded: map[netip.Addr]bool{}}
+}
+
+func (r *referee) blame(h *Happening, format string, args ...any) {
+	if r.problem == "" {
+		r.problem = fmt.Sprintf("%v: ", h) + fmt.Sprintf(format, args...)
+	}
+}
+
+func (r *referee) observe(h *Happening) {
+	switch h.Cause {
+	case "crash", "kill", "stopped":
+		for i := range h.Node.Config.Instances {
+			r.strand(owned(&h.Node.Config.Instances[i]))
+		}
+		delete(r.lives, h.Node)
+		return
+	case "start":
+		r.lives[h.Node] = &life{
+			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{},
+			priority: map[string]uint8{}, since: h.At, config: h.Node.daemon.config,
+		}
+	case "pause", "resume":
+		return
+	case "kernel":
+		r.kernel(h)
+		return
+	}
+	l := r.lives[h.Node]
+	if h.Cause == "stop" {
+		for name, role := range h.after {
+			l.leaving[name] = role == vrrp.Master
+		}
+	}
+	if e, ok := h.Event.(*node.Checked); ok {
+		l.running[e.Script] = false
+	}
+	if h.Cause == "tick" {
+		r.tick(h, l)
+	}
+	if e, ok := h.Event.(*node.Received); ok {
+		r.listen(h, l, e)
+	}
+	other := func(a node.Action) bool { return a.Kind != node.Send }
+	if slices.ContainsFunc(h.Actions, other) || h.Cause == "reload" || l.ticks%16 == 0 {
+		r.status(h, l) // costs most of the test's time when done each time
+	}
+	for i := range h.Actions {
+		r.action(h, l, i)
+	}
+	l.config = h.Node.daemon.config
+}
+
+func (r *referee) strand(addresses []netspec.Address) {
+	for _, a := range addresses {
+		r.stranded[a.Addr()] = true
+	}
+}
+
+// tick: a call leaves nothing that is due, and the calls are not too many.
+func (r *referee) tick(h *Happening, l *life) {
+	if h.Node.deadline().Reached(h.At) {
+		r.blame(h, "the deadline %v has passed after Tick", h.Node.deadline())
+	}
+	l.ticks++
+	if h.At.Sub(l.since) < time.Second {
+		return
+	}
+	allowed := 60
+	for _, in := range h.Node.daemon.config.Instances {
+		allowed += int(4*time.Second/in.Router.Interval) + 20
+	}
+	for _, s := range h.Node.daemon.config.Scripts {
+		allowed += int(2*time.Second/s.Interval) + 2
+	}
+	if l.ticks > allowed {
+		r.blame(h, "%d calls of Tick within %v", l.ticks, h.At.Sub(l.since))
+	}
+	l.ticks, l.since = 0, h.At
+}
+
+// find returns the configuration of an instance, as it is now or, for one
+// that a reload removed, was before.
+func find(h *Happening, l *life, name string) *node.Instance {
+	for _, cfg := range []*node.Config{&h.Node.daemon.config, &l.config} {
+		for i := range cfg.Instances {
+			if cfg.Instances[i].Name == name {
+				return &cfg.Instances[i]
+			}
+		}
+	}
+	return nil
+}
+
+// listen notes which adverts a BACKUP must obey.
+func (r *referee) listen(h *Happening, l *life, e *node.Received) {
+	for _, in := range h.Node.daemon.config.Instances {
+		if in.Router.VRID != e.Packet.Payload[1] || h.After(in.Name) != vrrp.Backup {
+			continue
+		}
+		a, rule := in.Router.Verify(&e.Packet)
+		switch {
+		case rule != vrrp.Accepted:
+			r.blame(h, "a peer rejects the advert: %v", rule)
+		case a.Priority == 0:
+			delete(l.heard, in.Name)
+		case a.Priority >= l.priority[in.Name] || in.Router.NoPreempt && in.Router.Priority < 255:
+			l.heard[in.Name] = acceptance{h.At, a.Interval}
+		}
+	}
+}
+
+func (r *referee) action(h *Happening, l *life, i int) {
+	a := &h.Actions[i]
+	in := find(h, l, a.Instance)
+	before, after := h.Before(a.Instance), h.After(a.Instance)
+	holding := after == vrrp.Master && !l.leaving[a.Instance]
+	switch a.Kind {
+	case node.Send:
+		r.send(h, l, a, in)
+	case node.Claim, node.Announce:
+		if !holding {
+			r.blame(h, "%s claims or announces as %v", a.Instance, after)
+		}
+	case node.Release:
+		kept := h.Node.daemon.config.Instances
+		still := slices.ContainsFunc(kept, func(in node.Instance) bool {
+			return in.Name == a.Instance && slices.ContainsFunc(a.Addresses, func(x netspec.Address) bool { return slices.Contains(owned(&in), x) })
+		})
+		left := slices.ContainsFunc(h.Actions, func(b node.Action) bool {
+			return b.Change != nil && b.Change.Name == a.Instance && b.Change.From == vrrp.Master
+		})
+		if h.Cause != "reload" && before != vrrp.Master || still && after == vrrp.Master && !left {
+			r.blame(h, "%s releases its addresses going from %v to %v", a.Instance, before, after)
+		}
+	case node.Run:
+		if l.running[a.Script] {
+			r.blame(h, "script %s is run while it runs", a.Script)
+		}
+		l.running[a.Script] = true
+	case node.Changed:
+		r.change(h, l, i, in)
+	case node.Noted:
+		if a.Note.Topic == "stall" {
+			r.seen.stalls++
+		}
+		if a.Note.Topic == "address" {
+			r.seen.refusals++
+		}
+	}
+}
+
+func owned(in *node.Instance) []netspec.Address { return slices.Concat(in.Addresses, in.Excluded) }
+
+// send: only a master advertises, and it says priority 0 only when it leaves.
+func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance) {
+	advert, rule := in.Router.Verify(&vrrp.Packet{Source: a.Source, Destination: a.Destination, TTL: vrrp.TTL, Payload: a.Payload})
+	before, after := h.Before(in.Name), h.After(in.Name)
+	switch {
+	case rule != vrrp.Accepted:
+		r.blame(h, "%s sends what no peer accepts: %v", in.Name, rule)
+	case advert.Priority == 0 && (before != vrrp.Master || after == vrrp.Backup || after == vrrp.Master && h.Cause != "stop"):
+		r.blame(h, "%s resigns going from %v to %v", in.Name, before, after)
+	case advert.Priority == 0 && after == vrrp.Master:
+		r.seen.handovers++
+	case advert.Priority > 0 && before != vrrp.Master && after != vrrp.Master:
+		r.blame(h, "%s advertises as %v", in.Name, after)
+	case advert.Priority > 0 && l.leaving[in.Name]:
+		r.blame(h, "%s advertises after it resigned", in.Name)
+	case advert.Priority > 0 && advert.Priority != l.priority[in.Name]:
+		r.blame(h, "%s advertises priority %d, its effective one is %d", in.Name, advert.Priority, l.priority[in.Name])
+	}
+}
+
+// change: what belongs to a change of role happens with it.
+func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
+	c := h.Actions[i].Change
+	if c.Seq != l.seq+1 {
+		r.blame(h, "change %d follows change %d", c.Seq, l.seq)
+	}
+	l.seq = c.Seq
+	if r.stable {
+		r.blame(h, "%s changes its role for no reason", c.Name)
+	}
+	if c.Group {
+		return
+	}
+	index := func(k node.ActionKind, list []node.Action) int {
+		return slices.IndexFunc(list, func(a node.Action) bool { return a.Kind == k && a.Instance == c.Name })
+	}
+	earlier := h.Actions[:i]
+	if c.From == vrrp.Master {
+		at := index(node.Release, earlier)
+		if at < 0 || len(earlier[at].Addresses) == 0 {
+			r.blame(h, "%s leaves MASTER and keeps its addresses", c.Name)
+		} else if net := &h.Node.c.Net; h.Cause != "packet" || c.To != vrrp.Backup || net.Loss > 0 || len(h.Node.c.cut) > 0 {
+			r.strand(h.Actions[at].Addresses)
+		}
+		if c.To == vrrp.Backup {
+			r.seen.yields++
+		}
+	}
+	switch c.To {
+	case vrrp.Master:
+		send, claim, announce := index(node.Send, earlier), index(node.Claim, earlier), index(node.Announce, earlier)
+		if send < 0 || claim < send || announce < claim {
+			r.blame(h, "%s becomes MASTER and does not advertise, claim and announce in this order", c.Name)
+		}
+		if last, ok := l.heard[c.Name]; ok && !in.Router.Hold && h.Cause == "tick" {
+			if silence := h.At.Sub(last.at); silence < time.Duration(in.Router.DownAdverts)*last.interval {
+				r.blame(h, "%s takes over %v after the advert of a live master", c.Name, silence)
+			}
+		}
+		r.seen.takeovers++
+	case vrrp.Fault:
+		r.seen.faults++
+	}
+	if c.To != vrrp.Backup {
+		delete(l.heard, c.Name)
+	}
+}
+
+// status: what the node says of itself fits together.
+func (r *referee) status(h *Happening, l *life) {
+	s := h.Node.Status()
+	if h.Cause == "reload" {
+		clear(l.heard)
+	}
+	for i := range s.Instances {
+		in := &s.Instances[i]
+		l.priority[in.Name] = in.Effective
+		cfg := find(h, l, in.Name)
+		down, advert := in.MasterDown != mono.Never, in.NextAdvert != mono.Never
+		ok := false
+		switch in.Role {
+		case vrrp.Init, vrrp.Fault:
+			ok = !down && !advert && !in.Leaving
+		case vrrp.Backup:
+			ok = (down || cfg.Router.Hold) && !advert && !in.Leaving
+		case vrrp.Master:
+			ok = !down && advert != in.Leaving
+		}
+		if !ok {
+			r.blame(h, "%s is %v with down timer %v, advert timer %v, leaving %v", in.Name, in.Role, down, advert, in.Leaving)
+		}
+		if in.Leaving != l.leaving[in.Name] && in.Role == vrrp.Master {
+			r.blame(h, "%s: leaving is %v", in.Name, in.Leaving)
+		}
+		if in.Role == vrrp.Fault && len(in.Faults)+len(in.Waiting) == 0 {
+			r.blame(h, "%s is in FAULT for no reason", in.Name)
+		}
+		if (in.Role == vrrp.Backup || in.Role == vrrp.Master) && len(in.Faults) > 0 && !h.Node.daemon.stopping {
+			r.blame(h, "%s is %v with faults %v", in.Name, in.Role, in.Faults)
+		}
+		if (in.Effective == 255) != (in.Base == 255) || in.Effective == 0 {
+			r.blame(h, "%s has priority %d, effective %d", in.Name, in.Base, in.Effective)
+		}
+		if at := mono.Min(in.MasterDown, in.NextAdvert); h.Node.daemon.node.Deadline() > at {
+			r.blame(h, "%s has something due at %v, the node wakes at %v", in.Name, at, h.Node.daemon.node.Deadline())
+		}
+	}
+}
+
+// kernel: only what stands is announced; and once everything that was asked
+// for is done, an address stands where a master is and nowhere else.
+func (r *referee) kernel(h *Happening) {
+	n, a := h.Node, &h.Actions[0]
+	d := n.daemon
+	if a.Kind == node.Announce {
+		for _, x := range a.Addresses {
+			// One that was under way when the master yielded comes too late
+			// for the others to know.
+			r.stranded[x.Addr()] = n.Role(a.Instance) != vrrp.Master
+		}
+	}
+	if d == nil {
+		if len(n.ending.lane.queue) == 0 && len(n.kernel.stands) > 0 {
+			r.blame(h, "it ends and leaves %v", n.kernel.stands)
+		}
+		return
+	}
+	if a.Kind == node.Announce {
+		for _, x := range a.Addresses {
+			if !n.Holds(x.Addr()) && len(n.kernel.claims[x.Addr()]) == 0 {
+				r.blame(h, "announces %v, which does not stand", x)
+			}
+		}
+	}
+	if len(d.lane.queue) > 0 {
+		return
+	}
+	stand := 0
+	for i := range d.config.Instances {
+		in := &d.config.Instances[i]
+		for _, x := range owned(in) {
+			holds, master := n.Holds(x.Addr()), n.Role(in.Name) == vrrp.Master
+			// One that is claimed and does not stand was refused, or removed
+			// by somebody else.
+			if holds != master && !(master && len(n.kernel.claims[x.Addr()]) > 0) {
+				r.blame(h, "%s is %v: that %v stands is %v", in.Name, n.Role(in.Name), x, holds)
+			}
+			if holds {
+				stand++
+			}
+		}
+	}
+	if stand != len(n.kernel.stands) {
+		r.blame(h, "more stands than the masters own: %v", n.kernel.stands)
+	}
+}

@@ -1,0 +1,263 @@
+package rehearse
+
+import (
+	"flag"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+var (
+	seedFlag  = flag.Uint64("seed", 0, "run the simulation of this seed only")
+	seedsFlag = flag.Uint64("seeds", 2500, "run the simulations of so many seeds")
+)
+
+// TestSeeds hurts a drawn cluster by drawn faults, for each seed, and holds
+// the invariants of the protocol against all that happens; then it lets the
+// cluster settle and looks who is left as master.
+func TestSeeds(t *testing.T) {
+	first, count := uint64(1), *seedsFlag
+	if testing.Short() {
+		count = min(count, 200)
+	}
+	if *seedFlag > 0 {
+		first, count = *seedFlag, 1
+	}
+	var total [6]atomic.Int64
+	var ran atomic.Uint64
+	t.Cleanup(func() {
+		// Chance must have brought about what the test is for.
+		names := []string{"take-overs", "yields", "faults", "hand-overs", "refused claims", "stalls"}
+		for i := range total {
+			if n := ran.Load(); n >= 1000 && total[i].Load() < int64(n)/20 {
+				t.Errorf("only %d %s in %d seeds", total[i].Load(), names[i], n)
+			}
+		}
+	})
+	for seed := first; seed < first+count; seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			t.Parallel()
+			r := runSeed(seed, nil)
+			if r.problem != "" {
+				var last timeline
+				runSeed(seed, &last)
+				t.Errorf("%s\n%srerun: go test ./core/rehearse -run 'TestSeeds/seed=%d' -seed %d", r.problem, &last, seed, seed)
+			}
+			s := r.seen
+			for i, n := range []int{s.takeovers, s.yields, s.faults, s.handovers, s.refusals, s.stalls} {
+				total[i].Add(int64(n))
+			}
+			ran.Add(1)
+		})
+	}
+}
+
+// runSeed runs the simulation of a seed until the first breach. The timeline,
+// when there is one, is told what happens before the referee is.
+func runSeed(seed uint64, told *timeline) (r *referee) {
+	w := drawWorld(seed)
+	c := New(seed, w.net, w.configs...)
+	r = newReferee()
+	defer func() {
+		if p := recover(); p != nil {
+			r.problem = fmt.Sprintf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	c.Observe = func(h *Happening) {
+		if told != nil && r.problem == "" {
+			told.happening(h)
+		}
+		r.observe(h)
+	}
+	span := w.span()
+	for _, n := range c.Nodes {
+		n.KernelDelay = pick(w.rng, 0, time.Millisecond, 5*time.Millisecond)
+		if chance(w.rng, 80) {
+			n.Start()
+		}
+	}
+	for range 6 + w.rng.IntN(15) {
+		c.Run(time.Duration(w.rng.Int64N(int64(3 * span / 2))))
+		w.hurt(c, span, told)
+		if r.problem != "" {
+			return r
+		}
+	}
+	w.calm(c, span)
+	told.add(fmt.Sprintf("%-14v calm", time.Duration(c.Now())))
+	c.Run(w.patience(c, span))
+	if r.problem == "" {
+		r.problem = w.settled(c, r)
+	}
+	r.stable = true
+	c.Run(3 * span)
+	if r.problem == "" {
+		r.problem = w.settled(c, r)
+	}
+	return r
+}
+
+// settled says what is wrong with a cluster that nothing hurts any more.
+func (w *world) settled(c *Cluster, r *referee) string {
+	for i := range w.configs[0].Instances {
+		vrid := w.configs[0].Instances[i].Router.VRID
+		best, eligible, preempt := uint8(0), 0, true
+		var masters []*Node
+		for _, n := range c.Nodes {
+			in := instanceOf(n, vrid)
+			effective, fault := n.expect(in)
+			role := n.Role(in.Name)
+			if fault != (role == vrrp.Fault) || role == vrrp.Init {
+				return fmt.Sprintf("%s: %s is %v, its trackers say fault=%v: %v", n.Name, in.Name, role, fault, c)
+			}
+			if role == vrrp.Master {
+				masters = append(masters, n)
+			}
+			if !fault {
+				eligible++
+				best = max(best, effective)
+				preempt = preempt && !in.Router.NoPreempt
+			}
+		}
+		if len(masters) != min(1, eligible) {
+			return fmt.Sprintf("virtual router %d has %d masters among %d nodes that may be: %v", vrid, len(masters), eligible, c)
+		}
+		if eligible == 0 {
+			continue
+		}
+		in := instanceOf(masters[0], vrid)
+		if p, _ := masters[0].expect(in); preempt && p < best {
+			return fmt.Sprintf("virtual router %d: %s with priority %d is master, another has %d: %v", vrid, masters[0].Name, p, best, c)
+		}
+		for _, a := range in.Addresses {
+			if h := c.Holders(a.Addr()); len(h) != 1 || h[0] != masters[0].Index {
+				return fmt.Sprintf("%v is held by %v, the master is %d", a, h, masters[0].Index)
+			}
+			if at := c.Cached(a.Addr()); !w.quiet && !r.stranded[a.Addr()] && at != masters[0] {
+				return fmt.Sprintf("the client looks for %v at %s, the master is %s", a, at.Name, masters[0].Name)
+			}
+		}
+	}
+	for _, n := range c.Nodes {
+		for _, g := range n.Config.Groups {
+			for _, m := range g.Members {
+				if n.Role(m) != n.Role(g.Members[0]) {
+					return fmt.Sprintf("the members of sync group %s differ: %v", g.Name, c)
+				}
+			}
+		}
+	}
+	return ""
+}
+
+func instanceOf(n *Node, vrid uint8) *node.Instance {
+	for i := range n.Config.Instances {
+		if n.Config.Instances[i].Router.VRID == vrid {
+			return &n.Config.Instances[i]
+		}
+	}
+	return nil
+}
+
+// expect works out, from what the scripts find and the links are, what the
+// node must have made of it.
+func (n *Node) expect(in *node.Instance) (effective uint8, fault bool) {
+	sum := 0
+	add := func(up bool, weight int, reverse bool) {
+		if reverse {
+			up = !up
+		}
+		switch {
+		case weight == 0 && !up:
+			fault = true
+		case weight > 0 && up, weight < 0 && !up:
+			sum += weight
+		}
+	}
+	grouped := in.Router.Hold
+	for _, t := range in.Scripts {
+		if !grouped || t.Weight == 0 {
+			add(n.Checks[t.Name] == node.OK, t.Weight, t.Reverse)
+		}
+	}
+	for _, t := range in.Interfaces {
+		weight := t.Weight
+		if grouped {
+			weight = 0
+		}
+		add(n.linkUp(t.Name), weight, t.Reverse)
+	}
+	if grouped {
+		g := &n.Config.Groups[0]
+		for _, t := range g.Scripts {
+			add(n.Checks[t.Name] == node.OK, t.Weight, t.Reverse)
+		}
+		for _, t := range g.Interfaces {
+			add(n.linkUp(t.Name), t.Weight, t.Reverse)
+		}
+		for _, m := range g.Members {
+			for _, other := range n.Config.Instances {
+				if other.Name == m {
+					fault = fault || n.faulted(&other)
+				}
+			}
+		}
+	}
+	if in.Router.Priority == 255 {
+		return 255, fault
+	}
+	return uint8(max(1, min(254, int(in.Router.Priority)+sum))), fault
+}
+
+// faulted reports whether a member of a sync group has a fault of its own.
+func (n *Node) faulted(in *node.Instance) bool {
+	alone := *in
+	alone.Router.Hold = false
+	alone.Scripts = nil
+	for _, t := range in.Scripts {
+		if t.Weight == 0 {
+			alone.Scripts = append(alone.Scripts, t)
+		}
+	}
+	alone.Interfaces = nil
+	for _, t := range in.Interfaces {
+		alone.Interfaces = append(alone.Interfaces, node.TrackInterface{Name: t.Name, Reverse: t.Reverse})
+	}
+	_, fault := n.expect(&alone)
+	return fault
+}
+
+// timeline keeps the last happenings that are worth reading: what was done to
+// nodes and to the network, changes of roles, and where addresses went. A nil
+// timeline keeps nothing.
+type timeline struct{ lines []string }
+
+func (t *timeline) happening(h *Happening) {
+	switch h.Cause {
+	case "tick", "packet", "checked", "claimed", "link":
+		told := func(a node.Action) bool { return a.Kind != node.Send && a.Kind != node.Run }
+		if !slices.ContainsFunc(h.Actions, told) {
+			return
+		}
+	}
+	t.add(h.String())
+}
+
+func (t *timeline) add(line string) {
+	if t == nil {
+		return
+	}
+	if len(t.lines) == 30 {
+		t.lines = append(t.lines[:0], t.lines[1:]...)
+	}
+	t.lines = append(t.lines, line)
+}
+
+func (t *timeline) String() string { return strings.Join(t.lines, "\n") + "\n" }
