@@ -66,7 +66,7 @@ type Group struct {
 	Scripts    []TrackScript
 	// KeepWeights lets the members' own weighted trackers count
 	// (sync_group_tracking_weight). Otherwise they are not used, as in
-	// keepalived (semantics SYN-4).
+	// keepalived.
 	KeepWeights bool
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // group is a sync group: its members are MASTER together, yield together and
-// fail together (semantics section 9).
+// fail together, as in keepalived.
 type group struct {
 	cfg     Group
 	members []*instance

@@ -35,8 +35,8 @@ func (n *Node) judge(in *instance) (sum int) {
 }
 
 // weigh adds up trackers. With weights false, as for a member of a sync group,
-// a weighted interface only faults and a weighted script is not used
-// (semantics SYN-4).
+// a weighted interface only faults and a weighted script is not used, as in
+// keepalived.
 func (n *Node) weigh(in *instance, interfaces []TrackInterface, scripts []TrackScript, weights bool) (sum int) {
 	for _, t := range interfaces {
 		weight := t.Weight

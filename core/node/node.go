@@ -37,7 +37,7 @@ type Node struct {
 	strangers uint64
 }
 
-// key is the identity of a virtual router (conformance C-7): the same VRID
+// key is the identity of a virtual router (RFC 9568 5.2.3): the same VRID
 // may serve another family or another interface.
 type key struct {
 	iface string

@@ -10,7 +10,7 @@ import (
 )
 
 // Reconfigure replaces the configuration. An instance is the same as before
-// when interface, VRID and family are (semantics REL-4), whatever its name:
+// when interface, VRID and family are, whatever its name, as in keepalived:
 // it keeps role, timers and the addresses that stay. One that is gone resigns
 // and releases at once; a new one starts in INIT. A script with the same name
 // and identity keeps its state. The caller delivers the Link events of newly
@@ -152,8 +152,7 @@ func (n *Node) rescript(now mono.Instant, cfg []Script) {
 }
 
 // replace makes a script anew. One that was there before under that name lends
-// its state until the first result, so that a reload disturbs no instance
-// (semantics REL-6).
+// its state until the first result, so that a reload disturbs no instance.
 func (n *Node) replace(now mono.Instant, old *script, cfg Script) *script {
 	s := &script{cfg: cfg, last: mono.Never, life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail)}
 	if old != nil {

@@ -31,7 +31,7 @@ func Of(up bool) State {
 
 // Effect returns what a tracker of this weight does to a router: the addend
 // to its priority, and whether the router is at fault. An unknown tracker
-// does neither (semantics PRI-2, PRI-3, PRI-5). Reverse swaps up and down.
+// does neither. Reverse swaps up and down. It is what keepalived does.
 func Effect(s State, weight int, reverse bool) (addend int, fault bool) {
 	if s == Unknown {
 		return 0, false
@@ -49,7 +49,7 @@ func Effect(s State, weight int, reverse bool) (addend int, fault bool) {
 }
 
 // Priority returns the effective priority: base plus sum, clamped to 1..254.
-// A base of 255, the address owner's, never changes (semantics PRI-1).
+// A base of 255, the address owner's, never changes (RFC 9568 6.1).
 func Priority(base uint8, sum int) uint8 {
 	if base == 255 {
 		return base

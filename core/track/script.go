@@ -8,8 +8,8 @@ import (
 
 // Script is the life of one check: when it is due and what its results add up
 // to. Results count in a row: an up script needs Fall failures without a
-// success between them to go down, a down one Rise successes to come up
-// (semantics SCR-2). The first result decides alone (SCR-3).
+// success between them to go down, a down one Rise successes to come up, as
+// in keepalived. The first result decides alone.
 type Script struct {
 	interval   time.Duration
 	rise, fall int
@@ -58,7 +58,7 @@ func (s *Script) Deadline() mono.Instant { return s.due }
 
 // Tick reports whether the script is to be run now. The next slot follows an
 // interval after this one was due, not after the run ends; a slot in which
-// the last run still goes on is skipped (semantics SCR-1).
+// the last run still goes on is skipped, as in keepalived.
 func (s *Script) Tick(now mono.Instant) bool {
 	if !s.due.Reached(now) {
 		return false
