@@ -119,13 +119,19 @@ func (r *recorder) tell(e Event) {
 func open(t *testing.T, plan *Plan) (*Lab, *recorder) {
 	t.Helper()
 	binary := needKeepalived(t)
-	r := &recorder{t: t, plan: plan}
 	var daemons []Daemon
 	for range plan.Nodes {
 		daemons = append(daemons, Keepalived{Binary: binary, Rewrite: keepalived.Rewrite})
 	}
-	logs := t.TempDir()
-	l, err := New(Options{Plan: plan, Daemons: daemons, Tell: r.tell, LogDir: logs})
+	return raise(t, Options{Plan: plan, Daemons: daemons})
+}
+
+// raise starts a lab that is closed when the test ends.
+func raise(t *testing.T, o Options) (*Lab, *recorder) {
+	t.Helper()
+	r := &recorder{t: t, plan: o.Plan}
+	o.Tell, o.LogDir = r.tell, t.TempDir()
+	l, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +140,9 @@ func open(t *testing.T, plan *Plan) (*Lab, *recorder) {
 			t.Errorf("close the lab: %v", err)
 		}
 		if t.Failed() {
-			for i := range plan.Nodes {
+			for i := range o.Plan.Nodes {
 				text, _ := os.ReadFile(l.Log(i))
-				t.Logf("log of %s:\n%s", plan.Nodes[i].Name, text)
+				t.Logf("log of %s:\n%s", o.Plan.Nodes[i].Name, text)
 			}
 		}
 	})
@@ -146,24 +152,31 @@ func open(t *testing.T, plan *Plan) (*Lab, *recorder) {
 	return l, r
 }
 
-// play runs a script and ends the test at the first step that fails.
+// play performs a script.
 func (r *recorder) play(l *Lab, script string) {
 	r.t.Helper()
+	perform(r.t, l, script)
+}
+
+// perform runs a script and ends the test at the first step that fails.
+func perform(t *testing.T, l *Lab, script string) {
+	t.Helper()
 	steps, findings := Parse("script", script)
-	findings = append(findings, r.plan.Resolve(steps)...)
+	findings = append(findings, l.Plan().Resolve(steps)...)
 	if len(findings) > 0 {
-		r.t.Fatal(findings)
+		t.Fatal(findings)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for _, s := range steps {
 		if err := l.Do(ctx, s); err != nil {
-			r.t.Fatal(err)
+			t.Fatal(err)
 		}
 	}
 }
 
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	plan := planOf(t, conf(150, ""), conf(100, ""))
 	l, r := open(t, plan)
 	r.play(l, "await a VI_1; wait 300ms")
@@ -183,7 +196,7 @@ func TestFailover(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.fail, func(t *testing.T) {
 			before := len(l.Moves())
-			r.play(l, tt.fail+"; await b 192.0.2.100 10s; wait 100ms; expect b VI_1")
+			perform(t, l, tt.fail+"; await b 192.0.2.100 10s; wait 100ms; expect b VI_1")
 			move := l.Moves()[before]
 			if move.From != 0 || move.To != 1 || move.Cause == nil || move.Cause.Step.String() != tt.fail {
 				t.Errorf("the first move is %+v, want from a to b because of %q", move, tt.fail)
@@ -194,7 +207,7 @@ func TestFailover(t *testing.T) {
 			if take, ok := move.TakeOver(); !ok || take <= 0 {
 				t.Errorf("take-over %s, %t", take, ok)
 			}
-			r.play(l, tt.recover+"; await a 192.0.2.100 20s; wait 200ms; expect a VI_1")
+			perform(t, l, tt.recover+"; await a 192.0.2.100 20s; wait 200ms; expect a VI_1")
 		})
 	}
 	if p := l.Probing(); p.Sent < 1000 || p.Dropped != 0 {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -36,7 +38,17 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	os.Exit(m.Run())
+	flag.Parse()
+	// Labs wait most of the time, so several may do so at once whatever the
+	// number of processors. Who runs is then for the kernel to decide, which
+	// knows that the clients' threads come first.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	runtime.GOMAXPROCS(16)
+	code := m.Run()
+	program.remove()
+	os.Exit(code)
 }
 
 // child runs a lab on the files, prints its directory and the numbers of its

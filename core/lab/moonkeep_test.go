@@ -1,0 +1,164 @@
+//go:build linux
+
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+)
+
+// built is the moonkeep program, built when the first test asks for it.
+type built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+var program built
+
+func (b *built) path() (string, error) {
+	b.once.Do(func() {
+		if b.dir, b.err = os.MkdirTemp("", "moonkeep-program-"); b.err != nil {
+			return
+		}
+		cmd := exec.Command("go", "build", "-o", b.dir, "github.com/moonkeep/moonkeep/cmd/moonkeep")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.err = fmt.Errorf("go build: %w\n%s", err, out)
+		}
+	})
+	return filepath.Join(b.dir, "moonkeep"), b.err
+}
+
+func (b *built) remove() {
+	if b.dir != "" {
+		os.RemoveAll(b.dir)
+	}
+}
+
+// needMoonkeep returns the path of the program or skips the test.
+func needMoonkeep(t *testing.T) string {
+	t.Helper()
+	netnstest.New(t) // skips without root
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("needs go: the program under test is built from this tree")
+	}
+	path, err := program.path()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// moonkeeps is moonkeep for each node of the plan.
+func moonkeeps(t *testing.T, plan *Plan) []Daemon {
+	t.Helper()
+	return slices.Repeat([]Daemon{Moonkeep{Binary: needMoonkeep(t)}}, len(plan.Nodes))
+}
+
+// slack is what a measured time may be longer than the protocol allows: the
+// time that a busy machine takes to act, and twice what it made the client,
+// whose thread has the highest priority of all, wait.
+func slack(l *Lab) time.Duration { return 150*ms + 2*l.Probing().Slowest }
+
+// status asks the node's daemon as a user would.
+func status(t *testing.T, n *machine) *control.Status {
+	t.Helper()
+	out, err := exec.Command(needMoonkeep(t), "status", "--json", "--run-dir", n.site.RunDir).Output()
+	if err != nil {
+		t.Fatalf("status of node %s: %v", n.Name, err)
+	}
+	var s control.Status
+	if err := json.Unmarshal(out, &s); err != nil {
+		t.Fatalf("status of node %s: %v\n%s", n.Name, err, out)
+	}
+	return &s
+}
+
+// agree holds every moonkeep's word on its role and its addresses against its
+// kernel and the client. A move is not the same instant to all of them, so it
+// is enough when they agree soon.
+func agree(t *testing.T, l *Lab) {
+	t.Helper()
+	for end := time.Now().Add(2 * time.Second); ; time.Sleep(10 * ms) {
+		before := l.Holdings()
+		bad := disagree(t, l, before)
+		if len(bad) == 0 && reflect.DeepEqual(before, l.Holdings()) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("status and the client do not agree for 2 s: %s", strings.Join(bad, "; "))
+			return
+		}
+	}
+}
+
+// disagree says what of each status does not fit.
+func disagree(t *testing.T, l *Lab, holdings []Holding) []string {
+	t.Helper()
+	var bad []string
+	for i, n := range l.nodes {
+		if _, ours := n.daemon.(Moonkeep); !ours || n.proc == nil || !n.proc.running() {
+			continue
+		}
+		for _, x := range status(t, n).Instances {
+			for _, a := range x.Addresses {
+				at := slices.IndexFunc(l.plan.Targets, func(g Target) bool {
+					return g.Addr == netip.MustParsePrefix(a.Address).Addr() && g.Link == a.Device
+				})
+				if at < 0 {
+					t.Fatalf("status of node %s has %s on %s, which no file has", n.Name, a.Address, a.Device)
+				}
+				h := holdings[at]
+				master, stands, answers := x.Role == "MASTER", slices.Contains(h.Stands, i), h.Answers == i
+				if a.Held != stands || master != a.Held || answers && !master || master && !answers && !l.alone(i) {
+					bad = append(bad, fmt.Sprintf("node %s says %s and held: %t of %s; it stands there: %t, and the client has it from node %d",
+						n.Name, x.Role, a.Held, a.Address, stands, h.Answers))
+				}
+			}
+		}
+	}
+	return bad
+}
+
+// alone reports whether the node is cut off from the client.
+func (l *Lab) alone(node int) bool {
+	return l.net.cut[node] || slices.ContainsFunc(l.net.ports[node], func(p string) bool { return l.net.down[p] })
+}
+
+// moved are the moves to another node among the changes that the client saw
+// after the first before ones.
+func moved(l *Lab, before int) []Move {
+	return slices.DeleteFunc(l.Moves()[before:], func(m Move) bool { return !m.Moved() })
+}
+
+// awaitMove is moved, with the time that it takes until a move is told.
+func awaitMove(t *testing.T, l *Lab, before int) []Move {
+	t.Helper()
+	for end := time.Now().Add(2 * lateAfter); time.Now().Before(end); time.Sleep(look) {
+		if m := moved(l, before); len(m) > 0 {
+			return m
+		}
+	}
+	return nil
+}
+
+// lastMark is when the last step was carried out.
+func lastMark(l *Lab) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.marks[len(l.marks)-1].At
+}
