@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
@@ -61,6 +62,31 @@ func (h *host) reset(own []Interface) error {
 		}
 		if _, err := h.conn.Add(want...); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// upPatience is how long a new interface may take to be up; the kernel says so
+// from a queue, some milliseconds after both ends were set up.
+const upPatience = 5 * time.Second
+
+// waitUp waits until the interfaces are up.
+func (h *host) waitUp(names []string) error {
+	end := time.Now().Add(upPatience)
+	for _, name := range names {
+		for {
+			i, err := h.conn.Interface(name)
+			if err != nil {
+				return err
+			}
+			if i.Up {
+				break
+			}
+			if time.Now().After(end) {
+				return fmt.Errorf("interface %s is not up %s after it was set up", name, upPatience)
+			}
+			time.Sleep(time.Millisecond)
 		}
 	}
 	return nil
@@ -135,7 +161,16 @@ func (n *network) plug(number int, h *host, interfaces []Interface) error {
 		}
 		n.ports[number] = append(n.ports[number], p)
 	}
-	return h.reset(interfaces)
+	if err := h.reset(interfaces); err != nil {
+		return err
+	}
+	// A daemon that starts before its interface is up would begin with a
+	// fault that no file asks for.
+	var names []string
+	for _, x := range interfaces {
+		names = append(names, x.Name)
+	}
+	return errors.Join(h.waitUp(names), n.fabric.waitUp(n.ports[number]))
 }
 
 // cable pulls the host's cable out or plugs it in.

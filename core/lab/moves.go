@@ -21,8 +21,9 @@ type Move struct {
 }
 
 // lead is how long before a step a lost probe can have been sent and still be
-// the step's doing: it was on its way.
-const lead = 20 * time.Millisecond
+// the step's doing: it, or its answer, was on its way, which on a busy machine
+// takes longer than on the network.
+const lead = 100 * time.Millisecond
 
 // Attribute finds the step that the change follows from: the latest one that
 // began before the client noticed. Marks are in order of time.
