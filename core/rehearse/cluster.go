@@ -12,8 +12,8 @@ import (
 )
 
 // Network is how adverts fare between two nodes. Probabilities are 0..1.
-// Announcements reach the client after Delay; no chance is involved, so that
-// what the client believes is the nodes' doing.
+// Announcements reach the client at once and always, unless they are Cut, so
+// that what the client believes is the nodes' doing and not chance.
 type Network struct {
 	Loss  float64
 	Delay time.Duration
@@ -159,7 +159,7 @@ func (c *Cluster) announce(from *Node, device string, a netip.Addr) {
 	if !from.linkUp(device) || !c.Connected(from.Index, Client) {
 		return
 	}
-	c.after(c.Net.Delay, func() { c.cache[a] = from })
+	c.cache[a] = from
 }
 
 // Cached returns the node to which the client sends what is for the address:

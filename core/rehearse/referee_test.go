@@ -19,6 +19,10 @@ type referee struct {
 	lives map[*Node]*life
 	// stable is set when no instance may change its role any more.
 	stable bool
+	// hurt is when the cluster was last hurt, and span the longest time that
+	// a node waits for a master.
+	hurt mono.Instant
+	span time.Duration
 	// problem is the first breach.
 	problem string
 	// stranded holds the addresses that a node gave up in such a way that no
@@ -262,12 +266,28 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 				r.blame(h, "%s takes over %v after the advert of a live master", c.Name, silence)
 			}
 		}
+		if !in.Router.Hold && h.At.Sub(r.hurt) > r.span {
+			r.rival(h, l, in)
+		}
 		r.seen.takeovers++
 	case vrrp.Fault:
 		r.seen.faults++
 	}
 	if c.To != vrrp.Backup {
 		delete(l.heard, c.Name)
+	}
+}
+
+// rival: on an unhurt network nobody takes over from a better master.
+func (r *referee) rival(h *Happening, l *life, in *node.Instance) {
+	for _, n := range h.Node.c.Nodes {
+		other := instanceOf(n, in.Router.VRID)
+		if n == h.Node || n.Role(other.Name) != vrrp.Master {
+			continue
+		}
+		if p := r.lives[n].priority[other.Name]; p > l.priority[in.Name] {
+			r.blame(h, "%s takes over from %s, whose priority is %d", in.Name, n.Name, p)
+		}
 	}
 }
 

@@ -60,7 +60,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 			r.t.release = min(r.t.release, now.Add(handoverGrace))
 		}
 	case r.role == Backup:
-		return r.receiveBackup(now, &a, out)
+		return r.receiveBackup(now, &a, from, out)
 	case r.role == Master:
 		return r.receiveMaster(now, &a, from, out)
 	}
@@ -110,13 +110,14 @@ func (r *Router) compare(a *Advert, from netip.Addr, out []Action) []Action {
 }
 
 // receiveBackup is RFC 9568 6.4.2 with preempt_delay.
-func (r *Router) receiveBackup(now mono.Instant, a *Advert, out []Action) []Action {
+func (r *Router) receiveBackup(now mono.Instant, a *Advert, from netip.Addr, out []Action) []Action {
 	if a.Priority == 0 {
 		// Never later than the timer that runs already: repeated resignations
 		// must not hold a take-over back.
 		if !r.wanting {
 			r.t.down = min(r.t.down, now.Add(r.skew()))
 		}
+		r.follows = netip.Addr{}
 		return out
 	}
 	lower := a.Priority < r.effective
@@ -129,7 +130,16 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, out []Action) []Acti
 	if r.cfg.Version == V3 {
 		r.interval, r.learned = a.Interval, true
 	}
+	running := r.t.down
+	if from == r.follows || !r.follows.IsValid() || r.wanting {
+		running = now
+	}
+	// The last advert of a master that yields may come after the first of the
+	// one that it yields to. Where their intervals differ, the shorter must not
+	// make us give the other up: another sender's advert only adds time.
 	r.listen(now)
+	r.t.down = max(r.t.down, running)
+	r.follows = from
 	return out
 }
 
@@ -170,6 +180,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 			r.interval, r.learned = a.Interval, true
 		}
 		r.listen(now)
+		r.follows = from
 		return out
 	}
 	// The master that we replace answers our first advert with its last: that

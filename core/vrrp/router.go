@@ -44,6 +44,7 @@ type Router struct {
 	lastHeard   mono.Instant
 	heardFrom   netip.Addr
 	heardPrio   uint8
+	follows     netip.Addr // in BACKUP whose advert was last obeyed, if any
 	lastReply   mono.Instant
 	lastDefence mono.Instant
 	relayed     bool         // the burst held back is for a member of the sync group
@@ -389,6 +390,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	r.t = disarmed
 	r.role, r.since, r.why = to, now, why
 	r.wanting, r.leaving, r.patience = false, false, false
+	r.follows = netip.Addr{}
 	r.conflictEnd = long
 	return append(out, Action{Kind: DoChange, From: from, To: to, Why: why})
 }
