@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/core/lab"
+	"github.com/moonkeep/moonkeep/core/program"
 )
 
 // noProgram names the finding that a program is not on this host.
@@ -22,7 +22,7 @@ func spare(c *config.Config, missing config.Findings) config.Findings {
 	}
 	keep := func(list ...**config.Program) {
 		for _, p := range list {
-			if *p != nil && !lab.Runnable((*p).Argv) {
+			if *p != nil && !program.Runnable((*p).Argv) {
 				at := (*p).At
 				missing = slices.DeleteFunc(missing, func(f config.Finding) bool { return f.At == at && f.Name == noProgram })
 				missing.Add(at, config.Warning, noProgram, "%s is not on this machine: it is left out in this lab", (*p).Argv[0])

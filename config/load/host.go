@@ -115,11 +115,11 @@ func (h *host) program(at config.Position, what string, argv []string, as, group
 	if as == "" {
 		as, group = h.config.Global.ScriptUser, h.config.Global.ScriptGroup
 	}
-	switch err := program.Inspect(argv[0], as, group); {
+	switch err := program.InspectCommand(argv, as, group); {
 	case errors.Is(err, program.ErrUser):
 		h.once("user "+as+":"+group, at, "no-user", "%s: %v", what, err)
 	case err != nil:
-		h.once("program "+argv[0]+" "+as+":"+group, at, "no-program", "%s: %v", what, err)
+		h.once("program "+argv[0]+" "+program.Script(argv)+" "+as+":"+group, at, "no-program", "%s: %v", what, err)
 	}
 }
 

@@ -157,6 +157,11 @@ func TestHost(t *testing.T) {
 			`a.yaml:1:117: error: vrrp_script d: program "nosuchprogram" … [no-program]`,
 			`a.yaml:2:129: error: vrrp_instance A: notify: program DIR/folder.lua is not a file but a directory [no-program]`,
 		}},
+		"scripts of interpreters": {"vrrp_scripts: [{name: a, script: /bin/sh DIR/none.sh}, {name: b, script: /bin/sh -x DIR/plain}, {name: c, script: /bin/sh DIR/other.sh}]\n" +
+			whole("lo2lo", "track_scripts: [a, b, c]", "notify: {any: [/bin/sh, DIR/none.sh]}"), []string{
+			`a.yaml:1:16: error: vrrp_script a: program DIR/none.sh does not exist; create it or correct the path [no-program]`,
+			`a.yaml:1:…: error: vrrp_script c: program DIR/other.sh does not exist; create it or correct the path [no-program]`,
+		}},
 		"Lua files": {"vrrp_scripts: [{name: a, lua: god.lua}, {name: b, lua: bad.lua}, {name: c, lua: folder.lua}, {name: d, lua: plain/a.lua}, {name: e, lua: bad.lua}]\n" +
 			whole("lo2lo", "track_scripts: [a, b, c, d, e]", "notify: {lua: god.lua}"), []string{
 			`a.yaml:1:16: error: vrrp_script a: there is no Lua file DIR/god.lua; create it or correct the path; is good.lua meant? [no-lua-file]`,
@@ -166,7 +171,7 @@ func TestHost(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, findings := source.Read(path("a.yaml"), []byte(test.text))
+			c, findings := source.Read(path("a.yaml"), []byte(strings.ReplaceAll(test.text, "DIR", dir)))
 			if findings.Errors() {
 				t.Fatal(findings)
 			}

@@ -8,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
+	userprogram "github.com/moonkeep/moonkeep/core/program"
 )
 
 // Site is where one daemon of a lab lives.
@@ -48,7 +48,7 @@ type Moonkeep struct {
 func (m Moonkeep) Prepare(s Site) ([]string, error) {
 	var notes []string
 	for _, c := range s.Node.Config.Scripts {
-		missing := c.Lua == "" && !Runnable(c.Argv)
+		missing := c.Lua == "" && !userprogram.Runnable(c.Argv)
 		if !missing {
 			continue
 		}
@@ -66,7 +66,7 @@ func (m Moonkeep) Prepare(s Site) ([]string, error) {
 func missingNotify(n Node) []string {
 	var programs []string
 	for _, p := range notifyPrograms(n.Config) {
-		if !Runnable(p.Argv) && !slices.Contains(programs, p.Argv[0]) {
+		if !userprogram.Runnable(p.Argv) && !slices.Contains(programs, p.Argv[0]) {
 			programs = append(programs, p.Argv[0])
 		}
 	}
@@ -125,7 +125,7 @@ func (k Keepalived) Prepare(s Site) ([]string, error) {
 		if keyword == "script" {
 			return "/usr/bin/test ! -e " + filepath.Join(s.CheckDir, block+".fail"), true
 		}
-		if p := notified(s.Node.Config, keyword, block); p != nil && !Runnable(p.Argv) {
+		if p := notified(s.Node.Config, keyword, block); p != nil && !userprogram.Runnable(p.Argv) {
 			return nothing, true
 		}
 		return "", false
@@ -179,30 +179,6 @@ func (k Keepalived) Command(s Site) *exec.Cmd {
 		args = append(args, pid.flag, path)
 	}
 	return exec.Command(k.Binary, args...)
-}
-
-// interpreter matches programs that are given the real one as an argument.
-var interpreter = regexp.MustCompile(`^(ba|da|a|z|k)?sh$|^python[0-9.]*$|^perl$|^ruby$|^lua[0-9.]*$`)
-
-// Runnable reports whether the program of a command line is on this machine.
-// For an interpreter that is the script: "/bin/sh /etc/check.sh" is not
-// runnable without /etc/check.sh.
-func Runnable(argv []string) bool {
-	if len(argv) == 0 {
-		return false
-	}
-	if _, err := exec.LookPath(argv[0]); err != nil {
-		return false
-	}
-	if !interpreter.MatchString(filepath.Base(argv[0])) {
-		return true
-	}
-	script := slices.IndexFunc(argv[1:], func(a string) bool { return !strings.HasPrefix(a, "-") })
-	if script < 0 || slices.Contains(argv[1:1+script], "-c") || !filepath.IsAbs(argv[1+script]) {
-		return true
-	}
-	info, err := os.Stat(argv[1+script])
-	return err == nil && !info.IsDir()
 }
 
 func touch(path string) error { return os.WriteFile(path, nil, 0o644) }
