@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,8 +18,9 @@ import (
 const (
 	inboxLen = 4096
 	queueLen = 4096
-	// stopLimit is how long a stop waits for hand-overs, and tellLimit how
-	// long it then waits for notifications.
+	// stopLimit is how long a stop waits for hand-overs, then for addresses,
+	// and at last for the journal; tellLimit is how long it waits for
+	// notifications in between.
 	stopLimit = 2 * time.Second
 	tellLimit = 5 * time.Second
 )
@@ -58,6 +60,7 @@ type Engine struct {
 
 	inbox   chan node.Event
 	asks    chan func(mono.Instant)
+	begun   chan struct{} // closed when Watch has returned for the first time
 	done    chan struct{} // closed when the loop has ended
 	packets sync.Pool
 	dropped atomic.Uint64
@@ -72,13 +75,16 @@ type Engine struct {
 	refused map[string]bool
 	failed  map[string]bool // instances whose adverts do not leave
 	runCtx  context.Context // ends the runs of checks
+	// reloading is held during a Reload, and while the kernel is closed.
+	reloading sync.Mutex
 }
 
 // New returns an engine that is ready to be the kernel's sink.
 func New(plan Plan, opts Options) *Engine {
 	e := &Engine{
 		opts: opts, plan: plan, start: time.Now(),
-		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), done: make(chan struct{}),
+		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)),
+		begun: make(chan struct{}), done: make(chan struct{}),
 		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[string]bool{},
 	}
 	e.packets.New = func() any { return new(node.Received) }
@@ -116,36 +122,35 @@ func (e *Engine) Event(ev node.Event) {
 
 // Run runs the node until ctx ends, then stops in an orderly way: masters
 // resign and hand over, addresses are released, notifications delivered. It
-// closes the kernel. An error means that the node could not begin, or that
-// something could not be undone.
-func (e *Engine) Run(ctx context.Context, k Kernel) (err error) {
+// closes the kernel, unless a call of it hangs; then that is the error, and the
+// goroutine of the call is left behind. Any other error means that the node
+// could not begin, or that something could not be undone. Run is called once.
+func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	e.kernel = k
-	defer func() { err = errors.Join(err, k.Close()) }()
 	if err := e.sweep(); err != nil {
 		close(e.done)
-		return err
+		return errors.Join(err, k.Close())
 	}
 	runCtx, endRuns := context.WithCancel(context.Background())
 	defer endRuns()
 	e.runCtx = runCtx
-	var edges sync.WaitGroup
-	edges.Go(func() { e.lane.work(e.act) })
-	edges.Go(e.teller.work)
-	defer func() {
-		e.lane.close()
-		e.teller.close()
-		edges.Wait()
-	}()
+	var calls, writes sync.WaitGroup // who calls the kernel, who the log
+	calls.Go(func() { e.lane.work(e.act) })
+	writes.Go(e.teller.work)
 
 	e.node = node.New(e.now(), e.plan.Node)
 	watched := make(chan error, 1)
+	interfaces, vrrp := e.plan.Interfaces, e.plan.VRRP
 	// Watch delivers into the inbox, so the loop must already be reading it.
-	edges.Go(func() { watched <- k.Watch(e.plan.Interfaces, e.plan.VRRP) })
-	err = e.loop(ctx, watched)
+	calls.Go(func() {
+		watched <- k.Watch(interfaces, vrrp)
+		close(e.begun)
+	})
+	err := e.loop(ctx, watched)
 	close(e.done) // whoever still has an event for the node may go on
 	endRuns()
 	e.runs.Wait()
-	return errors.Join(err, e.finish())
+	return errors.Join(err, e.finish(&calls, &writes))
 }
 
 // sweep removes what an earlier run left behind, before anything is heard: an
@@ -167,20 +172,54 @@ func (e *Engine) sweep() error {
 	return nil
 }
 
-// finish waits, within limits, until what the loop asked for is done.
-func (e *Engine) finish() error {
-	ctx, cancel := context.WithTimeout(context.Background(), tellLimit)
-	defer cancel()
-	var err error
-	if !e.lane.drain(ctx) {
+// finish waits, within limits, until what the loop asked for is done, and ends
+// the goroutines of Run.
+func (e *Engine) finish(calls, writes *sync.WaitGroup) (err error) {
+	within(stopLimit, e.lane.drain)
+	if e.opts.Notifier != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), tellLimit)
+		if derr := e.opts.Notifier.Drain(ctx); derr != nil {
+			e.teller.trouble("", "notifications were still under way when the daemon stopped", derr)
+		}
+		cancel()
+	}
+	e.lane.close()
+	if within(stopLimit, ended(calls)) {
+		e.reloading.Lock()
+		err = e.kernel.Close()
+		e.reloading.Unlock()
+	} else {
 		err = errors.New("addresses could not be released in time: see the log, and `ip address` for what is left")
 	}
-	if e.opts.Notifier != nil {
-		if derr := e.opts.Notifier.Drain(ctx); derr != nil {
-			e.opts.Log.Warn("notifications were still under way when the daemon stopped", "err", derr)
-		}
+	e.teller.close()
+	if !within(stopLimit, ended(writes)) {
+		err = errors.Join(err, errors.New("the log or the journal of owned addresses could not be written in time"))
 	}
 	return err
+}
+
+// within calls f with a context that ends after the limit.
+func within(limit time.Duration, f func(context.Context) bool) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return f(ctx)
+}
+
+// ended returns a function that reports whether a group ends before a context.
+func ended(group *sync.WaitGroup) func(context.Context) bool {
+	done := make(chan struct{})
+	go func() {
+		group.Wait()
+		close(done)
+	}()
+	return func(ctx context.Context) bool {
+		select {
+		case <-done:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
 }
 
 // ErrStopped is returned to callers who ask an engine that has ended.
@@ -191,8 +230,17 @@ func (e *Engine) ask(ctx context.Context, f func(mono.Instant)) error {
 	answered := make(chan struct{})
 	select {
 	case e.asks <- func(now mono.Instant) { f(now); close(answered) }:
-		<-answered
-		return nil
+		select {
+		case <-answered:
+			return nil
+		case <-e.done: // f panicked, or this choice was a random one of two
+		}
+		select {
+		case <-answered:
+			return nil
+		default:
+			return ErrStopped
+		}
 	case <-e.done:
 		return ErrStopped
 	case <-ctx.Done():
@@ -217,18 +265,40 @@ func (e *Engine) Held(addresses []netspec.Address) ([]netspec.Address, error) {
 }
 
 // Reload makes the node run another plan. Instances that are the same in both
-// keep role, timers and addresses (node.Reconfigure).
+// keep role, timers and addresses (node.Reconfigure). On an error the node runs
+// on as it did. Before Run has begun to watch, Reload waits for that.
 func (e *Engine) Reload(ctx context.Context, p Plan) error {
-	union := func(a, b []string) []string { return append(append([]string{}, a...), b...) }
-	if err := e.kernel.Watch(union(e.plan.Interfaces, p.Interfaces), union(e.plan.VRRP, p.VRRP)); err != nil {
-		return fmt.Errorf("watch the new configuration's interfaces: %w", err)
+	select {
+	case <-e.begun:
+	case <-e.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	err := e.ask(ctx, func(now mono.Instant) {
-		e.plan = p
-		e.carry(e.node.Reconfigure(now, p.Node))
-	})
+	e.reloading.Lock()
+	defer e.reloading.Unlock()
+	select {
+	case <-e.done:
+		return ErrStopped
+	default:
+	}
+	old := e.plan
+	err := e.kernel.Watch(slices.Concat(old.Interfaces, p.Interfaces), slices.Concat(old.VRRP, p.VRRP))
 	if err != nil {
-		return err
+		err = fmt.Errorf("watch the new configuration's interfaces: %w", err)
+	} else {
+		err = e.ask(ctx, func(now mono.Instant) {
+			e.plan = p
+			e.carry(e.node.Reconfigure(now, p.Node))
+		})
 	}
-	return e.kernel.Watch(p.Interfaces, p.VRRP)
+	if err != nil {
+		p = old
+	}
+	// Only names that are not wanted go now. What this cannot open was watched
+	// before, and is tried again by the kernel: no reason to refuse the plan.
+	if narrow := e.kernel.Watch(p.Interfaces, p.VRRP); narrow != nil {
+		e.teller.trouble("", "not all interfaces are watched after the reload", narrow)
+	}
+	return err
 }

@@ -46,12 +46,13 @@ func (l *lane) push(a node.Action) {
 // A release keeps its place whatever follows: what is claimed afterwards may
 // be fewer addresses.
 func replaces(a, b node.Action) bool {
-	same := slices.Equal(a.Addresses, b.Addresses)
 	switch {
 	case a.Kind == b.Kind:
-		return same
+		return slices.Equal(a.Addresses, b.Addresses)
 	case a.Kind == node.Release:
-		return same && (b.Kind == node.Claim || b.Kind == node.Announce)
+		// An announcement may be of some of the claimed addresses only, as
+		// after a reload: it must not outlive the claim.
+		return !slices.ContainsFunc(b.Addresses, func(x netspec.Address) bool { return !slices.Contains(a.Addresses, x) })
 	}
 	return false
 }
@@ -114,8 +115,8 @@ func (l *lane) close() {
 func (e *Engine) act(a *node.Action) {
 	switch a.Kind {
 	case node.Claim:
-		err := e.kernel.Claim(a.Instance, a.Addresses)
 		e.own(a.Instance, a.Addresses)
+		err := e.kernel.Claim(a.Instance, a.Addresses)
 		e.refused[a.Instance] = err != nil
 		failure := ""
 		if err != nil {
@@ -124,7 +125,9 @@ func (e *Engine) act(a *node.Action) {
 		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})
 	case node.Release:
 		if err := e.kernel.Release(a.Instance, a.Addresses); err != nil {
+			// They stay in the journal, for the next start to remove.
 			e.teller.trouble(a.Instance, "addresses could not be removed", err)
+			return
 		}
 		e.disown(a.Instance, a.Addresses)
 	case node.Announce:
@@ -137,8 +140,14 @@ func (e *Engine) act(a *node.Action) {
 	}
 }
 
+// own notes addresses that are about to be claimed, beside those that are
+// still to be released.
 func (e *Engine) own(instance string, addresses []netspec.Address) {
-	e.owned[instance] = slices.Clone(addresses)
+	for _, a := range addresses {
+		if !slices.Contains(e.owned[instance], a) {
+			e.owned[instance] = append(e.owned[instance], a)
+		}
+	}
 	e.journal()
 }
 

@@ -22,6 +22,12 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	}()
 	stop := ctx.Done()
 	limit := mono.Never
+	leave := func() {
+		stop = nil
+		now := e.now()
+		limit = now.Add(stopLimit)
+		e.carry(e.node.Stop(now))
+	}
 	for {
 		now := e.now()
 		e.carry(e.node.Tick(now))
@@ -29,7 +35,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			e.carry(e.node.Abandon(now))
 		}
 		if e.node.Stopped() {
-			return nil
+			return err
 		}
 		wait := time.Duration(-1)
 		if at := mono.Min(e.node.Deadline(), limit); at != mono.Never {
@@ -45,16 +51,18 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		case <-e.opts.Alarm.C():
 		case f := <-e.asks:
 			f(e.now())
-		case err := <-watched:
+		case werr := <-watched:
 			watched = nil
-			if err != nil {
-				return fmt.Errorf("watch the interfaces: %w", err)
+			if werr == nil {
+				break
+			}
+			err = fmt.Errorf("watch the interfaces: %w", werr)
+			// Those that could be opened may have made masters already.
+			if stop != nil {
+				leave()
 			}
 		case <-stop:
-			stop = nil
-			now := e.now()
-			limit = now.Add(stopLimit)
-			e.carry(e.node.Stop(now))
+			leave()
 		}
 		// Take what waits before looking at the clock: an advert that came in
 		// time must not lose against a timer that is seen late.

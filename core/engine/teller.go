@@ -83,9 +83,14 @@ func (t *teller) note(instance string, n *node.Note) {
 	t.push(func() { t.log.LogAttrs(context.Background(), level, text, attrs...) })
 }
 
-// trouble tells of an error that nobody else can be told.
+// trouble tells of an error that nobody else can be told; the instance may be
+// empty.
 func (t *teller) trouble(instance, what string, err error) {
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if instance == "" {
+		t.push(func() { t.log.Error(what, "err", text) })
+		return
+	}
 	t.push(func() { t.log.Error("("+instance+") "+what, "instance", instance, "err", text) })
 }
 
@@ -103,16 +108,16 @@ func (t *teller) work() {
 		queue, journal, lost := t.queue, t.journal, t.lost
 		t.queue, t.journal, t.lost = nil, nil, 0
 		t.mu.Unlock()
+		if journal != nil {
+			if err := journal(); err != nil {
+				t.log.Error("the journal of owned addresses could not be written: after a crash they may be left behind", "err", err)
+			}
+		}
 		for _, f := range queue {
 			f()
 		}
 		if lost > 0 {
 			t.log.Warn("log lines were dropped because writing them takes too long", "count", lost)
-		}
-		if journal != nil {
-			if err := journal(); err != nil {
-				t.log.Error("the journal of owned addresses could not be written: after a crash they may be left behind", "err", err)
-			}
 		}
 		t.mu.Lock()
 	}

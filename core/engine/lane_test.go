@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// asked makes an action of one letter: c claims, r releases, a announces the
+// addresses; upper case is another list of addresses, after a slash comes the
+// instance.
+func asked(word string) node.Action {
+	kinds := map[byte]node.ActionKind{'c': node.Claim, 'r': node.Release, 'a': node.Announce}
+	a := node.Action{Instance: word[2:], Addresses: []netspec.Address{address("192.0.2.100/24")}}
+	letter := word[0]
+	if letter < 'a' {
+		letter += 'a' - 'A'
+		a.Addresses = []netspec.Address{address("192.0.2.200/24")}
+	}
+	a.Kind = kinds[letter]
+	return a
+}
+
+func TestLaneReplaces(t *testing.T) {
+	tests := []struct {
+		name         string
+		pushed, want []string
+	}{
+		{"a release makes a waiting claim and announcement pointless", []string{"c/x", "a/x", "r/x"}, []string{"r/x"}},
+		{"but not those of another instance", []string{"c/x", "a/y", "r/x"}, []string{"a/y", "r/x"}},
+		{"nor those of other addresses", []string{"C/x", "a/x", "r/x"}, []string{"C/x", "r/x"}},
+		{"a release keeps its place", []string{"r/x", "c/x", "a/x"}, []string{"r/x", "c/x", "a/x"}},
+		{"the last of changing minds counts", []string{"c/x", "a/x", "r/x", "c/x", "a/x", "r/x"}, []string{"r/x"}},
+		{"a claim again is one claim", []string{"c/x", "a/x", "c/x", "a/x"}, []string{"c/x", "a/x"}},
+		{"of two lists both are done", []string{"c/x", "C/x", "r/x"}, []string{"C/x", "r/x"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLane()
+			for _, word := range tt.pushed {
+				l.push(asked(word))
+			}
+			var got []string
+			waiting := map[string]int{}
+			for _, a := range l.queue {
+				letter := "?"
+				for _, word := range tt.pushed {
+					if b := asked(word); b.Kind == a.Kind && b.Instance == a.Instance && b.Addresses[0] == a.Addresses[0] {
+						letter = word
+					}
+				}
+				got = append(got, letter)
+				waiting[a.Instance]++
+			}
+			equal(t, "queue", got, tt.want...)
+			for name, n := range l.waiting {
+				if n != waiting[name] {
+					t.Errorf("%d actions of %s are counted, %d wait", n, name, waiting[name])
+				}
+			}
+		})
+	}
+}
+
+// TestLaneBound holds that a lane which hangs does not grow, whatever the node
+// asks for meanwhile.
+func TestLaneBound(t *testing.T) {
+	l := newLane()
+	for i := range 3000 {
+		name := fmt.Sprint("/", i%10)
+		for _, letter := range []string{"c", "a", "r", "c", "a"} {
+			l.push(asked(letter + name))
+		}
+	}
+	if len(l.queue) > 3*10 {
+		t.Errorf("%d actions of 10 instances wait, want 3 of each at most", len(l.queue))
+	}
+}
+
+func TestLaneDrain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLane()
+		free := make(chan struct{})
+		ended := false
+		go func() {
+			l.work(func(*node.Action) { <-free })
+			ended = true
+		}()
+		if !within(time.Second, l.drain) {
+			t.Error("an empty lane is not drained")
+		}
+		l.push(asked("c/x"))
+		synctest.Wait() // under way now, none waits
+		if within(time.Second, l.drain) {
+			t.Error("a lane is drained while an action is under way")
+		}
+		go func() {
+			time.Sleep(time.Second)
+			close(free)
+		}()
+		if !l.drain(context.Background()) {
+			t.Error("not drained after all was done")
+		}
+		l.close()
+		synctest.Wait()
+		if !ended {
+			t.Error("work goes on after close")
+		}
+	})
+}
+
+// TestReleaseOvertakes holds the same through the engine: while one claim
+// hangs, an instance that becomes master and faults again costs one release.
+func TestReleaseOvertakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := instance("A", 1, 255, "192.0.2.100/24"), instance("B", 2, 100, "192.0.2.101/24")
+		b.Interfaces = []node.TrackInterface{{Name: "eth1"}}
+		plan := planOf(a, b)
+		plan.Interfaces = []string{"eth0", "eth1"}
+		r := prepare(plan, Options{})
+		free := make(chan struct{})
+		r.kernel.on("claim A", func() error { <-free; return nil })
+		r.begin()
+		after(time.Second)
+		if n := len(r.kernel.made("send B")); n == 0 {
+			t.Fatal("B did not become master")
+		}
+		r.Event(&node.Link{Name: "eth1", Exists: true, Up: false, Index: 2})
+		after(time.Second)
+		close(free)
+		after(0)
+		equal(t, "calls for B", r.kernel.made("claim B", "announce B", "release B"), "release B 192.0.2.101")
+		r.stop(t)
+	})
+}
