@@ -19,9 +19,9 @@ type referee struct {
 	lives map[*Node]*life
 	// stable is set when no instance may change its role any more.
 	stable bool
-	// hurt is when the cluster was last hurt, and span the longest time that
-	// a node waits for a master.
-	hurt mono.Instant
+	// calm is when the cluster was last hurt, Never before, and span the
+	// longest time that a node waits for a master.
+	calm mono.Instant
 	span time.Duration
 	// problem is the first breach.
 	problem string
@@ -40,7 +40,8 @@ type life struct {
 	leaving  map[string]bool
 	running  map[string]bool // scripts
 	heard    map[string]acceptance
-	priority map[string]uint8 // effective
+	priority map[string]uint8        // effective
+	master   map[string]mono.Instant // since when
 	seq      uint64
 	ticks    int
 	since    mono.Instant
@@ -53,7 +54,7 @@ type acceptance struct {
 }
 
 func newReferee() *referee {
-	return &referee{lives: map[*Node]*life{}, stranded: map[netip.Addr]bool{}}
+	return &referee{calm: mono.Never, lives: map[*Node]*life{}, stranded: map[netip.Addr]bool{}}
 }
 
 func (r *referee) blame(h *Happening, format string, args ...any) {
@@ -73,7 +74,7 @@ func (r *referee) observe(h *Happening) {
 	case "start":
 		r.lives[h.Node] = &life{
 			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{},
-			priority: map[string]uint8{}, since: h.At, config: h.Node.daemon.config,
+			priority: map[string]uint8{}, master: map[string]mono.Instant{}, since: h.At, config: h.Node.daemon.config,
 		}
 	case "pause", "resume":
 		return
@@ -266,9 +267,10 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 				r.blame(h, "%s takes over %v after the advert of a live master", c.Name, silence)
 			}
 		}
-		if !in.Router.Hold && h.At.Sub(r.hurt) > r.span {
+		if !in.Router.Hold && h.At.Sub(r.calm) > r.span {
 			r.rival(h, l, in)
 		}
+		l.master[c.Name] = h.At
 		r.seen.takeovers++
 	case vrrp.Fault:
 		r.seen.faults++
@@ -285,7 +287,11 @@ func (r *referee) rival(h *Happening, l *life, in *node.Instance) {
 		if n == h.Node || n.Role(other.Name) != vrrp.Master {
 			continue
 		}
-		if p := r.lives[n].priority[other.Name]; p > l.priority[in.Name] {
+		its := r.lives[n]
+		if h.At.Sub(its.master[other.Name]) <= h.Node.c.Net.Delay {
+			continue // nobody has heard of it yet
+		}
+		if p := its.priority[other.Name]; p > l.priority[in.Name] {
 			r.blame(h, "%s takes over from %s, whose priority is %d", in.Name, n.Name, p)
 		}
 	}

@@ -87,13 +87,12 @@ func runSeed(seed uint64, told *timeline) (r *referee) {
 	for range 6 + w.rng.IntN(15) {
 		c.Run(time.Duration(w.rng.Int64N(int64(3 * span / 2))))
 		w.hurt(c, span, told)
-		r.hurt = c.Now()
 		if r.problem != "" {
 			return r
 		}
 	}
 	w.calm(c, span)
-	r.hurt = c.Now()
+	r.calm = c.Now()
 	told.add(fmt.Sprintf("%-14v calm", time.Duration(c.Now())))
 	c.Run(w.patience(c, span))
 	if r.problem == "" {
