@@ -129,6 +129,16 @@ func open(t *testing.T, plan *Plan) (*Lab, *recorder) {
 // raise starts a lab that is closed when the test ends.
 func raise(t *testing.T, o Options) (*Lab, *recorder) {
 	t.Helper()
+	l, r := prepare(t, o)
+	if err := l.Boot(); err != nil {
+		t.Fatal(err)
+	}
+	return l, r
+}
+
+// prepare makes a lab in which no daemon runs yet.
+func prepare(t *testing.T, o Options) (*Lab, *recorder) {
+	t.Helper()
 	r := &recorder{t: t, plan: o.Plan}
 	o.Tell, o.LogDir = r.tell, t.TempDir()
 	l, err := New(o)
@@ -146,9 +156,6 @@ func raise(t *testing.T, o Options) (*Lab, *recorder) {
 			}
 		}
 	})
-	if err := l.Boot(); err != nil {
-		t.Fatal(err)
-	}
 	return l, r
 }
 

@@ -27,7 +27,7 @@ type built struct {
 	err  error
 }
 
-var program built
+var underTest built
 
 func (b *built) path() (string, error) {
 	b.once.Do(func() {
@@ -56,7 +56,7 @@ func needMoonkeep(t *testing.T) string {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("needs go: the program under test is built from this tree")
 	}
-	path, err := program.path()
+	path, err := underTest.path()
 	if err != nil {
 		t.Fatal(err)
 	}
