@@ -12,10 +12,14 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrNotRunning is returned when no daemon answers in the run directory.
 var ErrNotRunning = errors.New("no daemon is running there")
+
+// patience is how long a daemon that hangs is waited for.
+const patience = 10 * time.Second
 
 // Client asks the daemon of one run directory.
 type Client struct {
@@ -30,7 +34,7 @@ func NewClient(dir string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)
 	}
-	return &Client{dir: dir, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{dir: dir, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: patience}}
 }
 
 // Status asks for the status. ErrNotRunning says that nobody answers.

@@ -211,7 +211,7 @@ func seconds(d time.Duration) *float64 {
 func (i *Instance) Arithmetic() string {
 	var b strings.Builder
 	fmt.Fprint(&b, i.Base)
-	sum := i.Base
+	plain, sum := b.Len(), i.Base
 	for _, t := range i.Terms {
 		if t.Value == 0 {
 			continue
@@ -223,11 +223,15 @@ func (i *Instance) Arithmetic() string {
 		fmt.Fprintf(&b, " %c %d (%s is %s)", sign, max(t.Value, -t.Value), t.Tracker, t.State)
 		sum += t.Value
 	}
-	if sum == i.Base && i.Effective == i.Base {
+	if b.Len() == plain && i.Effective == i.Base {
 		return b.String()
 	}
 	fmt.Fprintf(&b, " = %d", i.Effective)
-	if sum != i.Effective {
+	switch {
+	case sum == i.Effective:
+	case i.Base == 255:
+		b.WriteString(" (an owner's priority does not move)")
+	default:
 		fmt.Fprintf(&b, " (%d, kept within 1..254)", sum)
 	}
 	return b.String()

@@ -5,7 +5,8 @@
 // Checks and Notifier, which cmd/moonkeep wires to core/kernel, core/program,
 // lua and core/notify.
 //
-// The goroutines of a running Engine, all ended by Run before it returns:
+// The goroutines of a running Engine, all ended by Run before it returns unless
+// what they call hangs:
 //
 //	loop    owns the node; never blocks. Woken by its inbox and by the node's
 //	        deadline. Sends adverts itself, so that nothing can delay them.
