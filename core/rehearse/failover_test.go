@@ -364,6 +364,9 @@ func TestPause(t *testing.T) {
 						if s.Cached(virtual) != s.master() {
 							t.Fatalf("paused %v, phase %v: the client looks at %s, the master is %s", pause, phase, s.Cached(virtual).Name, s.master().Name)
 						}
+						if nopreempt && pause > 5*r.interval && priorities[0] < 255 && s.master() == old {
+							t.Fatalf("paused %v, phase %v: it took the address back", pause, phase)
+						}
 						old = s.master()
 					}
 				}
@@ -399,5 +402,61 @@ func TestReturn(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestAssert: a master answers a lower one at once, and not only with its next
+// advert (RFC 9568 6.4.3), so that the shorter of two intervals decides how
+// long there are two.
+func TestAssert(t *testing.T) {
+	r := rhythm{vrrp.V3, 10 * time.Millisecond}
+	configs := r.plain(200, 100)
+	configs[0].Instances[0].Router.Interval = time.Second
+	s := begin(t, rhythm{vrrp.V3, time.Second}, configs)
+	s.Partition(0)
+	s.Run(4 * time.Second)
+	s.Run(time.Second - s.Now().Sub(s.sent[s.Nodes[0]]) + 20*time.Millisecond) // its next is far
+	s.Heal()
+	s.Run(r.interval + 2*oneWay)
+	if m := s.Masters("V"); len(m) != 1 || m[0] != 0 {
+		t.Errorf("masters %v an interval of the lower one after the heal", m)
+	}
+}
+
+// TestRivalStops: a master that hears another resign says at once that it is
+// there (RFC 9568 6.4.3): the backups would take over else.
+func TestRivalStops(t *testing.T) {
+	each(t, func(t *testing.T, r rhythm, phase time.Duration) {
+		s := begin(t, r, r.plain(100, 200, 50))
+		s.Partition(1)
+		s.Run(r.down(1) + r.interval + phase)
+		s.Heal()
+		if len(s.Masters("V")) != 2 {
+			t.Fatalf("masters %v before the stop", s.Masters("V"))
+		}
+		s.Nodes[0].Stop()
+		s.Run(2 * r.down(1))
+		if _, took := s.became[s.Nodes[2]]; took || s.master() != s.Nodes[1] {
+			t.Errorf("phase %v: the backup took over from a living master: %v", phase, s.Cluster)
+		}
+	})
+}
+
+// TestLoserLast: a yielding master's last advert arrives after the first of
+// the winner. When its interval is the shorter one, the backups must not
+// measure the winner by it.
+func TestLoserLast(t *testing.T) {
+	configs := rhythm{vrrp.V3, time.Second}.plain(200, 150, 100)
+	configs[1].Instances[0].Router.Interval = 10 * time.Millisecond
+	s := begin(t, rhythm{vrrp.V3, time.Second}, configs)
+	s.Nodes[0].Crash()
+	s.Run(4 * time.Second)
+	if s.master() != s.Nodes[1] {
+		t.Fatal("the second did not take over")
+	}
+	s.Nodes[0].Start()
+	s.Run(10 * time.Second)
+	if _, took := s.became[s.Nodes[2]]; took || s.master() != s.Nodes[0] {
+		t.Errorf("the third took over at %v", time.Duration(s.became[s.Nodes[2]]))
 	}
 }

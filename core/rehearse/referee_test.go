@@ -42,6 +42,7 @@ type life struct {
 	heard    map[string]acceptance
 	priority map[string]uint8        // effective
 	master   map[string]mono.Instant // since when
+	refused  map[string]int          // claims in a row that failed
 	seq      uint64
 	ticks    int
 	since    mono.Instant
@@ -74,7 +75,7 @@ func (r *referee) observe(h *Happening) {
 	case "start":
 		r.lives[h.Node] = &life{
 			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{},
-			priority: map[string]uint8{}, master: map[string]mono.Instant{}, since: h.At, config: h.Node.daemon.config,
+			priority: map[string]uint8{}, master: map[string]mono.Instant{}, refused: map[string]int{}, since: h.At, config: h.Node.daemon.config,
 		}
 	case "pause", "resume":
 		return
@@ -90,6 +91,15 @@ func (r *referee) observe(h *Happening) {
 	}
 	if e, ok := h.Event.(*node.Checked); ok {
 		l.running[e.Script] = false
+	}
+	if e, ok := h.Event.(*node.Claimed); ok {
+		l.refused[e.Instance]++
+		if e.Failure == "" || h.After(e.Instance) != vrrp.Master {
+			l.refused[e.Instance] = 0
+		}
+		if l.refused[e.Instance] > 2 && !l.leaving[e.Instance] {
+			r.blame(h, "%s stays MASTER without its addresses", e.Instance)
+		}
 	}
 	if h.Cause == "tick" {
 		r.tick(h, l)
@@ -244,8 +254,12 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 	index := func(k node.ActionKind, list []node.Action) int {
 		return slices.IndexFunc(list, func(a node.Action) bool { return a.Kind == k && a.Instance == c.Name })
 	}
+	if h.Cause != "reload" && !h.Node.daemon.stopping {
+		r.together(h, c)
+	}
 	earlier := h.Actions[:i]
 	if c.From == vrrp.Master {
+		l.refused[c.Name] = 0
 		at := index(node.Release, earlier)
 		if at < 0 || len(earlier[at].Addresses) == 0 {
 			r.blame(h, "%s leaves MASTER and keeps its addresses", c.Name)
@@ -277,6 +291,21 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 	}
 	if c.To != vrrp.Backup {
 		delete(l.heard, c.Name)
+	}
+}
+
+// together: the members of a sync group become and cease to be MASTER in one
+// step.
+func (r *referee) together(h *Happening, c *node.Change) {
+	for _, g := range h.Node.daemon.config.Groups {
+		if !slices.Contains(g.Members, c.Name) || c.From != vrrp.Master && c.To != vrrp.Master {
+			continue
+		}
+		for _, m := range g.Members {
+			if (h.After(m) == vrrp.Master) != (h.After(c.Name) == vrrp.Master) {
+				r.blame(h, "%s becomes %v, %s of its group stays %v", c.Name, c.To, m, h.After(m))
+			}
+		}
 	}
 }
 
