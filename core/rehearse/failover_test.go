@@ -444,10 +444,11 @@ func TestRivalStops(t *testing.T) {
 
 // TestLoserLast: a yielding master's last advert arrives after the first of
 // the winner. When its interval is the shorter one, the backups must not
-// measure the winner by it.
+// measure the winner by it, even if that one says no word in reply.
 func TestLoserLast(t *testing.T) {
 	configs := rhythm{vrrp.V3, time.Second}.plain(200, 150, 100)
 	configs[1].Instances[0].Router.Interval = 10 * time.Millisecond
+	configs[0].Instances[0].Router.LowerPrioNoAdvert = true
 	s := begin(t, rhythm{vrrp.V3, time.Second}, configs)
 	s.Nodes[0].Crash()
 	s.Run(4 * time.Second)
