@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -100,7 +101,10 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 	if r := x.runners[name]; r != nil {
 		ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()
-		return luaVerdict(r.Check(ctx))
+		begin := time.Now()
+		c := luaVerdict(r.Check(ctx))
+		c.Took = time.Since(begin)
+		return c
 	}
 	spec := program.Spec{Argv: s.Argv, User: s.User, Group: s.Group, Timeout: s.Timeout}
 	if spec.User == "" {
@@ -178,13 +182,18 @@ func programVerdict(o program.Outcome) node.Checked {
 	return c
 }
 
-// luaFiles are the compiled Lua files of a configuration's notify blocks.
-type luaFiles map[string]*lua.Runner
+// runners are the compiled Lua files of a configuration's notify blocks, by the
+// name of who is told about.
+type runners map[string]*lua.Runner
+
+// luaFiles are those of the present configuration and of the one before it,
+// for the names that a reload removed: that is told too.
+type luaFiles struct{ present, earlier runners }
 
 // targets returns who is told about what. The Lua files are compiled now, so
 // that a mistake in one is found before the configuration is used.
-func (e *edges) targets(c *config.Config) (map[notify.Key]notify.Target, luaFiles, error) {
-	all, files := map[notify.Key]notify.Target{}, luaFiles{}
+func (e *edges) targets(c *config.Config) (map[notify.Key]notify.Target, runners, error) {
+	all, files := map[notify.Key]notify.Target{}, runners{}
 	add := func(key notify.Key, n *config.Notify, addresses []config.Address) error {
 		t := notify.Target{Master: e.program(c, n.Master), Backup: e.program(c, n.Backup), Fault: e.program(c, n.Fault), Stop: e.program(c, n.Stop), Any: e.program(c, n.Any)}
 		for _, a := range addresses {
@@ -230,7 +239,10 @@ func (e *edges) program(c *config.Config, p *config.Program) *notify.Program {
 // tell calls the notify functions of a change's Lua file.
 func (f luaFiles) tell(ctx context.Context, routerID string, c node.Change, state string, addresses []netspec.Address) error {
 	key := notify.Key{Group: c.Group, Name: c.Name}
-	r := f[key.String()]
+	r := f.present[key.String()]
+	if r == nil {
+		r = f.earlier[key.String()]
+	}
 	if r == nil {
 		return fmt.Errorf("no Lua file is loaded for %v", key)
 	}

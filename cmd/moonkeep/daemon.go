@@ -28,14 +28,16 @@ import (
 
 // daemon is one running node with everything wired to it.
 type daemon struct {
-	opts    *runOptions
-	log     *slog.Logger
-	dir     *runDir
-	edges   *edges
-	engine  *engine.Engine
-	kernel  *kernel.Kernel
-	alarm   *alarm.Alarm
-	tells   *notify.Notifier
+	opts   *runOptions
+	log    *slog.Logger
+	dir    *runDir
+	edges  *edges
+	engine *engine.Engine
+	kernel *kernel.Kernel
+	alarm  *alarm.Alarm
+	tells  *notify.Notifier
+	// targets are those of tells; only newDaemon and reload use them.
+	targets map[notify.Key]notify.Target
 	files   atomic.Pointer[luaFiles]
 	control *control.Server
 	started time.Time
@@ -74,7 +76,8 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.files.Store(&files)
+	d.files.Store(&luaFiles{present: files})
+	d.targets = targets
 	d.tells, err = notify.New(notify.Options{
 		Targets: targets, Run: d.edges.starter.Run, Log: log,
 		Lua: func(ctx context.Context, _ notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
@@ -162,13 +165,12 @@ func (d *daemon) stale(c *config.Config) ([]netspec.Address, error) {
 func (d *daemon) run(ctx context.Context) error {
 	var err error
 	if d.control, err = control.Listen(d.opts.runDir, d); err != nil {
-		return err
+		return errors.Join(err, d.kernel.Close())
 	}
 	served := make(chan error, 1)
 	go func() { served <- d.control.Serve() }()
 	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
-	err = d.engine.Run(ctx, d.kernel)
-	d.kernel = nil // closed by the engine
+	err = d.engine.Run(ctx, d.kernel) // it closes the kernel
 	return errors.Join(err, d.control.Close(), <-served)
 }
 
@@ -178,6 +180,9 @@ func (d *daemon) reload(ctx context.Context) {
 	c, err := d.read()
 	if err == nil {
 		err = d.adopt(ctx, c)
+	}
+	if ctx.Err() != nil {
+		return // the daemon stops
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -199,13 +204,22 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	d.kernel.SetVirtual(build.Virtual(c))
 	if c.Global.RouterID != d.edges.routerID {
 		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
 	}
-	d.files.Store(&files)
+	// All this must be there before the node acts on the new configuration.
+	before := d.files.Load()
+	d.files.Store(&luaFiles{present: files, earlier: before.present})
 	d.tells.SetTargets(targets)
-	return d.engine.Reload(ctx, plan)
+	d.kernel.SetVirtual(build.Virtual(c))
+	if err := d.engine.Reload(ctx, plan); err != nil {
+		d.files.Store(before)
+		d.tells.SetTargets(d.targets)
+		d.kernel.SetVirtual(build.Virtual(d.config))
+		return err
+	}
+	d.targets = targets
+	return nil
 }
 
 // Status implements control.Daemon.
@@ -223,12 +237,10 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	return out, nil
 }
 
-// close ends what newDaemon began, as far as it came.
+// close ends what newDaemon began, as far as it came, but for the kernel, which
+// comes last and is run's to end.
 func (d *daemon) close() error {
 	var errs []error
-	if d.kernel != nil {
-		errs = append(errs, d.kernel.Close())
-	}
 	if d.alarm != nil {
 		errs = append(errs, d.alarm.Close())
 	}

@@ -27,10 +27,11 @@ The control socket, the journal of owned addresses and the lock live in the run
 directory, so that several daemons share a host when each has its own.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := newLog(cmd.ErrOrStderr(), o.logFormat, o.logLevel)
+			log, closeLog, err := newLog(cmd.ErrOrStderr(), o.logFormat, o.logLevel)
 			if err != nil {
 				return err
 			}
+			defer closeLog()
 			if err := runDaemon(cmd.Context(), &o, log); err != nil {
 				var exit exitError
 				if errors.As(err, &exit) {
@@ -59,69 +60,88 @@ type runOptions struct {
 	logLevel  string
 }
 
-// newLog returns the log. Nothing reads what it fails to write: a full disk or
-// a reader that went away must not end the daemon.
-func newLog(w io.Writer, format, level string) (*slog.Logger, error) {
+// newLog returns the log, and what writes out its last lines.
+func newLog(w io.Writer, format, level string) (*slog.Logger, func(), error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
-		return nil, fmt.Errorf("--log-level %s: use debug, info, warn or error", level)
+		return nil, nil, fmt.Errorf("--log-level %s: use debug, info, warn or error", level)
 	}
 	opts := &slog.HandlerOptions{Level: l}
+	var handler func(io.Writer) slog.Handler
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, opts)), nil
+		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, opts) }
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
+		handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, opts) }
+	default:
+		return nil, nil, fmt.Errorf("--log-format %s: use text or json", format)
 	}
-	return nil, fmt.Errorf("--log-format %s: use text or json", format)
+	direct := slog.New(handler(w))
+	queue := newLogWriter(w, func(count int64) {
+		direct.Warn("log lines were dropped because writing them takes too long", "count", count)
+	})
+	return slog.New(handler(queue)), func() { queue.close(logLimit) }, nil
 }
 
 // runDaemon runs one daemon until it was told to stop.
-func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) (err error) {
-	if ctx == nil {
-		ctx = context.Background()
-	}
-	// Taking SIGPIPE keeps a log reader's end from being ours.
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	defer signal.Stop(signals)
+func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
+	// A channel each, so that none can fill up with another's signals.
+	stops, reloads, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
+	signal.Notify(stops, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(reloads, syscall.SIGHUP)
+	// Nobody looks at this one: it keeps the end of a log's reader from being
+	// ours. To ignore the signal would make our programs ignore it too.
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer func() {
+		for _, c := range []chan os.Signal{stops, reloads, pipes} {
+			signal.Stop(c)
+		}
+	}()
 
 	d, err := newDaemon(o, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.close()) }()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- d.run(ctx) }()
+	// Apart from the stops, which must not wait for a slow file.
+	go func() {
+		for {
+			select {
+			case <-reloads:
+				d.reload(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	stopping := false
 	for {
 		select {
 		case err := <-ended:
+			err = errors.Join(err, d.close())
 			if err == nil {
 				log.Info("stopped")
 			}
 			return err
-		case s := <-signals:
-			switch {
-			case s == syscall.SIGPIPE:
-			case s == syscall.SIGHUP:
-				if stopping {
-					continue
-				}
-				d.reload(ctx)
-			case stopping:
+		case s := <-stops:
+			if stopping {
+				// The engine still runs; what it uses ends with the process.
 				log.Warn("stopping at once: addresses may be left behind; the next start removes them")
 				return exitNo
-			default:
-				log.Info("stopping", "signal", s.String())
-				stopping = true
-				stop()
 			}
+			log.Info("stopping", "signal", s.String())
+			stopping = true
+			stop()
 		}
 	}
 }
 
-// closeLimit is how long programs that were told to end are waited for.
-const closeLimit = 3 * time.Second
+const (
+	// closeLimit is how long programs that were told to end are waited for.
+	closeLimit = 3 * time.Second
+	// logLimit is how long the last lines of the log may take.
+	logLimit = time.Second
+)
