@@ -1,0 +1,248 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+)
+
+// TestLogOutlivesItsReader holds that no state of standard error ends or stops
+// a daemon: it goes through a take-over, a reload and an orderly stop.
+func TestLogOutlivesItsReader(t *testing.T) {
+	tests := []struct {
+		name string
+		open func(t *testing.T) *os.File
+	}{
+		{"full disk", func(t *testing.T) *os.File {
+			f, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+			netnstest.Must(t, err)
+			return f
+		}},
+		{"pipe whose reader is gone", func(t *testing.T) *os.File {
+			r, w, err := os.Pipe()
+			netnstest.Must(t, err)
+			netnstest.Must(t, r.Close())
+			return w
+		}},
+		{"pipe that nobody reads", func(t *testing.T) *os.File {
+			r, w, err := os.Pipe()
+			netnstest.Must(t, err)
+			t.Cleanup(func() { r.Close() })
+			// It is full already: the first line blocks.
+			netnstest.Must(t, w.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
+			for err == nil {
+				_, err = w.Write(make([]byte, 4096))
+			}
+			return w
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, _ := hosts(t)
+			file := a.write(t, "moonkeep.conf", conf(100, vip.String(), ""), 0o644)
+			p := &process{Cmd: self("run", "-c", file, "--run-dir", filepath.Join(a.dir, "run")), dir: filepath.Join(a.dir, "run"), log: new(output), done: make(chan struct{})}
+			stderr := tt.open(t)
+			p.Stderr = stderr
+			p.begin(t, a)
+			netnstest.Must(t, stderr.Close()) // the daemon has its own
+			p.awaitRole(t, "MASTER")
+			a.holds(t, vip, true)
+			a.write(t, "moonkeep.conf", conf(100, "192.0.2.101/24", ""), 0o644)
+			p.signal(t, syscall.SIGHUP)
+			a.holds(t, netip.MustParsePrefix("192.0.2.101/24"), true)
+			a.holds(t, vip, false)
+			p.stop(t)
+			a.holds(t, netip.MustParsePrefix("192.0.2.101/24"), false)
+		})
+	}
+}
+
+// TestTwoDaemons holds that two daemons share a host when each has a run
+// directory, and that a second one in the same directory is refused.
+func TestTwoDaemons(t *testing.T) {
+	a, _ := hosts(t)
+	first := a.start(t, "one", a.write(t, "one.conf", conf(100, vip.String(), ""), 0o644))
+	other := strings.NewReplacer("VI_1", "VI_2", "virtual_router_id 51", "virtual_router_id 52").Replace(conf(100, "192.0.2.101/24", ""))
+	file := a.write(t, "two.conf", other, 0o644)
+	first.awaitRole(t, "MASTER")
+
+	refused := a.start(t, "one", file)
+	refused.ended(t, 1)
+	want := fmt.Sprintf("another moonkeep runs in %s (pid %d): stop it, or give this one a --run-dir of its own", first.dir, first.Process.Pid)
+	if !strings.Contains(refused.log.String(), want) {
+		t.Errorf("the second says:\n%s\nwant %s", refused.log, want)
+	}
+	if s, err := first.status(); err != nil || s.PID != first.Process.Pid {
+		t.Errorf("the first no longer answers: %+v, %v", s, err)
+	}
+
+	second := a.start(t, "two", file)
+	second.awaitRole(t, "MASTER")
+	a.holds(t, vip, true)
+	a.holds(t, netip.MustParsePrefix("192.0.2.101/24"), true)
+	first.stop(t)
+	a.holds(t, vip, false)
+	if !a.has(t, netip.MustParsePrefix("192.0.2.101/24")) {
+		t.Error("the second lost its address when the first stopped")
+	}
+	second.stop(t)
+}
+
+// TestStopAtOnce holds that a second signal ends a daemon that hands over.
+func TestStopAtOnce(t *testing.T) {
+	a, b := hosts(t)
+	slow := strings.ReplaceAll(conf(255, vip.String(), ""), "advert_int 0.1", "advert_int 10")
+	p := a.run(t, slow)
+	p.awaitRole(t, "MASTER")
+	// A peer that was heard, and is not there to take over.
+	peer := b.run(t, strings.ReplaceAll(slow, "255", "254"))
+	peer.awaitRole(t, "BACKUP")
+	advertise(t, b, 1)
+	p.await(t, "an advert heard", func(i *control.Instance) bool { return i.HeardAge != nil })
+	p.signal(t, syscall.SIGTERM)
+	eventually(t, "handing over", func() bool { return strings.Contains(p.log.String(), "msg=stopping") }, p.log.String)
+	p.signal(t, syscall.SIGTERM)
+	p.ended(t, 1)
+	if !strings.Contains(p.log.String(), "stopping at once") {
+		t.Errorf("the log does not tell:\n%s", p.log)
+	}
+}
+
+// advertise sends one advert of version 3 for VRID 51 and the address.
+func advertise(t *testing.T, h *host, priority byte) {
+	t.Helper()
+	// No checksum is harder to get wrong than the one of RFC 9568 5.2.8,
+	// over the message alone.
+	ip := vip.Addr().As4()
+	message := []byte{0x31, 51, priority, 1, 0, 100, 0, 0, ip[0], ip[1], ip[2], ip[3]}
+	var sum uint32
+	for i := 0; i < len(message); i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(message[i:]))
+	}
+	sum = sum>>16 + sum&0xffff
+	binary.BigEndian.PutUint16(message[6:], ^uint16(sum+sum>>16))
+	h.Run(t, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, 112)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, 255); err != nil {
+			return err
+		}
+		if err := unix.BindToDevice(fd, "eth0"); err != nil {
+			return err
+		}
+		return unix.Sendto(fd, message, 0, &unix.SockaddrInet4{Addr: [4]byte{224, 0, 0, 18}})
+	})
+}
+
+// listen returns a raw socket that hears the adverts which reach the host.
+func listen(t *testing.T, h *host) int {
+	t.Helper()
+	fd := -1
+	h.Run(t, func() (err error) {
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 112); err != nil {
+			return err
+		}
+		link, err := h.Link.Interface("eth0")
+		if err != nil {
+			return err
+		}
+		member := unix.IPMreqn{Multiaddr: [4]byte{224, 0, 0, 18}, Ifindex: int32(link.Index)}
+		timeout := unix.NsecToTimeval(patience.Nanoseconds())
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &timeout); err != nil {
+			return err
+		}
+		return unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, &member)
+	})
+	t.Cleanup(func() { unix.Close(fd) })
+	return fd
+}
+
+// TestFootprint measures what users notice: how soon the first advert of an
+// address owner leaves, and what an idle daemon costs.
+func TestFootprint(t *testing.T) {
+	a, b := hosts(t)
+	fd := listen(t, b)
+	file := a.write(t, "moonkeep.conf", strings.ReplaceAll(conf(255, vip.String(), ""), "advert_int 0.1", "advert_int 1"), 0o644)
+	var p *process
+	first := patience
+	for i := range 3 {
+		begin := time.Now()
+		p = a.start(t, fmt.Sprint("run", i), file)
+		if _, _, err := unix.Recvfrom(fd, make([]byte, 2048), 0); err != nil {
+			t.Fatalf("no advert: %v\n%s", err, p.log)
+		}
+		first = min(first, time.Since(begin))
+		if i < 2 {
+			p.stop(t)
+			_, _, err := unix.Recvfrom(fd, make([]byte, 2048), 0) // priority 0
+			netnstest.Must(t, err)
+		}
+	}
+	t.Logf("first advert %v after the process was started", first)
+	if limit := 150 * time.Millisecond * slack; first > limit {
+		t.Errorf("the first advert left after %v, want %v at most", first, limit)
+	}
+
+	p.awaitRole(t, "MASTER")
+	time.Sleep(500 * time.Millisecond) // the work of the start
+	const watch = 4 * time.Second
+	before := cpu(t, p.Process.Pid)
+	time.Sleep(watch)
+	share := 100 * (cpu(t, p.Process.Pid) - before).Seconds() / watch.Seconds()
+	rss := memory(t, p.Process.Pid)
+	t.Logf("resident %.1f MiB, %.2f %% of a core", rss, share)
+	if limit := 30.0 * slack; rss > limit {
+		t.Errorf("%.1f MiB resident, want %.0f at most", rss, limit)
+	}
+	// The kernel counts in steps of 10 ms, which are 0.25 % here.
+	if limit := 0.5*slack + 0.25; share > limit {
+		t.Errorf("%.2f %% of a core, want %.2f at most", share, limit)
+	}
+	p.stop(t)
+}
+
+// cpu is the processor time that a process has used (proc_pid_stat(5)).
+func cpu(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	netnstest.Must(t, err)
+	_, rest, _ := strings.Cut(string(text), ") ") // the name may hold blanks
+	fields := strings.Fields(rest)
+	var ticks int
+	for _, f := range fields[11:13] { // utime, stime
+		n, err := strconv.Atoi(f)
+		netnstest.Must(t, err)
+		ticks += n
+	}
+	return time.Duration(ticks) * time.Second / 100 // USER_HZ
+}
+
+// memory is the resident memory of a process, in MiB.
+func memory(t *testing.T, pid int) float64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	netnstest.Must(t, err)
+	var kib float64
+	for line := range strings.Lines(string(text)) {
+		if n, err := fmt.Sscanf(line, "VmRSS: %f kB", &kib); n == 1 && err == nil {
+			return kib / 1024
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func number[T any](v T) *T { return &v }
+
+// TestPrintStatus holds what people see, by golden files.
+func TestPrintStatus(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
+	head := control.Status{
+		At: at, Version: "1.2.3", RouterID: "lb-a", PID: 4711, Uptime: 3723, Config: "/etc/moonkeep/a.yaml", Reloaded: at.Add(-90 * time.Second),
+	}
+	master := control.Instance{
+		Name: "VI_1", Interface: "eth0", Group: "G", Version: 3, VRID: 51, Role: "MASTER", SinceAge: 42.125, Why: "no master heard since start",
+		Base: 100, Effective: 80, Terms: []control.Term{{Tracker: "script nginx", State: "down", Weight: -20, Value: -20}},
+		Addresses: []control.Address{{Address: "192.0.2.100/24", Device: "eth0", Held: true}, {Address: "192.0.2.101/32", Device: "eth1"}},
+		Source:    "192.0.2.1", AdvertInterval: 0.1, NextAdvertIn: number(0.05), SentAge: number(0.05),
+		Counters: control.Counters{Rejected: map[string]uint64{"the TTL is not 255": 3, "the checksum is wrong": 1}},
+	}
+	backup := control.Instance{
+		Name: "VI_2", Interface: "eth0", Version: 2, VRID: 52, Role: "BACKUP", SinceAge: 7200, Why: "started",
+		Base: 100, Effective: 100, Addresses: []control.Address{{Address: "192.0.2.102/24", Device: "eth0", Held: true}, {Address: "192.0.2.103/24", Device: "eth0"}},
+		Source: "192.0.2.1", AdvertInterval: 1, MasterDownIn: number(2.61), SentAge: number(0.0),
+		HeardAge: number(0.99), HeardFrom: "192.0.2.2", HeardPriority: number(150),
+	}
+	fault := control.Instance{
+		Name: "VI_3", Interface: "eth9", Version: 2, VRID: 53, Role: "FAULT", SinceAge: 1, Why: "interface eth9 does not exist", Base: 255, Effective: 255,
+		Faults: []string{"interface eth9 does not exist", "script vital is down"}, Waiting: []string{"the first result of script late"},
+		Addresses: []control.Address{{Address: "192.0.2.104/24", Device: "eth9"}}, HeldError: "netlink: no buffer space", AdvertInterval: 1, Leaving: true,
+	}
+	full := head
+	full.ReloadError, full.Dropped = "a.yaml:3:5: error: no such key", 12
+	full.Instances = []control.Instance{master, backup, fault}
+	full.Groups = []control.Group{{Name: "G", Role: "MASTER", SinceAge: 42.125, Members: []string{"VI_1", "VI_4"}}}
+	full.Scripts = []control.Script{
+		{Name: "nginx", State: "down", SinceAge: 30, Used: true, Result: "failed", Message: "exit status 1", RunAge: number(0.5), Took: 0.0123},
+		{Name: "a-longer-name", State: "unknown", SinceAge: 1, Used: true},
+		{Name: "spare"},
+	}
+	for name, s := range map[string]*control.Status{"status-full.txt": &full, "status-empty.txt": &head} {
+		var got bytes.Buffer
+		if err := printStatus(&got, s); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name)
+		if *update {
+			if err := os.MkdirAll("testdata", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, got.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got.String()); diff != "" {
+			t.Errorf("%s (-want +got); run with -update if this is meant:\n%s", name, diff)
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	for seconds, want := range map[float64]string{
+		0: "0s", 0.00004: "0s", 0.0123456: "12.3ms", 0.9994: "999.4ms", 1: "1s", 1.234: "1.23s", 59.996: "1m0s", 90.6: "1m31s", 7325: "2h2m5s", -0.25: "-250ms",
+	} {
+		if got := age(seconds); got != want {
+			t.Errorf("age(%v) = %s, want %s", seconds, got, want)
+		}
+	}
+}
