@@ -67,6 +67,7 @@ func dissect(t *testing.T, file, filter string, options, fields []string) []stri
 // All adverts and gratuitous ARPs of a life, from the election to the orderly
 // stop, as tshark sees them: an implementation that shares nothing with ours.
 func TestDissector(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("tshark"); err != nil {
 		t.Skip("needs tshark: (Debian: apt-get install tshark)")
 	}

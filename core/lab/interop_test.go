@@ -173,7 +173,7 @@ func contests() []contest {
 		{"v3 owner", v3, [2]side{{255, "state MASTER"}, low}, "await a VI_1; wait 500ms", []act{
 			v3.gone("crash a", "b", 100, always),
 			{do: "start a", to: "a", most: boot, cut: never},
-			v3.said("stop a", "b", 100),
+			v3.firstSaid("stop a", "b", 100),
 			{do: "start a", to: "a", most: boot, cut: never},
 		}},
 		// The backup's own interval is longer; it learns the master's.
@@ -204,6 +204,7 @@ type contest struct {
 }
 
 func TestInterop(t *testing.T) {
+	t.Parallel()
 	for _, c := range contests() {
 		for _, ours := range []string{"a", "b"} {
 			t.Run(c.name+" moonkeep="+ours, func(t *testing.T) {

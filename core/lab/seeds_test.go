@@ -36,6 +36,7 @@ func away(link, then, home string) []turn {
 }
 
 func TestPublishedConfigurations(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name, pair string
 		// edit changes the files where it is not nil, for what takes too long
