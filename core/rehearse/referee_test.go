@@ -108,7 +108,7 @@ func (r *referee) observe(h *Happening) {
 		r.listen(h, l, e)
 	}
 	other := func(a node.Action) bool { return a.Kind != node.Send }
-	if slices.ContainsFunc(h.Actions, other) || h.Cause == "reload" || l.ticks%16 == 0 {
+	if slices.ContainsFunc(h.Actions, other) || h.Cause == "reload" || l.ticks%32 == 0 {
 		r.status(h, l) // costs most of the test's time when done each time
 	}
 	for i := range h.Actions {
