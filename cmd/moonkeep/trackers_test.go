@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/core/control"
@@ -121,4 +122,45 @@ vrrp_instances:
 		t.Errorf("status of the check: %+v", c)
 	}
 	p.stop(t)
+}
+
+// TestLuaNotify holds that a Lua file hears of the changes of its instance, up
+// to the one that a reload makes by removing it.
+func TestLuaNotify(t *testing.T) {
+	a, _ := hosts(t)
+	changes := filepath.Join(a.dir, "changes")
+	a.write(t, "notify.lua", `local file = require "file"
+return {on_change = function(e) file.append(e.args.path, e.instance .. " " .. e.from .. " " .. e.to .. "\n") end}
+`, 0o644)
+	instance := func(name string, vrid int) string {
+		return fmt.Sprintf(`  - name: %s
+    interface: eth0
+    version: 3
+    virtual_router_id: %d
+    advert_int: 100ms
+    virtual_ipaddresses: [192.0.2.%d/24]
+    notify: {lua: {path: notify.lua, allow: [write], args: {path: %q}}}
+`, name, vrid, vrid, changes)
+	}
+	file := a.write(t, "node.yaml", "vrrp_instances:\n"+instance("VI_1", 101)+instance("VI_2", 102), 0o644)
+	p := a.start(t, "run", file)
+	told := func(lines ...string) {
+		t.Helper()
+		var text []byte
+		eventually(t, strings.Join(lines, ", "), func() bool {
+			text, _ = os.ReadFile(changes) // not there at first
+			for _, line := range lines {
+				if !strings.Contains(string(text), line+"\n") {
+					return false
+				}
+			}
+			return true
+		}, func() string { return string(text) + p.log.String() })
+	}
+	told("VI_1 INIT BACKUP", "VI_1 BACKUP MASTER", "VI_2 BACKUP MASTER")
+	a.write(t, "node.yaml", "vrrp_instances:\n"+instance("VI_1", 101), 0o644)
+	p.signal(t, syscall.SIGHUP)
+	told("VI_2 MASTER FAULT")
+	p.stop(t)
+	told("VI_1 MASTER STOP")
 }
