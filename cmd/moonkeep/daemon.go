@@ -154,8 +154,13 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 func (d *daemon) stale(c *config.Config) ([]netspec.Address, error) {
 	stale, err := d.dir.readJournal()
 	for _, in := range build.Node(c).Instances {
-		if in.Router.Priority != 255 {
-			stale = append(stale, slices.Concat(in.Addresses, in.Excluded)...)
+		if in.Router.Priority == 255 {
+			continue
+		}
+		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
+			if !slices.ContainsFunc(stale, a.Same) { // most are in the journal too
+				stale = append(stale, a)
+			}
 		}
 	}
 	return stale, err

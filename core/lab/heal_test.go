@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -159,8 +160,8 @@ func TestFlaps(t *testing.T) {
 }
 
 // After a kill -9 status says that nothing answers, however the addresses
-// stand.
-func TestStatusOfTheDead(t *testing.T) {
+// stand, and the next run starts from a clean slate.
+func TestKilledDaemon(t *testing.T) {
 	t.Parallel()
 	l := pair(t)
 	perform(t, l, "kill a; await b VI_1")
@@ -169,6 +170,16 @@ func TestStatusOfTheDead(t *testing.T) {
 	if code := exitCode(err); code != 1 || !strings.Contains(string(out), "no daemon answers in "+l.nodes[0].site.RunDir) {
 		t.Errorf("status of a killed daemon: exit status %d, %q", code, out)
 	}
+	// The next run removes what was left, and says so once.
+	perform(t, l, "start a; await a VI_1")
+	text, err := os.ReadFile(l.Log(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), "removing 192.0.2.100/24 from eth0: an earlier run left it behind"); n != 1 {
+		t.Errorf("the log says %d times that the address was left behind, want once:\n%s", n, text)
+	}
+	agree(t, l)
 }
 
 func exitCode(err error) int {
