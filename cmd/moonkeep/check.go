@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,12 +13,23 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/lint"
 	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/config/silence"
 	"github.com/moonkeep/moonkeep/lua"
 )
 
+// checkOptions are the flags of check.
+type checkOptions struct {
+	json, strict bool
+	// excerpt shows the line below each finding, brief never does; with
+	// neither it depends on whether somebody looks.
+	excerpt, brief bool
+	// allow are names of warnings that are not wanted.
+	allow   []string
+	explain string
+}
+
 func newCheckCommand() *cobra.Command {
-	var asJSON bool
-	var explain string
+	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
 		Short: "say what is wrong with configuration files",
@@ -27,44 +37,72 @@ func newCheckCommand() *cobra.Command {
 
   FILE:LINE:COLUMN: error|warning: text [name]
 
-An error cannot run. A warning runs but will not do what its author thinks.
-Several files are taken for the nodes of one cluster and compared with each
-other. What this host lacks (interfaces, programs, users, Lua files) is only a
-warning here, because the file may be for another host; run refuses it.
+On a terminal, and with --excerpt, the line of the file follows with a caret
+under the place; passwords in it are hidden. An error cannot run. A warning
+runs but will not do what its author thinks. Several files are taken for the
+nodes of one cluster and compared with each other. What this host lacks
+(interfaces, programs, users, Lua files) is only a warning here, because the
+file may be for another host; run refuses it.
 
-The exit status is 0 without an error, 1 with one, 2 for wrong use.
---explain NAME says more about the findings of one name.
+A warning is silenced by its name: everywhere by --allow NAME, on its line by
+a comment at the end of the line or above it, in a whole file by a comment
+above all else:
+
+  priority 100          # moonkeep: allow NAME, NAME: a remark
+  # moonkeep: allow-file NAME
+
+What silences nothing is itself reported. Errors cannot be silenced.
+
+The exit status is 0 without an error, 1 with one, 2 for wrong use; with
+--strict a warning counts as an error does. --explain NAME says more about the
+findings of one name, --explain all lists the names.
 
 With --json the findings are one array of objects on standard output, with
 file, line, column, severity, name and text; line and column are 0 when a
-finding is about the whole file.`,
+finding is about the whole file, and file is empty when it is about none.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
-			case explain != "" && len(args) > 0:
+			case o.explain != "" && len(args) > 0:
 				return errors.New("check --explain NAME takes no file")
-			case explain == "" && len(args) == 0:
+			case o.explain == "" && len(args) == 0:
 				return errors.New("check needs a configuration file; `moonkeep check --help` says more")
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if explain != "" {
-				return printExplanation(cmd.OutOrStdout(), explain)
+			if o.explain != "" {
+				return printExplanation(cmd.OutOrStdout(), o.explain)
 			}
-			return check(args, asJSON, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			for _, name := range o.allow {
+				if err := silence.Known(name); err != nil {
+					return fmt.Errorf("--allow: %w", err)
+				}
+			}
+			return check(args, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the findings as a JSON array")
-	cmd.Flags().StringVar(&explain, "explain", "", "explain the findings called `NAME`")
+	f := cmd.Flags()
+	f.BoolVar(&o.json, "json", false, "print the findings as a JSON array")
+	f.BoolVar(&o.strict, "strict", false, "exit with status 1 on a warning too")
+	f.StringSliceVar(&o.allow, "allow", nil, "silence the warnings called `NAME`[,NAME]")
+	f.BoolVar(&o.excerpt, "excerpt", false, "show the line below each finding, as on a terminal")
+	f.BoolVar(&o.brief, "brief", false, "print one line for each finding on a terminal too")
+	f.StringVar(&o.explain, "explain", "", "explain the findings called `NAME`; all lists the names")
+	cmd.MarkFlagsMutuallyExclusive("json", "excerpt", "brief")
 	return cmd
 }
 
 func printExplanation(w io.Writer, name string) error {
 	text, ok := lint.Explain(name)
-	if !ok {
-		return fmt.Errorf("there is no explanation for %q; there is one for %s", name, strings.Join(lint.Explained(), ", "))
+	switch {
+	case name == "all":
+		text = strings.Join(lint.Explained(), "\n")
+	case !ok:
+		return silence.Known(name)
+	default:
+		text = name + "\n\n" + paragraph(text, 78)
 	}
-	_, err := fmt.Fprintf(w, "%s\n\n%s\n", name, paragraph(text, 78))
+	_, err := fmt.Fprintln(w, text)
 	return err
 }
 
@@ -90,13 +128,17 @@ func paragraph(text string, width int) string {
 
 // check prints the findings of the files and returns exitNo when one of them
 // is an error.
-func check(paths []string, asJSON bool, stdout, stderr io.Writer) error {
+func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
 	found := config.Findings{}
 	var nodes []*config.Config
+	var read []string
 	lacking := false
 	for _, path := range paths {
 		c, findings := checkFile(path)
 		found = append(found, findings...)
+		if c != nil {
+			read = append(read, c.Files...)
+		}
 		if findings.Errors() {
 			continue
 		}
@@ -107,19 +149,37 @@ func check(paths []string, asJSON bool, stdout, stderr io.Writer) error {
 		found = append(found, host...)
 	}
 	found = append(found, lint.Cluster(nodes)...)
-	sortByFile(found, paths)
-	output := printLines
-	if asJSON {
-		output = printJSON
+	texts, err := readTexts(read)
+	if err != nil {
+		return err
 	}
-	if err := output(stdout, found); err != nil {
+	found, silenced := silence.Apply(found, texts, o.allow, len(nodes))
+	sortByFile(found, paths)
+	if err := printFindings(stdout, found, texts, o); err != nil {
 		return fmt.Errorf("print findings: %w", err)
 	}
-	fmt.Fprintln(stderr, summary(found, len(paths), lacking))
-	if found.Errors() {
+	failed := found.Errors() || o.strict && len(found) > 0
+	fmt.Fprintln(stderr, summary(found, len(paths), silenced, failed, lacking))
+	if failed {
 		return exitNo
 	}
 	return nil
+}
+
+// readTexts returns the texts of files that have been read, each once.
+func readTexts(paths []string) ([]silence.Text, error) {
+	var texts []silence.Text
+	for i, path := range paths {
+		if slices.Contains(paths[:i], path) {
+			continue
+		}
+		data, err := load.Text(path)
+		if err != nil {
+			return nil, fmt.Errorf("read the comments: %w", err)
+		}
+		texts = append(texts, silence.Text{File: path, Data: data})
+	}
+	return texts, nil
 }
 
 // checkFile reads one file as the daemon does; that it cannot be read is a
@@ -184,62 +244,4 @@ func sortByFile(found config.Findings, paths []string) {
 		return len(paths)
 	}
 	slices.SortStableFunc(found, func(a, b config.Finding) int { return rank(a) - rank(b) })
-}
-
-func printLines(w io.Writer, found config.Findings) error {
-	var b strings.Builder
-	for _, f := range found {
-		fmt.Fprintln(&b, f)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// findingJSON is the stable shape of a finding in JSON.
-type findingJSON struct {
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	Column   int    `json:"column"`
-	Severity string `json:"severity"`
-	Name     string `json:"name"`
-	Text     string `json:"text"`
-}
-
-func printJSON(w io.Writer, found config.Findings) error {
-	all := make([]findingJSON, 0, len(found))
-	for _, f := range found {
-		all = append(all, findingJSON{f.At.File, f.At.Line, f.At.Column, f.Severity.String(), f.Name, f.Text})
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(all)
-}
-
-func summary(found config.Findings, files int, lacking bool) string {
-	wrong, doubtful := 0, 0
-	for _, f := range found {
-		if f.Severity == config.Error {
-			wrong++
-		} else {
-			doubtful++
-		}
-	}
-	text := fmt.Sprintf("%s: %s, %s", count(files, "file"), count(wrong, "error"), count(doubtful, "warning"))
-	switch {
-	case wrong > 0:
-		return text + "; this cannot run"
-	case lacking:
-		return text + "; this host lacks something that the configuration needs"
-	case doubtful > 0:
-		return text + "; this can run"
-	}
-	return text
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

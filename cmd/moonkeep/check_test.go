@@ -90,7 +90,7 @@ func TestCheck(t *testing.T) {
 		"explain and a file":  {nil, []string{"--explain", "no-peer", "a"}, 2, nil, "moonkeep: check --explain NAME takes no file\n"},
 		"an unknown flag":     {nil, []string{"--frob"}, 2, nil, "moonkeep: unknown flag: --frob\n"},
 		"explain":             {nil, []string{"--explain", "no-peer"}, 0, []string{"no-peer", "", "Nodes share addresses by …", "…", "…"}, ""},
-		"explain the unknown": {nil, []string{"--explain", "frob"}, 2, nil, `moonkeep: there is no explanation for "frob"; there is one for …` + "\n"},
+		"explain the unknown": {nil, []string{"--explain", "frob"}, 2, nil, `moonkeep: no finding is called "frob"; moonkeep check --explain all lists the names` + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, stdout, stderr := checkRun(t, test.files, test.args...)

@@ -2,13 +2,7 @@ package lint
 
 import (
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -251,80 +245,4 @@ func TestOne(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { same(t, One(read(t, "a.yaml", test.text)), test.want) })
 	}
-}
-
-// TestEverythingHereIsExplained holds that each finding of this package has a
-// paragraph, and that each paragraph is of a finding that some package makes.
-func TestEverythingHereIsExplained(t *testing.T) {
-	ours, all := literals(t, "."), make(map[string]bool)
-	for _, dir := range []string{".", "../source", "../keepalived", "../load"} {
-		for name := range literals(t, dir) {
-			all[name] = true
-		}
-	}
-	if len(ours) < 15 {
-		t.Fatalf("only %d names were found in the sources: %v", len(ours), ours)
-	}
-	for name := range ours {
-		if _, ok := Explain(name); !ok {
-			t.Errorf("%s is not explained", name)
-		}
-	}
-	names := Explained()
-	for i, name := range names {
-		if !all[name] {
-			t.Errorf("%s is explained and found by nobody", name)
-		}
-		if slices.Contains(names[:i], name) {
-			t.Errorf("%s is explained twice", name)
-		}
-		if text, _ := Explain(name); len(text) < 100 || strings.ContainsAny(text, "\n") || !strings.HasSuffix(text, ".") {
-			t.Errorf("the explanation of %s is no paragraph: %q", name, text)
-		}
-	}
-	if _, ok := Explain("nothing"); ok {
-		t.Error("nothing is explained")
-	}
-}
-
-// literals returns the texts that stand in calls that add findings, in the
-// Go files of a folder.
-func literals(t *testing.T, dir string) map[string]bool {
-	t.Helper()
-	names := make(map[string]bool)
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		tree, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-		if err != nil {
-			t.Fatal(&fs.PathError{Op: "parse", Path: file, Err: err})
-		}
-		ast.Inspect(tree, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			f, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok || !slices.Contains([]string{"Add", "warn", "error", "once"}, f.Sel.Name) {
-				return true
-			}
-			// The name is the last literal before the text.
-			for i, arg := range call.Args {
-				lit, ok := arg.(*ast.BasicLit)
-				if ok && lit.Kind == token.STRING && i+1 < len(call.Args) {
-					if name, err := strconv.Unquote(lit.Value); err == nil {
-						names[name] = true
-					}
-					break
-				}
-			}
-			return true
-		})
-	}
-	return names
 }
