@@ -41,11 +41,15 @@ func Node(c *config.Config) node.Config {
 }
 
 // Virtual returns every virtual address of c once, advertised and excluded
-// ones, in the order of the configuration.
+// ones, in the order of the configuration. Those of an owner (priority 255) are
+// left out: they are its interface's own, and adverts are sent from them.
 func Virtual(c *config.Config) []netip.Addr {
 	var all []netip.Addr
 	seen := make(map[netip.Addr]bool)
 	for i := range c.Instances {
+		if c.Instances[i].Priority == 255 {
+			continue
+		}
 		for _, list := range [2][]config.Address{c.Instances[i].Addresses, c.Instances[i].Excluded} {
 			for _, a := range list {
 				if addr := a.Addr(); !seen[addr] {

@@ -2,7 +2,6 @@ package control
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -124,7 +123,7 @@ type Script struct {
 type Held func([]netspec.Address) ([]netspec.Address, error)
 
 // Describe turns a node's status into the shape for programs. held is asked
-// for the addresses of each instance.
+// once, for the addresses of all instances.
 func Describe(s *node.Status, held Held) Status {
 	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Strangers: s.Strangers}
 	age := func(t mono.Instant) *float64 {
@@ -139,8 +138,21 @@ func Describe(s *node.Status, held Held) Status {
 		}
 		return seconds(t.Sub(s.At))
 	}
+	var all []netspec.Address
 	for i := range s.Instances {
-		out.Instances = append(out.Instances, describe(&s.Instances[i], age, in, held))
+		all = append(all, s.Instances[i].Addresses...)
+	}
+	there, err := held(all)
+	stands := make(map[netspec.Address]bool, len(there))
+	for _, a := range there {
+		stands[a] = true
+	}
+	for i := range s.Instances {
+		x := describe(&s.Instances[i], age, in, stands)
+		if err != nil {
+			x.HeldError = err.Error()
+		}
+		out.Instances = append(out.Instances, x)
 	}
 	for _, g := range s.Groups {
 		out.Groups = append(out.Groups, Group{Name: g.Name, Role: g.Role.String(), SinceAge: *age(g.Since), Members: g.Members})
@@ -158,7 +170,7 @@ func Describe(s *node.Status, held Held) Status {
 	return out
 }
 
-func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, held Held) Instance {
+func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, stands map[netspec.Address]bool) Instance {
 	x := Instance{
 		Name: v.Name, Interface: v.Interface, Group: v.Group, Version: int(v.Version), VRID: int(v.VRID),
 		Role: v.Role.String(), SinceAge: *age(v.Since), Why: v.Why, Base: int(v.Base), Effective: int(v.Effective),
@@ -177,12 +189,8 @@ func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, held 
 	for _, t := range v.Terms {
 		x.Terms = append(x.Terms, Term{Tracker: t.Tracker, State: t.State, Weight: t.Weight, Value: t.Value})
 	}
-	there, err := held(v.Addresses)
-	if err != nil {
-		x.HeldError = err.Error()
-	}
 	for _, a := range v.Addresses {
-		x.Addresses = append(x.Addresses, Address{Address: a.Prefix.String(), Device: a.Device, Held: slices.ContainsFunc(there, a.Same)})
+		x.Addresses = append(x.Addresses, Address{Address: a.Prefix.String(), Device: a.Device, Held: stands[a]})
 	}
 	return x
 }
