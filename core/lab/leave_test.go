@@ -46,6 +46,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	runtime.GOMAXPROCS(16)
+	go busy.run()
 	code := m.Run()
 	underTest.remove()
 	os.Exit(code)

@@ -69,10 +69,11 @@ func moonkeeps(t *testing.T, plan *Plan) []Daemon {
 	return slices.Repeat([]Daemon{Moonkeep{Binary: needMoonkeep(t)}}, len(plan.Nodes))
 }
 
-// slack is what a measured time may be longer than the protocol allows: the
-// time that a busy machine takes to act, and twice what it made the client,
-// whose thread has the highest priority of all, wait.
-func slack(l *Lab) time.Duration { return 150*ms + 2*l.Probing().Slowest }
+// slack is what a measured time may be longer than the protocol allows.
+func slack(l *Lab) time.Duration { return busy.times(150*ms) + 2*l.Probing().Slowest }
+
+// little is the longest gap that counts as none.
+func little(l *Lab) time.Duration { return busy.times(20*ms) + 2*l.Probing().Slowest }
 
 // status asks the node's daemon as a user would.
 func status(t *testing.T, n *machine) *control.Status {

@@ -106,7 +106,7 @@ func TestPublishedConfigurations(t *testing.T) {
 				perform(t, l, turn.do+"; "+awaits(turn.then))
 				for _, m := range moved(l, before) {
 					step := m.Cause.Step
-					limit := plan.Reaction(step.Verb) + boot + slack(l)
+					limit := plan.Reaction(step.Verb) + busy.times(boot) + slack(l)
 					if step.Verb == LinkUp {
 						limit += time.Second // the kernel may hold the carrier's news back
 					}
