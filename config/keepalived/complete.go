@@ -13,7 +13,7 @@ import (
 // references, and the clashes that the whole file shows. What is damaged has
 // been reported and is left out.
 func (r *reader) complete() *config.Config {
-	cfg := &config.Config{Files: []string{r.file.name}, Global: r.global.Global}
+	cfg := &config.Config{Files: r.src.names(), Global: r.global.Global}
 	strict := false
 	for _, i := range r.instances {
 		strict = strict || or(i.strict, r.global.strict)
@@ -42,7 +42,7 @@ func (r *reader) complete() *config.Config {
 		cfg.Scripts = append(cfg.Scripts, c.Script)
 	}
 	if len(r.instances) == 0 && r.out.given[config.Error]+r.out.dropped[config.Error] == 0 {
-		r.out.error(r.file.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
+		r.out.error(r.src.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
 	}
 	return cfg
 }
@@ -278,7 +278,7 @@ func (r *reader) clashes() {
 		key := fmt.Sprintf("%d %s", *i.vrid, i.Interface)
 		if other := seen[key]; other != nil {
 			r.out.error(i.vridAt, "vrid-clash", "virtual_router_id %d is already used on %s by vrrp_instance %s at %s",
-				*i.vrid, i.Interface, printable(other.Name), r.file.position(other.vridAt))
+				*i.vrid, i.Interface, printable(other.Name), r.src.position(other.vridAt))
 			continue
 		}
 		seen[key] = i

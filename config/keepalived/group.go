@@ -24,7 +24,7 @@ func (r *reader) endGroup(*statement) {
 	r.group, g.damaged, g.meant = nil, r.damaged, r.meant
 	r.meant = nil
 	if other := r.groupNamed[g.Name]; other != nil {
-		r.out.error(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on line %d", printable(g.Name), other.At.Line)
+		r.out.error(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on %s", printable(g.Name), lineOf(other.At, g.At.File))
 		return
 	}
 	r.groupNamed[g.Name] = g

@@ -64,7 +64,7 @@ func (r *reader) endInstance(*statement) {
 	r.inst, i.damaged, i.meant = nil, r.damaged, r.meant
 	r.meant = nil
 	if other := r.instanceNamed[i.Name]; other != nil {
-		r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on line %d", printable(i.Name), other.At.Line)
+		r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s", printable(i.Name), lineOf(other.At, i.At.File))
 		return
 	}
 	r.instanceNamed[i.Name] = i

@@ -45,6 +45,7 @@ func keywordCases() []keywordCase {
 		{"global_defs/vrrp_garp_master_refresh_repeat", "vrrp_garp_master_refresh_repeat 2", "vrrp_garp_master_refresh_repeat", e, "missing-argument", false},
 		{"global_defs/vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_delay 1", "vrrp_garp_lower_prio_delay .", e, "not-a-number", false},
 		{"global_defs/vrrp_garp_lower_prio_repeat", "vrrp_garp_lower_prio_repeat 1", "vrrp_garp_lower_prio_repeat -1", e, "out-of-range", false},
+		{"global_defs/include_check", "include_check +match", "include_check +matches", w, "unknown-option", true},
 		{"global_defs/vrrp_mcast_group4", "vrrp_mcast_group4 224.0.0.18", "vrrp_mcast_group4 224.0.0.19", e, "not-supported", true},
 
 		{"vrrp_script/script", `script "/bin/other x"`, `script "/bin/other 'x"`, e, "unterminated-quote", false},

@@ -45,35 +45,21 @@ func (t token) end() pos {
 	return t.at + pos(len(t.text))
 }
 
-// lexer cuts a file into tokens, line by line (semantics CFG-1..CFG-5). Its
-// words are those of the general tokenizer; the programs of script and notify
-// lines are cut again by commandWords, from the raw text.
+// lexer cuts a configuration into tokens, line by line (semantics
+// CFG-3..CFG-5). Its words are those of the general tokenizer; the programs of
+// script and notify lines are cut again by commandWords, from the raw text.
 type lexer struct {
-	file *file
+	feed *feed
 	out  *report
-	// next is the offset of the next line; line is the rest of the present
-	// one, comment removed, and at the offset where that rest begins.
-	next int
-	// number counts the lines loaded.
+	// number counts the lines.
 	number int
-	line   string
-	at     int
+	// line is the rest of the present line, and at where it begins.
+	line string
+	at   pos
 	// words says that the present line has yielded a word since its last
 	// end, brace or beginning, touching that the last token was one.
 	words    bool
 	touching bool
-	nuls     int
-	firstNul int
-}
-
-// newLexer begins behind a byte order mark, which some editors write.
-func newLexer(f *file, out *report) *lexer {
-	const mark = "\ufeff"
-	l := &lexer{file: f, out: out}
-	if strings.HasPrefix(f.text, mark) {
-		l.next = len(mark)
-	}
-	return l
 }
 
 // scan returns the next token. At the end it returns tokenEnd for ever.
@@ -81,16 +67,16 @@ func (l *lexer) scan() token {
 	for {
 		if n := blanks(l.line); n > 0 {
 			l.touching = false
-			l.at += n
+			l.at += pos(n)
 			l.line = l.line[n:]
 		}
 		if l.line == "" {
 			if l.words {
 				l.words, l.touching = false, false
-				return token{kind: tokenLine, at: l.file.base + pos(l.at)}
+				return token{kind: tokenLine, at: l.at}
 			}
 			if !l.nextLine() {
-				return token{kind: tokenEnd, at: l.file.end()}
+				return token{kind: tokenEnd, at: l.feed.src.end()}
 			}
 			continue
 		}
@@ -104,7 +90,7 @@ func (l *lexer) scan() token {
 			if l.words && k == tokenClose {
 				// The brace ends the line of words before it; it comes again.
 				l.words = false
-				return token{kind: tokenLine, at: l.file.base + pos(l.at)}
+				return token{kind: tokenLine, at: l.at}
 			}
 			l.words, l.touching = false, false
 			return l.take(k, 0, 1, 1, glued)
@@ -112,7 +98,7 @@ func (l *lexer) scan() token {
 			l.words, l.touching = true, true
 			n := strings.IndexByte(l.line[1:], '"')
 			if n < 0 {
-				l.out.error(l.file.base+pos(l.at), "unterminated-quote", `the quote is not closed on this line: keepalived cannot read it; add the closing "`)
+				l.out.error(l.at, "unterminated-quote", `the quote is not closed on this line: keepalived cannot read it; add the closing "`)
 				t := l.take(tokenWord, 1, len(l.line), len(l.line), glued)
 				t.open = true
 				return t
@@ -130,50 +116,20 @@ func (l *lexer) scan() token {
 
 // take cuts size bytes off the line; the token's text is line[from:to].
 func (l *lexer) take(k kind, from, to, size int, glued bool) token {
-	t := token{kind: k, quoted: from == 1, glued: glued, text: l.line[from:to], at: l.file.base + pos(l.at)}
+	t := token{kind: k, quoted: from == 1, glued: glued, text: l.line[from:to], at: l.at}
 	l.line = l.line[size:]
-	l.at += size
+	l.at += pos(size)
 	return t
 }
 
-// nextLine loads the next line that has something on it.
+// nextLine takes the next line that has something on it.
 func (l *lexer) nextLine() bool {
-	for l.next < len(l.file.text) {
-		start := l.next
+	text, at, ok := l.feed.next()
+	if ok {
 		l.number++
-		line := l.file.text[start:]
-		if n := strings.IndexByte(line, '\n'); n >= 0 {
-			line = line[:n]
-			l.next = start + n + 1
-		} else {
-			l.next = len(l.file.text)
-		}
-		code := uncomment(line)
-		for code != "" && blank(code[len(code)-1]) {
-			code = code[:len(code)-1]
-		}
-		if strings.IndexByte(code, 0) >= 0 {
-			if l.nuls++; l.nuls == 1 {
-				l.firstNul = start + strings.IndexByte(code, 0)
-			}
-			continue
-		}
-		if len(code) > lineLimit {
-			l.out.error(l.file.base+pos(start), "line-too-long",
-				"the line has %d bytes: keepalived ignores lines of more than %d; divide it", len(code), lineLimit)
-			continue
-		}
-		if code != "" {
-			l.line, l.at, l.touching = code, start, false
-			return true
-		}
+		l.line, l.at, l.touching = text, at, false
 	}
-	if l.nuls > 0 {
-		l.out.error(l.file.base+pos(l.firstNul), "nul-byte",
-			"%d lines hold a NUL byte and are ignored, as by keepalived; this is not a plain text file", l.nuls)
-		l.nuls = 0
-	}
-	return false
+	return ok
 }
 
 // blanks counts the blanks that s begins with.

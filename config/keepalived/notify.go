@@ -21,13 +21,13 @@ func setNotify(to func(*config.Notify) **config.Program) handler {
 			r.out.warn(s.at(), "surplus-words", "%s takes a command, a user and a group; the rest of the line is ignored. Put the whole command in double quotes", s.words[0].text)
 		}
 		n := r.notifications()
-		at := r.file.position(s.words[1].at)
+		at := r.src.position(s.words[1].at)
 		switch {
 		case lua != "":
 			if n.Lua != nil && n.Lua.Path != lua {
 				r.damaged = true
 				r.out.error(s.words[1].at, "two-lua-files",
-					"one Lua file serves all notifications of an instance or group; line %d names another", n.Lua.At.Line)
+					"one Lua file serves all notifications of an instance or group; %s names another", lineOf(n.Lua.At, at.File))
 				return
 			}
 			n.Lua = &config.Lua{At: at, Path: lua}

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,11 +19,28 @@ const (
 
 // report collects findings within these bounds.
 type report struct {
-	file    *file
+	src     *source
 	found   config.Findings
 	given   [2]int
 	dropped [2]int
 	perName map[string]int
+	// repeated finds what was said about an expanded line: the same mistake
+	// in each turn of a ~SEQ is one mistake.
+	repeated map[repeated]*repeats
+}
+
+// repeated is one kind of mistake at one place.
+type repeated struct {
+	at       config.Position
+	severity config.Severity
+	name     string
+}
+
+// repeats is how often a finding would have been given again.
+type repeats struct{ index, more int }
+
+func newReport(src *source) *report {
+	return &report{src: src, perName: map[string]int{}, repeated: map[repeated]*repeats{}}
 }
 
 // full reports whether a finding of this kind would be dropped; a caller
@@ -38,7 +56,29 @@ func (r *report) add(at pos, s config.Severity, name, format string, args ...any
 		r.dropped[s]++
 		return
 	}
-	r.addAt(r.file.position(at), s, name, format, args...)
+	r.say(r.src.place(at), s, name, format, args...)
+}
+
+// say is add for a place that need not have a pos.
+func (r *report) say(at place, s config.Severity, name, format string, args ...any) {
+	switch {
+	case at.muted:
+	case r.full(s, name):
+		r.dropped[s]++
+	case !at.expanded:
+		r.addAt(at.position(), s, name, format, args...)
+	default:
+		key := repeated{at.position(), s, name}
+		if before := r.repeated[key]; before != nil {
+			before.more++
+			return
+		}
+		r.repeated[key] = &repeats{index: len(r.found)}
+		if origin := at.origin(); origin != "" {
+			format, args = "%s (%s)", []any{fmt.Sprintf(format, args...), origin}
+		}
+		r.addAt(key.at, s, name, format, args...)
+	}
 }
 
 // addAt is add for a position that is known.
@@ -63,6 +103,11 @@ func (r *report) error(at pos, name, format string, args ...any) {
 // findings returns them in the order of the text, the count of those that
 // were left out at the end.
 func (r *report) findings() config.Findings {
+	for _, again := range r.repeated {
+		if again.more > 0 {
+			r.found[again.index].Text += fmt.Sprintf("; and %d times more of the same line", again.more)
+		}
+	}
 	r.found.Sort()
 	errors, warnings := r.dropped[config.Error], r.dropped[config.Warning]
 	if errors+warnings > 0 {
@@ -70,7 +115,7 @@ func (r *report) findings() config.Findings {
 		if errors > 0 {
 			s = config.Error
 		}
-		r.found.Add(config.Position{File: r.file.name}, s, "more-findings",
+		r.found.Add(config.Position{File: r.src.main.name}, s, "more-findings",
 			"%d more errors and %d more warnings are not shown: put the first ones right and check again", errors, warnings)
 	}
 	return r.found

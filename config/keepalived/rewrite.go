@@ -1,24 +1,27 @@
 package keepalived
 
-import "strings"
-
-// Rewrite returns data with the programs of some keywords replaced and every
-// other byte as it was. It calls repl in the order of the text for each
-// script of a vrrp_script and each notify keyword of a vrrp_instance or
-// vrrp_sync_group, with the keyword and the block's name. When ok, newValue
-// takes the place of the command: Rewrite puts it in double quotes, so that it
-// is a command line and must contain none itself, and no line end. The user
-// and group behind a command stay.
+// Rewrite returns data with the programs of some keywords replaced. It calls
+// repl in the order of the text for each script of a vrrp_script and each
+// notify keyword of a vrrp_instance or vrrp_sync_group, with the keyword and
+// the block's name. When ok, newValue takes the place of the command: Rewrite
+// puts it in double quotes, so that it is a command line and must contain none
+// itself, and no line end. The user and group behind a command stay.
 //
-// Text that Read finds fault with is rewritten as far as it is understood.
+// Every other byte is as it was, but for directives: the lines of definitions
+// and of @NAME, ~SEQ and ~LST are those that they make, and an include is left
+// out. Text that Read finds fault with is rewritten as far as it is understood.
 func Rewrite(data []byte, repl func(keyword, blockName string) (newValue string, ok bool)) []byte {
-	f := newFile("", string(data), 0)
-	out := &report{file: f, perName: map[string]int{}}
-	r := newReader(f, out)
+	return RewriteFiles("", data, Files{}, Options{}, repl)
+}
+
+// RewriteFiles is Rewrite for a configuration of several files, of which data
+// is the one at path. The result is one text that needs none of the others.
+// What cannot be included is left out; ReadFiles says what.
+func RewriteFiles(path string, data []byte, files Files, opts Options, repl func(keyword, blockName string) (newValue string, ok bool)) []byte {
+	r := newReader(path, data, nil, files, opts)
 	root := r.language[""]
 	r.enclosing = []*block{root}
-	var b strings.Builder
-	copied := 0
+	var edits []edit
 	for s := range r.tree.chain(r.tree.first) {
 		k := r.keywordOf(root, &s, true)
 		if k == nil || !k.named || k.body == "" || len(s.words) < 2 {
@@ -32,21 +35,15 @@ func Rewrite(data []byte, repl func(keyword, blockName string) (newValue string,
 			if row == nil || !row.command {
 				continue
 			}
-			from := int(line.words[1].at)
-			to := int(line.words[len(line.words)-1].end())
-			_, n, err := commandWord(f.text[from:to])
+			from, to := line.words[1].at, line.words[len(line.words)-1].end()
+			_, n, err := commandWord(r.src.slice(from, to))
 			if err != nil {
 				continue
 			}
-			value, ok := repl(row.name, s.words[1].text)
-			if !ok {
-				continue
+			if value, ok := repl(row.name, s.words[1].text); ok {
+				edits = append(edits, edit{extent{from, from + pos(n)}, `"` + value + `"`})
 			}
-			b.WriteString(f.text[copied:from])
-			b.WriteString(`"` + value + `"`)
-			copied = from + n
 		}
 	}
-	b.WriteString(f.text[copied:])
-	return []byte(b.String())
+	return []byte(r.src.render(edits))
 }

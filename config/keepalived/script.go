@@ -40,7 +40,7 @@ func (r *reader) endScript(*statement) {
 		r.out.error(c.at, "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(c.Name))
 	}
 	if other := r.scriptNamed[c.Name]; other != nil {
-		r.out.error(c.at, "duplicate-name", "vrrp_script %s is defined twice, first on line %d", printable(c.Name), other.At.Line)
+		r.out.error(c.at, "duplicate-name", "vrrp_script %s is defined twice, first on %s", printable(c.Name), lineOf(other.At, c.At.File))
 		return
 	}
 	r.scriptNamed[c.Name] = c
@@ -50,9 +50,9 @@ func (r *reader) endScript(*statement) {
 // objectName returns the name of a block and where it stands.
 func (r *reader) objectName(s *statement) (string, config.Position) {
 	if len(s.words) < 2 {
-		return "", r.file.position(s.at())
+		return "", r.src.position(s.at())
 	}
-	return s.words[1].text, r.file.position(s.words[1].at)
+	return s.words[1].text, r.src.position(s.words[1].at)
 }
 
 // command reads the program of a script-valued keyword: the words of the
@@ -64,7 +64,7 @@ func (r *reader) command(s *statement) (argv []string, lua string, rest []string
 		r.damaged = true
 		return nil, "", nil
 	}
-	words, err := commandWords(r.file.text[s.words[1].at-r.file.base : last.end()-r.file.base])
+	words, err := commandWords(r.src.slice(s.words[1].at, last.end()))
 	if err == nil && len(words) > 0 {
 		argv, err = commandWords(words[0])
 		rest = words[1:]

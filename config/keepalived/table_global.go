@@ -19,6 +19,8 @@ func globalKeywords() []keyword {
 			{name: "vrrp_down_timer_adverts", min: 1, max: 1, handle: setInt(1, 100, func(r *reader) **int { return &r.global.downTimer })},
 			{name: "vrrp_garp_interval", min: 1, max: 1,
 				handle: setSeconds(0, longest, func(r *reader) **time.Duration { return &r.global.garpInterval })},
+			// It has had its effect when the next line was read.
+			{name: includeCheck, max: -1, handle: (*reader).includeCheck, repeats: true},
 			{name: "vrrp_mcast_group4", min: 1, max: 1, handle: (*reader).multicastGroup},
 		},
 		garpKeywords("vrrp_"),
@@ -53,7 +55,7 @@ func globalKeywords() []keyword {
 			"lvs_netlink_cmd_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force",
 			"rs_init_notifies", "vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier", "log_unknown_vrids",
 			"vrrp_owner_ignore_adverts", "vmac_prefix", "vmac_addr_prefix", "umask", "random_seed",
-			"reload_check_config", "reload_time_file", "reload_repeat", "reload_file", "include_check",
+			"reload_check_config", "reload_time_file", "reload_repeat", "reload_file",
 			"config_save_dir", "tmp_config_directory", "data_use_instance", "json_version", "iproute_usr_dir",
 			"iproute_etc_dir", "state_dump_file", "stats_dump_file", "json_dump_file"),
 	)

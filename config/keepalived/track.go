@@ -106,7 +106,7 @@ func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 			r.out.warn(t.at, "own-interface", "%s is the instance's own interface, which is tracked by \"interface\"; this line is ignored, as by keepalived", printable(t.name))
 			continue
 		}
-		out = append(out, config.Track{Name: t.name, At: r.file.position(t.at), Weight: or(t.weight, 0), Reverse: or(t.reverse, false)})
+		out = append(out, config.Track{Name: t.name, At: r.src.position(t.at), Weight: or(t.weight, 0), Reverse: or(t.reverse, false)})
 	}
 	return out
 }
@@ -124,10 +124,10 @@ func (r *reader) resolveScripts(lines []track) []config.Track {
 		}
 		c.used = true
 		if c.at > t.at {
-			r.out.warn(t.at, "defined-later", "vrrp_script %s is defined below, on line %d: here it is tracked all the same, keepalived would ignore this line; define it first", printable(t.name), c.At.Line)
+			r.out.warn(t.at, "defined-later", "vrrp_script %s is defined below, on %s: here it is tracked all the same, keepalived would ignore this line; define it first", printable(t.name), lineOf(c.At, r.src.position(t.at).File))
 		}
 		out = append(out, config.Track{
-			Name: t.name, At: r.file.position(t.at),
+			Name: t.name, At: r.src.position(t.at),
 			Weight: or(t.weight, c.Weight), Reverse: or(t.reverse, c.Reverse),
 		})
 	}

@@ -51,7 +51,13 @@ func (t *tree) chain(first int32) func(yield func(*statement) bool) {
 	}
 }
 
-// The bounds of a file, several times those of the largest that are known
+// isBlock reports whether a statement is the block called name.
+func (t *tree) isBlock(i int32, name string) bool {
+	words := t.statements[i].words
+	return len(words) > 0 && words[0].text == name
+}
+
+// The bounds of a configuration, several times those of the largest that are known
 // (37,000 servers are 10 MiB in 500,000 lines), so that no text exhausts the
 // memory.
 const (
@@ -60,11 +66,11 @@ const (
 	mostWords      = 8_000_000
 )
 
-// parse builds the tree of a file. It knows no keywords: a body belongs to
+// parse builds the tree of a configuration. It knows no keywords: a body belongs to
 // the line of words before its brace, on whatever line the brace stands.
-func parse(f *file, out *report) *tree {
-	l := newLexer(f, out)
-	size := min(f.lines+1, mostStatements)
+func parse(f *feed, out *report) *tree {
+	l := &lexer{feed: f, out: out}
+	size := min(f.src.main.lines+1, mostStatements)
 	t := &tree{first: none, statements: make([]statement, 0, size)}
 	arena := make([]token, 0, 2*size+16)
 	// parents are the statements whose bodies are open, last the last
@@ -95,6 +101,10 @@ func parse(f *file, out *report) *tree {
 			return
 		}
 		words := arena[from:len(arena):len(arena)]
+		if words[0].text == includeCheck && len(parents) > 0 && t.isBlock(parents[len(parents)-1], "global_defs") {
+			// It counts for the lines that follow.
+			f.check(words)
+		}
 		oneLine := len(openLine) > 0 && l.number == openLine[len(openLine)-1]
 		begin(statement{words: words, oneLine: oneLine})
 		from = len(arena)
@@ -132,7 +142,7 @@ func parse(f *file, out *report) *tree {
 		case tokenEnd:
 			flush()
 			for _, i := range parents {
-				t.statements[i].close = f.end()
+				t.statements[i].close = f.src.end()
 			}
 			t.missing = parents
 			return t

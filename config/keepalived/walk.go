@@ -6,10 +6,9 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// reader is one reading of one file: where the walk is and what it has
-// gathered.
+// reader is one reading: where the walk is and what it has gathered.
 type reader struct {
-	file     *file
+	src      *source
 	out      *report
 	tree     *tree
 	language language
@@ -45,10 +44,15 @@ type reader struct {
 	damaged bool
 }
 
-// newReader parses a file and makes its reader.
-func newReader(f *file, out *report) *reader {
+// newReader parses a configuration and makes its reader. Data is that of the
+// first file, at path; the others are read behind it.
+func newReader(path string, data []byte, others []string, files Files, opts Options) *reader {
+	src := newSource(newFile(path, string(data)))
+	out := newReport(src)
+	f := newFeed(src, out, files, opts)
+	f.start(others)
 	return &reader{
-		file: f, out: out, tree: parse(f, out), language: newLanguage(),
+		src: src, out: out, tree: parse(f, out), language: newLanguage(),
 		skipped:     map[string]bool{},
 		scriptNamed: map[string]*script{}, instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 	}
@@ -100,7 +104,7 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 		}
 		if !quiet {
 			if at, again := seen[k.name]; again && !k.repeats {
-				r.out.warn(s.at(), "given-twice", "%s was given before, on line %d: the last one counts", k.name, r.file.line(at))
+				r.out.warn(s.at(), "given-twice", "%s was given before, on %s: the last one counts", k.name, r.src.line(at, s.at()))
 			}
 			seen[k.name] = s.at()
 		}
@@ -301,7 +305,7 @@ func (r *reader) unknown(b *block, s *statement, index int32) {
 		// The rest of a block that a surplus brace has ended early.
 		if !r.cut && r.language.homes(word.text) != nil {
 			r.cut = true
-			r.out.error(r.closed, "surplus-brace", "this } ends its block before %s on line %d: the file has %d } too many", word.text, r.file.line(word.at), len(r.tree.surplus))
+			r.out.error(r.closed, "surplus-brace", "this } ends its block before %s on %s: the file has %d } too many", word.text, r.src.line(word.at, r.closed), len(r.tree.surplus))
 			for _, i := range r.instances {
 				i.damaged = true
 			}
