@@ -6,4 +6,7 @@
 // It looks at nothing but the configurations, so its advice is the same on
 // every machine. It keeps to what can be shown by arithmetic or by the RFCs
 // and has no opinion on style. moonkeep check prints what it says.
+//
+// Beside that it explains, by name, every finding of every package: Explain,
+// and FINDINGS.md, which is made of the same table.
 package lint
