@@ -1,0 +1,193 @@
+package node
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// TestWeights: the trackers' terms and what they add up to.
+func TestWeights(t *testing.T) {
+	script := func(weight int, reverse bool) func(*Instance) {
+		return func(in *Instance) {
+			in.Scripts = append(in.Scripts, TrackScript{Name: fmt.Sprintf("s%d", len(in.Scripts)), Weight: weight, Reverse: reverse})
+		}
+	}
+	iface := func(weight int, reverse bool) func(*Instance) {
+		return func(in *Instance) {
+			in.Interfaces = append(in.Interfaces, TrackInterface{Name: fmt.Sprintf("eth%d", len(in.Interfaces)+1), Weight: weight, Reverse: reverse})
+		}
+	}
+	tests := []struct {
+		name    string
+		base    uint8
+		tracks  []func(*Instance)
+		results []Result // of s0, s1; eth1 is up, eth2 is down
+		want    uint8
+		fault   bool
+	}{
+		{"nothing", 100, nil, nil, 100, false},
+		{"a success adds", 100, []func(*Instance){script(20, false)}, []Result{OK}, 120, false},
+		{"a failure adds nothing", 100, []func(*Instance){script(20, false)}, []Result{Failed}, 100, false},
+		{"a success takes nothing", 100, []func(*Instance){script(-20, false)}, []Result{OK}, 100, false},
+		{"a failure takes", 100, []func(*Instance){script(-20, false)}, []Result{Failed}, 80, false},
+		{"a time-out takes", 100, []func(*Instance){script(-20, false)}, []Result{Timeout}, 80, false},
+		{"a broken script takes", 100, []func(*Instance){script(-20, false)}, []Result{Broken}, 80, false},
+		{"unknown adds nothing", 100, []func(*Instance){script(20, false), script(-20, false)}, nil, 100, false},
+		{"a sum", 100, []func(*Instance){script(-20, false), script(7, false)}, []Result{Failed, OK}, 87, false},
+		{"reverse", 100, []func(*Instance){script(-20, true), script(7, true)}, []Result{OK, Failed}, 87, false},
+		{"at least 1", 100, []func(*Instance){script(-253, false)}, []Result{Failed}, 1, false},
+		{"at most 254", 200, []func(*Instance){script(253, false)}, []Result{OK}, 254, false},
+		{"an owner does not move", 255, []func(*Instance){script(-20, false)}, []Result{Failed}, 255, false},
+		{"weight 0 faults", 100, []func(*Instance){script(0, false)}, []Result{Failed}, 100, true},
+		{"weight 0 faults an owner", 255, []func(*Instance){script(0, false)}, []Result{Failed}, 255, true},
+		{"weight 0 reverse faults", 100, []func(*Instance){script(0, true)}, []Result{OK}, 100, true},
+		{"weight 0 reverse", 100, []func(*Instance){script(0, true)}, []Result{Failed}, 100, false},
+		{"interface up adds", 100, []func(*Instance){iface(20, false)}, nil, 120, false},
+		{"interface down takes", 100, []func(*Instance){iface(1, false), iface(-20, false)}, nil, 81, false},
+		{"interface down faults", 100, []func(*Instance){iface(1, false), iface(0, false)}, nil, 101, true},
+		{"interface up faults in reverse", 100, []func(*Instance){iface(0, true)}, nil, 100, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			in := instance3("V", 1, tt.base)
+			for _, f := range tt.tracks {
+				f(&in)
+			}
+			cfg := Config{Instances: []Instance{in}, Scripts: []Script{check("s0"), check("s1")}}
+			d := drive(t, cfg)
+			d.up("eth1")
+			d.down("eth2")
+			for i, r := range tt.results {
+				d.checked(fmt.Sprintf("s%d", i), r)
+			}
+			d.priority("V", tt.want)
+			st := d.status("V")
+			if fault := st.Role == vrrp.Fault; fault != tt.fault || fault != (len(st.Faults) == 1) {
+				t.Errorf("role %v, faults %v; want fault %v", st.Role, st.Faults, tt.fault)
+			}
+			sum := int(st.Base)
+			for _, term := range st.Terms {
+				sum += term.Value
+			}
+			if want := max(1, min(254, sum)); tt.base < 255 && want != int(st.Effective) {
+				t.Errorf("terms %+v do not add up to %d", st.Terms, st.Effective)
+			}
+		})
+	}
+}
+
+// TestFirstResult: a script of weight 0 keeps an instance in INIT until it has
+// spoken; one with a weight does not.
+func TestFirstResult(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Scripts = []TrackScript{{Name: "s"}}
+	d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{check("s"), check("unused")}})
+	d.want("run s")
+	d.role("V", vrrp.Init)
+	if w := d.status("V").Waiting; len(w) != 1 {
+		t.Errorf("waits for %v", w)
+	}
+	d.pass(10 * second)
+	d.role("V", vrrp.Init)
+	d.checked("s", OK)
+	d.want("note check", "V INIT>BACKUP")
+	if s := d.node.Status(d.now).Scripts; !s[0].Used || s[1].Used {
+		t.Errorf("used: %v, %v", s[0].Used, s[1].Used)
+	}
+
+	in.Scripts[0].Weight = -20
+	d = drive(t, Config{Instances: []Instance{in}, Scripts: []Script{check("s")}})
+	d.want("run s", "V INIT>BACKUP")
+}
+
+// TestFirstFailure: FAULT at the first failure, BACKUP with a whole down
+// interval after recovery.
+func TestFirstFailure(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Scripts = []TrackScript{{Name: "s"}}
+	d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{check("s")}})
+	d.checked("s", Failed)
+	d.want("run s", "note check", "V INIT>FAULT")
+	d.pass(2 * second)
+	d.want("run s")
+	d.checked("s", OK)
+	d.want("note check", "V FAULT>BACKUP")
+	if got, want := d.status("V").MasterDown, d.now.Add(vrrp.V3.MasterDown(100, second, 3)); got != want {
+		t.Errorf("down timer %d, want %d", got, want)
+	}
+}
+
+// TestInitFail: the instance begins in FAULT, and people are told with the
+// first Tick.
+func TestInitFail(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Scripts = []TrackScript{{Name: "s"}}
+	s := check("s")
+	s.InitFail, s.Rise = true, 2
+	d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{s}})
+	d.want("V INIT>FAULT", "run s")
+	d.checked("s", OK)
+	d.want("note check")
+	d.pass(2 * second)
+	d.checked("s", OK)
+	d.want("run s", "note check", "V FAULT>BACKUP")
+}
+
+// TestRiseFall: a script's results count in a row, and its slots are kept.
+func TestRiseFall(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Scripts = []TrackScript{{Name: "s", Weight: -50}}
+	s := check("s")
+	s.Rise, s.Fall = 2, 3
+	d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{s}})
+	d.forget()
+	for i, step := range []struct {
+		result Result
+		want   uint8
+	}{{OK, 100}, {Failed, 100}, {Timeout, 100}, {OK, 100}, {Failed, 100}, {Broken, 100}, {Failed, 50}, {OK, 50}, {Failed, 50}, {OK, 50}, {OK, 100}} {
+		if runs := slices.Contains(d.log, "run s"); i > 0 && !runs {
+			t.Fatalf("result %d: it was not run", i)
+		}
+		d.forget()
+		d.checked("s", step.result)
+		if d.priority("V", step.want); t.Failed() {
+			t.Fatalf("result %d", i)
+		}
+		d.pass(2 * second)
+	}
+}
+
+// TestUnasked: a result that nobody waits for changes nothing.
+func TestUnasked(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Scripts = []TrackScript{{Name: "s"}}
+	d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{check("s")}})
+	d.checked("s", OK)
+	d.forget()
+	d.checked("s", Failed)
+	d.checked("nobody", Failed)
+	d.want()
+	d.role("V", vrrp.Backup)
+}
+
+// TestPriorityMovesTimer: in BACKUP the down timer moves by the difference of
+// the skews; a MASTER's next advert carries the new value.
+func TestPriorityMovesTimer(t *testing.T) {
+	in := instance3("V", 1, 200)
+	in.Scripts = []TrackScript{{Name: "s", Weight: -100}}
+	d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{check("s")}})
+	before := d.status("V").MasterDown
+	d.checked("s", Failed)
+	if got := d.status("V").MasterDown.Sub(before); got != 100*second/256 {
+		t.Errorf("the timer moves by %v", got)
+	}
+	d.pass(4 * second)
+	d.role("V", vrrp.Master)
+	d.forget()
+	d.checked("s", OK)
+	d.pass(second)
+	d.want("note check", "note priority", "V sends 200")
+}
