@@ -119,6 +119,7 @@ func newLanguage() language {
 	for name, words := range lvsBlocks() {
 		add(name, words)
 	}
+	l["TLS-url"].title = "url"
 	return l
 }
 
@@ -131,6 +132,7 @@ func (l language) homes(word string) []string {
 		}
 	}
 	slices.Sort(names)
+	names = slices.Compact(names)
 	return names[:min(len(names), 3)]
 }
 

@@ -42,6 +42,7 @@ func lvsBlocks() map[string][]keyword {
 	const (
 		timing = " retry delay_before_retry warmup delay_loop alpha log_all_failures"
 		target = " connect_ip connect_port bindto bind_port bind_if connect_timeout fwmark" + timing
+		url    = "path digest status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset regex_stack"
 		get    = target + " nb_get_retry virtualhost http_protocol enable_sni sni_name fast_recovery"
 	)
 	blocks := map[string]string{
@@ -61,8 +62,9 @@ func lvsBlocks() map[string][]keyword {
 		"PING_CHECK":   target,
 		"UDP_CHECK":    "payload require_reply min_reply_length max_reply_length" + target,
 		"HTTP_GET":     "url:url" + get,
-		"SSL_GET":      "tls_compliant url:url" + get,
-		"url":          "path digest status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset regex_stack tls_compliant",
+		"SSL_GET":      "tls_compliant url:TLS-url" + get,
+		"url":          url,
+		"TLS-url":      url + " tls_compliant",
 		"DNS_CHECK":    "type name" + target,
 		"FILE_CHECK":   "track_file weight",
 		"BFD_CHECK":    "name alpha",

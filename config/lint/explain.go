@@ -63,7 +63,7 @@ func find(name string) (explanation, bool) {
 // explanations is the table of all findings. A test holds that every name in
 // the code is in it, and nothing else.
 func explanations() []explanation {
-	return slices.Concat(explainOne(), explainSeveral(), explainHost(), explainMeaning(), explainWords(), explainFiles(), explainAllow(), explainSteps())
+	return slices.Concat(explainOne(), explainSeveral(), explainHost(), explainMeaning(), explainWords(), explainExpansion(), explainFiles(), explainAllow(), explainSteps())
 }
 
 // explainOne are what One finds.

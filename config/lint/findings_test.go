@@ -229,6 +229,9 @@ func (p *names) call(c *ast.CallExpr, places []int, known map[string]string) {
 func (p *names) name(e ast.Expr, known map[string]string) bool {
 	text, ok := literal(e)
 	ok = ok && !strings.Contains(text, " ") // else it is the format
+	if x, is := e.(*ast.SelectorExpr); is && x.Sel.Name == "Name" {
+		return true // the name of a finding that is passed on
+	}
 	if id, is := e.(*ast.Ident); is {
 		text, ok = known[id.Name]
 	}

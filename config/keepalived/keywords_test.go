@@ -1,0 +1,162 @@
+package keepalived
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// TestKeywordsAreAllThere holds Keywords against testdata/keywords.txt, which
+// lists block and keyword of everything that keepalived 2.4.3 understands.
+func TestKeywordsAreAllThere(t *testing.T) {
+	data, err := os.ReadFile("testdata/keywords.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	if len(want) != 666 {
+		t.Errorf("testdata/keywords.txt has %d lines, want 666", len(want))
+	}
+	var got []string
+	for _, k := range Keywords() {
+		line := k.Block + "\t" + k.Keyword
+		if slices.Contains(got, line) {
+			t.Errorf("%s is there twice", line)
+		}
+		if !slices.Contains(want, line) {
+			t.Errorf("%s is no keyword of keepalived", line)
+		}
+		if !slices.Contains([]string{"acts", "warns", "refuses"}, k.Status) {
+			t.Errorf("%s has the status %q", line, k.Status)
+		}
+		got = append(got, line)
+	}
+	for _, line := range want {
+		if !slices.Contains(got, line) {
+			t.Errorf("%s is missing", line)
+		}
+	}
+	if !slices.IsSortedFunc(Keywords(), func(a, b Keyword) int {
+		return slices.Compare([]string{a.Block, a.Keyword}, []string{b.Block, b.Keyword})
+	}) {
+		t.Error("the keywords are not in order")
+	}
+}
+
+// TestKeywordStatus holds that a keyword's status is the row's, and that it
+// does no more than the blocks that it stands in.
+func TestKeywordStatus(t *testing.T) {
+	status := map[string]string{}
+	for _, k := range Keywords() {
+		status[k.Block+" "+k.Keyword] = k.Status
+	}
+	for key, want := range map[string]string{
+		"vrrp_instance priority":                    "acts",
+		"vrrp_instance/authentication auth_pass":    "acts",
+		"vrrp_sync_group group":                     "acts",
+		"vrrp_script script":                        "acts",
+		"(root) global_defs":                        "acts",
+		"(root) net_namespace":                      "refuses",
+		"(types) BOOL":                              "acts",
+		"vrrp_instance unknown":                     "",
+		"vrrp_instance/authentication auth_unknown": "",
+	} {
+		if status[key] != want {
+			t.Errorf("%s %q, want %q", key, status[key], want)
+		}
+	}
+	l := newLanguage()
+	l[""].find("vrrp_instance").status = refuses
+	for _, k := range keywordsOf(l) {
+		inside := strings.HasPrefix(k.Block, "vrrp_instance/") || k.Block == "vrrp_instance"
+		if inside && k.Status != "refuses" {
+			t.Errorf("%s %s %s in a block that is refused", k.Block, k.Keyword, k.Status)
+		}
+	}
+}
+
+// TestEntriesAct holds that the words of lines which are said to act are
+// taken without a finding.
+func TestEntriesAct(t *testing.T) {
+	samples := map[string]string{
+		"virtual_ipaddress ADDR[/LEN]": "10.7.0.1", "virtual_ipaddress dev": "10.7.0.1 dev eth1",
+		"virtual_ipaddress scope": "10.7.0.1 scope link", "virtual_ipaddress brd": "10.7.0.1/24 brd +",
+		"virtual_ipaddress broadcast": "10.7.0.1/24 broadcast 10.7.0.255", "virtual_ipaddress label": "10.7.0.1 label eth0:1",
+		"virtual_ipaddress peer": "10.7.0.1 peer 10.7.0.2", "virtual_ipaddress no_track": "10.7.0.1 no_track",
+		"track_script weight": "chk weight 5", "track_script reverse": "chk weight 5 reverse", "track_script noreverse": "chk weight 5 noreverse",
+	}
+	l := newLanguage()
+	for _, e := range entryBlocks() {
+		above := l[e.block].find(e.keyword)
+		if above == nil {
+			t.Errorf("%s: there is no %s in %q", e.path, e.keyword, e.block)
+			continue
+		}
+		for _, w := range e.words {
+			if max(above.status, w.status) != acts {
+				continue
+			}
+			line, ok := samples[e.keyword+" "+w.name]
+			if !ok {
+				t.Errorf("%s %s acts and has no sample here", e.path, w.name)
+				continue
+			}
+			if _, findings := Read("f", []byte(within(e.block, e.keyword+" {\n"+line+"\n}"))); len(findings) > 0 {
+				t.Errorf("%s: %v", line, findings)
+			}
+		}
+	}
+}
+
+// TestTextWordsAct holds that each word of the text itself has its effect: the
+// instance that it is about gets the priority that only it can give.
+func TestTextWordsAct(t *testing.T) {
+	samples := map[string]string{
+		"#": "priority 7 # 8", "@ID": "@here priority 7\n@there priority 8", "@^ID": "@^here priority 8\n@^there priority 7",
+		"$NAME=": "$P=7\npriority $P", "${_RANDOM}": "priority ${_RANDOM 7 9}", "${_ENV}": "priority ${_ENV PRIORITY}",
+		"~SEQ": "~SEQ(P, 7, 7) priority $P", "~SEQx": "~SEQx(P, 7, 7) priority $P", "~LST": "~LST(P, 7) priority $P",
+		"${_PWD}": "include ${_PWD}/seven", "${_INSTANCE}": "include ${_INSTANCE}",
+		"${_HASH}": "include a${_HASH}b", "${_BANG}": "include a${_BANG}b",
+	}
+	for _, word := range strings.Fields("include includer includem includew includeb includea") {
+		samples[word] = word + " seven"
+	}
+	files := Files{
+		Read: func(path string) ([]byte, error) {
+			if slices.Contains([]string{"/etc/seven", "/etc/here", "/etc/a#b", "/etc/a!b"}, path) {
+				return []byte("priority 7\n"), nil
+			}
+			return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+		},
+		List: func(string) ([]string, error) { return nil, nil },
+	}
+	opts := Options{ConfigID: "here", WorkDir: "/etc", Getenv: func(name string) (string, bool) { return "7", name == "PRIORITY" }}
+	for _, w := range textWords() {
+		text, ok := samples[w.name]
+		if !ok || w.status != acts {
+			t.Errorf("%s has no sample here, or does not act", w.name)
+			continue
+		}
+		whole := within("vrrp_instance", text)
+		main := files
+		main.Read = func(path string) ([]byte, error) {
+			if path == "/etc/f" {
+				return []byte(whole), nil
+			}
+			return files.Read(path)
+		}
+		cfg, findings, err := ReadFiles("/etc/f", main, opts)
+		if err != nil || len(findings) > 0 {
+			t.Errorf("%s: %v, %v", text, findings, err)
+			continue
+		}
+		if i := slices.IndexFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == "A" }); cfg.Instances[i].Priority != 7 {
+			t.Errorf("%s: the priority is %d, want 7", text, cfg.Instances[i].Priority)
+		}
+	}
+}
