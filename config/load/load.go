@@ -1,6 +1,6 @@
-// Package load is the front door of the configuration: it reads one file,
-// once, in the language that its name tells, and compares what it asks for
-// with what this host has.
+// Package load is the front door of the configuration: it reads one file and
+// those that it includes, each once, in the language that its name tells, and
+// compares what it asks for with what this host has.
 //
 // It knows no language (config/keepalived and config/source do) and changes
 // nothing on the host. moonkeep check and moonkeep run both come through
@@ -8,6 +8,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,6 @@ import (
 	"syscall"
 
 	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/config/keepalived"
 	"github.com/moonkeep/moonkeep/config/source"
 )
 
@@ -27,37 +27,48 @@ import (
 // with ten thousand real servers. It bounds the memory that reading takes.
 const MaxSize = 4 << 20
 
-// File reads one configuration file. The endings .yaml, .yml, .toml and .json
-// name moonkeep's own schema; everything else is keepalived's language.
+// File reads one configuration with the config id that this node has by
+// default: its name up to the first dot. See FileAs.
+func File(path string) (*config.Config, config.Findings, error) { return FileAs(path, "") }
+
+// FileAs reads one configuration file, with those that it includes. The
+// endings .yaml, .yml, .toml and .json name moonkeep's own schema; everything
+// else is keepalived's language, in which the config id decides lines that
+// begin with @NAME. An empty one is the node's default.
 //
 // The error is for a file that could not be read at all; it names the path
 // and wraps the cause. The configuration is nil with an error and only then;
 // it is of use only if the findings hold no error.
-func File(path string) (*config.Config, config.Findings, error) {
-	data, err := read(path)
+func FileAs(path, configID string) (*config.Config, config.Findings, error) {
+	if !slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(path))) {
+		return fileKeepalived(path, configID)
+	}
+	data, err := read(path, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
-	if len(strings.TrimSpace(string(data))) == 0 {
-		var found config.Findings
-		found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "empty-file",
-			"the file is empty: it needs at least one vrrp_instance")
-		return &config.Config{Files: []string{path}}, found, nil
-	}
-	if slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(path))) {
-		c, found := source.Read(path, data)
+	if blank(data) {
+		c, found := emptyFile(path)
 		return c, found, nil
 	}
-	c, found := keepalived.Read(path, data)
-	if c == nil {
-		c = &config.Config{Files: []string{path}}
-	}
+	c, found := source.Read(path, data)
 	return c, found, nil
 }
 
-// read returns the content of a regular file of acceptable size. It does not
-// wait for the writer of a FIFO.
-func read(path string) ([]byte, error) {
+// blank reports whether there is nothing in a file.
+func blank(data []byte) bool { return len(bytes.TrimSpace(data)) == 0 }
+
+// emptyFile is the result of reading a blank file.
+func emptyFile(path string) (*config.Config, config.Findings) {
+	var found config.Findings
+	found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "empty-file",
+		"the file is empty: it needs at least one vrrp_instance")
+	return &config.Config{Files: []string{path}}, found
+}
+
+// read returns the content of a regular file of acceptable size that has none
+// of the mode bits refused. It does not wait for the writer of a FIFO.
+func read(path string, refused fs.FileMode) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -77,6 +88,9 @@ func read(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("%s: %w", path, errKind(info.Mode()))
 	}
+	if info.Mode()&refused != 0 {
+		return nil, fmt.Errorf("%s: %w, which keepalived does not read; chmod a-x %s", path, ErrExecutable, path)
+	}
 	// One more than allowed, so that a file that grows is noticed too.
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
@@ -92,6 +106,8 @@ func read(path string) ([]byte, error) {
 var (
 	// ErrNotRegular is a directory, a FIFO, a device.
 	ErrNotRegular = errors.New("not a regular file")
+	// ErrExecutable is a keepalived.conf with an x bit.
+	ErrExecutable = errors.New("an executable file")
 	// ErrTooLarge is a file of more than MaxSize bytes.
 	ErrTooLarge = errors.New("too large")
 )
