@@ -43,7 +43,7 @@ func (f *feed) value(r reference, l line, i int) (*definition, bool) {
 	default:
 		return nil, true
 	}
-	return &definition{name: r.name, lines: []string{text}}, true
+	return &definition{name: r.name, lines: []part{{text: text}}}, true
 }
 
 // random draws the number of ${_RANDOM [MIN [MAX]]}.

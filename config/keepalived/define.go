@@ -13,11 +13,20 @@ type definition struct {
 	name string
 	// lines are the value; only the last item of a line can be a reference
 	// to several.
-	lines []string
-	// file and off are where it was written; file is nil for what keepalived
-	// defines itself.
+	lines []part
+	// file is where it was written; nil for what keepalived defines itself.
 	file *file
+}
+
+// part is a line of a definition: its text, and where it stands.
+type part struct {
+	text string
 	off  int
+}
+
+// at returns the definition as it is named in a message about its line k.
+func (d *definition) at(k int) *definition {
+	return &definition{name: d.name, lines: d.lines[k:], file: d.file}
 }
 
 // assignment takes $NAME=VALUE apart.
@@ -57,21 +66,21 @@ func nameLength(s string) int {
 // define takes a definition in.
 func (f *feed) define(name, value string, l line) {
 	at := l.place(0)
-	lines := []string{value}
+	lines := []part{{value, at.off}}
 	if l.rest != nil {
 		lines = append(lines, l.rest...)
 	} else if strings.HasSuffix(value, `\`) {
 		f.out.say(l.place(len(l.text)-1), config.Warning, "stray-continuation",
 			`a definition has several lines only where the line begins with it: this \ is ignored`)
-		lines[0] = strings.TrimRight(value, blankBytes+`\`)
+		lines[0].text = strings.TrimRight(value, blankBytes+`\`)
 	}
-	for len(lines) > 1 && lines[len(lines)-1] == "" {
+	for len(lines) > 1 && lines[len(lines)-1].text == "" {
 		lines = lines[:len(lines)-1]
 	}
-	for len(lines) > 1 && lines[0] == "" {
+	for len(lines) > 1 && lines[0].text == "" {
 		lines = lines[1:]
 	}
-	f.defined[name] = &definition{name: name, lines: lines, file: at.file, off: at.off}
+	f.defined[name] = &definition{name: name, lines: lines, file: at.file}
 }
 
 // reference is $NAME or ${NAME} in a line.
@@ -158,8 +167,8 @@ func (f *feed) expand(l line) (line, bool) {
 			return l, false
 		}
 		at := l.place(i)
-		l = l.replace(i, r.end, d.lines[0], d)
-		l.uses = append(l.within(i), use{d.name, len(l.text) - i - len(d.lines[0])})
+		l = l.replace(i, r.end, d.lines[0].text, d)
+		l.uses = append(l.within(i), use{d.name, len(l.text) - i - len(d.lines[0].text)})
 		if len(l.text) > lineLimit {
 			f.out.say(at, config.Error, "line-too-long",
 				"the line has %d bytes when $%s is replaced: keepalived reads at most %d", len(l.text), d.name, lineLimit)
@@ -183,12 +192,8 @@ func (f *feed) expand(l line) (line, bool) {
 }
 
 // remaining are the lines of a definition behind its first, for the line l
-// that ends in it.
+// that ends in the reference at a place.
 func (f *feed) remaining(l line, d *definition, at place) *remainder {
-	of := d
-	if at.of != nil {
-		of = at.of
-	}
 	var uses []use
 	for _, u := range l.uses {
 		if u.tail == 0 {
@@ -196,9 +201,9 @@ func (f *feed) remaining(l line, d *definition, at place) *remainder {
 		}
 	}
 	rest := make([]line, 0, len(d.lines)-1)
-	for _, text := range d.lines[1:] {
-		if text != "" {
-			rest = append(rest, line{text: text, file: l.file, runs: []run{{off: at.off, of: of}}, uses: uses, loops: l.loops, whole: l.whole})
+	for k, p := range d.lines {
+		if k > 0 && p.text != "" {
+			rest = append(rest, line{text: p.text, file: l.file, runs: []run{{off: at.off, of: d.at(k)}}, uses: uses, loops: l.loops, whole: l.whole})
 		}
 	}
 	return &remainder{lines: rest}

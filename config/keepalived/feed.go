@@ -391,10 +391,10 @@ func (d *document) continued(f *feed, l line) line {
 			f.stop(l.place(0), "the definition has more than %d KiB", mostDefined>>10)
 			break
 		}
-		l.rest = append(l.rest, code)
+		l.rest = append(l.rest, part{code, start + blanks(raw)})
 	}
 	if l.rest == nil {
-		l.rest = []string{}
+		l.rest = []part{}
 	}
 	return l
 }

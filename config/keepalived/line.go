@@ -17,7 +17,7 @@ type line struct {
 	runs []run
 	// rest are the further lines of a definition; nil if the line does not
 	// end in a backslash.
-	rest []string
+	rest []part
 	// uses are the definitions that parts of text have come from, loops the
 	// repetitions that the line is in.
 	uses  []use

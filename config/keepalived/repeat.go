@@ -54,7 +54,7 @@ func (s *sequence) next(f *feed) (line, bool) {
 	s.count--
 	value := strconv.FormatInt(s.value, s.base)
 	s.value += s.step
-	f.defined[s.variable] = &definition{name: s.variable, lines: []string{value}, file: s.at.file, off: s.at.off}
+	f.defined[s.variable] = &definition{name: s.variable, lines: []part{{value, s.at.off}}, file: s.at.file}
 	l := s.body
 	l.loops = &loop{"~SEQ with " + s.variable + " = " + value, l.loops}
 	return l, true
@@ -78,7 +78,7 @@ func (s *list) next(f *feed) (line, bool) {
 		if k < len(s.tuples[s.turn]) {
 			value = s.tuples[s.turn][k]
 		}
-		f.defined[name] = &definition{name: name, lines: []string{value}, file: s.at.file, off: s.at.off}
+		f.defined[name] = &definition{name: name, lines: []part{{value, s.at.off}}, file: s.at.file}
 	}
 	s.turn++
 	l := s.body

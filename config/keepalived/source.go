@@ -204,7 +204,7 @@ func (p place) origin() string {
 	if p.of != nil {
 		name := "$" + p.of.name
 		if p.of.file != nil {
-			name += " of " + lineOf(p.of.file.position(p.of.off), p.file.name)
+			name += " of " + lineOf(p.of.file.position(p.of.lines[0].off), p.file.name)
 		}
 		names = append(names, name)
 	}
