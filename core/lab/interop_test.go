@@ -245,7 +245,7 @@ func (c contest) play(t *testing.T, ours string) {
 
 func (a act) play(t *testing.T, l *Lab, d dialect) {
 	t.Helper()
-	before := len(l.Moves())
+	before := l.Now()
 	if a.most == 0 {
 		perform(t, l, fmt.Sprintf("%s; wait %s; await %s VI_1", a.do, d.down(1)+boot, a.to))
 		if m := moved(l, before); len(m) > 0 {

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	// Labs wait most of the time, so several may do so at once whatever the
 	// number of processors. Who runs is then for the kernel to decide, which
 	// knows that the clients' threads come first.
-	if err := flag.Set("test.parallel", "12"); err != nil {
+	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
 	runtime.GOMAXPROCS(16)

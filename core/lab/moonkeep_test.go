@@ -76,17 +76,20 @@ func slack(l *Lab) time.Duration { return busy.times(150*ms) + 2*l.Probing().Slo
 func little(l *Lab) time.Duration { return busy.times(20*ms) + 2*l.Probing().Slowest }
 
 // status asks the node's daemon as a user would.
-func status(t *testing.T, n *machine) *control.Status {
-	t.Helper()
-	out, err := exec.Command(needMoonkeep(t), "status", "--json", "--run-dir", n.site.RunDir).Output()
+func status(n *machine) (*control.Status, error) {
+	program, err := underTest.path()
 	if err != nil {
-		t.Fatalf("status of node %s: %v", n.Name, err)
+		return nil, err
+	}
+	out, err := exec.Command(program, "status", "--json", "--run-dir", n.site.RunDir).Output()
+	if err != nil {
+		return nil, fmt.Errorf("status of node %s: %w", n.Name, err)
 	}
 	var s control.Status
 	if err := json.Unmarshal(out, &s); err != nil {
-		t.Fatalf("status of node %s: %v\n%s", n.Name, err, out)
+		return nil, fmt.Errorf("status of node %s: %w\n%s", n.Name, err, out)
 	}
-	return &s
+	return &s, nil
 }
 
 // agree holds every moonkeep's word on its role and its addresses against its
@@ -94,14 +97,15 @@ func status(t *testing.T, n *machine) *control.Status {
 // is enough when they agree soon.
 func agree(t *testing.T, l *Lab) {
 	t.Helper()
-	for end := time.Now().Add(2 * time.Second); ; time.Sleep(10 * ms) {
+	patience := busy.times(2 * time.Second)
+	for end := time.Now().Add(patience); ; time.Sleep(10 * ms) {
 		before := l.Holdings()
 		bad := disagree(t, l, before)
 		if len(bad) == 0 && reflect.DeepEqual(before, l.Holdings()) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Errorf("status and the client do not agree for 2 s: %s", strings.Join(bad, "; "))
+			t.Errorf("status and the client do not agree for %s: %s", patience, strings.Join(bad, "; "))
 			return
 		}
 	}
@@ -115,7 +119,12 @@ func disagree(t *testing.T, l *Lab, holdings []Holding) []string {
 		if _, ours := n.daemon.(Moonkeep); !ours || n.proc == nil || !n.proc.running() {
 			continue
 		}
-		for _, x := range status(t, n).Instances {
+		s, err := status(n)
+		if err != nil {
+			bad = append(bad, err.Error()) // just started, perhaps
+			continue
+		}
+		for _, x := range s.Instances {
 			for _, a := range x.Addresses {
 				at := slices.IndexFunc(l.plan.Targets, func(g Target) bool {
 					return g.Addr == netip.MustParsePrefix(a.Address).Addr() && g.Link == a.Device
@@ -140,17 +149,17 @@ func (l *Lab) alone(node int) bool {
 	return l.net.cut[node] || slices.ContainsFunc(l.net.ports[node], func(p string) bool { return l.net.down[p] })
 }
 
-// moved are the moves to another node among the changes that the client saw
-// after the first before ones.
-func moved(l *Lab, before int) []Move {
-	return slices.DeleteFunc(l.Moves()[before:], func(m Move) bool { return !m.Moved() })
+// moved are the moves to another node that the client saw since then. Moves
+// are told late, so it is their own time that counts.
+func moved(l *Lab, since time.Duration) []Move {
+	return slices.DeleteFunc(l.Moves(), func(m Move) bool { return !m.Moved() || m.Next < since })
 }
 
 // awaitMove is moved, with the time that it takes until a move is told.
-func awaitMove(t *testing.T, l *Lab, before int) []Move {
+func awaitMove(t *testing.T, l *Lab, since time.Duration) []Move {
 	t.Helper()
 	for end := time.Now().Add(2 * lateAfter); time.Now().Before(end); time.Sleep(look) {
-		if m := moved(l, before); len(m) > 0 {
+		if m := moved(l, since); len(m) > 0 {
 			return m
 		}
 	}

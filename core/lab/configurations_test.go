@@ -15,6 +15,8 @@ import (
 	"github.com/moonkeep/moonkeep/config/keepalived"
 )
 
+// This file sorts before others whose labs are shorter: the longest begin first.
+//
 // The files in testdata are configurations as users published them. They run
 // as they stand, on the interfaces that they name.
 
@@ -102,7 +104,7 @@ func TestPublishedConfigurations(t *testing.T) {
 			agree(t, l)
 			labels(t, l, tt.label)
 			for _, turn := range tt.turns {
-				before := len(l.Moves())
+				before := l.Now()
 				perform(t, l, turn.do+"; "+awaits(turn.then))
 				for _, m := range moved(l, before) {
 					step := m.Cause.Step
