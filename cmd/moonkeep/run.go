@@ -93,9 +93,9 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 	// ours. To ignore the signal would make our programs ignore it too.
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer func() {
-		for _, c := range []chan os.Signal{stops, reloads, pipes} {
-			signal.Stop(c)
-		}
+		// Not of SIGPIPE: the last lines of the log are still to be written.
+		signal.Stop(stops)
+		signal.Stop(reloads)
 	}()
 
 	d, err := newDaemon(o, log)

@@ -131,7 +131,7 @@ func referenceAt(text string, i int) (reference, bool) {
 // first of a definition are read next. It is not ok if the line cannot be
 // used, which has been said.
 func (f *feed) expand(l line) (line, bool) {
-	inside := false
+	inside, own := false, false
 	for i := 0; i < len(l.text); i++ {
 		if l.text[i] == '"' {
 			inside = !inside
@@ -167,8 +167,13 @@ func (f *feed) expand(l line) (line, bool) {
 			return l, false
 		}
 		at := l.place(i)
+		if !own {
+			// The other turns of a repetition have the same runs.
+			l.runs, own = append(make([]run, 0, 8), l.exact().runs...), true
+		}
+		uses := l.within(i)
 		l = l.replace(i, r.end, d.lines[0].text, d)
-		l.uses = append(l.within(i), use{d.name, len(l.text) - i - len(d.lines[0].text)})
+		l.uses = append(uses, use{d.name, len(l.text) - i - len(d.lines[0].text)})
 		if len(l.text) > lineLimit {
 			f.out.say(at, config.Error, "line-too-long",
 				"the line has %d bytes when $%s is replaced: keepalived reads at most %d", len(l.text), d.name, lineLimit)
@@ -232,6 +237,7 @@ func (f *feed) unresolved(l line, i int, r reference, d *definition, inside bool
 		}
 		f.out.say(l.place(i), config.Error, "undefined-name", "%s is not defined%s", written, hint)
 		// Its braces would be those of a block, and one mistake many.
+		l.runs = slices.Clone(l.exact().runs)
 		l = l.replace(i, r.end, "$"+r.name, &definition{name: r.name})
 		l.muted = true
 		return l, i + len(r.name)

@@ -12,11 +12,12 @@ import (
 // the 65,024 instances that keepalived's manual makes of one line are a
 // million lines.
 const (
-	// mostExpanded bounds the expanded lines, mostExpandedBytes their text,
-	// mostExpansions the references replaced, in one reading.
-	mostExpanded      = 1_500_000
+	// mostExpanded bounds the lines of definitions and turns of repetitions,
+	// mostExpandedBytes the text that comes of them, mostExpansions the
+	// references replaced, in one reading.
+	mostExpanded      = 1_200_000
 	mostExpandedBytes = 64 << 20
-	mostExpansions    = 4_000_000
+	mostExpansions    = 2_500_000
 	// mostDefined bounds the text of one definition.
 	mostDefined = 1 << 20
 	// mostReadings bounds what is begun and not ended at one time: files,
@@ -49,8 +50,9 @@ type feed struct {
 	defined  map[string]*definition
 	// cache holds the files that were read, by path: each is read once.
 	cache map[string]*file
-	// expanded and bytes count lines and their text, expansions references,
-	// included files.
+	// expanded counts the lines of definitions and the turns of repetitions,
+	// bytes the text that comes of them, expansions references, included
+	// files.
 	expanded, bytes, expansions, included int
 	// ended says that a bound was met: nothing more is read.
 	ended bool
@@ -75,6 +77,9 @@ func (f *feed) next() (text string, at pos, ok bool) {
 		if l.text == "" {
 			continue
 		}
+		if l.runs != nil && !f.count(l) {
+			break
+		}
 		if plainLine(l) {
 			return l.text, l.whole.from + pos(l.off-l.start), true
 		}
@@ -83,7 +88,8 @@ func (f *feed) next() (text string, at pos, ok bool) {
 			return left.text, l.whole.from + pos(left.off-left.start), true
 		}
 		f.src.drop(l.whole)
-		if ok && left.text != "" && f.count(left) {
+		if ok {
+			f.bytes += len(left.text)
 			return left.text, f.src.expanded(left), true
 		}
 	}
@@ -104,10 +110,9 @@ func (f *feed) begin(r reading, at place) {
 	f.readings = append(f.readings, r)
 }
 
-// count holds the bounds of what expansion makes.
+// count holds the bounds of what expansion makes, before one more line of it.
 func (f *feed) count(l line) bool {
 	f.expanded++
-	f.bytes += len(l.text)
 	switch {
 	case f.expanded > mostExpanded:
 		f.stop(l.place(0), "the configuration has more than %d lines when it is expanded", mostExpanded)

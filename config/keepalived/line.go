@@ -79,33 +79,30 @@ func (l line) head(n int) line {
 }
 
 // replace puts a text that stands for a reference to d in the place of the
-// bytes from one index up to another.
+// bytes from one index up to another. It changes the line's runs, which must
+// be its own.
 func (l line) replace(from, to int, text string, d *definition) line {
-	l = l.exact()
-	at := l.place(from)
+	at, behind := l.place(from), l.place(to)
 	if at.of != nil {
 		// It stands for the reference that the author wrote.
 		d = at.of
 	}
-	grown := len(text) - (to - from)
-	runs := make([]run, 0, len(l.runs)+2)
-	for _, r := range l.runs {
-		if r.at < from {
-			runs = append(runs, r)
+	k := len(l.runs)
+	for k > 0 && l.runs[k-1].at >= from {
+		k--
+	}
+	var tail []run
+	for _, r := range l.runs[k:] {
+		if r.at > to {
+			r.at += len(text) - (to - from)
+			tail = append(tail, r)
 		}
 	}
+	runs := l.runs[:k]
 	if text != "" {
 		runs = append(runs, run{at: from, off: at.off, of: d})
 	}
-	behind := l.place(min(to, len(l.text)))
-	runs = append(runs, run{at: from + len(text), off: behind.off, of: behind.of})
-	for _, r := range l.runs {
-		if r.at > to {
-			r.at += grown
-			runs = append(runs, r)
-		}
-	}
-	l.runs = runs
+	l.runs = append(append(runs, run{at: from + len(text), off: behind.off, of: behind.of}), tail...)
 	l.text = l.text[:from] + text + l.text[to:]
 	return l
 }

@@ -21,8 +21,9 @@ func TestStop(t *testing.T) {
 		after(interval / 2)
 		before := len(r.kernel.made())
 		took, err := r.end()
-		if err != nil || took != 0 {
-			t.Errorf("the stop took %v and returned %v, want none of both: there is no peer to wait for", took, err)
+		// It waits as long as a silent backup may take, and no longer.
+		if err != nil || took < interval || took > 2*interval {
+			t.Errorf("the stop took %v and returned %v, want %v to %v and nil", took, err, interval, 2*interval)
 		}
 		made := r.kernel.made()[before:]
 		// The notification may be told while the address is being released.
@@ -89,19 +90,19 @@ func TestStopThoughAllHangs(t *testing.T) {
 	}{
 		{"claim", func(r *running, _ *Options, free chan struct{}) {
 			r.kernel.on("claim", func() error { <-free; return nil })
-		}, 2 * stopLimit, "addresses could not be released in time", false},
+		}, 2*stopLimit + 2*interval, "addresses could not be released in time", false},
 		{"release", func(r *running, _ *Options, free chan struct{}) {
 			r.kernel.on("release", func() error { <-free; return nil })
-		}, 2 * stopLimit, "addresses could not be released in time", false},
+		}, 2*stopLimit + 2*interval, "addresses could not be released in time", false},
 		{"watch", func(r *running, _ *Options, free chan struct{}) {
 			r.kernel.on("watch", func() error { <-free; return nil })
-		}, 2 * stopLimit, "addresses could not be released in time", false},
+		}, 2*stopLimit + 2*interval, "addresses could not be released in time", false},
 		{"journal", func(_ *running, o *Options, free chan struct{}) {
 			o.Journal = func([]netspec.Address) error { <-free; return nil }
-		}, stopLimit, "journal of owned addresses could not be written in time", true},
+		}, stopLimit + 2*interval, "journal of owned addresses could not be written in time", true},
 		{"notifications", func(_ *running, o *Options, _ chan struct{}) {
 			o.Notifier = &fakeNotifier{drain: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}
-		}, tellLimit, "", true},
+		}, tellLimit + 2*interval, "", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -121,14 +121,6 @@ func (d dialect) said(do, to string, priority int) act {
 	return act{do: do, to: to, least: d.skew(priority) - 5*ms, most: d.skew(priority), cut: byKeepalived}
 }
 
-// firstSaid is the same of a node that never heard of another: it does not
-// wait for one.
-func (d dialect) firstSaid(do, to string, priority int) act {
-	a := d.said(do, to, priority)
-	a.cut = always
-	return a
-}
-
 // stays is a step that moves nothing.
 func stays(do, to string) act { return act{do: do, to: to} }
 
@@ -150,7 +142,7 @@ func contests() []contest {
 			{do: "link up a eth0", to: "a", most: v3.down(150) + time.Second},
 		}},
 		{"v3 said", v3, [2]side{high, low}, "await a VI_1", []act{
-			v3.firstSaid("stop a", "b", 100), v3.back("start a", "a", 150),
+			v3.said("stop a", "b", 100), v3.back("start a", "a", 150),
 			v3.said("stop a", "b", 100), v3.back("start a", "a", 150),
 			{do: "fail a dead", to: "b", least: v3.skew(100) - 5*ms, most: time.Second + v3.skew(100), cut: always},
 			{do: "pass a dead", to: "a", least: v3.down(150) - 5*ms, most: time.Second + v3.down(150)},
@@ -175,7 +167,7 @@ func contests() []contest {
 		{"v3 owner", v3, [2]side{{255, "state MASTER"}, low}, "await a VI_1; wait 500ms", []act{
 			v3.gone("crash a", "b", 100, always),
 			{do: "start a", to: "a", most: v3.interval, boots: true},
-			v3.firstSaid("stop a", "b", 100),
+			v3.said("stop a", "b", 100),
 			{do: "start a", to: "a", most: v3.interval, boots: true},
 		}},
 		// The backup's own interval is longer; it learns the master's.
@@ -187,11 +179,11 @@ func contests() []contest {
 			v2pass.gone("kill a", "b", 100, never), v2pass.back("start a", "a", 150),
 		}},
 		{"v2 PASS said", v2pass, [2]side{high, low}, "await a VI_1", []act{
-			v2pass.firstSaid("stop a", "b", 100), v2pass.back("start a", "a", 150),
+			v2pass.said("stop a", "b", 100), v2pass.back("start a", "a", 150),
 			v2pass.said("stop a", "b", 100), v2pass.back("start a", "a", 150),
 		}},
 		{"v2 PASS tie", v2pass, [2]side{low, low}, "settle; partition b; await a VI_1; wait 4s", []act{
-			healed(v2pass, "b"), v2pass.firstSaid("stop b", "a", 100), stays("start b", "a"),
+			healed(v2pass, "b"), v2pass.said("stop b", "a", 100), stays("start b", "a"),
 		}},
 	}
 }

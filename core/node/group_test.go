@@ -3,6 +3,7 @@ package node
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -188,12 +189,14 @@ func TestGroupWaits(t *testing.T) {
 // TestGroupStops: the group is told once, after its members.
 func TestGroupStops(t *testing.T) {
 	d := master(t, pair())
-	d.hear("V", lower, 50) // V hands over, W has nobody to hand over to
 	d.forget()
 	d.take(d.node.Stop(d.now))
-	d.want("V sends 0", "W sends 0", "W releases 10.0.2.1", "W MASTER>INIT stop")
+	d.want("V sends 0", "W sends 0")
+	d.hear("V", lower, 50) // V hands over, W waits for nobody in vain
+	d.pass(500 * time.Millisecond)
+	d.want("V releases 10.0.1.1", "V MASTER>INIT stop")
 	d.pass(2 * second)
-	d.want("V releases 10.0.1.1", "V MASTER>INIT stop", "group G MASTER>INIT stop")
+	d.want("W releases 10.0.2.1", "W MASTER>INIT stop", "group G MASTER>INIT stop")
 	if !d.node.Stopped() {
 		t.Error("it has not stopped")
 	}

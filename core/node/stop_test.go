@@ -18,7 +18,7 @@ func TestStop(t *testing.T) {
 		{"backup", func(d *driver) { d.hear("V", higher, 200) }, []string{"V BACKUP>INIT stop"}, nil},
 		{"fault", func(d *driver) { d.down("eth0") }, []string{"V FAULT>INIT stop"}, nil},
 		{"master alone", func(d *driver) { d.pass(4 * second) },
-			[]string{"V sends 0", "V releases 10.0.1.1", "V MASTER>INIT stop"}, nil},
+			[]string{"V sends 0"}, []string{"V releases 10.0.1.1", "V MASTER>INIT stop"}},
 		{"master with a peer", func(d *driver) { d.pass(4 * second); d.hear("V", lower, 50) },
 			[]string{"V sends 0"}, []string{"V releases 10.0.1.1", "V MASTER>INIT stop"}},
 	}

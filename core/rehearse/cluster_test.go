@@ -141,6 +141,9 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// handOver is longer than a stop at 100 ms waits for a backup to take over.
+const handOver = 160 * time.Millisecond
+
 // TestProcess: what becomes of the addresses when the daemon ends in each way.
 func TestProcess(t *testing.T) {
 	r := rhythms[2]
@@ -154,7 +157,7 @@ func TestProcess(t *testing.T) {
 		{"kill", (*Node).Kill, true, false},
 		{"kill and start", func(n *Node) { n.Kill(); n.Start() }, false, true},
 		{"stop", (*Node).Stop, false, false},
-		{"stop and start at once", func(n *Node) { n.Stop(); n.Start() }, false, true},
+		{"stop, and start when it ended", func(n *Node) { n.Stop(); n.c.Run(handOver); n.Start() }, false, true},
 		{"pause", (*Node).Pause, true, true},
 		{"stop while paused", func(n *Node) { n.Pause(); n.Stop() }, true, true},
 		{"stop while paused, then resume", func(n *Node) { n.Pause(); n.Stop(); n.Resume() }, false, false},
@@ -167,7 +170,11 @@ func TestProcess(t *testing.T) {
 			s := begin(t, r, r.plain(100))
 			n := s.Nodes[0]
 			tt.do(n)
-			s.Run(2 * n.KernelDelay)
+			wait := 2 * n.KernelDelay
+			if s := n.Status(); s != nil && s.Instances[0].Leaving {
+				wait += handOver
+			}
+			s.Run(wait)
 			if n.Holds(virtual) != tt.holds || n.Running() != tt.runs {
 				t.Errorf("holds %v, runs %v; want %v, %v", n.Holds(virtual), n.Running(), tt.holds, tt.runs)
 			}

@@ -249,12 +249,17 @@ func TestStopUnheard(t *testing.T) {
 	})
 }
 
-// TestStopAlone: a master that never heard a peer has nobody to wait for.
+// TestStopAlone: a master whose backups were never heard waits as long as the
+// slowest of them could take, and no longer.
 func TestStopAlone(t *testing.T) {
 	r := rhythms[0]
 	s := begin(t, r, r.plain(100))
 	s.Nodes[0].Stop()
-	s.Run(s.Nodes[0].KernelDelay)
+	s.Run(time.Second)
+	if !s.Nodes[0].Holds(virtual) {
+		t.Error("it gave the address up before a backup could take it")
+	}
+	s.Run(100*time.Millisecond + s.Nodes[0].KernelDelay)
 	if s.Nodes[0].Holds(virtual) || s.Nodes[0].Running() {
 		t.Error("it still holds the address")
 	}

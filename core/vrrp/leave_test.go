@@ -8,9 +8,9 @@ import (
 	"github.com/moonkeep/moonkeep/core/mono"
 )
 
-// RFC 9568 6.4.3 gives the addresses up at once. Where a peer was ever heard
-// we keep them until the new master has spoken, and a moment more in which it
-// claims them, so that clients lose nothing in between.
+// RFC 9568 6.4.3 gives the addresses up at once. We keep them until the new
+// master has spoken, and a moment more in which it claims them, so that clients
+// lose nothing in between.
 func TestHandOver(t *testing.T) {
 	d := master(t, V3, 100)
 	d.hear(peerLow, 50)

@@ -172,9 +172,9 @@ func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 }
 
 // Stop leaves for INIT in an orderly way (RFC 9568 6.4.2, 6.4.3). A master
-// sends priority 0; when it has ever heard a peer it keeps the addresses
-// until the new master is heard or must have taken over, and ends in INIT by
-// itself: drive it with Tick until Role is INIT.
+// sends priority 0 and keeps the addresses until the new master is heard or
+// must have taken over, also when it never heard a peer: backups are silent.
+// It ends in INIT by itself: drive it with Tick until Role is INIT.
 func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
 	switch r.role {
 	case Init:
@@ -184,7 +184,7 @@ func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
 			return out
 		}
 		out = r.resign(now, out)
-		if r.lastHeard != mono.Never && r.source.IsValid() {
+		if r.source.IsValid() {
 			r.t = disarmed
 			r.leaving, r.why = true, why
 			r.t.release = now.Add(r.cfg.Version.Skew(1, r.cfg.Interval) + handoverMargin)
