@@ -162,8 +162,8 @@ func (f *feed) expand(l line) (line, bool) {
 				return l, false
 			}
 		}
-		if f.expansions++; f.expansions > mostExpansions {
-			f.stop(l.place(i), "more than %d references are to be replaced", mostExpansions)
+		if f.expansions++; f.expansions > f.most.references {
+			f.stop(l.place(i), "more than %d references are to be replaced", f.most.references)
 			return l, false
 		}
 		at := l.place(i)

@@ -7,17 +7,21 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// The bounds of what directives may make of a text, so that a few lines
-// cannot exhaust memory or time. They are far above what a large site has:
-// the 65,024 instances that keepalived's manual makes of one line are a
-// million lines.
+// bounds are those of what directives may make of a text, so that a few lines
+// cannot exhaust memory or time.
+type bounds struct {
+	// lines bounds the lines of definitions and turns of repetitions, bytes
+	// the text that comes of them, references those that are replaced, in one
+	// reading.
+	lines, bytes, references int
+}
+
+// usualBounds are far above what a large site has: the 65,024 instances that
+// keepalived's manual makes of one line are a million lines.
+func usualBounds() bounds { return bounds{lines: 1_200_000, bytes: 64 << 20, references: 2_500_000} }
+
+// The bounds of what stands within each other, and of single things.
 const (
-	// mostExpanded bounds the lines of definitions and turns of repetitions,
-	// mostExpandedBytes the text that comes of them, mostExpansions the
-	// references replaced, in one reading.
-	mostExpanded      = 1_200_000
-	mostExpandedBytes = 64 << 20
-	mostExpansions    = 2_500_000
 	// mostDefined bounds the text of one definition.
 	mostDefined = 1 << 20
 	// mostReadings bounds what is begun and not ended at one time: files,
@@ -45,6 +49,7 @@ type feed struct {
 	out   *report
 	files Files
 	opts  Options
+	most  bounds
 	// readings are the open ones, the innermost last.
 	readings []reading
 	defined  map[string]*definition
@@ -63,7 +68,11 @@ type feed struct {
 
 // newFeed makes a feed that has nothing to read yet.
 func newFeed(src *source, out *report, files Files, opts Options) *feed {
-	return &feed{src: src, out: out, files: files, opts: opts, defined: map[string]*definition{}, cache: map[string]*file{}}
+	most := usualBounds()
+	if opts.bounds != nil {
+		most = *opts.bounds
+	}
+	return &feed{src: src, out: out, files: files, opts: opts, most: most, defined: map[string]*definition{}, cache: map[string]*file{}}
 }
 
 // next returns the next line that words are on, and where it is.
@@ -114,10 +123,10 @@ func (f *feed) begin(r reading, at place) {
 func (f *feed) count(l line) bool {
 	f.expanded++
 	switch {
-	case f.expanded > mostExpanded:
-		f.stop(l.place(0), "the configuration has more than %d lines when it is expanded", mostExpanded)
-	case f.bytes > mostExpandedBytes:
-		f.stop(l.place(0), "the configuration has more than %d MiB when it is expanded", mostExpandedBytes>>20)
+	case f.expanded > f.most.lines:
+		f.stop(l.place(0), "the configuration has more than %d lines when it is expanded", f.most.lines)
+	case f.bytes > f.most.bytes:
+		f.stop(l.place(0), "the configuration has more than %d bytes when it is expanded", f.most.bytes)
 	}
 	return !f.ended
 }

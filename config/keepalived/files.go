@@ -37,6 +37,9 @@ type Options struct {
 	// Random returns a number of 0 to below n for ${_RANDOM}; if nil, that is
 	// always the smallest.
 	Random func(n int64) int64
+
+	// bounds replaces the usual ones, for tests.
+	bounds *bounds
 }
 
 // ReadFiles reads a configuration from its file and those that it includes.

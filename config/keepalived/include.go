@@ -228,10 +228,10 @@ func (f *feed) load(in *inclusion, c candidate) *file {
 	return f.fits(text, in)
 }
 
-// fits holds the bound of all files together, which one of them has.
+// fits holds the bound of all that is read, a file as often as it is included.
 func (f *feed) fits(text *file, in *inclusion) *file {
-	if int(f.src.next)+len(text.text) > mostBytes+mostExpandedBytes {
-		f.stop(in.at, "the files have more than %d MiB together", (mostBytes+mostExpandedBytes)>>20)
+	if most := mostBytes + f.most.bytes; int(f.src.next)+len(text.text) > most {
+		f.stop(in.at, "the files have more than %d bytes together", most)
 		return nil
 	}
 	return text

@@ -105,7 +105,7 @@ func (r *report) error(at pos, name, format string, args ...any) {
 func (r *report) findings() config.Findings {
 	for _, again := range r.repeated {
 		if again.more > 0 {
-			r.found[again.index].Text += fmt.Sprintf("; and %d times more of the same line", again.more)
+			r.found[again.index].Text += fmt.Sprintf("; and %d more of the same line", again.more)
 		}
 	}
 	r.found.Sort()

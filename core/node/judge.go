@@ -140,7 +140,7 @@ func (n *Node) apply(now mono.Instant, in *instance) {
 	case role == vrrp.Init:
 		in.acts = in.router.Start(now, "started", in.acts)
 	case role == vrrp.Fault:
-		in.acts = in.router.Clear(now, "recovered: "+in.router.View().Why+" no longer", in.acts)
+		in.acts = in.router.Clear(now, "recovered, after: "+in.router.View().Why, in.acts)
 	}
 	n.emit(now, in)
 }

@@ -49,6 +49,7 @@ type Router struct {
 	lastDefence mono.Instant
 	relayed     bool         // the burst held back is for a member of the sync group
 	conflictEnd mono.Instant // when a conflict counts as over
+	stallQuiet  mono.Instant // until when a further stall is not told
 	noted       [rejections]bool
 	notedList   bool
 	notedTime   bool
@@ -62,7 +63,7 @@ const long mono.Instant = -1 << 62
 func New(now mono.Instant, cfg Config) *Router {
 	r := &Router{
 		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
-		lastReply: long, lastDefence: long, conflictEnd: long,
+		lastReply: long, lastDefence: long, conflictEnd: long, stallQuiet: long,
 	}
 	r.adopt(cfg)
 	return r
@@ -320,8 +321,11 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		// A short lapse of a busy machine. Giving the addresses up would cut
 		// the clients off for longer than it lasted; whoever took over yields
 		// to the advert, and the announcement brings its clients back.
-		out = append(out, Action{Kind: DoNote, Topic: "stall", Alarm: true,
-			Why: fmt.Sprintf("no advert left for %v, longer than backups wait: asserting ourselves", silent)})
+		if now >= r.stallQuiet {
+			r.stallQuiet = now.Add(stallPause)
+			out = append(out, Action{Kind: DoNote, Topic: "stall", Alarm: true,
+				Why: fmt.Sprintf("no advert left for %v, longer than backups wait: asserting ourselves", silent)})
+		}
 		out = r.send(now, out)
 		r.t.advert = now.Add(r.cfg.Interval)
 		out = r.defend(now, true, out)

@@ -52,6 +52,8 @@ const (
 	// slept is how long a master may have been silent beyond what backups
 	// wait before it counts as asleep and not as busy.
 	slept = time.Second
+	// stallPause is how long a busy machine's further stalls are not told.
+	stallPause = 10 * time.Second
 	// handoverGrace is how long the addresses are kept after the new
 	// master's first advert: it claims and announces them just after it.
 	handoverGrace = 10 * time.Millisecond
