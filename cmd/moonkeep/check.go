@@ -23,6 +23,8 @@ type checkOptions struct {
 	// excerpt shows the line below each finding, brief never does; with
 	// neither it depends on whether somebody looks.
 	excerpt, brief bool
+	// configIDs are those of the files, in order, or one for all.
+	configIDs []string
 	// allow are names of warnings that are not wanted.
 	allow   []string
 	explain string
@@ -83,6 +85,7 @@ finding is about the whole file, and file is empty when it is about none.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.json, "json", false, "print the findings as a JSON array")
+	f.StringArrayVarP(&o.configIDs, "config-id", "i", nil, configIDHelp)
 	f.BoolVar(&o.strict, "strict", false, "exit with status 1 on a warning too")
 	f.StringSliceVar(&o.allow, "allow", nil, "silence the warnings called `NAME`[,NAME]")
 	f.BoolVar(&o.excerpt, "excerpt", false, "show the line below each finding, as on a terminal")
@@ -129,12 +132,16 @@ func paragraph(text string, width int) string {
 // check prints the findings of the files and returns exitNo when one of them
 // is an error.
 func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
+	ids, err := configIDs(o.configIDs, len(paths))
+	if err != nil {
+		return err
+	}
 	found := config.Findings{}
 	var nodes []*config.Config
 	var read []string
 	lacking := false
-	for _, path := range paths {
-		c, findings := checkFile(path)
+	for i, path := range paths {
+		c, findings := checkFile(path, ids[i])
 		found = append(found, findings...)
 		if c != nil {
 			read = append(read, c.Files...)
@@ -184,8 +191,8 @@ func readTexts(paths []string) ([]silence.Text, error) {
 
 // checkFile reads one file as the daemon does; that it cannot be read is a
 // finding too.
-func checkFile(path string) (*config.Config, config.Findings) {
-	c, findings, err := openConfig(path)
+func checkFile(path, configID string) (*config.Config, config.Findings) {
+	c, findings, err := openConfig(path, configID)
 	if err != nil {
 		findings.Add(config.Position{File: path}, config.Error, "unreadable-file", "%v", err)
 	}

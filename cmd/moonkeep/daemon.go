@@ -106,7 +106,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 // read reads the configuration and asks the host for what it needs. Warnings
 // are logged; errors refuse.
 func (d *daemon) read() (*config.Config, error) {
-	c, findings, err := openConfig(d.opts.config)
+	c, findings, err := openConfig(d.opts.config, d.opts.configID)
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/keepalived"
+	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/lab"
 )
 
@@ -34,6 +35,7 @@ type labOptions struct {
 	probe  time.Duration
 	binary string
 	logs   string
+	ids    []string
 }
 
 func newLabCommand() *cobra.Command {
@@ -58,6 +60,7 @@ func newLabCommand() *cobra.Command {
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
 	f.StringArrayVar(&o.with, "with", nil, "another daemon in a node: keepalived=`NODE`, or keepalived:/path/of/it=NODE")
 	f.DurationVar(&o.probe, "probe", lab.DefaultProbe, "time between two probes of an address")
+	f.StringArrayVarP(&o.ids, "config-id", "i", nil, configIDHelp)
 	f.StringVar(&o.binary, "binary", "", "the moonkeep that the nodes run; this one by default")
 	f.StringVar(&o.logs, "logs", "", "`directory` in which the daemons' logs are kept, NODE.log each")
 	cmd.MarkFlagsMutuallyExclusive("script", "do")
@@ -116,11 +119,15 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 	if o.probe <= 0 || o.probe > time.Second {
 		return fmt.Errorf("--probe %s: use a time above zero and of at most 1s", o.probe)
 	}
-	plan, err := planLab(files, stderr)
+	ids, err := configIDs(o.ids, len(files))
 	if err != nil {
 		return err
 	}
-	daemons, err := labDaemons(plan, o)
+	plan, err := planLab(files, ids, stderr)
+	if err != nil {
+		return err
+	}
+	daemons, err := labDaemons(plan, o, ids)
 	if err != nil {
 		return err
 	}
@@ -181,11 +188,11 @@ func labBroken(stderr io.Writer, err error) error {
 }
 
 // planLab reads the files. What is wrong with them is printed.
-func planLab(files []string, stderr io.Writer) (*lab.Plan, error) {
+func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, error) {
 	var configs []config.Config
 	bad := false
-	for _, file := range files {
-		c, findings, err := openConfig(file)
+	for i, file := range files {
+		c, findings, err := openConfig(file, ids[i])
 		if err != nil {
 			fmt.Fprintln(stderr, "moonkeep lab:", err)
 			bad = true
@@ -213,8 +220,9 @@ func planLab(files []string, stderr io.Writer) (*lab.Plan, error) {
 	return lab.NewPlan(configs)
 }
 
-// labDaemons chooses the daemon of each node.
-func labDaemons(plan *lab.Plan, o *labOptions) ([]lab.Daemon, error) {
+// labDaemons chooses the daemon of each node, which has the config id of its
+// place.
+func labDaemons(plan *lab.Plan, o *labOptions, ids []string) ([]lab.Daemon, error) {
 	binary := o.binary
 	if binary == "" {
 		var err error
@@ -224,7 +232,7 @@ func labDaemons(plan *lab.Plan, o *labOptions) ([]lab.Daemon, error) {
 	}
 	daemons := make([]lab.Daemon, len(plan.Nodes))
 	for i := range daemons {
-		daemons[i] = lab.Moonkeep{Binary: binary}
+		daemons[i] = lab.Moonkeep{Binary: binary, ConfigID: ids[i]}
 	}
 	for _, w := range o.with {
 		what, node, ok := strings.Cut(w, "=")
@@ -245,9 +253,16 @@ func labDaemons(plan *lab.Plan, o *labOptions) ([]lab.Daemon, error) {
 		if _, err := exec.LookPath(path); err != nil {
 			return nil, fmt.Errorf("--with %s: %w; install keepalived or name it: --with keepalived:/path/of/keepalived=%s", w, err, node)
 		}
-		daemons[i] = lab.Keepalived{Binary: path, Rewrite: keepalived.Rewrite}
+		daemons[i] = lab.Keepalived{Binary: path, Rewrite: rewriter(plan.Nodes[i].File, ids[i])}
 	}
 	return daemons, nil
+}
+
+// rewriter rewrites the text of a file together with those that it includes.
+func rewriter(path, configID string) func([]byte, func(string, string) (string, bool)) []byte {
+	return func(text []byte, repl func(string, string) (string, bool)) []byte {
+		return keepalived.RewriteFiles(path, text, load.Files(), load.Options(configID), repl)
+	}
 }
 
 // findKeepalived is the path of keepalived, which is often not on a user's

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -11,20 +13,25 @@ import (
 
 // openConfig reads the configuration that every subcommand works on: the file
 // at path, or the one that is found when path is empty, with the settings of
-// the environment over it and the host's defaults beneath. The error is for a
-// file that cannot be read. The configuration is of use only if the findings
+// the environment over it and the host's defaults beneath. The config id
+// chooses the lines of a keepalived.conf that begin with @NAME; if empty, the
+// environment or the node's name does. The error is for a file that cannot be
+// read. The configuration is of use only if the findings
 // hold no error.
-func openConfig(path string) (*config.Config, config.Findings, error) {
+func openConfig(path, configID string) (*config.Config, config.Findings, error) {
 	flags := map[string]string{}
 	if path != "" {
 		flags[source.SettingConfig] = path
+	}
+	if configID != "" {
+		flags[source.SettingConfigID] = configID
 	}
 	settings := source.NewSettings(flags)
 	path, err := settings.ConfigFile()
 	if err != nil {
 		return nil, nil, err
 	}
-	c, findings, err := load.File(path)
+	c, findings, err := load.FileAs(path, settings.ConfigID())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -33,6 +40,24 @@ func openConfig(path string) (*config.Config, config.Findings, error) {
 	}
 	load.Defaults(c)
 	return c, findings, nil
+}
+
+// configIDHelp is the help of the flag for several files.
+const configIDHelp = "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot. Once for all files, or once for each in their order"
+
+// configIDs returns the config id of each of n files: the one that was given
+// for all, or each its own; by default that of the environment, or else an
+// empty one.
+func configIDs(given []string, n int) ([]string, error) {
+	switch len(given) {
+	case 0:
+		return slices.Repeat([]string{source.NewSettings(nil).ConfigID()}, n), nil
+	case 1:
+		return slices.Repeat(given, n), nil
+	case n:
+		return given, nil
+	}
+	return nil, fmt.Errorf("--config-id was given %d times for %d files: give it once, or once for each file", len(given), n)
 }
 
 // searchPath returns where openConfig looks when it is given no path.

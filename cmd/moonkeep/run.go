@@ -45,6 +45,7 @@ directory, so that several daemons share a host when each has its own.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.config, "config", "c", "", "configuration `file`; by default the first of "+searchPath())
+	f.StringVarP(&o.configID, "config-id", "i", "", "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot")
 	f.StringVar(&o.runDir, "run-dir", defaultRunDir, "`directory` of socket, journal and lock")
 	f.StringVar(&o.checkDir, "check-dir", "", "`directory` in which a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
@@ -54,6 +55,7 @@ directory, so that several daemons share a host when each has its own.`,
 
 type runOptions struct {
 	config    string
+	configID  string
 	runDir    string
 	checkDir  string
 	logFormat string

@@ -4,7 +4,7 @@
 // already said what is wrong with it.
 //
 // One thing is added that nobody wrote: the interfaces of addresses are
-// tracked without being named (semantics of keepalived: unless no_track).
+// tracked without being named (as in keepalived, unless no_track).
 package build
 
 import (

@@ -9,7 +9,7 @@ import (
 var errOpenQuote = errors.New("a quote is not closed")
 
 // commandWords cuts the text of a script-valued keyword into words, as
-// keepalived's second tokenizer does (semantics CFG-4): blanks separate, single
+// keepalived's second tokenizer does: blanks separate, single
 // and double quotes protect them, may stand within a word and are removed,
 // and a backslash escapes in and out of quotes.
 func commandWords(text string) ([]string, error) {

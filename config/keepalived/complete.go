@@ -60,7 +60,7 @@ func (r *reader) warnStrict() {
 		"the traffic filter of vrrp_strict is not acted on yet: the virtual addresses answer, whereas keepalived drops all packets to them")
 }
 
-// completeInstance applies semantics INI-1..INI-16 to one instance.
+// completeInstance applies keepalived's defaults and rules to one instance.
 func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	out := &i.Instance
 	out.Version = or(first(i.version, r.global.version), 2)
@@ -102,7 +102,7 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	return *out, whole
 }
 
-// priority applies INI-2: state and priority imply each other.
+// priority: state and priority imply each other, as in keepalived.
 func (r *reader) priority(i *instance) {
 	out := &i.Instance
 	out.Master = or(i.master, false)
@@ -122,7 +122,7 @@ func (r *reader) priority(i *instance) {
 	}
 }
 
-// strict applies INI-16, as far as it is not the traffic filter. The bursts
+// strict applies what vrrp_strict overrides, as far as it is not the traffic filter. The bursts
 // after a lower priority advert stay, unlike in keepalived: gratuitous ARP is
 // no part of the protocol, and without them clients are lost when a partition
 // heals.
@@ -150,7 +150,7 @@ func (r *reader) strict(i *instance) {
 	i.noAddresses = false
 }
 
-// preemption applies INI-4.
+// preemption clears what does not go with an initial MASTER, as keepalived does.
 func (r *reader) preemption(i *instance) {
 	out := &i.Instance
 	out.NoPreempt = i.noPreempt
@@ -169,7 +169,7 @@ func (r *reader) preemption(i *instance) {
 	}
 }
 
-// advertInterval applies INI-5.
+// advertInterval rounds the interval to what the version can carry.
 func (r *reader) advertInterval(i *instance) {
 	said := or(i.advert, time.Second)
 	d := said
@@ -188,7 +188,7 @@ func (r *reader) advertInterval(i *instance) {
 	i.AdvertInt = d
 }
 
-// authentication applies INI-9. What is wrong with the password's keyword has
+// authentication drops what keepalived would not use. What is wrong with the password's keyword has
 // been said when meant holds it.
 func (r *reader) authentication(i *instance) {
 	a := i.auth
@@ -214,7 +214,7 @@ func (r *reader) authentication(i *instance) {
 	}
 }
 
-// addresses gives each its device and applies INI-7 and INI-8.
+// addresses gives each its device, and bounds how many are advertised.
 func (r *reader) addresses(i *instance) {
 	const most = 255
 	i.Addresses = r.distinctAddresses(i.Addresses)
@@ -268,7 +268,7 @@ func (r *reader) distinctAddresses(list []config.Address) []config.Address {
 	return out
 }
 
-// clashes finds instances that share a VRID on an interface (INI-6).
+// clashes finds instances that share a VRID on an interface.
 func (r *reader) clashes() {
 	seen := map[string]*instance{}
 	for _, i := range r.instances {

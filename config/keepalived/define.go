@@ -7,7 +7,7 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// definition is what $NAME=VALUE says (semantics CFG-21). The value is kept
+// definition is what $NAME=VALUE says. The value is kept
 // as it was written: references in it are replaced when it is used.
 type definition struct {
 	name string
@@ -90,7 +90,7 @@ type reference struct {
 	args   string
 	braces bool
 	// bare says that $NAME is followed by something that keeps keepalived
-	// from taking it for a reference (semantics CFG-22).
+	// from taking it for a reference.
 	bare bool
 	end  int
 }

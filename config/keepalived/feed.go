@@ -42,7 +42,7 @@ type reading interface {
 }
 
 // feed yields the lines of a configuration to the lexer, with all that
-// keepalived does to them before it looks at words (semantics CFG-17..CFG-25):
+// keepalived does to them before it looks at words:
 // files included, @NAME decided, definitions expanded, ~SEQ and ~LST repeated.
 type feed struct {
 	src   *source
@@ -240,7 +240,7 @@ func (f *feed) holds(tag string) bool {
 
 // behindBrace returns where a directive begins that stands behind a brace,
 // or -1: keepalived takes what follows a brace for a line of its own
-// (semantics CFG-5).
+//.
 func behindBrace(text string) int {
 	if strings.IndexByte(text, '{') < 0 && strings.IndexByte(text, '}') < 0 {
 		return -1
@@ -382,7 +382,7 @@ func continues(raw, code string) bool {
 	return strings.HasSuffix(code, `\`) || strings.HasSuffix(strings.TrimRight(raw, blankBytes), `\`)
 }
 
-// continued reads the further lines of a definition (semantics CFG-21).
+// continued reads the further lines of a definition.
 func (d *document) continued(f *feed, l line) line {
 	l.text = strings.TrimRight(strings.TrimSuffix(l.text, `\`), blankBytes)
 	size := len(l.text)

@@ -77,7 +77,7 @@ func TestDirectives(t *testing.T) {
 		want       string // lines, with " / " between them
 		found      string
 	}{
-		// Conditionals (CFG-20).
+		// Conditionals.
 		{"for this node", "@vm a", "a", ""},
 		{"for another node", "@other a\n@VM b\n@vmx c\n@vm{ d", "", ""},
 		{"not for another node", "@^other a\n@^vm b", "a", ""},
@@ -88,7 +88,7 @@ func TestDirectives(t *testing.T) {
 		{"a definition for one node", "@vm $Z=z\n@other $Z=no\na_${Z}", "a_z", ""},
 		{"the name by reference", "$I=@vm\n$J=@other\n$I a\n$J b\n${I} c", "a / c", ""},
 		{"behind a brace", "a { @vm b\nc { @other d", "a { / b / c {", ""},
-		// Definitions (CFG-21, CFG-22).
+		// Definitions.
 		{"in braces anywhere", "$A=foo\nx_${A}_y ${A}", "x_foo_y foo", ""},
 		{"before blank, comma, bracket and end", "$A=foo\n$A x\n$A\tx\n$A,x\n$A)\nx$A", "foo x / foo\tx / foo,x / foo) / xfoo", ""},
 		{"not before anything else", "$A=foo\na $A/24\n", "a $A/24", "error not-expanded"},
@@ -124,7 +124,7 @@ func TestDirectives(t *testing.T) {
 		{"ours: several lines for another node", "@other $X=o1 \\\no2\nc", "c", "warning conditional-definition"},
 		{"a definition in a definition", "$Y=y1 \\\n$Z=z \\\ny3\n$Y\n$Z", "y1 / y3 / z", ""},
 		{"ours: a backslash continues nothing else", "a b \\\nc", "a b / c", "warning stray-continuation"},
-		// What is defined already (CFG-23).
+		// What is defined already.
 		{"the node", "a_${_INSTANCE} $_INSTANCE", "a_vm vm", ""},
 		{"the folder", "a_${_PWD}", "a_/etc/keepalived", ""},
 		{"it can be defined", "$_PWD=mine\na_${_PWD}", "a_mine", ""},
@@ -136,7 +136,7 @@ func TestDirectives(t *testing.T) {
 		{"of 2.4.3: the environment", "a ${_ENV FOO}", "a foo bar", ""},
 		{"ours: not in the environment", "a${_ENV NO}", "a", "warning no-environment"},
 		{"ours: no variable", "${_ENV A B}", "", "error bad-environment"},
-		// Sequences (CFG-24).
+		// Sequences.
 		{"up to", "~SEQ(a, 3) x_$a", "x_1 / x_2 / x_3", ""},
 		{"from to", "~SEQ(a, 0, 2) x_${a}_", "x_0_ / x_1_ / x_2_", ""},
 		{"with a step", "~SEQ(a, 1, 2, 6) $a", "1 / 3 / 5", ""},
@@ -163,7 +163,7 @@ func TestDirectives(t *testing.T) {
 		{"hexadecimal below 0", "~SEQx(a, -2, 2) x", "", "error bad-repetition"},
 		{"ours: nothing to repeat", "~SEQ(a, 2)", "", "warning empty-repetition"},
 		{"another word", "~seq(a,2) x\n~FOO(x)\n~", "~seq(a,2) x / ~FOO(x) / ~", ""},
-		// Lists (CFG-25).
+		// Lists.
 		{"a list", "~LST(a, x, y,z) l_$a", "l_x / l_y / l_z", ""},
 		{"pairs", "~LST({b,c}, {1,2}, { 3 ,4 }) ${b}_${c}", "1_2 / 3_4", ""},
 		{"a short pair", "~LST({b,c}, {1,2}, {3}) ${b}_${c}_", "1_2_ / 3__", "warning short-item"},

@@ -44,7 +44,7 @@ type Options struct {
 
 // ReadFiles reads a configuration from its file and those that it includes.
 // The path may be a pattern, if no file has it as its name: then all that
-// match are read, in order (semantics CFG-17). Each file is read once.
+// match are read, in order. Each file is read once.
 //
 // The error is that of Files.Read for the first file, or wraps
 // fs.ErrNotExist if none matches. All else is as for Read; Config.Files names

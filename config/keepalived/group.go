@@ -40,7 +40,7 @@ func (r *reader) globalTracking(s *statement) {
 }
 
 // completeGroup resolves the members. An instance belongs to the first group
-// that names it (semantics SYN-3); taken holds the groups of those seen.
+// that names it; taken holds the groups of those seen.
 func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGroup, bool) {
 	for _, m := range g.members {
 		exists := r.instanceNamed[m.text] != nil

@@ -12,8 +12,8 @@ import (
 // includeCheck is the keyword of global_defs that sets them.
 const includeCheck = "include_check"
 
-// checks are what makes a problem with an include an error (semantics
-// CFG-19); without, keepalived runs on, and so does this, with a warning.
+// checks are what makes a problem with an include an error;
+// without, keepalived runs on, and so does this, with a warning.
 type checks struct {
 	// read: a file that matches cannot be read. match: there is no file of
 	// that name. wildcard: no file matches a pattern. brace: an alternative
@@ -100,7 +100,7 @@ func (r *reader) includeCheck(s *statement) {
 	}
 }
 
-// include reads the files of an include line (semantics CFG-18): they are
+// include reads the files of an include line: they are
 // next, in the order of the pattern.
 func (f *feed) include(word string, l line) {
 	l = l.cut(len(word))

@@ -5,7 +5,7 @@ import (
 )
 
 // lineLimit is the length of a line, without its comment, beyond which
-// keepalived ignores the line (semantics CFG-1).
+// keepalived ignores the line.
 const lineLimit = 1024
 
 // kind is what a token is.
@@ -45,8 +45,8 @@ func (t token) end() pos {
 	return t.at + pos(len(t.text))
 }
 
-// lexer cuts a configuration into tokens, line by line (semantics
-// CFG-3..CFG-5). Its words are those of the general tokenizer; the programs of
+// lexer cuts a configuration into tokens, line by line (as
+// keepalived does). Its words are those of the general tokenizer; the programs of
 // script and notify lines are cut again by commandWords, from the raw text.
 type lexer struct {
 	feed *feed
@@ -142,7 +142,7 @@ func blanks(s string) int {
 }
 
 // uncomment cuts a comment off a line: ! or # outside double quotes and not
-// behind a backslash (semantics CFG-2).
+// behind a backslash.
 func uncomment(line string) string {
 	if strings.IndexByte(line, '#') < 0 && strings.IndexByte(line, '!') < 0 {
 		return line

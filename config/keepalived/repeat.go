@@ -86,8 +86,8 @@ func (s *list) next(f *feed) (line, bool) {
 	return l, true
 }
 
-// repeat begins the repetition that a line begins with (semantics CFG-24 and
-// CFG-25).
+// repeat begins the repetition that a line begins with, as
+// keepalived does.
 func (f *feed) repeat(word string, l line) {
 	at := l.place(0)
 	from := len(word) + blanks(l.text[len(word):])

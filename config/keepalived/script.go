@@ -144,7 +144,7 @@ func (r *reader) scriptUserGroup(s *statement) {
 	}
 }
 
-// weight reads a tracker's weight; 254 is cut to 253 (semantics PRI-4).
+// weight reads a tracker's weight; 254 is cut to 253.
 func (r *reader) weight(w token) (int, bool) {
 	n, ok := r.integer(w, "weight", -254, 254)
 	if n == 254 || n == -254 {

@@ -13,7 +13,7 @@ func globalKeywords() []keyword {
 			{name: "vrrp_skip_check_adv_addr", max: 1, handle: setBool(func(r *reader) **bool { return &r.global.skipCheckAddr })},
 			{name: "vrrp_lower_prio_no_advert", max: 1, handle: setBool(func(r *reader) **bool { return &r.global.lowerNoAdvert })},
 			{name: "vrrp_higher_prio_send_advert", max: 1, handle: setBool(func(r *reader) **bool { return &r.global.higherSend })},
-			// Its argument does not count, in keepalived either (CFG-36).
+			// Its argument does not count, in keepalived either.
 			{name: "v3_checksum_as_v2", max: -1, handle: setFlag(true, func(r *reader) *bool { return &r.global.checksumAsV2 })},
 			{name: "vrrp_min_garp", max: 1, handle: setBool(func(r *reader) **bool { return &r.global.minGarp })},
 			{name: "vrrp_down_timer_adverts", min: 1, max: 1, handle: setInt(1, 100, func(r *reader) **int { return &r.global.downTimer })},

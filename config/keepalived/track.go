@@ -98,7 +98,7 @@ func (r *reader) trackWord(w token, keyword string) bool {
 func isNumber(word string) bool { return word != "" && leading(word, false) == word }
 
 // resolveInterfaces turns lines into tracks; own is the instance's interface,
-// which is tracked anyway (semantics PRI-11).
+// which is tracked anyway.
 func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 	var out []config.Track
 	for _, t := range r.distinct(lines) {

@@ -8,7 +8,7 @@ import (
 )
 
 // integer reads the number of a keyword. Letters behind the digits are a
-// warning and do not count, as in keepalived (semantics CFG-12); everything
+// warning and do not count, as in keepalived; everything
 // else that is not a number within lo..hi is an error.
 func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 	digits := leading(w.text, false)
@@ -108,7 +108,7 @@ func decimal(d time.Duration) string {
 	return s
 }
 
-// boolean reads the optional BOOL of a keyword (semantics CFG-13).
+// boolean reads the optional BOOL of a keyword.
 func (r *reader) boolean(s *statement) (value, ok bool) {
 	if len(s.words) < 2 {
 		return true, true

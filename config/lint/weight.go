@@ -12,7 +12,7 @@ type tracker struct {
 	script bool
 }
 
-// Priorities that trackers can bring about (semantics: 255 is the owner's,
+// Priorities that trackers can bring about (255 is the owner's,
 // 0 a master's farewell).
 const (
 	lowest  = 1

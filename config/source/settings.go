@@ -25,6 +25,7 @@ const (
 	SettingRouterID    = "router_id"
 	SettingScriptUser  = "script_user"
 	SettingScriptGroup = "script_group"
+	SettingConfigID    = "config_id"
 )
 
 // NewSettings takes the flags that were given, by setting, and reads the
@@ -33,7 +34,7 @@ func NewSettings(flags map[string]string) *Settings {
 	// A delimiter that no key contains: by default a dot splits keys.
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	v.SetEnvPrefix("MOONKEEP")
-	for _, name := range [...]string{SettingConfig, SettingRouterID, SettingScriptUser, SettingScriptGroup} {
+	for _, name := range [...]string{SettingConfig, SettingRouterID, SettingScriptUser, SettingScriptGroup, SettingConfigID} {
 		// BindEnv fails only when it is given no key.
 		_ = v.BindEnv(name)
 	}
@@ -60,6 +61,10 @@ func (s *Settings) Apply(g *config.Global) error {
 	}
 	return nil
 }
+
+// ConfigID returns the name by which the lines of a keepalived.conf are
+// chosen that begin with @NAME; empty if none was given.
+func (s *Settings) ConfigID() string { return s.v.GetString(SettingConfigID) }
 
 // SearchPath returns where ConfigFile looks when no file is named, in order.
 func SearchPath() []string {

@@ -42,6 +42,8 @@ type Daemon interface {
 type Moonkeep struct {
 	// Binary is the program's path.
 	Binary string
+	// ConfigID is given to it as --config-id, unless it is empty.
+	ConfigID string
 }
 
 // Prepare makes the checks whose program is missing on this machine pass.
@@ -97,7 +99,11 @@ func notifyPrograms(c config.Config) []*config.Program {
 
 // Command is moonkeep's.
 func (m Moonkeep) Command(s Site) *exec.Cmd {
-	return exec.Command(m.Binary, "run", "-c", s.Node.File, "--run-dir", s.RunDir, "--check-dir", s.CheckDir)
+	args := []string{"run", "-c", s.Node.File, "--run-dir", s.RunDir, "--check-dir", s.CheckDir}
+	if m.ConfigID != "" {
+		args = append(args, "--config-id", m.ConfigID)
+	}
+	return exec.Command(m.Binary, args...)
 }
 
 // Keepalived runs a real keepalived on a copy of the node's file in which
