@@ -2,15 +2,22 @@
 // config.Config, with findings that say where the text does not do what its
 // author means.
 //
-// It is a function of the text: it opens no file, looks at no interface and
-// knows no host. Whether a script exists or an interface is there is for
-// those who run the configuration. Lint across instances or nodes (weights
-// that cannot move an address, peers that disagree) is not its duty either.
-// moonkeep check and moonkeep run call Read; the lab calls Rewrite.
+// It is a function of the text and of what it is handed: it opens a file only
+// by Files, asks about the node only by Options, looks at no interface and
+// knows no host. Whether a script exists or an interface is there is for those
+// who run the configuration. Lint across instances or nodes (weights that
+// cannot move an address, peers that disagree) is not its duty either.
+// config/load calls ReadFiles for moonkeep check and run; the lab calls
+// RewriteFiles.
 //
 // The way of a file through the package:
 //
-//	lex.go     text -> words with positions, line by line
+//	files.go   what is read: one text, or a file and those that it includes
+//	feed.go    files -> lines without comments and directives, with
+//	           include.go and glob.go (include), define.go and builtin.go
+//	           ($NAME), repeat.go (~SEQ and ~LST)
+//	source.go  all that was read, in order: where each byte was written
+//	lex.go     lines -> words with positions
 //	tree.go    words -> statements with nested bodies, braces balanced
 //	walk.go    statements -> handlers, by the tables of table*.go; what the
 //	           tables do not know is reported once and skipped

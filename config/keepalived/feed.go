@@ -240,7 +240,7 @@ func (f *feed) holds(tag string) bool {
 
 // behindBrace returns where a directive begins that stands behind a brace,
 // or -1: keepalived takes what follows a brace for a line of its own
-//.
+// .
 func behindBrace(text string) int {
 	if strings.IndexByte(text, '{') < 0 && strings.IndexByte(text, '}') < 0 {
 		return -1
