@@ -30,7 +30,7 @@ type garp struct {
 
 // resolve fills in what was not said: the instance, else global_defs, else
 // keepalived's defaults; the lower priority burst follows the first one
-//. Zero repeats are one.
+// . Zero repeats are one.
 func (g *garp) resolve(global *globals) config.Garp {
 	repeat, delay := 5, 5*time.Second
 	if or(global.minGarp, false) {
