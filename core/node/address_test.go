@@ -110,6 +110,35 @@ func TestOwnerRefused(t *testing.T) {
 	d.want("V FAULT>BACKUP", "V sends 255", "V claims 10.0.1.1", "V announces 10.0.1.1 x5", "V BACKUP>MASTER")
 }
 
+// TestRefusedRests: each trial takes the addresses from a node that could hold
+// them, so the rests between trials grow. Other addresses are tried at once.
+func TestRefusedRests(t *testing.T) {
+	cfg := Config{Instances: []Instance{instance3("V", 1, 100)}}
+	d := master(t, cfg)
+	refuse := func() {
+		for range claimTries {
+			d.step(&Claimed{Instance: "V", Failure: "no"})
+			d.pass(claimPause)
+		}
+		d.role("V", vrrp.Fault)
+	}
+	refuse()
+	d.pass(claimRest)
+	d.role("V", vrrp.Backup)
+	d.pass(4 * second)
+	d.role("V", vrrp.Master)
+	refuse()
+	d.pass(claimRest)
+	d.role("V", vrrp.Fault)
+	d.pass(claimRest)
+	d.role("V", vrrp.Backup)
+	d.pass(4 * second)
+	refuse()
+	cfg.Instances[0] = cfg.Instances[0].with("10.0.1.7")
+	d.reload(cfg)
+	d.role("V", vrrp.Backup)
+}
+
 // TestGone: what somebody removes comes back at once; people are told at
 // intervals.
 func TestGone(t *testing.T) {

@@ -65,6 +65,8 @@ type instance struct {
 	retry    mono.Instant
 	// refused is why claims failed too often to stay MASTER.
 	refused string
+	// rest is how long the last rest after refusals was.
+	rest time.Duration
 	// quiet holds back repeated notes about the same trouble.
 	quiet      mono.Instant
 	sendFailed bool
@@ -79,6 +81,7 @@ type script struct {
 	message string
 	last    mono.Instant
 	took    time.Duration
+	quiet   mono.Instant // until when another message alone is not told
 	users   []*instance
 }
 

@@ -16,9 +16,11 @@ const (
 	// not advertise an address any longer that it does not hold.
 	claimTries = 3
 	// claimPause is between them, and claimRest how long FAULT lasts before
-	// it is tried again.
-	claimPause = 100 * time.Millisecond
-	claimRest  = 10 * time.Second
+	// it is tried again: twice as long each time, up to claimRestMax, for
+	// each trial takes the addresses from a node that could hold them.
+	claimPause   = 100 * time.Millisecond
+	claimRest    = 10 * time.Second
+	claimRestMax = 10 * time.Minute
 	// quietFor is how long a repeated trouble is not told again.
 	quietFor = 10 * time.Second
 )
@@ -69,6 +71,9 @@ func (n *Node) link(now mono.Instant, e *Link) {
 		if !in.watches(e.Name) {
 			continue
 		}
+		if returned {
+			in.forgive()
+		}
 		n.settle(now, in)
 		if returned && in.router.Role() == vrrp.Master && !in.router.Leaving() {
 			// It stayed MASTER over the interruption (dont_track_primary):
@@ -102,10 +107,12 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 	if s == nil || !s.life.Running() {
 		return // nobody asked
 	}
-	told := s.last == mono.Never || s.result != e.Result || s.message != e.Message
+	// Messages may carry numbers that differ each time.
+	told := s.last == mono.Never || s.result != e.Result || s.message != e.Message && now >= s.quiet
 	s.result, s.message, s.last, s.took = e.Result, e.Message, now, e.Took
 	changed := s.life.Result(now, e.Result == OK)
 	if told || changed {
+		s.quiet = now.Add(quietFor)
 		n.note(level(e.Result), "", "check", s.report(e, changed))
 	}
 	if !changed {
@@ -150,7 +157,7 @@ func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 		return
 	}
 	if e.Failure == "" {
-		in.claimed, in.refusals = true, 0
+		in.claimed, in.refusals, in.rest = true, 0, 0
 		return
 	}
 	in.claimed = false
@@ -164,8 +171,15 @@ func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 	}
 	in.refused = "it cannot hold its addresses: " + e.Failure
 	n.settle(now, in)
-	in.retry = now.Add(claimRest)
+	in.rest = min(max(claimRest, 2*in.rest), claimRestMax)
+	in.retry = now.Add(in.rest)
 	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+}
+
+// forgive forgets that claims were refused: something changed that may let the
+// next one succeed.
+func (in *instance) forgive() {
+	in.refused, in.refusals, in.rest, in.retry = "", 0, 0, mono.Never
 }
 
 // gone puts back at once what somebody else removed, and announces it: the

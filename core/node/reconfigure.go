@@ -97,6 +97,9 @@ type holding struct {
 // Claims are known to the edge by the instance's name: one with a new name
 // claims before it releases under the old, so that what stays never goes.
 func (n *Node) readdress(in *instance, before holding) {
+	if !slices.Equal(before.addresses, in.addresses()) {
+		in.forgive() // what the kernel refused is not what is asked now
+	}
 	if in.router.Role() != vrrp.Master {
 		return
 	}
@@ -105,7 +108,9 @@ func (n *Node) readdress(in *instance, before holding) {
 	renamed := in.cfg.Name != before.name
 	gone := before.addresses
 	if !renamed {
-		gone = without(before.addresses, after)
+		// One that only changes an attribute is claimed with the new one,
+		// and must not be released with the old.
+		gone = slices.DeleteFunc(slices.Clone(before.addresses), func(a netspec.Address) bool { return slices.ContainsFunc(after, a.Same) })
 	}
 	if renamed || len(added) > 0 {
 		n.claim(in)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +52,11 @@ func TestReloadMaster(t *testing.T) {
 			[]string{"V claims 10.0.1.1 10.0.1.3", "V releases 10.0.1.9", "V announces 10.0.1.3 x5"}, []string{"V sends 100"}},
 		{"excluded", func(in *Instance) { in.Excluded = []netspec.Address{address("10.7.7.7")} },
 			[]string{"V claims 10.0.1.1 10.0.1.9 10.7.7.7", "V announces 10.7.7.7 x5"}, []string{"V sends 100"}},
+		// Released, it would be gone: to the kernel it is the same address.
+		{"a label", func(in *Instance) {
+			in.Addresses = slices.Clone(in.Addresses)
+			in.Addresses[0].Label = "eth0:1"
+		}, []string{"V claims 10.0.1.1 10.0.1.9", "V announces 10.0.1.1 x5"}, []string{"V sends 100"}},
 		{"name", func(in *Instance) { in.Name = "N" },
 			[]string{"N claims 10.0.1.1 10.0.1.9", "V releases 10.0.1.1 10.0.1.9"}, []string{"N sends 100"}},
 		{"shorter interval", func(in *Instance) { in.Router.Interval = 300 * time.Millisecond }, nil,

@@ -70,6 +70,19 @@ func TestS25Priority0(t *testing.T) {
 	}
 }
 
+// Forged resignations are not answered one for one, and the regular adverts go
+// on meanwhile.
+func TestS25Priority0Flood(t *testing.T) {
+	d := master(t, V3, 100)
+	for i := range 400 {
+		d.run(time.Duration(i) * ms)
+		d.hear(peerHigh, 0)
+	}
+	d.want("0s send 100", "100ms send 100", "200ms send 100", "300ms send 100")
+	d.run(1300 * ms)
+	d.want("1.3s send 100")
+}
+
 // RFC 9568 6.4.3: a higher priority, or ours from a higher address, makes us a
 // Backup that listens by the new master's interval; Preempt_Mode has no say.
 // (The advert that we send first is our own: see TestYield.)

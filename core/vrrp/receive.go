@@ -24,12 +24,13 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	}
 	if rule != Accepted {
 		r.counts.Rejected[rule]++
-		if r.noted[rule] {
+		if r.noted[rule] || now < r.quiet[rule] {
 			return out
 		}
-		// Once for each rule until another master is accepted, so that a
-		// stranger on the link cannot fill the log.
-		r.noted[rule] = true
+		// Once for each rule until another master is accepted, and not again
+		// for a while even then, so that strangers on the link cannot fill
+		// the log.
+		r.noted[rule], r.quiet[rule] = true, now.Add(notePause)
 		return append(out, Action{Kind: DoNote, Topic: "reject", Alarm: true,
 			Why: fmt.Sprintf("discarded a packet from %v: %v%s", from, rule, r.detail(&a, rule))})
 	}
@@ -48,7 +49,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		r.counts.ReceivedZero++
 	}
 	if r.role == Backup || r.role == Master {
-		out = r.compare(&a, from, out)
+		out = r.compare(now, &a, from, out)
 		if from != r.heardFrom {
 			r.noted = [rejections]bool{}
 		}
@@ -86,22 +87,22 @@ func (r *Router) detail(a *Advert, rule Rejection) string {
 // It drops nothing (RFC 9568 7.1). In version 2 a check of the address list
 // would have to (RFC 3768 7.1), but two masters are worse than a difference
 // that was reported; keepalived decides the same.
-func (r *Router) compare(a *Advert, from netip.Addr, out []Action) []Action {
+func (r *Router) compare(now mono.Instant, a *Advert, from netip.Addr, out []Action) []Action {
 	if from != r.heardFrom {
 		r.notedList, r.notedTime = false, false
 	}
 	if a.Version == V3 && a.Interval != r.cfg.Interval {
 		r.counts.Intervals++
-		if !r.notedTime {
-			r.notedTime = true
+		if !r.notedTime && now >= r.quietTime {
+			r.notedTime, r.quietTime = true, now.Add(notePause)
 			out = append(out, Action{Kind: DoNote, Topic: "interval",
 				Why: fmt.Sprintf("%v advertises every %v, our own interval is %v", from, a.Interval, r.cfg.Interval)})
 		}
 	}
 	if r.cfg.CheckAddresses && !a.SameAddresses(r.cfg.Addresses) {
 		r.counts.AddressLists++
-		if !r.notedList {
-			r.notedList = true
+		if !r.notedList && now >= r.quietList {
+			r.notedList, r.quietList = true, now.Add(notePause)
 			out = append(out, Action{Kind: DoNote, Topic: "addresses", Alarm: true,
 				Why: fmt.Sprintf("%v advertises another list of %d addresses than ours of %d: the configurations differ", from, a.Count, len(r.cfg.Addresses))})
 		}
@@ -158,6 +159,9 @@ func (r *Router) delayed(now mono.Instant) bool {
 // receiveMaster is RFC 9568 6.4.3.
 func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out []Action) []Action {
 	if a.Priority == 0 {
+		if !r.mayReply(now) {
+			return out
+		}
 		r.t.advert = now.Add(r.cfg.Interval)
 		return r.send(now, out)
 	}
@@ -192,8 +196,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		}
 		r.conflictEnd = now.Add(time.Duration(r.cfg.DownAdverts) * r.cfg.Interval)
 	}
-	if !r.cfg.LowerPrioNoAdvert && now.Sub(r.lastReply) >= min(conflictGap, r.cfg.Interval/2) {
-		r.lastReply = now
+	if !r.cfg.LowerPrioNoAdvert && r.mayReply(now) {
 		out = r.send(now, out)
 	}
 	if due := r.lastDefence.Add(conflictGap); due > now {
@@ -217,6 +220,17 @@ func (r *Router) Defend(now mono.Instant, out []Action) []Action {
 		return out
 	}
 	return r.defend(now, false, out)
+}
+
+// mayReply reports whether an advert may answer another's now, and counts it.
+// One that is held back is made up for by the next regular one: forged adverts
+// must not be answered one for one.
+func (r *Router) mayReply(now mono.Instant) bool {
+	if now.Sub(r.lastReply) < min(conflictGap, r.cfg.Interval/2) {
+		return false
+	}
+	r.lastReply = now
+	return true
 }
 
 // defend announces the addresses again, now and once more after a while,

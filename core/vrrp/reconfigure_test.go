@@ -79,6 +79,17 @@ func TestReconfigureKeepsTheLearnedInterval(t *testing.T) {
 	d.wantDown(6_609_375_000)
 }
 
+// Reloads that change nothing of the down interval do not put a take-over off,
+// however many there are.
+func TestReconfigureDoesNotPutTheTakeOverOff(t *testing.T) {
+	d := backup(t, V3, 100)
+	for i := range uint8(30) {
+		d.run(time.Duration(i) * 100 * ms)
+		d.reconfigure(priority(100 + i%2))
+	}
+	d.wantDown(3_609_375_000)
+}
+
 // The delay before a preemption goes on.
 func TestReconfigureKeepsThePreemptDelay(t *testing.T) {
 	d := backup(t, V3, 100, preemptDelay(2*time.Second))
@@ -87,7 +98,7 @@ func TestReconfigureKeepsThePreemptDelay(t *testing.T) {
 	d.reconfigure(priority(110))
 	d.run(2 * time.Second)
 	d.hear(peerLow, 50) // discarded now
-	d.wantDown(time.Second + 3_570_312_500)
+	d.wantDown(3_609_375_000)
 }
 
 // A member that waits goes on waiting, unless it is no member any more: nobody

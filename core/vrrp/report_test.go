@@ -12,7 +12,8 @@ func foreign(d *driver, source string) Packet {
 }
 
 // RFC 9568 7.1: a discard should be logged, at a limited rate. It is once for
-// each rule until another master is accepted; all are counted.
+// each rule until another master is accepted, and not twice in ten seconds; all
+// are counted.
 func TestDiscardsAreToldOnce(t *testing.T) {
 	d := backup(t, V3, 100)
 	d.receive(foreign(d, "192.0.2.66"))
@@ -23,14 +24,20 @@ func TestDiscardsAreToldOnce(t *testing.T) {
 	d.want()
 	d.hear(ownAddr, 100) // another rule
 	d.want("0s alarm reject")
-	d.hear(peerHigh, 200) // another master
-	d.receive(foreign(d, "192.0.2.66"))
-	d.want("0s alarm reject")
-	d.hear(peerHigh, 200) // the same one
+	d.hear(peerHigh, 200) // another master, but so soon again
 	d.receive(foreign(d, "192.0.2.66"))
 	d.want()
-	if n := d.r.View().Counts.Rejected[RejectTTL]; n != 5 {
-		t.Errorf("%d rejected for their TTL, want 5", n)
+	for i := range 11 {
+		d.run(time.Duration(i) * time.Second)
+		d.hear(peerHigh, 200) // the same one
+	}
+	d.receive(foreign(d, "192.0.2.66"))
+	d.want("10s alarm reject")
+	d.hear(peerHigh, 200)
+	d.receive(foreign(d, "192.0.2.66"))
+	d.want()
+	if n := d.r.View().Counts.Rejected[RejectTTL]; n != 6 {
+		t.Errorf("%d rejected for their TTL, want 6", n)
 	}
 }
 
@@ -68,7 +75,7 @@ func TestDiscardDetails(t *testing.T) {
 }
 
 // RFC 9568 7.1: another interval should be logged and must not be dropped.
-// It is told once for each master.
+// It is told once for each master, and not twice in ten seconds.
 func TestIntervalIsTold(t *testing.T) {
 	d := backup(t, V3, 100)
 	d.hear(peerHigh, 200, interval(2*time.Second))
@@ -78,9 +85,15 @@ func TestIntervalIsTold(t *testing.T) {
 	d.hear(peerLow, 200)
 	d.want()
 	d.hear(peerHigh, 200, interval(2*time.Second))
-	d.want("0s note interval")
-	if n := d.r.View().Counts.Intervals; n != 3 {
-		t.Errorf("%d intervals counted, want 3", n)
+	d.want() // not so soon again, whoever sends in between
+	for i := range 11 {
+		d.run(time.Duration(i) * time.Second)
+		d.hear(peerLow, 200)
+	}
+	d.hear(peerHigh, 200, interval(2*time.Second))
+	d.want("10s note interval")
+	if n := d.r.View().Counts.Intervals; n != 4 {
+		t.Errorf("%d intervals counted, want 4", n)
 	}
 }
 

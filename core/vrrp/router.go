@@ -50,6 +50,9 @@ type Router struct {
 	relayed     bool         // the burst held back is for a member of the sync group
 	conflictEnd mono.Instant // when a conflict counts as over
 	stallQuiet  mono.Instant // until when a further stall is not told
+	quiet       [rejections]mono.Instant
+	quietList   mono.Instant
+	quietTime   mono.Instant
 	noted       [rejections]bool
 	notedList   bool
 	notedTime   bool
@@ -64,6 +67,10 @@ func New(now mono.Instant, cfg Config) *Router {
 	r := &Router{
 		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
 		lastReply: long, lastDefence: long, conflictEnd: long, stallQuiet: long,
+		quietList: long, quietTime: long,
+	}
+	for rule := range r.quiet {
+		r.quiet[rule] = long
 	}
 	r.adopt(cfg)
 	return r
@@ -230,12 +237,14 @@ func (r *Router) SetPriority(now mono.Instant, p uint8) {
 }
 
 // Reconfigure replaces the configuration without leaving the role. Version
-// and VRID are the router's identity and do not change. A BACKUP listens anew,
-// since every part of its down interval may have changed; an interval that it
-// learned from the master is still the master's. The caller sets the effective
+// and VRID are the router's identity and do not change. A BACKUP listens anew
+// when what its down interval is made of changed; otherwise it waits no longer
+// than it would have, so that reloads do not put a take-over off. An interval
+// that it learned from the master is still the master's. The caller sets the effective
 // priority afterwards and claims or releases addresses itself.
 func (r *Router) Reconfigure(now mono.Instant, cfg Config) {
 	interval, learned := r.interval, r.learned
+	same := cfg.Version == r.cfg.Version && cfg.Interval == r.cfg.Interval && cfg.DownAdverts == r.cfg.DownAdverts
 	r.adopt(cfg)
 	switch r.role {
 	case Master:
@@ -253,7 +262,11 @@ func (r *Router) Reconfigure(now mono.Instant, cfg Config) {
 			r.interval, r.learned = interval, true
 		}
 		if !r.wanting || !cfg.Hold {
+			before := r.t.down
 			r.listen(now)
+			if same {
+				r.t.down = min(r.t.down, before)
+			}
 		}
 	}
 }

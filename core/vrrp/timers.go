@@ -52,6 +52,9 @@ const (
 	// slept is how long a master may have been silent beyond what backups
 	// wait before it counts as asleep and not as busy.
 	slept = time.Second
+	// notePause is how long the same thing about adverts is not told again,
+	// whoever sends them.
+	notePause = 10 * time.Second
 	// stallPause is how long a busy machine's further stalls are not told.
 	stallPause = 10 * time.Second
 	// handoverGrace is how long the addresses are kept after the new
