@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -44,11 +45,18 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 }
 
 func (c *Client) get(ctx context.Context, path string, into any) error {
+	if err := CheckDir(c.dir); err != nil {
+		return err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://moonkeep"+path, nil)
 	if err != nil {
 		return fmt.Errorf("ask the daemon: %w", err)
 	}
 	resp, err := c.http.Do(req)
+	// The made-up URL says nothing to anybody.
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%s: %w", c.dir, ErrNotRunning)

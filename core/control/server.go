@@ -12,14 +12,21 @@ import (
 	"time"
 )
 
-// SocketName is the socket's name in the run directory.
-const SocketName = "control.sock"
-
 // Daemon is what the server shows.
 type Daemon interface {
 	// Status describes the node now.
 	Status(context.Context) (Status, error)
 }
+
+const (
+	// maxConnections is how many askers are served at a time; more wait.
+	maxConnections = 64
+	// idleLimit is how long a connection may wait for its next request, so
+	// that nobody keeps others out by staying.
+	idleLimit = 5 * time.Second
+	// requestLimit is for one whole request, and for one answer.
+	requestLimit = 10 * time.Second
+)
 
 // Server answers on the socket.
 type Server struct {
@@ -31,6 +38,9 @@ type Server struct {
 // which is gone left behind: the caller holds the directory's lock. The
 // socket is open to its owner and group.
 func Listen(dir string, d Daemon) (*Server, error) {
+	if err := CheckDir(dir); err != nil {
+		return nil, err
+	}
 	path := filepath.Join(dir, SocketName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("remove the control socket of an earlier run: %w", err)
@@ -42,7 +52,7 @@ func Listen(dir string, d Daemon) (*Server, error) {
 	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(fmt.Errorf("protect the control socket: %w", err), l.Close())
 	}
-	s := &Server{listener: l}
+	s := &Server{listener: newLimitListener(l, maxConnections)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		st, err := d.Status(r.Context())
@@ -54,7 +64,7 @@ func Listen(dir string, d Daemon) (*Server, error) {
 		// An error here is the asker's going away.
 		_ = json.NewEncoder(w).Encode(st)
 	})
-	s.http = http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second}
+	s.http = http.Server{Handler: mux, ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
 	return s, nil
 }
 
