@@ -125,8 +125,9 @@ func (e *Engine) act(a *node.Action) {
 		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})
 	case node.Release:
 		if err := e.kernel.Release(a.Instance, a.Addresses); err != nil {
-			// They stay in the journal, for the next start to remove.
-			e.teller.trouble(a.Instance, "addresses could not be removed", err)
+			// The kernel tries again and tells nobody but its log how that
+			// ends: they stay in the journal, for the next start to remove.
+			e.teller.trouble(a.Instance, "addresses could not be removed, will try again", err)
 			return
 		}
 		e.disown(a.Instance, a.Addresses)

@@ -20,9 +20,13 @@ import (
 type claims struct {
 	epoch uint64
 	all   map[key]*claim
-	// at counts the claims for each address on a device, of for each address
-	// wherever it is to stand.
-	at map[place]int
+	// at holds what is common to all claims of an address on a device.
+	at map[place]*holding
+	// due are the addresses that nobody claims any more and that could not be
+	// removed yet.
+	due map[link.Placed]bool
+	// of counts, for each address wherever it stands or is to stand, its
+	// claims and the times it is due.
 	of map[netip.Addr]int
 }
 
@@ -30,6 +34,14 @@ type claims struct {
 type place struct {
 	device string
 	prefix netip.Prefix
+}
+
+// holding is an address on a device for all who claim it.
+type holding struct {
+	claims int
+	// index is that of the interface on which it was set last; 0 means that it
+	// never was. The device's name may be another interface's by now.
+	index int
 }
 
 // key is one address claimed for one instance.
@@ -50,7 +62,7 @@ type claim struct {
 }
 
 func newClaims() claims {
-	return claims{all: make(map[key]*claim), at: make(map[place]int), of: make(map[netip.Addr]int)}
+	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]bool), of: make(map[netip.Addr]int)}
 }
 
 func keyOf(instance string, a netspec.Address) key {
@@ -69,38 +81,100 @@ func (c *claims) want(instance string, addresses []netspec.Address) {
 	for _, a := range addresses {
 		k := keyOf(instance, a)
 		if c.all[k] == nil {
-			c.at[k.place]++
+			if c.at[k.place] == nil {
+				c.at[k.place] = &holding{}
+			}
+			c.at[k.place].claims++
 			c.of[a.Addr()]++
 		}
 		c.all[k] = &claim{address: a}
 	}
 }
 
-// stand notes that wanted addresses were added.
-func (c *claims) stand(instance string, addresses []netspec.Address) {
-	for _, a := range addresses {
-		own := c.all[keyOf(instance, a)]
+// stand notes that wanted addresses were added. What stands where it is wanted
+// is not due any more. It returns the addresses that were set on an interface
+// which has lost the name since: they stand there still.
+func (c *claims) stand(instance string, added []link.Placed) (stale []link.Placed) {
+	for _, p := range added {
+		own := c.all[keyOf(instance, p.Address)]
 		own.standing = true
 		own.since = c.epoch
+		held := c.at[keyOf(instance, p.Address).place]
+		before := link.Placed{Address: p.Address, Index: held.index}
+		held.index = p.Index
+		if before.Index != 0 && before.Index != p.Index && !c.holds(before) {
+			stale = append(stale, before)
+		}
+		for d := range c.due {
+			if d.Address.Prefix == p.Address.Prefix && d.Address.Peer == p.Address.Peer &&
+				(d.Index == p.Index || d.Index == 0 && d.Address.Device == p.Address.Device) {
+				c.settle(d)
+			}
+		}
 	}
+	return stale
 }
 
 // leave says that the instance's addresses are about to be removed, and
-// returns those that nobody else claims.
-func (c *claims) leave(instance string, addresses []netspec.Address) []netspec.Address {
-	var free []netspec.Address
+// returns those that nobody else claims, each on the interface on which it was
+// set, and those of them that are due.
+func (c *claims) leave(instance string, addresses []netspec.Address) []link.Placed {
+	var free []link.Placed
 	for _, a := range addresses {
 		k := keyOf(instance, a)
-		others := c.at[k.place]
+		p := link.Placed{Address: a}
+		others := 0
+		if held := c.at[k.place]; held != nil {
+			others, p.Index = held.claims, held.index
+		}
 		if own := c.all[k]; own != nil {
 			own.standing = false
 			others--
 		}
-		if others == 0 {
-			free = append(free, a)
+		if others > 0 {
+			continue
+		}
+		free = append(free, p)
+		for d := range c.due {
+			if d != p && d.Address.Same(a) {
+				free = append(free, d)
+			}
 		}
 	}
 	return free
+}
+
+// holds reports whether the address is claimed on that interface under another
+// name than its device's.
+func (c *claims) holds(p link.Placed) bool {
+	for at, held := range c.at {
+		if at.device != p.Address.Device && at.prefix == p.Address.Prefix && held.index == p.Index {
+			return true
+		}
+	}
+	return false
+}
+
+// owe notes that an address could not be removed, and reports whether that is
+// news.
+func (c *claims) owe(p link.Placed) bool {
+	if c.due[p] {
+		return false
+	}
+	c.due[p] = true
+	c.of[p.Address.Addr()]++
+	return true
+}
+
+// settle notes that an address needs not be removed any more, and reports
+// whether it was due.
+func (c *claims) settle(p link.Placed) bool {
+	if !c.due[p] {
+		return false
+	}
+	delete(c.due, p)
+	c.uncount(p.Address.Addr())
+	return true
 }
 
 // forget ends the claims.
@@ -111,16 +185,20 @@ func (c *claims) forget(instance string, addresses []netspec.Address) {
 			continue
 		}
 		delete(c.all, k)
-		if c.at[k.place]--; c.at[k.place] == 0 {
+		if c.at[k.place].claims--; c.at[k.place].claims == 0 {
 			delete(c.at, k.place)
 		}
-		if c.of[a.Addr()]--; c.of[a.Addr()] == 0 {
-			delete(c.of, a.Addr())
-		}
+		c.uncount(a.Addr())
 	}
 }
 
-// has reports whether the address is claimed, on whatever device.
+func (c *claims) uncount(a netip.Addr) {
+	if c.of[a]--; c.of[a] == 0 {
+		delete(c.of, a)
+	}
+}
+
+// has reports whether the address is claimed or due, on whatever device.
 func (c *claims) has(a netip.Addr) bool { return c.of[a] > 0 }
 
 // missing returns the claimed addresses that do not stand in the state of that

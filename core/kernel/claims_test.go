@@ -15,6 +15,15 @@ func vip(prefix string) netspec.Address {
 	return netspec.Address{Prefix: netip.MustParsePrefix(prefix), Device: "eth0"}
 }
 
+// on places the addresses on an interface.
+func on(index int, list ...netspec.Address) []link.Placed {
+	var placed []link.Placed
+	for _, a := range list {
+		placed = append(placed, link.Placed{Address: a, Index: index})
+	}
+	return placed
+}
+
 // A state that began to be read before an address was added does not show it.
 // That is no loss.
 func TestAStateOlderThanTheClaimIsNotBelieved(t *testing.T) {
@@ -26,7 +35,7 @@ func TestAStateOlderThanTheClaimIsNotBelieved(t *testing.T) {
 		t.Errorf("lost before it stood: %+v", gone[0])
 	}
 	reading := c.begin()
-	c.stand("VI_1", a)
+	c.stand("VI_1", on(2, a...))
 	if gone := c.missing(nothing, reading, true); len(gone) != 0 {
 		t.Errorf("lost in a state from before: %+v", gone[0])
 	}
@@ -51,7 +60,7 @@ func TestLossesAreGroupedAndInOrder(t *testing.T) {
 	two := []netspec.Address{vip("192.0.2.3/24")}
 	for instance, list := range map[string][]netspec.Address{"b": one, "a": two} {
 		c.want(instance, list)
-		c.stand(instance, list)
+		c.stand(instance, on(2, list...))
 	}
 	gone := c.missing(&link.State{}, c.begin(), false)
 	if len(gone) != 2 || gone[0].Instance != "a" || gone[1].Instance != "b" ||
@@ -63,7 +72,7 @@ func TestLossesAreGroupedAndInOrder(t *testing.T) {
 func TestHoldersAreCounted(t *testing.T) {
 	c := newClaims()
 	a := []netspec.Address{vip("192.0.2.1/24")}
-	if free := c.leave("nobody", a); !slices.Equal(free, a) {
+	if free := c.leave("nobody", a); !slices.Equal(free, on(0, a...)) {
 		t.Errorf("an address that nobody claims: %v is free, want it", free)
 	}
 	// Claimed twice for one instance it is one claim.
@@ -80,7 +89,7 @@ func TestHoldersAreCounted(t *testing.T) {
 	if !c.has(a[0].Addr()) {
 		t.Error("not claimed any more, though VI_2 does")
 	}
-	if free := c.leave("VI_2", a); !slices.Equal(free, a) {
+	if free := c.leave("VI_2", a); !slices.Equal(free, on(0, a...)) {
 		t.Errorf("the last leaves: %v is free, want the address", free)
 	}
 	c.forget("VI_2", a)

@@ -4,8 +4,9 @@
 // implements engine.Kernel by putting together link (interfaces and
 // addresses), wire (VRRP sockets) and announce (gratuitous ARP).
 //
-// It keeps two lists: which interfaces are watched, and which addresses were
-// claimed for whom. All else is read from the kernel whenever something
+// It keeps three lists: which interfaces are watched, which addresses were
+// claimed for whom and on which interface they were set, and which could not be
+// removed and are tried again on each tick. All else is read from the kernel whenever something
 // changed there, and on a slow tick; what differs from what the node was told
 // last is told again. It decides nothing: that an address is lost is an event,
 // and whether it is claimed again the node's business.
@@ -71,6 +72,10 @@ type Kernel struct {
 	looking sync.Mutex
 	told    map[string]node.Link // last told, by name
 	failing map[string]string    // why a socket could not be opened, by name
+
+	// changing is held while addresses are added and removed, so that one that
+	// is claimed again is not removed for an earlier claim.
+	changing sync.Mutex
 
 	// mu guards what follows. It is held for no system call.
 	mu      sync.Mutex
@@ -166,42 +171,6 @@ func (k *Kernel) Send(a *node.Action) error {
 		return fmt.Errorf("send on %s: no VRRP socket is open there", a.Interface)
 	}
 	return s.Send(a.Source, a.Destination, a.Payload)
-}
-
-// Claim implements engine.Kernel. The loss of those addresses that do stand is
-// reported even if others failed. An address may be claimed for several
-// instances; it is the same address.
-func (k *Kernel) Claim(instance string, addresses []netspec.Address) error {
-	k.mu.Lock()
-	k.claims.want(instance, addresses)
-	k.mu.Unlock()
-	standing, err := k.conn.Add(addresses...)
-	k.mu.Lock()
-	k.claims.stand(instance, standing)
-	k.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("claim addresses of %s: %w", instance, err)
-	}
-	return nil
-}
-
-// Release implements engine.Kernel. An address that is still claimed for
-// another instance stays.
-func (k *Kernel) Release(instance string, addresses []netspec.Address) error {
-	k.announcer.Drop(instance, addresses)
-	k.mu.Lock()
-	free := k.claims.leave(instance, addresses)
-	k.mu.Unlock()
-	err := k.conn.Remove(free...)
-	// Forgotten only now: while it stood, an address of ours must not be taken
-	// for the interface's own.
-	k.mu.Lock()
-	k.claims.forget(instance, addresses)
-	k.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("release addresses of %s: %w", instance, err)
-	}
-	return nil
 }
 
 // Announce implements engine.Kernel. With a gap it returns before anything was

@@ -19,6 +19,9 @@ func (k *Kernel) look(tick bool) error {
 	// A socket that cannot be opened was logged; it is tried again on the
 	// next tick.
 	_, err := k.report(tick)
+	if tick {
+		k.retry()
+	}
 	return err
 }
 

@@ -15,6 +15,15 @@ import (
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
+// Placed is an address and the interface that it was set on. It stays on that
+// interface when the interface gets another name.
+type Placed struct {
+	Address netspec.Address
+	// Index is the interface's; 0 means the one that has the name
+	// Address.Device at the time of the call.
+	Index int
+}
+
 // Add makes the addresses stand, in their order, and returns those that do.
 // One that stands already is left alone, or replaced if its label, scope,
 // broadcast address or wanted peer is another. One that stands under a peer is
@@ -25,13 +34,14 @@ import (
 // The error joins one for each address that does not stand; each names the
 // address, its device and what the kernel said. It wraps ErrNoInterface when
 // the device is not there.
-func (c *Conn) Add(addresses ...netspec.Address) ([]netspec.Address, error) {
-	standing := make([]netspec.Address, 0, len(addresses))
+func (c *Conn) Add(addresses ...netspec.Address) ([]Placed, error) {
+	standing := make([]Placed, 0, len(addresses))
 	var failed []error
 	var state *State
 	index := make(map[string]int)
 	for _, a := range addresses {
 		added, err := c.addNew(index, a)
+		on := index[a.Device]
 		if err == nil && !added {
 			// Reading all addresses takes longer than adding one, so it is
 			// done only for an address that is there already in some form.
@@ -39,14 +49,14 @@ func (c *Conn) Add(addresses ...netspec.Address) ([]netspec.Address, error) {
 				state, err = c.State()
 			}
 			if err == nil {
-				err = c.add(state, a)
+				on, err = c.add(state, a)
 			}
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("add %s: %w", a, err))
 			continue
 		}
-		standing = append(standing, a)
+		standing = append(standing, Placed{a, on})
 	}
 	return standing, errors.Join(failed...)
 }
@@ -72,58 +82,84 @@ func (c *Conn) addNew(index map[string]int, a netspec.Address) (added bool, err 
 	return err == nil, err
 }
 
-func (c *Conn) add(state *State, want netspec.Address) error {
+// add returns the index of the interface on which the address stands.
+func (c *Conn) add(state *State, want netspec.Address) (index int, err error) {
 	i, exists := state.Find(want.Device)
 	if !exists {
-		return noInterface(want.Device)
+		return 0, noInterface(want.Device)
 	}
 	for _, r := range state.addresses[i.Index] {
 		if !r.takesPlaceOf(want) {
 			continue
 		}
 		if r.asWanted(want, i.Name) {
-			return nil
+			return i.Index, nil
 		}
 		// The kernel changes only lifetimes of an address that is there; all
 		// else needs a new one.
 		if err := c.set(unix.RTM_DELADDR, 0, i.Index, r.address); err != nil && !absent(err) {
-			return fmt.Errorf("replace %s: %w", r.address, err)
+			return 0, fmt.Errorf("replace %s: %w", r.address, err)
 		}
 	}
-	err := c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, i.Index, want)
+	err = c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, i.Index, want)
 	if errors.Is(err, unix.EEXIST) {
 		// Somebody was faster, or the list names it twice: it stands.
-		return nil
+		return i.Index, nil
 	}
+	return i.Index, err
+}
+
+// Remove removes the addresses from the interfaces that have the names of their
+// devices now. Otherwise it is as Withdraw.
+func (c *Conn) Remove(addresses ...netspec.Address) error {
+	list := make([]Placed, len(addresses))
+	for n, a := range addresses {
+		list[n].Address = a
+	}
+	_, err := c.Withdraw(list...)
 	return err
 }
 
-// Remove removes the addresses. One that is not there is no error, nor is a
-// device that is not there. The error joins one for each address that could
-// not be removed.
+// Withdraw removes the addresses, and returns those that may still stand. One
+// that is not there is no error, nor is an interface that is not there. The
+// error joins one for each address that could not be removed.
 //
 // Without the sysctl promote_secondaries the kernel removes with the first
 // address of a network on an interface all others of the same network.
-func (c *Conn) Remove(addresses ...netspec.Address) error {
+func (c *Conn) Withdraw(list ...Placed) (left []Placed, err error) {
 	var failed []error
-	index := make(map[string]int)
-	for _, a := range addresses {
-		if _, known := index[a.Device]; !known {
-			i, err := c.Interface(a.Device)
-			if err != nil && !errors.Is(err, ErrNoInterface) {
-				failed = append(failed, fmt.Errorf("remove %s: %w", a, err))
-				continue
-			}
-			index[a.Device] = i.Index
-		}
-		if index[a.Device] == 0 {
-			continue
-		}
-		if err := c.set(unix.RTM_DELADDR, 0, index[a.Device], a); err != nil && !absent(err) {
-			failed = append(failed, fmt.Errorf("remove %s: %w", a, err))
+	named := make(map[string]int)
+	for _, p := range list {
+		if err := c.withdraw(named, p); err != nil {
+			failed = append(failed, fmt.Errorf("remove %s: %w", p.Address, err))
+			left = append(left, p)
 		}
 	}
-	return errors.Join(failed...)
+	return left, errors.Join(failed...)
+}
+
+// withdraw removes one address; named remembers the indexes of names, 0 for
+// one that no interface has.
+func (c *Conn) withdraw(named map[string]int, p Placed) error {
+	index := p.Index
+	if index == 0 {
+		var known bool
+		if index, known = named[p.Address.Device]; !known {
+			i, err := c.Interface(p.Address.Device)
+			if err != nil && !errors.Is(err, ErrNoInterface) {
+				return err
+			}
+			index = i.Index
+			named[p.Address.Device] = index
+		}
+		if index == 0 {
+			return nil
+		}
+	}
+	if err := c.set(unix.RTM_DELADDR, 0, index, p.Address); err != nil && !absent(err) {
+		return err
+	}
+	return nil
 }
 
 // List reads the addresses of the interface, in the kernel's order. The error

@@ -62,7 +62,7 @@ func TestAddListRemove(t *testing.T) {
 			for range 2 {
 				standing, err := h.Link.Add(c.want)
 				netnstest.Must(t, err)
-				if !slices.Equal(standing, []netspec.Address{c.want}) {
+				if len(standing) != 1 || standing[0].Address != c.want || standing[0].Index != index(t, h, "eth0") {
 					t.Fatalf("standing %v, want %v", standing, c.want)
 				}
 				if got := list(t, h); !slices.Equal(got, []netspec.Address{c.want}) {
@@ -82,6 +82,13 @@ func TestAddListRemove(t *testing.T) {
 			}
 		})
 	}
+}
+
+func index(t *testing.T, h *netnstest.Host, name string) int {
+	t.Helper()
+	i, err := h.Link.Interface(name)
+	netnstest.Must(t, err)
+	return i.Index
 }
 
 func TestAddReplacesWhatDiffers(t *testing.T) {
@@ -137,7 +144,7 @@ func TestErrorsSayWhatAndWhere(t *testing.T) {
 	// A label that does not fit: the kernel says so in words.
 	long := with(plain("192.0.2.101/24"), func(a *netspec.Address) { a.Label = strings.Repeat("x", 20) })
 	standing, err := h.Link.Add(absent, long, good)
-	if !slices.Equal(standing, []netspec.Address{good}) {
+	if !slices.Equal(standing, []link.Placed{{Address: good, Index: index(t, h, "eth0")}}) {
 		t.Errorf("standing %v, want %v", standing, good)
 	}
 	if !errors.Is(err, link.ErrNoInterface) || !errors.Is(err, unix.ERANGE) && !errors.Is(err, unix.EINVAL) {
