@@ -61,6 +61,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if err := permitted(); err != nil {
+		return nil, err
+	}
 	if d.dir, err = openRunDir(o.runDir); err != nil {
 		return nil, err
 	}
@@ -87,14 +90,20 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	stale, err := d.stale(c)
+	journal, err := d.dir.readJournal()
 	if err != nil {
 		log.Warn("the journal of an earlier run is of no use", "err", err)
+	}
+	lasting, err := hostsOwn(c, journal)
+	if err != nil {
+		return nil, err
 	}
 	if d.alarm, err = alarm.New(); err != nil {
 		return nil, err
 	}
-	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale, Journal: d.dir.writeJournal})
+	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale(c, journal), Keep: lasting, Journal: func(owned []netspec.Address) error {
+		return d.dir.writeJournal(slices.DeleteFunc(owned, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) }))
+	}})
 	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), AnnounceGap: announceGap(c), Log: log})
 	if err != nil {
 		return nil, err
@@ -146,24 +155,6 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 		}
 	}
 	return p, nil
-}
-
-// stale returns the addresses that an earlier run may have left behind: those
-// of its journal, and those of the configuration, for the earlier run may
-// have been keepalived. The addresses of an owner are its interface's own.
-func (d *daemon) stale(c *config.Config) ([]netspec.Address, error) {
-	stale, err := d.dir.readJournal()
-	for _, in := range build.Node(c).Instances {
-		if in.Router.Priority == 255 {
-			continue
-		}
-		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			if !slices.ContainsFunc(stale, a.Same) { // most are in the journal too
-				stale = append(stale, a)
-			}
-		}
-	}
-	return stale, err
 }
 
 // run runs the node until ctx ends.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"os"
@@ -14,7 +13,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
@@ -100,53 +98,50 @@ func TestTwoDaemons(t *testing.T) {
 	second.stop(t)
 }
 
-// TestStopAtOnce holds that a second signal ends a daemon that hands over.
-func TestStopAtOnce(t *testing.T) {
-	a, b := hosts(t)
-	slow := strings.ReplaceAll(conf(255, vip.String(), ""), "advert_int 0.1", "advert_int 10")
-	p := a.run(t, slow)
+// TestStopTwice holds that a second signal ends a hand-over at once, and that
+// the addresses are given up all the same.
+func TestStopTwice(t *testing.T) {
+	a, _ := hosts(t)
+	p := a.run(t, strings.ReplaceAll(conf(255, vip.String(), ""), "advert_int 0.1", "advert_int 10"))
 	p.awaitRole(t, "MASTER")
-	// A peer that was heard, and is not there to take over.
-	peer := b.run(t, strings.ReplaceAll(slow, "255", "254"))
-	peer.awaitRole(t, "BACKUP")
-	advertise(t, b, 1)
-	p.await(t, "an advert heard", func(i *control.Instance) bool { return i.HeardAge != nil })
+	a.holds(t, vip, true)
 	p.signal(t, syscall.SIGTERM)
 	eventually(t, "handing over", func() bool { return strings.Contains(p.log.String(), "msg=stopping") }, p.log.String)
-	p.signal(t, syscall.SIGTERM)
-	p.ended(t, 1)
-	if !strings.Contains(p.log.String(), "stopping at once") {
-		t.Errorf("the log does not tell:\n%s", p.log)
+	p.signal(t, syscall.SIGINT)
+	begin := time.Now()
+	p.ended(t, 0)
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("the second signal took %v", took)
+	}
+	if a.has(t, vip) {
+		t.Error("the address is left behind")
 	}
 }
 
-// advertise sends one advert of version 3 for VRID 51 and the address.
-func advertise(t *testing.T, h *host, priority byte) {
-	t.Helper()
-	// No checksum is harder to get wrong than the one of RFC 9568 5.2.8,
-	// over the message alone.
-	ip := vip.Addr().As4()
-	message := []byte{0x31, 51, priority, 1, 0, 100, 0, 0, ip[0], ip[1], ip[2], ip[3]}
-	var sum uint32
-	for i := 0; i < len(message); i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(message[i:]))
+// TestOwnersAddress holds that an owner's address which is the host's own stays
+// when the daemon stops, and when it starts after a kill -9.
+func TestOwnersAddress(t *testing.T) {
+	a, _ := hosts(t)
+	own := netip.MustParsePrefix("192.0.2.1/24")
+	for range 2 {
+		p := a.run(t, conf(255, own.String(), ""))
+		p.awaitRole(t, "MASTER")
+		p.kill(t)
+		p = a.run(t, conf(255, own.String(), ""))
+		p.awaitRole(t, "MASTER")
+		p.stop(t)
+		if !a.has(t, own) {
+			t.Fatal("the host lost its own address")
+		}
 	}
-	sum = sum>>16 + sum&0xffff
-	binary.BigEndian.PutUint16(message[6:], ^uint16(sum+sum>>16))
-	h.Run(t, func() error {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, 112)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(fd)
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_TTL, 255); err != nil {
-			return err
-		}
-		if err := unix.BindToDevice(fd, "eth0"); err != nil {
-			return err
-		}
-		return unix.Sendto(fd, message, 0, &unix.SockaddrInet4{Addr: [4]byte{224, 0, 0, 18}})
-	})
+	p := a.run(t, conf(100, own.String(), ""))
+	p.ended(t, 1)
+	if want := "the virtual address 192.0.2.1/24 is the only address of eth0"; !strings.Contains(p.log.String(), want) {
+		t.Errorf("it says:\n%s\nwant %s", p.log, want)
+	}
+	if !a.has(t, own) {
+		t.Error("the host lost its own address")
+	}
 }
 
 // listen returns a raw socket that hears the adverts which reach the host.

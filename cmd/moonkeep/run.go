@@ -21,7 +21,8 @@ func newRunCommand() *cobra.Command {
 		Short: "run the daemon in the foreground",
 		Long: `Runs the node that FILE describes, keepalived.conf or YAML, TOML or JSON, in the
 foreground and logs to standard error. SIGTERM and SIGINT stop it in an orderly
-way, a second one at once; SIGHUP reloads FILE.
+way; a second one without waiting for another node to take over, a third one at
+once. SIGHUP reloads FILE.
 
 The control socket, the journal of owned addresses and the lock live in the run
 directory, so that several daemons share a host when each has its own.`,
@@ -119,7 +120,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			}
 		}
 	}()
-	stopping := false
+	asked := 0
 	for {
 		select {
 		case err := <-ended:
@@ -129,14 +130,19 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			}
 			return err
 		case s := <-stops:
-			if stopping {
+			switch asked++; asked {
+			case 1:
+				log.Info("stopping", "signal", s.String())
+				stop()
+			case 2:
+				// Often the same stop, sent to the process and to its group.
+				log.Info("stopping without waiting for another node to take over", "signal", s.String())
+				d.engine.Hurry()
+			default:
 				// The engine still runs; what it uses ends with the process.
 				log.Warn("stopping at once: addresses may be left behind; the next start removes them")
 				return exitNo
 			}
-			log.Info("stopping", "signal", s.String())
-			stopping = true
-			stop()
 		}
 	}
 }

@@ -47,6 +47,9 @@ type Options struct {
 	// Stale are addresses that an earlier run may have left behind; they are
 	// removed before anything else happens.
 	Stale []netspec.Address
+	// Keep are addresses that stood before the node claimed them and that are
+	// the host's own; they are never removed.
+	Keep []netspec.Address
 	// Journal is told which addresses the node owns, each time that changes.
 	// It is called from one goroutine. Nil means no journal.
 	Journal func([]netspec.Address) error
@@ -70,6 +73,7 @@ type Engine struct {
 	lane   *lane
 	teller *teller
 	runs   sync.WaitGroup
+	hurry  chan struct{}                // see Hurry
 	owned  map[string][]netspec.Address // by instance, lane 1 only
 	// refused holds the instances whose last claim failed, lane 1 only.
 	refused map[string]bool
@@ -83,7 +87,7 @@ type Engine struct {
 func New(plan Plan, opts Options) *Engine {
 	e := &Engine{
 		opts: opts, plan: plan, start: time.Now(),
-		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)),
+		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
 		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[string]bool{},
 	}
@@ -149,8 +153,19 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	err := e.loop(ctx, watched)
 	close(e.done) // whoever still has an event for the node may go on
 	endRuns()
-	e.runs.Wait()
+	if !within(stopLimit, ended(&e.runs)) {
+		err = errors.Join(err, errors.New("a check does not end although it was told to"))
+	}
 	return errors.Join(err, e.finish(&calls, &writes))
+}
+
+// Hurry has a stop that is under way give the addresses up now, without
+// waiting for another node to take them.
+func (e *Engine) Hurry() {
+	select {
+	case e.hurry <- struct{}{}:
+	default: // it was told already
+	}
 }
 
 // sweep removes what an earlier run left behind, before anything is heard: an

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -63,6 +65,10 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			}
 		case <-stop:
 			leave()
+		case <-e.hurry:
+			if stop == nil {
+				limit = e.now()
+			}
 		}
 		// Take what waits before looking at the clock: an advert that came in
 		// time must not lose against a timer that is seen late.
@@ -86,8 +92,10 @@ func (e *Engine) carry(actions []node.Action) {
 		switch a.Kind {
 		case node.Send:
 			e.send(a)
-		case node.Claim, node.Release, node.Announce:
+		case node.Claim, node.Announce:
 			e.lane.push(*a)
+		case node.Release:
+			e.release(*a)
 		case node.Run:
 			e.check(a.Script)
 		case node.Changed:
@@ -99,6 +107,15 @@ func (e *Engine) carry(actions []node.Action) {
 			e.teller.note(a.Instance, a.Note)
 		}
 	}
+}
+
+// release has addresses removed, except the host's own.
+func (e *Engine) release(a node.Action) {
+	if len(e.opts.Keep) > 0 {
+		keep := func(x netspec.Address) bool { return slices.ContainsFunc(e.opts.Keep, x.Same) }
+		a.Addresses = slices.DeleteFunc(slices.Clone(a.Addresses), keep)
+	}
+	e.lane.push(a)
 }
 
 // send sends one advert and tells the node when sending begins or ceases to
@@ -133,7 +150,7 @@ func checked(ctx context.Context, c Checks, script string) *node.Checked {
 // lastWill gives up every address without the node's help.
 func (e *Engine) lastWill() {
 	for _, in := range e.plan.Node.Instances {
-		e.lane.push(node.Action{Kind: node.Release, Instance: in.Name, Addresses: append(append(in.Addresses[:0:0], in.Addresses...), in.Excluded...)})
+		e.release(node.Action{Kind: node.Release, Instance: in.Name, Addresses: slices.Concat(in.Addresses, in.Excluded)})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// permitted reports, as an error, what the process may not do and must: a node
+// that can speak but not hold its addresses would take them from one that can.
+func permitted() error {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return fmt.Errorf("read the capabilities of this process: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(status), "CapEff:")
+	line, _, _ := strings.Cut(rest, "\n")
+	effective, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
+	if err != nil {
+		return fmt.Errorf("read the capabilities of this process: %w", err)
+	}
+	return lacks(effective)
+}
+
+// lacks is permitted for a set of effective capabilities.
+func lacks(effective uint64) error {
+	var lacking []string
+	for _, c := range []struct {
+		bit  int
+		name string
+	}{{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN (to set addresses)"}, {unix.CAP_NET_RAW, "CAP_NET_RAW (to speak VRRP)"}} {
+		if effective&(1<<c.bit) == 0 {
+			lacking = append(lacking, c.name)
+		}
+	}
+	if len(lacking) > 0 {
+		return fmt.Errorf("this process lacks %s: run it as root, or give it these capabilities", strings.Join(lacking, " and "))
+	}
+	return nil
+}
+
+// stale returns the addresses that an earlier run may have left behind: those
+// of its journal, and those of the configuration, for the earlier run may
+// have been keepalived. The addresses of an owner are its interface's own.
+func stale(c *config.Config, journal []netspec.Address) []netspec.Address {
+	stale := slices.Clone(journal)
+	for _, in := range build.Node(c).Instances {
+		if in.Router.Priority == 255 {
+			continue
+		}
+		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
+			if !slices.ContainsFunc(stale, a.Same) { // most are in the journal too
+				stale = append(stale, a)
+			}
+		}
+	}
+	return stale
+}
+
+// hostsOwn returns the virtual addresses of owners (priority 255) that stand
+// already and that no earlier run of ours set: they are the host's own, and
+// stay. For any other priority a virtual address that is all an interface has
+// is an error, for the host would lose it.
+func hostsOwn(c *config.Config, journal []netspec.Address) (own []netspec.Address, err error) {
+	for _, in := range build.Node(c).Instances {
+		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
+			standing := addressesOf(a.Device)
+			if !slices.Contains(standing, a.Prefix) || slices.ContainsFunc(journal, a.Same) {
+				continue
+			}
+			if in.Router.Priority == 255 {
+				own = append(own, a)
+			} else if len(standing) == 1 {
+				return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
+			}
+		}
+	}
+	return own, nil
+}
+
+// addressesOf returns the IPv4 addresses of an interface, none when it is not
+// there.
+func addressesOf(device string) (all []netip.Prefix) {
+	i, err := net.InterfaceByName(device)
+	if err != nil {
+		return nil
+	}
+	addresses, err := i.Addrs()
+	if err != nil {
+		return nil
+	}
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+			all = append(all, p)
+		}
+	}
+	return all
+}
