@@ -26,6 +26,17 @@
 // things stand, is always delivered. The drop is logged with the count, and
 // the next program learns it from MOONKEEP_DROPPED.
 //
+// # The stop
+//
+// The time to stop is short, and what counts is the change that comes last,
+// mostly STOP. Drain keeps of each queue only the newest change, and counts
+// the others as dropped. What is being delivered before it gets a third of the
+// time; then its program is told to end and what else would be told of that
+// change is left out. A program that does not end gets another third before
+// the newest change is delivered beside it. So that one always has a third of
+// the time at least, and two thirds when programs end as they are told to. A
+// delivery that nothing waits for has all the time.
+//
 // # What programs are told
 //
 // The state is MASTER, BACKUP, FAULT, STOP (an orderly stop) or DELETED (a

@@ -17,8 +17,9 @@ import (
 )
 
 // QueueBound is how many changes of one name wait, beside the one that is
-// being delivered.
-const QueueBound = 64
+// being delivered. It is small: who lags behind by more is better told how
+// things stand than what they were like.
+const QueueBound = 8
 
 const (
 	defaultTimeout = 30 * time.Second
@@ -68,6 +69,18 @@ type queue struct {
 	items   []item
 	dropped uint64        // since the last delivery
 	done    chan struct{} // closed when the worker ends: nothing is left
+	// stop ends the delivery that is under way.
+	stop context.CancelFunc
+	// patience is how long what is told to end may keep the next waiting.
+	patience time.Duration
+}
+
+// shrink drops all but the newest most changes.
+func (q *queue) shrink(most int) {
+	if drop := len(q.items) - most; drop > 0 {
+		q.items = slices.Delete(q.items, 0, drop)
+		q.dropped += uint64(drop)
+	}
 }
 
 // item is a change and what was to be told when it happened.
@@ -125,36 +138,65 @@ func (n *Notifier) Notify(c node.Change) {
 	it := item{change: c, target: target, state: state}
 	q := n.busy[key]
 	if q == nil {
-		q = &queue{done: make(chan struct{})}
+		q = &queue{done: make(chan struct{}), patience: gonePatience}
 		n.busy[key] = q
 		n.workers.Go(func() { n.work(key, q) })
 	}
-	if len(q.items) >= QueueBound {
-		q.items = slices.Delete(q.items, 0, 1)
-		q.dropped++
-	}
 	q.items = append(q.items, it)
+	q.shrink(QueueBound)
 }
 
 // Drain waits until each name that has something queued at the call has
-// nothing left. At the end of ctx it returns an error that names whose changes
-// were not delivered; they stay queued.
+// nothing left, and makes what comes last come through: of each name only the
+// newest change that waits is kept, and when ctx has a deadline, what is being
+// delivered before it is told to end after a third of the time. At the end of
+// ctx it returns an error that names whose changes were not delivered; they
+// stay queued.
 func (n *Notifier) Drain(ctx context.Context) error {
 	n.mu.Lock()
 	busy := maps.Clone(n.busy)
-	n.mu.Unlock()
 	for _, q := range busy {
-		select {
-		case <-q.done:
-			continue
-		case <-ctx.Done():
+		q.shrink(1)
+	}
+	n.mu.Unlock()
+	var share time.Duration
+	var over <-chan time.Time // nil, which never comes, without a deadline
+	if deadline, ok := ctx.Deadline(); ok {
+		share = time.Until(deadline) / 3
+		t := time.NewTimer(share)
+		defer t.Stop()
+		over = t.C
+	}
+	for _, q := range busy {
+		for waiting := true; waiting; {
+			select {
+			case <-q.done:
+				waiting = false
+			case <-over:
+				n.hurry(busy, share)
+			case <-ctx.Done():
+				if left := n.left(busy); len(left) > 0 {
+					return fmt.Errorf("deliver notifications: %w; not delivered, or not to the end: %s", ctx.Err(), strings.Join(left, ", "))
+				}
+				return nil
+			}
 		}
-		if left := n.left(busy); len(left) > 0 {
-			return fmt.Errorf("deliver notifications: %w; not delivered, or not to the end: %s", ctx.Err(), strings.Join(left, ", "))
-		}
-		return nil
 	}
 	return nil
+}
+
+// hurry ends each delivery that a newer change waits for, which is then the
+// next, at the latest after another share of the time.
+func (n *Notifier) hurry(busy map[Key]*queue, share time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key, q := range busy {
+		if n.busy[key] == q && len(q.items) > 0 {
+			q.shrink(1)
+			q.patience = min(q.patience, share)
+			q.stop()
+		}
+	}
 }
 
 // left says which of the queues have a worker still.
@@ -184,25 +226,29 @@ func (n *Notifier) Close() {
 // work delivers the changes of one name until none is left.
 func (n *Notifier) work(key Key, q *queue) {
 	for {
-		it, dropped, ok := n.next(key, q)
+		ctx, stop := context.WithCancel(n.ctx)
+		it, dropped, ok := n.next(key, q, stop)
 		switch {
 		case dropped > 0 && ok:
-			n.log.Warn("notifications dropped: programs are slower than the changes",
+			n.log.Warn("notifications dropped: newer changes superseded them",
 				"name", key.String(), "dropped", dropped, "next", it.change.Seq)
 		case dropped > 0:
 			n.log.Warn("notifications dropped: the daemon ends", "name", key.String(), "dropped", dropped)
 		}
+		if ok {
+			n.deliver(ctx, key, q, it, dropped)
+		}
+		stop()
 		if !ok {
 			return
 		}
-		n.deliver(key, it, dropped)
 	}
 }
 
-// next takes the oldest change, and how many before it were dropped. When
-// there is none, or after Close, ok is false and the worker has ended, as far
-// as others can see.
-func (n *Notifier) next(key Key, q *queue) (it item, dropped uint64, ok bool) {
+// next takes the oldest change, and how many before it were dropped; stop will
+// end its delivery. When there is none, or after Close, ok is false and the
+// worker has ended, as far as others can see.
+func (n *Notifier) next(key Key, q *queue, stop context.CancelFunc) (it item, dropped uint64, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed || len(q.items) == 0 {
@@ -213,31 +259,36 @@ func (n *Notifier) next(key Key, q *queue) (it item, dropped uint64, ok bool) {
 	}
 	it, dropped = q.items[0], q.dropped
 	q.items = slices.Delete(q.items, 0, 1)
-	q.dropped = 0
+	q.dropped, q.stop = 0, stop
 	return it, dropped, true
 }
 
-// deliver tells one change to all who are to know, in order.
-func (n *Notifier) deliver(key Key, it item, dropped uint64) {
+// deliver tells one change to all who are to know, in order, until ctx ends.
+func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, dropped uint64) {
 	log := n.log.With("name", key.String(), "state", it.state, "seq", it.change.Seq)
 	for _, spec := range it.target.programs(it.change, it.state, dropped) {
 		spec.Timeout = n.timeout
-		o := n.run(n.ctx, spec)
+		o := n.run(ctx, spec)
 		switch {
 		case o.OK():
 			log.Info("notified", "program", spec.Argv[0], "took", o.Took)
 		case n.ctx.Err() != nil:
 			log.Warn("notify program stopped: the daemon ends", "program", spec.Argv[0], "result", o.String())
 			return
+		case ctx.Err() != nil:
+			log.Warn("notify program stopped: the daemon ends, and a newer change is still to be told", "program", spec.Argv[0], "result", o.String())
 		default:
 			log.Warn("notify program failed", "program", spec.Argv[0], "result", o.String())
 		}
-		n.awaitGone(log, spec.Argv[0], o)
+		n.awaitGone(log, q, spec.Argv[0], o)
+		if ctx.Err() != nil {
+			return
+		}
 	}
-	if it.target.Lua == nil || n.ctx.Err() != nil {
+	if it.target.Lua == nil || ctx.Err() != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(n.ctx, n.timeout)
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	begin := time.Now()
 	err := n.lua(ctx, *it.target.Lua, it.change, it.state, it.target.Addresses)
@@ -251,16 +302,19 @@ func (n *Notifier) deliver(key Key, it item, dropped uint64) {
 
 // awaitGone keeps the next program from starting beside one that is still
 // being ended, as long as that makes sense.
-func (n *Notifier) awaitGone(log *slog.Logger, name string, o program.Outcome) {
+func (n *Notifier) awaitGone(log *slog.Logger, q *queue, name string, o program.Outcome) {
 	if o.Gone == nil {
 		return
 	}
-	t := time.NewTimer(gonePatience)
+	n.mu.Lock()
+	patience := q.patience
+	n.mu.Unlock()
+	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {
 	case <-o.Gone:
 	case <-n.ctx.Done():
 	case <-t.C:
-		log.Warn("notify program cannot be ended; going on beside it", "program", name, "pid", o.Pid)
+		log.Warn("notify program cannot be ended in time; going on beside it", "program", name, "pid", o.Pid)
 	}
 }

@@ -36,7 +36,7 @@ func TestOneChangeIsToldInOrder(t *testing.T) {
 	n.Notify(change(vrrp.Master, 2))
 	n.Notify(node.Change{Name: "unknown", To: vrrp.Master})
 	n.Notify(node.Change{Group: true, Name: "A", To: vrrp.Master})
-	drain(t, n)
+	idle(t, n)
 	want := []string{
 		"b", "any INSTANCE A BACKUP 97", "lua n.lua BACKUP 1 192.0.2.1",
 		"m", "any INSTANCE A MASTER 97", "lua n.lua MASTER 2 192.0.2.1",
@@ -59,7 +59,7 @@ func TestTheFinalStateIsDeliveredOnOverflow(t *testing.T) {
 		n.Notify(change(vrrp.Master, seq))
 	}
 	close(r.hold)
-	drain(t, n)
+	idle(t, n)
 	if got := len(r.all()); got != 1+QueueBound {
 		t.Errorf("%d changes were told, want %d", got, 1+QueueBound)
 	}
@@ -113,7 +113,7 @@ func TestAFailureIsLoggedAndNotTriedAgain(t *testing.T) {
 	n, log := newNotifier(t, Options{Run: r.run, Targets: map[Key]Target{instance("A"): {Master: prog("m"), Any: prog("any")}}})
 	n.Notify(change(vrrp.Master, 1))
 	n.Notify(change(vrrp.Backup, 2))
-	drain(t, n)
+	idle(t, n)
 	want := []string{"m", "any INSTANCE A MASTER 97", "any INSTANCE A BACKUP 97"}
 	if got := r.all(); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -138,7 +138,7 @@ func TestTheNextWaitsForOneThatIsBeingEnded(t *testing.T) {
 		t.Errorf("told %q beside a program that has not ended", got)
 	}
 	close(gone)
-	drain(t, n)
+	idle(t, n)
 	if got := r.all(); len(got) != 2 {
 		t.Errorf("got %q", got)
 	}
@@ -147,20 +147,96 @@ func TestTheNextWaitsForOneThatIsBeingEnded(t *testing.T) {
 func TestDrainHasADeadline(t *testing.T) {
 	r := &recorder{hold: make(chan struct{})}
 	n, _ := newNotifier(t, Options{Run: r.run, Targets: map[Key]Target{instance("A"): {Any: prog("any")}}})
-	drain(t, n) // nothing to wait for
+	if err := n.Drain(t.Context()); err != nil { // nothing to wait for
+		t.Error(err)
+	}
 	n.Notify(change(vrrp.Backup, 1))
 	r.await(t, 1)
 	n.Notify(change(vrrp.Master, 2))
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
 	defer cancel()
 	err := n.Drain(ctx)
-	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "INSTANCE A (1 waiting)") {
+	if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "INSTANCE A (0 waiting)") {
 		t.Errorf("got %v", err)
 	}
 	close(r.hold)
-	drain(t, n)
+	idle(t, n)
 	if got := r.all(); len(got) != 2 {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestDrainDeliversTheNewest holds that slow programs of changes that are over
+// do not keep the last change from being told within the time of a stop.
+func TestDrainDeliversTheNewest(t *testing.T) {
+	for name, stubborn := range map[string]bool{"ends when told": false, "does not end": true} {
+		t.Run(name, func(t *testing.T) {
+			gone := make(chan struct{})
+			r := new(recorder)
+			n, log := newNotifier(t, Options{
+				Targets: map[Key]Target{instance("A"): {Master: prog("slow"), Backup: prog("slow"), Stop: prog("stop"), Any: prog("any")}},
+				Run: func(ctx context.Context, spec program.Spec) program.Outcome {
+					if o := r.run(ctx, spec); spec.Argv[0] != "slow" {
+						return o
+					}
+					<-ctx.Done()
+					o := program.Outcome{Kind: program.Canceled}
+					if stubborn {
+						o.Gone = gone
+					}
+					return o
+				},
+			})
+			n.Notify(change(vrrp.Master, 1))
+			r.await(t, 1)
+			for seq := uint64(2); seq <= 60; seq++ {
+				n.Notify(change([]vrrp.Role{vrrp.Master, vrrp.Backup}[seq%2], seq))
+			}
+			n.Notify(node.Change{Name: "A", From: vrrp.Master, To: vrrp.Init, Stop: true, Seq: 61})
+			const limit = 600 * time.Millisecond
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			begin := time.Now()
+			if err := n.Drain(ctx); err != nil {
+				t.Errorf("%v; the log:\n%s", err, log)
+			}
+			if took := time.Since(begin); took < limit/3 {
+				t.Errorf("the program that ran had %s, want a third of %s", took, limit)
+			}
+			if got, want := r.all(), []string{"slow", "stop", "any INSTANCE A STOP 0"}; !slices.Equal(got, want) {
+				t.Errorf("told %q, want %q", got, want)
+			}
+			if got := r.envs[1][8]; got != "MOONKEEP_DROPPED=59" {
+				t.Errorf("the last program was told %s, want 59", got)
+			}
+			for line, want := range map[string]bool{"and a newer change is still to be told": true, "going on beside it": stubborn} {
+				if strings.Contains(log.String(), line) != want {
+					t.Errorf("%q in the log: %t, want %t:\n%s", line, !want, want, log)
+				}
+			}
+		})
+	}
+}
+
+// TestDrainLeavesTheLastAllItsTime holds that what nothing waits for is not
+// ended before the time is over.
+func TestDrainLeavesTheLastAllItsTime(t *testing.T) {
+	n, log := newNotifier(t, Options{
+		Targets: map[Key]Target{instance("A"): {Any: prog("any")}},
+		Run: func(ctx context.Context, _ program.Spec) program.Outcome {
+			select {
+			case <-time.After(200 * time.Millisecond):
+				return program.Outcome{Kind: program.Exited}
+			case <-ctx.Done():
+				return program.Outcome{Kind: program.Canceled}
+			}
+		},
+	})
+	n.Notify(change(vrrp.Master, 1))
+	ctx, cancel := context.WithTimeout(t.Context(), 400*time.Millisecond)
+	defer cancel()
+	if err := n.Drain(ctx); err != nil || !strings.Contains(log.String(), "msg=notified") {
+		t.Errorf("%v; the log:\n%s", err, log)
 	}
 }
 
@@ -177,7 +253,7 @@ func TestCloseStopsAndDrops(t *testing.T) {
 	n.Notify(change(vrrp.Backup, 3))
 	n.Close()
 	n.Notify(change(vrrp.Master, 4))
-	drain(t, n)
+	idle(t, n)
 	if got := r.all(); len(got) != 1 {
 		t.Errorf("got %q", got)
 	}
@@ -204,11 +280,11 @@ func TestReloadKeepsQueuesAndTellsOfTheDeleted(t *testing.T) {
 	n.Notify(node.Change{Name: "B", To: vrrp.Master, Seq: 4}) // too late to be true
 	n.Notify(node.Change{Name: "B", To: vrrp.Init, Deleted: true, Seq: 5})
 	close(r.hold)
-	drain(t, n)
+	idle(t, n)
 	n.SetTargets(nil)
 	n.SetTargets(nil)
 	n.Notify(node.Change{Name: "B", To: vrrp.Init, Deleted: true, Seq: 6})
-	drain(t, n)
+	idle(t, n)
 	var a, b []string
 	for _, s := range r.all() {
 		if strings.HasPrefix(s, "oldB") {
@@ -228,7 +304,7 @@ func TestReloadKeepsQueuesAndTellsOfTheDeleted(t *testing.T) {
 // Many names, each with changes from one goroutine as the engine's lane has
 // it: each name's come in order, all of them.
 func TestOrderUnderConcurrency(t *testing.T) {
-	const names, changes = 20, 50
+	const names, rounds, changes = 20, 6, 6 * QueueBound
 	var mu sync.Mutex
 	seqs := make(map[string][]string)
 	targets := make(map[Key]Target)
@@ -242,16 +318,18 @@ func TestOrderUnderConcurrency(t *testing.T) {
 		seqs[spec.Argv[2]] = append(seqs[spec.Argv[2]], strings.TrimPrefix(spec.Env[7], "MOONKEEP_SEQ="))
 		return program.Outcome{Kind: program.Exited}
 	}})
-	var wg sync.WaitGroup
-	for i := range names {
-		wg.Go(func() {
-			for seq := range changes {
-				n.Notify(node.Change{Name: fmt.Sprint(i), To: vrrp.Master, Seq: uint64(seq)})
-			}
-		})
+	for round := range rounds { // of as many as a queue holds
+		var wg sync.WaitGroup
+		for i := range names {
+			wg.Go(func() {
+				for j := range QueueBound {
+					n.Notify(node.Change{Name: fmt.Sprint(i), To: vrrp.Master, Seq: uint64(round*QueueBound + j)})
+				}
+			})
+		}
+		wg.Wait()
+		idle(t, n)
 	}
-	wg.Wait()
-	drain(t, n)
 	for i := range names {
 		got := seqs[fmt.Sprint(i)]
 		if len(got) != changes {

@@ -53,7 +53,7 @@ func TestRealPrograms(t *testing.T) {
 	if took := time.Since(begin); took > 50*time.Millisecond {
 		t.Errorf("Notify took %s", took)
 	}
-	drain(t, n)
+	idle(t, n)
 	got, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
