@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -149,9 +147,13 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 	}
 	printer.begin()
 	failed := false
+	var ends labEnds
 	l, err := lab.New(lab.Options{Plan: plan, Daemons: daemons, Probe: o.probe, LogDir: o.logs, Tell: func(e lab.Event) {
-		failed = failed || e.Kind == lab.Ended
 		printer.event(e)
+		if e.Kind == lab.Ended {
+			failed = true
+			ends.happened(fmt.Errorf("the daemon of node %s ended by itself: %s", plan.Nodes[e.Node].Name, e.Text))
+		}
 	}})
 	if errors.Is(err, unix.EPERM) {
 		return labBroken(stderr, fmt.Errorf("%w; run it as root or under \"unshare -r -n\"", err))
@@ -161,9 +163,9 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 	}
 	if err = l.Boot(); err == nil {
 		if prompt {
-			err = promptLab(ctx, l, cmd.InOrStdin(), screen)
+			err = promptLab(ctx, l, &ends, cmd.InOrStdin(), screen)
 		} else {
-			err = scriptLab(ctx, l, steps)
+			err = scriptLab(ctx, l, &ends, steps)
 		}
 	}
 	moves, probing, at := l.Moves(), l.Probing(), l.Now()
@@ -229,6 +231,8 @@ func labDaemons(plan *lab.Plan, o *labOptions, ids []string) ([]lab.Daemon, erro
 		if binary, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find this program: %w", err)
 		}
+	} else if _, err := exec.LookPath(binary); err != nil {
+		return nil, fmt.Errorf("--binary %s does not start: %w; give it the path of a moonkeep", binary, err)
 	}
 	daemons := make([]lab.Daemon, len(plan.Nodes))
 	for i := range daemons {
@@ -316,103 +320,4 @@ func terminal(r io.Reader) bool {
 	}
 	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
 	return err == nil
-}
-
-// scriptLab carries the steps out until one fails.
-func scriptLab(ctx context.Context, l *lab.Lab, steps []lab.Step) error {
-	for _, s := range steps {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if err := l.Do(ctx, s); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// promptLab carries out what is typed until the input ends or quit. A step
-// that fails is reported, no more.
-func promptLab(ctx context.Context, l *lab.Lab, stdin io.Reader, out *promptWriter) error {
-	// A read from a terminal cannot be called off, so this goroutine lives
-	// until the process ends when a signal is what ends the prompt.
-	lines := make(chan string)
-	go func() {
-		defer close(lines)
-		for in := bufio.NewScanner(stdin); in.Scan(); {
-			select {
-			case lines <- in.Text():
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	fmt.Fprintln(out, `Type steps, for example "crash a"; "help" lists them, "quit" ends.`)
-	for {
-		var line string
-		var more bool
-		out.ask()
-		select {
-		case line, more = <-lines:
-		case <-ctx.Done():
-		}
-		out.answered()
-		switch word := strings.TrimSpace(line); {
-		case !more || word == "quit" || word == "exit":
-			fmt.Fprintln(out)
-			return nil
-		case word == "help" || word == "?":
-			fmt.Fprintln(out, labHelp())
-			continue
-		}
-		steps, findings := lab.Parse("", line)
-		for _, f := range append(findings, l.Plan().Resolve(steps)...) {
-			fmt.Fprintln(out, f.Text)
-			steps = nil
-		}
-		for _, s := range steps {
-			err := l.Do(ctx, s)
-			if ctx.Err() != nil {
-				return nil
-			}
-			if err != nil && !errors.Is(err, lab.ErrExpect) {
-				return err
-			}
-		}
-	}
-}
-
-// promptWriter writes the timeline around a prompt: what happens while the
-// lab waits for a line goes over the prompt, which is then shown again. What
-// was typed so far stays with the terminal.
-type promptWriter struct {
-	mu      sync.Mutex
-	w       io.Writer
-	waiting bool
-}
-
-const labPrompt = "lab> "
-
-func (p *promptWriter) ask() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting = true
-	fmt.Fprint(p.w, labPrompt)
-}
-
-func (p *promptWriter) answered() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waiting = false
-}
-
-// Write implements io.Writer.
-func (p *promptWriter) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.waiting {
-		return p.w.Write(b)
-	}
-	_, err := fmt.Fprintf(p.w, "\r%s%s", b, labPrompt)
-	return len(b), err
 }

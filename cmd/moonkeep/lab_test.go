@@ -69,6 +69,7 @@ func TestLabUsage(t *testing.T) {
 		{a + " " + b + " --do crash;wait", []string{"--do:1:6: error: NODE is missing", "--do:1:11: error: TIME is missing"}},
 		{a + " " + b + " --do x --script y", []string{"[do script]"}},
 		{a + " " + b + " --probe 0s", []string{"--probe 0s: use a time above zero"}},
+		{a + " " + b + " --binary /nowhere/mk", []string{"--binary /nowhere/mk does not start", "no such file", "give it the path of a moonkeep"}},
 		{a + " " + b + " --with ucarp=a", []string{"--with ucarp=a: expected keepalived=NODE"}},
 		{a + " " + b + " --with keepalived=c", []string{`there is no node "c"; the nodes are a, b`}},
 		{a + " " + b + " --with keepalived:/nowhere/kd=a", []string{"/nowhere/kd", "install keepalived or name it"}},
@@ -269,6 +270,31 @@ func TestLab(t *testing.T) {
 	}
 	if crash := *(*last.Moves)[0].Outage; crash < 200 {
 		t.Errorf("the crash cost the client %.0f ms, less than the master-down interval", crash)
+	}
+}
+
+// TestLabDaemonEnds holds that no step waits for a daemon that ended by
+// itself, be it before the step or meanwhile.
+func TestLabDaemonEnds(t *testing.T) {
+	netnstest.New(t) // skips without root
+	a, b := labPair(t)
+	for _, tt := range []struct{ program, do, want string }{
+		{"echo no such thing >&2; exit 3", "wait 500ms; settle; say never", "--do:1:13: settle: the wait is in vain: the daemon of node "},
+		{"sleep 0.5; exit 3", "settle; say never", "--do:1:1: settle: the wait is in vain: the daemon of node "},
+		{"sleep 0.5; exit 3", "await a VI_1 1m; say never", "--do:1:1: await a VI_1 1m0s: the wait is in vain: the daemon of node "},
+	} {
+		binary := filepath.Join(t.TempDir(), "daemon")
+		if err := os.WriteFile(binary, []byte("#!/bin/sh\n"+tt.program+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		before := time.Now()
+		stdout, stderr, status := runProgram(t, "", "lab", a, b, "--binary", binary, "--do", tt.do)
+		if took := time.Since(before); status != 1 || took > 5*time.Second {
+			t.Errorf("%s: status %d after %s, want 1 at once", tt.do, status, took)
+		}
+		if !strings.Contains(stderr, tt.want) || !strings.Contains(stderr, "ended by itself: exit status 3") || strings.Contains(stdout, "never") {
+			t.Errorf("%s: it says\n%s\nand prints\n%s", tt.do, stderr, stdout)
+		}
 	}
 }
 
