@@ -67,6 +67,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if d.dir, err = openRunDir(o.runDir); err != nil {
 		return nil, err
 	}
+	for _, w := range d.dir.warnings {
+		log.Warn(w)
+	}
 	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir}
 	if d.edges.starter, err = program.NewStarter(program.Options{}); err != nil {
 		return nil, err

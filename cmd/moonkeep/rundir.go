@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
@@ -18,12 +19,20 @@ import (
 type runDir struct {
 	path string
 	lock *os.File
+	name *os.File // see holdName; nil when the name is somebody else's
+	// warnings are for the log: what did not work out and does not matter
+	// enough to refuse the start.
+	warnings []string
 }
 
-// openRunDir makes the directory when it is missing and takes its lock. The
-// kernel gives the lock back when the process ends, however it ends, so that
-// no stale file can refuse a start.
-func openRunDir(path string) (*runDir, error) {
+// openRunDir makes the directory when it is missing and takes its lock, and
+// its name too, since a lock goes away with a directory that is deleted. The
+// kernel gives both back when the process ends, however it ends, so that
+// nothing stale can refuse a start.
+func openRunDir(path string) (_ *runDir, err error) {
+	if err := control.CheckDir(path); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("make the run directory: %w", err)
 	}
@@ -31,24 +40,42 @@ func openRunDir(path string) (*runDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the run directory: %w", err)
 	}
+	d := &runDir{path: path, lock: f}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.Close())
+		}
+	}()
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		holder := make([]byte, 32)
 		n, _ := f.Read(holder) // only for the message
-		err = fmt.Errorf("another moonkeep runs in %s (pid %s): stop it, or give this one a --run-dir of its own", path, or(string(holder[:n]), "unknown"))
-		return nil, errors.Join(err, f.Close())
+		return nil, fmt.Errorf("another moonkeep runs in %s (pid %s): stop it, or give this one a --run-dir of its own", path, or(string(holder[:n]), "unknown"))
 	}
+	if d.name, err = holdName(path); err != nil {
+		var foreign *foreignNameError
+		if !errors.As(err, &foreign) {
+			return nil, err
+		}
+		d.warnings = append(d.warnings, err.Error())
+	}
+	// The pid is for the message above: a full disk is no reason not to run.
 	err = f.Truncate(0)
 	if err == nil {
 		_, err = fmt.Fprintf(f, "%d", os.Getpid())
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("write the lock of the run directory: %w", err), f.Close())
+		d.warnings = append(d.warnings, fmt.Sprintf("the pid could not be written into the lock of the run directory: %v", err))
 	}
-	return &runDir{path: path, lock: f}, nil
+	return d, nil
 }
 
-// Close gives the lock back.
-func (d *runDir) Close() error { return d.lock.Close() }
+// Close gives the lock and the name back.
+func (d *runDir) Close() error {
+	if d.name == nil {
+		return d.lock.Close()
+	}
+	return errors.Join(d.lock.Close(), d.name.Close())
+}
 
 // journalEntry is one owned address on disk.
 type journalEntry struct {
@@ -59,7 +86,8 @@ type journalEntry struct {
 func (d *runDir) journalPath() string { return filepath.Join(d.path, "owned.json") }
 
 // writeJournal replaces the journal: a reader sees the old or the new one,
-// never half of one.
+// never half of one. It makes the directory again when somebody deleted it,
+// for without a journal the next start would not know what to remove.
 func (d *runDir) writeJournal(owned []netspec.Address) error {
 	entries := make([]journalEntry, 0, len(owned))
 	for _, a := range owned {
@@ -70,7 +98,13 @@ func (d *runDir) writeJournal(owned []netspec.Address) error {
 		return fmt.Errorf("encode the journal: %w", err)
 	}
 	next := d.journalPath() + ".new"
-	if err := os.WriteFile(next, data, 0o644); err != nil {
+	err = os.WriteFile(next, data, 0o644)
+	if errors.Is(err, os.ErrNotExist) {
+		if err = os.MkdirAll(d.path, 0o755); err == nil {
+			err = os.WriteFile(next, data, 0o644)
+		}
+	}
+	if err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
 	if err := os.Rename(next, d.journalPath()); err != nil {

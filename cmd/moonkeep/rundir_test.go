@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
@@ -20,7 +24,7 @@ func openDir(t *testing.T, path string) *runDir {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { d.Close() })
+	t.Cleanup(func() { _ = d.Close() }) // some tests close it themselves
 	return d
 }
 
@@ -77,6 +81,113 @@ func TestRunDirUnusable(t *testing.T) {
 		if _, err := openRunDir(path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: error %v, want one with %q and the path", path, err, want)
 		}
+	}
+}
+
+// TestDeletedRunDir holds that a daemon whose directory somebody deleted keeps
+// others out all the same, and that its next journal is there.
+func TestDeletedRunDir(t *testing.T) {
+	for name, path := range map[string]string{
+		"short": filepath.Join(t.TempDir(), "run"),
+		"long":  filepath.Join(t.TempDir(), strings.Repeat("x", 80-len(t.TempDir()))),
+	} {
+		d := openDir(t, path)
+		if len(d.warnings) > 0 {
+			t.Errorf("%s: warnings %q", name, d.warnings)
+		}
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("another moonkeep runs in %s (pid %d), though", path, os.Getpid())
+		for _, same := range []string{path, path + "/../" + filepath.Base(path)} {
+			if _, err := openRunDir(same); err == nil || !strings.Contains(err.Error(), strings.Replace(want, path, same, 1)) {
+				t.Errorf("%s: error %v\nwant %s", name, err, want)
+			}
+		}
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.writeJournal(nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := os.Stat(d.journalPath()); err != nil {
+			t.Error(err)
+		}
+		if err := d.Close(); err != nil {
+			t.Fatal(err)
+		}
+		openDir(t, path)
+	}
+}
+
+// TestNameOfAnotherUser holds that a user without rights cannot keep a daemon
+// from starting.
+func TestNameOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: to be another user too")
+	}
+	path := t.TempDir()
+	name, err := abstractName(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The owner of a socket is who made it listen.
+	held := make(chan net.Listener)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with its rights
+		// The raw calls are for this thread alone.
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 65534, ^uintptr(0)); errno != 0 {
+			t.Error(errno)
+		}
+		l, err := net.Listen("unix", "@"+name)
+		if err != nil {
+			t.Error(err)
+		}
+		held <- l
+	}()
+	l := <-held
+	if t.Failed() {
+		return
+	}
+	defer l.Close()
+	d := openDir(t, path)
+	if len(d.warnings) != 1 || !strings.Contains(d.warnings[0], "user 65534 holds the name of the run directory "+path) {
+		t.Errorf("warnings %q", d.warnings)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPidOnAFullDisk holds that a pid that cannot be written does not refuse
+// the start.
+func TestPidOnAFullDisk(t *testing.T) {
+	path := t.TempDir()
+	if err := os.Symlink("/dev/full", filepath.Join(path, "lock")); err != nil {
+		t.Fatal(err)
+	}
+	d := openDir(t, path)
+	if len(d.warnings) != 1 || !strings.Contains(d.warnings[0], "the pid could not be written into the lock") {
+		t.Errorf("warnings %q", d.warnings)
+	}
+}
+
+func TestRunDirNames(t *testing.T) {
+	long := filepath.Join(t.TempDir(), strings.Repeat("x", 100))
+	for path, want := range map[string]string{
+		"":   "the run directory has no name",
+		long: "has at most 107 bytes; give a shorter --run-dir",
+	} {
+		if _, err := openRunDir(path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("run in %q: error %v, want %q", path, err, want)
+		}
+		var stdout, stderr bytes.Buffer
+		if code := run([]string{"status", "--run-dir", path}, &stdout, &stderr); code != 1 || !strings.Contains(stderr.String(), want) || strings.Contains(stderr.String(), "http") {
+			t.Errorf("status of %q: %d, %s", path, code, stderr.String())
+		}
+	}
+	if _, err := os.Stat(long); err == nil {
+		t.Error("the directory was made though it is of no use")
 	}
 }
 
