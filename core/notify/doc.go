@@ -29,7 +29,7 @@
 // # The stop
 //
 // The time to stop is short, and what counts is the change that comes last,
-// mostly STOP. Drain keeps of each queue only the newest change, and counts
+// mostly STOP. Drain keeps, when time runs short, only the newest change, and counts
 // the others as dropped. What is being delivered before it gets a third of the
 // time; then its program is told to end and what else would be told of that
 // change is left out. A program that does not end gets another third before

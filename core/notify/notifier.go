@@ -147,17 +147,14 @@ func (n *Notifier) Notify(c node.Change) {
 }
 
 // Drain waits until each name that has something queued at the call has
-// nothing left, and makes what comes last come through: of each name only the
-// newest change that waits is kept, and when ctx has a deadline, what is being
-// delivered before it is told to end after a third of the time. At the end of
+// nothing left, and makes what comes last come through: when a third of ctx's
+// time is over, what is being delivered is told to end where something waits
+// behind it, and of that only the newest is kept. At the end of
 // ctx it returns an error that names whose changes were not delivered; they
 // stay queued.
 func (n *Notifier) Drain(ctx context.Context) error {
 	n.mu.Lock()
 	busy := maps.Clone(n.busy)
-	for _, q := range busy {
-		q.shrink(1)
-	}
 	n.mu.Unlock()
 	var share time.Duration
 	var over <-chan time.Time // nil, which never comes, without a deadline
