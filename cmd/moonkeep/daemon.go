@@ -64,6 +64,11 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err := permitted(); err != nil {
 		return nil, err
 	}
+	if o.checkDir != "" {
+		if info, err := os.Stat(o.checkDir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--check-dir %s: there is no such directory", o.checkDir)
+		}
+	}
 	if d.dir, err = openRunDir(o.runDir); err != nil {
 		return nil, err
 	}

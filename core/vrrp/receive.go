@@ -3,6 +3,7 @@ package vrrp
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -104,10 +105,29 @@ func (r *Router) compare(now mono.Instant, a *Advert, from netip.Addr, out []Act
 		if !r.notedList && now >= r.quietList {
 			r.notedList, r.quietList = true, now.Add(notePause)
 			out = append(out, Action{Kind: DoNote, Topic: "addresses", Alarm: true,
-				Why: fmt.Sprintf("%v advertises another list of %d addresses than ours of %d: the configurations differ", from, a.Count, len(r.cfg.Addresses))})
+				Why: fmt.Sprintf("%v advertises another list of addresses than ours: %s; the configurations differ", from, r.difference(a))})
 		}
 	}
 	return out
+}
+
+// difference names the first address that only one of the lists has.
+func (r *Router) difference(a *Advert) string {
+	theirs := make([]netip.Addr, a.Count)
+	for i := range theirs {
+		theirs[i] = a.Address(i)
+	}
+	for _, ours := range r.cfg.Addresses {
+		if !slices.Contains(theirs, ours) {
+			return ours.String() + " is missing"
+		}
+	}
+	for _, x := range theirs {
+		if !slices.Contains(r.cfg.Addresses, x) {
+			return x.String() + " is not one of ours"
+		}
+	}
+	return fmt.Sprintf("%d against %d of the same addresses", a.Count, len(r.cfg.Addresses))
 }
 
 // receiveBackup is RFC 9568 6.4.2 with preempt_delay.

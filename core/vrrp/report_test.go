@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 )
@@ -108,7 +109,7 @@ func TestAddressListIsTold(t *testing.T) {
 		d.hear(peerHigh, 200, addresses("192.0.2.100"))
 		d.hear(peerHigh, 200, addresses("192.0.2.100"))
 		d.want("1s alarm addresses")
-		d.wantWhy("192.0.2.3 advertises another list of 1 addresses than ours of 2")
+		d.wantWhy("192.0.2.3 advertises another list of addresses than ours: 192.0.2.101 is missing")
 		d.wantDown(4_609_375_000)
 		if n := d.r.View().Counts.AddressLists; n != 2 {
 			t.Errorf("version %d: %d lists counted, want 2", v, n)
@@ -189,5 +190,32 @@ func TestNoAllocations(t *testing.T) {
 		}
 	}); n != 0 {
 		t.Errorf("%v allocations for an advert sent in MASTER", n)
+	}
+}
+
+// What differs between two address lists is named.
+func TestDifference(t *testing.T) {
+	one, two, three := netip.MustParseAddr("192.0.2.101"), netip.MustParseAddr("192.0.2.102"), netip.MustParseAddr("192.0.2.103")
+	for _, tt := range []struct {
+		theirs, ours []netip.Addr
+		want         string
+	}{
+		{[]netip.Addr{one}, []netip.Addr{one, two}, "192.0.2.102 is missing"},
+		{[]netip.Addr{one, three}, []netip.Addr{one}, "192.0.2.103 is not one of ours"},
+		{[]netip.Addr{one, three}, []netip.Addr{one, two}, "192.0.2.102 is missing"},
+		{[]netip.Addr{one, one}, []netip.Addr{one}, "2 against 1 of the same addresses"},
+	} {
+		theirs := Defaults()
+		theirs.VRID, theirs.Addresses = 1, tt.theirs
+		src := netip.MustParseAddr("192.0.2.9")
+		a, rule := theirs.Verify(&Packet{Source: src, Destination: Group(false), TTL: TTL, Payload: theirs.Append(nil, 100, src, Group(false))})
+		if rule != Accepted {
+			t.Fatal(rule)
+		}
+		cfg := Defaults()
+		cfg.Addresses = tt.ours
+		if got := New(0, cfg).difference(&a); got != tt.want {
+			t.Errorf("%v against %v: %q, want %q", tt.theirs, tt.ours, got, tt.want)
+		}
 	}
 }
