@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,13 @@ func (r *recorder) tell(e Event) {
 		text = fmt.Sprintf("%s %t %s", e.Step, e.OK, e.Text)
 	}
 	r.t.Logf("%8.3f %-6s %s %v", e.At.Seconds(), e.Kind, text, e.Holdings)
+}
+
+// told returns what the lab has told so far.
+func (r *recorder) told(l *Lab) []Event {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(r.events)
 }
 
 // open starts a lab with keepalived in every node.

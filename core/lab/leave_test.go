@@ -262,15 +262,18 @@ func TestDaemonEndsByItself(t *testing.T) {
 	if err := l.Do(ctx, Step{Verb: Wait, For: time.Minute}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a wait that was called off: %v", err)
 	}
-	time.Sleep(50 * time.Millisecond) // the waiters tell
+	// The waiters tell when they come to it.
+	var ended []string
+	for begin := time.Now(); len(ended) < len(l.nodes) && time.Since(begin) < 5*time.Second; time.Sleep(time.Millisecond) {
+		ended = ended[:0]
+		for _, e := range r.told(l) {
+			if e.Kind == Ended {
+				ended = append(ended, fmt.Sprint(e.Node, " ", e.Text))
+			}
+		}
+	}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
-	}
-	var ended []string
-	for _, e := range r.events {
-		if e.Kind == Ended {
-			ended = append(ended, fmt.Sprint(e.Node, " ", e.Text))
-		}
 	}
 	slices.Sort(ended)
 	if want := []string{"0 exit status 3\nfirst\nthe reason", "1 exit status 3\nfirst\nthe reason"}; !slices.Equal(ended, want) {
@@ -309,7 +312,7 @@ func TestEndings(t *testing.T) {
 		t.Error("stop did not let the daemon tidy up")
 	}
 	var notes []string
-	for _, e := range r.events {
+	for _, e := range r.told(l) {
 		switch e.Kind {
 		case Ended:
 			t.Errorf("told as an end by itself: %+v", e)
