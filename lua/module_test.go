@@ -73,7 +73,7 @@ func TestHTTP(t *testing.T) {
 func TestTCP(t *testing.T) {
 	l, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
-		t.Skipf("needs IPv6 on the loopback interface: %v", err)
+		t.Skipf("needs /proc/net/if_inet6: IPv6 on the loopback interface: %v", err)
 	}
 	defer l.Close()
 	for address, want := range map[string]string{l.Addr().String(): "true nil", closedAddress(t): "connection refused"} {
@@ -91,7 +91,7 @@ func TestProcess(t *testing.T) {
 	program := filepath.Join(dir, name)
 	sleep, err := exec.LookPath("sleep")
 	if err != nil {
-		t.Skipf("needs the program sleep: %v", err)
+		t.Skipf("needs sleep: %v", err)
 	}
 	text, err := os.ReadFile(sleep)
 	if err != nil {

@@ -251,28 +251,11 @@ func TestGoldenFolders(t *testing.T) {
 	for _, path := range folders {
 		for _, node := range []string{"one", "two"} {
 			t.Run(filepath.Base(filepath.Dir(path))+" "+node, func(t *testing.T) {
-				cfg, findings, err := ReadFiles(path, disk(), Options{ConfigID: node, WorkDir: "/work"})
+				cfg, findings, err := ReadFiles(path, disk(), Options{ConfigID: node, WorkDir: "/srv"})
 				if err != nil {
 					t.Fatal(err)
 				}
-				var b strings.Builder
-				for _, f := range findings {
-					fmt.Fprintln(&b, f)
-				}
-				dump(&b, "", reflect.ValueOf(cfg))
-				golden := filepath.Join(filepath.Dir(path), node+".golden")
-				if *update {
-					if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-						t.Fatal(err)
-					}
-				}
-				want, err := os.ReadFile(golden)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if b.String() != string(want) {
-					t.Errorf("%s differs; got\n%s\nwant\n%s", golden, b.String(), want)
-				}
+				compareGolden(t, filepath.Join(filepath.Dir(path), node+".golden"), cfg, findings)
 			})
 		}
 	}

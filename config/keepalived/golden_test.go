@@ -28,24 +28,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			cfg, findings := Read(filepath.Base(path), data)
-			var b strings.Builder
-			for _, f := range findings {
-				fmt.Fprintln(&b, f)
-			}
-			dump(&b, "", reflect.ValueOf(cfg))
-			golden := strings.TrimSuffix(path, ".conf") + ".golden"
-			if *update {
-				if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if b.String() != string(want) {
-				t.Errorf("%s differs; got\n%s\nwant\n%s", golden, b.String(), want)
-			}
+			compareGolden(t, strings.TrimSuffix(path, ".conf")+".golden", cfg, findings)
 			checkFindings(t, data, findings)
 		})
 	}
@@ -115,5 +98,28 @@ func checkFindings(t *testing.T, data []byte, findings config.Findings) {
 			t.Errorf("not sorted: %s after %v", f, last)
 		}
 		last = f.At
+	}
+}
+
+// compareGolden holds findings and configuration against a golden file, or
+// writes it with -update.
+func compareGolden(t *testing.T, golden string, cfg *config.Config, findings config.Findings) {
+	t.Helper()
+	var b strings.Builder
+	for _, f := range findings {
+		fmt.Fprintln(&b, f)
+	}
+	dump(&b, "", reflect.ValueOf(cfg))
+	if *update {
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("%s differs; got\n%s\nwant\n%s", golden, b.String(), want)
 	}
 }
