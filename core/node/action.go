@@ -13,11 +13,13 @@ type ActionKind uint8
 // The kinds of action, with the lane that carries each out and the fields
 // that count beside Instance. Within a lane actions keep their order.
 const (
-	// Send (lane 1): send Payload from Source on Interface to Destination.
-	// Payload is immutable and may be kept.
+	// Send (lane 1): send Payload from Source on Interface to Destination,
+	// with exactly this TTL, Protocol and ID. There is one for each peer of a
+	// unicast instance. Payload carries its checksum, over IPv6 too. It is good
+	// until the next call of the node; whoever keeps it copies it.
 	Send ActionKind = iota
-	// Claim (lane 1): make Addresses stand in the kernel. Answered by a
-	// Claimed event.
+	// Claim (lane 1): make Addresses stand in the kernel, with NoAccept only
+	// after packets to them are dropped. Answered by a Claimed event.
 	Claim
 	// Release (lane 1): remove Addresses.
 	Release
@@ -39,13 +41,25 @@ type Action struct {
 	Kind     ActionKind
 	Instance string
 
-	Interface   string
-	Source      netip.Addr
+	Interface string
+	Source    netip.Addr
+	// Destination is the group or a peer. A link-local one has no zone: it is
+	// on Interface.
 	Destination netip.Addr
-	Payload     []byte
+	// TTL is the TTL or hop limit.
+	TTL uint8
+	// Protocol is that of the IP header: vrrp.Protocol, or vrrp.ProtocolAH.
+	Protocol uint8
+	// ID is the identification of the IPv4 header; zero leaves the choice to
+	// the kernel. An authentication header (AH) covers it.
+	ID      uint16
+	Payload []byte
 
 	Addresses []netspec.Address
-	Rounds    int
+	// NoAccept has packets to Addresses dropped while they are claimed, except
+	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
+	NoAccept bool
+	Rounds   int
 
 	Script string
 	Change *Change

@@ -31,6 +31,10 @@ type Link struct {
 	// Primary is the IPv4 source address for adverts: the first address of
 	// the interface that is not one of ours. The zero value means none.
 	Primary netip.Addr
+	// Primary6 is the IPv6 source address for adverts: the first link-local
+	// address of the interface that is not one of ours and that has passed
+	// duplicate address detection. The zero value means none.
+	Primary6 netip.Addr
 	// MTU is in octets, zero when not known.
 	MTU int
 }
@@ -84,11 +88,22 @@ type Gone struct {
 	Addresses []netspec.Address
 }
 
-// SendFailed says that an instance's adverts cannot be sent (Failure says
-// why), or, with an empty Failure, that they leave again.
+// SendFailed says that an instance's adverts to Destination cannot be sent
+// (Failure says why), or, with an empty Failure, that they leave again.
 type SendFailed struct {
-	Instance string
-	Failure  string
+	Instance    string
+	Destination netip.Addr
+	Failure     string
+}
+
+// Clock is the wall clock, which the time in an authentication trailer is
+// compared with. The node extends it by its instants: it is wanted before the
+// first Tick and whenever the wall clock was set. Without one, adverts that
+// carry a time are neither accepted nor believed by others.
+type Clock struct {
+	// Wall is the wall clock at the instant of the Step that takes the event,
+	// in nanoseconds since 1970 UTC.
+	Wall int64
 }
 
 func (*Received) event()   {}
@@ -97,3 +112,4 @@ func (*Checked) event()    {}
 func (*Claimed) event()    {}
 func (*Gone) event()       {}
 func (*SendFailed) event() {}
+func (*Clock) event()      {}

@@ -25,7 +25,9 @@ type Node struct {
 	sched        schedule
 	out          []Action
 	seq          uint64
-	stopping     bool
+	// wall is the wall clock at instant zero, in nanoseconds since 1970 UTC.
+	wall     int64
+	stopping bool
 	// fresh is true until the first call after New, which also returns what
 	// New asked for.
 	fresh bool
@@ -119,6 +121,8 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.gone(now, e)
 	case *SendFailed:
 		n.sendResult(e)
+	case *Clock:
+		n.wall = e.Wall - int64(now)
 	default:
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
@@ -223,7 +227,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		case vrrp.DoSend:
 			n.out = append(n.out, Action{
 				Kind: Send, Instance: in.cfg.Name, Interface: in.cfg.Interface,
-				Source: in.router.Source(), Destination: vrrp.Group(in.router.Source().Is6()), Payload: a.Payload,
+				Source: in.router.Source(), Destination: a.Destination, TTL: a.TTL, Protocol: a.Protocol, ID: a.ID, Payload: a.Payload,
 			})
 		case vrrp.DoClaim:
 			n.claim(in)

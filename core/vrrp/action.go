@@ -1,5 +1,7 @@
 package vrrp
 
+import "net/netip"
+
 // ActionKind says what an Action asks for.
 type ActionKind uint8
 
@@ -23,8 +25,15 @@ const (
 // in the order in which they were returned: an advert of priority 0 leaves
 // before the addresses go, an announcement after they came.
 type Action struct {
-	Kind     ActionKind
-	Payload  []byte
+	Kind    ActionKind
+	Payload []byte
+	// Destination, TTL, Protocol and ID are those of the IP header, as in
+	// core/node.
+	Destination netip.Addr
+	TTL         uint8
+	Protocol    uint8
+	ID          uint16
+
 	Rounds   int
 	From, To Role
 	Topic    string

@@ -64,16 +64,24 @@ func (a *Advert) SameAddresses(addrs []netip.Addr) bool {
 	return true
 }
 
-// Packet is what a socket received, or what is to be sent: one VRRP message
-// and the fields of its IP header that VRRP cares about.
+// Packet is what a socket received: one VRRP message and the fields of its IP
+// header that VRRP cares about.
 type Packet struct {
-	// Interface is the name of the interface it arrived on.
+	// Interface is the name of the interface that the socket is bound to, empty
+	// for a unicast socket that is bound to none.
 	Interface   string
 	Source      netip.Addr
 	Destination netip.Addr
 	// TTL is the received TTL or hop limit, -1 when it is not known; unknown
 	// does not pass the check for 255.
 	TTL int
-	// Payload is the VRRP message without the IP header.
+	// Protocol is the protocol of the IPv4 header: Protocol, or ProtocolAH.
+	// Zero stands for Protocol.
+	Protocol uint8
+	// Header is the IPv4 header as it came, options included, which an
+	// authentication header covers. It is not needed with another Protocol.
+	Header []byte
+	// Payload is what follows the IP header: the VRRP message, behind an
+	// authentication header if Protocol says so.
 	Payload []byte
 }

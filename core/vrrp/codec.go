@@ -10,6 +10,9 @@ import (
 const (
 	// Protocol is the IP protocol number (RFC 9568 5.1.1.4).
 	Protocol = 112
+	// ProtocolAH is the protocol number of the IP authentication header, in
+	// which VRRPv2 adverts of authentication type 2 travel (RFC 2402, RFC 2338).
+	ProtocolAH = 51
 	// TTL is the only TTL or hop limit that is sent and accepted: a packet
 	// that crossed a router has less (RFC 9568 5.1.1.3).
 	TTL = 255

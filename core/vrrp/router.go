@@ -450,7 +450,7 @@ func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Acti
 func (r *Router) send(now mono.Instant, out []Action) []Action {
 	r.lastSent = now
 	r.counts.Sent++
-	return append(out, Action{Kind: DoSend, Payload: r.payload})
+	return append(out, r.frame(r.payload))
 }
 
 // resign sends the advert of priority 0.
@@ -461,7 +461,11 @@ func (r *Router) resign(now mono.Instant, out []Action) []Action {
 	r.lastSent = now
 	r.counts.Sent++
 	r.counts.SentZero++
-	return append(out, Action{Kind: DoSend, Payload: r.cfg.Append(nil, 0, r.source, Group(r.source.Is6()))})
+	return append(out, r.frame(r.cfg.Append(nil, 0, r.source, Group(r.source.Is6()))))
+}
+
+func (r *Router) frame(payload []byte) Action {
+	return Action{Kind: DoSend, Payload: payload, Destination: Group(r.source.Is6()), TTL: TTL, Protocol: Protocol}
 }
 
 func (r *Router) announce(rounds int, out []Action) []Action {
