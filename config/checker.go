@@ -1,0 +1,202 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Check is one check of a real server: exactly one of the fields is set.
+type Check struct {
+	// A request by HTTP.
+	HTTP *HTTPCheck `key:"HTTP_GET" form:"block" tier:"1"`
+	// A request by HTTPS.
+	SSL *SSLCheck `key:"SSL_GET" form:"block" tier:"1"`
+	// A TCP connection.
+	TCP *TCPCheck `key:"TCP_CHECK" form:"block" tier:"1"`
+	// A dialogue with a mail server.
+	SMTP *SMTPCheck `key:"SMTP_CHECK" form:"block" tier:"1"`
+	// A query of a name server.
+	DNS *DNSCheck `key:"DNS_CHECK" form:"block" tier:"2"`
+	// A UDP datagram.
+	UDP *UDPCheck `key:"UDP_CHECK" form:"block" tier:"2"`
+	// An ICMP echo.
+	Ping *PingCheck `key:"PING_CHECK" form:"block" tier:"2"`
+	// A program.
+	Misc *MiscCheck `key:"MISC_CHECK" form:"block" tier:"1"`
+	// The number in a track_file.
+	File *FileCheck `key:"FILE_CHECK" form:"block" tier:"3"`
+	// A BFD session.
+	BFD *BFDCheck `key:"BFD_CHECK" form:"block" tier:"2"`
+}
+
+// Kind is the keyword of the check.
+func (c *Check) Kind() string {
+	switch {
+	case c.HTTP != nil:
+		return "HTTP_GET"
+	case c.SSL != nil:
+		return "SSL_GET"
+	case c.TCP != nil:
+		return "TCP_CHECK"
+	case c.SMTP != nil:
+		return "SMTP_CHECK"
+	case c.DNS != nil:
+		return "DNS_CHECK"
+	case c.UDP != nil:
+		return "UDP_CHECK"
+	case c.Ping != nil:
+		return "PING_CHECK"
+	case c.Misc != nil:
+		return "MISC_CHECK"
+	case c.File != nil:
+		return "FILE_CHECK"
+	case c.BFD != nil:
+		return "BFD_CHECK"
+	}
+	return ""
+}
+
+// Timing is when a check runs and how many failures it tolerates.
+type Timing struct {
+	// How many failures in a row it tolerates before it fails.
+	Retry *int `key:"retry" range:"0..4294967295" unit:"count" inherits:"the real server's retry; else 1, MISC_CHECK 0, DNS_CHECK 3" tier:"1"`
+	// How long after a failure it is repeated.
+	DelayBeforeRetry *time.Duration `key:"delay_before_retry" range:"0s.." inherits:"the real server's delay_before_retry; else 1s, HTTP_GET and SSL_GET 3s, DNS_CHECK delay_loop" tier:"1"`
+	// The longest random delay before it runs for the first time.
+	Warmup *time.Duration `key:"warmup" range:"0s.." inherits:"the real server's warmup, else delay_loop" tier:"2"`
+	// The time between two runs.
+	DelayLoop *time.Duration `key:"delay_loop" range:"1us.." inherits:"the real server's delay_loop" tier:"1"`
+	// It counts as failed until it first succeeds.
+	Alpha *bool `key:"alpha" inherits:"the real server's alpha" tier:"2"`
+	// Each failure is logged, not only those that change the state.
+	LogAllFailures *bool `key:"log_all_failures" inherits:"global checker_log_all_failures" tier:"3"`
+}
+
+// Target is where and how a check connects.
+type Target struct {
+	// The address it connects to.
+	ConnectIP netip.Addr `key:"connect_ip" inherits:"the real server's address" tier:"2"`
+	// The port it connects to.
+	ConnectPort int `key:"connect_port" range:"1..65535" inherits:"the real server's port" tier:"1"`
+	// The local address it connects from.
+	BindTo netip.Addr `key:"bindto" tier:"2"`
+	// The local port it connects from.
+	BindPort int `key:"bind_port" range:"1..65535" tier:"3"`
+	// The interface it connects through; a link-local address needs one.
+	BindIf string `key:"bind_if" tier:"3"`
+	// The time that the connection or the reply may take.
+	ConnectTimeout *time.Duration `key:"connect_timeout" range:"1us..4294.967295s" inherits:"the real server's connect_timeout" tier:"1"`
+	// The firewall mark of its packets.
+	Fwmark uint32 `key:"fwmark" range:"0..4294967295" tier:"3"`
+}
+
+// TCPCheck is a TCP_CHECK: it succeeds when a connection is accepted.
+type TCPCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	Target
+	Timing
+}
+
+// PingCheck is a PING_CHECK: it succeeds when an ICMP echo is answered. The
+// ports have no effect.
+type PingCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	Target
+	Timing
+}
+
+// SMTPCheck is an SMTP_CHECK: it succeeds when a mail server greets and
+// answers HELO.
+type SMTPCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The name that HELO gives.
+	HeloName string `key:"helo_name" default:"smtpchecker.keepalived.org" tier:"1"`
+	Target
+	Timing
+	// Further hosts to test; without any the real server is.
+	Hosts []SMTPHost `key:"hosts" word:"host" form:"block" tier:"3"`
+}
+
+// SMTPHost is a host of an SMTP_CHECK.
+type SMTPHost struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	Target
+	Timing
+}
+
+// DNSCheck is a DNS_CHECK: it succeeds when a name server answers without an
+// error.
+type DNSCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The type of the records that are asked for.
+	Type string `key:"type" enum:"A,NS,CNAME,SOA,MX,TXT,AAAA,RRSIG,DNSKEY" default:"SOA" tier:"1"`
+	// The name that is asked for.
+	Name string `key:"name" default:"." tier:"1"`
+	Target
+	Timing
+}
+
+// UDPCheck is a UDP_CHECK: it sends a datagram, and fails when the port is
+// reported closed, or when a reply that is required does not come.
+type UDPCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// What the datagram holds, in hexadecimal.
+	Payload Hex `key:"payload" form:"words" tier:"2"`
+	// A reply is required; with hexadecimal digits behind it, one that begins
+	// with these bytes. An X stands for any digit.
+	RequireReply Reply `key:"require_reply" form:"optional" bare:"true" tier:"2"`
+	// The least length of a reply whose bytes are given.
+	MinReplyLength int `key:"min_reply_length" range:"0..65535" unit:"bytes" tier:"3"`
+	// The greatest length of a reply whose bytes are given.
+	MaxReplyLength int `key:"max_reply_length" range:"0..65535" unit:"bytes" default:"255" tier:"3"`
+	Target
+	Timing
+}
+
+// MiscCheck is a MISC_CHECK: it succeeds when a program exits with 0.
+type MiscCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The program, with its arguments.
+	MiscPath *Program `key:"misc_path" form:"command" required:"true" tier:"1"`
+	// How long the program may run.
+	MiscTimeout *time.Duration `key:"misc_timeout" range:"0s..4294967295s" whole:"true" inherits:"delay_loop" tier:"1"`
+	// An exit status of 2..255 is a success that sets the real server's weight
+	// to the status less 2.
+	MiscDynamic bool `key:"misc_dynamic" tier:"2"`
+	// The account that the program runs under.
+	User string `key:"user" form:"special" inherits:"global script_user" tier:"2"`
+	// The group that the program runs under.
+	Group string `key:"group" word:"-" inherits:"the user's group" tier:"2"`
+	Timing
+}
+
+// FileCheck is a FILE_CHECK: the number in a track_file changes the weight of
+// the real server.
+type FileCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The track_file that is followed.
+	TrackFile string `key:"track_file" required:"true" tier:"3"`
+	// What the number is multiplied by before it is added to the weight; 0
+	// means that any number but 0 is a failure.
+	Weight *int `key:"weight" form:"special" range:"-2147483647..2147483647" inherits:"the track_file's weight" tier:"3"`
+	// The sign of the number is turned.
+	Reverse *bool `key:"reverse" word:"-" inherits:"the track_file's reverse" tier:"3"`
+}
+
+// BFDCheck is a BFD_CHECK: it follows a bfd_instance.
+type BFDCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The bfd_instance that is followed.
+	Name string `key:"name" required:"true" tier:"2"`
+	// It counts as failed until the session is up.
+	Alpha *bool `key:"alpha" inherits:"the real server's alpha" tier:"2"`
+}

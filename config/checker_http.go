@@ -1,0 +1,86 @@
+package config
+
+// Web is what HTTP_GET and SSL_GET have in common.
+type Web struct {
+	Target
+	Timing
+	// The host that URLs are asked for which name none.
+	VirtualHost string `key:"virtualhost" inherits:"the real server's virtualhost, else the virtual server's" tier:"1"`
+	// The version of HTTP; those with a C ask for the connection to be closed.
+	HTTPProtocol string `key:"http_protocol" enum:"1.0,1.0C,1.0c,1.1" default:"1.0" tier:"2"`
+	// The name of the host is sent in the TLS handshake.
+	EnableSNI bool `key:"enable_sni" tier:"2"`
+	// The name that is sent in the TLS handshake.
+	SNIName string `key:"sni_name" inherits:"virtualhost" tier:"3"`
+	// After a failure all URLs are asked for without delay_loop between them.
+	FastRecovery bool `key:"fast_recovery" tier:"2"`
+}
+
+// HTTPCheck is an HTTP_GET: it asks for its URLs in turn, and succeeds when the
+// last one was answered as it should be.
+type HTTPCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	Web
+	// What is asked for.
+	URLs []URL `key:"urls" word:"url" form:"block" required:"true" tier:"1"`
+}
+
+// SSLCheck is an SSL_GET: an HTTP_GET by TLS. The certificate is not verified.
+type SSLCheck struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	Web
+	// A connection that is not closed as TLS wants it is a failure.
+	TLSCompliant bool `key:"tls_compliant" tier:"3"`
+	// What is asked for.
+	URLs []TLSURL `key:"urls" word:"url" form:"block" required:"true" tier:"1"`
+}
+
+// URL is a url of HTTP_GET: one request and what makes its answer right. All
+// that is given must hold.
+type URL struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The path that is asked for. keepalived ignores a URL without one.
+	Path string `key:"path" required:"true" tier:"1"`
+	// The MD5 sum that the body must have, in hexadecimal.
+	Digest Digest `key:"digest" tier:"1"`
+	// The status codes that are right: numbers and ranges from 100 to 599.
+	StatusCode StatusCodes `key:"status_code" form:"words" default:"200-299" tier:"1"`
+	// The host that is asked for.
+	VirtualHost string `key:"virtualhost" inherits:"the check's virtualhost" tier:"2"`
+	// A pattern that the body must match.
+	Regex string `key:"regex" tier:"2"`
+	// The body must not match the pattern.
+	RegexNoMatch bool `key:"regex_no_match" form:"bare" tier:"3"`
+	// Options of the pattern, by the names of PCRE2 in lower case.
+	RegexOptions []string `key:"regex_options" form:"words" enum:"allow_empty_class,alt_bsux,auto_callout,caseless,dollar_endonly,dotall,dupnames,extended,firstline,match_unset_backref,multiline,never_ucp,never_utf,no_auto_capture,no_auto_possess,no_dotstar_anchor,no_start_optimize,ucp,ungreedy,utf,never_backslash_c,alt_circumflex,alt_verbnames,use_offset_limit" tier:"3"`
+	// The byte of the body at which the search begins.
+	RegexMinOffset int `key:"regex_min_offset" range:"0..4294967295" unit:"bytes" tier:"3"`
+	// The last byte of the body at which the match may begin.
+	RegexMaxOffset *int `key:"regex_max_offset" range:"0..4294967295" unit:"bytes" inherits:"the length of the body" tier:"3"`
+	// The first and the greatest size in bytes of the stack of a pattern.
+	RegexStack RegexStack `key:"regex_stack" form:"words" tier:"3"`
+}
+
+// TLSURL is a url of SSL_GET.
+type TLSURL struct {
+	URL
+	// A connection that is not closed as TLS wants it is a failure.
+	TLSCompliant *bool `key:"tls_compliant" inherits:"the check's tls_compliant" tier:"3"`
+}
+
+// SSL is what SSL_GET checks present to a server, and believe of it.
+type SSL struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The password of the key.
+	Password string `key:"password" secret:"true" tier:"2"`
+	// The file of the certificates that are trusted.
+	CA string `key:"ca" tier:"2"`
+	// The file of the certificate that is presented.
+	Certificate string `key:"certificate" tier:"2"`
+	// The file of the key of the certificate.
+	Key string `key:"key" tier:"2"`
+}

@@ -1,0 +1,163 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Timers is when a check runs, with everything inherited.
+type Timers struct {
+	DelayLoop        time.Duration
+	Retry            int
+	DelayBeforeRetry time.Duration
+	// Warmup bounds the random delay before the first run.
+	Warmup         time.Duration
+	ConnectTimeout time.Duration
+	Alpha          bool
+}
+
+// timing returns the check's own words; nil for one that follows something
+// else and has no rhythm of its own.
+func (c *Check) timing() *Timing {
+	switch {
+	case c.HTTP != nil:
+		return &c.HTTP.Timing
+	case c.SSL != nil:
+		return &c.SSL.Timing
+	case c.TCP != nil:
+		return &c.TCP.Timing
+	case c.SMTP != nil:
+		return &c.SMTP.Timing
+	case c.DNS != nil:
+		return &c.DNS.Timing
+	case c.UDP != nil:
+		return &c.UDP.Timing
+	case c.Ping != nil:
+		return &c.Ping.Timing
+	case c.Misc != nil:
+		return &c.Misc.Timing
+	}
+	return nil
+}
+
+// Target returns where the check connects to; nil for one that does not.
+func (c *Check) Target() *Target {
+	switch {
+	case c.HTTP != nil:
+		return &c.HTTP.Target
+	case c.SSL != nil:
+		return &c.SSL.Target
+	case c.TCP != nil:
+		return &c.TCP.Target
+	case c.SMTP != nil:
+		return &c.SMTP.Target
+	case c.DNS != nil:
+		return &c.DNS.Target
+	case c.UDP != nil:
+		return &c.UDP.Target
+	case c.Ping != nil:
+		return &c.Ping.Target
+	}
+	return nil
+}
+
+// Timers resolves what the check inherits: its own words, the real server's,
+// the virtual server's, and the defaults of its kind.
+func (c *Check) Timers(v *VirtualServer, r *RealServer) Timers {
+	t := c.timing()
+	if t == nil {
+		t = &Timing{}
+	}
+	var connect *time.Duration
+	if to := c.Target(); to != nil {
+		connect = to.ConnectTimeout
+	}
+	return timers(c, t, connect, v, r)
+}
+
+// Timers is Check.Timers for one host of an SMTP_CHECK.
+func (h *SMTPHost) Timers(c *SMTPCheck, v *VirtualServer, r *RealServer) Timers {
+	whole := Check{SMTP: c}
+	t := h.Timing
+	t.Retry, t.DelayBeforeRetry = firstOf(t.Retry, c.Retry), firstOf(t.DelayBeforeRetry, c.DelayBeforeRetry)
+	t.Warmup, t.DelayLoop = firstOf(t.Warmup, c.Warmup), firstOf(t.DelayLoop, c.DelayLoop)
+	t.Alpha = firstOf(t.Alpha, c.Alpha)
+	return timers(&whole, &t, firstOf(h.ConnectTimeout, c.ConnectTimeout), v, r)
+}
+
+func timers(c *Check, t *Timing, connect *time.Duration, v *VirtualServer, r *RealServer) Timers {
+	out := Timers{
+		DelayLoop:      inherited(v.DelayLoop, t.DelayLoop, r.DelayLoop),
+		ConnectTimeout: inherited(v.ConnectTimeout, connect, r.ConnectTimeout),
+		Alpha:          inherited(v.Alpha, t.Alpha, r.Alpha),
+	}
+	if c.BFD != nil {
+		out.Alpha = inherited(v.Alpha, c.BFD.Alpha, r.Alpha)
+	}
+	retry, delay := 1, time.Second
+	switch {
+	case c.Misc != nil:
+		retry = 0
+	case c.DNS != nil:
+		retry, delay = 3, out.DelayLoop
+	case c.HTTP != nil, c.SSL != nil:
+		delay = 3 * time.Second
+	}
+	out.Retry = inherited(retry, t.Retry, r.Retry, v.Retry)
+	out.DelayBeforeRetry = inherited(delay, t.DelayBeforeRetry, r.DelayBeforeRetry, v.DelayBeforeRetry)
+	out.Warmup = inherited(out.DelayLoop, t.Warmup, r.Warmup, v.Warmup)
+	return out
+}
+
+// LogsAll reports whether each failure is logged; global is what
+// checker_log_all_failures says.
+func (c *Check) LogsAll(global bool) bool {
+	if t := c.timing(); t != nil {
+		return inherited(global, t.LogAllFailures)
+	}
+	return global
+}
+
+// Timeout is how long the program may run.
+func (m *MiscCheck) Timeout(v *VirtualServer, r *RealServer) time.Duration {
+	if m.MiscTimeout != nil && *m.MiscTimeout > 0 {
+		return *m.MiscTimeout
+	}
+	return (&Check{Misc: m}).Timers(v, r).DelayLoop
+}
+
+// Host is what a URL is asked for: the URL's virtualhost, the check's, the
+// real server's or the virtual server's; "" when none is written, which means
+// the address.
+func (w *Web) Host(u *URL, v *VirtualServer, r *RealServer) string {
+	for _, host := range []string{u.VirtualHost, w.VirtualHost, r.VirtualHost, v.VirtualHost} {
+		if host != "" {
+			return host
+		}
+	}
+	return ""
+}
+
+// Connect is where a check connects to: its own address and port, else those
+// of the real server.
+func (t *Target) Connect(v *VirtualServer, r *RealServer) Endpoint {
+	e := r.Endpoint(v)
+	addr, port := e.Addr(), e.Port()
+	if t.ConnectIP.IsValid() {
+		addr = t.ConnectIP
+	}
+	if t.ConnectPort != 0 {
+		port = uint16(t.ConnectPort)
+	}
+	return Endpoint{netip.AddrPortFrom(addr, port)}
+}
+
+// firstOf returns the first that is not nil, or nil.
+func firstOf[T any](ps ...*T) *T {
+	for _, p := range ps {
+		if p != nil {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,233 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// VirtualServer is a virtual_server: one service of IPVS, or one for each entry
+// of a group, with the real servers that it is balanced over.
+type VirtualServer struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+
+	// The address and port that clients connect to. Port 0, or none, means all
+	// ports and makes connections persistent. One of address, fwmark and group
+	// is given.
+	Address Endpoint `key:"address" word:"-" tier:"1"`
+	// The firewall mark of the packets that belong to the service.
+	Fwmark uint32 `key:"fwmark" word:"-" range:"1..4294967295" tier:"1"`
+	// The name of a virtual_server_group whose entries are services with the
+	// same real servers and one quorum.
+	Group string `key:"group" word:"-" tier:"1"`
+
+	// The family of the addresses, when neither the address nor the group nor
+	// the real servers tell it.
+	IPFamily string `key:"ip_family" enum:"inet,inet6" tier:"2"`
+	// The transport protocol. keepalived takes UDP, with a warning, when none
+	// is written, and ignores it for a firewall mark.
+	Protocol string `key:"protocol" enum:"TCP,UDP,SCTP" default:"UDP" tier:"1"`
+
+	// How many failures in a row a check of this service tolerates before it
+	// fails.
+	Retry *int `key:"retry" range:"1..4294967295" unit:"count" inherits:"what the kind of check does: 1, MISC_CHECK 0, DNS_CHECK 3" tier:"2"`
+	// How long after a failure the check is repeated.
+	DelayBeforeRetry *time.Duration `key:"delay_before_retry" range:"0s.." inherits:"what the kind of check does: 1s, HTTP_GET and SSL_GET 3s, DNS_CHECK delay_loop" tier:"2"`
+	// The longest random delay before the first check.
+	Warmup *time.Duration `key:"warmup" range:"0s.." inherits:"delay_loop" tier:"2"`
+	// The time that a connection or a reply may take.
+	ConnectTimeout time.Duration `key:"connect_timeout" range:"1us..4294.967295s" default:"5s" tier:"2"`
+	// The time between two checks.
+	DelayLoop time.Duration `key:"delay_loop" range:"1us.." default:"60s" tier:"1"`
+	// A real server that fails keeps its place in IPVS with the weight 0
+	// instead of being removed.
+	InhibitOnFailure bool `key:"inhibit_on_failure" tier:"1"`
+	// Real servers count as failed until their first check succeeds.
+	Alpha bool `key:"alpha" tier:"2"`
+	// When the daemon stops, the programs of notify_down and quorum_down are
+	// run.
+	Omega bool `key:"omega" form:"bare" tier:"2"`
+
+	// The scheduler of IPVS. keepalived leaves the kernel's default, wlc, with a
+	// warning, when none is written.
+	LBAlgo string `key:"lb_algo" word:"lb_algo,lvs_sched" enum:"rr,wrr,lc,wlc,lblc,sh,mh,dh,fo,ovf,lblcr,sed,nq,twos" default:"wlc" tier:"1"`
+	LVSFlags
+	// How packets reach the real servers.
+	LBKind LVSMethod `key:"lb_kind" word:"lb_kind,lvs_method" form:"words" default:"NAT" tier:"1"`
+
+	// The persistence engine of IPVS, for example sip.
+	PersistenceEngine string `key:"persistence_engine" tier:"3"`
+	// How long a client stays with its real server; 0 is not at all.
+	PersistenceTimeout time.Duration `key:"persistence_timeout" form:"optional" bare:"360" range:"1s..2678400s" whole:"true" default:"0s" tier:"1"`
+	// Which clients are taken for one: the mask of their IPv4 addresses, or the
+	// length of the prefix of their IPv6 addresses.
+	PersistenceGranularity Granularity `key:"persistence_granularity" tier:"2"`
+
+	// Checks rest while the address is not on this host.
+	HASuspend bool `key:"ha_suspend" form:"bare" tier:"2"`
+	// A mail is sent when the quorum is won or lost, and by default for each
+	// real server that changes.
+	SMTPAlert *bool `key:"smtp_alert" inherits:"global smtp_alert_checker, else smtp_alert" tier:"2"`
+	// The host that HTTP checks ask for, and the name sent in a TLS handshake.
+	VirtualHost string `key:"virtualhost" tier:"1"`
+	// A text shown in SNMP.
+	SNMPName string `key:"snmp_name" tier:"3"`
+
+	// Run when the quorum is won.
+	QuorumUp *Program `key:"quorum_up" form:"command" tier:"1"`
+	// Run when the quorum is lost.
+	QuorumDown *Program `key:"quorum_down" form:"command" tier:"1"`
+	// The sum of the weights of working real servers that the service needs. It
+	// is cut down to the sum of all weights.
+	Quorum int `key:"quorum" range:"1..4294967295" unit:"weight" default:"1" tier:"1"`
+	// How far below the quorum the sum may fall before it is lost, and how far
+	// above it must rise before it is won. It stays below quorum.
+	Hysteresis int `key:"hysteresis" range:"0..4294967295" unit:"weight" tier:"2"`
+	// The weight of real servers that give none.
+	Weight int `key:"weight" range:"1..2147483647" unit:"weight" default:"1" tier:"2"`
+
+	// The server that takes over while the quorum is lost.
+	SorryServer *SorryServer `key:"sorry_server" flat:"sorry_server_" tier:"1"`
+	// The servers that the service is balanced over.
+	RealServers []RealServer `key:"real_servers" word:"real_server" form:"block" tier:"1"`
+}
+
+// LVSFlags are the flags of a service and of its scheduler.
+type LVSFlags struct {
+	// Sets the flag of IPVS of this name.
+	Hashed bool `key:"hashed" form:"bare" tier:"3"`
+	// Each packet of UDP is scheduled by itself.
+	OPS bool `key:"ops" form:"bare" tier:"2"`
+	// Sets the scheduler's first flag.
+	Flag1 bool `key:"flag-1" form:"bare" tier:"3"`
+	// Sets the scheduler's second flag.
+	Flag2 bool `key:"flag-2" form:"bare" tier:"3"`
+	// Sets the scheduler's third flag.
+	Flag3 bool `key:"flag-3" form:"bare" tier:"3"`
+	// The scheduler sh hashes the source port too.
+	SHPort bool `key:"sh-port" form:"bare" tier:"3"`
+	// The scheduler sh takes another server when the first is not available.
+	SHFallback bool `key:"sh-fallback" form:"bare" tier:"3"`
+	// The scheduler mh hashes the source port too.
+	MHPort bool `key:"mh-port" form:"bare" tier:"3"`
+	// The scheduler mh takes another server when the first is not available.
+	MHFallback bool `key:"mh-fallback" form:"bare" tier:"3"`
+}
+
+// Identity names the service as IPVS tells it from others: two virtual servers
+// with one identity are the same.
+func (v *VirtualServer) Identity() string {
+	switch {
+	case v.Group != "":
+		return "group " + v.Group
+	case v.Fwmark != 0 && v.Family() == "inet6":
+		return fmt.Sprintf("fwmark %d inet6", v.Fwmark)
+	case v.Fwmark != 0:
+		return fmt.Sprintf("fwmark %d", v.Fwmark)
+	}
+	return v.Protocol + " " + v.Address.String()
+}
+
+// Family is inet or inet6: that of the address, of ip_family, or of the first
+// real server that is not reached by a tunnel; "" when nothing tells it.
+func (v *VirtualServer) Family() string {
+	if v.Address.IsValid() {
+		return v.Address.Family()
+	}
+	if v.IPFamily != "" {
+		return v.IPFamily
+	}
+	for i := range v.RealServers {
+		if v.RealServers[i].Method(v).Kind != TUN {
+			return v.RealServers[i].Address.Family()
+		}
+	}
+	return ""
+}
+
+// SorryServer is the server that takes over while the quorum is lost.
+type SorryServer struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// Its address, and its port if that is not the service's.
+	Address Endpoint `key:"address" word:"=sorry_server" required:"true" tier:"1"`
+	// It keeps its place in IPVS with the weight 0 instead of being removed
+	// when the quorum is won.
+	Inhibit bool `key:"inhibit" form:"bare" tier:"2"`
+	// How packets reach it.
+	LVSMethod *LVSMethod `key:"lvs_method" form:"words" inherits:"the virtual server's lb_kind" tier:"2"`
+}
+
+// VirtualServerGroup is a virtual_server_group: addresses and firewall marks
+// that one virtual server serves.
+type VirtualServerGroup struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// The name by which virtual servers refer to it.
+	Name string `key:"name" word:"-" required:"true" tier:"2"`
+	// What belongs to it.
+	Entries []GroupEntry `key:"entries" word:"-" form:"lines" tier:"1"`
+}
+
+// GroupEntry is one line of a virtual_server_group.
+type GroupEntry struct {
+	At Position `key:"-"`
+	// The address, or the first one of a range.
+	Address netip.Addr `key:"address" word:"-" tier:"1"`
+	// The last address of a range.
+	Last netip.Addr `key:"last" word:"-" tier:"1"`
+	// The port; 0 means all of them.
+	Port int `key:"port" word:"-" range:"0..65535" tier:"1"`
+	// A firewall mark instead of an address.
+	Fwmark uint32 `key:"fwmark" range:"1..4294967295" tier:"1"`
+	// The family of the mark, when all real servers are reached by tunnels.
+	Family string `key:"family" word:"-" enum:"inet,inet6" tier:"1"`
+}
+
+// Endpoint is an address with a port, which is 0 when there is none.
+type Endpoint struct{ netip.AddrPort }
+
+// Family is inet or inet6, "" for no address.
+func (e Endpoint) Family() string {
+	switch a := e.Addr(); {
+	case !a.IsValid():
+		return ""
+	case a.Is4():
+		return "inet"
+	}
+	return "inet6"
+}
+
+// IsValid reports whether there is an address.
+func (e Endpoint) IsValid() bool { return e.Addr().IsValid() }
+
+// String renders ADDRESS:PORT, or the address alone when there is no port.
+func (e Endpoint) String() string {
+	switch {
+	case !e.IsValid():
+		return ""
+	case e.Port() == 0:
+		return e.Addr().String()
+	}
+	return e.AddrPort.String()
+}
+
+// MarshalText renders String.
+func (e Endpoint) MarshalText() ([]byte, error) { return []byte(e.String()), nil }
+
+// UnmarshalText reads ADDRESS, ADDRESS:PORT or [IPv6]:PORT.
+func (e *Endpoint) UnmarshalText(text []byte) error {
+	s := string(text)
+	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
+		e.AddrPort = netip.AddrPortFrom(a, 0)
+		return nil
+	}
+	p, err := netip.ParseAddrPort(s)
+	if err != nil {
+		return fmt.Errorf("%q is not an address with a port: write 192.0.2.1:80 or [2001:db8::1]:80", s)
+	}
+	e.AddrPort = p
+	return nil
+}

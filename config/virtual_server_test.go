@@ -1,0 +1,162 @@
+package config
+
+import (
+	"encoding"
+	"testing"
+	"time"
+	"unsafe"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// TestTimers holds the inheritance virtual server, real server, check, and the
+// defaults of the kinds.
+func TestTimers(t *testing.T) {
+	const s = time.Second
+	base := VirtualServer{DelayLoop: 60 * s, ConnectTimeout: 5 * s}
+	all := VirtualServer{DelayLoop: 10 * s, ConnectTimeout: 2 * s, Retry: ptr(7), DelayBeforeRetry: ptr(8 * s), Warmup: ptr(9 * s), Alpha: true}
+	mine := Timing{Retry: ptr(0), DelayBeforeRetry: ptr(1 * s), Warmup: ptr(0 * s), DelayLoop: ptr(3 * s), Alpha: ptr(false)}
+	tests := []struct {
+		name  string
+		vs    VirtualServer
+		rs    RealServer
+		check Check
+		want  Timers
+	}{
+		{"TCP", base, RealServer{}, Check{TCP: &TCPCheck{}}, Timers{60 * s, 1, s, 60 * s, 5 * s, false}},
+		{"MISC", base, RealServer{}, Check{Misc: &MiscCheck{}}, Timers{60 * s, 0, s, 60 * s, 5 * s, false}},
+		{"DNS", base, RealServer{}, Check{DNS: &DNSCheck{}}, Timers{60 * s, 3, 60 * s, 60 * s, 5 * s, false}},
+		{"DNS waits its own delay_loop", base, RealServer{}, Check{DNS: &DNSCheck{Timing: Timing{DelayLoop: ptr(2 * s)}}}, Timers{2 * s, 3, 2 * s, 2 * s, 5 * s, false}},
+		{"HTTP", base, RealServer{}, Check{HTTP: &HTTPCheck{}}, Timers{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
+		{"SSL", base, RealServer{}, Check{SSL: &SSLCheck{}}, Timers{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
+		{"the virtual server's", all, RealServer{}, Check{Misc: &MiscCheck{}}, Timers{10 * s, 7, 8 * s, 9 * s, 2 * s, true}},
+		{"the real server's", all, RealServer{Retry: ptr(2), DelayLoop: ptr(4 * s), ConnectTimeout: ptr(s), Alpha: ptr(false)}, Check{TCP: &TCPCheck{}}, Timers{4 * s, 2, 8 * s, 9 * s, s, false}},
+		{"its own", all, RealServer{Retry: ptr(2)}, Check{TCP: &TCPCheck{Target: Target{ConnectTimeout: ptr(6 * s)}, Timing: mine}}, Timers{3 * s, 0, s, 0, 6 * s, false}},
+		{"BFD's alpha", all, RealServer{}, Check{BFD: &BFDCheck{Alpha: ptr(false)}}, Timers{10 * s, 7, 8 * s, 9 * s, 2 * s, false}},
+	}
+	for _, test := range tests {
+		if got := test.check.Timers(&test.vs, &test.rs); got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
+		}
+	}
+	mail := &SMTPCheck{Timing: Timing{Retry: ptr(4)}}
+	host := &SMTPHost{Timing: Timing{DelayLoop: ptr(s)}}
+	if got, want := host.Timers(mail, &base, &RealServer{}), (Timers{s, 4, s, s, 5 * s, false}); got != want {
+		t.Errorf("host of SMTP_CHECK: got %+v, want %+v", got, want)
+	}
+}
+
+// TestEndpoints holds where packets and checks go.
+func TestEndpoints(t *testing.T) {
+	at := func(text string) (e Endpoint) {
+		if err := e.UnmarshalText([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	tests := []struct {
+		vs, rs string
+		kind   string
+		want   string
+	}{
+		{"10.0.0.1:80", "10.0.0.2:8080", NAT, "10.0.0.2:8080"},
+		{"10.0.0.1:80", "10.0.0.2", NAT, "10.0.0.2:80"},
+		{"10.0.0.1:80", "10.0.0.2:8080", DR, "10.0.0.2:80"},
+		{"10.0.0.1:80", "10.0.0.2:8080", TUN, "10.0.0.2:80"},
+		{"[2001:db8::1]:80", "2001:db8::2", "", "[2001:db8::2]:80"},
+	}
+	for _, test := range tests {
+		v := &VirtualServer{Address: at(test.vs), LBKind: LVSMethod{Kind: test.kind}}
+		r := &RealServer{Address: at(test.rs)}
+		if got := r.Endpoint(v).String(); got != test.want {
+			t.Errorf("%s %s %s: got %s, want %s", test.vs, test.kind, test.rs, got, test.want)
+		}
+	}
+	v, r := &VirtualServer{Address: at("10.0.0.1:80"), Protocol: "TCP"}, &RealServer{Address: at("10.0.0.2:81")}
+	target := Target{ConnectPort: 99, ConnectIP: at("10.0.0.9").Addr()}
+	if got, want := target.Connect(v, r).String(), "10.0.0.9:99"; got != want {
+		t.Errorf("Connect: got %s, want %s", got, want)
+	}
+	for want, v := range map[string]*VirtualServer{
+		"TCP 10.0.0.1:80":  v,
+		"group web":        {Group: "web"},
+		"fwmark 5":         {Fwmark: 5, RealServers: []RealServer{*r}},
+		"fwmark 6 inet6":   {Fwmark: 6, IPFamily: "inet6"},
+		"fwmark 7 inet6":   {Fwmark: 7, RealServers: []RealServer{{Address: at("2001:db8::1")}}},
+		"UDP 2001:db8::1":  {Protocol: "UDP", Address: at("[2001:db8::1]")},
+		"SCTP 10.0.0.3:20": {Protocol: "SCTP", Address: at("10.0.0.3:20")},
+	} {
+		if got := v.Identity(); got != want {
+			t.Errorf("Identity: got %s, want %s", got, want)
+		}
+	}
+}
+
+// TestTexts holds the values that have a notation of their own: what they are
+// written as, and what is refused.
+func TestTexts(t *testing.T) {
+	type value interface {
+		encoding.TextMarshaler
+		encoding.TextUnmarshaler
+	}
+	tests := []struct {
+		make func() value
+		// good is a text and what it is rendered as.
+		good [][2]string
+		bad  []string
+	}{
+		{func() value { return new(Endpoint) },
+			[][2]string{{"10.0.0.1:80", "10.0.0.1:80"}, {"10.0.0.1", "10.0.0.1"}, {"::1", "::1"}, {"[::1]", "::1"}, {"[::1]:80", "[::1]:80"}},
+			[]string{"", "10.0.0", "10.0.0.1:", "10.0.0.1:70000", "host:80"}},
+		{func() value { return new(LVSMethod) },
+			[][2]string{{"NAT", "NAT"}, {"DR", "DR"}, {"TUN", "TUN"}, {"TUN type ipip", "TUN type ipip"}, {"TUN type gre csum", "TUN type gre csum"},
+				{"TUN type gue port 5 remcsum", "TUN type gue port 5 remcsum"}, {"TUN type gre nocsum", "TUN type gre"}},
+			[]string{"", "nat", "DR csum", "TUN type", "TUN type x", "TUN type gue", "TUN type gre port 5", "TUN type gue port 0", "TUN csum", "TUN type gre remcsum", "TUN x"}},
+		{func() value { return new(Granularity) },
+			[][2]string{{"255.255.255.0", "255.255.255.0"}, {"64", "64"}}, []string{"", "0", "129", "::1", "x"}},
+		{func() value { return new(Hex) }, [][2]string{{"0aFF", "0aff"}, {"Ab12f 3 456", "ab120f034506"}}, []string{"", "0x", "zz"}},
+		{func() value { return new(Reply) },
+			[][2]string{{"true", "true"}, {"false", "false"}, {"0aXx", "0aXX"}, {"1X x2", "1XX2"}}, []string{"", "yes", "0g"}},
+		{func() value { return new(Digest) },
+			[][2]string{{"9b3a0c85a887a256d6939da88aabd8cd", "9b3a0c85a887a256d6939da88aabd8cd"}}, []string{"", "9b", "zb3a0c85a887a256d6939da88aabd8cd"}},
+		{func() value { return new(StatusCodes) },
+			[][2]string{{"200", "200"}, {"404 200-202 201-210", "200-210 404"}, {"100-599", "100-599"}}, []string{"", "99", "600", "300-200", "200,201", "x"}},
+		{func() value { return new(RegexStack) }, [][2]string{{"1 2", "1 2"}}, []string{"", "1", "2 1", "0 1", "x y"}},
+	}
+	for _, test := range tests {
+		for _, pair := range test.good {
+			v := test.make()
+			if err := v.UnmarshalText([]byte(pair[0])); err != nil {
+				t.Errorf("%T %q: %v", v, pair[0], err)
+				continue
+			}
+			if got, _ := v.MarshalText(); string(got) != pair[1] {
+				t.Errorf("%T %q: got %q, want %q", v, pair[0], got, pair[1])
+			}
+		}
+		for _, text := range test.bad {
+			if v := test.make(); v.UnmarshalText([]byte(text)) == nil {
+				t.Errorf("%T %q: no error, got %v", v, text, v)
+			}
+		}
+	}
+	codes := StatusCodes{}
+	for code, want := range map[int]bool{199: false, 200: true, 299: true, 300: false, 99: false, 600: false} {
+		if codes.Contains(code) != want {
+			t.Errorf("no status_code, %d: got %v, want %v", code, !want, want)
+		}
+	}
+}
+
+// TestRealServersAreSmall: there may be tens of thousands.
+func TestRealServersAreSmall(t *testing.T) {
+	for what, size := range map[string][2]uintptr{
+		"RealServer": {unsafe.Sizeof(RealServer{}), 400},
+		"Check":      {unsafe.Sizeof(Check{}), 96},
+		"TCPCheck":   {unsafe.Sizeof(TCPCheck{}), 256},
+	} {
+		if size[0] > size[1] {
+			t.Errorf("%s: %d bytes, want at most %d", what, size[0], size[1])
+		}
+	}
+}
