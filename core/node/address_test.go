@@ -183,8 +183,9 @@ func TestStrangers(t *testing.T) {
 	d.step(&Received{Packet: packet})
 	packet.Payload, packet.Interface = d.node.byName["V"].cfg.Router.Append(nil, 200, higher, vrrp.Group(false)), "eth1"
 	d.step(&Received{Packet: packet})
+	d.step(&Received{Packet: packet, Sample: 16})
 	d.want()
-	if got := d.node.Status(d.now).Strangers; got != 3 {
-		t.Errorf("%d strangers, want 3", got)
+	if got, want := d.node.Status(d.now).Strangers, uint64(3+16); got != want {
+		t.Errorf("%d strangers, want %d", got, want)
 	}
 }

@@ -14,7 +14,12 @@ type Event interface{ event() }
 
 // Received is a packet from a VRRP socket. The node reads Payload during Step
 // only and keeps none of it, so that the caller may reuse the buffer.
-type Received struct{ Packet vrrp.Packet }
+type Received struct {
+	Packet vrrp.Packet
+	// Sample is how many packets it stands for: of virtual routers that are not
+	// configured a socket need not hand on all. Zero counts as one.
+	Sample int
+}
 
 // Link is the present state of one interface, whole: the edge sends it when
 // anything of it changed, at start, and again on a slow tick. Repeats are

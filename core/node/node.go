@@ -189,7 +189,7 @@ func (n *Node) received(now mono.Instant, e *Received) {
 	_, vrid, ok := vrrp.Peek(e.Packet.Payload)
 	in := n.byKey[key{e.Packet.Interface, vrid, e.Packet.Source.Is6()}]
 	if !ok || in == nil {
-		n.strangers++
+		n.strangers += uint64(max(1, e.Sample))
 		return
 	}
 	in.acts = in.router.Receive(now, &e.Packet, in.acts[:0])
