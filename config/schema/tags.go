@@ -24,7 +24,7 @@ func (s *Schema) checkTags(b *Block, f *Field, tags map[string]string) {
 	wrong(f.Default != "" && f.Required, "what is required has no default")
 	wrong(has(tags, "enum") && f.Kind != KindText && f.Kind != KindWords, "enum goes with text only")
 	wrong(slices.Contains(f.Enum, ""), "a word of the enum is empty")
-	wrong(f.Unit != "" && f.Kind != KindDuration && !number, "unit goes with numbers and durations only")
+	wrong(f.Unit != "" && f.Kind != KindDuration && f.Kind != KindScalar && !number, "unit goes with numbers and durations only")
 	wrong(f.Kind == KindDuration && !slices.Contains([]string{"", "s", "ms", "us"}, f.Unit), "the unit of a duration is s, ms or us")
 	wrong(f.Whole && f.Kind != KindDuration, "whole goes with durations only")
 	for _, name := range []string{"whole", "secret", "required"} {
@@ -37,7 +37,6 @@ func (s *Schema) checkTags(b *Block, f *Field, tags map[string]string) {
 	wrong(f.Form == "lines" && f.Kind != KindBlocks && f.Kind != KindWords && f.Kind != KindScalars, "form lines goes with lists only")
 	wrong(f.Bare != "" && f.Form != "optional", "bare goes with form optional only")
 	wrong(f.Tier < 0 || f.Tier > 3 || f.Tier == 0 && has(tags, "tier"), "tier is 1, 2 or 3")
-	wrong(f.Tier == 0 && len(f.Words) > 0 && !f.IsFlat, "a keyword has a tier")
 	wrong(f.Idle != "" && f.Unbuilt != "", "idle and unbuilt exclude each other")
 	wrong(f.Doc == "", "it has no comment; if it has one, write the texts anew: go test ./config/schema -run TestTexts -update")
 }

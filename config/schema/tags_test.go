@@ -18,9 +18,29 @@ func TestConfiguration(t *testing.T) {
 		if b.Doc == "" {
 			t.Errorf("%s: the type has no comment", b.Name)
 		}
-		if b.at == nil && b != s.Root() {
-			t.Errorf("%s: it has no At config.Position", b.Name)
+	}
+	statements(t, s, s.Root(), make(map[*Block]bool))
+}
+
+// statements holds what goes for blocks whose keys are keywords of their own
+// in keepalived.conf, not words of a line.
+func statements(t *testing.T, s *Schema, b *Block, seen map[*Block]bool) {
+	if seen[b] {
+		return
+	}
+	seen[b] = true
+	for i := range b.Fields {
+		f := &b.Fields[i]
+		if len(f.Words) > 0 && f.Tier == 0 && !f.IsFlat {
+			t.Errorf("%s.%s: a keyword has a tier", b.Name, f.Name)
 		}
+		if f.Elem == nil || f.Form != "block" && !f.IsFlat {
+			continue
+		}
+		if !f.IsFlat && (f.Elem.at == nil || f.Elem.written == nil) {
+			t.Errorf("%s: it has no At config.Position or no Written config.Keys", f.Elem.Name)
+		}
+		statements(t, s, f.Elem, seen)
 	}
 }
 
@@ -64,7 +84,6 @@ func TestProblems(t *testing.T) {
 		"form lines goes with lists only":                           {{"", `key:"a" form:"lines"`}},
 		"bare goes with form optional only":                         {{0, `key:"a" bare:"1"`}},
 		"tier is 1, 2 or 3":                                         {{0, `key:"a" tier:"4"`}},
-		"a keyword has a tier":                                      {{0, `key:"a"`}},
 		"idle and unbuilt exclude each other":                       {{0, `key:"a" idle:"x" unbuilt:"y"`}},
 		"it has no comment":                                         {{0, `key:"a"`}},
 	} {

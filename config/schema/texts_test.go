@@ -99,7 +99,11 @@ func textsOf(file *ast.File) map[string]string {
 				if text == "" {
 					text = oneLine(f.Comment)
 				}
-				for _, name := range f.Names {
+				names := f.Names
+				if embedded, ok := f.Type.(*ast.Ident); ok && len(names) == 0 {
+					names = []*ast.Ident{embedded}
+				}
+				for _, name := range names {
 					if text != "" {
 						all[spec.Name.Name+"."+name.Name] = text
 					}
@@ -122,12 +126,12 @@ func oneLine(c *ast.CommentGroup) string {
 }
 
 func TestTextsOf(t *testing.T) {
-	const source = "package x\n\n// A is a\n// thing.\n//\n// More.\ntype A struct {\n\t// B is\n\t// it.\n\tB int `key:\"b\"`\n\tC int `key:\"c\"` // C too.\n\t// D has no tag.\n\tD int\n\tE int `key:\"e\"`\n}\n"
+	const source = "package x\n\n// A is a\n// thing.\n//\n// More.\ntype A struct {\n\t// B is\n\t// it.\n\tB int `key:\"b\"`\n\tC int `key:\"c\"` // C too.\n\t// D has no tag.\n\tD int\n\tE int `key:\"e\"`\n\t// F is embedded.\n\tF `key:\"f\"`\n}\n"
 	file, err := parser.ParseFile(token.NewFileSet(), "x.go", source, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"A": "A is a thing.\nMore.", "A.B": "B is it.", "A.C": "C too."}
+	want := map[string]string{"A": "A is a thing.\nMore.", "A.B": "B is it.", "A.C": "C too.", "A.F": "F is embedded."}
 	if got := textsOf(file); !maps.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

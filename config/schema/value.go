@@ -212,16 +212,17 @@ func (f *Field) Format(v reflect.Value) string {
 	case KindWords, KindInts, KindScalars:
 		words := make([]string, v.Len())
 		for i := range words {
-			words[i] = scalarText(v.Index(i))
+			words[i] = Text(v.Index(i))
 		}
 		return strings.Join(words, " ")
 	case KindMap, KindBlock, KindBlocks, KindProgram:
 		return ""
 	}
-	return scalarText(v)
+	return Text(v)
 }
 
-func scalarText(v reflect.Value) string {
+// Text returns a scalar in native notation, whether it is secret or not.
+func Text(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case time.Duration:
 		return TextOf(x)
