@@ -240,7 +240,7 @@ func TestOne(t *testing.T) {
 		}},
 		"nopreempt and weight 0": {node("nopreempt: true\ntrack_scripts: [web]"), nil},
 		"a slow check": {"vrrp_scripts:\n  - {name: web, script: /bin/true, interval: 10s, timeout: 5s, fall: 3}\nvrrp_instances:\n  - {name: V, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1], track_scripts: [web]}\n", []string{
-			"a.yaml:2:5: warning: vrrp_script web: a failure may go unnoticed for 35s (3 times interval 10s, and timeout 5s) [slow-check]",
+			"a.yaml:2:5: warning: vrrp_script web: a failure may go unnoticed for 35s (3 times interval 10s, and timeout 5s), while the loss of the whole node is noticed in 3.61s (vrrp_instance V: 3 times advert_int 1s, and 610ms of skew); run it more often, and give it less time [slow-check]",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) { same(t, One(read(t, "a.yaml", test.text)), test.want) })

@@ -1,23 +1,11 @@
 package lint
 
 import (
-	"time"
-
 	"github.com/moonkeep/moonkeep/config"
 )
 
 // owner is the priority of an address owner (RFC 9568 5.2.4).
 const owner = 255
-
-// The bounds beyond which One speaks.
-const (
-	// shortSilence is a master-down interval that an ordinary pause, of a
-	// loaded hypervisor or of a switch, already reaches.
-	shortSilence = 100 * time.Millisecond
-	// slowCheck is a time to notice a failed check that makes the speed of
-	// the rest pointless.
-	slowCheck = 30 * time.Second
-)
 
 // One returns what is to be said about one configuration alone.
 func One(c *config.Config) config.Findings {
@@ -29,12 +17,13 @@ func One(c *config.Config) config.Findings {
 		l.password()
 		l.silence()
 		l.weights()
+		l.untracked()
+		l.announcements()
 	}
-	for i := range c.Scripts {
-		checkTime(&c.Scripts[i], &found)
-	}
-	found.Sort()
-	return found
+	addressesTwice(c, &found)
+	notifications(c, &found)
+	checkTimes(c, &found)
+	return settle(found)
 }
 
 // memberships maps each instance to its sync group.
@@ -61,14 +50,7 @@ func (l *instanceLint) warn(at config.Position, name, format string, args ...any
 
 func (l *instanceLint) password() {
 	if l.in.AuthType == "PASS" {
-		l.warn(l.in.At, "clear-password", "auth_type PASS sends the password in clear to everybody on the network: it prevents mistakes, not attacks; use it nowhere else")
-	}
-}
-
-func (l *instanceLint) silence() {
-	if silence := l.in.AdvertInt * time.Duration(l.in.DownTimerAdverts); silence < shortSilence {
-		l.warn(l.in.At, "short-silence", "a pause of %v of the master or of the network already moves the addresses (advert_int %v times down_timer_adverts %d)",
-			silence, l.in.AdvertInt, l.in.DownTimerAdverts)
+		l.warn(place(l.in, "authentication"), "clear-password", "auth_type PASS sends the password in clear to everybody on the network: it prevents mistakes, not attacks; use it nowhere else")
 	}
 }
 
@@ -97,20 +79,60 @@ func (l *instanceLint) weights() {
 	if l.in.Priority == owner {
 		return
 	}
-	if sum > 254 {
-		l.warn(l.in.At, "weight-clamped", "priority %d and the positive weights add up to %d, but 254 is the most there is: what is above is lost; lower the priority on all nodes",
+	if sum > highest {
+		l.warn(place(l.in, "priority"), "weight-clamped", "priority %d and the positive weights add up to %d, but 254 is the most there is: what is above is lost; lower the priority on all nodes",
 			l.in.Priority, sum)
 	}
 	if weighted && l.in.NoPreempt {
-		l.warn(l.in.At, "nopreempt-weight", "with nopreempt this node leaves every living master in office, however low a weight makes its priority: a failed check there moves nothing; use weight 0, or take nopreempt out")
+		l.warn(place(l.in, "nopreempt"), "nopreempt-weight", "with nopreempt this node leaves every living master in office, however low a weight makes its priority: a failed check there moves nothing; use weight 0, or take nopreempt out")
 	}
 }
 
-// checkTime looks at how long a failure goes unnoticed.
-func checkTime(s *config.Script, found *config.Findings) {
-	worst := time.Duration(s.Fall)*s.Interval + s.Timeout
-	if worst > slowCheck {
-		found.Add(s.At, config.Warning, "slow-check", "vrrp_script %s: a failure may go unnoticed for %v (%d times interval %v, and timeout %v)",
-			s.Name, worst, s.Fall, s.Interval, s.Timeout)
+// untracked looks at an instance that nothing can make give up its addresses
+// when its network fails.
+func (l *instanceLint) untracked() {
+	if !l.in.IgnorePrimary || len(l.in.TrackScripts)+len(l.in.TrackInterfaces) > 0 {
+		return
+	}
+	if g := l.group; g != nil && len(g.TrackScripts)+len(g.TrackInterfaces)+len(g.Members) > 1 {
+		return // the group's other members and trackers may fault it
+	}
+	for a := range addresses(l.in) {
+		if a.Device != "" && a.Device != l.in.Interface && !a.NoTrack {
+			return // the address's own interface is tracked
+		}
+	}
+	l.warn(place(l.in, "dont_track_primary"), "untracked-link", "dont_track_primary, and nothing else is tracked: when %s fails here, this node stays master while another takes over, and both hold the addresses when it comes back; take dont_track_primary out, or track what has to work",
+		l.in.Interface)
+}
+
+// addressesTwice reports a virtual address that stands in two instances, or
+// twice in one.
+func addressesTwice(c *config.Config, found *config.Findings) {
+	type held struct {
+		device string
+		bits   [16]byte
+		four   bool
+	}
+	holders := make(map[held]*config.Instance)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		for a := range addresses(in) {
+			device := a.Device
+			if device == "" {
+				device = in.Interface
+			}
+			key := held{device, a.Addr().As16(), a.Addr().Is4()}
+			other := holders[key]
+			switch {
+			case other == nil:
+				holders[key] = in
+			case other == in:
+				found.Add(a.At, config.Warning, "address-twice", "vrrp_instance %s: %s is among its virtual addresses twice; take one of them out", in.Name, a.Addr())
+			default:
+				found.Add(a.At, config.Warning, "address-twice", "vrrp_instance %s: %s on %s is a virtual address of vrrp_instance %s too: whichever of the two becomes backup takes it away from the other; leave it in one of them",
+					in.Name, a.Addr(), device, other.Name)
+			}
+		}
 	}
 }

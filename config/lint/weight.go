@@ -2,14 +2,23 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
+)
+
+// kind is what a tracker looks at.
+type kind uint8
+
+const (
+	trackScript kind = iota
+	trackInterface
 )
 
 // tracker is one tracked thing with a weight that counts.
 type tracker struct {
 	config.Track
-	script bool
+	kind kind
 }
 
 // Priorities that trackers can bring about (255 is the owner's,
@@ -25,49 +34,51 @@ const (
 func (t *tracker) good() int { return max(t.Weight, 0) }
 func (t *tracker) bad() int  { return min(t.Weight, 0) }
 
+// same reports whether two trackers look at one thing.
+func (t *tracker) same(o *tracker) bool { return t.Name == o.Name && t.kind == o.kind }
+
 // event says what has to happen for the tracker to turn bad.
 func (t *tracker) event() string {
-	switch {
-	case t.script && t.Reverse:
-		return t.Name + " succeeds"
-	case t.script:
-		return t.Name + " fails"
-	case t.Reverse:
-		return t.Name + " comes up"
+	words := [2]string{"goes down", "comes up"}
+	if t.kind == trackScript {
+		words = [2]string{"fails", "succeeds"}
 	}
-	return t.Name + " goes down"
+	if t.Reverse {
+		return t.Name + " " + words[1]
+	}
+	return t.Name + " " + words[0]
 }
 
-func newSeat(of int, node string, c *config.Config, in *config.Instance, group *config.SyncGroup) seat {
-	s := seat{of: of, node: node, in: in}
-	add := func(list []config.Track, script bool) {
+func newSeat(of int, node string, in *config.Instance, group *config.SyncGroup) *seat {
+	s := &seat{of: of, node: node, in: in, group: group}
+	add := func(list []config.Track, k kind) {
 		for _, t := range list {
 			if t.Weight != 0 {
-				s.trackers = append(s.trackers, tracker{t, script})
+				s.trackers = append(s.trackers, tracker{t, k})
 			}
 		}
 	}
 	if group == nil || group.KeepWeights {
-		add(in.TrackScripts, true)
-		add(in.TrackInterfaces, false)
+		add(in.TrackScripts, trackScript)
+		add(in.TrackInterfaces, trackInterface)
 	}
 	if group != nil {
-		add(group.TrackScripts, true)
-		add(group.TrackInterfaces, false)
+		add(group.TrackScripts, trackScript)
+		add(group.TrackInterfaces, trackInterface)
 	}
-	s.healthy = s.effective("", false)
+	s.healthy = s.effective()
 	return s
 }
 
-// effective is the priority while the named tracker is bad, or all are, and
-// the others good.
-func (s *seat) effective(bad string, all bool) int {
+// effective is the priority while the things that these trackers look at are
+// bad and all others good.
+func (s *seat) effective(bad ...*tracker) int {
 	if s.in.Priority == owner {
 		return owner
 	}
 	p := s.in.Priority
 	for i := range s.trackers {
-		if t := &s.trackers[i]; all || t.Name == bad {
+		if t := &s.trackers[i]; slices.ContainsFunc(bad, t.same) {
 			p += t.bad()
 		} else {
 			p += t.good()
@@ -76,98 +87,128 @@ func (s *seat) effective(bad string, all bool) int {
 	return min(max(p, lowest), highest)
 }
 
-// without is the priority without the named tracker, everything else good.
-func (s *seat) without(name string) int {
+// worst is the priority while all trackers are bad.
+func (s *seat) worst() int {
+	var all []*tracker
+	for i := range s.trackers {
+		all = append(all, &s.trackers[i])
+	}
+	return s.effective(all...)
+}
+
+// without is the priority without the tracker, everything else good and
+// nothing cut off.
+func (s *seat) without(t *tracker) int {
 	p := s.in.Priority
 	for i := range s.trackers {
-		if t := &s.trackers[i]; t.Name != name {
-			p += t.good()
+		if o := &s.trackers[i]; !o.same(t) {
+			p += o.good()
 		}
 	}
 	return p
 }
 
-// find returns the tracker of a name, or nil.
-func (s *seat) find(name string) *tracker {
+// find returns the seat's tracker of the same thing, or nil.
+func (s *seat) find(t *tracker) *tracker {
 	for i := range s.trackers {
-		if s.trackers[i].Name == name {
-			return &s.trackers[i]
+		if o := &s.trackers[i]; o.same(t) {
+			return o
 		}
 	}
 	return nil
 }
 
-// movement asks of every weighted tracker of the best node whether its
-// failure moves the addresses, which is what it is there for. A node that is
-// not the best holds the addresses only after something else has failed
-// already, or under nopreempt, of which nopreempt-weight warns.
-func movement(seats []seat, found *config.Findings) {
-	best, peer := ranked(seats)
-	if best == nil || peer == nil || best.in.Priority == owner {
-		return
-	}
-	for i := range best.trackers {
-		t := &best.trackers[i]
-		left := best.effective(t.Name, false)
-		sum := arithmetic(best, t)
-		if left >= peer.healthy {
-			alone := ""
-			if best.effective("", true) < peer.healthy {
-				alone = " by this alone"
-			}
-			best.warn(found, t.At, "weight-too-small", "when %s here, the priority is %d (%s), and %s has %d: the address never moves%s; %s%s",
-				t.event(), left, sum, peer.node, peer.healthy, alone, advice(best, peer, t), nopreempt(peer))
+// movement asks of every weighted tracker whether its failure moves the
+// addresses, which is what it is there for: from the best node to the next;
+// when the best is down, from the next to the one behind it, and so on. A
+// node that is the last one left has nobody to give the addresses to.
+func movement(seats []*seat, found *config.Findings) {
+	order := ranked(seats)
+	for k, s := range order[:len(order)-1] {
+		if s.in.Priority == owner {
 			continue
 		}
-		if !taker(seats, best, left) {
-			best.warn(found, t.At, "nopreempt-stays", "when %s here, the priority is %d (%s), less than the %d of %s, which has nopreempt and leaves a living master in office: the address never moves; take nopreempt out there, or use weight 0, which faults the instance",
-				t.event(), left, sum, peer.healthy, peer.node)
+		for i := range s.trackers {
+			t := &s.trackers[i]
+			if enough(order, k, t, found) {
+				second(order, k, t, found)
+			}
 		}
 	}
 }
 
-// ranked returns the best seat and the best of the other nodes. Equal seats
-// keep the order of the files.
-func ranked(seats []seat) (best, peer *seat) {
-	for i := range seats {
-		if best == nil || seats[i].healthy > best.healthy {
-			best = &seats[i]
-		}
+// enough reports whether the failure of a tracker of the k-th node gives the
+// addresses to the next while the better ones are down.
+func enough(order []*seat, k int, t *tracker, found *config.Findings) bool {
+	s, peer := order[k], order[k+1]
+	left := s.effective(t)
+	when := fmt.Sprintf("when %s here", t.event())
+	if k > 0 {
+		when = fmt.Sprintf("when %s and %s here", down(order[:k]), t.event())
 	}
-	for i := range seats {
-		if s := &seats[i]; s.of != best.of && (peer == nil || s.healthy > peer.healthy) {
-			peer = s
+	if left >= peer.healthy {
+		alone := ""
+		if s.worst() < peer.healthy {
+			alone = " by this alone"
 		}
+		s.warn(found, t.At, "weight-too-small", "%s, the priority is %d (%s), and %s has %d: the address never moves%s; %s%s",
+			when, left, arithmetic(s, t), peer.node, peer.healthy, alone, advice(s, peer, t), nopreempt(peer))
+		return false
 	}
-	return best, peer
-}
-
-// taker reports whether some other node would take over from a master of
-// this priority.
-func taker(seats []seat, best *seat, left int) bool {
-	for i := range seats {
-		if s := &seats[i]; s.of != best.of && s.healthy > left && !s.in.NoPreempt {
+	for _, o := range order[k+1:] {
+		if o.healthy > left && !o.in.NoPreempt {
 			return true
 		}
 	}
+	s.warn(found, t.At, "nopreempt-stays", "%s, the priority is %d (%s), less than the %d of %s, which has nopreempt and leaves a living master in office: the address never moves; take nopreempt out there, or use weight 0, which faults the instance",
+		when, left, arithmetic(s, t), peer.healthy, peer.node)
 	return false
+}
+
+// second looks at a second failure: the nodes between are down, and one that
+// is well comes behind them. It takes the addresses only if the first failure
+// left less than it has.
+func second(order []*seat, k int, t *tracker, found *config.Findings) {
+	s := order[k]
+	left := s.effective(t)
+	for j := len(order) - 1; j > k+1; j-- {
+		last := order[j]
+		if left < last.healthy {
+			continue
+		}
+		s.warn(found, t.At, "weight-second-failure", "when %s here, the priority is %d (%s), less than the %d of %s but not than the %d of %s: if %s as well, the address stays on this node although %s is well; %s",
+			t.event(), left, arithmetic(s, t), order[k+1].healthy, order[k+1].node, last.healthy, last.node, down(order[k+1:j]), last.node, advice(s, last, t))
+		return
+	}
+}
+
+// down says that nodes are down.
+func down(seats []*seat) string {
+	var names []string
+	for _, s := range seats {
+		names = append(names, s.node)
+	}
+	if len(names) > 1 {
+		return list(names) + " are down"
+	}
+	return names[0] + " is down"
 }
 
 // arithmetic writes down how the priority comes about.
 func arithmetic(s *seat, t *tracker) string {
-	return fmt.Sprintf("%d - %d", s.without(t.Name)+t.good(), t.good()-t.bad())
+	return fmt.Sprintf("%d - %d", s.without(t)+t.good(), t.good()-t.bad())
 }
 
 // advice says which weight would do. A positive weight works only where the
 // peer has the same tracker, whose success lifts it above what is left here.
 func advice(best, peer *seat, t *tracker) string {
-	need := best.without(t.Name) - peer.without(t.Name) + 1
+	need := best.without(t) - peer.without(t) + 1
 	const fault = "weight 0, which faults the instance"
-	other := peer.find(t.Name)
+	other := peer.find(t)
 	switch {
-	case t.Weight > 0 && other != nil && other.Weight > 0 && peer.without(t.Name)+need <= highest && best.without(t.Name)+need <= highest:
+	case t.Weight > 0 && other != nil && other.Weight > 0 && peer.without(t)+need <= highest && best.without(t)+need <= highest:
 		return fmt.Sprintf("use a weight of at least %d on all nodes, or %s", need, fault)
-	case (t.Weight < 0 || other == nil) && best.without(t.Name)-need >= lowest:
+	case (t.Weight < 0 || other == nil) && best.without(t)-need >= lowest:
 		if other != nil && other.Weight > 0 {
 			break
 		}
