@@ -1,155 +1,107 @@
 package config
 
-import (
-	"net/netip"
-	"time"
-
-	"github.com/moonkeep/moonkeep/core/netspec"
-)
+import "time"
 
 // Config is a whole configuration, valid by construction: a reader that
 // returns one without an error Finding has checked every range, name and
 // reference in it.
 type Config struct {
 	// Files are the files it was read from, in order, for messages.
-	Files     []string
-	Global    Global
-	Scripts   []Script
-	Instances []Instance
-	Groups    []SyncGroup
+	Files   []string `key:"-"`
+	Written Keys     `key:"-"`
+	// Global holds what concerns the daemon as a whole, and what instances
+	// inherit.
+	Global Global `key:"global" word:"global_defs" form:"block" tier:"1"`
+	// Scripts are the checks that a track_script names.
+	Scripts []Script `key:"vrrp_scripts" word:"vrrp_script" form:"block" tier:"1"`
+	// TrackFiles are files that hold a number, for track_file and FILE_CHECK.
+	TrackFiles []TrackFile `key:"track_files" word:"track_file,vrrp_track_file" form:"block" idle:"the file is not watched" tier:"2"`
+	// TrackProcesses count running processes, for track_process.
+	TrackProcesses []TrackProcess `key:"vrrp_track_processes" word:"vrrp_track_process" form:"block" idle:"the process is not watched" tier:"2"`
+	// BFDs are sessions of Bidirectional Forwarding Detection (RFC 5880), for
+	// track_bfd and BFD_CHECK.
+	BFDs []BFD `key:"bfd_instances" word:"bfd_instance" form:"block" idle:"no BFD session is set up" tier:"2"`
+	// Instances are the virtual routers.
+	Instances []Instance `key:"vrrp_instances" word:"vrrp_instance" form:"block" tier:"1"`
+	// Groups bind instances so that they change state together.
+	Groups []SyncGroup `key:"vrrp_sync_groups" word:"vrrp_sync_group" form:"block" tier:"1"`
+	// GarpGroups are interfaces that share a limit on gratuitous ARP.
+	GarpGroups []GarpGroup `key:"garp_groups" word:"garp_group" form:"block" idle:"each interface has a limit of its own" tier:"3"`
+	// TrackGroups are instances whose states decide whether static addresses,
+	// routes and rules are put back.
+	TrackGroups []TrackGroup `key:"track_groups" word:"track_group" form:"block" idle:"addresses and routes that stand on a node all the time are not installed" tier:"3"`
+	// StaticAddresses are addresses that the node holds from start to stop,
+	// whatever the instances do.
+	StaticAddresses []Address `key:"static_ipaddresses" word:"static_ipaddress" form:"lines" idle:"addresses and routes that stand on a node all the time are not installed" tier:"2"`
+	// StaticRoutes are routes that the node holds from start to stop.
+	StaticRoutes []Route `key:"static_routes" form:"lines" idle:"addresses and routes that stand on a node all the time are not installed" tier:"2"`
+	// StaticRules are policy rules that the node holds from start to stop.
+	StaticRules []Rule `key:"static_rules" form:"lines" idle:"addresses and routes that stand on a node all the time are not installed" tier:"3"`
+	// LinkbeatInterfaces are interfaces whose link is polled.
+	LinkbeatInterfaces []Linkbeat `key:"linkbeat_interfaces" form:"lines" idle:"the kernel tells every change of a link" tier:"3"`
+	// InterfaceDelays are how long an interface must be down or up before it
+	// counts.
+	InterfaceDelays []InterfaceDelay `key:"interface_up_down_delays" form:"lines" idle:"a change of an interface counts at once" tier:"2"`
+	// SSL is what all SSL_GET checks present and believe.
+	SSL *SSL `key:"SSL" form:"block" idle:"nothing is checked or balanced" tier:"2"`
+	// VirtualServerGroups are addresses and firewall marks that virtual servers
+	// serve together.
+	VirtualServerGroups []VirtualServerGroup `key:"virtual_server_groups" word:"virtual_server_group" form:"block" idle:"nothing is checked or balanced" tier:"2"`
+	// VirtualServers are the services that are balanced over real servers.
+	VirtualServers []VirtualServer `key:"virtual_servers" word:"virtual_server" form:"block" idle:"nothing is checked or balanced" tier:"1"`
 }
 
-// Global is keepalived's global_defs.
-type Global struct {
-	// RouterID names this node in messages; the host's name by default.
-	RouterID string
-	// ScriptUser and ScriptGroup run programs that name no user. Empty means
-	// keepalived's rule: the account keepalived_script if it exists, else
-	// the daemon's own user.
-	ScriptUser  string
-	ScriptGroup string
+// Linkbeat is an interface whose link is polled.
+type Linkbeat struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// Interface is the interface's name.
+	Interface string `key:"interface" required:"true" tier:"3"`
+	// Method is how the link is polled; empty is the best that the driver
+	// offers.
+	Method string `key:"method" enum:"MII,ETHTOOL,IOCTL" tier:"3"`
 }
 
-// Script is a vrrp_script: one check, run by a program or by Lua.
-type Script struct {
-	Name string
-	At   Position
-	// Argv is the program and its arguments; empty when Lua is set.
-	Argv []string
-	// Lua is the path of a Lua file whose check function is called.
-	Lua string
-	// Allow lists what the Lua script may do beyond reading: "exec",
-	// "net", "write".
-	Allow []string
-	// Args are handed to the Lua script as ctx.args.
-	Args map[string]string
-	// User and Group run the program; empty means Global's.
-	User, Group string
-	Interval    time.Duration
-	// Timeout ends a run; Interval by default.
-	Timeout    time.Duration
-	Rise, Fall int
-	Weight     int
-	Reverse    bool
-	InitFail   bool
+// InterfaceDelay is how long an interface must be down, or up again, before
+// it counts, so that a short flap moves nothing. It takes effect as far as it
+// is shorter than the time in which backups miss the master.
+type InterfaceDelay struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// Interface is the interface's name.
+	Interface string `key:"interface" required:"true" tier:"2"`
+	// Down is the time from the loss of the link until it counts as down.
+	Down time.Duration `key:"down" range:"0s..255s" required:"true" tier:"2"`
+	// Up is the time from the return of the link until it counts as up.
+	// keepalived's manual says that it is Down when left out; its program
+	// takes 0.
+	Up time.Duration `key:"up" default:"0s" range:"0s..255s" tier:"2"`
 }
 
-// Instance is a vrrp_instance.
-type Instance struct {
-	Name string
-	At   Position
-	// Version is 2 or 3.
-	Version   int
-	Interface string
-	VRID      int
-	Priority  int
-	// Master is "state MASTER".
-	Master       bool
-	AdvertInt    time.Duration
-	NoPreempt    bool
-	PreemptDelay time.Duration
-	Source       netip.Addr
-	// AuthType is "" or "PASS".
-	AuthType string
-	AuthPass string
-	Strict   bool
-	// ChecksumMessage selects RFC 9568's checksum for v3 over IPv4
-	// (v3_checksum_as_v2); false is keepalived's pseudo header form.
-	ChecksumMessage   bool
-	LowerPrioNoAdvert bool
-	// HigherPrioSendAdvert is nil unless the user said.
-	HigherPrioSendAdvert *bool
-	SkipCheckAdvAddr     bool
-	DownTimerAdverts     int
-	IgnorePrimary        bool
-	Garp                 Garp
-	Addresses            []Address
-	Excluded             []Address
-	TrackInterfaces      []Track
-	TrackScripts         []Track
-	Notify               Notify
+// TrackGroup names instances whose states together decide whether static
+// addresses, routes and rules are put back.
+type TrackGroup struct {
+	// Name is what addresses, routes and rules call it.
+	Name    string   `key:"name" required:"true" tier:"3"`
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// Members are the names of its instances.
+	Members []string `key:"group" form:"list" required:"true" tier:"3"`
 }
 
-// Address is a virtual address and where it was written.
-type Address struct {
-	netspec.Address
-	At Position
-}
-
-// Garp is when addresses are announced.
-type Garp struct {
-	MasterDelay         time.Duration
-	MasterRepeat        int
-	MasterRefresh       time.Duration
-	MasterRefreshRepeat int
-	LowerPrioDelay      time.Duration
-	LowerPrioRepeat     int
-	// Interval is the least time between two gratuitous ARPs on one
-	// interface.
-	Interval time.Duration
-}
-
-// Track names a tracked script or interface.
-type Track struct {
-	Name string
-	At   Position
-	// Weight is the one in force here: the site's, else the script's own.
-	Weight  int
-	Reverse bool
-}
-
-// SyncGroup is a vrrp_sync_group.
-type SyncGroup struct {
-	Name            string
-	At              Position
-	Members         []string
-	TrackScripts    []Track
-	TrackInterfaces []Track
-	KeepWeights     bool
-	Notify          Notify
-}
-
-// Notify is what is told to whom about the changes of an instance or group.
-type Notify struct {
-	Master, Backup, Fault, Stop *Program
-	// Any is keepalived's notify: called at each change with four arguments
-	// appended: INSTANCE|GROUP, name, state, priority.
-	Any *Program
-	// Lua is a file with on_master, on_backup, on_fault, on_stop, on_change.
-	Lua *Lua
-}
-
-// Program is a program to run.
-type Program struct {
-	At          Position
-	Argv        []string
-	User, Group string
-}
-
-// Lua is a Lua file to call.
-type Lua struct {
-	At    Position
-	Path  string
-	Allow []string
-	Args  map[string]string
+// GarpGroup is a limit on gratuitous ARP and unsolicited neighbour
+// advertisements that several interfaces share.
+type GarpGroup struct {
+	// Name tells it from others in messages; it may be empty.
+	Name    string   `key:"name" tier:"3"`
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
+	// GarpInterval is the least time between two gratuitous ARPs.
+	GarpInterval time.Duration `key:"garp_interval" range:"0s..24h" tier:"3"`
+	// GnaInterval is the least time between two neighbour advertisements.
+	GnaInterval time.Duration `key:"gna_interval" range:"0s..24h" tier:"3"`
+	// Interface is a single member.
+	Interface string `key:"interface" tier:"3"`
+	// Interfaces are several members.
+	Interfaces []string `key:"interfaces" form:"list" tier:"3"`
 }

@@ -197,7 +197,7 @@ func (e *edges) targets(c *config.Config) (map[notify.Key]notify.Target, runners
 	add := func(key notify.Key, n *config.Notify, addresses []config.Address) error {
 		t := notify.Target{Master: e.program(c, n.Master), Backup: e.program(c, n.Backup), Fault: e.program(c, n.Fault), Stop: e.program(c, n.Stop), Any: e.program(c, n.Any)}
 		for _, a := range addresses {
-			t.Addresses = append(t.Addresses, netspec.Address(a.Address))
+			t.Addresses = append(t.Addresses, a.Spec())
 		}
 		if n.Lua != nil {
 			runner, err := e.runner(n.Lua.Path, n.Lua.Allow, n.Lua.Args, "notify "+key.Name)

@@ -117,7 +117,7 @@ func router(in *config.Instance, member bool) vrrp.Config {
 		VRID:              uint8(in.VRID),
 		Priority:          uint8(in.Priority),
 		Interval:          in.AdvertInt,
-		InitialMaster:     in.Master,
+		InitialMaster:     bool(in.Master),
 		NoPreempt:         in.NoPreempt,
 		PreemptDelay:      in.PreemptDelay,
 		DownAdverts:       in.DownTimerAdverts,
@@ -153,7 +153,7 @@ func router(in *config.Instance, member bool) vrrp.Config {
 func specs(in *config.Instance, list []config.Address) []netspec.Address {
 	var all []netspec.Address
 	for _, a := range list {
-		s := a.Address
+		s := a.Spec()
 		if s.Device == "" {
 			s.Device = in.Interface
 		}

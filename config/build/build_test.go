@@ -13,7 +13,7 @@ import (
 )
 
 func address(prefix, device string) config.Address {
-	return config.Address{Address: netspec.Address{Prefix: netip.MustParsePrefix(prefix), Device: device}}
+	return config.Address{Prefix: netip.MustParsePrefix(prefix), Device: device}
 }
 
 // plain is an instance as a reader returns it.

@@ -134,7 +134,7 @@ func (r *reader) address(w token, keyword string) (config.Address, bool) {
 		ok = false
 		r.out.error(w.at, "bad-address", "%s: %s cannot be an interface's address on a network", keyword, p.Addr())
 	}
-	return config.Address{Address: netspec.Address{Prefix: p}, At: r.src.position(w.at)}, ok
+	return config.Address{Prefix: p, At: r.src.position(w.at)}, ok
 }
 
 func (r *reader) addressDevice(a *config.Address, w token) bool {

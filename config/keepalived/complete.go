@@ -67,7 +67,7 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	out.Strict = or(i.strict, r.global.strict)
 	out.VRID = or(i.vrid, 0)
 	out.IgnorePrimary = or(i.ignorePrimary, false)
-	out.ChecksumMessage = or(i.checksumAsV2, r.global.checksumAsV2)
+	out.ChecksumMessage = config.Checksum(or(i.checksumAsV2, r.global.checksumAsV2))
 	out.SkipCheckAdvAddr = or(first(i.skipCheck, r.global.skipCheckAddr), false)
 	out.LowerPrioNoAdvert = or(first(i.lowerNoAdvert, r.global.lowerNoAdvert), false)
 	out.HigherPrioSendAdvert = first(i.higherSend, r.global.higherSend)
@@ -105,11 +105,11 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 // priority: state and priority imply each other, as in keepalived.
 func (r *reader) priority(i *instance) {
 	out := &i.Instance
-	out.Master = or(i.master, false)
+	out.Master = config.State(or(i.master, false))
 	switch {
 	case i.priority != nil:
 		out.Priority = *i.priority
-	case out.Master:
+	case bool(out.Master):
 		out.Priority = 255
 		if !i.meant["priority"] {
 			r.out.warn(i.where("state"), "no-priority", "state MASTER without priority makes it 255, the owner of the addresses; give a priority")
@@ -131,7 +131,7 @@ func (r *reader) strict(i *instance) {
 	if !out.Strict {
 		return
 	}
-	if owner := out.Priority == 255; out.Master != owner {
+	if owner := config.State(out.Priority == 255); out.Master != owner {
 		if out.Master {
 			r.out.warn(i.where("state"), "strict", "vrrp_strict: state MASTER is for priority 255 only; the instance starts as BACKUP, as in keepalived")
 		}
@@ -155,11 +155,11 @@ func (r *reader) preemption(i *instance) {
 	out := &i.Instance
 	out.NoPreempt = i.noPreempt
 	out.PreemptDelay = or(i.preemptDelay, 0)
-	if out.NoPreempt && out.Master {
+	if out.NoPreempt && bool(out.Master) {
 		r.out.warn(i.where("nopreempt"), "nopreempt-master", "nopreempt does not go with state MASTER and is cleared, as by keepalived; write state BACKUP on all nodes")
 		out.NoPreempt = false
 	}
-	if out.PreemptDelay > 0 && (out.Master || out.NoPreempt) {
+	if out.PreemptDelay > 0 && (bool(out.Master) || out.NoPreempt) {
 		other := "nopreempt"
 		if out.Master {
 			other = "state MASTER"

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -255,7 +256,7 @@ func TestDefaults(t *testing.T) {
 	}
 	said := config.Config{Global: config.Global{RouterID: "a", ScriptUser: "b", ScriptGroup: "c"}}
 	want := said.Global
-	if Defaults(&said); said.Global != want {
+	if Defaults(&said); !reflect.DeepEqual(said.Global, want) {
 		t.Errorf("%+v became of %+v", said.Global, want)
 	}
 }

@@ -14,8 +14,8 @@ import (
 // full is what the three files testdata/full.* say, without positions.
 func full() config.Config {
 	yes, no := true, false
-	address := func(prefix, device string) netspec.Address {
-		return netspec.Address{Prefix: netip.MustParsePrefix(prefix), Device: device}
+	address := func(prefix, device string) config.Address {
+		return config.Address{Prefix: netip.MustParsePrefix(prefix), Device: device}
 	}
 	linked := address("192.0.2.1/24", "eth1")
 	linked.Label, linked.Scope, linked.Broadcast = "eth1:1", netspec.ScopeLink, netip.MustParseAddr("192.0.2.255")
@@ -43,14 +43,14 @@ func full() config.Config {
 		}},
 		Instances: []config.Instance{{
 			Name: "VI_1", Version: 2, Interface: "eth0", VRID: 51, Priority: 150, Master: true, AdvertInt: time.Second,
-			Source: netip.MustParseAddr("192.0.2.10"), AuthType: "PASS", AuthPass: "0111",
+			Source: netip.MustParseAddr("192.0.2.10"), Authentication: config.Authentication{AuthType: "PASS", AuthPass: "0111"},
 			LowerPrioNoAdvert: true, HigherPrioSendAdvert: &yes, SkipCheckAdvAddr: true, DownTimerAdverts: 4, IgnorePrimary: true,
 			Garp: config.Garp{
 				MasterDelay: time.Second, MasterRepeat: 2, MasterRefresh: time.Minute, MasterRefreshRepeat: 3,
 				LowerPrioRepeat: 4, Interval: 10 * time.Millisecond,
 			},
-			Addresses:       []config.Address{{Address: linked}, {Address: address("192.0.2.2/32", "eth0")}, {Address: peered}},
-			Excluded:        []config.Address{{Address: excluded}},
+			Addresses:       []config.Address{linked, address("192.0.2.2/32", "eth0"), peered},
+			Excluded:        []config.Address{excluded},
 			TrackInterfaces: []config.Track{{Name: "eth7"}, {Name: "eth8", Weight: 10, Reverse: true}},
 			TrackScripts: []config.Track{
 				{Name: "web", Weight: -20}, {Name: "db", Weight: 7, Reverse: true}, {Name: "app", Weight: -3, Reverse: true},
@@ -66,12 +66,12 @@ func full() config.Config {
 		}, {
 			Name: "VI_2", Version: 3, Interface: "eth1", VRID: 51, Priority: 100, AdvertInt: 50 * time.Millisecond,
 			ChecksumMessage: true, NoPreempt: true, DownTimerAdverts: 3, Garp: garp,
-			Addresses: []config.Address{{Address: address("203.0.113.1/24", "eth1")}},
+			Addresses: []config.Address{address("203.0.113.1/24", "eth1")},
 			Notify:    config.Notify{Lua: &config.Lua{Path: "/etc/moonkeep/n.lua", Allow: []string{"write"}, Args: map[string]string{"to": "ops"}}},
 		}, {
 			Name: "VI_3", Version: 2, Interface: "eth2", VRID: 3, Priority: 100, AdvertInt: time.Second,
 			Strict: true, LowerPrioNoAdvert: true, HigherPrioSendAdvert: &no, DownTimerAdverts: 3, Garp: garp,
-			Addresses: []config.Address{{Address: address("203.0.113.129/25", "eth2")}},
+			Addresses: []config.Address{address("203.0.113.129/25", "eth2")},
 		}},
 		Groups: []config.SyncGroup{{
 			Name: "G1", Members: []string{"VI_2", "VI_3"}, KeepWeights: true,
@@ -95,6 +95,9 @@ func placeless(t *testing.T, v reflect.Value, file string) {
 			placeless(t, v.Index(i), file)
 		}
 	case reflect.Struct:
+		if _, place := v.Addr().Interface().(*config.Position); v.IsZero() && !place {
+			return // A block that the file does not have.
+		}
 		if p, ok := v.Addr().Interface().(*config.Position); ok {
 			if p.File != file || p.Line < 1 || p.Column < 1 {
 				t.Errorf("a position is %+v", *p)

@@ -129,7 +129,7 @@ func (r *reader) election(t *table, in *config.Instance) {
 	var state string
 	stated := t.word("state", &state, "MASTER", "BACKUP")
 	in.Master = state == "MASTER"
-	if t.number("priority", &in.Priority, 1, ownerPriority) == nil && in.Master && !t.has("priority") {
+	if t.number("priority", &in.Priority, 1, ownerPriority) == nil && bool(in.Master) && !t.has("priority") {
 		t.error(stated.at, "missing-key", "%s: state MASTER needs a priority, for example 150", t.what)
 	}
 	if stated == nil {
@@ -138,10 +138,10 @@ func (r *reader) election(t *table, in *config.Instance) {
 	nopreempt := t.flag("nopreempt", &in.NoPreempt)
 	delay := t.duration("preempt_delay", &in.PreemptDelay, 0, maxPreemptDelay)
 	switch {
-	case in.NoPreempt && in.Master:
+	case in.NoPreempt && bool(in.Master):
 		t.error(nopreempt.at, "nopreempt-master",
 			"%s: nopreempt has no effect with state MASTER or priority 255: write state BACKUP on all nodes, or take nopreempt out", t.what)
-	case delay != nil && in.PreemptDelay > 0 && (in.Master || in.NoPreempt):
+	case delay != nil && in.PreemptDelay > 0 && (bool(in.Master) || in.NoPreempt):
 		other := "nopreempt"
 		if in.Master {
 			other = "state MASTER or priority 255"
@@ -188,6 +188,7 @@ func (r *reader) authentication(t *table, in *config.Instance) {
 		return
 	}
 	a := r.table(f.value, t.what+": authentication")
+	in.Authentication.At = f.at
 	a.take("auth_type")
 	a.take("auth_pass")
 	switch kind := a.v.get("auth_type"); {

@@ -82,6 +82,7 @@ func (r *reader) root(v *value, c *config.Config) {
 		return
 	}
 	if f := t.take("global"); f != nil {
+		c.Global.At = f.at
 		r.global(f.value, &c.Global)
 	}
 	scripts := r.scriptList(t.list("vrrp_scripts"))

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -42,7 +43,7 @@ func TestSettingsAreLayered(t *testing.T) {
 				t.Setenv(k, v)
 			}
 			got := file
-			if err := NewSettings(test.flags).Apply(&got); err != nil || got != test.want {
+			if err := NewSettings(test.flags).Apply(&got); err != nil || !reflect.DeepEqual(got, test.want) {
 				t.Errorf("%+v, %v, want %+v", got, err, test.want)
 			}
 		})

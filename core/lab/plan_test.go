@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // vi is an instance on an interface with addresses, each "PREFIX" or
@@ -22,7 +21,7 @@ func vi(name, iface string, addresses ...string) config.Instance {
 		if dev == "" {
 			dev = iface
 		}
-		in.Addresses = append(in.Addresses, config.Address{Address: netspec.Address{Prefix: netip.MustParsePrefix(prefix), Device: dev}})
+		in.Addresses = append(in.Addresses, config.Address{Prefix: netip.MustParsePrefix(prefix), Device: dev})
 	}
 	return in
 }

@@ -9,6 +9,7 @@ package netspec
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -39,6 +40,25 @@ func (s Scope) String() string {
 		return "nowhere"
 	}
 	return fmt.Sprint(uint8(s))
+}
+
+// MarshalText renders the name, or the number.
+func (s Scope) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads a name of ip(8), or 0..255.
+func (s *Scope) UnmarshalText(text []byte) error {
+	for _, named := range []Scope{ScopeGlobal, ScopeSite, ScopeLink, ScopeHost, ScopeNowhere} {
+		if named.String() == string(text) {
+			*s = named
+			return nil
+		}
+	}
+	n, err := strconv.ParseUint(string(text), 0, 8)
+	if err != nil {
+		return fmt.Errorf("must be global, site, link, host, nowhere or 0..255, not %q", text)
+	}
+	*s = Scope(n)
+	return nil
 }
 
 // Address is one address as it should stand on an interface. It is comparable;

@@ -16,7 +16,6 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/lab"
-	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // mode is the protocol version and interval of one pair.
@@ -106,10 +105,8 @@ func configuration(file string, m mode, node int) config.Config {
 		Files: []string{file},
 		Instances: []config.Instance{{
 			Name: "VI_1", Version: m.version, Interface: "eth0", VRID: 51,
-			Priority: 150 - 50*node, Master: node == a, AdvertInt: m.interval,
-			Addresses: []config.Address{{Address: netspec.Address{
-				Prefix: netip.MustParsePrefix("10.0.0.100/24"), Device: "eth0",
-			}}},
+			Priority: 150 - 50*node, Master: config.State(node == a), AdvertInt: m.interval,
+			Addresses: []config.Address{{Prefix: netip.MustParsePrefix("10.0.0.100/24"), Device: "eth0"}},
 		}},
 	}
 }
