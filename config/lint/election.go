@@ -49,7 +49,7 @@ func election(seats []*seat, found *config.Findings) {
 		}
 	}
 	for _, s := range seats {
-		if s.in.Master && masters == 1 && s.healthy < best.healthy && !best.in.NoPreempt {
+		if bool(s.in.Master) && masters == 1 && s.healthy < best.healthy && !best.in.NoPreempt {
 			s.warn(found, place(s.in, "state"), "master-not-best", "state MASTER and priority %d here, but %s has priority %d: when both start, the addresses come here first and move there at once; write state BACKUP, or give this node the higher priority",
 				s.healthy, best.node, best.healthy)
 		}
