@@ -56,6 +56,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(
 		newRunCommand(),
 		newCheckCommand(),
+		newConvertCommand(),
 		newKeywordsCommand(),
 		newLabCommand(),
 		newStatusCommand(),

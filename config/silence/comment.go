@@ -2,12 +2,12 @@ package silence
 
 import (
 	"bytes"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/comment"
 )
 
 // The parts of a comment: moonkeep: allow NAME, NAME: a remark.
@@ -23,12 +23,9 @@ func comments(t Text) ([]*allow, config.Findings) {
 	if !bytes.Contains(t.Data, []byte("moonkeep:")) {
 		return nil, nil // as most files, and the largest
 	}
-	start := keepalivedComment
-	switch strings.ToLower(filepath.Ext(t.File)) {
-	case ".json":
+	start := comment.Start(t.File)
+	if start == nil {
 		return nil, nil
-	case ".yaml", ".yml", ".toml":
-		start = nativeComment
 	}
 	var all, waiting []*allow
 	var bad config.Findings
@@ -103,48 +100,4 @@ func directive(text string) (names [][2]int, file bool, why string) {
 		}
 		at = len(text) - len(strings.TrimLeft(rest[1:], " \t"))
 	}
-}
-
-// keepalivedComment returns the byte at which the comment of a line begins,
-// or the line's length: a # or ! outside of double quotes and not behind a
-// backslash.
-func keepalivedComment(line string) int {
-	inside := false
-	for i := 0; i < len(line); i++ {
-		switch line[i] {
-		case '"':
-			inside = !inside
-		case '\\':
-			i++
-		case '#', '!':
-			if !inside {
-				return i
-			}
-		}
-	}
-	return len(line)
-}
-
-// nativeComment is keepalivedComment for YAML and TOML: a # behind a blank and
-// outside of quotes. Within text of several lines it is wrong; a line of that
-// would have to be an allow letter for letter.
-func nativeComment(line string) int {
-	var quote byte
-	for i := 0; i < len(line); i++ {
-		c := line[i]
-		begins := i == 0 || strings.IndexByte(" \t[{,(=:", line[i-1]) >= 0
-		switch {
-		case quote != 0 && c == '\\' && quote == '"':
-			i++
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '#' && (i == 0 || line[i-1] == ' ' || line[i-1] == '\t'):
-			return i
-		case (c == '"' || c == '\'') && begins:
-			quote = c
-		}
-	}
-	return len(line)
 }

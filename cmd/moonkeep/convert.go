@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/convert"
+	"github.com/moonkeep/moonkeep/config/document"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/config/source"
+)
+
+// convertOptions are the flags of convert.
+type convertOptions struct {
+	to, output, configID string
+	secrets, force       bool
+}
+
+func newConvertCommand() *cobra.Command {
+	var o convertOptions
+	cmd := &cobra.Command{
+		Use:   "convert FILE",
+		Short: "write a configuration in another language",
+		Long: `convert writes a configuration in another language: keepalived.conf as YAML,
+TOML or JSON, and back. Comments go with it. What it wrote it reads back, and
+compares: both files mean the same, or it says where they do not.
+
+What the other language has no words for, and what could not stay as it was
+(included files, definitions), is listed on the standard error. Secrets such
+as auth_pass are left out unless --secrets is given; a file without them does
+not load, so that it cannot be run by mistake.
+
+Exit status 0: everything was carried. 1: something was not; the text is
+written all the same. 2: wrong use, or FILE cannot be read.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return convertFile(args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&o.to, "to", "", "the language: "+strings.Join(convert.Languages(), ", ")+" (default yaml, and keepalived from the others)")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write to this file, readable by its owner only, instead of the standard output")
+	cmd.Flags().BoolVar(&o.force, "force", false, "write over an existing file")
+	cmd.Flags().BoolVar(&o.secrets, "secrets", false, "write passwords and keys too")
+	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	return cmd
+}
+
+func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error {
+	native := slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(path)))
+	if o.to == "" {
+		o.to = convert.YAML
+		if native {
+			o.to = convert.Keepalived
+		}
+	}
+	c, found, err := load.FileAs(path, o.configID)
+	if err != nil {
+		return err
+	}
+	texts, err := readTexts(c.Files)
+	if err != nil {
+		return err
+	}
+	if found.Errors() {
+		if err := printFindings(stderr, slices.DeleteFunc(found, func(f config.Finding) bool { return f.Severity != config.Error }), texts, checkOptions{}); err != nil {
+			return err
+		}
+		fmt.Fprintf(stderr, "moonkeep: %s has errors; put them right first\n", path)
+		return exitNo
+	}
+	var comments []document.Comment
+	for _, t := range texts {
+		comments = append(comments, document.Comments(t.File, t.Data)...)
+	}
+	text, lost, err := convert.To(o.to, c, comments, o.secrets)
+	if err != nil {
+		return err
+	}
+	if !native {
+		lost = append(lost, convert.Flattened(texts[0].File, texts[0].Data)...)
+	}
+	if err := writeConverted(text, o, stdout); err != nil {
+		return err
+	}
+	for _, f := range lost {
+		fmt.Fprintln(stderr, f)
+	}
+	if len(lost) > 0 {
+		return exitNo
+	}
+	return nil
+}
+
+func writeConverted(text []byte, o convertOptions, stdout io.Writer) error {
+	if o.output == "" {
+		_, err := stdout.Write(text)
+		return err
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if o.force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(o.output, flags, 0o600)
+	if os.IsExist(err) {
+		return fmt.Errorf("write %s: it is there already; --force writes over it", o.output)
+	}
+	if err != nil {
+		return fmt.Errorf("write the converted configuration: %w", err)
+	}
+	if _, err := f.Write(text); err != nil {
+		_ = f.Close() // the first error counts
+		return fmt.Errorf("write the converted configuration: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write the converted configuration: %w", err)
+	}
+	return nil
+}

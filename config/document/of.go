@@ -1,0 +1,214 @@
+package document
+
+import (
+	"cmp"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
+)
+
+// Of returns the tree of a configuration. A block that knows which keys were
+// written has these, in the order in which they were written; one that does
+// not has every value that is not the default. Unless secrets is true the
+// texts of secrets are left out and their nodes are Hidden.
+func Of(s *schema.Schema, c *config.Config, secrets bool) *Node {
+	m := maker{schema: s, secrets: secrets}
+	root := &Node{Kind: Table, Value: reflect.ValueOf(c).Elem()}
+	b := s.Root()
+	for i := range b.Fields {
+		f := &b.Fields[i]
+		if n := m.field(f, f.Value(root.Value)); n != nil && (n.Kind == Literal || n.Kind == Text || len(n.Nodes) > 0) {
+			root.Nodes = append(root.Nodes, n)
+		}
+	}
+	return root
+}
+
+type maker struct {
+	schema  *schema.Schema
+	secrets bool
+}
+
+// field makes the node of a value, nil when there is none.
+func (m maker) field(f *schema.Field, v reflect.Value) *Node {
+	if !v.IsValid() {
+		return nil
+	}
+	n := &Node{Key: f.Key, Field: f, Value: v}
+	switch f.Kind {
+	case schema.KindBlock:
+		m.block(n, f.Elem, v, nil, "")
+	case schema.KindBlocks:
+		n.Kind = List
+		for i := range v.Len() {
+			item := &Node{Value: reflect.Indirect(v.Index(i))}
+			m.block(item, f.Elem, item.Value, nil, "")
+			n.Nodes = append(n.Nodes, short(item))
+		}
+	case schema.KindProgram:
+		m.program(n, v.Interface().(config.Program))
+	case schema.KindMap:
+		n.Kind = Table
+		words := v.Interface().(map[string]string)
+		for _, key := range slices.Sorted(maps.Keys(words)) {
+			n.Nodes = append(n.Nodes, &Node{Key: key, Kind: Text, Text: words[key]})
+		}
+	case schema.KindWords, schema.KindInts, schema.KindScalars:
+		n.Kind = List
+		for i := range v.Len() {
+			n.Nodes = append(n.Nodes, &Node{Kind: kindOf(f.Kind), Text: schema.Text(v.Index(i)), Value: v.Index(i)})
+		}
+	default:
+		n.Kind = kindOf(f.Kind)
+		if f.Secret && !m.secrets {
+			n.Hidden = true
+		} else {
+			n.Text = schema.Text(v)
+		}
+	}
+	return n
+}
+
+func kindOf(k schema.Kind) Kind {
+	switch k {
+	case schema.KindBool, schema.KindInt, schema.KindInts:
+		return Literal
+	}
+	return Text
+}
+
+// short turns an item of which only the first key was written into that key's
+// value, where the readers take a text for the whole.
+func short(item *Node) *Node {
+	switch item.Value.Interface().(type) {
+	case config.Address, config.Track, config.Peer:
+		if len(item.Nodes) == 1 && item.Nodes[0].Field.Required {
+			item.Kind, item.Text, item.Nodes = Text, item.Nodes[0].Text, nil
+		}
+	}
+	return item
+}
+
+// program makes a list of words, or a table when there is a user.
+func (m maker) program(n *Node, p config.Program) {
+	words := &Node{Key: "script", Kind: List, At: p.At}
+	for _, w := range p.Argv {
+		words.Nodes = append(words.Nodes, &Node{Kind: Text, Text: w})
+	}
+	n.At = p.At
+	if p.User == "" {
+		n.Kind, n.Nodes = List, words.Nodes
+		return
+	}
+	n.Kind = Table
+	n.Nodes = []*Node{words, {Key: "user", Kind: Text, Text: p.User}}
+	if p.Group != "" {
+		n.Nodes = append(n.Nodes, &Node{Key: "group", Kind: Text, Text: p.Group})
+	}
+}
+
+// block fills n with the keys of a struct. Around and prefix are the keys
+// that the block around a flat struct wrote, and what those of this struct
+// begin with.
+func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Keys, prefix string) {
+	n.Kind = Table
+	if at := b.At(v); at != nil {
+		n.At = *at
+	}
+	var written config.Keys
+	if w := b.Written(v); w != nil {
+		written = *w
+	}
+	for i := range b.Fields {
+		f := &b.Fields[i]
+		at, wrote := place(f, written, around, prefix)
+		value := f.Value(v)
+		switch {
+		case !value.IsValid():
+			continue
+		case wrote:
+		case len(written)+countOf(around, prefix) > 0 && !f.Required && f.Words != nil:
+			continue // it was completed, not written
+		case m.usual(f, value):
+			continue
+		}
+		var c *Node
+		if f.Kind == schema.KindBlock && f.IsFlat {
+			c = &Node{Key: f.Key, Field: f, Value: value}
+			m.block(c, f.Elem, value, written, f.Key+".")
+			if len(c.Nodes) == 0 {
+				continue
+			}
+		} else {
+			c = m.field(f, value)
+		}
+		if at.Line > 0 {
+			c.At = at
+		}
+		n.Nodes = append(n.Nodes, c)
+	}
+	slices.SortStableFunc(n.Nodes, func(a, b *Node) int {
+		return cmp.Or(cmp.Compare(rank(a, written, around, prefix), rank(b, written, around, prefix)))
+	})
+}
+
+// place is where a field was written: under its own key, under that of a
+// block around it, or by one of the keys of a flat struct.
+func place(f *schema.Field, written, around config.Keys, prefix string) (config.Position, bool) {
+	for _, k := range written {
+		if k.Name == f.Key || f.IsFlat && strings.HasPrefix(k.Name, f.Key+".") {
+			return k.At, true
+		}
+	}
+	if prefix == "" {
+		return config.Position{}, false
+	}
+	for _, k := range around {
+		if rest, ok := strings.CutPrefix(k.Name, prefix); ok && rest == f.Key {
+			return k.At, true
+		}
+	}
+	return config.Position{}, false
+}
+
+func countOf(keys config.Keys, prefix string) int {
+	n := 0
+	for _, k := range keys {
+		if prefix != "" && strings.HasPrefix(k.Name, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// rank orders the keys of a block: first what has no keyword and so names
+// the block, then as they were written, then the rest.
+func rank(n *Node, written, around config.Keys, prefix string) int {
+	if n.Field.Words == nil && n.Field.Required {
+		return -1
+	}
+	for i, k := range written {
+		if k.Name == n.Key || strings.HasPrefix(k.Name, n.Key+".") {
+			return i
+		}
+	}
+	for i, k := range around {
+		if prefix != "" && k.Name == prefix+n.Key {
+			return i
+		}
+	}
+	return 1 << 30
+}
+
+// usual reports whether a value is the one that is there when none is written.
+func (m maker) usual(f *schema.Field, v reflect.Value) bool {
+	if f.Default == "" || f.Pointer {
+		return v.IsZero() && !f.Pointer || (f.Kind == schema.KindBlocks || f.Kind == schema.KindWords) && v.Len() == 0
+	}
+	d := reflect.New(f.Type).Elem()
+	return f.Set(d, f.Default) == nil && schema.Equal(d.Interface(), v.Interface())
+}
