@@ -41,7 +41,7 @@ var pure = []string{
 // randomness, which is all that a pure package may use. time is there for
 // its types; pureCalls forbids its clock.
 var values = []string{
-	"cmp", "crypto/subtle", "encoding/binary", "errors", "fmt", "iter", "maps",
+	"cmp", "crypto/hmac", "crypto/md5", "crypto/sha256", "crypto/subtle", "encoding/binary", "errors", "fmt", "hash", "iter", "maps",
 	"math", "math/bits", "net/netip", "slices", "sort", "strconv", "strings", "time",
 }
 

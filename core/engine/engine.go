@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,9 @@ const (
 	// notifications in between.
 	stopLimit = 2 * time.Second
 	tellLimit = 5 * time.Second
+	// clockStep is by how many nanoseconds the wall clock may differ from what
+	// the node knows. Clocks that are kept right drift by less in a second.
+	clockStep = int64(time.Millisecond)
 )
 
 // Plan is what an Engine runs: the node's configuration and what the edges
@@ -77,10 +81,17 @@ type Engine struct {
 	owned  map[string][]netspec.Address // by instance, lane 1 only
 	// refused holds the instances whose last claim failed, lane 1 only.
 	refused map[string]bool
-	failed  map[string]bool // instances whose adverts do not leave
-	runCtx  context.Context // ends the runs of checks
+	wall    int64              // the wall clock at instant zero, as the node knows it
+	failed  map[recipient]bool // whom adverts do not reach
+	runCtx  context.Context    // ends the runs of checks
 	// reloading is held during a Reload, and while the kernel is closed.
 	reloading sync.Mutex
+}
+
+// recipient is whom an instance's adverts go to.
+type recipient struct {
+	instance    string
+	destination netip.Addr
 }
 
 // New returns an engine that is ready to be the kernel's sink.
@@ -89,7 +100,7 @@ func New(plan Plan, opts Options) *Engine {
 		opts: opts, plan: plan, start: time.Now(),
 		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
-		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[string]bool{},
+		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 	}
 	e.packets.New = func() any { return new(node.Received) }
 	if e.opts.Alarm == nil {

@@ -31,7 +31,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		e.carry(e.node.Stop(now))
 	}
 	for {
-		now := e.now()
+		now := e.look()
 		e.carry(e.node.Tick(now))
 		if now >= limit {
 			e.carry(e.node.Abandon(now))
@@ -78,8 +78,21 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	}
 }
 
+// look reads the monotonic clock and tells the node when the wall clock no
+// longer goes with it: it was set, or the machine slept.
+func (e *Engine) look() mono.Instant {
+	t := time.Now()
+	now := mono.Instant(t.Sub(e.start))
+	wall := t.UnixNano() - int64(now)
+	if d := wall - e.wall; d > clockStep || d < -clockStep {
+		e.wall = wall
+		e.carry(e.node.Step(now, &node.Clock{Wall: t.UnixNano()}))
+	}
+	return now
+}
+
 func (e *Engine) step(ev node.Event) {
-	e.carry(e.node.Step(e.now(), ev))
+	e.carry(e.node.Step(e.look(), ev))
 	if p, ok := ev.(*node.Received); ok {
 		e.packets.Put(p)
 	}
@@ -122,7 +135,8 @@ func (e *Engine) release(a node.Action) {
 // fail. That event goes through the inbox: the node is inside a call now.
 func (e *Engine) send(a *node.Action) {
 	err := e.kernel.Send(a)
-	if (err != nil) == e.failed[a.Instance] {
+	to := recipient{a.Instance, a.Destination}
+	if (err != nil) == e.failed[to] {
 		return
 	}
 	failure := ""
@@ -130,8 +144,12 @@ func (e *Engine) send(a *node.Action) {
 		failure = err.Error()
 	}
 	select {
-	case e.inbox <- &node.SendFailed{Instance: a.Instance, Failure: failure}:
-		e.failed[a.Instance] = err != nil
+	case e.inbox <- &node.SendFailed{Instance: a.Instance, Destination: a.Destination, Failure: failure}:
+		if err != nil {
+			e.failed[to] = true
+		} else {
+			delete(e.failed, to)
+		}
 	default: // told at the next advert
 	}
 }

@@ -13,7 +13,18 @@ import (
 func (n *Node) judge(in *instance) (sum int) {
 	in.faults, in.waiting, in.terms = in.faults[:0], in.waiting[:0], in.terms[:0]
 	link, known := n.links[in.cfg.Interface]
-	switch {
+	family := "IPv4"
+	if in.cfg.six() {
+		family = "link-local IPv6"
+	}
+	switch u := &in.cfg.Router.Unicast; {
+	case u.On && u.FaultWithoutPeer && len(u.Peers) == 0:
+		in.faults = append(in.faults, "no unicast peer is configured")
+	case in.cfg.Interface == "":
+		// Unicast over whatever interface the routes say.
+		if !in.cfg.Source.IsValid() {
+			in.faults = append(in.faults, "neither an interface nor a source address is configured")
+		}
 	case !known:
 		in.waiting = append(in.waiting, "the state of interface "+in.cfg.Interface)
 	case !link.Exists:
@@ -21,7 +32,7 @@ func (n *Node) judge(in *instance) (sum int) {
 	case !link.Up && !in.cfg.IgnorePrimary:
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" is down")
 	case !in.source(link).IsValid():
-		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no IPv4 address to send from")
+		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no "+family+" address to send from")
 	}
 	if in.refused != "" {
 		in.faults = append(in.faults, in.refused)
@@ -128,7 +139,7 @@ func (n *Node) apply(now mono.Instant, in *instance) {
 	if n.stopping {
 		return
 	}
-	if link, known := n.links[in.cfg.Interface]; known {
+	if link, known := n.links[in.cfg.Interface]; known || in.cfg.Interface == "" {
 		in.router.SetSource(in.source(link))
 	}
 	in.acts = in.acts[:0]

@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -15,8 +16,10 @@ import (
 type Node struct {
 	instances []*instance
 	byName    map[string]*instance
-	byKey     map[key]*instance
-	groups    []*group
+	// byKey finds the instances that share a key: of one VRID those of
+	// different groups, and those of unicast whose peers differ.
+	byKey  map[key][]*instance
+	groups []*group
 	// groupsByName finds a group again after a reload.
 	groupsByName map[string]*group
 	scripts      map[string]*script
@@ -24,7 +27,10 @@ type Node struct {
 	links        map[string]Link
 	sched        schedule
 	out          []Action
-	seq          uint64
+	// scratch holds the payloads of this call that their router will write
+	// into again.
+	scratch []byte
+	seq     uint64
 	// wall is the wall clock at instant zero, in nanoseconds since 1970 UTC.
 	wall     int64
 	stopping bool
@@ -37,14 +43,6 @@ type Node struct {
 	// strangers counts packets whose virtual router is not configured on
 	// their interface.
 	strangers uint64
-}
-
-// key is the identity of a virtual router (RFC 9568 5.2.3): the same VRID
-// may serve another family or another interface.
-type key struct {
-	iface string
-	vrid  uint8
-	six   bool
 }
 
 // instance is a virtual router with what surrounds it.
@@ -70,8 +68,9 @@ type instance struct {
 	// rest is how long the last rest after refusals was.
 	rest time.Duration
 	// quiet holds back repeated notes about the same trouble.
-	quiet      mono.Instant
-	sendFailed bool
+	quiet mono.Instant
+	// unsent are the destinations that adverts cannot be sent to.
+	unsent []netip.Addr
 }
 
 // script is a check with what its last run said.
@@ -100,7 +99,7 @@ func New(now mono.Instant, cfg Config) *Node {
 // begin makes room for the actions of a call.
 func (n *Node) begin() {
 	if !n.fresh {
-		n.out = n.out[:0]
+		n.out, n.scratch = n.out[:0], n.scratch[:0]
 	}
 	n.fresh = false
 }
@@ -123,6 +122,9 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.sendResult(e)
 	case *Clock:
 		n.wall = e.Wall - int64(now)
+		for _, in := range n.instances {
+			in.router.SetWall(n.wall)
+		}
 	default:
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
@@ -186,9 +188,8 @@ func (n *Node) Stopped() bool {
 }
 
 func (n *Node) received(now mono.Instant, e *Received) {
-	_, vrid, ok := vrrp.Peek(e.Packet.Payload)
-	in := n.byKey[key{e.Packet.Interface, vrid, e.Packet.Source.Is6()}]
-	if !ok || in == nil {
+	in := n.addressee(&e.Packet)
+	if in == nil {
 		n.strangers += uint64(max(1, e.Sample))
 		return
 	}
@@ -227,7 +228,8 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		case vrrp.DoSend:
 			n.out = append(n.out, Action{
 				Kind: Send, Instance: in.cfg.Name, Interface: in.cfg.Interface,
-				Source: in.router.Source(), Destination: a.Destination, TTL: a.TTL, Protocol: a.Protocol, ID: a.ID, Payload: a.Payload,
+				Source: in.router.Source(), Destination: a.Destination, TTL: a.TTL, Protocol: a.Protocol, ID: a.ID,
+				Payload: n.payload(in, a.Payload),
 			})
 		case vrrp.DoClaim:
 			n.claim(in)
@@ -261,6 +263,18 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		}
 	}
 	n.regroup(now, in.group)
+}
+
+// payload returns the octets of an advert, copied when the router will write
+// into them before this call ends. Where the scratch has to grow, what was handed
+// out stays where it was.
+func (n *Node) payload(in *instance, b []byte) []byte {
+	if !in.router.Rewrites() {
+		return b
+	}
+	start := len(n.scratch)
+	n.scratch = append(n.scratch, b...)
+	return n.scratch[start:len(n.scratch):len(n.scratch)]
 }
 
 func (n *Node) changed(in *instance, a *vrrp.Action) {

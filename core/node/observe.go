@@ -30,7 +30,7 @@ func (in *instance) source(l Link) netip.Addr {
 	if in.cfg.Source.IsValid() {
 		return in.cfg.Source
 	}
-	return l.Primary
+	return in.cfg.primary(l)
 }
 
 // addresses returns everything the instance owns while MASTER.
@@ -43,7 +43,9 @@ func (in *instance) addresses() []netspec.Address {
 
 func (n *Node) claim(in *instance) {
 	in.claimed = false
-	n.out = append(n.out, Action{Kind: Claim, Instance: in.cfg.Name, Addresses: in.addresses()})
+	n.out = append(n.out, Action{
+		Kind: Claim, Instance: in.cfg.Name, Addresses: in.addresses(), NoAccept: in.cfg.Router.Drops(),
+	})
 }
 
 func (n *Node) announce(in *instance, rounds int) {
@@ -199,14 +201,23 @@ func (n *Node) gone(now mono.Instant, e *Gone) {
 
 func (n *Node) sendResult(e *SendFailed) {
 	in := n.byName[e.Instance]
-	if in == nil || in.sendFailed == (e.Failure != "") {
+	if in == nil {
 		return
 	}
-	in.sendFailed = e.Failure != ""
-	if in.sendFailed {
-		n.note(Warn, in.cfg.Name, "send", "adverts cannot be sent: "+e.Failure)
+	at := slices.Index(in.unsent, e.Destination)
+	if at >= 0 == (e.Failure != "") {
+		return
+	}
+	to := "adverts"
+	if in.cfg.Router.Unicast.On {
+		to = "adverts to " + e.Destination.String()
+	}
+	if e.Failure != "" {
+		in.unsent = append(in.unsent, e.Destination)
+		n.note(Warn, in.cfg.Name, "send", to+" cannot be sent: "+e.Failure)
 	} else {
-		n.note(Info, in.cfg.Name, "send", "adverts leave again")
+		in.unsent = slices.Delete(in.unsent, at, at+1)
+		n.note(Info, in.cfg.Name, "send", to+" leave again")
 	}
 }
 

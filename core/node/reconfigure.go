@@ -10,8 +10,8 @@ import (
 )
 
 // Reconfigure replaces the configuration. An instance is the same as before
-// when interface, VRID and family are, whatever its name, as in keepalived:
-// it keeps role, timers and the addresses that stay. One that is gone resigns
+// when interface, VRID, family and group are, whatever its name, as in
+// keepalived; one of unicast also if its name is, or one of its peers: it keeps role, timers and the addresses that stay. One that is gone resigns
 // and releases at once; a new one starts in INIT. A script with the same name
 // and identity keeps its state. The caller delivers the Link events of newly
 // named interfaces. After Stop it does nothing: the node is about to end.
@@ -21,23 +21,24 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		return n.out
 	}
 	n.rescript(now, cfg.Scripts)
-	n.drop(now, cfg)
+	old := n.keep(cfg.Instances)
+	n.drop(now, old)
 
-	old := n.byKey
-	n.instances, n.byName, n.byKey = nil, map[string]*instance{}, map[key]*instance{}
+	n.instances, n.byName, n.byKey = nil, map[string]*instance{}, map[key][]*instance{}
 	var kept []*instance
-	for _, c := range cfg.Instances {
+	for i, c := range cfg.Instances {
 		k := keyOf(c)
-		in := old[k]
+		in := old[i]
 		if in == nil {
 			in = &instance{cfg: c, router: vrrp.New(now, c.Router), retry: mono.Never}
+			in.router.SetWall(n.wall)
 			in.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.run(now, in) }}
 			n.sched.add(in.timer)
 		} else {
 			kept = append(kept, in)
 		}
 		n.instances = append(n.instances, in)
-		n.byName[c.Name], n.byKey[k] = in, in
+		n.byName[c.Name], n.byKey[k] = in, append(n.byKey[k], in)
 	}
 	before := make([]holding, len(kept))
 	for i, in := range kept {
@@ -62,15 +63,10 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	return n.out
 }
 
-func keyOf(c Instance) key {
-	six := c.Source.Is6() || len(c.Addresses) > 0 && c.Addresses[0].Addr().Is6()
-	return key{c.Interface, c.Router.VRID, six}
-}
-
 // drop ends the instances that the new configuration does not have.
-func (n *Node) drop(now mono.Instant, cfg Config) {
+func (n *Node) drop(now mono.Instant, kept []*instance) {
 	for _, in := range n.instances {
-		if slices.ContainsFunc(cfg.Instances, func(c Instance) bool { return keyOf(c) == keyOf(in.cfg) }) {
+		if slices.Contains(kept, in) {
 			continue
 		}
 		in.group = nil

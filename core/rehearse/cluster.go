@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -125,16 +126,21 @@ func (c *Cluster) Heal() { clear(c.cut) }
 // Client.
 func (c *Cluster) Connected(from, to int) bool { return !c.cut[[2]int{from, to}] }
 
-// send carries one advert to every other node on the segment.
+// send carries one advert to every other node on the segment, or to the one
+// whose address it is sent to.
 func (c *Cluster) send(from *Node, a *node.Action) {
 	if !from.linkUp(a.Interface) {
 		return
 	}
 	ev := &node.Received{Packet: vrrp.Packet{
-		Interface: a.Interface, Source: a.Source, Destination: a.Destination, TTL: vrrp.TTL, Payload: a.Payload,
+		Interface: a.Interface, Source: a.Source, Destination: a.Destination, TTL: int(a.TTL),
+		Protocol: a.Protocol, Payload: bytes.Clone(a.Payload),
 	}}
+	if a.Protocol == vrrp.ProtocolAH {
+		ev.Packet.Header = vrrp.AppendIPv4Header(nil, a.Source, a.Destination, a.Protocol, a.TTL, a.ID, len(a.Payload))
+	}
 	for _, to := range c.Nodes {
-		if to == from || !c.Connected(from.Index, to.Index) {
+		if to == from || !c.Connected(from.Index, to.Index) || !a.Destination.IsMulticast() && !to.has(a.Destination) {
 			continue
 		}
 		copies := 1

@@ -127,7 +127,7 @@ func TestNetwork(t *testing.T) {
 			for i := range 100 {
 				payload := c.Nodes[0].Config.Instances[0].Router.Append(nil, uint8(i+1), c.Nodes[0].source, vrrp.Group(false))
 				sent = append(sent, c.Now())
-				c.send(c.Nodes[0], &node.Action{Interface: "eth0", Source: c.Nodes[0].source, Destination: vrrp.Group(false), Payload: payload})
+				c.send(c.Nodes[0], &node.Action{Interface: "eth0", Source: c.Nodes[0].source, Destination: vrrp.Group(false), TTL: vrrp.TTL, Payload: payload})
 				c.Run(10 * time.Millisecond)
 			}
 			c.Run(tt.latest)

@@ -19,6 +19,9 @@ type Node struct {
 	// KernelDelay is how long setting, removing or announcing addresses
 	// takes; drawn between zero and it each time.
 	KernelDelay time.Duration
+	// Clock is how far the wall clock is from the cluster's, which began in 2026;
+	// SetClock changes it.
+	Clock time.Duration
 	// Refusal is why the kernel refuses to set addresses; empty when it does
 	// not.
 	Refusal string
@@ -108,6 +111,7 @@ func (n *Node) Start() {
 	d.lane.refused = map[string]bool{}
 	n.daemon = d
 	n.decide("start", nil, nil)
+	n.tellClock()
 	n.tick()
 	n.tellLinks()
 }
@@ -135,7 +139,36 @@ func (n *Node) tellLinks() {
 }
 
 func (n *Node) link(name string) *node.Link {
-	return &node.Link{Name: name, Exists: true, Up: n.linkUp(name), Index: 2, Primary: n.source, MTU: 1500}
+	return &node.Link{
+		Name: name, Exists: true, Up: n.linkUp(name), Index: 2, MTU: 1500, Primary: n.source, Primary6: n.source6(),
+	}
+}
+
+// source6 is the link-local address of every interface.
+func (n *Node) source6() netip.Addr {
+	return netip.AddrFrom16([16]byte{0xfe, 0x80, 15: byte(n.Index + 1)})
+}
+
+// has reports whether an address is the node's own.
+func (n *Node) has(a netip.Addr) bool { return a == n.source || a == n.source6() }
+
+// began is what the cluster's wall clock shows at instant zero.
+func began() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// SetClock sets the wall clock.
+func (n *Node) SetClock(d time.Duration) {
+	n.Clock = d
+	n.tellClock()
+}
+
+// tellClock has the daemon learn what its wall clock shows, when it is awake.
+func (n *Node) tellClock() {
+	if d := n.daemon; d != nil {
+		n.whenAwake(d, func() {
+			ev := &node.Clock{Wall: began().UnixNano() + int64(n.c.now) + int64(n.Clock)}
+			n.decide("clock", ev, func(now mono.Instant) []node.Action { return d.node.Step(now, ev) })
+		})
+	}
 }
 
 // Crash is the machine's death: the daemon and the addresses are gone.

@@ -7,7 +7,9 @@ type ActionKind uint8
 
 // The kinds of action, in the sense of core/node.
 const (
-	// DoSend: send Payload, one advert. Payload is never changed afterwards.
+	// DoSend: send Payload to Destination. An advert is one DoSend for each
+	// peer and version. A call makes one advert at most. Payload is never
+	// changed afterwards, unless Router.Rewrites says otherwise.
 	DoSend ActionKind = iota
 	// DoClaim and DoRelease: set or remove the addresses.
 	DoClaim
@@ -34,6 +36,8 @@ type Action struct {
 	Protocol    uint8
 	ID          uint16
 
+	// NoAccept is Config.Drops, for DoClaim.
+	NoAccept bool
 	Rounds   int
 	From, To Role
 	Topic    string

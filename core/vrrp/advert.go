@@ -19,11 +19,15 @@ type Advert struct {
 	Count int
 	// Auth is the authentication type; AuthNone in version 3.
 	Auth AuthType
+	// Signed is true when the advert came with an HMAC or in an authentication
+	// header, which then was right.
+	Signed bool
 	// Checksum is the form that verified (v3 over IPv4); ChecksumMessage in
 	// version 2 and ChecksumPseudo over IPv6, which know one form each.
 	Checksum ChecksumForm
 
 	addresses []byte // Count * 4 or 16 octets, borrowed from the packet
+	sequence  uint64 // of Signed
 }
 
 // Address returns the i-th advertised address, counted from 0 in the order of
@@ -84,4 +88,13 @@ type Packet struct {
 	// Payload is what follows the IP header: the VRRP message, behind an
 	// authentication header if Protocol says so.
 	Payload []byte
+}
+
+// Message returns the VRRP message in Payload, which is all of it unless an
+// authentication header comes first. It is nil if that is not one of VRRP's.
+func (p *Packet) Message() []byte {
+	if p.Protocol == ProtocolAH {
+		return ahMessage(p.Payload)
+	}
+	return p.Payload
 }

@@ -49,22 +49,29 @@ func fold(sum uint32) uint16 {
 // form. Version 2 and IPv6 have one form each. Version 3 over IPv4 has two in
 // the field: RFC 9568 sums the message only, RFC 5798 and keepalived's default
 // add a pseudo header. Both are accepted, as the sum guards against accidents
-// and not against attackers, and prefer is named where both fit.
-func verifyChecksum(message []byte, v Version, src, dst netip.Addr, prefer ChecksumForm) (ChecksumForm, bool) {
+// and not against attackers, and ours is named where both fit; Strict accepts
+// ours only. In unicast there is a third, ChecksumGroup, if it is asked for.
+func (c *Config) verifyChecksum(message []byte, v Version, src, dst netip.Addr) (ChecksumForm, bool) {
+	const right = 0xffff
 	plain := sum16(0, message)
-	isMessage := fold(plain) == 0xffff
+	isMessage := fold(plain) == right
 	if v == V2 {
 		return ChecksumMessage, isMessage
 	}
-	isPseudo := fold(pseudoHeader(plain, src, dst, len(message))) == 0xffff
+	isPseudo := fold(pseudoHeader(plain, src, dst, len(message))) == right
 	if src.Is6() {
 		return ChecksumPseudo, isPseudo
 	}
 	switch {
-	case isMessage && isPseudo:
-		return prefer, true
+	case c.Checksum == ChecksumMessage && isMessage, c.Checksum == ChecksumPseudo && isPseudo:
+		return c.Checksum, true
+	case c.Strict:
+		return c.Checksum, false
 	case isPseudo:
 		return ChecksumPseudo, true
+	case isMessage:
+		return ChecksumMessage, true
 	}
-	return ChecksumMessage, isMessage
+	old := c.Unicast.On && c.Unicast.OldChecksum != OldChecksumRefuse
+	return ChecksumGroup, old && fold(pseudoHeader(plain, src, c.group(false), len(message))) == right
 }

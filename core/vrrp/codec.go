@@ -18,7 +18,8 @@ const (
 	TTL = 255
 	// HeaderLen is the length of a message without addresses, in octets.
 	HeaderLen = 8
-	// MaxLen is the length of the longest message: 255 IPv6 addresses.
+	// MaxLen is the length of the longest message: 255 IPv6 addresses. A
+	// trailer of 28 octets (HMAC) may follow.
 	MaxLen = HeaderLen + 255*16
 )
 
@@ -61,21 +62,27 @@ func messageLen(v Version, v6 bool, count int) int {
 // leaves from; dst is where it goes, the group or a peer. Both are part of the
 // checksum over IPv6 and of ChecksumPseudo, so a message is good for this src
 // and dst only. Append panics if an address of c is of another family than src,
-// and encodes what it is given otherwise: c must be valid.
+// and encodes what it is given otherwise: c must be valid. Neither HMAC nor an
+// authentication header is added: those are a Router's.
 func (c *Config) Append(b []byte, priority uint8, src, dst netip.Addr) []byte {
+	return c.appendVersion(b, c.Version, priority, src, dst, c.Checksum)
+}
+
+// appendVersion is Append in one of the versions and forms of c.
+func (c *Config) appendVersion(b []byte, v Version, priority uint8, src, dst netip.Addr, form ChecksumForm) []byte {
 	start := len(b)
 	src, dst = src.Unmap(), dst.Unmap()
-	b = append(b, uint8(c.Version)<<4|advertisement, c.VRID, priority, uint8(len(c.Addresses)))
-	if c.Version == V2 {
-		b = append(b, uint8(c.Auth), uint8(c.Interval/time.Second))
+	b = append(b, uint8(v)<<4|advertisement, c.VRID, priority, uint8(len(c.Addresses)))
+	if v == V2 {
+		b = append(b, uint8(c.Auth), seconds(c.Interval))
 	} else {
 		b = binary.BigEndian.AppendUint16(b, uint16(c.Interval/intervalUnit3)&intervalMask3)
 	}
-	b = append(b, 0, 0) // the checksum is computed over zero
+	b = append(b, 0, 0)
 	for _, a := range c.Addresses {
 		b = appendAddress(b, a.Unmap(), src.Is6())
 	}
-	if c.Version == V2 {
+	if v == V2 {
 		// The octets are there without authentication too, as zeros
 		// (RFC 3768 5.3.10), whatever password was left in c.
 		var data [authLen]byte
@@ -84,13 +91,28 @@ func (c *Config) Append(b []byte, priority uint8, src, dst netip.Addr) []byte {
 		}
 		b = append(b, data[:]...)
 	}
-	message := b[start:]
+	c.sum(b[start:], v, src, dst, form)
+	return b
+}
+
+// seconds is an interval in the field of version 2. One of version 3 that has
+// no such value is rounded to the next second up.
+func seconds(interval time.Duration) uint8 {
+	return uint8(min((interval+time.Second-1)/time.Second, 255))
+}
+
+// sum writes the checksum, which is computed over zero in its place.
+func (c *Config) sum(message []byte, v Version, src, dst netip.Addr, form ChecksumForm) {
+	binary.BigEndian.PutUint16(message[checksumAt:], 0)
 	sum := sum16(0, message)
-	if c.Version == V3 && (src.Is6() || c.Checksum == ChecksumPseudo) {
+	switch {
+	case v == V2:
+	case src.Is6(), form == ChecksumPseudo:
 		sum = pseudoHeader(sum, src, dst, len(message))
+	case form == ChecksumGroup:
+		sum = pseudoHeader(sum, src, c.group(false), len(message))
 	}
 	binary.BigEndian.PutUint16(message[checksumAt:], ^fold(sum))
-	return b
 }
 
 // appendAddress appends the 16 or 4 octets of a.

@@ -18,8 +18,8 @@ const (
 // AuthType is the authentication type of a VRRPv2 advert (RFC 2338 5.3.6).
 type AuthType uint8
 
-// The authentication types. AuthAH is known to the decoder, which names it in
-// a rejection; a Router does not speak it.
+// The authentication types. With AuthAH adverts travel in an IP authentication
+// header; that is for a router of version 2 over IPv4.
 const (
 	AuthNone AuthType = 0
 	AuthPass AuthType = 1
@@ -36,6 +36,10 @@ const (
 	// ChecksumPseudo also covers an IPv4 pseudo header (RFC 5798 5.2.8,
 	// keepalived's default).
 	ChecksumPseudo
+	// ChecksumGroup is ChecksumPseudo with the multicast group as destination
+	// in a unicast advert, as keepalived before 1.3.6 sent it. It is not for
+	// Config.Checksum: see Unicast.OldChecksum.
+	ChecksumGroup
 )
 
 // Config is one virtual router. New takes it as it is: config/build and the
@@ -62,14 +66,43 @@ type Config struct {
 	// the RFC, 1..100 in keepalived's down_timer_adverts.
 	DownAdverts int
 	// Auth and Password are VRRPv2's authentication. The password is NUL
-	// padded; it is compared in constant time.
+	// padded; it is compared in constant time, or is the key of AuthAH.
 	Auth     AuthType
 	Password [8]byte
-	// Checksum is the form sent in version 3 over IPv4.
+	// HMAC is keepalived's auth_hmac. It goes with AuthNone only.
+	HMAC HMAC
+	// Checksum is the form sent in version 3 over IPv4, and with Strict the
+	// only one that is accepted there.
 	Checksum ChecksumForm
+	// Strict refuses what is accepted only because other programs send it. The
+	// rules for the configuration itself are those of CheckStrict.
+	Strict bool
+	// Interop has a router of version 3 over IPv4 send each advert in version 2
+	// too, and obey those of version 2 (RFC 9568 8.4).
+	Interop bool
+	// IPv6 is the family of a router whose addresses, group and peers do not
+	// tell it (keepalived's native_ipv6).
+	IPv6 bool
+	// Group is where adverts go to, and the only destination accepted, unless
+	// the router is Unicast. The zero value means the family's own.
+	Group netip.Addr
+	// Unicast has adverts go to peers instead of a group.
+	Unicast Unicast
 	// Addresses are the advertised addresses, in configuration order, at
 	// most 255.
 	Addresses []netip.Addr
+	// NoAccept has packets to the addresses dropped while MASTER and not their
+	// owner (RFC 9568's Accept_Mode False). The router only says so in DoClaim.
+	NoAccept bool
+	// OwnerIgnoresAdverts has an address owner discard every advert, as RFC
+	// 3768 7.1 says and keepalived's owner_ignore_adverts and strict mode do.
+	// Two owners are then master for ever; see Receive.
+	OwnerIgnoresAdverts bool
+	// StallPriority is the highest priority of the other routers, 1..254
+	// (keepalived's timer_expired_backup). A MASTER with NoPreempt steps back
+	// once it was silent for so long that such a router has taken over. Zero
+	// has it wait an interval longer, whatever the others' priorities.
+	StallPriority uint8
 	// LowerPrioNoAdvert suppresses the advert with which a MASTER answers a
 	// lower one (RFC 9568 6.4.3; keepalived's lower_prio_no_advert).
 	LowerPrioNoAdvert bool
@@ -81,6 +114,9 @@ type Config struct {
 	// CheckAddresses compares the address list of each advert with ours; a
 	// difference is reported, never a reason to drop (RFC 9568 7.1).
 	CheckAddresses bool
+	// SkipSameMaster leaves that comparison out for an advert from the same
+	// master as the last (keepalived's skip_check_adv_addr).
+	SkipSameMaster bool
 	// Announce is when the addresses are announced while MASTER.
 	Announce AnnounceConfig
 	// Hold makes the router wait for Promote before it becomes MASTER, as a
@@ -107,12 +143,69 @@ type AnnounceConfig struct {
 
 // Equal reports whether c and d are the same configuration.
 func (c Config) Equal(d Config) bool {
-	return c.Version == d.Version && c.VRID == d.VRID && c.Priority == d.Priority && c.Interval == d.Interval &&
-		c.InitialMaster == d.InitialMaster && c.NoPreempt == d.NoPreempt && c.PreemptDelay == d.PreemptDelay &&
-		c.DownAdverts == d.DownAdverts && c.Auth == d.Auth && c.Password == d.Password && c.Checksum == d.Checksum &&
-		slices.Equal(c.Addresses, d.Addresses) && c.LowerPrioNoAdvert == d.LowerPrioNoAdvert &&
-		c.YieldSilently == d.YieldSilently && c.CheckAddresses == d.CheckAddresses && c.Announce == d.Announce && c.Hold == d.Hold
+	return slices.Equal(c.Addresses, d.Addresses) && c.Unicast.Equal(d.Unicast) && c.HMAC.Equal(d.HMAC) &&
+		c.plain() == d.plain()
 }
+
+// plain is what of a Config can be compared as it is.
+type plain struct {
+	version                                   Version
+	vrid, priority, stallPriority             uint8
+	interval, preemptDelay                    time.Duration
+	downAdverts                               int
+	auth                                      AuthType
+	password                                  [8]byte
+	checksum                                  ChecksumForm
+	group                                     netip.Addr
+	announce                                  AnnounceConfig
+	initialMaster, noPreempt, strict, interop bool
+	six, noAccept, ownerIgnores, noAdvert     bool
+	silently, check, skip, hold               bool
+}
+
+func (c *Config) plain() plain {
+	return plain{
+		version: c.Version, vrid: c.VRID, priority: c.Priority, stallPriority: c.StallPriority,
+		interval: c.Interval, preemptDelay: c.PreemptDelay, downAdverts: c.DownAdverts,
+		auth: c.Auth, password: c.Password, checksum: c.Checksum, group: c.Group, announce: c.Announce,
+		initialMaster: c.InitialMaster, noPreempt: c.NoPreempt, strict: c.Strict, interop: c.Interop,
+		six: c.IPv6, noAccept: c.NoAccept, ownerIgnores: c.OwnerIgnoresAdverts, noAdvert: c.LowerPrioNoAdvert,
+		silently: c.YieldSilently, check: c.CheckAddresses, skip: c.SkipSameMaster, hold: c.Hold,
+	}
+}
+
+// Owner reports whether the router owns its addresses (priority 255).
+func (c *Config) Owner() bool { return c.Priority == 255 }
+
+// Drops reports whether packets to the addresses are to be dropped while the
+// router is MASTER (RFC 9568 6.4.3: neither owner nor Accept_Mode).
+func (c *Config) Drops() bool { return c.NoAccept && !c.Owner() }
+
+// Family returns whether the router is one of IPv6. It is not known if nothing
+// in the configuration tells; such a router takes part in the family of the
+// source address that it is given.
+func (c *Config) Family() (six, known bool) {
+	switch {
+	case c.IPv6:
+		return true, true
+	case len(c.Addresses) > 0:
+		return c.Addresses[0].Unmap().Is6(), true
+	case len(c.Unicast.Peers) > 0:
+		return c.Unicast.Peers[0].Addr.Unmap().Is6(), true
+	}
+	return c.Group.Is6(), c.Group.IsValid()
+}
+
+// group returns where adverts of a family go to by multicast.
+func (c *Config) group(v6 bool) netip.Addr {
+	if c.Group.IsValid() && c.Group.Is6() == v6 {
+		return c.Group
+	}
+	return Group(v6)
+}
+
+// ah reports whether adverts travel in an authentication header.
+func (c *Config) ah() bool { return c.Version == V2 && c.Auth == AuthAH }
 
 // Defaults returns the configuration of a version 2 router without VRID and
 // addresses, with the defaults of keepalived.

@@ -19,4 +19,11 @@ type Counters struct {
 	// ChecksumMessage and ChecksumPseudo count the forms of v3 over IPv4.
 	ChecksumMessage uint64
 	ChecksumPseudo  uint64
+	ChecksumGroup   uint64
+	// Unsigned counts adverts that were accepted without HMAC although there
+	// are keys: while it grows, HMAC must not be enforced yet.
+	Unsigned uint64
+	// Echoes counts adverts of version 2 from a master that is heard in
+	// version 3 too.
+	Echoes uint64
 }

@@ -18,10 +18,17 @@ import (
 // 8298): two owners would else be master for ever. So it does in version 2,
 // where RFC 3768 7.1 discards and keepalived does not.
 func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
-	a, rule := r.cfg.Verify(p)
+	wall := r.wallAt(now)
+	a, rule := r.cfg.verify(p, r.guard, wall)
 	from := bare(p.Source)
-	if rule == Accepted && from == r.source {
+	switch {
+	case rule != Accepted:
+	case from == r.source:
 		rule = RejectSelf
+	case r.Owner() && r.cfg.OwnerIgnoresAdverts:
+		rule = RejectOwner
+	default:
+		rule = r.guard.admit(&a, from, wall)
 	}
 	if rule != Accepted {
 		r.counts.Rejected[rule]++
@@ -33,7 +40,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		// the log.
 		r.noted[rule], r.quiet[rule] = true, now.Add(notePause)
 		return append(out, Action{Kind: DoNote, Topic: "reject", Alarm: true,
-			Why: fmt.Sprintf("discarded a packet from %v: %v%s", from, rule, r.detail(&a, rule))})
+			Why: fmt.Sprintf("discarded a packet from %v: %v%s", from, rule, r.detail(now, p, &a, rule))})
 	}
 	if r.role == Master && r.overslept(now) {
 		out = r.Tick(now, out) // step back before judging as the master that we are not any more
@@ -43,8 +50,20 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	case from.Is6() || a.Version != V3:
 	case a.Checksum == ChecksumMessage:
 		r.counts.ChecksumMessage++
+	case a.Checksum == ChecksumGroup:
+		r.counts.ChecksumGroup++
+		r.detectOldSum(from)
 	default:
 		r.counts.ChecksumPseudo++
+	}
+	if r.guard != nil {
+		out = r.checkClock(now, &a, from, out)
+	}
+	if r.cfg.Interop {
+		var echo bool
+		if echo, out = r.interop(now, &a, from, out); echo {
+			return out
+		}
 	}
 	if a.Priority == 0 {
 		r.counts.ReceivedZero++
@@ -70,7 +89,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 }
 
 // detail adds the two numbers that differ, where a rule compares numbers.
-func (r *Router) detail(a *Advert, rule Rejection) string {
+func (r *Router) detail(now mono.Instant, p *Packet, a *Advert, rule Rejection) string {
 	switch rule {
 	case RejectInterval:
 		return fmt.Sprintf(" (its %v, ours %v): both will be master until they agree", a.Interval, r.cfg.Interval)
@@ -78,6 +97,18 @@ func (r *Router) detail(a *Advert, rule Rejection) string {
 		return fmt.Sprintf(" (its %d, ours %d)", a.Version, r.cfg.Version)
 	case RejectAuthType:
 		return fmt.Sprintf(" (its %d, ours %d)", a.Auth, r.cfg.Auth)
+	case RejectTTL:
+		return fmt.Sprintf(" (it is %d)", p.TTL)
+	case RejectMode:
+		if r.cfg.Unicast.On {
+			return ": this virtual router speaks unicast only"
+		}
+	case RejectAuth:
+		if a.Auth == AuthAH {
+			return " (authentication header)"
+		}
+	case RejectExtStale:
+		return fmt.Sprintf(" (%d s, allowed are %d s): compare the clocks", r.guard.ring.far(a.sequence, r.wallAt(now)), r.guard.ring.window)
 	case RejectSelf:
 		return ": another machine uses it, or the packet came back"
 	}
@@ -100,7 +131,7 @@ func (r *Router) compare(now mono.Instant, a *Advert, from netip.Addr, out []Act
 				Why: fmt.Sprintf("%v advertises every %v, our own interval is %v", from, a.Interval, r.cfg.Interval)})
 		}
 	}
-	if r.cfg.CheckAddresses && !a.SameAddresses(r.cfg.Addresses) {
+	if r.cfg.CheckAddresses && !(r.cfg.SkipSameMaster && from == r.heardFrom) && !a.SameAddresses(r.cfg.Addresses) {
 		r.counts.AddressLists++
 		if !r.notedList && now >= r.quietList {
 			r.notedList, r.quietList = true, now.Add(notePause)

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -144,19 +145,24 @@ func TestReconfigureInitAndFault(t *testing.T) {
 	d.want("0s INIT->BACKUP", "0s BACKUP->FAULT", "1m0s FAULT->BACKUP")
 }
 
-// Equal notices every field, those of Announce and new ones included.
+// Equal notices every field, those of structs within and new ones included.
 func TestConfigEqual(t *testing.T) {
-	base := Defaults()
-	base.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
-	same := base
-	same.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
-	if !base.Equal(same) {
+	full := func() Config {
+		c := Defaults()
+		c.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
+		c.Unicast.Peers = []Peer{{Addr: peerLow}, {Addr: peerHigh}}
+		c.HMAC.Keys = []Key{{ID: 1, Secret: Secret("one")}, {ID: 2, Secret: Secret("two")}}
+		return c
+	}
+	base := full()
+	if !base.Equal(full()) {
 		t.Error("a copy is not equal")
 	}
-	flip := func(name string, field func(*Config) reflect.Value) {
-		c := base
-		c.Addresses = parseAddrs("192.0.2.100 192.0.2.101")
-		f := field(&c)
+	// change changes one leaf and returns to it.
+	leaves := 0
+	var change func(name string, f reflect.Value, c *Config)
+	change = func(name string, f reflect.Value, c *Config) {
+		before := reflect.ValueOf(f.Interface())
 		switch f.Kind() {
 		case reflect.Bool:
 			f.SetBool(!f.Bool())
@@ -167,23 +173,37 @@ func TestConfigEqual(t *testing.T) {
 		case reflect.Array:
 			f.Index(f.Len() - 1).SetUint(1)
 		case reflect.Slice:
+			if f.Type().Elem().Kind() == reflect.Struct && f.Type() != reflect.TypeFor[[]netip.Addr]() {
+				last := f.Index(f.Len() - 1)
+				for i := range last.NumField() {
+					change(name+"[1]."+last.Type().Field(i).Name, last.Field(i), c)
+				}
+			}
 			f.Set(f.Slice(0, f.Len()-1))
+		case reflect.Struct:
+			if f.Type() != reflect.TypeFor[netip.Addr]() {
+				for i := range f.NumField() {
+					change(name+"."+f.Type().Field(i).Name, f.Field(i), c)
+				}
+				return
+			}
+			f.Set(reflect.ValueOf(netip.MustParseAddr("ff02::13")))
 		default:
 			t.Fatalf("%s is of a kind that this test does not change: %v", name, f.Kind())
 		}
-		if base.Equal(c) || c.Equal(base) {
+		leaves++
+		if base.Equal(*c) || c.Equal(base) {
 			t.Errorf("Equal does not notice %s", name)
 		}
-	}
-	config, announce := reflect.TypeFor[Config](), reflect.TypeFor[AnnounceConfig]()
-	for i := range config.NumField() {
-		if config.Field(i).Type == announce {
-			for j := range announce.NumField() {
-				flip("Announce."+announce.Field(j).Name, func(c *Config) reflect.Value { return reflect.ValueOf(&c.Announce).Elem().Field(j) })
-			}
-			continue
+		f.Set(before)
+		if !base.Equal(*c) {
+			t.Fatalf("%s was not put back", name)
 		}
-		flip(config.Field(i).Name, func(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().Field(i) })
+	}
+	c := full()
+	change("Config", reflect.ValueOf(&c).Elem(), &c)
+	if leaves < 45 {
+		t.Errorf("%d values changed: the test does not test", leaves)
 	}
 	other := base
 	other.Addresses = parseAddrs("192.0.2.101 192.0.2.100")

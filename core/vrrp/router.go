@@ -21,9 +21,18 @@ type Router struct {
 	// (version 3).
 	interval time.Duration
 	learned  bool
-	// payload is the advert of the effective priority. It is replaced, never
-	// changed, so that whoever was handed it may keep it.
-	payload []byte
+	// advert is that of the effective priority. It is replaced when what it is
+	// made of changes.
+	advert []frame
+	// guard is nil without HMAC and AH.
+	guard *guard
+	// wall is the wall clock at instant zero.
+	wall int64
+	// oldSums are the peers that were heard to send ChecksumGroup.
+	oldSums []netip.Addr
+	// heard3 and heard2 say when a master of Interop was last heard in each
+	// version, by its address.
+	heard2, heard3 hearing
 
 	// wanting is true in BACKUP when the down timer fired and the router
 	// waits for Promote; wish is then why.
@@ -53,6 +62,7 @@ type Router struct {
 	quiet       [rejections]mono.Instant
 	quietList   mono.Instant
 	quietTime   mono.Instant
+	quietClock  mono.Instant
 	noted       [rejections]bool
 	notedList   bool
 	notedTime   bool
@@ -67,7 +77,7 @@ func New(now mono.Instant, cfg Config) *Router {
 	r := &Router{
 		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
 		lastReply: long, lastDefence: long, conflictEnd: long, stallQuiet: long,
-		quietList: long, quietTime: long,
+		quietList: long, quietTime: long, quietClock: long,
 	}
 	for rule := range r.quiet {
 		r.quiet[rule] = long
@@ -80,16 +90,13 @@ func (r *Router) adopt(cfg Config) {
 	r.cfg = cfg
 	r.effective = cfg.Priority
 	r.interval, r.learned = cfg.Interval, false
+	r.guard = newGuard(&r.cfg, r.guard)
 	r.build()
 }
 
 // build makes the advert anew. Nothing of an old priority, address list or
 // source survives a change.
-func (r *Router) build() {
-	if r.source.IsValid() {
-		r.payload = r.cfg.Append(nil, r.effective, r.source, Group(r.source.Is6()))
-	}
-}
+func (r *Router) build() { r.advert = r.frames(r.effective) }
 
 // Role returns the present role.
 func (r *Router) Role() Role { return r.role }
@@ -111,7 +118,7 @@ func (r *Router) Deadline() mono.Instant { return r.t.next() }
 
 // Owner reports whether the router owns its addresses (RFC 9568: priority
 // 255). Trackers do not move an owner's priority.
-func (r *Router) Owner() bool { return r.cfg.Priority == 255 }
+func (r *Router) Owner() bool { return r.cfg.Owner() }
 
 // SetSource sets the address that adverts are sent from, from the next on.
 // The caller faults the router while there is none.
@@ -323,14 +330,14 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	if r.t.release.Reached(now) {
 		return r.gone(now, r.why, out)
 	}
+	silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
+	if r.overslept(now) {
+		// Do not advertise into a network that has moved on.
+		out = append(out, Action{Kind: DoRelease})
+		return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+	}
 	if r.lapsed(now) {
 		// Every backup has given us up by now.
-		silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
-		if r.overslept(now) {
-			// Do not advertise into a network that has moved on.
-			out = append(out, Action{Kind: DoRelease})
-			return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
-		}
 		// A short lapse of a busy machine. Giving the addresses up would cut
 		// the clients off for longer than it lasted; whoever took over yields
 		// to the advert, and the announcement brings its clients back.
@@ -374,9 +381,17 @@ func (r *Router) lapsed(now mono.Instant) bool {
 }
 
 // overslept reports whether a MASTER's advert is so late that it must listen
-// before it speaks again. An owner would preempt at once (RFC 9568 6.1).
+// before it speaks again. An owner would preempt at once (RFC 9568 6.1). With
+// StallPriority it listens as soon as a router of that priority may be master.
 func (r *Router) overslept(now mono.Instant) bool {
-	return r.lapsed(now) && !r.Owner() && (r.cfg.NoPreempt || now.Sub(r.t.advert) >= slept)
+	if r.t.advert == mono.Never || r.Owner() {
+		return false
+	}
+	late := now.Sub(r.t.advert)
+	if p := r.cfg.StallPriority; p > 0 && r.cfg.NoPreempt {
+		return late+r.interval > r.cfg.Version.MasterDown(p, r.interval, r.cfg.DownAdverts)
+	}
+	return r.lapsed(now) && (r.cfg.NoPreempt || late >= slept)
 }
 
 // deaf is how late the router may be before it must assume that the network
@@ -431,7 +446,7 @@ func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Acti
 // addresses before they are announced from here (RFC 9568 6.4.2).
 func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Action {
 	out = r.send(now, out)
-	out = append(out, Action{Kind: DoClaim})
+	out = append(out, Action{Kind: DoClaim, NoAccept: r.cfg.Drops()})
 	out = r.announce(r.cfg.Announce.Repeat, out)
 	out = r.become(now, Master, why, out)
 	r.started = true
@@ -450,7 +465,7 @@ func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Acti
 func (r *Router) send(now mono.Instant, out []Action) []Action {
 	r.lastSent = now
 	r.counts.Sent++
-	return append(out, r.frame(r.payload))
+	return r.transmit(now, r.advert, out)
 }
 
 // resign sends the advert of priority 0.
@@ -461,11 +476,7 @@ func (r *Router) resign(now mono.Instant, out []Action) []Action {
 	r.lastSent = now
 	r.counts.Sent++
 	r.counts.SentZero++
-	return append(out, r.frame(r.cfg.Append(nil, 0, r.source, Group(r.source.Is6()))))
-}
-
-func (r *Router) frame(payload []byte) Action {
-	return Action{Kind: DoSend, Payload: payload, Destination: Group(r.source.Is6()), TTL: TTL, Protocol: Protocol}
+	return r.transmit(now, r.frames(0), out)
 }
 
 func (r *Router) announce(rounds int, out []Action) []Action {

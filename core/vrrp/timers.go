@@ -57,6 +57,8 @@ const (
 	notePause = 10 * time.Second
 	// stallPause is how long a busy machine's further stalls are not told.
 	stallPause = 10 * time.Second
+	// clockPause is how long a peer's wrong clock is not told again.
+	clockPause = time.Minute
 	// handoverGrace is how long the addresses are kept after the new
 	// master's first advert: it claims and announces them just after it.
 	handoverGrace = 10 * time.Millisecond

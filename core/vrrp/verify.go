@@ -3,6 +3,7 @@ package vrrp
 import (
 	"crypto/subtle"
 	"encoding/binary"
+	"net/netip"
 	"time"
 )
 
@@ -17,59 +18,103 @@ import (
 // RejectAuthType the Auth, RejectInterval the Interval. They are for a message
 // to the user and must not reach the state machine.
 //
-// Whether the packet is from an address of our own is not seen here: that needs
-// the router's state.
-// A source or destination that is not a valid address is RejectMode.
+// Whether the packet is from an address of our own is not seen here, nor
+// whether the time and the number in it are new: that needs a Router. A source
+// or destination that is not a valid address is RejectMode.
 //
-// Verify keeps nothing of p and does not allocate; the Advert borrows from
-// p.Payload.
+// Verify keeps nothing of p, and allocates for HMAC and AH only; the Advert
+// borrows from p.Payload.
 func (c *Config) Verify(p *Packet) (Advert, Rejection) {
+	return c.verify(p, newGuard(c, nil), noTime)
+}
+
+// verify is Verify with the guard of a router and the wall clock. It changes
+// nothing in the guard but scratch.
+func (c *Config) verify(p *Packet, g *guard, wall int64) (Advert, Rejection) {
 	var a Advert
-	b := p.Payload
+	b := p.Message()
 	if len(b) < HeaderLen {
+		if p.Protocol == ProtocolAH && b == nil {
+			return a, RejectAHMalformed
+		}
 		return a, RejectShort
-	}
-	if p.TTL != TTL {
-		return a, RejectTTL
 	}
 	src, dst := p.Source.Unmap(), p.Destination.Unmap()
 	v6 := src.Is6()
-	if !src.IsValid() || dst.WithZone("") != Group(v6) {
-		return a, RejectMode
+	if rule := c.verifyPath(src, dst, p.TTL); rule != Accepted {
+		return a, rule
 	}
 	a.Version = Version(b[0] >> 4)
-	if a.Version != c.Version {
+	if a.Version != c.Version && !(c.Interop && a.Version == V2) {
 		return a, RejectVersion
+	}
+	if p.Protocol == ProtocolAH && !c.ah() {
+		a.Auth = AuthAH
+		return a, RejectAuthType
 	}
 	if b[0]&0x0f != advertisement {
 		return a, RejectType
 	}
 	a.VRID = b[1]
-	if !c.isRouter(a.VRID, v6) {
+	if !c.isRouter(a.Version, a.VRID, v6) {
 		return a, RejectVRID
 	}
 	a.Priority = b[2]
 	count := int(b[3])
 	length := messageLen(a.Version, v6, count)
-	if len(b) != length && !isPadded(len(b), length, v6) {
+	a.Signed = g != nil && g.ring != nil && len(b) == length+trailerLen
+	if len(b) != length && !a.Signed && !isPadded(len(b), length, v6) {
 		return a, RejectLength
 	}
-	b = b[:length]
 	if count == 0 {
 		return a, RejectCount
 	}
+	// The IPv6 checksum covers the trailer, as the kernel computes it there.
+	summed := length
+	if rule := a.verifyTrailer(g, b, length, src, wall); rule != Accepted {
+		return a, rule
+	}
+	if a.Signed && v6 {
+		summed += trailerLen
+	}
 	var ok bool
-	if a.Checksum, ok = verifyChecksum(b, a.Version, src, dst, c.Checksum); !ok {
+	if a.Checksum, ok = c.verifyChecksum(b[:summed], a.Version, src, dst); !ok {
 		return a, RejectChecksum
 	}
 	a.Count = count
-	var rule Rejection
-	if a.Version == V2 {
-		rule = c.verify2(&a, b)
-	} else {
-		rule = a.verify3(b, v6)
+	if a.Version == V3 {
+		return a, a.verify3(b[:length], v6)
 	}
+	rule := c.verify2(&a, b[:length], p, src, g)
 	return a, rule
+}
+
+// verifyPath judges the IP header: source, destination and how far it came.
+func (c *Config) verifyPath(src, dst netip.Addr, ttl int) Rejection {
+	if !src.IsValid() {
+		return RejectMode
+	}
+	if c.Unicast.On {
+		return c.verifyUnicast(src, dst, ttl)
+	}
+	if ttl != TTL {
+		return RejectTTL
+	}
+	if dst.WithZone("") != c.group(src.Is6()) {
+		return RejectMode
+	}
+	return Accepted
+}
+
+// verifyTrailer judges the HMAC before any field that it protects is believed.
+func (a *Advert) verifyTrailer(g *guard, b []byte, length int, src netip.Addr, wall int64) (rule Rejection) {
+	switch {
+	case a.Signed:
+		a.sequence, rule = g.ring.verify(src, b[:length], b[length:], wall)
+	case g != nil && g.ring != nil && g.ring.enforce:
+		rule = RejectExtMissing
+	}
+	return rule
 }
 
 // verify3 reads and checks what only version 3 has.
@@ -89,20 +134,42 @@ func (a *Advert) verify3(b []byte, v6 bool) Rejection {
 // validated, and the password is found from it and not from the IP header. A
 // router of version 3 learns another interval; one of version 2 discards it
 // (RFC 3768 7.1).
-func (c *Config) verify2(a *Advert, b []byte) Rejection {
+func (c *Config) verify2(a *Advert, b []byte, p *Packet, src netip.Addr, g *guard) Rejection {
 	authAt := len(b) - authLen
 	a.addresses = b[HeaderLen:authAt]
 	a.Auth = AuthType(b[4])
 	a.Interval = time.Duration(b[5]) * time.Second
-	if a.Auth != c.Auth || a.Auth != AuthNone && a.Auth != AuthPass {
+	if a.Auth != c.Auth {
 		return RejectAuthType
 	}
-	// The time of the comparison must not tell how much of a guess is right.
-	if a.Auth == AuthPass && subtle.ConstantTimeCompare(b[authAt:], c.Password[:]) != 1 {
-		return RejectAuth
+	switch a.Auth {
+	case AuthNone:
+	case AuthPass:
+		// The time of the comparison must not tell how much of a guess is right.
+		if subtle.ConstantTimeCompare(b[authAt:], c.Password[:]) != 1 {
+			return RejectAuth
+		}
+	case AuthAH:
+		if !c.ah() {
+			return RejectAuthType
+		}
+		if p.Protocol != ProtocolAH {
+			return RejectAHMissing
+		}
+		sequence, rule := g.sealer.verify(p, src)
+		if rule != Accepted {
+			return rule
+		}
+		a.Signed, a.sequence = true, uint64(sequence)
+	default:
+		return RejectAuthType
 	}
-	if a.Interval != c.Interval {
+	switch {
+	case a.Interval == c.Interval:
+	case c.Version == V2:
 		return RejectInterval
+	case a.Interval == 0:
+		return RejectInterval0
 	}
 	return Accepted
 }
@@ -110,11 +177,12 @@ func (c *Config) verify2(a *Advert, b []byte) Rejection {
 // isRouter reports whether vrid over this family names the router of c. Routers
 // of the two families that share a VRID are independent (RFC 9568 5.2.3), so a
 // router with addresses has a family too; version 2 is IPv4 only.
-func (c *Config) isRouter(vrid uint8, v6 bool) bool {
-	if vrid != c.VRID || v6 && c.Version == V2 {
+func (c *Config) isRouter(v Version, vrid uint8, v6 bool) bool {
+	if vrid != c.VRID || v6 && v == V2 {
 		return false
 	}
-	return len(c.Addresses) == 0 || c.Addresses[0].Unmap().Is6() == v6
+	six, known := c.Family()
+	return !known || six == v6
 }
 
 // isPadded reports whether got octets are a message of length octets that

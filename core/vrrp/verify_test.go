@@ -290,7 +290,7 @@ func TestV12Authentication(t *testing.T) {
 		{"password at a router without", V2, false, ours(AuthNone, ""), RejectAuthType},
 		{"none at a router with password", V2, false, set(4, 0), RejectAuthType},
 		{"AH", V2, false, set(4, 2), RejectAuthType},
-		{"AH on both sides", V2, false, both(AuthAH), RejectAuthType},
+		{"AH on both sides, without its header", V2, false, both(AuthAH), RejectAHMissing},
 		{"unknown", V2, false, set(4, 77), RejectAuthType},
 		{"unknown on both sides", V2, false, both(77), RejectAuthType},
 		{"wrong password", V2, false, ours(AuthPass, "1235"), RejectAuth},
