@@ -156,13 +156,7 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	p := engine.Plan{Node: build.Node(c), Checks: x, Interfaces: build.Interfaces(c)}
-	for _, in := range p.Node.Instances {
-		if !slices.Contains(p.VRRP, in.Interface) {
-			p.VRRP = append(p.VRRP, in.Interface)
-		}
-	}
-	return p, nil
+	return engine.Plan{Node: build.Node(c), Checks: x, Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends.

@@ -35,10 +35,9 @@ type Plan struct {
 	Node node.Config
 	// Checks runs the scripts of Node.
 	Checks Checks
-	// Interfaces are those whose state matters; VRRP those among them that
-	// carry adverts.
+	// Interfaces are those whose state matters, beside those that carry
+	// adverts.
 	Interfaces []string
-	VRRP       []string
 }
 
 // Options are the parts that stay for an Engine's life.
@@ -155,10 +154,10 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 
 	e.node = node.New(e.now(), e.plan.Node)
 	watched := make(chan error, 1)
-	interfaces, vrrp := e.plan.Interfaces, e.plan.VRRP
+	interfaces, channels := e.plan.Interfaces, e.plan.Node.Channels()
 	// Watch delivers into the inbox, so the loop must already be reading it.
 	calls.Go(func() {
-		watched <- k.Watch(interfaces, vrrp)
+		watched <- k.Watch(interfaces, channels)
 		close(e.begun)
 	})
 	err := e.loop(ctx, watched)
@@ -309,7 +308,7 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	default:
 	}
 	old := e.plan
-	err := e.kernel.Watch(slices.Concat(old.Interfaces, p.Interfaces), slices.Concat(old.VRRP, p.VRRP))
+	err := e.kernel.Watch(slices.Concat(old.Interfaces, p.Interfaces), slices.Concat(old.Node.Channels(), p.Node.Channels()))
 	if err != nil {
 		err = fmt.Errorf("watch the new configuration's interfaces: %w", err)
 	} else {
@@ -323,7 +322,7 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	}
 	// Only names that are not wanted go now. What this cannot open was watched
 	// before, and is tried again by the kernel: no reason to refuse the plan.
-	if narrow := e.kernel.Watch(p.Interfaces, p.VRRP); narrow != nil {
+	if narrow := e.kernel.Watch(p.Interfaces, p.Node.Channels()); narrow != nil {
 		e.teller.trouble("", "not all interfaces are watched after the reload", narrow)
 	}
 	return err

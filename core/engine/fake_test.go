@@ -95,8 +95,14 @@ func (k *fakeKernel) timed(prefixes ...string) []call {
 	return list
 }
 
-func (k *fakeKernel) Watch(interfaces, vrrp []string) error {
-	if err := k.note("watch %s %s", strings.Join(interfaces, ","), strings.Join(vrrp, ",")); err != nil {
+func (k *fakeKernel) Watch(interfaces []string, channels []netspec.Channel) error {
+	var where []string
+	for _, c := range channels {
+		if !slices.Contains(where, c.Interface) {
+			where = append(where, c.Interface)
+		}
+	}
+	if err := k.note("watch %s %s", strings.Join(interfaces, ","), strings.Join(where, ",")); err != nil {
 		return err
 	}
 	if k.sink != nil {
@@ -271,7 +277,7 @@ func instance(name string, vrid, priority uint8, addresses ...string) node.Insta
 }
 
 func planOf(instances ...node.Instance) Plan {
-	return Plan{Node: node.Config{Instances: instances}, Interfaces: []string{"eth0"}, VRRP: []string{"eth0"}}
+	return Plan{Node: node.Config{Instances: instances}, Interfaces: []string{"eth0"}}
 }
 
 // one is the plan of one owner.

@@ -12,11 +12,11 @@ import (
 // implements it on Linux. Its methods are called from lane 1 only, except
 // Send, which the loop calls itself, and Held, which any goroutine may call.
 type Kernel interface {
-	// Watch names the interfaces whose Link events are wanted, and those on
-	// which VRRP packets are received. It may be called again; what is no
-	// longer named is closed. It returns after the present state of each
-	// interface was delivered to the sink once.
-	Watch(interfaces []string, vrrp []string) error
+	// Watch names the interfaces whose Link events are wanted, and the channels
+	// on which VRRP packets are received; their interfaces are wanted, too. It
+	// may be called again; what is no longer named is closed. It returns after
+	// the present state of each interface was delivered to the sink once.
+	Watch(interfaces []string, channels []netspec.Channel) error
 	// Send sends one advert now or not at all; it never blocks and does not
 	// allocate.
 	Send(a *node.Action) error

@@ -16,10 +16,10 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -32,6 +32,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/wire"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 var _ engine.Kernel = (*Kernel)(nil)
@@ -59,19 +60,20 @@ type Kernel struct {
 	ns        *netns.NS
 	conn      *link.Conn
 	announcer *announce.Announcer
+	wire      *wire.Wire
 	monitor   *link.Monitor
 	closed    sync.Once
 
-	// sockets by interface. The map is never changed, only replaced, so that
+	// sockets that are open. The map is never changed, only replaced, so that
 	// Send needs no lock.
-	sockets atomic.Pointer[map[string]*wire.Socket]
+	sockets atomic.Pointer[map[outlet]*wire.Socket]
 
 	// looking is held while the kernel is read and the sink is told, so that
 	// the sink hears of states in the order in which they were. It guards
 	// what only that work uses.
 	looking sync.Mutex
 	told    map[string]node.Link // last told, by name
-	failing map[string]string    // why a socket could not be opened, by name
+	failing map[outlet]string    // why a socket could not be opened or changed
 
 	// changing is held while addresses are added and removed, so that one that
 	// is claimed again is not removed for an earlier claim.
@@ -80,7 +82,7 @@ type Kernel struct {
 	// mu guards what follows. It is held for no system call.
 	mu      sync.Mutex
 	watched map[string]bool
-	vrrp    map[string]bool
+	outlets map[outlet]wire.Spec
 	virtual map[netip.Addr]bool
 	claims  claims
 }
@@ -93,13 +95,13 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		sink:    sink,
 		log:     opts.Log,
 		told:    make(map[string]node.Link),
-		failing: make(map[string]string),
+		failing: make(map[outlet]string),
 		claims:  newClaims(),
 	}
 	if k.log == nil {
 		k.log = slog.New(slog.DiscardHandler)
 	}
-	k.sockets.Store(&map[string]*wire.Socket{})
+	k.sockets.Store(&map[outlet]*wire.Socket{})
 	k.virtual = set(opts.Virtual)
 	var err error
 	if k.ns, err = netns.Current(); err != nil {
@@ -109,6 +111,9 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		return nil, errors.Join(err, k.Close())
 	}
 	if k.announcer, err = announce.Open(k.conn.Interface, opts.AnnounceGap, k.log); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	if k.wire, err = wire.Open(k.sink, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if k.monitor, err = link.Watch(k.ns, k.log, k.look); err != nil {
@@ -129,8 +134,8 @@ func (k *Kernel) Close() error {
 		if k.announcer != nil {
 			failed = append(failed, k.announcer.Close())
 		}
-		for _, s := range *k.sockets.Load() {
-			failed = append(failed, s.Close())
+		if k.wire != nil {
+			failed = append(failed, k.wire.Close())
 		}
 		if k.conn != nil {
 			failed = append(failed, k.conn.Close())
@@ -154,11 +159,15 @@ func (k *Kernel) SetVirtual(addresses []netip.Addr) {
 // error: its socket is opened when it comes. The error names each VRRP
 // interface that is there and whose socket could not be opened; that is tried
 // again on each change and tick.
-func (k *Kernel) Watch(interfaces []string, vrrp []string) error {
+func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 	k.mu.Lock()
-	k.vrrp = set(vrrp)
+	k.outlets = sockets(channels)
 	k.watched = set(interfaces)
-	maps.Copy(k.watched, k.vrrp)
+	for _, c := range channels {
+		if c.Interface != "" {
+			k.watched[c.Interface] = true
+		}
+	}
 	k.mu.Unlock()
 	opening, err := k.report(true)
 	return errors.Join(err, opening)
@@ -166,11 +175,11 @@ func (k *Kernel) Watch(interfaces []string, vrrp []string) error {
 
 // Send implements engine.Kernel.
 func (k *Kernel) Send(a *node.Action) error {
-	s := (*k.sockets.Load())[a.Interface]
+	s := (*k.sockets.Load())[outlet{a.Interface, a.Destination.Is6(), a.Protocol == vrrp.ProtocolAH}]
 	if s == nil {
-		return fmt.Errorf("send on %s: no VRRP socket is open there", a.Interface)
+		return fmt.Errorf("send to %s: no VRRP socket is open on %s", a.Destination, cmp.Or(a.Interface, "any interface"))
 	}
-	return s.Send(a.Source, a.Destination, a.Payload)
+	return s.Send(a)
 }
 
 // Announce implements engine.Kernel. With a gap it returns before anything was

@@ -17,6 +17,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -55,6 +56,16 @@ func (s *sink) wake() {
 	case s.news <- struct{}{}:
 	default:
 	}
+}
+
+// channels are those of routers whose numbers are the second octet of the
+// packets that the tests send.
+func channels(device string) []netspec.Channel {
+	var all []netspec.Channel
+	for _, packet := range []string{"first", "second", "third"} {
+		all = append(all, netspec.Channel{Interface: device, Group: vrrp.Group(false), VRID: packet[1]})
+	}
+	return all
 }
 
 // forget drops what was recorded.
@@ -178,7 +189,7 @@ func TestWatchDeliversThePresentStateBeforeItReturns(t *testing.T) {
 	if len(s.events) != 0 {
 		t.Fatalf("events before Watch: %v", s.events)
 	}
-	netnstest.Must(t, k.Watch([]string{"lo", "none0"}, []string{"eth0"}))
+	netnstest.Must(t, k.Watch([]string{"lo", "none0"}, channels("eth0")))
 	i := must[link.Interface](t)(h.Link.Interface("eth0"))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -196,7 +207,7 @@ func TestWatchDeliversThePresentStateBeforeItReturns(t *testing.T) {
 func TestLossOfAClaimedAddressIsReported(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, s := open(t, h, kernel.Options{})
-	netnstest.Must(t, k.Watch(nil, []string{"eth0"}))
+	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	a, b := addr("192.0.2.100/24", "eth0"), addr("198.51.100.1/32", "eth0")
 	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a, b}))
 	if held := must[[]netspec.Address](t)(k.Held([]netspec.Address{a, addr("192.0.2.9/24", "eth0"), b})); !slices.Equal(held, []netspec.Address{a, b}) {
@@ -306,14 +317,14 @@ func TestPrimaryIsNeverAVirtualAddress(t *testing.T) {
 func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 	h, peer := netnstest.Pair(t, "eth0", "eth1")
 	k, s := open(t, h, kernel.Options{})
-	netnstest.Must(t, k.Watch(nil, []string{"eth0"}))
+	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	far, farSink := open(t, peer, kernel.Options{})
-	netnstest.Must(t, far.Watch(nil, []string{"eth1"}))
+	netnstest.Must(t, far.Watch(nil, channels("eth1")))
 	old := lastLink(s.events, "eth0").Index
 
 	advert := func(text string) *node.Action {
 		return &node.Action{Kind: node.Send, Instance: "VI_1", Interface: "eth1",
-			Source: netip.MustParseAddr("192.0.2.2"), Destination: netip.MustParseAddr("224.0.0.18"), Payload: []byte(text)}
+			Source: netip.MustParseAddr("192.0.2.2"), Destination: vrrp.Group(false), TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte(text)}
 	}
 	received := func(text string) func([]node.Event, []node.Received) bool {
 		return func(_ []node.Event, packets []node.Received) bool {
@@ -329,7 +340,7 @@ func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 	s.awaitLink(t, soon, "interface gone", "eth0", func(l *node.Link) bool { return *l == node.Link{Name: "eth0"} })
 	farSink.awaitLink(t, soon, "interface gone", "eth1", func(l *node.Link) bool { return !l.Exists })
 	err := far.Send(advert("none"))
-	if err == nil || err.Error() != "send on eth1: no VRRP socket is open there" {
+	if err == nil || err.Error() != "send to 224.0.0.18: no VRRP socket is open on eth1" {
 		t.Errorf("send on an interface that is gone: %v", err)
 	}
 
@@ -362,9 +373,9 @@ func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 func TestSendDoesNotAllocate(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, _ := open(t, h, kernel.Options{})
-	netnstest.Must(t, k.Watch(nil, []string{"eth0"}))
+	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	a := &node.Action{Interface: "eth0", Source: netip.MustParseAddr("192.0.2.1"),
-		Destination: netip.MustParseAddr("224.0.0.18"), Payload: make([]byte, 20)}
+		Destination: vrrp.Group(false), TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: make([]byte, 20)}
 	if n := testing.AllocsPerRun(1000, func() {
 		if err := k.Send(a); err != nil {
 			t.Fatal(err)
@@ -377,7 +388,7 @@ func TestSendDoesNotAllocate(t *testing.T) {
 func TestCloseLeavesAddressesAndMayBeRepeated(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, _ := open(t, h, kernel.Options{})
-	netnstest.Must(t, k.Watch(nil, []string{"eth0"}))
+	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	a := addr("192.0.2.100/24", "eth0")
 	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}))
 	netnstest.Must(t, k.Close())

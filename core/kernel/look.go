@@ -3,14 +3,11 @@
 package kernel
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
-	"github.com/moonkeep/moonkeep/core/kernel/wire"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -34,7 +31,7 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	k.looking.Lock()
 	defer k.looking.Unlock()
 	k.mu.Lock()
-	watched, vrrp := k.watched, k.vrrp
+	watched, outlets := k.watched, k.outlets
 	reading := k.claims.begin()
 	k.mu.Unlock()
 
@@ -42,7 +39,7 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	if err != nil {
 		return nil, err
 	}
-	opening = k.fitSockets(state, vrrp)
+	opening = k.fitSockets(state, outlets)
 
 	k.mu.Lock()
 	gone := k.claims.missing(state, reading, all)
@@ -72,74 +69,14 @@ func (k *Kernel) present(state *link.State, name string) node.Link {
 	if !exists {
 		return node.Link{Name: name}
 	}
+	virtual := func(a netip.Addr) bool { return k.virtual[a] || k.claims.has(a) }
 	return node.Link{
-		Name:   name,
-		Exists: true,
-		Up:     i.Up,
-		Index:  i.Index,
-		MTU:    i.MTU,
-		Primary: state.Source(i.Index, func(a netip.Addr) bool {
-			return k.virtual[a] || k.claims.has(a)
-		}),
+		Name:     name,
+		Exists:   true,
+		Up:       i.Up,
+		Index:    i.Index,
+		MTU:      i.MTU,
+		Primary:  state.Source(i.Index, virtual),
+		Primary6: state.LinkLocal(i.Index, virtual),
 	}
-}
-
-// fitSockets opens and closes VRRP sockets so that there is one for each
-// wanted interface that is there. Another index under a name is another
-// interface: a socket stays bound to the one it was opened for, and its
-// membership ended with that. An interface that goes down and up again keeps
-// both.
-func (k *Kernel) fitSockets(state *link.State, wanted map[string]bool) error {
-	have := *k.sockets.Load()
-	next := make(map[string]*wire.Socket, len(wanted))
-	var stale []*wire.Socket
-	for name, s := range have {
-		if i, exists := state.Find(name); wanted[name] && exists && i.Index == s.Index() {
-			next[name] = s
-		} else {
-			stale = append(stale, s)
-		}
-	}
-	var failed []error
-	failing := make(map[string]string)
-	for _, name := range slices.Sorted(maps.Keys(wanted)) {
-		i, exists := state.Find(name)
-		if !exists || next[name] != nil {
-			continue
-		}
-		s, err := k.openSocket(name, i.Index)
-		if err != nil {
-			failed = append(failed, err)
-			failing[name] = err.Error()
-			if k.failing[name] != err.Error() {
-				k.log.Warn("cannot open VRRP socket, will try again", "err", err)
-			}
-			continue
-		}
-		next[name] = s
-	}
-	k.failing = failing
-	k.sockets.Store(&next)
-	for _, s := range stale {
-		if err := s.Close(); err != nil {
-			k.log.Warn("close VRRP socket", "err", err)
-		}
-	}
-	return errors.Join(failed...)
-}
-
-func (k *Kernel) openSocket(name string, index int) (s *wire.Socket, err error) {
-	err = k.ns.Do(func() error {
-		s, err = wire.Open(name, index, k.sink, k.log)
-		return err
-	})
-	if err != nil && s != nil {
-		// Only leaving the namespace failed.
-		err = errors.Join(err, s.Close())
-		s = nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("receive VRRP: %w", err)
-	}
-	return s, nil
 }

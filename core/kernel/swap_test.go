@@ -8,13 +8,15 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-type packets chan string
+type packets chan node.Received
 
 func (p packets) NewPacket() *node.Received { return &node.Received{} }
-func (p packets) Packet(r *node.Received)   { p <- string(r.Packet.Payload) }
+func (p packets) Packet(r *node.Received)   { p <- *r }
 func (p packets) Event(node.Event)          {}
 
 // One interface takes another's name, and no look falls in between: the name
@@ -34,8 +36,8 @@ func TestAnotherInterfaceOfTheSameNameGetsASocketOfItsOwn(t *testing.T) {
 		return err
 	})
 	defer far.Close()
-	netnstest.Must(t, k.Watch(nil, []string{"eth0"}))
-	netnstest.Must(t, far.Watch(nil, []string{"new"}))
+	netnstest.Must(t, k.Watch(nil, []netspec.Channel{{Interface: "eth0", Group: vrrp.Group(false), VRID: "hello"[1]}}))
+	netnstest.Must(t, far.Watch(nil, []netspec.Channel{{Interface: "new", Group: vrrp.Group(false), VRID: "hello"[1]}}))
 
 	k.looking.Lock()
 	netnstest.Must(t, h.Link.Delete("eth0"))
@@ -49,7 +51,7 @@ func TestAnotherInterfaceOfTheSameNameGetsASocketOfItsOwn(t *testing.T) {
 	deadline := time.After(time.Second)
 	for {
 		netnstest.Must(t, far.Send(&node.Action{Interface: "new", Source: netip.MustParseAddr("192.0.2.2"),
-			Destination: netip.MustParseAddr("224.0.0.18"), Payload: []byte("hello")}))
+			Destination: vrrp.Group(false), TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte("hello")}))
 		select {
 		case <-got:
 			return

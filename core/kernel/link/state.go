@@ -160,6 +160,18 @@ func (s *State) Source(index int, virtual func(netip.Addr) bool) netip.Addr {
 	return secondary
 }
 
+// LinkLocal returns the IPv6 address that the host itself would speak from to
+// its neighbours: the first link-local one of the interface that is not virtual
+// and is known to be unique. The zero value means that there is none.
+func (s *State) LinkLocal(index int, virtual func(netip.Addr) bool) netip.Addr {
+	for _, r := range s.addresses[index] {
+		if a := r.address.Addr(); a.Is6() && a.IsLinkLocalUnicast() && !r.unusable && !virtual(a) {
+			return a
+		}
+	}
+	return netip.Addr{}
+}
+
 // is reports whether the row is the address, whatever label, scope and
 // broadcast address it has.
 func (r *row) is(want netspec.Address) bool {

@@ -1,16 +1,21 @@
 //go:build linux
 
-// Package wire sends and receives VRRP packets over IPv4: one raw socket for
-// each interface.
+// Package wire sends and receives VRRP packets over IPv4 and IPv6, to
+// multicast groups and to single peers, in VRRP itself (protocol 112) or in an
+// authentication header (51).
 //
-// It knows the IP header and nothing of what is inside: a payload is handed
-// on as it came, valid or not. It decides neither when to send nor what, and
-// it does not watch the interface: core/kernel, which drives it, opens another
-// socket when the interface came back as another one.
+// It knows the IP header and nothing of what is inside, except for the octets
+// by which a socket filter tells whose packet it is: a payload is handed on as
+// it came, valid or not, with the TTL and the destination that it came with,
+// so that the machines can judge. It decides neither when to send nor what, and
+// it does not watch interfaces: core/kernel, which drives it, opens another
+// socket when an interface came back as another one.
 //
-// A socket an interface, not one for all, because the kernel lets one socket
-// join 20 IPv4 groups only (igmp_max_memberships), and because a socket that
-// is bound to its interface is not woken by the others' packets.
+// There is a socket for each interface, family and protocol, not one for all,
+// because the kernel lets one socket join 20 IPv4 groups only
+// (igmp_max_memberships), and because a socket that is bound to its interface
+// is not woken by the others' packets. One goroutine receives for all of them:
+// a thousand sockets need neither a thousand stacks nor a thousand buffers.
 package wire
 
 import (
@@ -19,159 +24,231 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 const (
-	// protocol is VRRP's IP protocol number (RFC 9568 section 5.1.1.4).
-	protocol = 112
-	// ttl is the only one that a VRRP packet may have (section 5.1.1.3).
-	ttl = 255
 	// tos is class selector 6, internetwork control, as routers and
-	// keepalived mark what a network must not drop first.
+	// keepalived mark what a network must not drop first. It is the traffic
+	// class of IPv6, too.
 	tos = 0xc0
 	// priority is TC_PRIO_CONTROL: the band of the host's own queues that
 	// leaves first.
 	priority = 6
-	// headerLen is an IPv4 header without options.
-	headerLen = 20
-	// maxPacket is the size of the buffers. The longest valid VRRP packet, 255
-	// addresses with authentication trailer and the longest IP header, has
-	// 1116 octets. What a longer one has beyond is cut off, and whoever
-	// decodes it finds the length wrong.
-	maxPacket = 2048
+	// header4Len and header6Len are IP headers without options.
+	header4Len = 20
+	header6Len = 40
+	// maxPacket is the size of the buffers. The longest valid packet, 255 IPv6
+	// addresses with an authentication trailer, has 4116 octets. What a longer
+	// one has beyond is cut off, and whoever decodes it finds the length
+	// wrong.
+	maxPacket = 4608
 	// receiveBuffer is in octets. It holds the adverts that come while the
 	// process is not scheduled.
 	receiveBuffer = 1 << 20
 )
 
-// Group is where adverts go (RFC 9568 section 5.1.1.2).
-var Group = netip.AddrFrom4([4]byte{224, 0, 0, 18})
-
 // Sink takes the packets. NewPacket gives an event to fill, Packet takes it
-// over; both are called by one goroutine per socket.
+// over; both are called by one goroutine and must not wait for long.
 type Sink interface {
 	NewPacket() *node.Received
 	Packet(*node.Received)
 }
 
-// Socket is a VRRP socket on one interface. It receives what is sent to the
-// VRRP group and to the host's own addresses, but not what the host itself
-// sends to the group.
-type Socket struct {
-	name  string
-	index int
+// Wire is a set of sockets and the goroutine that receives for them.
+type Wire struct {
 	sink  Sink
 	log   *slog.Logger
-	file  *os.File
+	poll  *os.File // an epoll instance over all sockets
+	pfd   int
 	done  chan struct{}
 	ended chan struct{}
 
-	// mu guards what follows. It is held for one non-blocking system call at
-	// most, so that Send never waits for long.
+	// mu is held while a socket's packets are handed to the sink, so that a
+	// socket which is closed hands on nothing any more.
+	mu      sync.Mutex
+	sockets map[int32]*Socket
+	last    int32
+	closed  bool
+}
+
+// Spec says what a socket is for.
+type Spec struct {
+	// Interface is the name of the interface to bind to, Index its index. An
+	// empty name is no interface: unicast packets that come in anywhere are
+	// received, and sent as the routes say.
+	Interface string
+	Index     int
+	// Six is true for IPv6.
+	Six bool
+	// AH is true for the authentication header of IPv4, protocol 51.
+	AH bool
+	// Groups are the multicast groups to join on the interface.
+	Groups []netip.Addr
+	// VRIDs are the virtual routers that packets are wanted of. Of the others'
+	// packets only one in Sample is received, so that a host on a network full
+	// of other routers is not woken by each of them. Empty means all.
+	VRIDs []uint8
+}
+
+// Socket is a VRRP socket. It receives what is sent to its groups and to the
+// host's own addresses, but not what the host itself sends to a group.
+type Socket struct {
+	wire *Wire
+	id   int32
+	own  vridSet // guarded by wire.mu
+
+	// mu guards what follows, but the receiver may read under wire.mu, too. It
+	// is held for some non-blocking system calls at most, so that Send never
+	// waits for long.
 	mu     sync.Mutex
+	spec   Spec // changed under both locks
 	closed bool
 	fd     int
-	to     unix.SockaddrInet4
+	to4    unix.SockaddrInet4
+	to6    unix.SockaddrInet6
 	packet []byte // scratch, the IP header in front
 }
 
-// Open opens the socket in the network namespace of the calling thread, for
-// the interface that has this name and index now, and starts to receive. A
-// receive error goes to the log; the socket stays open.
-func Open(name string, index int, sink Sink, log *slog.Logger) (*Socket, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+// Open starts the receiver. Receive errors go to the log; the socket stays
+// open.
+func Open(sink Sink, log *slog.Logger) (*Wire, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, fmt.Errorf("open VRRP socket on %s: %w", name, err)
+		return nil, fmt.Errorf("open VRRP receiver: %w", err)
 	}
-	if err := setup(fd, name, index); err != nil {
+	// The runtime's own poller waits for this one, so that no thread has to.
+	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
-		return nil, fmt.Errorf("open VRRP socket on %s: %w", name, err)
+		return nil, fmt.Errorf("open VRRP receiver: %w", err)
 	}
-	s := &Socket{
-		name: name, index: index, sink: sink, log: log,
-		file:   os.NewFile(uintptr(fd), "vrrp "+name),
-		done:   make(chan struct{}),
-		ended:  make(chan struct{}),
-		fd:     fd,
-		packet: make([]byte, headerLen, maxPacket),
+	w := &Wire{
+		sink: sink, log: log, pfd: fd,
+		poll:    os.NewFile(uintptr(fd), "VRRP sockets"),
+		done:    make(chan struct{}),
+		ended:   make(chan struct{}),
+		sockets: make(map[int32]*Socket),
 	}
-	header(s.packet)
-	go s.receive()
+	go w.receive()
+	return w, nil
+}
+
+// Listen opens a socket in the network namespace of the calling thread and
+// starts to receive.
+func (w *Wire) Listen(spec Spec) (*Socket, error) {
+	s := &Socket{wire: w, spec: spec, own: newVRIDSet(spec.VRIDs), packet: make([]byte, header4Len, 256)}
+	family := unix.AF_INET
+	if spec.Six {
+		family = unix.AF_INET6
+		s.packet = make([]byte, header6Len, 256)
+	}
+	var err error
+	s.fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, spec.protocol())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", spec, err)
+	}
+	if err := s.setup(); err != nil {
+		unix.Close(s.fd)
+		return nil, fmt.Errorf("open %s: %w", spec, err)
+	}
+	s.header()
+	if err := w.add(s); err != nil {
+		unix.Close(s.fd)
+		return nil, fmt.Errorf("open %s: %w", spec, err)
+	}
 	return s, nil
 }
 
-// Index is the index of the interface that the socket is bound to.
-func (s *Socket) Index() int { return s.index }
-
-// Close closes the socket. After it the sink is not called any more.
-func (s *Socket) Close() error {
-	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
+func (w *Wire) add(s *Socket) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return os.ErrClosed
 	}
-	s.closed = true
-	close(s.done)
-	// The descriptor itself lives until the receiver let go of it; Send does
-	// not use it any more.
-	err := s.file.Close()
-	s.mu.Unlock()
-	<-s.ended
-	return err
-}
-
-func setup(fd int, name string, index int) error {
-	if err := unix.BindToDevice(fd, name); err != nil {
-		return fmt.Errorf("bind to the interface: %w", err)
+	// A number, not the descriptor: that may be another socket's by the time
+	// the receiver comes to it.
+	w.last++
+	s.id = w.last
+	err := unix.EpollCtl(w.pfd, unix.EPOLL_CTL_ADD, s.fd, &unix.EpollEvent{Events: unix.EPOLLIN, Fd: s.id})
+	if err != nil {
+		return fmt.Errorf("wait for packets: %w", err)
 	}
-	// Until it was bound, the socket took the packets of every interface.
-	if err := discard(fd); err != nil {
-		return err
-	}
-	// Beyond rmem_max if we may, up to it otherwise.
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) != nil {
-		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
-			return fmt.Errorf("set the receive buffer: %w", err)
-		}
-	}
-	for _, o := range []struct {
-		level, option, value int
-		what                 string
-	}{
-		{unix.SOL_SOCKET, unix.SO_PRIORITY, priority, "set the priority"},
-		{unix.IPPROTO_IP, unix.IP_HDRINCL, 1, "give own IP headers"},
-		{unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP, 0, "turn multicast loop off"},
-		// Otherwise groups that another program joined come here too.
-		{unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0, "limit to own groups"},
-	} {
-		if err := unix.SetsockoptInt(fd, o.level, o.option, o.value); err != nil {
-			return fmt.Errorf("%s: %w", o.what, err)
-		}
-	}
-	member := unix.IPMreqn{Multiaddr: Group.As4(), Ifindex: int32(index)}
-	if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_IF, &member); err != nil {
-		return fmt.Errorf("choose the interface for multicast: %w", err)
-	}
-	if err := unix.SetsockoptIPMreqn(fd, unix.IPPROTO_IP, unix.IP_ADD_MEMBERSHIP, &member); err != nil {
-		return fmt.Errorf("join %s: %w", Group, err)
-	}
+	w.sockets[s.id] = s
 	return nil
 }
 
-// discard empties the receive queue.
-func discard(fd int) error {
-	var b [1]byte
-	for {
-		switch _, err := unix.Read(fd, b[:]); {
-		case errors.Is(err, unix.EAGAIN):
-			return nil
-		case err != nil && !errors.Is(err, unix.EINTR):
-			return fmt.Errorf("empty the receive queue: %w", err)
-		}
+// Close closes all sockets and ends the receiver. After it the sink is not
+// called any more.
+func (w *Wire) Close() error {
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nil
 	}
+	w.closed = true
+	open := w.sockets
+	w.mu.Unlock()
+	close(w.done)
+	err := w.poll.Close()
+	<-w.ended
+	for _, s := range open {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+// Spec is what the socket is for now.
+func (s *Socket) Spec() Spec {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spec
+}
+
+// Close closes the socket. After it the sink gets no packet of it any more.
+func (s *Socket) Close() error {
+	s.wire.mu.Lock()
+	delete(s.wire.sockets, s.id)
+	s.wire.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	// That ends its membership in the epoll instance, too.
+	return unix.Close(s.fd)
+}
+
+// Equal reports whether both are for the same.
+func (p Spec) Equal(q Spec) bool {
+	return p.Interface == q.Interface && p.Index == q.Index && p.Six == q.Six && p.AH == q.AH &&
+		slices.Equal(p.Groups, q.Groups) && slices.Equal(p.VRIDs, q.VRIDs)
+}
+
+func (p Spec) protocol() int {
+	if p.AH {
+		return vrrp.ProtocolAH
+	}
+	return vrrp.Protocol
+}
+
+// String names the socket in messages.
+func (p Spec) String() string {
+	text := "VRRP socket for IPv4"
+	if p.Six {
+		text = "VRRP socket for IPv6"
+	}
+	if p.AH {
+		text += " AH"
+	}
+	if p.Interface != "" {
+		text += " on " + p.Interface
+	}
+	return text
 }

@@ -5,6 +5,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,18 +55,39 @@ func (p *pool) next(t testing.TB) *node.Received {
 	}
 }
 
-func open(t testing.TB, h *netnstest.Host, name string) (*Socket, *pool) {
+// listen opens a socket for the spec, with the index filled in.
+func listen(t testing.TB, h *netnstest.Host, spec Spec) (*Socket, *pool) {
 	t.Helper()
-	i, err := h.Link.Interface(name)
-	netnstest.Must(t, err)
+	if spec.Interface != "" {
+		i, err := h.Link.Interface(spec.Interface)
+		netnstest.Must(t, err)
+		spec.Index = i.Index
+	}
 	p := newPool()
+	w, err := Open(p, slog.New(slog.DiscardHandler))
+	netnstest.Must(t, err)
+	t.Cleanup(func() { netnstest.Must(t, w.Close()) })
 	var s *Socket
 	h.Run(t, func() (err error) {
-		s, err = Open(name, i.Index, p, slog.New(slog.DiscardHandler))
+		s, err = w.Listen(spec)
 		return err
 	})
-	t.Cleanup(func() { netnstest.Must(t, s.Close()) })
 	return s, p
+}
+
+// on is a spec for the usual group of a family.
+func on(name string, six bool) Spec {
+	return Spec{Interface: name, Six: six, Groups: []netip.Addr{vrrp.Group(six)}}
+}
+
+func open(t testing.TB, h *netnstest.Host, name string) (*Socket, *pool) {
+	t.Helper()
+	return listen(t, h, on(name, false))
+}
+
+// advert is what Send is asked for.
+func advert(from, to netip.Addr, payload []byte) *node.Action {
+	return &node.Action{Source: from, Destination: to, TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: payload}
 }
 
 func TestWhatIsSent(t *testing.T) {
@@ -75,7 +98,7 @@ func TestWhatIsSent(t *testing.T) {
 	capture := b.Capture(t, "eth1", unix.ETH_P_IP)
 	// The longer payload first: nothing of it may be left in the second.
 	for _, payload := range [][]byte{bytes.Repeat([]byte{0xa5}, 300), {0x31, 51, 100, 1, 0, 100, 0, 0}, {}} {
-		netnstest.Must(t, s.Send(left, Group, payload))
+		netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), payload)))
 		frame := capture.Next(t, time.Second)
 		if len(frame) != 14+20+len(payload) {
 			t.Fatalf("frame of %d octets, want %d", len(frame), 14+20+len(payload))
@@ -107,9 +130,9 @@ func TestWhatIsReceived(t *testing.T) {
 	s, _ := open(t, a, "eth0")
 	_, other := open(t, b, "eth1")
 	payload := []byte("an advert")
-	netnstest.Must(t, s.Send(left, Group, payload))
+	netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), payload)))
 	p := other.next(t).Packet
-	if p.Interface != "eth1" || p.Source != left || p.Destination != Group || p.TTL != 255 || !bytes.Equal(p.Payload, payload) {
+	if p.Interface != "eth1" || p.Source != left || p.Destination != vrrp.Group(false) || p.TTL != 255 || !bytes.Equal(p.Payload, payload) {
 		t.Errorf("received %+v", p)
 	}
 }
@@ -119,8 +142,8 @@ func TestOwnPacketsAreNotLoopedBack(t *testing.T) {
 	s, own := open(t, a, "eth0")
 	_, beside := open(t, a, "eth0")
 	far, _ := open(t, b, "eth1")
-	netnstest.Must(t, s.Send(left, Group, []byte("own")))
-	netnstest.Must(t, far.Send(right, Group, []byte("far")))
+	netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), []byte("own"))))
+	netnstest.Must(t, far.Send(advert(right, vrrp.Group(false), []byte("far"))))
 	for _, p := range []*pool{own, beside} {
 		if got := p.next(t).Packet; string(got.Payload) != "far" {
 			t.Errorf("received %q from %s, want only the other host's packet", got.Payload, got.Source)
@@ -135,8 +158,8 @@ func TestASocketHearsItsInterfaceOnly(t *testing.T) {
 	_, second := open(t, a, "eth2")
 	toFirst, _ := open(t, b, "eth1")
 	toSecond, _ := open(t, b, "eth3")
-	netnstest.Must(t, toFirst.Send(right, Group, []byte("1")))
-	netnstest.Must(t, toSecond.Send(right, Group, []byte("2")))
+	netnstest.Must(t, toFirst.Send(advert(right, vrrp.Group(false), []byte("1"))))
+	netnstest.Must(t, toSecond.Send(advert(right, vrrp.Group(false), []byte("2"))))
 	for _, c := range []struct {
 		pool       *pool
 		name, want string
@@ -168,43 +191,29 @@ func TestOptionsAndPaddingAreNoPayload(t *testing.T) {
 	}
 }
 
-func TestUnicastIsReceived(t *testing.T) {
-	a, b := netnstest.Pair(t, "eth0", "eth1")
-	for h, what := range map[*netnstest.Host][2]string{a: {"192.0.2.1/24", "eth0"}, b: {"192.0.2.2/24", "eth1"}} {
-		_, err := h.Link.Add(address(what[0], what[1]))
-		netnstest.Must(t, err)
-	}
-	netnstest.Connect(t, a, "eth2", b, "eth3")
-	s, _ := open(t, a, "eth0")
-	_, p := open(t, b, "eth1")
-	beside, other := open(t, b, "eth3")
-	netnstest.Must(t, s.Send(left, right, []byte("to you")))
-	if got := p.next(t).Packet; got.Destination != right || string(got.Payload) != "to you" {
-		t.Errorf("received %+v", got)
-	}
-	// It is for the interface that it came in on only, wherever the address
-	// stands. Close waits for the receiver.
-	netnstest.Must(t, beside.Close())
-	if len(other.full) != 0 {
-		t.Errorf("received on eth3: %+v", (<-other.full).Packet)
-	}
-}
-
 func TestSendErrors(t *testing.T) {
 	a, _ := netnstest.Pair(t, "eth0", "eth1")
 	s, _ := open(t, a, "eth0")
-	if err := s.Send(netip.Addr{}, Group, nil); err == nil || err.Error() != "send on eth0 from invalid IP to 224.0.0.18: not two IPv4 addresses" {
-		t.Errorf("without a source: %v", err)
+	for _, c := range []struct {
+		from, to netip.Addr
+		want     string
+	}{
+		{netip.Addr{}, vrrp.Group(false), "send from invalid IP to 224.0.0.18: not two addresses of the family of the VRRP socket for IPv4 on eth0"},
+		{left, vrrp.Group(true), "send from 192.0.2.1 to ff02::12: not two addresses of the family of the VRRP socket for IPv4 on eth0"},
+	} {
+		if err := s.Send(advert(c.from, c.to, nil)); err == nil || err.Error() != c.want {
+			t.Errorf("got %v, want %s", err, c.want)
+		}
 	}
 	netnstest.Must(t, a.Link.SetDown("eth0"))
-	if err := s.Send(left, Group, []byte("x")); err == nil {
-		t.Error("sent on an interface that is down")
-	} else {
-		t.Log(err)
+	err := s.Send(advert(left, vrrp.Group(false), []byte("x")))
+	if want := "send on eth0 from 192.0.2.1 to 224.0.0.18: network is unreachable"; err == nil || err.Error() != want && !errors.Is(err, unix.ENETDOWN) {
+		t.Errorf("on an interface that is down: got %v, want %s", err, want)
 	}
 	netnstest.Must(t, s.Close())
-	if err := s.Send(left, Group, nil); err == nil || err.Error() != "send on eth0: socket is closed" {
-		t.Errorf("after Close: %v", err)
+	netnstest.Must(t, s.Close())
+	if err, want := s.Send(advert(left, vrrp.Group(false), nil)), "send to 224.0.0.18: the VRRP socket for IPv4 on eth0 is closed"; err == nil || err.Error() != want {
+		t.Errorf("after Close: got %v, want %s", err, want)
 	}
 }
 
@@ -218,7 +227,7 @@ func TestManySocketsAndCloseUnderLoad(t *testing.T) {
 		netnstest.Connect(t, a, name, b, name)
 		s, _ := open(t, a, name)
 		far, p := open(t, b, name)
-		netnstest.Must(t, s.Send(left, Group, []byte(name)))
+		netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), []byte(name))))
 		if got := string(p.next(t).Packet.Payload); got != name {
 			t.Errorf("on %s: received %q", name, got)
 		}
@@ -237,7 +246,7 @@ func TestManySocketsAndCloseUnderLoad(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			for range 200 {
-				if s.Send(left, Group, []byte(name)) != nil {
+				if s.Send(advert(left, vrrp.Group(false), []byte(name))) != nil {
 					return
 				}
 			}
@@ -256,7 +265,7 @@ func TestDiscardEmptiesTheQueue(t *testing.T) {
 	h := netnstest.New(t)
 	var fd int
 	h.Run(t, func() (err error) {
-		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+		fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, vrrp.Protocol)
 		return err
 	})
 	defer unix.Close(fd)
@@ -271,31 +280,51 @@ func TestDiscardEmptiesTheQueue(t *testing.T) {
 
 func TestSteadyStateDoesNotAllocate(t *testing.T) {
 	a, b := netnstest.Pair(t, "eth0", "eth1")
-	s, _ := open(t, a, "eth0")
-	_, p := open(t, b, "eth1")
-	payload := make([]byte, 40)
-	// Every event of the pool gets its buffer first.
-	for range cap(p.free) {
-		netnstest.Must(t, s.Send(left, Group, payload))
-		p.recycle(p.next(t))
-	}
-	if n := testing.AllocsPerRun(500, func() {
-		if err := s.Send(left, Group, payload); err != nil {
-			t.Fatal(err)
-		}
-		p.recycle(<-p.full)
-	}); n != 0 {
-		t.Errorf("%v allocations to send and receive a packet, want 0", n)
+	fe1, fe2 := linkLocal(t, a, "eth0"), linkLocal(t, b, "eth1")
+	for _, c := range []struct {
+		name     string
+		spec     Spec
+		from, to netip.Addr
+	}{
+		{"IPv4", on("", false), left, vrrp.Group(false)},
+		{"IPv6", on("", true), fe1, vrrp.Group(true)},
+		{"IPv6 to a peer", on("", true), fe1, fe2},
+		{"AH", Spec{AH: true, Groups: []netip.Addr{vrrp.Group(false)}}, left, vrrp.Group(false)},
+		{"with a filter", Spec{Six: true, Groups: []netip.Addr{vrrp.Group(true)}, VRIDs: []uint8{51}}, fe1, vrrp.Group(true)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			spec := c.spec
+			spec.Interface = "eth0"
+			s, _ := listen(t, a, spec)
+			spec.Interface = "eth1"
+			_, p := listen(t, b, spec)
+			act := advert(c.from, c.to, make([]byte, 40))
+			act.Protocol = uint8(spec.protocol())
+			act.Payload[0], act.Payload[1] = vrrp.Protocol, 51
+			// Every event of the pool gets its buffer first.
+			for range cap(p.free) {
+				netnstest.Must(t, s.Send(act))
+				p.recycle(p.next(t))
+			}
+			if n := testing.AllocsPerRun(500, func() {
+				if err := s.Send(act); err != nil {
+					t.Fatal(err)
+				}
+				p.recycle(<-p.full)
+			}); n != 0 {
+				t.Errorf("%v allocations to send and receive a packet, want 0", n)
+			}
+		})
 	}
 }
 
 func BenchmarkSend(b *testing.B) {
 	x, _ := netnstest.Pair(b, "eth0", "eth1")
 	s, _ := open(b, x, "eth0")
-	payload := make([]byte, 20)
+	act := advert(left, vrrp.Group(false), make([]byte, 20))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := s.Send(left, Group, payload); err != nil {
+		if err := s.Send(act); err != nil {
 			b.Fatal(err)
 		}
 	}
