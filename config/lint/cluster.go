@@ -30,6 +30,7 @@ func Cluster(cs []*config.Config) config.Findings {
 		movement(r.seats, &l.found)
 	}
 	l.groups()
+	l.services()
 	return settle(l.found)
 }
 

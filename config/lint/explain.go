@@ -19,6 +19,9 @@ const (
 	FromAllow
 	// FromSteps is about a script for the lab, not about a configuration.
 	FromSteps
+	// FromConvert is about what one language of configuration cannot carry
+	// into another.
+	FromConvert
 )
 
 // Explain returns a paragraph on the finding of this name, by whatever
@@ -63,7 +66,7 @@ func find(name string) (explanation, bool) {
 // explanations is the table of all findings. A test holds that every name in
 // the code is in it, and nothing else.
 func explanations() []explanation {
-	return slices.Concat(explainOne(), explainSeveral(), explainHost(), explainMeaning(), explainWords(), explainExpansion(), explainFiles(), explainAllow(), explainSteps())
+	return slices.Concat(explainOne(), explainService(), explainSeveral(), explainHost(), explainMeaning(), explainWords(), explainExpansion(), explainFiles(), explainAllow(), explainSteps(), explainConvert())
 }
 
 // explainHost are what config/load finds on the host.

@@ -23,6 +23,7 @@ func One(c *config.Config) config.Findings {
 	addressesTwice(c, &found)
 	notifications(c, &found)
 	checkTimes(c, &found)
+	services(c, &found)
 	return settle(found)
 }
 

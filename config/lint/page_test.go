@@ -24,7 +24,7 @@ func TestPage(t *testing.T) {
 	if string(got) != want {
 		t.Error("FINDINGS.md is not what the explanations say; write it anew: go test ./config/lint -run TestPage -update")
 	}
-	for w := FromText; w <= FromSteps; w++ {
+	for w := FromText; w <= FromConvert; w++ {
 		if n := strings.Count(want, "\n## "+title(w)+"\n"); n != 1 {
 			t.Errorf("the page has %d sections %q", n, title(w))
 		}
@@ -46,6 +46,8 @@ func title(w Where) string {
 		return "In what silences findings"
 	case FromSteps:
 		return "In a lab's script"
+	case FromConvert:
+		return "When a configuration is converted"
 	}
 	return ""
 }
@@ -55,11 +57,11 @@ func page() string {
 	var b strings.Builder
 	b.WriteString("<!-- Made of the explanations in this folder by go test ./config/lint -run TestPage -update. -->\n\n" +
 		"# Findings\n\n" +
-		"What `moonkeep check` finds, by name. `moonkeep check --explain NAME` prints the same.\n\n" +
+		"What `moonkeep check` and other commands find, by name. `moonkeep check --explain NAME` prints the same.\n\n" +
 		"A warning is silenced on its line by a comment `# moonkeep: allow NAME` at the end of the line or above it,\n" +
 		"in a whole file by `# moonkeep: allow-file NAME` above everything else, and everywhere by `--allow NAME`.\n" +
 		"An error is silenced by nothing.\n")
-	for w := FromText; w <= FromSteps; w++ {
+	for w := FromText; w <= FromConvert; w++ {
 		b.WriteString("\n## " + title(w) + "\n")
 		for _, e := range explanations() {
 			if e.where == w {

@@ -1,0 +1,202 @@
+package lint
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// The findings that many real servers of one virtual server have in common.
+// Each is told once, with their number.
+const (
+	manyUnchecked = iota
+	manyPinged
+	manySlow
+	manyMisc
+	manySilent
+	manyNameless
+	manyOtherProtocol
+	manyKinds
+)
+
+// repeated is the first of the real servers with a finding, and how many
+// have it.
+type repeated struct {
+	at    config.Position
+	count int
+	text  string
+}
+
+// many notes one real server; text is made for the first one only.
+func (l *service) many(kind int, at config.Position, text func() string) {
+	r := &l.said[kind]
+	if r.count++; r.count == 1 {
+		r.at, r.text = at, text()
+	}
+}
+
+// realServers looks at the real servers and their checks.
+func (l *service) realServers() {
+	v := l.v
+	clear(l.seen)
+	l.said = [manyKinds]repeated{}
+	for i := range v.RealServers {
+		r := &v.RealServers[i]
+		e := r.Endpoint(v).AddrPort
+		if j, twice := l.seen[e]; twice {
+			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d: IPVS has each once, and keepalived drops the second; take one out, and raise the weight if it shall get more", r.Address, v.RealServers[j].At.Line)
+			continue
+		}
+		l.seen[e] = i
+		l.loop(r, e)
+		l.checks(r)
+	}
+	l.tell()
+}
+
+// loop reports a real server that is the virtual server itself.
+func (l *service) loop(r *config.RealServer, e netip.AddrPort) {
+	v := l.v
+	if e.Addr() != v.Address.Addr() || !v.Address.IsValid() {
+		return
+	}
+	switch kind := r.Method(v).Kind; {
+	case kind != config.NAT:
+		l.report(r.At, "real-server-virtual", "real_server %s has the virtual address itself, and %s leaves the address of a packet as it is: the packet comes back to the balancer; write the server's own address", r.Address, kind)
+	case e.Port() == v.Address.Port():
+		l.report(r.At, "real-server-virtual", "real_server %s is the virtual server itself: packets would go round in a circle; write the server's own address", r.Address)
+	}
+}
+
+// checks looks at the checks of one real server.
+func (l *service) checks(r *config.RealServer) {
+	v := l.v
+	if len(r.Checks) == 0 {
+		l.many(manyUnchecked, r.At, nothing)
+		return
+	}
+	pings := 0
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		at := checkAt(c, r)
+		switch {
+		case c.Ping != nil:
+			pings++
+		case c.Misc != nil:
+			l.misc(c.Misc, r, at)
+		case c.UDP != nil && !c.UDP.RequireReply.Required:
+			l.many(manySilent, at, nothing)
+		case c.SSL != nil && c.SSL.EnableSNI && c.SSL.SNIName == "" && nameless(c.SSL, v, r):
+			l.many(manyNameless, c.SSL.Written.At("enable_sni", at), nothing)
+		case c.TCP != nil && v.Protocol == "UDP" && v.Address.IsValid() && c.TCP.ConnectPort == 0 && v.Address.Port() != dns:
+			l.many(manyOtherProtocol, at, nothing)
+		}
+		if c.Misc == nil && c.Target() != nil {
+			l.slow(c, r, at)
+		}
+	}
+	if pings == len(r.Checks) && v.Fwmark == 0 && v.Group == "" && v.Protocol == "TCP" {
+		l.many(manyPinged, checkAt(&r.Checks[0], r), nothing)
+	}
+}
+
+func nothing() string { return "" }
+
+// dns is the port of a service that is there by TCP as well as by UDP.
+const dns = 53
+
+// nameless reports whether a URL has no host to name in the handshake.
+func nameless(c *config.SSLCheck, v *config.VirtualServer, r *config.RealServer) bool {
+	for i := range c.URLs {
+		if c.Host(&c.URLs[i].URL, v, r) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// misc looks at how long a MISC_CHECK may hang.
+func (l *service) misc(m *config.MiscCheck, r *config.RealServer, at config.Position) {
+	v := l.v
+	loop := (&config.Check{Misc: m}).Timers(v, r).DelayLoop
+	switch {
+	case m.MiscTimeout == nil || *m.MiscTimeout == 0:
+		l.many(manyMisc, at, func() string {
+			return "MISC_CHECK without misc_timeout: a program that hangs is ended after delay_loop (" + loop.String() + "), and the server serves until then; write a misc_timeout of what the program takes at most"
+		})
+	case *m.MiscTimeout > loop:
+		timeout := *m.MiscTimeout
+		l.many(manyMisc, m.Written.At("misc_timeout", at), func() string {
+			return "misc_timeout " + timeout.String() + " is longer than delay_loop " + loop.String() + ": while a program hangs, the runs that are due are left out; make it shorter"
+		})
+	}
+}
+
+// slow compares how often a check runs with how long it waits for a server
+// that is silent.
+func (l *service) slow(c *config.Check, r *config.RealServer, at config.Position) {
+	t := c.Timers(l.v, r)
+	waits := t.ConnectTimeout * time.Duration(t.Retry+1)
+	if waits <= t.DelayLoop {
+		return
+	}
+	l.many(manySlow, at, func() string {
+		pauses := t.DelayBeforeRetry * time.Duration(t.Retry)
+		return "a server that does not answer is found out after up to " + (t.DelayLoop + waits + pauses).String() + ", not after delay_loop " + t.DelayLoop.String() +
+			" (connect_timeout " + t.ConnectTimeout.String() + " times retry " + strconv.Itoa(t.Retry) + " + 1, " + pauses.String() + " between them, and delay_loop before); lower connect_timeout or retry"
+	})
+}
+
+// tell gives the findings that real servers have in common.
+func (l *service) tell() {
+	l.common(manyUnchecked, "no-check", "a real server has no check: it keeps its connections when it fails, and clients with it; add a check, TCP_CHECK at least")
+	l.common(manyPinged, "ping-only", "PING_CHECK alone is answered by the host's kernel whether the service runs or not; add a TCP_CHECK or one that speaks the protocol")
+	l.common(manySlow, "slow-removal", "%s", l.said[manySlow].text)
+	l.common(manyMisc, "misc-timeout", "%s", l.said[manyMisc].text)
+	l.common(manySilent, "silent-success", "UDP_CHECK without require_reply takes silence for success: a host that is gone, or a firewall that drops the packet, passes; add require_reply if the service answers")
+	l.common(manyNameless, "no-server-name", "enable_sni and no name to send: neither sni_name nor virtualhost is written; add sni_name")
+	l.common(manyOtherProtocol, "check-protocol", "the service is UDP, and TCP_CHECK asks the same port by TCP, where something else answers or nothing; use UDP_CHECK, or connect_port")
+}
+
+// common gives a finding once for all real servers that have it.
+func (l *service) common(kind int, name, format string, args ...any) {
+	r := &l.said[kind]
+	if r.count == 0 {
+		return
+	}
+	more := ""
+	if r.count > 1 {
+		more = fmt.Sprintf("; so it is with %d of %d real servers", r.count, len(l.v.RealServers))
+	}
+	l.report(r.at, name, "%s%s", fmt.Sprintf(format, args...), more)
+}
+
+// checkAt is where a check stands.
+func checkAt(c *config.Check, r *config.RealServer) config.Position {
+	at := r.At
+	switch {
+	case c.HTTP != nil:
+		at = c.HTTP.At
+	case c.SSL != nil:
+		at = c.SSL.At
+	case c.TCP != nil:
+		at = c.TCP.At
+	case c.SMTP != nil:
+		at = c.SMTP.At
+	case c.DNS != nil:
+		at = c.DNS.At
+	case c.UDP != nil:
+		at = c.UDP.At
+	case c.Ping != nil:
+		at = c.Ping.At
+	case c.Misc != nil:
+		at = c.Misc.At
+	}
+	if at.Line == 0 {
+		return r.At
+	}
+	return at
+}

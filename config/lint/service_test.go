@@ -1,0 +1,266 @@
+package lint
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// server returns a virtual server of TCP with these real servers, each with a
+// TCP_CHECK that is fast enough. Lines are counted from 1.
+func server(address string, real ...string) config.VirtualServer {
+	v := config.VirtualServer{
+		At: config.Position{File: "a.conf", Line: 1}, Address: endpointOf(address), Protocol: "TCP", LBAlgo: "rr",
+		LBKind: config.LVSMethod{Kind: config.NAT}, DelayLoop: 10 * time.Second, ConnectTimeout: time.Second, Quorum: 1, Weight: 1,
+	}
+	for i, r := range real {
+		at := config.Position{File: "a.conf", Line: i + 2}
+		v.RealServers = append(v.RealServers, config.RealServer{At: at, Address: endpointOf(r), Checks: []config.Check{{TCP: &config.TCPCheck{At: at}}}})
+	}
+	return v
+}
+
+func endpointOf(s string) config.Endpoint {
+	var e config.Endpoint
+	if err := e.UnmarshalText([]byte(s)); err != nil {
+		panic(err)
+	}
+	return e
+}
+
+// three is a virtual server with three real servers, changed.
+func three(change func(*config.VirtualServer)) *config.Config {
+	v := server("192.0.2.1:80", "10.0.0.1:80", "10.0.0.2:80", "10.0.0.3:80")
+	if change != nil {
+		change(&v)
+	}
+	return &config.Config{Files: []string{"a.conf"}, VirtualServers: []config.VirtualServer{v}}
+}
+
+func TestServices(t *testing.T) {
+	five := 5
+	zero := 0
+	short, long := time.Second, time.Minute
+	check := func(c config.Check) func(*config.VirtualServer) {
+		return func(v *config.VirtualServer) {
+			for i := range v.RealServers {
+				v.RealServers[i].Checks = []config.Check{c}
+			}
+		}
+	}
+	for name, test := range map[string]struct {
+		change func(*config.VirtualServer)
+		want   []string
+	}{
+		"nothing to say": {nil, nil},
+		"sorry server among the real ones": {
+			func(v *config.VirtualServer) {
+				v.SorryServer = &config.SorryServer{At: v.At, Address: endpointOf("10.0.0.2:80")}
+			},
+			[]string{"a.conf sorry-server-real: virtual_server 192.0.2.1:80 (TCP): the sorry server 10.0.0.2:80 is a real server too"},
+		},
+		"sorry server with the port of the service": {
+			func(v *config.VirtualServer) {
+				v.SorryServer = &config.SorryServer{At: v.At, Address: endpointOf("10.0.0.2")}
+			},
+			[]string{"a.conf sorry-server-real: the sorry server 10.0.0.2 is a real server too"},
+		},
+		"sorry server on another port": {
+			func(v *config.VirtualServer) {
+				v.SorryServer = &config.SorryServer{Address: endpointOf("10.0.0.2:8080")}
+			}, nil,
+		},
+		"quorum of all":   {func(v *config.VirtualServer) { v.Quorum = 3 }, nil},
+		"quorum too high": {func(v *config.VirtualServer) { v.Quorum = 4 }, []string{"a.conf quorum-too-high: quorum 4 is more than the weights of all 3 real servers together (3)"}},
+		"quorum in weights": {
+			func(v *config.VirtualServer) { v.Quorum, v.Weight = 2, 100 },
+			[]string{"a.conf quorum-weight: quorum 2 counts weights, not servers: any one of the 3 real servers has 100 or more and is enough; write the quorum as a sum of weights, 200 for two"},
+		},
+		"hysteresis":              {func(v *config.VirtualServer) { v.Quorum, v.Hysteresis = 2, 1 }, nil},
+		"hysteresis not regained": {func(v *config.VirtualServer) { v.Quorum, v.Hysteresis = 3, 1 }, []string{"a.conf quorum-not-regained: quorum 3 + hysteresis 1 = 4, and all weights together are 3"}},
+		"hysteresis cut":          {func(v *config.VirtualServer) { v.Hysteresis = 1 }, []string{"a.conf hysteresis-cut: hysteresis 1 is not below the quorum 1…makes it 0"}},
+		"no weight": {
+			func(v *config.VirtualServer) {
+				for i := range v.RealServers {
+					v.RealServers[i].Weight = &zero
+				}
+			},
+			[]string{"a.conf no-weight: all 3 real servers have weight 0"},
+		},
+		"one weight": {
+			func(v *config.VirtualServer) {
+				v.RealServers[0].Weight, v.RealServers[1].Weight, v.RealServers[2].Weight = &zero, &zero, &five
+			}, nil,
+		},
+		"a real server twice": {
+			func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("10.0.0.1:80") },
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:80 is there twice, first on line 2"},
+		},
+		"two ports": {func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("10.0.0.1:81") }, nil},
+		"two ports that DR ignores": {
+			func(v *config.VirtualServer) {
+				v.LBKind.Kind = config.DR
+				v.RealServers[2].Address = endpointOf("10.0.0.1:81")
+			},
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is there twice"},
+		},
+		"a loop": {
+			func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("192.0.2.1:80") },
+			[]string{"a.conf real-server-virtual: real_server 192.0.2.1:80 is the virtual server itself"},
+		},
+		"another port of this host": {func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("192.0.2.1:81") }, nil},
+		"a loop by DR": {
+			func(v *config.VirtualServer) {
+				v.RealServers[2].Address = endpointOf("192.0.2.1:81")
+				v.RealServers[2].LVSMethod = &config.LVSMethod{Kind: config.DR}
+			},
+			[]string{"a.conf real-server-virtual: has the virtual address itself, and DR leaves"},
+		},
+		"ops with TCP": {func(v *config.VirtualServer) { v.OPS = true }, []string{"a.conf ops-unused: ops is for UDP"}},
+		"ops with UDP": {func(v *config.VirtualServer) { v.OPS, v.Protocol, v.RealServers = true, "UDP", v.RealServers[:0] }, nil},
+		"ops with persistence": {func(v *config.VirtualServer) {
+			v.OPS, v.Protocol, v.PersistenceTimeout, v.RealServers = true, "UDP", 50*time.Second, nil
+		}, []string{"a.conf ops-persistent: persistence_timeout 50s"}},
+		"ha_suspend of a mark": {func(v *config.VirtualServer) { v.HASuspend, v.Fwmark, v.Address = true, 7, config.Endpoint{} }, []string{"a.conf ha-suspend-unused: virtual_server fwmark 7: ha_suspend"}},
+		"ha_suspend":           {func(v *config.VirtualServer) { v.HASuspend = true }, nil},
+		"no check":             {func(v *config.VirtualServer) { v.RealServers[0].Checks = nil }, []string{"a.conf no-check: add a check, TCP_CHECK at least"}},
+		"no checks": {
+			func(v *config.VirtualServer) { v.RealServers[0].Checks, v.RealServers[1].Checks = nil, nil },
+			[]string{"a.conf no-check: TCP_CHECK at least; so it is with 2 of 3 real servers"},
+		},
+		"ping only":             {check(config.Check{Ping: &config.PingCheck{}}), []string{"a.conf ping-only: so it is with 3 of 3 real servers"}},
+		"ping of a UDP service": {func(v *config.VirtualServer) { v.Protocol = "UDP"; check(config.Check{Ping: &config.PingCheck{}})(v) }, nil},
+		"ping and TCP": {func(v *config.VirtualServer) {
+			v.RealServers[0].Checks = append(v.RealServers[0].Checks, config.Check{Ping: &config.PingCheck{}})
+		}, nil},
+		"no misc_timeout":       {check(config.Check{Misc: &config.MiscCheck{}}), []string{"a.conf misc-timeout: MISC_CHECK without misc_timeout: a program that hangs is ended after delay_loop (10s)"}},
+		"misc_timeout":          {check(config.Check{Misc: &config.MiscCheck{MiscTimeout: &short}}), nil},
+		"a long misc_timeout":   {check(config.Check{Misc: &config.MiscCheck{MiscTimeout: &long}}), []string{"a.conf misc-timeout: misc_timeout 1m0s is longer than delay_loop 10s"}},
+		"silence":               {check(config.Check{UDP: &config.UDPCheck{}}), []string{"a.conf silent-success: UDP_CHECK without require_reply"}},
+		"a reply":               {check(config.Check{UDP: &config.UDPCheck{RequireReply: config.Reply{Required: true}}}), nil},
+		"a slow check":          {func(v *config.VirtualServer) { v.ConnectTimeout, v.Retry = 6*time.Second, &five }, []string{"a.conf slow-removal: found out after up to 51s, not after delay_loop 10s (connect_timeout 6s times retry 5 + 1, 5s between them"}},
+		"a check just in time":  {func(v *config.VirtualServer) { v.ConnectTimeout = 5 * time.Second }, nil},
+		"TCP for UDP":           {func(v *config.VirtualServer) { v.Protocol = "UDP" }, []string{"a.conf check-protocol: the service is UDP"}},
+		"TCP for a name server": {func(v *config.VirtualServer) { v.Protocol, v.Address = "UDP", endpointOf("192.0.2.1:53") }, nil},
+		"no name to send":       {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true}, URLs: []config.TLSURL{{}}}}), []string{"a.conf no-server-name: enable_sni and no name"}},
+		"a name to send":        {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true, VirtualHost: "www"}, URLs: []config.TLSURL{{}}}}), nil},
+	} {
+		t.Run(name, func(t *testing.T) { said(t, One(three(test.change)), test.want...) })
+	}
+}
+
+func TestServicesTogether(t *testing.T) {
+	c := three(nil)
+	c.VirtualServers = append(c.VirtualServers, c.VirtualServers[0], server("192.0.2.1:443", "10.0.0.1:443"))
+	said(t, One(c), "a.conf virtual-server-twice: virtual_server 192.0.2.1:80 (TCP): it is defined twice, first on line 1")
+	c.VirtualServers[1].Protocol = "SCTP"
+	said(t, One(c))
+}
+
+// TestServiceNotHeld holds that a service's address is looked for where
+// instances move addresses.
+func TestServiceNotHeld(t *testing.T) {
+	c := three(nil)
+	c.Instances = read(t, "a.yaml", node("virtual_ipaddresses: [192.0.2.2/24]")).Instances
+	const want = "a.conf service-not-held: 192.0.2.1 is a virtual address of no vrrp_instance"
+	said(t, One(c), want)
+	c.StaticAddresses = []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/32")}}
+	said(t, One(c))
+	c.StaticAddresses = nil
+	c.VirtualServers[0].Address = endpointOf("192.0.2.2:80")
+	said(t, One(c))
+	c.VirtualServers[0].Address = config.Endpoint{}
+	c.VirtualServers[0].Group = "G"
+	c.VirtualServerGroups = []config.VirtualServerGroup{{Name: "G", Entries: []config.GroupEntry{
+		{Address: netip.MustParseAddr("192.0.2.2")}, {At: config.Position{File: "a.conf"}, Address: netip.MustParseAddr("192.0.2.1")},
+	}}}
+	said(t, One(c), "a.conf service-not-held: virtual_server_group G: 192.0.2.1 is")
+}
+
+func TestPeerServices(t *testing.T) {
+	two := 2
+	for name, test := range map[string]struct {
+		change func(*config.Config)
+		want   []string
+	}{
+		"the same": {func(*config.Config) {}, nil},
+		"in another order": {func(c *config.Config) {
+			r := c.VirtualServers[0].RealServers
+			r[0], r[1] = r[1], r[0]
+		}, nil},
+		"without any": {func(c *config.Config) { c.VirtualServers = nil }, nil},
+		"another service": {
+			func(c *config.Config) { c.VirtualServers[0].Address = endpointOf("192.0.2.9:80") },
+			[]string{"a.conf peers-services: virtual servers: 192.0.2.9:80 (TCP) is not in a.conf, 192.0.2.1:80 (TCP) of a.conf is not here"},
+		},
+		"another scheduler": {
+			func(c *config.Config) { c.VirtualServers[0].LBAlgo = "wlc" },
+			[]string{"a.conf peers-services: lb_algo wlc here and rr in a.conf"},
+		},
+		"another method": {
+			func(c *config.Config) { c.VirtualServers[0].LBKind.Kind = config.DR },
+			[]string{"a.conf peers-services: lb_kind DR here and NAT in a.conf"},
+		},
+		"other real servers": {
+			func(c *config.Config) {
+				c.VirtualServers[0].RealServers[0].Address = endpointOf("10.0.0.9:80")
+				c.VirtualServers[0].RealServers[1].Weight = &two
+			},
+			[]string{"a.conf peers-services: real servers: 10.0.0.9:80 is not in a.conf, 10.0.0.1:80 of a.conf is not here, 10.0.0.2:80 has weight 2 here and 1 in a.conf"},
+		},
+		"one less": {
+			func(c *config.Config) { c.VirtualServers[0].RealServers = c.VirtualServers[0].RealServers[:2] },
+			[]string{"a.conf peers-services: real servers: 10.0.0.3:80 of a.conf is not here"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := three(nil), three(nil)
+			b.Files = []string{"b.conf"}
+			test.change(b)
+			said(t, Cluster([]*config.Config{a, b}), test.want...)
+		})
+	}
+}
+
+// large is a site with services virtual servers and about 16 real servers for
+// each.
+func large(services, real int) *config.Config {
+	c := &config.Config{Files: []string{"a.conf"}, VirtualServers: make([]config.VirtualServer, 0, services)}
+	per := real / services
+	line := 0
+	for i := range services {
+		v := server(fmt.Sprintf("192.0.%d.%d:80", i/250, i%250+1))
+		for k := range per {
+			line++
+			at := config.Position{File: "a.conf", Line: line}
+			v.RealServers = append(v.RealServers, config.RealServer{
+				At: at, Address: endpointOf(fmt.Sprintf("10.%d.%d.%d:80", i/250, i%250, k+1)), Checks: []config.Check{{TCP: &config.TCPCheck{At: at}}},
+			})
+		}
+		c.VirtualServers = append(c.VirtualServers, v)
+	}
+	return c
+}
+
+// BenchmarkLarge is the largest site that is known: 2,300 virtual servers and
+// 37,000 real servers, alone and compared with its peer.
+func BenchmarkLarge(b *testing.B) {
+	one, other := large(2300, 37000), large(2300, 37000)
+	b.Run("One", func(b *testing.B) {
+		for b.Loop() {
+			if found := One(one); len(found) > 0 {
+				b.Fatal(found)
+			}
+		}
+	})
+	b.Run("Cluster", func(b *testing.B) {
+		for b.Loop() {
+			if found := Cluster([]*config.Config{one, other}); len(found) > 0 {
+				b.Fatal(found)
+			}
+		}
+	})
+}

@@ -1,0 +1,164 @@
+package lint
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// service is a virtual server that is looked at.
+type service struct {
+	v     *config.VirtualServer
+	found *config.Findings
+	// held are the addresses that VRRP moves; nil when nothing is moved.
+	held map[netip.Addr]bool
+	// seen is emptied for each virtual server.
+	seen map[netip.AddrPort]int
+	said [manyKinds]repeated
+}
+
+// services looks at the virtual servers of one configuration.
+func services(c *config.Config, found *config.Findings) {
+	if len(c.VirtualServers) == 0 {
+		return
+	}
+	identities := make(map[string]*config.VirtualServer, len(c.VirtualServers))
+	l := service{found: found, held: moved(c), seen: make(map[netip.AddrPort]int)}
+	for i := range c.VirtualServers {
+		l.v = &c.VirtualServers[i]
+		id := l.v.Identity()
+		if other := identities[id]; other != nil {
+			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, and keepalived drops the second with all its real servers; put the real servers into one", other.At.Line)
+			continue
+		}
+		identities[id] = l.v
+		l.service()
+		l.quorum()
+		l.realServers()
+	}
+	for i := range c.VirtualServerGroups {
+		l.entries(&c.VirtualServerGroups[i])
+	}
+}
+
+// entries looks for addresses of a group that nobody holds.
+func (l *service) entries(g *config.VirtualServerGroup) {
+	for i := range g.Entries {
+		if e := &g.Entries[i]; l.held != nil && e.Address.IsValid() && !l.held[e.Address] {
+			l.found.Add(e.At, config.Warning, "service-not-held", "virtual_server_group %s: %s", g.Name, notHeld(e.Address))
+			return
+		}
+	}
+}
+
+// notHeld says what comes of an address that no instance moves.
+func notHeld(a netip.Addr) string {
+	return a.String() + " is a virtual address of no vrrp_instance: it does not move with the others, and unless the host has it, or packets for it are routed here, nobody reaches the service; make it a virtual address, or one of the excluded ones"
+}
+
+// moved returns the addresses that the node holds at times or always, or nil
+// when no instance moves any.
+func moved(c *config.Config) map[netip.Addr]bool {
+	if len(c.Instances) == 0 {
+		return nil
+	}
+	held := make(map[netip.Addr]bool)
+	for i := range c.Instances {
+		for a := range addresses(&c.Instances[i]) {
+			held[a.Prefix.Addr()] = true
+		}
+	}
+	for i := range c.StaticAddresses {
+		held[c.StaticAddresses[i].Prefix.Addr()] = true
+	}
+	return held
+}
+
+// report adds a finding about the virtual server.
+func (l *service) report(at config.Position, name, format string, args ...any) {
+	l.found.Add(at, config.Warning, name, "virtual_server "+serverName(l.v)+": "+format, args...)
+}
+
+// serverName is how messages name a virtual server.
+func serverName(v *config.VirtualServer) string {
+	switch {
+	case v.Group != "":
+		return "group " + v.Group
+	case v.Fwmark != 0:
+		return fmt.Sprintf("fwmark %d", v.Fwmark)
+	}
+	return v.Address.String() + " (" + v.Protocol + ")"
+}
+
+// service looks at the keys of the virtual server itself.
+func (l *service) service() {
+	v := l.v
+	if v.OPS {
+		switch at := v.Written.At("ops", v.At); {
+		case v.Fwmark == 0 && v.Group == "" && v.Protocol != "UDP":
+			l.report(at, "ops-unused", "ops is for UDP; connections of %s are scheduled as a whole; take it out", v.Protocol)
+		case v.PersistenceTimeout > 0:
+			l.report(at, "ops-persistent", "ops schedules each packet by itself, and persistence_timeout %v keeps a client with one server: one of them does not do what it is for; take one out", v.PersistenceTimeout)
+		}
+	}
+	if v.HASuspend && (v.Fwmark != 0 || v.Group != "") {
+		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unused", "ha_suspend looks for the virtual server's address on this host, and %s has none: keepalived checks all the time; take it out, or write one virtual_server for each address", serverName(v))
+	}
+	if addr := v.Address.Addr(); l.held != nil && v.Address.IsValid() && !l.held[addr] {
+		l.report(v.At, "service-not-held", "%s", notHeld(addr))
+	}
+	s := v.SorryServer
+	if s == nil {
+		return
+	}
+	sorry := endpoint(s.Address, v, v.LBKind, s.LVSMethod)
+	for i := range v.RealServers {
+		r := &v.RealServers[i]
+		if r.Endpoint(v).AddrPort == sorry {
+			l.report(s.At, "sorry-server-real", "the sorry server %s is a real server too: it takes over when too few real servers work, when it is probably down itself, and IPVS cannot hold it twice; name another server, or leave it out of the real servers", s.Address)
+			return
+		}
+	}
+}
+
+// endpoint is where a server's packets go, as config.RealServer.Endpoint.
+func endpoint(e config.Endpoint, v *config.VirtualServer, kind config.LVSMethod, own *config.LVSMethod) netip.AddrPort {
+	if own != nil {
+		kind = *own
+	}
+	if v.Address.IsValid() && (e.Port() == 0 || kind.Kind == config.DR || kind.Kind == config.TUN) {
+		return netip.AddrPortFrom(e.Addr(), v.Address.Port())
+	}
+	return e.AddrPort
+}
+
+// quorum compares the quorum, which counts weights, with the weights.
+func (l *service) quorum() {
+	v := l.v
+	n := len(v.RealServers)
+	if n == 0 {
+		return
+	}
+	sum, least := 0, 0
+	for i := range v.RealServers {
+		w := v.RealServers[i].IPVSWeight(v)
+		sum += w
+		if w > 0 && (least == 0 || w < least) {
+			least = w
+		}
+	}
+	at := v.Written.At("quorum", v.At)
+	switch {
+	case sum == 0:
+		l.report(v.At, "no-weight", "all %d real servers have weight 0: none of them gets a connection, and the quorum of %d is never reached; give those that shall serve a weight", n, v.Quorum)
+	case v.Quorum > sum:
+		l.report(at, "quorum-too-high", "quorum %d is more than the weights of all %d real servers together (%d): keepalived cuts it to %d, so the service is down as soon as one of them is; lower the quorum or raise the weights", v.Quorum, n, sum, sum)
+	case v.Quorum > 1 && least >= v.Quorum:
+		l.report(at, "quorum-weight", "quorum %d counts weights, not servers: any one of the %d real servers has %d or more and is enough; write the quorum as a sum of weights, %d for two servers", v.Quorum, n, least, 2*least)
+	case v.Hysteresis > 0 && v.Hysteresis < v.Quorum && v.Quorum+v.Hysteresis > sum:
+		l.report(v.Written.At("hysteresis", v.At), "quorum-not-regained", "a quorum that was lost is won again at quorum %d + hysteresis %d = %d, and all weights together are %d: it stays lost until a restart; lower one of them", v.Quorum, v.Hysteresis, v.Quorum+v.Hysteresis, sum)
+	case v.Hysteresis >= v.Quorum:
+		l.report(v.Written.At("hysteresis", v.At), "hysteresis-cut", "hysteresis %d is not below the quorum %d, which could then never be lost: keepalived makes it %d; write that, or raise the quorum", v.Hysteresis, v.Quorum, v.Quorum-1)
+	}
+}
