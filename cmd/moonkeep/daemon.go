@@ -19,6 +19,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/alarm"
+	"github.com/moonkeep/moonkeep/core/kernel/announce"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/notify"
@@ -112,7 +113,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale(c, journal), Keep: lasting, Journal: func(owned []netspec.Address) error {
 		return d.dir.writeJournal(slices.DeleteFunc(owned, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) }))
 	}})
-	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), AnnounceGap: announceGap(c), Log: log})
+	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c)}, Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,8 @@ type Kernel interface {
 	// Release removes the addresses and forgets them. An address that is not
 	// there is no error.
 	Release(instance string, addresses []netspec.Address) error
-	// Announce sends rounds of gratuitous ARP for the addresses.
+	// Announce sends rounds of gratuitous ARP, or of unsolicited neighbour
+	// advertisements, for the addresses.
 	Announce(instance string, addresses []netspec.Address, rounds int) error
 	// Held returns which of the addresses stand in the kernel now, read from
 	// the kernel at the call.

@@ -2,7 +2,8 @@
 
 // Package kernel is what the daemon does to Linux and hears from it: it
 // implements engine.Kernel by putting together link (interfaces and
-// addresses), wire (VRRP sockets) and announce (gratuitous ARP).
+// addresses), wire (VRRP sockets) and announce (gratuitous ARP and unsolicited
+// neighbour advertisements).
 //
 // It keeps three lists: which interfaces are watched, which addresses were
 // claimed for whom and on which interface they were set, and which could not be
@@ -23,7 +24,6 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/announce"
@@ -45,9 +45,9 @@ type Options struct {
 	// anyway; this names those that another program or a crashed predecessor
 	// left behind.
 	Virtual []netip.Addr
-	// AnnounceGap is the least time between two gratuitous ARPs on one
-	// interface; 0, the default, is none (keepalived's vrrp_garp_interval).
-	AnnounceGap time.Duration
+	// Gaps are the least times between two announcements on one interface
+	// (keepalived's vrrp_garp_interval and vrrp_gna_interval).
+	Gaps announce.Gaps
 	// Log takes what cannot be returned: trouble of the watching goroutines.
 	// Nil is silence.
 	Log *slog.Logger
@@ -110,7 +110,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	if k.conn, err = link.Open(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
-	if k.announcer, err = announce.Open(k.conn.Interface, opts.AnnounceGap, k.log); err != nil {
+	if k.announcer, err = announce.Open(k.conn.Interface, opts.Gaps, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if k.wire, err = wire.Open(k.sink, k.log); err != nil {

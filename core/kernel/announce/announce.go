@@ -1,7 +1,8 @@
 //go:build linux
 
 // Package announce tells the neighbours on a network that an address has
-// moved here, by gratuitous ARP.
+// moved here: by gratuitous ARP, or by an unsolicited neighbour advertisement
+// (RFC 4861 7.2.6) for IPv6.
 //
 // It sends what it is told to and when it is told to: how often and how long
 // after a change is the node's business, and whether the address stands is its
@@ -14,7 +15,6 @@
 package announce
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,26 +23,31 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mdlayher/arp"
-	"github.com/mdlayher/ethernet"
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
-// frameLen is an Ethernet header and an ARP packet. Padding up to the 60
-// octets of the wire is added by the network card, as for any other frame.
-const frameLen = 14 + 28
-
 // Lookup returns the present state of an interface.
 type Lookup func(name string) (link.Interface, error)
 
-// Announcer sends gratuitous ARP through one packet socket. Its methods may be
+// Gaps are the least times between two announcements on one interface, for each
+// kind. Zero is none.
+type Gaps struct{ ARP, NA time.Duration }
+
+func (g Gaps) of(a netip.Addr) time.Duration {
+	if a.Is6() {
+		return g.NA
+	}
+	return g.ARP
+}
+
+// Announcer sends announcements through one packet socket. Its methods may be
 // called by any goroutine.
 type Announcer struct {
 	lookup Lookup
-	gap    time.Duration
+	gaps   Gaps
 	log    *slog.Logger
 	wake   chan struct{} // capacity 1
 	done   chan struct{}
@@ -52,29 +57,28 @@ type Announcer struct {
 	mu     sync.Mutex
 	closed bool
 	fd     int
-	queues map[string]*queue // by device
+	queues map[lane]*queue
 }
 
 // Open opens the socket in the network namespace of the calling thread.
 //
-// Gap is the least time between two announcements on one interface. With zero
-// Announce sends at once; otherwise it puts what there is to send into the
-// interface's queue and a goroutine sends it. Errors of the latter go to the
-// log.
-func Open(lookup Lookup, gap time.Duration, log *slog.Logger) (*Announcer, error) {
+// Of a kind that has no gap Announce sends at once; otherwise it puts what there
+// is to send into the interface's queue and a goroutine sends it. Errors of the
+// latter go to the log.
+func Open(lookup Lookup, gaps Gaps, log *slog.Logger) (*Announcer, error) {
 	// Protocol 0: the socket sends, and receives no frame at all.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
-		return nil, fmt.Errorf("open packet socket for gratuitous ARP: %w", err)
+		return nil, fmt.Errorf("open packet socket for announcements: %w", err)
 	}
 	a := &Announcer{
-		lookup: lookup, gap: gap, log: log, fd: fd,
+		lookup: lookup, gaps: gaps, log: log, fd: fd,
 		wake:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
 		ended:  make(chan struct{}),
-		queues: make(map[string]*queue),
+		queues: make(map[lane]*queue),
 	}
-	if gap > 0 {
+	if gaps != (Gaps{}) {
 		go a.run()
 	} else {
 		close(a.ended)
@@ -103,17 +107,19 @@ func (a *Announcer) Close() error {
 // address that could not be announced, at whatever round that was; such an
 // address is not tried again in this call.
 //
-// With a gap it returns before anything is sent, and its error is that of the
-// addresses which can never be announced. Instance is the name by which Drop
-// finds what is queued.
+// Of a kind with a gap it returns before anything is sent. Instance is the name
+// by which Drop finds what is queued.
 func (a *Announcer) Announce(instance string, addresses []netspec.Address, rounds int) error {
-	if a.gap > 0 {
-		return a.enqueue(instance, addresses, rounds)
-	}
 	var failed []error
 	frames := make([]frame, 0, len(addresses))
 	known := make(map[string]link.Interface)
 	for _, address := range addresses {
+		if a.gaps.of(address.Addr()) > 0 {
+			if err := a.enqueue(instance, address, rounds); err != nil {
+				failed = append(failed, announceError(address, err))
+			}
+			continue
+		}
 		i, looked := known[address.Device]
 		if !looked {
 			var err error
@@ -156,41 +162,6 @@ type frame struct {
 	failed  bool
 }
 
-// newFrame builds the announcement as keepalived sends it: an ARP request for
-// the address from the address. The target hardware address, which nobody
-// reads in a request, is the broadcast address.
-func newFrame(i link.Interface, address netspec.Address) (frame, error) {
-	if err := announceable(address.Addr()); err != nil {
-		return frame{}, err
-	}
-	if len(i.MAC) != 6 {
-		return frame{}, fmt.Errorf("interface %s has no Ethernet address", i.Name)
-	}
-	p, err := arp.NewPacket(arp.OperationRequest, i.MAC, address.Addr(), ethernet.Broadcast, address.Addr())
-	if err != nil {
-		return frame{}, err
-	}
-	payload, err := p.MarshalBinary()
-	if err != nil {
-		return frame{}, err
-	}
-	data, err := (&ethernet.Frame{
-		Destination: ethernet.Broadcast,
-		Source:      i.MAC,
-		EtherType:   ethernet.EtherTypeARP,
-		Payload:     payload,
-	}).MarshalBinary()
-	if err != nil {
-		return frame{}, err
-	}
-	f := frame{address: address, data: data[:frameLen]}
-	f.to = unix.SockaddrLinklayer{Ifindex: i.Index, Halen: 6}
-	// The kernel wants it in network order.
-	f.to.Protocol = binary.NativeEndian.Uint16([]byte{unix.ETH_P_ARP >> 8, unix.ETH_P_ARP & 0xff})
-	copy(f.to.Addr[:], ethernet.Broadcast)
-	return f, nil
-}
-
 func (a *Announcer) send(f *frame) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -203,13 +174,6 @@ func (a *Announcer) sendLocked(f *frame) error {
 		return net.ErrClosed
 	}
 	return unix.Sendto(a.fd, f.data, unix.MSG_DONTWAIT, &f.to)
-}
-
-func announceable(address netip.Addr) error {
-	if !address.Is4() {
-		return fmt.Errorf("gratuitous ARP is for IPv4: %w", errors.ErrUnsupported)
-	}
-	return nil
 }
 
 func announceError(address netspec.Address, err error) error {

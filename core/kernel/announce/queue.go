@@ -3,20 +3,27 @@
 package announce
 
 import (
-	"errors"
 	"net"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
-// queue is what is to be announced on one interface, in order. An address is
+// lane is what has a queue of its own.
+type lane struct {
+	device string
+	six    bool
+}
+
+func laneOf(a netspec.Address) lane { return lane{a.Device, a.Addr().Is6()} }
+
+// queue is what is to be announced in one lane, in order. An address is
 // in it once for each instance, with the number of rounds that it has left:
 // when one is sent, it goes to the end. So the rounds stay rounds, and the
 // queue is never longer than the list of addresses.
 type queue struct {
 	entries []entry
-	// next is when the interface may be used again.
+	// next is when the lane may be used again.
 	next time.Time
 }
 
@@ -26,36 +33,28 @@ type entry struct {
 	rounds   int
 }
 
-// enqueue adds rounds for the addresses. One that is queued already keeps its
+// enqueue adds rounds for the address. One that is queued already keeps its
 // place and gets the greater of both numbers of rounds.
-func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds int) error {
-	var failed []error
+func (a *Announcer) enqueue(instance string, address netspec.Address, rounds int) error {
 	a.mu.Lock()
-	for _, address := range addresses {
-		if err := announceable(address.Addr()); err != nil {
-			failed = append(failed, announceError(address, err))
-			continue
-		}
-		if a.closed {
-			failed = append(failed, announceError(address, net.ErrClosed))
-			continue
-		}
-		if rounds <= 0 {
-			continue
-		}
-		q := a.queues[address.Device]
-		if q == nil {
-			q = &queue{}
-			a.queues[address.Device] = q
-		}
-		q.add(entry{instance, address, rounds})
+	defer a.mu.Unlock()
+	if a.closed {
+		return net.ErrClosed
 	}
-	a.mu.Unlock()
+	if rounds <= 0 {
+		return nil
+	}
+	q := a.queues[laneOf(address)]
+	if q == nil {
+		q = &queue{}
+		a.queues[laneOf(address)] = q
+	}
+	q.add(entry{instance, address, rounds})
 	select {
 	case a.wake <- struct{}{}:
 	default:
 	}
-	return errors.Join(failed...)
+	return nil
 }
 
 func (q *queue) add(e entry) {
@@ -112,12 +111,12 @@ func (a *Announcer) run() {
 	}
 }
 
-// sendDue sends one announcement on each interface whose time has come. It
+// sendDue sends one announcement in each lane whose time has come. It
 // returns how long it is until the next is due, if there is any.
 func (a *Announcer) sendDue() (wait time.Duration, more bool) {
 	for _, e := range a.due(time.Now()) {
 		if err := a.sendFirst(e); err != nil {
-			a.log.Warn("cannot send gratuitous ARP", "instance", e.instance, "err", announceError(e.address, err))
+			a.log.Warn("cannot announce an address", "instance", e.instance, "err", announceError(e.address, err))
 		}
 	}
 	now := time.Now()
@@ -139,14 +138,14 @@ func (a *Announcer) due(now time.Time) []entry {
 	var due []entry
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for device, q := range a.queues {
+	for at, q := range a.queues {
 		if now.Before(q.next) {
 			continue
 		}
 		// An empty queue is kept until the gap has passed, so that the next
 		// announcement cannot come too early.
 		if len(q.entries) == 0 {
-			delete(a.queues, device)
+			delete(a.queues, at)
 			continue
 		}
 		due = append(due, q.entries[0])
@@ -166,7 +165,7 @@ func (a *Announcer) sendFirst(e entry) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	q := a.queues[e.address.Device]
+	q := a.queues[laneOf(e.address)]
 	if q == nil || len(q.entries) == 0 || !q.entries[0].same(e) {
 		return nil
 	}
@@ -178,7 +177,7 @@ func (a *Announcer) sendFirst(e entry) error {
 	if i.NoARP {
 		return nil
 	}
-	q.next = time.Now().Add(a.gap)
+	q.next = time.Now().Add(a.gaps.of(e.address.Addr()))
 	if err := a.sendLocked(&f); err != nil {
 		return err
 	}

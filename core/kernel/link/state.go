@@ -29,6 +29,8 @@ type Interface struct {
 	// NoARP is true for interfaces that have nobody to resolve an address for:
 	// loopback, most tunnels, and those where it was turned off.
 	NoARP bool
+	// Forwards6 is true when it forwards IPv6 packets, as a router does.
+	Forwards6 bool
 	// MTU is in octets.
 	MTU int
 	// MAC is the hardware address, nil for interfaces without one.
@@ -223,6 +225,10 @@ func parseInterface(data []byte) (Interface, error) {
 			if slices.ContainsFunc(a.Value, func(b byte) bool { return b != 0 }) {
 				i.MAC = slices.Clone(a.Value)
 			}
+		case unix.IFLA_AF_SPEC:
+			if i.Forwards6, err = forwards6(a.Value); err != nil {
+				return Interface{}, err
+			}
 		case unix.IFLA_PROP_LIST:
 			names, err := nl.ParseRouteAttr(a.Value)
 			if err != nil {
@@ -236,6 +242,33 @@ func parseInterface(data []byte) (Interface, error) {
 		}
 	}
 	return i, nil
+}
+
+// inet6Conf is the kernel's IFLA_INET6_CONF.
+const inet6Conf = 2
+
+// forwards6 reads from what the families say of an interface whether it
+// forwards IPv6: the first of its settings (DEVCONF_FORWARDING).
+func forwards6(families []byte) (bool, error) {
+	list, err := nl.ParseRouteAttr(families)
+	if err != nil {
+		return false, err
+	}
+	for _, family := range list {
+		if family.Attr.Type&^unix.NLA_F_NESTED != unix.AF_INET6 {
+			continue
+		}
+		attrs, err := nl.ParseRouteAttr(family.Value)
+		if err != nil {
+			return false, err
+		}
+		for _, a := range attrs {
+			if a.Attr.Type == inet6Conf && len(a.Value) >= 4 {
+				return binary.NativeEndian.Uint32(a.Value) != 0, nil
+			}
+		}
+	}
+	return false, nil
 }
 
 func parseAddress(data []byte) (row, error) {

@@ -5,6 +5,7 @@ package link
 import (
 	"fmt"
 	"net"
+	"net/netip"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -105,6 +106,33 @@ func (c *Conn) SetARP(name string, on bool) error {
 // administratively down.
 func (c *Conn) Move(name string, to *netns.NS) error {
 	return c.change(name, "move", func(l netlink.Link) error { return c.handle.LinkSetNsFd(l, to.FD()) })
+}
+
+// SetNeighbour makes the interface's table of neighbours say that the address
+// is at the hardware address, as if that had been heard.
+func (c *Conn) SetNeighbour(name string, a netip.Addr, mac net.HardwareAddr) error {
+	return c.change(name, "set a neighbour of", func(l netlink.Link) error {
+		return c.handle.NeighSet(&netlink.Neigh{LinkIndex: l.Attrs().Index, State: unix.NUD_REACHABLE, IP: a.AsSlice(), HardwareAddr: mac})
+	})
+}
+
+// Neighbour reads where the interface's table of neighbours says that the
+// address is; nil when it does not know.
+func (c *Conn) Neighbour(name string, a netip.Addr) (mac net.HardwareAddr, err error) {
+	err = c.change(name, "list neighbours of", func(l netlink.Link) error {
+		family := netlink.FAMILY_V4
+		if a.Is6() {
+			family = netlink.FAMILY_V6
+		}
+		list, err := c.handle.NeighList(l.Attrs().Index, family)
+		for _, n := range list {
+			if ip, ok := netip.AddrFromSlice(n.IP); ok && ip.Unmap() == a {
+				mac = n.HardwareAddr
+			}
+		}
+		return err
+	})
+	return mac, err
 }
 
 // SetMaster makes the interface a port of the bridge; an empty bridge takes it
