@@ -59,6 +59,7 @@ func newRootCommand() *cobra.Command {
 		newConvertCommand(),
 		newKeywordsCommand(),
 		newLabCommand(),
+		newPlanCommand(),
 		newStatusCommand(),
 		newVersionCommand(),
 	)

@@ -35,11 +35,20 @@ func openConfig(path, configID string) (*config.Config, config.Findings, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := settings.Apply(&c.Global); err != nil {
+	if err := complete(c, settings); err != nil {
 		return nil, nil, err
 	}
-	load.Defaults(c)
 	return c, findings, nil
+}
+
+// complete puts the settings of the environment over what a file says, and the
+// host's defaults beneath.
+func complete(c *config.Config, settings *source.Settings) error {
+	if err := settings.Apply(&c.Global); err != nil {
+		return err
+	}
+	load.Defaults(c)
+	return nil
 }
 
 // configIDHelp is the help of the flag for several files.

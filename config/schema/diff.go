@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -21,6 +22,22 @@ type Change struct {
 	Kind ChangeKind
 	// At is where the new value stands, or the old one if there is none.
 	At config.Position
+	// Blocks lead to it, the whole first. The last is the block that was
+	// added or removed when Field is nil, else the one that Field is in.
+	Blocks []Place
+	Field  *Field
+}
+
+// Place is one of the blocks that lead to a change.
+type Place struct {
+	// Field is the field of the block around it that holds it; nil for the
+	// whole.
+	Field *Field
+	// ID tells an item of a list from others; empty for what is no item.
+	ID string
+	// Old and New are the block in the two configurations; one is not valid
+	// when it was added or removed.
+	Old, New reflect.Value
 }
 
 // ChangeKind is what happened to a value.
@@ -63,14 +80,35 @@ func orNone(s string) string {
 // their identity: their name, else their address, else their text.
 func (s *Schema) Diff(a, b any) []Change {
 	v, w := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
-	var d differ
+	d := differ{places: []Place{{Old: v, New: w}}}
 	d.block(s.blocks[v.Type()], v, w, "", config.Position{})
 	return d.changes
 }
 
-type differ struct{ changes []Change }
+type differ struct {
+	changes []Change
+	// places lead to the present block.
+	places []Place
+}
 
-func (d *differ) add(c Change) { d.changes = append(d.changes, c) }
+// add notes a change of a field of the present block.
+func (d *differ) add(f *Field, c Change) {
+	c.Field, c.Blocks = f, slices.Clone(d.places)
+	d.changes = append(d.changes, c)
+}
+
+// addBlock notes a block that is on one side only.
+func (d *differ) addBlock(p Place, c Change) {
+	c.Blocks = append(slices.Clone(d.places), p)
+	d.changes = append(d.changes, c)
+}
+
+// enter compares two values of a block within the present one.
+func (d *differ) enter(p Place, path string, around config.Position) {
+	d.places = append(d.places, p)
+	d.block(p.Field.Elem, p.Old, p.New, path, around)
+	d.places = d.places[:len(d.places)-1]
+}
 
 // block compares two structs; around is the place of what holds them.
 func (d *differ) block(b *Block, v, w reflect.Value, path string, around config.Position) {
@@ -83,16 +121,22 @@ func (d *differ) block(b *Block, v, w reflect.Value, path string, around config.
 		at := b.where(f, around, w, v)
 		where := path + f.Key
 		switch {
+		case f.Kind == KindBlock && (!x.IsValid() || !y.IsValid()):
+			kind := Added
+			if !y.IsValid() {
+				kind = Removed
+			}
+			d.addBlock(Place{Field: f, Old: x, New: y}, Change{Path: where, Kind: kind, At: at})
 		case !x.IsValid():
-			d.add(Change{Path: where, Kind: Added, New: f.Format(y), At: at})
+			d.add(f, Change{Path: where, Kind: Added, New: f.Format(y), At: at})
 		case !y.IsValid():
-			d.add(Change{Path: where, Kind: Removed, Old: f.Format(x), At: at})
+			d.add(f, Change{Path: where, Kind: Removed, Old: f.Format(x), At: at})
 		case f.Kind == KindBlock || f.Kind == KindProgram:
-			d.block(f.Elem, x, y, where+": ", at)
+			d.enter(Place{Field: f, Old: x, New: y}, where+": ", at)
 		case f.Kind == KindBlocks:
 			d.list(f, x, y, where, at)
 		default:
-			d.add(Change{Path: where, Old: f.Format(x), New: f.Format(y), At: at})
+			d.add(f, Change{Path: where, Old: f.Format(x), New: f.Format(y), At: at})
 		}
 	}
 }
@@ -126,26 +170,26 @@ func (d *differ) list(f *Field, x, y reflect.Value, path string, at config.Posit
 		item := reflect.Indirect(y.Index(i))
 		was, ok := old[id]
 		if !ok {
-			d.add(Change{Path: path + " " + id, Kind: Added, At: f.Elem.place(item)})
+			d.addBlock(Place{Field: f, ID: id, New: item}, Change{Path: path + " " + id, Kind: Added, At: f.Elem.place(item)})
 			continue
 		}
 		delete(old, id)
 		kept = append(kept, id)
 		if !equal(was, item) {
-			d.block(f.Elem, was, item, path+" "+id+": ", at)
+			d.enter(Place{Field: f, ID: id, Old: was, New: item}, path+" "+id+": ", at)
 		}
 	}
 	moved, next := false, 0
 	for _, id := range order {
 		if was, gone := old[id]; gone {
-			d.add(Change{Path: path + " " + id, Kind: Removed, At: f.Elem.place(was)})
+			d.addBlock(Place{Field: f, ID: id, Old: was}, Change{Path: path + " " + id, Kind: Removed, At: f.Elem.place(was)})
 			continue
 		}
 		moved = moved || kept[next] != id
 		next++
 	}
 	if moved && len(d.changes) == before {
-		d.add(Change{Path: path, Kind: Moved, At: at})
+		d.add(f, Change{Path: path, Kind: Moved, At: at})
 	}
 }
 

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,11 +45,22 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return s, c.get(ctx, "/v1/status", &s)
 }
 
+// Plan asks what a reload would do if its configuration were the given one,
+// in moonkeep's JSON, and decodes the answer. ErrNotRunning says that nobody
+// answers.
+func (c *Client) Plan(ctx context.Context, configuration []byte, into any) error {
+	return c.ask(ctx, http.MethodPost, "/v1/plan", bytes.NewReader(configuration), into)
+}
+
 func (c *Client) get(ctx context.Context, path string, into any) error {
+	return c.ask(ctx, http.MethodGet, path, http.NoBody, into)
+}
+
+func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, into any) error {
 	if err := CheckDir(c.dir); err != nil {
 		return err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://moonkeep"+path, nil)
+	req, err := http.NewRequestWithContext(ctx, method, "http://moonkeep"+path, body)
 	if err != nil {
 		return fmt.Errorf("ask the daemon: %w", err)
 	}

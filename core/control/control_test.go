@@ -21,6 +21,29 @@ type daemon func(context.Context) (Status, error)
 
 func (f daemon) Status(ctx context.Context) (Status, error) { return f(ctx) }
 
+// Plan answers with what it was asked, and refuses to be asked nothing.
+func (f daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
+	if len(configuration) == 0 {
+		return nil, errors.New("there is nothing to plan")
+	}
+	return configuration, nil
+}
+
+func TestPlan(t *testing.T) {
+	dir := t.TempDir()
+	serve(t, dir, nil)
+	var got []int
+	if err := NewClient(dir).Plan(t.Context(), []byte("[1, 2]"), &got); err != nil || len(got) != 2 {
+		t.Errorf("got %v and error %v, want what was sent", got, err)
+	}
+	if err := NewClient(dir).Plan(t.Context(), nil, &got); err == nil || !strings.Contains(err.Error(), "nothing to plan") {
+		t.Errorf("error %v, want the daemon's", err)
+	}
+	if err := NewClient(filepath.Join(dir, "none")).Plan(t.Context(), nil, &got); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("error %v, want ErrNotRunning", err)
+	}
+}
+
 // serve runs a server in the directory until the test ends.
 func serve(t *testing.T, dir string, d daemon) {
 	t.Helper()

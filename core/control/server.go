@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,10 @@ import (
 type Daemon interface {
 	// Status describes the node now.
 	Status(context.Context) (Status, error)
+	// Plan says what a reload would do if its configuration were the given
+	// one, in moonkeep's JSON. The answer is JSON too; an error is the
+	// asker's fault.
+	Plan(ctx context.Context, configuration []byte) ([]byte, error)
 }
 
 const (
@@ -26,6 +31,8 @@ const (
 	idleLimit = 5 * time.Second
 	// requestLimit is for one whole request, and for one answer.
 	requestLimit = 10 * time.Second
+	// maxConfiguration is how many bytes Plan is handed at most.
+	maxConfiguration = 256 << 20
 )
 
 // Server answers on the socket.
@@ -63,6 +70,20 @@ func Listen(dir string, d Daemon) (*Server, error) {
 		w.Header().Set("Content-Type", "application/json")
 		// An error here is the asker's going away.
 		_ = json.NewEncoder(w).Encode(st)
+	})
+	mux.HandleFunc("POST /v1/plan", func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfiguration))
+		if err != nil {
+			http.Error(w, "read the configuration: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		answer, err := d.Plan(r.Context(), body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusUnprocessableEntity)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer) // an error here is the asker's going away
 	})
 	s.http = http.Server{Handler: mux, ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
 	return s, nil

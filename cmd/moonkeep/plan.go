@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/convert"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/config/plan"
+	"github.com/moonkeep/moonkeep/config/schema"
+	"github.com/moonkeep/moonkeep/config/source"
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// planOptions are the flags of plan.
+type planOptions struct {
+	from, runDir, configID string
+	asJSON                 bool
+}
+
+// planJSON is what plan --json prints; fields are added, never renamed or
+// removed.
+type planJSON struct {
+	Changes []planChange `json:"changes"`
+	// Effect is the gravest of the changes', empty when there are none.
+	Effect string `json:"effect"`
+	// Outage is the longest of the changes', in seconds.
+	Outage float64 `json:"outage"`
+}
+
+type planChange struct {
+	// What is added, removed, changed or reordered.
+	What string `json:"what"`
+	Path string `json:"path"`
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
+	// Effect is ignored, nothing, restart, moves, divides, interrupts or
+	// refused.
+	Effect string  `json:"effect"`
+	Why    string  `json:"why"`
+	Outage float64 `json:"outage"`
+	File   string  `json:"file,omitempty"`
+	Line   int     `json:"line,omitempty"`
+}
+
+func newPlanCommand() *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan FILE",
+		Short: "what a reload would do, item by item",
+		Long: `Compares FILE with the configuration that the daemon runs, or with another file
+(--from), and says for each difference what a reload would do: what goes on
+undisturbed, what may move to another node, what takes addresses away and for
+how long, and what does not change without a restart. Nothing is changed.
+
+A daemon is handed FILE's configuration through its socket and compares it
+itself, so that what it runs never leaves it.
+
+Exit status 0: done, whatever the differences are. 1: FILE has errors, or no
+daemon answers.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return planFile(cmd.Context(), args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVar(&o.from, "from", "", "compare with this file instead of the running configuration")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON, for programs")
+	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	return cmd
+}
+
+func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io.Writer) error {
+	next, err := sound(path, o.configID, stderr)
+	if err != nil {
+		return err
+	}
+	var p planJSON
+	if o.from != "" {
+		old, err := sound(o.from, o.configID, stderr)
+		if err != nil {
+			return err
+		}
+		p = planOf(old, next)
+	} else {
+		text, _, err := convert.To(convert.JSON, next, nil, true)
+		if err != nil {
+			return err
+		}
+		switch err := control.NewClient(o.runDir).Plan(ctx, text, &p); {
+		case errors.Is(err, control.ErrNotRunning):
+			fmt.Fprintf(stderr, "moonkeep: no daemon answers in %s; --from OLD compares two files\n", o.runDir)
+			return exitNo
+		case err != nil:
+			fmt.Fprintln(stderr, "moonkeep:", err)
+			return exitNo
+		}
+	}
+	if o.asJSON {
+		enc := json.NewEncoder(stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(p)
+	}
+	return printPlan(stdout, &p)
+}
+
+// sound reads a configuration that must have no errors; they are printed.
+func sound(path, configID string, stderr io.Writer) (*config.Config, error) {
+	c, found, err := load.FileAs(path, configID)
+	if err != nil {
+		fmt.Fprintln(stderr, "moonkeep:", err)
+		return nil, exitNo
+	}
+	if !found.Errors() {
+		return c, nil
+	}
+	texts, err := readTexts(c.Files)
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(f config.Finding) bool { return f.Severity != config.Error })
+	if err := printFindings(stderr, found, texts, checkOptions{}); err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(stderr, "moonkeep: %s has errors; put them right first\n", path)
+	return nil, exitNo
+}
+
+func planOf(old, next *config.Config) planJSON {
+	items := plan.Compare(schema.New(), old, next)
+	p := planJSON{Changes: []planChange{}}
+	for _, i := range items {
+		p.Changes = append(p.Changes, planChange{
+			What: i.What, Path: i.Path, Old: i.Old, New: i.New, Effect: i.Effect.String(), Why: i.Why,
+			Outage: i.Outage.Seconds(), File: i.At.File, Line: i.At.Line,
+		})
+	}
+	if len(items) > 0 {
+		effect, outage := plan.Worst(items)
+		p.Effect, p.Outage = effect.String(), outage.Seconds()
+	}
+	return p
+}
+
+// Plan implements control.Daemon: it compares what runs with a configuration
+// in moonkeep's JSON, which the environment and the host complete as they
+// completed the running one.
+func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
+	next, found := source.Read("plan.json", configuration)
+	for _, f := range found {
+		if f.Severity == config.Error {
+			return nil, fmt.Errorf("the configuration cannot be read back: %s", f)
+		}
+	}
+	if err := complete(next, source.NewSettings(nil)); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	old := d.config
+	d.mu.Unlock()
+	p := planOf(old, next)
+	for i := range p.Changes {
+		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
+	}
+	return json.Marshal(p)
+}
+
+// printPlan writes a plan for people: the changes, then what they do.
+func printPlan(w io.Writer, p *planJSON) error {
+	var b strings.Builder
+	marks := map[string]string{"added": "+", "removed": "-", "changed": "~", "reordered": "~"}
+	counts := map[string]int{}
+	for _, c := range p.Changes {
+		counts[c.Effect]++
+		line := marks[c.What] + " " + c.Path
+		switch {
+		case c.Old != "" || c.New != "":
+			line += ": " + shown(c.Old) + " -> " + shown(c.New)
+		case c.What == "reordered":
+			line += ": in another order"
+		case c.What == "changed":
+			line += ": changed"
+		}
+		fmt.Fprintf(&b, "%s\n    %s: %s\n", line, effectWords(c.Effect, c.Outage), c.Why)
+	}
+	if len(p.Changes) == 0 {
+		b.WriteString("nothing would change\n")
+	} else {
+		fmt.Fprintf(&b, "\n%s", count(len(p.Changes), "change"))
+		for e := plan.Refused; ; e-- {
+			if n := counts[e.String()]; n > 0 {
+				fmt.Fprintf(&b, ", %d %s", n, effectWords(e.String(), 0))
+			}
+			if e == plan.Ignored {
+				break
+			}
+		}
+		b.WriteString("\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func shown(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return value
+}
+
+func effectWords(effect string, outage float64) string {
+	words := map[string]string{
+		"ignored": "no effect", "nothing": "no interruption", "restart": "needs a restart", "moves": "may move the address",
+		"divides": "divides the nodes", "interrupts": "interrupts", "refused": "refused",
+	}[effect]
+	if outage > 0 {
+		words += fmt.Sprintf(" for up to %v", time.Duration(outage*float64(time.Second)).Round(time.Millisecond))
+	}
+	return words
+}
