@@ -197,40 +197,54 @@ func TestCaptured(t *testing.T) {
 	}
 }
 
-// captured is one line of testdata/captured.txt.
+// captured is one line of testdata/captured.txt or testdata/hmac.txt.
 type captured struct {
 	name string
 	Packet
 }
 
-func readCaptured(t testing.TB) []captured {
+// readFields returns the fields of each line that is no comment.
+func readFields(t testing.TB, name string, count int) (rows [][]string) {
 	t.Helper()
-	f, err := os.Open("testdata/captured.txt")
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var rows []captured
 	lines := bufio.NewScanner(f)
 	for lines.Scan() {
 		if strings.HasPrefix(lines.Text(), "#") {
 			continue
 		}
 		fields := strings.Fields(lines.Text())
-		if len(fields) != 5 {
-			t.Fatalf("line %q: %d fields, want 5", lines.Text(), len(fields))
+		if len(fields) != count {
+			t.Fatalf("line %q: %d fields, want %d", lines.Text(), len(fields), count)
 		}
+		rows = append(rows, fields)
+	}
+	if err := lines.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func readCaptured(t testing.TB) []captured {
+	t.Helper()
+	return readPackets(t, "testdata/captured.txt")
+}
+
+func readPackets(t testing.TB, name string) []captured {
+	t.Helper()
+	var rows []captured
+	for _, fields := range readFields(t, name, 5) {
 		ttl, err := strconv.Atoi(fields[3])
 		if err != nil {
-			t.Fatalf("line %q: %v", lines.Text(), err)
+			t.Fatalf("TTL of %v: %v", fields, err)
 		}
 		rows = append(rows, captured{fields[0], Packet{
 			Source: netip.MustParseAddr(fields[1]), Destination: netip.MustParseAddr(fields[2]),
 			TTL: ttl, Payload: hexBytes(t, fields[4]),
 		}})
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
 	}
 	return rows
 }

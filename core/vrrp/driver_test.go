@@ -113,7 +113,7 @@ func (d *driver) text(a *Action) string {
 	d.t.Helper()
 	switch a.Kind {
 	case DoSend:
-		return fmt.Sprintf("send %d", d.advert(a.Payload))
+		return fmt.Sprintf("send %d", d.advert(a))
 	case DoClaim:
 		return "claim"
 	case DoRelease:
@@ -139,15 +139,25 @@ func (d *driver) text(a *Action) string {
 
 // advert returns the priority of an advert that we sent. A peer of the same
 // configuration must accept it and find nothing that differs.
-func (d *driver) advert(payload []byte) uint8 {
+func (d *driver) advert(a *Action) uint8 {
 	d.t.Helper()
-	c := d.r.Config()
-	group := Group(d.r.Source().Is6())
-	a, rule := c.Verify(&Packet{Source: d.r.Source(), Destination: group, TTL: 255, Payload: payload})
-	if rule != Accepted || a.Interval != c.Interval || !a.SameAddresses(c.Addresses) {
-		d.t.Fatalf("at %v we sent %x: %v, interval %v, %d addresses", d.now, payload, rule, a.Interval, a.Count)
+	c := *d.r.Config()
+	c.Unicast.Peers = []Peer{{Addr: d.r.Source()}}
+	p := sentPacket(d.r.Source(), a)
+	got, rule := c.Verify(&p)
+	if rule != Accepted || got.Interval != c.Interval || !got.SameAddresses(c.Addresses) {
+		d.t.Fatalf("at %v we sent %x: %v, interval %v, %d addresses", d.now, a.Payload, rule, got.Interval, got.Count)
 	}
-	return a.Priority
+	return got.Priority
+}
+
+// sentPacket is an advert as it arrives.
+func sentPacket(from netip.Addr, a *Action) Packet {
+	p := Packet{Source: from, Destination: a.Destination, TTL: int(a.TTL), Protocol: a.Protocol, Payload: slices.Clone(a.Payload)}
+	if a.Protocol == ProtocolAH {
+		p.Header = AppendIPv4Header(nil, from, a.Destination, a.Protocol, a.TTL, a.ID, len(a.Payload))
+	}
+	return p
 }
 
 // armed checks that MASTER waits for the next advert or the end of the
