@@ -18,6 +18,10 @@ const (
 	// unicast instance. Payload carries its checksum, over IPv6 too. It is good
 	// until the next call of the node; whoever keeps it copies it.
 	Send ActionKind = iota
+	// SendBFD (lane 1): send Payload of Session from Source, which is invalid
+	// when any address will do, to Destination, over several hops with
+	// Multihop. It is good until the next call of the node.
+	SendBFD
 	// Claim (lane 1): make Addresses stand in the kernel, with NoAccept only
 	// after packets to them are dropped. Answered by a Claimed event.
 	Claim
@@ -60,6 +64,9 @@ type Action struct {
 	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
 	NoAccept bool
 	Rounds   int
+
+	Session  string
+	Multihop bool
 
 	Script string
 	Change *Change

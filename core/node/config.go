@@ -15,6 +15,10 @@ type Config struct {
 	Instances []Instance
 	Groups    []Group
 	Scripts   []Script
+	Sessions  []Session
+	// Seed is where New begins to draw the discriminators of BFD sessions and
+	// their jitter. It should not be guessable.
+	Seed uint64
 }
 
 // Instance is one virtual router on one interface.
@@ -38,6 +42,7 @@ type Instance struct {
 	// devices among them (weight 0).
 	Interfaces []TrackInterface
 	Scripts    []TrackScript
+	Sessions   []TrackSession
 }
 
 // TrackInterface makes an instance's fate depend on an interface. Weight 0
@@ -61,9 +66,10 @@ type TrackScript struct {
 type Group struct {
 	Name    string
 	Members []string
-	// Interfaces and Scripts are tracked for all members.
+	// Interfaces, Scripts and Sessions are tracked for all members.
 	Interfaces []TrackInterface
 	Scripts    []TrackScript
+	Sessions   []TrackSession
 	// KeepWeights lets the members' own weighted trackers count
 	// (sync_group_tracking_weight). Otherwise they are not used, as in
 	// keepalived.

@@ -68,6 +68,8 @@ type driver struct {
 	node *Node
 	now  mono.Instant
 	log  []string
+	// bfd are the BFD packets sent since the last look, which log leaves out.
+	bfd []bfdSent
 }
 
 // drive returns a node that was ticked at instant 0 and knows eth0 to be up.
@@ -91,6 +93,9 @@ func (d *driver) take(actions []Action) {
 		}
 		text := ""
 		switch a.Kind {
+		case SendBFD:
+			d.bfd = append(d.bfd, sentBFD(d.t, &a))
+			continue
 		case Send:
 			text = fmt.Sprintf("%s sends %d", a.Instance, a.Payload[2])
 			if a.Source != source || a.Destination != vrrp.Group(false) || a.Interface == "" {

@@ -39,8 +39,10 @@ func (n *Node) judge(in *instance) (sum int) {
 	}
 	own := in.group == nil || in.group.cfg.KeepWeights
 	sum += n.weigh(in, in.cfg.Interfaces, in.cfg.Scripts, own)
+	sum += n.weighSessions(in, in.cfg.Sessions, own)
 	if in.group != nil {
 		sum += n.weigh(in, in.group.cfg.Interfaces, in.group.cfg.Scripts, true)
+		sum += n.weighSessions(in, in.group.cfg.Sessions, true)
 	}
 	return sum
 }

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -24,9 +25,19 @@ type Node struct {
 	groupsByName map[string]*group
 	scripts      map[string]*script
 	order        []*script // in configuration order
-	links        map[string]Link
-	sched        schedule
-	out          []Action
+	bfd          *bfd.Table
+	byLife       map[*bfd.Session]*session
+	sessions     []*session // in configuration order
+	// sessionsByName finds what is tracked.
+	sessionsByName map[string]*session
+	bfdActs        []bfd.Action // scratch
+	// bfdQuiet is until when a further packet that breaks the rule is not
+	// told; Never means until a session comes up.
+	bfdQuiet map[bfd.Rejection]mono.Instant
+	random   bfd.Random
+	links    map[string]Link
+	sched    schedule
+	out      []Action
 	// scratch holds the payloads of this call that their router will write
 	// into again.
 	scratch []byte
@@ -37,6 +48,8 @@ type Node struct {
 	// fresh is true until the first call after New, which also returns what
 	// New asked for.
 	fresh bool
+	// running is true after the first configuration.
+	running bool
 	// orphans counts, by name, runs of scripts that a reload replaced or
 	// removed, and whose results are still to come.
 	orphans map[string]int
@@ -90,7 +103,10 @@ type script struct {
 // interfaces and for the first results of their scripts. Scripts that nothing
 // tracks are not run. Call Tick to begin.
 func New(now mono.Instant, cfg Config) *Node {
-	n := &Node{links: map[string]Link{}, orphans: map[string]int{}}
+	n := &Node{
+		links: map[string]Link{}, orphans: map[string]int{}, random: bfd.Random(cfg.Seed),
+		bfd: bfd.NewTable(), byLife: map[*bfd.Session]*session{}, bfdQuiet: map[bfd.Rejection]mono.Instant{},
+	}
 	n.Reconfigure(now, cfg)
 	n.fresh = true
 	return n
@@ -120,6 +136,10 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.gone(now, e)
 	case *SendFailed:
 		n.sendResult(e)
+	case *BFDReceived:
+		n.heard(now, e)
+	case *BFDSendFailed:
+		n.bfdSendResult(e)
 	case *Clock:
 		n.wall = e.Wall - int64(now)
 		for _, in := range n.instances {
@@ -163,6 +183,7 @@ func (n *Node) Stop(now mono.Instant) []Action {
 		in.acts = in.router.Stop(now, "stopping", in.acts[:0])
 		n.emit(now, in)
 	}
+	n.stopSessions(now)
 	return n.out
 }
 

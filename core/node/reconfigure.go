@@ -21,6 +21,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		return n.out
 	}
 	n.rescript(now, cfg.Scripts)
+	n.resession(now, cfg.Sessions)
 	old := n.keep(cfg.Instances)
 	n.drop(now, old)
 
@@ -56,10 +57,12 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		n.readdress(in, before[i])
 	}
 	n.attach()
+	n.attachSessions()
 	for _, in := range n.instances {
 		n.settle(now, in)
 		n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
 	}
+	n.running = true
 	return n.out
 }
 

@@ -31,6 +31,9 @@ func (n *Node) Status(now mono.Instant) *Status {
 		}
 		s.Groups = append(s.Groups, st)
 	}
+	for _, c := range n.sessions {
+		s.Sessions = append(s.Sessions, c.status())
+	}
 	for _, c := range n.order {
 		state, since := c.life.State()
 		s.Scripts = append(s.Scripts, ScriptStatus{

@@ -16,6 +16,7 @@ type Status struct {
 	Instances []InstanceStatus
 	Groups    []GroupStatus
 	Scripts   []ScriptStatus
+	Sessions  []SessionStatus
 	// Strangers counts packets of virtual routers that are not configured on
 	// the interface they came from.
 	Strangers uint64
