@@ -60,6 +60,7 @@ func newRootCommand() *cobra.Command {
 		newKeywordsCommand(),
 		newLabCommand(),
 		newPlanCommand(),
+		newSchemaCommand(),
 		newStatusCommand(),
 		newVersionCommand(),
 	)
