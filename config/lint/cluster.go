@@ -26,11 +26,13 @@ func Cluster(cs []*config.Config) config.Findings {
 			continue
 		}
 		agreement(r.seats, &l.found)
+		unicastPeers(r.seats, &l.found)
 		election(r.seats, &l.found)
 		movement(r.seats, &l.found)
 	}
 	l.groups()
 	l.services()
+	l.routerIDs()
 	return settle(l.found)
 }
 
@@ -69,7 +71,7 @@ func (l *clusterLint) index() {
 		r := &l.routers[i]
 		l.numbered[r.vrid] = append(l.numbered[r.vrid], r)
 		for _, s := range r.seats {
-			if key := linkOf(s); !slices.Contains(l.linked[key], r) {
+			if key := linkOf(s); !unicast(s.in) && !slices.Contains(l.linked[key], r) {
 				l.linked[key] = append(l.linked[key], r)
 			}
 			l.seats[s.of][s.in.Name] = s
@@ -78,6 +80,22 @@ func (l *clusterLint) index() {
 				l.holding[a.Addr()] = append(l.holding[a.Addr()], s)
 			}
 		}
+	}
+}
+
+// routerIDs reports nodes that were given one name.
+func (l *clusterLint) routerIDs() {
+	names := make(map[string]int)
+	for i, c := range l.configs {
+		id := c.Global.RouterID
+		if id == "" || !c.Global.Written.Has("router_id") {
+			continue
+		}
+		if first, twice := names[id]; twice {
+			l.found.Add(c.Global.Written.At("router_id", c.Global.At), config.Warning, "same-router-id", "router_id %s is that of %s too: mails, SNMP and metrics do not tell the nodes apart; give each its own", id, nodeNames(l.configs)[first])
+			continue
+		}
+		names[id] = i
 	}
 }
 

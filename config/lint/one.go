@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"github.com/moonkeep/moonkeep/config"
 )
 
@@ -19,11 +21,17 @@ func One(c *config.Config) config.Findings {
 		l.weights()
 		l.untracked()
 		l.announcements()
+		l.strict()
+		l.signed()
+		l.ownPeer()
 	}
 	addressesTwice(c, &found)
 	notifications(c, &found)
 	checkTimes(c, &found)
 	services(c, &found)
+	mail(c, &found)
+	interfaceDelays(c, &found)
+	sessions(c, &found)
 	return settle(found)
 }
 
@@ -57,11 +65,12 @@ func (l *instanceLint) password() {
 
 // weights looks at the instance's trackers with a weight.
 func (l *instanceLint) weights() {
-	var own []config.Track
-	own = append(own, l.in.TrackScripts...)
-	own = append(own, l.in.TrackInterfaces...)
 	weighted, sum := false, l.in.Priority
-	for _, t := range own {
+	own := tracks(l.in)
+	files := len(own)
+	own = append(own, l.in.TrackFiles...)
+	for i := range own {
+		t := &own[i]
 		if t.Weight == 0 {
 			continue
 		}
@@ -75,7 +84,9 @@ func (l *instanceLint) weights() {
 			continue
 		}
 		weighted = true
-		sum += max(t.Weight, 0)
+		if i < files {
+			sum += max(t.Weight, 0)
+		}
 	}
 	if l.in.Priority == owner {
 		return
@@ -89,13 +100,18 @@ func (l *instanceLint) weights() {
 	}
 }
 
+// tracks are what an instance tracks, files excepted.
+func tracks(in *config.Instance) []config.Track {
+	return slices.Concat(in.TrackScripts, in.TrackInterfaces, in.TrackProcesses, in.TrackBFDs)
+}
+
 // untracked looks at an instance that nothing can make give up its addresses
 // when its network fails.
 func (l *instanceLint) untracked() {
-	if !l.in.IgnorePrimary || len(l.in.TrackScripts)+len(l.in.TrackInterfaces) > 0 {
+	if !l.in.IgnorePrimary || len(tracks(l.in))+len(l.in.TrackFiles) > 0 {
 		return
 	}
-	if g := l.group; g != nil && len(g.TrackScripts)+len(g.TrackInterfaces)+len(g.Members) > 1 {
+	if g := l.group; g != nil && len(g.TrackScripts)+len(g.TrackInterfaces)+len(g.TrackFiles)+len(g.TrackProcesses)+len(g.TrackBFDs)+len(g.Members) > 1 {
 		return // the group's other members and trackers may fault it
 	}
 	for a := range addresses(l.in) {

@@ -8,8 +8,9 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// place is where an instance wrote a key, else where it begins.
-func place(in *config.Instance, _ string) config.Position { return in.At }
+// place is where an instance wrote a key, else where it begins. Keys have
+// their native names.
+func place(in *config.Instance, key string) config.Position { return in.Written.At(key, in.At) }
 
 // addresses returns all virtual addresses of an instance, the excluded ones
 // last.

@@ -13,9 +13,12 @@ type kind uint8
 const (
 	trackScript kind = iota
 	trackInterface
+	trackProcess
+	trackBFD
 )
 
-// tracker is one tracked thing with a weight that counts.
+// tracker is one tracked thing with a weight that counts. Files are not among
+// them: what they do to the priority is in the file.
 type tracker struct {
 	config.Track
 	kind kind
@@ -40,8 +43,11 @@ func (t *tracker) same(o *tracker) bool { return t.Name == o.Name && t.kind == o
 // event says what has to happen for the tracker to turn bad.
 func (t *tracker) event() string {
 	words := [2]string{"goes down", "comes up"}
-	if t.kind == trackScript {
+	switch t.kind {
+	case trackScript:
 		words = [2]string{"fails", "succeeds"}
+	case trackProcess:
+		words = [2]string{"does not run", "runs"}
 	}
 	if t.Reverse {
 		return t.Name + " " + words[1]
@@ -61,10 +67,14 @@ func newSeat(of int, node string, in *config.Instance, group *config.SyncGroup) 
 	if group == nil || group.KeepWeights {
 		add(in.TrackScripts, trackScript)
 		add(in.TrackInterfaces, trackInterface)
+		add(in.TrackProcesses, trackProcess)
+		add(in.TrackBFDs, trackBFD)
 	}
 	if group != nil {
 		add(group.TrackScripts, trackScript)
 		add(group.TrackInterfaces, trackInterface)
+		add(group.TrackProcesses, trackProcess)
+		add(group.TrackBFDs, trackBFD)
 	}
 	s.healthy = s.effective()
 	return s

@@ -1,0 +1,65 @@
+package lint
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// interfaceDelays looks at delays of an interface's loss that an instance on
+// it cannot wait for: backups would take over while it still counts as up.
+func interfaceDelays(c *config.Config, found *config.Findings) {
+	if len(c.InterfaceDelays) == 0 {
+		return
+	}
+	on := make(map[string]*config.Instance)
+	longest := func(in *config.Instance) time.Duration {
+		silence, skew := failover(in)
+		return max(silence-in.AdvertInt-skew, 0)
+	}
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		if o := on[in.Interface]; o == nil || longest(in) < longest(o) {
+			on[in.Interface] = in
+		}
+	}
+	for i := range c.InterfaceDelays {
+		d := &c.InterfaceDelays[i]
+		if in := on[d.Interface]; in != nil && max(d.Down, d.Up) > longest(in) {
+			found.Add(d.At, config.Warning, "interface-delay-cut", "interface_up_down_delays: %s may be down for %v before it counts, but vrrp_instance %s on it is missed after %d times advert_int %v: keepalived cuts the delay to %v; write less, or a longer advert_int",
+				d.Interface, max(d.Down, d.Up), in.Name, in.DownTimerAdverts, in.AdvertInt, round(longest(in)))
+		}
+	}
+}
+
+// shortSession is a time to detect the loss of a BFD session that an ordinary
+// pause of a process already reaches.
+const shortSession = 50 * time.Millisecond
+
+// sessions compares how fast BFD notices a failure with the failover that it
+// is to be faster than.
+func sessions(c *config.Config, found *config.Findings) {
+	if len(c.BFDs) == 0 {
+		return
+	}
+	fastest := make(map[string]*config.Instance)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		for _, t := range in.TrackBFDs {
+			if o := fastest[t.Name]; o == nil || sum(failover(in)) < sum(failover(o)) {
+				fastest[t.Name] = in
+			}
+		}
+	}
+	for i := range c.BFDs {
+		b := &c.BFDs[i]
+		detect := b.MinRX * time.Duration(b.Multiplier)
+		switch in := fastest[b.Name]; {
+		case detect < shortSession:
+			found.Add(b.Written.At("min_rx", b.At), config.Warning, "short-session", "bfd_instance %s: a pause of %v of the peer or of the network already ends the session (min_rx %v times multiplier %d); make it 50ms or more", b.Name, detect, b.MinRX, b.Multiplier)
+		case in != nil && detect > sum(failover(in)):
+			found.Add(b.Written.At("min_rx", b.At), config.Warning, "slow-session", "bfd_instance %s: the loss of the peer is noticed after %v (min_rx %v times multiplier %d), and vrrp_instance %s notices that of the master after %v by itself; make min_rx or multiplier smaller",
+				b.Name, detect, b.MinRX, b.Multiplier, in.Name, round(sum(failover(in))))
+		}
+	}
+}
