@@ -22,7 +22,7 @@ func (h *Hex) UnmarshalText(text []byte) error {
 	}
 	for i := range len(mask) {
 		if mask[i] != 0xff {
-			return fmt.Errorf("an X stands for any digit in a reply only")
+			return fmt.Errorf("must be hexadecimal digits: an X stands for any digit in a reply only")
 		}
 	}
 	*h = Hex(value)
@@ -82,7 +82,7 @@ func hexWords(text string) (value, mask string, err error) {
 				}
 				d, err := strconv.ParseUint(word[i:i+1], 16, 8)
 				if err != nil {
-					return "", "", fmt.Errorf("takes hexadecimal digits")
+					return "", "", fmt.Errorf("must be hexadecimal digits")
 				}
 				b, set = b|byte(d), set|0xf
 			}
@@ -95,7 +95,7 @@ func hexWords(text string) (value, mask string, err error) {
 		}
 	}
 	if v.Len() == 0 {
-		return "", "", fmt.Errorf("takes hexadecimal digits")
+		return "", "", fmt.Errorf("must be hexadecimal digits")
 	}
 	return v.String(), m.String(), nil
 }
@@ -110,7 +110,7 @@ func (d Digest) MarshalText() ([]byte, error) { return Hex(d).MarshalText() }
 func (d *Digest) UnmarshalText(text []byte) error {
 	sum, err := hex.DecodeString(string(text))
 	if err != nil || len(sum) != 16 {
-		return fmt.Errorf("takes an MD5 sum of 32 hexadecimal digits")
+		return fmt.Errorf("must be an MD5 sum of 32 hexadecimal digits")
 	}
 	*d = Digest(sum)
 	return nil
@@ -168,14 +168,14 @@ func (s *StatusCodes) UnmarshalText(text []byte) error {
 		from, err := strconv.Atoi(low)
 		to, err2 := strconv.Atoi(high)
 		if err != nil || err2 != nil || from < firstStatus || to > lastStatus || from > to {
-			return fmt.Errorf("takes status codes from 100 to 599 and ranges of them, as 200-299 404")
+			return fmt.Errorf("must be status codes from 100 to 599 and ranges of them, such as 200-299 404")
 		}
 		for i := from - firstStatus; i <= to-firstStatus; i++ {
 			out.set[i/64] |= 1 << (i % 64)
 		}
 	}
 	if out == (StatusCodes{}) {
-		return fmt.Errorf("takes status codes from 100 to 599 and ranges of them, as 200-299 404")
+		return fmt.Errorf("must be status codes from 100 to 599 and ranges of them, such as 200-299 404")
 	}
 	*s = out
 	return nil
@@ -203,5 +203,5 @@ func (s *RegexStack) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("takes two sizes in bytes, START MAX, the second not below the first")
+	return fmt.Errorf("must be two sizes in bytes, the second not below the first")
 }

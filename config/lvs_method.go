@@ -29,9 +29,6 @@ type LVSMethod struct {
 	Port uint16
 }
 
-// Words returns the kinds.
-func (LVSMethod) Words() []string { return []string{NAT, DR, TUN} }
-
 // String renders what UnmarshalText reads.
 func (m LVSMethod) String() string {
 	s := m.Kind
@@ -56,13 +53,13 @@ func (m LVSMethod) MarshalText() ([]byte, error) { return []byte(m.String()), ni
 // UnmarshalText reads the words of a forwarding method.
 func (m *LVSMethod) UnmarshalText(text []byte) error {
 	words := strings.Fields(string(text))
-	if len(words) == 0 || !slices.Contains(m.Words(), words[0]) {
-		return fmt.Errorf("takes %s", strings.Join(m.Words(), ", "))
+	if len(words) == 0 || !slices.Contains([]string{NAT, DR, TUN}, words[0]) {
+		return fmt.Errorf("must be NAT, DR or TUN")
 	}
 	out := LVSMethod{Kind: words[0]}
 	words = words[1:]
 	if len(words) > 0 && out.Kind != TUN {
-		return fmt.Errorf("%s takes nothing behind it: a type is for TUN", out.Kind)
+		return fmt.Errorf("must be %s alone: a type is for TUN", out.Kind)
 	}
 	for len(words) > 0 {
 		n, err := out.option(words)
@@ -73,13 +70,13 @@ func (m *LVSMethod) UnmarshalText(text []byte) error {
 	}
 	switch {
 	case out.Type == "gue" && out.Port == 0:
-		return fmt.Errorf("a tunnel of type gue needs a port: TUN type gue port N")
+		return fmt.Errorf("must give a tunnel of type gue a port: TUN type gue port N")
 	case out.Type != "gue" && out.Port != 0:
-		return fmt.Errorf("only a tunnel of type gue has a port")
+		return fmt.Errorf("must have a port with type gue only")
 	case out.Checksum != "" && (out.Type == "" || out.Type == "ipip"):
-		return fmt.Errorf("a tunnel of type ipip has no checksum")
+		return fmt.Errorf("must have no checksum with a tunnel of type ipip")
 	case out.Checksum == "remcsum" && out.Type == "gre":
-		return fmt.Errorf("a tunnel of type gre has no remote checksum")
+		return fmt.Errorf("must have no remcsum with a tunnel of type gre")
 	}
 	*m = out
 	return nil
@@ -94,14 +91,14 @@ func (m *LVSMethod) option(words []string) (int, error) {
 	switch words[0] {
 	case "type":
 		if !slices.Contains([]string{"ipip", "gue", "gre"}, value) {
-			return 0, fmt.Errorf("the type of a tunnel is ipip, gue or gre")
+			return 0, fmt.Errorf("must have the type ipip, gue or gre")
 		}
 		m.Type = value
 		return 2, nil
 	case "port":
 		n, err := strconv.ParseUint(value, 10, 16)
 		if err != nil || n == 0 {
-			return 0, fmt.Errorf("the port of a tunnel must be from 1 to 65535")
+			return 0, fmt.Errorf("must have a port from 1 to 65535")
 		}
 		m.Port = uint16(n)
 		return 2, nil
@@ -112,7 +109,7 @@ func (m *LVSMethod) option(words []string) (int, error) {
 		m.Checksum = words[0]
 		return 1, nil
 	}
-	return 0, fmt.Errorf("a tunnel takes type, port, nocsum, csum and remcsum")
+	return 0, fmt.Errorf("must have type, port, nocsum, csum or remcsum behind TUN")
 }
 
 // Granularity is which clients persistence takes for one: all that share the
@@ -144,7 +141,7 @@ func (g *Granularity) UnmarshalText(text []byte) error {
 	}
 	a, err := netip.ParseAddr(string(text))
 	if err != nil || !a.Is4() {
-		return fmt.Errorf("takes an IPv4 mask as 255.255.255.0, or the length of an IPv6 prefix, 1..128")
+		return fmt.Errorf("must be an IPv4 mask such as 255.255.255.0, or the length of an IPv6 prefix from 1 to 128")
 	}
 	*g = Granularity{Mask: a}
 	return nil

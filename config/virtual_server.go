@@ -60,7 +60,7 @@ type VirtualServer struct {
 	// The persistence engine of IPVS, for example sip.
 	PersistenceEngine string `key:"persistence_engine" tier:"3"`
 	// How long a client stays with its real server; 0 is not at all.
-	PersistenceTimeout time.Duration `key:"persistence_timeout" form:"optional" bare:"360" range:"1s..2678400s" whole:"true" default:"0s" tier:"1"`
+	PersistenceTimeout time.Duration `key:"persistence_timeout" form:"optional" bare:"360" range:"1s..2678400s" whole:"true" tier:"1"`
 	// Which clients are taken for one: the mask of their IPv4 addresses, or the
 	// length of the prefix of their IPv6 addresses.
 	PersistenceGranularity Granularity `key:"persistence_granularity" tier:"2"`
@@ -147,6 +147,15 @@ func (v *VirtualServer) Family() string {
 	return ""
 }
 
+// Persistence is how long a client stays with its real server: a service that
+// has all ports must be persistent, and is so for 360 s if it does not say.
+func (v *VirtualServer) Persistence() time.Duration {
+	if v.PersistenceTimeout == 0 && v.Address.IsValid() && v.Address.Port() == 0 {
+		return 360 * time.Second
+	}
+	return v.PersistenceTimeout
+}
+
 // SorryServer is the server that takes over while the quorum is lost.
 type SorryServer struct {
 	At      Position `key:"-"`
@@ -226,7 +235,7 @@ func (e *Endpoint) UnmarshalText(text []byte) error {
 	}
 	p, err := netip.ParseAddrPort(s)
 	if err != nil {
-		return fmt.Errorf("%q is not an address with a port: write 192.0.2.1:80 or [2001:db8::1]:80", s)
+		return fmt.Errorf("must be an address with a port, such as 192.0.2.1:80 or [2001:db8::1]:80, not %q", s)
 	}
 	e.AddrPort = p
 	return nil

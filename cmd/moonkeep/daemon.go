@@ -122,7 +122,8 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 }
 
 // read reads the configuration and asks the host for what it needs. Warnings
-// are logged; errors refuse.
+// are logged; errors refuse, and so does what is not built yet and would be
+// wrong to run without.
 func (d *daemon) read() (*config.Config, error) {
 	c, findings, err := openConfig(d.opts.config, d.opts.configID)
 	if err != nil {
@@ -140,13 +141,16 @@ func (d *daemon) read() (*config.Config, error) {
 	findings.Sort()
 	for _, f := range findings {
 		level := slog.LevelWarn
-		if f.Severity == config.Error {
+		if f.Name == "not-built" {
+			refused = true
+		}
+		if f.Severity == config.Error || f.Name == "not-built" {
 			level = slog.LevelError
 		}
 		d.log.Log(context.Background(), level, f.String())
 	}
 	if refused {
-		return nil, errors.New("the configuration has errors; `moonkeep check` shows them")
+		return nil, errors.New("the configuration has errors, or asks for what is not built; `moonkeep check` shows it")
 	}
 	return c, nil
 }

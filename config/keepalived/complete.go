@@ -13,7 +13,10 @@ import (
 // references, and the clashes that the whole file shows. What is damaged has
 // been reported and is left out.
 func (r *reader) complete() *config.Config {
-	cfg := &config.Config{Files: r.src.names(), Global: r.global.Global}
+	r.resolveGroups()
+	r.pop()
+	cfg := &r.cfg
+	cfg.Files, cfg.Global = r.src.names(), r.global.Global
 	strict := false
 	for _, i := range r.instances {
 		strict = strict || or(i.strict, r.global.strict)

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"encoding"
 	"flag"
 	"fmt"
 	"os"
@@ -42,6 +43,13 @@ func dump(b *strings.Builder, at string, v reflect.Value) {
 	switch x := v.Interface().(type) {
 	case config.Position:
 		fmt.Fprintf(b, "%s = %d:%d\n", at, x.Line, x.Column)
+		return
+	case config.Keys:
+		// TestWritten holds them.
+		return
+	case config.Hex, config.Reply, config.Digest, config.StatusCodes, config.RegexStack, config.Granularity:
+		text, _ := x.(encoding.TextMarshaler).MarshalText()
+		fmt.Fprintf(b, "%s = %q\n", at, text)
 		return
 	case fmt.Stringer:
 		if v.Kind() != reflect.Pointer && v.Type().Name() != "Address" {

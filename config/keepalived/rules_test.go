@@ -37,15 +37,15 @@ func TestRules(t *testing.T) {
 		want  any
 	}{
 		{"priority is 100", instanceText(oneAddress), nil,
-			func(i config.Instance) any { return []any{i.Priority, i.Master, i.Version} }, []any{100, false, 2}},
+			func(i config.Instance) any { return []any{i.Priority, bool(i.Master), i.Version} }, []any{100, false, 2}},
 		{"priority is 255 for a MASTER", instanceText("state MASTER", oneAddress), []string{"warning no-priority"},
-			func(i config.Instance) any { return []any{i.Priority, i.Master} }, []any{255, true}},
+			func(i config.Instance) any { return []any{i.Priority, bool(i.Master)} }, []any{255, true}},
 		{"priority 255 is MASTER", instanceText("priority 255", oneAddress), nil,
-			func(i config.Instance) any { return i.Master }, true},
+			func(i config.Instance) any { return bool(i.Master) }, true},
 		{"an unknown state is BACKUP", instanceText("state master", oneAddress), []string{"warning bad-state"},
-			func(i config.Instance) any { return i.Master }, false},
+			func(i config.Instance) any { return bool(i.Master) }, false},
 		{"MASTER stays", instanceText("state MASTER", "state BACKUP", "priority 9", oneAddress), []string{"warning state-master-stays"},
-			func(i config.Instance) any { return i.Master }, true},
+			func(i config.Instance) any { return bool(i.Master) }, true},
 		{"nopreempt with MASTER is cleared", instanceText("state MASTER", "priority 9", "nopreempt", oneAddress), []string{"warning nopreempt-master"},
 			func(i config.Instance) any { return i.NoPreempt }, false},
 		{"preempt undoes nopreempt", instanceText("nopreempt", "preempt", oneAddress), nil,
@@ -69,10 +69,10 @@ func TestRules(t *testing.T) {
 		{"strict", "global_defs {\nvrrp_strict\n}\n" + instanceText("state MASTER", "priority 9", "preempt_delay 3", auth, oneAddress),
 			[]string{"warning not-acted-on", "warning strict", "warning strict", "warning authentication-dropped"},
 			func(i config.Instance) any {
-				return []any{i.Strict, i.Master, i.PreemptDelay, i.AuthType, i.LowerPrioNoAdvert, *i.HigherPrioSendAdvert}
+				return []any{i.Strict, bool(i.Master), i.PreemptDelay, i.AuthType, i.LowerPrioNoAdvert, *i.HigherPrioSendAdvert}
 			}, []any{true, false, time.Duration(0), "", true, false}},
 		{"strict keeps the owner", "global_defs {\nvrrp_strict\n}\n" + instanceText("priority 255", oneAddress), []string{"warning not-acted-on"},
-			func(i config.Instance) any { return i.Master }, true},
+			func(i config.Instance) any { return bool(i.Master) }, true},
 		{"strict needs an address", instanceText("strict_mode", "no_virtual_ipaddress"), []string{"error no-address", "warning not-acted-on"}, nil, nil},
 		{"an instance may leave strict mode", "global_defs {\nvrrp_strict\n}\n" + instanceText("strict_mode off", auth, oneAddress), nil,
 			func(i config.Instance) any { return []any{i.Strict, i.AuthType, i.AuthPass} }, []any{false, "PASS", "hidden"}},
@@ -214,7 +214,7 @@ virtual_server fwmark 1 {
 }
 `
 	_, findings := Read("f", []byte(text))
-	want := []string{"warning not-acted-on", "warning unknown-keyword", "warning unknown-keyword", "warning not-acted-on"}
+	want := []string{"warning not-acted-on", "warning lvs-default", "warning unknown-keyword", "warning unknown-keyword", "warning no-real-server"}
 	if got := names(findings); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, want %v", findings, want)
 	}
@@ -268,7 +268,7 @@ func TestManyOfAKind(t *testing.T) {
 	for _, f := range findings {
 		count[f.Name]++
 	}
-	want := map[string]int{"unknown-keyword": maxPerName, "not-acted-on": 1, "more-findings": 1}
+	want := map[string]int{"unknown-keyword": maxPerName, "not-acted-on": 1, "no-real-server": 1, "more-findings": 1}
 	if !reflect.DeepEqual(count, want) {
 		t.Errorf("got %v, want %v", count, want)
 	}

@@ -2,6 +2,8 @@ package keepalived
 
 import (
 	"slices"
+
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 // status is what moonkeep does about a keyword.
@@ -10,9 +12,10 @@ type status uint8
 const (
 	// acts: it is read into the configuration and has its effect.
 	acts status = iota
-	// warns: it is known, nothing comes of it yet, and a warning says so.
+	// warns: it is read, nothing comes of it yet, and a warning says so.
 	warns
-	// refuses: it is known, and to run without it would be wrong; an error.
+	// refuses: it is read, and to run without it would be wrong: a warning
+	// says so, and moonkeep run does not start.
 	refuses
 )
 
@@ -23,12 +26,11 @@ type handler func(*reader, *statement)
 // keyword is one row of the table: a word allowed in a block, and what
 // becomes of it.
 //
-// To add a keyword, or to make one act: find the block's function in
-// table_vrrp.go, table_global.go or table_lvs.go; add a row, or move the word
-// out of a warned or refused list into a row with a handler (setters.go has
-// the common ones: integer, seconds, boolean, flag). Give the number of its
-// arguments; for a body in braces name the block of its keywords (body) or
-// the handler of its lines (line). Then add a valid and an invalid value to
+// Most rows are made from the tags of the configuration's types: see binder.
+// To add a keyword, add a field; to make one act, take the tag idle or unbuilt
+// off its field. An irregular one has a row of its own in special: give the
+// number of its arguments, and its handler; for a body in braces the handler
+// of its lines (line). Then add a valid and an invalid value to
 // keyword_test.go, which fails for a row without them.
 type keyword struct {
 	name   string
@@ -57,6 +59,11 @@ type keyword struct {
 	mandatory bool
 	// note ends the message of warns and refuses: what follows from it.
 	note string
+	// bound is the field that the row was made of; nil for a row that was
+	// written by hand.
+	bound *binding
+	// as makes a special row an old spelling of another one of its block.
+	as string
 }
 
 // braces reports whether the keyword takes a body.
@@ -95,32 +102,39 @@ func (b *block) find(word string) *keyword {
 type language map[string]*block
 
 // newLanguage builds the tables.
-func newLanguage() language {
+func newLanguage() language { return languageOf(schema.New()) }
+
+// languageOf builds the tables from the configuration's schema.
+func languageOf(s *schema.Schema) language {
 	l := language{}
-	add := func(name string, keywords []keyword) {
-		b := &block{name: name, title: name, keywords: keywords}
-		if name == "" {
-			b.title = "the top level of the file"
-		}
-		b.index = make(map[string]int, len(b.keywords))
-		for i := range b.keywords {
-			b.index[b.keywords[i].name] = i
-			b.names = append(b.names, b.keywords[i].name)
-		}
-		l[name] = b
+	b := &binder{schema: s, language: l, special: specialLVS(), names: map[*schema.Block]string{}}
+	for name, words := range otherBlocks() {
+		l.add(name, words)
 	}
-	add("", joined(rootKeywords(), rootKeywordsLVS()))
-	add("global_defs", globalKeywords())
-	add("vrrp_script", scriptKeywords())
-	add("vrrp_instance", instanceKeywords())
-	add("authentication", authenticationKeywords())
+	l.add("", joined(rootKeywords(), otherRootKeywords(),
+		b.rows("", s.Root(), "SSL", "virtual_server_group", "virtual_server")))
+	l["SSL"].secret = true
+	l.add("global_defs", globalKeywords())
+	l.add("vrrp_script", scriptKeywords())
+	l.add("vrrp_instance", instanceKeywords())
+	l.add("authentication", authenticationKeywords())
 	l["authentication"].secret = true
-	add("vrrp_sync_group", groupKeywords())
-	for name, words := range lvsBlocks() {
-		add(name, words)
-	}
-	l["TLS-url"].title = "url"
+	l.add("vrrp_sync_group", groupKeywords())
 	return l
+}
+
+// add makes a block of rows.
+func (l language) add(name string, keywords []keyword) {
+	b := &block{name: name, title: name, keywords: keywords}
+	if name == "" {
+		b.title = "the top level of the file"
+	}
+	b.index = make(map[string]int, len(b.keywords))
+	for i := range b.keywords {
+		b.index[b.keywords[i].name] = i
+		b.names = append(b.names, b.keywords[i].name)
+	}
+	l[name] = b
 }
 
 // homes returns the titles of the blocks that know word, at most three.

@@ -1,83 +1,37 @@
 package keepalived
 
-import "strings"
-
-// The rows of the IPVS part, of BFD and of the trackers that are not built.
-// They are known so that a misspelling in them is found; one warning for each
-// block says that nothing comes of it.
-
-// rootKeywordsLVS are allowed at the top level of the file.
-func rootKeywordsLVS() []keyword {
-	const unused = ": nothing is checked or balanced"
-	return []keyword{
-		{name: "virtual_server", status: warns, max: -1, named: true, repeats: true, body: "virtual_server", note: unused},
-		{name: "virtual_server_group", status: warns, max: -1, named: true, repeats: true, line: skipLine, note: unused},
-		{name: "SSL", status: warns, max: -1, repeats: true, body: "SSL"},
-		{name: "bfd_instance", status: warns, max: -1, named: true, repeats: true, body: "bfd_instance"},
-		{name: "garp_group", status: warns, max: -1, repeats: true, body: "garp_group"},
-		{name: "track_file", status: warns, max: -1, named: true, repeats: true, body: "track_file"},
-		{name: "vrrp_track_file", status: warns, max: -1, named: true, repeats: true, body: "track_file"},
-		{name: "vrrp_track_process", status: warns, max: -1, named: true, repeats: true, body: "vrrp_track_process"},
+// specialLVS are the rows of the IPVS part that are irregular.
+func specialLVS() map[string]keyword {
+	special := map[string]keyword{
+		"/virtual_server":                        {min: 1, max: 2, named: true, handle: (*reader).beginVirtualServer, finish: (*reader).endVirtualServer},
+		"/virtual_server_group":                  {line: (*reader).groupEntry, finish: (*reader).endServerGroup},
+		"virtual_server/real_server":             {min: 1, max: 2, named: true, handle: (*reader).beginRealServer, finish: (*reader).endRealServer},
+		"virtual_server/sorry_server":            {min: 1, max: 2, handle: (*reader).sorryServer},
+		"virtual_server/sorry_server_inhibit":    {handle: (*reader).sorryServerOption},
+		"virtual_server/sorry_server_lvs_method": {handle: (*reader).sorryServerOption},
+		"virtual_server/hashed":                  {handle: schedulerFlag("sh")},
+		"virtual_server/sh-port":                 {handle: schedulerFlag("sh")},
+		"virtual_server/sh-fallback":             {handle: schedulerFlag("sh")},
+		"virtual_server/mh-port":                 {handle: schedulerFlag("mh")},
+		"virtual_server/mh-fallback":             {handle: schedulerFlag("mh")},
+		"real_server/MISC_CHECK":                 {finish: (*reader).endMiscCheck},
+		"real_server/UDP_CHECK":                  {finish: (*reader).endUDPCheck},
+		"real_server/FILE_CHECK":                 {finish: (*reader).endFileCheck},
+		"real_server/BFD_CHECK":                  {finish: (*reader).endBFDCheck},
+		"MISC_CHECK/misc_path":                   {min: 1, max: -1, command: true, mandatory: true, handle: (*reader).miscPath},
+		"MISC_CHECK/user":                        {min: 1, max: 2, handle: (*reader).miscUser},
+		"FILE_CHECK/weight":                      {min: 1, max: 2, handle: (*reader).fileWeight},
+		"HTTP_GET/enable_sni":                    {handle: noEffect("HTTP_GET speaks no TLS")},
+		"HTTP_GET/sni_name":                      {handle: noEffect("HTTP_GET speaks no TLS")},
+		"PING_CHECK/connect_port":                {handle: noEffect("an ICMP echo has no port")},
+		"PING_CHECK/bind_port":                   {handle: noEffect("an ICMP echo has no port")},
 	}
-}
-
-// words makes rows of words separated by blanks; one written WORD:BLOCK takes
-// a body of that block, WORD: one of free lines.
-func words(text string) []keyword {
-	var ks []keyword
-	for _, w := range strings.Fields(text) {
-		k := keyword{status: warns, max: -1, repeats: true}
-		var body bool
-		k.name, k.body, body = strings.Cut(w, ":")
-		if body && k.body == "" {
-			k.line = skipLine
-		}
-		ks = append(ks, k)
+	for _, check := range []string{"HTTP_GET", "SSL_GET"} {
+		special[check+"/nb_get_retry"] = keyword{as: "retry"}
 	}
-	return ks
-}
-
-// lvsBlocks are the blocks below rootKeywordsLVS.
-func lvsBlocks() map[string][]keyword {
-	const (
-		timing = " retry delay_before_retry warmup delay_loop alpha log_all_failures"
-		target = " connect_ip connect_port bindto bind_port bind_if connect_timeout fwmark" + timing
-		url    = "path digest status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset regex_stack"
-		get    = target + " nb_get_retry virtualhost http_protocol enable_sni sni_name fast_recovery"
-	)
-	blocks := map[string]string{
-		"virtual_server": `ip_family retry delay_before_retry warmup connect_timeout delay_loop inhibit_on_failure
-			lb_algo lvs_sched hashed ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback lb_kind
-			lvs_method persistence_engine persistence_timeout persistence_granularity protocol ha_suspend smtp_alert
-			virtualhost snmp_name alpha omega quorum_up quorum_down quorum hysteresis weight sorry_server
-			sorry_server_inhibit sorry_server_lvs_method real_server:real_server`,
-		"real_server": `weight lvs_method uthreshold lthreshold inhibit_on_failure notify_up notify_down alpha retry
-			delay_before_retry warmup connect_timeout delay_loop smtp_alert virtualhost snmp_name
-			MISC_CHECK:MISC_CHECK SMTP_CHECK:SMTP_CHECK TCP_CHECK:TCP_CHECK PING_CHECK:PING_CHECK UDP_CHECK:UDP_CHECK
-			HTTP_GET:HTTP_GET SSL_GET:SSL_GET DNS_CHECK:DNS_CHECK FILE_CHECK:FILE_CHECK BFD_CHECK:BFD_CHECK`,
-		"MISC_CHECK":   "misc_path misc_timeout misc_dynamic user" + timing,
-		"SMTP_CHECK":   "helo_name host:host" + target,
-		"host":         target,
-		"TCP_CHECK":    target,
-		"PING_CHECK":   target,
-		"UDP_CHECK":    "payload require_reply min_reply_length max_reply_length" + target,
-		"HTTP_GET":     "url:url" + get,
-		"SSL_GET":      "tls_compliant url:TLS-url" + get,
-		"url":          url,
-		"TLS-url":      url + " tls_compliant",
-		"DNS_CHECK":    "type name" + target,
-		"FILE_CHECK":   "track_file weight",
-		"BFD_CHECK":    "name alpha",
-		"SSL":          "password ca certificate key",
-		"bfd_instance": "source_ip neighbor_ip neighbour_ip min_rx min_tx idle_tx multiplier passive ttl hoplimit max_hops multihop weight vrrp checker",
-		"garp_group":   "garp_interval gna_interval interface interfaces:",
-		"track_file":   "file weight init_file",
-		"vrrp_track_process": `process param_match weight quorum quorum_max delay terminate_delay fork_delay
-			full_command`,
+	for _, check := range []string{"HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "host"} {
+		special[check+"/bind_if"] = keyword{handle: (*reader).bindInterface}
+		special[check+"/bindto"] = keyword{handle: (*reader).bindTo}
 	}
-	out := make(map[string][]keyword, len(blocks))
-	for name, text := range blocks {
-		out[name] = words(text)
-	}
-	return out
+	return special
 }

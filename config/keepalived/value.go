@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -14,11 +15,11 @@ func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 	digits := leading(w.text, false)
 	n, err := strconv.Atoi(digits)
 	if digits == "" || digits == "-" || digits == "+" {
-		r.out.error(w.at, "not-a-number", "%s takes a number, %d..%d, not %s", keyword, lo, hi, quoted(w.text))
+		r.out.error(w.at, "not-a-number", "%s takes a number%s, not %s", keyword, behindComma(between(lo, hi, strconv.Itoa)), quoted(w.text))
 		return 0, false
 	}
 	if err != nil || n < lo || n > hi {
-		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %d..%d", keyword, printable(digits), lo, hi)
+		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %s", keyword, printable(digits), between(lo, hi, strconv.Itoa))
 		return 0, false
 	}
 	r.surplus(w, keyword, digits)
@@ -30,15 +31,38 @@ func (r *reader) seconds(w token, keyword string, lo, hi time.Duration) (time.Du
 	number := leading(w.text, true)
 	d, ok := parseSeconds(number)
 	if !ok {
-		r.out.error(w.at, "not-a-number", "%s takes seconds, %s..%s, not %s", keyword, decimal(lo), decimal(hi), quoted(w.text))
+		r.out.error(w.at, "not-a-number", "%s takes seconds%s, not %s", keyword, behindComma(between(lo, hi, decimal)), quoted(w.text))
 		return 0, false
 	}
 	if d < lo || d > hi {
-		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %s..%s seconds", keyword, printable(number), decimal(lo), decimal(hi))
+		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %s seconds", keyword, printable(number), between(lo, hi, decimal))
 		return 0, false
 	}
 	r.surplus(w, keyword, number)
 	return d, true
+}
+
+// between names the numbers from lo to hi, of which the least and the greatest
+// there are mean no bound.
+func between[T ~int | ~int64](lo, hi T, text func(T) string) string {
+	least, most := T(math.MinInt64), T(math.MaxInt64)
+	switch {
+	case lo == least && hi == most:
+		return ""
+	case hi == most:
+		return "at least " + text(lo)
+	case lo == least:
+		return "at most " + text(hi)
+	}
+	return text(lo) + ".." + text(hi)
+}
+
+// behindComma puts a comma before what is not empty.
+func behindComma(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ", " + text
 }
 
 // surplus warns about what stands behind a number.

@@ -1,9 +1,11 @@
 package keepalived
 
 import (
+	"reflect"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 // reader is one reading: where the walk is and what it has gathered.
@@ -12,6 +14,24 @@ type reader struct {
 	out      *report
 	tree     *tree
 	language language
+	schema   *schema.Schema
+	// cfg is what the bound rows write into.
+	cfg config.Config
+	// frames are the structs that are being read, the configuration first.
+	frames []frame
+	// keys are those that the frames have written so far, chunk is where they
+	// are kept.
+	keys  []config.Key
+	chunk config.Keys
+	// row is that of the statement whose handler runs, ended that of the block
+	// whose finish does.
+	row, ended *keyword
+	// seen are the keywords of the blocks that are being read.
+	seen []seenKeyword
+	// told are the blocks and keywords of which was said that nothing comes
+	// of them.
+	told map[string]bool
+	lvs  lvs
 	// enclosing are the blocks around the present one, the file first.
 	enclosing []*block
 	// hoisted are blocks of the top level that were met inside another.
@@ -36,7 +56,8 @@ type reader struct {
 	inst   *instance
 	group  *group
 	// meant collects the keywords that misspelt words were probably meant
-	// to be, so that what follows from their absence is not said as well.
+	// to be, so that what follows from their absence is not said as well. It
+	// is made when there is one.
 	meant map[string]bool
 	// skipped are the names of the blocks whose keyword was misspelt.
 	skipped map[string]bool
@@ -51,11 +72,29 @@ func newReader(path string, data []byte, others []string, files Files, opts Opti
 	out := newReport(src)
 	f := newFeed(src, out, files, opts)
 	f.start(others)
-	return &reader{
-		src: src, out: out, tree: parse(f, out), language: newLanguage(),
-		skipped:     map[string]bool{},
+	s := schema.New()
+	r := &reader{
+		src: src, out: out, tree: parse(f, out), language: languageOf(s), schema: s,
+		skipped: map[string]bool{}, told: map[string]bool{},
 		scriptNamed: map[string]*script{}, instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 	}
+	s.SetDefaults(&r.cfg)
+	r.push(reflect.ValueOf(&r.cfg).Elem(), s.Root(), reflect.Value{})
+	return r
+}
+
+// seenKeyword is a keyword that the block being read has had, and where.
+type seenKeyword struct {
+	row *keyword
+	at  pos
+}
+
+// mean notes that a misspelt word was probably meant to be a keyword.
+func (r *reader) mean(keyword string) {
+	if r.meant == nil {
+		r.meant = map[string]bool{}
+	}
+	r.meant[keyword] = true
 }
 
 // walkFile reads all statements of the file.
@@ -83,12 +122,10 @@ func (r *reader) walkFile() {
 func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 	r.enclosing = append(r.enclosing, b)
 	defer func() { r.enclosing = r.enclosing[:len(r.enclosing)-1] }()
-	var seen map[string]pos
-	if !quiet {
-		seen = map[string]pos{}
-		if r.inst != nil && b.name == "vrrp_instance" {
-			r.inst.said = seen
-		}
+	begin := len(r.seen)
+	defer func() { r.seen = r.seen[:begin] }()
+	if !quiet && r.inst != nil && b.name == "vrrp_instance" {
+		r.inst.said = map[string]pos{}
 	}
 	for i := first; i != none; {
 		s := &r.tree.statements[i]
@@ -103,10 +140,10 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 			continue
 		}
 		if !quiet {
-			if at, again := seen[k.name]; again && !k.repeats {
-				r.out.warn(s.at(), "given-twice", "%s was given before, on %s: the last one counts", k.name, r.src.line(at, s.at()))
+			r.again(k, s, begin)
+			if r.inst != nil && b.name == "vrrp_instance" {
+				r.inst.said[k.name] = s.at()
 			}
-			seen[k.name] = s.at()
 		}
 		if rest := r.one(b, k, s, quiet); rest != none {
 			// A closing brace is missing in the body: it goes on here.
@@ -119,6 +156,22 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 		i = next
 	}
 	return none
+}
+
+// again reports a keyword that the block has had before. The block's keywords
+// begin in seen at begin.
+func (r *reader) again(k *keyword, s *statement, begin int) {
+	if k.repeats {
+		return
+	}
+	for i := begin; i < len(r.seen); i++ {
+		if before := &r.seen[i]; before.row == k {
+			r.out.warn(s.at(), "given-twice", "%s was given before, on %s: the last one counts", k.name, r.src.line(before.at, s.at()))
+			before.at = s.at()
+			return
+		}
+	}
+	r.seen = append(r.seen, seenKeyword{k, s.at()})
 }
 
 // keywordOf finds the row of a statement. A word that has grown together with
@@ -173,18 +226,32 @@ func (r *reader) one(b *block, k *keyword, s *statement, quiet bool) int32 {
 		r.out.warn(word.at, "missing-blank", "a blank is missing before the { of %s; it is read as if it stood there", k.name)
 	}
 	switch k.status {
-	case acts:
-		return r.act(b, k, s)
 	case warns:
-		r.out.warn(word.at, "not-acted-on", "%s is not acted on yet%s", described(k, s), k.note)
-		if k.body != "" {
-			return r.walk(r.language[k.body], s.child, true)
-		}
+		r.idle(b, k, s)
 	case refuses:
-		r.damaged = true
-		r.out.error(word.at, "not-supported", "%s is not supported yet%s", described(k, s), k.note)
+		r.out.warn(word.at, "not-built", "%s is not built yet%s; moonkeep run refuses to start with it", described(k, s), k.note)
+	}
+	switch {
+	case k.status == acts, k.bound != nil:
+		return r.act(b, k, s)
+	case k.status == warns && k.body != "":
+		return r.walk(r.language[k.body], s.child, true)
 	}
 	return none
+}
+
+// idle says that nothing comes of a keyword, once in a file for each keyword,
+// and once for all blocks of which the same is to be said.
+func (r *reader) idle(b *block, k *keyword, s *statement) {
+	what := b.name + "/" + k.name
+	if k.bound != nil && k.braces() {
+		what = k.note
+	}
+	if k.bound != nil && r.told[what] {
+		return
+	}
+	r.told[what] = true
+	r.out.warn(s.at(), "not-acted-on", "%s is not acted on yet%s", described(k, s), k.note)
 }
 
 // act reads one statement of a keyword that acts: its arguments, then its
@@ -192,9 +259,7 @@ func (r *reader) one(b *block, k *keyword, s *statement, quiet bool) int32 {
 func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 	if n := len(s.words) - 1; n < k.min {
 		r.damaged = true
-		if r.meant != nil {
-			r.meant[k.name] = true
-		}
+		r.mean(k.name)
 		r.out.error(s.at(), "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
 		if !s.hasBody {
 			return none
@@ -210,20 +275,28 @@ func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 		r.out.error(s.at(), "missing-brace", "%s takes a { and a } around what belongs to it", k.name)
 		return none
 	}
+	if k.bound != nil {
+		return r.actBound(k, s)
+	}
 	if k.handle != nil && (len(s.words) > k.min || k.braces()) {
 		k.handle(r, s)
 	}
-	rest := none
-	switch {
-	case k.body != "":
-		rest = r.walk(r.language[k.body], s.child, false)
-	case k.line != nil:
-		rest = r.lines(k, s)
-	}
+	rest := r.inside(k, s)
 	if k.finish != nil {
 		k.finish(r, s)
 	}
 	return rest
+}
+
+// inside reads what is in the braces of a keyword, if it takes any.
+func (r *reader) inside(k *keyword, s *statement) int32 {
+	switch {
+	case k.body != "":
+		return r.walk(r.language[k.body], s.child, false)
+	case k.line != nil:
+		return r.lines(k, s)
+	}
+	return none
 }
 
 // lines calls the keyword's line handler for each line of a body.
@@ -237,7 +310,7 @@ func (r *reader) lines(k *keyword, s *statement) int32 {
 			r.out.warn(l.open, "unexpected-brace", "no { is expected in %s; what is in these braces is ignored", k.name)
 		}
 		if len(l.words) > 0 {
-			k.line(r, l)
+			r.line(k, l)
 		}
 		i = l.next
 	}
@@ -270,9 +343,7 @@ func (r *reader) outer(s *statement) bool {
 func (r *reader) extra(b *block, k *keyword, s *statement) {
 	for _, w := range s.words[1+k.max:] {
 		if s.oneLine && b.find(w.text) != nil {
-			if r.meant != nil {
-				r.meant[w.text] = true
-			}
+			r.mean(w.text)
 			r.out.warn(w.at, "one-line-block",
 				"between two braces on one line only the first keyword is read, by keepalived too: %s is lost; give each keyword a line of its own", w.text)
 			return
@@ -347,9 +418,7 @@ func (r *reader) explain(b *block, s *statement) {
 	}
 	switch {
 	case guess != "":
-		if r.meant != nil {
-			r.meant[guess] = true
-		}
+		r.mean(guess)
 		severity := config.Warning
 		if k := b.find(guess); k.mandatory || k.status == acts && k.braces() && s.hasBody {
 			// Without it the instance would not be what is meant: it would
@@ -362,9 +431,7 @@ func (r *reader) explain(b *block, s *statement) {
 		}
 		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s %s: did you mean %s? %s", shown, b.place(), guess, capital(ignored))
 	case glued != "":
-		if r.meant != nil {
-			r.meant[glued] = true
-		}
+		r.mean(glued)
 		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s that begins with %s: is a blank missing behind it? %s", b.place(), glued, capital(ignored))
 	default:
 		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s %s; %s", shown, b.place(), ignored)

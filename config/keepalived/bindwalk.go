@@ -1,0 +1,85 @@
+package keepalived
+
+import (
+	"github.com/moonkeep/moonkeep/config/schema"
+)
+
+// actBound reads one statement of a bound row, whose words have been counted.
+func (r *reader) actBound(k *keyword, s *statement) int32 {
+	if k.bound.current != "" {
+		r.out.warn(s.at(), "deprecated", "%s is now written %s; it means the same", k.name, k.bound.current)
+	}
+	opens := k.bound.fresh.IsValid() && !k.each()
+	list := k.braces() || k.bound.field.Within != nil
+	whole := !r.damaged
+	r.damaged = false
+	if !opens {
+		if k.handle != nil && len(s.words) > k.min {
+			r.row = k
+			k.handle(r, s)
+		}
+		if !r.damaged {
+			r.wrote(k.bound.key, s.at(), list)
+		}
+		rest := r.inside(k, s)
+		if k.finish != nil {
+			k.finish(r, s)
+		}
+		r.damaged = r.damaged || !whole
+		return rest
+	}
+	r.damaged = !whole
+	r.wrote(k.bound.key, s.at(), list)
+	at := s.at()
+	if len(s.words) > 1 {
+		at = s.words[1].at
+	}
+	r.open(k, at)
+	if name := k.bound.name; name != nil && len(s.words) > 1 {
+		r.set(name, s)
+	}
+	if k.handle != nil {
+		r.row = k
+		k.handle(r, s)
+	}
+	rest := r.inside(k, s)
+	if !k.bound.own {
+		r.require(k)
+	}
+	if k.finish != nil {
+		r.ended = k
+		k.finish(r, s)
+	}
+	r.pop()
+	return rest
+}
+
+// each reports whether the row opens a struct for each line in its braces.
+func (k *keyword) each() bool {
+	return k.bound != nil && k.bound.field.Form == "lines" && k.bound.field.Kind == schema.KindBlocks
+}
+
+// line reads one line of a body.
+func (r *reader) line(k *keyword, s *statement) {
+	if !k.each() {
+		k.line(r, s)
+		return
+	}
+	r.open(k, s.at())
+	k.line(r, s)
+	r.pop()
+}
+
+// require reports the keywords that the block of k must have and has not.
+func (r *reader) require(k *keyword) bool {
+	whole := true
+	for _, f := range k.bound.required {
+		if r.given(f.Key) || r.meant[f.Spelling()] {
+			continue
+		}
+		whole = false
+		r.out.addAt(r.givenAt(""), 1, "missing-keyword", "this %s has no %s", k.name, f.Spelling())
+		r.damaged = true
+	}
+	return whole
+}

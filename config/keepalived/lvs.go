@@ -1,0 +1,238 @@
+package keepalived
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// lvs is what is known of the IPVS part beside the configuration itself.
+type lvs struct {
+	// trackFiles and sessions are the names that checks may follow; nil until
+	// one is asked for.
+	trackFiles, sessions []string
+}
+
+// endpoint reads ADDR [PORT].
+func (r *reader) endpoint(words []token, what string) (config.Endpoint, bool) {
+	a, err := netip.ParseAddr(words[0].text)
+	if err != nil {
+		r.out.error(words[0].at, "bad-address", "%s %s is not an address", what, quoted(words[0].text))
+		return config.Endpoint{}, false
+	}
+	port := 0
+	if len(words) > 1 {
+		var ok bool
+		if port, ok = r.integer(words[1], "the port of "+what, 0, math.MaxUint16); !ok {
+			return config.Endpoint{}, false
+		}
+	}
+	return config.Endpoint{AddrPort: netip.AddrPortFrom(a, uint16(port))}, true
+}
+
+// beginVirtualServer reads ADDR [PORT], fwmark N or group NAME.
+func (r *reader) beginVirtualServer(s *statement) {
+	if len(s.words) < 2 {
+		return
+	}
+	v, w := top[config.VirtualServer](r), s.words[1]
+	key := w.text
+	switch key {
+	case "fwmark", "group":
+		if len(s.words) < 3 {
+			r.damaged = true
+			r.out.error(w.at, "missing-argument", "virtual_server %s takes one value, and there is none", key)
+			return
+		}
+		if key == "group" {
+			v.Group = s.words[2].text
+			break
+		}
+		n, ok := r.integer(s.words[2], "virtual_server fwmark", 1, math.MaxUint32)
+		r.damaged = r.damaged || !ok
+		v.Fwmark = uint32(n)
+	default:
+		key = "address"
+		var ok bool
+		v.Address, ok = r.endpoint(s.words[1:min(len(s.words), 3)], "virtual_server")
+		r.damaged = r.damaged || !ok
+	}
+	r.wrote(key, w.at, false)
+}
+
+// endVirtualServer says what keepalived makes of a virtual server that lacks
+// something, and leaves out what it leaves out. What several servers or
+// numbers have to do with each other is for those who look at the whole
+// configuration, in whatever language.
+func (r *reader) endVirtualServer(*statement) {
+	v := top[config.VirtualServer](r)
+	if r.damaged {
+		return
+	}
+	name := serviceName(v)
+	if len(v.RealServers) == 0 {
+		r.drop()
+		if !r.meant["real_server"] {
+			r.out.addAt(v.At, config.Warning, "no-real-server", "virtual_server %s has no real_server: it is left out, as by keepalived", name)
+		}
+		return
+	}
+	r.family(v, name)
+	r.taken(v, name)
+	r.ports(v, name)
+}
+
+// serviceName names a virtual server as the author did.
+func serviceName(v *config.VirtualServer) string {
+	switch {
+	case v.Group != "":
+		return "group " + printable(v.Group)
+	case v.Fwmark != 0:
+		return "fwmark " + strconv.FormatUint(uint64(v.Fwmark), 10)
+	}
+	return v.Address.String()
+}
+
+// family leaves out servers of another family than the service's, unless a
+// tunnel leads to them.
+func (r *reader) family(v *config.VirtualServer, name string) {
+	family := v.Address.Family()
+	if family != "" && v.IPFamily != "" && v.IPFamily != family {
+		r.out.addAt(r.givenAt("ip_family"), config.Warning, "family-mismatch", "virtual_server %s: ip_family %s is not that of its address and is ignored, as by keepalived", name, v.IPFamily)
+		v.IPFamily = family
+	}
+	if family == "" {
+		family = v.Family()
+	}
+	other := func(at config.Position, what string, e config.Endpoint, m config.LVSMethod) bool {
+		if family == "" || e.Family() == family || m.Kind == config.TUN {
+			return false
+		}
+		r.out.addAt(at, config.Warning, "family-mismatch", "%s %s is left out, as by keepalived: virtual_server %s is %s, and only a tunnel leads to another family", what, e, name, familyName(family))
+		return true
+	}
+	v.RealServers = slices.DeleteFunc(v.RealServers, func(s config.RealServer) bool {
+		return other(s.At, "real_server", s.Address, s.Method(v))
+	})
+	if s := v.SorryServer; s != nil && other(s.At, "sorry_server", s.Address, sorryMethod(v)) {
+		v.SorryServer = nil
+	}
+	g := v.PersistenceGranularity
+	if family == "inet" && g.Bits > 0 || family == "inet6" && g.Mask.IsValid() {
+		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "family-mismatch",
+			"virtual_server %s: persistence_granularity takes a mask for IPv4 and the length of a prefix for IPv6; it is ignored", name)
+		v.PersistenceGranularity = config.Granularity{}
+	}
+}
+
+func familyName(family string) string {
+	if family == "inet6" {
+		return "IPv6"
+	}
+	return "IPv4"
+}
+
+// sorryMethod is how packets reach the sorry server.
+func sorryMethod(v *config.VirtualServer) config.LVSMethod {
+	if m := v.SorryServer.LVSMethod; m != nil {
+		return *m
+	}
+	return v.LBKind
+}
+
+// taken says what keepalived takes for what was not written.
+func (r *reader) taken(v *config.VirtualServer, name string) {
+	var missing, values []string
+	add := func(key, value string) {
+		if !r.given(key) && !r.meant[key] {
+			missing, values = append(missing, key), append(values, value)
+		}
+	}
+	if v.Fwmark == 0 {
+		add("protocol", v.Protocol)
+	}
+	add("lb_algo", v.LBAlgo)
+	add("lb_kind", v.LBKind.String())
+	if len(missing) > 0 {
+		r.out.addAt(v.At, config.Warning, "lvs-default", "virtual_server %s has no %s: %s is taken, as by keepalived; write what is meant", name,
+			strings.Join(missing, ", no "), strings.Join(values, ", "))
+	}
+}
+
+// ports says what becomes of ports that are not written, or cannot be;
+// VirtualServer.Persistence and RealServer.Endpoint know it.
+func (r *reader) ports(v *config.VirtualServer, name string) {
+	if !v.Address.IsValid() {
+		return
+	}
+	port := v.Address.Port()
+	if port == 0 && v.PersistenceTimeout == 0 {
+		r.out.addAt(v.At, config.Warning, "port-zero", "virtual_server %s has no port, which only a persistent service can do: persistence_timeout 360 is taken, as by keepalived", name)
+	}
+	forced := func(at config.Position, what string, e config.Endpoint, m config.LVSMethod) {
+		if (m.Kind == config.DR || m.Kind == config.TUN) && e.Port() != 0 && e.Port() != port {
+			r.out.addAt(at, config.Warning, "port-forced", "%s %s gets the port of virtual_server %s, as by keepalived: %s does not rewrite packets", what, e, name, m.Kind)
+		}
+	}
+	for i := range v.RealServers {
+		s := &v.RealServers[i]
+		forced(s.At, "real_server", s.Address, s.Method(v))
+	}
+	if s := v.SorryServer; s != nil {
+		forced(s.At, "sorry_server", s.Address, sorryMethod(v))
+	}
+}
+
+// beginRealServer reads ADDR [PORT].
+func (r *reader) beginRealServer(s *statement) {
+	if len(s.words) < 2 {
+		return
+	}
+	e, ok := r.endpoint(s.words[1:min(len(s.words), 3)], "real_server")
+	top[config.RealServer](r).Address = e
+	r.damaged = r.damaged || !ok
+	r.wrote("address", s.words[1].at, false)
+}
+
+func (r *reader) endRealServer(*statement) {
+	s := top[config.RealServer](r)
+	s.Checks = slices.Clip(s.Checks)
+}
+
+// sorryServer reads ADDR [PORT].
+func (r *reader) sorryServer(s *statement) {
+	e, ok := r.endpoint(s.words[1:min(len(s.words), 3)], "sorry_server")
+	if !ok {
+		r.damaged = true
+		return
+	}
+	v := top[config.VirtualServer](r)
+	if v.SorryServer == nil {
+		v.SorryServer = &config.SorryServer{}
+	}
+	v.SorryServer.At, v.SorryServer.Address = r.src.position(s.words[1].at), e
+}
+
+// sorryServerOption reads what counts behind sorry_server only.
+func (r *reader) sorryServerOption(s *statement) {
+	if top[config.VirtualServer](r).SorryServer == nil {
+		r.out.warn(s.at(), "no-effect", "%s has no effect before sorry_server, in keepalived either; move it below", s.words[0].text)
+		return
+	}
+	setField(r, s)
+}
+
+// schedulerFlag reads a flag that counts behind lb_algo only.
+func schedulerFlag(algo string) handler {
+	return func(r *reader, s *statement) {
+		if v := top[config.VirtualServer](r); v.LBAlgo != algo {
+			r.out.warn(s.at(), "no-effect", "%s has no effect unless lb_algo %s stands before it, in keepalived either", s.words[0].text, algo)
+			return
+		}
+		setField(r, s)
+	}
+}

@@ -1,0 +1,184 @@
+package keepalived
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// noEffect reads a keyword that keepalived takes and does nothing with.
+func noEffect(why string) handler {
+	return func(r *reader, s *statement) {
+		setField(r, s)
+		if !r.damaged {
+			r.out.warn(s.at(), "no-effect", "%s has no effect here: %s", s.words[0].text, why)
+		}
+	}
+}
+
+// bindInterface holds the kernel's rule for names.
+func (r *reader) bindInterface(s *statement) {
+	if _, ok := r.interfaceName(s.words[1], "bind_if"); !ok {
+		r.damaged = true
+		return
+	}
+	setField(r, s)
+}
+
+// bindTo drops a local address of another family than that of the address that
+// is connected to, which keepalived knows by what stands before it.
+func (r *reader) bindTo(s *statement) {
+	a, err := netip.ParseAddr(s.words[1].text)
+	var to netip.Addr
+	if v := around[config.RealServer](r); v != nil {
+		to = v.Address.Addr()
+	}
+	if t := r.target(); t != nil && t.ConnectIP.IsValid() {
+		to = t.ConnectIP
+	}
+	if err == nil && to.IsValid() && a.BitLen() != to.BitLen() {
+		r.out.warn(s.words[1].at, "family-mismatch", "bindto %s is of another family than %s, which is connected to: it is ignored, as by keepalived", a, to)
+		return
+	}
+	setField(r, s)
+}
+
+// target is where the check that is being read connects to.
+func (r *reader) target() *config.Target {
+	switch c := r.frames[len(r.frames)-1].value.Addr().Interface().(type) {
+	case *config.HTTPCheck:
+		return &c.Target
+	case *config.SSLCheck:
+		return &c.Target
+	case *config.TCPCheck:
+		return &c.Target
+	case *config.SMTPCheck:
+		return &c.Target
+	case *config.SMTPHost:
+		return &c.Target
+	case *config.DNSCheck:
+		return &c.Target
+	case *config.UDPCheck:
+		return &c.Target
+	case *config.PingCheck:
+		return &c.Target
+	}
+	return nil
+}
+
+// miscPath reads the program; its account is named by user.
+func (r *reader) miscPath(s *statement) {
+	argv, lua, rest := r.command(s)
+	if lua != "" {
+		r.damaged = true
+		r.out.error(s.words[1].at, "bad-lua", "misc_path cannot be a Lua file: name a program")
+		return
+	}
+	if argv == nil {
+		return
+	}
+	if len(rest) > 0 {
+		r.out.warn(s.at(), "surplus-words", "keepalived runs the program without what follows its first word, and so does this; put the whole command in double quotes")
+	}
+	top[config.MiscCheck](r).MiscPath = &config.Program{At: r.src.position(s.words[1].at), Argv: argv}
+}
+
+func (r *reader) miscUser(s *statement) {
+	c := top[config.MiscCheck](r)
+	c.User, c.Group = s.words[1].text, ""
+	if len(s.words) > 2 {
+		c.Group = s.words[2].text
+	}
+}
+
+func (r *reader) endMiscCheck(*statement) {
+	c := top[config.MiscCheck](r)
+	if !r.require(r.ended) {
+		return
+	}
+	if c.MiscPath != nil {
+		c.MiscPath.User, c.MiscPath.Group = c.User, c.Group
+	}
+}
+
+func (r *reader) endUDPCheck(*statement) {
+	c := top[config.UDPCheck](r)
+	if c.MinReplyLength > c.MaxReplyLength {
+		r.out.addAt(r.givenAt("min_reply_length"), config.Warning, "reply-length",
+			"min_reply_length %d is more than the max_reply_length of %d: the check always fails", c.MinReplyLength, c.MaxReplyLength)
+	}
+}
+
+// fileWeight reads N [reverse|noreverse].
+func (r *reader) fileWeight(s *statement) {
+	setField(r, s)
+	if r.damaged || len(s.words) < 3 {
+		return
+	}
+	switch w := s.words[2]; w.text {
+	case "reverse", "noreverse":
+		reverse := w.text == "reverse"
+		top[config.FileCheck](r).Reverse = &reverse
+	default:
+		r.out.warn(w.at, "surplus-words", "weight takes a number, and reverse or noreverse; %s is ignored", quoted(w.text))
+	}
+}
+
+func (r *reader) endFileCheck(*statement) {
+	if !r.require(r.ended) {
+		return
+	}
+	if r.lvs.trackFiles == nil {
+		r.lvs.trackFiles = r.defined("track_file", "vrrp_track_file")
+	}
+	name := top[config.FileCheck](r).TrackFile
+	if r.follows(name, r.lvs.trackFiles) {
+		return
+	}
+	r.out.addAt(r.givenAt("track_file"), config.Error, "unknown-track-file", "no track_file is named %s%s", quoted(name), r.insteadOf(name, r.lvs.trackFiles))
+}
+
+func (r *reader) endBFDCheck(*statement) {
+	if !r.require(r.ended) {
+		return
+	}
+	if r.lvs.sessions == nil {
+		r.lvs.sessions = r.defined("bfd_instance")
+	}
+	name := top[config.BFDCheck](r).Name
+	if r.follows(name, r.lvs.sessions) {
+		return
+	}
+	r.out.addAt(r.givenAt("name"), config.Error, "unknown-bfd", "no bfd_instance is named %s%s", quoted(name), r.insteadOf(name, r.lvs.sessions))
+}
+
+// defined returns the names of the blocks of some keywords.
+func (r *reader) defined(keywords ...string) []string {
+	names := []string{}
+	for s := range r.tree.chain(r.tree.first) {
+		if len(s.words) > 1 && slices.Contains(keywords, s.words[0].text) {
+			names = append(names, s.words[1].text)
+		}
+	}
+	return names
+}
+
+// follows reports whether what a check follows exists, or was misspelt, which
+// has been reported. keepalived leaves out a check that follows nothing, and
+// the server would count as working.
+func (r *reader) follows(name string, names []string) bool {
+	if slices.Contains(names, name) {
+		return true
+	}
+	r.damaged = true
+	return r.skipped[name]
+}
+
+// insteadOf ends the message about a name that does not exist.
+func (r *reader) insteadOf(name string, names []string) string {
+	if guess := nearest(name, names); guess != "" {
+		return ": did you mean " + printable(guess) + "?"
+	}
+	return ": nothing would watch what this check is meant to watch"
+}

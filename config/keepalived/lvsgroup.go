@@ -1,0 +1,171 @@
+package keepalived
+
+import (
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// groupEntry reads a line of a virtual_server_group: ADDR [PORT], a range of
+// addresses for ADDR, or fwmark N [inet|inet6].
+func (r *reader) groupEntry(s *statement) {
+	e := config.GroupEntry{At: r.src.position(s.at())}
+	var ok bool
+	if s.words[0].text == "fwmark" {
+		ok = r.groupMark(&e, s)
+	} else {
+		ok = r.groupRange(&e, s)
+	}
+	if !ok {
+		r.damaged = true
+		return
+	}
+	g := top[config.VirtualServerGroup](r)
+	g.Entries = append(g.Entries, e)
+}
+
+func (r *reader) groupMark(e *config.GroupEntry, s *statement) bool {
+	if len(s.words) < 2 {
+		r.out.error(s.at(), "missing-argument", "fwmark takes one value, and there is none")
+		return false
+	}
+	n, ok := r.integer(s.words[1], "fwmark", 1, math.MaxUint32)
+	e.Fwmark = uint32(n)
+	if len(s.words) > 2 {
+		w := s.words[2]
+		if w.text != "inet" && w.text != "inet6" {
+			r.out.error(w.at, "bad-value", "fwmark %d %s: the family must be inet or inet6", n, quoted(w.text))
+			return false
+		}
+		e.Family = w.text
+	}
+	if len(s.words) > 3 {
+		r.out.warn(s.words[3].at, "surplus-words", "fwmark takes a number and a family; the rest of the line is ignored")
+	}
+	return ok
+}
+
+func (r *reader) groupRange(e *config.GroupEntry, s *statement) bool {
+	w := s.words[0]
+	first, last, err := addressRange(w.text)
+	if err != "" {
+		r.out.error(w.at, "bad-address", "%s is no address of a virtual_server_group: %s", quoted(w.text), err)
+		return false
+	}
+	e.Address = first
+	if last != first {
+		e.Last = last
+	}
+	if len(s.words) > 1 {
+		port, ok := r.integer(s.words[1], "the port of an address", 0, math.MaxUint16)
+		if !ok {
+			return false
+		}
+		e.Port = port
+	}
+	if len(s.words) > 2 {
+		r.out.warn(s.words[2].at, "surplus-words", "a line of virtual_server_group takes an address and a port; the rest of the line is ignored")
+	}
+	return true
+}
+
+// addressRange reads an address, ADDR-LAST, where LAST is an address or its
+// last part (decimal for IPv4, hexadecimal for IPv6), or ADDR/LEN. The text
+// says what is wrong with it.
+func addressRange(text string) (first, last netip.Addr, wrong string) {
+	if host, length, cut := strings.Cut(text, "/"); cut {
+		a, err := netip.ParseAddr(host)
+		n, err2 := strconv.Atoi(length)
+		if err != nil || err2 != nil || n < 1 || n > a.BitLen() {
+			return first, last, "ADDR/LEN takes the length of a prefix"
+		}
+		p := netip.PrefixFrom(a, n)
+		if p.Masked().Addr() != a {
+			return first, last, "the bits behind the prefix must be 0"
+		}
+		return a, lastOf(p), ""
+	}
+	from, to, cut := strings.Cut(text, "-")
+	first, err := netip.ParseAddr(from)
+	if err != nil {
+		return first, last, "write ADDR, ADDR-LAST or ADDR/LEN"
+	}
+	if !cut {
+		return first, first, ""
+	}
+	if last, err = netip.ParseAddr(to); err != nil {
+		bytes := first.AsSlice()
+		base, bits := 10, 8
+		if first.Is6() {
+			base, bits = 16, 16
+		}
+		n, err := strconv.ParseUint(to, base, bits)
+		if err != nil {
+			return first, last, "the end of the range is neither an address nor its last part"
+		}
+		bytes[len(bytes)-1] = byte(n)
+		if bits == 16 {
+			bytes[len(bytes)-2] = byte(n >> 8)
+		}
+		last, _ = netip.AddrFromSlice(bytes)
+	}
+	if last.BitLen() != first.BitLen() || !first.Less(last) {
+		return first, last, "the end of the range is not behind its beginning"
+	}
+	return first, last, ""
+}
+
+// lastOf is the last address of a prefix.
+func lastOf(p netip.Prefix) netip.Addr {
+	bytes := p.Addr().AsSlice()
+	for i := p.Bits(); i < len(bytes)*8; i++ {
+		bytes[i/8] |= 0x80 >> (i % 8)
+	}
+	last, _ := netip.AddrFromSlice(bytes)
+	return last
+}
+
+// endServerGroup leaves out a group that has nothing in it, or a name that was
+// taken.
+func (r *reader) endServerGroup(*statement) {
+	g := top[config.VirtualServerGroup](r)
+	if len(g.Entries) == 0 && !r.damaged {
+		r.out.addAt(g.At, config.Warning, "empty-group", "virtual_server_group %s has no addresses: it is left out, as by keepalived", printable(g.Name))
+		r.drop()
+		return
+	}
+	groups := r.cfg.VirtualServerGroups
+	for i := range groups[:len(groups)-1] {
+		if groups[i].Name == g.Name {
+			r.damaged = true
+			r.out.addAt(g.At, config.Error, "duplicate-name", "virtual_server_group %s is defined twice, first on %s", printable(g.Name), lineOf(groups[i].At, g.At.File))
+			return
+		}
+	}
+}
+
+// resolveGroups finds the groups that virtual servers name.
+func (r *reader) resolveGroups() {
+	var names []string
+	for i := range r.cfg.VirtualServerGroups {
+		names = append(names, r.cfg.VirtualServerGroups[i].Name)
+	}
+	known := make(map[string]bool, len(names))
+	for _, name := range names {
+		known[name] = true
+	}
+	for i := range r.cfg.VirtualServers {
+		v := &r.cfg.VirtualServers[i]
+		if v.Group == "" || known[v.Group] || r.skipped[v.Group] {
+			continue
+		}
+		hint := ""
+		if guess := r.nearestName(v.Group, "unknown-group", func() []string { return names }); guess != "" {
+			hint = ": did you mean " + printable(guess) + "?"
+		}
+		r.out.addAt(v.At, config.Error, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), hint)
+	}
+}
