@@ -33,20 +33,20 @@ type Address struct {
 	// instance's.
 	NoTrack bool `key:"no_track" form:"bare" tier:"2"`
 	// Home marks an IPv6 home address.
-	Home bool `key:"home" form:"bare" idle:"the address is not marked so" tier:"3"`
+	Home bool `key:"home" form:"bare" tier:"3"`
 	// NoDAD leaves out duplicate address detection (IPv6).
 	NoDAD bool `key:"nodad" word:"-nodad" form:"bare" idle:"an IPv4 address has no duplicate address detection" tier:"3"`
 	// ManageTemporary makes the kernel keep temporary addresses beside it
 	// (IPv6).
-	ManageTemporary bool `key:"mngtmpaddr" form:"bare" idle:"the address is not marked so" tier:"3"`
+	ManageTemporary bool `key:"mngtmpaddr" form:"bare" tier:"3"`
 	// NoPrefixRoute keeps the kernel from adding the route of the prefix.
-	NoPrefixRoute bool `key:"noprefixroute" form:"bare" idle:"the kernel adds its route for the prefix" tier:"3"`
+	NoPrefixRoute bool `key:"noprefixroute" form:"bare" tier:"3"`
 	// AutoJoin joins the multicast group of the address.
-	AutoJoin bool `key:"autojoin" form:"bare" idle:"no group is joined" tier:"3"`
+	AutoJoin bool `key:"autojoin" form:"bare" tier:"3"`
 	// PreferredLft is how long connections begin from the address, in whole
 	// seconds or "forever". keepalived takes 0 for an IPv6 address of length
 	// 128 and forever for others.
-	PreferredLft *Lifetime `key:"preferred_lft" idle:"the address is preferred for ever" tier:"3"`
+	PreferredLft *Lifetime `key:"preferred_lft" tier:"3"`
 	// TrackGroup is the track_group that decides whether a static address is
 	// put back.
 	TrackGroup string `key:"track_group" idle:"it is not put back" tier:"3"`
@@ -69,9 +69,21 @@ func (a Address) Addr() netip.Addr { return a.Prefix.Addr() }
 
 // Spec returns what stands on the interface.
 func (a Address) Spec() netspec.Address {
-	return netspec.Address{
+	s := netspec.Address{
 		Prefix: a.Prefix, Device: a.Device, Label: a.Label, Scope: a.Scope, Broadcast: a.Broadcast, Peer: a.Peer, NoTrack: a.NoTrack,
 	}
+	for _, f := range [...]struct {
+		set  bool
+		flag netspec.AddressFlags
+	}{{a.Home, netspec.Home}, {a.ManageTemporary, netspec.ManageTemporary}, {a.NoPrefixRoute, netspec.NoPrefixRoute}, {a.AutoJoin, netspec.AutoJoin}} {
+		if f.set {
+			s.Flags |= f.flag
+		}
+	}
+	if a.PreferredLft != nil && *a.PreferredLft != Forever {
+		s.Limited, s.Preferred = true, time.Duration(*a.PreferredLft)*time.Second
+	}
+	return s
 }
 
 // String renders the address in the way of a virtual_ipaddress line.

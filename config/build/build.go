@@ -149,13 +149,18 @@ func router(in *config.Instance, member bool) vrrp.Config {
 }
 
 // specs returns the addresses with the instance's interface where none is
-// named.
+// named. An IPv6 address of a host, which is in no network, is never preferred
+// unless a lifetime was given: the node's own connections must not begin from
+// an address that moves away.
 func specs(in *config.Instance, list []config.Address) []netspec.Address {
 	var all []netspec.Address
 	for _, a := range list {
 		s := a.Spec()
 		if s.Device == "" {
 			s.Device = in.Interface
+		}
+		if a.PreferredLft == nil && s.Addr().Is6() && s.Prefix.IsSingleIP() {
+			s.Limited = true
 		}
 		all = append(all, s)
 	}

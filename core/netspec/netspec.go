@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Scope is an rtnetlink address scope.
@@ -82,7 +83,31 @@ type Address struct {
 	// NoTrack says that the address's own interface, when it is not the
 	// instance's, is not tracked (keepalived's no_track).
 	NoTrack bool
+	// Limited says that the address is preferred as a source for Preferred
+	// only, in whole seconds; zero is never. Without it that is for ever.
+	Limited   bool
+	Preferred time.Duration
+	// Flags are further properties.
+	Flags AddressFlags
+	// DAD has the kernel look for duplicates first (IPv6). That takes a second,
+	// and of a virtual address finds the old master rather than a mistake.
+	DAD bool
 }
+
+// AddressFlags is a set of properties of an address.
+type AddressFlags uint8
+
+// The properties, by the words of ip(8): home, mngtmpaddr, noprefixroute and
+// autojoin. The first two are for IPv6.
+const (
+	Home AddressFlags = 1 << iota
+	ManageTemporary
+	NoPrefixRoute
+	AutoJoin
+)
+
+// words are the names of the properties in their order.
+var words = [...]string{"home", "mngtmpaddr", "noprefixroute", "autojoin"}
 
 // Addr returns the bare address.
 func (a Address) Addr() netip.Addr { return a.Prefix.Addr() }
@@ -109,6 +134,14 @@ func (a Address) String() string {
 	}
 	if a.Label != "" {
 		b.WriteString(" label " + a.Label)
+	}
+	for i, word := range words {
+		if a.Flags&(1<<i) != 0 {
+			b.WriteString(" " + word)
+		}
+	}
+	if a.Limited {
+		fmt.Fprintf(&b, " preferred_lft %d", a.Preferred/time.Second)
 	}
 	return b.String()
 }

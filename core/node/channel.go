@@ -1,6 +1,8 @@
 package node
 
 import (
+	"net/netip"
+
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -11,11 +13,22 @@ func (c *Config) Channels() []netspec.Channel {
 	var all []netspec.Channel
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		six := len(in.Router.Addresses) > 0 && in.Router.Addresses[0].Is6()
 		all = append(all, netspec.Channel{
-			Interface: in.Interface, Six: six, AH: in.Router.Auth == vrrp.AuthAH,
-			Group: vrrp.Group(six), VRID: in.Router.VRID,
+			Interface: in.Interface, Six: in.six(), AH: in.Router.Auth == vrrp.AuthAH,
+			Group: in.group(), VRID: in.Router.VRID,
 		})
 	}
 	return all
+}
+
+// group is the multicast group of the instance's adverts, the zero value for
+// unicast.
+func (c *Instance) group() netip.Addr {
+	switch {
+	case c.Router.Unicast.On:
+		return netip.Addr{}
+	case c.Router.Group.IsValid():
+		return c.Router.Group
+	}
+	return vrrp.Group(c.six())
 }

@@ -6,8 +6,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -26,10 +28,8 @@ type Placed struct {
 
 // Add makes the addresses stand, in their order, and returns those that do.
 // One that stands already is left alone, or replaced if its label, scope,
-// broadcast address or wanted peer is another. One that stands under a peer is
-// another address to the kernel; it stays beside one without. IPv6 addresses are added
-// without duplicate address detection: it would take a second, and finds the
-// old master of a virtual address rather than a mistake.
+// broadcast address, wanted peer, flags or lifetime are others. One that stands
+// under a peer is another address to the kernel; it stays beside one without.
 //
 // The error joins one for each address that does not stand; each names the
 // address, its device and what the kernel said. It wraps ErrNoInterface when
@@ -191,7 +191,10 @@ func (r *row) takesPlaceOf(want netspec.Address) bool {
 
 // asWanted reports whether nothing of the row needs to change.
 func (r *row) asWanted(want netspec.Address, device string) bool {
-	if !r.is(want) || r.unusable || r.address.Scope != kernelScope(want) {
+	if !r.is(want) || r.unusable || r.address.Scope != kernelScope(want) || r.address.Flags != want.Flags {
+		return false
+	}
+	if !r.sameLifetime(want) {
 		return false
 	}
 	if want.Addr().Is6() {
@@ -202,6 +205,14 @@ func (r *row) asWanted(want netspec.Address, device string) bool {
 		label = ""
 	}
 	return r.address.Label == label && r.address.Broadcast == want.Broadcast
+}
+
+// sameLifetime compares lifetimes. What is left of one is less each second; and
+// of an IPv4 address that never goes the kernel knows only whether it is
+// preferred.
+func (r *row) sameLifetime(want netspec.Address) bool {
+	limited := want.Limited && (want.Addr().Is6() || want.Preferred == 0)
+	return r.address.Limited == limited && (!limited || (r.address.Preferred == 0) == (want.Preferred == 0))
 }
 
 // kernelScope is the scope that the kernel will show: that of an IPv6 address
@@ -242,8 +253,11 @@ func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
 	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
 	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, far.Addr().AsSlice()))
 	if kind == unix.RTM_NEWADDR {
-		if ip.Is6() {
-			req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, unix.IFA_F_NODAD)))
+		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, kernelFlags(a))))
+		if a.Limited {
+			req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, (&nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{
+				Prefered: uint32(a.Preferred / time.Second), Valid: forever,
+			}}).Serialize()))
 		}
 		if ip.Is4() && a.Broadcast.IsValid() {
 			req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, a.Broadcast.AsSlice()))
@@ -254,6 +268,24 @@ func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
 	}
 	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
 	return err
+}
+
+// forever is a lifetime without end.
+const forever = math.MaxUint32
+
+// addressFlags are the kernel's flags for ours, in the order of netspec.
+var addressFlags = [...]uint32{unix.IFA_F_HOMEADDRESS, unix.IFA_F_MANAGETEMPADDR, unix.IFA_F_NOPREFIXROUTE, unix.IFA_F_MCAUTOJOIN}
+
+func kernelFlags(a netspec.Address) (flags uint32) {
+	for i, f := range addressFlags {
+		if a.Flags&(1<<i) != 0 {
+			flags |= f
+		}
+	}
+	if a.Addr().Is6() && !a.DAD {
+		flags |= unix.IFA_F_NODAD
+	}
+	return flags
 }
 
 // absent reports whether err says that what was to be deleted is not there.

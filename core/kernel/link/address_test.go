@@ -54,6 +54,12 @@ func TestAddListRemove(t *testing.T) {
 		{"everything", netspec.Address{Prefix: netip.MustParsePrefix("192.0.2.100/32"), Device: "eth0", Label: "eth0:1",
 			Scope: netspec.ScopeSite, Broadcast: netip.MustParseAddr("203.0.113.255"), Peer: netip.MustParsePrefix("203.0.113.9/24")}},
 		{"IPv6", plain("2001:db8::100/64")},
+		{"no route", with(plain("192.0.2.100/24"), func(a *netspec.Address) { a.Flags = netspec.NoPrefixRoute })},
+		{"joined group", with(plain("239.1.2.3/32"), func(a *netspec.Address) { a.Flags = netspec.AutoJoin })},
+		{"IPv6 host", plain("2001:db8::100/128")},
+		{"IPv6 never preferred", with(plain("2001:db8::100/128"), func(a *netspec.Address) { a.Limited = true })},
+		{"IPv6 home without route", with(plain("2001:db8::100/64"), func(a *netspec.Address) { a.Flags = netspec.Home | netspec.NoPrefixRoute })},
+		{"IPv6 with temporary addresses", with(plain("2001:db8::100/64"), func(a *netspec.Address) { a.Flags = netspec.ManageTemporary })},
 		{"IPv6 peer", with(plain("2001:db8::100/128"), func(a *netspec.Address) { a.Peer = netip.MustParsePrefix("2001:db8:1::9/64") })},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -102,6 +108,8 @@ func TestAddReplacesWhatDiffers(t *testing.T) {
 		{"scope", func(a *netspec.Address) { a.Scope = netspec.ScopeHost }},
 		{"broadcast", func(a *netspec.Address) { a.Broadcast = netip.MustParseAddr("192.0.2.255") }},
 		{"peer", func(a *netspec.Address) { a.Peer = netip.MustParsePrefix("203.0.113.9/32") }},
+		{"flag", func(a *netspec.Address) { a.Flags = netspec.NoPrefixRoute }},
+		{"lifetime", func(a *netspec.Address) { a.Limited = true }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, _ := netnstest.Pair(t, "eth0", "eth1")
@@ -238,5 +246,53 @@ func TestTopology(t *testing.T) {
 	netnstest.Must(t, wall.Link.Move("a", b.NS))
 	if _, err := b.Link.Interface("a"); err != nil {
 		t.Errorf("moved interface: %v", err)
+	}
+}
+
+// A lifetime runs down; an address whose lifetime has begun to is as wanted.
+func TestLifetime(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	want := with(plain("2001:db8::100/64"), func(a *netspec.Address) { a.Limited, a.Preferred = true, 100*time.Second })
+	for range 2 {
+		_, err := h.Link.Add(want)
+		netnstest.Must(t, err)
+		got := list(t, h)
+		if len(got) != 1 || !got[0].Limited || got[0].Preferred > want.Preferred || got[0].Preferred < want.Preferred-5*time.Second {
+			t.Fatalf("in the kernel: %v, want %v", got, want)
+		}
+	}
+}
+
+// An address of whose uniqueness nothing is known yet does not stand; one that
+// is not to be looked for stands at once.
+func TestDuplicateAddressDetection(t *testing.T) {
+	h, peer := netnstest.Pair(t, "eth0", "eth1")
+	stands := func(a netspec.Address) bool {
+		state, err := h.Link.State()
+		netnstest.Must(t, err)
+		return state.Stands(a)
+	}
+	taken, free, at := plain("2001:db8::100/64"), plain("2001:db8::101/64"), plain("2001:db8::102/64")
+	taken.DAD, free.DAD = true, true
+	_, err := peer.Link.Add(netspec.Address{Prefix: taken.Prefix, Device: "eth1"})
+	netnstest.Must(t, err)
+	_, err = h.Link.Add(taken, free, at)
+	netnstest.Must(t, err)
+	if stands(taken) || stands(free) || !stands(at) {
+		t.Errorf("at once the addresses stand %v, %v, %v, want the last only", stands(taken), stands(free), stands(at))
+	}
+	for end := time.Now().Add(5 * time.Second); !stands(free) && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(100 * time.Millisecond)
+	if stands(taken) || !stands(free) {
+		t.Errorf("after detection the taken address stands %v, the free one %v", stands(taken), stands(free))
+	}
+	// Whoever adds it again insists.
+	taken.DAD = false
+	_, err = h.Link.Add(taken)
+	netnstest.Must(t, err)
+	if !stands(taken) {
+		t.Error("an address that failed detection was not replaced")
 	}
 }

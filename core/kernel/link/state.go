@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -298,6 +299,13 @@ func parseAddress(data []byte) (row, error) {
 			if len(a.Value) >= 4 {
 				flags = binary.NativeEndian.Uint32(a.Value)
 			}
+		case unix.IFA_CACHEINFO:
+			if len(a.Value) < 4 {
+				continue
+			}
+			if left := binary.NativeEndian.Uint32(a.Value); left != forever {
+				r.address.Limited, r.address.Preferred = true, time.Duration(left)*time.Second
+			}
 		}
 	}
 	// IPv4 always gives both, the same one twice without a peer; IPv6 gives
@@ -315,6 +323,15 @@ func parseAddress(data []byte) (row, error) {
 	// The same bit means secondary in IPv4 and temporary in IPv6.
 	r.secondary = r.address.Addr().Is4() && flags&unix.IFA_F_SECONDARY != 0
 	r.unusable = flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0
+	if flags&unix.IFA_F_DEPRECATED != 0 {
+		r.address.Limited, r.address.Preferred = true, 0
+	}
+	r.address.DAD = r.address.Addr().Is6() && flags&unix.IFA_F_NODAD == 0
+	for i, f := range addressFlags {
+		if flags&f != 0 {
+			r.address.Flags |= 1 << i
+		}
+	}
 	return r, nil
 }
 
