@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// postbox is a kernel that keeps the payloads of adverts.
+type postbox struct {
+	*fakeKernel
+	mu   sync.Mutex
+	sent [][]byte
+}
+
+func (k *postbox) Send(a *node.Action) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.sent = append(k.sent, bytes.Clone(a.Payload))
+	return nil
+}
+
+// TestClock: adverts carry the time of the wall clock from the first on, and of
+// one that was set from the next on.
+func TestClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := one()
+		plan.Node.Instances[0].Router.HMAC = vrrp.HMAC{
+			Mode: vrrp.HMACEnforce, Active: 1, Keys: []vrrp.Key{{ID: 1, Secret: bytes.Repeat([]byte{7}, 32)}},
+		}
+		r := prepare(plan, Options{})
+		k := &postbox{fakeKernel: r.kernel}
+		ctx, cancel := context.WithCancel(context.Background())
+		r.cancel = cancel
+		begin := time.Now()
+		go func() { r.err <- r.Run(ctx, k) }()
+		after(time.Second + interval/2)
+		k.mu.Lock()
+		sent := k.sent
+		k.mu.Unlock()
+		if len(sent) != 11 {
+			t.Fatalf("%d adverts, want 11", len(sent))
+		}
+		for i, p := range sent {
+			want := begin.Add(time.Duration(i) * interval)
+			got := binary.BigEndian.Uint64(p[len(p)-24:])
+			if sec := uint32(got >> 32); sec != uint32(want.Unix()) {
+				t.Errorf("advert %d carries second %d, want %d", i, sec, want.Unix())
+			}
+		}
+		r.stop(t)
+	})
+}
+
+// TestLook: the node is told when the wall clock does not go with the monotonic
+// one any more, and only then.
+func TestLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prepare(one(), Options{})
+		r.node = node.New(0, node.Config{})
+		now := r.look()
+		want := time.Now().UnixNano() - int64(now)
+		if r.wall != want {
+			t.Fatalf("the wall clock at instant zero is %d, want %d", r.wall, want)
+		}
+		for _, tt := range []struct {
+			off  int64
+			kept bool
+		}{{int64(time.Hour), false}, {-int64(time.Hour), false}, {clockStep + 1, false}, {clockStep, true}, {-clockStep, true}, {0, true}} {
+			r.wall = want + tt.off
+			r.look()
+			if kept := r.wall == want+tt.off; kept != tt.kept || !kept && r.wall != want {
+				t.Errorf("off by %v: %d, want it kept %v", time.Duration(tt.off), r.wall-want, tt.kept)
+			}
+		}
+	})
+}
