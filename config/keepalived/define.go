@@ -232,7 +232,7 @@ func (f *feed) unresolved(l line, i int, r reference, d *definition, inside bool
 		}
 	case r.braces && !inside:
 		hint := ""
-		if guess := nearest(r.name, f.names()); guess != "" {
+		if guess := f.meant(r.name, config.Error); guess != "" {
 			hint = ": did you mean ${" + guess + "}?"
 		}
 		f.out.say(l.place(i), config.Error, "undefined-name", "%s is not defined%s", written, hint)
@@ -242,12 +242,29 @@ func (f *feed) unresolved(l line, i int, r reference, d *definition, inside bool
 		l.muted = true
 		return l, i + len(r.name)
 	case len(f.defined) > 0:
-		if guess := nearest(r.name, f.names()); guess != "" {
+		if guess := f.meant(r.name, config.Warning); guess != "" {
 			f.out.say(l.place(i), config.Warning, "undefined-name",
 				"%s is not defined and stays as it is, as in keepalived: did you mean ${%s}?", written, guess)
 		}
 	}
 	return l, r.end - 1
+}
+
+// The bounds of the search for what a name was meant to be, which costs the
+// more the more names there are.
+const (
+	mostGuesses = 1000
+	mostGuessed = 1000
+)
+
+// meant returns the defined name that an undefined one is most likely meant
+// to be, or "", also when there are too many to look at.
+func (f *feed) meant(name string, s config.Severity) string {
+	if f.guesses >= mostGuesses || len(f.defined) > mostGuessed || f.out.full(s, "undefined-name") {
+		return ""
+	}
+	f.guesses++
+	return nearest(name, f.names())
 }
 
 // names returns the names that are defined.

@@ -321,3 +321,22 @@ func FuzzExpand(f *testing.F) {
 		}
 	})
 }
+
+// TestManyUndefinedNames holds that looking for what was meant takes no time
+// worth mentioning, however many names there are and are not.
+func TestManyUndefinedNames(t *testing.T) {
+	for _, defined := range []int{mostGuessed, 100_000} {
+		var b strings.Builder
+		for i := range defined {
+			fmt.Fprintf(&b, "$NAME%06d=x\n", i)
+		}
+		b.WriteString(strings.Repeat("$NAMEx\n$UNLIKE ${UNLIKE}\n", 20_000))
+		begin := time.Now()
+		if _, findings := Read("f", []byte(b.String())); !findings.Errors() {
+			t.Errorf("%d names: got %v, want undefined-name", defined, findings)
+		}
+		if d := time.Since(begin); d > 5*time.Second {
+			t.Errorf("%d names: took %v", defined, d)
+		}
+	}
+}

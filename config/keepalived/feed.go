@@ -59,6 +59,8 @@ type feed struct {
 	// bytes the text that comes of them, expansions references, included
 	// files.
 	expanded, bytes, expansions, included int
+	// guesses counts the names that were looked up for a hint.
+	guesses int
 	// ended says that a bound was met: nothing more is read.
 	ended bool
 	// nuls counts the lines that hold a NUL byte; firstNul is in the first.

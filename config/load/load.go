@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/source"
@@ -91,15 +92,47 @@ func read(path string, refused fs.FileMode) ([]byte, error) {
 	if info.Mode()&refused != 0 {
 		return nil, fmt.Errorf("%s: %w, which keepalived does not read; chmod a-x %s", path, ErrExecutable, path)
 	}
+	data, err := content(f, patience)
+	if err != nil {
+		return nil, err // it names the path
+	}
+	return decoded(path, data)
+}
+
+// content reads an open file of at most MaxSize bytes, and waits no longer
+// than that for what it says.
+func content(f *os.File, wait time.Duration) ([]byte, error) {
+	// Some files of the kernel's are regular by their mode, and nothing comes
+	// of them for ever. Only files that can be waited for take a deadline.
+	if err := f.SetReadDeadline(time.Now().Add(wait)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+	}
 	// One more than allowed, so that a file that grows is noticed too.
 	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, fmt.Errorf("%s: %w but one that waits for somebody to write; name the configuration file itself", f.Name(), ErrNotRegular)
+	case err != nil:
 		return nil, err
-	}
-	if len(data) > MaxSize {
-		return nil, fmt.Errorf("%s: %w: a configuration has %d MiB at most", path, ErrTooLarge, MaxSize>>20)
+	case len(data) > MaxSize:
+		return nil, fmt.Errorf("%s: %w: a configuration file has %d MiB at most; divide it and include the parts, or name another", f.Name(), ErrTooLarge, MaxSize>>20)
 	}
 	return data, nil
+}
+
+// patience is how long a file may take to be read.
+const patience = 2 * time.Second
+
+// decoded returns a text without the byte order mark that some editors write.
+// The error is for a text in an encoding that no reader here knows: its lines
+// could be neither understood nor searched for what must not be shown.
+func decoded(path string, data []byte) ([]byte, error) {
+	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(data, []byte(mark)) {
+			return nil, fmt.Errorf("%s: %w but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8", path, ErrNotUTF8)
+		}
+	}
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
 }
 
 // The errors of File beside those of package fs.
@@ -108,6 +141,8 @@ var (
 	ErrNotRegular = errors.New("not a regular file")
 	// ErrExecutable is a keepalived.conf with an x bit.
 	ErrExecutable = errors.New("an executable file")
+	// ErrNotUTF8 is a file in another encoding.
+	ErrNotUTF8 = errors.New("not in UTF-8")
 	// ErrTooLarge is a file of more than MaxSize bytes.
 	ErrTooLarge = errors.New("too large")
 )

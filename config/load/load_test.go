@@ -51,6 +51,8 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 	defer socket.Close()
 	write(t, path("large.conf"), strings.Repeat("# nothing\n", MaxSize/10+1))
+	write(t, path("utf16.conf"), "\xff\xfeg\x00l\x00")
+	write(t, path("utf16.yaml"), "\xfe\xff\x00a\x00:")
 	write(t, path("file"), "")
 	for name, want := range map[string]struct {
 		is   error
@@ -62,7 +64,9 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		path("fifo.conf"):   {ErrNotRegular, "fifo.conf: not a regular file but a FIFO; name the configuration file itself"},
 		path("socket.conf"): {ErrNotRegular, "socket.conf: not a regular file but a socket; name the configuration file itself"},
 		"/dev/null":         {ErrNotRegular, "/dev/null: not a regular file but a device; name the configuration file itself"},
-		path("large.conf"):  {ErrTooLarge, "large.conf: too large: a configuration has 4 MiB at most"},
+		path("large.conf"):  {ErrTooLarge, "large.conf: too large: a configuration file has 4 MiB at most; divide it and include the parts, or name another"},
+		path("utf16.conf"):  {ErrNotUTF8, "utf16.conf: not in UTF-8 but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8"},
+		path("utf16.yaml"):  {ErrNotUTF8, "utf16.yaml: not in UTF-8 but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8"},
 	} {
 		done := make(chan struct{})
 		go func() {
@@ -258,5 +262,43 @@ func TestDefaults(t *testing.T) {
 	want := said.Global
 	if Defaults(&said); !reflect.DeepEqual(said.Global, want) {
 		t.Errorf("%+v became of %+v", said.Global, want)
+	}
+}
+
+// TestContentDoesNotWait holds that a file from which nothing comes, as the
+// kernel has some that are regular by their mode, is given up.
+func TestContentDoesNotWait(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	begin := time.Now()
+	if data, err := content(r, 50*time.Millisecond); data != nil || !errors.Is(err, ErrNotRegular) {
+		t.Errorf("got %q, %v, want %v", data, err, ErrNotRegular)
+	}
+	if d := time.Since(begin); d > 5*time.Second {
+		t.Errorf("took %v, want 50ms", d)
+	}
+}
+
+// TestByteOrderMark holds that the mark some editors write in front of UTF-8
+// changes nothing, and moves no column.
+func TestByteOrderMark(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"a.conf": "vrrp_instance A {\n}\n", "a.yaml": "nothing: 1\n", "a.toml": "nothing = 1\n", "a.json": `{"nothing": 1}`,
+	} {
+		path := filepath.Join(dir, name)
+		write(t, path, text)
+		_, want, err := File(path)
+		if err != nil || len(want) == 0 {
+			t.Fatalf("%s: %v, %v", name, want, err)
+		}
+		write(t, path, "\ufeff"+text)
+		if _, got, err := File(path); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s with a mark: %v, %v, want %v", name, got, err, want)
+		}
 	}
 }

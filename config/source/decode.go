@@ -13,27 +13,40 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// maxFindings bounds what is said about one file.
-const maxFindings = 200
+// maxFindings bounds what is said about one file, maxKept what is kept to
+// choose from, of errors and of warnings each.
+const (
+	maxFindings = 200
+	maxKept     = 5000
+)
 
 // decoder collects the findings of one file.
 type decoder struct {
 	file  string
 	found config.Findings
+	// given counts the findings by severity, those too that are not kept.
+	given [2]int
 }
 
 func (d *decoder) error(at config.Position, name, format string, args ...any) {
-	d.found.Add(at, config.Error, name, format, args...)
+	d.add(at, config.Error, name, format, args...)
 }
 
 func (d *decoder) warn(at config.Position, name, format string, args ...any) {
-	d.found.Add(at, config.Warning, name, format, args...)
+	d.add(at, config.Warning, name, format, args...)
+}
+
+func (d *decoder) add(at config.Position, s config.Severity, name, format string, args ...any) {
+	if d.given[s]++; d.given[s] <= maxKept {
+		d.found.Add(at, s, name, format, args...)
+	}
 }
 
 // findings returns what was found, in the order of the text, errors first in
 // what is kept when there is too much.
 func (d *decoder) findings() config.Findings {
 	all := d.found
+	lost := max(d.given[config.Error]-maxKept, 0) + max(d.given[config.Warning]-maxKept, 0)
 	if len(all) > maxFindings {
 		slices.SortStableFunc(all, func(a, b config.Finding) int { return int(b.Severity) - int(a.Severity) })
 		cut, severity := all[maxFindings:], config.Warning
@@ -43,7 +56,7 @@ func (d *decoder) findings() config.Findings {
 		all = all[:maxFindings:maxFindings]
 		all.Sort()
 		all.Add(config.Position{File: d.file}, severity, "more-findings",
-			"%d more are not shown: put the first ones right and check again", len(cut))
+			"%d more are not shown: put the first ones right and check again", len(cut)+lost)
 		return all
 	}
 	all.Sort()

@@ -281,7 +281,11 @@ func TestBombs(t *testing.T) {
 		"a billion laughs": {"a.yaml", laughs, "too-large"},
 		"an endless alias": {"a.yaml", "a: &a [*a]\n", "too-deep"},
 		"deep YAML":        {"a.yaml", "a: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "too-deep"},
-		"deep JSON":        {"a.json", strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "syntax"},
+		"deep JSON":        {"a.json", strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "too-deep"},
+		"many in YAML":     {"a.yaml", "a:\n" + strings.Repeat("- {}\n", 600_000), "too-large"},
+		"many in JSON":     {"a.json", `{"a": [` + strings.Repeat("{},", 600_000) + "{}]}", "too-large"},
+		"many in TOML":     {"a.toml", "a = [" + strings.Repeat("{},", 600_000) + "]", "too-large"},
+		"Latin-1 in JSON":  {"a.json", "{\"a\": \"\xe4\"}", "syntax"},
 		"deep TOML":        {"a.toml", "a = " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "too-deep"},
 		"deep TOML keys":   {"a.toml", strings.Repeat("a.", 1000) + "a = 1", "too-deep"},
 		"deep TOML header": {"a.toml", "[" + strings.Repeat("a.", 1000) + "a]", "too-deep"},
@@ -296,12 +300,12 @@ func TestBombs(t *testing.T) {
 func TestManyFindingsAreCut(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(instance())
-	for i := range 1000 {
+	for i := range 20_000 {
 		fmt.Fprintf(&b, "wrong_%d: 1\n", i)
 	}
 	_, findings := Read("a.yaml", []byte(b.String()))
 	last := findings[len(findings)-1]
-	if len(findings) != maxFindings+1 || last.String() != "a.yaml: error: 800 more are not shown: put the first ones right and check again [more-findings]" {
+	if len(findings) != maxFindings+1 || last.String() != "a.yaml: error: 19800 more are not shown: put the first ones right and check again [more-findings]" {
 		t.Errorf("%d findings, the last %v", len(findings), last)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -15,6 +16,18 @@ import (
 func jsonTree(file string, data []byte, found *config.Findings) *value {
 	if len(bytes.TrimSpace(data)) == 0 {
 		found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "empty-file", "%s", emptyText)
+		return nil
+	}
+	if !utf8.Valid(data) {
+		at := 0
+		for at < len(data) {
+			r, size := utf8.DecodeRune(data[at:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			at += size
+		}
+		found.Add(newLines(file, data).at(at), config.Error, "syntax", "this is not JSON: it is not in UTF-8 here; convert the file")
 		return nil
 	}
 	j := jsonReader{lines: newLines(file, data), decoder: json.NewDecoder(bytes.NewReader(data)), found: found}
@@ -29,6 +42,10 @@ func jsonTree(file string, data []byte, found *config.Findings) *value {
 		return root
 	}
 	offset := int(j.decoder.InputOffset())
+	if name := boundName(err); name != "" {
+		found.Add(j.lines.at(offset), config.Error, name, "%v", err)
+		return nil
+	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		// The offset is that of the byte at fault or of the one behind it.
@@ -47,6 +64,8 @@ type jsonReader struct {
 	lines   *lines
 	decoder *json.Decoder
 	found   *config.Findings
+	// count bounds the tree.
+	count int
 }
 
 // next returns the offset at which the next token starts.
@@ -63,7 +82,10 @@ func (j *jsonReader) skip(i int) int {
 
 func (j *jsonReader) value(depth int) (*value, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
+		return nil, errDepth
+	}
+	if j.count++; j.count > maxValues {
+		return nil, errMany
 	}
 	v := &value{at: j.lines.at(j.next())}
 	token, err := j.decoder.Token()

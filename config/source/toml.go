@@ -29,11 +29,7 @@ func tomlTree(file string, data []byte, found *config.Findings) *value {
 	t.table = t.root
 	for t.parser.NextExpression() {
 		if err := t.expression(t.parser.Expression()); err != nil {
-			name := "too-large"
-			if errors.Is(err, errDepth) {
-				name = "too-deep"
-			}
-			found.Add(t.last, config.Error, name, "%v", err)
+			found.Add(t.last, config.Error, boundName(err), "%v", err)
 			return nil
 		}
 	}
@@ -70,6 +66,8 @@ type tomlReader struct {
 	// index finds a table's fields by key, since headers come back to a
 	// table again and again.
 	index map[*value]map[string]int
+	// count bounds the tree.
+	count int
 }
 
 // maxKeys is how many keys one table may have. The largest of the schema is a
@@ -79,7 +77,20 @@ const maxKeys = 10_000
 var (
 	errDepth = fmt.Errorf("nested more than %d deep", maxDepth)
 	errKeys  = fmt.Errorf("a table of more than %d keys", maxKeys)
+	errMany  = fmt.Errorf("more than %d values", maxValues)
 )
+
+// boundName returns the name of the finding for a bound that was met, "" for
+// another error.
+func boundName(err error) string {
+	switch {
+	case errors.Is(err, errDepth):
+		return "too-deep"
+	case errors.Is(err, errKeys), errors.Is(err, errMany):
+		return "too-large"
+	}
+	return ""
+}
 
 func (t *tomlReader) expression(n *unstable.Node) error {
 	switch n.Kind {
@@ -182,6 +193,9 @@ func (t *tomlReader) keyValue(v *value, n *unstable.Node, depth int) error {
 func (t *tomlReader) value(n *unstable.Node, depth int) (*value, error) {
 	if depth > maxDepth {
 		return nil, errDepth
+	}
+	if t.count++; t.count > maxValues {
+		return nil, errMany
 	}
 	v := &value{at: t.last}
 	// The parser does not say where an array starts; then the key does.

@@ -68,11 +68,12 @@ func (v *value) get(key string) *field {
 	return nil
 }
 
-// The bounds of a tree. They keep a small file with many YAML aliases from
-// becoming a large tree, and the recursion over any tree short. The schema
-// nests a tenth as deep, and a file at load's limit of size has fewer values.
+// The bounds of a tree. They keep a small file, with many YAML aliases or of
+// nothing but brackets, from becoming a large tree, and the recursion over any
+// tree short. The schema nests a tenth as deep, and a file at load's limit of
+// size that means something has fewer values.
 const (
-	maxValues = 2_000_000
+	maxValues = 500_000
 	maxDepth  = 64
 )
 
