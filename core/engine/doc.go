@@ -9,7 +9,8 @@
 // what they call hangs:
 //
 //	loop    owns the node; never blocks. Woken by its inbox and by the node's
-//	        deadline. Sends adverts itself, so that nothing can delay them.
+//	        deadline. Sends adverts and BFD packets itself, so that nothing can
+//	        delay them.
 //	lane 1  sets and removes addresses and announces them, in order. Its queue
 //	        holds at most a claim, a release and an announcement for each
 //	        instance: a newer one replaces what it makes pointless.

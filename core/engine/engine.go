@@ -69,7 +69,9 @@ type Engine struct {
 	begun   chan struct{} // closed when Watch has returned for the first time
 	done    chan struct{} // closed when the loop has ended
 	packets sync.Pool
-	dropped atomic.Uint64
+	// bfdPackets is for BFD what packets is for adverts.
+	bfdPackets sync.Pool
+	dropped    atomic.Uint64
 
 	node   *node.Node
 	kernel Kernel
@@ -82,7 +84,9 @@ type Engine struct {
 	refused map[string]bool
 	wall    int64              // the wall clock at instant zero, as the node knows it
 	failed  map[recipient]bool // whom adverts do not reach
-	runCtx  context.Context    // ends the runs of checks
+	// bfdFailed holds the sessions whose packets do not leave.
+	bfdFailed map[string]bool
+	runCtx    context.Context // ends the runs of checks
 	// reloading is held during a Reload, and while the kernel is closed.
 	reloading sync.Mutex
 }
@@ -100,8 +104,10 @@ func New(plan Plan, opts Options) *Engine {
 		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
 		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[recipient]bool{},
+		bfdFailed: map[string]bool{},
 	}
 	e.packets.New = func() any { return new(node.Received) }
+	e.bfdPackets.New = func() any { return new(node.BFDReceived) }
 	if e.opts.Alarm == nil {
 		e.opts.Alarm = newTimerAlarm()
 	}
@@ -144,6 +150,11 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	if err := e.sweep(); err != nil {
 		close(e.done)
 		return errors.Join(err, k.Close())
+	}
+	// Before the node's first packet, which else would find no socket.
+	if err := k.Sessions(sessions(&e.plan)); err != nil {
+		close(e.done)
+		return errors.Join(fmt.Errorf("begin BFD: %w", err), k.Close())
 	}
 	runCtx, endRuns := context.WithCancel(context.Background())
 	defer endRuns()
@@ -311,6 +322,8 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	err := e.kernel.Watch(slices.Concat(old.Interfaces, p.Interfaces), slices.Concat(old.Node.Channels(), p.Node.Channels()))
 	if err != nil {
 		err = fmt.Errorf("watch the new configuration's interfaces: %w", err)
+	} else if err = e.kernel.Sessions(sessions(&old, &p)); err != nil {
+		err = fmt.Errorf("begin the new configuration's BFD: %w", err)
 	} else {
 		err = e.ask(ctx, func(now mono.Instant) {
 			e.plan = p
@@ -322,6 +335,9 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	}
 	// Only names that are not wanted go now. What this cannot open was watched
 	// before, and is tried again by the kernel: no reason to refuse the plan.
+	if narrow := e.kernel.Sessions(sessions(&p)); narrow != nil {
+		e.teller.trouble("", "not all BFD sockets are as they should be after the reload", narrow)
+	}
 	if narrow := e.kernel.Watch(p.Interfaces, p.Node.Channels()); narrow != nil {
 		e.teller.trouble("", "not all interfaces are watched after the reload", narrow)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -45,6 +46,7 @@ type fakeKernel struct {
 	mu     sync.Mutex
 	calls  []call
 	stands []netspec.Address
+	bfd    bool // sessions were named
 }
 
 func newKernel() *fakeKernel {
@@ -117,6 +119,23 @@ func (k *fakeKernel) Watch(interfaces []string, channels []netspec.Channel) erro
 // Send notes the priority of the advert.
 func (k *fakeKernel) Send(a *node.Action) error {
 	return k.note("send %s %d", a.Instance, a.Payload[2])
+}
+
+func (k *fakeKernel) Sessions(list []bfd.Config) error {
+	if len(list) == 0 && !k.bfd {
+		return nil // most tests have none and do not look
+	}
+	k.bfd = true
+	var names []string
+	for _, c := range list {
+		names = append(names, c.Neighbor.String())
+	}
+	return k.note("sessions %s", strings.Join(names, ","))
+}
+
+func (k *fakeKernel) SendBFD(a *node.Action) error {
+	c, _ := bfd.Decode(a.Payload) // the state is good in any case
+	return k.note("bfd %s %v", a.Session, c.State)
 }
 
 func (k *fakeKernel) Claim(instance string, addresses []netspec.Address) error {

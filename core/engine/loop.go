@@ -93,8 +93,11 @@ func (e *Engine) look() mono.Instant {
 
 func (e *Engine) step(ev node.Event) {
 	e.carry(e.node.Step(e.look(), ev))
-	if p, ok := ev.(*node.Received); ok {
+	switch p := ev.(type) {
+	case *node.Received:
 		e.packets.Put(p)
+	case *node.BFDReceived:
+		e.bfdPackets.Put(p)
 	}
 }
 
@@ -105,6 +108,8 @@ func (e *Engine) carry(actions []node.Action) {
 		switch a.Kind {
 		case node.Send:
 			e.send(a)
+		case node.SendBFD:
+			e.sendBFD(a)
 		case node.Claim, node.Announce:
 			e.lane.push(*a)
 		case node.Release:

@@ -4,13 +4,14 @@ import (
 	"context"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
 // Kernel is what the engine needs of the operating system. core/kernel
 // implements it on Linux. Its methods are called from lane 1 only, except
-// Send, which the loop calls itself, and Held, which any goroutine may call.
+// Send and SendBFD, which the loop calls itself, and Held, which any goroutine may call.
 type Kernel interface {
 	// Watch names the interfaces whose Link events are wanted, and the channels
 	// on which VRRP packets are received; their interfaces are wanted, too. It
@@ -20,6 +21,12 @@ type Kernel interface {
 	// Send sends one advert now or not at all; it never blocks and does not
 	// allocate.
 	Send(a *node.Action) error
+	// Sessions names the BFD sessions that packets are sent and received for.
+	// It may be called again; what is no longer named is closed. The error
+	// names each socket that could not be opened.
+	Sessions(list []bfd.Config) error
+	// SendBFD sends one BFD packet as Send does an advert.
+	SendBFD(a *node.Action) error
 	// Claim makes the addresses stand and from then on reports their loss to
 	// the sink as Gone. The error names each address that could not be set.
 	Claim(instance string, addresses []netspec.Address) error
@@ -44,6 +51,9 @@ type Sink interface {
 	// returns it to the pool that NewPacket takes from.
 	Packet(*node.Received)
 	NewPacket() *node.Received
+	// BFD and NewBFD are the same for BFD packets.
+	BFD(*node.BFDReceived)
+	NewBFD() *node.BFDReceived
 	// Event takes any other event.
 	Event(node.Event)
 }

@@ -2,8 +2,8 @@
 
 // Package kernel is what the daemon does to Linux and hears from it: it
 // implements engine.Kernel by putting together link (interfaces and
-// addresses), wire (VRRP sockets) and announce (gratuitous ARP and unsolicited
-// neighbour advertisements).
+// addresses), wire (VRRP sockets), bfdwire (BFD sockets) and announce
+// (gratuitous ARP and unsolicited neighbour advertisements).
 //
 // It keeps three lists: which interfaces are watched, which addresses were
 // claimed for whom and on which interface they were set, and which could not be
@@ -27,6 +27,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/announce"
+	"github.com/moonkeep/moonkeep/core/kernel/bfdwire"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/wire"
@@ -61,6 +62,7 @@ type Kernel struct {
 	conn      *link.Conn
 	announcer *announce.Announcer
 	wire      *wire.Wire
+	bfd       *bfdwire.Wire
 	monitor   *link.Monitor
 	closed    sync.Once
 
@@ -116,6 +118,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	if k.wire, err = wire.Open(k.sink, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
+	k.bfd = bfdwire.Open(k.sink, k.log)
 	if k.monitor, err = link.Watch(k.ns, k.log, k.look); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -136,6 +139,9 @@ func (k *Kernel) Close() error {
 		}
 		if k.wire != nil {
 			failed = append(failed, k.wire.Close())
+		}
+		if k.bfd != nil {
+			failed = append(failed, k.bfd.Close())
 		}
 		if k.conn != nil {
 			failed = append(failed, k.conn.Close())
