@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,20 +112,20 @@ func TestBFDReload(t *testing.T) {
 		next := one()
 		next.Node.Sessions = []node.Session{sessionWith("T", 10), sessionWith("U", 11)}
 		next.Node.Sessions[0].BFD.TTL = 64
-		reload := func() (error, []string) {
+		reload := func() ([]string, error) {
 			before := len(r.kernel.made("sessions", "bfd"))
 			err := r.Reload(context.Background(), next)
 			after(0)
-			return err, r.kernel.made("sessions", "bfd")[before:]
+			return r.kernel.made("sessions", "bfd")[before:], err
 		}
 		r.kernel.on("sessions 192.0.2.9,192.0.2.10,192.0.2.11", func() error { return errors.New("port in use") })
-		err, made := reload()
+		made, err := reload()
 		if err == nil || err.Error() != "begin the new configuration's BFD: port in use" {
 			t.Errorf("error %v", err)
 		}
 		equal(t, "refused", made, "sessions 192.0.2.9,192.0.2.10,192.0.2.11", "sessions 192.0.2.9,192.0.2.10")
 		r.kernel.on("sessions", func() error { return nil })
-		if err, made = reload(); err != nil {
+		if made, err = reload(); err != nil {
 			t.Fatal(err)
 		}
 		equal(t, "reloaded", made, "sessions 192.0.2.9,192.0.2.10,192.0.2.11", "bfd S AdminDown", "bfd U Down", "sessions 192.0.2.10,192.0.2.11")
@@ -142,16 +143,17 @@ func TestBFDSendFailure(t *testing.T) {
 		plan := one()
 		plan.Node.Sessions = []node.Session{sessionWith("S", 9)}
 		r := prepare(plan, Options{})
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		r.kernel.on("bfd", func() error {
-			if broken {
+			if broken.Load() {
 				return errors.New("network is unreachable")
 			}
 			return nil
 		})
 		r.begin()
 		after(5 * time.Second)
-		broken = false
+		broken.Store(false)
 		after(5 * time.Second)
 		for text, want := range map[string]int{"packets of BFD session S cannot be sent: network is unreachable": 1, "packets of BFD session S leave again": 1} {
 			if got := r.log.count(text); got != want {
