@@ -10,19 +10,68 @@ import (
 	"github.com/moonkeep/moonkeep/config/schema"
 )
 
-// irregular writes the keys whose keyword says more than their value, and
-// reports whether it did.
-func (w *writer) irregular(n *document.Node, word string) bool {
-	switch n.Field.Name {
-	case "ChecksumMessage":
-		text := word
-		if n.Text == "rfc5798" {
-			text += " false"
+// irregular writes the keys whose keyword says more than their value, or
+// which another keyword says, and reports whether it did.
+func (w *writer) irregular(table, n *document.Node, word string) bool {
+	sibling := func(key string) string {
+		if table != nil {
+			if c := table.Find(key); c != nil {
+				return c.Text
+			}
+		}
+		return ""
+	}
+	behind := func(key string) bool {
+		text := word + " " + w.quote(n)
+		if more := sibling(key); more != "" {
+			text += " " + more
 		}
 		w.said(n, text)
 		return true
 	}
-	return false
+	switch key := n.Key; {
+	case n.Field.Name == "ChecksumMessage":
+		if n.Text == "rfc5798" {
+			word += " false"
+		}
+		w.said(n, word)
+	case key == "weight" && n.Field.Form == "special":
+		text := word + " " + n.Text
+		switch sibling("reverse") {
+		case "true":
+			text += " reverse"
+		case "false":
+			text += " noreverse"
+		}
+		w.said(n, text)
+	case key == "user" && word != "":
+		return behind("group")
+	case key == "script_user":
+		return behind("script_group")
+	case key == "reverse" && word == "" && sibling("weight") != "",
+		key == "group" && word == "" && sibling("user") != "",
+		key == "script_group" && sibling("script_user") != "",
+		key == "notify_deleted_program" && sibling("notify_deleted") != "":
+		w.above(n) // said by the other
+	case key == "notify_deleted":
+		if p := table.Find("notify_deleted_program"); p != nil {
+			w.program(n, word, p.Value.Interface().(config.Program))
+			return true
+		}
+		return false
+	case key == "script" && n.Field.Kind == schema.KindWords:
+		w.program(n, word, config.Program{Argv: n.Value.Interface().([]string)})
+	case key == "lua" && n.Field.Kind == schema.KindText:
+		w.said(n, "script "+command([]string{"lua:" + n.Text}))
+	case key == "entries" && n.Field.Form == "lines" && word == "":
+		w.above(n)
+		for _, c := range n.Nodes {
+			w.said(c, strings.TrimSpace(w.entry(c)))
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // program writes a keyword with a command and the account to run it.
@@ -189,6 +238,12 @@ func (w *writer) oddAttribute(entry, c *document.Node) (string, bool) {
 		switch c.Key {
 		case "last":
 			return "-" + c.Text, true
+		case "port":
+			if v.Port == 0 {
+				return "", true
+			}
+		case "fwmark":
+			return " fwmark" + value, true
 		}
 	}
 	return "", false

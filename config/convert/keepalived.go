@@ -65,7 +65,7 @@ func (w *writer) lost(n *document.Node, why string) {
 // root writes one of the parts of the whole.
 func (w *writer) root(n *document.Node) {
 	if n.Key != "global" {
-		w.statement(n, "")
+		w.statement(nil, n, "")
 		return
 	}
 	// Some of the daemon's settings stand at the top level.
@@ -73,7 +73,7 @@ func (w *writer) root(n *document.Node) {
 	rest.Nodes = nil
 	for _, c := range n.Nodes {
 		if c.Field.Root {
-			w.statement(c, "")
+			w.statement(n, c, "")
 		} else {
 			rest.Nodes = append(rest.Nodes, c)
 		}
@@ -92,7 +92,7 @@ func (w *writer) block(head string, n *document.Node, skip ...string) {
 	w.depth++
 	for _, c := range n.Nodes {
 		if !contains(skip, c.Key) {
-			w.statement(c, "")
+			w.statement(n, c, "")
 		}
 	}
 	w.depth--
@@ -108,9 +108,9 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// statement writes what a key stands for. Prefix begins the keywords of a
-// flat struct.
-func (w *writer) statement(n *document.Node, prefix string) {
+// statement writes what a key of a table stands for. Prefix begins the
+// keywords of a flat struct.
+func (w *writer) statement(table, n *document.Node, prefix string) {
 	f := n.Field
 	if f.IsFlat {
 		w.flat(n)
@@ -126,7 +126,7 @@ func (w *writer) statement(n *document.Node, prefix string) {
 		w.said(n, word+"  # left out: a secret")
 		return
 	}
-	if w.irregular(n, word) {
+	if w.irregular(table, n, word) {
 		return
 	}
 	if word == "" {
@@ -163,11 +163,11 @@ func (w *writer) flat(n *document.Node) {
 	w.above(n)
 	for _, c := range n.Nodes {
 		if n.Kind != document.List {
-			w.statement(c, n.Field.Flat)
+			w.statement(n, c, n.Field.Flat)
 			continue
 		}
 		for _, inner := range c.Nodes {
-			w.statement(inner, n.Field.Flat)
+			w.statement(c, inner, n.Field.Flat)
 		}
 	}
 }
@@ -254,6 +254,10 @@ func (w *writer) words(n *document.Node, word string) {
 
 // value writes KEYWORD VALUE for a scalar.
 func (w *writer) value(n *document.Node, word string) {
+	if e, ok := n.Value.Interface().(config.Endpoint); ok {
+		w.said(n, word+" "+endpoint(e))
+		return
+	}
 	switch {
 	case n.Field.Form == "optional" && n.Text == n.Field.Bare && n.Field.Kind != schema.KindInt:
 		w.said(n, word)
