@@ -18,7 +18,10 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 			r.row = k
 			k.handle(r, s)
 		}
-		if !r.damaged {
+		if r.damaged {
+			// It is not missing beside that.
+			r.mean(k.name)
+		} else {
 			r.wrote(k.bound.key, s.at(), list)
 		}
 		rest := r.inside(k, s)

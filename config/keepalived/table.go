@@ -107,7 +107,7 @@ func newLanguage() language { return languageOf(schema.New()) }
 // languageOf builds the tables from the configuration's schema.
 func languageOf(s *schema.Schema) language {
 	l := language{}
-	b := &binder{schema: s, language: l, special: specialLVS(), names: map[*schema.Block]string{}}
+	b := &binder{schema: s, language: l, special: specials(), names: map[*schema.Block]string{}}
 	for name, words := range otherBlocks() {
 		l.add(name, words)
 	}
@@ -122,6 +122,9 @@ func languageOf(s *schema.Schema) language {
 	l.add("vrrp_sync_group", groupKeywords())
 	return l
 }
+
+// specials are the rows of all irregular keywords, by BLOCK/KEYWORD.
+func specials() map[string]keyword { return specialLVS() }
 
 // add makes a block of rows.
 func (l language) add(name string, keywords []keyword) {

@@ -26,7 +26,7 @@ import (
 
 // MaxSize is how many bytes a configuration file may have: ten times a file
 // with ten thousand real servers. It bounds the memory that reading takes.
-const MaxSize = 4 << 20
+const MaxSize = 64 << 20
 
 // File reads one configuration with the config id that this node has by
 // default: its name up to the first dot. See FileAs.

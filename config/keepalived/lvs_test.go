@@ -1,0 +1,239 @@
+package keepalived
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// service is a virtual server of TCP with further lines and one real server
+// unless the lines have one.
+func service(lines string) string {
+	text := instanceText(oneAddress) + "\ntrack_file tf {\nfile /x\n}\nbfd_instance bf {\nneighbor_ip 10.0.0.3\n}\n" +
+		"virtual_server 10.0.0.1 80 {\nprotocol TCP\n"
+	if !strings.Contains(lines, "lb_kind") {
+		text += "lb_kind NAT\n"
+	}
+	if !strings.Contains(lines, "lb_algo") {
+		text += "lb_algo rr\n"
+	}
+	if !strings.Contains(lines, "real_server") {
+		lines += "\nreal_server 10.0.0.2 80 {\n}"
+	}
+	return text + lines + "\n}\n"
+}
+
+// checkText is a service whose real server has one check.
+func checkText(kind, lines string) string {
+	return service("real_server 10.0.0.2 80 {\n" + kind + " {\n" + lines + "\n}\n}")
+}
+
+// lvsFindings are the findings but for those about what is not built.
+func lvsFindings(text string) []string {
+	_, findings := Read("f", []byte(text))
+	return names(unlike(findings, "not-acted-on"))
+}
+
+// TestServices holds what is said about virtual servers that keepalived takes
+// in a way of its own, or leaves out.
+func TestServices(t *testing.T) {
+	bare := instanceText(oneAddress) + "\n"
+	for name, test := range map[string]struct {
+		text string
+		want []string
+	}{
+		"sound":             {service(""), nil},
+		"no port":           {strings.Replace(service(""), "10.0.0.1 80 {", "10.0.0.1 {", 1), []string{"warning port-zero"}},
+		"persistent":        {strings.Replace(service("persistence_timeout 5"), "10.0.0.1 80 {", "10.0.0.1 {", 1), nil},
+		"a port for DR":     {service("lb_kind DR\nreal_server 10.0.0.2 81 {\n}"), []string{"warning port-forced"}},
+		"a port of its own": {service("lb_kind DR\nreal_server 10.0.0.2 81 {\nlvs_method NAT\n}"), nil},
+		"a sorry port":      {service("lb_kind TUN\nsorry_server 10.0.0.9 81"), []string{"warning port-forced"}},
+		"nothing written":   {bare + "virtual_server 10.0.0.1 80 {\nreal_server 10.0.0.2 80 {\n}\n}", []string{"warning lvs-default"}},
+		"no real server":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\n}", []string{"warning no-real-server"}},
+		"a misspelt one":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2 {\n}\n}", []string{"error unknown-keyword"}},
+		"another family":    {service("real_server ::1 80 {\n}\nreal_server 10.0.0.2 {\n}"), []string{"warning family-mismatch"}},
+		"through a tunnel":  {service("real_server 2001:db8::1 80 {\nlvs_method TUN\n}"), nil},
+		"another ip_family": {service("ip_family inet6"), []string{"warning family-mismatch"}},
+		"a sorry family":    {service("sorry_server ::1"), []string{"warning family-mismatch"}},
+		"a prefix for IPv4": {service("persistence_granularity 64"), []string{"warning family-mismatch"}},
+		"sorry too early":   {service("sorry_server_inhibit"), []string{"warning no-effect"}},
+		"flag too early":    {service("sh-port\nlb_algo sh"), []string{"warning no-effect"}},
+		"flag of another":   {service("lb_algo sh\nmh-port"), []string{"warning no-effect"}},
+		"small letters":     {strings.Replace(service(""), "TCP", "tcp", 1), nil},
+		"no address":        {strings.Replace(service(""), "10.0.0.1 80 {", "10.0.0 {", 1), []string{"error bad-address"}},
+		"a great port":      {strings.Replace(service(""), "10.0.0.1 80 {", "10.0.0.1 70000 {", 1), []string{"error out-of-range"}},
+		"no mark":           {strings.Replace(service(""), "10.0.0.1 80 {", "fwmark {", 1), []string{"error missing-argument"}},
+		"mark 0":            {strings.Replace(service(""), "10.0.0.1 80 {", "fwmark 0 {", 1), []string{"error out-of-range"}},
+		"no group":          {strings.Replace(service(""), "10.0.0.1 80 {", "group x {", 1), []string{"error unknown-group"}},
+		"the old name":      {checkText("HTTP_GET", "nb_get_retry 3\nurl {\npath /\n}"), []string{"warning deprecated"}},
+		"the other name":    {service("lvs_sched rr\nlvs_method NAT\nlb_kind NAT\nlb_algo rr"), nil},
+		"no url":            {checkText("HTTP_GET", "retry 3"), []string{"error missing-keyword"}},
+		"no path":           {checkText("SSL_GET", "url {\n}"), []string{"error missing-keyword"}},
+		"a misspelt path":   {checkText("SSL_GET", "url {\npaht /\n}"), []string{"warning unknown-keyword"}},
+		"no program":        {checkText("MISC_CHECK", ""), []string{"error missing-keyword"}},
+		"a Lua file":        {checkText("MISC_CHECK", `misc_path "lua:/x"`), []string{"error bad-lua"}},
+		"no file":           {checkText("FILE_CHECK", "track_file tg"), []string{"error unknown-track-file"}},
+		"a file":            {checkText("FILE_CHECK", "track_file tf\nweight 5 revers"), []string{"warning surplus-words"}},
+		"no session":        {checkText("BFD_CHECK", "name bg"), []string{"error unknown-bfd"}},
+		"no name":           {checkText("BFD_CHECK", ""), []string{"error missing-keyword"}},
+		"a long reply":      {checkText("UDP_CHECK", "min_reply_length 300"), []string{"warning reply-length"}},
+		"SNI without TLS":   {checkText("HTTP_GET", "enable_sni\nurl {\npath /\n}"), []string{"warning no-effect"}},
+		"a port of ICMP":    {checkText("PING_CHECK", "connect_port 5"), []string{"warning no-effect"}},
+		"bound elsewhere":   {checkText("TCP_CHECK", "bindto ::1"), []string{"warning family-mismatch"}},
+		"bound there":       {checkText("TCP_CHECK", "connect_ip ::2\nbindto ::1"), nil},
+		"a secret":          {bare + "SSL {\npassword one two\n}", []string{"warning surplus-words"}},
+	} {
+		if got := lvsFindings(test.text); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got %v, want %v in\n%s", name, got, test.want, test.text)
+		}
+	}
+}
+
+// TestNothingActsSaidOnce holds that the many blocks of which nothing comes
+// yet have one message.
+func TestNothingActsSaidOnce(t *testing.T) {
+	text := service("") + "SSL {\n}\nvirtual_server_group g {\n10.0.0.1 80\n}\n" + strings.ReplaceAll(service(""), "10.0.0.1 80 {", "10.0.0.5 80 {")[len(instanceText(oneAddress)):]
+	_, findings := Read("f", []byte(text))
+	n := 0
+	for _, f := range findings {
+		if f.Name == "not-acted-on" && strings.Contains(f.Text, "balanced") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("said %d times, want once: %v", n, findings)
+	}
+}
+
+// TestServiceRead holds a whole virtual server against its types.
+func TestServiceRead(t *testing.T) {
+	text := instanceText(oneAddress) + `
+virtual_server_group web {
+    192.0.2.1 80
+    192.0.2.4/30 81
+    192.0.2.10-12
+    192.0.2.250-192.0.3.5 82
+    2001:db8::1-ff 80
+    fwmark 7 inet6
+}
+virtual_server group web {
+    protocol TCP
+    lb_algo sh
+    sh-port
+    lb_kind TUN type gre csum
+    delay_loop 1.5
+    persistence_timeout
+    sorry_server 192.0.2.99
+    sorry_server_lvs_method DR
+    quorum_up "/bin/up 'a b'" root
+    real_server 192.0.2.21 80 {
+        weight 3
+        inhibit_on_failure off
+        TCP_CHECK {
+            retry 0
+        }
+        SSL_GET {
+            url {
+                path /a
+                status_code 200 301-302
+                tls_compliant
+            }
+            url {
+                path /b
+            }
+        }
+    }
+    real_server 192.0.2.22
+}
+`
+	text = strings.Replace(text, "192.0.2.22\n", "192.0.2.22 {\n}\n", 1)
+	cfg, findings := Read("f", []byte(text))
+	if others := unlike(findings, "not-acted-on"); len(others) > 0 {
+		t.Fatal(others)
+	}
+	var entries []string
+	for _, e := range cfg.VirtualServerGroups[0].Entries {
+		entries = append(entries, fmt.Sprintf("%v %v %d %d %s", e.Address, e.Last, e.Port, e.Fwmark, e.Family))
+	}
+	want := []string{
+		"192.0.2.1 invalid IP 80 0 ", "192.0.2.4 192.0.2.7 81 0 ", "192.0.2.10 192.0.2.12 0 0 ", "192.0.2.250 192.0.3.5 82 0 ",
+		"2001:db8::1 2001:db8::ff 80 0 ", "invalid IP invalid IP 0 7 inet6",
+	}
+	if !slices.Equal(entries, want) {
+		t.Errorf("entries: got %q, want %q", entries, want)
+	}
+	v := &cfg.VirtualServers[0]
+	r := &v.RealServers[0]
+	for what, pair := range map[string][2]any{
+		"group":       {v.Group, "web"},
+		"delay_loop":  {v.DelayLoop.String(), "1.5s"},
+		"persistence": {v.PersistenceTimeout.String(), "6m0s"},
+		"quorum":      {v.Quorum, 1},
+		"lb_kind":     {v.LBKind.String(), "TUN type gre csum"},
+		"flags":       {v.LVSFlags, config.LVSFlags{SHPort: true}},
+		"sorry":       {fmt.Sprint(v.SorryServer.Address, " ", v.SorryServer.LVSMethod), "192.0.2.99 DR"},
+		"quorum_up":   {fmt.Sprintf("%q %s", v.QuorumUp.Argv, v.QuorumUp.User), `["/bin/up" "a b"] root`},
+		"servers":     {len(v.RealServers), 2},
+		"weight":      {*r.Weight, 3},
+		"inhibit":     {*r.InhibitOnFailure, false},
+		"retry":       {*r.Checks[0].TCP.Retry, 0},
+		"urls":        {len(r.Checks[1].SSL.URLs), 2},
+		"tls":         {*r.Checks[1].SSL.URLs[0].TLSCompliant, true},
+		"a code":      {r.Checks[1].SSL.URLs[0].StatusCode.Contains(302), true},
+		"no code":     {r.Checks[1].SSL.URLs[0].StatusCode.Contains(303), false},
+		"the default": {r.Checks[1].SSL.URLs[1].StatusCode.Contains(299), true},
+		"http":        {r.Checks[1].SSL.HTTPProtocol, "1.0"},
+	} {
+		if !reflect.DeepEqual(pair[0], pair[1]) {
+			t.Errorf("%s: got %v, want %v", what, pair[0], pair[1])
+		}
+	}
+	written := func(keys config.Keys) string {
+		var all []string
+		for _, k := range keys {
+			all = append(all, fmt.Sprintf("%s:%d", k.Name, k.At.Line))
+		}
+		return strings.Join(all, " ")
+	}
+	first := strings.Count(text[:strings.Index(text, "virtual_server group")], "\n") + 1
+	lines := func(pattern string) string {
+		for i := range 60 {
+			pattern = strings.ReplaceAll(pattern, fmt.Sprintf("+%d ", i), fmt.Sprintf(":%d ", first+i))
+		}
+		return strings.TrimSpace(pattern)
+	}
+	for what, pair := range map[string][2]string{
+		"virtual_server": {written(v.Written), lines("group+0 protocol+1 lb_algo+2 sh-port+3 lb_kind+4 delay_loop+5 persistence_timeout+6 " +
+			"sorry_server.address+7 sorry_server.lvs_method+8 quorum_up+9 real_servers+10 ")},
+		"real_server": {written(r.Written), lines("address+10 weight+11 inhibit_on_failure+12 checks+13 ")},
+		"SSL_GET":     {written(r.Checks[1].SSL.Written), lines("urls+17 ")},
+		"url":         {written(r.Checks[1].SSL.URLs[0].Written), lines("path+18 status_code+19 tls_compliant+20 ")},
+		"the file":    {written(cfg.Written), lines("virtual_server_groups:" + fmt.Sprint(first-8) + " virtual_servers+0 ")},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("keys written in %s: got %s, want %s", what, pair[0], pair[1])
+		}
+	}
+}
+
+// TestAddressRanges holds what a line of a virtual_server_group may begin with.
+func TestAddressRanges(t *testing.T) {
+	for text, want := range map[string]string{
+		"10.0.0.1": "10.0.0.1 10.0.0.1", "10.0.0.1-5": "10.0.0.1 10.0.0.5", "10.0.0.0/30": "10.0.0.0 10.0.0.3", "fe80::1-1f": "fe80::1 fe80::1f",
+		"fe80::/126": "fe80:: fe80::3", "10.0.0.250-10.0.1.5": "10.0.0.250 10.0.1.5", "10.0.0.0/32": "10.0.0.0 10.0.0.0",
+		"10.0.0.1-0": "", "10.0.0.1-1": "", "10.0.0.1-256": "", "10.0.0.1/28": "", "10.0.0.0/33": "", "10.0.0.0/x": "", "x": "", "10.0.0.1-::5": "", "10.0.0.1-": "",
+	} {
+		first, last, wrong := addressRange(text)
+		got := ""
+		if wrong == "" {
+			got = fmt.Sprint(first, " ", last)
+		}
+		if got != want {
+			t.Errorf("%s: got %q %s, want %q", text, got, wrong, want)
+		}
+	}
+}
