@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -161,7 +162,9 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	return engine.Plan{Node: build.Node(c), Checks: x, Interfaces: build.Interfaces(c)}, nil
+	n := build.Node(c)
+	n.Seed = rand.Uint64()
+	return engine.Plan{Node: n, Checks: x, Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends.

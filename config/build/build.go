@@ -20,7 +20,8 @@ import (
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-// Node returns the node that c describes. It shares no memory with c.
+// Node returns the node that c describes, without a seed. It shares no memory
+// with c.
 func Node(c *config.Config) node.Config {
 	var n node.Config
 	members := make(map[string]bool)
@@ -33,6 +34,9 @@ func Node(c *config.Config) node.Config {
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		n.Instances = append(n.Instances, instance(in, members[in.Name]))
+	}
+	for i := range c.BFDs {
+		n.Sessions = append(n.Sessions, session(&c.BFDs[i]))
 	}
 	for i := range c.Scripts {
 		n.Scripts = append(n.Scripts, script(&c.Scripts[i], &c.Global))
@@ -99,6 +103,7 @@ func instance(in *config.Instance, member bool) node.Instance {
 		IgnorePrimary: in.IgnorePrimary,
 		Interfaces:    interfaces(in.TrackInterfaces),
 		Scripts:       scripts(in.TrackScripts),
+		Sessions:      sessions(in.TrackBFDs),
 	}
 	for _, list := range [2][]netspec.Address{n.Addresses, n.Excluded} {
 		for _, a := range list {
@@ -189,6 +194,7 @@ func group(g *config.SyncGroup) node.Group {
 		Members:     slices.Clone(g.Members),
 		Interfaces:  interfaces(g.TrackInterfaces),
 		Scripts:     scripts(g.TrackScripts),
+		Sessions:    sessions(g.TrackBFDs),
 		KeepWeights: g.KeepWeights,
 	}
 }
