@@ -151,8 +151,8 @@ func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
 		}
 		nodes = append(nodes, c)
 		found = append(found, lint.One(c)...)
-		host := checkHost(c)
-		lacking = lacking || len(host) > 0 && !host.Errors()
+		host, lacks := checkHost(c)
+		lacking = lacking || lacks
 		found = append(found, host...)
 	}
 	found = append(found, lint.Cluster(nodes)...)
@@ -201,18 +201,20 @@ func checkFile(path, configID string) (*config.Config, config.Findings) {
 
 // checkHost returns what this host lacks, as warnings, and what is wrong with
 // the Lua files that are there, as errors: no other host would take them.
-func checkHost(c *config.Config) config.Findings {
-	found := load.Host(c, compileLua)
+// lacking says that run would refuse to start here.
+func checkHost(c *config.Config) (found config.Findings, lacking bool) {
+	found = load.Host(c, compileLua)
 	if !slices.ContainsFunc(found, func(f config.Finding) bool { return f.Name == "bad-lua-file" || f.Name == "no-lua-file" }) {
 		found = append(found, checkLua(c)...)
 	}
 	for i := range found {
-		if found[i].Name != "bad-lua-file" {
-			found[i].Severity = config.Warning
-			found[i].Text += "; run would refuse to start"
+		if f := &found[i]; f.Severity == config.Error && f.Name != "bad-lua-file" {
+			f.Severity = config.Warning
+			f.Text += "; run would refuse to start"
+			lacking = true
 		}
 	}
-	return found
+	return found, lacking
 }
 
 // checkLua reports the Lua files that lack the function that they are used

@@ -120,12 +120,15 @@ type names struct {
 	// that makes findings; methods of several types may share its name.
 	places    map[string][]int
 	constants map[string]string
-	used      map[string]string
-	unclear   []string
+	// returned are the words that a function returns which is called
+	// SOMETHINGName, separated by blanks.
+	returned map[string]string
+	used     map[string]string
+	unclear  []string
 }
 
 func newNames(fset *token.FileSet, files []*ast.File) *names {
-	p := &names{fset: fset, places: map[string][]int{"Add": {2}}, constants: map[string]string{}, used: map[string]string{}}
+	p := &names{fset: fset, places: map[string][]int{"Add": {2}}, constants: map[string]string{}, returned: map[string]string{}, used: map[string]string{}}
 	for _, f := range files {
 		for _, d := range f.Decls {
 			p.declared(d)
@@ -158,6 +161,16 @@ func (p *names) declared(d ast.Decl) {
 		if i := slices.Index(params, "name"); i >= 0 && i+1 < len(params) && params[i+1] == "format" {
 			p.places[d.Name.Name] = append(p.places[d.Name.Name], i)
 		}
+		if strings.HasSuffix(d.Name.Name, "Name") {
+			ast.Inspect(d, func(n ast.Node) bool {
+				if r, ok := n.(*ast.ReturnStmt); ok && len(r.Results) == 1 {
+					if text, ok := literal(r.Results[0]); ok {
+						p.returned[d.Name.Name] += " " + text
+					}
+				}
+				return true
+			})
+		}
 	}
 }
 
@@ -187,6 +200,8 @@ func (p *names) calls(d ast.Decl) {
 				}
 				if text, ok := literal(n.Rhs[i]); ok {
 					known[id.Name] += " " + text
+				} else if text := p.result(n.Rhs[i]); text != "" {
+					known[id.Name] += text
 				}
 			}
 		case *ast.CallExpr:
@@ -234,6 +249,8 @@ func (p *names) name(e ast.Expr, known map[string]string) bool {
 	}
 	if id, is := e.(*ast.Ident); is {
 		text, ok = known[id.Name]
+	} else if words := p.result(e); words != "" {
+		text, ok = words, true
 	}
 	if !ok {
 		return false
@@ -242,6 +259,16 @@ func (p *names) name(e ast.Expr, known map[string]string) bool {
 		p.used[word] = p.fset.Position(e.Pos()).String()
 	}
 	return true
+}
+
+// result returns the words that a called function may return as a name.
+func (p *names) result(e ast.Expr) string {
+	if c, ok := e.(*ast.CallExpr); ok {
+		if f, ok := c.Fun.(*ast.Ident); ok {
+			return p.returned[f.Name]
+		}
+	}
+	return ""
 }
 
 func literal(e ast.Expr) (string, bool) {
@@ -268,7 +295,11 @@ func (l *list) f(s string) {
 	l.found.Add(at, config.Error, variable, "text")
 	l.found.Add(at, config.Error, s, "text")
 	wg.Add(1)
-}`
+	l.found.Add(at, config.Error, chosenName(s), "text")
+	if n := otherName(s); n != "" { l.found.Add(at, config.Error, n, "text") }
+}
+func chosenName(s string) string { if s == "" { return "chosen" }; return "or-not" }
+func otherName(s string) string { return "assigned" }`
 	fset := token.NewFileSet()
 	f, err := parser.ParseFile(fset, "x.go", code, 0)
 	if err != nil {
@@ -280,7 +311,7 @@ func (l *list) f(s string) {
 		got = append(got, name)
 	}
 	slices.SortFunc(got, cmp.Compare)
-	if want := []string{"a-constant", "direct", "literal", "one", "other", "through-a-wrapper"}; !slices.Equal(got, want) {
+	if want := []string{"a-constant", "assigned", "chosen", "direct", "literal", "one", "or-not", "other", "through-a-wrapper"}; !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 	if want := []string{"x.go:12:32"}; !slices.Equal(p.unclear, want) {

@@ -1,10 +1,10 @@
 package load
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,13 +16,19 @@ import (
 )
 
 // Host says what this host lacks that c asks for: interfaces, programs that
-// could not be run, users, Lua files. Every finding is an Error, because the
+// could not be run, users, Lua files. Such a finding is an Error, because the
 // node would not do its duty; a caller that looks at a file for another host
-// lowers them. compile compiles a Lua file without running it; its error
-// names file and line. Each interface, program and file is reported once, at
-// its first use.
+// lowers it. What runs and is doubtful here is a Warning: a program that
+// others could change, a virtual address in no subnet of its interface.
+// compile compiles a Lua file without running it; its error names file and
+// line. Each interface, program and file is reported once, at its first use.
 func Host(c *config.Config, compile func(path string) error) config.Findings {
-	h := host{config: c, compile: compile, said: make(map[string]bool)}
+	return on(kernel{}, c, compile)
+}
+
+// on is Host for a machine.
+func on(m machine, c *config.Config, compile func(path string) error) config.Findings {
+	h := host{machine: m, config: c, compile: compile, said: make(map[string]bool)}
 	h.interfaces()
 	for i := range c.Scripts {
 		s := &c.Scripts[i]
@@ -30,7 +36,7 @@ func Host(c *config.Config, compile func(path string) error) config.Findings {
 		if s.Lua != "" {
 			h.lua(s.At, what, s.Lua)
 		} else {
-			h.program(s.At, what, s.Argv, s.User, s.Group)
+			h.program(config.Error, s.At, what, s.Argv, s.User, s.Group)
 		}
 	}
 	for i := range c.Instances {
@@ -39,11 +45,13 @@ func Host(c *config.Config, compile func(path string) error) config.Findings {
 	for i := range c.Groups {
 		h.notify("vrrp_sync_group "+c.Groups[i].Name, &c.Groups[i].Notify)
 	}
+	h.services()
 	h.found.Sort()
 	return h.found
 }
 
 type host struct {
+	machine machine
 	config  *config.Config
 	compile func(string) error
 	found   config.Findings
@@ -59,16 +67,17 @@ func (h *host) once(subject string, at config.Position, name, format string, arg
 	h.found.Add(at, config.Error, name, format, args...)
 }
 
-// interfaces looks for every interface that is named.
+// interfaces looks for every interface that is named, and at the subnets of
+// those that hold addresses.
 func (h *host) interfaces() {
-	all, err := net.Interfaces()
+	all, err := h.machine.links()
 	if err != nil {
 		h.found.Add(config.Position{File: h.file()}, config.Error, "no-interface", "the interfaces of this host cannot be listed: %v", err)
 		return
 	}
 	var names []string
-	for _, i := range all {
-		names = append(names, i.Name)
+	for i := range all {
+		names = append(names, all[i].name)
 	}
 	need := func(at config.Position, what, name string) {
 		if name == "" || slices.Contains(names, name) {
@@ -99,6 +108,7 @@ func (h *host) interfaces() {
 	for i := range h.config.Groups {
 		tracks("vrrp_sync_group "+h.config.Groups[i].Name, h.config.Groups[i].TrackInterfaces)
 	}
+	h.subnets(all)
 }
 
 func (h *host) file() string {
@@ -108,29 +118,74 @@ func (h *host) file() string {
 	return h.config.Files[0]
 }
 
-func (h *host) program(at config.Position, what string, argv []string, as, group string) {
+// program looks at a command line. The severity is that of a program that
+// could not be run; each is looked at once, however many use it.
+func (h *host) program(severity config.Severity, at config.Position, what string, argv []string, as, group string) {
 	if len(argv) == 0 {
 		return
 	}
 	if as == "" {
 		as, group = h.config.Global.ScriptUser, h.config.Global.ScriptGroup
 	}
-	switch err := program.InspectCommand(argv, as, group); {
+	subject := "program " + argv[0] + " " + program.Script(argv) + " " + as + ":" + group
+	if h.said[subject] {
+		return
+	}
+	h.said[subject] = true
+	err := program.InspectCommand(argv, as, group)
+	switch {
 	case errors.Is(err, program.ErrUser):
-		h.once("user "+as+":"+group, at, "no-user", "%s: %v", what, err)
+		if account := "user " + as + ":" + group; !h.said[account] {
+			h.said[account] = true
+			h.found.Add(at, severity, "no-user", "%s: %v", what, err)
+		}
+		return
 	case err != nil:
-		h.once("program "+argv[0]+" "+program.Script(argv)+" "+as+":"+group, at, "no-program", "%s: %v", what, err)
+		h.found.Add(at, severity, "no-program", "%s: %v", what, err)
+		return
+	}
+	if err := program.TrustedCommand(argv, as, group); errors.Is(err, program.ErrUntrusted) {
+		run := "who can change it gets the rights of " + cmp.Or(as, "root")
+		if h.config.Global.ScriptSecurity {
+			run = "keepalived would not run it (enable_script_security)"
+		}
+		h.found.Add(at, config.Warning, "unsafe-program", "%s: %v; %s", what, err, run)
 	}
 }
 
 func (h *host) notify(what string, n *config.Notify) {
 	for _, p := range []*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any} {
 		if p != nil {
-			h.program(p.At, what+": notify", p.Argv, p.User, p.Group)
+			h.program(config.Error, p.At, what+": notify", p.Argv, p.User, p.Group)
 		}
 	}
 	if n.Lua != nil {
 		h.lua(n.Lua.At, what+": notify", n.Lua.Path)
+	}
+}
+
+// services looks at the programs of virtual servers. Without one of them the
+// node still does its duty: a check that cannot be run fails its real server.
+func (h *host) services() {
+	run := func(what string, p *config.Program) {
+		if p != nil {
+			h.program(config.Warning, p.At, what, p.Argv, p.User, p.Group)
+		}
+	}
+	for i := range h.config.VirtualServers {
+		v := &h.config.VirtualServers[i]
+		run("virtual_server: quorum_up", v.QuorumUp)
+		run("virtual_server: quorum_down", v.QuorumDown)
+		for k := range v.RealServers {
+			r := &v.RealServers[k]
+			run("real_server: notify_up", r.NotifyUp)
+			run("real_server: notify_down", r.NotifyDown)
+			for n := range r.Checks {
+				if m := r.Checks[n].Misc; m != nil && m.MiscPath != nil {
+					h.program(config.Warning, m.At, "MISC_CHECK", m.MiscPath.Argv, cmp.Or(m.MiscPath.User, m.User), cmp.Or(m.MiscPath.Group, m.Group))
+				}
+			}
+		}
 	}
 }
 

@@ -199,6 +199,9 @@ func TestHost(t *testing.T) {
 			}
 			var got []string
 			for _, f := range Host(c, compile) {
+				if f.Name == "unsafe-program" {
+					continue // if somebody but root runs the tests, all that is his
+				}
 				got = append(got, neutral(t, f.String(), dir))
 			}
 			if !alike(got, test.want) {

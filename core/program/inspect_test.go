@@ -255,3 +255,45 @@ func TestTrusted(t *testing.T) {
 		})
 	}
 }
+
+// TestTrustedCommand holds that a user may own what he runs, and that the
+// script of an interpreter counts.
+func TestTrustedCommand(t *testing.T) {
+	needRoot(t)
+	base := openDir(t)
+	mk := func(name string, mode os.FileMode, uid, gid int) string {
+		t.Helper()
+		path := filepath.Join(base, name)
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.Chown(path, uid, gid), os.Chmod(path, mode)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	own := mk("own", 0o775, 65534, 65534)
+	for _, tt := range []struct {
+		name  string
+		argv  []string
+		user  string
+		group string
+		says  string
+	}{
+		{"root's, by root", []string{mk("root", 0o755, 0, 0)}, "", "", ""},
+		{"a user's, by root", []string{own}, "", "", "is not root's"},
+		{"his own", []string{own}, "65534", "65534", ""},
+		{"another's", []string{mk("another", 0o755, 12345, 0)}, "65534", "", "is not root's or that of user"},
+		{"everyone's", []string{mk("everyone", 0o777, 65534, 0)}, "65534", "", "can be written by everyone"},
+		{"another group's", []string{mk("group", 0o775, 0, 12345)}, "65534", "", "can be written by its group"},
+		{"a script", []string{"/bin/sh", own}, "", "", own + " is not root's"},
+		{"no such user", []string{own}, "nosuchuser", "", "no such user"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := TrustedCommand(tt.argv, tt.user, tt.group)
+			if tt.says == "" && err != nil || tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) {
+				t.Errorf("got %v, want %q", err, tt.says)
+			}
+		})
+	}
+}

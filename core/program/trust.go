@@ -18,7 +18,32 @@ import (
 // Links are followed and do not count by themselves, so /bin being a link to
 // usr/bin is no fault. In a directory with the sticky bit others cannot
 // replace a file that is root's, so that /tmp by itself is none either.
-func Trusted(argv0 string) error {
+func Trusted(argv0 string) error { return trusted(argv0, identity{}) }
+
+// TrustedCommand is Trusted for a command line that a user runs: it looks at
+// the script too that an interpreter is to run, and what belongs to the user
+// or to a group of his counts as root's, since he gains nothing by changing
+// it. An empty user is root. The error wraps ErrUser also; argv must not be
+// empty.
+func TrustedCommand(argv []string, user, group string) error {
+	var who identity
+	if user != "" {
+		var err error
+		if who, err = identify(user, group); err != nil {
+			return fmt.Errorf("program %s: %w", argv[0], err)
+		}
+	}
+	if err := trusted(argv[0], who); err != nil {
+		return err
+	}
+	if script := Script(argv); script != "" {
+		return trusted(script, who)
+	}
+	return nil
+}
+
+// trusted is Trusted for a user; the zero identity is root.
+func trusted(argv0 string, who identity) error {
 	path, err := Resolve(argv0)
 	if err != nil {
 		return err
@@ -34,15 +59,16 @@ func Trusted(argv0 string) error {
 		}
 		link := info.Mode()&fs.ModeSymlink != 0
 		sticky := info.IsDir() && info.Mode()&fs.ModeSticky != 0
+		strange := st.Uid != 0 && st.Uid != who.uid
 		switch {
-		case st.Uid != 0 && link:
-			return bad("is a link that is not root's", "chown -h root")
-		case st.Uid != 0:
-			return bad("is not root's", "chown root")
+		case strange && link:
+			return bad("is a link that is not "+who.owns(), "chown -h root")
+		case strange:
+			return bad("is not "+who.owns(), "chown root")
 		case link || sticky:
 		case st.Mode&0o002 != 0:
 			return bad("can be written by everyone", "chmod o-w")
-		case st.Mode&0o020 != 0 && st.Gid != 0:
+		case st.Mode&0o020 != 0 && st.Gid != 0 && (who.uid == 0 || !who.has(st.Gid)):
 			return bad("can be written by its group", "chmod g-w")
 		}
 		return nil
@@ -51,6 +77,14 @@ func Trusted(argv0 string) error {
 		return describe("program "+path, err)
 	}
 	return nil
+}
+
+// owns says whose a file must be.
+func (w identity) owns() string {
+	if w.uid == 0 {
+		return "root's"
+	}
+	return "root's or that of " + w.String()
 }
 
 // maxLinks bounds the symbolic links on one path, as the kernel does.
