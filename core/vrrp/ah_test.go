@@ -87,6 +87,10 @@ func TestF2_10AH(t *testing.T) {
 		{"without the header", func(_ *Config, p *Packet) { p.Payload, p.Protocol = p.Payload[24:], Protocol }, RejectAHMissing},
 		{"at a router with password", func(c *Config, _ *Packet) { c.Auth = AuthPass }, RejectAuthType},
 		{"at a router without authentication", func(c *Config, _ *Packet) { c.Auth = AuthNone }, RejectAuthType},
+		{"unauthenticated message at a router without authentication", func(c *Config, p *Packet) {
+			c.Auth = AuthNone
+			c.Append(p.Payload[:24], 150, p.Source, p.Destination)
+		}, RejectAuthType},
 		{"at a router of version 3", func(c *Config, _ *Packet) { c.Version = V3 }, RejectVersion},
 		{"IP header is missing", func(_ *Config, p *Packet) { p.Header = nil }, RejectAHMalformed},
 		{"IP header with options", func(_ *Config, p *Packet) { p.Header = append(p.Header, 1, 1, 1, 1) }, RejectAHMalformed},
@@ -156,6 +160,7 @@ func TestF2_10Sequence(t *testing.T) {
 		{peerHigh, 0xfffffffe, true},
 		{peerHigh, 5, true},
 		{peerHigh, 0xfffffffe, false},
+		{peerLow, 4, true}, // does not lower what we send
 	} {
 		before := d.r.View().Counts
 		d.receive(number(s.from, s.n))

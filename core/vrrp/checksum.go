@@ -72,6 +72,6 @@ func (c *Config) verifyChecksum(message []byte, v Version, src, dst netip.Addr) 
 	case isMessage:
 		return ChecksumMessage, true
 	}
-	old := c.Unicast.On && c.Unicast.OldChecksum != OldChecksumRefuse
+	old := c.Unicast.OldChecksum != OldChecksumRefuse
 	return ChecksumGroup, old && fold(pseudoHeader(plain, src, c.group(false), len(message))) == right
 }

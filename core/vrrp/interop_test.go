@@ -33,6 +33,20 @@ func TestX2SendBoth(t *testing.T) {
 	}
 }
 
+// TestX2Signed: with HMAC each version is signed for itself.
+func TestX2Signed(t *testing.T) {
+	d := master(t, V3, 100, interopOpt, hmacs(HMACEnforce), unicast())
+	d.run(time.Second)
+	d.want("1s send 100, send 100, send 100, send 100") // the driver verifies each
+	list := []uint64{}
+	for _, a := range d.buf {
+		list = append(list, sequenceOf(a.Payload))
+	}
+	if list[0] != list[1] || list[2] != list[3] || list[2] <= list[0] {
+		t.Errorf("sequences %x, want one for each version", list)
+	}
+}
+
 // TestX3Backup: the rate of a master of version 2 is learned, in seconds.
 func TestX3Backup(t *testing.T) {
 	d := backup(t, V3, 100, interopOpt, interval(100*ms))

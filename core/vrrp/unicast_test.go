@@ -172,6 +172,15 @@ func TestK6OldChecksum(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a stranger's is not remembered", func(t *testing.T) {
+		d := backup(t, V3, 100, unicast(func(u *Unicast) { u.OldChecksum, u.AnySource = OldChecksumDetect, true }))
+		stranger := netip.MustParseAddr("192.0.2.9")
+		payload := d.r.Config().appendVersion(nil, V3, 50, stranger, ownAddr, ChecksumGroup)
+		d.receive(Packet{Source: stranger, Destination: ownAddr, TTL: 255, Payload: payload})
+		if v := d.r.View().Counts; v.ChecksumGroup != 1 || len(d.r.oldSums) != 0 {
+			t.Errorf("heard %d, remembered %v", v.ChecksumGroup, d.r.oldSums)
+		}
+	})
 	t.Run("not in multicast", func(t *testing.T) {
 		d := backup(t, V3, 100, func(c *Config) { c.Unicast.OldChecksum = OldChecksumSend })
 		d.promote()
