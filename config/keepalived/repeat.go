@@ -13,8 +13,10 @@ const mostRepeats = 1_000_000
 
 // loop is one turn of a repetition, within those outside it.
 type loop struct {
-	text  string
-	outer *loop
+	// variable and value are those of a ~SEQ, item the number of a ~LST's.
+	variable, value string
+	item            int
+	outer           *loop
 }
 
 // names appends what the turns are called, the outermost first. The values of
@@ -23,7 +25,11 @@ func (p *loop) names(all []string) []string {
 	if p == nil {
 		return all
 	}
-	return append(p.outer.names(all), p.text)
+	text := "~SEQ with " + p.variable + " = " + p.value
+	if p.item > 0 {
+		text = "~LST, item " + strconv.Itoa(p.item)
+	}
+	return append(p.outer.names(all), text)
 }
 
 // repeatWord returns the name of the repetition that a line begins with.
@@ -56,7 +62,7 @@ func (s *sequence) next(f *feed) (line, bool) {
 	s.value += s.step
 	f.defined[s.variable] = &definition{name: s.variable, lines: []part{{value, s.at.off}}, file: s.at.file}
 	l := s.body
-	l.loops = &loop{"~SEQ with " + s.variable + " = " + value, l.loops}
+	l.loops = &loop{variable: s.variable, value: value, outer: l.loops}
 	return l, true
 }
 
@@ -82,7 +88,7 @@ func (s *list) next(f *feed) (line, bool) {
 	}
 	s.turn++
 	l := s.body
-	l.loops = &loop{fmt.Sprintf("~LST, item %d", s.turn), l.loops}
+	l.loops = &loop{item: s.turn, outer: l.loops}
 	return l, true
 }
 

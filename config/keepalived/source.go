@@ -76,11 +76,35 @@ type span struct {
 	muted bool
 }
 
+// spans is a list that grows without being copied: a configuration that is
+// expanded may have a million.
+type spans struct{ blocks [][]span }
+
+const spanBlock = 1024
+
+func (s *spans) len() int {
+	if len(s.blocks) == 0 {
+		return 0
+	}
+	return (len(s.blocks)-1)*spanBlock + len(s.blocks[len(s.blocks)-1])
+}
+
+func (s *spans) at(i int) *span { return &s.blocks[i/spanBlock][i%spanBlock] }
+
+func (s *spans) add(sp span) {
+	if n := len(s.blocks); n == 0 || len(s.blocks[n-1]) == spanBlock {
+		// The first block of most files is their only one.
+		s.blocks = append(s.blocks, make([]span, 0, min(spanBlock, 8+n*spanBlock)))
+	}
+	last := &s.blocks[len(s.blocks)-1]
+	*last = append(*last, sp)
+}
+
 // source is all that one reading has read.
 type source struct {
 	main  *file
 	files []*file
-	spans []span
+	spans spans
 	// next is the pos behind everything.
 	next pos
 	// dropped are the parts that are not themselves text of the
@@ -107,20 +131,20 @@ func (s *source) names() []string {
 func (s *source) plain(f *file, from, to int) pos {
 	at := s.next
 	s.next += pos(to - from)
-	if n := len(s.spans); n > 0 {
-		if last := &s.spans[n-1]; last.file == f && last.runs == nil && last.off+len(last.text) == from {
+	if n := s.spans.len(); n > 0 {
+		if last := s.spans.at(n - 1); last.file == f && last.runs == nil && last.off+len(last.text) == from {
 			last.text = f.text[last.off:to]
 			return at
 		}
 	}
-	s.spans = append(s.spans, span{base: at, text: f.text[from:to], file: f, off: from})
+	s.spans.add(span{base: at, text: f.text[from:to], file: f, off: from})
 	return at
 }
 
 // expanded takes in a line that stands in no file like this.
 func (s *source) expanded(l line) pos {
 	at := s.next
-	s.spans = append(s.spans, span{base: at, text: l.text, file: l.file, runs: l.runs, loops: l.loops, muted: l.muted})
+	s.spans.add(span{base: at, text: l.text, file: l.file, runs: l.runs, loops: l.loops, muted: l.muted})
 	s.next += pos(len(l.text) + 1)
 	return at
 }
@@ -138,11 +162,11 @@ func (s *source) drop(e extent) {
 
 // span returns the span that p lies in, nil at the end.
 func (s *source) span(p pos) *span {
-	if p >= s.next || len(s.spans) == 0 {
+	if p >= s.next || s.spans.len() == 0 {
 		return nil
 	}
-	i := sort.Search(len(s.spans), func(i int) bool { return s.spans[i].base > p })
-	return &s.spans[max(i-1, 0)]
+	i := sort.Search(s.spans.len(), func(i int) bool { return s.spans.at(i).base > p })
+	return s.spans.at(max(i-1, 0))
 }
 
 // slice returns the text between two places on one line.
@@ -250,8 +274,8 @@ func (s *source) render(edits []edit) string {
 	}
 	cuts = append(cuts, edits...)
 	var b strings.Builder
-	for i := range s.spans {
-		sp := &s.spans[i]
+	for i := range s.spans.len() {
+		sp := s.spans.at(i)
 		text := func(from, to pos) string {
 			if sp.runs != nil {
 				return protected(sp.text[from-sp.base : to-sp.base])
@@ -273,7 +297,7 @@ func (s *source) render(edits []edit) string {
 		}
 		b.WriteString(text(at, end))
 		// The next span is another line, even if a file ends without one.
-		if sp.runs != nil || i+1 < len(s.spans) && !strings.HasSuffix(sp.text, "\n") {
+		if sp.runs != nil || i+1 < s.spans.len() && !strings.HasSuffix(sp.text, "\n") {
 			b.WriteByte('\n')
 		}
 	}

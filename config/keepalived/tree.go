@@ -66,13 +66,19 @@ const (
 	mostWords      = 8_000_000
 )
 
+// wordBlock is how many words are made room for at once.
+const wordBlock = 16_384
+
 // parse builds the tree of a configuration. It knows no keywords: a body belongs to
 // the line of words before its brace, on whatever line the brace stands.
 func parse(f *feed, out *report) *tree {
 	l := &lexer{feed: f, out: out}
 	size := min(f.src.main.lines+1, mostStatements)
 	t := &tree{first: none, statements: make([]statement, 0, size)}
+	// The words of statements lie in blocks, so that none is copied when
+	// there are many; words counts those of the blocks before.
 	arena := make([]token, 0, 2*size+16)
+	words := 0
 	// parents are the statements whose bodies are open, last the last
 	// statement at each level.
 	var parents []int32
@@ -100,23 +106,28 @@ func parse(f *feed, out *report) *tree {
 		if len(arena) == from {
 			return
 		}
-		words := arena[from:len(arena):len(arena)]
-		if words[0].text == includeCheck && len(parents) > 0 && t.isBlock(parents[len(parents)-1], "global_defs") {
+		line := arena[from:len(arena):len(arena)]
+		if line[0].text == includeCheck && len(parents) > 0 && t.isBlock(parents[len(parents)-1], "global_defs") {
 			// It counts for the lines that follow.
-			f.check(words)
+			f.check(line)
 		}
 		oneLine := len(openLine) > 0 && l.number == openLine[len(openLine)-1]
-		begin(statement{words: words, oneLine: oneLine})
+		begin(statement{words: line, oneLine: oneLine})
 		from = len(arena)
 	}
 	for {
 		tok := l.scan()
-		if len(t.statements) == mostStatements || len(arena) == mostWords {
+		if len(t.statements) == mostStatements || words+len(arena) >= mostWords {
 			out.error(tok.at, "file-too-large", "the file has more than %d lines or %d words; what follows is not read", mostStatements, mostWords)
 			tok.kind, parents = tokenEnd, parents[:0]
 		}
 		switch tok.kind {
 		case tokenWord:
+			if len(arena) == cap(arena) {
+				words += from
+				arena = append(make([]token, 0, max(wordBlock, 2*(len(arena)-from))), arena[from:]...)
+				from = 0
+			}
 			arena = append(arena, tok)
 		case tokenLine:
 			flush()
