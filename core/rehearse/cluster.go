@@ -143,20 +143,26 @@ func (c *Cluster) send(from *Node, a *node.Action) {
 		if to == from || !c.Connected(from.Index, to.Index) || !a.Destination.IsMulticast() && !to.has(a.Destination) {
 			continue
 		}
-		copies := 1
-		if c.rng.Float64() < c.Net.Duplicate {
-			copies = 2
+		c.carry(from, to, ev.Packet.Interface, "packet", ev)
+	}
+}
+
+// carry takes a packet from one node to another that it is connected with: none,
+// one or two copies of it.
+func (c *Cluster) carry(from, to *Node, iface, cause string, ev node.Event) {
+	copies := 1
+	if c.rng.Float64() < c.Net.Duplicate {
+		copies = 2
+	}
+	for range copies {
+		if c.rng.Float64() < c.Net.Loss {
+			continue
 		}
-		for range copies {
-			if c.rng.Float64() < c.Net.Loss {
-				continue
+		c.after(c.Net.Delay+c.upTo(c.Net.Jitter), func() {
+			if to.linkUp(iface) && c.Connected(from.Index, to.Index) {
+				to.deliver(cause, ev)
 			}
-			c.after(c.Net.Delay+c.upTo(c.Net.Jitter), func() {
-				if to.linkUp(ev.Packet.Interface) && c.Connected(from.Index, to.Index) {
-					to.deliver("packet", ev)
-				}
-			})
-		}
+		})
 	}
 }
 

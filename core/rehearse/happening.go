@@ -16,7 +16,7 @@ type Happening struct {
 	At   mono.Instant
 	Node *Node
 	// Cause says what was done: "start", "stop", "reload", "tick", "packet",
-	// "link", "checked", "claimed" or "gone" made the daemon decide; "crash",
+	// "bfd", "link", "checked", "claimed" or "gone" made the daemon decide; "crash",
 	// "kill", "pause", "resume" and "stopped" did not; "kernel" carried out
 	// Actions, which were asked for before.
 	Cause string
@@ -41,6 +41,8 @@ func (h *Happening) String() string {
 	switch e := h.Event.(type) {
 	case *node.Received:
 		fmt.Fprintf(&b, " from %v%s", e.Packet.Source, advert(e.Packet.Payload))
+	case *node.BFDReceived:
+		fmt.Fprintf(&b, " from %v%s", e.Packet.Source, control(e.Packet.Payload))
 	case *node.Link:
 		fmt.Fprintf(&b, " %s up=%v", e.Name, e.Up)
 	case *node.Checked:
@@ -61,6 +63,8 @@ func describe(b *strings.Builder, a *node.Action) {
 	switch a.Kind {
 	case node.Send:
 		fmt.Fprintf(b, "%s sends%s", a.Instance, advert(a.Payload))
+	case node.SendBFD:
+		fmt.Fprintf(b, "session %s sends%s", a.Session, control(a.Payload))
 	case node.Claim:
 		fmt.Fprintf(b, "%s claims %v", a.Instance, a.Addresses)
 	case node.Release:

@@ -107,7 +107,9 @@ func (n *Node) Start() {
 	}
 	n.finish()
 	n.kernel = newKernel()
-	d := &daemon{epoch: n.c.now, config: n.Config, node: node.New(0, n.Config)}
+	cfg := n.Config
+	cfg.Seed += uint64(n.c.now) // another life draws others
+	d := &daemon{epoch: n.c.now, config: n.Config, node: node.New(0, cfg)}
 	d.lane.refused = map[string]bool{}
 	n.daemon = d
 	n.decide("start", nil, nil)
@@ -346,6 +348,8 @@ func (n *Node) act(d *daemon, a *node.Action) {
 	switch a.Kind {
 	case node.Send:
 		n.c.send(n, a)
+	case node.SendBFD:
+		n.c.sendBFD(n, a)
 	case node.Claim, node.Release, node.Announce:
 		n.enqueue(d, *a)
 	case node.Run:
