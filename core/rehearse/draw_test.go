@@ -18,6 +18,7 @@ type world struct {
 	version vrrp.Version
 	configs []node.Config
 	net     Network
+	clocks  []time.Duration // how wrong each node's is
 	// quiet is true when a node yields without a last advert: clients may
 	// then stay with the old master, as users of that option chose.
 	quiet bool
@@ -88,7 +89,38 @@ func drawWorld(seed uint64) *world {
 		}
 		w.configs = append(w.configs, cfg)
 	}
+	w.drawTransport(rand.New(rand.NewPCG(seed, 0x77697265)), seed)
 	return w
+}
+
+// drawTransport draws how adverts travel and whether they are signed, from
+// chances of its own.
+func (w *world) drawTransport(r *rand.Rand, seed uint64) {
+	unicast, kind := chance(r, 30), r.IntN(5)
+	hmac := vrrp.HMAC{Mode: vrrp.HMACEnforce, Active: 1, Keys: keys(1), Monotonic: chance(r, 30)}
+	for i := range w.configs {
+		w.clocks = append(w.clocks, time.Duration(r.Int64N(int64(2*time.Second)))-time.Second)
+		for j := range w.configs[i].Instances {
+			c := &w.configs[i].Instances[j].Router
+			if unicast {
+				c.Unicast.On = true
+				for k := range w.configs {
+					if k != i {
+						c.Unicast.Peers = append(c.Unicast.Peers, vrrp.Peer{Addr: netip.AddrFrom4([4]byte{192, 0, 2, byte(k + 1)})})
+					}
+				}
+			}
+			switch {
+			case kind == 0:
+				c.Auth, c.HMAC = vrrp.AuthNone, hmac
+			case kind == 1 && w.version == vrrp.V2:
+				// As in keepalived nobody starts as master: its numbers begin anew.
+				c.Auth, c.Password, c.InitialMaster = vrrp.AuthAH, [8]byte{'s', 'e', 'c', 'r', 'e', 't'}, false
+			case kind == 1 && seed%2 == 0:
+				c.Interop = true
+			}
+		}
+	}
 }
 
 // drawRouter draws what all virtual routers have in common.

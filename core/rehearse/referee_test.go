@@ -40,6 +40,7 @@ type life struct {
 	leaving  map[string]bool
 	running  map[string]bool // scripts
 	heard    map[string]acceptance
+	counts   map[uint8]vrrp.Counters // by VRID
 	priority map[string]uint8        // effective
 	master   map[string]mono.Instant // since when
 	refused  map[string]int          // claims in a row that failed
@@ -74,7 +75,7 @@ func (r *referee) observe(h *Happening) {
 		return
 	case "start":
 		r.lives[h.Node] = &life{
-			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{},
+			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{}, counts: map[uint8]vrrp.Counters{},
 			priority: map[string]uint8{}, master: map[string]mono.Instant{}, refused: map[string]int{}, since: h.At, config: h.Node.daemon.config,
 		}
 	case "pause", "resume":
@@ -161,7 +162,19 @@ func find(h *Happening, l *life, name string) *node.Instance {
 // listen notes which adverts a BACKUP must obey.
 func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 	for _, in := range h.Node.daemon.config.Instances {
-		if in.Router.VRID != e.Packet.Payload[1] || h.After(in.Name) != vrrp.Backup {
+		if in.Router.VRID != e.Packet.Message()[1] {
+			continue
+		}
+		counted := true
+		if in.Router.Interop || in.Router.HMAC.Mode != vrrp.HMACOff || in.Router.Auth == vrrp.AuthAH {
+			// One that is old, came twice, or repeats in another version does
+			// not count. Only the router's own counts tell.
+			now := h.Node.counts(in.Name)
+			before := l.counts[in.Router.VRID]
+			counted = now.Received > before.Received && now.Echoes == before.Echoes
+			l.counts[in.Router.VRID] = now
+		}
+		if !counted || h.After(in.Name) != vrrp.Backup {
 			continue
 		}
 		a, rule := in.Router.Verify(&e.Packet)
@@ -174,6 +187,15 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 			l.heard[in.Name] = acceptance{h.At, a.Interval}
 		}
 	}
+}
+
+func (n *Node) counts(name string) vrrp.Counters {
+	for _, in := range n.Status().Instances {
+		if in.Name == name {
+			return in.Counts
+		}
+	}
+	return vrrp.Counters{}
 }
 
 func (r *referee) action(h *Happening, l *life, i int) {
@@ -220,7 +242,15 @@ func owned(in *node.Instance) []netspec.Address { return slices.Concat(in.Addres
 
 // send: only a master advertises, and it says priority 0 only when it leaves.
 func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance) {
-	advert, rule := in.Router.Verify(&vrrp.Packet{Source: a.Source, Destination: a.Destination, TTL: vrrp.TTL, Payload: a.Payload})
+	peer := in.Router
+	if peer.Unicast.On {
+		peer.Unicast.Peers = []vrrp.Peer{{Addr: a.Source}}
+	}
+	p := vrrp.Packet{Source: a.Source, Destination: a.Destination, TTL: int(a.TTL), Protocol: a.Protocol, Payload: a.Payload}
+	if a.Protocol == vrrp.ProtocolAH {
+		p.Header = vrrp.AppendIPv4Header(nil, a.Source, a.Destination, a.Protocol, a.TTL, a.ID, len(a.Payload))
+	}
+	advert, rule := peer.Verify(&p)
 	before, after := h.Before(in.Name), h.After(in.Name)
 	switch {
 	case rule != vrrp.Accepted:

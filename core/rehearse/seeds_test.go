@@ -94,7 +94,8 @@ func runSeed(seed uint64, told *timeline) (r *referee) {
 	}
 	span := w.span()
 	r.span = span
-	for _, n := range c.Nodes {
+	for i, n := range c.Nodes {
+		n.Clock = w.clocks[i]
 		n.KernelDelay = pick(w.rng, 0, time.Millisecond, 5*time.Millisecond)
 		if chance(w.rng, 80) {
 			n.Start()
