@@ -27,14 +27,19 @@ const (
 type repeated struct {
 	at    config.Position
 	count int
+	last  *config.RealServer
 	text  string
 }
 
 // many notes one real server; text is made for the first one only.
-func (l *service) many(kind int, at config.Position, text func() string) {
-	r := &l.said[kind]
-	if r.count++; r.count == 1 {
-		r.at, r.text = at, text()
+func (l *service) many(kind int, r *config.RealServer, at config.Position, text func() string) {
+	t := &l.said[kind]
+	if t.last == r {
+		return // for another of its checks
+	}
+	t.last = r
+	if t.count++; t.count == 1 {
+		t.at, t.text = at, text()
 	}
 }
 
@@ -75,7 +80,7 @@ func (l *service) loop(r *config.RealServer, e netip.AddrPort) {
 func (l *service) checks(r *config.RealServer) {
 	v := l.v
 	if len(r.Checks) == 0 {
-		l.many(manyUnchecked, r.At, nothing)
+		l.many(manyUnchecked, r, r.At, nothing)
 		return
 	}
 	pings := 0
@@ -88,18 +93,18 @@ func (l *service) checks(r *config.RealServer) {
 		case c.Misc != nil:
 			l.misc(c.Misc, r, at)
 		case c.UDP != nil && !c.UDP.RequireReply.Required:
-			l.many(manySilent, at, nothing)
+			l.many(manySilent, r, at, nothing)
 		case c.SSL != nil && c.SSL.EnableSNI && c.SSL.SNIName == "" && nameless(c.SSL, v, r):
-			l.many(manyNameless, c.SSL.Written.At("enable_sni", at), nothing)
+			l.many(manyNameless, r, c.SSL.Written.At("enable_sni", at), nothing)
 		case c.TCP != nil && v.Protocol == "UDP" && v.Address.IsValid() && c.TCP.ConnectPort == 0 && v.Address.Port() != dns:
-			l.many(manyOtherProtocol, at, nothing)
+			l.many(manyOtherProtocol, r, at, nothing)
 		}
 		if c.Misc == nil && c.Target() != nil {
 			l.slow(c, r, at)
 		}
 	}
 	if pings == len(r.Checks) && v.Fwmark == 0 && v.Group == "" && v.Protocol == "TCP" {
-		l.many(manyPinged, checkAt(&r.Checks[0], r), nothing)
+		l.many(manyPinged, r, checkAt(&r.Checks[0], r), nothing)
 	}
 }
 
@@ -124,28 +129,33 @@ func (l *service) misc(m *config.MiscCheck, r *config.RealServer, at config.Posi
 	loop := (&config.Check{Misc: m}).Timers(v, r).DelayLoop
 	switch {
 	case m.MiscTimeout == nil || *m.MiscTimeout == 0:
-		l.many(manyMisc, at, func() string {
+		l.many(manyMisc, r, at, func() string {
 			return "MISC_CHECK without misc_timeout: a program that hangs is ended after delay_loop (" + loop.String() + "), and the server serves until then; write a misc_timeout of what the program takes at most"
 		})
 	case *m.MiscTimeout > loop:
 		timeout := *m.MiscTimeout
-		l.many(manyMisc, m.Written.At("misc_timeout", at), func() string {
+		l.many(manyMisc, r, m.Written.At("misc_timeout", at), func() string {
 			return "misc_timeout " + timeout.String() + " is longer than delay_loop " + loop.String() + ": while a program hangs, the runs that are due are left out; make it shorter"
 		})
 	}
 }
+
+// muchSlower is how many times delay_loop a silent server may take until it
+// is found out: the waiting is then most of it, which delay_loop hides.
+const muchSlower = 3
 
 // slow compares how often a check runs with how long it waits for a server
 // that is silent.
 func (l *service) slow(c *config.Check, r *config.RealServer, at config.Position) {
 	t := c.Timers(l.v, r)
 	waits := t.ConnectTimeout * time.Duration(t.Retry+1)
-	if waits <= t.DelayLoop {
+	pauses := t.DelayBeforeRetry * time.Duration(t.Retry)
+	total := t.DelayLoop + waits + pauses
+	if waits <= t.DelayLoop || total < muchSlower*t.DelayLoop {
 		return
 	}
-	l.many(manySlow, at, func() string {
-		pauses := t.DelayBeforeRetry * time.Duration(t.Retry)
-		return "a server that does not answer is found out after up to " + (t.DelayLoop + waits + pauses).String() + ", not after delay_loop " + t.DelayLoop.String() +
+	l.many(manySlow, r, at, func() string {
+		return "a server that does not answer is found out after up to " + total.String() + ", not after delay_loop " + t.DelayLoop.String() +
 			" (connect_timeout " + t.ConnectTimeout.String() + " times retry " + strconv.Itoa(t.Retry) + " + 1, " + pauses.String() + " between them, and delay_loop before); lower connect_timeout or retry"
 	})
 }

@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -136,19 +137,33 @@ func TestServices(t *testing.T) {
 		"ping and TCP": {func(v *config.VirtualServer) {
 			v.RealServers[0].Checks = append(v.RealServers[0].Checks, config.Check{Ping: &config.PingCheck{}})
 		}, nil},
-		"no misc_timeout":       {check(config.Check{Misc: &config.MiscCheck{}}), []string{"a.conf misc-timeout: MISC_CHECK without misc_timeout: a program that hangs is ended after delay_loop (10s)"}},
-		"misc_timeout":          {check(config.Check{Misc: &config.MiscCheck{MiscTimeout: &short}}), nil},
-		"a long misc_timeout":   {check(config.Check{Misc: &config.MiscCheck{MiscTimeout: &long}}), []string{"a.conf misc-timeout: misc_timeout 1m0s is longer than delay_loop 10s"}},
-		"silence":               {check(config.Check{UDP: &config.UDPCheck{}}), []string{"a.conf silent-success: UDP_CHECK without require_reply"}},
-		"a reply":               {check(config.Check{UDP: &config.UDPCheck{RequireReply: config.Reply{Required: true}}}), nil},
-		"a slow check":          {func(v *config.VirtualServer) { v.ConnectTimeout, v.Retry = 6*time.Second, &five }, []string{"a.conf slow-removal: found out after up to 51s, not after delay_loop 10s (connect_timeout 6s times retry 5 + 1, 5s between them"}},
+		"no misc_timeout":     {check(config.Check{Misc: &config.MiscCheck{}}), []string{"a.conf misc-timeout: MISC_CHECK without misc_timeout: a program that hangs is ended after delay_loop (10s)"}},
+		"misc_timeout":        {check(config.Check{Misc: &config.MiscCheck{MiscTimeout: &short}}), nil},
+		"a long misc_timeout": {check(config.Check{Misc: &config.MiscCheck{MiscTimeout: &long}}), []string{"a.conf misc-timeout: misc_timeout 1m0s is longer than delay_loop 10s"}},
+		"silence":             {check(config.Check{UDP: &config.UDPCheck{}}), []string{"a.conf silent-success: UDP_CHECK without require_reply"}},
+		"a reply":             {check(config.Check{UDP: &config.UDPCheck{RequireReply: config.Reply{Required: true}}}), nil},
+		"a slow check":        {func(v *config.VirtualServer) { v.ConnectTimeout, v.Retry = 6*time.Second, &five }, []string{"a.conf slow-removal: found out after up to 51s, not after delay_loop 10s (connect_timeout 6s times retry 5 + 1, 5s between them"}},
+		"not much slower":     {func(v *config.VirtualServer) { v.ConnectTimeout = 9 * time.Second }, nil},
+		"two slow checks of one": {
+			func(v *config.VirtualServer) {
+				v.ConnectTimeout, v.Retry, v.RealServers = 6*time.Second, &five, v.RealServers[:1]
+				v.RealServers[0].Checks = append(v.RealServers[0].Checks, v.RealServers[0].Checks[0])
+			},
+			[]string{"a.conf slow-removal: lower connect_timeout or retry"},
+		},
 		"a check just in time":  {func(v *config.VirtualServer) { v.ConnectTimeout = 5 * time.Second }, nil},
 		"TCP for UDP":           {func(v *config.VirtualServer) { v.Protocol = "UDP" }, []string{"a.conf check-protocol: the service is UDP"}},
 		"TCP for a name server": {func(v *config.VirtualServer) { v.Protocol, v.Address = "UDP", endpointOf("192.0.2.1:53") }, nil},
 		"no name to send":       {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true}, URLs: []config.TLSURL{{}}}}), []string{"a.conf no-server-name: enable_sni and no name"}},
 		"a name to send":        {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true, VirtualHost: "www"}, URLs: []config.TLSURL{{}}}}), nil},
 	} {
-		t.Run(name, func(t *testing.T) { said(t, One(three(test.change)), test.want...) })
+		t.Run(name, func(t *testing.T) {
+			got := One(three(test.change))
+			said(t, got, test.want...)
+			if strings.HasPrefix(name, "two slow checks") && strings.Contains(got[0].Text, "real servers") {
+				t.Errorf("got %v, want one real server counted once", got[0])
+			}
+		})
 	}
 }
 
@@ -175,7 +190,7 @@ func TestServiceNotHeld(t *testing.T) {
 	c.VirtualServers[0].Address = config.Endpoint{}
 	c.VirtualServers[0].Group = "G"
 	c.VirtualServerGroups = []config.VirtualServerGroup{{Name: "G", Entries: []config.GroupEntry{
-		{Address: netip.MustParseAddr("192.0.2.2")}, {At: config.Position{File: "a.conf"}, Address: netip.MustParseAddr("192.0.2.1")},
+		{Address: netip.MustParseAddr("192.0.2.2")}, {Address: netip.MustParseAddr("192.0.2.3"), Last: netip.MustParseAddr("192.0.2.9")}, {At: config.Position{File: "a.conf"}, Address: netip.MustParseAddr("192.0.2.1")},
 	}}}
 	said(t, One(c), "a.conf service-not-held: virtual_server_group G: 192.0.2.1 is")
 }

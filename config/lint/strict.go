@@ -10,7 +10,11 @@ func (l *instanceLint) strict() {
 	if !in.Strict {
 		return
 	}
+	global := &l.c.Global
 	strict := place(in, "strict_mode")
+	if !in.Written.Has("strict_mode") {
+		strict = global.Written.At("vrrp_strict", strict)
+	}
 	if unicast(in) {
 		l.warn(place(in, "unicast_peers"), "strict-unicast", "strict mode knows no unicast, since the RFC does not: keepalived refuses it on every interface that can multicast; take vrrp_strict or the peers out")
 	}

@@ -42,10 +42,11 @@ func services(c *config.Config, found *config.Findings) {
 	}
 }
 
-// entries looks for addresses of a group that nobody holds.
+// entries looks for addresses of a group that nobody holds. Ranges are left
+// alone: nobody sets hundreds of addresses where a route does.
 func (l *service) entries(g *config.VirtualServerGroup) {
 	for i := range g.Entries {
-		if e := &g.Entries[i]; l.held != nil && e.Address.IsValid() && !l.held[e.Address] {
+		if e := &g.Entries[i]; l.held != nil && e.Address.IsValid() && !e.Last.IsValid() && !l.held[e.Address] {
 			l.found.Add(e.At, config.Warning, "service-not-held", "virtual_server_group %s: %s", g.Name, notHeld(e.Address))
 			return
 		}

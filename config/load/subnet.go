@@ -1,6 +1,9 @@
 package load
 
 import (
+	"cmp"
+	"fmt"
+	"iter"
 	"net/netip"
 	"strings"
 
@@ -11,66 +14,114 @@ import (
 // interface. That works where a router sends packets for them to this link,
 // and is often a slip where none does. Nothing is said where it cannot be
 // known: about an interface without an address of its own, about an address
-// that a route leads to, and about the /32 of a service that is balanced,
-// which is commonly routed.
+// that a route leads to, about the /32 of a service that is balanced, which
+// is commonly routed, and when the file is plainly for another host.
 func (h *host) subnets(all []link) {
-	held := make(map[netip.Addr]bool)
+	held, balanced := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
 	for i := range h.config.Instances {
-		in := &h.config.Instances[i]
-		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
-			for k := range list {
-				held[list[k].Prefix.Addr()] = true
-			}
+		for a := range addresses(&h.config.Instances[i]) {
+			held[a.Prefix.Addr()] = true
 		}
 	}
-	own := make(map[string][]netip.Prefix)
+	for i := range h.config.VirtualServers {
+		balanced[h.config.VirtualServers[i].Address.Addr()] = true
+	}
+	own, here := make(map[string][]netip.Prefix), make(map[netip.Addr]bool)
 	for _, l := range all {
 		for _, p := range l.prefixes {
+			here[p.Addr()] = true
 			if !held[p.Addr()] && !p.Addr().IsLoopback() {
 				own[l.name] = append(own[l.name], p)
 			}
 		}
 	}
-	balanced := make(map[netip.Addr]bool)
-	for i := range h.config.VirtualServers {
-		balanced[h.config.VirtualServers[i].Address.Addr()] = true
+	if h.foreign(here) {
+		return
 	}
 	known := routed{host: h}
 	for i := range h.config.Instances {
 		in := &h.config.Instances[i]
+		outside := make(map[string][]string)
+		first := make(map[string]config.Position)
+		for a := range addresses(in) {
+			device := cmp.Or(a.Device, in.Interface)
+			if a.Peer.IsValid() || a.Prefix.IsSingleIP() && balanced[a.Prefix.Addr()] || inside(a.Prefix.Addr(), own[device]) || known.to(a.Prefix.Addr(), device) {
+				continue
+			}
+			if outside[device] == nil {
+				first[device] = a.At
+			}
+			outside[device] = append(outside[device], a.Prefix.Addr().String())
+		}
+		for device, list := range outside {
+			h.found.Add(first[device], config.Warning, "outside-subnet", "vrrp_instance %s: %s: in no subnet of %s, which has %s on this host, and no route leads there: others on that network ask for it only if they have a route to it; correct the address or the interface, or allow this finding if a router sends its packets here",
+				in.Name, some(list), device, subnetsOf(own[device]))
+		}
+	}
+}
+
+// foreign reports that the file is for another host: it names an interface or
+// a source address that this one lacks.
+func (h *host) foreign(here map[netip.Addr]bool) bool {
+	for i := range h.config.Instances {
+		in := &h.config.Instances[i]
+		for _, src := range [2]netip.Addr{in.Source, in.UnicastSource} {
+			if src.IsValid() && !here[src] {
+				return true
+			}
+		}
+	}
+	return len(h.found) > 0 // which are interfaces
+}
+
+// addresses returns the virtual addresses of an instance.
+func addresses(in *config.Instance) iter.Seq[*config.Address] {
+	return func(yield func(*config.Address) bool) {
 		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
-			for k := range list {
-				if a := &list[k]; !a.Prefix.IsSingleIP() || !balanced[a.Prefix.Addr()] {
-					h.subnet(in, a, own, &known)
+			for i := range list {
+				if !yield(&list[i]) {
+					return
 				}
 			}
 		}
 	}
 }
 
-func (h *host) subnet(in *config.Instance, a *config.Address, own map[string][]netip.Prefix, known *routed) {
-	device, addr := a.Device, a.Prefix.Addr()
-	if device == "" {
-		device = in.Interface
+// inside reports whether an address is in one of the subnets, or whether
+// there is none of its family to be in. Link-local ones do not count.
+func inside(addr netip.Addr, own []netip.Prefix) bool {
+	if addr.IsLinkLocalUnicast() {
+		return true
 	}
-	if a.Peer.IsValid() || addr.IsLinkLocalUnicast() {
-		return
-	}
-	var there []string
-	for _, p := range own[device] {
-		if p.Addr().Is4() != addr.Is4() || p.Addr().IsLinkLocalUnicast() {
-			continue
+	none := true
+	for _, p := range own {
+		if p.Addr().Is4() == addr.Is4() && !p.Addr().IsLinkLocalUnicast() {
+			none = false
+			if p.Contains(addr) {
+				return true
+			}
 		}
-		if p.Contains(addr) {
-			return
+	}
+	return none
+}
+
+func subnetsOf(own []netip.Prefix) string {
+	var list []string
+	for _, p := range own {
+		if !p.Addr().IsLinkLocalUnicast() {
+			list = append(list, p.String())
 		}
-		there = append(there, p.String())
 	}
-	if len(there) == 0 || known.to(addr, device) {
-		return
+	return some(list)
+}
+
+// some joins the first few words of a list.
+func some(list []string) string {
+	const most = 4
+	if len(list) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(list[:most], ", "), len(list)-most)
 	}
-	h.found.Add(a.At, config.Warning, "outside-subnet", "vrrp_instance %s: %s is in no subnet of %s, which has %s here, and no route leads to it there: hosts on that network ask for it only if they have a route to it; correct the address or the interface, or allow this finding if a router sends its packets here",
-		in.Name, addr, device, strings.Join(there, ", "))
+	return strings.Join(list, ", ")
 }
 
 // routed knows which addresses a route leads to. The tables are read when

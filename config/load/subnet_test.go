@@ -47,7 +47,7 @@ func (p pretended) routes() (map[string]map[netip.Prefix]bool, bool) {
 
 func TestSubnets(t *testing.T) {
 	eth0 := map[string][]string{"eth0": {"192.0.2.10/24", "fe80::1/64"}, "eth1": {"10.0.0.1/8"}}
-	const outside = "outside-subnet: vrrp_instance A: 198.51.100.1 is in no subnet of eth0, which has 192.0.2.10/24 here"
+	const outside = "outside-subnet: vrrp_instance A: 198.51.100.1: in no subnet of eth0, which has 192.0.2.10/24 on this host"
 	for name, test := range map[string]struct {
 		machine   pretended
 		addresses string
@@ -76,6 +76,19 @@ func TestSubnets(t *testing.T) {
 		"a balanced service": {pretended{addresses: eth0}, "198.51.100.1/32", func(c *config.Config) {
 			c.VirtualServers = []config.VirtualServer{{Address: config.Endpoint{AddrPort: netip.MustParseAddrPort("198.51.100.1:80")}}}
 		}, ""},
+		"the source of this host": {pretended{addresses: eth0}, "198.51.100.1/32", func(c *config.Config) {
+			c.Instances[0].Source = netip.MustParseAddr("192.0.2.10")
+		}, outside},
+		"the source of another host": {pretended{addresses: eth0}, "198.51.100.1/32", func(c *config.Config) {
+			c.Instances[0].UnicastSource = netip.MustParseAddr("192.0.2.11")
+		}, ""},
+		"the interfaces of another host": {pretended{addresses: eth0}, "198.51.100.1/32", func(c *config.Config) {
+			c.Instances[0].TrackInterfaces = []config.Track{{Name: "eth7"}}
+		}, "no-interface: vrrp_instance A: this host has no interface \"eth7\""},
+		"several": {
+			pretended{addresses: eth0}, "198.51.100.1/32, 192.0.2.1/24, 198.51.100.2/32", nil,
+			"outside-subnet: vrrp_instance A: 198.51.100.1, 198.51.100.2: in no subnet of eth0",
+		},
 		"no interfaces": {pretended{}, "192.0.2.1/32", nil, "no-interface: the interfaces of this host cannot be listed: no netlink here"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +103,7 @@ func TestSubnets(t *testing.T) {
 			for _, f := range on(test.machine, c, nil) {
 				got += f.Name + ": " + f.Text
 			}
-			if test.want == "" && got != "" || !strings.HasPrefix(got, test.want) {
+			if test.want == "" && got != "" || !strings.HasPrefix(got, test.want) || strings.Count(got, ": vrrp_instance") > 1 {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
