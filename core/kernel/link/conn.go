@@ -1,7 +1,7 @@
 //go:build linux
 
-// Package link reads and changes the interfaces and addresses of one network
-// namespace, over rtnetlink, and says when they changed.
+// Package link reads and changes the interfaces, addresses, routes and rules of
+// one network namespace, over rtnetlink, and says when they changed.
 //
 // A Conn asks and changes; a Monitor says "look again" and nothing more,
 // because a message of the kernel can be lost, and only the state as a whole
@@ -45,10 +45,37 @@ type Conn struct {
 	// library's Handle cannot turn on: with it the kernel says in words what
 	// it did not like.
 	sockets map[int]*nl.SocketHandle
+	// strict is a third one, on which the kernel obeys what a dump asks for.
+	strict map[int]*nl.SocketHandle
 }
 
 // Open connects to the network namespace of the calling thread.
 func Open() (*Conn, error) {
+	socket, err := openSocket()
+	if err != nil {
+		return nil, err
+	}
+	strict, err := openSocket()
+	if err != nil {
+		socket.Close()
+		return nil, err
+	}
+	// Kernels of before 4.20 cannot; whoever dumps sorts out what it gets.
+	_ = unix.SetsockoptInt(strict.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1)
+	c := &Conn{
+		sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}},
+		strict:  map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: strict}},
+	}
+	if c.handle, err = netlink.NewHandle(unix.NETLINK_ROUTE); err != nil {
+		return nil, errors.Join(fmt.Errorf("open a netlink socket: %w", err), c.Close())
+	}
+	if err := c.handle.SetSocketTimeout(answerTimeout); err != nil {
+		return nil, errors.Join(fmt.Errorf("set up a netlink socket: %w", err), c.Close())
+	}
+	return c, nil
+}
+
+func openSocket() (*nl.NetlinkSocket, error) {
 	socket, err := nl.GetNetlinkSocketAt(-1, -1, unix.NETLINK_ROUTE)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
@@ -58,46 +85,42 @@ func Open() (*Conn, error) {
 		socket.Close()
 		return nil, fmt.Errorf("set up a netlink socket: %w", err)
 	}
-	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-	if err != nil {
-		socket.Close()
-		return nil, fmt.Errorf("open a netlink socket: %w", err)
-	}
-	if err := handle.SetSocketTimeout(answerTimeout); err != nil {
-		socket.Close()
-		handle.Close()
-		return nil, fmt.Errorf("set up a netlink socket: %w", err)
-	}
-	return &Conn{
-		handle:  handle,
-		sockets: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}},
-	}, nil
+	return socket, nil
 }
 
 // Close closes the connection. No other method may be running or follow.
 func (c *Conn) Close() error {
 	c.sockets[unix.NETLINK_ROUTE].Close()
-	c.handle.Close()
+	c.strict[unix.NETLINK_ROUTE].Close()
+	if c.handle != nil {
+		c.handle.Close()
+	}
 	return nil
 }
 
 // request starts a request that execute will send.
-func (c *Conn) request(kind, flags int) *nl.NetlinkRequest {
+func (c *Conn) request(kind, flags int) *nl.NetlinkRequest { return requestOn(c.sockets, kind, flags) }
+
+func requestOn(sockets map[int]*nl.SocketHandle, kind, flags int) *nl.NetlinkRequest {
 	return &nl.NetlinkRequest{
 		NlMsghdr: unix.NlMsghdr{
 			Len:   unix.SizeofNlMsghdr,
 			Type:  uint16(kind),
 			Flags: unix.NLM_F_REQUEST | uint16(flags),
 		},
-		Sockets: c.sockets,
+		Sockets: sockets,
 	}
 }
 
 // dump asks for a whole table. A table that changed under way is asked for
 // again: its rows would be of two different moments.
 func (c *Conn) dump(kind int, data nl.NetlinkRequestData, answer uint16) ([][]byte, error) {
+	return c.dumpOn(c.sockets, kind, data, answer)
+}
+
+func (c *Conn) dumpOn(sockets map[int]*nl.SocketHandle, kind int, data nl.NetlinkRequestData, answer uint16) ([][]byte, error) {
 	for try := 1; ; try++ {
-		req := c.request(kind, unix.NLM_F_DUMP)
+		req := requestOn(sockets, kind, unix.NLM_F_DUMP)
 		req.AddData(data)
 		rows, err := req.Execute(unix.NETLINK_ROUTE, answer)
 		if errors.Is(err, netlink.ErrDumpInterrupted) && try < dumpTries {

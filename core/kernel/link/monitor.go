@@ -33,7 +33,7 @@ const (
 )
 
 // Monitor calls a function whenever interfaces or addresses of a namespace
-// changed. It does not say what changed. Any number of changes in a row may be
+// changed, and routes and rules if they are followed. It does not say what changed. Any number of changes in a row may be
 // one call; after the last change there is always a call that began later.
 //
 // The kernel itself may be late: of the carrier of hardware it tells at most
@@ -54,9 +54,10 @@ type Monitor struct {
 	done  chan struct{}
 	wg    sync.WaitGroup
 
-	mu     sync.Mutex
-	socket *os.File // nil while the subscription is lost
-	closed bool
+	mu        sync.Mutex
+	socket    *os.File // nil while the subscription is lost
+	protocols []uint8  // whose routes are followed
+	closed    bool
 }
 
 // Watch subscribes to changes in the namespace, which must stay open until
@@ -214,10 +215,17 @@ func (m *Monitor) subscribe() error {
 		if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, m.buffer) != nil {
 			err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, m.buffer)
 		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if err == nil {
+			err = follow(fd, m.protocols)
+		}
 		if err == nil {
 			err = unix.Bind(fd, &unix.SockaddrNetlink{
 				Family: unix.AF_NETLINK,
-				Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR,
+				Groups: unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR |
+					unix.RTMGRP_IPV4_ROUTE | unix.RTMGRP_IPV6_ROUTE |
+					1<<(unix.RTNLGRP_IPV4_RULE-1) | 1<<(unix.RTNLGRP_IPV6_RULE-1),
 			})
 		}
 		if err != nil {
@@ -225,8 +233,6 @@ func (m *Monitor) subscribe() error {
 			return fmt.Errorf("subscribe to interfaces and addresses: %w", err)
 		}
 		socket := os.NewFile(uintptr(fd), "netlink monitor")
-		m.mu.Lock()
-		defer m.mu.Unlock()
 		if m.closed {
 			return socket.Close()
 		}

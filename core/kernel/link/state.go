@@ -58,6 +58,7 @@ type row struct {
 type State struct {
 	interfaces map[string]Interface // by name and by each alternative name
 	addresses  map[int][]row        // by index, in the kernel's order
+	names      map[int]string       // by index
 }
 
 // State reads all interfaces and all addresses. The two tables are read one
@@ -71,8 +72,8 @@ func (c *Conn) State() (*State, error) {
 	s := &State{
 		interfaces: make(map[string]Interface, len(rows)),
 		addresses:  make(map[int][]row, len(rows)),
+		names:      make(map[int]string, len(rows)),
 	}
-	names := make(map[int]string, len(rows))
 	for _, data := range rows {
 		i, err := parseInterface(data)
 		if err != nil {
@@ -82,7 +83,7 @@ func (c *Conn) State() (*State, error) {
 		for _, name := range i.Alternatives {
 			s.interfaces[name] = i
 		}
-		names[i.Index] = i.Name
+		s.names[i.Index] = i.Name
 	}
 	rows, err = c.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC), unix.RTM_NEWADDR)
 	if err != nil {
@@ -93,7 +94,7 @@ func (c *Conn) State() (*State, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list addresses: %w", err)
 		}
-		name, known := names[r.index]
+		name, known := s.names[r.index]
 		if !known {
 			continue
 		}
