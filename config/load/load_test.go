@@ -64,7 +64,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		path("fifo.conf"):   {ErrNotRegular, "fifo.conf: not a regular file but a FIFO; name the configuration file itself"},
 		path("socket.conf"): {ErrNotRegular, "socket.conf: not a regular file but a socket; name the configuration file itself"},
 		"/dev/null":         {ErrNotRegular, "/dev/null: not a regular file but a device; name the configuration file itself"},
-		path("large.conf"):  {ErrTooLarge, "large.conf: too large: a configuration file has 4 MiB at most; divide it and include the parts, or name another"},
+		path("large.conf"):  {ErrTooLarge, "large.conf: too large: a configuration file has 64 MiB at most; divide it and include the parts, or name another"},
 		path("utf16.conf"):  {ErrNotUTF8, "utf16.conf: not in UTF-8 but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8"},
 		path("utf16.yaml"):  {ErrNotUTF8, "utf16.yaml: not in UTF-8 but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8"},
 	} {
