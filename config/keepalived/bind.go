@@ -252,7 +252,7 @@ func (r *reader) push(v reflect.Value, b *schema.Block, list reflect.Value) {
 
 // open begins the struct of a keyword and makes it the one that is being
 // read.
-func (r *reader) open(k *keyword, at pos) {
+func (r *reader) open(k *keyword, s *statement, at pos) {
 	f := k.bound.field
 	parent := r.frames[len(r.frames)-1].value
 	var list reflect.Value
@@ -262,6 +262,9 @@ func (r *reader) open(k *keyword, at pos) {
 		parent = appendZero(list)
 	case f.Kind == schema.KindBlocks:
 		list = f.In(parent)
+		if list.Cap() == 0 {
+			list.Grow(r.more(s))
+		}
 		parent = appendZero(list)
 	}
 	v := parent
@@ -278,9 +281,21 @@ func (r *reader) open(k *keyword, at pos) {
 		v.Set(k.bound.fresh)
 	}
 	if p := f.Elem.At(v); p != nil && *p == (config.Position{}) {
-		*p = r.src.position(at)
+		*p = r.position(at)
 	}
 	r.push(v, f.Elem, list)
+}
+
+// more counts the statements from s on that have its keyword, so that a list
+// of them is made once.
+func (r *reader) more(s *statement) int {
+	n, keyword := 1, s.words[0].text
+	for other := range r.tree.chain(s.next) {
+		if len(other.words) > 0 && other.words[0].text == keyword {
+			n++
+		}
+	}
+	return n
 }
 
 // appendZero adds an item to a list and returns it.
@@ -339,7 +354,7 @@ func (r *reader) wrote(key string, at pos, list bool) {
 			}
 		}
 	}
-	r.keys = append(r.keys, config.Key{Name: key, At: r.src.position(at)})
+	r.keys = append(r.keys, config.Key{Name: key, At: r.position(at)})
 }
 
 // given reports whether a key of the struct that is being read was written.

@@ -1,6 +1,10 @@
 package keepalived
 
 import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/schema"
 )
 
@@ -37,7 +41,7 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 	if len(s.words) > 1 {
 		at = s.words[1].at
 	}
-	r.open(k, at)
+	r.open(k, s, at)
 	if name := k.bound.name; name != nil && len(s.words) > 1 {
 		r.set(name, s)
 	}
@@ -68,7 +72,7 @@ func (r *reader) line(k *keyword, s *statement) {
 		k.line(r, s)
 		return
 	}
-	r.open(k, s.at())
+	r.open(k, s, s.at())
 	k.line(r, s)
 	r.pop()
 }
@@ -85,4 +89,34 @@ func (r *reader) require(k *keyword) bool {
 		r.damaged = true
 	}
 	return whole
+}
+
+// cursor is a place up to which the lines of a file have been counted.
+type cursor struct {
+	file *file
+	// off is the place, on line number line, which begins at start.
+	off, line, start int
+}
+
+// position returns where p was written, as source.position does. It counts on
+// from the place before, since the walk goes through the text from its
+// beginning to its end.
+func (r *reader) position(p pos) config.Position {
+	sp := r.src.span(p)
+	if sp == nil || sp.runs != nil {
+		return r.src.position(p)
+	}
+	c, off := &r.counted, sp.off+int(p-sp.base)
+	if c.file != sp.file || off < c.off {
+		at := sp.file.position(off)
+		*c = cursor{file: sp.file, off: off, line: at.Line, start: strings.LastIndexByte(sp.file.text[:off], '\n') + 1}
+		return at
+	}
+	passed := sp.file.text[c.off:off]
+	if n := strings.Count(passed, "\n"); n > 0 {
+		c.line += n
+		c.start = c.off + strings.LastIndexByte(passed, '\n') + 1
+	}
+	c.off = off
+	return config.Position{File: sp.file.name, Line: c.line, Column: utf8.RuneCountInString(sp.file.text[c.start:off]) + 1}
 }

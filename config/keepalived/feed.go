@@ -341,7 +341,7 @@ func (d *document) next(f *feed) (line, bool) {
 		raw, start := d.physical()
 		code := uncomment(raw)
 		from := f.src.plain(d.file, start, d.off)
-		code = strings.TrimRight(code, blankBytes)
+		code = trimmed(code)
 		n := blanks(code)
 		l := line{text: code[n:], file: d.file, off: start + n, start: start, whole: extent{from, f.src.next}}
 		if strings.IndexByte(code, 0) >= 0 {
@@ -381,6 +381,9 @@ func (d *document) physical() (raw string, start int) {
 // continues reports whether a definition goes on behind a line: at a
 // backslash behind its text or, as in keepalived, behind its comment.
 func continues(raw, code string) bool {
+	if strings.IndexByte(raw, '\\') < 0 {
+		return false
+	}
 	return strings.HasSuffix(code, `\`) || strings.HasSuffix(strings.TrimRight(raw, blankBytes), `\`)
 }
 

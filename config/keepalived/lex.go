@@ -141,6 +141,14 @@ func blanks(s string) int {
 	return n
 }
 
+// trimmed returns s without the blanks that it ends in.
+func trimmed(s string) string {
+	for len(s) > 0 && blank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // uncomment cuts a comment off a line: ! or # outside double quotes and not
 // behind a backslash.
 func uncomment(line string) string {

@@ -214,7 +214,7 @@ func (r *reader) sorryServer(s *statement) {
 	if v.SorryServer == nil {
 		v.SorryServer = &config.SorryServer{}
 	}
-	v.SorryServer.At, v.SorryServer.Address = r.src.position(s.words[1].at), e
+	v.SorryServer.At, v.SorryServer.Address = r.position(s.words[1].at), e
 }
 
 // sorryServerOption reads what counts behind sorry_server only.

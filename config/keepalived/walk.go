@@ -23,6 +23,8 @@ type reader struct {
 	// are kept.
 	keys  []config.Key
 	chunk config.Keys
+	// counted is where the walk last looked for a position.
+	counted cursor
 	// row is that of the statement whose handler runs, ended that of the block
 	// whose finish does.
 	row, ended *keyword
