@@ -30,6 +30,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/bfdwire"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/kernel/wire"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -63,6 +64,7 @@ type Kernel struct {
 	announcer *announce.Announcer
 	wire      *wire.Wire
 	bfd       *bfdwire.Wire
+	settings  *sysctl.Settings
 	monitor   *link.Monitor
 	closed    sync.Once
 
@@ -76,6 +78,8 @@ type Kernel struct {
 	looking sync.Mutex
 	told    map[string]node.Link // last told, by name
 	failing map[outlet]string    // why a socket could not be opened or changed
+	// unpromoted is why settings of interfaces could not be made.
+	unpromoted string
 
 	// changing is held while addresses are added and removed, so that one that
 	// is claimed again is not removed for an earlier claim.
@@ -84,9 +88,11 @@ type Kernel struct {
 	// mu guards what follows. It is held for no system call.
 	mu      sync.Mutex
 	watched map[string]bool
-	outlets map[outlet]wire.Spec
-	virtual map[netip.Addr]bool
-	claims  claims
+	// promoted are the interfaces that Promote names.
+	promoted map[string]bool
+	outlets  map[outlet]wire.Spec
+	virtual  map[netip.Addr]bool
+	claims   claims
 }
 
 // Open connects to the kernel in the network namespace of the calling thread.
@@ -109,6 +115,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	if k.ns, err = netns.Current(); err != nil {
 		return nil, err
 	}
+	k.settings = sysctl.New(k.ns)
 	if k.conn, err = link.Open(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -125,7 +132,8 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	return k, nil
 }
 
-// Close ends the goroutines and closes the sockets. No address is removed. It
+// Close ends the goroutines, closes the sockets and puts settings back. No
+// address is removed. It
 // may be called again. A Held that is running or follows fails; no other method
 // may be running or follow.
 func (k *Kernel) Close() error {
@@ -146,7 +154,7 @@ func (k *Kernel) Close() error {
 		if k.conn != nil {
 			failed = append(failed, k.conn.Close())
 		}
-		failed = append(failed, k.ns.Close())
+		failed = append(failed, k.settings.Close(), k.ns.Close())
 	})
 	return errors.Join(failed...)
 }

@@ -41,6 +41,15 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	}
 	opening = k.fitSockets(state, outlets)
 
+	unpromoted := ""
+	if err := k.promote(); err != nil {
+		unpromoted = err.Error()
+		if unpromoted != k.unpromoted {
+			k.log.Warn("cannot set promote_secondaries, will try again", "err", err)
+		}
+	}
+	k.unpromoted = unpromoted
+
 	k.mu.Lock()
 	gone := k.claims.missing(state, reading, all)
 	links := make([]node.Link, 0, len(watched))

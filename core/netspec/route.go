@@ -150,9 +150,7 @@ func (r *Route) Six() bool { return r.Destination.Addr().Is6() }
 
 // Equal reports whether r and s are the same in every respect.
 func (r Route) Equal(s Route) bool {
-	hops, others := r.NextHops, s.NextHops
-	r.NextHops, s.NextHops = nil, nil
-	return slices.Equal(hops, others) && r.Destination == s.Destination && r.From == s.From && r.Type == s.Type &&
+	return slices.Equal(r.NextHops, s.NextHops) && r.Destination == s.Destination && r.From == s.From && r.Type == s.Type &&
 		r.TOS == s.TOS && r.Table == s.Table && r.Protocol == s.Protocol && r.Scope == s.Scope && r.HasScope == s.HasScope &&
 		r.Metric == s.Metric && r.Source == s.Source && r.Hop == s.Hop && r.Metrics == s.Metrics && r.Realms == s.Realms &&
 		r.Expires == s.Expires && r.Preference == s.Preference && r.TTLPropagate == s.TTLPropagate && r.Mode == s.Mode
