@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Position is a place in a file; lines and columns count from 1, and columns
@@ -70,9 +73,21 @@ func (f Findings) Errors() bool {
 	return slices.ContainsFunc(f, func(x Finding) bool { return x.Severity == Error })
 }
 
-// Add appends one finding.
+// Add appends one finding. What cannot be printed becomes a question mark:
+// names are the author's, and must neither break the line nor do anything to
+// a terminal.
 func (f *Findings) Add(at Position, s Severity, name, format string, args ...any) {
-	*f = append(*f, Finding{At: at, Severity: s, Name: name, Text: fmt.Sprintf(format, args...)})
+	*f = append(*f, Finding{At: at, Severity: s, Name: name, Text: printable(fmt.Sprintf(format, args...))})
+}
+
+// printable replaces what is not, or would turn the direction of a line.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
 }
 
 // Sort orders them by file, line and column, keeping the order of equals.

@@ -55,17 +55,17 @@ func (t *Text) Line(line, column int) (source, caret string, ok bool) {
 	if hides {
 		text = text[:at]
 	}
-	runes := printable(text)
 	// A place that is hidden, or behind the end, is shown at the end.
-	column = min(column-1, len(runes))
-	if hides {
-		runes = append(runes, []rune(hiding)...)
-	}
+	column = min(column-1, utf8.RuneCountInString(text))
 	var head []rune
 	if column > before {
 		head = []rune(cut)
-		runes = runes[column-before:]
+		text = skip(text, column-before)
 		column = before
+	}
+	runes := printable(text, widest+1)
+	if hides {
+		runes = append(runes, []rune(hiding)...)
 	}
 	if len(runes) > widest {
 		runes = append(runes[:widest:widest], []rune(cut)...)
@@ -80,11 +80,26 @@ func (t *Text) Line(line, column int) (source, caret string, ok bool) {
 	return string(head) + string(runes), string(indent) + "^", true
 }
 
-// printable returns the characters of a line; one that is not printable, or
-// would turn the direction of the line, becomes a question mark.
-func printable(line string) []rune {
-	runes := make([]rune, 0, len(line))
+// skip returns a line without its first n characters: a file may have one
+// line only, and many findings in it.
+func skip(line string, n int) string {
+	for i := range line {
+		if n--; n < 0 {
+			return line[i:]
+		}
+	}
+	return ""
+}
+
+// printable returns the first characters of a line, at most so many; one that
+// is not printable, or would turn the direction of the line, becomes a
+// question mark.
+func printable(line string, most int) []rune {
+	runes := make([]rune, 0, min(len(line), most))
 	for _, r := range line {
+		if len(runes) == most {
+			break
+		}
 		if r == utf8.RuneError || r != '\t' && !unicode.IsPrint(r) {
 			r = '?'
 		}
