@@ -93,6 +93,16 @@ func TestElection(t *testing.T) {
 		"MASTER where the priority is lower and stays": {
 			[]string{ha("A 1 100 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\""), ha("A 1 90 \"state: MASTER, virtual_ipaddresses: [192.0.2.1/24]\"")}, nil,
 		},
+		"nopreempt on the wrong node": {
+			[]string{ha("A 1 100"), ha("A 1 90 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\"")},
+			[]string{"a.yaml nopreempt-missing: every other node has nopreempt, and this one with the highest priority (100) does not"},
+		},
+		"nopreempt on some nodes": {
+			[]string{ha("A 1 100"), ha("A 1 90 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\""), ha("A 1 80")}, nil,
+		},
+		"nopreempt beside an owner": {
+			[]string{ha("A 1 255"), ha("A 1 90 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\"")}, nil,
+		},
 		"MASTER where the priority is higher": {
 			[]string{ha("A 1 90"), ha("A 1 100 \"state: MASTER, virtual_ipaddresses: [192.0.2.1/24]\"")}, nil,
 		},

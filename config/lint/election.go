@@ -48,12 +48,29 @@ func election(seats []*seat, found *config.Findings) {
 			sources[src] = s
 		}
 	}
+	comesBack(seats, best, found)
 	for _, s := range seats {
 		if bool(s.in.Master) && masters == 1 && s.healthy < best.healthy && !best.in.NoPreempt {
 			s.warn(found, place(s.in, "state"), "master-not-best", "state MASTER and priority %d here, but %s has priority %d: when both start, the addresses come here first and move there at once; write state BACKUP, or give this node the higher priority",
 				s.healthy, best.node, best.healthy)
 		}
 	}
+}
+
+// comesBack reports nodes that were all told not to preempt, except the one
+// that can.
+func comesBack(seats []*seat, best *seat, found *config.Findings) {
+	for _, s := range seats {
+		if s.of != best.of && !s.in.NoPreempt {
+			return
+		}
+	}
+	if len(best.trackers) > 0 || best.in.NoPreempt || best.in.Priority == owner || best.in.Written.Has("nopreempt") {
+		// Movement tells what nopreempt does to weights, and the reader why
+		// it is not in force where it was written.
+		return
+	}
+	best.warn(found, place(best.in, "priority"), "nopreempt-missing", "every other node has nopreempt, and this one with the highest priority (%d) does not: it takes the addresses back whenever it returns, which is what nopreempt is to prevent; write nopreempt here too, with state BACKUP, or take it out there", best.healthy)
 }
 
 // equal reports two nodes with one priority.

@@ -29,5 +29,7 @@ func explainOne() []explanation {
 		{"interface-delay-cut", FromOne, `interface_up_down_delays let a short loss of the link pass. A master that waits longer than its backups do is no master any more when it stops waiting. keepalived therefore waits for one advert interval less than down_timer_adverts, less the skew, at most; with down_timer_adverts 1 not at all.`},
 		{"short-session", FromOne, `BFD ends a session after multiplier intervals without a packet. On an ordinary kernel a process may wait for tens of milliseconds, more on a virtual machine, and each such pause then looks like a failure of the peer.`},
 		{"slow-session", FromOne, `A BFD session is tracked to notice a failure sooner than VRRP does. With these numbers it is later: the addresses have moved when the session ends, and the tracker adds only a second reason to move them.`},
+		{"virtual-source", FromOne, `Adverts are sent from an address that the node has all the time: its peers know it by that, and a backup must be able to send as soon as it takes over. A virtual address is on the master only, so the backup has no source and the adverts of two masters would seem to come from one node. The owner of the addresses, priority 255, is the exception.`},
+		{"virtual-peer", FromOne, `A unicast peer is named by an address that stays with its node. Adverts to a virtual address go to whoever holds it, which is the master that sends them.`},
 	}
 }

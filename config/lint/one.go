@@ -13,6 +13,7 @@ const owner = 255
 func One(c *config.Config) config.Findings {
 	var found config.Findings
 	groups := memberships(c)
+	held := moved(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		l := instanceLint{c: c, in: in, group: groups[in.Name], found: &found}
@@ -24,6 +25,7 @@ func One(c *config.Config) config.Findings {
 		l.strict()
 		l.signed()
 		l.ownPeer()
+		l.sources(held)
 	}
 	addressesTwice(c, &found)
 	notifications(c, &found)

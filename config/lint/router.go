@@ -83,9 +83,22 @@ func routers(cs []*config.Config) []router {
 	return all
 }
 
-// six reports whether an instance speaks IPv6.
+// six reports whether an instance speaks IPv6. As with keepalived the first of
+// these that is written decides.
 func six(in *config.Instance) bool {
-	return in.Source.Is6() || len(in.Addresses) > 0 && in.Addresses[0].Addr().Is6()
+	switch {
+	case len(in.UnicastPeers) > 0:
+		return in.UnicastPeers[0].Address.Is6()
+	case in.UnicastSource.IsValid():
+		return in.UnicastSource.Is6()
+	case in.Source.IsValid():
+		return in.Source.Is6()
+	case in.Destination.IsValid():
+		return in.Destination.Is6()
+	case len(in.Addresses) > 0:
+		return in.Addresses[0].Prefix.Addr().Is6()
+	}
+	return in.NativeIPv6
 }
 
 // divide parts the seats with one number into virtual routers.

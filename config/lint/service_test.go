@@ -279,3 +279,39 @@ func BenchmarkLarge(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkInstances is three nodes with a thousand virtual routers in sync
+// groups of four.
+func BenchmarkInstances(b *testing.B) {
+	var cs []*config.Config
+	for node := range 3 {
+		c := &config.Config{Files: []string{fmt.Sprint("node", node)}, Scripts: []config.Script{{Name: "web", Interval: time.Second, Timeout: time.Second, Fall: 2, Rise: 1}}}
+		for i := range 1000 {
+			c.Instances = append(c.Instances, config.Instance{
+				Name: fmt.Sprint("V", i), Version: 2, Interface: fmt.Sprint("eth", i/250), VRID: i%250 + 1, Priority: 100 - 30*node,
+				AdvertInt: time.Second, DownTimerAdverts: 3, Garp: config.Garp{MasterDelay: 5 * time.Second, MasterRepeat: 5},
+				Addresses: []config.Address{{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i / 250), byte(i % 250), 1}), 24)}},
+			})
+			if i%4 == 0 {
+				c.Groups = append(c.Groups, config.SyncGroup{Name: fmt.Sprint("G", i), TrackScripts: []config.Track{{Name: "web", Weight: -70}}})
+			}
+			g := &c.Groups[len(c.Groups)-1]
+			g.Members = append(g.Members, c.Instances[i].Name)
+		}
+		cs = append(cs, c)
+	}
+	b.Run("One", func(b *testing.B) {
+		for b.Loop() {
+			if found := One(cs[0]); len(found) > 0 {
+				b.Fatal(found)
+			}
+		}
+	})
+	b.Run("Cluster", func(b *testing.B) {
+		for b.Loop() {
+			if found := Cluster(cs); len(found) > 0 {
+				b.Fatal(found)
+			}
+		}
+	})
+}

@@ -19,6 +19,27 @@ func (l *instanceLint) ownPeer() {
 	}
 }
 
+// sources looks for virtual addresses where only a node's own address will do.
+// The owner's virtual addresses are its own.
+func (l *instanceLint) sources(held map[netip.Addr]bool) {
+	if l.in.Priority == owner {
+		return
+	}
+	for _, src := range [...]struct {
+		key  string
+		addr netip.Addr
+	}{{"mcast_src_ip", l.in.Source}, {"unicast_src_ip", l.in.UnicastSource}} {
+		if src.addr.IsValid() && held[src.addr] {
+			l.warn(place(l.in, src.key), "virtual-source", "%s %s is a virtual address, which this node has only while it is master: as a backup it has nothing to send from and cannot take over; write an address of its own", src.key, src.addr)
+		}
+	}
+	for i := range l.in.UnicastPeers {
+		if p := &l.in.UnicastPeers[i]; held[p.Address] {
+			l.warn(at(p.At, l.in.At), "virtual-peer", "the unicast peer %s is a virtual address: the master that holds it would send to itself, and no backup hears it; write the other node's own address", p.Address)
+		}
+	}
+}
+
 // at is a place, or another one where the first is none.
 func at(p, otherwise config.Position) config.Position {
 	if p.Line == 0 {

@@ -54,6 +54,41 @@ func TestUnicast(t *testing.T) {
 	said(t, One(peer(t, "a", 3, a, a)), "a.yaml unicast-self: 192.0.2.10 is this node's own source address")
 }
 
+// TestVirtualSources holds that adverts neither come from a virtual address
+// nor go to one.
+func TestVirtualSources(t *testing.T) {
+	const virtual = "192.0.2.1"
+	said(t, One(peer(t, "a", 100, virtual, "192.0.2.11")), "a.yaml virtual-source: unicast_src_ip 192.0.2.1 is a virtual address")
+	said(t, One(peer(t, "a", 255, virtual, "192.0.2.11")))
+	said(t, One(peer(t, "a", 100, "192.0.2.10", virtual)), "a.yaml virtual-peer: the unicast peer 192.0.2.1 is a virtual address")
+	c := read(t, "a.yaml", ha("A 1 100"))
+	c.Instances[0].Source = netip.MustParseAddr(virtual)
+	said(t, One(c), "a.yaml virtual-source: mcast_src_ip 192.0.2.1 is a virtual address")
+}
+
+// TestFamilies holds that a number stands for one virtual router of each
+// family.
+func TestFamilies(t *testing.T) {
+	for _, change := range []func(*config.Instance){
+		func(in *config.Instance) { in.NativeIPv6 = true },
+		func(in *config.Instance) { in.Source = netip.MustParseAddr("fe80::1") },
+		func(in *config.Instance) { in.UnicastSource = netip.MustParseAddr("fe80::1") },
+		func(in *config.Instance) { in.Destination = netip.MustParseAddr("ff02::12") },
+		func(in *config.Instance) { in.UnicastPeers = []config.Peer{{Address: netip.MustParseAddr("fe80::1")}} },
+		func(in *config.Instance) {
+			in.Addresses = []config.Address{{Prefix: netip.MustParsePrefix("2001:db8::1/64")}}
+		},
+	} {
+		in := config.Instance{VRID: 1}
+		if six(&in) {
+			t.Error("an instance without addresses speaks IPv6")
+		}
+		if change(&in); !six(&in) {
+			t.Errorf("%+v speaks IPv4", in)
+		}
+	}
+}
+
 // pair returns two nodes that agree, the second one changed.
 func pair(t *testing.T, both, second func(*config.Config, *config.Instance)) []*config.Config {
 	t.Helper()
