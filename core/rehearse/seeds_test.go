@@ -23,7 +23,7 @@ var (
 
 // TestSeeds hurts a drawn cluster by drawn faults, for each seed, and holds
 // the invariants of the protocol against all that happens; then it lets the
-// cluster settle and looks who is left as master.
+// cluster settle and looks who is left as master (I-2..I-7).
 func TestSeeds(t *testing.T) {
 	first, count := uint64(1), *seedsFlag
 	if testing.Short() {

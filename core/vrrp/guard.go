@@ -36,7 +36,7 @@ func newGuard(c *Config, old *guard) *guard {
 }
 
 // signs reports whether adverts carry a trailer.
-func (g *guard) signs() bool { return g != nil && g.ring != nil && g.ring.active >= 0 }
+func (g *guard) signs() bool { return g != nil && g.ring != nil && g.ring.signs }
 
 // seals reports whether adverts carry an authentication header.
 func (g *guard) seals() bool { return g != nil && g.sealer != nil }

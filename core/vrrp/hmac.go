@@ -95,8 +95,10 @@ func DefaultWindow(interval time.Duration) time.Duration {
 
 // ring is what signs and verifies.
 type ring struct {
-	keys      []ringKey
-	active    int // index, -1 when nothing is signed
+	keys []ringKey
+	// signs is false in receive-only mode, and active the number of the key.
+	signs     bool
+	active    uint8
 	window    int64
 	monotonic bool
 	enforce   bool
@@ -121,12 +123,12 @@ func newRing(c *Config) *ring {
 	if window == 0 {
 		window = DefaultWindow(c.Interval)
 	}
-	r := &ring{active: -1, window: int64(window / time.Second), monotonic: h.Monotonic, enforce: h.Mode == HMACEnforce}
-	for i, k := range h.Keys {
+	r := &ring{
+		signs: h.Mode != HMACReceiveOnly, active: h.Active,
+		window: int64(window / time.Second), monotonic: h.Monotonic, enforce: h.Mode == HMACEnforce,
+	}
+	for _, k := range h.Keys {
 		r.keys = append(r.keys, ringKey{k.ID, hmac.New(sha256.New, k.Secret)})
-		if k.ID == h.Active && h.Mode != HMACReceiveOnly {
-			r.active = i
-		}
 	}
 	return r
 }
@@ -165,14 +167,27 @@ func (r *ring) next(wall int64) uint64 {
 	return r.last
 }
 
-// sign writes the trailer of a message into its last octets.
+// key returns the key of a number, nil when there is none.
+func (r *ring) key(id uint8) *ringKey {
+	for i := range r.keys {
+		if r.keys[i].id == id {
+			return &r.keys[i]
+		}
+	}
+	return nil
+}
+
+// sign writes the trailer of a message into its last octets. Without the active
+// key, which config/build refuses, it carries zeros that nobody accepts: an
+// advert that lost its signature would be believed where HMAC is not enforced.
 func (r *ring) sign(packet []byte, src netip.Addr, sequence uint64) {
 	message, trailer := packet[:len(packet)-trailerLen], packet[len(packet)-trailerLen:]
-	k := &r.keys[r.active]
 	clear(trailer)
-	trailer[0], trailer[1] = signType, k.id
+	trailer[0], trailer[1] = signType, r.active
 	binary.BigEndian.PutUint64(trailer[4:], sequence)
-	copy(trailer[tagAt:], r.tag(k, src, message, trailer[:tagAt]))
+	if k := r.key(r.active); k != nil {
+		copy(trailer[tagAt:], r.tag(k, src, message, trailer[:tagAt]))
+	}
 }
 
 // tag computes the HMAC. The result is good until the next call.
@@ -213,11 +228,11 @@ func (r *ring) verify(src netip.Addr, message, trailer []byte, wall int64) (uint
 	if !r.monotonic && wall != noTime && r.far(sequence, wall) > r.window {
 		return sequence, RejectExtStale
 	}
-	i := slices.IndexFunc(r.keys, func(k ringKey) bool { return k.id == trailer[1] })
-	if i < 0 {
+	k := r.key(trailer[1])
+	if k == nil {
 		return sequence, RejectExtKey
 	}
-	if subtle.ConstantTimeCompare(r.tag(&r.keys[i], src, message, trailer[:tagAt]), trailer[tagAt:]) != 1 {
+	if subtle.ConstantTimeCompare(r.tag(k, src, message, trailer[:tagAt]), trailer[tagAt:]) != 1 {
 		return sequence, RejectExtHMAC
 	}
 	return sequence, Accepted

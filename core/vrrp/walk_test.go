@@ -56,7 +56,8 @@ func walk(t *testing.T, seed uint64) *driver {
 
 // Whatever happens in whatever order, the addresses are claimed on becoming
 // MASTER and released on leaving it, announced only in between, adverts leave
-// only then, and priority 0 only as the last. The driver checks the timers.
+// only then, and priority 0 only as the last (I-6, I-7). The driver checks the
+// timers (I-1).
 func TestWalk(t *testing.T) {
 	roles := map[string]int{}
 	for seed := range uint64(300) {
