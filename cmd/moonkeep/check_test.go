@@ -54,7 +54,7 @@ func TestCheck(t *testing.T) {
 			[]string{
 				"b.yaml:2:5: warning: vrrp_instance A" + absent + "… [no-interface]",
 				"a.yaml:2:5: warning: vrrp_instance A" + absent + "… [no-interface]",
-				"a.yaml:2:5: warning: vrrp_instance A: priority 100 is that of b.yaml too: … [peers-priority]",
+				"a.yaml:2:55: warning: vrrp_instance A: priority 100 is that of b.yaml too: … [peers-priority]",
 			},
 			"2 files: 0 errors, 3 warnings" + hostLacks,
 		},

@@ -18,14 +18,14 @@ const password = ", authentication: {auth_type: PASS, auth_pass: sEcReT}"
 func TestCheckExcerpt(t *testing.T) {
 	const text = "vrrp_instances:\n  - name: A\n    authentication: {auth_type: PASS, auth_pass: sEcReT}\n" +
 		"    interface: none0\n    virtual_router_id: 1\n    priority: 100\n    virtual_ipaddresses: [192.0.2.1/24]\n"
-	const brief = "a.yaml:2:5: warning: vrrp_instance A: auth_type PASS …; use it nowhere else [clear-password]\n"
+	const brief = "a.yaml:3:5: warning: vrrp_instance A: auth_type PASS …; use it nowhere else [clear-password]\n"
 	for name, test := range map[string]struct {
 		args []string
 		want string
 	}{
 		"a pipe":          {nil, brief},
 		"a pipe, --brief": {[]string{"--brief"}, brief},
-		"--excerpt":       {[]string{"--excerpt"}, brief + "      - name: A\n        ^\n"},
+		"--excerpt":       {[]string{"--excerpt"}, brief + "        authentication: {auth_type: PASS***\n        ^\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := append([]string{"--allow", "no-interface", "a.yaml"}, test.args...)

@@ -4,7 +4,7 @@ package lint
 // understood, but what it says cannot be, or is not what its author means.
 func explainMeaning() []explanation {
 	return []explanation{
-		{"not-acted-on", FromText, `The word is known, and this version of moonkeep does not do what it asks for. In a keepalived.conf it is passed over with a warning, so that an existing file can be used; in moonkeep's own files it is an error, because nobody writes it without relying on it.`},
+		{"not-acted-on", FromText, `The word is known, and this version of moonkeep does not do what it asks for. It is passed over with a warning that says what does not happen, because the rest can run without it.`},
 		{"nopreempt-master", FromText, `nopreempt lets a running master of lower priority stay. A node that starts as MASTER wants the opposite, so keepalived clears nopreempt there. Write state BACKUP on all nodes: the priority elects the first master, and nopreempt keeps it.`},
 		{"authentication-dropped", FromText, `Version 3 of VRRP has no authentication (RFC 9568 9), and vrrp_strict refuses that of version 2. keepalived drops the block with a warning.`},
 		{"vrid-clash", FromText, `The virtual_router_id and the interface together are a virtual router's identity: two with the same would hear each other's adverts as those of another node, and both send from the same virtual MAC address.`},

@@ -14,14 +14,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/config/source"
 )
 
 // MaxSize is how many bytes a configuration file may have: ten times a file
@@ -41,19 +37,10 @@ func File(path string) (*config.Config, config.Findings, error) { return FileAs(
 // and wraps the cause. The configuration is nil with an error and only then;
 // it is of use only if the findings hold no error.
 func FileAs(path, configID string) (*config.Config, config.Findings, error) {
-	if !slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(path))) {
+	if !native(path) {
 		return fileKeepalived(path, configID)
 	}
-	data, err := read(path, 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read configuration: %w", err)
-	}
-	if blank(data) {
-		c, found := emptyFile(path)
-		return c, found, nil
-	}
-	c, found := source.Read(path, data)
-	return c, found, nil
+	return Layers([]string{path}, nil)
 }
 
 // blank reports whether there is nothing in a file.

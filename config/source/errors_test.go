@@ -43,9 +43,14 @@ func TestFindings(t *testing.T) {
 		"unknown key like none": {"a.yaml", instance("colour: red"), []string{
 			`a.yaml:5:5: error: vrrp_instance A has no key "colour" [unknown-key]`,
 		}},
-		"known, but not acted on": {"a.yaml", instance("use_vmac: true") + "virtual_servers: []\n", []string{
-			`a.yaml:5:5: error: vrrp_instance A: use_vmac is not acted on by this version (virtual MAC addresses): take it out [not-acted-on]`,
-			`a.yaml:7:1: error: the configuration: virtual_servers is not acted on by this version (load balancing): take it out [not-acted-on]`,
+		"known, but not built": {"a.yaml", instance("no_accept: true", "debug: 2", "debugg: 2"), []string{
+			`a.yaml:5:5: warning: vrrp_instance A: no_accept is not built yet: packets to the virtual addresses would be answered; remove the line if that is right; moonkeep run refuses to start with it [not-built]`,
+			`a.yaml:6:5: warning: vrrp_instance A: debug is not acted on yet: the log level is one for the daemon [not-acted-on]`,
+			`a.yaml:7:5: error: vrrp_instance A has no key "debugg"; is "debug" meant? [unknown-key]`,
+		}},
+		"what does not act, and says what is so anyhow": {"a.yaml", instance("no_accept: false", "debug: 0", "unicast_ttl: 255", "unicast_peers: []") + "virtual_servers: []\n", nil},
+		"one warning for a block that does not act": {"a.yaml", instance() + "virtual_servers:\n  - {address: \"192.0.2.1:80\", protocol: TCP, omega: true, real_servers: [{address: \"192.0.2.2:80\", weight: 2}]}\n", []string{
+			`a.yaml:6:1: warning: virtual_servers is not acted on yet: nothing is checked or balanced [not-acted-on]`,
 		}},
 		"priority of 300": {"a.yaml", instance("priority: 300"), []string{
 			`a.yaml:5:15: error: vrrp_instance A: priority must be from 1 to 255, not 300 [out-of-range]`,
@@ -170,7 +175,7 @@ func TestFindings(t *testing.T) {
 		}},
 		"no script at all": {"a.yaml", instance("track_scripts: [{name: web, weight: 300, wieght: 3}]"), []string{
 			`a.yaml:5:21: error: vrrp_instance A: track_scripts: there is no vrrp_script "web"; the file defines no vrrp_scripts [unknown-script]`,
-			`a.yaml:5:41: error: vrrp_instance A: track_scripts: item 1: weight must be from -253 to 253, not 300 [out-of-range]`,
+			`a.yaml:5:41: error: vrrp_instance A: track_scripts: item 1: weight must be from -254 to 254, not 300 [out-of-range]`,
 			`a.yaml:5:46: error: vrrp_instance A: track_scripts: item 1 has no key "wieght"; is "weight" meant? [unknown-key]`,
 		}},
 		"trackers": {"a.yaml", instance("track_interfaces: [eth0, eth1, eth1, a/b, 7]"), []string{

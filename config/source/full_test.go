@@ -4,10 +4,13 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
+	"github.com/moonkeep/moonkeep/config/schema"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
@@ -27,8 +30,12 @@ func full() config.Config {
 	garp := config.Garp{
 		MasterDelay: 5 * time.Second, MasterRepeat: 5, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 5,
 	}
+	var c config.Config
+	schema.New().SetDefaults(&c)
+	inherit.Complete(&c)
+	c.Global.RouterID, c.Global.ScriptUser, c.Global.ScriptGroup = "lb-a", "nobody", "nogroup"
 	return config.Config{
-		Global: config.Global{RouterID: "lb-a", ScriptUser: "nobody", ScriptGroup: "nogroup"},
+		Global: c.Global,
 		Scripts: []config.Script{{
 			Name: "web", Argv: []string{"/usr/bin/curl", "-s", "http://127.0.0.1/a b", "x y", "z z"},
 			Interval: 2 * time.Second, Timeout: 500 * time.Millisecond, Rise: 2, Fall: 3, Weight: -20,
@@ -44,7 +51,7 @@ func full() config.Config {
 		Instances: []config.Instance{{
 			Name: "VI_1", Version: 2, Interface: "eth0", VRID: 51, Priority: 150, Master: true, AdvertInt: time.Second,
 			Source: netip.MustParseAddr("192.0.2.10"), Authentication: config.Authentication{AuthType: "PASS", AuthPass: "0111"},
-			LowerPrioNoAdvert: true, HigherPrioSendAdvert: &yes, SkipCheckAdvAddr: true, DownTimerAdverts: 4, IgnorePrimary: true,
+			LowerPrioNoAdvert: true, HigherPrioSendAdvert: &yes, SkipCheckAdvAddr: true, DownTimerAdverts: 4, UnicastTTL: 255, IgnorePrimary: true,
 			Garp: config.Garp{
 				MasterDelay: time.Second, MasterRepeat: 2, MasterRefresh: time.Minute, MasterRefreshRepeat: 3,
 				LowerPrioRepeat: 4, Interval: 10 * time.Millisecond,
@@ -65,12 +72,12 @@ func full() config.Config {
 			},
 		}, {
 			Name: "VI_2", Version: 3, Interface: "eth1", VRID: 51, Priority: 100, AdvertInt: 50 * time.Millisecond,
-			ChecksumMessage: true, NoPreempt: true, DownTimerAdverts: 3, Garp: garp,
+			ChecksumMessage: true, NoPreempt: true, DownTimerAdverts: 3, UnicastTTL: 255, Garp: garp,
 			Addresses: []config.Address{address("203.0.113.1/24", "eth1")},
 			Notify:    config.Notify{Lua: &config.Lua{Path: "/etc/moonkeep/n.lua", Allow: []string{"write"}, Args: map[string]string{"to": "ops"}}},
 		}, {
 			Name: "VI_3", Version: 2, Interface: "eth2", VRID: 3, Priority: 100, AdvertInt: time.Second,
-			Strict: true, LowerPrioNoAdvert: true, HigherPrioSendAdvert: &no, DownTimerAdverts: 3, Garp: garp,
+			Strict: true, LowerPrioNoAdvert: true, HigherPrioSendAdvert: &no, DownTimerAdverts: 3, UnicastTTL: 255, Garp: garp,
 			Addresses: []config.Address{address("203.0.113.129/25", "eth2")},
 		}},
 		Groups: []config.SyncGroup{{
@@ -82,32 +89,31 @@ func full() config.Config {
 	}
 }
 
-// placeless zeroes every Position in v, after checking that it is a place in
-// the file.
-func placeless(t *testing.T, v reflect.Value, file string) {
+// places checks that every Position in v is a place in the file, as far as
+// there is one: a struct that nobody wrote has none.
+func places(t *testing.T, v reflect.Value, file string) {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
-			placeless(t, v.Elem(), file)
+			places(t, v.Elem(), file)
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			placeless(t, v.Index(i), file)
+			if at := v.Index(i); at.Kind() == reflect.Struct && at.FieldByName("At").IsValid() && at.FieldByName("At").IsZero() {
+				t.Errorf("an item is nowhere: %+v", at)
+			}
+			places(t, v.Index(i), file)
 		}
 	case reflect.Struct:
-		if _, place := v.Addr().Interface().(*config.Position); v.IsZero() && !place {
-			return // A block that the file does not have.
-		}
 		if p, ok := v.Addr().Interface().(*config.Position); ok {
-			if p.File != file || p.Line < 1 || p.Column < 1 {
+			if *p != (config.Position{}) && (p.File != file || p.Line < 1 || p.Column < 1) {
 				t.Errorf("a position is %+v", *p)
 			}
-			*p = config.Position{}
 			return
 		}
 		for i := range v.NumField() {
 			if v.Type().Field(i).IsExported() {
-				placeless(t, v.Field(i), file)
+				places(t, v.Field(i), file)
 			}
 		}
 	}
@@ -124,18 +130,15 @@ func TestOneConfigurationInThreeLanguages(t *testing.T) {
 			for _, f := range findings {
 				t.Error(f)
 			}
-			placeless(t, reflect.ValueOf(got), file)
+			places(t, reflect.ValueOf(got), file)
 			want := full()
+			for _, c := range schema.New().Diff(&want, got) {
+				t.Error(c)
+			}
 			want.Files = []string{file}
-			if reflect.DeepEqual(*got, want) {
-				return
+			if !schema.Equal(*got, want) || !slices.Equal(got.Files, want.Files) {
+				t.Errorf("got\n%+v\nwant\n%+v", *got, want)
 			}
-			for i := range min(len(got.Instances), len(want.Instances)) {
-				if !reflect.DeepEqual(got.Instances[i], want.Instances[i]) {
-					t.Errorf("instance\n%+v\nwant\n%+v", got.Instances[i], want.Instances[i])
-				}
-			}
-			t.Errorf("got\n%+v\nwant\n%+v", *got, want)
 		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 // FuzzRead holds that no text makes the reader fail otherwise than by
@@ -23,9 +24,15 @@ func FuzzRead(f *testing.F) {
 	f.Add(uint8(0), []byte("a: &a [*a]\n? {b: c}\n: - !!binary x\n  - <<: *a\n"))
 	f.Add(uint8(2), []byte("a.b.c = 1979-05-27\n[[x]]\n[x.y]\nz = [{q = inf}]\n"))
 	f.Add(uint8(3), []byte("{\"vrrp_instances\": [{\"name\": \"\\u0000\", \"priority\": 1e400}]}"))
+	f.Add(uint8(0), []byte("include: [x, ${A}]\nglobal: {router_id: '$${A}${B:-c}', vrrp_version: '${A}'}\nvirtual_servers: [{fwmark: 1, real_servers: [192.0.2.1, {address: '[::1]:80', checks: [TCP_CHECK, {HTTP_GET: {urls: [/]}}]}]}]\n"))
+	s := schema.New()
 	f.Fuzz(func(t *testing.T, language uint8, data []byte) {
 		file := "dir/f" + endings[int(language)%len(endings)]
-		c, findings := Read(file, data)
+		c, findings := ReadAll([]File{{file, data}}, Options{
+			Schema:  s,
+			Getenv:  func(name string) (string, bool) { return "3", name == "A" },
+			Include: func(string) ([]File, error) { return []File{{"dir/f.json", []byte("{}")}}, nil },
+		})
 		// YAML knows five line breaks, and nothing may stand in the line
 		// behind the last.
 		lines := 2
@@ -35,7 +42,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		for _, f := range findings {
-			if f.At.File != file || f.At.Line < 0 || f.At.Line > lines || f.Name == "" || strings.ContainsAny(f.Text, "\n\r\x00") {
+			if f.At.File != file && f.At.File != "dir/f.json" || f.At.Line < 0 || f.At.Line > lines || f.Name == "" || strings.ContainsAny(f.Text, "\n\r\x00") {
 				t.Fatalf("finding %+v of a file of %d lines", f, lines)
 			}
 		}

@@ -1,126 +1,125 @@
 package source
 
 import (
-	"fmt"
 	"path/filepath"
+	"reflect"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
-
-// later are the words of moonkeep's configuration that this version does not
-// act on, with what they are for. They are refused, not ignored: who writes
-// one relies on it.
-var later = map[string]string{
-	"virtual_servers":       "load balancing",
-	"virtual_server_groups": "load balancing",
-	"plugin":                "checker plugins",
-	"unicast_peers":         "adverts by unicast",
-	"unicast_src_ip":        "adverts by unicast",
-	"virtual_routes":        "virtual routes",
-	"virtual_rules":         "virtual rules",
-	"use_vmac":              "virtual MAC addresses",
-	"track_files":           "tracking of files",
-	"track_processes":       "tracking of processes",
-	"track_bfd":             "BFD",
-	"bfd_instances":         "BFD",
-	"smtp_alert":            "mail",
-	"auth_hmac":             "authentication by HMAC",
-	"include":               "includes",
-}
 
 // Extensions returns the endings of the files that Read reads, in order of
 // preference.
 func Extensions() []string { return []string{".yaml", ".yml", ".toml", ".json"} }
 
-// Read reads a configuration in the language that the ending of path names.
-// It opens nothing: path is for that, for messages, and for relative paths in
-// the file. The configuration is not nil but usable only if the findings hold
-// no error.
+// Read reads a configuration of one file in the language that the ending of
+// path names. It opens nothing: path is for that, for messages, and for
+// relative paths in the file. Includes and references to the environment are
+// errors; ReadAll takes them. The configuration is not nil but usable only if
+// the findings hold no error.
 func Read(path string, data []byte) (*config.Config, config.Findings) {
-	r := reader{
-		decoder:   decoder{file: path},
-		scripts:   make(map[string]*config.Script),
-		used:      make(map[string]bool),
-		instances: make(map[string]*config.Instance),
-	}
-	c := &config.Config{Files: []string{path}}
-	if root := r.tree(data); root != nil {
-		r.root(root, c)
-	}
-	return c, r.findings()
+	return ReadAll([]File{{Path: path, Data: data}}, Options{})
 }
 
-// reader builds one configuration. It knows what was read before, because
-// references are looked up where they stand; scripts are therefore read
-// before instances, and those before groups, wherever the file has them.
+// reader builds one configuration.
 type reader struct {
 	decoder
-	scripts   map[string]*config.Script
-	used      map[string]bool // scripts that something tracks
+	schema *schema.Schema
+	// tables are those of the lists of blocks at the root, by key, beside the
+	// blocks that were made of them.
+	tables map[string][]*table
+	// named are the names of those blocks.
+	named map[string]map[string]bool
+	// instances are those at the root, the first of each name.
 	instances map[string]*config.Instance
+	used      map[string]bool // scripts that something tracks
+	// expanded counts the bytes that came from the environment.
+	expanded int
 }
 
-func (r *reader) tree(data []byte) *value {
-	switch ending := strings.ToLower(filepath.Ext(r.file)); ending {
+func newReader(file string, s *schema.Schema) *reader {
+	if s == nil {
+		s = schema.New()
+	}
+	return &reader{
+		decoder: decoder{file: file, hidden: make(map[string]string)}, schema: s,
+		tables: make(map[string][]*table), named: make(map[string]map[string]bool),
+		instances: make(map[string]*config.Instance), used: make(map[string]bool),
+	}
+}
+
+// tree reads one file.
+func (r *reader) tree(file string, data []byte) *value {
+	before := len(r.found)
+	var root *value
+	switch ending := strings.ToLower(filepath.Ext(file)); ending {
 	case ".yaml", ".yml":
-		return yamlTree(r.file, data, &r.found)
+		root = yamlTree(file, data, &r.found)
 	case ".toml":
-		return tomlTree(r.file, data, &r.found)
+		root = tomlTree(file, data, &r.found)
 	case ".json":
-		return jsonTree(r.file, data, &r.found)
+		root = jsonTree(file, data, &r.found)
 	default:
-		r.error(config.Position{File: r.file}, "unknown-language",
+		r.error(config.Position{File: file}, "unknown-language",
 			"the ending %q names no language: .yaml, .yml, .toml and .json do", ending)
 		return nil
 	}
+	for _, f := range r.found[before:] {
+		if f.Severity == config.Error {
+			r.given[config.Error]++
+		}
+	}
+	return root
 }
 
+// root makes the configuration of a tree.
 func (r *reader) root(v *value, c *config.Config) {
-	t := r.table(v, "the configuration")
-	if t == nil {
+	r.schema.SetDefaults(c)
+	if !r.block(v, r.schema.Root(), reflect.ValueOf(c).Elem(), whole, false) && v.kind != kindTable {
 		return
 	}
-	if f := t.take("global"); f != nil {
-		c.Global.At = f.at
-		r.global(f.value, &c.Global)
+	if f := v.get("global"); f != nil && f.value.kind == kindTable {
+		r.groupNeedsUser(&table{f.value, "global"}, "script_group", "script_user")
 	}
-	scripts := r.scriptList(t.list("vrrp_scripts"))
-	c.Instances = r.instanceList(t.list("vrrp_instances"))
-	c.Groups = r.groupList(t.list("vrrp_sync_groups"))
-	for _, s := range scripts {
-		if !r.used[s.Name] {
-			r.warn(s.At, "unused-script", "no track_scripts names vrrp_script %s: it is not run", s.Name)
-			continue
+	inherit.Complete(c)
+	for i, t := range r.tables[scriptsKey] {
+		r.checkScript(t, &c.Scripts[i])
+	}
+	r.duplicates(c)
+	for i, t := range r.tables[instancesKey] {
+		in := &c.Instances[i]
+		if r.instances[in.Name] == nil {
+			r.instances[in.Name] = in
 		}
-		c.Scripts = append(c.Scripts, s)
+		r.checkInstance(t, in)
+		r.checkTracks(t, tracked{in.TrackScripts, in.TrackFiles, in.TrackProcesses, in.TrackBFDs, in.TrackInterfaces}, in.Interface)
 	}
-	t.done()
-	if len(c.Instances) == 0 && !r.found.Errors() {
+	delete(r.instances, "")
+	r.clashes(c.Instances)
+	taken := make(map[string]string) // instance -> its group
+	for i, t := range r.tables[groupsKey] {
+		g := &c.Groups[i]
+		r.checkGroup(t, g, taken)
+		r.checkTracks(t, tracked{g.TrackScripts, g.TrackFiles, g.TrackProcesses, g.TrackBFDs, g.TrackInterfaces}, "")
+	}
+	r.references(c)
+	r.dropUnused(c)
+	if len(c.Instances) == 0 && r.errors() == 0 {
 		r.error(v.at, "no-instance", "the file defines no vrrp_instances: there is nothing to run")
 	}
 }
 
-func (r *reader) global(v *value, g *config.Global) {
-	t := r.table(v, "global")
-	if t == nil {
-		return
-	}
-	t.text("router_id", &g.RouterID)
-	t.text("script_user", &g.ScriptUser)
-	if f := t.text("script_group", &g.ScriptGroup); f != nil && !t.has("script_user") {
-		t.error(f.at, "missing-key", "global: script_group needs script_user")
-	}
-	t.done()
-}
-
-// title names an item of a list for messages: by its name, or by its place
-// as long as that is not known.
-func title(kind string, v *value, i int) string {
-	if v.kind == kindTable {
-		if f := v.get("name"); f != nil && f.value.kind == kindText && f.value.text != "" {
-			return kind + " " + printable(f.value.text)
+// dropUnused leaves out the scripts that nothing tracks.
+func (r *reader) dropUnused(c *config.Config) {
+	scripts := c.Scripts
+	c.Scripts = nil
+	for _, s := range scripts {
+		if !r.used[s.Name] {
+			r.warn(s.At, "unused-script", "no track_scripts names vrrp_script %s: it is not run", r.plain(s.Name))
+			continue
 		}
+		c.Scripts = append(c.Scripts, s)
 	}
-	return fmt.Sprintf("%s number %d", kind, i+1)
 }

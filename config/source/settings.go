@@ -6,17 +6,26 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/spf13/viper"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
-// Settings are the daemon's own scalars, layered: a flag that was given wins
-// over MOONKEEP_<NAME> in the environment, which wins over the configuration
-// file, which wins over the default. Each Settings has a viper of its own.
-type Settings struct{ v *viper.Viper }
+// Settings are scalars that stand above the configuration file, layered: a
+// flag that was given wins over MOONKEEP_<NAME> in the environment, which wins
+// over the file, which wins over the default. They are the daemon's own
+// (SettingConfig, SettingConfigID) and every scalar of global, by its key.
+// Each Settings has a viper of its own.
+type Settings struct {
+	v *viper.Viper
+	// global are the scalars of global.
+	global []*schema.Field
+}
 
 // The names of settings: the flag's with a dash for each underscore, the
 // environment variable's in capitals behind MOONKEEP_.
@@ -34,32 +43,90 @@ func NewSettings(flags map[string]string) *Settings {
 	// A delimiter that no key contains: by default a dot splits keys.
 	v := viper.NewWithOptions(viper.KeyDelimiter("\x00"))
 	v.SetEnvPrefix("MOONKEEP")
-	for _, name := range [...]string{SettingConfig, SettingRouterID, SettingScriptUser, SettingScriptGroup, SettingConfigID} {
+	s := &Settings{v: v, global: scalars()}
+	for _, name := range append([]string{SettingConfig, SettingConfigID}, s.Names()...) {
 		// BindEnv fails only when it is given no key.
 		_ = v.BindEnv(name)
 	}
 	for name, value := range flags {
 		v.Set(name, value)
 	}
-	return &Settings{v}
+	return s
 }
 
-// Apply replaces what the file says by what the flags and the environment
-// say. A user without a group drops the group of the layer beneath, which
-// belongs to another user.
-func (s *Settings) Apply(g *config.Global) error {
-	file := map[string]any{SettingRouterID: g.RouterID, SettingScriptUser: g.ScriptUser, SettingScriptGroup: g.ScriptGroup}
-	user := g.ScriptUser
-	if err := s.v.MergeConfigMap(file); err != nil {
-		return fmt.Errorf("layer the settings over the configuration: %w", err)
+// scalars returns the fields of global that one text can give.
+func scalars() []*schema.Field {
+	var all []*schema.Field
+	b := schema.New().Root().Field("global").Elem
+	for i := range b.Fields {
+		switch f := &b.Fields[i]; f.Kind {
+		case schema.KindBool, schema.KindInt, schema.KindDuration, schema.KindText, schema.KindAddress, schema.KindPrefix, schema.KindScalar:
+			all = append(all, f)
+		}
 	}
-	g.RouterID = s.v.GetString(SettingRouterID)
-	g.ScriptUser = s.v.GetString(SettingScriptUser)
-	g.ScriptGroup = s.v.GetString(SettingScriptGroup)
-	if group := file[SettingScriptGroup]; g.ScriptUser != user && g.ScriptGroup == group {
+	return all
+}
+
+// Names returns the keys of global that can be set.
+func (s *Settings) Names() []string {
+	names := make([]string, len(s.global))
+	for i, f := range s.global {
+		names[i] = f.Key
+	}
+	return names
+}
+
+// Setting is one key of global that a flag or the environment gives.
+type Setting struct{ Key, Value string }
+
+// Global returns the keys of global that flags and the environment give, in
+// the order of the schema.
+func (s *Settings) Global() []Setting {
+	var all []Setting
+	for _, f := range s.global {
+		if value := s.v.GetString(f.Key); value != "" {
+			all = append(all, Setting{f.Key, value})
+		}
+	}
+	return all
+}
+
+// inherited are the keys that instances take over while a file is read, so
+// that only files of moonkeep's own languages can have them set from outside.
+func inherited(f *schema.Field) bool {
+	return f.Idle == "" && (strings.HasPrefix(f.Key, "vrrp_") || f.Key == "v3_checksum_as_v2")
+}
+
+// Apply replaces what a file said by what the flags and the environment say.
+// A user without a group drops the group of the layer beneath, which belongs
+// to another user. The error names the first setting that cannot be, and says
+// what is allowed, but not the value.
+func (s *Settings) Apply(g *config.Global) error {
+	user, group := g.ScriptUser, g.ScriptGroup
+	v := reflect.ValueOf(g).Elem()
+	for _, given := range s.Global() {
+		f := s.global[slices.IndexFunc(s.global, func(f *schema.Field) bool { return f.Key == given.Key })]
+		was := reflect.New(f.In(v).Type()).Elem()
+		was.Set(f.In(v))
+		if err := f.Set(f.In(v), given.Value); err != nil {
+			return fmt.Errorf("setting %s (MOONKEEP_%s): %s", f.Key, strings.ToUpper(f.Key), settingError(f, err))
+		}
+		if inherited(f) && !schema.Equal(was.Interface(), f.In(v).Interface()) {
+			return fmt.Errorf("setting %s (MOONKEEP_%s): instances take it over, so that it can be set for files of moonkeep's own languages only: write it into the file", f.Key, strings.ToUpper(f.Key))
+		}
+	}
+	if g.ScriptUser != user && g.ScriptGroup == group {
 		g.ScriptGroup = ""
 	}
 	return nil
+}
+
+// settingError says what is allowed without the value, which may be secret.
+func settingError(f *schema.Field, err error) string {
+	if f.Kind == schema.KindScalar && len(f.Enum) == 0 {
+		return "its value is not of the right form"
+	}
+	return "it " + err.Error()
 }
 
 // ConfigID returns the name by which the lines of a keepalived.conf are

@@ -49,6 +49,12 @@ type value struct {
 	text   string
 	items  []*value // of a list
 	fields []field  // of a table, in order; keys are unique
+	// reference is what the text had to be taken from the environment for,
+	// "${NAME}"; messages show it in place of the text. Loose says that the
+	// reference was the whole, so that the text may stand for a number or a
+	// boolean too.
+	reference string
+	loose     bool
 }
 
 // field is one key of a table.

@@ -15,6 +15,12 @@ import (
 
 // yamlTree reads YAML. A nil tree means that there is none; why is in found.
 func yamlTree(file string, data []byte, found *config.Findings) *value {
+	// The parser makes its whole tree before anybody can count.
+	if marks(data) > maxMarks {
+		found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "too-large",
+			"more than %d marks between values ( , : - [ { and ends of lines): a configuration has fewer", maxMarks)
+		return nil
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
@@ -25,7 +31,7 @@ func yamlTree(file string, data []byte, found *config.Findings) *value {
 		}
 		return nil
 	}
-	y := yamlReader{file: file, found: found}
+	y := yamlReader{file: file, found: found, aliases: bytes.IndexByte(data, '*') >= 0}
 	var second yaml.Node
 	switch err := decoder.Decode(&second); {
 	case err == nil:
@@ -44,6 +50,21 @@ func yamlTree(file string, data []byte, found *config.Findings) *value {
 		return nil
 	}
 	return root
+}
+
+// maxMarks bounds the number of nodes that the parser makes.
+const maxMarks = 1_500_000
+
+// marks counts the bytes that may stand between two values of YAML.
+func marks(data []byte) int {
+	n := 0
+	for _, c := range data {
+		switch c {
+		case ',', ':', '-', '[', '{', '\n', '?':
+			n++
+		}
+	}
+	return n
 }
 
 const emptyText = "the file is empty: it needs at least vrrp_instances"
@@ -70,6 +91,8 @@ type yamlReader struct {
 	// count bounds the tree: an alias counts as often as it is used.
 	count   int
 	stopped bool
+	// aliases says that the text may have some.
+	aliases bool
 }
 
 func (y *yamlReader) at(n *yaml.Node) config.Position {
@@ -101,8 +124,10 @@ func (y *yamlReader) value(n *yaml.Node, depth int) *value {
 		v = y.value(n.Alias, depth+1)
 	case yaml.SequenceNode:
 		v.kind = kindList
-		for _, c := range n.Content {
+		v.items = make([]*value, 0, len(n.Content))
+		for i, c := range n.Content {
 			v.items = append(v.items, y.value(c, depth+1))
+			y.release(n, i)
 		}
 	case yaml.MappingNode:
 		v.kind = kindTable
@@ -113,8 +138,19 @@ func (y *yamlReader) value(n *yaml.Node, depth int) *value {
 	return v
 }
 
+// release gives nodes back whose values were made, so that a large file is
+// not held twice. With aliases they may be needed again.
+func (y *yamlReader) release(n *yaml.Node, at ...int) {
+	for _, i := range at {
+		if !y.aliases {
+			n.Content[i] = nil
+		}
+	}
+}
+
 func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
 	seen := make(map[string]int, len(n.Content)/2)
+	v.fields = make([]field, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content) && !y.stopped; i += 2 {
 		key := n.Content[i]
 		if key.Kind != yaml.ScalarNode {
@@ -131,6 +167,7 @@ func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
 		}
 		seen[key.Value] = key.Line
 		v.fields = append(v.fields, field{key: key.Value, at: y.at(key), value: y.value(n.Content[i+1], depth+1)})
+		y.release(n, i, i+1)
 	}
 }
 

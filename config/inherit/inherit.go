@@ -1,0 +1,171 @@
+// Package inherit completes a configuration whose blocks say only what their
+// author wrote: instances take what they leave out from global, trackers from
+// what they track, scripts from themselves.
+//
+// It goes by the keys that each block has Written, reports nothing and checks
+// nothing. config/source drives it when a whole configuration was read.
+package inherit
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// Complete fills in what was not written in c. Blocks without Written are
+// taken for such that say nothing.
+func Complete(c *config.Config) {
+	global(&c.Global)
+	for i := range c.Scripts {
+		s := &c.Scripts[i]
+		if !s.Written.Has("timeout") {
+			s.Timeout = s.Interval
+		}
+	}
+	for i := range c.TrackProcesses {
+		p := &c.TrackProcesses[i]
+		if !p.Written.Has("terminate_delay") {
+			p.TerminateDelay = p.Delay
+		}
+		if !p.Written.Has("fork_delay") {
+			p.ForkDelay = p.Delay
+		}
+	}
+	tracked := trackedBy(c)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		instance(in, &c.Global)
+		tracked.complete(in.TrackScripts, in.TrackFiles, in.TrackProcesses, in.TrackBFDs)
+	}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		if !g.Written.Has("smtp_alert") {
+			g.SMTPAlert = mails(&c.Global)
+		}
+		if !g.Written.Has("notify_priority_changes") {
+			g.NotifyPriorityChanges = c.Global.NotifyPriorityChanges
+		}
+		tracked.complete(g.TrackScripts, g.TrackFiles, g.TrackProcesses, g.TrackBFDs)
+	}
+}
+
+// global completes what one global setting takes from another.
+func global(g *config.Global) {
+	take(g.Written, "vmac_addr_prefix", &g.VMACAddrPrefix, g.VMACPrefix)
+	take(g.Written, "vrrp_process_name", &g.VRRPProcessName, g.ProcessName)
+	take(g.Written, "checker_process_name", &g.CheckerProcessName, g.ProcessName)
+	take(g.Written, "bfd_process_name", &g.BFDProcessName, g.ProcessName)
+	take(g.Written, "net_namespace_ipvs", &g.NetNamespaceIPVS, g.NetNamespace)
+	take(g.Written, "snmp_rs_stats_update_interval", &g.SNMPRSInterval, g.SNMPVSInterval)
+}
+
+// take sets what was not written.
+func take[T any](w config.Keys, key string, dst *T, from T) {
+	if !w.Has(key) {
+		*dst = from
+	}
+}
+
+// instance completes an instance from global.
+func instance(in *config.Instance, g *config.Global) {
+	w := in.Written
+	take(w, "version", &in.Version, g.Version)
+	take(w, "strict_mode", &in.Strict, g.Strict)
+	take(w, "v3_checksum", &in.ChecksumMessage, config.Checksum(g.ChecksumAsV2))
+	take(w, "skip_check_adv_addr", &in.SkipCheckAdvAddr, g.SkipCheckAdvAddr)
+	take(w, "lower_prio_no_advert", &in.LowerPrioNoAdvert, g.LowerPrioNoAdvert)
+	take(w, "higher_prio_send_advert", &in.HigherPrioSendAdvert, g.HigherPrioSendAdvert)
+	take(w, "owner_ignore_adverts", &in.OwnerIgnoreAdverts, g.OwnerIgnoreAdverts)
+	take(w, "check_unicast_src", &in.CheckUnicastSource, g.CheckUnicastSource)
+	take(w, "down_timer_adverts", &in.DownTimerAdverts, g.DownTimerAdverts)
+	take(w, "garp_extra_if", &in.GarpExtraIF, g.GarpExtraIF)
+	take(w, "notify_priority_changes", &in.NotifyPriorityChanges, g.NotifyPriorityChanges)
+	take(w, "smtp_alert", &in.SMTPAlert, mails(g))
+	garp(in, g)
+}
+
+// mails is what smtp_alert of an instance or a group is when left out.
+func mails(g *config.Global) bool {
+	for _, said := range []*bool{g.SMTPAlertVRRP, g.SMTPAlert} {
+		if said != nil {
+			return *said
+		}
+	}
+	return false
+}
+
+// garp completes when addresses are announced: the instance's own word, else
+// the global one, else the default, which vrrp_min_garp changes. What follows
+// a lower advert is like the rest of the instance unless somebody said
+// otherwise. A repeat of 0 is 1, as in keepalived.
+func garp(in *config.Instance, g *config.Global) {
+	repeat, delay := 5, 5*time.Second
+	if g.MinGarp {
+		repeat, delay = 1, 0
+	}
+	own := func(key string) bool { return in.Written.Has("garp." + key) }
+	said := func(key string) bool { return g.Written.Has("garp." + key) }
+	a, b := &in.Garp, &g.Garp
+	lay(&a.MasterDelay, own("master_delay"), b.MasterDelay, said("master_delay"), delay)
+	lay(&a.MasterRepeat, own("master_repeat"), b.MasterRepeat, said("master_repeat"), repeat)
+	lay(&a.MasterRefresh, own("master_refresh"), b.MasterRefresh, said("master_refresh"), 0)
+	lay(&a.MasterRefreshRepeat, own("master_refresh_repeat"), b.MasterRefreshRepeat, said("master_refresh_repeat"), 1)
+	lay(&a.LowerPrioDelay, own("lower_prio_delay"), b.LowerPrioDelay, said("lower_prio_delay"), a.MasterDelay)
+	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), b.LowerPrioRepeat, said("lower_prio_repeat"), a.MasterRepeat)
+	lay(&a.Interval, own("interval"), b.Interval, said("interval"), g.GarpInterval)
+	for _, n := range []*int{&a.MasterRepeat, &a.MasterRefreshRepeat, &a.LowerPrioRepeat} {
+		*n = max(*n, 1)
+	}
+}
+
+// lay leaves what the instance said, else takes what global said, else the
+// default.
+func lay[T any](dst *T, own bool, global T, said bool, otherwise T) {
+	switch {
+	case own:
+	case said:
+		*dst = global
+	default:
+		*dst = otherwise
+	}
+}
+
+// weight is what a tracker says for those who track it.
+type weight struct {
+	weight  int
+	reverse bool
+}
+
+// trackers are the weights by name, a map for scripts, files, processes and
+// BFD sessions each.
+type trackers [4]map[string]weight
+
+func trackedBy(c *config.Config) *trackers {
+	t := &trackers{{}, {}, {}, {}}
+	for i := range c.Scripts {
+		t[0][c.Scripts[i].Name] = weight{c.Scripts[i].Weight, c.Scripts[i].Reverse}
+	}
+	for i := range c.TrackFiles {
+		t[1][c.TrackFiles[i].Name] = weight{c.TrackFiles[i].Weight, c.TrackFiles[i].Reverse}
+	}
+	for i := range c.TrackProcesses {
+		t[2][c.TrackProcesses[i].Name] = weight{c.TrackProcesses[i].Weight, c.TrackProcesses[i].Reverse}
+	}
+	for i := range c.BFDs {
+		t[3][c.BFDs[i].Name] = weight{c.BFDs[i].Weight, c.BFDs[i].Reverse}
+	}
+	return t
+}
+
+// complete fills in the weights of entries that leave them out; the lists are
+// in the order of trackers.
+func (t *trackers) complete(lists ...[]config.Track) {
+	for i, list := range lists {
+		for k := range list {
+			entry := &list[k]
+			own := t[i][entry.Name]
+			take(entry.Written, "weight", &entry.Weight, own.weight)
+			take(entry.Written, "reverse", &entry.Reverse, own.reverse)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+package source
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
+)
+
+// duplicates finds blocks of one kind with one name, and remembers the names.
+func (r *reader) duplicates(c *config.Config) {
+	root := r.schema.Root()
+	for i := range root.Fields {
+		sf := &root.Fields[i]
+		if sf.Kind != schema.KindBlocks || sf.Elem.Field("name") == nil {
+			continue
+		}
+		list := sf.Value(reflect.ValueOf(c).Elem())
+		first := make(map[string]config.Position, list.Len())
+		known := make(map[string]bool, list.Len())
+		for k := range list.Len() {
+			item := list.Index(k)
+			name := sf.Elem.Field("name").Value(item).String()
+			if name == "" {
+				continue
+			}
+			at := *sf.Elem.At(item)
+			if before, twice := first[name]; twice {
+				r.error(at, "duplicate-name", "%s %s is defined twice, first %s", sf.Spelling(), r.plain(name), relative(before, at))
+				continue
+			}
+			first[name], known[name] = at, true
+		}
+		r.named[sf.Key] = known
+	}
+	servers := make(map[string]config.Position, len(c.VirtualServers))
+	for i := range c.VirtualServers {
+		v := &c.VirtualServers[i]
+		id := v.Identity()
+		if before, twice := servers[id]; twice && (v.Address.IsValid() || v.Fwmark != 0 || v.Group != "") {
+			r.error(v.At, "duplicate-name", "virtual_server %s is defined twice, first %s", r.plain(id), relative(before, v.At))
+			continue
+		}
+		servers[id] = v.At
+	}
+}
+
+// relative names a place as seen from another one.
+func relative(at, from config.Position) string {
+	if at.File == from.File {
+		return fmt.Sprintf("in line %d", at.Line)
+	}
+	return "at " + at.String()
+}
+
+// clashes finds what two instances must not share.
+func (r *reader) clashes(all []config.Instance) {
+	type router struct {
+		device string
+		vrid   int
+	}
+	routers := make(map[router]*config.Instance)
+	type held struct {
+		addr   netip.Addr
+		device string
+	}
+	holders := make(map[held]*config.Instance)
+	for i := range all {
+		in := &all[i]
+		if r.instances[in.Name] != in {
+			continue // it is a second one of this name
+		}
+		key := router{in.Interface, in.VRID}
+		if other := routers[key]; other != nil && in.VRID != 0 && in.Interface != "" {
+			r.error(in.At, "vrid-clash", "vrrp_instance %s: virtual_router_id %d is used on %s already, by vrrp_instance %s %s",
+				r.plain(in.Name), in.VRID, r.plain(in.Interface), r.plain(other.Name), relative(other.At, in.At))
+		}
+		routers[key] = in
+		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				key := held{a.Addr(), a.Device}
+				if other := holders[key]; other != nil {
+					r.error(a.At, "given-twice", "vrrp_instance %s: %s is an address of vrrp_instance %s already", r.plain(in.Name), a.Addr(), r.plain(other.Name))
+					continue
+				}
+				holders[key] = in
+			}
+		}
+	}
+}
+
+// references looks up the names by which blocks of the IPVS part and of what
+// stands on a node all the time refer to others.
+func (r *reader) references(c *config.Config) {
+	look := func(at config.Position, what, kind, list, name string) {
+		if name != "" && !r.named[list][name] {
+			r.error(at, "unknown-block", "%s: there is no %s %s%s", what, kind, r.name(name), r.hintName(name, names(r.named[list])))
+		}
+	}
+	for i := range c.VirtualServers {
+		v := &c.VirtualServers[i]
+		what := "virtual_server " + r.plain(v.Identity())
+		count := 0
+		for _, key := range [...]string{"address", "fwmark", "group"} {
+			if v.Written.Has(key) {
+				count++
+			}
+		}
+		if count != 1 {
+			r.error(v.At, "missing-key", "virtual_server number %d needs one of address, fwmark and group, not %d", i+1, count)
+			continue
+		}
+		look(v.Written.At("group", v.At), what, "virtual_server_group", "virtual_server_groups", v.Group)
+		for k := range v.RealServers {
+			for _, check := range v.RealServers[k].Checks {
+				if check.File != nil {
+					look(check.File.Written.At("track_file", check.File.At), what+": FILE_CHECK", "track_file", "track_files", check.File.TrackFile)
+				}
+				if check.BFD != nil {
+					look(check.BFD.Written.At("name", check.BFD.At), what+": BFD_CHECK", "bfd_instance", "bfd_instances", check.BFD.Name)
+				}
+			}
+		}
+	}
+	for _, g := range c.TrackGroups {
+		for _, member := range g.Members {
+			look(g.Written.At("group", g.At), "track_group "+r.plain(g.Name), "vrrp_instance", "vrrp_instances", member)
+		}
+	}
+	for _, a := range c.StaticAddresses {
+		look(a.Written.At("track_group", a.At), "static_ipaddresses", "track_group", "track_groups", a.TrackGroup)
+	}
+	for _, a := range c.StaticRoutes {
+		look(a.Written.At("track_group", a.At), "static_routes", "track_group", "track_groups", a.TrackGroup)
+	}
+	for _, a := range c.StaticRules {
+		look(a.Written.At("track_group", a.At), "static_rules", "track_group", "track_groups", a.TrackGroup)
+	}
+	if d := c.Global.SyncDaemon; d != nil {
+		look(d.Written.At("inst", d.At), "global: lvs_sync_daemon", "vrrp_instance", "vrrp_instances", d.Instance)
+	}
+}
