@@ -56,11 +56,15 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@contrib/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: bench-failover ## run all benchmarks
+bench: bench-failover bench-parse ## run all benchmarks
 
 .PHONY: bench-failover
 bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
 	@go run ./contrib/bench/failover --moonkeep $(BINARY) $(BENCHFLAGS)
+
+.PHONY: bench-parse
+bench-parse: setup build ## measure the check of a large file against keepalived's
+	@go run ./contrib/bench/parse --moonkeep $(BINARY)
 
 .PHONY: clean
 clean: ## remove what was built

@@ -16,12 +16,13 @@ import (
 // fileKeepalived reads a configuration in keepalived's language.
 func fileKeepalived(path, configID string) (*config.Config, config.Findings, error) {
 	files := Files()
-	var first []byte
+	// The file may be large, and is not kept for this.
+	read, empty := false, true
 	open := files.Read
 	files.Read = func(path string) ([]byte, error) {
 		data, err := open(path)
-		if first == nil && err == nil {
-			first = data
+		if !read && err == nil {
+			read, empty = true, blank(data)
 		}
 		return data, err
 	}
@@ -29,7 +30,7 @@ func fileKeepalived(path, configID string) (*config.Config, config.Findings, err
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}
-	if blank(first) {
+	if empty {
 		c, found = emptyFile(path)
 	}
 	if c == nil {

@@ -94,8 +94,14 @@ func content(f *os.File, wait time.Duration) ([]byte, error) {
 	if err := f.SetReadDeadline(time.Now().Add(wait)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)
 	}
-	// One more than allowed, so that a file that grows is noticed too.
-	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	// One more than allowed, so that a file that grows is noticed too. What a
+	// large file is read into is made once.
+	var b bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() <= MaxSize {
+		b.Grow(int(info.Size()) + bytes.MinRead)
+	}
+	_, err := b.ReadFrom(io.LimitReader(f, MaxSize+1))
+	data := b.Bytes()
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return nil, fmt.Errorf("%s: %w but one that waits for somebody to write; name the configuration file itself", f.Name(), ErrNotRegular)
