@@ -75,6 +75,12 @@ func printStatus(w io.Writer, s *control.Status) error {
 		}
 		tw.Flush() // strings.Builder does not fail
 	}
+	if len(s.Sessions) > 0 {
+		b.WriteString("\nBFD sessions\n")
+		for i := range s.Sessions {
+			printSession(&b, &s.Sessions[i])
+		}
+	}
 	if s.Dropped > 0 {
 		fmt.Fprintf(&b, "\n%d packets were dropped because the daemon was busy\n", s.Dropped)
 	}
@@ -143,6 +149,35 @@ func printScript(w io.Writer, c *control.Script) {
 		last += ": " + c.Message
 	}
 	fmt.Fprintf(w, "  %s\t%s for %s\t%s\n", c.Name, c.State, age(c.SinceAge), last)
+}
+
+func printSession(b *strings.Builder, s *control.Session) {
+	kind := ""
+	if s.Multihop {
+		kind = " multihop"
+	}
+	fmt.Fprintf(b, "  %s%s with %s: %s for %s (%s)\n", s.Name, kind, s.Neighbor, s.State, age(s.SinceAge), s.Diagnostic)
+	heard := "never heard"
+	if s.HeardAge != nil {
+		heard = fmt.Sprintf("heard %s ago as %s", age(*s.HeardAge), s.RemoteState)
+	}
+	if s.Detection != nil {
+		heard += ", given up after " + age(*s.Detection)
+	}
+	sent := "sends nothing"
+	if s.Interval != nil {
+		sent = "sends every " + age(*s.Interval)
+	}
+	fmt.Fprintf(b, "    %s; %s\n", heard, sent)
+	if len(s.TrackedBy) > 0 {
+		fmt.Fprintf(b, "    %s for %s\n", s.TrackedAs, strings.Join(s.TrackedBy, ", "))
+	}
+	if s.SendError != "" {
+		fmt.Fprintf(b, "    cannot send: %s\n", s.SendError)
+	}
+	for _, rule := range slices.Sorted(maps.Keys(s.Rejected)) {
+		fmt.Fprintf(b, "    discarded %d packets: %s\n", s.Rejected[rule], rule)
+	}
 }
 
 // age renders seconds for people.

@@ -27,6 +27,7 @@ type Status struct {
 	Instances   []Instance `json:"instances"`
 	Groups      []Group    `json:"sync_groups"`
 	Scripts     []Script   `json:"scripts"`
+	Sessions    []Session  `json:"bfd_sessions"`
 	// Dropped counts packets that were dropped because the daemon was busy,
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
@@ -125,7 +126,7 @@ type Held func([]netspec.Address) ([]netspec.Address, error)
 // Describe turns a node's status into the shape for programs. held is asked
 // once, for the addresses of all instances.
 func Describe(s *node.Status, held Held) Status {
-	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Strangers: s.Strangers}
+	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Strangers: s.Strangers}
 	age := func(t mono.Instant) *float64 {
 		if t == mono.Never {
 			return nil
@@ -156,6 +157,9 @@ func Describe(s *node.Status, held Held) Status {
 	}
 	for _, g := range s.Groups {
 		out.Groups = append(out.Groups, Group{Name: g.Name, Role: g.Role.String(), SinceAge: *age(g.Since), Members: g.Members})
+	}
+	for i := range s.Sessions {
+		out.Sessions = append(out.Sessions, describeSession(&s.Sessions[i], age))
 	}
 	for _, c := range s.Scripts {
 		x := Script{

@@ -85,6 +85,7 @@ func nodeStatus() *node.Status {
 				Last: at.Add(-time.Second), Took: 250 * time.Millisecond, InARow: 1, Rise: 2, Fall: 3},
 			{Name: "y", State: "unknown", Since: at, Last: mono.Never, Rise: 1, Fall: 1},
 		},
+		Sessions: nodeSessions(at),
 	}
 }
 
@@ -123,7 +124,7 @@ func TestShape(t *testing.T) {
 // nothing, and tell what never happened.
 func TestEmptyIsNoNull(t *testing.T) {
 	s := nodeStatus()
-	s.Instances, s.Groups, s.Scripts = s.Instances[1:], nil, nil
+	s.Instances, s.Groups, s.Scripts, s.Sessions = s.Instances[1:], nil, nil, nil
 	data, err := json.Marshal(Describe(s, func([]netspec.Address) ([]netspec.Address, error) { return nil, nil }))
 	if err != nil {
 		t.Fatal(err)
@@ -132,11 +133,12 @@ func TestEmptyIsNoNull(t *testing.T) {
 		Instances []map[string]any `json:"instances"`
 		Groups    []any            `json:"sync_groups"`
 		Scripts   []any            `json:"scripts"`
+		Sessions  []any            `json:"bfd_sessions"`
 	}
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Groups == nil || got.Scripts == nil {
+	if got.Groups == nil || got.Scripts == nil || got.Sessions == nil {
 		t.Errorf("an empty list is null: %s", data)
 	}
 	in := got.Instances[0]
