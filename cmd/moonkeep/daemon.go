@@ -126,7 +126,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 // are logged; errors refuse, and so does what is not built yet and would be
 // wrong to run without.
 func (d *daemon) read() (*config.Config, error) {
-	c, findings, err := openConfig(d.opts.config, d.opts.configID)
+	c, findings, err := openLayers(d.opts.configs, d.opts.configID, d.opts.set)
 	if err != nil {
 		return nil, err
 	}

@@ -11,29 +11,53 @@ import (
 	"github.com/moonkeep/moonkeep/lua"
 )
 
-// openConfig reads the configuration that every subcommand works on: the file
-// at path, or the one that is found when path is empty, with the settings of
-// the environment over it and the host's defaults beneath. The config id
-// chooses the lines of a keepalived.conf that begin with @NAME; if empty, the
-// environment or the node's name does. The error is for a file that cannot be
-// read. The configuration is of use only if the findings
-// hold no error.
+// openConfig is openLayers for one file, or the one that is found when path
+// is empty.
 func openConfig(path, configID string) (*config.Config, config.Findings, error) {
-	flags := map[string]string{}
+	var paths []string
 	if path != "" {
-		flags[source.SettingConfig] = path
+		paths = []string{path}
+	}
+	return openLayers(paths, configID, nil)
+}
+
+// openLayers reads the configuration that every subcommand works on: the files
+// at paths, later ones over earlier ones, or the file that is found when there
+// are none, with the settings of set (KEY=VALUE) and of the environment over
+// them and the host's defaults beneath. The config id chooses the lines of a
+// keepalived.conf that begin with @NAME; if empty, the environment or the
+// node's name does. The error is for a file that cannot be read, and for a
+// setting that cannot be. The configuration is of use only if the findings
+// hold no error.
+func openLayers(paths []string, configID string, set []string) (*config.Config, config.Findings, error) {
+	settings := source.NewSettings(nil)
+	flags := map[string]string{}
+	for _, text := range set {
+		s, err := settings.ParseSetting(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		flags[s.Key] = s.Value
 	}
 	if configID != "" {
 		flags[source.SettingConfigID] = configID
 	}
-	settings := source.NewSettings(flags)
-	path, err := settings.ConfigFile()
+	settings = source.NewSettings(flags)
+	if len(paths) == 0 {
+		path, err := settings.ConfigFile()
+		if err != nil {
+			return nil, nil, err
+		}
+		paths = []string{path}
+	}
+	c, findings, err := load.Layers(paths, settings)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, findings, err := load.FileAs(path, settings.ConfigID())
-	if err != nil {
-		return nil, nil, err
+	if findings.Errors() {
+		// What is wrong with a setting is among them.
+		load.Defaults(c)
+		return c, findings, nil
 	}
 	if err := complete(c, settings); err != nil {
 		return nil, nil, err

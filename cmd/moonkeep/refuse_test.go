@@ -68,7 +68,7 @@ func TestRunRefuses(t *testing.T) {
 		want       []string
 	}{
 		{"missing file", filepath.Join(dir, "none.conf"), []string{"none.conf", "create it or name another"}},
-		{"directory", dir, []string{dir, "not a regular file but a directory"}},
+		{"folder without a configuration", t.TempDir(), []string{"no file with one of the endings .yaml .yml .toml .json is in"}},
 		{"empty file", file("empty.conf", "", 0o644), []string{"empty.conf:1:1", "needs at least one vrrp_instance"}},
 		{"binary garbage", file("garbage.conf", "\x7fELF\x02\x01\x01\x00\xff\xfe{}{}{\x00\x80\n}}}", 0o644), []string{"garbage.conf:1"}},
 		{"unknown interface", file("iface.conf", strings.ReplaceAll(good, "interface eth0", "interface nope0"), 0o644),

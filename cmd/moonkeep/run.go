@@ -45,7 +45,8 @@ directory, so that several daemons share a host when each has its own.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.config, "config", "c", "", "configuration `file`; by default the first of "+searchPath())
+	f.StringArrayVarP(&o.configs, "config", "c", nil, "configuration `file`; by default the first of "+searchPath()+". Files of moonkeep's own languages can be given several times, and folders of them: what later ones say counts")
+	f.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE`: a key of global, whatever the files and the environment (MOONKEEP_KEY) say; several times")
 	f.StringVarP(&o.configID, "config-id", "i", "", "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot")
 	f.StringVar(&o.runDir, "run-dir", defaultRunDir, "`directory` of socket, journal and lock")
 	f.StringVar(&o.checkDir, "check-dir", "", "`directory` in which a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
@@ -55,7 +56,8 @@ directory, so that several daemons share a host when each has its own.`,
 }
 
 type runOptions struct {
-	config    string
+	configs   []string
+	set       []string
 	configID  string
 	runDir    string
 	checkDir  string

@@ -21,16 +21,18 @@ const MaxNative = 5 << 20
 // Layers reads a configuration of several files in moonkeep's own languages,
 // later ones over earlier ones; a folder stands for its files with one of
 // source.Extensions, in order of their names. One file alone may be a
-// keepalived.conf, too. Settings are laid over the files; nil is none. The
-// results are as FileAs's.
+// keepalived.conf, too. Settings are laid over the files; nil is none, not
+// even of the environment. The results are as FileAs's.
 func Layers(paths []string, settings *source.Settings) (*config.Config, config.Findings, error) {
-	if settings == nil {
-		settings = source.NewSettings(nil)
+	var configID string
+	var global []source.Setting
+	if settings != nil {
+		configID, global = settings.ConfigID(), settings.Global()
 	}
 	if len(paths) == 1 && !native(paths[0]) {
 		info, err := os.Stat(paths[0])
 		if err != nil || !info.IsDir() {
-			return fileKeepalived(paths[0], settings.ConfigID())
+			return fileKeepalived(paths[0], configID)
 		}
 	}
 	n := &nativeFiles{left: MaxNative}
@@ -59,7 +61,7 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 		c, found := emptyFile(files[0].Path)
 		return c, found, nil
 	}
-	c, found := source.ReadAll(files, source.Options{Getenv: os.LookupEnv, Include: n.include, Global: settings.Global()})
+	c, found := source.ReadAll(files, source.Options{Getenv: os.LookupEnv, Include: n.include, Global: global})
 	return c, found, nil
 }
 

@@ -83,7 +83,7 @@ type sample struct {
 	Options  []string           `key:"options" default:"a b" word:"-"`
 	Run      *config.Program    `key:"run" form:"command" tier:"1"`
 	Interval time.Duration      `key:"interval" default:"10ms" unit:"ms" whole:"true" tier:"3"`
-	unseen   map[string]float64 //nolint:unused // has no tag and is not exported
+	_        map[string]float64 // has no tag and is not exported
 }
 
 // problemsBut returns the problems without those of comments, which the

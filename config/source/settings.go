@@ -79,6 +79,20 @@ func (s *Settings) Names() []string {
 // Setting is one key of global that a flag or the environment gives.
 type Setting struct{ Key, Value string }
 
+// ParseSetting reads KEY=VALUE, or global.KEY=VALUE, as a flag gives it. The
+// error does not repeat the value.
+func (s *Settings) ParseSetting(text string) (Setting, error) {
+	key, value, ok := strings.Cut(text, "=")
+	key = strings.TrimPrefix(key, "global.")
+	switch names := s.Names(); {
+	case !ok || value == "":
+		return Setting{}, fmt.Errorf("setting %s: write KEY=VALUE", quoted(key))
+	case !slices.Contains(names, key):
+		return Setting{}, fmt.Errorf("setting %s: global has no such key that one text can give%s", quoted(key), hint(key, names))
+	}
+	return Setting{key, value}, nil
+}
+
 // Global returns the keys of global that flags and the environment give, in
 // the order of the schema.
 func (s *Settings) Global() []Setting {
