@@ -288,7 +288,16 @@ func FuzzExpand(f *testing.F) {
 		}
 		f.Add(string(data), "include main.conf\n")
 	}
+	for _, path := range siteFiles(f) {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(data), "vrrp_instance O {\n interface eth0\n @vm virtual_router_id 9\n}\n")
+		f.Add("include{,r,m,w,b,a} {a,b}.conf\ninclude [ab]*.conf\n", string(data))
+	}
 	f.Add("$A=${B}\n$B=${A}\ninclude {a,b}*\n~SEQ(i,3) ~LST({p,q},{1,2},{$A}) x { @vm y${i}$p ${_HASH}${_RANDOM 1 2}", "$M=a \\\nb$A \\\n$M\n$M {@^vm $X=1 \\\n")
+	f.Add("global_defs {\ninclude_check +match -wildcard_match\n}\nincludea none*\nincludem ${_PWD}/a.conf\n~SEQx(H, 0x10, -1, 0) ~LST(L, ${_ENV A}, ${_ENV B C}) $H$L\n", "@^vm ~SEQ(i, -3) }\n@vm } ~LST({a}, {b}, c) ${a}\n")
 	f.Fuzz(func(t *testing.T, main, other string) {
 		opts := Options{ConfigID: "vm", bounds: &bounds{lines: 1000, bytes: 100_000, references: 1000}}
 		texts := map[string]string{"main.conf": main, "a.conf": other, "b.conf": "c " + other}
