@@ -14,9 +14,10 @@ import (
 )
 
 // MaxNative is how many bytes a configuration in moonkeep's own languages may
-// have, all its files together: thirty thousand real servers with checks. It
-// bounds the memory that reading takes to 200 MiB.
-const MaxNative = 5 << 20
+// have, all its files together: twenty thousand real servers with checks.
+// Their parsers keep whole trees in memory, for which it means 200 MiB; a
+// keepalived.conf may be larger.
+const MaxNative = 4 << 20
 
 // Layers reads a configuration of several files in moonkeep's own languages,
 // later ones over earlier ones; a folder stands for its files with one of

@@ -53,7 +53,7 @@ func TestLayers(t *testing.T) {
 		"an empty folder":      {[]string{path("empty")}, nil, "no file with one of the endings .yaml .yml .toml .json is in "},
 		"a folder in a folder": {[]string{path("conf.d")}, ErrNotRegular, "not a regular file but a directory"},
 		"nothing":              {[]string{path("a.yaml"), path("gone.yaml")}, os.ErrNotExist, "gone.yaml: file does not exist; create it or name another"},
-		"too much":             {[]string{path("large.yaml")}, ErrTooLarge, "large.yaml: too large: a configuration in this language has 5 MiB at most"},
+		"too much":             {[]string{path("large.yaml")}, ErrTooLarge, "large.yaml: too large: a configuration in this language has 4 MiB at most"},
 		"too much together":    {[]string{path("half.yaml"), path("half.yaml")}, ErrTooLarge, "half.yaml: too large"},
 	} {
 		c, _, err := Layers(test.paths, nil)

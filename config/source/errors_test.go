@@ -262,6 +262,22 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestDuplicateKeys holds that a key is found again in small and in large
+// tables.
+func TestDuplicateKeys(t *testing.T) {
+	for _, n := range []int{2, 15, 16, 17, 100} {
+		text := instance()
+		for i := range n {
+			text += fmt.Sprintf("key_%d: 1\n", i)
+		}
+		_, findings := Read("a.yaml", []byte(text+"key_1: 2\n"))
+		want := fmt.Sprintf("a.yaml:%d:1: error: \"key_1\" is given twice, first in line 7 [duplicate-key]", n+6)
+		if last := findings[len(findings)-1].String(); last != want {
+			t.Errorf("%d keys: %s, want %s", n, last, want)
+		}
+	}
+}
+
 func TestAliases(t *testing.T) {
 	c, findings := Read("a.yaml", []byte("vrrp_instances:\n"+
 		"  - {name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1], notify: &n {any: /bin/true}}\n"+
@@ -288,6 +304,7 @@ func TestBombs(t *testing.T) {
 		"deep YAML":        {"a.yaml", "a: " + strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "too-deep"},
 		"deep JSON":        {"a.json", strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "too-deep"},
 		"many in YAML":     {"a.yaml", "a:\n" + strings.Repeat("- {}\n", 600_000), "too-large"},
+		"keys in YAML":     {"a.yaml", "a: {" + strings.Repeat("x: 1, ", 300_000) + "}", "too-large"},
 		"many in JSON":     {"a.json", `{"a": [` + strings.Repeat("{},", 600_000) + "{}]}", "too-large"},
 		"many in TOML":     {"a.toml", "a = [" + strings.Repeat("{},", 600_000) + "]", "too-large"},
 		"Latin-1 in JSON":  {"a.json", "{\"a\": \"\xe4\"}", "syntax"},

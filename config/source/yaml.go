@@ -53,7 +53,7 @@ func yamlTree(file string, data []byte, found *config.Findings) *value {
 }
 
 // maxMarks bounds the number of nodes that the parser makes.
-const maxMarks = 1_500_000
+const maxMarks = 600_000
 
 // marks counts the bytes that may stand between two values of YAML.
 func marks(data []byte) int {
@@ -149,7 +149,11 @@ func (y *yamlReader) release(n *yaml.Node, at ...int) {
 }
 
 func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
-	seen := make(map[string]int, len(n.Content)/2)
+	// A small table is looked through, which is cheaper than a map for each.
+	var seen map[string]int
+	if len(n.Content) > 32 {
+		seen = make(map[string]int, len(n.Content)/2)
+	}
 	v.fields = make([]field, 0, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content) && !y.stopped; i += 2 {
 		key := n.Content[i]
@@ -161,11 +165,19 @@ func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
 			y.error(key, "merge-key", "the merge key << is not read: write the keys out, or use an alias for a whole value")
 			return
 		}
-		if line, twice := seen[key.Value]; twice {
+		line, twice := seen[key.Value]
+		if seen == nil {
+			if first := v.get(key.Value); first != nil {
+				line, twice = first.at.Line, true
+			}
+		}
+		if twice {
 			y.found.Add(y.at(key), config.Error, "duplicate-key", "%s is given twice, first in line %d", quoted(key.Value), line)
 			continue
 		}
-		seen[key.Value] = key.Line
+		if seen != nil {
+			seen[key.Value] = key.Line
+		}
 		v.fields = append(v.fields, field{key: key.Value, at: y.at(key), value: y.value(n.Content[i+1], depth+1)})
 		y.release(n, i, i+1)
 	}
