@@ -119,6 +119,22 @@ func TestF2_10AH(t *testing.T) {
 	}
 }
 
+// TestH31Exclusive: HMAC and AH together are no configuration that config/build
+// makes; whatever comes is refused.
+func TestH31Exclusive(t *testing.T) {
+	rows, _ := capturedAH(t)
+	d := backup(t, V2, 100, withAH)
+	peer := signedBy(d, peerHigh, 200, year26)
+	both := backup(t, V2, 100, withAH, hmacs(HMACPermissive))
+	both.r.SetWall(year26 - int64(epoch))
+	for _, p := range []Packet{rows[0].Packet, peer, signedBy(both, peerHigh, 200, year26)} {
+		both.receive(p)
+	}
+	if v := both.r.View().Counts; v.Received != 0 || v.Rejected[RejectAuthType] != 3 {
+		t.Errorf("%d accepted, refused %v", v.Received, v.Rejected)
+	}
+}
+
 // TestF2_10UnicastTTL: in unicast the TTL is not covered, and may shrink.
 func TestF2_10UnicastTTL(t *testing.T) {
 	d := backup(t, V2, 100, withAH, func(c *Config) { c.Unicast = Unicast{On: true, Peers: []Peer{{Addr: peerHigh}}} })

@@ -204,8 +204,9 @@ func (c *Config) group(v6 bool) netip.Addr {
 	return Group(v6)
 }
 
-// ah reports whether adverts travel in an authentication header.
-func (c *Config) ah() bool { return c.Version == V2 && c.Auth == AuthAH }
+// ah reports whether adverts travel in an authentication header. With HMAC,
+// which excludes it, nothing is accepted as authenticated by it.
+func (c *Config) ah() bool { return c.Version == V2 && c.Auth == AuthAH && c.HMAC.Mode == HMACOff }
 
 // Defaults returns the configuration of a version 2 router without VRID and
 // addresses, with the defaults of keepalived.

@@ -69,13 +69,12 @@ func (c *Config) verify(p *Packet, g *guard, wall int64) (Advert, Rejection) {
 	if count == 0 {
 		return a, RejectCount
 	}
-	// The IPv6 checksum covers the trailer, as the kernel computes it there.
-	summed := length
 	if rule := a.verifyTrailer(g, b, length, src, wall); rule != Accepted {
 		return a, rule
 	}
+	summed := length
 	if a.Signed && v6 {
-		summed += trailerLen
+		summed += trailerLen // which the kernel's IPv6 checksum covers
 	}
 	var ok bool
 	if a.Checksum, ok = c.verifyChecksum(b[:summed], a.Version, src, dst); !ok {
@@ -85,8 +84,7 @@ func (c *Config) verify(p *Packet, g *guard, wall int64) (Advert, Rejection) {
 	if a.Version == V3 {
 		return a, a.verify3(b[:length], v6)
 	}
-	rule := c.verify2(&a, b[:length], p, src, g)
-	return a, rule
+	return c.verify2(a, b[:length], p, src, g)
 }
 
 // verifyPath judges the IP header: source, destination and how far it came.
@@ -134,44 +132,44 @@ func (a *Advert) verify3(b []byte, v6 bool) Rejection {
 // validated, and the password is found from it and not from the IP header. A
 // router of version 3 learns another interval; one of version 2 discards it
 // (RFC 3768 7.1).
-func (c *Config) verify2(a *Advert, b []byte, p *Packet, src netip.Addr, g *guard) Rejection {
+func (c *Config) verify2(a Advert, b []byte, p *Packet, src netip.Addr, g *guard) (Advert, Rejection) {
 	authAt := len(b) - authLen
 	a.addresses = b[HeaderLen:authAt]
 	a.Auth = AuthType(b[4])
 	a.Interval = time.Duration(b[5]) * time.Second
 	if a.Auth != c.Auth {
-		return RejectAuthType
+		return a, RejectAuthType
 	}
 	switch a.Auth {
 	case AuthNone:
 	case AuthPass:
 		// The time of the comparison must not tell how much of a guess is right.
 		if subtle.ConstantTimeCompare(b[authAt:], c.Password[:]) != 1 {
-			return RejectAuth
+			return a, RejectAuth
 		}
 	case AuthAH:
 		if !c.ah() {
-			return RejectAuthType
+			return a, RejectAuthType
 		}
 		if p.Protocol != ProtocolAH {
-			return RejectAHMissing
+			return a, RejectAHMissing
 		}
 		sequence, rule := g.sealer.verify(p, src)
 		if rule != Accepted {
-			return rule
+			return a, rule
 		}
 		a.Signed, a.sequence = true, uint64(sequence)
 	default:
-		return RejectAuthType
+		return a, RejectAuthType
 	}
 	switch {
 	case a.Interval == c.Interval:
 	case c.Version == V2:
-		return RejectInterval
+		return a, RejectInterval
 	case a.Interval == 0:
-		return RejectInterval0
+		return a, RejectInterval0
 	}
-	return Accepted
+	return a, Accepted
 }
 
 // isRouter reports whether vrid over this family names the router of c. Routers
