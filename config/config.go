@@ -20,7 +20,7 @@ type Config struct {
 	TrackProcesses []TrackProcess `key:"vrrp_track_processes" word:"vrrp_track_process" form:"block" idle:"the process is not watched" tier:"2"`
 	// BFDs are sessions of Bidirectional Forwarding Detection (RFC 5880), for
 	// track_bfd and BFD_CHECK.
-	BFDs []BFD `key:"bfd_instances" word:"bfd_instance" form:"block" idle:"no BFD session is set up" tier:"2"`
+	BFDs []BFD `key:"bfd_instances" word:"bfd_instance" form:"block" tier:"2"`
 	// Instances are the virtual routers.
 	Instances []Instance `key:"vrrp_instances" word:"vrrp_instance" form:"block" tier:"1"`
 	// Groups bind instances so that they change state together.

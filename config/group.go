@@ -17,7 +17,7 @@ type SyncGroup struct {
 	// TrackProcesses are tracked on behalf of every member.
 	TrackProcesses []Track `key:"track_processes" word:"track_process" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
 	// TrackBFDs are BFD sessions tracked on behalf of every member.
-	TrackBFDs []Track `key:"track_bfds" word:"track_bfd" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
+	TrackBFDs []Track `key:"track_bfds" word:"track_bfd" form:"lines" tier:"2"`
 	// KeepWeights lets trackers with a weight change the priorities of the
 	// members. Without it a member's own ones are not used, as in keepalived.
 	KeepWeights bool `key:"sync_group_tracking_weight" word:"sync_group_tracking_weight,global_tracking" form:"bare" tier:"2"`

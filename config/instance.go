@@ -142,7 +142,7 @@ type Instance struct {
 	// TrackProcesses are the vrrp_track_processes that must run.
 	TrackProcesses []Track `key:"track_processes" word:"track_process" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
 	// TrackBFDs are the bfd_instances that must be up.
-	TrackBFDs []Track `key:"track_bfds" word:"track_bfd" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
+	TrackBFDs []Track `key:"track_bfds" word:"track_bfd" form:"lines" tier:"2"`
 
 	// Notify is what is told about the instance's changes.
 	Notify Notify `key:"notify" flat:"notify_" tier:"1"`

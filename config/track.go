@@ -107,8 +107,9 @@ type BFD struct {
 	Multiplier int `key:"multiplier" default:"5" range:"1..255" unit:"count" tier:"2"`
 	// Passive sends nothing until the peer does.
 	Passive bool `key:"passive" form:"bare" tier:"3"`
-	// TTL is that of the packets sent: 255 with IPv4 and 64 with IPv6 when
-	// left out.
+	// TTL is the TTL or hop limit of the packets sent, and what max_hops counts
+	// down from in those received. Left out, 255 is sent and counted from,
+	// except that with IPv6 those received may have the 64 of keepalived.
 	TTL int `key:"ttl" word:"ttl,hoplimit" range:"1..255" unit:"hops" tier:"3"`
 	// MaxHops is how many hops a packet may have come; -1 does not look.
 	MaxHops int `key:"max_hops" default:"0" range:"-1..255" unit:"hops" tier:"3"`

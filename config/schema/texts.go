@@ -41,7 +41,7 @@ func texts() map[string]string {
 		"BFD.Passive":                          "Passive sends nothing until the peer does.",
 		"BFD.Reverse":                          "Reverse swaps up and down. In keepalived.conf it stands behind the weight.",
 		"BFD.SourceIP":                         "SourceIP is the local address; any when left out.",
-		"BFD.TTL":                              "TTL is that of the packets sent: 255 with IPv4 and 64 with IPv6 when left out.",
+		"BFD.TTL":                              "TTL is the TTL or hop limit of the packets sent, and what max_hops counts down from in those received. Left out, 255 is sent and counted from, except that with IPv6 those received may have the 64 of keepalived.",
 		"BFD.VRRP":                             "VRRP lets instances track the session. Without vrrp and checker both may.",
 		"BFD.Weight":                           "Weight is added to the priority of instances that track the session; 0 makes them FAULT while it is down.",
 		"BFDCheck":                             "BFDCheck is a BFD_CHECK: it follows a bfd_instance.",
