@@ -424,3 +424,42 @@ func TestNoAllocationSigned(t *testing.T) {
 		})
 	}
 }
+
+// FuzzReceived feeds instances of each transport any packet. None may panic, and
+// none may move an instance that its rules refuse.
+func FuzzReceived(f *testing.F) {
+	instances := []Instance{
+		unicastTo(instance3("V", 51, 100), higher), signed(instance3("V", 51, 100)), sealed(instance3("V", 51, 100)),
+		instance6("V", 51, 100), signed(instance6("V", 51, 100)), sealed(unicastTo(instance3("V", 51, 100), higher)),
+	}
+	for i := range instances {
+		in := &instances[i]
+		from := higher
+		if in.six() {
+			from = higher6
+		}
+		f.Add(uint8(i), uint8(0), 255, true, []byte{}, in.Router.Append(nil, 200, from, vrrp.Group(in.six())))
+		f.Add(uint8(i), uint8(vrrp.ProtocolAH), 255, false, make([]byte, 20), make([]byte, 44))
+	}
+	f.Fuzz(func(t *testing.T, kind, protocol uint8, ttl int, group bool, header, payload []byte) {
+		in := instances[int(kind)%len(instances)]
+		n := New(0, Config{Instances: []Instance{in}})
+		n.Step(0, &Clock{Wall: wall})
+		n.Tick(0)
+		n.Step(0, &Link{Name: "eth0", Exists: true, Up: true, Index: 2, Primary: source, Primary6: source6, MTU: 1500})
+		p := vrrp.Packet{Interface: "eth0", Source: higher, Destination: source, TTL: ttl, Protocol: protocol, Header: header, Payload: payload}
+		if in.six() {
+			p.Source, p.Destination = higher6, source6
+		}
+		if group {
+			p.Destination = vrrp.Group(in.six())
+		}
+		_, rule := in.Router.Verify(&p)
+		before := n.Status(0).Instances[0]
+		n.Step(0, &Received{Packet: p})
+		after := n.Status(0).Instances[0]
+		if rule != vrrp.Accepted && (after.MasterDown != before.MasterDown || after.Counts.Received != 0 || after.HeardFrom.IsValid()) {
+			t.Fatalf("%v, and yet %+v became %+v", rule, before, after)
+		}
+	})
+}
