@@ -41,6 +41,16 @@ func TestRouters(t *testing.T) {
 			},
 			[]string{"c.yaml shared-number: virtual_router_id 1 is that of vrrp_instance A of a.yaml too"},
 		},
+		"two clusters with one number and one name, one of them at odds": {
+			[]string{
+				ha("A 1 100"), ha("A 1 90"),
+				ha("A 1 100 \"virtual_ipaddresses: [192.0.2.9/24]\""), ha("A 1 90 \"virtual_ipaddresses: [192.0.2.9/25]\""),
+			},
+			[]string{
+				"c.yaml shared-number: virtual_router_id 1 is that of vrrp_instance A of a.yaml too",
+				"d.yaml peers-addresses: 192.0.2.9 is /25 here and /24 in c.yaml",
+			},
+		},
 		"two files that share nothing but the number": {
 			[]string{ha("A 1 100"), ha("X 1 90 \"virtual_ipaddresses: [192.0.2.9/24]\"")},
 			[]string{"b.yaml shared-number: vrrp_instance A of a.yaml too"},

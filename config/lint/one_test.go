@@ -30,6 +30,7 @@ func TestTiming(t *testing.T) {
 		"announced once":                {node("garp: {master_delay: 0s}"), []string{"a.yaml announced-once: garp_master_delay 0"}},
 		"announced again and again":     {node("garp: {master_delay: 0s, master_refresh: 60s}"), nil},
 		"many announcements":            {node("garp: {interval: 1s, master_repeat: 4}"), []string{"a.yaml slow-announcement: announcing takes 4s (garp_master_repeat 4 times 1 addresses, one every 1s), longer than the failover itself (3.61s)"}},
+		"as long as the skew allows":    {node("garp: {interval: 800ms, master_repeat: 4}"), nil},
 		"not so many":                   {node("garp: {interval: 1s, master_repeat: 3}"), nil},
 		"the own link is not tracked":   {node("dont_track_primary: true"), []string{"a.yaml untracked-link: when eth0 fails here"}},
 		"a script is tracked":           {node("dont_track_primary: true\ntrack_scripts: [web]"), nil},

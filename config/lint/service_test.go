@@ -144,6 +144,7 @@ func TestServices(t *testing.T) {
 		"a reply":             {check(config.Check{UDP: &config.UDPCheck{RequireReply: config.Reply{Required: true}}}), nil},
 		"a slow check":        {func(v *config.VirtualServer) { v.ConnectTimeout, v.Retry = 6*time.Second, &five }, []string{"a.conf slow-removal: found out after up to 51s, not after delay_loop 10s (connect_timeout 6s times retry 5 + 1, 5s between them"}},
 		"not much slower":     {func(v *config.VirtualServer) { v.ConnectTimeout = 9 * time.Second }, nil},
+		"long pauses":         {func(v *config.VirtualServer) { v.Retry, v.DelayBeforeRetry = &five, &long }, nil},
 		"two slow checks of one": {
 			func(v *config.VirtualServer) {
 				v.ConnectTimeout, v.Retry, v.RealServers = 6*time.Second, &five, v.RealServers[:1]

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,15 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
+// TestOneNumberOfEachFamily holds that the other family's instance is not
+// called one of another number.
+func TestOneNumberOfEachFamily(t *testing.T) {
+	got := Cluster(pair(t, nil, func(_ *config.Config, in *config.Instance) {
+		in.NativeIPv6, in.Addresses = true, nil
+	}))
+	said(t, got, "a.yaml no-peer: nobody takes over", "b.yaml no-peer: nobody takes over")
+}
+
 // pair returns two nodes that agree, the second one changed.
 func pair(t *testing.T, both, second func(*config.Config, *config.Instance)) []*config.Config {
 	t.Helper()
@@ -121,6 +131,7 @@ func TestPeers(t *testing.T) {
 		"no_accept":           {func(_ *config.Config, in *config.Instance) { in.NoAccept = true }, func(_ *config.Config, in *config.Instance) { in.NoAccept = false }, []string{"b.yaml peers-accept: this file does not have no_accept and a.yaml has it"}},
 		"the same keys":       {signed, func(*config.Config, *config.Instance) {}, nil},
 		"another active key":  {signed, func(_ *config.Config, in *config.Instance) { in.HMAC.ActiveKey = 2 }, nil},
+		"a key for later":     {signed, func(_ *config.Config, in *config.Instance) { in.HMAC = hmac("", 1, "hunter1", "hunter2", "hunter3") }, nil},
 		"another secret":      {signed, func(_ *config.Config, in *config.Instance) { in.HMAC = hmac("", 1, "hunter3", "hunter2") }, []string{"b.yaml peers-hmac: key 1, with which this node signs, is another one in a.yaml", "b.yaml peers-hmac: key 1, with which a.yaml signs, is another one here"}},
 		"an unknown key":      {signed, func(_ *config.Config, in *config.Instance) { in.HMAC = hmac("", 3, "hunter1", "hunter2", "hunter3") }, []string{"b.yaml peers-hmac: key 3, with which this node signs, is not known in a.yaml"}},
 		"unsigned here":       {signed, func(_ *config.Config, in *config.Instance) { in.HMAC = nil }, []string{"b.yaml peers-hmac: a.yaml takes signed adverts only, and this node does not sign"}},
@@ -207,6 +218,29 @@ func TestPlaces(t *testing.T) {
 	for _, f := range One(c) {
 		if want := map[string]int{"web": 30, "db": 31}; f.Name == "owner-weight" && f.At.Line != want["web"] && f.At.Line != want["db"] {
 			t.Errorf("got %v, want it at the tracker", f)
+		}
+	}
+}
+
+// TestPlacesOfFiles holds that the names by which keys are looked up are those
+// that the reader writes down.
+func TestPlacesOfFiles(t *testing.T) {
+	keys := "virtual_router_id: 1\nstate: BACKUP\npriority: 250\nnopreempt: true\ndown_timer_adverts: 1\ndont_track_primary: true\n" +
+		"authentication: {auth_type: PASS, auth_pass: hunter2}\ngarp:\n  master_delay: 0s\nvirtual_ipaddresses: [192.0.2.1/24]\nmcast_src_ip: 192.0.2.1"
+	got := make(map[string]int)
+	for _, f := range One(read(t, "a.yaml", node(keys))) {
+		got[f.Name] = f.At.Line
+	}
+	first := node("priority: 3\nversion: 3\nv3_checksum: rfc9568\nadvert_int: 2s\nmcast_src_ip: 192.0.2.9\nvirtual_ipaddresses: [192.0.2.1/24]\nvirtual_ipaddresses_excluded: [192.0.2.8]")
+	for _, f := range Cluster([]*config.Config{read(t, "b.yaml", first), read(t, "a.yaml", strings.NewReplacer("rfc9568", "rfc5798", "2s", "3s", ".1/24", ".2/24", ".8", ".7").Replace(first))}) {
+		got[f.Name] = f.At.Line
+	}
+	for name, line := range map[string]int{
+		"one-lost-advert": 10, "untracked-link": 11, "clear-password": 12, "announced-once": 14, "virtual-source": 16,
+		"peers-priority": 7, "peers-checksum": 9, "peers-interval": 10, "peers-source": 11, "peers-addresses": 13,
+	} {
+		if got[name] != line {
+			t.Errorf("%s: got line %d, want %d", name, got[name], line)
 		}
 	}
 }
