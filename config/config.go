@@ -82,7 +82,7 @@ type InterfaceDelay struct {
 // addresses, routes and rules are put back.
 type TrackGroup struct {
 	// Name is what addresses, routes and rules call it.
-	Name    string   `key:"name" required:"true" tier:"3"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"3"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Members are the names of its instances.
@@ -93,7 +93,7 @@ type TrackGroup struct {
 // advertisements that several interfaces share.
 type GarpGroup struct {
 	// Name tells it from others in messages; it may be empty.
-	Name    string   `key:"name" tier:"3"`
+	Name    string   `key:"name" word:"-" tier:"3"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// GarpInterval is the least time between two gratuitous ARPs.

@@ -220,11 +220,11 @@ type Global struct {
 	// BFDRTPriority is the realtime priority of the BFD process.
 	BFDRTPriority int `key:"bfd_rt_priority" range:"1..99" unit:"priority" idle:"the service manager sets it" tier:"3"`
 	// VRRPCPUs are the processors that the VRRP process may run on.
-	VRRPCPUs []string `key:"vrrp_cpu_affinity" form:"words" idle:"the service manager sets it" tier:"3"`
+	VRRPCPUs []int `key:"vrrp_cpu_affinity" form:"words" range:"0..8191" idle:"the service manager sets it" tier:"3"`
 	// CheckerCPUs are the processors that the process that checks may run on.
-	CheckerCPUs []string `key:"checker_cpu_affinity" form:"words" idle:"the service manager sets it" tier:"3"`
+	CheckerCPUs []int `key:"checker_cpu_affinity" form:"words" range:"0..8191" idle:"the service manager sets it" tier:"3"`
 	// BFDCPUs are the processors that the BFD process may run on.
-	BFDCPUs []string `key:"bfd_cpu_affinity" form:"words" idle:"the service manager sets it" tier:"3"`
+	BFDCPUs []int `key:"bfd_cpu_affinity" form:"words" range:"0..8191" idle:"the service manager sets it" tier:"3"`
 	// VRRPRTTime limits how long the VRRP process may run in realtime without
 	// waiting.
 	VRRPRTTime time.Duration `key:"vrrp_rlimit_rttime" word:"vrrp_rlimit_rttime,vrrp_rlimit_rtime" default:"10ms" range:"1us..4294967295us" unit:"us" whole:"true" idle:"the service manager sets it" tier:"3"`

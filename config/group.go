@@ -3,7 +3,7 @@ package config
 // SyncGroup is a vrrp_sync_group: instances that change state together.
 type SyncGroup struct {
 	// Name is the group's name in messages and notifications.
-	Name    string   `key:"name" required:"true" tier:"1"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"1"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Members are the names of its instances; each may be in one group only.

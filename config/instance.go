@@ -9,7 +9,7 @@ import (
 // Instance is a vrrp_instance: one virtual router.
 type Instance struct {
 	// Name is the instance's name in messages and notifications.
-	Name    string   `key:"name" required:"true" tier:"1"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"1"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Version is that of the protocol. IPv6 is spoken in version 3 only.
@@ -32,7 +32,7 @@ type Instance struct {
 	AdvertInt time.Duration `key:"advert_int" default:"1s" range:"10ms..255s" tier:"1"`
 	// NoPreempt lets a master of lower priority stay. The keyword preempt
 	// undoes it.
-	NoPreempt bool `key:"nopreempt" word:"nopreempt,preempt" form:"special" tier:"1"`
+	NoPreempt bool `key:"nopreempt" word:"nopreempt,preempt" form:"bare" tier:"1"`
 	// PreemptDelay is how long a master of lower priority is left alone.
 	PreemptDelay time.Duration `key:"preempt_delay" default:"0s" range:"0s..1000s" tier:"1"`
 	// Source is the address from which multicast adverts are sent, the first

@@ -5,7 +5,7 @@ import "time"
 // Script is a vrrp_script: one check, run by a program or by Lua.
 type Script struct {
 	// Name is what track_script calls it.
-	Name    string   `key:"name" required:"true" tier:"1"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"1"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Argv is the program and its arguments. Exit status 0 is success. It is

@@ -8,7 +8,7 @@ import (
 // Track names what an instance or a group tracks.
 type Track struct {
 	// Name is the script's, file's, process', BFD session's or interface's.
-	Name    string   `key:"name" required:"true" tier:"1"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"1"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Weight is the one in force here. A positive one is added to the
@@ -23,7 +23,7 @@ type Track struct {
 // TrackFile is a track_file: a file whose content is a number.
 type TrackFile struct {
 	// Name is what track_file calls it.
-	Name    string   `key:"name" required:"true" tier:"2"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"2"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// File is the path of the file.
@@ -52,7 +52,7 @@ type InitFile struct {
 // run.
 type TrackProcess struct {
 	// Name is what track_process calls it.
-	Name    string   `key:"name" required:"true" tier:"2"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"2"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Process is the program's name, or its path, and the arguments that it
@@ -89,7 +89,7 @@ type TrackProcess struct {
 // (RFC 5880).
 type BFD struct {
 	// Name is what track_bfd and BFD_CHECK call it, at most 31 bytes.
-	Name    string   `key:"name" required:"true" tier:"2"`
+	Name    string   `key:"name" word:"-" required:"true" tier:"2"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// SourceIP is the local address; any when left out.

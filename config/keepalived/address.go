@@ -2,190 +2,128 @@ package keepalived
 
 import (
 	"net/netip"
-	"strconv"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
-// addressWord is an option of an address line: whether it takes a value, and
-// what is done with it.
-type addressWord struct {
-	name   string
-	value  bool
-	status status
-	set    func(r *reader, a *config.Address, w token) bool
-	note   string
-}
-
-// addressWords are the options of a line of virtual_ipaddress.
-func addressWords() []addressWord {
-	return []addressWord{
-		{name: "dev", value: true, set: (*reader).addressDevice},
-		{name: "label", value: true, set: (*reader).addressLabel},
-		{name: "scope", value: true, set: (*reader).addressScope},
-		{name: "brd", value: true, set: (*reader).addressBroadcast},
-		{name: "broadcast", value: true, set: (*reader).addressBroadcast},
-		{name: "peer", value: true, set: (*reader).addressPeer},
-		{name: "no_track", set: func(_ *reader, a *config.Address, _ token) bool { a.NoTrack = true; return true }},
-		{name: "home", status: warns},
-		{name: "-nodad", status: warns},
-		{name: "mngtmpaddr", status: warns},
-		{name: "noprefixroute", status: warns, note: ": the kernel adds its route for the prefix"},
-		{name: "autojoin", status: warns},
-		{name: "preferred_lft", value: true, status: warns},
-		{name: "use_vmac", status: refuses, note: ": the address would have the interface's own MAC; remove it"},
-		{name: "track_group", value: true, status: warns},
+// addressWords are the options of an address whose tags do not say everything.
+func addressWords() map[string]option {
+	return map[string]option{
+		"dev":       (*reader).interfaceOption,
+		"label":     (*reader).addressLabel,
+		"scope":     (*reader).addressScope,
+		"brd":       (*reader).addressBroadcast,
+		"broadcast": (*reader).addressBroadcast,
+		"peer":      (*reader).addressPeer,
+		"use_vmac":  (*reader).addressVMAC,
 	}
 }
 
+// virtualAddress reads a line of virtual_ipaddress: it settles the family of
+// the instance.
 func (r *reader) virtualAddress(s *statement) {
-	r.inst.Addresses = r.addressLine(s, "virtual_ipaddress", r.inst.Addresses)
+	r.addressLine(s, "virtual_ipaddress", func(w token, a netip.Addr) { r.inst.claim(r, w, a) })
 }
 
 func (r *reader) excludedAddress(s *statement) {
-	r.inst.Excluded = r.addressLine(s, "virtual_ipaddress_excluded", r.inst.Excluded)
+	r.addressLine(s, "virtual_ipaddress_excluded", func(token, netip.Addr) {})
+}
+
+func (r *reader) staticAddress(s *statement) {
+	r.addressLine(s, "static_ipaddress", func(token, netip.Addr) {})
 }
 
 // addressLine reads ADDR[/LEN] and its options. keepalived takes one address
 // from a line; a second one is read here too, with a warning, since there is
 // no doubt that it is meant.
-func (r *reader) addressLine(s *statement, keyword string, to []config.Address) []config.Address {
-	a, ok := r.address(s.words[0], keyword)
-	if !ok {
-		r.damaged = true
-		return to
-	}
-	known := addressWords()
-	for i := 1; i < len(s.words); i++ {
-		w := s.words[i]
-		word := findAddressWord(known, w.text)
-		if word == nil {
-			if _, is := prefix(w.text); is {
-				r.out.warn(w.at, "one-line-block", "%s takes one address on each line: keepalived loses %s; here it is read as if it stood on its own line", keyword, printable(w.text))
-				to = append(to, a)
-				if a, ok = r.address(w, keyword); !ok {
-					r.damaged = true
-					return to
-				}
-				continue
-			}
-			if guess := r.addressOption(known, w); guess != nil && guess.value {
-				i++
-			}
-			continue
-		}
-		if word.value {
-			if i++; i == len(s.words) {
-				r.damaged = true
-				r.out.error(w.at, "missing-argument", "%s takes a value, and there is none", word.name)
-				return to
-			}
-		}
-		switch {
-		case word.status == warns:
-			r.out.warn(w.at, "not-acted-on", "%s is not acted on yet%s", word.name, word.note)
-		case word.status == refuses:
+func (r *reader) addressLine(s *statement, keyword string, seen func(token, netip.Addr)) {
+	l := &optionLine{words: s.words, what: "an address", own: addressWords()}
+	begin := func(w token) bool {
+		p, ok := r.address(w, keyword)
+		if !ok {
 			r.damaged = true
-			r.out.error(w.at, "not-supported", "%s is not supported yet%s", word.name, word.note)
-		case !word.set(r, &a, s.words[i]):
-			r.damaged = true
-			return to
+			return false
 		}
+		top[config.Address](r).Prefix = p
+		r.wrote("address", w.at, false)
+		seen(w, p.Addr())
+		return true
 	}
-	return append(to, a)
-}
-
-// findAddressWord returns the option that word names, or nil.
-func findAddressWord(known []addressWord, word string) *addressWord {
-	for i := range known {
-		if known[i].name == word {
-			return &known[i]
+	if !begin(l.take()) {
+		return
+	}
+	r.options(l, func(w token) bool {
+		if _, is := prefix(w.text); !is {
+			r.strangeOption(l, w)
+			return true
 		}
-	}
-	return nil
-}
-
-// addressOption reports a word that an address does not take, and returns the
-// option that is likely meant, or nil.
-func (r *reader) addressOption(known []addressWord, w token) *addressWord {
-	names := make([]string, len(known))
-	for i := range known {
-		names[i] = known[i].name
-	}
-	if guess := nearest(w.text, names); guess != "" {
-		r.out.warn(w.at, "unknown-option", "unknown option %s of an address: did you mean %s? It is ignored, as by keepalived", quoted(w.text), guess)
-		return findAddressWord(known, guess)
-	}
-	r.out.warn(w.at, "unknown-option", "unknown option %s of an address; it is ignored, as by keepalived", quoted(w.text))
-	return nil
+		r.out.warn(w.at, "one-line-block", "%s takes one address on each line: keepalived loses %s; here it is read as if it stood on its own line", keyword, printable(w.text))
+		r.onward(s, w.at)
+		return begin(w)
+	})
 }
 
 // address reads the address itself.
-func (r *reader) address(w token, keyword string) (config.Address, bool) {
+func (r *reader) address(w token, keyword string) (netip.Prefix, bool) {
 	p, ok := prefix(w.text)
-	switch {
+	switch a := p.Addr(); {
 	case !ok:
 		r.out.error(w.at, "bad-address", "%s: %s is not an address; write ADDRESS/LENGTH first, options behind it", keyword, quoted(w.text))
-	case !p.Addr().Is4():
+	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback():
 		ok = false
-		r.out.error(w.at, "not-supported", "%s %s: IPv6 addresses are not supported yet; remove the line", keyword, p.Addr())
-	case !p.Addr().IsValid() || p.Addr().IsUnspecified() || p.Addr().IsMulticast() || p.Addr().IsLoopback():
-		ok = false
-		r.out.error(w.at, "bad-address", "%s: %s cannot be an interface's address on a network", keyword, p.Addr())
+		r.out.error(w.at, "bad-address", "%s: %s cannot be an interface's address on a network", keyword, a)
 	}
-	return config.Address{Prefix: p, At: r.src.position(w.at)}, ok
+	return p, ok
 }
 
-func (r *reader) addressDevice(a *config.Address, w token) bool {
-	name, ok := r.interfaceName(w, "dev")
-	a.Device = name
-	return ok
-}
-
-func (r *reader) addressLabel(a *config.Address, w token) bool {
-	if len(w.text) > 15 {
-		r.out.error(w.at, "bad-label", "label %s has more than the 15 bytes that the kernel keeps", quoted(w.text))
+func (r *reader) addressLabel(l *optionLine, w token) bool {
+	v, ok := l.value(r, w)
+	if !ok {
 		return false
 	}
-	a.Label = w.text
+	if len(v.text) > 15 {
+		r.out.error(v.at, "bad-label", "label %s has more than the 15 bytes that the kernel keeps", quoted(v.text))
+		return false
+	}
+	top[config.Address](r).Label = v.text
 	return true
 }
 
-// scopes returns those that have names.
-func scopes() []netspec.Scope {
-	return []netspec.Scope{netspec.ScopeGlobal, netspec.ScopeSite, netspec.ScopeLink, netspec.ScopeHost, netspec.ScopeNowhere}
-}
-
-func (r *reader) addressScope(a *config.Address, w token) bool {
-	names := make([]string, len(scopes()))
-	for i, s := range scopes() {
-		if names[i] = s.String(); names[i] == w.text {
-			a.Scope = s
-			return true
-		}
+func (r *reader) addressScope(l *optionLine, w token) bool {
+	v, ok := l.value(r, w)
+	if !ok {
+		return false
 	}
-	if n, err := strconv.ParseUint(w.text, 0, 8); err == nil {
-		a.Scope = netspec.Scope(n)
+	if top[config.Address](r).Scope.UnmarshalText([]byte(v.text)) == nil {
 		return true
 	}
+	var names []string
+	for _, s := range []netspec.Scope{netspec.ScopeGlobal, netspec.ScopeSite, netspec.ScopeLink, netspec.ScopeHost, netspec.ScopeNowhere} {
+		names = append(names, s.String())
+	}
 	hint := ""
-	if guess := nearest(w.text, names); guess != "" {
+	if guess := nearest(v.text, names); guess != "" {
 		hint = ": did you mean " + guess + "?"
 	}
-	r.out.error(w.at, "bad-scope", "scope takes global, site, link, host, nowhere or 0..255, not %s%s", quoted(w.text), hint)
+	r.out.error(v.at, "bad-scope", "scope takes global, site, link, host, nowhere or 0..255, not %s%s", quoted(v.text), hint)
 	return false
 }
 
 // addressBroadcast reads ADDR, + (host bits set) or - (host bits clear).
-func (r *reader) addressBroadcast(a *config.Address, w token) bool {
-	if w.text == "+" || w.text == "-" {
-		if a.Prefix.Bits() > 30 {
-			r.out.warn(w.at, "no-broadcast", "brd %s: a prefix of length %d has no broadcast address; none is set, as by keepalived", w.text, a.Prefix.Bits())
+func (r *reader) addressBroadcast(l *optionLine, w token) bool {
+	v, ok := l.value(r, w)
+	if !ok {
+		return false
+	}
+	a := top[config.Address](r)
+	if v.text == "+" || v.text == "-" {
+		if !a.Addr().Is4() || a.Prefix.Bits() > 30 {
+			r.out.warn(v.at, "no-broadcast", "brd %s: a prefix of length %d has no broadcast address; none is set, as by keepalived", v.text, a.Prefix.Bits())
 			return true
 		}
 		b := a.Prefix.Masked().Addr().As4()
-		if w.text == "+" {
+		if v.text == "+" {
 			for i := a.Prefix.Bits(); i < 32; i++ {
 				b[i/8] |= 0x80 >> (i % 8)
 			}
@@ -193,9 +131,9 @@ func (r *reader) addressBroadcast(a *config.Address, w token) bool {
 		a.Broadcast = netip.AddrFrom4(b)
 		return true
 	}
-	addr, err := netip.ParseAddr(w.text)
-	if err != nil || !addr.Is4() {
-		r.out.error(w.at, "bad-address", "brd takes an IPv4 address, + or -, not %s", quoted(w.text))
+	addr, err := netip.ParseAddr(v.text)
+	if err != nil || !addr.Is4() || !a.Addr().Is4() {
+		r.out.error(v.at, "bad-address", "brd takes an IPv4 address, + or -, with an IPv4 address, not %s", quoted(v.text))
 		return false
 	}
 	a.Broadcast = addr
@@ -204,16 +142,42 @@ func (r *reader) addressBroadcast(a *config.Address, w token) bool {
 
 // addressPeer reads the other end. As in ip(8) the prefix length then belongs
 // to the peer.
-func (r *reader) addressPeer(a *config.Address, w token) bool {
-	p, ok := prefix(w.text)
-	if !ok || !p.Addr().Is4() {
-		r.out.error(w.at, "bad-address", "peer takes an IPv4 address, not %s", quoted(w.text))
+func (r *reader) addressPeer(l *optionLine, w token) bool {
+	v, ok := l.value(r, w)
+	if !ok {
 		return false
 	}
-	if a.Prefix.Bits() != 32 {
-		r.out.warn(w.at, "peer-prefix", "an address with a peer has no prefix length of its own: /%d is ignored, as by keepalived", a.Prefix.Bits())
-		a.Prefix = netip.PrefixFrom(a.Prefix.Addr(), 32)
+	a := top[config.Address](r)
+	p, ok := prefix(v.text)
+	if !ok || p.Addr().Is4() != a.Addr().Is4() {
+		r.out.error(v.at, "bad-address", "peer takes an address of the same family, not %s", quoted(v.text))
+		return false
+	}
+	if bits := a.Addr().BitLen(); a.Prefix.Bits() != bits {
+		r.out.warn(v.at, "peer-prefix", "an address with a peer has no prefix length of its own: /%d is ignored, as by keepalived", a.Prefix.Bits())
+		a.Prefix = netip.PrefixFrom(a.Addr(), bits)
 	}
 	a.Peer = p
 	return true
+}
+
+// addressVMAC reads [IFNAME] [MAC] behind use_vmac.
+func (r *reader) addressVMAC(l *optionLine, w token) bool {
+	ok := true
+	r.inner(r.here("use_vmac"), w.at, func() {
+		v := top[config.AddressVMAC](r)
+		block := r.schema.Of(config.Address{})
+		for l.more() && block.Word(l.peek()) == nil && ok {
+			word := l.take()
+			switch {
+			case isMAC(word.text):
+				v.MAC, ok = r.mac(word)
+				r.wrote("mac", word.at, false)
+			default:
+				v.Name, ok = r.interfaceName(word, "use_vmac")
+				r.wrote("name", word.at, false)
+			}
+		}
+	})
+	return ok
 }

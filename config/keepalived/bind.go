@@ -69,7 +69,7 @@ type binding struct {
 
 // equalWords are further spellings that keepalived does not call old.
 func equalWords() []string {
-	return []string{"lvs_sched", "lvs_method", "neighbour_ip", "hoplimit", "noreverse", "broadcast"}
+	return []string{"lvs_sched", "lvs_method", "neighbour_ip", "hoplimit", "noreverse", "broadcast", "preempt"}
 }
 
 // rows makes the rows of a struct: those of the given words, or all. They are

@@ -26,7 +26,7 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 			// It is not missing beside that.
 			r.mean(k.name)
 		} else {
-			r.wrote(k.bound.key, s.at(), list)
+			r.note(k.bound, s.at(), list)
 		}
 		rest := r.inside(k, s)
 		if k.finish != nil {
@@ -72,7 +72,9 @@ func (r *reader) line(k *keyword, s *statement) {
 		k.line(r, s)
 		return
 	}
+	r.row = k
 	r.open(k, s, s.at())
+	r.row = k
 	k.line(r, s)
 	r.pop()
 }
@@ -89,6 +91,17 @@ func (r *reader) require(k *keyword) bool {
 		r.damaged = true
 	}
 	return whole
+}
+
+// note notes the key of a row as written. What stands at the top level of the
+// file and belongs to global_defs is global_defs' key.
+func (r *reader) note(b *binding, at pos, list bool) {
+	if b.field.Root {
+		g := &r.cfg.Global
+		g.Written = append(g.Written, config.Key{Name: b.key, At: r.position(at)})
+		return
+	}
+	r.wrote(b.key, at, list)
 }
 
 // cursor is a place up to which the lines of a file have been counted.

@@ -29,6 +29,15 @@ func fillers() map[string][]string {
 		"BFD_CHECK":            {"", "name bf"},
 		"track_file":           {"tf", "file /x"},
 		"bfd_instance":         {"bf", "neighbor_ip 10.0.0.3"},
+		"vrrp_script":          {"chk", "script /bin/chk"},
+		"vrrp_track_file":      {"vf", "file /x"},
+		"vrrp_track_process":   {"tp", "process nginx"},
+		"vrrp_instance":        {"I", "interface eth0", "virtual_router_id 9", "virtual_ipaddress {\n10.0.0.99\n}"},
+		"vrrp_sync_group":      {"G", "group {\nA\nB\n}"},
+		"track_group":          {"tg", "group {\nA\n}"},
+		"garp_group":           {"gg"},
+		"authentication":       {"", "auth_type PASS", "auth_pass x"},
+		"auth_hmac":            {"", "key 1 0123456789abcdef0123456789abcdef", "active_key 1"},
 	}
 }
 
@@ -56,8 +65,20 @@ func inBlock(l language, name, before, lines string) string {
 		}
 		name = parent
 	}
-	return "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\n}\n" +
-		"track_file tf {\nfile /x\n}\nbfd_instance bf {\nneighbor_ip 10.0.0.3\n}\n" + text + "\n"
+	head, text := "", strings.TrimLeft(text, "\n")
+	for i, instance := range []string{"A", "B"} {
+		head += fmt.Sprintf("vrrp_instance %s {\ninterface eth0\nvirtual_router_id %d\nvirtual_ipaddress {\n10.0.0.%d\n}\n", instance, 1+i, 1+i)
+		head += "}\n"
+	}
+	for _, named := range []string{"track_file tf {\nfile /x\n}\n", "bfd_instance bf {\nneighbor_ip 10.0.0.3\n}\n"} {
+		if word, _, _ := strings.Cut(named, "{"); !strings.HasPrefix(text, word) {
+			head += named
+		}
+	}
+	if strings.HasPrefix(text, "vrrp_script ") {
+		text += "\nvrrp_instance T {\ninterface eth0\nvirtual_router_id 8\nvirtual_ipaddress {\n10.0.0.8\n}\ntrack_script {\nchk\n}\n}"
+	}
+	return head + text + "\n"
 }
 
 // fillersBut are the lines that a block needs beside those given.
@@ -94,6 +115,8 @@ func before(key string) string {
 		return "lb_algo mh\n"
 	case "virtual_server/sorry_server_inhibit", "virtual_server/sorry_server_lvs_method":
 		return "sorry_server 10.0.0.7 80\n"
+	case "vrrp_instance/native_ipv6":
+		return "virtual_ipaddress {\n2001:db8::9\n}\n"
 	}
 	return ""
 }
@@ -107,6 +130,22 @@ func samples() map[string][2]string {
 		"StatusCodes": {"200 301-303", "99"}, "RegexStack": {"1000 2000", "2000 1000"},
 		"FILE_CHECK/track_file": {"tf", "tg"}, "BFD_CHECK/name": {"bf", "bg"}, "virtual_server/ip_family": {"inet", "ipv4"},
 		"misc_path": {`"/bin/x y"`, `"/bin/x`}, "bind_if": {"eth5", "a_name_that_is_long"},
+		"vrrp_script/script": {`"/bin/x y"`, `"/bin/x`}, "vrrp_script/user": {"u", ""},
+		"interface": {"eth5", "a_name_that_is_long"}, "default_interface": {"eth5", "a/b"}, "lvs_sync_daemon_interface": {"eth5", "a/b"},
+		"vrrp_script/weight": {"7 reverse", "300"}, "track_file/weight": {"7 reverse", "300"}, "vrrp_track_process/weight": {"7 reverse", "x"}, "bfd_instance/weight": {"7 reverse", "300"},
+		"track_file/file": {"/some/file", "x"}, "idle_tx": {"1500", "10"}, "advert_int": {"7", "x"}, "state": {"MASTER\npriority 9", "MASTRE"}, "vrrp_instance/v3_checksum_as_v2": {"on", "maybe"}, "global_defs/v3_checksum_as_v2": {"", "off"},
+		"vrrp_instance/use_vmac":     {"name vrrp.9 02:00:00:00:00:09 group 3 netlink_notify_msg", "01:00:00:00:00:09"},
+		"vrrp_instance/use_ipvlan":   {"name ipv.9 10.9.9.9/24 vepa group 3", "a_name_that_is_long"},
+		"vrrp_instance/mcast_dst_ip": {"224.0.0.19", "10.0.0.1"}, "vrrp_mcast_group4": {"224.0.0.19", "ff02::12"}, "vrrp_mcast_group6": {"ff02::13", "224.0.0.19"},
+		"garp_extra_if": {"all 60", "all"}, "vmac_garp_intvl": {"60", "86401"}, "vrrp_garp_extra_if": {"all 60", "0"}, "vrrp_vmac_garp_intvl": {"60", "all"},
+		"notify_deleted": {`"/bin/x y" u g`, `"/bin/x`}, "auth_type": {"AH", "SHA"}, "auth_pass": {"12345678", "123456789"},
+		"auth_hmac/key": {"1 hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f", "1 hex:0001"}, "active_key": {"1", "2"},
+		"init_file": {"7 overwrite", "x"}, "script_user": {"u", ""}, "smtp_server": {"mail.example 587", "mail.example 70000"},
+		"notify_fifo": {"/run/x u g", "x"}, "vrrp_notify_fifo": {"/run/x u", "x"}, "lvs_notify_fifo": {"/run/x", "x"},
+		"vrrp_rx_bufs_policy": {"ADVERT", "BIG"}, "vrrp_iptables": {"IN OUT", "IN OUT MORE"}, "vrrp_ipsets": {"", "a b c d e f g"},
+		"umask": {"IRWXG | IRWXO", "IRWXA"}, "lvs_sync_daemon": {"eth5 inst A id 7 maxlen 1400 port 8849 ttl 3 group 224.0.0.82", "eth5 id 256"},
+		"lvs_timeouts": {"tcp 7 tcpfin 8 udp 9", "tcp x"}, "vrrp_cpu_affinity": {"0 3", "x"}, "checker_cpu_affinity": {"0 3", "x"}, "bfd_cpu_affinity": {"0 3", "x"},
+		"kernel_rx_buf_size": {"65536", "0"},
 	}
 }
 
@@ -127,7 +166,7 @@ func sampleOf(key string, f *schema.Field) (good, bad string, want any) {
 	switch f.Kind {
 	case schema.KindBool:
 		if f.Form == "bare" {
-			return "", "surplus", true
+			return "", "surplus", word != "preempt"
 		}
 		return "yes", "maybe", true
 	case schema.KindInt:
@@ -145,6 +184,9 @@ func sampleOf(key string, f *schema.Field) (good, bad string, want any) {
 	case schema.KindText:
 		if len(f.Enum) > 0 {
 			return f.Enum[1], "nonsense", f.Enum[1]
+		}
+		if f.Form == "optional" {
+			return "some/word", "two words", "some/word"
 		}
 		return "some/word", "", "some/word"
 	case schema.KindWords:
@@ -182,9 +224,13 @@ func TestBoundKeywords(t *testing.T) {
 				if others := unlike(findings, "not-acted-on", "not-built", "deprecated", "no-effect"); len(others) > 0 {
 					t.Fatalf("%s:\n%v", text, others)
 				}
+				withoutOthers(cfg)
 				v := found(reflect.ValueOf(cfg).Elem(), ownerOf(l, name, f), k.bound.key)
 				if !v.IsValid() {
 					t.Fatalf("%s: the key %s was not written", text, k.bound.key)
+				}
+				if f.Root {
+					v = reflect.ValueOf(cfg).Elem()
 				}
 				if got := shownValue(f.Value(v)); want != nil && got != fmt.Sprint(want) || want == nil && got == "" {
 					t.Errorf("%s %s: got %s, want %v", k.name, good, got, want)
@@ -198,12 +244,18 @@ func TestBoundKeywords(t *testing.T) {
 				}) {
 					t.Errorf("%s %s: got %v, want a finding on line %d of\n%s", k.name, bad, findings, at, text)
 				}
+				withoutOthers(cfg)
 				if v := found(reflect.ValueOf(cfg).Elem(), ownerOf(l, name, f), k.bound.key); v.IsValid() && f.Form != "bare" && findings.Errors() {
 					t.Errorf("%s %s is in the configuration", k.name, bad)
 				}
 			})
 		}
 	}
+}
+
+// withoutOthers takes the instances out that stand beside what is tested.
+func withoutOthers(cfg *config.Config) {
+	cfg.Instances = slices.DeleteFunc(cfg.Instances, func(i config.Instance) bool { return i.Name == "A" || i.Name == "B" })
 }
 
 // unlike returns the findings of other names.
@@ -213,7 +265,10 @@ func unlike(findings config.Findings, names ...string) config.Findings {
 
 // ownerOf is the struct that the keywords of a block are written into.
 func ownerOf(l language, name string, f *schema.Field) reflect.Type {
-	if name == "" {
+	switch {
+	case f != nil && f.Root:
+		return reflect.TypeFor[config.Global]()
+	case name == "":
 		return reflect.TypeFor[config.Config]()
 	}
 	parent, keyword := parentOf(l, name)
@@ -286,7 +341,7 @@ func TestBlocksOpen(t *testing.T) {
 			}
 			text := inBlock(l, name, "", k.name+" "+lines)
 			cfg, findings := Read("f", []byte(text))
-			if others := unlike(findings, "not-acted-on", "not-built", "given-twice"); len(others) > 0 {
+			if others := unlike(findings, "not-acted-on", "not-built", "given-twice", "deprecated"); len(others) > 0 {
 				t.Errorf("%s:\n%v", text, others)
 				continue
 			}

@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -16,11 +15,12 @@ func (r *reader) complete() *config.Config {
 	r.resolveGroups()
 	r.pop()
 	cfg := &r.cfg
-	cfg.Files, cfg.Global = r.src.names(), r.global.Global
+	cfg.Files = r.src.names()
 	strict := false
 	for _, i := range r.instances {
-		strict = strict || or(i.strict, r.global.strict)
-		if out, ok := r.completeInstance(i); ok {
+		out, ok := r.completeInstance(i)
+		strict = strict || out.Strict
+		if ok {
 			cfg.Instances = append(cfg.Instances, out)
 		}
 	}
@@ -44,6 +44,7 @@ func (r *reader) complete() *config.Config {
 		}
 		cfg.Scripts = append(cfg.Scripts, c.Script)
 	}
+	r.staticReferences()
 	if len(r.instances) == 0 && r.out.given[config.Error]+r.out.dropped[config.Error] == 0 {
 		r.out.error(r.src.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
 	}
@@ -66,24 +67,17 @@ func (r *reader) warnStrict() {
 // completeInstance applies keepalived's defaults and rules to one instance.
 func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	out := &i.Instance
-	out.Version = or(first(i.version, r.global.version), 2)
-	out.Strict = or(i.strict, r.global.strict)
-	out.VRID = or(i.vrid, 0)
-	out.IgnorePrimary = or(i.ignorePrimary, false)
-	out.ChecksumMessage = config.Checksum(or(i.checksumAsV2, r.global.checksumAsV2))
-	out.SkipCheckAdvAddr = or(first(i.skipCheck, r.global.skipCheckAddr), false)
-	out.LowerPrioNoAdvert = or(first(i.lowerNoAdvert, r.global.lowerNoAdvert), false)
-	out.HigherPrioSendAdvert = first(i.higherSend, r.global.higherSend)
-	out.DownTimerAdverts = or(first(i.downTimer, r.global.downTimer), 3)
-	out.Garp = i.garp.resolve(&r.global)
+	r.inherit(i)
+	r.familyRules(i)
 	r.priority(i)
 	r.strict(i)
 	r.preemption(i)
 	r.advertInterval(i)
 	r.authentication(i)
 	r.addresses(i)
-	out.TrackInterfaces = r.resolveInterfaces(i.interfaces, out.Interface)
-	out.TrackScripts = r.resolveScripts(i.scripts)
+	r.routes(i)
+	r.resolveAll(i.tracks, out.Interface, &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
+	r.mailing(&out.SMTPAlert, &out.NotifyPriorityChanges, out.Written)
 	if i.damaged {
 		return *out, false
 	}
@@ -92,7 +86,7 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 		missing       bool
 		keyword, hint string
 	}{
-		{out.Interface == "", "interface", "name the network interface that it runs on"},
+		{out.Interface == "" && out.VRF == "" && len(out.UnicastPeers) == 0 && out.UseIPVLAN == nil, "interface", "name the network interface that it runs on"},
 		{out.VRID == 0, "virtual_router_id", "give a number, 1..255, the same on all nodes"},
 	} {
 		if m.missing {
@@ -108,20 +102,20 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 // priority: state and priority imply each other, as in keepalived.
 func (r *reader) priority(i *instance) {
 	out := &i.Instance
-	out.Master = config.State(or(i.master, false))
 	switch {
-	case i.priority != nil:
-		out.Priority = *i.priority
+	case i.given("priority"):
 	case bool(out.Master):
 		out.Priority = 255
 		if !i.meant["priority"] {
 			r.out.warn(i.where("state"), "no-priority", "state MASTER without priority makes it 255, the owner of the addresses; give a priority")
 		}
-	default:
-		out.Priority = 100
 	}
-	if i.master == nil {
+	if !i.given("state") {
 		out.Master = out.Priority == 255
+	}
+	if out.Priority == 255 && !out.OwnerIgnoreAdverts && i.given("owner_ignore_adverts") {
+		r.out.warn(i.where("owner_ignore_adverts"), "as-keepalived", "owner_ignore_adverts off is taken as on with priority 255, as by keepalived")
+		out.OwnerIgnoreAdverts = true
 	}
 }
 
@@ -140,9 +134,9 @@ func (r *reader) strict(i *instance) {
 		}
 		out.Master = owner
 	}
-	if i.preemptDelay != nil && *i.preemptDelay > 0 {
+	if out.PreemptDelay > 0 {
 		r.out.warn(i.where("preempt_delay"), "strict", "vrrp_strict: preempt_delay is ignored, as by keepalived")
-		i.preemptDelay = nil
+		out.PreemptDelay = 0
 	}
 	if out.DownTimerAdverts != 3 {
 		r.out.warn(i.where("down_timer_adverts"), "strict", "vrrp_strict: down_timer_adverts becomes 3, as in keepalived")
@@ -150,14 +144,34 @@ func (r *reader) strict(i *instance) {
 	}
 	no := false
 	out.LowerPrioNoAdvert, out.HigherPrioSendAdvert = true, &no
-	i.noAddresses = false
+	out.NoAddresses = false
+	r.strictFeatures(i)
+}
+
+// strictFeatures drops what strict mode does without.
+func (r *reader) strictFeatures(i *instance) {
+	out := &i.Instance
+	if len(out.UnicastPeers) > 0 || out.UnicastFaultNoPeer {
+		r.out.error(i.where("unicast_peer"), "strict", "vrrp_strict: adverts go to the group: keepalived refuses unicast on an interface that can do multicast; take one of them out")
+		i.damaged = true
+	}
+	if v := out.UseVMAC; v != nil && v.MAC != "" {
+		r.out.warn(i.where("use_vmac"), "strict", "vrrp_strict: the hardware address is the RFC's; the one written is ignored, as by keepalived")
+		v.MAC = ""
+	}
+	if out.VMACXmitBase {
+		r.out.warn(i.where("vmac_xmit_base"), "strict", "vrrp_strict: vmac_xmit_base is ignored, as by keepalived")
+		out.VMACXmitBase = false
+	}
+	if h := out.HMAC; h != nil && h.Mode != "enforce" {
+		r.out.warn(i.where("auth_hmac"), "strict", "vrrp_strict: the mode of auth_hmac becomes enforce, as in keepalived")
+		h.Mode = "enforce"
+	}
 }
 
 // preemption clears what does not go with an initial MASTER, as keepalived does.
 func (r *reader) preemption(i *instance) {
 	out := &i.Instance
-	out.NoPreempt = i.noPreempt
-	out.PreemptDelay = or(i.preemptDelay, 0)
 	if out.NoPreempt && bool(out.Master) {
 		r.out.warn(i.where("nopreempt"), "nopreempt-master", "nopreempt does not go with state MASTER and is cleared, as by keepalived; write state BACKUP on all nodes")
 		out.NoPreempt = false
@@ -174,7 +188,7 @@ func (r *reader) preemption(i *instance) {
 
 // advertInterval rounds the interval to what the version can carry.
 func (r *reader) advertInterval(i *instance) {
-	said := or(i.advert, time.Second)
+	said := i.AdvertInt
 	d := said
 	if i.Version == 2 {
 		d = max(d.Round(time.Second), time.Second)
@@ -194,32 +208,37 @@ func (r *reader) advertInterval(i *instance) {
 // authentication drops what keepalived would not use. What is wrong with the password's keyword has
 // been said when meant holds it.
 func (r *reader) authentication(i *instance) {
-	a := i.auth
-	if a == nil || a.refused {
-		i.damaged = i.damaged || a != nil
+	a := &i.Authentication
+	if !i.given("authentication") || i.refused {
+		i.damaged = i.damaged || i.refused
 		return
 	}
+	at := i.where("authentication")
 	switch {
+	case i.HMAC != nil:
+		r.out.warn(at, "authentication-dropped", "auth_hmac takes the place of authentication: the password is not used, as by keepalived")
 	case i.Strict:
-		r.out.warn(a.at, "authentication-dropped", "vrrp_strict: authentication is not used, as by keepalived")
+		r.out.warn(at, "authentication-dropped", "vrrp_strict: authentication is not used, as by keepalived")
 	case i.Version == 3:
-		r.out.warn(a.at, "authentication-dropped", "version 3 has no authentication: it is not used, as by keepalived")
-	case a.kind == "" && a.password != "":
-		if !i.meant["auth_type"] {
-			r.out.warn(a.at, "no-authentication", "authentication without auth_type: none is used, as by keepalived")
+		r.out.warn(at, "authentication-dropped", "version 3 has no authentication: it is not used, as by keepalived")
+	case a.AuthType == "" && a.AuthPass != "":
+		if !i.authMeant["auth_type"] {
+			r.out.warn(at, "no-authentication", "authentication without auth_type: none is used, as by keepalived")
 		}
-	case a.password == "":
-		if !i.meant["auth_pass"] {
-			r.out.warn(a.at, "no-authentication", "authentication without a password: none is used, as by keepalived")
+	case a.AuthPass == "":
+		if !i.authMeant["auth_pass"] {
+			r.out.warn(at, "no-authentication", "authentication without a password: none is used, as by keepalived")
 		}
 	default:
-		i.AuthType, i.AuthPass = a.kind, a.password
+		return
 	}
+	a.AuthType, a.AuthPass = "", ""
 }
 
 // addresses gives each its device, and bounds how many are advertised.
 func (r *reader) addresses(i *instance) {
 	const most = 255
+	r.foreign(i)
 	i.Addresses = r.distinctAddresses(i.Addresses)
 	i.Excluded = r.distinctAddresses(i.Excluded)
 	if n := len(i.Addresses); n > most {
@@ -234,7 +253,7 @@ func (r *reader) addresses(i *instance) {
 			}
 		}
 	}
-	if len(i.Addresses) > 0 || i.noAddresses || i.damaged {
+	if len(i.Addresses) > 0 || i.NoAddresses || i.damaged {
 		return
 	}
 	const text = "vrrp_instance %s has no virtual_ipaddress: %s"
@@ -269,21 +288,4 @@ func (r *reader) distinctAddresses(list []config.Address) []config.Address {
 		out = append(out, a)
 	}
 	return out
-}
-
-// clashes finds instances that share a VRID on an interface.
-func (r *reader) clashes() {
-	seen := map[string]*instance{}
-	for _, i := range r.instances {
-		if i.vrid == nil || i.Interface == "" {
-			continue
-		}
-		key := fmt.Sprintf("%d %s", *i.vrid, i.Interface)
-		if other := seen[key]; other != nil {
-			r.out.error(i.vridAt, "vrid-clash", "virtual_router_id %d is already used on %s by vrrp_instance %s at %s",
-				*i.vrid, i.Interface, printable(other.Name), r.src.position(other.vridAt))
-			continue
-		}
-		seen[key] = i
-	}
 }

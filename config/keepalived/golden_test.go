@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -64,8 +65,17 @@ func dump(b *strings.Builder, at string, v reflect.Value) {
 		}
 		dump(b, at, v.Elem())
 	case reflect.Struct:
+		usual := reflect.Zero(v.Type())
+		if v.Type() == reflect.TypeFor[config.Global]() {
+			// What nobody wrote is in every file.
+			g := config.Global{}
+			schema.New().SetDefaults(&g)
+			usual = reflect.ValueOf(g)
+		}
 		for i := range v.NumField() {
-			dump(b, at+"."+v.Type().Field(i).Name, v.Field(i))
+			if !reflect.DeepEqual(v.Field(i).Interface(), usual.Field(i).Interface()) {
+				dump(b, at+"."+v.Type().Field(i).Name, v.Field(i))
+			}
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.String {

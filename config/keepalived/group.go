@@ -4,25 +4,21 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// group is a vrrp_sync_group being read.
+// group is a vrrp_sync_group that has been read.
 type group struct {
 	config.SyncGroup
-	at                  pos
-	members             []token
-	scripts, interfaces []track
-	damaged             bool
-	meant               map[string]bool
+	at      pos
+	members []token
+	tracks  tracks
+	damaged bool
+	meant   map[string]bool
 }
 
-func (r *reader) beginGroup(s *statement) {
-	r.group, r.meant, r.damaged = &group{at: s.at()}, map[string]bool{}, false
-	r.group.Name, r.group.At = r.objectName(s)
-}
+func (r *reader) beginGroup(_ *statement) { r.members, r.tracking = nil, nil }
 
-func (r *reader) endGroup(*statement) {
-	g := r.group
-	r.group, g.damaged, g.meant = nil, r.damaged, r.meant
-	r.meant = nil
+func (r *reader) endGroup(s *statement) {
+	g := &group{at: s.at(), members: r.members, tracks: r.tracking, damaged: r.damaged, meant: r.meant}
+	g.SyncGroup = taken[config.SyncGroup](r)
 	if other := r.groupNamed[g.Name]; other != nil {
 		r.out.error(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on %s", printable(g.Name), lineOf(other.At, g.At.File))
 		return
@@ -32,12 +28,7 @@ func (r *reader) endGroup(*statement) {
 }
 
 // member reads a line of group { }: any number of names.
-func (r *reader) member(s *statement) { r.group.members = append(r.group.members, s.words...) }
-
-func (r *reader) globalTracking(s *statement) {
-	r.out.warn(s.at(), "deprecated", "global_tracking is now written sync_group_tracking_weight; it means the same")
-	r.group.KeepWeights = true
-}
+func (r *reader) member(s *statement) { r.members = append(r.members, s.words...) }
 
 // completeGroup resolves the members. An instance belongs to the first group
 // that names it; taken holds the groups of those seen.
@@ -61,8 +52,9 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 			g.Members = append(g.Members, m.text)
 		}
 	}
-	g.TrackScripts = r.resolveScripts(g.scripts)
-	g.TrackInterfaces = r.resolveInterfaces(g.interfaces, "")
+	out := &g.SyncGroup
+	r.resolveAll(g.tracks, "", &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
+	r.mailing(&out.SMTPAlert, &out.NotifyPriorityChanges, out.Written)
 	switch {
 	case len(g.members) == 0 && !g.damaged && !g.meant["group"]:
 		r.out.warn(g.at, "empty-group", "vrrp_sync_group %s has no members and is ignored, as by keepalived", printable(g.Name))
@@ -70,6 +62,18 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 		r.out.warn(g.at, "single-member-group", "vrrp_sync_group %s has one member: there is nothing to keep together", printable(g.Name))
 	}
 	return g.SyncGroup, len(g.Members) > 0
+}
+
+// mailing fills in what an instance or a group inherits about mails and
+// events.
+func (r *reader) mailing(alert, changes *bool, written config.Keys) {
+	g := &r.cfg.Global
+	if !written.Has("smtp_alert") {
+		*alert = or(first(g.SMTPAlertVRRP, g.SMTPAlert), false)
+	}
+	if !written.Has("notify_priority_changes") {
+		*changes = g.NotifyPriorityChanges
+	}
 }
 
 // instanceNames returns the names of the instances in their order.

@@ -12,23 +12,20 @@ import (
 // as any of them means.
 const longest = 24 * time.Hour
 
-// instance is a vrrp_instance being read: what was said. complete.go makes
-// the configuration of it when the whole file is known.
+// instance is a vrrp_instance that has been read: what was said. complete.go
+// makes the configuration of it when the whole file is known.
 type instance struct {
 	config.Instance
-	at, vridAt                pos
-	vrid, priority, version   *int
-	master                    *bool
-	advert, preemptDelay      *time.Duration
-	strict, checksumAsV2      *bool
-	skipCheck                 *bool
-	lowerNoAdvert, higherSend *bool
-	ignorePrimary             *bool
-	downTimer                 *int
-	noPreempt, noAddresses    bool
-	garp                      garp
-	auth                      *authentication
-	interfaces, scripts       []track
+	at, vridAt pos
+	// family is that of the first address that settles it; invalid when none
+	// does.
+	family   netip.Addr
+	familyAt pos
+	tracks   tracks
+	// refused says that an error about the authentication has been reported,
+	// authMeant are the keywords in it that misspelt ones were meant to be.
+	refused   bool
+	authMeant map[string]bool
 	// said is where each keyword was last given.
 	said    map[string]pos
 	damaged bool
@@ -43,26 +40,42 @@ func (i *instance) where(keyword string) pos {
 	return i.at
 }
 
-// authentication is an instance's authentication block. The password is in
-// no message.
-type authentication struct {
-	at       pos
-	kind     string
-	password string
-	passAt   pos
-	// refused says that an error has been reported about it.
-	refused bool
+// given reports whether the instance wrote a key.
+func (i *instance) given(key string) bool { return i.Written.Has(key) }
+
+// six reports whether the instance is one of IPv6.
+func (i *instance) six() bool { return i.family.IsValid() && !i.family.Is4() }
+
+// claim settles the family of the instance by an address, unless another has.
+// As in keepalived the first counts; one of the other family is an error, since
+// nobody would hold or hear it.
+func (i *instance) claim(r *reader, w token, a netip.Addr) {
+	if !i.family.IsValid() {
+		i.family, i.familyAt = a, w.at
+		return
+	}
+	if i.family.Is4() != a.Is4() {
+		r.damaged = true
+		families := [2]string{"IPv4", "IPv6"}
+		one, other := 0, 1
+		if a.Is4() {
+			one, other = 1, 0
+		}
+		r.out.error(w.at, "wrong-family", "%s: the instance is one of %s since %s, and keepalived would leave this %s address out; make an instance of its own for it, or put it into virtual_ipaddress_excluded",
+			printable(w.text), families[one], r.src.line(i.familyAt, w.at), families[other])
+	}
 }
 
 func (r *reader) beginInstance(s *statement) {
-	r.inst, r.meant, r.damaged = &instance{at: s.at()}, map[string]bool{}, false
-	r.inst.Name, r.inst.At = r.objectName(s)
+	r.tracking = nil
+	r.inst = &instance{at: s.at()}
 }
 
-func (r *reader) endInstance(*statement) {
+func (r *reader) endInstance(_ *statement) {
 	i := r.inst
-	r.inst, i.damaged, i.meant = nil, r.damaged, r.meant
-	r.meant = nil
+	r.inst = nil
+	i.damaged, i.meant, i.tracks = r.damaged, r.meant, r.tracking
+	i.Instance = taken[config.Instance](r)
 	if other := r.instanceNamed[i.Name]; other != nil {
 		r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s", printable(i.Name), lineOf(other.At, i.At.File))
 		return
@@ -72,7 +85,7 @@ func (r *reader) endInstance(*statement) {
 }
 
 func (r *reader) state(s *statement) {
-	w, i := s.words[1], r.inst
+	w, i := s.words[1], top[config.Instance](r)
 	master := w.text == "MASTER"
 	if !master && w.text != "BACKUP" {
 		hint := ""
@@ -81,11 +94,11 @@ func (r *reader) state(s *statement) {
 		}
 		r.out.warn(w.at, "bad-state", "state is MASTER or BACKUP, not %s%s BACKUP is taken, as by keepalived", quoted(w.text), orSemicolon(hint))
 	}
-	if i.master != nil && *i.master && !master {
+	if bool(i.Master) && !master {
 		r.out.warn(w.at, "state-master-stays", "state MASTER was given before and stays, as in keepalived")
 		return
 	}
-	i.master = &master
+	i.Master = config.State(master)
 }
 
 // orSemicolon joins a hint and what follows it.
@@ -107,68 +120,75 @@ func (r *reader) instanceInterface(s *statement) {
 		r.out.error(s.words[1].at, "bad-interface", "interface lo is the loopback, on which nobody else can be heard; name the interface of the network")
 		return
 	}
-	r.inst.Interface = name
+	top[config.Instance](r).Interface = name
 }
 
 func (r *reader) virtualRouterID(s *statement) {
-	n, ok := r.integer(s.words[1], "virtual_router_id", 1, 255)
-	if !ok {
+	setField(r, s)
+	r.inst.vridAt = s.words[1].at
+}
+
+// preemption makes the handler of nopreempt and of preempt.
+func preemption(without bool) handler {
+	return func(r *reader, _ *statement) { top[config.Instance](r).NoPreempt = without }
+}
+
+// checksum reads v3_checksum_as_v2 [BOOL].
+func (r *reader) checksum(s *statement) {
+	v, ok := r.boolean(s)
+	top[config.Instance](r).ChecksumMessage = config.Checksum(v)
+	r.damaged = r.damaged || !ok
+}
+
+// skipCheck reads skip_check_adv_addr [BOOL].
+func (r *reader) skipCheck(s *statement) {
+	setField(r, s)
+	if in := top[config.Instance](r); !in.SkipCheckAdvAddr && !r.damaged && r.cfg.Global.SkipCheckAdvAddr {
+		r.out.warn(s.at(), "keepalived-differs", "skip_check_adv_addr off is off here; keepalived 2.4.3 takes it as on")
+	}
+}
+
+// nativeIPv6 makes an instance one of IPv6 that no address has made one of
+// IPv4.
+func (r *reader) nativeIPv6(s *statement) {
+	if i := r.inst; i.family.IsValid() && i.family.Is4() {
 		r.damaged = true
+		r.out.error(s.at(), "wrong-family", "native_ipv6 stands behind an IPv4 address, on %s, and keepalived refuses it there: an instance has one family", r.src.line(i.familyAt, s.at()))
 		return
 	}
-	r.inst.vrid, r.inst.vridAt = &n, s.words[1].at
-}
-
-func (r *reader) source(s *statement) {
-	a, err := netip.ParseAddr(s.words[1].text)
-	switch {
-	case err != nil:
-		r.damaged = true
-		r.out.error(s.words[1].at, "bad-address", "mcast_src_ip %s is not an address", quoted(s.words[1].text))
-	case !a.Is4():
-		r.damaged = true
-		r.out.error(s.words[1].at, "not-supported", "IPv6 is not supported yet: mcast_src_ip takes an IPv4 address")
-	default:
-		r.inst.Source = a
-	}
-}
-
-func (r *reader) beginAuthentication(s *statement) {
-	r.inst.auth = &authentication{at: s.at()}
+	top[config.Instance](r).NativeIPv6 = true
+	r.inst.claim(r, s.words[0], netip.IPv6Unspecified())
 }
 
 func (r *reader) authType(s *statement) {
-	w, auth := s.words[1], r.inst.auth
+	w, auth := s.words[1], top[config.Authentication](r)
 	switch w.text {
-	case "PASS":
-		auth.kind = "PASS"
-	case "AH":
-		auth.refused = true
-		r.out.error(w.at, "not-supported", "auth_type AH is not supported: peers that use it would not be understood. Use PASS on all nodes, or version 3 without authentication")
+	case "PASS", "AH":
+		auth.AuthType = w.text
 	default:
-		auth.refused = true
-		r.out.error(w.at, "bad-auth-type", "auth_type takes PASS; what is written here is not known, and peers with a password would not be understood")
+		r.inst.refused = true
+		r.out.error(w.at, "bad-auth-type", "auth_type takes PASS or AH; what is written here is not known, and peers with a password would not be understood")
+	}
+	if w.text == "AH" {
+		r.out.warn(w.at, "not-built", "auth_type AH is not built yet: peers that use it would not be understood; moonkeep run refuses to start with it. Use PASS on all nodes, or version 3 without authentication")
 	}
 }
 
 func (r *reader) authPass(s *statement) {
-	w, auth := s.words[1], r.inst.auth
+	w := s.words[1]
 	password := plain(w.text)
 	if len(password) > 8 {
 		r.out.warn(w.at, "password-cut", "auth_pass has more than 8 bytes: the first 8 are used, as by keepalived")
 		password = password[:8]
 	}
-	auth.password, auth.passAt = password, w.at
+	top[config.Authentication](r).AuthPass = password
 }
 
+func (r *reader) endAuthentication(*statement) { r.inst.authMeant = r.meant }
+
 func (r *reader) strictMode(s *statement) {
-	v, ok := r.boolean(s)
-	if !ok {
-		r.damaged = true
-		return
-	}
-	r.inst.strict = &v
-	if v {
+	setField(r, s)
+	if top[config.Instance](r).Strict && !r.damaged {
 		r.markStrict(s)
 	}
 }

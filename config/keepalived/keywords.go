@@ -4,6 +4,9 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 // Keyword is one word of keepalived's language and what becomes of it.
@@ -104,8 +107,16 @@ func textWords() []entryWord {
 // takes several words.
 func entryBlocks() []entryBlock {
 	addresses := entries("ADDR[/LEN]")
-	for _, w := range addressWords() {
-		addresses = append(addresses, entryWord{w.name, w.status})
+	of := schema.New().Of(config.Address{})
+	for _, word := range of.Spelled() {
+		w := entryWord{name: word}
+		switch f := of.Word(word); {
+		case f.Unbuilt != "":
+			w.status = refuses
+		case f.Idle != "":
+			w.status = warns
+		}
+		addresses = append(addresses, w)
 	}
 	return []entryBlock{
 		{"virtual_ipaddress (also _excluded, static_ipaddress)", "vrrp_instance", "virtual_ipaddress", addresses},
@@ -120,8 +131,6 @@ func entryBlocks() []entryBlock {
 			tunnel-id uidrange l3mdev protocol ipproto sport dport type blackhole goto nop no_track track_group inet
 			inet6`)},
 		{"vrrp_instance/unicast_peer", "vrrp_instance", "unicast_peer", entries("ADDR min_ttl max_ttl")},
-		{"vrrp_instance/auth_hmac", "vrrp_instance", "auth_hmac", entries("key active_key time_window anti_replay mode")},
-		{"track_group", "", "track_group", entries("group")},
 		{"lvs_sync_daemon", "global_defs", "lvs_sync_daemon", entries("inst id maxlen port ttl group")},
 		{"virtual_server_group entries", "", "virtual_server_group", []entryWord{{name: "ADDR[/RANGE] [PORT]"}, {name: "fwmark"}}},
 		{"linkbeat_interfaces entries", "", "linkbeat_interfaces", entries("IFNAME")},

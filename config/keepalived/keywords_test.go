@@ -88,7 +88,10 @@ func TestEntriesAct(t *testing.T) {
 		"virtual_ipaddress scope": "10.7.0.1 scope link", "virtual_ipaddress brd": "10.7.0.1/24 brd +",
 		"virtual_ipaddress broadcast": "10.7.0.1/24 broadcast 10.7.0.255", "virtual_ipaddress label": "10.7.0.1 label eth0:1",
 		"virtual_ipaddress peer": "10.7.0.1 peer 10.7.0.2", "virtual_ipaddress no_track": "10.7.0.1 no_track",
-		"track_script weight": "chk weight 5", "track_script reverse": "chk weight 5 reverse", "track_script noreverse": "chk weight 5 noreverse",
+		"virtual_ipaddress home": "10.7.0.1 home", "virtual_ipaddress mngtmpaddr": "10.7.0.1 mngtmpaddr",
+		"virtual_ipaddress noprefixroute": "10.7.0.1 noprefixroute", "virtual_ipaddress autojoin": "10.7.0.1 autojoin",
+		"virtual_ipaddress preferred_lft": "10.7.0.1 preferred_lft 7",
+		"track_script weight":             "chk weight 5", "track_script reverse": "chk weight 5 reverse", "track_script noreverse": "chk weight 5 noreverse",
 	}
 	l := newLanguage()
 	for _, e := range entryBlocks() {

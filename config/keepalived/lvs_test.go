@@ -212,7 +212,7 @@ virtual_server group web {
 		"real_server": {written(r.Written), lines("address+10 weight+11 inhibit_on_failure+12 checks+13 ")},
 		"SSL_GET":     {written(r.Checks[1].SSL.Written), lines("urls+17 ")},
 		"url":         {written(r.Checks[1].SSL.URLs[0].Written), lines("path+18 status_code+19 tls_compliant+20 ")},
-		"the file":    {written(cfg.Written), lines("virtual_server_groups:" + fmt.Sprint(first-8) + " virtual_servers+0 ")},
+		"the file":    {written(cfg.Written), lines("vrrp_instances:1 virtual_server_groups:" + fmt.Sprint(first-8) + " virtual_servers+0 ")},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("keys written in %s: got %s, want %s", what, pair[0], pair[1])

@@ -1,45 +1,62 @@
 package keepalived
 
 import (
+	"reflect"
+
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// notifications returns the Notify that is being read.
+// notifications returns the Notify of the instance or group that is being
+// read.
 func (r *reader) notifications() *config.Notify {
 	if r.inst != nil {
-		return &r.inst.Notify
+		return &top[config.Instance](r).Notify
 	}
-	return &r.group.Notify
+	return &top[config.SyncGroup](r).Notify
 }
 
-// setNotify reads CMD [USER [GROUP]] or "lua:PATH". A Lua file serves all
+// notifyProgram reads CMD [USER [GROUP]] or "lua:PATH". A Lua file serves all
 // events by its functions, whichever keyword names it.
-func setNotify(to func(*config.Notify) **config.Program) handler {
-	return func(r *reader, s *statement) {
-		argv, lua, rest := r.command(s)
-		if len(rest) > 2 || lua != "" && len(rest) > 0 {
-			r.out.warn(s.at(), "surplus-words", "%s takes a command, a user and a group; the rest of the line is ignored. Put the whole command in double quotes", s.words[0].text)
-		}
-		n := r.notifications()
-		at := r.src.position(s.words[1].at)
-		switch {
-		case lua != "":
-			if n.Lua != nil && n.Lua.Path != lua {
-				r.damaged = true
-				r.out.error(s.words[1].at, "two-lua-files",
-					"one Lua file serves all notifications of an instance or group; %s names another", lineOf(n.Lua.At, at.File))
-				return
-			}
-			n.Lua = &config.Lua{At: at, Path: lua}
-		case argv != nil:
-			p := &config.Program{At: at, Argv: argv}
-			if len(rest) > 0 {
-				p.User = rest[0]
-			}
-			if len(rest) > 1 {
-				p.Group = rest[1]
-			}
-			*to(n) = p
-		}
+func (r *reader) notifyProgram(s *statement) {
+	argv, lua, rest := r.command(s)
+	if len(rest) > 2 || lua != "" && len(rest) > 0 {
+		r.out.warn(s.at(), "surplus-words", "%s takes a command, a user and a group; the rest of the line is ignored. Put the whole command in double quotes", s.words[0].text)
 	}
+	at := r.src.position(s.words[1].at)
+	switch {
+	case lua != "":
+		n := r.notifications()
+		if n.Lua != nil && n.Lua.Path != lua {
+			r.damaged = true
+			r.out.error(s.words[1].at, "two-lua-files",
+				"one Lua file serves all notifications of an instance or group; %s names another", lineOf(n.Lua.At, at.File))
+			return
+		}
+		n.Lua = &config.Lua{At: at, Path: lua}
+	case argv != nil:
+		p := &config.Program{At: at, Argv: argv}
+		if len(rest) > 0 {
+			p.User = rest[0]
+		}
+		if len(rest) > 1 {
+			p.Group = rest[1]
+		}
+		r.row.bound.field.In(r.frames[len(r.frames)-1].value).Set(reflect.ValueOf(p))
+	}
+}
+
+// notifyDeleted reads [CMD [USER [GROUP]]].
+func (r *reader) notifyDeleted(s *statement) {
+	in := top[config.Instance](r)
+	in.NotifyDeleted = true
+	if len(s.words) < 2 {
+		return
+	}
+	p, ok := r.program(s)
+	if !ok {
+		r.damaged = true
+		return
+	}
+	in.NotifyDeletedProgram = &p
+	r.wrote("notify_deleted_program", s.words[1].at, false)
 }

@@ -11,48 +11,37 @@ import (
 // It is ours; keepalived has nothing like it.
 const luaPrefix = "lua:"
 
-// script is a vrrp_script being read.
+// script is a vrrp_script that has been read.
 type script struct {
 	config.Script
-	at       pos
-	timeout  *time.Duration
-	interval *time.Duration
-	rise     *int
-	fall     *int
-	damaged  bool
-	meant    map[string]bool
-	used     bool
+	*tracker
+	damaged bool
 }
 
-func (r *reader) beginScript(s *statement) {
-	r.script, r.meant, r.damaged = &script{at: s.at()}, map[string]bool{}, false
-	r.script.Name, r.script.At = r.objectName(s)
+func (r *reader) endScript(s *statement) {
+	in := top[config.Script](r)
+	if !r.given("timeout") || in.Timeout == 0 {
+		in.Timeout = in.Interval
+	}
+	if in.Argv == nil && in.Lua == "" && !r.damaged && !r.meant["script"] {
+		r.out.error(s.at(), "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(in.Name))
+	}
+	c := &script{damaged: r.damaged, tracker: &tracker{name: in.Name, at: s.at(), place: in.At, weight: in.Weight, reverse: in.Reverse}}
+	c.Script = taken[config.Script](r)
+	if r.trackable("vrrp_script", c.tracker) {
+		r.scripts = append(r.scripts, c)
+	}
 }
 
-func (r *reader) endScript(*statement) {
-	c := r.script
-	r.script, c.damaged, c.meant = nil, r.damaged, r.meant
-	r.meant = nil
-	c.Interval = or(c.interval, time.Second)
-	c.Timeout = or(c.timeout, c.Interval)
-	c.Rise, c.Fall = or(c.rise, 1), or(c.fall, 1)
-	if c.Argv == nil && c.Lua == "" && !c.damaged && !c.meant["script"] {
-		r.out.error(c.at, "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(c.Name))
-	}
-	if other := r.scriptNamed[c.Name]; other != nil {
-		r.out.error(c.at, "duplicate-name", "vrrp_script %s is defined twice, first on %s", printable(c.Name), lineOf(other.At, c.At.File))
-		return
-	}
-	r.scriptNamed[c.Name] = c
-	r.scripts = append(r.scripts, c)
-}
-
-// objectName returns the name of a block and where it stands.
-func (r *reader) objectName(s *statement) (string, config.Position) {
-	if len(s.words) < 2 {
-		return "", r.src.position(s.at())
-	}
-	return s.words[1].text, r.src.position(s.words[1].at)
+// taken returns the item of a list that is being read with the keys that it
+// wrote, and takes it out of the list: it comes back when the whole file is
+// known.
+func taken[T any](r *reader) T {
+	f := &r.frames[len(r.frames)-1]
+	*f.written = append(*f.written, r.kept(r.keys[f.keys:])...)
+	r.keys = r.keys[:f.keys]
+	r.drop()
+	return *top[T](r)
 }
 
 // command reads the program of a script-valued keyword: the words of the
@@ -92,64 +81,26 @@ func (r *reader) command(s *statement) (argv []string, lua string, rest []string
 
 func (r *reader) scriptCommand(s *statement) {
 	var rest []string
-	r.script.Argv, r.script.Lua, rest = r.command(s)
+	in := top[config.Script](r)
+	in.Argv, in.Lua, rest = r.command(s)
 	if len(rest) > 0 {
 		r.out.warn(s.words[min(2, len(s.words)-1)].at, "surplus-words", "keepalived runs the script without what follows its first word, and so does this; put the whole command in double quotes")
 	}
 }
 
 func (r *reader) scriptInterval(s *statement) {
-	d, ok := r.seconds(s.words[1], "interval", 0, longest)
-	if !ok {
-		r.damaged = true
-		return
-	}
-	if d == 0 {
+	setField(r, s)
+	if in := top[config.Script](r); in.Interval == 0 && !r.damaged {
 		r.out.warn(s.words[1].at, "zero-interval", "interval 0 becomes 1, as in keepalived")
-		d = time.Second
-	}
-	r.script.interval = &d
-}
-
-func (r *reader) scriptTimeout(s *statement) {
-	d, ok := r.seconds(s.words[1], "timeout", 0, longest)
-	switch {
-	case !ok:
-		r.damaged = true
-	case d > 0:
-		r.script.timeout = &d
-	}
-}
-
-func (r *reader) scriptWeight(s *statement) {
-	w, ok := r.weight(s.words[1])
-	if !ok {
-		r.damaged = true
-		return
-	}
-	r.script.Weight = w
-	if len(s.words) > 2 {
-		if s.words[2].text != "reverse" {
-			r.out.warn(s.words[2].at, "surplus-words", `weight takes a number and "reverse"; %s is ignored`, quoted(s.words[2].text))
-			return
-		}
-		r.script.Reverse = true
+		in.Interval = time.Second
 	}
 }
 
 func (r *reader) scriptUserGroup(s *statement) {
-	r.script.User, r.script.Group = s.words[1].text, ""
+	in := top[config.Script](r)
+	in.User, in.Group = s.words[1].text, ""
 	if len(s.words) > 2 {
-		r.script.Group = s.words[2].text
+		in.Group = s.words[2].text
+		r.wrote("group", s.words[2].at, false)
 	}
-}
-
-// weight reads a tracker's weight; 254 is cut to 253.
-func (r *reader) weight(w token) (int, bool) {
-	n, ok := r.integer(w, "weight", -254, 254)
-	if n == 254 || n == -254 {
-		r.out.warn(w.at, "weight-cut", "weight %d becomes %d, the largest that keepalived allows", n, n/254*253)
-		n = n / 254 * 253
-	}
-	return n, ok
 }

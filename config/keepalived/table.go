@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config/schema"
@@ -108,23 +109,20 @@ func newLanguage() language { return languageOf(schema.New()) }
 func languageOf(s *schema.Schema) language {
 	l := language{}
 	b := &binder{schema: s, language: l, special: specials(), names: map[*schema.Block]string{}}
-	for name, words := range otherBlocks() {
-		l.add(name, words)
+	l.add("", b.rows("", s.Root()))
+	l.add("global_defs", append(l["global_defs"].keywords, includeCheckRow()))
+	for _, secret := range []string{"SSL", "authentication", "auth_hmac"} {
+		l[secret].secret = true
 	}
-	l.add("", joined(rootKeywords(), otherRootKeywords(),
-		b.rows("", s.Root(), "SSL", "virtual_server_group", "virtual_server")))
-	l["SSL"].secret = true
-	l.add("global_defs", globalKeywords())
-	l.add("vrrp_script", scriptKeywords())
-	l.add("vrrp_instance", instanceKeywords())
-	l.add("authentication", authenticationKeywords())
-	l["authentication"].secret = true
-	l.add("vrrp_sync_group", groupKeywords())
 	return l
 }
 
 // specials are the rows of all irregular keywords, by BLOCK/KEYWORD.
-func specials() map[string]keyword { return specialLVS() }
+func specials() map[string]keyword {
+	all := specialVRRP()
+	maps.Copy(all, specialLVS())
+	return all
+}
 
 // add makes a block of rows.
 func (l language) add(name string, keywords []keyword) {
@@ -152,31 +150,3 @@ func (l language) homes(word string) []string {
 	names = slices.Compact(names)
 	return names[:min(len(names), 3)]
 }
-
-// warned makes rows that are known and not acted on yet.
-func warned(note string, names ...string) []keyword { return rows(warns, note, names) }
-
-// refused makes rows without which it would be wrong to run.
-func refused(note string, names ...string) []keyword { return rows(refuses, note, names) }
-
-func rows(s status, note string, names []string) []keyword {
-	ks := make([]keyword, len(names))
-	for i, name := range names {
-		ks[i] = keyword{name: name, status: s, max: -1, note: note, repeats: true}
-	}
-	return ks
-}
-
-// joined puts rows together.
-func joined(lists ...[]keyword) []keyword { return slices.Concat(lists...) }
-
-// withLines gives rows a body whose lines are not read.
-func withLines(ks []keyword) []keyword {
-	for i := range ks {
-		ks[i].line = skipLine
-	}
-	return ks
-}
-
-// skipLine reads a line of a body that is not acted on.
-func skipLine(*reader, *statement) {}

@@ -1,172 +1,110 @@
 package keepalived
 
-import (
-	"time"
-
-	"github.com/moonkeep/moonkeep/config"
-)
-
-// The rows of the VRRP part: what may stand at the top level, and in
-// vrrp_script, vrrp_instance and vrrp_sync_group.
-
-// rootKeywords are allowed at the top level of the file.
-func rootKeywords() []keyword {
-	return joined(
-		[]keyword{
-			{name: "global_defs", body: "global_defs", repeats: true},
-			{name: "vrrp_script", min: 1, max: 1, named: true, repeats: true, body: "vrrp_script",
-				handle: (*reader).beginScript, finish: (*reader).endScript},
-			{name: "vrrp_instance", min: 1, max: 1, named: true, repeats: true, body: "vrrp_instance",
-				handle: (*reader).beginInstance, finish: (*reader).endInstance},
-			{name: "vrrp_sync_group", min: 1, max: 1, named: true, repeats: true, body: "vrrp_sync_group",
-				handle: (*reader).beginGroup, finish: (*reader).endGroup},
-		},
-		refused(": the daemon would run in another network namespace; start it in the right one and remove the line",
-			"net_namespace"),
-		warned("", "net_namespace_ipvs", "namespace_with_ipsets", "use_pid_dir", "instance", "child_wait_time",
-			"linkbeat_use_polling"),
-		withLines(warned(": addresses and routes that stand on a node all the time are not installed",
-			"static_ipaddress", "static_routes", "static_rules", "track_group")),
-		withLines(warned("", "linkbeat_interfaces", "interface_up_down_delays")),
-	)
+// specialVRRP are the rows of everything but IPVS that their tags do not
+// describe, or not wholly, under BLOCK/KEYWORD. The rest of their row is made
+// of the tags of the configuration's types.
+func specialVRRP() map[string]keyword {
+	all := map[string]keyword{}
+	add := func(block string, rows map[string]keyword) {
+		for word, k := range rows {
+			all[block+"/"+word] = k
+		}
+	}
+	add("", specialRoot())
+	add("global_defs", specialGlobal())
+	add("vrrp_script", specialScript())
+	add("vrrp_instance", specialInstance())
+	add("vrrp_instance", specialTracks())
+	add("vrrp_instance", specialNotify())
+	add("vrrp_sync_group", specialTracks())
+	add("vrrp_sync_group", specialNotify())
+	add("vrrp_sync_group", map[string]keyword{"group": {line: (*reader).member}})
+	add("authentication", map[string]keyword{"auth_type": {handle: (*reader).authType}, "auth_pass": {handle: (*reader).authPass}})
+	add("auth_hmac", map[string]keyword{"key": {min: 2, max: 2, handle: (*reader).hmacKey, repeats: true}})
+	add("track_file", map[string]keyword{
+		"weight":    {min: 1, max: 2, handle: weightWord(mostFileWeight)},
+		"init_file": {max: 2, handle: (*reader).initFile},
+	})
+	add("vrrp_track_process", map[string]keyword{"weight": {min: 1, max: 2, handle: weightWord(mostFileWeight)}})
+	add("bfd_instance", map[string]keyword{"weight": {min: 1, max: 2, handle: weightWord(mostWeight)}})
+	add("garp_group", map[string]keyword{"interface": {handle: (*reader).deviceKeyword}})
+	return all
 }
 
-// scriptKeywords are those of vrrp_script.
-func scriptKeywords() []keyword {
-	return []keyword{
-		{name: "script", min: 1, max: -1, command: true, mandatory: true, handle: (*reader).scriptCommand},
-		{name: "interval", min: 1, max: 1, handle: (*reader).scriptInterval},
-		{name: "timeout", min: 1, max: 1, handle: (*reader).scriptTimeout},
-		{name: "weight", min: 1, max: 2, handle: (*reader).scriptWeight},
-		{name: "rise", min: 1, max: 1, handle: setInt(1, 1<<20, func(r *reader) **int { return &r.script.rise })},
-		{name: "fall", min: 1, max: 1, handle: setInt(1, 1<<20, func(r *reader) **int { return &r.script.fall })},
-		{name: "user", min: 1, max: 2, handle: (*reader).scriptUserGroup},
-		{name: "init_fail", handle: setFlag(true, func(r *reader) *bool { return &r.script.InitFail })},
+// specialRoot are the blocks at the top level of the file.
+func specialRoot() map[string]keyword {
+	return map[string]keyword{
+		"vrrp_script":              {finish: (*reader).endScript},
+		"vrrp_instance":            {handle: (*reader).beginInstance, finish: (*reader).endInstance},
+		"vrrp_sync_group":          {handle: (*reader).beginGroup, finish: (*reader).endGroup},
+		"track_file":               {finish: (*reader).endTrackFile},
+		"vrrp_track_file":          {finish: (*reader).endTrackFile},
+		"vrrp_track_process":       {finish: (*reader).endTrackProcess},
+		"bfd_instance":             {finish: (*reader).endBFD},
+		"static_ipaddress":         {line: (*reader).staticAddress},
+		"static_routes":            {line: (*reader).routeLine},
+		"static_rules":             {line: (*reader).ruleLine},
+		"linkbeat_interfaces":      {line: (*reader).linkbeatLine},
+		"interface_up_down_delays": {line: (*reader).delayLine},
 	}
 }
 
-// instanceKeywords are those of vrrp_instance.
-func instanceKeywords() []keyword {
-	return joined(
-		[]keyword{
-			{name: "state", min: 1, max: 1, repeats: true, handle: (*reader).state},
-			{name: "interface", min: 1, max: 1, mandatory: true, handle: (*reader).instanceInterface},
-			{name: "virtual_router_id", min: 1, max: 1, mandatory: true, handle: (*reader).virtualRouterID},
-			{name: "priority", min: 1, max: 1, handle: setInt(1, 255, func(r *reader) **int { return &r.inst.priority })},
-			{name: "version", min: 1, max: 1, handle: setInt(2, 3, func(r *reader) **int { return &r.inst.version })},
-			{name: "advert_int", min: 1, max: 1,
-				handle: setSeconds(10*time.Millisecond, 255*time.Second, func(r *reader) **time.Duration { return &r.inst.advert })},
-			{name: "nopreempt", handle: setFlag(true, func(r *reader) *bool { return &r.inst.noPreempt })},
-			{name: "preempt", handle: setFlag(false, func(r *reader) *bool { return &r.inst.noPreempt })},
-			{name: "preempt_delay", min: 1, max: 1,
-				handle: setSeconds(0, 1000*time.Second, func(r *reader) **time.Duration { return &r.inst.preemptDelay })},
-			{name: "mcast_src_ip", min: 1, max: 1, handle: (*reader).source},
-			{name: "dont_track_primary", max: 1, handle: setBool(func(r *reader) **bool { return &r.inst.ignorePrimary })},
-			{name: "down_timer_adverts", min: 1, max: 1, handle: setInt(1, 100, func(r *reader) **int { return &r.inst.downTimer })},
-			{name: "strict_mode", max: 1, handle: (*reader).strictMode},
-			{name: "v3_checksum_as_v2", max: 1, handle: setBool(func(r *reader) **bool { return &r.inst.checksumAsV2 })},
-			{name: "skip_check_adv_addr", max: 1, handle: setBool(func(r *reader) **bool { return &r.inst.skipCheck })},
-			{name: "lower_prio_no_advert", max: 1, handle: setBool(func(r *reader) **bool { return &r.inst.lowerNoAdvert })},
-			{name: "higher_prio_send_advert", max: 1, handle: setBool(func(r *reader) **bool { return &r.inst.higherSend })},
-			{name: "no_virtual_ipaddress", handle: setFlag(true, func(r *reader) *bool { return &r.inst.noAddresses })},
-			{name: "virtual_ipaddress", repeats: true, line: (*reader).virtualAddress},
-			{name: "virtual_ipaddress_excluded", repeats: true, line: (*reader).excludedAddress},
-			{name: "authentication", body: "authentication", handle: (*reader).beginAuthentication},
-		},
-		garpKeywords(""),
-		trackKeywords(),
-		notifyKeywords(),
-		refused(": adverts would go by multicast, which the peers would not hear; remove the instance or wait for it",
-			"unicast_peer", "unicast_src_ip", "unicast_fault_no_peer"),
-		refused(": the address would have the interface's own MAC; remove the line on all nodes",
-			"use_vmac", "use_vmac_addr", "use_ipvlan"),
-		refused(": peers on another group would not hear this node", "mcast_dst_ip"),
-		refused(": IPv6 instances are not spoken", "native_ipv6"),
-		refused("; name the interface with the keyword interface", "vrf"),
-		refused(": adverts would not be signed, and unsigned ones would be accepted; remove it on all nodes", "auth_hmac"),
-		refused(": the node would stay master without its source address", "track_src_ip"),
-		refused(": packets to the virtual addresses would be answered; remove the line if that is right", "no_accept"),
-		warned(": the routes and rules of a master are not installed", "virtual_routes", "virtual_rules"),
-		warned(": no mail is sent", "smtp_alert"),
-		warned(": sync of IPVS connections is not started", "lvs_sync_daemon_interface"),
-		warned(": a master answers on its addresses unless no_accept is given", "accept"),
-		warned("", "vmac_xmit_base", "check_unicast_src", "old_unicast_checksum", "unicast_ttl", "promote_secondaries",
-			"linkbeat_use_polling", "debug", "notify_deleted", "notify_master_rx_lower_pri", "notify_priority_changes",
-			"timer_expired_backup", "thread_timer_expired", "garp_extra_if", "vmac_garp_intvl", "owner_ignore_adverts",
-			"kernel_rx_buf_size"),
-	)
-}
-
-// authenticationKeywords are those of authentication.
-func authenticationKeywords() []keyword {
-	return []keyword{
-		{name: "auth_type", min: 1, max: 1, handle: (*reader).authType},
-		{name: "auth_pass", min: 1, max: 1, handle: (*reader).authPass},
+// specialScript are the rows of vrrp_script.
+func specialScript() map[string]keyword {
+	return map[string]keyword{
+		"script":   {min: 1, max: -1, command: true, mandatory: true, handle: (*reader).scriptCommand},
+		"interval": {handle: (*reader).scriptInterval},
+		"timeout":  {handle: setField},
+		"weight":   {min: 1, max: 2, handle: weightWord(mostWeight)},
+		"user":     {min: 1, max: 2, handle: (*reader).scriptUserGroup},
 	}
 }
 
-// groupKeywords are those of vrrp_sync_group.
-func groupKeywords() []keyword {
-	return joined(
-		[]keyword{
-			{name: "group", line: (*reader).member},
-			{name: "sync_group_tracking_weight", handle: setFlag(true, func(r *reader) *bool { return &r.group.KeepWeights })},
-			{name: "global_tracking", handle: (*reader).globalTracking},
-		},
-		trackKeywords(),
-		notifyKeywords(),
-		warned(": no mail is sent", "smtp_alert"),
-		warned("", "notify_priority_changes"),
-	)
-}
-
-// trackKeywords are the trackers of an instance or a group. Those of a kind
-// that is not built are refused: the node would keep an address that its
-// author wants it to give away.
-func trackKeywords() []keyword {
-	return joined(
-		[]keyword{
-			{name: "track_interface", repeats: true, line: (*reader).trackInterfaceLine},
-			{name: "track_script", repeats: true, line: (*reader).trackScriptLine},
-		},
-		refused(": the node would keep its address when what is tracked fails; use a vrrp_script",
-			"track_file", "track_process", "track_bfd"),
-	)
-}
-
-// notifyKeywords are the programs of an instance or a group. The words behind
-// the command are its user and group.
-func notifyKeywords() []keyword {
-	row := func(name string, to func(*config.Notify) **config.Program) keyword {
-		return keyword{name: name, min: 1, max: -1, command: true, handle: setNotify(to)}
-	}
-	return []keyword{
-		row("notify_master", func(n *config.Notify) **config.Program { return &n.Master }),
-		row("notify_backup", func(n *config.Notify) **config.Program { return &n.Backup }),
-		row("notify_fault", func(n *config.Notify) **config.Program { return &n.Fault }),
-		row("notify_stop", func(n *config.Notify) **config.Program { return &n.Stop }),
-		row("notify", func(n *config.Notify) **config.Program { return &n.Any }),
+// specialInstance are the rows of vrrp_instance.
+func specialInstance() map[string]keyword {
+	return map[string]keyword{
+		"state":                      {handle: (*reader).state, repeats: true},
+		"interface":                  {handle: (*reader).instanceInterface, mandatory: true},
+		"virtual_router_id":          {handle: (*reader).virtualRouterID, mandatory: true},
+		"nopreempt":                  {handle: preemption(true)},
+		"preempt":                    {handle: preemption(false)},
+		"mcast_src_ip":               {handle: (*reader).sourceAddress},
+		"unicast_src_ip":             {handle: (*reader).sourceAddress},
+		"mcast_dst_ip":               {handle: (*reader).destinationGroup},
+		"native_ipv6":                {handle: (*reader).nativeIPv6},
+		"v3_checksum_as_v2":          {max: 1, handle: (*reader).checksum},
+		"skip_check_adv_addr":        {handle: (*reader).skipCheck},
+		"strict_mode":                {handle: (*reader).strictMode},
+		"unicast_peer":               {line: (*reader).peerLine},
+		"virtual_ipaddress":          {line: (*reader).virtualAddress},
+		"virtual_ipaddress_excluded": {line: (*reader).excludedAddress},
+		"virtual_routes":             {line: (*reader).routeLine},
+		"virtual_rules":              {line: (*reader).ruleLine},
+		"use_vmac":                   {max: -1, handle: (*reader).useVMAC},
+		"use_ipvlan":                 {max: -1, handle: (*reader).useIPVLAN},
+		"garp_extra_if":              {min: 1, max: 2, handle: extraInterface(0)},
+		"vmac_garp_intvl":            {min: 1, max: 2, handle: extraInterface(0)},
+		"notify_deleted":             {max: -1, command: true, handle: (*reader).notifyDeleted},
+		"lvs_sync_daemon_interface":  {handle: (*reader).deviceKeyword},
+		"authentication":             {finish: (*reader).endAuthentication},
+		"auth_hmac":                  {finish: (*reader).endHMAC},
 	}
 }
 
-// garpKeywords are the announcements' rhythm, in an instance or, with the
-// prefix vrrp_, in global_defs.
-func garpKeywords(prefix string) []keyword {
-	const mostRepeats = 65535
-	duration := func(name string, to func(*garp) **time.Duration) keyword {
-		return keyword{name: prefix + name, min: 1, max: 1,
-			handle: setSeconds(0, longest, func(r *reader) **time.Duration { return to(r.announce()) })}
+// specialTracks are the trackers of an instance or a group.
+func specialTracks() map[string]keyword {
+	rows := map[string]keyword{}
+	for _, word := range []string{"track_interface", "track_script", "track_file", "track_process", "track_bfd"} {
+		rows[word] = keyword{line: trackList(word)}
 	}
-	count := func(name string, to func(*garp) **int) keyword {
-		return keyword{name: prefix + name, min: 1, max: 1,
-			handle: setInt(0, mostRepeats, func(r *reader) **int { return to(r.announce()) })}
+	return rows
+}
+
+// specialNotify are the programs of an instance or a group.
+func specialNotify() map[string]keyword {
+	rows := map[string]keyword{}
+	for _, word := range []string{"notify_master", "notify_backup", "notify_fault", "notify_stop", "notify"} {
+		rows[word] = keyword{handle: (*reader).notifyProgram}
 	}
-	return []keyword{
-		duration("garp_master_delay", func(g *garp) **time.Duration { return &g.delay }),
-		count("garp_master_repeat", func(g *garp) **int { return &g.repeat }),
-		duration("garp_master_refresh", func(g *garp) **time.Duration { return &g.refresh }),
-		count("garp_master_refresh_repeat", func(g *garp) **int { return &g.refreshRepeat }),
-		duration("garp_lower_prio_delay", func(g *garp) **time.Duration { return &g.lowerDelay }),
-		count("garp_lower_prio_repeat", func(g *garp) **int { return &g.lowerRepeat }),
-	}
+	return rows
 }

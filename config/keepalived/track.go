@@ -9,33 +9,35 @@ type track struct {
 	name   string
 	at     pos
 	weight *int
+	// weightAt and reverseAt are where these were said.
+	weightAt, reverseAt pos
 	// reverse is nil when neither reverse nor noreverse was said.
 	reverse *bool
 }
 
-// trackScripts and trackInterfaces return the list that is being read.
-func (r *reader) trackScripts() *[]track {
-	if r.inst != nil {
-		return &r.inst.scripts
-	}
-	return &r.group.scripts
-}
+// tracks are the lines of an instance's or a group's track_ blocks, by the
+// block.
+type tracks map[string][]track
 
-func (r *reader) trackInterfaces() *[]track {
-	if r.inst != nil {
-		return &r.inst.interfaces
+// trackList reads the lines of a track_ block. They are resolved when the
+// whole file is known.
+func trackList(keyword string) handler {
+	return func(r *reader, s *statement) {
+		r.drop()
+		if keyword == "track_interface" {
+			if _, ok := r.interfaceName(s.words[0], keyword); !ok {
+				r.damaged = true
+				return
+			}
+		}
+		to := &r.tracking
+		if *to == nil {
+			*to = tracks{}
+		}
+		list := (*to)[keyword]
+		r.trackLine(s, keyword, &list)
+		(*to)[keyword] = list
 	}
-	return &r.group.interfaces
-}
-
-func (r *reader) trackScriptLine(s *statement) { r.trackLine(s, "track_script", r.trackScripts()) }
-
-func (r *reader) trackInterfaceLine(s *statement) {
-	if _, ok := r.interfaceName(s.words[0], "track_interface"); !ok {
-		r.damaged = true
-		return
-	}
-	r.trackLine(s, "track_interface", r.trackInterfaces())
 }
 
 // trackLine reads NAME [weight N [reverse|noreverse]].
@@ -51,15 +53,15 @@ func (r *reader) trackLine(s *statement, keyword string, to *[]track) {
 		switch {
 		case w.text == "weight" && i+1 < len(s.words):
 			i++
-			n, ok := r.weight(s.words[i])
+			n, ok := r.weight(s.words[i], mostTracked(keyword))
 			if !ok {
 				r.damaged = true
 				return
 			}
-			t.weight = &n
-		case w.text == "reverse" && t.weight != nil, w.text == "noreverse" && t.weight != nil:
+			t.weight, t.weightAt = &n, s.words[i].at
+		case t.weight != nil && (w.text == "reverse" || w.text == "noreverse" && keyword != "track_interface"):
 			v := w.text == "reverse"
-			t.reverse = &v
+			t.reverse, t.reverseAt = &v, w.at
 		default:
 			if !r.trackWord(w, keyword) {
 				*to = append(*to, t)
@@ -81,6 +83,8 @@ func (r *reader) trackWord(w token, keyword string) bool {
 	case guess == "weight" && w.text == guess:
 		r.damaged = true
 		r.out.error(w.at, "missing-argument", "weight takes a number, -253..253, and there is none")
+	case guess == "noreverse" && w.text == guess && keyword == "track_interface":
+		r.out.warn(w.at, "surplus-words", "an interface has nothing of its own that noreverse could undo; it is ignored")
 	case guess != "" && w.text == guess:
 		r.out.warn(w.at, "surplus-words", "%s counts only behind weight N; it is ignored", guess)
 	case guess != "":
@@ -97,6 +101,27 @@ func (r *reader) trackWord(w token, keyword string) bool {
 // isNumber reports whether a word is a number.
 func isNumber(word string) bool { return word != "" && leading(word, false) == word }
 
+// mostTracked is the largest weight on a line of a track_ block.
+func mostTracked(keyword string) int {
+	if keyword == "track_file" || keyword == "track_process" {
+		return mostFileWeight
+	}
+	return mostWeight
+}
+
+// resolved is a line with what it inherits.
+func (r *reader) resolved(t track, weight int, reverse bool) config.Track {
+	out := config.Track{Name: t.name, At: r.src.position(t.at), Weight: or(t.weight, weight), Reverse: or(t.reverse, reverse)}
+	out.Written = append(out.Written, config.Key{Name: "name", At: out.At})
+	if t.weight != nil {
+		out.Written = append(out.Written, config.Key{Name: "weight", At: r.src.position(t.weightAt)})
+	}
+	if t.reverse != nil {
+		out.Written = append(out.Written, config.Key{Name: "reverse", At: r.src.position(t.reverseAt)})
+	}
+	return out
+}
+
 // resolveInterfaces turns lines into tracks; own is the instance's interface,
 // which is tracked anyway.
 func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
@@ -106,53 +131,62 @@ func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 			r.out.warn(t.at, "own-interface", "%s is the instance's own interface, which is tracked by \"interface\"; this line is ignored, as by keepalived", printable(t.name))
 			continue
 		}
-		out = append(out, config.Track{Name: t.name, At: r.src.position(t.at), Weight: or(t.weight, 0), Reverse: or(t.reverse, false)})
+		out = append(out, r.resolved(t, 0, false))
 	}
 	return out
 }
 
-// resolveScripts finds the scripts that the lines name. One that does not
-// exist is an error here, whereas keepalived runs without it: a service that
-// the author wants watched would not be.
-func (r *reader) resolveScripts(lines []track) []config.Track {
+// resolve finds what the lines of a track_ block name. What does not exist is
+// an error here, whereas keepalived runs without it: a service that the author
+// wants watched would not be.
+func (r *reader) resolve(keyword string, lines []track) []config.Track {
+	kind := definedBy()[keyword]
 	var out []config.Track
 	for _, t := range r.distinct(lines) {
-		c := r.scriptNamed[t.name]
-		if c == nil {
-			r.unknownScript(t)
+		d := r.trackers[kind][t.name]
+		if d == nil {
+			r.undefined(kind, t)
 			continue
 		}
-		c.used = true
-		if c.at > t.at {
-			r.out.warn(t.at, "defined-later", "vrrp_script %s is defined below, on %s: here it is tracked all the same, keepalived would ignore this line; define it first", printable(t.name), lineOf(c.At, r.src.position(t.at).File))
+		d.used = true
+		if d.at > t.at {
+			r.out.warn(t.at, "defined-later", "%s %s is defined below, on %s: here it is tracked all the same, keepalived would ignore this line; define it first", kind, printable(t.name), lineOf(d.place, r.src.position(t.at).File))
 		}
-		out = append(out, config.Track{
-			Name: t.name, At: r.src.position(t.at),
-			Weight: or(t.weight, c.Weight), Reverse: or(t.reverse, c.Reverse),
-		})
+		out = append(out, r.resolved(t, d.weight, d.reverse))
 	}
 	return out
 }
 
-// unknownScript reports a script that is not defined, unless its definition
-// was met and misspelt.
-func (r *reader) unknownScript(t track) {
+// resolveAll fills in the lists of an instance or a group.
+func (r *reader) resolveAll(lines tracks, own string, interfaces, scripts, files, processes, sessions *[]config.Track) {
+	*interfaces = r.resolveInterfaces(lines["track_interface"], own)
+	*scripts = r.resolve("track_script", lines["track_script"])
+	*files = r.resolve("track_file", lines["track_file"])
+	*processes = r.resolve("track_process", lines["track_process"])
+	*sessions = r.resolve("track_bfd", lines["track_bfd"])
+}
+
+// undefined reports something tracked that is not defined, unless its
+// tracker was met and misspelt.
+func (r *reader) undefined(kind string, t track) {
 	if r.skipped[t.name] {
 		return
 	}
-	names := func() []string {
-		out := make([]string, len(r.scripts))
-		for k, c := range r.scripts {
-			out[k] = c.Name
-		}
-		return out
+	text, args := "no %s is named %s: nothing would watch what this line is meant to watch", []any{kind, quoted(t.name)}
+	if guess := r.nearestName(t.name, "unknown-script", func() []string { return r.trackerNames[kind] }); guess != "" {
+		r.trackers[kind][guess].used = true
+		text, args = "no %s is named %s: did you mean %s?", append(args, printable(guess))
 	}
-	if guess := r.nearestName(t.name, "unknown-script", names); guess != "" {
-		r.scriptNamed[guess].used = true
-		r.out.error(t.at, "unknown-script", "no vrrp_script is named %s: did you mean %s?", quoted(t.name), printable(guess))
-		return
+	switch kind {
+	case "vrrp_script":
+		r.out.error(t.at, "unknown-script", text, args...)
+	case "track_file":
+		r.out.error(t.at, "unknown-track-file", text, args...)
+	case "bfd_instance":
+		r.out.error(t.at, "unknown-bfd", text, args...)
+	default:
+		r.out.error(t.at, "unknown-process", text, args...)
 	}
-	r.out.error(t.at, "unknown-script", "no vrrp_script is named %s: nothing would watch what this line is meant to watch", quoted(t.name))
 }
 
 // nearestName is nearest among names, unless nobody will see the finding.

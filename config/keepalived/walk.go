@@ -34,6 +34,7 @@ type reader struct {
 	// of them.
 	told map[string]bool
 	lvs  lvs
+
 	// enclosing are the blocks around the present one, the file first.
 	enclosing []*block
 	// hoisted are blocks of the top level that were met inside another.
@@ -41,7 +42,6 @@ type reader struct {
 	// cut says that a missing closing brace has been reported.
 	cut bool
 
-	global globals
 	// closed is the brace that ended the last block of the top level.
 	closed pos
 	// strictAt is where strict mode was first asked for.
@@ -50,13 +50,18 @@ type reader struct {
 	instances []*instance
 	groups    []*group
 	// These find them by name.
-	scriptNamed   map[string]*script
 	instanceNamed map[string]*instance
 	groupNamed    map[string]*group
-	// script, inst and group are the one whose block is being read.
-	script *script
-	inst   *instance
-	group  *group
+	// trackers are the scripts, files, processes and BFD sessions by the
+	// keyword that defines them and their name, trackerNames their names in
+	// order.
+	trackers     map[string]map[string]*tracker
+	trackerNames map[string][]string
+	// inst is the instance whose block is being read, tracking the lines of
+	// the trackers of it or of a group, members those of a group.
+	inst     *instance
+	tracking tracks
+	members  []token
 	// meant collects the keywords that misspelt words were probably meant
 	// to be, so that what follows from their absence is not said as well. It
 	// is made when there is one.
@@ -78,7 +83,8 @@ func newReader(path string, data []byte, others []string, files Files, opts Opti
 	r := &reader{
 		src: src, out: out, tree: parse(f, out), language: languageOf(s), schema: s,
 		skipped: map[string]bool{}, told: map[string]bool{},
-		scriptNamed: map[string]*script{}, instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
+		instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
+		trackers: map[string]map[string]*tracker{}, trackerNames: map[string][]string{},
 	}
 	s.SetDefaults(&r.cfg)
 	r.push(reflect.ValueOf(&r.cfg).Elem(), s.Root(), reflect.Value{})

@@ -66,7 +66,7 @@ func find(name string) (explanation, bool) {
 // explanations is the table of all findings. A test holds that every name in
 // the code is in it, and nothing else.
 func explanations() []explanation {
-	return slices.Concat(explainOne(), explainService(), explainBalance(), explainSeveral(), explainHost(), explainMeaning(), explainWords(), explainExpansion(), explainNative(), explainFiles(), explainAllow(), explainSteps(), explainConvert())
+	return slices.Concat(explainOne(), explainService(), explainBalance(), explainReferences(), explainSeveral(), explainHost(), explainMeaning(), explainWords(), explainExpansion(), explainNative(), explainFiles(), explainAllow(), explainSteps(), explainConvert())
 }
 
 // explainHost are what config/load finds on the host.

@@ -1,0 +1,172 @@
+package keepalived
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// inherit fills in what an instance did not say and global_defs, or a default
+// of keepalived, says for it.
+func (r *reader) inherit(i *instance) {
+	out, g := &i.Instance, &r.cfg.Global
+	for _, b := range []struct {
+		key    string
+		to     *bool
+		global bool
+	}{
+		{"strict_mode", &out.Strict, g.Strict},
+		{"skip_check_adv_addr", &out.SkipCheckAdvAddr, g.SkipCheckAdvAddr},
+		{"lower_prio_no_advert", &out.LowerPrioNoAdvert, g.LowerPrioNoAdvert},
+		{"owner_ignore_adverts", &out.OwnerIgnoreAdverts, g.OwnerIgnoreAdverts},
+		{"check_unicast_src", &out.CheckUnicastSource, g.CheckUnicastSource},
+	} {
+		if !i.given(b.key) {
+			*b.to = b.global
+		}
+	}
+	if !i.given("version") {
+		out.Version = g.Version
+	}
+	if !i.given("down_timer_adverts") {
+		out.DownTimerAdverts = g.DownTimerAdverts
+	}
+	if !i.given("v3_checksum") {
+		out.ChecksumMessage = config.Checksum(g.ChecksumAsV2)
+	}
+	if out.GarpExtraIF == nil && g.GarpExtraIF != nil {
+		copied := *g.GarpExtraIF
+		out.GarpExtraIF = &copied
+	}
+	out.HigherPrioSendAdvert = first(out.HigherPrioSendAdvert, g.HigherPrioSendAdvert)
+	out.Garp = r.announcements(i)
+}
+
+// announcements is the rhythm of an instance's announcements: the instance's,
+// else global_defs', else keepalived's defaults; the lower priority burst
+// follows the first one. Zero repeats are one.
+func (r *reader) announcements(i *instance) config.Garp {
+	out, global, g := i.Garp, r.cfg.Global.Garp, &r.cfg.Global
+	from := func(key string) *config.Garp {
+		switch {
+		case i.given("garp." + key):
+			return &i.Garp
+		case g.Written.Has("garp." + key):
+			return &global
+		}
+		return nil
+	}
+	if from("master_delay") != nil {
+		out.MasterDelay = from("master_delay").MasterDelay
+	} else if g.MinGarp {
+		out.MasterDelay = 0
+	}
+	if from("master_repeat") != nil {
+		out.MasterRepeat = from("master_repeat").MasterRepeat
+	} else if g.MinGarp {
+		out.MasterRepeat = 1
+	}
+	if x := from("master_refresh"); x != nil {
+		out.MasterRefresh = x.MasterRefresh
+	}
+	if x := from("master_refresh_repeat"); x != nil {
+		out.MasterRefreshRepeat = x.MasterRefreshRepeat
+	}
+	out.LowerPrioDelay, out.LowerPrioRepeat = out.MasterDelay, out.MasterRepeat
+	if x := from("lower_prio_delay"); x != nil {
+		out.LowerPrioDelay = x.LowerPrioDelay
+	}
+	if x := from("lower_prio_repeat"); x != nil {
+		out.LowerPrioRepeat = x.LowerPrioRepeat
+	}
+	out.Interval = g.GarpInterval
+	for _, n := range []*int{&out.MasterRepeat, &out.MasterRefreshRepeat, &out.LowerPrioRepeat} {
+		*n = max(*n, 1)
+	}
+	return out
+}
+
+// familyRules applies what follows from the family of an instance: IPv6 is spoken
+// in version 3 only.
+func (r *reader) familyRules(i *instance) {
+	if !i.six() {
+		return
+	}
+	if i.given("version") && i.Version == 2 {
+		r.out.warn(i.where("version"), "as-keepalived", "version 2 knows no IPv6: this is version 3, as in keepalived")
+	}
+	i.Version = 3
+	if !i.NativeIPv6 {
+		r.out.warn(i.familyAt, "not-built", "an instance of IPv6 is not built yet: its adverts are not spoken; moonkeep run refuses to start with it")
+	}
+}
+
+// foreign reports addresses of another family than the instance's, which only
+// virtual_ipaddress_excluded may have.
+func (r *reader) foreign(i *instance) {
+	if i.six() {
+		return
+	}
+	for _, a := range i.Excluded {
+		if a.Addr().Is6() {
+			r.out.addAt(a.At, config.Warning, "not-built", "an address of IPv6 is not built yet: it would not be announced to its neighbours; moonkeep run refuses to start with it")
+		}
+	}
+}
+
+// routes gives each route the interface that it leaves by.
+func (r *reader) routes(i *instance) {
+	for k := range i.Routes {
+		x := &i.Routes[k]
+		if x.Device == "" && !x.Via.IsValid() && len(x.NextHops) == 0 && slices.Contains([]string{"unicast", "local", "multicast", "broadcast"}, x.Type) {
+			x.Device = i.Interface
+		}
+	}
+}
+
+// clashes finds instances that nobody could tell apart: those with one
+// virtual_router_id in one family on one interface, among those that send to
+// one group, and among unicast ones that have a peer in common.
+func (r *reader) clashes() {
+	seen := map[string][]*instance{}
+	for _, i := range r.instances {
+		if i.VRID == 0 || i.Interface == "" {
+			continue
+		}
+		unicast := len(i.UnicastPeers) > 0 || i.UnicastFaultNoPeer
+		group := i.Destination
+		if !group.IsValid() {
+			group = r.cfg.Global.MulticastGroup4
+			if i.six() {
+				group = r.cfg.Global.MulticastGroup6
+			}
+		}
+		key := fmt.Sprintf("%d %s %v", i.VRID, i.Interface, group)
+		if unicast {
+			key = fmt.Sprintf("%d %s %v unicast", i.VRID, i.Interface, i.six())
+		}
+		for _, other := range seen[key] {
+			if unicast && !shared(i.UnicastPeers, other.UnicastPeers) {
+				continue
+			}
+			r.out.error(i.vridAt, "vrid-clash", "virtual_router_id %d is already used on %s by vrrp_instance %s at %s",
+				i.VRID, i.Interface, printable(other.Name), r.src.position(other.vridAt))
+			break
+		}
+		if len(seen[key]) == 0 || unicast {
+			seen[key] = append(seen[key], i)
+		}
+	}
+}
+
+// shared reports whether two lists of peers have one in common; two that are
+// empty have.
+func shared(a, b []config.Peer) bool {
+	if len(a) == 0 && len(b) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a, func(p config.Peer) bool {
+		return slices.ContainsFunc(b, func(q config.Peer) bool { return p.Address == q.Address })
+	})
+}

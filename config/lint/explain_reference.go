@@ -1,0 +1,14 @@
+package lint
+
+// explainReferences are about what keepalived.conf names and about values
+// that keepalived takes otherwise than they are written.
+func explainReferences() []explanation {
+	return []explanation{
+		{"unknown-process", FromText, `A track_process names a vrrp_track_process that is not defined. keepalived ignores the line and runs on, and then nothing watches the process; here it is an error.`},
+		{"unknown-track-group", FromText, `A static address, route or rule names a track_group that is not defined, so that nothing would decide when it is put back. Define the track_group, or leave the word out.`},
+		{"wrong-family", FromText, `An instance, a route, a rule or a BFD session is of one family, IPv4 or IPv6, which its first address settles. keepalived leaves an address of the other family out of virtual_ipaddress and runs on without it; virtual_ipaddress_excluded may hold both.`},
+		{"no-preference", FromText, `A policy rule without a preference gets one that nobody chose, which decides the order in which rules are asked. keepalived calls that an error and goes on. Give each rule a preference of its own.`},
+		{"as-keepalived", FromText, `keepalived takes some values otherwise than they are written: version 2 becomes 3 for IPv6, v3_checksum_as_v2 in global_defs counts whatever stands behind it, and an owner of addresses ignores adverts although owner_ignore_adverts says off. It is the same here, so that both run the file alike; write what is meant.`},
+		{"keepalived-differs", FromText, `keepalived 2.4.3 reads skip_check_adv_addr off as on, which is a mistake in it; here off is off. The addresses of every advert are compared then, which costs nothing but time.`},
+	}
+}
