@@ -91,6 +91,10 @@ func (f *feed) next() (text string, at pos, ok bool) {
 		if l.runs != nil && !f.count(l) {
 			break
 		}
+		if f.out.hopeless() {
+			f.stop(l.place(0), "the configuration has more than %d errors", mostErrors)
+			break
+		}
 		if plainLine(l) {
 			return l.text, l.whole.from + pos(l.off-l.start), true
 		}

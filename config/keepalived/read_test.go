@@ -185,3 +185,29 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// TestBudget holds that a short text does not become more than any site has,
+// and that it says so.
+func TestBudget(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"instances": {"~SEQ(N, 1, 150100) vrrp_instance V${N} { }\n", "more than 150000 instances"},
+		"entries": {"vrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n" +
+			"~SEQ(A, 1, 5) ~SEQ(B, 1, 250) ~SEQ(C, 1, 250) 10.${A}.${B}.${C}\n}\n}\n", "more than 250000 lines"},
+		"errors": {strings.Repeat("vrrp_instance V {\n}\n", 30_000), "more than 20000 errors"},
+	} {
+		cfg, findings := Read("f", []byte(test.text))
+		if !findings.Errors() {
+			t.Errorf("%s: no error", name)
+		}
+		if cfg != nil && (len(cfg.Instances) > mostInstances || len(cfg.Instances) == 1 && len(cfg.Instances[0].Addresses)+len(cfg.Instances[0].Excluded) > mostEntries) {
+			t.Errorf("%s: %d instances", name, len(cfg.Instances))
+		}
+		said := false
+		for _, f := range findings {
+			said = said || strings.Contains(f.Text, test.want)
+		}
+		if !said {
+			t.Errorf("%s: got %v, want %q in it", name, findings, test.want)
+		}
+	}
+}

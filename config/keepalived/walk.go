@@ -70,6 +70,8 @@ type reader struct {
 	skipped map[string]bool
 	// damaged is set when the block being read is not whole.
 	damaged bool
+	// budget bounds what is made of the file.
+	budget budget
 }
 
 // newReader parses a configuration and makes its reader. Data is that of the
@@ -146,6 +148,9 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 			r.unknown(b, s, i)
 			i = next
 			continue
+		}
+		if !r.affords(k, s) {
+			return none
 		}
 		if !quiet {
 			r.again(k, s, begin)
@@ -316,6 +321,9 @@ func (r *reader) lines(k *keyword, s *statement) int32 {
 		}
 		if l.hasBody {
 			r.out.warn(l.open, "unexpected-brace", "no { is expected in %s; what is in these braces is ignored", k.name)
+		}
+		if !r.affords(nil, l) {
+			return none
 		}
 		if len(l.words) > 0 {
 			r.line(k, l)
