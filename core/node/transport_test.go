@@ -249,25 +249,31 @@ func TestReloadIdentity(t *testing.T) {
 		name          string
 		before, after []Instance
 		kept          []string // by new name
+		claims        int      // anew, under a new name
 	}{
-		{"same", []Instance{to("V", higher)}, []Instance{to("V", higher)}, []string{"V"}},
-		{"another peer", []Instance{to("V", higher)}, []Instance{to("V", another)}, []string{"V"}},
-		{"renamed", []Instance{to("V", higher)}, []Instance{to("W", higher, another)}, []string{"W"}},
-		{"renamed, with another peer", []Instance{to("V", higher)}, []Instance{to("W", another)}, nil},
-		{"to multicast", []Instance{to("V", higher)}, []Instance{instance3("V", 1, 100)}, nil},
-		{"to unicast", []Instance{instance3("V", 1, 100)}, []Instance{to("V", higher)}, nil},
-		{"another group", []Instance{instance3("V", 1, 100)}, []Instance{regrouped}, nil},
-		{"renamed in multicast", []Instance{instance3("V", 1, 100)}, []Instance{instance3("W", 1, 100)}, []string{"W"}},
-		{"one of two", []Instance{to("V", higher), to("W", another)}, []Instance{to("W", another)}, []string{"W"}},
-		{"names swapped", []Instance{to("V", higher), to("W", another)}, []Instance{to("W", higher), to("V", another)}, []string{"V", "W"}},
-		{"one more", []Instance{to("V", higher)}, []Instance{to("U", another), to("V", higher)}, []string{"V"}},
+		{"same", []Instance{to("V", higher)}, []Instance{to("V", higher)}, []string{"V"}, 0},
+		{"another peer", []Instance{to("V", higher)}, []Instance{to("V", another)}, []string{"V"}, 0},
+		{"renamed", []Instance{to("V", higher)}, []Instance{to("W", higher, another)}, []string{"W"}, 1},
+		{"renamed, with another peer", []Instance{to("V", higher)}, []Instance{to("W", another)}, nil, 0},
+		{"to multicast", []Instance{to("V", higher)}, []Instance{instance3("V", 1, 100)}, nil, 0},
+		{"to unicast", []Instance{instance3("V", 1, 100)}, []Instance{to("V", higher)}, nil, 0},
+		{"another group", []Instance{instance3("V", 1, 100)}, []Instance{regrouped}, nil, 0},
+		{"renamed in multicast", []Instance{instance3("V", 1, 100)}, []Instance{instance3("W", 1, 100)}, []string{"W"}, 1},
+		{"one of two", []Instance{to("V", higher), to("W", another)}, []Instance{to("W", another)}, []string{"W"}, 0},
+		{"names swapped", []Instance{to("V", higher), to("W", another)}, []Instance{to("W", higher), to("V", another)}, []string{"V", "W"}, 0},
+		{"one more", []Instance{to("V", higher)}, []Instance{to("U", another), to("V", higher)}, []string{"V"}, 0},
+		{"split", []Instance{to("V", higher, another)}, []Instance{to("W", higher), to("X", another)}, []string{"W"}, 1},
+		{"peers swapped", []Instance{to("V", higher), to("W", another)}, []Instance{to("V", another), to("W", higher)}, []string{"V", "W"}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			n := wired(t, tt.before...)
 			elapse(n, mono.Instant(4*second))
 			actions := n.Reconfigure(mono.Instant(4*second), Config{Instances: tt.after})
-			deleted := 0
+			deleted, claims := 0, 0
 			for _, a := range actions {
+				if a.Kind == Claim {
+					claims++
+				}
 				if a.Change != nil && a.Change.Deleted {
 					deleted++
 				}
@@ -279,8 +285,8 @@ func TestReloadIdentity(t *testing.T) {
 				}
 			}
 			slices.Sort(kept)
-			if !slices.Equal(kept, tt.kept) || deleted != len(tt.before)-len(tt.kept) {
-				t.Errorf("kept %v and deleted %d, want %v and %d", kept, deleted, tt.kept, len(tt.before)-len(tt.kept))
+			if !slices.Equal(kept, tt.kept) || deleted != len(tt.before)-len(tt.kept) || claims != tt.claims {
+				t.Errorf("kept %v, deleted %d, claimed %d, want %v, %d and %d", kept, deleted, claims, tt.kept, len(tt.before)-len(tt.kept), tt.claims)
 			}
 		})
 	}
@@ -368,6 +374,15 @@ func TestSendFailedPeers(t *testing.T) {
 		if got := told(s.to, s.failure); got != s.want {
 			t.Errorf("step %d: told %q, want %q", i, got, s.want)
 		}
+	}
+}
+
+// TestU4TTL: the TTL that is configured leaves.
+func TestU4TTL(t *testing.T) {
+	in := unicastTo(instance3("V", 1, 100), higher)
+	in.Router.Unicast.TTL = 64
+	if sent := elapse(wired(t, in), mono.Instant(4*second)); len(sent) == 0 || sent[0].TTL != 64 {
+		t.Errorf("sent %+v", sent)
 	}
 }
 
