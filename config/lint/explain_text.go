@@ -81,6 +81,7 @@ func explainFiles() []explanation {
 		{"file-too-large", FromText, `The file is several times as large as the largest configurations that are known. The bound keeps a wrong file from taking all memory.`},
 		{"too-large", FromText, `The file has more values than any configuration needs. Aliases of YAML count as often as they are used, so that a few lines cannot stand for millions.`},
 		{"too-deep", FromText, `The file nests values deeper than any configuration does. An alias within its own anchor would nest without end.`},
+		{"too-many-errors", FromText, `The file has more errors than anybody puts right one by one: it is probably no configuration, or one for another program. The rest is not looked at, so that a wrong file costs neither time nor memory.`},
 		{"more-findings", FromText, `What is said about one file is bounded, errors and warnings apart. Put the first ones right and check again; many of the rest often follow from them.`},
 		{"syntax", FromText, `The text does not follow the rules of YAML, TOML or JSON at this place, so that nothing of the file can be believed.`},
 		{"unknown-language", FromText, `moonkeep's own schema is read from files that end in .yaml, .yml, .toml or .json. Anything else is read as keepalived.conf.`},

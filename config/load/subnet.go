@@ -43,6 +43,7 @@ func (h *host) subnets(all []link) {
 		in := &h.config.Instances[i]
 		outside := make(map[string][]string)
 		first := make(map[string]config.Position)
+		families := make(map[string][2]bool)
 		for a := range addresses(in) {
 			device := cmp.Or(a.Device, in.Interface)
 			if a.Peer.IsValid() || a.Prefix.IsSingleIP() && balanced[a.Prefix.Addr()] || inside(a.Prefix.Addr(), own[device]) || known.to(a.Prefix.Addr(), device) {
@@ -52,10 +53,13 @@ func (h *host) subnets(all []link) {
 				first[device] = a.At
 			}
 			outside[device] = append(outside[device], a.Prefix.Addr().String())
+			both := families[device]
+			both[family(a.Prefix.Addr())] = true
+			families[device] = both
 		}
 		for device, list := range outside {
-			h.found.Add(first[device], config.Warning, "outside-subnet", "vrrp_instance %s: %s: in no subnet of %s, which has %s on this host, and no route leads there: others on that network ask for it only if they have a route to it; correct the address or the interface, or allow this finding if a router sends its packets here",
-				in.Name, some(list), device, subnetsOf(own[device]))
+			h.found.Add(first[device], config.Warning, "outside-subnet", "vrrp_instance %s: %s: in no subnet of %s, which has %s here, and no route leads there: others on that network ask for it only if they have a route to it; correct the address or the interface, or allow this finding if a router sends its packets here; if the file is for another host, check it there",
+				in.Name, some(list), device, subnetsOf(own[device], families[device]))
 		}
 	}
 }
@@ -105,10 +109,19 @@ func inside(addr netip.Addr, own []netip.Prefix) bool {
 	return none
 }
 
-func subnetsOf(own []netip.Prefix) string {
+// family is 0 for IPv4 and 1 for IPv6.
+func family(a netip.Addr) int {
+	if a.Is4() {
+		return 0
+	}
+	return 1
+}
+
+// subnetsOf names the subnets of these families.
+func subnetsOf(own []netip.Prefix, families [2]bool) string {
 	var list []string
 	for _, p := range own {
-		if !p.Addr().IsLinkLocalUnicast() {
+		if families[family(p.Addr())] && !p.Addr().IsLinkLocalUnicast() {
 			list = append(list, p.String())
 		}
 	}

@@ -46,8 +46,8 @@ func (p pretended) routes() (map[string]map[netip.Prefix]bool, bool) {
 }
 
 func TestSubnets(t *testing.T) {
-	eth0 := map[string][]string{"eth0": {"192.0.2.10/24", "fe80::1/64"}, "eth1": {"10.0.0.1/8"}}
-	const outside = "outside-subnet: vrrp_instance A: 198.51.100.1: in no subnet of eth0, which has 192.0.2.10/24 on this host"
+	eth0 := map[string][]string{"eth0": {"192.0.2.10/24", "2001:db8::10/64", "fe80::1/64"}, "eth1": {"10.0.0.1/8"}}
+	const outside = "outside-subnet: vrrp_instance A: 198.51.100.1: in no subnet of eth0, which has 192.0.2.10/24 here, "
 	for name, test := range map[string]struct {
 		machine   pretended
 		addresses string
