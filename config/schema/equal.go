@@ -1,10 +1,6 @@
 package schema
 
-import (
-	"reflect"
-
-	"github.com/moonkeep/moonkeep/config"
-)
+import "reflect"
 
 // Equal reports whether two values of the configuration, of one type, mean
 // the same: it leaves out where they were written, and what the tags exclude
@@ -73,5 +69,5 @@ func equalStructs(v, w reflect.Value) bool {
 
 // ignored reports whether a field does not count in comparisons.
 func ignored(sf reflect.StructField) bool {
-	return sf.Tag.Get("key") == "-" || sf.Type == position || sf.Type == reflect.TypeFor[config.Keys]()
+	return sf.Tag.Get("key") == "-"
 }
