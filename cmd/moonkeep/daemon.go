@@ -158,6 +158,9 @@ func (d *daemon) read() (*config.Config, error) {
 
 // plan turns a configuration into what the engine runs.
 func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
+	if missing := build.Unbuilt(c); len(missing) > 0 {
+		return engine.Plan{}, fmt.Errorf("not built yet: %s", strings.Join(missing, "; "))
+	}
 	x, err := d.edges.newChecks(c)
 	if err != nil {
 		return engine.Plan{}, err

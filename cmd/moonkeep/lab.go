@@ -121,13 +121,16 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 	if err != nil {
 		return err
 	}
-	plan, err := planLab(files, ids, stderr)
+	plan, unbuilt, err := planLab(files, ids, stderr)
 	if err != nil {
 		return err
 	}
 	daemons, err := labDaemons(plan, o, ids)
 	if err != nil {
 		return err
+	}
+	if refusesUnbuilt(daemons, unbuilt, stderr) {
+		return exitUsage
 	}
 	steps, prompt, err := labSteps(plan, o, cmd.InOrStdin(), stderr)
 	if err != nil {
@@ -189,9 +192,27 @@ func labBroken(stderr io.Writer, err error) error {
 	return exitNo
 }
 
-// planLab reads the files. What is wrong with them is printed.
-func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, error) {
+// refusesUnbuilt prints what the nodes that run moonkeep would refuse to start
+// with, and reports whether there is any.
+func refusesUnbuilt(daemons []lab.Daemon, unbuilt []config.Findings, stderr io.Writer) bool {
+	refused := false
+	for i, d := range daemons {
+		if _, ours := d.(lab.Moonkeep); !ours {
+			continue
+		}
+		for _, f := range unbuilt[i] {
+			fmt.Fprintln(stderr, f)
+			refused = true
+		}
+	}
+	return refused
+}
+
+// planLab reads the files. What is wrong with them is printed. Of each file it
+// returns the findings about what is not built.
+func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, []config.Findings, error) {
 	var configs []config.Config
+	var unbuilt []config.Findings
 	bad := false
 	for i, file := range files {
 		c, findings, err := openConfig(file, ids[i])
@@ -201,7 +222,11 @@ func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, error) {
 			continue
 		}
 		warnings := 0
+		var missing config.Findings
 		for _, f := range findings {
+			if f.Name == "not-built" {
+				missing = append(missing, f)
+			}
 			if f.Severity == config.Error {
 				fmt.Fprintln(stderr, f)
 				bad = true
@@ -214,12 +239,14 @@ func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, error) {
 		}
 		if c != nil {
 			configs = append(configs, *c)
+			unbuilt = append(unbuilt, missing)
 		}
 	}
 	if bad {
-		return nil, exitUsage
+		return nil, nil, exitUsage
 	}
-	return lab.NewPlan(configs)
+	plan, err := lab.NewPlan(configs)
+	return plan, unbuilt, err
 }
 
 // labDaemons chooses the daemon of each node, which has the config id of its

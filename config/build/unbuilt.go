@@ -1,0 +1,76 @@
+package build
+
+import (
+	"fmt"
+	"net/netip"
+	"reflect"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
+)
+
+// Unbuilt names everything that c asks for and that Node would leave out
+// although to run without it is wrong, a line for each; none when Node does
+// all that matters. The readers say so too, with the place; this holds whoever
+// wrote c.
+func Unbuilt(c *config.Config) []string {
+	u := unbuilt{}
+	s := schema.New()
+	u.block(s.Root(), reflect.ValueOf(c).Elem(), "")
+	if g := c.Global.MulticastGroup4; g.IsValid() && g != netip.AddrFrom4([4]byte{224, 0, 0, 18}) {
+		u.add("global vrrp_mcast_group4 %s: peers on another group would not hear this node", g)
+	}
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		if in.AuthType == "AH" {
+			u.add("vrrp_instances %s: auth_type AH: peers that use it would not be understood", in.Name)
+		}
+		if in.Source.Is6() {
+			u.add("vrrp_instances %s: mcast_src_ip %s: adverts of IPv6 are not spoken", in.Name, in.Source)
+		}
+		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				if a.Addr().Is6() {
+					u.add("vrrp_instances %s: %s: an address of IPv6 would not be announced", in.Name, a.Addr())
+				}
+			}
+		}
+	}
+	return u.found
+}
+
+type unbuilt struct{ found []string }
+
+func (u *unbuilt) add(format string, args ...any) {
+	u.found = append(u.found, fmt.Sprintf(format, args...))
+}
+
+// block looks for fields that are marked unbuilt in v, a struct of b.
+func (u *unbuilt) block(b *schema.Block, v reflect.Value, path string) {
+	for i := range b.Fields {
+		f := &b.Fields[i]
+		x := f.Value(v)
+		if !x.IsValid() || !f.Pointer && x.IsZero() || x.Kind() == reflect.Slice && x.Len() == 0 {
+			continue
+		}
+		at := path + f.Key
+		switch {
+		case f.Unbuilt != "":
+			u.add("%s: %s", at, f.Unbuilt)
+		case f.Kind == schema.KindBlock:
+			u.block(f.Elem, x, at+": ")
+		case f.Kind == schema.KindBlocks:
+			for i := range x.Len() {
+				u.item(f, reflect.Indirect(x.Index(i)), at)
+			}
+		}
+	}
+}
+
+// item looks into one item of a list.
+func (u *unbuilt) item(f *schema.Field, x reflect.Value, at string) {
+	if name := f.Elem.Field("name"); name != nil {
+		at += " " + name.Format(name.Value(x))
+	}
+	u.block(f.Elem, x, at+": ")
+}
