@@ -33,6 +33,7 @@ func Cluster(cs []*config.Config) config.Findings {
 	l.groups()
 	l.services()
 	l.routerIDs()
+	l.syncDaemons()
 	return settle(l.found)
 }
 

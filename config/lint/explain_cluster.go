@@ -30,5 +30,6 @@ func explainSeveral() []explanation {
 		{"unknown-peer", FromSeveral, `Adverts are sent to an address that no node of the cluster gives as its unicast_src_ip. It may be misspelt, or a node that has gone, or one whose file was not given to this check. With check_unicast_src the adverts of that node would not be taken either.`},
 		{"same-router-id", FromSeveral, `router_id names the node in mails, SNMP and what is exported. It is no part of the protocol, so equal names break nothing, but nobody can see which node a message is from. Left out it is the host's name.`},
 		{"nopreempt-missing", FromSeveral, `nopreempt keeps a node of higher priority from taking the addresses from a living master. It therefore belongs on the node with the highest priority, and usually on all. On the others alone it changes one thing only: they do not take over from a master whose check has lowered its priority, which is seldom wanted.`},
+		{"peers-sync-daemon", FromSeveral, `The sync daemon of IPVS tells the other node which connections there are, so that they live on when it takes over. Messages carry an id, by default the number of the virtual router that decides the role, and the other node takes those with its own id, on its own port and group, only.`},
 	}
 }

@@ -35,6 +35,9 @@ func TestGlobal(t *testing.T) {
 		"a short delay": {func(c *config.Config) {
 			c.InterfaceDelays = []config.InterfaceDelay{{Interface: "eth0", Down: time.Second}}
 		}, nil},
+		"a long way up": {func(c *config.Config) {
+			c.InterfaceDelays = []config.InterfaceDelay{{Interface: "eth0", Up: time.Minute}}
+		}, nil},
 		"a delay elsewhere": {func(c *config.Config) {
 			c.InterfaceDelays = []config.InterfaceDelay{{Interface: "eth9", Down: time.Minute}}
 		}, nil},

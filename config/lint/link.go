@@ -25,9 +25,9 @@ func interfaceDelays(c *config.Config, found *config.Findings) {
 	}
 	for i := range c.InterfaceDelays {
 		d := &c.InterfaceDelays[i]
-		if in := on[d.Interface]; in != nil && max(d.Down, d.Up) > longest(in) {
+		if in := on[d.Interface]; in != nil && d.Down > longest(in) {
 			found.Add(d.At, config.Warning, "interface-delay-cut", "interface_up_down_delays: %s may be down for %v before it counts, but vrrp_instance %s on it is missed after %d times advert_int %v: keepalived cuts the delay to %v; write less, or a longer advert_int",
-				d.Interface, max(d.Down, d.Up), in.Name, in.DownTimerAdverts, in.AdvertInt, round(longest(in)))
+				d.Interface, d.Down, in.Name, in.DownTimerAdverts, in.AdvertInt, round(longest(in)))
 		}
 	}
 }

@@ -29,6 +29,36 @@ func (l *clusterLint) services() {
 	}
 }
 
+// syncDaemons compares the numbers by which the nodes' sync daemons know each
+// other. One that is left out is the virtual router's, or 0.
+func (l *clusterLint) syncDaemons() {
+	var first *config.SyncDaemon
+	node, number := "", 0
+	for i, c := range l.configs {
+		d := c.Global.SyncDaemon
+		if d == nil {
+			continue
+		}
+		id := 0
+		if s := l.seats[i][d.Instance]; s != nil {
+			id = s.in.VRID
+		}
+		if d.ID != nil {
+			id = *d.ID
+		}
+		name := nodeNames(l.configs)[i]
+		switch {
+		case first == nil:
+			first, node, number = d, name, id
+		case id != number:
+			l.found.Add(at(d.Written.At("id", d.At), c.Global.Written.At("lvs_sync_daemon", c.Global.At)), config.Warning, "peers-sync-daemon", "lvs_sync_daemon: id %d here and %d in %s: each discards the connections that the other tells, and they break when the addresses move; write the same id on all nodes",
+				id, number, node)
+		case d.Port != first.Port || d.Group != first.Group:
+			l.found.Add(at(d.At, c.Global.Written.At("lvs_sync_daemon", c.Global.At)), config.Warning, "peers-sync-daemon", "lvs_sync_daemon: another port or group than in %s: the daemons do not hear each other, and connections break when the addresses move; write the same on all nodes", node)
+		}
+	}
+}
+
 func (l *clusterLint) compareServices(c, first *config.Config, known map[string]*config.VirtualServer, node string) {
 	common := make(map[*config.VirtualServer]bool, len(known))
 	var only, missing []string

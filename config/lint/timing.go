@@ -101,20 +101,20 @@ func unnoticed(s *config.Script) time.Duration {
 // tracks it, if any.
 func checkTime(s *config.Script, in *config.Instance, found *config.Findings) {
 	if s.Timeout > s.Interval {
-		found.Add(s.At, config.Warning, "check-overlap", "vrrp_script %s: timeout %v is longer than interval %v: while a run hangs, those that are due are left out, so a hanging service is noticed after %v only; make the timeout the interval or less",
+		found.Add(s.Written.At("timeout", s.At), config.Warning, "check-overlap", "vrrp_script %s: timeout %v is longer than interval %v: while a run hangs, those that are due are left out, so a hanging service is noticed after %v only; make the timeout the interval or less",
 			s.Name, s.Timeout, s.Interval, unnoticed(s))
 	}
 	worst := unnoticed(s)
 	text := fmt.Sprintf("a failure may go unnoticed for %v (%d times interval %v, and timeout %v)", worst, s.Fall, s.Interval, s.Timeout)
 	if in == nil {
 		if worst > slowCheck {
-			found.Add(s.At, config.Warning, "slow-check", "vrrp_script %s: %s", s.Name, text)
+			found.Add(s.Written.At("interval", s.At), config.Warning, "slow-check", "vrrp_script %s: %s", s.Name, text)
 		}
 		return
 	}
 	silence, skew := failover(in)
 	if limit := silence + skew; max(s.Interval, s.Timeout) > limit || worst > slowCheck && worst > limit {
-		found.Add(s.At, config.Warning, "slow-check", "vrrp_script %s: %s, while the loss of the whole node is noticed in %v (vrrp_instance %s: %d times advert_int %v, and %v of skew); run it more often, and give it less time",
+		found.Add(s.Written.At("interval", s.At), config.Warning, "slow-check", "vrrp_script %s: %s, while the loss of the whole node is noticed in %v (vrrp_instance %s: %d times advert_int %v, and %v of skew); run it more often, and give it less time",
 			s.Name, text, round(limit), in.Name, in.DownTimerAdverts, in.AdvertInt, round(skew))
 	}
 }

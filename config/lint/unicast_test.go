@@ -121,6 +121,7 @@ func TestPeers(t *testing.T) {
 		return h
 	}
 	type change = func(*config.Config, *config.Instance)
+	one := 1
 	signed := func(_ *config.Config, in *config.Instance) { in.HMAC = hmac("", 1, "hunter1", "hunter2") }
 	for name, test := range map[string]struct {
 		both, second change
@@ -148,6 +149,21 @@ func TestPeers(t *testing.T) {
 				c.Global.RouterID, c.Global.Written = "LVS", config.Keys{{Name: "router_id", At: config.Position{File: "x", Line: 7}}}
 			},
 			func(*config.Config, *config.Instance) {}, []string{"x same-router-id: router_id LVS is that of a.yaml too"},
+		},
+		"a sync daemon on one": {nil, func(c *config.Config, _ *config.Instance) { c.Global.SyncDaemon = &config.SyncDaemon{} }, nil},
+		"the same sync daemon": {
+			func(c *config.Config, _ *config.Instance) { c.Global.SyncDaemon = &config.SyncDaemon{Instance: "A"} },
+			func(c *config.Config, _ *config.Instance) { c.Global.SyncDaemon.ID = &one }, nil,
+		},
+		"another sync id": {
+			func(c *config.Config, in *config.Instance) {
+				c.Global.SyncDaemon = &config.SyncDaemon{At: in.At, Instance: "A"}
+			},
+			func(c *config.Config, _ *config.Instance) { c.Global.SyncDaemon.Instance = "" }, []string{"b.yaml peers-sync-daemon: id 0 here and 1 in a.yaml"},
+		},
+		"another sync port": {
+			func(c *config.Config, in *config.Instance) { c.Global.SyncDaemon = &config.SyncDaemon{At: in.At} },
+			func(c *config.Config, _ *config.Instance) { c.Global.SyncDaemon.Port = 9 }, []string{"b.yaml peers-sync-daemon: another port or group than in a.yaml"},
 		},
 		"the host's name": {func(c *config.Config, _ *config.Instance) { c.Global.RouterID = "host" }, func(*config.Config, *config.Instance) {}, nil},
 	} {
