@@ -3,7 +3,8 @@
 // what they track, scripts from themselves.
 //
 // It goes by the keys that each block has Written, reports nothing and checks
-// nothing. config/source drives it when a whole configuration was read.
+// nothing. config/source drives it when a whole
+// configuration was read, config/keepalived while it completes one.
 package inherit
 
 import (
@@ -15,7 +16,7 @@ import (
 // Complete fills in what was not written in c. Blocks without Written are
 // taken for such that say nothing.
 func Complete(c *config.Config) {
-	global(&c.Global)
+	Global(&c.Global)
 	for i := range c.Scripts {
 		s := &c.Scripts[i]
 		if !s.Written.Has("timeout") {
@@ -34,23 +35,18 @@ func Complete(c *config.Config) {
 	tracked := trackedBy(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		instance(in, &c.Global)
+		Instance(in, &c.Global)
 		tracked.complete(in.TrackScripts, in.TrackFiles, in.TrackProcesses, in.TrackBFDs)
 	}
 	for i := range c.Groups {
 		g := &c.Groups[i]
-		if !g.Written.Has("smtp_alert") {
-			g.SMTPAlert = mails(&c.Global)
-		}
-		if !g.Written.Has("notify_priority_changes") {
-			g.NotifyPriorityChanges = c.Global.NotifyPriorityChanges
-		}
+		Group(g, &c.Global)
 		tracked.complete(g.TrackScripts, g.TrackFiles, g.TrackProcesses, g.TrackBFDs)
 	}
 }
 
-// global completes what one global setting takes from another.
-func global(g *config.Global) {
+// Global completes what one global setting takes from another.
+func Global(g *config.Global) {
 	take(g.Written, "vmac_addr_prefix", &g.VMACAddrPrefix, g.VMACPrefix)
 	take(g.Written, "vrrp_process_name", &g.VRRPProcessName, g.ProcessName)
 	take(g.Written, "checker_process_name", &g.CheckerProcessName, g.ProcessName)
@@ -66,8 +62,8 @@ func take[T any](w config.Keys, key string, dst *T, from T) {
 	}
 }
 
-// instance completes an instance from global.
-func instance(in *config.Instance, g *config.Global) {
+// Instance completes an instance from global; what it tracks is not looked at.
+func Instance(in *config.Instance, g *config.Global) {
 	w := in.Written
 	take(w, "version", &in.Version, g.Version)
 	take(w, "strict_mode", &in.Strict, g.Strict)
@@ -82,6 +78,12 @@ func instance(in *config.Instance, g *config.Global) {
 	take(w, "notify_priority_changes", &in.NotifyPriorityChanges, g.NotifyPriorityChanges)
 	take(w, "smtp_alert", &in.SMTPAlert, mails(g))
 	garp(in, g)
+}
+
+// Group completes a sync group from global; what it tracks is not looked at.
+func Group(group *config.SyncGroup, g *config.Global) {
+	take(group.Written, "smtp_alert", &group.SMTPAlert, mails(g))
+	take(group.Written, "notify_priority_changes", &group.NotifyPriorityChanges, g.NotifyPriorityChanges)
 }
 
 // mails is what smtp_alert of an instance or a group is when left out.

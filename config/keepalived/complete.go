@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
 )
 
 // complete makes the configuration of what was read: defaults, inheritance,
@@ -16,6 +17,7 @@ func (r *reader) complete() *config.Config {
 	r.pop()
 	cfg := &r.cfg
 	cfg.Files = r.src.names()
+	inherit.Global(&cfg.Global)
 	strict := false
 	for _, i := range r.instances {
 		out, ok := r.completeInstance(i)
@@ -67,7 +69,7 @@ func (r *reader) warnStrict() {
 // completeInstance applies keepalived's defaults and rules to one instance.
 func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	out := &i.Instance
-	r.inherit(i)
+	inherit.Instance(out, &r.cfg.Global)
 	r.familyRules(i)
 	r.priority(i)
 	r.strict(i)
@@ -77,7 +79,6 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	r.addresses(i)
 	r.routes(i)
 	r.resolveAll(i.tracks, out.Interface, &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
-	r.mailing(&out.SMTPAlert, &out.NotifyPriorityChanges, out.Written)
 	if i.damaged {
 		return *out, false
 	}

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
 )
 
 // group is a vrrp_sync_group that has been read.
@@ -54,7 +55,7 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 	}
 	out := &g.SyncGroup
 	r.resolveAll(g.tracks, "", &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
-	r.mailing(&out.SMTPAlert, &out.NotifyPriorityChanges, out.Written)
+	inherit.Group(out, &r.cfg.Global)
 	switch {
 	case len(g.members) == 0 && !g.damaged && !g.meant["group"]:
 		r.out.warn(g.at, "empty-group", "vrrp_sync_group %s has no members and is ignored, as by keepalived", printable(g.Name))
@@ -62,18 +63,6 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 		r.out.warn(g.at, "single-member-group", "vrrp_sync_group %s has one member: there is nothing to keep together", printable(g.Name))
 	}
 	return g.SyncGroup, len(g.Members) > 0
-}
-
-// mailing fills in what an instance or a group inherits about mails and
-// events.
-func (r *reader) mailing(alert, changes *bool, written config.Keys) {
-	g := &r.cfg.Global
-	if !written.Has("smtp_alert") {
-		*alert = or(first(g.SMTPAlertVRRP, g.SMTPAlert), false)
-	}
-	if !written.Has("notify_priority_changes") {
-		*changes = g.NotifyPriorityChanges
-	}
 }
 
 // instanceNames returns the names of the instances in their order.
