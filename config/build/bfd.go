@@ -16,7 +16,7 @@ const keepalivedHops6 = 64
 // are taken, too.
 func session(b *config.BFD) node.Session {
 	sent, from := b.TTL, b.TTL
-	if sent == 0 {
+	if !b.Written.Has("ttl") { // what is there is keepalived's default
 		sent, from = bfd.TTL, bfd.TTL
 		if b.NeighborIP.Is6() {
 			from = keepalivedHops6

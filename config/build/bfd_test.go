@@ -13,6 +13,7 @@ import (
 
 func TestBFD(t *testing.T) {
 	ms := time.Millisecond
+	ttl := config.Keys{{Name: "ttl"}}
 	four, six := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
 	for _, tt := range []struct {
 		name   string
@@ -23,12 +24,13 @@ func TestBFD(t *testing.T) {
 			bfd.Config{Path: bfd.Path{Neighbor: four}, MinRx: 10 * ms, MinTx: 10 * ms, IdleTx: 1000 * ms, Mult: 5, TTL: 255, MinTTL: 255}},
 		{"IPv6, all defaults: keepalived's 64 is taken", config.BFD{NeighborIP: six, MinRX: 10 * ms, MinTX: 10 * ms, IdleTX: 1000 * ms, Multiplier: 5},
 			bfd.Config{Path: bfd.Path{Neighbor: six}, MinRx: 10 * ms, MinTx: 10 * ms, IdleTx: 1000 * ms, Mult: 5, TTL: 255, MinTTL: 64}},
-		{"IPv6 with hoplimit", config.BFD{NeighborIP: six, TTL: 255},
+		{"keepalived's own default is not what is meant", config.BFD{NeighborIP: six, TTL: 64}, bfd.Config{Path: bfd.Path{Neighbor: six}, TTL: 255, MinTTL: 64}},
+		{"IPv6 with hoplimit", config.BFD{NeighborIP: six, TTL: 255, Written: ttl},
 			bfd.Config{Path: bfd.Path{Neighbor: six}, TTL: 255, MinTTL: 255}},
-		{"everything", config.BFD{SourceIP: four.Next(), NeighborIP: four, MinRX: 1 * ms, MinTX: 2 * ms, IdleTX: 3000 * ms, Multiplier: 255, Passive: true, TTL: 200, MaxHops: 5, Multihop: true},
+		{"everything", config.BFD{SourceIP: four.Next(), NeighborIP: four, MinRX: 1 * ms, MinTX: 2 * ms, IdleTX: 3000 * ms, Multiplier: 255, Passive: true, TTL: 200, Written: ttl, MaxHops: 5, Multihop: true},
 			bfd.Config{Path: bfd.Path{Source: four.Next(), Neighbor: four, Multihop: true}, MinRx: 1 * ms, MinTx: 2 * ms, IdleTx: 3000 * ms, Mult: 255, Passive: true, TTL: 200, MinTTL: 195}},
 		{"hops are not looked at", config.BFD{NeighborIP: four, MaxHops: -1}, bfd.Config{Path: bfd.Path{Neighbor: four}, TTL: 255}},
-		{"as many hops as there are", config.BFD{NeighborIP: four, TTL: 10, MaxHops: 255}, bfd.Config{Path: bfd.Path{Neighbor: four}, TTL: 10}},
+		{"as many hops as there are", config.BFD{NeighborIP: four, TTL: 10, Written: ttl, MaxHops: 255}, bfd.Config{Path: bfd.Path{Neighbor: four}, TTL: 10}},
 		{"link-local", config.BFD{SourceIP: netip.MustParseAddr("fe80::1%eth0"), NeighborIP: netip.MustParseAddr("fe80::2%eth0")},
 			bfd.Config{Path: bfd.Path{Source: netip.MustParseAddr("fe80::1"), Neighbor: netip.MustParseAddr("fe80::2%eth0")}, TTL: 255, MinTTL: 64}},
 	} {

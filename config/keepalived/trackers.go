@@ -125,9 +125,11 @@ func (r *reader) endBFD(s *statement) {
 		r.out.error(s.words[1].at, "out-of-range", "the name of a bfd_instance has at most %d bytes", longestName)
 	case !b.NeighborIP.IsValid():
 		r.lacks("neighbor_ip", "bfd_instance "+b.Name, "name the address of the peer")
-	case b.SourceIP.IsValid() && b.SourceIP.Is4() != b.NeighborIP.Is4():
-		r.damaged = true
-		r.out.addAt(r.givenAt("source_ip"), config.Error, "wrong-family", "source_ip and neighbor_ip are not of one family")
+	default:
+		if key, text := b.Fault(r.cfg.BFDs[:len(r.cfg.BFDs)-1]); text != "" {
+			r.damaged = true
+			r.out.addAt(r.givenAt(key), config.Error, "bad-session", "bfd_instance %s: %s %s", printable(b.Name), key, text)
+		}
 	}
 	if !r.given("ttl") {
 		b.TTL = 64

@@ -124,6 +124,15 @@ func (r *reader) references(c *config.Config) {
 			}
 		}
 	}
+	for i := range c.BFDs {
+		b := &c.BFDs[i]
+		if !b.NeighborIP.IsValid() {
+			continue // that it has none has been reported
+		}
+		if key, text := b.Fault(c.BFDs[:i]); text != "" {
+			r.error(b.Written.At(key, b.At), "bad-session", "bfd_instance %s: %s %s", r.plain(b.Name), key, text)
+		}
+	}
 	for _, g := range c.TrackGroups {
 		for _, member := range g.Members {
 			look(g.Written.At("group", g.At), "track_group "+r.plain(g.Name), "vrrp_instance", "vrrp_instances", member)
