@@ -31,7 +31,7 @@ func TestTimers(t *testing.T) {
 		{"SSL", base, RealServer{}, Check{SSL: &SSLCheck{}}, Timers{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
 		{"the virtual server's", all, RealServer{}, Check{Misc: &MiscCheck{}}, Timers{10 * s, 7, 8 * s, 9 * s, 2 * s, true}},
 		{"the real server's", all, RealServer{Retry: ptr(2), DelayLoop: ptr(4 * s), ConnectTimeout: ptr(s), Alpha: ptr(false)}, Check{TCP: &TCPCheck{}}, Timers{4 * s, 2, 8 * s, 9 * s, s, false}},
-		{"its own", all, RealServer{Retry: ptr(2)}, Check{TCP: &TCPCheck{Target: Target{ConnectTimeout: ptr(6 * s)}, Timing: mine}}, Timers{3 * s, 0, s, 0, 6 * s, false}},
+		{"its own", all, RealServer{Retry: ptr(2), ConnectTimeout: ptr(s)}, Check{TCP: &TCPCheck{Target: Target{ConnectTimeout: ptr(6 * s)}, Timing: mine}}, Timers{3 * s, 0, s, 0, 6 * s, false}},
 		{"BFD's alpha", all, RealServer{}, Check{BFD: &BFDCheck{Alpha: ptr(false)}}, Timers{10 * s, 7, 8 * s, 9 * s, 2 * s, false}},
 	}
 	for _, test := range tests {

@@ -50,11 +50,15 @@ func TestServices(t *testing.T) {
 		"no port":           {strings.Replace(service(""), "10.0.0.1 80 {", "10.0.0.1 {", 1), []string{"warning port-zero"}},
 		"persistent":        {strings.Replace(service("persistence_timeout 5"), "10.0.0.1 80 {", "10.0.0.1 {", 1), nil},
 		"a port for DR":     {service("lb_kind DR\nreal_server 10.0.0.2 81 {\n}"), []string{"warning port-forced"}},
+		"the port for DR":   {service("lb_kind DR\nreal_server 10.0.0.2 {\n}"), nil},
 		"a port of its own": {service("lb_kind DR\nreal_server 10.0.0.2 81 {\nlvs_method NAT\n}"), nil},
 		"a sorry port":      {service("lb_kind TUN\nsorry_server 10.0.0.9 81"), []string{"warning port-forced"}},
 		"nothing written":   {bare + "virtual_server 10.0.0.1 80 {\nreal_server 10.0.0.2 80 {\n}\n}", []string{"warning lvs-default"}},
 		"no real server":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\n}", []string{"warning no-real-server"}},
 		"a misspelt one":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2 {\n}\n}", []string{"error unknown-keyword"}},
+		"a misspelt line":   {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2\n}", []string{"warning unknown-keyword"}},
+		"a group twice":     {bare + "virtual_server_group g {\n10.0.0.1\n}\nvirtual_server_group g {\n10.0.0.2\n}", []string{"error duplicate-name"}},
+		"a reply of 255":    {checkText("UDP_CHECK", "min_reply_length 255"), nil},
 		"another family":    {service("real_server ::1 80 {\n}\nreal_server 10.0.0.2 {\n}"), []string{"warning family-mismatch"}},
 		"through a tunnel":  {service("real_server 2001:db8::1 80 {\nlvs_method TUN\n}"), nil},
 		"another ip_family": {service("ip_family inet6"), []string{"warning family-mismatch"}},
@@ -80,6 +84,12 @@ func TestServices(t *testing.T) {
 		"a file":            {checkText("FILE_CHECK", "track_file tf\nweight 5 revers"), []string{"warning surplus-words"}},
 		"no session":        {checkText("BFD_CHECK", "name bg"), []string{"error unknown-bfd"}},
 		"no name":           {checkText("BFD_CHECK", ""), []string{"error missing-keyword"}},
+		"a root":            {checkText("DNS_CHECK", "name ."), nil},
+		"a name":            {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 63)), nil},
+		"a dot":             {checkText("DNS_CHECK", "name a."), []string{"error bad-value"}},
+		"an empty label":    {checkText("DNS_CHECK", "name a..b"), []string{"error bad-value"}},
+		"a long label":      {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 64)), []string{"error bad-value"}},
+		"a long name":       {checkText("DNS_CHECK", "name "+strings.Repeat("b.", 127)+"b"), []string{"error bad-value"}},
 		"a long reply":      {checkText("UDP_CHECK", "min_reply_length 300"), []string{"warning reply-length"}},
 		"SNI without TLS":   {checkText("HTTP_GET", "enable_sni\nurl {\npath /\n}"), []string{"warning no-effect"}},
 		"a port of ICMP":    {checkText("PING_CHECK", "connect_port 5"), []string{"warning no-effect"}},
@@ -90,6 +100,39 @@ func TestServices(t *testing.T) {
 		if got := lvsFindings(test.text); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got %v, want %v in\n%s", name, got, test.want, test.text)
 		}
+	}
+}
+
+// TestLeftOut holds what is not in the configuration.
+func TestLeftOut(t *testing.T) {
+	for name, test := range map[string]struct {
+		text              string
+		services, servers int
+	}{
+		"sound":             {service(""), 1, 1},
+		"no real server":    {instanceText(oneAddress) + "\nvirtual_server 10.0.0.1 80 {\nprotocol TCP\n}", 0, 0},
+		"another family":    {service("real_server ::1 80 {\n}\nreal_server 10.0.0.2 {\n}"), 1, 1},
+		"a damaged server":  {service("real_server 10.0.0.2 80 {\nweight x\n}"), 0, 0},
+		"a damaged check":   {checkText("TCP_CHECK", "retry x"), 0, 0},
+		"damage before it":  {service("quorum x\nreal_server 10.0.0.2 80 {\n}"), 0, 0},
+		"a check of nobody": {checkText("FILE_CHECK", "track_file tg"), 0, 0},
+	} {
+		cfg, _ := Read("f", []byte(test.text))
+		services, servers := len(cfg.VirtualServers), 0
+		for i := range cfg.VirtualServers {
+			servers += len(cfg.VirtualServers[i].RealServers)
+		}
+		if services != test.services || servers != test.servers {
+			t.Errorf("%s: got %d virtual servers with %d real servers, want %d with %d", name, services, servers, test.services, test.servers)
+		}
+	}
+	cfg, _ := Read("f", []byte(checkText("MISC_CHECK", "misc_path /bin/x\nuser u g")+checkText("FILE_CHECK", "track_file tf\nweight 5 noreverse")[len(instanceText(oneAddress)):]))
+	misc := cfg.VirtualServers[0].RealServers[0].Checks[0].Misc
+	if misc.MiscPath.User != "u" || misc.MiscPath.Group != "g" || misc.User != "u" {
+		t.Errorf("the account of MISC_CHECK is %+v", misc.MiscPath)
+	}
+	if file := cfg.VirtualServers[1].RealServers[0].Checks[0].File; *file.Weight != 5 || *file.Reverse {
+		t.Errorf("the weight of FILE_CHECK is %d, %v", *file.Weight, *file.Reverse)
 	}
 }
 
@@ -129,7 +172,7 @@ virtual_server group web {
     persistence_timeout
     sorry_server 192.0.2.99
     sorry_server_lvs_method DR
-    quorum_up "/bin/up 'a b'" root
+    quorum_up "/bin/up 'a b'" root wheel
     real_server 192.0.2.21 80 {
         weight 3
         inhibit_on_failure off
@@ -176,7 +219,7 @@ virtual_server group web {
 		"lb_kind":     {v.LBKind.String(), "TUN type gre csum"},
 		"flags":       {v.LVSFlags, config.LVSFlags{SHPort: true}},
 		"sorry":       {fmt.Sprint(v.SorryServer.Address, " ", v.SorryServer.LVSMethod), "192.0.2.99 DR"},
-		"quorum_up":   {fmt.Sprintf("%q %s", v.QuorumUp.Argv, v.QuorumUp.User), `["/bin/up" "a b"] root`},
+		"quorum_up":   {fmt.Sprintf("%q %s %s", v.QuorumUp.Argv, v.QuorumUp.User, v.QuorumUp.Group), `["/bin/up" "a b"] root wheel`},
 		"servers":     {len(v.RealServers), 2},
 		"weight":      {*r.Weight, 3},
 		"inhibit":     {*r.InhibitOnFailure, false},
@@ -223,7 +266,7 @@ virtual_server group web {
 // TestAddressRanges holds what a line of a virtual_server_group may begin with.
 func TestAddressRanges(t *testing.T) {
 	for text, want := range map[string]string{
-		"10.0.0.1": "10.0.0.1 10.0.0.1", "10.0.0.1-5": "10.0.0.1 10.0.0.5", "10.0.0.0/30": "10.0.0.0 10.0.0.3", "fe80::1-1f": "fe80::1 fe80::1f",
+		"10.0.0.1": "10.0.0.1 10.0.0.1", "10.0.0.1-5": "10.0.0.1 10.0.0.5", "10.0.0.0/30": "10.0.0.0 10.0.0.3", "fe80::1-1f": "fe80::1 fe80::1f", "fe80::1-1ff": "fe80::1 fe80::1ff",
 		"fe80::/126": "fe80:: fe80::3", "10.0.0.250-10.0.1.5": "10.0.0.250 10.0.1.5", "10.0.0.0/32": "10.0.0.0 10.0.0.0",
 		"10.0.0.1-0": "", "10.0.0.1-1": "", "10.0.0.1-256": "", "10.0.0.1/28": "", "10.0.0.0/33": "", "10.0.0.0/x": "", "x": "", "10.0.0.1-::5": "", "10.0.0.1-": "",
 	} {

@@ -3,6 +3,7 @@ package keepalived
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -65,6 +66,31 @@ func (r *reader) target() *config.Target {
 		return &c.Target
 	}
 	return nil
+}
+
+// dnsName holds a name to what a query can carry (RFC 1035 section 2.3.4).
+func (r *reader) dnsName(s *statement) {
+	const longest, longestLabel = 253, 63
+	w := s.words[1]
+	wrong := ""
+	if len(w.text) > longest {
+		wrong = "at most 253 bytes"
+	}
+	for label := range strings.SplitSeq(w.text, ".") {
+		switch {
+		case w.text == ".":
+		case label == "":
+			wrong = "no empty label, and no dot at its end"
+		case len(label) > longestLabel:
+			wrong = "labels of at most 63 bytes"
+		}
+	}
+	if wrong != "" {
+		r.damaged = true
+		r.out.error(w.at, "bad-value", "name %s: a name has %s", quoted(w.text), wrong)
+		return
+	}
+	setField(r, s)
 }
 
 // miscPath reads the program; its account is named by user.

@@ -20,6 +20,7 @@ func specialLVS() map[string]keyword {
 		"real_server/BFD_CHECK":                  {finish: (*reader).endBFDCheck},
 		"MISC_CHECK/misc_path":                   {min: 1, max: -1, command: true, mandatory: true, handle: (*reader).miscPath},
 		"MISC_CHECK/user":                        {min: 1, max: 2, handle: (*reader).miscUser},
+		"DNS_CHECK/name":                         {handle: (*reader).dnsName},
 		"FILE_CHECK/weight":                      {min: 1, max: 2, handle: (*reader).fileWeight},
 		"HTTP_GET/enable_sni":                    {handle: noEffect("HTTP_GET speaks no TLS")},
 		"HTTP_GET/sni_name":                      {handle: noEffect("HTTP_GET speaks no TLS")},

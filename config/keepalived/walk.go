@@ -469,7 +469,7 @@ func described(k *keyword, s *statement) string {
 // arguments says how many arguments a keyword takes.
 func arguments(k *keyword) string {
 	switch {
-	case k.named:
+	case k.named && k.max == 1:
 		return "one name"
 	case k.max == 1:
 		return "one value"
