@@ -13,6 +13,7 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/convert"
 	"github.com/moonkeep/moonkeep/config/document"
+	"github.com/moonkeep/moonkeep/config/excerpt"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/source"
 )
@@ -76,13 +77,19 @@ func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error 
 		return exitNo
 	}
 	var comments []document.Comment
+	var unshown config.Findings
 	for _, t := range texts {
-		comments = append(comments, document.Comments(t.File, t.Data)...)
+		all := document.Comments(t.File, t.Data)
+		if !o.secrets {
+			all, unshown = withoutSecrets(all, excerpt.New(t.File, t.Data), unshown)
+		}
+		comments = append(comments, all...)
 	}
 	text, lost, err := convert.To(o.to, c, comments, o.secrets)
 	if err != nil {
 		return err
 	}
+	lost = append(lost, unshown...)
 	if !native {
 		lost = append(lost, convert.Flattened(texts[0].File, texts[0].Data)...)
 	}
@@ -96,6 +103,20 @@ func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error 
 		return exitNo
 	}
 	return nil
+}
+
+// withoutSecrets leaves out the comments that a secret may stand in or beside,
+// such as the password before the present one.
+func withoutSecrets(all []document.Comment, text *excerpt.Text, found config.Findings) ([]document.Comment, config.Findings) {
+	var kept []document.Comment
+	for _, c := range all {
+		if text.Hides(c.At.Line) {
+			found.Add(c.At, config.Warning, "secret-left-out", "the comment is left out because a secret may stand in it; --secrets writes it")
+			continue
+		}
+		kept = append(kept, c)
+	}
+	return kept, found
 }
 
 func writeConverted(text []byte, o convertOptions, stdout io.Writer) error {

@@ -29,6 +29,12 @@ func New(file string, data []byte) *Text {
 	return t
 }
 
+// Hides reports whether something on a line is not shown.
+func (t *Text) Hides(line int) bool {
+	_, hides := t.hidden[line-1]
+	return hides
+}
+
 // The bounds of what is shown of a long line: so many characters in all, of
 // which so many before the caret.
 const (

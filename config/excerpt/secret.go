@@ -15,6 +15,9 @@ var (
 	secretWord = regexp.MustCompile(`(?i)(?:pass(?:word|wd|phrase)?\b|pass|secret|token|psk|credential|api_?key|private_?key|\bkey\b)`)
 	// authType is the one line of an authentication block that holds none.
 	authType = regexp.MustCompile(`^\s*['"]?auth_type['"]?\s*[:= ]\s*['"]?(?:PASS|AH)['"]?\s*,?\s*$`)
+	// alone is a word for a secret with nothing behind it: what was meant to
+	// stand there may stand below.
+	alone = regexp.MustCompile(`(?i)^\s*\w*(?:pass|secret)\w*\s*$`)
 	// assigns is what stands between a key and its value.
 	assigns = regexp.MustCompile(`^(?:['"]?\s*[:=])?[ \t]*`)
 	// nothing is a line of braces and punctuation.
@@ -22,8 +25,11 @@ var (
 	// authBlock begins a block for authentication in keepalived's language,
 	// authKey a table for it in ours, authTable the same in TOML.
 	authBlock = regexp.MustCompile(`(?i)(?:^|[\s{}])auth[a-z_]*\s*\{|^\s*auth[a-z_]*\s*$`)
-	authKey   = regexp.MustCompile(`(?i)auth[a-z]*(?:_hmac)?['"]?\s*[:=]`)
+	authKey   = regexp.MustCompile(`(?i)(?:^|[\s{,\["'.-])auth[a-z_]*['"]?\s*(?:[:=]|\.)\s*|(?:^|[\s{,"'])ssl['"]?\s*[:=]\s*`)
 	authTable = regexp.MustCompile(`(?i)^\s*\[.*auth.*\]`)
+	// authLine begins a line with a secret in keepalived's language that is no
+	// block; a file of such lines and of no blocks is included in one.
+	authLine = regexp.MustCompile(`(?i)^\s*(?:@\S+\s+)?auth[\w-]*[\s=:]\s*`)
 	// top begins a block at the top level, in which no other block goes on.
 	top = regexp.MustCompile(`^\s*(?:vrrp_|virtual_server|global_defs|static_)`)
 	// reference is how a secret may be named that stands elsewhere: $NAME and
@@ -38,21 +44,38 @@ var (
 func secrets(file string, lines []string) map[int]int {
 	s := scan{lines: lines, hidden: map[int]int{}, secret: map[string]bool{}, plain: map[string]bool{}}
 	s.native = slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(file)))
+	s.part = !s.native && isPart(lines)
 	for i := range lines {
 		if s.region(i) || s.goesOn(i) {
 			s.inside(i)
 		} else {
 			s.words(i, 0)
 		}
+		if i > 0 && !s.native && alone.MatchString(lines[i-1]) && !nothing.MatchString(lines[i]) {
+			s.hide(i, indent(lines[i]))
+		}
 	}
 	s.references()
 	return s.hidden
+}
+
+// isPart reports whether a file is the inside of a block for authentication:
+// it begins with such a line and has no block of its own.
+func isPart(lines []string) bool {
+	block := func(line string) bool { return strings.Contains(line, "{") }
+	first := slices.IndexFunc(lines, func(line string) bool {
+		line = strings.TrimSpace(line)
+		return line != "" && line[0] != '#' && line[0] != '!'
+	})
+	return first >= 0 && authLine.MatchString(lines[first]) && !slices.ContainsFunc(lines, block)
 }
 
 // scan looks for secrets from the first line to the last.
 type scan struct {
 	lines  []string
 	native bool
+	// part says that the file is the inside of a block for authentication.
+	part   bool
 	hidden map[int]int
 	// depth is how many braces of a block for authentication are open; armed
 	// says that its name was read and its brace was not.
@@ -75,7 +98,10 @@ type scan struct {
 func (s *scan) region(i int) bool {
 	line := s.lines[i]
 	if s.native {
-		return s.nativeRegion(line)
+		return s.nativeRegion(i)
+	}
+	if s.part {
+		return true
 	}
 	if s.armed && !strings.HasPrefix(strings.TrimSpace(line), "{") {
 		s.armed = strings.TrimSpace(line) == ""
@@ -92,6 +118,8 @@ func (s *scan) region(i int) bool {
 		head := strings.TrimRight(line[:at[1]], "{")
 		s.armed = len(head) == at[1]
 		s.braces(line[len(head):])
+		s.hide(i, at[1])
+	} else if at := authLine.FindStringIndex(line); at != nil && !authType.MatchString(line) {
 		s.hide(i, at[1])
 	}
 	return false
@@ -111,7 +139,8 @@ func (s *scan) braces(line string) {
 }
 
 // nativeRegion is region for YAML, TOML and JSON.
-func (s *scan) nativeRegion(line string) bool {
+func (s *scan) nativeRegion(i int) bool {
+	line := s.lines[i]
 	blank := strings.TrimSpace(line) == ""
 	if s.within > 0 && !blank && indent(line) < s.within {
 		s.within = 0
@@ -125,7 +154,20 @@ func (s *scan) nativeRegion(line string) bool {
 	if s.within > 0 || s.table {
 		return true
 	}
-	if at := authKey.FindStringIndex(line); at != nil && nothing.MatchString(line[at[1]:]) {
+	at := authKey.FindStringIndex(line)
+	if at == nil || authType.MatchString(line) {
+		return false
+	}
+	rest := line[at[1]:]
+	ssl := strings.Contains(strings.ToLower(line[at[0]:at[1]]), "ssl")
+	if !nothing.MatchString(rest) {
+		s.hide(i, at[1])
+	} else if ssl {
+		return false
+	}
+	// What is in brackets may end on its line; all else may go on below.
+	opened, closed := strings.Count(rest, "{")+strings.Count(rest, "["), strings.Count(rest, "}")+strings.Count(rest, "]")
+	if opened == 0 || opened > closed {
 		s.within = indent(line) + 1
 	}
 	return false

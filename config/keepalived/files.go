@@ -101,7 +101,11 @@ func read(path string, data []byte, others []string, files Files, opts Options) 
 	r := newReader(path, data, others, files, opts)
 	r.walkFile()
 	cfg := r.complete()
-	return cfg, r.out.findings()
+	found := r.out.findings()
+	if len(found) > 0 {
+		found.Hide(r.tree.secrets())
+	}
+	return cfg, found
 }
 
 // start begins with the main file; the others that its pattern matched follow.

@@ -55,6 +55,8 @@ func ReadAll(files []File, o Options) (*config.Config, config.Findings) {
 		l.add(f, nil, len(files) > 1)
 	}
 	c := &config.Config{Files: l.paths}
+	// Reading takes the tree apart.
+	hidden := secrets(l.root)
 	switch {
 	case l.root != nil:
 		l.settings(o.Global)
@@ -62,7 +64,9 @@ func ReadAll(files []File, o Options) (*config.Config, config.Findings) {
 	case r.errors() == 0:
 		r.error(config.Position{File: first, Line: 1, Column: 1}, "empty-file", "%s", emptyText)
 	}
-	return c, r.findings()
+	found := r.findings()
+	found.Hide(hidden)
+	return c, found
 }
 
 // layers merges files.

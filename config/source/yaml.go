@@ -81,6 +81,10 @@ func addYAMLError(file string, err error, found *config.Findings) {
 		}
 		text = text[len(m[0]):]
 	}
+	if strings.HasPrefix(text, "unknown anchor ") {
+		// The name is most likely no name but a password.
+		text = "an alias names no anchor: a text that begins with * must stand in quotes"
+	}
 	found.Add(at, config.Error, "syntax", "this is not YAML: %s", printable(text))
 }
 
