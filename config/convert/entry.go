@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,13 +160,21 @@ func (w *writer) entry(n *document.Node) string {
 	return first + rest + last
 }
 
-// positional reports whether a key of an entry is its first word rather than
-// one behind a keyword.
+// positional reports whether a key of an entry is a word by its place rather
+// than one behind a keyword.
 func positional(entry, c *document.Node) bool {
+	keyed := func(keys ...string) bool { return slices.Contains(keys, c.Key) }
 	switch entry.Value.Interface().(type) {
-	case config.Track, config.HMACKey, config.SMTPServer, config.FIFO, config.ExtraIF, config.Linkbeat,
-		config.InterfaceDelay, config.InitFile, config.VMAC, config.AddressVMAC, config.IPVLAN, config.SyncDaemon:
+	case config.Track, config.SyncDaemon:
 		return c.Field.Required
+	case config.HMACKey, config.SMTPServer, config.FIFO, config.Linkbeat, config.InterfaceDelay:
+		return true
+	case config.ExtraIF:
+		return !keyed("all")
+	case config.InitFile:
+		return !keyed("overwrite")
+	case config.VMAC, config.IPVLAN, config.AddressVMAC:
+		return !keyed("group", "netlink_notify_msg")
 	}
 	return c.Field.Words == nil
 }
@@ -234,6 +243,11 @@ func (w *writer) oddAttribute(entry, c *document.Node) (string, bool) {
 		case "type":
 			return value, true
 		}
+	case config.ExtraIF:
+		if c.Key == "interval" && v.All {
+			return " all " + number(c.Text, c.Field.Unit), true
+		}
+		return "", c.Key == "all"
 	case config.GroupEntry:
 		switch c.Key {
 		case "last":

@@ -120,8 +120,9 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 		n.At = *at
 	}
 	var written config.Keys
+	keeps := prefix != ""
 	if w := b.Written(v); w != nil {
-		written = *w
+		written, keeps = *w, true
 	}
 	for i := range b.Fields {
 		f := &b.Fields[i]
@@ -131,7 +132,7 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 		case !value.IsValid():
 			continue
 		case wrote:
-		case len(written)+countOf(around, prefix) > 0 && !f.Required && f.Words != nil:
+		case keeps && !f.Required && f.Words != nil:
 			continue // it was completed, not written
 		case m.usual(f, value):
 			continue
@@ -173,16 +174,6 @@ func place(f *schema.Field, written, around config.Keys, prefix string) (config.
 		}
 	}
 	return config.Position{}, false
-}
-
-func countOf(keys config.Keys, prefix string) int {
-	n := 0
-	for _, k := range keys {
-		if prefix != "" && strings.HasPrefix(k.Name, prefix) {
-			n++
-		}
-	}
-	return n
 }
 
 // rank orders the keys of a block: first what has no keyword and so names

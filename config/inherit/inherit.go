@@ -25,6 +25,9 @@ func Complete(c *config.Config) {
 	}
 	for i := range c.TrackProcesses {
 		p := &c.TrackProcesses[i]
+		if p.QuorumMax != nil && *p.QuorumMax == 0 {
+			take(p.Written, "quorum", &p.Quorum, 0) // none may run
+		}
 		if !p.Written.Has("terminate_delay") {
 			p.TerminateDelay = p.Delay
 		}

@@ -1,0 +1,220 @@
+package convert
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/document"
+	"github.com/moonkeep/moonkeep/config/keepalived"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/config/schema"
+	"github.com/moonkeep/moonkeep/config/source"
+)
+
+// corpus returns keepalived's configurations of the readers' tests that have
+// no error.
+func corpus(t *testing.T) map[string]*config.Config {
+	t.Helper()
+	var paths []string
+	for _, pattern := range []string{"*.conf", "sites/*/keepalived.conf"} {
+		found, err := filepath.Glob(filepath.Join("../keepalived/testdata", pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, found...)
+	}
+	all := map[string]*config.Config{}
+	for _, path := range paths {
+		c, found, err := load.FileAs(path, "node-a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !found.Errors() {
+			all[path] = c
+		}
+	}
+	if len(all) < 30 {
+		t.Fatalf("only %d configurations are without errors", len(all))
+	}
+	return all
+}
+
+// again reads what was written.
+func again(t *testing.T, language string, text []byte) *config.Config {
+	t.Helper()
+	var c *config.Config
+	var found config.Findings
+	if language == Keepalived {
+		c, found = keepalived.Read("x.conf", text)
+	} else {
+		c, found = source.Read("x."+language, text)
+	}
+	for _, f := range found {
+		if f.Severity == config.Error {
+			t.Fatalf("%v\n%s", f, text)
+		}
+	}
+	return c
+}
+
+// TestRoundTrip holds that every configuration means the same in every
+// language, there and back.
+func TestRoundTrip(t *testing.T) {
+	s := schema.New()
+	for path, c := range corpus(t) {
+		for _, language := range Languages() {
+			text, found, err := To(language, c, nil, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, f := range found {
+				t.Errorf("%s to %s: %v", path, language, f)
+			}
+			there := again(t, language, text)
+			if d := s.Diff(c, there); len(d) > 0 {
+				t.Errorf("%s to %s: %v", path, language, d)
+				continue
+			}
+			back, _, err := To(Keepalived, there, nil, true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := s.Diff(c, again(t, Keepalived, back)); len(d) > 0 {
+				t.Errorf("%s to %s and back: %v", path, language, d)
+			}
+		}
+	}
+}
+
+const commented = `# the pair of the shop
+global_defs {
+    router_id a   ! who this is
+}
+
+# the shop's address
+vrrp_instance SHOP {
+    interface eth0
+    virtual_router_id 51   # as on the other node
+    # higher than the other node's
+    priority 150
+    authentication {
+        auth_type PASS
+        auth_pass geheim
+    }
+    virtual_ipaddress {
+        # what customers see
+        192.0.2.1/24 dev eth0
+        192.0.2.2/24   # for the mail
+    }
+}
+# the end
+`
+
+func TestComments(t *testing.T) {
+	c, found := keepalived.Read("a.conf", []byte(commented))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	want := []string{"the pair of the shop", "who this is", "the shop's address", "as on the other node", "higher than the other node's", "what customers see", "for the mail", "the end"}
+	for _, language := range []string{YAML, TOML, Keepalived} {
+		text, found, err := To(language, c, document.Comments("a.conf", []byte(commented)), true)
+		if err != nil || len(found) > 0 {
+			t.Fatal(found, err)
+		}
+		var got []string
+		for _, c := range document.Comments("x."+language, text) {
+			got = append(got, c.Text)
+		}
+		slices.Sort(got)
+		if sorted := slices.Sorted(slices.Values(want)); !slices.Equal(got, sorted) {
+			t.Errorf("%s has the comments %q, want %q:\n%s", language, got, sorted, text)
+		}
+		for _, pair := range [][2]string{{"as on the other node", "virtual_router_id"}, {"for the mail", "192.0.2.2"}} {
+			for line := range strings.SplitSeq(string(text), "\n") {
+				if strings.Contains(line, pair[0]) && !strings.Contains(line, pair[1]) {
+					t.Errorf("%s: the comment has left its line: %s", language, line)
+				}
+			}
+		}
+	}
+	if _, found, _ := To(JSON, c, document.Comments("a.conf", []byte(commented)), true); len(found) != 1 || found[0].Name != "not-carried" {
+		t.Errorf("JSON: got %v, want one not-carried", found)
+	}
+}
+
+// TestSecrets holds that a secret is written when asked for only, and that
+// what lacks it does not load.
+func TestSecrets(t *testing.T) {
+	c, _ := keepalived.Read("a.conf", []byte(commented))
+	for _, language := range Languages() {
+		text, found, err := To(language, c, nil, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "geheim") {
+			t.Errorf("%s shows the password:\n%s", language, text)
+		}
+		if len(found) != 1 || found[0].Name != "secret-left-out" {
+			t.Errorf("%s: got %v, want one secret-left-out", language, found)
+		}
+		var errs config.Findings
+		if language == Keepalived {
+			_, errs = keepalived.Read("x.conf", text)
+		} else {
+			_, errs = source.Read("x."+language, text)
+		}
+		if !errs.Errors() {
+			t.Errorf("%s loads without its password:\n%s", language, text)
+		}
+	}
+}
+
+func TestNotCarried(t *testing.T) {
+	c, found := source.Read("a.yaml", []byte(`
+vrrp_instances:
+  - {name: A, interface: eth0, virtual_router_id: 1, notify: {lua: x.lua}, virtual_ipaddresses: [192.0.2.1]}
+`))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	_, lost, err := To(Keepalived, c, nil, true)
+	if err != nil || len(lost) != 1 || lost[0].Name != "not-carried" || !strings.Contains(lost[0].Text, "lua") {
+		t.Errorf("got %v and error %v, want lua not-carried", lost, err)
+	}
+	if _, _, err := To("xml", c, nil, true); err == nil || !strings.Contains(err.Error(), "yaml") {
+		t.Errorf("error %v, want one that names the languages", err)
+	}
+}
+
+func TestFlattened(t *testing.T) {
+	text := "include x.conf\n$A=1\n~SEQ(i, 3) x\n@host x\n  include y\n"
+	var lines []int
+	for _, f := range Flattened("a.conf", []byte(text)) {
+		lines = append(lines, f.At.Line)
+	}
+	if !slices.Equal(lines, []int{1, 2, 3, 4}) {
+		t.Errorf("got lines %v, want one for each kind", lines)
+	}
+}
+
+// TestAwkwardTexts holds that texts which a language would take for something
+// else arrive as they are.
+func TestAwkwardTexts(t *testing.T) {
+	for _, text := range []string{"0111", "true", "null", "1e3", "a # b", "a: b", "${HOME}", "$$x", "it's", `b\s`, `\\`, "- a", "{x}", "é", "~", "!a", "@a", "1s"} {
+		c, found := keepalived.Read("a.conf", []byte(commented))
+		if found.Errors() {
+			t.Fatal(found)
+		}
+		c.Instances[0].AuthPass = text
+		c.Global.RouterID = text
+		for _, language := range Languages() {
+			out, found, err := To(language, c, nil, true)
+			if err != nil || len(found) > 0 {
+				t.Errorf("%q to %s: %v %v\n%s", text, language, found, err, out)
+			}
+		}
+	}
+}
