@@ -91,7 +91,7 @@ type Global struct {
 	// MulticastGroup4 is where IPv4 adverts are sent.
 	MulticastGroup4 netip.Addr `key:"vrrp_mcast_group4" default:"224.0.0.18" tier:"2"`
 	// MulticastGroup6 is where IPv6 adverts are sent.
-	MulticastGroup6 netip.Addr `key:"vrrp_mcast_group6" default:"ff02::12" idle:"IPv6 is not spoken" tier:"2"`
+	MulticastGroup6 netip.Addr `key:"vrrp_mcast_group6" default:"ff02::12" tier:"2"`
 	// SkipCheckAdvAddr is skip_check_adv_addr of instances.
 	SkipCheckAdvAddr bool `key:"vrrp_skip_check_adv_addr" tier:"2"`
 	// LowerPrioNoAdvert is lower_prio_no_advert of instances.
@@ -116,7 +116,7 @@ type Global struct {
 	GarpInterval time.Duration `key:"vrrp_garp_interval" range:"0s..24h" tier:"2"`
 	// GnaInterval is the least time between two unsolicited neighbour
 	// advertisements on one interface.
-	GnaInterval time.Duration `key:"vrrp_gna_interval" range:"0s..24h" idle:"IPv6 is not spoken" tier:"3"`
+	GnaInterval time.Duration `key:"vrrp_gna_interval" range:"0s..24h" tier:"3"`
 	// GarpExtraIF is garp_extra_if of instances.
 	GarpExtraIF *ExtraIF `key:"vrrp_garp_extra_if" word:"vrrp_garp_extra_if,vrrp_vmac_garp_intvl" form:"special" idle:"it is for use_vmac only" tier:"3"`
 	// StartupDelay is how long instances wait after the start of the daemon.

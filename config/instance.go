@@ -39,26 +39,26 @@ type Instance struct {
 	// of the interface when left out.
 	Source netip.Addr `key:"mcast_src_ip" tier:"2"`
 	// UnicastSource is the address from which unicast adverts are sent.
-	UnicastSource netip.Addr `key:"unicast_src_ip" unbuilt:"adverts would go by multicast, which the peers would not hear; remove the instance or wait for it" tier:"1"`
+	UnicastSource netip.Addr `key:"unicast_src_ip" tier:"1"`
 	// TrackSource makes the instance FAULT while its source address is gone.
 	TrackSource bool `key:"track_src_ip" form:"bare" unbuilt:"the node would stay master without its source address" tier:"2"`
 	// Destination is the group that adverts are sent to.
-	Destination netip.Addr `key:"mcast_dst_ip" unbuilt:"peers on another group would not hear this node" inherits:"global vrrp_mcast_group4 or vrrp_mcast_group6" tier:"3"`
+	Destination netip.Addr `key:"mcast_dst_ip" inherits:"global vrrp_mcast_group4 or vrrp_mcast_group6" tier:"3"`
 	// UnicastPeers are the nodes that adverts are sent to instead of the
 	// group.
-	UnicastPeers []Peer `key:"unicast_peers" word:"unicast_peer" form:"lines" unbuilt:"adverts would go by multicast, which the peers would not hear; remove the instance or wait for it" tier:"1"`
+	UnicastPeers []Peer `key:"unicast_peers" word:"unicast_peer" form:"lines" tier:"1"`
 	// UnicastFaultNoPeer makes the instance a unicast one that is FAULT while
 	// it has no peer.
-	UnicastFaultNoPeer bool `key:"unicast_fault_no_peer" form:"bare" unbuilt:"adverts would go by multicast, which the peers would not hear; remove the instance or wait for it" tier:"3"`
+	UnicastFaultNoPeer bool `key:"unicast_fault_no_peer" form:"bare" tier:"3"`
 	// UnicastTTL is the TTL or hop limit of unicast adverts.
-	UnicastTTL int `key:"unicast_ttl" default:"255" range:"0..255" unit:"hops" idle:"it is for unicast only" tier:"2"`
+	UnicastTTL int `key:"unicast_ttl" default:"255" range:"0..255" unit:"hops" tier:"2"`
 	// CheckUnicastSource takes unicast adverts from configured peers only.
-	CheckUnicastSource bool `key:"check_unicast_src" inherits:"global vrrp_check_unicast_src" idle:"it is for unicast only" tier:"3"`
+	CheckUnicastSource bool `key:"check_unicast_src" inherits:"global vrrp_check_unicast_src" idle:"adverts of others than the peers are never taken" tier:"3"`
 	// OldUnicastChecksum takes the checksum of keepalived before 1.2.20 for
 	// unicast in version 3; never does not try it.
-	OldUnicastChecksum string `key:"old_unicast_checksum" form:"optional" bare:"compatible" enum:"compatible,never" idle:"it is for unicast only" tier:"3"`
+	OldUnicastChecksum string `key:"old_unicast_checksum" form:"optional" bare:"compatible" enum:"compatible,never" tier:"3"`
 	// NativeIPv6 makes the instance one of IPv6 when no address shows it.
-	NativeIPv6 bool `key:"native_ipv6" form:"bare" unbuilt:"IPv6 instances are not spoken" tier:"3"`
+	NativeIPv6 bool `key:"native_ipv6" form:"bare" tier:"3"`
 	// UseVMAC runs the instance on an interface that has the virtual router's
 	// MAC address (RFC 9568 section 7.3).
 	UseVMAC *VMAC `key:"use_vmac" form:"special" unbuilt:"the address would have the interface's own MAC; remove the line on all nodes" tier:"2"`
@@ -117,7 +117,7 @@ type Instance struct {
 	NoAddresses bool `key:"no_virtual_ipaddress" form:"bare" tier:"3"`
 	// PromoteSecondaries lets another address of the interface take the place
 	// of a removed first one.
-	PromoteSecondaries bool `key:"promote_secondaries" idle:"the interface's setting is left as it is" tier:"3"`
+	PromoteSecondaries bool `key:"promote_secondaries" tier:"3"`
 	// Routes are those that the master has.
 	Routes []Route `key:"virtual_routes" form:"lines" idle:"the routes and rules of a master are not installed" tier:"2"`
 	// Rules are the policy rules that the master has.
@@ -165,6 +165,9 @@ type Instance struct {
 	// Debug is how much keepalived logs about the instance.
 	Debug int `key:"debug" default:"0" range:"0..4" idle:"the log level is one for the daemon" tier:"3"`
 }
+
+// Unicast reports whether adverts go to peers and not to a group.
+func (i *Instance) Unicast() bool { return len(i.UnicastPeers) > 0 || i.UnicastFaultNoPeer }
 
 // Authentication is the password that version 2 sends in clear (RFC 2338).
 type Authentication struct {

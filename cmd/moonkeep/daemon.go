@@ -114,10 +114,11 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale(c, journal), Keep: lasting, Journal: func(owned []netspec.Address) error {
 		return d.dir.writeJournal(slices.DeleteFunc(owned, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) }))
 	}})
-	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c)}, Log: log})
+	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval}, Log: log})
 	if err != nil {
 		return nil, err
 	}
+	d.promote(c)
 	d.config, d.loaded = c, time.Now()
 	return d, nil
 }
@@ -228,7 +229,17 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	d.targets = targets
+	d.promote(c)
 	return nil
+}
+
+// promote makes the settings of interfaces that the configuration asks for.
+// Without them addresses may have to be set again, which is no reason not to
+// run.
+func (d *daemon) promote(c *config.Config) {
+	if err := d.kernel.Promote(build.Promoted(c)); err != nil {
+		d.log.Warn("cannot set promote_secondaries", "err", err)
+	}
 }
 
 // Status implements control.Daemon.

@@ -33,7 +33,7 @@ func Node(c *config.Config) node.Config {
 	}
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		n.Instances = append(n.Instances, instance(in, members[in.Name]))
+		n.Instances = append(n.Instances, instance(in, &c.Global, members[in.Name]))
 	}
 	for i := range c.BFDs {
 		n.Sessions = append(n.Sessions, session(&c.BFDs[i]))
@@ -92,12 +92,12 @@ func Interfaces(c *config.Config) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-func instance(in *config.Instance, member bool) node.Instance {
+func instance(in *config.Instance, global *config.Global, member bool) node.Instance {
 	n := node.Instance{
 		Name:          in.Name,
 		Interface:     in.Interface,
-		Router:        router(in, member),
-		Source:        in.Source,
+		Router:        router(in, global, member),
+		Source:        source(in),
 		Addresses:     specs(in, in.Addresses),
 		Excluded:      specs(in, in.Excluded),
 		IgnorePrimary: in.IgnorePrimary,
@@ -116,7 +116,7 @@ func instance(in *config.Instance, member bool) node.Instance {
 	return n
 }
 
-func router(in *config.Instance, member bool) vrrp.Config {
+func router(in *config.Instance, global *config.Global, member bool) vrrp.Config {
 	r := vrrp.Config{
 		Version:           vrrp.Version(in.Version),
 		VRID:              uint8(in.VRID),
@@ -143,6 +143,10 @@ func router(in *config.Instance, member bool) vrrp.Config {
 	if in.ChecksumMessage {
 		r.Checksum = vrrp.ChecksumMessage
 	}
+	r.IPv6 = in.NativeIPv6
+	if in.Unicast() {
+		r.Unicast = unicast(in)
+	}
 	if in.AuthType == "PASS" {
 		r.Auth = vrrp.AuthPass
 		copy(r.Password[:], in.AuthPass)
@@ -150,7 +154,80 @@ func router(in *config.Instance, member bool) vrrp.Config {
 	for _, a := range in.Addresses {
 		r.Addresses = append(r.Addresses, a.Addr())
 	}
+	r.Group = group4or6(in, global, &r)
 	return r
+}
+
+// group4or6 is the multicast group of an instance, the zero value for the usual
+// one of its family and for unicast.
+func group4or6(in *config.Instance, global *config.Global, r *vrrp.Config) netip.Addr {
+	g := in.Destination
+	if !g.IsValid() {
+		six, known := r.Family()
+		if g = global.MulticastGroup4; known && six || !known && source(in).Is6() {
+			g = global.MulticastGroup6
+		}
+	}
+	if r.Unicast.On || g == vrrp.Group(g.Is6()) {
+		return netip.Addr{}
+	}
+	return g
+}
+
+// source is the address that adverts are sent from. keepalived has one for both
+// keywords, so that each does for the other.
+func source(in *config.Instance) netip.Addr {
+	first, second := in.Source, in.UnicastSource
+	if in.Unicast() {
+		first, second = second, first
+	}
+	if first.IsValid() {
+		return first
+	}
+	return second
+}
+
+// unicast returns how adverts go to peers. Those of others than the peers are
+// never taken, as RFC 9568 would have it, unlike keepalived's without
+// check_unicast_src.
+func unicast(in *config.Instance) vrrp.Unicast {
+	u := vrrp.Unicast{On: true, TTL: uint8(in.UnicastTTL), FaultWithoutPeer: in.UnicastFaultNoPeer, OldChecksum: vrrp.OldChecksumDetect}
+	for _, p := range in.UnicastPeers {
+		peer := vrrp.Peer{Addr: p.Address}
+		if p.MinTTL != nil {
+			peer.MinTTL = uint8(*p.MinTTL)
+		}
+		if p.MaxTTL != nil {
+			peer.MaxTTL = uint8(*p.MaxTTL)
+		}
+		u.Peers = append(u.Peers, peer)
+	}
+	switch in.OldUnicastChecksum {
+	case "compatible":
+		u.OldChecksum = vrrp.OldChecksumSend
+	case "never":
+		u.OldChecksum = vrrp.OldChecksumRefuse
+	}
+	return u
+}
+
+// Promoted returns the interfaces on which other addresses of a network are to
+// stay when its first is removed, sorted.
+func Promoted(c *config.Config) []string {
+	names := make(map[string]bool)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		if !in.PromoteSecondaries {
+			continue
+		}
+		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+			for _, a := range specs(in, list) {
+				names[a.Device] = names[a.Device] || a.Addr().Is4()
+			}
+		}
+	}
+	maps.DeleteFunc(names, func(_ string, four bool) bool { return !four })
+	return slices.Sorted(maps.Keys(names))
 }
 
 // specs returns the addresses with the instance's interface where none is

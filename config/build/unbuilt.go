@@ -2,7 +2,6 @@ package build
 
 import (
 	"fmt"
-	"net/netip"
 	"reflect"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -17,23 +16,10 @@ func Unbuilt(c *config.Config) []string {
 	u := unbuilt{}
 	s := schema.New()
 	u.block(s.Root(), reflect.ValueOf(c).Elem(), "")
-	if g := c.Global.MulticastGroup4; g.IsValid() && g != netip.AddrFrom4([4]byte{224, 0, 0, 18}) {
-		u.add("global vrrp_mcast_group4 %s: peers on another group would not hear this node", g)
-	}
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		if in.AuthType == "AH" {
 			u.add("vrrp_instances %s: auth_type AH: peers that use it would not be understood", in.Name)
-		}
-		if in.Source.Is6() {
-			u.add("vrrp_instances %s: mcast_src_ip %s: adverts of IPv6 are not spoken", in.Name, in.Source)
-		}
-		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
-			for _, a := range list {
-				if a.Addr().Is6() {
-					u.add("vrrp_instances %s: %s: an address of IPv6 would not be announced", in.Name, a.Addr())
-				}
-			}
 		}
 	}
 	return u.found

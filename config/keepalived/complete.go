@@ -243,7 +243,6 @@ func (r *reader) authentication(i *instance) {
 // addresses gives each its device, and bounds how many are advertised.
 func (r *reader) addresses(i *instance) {
 	const most = 255
-	r.foreign(i)
 	i.Addresses = r.distinctAddresses(i.Addresses)
 	i.Excluded = r.distinctAddresses(i.Excluded)
 	if n := len(i.Addresses); n > most {

@@ -51,24 +51,16 @@ func (r *reader) globalScriptUser(s *statement) {
 	}
 }
 
-// globalGroup4 reads the group of IPv4 adverts. Another than the RFC's is not
-// built: adverts sent elsewhere than the author wrote would make every node a
-// master.
 func (r *reader) globalGroup4(s *statement) {
-	to := &top[config.Global](r).MulticastGroup4
-	if !r.globalGroup(s, netip.Addr.Is4, to) {
-		return
-	}
-	if *to != netip.AddrFrom4([4]byte{224, 0, 0, 18}) {
-		r.out.warn(s.words[1].at, "not-built", "%s other than 224.0.0.18 is not built yet: peers on another group would not hear this node; moonkeep run refuses to start with it", s.words[0].text)
-	}
+	r.globalGroup(s, netip.Addr.Is4, &top[config.Global](r).MulticastGroup4)
 }
 
 func (r *reader) globalGroup6(s *statement) {
 	r.globalGroup(s, netip.Addr.Is6, &top[config.Global](r).MulticastGroup6)
 }
 
-func (r *reader) globalGroup(s *statement, family func(netip.Addr) bool, to *netip.Addr) bool {
+// globalGroup reads the group that adverts of a family go to.
+func (r *reader) globalGroup(s *statement, family func(netip.Addr) bool, to *netip.Addr) {
 	var a netip.Addr
 	switch {
 	case !r.group4or6(s, &a):
@@ -76,10 +68,9 @@ func (r *reader) globalGroup(s *statement, family func(netip.Addr) bool, to *net
 		r.out.error(s.words[1].at, "wrong-family", "%s takes a group of the other family, not %s", s.words[0].text, a)
 	default:
 		*to = a
-		return true
+		return
 	}
 	r.damaged = true
-	return false
 }
 
 // globalChecksum reads v3_checksum_as_v2. Its argument does not count, in

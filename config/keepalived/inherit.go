@@ -17,22 +17,6 @@ func (r *reader) familyRules(i *instance) {
 		r.out.warn(i.where("version"), "as-keepalived", "version 2 knows no IPv6: this is version 3, as in keepalived")
 	}
 	i.Version = 3
-	if !i.NativeIPv6 {
-		r.out.warn(i.familyAt, "not-built", "an instance of IPv6 is not built yet: its adverts are not spoken; moonkeep run refuses to start with it")
-	}
-}
-
-// foreign reports addresses of another family than the instance's, which only
-// virtual_ipaddress_excluded may have.
-func (r *reader) foreign(i *instance) {
-	if i.six() {
-		return
-	}
-	for _, a := range i.Excluded {
-		if a.Addr().Is6() {
-			r.out.addAt(a.At, config.Warning, "not-built", "an address of IPv6 is not built yet: it would not be announced to its neighbours; moonkeep run refuses to start with it")
-		}
-	}
 }
 
 // routes gives each route the interface that it leaves by.

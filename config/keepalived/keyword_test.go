@@ -46,7 +46,7 @@ func keywordCases() []keywordCase {
 		{"global_defs/vrrp_garp_lower_prio_delay", "vrrp_garp_lower_prio_delay 1", "vrrp_garp_lower_prio_delay .", e, "not-a-number", false},
 		{"global_defs/vrrp_garp_lower_prio_repeat", "vrrp_garp_lower_prio_repeat 1", "vrrp_garp_lower_prio_repeat -1", e, "out-of-range", false},
 		{"global_defs/include_check", "include_check +match", "include_check +matches", w, "unknown-option", true},
-		{"global_defs/vrrp_mcast_group4", "vrrp_mcast_group4 224.0.0.18", "vrrp_mcast_group4 224.0.0.19", w, "not-built", true},
+		{"global_defs/vrrp_mcast_group4", "vrrp_mcast_group4 224.0.0.19", "vrrp_mcast_group4 ff02::12", e, "wrong-family", false},
 
 		{"vrrp_script/script", `script "/bin/other x"`, `script "/bin/other 'x"`, e, "unterminated-quote", false},
 		{"vrrp_script/interval", "interval 0.1", "interval 0", w, "zero-interval", false},
@@ -76,7 +76,7 @@ func keywordCases() []keywordCase {
 		{"vrrp_instance/higher_prio_send_advert", "higher_prio_send_advert", "higher_prio_send_advert x", e, "not-a-boolean", false},
 		{"vrrp_instance/no_virtual_ipaddress", "no_virtual_ipaddress", "no_virtual_ipaddress x", w, "surplus-words", false},
 		{"vrrp_instance/virtual_ipaddress", "virtual_ipaddress { 10.7.0.1/24 dev eth1\n }", "virtual_ipaddress { 10.7.0.300\n }", e, "bad-address", false},
-		{"vrrp_instance/virtual_ipaddress_excluded", "virtual_ipaddress_excluded { 10.7.0.1/24\n }", "virtual_ipaddress_excluded { fe80::1\n }", w, "not-built", false},
+		{"vrrp_instance/virtual_ipaddress_excluded", "virtual_ipaddress_excluded { 10.7.0.1/24\n }", "virtual_ipaddress_excluded { ff02::1\n }", e, "bad-address", false},
 		{"vrrp_instance/authentication", "authentication { auth_type PASS\n auth_pass x\n }", "authentication { auth_type PASS\n }", w, "no-authentication", false},
 		{"vrrp_instance/garp_master_delay", "garp_master_delay 0", "garp_master_delay x", e, "not-a-number", false},
 		{"vrrp_instance/garp_master_repeat", "garp_master_repeat 1", "garp_master_repeat x", e, "not-a-number", false},

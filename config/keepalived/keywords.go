@@ -47,6 +47,9 @@ func keywordsOf(l language) []Keyword {
 	descend(l[""], "", acts)
 	for _, e := range entryBlocks() {
 		above := l[e.block].find(e.keyword).status
+		if around := l[""].find(e.block); around != nil {
+			above = max(above, around.status)
+		}
 		for _, w := range e.words {
 			all = append(all, Keyword{e.path, w.name, max(above, w.status).String()})
 		}

@@ -97,7 +97,7 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		priority(out, was, is)
 	case "track_scripts", "track_interfaces", "track_files", "track_processes", "track_bfds":
 		out.Effect, out.Why = Moves, "its priority, or FAULT, is worked out anew from what is tracked now"
-	case "nopreempt", "preempt_delay", "lower_prio_no_advert", "higher_prio_send_advert", "skip_check_adv_addr", "state":
+	case "nopreempt", "preempt_delay", "lower_prio_no_advert", "higher_prio_send_advert", "skip_check_adv_addr", "state", "unicast_ttl":
 		out.Effect, out.Why = Nothing, "it counts from the next advert or election on"
 	case "down_timer_adverts":
 		out.Effect, out.Why = Nothing, "a backup waits that long from now on"
@@ -105,6 +105,10 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		out.Effect, out.Why = Nothing, "the next announcement is made so"
 	case "notify":
 		out.Effect, out.Why = Nothing, "the next change is told so"
+	case "promote_secondaries":
+		out.Effect, out.Why = Nothing, "the setting of its interfaces is made, or put back, at once"
+	case "unicast_fault_no_peer":
+		out.Effect, out.Why = Moves, "whether it is in FAULT for want of a peer is decided anew"
 	case "dont_track_primary":
 		out.Effect, out.Why = Moves, "whether the interface's state counts is decided anew"
 	default:
