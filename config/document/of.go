@@ -64,7 +64,7 @@ func (m maker) field(f *schema.Field, v reflect.Value) *Node {
 		}
 	default:
 		n.Kind = kindOf(f.Kind)
-		if f.Secret && !m.secrets {
+		if f.Secret && !m.secrets && schema.Text(v) != "" {
 			n.Hidden = true
 		} else {
 			n.Text = schema.Text(v)
@@ -147,6 +147,9 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 		} else {
 			c = m.field(f, value)
 		}
+		if dropped(c) {
+			continue
+		}
 		if at.Line > 0 {
 			c.At = at
 		}
@@ -155,6 +158,19 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 	slices.SortStableFunc(n.Nodes, func(a, b *Node) int {
 		return cmp.Or(cmp.Compare(rank(a, written, around, prefix), rank(b, written, around, prefix)))
 	})
+}
+
+// dropped reports whether what was written did not count, as a reader has
+// said: there is no text, or nothing is left of a block that had keys.
+func dropped(n *Node) bool {
+	switch {
+	case n.Kind == Text:
+		return n.Text == "" && !n.Hidden
+	case n.Kind == Table && n.Field.Kind == schema.KindBlock && len(n.Nodes) == 0:
+		w := n.Field.Elem.Written(n.Value)
+		return w != nil && len(*w) > 0
+	}
+	return false
 }
 
 // place is where a field was written: under its own key, under that of a
