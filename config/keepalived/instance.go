@@ -3,14 +3,9 @@ package keepalived
 import (
 	"net/netip"
 	"strings"
-	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 )
-
-// longest bounds times for which keepalived knows no limit: a day, as much
-// as any of them means.
-const longest = 24 * time.Hour
 
 // instance is a vrrp_instance that has been read: what was said. complete.go
 // makes the configuration of it when the whole file is known.

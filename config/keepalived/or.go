@@ -7,13 +7,3 @@ func or[T any](p *T, otherwise T) T {
 	}
 	return *p
 }
-
-// first returns the first that is not nil, or nil.
-func first[T any](ps ...*T) *T {
-	for _, p := range ps {
-		if p != nil {
-			return p
-		}
-	}
-	return nil
-}
