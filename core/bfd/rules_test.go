@@ -366,5 +366,12 @@ var demuxRules = []rule{
 		if got := table.Draw(&again); got != second || got == 0 {
 			t.Errorf("drew %x, want %x", got, second)
 		}
+		zero := Random(2419239980) // found by trying: its first number is 0
+		if r = zero; r.Uint32() != 0 {
+			t.Fatal("the first number is not 0")
+		}
+		if got := table.Draw(&zero); got == 0 {
+			t.Error("drew 0")
+		}
 	}},
 }

@@ -22,11 +22,12 @@ func (d *driver) beat(until mono.Instant, mend ...func(*Control)) (at []mono.Ins
 
 var timerRules = []rule{
 	{"5880 6.8.3", "while not Up the interval is at least a second", func(t *testing.T) {
-		for _, tt := range []struct{ idle, want time.Duration }{
-			{time.Second, time.Second}, {10 * time.Millisecond, time.Second}, {3 * time.Second, 3 * time.Second},
+		for _, tt := range []struct{ idle, tx, want time.Duration }{
+			{time.Second, time.Millisecond, time.Second}, {10 * time.Millisecond, time.Millisecond, time.Second},
+			{3 * time.Second, time.Millisecond, 3 * time.Second}, {time.Second, 4 * time.Second, 4 * time.Second},
 		} {
 			cfg := config()
-			cfg.IdleTx = tt.idle
+			cfg.IdleTx, cfg.MinTx = tt.idle, tt.tx
 			at, sent := drive(t, cfg).run(100 * second)
 			least, most := gaps(at)
 			if least < tt.want*3/4 || most > tt.want || sent[0].MinTx != tt.want {
@@ -140,11 +141,34 @@ var timerRules = []rule{
 		d.run(late + 5*ms)
 		d.want(Down)
 
+		// After that was made up for, another time.
+		d = drive(t, config()).up()
+		for range 2 {
+			d.now = d.s.detect + 50*ms
+			d.take(d.s.Tick(d.now, nil))
+			d.want(Up)
+			d.hear(reply(Up)).want(Up)
+		}
+
 		d = drive(t, config()).up() // late again: once is enough
 		d.take(d.s.Tick(late, nil))
 		d.take(d.s.Tick(late+50*ms, nil))
 		d.want(Down)
 	}},
+}
+
+// TestWhole: intervals are rounded up to what a packet can say, never down to
+// what the other end would not expect.
+func TestWhole(t *testing.T) {
+	cfg := config()
+	cfg.MinRx = 10*time.Millisecond + time.Nanosecond
+	d := drive(t, cfg).up()
+	if c := d.hear(reply(Up, poll)).only(); c.MinRx != 10001*time.Microsecond {
+		t.Errorf("sent %s", text(&c))
+	}
+	if got := d.s.View().Detection; got != 90*time.Millisecond {
+		t.Errorf("detection %v", got)
+	}
 }
 
 var pollRules = []rule{
@@ -186,6 +210,12 @@ var pollRules = []rule{
 		d.hear(reply(Up, final)).quiet()
 		if after := d.s.View(); after.Polling || after.Interval != before.Interval {
 			t.Errorf("%+v", after)
+		}
+		cfg := config()
+		cfg.MinTx = 200 * time.Millisecond
+		d.take(d.s.Reconfigure(d.now, cfg, nil))
+		if c := d.only(); !c.Poll {
+			t.Errorf("a next Poll Sequence waits for it: sent %s", text(&c))
 		}
 	}},
 	{"5880 6.8.3", "a longer interval of ours takes effect only after the Poll Sequence", func(t *testing.T) {
@@ -237,6 +267,26 @@ var pollRules = []rule{
 		d.take(d.s.Reconfigure(d.now, cfg, nil))
 		if got := d.s.detect.Sub(d.now); got != 300*time.Millisecond {
 			t.Errorf("detection %v", got)
+		}
+	}},
+	{"5880 6.5", "a change right after a Poll Sequence is told at once, and polled when no old answer can come", func(t *testing.T) {
+		d := drive(t, config()).hear(reply(Down)).hear(reply(Up)).hear(reply(Up, final))
+		cfg := config()
+		cfg.MinTx = 200 * time.Millisecond
+		d.now += 10 * ms
+		d.take(d.s.Reconfigure(d.now, cfg, nil))
+		if c := d.only(); c.Poll || c.MinTx != 200*time.Millisecond {
+			t.Errorf("sent %s", text(&c))
+		}
+		d.hear(reply(Up, final)) // an old answer
+		if got := d.s.View(); !got.Polling || got.Interval != 20*time.Millisecond {
+			t.Errorf("an old answer counts: %+v", got)
+		}
+		if _, sent := d.beat(d.now + 79*ms); polls(sent) > 0 {
+			t.Error("polls too early")
+		}
+		if _, sent := d.beat(d.now + 20*ms); polls(sent) == 0 {
+			t.Error("does not poll")
 		}
 	}},
 	{"5880 6.5", "a change during a Poll Sequence is told in another one", func(t *testing.T) {

@@ -136,8 +136,8 @@ func TestBFDReload(t *testing.T) {
 	})
 }
 
-// TestBFDSendFailure: told once when packets cease to leave, and once when
-// they leave again.
+// TestBFDSendFailure: told each time that packets cease to leave, and each time
+// that they leave again.
 func TestBFDSendFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		plan := one()
@@ -155,7 +155,9 @@ func TestBFDSendFailure(t *testing.T) {
 		after(5 * time.Second)
 		broken.Store(false)
 		after(5 * time.Second)
-		for text, want := range map[string]int{"packets of BFD session S cannot be sent: network is unreachable": 1, "packets of BFD session S leave again": 1} {
+		broken.Store(true)
+		after(5 * time.Second)
+		for text, want := range map[string]int{"packets of BFD session S cannot be sent: network is unreachable": 2, "packets of BFD session S leave again": 1} {
 			if got := r.log.count(text); got != want {
 				t.Errorf("%q is told %d times, want %d", text, got, want)
 			}

@@ -232,9 +232,18 @@ func TestBFDReload(t *testing.T) {
 		t.Errorf("the new session: %+v", got)
 	}
 	d.role("V", vrrp.Master)
+	d.bfd = nil
 	d.peer(gateway, bfd.Down) // of nobody now
+	if got := d.node.bfd.Rejected()[bfd.RejectSession]; got != 1 {
+		t.Errorf("%d packets of no session, want 1", got)
+	}
 	d.pass(2999 * time.Millisecond)
 	d.role("V", vrrp.Master)
+	for _, p := range d.bfd {
+		if p.destination != spine {
+			t.Errorf("sent to %v, whose session is gone", p.destination)
+		}
+	}
 	d.pass(time.Millisecond)
 	d.role("V", vrrp.Fault)
 	d.bfdUp(spine)
@@ -273,6 +282,9 @@ func TestBFDNotes(t *testing.T) {
 	}
 	d.bfdUp(gateway)
 	say(far)
+	if len(texts) != 1 {
+		t.Errorf("at once after it came up told %q", texts)
+	}
 	d.pass(11 * second)
 	say(far)
 	if len(texts) != 2 {
