@@ -224,6 +224,7 @@ func TestBoundKeywords(t *testing.T) {
 				if others := unlike(findings, "not-acted-on", "not-built", "deprecated", "no-effect"); len(others) > 0 {
 					t.Fatalf("%s:\n%v", text, others)
 				}
+				checkStatus(t, k, findings)
 				withoutOthers(cfg)
 				v := found(reflect.ValueOf(cfg).Elem(), ownerOf(l, name, f), k.bound.key)
 				if !v.IsValid() {
@@ -249,6 +250,22 @@ func TestBoundKeywords(t *testing.T) {
 					t.Errorf("%s %s is in the configuration", k.name, bad)
 				}
 			})
+		}
+	}
+}
+
+// checkStatus holds that a keyword says what its status is: nothing when it
+// acts, else a warning with what follows from it. Several blocks of which the
+// same is to be said share one.
+func checkStatus(t *testing.T, k *keyword, findings config.Findings) {
+	t.Helper()
+	for name, status := range map[string]status{"not-acted-on": warns, "not-built": refuses} {
+		said := slices.ContainsFunc(findings, func(x config.Finding) bool {
+			return x.Name == name && x.Severity == config.Warning && strings.Contains(x.Text, k.note) &&
+				(strings.HasPrefix(x.Text, k.name+" is not ") || k.braces() && k.note != "" || k.named && strings.HasPrefix(x.Text, k.name+" "))
+		})
+		if want := k.status == status; said != want {
+			t.Errorf("%s is said of %s: %v, want %v: %v", name, k.name, said, want, findings)
 		}
 	}
 }
@@ -345,6 +362,7 @@ func TestBlocksOpen(t *testing.T) {
 				t.Errorf("%s:\n%v", text, others)
 				continue
 			}
+			checkStatus(t, k, findings)
 			if v := found(reflect.ValueOf(cfg).Elem(), ownerOf(l, name, nil), k.bound.key); !v.IsValid() {
 				t.Errorf("%s/%s: it was not written in\n%s", name, k.name, text)
 			}

@@ -189,30 +189,3 @@ func TestKeywords(t *testing.T) {
 		}
 	}
 }
-
-// TestKnownKeywords holds that the keywords that do not act say so once, with
-// the severity of their status.
-func TestKnownKeywords(t *testing.T) {
-	for _, name := range []string{"", "global_defs", "vrrp_instance", "vrrp_sync_group"} {
-		for _, k := range newLanguage()[name].keywords {
-			want, severity := "not-acted-on", config.Warning
-			switch k.status {
-			case acts:
-				continue
-			case refuses:
-				want = "not-built"
-			}
-			if k.bound != nil {
-				continue
-			}
-			line := k.name + " x"
-			if k.braces() {
-				line += " {\n}"
-			}
-			_, findings := Read("f", []byte(within(name, line)))
-			if len(findings) != 1 || findings[0].Name != want || findings[0].Severity != severity {
-				t.Errorf("%s in %q: got %v, want one %v %s", k.name, name, findings, severity, want)
-			}
-		}
-	}
-}

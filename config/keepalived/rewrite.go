@@ -23,7 +23,7 @@ func RewriteFiles(path string, data []byte, files Files, opts Options, repl func
 	r.enclosing = []*block{root}
 	var edits []edit
 	for s := range r.tree.chain(r.tree.first) {
-		k := r.keywordOf(root, &s, true)
+		k := r.keywordOf(root, &s)
 		if k == nil || !k.named || k.body == "" || len(s.words) < 2 {
 			continue
 		}

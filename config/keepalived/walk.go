@@ -110,11 +110,11 @@ func (r *reader) mean(keyword string) {
 // walkFile reads all statements of the file.
 func (r *reader) walkFile() {
 	root := r.language[""]
-	r.walk(root, r.tree.first, false)
+	r.walk(root, r.tree.first)
 	r.enclosing = append(r.enclosing, root)
 	for i := 0; i < len(r.hoisted); i++ {
 		s := &r.tree.statements[r.hoisted[i]]
-		r.one(root, root.find(s.words[0].text), s, false)
+		r.one(root, root.find(s.words[0].text), s)
 	}
 	if n := len(r.tree.missing); n > 0 && !r.cut {
 		s := &r.tree.statements[r.tree.missing[n-1]]
@@ -127,20 +127,19 @@ func (r *reader) walkFile() {
 
 // walk reads a chain of statements as keywords of b. It returns the statement
 // at which a block around it goes on because a closing brace is missing, or
-// none. Quiet is the inside of something that is not acted on: only words
-// that nobody knows are reported.
-func (r *reader) walk(b *block, first int32, quiet bool) int32 {
+// none.
+func (r *reader) walk(b *block, first int32) int32 {
 	r.enclosing = append(r.enclosing, b)
 	defer func() { r.enclosing = r.enclosing[:len(r.enclosing)-1] }()
 	begin := len(r.seen)
 	defer func() { r.seen = r.seen[:begin] }()
-	if !quiet && r.inst != nil && b.name == "vrrp_instance" {
+	if r.inst != nil && b.name == "vrrp_instance" {
 		r.inst.said = map[string]pos{}
 	}
 	for i := first; i != none; {
 		s := &r.tree.statements[i]
 		next := s.next
-		k := r.keywordOf(b, &s, quiet)
+		k := r.keywordOf(b, &s)
 		if k == nil {
 			if r.outer(s) {
 				return i
@@ -152,13 +151,11 @@ func (r *reader) walk(b *block, first int32, quiet bool) int32 {
 		if !r.affords(k, s) {
 			return none
 		}
-		if !quiet {
-			r.again(k, s, begin)
-			if r.inst != nil && b.name == "vrrp_instance" {
-				r.inst.said[k.name] = s.at()
-			}
+		r.again(k, s, begin)
+		if r.inst != nil && b.name == "vrrp_instance" {
+			r.inst.said[k.name] = s.at()
 		}
-		if rest := r.one(b, k, s, quiet); rest != none {
+		if rest := r.one(b, k, s); rest != none {
 			// A closing brace is missing in the body: it goes on here.
 			i = rest
 			continue
@@ -189,7 +186,7 @@ func (r *reader) again(k *keyword, s *statement, begin int) {
 
 // keywordOf finds the row of a statement. A word that has grown together with
 // the name behind it is taken apart; *s is then a copy.
-func (r *reader) keywordOf(b *block, s **statement, quiet bool) *keyword {
+func (r *reader) keywordOf(b *block, s **statement) *keyword {
 	st := *s
 	if len(st.words) == 0 {
 		return nil
@@ -225,13 +222,7 @@ func (r *reader) keywordOf(b *block, s **statement, quiet bool) *keyword {
 }
 
 // one reads one statement of a known keyword. Its result is as walk's.
-func (r *reader) one(b *block, k *keyword, s *statement, quiet bool) int32 {
-	if quiet {
-		if k.body != "" {
-			return r.walk(r.language[k.body], s.child, true)
-		}
-		return none
-	}
+func (r *reader) one(b *block, k *keyword, s *statement) int32 {
 	word := s.words[0]
 	if len(s.words) > 1 && s.words[1].glued {
 		r.out.warn(word.at, "missing-blank", "a blank is missing behind %s; it is read as if it stood there", k.name)
@@ -244,13 +235,7 @@ func (r *reader) one(b *block, k *keyword, s *statement, quiet bool) int32 {
 	case refuses:
 		r.out.warn(word.at, "not-built", "%s is not built yet%s; moonkeep run refuses to start with it", described(k, s), k.note)
 	}
-	switch {
-	case k.status == acts, k.bound != nil:
-		return r.act(b, k, s)
-	case k.status == warns && k.body != "":
-		return r.walk(r.language[k.body], s.child, true)
-	}
-	return none
+	return r.act(b, k, s)
 }
 
 // idle says that nothing comes of a keyword, once in a file for each keyword,
@@ -305,7 +290,7 @@ func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 func (r *reader) inside(k *keyword, s *statement) int32 {
 	switch {
 	case k.body != "":
-		return r.walk(r.language[k.body], s.child, false)
+		return r.walk(r.language[k.body], s.child)
 	case k.line != nil:
 		return r.lines(k, s)
 	}
