@@ -56,7 +56,7 @@ func TestFormat3(t *testing.T) {
 		{"F3-7 interval zero", V3, false, set(5, 0), RejectInterval0},
 		{"F3-8 checksum", V3, false, func(_ *Config, p *Packet) { p.Payload[6]++ }, RejectChecksum},
 		{"F3-9 IPv4 addresses over IPv6", V3, true, func(c *Config, p *Packet) { p.Payload = p.Payload[:16] }, RejectLength},
-		{"F3-10 global address first", V3, true, set(8, 0x20), RejectLinkLocal},
+		{"F3-10 global address first", V3, true, func(c *Config, p *Packet) { c.Strict = true; set(8, 0x20)(c, p) }, RejectLinkLocal},
 		{"F3-12 an octet more", V3, false, func(_ *Config, p *Packet) { p.Payload = append(p.Payload, 0) }, RejectLength},
 		{"F3-13 W-2 another order", V3, false, func(c *Config, _ *Packet) { slices.Reverse(c.Addresses) }, Accepted},
 		{"W-1 another interval", V3, false, set(5, 50), Accepted},

@@ -82,7 +82,7 @@ func (c *Config) verify(p *Packet, g *guard, wall int64) (Advert, Rejection) {
 	}
 	a.Count = count
 	if a.Version == V3 {
-		return a, a.verify3(b[:length], v6)
+		return a, a.verify3(b[:length], v6 && c.Strict)
 	}
 	return c.verify2(a, b[:length], p, src, g)
 }
@@ -115,14 +115,17 @@ func (a *Advert) verifyTrailer(g *guard, b []byte, length int, src netip.Addr, w
 	return rule
 }
 
-// verify3 reads and checks what only version 3 has.
-func (a *Advert) verify3(b []byte, v6 bool) Rejection {
+// verify3 reads and checks what only version 3 has. That the first IPv6 address
+// must be link-local (erratum 8300) is held against strict routers only:
+// keepalived sends adverts without one, if it is so configured, and a router
+// that discarded them would be a second master for good.
+func (a *Advert) verify3(b []byte, local bool) Rejection {
 	a.addresses = b[HeaderLen:]
 	a.Interval = time.Duration(binary.BigEndian.Uint16(b[4:])&intervalMask3) * intervalUnit3
 	if a.Interval == 0 {
 		return RejectInterval0
 	}
-	if v6 && !a.Address(0).IsLinkLocalUnicast() {
+	if local && !a.Address(0).IsLinkLocalUnicast() {
 		return RejectLinkLocal
 	}
 	return Accepted

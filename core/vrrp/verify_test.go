@@ -261,18 +261,19 @@ func TestV10Interval0(t *testing.T) {
 }
 
 func TestV11LinkLocal(t *testing.T) {
-	first := func(list string) func(*Config, *Packet) {
+	first := func(strict bool, list string) func(*Config, *Packet) {
 		return func(c *Config, p *Packet) {
-			c.Addresses = parseAddrs(list)
+			c.Addresses, c.Strict = parseAddrs(list), strict
 			p.Payload = c.Append(nil, 200, p.Source, p.Destination)
 		}
 	}
 	runVerify(t, []verifyCase{
-		{"global first", V3, true, first("2001:db8::100 fe80::100"), RejectLinkLocal},
-		{"beyond fe80::/10", V3, true, first("fec0::1"), RejectLinkLocal},
-		{"end of fe80::/10", V3, true, first("febf::1"), Accepted},
-		{"link-local first", V3, true, first("fe80::100 2001:db8::100"), Accepted},
-		{"not for IPv4", V3, false, first("10.0.0.1"), Accepted},
+		{"global first", V3, true, first(true, "2001:db8::100 fe80::100"), RejectLinkLocal},
+		{"beyond fe80::/10", V3, true, first(true, "fec0::1"), RejectLinkLocal},
+		{"end of fe80::/10", V3, true, first(true, "febf::1"), Accepted},
+		{"link-local first", V3, true, first(true, "fe80::100 2001:db8::100"), Accepted},
+		{"not for IPv4", V3, false, first(true, "10.0.0.1"), Accepted},
+		{"as keepalived may send it", V3, true, first(false, "2001:db8::100"), Accepted},
 	})
 }
 
@@ -360,6 +361,7 @@ func TestVerifyOrder(t *testing.T) {
 	})
 	t.Run("version 3 over IPv6", func(t *testing.T) {
 		c, p := sample(V3, true)
+		c.Strict = true
 		long := hexBytes(t, "4f00c800 0000ffff 20010db8000000000000000000000100")
 		p.Destination, p.TTL, p.Payload = netip.MustParseAddr("fe80::1"), -1, long[:7]
 		for i, s := range []step{
