@@ -21,8 +21,11 @@
 //	tree.go    words -> statements with nested bodies, braces balanced
 //	walk.go    statements -> handlers, by the tables of table*.go; what the
 //	           tables do not know is reported once and skipped
-//	global.go, script.go, instance.go, address.go, track.go, notify.go,
-//	group.go   the handlers: one statement's words -> typed values
+//	bind.go    the tables' rows, made from the tags of the configuration's
+//	           types, with bindwalk.go and bindvalue.go, which open the
+//	           structs and set their fields
+//	global.go, script.go, instance.go, address.go, track.go, notify.go, lvs*.go
+//	and others the handlers of irregular keywords, and of the ends of blocks
 //	complete.go what needs the whole file: defaults, references, clashes
 //
 // # What becomes an error
