@@ -50,6 +50,17 @@ func TestGlobal(t *testing.T) {
 		"a short session": {func(c *config.Config) {
 			c.BFDs = []config.BFD{{At: c.Instances[0].At, Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 4}}
 		}, []string{"a.yaml short-session: bfd_instance b: a pause of 40ms"}},
+		"a session for checkers": {
+			func(c *config.Config) {
+				c.BFDs = []config.BFD{{At: c.Instances[0].At, Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5, Checker: true}}
+				c.Instances[0].TrackBFDs = []config.Track{{Name: "b"}}
+			},
+			[]string{"a.yaml session-for-checkers: bfd_instance b is for checkers only"},
+		},
+		"a session for both": {func(c *config.Config) {
+			c.BFDs = []config.BFD{{Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5, Checker: true, VRRP: true}}
+			c.Instances[0].TrackBFDs = []config.Track{{Name: "b"}}
+		}, nil},
 		"a slow session": {
 			func(c *config.Config) {
 				c.BFDs = []config.BFD{{At: c.Instances[0].At, Name: "b", MinRX: time.Second, Multiplier: 5}}

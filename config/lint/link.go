@@ -53,6 +53,9 @@ func sessions(c *config.Config, found *config.Findings) {
 	}
 	for i := range c.BFDs {
 		b := &c.BFDs[i]
+		if in := fastest[b.Name]; in != nil && b.Checker && !b.VRRP {
+			found.Add(b.Written.At("checker", b.At), config.Warning, "session-for-checkers", "bfd_instance %s is for checkers only (checker without vrrp), and vrrp_instance %s tracks it: keepalived would not let it; write vrrp, too", b.Name, in.Name)
+		}
 		detect := b.MinRX * time.Duration(b.Multiplier)
 		switch in := fastest[b.Name]; {
 		case detect < shortSession:
