@@ -5,6 +5,7 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
@@ -34,6 +35,19 @@ func newHost() (*host, error) {
 	}); err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}
+	// A host that waits a second for its link-local address would begin with a
+	// fault that no file asks for; nobody else can have it here.
+	err = ns.Do(func() error {
+		for _, of := range [...]string{"all", "default"} {
+			if err := os.WriteFile("/proc/sys/net/ipv6/conf/"+of+"/accept_dad", []byte("0"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("set up a host: %w", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, h.close())
+	}
 	if err := h.conn.SetUp("lo"); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
@@ -42,8 +56,10 @@ func newHost() (*host, error) {
 
 func (h *host) close() error { return errors.Join(h.conn.Close(), h.ns.Close()) }
 
-// reset takes every IPv4 address from the host's interfaces that is not its own
-// and gives back those that are missing, as a reboot does.
+// reset takes every address from the host's interfaces that is not its own and
+// gives back those that are missing, as a reboot does. The link-local address
+// that the kernel made is its own: a daemon sets none that is to be looked for
+// elsewhere first.
 func (h *host) reset(own []Interface) error {
 	for _, x := range own {
 		have, err := h.conn.List(x.Name)
@@ -51,14 +67,14 @@ func (h *host) reset(own []Interface) error {
 			return err
 		}
 		foreign := slices.DeleteFunc(have, func(a netspec.Address) bool {
-			return !a.Addr().Is4() || slices.Contains(x.Addresses, a.Prefix)
+			return a.DAD || slices.Contains(x.Addresses, a.Prefix)
 		})
 		if err := h.conn.Remove(foreign...); err != nil {
 			return err
 		}
 		var want []netspec.Address
 		for _, p := range x.Addresses {
-			want = append(want, netspec.Address{Prefix: p, Device: x.Name})
+			want = append(want, netspec.Address{Prefix: p, Device: x.Name, DAD: p.Addr().Is6()})
 		}
 		if _, err := h.conn.Add(want...); err != nil {
 			return err

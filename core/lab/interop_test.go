@@ -3,6 +3,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"testing"
@@ -18,11 +19,17 @@ type dialect struct {
 	// unit is what the skew counts in: version 2 has seconds, version 3 the
 	// interval.
 	unit time.Duration
+	// addresses are the blocks of virtual addresses; empty for an IPv4 one.
+	// 192.0.2.100, which the client probes, must be among them.
+	addresses string
 }
 
+// probed is the block of the one address that most contests are about.
+const probed = "virtual_ipaddress {\n\t\t192.0.2.100/24\n\t}"
+
 var (
-	v2pass = dialect{"version 2\n\tadvert_int 1\n\tauthentication {\n\t\tauth_type PASS\n\t\tauth_pass secret\n\t}", time.Second, time.Second}
-	v3     = dialect{"version 3\n\tadvert_int 0.1", 100 * ms, 100 * ms}
+	v2pass = dialect{"version 2\n\tadvert_int 1\n\tauthentication {\n\t\tauth_type PASS\n\t\tauth_pass secret\n\t}", time.Second, time.Second, ""}
+	v3     = dialect{"version 3\n\tadvert_int 0.1", 100 * ms, 100 * ms, ""}
 )
 
 func (d dialect) skew(priority int) time.Duration {
@@ -61,15 +68,13 @@ vrrp_instance VI_1 {
 	priority %d
 	%s
 	%s
-	virtual_ipaddress {
-		192.0.2.100/24
-	}
+	%s
 	track_script {
 		dead
 		heavy
 	}
 }
-`, s.priority, d.text, s.extra)
+`, s.priority, d.text, s.extra, cmp.Or(d.addresses, probed))
 }
 
 // act is a step and what the client shall see of it.

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"github.com/moonkeep/moonkeep/config"
 )
 
 // number gives every node and, if there are virtual addresses on it, the
@@ -56,6 +54,7 @@ func (p *Plan) number(link string) error {
 			p.Client = append(p.Client, client)
 		}
 	}
+	p.sources6(link)
 	return nil
 }
 
@@ -115,13 +114,31 @@ func (p *Plan) spare(link string) netip.Prefix {
 // source is the address in net that node i's file says adverts on the link
 // come from, if it says one that is free.
 func (p *Plan) source(i int, link string, net netip.Prefix, taken map[netip.Addr]bool) netip.Addr {
-	at := slices.IndexFunc(p.Nodes[i].Config.Instances, func(inst config.Instance) bool {
-		return inst.Interface == link && net.Contains(inst.Source) && !taken[inst.Source]
-	})
-	if at < 0 {
-		return netip.Addr{}
+	for _, inst := range p.Nodes[i].Config.Instances {
+		for _, source := range [2]netip.Addr{inst.UnicastSource, inst.Source} {
+			if inst.Interface == link && net.Contains(source) && !taken[source] {
+				return source
+			}
+		}
 	}
-	return p.Nodes[i].Config.Instances[at].Source
+	return netip.Addr{}
+}
+
+// sources6 gives each node the IPv6 addresses that its file says adverts on the
+// link come from. Other addresses of IPv6 it needs none: the kernel makes the
+// link-local one.
+func (p *Plan) sources6(link string) {
+	for i, n := range p.Nodes {
+		seen := map[netip.Addr]bool{}
+		for _, inst := range n.Config.Instances {
+			for _, source := range [2]netip.Addr{inst.UnicastSource, inst.Source} {
+				if inst.Interface == link && source.Is6() && !seen[source] {
+					seen[source] = true
+					p.assign(i, link, netip.PrefixFrom(source, 64))
+				}
+			}
+		}
+	}
 }
 
 func (p *Plan) assign(i int, link string, addr netip.Prefix) {
