@@ -13,6 +13,7 @@ nginx       nginx-light     the nginx examples
 tshark      tshark          the check of our packets by an independent decoder
 tcpdump     tcpdump         packet captures
 arping      iputils-arping  address probing by an independent program
+nft         nftables        how an independent program reads our filter
 '
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # daemons live in sbin
