@@ -170,7 +170,7 @@ func printSession(b *strings.Builder, s *control.Session) {
 	}
 	fmt.Fprintf(b, "    %s; %s\n", heard, sent)
 	if len(s.TrackedBy) > 0 {
-		fmt.Fprintf(b, "    %s for %s\n", s.TrackedAs, strings.Join(s.TrackedBy, ", "))
+		fmt.Fprintf(b, "    %s for %s\n", s.TrackedAs, some(s.TrackedBy))
 	}
 	if s.SendError != "" {
 		fmt.Fprintf(b, "    cannot send: %s\n", s.SendError)
@@ -178,6 +178,15 @@ func printSession(b *strings.Builder, s *control.Session) {
 	for _, rule := range slices.Sorted(maps.Keys(s.Rejected)) {
 		fmt.Fprintf(b, "    discarded %d packets: %s\n", s.Rejected[rule], rule)
 	}
+}
+
+// some lists names, the first few of many.
+func some(names []string) string {
+	const most = 6
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
 }
 
 // age renders seconds for people.

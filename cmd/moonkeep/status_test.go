@@ -55,7 +55,7 @@ func TestPrintStatus(t *testing.T) {
 			RemoteState: "Up", Interval: number(0.01), Detection: number(0.05), SentAge: number(0.004), HeardAge: number(0.008)},
 		{Name: "far", Neighbor: "2001:db8::9", Multihop: true, State: "Down", SinceAge: 2, Diagnostic: "control detection time expired", TrackedAs: "down",
 			RemoteState: "Down", Interval: number(1.0), SendError: "network is unreachable", Rejected: map[string]uint64{"came over too many hops": 7}},
-		{Name: "quiet", Neighbor: "192.0.2.9", State: "Down", SinceAge: 2, Diagnostic: "no diagnostic", TrackedAs: "unknown", TrackedBy: []string{"VI_3"}, RemoteState: "Down"},
+		{Name: "quiet", Neighbor: "192.0.2.9", State: "Down", SinceAge: 2, Diagnostic: "no diagnostic", TrackedAs: "unknown", TrackedBy: []string{"VI_1", "VI_2", "VI_3", "VI_4", "VI_5", "VI_6", "VI_7", "VI_8"}, RemoteState: "Down"},
 	}
 	for name, s := range map[string]*control.Status{"status-full.txt": &full, "status-empty.txt": &head} {
 		var got bytes.Buffer

@@ -10,7 +10,7 @@ import (
 // process did not run. The packets that came meanwhile may still wait in the
 // socket: they get lateGrace to be read before the session goes down.
 const (
-	lateMargin = 5 * time.Millisecond
+	lateMargin = time.Millisecond
 	lateGrace  = 5 * time.Millisecond
 )
 

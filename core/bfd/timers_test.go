@@ -124,7 +124,7 @@ var timerRules = []rule{
 	{"own", "a detection timer that is seen late waits for what was not read yet", func(t *testing.T) {
 		d := drive(t, config()).up()
 		end := d.now + 90*ms
-		late := end + 50*ms // the process slept
+		late := end + 2*ms // the process slept
 		d.take(d.s.Tick(late, nil))
 		d.want(Up)
 		d.now = late + ms
@@ -134,6 +134,7 @@ var timerRules = []rule{
 		d.run(d.now + 1)
 		d.want(Down)
 
+		late = end + 50*ms
 		d = drive(t, config()).up()
 		d.take(d.s.Tick(late, nil))
 		d.run(late + 5*ms - 1)
@@ -149,6 +150,10 @@ var timerRules = []rule{
 			d.want(Up)
 			d.hear(reply(Up)).want(Up)
 		}
+
+		d = drive(t, config()).up() // as late as an alarm may be
+		d.take(d.s.Tick(end+ms, nil))
+		d.want(Down)
 
 		d = drive(t, config()).up() // late again: once is enough
 		d.take(d.s.Tick(late, nil))

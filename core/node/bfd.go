@@ -124,7 +124,7 @@ func (n *Node) emitSession(now mono.Instant, s *session) {
 		switch {
 		case a.To == bfd.Up:
 			came = true
-			n.note(Info, "", "bfd", fmt.Sprintf("BFD session %s (%v) is up, detection time %v", s.cfg.Name, s.cfg.BFD.Path, s.life.View().Detection))
+			n.note(Info, "", "bfd", fmt.Sprintf("BFD session %s (%v) is up", s.cfg.Name, s.cfg.BFD.Path))
 		case a.From == bfd.Up:
 			left = true
 			level := Warn
