@@ -121,6 +121,10 @@ func (e *Engine) carry(actions []node.Action) {
 			if e.opts.Notifier != nil {
 				e.opts.Notifier.Notify(*a.Change)
 			}
+		case node.Told:
+			if e.opts.Notifier != nil {
+				e.opts.Notifier.Notify(*a.Change)
+			}
 		case node.Noted:
 			e.teller.note(a.Instance, a.Note)
 		}

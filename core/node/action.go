@@ -36,6 +36,9 @@ const (
 	// Changed (lane 3): Change tells that an instance or a group changed
 	// role: log it, notify.
 	Changed
+	// Told (lane 3): Change tells what happened to an instance or a group that
+	// kept its role: notify.
+	Told
 	// Noted (lane 3): Note is something that people should read.
 	Noted
 )
@@ -73,8 +76,27 @@ type Action struct {
 	Note   *Note
 }
 
-// Change is a change of role of an instance or of a sync group.
+// Occasion says what a Change tells.
+type Occasion uint8
+
+// The occasions. For all but the first, Change.From and Change.To are both
+// the role that it has.
+const (
+	// RoleChanged: a change of role, of Changed actions.
+	RoleChanged Occasion = iota
+	// PriorityChanged: Priority is another than before.
+	PriorityChanged
+	// LowerHeard: an instance that is MASTER heard another master, of lower
+	// priority or, with the same one, of a lower address.
+	LowerHeard
+	// Standing: how it stands after a reload.
+	Standing
+)
+
+// Change is a change of role of an instance or of a sync group, or what else
+// its Occasion says.
 type Change struct {
+	Occasion Occasion
 	// Group is true when Name names a sync group.
 	Group bool
 	Name  string

@@ -16,6 +16,9 @@ type Config struct {
 	Groups    []Group
 	Scripts   []Script
 	Sessions  []Session
+	// TellStanding has every instance and group tell how it stands after each
+	// later Reconfigure.
+	TellStanding bool
 	// Seed is where New begins to draw the discriminators of BFD sessions and
 	// their jitter. It should not be guessable.
 	Seed uint64
@@ -43,6 +46,9 @@ type Instance struct {
 	Interfaces []TrackInterface
 	Scripts    []TrackScript
 	Sessions   []TrackSession
+	// TellPriority has it tell of each change of its effective priority, and
+	// TellLower of other masters of lower priority, a few a second at most.
+	TellPriority, TellLower bool
 }
 
 // TrackInterface makes an instance's fate depend on an interface. Weight 0

@@ -123,6 +123,11 @@ func (d *driver) take(actions []Action) {
 			if a.Change.Why == "" {
 				d.t.Errorf("%s for no reason", text)
 			}
+		case Told:
+			text = fmt.Sprintf("tell %s %v %d: %s", a.Change.Name, a.Change.To, a.Change.Priority, []string{"", "priority", "lower", "standing"}[a.Change.Occasion])
+			if a.Change.From != a.Change.To || a.Change.Why == "" {
+				d.t.Errorf("%s: %+v", text, a.Change)
+			}
 		case Noted:
 			text = "note " + a.Note.Topic
 		}

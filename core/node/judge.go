@@ -132,6 +132,7 @@ func (n *Node) prioritise(now mono.Instant, in *instance) {
 	}
 	in.router.SetPriority(now, after)
 	n.note(Info, in.cfg.Name, "priority", fmt.Sprintf("changing effective priority from %d to %d", before, after))
+	n.tellPriority(in)
 	in.acts = in.acts[:0]
 	n.emit(now, in)
 }

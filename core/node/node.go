@@ -82,6 +82,10 @@ type instance struct {
 	rest time.Duration
 	// quiet holds back repeated notes about the same trouble.
 	quiet mono.Instant
+	// known is the effective priority that was told last, and lowerQuiet until
+	// when no further master of lower priority is told.
+	known      uint8
+	lowerQuiet mono.Instant
 	// unsent are the destinations that adverts cannot be sent to.
 	unsent []netip.Addr
 }
@@ -214,8 +218,16 @@ func (n *Node) received(now mono.Instant, e *Received) {
 		n.strangers += uint64(max(1, e.Sample))
 		return
 	}
+	master := in.cfg.TellLower && in.router.Role() == vrrp.Master
+	var before uint64
+	if master {
+		before = in.router.View().Counts.Conflicts
+	}
 	in.acts = in.router.Receive(now, &e.Packet, in.acts[:0])
 	n.emit(now, in)
+	if master {
+		n.tellLower(now, in, before)
+	}
 }
 
 // run does what is due for an instance.

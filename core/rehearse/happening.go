@@ -75,6 +75,8 @@ func describe(b *strings.Builder, a *node.Action) {
 		fmt.Fprintf(b, "run %s", a.Script)
 	case node.Changed:
 		fmt.Fprintf(b, "%s %v -> %v: %s", a.Change.Name, a.Change.From, a.Change.To, a.Change.Why)
+	case node.Told:
+		fmt.Fprintf(b, "%s is %v, priority %d: %s", a.Change.Name, a.Change.To, a.Change.Priority, a.Change.Why)
 	case node.Noted:
 		fmt.Fprintf(b, "note %s %s: %s", a.Instance, a.Note.Topic, a.Note.Text)
 	}

@@ -1,0 +1,66 @@
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// lowerGap is the least time between two tellings of other masters: a flood of
+// forged adverts must not become a flood of notifications.
+const lowerGap = 100 * time.Millisecond
+
+// tell has the outside told of an instance that keeps its role.
+func (n *Node) tell(in *instance, of Occasion, why string) {
+	v := in.router.View()
+	n.seq++
+	n.out = append(n.out, Action{Kind: Told, Instance: in.cfg.Name, Change: &Change{
+		Occasion: of, Name: in.cfg.Name, From: v.Role, To: v.Role, Why: why, Priority: v.Effective, Seq: n.seq,
+	}})
+}
+
+// tellPriority tells of the effective priority when it is another than was
+// told last. Only that of an instance that takes part counts, as in keepalived.
+func (n *Node) tellPriority(in *instance) {
+	v := in.router.View()
+	before := in.known
+	in.known = v.Effective
+	if before == v.Effective || !in.cfg.TellPriority || v.Role != vrrp.Master && v.Role != vrrp.Backup {
+		return
+	}
+	n.tell(in, PriorityChanged, fmt.Sprintf("the effective priority changed from %d to %d", before, v.Effective))
+}
+
+// tellLower tells that an instance, which was MASTER and had met so many other
+// masters before the present advert, met one more and stays. The last advert of
+// the master that it has just replaced is none.
+func (n *Node) tellLower(now mono.Instant, in *instance, before uint64) {
+	v := in.router.View()
+	if v.Role != vrrp.Master || v.Counts.Conflicts == before || now.Sub(v.Since) < in.cfg.Router.Interval || now < in.lowerQuiet {
+		return
+	}
+	in.lowerQuiet = now.Add(lowerGap)
+	n.tell(in, LowerHeard, fmt.Sprintf("%v is master too, with priority %d against our %d", v.HeardFrom, v.HeardPriority, v.Effective))
+}
+
+// tellStanding tells how everything that takes part stands, the groups after
+// the instances.
+func (n *Node) tellStanding() {
+	const why = "the configuration was read again"
+	for _, in := range n.instances {
+		if in.router.Role() != vrrp.Init {
+			n.tell(in, Standing, why)
+		}
+	}
+	for _, g := range n.groups {
+		if g.role == vrrp.Init {
+			continue
+		}
+		n.seq++
+		n.out = append(n.out, Action{Kind: Told, Change: &Change{
+			Occasion: Standing, Group: true, Name: g.cfg.Name, From: g.role, To: g.role, Why: why, Seq: n.seq,
+		}})
+	}
+}
