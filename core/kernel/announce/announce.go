@@ -111,13 +111,12 @@ func (a *Announcer) Close() error {
 // by which Drop finds what is queued.
 func (a *Announcer) Announce(instance string, addresses []netspec.Address, rounds int) error {
 	var failed []error
+	var paced []netspec.Address
 	frames := make([]frame, 0, len(addresses))
 	known := make(map[string]link.Interface)
 	for _, address := range addresses {
 		if a.gaps.of(address.Addr()) > 0 {
-			if err := a.enqueue(instance, address, rounds); err != nil {
-				failed = append(failed, announceError(address, err))
-			}
+			paced = append(paced, address)
 			continue
 		}
 		i, looked := known[address.Device]
@@ -138,6 +137,9 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 			continue
 		}
 		frames = append(frames, f)
+	}
+	if len(paced) > 0 {
+		failed = append(failed, a.enqueue(instance, paced, rounds)...)
 	}
 	for range rounds {
 		for n := range frames {

@@ -33,28 +33,32 @@ type entry struct {
 	rounds   int
 }
 
-// enqueue adds rounds for the address. One that is queued already keeps its
-// place and gets the greater of both numbers of rounds.
-func (a *Announcer) enqueue(instance string, address netspec.Address, rounds int) error {
+// enqueue adds rounds for the addresses, all at once, or the first might be sent
+// twice before the second. One that is queued already keeps its place and gets
+// the greater of both numbers of rounds.
+func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds int) (failed []error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.closed {
-		return net.ErrClosed
+	for _, address := range addresses {
+		if a.closed {
+			failed = append(failed, announceError(address, net.ErrClosed))
+			continue
+		}
+		if rounds <= 0 {
+			continue
+		}
+		q := a.queues[laneOf(address)]
+		if q == nil {
+			q = &queue{}
+			a.queues[laneOf(address)] = q
+		}
+		q.add(entry{instance, address, rounds})
 	}
-	if rounds <= 0 {
-		return nil
-	}
-	q := a.queues[laneOf(address)]
-	if q == nil {
-		q = &queue{}
-		a.queues[laneOf(address)] = q
-	}
-	q.add(entry{instance, address, rounds})
 	select {
 	case a.wake <- struct{}{}:
 	default:
 	}
-	return nil
+	return failed
 }
 
 func (q *queue) add(e entry) {
