@@ -169,6 +169,24 @@ type Instance struct {
 // Unicast reports whether adverts go to peers and not to a group.
 func (i *Instance) Unicast() bool { return len(i.UnicastPeers) > 0 || i.UnicastFaultNoPeer }
 
+// Six reports whether the instance is one of IPv6. As in keepalived the first
+// address that it names decides: a peer's, its own, its group, its first
+// virtual one; native_ipv6 does when there is none.
+func (i *Instance) Six() bool {
+	for _, p := range i.UnicastPeers {
+		return p.Address.Is6()
+	}
+	for _, a := range []netip.Addr{i.UnicastSource, i.Source, i.Destination} {
+		if a.IsValid() {
+			return a.Is6()
+		}
+	}
+	for _, a := range i.Addresses {
+		return a.Addr().Is6()
+	}
+	return i.NativeIPv6
+}
+
 // Authentication is the password that version 2 sends in clear (RFC 2338).
 type Authentication struct {
 	At      Position `key:"-"`
@@ -231,7 +249,7 @@ type Garp struct {
 	LowerPrioRepeat int `key:"lower_prio_repeat" inherits:"master_repeat" range:"0..65535" unit:"count" tier:"3"`
 	// Interval is the least time between two gratuitous ARPs on one
 	// interface.
-	Interval time.Duration `key:"interval" word:"-" range:"0s..24h"`
+	Interval time.Duration `key:"interval" word:"-" inherits:"global vrrp_garp_interval" range:"0s..24h"`
 }
 
 // ExtraIF is how often addresses are announced for the interfaces below those

@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -80,19 +81,19 @@ daemon answers.`,
 }
 
 func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io.Writer) error {
-	next, err := sound(path, o.configID, stderr)
+	paths := []string{path}
+	if o.from != "" {
+		paths = append(paths, o.from)
+	}
+	configs, err := sound(paths, o.configID, stderr)
 	if err != nil {
 		return err
 	}
 	var p planJSON
 	if o.from != "" {
-		old, err := sound(o.from, o.configID, stderr)
-		if err != nil {
-			return err
-		}
-		p = planOf(old, next)
+		p = planOf(configs[1], configs[0])
 	} else {
-		text, _, err := convert.To(convert.JSON, next, nil, true)
+		text, _, err := convert.To(convert.JSON, configs[0], nil, true)
 		if err != nil {
 			return err
 		}
@@ -113,26 +114,45 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 	return printPlan(stdout, &p)
 }
 
-// sound reads a configuration that must have no errors; they are printed.
-func sound(path, configID string, stderr io.Writer) (*config.Config, error) {
-	c, found, err := load.FileAs(path, configID)
-	if err != nil {
-		fmt.Fprintln(stderr, "moonkeep:", err)
+// sound reads configurations that must have no errors, at once; the errors
+// are printed.
+func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config, error) {
+	type reading struct {
+		config *config.Config
+		found  config.Findings
+		err    error
+	}
+	readings := make([]reading, len(paths))
+	var all sync.WaitGroup
+	for i, path := range paths {
+		all.Go(func() {
+			r := &readings[i]
+			r.config, r.found, r.err = load.FileAs(path, configID)
+		})
+	}
+	all.Wait()
+	configs := make([]*config.Config, len(paths))
+	for i, r := range readings {
+		if r.err != nil {
+			fmt.Fprintln(stderr, "moonkeep:", r.err)
+			return nil, exitNo
+		}
+		configs[i] = r.config
+		if !r.found.Errors() {
+			continue
+		}
+		texts, err := readTexts(r.config.Files)
+		if err != nil {
+			return nil, err
+		}
+		found := slices.DeleteFunc(r.found, func(f config.Finding) bool { return f.Severity != config.Error })
+		if err := printFindings(stderr, found, texts, checkOptions{}); err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(stderr, "moonkeep: %s has errors; put them right first\n", paths[i])
 		return nil, exitNo
 	}
-	if !found.Errors() {
-		return c, nil
-	}
-	texts, err := readTexts(c.Files)
-	if err != nil {
-		return nil, err
-	}
-	found = slices.DeleteFunc(found, func(f config.Finding) bool { return f.Severity != config.Error })
-	if err := printFindings(stderr, found, texts, checkOptions{}); err != nil {
-		return nil, err
-	}
-	fmt.Fprintf(stderr, "moonkeep: %s has errors; put them right first\n", path)
-	return nil, exitNo
+	return configs, nil
 }
 
 func planOf(old, next *config.Config) planJSON {

@@ -64,6 +64,13 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 		w.program(n, word, config.Program{Argv: n.Value.Interface().([]string)})
 	case key == "lua" && n.Field.Kind == schema.KindText:
 		w.said(n, "script "+command([]string{"lua:" + n.Text}))
+	case key == "lua" && n.Field.Kind == schema.KindBlock:
+		l := n.Value.Interface().(config.Lua)
+		if len(l.Allow) > 0 || len(l.Args) > 0 {
+			w.lost(n, "with allow or args has no keyword")
+			return true
+		}
+		w.said(n, "notify "+command([]string{"lua:" + l.Path}))
 	case key == "entries" && n.Field.Form == "lines" && word == "":
 		w.above(n)
 		for _, c := range n.Nodes {

@@ -132,7 +132,7 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 		case !value.IsValid():
 			continue
 		case wrote:
-		case keeps && !f.Required && f.Words != nil:
+		case keeps && !f.Required && (f.Words != nil || f.Inherits != "") && !carried(f, written):
 			continue // it was completed, not written
 		case m.usual(f, value):
 			continue
@@ -160,12 +160,21 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 	})
 }
 
+// carried reports whether a key that has no keyword of its own stands behind
+// that of another which was written.
+func carried(f *schema.Field, written config.Keys) bool {
+	behind := map[string]string{"group": "user", "script_group": "script_user", "reverse": "weight"}
+	return f.Words == nil && behind[f.Key] != "" && written.Has(behind[f.Key])
+}
+
 // dropped reports whether what was written did not count, as a reader has
 // said: there is no text, or nothing is left of a block that had keys.
 func dropped(n *Node) bool {
 	switch {
 	case n.Kind == Text:
 		return n.Text == "" && !n.Hidden
+	case n.Kind == List && n.Field.Kind != schema.KindBlocks:
+		return len(n.Nodes) == 0
 	case n.Kind == Table && n.Field.Kind == schema.KindBlock && len(n.Nodes) == 0:
 		w := n.Field.Elem.Written(n.Value)
 		return w != nil && len(*w) > 0

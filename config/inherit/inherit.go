@@ -8,6 +8,7 @@
 package inherit
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -35,6 +36,10 @@ func Complete(c *config.Config) {
 			p.ForkDelay = p.Delay
 		}
 	}
+	for i := range c.BFDs {
+		b := &c.BFDs[i]
+		take(b.Written, "ttl", &b.TTL, HopLimit(b.NeighborIP))
+	}
 	tracked := trackedBy(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
@@ -56,6 +61,15 @@ func Global(g *config.Global) {
 	take(g.Written, "bfd_process_name", &g.BFDProcessName, g.ProcessName)
 	take(g.Written, "net_namespace_ipvs", &g.NetNamespaceIPVS, g.NetNamespace)
 	take(g.Written, "snmp_rs_stats_update_interval", &g.SNMPRSInterval, g.SNMPVSInterval)
+}
+
+// HopLimit is the TTL or hop limit of the packets of a BFD session that says
+// none: that which keepalived sends in the family of the peer.
+func HopLimit(peer netip.Addr) int {
+	if peer.Is6() {
+		return 64
+	}
+	return 255
 }
 
 // take sets what was not written.

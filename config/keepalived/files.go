@@ -103,7 +103,7 @@ func read(path string, data []byte, others []string, files Files, opts Options) 
 	cfg := r.complete()
 	found := r.out.findings()
 	if len(found) > 0 {
-		found.Hide(r.tree.secrets())
+		found.Hide(r.tree.secrets(r.language.knows))
 	}
 	return cfg, found
 }

@@ -7,9 +7,9 @@ import (
 )
 
 // secrets returns the words of the file that no message may repeat: all that
-// stands in a block for authentication, or behind a word for it, and what is
-// no keyword.
-func (t *tree) secrets() []string {
+// stands in a block for authentication, or behind a word for it, and is no
+// keyword: where a brace is missing the words of other blocks are among them.
+func (t *tree) secrets(keyword func(string) bool) []string {
 	var all []string
 	// Statements lie in the order of the text, so the body of a block is all
 	// that begins before its end.
@@ -19,9 +19,9 @@ func (t *tree) secrets() []string {
 		switch {
 		case len(s.words) == 0 || len(all) >= mostSecrets:
 		case s.at() < end:
-			all = secretWords(all, s.words)
+			all = secretWords(all, s.words, keyword)
 		case authenticates(s.words[0].text):
-			all = secretWords(all, s.words[1:])
+			all = secretWords(all, s.words[1:], keyword)
 			if s.hasBody {
 				end = s.close
 			}
@@ -46,9 +46,9 @@ func authenticates(word string) bool {
 const mostSecrets = 1000
 
 // secretWords adds those that are secret.
-func secretWords(all []string, words []token) []string {
+func secretWords(all []string, words []token, keyword func(string) bool) []string {
 	for _, w := range words {
-		if !config.OpenWord(w.text) {
+		if !config.OpenWord(w.text) && !keyword(w.text) {
 			all = append(all, w.text)
 		}
 	}

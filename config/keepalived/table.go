@@ -138,6 +138,16 @@ func (l language) add(name string, keywords []keyword) {
 	l[name] = b
 }
 
+// knows reports whether word is a keyword of any block.
+func (l language) knows(word string) bool {
+	for _, b := range l {
+		if b.find(word) != nil {
+			return true
+		}
+	}
+	return false
+}
+
 // homes returns the titles of the blocks that know word, at most three.
 func (l language) homes(word string) []string {
 	var names []string

@@ -4,6 +4,7 @@ import (
 	"path"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
 )
 
 // tracker is something that can be tracked: a script, a file, a process, a
@@ -132,10 +133,7 @@ func (r *reader) endBFD(s *statement) {
 		}
 	}
 	if !r.given("ttl") {
-		b.TTL = 64
-		if b.NeighborIP.Is4() {
-			b.TTL = 255
-		}
+		b.TTL = inherit.HopLimit(b.NeighborIP)
 	}
 	r.endTracker("bfd_instance", s, b.Name, b.Weight, b.Reverse)
 }

@@ -42,7 +42,6 @@ func explainMeaning() []explanation {
 		{"bad-scope", FromText, `The scope of an address says how far it is valid: global, site, link, host, nowhere, or a number from 0 to 255.`},
 		{"no-broadcast", FromText, `A prefix of length 31 or 32 has no broadcast address. Write the length of the network behind the address, or leave brd out.`},
 		{"peer-prefix", FromText, `An address with a peer is one end of a point-to-point connection. The length belongs to the peer, and the address itself is a /32.`},
-		{"not-supported", FromText, `This version of moonkeep cannot do what is asked for, and to run without it would be wrong: peers would not understand the node, or it would keep an address that its author wants it to give away. moonkeep keywords lists what acts, what warns and what is refused.`},
 		{"deprecated", FromText, `The word still works, and a newer one took its place. Write the new one, since keepalived may drop the old one.`},
 		{"missing-keyword", FromText, `A block lacks a line that nothing can run without. When it is there but misspelt, that is reported in its place.`},
 	}

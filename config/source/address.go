@@ -98,11 +98,11 @@ func (r *reader) option(a *config.Address, v *value, what, word, s string) bool 
 		return r.broadcast(a, v, what, s)
 	case "peer":
 		p, err := parsePrefix(s)
-		if err != nil || !p.Addr().Is4() {
-			r.error(v.at, "bad-address", "%s: peer must be an IPv4 address, not %s", what, v.shown(s))
+		if err != nil || p.Addr().Is4() != a.Addr().Is4() {
+			r.error(v.at, "bad-address", "%s: peer must be an address of the same family, not %s", what, v.shown(s))
 			return false
 		}
-		if a.Prefix.Bits() != 32 {
+		if a.Prefix.Bits() != a.Addr().BitLen() {
 			r.error(v.at, "peer-prefix", "%s: with a peer the length belongs to the peer: write the address without /%d", what, a.Prefix.Bits())
 			return false
 		}
@@ -117,8 +117,8 @@ func (r *reader) address(a *config.Address, v *value, what, s string) bool {
 	case err != nil:
 		r.error(v.at, "bad-address", "%s: %s is not an address such as 192.0.2.1/24", what, v.shown(s))
 		return false
-	case !p.Addr().Is4():
-		r.error(v.at, "not-supported", "%s: %s: IPv6 addresses are not supported by this version", what, v.plain(p.Addr()))
+	case p.Addr().Is4In6():
+		r.error(v.at, "bad-address", "%s: %s is an IPv4 address within an IPv6 one; write %s", what, v.plain(p.Addr()), p.Addr().Unmap())
 		return false
 	case p.Addr().IsUnspecified() || p.Addr().IsMulticast() || p.Addr().IsLoopback() || p.Bits() == 0:
 		r.error(v.at, "bad-address", "%s: %s cannot be an interface's address on a network", what, v.plain(p))
@@ -148,7 +148,7 @@ func (r *reader) broadcast(a *config.Address, v *value, what, s string) bool {
 		a.Broadcast = addr
 		return true
 	}
-	if a.Prefix.Bits() > 30 {
+	if !a.Addr().Is4() || a.Prefix.Bits() > 30 {
 		r.error(v.at, "no-broadcast", "%s: brd %s: an address of length /%d has no broadcast address: write the length of its network", what, s, a.Prefix.Bits())
 		return false
 	}

@@ -56,12 +56,15 @@ func relative(at, from config.Position) string {
 }
 
 // clashes finds what two instances must not share.
-func (r *reader) clashes(all []config.Instance) {
+func (r *reader) clashes(all []config.Instance, global *config.Global) {
 	type router struct {
 		device string
 		vrid   int
+		six    bool
+		// group is where its adverts go; not valid with unicast.
+		group netip.Addr
 	}
-	routers := make(map[router]*config.Instance)
+	routers := make(map[router][]*config.Instance)
 	type held struct {
 		addr   netip.Addr
 		device string
@@ -72,12 +75,21 @@ func (r *reader) clashes(all []config.Instance) {
 		if r.instances[in.Name] != in {
 			continue // it is a second one of this name
 		}
-		key := router{in.Interface, in.VRID}
-		if other := routers[key]; other != nil && in.VRID != 0 && in.Interface != "" {
-			r.error(in.At, "vrid-clash", "vrrp_instance %s: virtual_router_id %d is used on %s already, by vrrp_instance %s %s",
-				r.plain(in.Name), in.VRID, r.plain(in.Interface), r.plain(other.Name), relative(other.At, in.At))
+		key := router{in.Interface, in.VRID, in.Six(), in.Destination}
+		if !key.group.IsValid() && !in.Unicast() {
+			key.group = global.MulticastGroup4
+			if key.six {
+				key.group = global.MulticastGroup6
+			}
 		}
-		routers[key] = in
+		for _, other := range routers[key] {
+			if in.VRID != 0 && in.Interface != "" && (!in.Unicast() || sharePeer(in, other)) {
+				r.error(in.At, "vrid-clash", "vrrp_instance %s: virtual_router_id %d is used on %s already, by vrrp_instance %s %s",
+					r.plain(in.Name), in.VRID, r.plain(in.Interface), r.plain(other.Name), relative(other.At, in.At))
+				break
+			}
+		}
+		routers[key] = append(routers[key], in)
 		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
 			for _, a := range list {
 				key := held{a.Addr(), a.Device}
@@ -89,6 +101,19 @@ func (r *reader) clashes(all []config.Instance) {
 			}
 		}
 	}
+}
+
+// sharePeer reports whether two unicast instances have a peer in common, or
+// none at all: nobody could tell their adverts apart.
+func sharePeer(a, b *config.Instance) bool {
+	for _, p := range a.UnicastPeers {
+		for _, q := range b.UnicastPeers {
+			if p.Address == q.Address {
+				return true
+			}
+		}
+	}
+	return len(a.UnicastPeers) == 0 && len(b.UnicastPeers) == 0
 }
 
 // references looks up the names by which blocks of the IPVS part and of what

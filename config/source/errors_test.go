@@ -120,14 +120,21 @@ func TestFindings(t *testing.T) {
 		"long password": {"a.yaml", instance("authentication: {auth_type: PASS, auth_pass: ninechars}"), []string{
 			`a.yaml:5:50: error: vrrp_instance A: authentication: auth_pass has 9 bytes, and VRRP carries 8 [password-too-long]`,
 		}},
-		"AH": {"a.yaml", instance("authentication: {auth_type: AH, auth_pass: secret}"), []string{
-			`a.yaml:5:33: error: vrrp_instance A: authentication: auth_type must be PASS; another is not supported by this version [bad-auth-type]`,
+		"another kind of authentication": {"a.yaml", instance("authentication: {auth_type: MD5, auth_pass: secret}"), []string{
+			`a.yaml:5:33: error: vrrp_instance A: authentication: auth_type must be PASS or AH [bad-auth-type]`,
+		}},
+		"families": {"a.yaml", instance("mcast_src_ip: 192.0.2.9", "virtual_ipaddresses_excluded: [2001:db8::1]", "native_ipv6: true"), []string{
+			`a.yaml:7:5: error: vrrp_instance A: native_ipv6 does not go with addresses of IPv4 [wrong-family]`,
+		}},
+		"an address of the other family": {"a.yaml", instance("mcast_src_ip: fe80::1", "version: 2"), []string{
+			`a.yaml:6:5: error: vrrp_instance A: version 2 knows no IPv6: write version: 3 [wrong-version]`,
+			`a.yaml:7:27: error: vrrp_instance A: this address is one of IPv4, and the instance is one of IPv6: make an instance of its own for it, or put it into virtual_ipaddresses_excluded [wrong-family]`,
 		}},
 		"password in version 3": {"a.yaml", instance("version: 3", "authentication: {auth_type: PASS, auth_pass: secret}"), []string{
 			`a.yaml:6:5: error: vrrp_instance A: version 3 has no authentication (RFC 9568): take it out, or write version: 2 [authentication-dropped]`,
 		}},
 		"checksum in version 2": {"a.yaml", instance("v3_checksum: rfc9568"), []string{
-			`a.yaml:5:5: error: vrrp_instance A: v3_checksum goes with version 3 only [exclusive-keys]`,
+			`a.yaml:5:5: warning: vrrp_instance A: v3_checksum goes with version 3 only: it has no effect [exclusive-keys]`,
 		}},
 		"what strict mode excludes": {"a.yaml", instance(
 			"strict_mode: true", "state: MASTER", "priority: 100", "authentication: {auth_type: PASS, auth_pass: x}", "down_timer_adverts: 4",
@@ -141,7 +148,6 @@ func TestFindings(t *testing.T) {
 		"addresses": {"a.yaml", instance("virtual_ipaddresses_excluded: [here, 192.0.2.300, 2001:db8::1, 224.0.0.1, 0.0.0.0/0, 192.0.2.9/33, [1]]"), []string{
 			`a.yaml:5:36: error: vrrp_instance A: virtual_ipaddresses_excluded: item 1: "here" is not an address such as 192.0.2.1/24 [bad-address]`,
 			`a.yaml:5:42: error: vrrp_instance A: virtual_ipaddresses_excluded: item 2: "192.0.2.300" is not an address such as 192.0.2.1/24 [bad-address]`,
-			`a.yaml:5:55: error: vrrp_instance A: virtual_ipaddresses_excluded: item 3: 2001:db8::1: IPv6 addresses are not supported by this version [not-supported]`,
 			`a.yaml:5:68: error: vrrp_instance A: virtual_ipaddresses_excluded: item 4: 224.0.0.1/32 cannot be an interface's address on a network [bad-address]`,
 			`a.yaml:5:79: error: vrrp_instance A: virtual_ipaddresses_excluded: item 5: 0.0.0.0/0 cannot be an interface's address on a network [bad-address]`,
 			`a.yaml:5:90: error: vrrp_instance A: virtual_ipaddresses_excluded: item 6: "192.0.2.9/33" is not an address such as 192.0.2.1/24 [bad-address]`,
@@ -337,7 +343,7 @@ func TestManyFindingsAreCut(t *testing.T) {
 func TestNoPasswordInFindings(t *testing.T) {
 	for _, auth := range []string{
 		"{auth_type: PASS, auth_pass: hunter2hunter2}", "{auth_type: PASS, auth_pass: [hunter2]}", "{auth_type: PASS, auth_pass: {hunter2: 1}}",
-		"{auth_type: AH, auth_pass: hunter2}", "{auth_pass: hunter2}", "hunter2", "{auth_type: PASS, auth_pass: hunter2, more: 1}",
+		"{auth_type: MD5, auth_pass: hunter2}", "{auth_pass: hunter2}", "hunter2", "{auth_type: PASS, auth_pass: hunter2, more: 1}",
 		"{auth_type: PASS, auth_pass: 47110815}",
 	} {
 		_, findings := Read("a.yaml", []byte(instance("authentication: "+auth)))

@@ -34,10 +34,8 @@ func (r *reader) sourceAddress(v *value, dst reflect.Value, what string) {
 	}
 	addr, err := netip.ParseAddr(text)
 	switch {
-	case err == nil && addr.Is6():
-		r.error(v.at, "not-supported", "%s: mcast_src_ip: IPv6 is not supported by this version", what)
-	case err != nil || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLoopback():
-		r.error(v.at, "bad-address", "%s: mcast_src_ip must be an IPv4 address of this node, not %s", what, v.shown(text))
+	case err != nil || addr.Is4In6() || addr.IsUnspecified() || addr.IsMulticast() || addr.IsLoopback():
+		r.error(v.at, "bad-address", "%s: mcast_src_ip must be an address of this node, not %s", what, v.shown(text))
 	default:
 		dst.Set(reflect.ValueOf(addr))
 	}
@@ -46,16 +44,17 @@ func (r *reader) sourceAddress(v *value, dst reflect.Value, what string) {
 // authType reads the kind of authentication. The word is not repeated: it may
 // be the password.
 func (r *reader) authType(v *value, dst reflect.Value, what string) {
-	if v.kind != kindText || v.text != "PASS" {
-		r.error(v.at, "bad-auth-type", "%s: auth_type must be PASS; another is not supported by this version", what)
+	if v.kind != kindText || v.text != "PASS" && v.text != "AH" {
+		r.error(v.at, "bad-auth-type", "%s: auth_type must be PASS or AH", what)
 		return
 	}
-	dst.SetString("PASS")
+	dst.SetString(v.text)
 }
 
 // checkInstance looks at what the keys of one instance mean together. Global
 // ones have been inherited.
 func (r *reader) checkInstance(t *table, in *config.Instance) {
+	r.family(t, in)
 	r.election(t, in)
 	r.protocol(t, in)
 	r.authentication(t, in)
@@ -67,6 +66,36 @@ func (r *reader) checkInstance(t *table, in *config.Instance) {
 	}
 	r.count(t, in)
 	r.strict(t, in)
+}
+
+// family looks whether what makes the instance one of IPv4 or IPv6 agrees, and
+// settles the version: IPv6 is spoken in version 3 only (RFC 9568).
+func (r *reader) family(t *table, in *config.Instance) {
+	six := in.Six()
+	names := map[bool]string{false: "IPv4", true: "IPv6"}
+	wrong := func(at config.Position, a netip.Addr) {
+		if a.IsValid() && a.Is6() != six {
+			r.error(at, "wrong-family", "%s: this address is one of %s, and the instance is one of %s: make an instance of its own for it, or put it into virtual_ipaddresses_excluded",
+				t.what, names[!six], names[six])
+		}
+	}
+	for i := range in.UnicastPeers {
+		wrong(in.UnicastPeers[i].At, in.UnicastPeers[i].Address)
+	}
+	wrong(t.place("unicast_src_ip"), in.UnicastSource)
+	wrong(t.place("mcast_src_ip"), in.Source)
+	wrong(t.place("mcast_dst_ip"), in.Destination)
+	for i := range in.Addresses {
+		wrong(in.Addresses[i].At, in.Addresses[i].Addr())
+	}
+	switch {
+	case in.NativeIPv6 && !six:
+		r.error(t.place("native_ipv6"), "wrong-family", "%s: native_ipv6 does not go with addresses of IPv4", t.what)
+	case six && t.has("version") && in.Version == 2:
+		r.error(t.place("version"), "wrong-version", "%s: version 2 knows no IPv6: write version: 3", t.what)
+	case six:
+		in.Version = 3
+	}
 }
 
 // devise puts an address on the instance's interface if it names none.
@@ -108,7 +137,7 @@ func (r *reader) protocol(t *table, in *config.Instance) {
 		}
 	}
 	if t.has("v3_checksum") && in.Version != 3 {
-		r.error(t.place("v3_checksum"), "exclusive-keys", "%s: v3_checksum goes with version 3 only", t.what)
+		r.warn(t.place("v3_checksum"), "exclusive-keys", "%s: v3_checksum goes with version 3 only: it has no effect", t.what)
 	}
 }
 
@@ -120,7 +149,7 @@ func (r *reader) authentication(t *table, in *config.Instance) {
 	}
 	a := &table{f.value, t.what + ": authentication"}
 	if !a.has("auth_type") {
-		r.error(a.v.at, "missing-key", "%s needs auth_type: PASS", a.what)
+		r.error(a.v.at, "missing-key", "%s needs auth_type: PASS or AH", a.what)
 	}
 	switch n := len(in.AuthPass); {
 	case !a.has("auth_pass"):
@@ -162,10 +191,10 @@ func (r *reader) strict(t *table, in *config.Instance) {
 	refuse(t.has("authentication") && in.Version == 2, "authentication", "knows no authentication (RFC 3768): take one of them out")
 	refuse(bool(in.Master) != (in.Priority == ownerPriority), "state", "wants state MASTER with priority 255, and only with it: write state: BACKUP; the priority decides")
 	refuse(in.PreemptDelay > 0, "preempt_delay", "knows no preempt_delay: take one of them out")
-	refuse(in.DownTimerAdverts != 3, "down_timer_adverts", "wants 3 down_timer_adverts, as the RFC")
+	refuse(t.has("down_timer_adverts") && in.DownTimerAdverts != 3, "down_timer_adverts", "wants 3 down_timer_adverts, as the RFC")
 	refuse(t.has("lower_prio_no_advert") && !in.LowerPrioNoAdvert, "lower_prio_no_advert", "implies lower_prio_no_advert: true")
 	refuse(t.has("higher_prio_send_advert") && in.HigherPrioSendAdvert != nil && *in.HigherPrioSendAdvert, "higher_prio_send_advert", "implies higher_prio_send_advert: false")
 	refuse(in.Version == 2 && len(in.Addresses) == 0 && !t.has("virtual_ipaddresses"), "virtual_ipaddresses", "needs virtual_ipaddresses")
 	no := false
-	in.LowerPrioNoAdvert, in.HigherPrioSendAdvert = true, &no
+	in.LowerPrioNoAdvert, in.HigherPrioSendAdvert, in.DownTimerAdverts = true, &no, 3
 }

@@ -97,7 +97,7 @@ func (r *reader) root(v *value, c *config.Config) {
 		r.checkTracks(t, tracked{in.TrackScripts, in.TrackFiles, in.TrackProcesses, in.TrackBFDs, in.TrackInterfaces}, in.Interface)
 	}
 	delete(r.instances, "")
-	r.clashes(c.Instances)
+	r.clashes(c.Instances, &c.Global)
 	taken := make(map[string]string) // instance -> its group
 	for i, t := range r.tables[groupsKey] {
 		g := &c.Groups[i]
