@@ -138,8 +138,12 @@ func (k *fakeKernel) SendBFD(a *node.Action) error {
 	return k.note("bfd %s %v", a.Session, c.State)
 }
 
-func (k *fakeKernel) Claim(instance string, addresses []netspec.Address) error {
-	err := k.note("claim %s %s", instance, words(addresses))
+func (k *fakeKernel) Claim(instance string, addresses []netspec.Address, noAccept bool) error {
+	word := "claim"
+	if noAccept {
+		word = "close"
+	}
+	err := k.note("%s %s %s", word, instance, words(addresses))
 	if err == nil {
 		k.mu.Lock()
 		k.stands = append(k.stands, addresses...)

@@ -116,7 +116,7 @@ func (e *Engine) act(a *node.Action) {
 	switch a.Kind {
 	case node.Claim:
 		e.own(a.Instance, a.Addresses)
-		err := e.kernel.Claim(a.Instance, a.Addresses)
+		err := e.kernel.Claim(a.Instance, a.Addresses, a.NoAccept)
 		e.refused[a.Instance] = err != nil
 		failure := ""
 		if err != nil {

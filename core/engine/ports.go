@@ -28,8 +28,11 @@ type Kernel interface {
 	// SendBFD sends one BFD packet as Send does an advert.
 	SendBFD(a *node.Action) error
 	// Claim makes the addresses stand and from then on reports their loss to
-	// the sink as Gone. The error names each address that could not be set.
-	Claim(instance string, addresses []netspec.Address) error
+	// the sink as Gone. With noAccept packets to them are dropped before they
+	// stand and for as long as they do, except neighbour solicitations and
+	// advertisements; without it no longer. The error names each address that
+	// could not be set; none is when packets to them cannot be dropped.
+	Claim(instance string, addresses []netspec.Address, noAccept bool) error
 	// Release removes the addresses and forgets them. An address that is not
 	// there is no error.
 	Release(instance string, addresses []netspec.Address) error

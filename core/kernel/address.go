@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,12 +16,20 @@ import (
 // reported even if others failed. An address may be claimed for several
 // instances; it is the same address. One that was set on an interface which
 // has lost its name to another is removed there.
-func (k *Kernel) Claim(instance string, addresses []netspec.Address) error {
+//
+// One that packets are dropped to for any of its claims is closed for all, and
+// stays so until it is removed.
+func (k *Kernel) Claim(instance string, addresses []netspec.Address, noAccept bool) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	k.mu.Lock()
-	k.claims.want(instance, addresses)
+	k.claims.want(instance, addresses, noAccept)
 	k.mu.Unlock()
+	if noAccept {
+		if err := k.shut(addresses); err != nil {
+			return fmt.Errorf("claim addresses of %s: %w", instance, err)
+		}
+	}
 	added, err := k.conn.Add(addresses...)
 	k.mu.Lock()
 	stale := k.claims.stand(instance, added)
@@ -29,6 +38,9 @@ func (k *Kernel) Claim(instance string, addresses []netspec.Address) error {
 	// of the claim, and so is told here.
 	if began, err := k.withdraw(stale); began {
 		k.log.Error("addresses could not be removed from an interface that was renamed, will try again", "err", err)
+	}
+	if !noAccept {
+		err = errors.Join(err, k.open(addresses))
 	}
 	if err != nil {
 		return fmt.Errorf("claim addresses of %s: %w", instance, err)
@@ -55,6 +67,7 @@ func (k *Kernel) Release(instance string, addresses []netspec.Address) error {
 	k.mu.Lock()
 	k.claims.forget(instance, addresses)
 	k.mu.Unlock()
+	err = errors.Join(err, k.open(addresses))
 	if err != nil {
 		return fmt.Errorf("release addresses of %s: %w", instance, err)
 	}
@@ -125,6 +138,9 @@ func (k *Kernel) retry() {
 		if still {
 			// Whoever made it due told why; a failure now is no news.
 			_, _ = k.withdraw([]link.Placed{p})
+			if err := k.open([]netspec.Address{p.Address}); err != nil {
+				k.log.Error("an address that was removed stays closed, will try again", "err", err)
+			}
 		}
 		k.changing.Unlock()
 	}

@@ -77,7 +77,7 @@ func TestReleaseFollowsARenamedInterface(t *testing.T) {
 	}{
 		{"nobody has the name", func(*testing.T, *netnstest.Host, *Kernel) {}, false},
 		{"claimed again in vain", func(t *testing.T, _ *netnstest.Host, k *Kernel) {
-			if err := k.Claim("VI_1", list); err == nil {
+			if err := k.Claim("VI_1", list, false); err == nil {
 				t.Error("claimed on an interface that is not there")
 			}
 		}, false},
@@ -90,7 +90,7 @@ func TestReleaseFollowsARenamedInterface(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, _ := netnstest.Pair(t, "eth0", "eth1")
 			k, _ := quiet(t, h)
-			netnstest.Must(t, k.Claim("VI_1", list))
+			netnstest.Must(t, k.Claim("VI_1", list, false))
 			rename(t, h, "eth0", "eth7")
 			if !stands(t, h, "eth7", a) {
 				t.Fatal("the renaming removed the address")
@@ -114,10 +114,10 @@ func TestAClaimClearsTheInterfaceThatLostTheName(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, _ := quiet(t, h)
 	list := []netspec.Address{vip("192.0.2.100/24")}
-	netnstest.Must(t, k.Claim("VI_1", list))
+	netnstest.Must(t, k.Claim("VI_1", list, false))
 	rename(t, h, "eth0", "eth7")
 	netnstest.Must(t, h.Link.AddBridge("eth0"))
-	netnstest.Must(t, k.Claim("VI_1", list))
+	netnstest.Must(t, k.Claim("VI_1", list, false))
 	if stands(t, h, "eth7", list[0]) || !stands(t, h, "eth0", list[0]) {
 		t.Error("the address does not stand on the new eth0 only")
 	}
@@ -131,9 +131,9 @@ func TestReleaseSparesAClaimUnderTheNewName(t *testing.T) {
 	a := vip("192.0.2.100/24")
 	b := a
 	b.Device = "eth7"
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}))
+	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, false))
 	rename(t, h, "eth0", "eth7")
-	netnstest.Must(t, k.Claim("VI_2", []netspec.Address{b}))
+	netnstest.Must(t, k.Claim("VI_2", []netspec.Address{b}, false))
 	netnstest.Must(t, k.Release("VI_1", []netspec.Address{a}))
 	if !stands(t, h, "eth7", b) {
 		t.Error("removed what VI_2 claims")
@@ -157,7 +157,7 @@ func TestARemovalThatFailedIsTriedAgain(t *testing.T) {
 	}{
 		{"until it is gone", func(*testing.T, *netnstest.Host, *Kernel) {}, "eth0", false, 1},
 		{"also on a renamed interface", func(t *testing.T, h *netnstest.Host, _ *Kernel) { rename(t, h, "eth0", "eth7") }, "eth7", false, 1},
-		{"until it is claimed", func(t *testing.T, _ *netnstest.Host, k *Kernel) { netnstest.Must(t, k.Claim("VI_2", list)) }, "eth0", true, 0},
+		{"until it is claimed", func(t *testing.T, _ *netnstest.Host, k *Kernel) { netnstest.Must(t, k.Claim("VI_2", list, false)) }, "eth0", true, 0},
 		{"by a release too", func(t *testing.T, h *netnstest.Host, k *Kernel) {
 			rename(t, h, "eth0", "eth7")
 			netnstest.Must(t, k.Release("VI_1", list))
@@ -169,7 +169,7 @@ func TestARemovalThatFailedIsTriedAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, _ := netnstest.Pair(t, "eth0", "eth1")
 			k, told := quiet(t, h)
-			netnstest.Must(t, k.Claim("VI_1", list))
+			netnstest.Must(t, k.Claim("VI_1", list, false))
 			powerless(t, func() {
 				const want = "release addresses of VI_1: remove 192.0.2.100/24 dev eth0: operation not permitted"
 				if err := k.Release("VI_1", list); err == nil || !strings.HasPrefix(err.Error(), want) {

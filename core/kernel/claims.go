@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/moonkeep/moonkeep/core/kernel/firewall"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -28,6 +29,8 @@ type claims struct {
 	// of counts, for each address wherever it stands or is to stand, its
 	// claims and the times it is due.
 	of map[netip.Addr]int
+	// closed counts the claims that have packets to an address dropped.
+	closed map[firewall.Destination]int
 }
 
 // place is what netspec.Address.Same compares.
@@ -59,10 +62,12 @@ type claim struct {
 	since uint64
 	// lost is true when its loss was reported and it did not stand since.
 	lost bool
+	// noAccept is true while packets to the address are dropped for this claim.
+	noAccept bool
 }
 
 func newClaims() claims {
-	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]bool), of: make(map[netip.Addr]int)}
+	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]bool), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int)}
 }
 
 func keyOf(instance string, a netspec.Address) key {
@@ -76,8 +81,9 @@ func (c *claims) begin() uint64 {
 	return c.epoch
 }
 
-// want notes addresses before they are added.
-func (c *claims) want(instance string, addresses []netspec.Address) {
+// want notes addresses before they are added, and whether packets to them are
+// to be dropped.
+func (c *claims) want(instance string, addresses []netspec.Address, noAccept bool) {
 	for _, a := range addresses {
 		k := keyOf(instance, a)
 		if c.all[k] == nil {
@@ -87,7 +93,11 @@ func (c *claims) want(instance string, addresses []netspec.Address) {
 			c.at[k.place].claims++
 			c.of[a.Addr()]++
 		}
-		c.all[k] = &claim{address: a}
+		c.open(c.all[k])
+		c.all[k] = &claim{address: a, noAccept: noAccept}
+		if noAccept {
+			c.closed[destination(a)]++
+		}
 	}
 }
 
@@ -184,6 +194,7 @@ func (c *claims) forget(instance string, addresses []netspec.Address) {
 		if c.all[k] == nil {
 			continue
 		}
+		c.open(c.all[k])
 		delete(c.all, k)
 		if c.at[k.place].claims--; c.at[k.place].claims == 0 {
 			delete(c.at, k.place)
@@ -197,6 +208,44 @@ func (c *claims) uncount(a netip.Addr) {
 		delete(c.of, a)
 	}
 }
+
+// open ends what a claim, which may be nil, has dropped.
+func (c *claims) open(own *claim) {
+	if own == nil || !own.noAccept {
+		return
+	}
+	own.noAccept = false
+	d := destination(own.address)
+	if c.closed[d]--; c.closed[d] == 0 {
+		delete(c.closed, d)
+	}
+}
+
+// opened returns where packets to the addresses go that no claim has dropped
+// and that do not wait to be removed.
+func (c *claims) opened(addresses []netspec.Address) []firewall.Destination {
+	var list []firewall.Destination
+	for _, a := range addresses {
+		d := destination(a)
+		if c.closed[d] == 0 && !c.owed(d) {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// owed reports whether an address is due.
+func (c *claims) owed(d firewall.Destination) bool {
+	for p := range c.due {
+		if destination(p.Address) == d {
+			return true
+		}
+	}
+	return false
+}
+
+// destination is where packets to an address go.
+func destination(a netspec.Address) firewall.Destination { return firewall.To(a.Addr(), a.Device) }
 
 // has reports whether the address is claimed or due, on whatever device.
 func (c *claims) has(a netip.Addr) bool { return c.of[a] > 0 }

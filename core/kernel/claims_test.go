@@ -30,7 +30,7 @@ func TestAStateOlderThanTheClaimIsNotBelieved(t *testing.T) {
 	nothing := &link.State{}
 	c := newClaims()
 	a := []netspec.Address{vip("192.0.2.1/24")}
-	c.want("VI_1", a)
+	c.want("VI_1", a, false)
 	if gone := c.missing(nothing, c.begin(), true); len(gone) != 0 {
 		t.Errorf("lost before it stood: %+v", gone[0])
 	}
@@ -59,7 +59,7 @@ func TestLossesAreGroupedAndInOrder(t *testing.T) {
 	one := []netspec.Address{vip("192.0.2.2/24"), vip("192.0.2.1/24")}
 	two := []netspec.Address{vip("192.0.2.3/24")}
 	for instance, list := range map[string][]netspec.Address{"b": one, "a": two} {
-		c.want(instance, list)
+		c.want(instance, list, false)
 		c.stand(instance, on(2, list...))
 	}
 	gone := c.missing(&link.State{}, c.begin(), false)
@@ -76,9 +76,9 @@ func TestHoldersAreCounted(t *testing.T) {
 		t.Errorf("an address that nobody claims: %v is free, want it", free)
 	}
 	// Claimed twice for one instance it is one claim.
-	c.want("VI_1", a)
-	c.want("VI_1", a)
-	c.want("VI_2", a)
+	c.want("VI_1", a, false)
+	c.want("VI_1", a, false)
+	c.want("VI_2", a, false)
 	if free := c.leave("nobody", a); len(free) != 0 {
 		t.Errorf("claimed by two: %v is free", free)
 	}

@@ -2,8 +2,8 @@
 
 // Package kernel is what the daemon does to Linux and hears from it: it
 // implements engine.Kernel by putting together link (interfaces and
-// addresses), wire (VRRP sockets), bfdwire (BFD sockets) and announce
-// (gratuitous ARP and unsolicited neighbour advertisements).
+// addresses), wire (VRRP sockets), bfdwire (BFD sockets), firewall (nftables) and
+// announce (gratuitous ARP and unsolicited neighbour advertisements).
 //
 // It keeps three lists: which interfaces are watched, which addresses were
 // claimed for whom and on which interface they were set, and which could not be
@@ -28,6 +28,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/announce"
 	"github.com/moonkeep/moonkeep/core/kernel/bfdwire"
+	"github.com/moonkeep/moonkeep/core/kernel/firewall"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
@@ -50,6 +51,9 @@ type Options struct {
 	// Gaps are the least times between two announcements on one interface
 	// (keepalived's vrrp_garp_interval and vrrp_gna_interval).
 	Gaps announce.Gaps
+	// Table is the name of our own table of nftables; "moonkeep" if empty. No
+	// two kernels in one namespace may have the same.
+	Table string
 	// Log takes what cannot be returned: trouble of the watching goroutines.
 	// Nil is silence.
 	Log *slog.Logger
@@ -65,8 +69,11 @@ type Kernel struct {
 	wire      *wire.Wire
 	bfd       *bfdwire.Wire
 	settings  *sysctl.Settings
+	firewall  *firewall.Firewall
 	monitor   *link.Monitor
 	closed    sync.Once
+	// cleared is true from the first Watch on; no other goroutine uses it.
+	cleared bool
 
 	// sockets that are open. The map is never changed, only replaced, so that
 	// Send needs no lock.
@@ -116,6 +123,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		return nil, err
 	}
 	k.settings = sysctl.New(k.ns)
+	k.firewall = firewall.New(k.ns.FD(), cmp.Or(opts.Table, "moonkeep"))
 	if k.conn, err = link.Open(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -154,6 +162,9 @@ func (k *Kernel) Close() error {
 		if k.conn != nil {
 			failed = append(failed, k.conn.Close())
 		}
+		if k.firewall != nil {
+			failed = append(failed, k.firewall.Close())
+		}
 		failed = append(failed, k.settings.Close(), k.ns.Close())
 	})
 	return errors.Join(failed...)
@@ -174,6 +185,9 @@ func (k *Kernel) SetVirtual(addresses []netip.Addr) {
 // interface that is there and whose socket could not be opened; that is tried
 // again on each change and tick.
 func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
+	if err := k.clear(); err != nil {
+		return err
+	}
 	k.mu.Lock()
 	k.outlets = sockets(channels)
 	k.watched = set(interfaces)

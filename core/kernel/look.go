@@ -18,6 +18,7 @@ func (k *Kernel) look(tick bool) error {
 	_, err := k.report(tick)
 	if tick {
 		k.retry()
+		k.restoreFilter()
 	}
 	return err
 }

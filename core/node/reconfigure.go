@@ -43,7 +43,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	}
 	before := make([]holding, len(kept))
 	for i, in := range kept {
-		before[i] = holding{in.cfg.Name, in.addresses()}
+		before[i] = holding{in.cfg.Name, in.addresses(), in.cfg.Router.Drops()}
 	}
 	for i, c := range cfg.Instances {
 		in := n.instances[i]
@@ -93,9 +93,11 @@ func (n *Node) drop(now mono.Instant, kept []*instance) {
 type holding struct {
 	name      string
 	addresses []netspec.Address
+	drops     bool // packets to them
 }
 
-// readdress gives up and takes the addresses in which a master's lists differ.
+// readdress gives up and takes the addresses in which a master's lists differ,
+// and has packets to them dropped or accepted as is asked now.
 // Claims are known to the edge by the instance's name: one with a new name
 // claims before it releases under the old, so that what stays never goes.
 func (n *Node) readdress(in *instance, before holding) {
@@ -114,7 +116,7 @@ func (n *Node) readdress(in *instance, before holding) {
 		// and must not be released with the old.
 		gone = slices.DeleteFunc(slices.Clone(before.addresses), func(a netspec.Address) bool { return slices.ContainsFunc(after, a.Same) })
 	}
-	if renamed || len(added) > 0 {
+	if renamed || len(added) > 0 || before.drops != in.cfg.Router.Drops() {
 		n.claim(in)
 	}
 	if len(gone) > 0 {

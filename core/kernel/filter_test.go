@@ -1,0 +1,166 @@
+//go:build linux
+
+package kernel
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/kernel/firewall"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// reaches reports whether the address on the other host takes packets: a port
+// that nobody listens on refuses, and says nothing when packets are dropped.
+func reaches(t *testing.T, from *netnstest.Host, address netspec.Address) bool {
+	t.Helper()
+	var err error
+	from.Run(t, func() error {
+		var c net.Conn
+		if c, err = net.DialTimeout("tcp", net.JoinHostPort(address.Addr().String(), "9"), 300*time.Millisecond); err == nil {
+			return errors.Join(c.Close(), errors.New("somebody listens on port 9"))
+		}
+		return nil
+	})
+	return errors.Is(err, unix.ECONNREFUSED)
+}
+
+// filtering are two hosts and a Kernel on the first that can drop packets.
+func filtering(t *testing.T) (h, other *netnstest.Host, k *Kernel, told *strings.Builder) {
+	t.Helper()
+	h, other = netnstest.Pair(t, "eth0", "eth1")
+	_, err := other.Link.Add(netspec.Address{Prefix: netip.MustParsePrefix("192.0.2.1/24"), Device: "eth1"})
+	netnstest.Must(t, err)
+	k, told = quiet(t, h)
+	if err := k.CheckFilter(); errors.Is(err, firewall.ErrUnavailable) {
+		t.Skipf("needs /proc/sys/net/netfilter to filter: %v", err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	return h, other, k, told
+}
+
+func TestNoAccept(t *testing.T) {
+	_, other, k, _ := filtering(t)
+	must := netnstest.Must
+	a, b := vip("192.0.2.100/24"), vip("192.0.2.101/24")
+	check := func(what string, address netspec.Address, want bool) {
+		t.Helper()
+		if got := reaches(t, other, address); got != want {
+			t.Errorf("%s: packets to %s reach it: got %v, want %v", what, address.Addr(), got, want)
+		}
+	}
+	must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	must(t, k.Claim("VI_2", []netspec.Address{b}, false))
+	check("claimed with noAccept", a, false)
+	check("claimed without", b, true)
+	must(t, k.Claim("VI_2", []netspec.Address{a, b}, false))
+	check("claimed with and without", a, false)
+	must(t, k.Release("VI_1", []netspec.Address{a}))
+	check("claimed without any more", a, true)
+	must(t, k.Claim("VI_2", []netspec.Address{a, b}, true))
+	check("closed while it stands", b, false)
+	must(t, k.Claim("VI_2", []netspec.Address{a, b}, false))
+	check("opened while it stands", b, true)
+	must(t, k.Claim("VI_2", []netspec.Address{a, b}, true))
+	must(t, k.Release("VI_2", []netspec.Address{a, b}))
+	must(t, k.Claim("VI_3", []netspec.Address{a}, false))
+	check("another's after a release", a, true)
+	must(t, k.Release("VI_3", []netspec.Address{a}))
+	if n := len(k.claims.closed) + len(k.claims.all); n != 0 {
+		t.Errorf("something is left: %+v", k.claims)
+	}
+}
+
+// An address that cannot be closed is not set: better nobody holds it than that
+// it answers.
+func TestNeverOpen(t *testing.T) {
+	h, _, k, _ := filtering(t)
+	a := vip("192.0.2.100/24")
+	whole := k.firewall
+	k.firewall = firewall.New(-1, "moonkeep")
+	if err := k.Claim("VI_1", []netspec.Address{a}, true); err == nil || !strings.Contains(err.Error(), "VI_1") || !strings.Contains(err.Error(), "nftables") {
+		t.Errorf("got %v, want an error that names the instance and nftables", err)
+	}
+	if stands(t, h, "eth0", a) {
+		t.Error("the address was set though packets to it are not dropped")
+	}
+	netnstest.Must(t, k.Release("VI_1", []netspec.Address{a}))
+	k.firewall = whole
+	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	if !stands(t, h, "eth0", a) {
+		t.Error("the address was not set though packets to it are dropped")
+	}
+}
+
+// An address that cannot be removed stays closed until it is.
+func TestClosedWhileDue(t *testing.T) {
+	h, other, k, told := filtering(t)
+	a := vip("192.0.2.100/24")
+	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	powerless(t, func() {
+		if err := k.Release("VI_1", []netspec.Address{a}); err == nil {
+			t.Error("released without the right to")
+		}
+	})
+	if !stands(t, h, "eth0", a) || reaches(t, other, a) {
+		t.Error("an address that still stands was opened")
+	}
+	k.retry()
+	if stands(t, h, "eth0", a) {
+		t.Fatalf("the address was not removed:\n%s", told)
+	}
+	_, err := h.Link.Add(a)
+	netnstest.Must(t, err)
+	if !reaches(t, other, a) {
+		t.Error("an address that is no longer ours is still closed")
+	}
+}
+
+// What a killed run closed stays closed until the first Watch; then it is open.
+func TestFilterOfAnEarlierRun(t *testing.T) {
+	h, other, k, _ := filtering(t)
+	a := vip("192.0.2.100/24")
+	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, k.Close()) // which releases nothing
+	next, _ := quiet(t, h)
+	if reaches(t, other, a) {
+		t.Error("before Watch: got an open address, want it closed")
+	}
+	netnstest.Must(t, next.Watch(nil, nil))
+	if !reaches(t, other, a) {
+		t.Error("after Watch: got a closed address, want it open")
+	}
+	// A later Watch, as a reload makes it, opens nothing.
+	netnstest.Must(t, next.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, next.Watch(nil, nil))
+	if reaches(t, other, a) {
+		t.Error("after another Watch: got an open address, want it closed")
+	}
+}
+
+// What another program takes from the filter comes back, and is told.
+func TestFilterComesBack(t *testing.T) {
+	h, other, k, told := filtering(t)
+	a := vip("192.0.2.100/24")
+	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	k.restoreFilter()
+	if told.Len() > 0 {
+		t.Errorf("an unharmed filter was told: %s", told)
+	}
+	netnstest.Must(t, firewall.New(h.FD(), "moonkeep").Reset())
+	if !reaches(t, other, a) {
+		t.Fatal("the filter is still there")
+	}
+	k.restoreFilter()
+	if reaches(t, other, a) || !strings.Contains(told.String(), "put it back") {
+		t.Errorf("the filter did not come back, or nothing was told: %s", told)
+	}
+}
