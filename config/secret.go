@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Hidden stands in messages for what must not be shown.
@@ -19,16 +21,49 @@ const shortest = 3
 func (f Findings) Hide(secrets []string) {
 	for _, s := range byLength(secrets) {
 		for i := range f {
-			f[i].Text = strings.ReplaceAll(f[i].Text, s, Hidden)
+			if utf8.RuneCountInString(s) >= longest {
+				f[i].Text = strings.ReplaceAll(f[i].Text, s, Hidden) // cut anywhere
+			} else {
+				f[i].Text = hideWord(f[i].Text, s)
+			}
 		}
 	}
 }
+
+// hideWord replaces a secret where it stands by itself: a part of a longer
+// word is that word and no secret, as auth in authentication.
+func hideWord(text, secret string) string {
+	var b strings.Builder
+	for {
+		i := strings.Index(text, secret)
+		if i < 0 {
+			b.WriteString(text)
+			return b.String()
+		}
+		before, _ := utf8.DecodeLastRuneInString(text[:i])
+		first, size := utf8.DecodeRuneInString(secret)
+		end := i + len(secret)
+		after, _ := utf8.DecodeRuneInString(text[end:])
+		last, _ := utf8.DecodeLastRuneInString(secret)
+		if i > 0 && letter(before) && letter(first) || end < len(text) && letter(after) && letter(last) {
+			b.WriteString(text[:i+size])
+			text = text[i+size:]
+			continue
+		}
+		b.WriteString(text[:i] + Hidden)
+		text = text[end:]
+	}
+}
+
+func letter(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// longest is how much of a secret messages may repeat before they cut it.
+const longest = 40
 
 // byLength returns what is long enough to be looked for, as it is printed,
 // the longest first: one may be a part of another. What is longer than
 // messages repeat is looked for by its beginning.
 func byLength(secrets []string) []string {
-	const longest = 40
 	all := make([]string, 0, len(secrets))
 	for _, s := range secrets {
 		if runes := []rune(printable(s)); len(runes) >= shortest {
