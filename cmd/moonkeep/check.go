@@ -137,6 +137,9 @@ func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
 	// it ends: to look for garbage more often would cost a third of the time.
 	const percent = 400
 	defer debug.SetGCPercent(debug.SetGCPercent(percent))
+	// It may be run on a small host: from here on memory counts more than time.
+	const enough = 384 << 20
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(enough))
 	ids, err := configIDs(o.configIDs, len(paths))
 	if err != nil {
 		return err

@@ -146,7 +146,8 @@ func FuzzRead(f *testing.F) {
 		}
 		if cfg != nil {
 			for _, i := range cfg.Instances {
-				if i.Interface == "" || i.VRID < 1 || i.VRID > 255 || i.Priority < 1 || i.Priority > 255 ||
+				bound := i.Interface != "" || i.VRF != "" || len(i.UnicastPeers) > 0 || i.UseIPVLAN != nil
+				if !bound || i.VRID < 1 || i.VRID > 255 || i.Priority < 1 || i.Priority > 255 ||
 					i.Version < 2 || i.Version > 3 || i.AdvertInt <= 0 || len(i.Addresses) > 255 || len(i.AuthPass) > 8 {
 					t.Errorf("not valid: %+v", i)
 				}

@@ -65,6 +65,11 @@ func (r *reader) block(v *value, b *schema.Block, dst reflect.Value, what string
 
 // unknown reports a key that the block does not have.
 func (r *reader) unknown(b *schema.Block, f *field, what string) {
+	if r.errors() > maxKept {
+		// Nobody sees what would be found out about it.
+		r.error(f.at, "unknown-key", "%s has no such key", what)
+		return
+	}
 	known := b.Keys()
 	if b == r.schema.Root() {
 		known = append(known, includeKey)
