@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 // marker is what every secret in these tests holds and nothing else does.
@@ -172,5 +174,33 @@ func TestNoSecretIsPrinted(t *testing.T) {
 	}
 	if said < 10_000 {
 		t.Errorf("only %d bytes were printed in all: were the files read?", said)
+	}
+}
+
+// TestLabPrintsNoSecret holds the same of nodes that run, and of which each
+// hears a password that is not its own.
+func TestLabPrintsNoSecret(t *testing.T) {
+	netnstest.New(t) // skips without root
+	dir := t.TempDir()
+	var paths []string
+	for i, secret := range []string{marker, marker[:5] + "T"} {
+		path := filepath.Join(dir, []string{"one.conf", "two.conf"}[i])
+		text := strings.ReplaceAll(withAuth("    auth_pass "+secret+" # "+secret), "none0", "eth0")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	for _, flags := range [][]string{{"--json"}, nil} {
+		args := append(append([]string{"lab"}, paths...), flags...)
+		stdout, stderr, _ := runProgram(t, "", append(args, "--do", "wait 5s; show; stop a; wait 1s; show")...)
+		if len(stdout) < 200 {
+			t.Errorf("printed only %q, %q", stdout, stderr)
+		}
+		for _, secret := range []string{marker, marker[:5] + "T", markerHex} {
+			if strings.Contains(stdout+stderr, secret) {
+				t.Errorf("lab printed %q in\n%s%s", secret, stdout, stderr)
+			}
+		}
 	}
 }
