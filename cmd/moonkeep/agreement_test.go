@@ -60,6 +60,12 @@ func TestAgreesWithKeepalived(t *testing.T) {
 		site := filepath.Base(filepath.Dir(path))
 		theirs, said := keepalivedSays(t, host, path)
 		ours, found := moonkeepSays(t, path)
+		if theirs == "fine" {
+			converted := convertSite(t, path)
+			if again, said := keepalivedSays(t, host, converted); again != "fine" {
+				t.Errorf("%s: keepalived %s of what moonkeep convert writes\n%s", site, again, said)
+			}
+		}
 		want, differs := differences()[site]
 		switch {
 		case !differs && theirs != ours:
@@ -92,6 +98,19 @@ func keepalivedSays(t *testing.T, host *netnstest.Host, path string) (verdict, s
 		verdict, said = "complains", said+line
 	}
 	return verdict, said
+}
+
+// convertSite writes a site's configuration anew in keepalived's language, with
+// nothing left to include or to expand, and returns the file.
+func convertSite(t *testing.T, path string) string {
+	t.Helper()
+	converted := filepath.Join(t.TempDir(), "keepalived.conf")
+	var said bytes.Buffer
+	status := run([]string{"convert", path, "--to", "keepalived", "--config-id", "one", "--secrets", "--output", converted}, &said, &said)
+	if status == int(exitUsage) {
+		t.Fatalf("convert %s: %s", path, said.String())
+	}
+	return converted
 }
 
 // moonkeepSays returns what reading finds as the node "one".

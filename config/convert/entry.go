@@ -227,6 +227,11 @@ func (w *writer) attribute(entry, c *document.Node) string {
 func (w *writer) oddAttribute(entry, c *document.Node) (string, bool) {
 	value := " " + c.Text
 	switch v := entry.Value.Interface().(type) {
+	case config.Address:
+		if c.Key == "preferred_lft" {
+			// keepalived takes seconds without a unit.
+			return " preferred_lft " + strings.TrimSuffix(c.Text, "s"), true
+		}
 	case config.Track:
 		if c.Key == "reverse" {
 			if !v.Reverse {
