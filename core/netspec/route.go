@@ -84,6 +84,9 @@ type Route struct {
 	// default, 1 no, 2 yes.
 	TTLPropagate uint8
 	Mode         RouteMode
+	// NoTrack leaves it alone when somebody removes it, and takes none amiss
+	// that cannot be set (keepalived's no_track). It is nothing to the kernel.
+	NoTrack bool
 }
 
 // NextHop is a way that packets take.
@@ -153,7 +156,7 @@ func (r Route) Equal(s Route) bool {
 	return slices.Equal(r.NextHops, s.NextHops) && r.Destination == s.Destination && r.From == s.From && r.Type == s.Type &&
 		r.TOS == s.TOS && r.Table == s.Table && r.Protocol == s.Protocol && r.Scope == s.Scope && r.HasScope == s.HasScope &&
 		r.Metric == s.Metric && r.Source == s.Source && r.Hop == s.Hop && r.Metrics == s.Metrics && r.Realms == s.Realms &&
-		r.Expires == s.Expires && r.Preference == s.Preference && r.TTLPropagate == s.TTLPropagate && r.Mode == s.Mode
+		r.Expires == s.Expires && r.Preference == s.Preference && r.TTLPropagate == s.TTLPropagate && r.Mode == s.Mode && r.NoTrack == s.NoTrack
 }
 
 // Normal returns the route with the defaults of the kernel filled in, as the

@@ -71,6 +71,8 @@ type Rule struct {
 	Action                        RuleAction
 	// Goto is the preference of the rule to go on with (RuleGoto).
 	Goto uint32
+	// NoTrack is as in Route.
+	NoTrack bool
 }
 
 // Normal returns the rule with the defaults of the kernel filled in, as the
@@ -90,6 +92,7 @@ func (r Rule) Normal() Rule {
 	}
 	r.From, r.To = masked(r.From), masked(r.To)
 	r.Mark &= r.Mask
+	r.NoTrack = false
 	return r
 }
 

@@ -23,9 +23,11 @@ const (
 	// Multihop. It is good until the next call of the node.
 	SendBFD
 	// Claim (lane 1): make Addresses stand in the kernel, with NoAccept only
-	// after packets to them are dropped. Answered by a Claimed event.
+	// after packets to them are dropped, and then Routing in place of what the
+	// instance had before. Answered by a Claimed event.
 	Claim
-	// Release (lane 1): remove Addresses.
+	// Release (lane 1): have Routing stand in place of what the instance had
+	// before, and then remove Addresses.
 	Release
 	// Announce (lane 1): send Rounds rounds of gratuitous ARP or unsolicited
 	// NA over Addresses. Dropped by the edge when a Release overtakes it, or
@@ -63,6 +65,9 @@ type Action struct {
 	Payload []byte
 
 	Addresses []netspec.Address
+	// Routing are all the routes and rules that the instance holds from now
+	// on.
+	Routing netspec.Routing
 	// NoAccept has packets to Addresses dropped while they are claimed, except
 	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
 	NoAccept bool

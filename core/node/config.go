@@ -16,6 +16,7 @@ type Config struct {
 	Groups    []Group
 	Scripts   []Script
 	Sessions  []Session
+	Static    []Static
 	// TellStanding has every instance and group tell how it stands after each
 	// later Reconfigure.
 	TellStanding bool
@@ -38,6 +39,8 @@ type Instance struct {
 	// only.
 	Addresses []netspec.Address
 	Excluded  []netspec.Address
+	// Routing stands while MASTER, behind the addresses.
+	Routing netspec.Routing
 	// IgnorePrimary is dont_track_primary: the interface going down does not
 	// fault the instance.
 	IgnorePrimary bool

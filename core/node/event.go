@@ -86,11 +86,15 @@ type Claimed struct {
 	Failure string
 }
 
-// Gone says that addresses which an instance claimed do not stand in the
-// kernel (any more), though nobody released them.
+// Gone says that addresses, routes or rules which an instance claimed do not
+// stand in the kernel (any more), though nobody released them.
 type Gone struct {
 	Instance  string
 	Addresses []netspec.Address
+	Routing   netspec.Routing
+	// Suspects says in half a sentence who may have removed them, for people:
+	// "systemd-networkd (pid 312) configures eth0". Empty when nobody is known.
+	Suspects string
 }
 
 // SendFailed says that an instance's adverts to Destination cannot be sent

@@ -37,6 +37,7 @@ func (n *Node) judge(in *instance) (sum int) {
 	if in.refused != "" {
 		in.faults = append(in.faults, in.refused)
 	}
+	in.judgeStatics()
 	own := in.group == nil || in.group.cfg.KeepWeights
 	sum += n.weigh(in, in.cfg.Interfaces, in.cfg.Scripts, own)
 	sum += n.weighSessions(in, in.cfg.Sessions, own)

@@ -31,6 +31,7 @@ type Node struct {
 	// sessionsByName finds what is tracked.
 	sessionsByName map[string]*session
 	bfdActs        []bfd.Action // scratch
+	statics        []*static    // in configuration order
 	// bfdQuiet is until when a further packet that breaks the rule is not
 	// told; Never means until a session comes up.
 	bfdQuiet map[bfd.Rejection]mono.Instant
@@ -45,6 +46,8 @@ type Node struct {
 	// wall is the wall clock at instant zero, in nanoseconds since 1970 UTC.
 	wall     int64
 	stopping bool
+	// left is true when what is held statically was given up for the end.
+	left bool
 	// fresh is true until the first call after New, which also returns what
 	// New asked for.
 	fresh bool
@@ -80,6 +83,11 @@ type instance struct {
 	refused string
 	// rest is how long the last rest after refusals was.
 	rest time.Duration
+	// strife remembers removals by others; repaired counts them.
+	strife   strife
+	repaired uint64
+	// statics are those whose loss is a fault of the instance.
+	statics []*static
 	// quiet holds back repeated notes about the same trouble.
 	quiet mono.Instant
 	// known is the effective priority that was told last, and lowerQuiet until
@@ -153,6 +161,7 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
 	}
+	n.farewell()
 	return n.out
 }
 
@@ -166,6 +175,7 @@ func (n *Node) Tick(now mono.Instant) []Action {
 			panic("node: a timer that is due did not move")
 		}
 	}
+	n.farewell()
 	return n.out
 }
 
@@ -188,6 +198,7 @@ func (n *Node) Stop(now mono.Instant) []Action {
 		n.emit(now, in)
 	}
 	n.stopSessions(now)
+	n.farewell()
 	return n.out
 }
 
@@ -199,6 +210,7 @@ func (n *Node) Abandon(now mono.Instant) []Action {
 		in.acts = in.router.Abandon(now, in.acts[:0])
 		n.emit(now, in)
 	}
+	n.farewell()
 	return n.out
 }
 

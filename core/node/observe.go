@@ -44,7 +44,7 @@ func (in *instance) addresses() []netspec.Address {
 func (n *Node) claim(in *instance) {
 	in.claimed = false
 	n.out = append(n.out, Action{
-		Kind: Claim, Instance: in.cfg.Name, Addresses: in.addresses(), NoAccept: in.cfg.Router.Drops(),
+		Kind: Claim, Instance: in.cfg.Name, Addresses: in.addresses(), Routing: in.cfg.Routing, NoAccept: in.cfg.Router.Drops(),
 	})
 }
 
@@ -67,6 +67,9 @@ func (n *Node) link(now mono.Instant, e *Link) {
 			state = "is down"
 		}
 		n.note(Info, "", "link", "interface "+e.Name+" "+state)
+	}
+	if e.Up {
+		n.staticLink()
 	}
 	returned := known && e.Up && (!before.Up || before.Index != e.Index)
 	for _, in := range n.instances {
@@ -155,7 +158,11 @@ func (s *script) report(e *Checked, changed bool) string {
 // its addresses tries again a few times and then makes room for another.
 func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 	in := n.byName[e.Instance]
-	if in == nil || in.router.Role() != vrrp.Master || in.router.Leaving() {
+	if in == nil {
+		n.staticResult(now, e)
+		return
+	}
+	if in.router.Role() != vrrp.Master || in.router.Leaving() {
 		return
 	}
 	if e.Failure == "" {
@@ -171,32 +178,14 @@ func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 		n.emit(now, in)
 		return
 	}
-	in.refused = "it cannot hold its addresses: " + e.Failure
-	n.settle(now, in)
 	in.rest = min(max(claimRest, 2*in.rest), claimRestMax)
-	in.retry = now.Add(in.rest)
-	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+	n.yield(now, in, "it cannot hold its addresses: "+e.Failure, in.rest)
 }
 
 // forgive forgets that claims were refused: something changed that may let the
 // next one succeed.
 func (in *instance) forgive() {
-	in.refused, in.refusals, in.rest, in.retry = "", 0, 0, mono.Never
-}
-
-// gone puts back at once what somebody else removed, and announces it: the
-// clients may have been told otherwise.
-func (n *Node) gone(now mono.Instant, e *Gone) {
-	in := n.byName[e.Instance]
-	if in == nil || in.router.Role() != vrrp.Master || in.router.Leaving() {
-		return
-	}
-	if now >= in.quiet {
-		in.quiet = now.Add(quietFor)
-		n.note(Warn, in.cfg.Name, "address", fmt.Sprintf("somebody removed %v: putting it back", e.Addresses[0].Prefix))
-	}
-	n.claim(in)
-	n.announce(in, 1)
+	in.refused, in.refusals, in.rest, in.retry, in.strife = "", 0, 0, mono.Never, strife{}
 }
 
 func (n *Node) sendResult(e *SendFailed) {

@@ -20,6 +20,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	if n.stopping {
 		return n.out
 	}
+	n.restatic(cfg.Static)
 	n.rescript(now, cfg.Scripts)
 	n.resession(now, cfg.Sessions)
 	old := n.keep(cfg.Instances)
@@ -43,7 +44,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	}
 	before := make([]holding, len(kept))
 	for i, in := range kept {
-		before[i] = holding{in.cfg.Name, in.addresses(), in.cfg.Router.Drops()}
+		before[i] = holding{in.cfg.Name, in.addresses(), in.cfg.Router.Drops(), in.cfg.Routing}
 	}
 	for i, c := range cfg.Instances {
 		in := n.instances[i]
@@ -58,6 +59,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	}
 	n.attach()
 	n.attachSessions()
+	n.attachStatics()
 	for _, in := range n.instances {
 		n.settle(now, in)
 		n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
@@ -89,11 +91,12 @@ func (n *Node) drop(now mono.Instant, kept []*instance) {
 	}
 }
 
-// holding is under which name a master claimed which addresses.
+// holding is under which name a master claimed what.
 type holding struct {
 	name      string
 	addresses []netspec.Address
 	drops     bool // packets to them
+	routing   netspec.Routing
 }
 
 // readdress gives up and takes the addresses in which a master's lists differ,
@@ -101,7 +104,8 @@ type holding struct {
 // Claims are known to the edge by the instance's name: one with a new name
 // claims before it releases under the old, so that what stays never goes.
 func (n *Node) readdress(in *instance, before holding) {
-	if !slices.Equal(before.addresses, in.addresses()) {
+	rerouted := !before.routing.Equal(in.cfg.Routing)
+	if rerouted || !slices.Equal(before.addresses, in.addresses()) {
 		in.forgive() // what the kernel refused is not what is asked now
 	}
 	if in.router.Role() != vrrp.Master {
@@ -116,11 +120,15 @@ func (n *Node) readdress(in *instance, before holding) {
 		// and must not be released with the old.
 		gone = slices.DeleteFunc(slices.Clone(before.addresses), func(a netspec.Address) bool { return slices.ContainsFunc(after, a.Same) })
 	}
-	if renamed || len(added) > 0 || before.drops != in.cfg.Router.Drops() {
+	if renamed || rerouted || len(added) > 0 || before.drops != in.cfg.Router.Drops() {
 		n.claim(in)
 	}
-	if len(gone) > 0 {
-		n.out = append(n.out, Action{Kind: Release, Instance: before.name, Addresses: gone})
+	if len(gone) > 0 || renamed {
+		release := Action{Kind: Release, Instance: before.name, Addresses: gone}
+		if !renamed {
+			release.Routing = in.cfg.Routing
+		}
+		n.out = append(n.out, release)
 	}
 	if len(added) > 0 {
 		n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})

@@ -17,7 +17,7 @@ func (n *Node) Status(now mono.Instant) *Status {
 			Terms: slices.Clone(in.terms), Faults: slices.Clone(in.faults), Waiting: slices.Clone(in.waiting),
 			Interval: in.cfg.Router.Interval, MasterInterval: v.Interval, MasterDown: v.MasterDown, NextAdvert: v.NextAdvert,
 			Source: v.Source, LastSent: v.LastSent, LastHeard: v.LastHeard, HeardFrom: v.HeardFrom, HeardPriority: v.HeardPriority,
-			Addresses: slices.Clone(in.addresses()), Claimed: in.claimed, Leaving: v.Leaving, Counts: v.Counts,
+			Addresses: slices.Clone(in.addresses()), Routing: in.cfg.Routing, Claimed: in.claimed, Repaired: in.repaired, Leaving: v.Leaving, Counts: v.Counts,
 		}
 		if in.group != nil {
 			st.Group = in.group.cfg.Name
@@ -30,6 +30,12 @@ func (n *Node) Status(now mono.Instant) *Status {
 			st.Members = append(st.Members, m.cfg.Name)
 		}
 		s.Groups = append(s.Groups, st)
+	}
+	for _, c := range n.statics {
+		s.Statics = append(s.Statics, StaticStatus{
+			Name: c.cfg.Name, Addresses: slices.Clone(c.cfg.Addresses), Routing: c.cfg.Routing,
+			Members: slices.Clone(c.cfg.Members), Failure: c.failure,
+		})
 	}
 	for _, c := range n.sessions {
 		s.Sessions = append(s.Sessions, c.status())

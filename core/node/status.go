@@ -17,6 +17,7 @@ type Status struct {
 	Groups    []GroupStatus
 	Scripts   []ScriptStatus
 	Sessions  []SessionStatus
+	Statics   []StaticStatus
 	// Strangers counts packets of virtual routers that are not configured on
 	// the interface they came from.
 	Strangers uint64
@@ -60,7 +61,11 @@ type InstanceStatus struct {
 	// Addresses are those that the instance owns while MASTER; Claimed is
 	// true when the kernel confirmed them all.
 	Addresses []netspec.Address
-	Claimed   bool
+	// Routing are the routes and rules that it owns with them.
+	Routing netspec.Routing
+	Claimed bool
+	// Repaired counts how often somebody removed some of it.
+	Repaired uint64
 	// Leaving is true while it hands over after an orderly stop.
 	Leaving bool
 	Counts  vrrp.Counters
@@ -103,4 +108,15 @@ type ScriptStatus struct {
 	InARow int
 	Rise   int
 	Fall   int
+}
+
+// StaticStatus is what is held statically under one name.
+type StaticStatus struct {
+	Name      string
+	Addresses []netspec.Address
+	Routing   netspec.Routing
+	// Members are the instances that depend on it.
+	Members []string
+	// Failure says why not all of it stands; empty when it does.
+	Failure string
 }
