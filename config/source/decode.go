@@ -27,6 +27,9 @@ type decoder struct {
 	// hidden are the texts that came from the environment, with the
 	// references that stand for them in messages.
 	hidden map[string]string
+	// unread are the places of values that could not be found out, which is
+	// said: nothing more is, since any value would be a guess.
+	unread map[config.Position]bool
 }
 
 func (d *decoder) error(at config.Position, name, format string, args ...any) {
@@ -38,6 +41,9 @@ func (d *decoder) warn(at config.Position, name, format string, args ...any) {
 }
 
 func (d *decoder) add(at config.Position, s config.Severity, name, format string, args ...any) {
+	if d.unread[at] {
+		return
+	}
 	if d.given[s]++; d.given[s] <= maxKept {
 		d.found.Add(at, s, name, format, args...)
 	}

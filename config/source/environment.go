@@ -27,11 +27,13 @@ func (r *reader) expand(v *value, getenv func(string) (string, bool)) {
 func (r *reader) expandText(v *value, getenv func(string) (string, bool)) {
 	text, from, err := expansion(v.text, getenv)
 	switch {
-	case errors.Is(err, errUnset):
-		r.error(v.at, "unset-variable", "%v", err)
-		return
 	case err != nil:
-		r.error(v.at, "bad-reference", "%v", err)
+		name := "bad-reference"
+		if errors.Is(err, errUnset) {
+			name = "unset-variable"
+		}
+		r.error(v.at, name, "%v", err)
+		r.unread[v.at] = true
 		return
 	}
 	if from {

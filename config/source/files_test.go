@@ -38,21 +38,21 @@ func texts(findings config.Findings) []string {
 
 func TestLayers(t *testing.T) {
 	files := []File{
-		{"d/a.yaml", []byte("global: {router_id: one, script_user: nobody, notification_email: [a@b]}\nvrrp_scripts: [{name: s, script: ./s}]\n" + instance("track_scripts: [s]"))},
+		{"d/a.yaml", []byte("global: {router_id: one, script_user: nobody, vrrp_iptables: [a]}\nvrrp_scripts: [{name: s, script: ./s}]\n" + instance("track_scripts: [s]"))},
 		{"d/empty.yaml", []byte("# nothing\n")},
-		{"e/b.toml", []byte("[global]\nrouter_id = \"two\"\nnotification_email = [\"c@d\"]\n[[vrrp_instances]]\nname = \"B\"\ninterface = \"eth0\"\nvirtual_router_id = 2\nvirtual_ipaddresses = [\"192.0.2.2\"]\ntrack_scripts = [\"t\"]\n")},
+		{"e/b.toml", []byte("[global]\nrouter_id = \"two\"\nvrrp_iptables = [\"c\"]\n[[vrrp_instances]]\nname = \"B\"\ninterface = \"eth0\"\nvirtual_router_id = 2\nvirtual_ipaddresses = [\"192.0.2.2\"]\ntrack_scripts = [\"t\"]\n")},
 		{"e/c.json", []byte("{\"vrrp_scripts\": [{\"name\": \"t\", \"script\": \"./t\"}]}")},
 	}
 	c, findings := ReadAll(files, Options{})
 	want := []string{
 		"e/b.toml:2:1: warning: global: router_id was given before, at d/a.yaml:1:10: this one counts [given-twice]",
-		"e/b.toml:3:1: warning: global: notification_email was given before, at d/a.yaml:1:47: this one counts [given-twice]",
-		"e/b.toml:3:1: warning: global: notification_email is not acted on yet: no mail is sent [not-acted-on]",
+		"e/b.toml:3:1: warning: global: vrrp_iptables was given before, at d/a.yaml:1:47: this one counts [given-twice]",
+		"e/b.toml:3:1: warning: global: vrrp_iptables is not acted on yet: no filter is set [not-acted-on]",
 	}
 	if got := texts(findings); !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)
 	}
-	if c.Global.RouterID != "two" || c.Global.ScriptUser != "nobody" || !slices.Equal(c.Global.Email, []string{"c@d"}) {
+	if c.Global.RouterID != "two" || c.Global.ScriptUser != "nobody" || !slices.Equal(c.Global.IPTables, []string{"c"}) {
 		t.Errorf("global is %+v", c.Global)
 	}
 	if len(c.Instances) != 2 || c.Instances[1].At.File != "e/b.toml" || c.Scripts[0].Argv[0] != "d/s" || c.Scripts[1].Argv[0] != "e/t" {

@@ -44,7 +44,7 @@ func newReader(file string, s *schema.Schema) *reader {
 		s = schema.New()
 	}
 	return &reader{
-		decoder: decoder{file: file, hidden: make(map[string]string)}, schema: s,
+		decoder: decoder{file: file, hidden: make(map[string]string), unread: make(map[config.Position]bool)}, schema: s,
 		tables: make(map[string][]*table), named: make(map[string]map[string]bool),
 		instances: make(map[string]*config.Instance), used: make(map[string]bool),
 	}
