@@ -56,6 +56,9 @@ func readSite(t *testing.T, path, node string) string {
 		if strings.Contains(f.Text, "hidden") {
 			t.Errorf("a password is shown: %s", f)
 		}
+		if f.Name == "not-acted-on" || f.Name == "not-built" {
+			continue // what is built is not what is read
+		}
 		b.WriteString(strings.TrimPrefix(f.String(), filepath.Dir(path)+"/") + "\n")
 	}
 	d := dumper{schema: schema.New(), defaults: map[reflect.Type]reflect.Value{}}
