@@ -20,6 +20,10 @@ type Config struct {
 	// TellStanding has every instance and group tell how it stands after each
 	// later Reconfigure.
 	TellStanding bool
+	// StartDelay is how long after New the instances wait before they take
+	// part: they neither send nor listen to adverts. Reconfigure does not look
+	// at it.
+	StartDelay time.Duration
 	// Seed is where New begins to draw the discriminators of BFD sessions and
 	// their jitter. It should not be guessable.
 	Seed uint64

@@ -34,6 +34,9 @@ func (n *Node) judge(in *instance) (sum int) {
 	case !in.source(link).IsValid():
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no "+family+" address to send from")
 	}
+	if n.delayed {
+		in.waiting = append(in.waiting, "the end of the start delay")
+	}
 	if in.refused != "" {
 		in.faults = append(in.faults, in.refused)
 	}

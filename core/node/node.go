@@ -15,6 +15,8 @@ import (
 // backwards, and return what is to be done, in order. The returned slice is
 // valid until the next call.
 type Node struct {
+	// delayed says that the time of Config.StartDelay is not over.
+	delayed   bool
 	instances []*instance
 	byName    map[string]*instance
 	// byKey finds the instances that share a key: of one VRID those of
@@ -119,6 +121,7 @@ func New(now mono.Instant, cfg Config) *Node {
 		links: map[string]Link{}, orphans: map[string]int{}, random: bfd.Random(cfg.Seed),
 		bfd: bfd.NewTable(), byLife: map[*bfd.Session]*session{}, bfdQuiet: map[bfd.Rejection]mono.Instant{},
 	}
+	n.delay(now, cfg.StartDelay)
 	n.Reconfigure(now, cfg)
 	n.fresh = true
 	return n
