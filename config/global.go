@@ -23,64 +23,64 @@ type Global struct {
 	ScriptGroup string `key:"script_group" word:"-"`
 	// ScriptSecurity refuses programs that run as root and that somebody else
 	// may write.
-	ScriptSecurity bool `key:"enable_script_security" form:"bare" idle:"scripts run whoever may write them" tier:"1"`
+	ScriptSecurity bool `key:"enable_script_security" form:"bare" tier:"1"`
 	// UseSymlinkPaths keeps symbolic links in the paths of programs.
-	UseSymlinkPaths bool `key:"use_symlink_paths" idle:"paths are kept as they are written" tier:"3"`
+	UseSymlinkPaths bool `key:"use_symlink_paths" idle:"paths are kept as they are written in any case" tier:"3"`
 	// SupplementaryGroups gives programs the further groups of their user.
-	SupplementaryGroups bool `key:"set_supplementary_groups" form:"bare" idle:"programs run with one group" tier:"3"`
+	SupplementaryGroups bool `key:"set_supplementary_groups" form:"bare" idle:"programs have them in any case" tier:"3"`
 	// StartupScript is run before anything else starts.
-	StartupScript *Program `key:"startup_script" form:"command" idle:"it is not run" tier:"3"`
+	StartupScript *Program `key:"startup_script" form:"command" tier:"3"`
 	// StartupTimeout is how long startup_script may take.
-	StartupTimeout time.Duration `key:"startup_script_timeout" default:"10s" range:"1s..1000s" whole:"true" idle:"it is not run" tier:"3"`
+	StartupTimeout time.Duration `key:"startup_script_timeout" default:"10s" range:"1s..1000s" whole:"true" tier:"3"`
 	// ShutdownScript is run after everything has stopped.
-	ShutdownScript *Program `key:"shutdown_script" form:"command" idle:"it is not run" tier:"3"`
+	ShutdownScript *Program `key:"shutdown_script" form:"command" tier:"3"`
 	// ShutdownTimeout is how long shutdown_script may take.
-	ShutdownTimeout time.Duration `key:"shutdown_script_timeout" default:"10s" range:"1s..1000s" whole:"true" idle:"it is not run" tier:"3"`
+	ShutdownTimeout time.Duration `key:"shutdown_script_timeout" default:"10s" range:"1s..1000s" whole:"true" tier:"3"`
 
 	// Mail: what changes are mailed to whom.
 
 	// Email are the recipients; nothing is mailed without one.
-	Email []string `key:"notification_email" form:"list" idle:"no mail is sent" tier:"1"`
+	Email []string `key:"notification_email" form:"list" tier:"1"`
 	// EmailFrom is the sender; the user and host that the daemon runs as when
 	// left out.
-	EmailFrom string `key:"notification_email_from" idle:"no mail is sent" tier:"1"`
+	EmailFrom string `key:"notification_email_from" tier:"1"`
 	// SMTPServer is the mail relay; nothing is mailed without one.
-	SMTPServer *SMTPServer `key:"smtp_server" form:"special" idle:"no mail is sent" tier:"1"`
+	SMTPServer *SMTPServer `key:"smtp_server" form:"special" tier:"1"`
 	// SMTPHelo is the name told to the relay; the host's when left out.
-	SMTPHelo string `key:"smtp_helo_name" idle:"no mail is sent" tier:"2"`
+	SMTPHelo string `key:"smtp_helo_name" tier:"2"`
 	// SMTPTimeout ends each step of a connection to the relay; keepalived
 	// makes 1s of 0.
-	SMTPTimeout time.Duration `key:"smtp_connect_timeout" default:"30s" range:"0s..24h" whole:"true" idle:"no mail is sent" tier:"1"`
+	SMTPTimeout time.Duration `key:"smtp_connect_timeout" default:"30s" range:"0s..24h" whole:"true" tier:"1"`
 	// SMTPAlert is what every smtp_alert is when left out.
-	SMTPAlert *bool `key:"smtp_alert" idle:"no mail is sent" tier:"2"`
+	SMTPAlert *bool `key:"smtp_alert" tier:"2"`
 	// SMTPAlertVRRP is smtp_alert of instances and groups.
-	SMTPAlertVRRP *bool `key:"smtp_alert_vrrp" inherits:"smtp_alert" idle:"no mail is sent" tier:"3"`
+	SMTPAlertVRRP *bool `key:"smtp_alert_vrrp" inherits:"smtp_alert" tier:"3"`
 	// SMTPAlertChecker is smtp_alert of virtual and real servers.
-	SMTPAlertChecker *bool `key:"smtp_alert_checker" inherits:"smtp_alert" idle:"no mail is sent" tier:"3"`
+	SMTPAlertChecker *bool `key:"smtp_alert_checker" inherits:"smtp_alert" idle:"nothing is checked or balanced" tier:"3"`
 	// NoEmailFaults mails no change to FAULT.
-	NoEmailFaults bool `key:"no_email_faults" form:"bare" idle:"no mail is sent" tier:"3"`
+	NoEmailFaults bool `key:"no_email_faults" form:"bare" tier:"3"`
 	// NoCheckerEmails mails the changes of a real server only, not of each
 	// check of it.
-	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" idle:"no mail is sent" tier:"3"`
+	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" idle:"nothing is checked or balanced" tier:"3"`
 
 	// FIFOs: named pipes to which changes are written.
 
 	// NotifyFIFO gets the changes of instances, groups and servers.
-	NotifyFIFO *FIFO `key:"notify_fifo" form:"special" idle:"nothing is written to a FIFO" tier:"2"`
+	NotifyFIFO *FIFO `key:"notify_fifo" form:"special" tier:"2"`
 	// NotifyFIFOScript reads notify_fifo; the path is appended to it.
-	NotifyFIFOScript *Program `key:"notify_fifo_script" form:"command" idle:"nothing is written to a FIFO" tier:"2"`
+	NotifyFIFOScript *Program `key:"notify_fifo_script" form:"command" tier:"2"`
 	// VRRPNotifyFIFO gets the changes of instances and groups.
-	VRRPNotifyFIFO *FIFO `key:"vrrp_notify_fifo" form:"special" idle:"nothing is written to a FIFO" tier:"2"`
+	VRRPNotifyFIFO *FIFO `key:"vrrp_notify_fifo" form:"special" tier:"2"`
 	// VRRPNotifyFIFOScript reads vrrp_notify_fifo.
-	VRRPNotifyFIFOScript *Program `key:"vrrp_notify_fifo_script" form:"command" idle:"nothing is written to a FIFO" tier:"2"`
+	VRRPNotifyFIFOScript *Program `key:"vrrp_notify_fifo_script" form:"command" tier:"2"`
 	// LVSNotifyFIFO gets the changes of virtual and real servers.
-	LVSNotifyFIFO *FIFO `key:"lvs_notify_fifo" form:"special" idle:"nothing is written to a FIFO" tier:"2"`
+	LVSNotifyFIFO *FIFO `key:"lvs_notify_fifo" form:"special" idle:"it is made, and nothing is written to it: nothing is checked or balanced" tier:"2"`
 	// LVSNotifyFIFOScript reads lvs_notify_fifo.
-	LVSNotifyFIFOScript *Program `key:"lvs_notify_fifo_script" form:"command" idle:"nothing is written to a FIFO" tier:"2"`
+	LVSNotifyFIFOScript *Program `key:"lvs_notify_fifo_script" form:"command" idle:"it is run, and reads nothing: nothing is checked or balanced" tier:"2"`
 	// NotifyPriorityChanges writes changes of priorities too.
-	NotifyPriorityChanges bool `key:"vrrp_notify_priority_changes" idle:"nothing is written to a FIFO" tier:"3"`
+	NotifyPriorityChanges bool `key:"vrrp_notify_priority_changes" tier:"3"`
 	// FIFOStatesOnReload writes every state after a reload.
-	FIFOStatesOnReload bool `key:"fifo_write_vrrp_states_on_reload" form:"bare" idle:"nothing is written to a FIFO" tier:"3"`
+	FIFOStatesOnReload bool `key:"fifo_write_vrrp_states_on_reload" form:"bare" tier:"3"`
 
 	// VRRP: what instances have when they say nothing.
 

@@ -24,8 +24,8 @@ type SyncGroup struct {
 	// Notify is what is told about the group's changes.
 	Notify Notify `key:"notify" flat:"notify_" tier:"1"`
 	// SMTPAlert mails at each change of the group.
-	SMTPAlert bool `key:"smtp_alert" inherits:"global smtp_alert_vrrp, then smtp_alert" idle:"no mail is sent" tier:"1"`
+	SMTPAlert bool `key:"smtp_alert" inherits:"global smtp_alert_vrrp, then smtp_alert" tier:"1"`
 	// NotifyPriorityChanges writes a change of a member's priority to the
 	// FIFO.
-	NotifyPriorityChanges bool `key:"notify_priority_changes" inherits:"global vrrp_notify_priority_changes" idle:"nothing is written to a FIFO" tier:"3"`
+	NotifyPriorityChanges bool `key:"notify_priority_changes" inherits:"global vrrp_notify_priority_changes" tier:"3"`
 }

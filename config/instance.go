@@ -148,15 +148,15 @@ type Instance struct {
 	Notify Notify `key:"notify" flat:"notify_" tier:"1"`
 	// NotifyDeleted tells DELETED instead of FAULT when a reload takes the
 	// instance away. In keepalived.conf a program may stand behind it.
-	NotifyDeleted bool `key:"notify_deleted" form:"special" idle:"FAULT is told" tier:"3"`
+	NotifyDeleted bool `key:"notify_deleted" form:"special" tier:"3"`
 	// NotifyDeletedProgram is run when a reload takes the instance away.
-	NotifyDeletedProgram *Program `key:"notify_deleted_program" word:"-" form:"command" idle:"it is not run"`
+	NotifyDeletedProgram *Program `key:"notify_deleted_program" word:"-" form:"command"`
 	// NotifyLowerPrio is run when a master hears an advert of lower priority.
-	NotifyLowerPrio *Program `key:"notify_master_rx_lower_pri" form:"command" idle:"it is not run" tier:"3"`
+	NotifyLowerPrio *Program `key:"notify_master_rx_lower_pri" form:"command" tier:"3"`
 	// NotifyPriorityChanges writes a change of the priority to the FIFO.
-	NotifyPriorityChanges bool `key:"notify_priority_changes" inherits:"global vrrp_notify_priority_changes" idle:"nothing is written to a FIFO" tier:"3"`
+	NotifyPriorityChanges bool `key:"notify_priority_changes" inherits:"global vrrp_notify_priority_changes" tier:"3"`
 	// SMTPAlert mails at each change.
-	SMTPAlert bool `key:"smtp_alert" inherits:"global smtp_alert_vrrp, then smtp_alert" idle:"no mail is sent" tier:"1"`
+	SMTPAlert bool `key:"smtp_alert" inherits:"global smtp_alert_vrrp, then smtp_alert" tier:"1"`
 	// SyncDaemonInterface is where connections of IPVS are synchronised while
 	// this instance decides the role; lvs_sync_daemon has taken its place.
 	SyncDaemonInterface string `key:"lvs_sync_daemon_interface" idle:"sync of IPVS connections is not started" tier:"3"`

@@ -240,11 +240,11 @@ func checkLua(c *config.Config) config.Findings {
 		add(c.Scripts[i].At, err)
 	}
 	for i := range c.Instances {
-		_, _, err := e.targets(&config.Config{Global: c.Global, Instances: c.Instances[i : i+1]})
+		_, _, err := e.telling(&config.Config{Global: c.Global, Instances: c.Instances[i : i+1]})
 		add(c.Instances[i].At, err)
 	}
 	for i := range c.Groups {
-		_, _, err := e.targets(&config.Config{Global: c.Global, Groups: c.Groups[i : i+1]})
+		_, _, err := e.telling(&config.Config{Global: c.Global, Groups: c.Groups[i : i+1]})
 		add(c.Groups[i].At, err)
 	}
 	return found

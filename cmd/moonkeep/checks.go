@@ -12,9 +12,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
-	"github.com/moonkeep/moonkeep/core/notify"
 	"github.com/moonkeep/moonkeep/core/program"
 	"github.com/moonkeep/moonkeep/lua"
 )
@@ -36,6 +34,7 @@ type checks struct {
 	runners map[string]*lua.Runner
 	user    string
 	group   string
+	secure  bool // enable_script_security
 
 	mu sync.Mutex
 	// lasting are the programs that were told to end and may not have: a
@@ -49,7 +48,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		edges: e, scripts: map[string]*config.Script{}, runners: map[string]*lua.Runner{},
 		lasting: map[string]program.Outcome{},
 	}
-	x.user, x.group = c.Global.ScriptUser, c.Global.ScriptGroup
+	x.user, x.group, x.secure = c.Global.ScriptUser, c.Global.ScriptGroup, c.Global.ScriptSecurity
 	for i := range c.Scripts {
 		s := &c.Scripts[i]
 		x.scripts[s.Name] = s
@@ -106,7 +105,7 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 		c.Took = time.Since(begin)
 		return c
 	}
-	spec := program.Spec{Argv: s.Argv, User: s.User, Group: s.Group, Timeout: s.Timeout}
+	spec := program.Spec{Argv: s.Argv, User: s.User, Group: s.Group, Timeout: s.Timeout, Secure: x.secure}
 	if spec.User == "" {
 		spec.User, spec.Group = x.user, x.group
 	}
@@ -180,80 +179,4 @@ func programVerdict(o program.Outcome) node.Checked {
 		c.Result, c.Message = node.Failed, o.String()
 	}
 	return c
-}
-
-// runners are the compiled Lua files of a configuration's notify blocks, by the
-// name of who is told about.
-type runners map[string]*lua.Runner
-
-// luaFiles are those of the present configuration and of the one before it,
-// for the names that a reload removed: that is told too.
-type luaFiles struct{ present, earlier runners }
-
-// targets returns who is told about what. The Lua files are compiled now, so
-// that a mistake in one is found before the configuration is used.
-func (e *edges) targets(c *config.Config) (map[notify.Key]notify.Target, runners, error) {
-	all, files := map[notify.Key]notify.Target{}, runners{}
-	add := func(key notify.Key, n *config.Notify, addresses []config.Address) error {
-		t := notify.Target{Master: e.program(c, n.Master), Backup: e.program(c, n.Backup), Fault: e.program(c, n.Fault), Stop: e.program(c, n.Stop), Any: e.program(c, n.Any)}
-		for _, a := range addresses {
-			t.Addresses = append(t.Addresses, a.Spec())
-		}
-		if n.Lua != nil {
-			runner, err := e.runner(n.Lua.Path, n.Lua.Allow, n.Lua.Args, "notify "+key.Name)
-			if err == nil {
-				err = has(runner, "on_change", "on_master", "on_backup", "on_fault", "on_stop")
-			}
-			if err != nil {
-				return fmt.Errorf("notify of %s: %w", key.Name, err)
-			}
-			files[key.String()] = runner
-			t.Lua = &notify.Lua{Path: n.Lua.Path, Allow: n.Lua.Allow, Args: n.Lua.Args}
-		}
-		all[key] = t
-		return nil
-	}
-	var errs []error
-	for i := range c.Instances {
-		in := &c.Instances[i]
-		errs = append(errs, add(notify.Key{Name: in.Name}, &in.Notify, slices.Concat(in.Addresses, in.Excluded)))
-	}
-	for i := range c.Groups {
-		g := &c.Groups[i]
-		errs = append(errs, add(notify.Key{Group: true, Name: g.Name}, &g.Notify, nil))
-	}
-	return all, files, errors.Join(errs...)
-}
-
-func (e *edges) program(c *config.Config, p *config.Program) *notify.Program {
-	if p == nil {
-		return nil
-	}
-	out := &notify.Program{Argv: p.Argv, User: p.User, Group: p.Group}
-	if out.User == "" {
-		out.User, out.Group = c.Global.ScriptUser, c.Global.ScriptGroup
-	}
-	return out
-}
-
-// tell calls the notify functions of a change's Lua file.
-func (f luaFiles) tell(ctx context.Context, routerID string, c node.Change, state string, addresses []netspec.Address) error {
-	key := notify.Key{Group: c.Group, Name: c.Name}
-	r := f.present[key.String()]
-	if r == nil {
-		r = f.earlier[key.String()]
-	}
-	if r == nil {
-		return fmt.Errorf("no Lua file is loaded for %v", key)
-	}
-	event := lua.Event{From: c.From.String(), To: state, Why: c.Why, Priority: int(c.Priority), Seq: c.Seq, Node: routerID}
-	if c.Group {
-		event.Group, event.Priority = c.Name, 0
-	} else {
-		event.Instance = c.Name
-	}
-	for _, a := range addresses {
-		event.Addresses = append(event.Addresses, a.Prefix.String())
-	}
-	return r.Notify(ctx, event)
 }

@@ -38,8 +38,8 @@ type daemon struct {
 	kernel *kernel.Kernel
 	alarm  *alarm.Alarm
 	tells  *notify.Notifier
-	// targets are those of tells; only newDaemon and reload use them.
-	targets map[notify.Key]notify.Target
+	// telling is the plan of tells; only newDaemon and reload use it.
+	telling notify.Plan
 	files   atomic.Pointer[luaFiles]
 	control *control.Server
 	started time.Time
@@ -85,14 +85,14 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	targets, files, err := d.edges.targets(c)
+	telling, files, err := d.edges.telling(c)
 	if err != nil {
 		return nil, err
 	}
 	d.files.Store(&luaFiles{present: files})
-	d.targets = targets
+	d.telling = telling
 	d.tells, err = notify.New(notify.Options{
-		Targets: targets, Run: d.edges.starter.Run, Log: log,
+		Plan: telling, Run: d.edges.starter.Run, Log: log,
 		Lua: func(ctx context.Context, _ notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
 			return d.files.Load().tell(ctx, d.edges.routerID, ch, state, addresses)
 		},
@@ -171,8 +171,45 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	return engine.Plan{Node: n, Checks: x, Interfaces: build.Interfaces(c)}, nil
 }
 
-// run runs the node until ctx ends.
+// run runs the node until ctx ends, and the programs that the configuration
+// names for before and after that.
 func (d *daemon) run(ctx context.Context) error {
+	c := d.current()
+	d.hook(ctx, "startup_script", c, c.Global.StartupScript, c.Global.StartupTimeout)
+	if ctx.Err() != nil {
+		return d.kernel.Close() // before anything began
+	}
+	err := d.serve(ctx)
+	c = d.current()
+	// ctx has ended, and this is the time for it.
+	d.hook(context.WithoutCancel(ctx), "shutdown_script", c, c.Global.ShutdownScript, c.Global.ShutdownTimeout)
+	return err
+}
+
+// current is the configuration that runs.
+func (d *daemon) current() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.config
+}
+
+// hook runs a program and waits for it. What it comes to is logged and changes
+// nothing, as in keepalived.
+func (d *daemon) hook(ctx context.Context, what string, c *config.Config, p *config.Program, limit time.Duration) {
+	if p == nil {
+		return
+	}
+	x := toldProgram(c, p)
+	o := d.edges.starter.Run(ctx, program.Spec{Argv: x.Argv, User: x.User, Group: x.Group, Secure: x.Secure, Timeout: limit})
+	if !o.OK() {
+		d.log.Warn(what+" failed", "program", p.Argv[0], "result", o.String())
+		return
+	}
+	d.log.Info(what+" has run", "program", p.Argv[0], "took", o.Took)
+}
+
+// serve runs the node and answers on the control socket until ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
 	var err error
 	if d.control, err = control.Listen(d.opts.runDir, d); err != nil {
 		return errors.Join(err, d.kernel.Close())
@@ -210,7 +247,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	targets, files, err := d.edges.targets(c)
+	telling, files, err := d.edges.telling(c)
 	if err != nil {
 		return err
 	}
@@ -220,15 +257,18 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	// All this must be there before the node acts on the new configuration.
 	before := d.files.Load()
 	d.files.Store(&luaFiles{present: files, earlier: before.present})
-	d.tells.SetTargets(targets)
+	if err := d.tells.Adopt(telling); err != nil {
+		d.files.Store(before)
+		return err
+	}
 	d.kernel.SetVirtual(build.Virtual(c))
 	if err := d.engine.Reload(ctx, plan); err != nil {
 		d.files.Store(before)
-		d.tells.SetTargets(d.targets)
+		err = errors.Join(err, d.tells.Adopt(d.telling))
 		d.kernel.SetVirtual(build.Virtual(d.config))
 		return err
 	}
-	d.targets = targets
+	d.telling = telling
 	d.promote(c)
 	return nil
 }
@@ -254,6 +294,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.At, out.Version, out.PID, out.Uptime = at, version, os.Getpid(), time.Since(d.started).Seconds()
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
+	out.Notifications = notifications(d.tells.Counts())
 	return out, nil
 }
 

@@ -32,8 +32,10 @@ func spare(c *config.Config, missing config.Findings) config.Findings {
 	}
 	for i := range c.Instances {
 		n := &c.Instances[i].Notify
-		keep(&n.Master, &n.Backup, &n.Fault, &n.Stop, &n.Any)
+		keep(&n.Master, &n.Backup, &n.Fault, &n.Stop, &n.Any, &c.Instances[i].NotifyDeletedProgram, &c.Instances[i].NotifyLowerPrio)
 	}
+	g := &c.Global
+	keep(&g.StartupScript, &g.ShutdownScript, &g.NotifyFIFOScript, &g.VRRPNotifyFIFOScript, &g.LVSNotifyFIFOScript)
 	for i := range c.Groups {
 		n := &c.Groups[i].Notify
 		keep(&n.Master, &n.Backup, &n.Fault, &n.Stop, &n.Any)

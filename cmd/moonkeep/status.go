@@ -84,8 +84,24 @@ func printStatus(w io.Writer, s *control.Status) error {
 	if s.Dropped > 0 {
 		fmt.Fprintf(&b, "\n%d packets were dropped because the daemon was busy\n", s.Dropped)
 	}
+	printNotifications(&b, &s.Notifications)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// printNotifications says what became of what was to be told, if there was
+// anything.
+func printNotifications(b *strings.Builder, n *control.Notifications) {
+	if n.Told+n.Failed+n.Dropped+uint64(n.Waiting) == 0 && len(n.FIFOs) == 0 && n.Mail == nil {
+		return
+	}
+	fmt.Fprintf(b, "\nnotifications\n  programs   %d run, %d failed; of changes %d wait, %d dropped\n", n.Told, n.Failed, n.Waiting, n.Dropped)
+	for _, f := range n.FIFOs {
+		fmt.Fprintf(b, "  FIFO       %s: %d lines, %d dropped\n", f.Path, f.Written, f.Dropped)
+	}
+	if m := n.Mail; m != nil {
+		fmt.Fprintf(b, "  mail       %d sent, %d failed, %d wait, %d dropped\n", m.Sent, m.Failed, m.Waiting, m.Dropped)
+	}
 }
 
 func printInstance(b *strings.Builder, i *control.Instance) {

@@ -41,6 +41,7 @@ func Node(c *config.Config) node.Config {
 	for i := range c.Scripts {
 		n.Scripts = append(n.Scripts, script(&c.Scripts[i], &c.Global))
 	}
+	tell(&n, c)
 	return n
 }
 

@@ -40,11 +40,13 @@ func on(m machine, c *config.Config, compile func(path string) error) config.Fin
 		}
 	}
 	for i := range c.Instances {
-		h.notify("vrrp_instance "+c.Instances[i].Name, &c.Instances[i].Notify)
+		in := &c.Instances[i]
+		h.notify("vrrp_instance "+in.Name, &in.Notify, in.NotifyDeletedProgram, in.NotifyLowerPrio)
 	}
 	for i := range c.Groups {
 		h.notify("vrrp_sync_group "+c.Groups[i].Name, &c.Groups[i].Notify)
 	}
+	h.global()
 	h.services()
 	h.found.Sort()
 	return h.found
@@ -144,34 +146,54 @@ func (h *host) program(severity config.Severity, at config.Position, what string
 		h.found.Add(at, severity, "no-program", "%s: %v", what, err)
 		return
 	}
-	if err := program.TrustedCommand(argv, as, group); errors.Is(err, program.ErrUntrusted) {
-		run := "who can change it gets the rights of " + cmp.Or(as, "root")
-		if h.config.Global.ScriptSecurity {
-			run = "keepalived would not run it (enable_script_security)"
+	secure := h.config.Global.ScriptSecurity
+	if secure && as == "" {
+		// keepalived would leave it out and run on without it.
+		if !h.said["account"] {
+			h.said["account"] = true
+			h.found.Add(at, severity, "no-user", "%s: enable_script_security wants an account to run programs, and there is no user %s; create it (useradd -r %[2]s), or name another one with script_user, root if need be", what, defaultUser)
 		}
-		h.found.Add(at, config.Warning, "unsafe-program", "%s: %v; %s", what, err, run)
+		return
+	}
+	if err := program.TrustedCommand(argv, as, group); errors.Is(err, program.ErrUntrusted) {
+		why, level := "who can change it gets the rights of "+cmp.Or(as, "root"), config.Warning
+		if secure && program.Root(as, group) {
+			why, level = "enable_script_security does not let it run", severity
+		}
+		h.found.Add(at, level, "unsafe-program", "%s: %v; %s", what, err, why)
 	}
 }
 
-func (h *host) notify(what string, n *config.Notify) {
-	for _, p := range []*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any} {
-		if p != nil {
-			h.program(config.Error, p.At, what+": notify", p.Argv, p.User, p.Group)
-		}
+func (h *host) notify(what string, n *config.Notify, more ...*config.Program) {
+	for _, p := range append([]*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any}, more...) {
+		h.run(config.Error, what+": notify", p)
 	}
 	if n.Lua != nil {
 		h.lua(n.Lua.At, what+": notify", n.Lua.Path)
 	}
 }
 
+// run is program for a Program that may be nil.
+func (h *host) run(severity config.Severity, what string, p *config.Program) {
+	if p != nil {
+		h.program(severity, p.At, what, p.Argv, p.User, p.Group)
+	}
+}
+
+// global looks at the daemon's own programs.
+func (h *host) global() {
+	g := &h.config.Global
+	h.run(config.Error, "startup_script", g.StartupScript)
+	h.run(config.Error, "shutdown_script", g.ShutdownScript)
+	h.run(config.Error, "notify_fifo_script", g.NotifyFIFOScript)
+	h.run(config.Error, "vrrp_notify_fifo_script", g.VRRPNotifyFIFOScript)
+	h.run(config.Error, "lvs_notify_fifo_script", g.LVSNotifyFIFOScript)
+}
+
 // services looks at the programs of virtual servers. Without one of them the
 // node still does its duty: a check that cannot be run fails its real server.
 func (h *host) services() {
-	run := func(what string, p *config.Program) {
-		if p != nil {
-			h.program(config.Warning, p.At, what, p.Argv, p.User, p.Group)
-		}
-	}
+	run := func(what string, p *config.Program) { h.run(config.Warning, what, p) }
 	for i := range h.config.VirtualServers {
 		v := &h.config.VirtualServers[i]
 		run("virtual_server: quorum_up", v.QuorumUp)
@@ -206,6 +228,13 @@ func (h *host) lua(at config.Position, what, path string) {
 	}
 	if err := h.compile(path); err != nil {
 		h.once(subject, at, "bad-lua-file", "%s: %s", what, oneLine(err.Error()))
+		return
+	}
+	// It runs with the daemon's rights, as far as it is let.
+	if absolute, err := filepath.Abs(path); err == nil && h.config.Global.ScriptSecurity {
+		if err := program.Trusted(absolute); errors.Is(err, program.ErrUntrusted) {
+			h.once(subject, at, "unsafe-program", "%s: %v; enable_script_security does not let it run", what, err)
+		}
 	}
 }
 

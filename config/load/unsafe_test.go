@@ -27,7 +27,11 @@ func TestUnsafePrograms(t *testing.T) {
 	}
 	eth0 := pretended{addresses: map[string][]string{"eth0": nil}}
 	for _, secure := range []bool{false, true} {
-		c.Global.ScriptSecurity = secure
+		c.Global.ScriptSecurity, c.Global.ScriptUser = secure, "root"
+		severity := config.Warning
+		if secure {
+			severity = config.Error
+		}
 		found := on(eth0, c, nil)
 		if len(found) != 2 {
 			t.Fatalf("got %v, want two findings", found)
@@ -35,12 +39,78 @@ func TestUnsafePrograms(t *testing.T) {
 		for i, of := range []string{"vrrp_script a: ", "vrrp_script c: "} {
 			want := "gets the rights of root"
 			if secure {
-				want = "keepalived would not run it"
+				want = "enable_script_security does not let it run"
 			}
 			f := found[i]
-			if f.Name != "unsafe-program" || f.Severity != config.Warning || !strings.HasPrefix(f.Text, of) || !strings.Contains(f.Text, "ch") || !strings.Contains(f.Text, want) {
+			if f.Name != "unsafe-program" || f.Severity != severity || !strings.HasPrefix(f.Text, of) || !strings.Contains(f.Text, script+" ") || !strings.Contains(f.Text, "ch") || !strings.Contains(f.Text, want) {
 				t.Errorf("got %v, want unsafe-program of %sthat says %s", f, of, want)
 			}
+		}
+	}
+}
+
+// TestScriptSecurity holds what enable_script_security refuses, and that it
+// takes no offence at links of the system such as /bin.
+func TestScriptSecurity(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil { // others shall come here
+		t.Fatal(err)
+	}
+	write := func(name string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("#!/bin/sh\n"), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	good, open := write("good/x.sh", 0o755), write("open/x.sh", 0o755)
+	lua := write("open/x.lua", 0o644)
+	if err := os.Chmod(filepath.Dir(open), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(open, link); err != nil {
+		t.Fatal(err)
+	}
+	compile := func(string) error { return nil }
+	first := func(path string) func(*config.Config) {
+		return func(c *config.Config) { c.Scripts[0].Argv = []string{path} }
+	}
+	none := &config.Program{Argv: []string{"/nowhere"}}
+	for name, test := range map[string]struct {
+		change func(*config.Config)
+		want   string // of the finding, severity and name first; empty for none
+	}{
+		"good":           {first(good), ""},
+		"merged /usr":    {first("/bin/true"), ""},
+		"a folder":       {first(open), "error unsafe-program: " + filepath.Dir(open) + " can be written by everyone"},
+		"through a link": {first(link), "error unsafe-program: " + filepath.Dir(open) + " can be written by everyone"},
+		"as another": {func(c *config.Config) {
+			c.Scripts[0].Argv, c.Global.ScriptUser = []string{open}, "nobody"
+		}, "warning unsafe-program: " + filepath.Dir(open)},
+		"nobody to run it": {func(c *config.Config) { c.Global.ScriptUser = "" }, "error no-user: useradd -r keepalived_script"},
+		"Lua":              {func(c *config.Config) { c.Scripts[0].Lua = lua }, "error unsafe-program: " + filepath.Dir(lua)},
+		"FIFO reader": {func(c *config.Config) {
+			c.Global.NotifyFIFOScript = &config.Program{Argv: []string{open, "x"}}
+		}, "error unsafe-program: notify_fifo_script: program " + open},
+		"startup":  {func(c *config.Config) { c.Global.StartupScript = none }, "error no-program: startup_script: "},
+		"shutdown": {func(c *config.Config) { c.Global.ShutdownScript = none }, "error no-program: shutdown_script: "},
+		"deleted":  {func(c *config.Config) { c.Instances[0].NotifyDeletedProgram = none }, "error no-program: vrrp_instance V: notify: "},
+		"lower":    {func(c *config.Config) { c.Instances[0].NotifyLowerPrio = none }, "error no-program: vrrp_instance V: notify: "},
+	} {
+		c := &config.Config{Scripts: []config.Script{{Name: "s", Argv: []string{"/bin/true"}}}, Instances: []config.Instance{{Name: "V"}}}
+		c.Global.ScriptSecurity, c.Global.ScriptUser = true, "root"
+		test.change(c)
+		var got string
+		for _, f := range on(pretended{addresses: map[string][]string{}}, c, compile) {
+			got += f.Severity.String() + " " + f.Name + ": " + f.Text
+		}
+		head, text, _ := strings.Cut(test.want, ": ")
+		if test.want == "" && got != "" || !strings.HasPrefix(got, head) || !strings.Contains(got, text) {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
 }

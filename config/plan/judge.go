@@ -35,6 +35,20 @@ func judgeGlobal(out *Item, c *schema.Change) {
 		out.Effect, out.Why = Restart, "messages and notify functions name the node as before until it is restarted"
 	case "script_user", "script_group":
 		out.Effect, out.Why = Nothing, "scripts start anew under the other account; their last state stands until the first result"
+	case "enable_script_security":
+		out.Effect, out.Why = Nothing, "programs are looked at, or no longer, before their next run"
+	case "startup_script", "startup_script_timeout":
+		out.Effect, out.Why = Nothing, "it is run at the next start of the daemon"
+	case "shutdown_script", "shutdown_script_timeout":
+		out.Effect, out.Why = Nothing, "it is run when the daemon stops"
+	case "notification_email", "notification_email_from", "smtp_server", "smtp_helo_name", "smtp_connect_timeout", "no_email_faults":
+		out.Effect, out.Why = Nothing, "the next mail is sent so"
+	case "notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo":
+		out.Effect, out.Why = Nothing, "a FIFO that is no longer named is closed and, if the daemon made it, removed; a new one is made"
+	case "notify_fifo_script", "vrrp_notify_fifo_script", "lvs_notify_fifo_script":
+		out.Effect, out.Why = Nothing, "readers of FIFOs are ended and started anew at every reload"
+	case "fifo_write_vrrp_states_on_reload":
+		out.Effect, out.Why = Nothing, "this reload writes the states, or does not"
 	default:
 		out.Effect, out.Why = Nothing, "instances that inherit it are listed with what it does to them"
 	}
@@ -57,7 +71,7 @@ func judgeScript(out *Item, c *schema.Change) {
 
 func judgeGroup(out *Item, c *schema.Change) {
 	switch k := key(c); {
-	case strings.HasPrefix(k, "notify"):
+	case strings.HasPrefix(k, "notify"), k == "smtp_alert":
 		out.Effect, out.Why = Nothing, "the next change is told so"
 	case k == "":
 		out.Effect, out.Why = Moves, "its members keep their roles if these agree; if not, masters among them yield"
@@ -103,7 +117,7 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		out.Effect, out.Why = Nothing, "a backup waits that long from now on"
 	case "garp":
 		out.Effect, out.Why = Nothing, "the next announcement is made so"
-	case "notify":
+	case "notify", "notify_deleted", "notify_deleted_program", "notify_master_rx_lower_pri", "notify_priority_changes", "smtp_alert":
 		out.Effect, out.Why = Nothing, "the next change is told so"
 	case "promote_secondaries":
 		out.Effect, out.Why = Nothing, "the setting of its interfaces is made, or put back, at once"

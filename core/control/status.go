@@ -32,6 +32,8 @@ type Status struct {
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
 	Strangers uint64 `json:"packets_of_other_vrids"`
+	// Notifications are what became of what was to be told.
+	Notifications Notifications `json:"notifications"`
 }
 
 // Instance is one virtual router.
@@ -126,7 +128,7 @@ type Held func([]netspec.Address) ([]netspec.Address, error)
 // Describe turns a node's status into the shape for programs. held is asked
 // once, for the addresses of all instances.
 func Describe(s *node.Status, held Held) Status {
-	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Strangers: s.Strangers}
+	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Strangers: s.Strangers, Notifications: Notifications{FIFOs: []FIFO{}}}
 	age := func(t mono.Instant) *float64 {
 		if t == mono.Never {
 			return nil

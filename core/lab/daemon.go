@@ -81,15 +81,15 @@ func missingNotify(n Node) []string {
 // notifyPrograms are all programs that a configuration notifies.
 func notifyPrograms(c config.Config) []*config.Program {
 	var out []*config.Program
-	add := func(n config.Notify) {
-		for _, p := range []*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any} {
+	add := func(n config.Notify, more ...*config.Program) {
+		for _, p := range append([]*config.Program{n.Master, n.Backup, n.Fault, n.Stop, n.Any}, more...) {
 			if p != nil && len(p.Argv) > 0 {
 				out = append(out, p)
 			}
 		}
 	}
 	for _, x := range c.Instances {
-		add(x.Notify)
+		add(x.Notify, x.NotifyDeletedProgram, x.NotifyLowerPrio)
 	}
 	for _, x := range c.Groups {
 		add(x.Notify)
@@ -161,8 +161,14 @@ func notified(c config.Config, keyword, block string) *config.Program {
 		return nil
 	}
 	for _, x := range c.Instances {
-		if x.Name == block && pick(x.Notify) != nil {
-			return pick(x.Notify)
+		if x.Name != block {
+			continue
+		}
+		if keyword == "notify_master_rx_lower_pri" && x.NotifyLowerPrio != nil {
+			return x.NotifyLowerPrio
+		}
+		if p := pick(x.Notify); p != nil {
+			return p
 		}
 	}
 	for _, x := range c.Groups {

@@ -124,6 +124,14 @@ func idle(t *testing.T, n *Notifier) {
 	}
 }
 
+// adopt has the targets replaced and nothing else told.
+func adopt(t *testing.T, n *Notifier, targets map[Key]Target) {
+	t.Helper()
+	if err := n.Adopt(Plan{Targets: targets}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func instance(name string) Key { return Key{Name: name} }
 
 // change is one of instance A; seq tells them apart.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/notify/mail"
 	"github.com/moonkeep/moonkeep/core/program"
 )
 
@@ -30,8 +31,8 @@ const (
 
 // Options make a Notifier.
 type Options struct {
-	// Targets say what is told about whom; see SetTargets.
-	Targets map[Key]Target
+	// Plan says what is told to whom; see Adopt.
+	Plan Plan
 	// Run runs a program, as (*program.Starter).Run does. It must return soon
 	// after Spec.Timeout and after the end of its context. Required.
 	Run func(context.Context, program.Spec) program.Outcome
@@ -52,16 +53,22 @@ type Notifier struct {
 	lua     func(context.Context, Lua, node.Change, string, []netspec.Address) error
 	timeout time.Duration
 	log     *slog.Logger
+	mailer  *mail.Mailer
 
 	ctx     context.Context // the workers' life, ended by Close
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 
+	adopting sync.Mutex // held during Adopt and Close; guards feeds from them
+
 	mu      sync.Mutex // guards what follows; never held over anything slow
 	closed  bool
-	targets map[Key]Target
-	retired map[Key]Target // of the last SetTargets, for their Deleted changes
+	plan    Plan
+	retired map[Key]Target // of the last Adopt, for their Deleted changes
 	busy    map[Key]*queue // names with a worker
+	feeds   []*feed        // in the order in which they are written
+	mailed  map[Key]string // the state that was mailed last
+	counts  Counts
 }
 
 // queue is what a worker has still to deliver; Notifier.mu guards it.
@@ -71,16 +78,26 @@ type queue struct {
 	done    chan struct{} // closed when the worker ends: nothing is left
 	// stop ends the delivery that is under way.
 	stop context.CancelFunc
+	// last is closed when what was queued last was delivered or dropped.
+	last chan struct{}
+	// urged is closed when nothing may be waited for any more.
+	urged  chan struct{}
+	urging bool
 	// patience is how long what is told to end may keep the next waiting.
 	patience time.Duration
 }
 
-// shrink drops all but the newest most changes.
-func (q *queue) shrink(most int) {
-	if drop := len(q.items) - most; drop > 0 {
-		q.items = slices.Delete(q.items, 0, drop)
-		q.dropped += uint64(drop)
+// shrink drops all but the newest most changes and returns how many it
+// dropped. Of those, what is no change of role goes first.
+func (q *queue) shrink(most int) (dropped uint64) {
+	for len(q.items) > most {
+		i := max(0, slices.IndexFunc(q.items, func(it item) bool { return it.change.Occasion != node.RoleChanged }))
+		close(q.items[i].over)
+		q.items = slices.Delete(q.items, i, i+1)
+		dropped++
 	}
+	q.dropped += dropped
+	return dropped
 }
 
 // item is a change and what was to be told when it happened.
@@ -88,9 +105,14 @@ type item struct {
 	change node.Change
 	target Target
 	state  string
+	// over is closed when it was delivered or dropped.
+	over chan struct{}
+	// after are those of others which come first.
+	after []<-chan struct{}
 }
 
-// New makes a Notifier. It has no goroutine until there is something to tell.
+// New makes a Notifier, with FIFOs and their readers; it has no other goroutine
+// until there is something to tell. The error is that of Adopt.
 func New(o Options) (*Notifier, error) {
 	if o.Run == nil || o.Lua == nil || o.Log == nil {
 		return nil, errors.New("make notifier: Run, Lua and Log are required")
@@ -100,34 +122,28 @@ func New(o Options) (*Notifier, error) {
 		lua:     o.Lua,
 		timeout: o.Timeout,
 		log:     o.Log,
-		targets: maps.Clone(o.Targets),
+		mailer:  mail.New(o.Log),
 		busy:    make(map[Key]*queue),
+		mailed:  make(map[Key]string),
 	}
 	if n.timeout <= 0 {
 		n.timeout = defaultTimeout
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
+	if err := n.Adopt(o.Plan); err != nil {
+		n.Close()
+		return nil, err
+	}
 	return n, nil
 }
 
-// SetTargets replaces all targets, at a reload. What is queued is told to the
-// targets that were there when it happened. A name that is no longer there
-// keeps its target until the next SetTargets, for the change that says that
-// it was deleted, and for no other.
-func (n *Notifier) SetTargets(targets map[Key]Target) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.retired = n.targets
-	n.targets = maps.Clone(targets)
-}
-
-// Notify queues a change for delivery. It never blocks, and does nothing
-// after Close.
+// Notify tells a change, or whatever else happened, to all who are to know. It
+// never blocks, and does nothing after Close.
 func (n *Notifier) Notify(c node.Change) {
 	key := keyOf(c)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	target, ok := n.targets[key]
+	target, ok := n.plan.Targets[key]
 	if !ok && c.Deleted {
 		target, ok = n.retired[key]
 	}
@@ -135,42 +151,82 @@ func (n *Notifier) Notify(c node.Change) {
 	if n.closed || !ok || state == "" {
 		return
 	}
-	it := item{change: c, target: target, state: state}
+	if target.queued(c) {
+		n.enqueue(key, item{change: c, target: target, state: state})
+	}
+	for _, f := range n.feeds {
+		if f.fifo.Routers {
+			f.push(line(key, state, c))
+		}
+	}
+	n.mail(key, c, state, target)
+}
+
+// enqueue has a change delivered to programs and functions; n.mu is held.
+func (n *Notifier) enqueue(key Key, it item) {
 	q := n.busy[key]
 	if q == nil {
-		q = &queue{done: make(chan struct{}), patience: gonePatience}
+		q = &queue{done: make(chan struct{}), urged: make(chan struct{}), patience: gonePatience}
 		n.busy[key] = q
 		n.workers.Go(func() { n.work(key, q) })
 	}
+	if it.change.Occasion != node.RoleChanged && slices.ContainsFunc(q.items, func(b item) bool { return b.change.Occasion == it.change.Occasion }) {
+		n.counts.Dropped++ // one that waits says the same
+		return
+	}
+	it.over = make(chan struct{})
+	for _, m := range it.target.Members {
+		if before := n.busy[Key{Name: m}]; before != nil {
+			it.after = append(it.after, before.last)
+		}
+	}
+	q.last = it.over
 	q.items = append(q.items, it)
-	q.shrink(QueueBound)
+	n.counts.Dropped += q.shrink(QueueBound)
 }
 
 // Drain waits until each name that has something queued at the call has
 // nothing left, and makes what comes last come through: when a third of ctx's
 // time is over, what is being delivered is told to end where something waits
-// behind it, and of that only the newest is kept. At the end of
-// ctx it returns an error that names whose changes were not delivered; they
-// stay queued.
+// behind it, and of that only the newest is kept; after another third groups
+// no longer wait for their members. Meanwhile the mails are sent and the FIFOs
+// read, for which there is less time. At the end of ctx it returns an error
+// that names whose changes were not delivered; they stay queued. It is for the
+// end: a mail that fails is not tried again.
 func (n *Notifier) Drain(ctx context.Context) error {
+	rest := make(chan error, 1)
+	go func() { rest <- n.drainRest(ctx) }()
+	return errors.Join(n.drainNames(ctx), <-rest)
+}
+
+// drainNames waits for what names have queued.
+func (n *Notifier) drainNames(ctx context.Context) error {
 	n.mu.Lock()
 	busy := maps.Clone(n.busy)
 	n.mu.Unlock()
 	var share time.Duration
 	var over <-chan time.Time // nil, which never comes, without a deadline
+	var t *time.Timer
 	if deadline, ok := ctx.Deadline(); ok {
 		share = time.Until(deadline) / 3
-		t := time.NewTimer(share)
+		t = time.NewTimer(share)
 		defer t.Stop()
 		over = t.C
 	}
+	hurried := false
 	for _, q := range busy {
 		for waiting := true; waiting; {
 			select {
 			case <-q.done:
 				waiting = false
 			case <-over:
-				n.hurry(busy, share)
+				if !hurried {
+					n.hurry(busy, share)
+					t.Reset(share)
+				} else {
+					n.urge(busy)
+				}
+				hurried = true
 			case <-ctx.Done():
 				if left := n.left(busy); len(left) > 0 {
 					return fmt.Errorf("deliver notifications: %w; not delivered, or not to the end: %s", ctx.Err(), strings.Join(left, ", "))
@@ -189,9 +245,21 @@ func (n *Notifier) hurry(busy map[Key]*queue, share time.Duration) {
 	defer n.mu.Unlock()
 	for key, q := range busy {
 		if n.busy[key] == q && len(q.items) > 0 {
-			q.shrink(1)
+			n.counts.Dropped += q.shrink(1)
 			q.patience = min(q.patience, share)
 			q.stop()
+		}
+	}
+}
+
+// urge has what waits for others begin.
+func (n *Notifier) urge(busy map[Key]*queue) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key, q := range busy {
+		if n.busy[key] == q && !q.urging {
+			q.urging = true
+			close(q.urged)
 		}
 	}
 }
@@ -210,16 +278,6 @@ func (n *Notifier) left(busy map[Key]*queue) []string {
 	return left
 }
 
-// Close drops what is queued, tells what is running to end, and waits for
-// that. Drain first to have all delivered.
-func (n *Notifier) Close() {
-	n.mu.Lock()
-	n.closed = true
-	n.mu.Unlock()
-	n.cancel()
-	n.workers.Wait()
-}
-
 // work delivers the changes of one name until none is left.
 func (n *Notifier) work(key Key, q *queue) {
 	for {
@@ -233,7 +291,10 @@ func (n *Notifier) work(key Key, q *queue) {
 			n.log.Warn("notifications dropped: the daemon ends", "name", key.String(), "dropped", dropped)
 		}
 		if ok {
-			n.deliver(ctx, key, q, it, dropped)
+			if n.await(ctx, q, it) {
+				n.deliver(ctx, key, q, it, dropped)
+			}
+			close(it.over)
 		}
 		stop()
 		if !ok {
@@ -249,7 +310,8 @@ func (n *Notifier) next(key Key, q *queue, stop context.CancelFunc) (it item, dr
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.closed || len(q.items) == 0 {
-		dropped = q.dropped + uint64(len(q.items))
+		n.counts.Dropped += q.shrink(0)
+		dropped = q.dropped
 		delete(n.busy, key)
 		close(q.done)
 		return item{}, dropped, false
@@ -260,12 +322,42 @@ func (n *Notifier) next(key Key, q *queue, stop context.CancelFunc) (it item, dr
 	return it, dropped, true
 }
 
+// await waits until what comes before was told, but no longer than one program
+// may take; false when there is no time left to tell it at all.
+func (n *Notifier) await(ctx context.Context, q *queue, it item) bool {
+	t := time.NewTimer(n.timeout)
+	defer t.Stop()
+	for _, before := range it.after {
+		select {
+		case <-before:
+		case <-q.urged:
+		case <-t.C:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// count adds to what was told, or failed.
+func (n *Notifier) count(failed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if failed {
+		n.counts.Failed++
+	} else {
+		n.counts.Told++
+	}
+}
+
 // deliver tells one change to all who are to know, in order, until ctx ends.
 func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, dropped uint64) {
 	log := n.log.With("name", key.String(), "state", it.state, "seq", it.change.Seq)
 	for _, spec := range it.target.programs(it.change, it.state, dropped) {
 		spec.Timeout = n.timeout
 		o := n.run(ctx, spec)
+		n.count(!o.OK())
 		switch {
 		case o.OK():
 			log.Info("notified", "program", spec.Argv[0], "took", o.Took)
@@ -282,7 +374,7 @@ func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, drop
 			return
 		}
 	}
-	if it.target.Lua == nil || ctx.Err() != nil {
+	if it.target.Lua == nil || it.change.Occasion != node.RoleChanged || ctx.Err() != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
@@ -290,6 +382,7 @@ func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, drop
 	begin := time.Now()
 	err := n.lua(ctx, *it.target.Lua, it.change, it.state, it.target.Addresses)
 	took := time.Since(begin)
+	n.count(err != nil)
 	if err != nil {
 		log.Warn("notify script failed", "lua", it.target.Lua.Path, "error", err, "took", took)
 		return

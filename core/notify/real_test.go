@@ -39,12 +39,12 @@ func TestRealPrograms(t *testing.T) {
 	n, log := newNotifier(t, Options{
 		Run:     s.Run,
 		Timeout: 500 * time.Millisecond,
-		Targets: map[Key]Target{instance("A"): {
+		Plan: Plan{Targets: map[Key]Target{instance("A"): {
 			Backup: write("slow", "sleep 0.2; echo slow >>"+out),
 			Master: write("endless", "echo endless >>"+out+"; sleep 60"),
 			Fault:  prog(filepath.Join(dir, "none")),
 			Any:    write("any", `echo "$@" $MOONKEEP_FROM $MOONKEEP_SEQ >>`+out),
-		}},
+		}}},
 	})
 	begin := time.Now()
 	n.Notify(change(vrrp.Backup, 1))

@@ -37,6 +37,15 @@ type Target struct {
 	Master, Backup, Fault, Stop *Program
 	// Any is called at each change, with four arguments appended.
 	Any *Program
+	// Deleted is run, beside Any, for a change that is told as DELETED.
+	Deleted *Program
+	// Lower is run each time that a master hears one of lower priority.
+	Lower *Program
+	// Mail mails each change of role.
+	Mail bool
+	// Members are the instances of a group, whose programs are waited for
+	// before the group's are run.
+	Members []string
 	// Lua is called at each change.
 	Lua *Lua
 	// Addresses are the instance's virtual addresses, excluded ones too.
@@ -49,6 +58,19 @@ type Target struct {
 type Program struct {
 	Argv        []string
 	User, Group string
+	// Secure is program.Spec's.
+	Secure bool
+}
+
+// spec is how it is run.
+func (p *Program) spec(env []string, more ...string) program.Spec {
+	return program.Spec{
+		Argv:   append(append([]string(nil), p.Argv...), more...),
+		User:   p.User,
+		Group:  p.Group,
+		Secure: p.Secure,
+		Env:    env,
+	}
 }
 
 // Lua is a Lua file and what it may do; Options.Lua knows what that means.
@@ -61,6 +83,10 @@ type Lua struct {
 // State returns the word by which a change is told, or "" when it is not.
 func (t Target) State(c node.Change) string {
 	switch {
+	case c.Occasion == node.LowerHeard:
+		return "MASTER_RX_LOWER_PRI"
+	case c.Occasion == node.PriorityChanged:
+		return c.To.String() + "_PRIORITY"
 	case c.Deleted && t.TellDeleted:
 		return "DELETED"
 	case c.Deleted:
@@ -73,6 +99,18 @@ func (t Target) State(c node.Change) string {
 	return c.To.String()
 }
 
+// queued reports whether programs or functions could be waiting for a change,
+// which else is written to FIFOs only.
+func (t Target) queued(c node.Change) bool {
+	switch c.Occasion {
+	case node.RoleChanged:
+		return true
+	case node.LowerHeard:
+		return t.Lower != nil
+	}
+	return false
+}
+
 // programs returns what is to be run for a change told as state, in order.
 func (t Target) programs(c node.Change, state string, dropped uint64) []program.Spec {
 	var specs []program.Spec
@@ -81,12 +119,7 @@ func (t Target) programs(c node.Change, state string, dropped uint64) []program.
 		if p == nil {
 			return
 		}
-		specs = append(specs, program.Spec{
-			Argv:  append(append([]string(nil), p.Argv...), more...),
-			User:  p.User,
-			Group: p.Group,
-			Env:   env,
-		})
+		specs = append(specs, p.spec(env, more...))
 	}
 	switch state {
 	case "MASTER":
@@ -97,6 +130,11 @@ func (t Target) programs(c node.Change, state string, dropped uint64) []program.
 		add(t.Fault)
 	case "STOP":
 		add(t.Stop)
+	case "DELETED":
+		add(t.Deleted)
+	case "MASTER_RX_LOWER_PRI":
+		add(t.Lower)
+		return specs
 	}
 	key := keyOf(c)
 	add(t.Any, key.kind(), key.Name, state, priority(c))

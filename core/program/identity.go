@@ -103,6 +103,20 @@ func lookupGroup(name string) (uint32, error) {
 	return uint32(gid), nil
 }
 
+// Account returns the numbers of a user and a group, which mean what they mean
+// in a Spec. The error wraps ErrUser.
+func Account(userName, groupName string) (uid, gid int, err error) {
+	w, err := identify(userName, groupName)
+	return int(w.uid), int(w.gid), err
+}
+
+// Root reports whether a program of such a Spec runs as root; false also when
+// there is no such user.
+func Root(userName, groupName string) bool {
+	w, err := identify(userName, groupName)
+	return err == nil && w.uid == 0
+}
+
 // credential is what the kernel is asked for; nil to stay as we are.
 func (w identity) credential() *syscall.Credential {
 	if w.own {

@@ -207,6 +207,11 @@ func (r *run) prepare() error {
 	if err != nil {
 		return fmt.Errorf("start %s: %w", path, err)
 	}
+	if r.spec.Secure && who.uid == 0 {
+		if err := TrustedCommand(r.spec.Argv, "", ""); err != nil {
+			return fmt.Errorf("start %s: %w", path, err)
+		}
+	}
 	// For the wait only; what is wrong with the file, execve tells.
 	_, _ = head(path)
 	r.attr.Dir = r.spec.Dir

@@ -20,6 +20,10 @@ type Spec struct {
 	// gets that user's supplementary groups, and none but Group with a Group
 	// alone.
 	User, Group string
+	// Secure refuses, with ErrUntrusted, to run as root what others than root
+	// could change, as TrustedCommand has it at that moment. What is run as
+	// another user is not looked at.
+	Secure bool
 	// Dir is the working directory, the daemon's when empty.
 	Dir string
 	// Env is added to the environment, as NAME=value; it wins over what the
