@@ -101,7 +101,7 @@ type Global struct {
 	// OwnerIgnoreAdverts is owner_ignore_adverts of instances.
 	OwnerIgnoreAdverts bool `key:"vrrp_owner_ignore_adverts" idle:"an owner hears the adverts of others" tier:"3"`
 	// CheckUnicastSource is check_unicast_src of instances.
-	CheckUnicastSource bool `key:"vrrp_check_unicast_src" idle:"it is for unicast only" tier:"3"`
+	CheckUnicastSource bool `key:"vrrp_check_unicast_src" tier:"3"`
 	// ChecksumAsV2 is the checksum of RFC 9568 in version 3 over IPv4.
 	// keepalived takes any value as true.
 	ChecksumAsV2 bool `key:"v3_checksum_as_v2" form:"bare" tier:"3"`
@@ -149,19 +149,19 @@ type Global struct {
 
 	// IPTables are the chains of iptables to put rules into: that for
 	// incoming packets, that for outgoing ones.
-	IPTables []string `key:"vrrp_iptables" form:"words" idle:"no filter is set" tier:"3"`
+	IPTables []string `key:"vrrp_iptables" form:"words" idle:"packets are dropped by nftables" tier:"3"`
 	// IPSets are the names of the ipsets to use with them.
-	IPSets []string `key:"vrrp_ipsets" form:"words" idle:"no filter is set" tier:"3"`
+	IPSets []string `key:"vrrp_ipsets" form:"words" idle:"packets are dropped by nftables" tier:"3"`
 	// NamespaceIPSets uses ipsets in another network namespace too.
 	NamespaceIPSets bool `key:"namespace_with_ipsets" at:"root" form:"bare" idle:"no filter is set" tier:"3"`
 	// NFTables is the table of nftables to put rules into.
-	NFTables string `key:"nftables" form:"optional" bare:"keepalived" idle:"no filter is set" tier:"3"`
+	NFTables string `key:"nftables" form:"optional" bare:"keepalived" idle:"the table has a name of moonkeep's own" tier:"3"`
 	// NFTablesPriority is the priority of its base chains.
-	NFTablesPriority int `key:"nftables_priority" default:"-1" range:"-2147483648..2147483647" unit:"priority" idle:"no filter is set" tier:"3"`
+	NFTablesPriority int `key:"nftables_priority" default:"-1" range:"-2147483648..2147483647" unit:"priority" idle:"the filter has the usual priority" tier:"3"`
 	// NFTablesIfindex matches interfaces by number instead of name.
-	NFTablesIfindex bool `key:"nftables_ifindex" form:"bare" idle:"no filter is set" tier:"3"`
+	NFTablesIfindex bool `key:"nftables_ifindex" form:"bare" idle:"the filter goes by names" tier:"3"`
 	// NFTablesCounters counts the packets that the rules match.
-	NFTablesCounters bool `key:"nftables_counters" form:"bare" idle:"no filter is set" tier:"3"`
+	NFTablesCounters bool `key:"nftables_counters" form:"bare" idle:"packets are counted in any case" tier:"3"`
 
 	// IPVS: what virtual servers have in common.
 

@@ -53,7 +53,7 @@ type Instance struct {
 	// UnicastTTL is the TTL or hop limit of unicast adverts.
 	UnicastTTL int `key:"unicast_ttl" default:"255" range:"0..255" unit:"hops" tier:"2"`
 	// CheckUnicastSource takes unicast adverts from configured peers only.
-	CheckUnicastSource bool `key:"check_unicast_src" inherits:"global vrrp_check_unicast_src" idle:"adverts of others than the peers are never taken" tier:"3"`
+	CheckUnicastSource bool `key:"check_unicast_src" inherits:"global vrrp_check_unicast_src" tier:"3"`
 	// OldUnicastChecksum takes the checksum of keepalived before 1.2.20 for
 	// unicast in version 3; never does not try it.
 	OldUnicastChecksum string `key:"old_unicast_checksum" form:"optional" bare:"compatible" enum:"compatible,never" tier:"3"`
@@ -74,7 +74,7 @@ type Instance struct {
 	// Authentication is version 2's password.
 	Authentication `key:"authentication" form:"block" tier:"1"`
 	// HMAC signs adverts with shared keys, an extension of keepalived 2.4.
-	HMAC *HMAC `key:"auth_hmac" form:"block" unbuilt:"adverts would not be signed, and unsigned ones would be accepted; remove it on all nodes" tier:"2"`
+	HMAC *HMAC `key:"auth_hmac" form:"block" tier:"2"`
 
 	// Strict holds the instance to the RFC.
 	Strict bool `key:"strict_mode" inherits:"global vrrp_strict" tier:"3"`
@@ -82,6 +82,10 @@ type Instance struct {
 	// a pseudo header, as keepalived's, rfc9568 does not. keepalived.conf has
 	// v3_checksum_as_v2 for the second.
 	ChecksumMessage Checksum `key:"v3_checksum" word:"v3_checksum_as_v2" form:"special" default:"rfc5798" inherits:"global v3_checksum_as_v2" tier:"3"`
+	// InteropV2 has an instance of version 3 over IPv4 send each advert in
+	// version 2 too and obey those of version 2, while a network changes over
+	// (RFC 9568 section 8.4).
+	InteropV2 bool `key:"interop_v2" word:"-"`
 	// LowerPrioNoAdvert does not answer an advert of lower priority with one
 	// at once.
 	LowerPrioNoAdvert bool `key:"lower_prio_no_advert" inherits:"global vrrp_lower_prio_no_advert" tier:"3"`
@@ -93,14 +97,14 @@ type Instance struct {
 	SkipCheckAdvAddr bool `key:"skip_check_adv_addr" inherits:"global vrrp_skip_check_adv_addr" tier:"3"`
 	// OwnerIgnoreAdverts lets the owner of the addresses (priority 255) drop
 	// all adverts.
-	OwnerIgnoreAdverts bool `key:"owner_ignore_adverts" inherits:"global vrrp_owner_ignore_adverts" idle:"an owner hears the adverts of others" tier:"3"`
+	OwnerIgnoreAdverts bool `key:"owner_ignore_adverts" inherits:"global vrrp_owner_ignore_adverts" tier:"3"`
 	// DownTimerAdverts is how many adverts must be missed before the master
 	// is down.
 	DownTimerAdverts int `key:"down_timer_adverts" default:"3" range:"1..100" unit:"adverts" inherits:"global vrrp_down_timer_adverts" tier:"3"`
 	// TimerExpiredBackup, with nopreempt, is the highest priority of the other
 	// nodes: a master that was stalled so long that one of them may be master
 	// yields to it.
-	TimerExpiredBackup int `key:"timer_expired_backup" word:"timer_expired_backup,thread_timer_expired" form:"optional" bare:"254" range:"1..254" unit:"priority" idle:"a master that was stalled listens first in any case" tier:"3"`
+	TimerExpiredBackup int `key:"timer_expired_backup" word:"timer_expired_backup,thread_timer_expired" form:"optional" bare:"254" range:"1..254" unit:"priority" tier:"3"`
 
 	// Garp is when addresses are announced by gratuitous ARP.
 	Garp Garp `key:"garp" flat:"garp_" tier:"1"`
@@ -123,11 +127,11 @@ type Instance struct {
 	// Rules are the policy rules that the master has.
 	Rules []Rule `key:"virtual_rules" form:"lines" idle:"the routes and rules of a master are not installed" tier:"2"`
 	// Accept takes packets to the addresses although the node is not their
-	// owner; strict mode would drop them.
-	Accept bool `key:"accept" form:"bare" idle:"a master answers on its addresses unless no_accept is given" tier:"2"`
-	// NoAccept drops packets to the addresses when the node is not their
-	// owner.
-	NoAccept bool `key:"no_accept" form:"bare" unbuilt:"packets to the virtual addresses would be answered; remove the line if that is right" tier:"2"`
+	// owner, as it does without strict mode anyway.
+	Accept bool `key:"accept" form:"bare" tier:"2"`
+	// NoAccept drops packets to the addresses while the node holds them and is
+	// not their owner, by a table of nftables. Strict mode does so too.
+	NoAccept bool `key:"no_accept" form:"bare" tier:"2"`
 
 	// IgnorePrimary does not track the instance's own interface.
 	IgnorePrimary bool `key:"dont_track_primary" tier:"2"`
@@ -223,9 +227,12 @@ type HMACKey struct {
 	Written Keys     `key:"-"`
 	// ID is the key's number in adverts.
 	ID int `key:"id" range:"1..255" required:"true" tier:"2"`
-	// Secret is the key: hex:DIGITS, file:PATH or the text itself, 32 to 64
-	// bytes.
+	// Secret is the key: hex:DIGITS, file:PATH, credential:NAME (of systemd) or
+	// the text itself, 32 to 64 bytes. keepalived.conf has no credential:.
 	Secret string `key:"secret" secret:"true" required:"true" tier:"2"`
+	// Material is the key when it stands outside of the configuration;
+	// config/load reads it.
+	Material KeyMaterial `key:"-"`
 }
 
 // Garp is when addresses are announced by gratuitous ARP, or by unsolicited

@@ -114,9 +114,16 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale(c, journal), Keep: lasting, Journal: func(owned []netspec.Address) error {
 		return d.dir.writeJournal(slices.DeleteFunc(owned, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) }))
 	}})
-	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval}, Log: log})
+	table, err := tableName(o.runDir)
 	if err != nil {
 		return nil, err
+	}
+	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval}, Table: table, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.filters(c); err != nil {
+		return nil, errors.Join(err, d.kernel.Close())
 	}
 	d.promote(c)
 	d.config, d.loaded = c, time.Now()
@@ -254,6 +261,9 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if c.Global.RouterID != d.edges.routerID {
 		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
 	}
+	if err := d.filters(c); err != nil {
+		return err
+	}
 	// All this must be there before the node acts on the new configuration.
 	before := d.files.Load()
 	d.files.Store(&luaFiles{present: files, earlier: before.present})
@@ -280,6 +290,17 @@ func (d *daemon) promote(c *config.Config) {
 	if err := d.kernel.Promote(build.Promoted(c)); err != nil {
 		d.log.Warn("cannot set promote_secondaries", "err", err)
 	}
+}
+
+// filters reports whether packets can be dropped, if they are to be.
+func (d *daemon) filters(c *config.Config) error {
+	if !build.Drops(c) {
+		return nil
+	}
+	if err := d.kernel.CheckFilter(); err != nil {
+		return fmt.Errorf("no_accept, or strict mode without accept: %w", err)
+	}
+	return nil
 }
 
 // Status implements control.Daemon.

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/keepalived"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/lab"
@@ -236,6 +237,10 @@ func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, []config.Finding
 		}
 		if warnings > 0 {
 			fmt.Fprintf(stderr, "moonkeep lab: %s: %d warnings; `moonkeep check %s` shows them\n", file, warnings, file)
+		}
+		if !findings.Errors() && build.Drops(c) {
+			fmt.Fprintf(stderr, "moonkeep lab: %s: packets to its virtual addresses are dropped (no_accept, or vrrp_strict without accept), so that the lab's client would hear nobody: put accept in their place for the lab\n", file)
+			bad = true
 		}
 		if c != nil {
 			configs = append(configs, *c)

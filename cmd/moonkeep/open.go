@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/source"
 	"github.com/moonkeep/moonkeep/lua"
@@ -62,7 +63,7 @@ func openLayers(paths []string, configID string, set []string) (*config.Config, 
 	if err := complete(c, settings); err != nil {
 		return nil, nil, err
 	}
-	return c, findings, nil
+	return c, append(findings, build.Strict(c)...), nil
 }
 
 // complete puts the settings of the environment over what a file says, and the

@@ -29,12 +29,9 @@ func (e *foreignNameError) Error() string {
 
 // abstractName is the name that stands for a run directory.
 func abstractName(path string) (string, error) {
-	abs, err := filepath.Abs(path)
+	abs, err := oneName(path)
 	if err != nil {
-		return "", fmt.Errorf("name the run directory: %w", err)
-	}
-	if real, err := filepath.EvalSymlinks(abs); err == nil { // one directory has one name
-		abs = real
+		return "", err
 	}
 	// A network namespace has abstract names of its own in any case; its
 	// number is there for those who read /proc/net/unix.
@@ -47,6 +44,32 @@ func abstractName(path string) (string, error) {
 		abs = fmt.Sprintf("%x", sha256.Sum256([]byte(abs)))
 	}
 	return prefix + abs, nil
+}
+
+// oneName is the path by which a directory is known whatever it is called.
+func oneName(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", fmt.Errorf("name the run directory: %w", err)
+	}
+	if real, err := filepath.EvalSymlinks(abs); err == nil {
+		abs = real
+	}
+	return abs, nil
+}
+
+// tableName is the name of the table of nftables of a daemon with that run
+// directory. Daemons of one namespace must not touch each other's.
+func tableName(path string) (string, error) {
+	own, err := oneName(path)
+	if err != nil {
+		return "", err
+	}
+	usual, err := oneName(defaultRunDir)
+	if err != nil || own == usual {
+		return "moonkeep", err
+	}
+	return fmt.Sprintf("moonkeep_%x", sha256.Sum256([]byte(own)))[:len("moonkeep_")+8], nil
 }
 
 // holdName takes an abstract socket with the directory's name, or says who

@@ -130,7 +130,8 @@ func router(in *config.Instance, global *config.Global, member bool) vrrp.Config
 		Checksum:          vrrp.ChecksumPseudo,
 		LowerPrioNoAdvert: in.LowerPrioNoAdvert,
 		YieldSilently:     in.Strict || in.HigherPrioSendAdvert != nil && !*in.HigherPrioSendAdvert,
-		CheckAddresses:    !in.SkipCheckAdvAddr,
+		CheckAddresses:    true,
+		SkipSameMaster:    in.SkipCheckAdvAddr,
 		Announce: vrrp.AnnounceConfig{
 			Repeat:          in.Garp.MasterRepeat,
 			Delay:           in.Garp.MasterDelay,
@@ -139,7 +140,12 @@ func router(in *config.Instance, global *config.Global, member bool) vrrp.Config
 			LowerPrioRepeat: in.Garp.LowerPrioRepeat,
 			LowerPrioDelay:  in.Garp.LowerPrioDelay,
 		},
-		Hold: member,
+		Strict:              in.Strict,
+		Interop:             in.InteropV2,
+		NoAccept:            in.NoAccept || in.Strict && !in.Accept,
+		OwnerIgnoresAdverts: in.OwnerIgnoreAdverts || in.Strict,
+		StallPriority:       uint8(in.TimerExpiredBackup),
+		Hold:                member,
 	}
 	if in.ChecksumMessage {
 		r.Checksum = vrrp.ChecksumMessage
@@ -148,10 +154,7 @@ func router(in *config.Instance, global *config.Global, member bool) vrrp.Config
 	if in.Unicast() {
 		r.Unicast = unicast(in)
 	}
-	if in.AuthType == "PASS" {
-		r.Auth = vrrp.AuthPass
-		copy(r.Password[:], in.AuthPass)
-	}
+	authenticate(&r, in)
 	for _, a := range in.Addresses {
 		r.Addresses = append(r.Addresses, a.Addr())
 	}
@@ -188,11 +191,9 @@ func source(in *config.Instance) netip.Addr {
 	return second
 }
 
-// unicast returns how adverts go to peers. Those of others than the peers are
-// never taken, as RFC 9568 would have it, unlike keepalived's without
-// check_unicast_src.
+// unicast returns how adverts go to peers.
 func unicast(in *config.Instance) vrrp.Unicast {
-	u := vrrp.Unicast{On: true, TTL: uint8(in.UnicastTTL), FaultWithoutPeer: in.UnicastFaultNoPeer, OldChecksum: vrrp.OldChecksumDetect}
+	u := vrrp.Unicast{On: true, TTL: uint8(in.UnicastTTL), FaultWithoutPeer: in.UnicastFaultNoPeer, AnySource: !in.CheckUnicastSource, OldChecksum: vrrp.OldChecksumDetect}
 	for _, p := range in.UnicastPeers {
 		peer := vrrp.Peer{Addr: p.Address}
 		if p.MinTTL != nil {

@@ -3,6 +3,7 @@ package build
 import (
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -42,20 +43,62 @@ func TestRouter(t *testing.T) {
 		change func(*config.Instance)
 		want   func(*vrrp.Config)
 	}{
-		"plain":        {func(*config.Instance) {}, func(*vrrp.Config) {}},
-		"priority":     {func(i *config.Instance) { i.Priority = 255 }, func(r *vrrp.Config) { r.Priority = 255 }},
-		"master":       {func(i *config.Instance) { i.Master = true }, func(r *vrrp.Config) { r.InitialMaster = true }},
-		"nopreempt":    {func(i *config.Instance) { i.NoPreempt = true }, func(r *vrrp.Config) { r.NoPreempt = true }},
-		"preempt":      {func(i *config.Instance) { i.PreemptDelay = time.Minute }, func(r *vrrp.Config) { r.PreemptDelay = time.Minute }},
-		"down":         {func(i *config.Instance) { i.DownTimerAdverts = 7 }, func(r *vrrp.Config) { r.DownAdverts = 7 }},
-		"interval":     {func(i *config.Instance) { i.AdvertInt = 3 * time.Second }, func(r *vrrp.Config) { r.Interval = 3 * time.Second }},
-		"version":      {func(i *config.Instance) { i.Version = 3 }, func(r *vrrp.Config) { r.Version = vrrp.V3 }},
-		"checksum":     {func(i *config.Instance) { i.ChecksumMessage = true }, func(r *vrrp.Config) { r.Checksum = vrrp.ChecksumMessage }},
-		"lower":        {func(i *config.Instance) { i.LowerPrioNoAdvert = true }, func(r *vrrp.Config) { r.LowerPrioNoAdvert = true }},
-		"higher yes":   {func(i *config.Instance) { i.HigherPrioSendAdvert = &yes }, func(r *vrrp.Config) {}},
-		"higher no":    {func(i *config.Instance) { i.HigherPrioSendAdvert = &no }, func(r *vrrp.Config) { r.YieldSilently = true }},
-		"strict":       {func(i *config.Instance) { i.Strict = true }, func(r *vrrp.Config) { r.YieldSilently = true }},
-		"skip":         {func(i *config.Instance) { i.SkipCheckAdvAddr = true }, func(r *vrrp.Config) { r.CheckAddresses = false }},
+		"plain":      {func(*config.Instance) {}, func(*vrrp.Config) {}},
+		"priority":   {func(i *config.Instance) { i.Priority = 255 }, func(r *vrrp.Config) { r.Priority = 255 }},
+		"master":     {func(i *config.Instance) { i.Master = true }, func(r *vrrp.Config) { r.InitialMaster = true }},
+		"nopreempt":  {func(i *config.Instance) { i.NoPreempt = true }, func(r *vrrp.Config) { r.NoPreempt = true }},
+		"preempt":    {func(i *config.Instance) { i.PreemptDelay = time.Minute }, func(r *vrrp.Config) { r.PreemptDelay = time.Minute }},
+		"down":       {func(i *config.Instance) { i.DownTimerAdverts = 7 }, func(r *vrrp.Config) { r.DownAdverts = 7 }},
+		"interval":   {func(i *config.Instance) { i.AdvertInt = 3 * time.Second }, func(r *vrrp.Config) { r.Interval = 3 * time.Second }},
+		"version":    {func(i *config.Instance) { i.Version = 3 }, func(r *vrrp.Config) { r.Version = vrrp.V3 }},
+		"checksum":   {func(i *config.Instance) { i.ChecksumMessage = true }, func(r *vrrp.Config) { r.Checksum = vrrp.ChecksumMessage }},
+		"lower":      {func(i *config.Instance) { i.LowerPrioNoAdvert = true }, func(r *vrrp.Config) { r.LowerPrioNoAdvert = true }},
+		"higher yes": {func(i *config.Instance) { i.HigherPrioSendAdvert = &yes }, func(r *vrrp.Config) {}},
+		"higher no":  {func(i *config.Instance) { i.HigherPrioSendAdvert = &no }, func(r *vrrp.Config) { r.YieldSilently = true }},
+		"strict": {func(i *config.Instance) { i.Strict = true }, func(r *vrrp.Config) {
+			r.Strict, r.YieldSilently, r.NoAccept, r.OwnerIgnoresAdverts = true, true, true, true
+		}},
+		"strict, accepting": {func(i *config.Instance) { i.Strict, i.Accept = true, true }, func(r *vrrp.Config) {
+			r.Strict, r.YieldSilently, r.OwnerIgnoresAdverts = true, true, true
+		}},
+		"accepting":     {func(i *config.Instance) { i.Accept = true }, func(*vrrp.Config) {}},
+		"not accepting": {func(i *config.Instance) { i.NoAccept = true }, func(r *vrrp.Config) { r.NoAccept = true }},
+		"interop":       {func(i *config.Instance) { i.Version, i.InteropV2 = 3, true }, func(r *vrrp.Config) { r.Version, r.Interop = vrrp.V3, true }},
+		"owner ignores": {func(i *config.Instance) { i.OwnerIgnoreAdverts = true }, func(r *vrrp.Config) { r.OwnerIgnoresAdverts = true }},
+		"stall":         {func(i *config.Instance) { i.TimerExpiredBackup = 90 }, func(r *vrrp.Config) { r.StallPriority = 90 }},
+		"AH": {
+			func(i *config.Instance) { i.AuthType, i.AuthPass = "AH", "1111" },
+			func(r *vrrp.Config) { r.Auth, r.Password = vrrp.AuthAH, [8]byte{'1', '1', '1', '1'} },
+		},
+		"HMAC": {
+			func(i *config.Instance) {
+				i.HMAC = &config.HMAC{ActiveKey: 2, Mode: "permissive", AntiReplay: "monotonic", TimeWindow: 9 * time.Second, Keys: []config.HMACKey{
+					{ID: 1, Secret: strings.Repeat("k", 32)}, {ID: 2, Secret: "hex:" + strings.Repeat("00ff", 16)},
+					{ID: 3, Secret: "file:/etc/key", Material: config.KeyMaterial("of a file")}, {ID: 4, Secret: "credential:key"},
+				}}
+				i.AuthType, i.AuthPass = "AH", "1111" // which it displaces
+			},
+			func(r *vrrp.Config) {
+				r.HMAC = vrrp.HMAC{Mode: vrrp.HMACPermissive, Active: 2, Window: 9 * time.Second, Monotonic: true, Keys: []vrrp.Key{
+					{ID: 1, Secret: vrrp.Secret(strings.Repeat("k", 32))}, {ID: 2, Secret: vrrp.Secret(strings.Repeat("\x00\xff", 16))},
+					{ID: 3, Secret: vrrp.Secret("of a file")}, {ID: 4},
+				}}
+			},
+		},
+		"HMAC as it is meant": {
+			func(i *config.Instance) {
+				i.HMAC = &config.HMAC{ActiveKey: 1, Mode: "enforce", AntiReplay: "time", Keys: []config.HMACKey{{ID: 1, Secret: strings.Repeat("k", 32)}}}
+			},
+			func(r *vrrp.Config) {
+				r.HMAC = vrrp.HMAC{Mode: vrrp.HMACEnforce, Active: 1, Keys: []vrrp.Key{{ID: 1, Secret: vrrp.Secret(strings.Repeat("k", 32))}}}
+			},
+		},
+		"HMAC, receiving": {
+			func(i *config.Instance) { i.HMAC = &config.HMAC{ActiveKey: 1, Mode: "receive-only"} },
+			func(r *vrrp.Config) { r.HMAC = vrrp.HMAC{Mode: vrrp.HMACReceiveOnly, Active: 1} },
+		},
+
+		"skip":         {func(i *config.Instance) { i.SkipCheckAdvAddr = true }, func(r *vrrp.Config) { r.SkipSameMaster = true }},
 		"no addresses": {func(i *config.Instance) { i.Addresses = nil }, func(r *vrrp.Config) { r.Addresses = nil }},
 		"excluded are not advertised": {
 			func(i *config.Instance) { i.Excluded = []config.Address{address("192.0.2.9/32", "eth0")} },

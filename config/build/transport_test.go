@@ -15,7 +15,7 @@ func TestTransport(t *testing.T) {
 	ip := netip.MustParseAddr
 	low, high := 3, 250
 	peers := []config.Peer{{Address: ip("192.0.2.8")}, {Address: ip("192.0.2.9"), MinTTL: &low, MaxTTL: &high}}
-	unicast := vrrp.Unicast{On: true, TTL: 64, OldChecksum: vrrp.OldChecksumDetect,
+	unicast := vrrp.Unicast{On: true, TTL: 64, AnySource: true, OldChecksum: vrrp.OldChecksumDetect,
 		Peers: []vrrp.Peer{{Addr: ip("192.0.2.8")}, {Addr: ip("192.0.2.9"), MinTTL: 3, MaxTTL: 250}}}
 	global := config.Global{MulticastGroup4: ip("224.0.0.18"), MulticastGroup6: ip("ff05::77")}
 	for name, c := range map[string]struct {
@@ -44,9 +44,12 @@ func TestTransport(t *testing.T) {
 		"no old checksum": {func(i *config.Instance) {
 			i.UnicastPeers, i.UnicastTTL, i.OldUnicastChecksum = peers, 64, "never"
 		}, func(r *vrrp.Config) { r.Unicast = unicast; r.Unicast.OldChecksum = vrrp.OldChecksumRefuse }, ""},
+		"from peers only": {func(i *config.Instance) {
+			i.UnicastPeers, i.UnicastTTL, i.CheckUnicastSource = peers, 64, true
+		}, func(r *vrrp.Config) { r.Unicast = unicast; r.Unicast.AnySource = false }, ""},
 		"without peers": {func(i *config.Instance) { i.UnicastFaultNoPeer, i.UnicastTTL = true, 255 },
 			func(r *vrrp.Config) {
-				r.Unicast = vrrp.Unicast{On: true, TTL: 255, FaultWithoutPeer: true, OldChecksum: vrrp.OldChecksumDetect}
+				r.Unicast = vrrp.Unicast{On: true, TTL: 255, AnySource: true, FaultWithoutPeer: true, OldChecksum: vrrp.OldChecksumDetect}
 			}, ""},
 	} {
 		in := plain()

@@ -16,12 +16,6 @@ func Unbuilt(c *config.Config) []string {
 	u := unbuilt{}
 	s := schema.New()
 	u.block(s.Root(), reflect.ValueOf(c).Elem(), "")
-	for i := range c.Instances {
-		in := &c.Instances[i]
-		if in.AuthType == "AH" {
-			u.add("vrrp_instances %s: auth_type AH: peers that use it would not be understood", in.Name)
-		}
-	}
 	return u.found
 }
 

@@ -69,20 +69,3 @@ func set(v reflect.Value) {
 		v.Set(reflect.ValueOf(netip.AddrFrom4([4]byte{224, 0, 0, 1})))
 	}
 }
-
-func TestUnbuiltValues(t *testing.T) {
-	for name, test := range map[string]struct {
-		change func(*config.Config)
-		want   string
-	}{
-		"AH":   {func(c *config.Config) { c.Instances[0].AuthType = "AH" }, "auth_type AH"},
-		"PASS": {func(c *config.Config) { c.Instances[0].AuthType = "PASS" }, ""},
-	} {
-		c := &config.Config{Instances: []config.Instance{plain()}}
-		test.change(c)
-		found := strings.Join(Unbuilt(c), "\n")
-		if test.want == "" && found != "" || !strings.Contains(found, test.want) {
-			t.Errorf("%s: got %q, want %q", name, found, test.want)
-		}
-	}
-}

@@ -18,16 +18,11 @@ func (r *reader) complete() *config.Config {
 	cfg := &r.cfg
 	cfg.Files = r.src.names()
 	inherit.Global(&cfg.Global)
-	strict := false
 	for _, i := range r.instances {
 		out, ok := r.completeInstance(i)
-		strict = strict || out.Strict
 		if ok {
 			cfg.Instances = append(cfg.Instances, out)
 		}
-	}
-	if strict && r.strictAt != nil {
-		r.warnStrict()
 	}
 	r.clashes()
 	taken := map[string]*group{}
@@ -64,12 +59,6 @@ func (r *reader) meantToTrack() bool {
 		slices.ContainsFunc(r.groups, func(g *group) bool { return g.meant["track_script"] })
 }
 
-// warnStrict says once what vrrp_strict does not do here.
-func (r *reader) warnStrict() {
-	r.out.warn(*r.strictAt, "not-acted-on",
-		"the traffic filter of vrrp_strict is not acted on yet: the virtual addresses answer, whereas keepalived drops all packets to them")
-}
-
 // completeInstance applies keepalived's defaults and rules to one instance.
 func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	out := &i.Instance
@@ -80,6 +69,7 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	r.preemption(i)
 	r.advertInterval(i)
 	r.authentication(i)
+	r.acceptance(i)
 	r.addresses(i)
 	r.routes(i)
 	r.resolveAll(i.tracks, out.Interface, &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
@@ -124,7 +114,7 @@ func (r *reader) priority(i *instance) {
 	}
 }
 
-// strict applies what vrrp_strict overrides, as far as it is not the traffic filter. The bursts
+// strict applies what vrrp_strict overrides. The bursts
 // after a lower priority advert stay, unlike in keepalived: gratuitous ARP is
 // no part of the protocol, and without them clients are lost when a partition
 // heals.
@@ -235,9 +225,26 @@ func (r *reader) authentication(i *instance) {
 			r.out.warn(at, "no-authentication", "authentication without a password: none is used, as by keepalived")
 		}
 	default:
+		if a.AuthType == "AH" && bool(i.Master) && i.Priority != 255 {
+			r.out.warn(i.where("state"), "ah-master", "with auth_type AH the instance starts as BACKUP, as in keepalived")
+			i.Master = false
+		}
 		return
 	}
 	a.AuthType, a.AuthPass = "", ""
+}
+
+// acceptance: of accept and no_accept the later counts, as in keepalived.
+func (r *reader) acceptance(i *instance) {
+	if !i.Accept || !i.NoAccept {
+		return
+	}
+	first, last := i.Written.At("accept", i.At), i.Written.At("no_accept", i.At)
+	word := "accept"
+	if i.NoAccept = last.Line > first.Line; i.NoAccept {
+		i.Accept, word = false, "no_accept"
+	}
+	r.out.addAt(last, config.Warning, "given-twice", "accept and no_accept exclude each other: the later one, %s, counts, as in keepalived", word)
 }
 
 // addresses gives each its device, and bounds how many are advertised.

@@ -82,17 +82,8 @@ func (r *reader) globalChecksum(s *statement) {
 	}
 }
 
-func (r *reader) vrrpStrict(s *statement) {
+func (r *reader) vrrpStrict(*statement) {
 	top[config.Global](r).Strict = true
-	r.markStrict(s)
-}
-
-// markStrict remembers where strict mode was first asked for.
-func (r *reader) markStrict(s *statement) {
-	if r.strictAt == nil {
-		at := s.at()
-		r.strictAt = &at
-	}
 }
 
 // smtpServer reads HOST [PORT].

@@ -164,9 +164,6 @@ func (r *reader) authType(s *statement) {
 		r.inst.refused = true
 		r.out.error(w.at, "bad-auth-type", "auth_type takes PASS or AH; what is written here is not known, and peers with a password would not be understood")
 	}
-	if w.text == "AH" {
-		r.out.warn(w.at, "not-built", "auth_type AH is not built yet: peers that use it would not be understood; moonkeep run refuses to start with it. Use PASS on all nodes, or version 3 without authentication")
-	}
 }
 
 func (r *reader) authPass(s *statement) {
@@ -180,10 +177,3 @@ func (r *reader) authPass(s *statement) {
 }
 
 func (r *reader) endAuthentication(*statement) { r.inst.authMeant = r.meant }
-
-func (r *reader) strictMode(s *statement) {
-	setField(r, s)
-	if top[config.Instance](r).Strict && !r.damaged {
-		r.markStrict(s)
-	}
-}

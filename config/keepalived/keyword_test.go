@@ -92,7 +92,7 @@ func keywordCases() []keywordCase {
 		{"vrrp_instance/notify_stop", `notify_stop "/bin/x y"`, `notify_stop "/bin/x y`, e, "unterminated-quote", false},
 		{"vrrp_instance/notify", `notify "lua:/x.lua"`, `notify "lua:"`, e, "bad-lua", false},
 
-		{"authentication/auth_type", "auth_type PASS\nauth_pass x", "auth_type AH\nauth_pass x", w, "not-built", false},
+		{"authentication/auth_type", "auth_type PASS\nauth_pass x", "auth_type MD5\nauth_pass x", e, "bad-auth-type", false},
 		{"authentication/auth_pass", "auth_pass x\nauth_type PASS", "auth_pass 123456789\nauth_type PASS", w, "password-cut", false},
 
 		{"vrrp_sync_group/group", "group { A B\n }", "group { A B C\n }", e, "unknown-instance", true},

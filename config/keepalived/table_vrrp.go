@@ -74,7 +74,6 @@ func specialInstance() map[string]keyword {
 		"native_ipv6":                {handle: (*reader).nativeIPv6},
 		"v3_checksum_as_v2":          {max: 1, handle: (*reader).checksum},
 		"skip_check_adv_addr":        {handle: (*reader).skipCheck},
-		"strict_mode":                {handle: (*reader).strictMode},
 		"unicast_peer":               {line: (*reader).peerLine},
 		"virtual_ipaddress":          {line: (*reader).virtualAddress},
 		"virtual_ipaddress_excluded": {line: (*reader).excludedAddress},

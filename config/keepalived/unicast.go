@@ -1,10 +1,9 @@
 package keepalived
 
 import (
-	"encoding/hex"
+	"errors"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -87,9 +86,13 @@ func (r *reader) hmacKey(s *statement) {
 		r.wrote("id", s.words[1].at, false)
 		k.Secret = plain(s.words[2].text)
 		r.wrote("secret", s.words[2].at, false)
-		if wrong := badSecret(k.Secret); wrong != "" {
+		err := config.CheckSecret(k.Secret)
+		if kind, _ := config.SecretPlace(k.Secret); kind == "credential" {
+			err = errors.New("keepalived takes what begins with credential: for the key itself, and moonkeep for a name: write the key with hex: in front, or file: and a path")
+		}
+		if err != nil {
 			r.damaged = true
-			r.out.error(s.words[2].at, "bad-value", "key %d: %s", k.ID, wrong)
+			r.out.error(s.words[2].at, "bad-value", "key %d: %v", k.ID, err)
 		}
 	})
 	keys := top[config.HMAC](r).Keys
@@ -97,29 +100,6 @@ func (r *reader) hmacKey(s *statement) {
 		r.damaged = true
 		r.out.error(s.words[1].at, "given-twice", "key %d was given before", keys[n].ID)
 	}
-}
-
-// badSecret says what is wrong with a secret, or "".
-func badSecret(secret string) string {
-	const least, most = 32, 64
-	if path, ok := strings.CutPrefix(secret, "file:"); ok {
-		if !strings.HasPrefix(path, "/") {
-			return "a file: takes an absolute path"
-		}
-		return ""
-	}
-	bytes := len(secret)
-	if digits, ok := strings.CutPrefix(secret, "hex:"); ok {
-		raw, err := hex.DecodeString(digits)
-		if err != nil {
-			return "behind hex: stand pairs of hexadecimal digits, and nothing else"
-		}
-		bytes = len(raw)
-	}
-	if bytes < least || bytes > most {
-		return "a secret has 32 to 64 bytes"
-	}
-	return ""
 }
 
 // endHMAC holds that the key that signs is there.

@@ -43,9 +43,7 @@ type reader struct {
 	cut bool
 
 	// closed is the brace that ended the last block of the top level.
-	closed pos
-	// strictAt is where strict mode was first asked for.
-	strictAt  *pos
+	closed    pos
 	scripts   []*script
 	instances []*instance
 	groups    []*group

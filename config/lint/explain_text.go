@@ -6,8 +6,9 @@ func explainMeaning() []explanation {
 	return []explanation{
 		{"not-acted-on", FromText, `The word is known, and this version of moonkeep does not do what it asks for. It is passed over with a warning that says what does not happen, because the rest can run without it.`},
 		{"nopreempt-master", FromText, `nopreempt lets a running master of lower priority stay. A node that starts as MASTER wants the opposite, so keepalived clears nopreempt there. Write state BACKUP on all nodes: the priority elects the first master, and nopreempt keeps it.`},
-		{"authentication-dropped", FromText, `Version 3 of VRRP has no authentication (RFC 9568 9), and vrrp_strict refuses that of version 2. keepalived drops the block with a warning.`},
+		{"authentication-dropped", FromText, `Version 3 of VRRP has no authentication (RFC 9568 9), vrrp_strict refuses that of version 2, and auth_hmac takes its place. keepalived drops the block with a warning.`},
 		{"vrid-clash", FromText, `The virtual_router_id and the interface together are a virtual router's identity: two with the same would hear each other's adverts as those of another node, and both send from the same virtual MAC address.`},
+		{"ah-master", FromText, `With auth_type AH every advert carries a number that must be higher than the last, and a node that starts knows only what the present master sends. keepalived starts such an instance as BACKUP whatever its state says, and so does moonkeep.`},
 		{"strict", FromText, `strict mode keeps to the letter of RFC 3768 and RFC 9568, and excludes what keepalived offers beside them.`},
 		{"no-instance", FromText, `A node without a vrrp_instance takes part in no election and holds no address. The file may be the wrong one, or all of its instances may have been refused for other reasons, which are then reported too.`},
 		{"no-address", FromText, `An instance without virtual_ipaddress elects a master that holds nothing. Version 3 cannot even advertise that: its packet carries at least one address (RFC 9568 5.2.5). Write no_virtual_ipaddress where it is meant, for an instance that only drives notify programs.`},

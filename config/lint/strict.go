@@ -15,14 +15,11 @@ func (l *instanceLint) strict() {
 	if !in.Written.Has("strict_mode") {
 		strict = global.Written.At("vrrp_strict", strict)
 	}
-	if unicast(in) {
-		l.warn(place(in, "unicast_peers"), "strict-unicast", "strict mode knows no unicast, since the RFC does not: keepalived refuses it on every interface that can multicast; take vrrp_strict or the peers out")
-	}
 	if in.VMACXmitBase {
 		l.warn(place(in, "vmac_xmit_base"), "strict-vmac", "strict mode sends adverts from the virtual MAC address (RFC 9568 7.3): keepalived clears vmac_xmit_base; take one of them out")
 	}
 	if in.Priority != owner && !in.Accept && len(in.Addresses) > 0 {
-		l.warn(strict, "strict-silent", "in strict mode nobody but the owner (priority 255) accepts packets to the virtual addresses (RFC 9568 6.1, Accept_Mode): with keepalived %s does not even answer a ping; write accept unless that is wanted", in.Addresses[0].Prefix.Addr())
+		l.warn(strict, "strict-silent", "in strict mode nobody but the owner (priority 255) accepts packets to the virtual addresses (RFC 9568 6.1, Accept_Mode): %s does not even answer a ping; write accept unless that is wanted", in.Addresses[0].Prefix.Addr())
 	}
 }
 

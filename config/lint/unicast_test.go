@@ -184,10 +184,9 @@ func TestInstanceAlone(t *testing.T) {
 		change func(*config.Instance)
 		want   []string
 	}{
-		"strict":                       {func(in *config.Instance) { in.Strict = true }, []string{"a.yaml strict-silent: with keepalived 192.0.2.1 does not even answer a ping"}},
+		"strict":                       {func(in *config.Instance) { in.Strict = true }, []string{"a.yaml strict-silent: 192.0.2.1 does not even answer a ping"}},
 		"strict, accepting":            {func(in *config.Instance) { in.Strict, in.Accept = true, true }, nil},
 		"strict owner":                 {func(in *config.Instance) { in.Strict, in.Priority = true, 255 }, nil},
-		"strict unicast":               {func(in *config.Instance) { in.Strict, in.Accept, in.UnicastPeers = true, true, make([]config.Peer, 1) }, []string{"a.yaml strict-unicast: strict mode knows no unicast"}},
 		"strict on the base interface": {func(in *config.Instance) { in.Strict, in.Accept, in.VMACXmitBase = true, true, true }, []string{"a.yaml strict-vmac: keepalived clears vmac_xmit_base"}},
 		"stalled and preempting":       {func(in *config.Instance) { in.TimerExpiredBackup = 254 }, []string{"a.yaml timer-expired-unused: timer_expired_backup is for a node with nopreempt"}},
 		"stalled":                      {func(in *config.Instance) { in.TimerExpiredBackup, in.NoPreempt = 254, true }, nil},

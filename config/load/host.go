@@ -16,7 +16,8 @@ import (
 )
 
 // Host says what this host lacks that c asks for: interfaces, programs that
-// could not be run, users, Lua files. Such a finding is an Error, because the
+// could not be run, users, Lua files, keys that stand in files. It puts those
+// keys into c. Such a finding is an Error, because the
 // node would not do its duty; a caller that looks at a file for another host
 // lowers it. What runs and is doubtful here is a Warning: a program that
 // others could change, a virtual address in no subnet of its interface.
@@ -48,6 +49,7 @@ func on(m machine, c *config.Config, compile func(path string) error) config.Fin
 	}
 	h.global()
 	h.services()
+	h.keys()
 	h.found.Sort()
 	return h.found
 }

@@ -98,6 +98,10 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 	case "virtual_ipaddresses", "virtual_ipaddresses_excluded":
 		address(out, rest)
 	case "version", "authentication", "auth_hmac", "v3_checksum", "unicast_peers", "unicast_src_ip", "mcast_dst_ip":
+		if name == "auth_hmac" && strings.HasPrefix(rest, "keys") && out.What == "added" {
+			out.Effect, out.Why = Nothing, "adverts that are signed with the key are taken from now on"
+			return
+		}
 		out.Effect = Divides
 		out.Why = "it keeps its role, but nodes that are not changed as well refuse its adverts: change all of them within " + missing(is).String() + ", or stop the backups first"
 	case "advert_int":
@@ -111,7 +115,8 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		priority(out, was, is)
 	case "track_scripts", "track_interfaces", "track_files", "track_processes", "track_bfds":
 		out.Effect, out.Why = Moves, "its priority, or FAULT, is worked out anew from what is tracked now"
-	case "nopreempt", "preempt_delay", "lower_prio_no_advert", "higher_prio_send_advert", "skip_check_adv_addr", "state", "unicast_ttl":
+	case "nopreempt", "preempt_delay", "lower_prio_no_advert", "higher_prio_send_advert", "skip_check_adv_addr", "state", "unicast_ttl",
+		"check_unicast_src", "owner_ignore_adverts", "timer_expired_backup":
 		out.Effect, out.Why = Nothing, "it counts from the next advert or election on"
 	case "down_timer_adverts":
 		out.Effect, out.Why = Nothing, "a backup waits that long from now on"
@@ -121,6 +126,11 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		out.Effect, out.Why = Nothing, "the next change is told so"
 	case "promote_secondaries":
 		out.Effect, out.Why = Nothing, "the setting of its interfaces is made, or put back, at once"
+	case "interop_v2":
+		out.Effect = Divides
+		out.Why = "routers of version 2 hear it, or no longer do: those that do not elect a master of their own"
+	case "accept", "no_accept":
+		out.Effect, out.Why = Nothing, "a master drops packets to its addresses, or accepts them, from now on"
 	case "unicast_fault_no_peer":
 		out.Effect, out.Why = Moves, "whether it is in FAULT for want of a peer is decided anew"
 	case "dont_track_primary":

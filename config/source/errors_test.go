@@ -43,8 +43,8 @@ func TestFindings(t *testing.T) {
 		"unknown key like none": {"a.yaml", instance("colour: red"), []string{
 			`a.yaml:5:5: error: vrrp_instance A has no key "colour" [unknown-key]`,
 		}},
-		"known, but not built": {"a.yaml", instance("no_accept: true", "debug: 2", "debugg: 2"), []string{
-			`a.yaml:5:5: warning: vrrp_instance A: no_accept is not built yet: packets to the virtual addresses would be answered; remove the line if that is right; moonkeep run refuses to start with it [not-built]`,
+		"known, but not built": {"a.yaml", instance("use_vmac: {}", "debug: 2", "debugg: 2"), []string{
+			`a.yaml:5:5: warning: vrrp_instance A: use_vmac is not built yet: the address would have the interface's own MAC; remove the line on all nodes; moonkeep run refuses to start with it [not-built]`,
 			`a.yaml:6:5: warning: vrrp_instance A: debug is not acted on yet: the log level is one for the daemon [not-acted-on]`,
 			`a.yaml:7:5: error: vrrp_instance A has no key "debugg"; is "debug" meant? [unknown-key]`,
 		}},
@@ -144,6 +144,30 @@ func TestFindings(t *testing.T) {
 			`a.yaml:9:5: error: vrrp_instance A: strict_mode wants 3 down_timer_adverts, as the RFC [strict]`,
 			`a.yaml:10:5: error: vrrp_instance A: strict_mode implies lower_prio_no_advert: true [strict]`,
 			`a.yaml:11:5: error: vrrp_instance A: strict_mode implies higher_prio_send_advert: false [strict]`,
+		}},
+		"auth_hmac": {"a.yaml", instance("auth_hmac:", "  active_key: 9", "  keys:",
+			"  - {id: 1, secret: short}", "  - {id: 1, secret: 'hex:xyz'}", "  - {id: 2, secret: 'file:key'}", "  - {id: 3, secret: 'credential:../key'}",
+			"  - {id: 4, secret: 'file:/etc/key'}", "  - {id: 5, secret: 'credential:key'}", "  - {id: 6, secret: kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk}",
+			"authentication: {auth_type: PASS, auth_pass: x}"), []string{
+			`a.yaml:6:7: error: vrrp_instance A: auth_hmac: active_key 9 names none of the keys [wrong-value]`,
+			`a.yaml:8:17: error: vrrp_instance A: auth_hmac: key 1: a secret has 32 to 64 bytes [wrong-value]`,
+			`a.yaml:9:10: error: vrrp_instance A: auth_hmac: there is a key 1 already [given-twice]`,
+			`a.yaml:9:17: error: vrrp_instance A: auth_hmac: key 1: behind hex: stand pairs of hexadecimal digits, and nothing else [wrong-value]`,
+			`a.yaml:10:17: error: vrrp_instance A: auth_hmac: key 2: a file: takes an absolute path [wrong-value]`,
+			`a.yaml:11:17: error: vrrp_instance A: auth_hmac: key 3: a credential: takes a name without a slash [wrong-value]`,
+			`a.yaml:15:5: error: vrrp_instance A: auth_hmac takes the place of authentication: take one of them out [authentication-dropped]`,
+		}},
+		"AH as master": {"a.yaml", instance("state: MASTER", "priority: 150", "authentication: {auth_type: AH, auth_pass: x}"), []string{
+			`a.yaml:5:5: error: vrrp_instance A: with auth_type AH an instance starts as BACKUP: write state: BACKUP [ah-master]`,
+		}},
+		"two versions of version 2": {"a.yaml", instance("interop_v2: true"), []string{
+			`a.yaml:5:5: error: vrrp_instance A: interop_v2 is for an instance of version 3, which then sends version 2 as well: write version: 3 [exclusive-keys]`,
+		}},
+		"two versions over IPv6": {"a.yaml", "vrrp_instances:\n  - {name: A, interface: eth0, virtual_router_id: 1, version: 3, interop_v2: true, virtual_ipaddresses: [\"fe80::1\"]}\n", []string{
+			`a.yaml:2:66: error: vrrp_instance A: interop_v2 is for IPv4: version 2 knows no IPv6 [exclusive-keys]`,
+		}},
+		"accept and no_accept": {"a.yaml", instance("accept: true", "no_accept: true"), []string{
+			`a.yaml:6:5: error: vrrp_instance A: accept and no_accept exclude each other: take one of them out [exclusive-keys]`,
 		}},
 		"addresses": {"a.yaml", instance("virtual_ipaddresses_excluded: [here, 192.0.2.300, 2001:db8::1, 224.0.0.1, 0.0.0.0/0, 192.0.2.9/33, [1]]"), []string{
 			`a.yaml:5:36: error: vrrp_instance A: virtual_ipaddresses_excluded: item 1: "here" is not an address such as 192.0.2.1/24 [bad-address]`,

@@ -58,6 +58,9 @@ func (r *reader) checkInstance(t *table, in *config.Instance) {
 	r.election(t, in)
 	r.protocol(t, in)
 	r.authentication(t, in)
+	r.signing(t, in)
+	r.transition(t, in)
+	r.acceptance(t, in)
 	for i := range in.Addresses {
 		devise(&in.Addresses[i], in.Interface)
 	}
@@ -156,6 +159,9 @@ func (r *reader) authentication(t *table, in *config.Instance) {
 		r.error(a.v.at, "missing-key", "%s needs an auth_pass", a.what)
 	case n > maxPassword:
 		r.error(a.value("auth_pass"), "password-too-long", "%s: auth_pass has %d bytes, and VRRP carries %d", a.what, n, maxPassword)
+	}
+	if in.AuthType == "AH" && t.has("state") && bool(in.Master) {
+		r.error(t.place("state"), "ah-master", "%s: with auth_type AH an instance starts as BACKUP: write state: BACKUP", t.what)
 	}
 	if in.Version == 3 {
 		r.error(f.at, "authentication-dropped", "%s: version 3 has no authentication (RFC 9568): take it out, or write version: 2", t.what)
