@@ -1,9 +1,11 @@
 // Package notify tells the outside what a node's changes of role are: it runs
-// the programs and the Lua functions that the configuration names for them.
+// the programs and the Lua functions that the configuration names for them,
+// writes them to FIFOs and mails them.
 //
-// It decides nothing about roles, retries nothing, and sends no mail. The
-// engine calls Notify for each change, in order, and Drain at the stop; the
-// command makes the Notifier and hands it new targets at a reload.
+// It decides nothing about roles. The engine calls Notify for each change, in
+// order, and Drain at the stop; the command makes the Notifier and hands it
+// another Plan at a reload. Programs, FIFOs and mail do not wait for each
+// other, and whoever notifies waits for none of them.
 //
 // # Order
 //
@@ -13,7 +15,8 @@
 // on), then the generic one (notify), then the Lua file, as in keepalived;
 // but none starts before the one before it has ended. So what the outside
 // was told last is what happened last. Different names do not wait for each
-// other.
+// other, but for a group, which is told when its members were told of what
+// happened before.
 //
 // A program or function has Options.Timeout; then it is told to end and the
 // next one's turn comes, at the latest some seconds after. What fails is
@@ -37,6 +40,29 @@
 // the time at least, and two thirds when programs end as they are told to. A
 // delivery that nothing waits for has all the time.
 //
+// # FIFOs
+//
+// A FIFO gets a line for each change, in the order in which they happened:
+//
+//	INSTANCE|GROUP "NAME" STATE PRIORITY
+//
+// where STATE may also be MASTER_PRIORITY or BACKUP_PRIORITY, when only the
+// priority changed, and MASTER_RX_LOWER_PRI, when a master heard another one of
+// lower priority. A FIFO that is not there is made, with mode 0644, and removed
+// at the end. What is written is kept by the kernel until somebody reads it, up
+// to some 64 KiB; then lines are dropped, counted, and one line of the log says
+// so. A reload does not close a FIFO, so that its readers see no end.
+//
+// The reader that the configuration names runs with the FIFO's path as its last
+// argument. It is ended and started anew at each reload, and started again when
+// it fails. At the stop it gets what was written last, sees the end, and is then
+// told to end.
+//
+// # Mail
+//
+// An alert is mailed for each change of role of who asks for it, unless the
+// same state was mailed last; see the package mail.
+//
 // # What programs are told
 //
 // The state is MASTER, BACKUP, FAULT, STOP (an orderly stop) or DELETED (a
@@ -44,8 +70,9 @@
 // is told as FAULT, as in keepalived). A change to INIT that is neither is
 // told to nobody.
 //
-// The program of a state gets the arguments that the configuration gives it.
-// There is none for DELETED. The generic one gets four more:
+// The program of a state gets the arguments that the configuration gives it,
+// and so does the one for masters of lower priority, which alone is run then:
+// one more such master while a run waits is not told. The generic one gets four more:
 //
 //	INSTANCE|GROUP  NAME  STATE  PRIORITY
 //
