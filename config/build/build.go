@@ -3,8 +3,8 @@
 // asks the host nothing and reports nothing. Whoever read the Config has
 // already said what is wrong with it.
 //
-// One thing is added that nobody wrote: the interfaces of addresses are
-// tracked without being named (as in keepalived, unless no_track).
+// One thing is added that nobody wrote: the interfaces of addresses and routes
+// are tracked without being named (as in keepalived, unless no_track).
 package build
 
 import (
@@ -31,9 +31,11 @@ func Node(c *config.Config) node.Config {
 		}
 		n.Groups = append(n.Groups, group(&c.Groups[i]))
 	}
+	p := newPreferences()
+	n.Static = static(c, p)
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		n.Instances = append(n.Instances, instance(in, &c.Global, members[in.Name]))
+		n.Instances = append(n.Instances, instance(in, &c.Global, members[in.Name], p))
 	}
 	for i := range c.BFDs {
 		n.Sessions = append(n.Sessions, session(&c.BFDs[i]))
@@ -68,7 +70,7 @@ func Virtual(c *config.Config) []netip.Addr {
 }
 
 // Interfaces returns the name of every interface that c needs, sorted: those
-// of instances, of addresses and of trackers.
+// of instances, of addresses, of routes and of trackers.
 func Interfaces(c *config.Config) []string {
 	names := make(map[string]bool)
 	add := func(tracks []config.Track) {
@@ -85,6 +87,25 @@ func Interfaces(c *config.Config) []string {
 			}
 		}
 		add(in.TrackInterfaces)
+		for k := range in.Routes {
+			r := netspec.Route{Hop: netspec.NextHop{Device: in.Routes[k].Device}}
+			for _, h := range in.Routes[k].NextHops {
+				r.NextHops = append(r.NextHops, netspec.NextHop{Device: h.Device})
+			}
+			for _, name := range r.Devices() {
+				names[name] = true
+			}
+		}
+	}
+	for _, s := range static(c, newPreferences()) {
+		for _, a := range s.Addresses {
+			names[a.Device] = true
+		}
+		for i := range s.Routing.Routes {
+			for _, name := range s.Routing.Routes[i].Devices() {
+				names[name] = true
+			}
+		}
 	}
 	for i := range c.Groups {
 		add(c.Groups[i].TrackInterfaces)
@@ -93,7 +114,7 @@ func Interfaces(c *config.Config) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-func instance(in *config.Instance, global *config.Global, member bool) node.Instance {
+func instance(in *config.Instance, global *config.Global, member bool, p *preferences) node.Instance {
 	n := node.Instance{
 		Name:          in.Name,
 		Interface:     in.Interface,
@@ -106,13 +127,23 @@ func instance(in *config.Instance, global *config.Global, member bool) node.Inst
 		Scripts:       scripts(in.TrackScripts),
 		Sessions:      sessions(in.TrackBFDs),
 	}
+	// What cannot be said to the kernel is Unbuilt's to refuse.
+	n.Routing, _ = routing(in.Routes, in.Rules, in.Interface, p)
+	follow := func(name string) {
+		tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == name })
+		if name != in.Interface && !tracked {
+			n.Interfaces = append(n.Interfaces, node.TrackInterface{Name: name})
+		}
+	}
 	for _, list := range [2][]netspec.Address{n.Addresses, n.Excluded} {
 		for _, a := range list {
-			tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == a.Device })
-			if a.Device != in.Interface && !a.NoTrack && !tracked {
-				n.Interfaces = append(n.Interfaces, node.TrackInterface{Name: a.Device})
+			if !a.NoTrack {
+				follow(a.Device)
 			}
 		}
+	}
+	for _, name := range routeInterfaces(&n.Routing) {
+		follow(name)
 	}
 	return n
 }

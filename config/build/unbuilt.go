@@ -16,7 +16,7 @@ func Unbuilt(c *config.Config) []string {
 	u := unbuilt{}
 	s := schema.New()
 	u.block(s.Root(), reflect.ValueOf(c).Elem(), "")
-	return u.found
+	return append(u.found, unroutable(c)...)
 }
 
 type unbuilt struct{ found []string }

@@ -38,7 +38,7 @@ func TestAdvertsLeave(t *testing.T) {
 			o.Log = slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) { <-free; return len(p), nil }), nil))
 		}},
 		{"journal", func(_ *Plan, o *Options, _ **fakeKernel, free chan struct{}) {
-			o.Journal = func([]netspec.Address) error { <-free; return nil }
+			o.Journal = func([]netspec.Address, netspec.Routing) error { <-free; return nil }
 		}},
 		{"check", func(p *Plan, _ *Options, _ **fakeKernel, free chan struct{}) {
 			p.Node.Scripts = []node.Script{{Name: "slow", Interval: time.Second, Rise: 1, Fall: 1}}

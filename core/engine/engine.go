@@ -50,12 +50,14 @@ type Options struct {
 	// Stale are addresses that an earlier run may have left behind; they are
 	// removed before anything else happens.
 	Stale []netspec.Address
+	// StaleRouting is Stale for routes and rules.
+	StaleRouting netspec.Routing
 	// Keep are addresses that stood before the node claimed them and that are
 	// the host's own; they are never removed.
 	Keep []netspec.Address
-	// Journal is told which addresses the node owns, each time that changes.
-	// It is called from one goroutine. Nil means no journal.
-	Journal func([]netspec.Address) error
+	// Journal is told which addresses, routes and rules the node owns, each
+	// time that changes. It is called from one goroutine. Nil means no journal.
+	Journal func([]netspec.Address, netspec.Routing) error
 }
 
 // Engine runs one node. It implements Sink for the kernel.
@@ -78,8 +80,12 @@ type Engine struct {
 	lane   *lane
 	teller *teller
 	runs   sync.WaitGroup
-	hurry  chan struct{}                // see Hurry
-	owned  map[string][]netspec.Address // by instance, lane 1 only
+	hurry  chan struct{} // see Hurry
+	// owning guards what may stand in the kernel: owned by instance, and due,
+	// which could not be removed.
+	owning sync.Mutex
+	owned  map[string]owned
+	due    owned
 	// refused holds the instances whose last claim failed, lane 1 only.
 	refused map[string]bool
 	wall    int64              // the wall clock at instant zero, as the node knows it
@@ -103,7 +109,7 @@ func New(plan Plan, opts Options) *Engine {
 		opts: opts, plan: plan, start: time.Now(),
 		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
-		owned: map[string][]netspec.Address{}, refused: map[string]bool{}, failed: map[recipient]bool{},
+		owned: map[string]owned{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 		bfdFailed: map[string]bool{},
 	}
 	e.packets.New = func() any { return new(node.Received) }
@@ -199,11 +205,34 @@ func (e *Engine) sweep() error {
 	for _, a := range left {
 		e.opts.Log.Warn("removing "+a.Prefix.String()+" from "+a.Device+": an earlier run left it behind", "address", a.Prefix.String(), "interface", a.Device)
 	}
+	if err := e.sweepRouting(); err != nil {
+		return err
+	}
 	if len(left) == 0 {
 		return nil
 	}
 	if err := e.kernel.Release("", left); err != nil {
 		return fmt.Errorf("remove addresses of an earlier run: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) sweepRouting() error {
+	if e.opts.StaleRouting.Empty() {
+		return nil
+	}
+	left, err := e.kernel.HeldRouting(e.opts.StaleRouting)
+	if err != nil {
+		return fmt.Errorf("look for routes and rules of an earlier run: %w", err)
+	}
+	for _, r := range left.Routes {
+		e.opts.Log.Warn("removing route " + r.String() + ": an earlier run left it behind")
+	}
+	for _, r := range left.Rules {
+		e.opts.Log.Warn("removing rule " + r.String() + ": an earlier run left it behind")
+	}
+	if err := e.kernel.ClearRouting(left); err != nil {
+		return fmt.Errorf("remove routes and rules of an earlier run: %w", err)
 	}
 	return nil
 }
@@ -298,6 +327,11 @@ func (e *Engine) Dropped() uint64 { return e.dropped.Load() }
 // Held returns which of the addresses stand in the kernel now.
 func (e *Engine) Held(addresses []netspec.Address) ([]netspec.Address, error) {
 	return e.kernel.Held(addresses)
+}
+
+// HeldRouting is Held for routes and rules.
+func (e *Engine) HeldRouting(r netspec.Routing) (netspec.Routing, error) {
+	return e.kernel.HeldRouting(r)
 }
 
 // Reload makes the node run another plan. Instances that are the same in both

@@ -156,6 +156,14 @@ func (k *fakeKernel) Release(instance string, addresses []netspec.Address) error
 	return k.note("release %s %s", instance, words(addresses))
 }
 
+func (k *fakeKernel) SetRouting(instance string, r netspec.Routing) error {
+	return k.note("route %s %v", instance, r)
+}
+
+func (k *fakeKernel) ClearRouting(r netspec.Routing) error { return k.note("clear %v", r) }
+
+func (k *fakeKernel) HeldRouting(r netspec.Routing) (netspec.Routing, error) { return r, nil }
+
 func (k *fakeKernel) Announce(instance string, addresses []netspec.Address, rounds int) error {
 	return k.note("announce %s %s %d", instance, words(addresses), rounds)
 }

@@ -49,6 +49,8 @@ func replaces(a, b node.Action) bool {
 	switch {
 	case a.Kind == b.Kind:
 		return slices.Equal(a.Addresses, b.Addresses)
+	case b.Kind == node.Claim && !a.Routing.Empty():
+		return false // it may be the only one that sets some of it
 	case a.Kind == node.Release:
 		// An announcement may be of some of the claimed addresses only, as
 		// after a reload: it must not outlive the claim.
@@ -109,68 +111,4 @@ func (l *lane) close() {
 	defer l.mu.Unlock()
 	l.closed = true
 	l.wake.Signal()
-}
-
-// act carries out one address action and reports what came of it.
-func (e *Engine) act(a *node.Action) {
-	switch a.Kind {
-	case node.Claim:
-		e.own(a.Instance, a.Addresses)
-		err := e.kernel.Claim(a.Instance, a.Addresses, a.NoAccept)
-		e.refused[a.Instance] = err != nil
-		failure := ""
-		if err != nil {
-			failure = err.Error()
-		}
-		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})
-	case node.Release:
-		if err := e.kernel.Release(a.Instance, a.Addresses); err != nil {
-			// The kernel tries again and tells nobody but its log how that
-			// ends: they stay in the journal, for the next start to remove.
-			e.teller.trouble(a.Instance, "addresses could not be removed, will try again", err)
-			return
-		}
-		e.disown(a.Instance, a.Addresses)
-	case node.Announce:
-		if e.refused[a.Instance] {
-			return // clients must not be sent to what does not stand here
-		}
-		if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds); err != nil {
-			e.teller.trouble(a.Instance, "addresses could not be announced", err)
-		}
-	}
-}
-
-// own notes addresses that are about to be claimed, beside those that are
-// still to be released.
-func (e *Engine) own(instance string, addresses []netspec.Address) {
-	for _, a := range addresses {
-		if !slices.Contains(e.owned[instance], a) {
-			e.owned[instance] = append(e.owned[instance], a)
-		}
-	}
-	e.journal()
-}
-
-func (e *Engine) disown(instance string, addresses []netspec.Address) {
-	left := slices.DeleteFunc(e.owned[instance], func(a netspec.Address) bool { return slices.Contains(addresses, a) })
-	if len(left) == 0 {
-		delete(e.owned, instance)
-	} else {
-		e.owned[instance] = left
-	}
-	e.journal()
-}
-
-// journal has the teller write down what the node owns now.
-func (e *Engine) journal() {
-	if e.opts.Journal == nil {
-		return
-	}
-	var all []netspec.Address
-	for _, list := range e.owned {
-		all = append(all, list...)
-	}
-	slices.SortFunc(all, func(a, b netspec.Address) int { return a.Prefix.Addr().Compare(b.Prefix.Addr()) })
-	e.teller.write(func() error { return e.opts.Journal(all) })
 }

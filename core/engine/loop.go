@@ -179,6 +179,9 @@ func (e *Engine) lastWill() {
 	for _, in := range e.plan.Node.Instances {
 		e.release(node.Action{Kind: node.Release, Instance: in.Name, Addresses: slices.Concat(in.Addresses, in.Excluded)})
 	}
+	for _, s := range e.plan.Node.Static {
+		e.release(node.Action{Kind: node.Release, Instance: s.Name, Addresses: s.Addresses})
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
 	defer cancel()
 	e.lane.drain(ctx)

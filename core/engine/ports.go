@@ -11,7 +11,8 @@ import (
 
 // Kernel is what the engine needs of the operating system. core/kernel
 // implements it on Linux. Its methods are called from lane 1 only, except
-// Send and SendBFD, which the loop calls itself, and Held, which any goroutine may call.
+// Send and SendBFD, which the loop calls itself, and Held and HeldRouting, which
+// any goroutine may call.
 type Kernel interface {
 	// Watch names the interfaces whose Link events are wanted, and the channels
 	// on which VRRP packets are received; their interfaces are wanted, too. It
@@ -36,6 +37,16 @@ type Kernel interface {
 	// Release removes the addresses and forgets them. An address that is not
 	// there is no error.
 	Release(instance string, addresses []netspec.Address) error
+	// SetRouting makes the routes and rules stand in place of those that the
+	// instance had before, and from then on reports their loss to the sink as
+	// Gone. The error names each that could not be set, and each of before that
+	// could not be removed and is tried again.
+	SetRouting(instance string, want netspec.Routing) error
+	// ClearRouting removes routes and rules that no instance has. One that is
+	// not there is no error.
+	ClearRouting(netspec.Routing) error
+	// HeldRouting is Held for routes and rules.
+	HeldRouting(netspec.Routing) (netspec.Routing, error)
 	// Announce sends rounds of gratuitous ARP, or of unsolicited neighbour
 	// advertisements, for the addresses.
 	Announce(instance string, addresses []netspec.Address, rounds int) error
@@ -57,6 +68,9 @@ type Sink interface {
 	// BFD and NewBFD are the same for BFD packets.
 	BFD(*node.BFDReceived)
 	NewBFD() *node.BFDReceived
+	// Removed says that what a Release or SetRouting could not remove is gone
+	// now. It is no event for the node.
+	Removed([]netspec.Address, netspec.Routing)
 	// Event takes any other event.
 	Event(node.Event)
 }

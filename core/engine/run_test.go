@@ -193,7 +193,7 @@ func TestJournal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var written []string
 		fail := errors.New("no space left on device")
-		write := func(owned []netspec.Address) error {
+		write := func(owned []netspec.Address, _ netspec.Routing) error {
 			written = append(written, words(owned))
 			if len(written) == 1 {
 				return fail
@@ -233,6 +233,71 @@ func TestJournal(t *testing.T) {
 		r.stop(t)
 		if got := written[len(written)-1]; got != "192.0.2.103" {
 			t.Errorf("after the stop the journal holds %q, want what could not be removed", got)
+		}
+	})
+}
+
+// TestJournalSettled holds that what the kernel could remove in the end leaves
+// the journal.
+func TestJournalSettled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var addresses string
+		var routing netspec.Routing
+		write := func(owned []netspec.Address, r netspec.Routing) error {
+			addresses, routing = words(owned), r
+			return nil
+		}
+		a, b := instance("A", 1, 255, "192.0.2.101/24"), instance("B", 2, 255, "192.0.2.102/24")
+		rules := netspec.Routing{Rules: []netspec.Rule{{Preference: 100, Table: 9}}}
+		a.Routing = rules
+		r := prepare(planOf(a, b), Options{Journal: write})
+		r.begin()
+		after(0)
+		if addresses != "192.0.2.101,192.0.2.102" || !routing.Equal(rules) {
+			t.Errorf("the journal holds %q and %v, want both addresses and the rule", addresses, routing)
+		}
+		if got := r.kernel.made("claim A", "route A"); len(got) != 2 || !strings.HasPrefix(got[1], "route A") {
+			t.Errorf("got calls %q, want addresses before routing", got)
+		}
+		busy := func() error { return errors.New("device busy") }
+		r.kernel.on("release A", busy)
+		r.kernel.on("route A", busy)
+		if err := r.Reload(context.Background(), planOf(b)); err != nil {
+			t.Fatal(err)
+		}
+		after(0)
+		if addresses != "192.0.2.101,192.0.2.102" || !routing.Equal(rules) {
+			t.Errorf("the journal holds %q and %v, want what could not be removed", addresses, routing)
+		}
+		r.Removed(a.Addresses, netspec.Routing{})
+		after(0)
+		if addresses != "192.0.2.102" || !routing.Equal(rules) {
+			t.Errorf("the journal holds %q and %v, want the rule and what B has", addresses, routing)
+		}
+		r.Removed(nil, rules)
+		after(0)
+		if addresses != "192.0.2.102" || !routing.Empty() {
+			t.Errorf("the journal holds %q and %v, want what B has", addresses, routing)
+		}
+		r.stop(t)
+	})
+}
+
+// TestStaleRouting holds that routes and rules of an earlier run go before
+// anything is claimed, and that those that are static go last.
+func TestStaleRouting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rules := netspec.Routing{Rules: []netspec.Rule{{Preference: 100, Table: 9}}}
+		p := planOf(instance("A", 1, 255, "192.0.2.101/24"))
+		p.Node.Static = []node.Static{{Name: "static", Routing: rules}}
+		r := prepare(p, Options{StaleRouting: rules})
+		r.begin()
+		after(0)
+		r.stop(t)
+		got := r.kernel.made("clear", "route", "claim A", "release A")
+		want := []string{fmt.Sprintf("clear %v", rules), fmt.Sprintf("route static %v", rules), "claim A 192.0.2.101", "release A 192.0.2.101", fmt.Sprintf("route static %v", netspec.Routing{})}
+		if !slices.Equal(got, want) {
+			t.Errorf("got calls\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 	})
 }

@@ -98,7 +98,7 @@ func TestStopThoughAllHangs(t *testing.T) {
 			r.kernel.on("watch", func() error { <-free; return nil })
 		}, 2*stopLimit + 2*interval, "addresses could not be released in time", false},
 		{"journal", func(_ *running, o *Options, free chan struct{}) {
-			o.Journal = func([]netspec.Address) error { <-free; return nil }
+			o.Journal = func([]netspec.Address, netspec.Routing) error { <-free; return nil }
 		}, stopLimit + 2*interval, "journal of owned addresses could not be written in time", true},
 		{"notifications", func(_ *running, o *Options, _ chan struct{}) {
 			o.Notifier = &fakeNotifier{drain: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}

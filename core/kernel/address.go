@@ -39,6 +39,10 @@ func (k *Kernel) Claim(instance string, addresses []netspec.Address, noAccept bo
 	if began, err := k.withdraw(stale); began {
 		k.log.Error("addresses could not be removed from an interface that was renamed, will try again", "err", err)
 	}
+	if err != nil && !missed(addresses, added) {
+		// keepalived, too, takes none amiss that has no_track.
+		err = nil
+	}
 	if !noAccept {
 		err = errors.Join(err, k.open(addresses))
 	}
@@ -118,10 +122,23 @@ func (k *Kernel) withdraw(list []link.Placed) (began bool, err error) {
 		}
 	}
 	k.mu.Unlock()
+	var removed []netspec.Address
 	for _, p := range gone {
+		removed = append(removed, p.Address)
 		k.log.Info("removed an address that could not be removed before", "address", p.Address.Prefix.String(), "interface", p.Address.Device)
 	}
+	if len(removed) > 0 {
+		k.sink.Removed(removed, netspec.Routing{})
+	}
 	return began, err
+}
+
+// missed reports whether one of the addresses, of those that are tracked, is
+// not among the added.
+func missed(addresses []netspec.Address, added []link.Placed) bool {
+	return slices.ContainsFunc(addresses, func(a netspec.Address) bool {
+		return !a.NoTrack && !slices.ContainsFunc(added, func(p link.Placed) bool { return p.Address == a })
+	})
 }
 
 // retry tries to remove what is due. The lock is taken for each address alone:

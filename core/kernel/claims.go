@@ -252,11 +252,11 @@ func (c *claims) has(a netip.Addr) bool { return c.of[a] > 0 }
 
 // missing returns the claimed addresses that do not stand in the state of that
 // reading, an event for each instance, in order of name. One that was returned
-// before is returned again only if again is true.
+// before is returned again only if again is true, one that is not tracked never.
 func (c *claims) missing(state *link.State, reading uint64, again bool) []*node.Gone {
 	gone := make(map[string]*node.Gone)
 	for k, claim := range c.all {
-		if !claim.standing || claim.since >= reading {
+		if !claim.standing || claim.since >= reading || claim.address.NoTrack {
 			continue
 		}
 		if state.Stands(claim.address) {

@@ -85,6 +85,7 @@ type Kernel struct {
 	looking sync.Mutex
 	told    map[string]node.Link // last told, by name
 	failing map[outlet]string    // why a socket could not be opened or changed
+	rivals  rivals
 	// unpromoted is why settings of interfaces could not be made.
 	unpromoted string
 
@@ -100,6 +101,10 @@ type Kernel struct {
 	outlets  map[outlet]wire.Spec
 	virtual  map[netip.Addr]bool
 	claims   claims
+	// directions are the claimed routes and rules.
+	directions directions
+	// guarded are the addresses that Guard names.
+	guarded []netspec.Address
 }
 
 // Open connects to the kernel in the network namespace of the calling thread.
@@ -112,6 +117,8 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		told:    make(map[string]node.Link),
 		failing: make(map[outlet]string),
 		claims:  newClaims(),
+
+		directions: directions{of: make(map[string]*direction)},
 	}
 	if k.log == nil {
 		k.log = slog.New(slog.DiscardHandler)
@@ -168,6 +175,17 @@ func (k *Kernel) Close() error {
 		failed = append(failed, k.settings.Close(), k.ns.Close())
 	})
 	return errors.Join(failed...)
+}
+
+// Guard has the addresses removed wherever they come to stand on their devices
+// without being claimed, in place of those that it named before: whoever sets
+// one by hand on a node that is not master makes two nodes answer for it. It
+// begins with the first Watch.
+func (k *Kernel) Guard(addresses []netspec.Address) {
+	k.mu.Lock()
+	k.guarded = addresses
+	k.mu.Unlock()
+	k.monitor.Poke()
 }
 
 // SetVirtual replaces Options.Virtual, for a reload. Interfaces whose own

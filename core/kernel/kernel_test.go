@@ -30,6 +30,8 @@ type sink struct {
 	mu      sync.Mutex
 	events  []node.Event
 	packets []node.Received
+	removed []netspec.Address
+	rid     netspec.Routing // routes and rules that were removed late
 	news    chan struct{}
 }
 
@@ -47,6 +49,13 @@ func (s *sink) Packet(p *node.Received) {
 func (s *sink) Event(e node.Event) {
 	s.mu.Lock()
 	s.events = append(s.events, e)
+	s.mu.Unlock()
+	s.wake()
+}
+
+func (s *sink) Removed(addresses []netspec.Address, r netspec.Routing) {
+	s.mu.Lock()
+	s.removed, s.rid = append(s.removed, addresses...), s.rid.With(r)
 	s.mu.Unlock()
 	s.wake()
 }

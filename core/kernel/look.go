@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"maps"
 	"net/netip"
 	"slices"
@@ -18,6 +19,7 @@ func (k *Kernel) look(tick bool) error {
 	_, err := k.report(tick)
 	if tick {
 		k.retry()
+		k.redirect()
 		k.restoreFilter()
 	}
 	return err
@@ -67,10 +69,16 @@ func (k *Kernel) report(all bool) (opening, err error) {
 		}
 	}
 	k.told = told
+	gone, err = k.astray(gone, reading, all)
 	for _, g := range gone {
+		g.Suspects = k.rivals.suspects(state, g)
 		k.sink.Event(g)
 	}
-	return opening, nil
+	if len(gone) > 0 {
+		// Behind the events: what is lost comes back first.
+		k.rivals.look()
+	}
+	return opening, errors.Join(err, k.guard(state))
 }
 
 // present is the state of the interface as the node wants it. mu is held.

@@ -18,8 +18,10 @@ type packets chan node.Received
 func (p packets) NewPacket() *node.Received { return &node.Received{} }
 func (p packets) Packet(r *node.Received)   { p <- *r }
 func (p packets) Event(node.Event)          {}
-func (p packets) NewBFD() *node.BFDReceived { return &node.BFDReceived{} }
-func (p packets) BFD(*node.BFDReceived)     {}
+
+func (p packets) Removed([]netspec.Address, netspec.Routing) {}
+func (p packets) NewBFD() *node.BFDReceived                  { return &node.BFDReceived{} }
+func (p packets) BFD(*node.BFDReceived)                      {}
 
 // One interface takes another's name, and no look falls in between: the name
 // was never gone, and yet its socket is of no use.

@@ -81,7 +81,8 @@ type Address struct {
 	// value means none.
 	Peer netip.Prefix
 	// NoTrack says that the address's own interface, when it is not the
-	// instance's, is not tracked (keepalived's no_track).
+	// instance's, is not tracked, and that the address is left alone when
+	// somebody removes it (keepalived's no_track).
 	NoTrack bool
 	// Limited says that the address is preferred as a source for Preferred
 	// only, in whole seconds; zero is never. Without it that is for ever.

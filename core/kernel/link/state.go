@@ -127,6 +127,23 @@ func (c *Conn) Interface(name string) (Interface, error) {
 	return parseInterface(rows[0])
 }
 
+// InterfaceAt reads the present state of the interface with that index. Its
+// error wraps ErrNoInterface when there is none.
+func (c *Conn) InterfaceAt(index int) (Interface, error) {
+	req := c.request(unix.RTM_GETLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(index)
+	req.AddData(withoutStatistics{msg})
+	rows, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
+	if missing(err) || err == nil && len(rows) == 0 {
+		return Interface{}, noInterface(fmt.Sprintf("with index %d", index))
+	}
+	if err != nil {
+		return Interface{}, fmt.Errorf("read interface %d: %w", index, err)
+	}
+	return parseInterface(rows[0])
+}
+
 // Find returns the interface of that name or alternative name.
 func (s *State) Find(name string) (Interface, bool) {
 	i, exists := s.interfaces[name]

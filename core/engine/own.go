@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// owned is what may stand in the kernel for one instance.
+type owned struct {
+	addresses []netspec.Address
+	routing   netspec.Routing
+}
+
+// act carries out one address action and reports what came of it.
+func (e *Engine) act(a *node.Action) {
+	switch a.Kind {
+	case node.Claim:
+		e.own(a.Instance, a.Addresses, a.Routing)
+		err := e.kernel.Claim(a.Instance, a.Addresses, a.NoAccept)
+		// After the addresses, which routes may name as their source.
+		err = errors.Join(err, e.direct(a))
+		e.refused[a.Instance] = err != nil
+		failure := ""
+		if err != nil {
+			failure = err.Error()
+		}
+		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})
+	case node.Release:
+		rerr := e.direct(a)
+		if rerr != nil {
+			e.teller.trouble(a.Instance, "routes or rules could not be removed, will try again", rerr)
+		}
+		err := e.kernel.Release(a.Instance, a.Addresses)
+		if err != nil {
+			// They stay in the journal until the kernel says that they are gone.
+			e.teller.trouble(a.Instance, "addresses could not be removed, will try again", err)
+		}
+		e.disown(a, err == nil)
+	case node.Announce:
+		if e.refused[a.Instance] {
+			return // clients must not be sent to what does not stand here
+		}
+		if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds); err != nil {
+			e.teller.trouble(a.Instance, "addresses could not be announced", err)
+		}
+	}
+}
+
+// direct has the routes and rules of an action stand in place of those of
+// before. What was removed is not owned any more.
+func (e *Engine) direct(a *node.Action) error {
+	e.owning.Lock()
+	before := e.owned[a.Instance].routing
+	e.owning.Unlock()
+	if before.Empty() && a.Routing.Empty() {
+		return nil
+	}
+	if err := e.kernel.SetRouting(a.Instance, a.Routing); err != nil {
+		return err
+	}
+	e.owning.Lock()
+	defer e.owning.Unlock()
+	if o := e.owned[a.Instance]; !o.routing.Equal(a.Routing) {
+		o.routing = a.Routing
+		e.owned[a.Instance] = o
+		e.journal()
+	}
+	return nil
+}
+
+// own notes what is about to be claimed, beside what is still to be released.
+func (e *Engine) own(instance string, addresses []netspec.Address, routing netspec.Routing) {
+	e.owning.Lock()
+	defer e.owning.Unlock()
+	o := e.owned[instance]
+	for _, a := range addresses {
+		if !slices.Contains(o.addresses, a) {
+			o.addresses = append(o.addresses, a)
+		}
+	}
+	o.routing = o.routing.With(routing)
+	e.owned[instance] = o
+	e.due.addresses = slices.DeleteFunc(e.due.addresses, func(a netspec.Address) bool { return slices.Contains(addresses, a) })
+	e.due.routing = e.due.routing.Without(routing)
+	e.journal()
+}
+
+// disown notes what was released. Addresses that could not be removed are owned
+// on without an instance.
+func (e *Engine) disown(a *node.Action, removed bool) {
+	e.owning.Lock()
+	defer e.owning.Unlock()
+	o := e.owned[a.Instance]
+	released := func(x netspec.Address) bool { return slices.Contains(a.Addresses, x) }
+	if !removed {
+		for _, x := range o.addresses {
+			if released(x) && !slices.Contains(e.due.addresses, x) {
+				e.due.addresses = append(e.due.addresses, x)
+			}
+		}
+	}
+	o.addresses = slices.DeleteFunc(o.addresses, released)
+	if a.Routing.Empty() {
+		e.due.routing = e.due.routing.With(o.routing) // none, unless it could not be removed
+		o.routing = netspec.Routing{}
+	}
+	if len(o.addresses) == 0 && o.routing.Empty() {
+		delete(e.owned, a.Instance)
+	} else {
+		e.owned[a.Instance] = o
+	}
+	e.journal()
+}
+
+// Removed implements Sink.
+func (e *Engine) Removed(addresses []netspec.Address, routing netspec.Routing) {
+	e.owning.Lock()
+	defer e.owning.Unlock()
+	e.due.addresses = slices.DeleteFunc(e.due.addresses, func(a netspec.Address) bool { return slices.ContainsFunc(addresses, a.Same) })
+	e.due.routing = e.due.routing.Without(routing)
+	e.journal()
+}
+
+// journal has the teller write down what the node owns now. owning is held.
+func (e *Engine) journal() {
+	if e.opts.Journal == nil {
+		return
+	}
+	all := slices.Clone(e.due.addresses)
+	routing := e.due.routing
+	for _, o := range e.owned {
+		all = append(all, o.addresses...)
+		routing.Routes = slices.Concat(routing.Routes, o.routing.Routes)
+		routing.Rules = slices.Concat(routing.Rules, o.routing.Rules)
+	}
+	slices.SortFunc(all, func(a, b netspec.Address) int { return a.Prefix.Addr().Compare(b.Prefix.Addr()) })
+	e.teller.write(func() error { return e.opts.Journal(all, routing) })
+}
