@@ -135,6 +135,16 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 		group = ", sync group " + i.Group
 	}
 	fmt.Fprintf(b, "  VRRP       version %d, VRID %d on %s from %s, every %s%s\n", i.Version, i.VRID, i.Interface, or(i.Source, "-"), age(i.AdvertInterval), group)
+	switch i.Authentication {
+	case "", "none":
+	case "HMAC":
+		fmt.Fprintf(b, "  signed     HMAC, mode %s, key %d\n", i.HMACMode, i.ActiveKey)
+	default:
+		fmt.Fprintf(b, "  signed     %s\n", i.Authentication)
+	}
+	if len(i.Peers) > 0 {
+		fmt.Fprintf(b, "  peers      %s\n", strings.Join(i.Peers, ", "))
+	}
 	heard := "never"
 	if i.HeardAge != nil {
 		heard = fmt.Sprintf("%s ago from %s (priority %d)", age(*i.HeardAge), i.HeardFrom, *i.HeardPriority)
@@ -147,8 +157,11 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	if i.MasterDownIn != nil {
 		fmt.Fprintf(b, "  take-over  in %s unless the master is heard\n", age(*i.MasterDownIn))
 	}
+	if n := i.Counters.Unsigned; n > 0 {
+		fmt.Fprintf(b, "  unsigned   %d adverts were taken without a signature\n", n)
+	}
 	for _, rule := range slices.Sorted(maps.Keys(i.Counters.Rejected)) {
-		fmt.Fprintf(b, "  discarded  %d packets: %s\n", i.Counters.Rejected[rule], rule)
+		fmt.Fprintf(b, "  discarded  %d packets: %s\n", i.Counters.Rejected[rule], or(i.Counters.RejectedWhy[rule], rule))
 	}
 }
 

@@ -28,13 +28,14 @@ func TestPrintStatus(t *testing.T) {
 		Base: 100, Effective: 80, Terms: []control.Term{{Tracker: "script nginx", State: "down", Weight: -20, Value: -20}},
 		Addresses: []control.Address{{Address: "192.0.2.100/24", Device: "eth0", Held: true}, {Address: "192.0.2.101/32", Device: "eth1"}},
 		Source:    "192.0.2.1", AdvertInterval: 0.1, NextAdvertIn: number(0.05), SentAge: number(0.05),
-		Counters: control.Counters{Rejected: map[string]uint64{"the TTL is not 255": 3, "the checksum is wrong": 1}},
+		Counters:       control.Counters{Unsigned: 12, Rejected: map[string]uint64{"ttl": 3, "checksum": 1}, RejectedWhy: map[string]string{"ttl": "the TTL is not 255"}},
+		Authentication: "HMAC", HMACMode: "permissive", ActiveKey: 7,
 	}
 	backup := control.Instance{
 		Name: "VI_2", Interface: "eth0", Version: 2, VRID: 52, Role: "BACKUP", SinceAge: 7200, Why: "started",
 		Base: 100, Effective: 100, Addresses: []control.Address{{Address: "192.0.2.102/24", Device: "eth0", Held: true}, {Address: "192.0.2.103/24", Device: "eth0"}},
 		Source: "192.0.2.1", AdvertInterval: 1, MasterDownIn: number(2.61), SentAge: number(0.0),
-		HeardAge: number(0.99), HeardFrom: "192.0.2.2", HeardPriority: number(150),
+		HeardAge: number(0.99), HeardFrom: "192.0.2.2", HeardPriority: number(150), Authentication: "PASS", Peers: []string{"192.0.2.2", "192.0.2.3"},
 	}
 	fault := control.Instance{
 		Name: "VI_3", Interface: "eth9", Version: 2, VRID: 53, Role: "FAULT", SinceAge: 1, Why: "interface eth9 does not exist", Base: 255, Effective: 255,

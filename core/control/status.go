@@ -58,8 +58,15 @@ type Instance struct {
 	// it now.
 	Addresses []Address `json:"addresses"`
 	// HeldError says why the kernel could not be asked.
-	HeldError      string   `json:"addresses_error,omitempty"`
-	Source         string   `json:"source,omitempty"`
+	HeldError string `json:"addresses_error,omitempty"`
+	Source    string `json:"source,omitempty"`
+	// Authentication is "none", "PASS", "AH" or "HMAC", with HMACMode, and
+	// ActiveKey the number of the key that signs.
+	Authentication string `json:"authentication"`
+	HMACMode       string `json:"auth_hmac_mode,omitempty"`
+	ActiveKey      int    `json:"auth_hmac_active_key,omitempty"`
+	// Peers are those that adverts are sent to by unicast.
+	Peers          []string `json:"unicast_peers,omitempty"`
 	AdvertInterval float64  `json:"advert_interval_s"`
 	MasterInterval float64  `json:"master_advert_interval_s"`
 	MasterDownIn   *float64 `json:"master_down_in_s"`
@@ -88,15 +95,21 @@ type Address struct {
 
 // Counters are of an instance since the daemon started.
 type Counters struct {
-	Sent         uint64            `json:"adverts_sent"`
-	Received     uint64            `json:"adverts_received"`
-	SentZero     uint64            `json:"priority_zero_sent"`
-	ReceivedZero uint64            `json:"priority_zero_received"`
-	BecameMaster uint64            `json:"became_master"`
-	LeftMaster   uint64            `json:"left_master"`
-	Announced    uint64            `json:"announcement_bursts"`
-	Conflicts    uint64            `json:"adverts_of_other_masters"`
-	Rejected     map[string]uint64 `json:"adverts_rejected"`
+	Sent         uint64 `json:"adverts_sent"`
+	Received     uint64 `json:"adverts_received"`
+	SentZero     uint64 `json:"priority_zero_sent"`
+	ReceivedZero uint64 `json:"priority_zero_received"`
+	BecameMaster uint64 `json:"became_master"`
+	LeftMaster   uint64 `json:"left_master"`
+	Announced    uint64 `json:"announcement_bursts"`
+	Conflicts    uint64 `json:"adverts_of_other_masters"`
+	// Unsigned counts adverts that were taken without a signature although
+	// there are keys: while it grows, they must not be refused yet.
+	Unsigned uint64 `json:"adverts_accepted_unsigned"`
+	// Rejected has a stable word for each rule; RejectedWhy says each of them
+	// in words.
+	Rejected    map[string]uint64 `json:"adverts_rejected"`
+	RejectedWhy map[string]string `json:"adverts_rejected_why"`
 }
 
 // Group is a sync group.
@@ -192,6 +205,11 @@ func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, stand
 		p := int(v.HeardPriority)
 		x.HeardFrom, x.HeardPriority = v.HeardFrom.String(), &p
 	}
+	x.Authentication, x.HMACMode = authentication(v)
+	x.ActiveKey = int(v.Key)
+	for _, p := range v.Peers {
+		x.Peers = append(x.Peers, p.String())
+	}
 	for _, t := range v.Terms {
 		x.Terms = append(x.Terms, Term{Tracker: t.Tracker, State: t.State, Weight: t.Weight, Value: t.Value})
 	}
@@ -201,15 +219,35 @@ func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, stand
 	return x
 }
 
+// authentication names how adverts are authenticated, and the mode of HMAC.
+func authentication(v *node.InstanceStatus) (kind, mode string) {
+	switch v.HMAC {
+	case vrrp.HMACEnforce:
+		return "HMAC", "enforce"
+	case vrrp.HMACPermissive:
+		return "HMAC", "permissive"
+	case vrrp.HMACReceiveOnly:
+		return "HMAC", "receive-only"
+	}
+	switch v.Auth {
+	case vrrp.AuthPass:
+		return "PASS", ""
+	case vrrp.AuthAH:
+		return "AH", ""
+	}
+	return "none", ""
+}
+
 func counters(c *vrrp.Counters) Counters {
 	x := Counters{
 		Sent: c.Sent, Received: c.Received, SentZero: c.SentZero, ReceivedZero: c.ReceivedZero,
 		BecameMaster: c.BecameMaster, LeftMaster: c.LeftMaster, Announced: c.Announced, Conflicts: c.Conflicts,
-		Rejected: map[string]uint64{},
+		Unsigned: c.Unsigned, Rejected: map[string]uint64{}, RejectedWhy: map[string]string{},
 	}
 	for i, n := range c.Rejected {
 		if n > 0 {
-			x.Rejected[vrrp.Rejection(i).String()] = n
+			rule := vrrp.Rejection(i)
+			x.Rejected[rule.Name()], x.RejectedWhy[rule.Name()] = n, rule.String()
 		}
 	}
 	return x

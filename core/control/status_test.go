@@ -55,7 +55,7 @@ func nodeStatus() *node.Status {
 		return netspec.Address{Prefix: netip.MustParsePrefix(text), Device: device}
 	}
 	counts := vrrp.Counters{
-		Sent: 1, Received: 2, SentZero: 3, ReceivedZero: 4, BecameMaster: 5, LeftMaster: 6, Announced: 7, Conflicts: 8,
+		Sent: 1, Received: 2, SentZero: 3, ReceivedZero: 4, BecameMaster: 5, LeftMaster: 6, Announced: 7, Conflicts: 8, Unsigned: 11,
 	}
 	counts.Rejected[2] = 9
 	return &node.Status{
@@ -68,6 +68,7 @@ func nodeStatus() *node.Status {
 				Faults: []string{"interface eth1 is down"}, Waiting: []string{"the first result of script y"},
 				Interval: time.Second, MasterInterval: 2 * time.Second,
 				MasterDown: at.Add(3 * time.Second), NextAdvert: at.Add(500 * time.Millisecond),
+				HMAC: vrrp.HMACPermissive, Key: 4, Peers: []netip.Addr{netip.MustParseAddr("192.0.2.2")},
 				Source: netip.MustParseAddr("192.0.2.1"), LastSent: at.Add(-500 * time.Millisecond), LastHeard: at.Add(-4 * time.Second),
 				HeardFrom: netip.MustParseAddr("192.0.2.2"), HeardPriority: 90,
 				Addresses: []netspec.Address{address("192.0.2.100/24", "eth0"), address("198.51.100.1/32", "eth1")},

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 // Status returns a copy of everything that people may ask.
@@ -18,6 +19,13 @@ func (n *Node) Status(now mono.Instant) *Status {
 			Interval: in.cfg.Router.Interval, MasterInterval: v.Interval, MasterDown: v.MasterDown, NextAdvert: v.NextAdvert,
 			Source: v.Source, LastSent: v.LastSent, LastHeard: v.LastHeard, HeardFrom: v.HeardFrom, HeardPriority: v.HeardPriority,
 			Addresses: slices.Clone(in.addresses()), Routing: in.cfg.Routing, Claimed: in.claimed, Repaired: in.repaired, Leaving: v.Leaving, Counts: v.Counts,
+		}
+		st.Auth, st.HMAC = in.cfg.Router.Auth, in.cfg.Router.HMAC.Mode
+		if st.HMAC != vrrp.HMACOff {
+			st.Auth, st.Key = vrrp.AuthNone, in.cfg.Router.HMAC.Active
+		}
+		for _, p := range in.cfg.Router.Unicast.Peers {
+			st.Peers = append(st.Peers, p.Addr)
 		}
 		if in.group != nil {
 			st.Group = in.group.cfg.Name

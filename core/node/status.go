@@ -52,6 +52,13 @@ type InstanceStatus struct {
 	NextAdvert mono.Instant
 	// Source is the address that adverts are sent from.
 	Source netip.Addr
+	// Auth and HMAC say how adverts are authenticated, and Key the number of the
+	// key that signs, zero without HMAC.
+	Auth vrrp.AuthType
+	HMAC vrrp.HMACMode
+	Key  uint8
+	// Peers are those of a unicast instance.
+	Peers []netip.Addr
 	// LastSent and LastHeard are of the last advert; Never before the first.
 	LastSent  mono.Instant
 	LastHeard mono.Instant
