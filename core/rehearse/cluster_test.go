@@ -18,7 +18,8 @@ import (
 func TestDeterminism(t *testing.T) {
 	hash := func(seed uint64) (sum [32]byte) {
 		w := drawWorld(seed)
-		c := New(seed, w.net, w.configs...)
+		w.drawMore(seed)
+		c := w.cluster(seed)
 		log := sha256.New()
 		c.Observe = func(h *Happening) { fmt.Fprintln(log, h) }
 		for _, n := range c.Nodes {
@@ -27,6 +28,7 @@ func TestDeterminism(t *testing.T) {
 		for range 12 {
 			c.Run(w.span() / 2)
 			w.hurt(c, w.span(), nil)
+			w.hurtMore(c, nil)
 		}
 		w.calm(c, w.span())
 		c.Run(3 * w.span())

@@ -24,6 +24,7 @@ type world struct {
 	quiet bool
 	// refused is true once a kernel refused addresses.
 	refused bool
+	more    more
 }
 
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
@@ -192,14 +193,20 @@ func drawGroup(r *rand.Rand, cfg *node.Config, members int) node.Group {
 // one that is not advertised.
 func setAddresses(in *node.Instance, count int, excluded bool) {
 	in.Addresses, in.Excluded, in.Router.Addresses = nil, nil, nil
+	address := func(a, b byte) netspec.Address {
+		addr := netip.AddrFrom4([4]byte{10, a, in.Router.VRID, b})
+		if in.Router.IPv6 {
+			addr = netip.AddrFrom16([16]byte{0xfe, 0x80, 12: 10, 13: a, 14: in.Router.VRID, 15: b})
+		}
+		return netspec.Address{Prefix: netip.PrefixFrom(addr, 24), Device: "eth0"}
+	}
 	for a := range count {
-		addr := netip.AddrFrom4([4]byte{10, 0, in.Router.VRID, byte(a + 1)})
-		in.Router.Addresses = append(in.Router.Addresses, addr)
-		in.Addresses = append(in.Addresses, netspec.Address{Prefix: netip.PrefixFrom(addr, 24), Device: "eth0"})
+		x := address(0, byte(a+1))
+		in.Router.Addresses = append(in.Router.Addresses, x.Addr())
+		in.Addresses = append(in.Addresses, x)
 	}
 	if excluded {
-		addr := netip.AddrFrom4([4]byte{10, 1, in.Router.VRID, 1})
-		in.Excluded = []netspec.Address{{Prefix: netip.PrefixFrom(addr, 24), Device: "eth0"}}
+		in.Excluded = []netspec.Address{address(1, 1)}
 	}
 }
 

@@ -81,6 +81,7 @@ func (w *world) calm(c *Cluster, span time.Duration) {
 		n.Resume()
 		n.SetLink("eth0", true)
 	}
+	w.calmMore(c)
 	c.Run(span + 2*time.Second) // whoever is about to stop has stopped
 	for _, n := range c.Nodes {
 		n.Start()
@@ -90,6 +91,7 @@ func (w *world) calm(c *Cluster, span time.Duration) {
 		}
 		n.Reload(cfg)
 	}
+	c.Run(w.patienceMore())
 }
 
 // patience is how long the cluster may take to settle after calm: the rest

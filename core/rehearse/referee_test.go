@@ -108,7 +108,7 @@ func (r *referee) observe(h *Happening) {
 	if e, ok := h.Event.(*node.Received); ok {
 		r.listen(h, l, e)
 	}
-	other := func(a node.Action) bool { return a.Kind != node.Send }
+	other := func(a node.Action) bool { return a.Kind != node.Send && a.Kind != node.SendBFD }
 	if slices.ContainsFunc(h.Actions, other) || h.Cause == "reload" || l.ticks%32 == 0 {
 		r.status(h, l) // costs most of the test's time when done each time
 	}
@@ -139,6 +139,9 @@ func (r *referee) tick(h *Happening, l *life) {
 	}
 	for _, s := range h.Node.daemon.config.Scripts {
 		allowed += int(2*time.Second/s.Interval) + 2
+	}
+	for _, s := range h.Node.daemon.config.Sessions {
+		allowed += int(4*time.Second/s.BFD.MinTx) + 20
 	}
 	if l.ticks > allowed {
 		r.blame(h, "%d calls of Tick within %v", l.ticks, h.At.Sub(l.since))
