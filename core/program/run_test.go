@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -355,4 +356,39 @@ func TestManyAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestSecureRuns holds that what others could change is not run as root, and
+// is as somebody else.
+func TestSecureRuns(t *testing.T) {
+	needRoot(t)
+	s := newStarter(t, Options{})
+	path := script(t, "exit 0")
+	if err := os.Chmod(path, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		spec Spec
+		runs bool
+	}{
+		"not asked for":  {Spec{}, true},
+		"as the daemon":  {Spec{Secure: true}, false},
+		"as root":        {Spec{Secure: true, User: "root"}, false},
+		"as another one": {Spec{Secure: true, User: "nobody"}, true},
+		"by a shell":     {Spec{Secure: true, Argv: []string{"/bin/sh", path}}, false},
+	} {
+		if tt.spec.Argv == nil {
+			tt.spec.Argv = []string{path}
+		}
+		o := s.Run(noContext, tt.spec)
+		if o.OK() != tt.runs || !tt.runs && !errors.Is(o.Err, ErrUntrusted) {
+			t.Errorf("%s: got %v, want a run: %t", name, o, tt.runs)
+		}
+	}
+	if !Root("", "") || !Root("root", "") || Root("nobody", "") || Root("nosuchuser", "") {
+		t.Error("Root does not know who root is")
+	}
+	if uid, gid, err := Account("root", "root"); uid != 0 || gid != 0 || err != nil {
+		t.Errorf("Account: %d, %d, %v", uid, gid, err)
+	}
 }
