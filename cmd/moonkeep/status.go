@@ -23,6 +23,7 @@ const defaultRunDir = "/run/moonkeep"
 func newStatusCommand() *cobra.Command {
 	var runDir string
 	var asJSON bool
+	var format string
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "what this node holds, and why",
@@ -31,7 +32,17 @@ priority comes about, which addresses the kernel has right now, the adverts last
 sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := control.NewClient(runDir).Status(cmd.Context())
+			var s control.Status
+			var text json.RawMessage
+			var err error
+			switch format {
+			case "", "moonkeep":
+				s, err = control.NewClient(runDir).Status(cmd.Context())
+			case "keepalived":
+				text, err = control.NewClient(runDir).Keepalived(cmd.Context())
+			default:
+				return fmt.Errorf("there is no format %q; there are moonkeep and keepalived", format)
+			}
 			if errors.Is(err, control.ErrNotRunning) {
 				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: no daemon answers in %s (is it running, with the same --run-dir, and may you read its socket?)\n", runDir)
 				return exitNo
@@ -40,9 +51,12 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), "moonkeep:", err)
 				return exitNo
 			}
-			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			switch {
+			case text != nil:
+				return enc.Encode(text)
+			case asJSON:
 				return enc.Encode(s)
 			}
 			return printStatus(cmd.OutOrStdout(), &s)
@@ -50,6 +64,7 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 	}
 	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "the daemon's run directory")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
+	cmd.Flags().StringVar(&format, "format", "", "moonkeep, or keepalived: the JSON that keepalived dumps at a signal, without passwords")
 	return cmd
 }
 

@@ -45,6 +45,13 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return s, c.get(ctx, "/v1/status", &s)
 }
 
+// Keepalived asks for the instances in the shape of keepalived's own JSON.
+// ErrNotRunning says that nobody answers.
+func (c *Client) Keepalived(ctx context.Context) (json.RawMessage, error) {
+	var text json.RawMessage
+	return text, c.get(ctx, "/v1/keepalived", &text)
+}
+
 // Plan asks what a reload would do if its configuration were the given one,
 // in moonkeep's JSON, and decodes the answer. ErrNotRunning says that nobody
 // answers.

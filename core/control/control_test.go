@@ -21,6 +21,21 @@ type daemon func(context.Context) (Status, error)
 
 func (f daemon) Status(ctx context.Context) (Status, error) { return f(ctx) }
 
+// Keepalived answers with the version of the status.
+func (f daemon) Keepalived(ctx context.Context) (any, error) {
+	s, err := f(ctx)
+	return []string{s.Version}, err
+}
+
+func TestKeepalived(t *testing.T) {
+	dir := t.TempDir()
+	serve(t, dir, func(context.Context) (Status, error) { return Status{Version: "7"}, nil })
+	got, err := NewClient(dir).Keepalived(t.Context())
+	if err != nil || strings.TrimSpace(string(got)) != `["7"]` {
+		t.Errorf("got %s and error %v", got, err)
+	}
+}
+
 // Plan answers with what it was asked, and refuses to be asked nothing.
 func (f daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 	if len(configuration) == 0 {

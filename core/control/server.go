@@ -17,6 +17,9 @@ import (
 type Daemon interface {
 	// Status describes the node now.
 	Status(context.Context) (Status, error)
+	// Keepalived describes the instances in the shape of keepalived's own
+	// JSON.
+	Keepalived(context.Context) (any, error)
 	// Plan says what a reload would do if its configuration were the given
 	// one, in moonkeep's JSON. The answer is JSON too; an error is the
 	// asker's fault.
@@ -61,16 +64,8 @@ func Listen(dir string, d Daemon) (*Server, error) {
 	}
 	s := &Server{listener: newLimitListener(l, maxConnections)}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		st, err := d.Status(r.Context())
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		// An error here is the asker's going away.
-		_ = json.NewEncoder(w).Encode(st)
-	})
+	mux.HandleFunc("GET /v1/status", answer(func(ctx context.Context) (any, error) { return d.Status(ctx) }))
+	mux.HandleFunc("GET /v1/keepalived", answer(d.Keepalived))
 	mux.HandleFunc("POST /v1/plan", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfiguration))
 		if err != nil {
@@ -87,6 +82,20 @@ func Listen(dir string, d Daemon) (*Server, error) {
 	})
 	s.http = http.Server{Handler: mux, ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
 	return s, nil
+}
+
+// answer makes a handler of what describes something.
+func answer(describe func(context.Context) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		value, err := describe(r.Context())
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// An error here is the asker's going away.
+		_ = json.NewEncoder(w).Encode(value)
+	}
 }
 
 // Serve answers until Close.

@@ -110,6 +110,9 @@ type Counters struct {
 	// in words.
 	Rejected    map[string]uint64 `json:"adverts_rejected"`
 	RejectedWhy map[string]string `json:"adverts_rejected_why"`
+	// Keepalived has them by the names of keepalived's counters, those that
+	// it has.
+	Keepalived map[string]uint64 `json:"keepalived_counters"`
 }
 
 // Group is a sync group.
@@ -242,12 +245,15 @@ func counters(c *vrrp.Counters) Counters {
 	x := Counters{
 		Sent: c.Sent, Received: c.Received, SentZero: c.SentZero, ReceivedZero: c.ReceivedZero,
 		BecameMaster: c.BecameMaster, LeftMaster: c.LeftMaster, Announced: c.Announced, Conflicts: c.Conflicts,
-		Unsigned: c.Unsigned, Rejected: map[string]uint64{}, RejectedWhy: map[string]string{},
+		Unsigned: c.Unsigned, Rejected: map[string]uint64{}, RejectedWhy: map[string]string{}, Keepalived: map[string]uint64{},
 	}
 	for i, n := range c.Rejected {
 		if n > 0 {
 			rule := vrrp.Rejection(i)
 			x.Rejected[rule.Name()], x.RejectedWhy[rule.Name()] = n, rule.String()
+			if key := rule.Key(); key != "" {
+				x.Keepalived[key] += n
+			}
 		}
 	}
 	return x
