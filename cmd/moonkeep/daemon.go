@@ -85,6 +85,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if plan.Node.StartDelay, err = startDelay(&c.Global); err != nil {
+		return nil, err
+	}
 	telling, files, err := d.edges.telling(c)
 	if err != nil {
 		return nil, err
