@@ -30,7 +30,7 @@ type Address struct {
 	// belongs to it.
 	Peer netip.Prefix `key:"peer" tier:"3"`
 	// NoTrack does not track the interface of the address, when it is not the
-	// instance's.
+	// instance's, and leaves the address alone when somebody removes it.
 	NoTrack bool `key:"no_track" form:"bare" tier:"2"`
 	// Home marks an IPv6 home address.
 	Home bool `key:"home" form:"bare" tier:"3"`
@@ -47,9 +47,9 @@ type Address struct {
 	// seconds or "forever". keepalived takes 0 for an IPv6 address of length
 	// 128 and forever for others.
 	PreferredLft *Lifetime `key:"preferred_lft" tier:"3"`
-	// TrackGroup is the track_group that decides whether a static address is
-	// put back.
-	TrackGroup string `key:"track_group" idle:"it is not put back" tier:"3"`
+	// TrackGroup is the track_group whose instances are in FAULT while a static
+	// address cannot be held.
+	TrackGroup string `key:"track_group" tier:"3"`
 	// UseVMAC puts the address on a virtual MAC interface of its own.
 	UseVMAC *AddressVMAC `key:"use_vmac" form:"special" unbuilt:"the address would have the interface's own MAC; remove it" tier:"3"`
 }

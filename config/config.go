@@ -27,16 +27,16 @@ type Config struct {
 	Groups []SyncGroup `key:"vrrp_sync_groups" word:"vrrp_sync_group" form:"block" tier:"1"`
 	// GarpGroups are interfaces that share a limit on gratuitous ARP.
 	GarpGroups []GarpGroup `key:"garp_groups" word:"garp_group" form:"block" idle:"each interface has a limit of its own" tier:"3"`
-	// TrackGroups are instances whose states decide whether static addresses,
-	// routes and rules are put back.
-	TrackGroups []TrackGroup `key:"track_groups" word:"track_group" form:"block" idle:"addresses and routes that stand on a node all the time are not installed" tier:"3"`
+	// TrackGroups are instances that are in FAULT while static addresses, routes
+	// or rules that name the group cannot be held.
+	TrackGroups []TrackGroup `key:"track_groups" word:"track_group" form:"block" tier:"3"`
 	// StaticAddresses are addresses that the node holds from start to stop,
 	// whatever the instances do.
-	StaticAddresses []Address `key:"static_ipaddresses" word:"static_ipaddress" form:"lines" idle:"addresses and routes that stand on a node all the time are not installed" tier:"2"`
+	StaticAddresses []Address `key:"static_ipaddresses" word:"static_ipaddress" form:"lines" tier:"2"`
 	// StaticRoutes are routes that the node holds from start to stop.
-	StaticRoutes []Route `key:"static_routes" form:"lines" idle:"addresses and routes that stand on a node all the time are not installed" tier:"2"`
+	StaticRoutes []Route `key:"static_routes" form:"lines" tier:"2"`
 	// StaticRules are policy rules that the node holds from start to stop.
-	StaticRules []Rule `key:"static_rules" form:"lines" idle:"addresses and routes that stand on a node all the time are not installed" tier:"3"`
+	StaticRules []Rule `key:"static_rules" form:"lines" tier:"3"`
 	// LinkbeatInterfaces are interfaces whose link is polled.
 	LinkbeatInterfaces []Linkbeat `key:"linkbeat_interfaces" form:"lines" idle:"the kernel tells every change of a link" tier:"3"`
 	// InterfaceDelays are how long an interface must be down or up before it
@@ -78,8 +78,8 @@ type InterfaceDelay struct {
 	Up time.Duration `key:"up" default:"0s" range:"0s..255s" tier:"2"`
 }
 
-// TrackGroup names instances whose states together decide whether static
-// addresses, routes and rules are put back.
+// TrackGroup names instances that are in FAULT while static addresses, routes
+// or rules that name the group cannot be held.
 type TrackGroup struct {
 	// Name is what addresses, routes and rules call it.
 	Name    string   `key:"name" word:"-" required:"true" tier:"3"`

@@ -120,14 +120,14 @@ type Global struct {
 	// GarpExtraIF is garp_extra_if of instances.
 	GarpExtraIF *ExtraIF `key:"vrrp_garp_extra_if" word:"vrrp_garp_extra_if,vrrp_vmac_garp_intvl" form:"special" idle:"it is for use_vmac only" tier:"3"`
 	// StartupDelay is how long instances wait after the start of the daemon.
-	StartupDelay time.Duration `key:"vrrp_startup_delay" range:"0s..24h" idle:"instances begin at once" tier:"2"`
+	StartupDelay time.Duration `key:"vrrp_startup_delay" range:"0s..24h" tier:"2"`
 	// DelayAfterBoot is how long instances wait after the start of the host.
-	DelayAfterBoot time.Duration `key:"vrrp_delay_after_boot" range:"0s..24h" idle:"instances begin at once" tier:"3"`
+	DelayAfterBoot time.Duration `key:"vrrp_delay_after_boot" range:"0s..24h" tier:"3"`
 	// LogUnknownVRIDs logs adverts for virtual routers that are not
 	// configured.
 	LogUnknownVRIDs bool `key:"log_unknown_vrids" form:"bare" idle:"such adverts are not logged" tier:"3"`
 	// DefaultInterface holds static addresses that name none.
-	DefaultInterface string `key:"default_interface" default:"eth0" idle:"addresses that stand on a node all the time are not installed" tier:"2"`
+	DefaultInterface string `key:"default_interface" default:"eth0" tier:"2"`
 	// DynamicInterfaces allows interfaces that are not there yet;
 	// allow_if_changes also those that change their type or parent.
 	DynamicInterfaces string `key:"dynamic_interfaces" form:"optional" bare:"yes" enum:"yes,allow_if_changes" idle:"an interface may be missing in any case" tier:"2"`

@@ -123,9 +123,9 @@ type Instance struct {
 	// of a removed first one.
 	PromoteSecondaries bool `key:"promote_secondaries" tier:"3"`
 	// Routes are those that the master has.
-	Routes []Route `key:"virtual_routes" form:"lines" idle:"the routes and rules of a master are not installed" tier:"2"`
+	Routes []Route `key:"virtual_routes" form:"lines" tier:"2"`
 	// Rules are the policy rules that the master has.
-	Rules []Rule `key:"virtual_rules" form:"lines" idle:"the routes and rules of a master are not installed" tier:"2"`
+	Rules []Rule `key:"virtual_rules" form:"lines" tier:"2"`
 	// Accept takes packets to the addresses although the node is not their
 	// owner, as it does without strict mode anyway.
 	Accept bool `key:"accept" form:"bare" tier:"2"`

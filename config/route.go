@@ -36,7 +36,7 @@ type Route struct {
 	// Table is the routing table, by name or number; main when left out.
 	Table string `key:"table" tier:"1"`
 	// VRF puts the route into the table of a VRF.
-	VRF string `key:"vrf" tier:"3"`
+	VRF string `key:"vrf" unbuilt:"the route would be in the main table; name the table of the VRF instead" tier:"3"`
 	// Protocol says who set the route, by name or number.
 	Protocol string `key:"protocol" default:"keepalived" tier:"3"`
 	// Scope is a name or a number; the kernel's choice for the type when left
@@ -47,7 +47,7 @@ type Route struct {
 	// OnLink takes the gateway as reachable by the interface.
 	OnLink bool `key:"onlink" form:"bare" tier:"2"`
 	// Encap puts packets into a tunnel.
-	Encap *Encap `key:"encap" form:"special" tier:"3"`
+	Encap *Encap `key:"encap" form:"special" unbuilt:"packets would leave without the tunnel; remove it" tier:"3"`
 	// Expires is how long an IPv6 route stays.
 	Expires time.Duration `key:"expires" range:"0s..4294967295s" whole:"true" tier:"3"`
 	// MTU is the path's; lock keeps the kernel from changing it.
@@ -90,14 +90,15 @@ type Route struct {
 	// FastOpenNoCookie allows TCP fast open without a cookie.
 	FastOpenNoCookie *int `key:"fastopen_no_cookie" range:"0..1" tier:"3"`
 	// As is the new destination of an MPLS packet.
-	As netip.Addr `key:"as" form:"special" tier:"3"`
+	As netip.Addr `key:"as" form:"special" unbuilt:"MPLS packets would keep their destination; remove it" tier:"3"`
 	// Mode is how the route is added: prepend and append set it before or
 	// behind others of its destination, add fails when there is one.
 	Mode string `key:"mode" word:"-" default:"prepend" enum:"prepend,append,add" tier:"3"`
-	// NoTrack does not step down when somebody removes the route.
+	// NoTrack leaves the route alone when somebody removes it, and its
+	// interface untracked.
 	NoTrack bool `key:"no_track" form:"bare" tier:"2"`
-	// TrackGroup is the track_group that decides whether a static route is
-	// put back.
+	// TrackGroup is the track_group whose instances are in FAULT while a static
+	// route cannot be held.
 	TrackGroup string `key:"track_group" tier:"3"`
 	// NextHops are several gateways that share the traffic.
 	NextHops []NextHop `key:"nexthops" word:"nexthop" form:"special" tier:"2"`
@@ -116,11 +117,11 @@ type NextHop struct {
 	// OnLink takes the gateway as reachable by the interface.
 	OnLink bool `key:"onlink" form:"bare" tier:"3"`
 	// Encap puts packets into a tunnel.
-	Encap *Encap `key:"encap" form:"special" tier:"3"`
+	Encap *Encap `key:"encap" form:"special" unbuilt:"packets would leave without the tunnel; remove it" tier:"3"`
 	// Realms are [SRC/]DST, by names or numbers.
 	Realms string `key:"realms" tier:"3"`
 	// As is the new destination of an MPLS packet.
-	As netip.Addr `key:"as" form:"special" tier:"3"`
+	As netip.Addr `key:"as" form:"special" unbuilt:"MPLS packets would keep their destination; remove it" tier:"3"`
 }
 
 // Encap is a lightweight tunnel of a route.
@@ -200,10 +201,10 @@ type Rule struct {
 	Type string `key:"type" word:"type,blackhole,unreachable,prohibit,nop" form:"special" default:"unicast" enum:"unicast,blackhole,unreachable,prohibit,nat,nop" tier:"3"`
 	// Goto is the preference of the rule to go on with.
 	Goto *uint32 `key:"goto" tier:"3"`
-	// NoTrack does not step down when somebody removes the rule.
+	// NoTrack leaves the rule alone when somebody removes it.
 	NoTrack bool `key:"no_track" form:"bare" tier:"2"`
-	// TrackGroup is the track_group that decides whether a static rule is put
-	// back.
+	// TrackGroup is the track_group whose instances are in FAULT while a static
+	// rule cannot be held.
 	TrackGroup string `key:"track_group" tier:"3"`
 }
 

@@ -32,6 +32,12 @@ func TestUnbuilt(t *testing.T) {
 				v = reflect.ValueOf(&c.Groups[0]).Elem()
 			case "Global":
 				v = reflect.ValueOf(&c.Global).Elem()
+			case "Route", "NextHop":
+				c.Instances[0].Routes = []config.Route{{Destination: netip.MustParsePrefix("203.0.113.0/24"), NextHops: []config.NextHop{{}}}}
+				v = reflect.ValueOf(&c.Instances[0].Routes[0]).Elem()
+				if b.Name == "NextHop" {
+					v = reflect.ValueOf(&c.Instances[0].Routes[0].NextHops[0]).Elem()
+				}
 			case "Address":
 				v = reflect.ValueOf(&c.Instances[0].Addresses[0]).Elem()
 			default:

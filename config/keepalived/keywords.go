@@ -106,29 +106,36 @@ func textWords() []entryWord {
 		"include includer includem includew includeb includea")
 }
 
-// entryBlocks are the bodies of lines, and what stands behind a keyword that
-// takes several words.
-func entryBlocks() []entryBlock {
-	addresses := entries("ADDR[/LEN]")
-	of := schema.New().Of(config.Address{})
-	for _, word := range of.Spelled() {
+// tagged are words of lines with what the tags of their fields say.
+func tagged(of *schema.Block, words []string) []entryWord {
+	var out []entryWord
+	for _, word := range words {
 		w := entryWord{name: word}
 		switch f := of.Word(word); {
+		case f == nil: // a word of its own
 		case f.Unbuilt != "":
 			w.status = refuses
 		case f.Idle != "":
 			w.status = warns
 		}
-		addresses = append(addresses, w)
+		out = append(out, w)
 	}
+	return out
+}
+
+// entryBlocks are the bodies of lines, and what stands behind a keyword that
+// takes several words.
+func entryBlocks() []entryBlock {
+	all := schema.New()
+	addresses := append(entries("ADDR[/LEN]"), tagged(all.Of(config.Address{}), all.Of(config.Address{}).Spelled())...)
 	return []entryBlock{
 		{"virtual_ipaddress (also _excluded, static_ipaddress)", "vrrp_instance", "virtual_ipaddress", addresses},
 		{"track_interface|track_script|track_file|track_process|track_bfd entries", "vrrp_instance", "track_script",
 			entries("weight reverse noreverse")},
-		{"virtual_routes (also static_routes)", "vrrp_instance", "virtual_routes", entries(`DEST inet inet6 src via gw or to
+		{"virtual_routes (also static_routes)", "vrrp_instance", "virtual_routes", tagged(all.Of(config.Route{}), strings.Fields(`DEST inet inet6 src via gw or to
 			from dev oif tos dsfield table protocol scope metric priority preference onlink encap expires mtu hoplimit
 			advmss rtt rttvar reordering window cwnd ssthresh realms rto_min initcwnd initrwnd features quickack congctl
-			pref ttl-propagate fastopen_no_cookie nexthop add prepend append vrf as no_track track_group`)},
+			pref ttl-propagate fastopen_no_cookie nexthop add prepend append vrf as no_track track_group`))},
 		{"virtual_rules (also static_rules)", "vrrp_instance", "virtual_rules", entries(`from to table lookup not preference
 			order priority tos dsfield fwmark realms suppress_prefixlength sup_pl suppress_ifgroup sup_group iif dev oif
 			tunnel-id uidrange l3mdev protocol ipproto sport dport type blackhole goto nop no_track track_group inet

@@ -88,11 +88,28 @@ func TestEntriesAct(t *testing.T) {
 		"virtual_ipaddress scope": "10.7.0.1 scope link", "virtual_ipaddress brd": "10.7.0.1/24 brd +",
 		"virtual_ipaddress broadcast": "10.7.0.1/24 broadcast 10.7.0.255", "virtual_ipaddress label": "10.7.0.1 label eth0:1",
 		"virtual_ipaddress peer": "10.7.0.1 peer 10.7.0.2", "unicast_peer ADDR": "10.0.0.9", "unicast_peer min_ttl": "10.0.0.9 min_ttl 250", "unicast_peer max_ttl": "10.0.0.9 max_ttl 254 min_ttl 3",
-		"virtual_ipaddress no_track": "10.7.0.1 no_track",
+		"virtual_ipaddress no_track": "10.7.0.1 no_track", "virtual_ipaddress track_group": "10.7.0.1 track_group G",
 		"virtual_ipaddress home":     "10.7.0.1 home", "virtual_ipaddress mngtmpaddr": "10.7.0.1 mngtmpaddr",
 		"virtual_ipaddress noprefixroute": "10.7.0.1 noprefixroute", "virtual_ipaddress autojoin": "10.7.0.1 autojoin",
 		"virtual_ipaddress preferred_lft": "10.7.0.1 preferred_lft 7",
 		"track_script weight":             "chk weight 5", "track_script reverse": "chk weight 5 reverse", "track_script noreverse": "chk weight 5 noreverse",
+	}
+	for word, value := range routeSamples() {
+		samples["virtual_routes "+word] = strings.TrimSpace("10.9.0.0/24 " + word + " " + value)
+	}
+	samples["virtual_routes DEST"], samples["virtual_routes to"] = "10.9.0.0/24", "to 10.9.0.0/24"
+	for _, word := range []string{"inet6", "from", "expires", "pref"} {
+		samples["virtual_routes "+word] = strings.Replace(samples["virtual_routes "+word], "10.9.0.0/24", "2001:db8::/64", 1)
+	}
+	for word, value := range ruleSamples() {
+		samples["virtual_rules "+word] = strings.TrimSpace("table 7 preference 9 " + word + " " + value)
+	}
+	for word, line := range map[string]string{
+		"table": "table 7 preference 9", "lookup": "lookup 7 preference 9", "preference": "table 7 preference 9",
+		"order": "table 7 order 9", "priority": "table 7 priority 9", "goto": "goto 20 preference 9",
+		"blackhole": "from 10.0.0.0/8 blackhole preference 9", "nop": "nop preference 9", "type": "type prohibit preference 9", "l3mdev": "l3mdev preference 9",
+	} {
+		samples["virtual_rules "+word] = line
 	}
 	l := newLanguage()
 	for _, e := range entryBlocks() {
@@ -114,6 +131,29 @@ func TestEntriesAct(t *testing.T) {
 				t.Errorf("%s: %v", line, findings)
 			}
 		}
+	}
+}
+
+// routeSamples are the words of a route with a value for each.
+func routeSamples() map[string]string {
+	return map[string]string{
+		"inet": "", "inet6": "", "src": "10.0.0.1", "via": "10.0.0.9", "gw": "10.0.0.9", "or": "10.0.0.8", "from": "2001:db8:1::/64", "dev": "eth1",
+		"oif": "eth1", "tos": "4", "dsfield": "4", "table": "7", "protocol": "bird", "scope": "link", "metric": "5",
+		"priority": "5", "preference": "5", "onlink": "", "expires": "30", "mtu": "1400", "hoplimit": "9", "advmss": "1300",
+		"rtt": "30", "rttvar": "20", "reordering": "4", "window": "5", "cwnd": "lock 9", "ssthresh": "lock 7", "realms": "3/4",
+		"rto_min": "40", "initcwnd": "11", "initrwnd": "12", "features": "ecn", "quickack": "1", "congctl": "cubic",
+		"pref": "high", "ttl-propagate": "enabled", "fastopen_no_cookie": "1", "nexthop": "via 10.0.0.8 weight 2",
+		"add": "", "prepend": "", "append": "", "no_track": "", "track_group": "G",
+	}
+}
+
+// ruleSamples are the words of a rule with a value for each.
+func ruleSamples() map[string]string {
+	return map[string]string{
+		"from": "10.0.0.0/8", "to": "10.0.0.0/8", "not": "from 10.0.0.0/8", "tos": "4", "dsfield": "4", "fwmark": "1/3",
+		"realms": "3/4", "suppress_prefixlength": "0", "sup_pl": "0", "suppress_ifgroup": "3", "sup_group": "3", "iif": "eth0",
+		"dev": "eth0", "oif": "eth0", "tunnel-id": "5", "uidrange": "1-9", "protocol": "bird", "ipproto": "tcp",
+		"sport": "1-9", "dport": "1-9", "no_track": "", "track_group": "G", "inet": "", "inet6": "",
 	}
 }
 

@@ -22,6 +22,10 @@ func judge(out *Item, c *schema.Change, old, new *config.Config) {
 		judgeGroup(out, c)
 	case "global":
 		judgeGlobal(out, c)
+	case "static_ipaddresses", "static_routes", "static_rules":
+		out.Effect, out.Why = Nothing, "what is held from start to stop is set and removed at once"
+	case "track_groups":
+		out.Effect, out.Why = Moves, "instances of the group are in FAULT while what names it cannot be held"
 	default:
 		out.Effect, out.Why = Nothing, "it takes effect at once"
 	}
@@ -97,6 +101,8 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 	switch name {
 	case "virtual_ipaddresses", "virtual_ipaddresses_excluded":
 		address(out, rest)
+	case "virtual_routes", "virtual_rules":
+		out.Effect, out.Why = Nothing, "a master sets the new ones and removes the old ones at once"
 	case "version", "authentication", "auth_hmac", "v3_checksum", "unicast_peers", "unicast_src_ip", "mcast_dst_ip":
 		if name == "auth_hmac" && strings.HasPrefix(rest, "keys") && out.What == "added" {
 			out.Effect, out.Why = Nothing, "adverts that are signed with the key are taken from now on"
