@@ -21,6 +21,7 @@ var (
 	v3six    = dialect{"version 3\n\tadvert_int 0.1", 100 * ms, 100 * ms, localFirst}
 	v3global = dialect{"version 3\n\tadvert_int 0.1", 100 * ms, 100 * ms, globalFirst}
 	v2plain  = dialect{"version 2\n\tadvert_int 1", time.Second, time.Second, ""}
+	v2ah     = dialect{"version 2\n\tadvert_int 1\n\tauthentication {\n\t\tauth_type AH\n\t\tauth_pass secret\n\t}", time.Second, time.Second, ""}
 	v3own    = dialect{"version 3\n\tadvert_int 0.1\n\tmcast_dst_ip 224.0.0.77", 100 * ms, 100 * ms, ""}
 )
 
@@ -48,6 +49,8 @@ func transports() []contest {
 		play("v3 another group", v3own, [2]string{}),
 		play("v3 unicast", v3, four),
 		play("v2 unicast", v2plain, four),
+		play("v2 AH", v2ah, [2]string{}),
+		play("v2 AH unicast", v2ah, four),
 		play("v3 IPv6 unicast", v3six, six),
 		play("v3 IPv6 link-local unicast", v3six, unicast("fe80::a", "fe80::b")),
 	}
