@@ -92,8 +92,10 @@ func newLog(w io.Writer, format, level string) (*slog.Logger, func(), error) {
 func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 	// A channel each, so that none can fill up with another's signals.
 	stops, reloads, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
+	dumps := make(chan os.Signal, 3)
 	signal.Notify(stops, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(reloads, syscall.SIGHUP)
+	signal.Notify(dumps, syscall.SIGUSR1, syscall.SIGUSR2, signalJSON)
 	// Nobody looks at this one: it keeps the end of a log's reader from being
 	// ours. To ignore the signal would make our programs ignore it too.
 	signal.Notify(pipes, syscall.SIGPIPE)
@@ -101,6 +103,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 		// Not of SIGPIPE: the last lines of the log are still to be written.
 		signal.Stop(stops)
 		signal.Stop(reloads)
+		signal.Stop(dumps)
 	}()
 
 	d, err := newDaemon(o, log)
@@ -117,6 +120,8 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			select {
 			case <-reloads:
 				d.reload(ctx)
+			case s := <-dumps:
+				d.dump(ctx, s)
 			case <-ctx.Done():
 				return
 			}
