@@ -325,12 +325,15 @@ type Global struct {
 	DataUseInstance bool `key:"data_use_instance" idle:"moonkeep status shows the state" tier:"3"`
 	// JSONVersion is the layout of the JSON dump.
 	JSONVersion int `key:"json_version" default:"1" range:"1..2" idle:"moonkeep status shows the state" tier:"2"`
-	// StateDumpFile gets the state at a signal.
-	StateDumpFile string `key:"state_dump_file" idle:"moonkeep status shows the state" tier:"3"`
-	// StatsDumpFile gets the counters at a signal.
-	StatsDumpFile string `key:"stats_dump_file" idle:"moonkeep status shows the state" tier:"3"`
-	// JSONDumpFile gets both as JSON at a signal.
-	JSONDumpFile string `key:"json_dump_file" idle:"moonkeep status shows the state" tier:"3"`
+	// StateDumpFile gets the state at SIGUSR1; moonkeep.data in the run
+	// directory when left out.
+	StateDumpFile string `key:"state_dump_file" tier:"3"`
+	// StatsDumpFile gets the counters at SIGUSR2; moonkeep.stats in the run
+	// directory when left out.
+	StatsDumpFile string `key:"stats_dump_file" tier:"3"`
+	// JSONDumpFile gets both as keepalived's JSON at SIGRTMIN+2;
+	// moonkeep.json in the run directory when left out.
+	JSONDumpFile string `key:"json_dump_file" tier:"3"`
 	// IPRouteUsrDir holds the distribution's names of tables, scopes and
 	// protocols.
 	IPRouteUsrDir string `key:"iproute_usr_dir" idle:"the usual directories are read" tier:"3"`
