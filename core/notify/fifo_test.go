@@ -268,7 +268,7 @@ func TestReaders(t *testing.T) {
 echo "start $*" >>` + out + `
 trap 'echo told to end >>` + out + `; exit 0' TERM
 exec 3<"$2"
-while read -r line <&3; do sleep 0.01; echo "$line" >>` + out + `; done
+while read -r line <&3; do sleep 0.05; echo "$line" >>` + out + `; done
 echo end >>` + out + "\n"
 	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
 		t.Fatal(err)
