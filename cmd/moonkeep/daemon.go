@@ -336,6 +336,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 		return control.Status{}, err
 	}
 	out := control.Describe(s, d.engine.Held)
+	out.DescribeOwned(s, d.engine.Held, d.engine.HeldRouting)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out.At, out.Version, out.PID, out.Uptime = at, version, os.Getpid(), time.Since(d.started).Seconds()

@@ -82,6 +82,9 @@ func printStatus(w io.Writer, s *control.Status) error {
 	for _, g := range s.Groups {
 		fmt.Fprintf(&b, "\nsync group %s: %s for %s (%s)\n", g.Name, g.Role, age(g.SinceAge), strings.Join(g.Members, ", "))
 	}
+	for _, x := range s.Static {
+		printStatic(&b, &x)
+	}
 	if len(s.Scripts) > 0 {
 		b.WriteString("\nchecks\n")
 		tw := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
@@ -131,19 +134,27 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 		fmt.Fprintf(b, "  waits for  %s\n", f)
 	}
 	fmt.Fprintf(b, "  priority   %s\n", i.Arithmetic())
-	for _, a := range i.Addresses {
-		state := "not held"
-		if a.Held {
-			state = "HELD"
+	state := func(held bool) string {
+		text := "not held"
+		if held {
+			text = "HELD"
 		}
 		if i.HeldError != "" {
-			state = "unknown: " + i.HeldError
+			return "unknown: " + i.HeldError
 		}
-		note := ""
-		if a.Held != (i.Role == "MASTER") && i.HeldError == "" {
-			note = "  <- unexpected for " + i.Role
+		if held != (i.Role == "MASTER") {
+			text += "  <- unexpected for " + i.Role
 		}
-		fmt.Fprintf(b, "  address    %s on %s: %s%s\n", a.Address, a.Device, state, note)
+		return text
+	}
+	for _, a := range i.Addresses {
+		fmt.Fprintf(b, "  address    %s on %s: %s\n", a.Address, a.Device, state(a.Held))
+	}
+	for _, d := range i.Directions {
+		fmt.Fprintf(b, "  %-10s %s: %s\n", d.Kind, d.Text, state(d.Held))
+	}
+	if i.Repaired > 0 {
+		fmt.Fprintf(b, "  repaired   %d times: somebody removed what it holds\n", i.Repaired)
 	}
 	group := ""
 	if i.Group != "" {
@@ -177,6 +188,20 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	}
 	for _, rule := range slices.Sorted(maps.Keys(i.Counters.Rejected)) {
 		fmt.Fprintf(b, "  discarded  %d packets: %s\n", i.Counters.Rejected[rule], or(i.Counters.RejectedWhy[rule], rule))
+	}
+}
+
+func printStatic(b *strings.Builder, s *control.Static) {
+	state := map[bool]string{false: "not held", true: "HELD"}
+	fmt.Fprintf(b, "\n%s\n", s.Name)
+	if s.Failure != "" {
+		fmt.Fprintf(b, "  fault      %s\n", s.Failure)
+	}
+	for _, a := range s.Addresses {
+		fmt.Fprintf(b, "  address    %s on %s: %s\n", a.Address, a.Device, state[a.Held])
+	}
+	for _, d := range s.Directions {
+		fmt.Fprintf(b, "  %-10s %s: %s\n", d.Kind, d.Text, state[d.Held])
 	}
 }
 

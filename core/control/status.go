@@ -28,6 +28,7 @@ type Status struct {
 	Groups      []Group    `json:"sync_groups"`
 	Scripts     []Script   `json:"scripts"`
 	Sessions    []Session  `json:"bfd_sessions"`
+	Static      []Static   `json:"static,omitempty"`
 	// Dropped counts packets that were dropped because the daemon was busy,
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
@@ -57,6 +58,10 @@ type Instance struct {
 	// Addresses are the virtual addresses, each with whether the kernel has
 	// it now.
 	Addresses []Address `json:"addresses"`
+	// Directions are the routes and rules that it owns with them, and Repaired
+	// how often somebody removed something of all that.
+	Directions []Direction `json:"routes_and_rules,omitempty"`
+	Repaired   uint64      `json:"repaired,omitempty"`
 	// HeldError says why the kernel could not be asked.
 	HeldError string `json:"addresses_error,omitempty"`
 	Source    string `json:"source,omitempty"`
