@@ -15,9 +15,9 @@ type Config struct {
 	// Scripts are the checks that a track_script names.
 	Scripts []Script `key:"vrrp_scripts" word:"vrrp_script" form:"block" tier:"1"`
 	// TrackFiles are files that hold a number, for track_file and FILE_CHECK.
-	TrackFiles []TrackFile `key:"track_files" word:"track_file,vrrp_track_file" form:"block" idle:"the file is not watched" tier:"2"`
+	TrackFiles []TrackFile `key:"track_files" word:"track_file,vrrp_track_file" form:"block" tier:"2"`
 	// TrackProcesses count running processes, for track_process.
-	TrackProcesses []TrackProcess `key:"vrrp_track_processes" word:"vrrp_track_process" form:"block" idle:"the process is not watched" tier:"2"`
+	TrackProcesses []TrackProcess `key:"vrrp_track_processes" word:"vrrp_track_process" form:"block" tier:"2"`
 	// BFDs are sessions of Bidirectional Forwarding Detection (RFC 5880), for
 	// track_bfd and BFD_CHECK.
 	BFDs []BFD `key:"bfd_instances" word:"bfd_instance" form:"block" tier:"2"`
@@ -41,7 +41,7 @@ type Config struct {
 	LinkbeatInterfaces []Linkbeat `key:"linkbeat_interfaces" form:"lines" idle:"the kernel tells every change of a link" tier:"3"`
 	// InterfaceDelays are how long an interface must be down or up before it
 	// counts.
-	InterfaceDelays []InterfaceDelay `key:"interface_up_down_delays" form:"lines" idle:"a change of an interface counts at once" tier:"2"`
+	InterfaceDelays []InterfaceDelay `key:"interface_up_down_delays" form:"lines" tier:"2"`
 	// SSL is what all SSL_GET checks present and believe.
 	SSL *SSL `key:"SSL" form:"block" idle:"nothing is checked or balanced" tier:"2"`
 	// VirtualServerGroups are addresses and firewall marks that virtual servers
@@ -63,14 +63,16 @@ type Linkbeat struct {
 }
 
 // InterfaceDelay is how long an interface must be down, or up again, before
-// it counts, so that a short flap moves nothing. It takes effect as far as it
-// is shorter than the time in which backups miss the master.
+// it counts, so that a short flap moves nothing.
 type InterfaceDelay struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Interface is the interface's name.
 	Interface string `key:"interface" required:"true" tier:"2"`
-	// Down is the time from the loss of the link until it counts as down.
+	// Down is the time from the loss of the link until it counts as down. It is
+	// cut to what instances on the interface can wait for before a backup takes
+	// over: the adverts that may be missed but one, less the skew of their
+	// priority.
 	Down time.Duration `key:"down" range:"0s..255s" required:"true" tier:"2"`
 	// Up is the time from the return of the link until it counts as up.
 	// keepalived's manual says that it is Down when left out; its program

@@ -13,9 +13,9 @@ type SyncGroup struct {
 	// TrackInterfaces are tracked on behalf of every member.
 	TrackInterfaces []Track `key:"track_interfaces" word:"track_interface" form:"lines" tier:"1"`
 	// TrackFiles are tracked on behalf of every member.
-	TrackFiles []Track `key:"track_files" word:"track_file" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
+	TrackFiles []Track `key:"track_files" word:"track_file" form:"lines" tier:"2"`
 	// TrackProcesses are tracked on behalf of every member.
-	TrackProcesses []Track `key:"track_processes" word:"track_process" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
+	TrackProcesses []Track `key:"track_processes" word:"track_process" form:"lines" tier:"2"`
 	// TrackBFDs are BFD sessions tracked on behalf of every member.
 	TrackBFDs []Track `key:"track_bfds" word:"track_bfd" form:"lines" tier:"2"`
 	// KeepWeights lets trackers with a weight change the priorities of the

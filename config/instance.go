@@ -142,9 +142,9 @@ type Instance struct {
 	// TrackScripts are the vrrp_scripts that must succeed.
 	TrackScripts []Track `key:"track_scripts" word:"track_script" form:"lines" tier:"1"`
 	// TrackFiles are the track_files whose numbers change the priority.
-	TrackFiles []Track `key:"track_files" word:"track_file" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
+	TrackFiles []Track `key:"track_files" word:"track_file" form:"lines" tier:"2"`
 	// TrackProcesses are the vrrp_track_processes that must run.
-	TrackProcesses []Track `key:"track_processes" word:"track_process" form:"lines" unbuilt:"the node would keep its address when what is tracked fails; use a vrrp_script" tier:"2"`
+	TrackProcesses []Track `key:"track_processes" word:"track_process" form:"lines" tier:"2"`
 	// TrackBFDs are the bfd_instances that must be up.
 	TrackBFDs []Track `key:"track_bfds" word:"track_bfd" form:"lines" tier:"2"`
 

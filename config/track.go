@@ -20,7 +20,9 @@ type Track struct {
 	Reverse bool `key:"reverse" word:"reverse,noreverse" form:"special" inherits:"what is tracked" tier:"2"`
 }
 
-// TrackFile is a track_file: a file whose content is a number.
+// TrackFile is a track_file: a file whose first word is a number. A file that
+// is missing or empty counts as 0. One that cannot be read, or that begins with
+// anything else, makes all who track it FAULT; keepalived takes that as 0, too.
 type TrackFile struct {
 	// Name is what track_file calls it.
 	Name    string   `key:"name" word:"-" required:"true" tier:"2"`
@@ -56,7 +58,8 @@ type TrackProcess struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// Process is the program's name, or its path, and the arguments that it
-	// must have.
+	// must have. A path is compared with that of the program's file, and with
+	// the first word of the command line.
 	Process []string `key:"process" form:"words" required:"true" tier:"2"`
 	// ParamMatch is how the arguments are compared: exact takes identical
 	// ones, partial those that begin with the configured ones, initial is as
@@ -76,12 +79,12 @@ type TrackProcess struct {
 	QuorumMax *int `key:"quorum_max" range:"0..65535" unit:"processes" tier:"3"`
 	// Delay is both fork_delay and terminate_delay.
 	Delay time.Duration `key:"delay" range:"0s..3600s" tier:"2"`
-	// TerminateDelay is how long too few processes must run before it counts.
+	// TerminateDelay is how long fewer processes must run before it counts.
 	TerminateDelay time.Duration `key:"terminate_delay" range:"0s..3600s" inherits:"delay" tier:"3"`
-	// ForkDelay is how long enough processes must run before it counts.
+	// ForkDelay is how long more processes must run before it counts.
 	ForkDelay time.Duration `key:"fork_delay" range:"0s..3600s" inherits:"delay" tier:"3"`
-	// FullCommand compares the whole command line instead of the name that
-	// the kernel keeps, which has at most 15 bytes.
+	// FullCommand compares the program's name in the command line instead of
+	// the one that the kernel keeps, which has at most 15 bytes.
 	FullCommand bool `key:"full_command" form:"bare" tier:"3"`
 }
 

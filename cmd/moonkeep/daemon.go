@@ -88,6 +88,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if plan.Node.StartDelay, err = startDelay(&c.Global); err != nil {
 		return nil, err
 	}
+	if err := initialise(c, nil); err != nil {
+		return nil, err
+	}
 	telling, files, err := d.edges.telling(c)
 	if err != nil {
 		return nil, err
@@ -184,7 +187,7 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	}
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
-	return engine.Plan{Node: n, Checks: x, Interfaces: build.Interfaces(c)}, nil
+	return engine.Plan{Node: n, Checks: x, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends, and the programs that the configuration
@@ -272,6 +275,9 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	}
 	if c.Global.RouterID != d.edges.routerID {
 		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
+	}
+	if err := initialise(c, d.current()); err != nil {
+		return err
 	}
 	if err := d.filters(c); err != nil {
 		return err

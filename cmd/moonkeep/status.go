@@ -93,6 +93,7 @@ func printStatus(w io.Writer, s *control.Status) error {
 		}
 		tw.Flush() // strings.Builder does not fail
 	}
+	printWatched(&b, s)
 	if len(s.Sessions) > 0 {
 		b.WriteString("\nBFD sessions\n")
 		for i := range s.Sessions {

@@ -58,6 +58,17 @@ func TestPrintStatus(t *testing.T) {
 			RemoteState: "Down", Interval: number(1.0), SendError: "network is unreachable", Rejected: map[string]uint64{"came over too many hops": 7}},
 		{Name: "quiet", Neighbor: "192.0.2.9", State: "Down", SinceAge: 2, Diagnostic: "no diagnostic", TrackedAs: "unknown", TrackedBy: []string{"VI_1", "VI_2", "VI_3", "VI_4", "VI_5", "VI_6", "VI_7", "VI_8"}, RemoteState: "Down"},
 	}
+	full.Files = []control.File{
+		{Name: "load", Value: number[int64](-3), SinceAge: number(2.0), TrackedBy: []string{"VI_1"}},
+		{Name: "absent", Value: number[int64](0), Missing: true, SinceAge: number(3.0)},
+		{Name: "broken", Error: "permission denied", SinceAge: number(3.0), TrackedBy: []string{"VI_1", "VI_2"}},
+		{Name: "new"},
+	}
+	full.Processes = []control.Process{
+		{Name: "web", State: "up", SinceAge: number(60.0), Count: number(2), Least: 1, ChangesIn: number(1.5), Method: "the kernel's process events", TrackedBy: []string{"VI_1"}},
+		{Name: "hidden", State: "up", SinceAge: number(60.0), Least: 2, Most: number(3), Error: "/proc shows no processes"},
+		{Name: "new", State: "unknown", Least: 1, Most: number(1)},
+	}
 	for name, s := range map[string]*control.Status{"status-full.txt": &full, "status-empty.txt": &head} {
 		var got bytes.Buffer
 		if err := printStatus(&got, s); err != nil {

@@ -44,6 +44,13 @@ func Node(c *config.Config) node.Config {
 		n.Scripts = append(n.Scripts, script(&c.Scripts[i], &c.Global))
 	}
 	tell(&n, c)
+	for i := range c.TrackFiles {
+		n.Files = append(n.Files, node.File{Name: c.TrackFiles[i].Name})
+	}
+	for i := range c.TrackProcesses {
+		n.Processes = append(n.Processes, process(&c.TrackProcesses[i]))
+	}
+	n.Delays = delays(c)
 	return n
 }
 
@@ -126,6 +133,8 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 		Interfaces:    interfaces(in.TrackInterfaces),
 		Scripts:       scripts(in.TrackScripts),
 		Sessions:      sessions(in.TrackBFDs),
+		Files:         files(in.TrackFiles),
+		Processes:     processes(in.TrackProcesses),
 	}
 	// What cannot be said to the kernel is Unbuilt's to refuse.
 	n.Routing, _ = routing(in.Routes, in.Rules, in.Interface, p)
@@ -305,6 +314,8 @@ func group(g *config.SyncGroup) node.Group {
 		Interfaces:  interfaces(g.TrackInterfaces),
 		Scripts:     scripts(g.TrackScripts),
 		Sessions:    sessions(g.TrackBFDs),
+		Files:       files(g.TrackFiles),
+		Processes:   processes(g.TrackProcesses),
 		KeepWeights: g.KeepWeights,
 	}
 }

@@ -89,9 +89,10 @@ func TestEntriesAct(t *testing.T) {
 		"virtual_ipaddress broadcast": "10.7.0.1/24 broadcast 10.7.0.255", "virtual_ipaddress label": "10.7.0.1 label eth0:1",
 		"virtual_ipaddress peer": "10.7.0.1 peer 10.7.0.2", "unicast_peer ADDR": "10.0.0.9", "unicast_peer min_ttl": "10.0.0.9 min_ttl 250", "unicast_peer max_ttl": "10.0.0.9 max_ttl 254 min_ttl 3",
 		"virtual_ipaddress no_track": "10.7.0.1 no_track", "virtual_ipaddress track_group": "10.7.0.1 track_group G",
-		"virtual_ipaddress home":     "10.7.0.1 home", "virtual_ipaddress mngtmpaddr": "10.7.0.1 mngtmpaddr",
+		"virtual_ipaddress home": "10.7.0.1 home", "virtual_ipaddress mngtmpaddr": "10.7.0.1 mngtmpaddr",
 		"virtual_ipaddress noprefixroute": "10.7.0.1 noprefixroute", "virtual_ipaddress autojoin": "10.7.0.1 autojoin",
 		"virtual_ipaddress preferred_lft": "10.7.0.1 preferred_lft 7",
+		"interface_up_down_delays IFNAME": "eth0 1 2",
 		"track_script weight":             "chk weight 5", "track_script reverse": "chk weight 5 reverse", "track_script noreverse": "chk weight 5 noreverse",
 	}
 	for word, value := range routeSamples() {

@@ -20,6 +20,10 @@ func judge(out *Item, c *schema.Change, old, new *config.Config) {
 		judgeScript(out, c)
 	case "vrrp_sync_groups":
 		judgeGroup(out, c)
+	case "track_files", "vrrp_track_processes":
+		judgeWatched(out, c)
+	case "interface_up_down_delays":
+		out.Effect, out.Why = Moves, "how long a change of the interface must last before it counts; one that is under way may count at once"
 	case "global":
 		judgeGlobal(out, c)
 	case "static_ipaddresses", "static_routes", "static_rules":
@@ -70,6 +74,20 @@ func judgeScript(out *Item, c *schema.Change) {
 		out.Effect, out.Why = Nothing, "it keeps its state"
 	default:
 		out.Effect, out.Why = Nothing, "it starts anew; its last state stands until the first result"
+	}
+}
+
+// judgeWatched judges a change of a tracked file or process.
+func judgeWatched(out *Item, c *schema.Change) {
+	switch k := key(c); {
+	case k == "" && out.What == "added":
+		out.Effect, out.Why = Nothing, "it is looked at before it counts"
+	case k == "" && out.What == "removed":
+		out.Effect, out.Why = Nothing, "it is not looked at any more"
+	case strings.HasPrefix(k, "init_file"):
+		out.Effect, out.Why = Nothing, "a file that is tracked already is left as it is"
+	default:
+		out.Effect, out.Why = Moves, "the priority, or FAULT, of those that track it is worked out anew"
 	}
 }
 

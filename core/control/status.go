@@ -29,6 +29,8 @@ type Status struct {
 	Scripts     []Script   `json:"scripts"`
 	Sessions    []Session  `json:"bfd_sessions"`
 	Static      []Static   `json:"static,omitempty"`
+	Files       []File     `json:"track_files"`
+	Processes   []Process  `json:"track_processes"`
 	// Dropped counts packets that were dropped because the daemon was busy,
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
@@ -149,7 +151,7 @@ type Held func([]netspec.Address) ([]netspec.Address, error)
 // Describe turns a node's status into the shape for programs. held is asked
 // once, for the addresses of all instances.
 func Describe(s *node.Status, held Held) Status {
-	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Strangers: s.Strangers, Notifications: Notifications{FIFOs: []FIFO{}}}
+	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Files: []File{}, Processes: []Process{}, Strangers: s.Strangers, Notifications: Notifications{FIFOs: []FIFO{}}}
 	age := func(t mono.Instant) *float64 {
 		if t == mono.Never {
 			return nil
@@ -183,6 +185,12 @@ func Describe(s *node.Status, held Held) Status {
 	}
 	for i := range s.Sessions {
 		out.Sessions = append(out.Sessions, describeSession(&s.Sessions[i], age))
+	}
+	for i := range s.Files {
+		out.Files = append(out.Files, describeFile(&s.Files[i], age))
+	}
+	for i := range s.Processes {
+		out.Processes = append(out.Processes, describeProcess(&s.Processes[i], age, in))
 	}
 	for _, c := range s.Scripts {
 		x := Script{

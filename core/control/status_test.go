@@ -58,6 +58,7 @@ func nodeStatus() *node.Status {
 		Sent: 1, Received: 2, SentZero: 3, ReceivedZero: 4, BecameMaster: 5, LeftMaster: 6, Announced: 7, Conflicts: 8, Unsigned: 11,
 	}
 	counts.Rejected[2] = 9
+	files, processes := nodeWatched(at)
 	return &node.Status{
 		At: at, Strangers: 10,
 		Instances: []node.InstanceStatus{
@@ -86,7 +87,7 @@ func nodeStatus() *node.Status {
 				Last: at.Add(-time.Second), Took: 250 * time.Millisecond, InARow: 1, Rise: 2, Fall: 3},
 			{Name: "y", State: "unknown", Since: at, Last: mono.Never, Rise: 1, Fall: 1},
 		},
-		Sessions: nodeSessions(at),
+		Sessions: nodeSessions(at), Files: files, Processes: processes,
 	}
 }
 
@@ -125,7 +126,7 @@ func TestShape(t *testing.T) {
 // nothing, and tell what never happened.
 func TestEmptyIsNoNull(t *testing.T) {
 	s := nodeStatus()
-	s.Instances, s.Groups, s.Scripts, s.Sessions = s.Instances[1:], nil, nil, nil
+	s.Instances, s.Groups, s.Scripts, s.Sessions, s.Files, s.Processes = s.Instances[1:], nil, nil, nil, nil, nil
 	data, err := json.Marshal(Describe(s, func([]netspec.Address) ([]netspec.Address, error) { return nil, nil }))
 	if err != nil {
 		t.Fatal(err)
@@ -135,11 +136,13 @@ func TestEmptyIsNoNull(t *testing.T) {
 		Groups    []any            `json:"sync_groups"`
 		Scripts   []any            `json:"scripts"`
 		Sessions  []any            `json:"bfd_sessions"`
+		Files     []any            `json:"track_files"`
+		Processes []any            `json:"track_processes"`
 	}
 	if err := json.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Groups == nil || got.Scripts == nil || got.Sessions == nil {
+	if got.Groups == nil || got.Scripts == nil || got.Sessions == nil || got.Files == nil || got.Processes == nil {
 		t.Errorf("an empty list is null: %s", data)
 	}
 	in := got.Instances[0]

@@ -35,6 +35,9 @@ type Plan struct {
 	Node node.Config
 	// Checks runs the scripts of Node.
 	Checks Checks
+	// Watcher looks at the files and processes of Node. The engine closes it,
+	// also when it does not come to be used. Nil means that there are none.
+	Watcher Watcher
 	// Interfaces are those whose state matters, beside those that carry
 	// adverts.
 	Interfaces []string
@@ -155,12 +158,12 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	e.kernel = k
 	if err := e.sweep(); err != nil {
 		close(e.done)
-		return errors.Join(err, k.Close())
+		return errors.Join(err, e.unwatch(&e.plan), k.Close())
 	}
 	// Before the node's first packet, which else would find no socket.
 	if err := k.Sessions(sessions(&e.plan)); err != nil {
 		close(e.done)
-		return errors.Join(fmt.Errorf("begin BFD: %w", err), k.Close())
+		return errors.Join(fmt.Errorf("begin BFD: %w", err), e.unwatch(&e.plan), k.Close())
 	}
 	runCtx, endRuns := context.WithCancel(context.Background())
 	defer endRuns()
@@ -170,6 +173,7 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	writes.Go(e.teller.work)
 
 	e.node = node.New(e.now(), e.plan.Node)
+	e.watch(&e.plan)
 	watched := make(chan error, 1)
 	interfaces, channels := e.plan.Interfaces, e.plan.Node.Channels()
 	// Watch delivers into the inbox, so the loop must already be reading it.
@@ -251,7 +255,7 @@ func (e *Engine) finish(calls, writes *sync.WaitGroup) (err error) {
 	e.lane.close()
 	if within(stopLimit, ended(calls)) {
 		e.reloading.Lock()
-		err = e.kernel.Close()
+		err = errors.Join(e.unwatch(&e.plan), e.kernel.Close())
 		e.reloading.Unlock()
 	} else {
 		err = errors.New("addresses could not be released in time: see the log, and `ip address` for what is left")
@@ -341,15 +345,15 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	select {
 	case <-e.begun:
 	case <-e.done:
-		return ErrStopped
+		return errors.Join(ErrStopped, e.unwatch(&p))
 	case <-ctx.Done():
-		return ctx.Err()
+		return errors.Join(ctx.Err(), e.unwatch(&p))
 	}
 	e.reloading.Lock()
 	defer e.reloading.Unlock()
 	select {
 	case <-e.done:
-		return ErrStopped
+		return errors.Join(ErrStopped, e.unwatch(&p))
 	default:
 	}
 	old := e.plan
@@ -365,7 +369,13 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 		})
 	}
 	if err != nil {
+		err = errors.Join(err, e.unwatch(&p))
 		p = old
+	} else {
+		if narrow := e.unwatch(&old); narrow != nil {
+			e.teller.trouble("", "what was tracked before the reload is still looked at", narrow)
+		}
+		e.watch(&p)
 	}
 	// Only names that are not wanted go now. What this cannot open was watched
 	// before, and is tried again by the kernel: no reason to refuse the plan.

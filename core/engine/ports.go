@@ -92,6 +92,16 @@ type Checks interface {
 	Run(ctx context.Context, script string) node.Checked
 }
 
+// Watcher looks at the files and processes that a node tracks.
+type Watcher interface {
+	// Start looks at all of them and hands on what it sees, as FileRead and
+	// ProcessesCounted, once and whenever that changes. What cannot be looked
+	// at is told as a Failure. It returns at once and is called once.
+	Start(tell func(node.Event))
+	// Close ends it. Nothing is told afterwards.
+	Close() error
+}
+
 // Notifier tells the outside about changes. Notify never blocks: it puts the
 // change into the queue of its instance or group.
 type Notifier interface {

@@ -17,6 +17,10 @@ type Config struct {
 	Scripts   []Script
 	Sessions  []Session
 	Static    []Static
+	Files     []File
+	Processes []Process
+	// Delays are of interfaces, at most one for each.
+	Delays []InterfaceDelay
 	// TellStanding has every instance and group tell how it stands after each
 	// later Reconfigure.
 	TellStanding bool
@@ -53,6 +57,8 @@ type Instance struct {
 	Interfaces []TrackInterface
 	Scripts    []TrackScript
 	Sessions   []TrackSession
+	Files      []TrackFile
+	Processes  []TrackProcess
 	// TellPriority has it tell of each change of its effective priority, and
 	// TellLower of other masters of lower priority, a few a second at most.
 	TellPriority, TellLower bool
@@ -79,10 +85,12 @@ type TrackScript struct {
 type Group struct {
 	Name    string
 	Members []string
-	// Interfaces, Scripts and Sessions are tracked for all members.
+	// These are tracked for all members.
 	Interfaces []TrackInterface
 	Scripts    []TrackScript
 	Sessions   []TrackSession
+	Files      []TrackFile
+	Processes  []TrackProcess
 	// KeepWeights lets the members' own weighted trackers count
 	// (sync_group_tracking_weight). Otherwise they are not used, as in
 	// keepalived.

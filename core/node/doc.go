@@ -1,6 +1,6 @@
 // Package node joins the machines of one node into one deterministic machine:
 // its virtual routers, its sync groups, its BFD sessions, and the interfaces,
-// scripts and sessions that they track.
+// scripts, sessions, files and processes that they track.
 //
 // It holds no clock, socket, goroutine, log or random source. Given the same
 // configuration and the same events at the same instants it returns the same

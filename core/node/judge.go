@@ -30,7 +30,7 @@ func (n *Node) judge(in *instance) (sum int) {
 	case !link.Exists:
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" does not exist")
 	case !link.Up && !in.cfg.IgnorePrimary:
-		in.faults = append(in.faults, "interface "+in.cfg.Interface+" is down")
+		in.faults = append(in.faults, "interface "+in.cfg.Interface+" "+n.down(in.cfg.Interface))
 	case !in.source(link).IsValid():
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no "+family+" address to send from")
 	}
@@ -44,9 +44,13 @@ func (n *Node) judge(in *instance) (sum int) {
 	own := in.group == nil || in.group.cfg.KeepWeights
 	sum += n.weigh(in, in.cfg.Interfaces, in.cfg.Scripts, own)
 	sum += n.weighSessions(in, in.cfg.Sessions, own)
+	sum += n.weighFiles(in, in.cfg.Files, own)
+	sum += n.weighProcesses(in, in.cfg.Processes, own)
 	if in.group != nil {
 		sum += n.weigh(in, in.group.cfg.Interfaces, in.group.cfg.Scripts, true)
 		sum += n.weighSessions(in, in.group.cfg.Sessions, true)
+		sum += n.weighFiles(in, in.group.cfg.Files, true)
+		sum += n.weighProcesses(in, in.group.cfg.Processes, true)
 	}
 	return sum
 }

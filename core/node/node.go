@@ -38,9 +38,16 @@ type Node struct {
 	// told; Never means until a session comes up.
 	bfdQuiet map[bfd.Rejection]mono.Instant
 	random   bfd.Random
-	links    map[string]Link
-	sched    schedule
-	out      []Action
+	// files and processes by name, and in configuration order.
+	files        map[string]*file
+	fileOrder    []*file
+	processes    map[string]*process
+	processOrder []*process
+	// links are interfaces as they count; ports those whose changes count late.
+	links map[string]Link
+	ports map[string]*port
+	sched schedule
+	out   []Action
 	// scratch holds the payloads of this call that their router will write
 	// into again.
 	scratch []byte
@@ -155,6 +162,10 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.heard(now, e)
 	case *BFDSendFailed:
 		n.bfdSendResult(e)
+	case *FileRead:
+		n.fileRead(now, e)
+	case *ProcessesCounted:
+		n.counted(now, e)
 	case *Clock:
 		n.wall = e.Wall - int64(now)
 		for _, in := range n.instances {

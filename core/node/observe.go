@@ -52,10 +52,12 @@ func (n *Node) announce(in *instance, rounds int) {
 	n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: in.addresses(), Rounds: max(1, rounds)})
 }
 
-func (n *Node) link(now mono.Instant, e *Link) {
+// adopt lets the state of an interface count. With blinked it was away for a
+// moment that does not count.
+func (n *Node) adopt(now mono.Instant, e Link, blinked bool) {
 	before, known := n.links[e.Name]
-	n.links[e.Name] = *e
-	if known && before == *e {
+	n.links[e.Name] = e
+	if known && before == e && !blinked {
 		return
 	}
 	if known && (before.Exists != e.Exists || before.Up != e.Up || before.Index != e.Index) {
@@ -71,7 +73,7 @@ func (n *Node) link(now mono.Instant, e *Link) {
 	if e.Up {
 		n.staticLink()
 	}
-	returned := known && e.Up && (!before.Up || before.Index != e.Index)
+	returned := known && e.Up && (!before.Up || before.Index != e.Index || blinked)
 	for _, in := range n.instances {
 		if !in.watches(e.Name) {
 			continue
@@ -81,8 +83,8 @@ func (n *Node) link(now mono.Instant, e *Link) {
 		}
 		n.settle(now, in)
 		if returned && in.router.Role() == vrrp.Master && !in.router.Leaving() {
-			// It stayed MASTER over the interruption (dont_track_primary):
-			// switches and clients may have learned otherwise meanwhile.
+			// It stayed MASTER over the interruption (dont_track_primary, or
+			// a short one): switches and clients may have learned otherwise meanwhile.
 			n.claim(in)
 			n.announce(in, in.cfg.Router.Announce.Repeat)
 		}

@@ -23,6 +23,8 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.restatic(cfg.Static)
 	n.rescript(now, cfg.Scripts)
 	n.resession(now, cfg.Sessions)
+	n.rewatch(now, &cfg)
+	n.redelay(now, cfg.Delays)
 	old := n.keep(cfg.Instances)
 	n.drop(now, old)
 
@@ -60,6 +62,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.attach()
 	n.attachSessions()
 	n.attachStatics()
+	n.attachWatched()
 	for _, in := range n.instances {
 		n.settle(now, in)
 		n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))

@@ -48,6 +48,12 @@ func (n *Node) Status(now mono.Instant) *Status {
 	for _, c := range n.sessions {
 		s.Sessions = append(s.Sessions, c.status())
 	}
+	for _, f := range n.fileOrder {
+		s.Files = append(s.Files, f.status())
+	}
+	for _, p := range n.processOrder {
+		s.Processes = append(s.Processes, p.status())
+	}
 	for _, c := range n.order {
 		state, since := c.life.State()
 		s.Scripts = append(s.Scripts, ScriptStatus{

@@ -18,6 +18,8 @@ type Status struct {
 	Scripts   []ScriptStatus
 	Sessions  []SessionStatus
 	Statics   []StaticStatus
+	Files     []FileStatus
+	Processes []ProcessStatus
 	// Strangers counts packets of virtual routers that are not configured on
 	// the interface they came from.
 	Strangers uint64
@@ -80,12 +82,12 @@ type InstanceStatus struct {
 
 // Term is one addend of an effective priority.
 type Term struct {
-	// Tracker is "script nginx", "interface eth1".
+	// Tracker is "script nginx", "interface eth1", "file load".
 	Tracker string
 	// Weight is the configured weight, Value what it adds now.
 	Weight int
 	Value  int
-	// State is "up", "down", "unknown".
+	// State is "up", "down", "unknown"; of a file what is in it.
 	State string
 }
 
