@@ -1,0 +1,154 @@
+package main
+
+import (
+	"net/netip"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+const routing = `
+	virtual_routes {
+		203.0.113.0/24 via 192.0.2.2
+		198.51.100.0/24 dev eth0 src 192.0.2.100 table 100
+	}
+	virtual_rules {
+		from 192.0.2.100 table 100 preference 500
+	}
+`
+
+const statics = `
+static_ipaddress {
+	10.77.0.1/24 dev eth0
+}
+static_routes {
+	10.78.0.0/24 via 10.77.0.2 dev eth0
+}
+static_rules {
+	to 10.78.0.0/24 table main preference 600
+}
+`
+
+// ip runs ip(8) in the host.
+func (h *host) ip(t *testing.T, args ...string) {
+	t.Helper()
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("needs ip")
+	}
+	cmd := exec.Command("ip", args...)
+	netnstest.Must(t, h.Start(cmd))
+	netnstest.Must(t, cmd.Wait())
+}
+
+// directions counts the routes and rules that stand under keepalived's number.
+func (h *host) directions(t *testing.T) (routes, rules int) {
+	t.Helper()
+	list, err := h.Link.Routes(netspec.Keepalived)
+	netnstest.Must(t, err)
+	all, err := h.Link.Rules()
+	netnstest.Must(t, err)
+	for _, r := range all {
+		if r.Protocol == netspec.Keepalived {
+			rules++
+		}
+	}
+	return len(list), rules
+}
+
+func (h *host) owns(t *testing.T, what string, routes, rules int) {
+	t.Helper()
+	took := eventually(t, what, func() bool {
+		n, m := h.directions(t)
+		return n == routes && m == rules
+	}, nothing)
+	t.Logf("%s after %v", what, took)
+}
+
+// TestRoutesAndRules: they come with the role and go with it, come back when
+// somebody removes them, and are cleared after a kill -9.
+func TestRoutesAndRules(t *testing.T) {
+	a, _ := hosts(t)
+	p := a.run(t, statics+conf(150, vip.String(), routing))
+	p.awaitRole(t, "MASTER")
+	static := netip.MustParsePrefix("10.77.0.1/24")
+	a.holds(t, static, true)
+	a.owns(t, "all is set", 3, 2)
+
+	a.ip(t, "route", "del", "203.0.113.0/24")
+	a.owns(t, "a removed route is back", 3, 2)
+	a.ip(t, "rule", "del", "preference", "500")
+	a.owns(t, "a removed rule is back", 3, 2)
+	a.ip(t, "route", "del", "10.78.0.0/24")
+	a.owns(t, "a removed static route is back", 3, 2)
+	a.ip(t, "address", "del", "10.77.0.1/24", "dev", "eth0")
+	a.holds(t, static, true)
+	a.owns(t, "the route by a removed static address is back", 3, 2)
+	s, err := p.status()
+	netnstest.Must(t, err)
+	if in := s.Instances[0]; in.Repaired < 2 || len(in.Directions) != 3 || !in.Directions[0].Held || !in.Directions[2].Held {
+		t.Errorf("status shows %+v, want three held and two repairs", in)
+	}
+	if len(s.Static) != 1 || s.Static[0].Failure != "" || len(s.Static[0].Addresses) != 1 || !s.Static[0].Addresses[0].Held {
+		t.Errorf("status shows static %+v", s.Static)
+	}
+
+	// The next configuration knows nothing of the routes: the journal does.
+	p.kill(t)
+	a.owns(t, "all is left behind", 3, 2)
+	p = a.run(t, statics+conf(150, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	a.owns(t, "the static ones are left", 1, 1)
+	if text := p.log.String(); strings.Count(text, "an earlier run left it behind") != 4 {
+		t.Errorf("the log does not tell of an address, two routes and a rule:\n%s", text)
+	}
+	p.stop(t)
+	a.owns(t, "all is removed", 0, 0)
+	a.holds(t, static, false)
+}
+
+// TestFightsEnd: who removes an address again and again gets the instance into
+// FAULT, with a reason.
+func TestFightsEnd(t *testing.T) {
+	a, _ := hosts(t)
+	p := a.run(t, conf(150, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	for range 5 {
+		a.holds(t, vip, true)
+		// Removed once it was confirmed.
+		eventually(t, "confirmed", func() bool {
+			s, err := p.status()
+			return err == nil && s.Instances[0].Addresses[0].Held
+		}, nothing)
+		netnstest.Must(t, a.Link.Remove(netspec.Address{Prefix: vip, Device: "eth0"}))
+	}
+	p.awaitRole(t, "FAULT")
+	s, err := p.status()
+	netnstest.Must(t, err)
+	if f := s.Instances[0].Faults; len(f) != 1 || !strings.Contains(f[0], "somebody removed what it holds 5 times within 10s, 192.0.2.100/24 dev eth0") {
+		t.Errorf("got faults %q", f)
+	}
+	time.Sleep(9 * time.Second) // most of its rest
+	p.awaitRole(t, "MASTER")
+	a.holds(t, vip, true)
+	p.stop(t)
+}
+
+// TestBackupGuards: an address of ours that somebody sets on a backup goes.
+func TestBackupGuards(t *testing.T) {
+	a, b := hosts(t)
+	p, q := a.run(t, conf(150, vip.String(), "")), b.run(t, conf(100, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	q.awaitRole(t, "BACKUP")
+	b.give(t, vip.String())
+	b.holds(t, vip, false)
+	a.holds(t, vip, true)
+	eventually(t, "told", func() bool {
+		return strings.Contains(q.log.String(), "removed 192.0.2.100/24 from eth0: somebody set it while this node is not its master")
+	}, q.log.String)
+	q.stop(t)
+	p.stop(t)
+}
