@@ -176,17 +176,6 @@ func ruled(out *Item, f *schema.Field) bool {
 	return true
 }
 
-// places finds the place of the list with a native key on the way to a
-// change.
-func places(c *schema.Change, key string) *schema.Place {
-	for i := range c.Blocks {
-		if p := &c.Blocks[i]; p.Field != nil && p.Field.Key == key {
-			return p
-		}
-	}
-	return nil
-}
-
 // key is the native key that changed, below the item of a root's list: the
 // keys of nested blocks and of the field, with dots; empty for the item as a
 // whole.
