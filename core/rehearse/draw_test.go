@@ -91,6 +91,7 @@ func drawWorld(seed uint64) *world {
 		w.configs = append(w.configs, cfg)
 	}
 	w.drawTransport(rand.New(rand.NewPCG(seed, 0x77697265)), seed)
+	drawWatched(rand.New(rand.NewPCG(seed, 0x66696c65)), w.configs)
 	return w
 }
 

@@ -15,6 +15,10 @@ func (w *world) hurt(c *Cluster, span time.Duration, told *timeline) {
 	}
 	n := c.Nodes[r.IntN(len(c.Nodes))]
 	other := c.Nodes[r.IntN(len(c.Nodes))]
+	if len(n.Config.Files) > 0 && chance(r, 30) {
+		n.SetFile("f", int64(pick(r, 0, 0, 1, -20, 50, 254)))
+		n.SetProcesses("p", pick(r, 0, 1, 2, 3, 4))
+	}
 	switch r.IntN(18) {
 	case 0:
 		n.Crash()

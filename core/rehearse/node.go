@@ -30,6 +30,11 @@ type Node struct {
 	// Checks says what each script finds; a script that is not named here
 	// finds everything in order.
 	Checks map[string]node.Result
+	// Files says what is in each tracked file, and Processes how many run of
+	// each tracked process; what is not named here is 0, or runs once.
+	// SetFile and SetProcesses change them.
+	Files     map[string]int64
+	Processes map[string]int
 
 	c      *Cluster
 	daemon *daemon // nil while none runs
@@ -57,6 +62,7 @@ type daemon struct {
 func newNode(c *Cluster, i int, cfg node.Config) *Node {
 	return &Node{
 		Index: i, Name: string(rune('a' + i)), Config: cfg, c: c, Checks: map[string]node.Result{},
+		Files: map[string]int64{}, Processes: map[string]int{},
 		KernelDelay: time.Millisecond, CheckDelay: 5 * time.Millisecond,
 		kernel: newKernel(), down: map[string]bool{},
 		source: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
@@ -116,6 +122,7 @@ func (n *Node) Start() {
 	n.tellClock()
 	n.tick()
 	n.tellLinks()
+	n.tellWatched()
 }
 
 // tellLinks delivers the state of every interface that the daemon watches.
@@ -218,6 +225,7 @@ func (n *Node) Reload(cfg node.Config) {
 			d.config = cfg
 			n.decide("reload", nil, func(now mono.Instant) []node.Action { return d.node.Reconfigure(now, cfg) })
 			n.tellLinks()
+			n.tellWatched()
 		})
 	}
 }

@@ -233,8 +233,17 @@ func (n *Node) expect(in *node.Instance) (effective uint8, fault bool) {
 			add(n.sees(t.Name), t.Weight, t.Reverse)
 		}
 	}
+	watch := func(files []node.TrackFile, processes []node.TrackProcess) {
+		more, bad := n.watched(files, processes, add)
+		sum += more
+		fault = fault || bad
+	}
+	if !grouped {
+		watch(in.Files, in.Processes)
+	}
 	if grouped {
 		g := &n.Config.Groups[0]
+		watch(g.Files, g.Processes)
 		for _, t := range g.Sessions {
 			add(n.sees(t.Name), t.Weight, t.Reverse)
 		}
