@@ -21,9 +21,11 @@ import (
 // node would not do its duty; a caller that looks at a file for another host
 // lowers it. What runs and is doubtful here is a Warning: a program that
 // others could change, a virtual address in no subnet of its interface.
+// Names of tables and the like that only this host knows become numbers in c.
 // compile compiles a Lua file without running it; its error names file and
 // line. Each interface, program and file is reported once, at its first use.
 func Host(c *config.Config, compile func(path string) error) config.Findings {
+	numbers(c, os.ReadFile, filepath.Glob)
 	return on(kernel{}, c, compile)
 }
 
