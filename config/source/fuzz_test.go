@@ -49,8 +49,8 @@ func FuzzRead(f *testing.F) {
 		if findings.Errors() {
 			return
 		}
-		if len(c.Instances) == 0 {
-			t.Fatal("accepted without an instance")
+		if len(c.Instances)+len(c.VirtualServers) == 0 {
+			t.Fatal("accepted without an instance and a virtual server")
 		}
 		for _, in := range c.Instances {
 			valid := in.VRID >= 1 && in.VRID <= 255 && in.Priority >= 1 && in.Priority <= 255 && in.Interface != "" &&
