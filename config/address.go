@@ -51,7 +51,7 @@ type Address struct {
 	// address cannot be held.
 	TrackGroup string `key:"track_group" tier:"3"`
 	// UseVMAC puts the address on a virtual MAC interface of its own.
-	UseVMAC *AddressVMAC `key:"use_vmac" form:"special" unbuilt:"the address would have the interface's own MAC; remove it" tier:"3"`
+	UseVMAC *AddressVMAC `key:"use_vmac" form:"special" tier:"3"`
 }
 
 // AddressVMAC is the virtual MAC interface of one address.

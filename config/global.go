@@ -118,7 +118,7 @@ type Global struct {
 	// advertisements on one interface.
 	GnaInterval time.Duration `key:"vrrp_gna_interval" range:"0s..24h" tier:"3"`
 	// GarpExtraIF is garp_extra_if of instances.
-	GarpExtraIF *ExtraIF `key:"vrrp_garp_extra_if" word:"vrrp_garp_extra_if,vrrp_vmac_garp_intvl" form:"special" idle:"it is for use_vmac only" tier:"3"`
+	GarpExtraIF *ExtraIF `key:"vrrp_garp_extra_if" word:"vrrp_garp_extra_if,vrrp_vmac_garp_intvl" form:"special" tier:"3"`
 	// StartupDelay is how long instances wait after the start of the daemon.
 	StartupDelay time.Duration `key:"vrrp_startup_delay" range:"0s..24h" tier:"2"`
 	// DelayAfterBoot is how long instances wait after the start of the host.
@@ -136,9 +136,9 @@ type Global struct {
 	// LinkbeatUsePolling polls the links of all interfaces.
 	LinkbeatUsePolling bool `key:"linkbeat_use_polling" at:"root" form:"bare" idle:"the kernel tells every change of a link" tier:"3"`
 	// VMACPrefix begins the names of interfaces with a virtual MAC.
-	VMACPrefix string `key:"vmac_prefix" default:"vrrp" idle:"it is for use_vmac only" tier:"3"`
+	VMACPrefix string `key:"vmac_prefix" default:"vrrp" tier:"3"`
 	// VMACAddrPrefix begins the names of such interfaces for one address.
-	VMACAddrPrefix string `key:"vmac_addr_prefix" inherits:"vmac_prefix" idle:"it is for use_vmac only" tier:"3"`
+	VMACAddrPrefix string `key:"vmac_addr_prefix" inherits:"vmac_prefix" tier:"3"`
 	// RxBufsPolicy sizes the receive buffers of adverts: by the MTU, by the
 	// size of an advert, or a number of bytes.
 	RxBufsPolicy string `key:"vrrp_rx_bufs_policy" form:"special" idle:"sockets have the buffers of the system" tier:"3"`

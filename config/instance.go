@@ -17,7 +17,7 @@ type Instance struct {
 	// Interface is the network interface that the instance runs on.
 	Interface string `key:"interface" required:"true" tier:"1"`
 	// VRF is the VRF that the instance belongs to when no interface is given.
-	VRF string `key:"vrf" unbuilt:"name the interface with the keyword interface" tier:"3"`
+	VRF string `key:"vrf" tier:"3"`
 	// VRID is the virtual router's number, the same on all nodes.
 	VRID int `key:"virtual_router_id" required:"true" range:"1..255" tier:"1"`
 	// Priority decides which node is master: the highest. 255 is the owner of
@@ -61,15 +61,15 @@ type Instance struct {
 	NativeIPv6 bool `key:"native_ipv6" form:"bare" tier:"3"`
 	// UseVMAC runs the instance on an interface that has the virtual router's
 	// MAC address (RFC 9568 section 7.3).
-	UseVMAC *VMAC `key:"use_vmac" form:"special" unbuilt:"the address would have the interface's own MAC; remove the line on all nodes" tier:"2"`
+	UseVMAC *VMAC `key:"use_vmac" form:"special" tier:"2"`
 	// UseVMACAddr makes such interfaces for addresses on other interfaces
 	// too.
-	UseVMACAddr bool `key:"use_vmac_addr" form:"bare" unbuilt:"the address would have the interface's own MAC; remove the line on all nodes" tier:"3"`
+	UseVMACAddr bool `key:"use_vmac_addr" form:"bare" tier:"3"`
 	// VMACXmitBase sends and receives adverts on the interface below the one
 	// with the virtual MAC.
-	VMACXmitBase bool `key:"vmac_xmit_base" idle:"it is for use_vmac only" tier:"2"`
+	VMACXmitBase bool `key:"vmac_xmit_base" tier:"2"`
 	// UseIPVLAN runs the instance on an ipvlan interface.
-	UseIPVLAN *IPVLAN `key:"use_ipvlan" form:"special" unbuilt:"the address would have the interface's own MAC; remove the line on all nodes" tier:"3"`
+	UseIPVLAN *IPVLAN `key:"use_ipvlan" form:"special" tier:"3"`
 
 	// Authentication is version 2's password.
 	Authentication `key:"authentication" form:"block" tier:"1"`
@@ -110,7 +110,7 @@ type Instance struct {
 	Garp Garp `key:"garp" flat:"garp_" tier:"1"`
 	// GarpExtraIF announces the addresses again and again for the interfaces
 	// below those with a virtual MAC.
-	GarpExtraIF *ExtraIF `key:"garp_extra_if" word:"garp_extra_if,vmac_garp_intvl" form:"special" inherits:"global vrrp_garp_extra_if" idle:"it is for use_vmac only" tier:"3"`
+	GarpExtraIF *ExtraIF `key:"garp_extra_if" word:"garp_extra_if,vmac_garp_intvl" form:"special" inherits:"global vrrp_garp_extra_if" tier:"3"`
 
 	// Addresses are those of the virtual router: the master holds them, and
 	// adverts carry them.
@@ -295,7 +295,7 @@ type VMAC struct {
 	// Group is the interface group, by name or number.
 	Group string `key:"group" tier:"3"`
 	// NetlinkNotify has the kernel tell listeners about the interface.
-	NetlinkNotify bool `key:"netlink_notify_msg" form:"bare" tier:"3"`
+	NetlinkNotify bool `key:"netlink_notify_msg" form:"bare" idle:"the kernel always does" tier:"3"`
 }
 
 // IPVLAN is the ipvlan interface of an instance.

@@ -129,14 +129,24 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	d.kernel, err = kernel.Open(d.engine, kernel.Options{Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval}, Table: table, Log: log})
+	changed, err := d.dir.readSettings()
+	if err != nil {
+		log.Warn("settings that an earlier run changed cannot be put back", "err", err)
+	}
+	d.kernel, err = kernel.Open(d.engine, kernel.Options{
+		Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval},
+		Table: table, Mark: table, Changed: changed, Settings: d.dir.writeSettings, Log: log,
+	})
 	if err != nil {
 		return nil, err
 	}
-	if err := d.filters(c); err != nil {
+	if err := errors.Join(d.filters(c), d.kernel.Devices(build.Devices(c))); err != nil {
 		return nil, errors.Join(err, d.kernel.Close())
 	}
 	d.promote(c)
+	if err := d.kernel.RestoreSettings(); err != nil {
+		log.Warn("not all settings that an earlier run changed could be put back", "err", err)
+	}
 	d.kernel.Guard(build.Guarded(c))
 	d.config, d.loaded = c, time.Now()
 	return d, nil
@@ -290,11 +300,19 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	d.kernel.SetVirtual(build.Virtual(c))
-	if err := d.engine.Reload(ctx, plan); err != nil {
+	devices := build.Devices(c)
+	err = d.kernel.Devices(both(devices, build.Devices(d.config)))
+	if err == nil {
+		err = d.engine.Reload(ctx, plan)
+	}
+	if err != nil {
 		d.files.Store(before)
 		err = errors.Join(err, d.tells.Adopt(d.telling))
 		d.kernel.SetVirtual(build.Virtual(d.config))
-		return err
+		return errors.Join(err, d.kernel.Devices(build.Devices(d.config)))
+	}
+	if err := d.kernel.Devices(devices); err != nil {
+		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
 	d.telling = telling
 	d.promote(c)
@@ -313,6 +331,18 @@ func (d *daemon) intrudes(n *node.Config) error {
 	}
 	_, err := hostsOwn(n, ours)
 	return err
+}
+
+// both returns the devices of a new configuration and those of the old one whose
+// names are not among them.
+func both(devices, old []netspec.Device) []netspec.Device {
+	all := slices.Clone(devices)
+	for _, d := range old {
+		if !slices.ContainsFunc(devices, func(n netspec.Device) bool { return n.Name == d.Name }) {
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 // promote makes the settings of interfaces that the configuration asks for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
@@ -104,6 +105,9 @@ func addressesOf(device string) (all []netip.Prefix) {
 	i, err := net.InterfaceByName(device)
 	if err != nil {
 		return nil
+	}
+	if virtual := []byte{0, 0, 0x5e, 0}; bytes.HasPrefix(i.HardwareAddr, virtual) {
+		return nil // a virtual router's (RFC 9568 7.3), on which the host has none of its own
 	}
 	addresses, err := i.Addrs()
 	if err != nil {

@@ -63,8 +63,15 @@ func (d *runDir) writeJournal(o owned) error {
 	if err != nil {
 		return fmt.Errorf("encode the journal: %w", err)
 	}
-	next := d.journalPath() + ".new"
-	err = os.WriteFile(next, data, 0o644)
+	return d.replace(d.journalPath(), data)
+}
+
+// replace writes a journal in the place of the one that was there: a reader
+// sees the old or the new one, never half of one. It makes the directory again
+// when somebody deleted it.
+func (d *runDir) replace(file string, data []byte) error {
+	next := file + ".new"
+	err := os.WriteFile(next, data, 0o644)
 	if errors.Is(err, os.ErrNotExist) {
 		if err = os.MkdirAll(d.path, 0o755); err == nil {
 			err = os.WriteFile(next, data, 0o644)
@@ -73,7 +80,7 @@ func (d *runDir) writeJournal(o owned) error {
 	if err != nil {
 		return fmt.Errorf("write the journal: %w", err)
 	}
-	if err := os.Rename(next, d.journalPath()); err != nil {
+	if err := os.Rename(next, file); err != nil {
 		return fmt.Errorf("replace the journal: %w", err)
 	}
 	return nil

@@ -44,7 +44,7 @@ func TestAddressAttributes(t *testing.T) {
 		in.Excluded = append(in.Excluded, a)
 		want = append(want, spec(c.prefix, c.want))
 	}
-	if got := specs(&in, in.Excluded); !slices.Equal(got, want) {
+	if got := specs(&layout{}, &in, in.Excluded); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
 }

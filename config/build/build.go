@@ -31,11 +31,11 @@ func Node(c *config.Config) node.Config {
 		}
 		n.Groups = append(n.Groups, group(&c.Groups[i]))
 	}
-	p := newPreferences()
+	p, l := newPreferences(), lay(c)
 	n.Static = static(c, p)
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		n.Instances = append(n.Instances, instance(in, &c.Global, members[in.Name], p))
+		n.Instances = append(n.Instances, instance(in, &c.Global, members[in.Name], p, l, i))
 	}
 	for i := range c.BFDs {
 		n.Sessions = append(n.Sessions, session(&c.BFDs[i]))
@@ -121,14 +121,14 @@ func Interfaces(c *config.Config) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-func instance(in *config.Instance, global *config.Global, member bool, p *preferences) node.Instance {
+func instance(in *config.Instance, global *config.Global, member bool, p *preferences, l *layout, index int) node.Instance {
 	n := node.Instance{
 		Name:          in.Name,
-		Interface:     in.Interface,
+		Interface:     l.carrier(in, index),
 		Router:        router(in, global, member),
 		Source:        source(in),
-		Addresses:     specs(in, in.Addresses),
-		Excluded:      specs(in, in.Excluded),
+		Addresses:     specs(l, in, in.Addresses),
+		Excluded:      specs(l, in, in.Excluded),
 		IgnorePrimary: in.IgnorePrimary,
 		Interfaces:    interfaces(in.TrackInterfaces),
 		Scripts:       scripts(in.TrackScripts),
@@ -138,13 +138,14 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 	}
 	// What cannot be said to the kernel is Unbuilt's to refuse.
 	n.Routing, _ = routing(in.Routes, in.Rules, in.Interface, p)
+	n.Extra = l.extra(in, n.Interface, slices.Concat(n.Addresses, n.Excluded))
 	follow := func(name string) {
 		tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == name })
-		if name != in.Interface && !tracked {
+		if name != in.Interface && name != "" && !tracked {
 			n.Interfaces = append(n.Interfaces, node.TrackInterface{Name: name})
 		}
 	}
-	for _, list := range [2][]netspec.Address{n.Addresses, n.Excluded} {
+	for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
 		for _, a := range list {
 			if !a.NoTrack {
 				follow(a.Device)
@@ -257,13 +258,14 @@ func unicast(in *config.Instance) vrrp.Unicast {
 // stay when its first is removed, sorted.
 func Promoted(c *config.Config) []string {
 	names := make(map[string]bool)
+	l := lay(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		if !in.PromoteSecondaries {
 			continue
 		}
 		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
-			for _, a := range specs(in, list) {
+			for _, a := range specs(l, in, list) {
 				names[a.Device] = names[a.Device] || a.Addr().Is4()
 			}
 		}
@@ -273,14 +275,17 @@ func Promoted(c *config.Config) []string {
 }
 
 // specs returns the addresses with the instance's interface where none is
-// named. An IPv6 address of a host, which is in no network, is never preferred
+// named, or one of the node's own in its place. An IPv6 address of a host, which is in no network, is never preferred
 // unless a lifetime was given: the node's own connections must not begin from
 // an address that moves away.
-func specs(in *config.Instance, list []config.Address) []netspec.Address {
+func specs(l *layout, in *config.Instance, list []config.Address) []netspec.Address {
 	var all []netspec.Address
-	for _, a := range list {
+	for i := range list {
+		a := &list[i]
 		s := a.Spec()
-		if s.Device == "" {
+		if own := l.address[a]; own != "" {
+			s.Device = own
+		} else if s.Device == "" {
 			s.Device = in.Interface
 		}
 		if a.PreferredLft == nil && s.Addr().Is6() && s.Prefix.IsSingleIP() {

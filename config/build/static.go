@@ -70,10 +70,11 @@ func Guarded(c *config.Config) []netspec.Address {
 		keep[c.StaticAddresses[i].Addr()] = true
 	}
 	var all []netspec.Address
+	l := lay(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
-			for _, a := range specs(in, list) {
+			for _, a := range specs(l, in, list) {
 				if in.Priority == 255 {
 					keep[a.Addr()] = true
 				}

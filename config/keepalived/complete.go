@@ -71,6 +71,10 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	r.authentication(i)
 	r.acceptance(i)
 	r.addresses(i)
+	if key, text := out.Layered(&r.cfg.Global); key != "" && !i.damaged {
+		r.out.error(i.where(key), "own-interface", "vrrp_instance %s: %s", printable(out.Name), text)
+		i.damaged = true
+	}
 	r.routes(i)
 	r.resolveAll(i.tracks, out.Interface, &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
 	if i.damaged {

@@ -88,6 +88,7 @@ func TestEntriesAct(t *testing.T) {
 		"virtual_ipaddress scope": "10.7.0.1 scope link", "virtual_ipaddress brd": "10.7.0.1/24 brd +",
 		"virtual_ipaddress broadcast": "10.7.0.1/24 broadcast 10.7.0.255", "virtual_ipaddress label": "10.7.0.1 label eth0:1",
 		"virtual_ipaddress peer": "10.7.0.1 peer 10.7.0.2", "unicast_peer ADDR": "10.0.0.9", "unicast_peer min_ttl": "10.0.0.9 min_ttl 250", "unicast_peer max_ttl": "10.0.0.9 max_ttl 254 min_ttl 3",
+		"virtual_ipaddress use_vmac": "10.7.0.1 use_vmac own 02:00:00:00:00:01",
 		"virtual_ipaddress no_track": "10.7.0.1 no_track", "virtual_ipaddress track_group": "10.7.0.1 track_group G",
 		"virtual_ipaddress home": "10.7.0.1 home", "virtual_ipaddress mngtmpaddr": "10.7.0.1 mngtmpaddr",
 		"virtual_ipaddress noprefixroute": "10.7.0.1 noprefixroute", "virtual_ipaddress autojoin": "10.7.0.1 autojoin",

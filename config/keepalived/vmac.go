@@ -3,7 +3,6 @@ package keepalived
 import (
 	"net/netip"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -73,29 +72,10 @@ func isMAC(word string) bool {
 	return strings.Count(word, ":") >= 4 && err != nil
 }
 
-// mac reads a hardware address of six octets, or of five behind which the
-// virtual router's number is put. It is one of a single host, and not one of
-// those that the RFC gives to virtual routers.
+// mac reads a hardware address, of which the last octet may be left out.
 func (r *reader) mac(w token) (string, bool) {
-	octets := strings.Split(w.text, ":")
-	whole := len(octets) == 5 || len(octets) == 6
-	var first [5]uint64
-	for i, o := range octets {
-		n, err := strconv.ParseUint(o, 16, 8)
-		whole = whole && err == nil && len(o) <= 2
-		if i < len(first) {
-			first[i] = n
-		}
-	}
-	switch {
-	case !whole:
-		r.out.error(w.at, "bad-value", "%s is no hardware address: write six octets, or five for the virtual_router_id to follow, with colons between them", quoted(w.text))
-		return "", false
-	case first[0]&1 != 0:
-		r.out.error(w.at, "bad-value", "%s is the hardware address of a group; one of a single host is needed", quoted(w.text))
-		return "", false
-	case len(octets) == 6 && first == [5]uint64{0, 0, 0x5e, 0, 1} || len(octets) == 6 && first == [5]uint64{0, 0, 0x5e, 0, 2}:
-		r.out.error(w.at, "bad-value", "%s is one of the RFC's hardware addresses for virtual routers: leave it out, and the right one is taken", quoted(w.text))
+	if _, err := config.HardwareAddress(w.text, 0); err != nil {
+		r.out.error(w.at, "bad-value", "%s %v", quoted(w.text), err)
 		return "", false
 	}
 	return strings.ToLower(w.text), true

@@ -25,6 +25,7 @@ func One(c *config.Config) config.Findings {
 		l.strict()
 		l.signed()
 		l.ownPeer()
+		l.layered()
 		l.sources(held)
 	}
 	addressesTwice(c, &found)

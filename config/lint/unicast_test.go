@@ -184,14 +184,24 @@ func TestInstanceAlone(t *testing.T) {
 		change func(*config.Instance)
 		want   []string
 	}{
-		"strict":                       {func(in *config.Instance) { in.Strict = true }, []string{"a.yaml strict-silent: 192.0.2.1 does not even answer a ping"}},
-		"strict, accepting":            {func(in *config.Instance) { in.Strict, in.Accept = true, true }, nil},
-		"strict owner":                 {func(in *config.Instance) { in.Strict, in.Priority = true, 255 }, nil},
-		"strict on the base interface": {func(in *config.Instance) { in.Strict, in.Accept, in.VMACXmitBase = true, true, true }, []string{"a.yaml strict-vmac: keepalived clears vmac_xmit_base"}},
-		"stalled and preempting":       {func(in *config.Instance) { in.TimerExpiredBackup = 254 }, []string{"a.yaml timer-expired-unused: timer_expired_backup is for a node with nopreempt"}},
-		"stalled":                      {func(in *config.Instance) { in.TimerExpiredBackup, in.NoPreempt = 254, true }, nil},
-		"signed":                       {func(in *config.Instance) { in.HMAC = &config.HMAC{Mode: "enforce"} }, nil},
-		"unsigned accepted":            {func(in *config.Instance) { in.HMAC = &config.HMAC{Mode: "permissive"} }, []string{"a.yaml unsigned-accepted: mode permissive"}},
+		"strict":            {func(in *config.Instance) { in.Strict = true }, []string{"a.yaml strict-silent: 192.0.2.1 does not even answer a ping"}},
+		"strict, accepting": {func(in *config.Instance) { in.Strict, in.Accept = true, true }, nil},
+		"strict owner":      {func(in *config.Instance) { in.Strict, in.Priority = true, 255 }, nil},
+		"strict on the base interface": {func(in *config.Instance) {
+			in.Strict, in.Accept, in.VMACXmitBase, in.UseVMAC = true, true, true, &config.VMAC{}
+		}, []string{"a.yaml strict-vmac: keepalived clears vmac_xmit_base"}},
+		"stalled and preempting": {func(in *config.Instance) { in.TimerExpiredBackup = 254 }, []string{"a.yaml timer-expired-unused: timer_expired_backup is for a node with nopreempt"}},
+		"stalled":                {func(in *config.Instance) { in.TimerExpiredBackup, in.NoPreempt = 254, true }, nil},
+		"signed":                 {func(in *config.Instance) { in.HMAC = &config.HMAC{Mode: "enforce"} }, nil},
+		"unsigned accepted":      {func(in *config.Instance) { in.HMAC = &config.HMAC{Mode: "permissive"} }, []string{"a.yaml unsigned-accepted: mode permissive"}},
+		"xmit base of nothing":   {func(in *config.Instance) { in.VMACXmitBase = true }, []string{"a.yaml own-interface-unused: vmac_xmit_base is about"}},
+		"xmit base":              {func(in *config.Instance) { in.VMACXmitBase, in.UseVMAC = true, &config.VMAC{} }, nil},
+		"extra for nothing": {func(in *config.Instance) {
+			in.GarpExtraIF, in.UseVMAC, in.Written = &config.ExtraIF{Interval: time.Second}, &config.VMAC{}, config.Keys{{Name: "garp_extra_if", At: in.At}}
+		}, []string{"a.yaml own-interface-unused: garp_extra_if is about"}},
+		"extra": {func(in *config.Instance) {
+			in.GarpExtraIF, in.UseVMACAddr, in.Written = &config.ExtraIF{Interval: time.Second}, true, config.Keys{{Name: "garp_extra_if", At: in.At}}
+		}, nil},
 		"a short window": {func(in *config.Instance) {
 			in.HMAC, in.AdvertInt = &config.HMAC{TimeWindow: time.Second}, 2*time.Second
 		}, []string{"a.yaml short-window: time_window 1s is less than advert_int 2s"}},

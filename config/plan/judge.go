@@ -155,6 +155,12 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		out.Why = "routers of version 2 hear it, or no longer do: those that do not elect a master of their own"
 	case "accept", "no_accept":
 		out.Effect, out.Why = Nothing, "a master drops packets to its addresses, or accepts them, from now on"
+	case "use_vmac", "use_ipvlan", "use_vmac_addr", "vrf":
+		out.Effect, out.Why = Moves, "interfaces of its own are made, changed or removed, and a master's addresses with them"
+	case "vmac_xmit_base":
+		out.Effect, out.Why = Nothing, "without use_vmac or use_ipvlan, and with unicast, adverts travel on the interface itself in any case"
+	case "garp_extra_if":
+		out.Effect, out.Why = Nothing, "the next announcement is made so"
 	case "unicast_fault_no_peer":
 		out.Effect, out.Why = Moves, "whether it is in FAULT for want of a peer is decided anew"
 	case "dont_track_primary":

@@ -126,7 +126,8 @@ func align(old, new *config.Config) (*config.Config, []Item) {
 	return &aligned, items
 }
 
-// router tells virtual routers apart.
+// router tells virtual routers apart; device is the interface, and what of an
+// own one on it carries adverts.
 type router struct {
 	device string
 	vrid   int
@@ -134,7 +135,15 @@ type router struct {
 }
 
 func routerOf(in *config.Instance) router {
-	return router{in.Interface, in.VRID, len(in.Addresses) > 0 && in.Addresses[0].Addr().Is6()}
+	carrier := in.Interface
+	switch {
+	case in.XmitBase():
+	case in.UseVMAC != nil:
+		carrier += " use_vmac " + in.UseVMAC.Name
+	case in.UseIPVLAN != nil:
+		carrier += " use_ipvlan " + in.UseIPVLAN.Name
+	}
+	return router{carrier, in.VRID, len(in.Addresses) > 0 && in.Addresses[0].Addr().Is6()}
 }
 
 func item(c *schema.Change, old, new *config.Config) Item {

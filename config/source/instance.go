@@ -53,7 +53,7 @@ func (r *reader) authType(v *value, dst reflect.Value, what string) {
 
 // checkInstance looks at what the keys of one instance mean together. Global
 // ones have been inherited.
-func (r *reader) checkInstance(t *table, in *config.Instance) {
+func (r *reader) checkInstance(t *table, in *config.Instance, global *config.Global) {
 	r.family(t, in)
 	r.election(t, in)
 	r.protocol(t, in)
@@ -69,6 +69,32 @@ func (r *reader) checkInstance(t *table, in *config.Instance) {
 	}
 	r.count(t, in)
 	r.strict(t, in)
+	r.layered(t, in, global)
+}
+
+// layered looks at the interfaces that the instance has of its own.
+func (r *reader) layered(t *table, in *config.Instance, global *config.Global) {
+	if key, text := in.Layered(global); key != "" {
+		r.error(t.place(key), "own-interface", "%s: %s", t.what, text)
+	}
+	hardware := func(at config.Position, text string) {
+		if text == "" {
+			return
+		}
+		if _, err := config.HardwareAddress(text, in.VRID); err != nil {
+			r.error(at, "bad-value", "%s: use_vmac: %q %v", t.what, text, err)
+		}
+	}
+	if in.UseVMAC != nil {
+		hardware(in.UseVMAC.At, in.UseVMAC.MAC)
+	}
+	for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+		for i := range list {
+			if v := list[i].UseVMAC; v != nil {
+				hardware(v.At, v.MAC)
+			}
+		}
+	}
 }
 
 // family looks whether what makes the instance one of IPv4 or IPv6 agrees, and

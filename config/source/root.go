@@ -93,7 +93,7 @@ func (r *reader) root(v *value, c *config.Config) {
 		if r.instances[in.Name] == nil {
 			r.instances[in.Name] = in
 		}
-		r.checkInstance(t, in)
+		r.checkInstance(t, in, &c.Global)
 		r.checkTracks(t, tracked{in.TrackScripts, in.TrackFiles, in.TrackProcesses, in.TrackBFDs, in.TrackInterfaces}, in.Interface)
 	}
 	delete(r.instances, "")

@@ -32,6 +32,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
+	"github.com/moonkeep/moonkeep/core/kernel/vmac"
 	"github.com/moonkeep/moonkeep/core/kernel/wire"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -54,6 +55,15 @@ type Options struct {
 	// Table is the name of our own table of nftables; "moonkeep" if empty. No
 	// two kernels in one namespace may have the same.
 	Table string
+	// Mark is the text by which this node knows the interfaces that it made,
+	// also those of an earlier run; "moonkeep" if empty. No two kernels in one
+	// namespace may have the same.
+	Mark string
+	// Changed are the settings that an earlier run changed and may not have put
+	// back. Settings is told of all that are changed, before they are; nil is
+	// nobody.
+	Changed  []sysctl.Change
+	Settings func([]sysctl.Change) error
 	// Log takes what cannot be returned: trouble of the watching goroutines.
 	// Nil is silence.
 	Log *slog.Logger
@@ -70,6 +80,8 @@ type Kernel struct {
 	bfd       *bfdwire.Wire
 	settings  *sysctl.Settings
 	firewall  *firewall.Firewall
+	silence   *firewall.Silence
+	devices   *vmac.Keeper
 	monitor   *link.Monitor
 	closed    sync.Once
 	// cleared is true from the first Watch on; no other goroutine uses it.
@@ -88,6 +100,8 @@ type Kernel struct {
 	rivals  rivals
 	// unpromoted is why settings of interfaces could not be made.
 	unpromoted string
+	// unfit is why interfaces of our own could not be made.
+	unfit string
 
 	// changing is held while addresses are added and removed, so that one that
 	// is claimed again is not removed for an earlier claim.
@@ -129,11 +143,14 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	if k.ns, err = netns.Current(); err != nil {
 		return nil, err
 	}
-	k.settings = sysctl.New(k.ns)
-	k.firewall = firewall.New(k.ns.FD(), cmp.Or(opts.Table, "moonkeep"))
+	k.settings = sysctl.New(k.ns, opts.Settings)
+	k.settings.Adopt(opts.Changed)
+	table := cmp.Or(opts.Table, "moonkeep")
+	k.firewall, k.silence = firewall.New(k.ns.FD(), table), firewall.NewSilence(k.ns.FD(), table+"_reports")
 	if k.conn, err = link.Open(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
+	k.devices = vmac.New(k.conn, k.settings, cmp.Or(opts.Mark, "moonkeep"))
 	if k.announcer, err = announce.Open(k.conn.Interface, opts.Gaps, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -147,9 +164,9 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	return k, nil
 }
 
-// Close ends the goroutines, closes the sockets and puts settings back. No
-// address is removed. It
-// may be called again. A Held that is running or follows fails; no other method
+// Close ends the goroutines, closes the sockets, removes the interfaces that
+// were made and puts settings back. No address of another interface is removed.
+// It may be called again. A Held that is running or follows fails; no other method
 // may be running or follow.
 func (k *Kernel) Close() error {
 	var failed []error
@@ -166,11 +183,14 @@ func (k *Kernel) Close() error {
 		if k.bfd != nil {
 			failed = append(failed, k.bfd.Close())
 		}
+		if k.devices != nil {
+			failed = append(failed, k.endDevices())
+		}
 		if k.conn != nil {
 			failed = append(failed, k.conn.Close())
 		}
 		if k.firewall != nil {
-			failed = append(failed, k.firewall.Close())
+			failed = append(failed, k.firewall.Close(), k.silence.Close())
 		}
 		failed = append(failed, k.settings.Close(), k.ns.Close())
 	})

@@ -42,7 +42,11 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	if err != nil {
 		return nil, err
 	}
-	opening = k.fitSockets(state, outlets)
+	if state, err = k.fitDevices(state, all); err != nil {
+		return nil, err
+	}
+	devices := k.devices.Devices()
+	opening = k.fitSockets(state, outlets, devices)
 
 	unpromoted := ""
 	if err := k.promote(); err != nil {
@@ -57,7 +61,11 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	gone := k.claims.missing(state, reading, all)
 	links := make([]node.Link, 0, len(watched))
 	for _, name := range slices.Sorted(maps.Keys(watched)) {
-		links = append(links, k.present(state, name))
+		l := k.present(state, name)
+		if d, own := devices[name]; own && l.Exists && !d.IPVLAN() {
+			over(&l, k.present(state, d.Parent))
+		}
+		links = append(links, l)
 	}
 	k.mu.Unlock()
 

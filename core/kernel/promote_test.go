@@ -15,7 +15,7 @@ import (
 
 func TestPromote(t *testing.T) {
 	h, peer := netnstest.Pair(t, "eth0", "eth1")
-	s := sysctl.New(h.NS)
+	s := sysctl.New(h.NS, nil)
 	setting := func(device string) string {
 		t.Helper()
 		v, err := s.Read("ipv4/conf/" + device + "/promote_secondaries")

@@ -63,7 +63,7 @@ func sockets(channels []netspec.Channel) map[outlet]wire.Spec {
 // another interface: a socket stays bound to the one it was opened for, and its
 // membership ended with that. An interface that goes down and up again keeps
 // both.
-func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec) error {
+func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec, devices map[string]netspec.Device) error {
 	have := *k.sockets.Load()
 	next := make(map[outlet]*wire.Socket, len(wanted))
 	var failed []error
@@ -76,6 +76,10 @@ func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec) erro
 				continue
 			}
 			spec.Index = i.Index
+			if d, own := devices[o.device]; own {
+				below, _ := state.Find(d.Parent)
+				spec.Below = below.Index
+			}
 		}
 		s, err := k.fitSocket(have[o], spec)
 		if s != nil {
@@ -110,7 +114,7 @@ func (k *Kernel) fitSocket(s *wire.Socket, spec wire.Spec) (*wire.Socket, error)
 	if s != nil {
 		is := s.Spec()
 		switch {
-		case is.Index != spec.Index:
+		case is.Index != spec.Index || is.Below != spec.Below:
 			s = nil
 		case is.Equal(spec):
 			return s, nil

@@ -56,11 +56,23 @@ func newHost() (*host, error) {
 
 func (h *host) close() error { return errors.Join(h.conn.Close(), h.ns.Close()) }
 
-// reset takes every address from the host's interfaces that is not its own and
-// gives back those that are missing, as a reboot does. The link-local address
+// reset takes away what a daemon stacked on the host's interfaces and every
+// address that is not its own, and gives back those that are missing, as a
+// reboot does. The link-local address
 // that the kernel made is its own: a daemon sets none that is to be looked for
 // elsewhere first.
 func (h *host) reset(own []Interface) error {
+	state, err := h.conn.State()
+	if err != nil {
+		return err
+	}
+	for i := range state.All() {
+		if i.Kind == link.MACVLAN || i.Kind == link.IPVLAN {
+			if err := h.conn.Delete(i.Name); err != nil {
+				return err
+			}
+		}
+	}
 	for _, x := range own {
 		have, err := h.conn.List(x.Name)
 		if err != nil {
@@ -108,13 +120,24 @@ func (h *host) waitUp(names []string) error {
 	return nil
 }
 
-// has reports whether the address stands on the interface.
+// has reports whether the address stands on the interface, or on one that a
+// virtual router has on top of it.
 func (h *host) has(addr netip.Addr, dev string) (bool, error) {
-	have, err := h.conn.List(dev)
+	state, err := h.conn.State()
 	if err != nil {
 		return false, err
 	}
-	return slices.ContainsFunc(have, func(a netspec.Address) bool { return a.Addr() == addr }), nil
+	below, exists := state.Find(dev)
+	if !exists {
+		return false, fmt.Errorf("%w %s", link.ErrNoInterface, dev)
+	}
+	for i := range state.All() {
+		above := i.Parent == below.Index && (i.Kind == link.MACVLAN || i.Kind == link.IPVLAN)
+		if (above || i.Index == below.Index) && slices.ContainsFunc(state.Addresses(i.Index), func(a netspec.Address) bool { return a.Addr() == addr }) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // network is the bridges, in a namespace of their own, that join the hosts.

@@ -49,6 +49,8 @@ type Instance struct {
 	Excluded  []netspec.Address
 	// Routing stands while MASTER, behind the addresses.
 	Routing netspec.Routing
+	// Extra is announced while MASTER.
+	Extra Extra
 	// IgnorePrimary is dont_track_primary: the interface going down does not
 	// fault the instance.
 	IgnorePrimary bool
@@ -62,6 +64,21 @@ type Instance struct {
 	// TellPriority has it tell of each change of its effective priority, and
 	// TellLower of other masters of lower priority, a few a second at most.
 	TellPriority, TellLower bool
+}
+
+// Extra are announcements of a master beside those of its router, which what
+// has a virtual hardware address needs: switches must learn where that is, and
+// not forget it.
+type Extra struct {
+	// Soon announces all addresses twice more soon after it became MASTER. The
+	// master before it may have answered the first announcement, with the same
+	// hardware address, by which switches took it for the master again.
+	Soon bool
+	// Interval is the time between announcements of Addresses, which stand on
+	// interfaces that carry no adverts; 0 means none.
+	Interval time.Duration
+	// Addresses are among those that the instance owns.
+	Addresses []netspec.Address
 }
 
 // TrackInterface makes an instance's fate depend on an interface. Weight 0

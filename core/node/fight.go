@@ -106,5 +106,5 @@ func (n *Node) yield(now mono.Instant, in *instance, why string, rest time.Durat
 	in.refused = why
 	n.settle(now, in)
 	in.retry = now.Add(rest)
-	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+	n.reschedule(in)
 }

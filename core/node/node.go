@@ -90,6 +90,7 @@ type instance struct {
 	retry    mono.Instant
 	// refused is why claims failed too often to stay MASTER.
 	refused string
+	extra   extra
 	// rest is how long the last rest after refusals was.
 	rest time.Duration
 	// strife remembers removals by others; repaired counts them.
@@ -274,7 +275,7 @@ func (n *Node) run(now mono.Instant, in *instance) {
 		n.claim(in)
 		n.announce(in, in.cfg.Router.Announce.Repeat)
 	}
-	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+	n.reschedule(in)
 }
 
 // emit turns what a router wants into the node's actions and lets its sync
@@ -309,7 +310,8 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		}
 	}
 	in.acts = in.acts[:0]
-	n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+	n.announceExtra(now, in)
+	n.reschedule(in)
 	if in.group == nil {
 		return
 	}

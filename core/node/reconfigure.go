@@ -34,7 +34,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		k := keyOf(c)
 		in := old[i]
 		if in == nil {
-			in = &instance{cfg: c, router: vrrp.New(now, c.Router), retry: mono.Never, known: c.Router.Priority}
+			in = &instance{cfg: c, router: vrrp.New(now, c.Router), retry: mono.Never, extra: idle(), known: c.Router.Priority}
 			in.router.SetWall(n.wall)
 			in.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.run(now, in) }}
 			n.sched.add(in.timer)
@@ -65,7 +65,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.attachWatched()
 	for _, in := range n.instances {
 		n.settle(now, in)
-		n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+		n.reschedule(in)
 	}
 	if cfg.TellStanding && n.running {
 		n.tellStanding()

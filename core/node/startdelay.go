@@ -20,7 +20,7 @@ func (n *Node) delay(now mono.Instant, d time.Duration) {
 		n.delayed = false
 		for _, in := range n.instances {
 			n.settle(now, in)
-			n.sched.set(in.timer, mono.Min(in.router.Deadline(), in.retry))
+			n.reschedule(in)
 		}
 	}
 	n.sched.add(t)

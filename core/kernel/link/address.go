@@ -173,11 +173,16 @@ func (c *Conn) List(device string) ([]netspec.Address, error) {
 	if !exists {
 		return nil, noInterface(device)
 	}
-	var list []netspec.Address
-	for _, r := range state.addresses[i.Index] {
+	return state.Addresses(i.Index), nil
+}
+
+// Addresses returns those of the interface with the index, in the kernel's
+// order.
+func (s *State) Addresses(index int) (list []netspec.Address) {
+	for _, r := range s.addresses[index] {
 		list = append(list, r.address)
 	}
-	return list, nil
+	return list
 }
 
 // takesPlaceOf reports whether the row and the wanted address cannot both

@@ -5,6 +5,7 @@ package link
 import (
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"net"
 	"net/netip"
 	"slices"
@@ -36,6 +37,21 @@ type Interface struct {
 	MTU int
 	// MAC is the hardware address, nil for interfaces without one.
 	MAC net.HardwareAddr
+	// Kind is what the kernel calls the type of an interface that was made, as
+	// ip(8) does; empty for hardware.
+	Kind string
+	// Private is true for a macvlan or an ipvlan whose traffic others on the
+	// same parent do not get.
+	Private bool
+	// Parent is the index of the interface below, or of a veth pair's other
+	// end, in whatever namespace that is; 0 for none.
+	Parent int
+	// Master is the index of the bridge or VRF that it is a port of; 0 for none.
+	Master int
+	// Alias is the text that its maker left on it.
+	Alias string
+	// Enabled is true when it is administratively up.
+	Enabled bool
 }
 
 // row is one address that stands in the kernel.
@@ -150,6 +166,21 @@ func (s *State) Find(name string) (Interface, bool) {
 	return i, exists
 }
 
+// Name returns the name of the interface with the index, empty when there is
+// none.
+func (s *State) Name(index int) string { return s.names[index] }
+
+// All returns every interface once, in no order.
+func (s *State) All() iter.Seq[Interface] {
+	return func(yield func(Interface) bool) {
+		for _, name := range s.names {
+			if !yield(s.interfaces[name]) {
+				return
+			}
+		}
+	}
+}
+
 // Stands reports whether the address is there: on its device, with its prefix
 // length and peer. Label, scope and broadcast address may be others.
 func (s *State) Stands(want netspec.Address) bool {
@@ -226,6 +257,8 @@ func parseInterface(data []byte) (Interface, error) {
 		Index: int(msg.Index),
 		Up:    msg.Flags&runs == runs,
 		NoARP: msg.Flags&(unix.IFF_NOARP|unix.IFF_LOOPBACK) != 0,
+
+		Enabled: msg.Flags&unix.IFF_UP != 0,
 	}
 	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfInfomsg:])
 	if err != nil {
@@ -243,6 +276,22 @@ func parseInterface(data []byte) (Interface, error) {
 			// Loopback has one of zeros.
 			if slices.ContainsFunc(a.Value, func(b byte) bool { return b != 0 }) {
 				i.MAC = slices.Clone(a.Value)
+			}
+		case unix.IFLA_LINK, unix.IFLA_MASTER:
+			if len(a.Value) < 4 {
+				continue
+			}
+			index := int(binary.NativeEndian.Uint32(a.Value))
+			if a.Attr.Type == unix.IFLA_LINK {
+				i.Parent = index
+			} else {
+				i.Master = index
+			}
+		case unix.IFLA_IFALIAS:
+			i.Alias = text(a.Value)
+		case unix.IFLA_LINKINFO:
+			if i.Kind, i.Private, err = parseKind(a.Value); err != nil {
+				return Interface{}, err
 			}
 		case unix.IFLA_AF_SPEC:
 			if i.Forwards6, err = forwards6(a.Value); err != nil {

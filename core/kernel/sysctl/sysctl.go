@@ -4,14 +4,16 @@
 // and puts them back.
 //
 // It knows no setting by name and decides for none; core/kernel, which drives
-// it, does. It keeps what it found, and nothing outlives the process: a setting
-// that was changed when the process was killed stays changed.
+// it, does. It keeps what it found, and tells a journal of it before it changes
+// anything: the next run can take over from there (Adopt), so that a setting is
+// put back even if the process was killed.
 package sysctl
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -28,19 +30,69 @@ const root = "/proc/sys/net"
 // goroutine.
 type Settings struct {
 	ns *netns.NS
+	// journal may be nil.
+	journal func([]Change) error
+
 	mu sync.Mutex
 	// changed are in the order in which they were changed first.
-	changed []setting
+	changed []Change
+	// adopted are the names of those that an earlier run changed and this one
+	// has not.
+	adopted map[string]bool
 }
 
-type setting struct {
-	name string
-	// before is what it was, value what it was set to.
-	before, value string
+// Change is a setting that was changed.
+type Change struct {
+	// Name is its path from net on.
+	Name string `json:"setting"`
+	// Before is what it was, Value what it was set to.
+	Before string `json:"before"`
+	Value  string `json:"value"`
 }
 
-// New returns settings of the namespace, which must stay open.
-func New(ns *netns.NS) *Settings { return &Settings{ns: ns} }
+// New returns settings of the namespace, which must stay open. The journal is
+// told what is changed, all of it, before each change and after each that was
+// put back; if it fails, nothing is changed. It must not call the Settings. Nil
+// is none.
+func New(ns *netns.NS, journal func([]Change) error) *Settings {
+	return &Settings{ns: ns, journal: journal}
+}
+
+// Adopt takes over what an earlier run told its journal and may not have put
+// back. It is called before anything is changed.
+func (s *Settings) Adopt(list []Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.changed = slices.Clone(list)
+	s.adopted = make(map[string]bool, len(list))
+	for _, c := range list {
+		s.adopted[c.Name] = true
+	}
+}
+
+// RestoreAdopted puts back what was adopted and not set since.
+func (s *Settings) RestoreAdopted() error {
+	s.mu.Lock()
+	left := slices.Sorted(maps.Keys(s.adopted))
+	s.mu.Unlock()
+	var failed []error
+	for _, name := range left {
+		failed = append(failed, s.Restore(name))
+	}
+	return errors.Join(failed...)
+}
+
+// Put changes a setting of an interface that will be gone when it is not wanted
+// any more: nothing is remembered.
+func (s *Settings) Put(name, value string) error {
+	return s.do(name, func(file string) error {
+		before, err := read(file)
+		if err == nil && before != value {
+			err = write(file, value)
+		}
+		return err
+	})
+}
 
 // Read returns a setting, by its path from net on: ipv4/conf/eth0/rp_filter.
 // The error wraps fs.ErrNotExist when there is no such setting or interface.
@@ -63,18 +115,32 @@ func (s *Settings) Set(name, value string) error {
 		}
 		if before == value {
 			// It is remembered all the same if it is ours.
+			delete(s.adopted, name)
 			return nil
 		}
-		if err := write(file, value); err != nil {
+		i := s.find(name)
+		if i < 0 {
+			i = len(s.changed)
+			s.changed = append(s.changed, Change{Name: name, Before: before})
+		}
+		s.changed[i].Value = value
+		if err := s.tell(); err != nil {
 			return err
 		}
-		if i := s.find(name); i >= 0 {
-			s.changed[i].value = value
-		} else {
-			s.changed = append(s.changed, setting{name, before, value})
-		}
-		return nil
+		delete(s.adopted, name)
+		return write(file, value)
 	})
+}
+
+// tell writes down what is changed. mu is held.
+func (s *Settings) tell() error {
+	if s.journal == nil {
+		return nil
+	}
+	if err := s.journal(slices.Clone(s.changed)); err != nil {
+		return fmt.Errorf("write down what it was: %w", err)
+	}
+	return nil
 }
 
 // Restore puts the setting back to what it was, if it is still what it was set
@@ -90,8 +156,8 @@ func (s *Settings) Restore(name string) error {
 	c := s.changed[i]
 	err := s.do(name, func(file string) error {
 		now, err := read(file)
-		if err == nil && now == c.value {
-			err = write(file, c.before)
+		if err == nil && now == c.Value {
+			err = write(file, c.Before)
 		}
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -100,6 +166,8 @@ func (s *Settings) Restore(name string) error {
 	})
 	if err == nil {
 		s.changed = slices.Delete(s.changed, i, i+1)
+		delete(s.adopted, name)
+		err = s.tell()
 	}
 	return err
 }
@@ -109,7 +177,7 @@ func (s *Settings) Close() error {
 	s.mu.Lock()
 	var names []string
 	for _, c := range slices.Backward(s.changed) {
-		names = append(names, c.name)
+		names = append(names, c.Name)
 	}
 	s.mu.Unlock()
 	var failed []error
@@ -120,7 +188,7 @@ func (s *Settings) Close() error {
 }
 
 func (s *Settings) find(name string) int {
-	return slices.IndexFunc(s.changed, func(c setting) bool { return c.name == name })
+	return slices.IndexFunc(s.changed, func(c Change) bool { return c.Name == name })
 }
 
 // do calls f with the file of the setting, in the namespace.

@@ -33,7 +33,7 @@ func want(t *testing.T, s *sysctl.Settings, name, want string) {
 
 func TestSetAndPutBack(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
-	s, other := sysctl.New(h.NS), sysctl.New(h.NS)
+	s, other := sysctl.New(h.NS, nil), sysctl.New(h.NS, nil)
 	netnstest.Must(t, s.Set(promote, "1"))
 	netnstest.Must(t, s.Set(ignore, "1"))
 	netnstest.Must(t, s.Set(ignore, "2"))
@@ -64,7 +64,7 @@ func TestSetAndPutBack(t *testing.T) {
 
 func TestInterfacesComeAndGo(t *testing.T) {
 	h, peer := netnstest.Pair(t, "eth0", "eth1")
-	s := sysctl.New(h.NS)
+	s := sysctl.New(h.NS, nil)
 	netnstest.Must(t, s.Set(promote, "1"))
 	netnstest.Must(t, h.Link.Delete("eth0"))
 	if err := s.Set(promote, "1"); !errors.Is(err, fs.ErrNotExist) {
@@ -77,7 +77,7 @@ func TestInterfacesComeAndGo(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
-	s := sysctl.New(h.NS)
+	s := sysctl.New(h.NS, nil)
 	for _, name := range []string{"../kernel/panic", "ipv4//ip_forward", "", "ipv4/conf/../ip_forward"} {
 		if _, err := s.Read(name); err == nil {
 			t.Errorf("read %q", name)

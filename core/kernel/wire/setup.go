@@ -133,7 +133,14 @@ func (s *Socket) sendOn() error {
 }
 
 // member joins or leaves a group.
-func (s *Socket) member(group netip.Addr, joins bool) (err error) {
+func (s *Socket) member(group netip.Addr, joins bool) error {
+	if err := s.memberOn(s.spec.Index, group, joins); err != nil || s.spec.Below == 0 {
+		return err
+	}
+	return s.memberOn(s.spec.Below, group, joins)
+}
+
+func (s *Socket) memberOn(index int, group netip.Addr, joins bool) (err error) {
 	switch {
 	case group.Is6() != s.spec.Six:
 		err = errors.New("it is of the other family")
@@ -142,13 +149,13 @@ func (s *Socket) member(group netip.Addr, joins bool) (err error) {
 		if joins {
 			what = unix.IPV6_JOIN_GROUP
 		}
-		err = unix.SetsockoptIPv6Mreq(s.fd, unix.IPPROTO_IPV6, what, &unix.IPv6Mreq{Multiaddr: group.As16(), Interface: uint32(s.spec.Index)})
+		err = unix.SetsockoptIPv6Mreq(s.fd, unix.IPPROTO_IPV6, what, &unix.IPv6Mreq{Multiaddr: group.As16(), Interface: uint32(index)})
 	default:
 		what := unix.IP_DROP_MEMBERSHIP
 		if joins {
 			what = unix.IP_ADD_MEMBERSHIP
 		}
-		err = unix.SetsockoptIPMreqn(s.fd, unix.IPPROTO_IP, what, &unix.IPMreqn{Multiaddr: group.As4(), Ifindex: int32(s.spec.Index)})
+		err = unix.SetsockoptIPMreqn(s.fd, unix.IPPROTO_IP, what, &unix.IPMreqn{Multiaddr: group.As4(), Ifindex: int32(index)})
 	}
 	switch {
 	case err == nil:

@@ -85,6 +85,10 @@ type Spec struct {
 	// received, and sent as the routes say.
 	Interface string
 	Index     int
+	// Below is the index of an interface on which the groups are joined too, so
+	// that switches learn of them from there; 0 for none. Nothing that comes in
+	// there is received.
+	Below int
 	// Six is true for IPv6.
 	Six bool
 	// AH is true for the authentication header of IPv4, protocol 51.
@@ -227,7 +231,7 @@ func (s *Socket) Close() error {
 
 // Equal reports whether both are for the same.
 func (p Spec) Equal(q Spec) bool {
-	return p.Interface == q.Interface && p.Index == q.Index && p.Six == q.Six && p.AH == q.AH &&
+	return p.Interface == q.Interface && p.Index == q.Index && p.Below == q.Below && p.Six == q.Six && p.AH == q.AH &&
 		slices.Equal(p.Groups, q.Groups) && slices.Equal(p.VRIDs, q.VRIDs)
 }
 

@@ -1,0 +1,249 @@
+//go:build linux
+
+// Package vmac keeps the interfaces that virtual routers have of their own: a
+// macvlan with the virtual router's hardware address (RFC 9568 7.3), or an
+// ipvlan, on top of the interface that a configuration names.
+//
+// It creates them, adopts those that an earlier run left behind or somebody
+// made beforehand, makes the settings without which the kernel would answer
+// with the wrong hardware address or drop what comes in, makes an interface
+// anew that was deleted, and at the end removes what it made and puts the
+// settings back. What is its own it knows by a text on the interface, which
+// outlives the process: no other interface is ever changed or removed.
+//
+// It sets no virtual address, sends nothing and does not watch: core/kernel
+// drives it.
+package vmac
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// ErrTaken is wrapped in the error of a device whose name is that of an
+// interface which somebody else made for something else.
+var ErrTaken = errors.New("there is another interface of that name: give use_vmac or use_ipvlan a name that is free")
+
+// Keeper keeps the devices of one node in one network namespace. Its methods
+// may be called by any goroutine; they wait for each other.
+type Keeper struct {
+	conn     *link.Conn
+	settings *sysctl.Settings
+	mark     string
+
+	mu     sync.Mutex
+	wanted map[string]netspec.Device
+	// tuned holds, by name, the index of the interface that was made ready for
+	// its device.
+	tuned map[string]int
+	// around are the settings of parents that are made, moved those that took
+	// the place of one for all interfaces.
+	around, moved map[string]bool
+}
+
+// New returns a keeper without devices. The mark is put on the interfaces that
+// it makes; an interface that has it is taken for one of this node's. Conn and
+// settings stay the caller's.
+func New(conn *link.Conn, settings *sysctl.Settings, mark string) *Keeper {
+	return &Keeper{
+		conn: conn, settings: settings, mark: mark,
+		wanted: make(map[string]netspec.Device), tuned: make(map[string]int),
+		around: make(map[string]bool), moved: make(map[string]bool),
+	}
+}
+
+// Keep has the devices stand, and no other of this node's. One that stands as
+// it is wanted is left alone. A parent that is not there is no error: the
+// device is made by Fit when the parent comes. The error joins one for each
+// device that could not be made ready, and wraps ErrTaken or link.ErrNoKind
+// where that is why.
+func (k *Keeper) Keep(list []netspec.Device) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.wanted = make(map[string]netspec.Device, len(list))
+	for _, d := range list {
+		k.wanted[d.Name] = d
+	}
+	state, err := k.conn.State()
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for i := range state.All() {
+		if _, wanted := k.wanted[i.Name]; !wanted && i.Alias == k.mark {
+			failed = append(failed, k.remove(i.Name))
+		}
+	}
+	if _, err := k.fit(state, true); err != nil {
+		failed = append(failed, err)
+	}
+	return errors.Join(failed...)
+}
+
+// Fit makes the devices fit what was read of the kernel: those that are gone
+// are made anew. With settings it looks at the settings too. It reports whether
+// interfaces changed, so that the state is to be read again.
+func (k *Keeper) Fit(state *link.State, settings bool) (changed bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.fit(state, settings)
+}
+
+// Devices returns the devices by their names.
+func (k *Keeper) Devices() map[string]netspec.Device {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.wanted)
+}
+
+// Close removes what this node made. Settings of other interfaces are put back
+// by who closes the settings.
+func (k *Keeper) Close() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.wanted) == 0 {
+		return nil
+	}
+	clear(k.wanted)
+	state, err := k.conn.State()
+	if err != nil {
+		return fmt.Errorf("remove the interfaces of virtual routers: %w", err)
+	}
+	var failed []error
+	for i := range state.All() {
+		if i.Alias == k.mark {
+			failed = append(failed, k.remove(i.Name))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (k *Keeper) remove(name string) error {
+	delete(k.tuned, name)
+	if err := k.conn.Delete(name); err != nil && !errors.Is(err, link.ErrNoInterface) {
+		return err
+	}
+	return nil
+}
+
+func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error) {
+	var failed []error
+	if settings {
+		if err := k.surround(state); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.wanted)) {
+		did, err := k.fitOne(state, k.wanted[name])
+		changed = changed || did
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", k.wanted[name], err))
+		}
+	}
+	return changed, errors.Join(failed...)
+}
+
+func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err error) {
+	parent, exists := state.Find(d.Parent)
+	if !exists {
+		return false, nil
+	}
+	i, exists := state.Find(d.Name)
+	if exists && !fits(i, parent, d) {
+		if i.Alias != k.mark {
+			return false, ErrTaken
+		}
+		if err := k.remove(d.Name); err != nil {
+			return true, err
+		}
+		exists = false
+	}
+	if !exists {
+		if i, err = k.create(d); err != nil {
+			return true, err
+		}
+		changed = true
+	}
+	if k.tuned[d.Name] != i.Index {
+		changed = true
+		if err := k.tune(d, i); err != nil {
+			return true, err
+		}
+		k.tuned[d.Name] = i.Index
+	}
+	if !d.IPVLAN() && !bytes.Equal(i.MAC, d.MAC[:]) {
+		changed = true
+		if err := k.conn.SetMAC(d.Name, d.MAC[:]); err != nil {
+			return true, err
+		}
+	}
+	// A device in another VRF than its parent would hear nothing.
+	vrf := state.Name(parent.Master)
+	if m, _ := state.Find(vrf); m.Kind != link.VRF {
+		return changed, nil
+	}
+	if i.Master != parent.Master {
+		return true, k.conn.SetMaster(d.Name, vrf)
+	}
+	return changed, nil
+}
+
+// fits reports whether the interface is what the device should be, but for what
+// can be changed.
+func fits(i, parent link.Interface, d netspec.Device) bool {
+	if d.IPVLAN() {
+		return i.Kind == link.IPVLAN && i.Parent == parent.Index && i.Private == (d.Mode == netspec.Private)
+	}
+	return i.Kind == link.MACVLAN && i.Parent == parent.Index && i.Private
+}
+
+// create makes the interface and leaves it administratively down.
+func (k *Keeper) create(d netspec.Device) (link.Interface, error) {
+	var err error
+	if d.IPVLAN() {
+		err = k.conn.AddIPVLAN(d.Name, d.Parent, uint16(d.Mode))
+	} else {
+		err = k.conn.AddMACVLAN(d.Name, d.Parent, d.MAC[:])
+	}
+	if err != nil {
+		return link.Interface{}, err
+	}
+	if err := k.conn.SetAlias(d.Name, k.mark); err != nil {
+		return link.Interface{}, errors.Join(err, k.remove(d.Name))
+	}
+	return k.conn.Interface(d.Name)
+}
+
+// tune makes an interface ready that was created or is adopted, and sets it up.
+func (k *Keeper) tune(d netspec.Device, i link.Interface) error {
+	if err := k.settle(d); err != nil {
+		return err
+	}
+	if d.Group != "" {
+		group, err := groupNumber(d.Group)
+		if err == nil {
+			err = k.conn.SetGroup(d.Name, group)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if !i.Enabled {
+		if err := k.conn.SetUp(d.Name); err != nil {
+			return err
+		}
+	}
+	if d.Address.IsValid() {
+		_, err := k.conn.Add(netspec.Address{Prefix: d.Address, Device: d.Name})
+		return err
+	}
+	return nil
+}
