@@ -266,8 +266,8 @@ func TestFailover(t *testing.T) {
 	}
 	backup.stop(t)
 	b.holds(t, vip, false)
-	if s, err := os.ReadFile(filepath.Join(backup.dir, "owned.json")); err != nil || strings.TrimSpace(string(s)) != "[]" {
-		t.Errorf("the journal after an orderly stop is %q, %v, want []", s, err)
+	if s, err := os.ReadFile(filepath.Join(backup.dir, "owned.json")); err != nil || !strings.Contains(string(s), `"addresses":[]`) {
+		t.Errorf("the journal after an orderly stop is %q, %v, want no addresses", s, err)
 	}
 }
 
