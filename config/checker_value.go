@@ -205,3 +205,26 @@ func (s *RegexStack) UnmarshalText(text []byte) error {
 	}
 	return fmt.Errorf("must be two sizes in bytes, the second not below the first")
 }
+
+// DNSNameFault says what keeps a query from carrying a name (RFC 1035 section
+// 2.3.4), as the end of "a name has ..."; it is empty when nothing does. A dot
+// at the end says that the name is complete, as every name here is.
+func DNSNameFault(name string) string {
+	const longest, longestLabel = 253, 63
+	bare := strings.TrimSuffix(name, ".")
+	if name == "." {
+		return ""
+	}
+	if len(bare) > longest {
+		return "at most 253 bytes"
+	}
+	for label := range strings.SplitSeq(bare, ".") {
+		switch {
+		case label == "":
+			return "no empty label"
+		case len(label) > longestLabel:
+			return "labels of at most 63 bytes"
+		}
+	}
+	return ""
+}

@@ -149,9 +149,9 @@ type Global struct {
 
 	// IPTables are the chains of iptables to put rules into: that for
 	// incoming packets, that for outgoing ones.
-	IPTables []string `key:"vrrp_iptables" form:"words" idle:"packets are dropped by nftables" tier:"3"`
+	IPTables []string `key:"vrrp_iptables" form:"words" bare:"[]" idle:"packets are dropped by nftables" tier:"3"`
 	// IPSets are the names of the ipsets to use with them.
-	IPSets []string `key:"vrrp_ipsets" form:"words" idle:"packets are dropped by nftables" tier:"3"`
+	IPSets []string `key:"vrrp_ipsets" form:"words" bare:"[]" idle:"packets are dropped by nftables" tier:"3"`
 	// NamespaceIPSets uses ipsets in another network namespace too.
 	NamespaceIPSets bool `key:"namespace_with_ipsets" at:"root" form:"bare" idle:"no filter is set" tier:"3"`
 	// NFTables is the table of nftables to put rules into.

@@ -218,3 +218,56 @@ func TestAwkwardTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestOnceAndAll holds that what is said by a keyword alone is written, and
+// what is said once is written once.
+func TestOnceAndAll(t *testing.T) {
+	c, found := keepalived.Read("a.conf", []byte(`global_defs {
+    vrrp_iptables
+}
+vrrp_instance A {
+    interface eth0
+    virtual_router_id 51
+    virtual_ipaddress {
+        192.0.2.1/24
+    }
+}
+virtual_server 192.0.2.1 80 {
+    lb_algo rr
+    real_server 192.0.2.2 80 {
+        MISC_CHECK {
+            misc_path /bin/true
+            user nobody nogroup
+        }
+    }
+}
+`))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	for _, language := range []string{YAML, TOML, JSON} {
+		text, _, err := To(language, c, nil, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, lost, err := To(Keepalived, again(t, language, text), nil, true)
+		if err != nil || len(lost) > 0 {
+			t.Fatal(lost, err)
+		}
+		for _, word := range []string{"vrrp_iptables\n", "nobody", "misc_path /bin/true\n", "user nobody nogroup\n"} {
+			if n := strings.Count(string(back), word); n != 1 {
+				t.Errorf("by %s and back: %q stands %d times, want 1:\n%s", language, word, n, back)
+			}
+		}
+	}
+	own, found := source.Read("a.yaml", []byte(`
+vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1]}]
+virtual_servers: [{fwmark: 1, lb_algo: rr, real_servers: [{address: "192.0.2.2", checks: [{MISC_CHECK: {misc_path: {script: /bin/true, user: nobody}}}]}]}]
+`))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	if text, lost, err := To(Keepalived, own, nil, true); err != nil || len(lost) > 0 || !strings.Contains(string(text), "user nobody\n") {
+		t.Errorf("the account of misc_path: got %v, %v, want user nobody in\n%s", lost, err, text)
+	}
+}

@@ -174,7 +174,8 @@ func dropped(n *Node) bool {
 	case n.Kind == Text:
 		return n.Text == "" && !n.Hidden
 	case n.Kind == List && n.Field.Kind != schema.KindBlocks:
-		return len(n.Nodes) == 0
+		// A keyword that needs no words may stand alone.
+		return len(n.Nodes) == 0 && (n.Field.Bare != "[]" || n.Value.IsNil())
 	case n.Kind == Table && n.Field.Kind == schema.KindBlock && len(n.Nodes) == 0:
 		w := n.Field.Elem.Written(n.Value)
 		return w != nil && len(*w) > 0

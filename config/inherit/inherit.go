@@ -115,8 +115,8 @@ func mails(g *config.Global) bool {
 
 // garp completes when addresses are announced: the instance's own word, else
 // the global one, else the default, which vrrp_min_garp changes. What follows
-// a lower advert is like the rest of the instance unless somebody said
-// otherwise. A repeat of 0 is 1, as in keepalived.
+// a lower advert is, unless somebody said otherwise, as global says of masters:
+// the instance's own words for masters do not count there, as in keepalived. A repeat of 0 is 1, as in keepalived.
 func garp(in *config.Instance, g *config.Global) {
 	repeat, delay := 5, 5*time.Second
 	if g.MinGarp {
@@ -129,8 +129,14 @@ func garp(in *config.Instance, g *config.Global) {
 	lay(&a.MasterRepeat, own("master_repeat"), b.MasterRepeat, said("master_repeat"), repeat)
 	lay(&a.MasterRefresh, own("master_refresh"), b.MasterRefresh, said("master_refresh"), 0)
 	lay(&a.MasterRefreshRepeat, own("master_refresh_repeat"), b.MasterRefreshRepeat, said("master_refresh_repeat"), 1)
-	lay(&a.LowerPrioDelay, own("lower_prio_delay"), b.LowerPrioDelay, said("lower_prio_delay"), a.MasterDelay)
-	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), b.LowerPrioRepeat, said("lower_prio_repeat"), a.MasterRepeat)
+	if said("master_delay") {
+		delay = b.MasterDelay
+	}
+	if said("master_repeat") {
+		repeat = b.MasterRepeat
+	}
+	lay(&a.LowerPrioDelay, own("lower_prio_delay"), b.LowerPrioDelay, said("lower_prio_delay"), delay)
+	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), b.LowerPrioRepeat, said("lower_prio_repeat"), repeat)
 	lay(&a.Interval, own("interval"), b.Interval, said("interval"), g.GarpInterval)
 	for _, n := range []*int{&a.MasterRepeat, &a.MasterRefreshRepeat, &a.LowerPrioRepeat} {
 		*n = max(*n, 1)

@@ -59,7 +59,7 @@ func TestGarp(t *testing.T) {
 		"the instance's own": {
 			global: config.Global{Garp: config.Garp{LowerPrioDelay: time.Minute, MasterRefresh: 1}, Written: wrote("garp.lower_prio_delay", "garp.master_refresh")},
 			own:    config.Instance{Garp: config.Garp{MasterDelay: 2 * time.Second, MasterRepeat: 0}, Written: wrote("garp.master_delay", "garp.master_repeat")},
-			want:   config.Garp{MasterDelay: 2 * time.Second, MasterRepeat: 1, MasterRefresh: 1, MasterRefreshRepeat: 1, LowerPrioDelay: time.Minute, LowerPrioRepeat: 1},
+			want:   config.Garp{MasterDelay: 2 * time.Second, MasterRepeat: 1, MasterRefresh: 1, MasterRefreshRepeat: 1, LowerPrioDelay: time.Minute, LowerPrioRepeat: 5},
 		},
 	} {
 		c := config.Config{Global: test.global, Instances: []config.Instance{test.own}}

@@ -86,7 +86,8 @@ func TestServices(t *testing.T) {
 		"no name":           {checkText("BFD_CHECK", ""), []string{"error missing-keyword"}},
 		"a root":            {checkText("DNS_CHECK", "name ."), nil},
 		"a name":            {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 63)), nil},
-		"a dot":             {checkText("DNS_CHECK", "name a."), []string{"error bad-value"}},
+		"a dot":             {checkText("DNS_CHECK", "name a."), nil},
+		"two dots":          {checkText("DNS_CHECK", "name a.."), []string{"error bad-value"}},
 		"an empty label":    {checkText("DNS_CHECK", "name a..b"), []string{"error bad-value"}},
 		"a long label":      {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 64)), []string{"error bad-value"}},
 		"a long name":       {checkText("DNS_CHECK", "name "+strings.Repeat("b.", 127)+"b"), []string{"error bad-value"}},
@@ -128,8 +129,8 @@ func TestLeftOut(t *testing.T) {
 	}
 	cfg, _ := Read("f", []byte(checkText("MISC_CHECK", "misc_path /bin/x\nuser u g")+checkText("FILE_CHECK", "track_file tf\nweight 5 noreverse")[len(instanceText(oneAddress)):]))
 	misc := cfg.VirtualServers[0].RealServers[0].Checks[0].Misc
-	if misc.MiscPath.User != "u" || misc.MiscPath.Group != "g" || misc.User != "u" {
-		t.Errorf("the account of MISC_CHECK is %+v", misc.MiscPath)
+	if misc.MiscPath.User != "" || misc.User != "u" || misc.Group != "g" {
+		t.Errorf("the account of MISC_CHECK is %s:%s, want u:g; misc_path has %q, want none", misc.User, misc.Group, misc.MiscPath.User)
 	}
 	if file := cfg.VirtualServers[1].RealServers[0].Checks[0].File; *file.Weight != 5 || *file.Reverse {
 		t.Errorf("the weight of FILE_CHECK is %d, %v", *file.Weight, *file.Reverse)

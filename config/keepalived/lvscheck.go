@@ -3,7 +3,6 @@ package keepalived
 import (
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -68,24 +67,10 @@ func (r *reader) target() *config.Target {
 	return nil
 }
 
-// dnsName holds a name to what a query can carry (RFC 1035 section 2.3.4).
+// dnsName reads a name that a query can carry.
 func (r *reader) dnsName(s *statement) {
-	const longest, longestLabel = 253, 63
 	w := s.words[1]
-	wrong := ""
-	if len(w.text) > longest {
-		wrong = "at most 253 bytes"
-	}
-	for label := range strings.SplitSeq(w.text, ".") {
-		switch {
-		case w.text == ".":
-		case label == "":
-			wrong = "no empty label, and no dot at its end"
-		case len(label) > longestLabel:
-			wrong = "labels of at most 63 bytes"
-		}
-	}
-	if wrong != "" {
+	if wrong := config.DNSNameFault(w.text); wrong != "" {
 		r.damaged = true
 		r.out.error(w.at, "bad-value", "name %s: a name has %s", quoted(w.text), wrong)
 		return
@@ -115,16 +100,6 @@ func (r *reader) miscUser(s *statement) {
 	c.User, c.Group = s.words[1].text, ""
 	if len(s.words) > 2 {
 		c.Group = s.words[2].text
-	}
-}
-
-func (r *reader) endMiscCheck(*statement) {
-	c := top[config.MiscCheck](r)
-	if !r.require(r.ended) {
-		return
-	}
-	if c.MiscPath != nil {
-		c.MiscPath.User, c.MiscPath.Group = c.User, c.Group
 	}
 }
 

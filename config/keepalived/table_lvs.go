@@ -14,7 +14,6 @@ func specialLVS() map[string]keyword {
 		"virtual_server/sh-fallback":             {handle: schedulerFlag("sh")},
 		"virtual_server/mh-port":                 {handle: schedulerFlag("mh")},
 		"virtual_server/mh-fallback":             {handle: schedulerFlag("mh")},
-		"real_server/MISC_CHECK":                 {finish: (*reader).endMiscCheck},
 		"real_server/UDP_CHECK":                  {finish: (*reader).endUDPCheck},
 		"real_server/FILE_CHECK":                 {finish: (*reader).endFileCheck},
 		"real_server/BFD_CHECK":                  {finish: (*reader).endBFDCheck},

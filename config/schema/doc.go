@@ -22,7 +22,8 @@
 //	                       means in keepalived.conf, s when there is no such tag
 //	whole:"true"           keepalived takes whole numbers of the unit only
 //	form:"..."             how keepalived writes it, when not as KEYWORD VALUE: see Forms
-//	bare:"360"             the value of the keyword alone, with form optional
+//	bare:"360"             the value of the keyword alone, with form optional; [] with form
+//	                       words, where an empty list is not the same as none
 //	secret:"true"          never shown
 //	required:"true"        must be written
 //	tier:"1"               how commonly used it is in keepalived.conf, from 1 to 3

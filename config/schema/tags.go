@@ -35,7 +35,7 @@ func (s *Schema) checkTags(b *Block, f *Field, tags map[string]string) {
 	wrong(f.Form == "command" && f.Kind != KindProgram, "form command goes with a program only")
 	wrong(f.Form == "list" && f.Kind != KindWords && f.Kind != KindInts && f.Kind != KindScalars && f.Kind != KindBlocks, "form list goes with lists only")
 	wrong(f.Form == "lines" && f.Kind != KindBlocks && f.Kind != KindWords && f.Kind != KindScalars, "form lines goes with lists only")
-	wrong(f.Bare != "" && f.Form != "optional", "bare goes with form optional only")
+	wrong(f.Bare != "" && f.Form != "optional" && (f.Form != "words" || f.Bare != "[]"), "bare goes with form optional only, or as [] with form words")
 	wrong(f.Tier < 0 || f.Tier > 3 || f.Tier == 0 && has(tags, "tier"), "tier is 1, 2 or 3")
 	wrong(f.Idle != "" && f.Unbuilt != "", "idle and unbuilt exclude each other")
 	wrong(f.Doc == "", "it has no comment; if it has one, write the texts anew: go test ./config/schema -run TestTexts -update")

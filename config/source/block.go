@@ -57,10 +57,35 @@ func (r *reader) block(v *value, b *schema.Block, dst reflect.Value, what string
 			r.error(v.at, "missing-key", "%s needs %s", what, needed(b, sf))
 		}
 	}
-	if b.Type == addressType {
-		r.addressOptions(&table{v, what}, dst.Addr().Interface().(*config.Address))
+	switch whole := dst.Addr().Interface().(type) {
+	case *config.Address:
+		r.addressOptions(&table{v, what}, whole)
+	case *config.DNSCheck:
+		if wrong := config.DNSNameFault(whole.Name); wrong != "" {
+			t := &table{v, what}
+			r.error(t.value("name"), "wrong-value", "%s: name: a name has %s", what, wrong)
+		}
+	case *config.MiscCheck:
+		r.account(&table{v, what}, whole)
 	}
 	return r.errors() == before
+}
+
+// account moves the user of misc_path to where that of a MISC_CHECK stands, so
+// that one program has one account.
+func (r *reader) account(t *table, m *config.MiscCheck) {
+	r.groupNeedsUser(t, "group", "user")
+	p := m.MiscPath
+	if p == nil || p.User == "" {
+		return
+	}
+	at := t.value("misc_path")
+	if t.has("user") {
+		r.error(at, "exclusive-keys", "%s: misc_path names a user, and user does too: take one of them out", t.what)
+		return
+	}
+	m.Written = append(m.Written, config.Key{Name: "user", At: at})
+	m.User, m.Group, p.User, p.Group = p.User, p.Group, "", ""
 }
 
 // unknown reports a key that the block does not have.
@@ -94,7 +119,7 @@ func (r *reader) field(b *schema.Block, sf *schema.Field, f *field, dst reflect.
 func (r *reader) acts(sf *schema.Field, f *field, dst reflect.Value, what string) {
 	v := sf.Value(dst)
 	if sf.Idle == "" && sf.Unbuilt == "" || !v.IsValid() || v.IsZero() || sf.Default != "" && sf.Format(v) == sf.Default ||
-		v.Kind() == reflect.Slice && v.Len() == 0 {
+		v.Kind() == reflect.Slice && v.Len() == 0 && sf.Bare != "[]" {
 		return
 	}
 	if sf.Unbuilt != "" {

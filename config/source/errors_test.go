@@ -158,7 +158,7 @@ func TestFindings(t *testing.T) {
 			`a.yaml:15:5: error: vrrp_instance A: auth_hmac takes the place of authentication: take one of them out [authentication-dropped]`,
 		}},
 		"AH as master": {"a.yaml", instance("state: MASTER", "priority: 150", "authentication: {auth_type: AH, auth_pass: x}"), []string{
-			`a.yaml:5:5: error: vrrp_instance A: with auth_type AH an instance starts as BACKUP: write state: BACKUP [ah-master]`,
+			`a.yaml:5:5: warning: vrrp_instance A: with auth_type AH an instance starts as BACKUP: write state: BACKUP [ah-master]`,
 		}},
 		"two versions of version 2": {"a.yaml", instance("interop_v2: true"), []string{
 			`a.yaml:5:5: error: vrrp_instance A: interop_v2 is for an instance of version 3, which then sends version 2 as well: write version: 3 [exclusive-keys]`,

@@ -186,8 +186,9 @@ func (r *reader) authentication(t *table, in *config.Instance) {
 	case n > maxPassword:
 		r.error(a.value("auth_pass"), "password-too-long", "%s: auth_pass has %d bytes, and VRRP carries %d", a.what, n, maxPassword)
 	}
-	if in.AuthType == "AH" && t.has("state") && bool(in.Master) {
-		r.error(t.place("state"), "ah-master", "%s: with auth_type AH an instance starts as BACKUP: write state: BACKUP", t.what)
+	if in.AuthType == "AH" && bool(in.Master) && in.Priority != ownerPriority {
+		r.warn(t.place("state"), "ah-master", "%s: with auth_type AH an instance starts as BACKUP: write state: BACKUP", t.what)
+		in.Master = false
 	}
 	if in.Version == 3 {
 		r.error(f.at, "authentication-dropped", "%s: version 3 has no authentication (RFC 9568): take it out, or write version: 2", t.what)

@@ -295,7 +295,8 @@ func (r *reader) list(sf *schema.Field, v *value, dst reflect.Value, what string
 		}
 		list = reflect.Append(list, made)
 	}
-	if list.Len() > 0 {
+	// A keyword that needs no words may stand alone.
+	if list.Len() > 0 || ok && sf.Bare == "[]" {
 		dst.Set(list)
 	}
 	return ok

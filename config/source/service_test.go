@@ -113,6 +113,11 @@ func TestFindingsOfTheRest(t *testing.T) {
 			`a.yaml:6:86: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK needs a misc_path [missing-key]`,
 			`a.yaml:6:111: error: virtual_server 1: real_server number 2 needs an address [missing-key]`,
 		}},
+		"what a check cannot have": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{DNS_CHECK: {name: a..b}}, {DNS_CHECK: {name: a.b.}}, {MISC_CHECK: {misc_path: {script: /bin/true, user: a}, user: b}}, {MISC_CHECK: {misc_path: /bin/true, group: b}}]}]}]`, []string{
+			`a.yaml:6:95: error: virtual_server 1: real_server 192.0.2.2: DNS_CHECK: name: a name has no empty label [wrong-value]`,
+			`a.yaml:6:155: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK: misc_path names a user, and user does too: take one of them out [exclusive-keys]`,
+			`a.yaml:6:232: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK: group needs user [missing-key]`,
+		}},
 		"words and notations": {`virtual_servers: [{address: host, lb_algo: rrr, lb_kind: XX, persistence_granularity: 0, real_servers: 5}]`, []string{
 			`a.yaml:6:29: error: virtual_server host: address must be an address with a port, such as 192.0.2.1:80 or [2001:db8::1]:80, not "host" [wrong-value]`,
 			`a.yaml:6:44: error: virtual_server host: lb_algo must be rr, wrr, lc, wlc, lblc, sh, mh, dh, fo, ovf, lblcr, sed, nq or twos, not "rrr" [wrong-value]`,
