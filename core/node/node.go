@@ -43,6 +43,8 @@ type Node struct {
 	fileOrder    []*file
 	processes    map[string]*process
 	processOrder []*process
+	// watched are the timers of processes and ports, in configuration order.
+	watched []*timed
 	// links are interfaces as they count; ports those whose changes count late.
 	links map[string]Link
 	ports map[string]*port
@@ -183,6 +185,13 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 // Tick does what is due. Early or repeated calls are harmless.
 func (n *Node) Tick(now mono.Instant) []Action {
 	n.begin()
+	// After a stall both may be due: no advert must leave with a priority, or
+	// in a role, that what is tracked has ended.
+	for _, t := range n.watched {
+		if t.at.Reached(now) {
+			t.run(now)
+		}
+	}
 	for n.sched.next().Reached(now) {
 		t := n.sched.heap[0]
 		t.run(now)

@@ -90,6 +90,7 @@ func (n *Node) redelay(now mono.Instant, cfg []InterfaceDelay) {
 		p.cfg = c
 		p.life.Delay(c.Up, c.Down)
 		n.ports[c.Interface] = p
+		n.watched = append(n.watched, p.timer)
 	}
 	for name, p := range old {
 		if n.ports[name] != nil {

@@ -271,7 +271,7 @@ func (n *Node) rewatch(now mono.Instant, cfg *Config) {
 		n.files[c.Name] = f
 		n.fileOrder = append(n.fileOrder, f)
 	}
-	n.processes, n.processOrder = map[string]*process{}, nil
+	n.processes, n.processOrder, n.watched = map[string]*process{}, nil, nil
 	for _, c := range cfg.Processes {
 		p := processes[c.Name]
 		if p == nil {
@@ -286,6 +286,7 @@ func (n *Node) rewatch(now mono.Instant, cfg *Config) {
 		}
 		n.processes[c.Name] = p
 		n.processOrder = append(n.processOrder, p)
+		n.watched = append(n.watched, p.timer)
 	}
 	for name, p := range processes {
 		if n.processes[name] == nil {

@@ -309,3 +309,20 @@ func TestWatchReload(t *testing.T) {
 	d.count(0)
 	d.want()
 }
+
+// TestWatchedFirst: when a process is due to count together with an advert, as
+// after a stall, no advert leaves that does not know of it.
+func TestWatchedFirst(t *testing.T) {
+	d := drive(t, withProcess(-20, false, Process{Quorum: one, TerminateDelay: second / 2}))
+	d.count(1)
+	d.pass(4 * second)
+	d.role("V", vrrp.Master)
+	d.count(0)
+	d.now = d.now.Add(9 * second)
+	d.forget()
+	d.take(d.node.Tick(d.now))
+	d.priority("V", 80)
+	if slices.Contains(d.log, "V sends 100") {
+		t.Errorf("the node asked for %q", d.log)
+	}
+}
