@@ -55,6 +55,15 @@ check-binary: build ## hold the program to being static and at most 45 MB
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@contrib/fuzz.sh $(FUZZTIME)
 
+.PHONY: interop
+interop: setup ## play the whole interop matrix against keepalived (root)
+	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD' ./core/lab -matrix
+
+.PHONY: endure
+endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
+	@go run ./contrib/testrun -timeout 30m -run 'TestReloadEachSecond|TestStoppedMasterResumes' ./core/lab -endure
+	@go run ./contrib/testrun -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
+
 .PHONY: bench
 bench: bench-failover bench-parse ## run all benchmarks
 

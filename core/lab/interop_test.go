@@ -5,6 +5,7 @@ package lab
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -226,17 +227,22 @@ func (c contest) play(t *testing.T, ours string) {
 		}
 		daemons = append(daemons, d)
 	}
-	l, _ := raise(t, Options{Plan: plan, Daemons: daemons})
-	perform(t, l, c.open)
+	compete(t, Options{Plan: plan, Daemons: daemons}, ours, c.dialect, c.open, c.acts)
+}
+
+// compete raises a lab, opens and plays the acts. Node ours is moonkeep's.
+func compete(t *testing.T, o Options, ours string, d dialect, open string, acts []act) {
+	l, _ := raise(t, o)
+	perform(t, l, open)
 	agree(t, l)
-	for _, a := range c.acts {
+	for _, a := range acts {
 		if a.forgotten > 0 && a.to == ours {
 			a.most = a.forgotten
 		}
 		if a.cut == byKeepalived && strings.HasSuffix(a.do, " "+ours) {
 			a.cut = never
 		}
-		a.play(t, l, c.dialect)
+		a.play(t, l, d)
 	}
 }
 
@@ -250,7 +256,7 @@ func (a act) play(t *testing.T, l *Lab, d dialect) {
 		}
 	} else {
 		perform(t, l, fmt.Sprintf("%s; await %s VI_1", a.do, a.to))
-		a.judge(t, l, awaitMove(t, l, before))
+		a.judge(t, l, awaitMoves(t, l, before, len(l.Plan().Targets)))
 	}
 	agree(t, l)
 }
@@ -259,8 +265,17 @@ func (a act) play(t *testing.T, l *Lab, d dialect) {
 func (a act) judge(t *testing.T, l *Lab, moves []Move) {
 	t.Helper()
 	to, _ := l.Plan().Node(a.to)
-	if len(moves) != 1 || moves[0].To != to {
-		t.Errorf("%s: moves %+v, want one, to %s", a.do, moves, a.to)
+	// Each address moves once.
+	var targets []int
+	for _, m := range moves {
+		targets = append(targets, m.Target)
+		if m.To != to {
+			t.Errorf("%s: a move to %d, want to %s: %+v", a.do, m.To, a.to, m)
+		}
+	}
+	slices.Sort(targets)
+	if want := len(l.Plan().Targets); len(moves) != want || len(slices.Compact(targets)) != want {
+		t.Errorf("%s: moves %+v, want one for each of %d addresses, to %s", a.do, moves, want, a.to)
 		return
 	}
 	// A last advert that was late makes the take-over early as seen from the
@@ -269,12 +284,14 @@ func (a act) judge(t *testing.T, l *Lab, moves []Move) {
 	if a.boots {
 		late += busy.times(boot)
 	}
-	took := moves[0].Next - lastMark(l)
-	t.Logf("%s: take-over %s of %s to %s, outage %s", a.do, took, a.least, a.most, moves[0].Outage())
-	if took < a.least-early || took > a.most+late {
-		t.Errorf("%s: %s took over after %s, want %s to %s, and %s or %s more for a busy machine", a.do, a.to, took, a.least, a.most, -early, late)
-	}
-	if most := little(l); a.cut == never && moves[0].Outage() > most {
-		t.Errorf("%s: the client was without an answer for %s, want at most %s", a.do, moves[0].Outage(), most)
+	for _, m := range moves {
+		took := m.Next - lastMark(l)
+		t.Logf("%s: take-over %s of %s to %s, outage %s", a.do, took, a.least, a.most, m.Outage())
+		if took < a.least-early || took > a.most+late {
+			t.Errorf("%s: %s took over after %s, want %s to %s, and %s or %s more for a busy machine", a.do, a.to, took, a.least, a.most, -early, late)
+		}
+		if most := little(l); a.cut == never && m.Outage() > most {
+			t.Errorf("%s: the client was without an answer for %s, want at most %s", a.do, m.Outage(), most)
+		}
 	}
 }

@@ -170,12 +170,19 @@ func moved(l *Lab, since time.Duration) []Move {
 // awaitMove is moved, with the time that it takes until a move is told.
 func awaitMove(t *testing.T, l *Lab, since time.Duration) []Move {
 	t.Helper()
+	return awaitMoves(t, l, since, 1)
+}
+
+// awaitMoves is moved, with the time that it takes until so many are told.
+func awaitMoves(t *testing.T, l *Lab, since time.Duration, count int) []Move {
+	t.Helper()
+	var m []Move
 	for end := time.Now().Add(2 * lateAfter); time.Now().Before(end); time.Sleep(look) {
-		if m := moved(l, since); len(m) > 0 {
-			return m
+		if m = moved(l, since); len(m) >= count {
+			break
 		}
 	}
-	return nil
+	return m
 }
 
 // lastMark is when the last step was carried out.
