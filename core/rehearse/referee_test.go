@@ -28,6 +28,9 @@ type referee struct {
 	// stranded holds the addresses that a node gave up in such a way that no
 	// master can have known that clients looked for them there.
 	stranded map[netip.Addr]bool
+	// distrust is set when clocks are set: a master may then not believe the
+	// last advert of one that yields.
+	distrust bool
 	seen     seen
 }
 
@@ -42,6 +45,7 @@ type life struct {
 	heard    map[string]acceptance
 	counts   map[uint8]vrrp.Counters // by VRID
 	priority map[string]uint8        // effective
+	previous map[string]uint8        // effective before the present happening
 	master   map[string]mono.Instant // since when
 	refused  map[string]int          // claims in a row that failed
 	seq      uint64
@@ -76,7 +80,7 @@ func (r *referee) observe(h *Happening) {
 	case "start":
 		r.lives[h.Node] = &life{
 			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{}, counts: map[uint8]vrrp.Counters{},
-			priority: map[string]uint8{}, master: map[string]mono.Instant{}, refused: map[string]int{}, since: h.At, config: h.Node.daemon.config,
+			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, refused: map[string]int{}, since: h.At, config: h.Node.daemon.config,
 		}
 	case "pause", "resume":
 		return
@@ -85,6 +89,7 @@ func (r *referee) observe(h *Happening) {
 		return
 	}
 	l := r.lives[h.Node]
+	clear(l.previous)
 	if h.Cause == "stop" {
 		for name, role := range h.after {
 			l.leaving[name] = role == vrrp.Master
@@ -188,6 +193,9 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 			delete(l.heard, in.Name)
 		case a.Priority >= l.priority[in.Name] || in.Router.NoPreempt && in.Router.Priority < 255:
 			l.heard[in.Name] = acceptance{h.At, a.Interval}
+		case in.Router.PreemptDelay > 0:
+			// Obeyed or not, depending on since when it is heard.
+			delete(l.heard, in.Name)
 		}
 	}
 }
@@ -266,7 +274,8 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 		r.blame(h, "%s advertises as %v", in.Name, after)
 	case advert.Priority > 0 && l.leaving[in.Name]:
 		r.blame(h, "%s advertises after it resigned", in.Name)
-	case advert.Priority > 0 && advert.Priority != l.priority[in.Name]:
+	case advert.Priority > 0 && advert.Priority != l.priority[in.Name] && !(h.Cause == "tick" && advert.Priority == l.previous[in.Name]):
+		// One call of Tick may send an advert and then see a session go down.
 		r.blame(h, "%s advertises priority %d, its effective one is %d", in.Name, advert.Priority, l.priority[in.Name])
 	}
 }
@@ -296,7 +305,7 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 		at := index(node.Release, earlier)
 		if at < 0 || len(earlier[at].Addresses) == 0 {
 			r.blame(h, "%s leaves MASTER and keeps its addresses", c.Name)
-		} else if net := &h.Node.c.Net; h.Cause != "packet" || c.To != vrrp.Backup || net.Loss > 0 || len(h.Node.c.cut) > 0 {
+		} else if net := &h.Node.c.Net; h.Cause != "packet" || c.To != vrrp.Backup || net.Loss > 0 || len(h.Node.c.cut) > 0 || r.distrust {
 			r.strand(h.Actions[at].Addresses)
 		}
 		if c.To == vrrp.Backup {
@@ -367,6 +376,7 @@ func (r *referee) status(h *Happening, l *life) {
 	}
 	for i := range s.Instances {
 		in := &s.Instances[i]
+		l.previous[in.Name] = l.priority[in.Name]
 		l.priority[in.Name] = in.Effective
 		cfg := find(h, l, in.Name)
 		down, advert := in.MasterDown != mono.Never, in.NextAdvert != mono.Never

@@ -18,7 +18,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run the simulation of this seed only")
-	seedsFlag = flag.Uint64("seeds", 2200, "run the simulations of so many seeds")
+	seedsFlag = flag.Uint64("seeds", 1500, "run the simulations of so many seeds")
 )
 
 // TestSeeds hurts a drawn cluster by drawn faults, for each seed, and holds
@@ -106,7 +106,7 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 		r.observe(h)
 	}
 	span := w.span()
-	r.span = span
+	r.span, r.distrust = span, w.more.steps
 	for i, n := range c.Nodes {
 		n.Clock = w.clocks[i]
 		n.KernelDelay = pick(w.rng, 0, time.Millisecond, 5*time.Millisecond)
