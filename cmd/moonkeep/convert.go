@@ -91,6 +91,7 @@ func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error 
 	}
 	lost = append(lost, unshown...)
 	if !native {
+		lost = append(lost, convert.Unread(found)...)
 		lost = append(lost, convert.Flattened(texts[0].File, texts[0].Data)...)
 	}
 	if err := writeConverted(text, o, stdout); err != nil {

@@ -271,3 +271,15 @@ virtual_servers: [{fwmark: 1, lb_algo: rr, real_servers: [{address: "192.0.2.2",
 		t.Errorf("the account of misc_path: got %v, %v, want user nobody in\n%s", lost, err, text)
 	}
 }
+
+// TestUnread holds that what the reader passes over is told of, not dropped.
+func TestUnread(t *testing.T) {
+	_, found := keepalived.Read("a.conf", []byte("vrrp_instance A {\ninterface eth0\nlvs_sync_daemon_inteface eth0\nvirtual_router_id 5\nnb_get_retry 3\npriority 90\nvirtual_ipaddress {\n192.0.2.1/24\n}\n}\n"))
+	var lines []int
+	for _, f := range Unread(found) {
+		lines = append(lines, f.At.Line)
+	}
+	if !slices.Equal(lines, []int{3, 5}) {
+		t.Errorf("got lines %v of %v, want 3 and 5", lines, found)
+	}
+}

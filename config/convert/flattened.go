@@ -42,3 +42,16 @@ func Flattened(path string, data []byte) config.Findings {
 	}
 	return found
 }
+
+// Unread returns what the reader of a keepalived.conf found and passed over:
+// it is in none of what is written.
+func Unread(found config.Findings) config.Findings {
+	var passed config.Findings
+	for _, f := range found {
+		switch f.Name {
+		case "unknown-keyword", "wrong-block", "unknown-option", "surplus-words", "unexpected-brace":
+			passed = append(passed, f)
+		}
+	}
+	return passed
+}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 )
 
@@ -111,7 +112,18 @@ func (s *Schema) jsonBlock(b *Block) object {
 	if len(required) > 0 {
 		o = append(o, member{"required", required})
 	}
+	if b.Name == oneKey {
+		o = append(o, member{"minProperties", 1}, member{"maxProperties", 1})
+	}
 	return append(o, member{"additionalProperties", false})
+}
+
+// oneKey is the block that has one key, the kind of a check.
+const oneKey = "Check"
+
+// needs reports whether a table must have a key.
+func (b *Block) needs() bool {
+	return slices.ContainsFunc(b.Fields, func(f Field) bool { return f.Required })
 }
 
 // jsonField is the schema of a value, with what is said about it.
@@ -168,6 +180,9 @@ func (s *Schema) jsonType(f *Field) object {
 		if f.Name == "Argv" {
 			return ref("program")
 		}
+		if f.Form == "words" {
+			return object{{"anyOf", []any{object{{"type", "string"}}, list(items)}}}
+		}
 		return list(items)
 	case KindScalars:
 		return list(object{{"type", "string"}})
@@ -179,8 +194,14 @@ func (s *Schema) jsonType(f *Field) object {
 		if f.Elem.Short() != "" {
 			return object{{"anyOf", []any{object{{"type", "string"}}, ref(f.Elem.Name)}}}
 		}
+		if f.Pointer && !f.Elem.needs() {
+			return object{{"anyOf", []any{object{{"type", []string{"boolean", "null"}}}, ref(f.Elem.Name)}}}
+		}
 		return ref(f.Elem.Name)
 	case KindBlocks:
+		if f.Elem.Name == oneKey {
+			return list(object{{"anyOf", []any{object{{"enum", f.Elem.Keys()}}, ref(f.Elem.Name)}}})
+		}
 		if f.Elem.Short() != "" {
 			return list(object{{"anyOf", []any{object{{"type", "string"}, {"description", f.Elem.Short()}}, ref(f.Elem.Name)}}})
 		}
@@ -190,6 +211,9 @@ func (s *Schema) jsonType(f *Field) object {
 	if f.Kind == KindScalar {
 		// Some texts are numbers and booleans to the languages.
 		o = object{{"type", []string{"string", "number", "boolean"}}}
+		if f.Form == "words" {
+			return object{{"anyOf", []any{o, list(object{{"type", []string{"string", "number"}}})}}}
+		}
 	}
 	if len(f.Enum) > 0 && f.Kind == KindText {
 		return object{{"anyOf", []any{object{{"enum", f.Enum}}, ref("reference")}}}
@@ -210,17 +234,31 @@ func (f *Field) jsonNumber() object {
 	return o
 }
 
+// ShortKey returns the key that a text in place of a table stands for, ""
+// when the block has no short form or, as an address, one of its own.
+func (b *Block) ShortKey() string {
+	switch b.Name {
+	case "Lua", "FIFO", "URL", "TLSURL":
+		return "path"
+	case "Track":
+		return "name"
+	case "Peer", "RealServer", "SorryServer", "GroupEntry":
+		return "address"
+	case "SMTPServer":
+		return "host"
+	case "Linkbeat", "SyncDaemon":
+		return "interface"
+	}
+	return ""
+}
+
 // Short says which text may stand for the whole table, "" when none may.
 func (b *Block) Short() string {
-	switch b.Name {
-	case "Address":
+	if b.Name == "Address" {
 		return "a line as in keepalived's virtual_ipaddress: 192.0.2.1/24 dev eth1"
-	case "Track":
-		return "the name alone"
-	case "Peer":
-		return "the address alone"
-	case "Lua":
-		return "the path alone"
+	}
+	if key := b.ShortKey(); key != "" {
+		return "the " + key + " alone"
 	}
 	return ""
 }

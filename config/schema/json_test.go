@@ -96,3 +96,46 @@ func TestPageIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestShortForms holds that the JSON Schema knows what the readers take in
+// place of a whole table.
+func TestShortForms(t *testing.T) {
+	text, err := New().JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s struct {
+		Defs map[string]struct {
+			Properties    map[string]json.RawMessage `json:"properties"`
+			MaxProperties int                        `json:"maxProperties"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	for place, want := range map[string]string{
+		"VirtualServer.real_servers":   `"type":"string"`,
+		"VirtualServer.sorry_server":   `"type":"string"`,
+		"Global.smtp_server":           `"type":"string"`,
+		"HTTPCheck.urls":               `"type":"string"`,
+		"RealServer.checks":            `"enum":["HTTP_GET"`,
+		"Check.TCP_CHECK":              `"type":["boolean","null"]`,
+		"Global.vrrp_iptables":         `"type":"string"`,
+		"URL.status_code":              `"type":"array"`,
+		"VirtualServer.lb_kind":        `"type":"array"`,
+		"Instance.authentication":      `#/$defs/Authentication`,
+		"SyncGroup.track_scripts":      `"type":"string"`,
+		"Instance.unicast_peers":       `"type":"string"`,
+		"VirtualServerGroup.entries":   `"type":"string"`,
+		"Instance.virtual_ipaddresses": `"type":"string"`,
+	} {
+		block, key, _ := strings.Cut(place, ".")
+		var flat bytes.Buffer
+		if err := json.Compact(&flat, s.Defs[block].Properties[key]); err != nil || !strings.Contains(flat.String(), want) {
+			t.Errorf("%s: got %s (%v), want %s in it", place, flat.String(), err, want)
+		}
+	}
+	if got := s.Defs["Check"].MaxProperties; got != 1 {
+		t.Errorf("a check may have %d keys, want 1", got)
+	}
+}

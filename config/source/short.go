@@ -14,28 +14,10 @@ var (
 	checkType   = reflect.TypeFor[config.Check]()
 )
 
-// shortKey returns the key that a text in place of a table stands for, ""
-// when the block has no short form.
-func shortKey(b *schema.Block) string {
-	switch b.Name {
-	case "Lua", "FIFO", "URL", "TLSURL":
-		return "path"
-	case "Track":
-		return "name"
-	case "Peer", "RealServer", "SorryServer", "GroupEntry":
-		return "address"
-	case "SMTPServer":
-		return "host"
-	case "Linkbeat", "SyncDaemon":
-		return "interface"
-	}
-	return ""
-}
-
 // long returns the table of a block that may be written shorter, or nil after
 // an error.
 func (r *reader) long(v *value, b *schema.Block, what string) *value {
-	switch key := shortKey(b); {
+	switch key := b.ShortKey(); {
 	case v.kind == kindTable:
 		return v
 	case b.Type == addressType:
