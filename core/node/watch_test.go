@@ -313,7 +313,7 @@ func TestWatchReload(t *testing.T) {
 // TestWatchedFirst: when a process is due to count together with an advert, as
 // after a stall, no advert leaves that does not know of it.
 func TestWatchedFirst(t *testing.T) {
-	d := drive(t, withProcess(-20, false, Process{Quorum: one, TerminateDelay: second / 2}))
+	d := drive(t, withProcess(-20, false, Process{Quorum: one, TerminateDelay: 5 * second}))
 	d.count(1)
 	d.pass(4 * second)
 	d.role("V", vrrp.Master)
