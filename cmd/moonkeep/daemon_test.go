@@ -296,8 +296,10 @@ func TestReload(t *testing.T) {
 		s, err := p.status()
 		return err == nil && s.ReloadError != "" && s.Instances[0].Role == "MASTER"
 	}, p.log.String)
-	if !strings.Contains(p.log.String(), "moonkeep.conf:2:") || !a.has(t, vip) || !a.has(t, third) {
-		t.Errorf("a broken file must be told by line and change nothing:\n%s", p.log)
+	// The log is written behind the status.
+	eventually(t, "the line of a broken file in the log", func() bool { return strings.Contains(p.log.String(), "moonkeep.conf:2:") }, p.log.String)
+	if !a.has(t, vip) || !a.has(t, third) {
+		t.Errorf("a broken file must change nothing:\n%s", p.log)
 	}
 
 	a.write(t, "moonkeep.conf", conf(150, vip.String(), ""), 0o644)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -256,8 +257,13 @@ func TestLab(t *testing.T) {
 			t.Errorf("unexpected: %s", line)
 		}
 	}
-	if last.Event != "end" || last.OK == nil || *last.OK || last.Moves == nil || len(*last.Moves) != 3 {
+	if last.Event != "end" || last.OK == nil || *last.OK || last.Moves == nil {
 		t.Fatalf("the last line is %+v in\n%s", last, stdout)
+	}
+	// On a busy machine the lower one may be first at the start.
+	*last.Moves = slices.DeleteFunc(*last.Moves, func(m labLine) bool { return m.Cause == "" })
+	if len(*last.Moves) != 3 {
+		t.Fatalf("the moves are %+v in\n%s", *last.Moves, stdout)
 	}
 	for i, want := range []struct {
 		from, to, cause string
