@@ -313,12 +313,12 @@ func TestWatchReload(t *testing.T) {
 // TestWatchedFirst: when a process is due to count together with an advert, as
 // after a stall, no advert leaves that does not know of it.
 func TestWatchedFirst(t *testing.T) {
-	d := drive(t, withProcess(-20, false, Process{Quorum: one, TerminateDelay: 5 * second}))
+	d := drive(t, withProcess(-20, false, Process{Quorum: one, TerminateDelay: 11 * second / 10}))
 	d.count(1)
 	d.pass(4 * second)
 	d.role("V", vrrp.Master)
 	d.count(0)
-	d.now = d.now.Add(9 * second)
+	d.now = d.now.Add(12 * second / 10)
 	d.forget()
 	d.take(d.node.Tick(d.now))
 	d.priority("V", 80)
