@@ -43,8 +43,8 @@ func TestFindings(t *testing.T) {
 		"unknown key like none": {"a.yaml", instance("colour: red"), []string{
 			`a.yaml:5:5: error: vrrp_instance A has no key "colour" [unknown-key]`,
 		}},
-		"known, but not built": {"a.yaml", instance("use_vmac: {}", "debug: 2", "debugg: 2"), []string{
-			`a.yaml:5:5: warning: vrrp_instance A: use_vmac is not built yet: the address would have the interface's own MAC; remove the line on all nodes; moonkeep run refuses to start with it [not-built]`,
+		"known, but not built": {"a.yaml", instance("track_src_ip: true", "debug: 2", "debugg: 2"), []string{
+			`a.yaml:5:5: warning: vrrp_instance A: track_src_ip is not built yet: the node would stay master without its source address; moonkeep run refuses to start with it [not-built]`,
 			`a.yaml:6:5: warning: vrrp_instance A: debug is not acted on yet: the log level is one for the daemon [not-acted-on]`,
 			`a.yaml:7:5: error: vrrp_instance A has no key "debugg"; is "debug" meant? [unknown-key]`,
 		}},
