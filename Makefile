@@ -57,7 +57,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 .PHONY: interop
 interop: setup ## play the whole interop matrix against keepalived (root)
-	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD' ./core/lab -matrix
+	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD|TestVMAC' ./core/lab -matrix
 
 .PHONY: endure
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters

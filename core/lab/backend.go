@@ -39,7 +39,9 @@ func startResponder(ns *netns.NS, node int) (*responder, error) {
 		}
 		var set error
 		err = raw.Control(func(fd uintptr) {
-			set = unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1)
+			set = errors.Join(
+				unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
+				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, probeBuffer))
 		})
 		return errors.Join(err, set)
 	})

@@ -23,6 +23,9 @@ const (
 	probePort  = 47112
 	probeSize  = 8
 	answerSize = probeSize + 4
+	// probeBuffer is the size of a socket's buffer in octets: a probe must not
+	// be lost because this process has to wait.
+	probeBuffer = 8 << 20
 )
 
 // proberNice is the priority of the client's thread: a probe that is late
@@ -97,7 +100,11 @@ func dial(link string, to netip.AddrPort) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	if err = unix.BindToDevice(fd, link); err == nil {
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, probeBuffer)
+	if err == nil {
+		err = unix.BindToDevice(fd, link)
+	}
+	if err == nil {
 		err = unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
 	}
 	if err != nil {

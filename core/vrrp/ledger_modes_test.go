@@ -29,10 +29,10 @@ func ledgerBoth() []ledgerRule {
 
 func ledgerOperation() []ledgerRule {
 	return []ledgerRule{
-		{"O-1", "8.1.2", "ARP is answered with the virtual MAC address only.", "", "", vmacLater},
+		{"O-1", "8.1.2", "ARP is answered with the virtual MAC address only.", "lab.TestOneHardwareAddress", "kernel/vmac.TestKeep kernel/firewall.TestSilence", ""},
 		{"O-2", "8.1.2", "Gratuitous ARP waits for the address.", "rehearse.TestSeeds node.TestClaimed", "engine.TestNoAnnounceAfterFailedClaim", ""},
-		{"O-3", "8.2.2", "So do neighbour advertisements.", "kernel/announce.TestAdvertisementMovesTheAddress", "engine.TestNoAnnounceAfterFailedClaim", ""},
-		{"O-4", "8.2.2", "Neighbour solicitations of a master carry the virtual MAC address.", "", "", vmacLater},
+		{"O-3", "8.2.2", "So do neighbour advertisements.", "kernel/announce.TestAdvertisementMovesTheAddress lab.TestHardwareSources", "engine.TestNoAnnounceAfterFailedClaim", ""},
+		{"O-4", "8.2.2", "Neighbour solicitations of a master carry the virtual MAC address.", "", "", inKernel + ": it takes that of the interface that the address is on"},
 		{"O-5", "8.1.1, 8.2.1", "ICMP redirects come from the address that the host used.", "", "", inKernel},
 		{"O-6", "8.1.3", "Proxy ARP answers with the virtual MAC address.", "", "", "proxy ARP is the kernel's and not offered here"},
 		{"O-7", "8.2.4", "A backup takes unsolicited neighbour advertisements.", "kernel/announce.TestAdvertisementMovesTheAddress", "", inKernel},
@@ -100,7 +100,7 @@ func ledgerUnicast() []ledgerRule {
 
 func ledgerAnnouncements() []ledgerRule {
 	return []ledgerRule{
-		{"A-1", "6.4.1, EID 7947", "Gratuitous ARP is a broadcast request that carries the address and the MAC address.", "kernel/announce.TestRoundsInOrderByteForByte", "kernel/announce.TestInterfacesWithoutARPArePassedOver", ""},
+		{"A-1", "6.4.1, EID 7947", "Gratuitous ARP is a broadcast request that carries the address and the MAC address.", "kernel/announce.TestRoundsInOrderByteForByte lab.TestHardwareSources", "kernel/announce.TestInterfacesWithoutARPArePassedOver", ""},
 		{"A-2", "6.4.1, RFC 4861 7.2.6", "Unsolicited advertisements go to all nodes, override, and say router where the interface forwards.", "kernel/announce.TestAdvertisementByteForByte", "kernel/announce.TestAdvertisementByteForByte", ""},
 		{"A-3", "6.4.2", "The order is advert, addresses, announcements.", "TestS10TimerFires node.TestBecomeMaster", "rehearse.TestSeeds", ""},
 		{"A-4", "8.1.2, 8.2.2", "What does not stand is not announced.", "rehearse.TestSeeds", "engine.TestNoAnnounceAfterFailedClaim", ""},

@@ -1,16 +1,13 @@
 package vrrp
 
-// vmacLater is why a rule about virtual MAC addresses has no test here.
-const vmacLater = "the interface's own MAC address is used: keepalived's use_vmac decides, see core/kernel"
-
 func ledgerConstants() []ledgerRule {
 	return []ledgerRule{
 		{"C-1", "5.1.1.4, 5.1.2.4", "The protocol number, and the IPv6 next header, is 112.", "TestHeader kernel/wire.TestWhatIsSent", "kernel/wire.TestForeignAH kernel/wire.TestFilter", ""},
 		{"C-2", "5.1.1.2", "The IPv4 group is 224.0.0.18.", "TestHeader TestT3Group", "TestV3Mode", ""},
 		{"C-3", "5.1.2.2", "The IPv6 group is ff02::12.", "TestHeader kernel/wire.TestWhatIsSentOverIPv6", "TestV3Mode", ""},
 		{"C-4", "5.1.1.3, 5.1.2.3", "TTL and hop limit are 255.", "TestHeader kernel/wire.TestWhatIsSent", "TestV2TTL", ""},
-		{"C-5", "7.3", "The virtual MAC address of IPv4 is 00-00-5E-00-01 and the VRID.", "", "", vmacLater},
-		{"C-6", "7.3", "The virtual MAC address of IPv6 is 00-00-5E-00-02 and the VRID.", "", "", vmacLater},
+		{"C-5", "7.3", "The virtual MAC address of IPv4 is 00-00-5E-00-01 and the VRID; it is used with use_vmac.", "kernel/vmac.TestKeep lab.TestHardwareSources", "kernel/vmac.TestKeep", ""},
+		{"C-6", "7.3", "The virtual MAC address of IPv6 is 00-00-5E-00-02 and the VRID.", "lab.TestHardwareSources", "/config/build.TestDevices", ""},
 		{"C-7", "5.2.3", "VRIDs are 1..255; IPv4 and IPv6 routers of one VRID are two.", "node.TestC7Keys TestFormat3", "TestV6VRID", ""},
 		{"C-8", "5.2.4", "Priority 0 releases, 255 owns, 100 is the default.", "TestDefaults TestS15OwnerPreempts TestS11Priority0", "TestP6Owner", ""},
 		{"C-9", "5.2.7, EID 8301", "Version 3 has intervals of 1..4095 centiseconds; 1 s is the default.", "TestFormat3 TestDefaults", "TestV10Interval0", ""},
@@ -54,11 +51,11 @@ func ledgerSending() []ledgerRule {
 		{"T-2", "5.1.1.1, 5.1.2.1", "The source is the interface's primary IPv4 or its link-local IPv6 address.", "node.TestT2Source kernel.TestPrimaryIsNeverAVirtualAddress", "TestS32FaultWithoutSource", ""},
 		{"T-3", "5.1.1.2, 5.1.2.2", "The destination is the group, or each peer.", "TestHeader TestT3Group TestU2Send", "TestV3Mode", ""},
 		{"T-4", "5.1.1.4, 5.1.2.4", "The protocol is 112.", "TestHeader kernel/wire.TestWhatIsSent", "kernel/wire.TestFilter", ""},
-		{"T-5", "7.2", "The Ethernet source is the virtual MAC address.", "", "", vmacLater},
+		{"T-5", "7.2", "The Ethernet source is the virtual MAC address, with use_vmac and without vmac_xmit_base.", "lab.TestHardwareSources", "lab.TestHardwareSources", ""},
 		{"T-6", "7.2", "A message is made of the configuration as it is when it leaves.", "TestS30ReconfigureMaster TestS30PayloadIsReplaced", "TestK8EveryPriority", ""},
 		{"T-7", "keepalived", "TOS is 0xc0, there are no IP options; received ones are passed over.", "kernel/wire.TestWhatIsSent", "kernel/wire.TestOptionsAndPaddingAreNoPayload", ""},
 		{"T-8", "5.1.1.2, 5.1.2.2", "Nothing that is sent to a group is forwarded.", "", "", "Linux forwards no multicast unless a program opens its multicast routing; nothing here does"},
-		{"T-9", "7.4, RFC 7217", "The virtual MAC address makes no IPv6 interface identifier.", "", "", vmacLater},
+		{"T-9", "7.4, RFC 7217", "The virtual MAC address makes no IPv6 interface identifier.", "kernel/vmac.TestNoMore", "kernel/vmac.TestNoMore", ""},
 		{"T-10", "6.4.3", "Packets of one's own are not heard.", "kernel/wire.TestOwnPacketsAreNotLoopedBack kernel/wire.TestOwnPacketsAreNotLoopedBackOverIPv6", "TestS28OwnAddress TestS28Zone", ""},
 	}
 }
