@@ -28,7 +28,6 @@ func differences() map[string]struct{ theirs, ours, why string } {
 		"vrf-ipvlan":     {"complains", "fine", "v3_checksum_as_v2 is of keepalived 2.4"},
 		"nginx-pair":     {"complains", "fine", "a timeout with a fraction is of keepalived 2.4"},
 		"udp-payload":    {"complains", "fine", "keepalived takes no byte ff in a payload"},
-		"firewall":       {"complains", "fine", "this keepalived has no iptables; state MASTER with AH is cleared"},
 		"vmac":           {"complains", "fine", "promote_secondaries says nothing new for an interface with a virtual MAC"},
 		"policy-routing": {"complains", "fine", "keepalived does not track a route without an interface, and says so"},
 		"mistakes":       {"complains", "refuses", "moonkeep refuses what would do something else than its author means"},
