@@ -50,7 +50,8 @@ func TestBFD(t *testing.T) {
 	l, _ := raise(t, Options{Plan: plan, Daemons: []Daemon{ours, ours, Keepalived{Binary: needKeepalived(t), Rewrite: keepalived.Rewrite}}})
 	perform(t, l, "await a VI_1 20s")
 	var took []time.Duration
-	for range 5 {
+	// On a busy machine a session may fall by itself; such a round says nothing.
+	for round := 0; round < 15 && len(took) < 5; round++ {
 		before := l.Now()
 		perform(t, l, "wait 500ms; partition c; await b VI_1 10s")
 		for _, m := range awaitMove(t, l, before) {

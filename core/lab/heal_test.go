@@ -77,7 +77,7 @@ func TestDeletedAddressComesBack(t *testing.T) {
 		}
 	}
 	var worst time.Duration
-	const trials = 10
+	const trials = 4 // a fifth within 10 s is a fight, which ends in FAULT
 	before := l.Now()
 	for range trials {
 		began := time.Now()

@@ -28,6 +28,7 @@ func TestNetworkSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.play(l, "await a VI_1 3s")
+	eventually(t, "the first answer is told", func() bool { return len(l.Moves()) > 0 })
 	if first := l.Moves()[0]; first.From != Nobody || first.Next < stood {
 		t.Errorf("the first answered probe was sent at %s, but the address stood from %s on", first.Next, stood)
 	}
