@@ -55,13 +55,15 @@ func lacks(effective uint64) error {
 // in any case, and is adopted.
 func stale(n *node.Config, journal owned) owned {
 	s := owned{slices.Clone(journal.addresses), journal.routing}
+	known := sames(s.addresses)
 	for _, in := range n.Instances {
 		s.routing = s.routing.With(in.Routing)
 		if in.Router.Priority == 255 {
 			continue
 		}
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			if !slices.ContainsFunc(s.addresses, a.Same) { // most are in the journal too
+			if !known[same(a)] { // most are in the journal too
+				known[same(a)] = true
 				s.addresses = append(s.addresses, a)
 			}
 		}
@@ -73,13 +75,40 @@ func stale(n *node.Config, journal owned) owned {
 	return s
 }
 
+// placed is what netspec.Address.Same compares.
+type placed struct {
+	device string
+	prefix netip.Prefix
+}
+
+func same(a netspec.Address) placed { return placed{a.Device, a.Prefix} }
+
+func sames(list []netspec.Address) map[placed]bool {
+	m := make(map[placed]bool, len(list))
+	for _, a := range list {
+		m[same(a)] = true
+	}
+	return m
+}
+
 // hostsOwn returns the virtual addresses of owners (priority 255), and the
 // static ones, that stand already and that no earlier run of ours set: they are
 // the host's own, and stay. For any other priority a virtual address that is all
 // an interface has is an error, for the host would lose it.
 func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
+	// Asked once for each interface: a thousand addresses may be on one.
+	listed := map[string][]netip.Prefix{}
+	addressesOf := func(device string) []netip.Prefix {
+		list, known := listed[device]
+		if !known {
+			list = addressesOf(device)
+			listed[device] = list
+		}
+		return list
+	}
+	earlier := sames(journal)
 	ours := func(a netspec.Address) bool {
-		return !slices.Contains(addressesOf(a.Device), a.Prefix) || slices.ContainsFunc(journal, a.Same)
+		return !slices.Contains(addressesOf(a.Device), a.Prefix) || earlier[same(a)]
 	}
 	for _, s := range n.Static {
 		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)

@@ -106,6 +106,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 		signal.Stop(dumps)
 	}()
 
+	tuneMemory()
 	d, err := newDaemon(o, log)
 	if err != nil {
 		return err
@@ -120,6 +121,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			select {
 			case <-reloads:
 				d.reload(ctx)
+				trim()
 			case s := <-dumps:
 				d.dump(ctx, s)
 			case <-ctx.Done():
@@ -127,6 +129,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			}
 		}
 	}()
+	trim() // what reading the configuration took
 	asked := 0
 	for {
 		select {

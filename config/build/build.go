@@ -8,6 +8,7 @@
 package build
 
 import (
+	"hash/fnv"
 	"maps"
 	"net/netip"
 	"slices"
@@ -158,12 +159,21 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 	return n
 }
 
+// slot spreads the adverts of instances that start together, the same way each
+// time.
+func slot(name string) int {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return 1 + int(h.Sum32()>>8%vrrp.Slots)
+}
+
 func router(in *config.Instance, global *config.Global, member bool) vrrp.Config {
 	r := vrrp.Config{
 		Version:           vrrp.Version(in.Version),
 		VRID:              uint8(in.VRID),
 		Priority:          uint8(in.Priority),
 		Interval:          in.AdvertInt,
+		Slot:              slot(in.Name),
 		InitialMaster:     bool(in.Master),
 		NoPreempt:         in.NoPreempt,
 		PreemptDelay:      in.PreemptDelay,

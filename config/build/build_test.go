@@ -1,6 +1,7 @@
 package build
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -32,7 +33,7 @@ func plain() config.Instance {
 // plainRouter is what becomes of it.
 func plainRouter() vrrp.Config {
 	r := vrrp.Defaults()
-	r.VRID = 51
+	r.VRID, r.Slot = 51, slot("VI_1")
 	r.Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
 	return r
 }
@@ -182,6 +183,7 @@ func TestNodeIsComplete(t *testing.T) {
 	router := plainRouter()
 	held := router
 	held.Hold = true
+	router.Slot = slot("VI_2")
 	want := node.Config{
 		Instances: []node.Instance{{
 			Name: "VI_1", Interface: "eth0", Router: held, Source: in.Source, IgnorePrimary: true,
@@ -242,5 +244,23 @@ func TestIdentity(t *testing.T) {
 	}
 	if identity(&base, &config.Global{ScriptUser: "nobody"}) != identity(&config.Script{Argv: base.Argv, User: "nobody"}, &config.Global{}) {
 		t.Error("the default user and the same user, named, differ")
+	}
+}
+
+// Instances that start together must not send in one burst for ever.
+func TestSlotsSpread(t *testing.T) {
+	for _, format := range []string{"VI_%d", "vlan%d-gw", "%d"} {
+		var in [vrrp.Slots + 1]int
+		for i := range 250 {
+			in[slot(fmt.Sprintf(format, i))]++
+		}
+		if in[0] != 0 {
+			t.Errorf("%s: %d instances without a slot", format, in[0])
+		}
+		for i, n := range in[1:] {
+			if even := 250 / vrrp.Slots; n < even/2 || n > 2*even {
+				t.Errorf("%s: slot %d of %d has %d of 250 instances", format, i+1, vrrp.Slots, n)
+			}
+		}
 	}
 }

@@ -142,7 +142,7 @@ func TestSendFailed(t *testing.T) {
 // silent is a kernel that notes nothing, for measuring.
 type silent struct{ *fakeKernel }
 
-func (silent) Send(*node.Action) error { return nil }
+func (silent) Send(_ []node.Action, errs []error) { clear(errs) }
 
 // driven is an engine whose loop the caller drives, with a backup and a master.
 func driven() (e *Engine, backup *node.Instance) {
@@ -157,7 +157,7 @@ func driven() (e *Engine, backup *node.Instance) {
 // receive takes one advert the way of the real ones.
 func (e *Engine) receive(in *node.Instance) {
 	e.Packet(fill(e.NewPacket(), in, 200))
-	e.step(<-e.inbox)
+	e.step(e.look(), <-e.inbox)
 }
 
 func TestAllocations(t *testing.T) {

@@ -20,7 +20,7 @@ type postbox struct {
 	sent [][]byte
 }
 
-func (k *postbox) Send(a *node.Action) error {
+func (k *postbox) send(a *node.Action) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.sent = append(k.sent, bytes.Clone(a.Payload))
@@ -82,3 +82,6 @@ func TestLook(t *testing.T) {
 		}
 	})
 }
+
+// Send implements Kernel.
+func (k *postbox) Send(adverts []node.Action, errs []error) { sendEach(k.send, adverts, errs) }

@@ -93,6 +93,8 @@ type Engine struct {
 	refused map[string]bool
 	wall    int64              // the wall clock at instant zero, as the node knows it
 	failed  map[recipient]bool // whom adverts do not reach
+	sent    []error            // scratch of send
+	late    lateness
 	// bfdFailed holds the sessions whose packets do not leave.
 	bfdFailed map[string]bool
 	runCtx    context.Context // ends the runs of checks

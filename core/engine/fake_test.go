@@ -116,8 +116,8 @@ func (k *fakeKernel) Watch(interfaces []string, channels []netspec.Channel) erro
 	return nil
 }
 
-// Send notes the priority of the advert.
-func (k *fakeKernel) Send(a *node.Action) error {
+// send notes the priority of the advert.
+func (k *fakeKernel) send(a *node.Action) error {
 	return k.note("send %s %d", a.Instance, a.Payload[2])
 }
 
@@ -328,5 +328,15 @@ func equal(t *testing.T, what string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
 		t.Errorf("%s:\n got %s\nwant %s", what, strings.Join(got, "\n     "), strings.Join(want, "\n     "))
+	}
+}
+
+// Send implements Kernel.
+func (k *fakeKernel) Send(adverts []node.Action, errs []error) { sendEach(k.send, adverts, errs) }
+
+// sendEach sends one advert after the other.
+func sendEach(send func(*node.Action) error, adverts []node.Action, errs []error) {
+	for i := range adverts {
+		errs[i] = send(&adverts[i])
 	}
 }

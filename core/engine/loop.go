@@ -12,6 +12,10 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
+// perLook is how many events are taken to have come at one instant at most. It
+// takes some ten microseconds to go through them.
+const perLook = 32
+
 // loop owns the node from its first Tick until it has stopped.
 func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	defer func() {
@@ -24,6 +28,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	}()
 	stop := ctx.Done()
 	limit := mono.Never
+	armed := mono.Never // when the alarm rings at the latest
 	leave := func() {
 		stop = nil
 		now := e.now()
@@ -32,6 +37,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	}
 	for {
 		now := e.look()
+		e.late.seen(now, e.node.Deadline(), e.teller)
 		e.carry(e.node.Tick(now))
 		if now >= limit {
 			e.carry(e.node.Abandon(now))
@@ -39,18 +45,21 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		if e.node.Stopped() {
 			return err
 		}
-		wait := time.Duration(-1)
-		if at := mono.Min(e.node.Deadline(), limit); at != mono.Never {
-			wait = max(0, at.Sub(e.now()))
-		}
-		if err := e.opts.Alarm.Set(wait); err != nil {
-			e.lastWill()
-			return fmt.Errorf("cannot keep time, giving all addresses up: %w", err)
+		// Each advert of a master puts a deadline off. Setting the alarm later
+		// each time would cost a system call an advert; being woken once for
+		// nothing costs less.
+		if at := mono.Min(e.node.Deadline(), limit); at < armed {
+			armed = at
+			if err := e.opts.Alarm.Set(max(0, at.Sub(e.now()))); err != nil {
+				e.lastWill()
+				return fmt.Errorf("cannot keep time, giving all addresses up: %w", err)
+			}
 		}
 		select {
 		case ev := <-e.inbox:
-			e.step(ev)
+			e.step(e.look(), ev)
 		case <-e.opts.Alarm.C():
+			armed = mono.Never
 		case f := <-e.asks:
 			f(e.now())
 		case werr := <-watched:
@@ -72,8 +81,13 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		}
 		// Take what waits before looking at the clock: an advert that came in
 		// time must not lose against a timer that is seen late.
-		for i := len(e.inbox); i > 0; i-- {
-			e.step(<-e.inbox)
+		for left := len(e.inbox); left > 0; {
+			// Reading the clocks costs as much as an advert does: once for some.
+			now, some := e.look(), min(left, perLook)
+			for range some {
+				e.step(now, <-e.inbox)
+			}
+			left -= some
 		}
 	}
 }
@@ -91,8 +105,8 @@ func (e *Engine) look() mono.Instant {
 	return now
 }
 
-func (e *Engine) step(ev node.Event) {
-	e.carry(e.node.Step(e.look(), ev))
+func (e *Engine) step(now mono.Instant, ev node.Event) {
+	e.carry(e.node.Step(now, ev))
 	switch p := ev.(type) {
 	case *node.Received:
 		e.packets.Put(p)
@@ -101,13 +115,18 @@ func (e *Engine) step(ev node.Event) {
 	}
 }
 
-// carry hands the actions to the lanes. Adverts leave here and now.
+// carry hands the actions to the lanes. Adverts leave here and now, those that
+// follow one another together.
 func (e *Engine) carry(actions []node.Action) {
-	for i := range actions {
+	for i := 0; i < len(actions); i++ {
 		a := &actions[i]
 		switch a.Kind {
 		case node.Send:
-			e.send(a)
+			first := i
+			for i+1 < len(actions) && actions[i+1].Kind == node.Send {
+				i++
+			}
+			e.send(actions[first : i+1])
 		case node.SendBFD:
 			e.sendBFD(a)
 		case node.Claim, node.Announce:
@@ -140,10 +159,20 @@ func (e *Engine) release(a node.Action) {
 	e.lane.push(a)
 }
 
-// send sends one advert and tells the node when sending begins or ceases to
-// fail. That event goes through the inbox: the node is inside a call now.
-func (e *Engine) send(a *node.Action) {
-	err := e.kernel.Send(a)
+// send sends adverts and tells the node when sending begins or ceases to fail.
+func (e *Engine) send(adverts []node.Action) {
+	e.sent = slices.Grow(e.sent[:0], len(adverts))[:len(adverts)]
+	e.kernel.Send(adverts, e.sent)
+	for i, err := range e.sent {
+		if err != nil || len(e.failed) > 0 {
+			e.tried(&adverts[i], err)
+		}
+	}
+}
+
+// tried notes what came of one advert. The event goes through the inbox: the
+// node is inside a call now.
+func (e *Engine) tried(a *node.Action, err error) {
 	to := recipient{a.Instance, a.Destination}
 	if (err != nil) == e.failed[to] {
 		return

@@ -124,11 +124,18 @@ func (e *Engine) Removed(addresses []netspec.Address, routing netspec.Routing) {
 	e.journal()
 }
 
-// journal has the teller write down what the node owns now. owning is held.
+// journal has the teller write down what the node owns.
 func (e *Engine) journal() {
-	if e.opts.Journal == nil {
-		return
+	if e.opts.Journal != nil {
+		e.teller.write(e.record)
 	}
+}
+
+// record writes down what the node owns at the moment of the call. The list is
+// made here and not at each change: with a thousand claims in a row it would be
+// made a thousand times, and written a few times only.
+func (e *Engine) record() error {
+	e.owning.Lock()
 	all := slices.Clone(e.due.addresses)
 	routing := e.due.routing
 	for _, o := range e.owned {
@@ -136,6 +143,7 @@ func (e *Engine) journal() {
 		routing.Routes = slices.Concat(routing.Routes, o.routing.Routes)
 		routing.Rules = slices.Concat(routing.Rules, o.routing.Rules)
 	}
+	e.owning.Unlock()
 	slices.SortFunc(all, func(a, b netspec.Address) int { return a.Prefix.Addr().Compare(b.Prefix.Addr()) })
-	e.teller.write(func() error { return e.opts.Journal(all, routing) })
+	return e.opts.Journal(all, routing)
 }

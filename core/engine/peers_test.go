@@ -19,11 +19,11 @@ type halfDeaf struct {
 	refuses netip.Addr
 }
 
-func (k *halfDeaf) Send(a *node.Action) error {
+func (k *halfDeaf) send(a *node.Action) error {
 	if a.Destination == k.refuses {
 		return errors.New("no route to host")
 	}
-	return k.fakeKernel.Send(a)
+	return k.fakeKernel.send(a)
 }
 
 // TestUnreachablePeer: a peer that adverts do not reach is told of once, and the
@@ -50,3 +50,6 @@ func TestUnreachablePeer(t *testing.T) {
 		r.stop(t)
 	})
 }
+
+// Send implements Kernel.
+func (k *halfDeaf) Send(adverts []node.Action, errs []error) { sendEach(k.send, adverts, errs) }

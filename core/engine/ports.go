@@ -19,9 +19,10 @@ type Kernel interface {
 	// may be called again; what is no longer named is closed. It returns after
 	// the present state of each interface was delivered to the sink once.
 	Watch(interfaces []string, channels []netspec.Channel) error
-	// Send sends one advert now or not at all; it never blocks and does not
-	// allocate.
-	Send(a *node.Action) error
+	// Send sends the adverts now or not at all, and sets errs, which is as
+	// long, to what came of each. It never blocks and allocates for errors
+	// only. Those of one channel leave in order.
+	Send(adverts []node.Action, errs []error)
 	// Sessions names the BFD sessions that packets are sent and received for.
 	// It may be called again; what is no longer named is closed. The error
 	// names each socket that could not be opened.

@@ -49,13 +49,15 @@ type resignation struct {
 	at []time.Time
 }
 
-func (r *resignation) Send(a *node.Action) error {
-	if a.Payload[2] == 0 {
-		r.mu.Lock()
-		r.at = append(r.at, time.Now())
-		r.mu.Unlock()
+func (r *resignation) Send(adverts []node.Action, errs []error) {
+	for i := range adverts {
+		if adverts[i].Payload[2] == 0 {
+			r.mu.Lock()
+			r.at = append(r.at, time.Now())
+			r.mu.Unlock()
+		}
 	}
-	return r.Kernel.Send(a)
+	r.Kernel.Send(adverts, errs)
 }
 
 func (r *resignation) times() []time.Time {

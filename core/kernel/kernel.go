@@ -19,7 +19,6 @@ package kernel
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/netip"
 	"sync"
@@ -36,7 +35,6 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/wire"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
-	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 var _ engine.Kernel = (*Kernel)(nil)
@@ -90,6 +88,9 @@ type Kernel struct {
 	// sockets that are open. The map is never changed, only replaced, so that
 	// Send needs no lock.
 	sockets atomic.Pointer[map[outlet]*wire.Socket]
+
+	// sending is what Send works with.
+	sending sending
 
 	// looking is held while the kernel is read and the sink is told, so that
 	// the sink hears of states in the order in which they were. It guards
@@ -237,15 +238,6 @@ func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 	k.mu.Unlock()
 	opening, err := k.report(true)
 	return errors.Join(err, opening)
-}
-
-// Send implements engine.Kernel.
-func (k *Kernel) Send(a *node.Action) error {
-	s := (*k.sockets.Load())[outlet{a.Interface, a.Destination.Is6(), a.Protocol == vrrp.ProtocolAH}]
-	if s == nil {
-		return fmt.Errorf("send to %s: no VRRP socket is open on %s", a.Destination, cmp.Or(a.Interface, "any interface"))
-	}
-	return s.Send(a)
 }
 
 // Announce implements engine.Kernel. With a gap it returns before anything was

@@ -4,6 +4,7 @@ package kernel_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -340,7 +341,7 @@ func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 			return slices.ContainsFunc(packets, func(p node.Received) bool { return string(p.Packet.Payload) == text })
 		}
 	}
-	netnstest.Must(t, far.Send(advert("first")))
+	netnstest.Must(t, send(far, advert("first")))
 	s.await(t, time.Second, "packet on the first interface", received("first"))
 
 	s.forget()
@@ -348,7 +349,7 @@ func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 	netnstest.Must(t, h.Link.Delete("eth0"))
 	s.awaitLink(t, soon, "interface gone", "eth0", func(l *node.Link) bool { return *l == node.Link{Name: "eth0"} })
 	farSink.awaitLink(t, soon, "interface gone", "eth1", func(l *node.Link) bool { return !l.Exists })
-	err := far.Send(advert("none"))
+	err := send(far, advert("none"))
 	if err == nil || err.Error() != "send to 224.0.0.18: no VRRP socket is open on eth1" {
 		t.Errorf("send on an interface that is gone: %v", err)
 	}
@@ -359,7 +360,7 @@ func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 		t.Fatalf("the new interface has the old index %d", old)
 	}
 	farSink.awaitLink(t, 2*time.Second, "interface back", "eth1", up)
-	netnstest.Must(t, far.Send(advert("second")))
+	netnstest.Must(t, send(far, advert("second")))
 	s.await(t, time.Second, "packet on the second interface", received("second"))
 
 	// Down and up again keeps the socket and its membership.
@@ -369,12 +370,12 @@ func TestAnInterfaceThatComesBackIsUsedAgain(t *testing.T) {
 	netnstest.Must(t, h.Link.SetUp("eth0"))
 	s.awaitLink(t, 2*time.Second, "link up", "eth0", up)
 	farSink.awaitLink(t, 2*time.Second, "link up", "eth1", up)
-	netnstest.Must(t, far.Send(advert("third")))
+	netnstest.Must(t, send(far, advert("third")))
 	s.await(t, time.Second, "packet after down and up", received("third"))
 
 	// What is no longer named is closed.
 	netnstest.Must(t, far.Watch([]string{"eth1"}, nil))
-	if err := far.Send(advert("none")); err == nil {
+	if err := send(far, advert("none")); err == nil {
 		t.Error("sent on an interface that is no longer watched")
 	}
 }
@@ -385,12 +386,13 @@ func TestSendDoesNotAllocate(t *testing.T) {
 	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	a := &node.Action{Interface: "eth0", Source: netip.MustParseAddr("192.0.2.1"),
 		Destination: vrrp.Group(false), TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: make([]byte, 20)}
+	adverts, errs := []node.Action{*a, *a, *a}, make([]error, 3)
 	if n := testing.AllocsPerRun(1000, func() {
-		if err := k.Send(a); err != nil {
-			t.Fatal(err)
+		if k.Send(adverts, errs); errs[2] != nil {
+			t.Fatal(errs[2])
 		}
 	}); n != 0 {
-		t.Errorf("%v allocations per packet, want 0", n)
+		t.Errorf("%v allocations for three packets, want 0", n)
 	}
 }
 
@@ -404,5 +406,54 @@ func TestCloseLeavesAddressesAndMayBeRepeated(t *testing.T) {
 	netnstest.Must(t, k.Close())
 	if list := must[[]netspec.Address](t)(h.Link.List("eth0")); !slices.Contains(list, a) {
 		t.Errorf("addresses after Close: %v, want %v among them", list, a)
+	}
+}
+
+// send sends one advert.
+func send(k *kernel.Kernel, a *node.Action) error {
+	errs := make([]error, 1)
+	k.Send([]node.Action{*a}, errs)
+	return errs[0]
+}
+
+// Adverts that are sent together leave in order on each interface, and one
+// that cannot be sent holds none back.
+func TestSendsTogether(t *testing.T) {
+	h, far := netnstest.Pair(t, "eth0", "eth1")
+	k, _ := open(t, h, kernel.Options{})
+	farKernel, sink := open(t, far, kernel.Options{})
+	netnstest.Must(t, k.Watch(nil, channels("eth0")))
+	netnstest.Must(t, farKernel.Watch(nil, channels("eth1")))
+	const n = 150 // more than leave in one system call
+	var adverts []node.Action
+	for i := range n {
+		a := node.Action{Interface: "eth0", Source: netip.MustParseAddr("192.0.2.1"),
+			Destination: vrrp.Group(false), TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte(fmt.Sprintf("first %03d", i))}
+		switch i {
+		case 3:
+			a.Interface = "eth7" // there is none
+		case 70:
+			a.Payload = make([]byte, 1<<17) // no packet is that long
+		}
+		adverts = append(adverts, a)
+	}
+	errs := make([]error, n)
+	errs[5] = errors.New("of an earlier call")
+	k.Send(adverts, errs)
+	for i, err := range errs {
+		if (err != nil) != (i == 3 || i == 70) {
+			t.Errorf("advert %d: %v", i, err)
+		}
+	}
+	var got []string
+	sink.await(t, 2*time.Second, "the last advert", func(_ []node.Event, packets []node.Received) bool {
+		got = nil
+		for _, p := range packets {
+			got = append(got, string(p.Packet.Payload))
+		}
+		return slices.Contains(got, string(adverts[n-1].Payload))
+	})
+	if len(got) != n-2 || !slices.IsSorted(got) {
+		t.Errorf("%d adverts arrived, want %d in order: %q", len(got), n-2, got)
 	}
 }

@@ -36,7 +36,7 @@ func TestIPv6(t *testing.T) {
 		t.Errorf("told %s, want the interface's own link-local address", mine)
 	}
 	farSink.awaitLink(t, 5*time.Second, "link-local address", "eth1", settled)
-	netnstest.Must(t, k.Send(&node.Action{Interface: "eth0", Source: mine, Destination: vrrp.Group(true),
+	netnstest.Must(t, send(k, &node.Action{Interface: "eth0", Source: mine, Destination: vrrp.Group(true),
 		TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte{0x31, 51}}))
 	farSink.await(t, time.Second, "advert", func(_ []node.Event, packets []node.Received) bool {
 		return len(packets) == 1 && packets[0].Packet.Source == mine && packets[0].Packet.TTL == 255

@@ -68,7 +68,7 @@ func TestSocketsAreKept(t *testing.T) {
 		t.Errorf("the socket %p became %p", before, now)
 	}
 	for vrid, to := range map[byte]netip.Addr{1: vrrp.Group(false), 2: group} {
-		netnstest.Must(t, far.Send(&node.Action{Interface: "eth1", Source: netip.MustParseAddr("192.0.2.2"), Destination: to,
+		netnstest.Must(t, send(far, &node.Action{Interface: "eth1", Source: netip.MustParseAddr("192.0.2.2"), Destination: to,
 			TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte{0x31, vrid}}))
 		if p := <-got; p.Packet.Destination != to || p.Packet.Payload[1] != vrid || p.Sample != 1 {
 			t.Errorf("received %+v, want router %d's to %s", p, vrid, to)

@@ -54,7 +54,7 @@ func TestAnotherInterfaceOfTheSameNameGetsASocketOfItsOwn(t *testing.T) {
 	// Until a look has replaced the socket.
 	deadline := time.After(time.Second)
 	for {
-		netnstest.Must(t, far.Send(&node.Action{Interface: "new", Source: netip.MustParseAddr("192.0.2.2"),
+		netnstest.Must(t, send(far, &node.Action{Interface: "new", Source: netip.MustParseAddr("192.0.2.2"),
 			Destination: vrrp.Group(false), TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte("hello")}))
 		select {
 		case <-got:

@@ -7,15 +7,23 @@ import "github.com/moonkeep/moonkeep/core/mono"
 type timed struct {
 	at    mono.Instant
 	place int // index in schedule.heap, from 0
+	// order is that of add. What is due at one instant is done in this order,
+	// so that adverts which leave together do so in the same order each time
+	// and stay an interval apart.
+	order uint64
 	run   func(now mono.Instant)
 }
 
 // schedule is a binary heap of deadlines: with a thousand routers the next
 // one must not cost a walk over all of them.
-type schedule struct{ heap []*timed }
+type schedule struct {
+	heap  []*timed
+	added uint64
+}
 
 func (s *schedule) add(t *timed) {
-	t.place = len(s.heap)
+	s.added++
+	t.place, t.order = len(s.heap), s.added
 	s.heap = append(s.heap, t)
 	s.up(t.place)
 }
@@ -54,10 +62,16 @@ func (s *schedule) swap(i, j int) {
 	s.heap[i].place, s.heap[j].place = i, j
 }
 
+// before reports whether the first of two places comes before the second.
+func (s *schedule) before(i, j int) bool {
+	a, b := s.heap[i], s.heap[j]
+	return a.at < b.at || a.at == b.at && a.order < b.order
+}
+
 func (s *schedule) up(i int) {
 	for i > 0 {
 		parent := (i - 1) / 2
-		if s.heap[parent].at <= s.heap[i].at {
+		if !s.before(i, parent) {
 			return
 		}
 		s.swap(i, parent)
@@ -69,7 +83,7 @@ func (s *schedule) down(i int) {
 	for {
 		least := i
 		for c := 2*i + 1; c <= 2*i+2 && c < len(s.heap); c++ {
-			if s.heap[c].at < s.heap[least].at {
+			if s.before(c, least) {
 				least = c
 			}
 		}

@@ -53,6 +53,11 @@ type Config struct {
 	// Interval is the Advertisement_Interval: whole seconds 1..255 s in
 	// version 2, 10 ms..40.95 s in steps of 10 ms in version 3.
 	Interval time.Duration
+	// Slot is in which of Slots parts of the interval a MASTER's adverts leave,
+	// counted from 1 on the clock of the caller; routers that became MASTER
+	// together must not send in one burst for ever. 0 keeps the part in which
+	// it became MASTER.
+	Slot int
 	// InitialMaster shortens the first Active_Down_Timer to one interval plus
 	// the skew of priority 1, as keepalived's "state MASTER" does.
 	InitialMaster bool
@@ -152,7 +157,7 @@ type plain struct {
 	version                                   Version
 	vrid, priority, stallPriority             uint8
 	interval, preemptDelay                    time.Duration
-	downAdverts                               int
+	downAdverts, slot                         int
 	auth                                      AuthType
 	password                                  [8]byte
 	checksum                                  ChecksumForm
@@ -166,7 +171,7 @@ type plain struct {
 func (c *Config) plain() plain {
 	return plain{
 		version: c.Version, vrid: c.VRID, priority: c.Priority, stallPriority: c.StallPriority,
-		interval: c.Interval, preemptDelay: c.PreemptDelay, downAdverts: c.DownAdverts,
+		interval: c.Interval, preemptDelay: c.PreemptDelay, downAdverts: c.DownAdverts, slot: c.Slot,
 		auth: c.Auth, password: c.Password, checksum: c.Checksum, group: c.Group, announce: c.Announce,
 		initialMaster: c.InitialMaster, noPreempt: c.NoPreempt, strict: c.Strict, interop: c.Interop,
 		six: c.IPv6, noAccept: c.NoAccept, ownerIgnores: c.OwnerIgnoresAdverts, noAdvert: c.LowerPrioNoAdvert,

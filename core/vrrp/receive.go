@@ -213,7 +213,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		if !r.mayReply(now) {
 			return out
 		}
-		r.t.advert = now.Add(r.cfg.Interval)
+		r.t.advert = r.nextAdvert(now)
 		return r.send(now, out)
 	}
 	r.counts.Conflicts++

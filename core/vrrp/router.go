@@ -258,7 +258,7 @@ func (r *Router) Reconfigure(now mono.Instant, cfg Config) {
 		if r.leaving {
 			return
 		}
-		r.t.advert = min(r.t.advert, now.Add(cfg.Interval))
+		r.t.advert = min(r.t.advert, r.nextAdvert(now))
 		if cfg.Announce.Refresh > 0 {
 			r.t.refresh = min(r.t.refresh, now.Add(cfg.Announce.Refresh))
 		} else {
@@ -347,7 +347,7 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 				Why: fmt.Sprintf("no advert left for %v, longer than backups wait: asserting ourselves", silent)})
 		}
 		out = r.send(now, out)
-		r.t.advert = now.Add(r.cfg.Interval)
+		r.t.advert = r.nextAdvert(now)
 		out = r.defend(now, true, out)
 	}
 	if r.t.advert.Reached(now) {
@@ -355,7 +355,7 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		// not after it was noticed. After a long delay start anew.
 		next := r.t.advert.Add(r.cfg.Interval)
 		if next <= now {
-			next = now.Add(r.cfg.Interval)
+			next = r.nextAdvert(now)
 		}
 		r.t.advert = next
 		out = r.send(now, out)
@@ -451,7 +451,7 @@ func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Acti
 	out = r.become(now, Master, why, out)
 	r.started = true
 	r.interval, r.learned = r.cfg.Interval, false
-	r.t.advert = now.Add(r.cfg.Interval)
+	r.t.advert = r.nextAdvert(now)
 	r.lastDefence = now
 	if a := r.cfg.Announce; a.Delay > 0 {
 		r.t.second = now.Add(a.Delay)

@@ -66,3 +66,22 @@ const (
 	// awaited.
 	handoverMargin = 50 * time.Millisecond
 )
+
+// Slots is how many parts an interval has for Config.Slot.
+const Slots = 8
+
+// nextAdvert returns when the advert after one at now is due: an interval
+// later, or earlier at the router's slot. So that one interval is shorter, none
+// is ever longer, and from then on adverts come an interval apart.
+func (r *Router) nextAdvert(now mono.Instant) mono.Instant {
+	next := now.Add(r.cfg.Interval)
+	if r.cfg.Slot == 0 {
+		return next
+	}
+	interval := int64(r.cfg.Interval)
+	over := (int64(next) - interval*int64(r.cfg.Slot-1)/Slots) % interval
+	if over < 0 {
+		over += interval
+	}
+	return next - mono.Instant(over)
+}

@@ -18,8 +18,10 @@ import (
 const (
 	// Tick is how often a Monitor says "look again" though it heard of no
 	// change. It bounds how long a change can go unnoticed if every other
-	// means failed, and costs two small dumps.
-	Tick = 2 * time.Second
+	// means failed, and costs two dumps. Where these take long, as with a
+	// thousand addresses, it is less often, down to maxTick.
+	Tick    = 2 * time.Second
+	maxTick = 5 * time.Second
 	// minGap is the least time between two looks, so that a burst of messages
 	// costs a few looks and not one each. The first look is not delayed.
 	minGap = 5 * time.Millisecond
@@ -126,7 +128,12 @@ func (m *Monitor) run() {
 		start := time.Now()
 		err := m.look(slow)
 		// A look may take at most a fifth of the time of one processor.
-		gap := min(max(minGap, 4*time.Since(start)), maxGap)
+		took := time.Since(start)
+		gap := min(max(minGap, 4*took), maxGap)
+		if slow {
+			// And one for nothing a thousandth, where that can be had.
+			tick.Reset(min(max(Tick, 1000*took), maxTick))
+		}
 		if err != nil {
 			m.log.Warn("cannot read interfaces and addresses, will try again", "err", err)
 			gap = retryGap

@@ -55,7 +55,7 @@ func TestWhatIsSentOverIPv6(t *testing.T) {
 	_, p := listen(t, b, on("eth1", true))
 	capture := b.Capture(t, "eth1", unix.ETH_P_IPV6)
 	for _, payload := range [][]byte{bytes.Repeat([]byte{0xa5}, 300), {0x31, 51, 100, 1, 0, 100, 0xbe, 0xef}, {}} {
-		netnstest.Must(t, s.Send(advert(from, vrrp.Group(true), payload)))
+		netnstest.Must(t, send(s, advert(from, vrrp.Group(true), payload)))
 		frame := capture.Next(t, time.Second)
 		for frame != nil && frame[14+6] != vrrp.Protocol {
 			frame = capture.Next(t, time.Second) // the kernel's own neighbour discovery
@@ -95,7 +95,7 @@ func TestTheSourceNeedNotStand(t *testing.T) {
 		if six {
 			from = netip.MustParseAddr("fe80::7")
 		}
-		netnstest.Must(t, s.Send(advert(from, vrrp.Group(six), []byte("x"))))
+		netnstest.Must(t, send(s, advert(from, vrrp.Group(six), []byte("x"))))
 		if got := p.next(t).Packet; got.Source != from {
 			t.Errorf("from %s, want %s", got.Source, from)
 		}
@@ -134,7 +134,7 @@ func TestUnicast(t *testing.T) {
 			_, other := listen(t, b, Spec{Interface: "eth3", Six: six})
 			act := advert(c.from, c.to, []byte("to you"))
 			act.TTL = c.ttl
-			netnstest.Must(t, s.Send(act))
+			netnstest.Must(t, send(s, act))
 			got := p.next(t).Packet
 			if got.Source != c.from || got.Destination != c.to || got.TTL != int(c.ttl) || got.Interface != c.device || string(got.Payload) != "to you" {
 				t.Errorf("received %+v, want what was sent: %+v", got, act)
@@ -159,7 +159,7 @@ func TestUnicastSocketsHearNoGroup(t *testing.T) {
 			if six {
 				source = from
 			}
-			netnstest.Must(t, s.Send(advert(source, vrrp.Group(six), []byte("x"))))
+			netnstest.Must(t, send(s, advert(source, vrrp.Group(six), []byte("x"))))
 			joined.next(t)
 			time.Sleep(10 * time.Millisecond)
 			if len(p.full) != 0 {
@@ -174,8 +174,8 @@ func TestOwnPacketsAreNotLoopedBackOverIPv6(t *testing.T) {
 	fe1, fe2 := linkLocal(t, a, "eth0"), linkLocal(t, b, "eth1")
 	s, own := listen(t, a, on("eth0", true))
 	far, _ := listen(t, b, on("eth1", true))
-	netnstest.Must(t, s.Send(advert(fe1, vrrp.Group(true), []byte("own"))))
-	netnstest.Must(t, far.Send(advert(fe2, vrrp.Group(true), []byte("far"))))
+	netnstest.Must(t, send(s, advert(fe1, vrrp.Group(true), []byte("own"))))
+	netnstest.Must(t, send(far, advert(fe2, vrrp.Group(true), []byte("far"))))
 	if got := own.next(t).Packet; string(got.Payload) != "far" {
 		t.Errorf("received %q from %s, want only the other host's packet", got.Payload, got.Source)
 	}
@@ -198,7 +198,7 @@ func TestTune(t *testing.T) {
 		r, p := listen(t, b, Spec{Interface: "eth1", Six: c.six, Groups: []netip.Addr{c.first}})
 		send := func(to netip.Addr, text string) {
 			t.Helper()
-			netnstest.Must(t, s.Send(advert(c.source, to, []byte(text))))
+			netnstest.Must(t, send(s, advert(c.source, to, []byte(text))))
 		}
 		want := func(text string) {
 			t.Helper()
@@ -262,7 +262,7 @@ func TestFilter(t *testing.T) {
 			send := func(vrid int) {
 				act := advert(c.source, vrrp.Group(spec.Six), append(bytes.Clone(c.before), 0x31, byte(vrid), 100))
 				act.Protocol = uint8(spec.protocol())
-				netnstest.Must(t, s.Send(act))
+				netnstest.Must(t, send(s, act))
 			}
 			got, foreign := map[byte]int{}, 0
 			take := func() {
@@ -320,7 +320,7 @@ func TestForeignAH(t *testing.T) {
 		payload := append([]byte{next}, bytes.Repeat([]byte{7}, 40)...)
 		act := advert(left, vrrp.Group(false), payload)
 		act.Protocol, act.ID = vrrp.ProtocolAH, 0x1234
-		netnstest.Must(t, s.Send(act))
+		netnstest.Must(t, send(s, act))
 	}
 	got := p.next(t).Packet
 	if got.Protocol != vrrp.ProtocolAH || got.Payload[0] != vrrp.Protocol || len(got.Payload) != 41 {
@@ -355,7 +355,7 @@ func TestOneReceiverForMany(t *testing.T) {
 	}
 	for round := range 3 {
 		for i, s := range from {
-			netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), []byte{byte(round), byte(i)})))
+			netnstest.Must(t, send(s, advert(left, vrrp.Group(false), []byte{byte(round), byte(i)})))
 		}
 		seen := map[string]bool{}
 		for range from {
@@ -371,8 +371,8 @@ func TestOneReceiverForMany(t *testing.T) {
 		}
 	}
 	netnstest.Must(t, to[0].Close())
-	netnstest.Must(t, from[0].Send(advert(left, vrrp.Group(false), []byte("x"))))
-	netnstest.Must(t, from[1].Send(advert(left, vrrp.Group(false), []byte{0, 1})))
+	netnstest.Must(t, send(from[0], advert(left, vrrp.Group(false), []byte("x"))))
+	netnstest.Must(t, send(from[1], advert(left, vrrp.Group(false), []byte{0, 1})))
 	if got := p.next(t).Packet.Interface; got != "e1" {
 		t.Errorf("received on %s, which is closed", got)
 	}

@@ -6,81 +6,127 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// Send sends the advert as it says, now or not at all. It never blocks,
-// allocates only for an error, and keeps nothing. Its source need not be an
-// address of this host.
-func (s *Socket) Send(a *node.Action) error {
+// sendLen is how many adverts leave in one system call at the most.
+const sendLen = 64
+
+// Sender sends adverts, many in one system call. One goroutine uses it at a
+// time.
+type Sender struct {
+	messages [sendLen]message
+	vectors  [sendLen]unix.Iovec
+	names    [sendLen]unix.RawSockaddrInet6 // room for either family
+	packets  [sendLen][]byte
+	ready    [sendLen]int // which advert each message is
+}
+
+// Send sends the adverts on the socket as they say, in order, each now or not
+// at all, and sets errs to what came of each; errs is as long as adverts. It
+// never blocks, allocates only for errors, and keeps nothing. Sources need not
+// be addresses of this host.
+func (x *Sender) Send(s *Socket, adverts []*node.Action, errs []*error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.fits(a.Source) || !s.fits(a.Destination) {
-		return fmt.Errorf("send from %s to %s: not two addresses of the family of the %s", a.Source, a.Destination, s.spec)
-	}
-	if s.closed {
-		return fmt.Errorf("send to %s: the %s is closed", a.Destination, s.spec)
-	}
-	// The socket is not connected, so that the error can only be about this
-	// packet, never an ICMP message about an earlier one.
-	err := unix.Sendto(s.fd, s.fill(a), unix.MSG_DONTWAIT, s.address(a.Destination))
-	if err != nil {
-		on := ""
-		if s.spec.Interface != "" {
-			on = " on " + s.spec.Interface
+	n := 0
+	for i, a := range adverts {
+		switch {
+		case !s.fits(a.Source) || !s.fits(a.Destination):
+			*errs[i] = fmt.Errorf("send from %s to %s: not two addresses of the family of the %s", a.Source, a.Destination, s.spec)
+			continue
+		case s.closed:
+			*errs[i] = fmt.Errorf("send to %s: the %s is closed", a.Destination, s.spec)
+			continue
 		}
-		return fmt.Errorf("send%s from %s to %s: %w", on, a.Source, a.Destination, err)
+		*errs[i] = nil
+		x.fill(n, s, a)
+		x.ready[n] = i
+		if n++; n == sendLen {
+			x.flush(s, n, adverts, errs)
+			n = 0
+		}
 	}
-	return nil
+	x.flush(s, n, adverts, errs)
+}
+
+// flush sends the first n messages. One that fails does not keep the others
+// back.
+func (x *Sender) flush(s *Socket, n int, adverts []*node.Action, errs []*error) {
+	for first := 0; first < n; {
+		// The socket is not connected, so that the error can only be about
+		// these packets, never an ICMP message about an earlier one.
+		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&x.messages[first])), uintptr(n-first), unix.MSG_DONTWAIT, 0, 0)
+		switch errno {
+		case 0:
+			first += int(sent)
+		case unix.EINTR:
+		default:
+			// It is about the first: with another the kernel returns how many
+			// were sent before that.
+			at := x.ready[first]
+			*errs[at] = failed(s, adverts[at], errno)
+			first++
+		}
+	}
+}
+
+func failed(s *Socket, a *node.Action, err error) error {
+	on := ""
+	if s.spec.Interface != "" {
+		on = " on " + s.spec.Interface
+	}
+	return fmt.Errorf("send%s from %s to %s: %w", on, a.Source, a.Destination, err)
 }
 
 // fits reports whether the address is of the socket's family.
 func (s *Socket) fits(a netip.Addr) bool { return a.IsValid() && a.Is6() == s.spec.Six }
 
-// header fills in what is the same in every packet. The kernel adds total
-// length and checksum of an IPv4 header (raw(7)).
-func (s *Socket) header() {
+// fill makes message i: the packet with its IP header, and where it goes.
+func (x *Sender) fill(i int, s *Socket, a *node.Action) {
+	var nameLen uint32
 	if s.spec.Six {
-		binary.BigEndian.PutUint32(s.packet, 6<<28|tos<<20)
-		return
+		x.packets[i] = packet6(x.packets[i][:0], a)
+		x.names[i] = unix.RawSockaddrInet6{Family: unix.AF_INET6, Addr: a.Destination.As16(), Scope_id: uint32(s.spec.Index)}
+		nameLen = unix.SizeofSockaddrInet6
+	} else {
+		x.packets[i] = packet4(x.packets[i][:0], a)
+		to := (*unix.RawSockaddrInet4)(unsafe.Pointer(&x.names[i]))
+		*to = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: a.Destination.As4()}
+		nameLen = unix.SizeofSockaddrInet4
 	}
-	s.packet[0] = 4<<4 | header4Len/4
-	s.packet[1] = tos
+	v := &x.vectors[i]
+	v.Base = &x.packets[i][0]
+	v.SetLen(len(x.packets[i]))
+	h := &x.messages[i].header
+	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&x.names[i])), nameLen
+	h.Iov = v
+	h.SetIovlen(1)
 }
 
-// fill makes the packet in the scratch buffer.
-func (s *Socket) fill(a *node.Action) []byte {
-	if s.spec.Six {
-		p := append(s.packet[:header6Len], a.Payload...)
-		binary.BigEndian.PutUint16(p[4:], uint16(len(a.Payload)))
-		p[6], p[7] = a.Protocol, a.TTL
-		from, to := a.Source.As16(), a.Destination.As16()
-		copy(p[8:], from[:])
-		copy(p[24:], to[:])
-		s.packet = p
-		return p
-	}
-	p := append(s.packet[:header4Len], a.Payload...)
-	// With zero the kernel chooses the identification.
-	binary.BigEndian.PutUint16(p[4:], a.ID)
-	p[8], p[9] = a.TTL, a.Protocol
+// packet4 appends an IPv4 packet. The kernel adds total length and checksum
+// (raw(7)), and with zero chooses the identification.
+func packet4(p []byte, a *node.Action) []byte {
 	from, to := a.Source.As4(), a.Destination.As4()
-	copy(p[12:], from[:])
-	copy(p[16:], to[:])
-	s.packet = p
-	return p
+	p = append(p, 4<<4|header4Len/4, tos, 0, 0)
+	p = binary.BigEndian.AppendUint16(p, a.ID)
+	p = append(p, 0, 0, a.TTL, a.Protocol, 0, 0)
+	p = append(p, from[:]...)
+	p = append(p, to[:]...)
+	return append(p, a.Payload...)
 }
 
-// address is the destination as the kernel wants it.
-func (s *Socket) address(to netip.Addr) unix.Sockaddr {
-	if s.spec.Six {
-		s.to6.Addr = to.As16()
-		s.to6.ZoneId = uint32(s.spec.Index)
-		return &s.to6
-	}
-	s.to4.Addr = to.As4()
-	return &s.to4
+// packet6 appends an IPv6 packet.
+func packet6(p []byte, a *node.Action) []byte {
+	from, to := a.Source.As16(), a.Destination.As16()
+	p = binary.BigEndian.AppendUint32(p, 6<<28|tos<<20)
+	p = binary.BigEndian.AppendUint16(p, uint16(len(a.Payload)))
+	p = append(p, a.Protocol, a.TTL)
+	p = append(p, from[:]...)
+	p = append(p, to[:]...)
+	return append(p, a.Payload...)
 }

@@ -41,9 +41,8 @@ const (
 	// priority is TC_PRIO_CONTROL: the band of the host's own queues that
 	// leaves first.
 	priority = 6
-	// header4Len and header6Len are IP headers without options.
+	// header4Len is an IPv4 header without options.
 	header4Len = 20
-	header6Len = 40
 	// maxPacket is the size of the buffers. The longest valid packet, 255 IPv6
 	// addresses with an authentication trailer, has 4116 octets. What a longer
 	// one has beyond is cut off, and whoever decodes it finds the length
@@ -115,9 +114,6 @@ type Socket struct {
 	spec   Spec // changed under both locks
 	closed bool
 	fd     int
-	to4    unix.SockaddrInet4
-	to6    unix.SockaddrInet6
-	packet []byte // scratch, the IP header in front
 }
 
 // Open starts the receiver. Receive errors go to the log; the socket stays
@@ -146,11 +142,10 @@ func Open(sink Sink, log *slog.Logger) (*Wire, error) {
 // Listen opens a socket in the network namespace of the calling thread and
 // starts to receive.
 func (w *Wire) Listen(spec Spec) (*Socket, error) {
-	s := &Socket{wire: w, spec: spec, own: newVRIDSet(spec.VRIDs), packet: make([]byte, header4Len, 256)}
+	s := &Socket{wire: w, spec: spec, own: newVRIDSet(spec.VRIDs)}
 	family := unix.AF_INET
 	if spec.Six {
 		family = unix.AF_INET6
-		s.packet = make([]byte, header6Len, 256)
 	}
 	var err error
 	s.fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, spec.protocol())
@@ -161,7 +156,6 @@ func (w *Wire) Listen(spec Spec) (*Socket, error) {
 		unix.Close(s.fd)
 		return nil, fmt.Errorf("open %s: %w", spec, err)
 	}
-	s.header()
 	if err := w.add(s); err != nil {
 		unix.Close(s.fd)
 		return nil, fmt.Errorf("open %s: %w", spec, err)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestWhatIsSent(t *testing.T) {
 	capture := b.Capture(t, "eth1", unix.ETH_P_IP)
 	// The longer payload first: nothing of it may be left in the second.
 	for _, payload := range [][]byte{bytes.Repeat([]byte{0xa5}, 300), {0x31, 51, 100, 1, 0, 100, 0, 0}, {}} {
-		netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), payload)))
+		netnstest.Must(t, send(s, advert(left, vrrp.Group(false), payload)))
 		frame := capture.Next(t, time.Second)
 		if len(frame) != 14+20+len(payload) {
 			t.Fatalf("frame of %d octets, want %d", len(frame), 14+20+len(payload))
@@ -130,7 +131,7 @@ func TestWhatIsReceived(t *testing.T) {
 	s, _ := open(t, a, "eth0")
 	_, other := open(t, b, "eth1")
 	payload := []byte("an advert")
-	netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), payload)))
+	netnstest.Must(t, send(s, advert(left, vrrp.Group(false), payload)))
 	p := other.next(t).Packet
 	if p.Interface != "eth1" || p.Source != left || p.Destination != vrrp.Group(false) || p.TTL != 255 || !bytes.Equal(p.Payload, payload) {
 		t.Errorf("received %+v", p)
@@ -142,8 +143,8 @@ func TestOwnPacketsAreNotLoopedBack(t *testing.T) {
 	s, own := open(t, a, "eth0")
 	_, beside := open(t, a, "eth0")
 	far, _ := open(t, b, "eth1")
-	netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), []byte("own"))))
-	netnstest.Must(t, far.Send(advert(right, vrrp.Group(false), []byte("far"))))
+	netnstest.Must(t, send(s, advert(left, vrrp.Group(false), []byte("own"))))
+	netnstest.Must(t, send(far, advert(right, vrrp.Group(false), []byte("far"))))
 	for _, p := range []*pool{own, beside} {
 		if got := p.next(t).Packet; string(got.Payload) != "far" {
 			t.Errorf("received %q from %s, want only the other host's packet", got.Payload, got.Source)
@@ -158,8 +159,8 @@ func TestASocketHearsItsInterfaceOnly(t *testing.T) {
 	_, second := open(t, a, "eth2")
 	toFirst, _ := open(t, b, "eth1")
 	toSecond, _ := open(t, b, "eth3")
-	netnstest.Must(t, toFirst.Send(advert(right, vrrp.Group(false), []byte("1"))))
-	netnstest.Must(t, toSecond.Send(advert(right, vrrp.Group(false), []byte("2"))))
+	netnstest.Must(t, send(toFirst, advert(right, vrrp.Group(false), []byte("1"))))
+	netnstest.Must(t, send(toSecond, advert(right, vrrp.Group(false), []byte("2"))))
 	for _, c := range []struct {
 		pool       *pool
 		name, want string
@@ -201,18 +202,18 @@ func TestSendErrors(t *testing.T) {
 		{netip.Addr{}, vrrp.Group(false), "send from invalid IP to 224.0.0.18: not two addresses of the family of the VRRP socket for IPv4 on eth0"},
 		{left, vrrp.Group(true), "send from 192.0.2.1 to ff02::12: not two addresses of the family of the VRRP socket for IPv4 on eth0"},
 	} {
-		if err := s.Send(advert(c.from, c.to, nil)); err == nil || err.Error() != c.want {
+		if err := send(s, advert(c.from, c.to, nil)); err == nil || err.Error() != c.want {
 			t.Errorf("got %v, want %s", err, c.want)
 		}
 	}
 	netnstest.Must(t, a.Link.SetDown("eth0"))
-	err := s.Send(advert(left, vrrp.Group(false), []byte("x")))
+	err := send(s, advert(left, vrrp.Group(false), []byte("x")))
 	if want := "send on eth0 from 192.0.2.1 to 224.0.0.18: network is unreachable"; err == nil || err.Error() != want && !errors.Is(err, unix.ENETDOWN) {
 		t.Errorf("on an interface that is down: got %v, want %s", err, want)
 	}
 	netnstest.Must(t, s.Close())
 	netnstest.Must(t, s.Close())
-	if err, want := s.Send(advert(left, vrrp.Group(false), nil)), "send to 224.0.0.18: the VRRP socket for IPv4 on eth0 is closed"; err == nil || err.Error() != want {
+	if err, want := send(s, advert(left, vrrp.Group(false), nil)), "send to 224.0.0.18: the VRRP socket for IPv4 on eth0 is closed"; err == nil || err.Error() != want {
 		t.Errorf("after Close: got %v, want %s", err, want)
 	}
 }
@@ -227,7 +228,7 @@ func TestManySocketsAndCloseUnderLoad(t *testing.T) {
 		netnstest.Connect(t, a, name, b, name)
 		s, _ := open(t, a, name)
 		far, p := open(t, b, name)
-		netnstest.Must(t, s.Send(advert(left, vrrp.Group(false), []byte(name))))
+		netnstest.Must(t, send(s, advert(left, vrrp.Group(false), []byte(name))))
 		if got := string(p.next(t).Packet.Payload); got != name {
 			t.Errorf("on %s: received %q", name, got)
 		}
@@ -246,7 +247,7 @@ func TestManySocketsAndCloseUnderLoad(t *testing.T) {
 		go func() {
 			defer wg.Done()
 			for range 200 {
-				if s.Send(advert(left, vrrp.Group(false), []byte(name))) != nil {
+				if send(s, advert(left, vrrp.Group(false), []byte(name))) != nil {
 					return
 				}
 			}
@@ -303,11 +304,14 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 			act.Payload[0], act.Payload[1] = vrrp.Protocol, 51
 			// Every event of the pool gets its buffer first.
 			for range cap(p.free) {
-				netnstest.Must(t, s.Send(act))
+				netnstest.Must(t, send(s, act))
 				p.recycle(p.next(t))
 			}
+			var x Sender
+			var err error
+			adverts, errs := []*node.Action{act}, []*error{&err}
 			if n := testing.AllocsPerRun(500, func() {
-				if err := s.Send(act); err != nil {
+				if x.Send(s, adverts, errs); err != nil {
 					t.Fatal(err)
 				}
 				p.recycle(<-p.full)
@@ -322,11 +326,20 @@ func BenchmarkSend(b *testing.B) {
 	x, _ := netnstest.Pair(b, "eth0", "eth1")
 	s, _ := open(b, x, "eth0")
 	act := advert(left, vrrp.Group(false), make([]byte, 20))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := s.Send(act); err != nil {
-			b.Fatal(err)
-		}
+	for _, n := range []int{1, 16} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			var x Sender
+			adverts, errs, results := make([]*node.Action, n), make([]*error, n), make([]error, n)
+			for i := range n {
+				adverts[i], errs[i] = act, &results[i]
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				if x.Send(s, adverts, errs); results[n-1] != nil {
+					b.Fatal(results[n-1])
+				}
+			}
+		})
 	}
 }
 
@@ -341,4 +354,11 @@ func checksum(b []byte) uint16 {
 		sum = sum>>16 + sum&0xffff
 	}
 	return uint16(sum)
+}
+
+// send sends one advert.
+func send(s *Socket, a *node.Action) error {
+	var err error
+	new(Sender).Send(s, []*node.Action{a}, []*error{&err})
+	return err
 }
