@@ -134,7 +134,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		log.Warn("settings that an earlier run changed cannot be put back", "err", err)
 	}
 	d.kernel, err = kernel.Open(d.engine, kernel.Options{
-		Virtual: build.Virtual(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval},
+		Virtual: build.Virtual(c), Own: build.Own(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval},
 		Table: table, Mark: table, Changed: changed, Settings: d.dir.writeSettings, Log: log,
 	})
 	if err != nil {
@@ -299,7 +299,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		d.files.Store(before)
 		return err
 	}
-	d.kernel.SetVirtual(build.Virtual(c))
+	d.kernel.SetVirtual(build.Virtual(c), build.Own(c))
 	devices := build.Devices(c)
 	err = d.kernel.Devices(both(devices, build.Devices(d.config)))
 	if err == nil {
@@ -308,7 +308,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		d.files.Store(before)
 		err = errors.Join(err, d.tells.Adopt(d.telling))
-		d.kernel.SetVirtual(build.Virtual(d.config))
+		d.kernel.SetVirtual(build.Virtual(d.config), build.Own(d.config))
 		return errors.Join(err, d.kernel.Devices(build.Devices(d.config)))
 	}
 	if err := d.kernel.Devices(devices); err != nil {

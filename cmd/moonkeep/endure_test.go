@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // TestLogOutlivesItsReader holds that no state of standard error ends or stops
@@ -131,6 +132,15 @@ func TestOwnersAddress(t *testing.T) {
 		p.kill(t)
 		p = a.run(t, conf(255, own.String(), ""))
 		p.awaitRole(t, "MASTER")
+		// Whatever is told of the link, it goes on sending from its address.
+		other := netspec.Address{Prefix: netip.MustParsePrefix("192.0.2.77/32"), Device: "eth0"}
+		_, err := a.Link.Add(other)
+		netnstest.Must(t, err)
+		netnstest.Must(t, a.Link.Remove(other))
+		time.Sleep(50 * time.Millisecond)
+		if s, err := p.status(); err != nil || s.Instances[0].Role != "MASTER" {
+			t.Fatalf("the owner is %+v, %v", s.Instances, err)
+		}
 		p.stop(t)
 		if !a.has(t, own) {
 			t.Fatal("the host lost its own address")

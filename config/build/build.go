@@ -77,6 +77,23 @@ func Virtual(c *config.Config) []netip.Addr {
 	return all
 }
 
+// Own returns the addresses of the owners of c (priority 255), which are
+// addresses of their interfaces.
+func Own(c *config.Config) []netip.Addr {
+	var all []netip.Addr
+	for i := range c.Instances {
+		if c.Instances[i].Priority != 255 {
+			continue
+		}
+		for _, list := range [2][]config.Address{c.Instances[i].Addresses, c.Instances[i].Excluded} {
+			for _, a := range list {
+				all = append(all, a.Addr())
+			}
+		}
+	}
+	return all
+}
+
 // Interfaces returns the name of every interface that c needs, sorted: those
 // of instances, of addresses, of routes and of trackers.
 func Interfaces(c *config.Config) []string {

@@ -47,6 +47,9 @@ type Options struct {
 	// anyway; this names those that another program or a crashed predecessor
 	// left behind.
 	Virtual []netip.Addr
+	// Own are the addresses of instances that own theirs (priority 255):
+	// adverts are sent from them although they are claimed.
+	Own []netip.Addr
 	// Gaps are the least times between two announcements on one interface
 	// (keepalived's vrrp_garp_interval and vrrp_gna_interval).
 	Gaps announce.Gaps
@@ -115,6 +118,7 @@ type Kernel struct {
 	promoted map[string]bool
 	outlets  map[outlet]wire.Spec
 	virtual  map[netip.Addr]bool
+	own      map[netip.Addr]bool
 	claims   claims
 	// directions are the claimed routes and rules.
 	directions directions
@@ -139,7 +143,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		k.log = slog.New(slog.DiscardHandler)
 	}
 	k.sockets.Store(&map[outlet]*wire.Socket{})
-	k.virtual = set(opts.Virtual)
+	k.virtual, k.own = set(opts.Virtual), set(opts.Own)
 	var err error
 	if k.ns, err = netns.Current(); err != nil {
 		return nil, err
@@ -209,11 +213,11 @@ func (k *Kernel) Guard(addresses []netspec.Address) {
 	k.monitor.Poke()
 }
 
-// SetVirtual replaces Options.Virtual, for a reload. Interfaces whose own
-// address that changes are reported.
-func (k *Kernel) SetVirtual(addresses []netip.Addr) {
+// SetVirtual replaces Options.Virtual and Own, for a reload. Interfaces whose
+// own address that changes are reported.
+func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 	k.mu.Lock()
-	k.virtual = set(addresses)
+	k.virtual, k.own = set(addresses), set(own)
 	k.mu.Unlock()
 	k.monitor.Poke()
 }

@@ -95,7 +95,7 @@ func (k *Kernel) present(state *link.State, name string) node.Link {
 	if !exists {
 		return node.Link{Name: name}
 	}
-	virtual := func(a netip.Addr) bool { return k.virtual[a] || k.claims.has(a) }
+	virtual := func(a netip.Addr) bool { return k.virtual[a] || k.claims.has(a) && !k.own[a] }
 	return node.Link{
 		Name:     name,
 		Exists:   true,
