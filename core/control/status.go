@@ -35,6 +35,10 @@ type Status struct {
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
 	Strangers uint64 `json:"packets_of_other_vrids"`
+	// Late is how many seconds after it was due something was done last, and
+	// MostLate the most since the start: what the host costs in time.
+	Late     float64 `json:"late_s"`
+	MostLate float64 `json:"most_late_s"`
 	// Notifications are what became of what was to be told.
 	Notifications Notifications `json:"notifications"`
 }
