@@ -40,7 +40,7 @@ func (l *lateness) seen(now, due mono.Instant, t *teller) {
 	}
 	l.quiet = now.Add(latePause)
 	t.note("", &node.Note{Level: node.Warn, Topic: "stall", Text: fmt.Sprintf(
-		"the daemon was %v late with what was due: the host is overloaded or slept; vrrp_rt_priority lets it run first", late.Round(time.Millisecond))})
+		"the daemon was %v late with what was due: the host is overloaded or slept", late.Round(time.Millisecond))})
 }
 
 // Lateness returns how late the loop was when something was due last, and at
