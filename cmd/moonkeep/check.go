@@ -130,16 +130,24 @@ func paragraph(text string, width int) string {
 	return b.String()
 }
 
+// collectSeldom tunes the collection of garbage for a run that is short and in
+// which almost all that reading makes is still in use at the end: to look for
+// garbage more often would cost a third of the time. The result undoes it.
+func collectSeldom() (undo func()) {
+	const percent = 400
+	// It may be run on a small host: from here on memory counts more than time.
+	const enough = 384 << 20
+	before, limit := debug.SetGCPercent(percent), debug.SetMemoryLimit(enough)
+	return func() {
+		debug.SetGCPercent(before)
+		debug.SetMemoryLimit(limit)
+	}
+}
+
 // check prints the findings of the files and returns exitNo when one of them
 // is an error.
 func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
-	// The run is short, and almost all that reading makes is still in use when
-	// it ends: to look for garbage more often would cost a third of the time.
-	const percent = 400
-	defer debug.SetGCPercent(debug.SetGCPercent(percent))
-	// It may be run on a small host: from here on memory counts more than time.
-	const enough = 384 << 20
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(enough))
+	defer collectSeldom()()
 	ids, err := configIDs(o.configIDs, len(paths))
 	if err != nil {
 		return err

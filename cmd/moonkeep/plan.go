@@ -81,6 +81,7 @@ daemon answers.`,
 }
 
 func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io.Writer) error {
+	defer collectSeldom()()
 	paths := []string{path}
 	if o.from != "" {
 		paths = append(paths, o.from)
