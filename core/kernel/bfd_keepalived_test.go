@@ -292,8 +292,9 @@ func TestKeepalivedBFD(t *testing.T) {
 	}
 	t.Logf("from the cut to the advert of priority 0: %v", took)
 	slices.Sort(took)
-	if least, median := took[0], took[len(took)/2]; least < 35*time.Millisecond || median > 80*time.Millisecond {
-		t.Errorf("median %v, least %v; want 40 to 80 ms", median, least)
+	// A peer that was late with its last packet is missed earlier after the cut.
+	if median := took[len(took)/2]; median < 35*time.Millisecond || median > 80*time.Millisecond {
+		t.Errorf("median %v of %v, want 40 to 80 ms", median, took)
 	}
 	b.steady()
 	b.stop()
