@@ -42,6 +42,9 @@ func hardware() []contest {
 func TestVMACInterop(t *testing.T) {
 	t.Parallel()
 	for _, c := range hardware() {
+		if !*matrixFlag && strings.Contains("vmac IPv6, vmac xmit_base, vmac v2", c.name) {
+			continue // they need a machine without other work
+		}
 		for _, ours := range []string{"a", "b"} {
 			t.Run(c.name+" moonkeep="+ours, func(t *testing.T) {
 				t.Parallel()
