@@ -66,7 +66,7 @@ var (
 )
 
 // load reads a module. Hidden folders, build results and testdata are left
-// out, except .ci.
+// out, except .ci, and so is what git writes into its worktrees.
 func load(fsys fs.FS) (*tree, error) {
 	t := &tree{packages: map[string]*pkg{}, texts: map[string]string{}}
 	set := token.NewFileSet()
@@ -80,7 +80,7 @@ func load(fsys fs.FS) (*tree, error) {
 			}
 			return nil
 		}
-		if !d.Type().IsRegular() {
+		if !d.Type().IsRegular() || name == ".git" {
 			return nil
 		}
 		data, err := fs.ReadFile(fsys, name)
