@@ -27,6 +27,14 @@ type Check struct {
 	File *FileCheck `key:"FILE_CHECK" form:"block" tier:"3"`
 	// A BFD session.
 	BFD *BFDCheck `key:"BFD_CHECK" form:"block" tier:"2"`
+	// A Lua script.
+	Lua *LuaCheck `key:"LUA_CHECK" form:"block" own:"true" tier:"1"`
+	// The health service of gRPC.
+	GRPC *GRPCCheck `key:"GRPC_HEALTH" form:"block" own:"true" tier:"2"`
+	// An agent on the server, which tells its weight too.
+	Agent *AgentCheck `key:"AGENT_CHECK" form:"block" own:"true" tier:"2"`
+	// A plugin that is not one of moonkeep's own.
+	Plugin *PluginCheck `key:"plugin" word:"PLUGIN_CHECK" form:"block" own:"true" tier:"2"`
 }
 
 // Kind is the keyword of the check.
@@ -52,8 +60,51 @@ func (c *Check) Kind() string {
 		return "FILE_CHECK"
 	case c.BFD != nil:
 		return "BFD_CHECK"
+	case c.Lua != nil:
+		return "LUA_CHECK"
+	case c.GRPC != nil:
+		return "GRPC_HEALTH"
+	case c.Agent != nil:
+		return "AGENT_CHECK"
+	case c.Plugin != nil:
+		return "PLUGIN_CHECK"
 	}
 	return ""
+}
+
+// At is where the check was written; the zero Position when that is not known.
+func (c *Check) At() Position {
+	switch {
+	case c.HTTP != nil:
+		return c.HTTP.At
+	case c.SSL != nil:
+		return c.SSL.At
+	case c.TCP != nil:
+		return c.TCP.At
+	case c.SMTP != nil:
+		return c.SMTP.At
+	case c.DNS != nil:
+		return c.DNS.At
+	case c.UDP != nil:
+		return c.UDP.At
+	case c.Ping != nil:
+		return c.Ping.At
+	case c.Misc != nil:
+		return c.Misc.At
+	case c.File != nil:
+		return c.File.At
+	case c.BFD != nil:
+		return c.BFD.At
+	case c.Lua != nil:
+		return c.Lua.At
+	case c.GRPC != nil:
+		return c.GRPC.At
+	case c.Agent != nil:
+		return c.Agent.At
+	case c.Plugin != nil:
+		return c.Plugin.At
+	}
+	return Position{}
 }
 
 // Timing is when a check runs and how many failures it tolerates.
@@ -70,6 +121,26 @@ type Timing struct {
 	Alpha *bool `key:"alpha" inherits:"the real server's alpha" tier:"2"`
 	// Each failure is logged, not only those that change the state.
 	LogAllFailures *bool `key:"log_all_failures" inherits:"global checker_log_all_failures" tier:"3"`
+	Patience
+}
+
+// Patience is what results come to that are not clear: how many it takes, and
+// what becomes of a check that has none.
+type Patience struct {
+	// How many successes in a row it takes to work again. The first result
+	// decides alone, unless the check counts as failed until it succeeds.
+	Rise *int `key:"rise" own:"true" range:"1..1048576" unit:"count" inherits:"what is around it, else 1" tier:"2"`
+	// How many failures in a row it takes to fail: another way to say retry,
+	// which is one less. The first result decides alone.
+	Fall *int `key:"fall" own:"true" range:"1..1048576" unit:"count" inherits:"what is around it, else retry + 1" tier:"2"`
+	// The time until the next run while results contradict the state: after a
+	// failure of what works, and after a success of what does not.
+	FastInterval *time.Duration `key:"fast_interval" own:"true" range:"1ms.." inherits:"what is around it, else delay_before_retry" tier:"2"`
+	// What a check comes to that has no result for unknown_grace, because its
+	// plugin died or does not answer: its last verdict, a failure or a success.
+	OnUnknown string `key:"on_unknown" own:"true" enum:"keep,fail,ok" inherits:"what is around it, else keep" tier:"3"`
+	// How long the last verdict stands while there is no result.
+	UnknownGrace *time.Duration `key:"unknown_grace" own:"true" range:"0s.." inherits:"what is around it, else three times delay_loop" tier:"3"`
 }
 
 // Target is where and how a check connects.
@@ -88,6 +159,8 @@ type Target struct {
 	ConnectTimeout *time.Duration `key:"connect_timeout" range:"1us..4294.967295s" inherits:"the real server's connect_timeout" tier:"1"`
 	// The firewall mark of its packets.
 	Fwmark uint32 `key:"fwmark" range:"0..4294967295" tier:"3"`
+	// The network namespace that it connects from.
+	NetNamespace string `key:"net_namespace" own:"true" inherits:"the virtual server's net_namespace" tier:"3"`
 }
 
 // TCPCheck is a TCP_CHECK: it succeeds when a connection is accepted.
@@ -137,6 +210,9 @@ type DNSCheck struct {
 	Type string `key:"type" enum:"A,NS,CNAME,SOA,MX,TXT,AAAA,RRSIG,DNSKEY" default:"SOA" tier:"1"`
 	// The name that is asked for.
 	Name string `key:"name" default:"." tier:"1"`
+	// What the answer must hold: the data of at least one of its records of
+	// this type is one of these texts.
+	Answer []string `key:"answer" form:"words" own:"true" tier:"2"`
 	Target
 	Timing
 }

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Web is what HTTP_GET and SSL_GET have in common.
 type Web struct {
 	Target
@@ -14,6 +16,9 @@ type Web struct {
 	SNIName string `key:"sni_name" inherits:"virtualhost" tier:"3"`
 	// After a failure all URLs are asked for without delay_loop between them.
 	FastRecovery bool `key:"fast_recovery" tier:"2"`
+	// The request is made by HTTP/2: by TLS when the server agrees, else from
+	// the first byte on.
+	HTTP2 bool `key:"http2" own:"true" tier:"3"`
 }
 
 // HTTPCheck is an HTTP_GET: it asks for its URLs in turn, and succeeds when the
@@ -26,13 +31,15 @@ type HTTPCheck struct {
 	URLs []URL `key:"urls" word:"url" form:"block" required:"true" tier:"1"`
 }
 
-// SSLCheck is an SSL_GET: an HTTP_GET by TLS. The certificate is not verified.
+// SSLCheck is an SSL_GET: an HTTP_GET by TLS. The certificate is not verified
+// unless verify is given.
 type SSLCheck struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	Web
 	// A connection that is not closed as TLS wants it is a failure.
 	TLSCompliant bool `key:"tls_compliant" tier:"3"`
+	TLS
 	// What is asked for.
 	URLs []TLSURL `key:"urls" word:"url" form:"block" required:"true" tier:"1"`
 }
@@ -62,6 +69,35 @@ type URL struct {
 	RegexMaxOffset *int `key:"regex_max_offset" range:"0..4294967295" unit:"bytes" inherits:"the length of the body" tier:"3"`
 	// The first and the greatest size in bytes of the stack of a pattern.
 	RegexStack RegexStack `key:"regex_stack" form:"words" tier:"3"`
+	// The method of the request.
+	Method string `key:"method" own:"true" inherits:"GET" tier:"2"`
+	// Further headers of the request, each as NAME: VALUE.
+	Headers []string `key:"headers" form:"words" own:"true" tier:"2"`
+	// The body of the request.
+	Body string `key:"body" own:"true" tier:"3"`
+	// Where in a body of JSON the value stands that must be there: names and
+	// numbers of items with dots between them, such as status.db.0.state.
+	JSONPath string `key:"json_path" own:"true" tier:"2"`
+	// The value at json_path, as text; any but null, false, 0 and empty ones
+	// when left out.
+	JSONValue string `key:"json_value" own:"true" tier:"2"`
+}
+
+// TLS is what a check presents to a server by TLS, and believes of it.
+type TLS struct {
+	// The certificate must be one for the name that is asked for, signed by one
+	// that is trusted, and in its time.
+	Verify bool `key:"verify" own:"true" tier:"2"`
+	// The file of the certificates that are trusted; the system's when neither
+	// this nor SSL names one.
+	CA string `key:"ca" own:"true" inherits:"SSL ca" tier:"2"`
+	// The file of the certificate that is presented.
+	Certificate string `key:"certificate" own:"true" inherits:"SSL certificate" tier:"2"`
+	// The file of the key of the certificate.
+	Key string `key:"key" own:"true" inherits:"SSL key" tier:"2"`
+	// How long before the server's certificate ends a warning is told; 0 tells
+	// none. It is no failure.
+	ExpiryWarning time.Duration `key:"expiry_warning" own:"true" range:"0s.." tier:"3"`
 }
 
 // TLSURL is a url of SSL_GET.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 )
@@ -14,6 +15,13 @@ type Timers struct {
 	Warmup         time.Duration
 	ConnectTimeout time.Duration
 	Alpha          bool
+	// Rise and Fall are how many results in a row change the state; at least 1.
+	Rise, Fall int
+	// FastInterval is until the next run while results contradict the state.
+	FastInterval time.Duration
+	// OnUnknown is keep, fail or ok.
+	OnUnknown    string
+	UnknownGrace time.Duration
 }
 
 // timing returns the check's own words; nil for one that follows something
@@ -36,6 +44,14 @@ func (c *Check) timing() *Timing {
 		return &c.Ping.Timing
 	case c.Misc != nil:
 		return &c.Misc.Timing
+	case c.Lua != nil:
+		return &c.Lua.Timing
+	case c.GRPC != nil:
+		return &c.GRPC.Timing
+	case c.Agent != nil:
+		return &c.Agent.Timing
+	case c.Plugin != nil:
+		return &c.Plugin.Timing
 	}
 	return nil
 }
@@ -57,6 +73,12 @@ func (c *Check) Target() *Target {
 		return &c.UDP.Target
 	case c.Ping != nil:
 		return &c.Ping.Target
+	case c.GRPC != nil:
+		return &c.GRPC.Target
+	case c.Agent != nil:
+		return &c.Agent.Target
+	case c.Plugin != nil:
+		return &c.Plugin.Target
 	}
 	return nil
 }
@@ -82,6 +104,9 @@ func (h *SMTPHost) Timers(c *SMTPCheck, v *VirtualServer, r *RealServer) Timers 
 	t.Retry, t.DelayBeforeRetry = firstOf(t.Retry, c.Retry), firstOf(t.DelayBeforeRetry, c.DelayBeforeRetry)
 	t.Warmup, t.DelayLoop = firstOf(t.Warmup, c.Warmup), firstOf(t.DelayLoop, c.DelayLoop)
 	t.Alpha = firstOf(t.Alpha, c.Alpha)
+	t.Rise, t.Fall = firstOf(t.Rise, c.Rise), firstOf(t.Fall, c.Fall)
+	t.FastInterval, t.UnknownGrace = firstOf(t.FastInterval, c.FastInterval), firstOf(t.UnknownGrace, c.UnknownGrace)
+	t.OnUnknown = cmp.Or(t.OnUnknown, c.OnUnknown)
 	return timers(&whole, &t, firstOf(h.ConnectTimeout, c.ConnectTimeout), v, r)
 }
 
@@ -106,7 +131,36 @@ func timers(c *Check, t *Timing, connect *time.Duration, v *VirtualServer, r *Re
 	out.Retry = inherited(retry, t.Retry, r.Retry, v.Retry)
 	out.DelayBeforeRetry = inherited(delay, t.DelayBeforeRetry, r.DelayBeforeRetry, v.DelayBeforeRetry)
 	out.Warmup = inherited(out.DelayLoop, t.Warmup, r.Warmup, v.Warmup)
+	out.patience(t, r, v)
 	return out
+}
+
+// patience resolves what results come to that are not clear. A retry that
+// stands nearer to the check than a fall counts instead of it.
+func (out *Timers) patience(t *Timing, r *RealServer, v *VirtualServer) {
+	out.Rise = inherited(1, t.Rise, r.Rise, v.Rise)
+	out.Fall = out.Retry + 1
+	for _, level := range []struct{ fall, retry *int }{{t.Fall, t.Retry}, {r.Fall, r.Retry}, {v.Fall, v.Retry}} {
+		if level.fall != nil {
+			out.Fall = *level.fall
+			break
+		}
+		if level.retry != nil {
+			break
+		}
+	}
+	out.FastInterval = inherited(out.DelayBeforeRetry, t.FastInterval, r.FastInterval, v.FastInterval)
+	out.UnknownGrace = inherited(3*out.DelayLoop, t.UnknownGrace, r.UnknownGrace, v.UnknownGrace)
+	out.OnUnknown = cmp.Or(t.OnUnknown, r.OnUnknown, v.OnUnknown, "keep")
+}
+
+// Namespace is the network namespace that the check connects from; empty is the
+// daemon's own.
+func (c *Check) Namespace(v *VirtualServer) string {
+	if t := c.Target(); t != nil && t.NetNamespace != "" {
+		return t.NetNamespace
+	}
+	return v.NetNamespace
 }
 
 // LogsAll reports whether each failure is logged; global is what

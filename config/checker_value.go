@@ -116,6 +116,22 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// SHA256 is a SHA-256 sum, of 32 bytes; the empty one is none.
+type SHA256 string
+
+// MarshalText renders 64 digits.
+func (d SHA256) MarshalText() ([]byte, error) { return Hex(d).MarshalText() }
+
+// UnmarshalText reads 64 hexadecimal digits.
+func (d *SHA256) UnmarshalText(text []byte) error {
+	sum, err := hex.DecodeString(string(text))
+	if err != nil || len(sum) != 32 {
+		return fmt.Errorf("must be a SHA-256 sum of 64 hexadecimal digits")
+	}
+	*d = SHA256(sum)
+	return nil
+}
+
 // StatusCodes are the status codes of HTTP that are right. The zero value is
 // 200-299, what keepalived takes when none are written.
 type StatusCodes struct {

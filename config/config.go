@@ -44,6 +44,8 @@ type Config struct {
 	InterfaceDelays []InterfaceDelay `key:"interface_up_down_delays" form:"lines" tier:"2"`
 	// SSL is what all SSL_GET checks present and believe.
 	SSL *SSL `key:"SSL" form:"block" idle:"nothing is checked or balanced" tier:"2"`
+	// Plugins say how the processes that check run.
+	Plugins []Plugin `key:"plugins" word:"plugin" form:"block" own:"true" idle:"no check is made by a plugin" tier:"2"`
 	// VirtualServerGroups are addresses and firewall marks that virtual servers
 	// serve together.
 	VirtualServerGroups []VirtualServerGroup `key:"virtual_server_groups" word:"virtual_server_group" form:"block" idle:"nothing is checked or balanced" tier:"2"`

@@ -38,6 +38,7 @@ type RealServer struct {
 	ConnectTimeout *time.Duration `key:"connect_timeout" range:"1us..4294.967295s" inherits:"the virtual server's connect_timeout" tier:"2"`
 	// The time between two checks of it.
 	DelayLoop *time.Duration `key:"delay_loop" range:"1us.." inherits:"the virtual server's delay_loop" tier:"2"`
+	Patience
 	// A mail is sent when it changes.
 	SMTPAlert *bool `key:"smtp_alert" inherits:"the virtual server's smtp_alert, else the global one, else on" tier:"2"`
 	// The host that HTTP checks ask it for.

@@ -2,7 +2,7 @@ package config
 
 import "time"
 
-// Script is a vrrp_script: one check, run by a program or by Lua.
+// Script is a vrrp_script: one check, run by a program, by Lua or by a plugin.
 type Script struct {
 	// Name is what track_script calls it.
 	Name    string   `key:"name" word:"-" required:"true" tier:"1"`
@@ -15,6 +15,10 @@ type Script struct {
 	// Lua is the path of a Lua file whose check function is called. In
 	// keepalived.conf: script "lua:PATH".
 	Lua string `key:"lua" word:"-"`
+	// Plugin is a check as real servers have them, with its connect_ip and
+	// connect_port: the script succeeds when it does. Of its timers interval,
+	// timeout, rise and fall count.
+	Plugin *Check `key:"plugin" word:"-" unbuilt:"nothing would check what the script is for"`
 	// Allow lists what the Lua script may do beyond reading.
 	Allow []string `key:"allow" word:"-" enum:"exec,net,write"`
 	// Args are handed to the Lua script as ctx.args.

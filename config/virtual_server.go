@@ -50,6 +50,11 @@ type VirtualServer struct {
 	// run.
 	Omega bool `key:"omega" form:"bare" tier:"2"`
 
+	Patience
+	// The network namespace that checks connect from; the daemon's own when
+	// left out.
+	NetNamespace string `key:"net_namespace" own:"true" tier:"3"`
+
 	// The scheduler of IPVS. keepalived leaves the kernel's default, wlc, with a
 	// warning, when none is written.
 	LBAlgo string `key:"lb_algo" word:"lb_algo,lvs_sched" enum:"rr,wrr,lc,wlc,lblc,sh,mh,dh,fo,ovf,lblcr,sed,nq,twos" default:"wlc" tier:"1"`

@@ -21,28 +21,75 @@ func TestTimers(t *testing.T) {
 		vs    VirtualServer
 		rs    RealServer
 		check Check
-		want  Timers
+		want  rhythm
 	}{
-		{"TCP", base, RealServer{}, Check{TCP: &TCPCheck{}}, Timers{60 * s, 1, s, 60 * s, 5 * s, false}},
-		{"MISC", base, RealServer{}, Check{Misc: &MiscCheck{}}, Timers{60 * s, 0, s, 60 * s, 5 * s, false}},
-		{"DNS", base, RealServer{}, Check{DNS: &DNSCheck{}}, Timers{60 * s, 3, 60 * s, 60 * s, 5 * s, false}},
-		{"DNS waits its own delay_loop", base, RealServer{}, Check{DNS: &DNSCheck{Timing: Timing{DelayLoop: ptr(2 * s)}}}, Timers{2 * s, 3, 2 * s, 2 * s, 5 * s, false}},
-		{"HTTP", base, RealServer{}, Check{HTTP: &HTTPCheck{}}, Timers{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
-		{"SSL", base, RealServer{}, Check{SSL: &SSLCheck{}}, Timers{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
-		{"the virtual server's", all, RealServer{}, Check{Misc: &MiscCheck{}}, Timers{10 * s, 7, 8 * s, 9 * s, 2 * s, true}},
-		{"the real server's", all, RealServer{Retry: ptr(2), DelayLoop: ptr(4 * s), ConnectTimeout: ptr(s), Alpha: ptr(false)}, Check{TCP: &TCPCheck{}}, Timers{4 * s, 2, 8 * s, 9 * s, s, false}},
-		{"its own", all, RealServer{Retry: ptr(2), ConnectTimeout: ptr(s)}, Check{TCP: &TCPCheck{Target: Target{ConnectTimeout: ptr(6 * s)}, Timing: mine}}, Timers{3 * s, 0, s, 0, 6 * s, false}},
-		{"BFD's alpha", all, RealServer{}, Check{BFD: &BFDCheck{Alpha: ptr(false)}}, Timers{10 * s, 7, 8 * s, 9 * s, 2 * s, false}},
+		{"TCP", base, RealServer{}, Check{TCP: &TCPCheck{}}, rhythm{60 * s, 1, s, 60 * s, 5 * s, false}},
+		{"MISC", base, RealServer{}, Check{Misc: &MiscCheck{}}, rhythm{60 * s, 0, s, 60 * s, 5 * s, false}},
+		{"DNS", base, RealServer{}, Check{DNS: &DNSCheck{}}, rhythm{60 * s, 3, 60 * s, 60 * s, 5 * s, false}},
+		{"DNS waits its own delay_loop", base, RealServer{}, Check{DNS: &DNSCheck{Timing: Timing{DelayLoop: ptr(2 * s)}}}, rhythm{2 * s, 3, 2 * s, 2 * s, 5 * s, false}},
+		{"HTTP", base, RealServer{}, Check{HTTP: &HTTPCheck{}}, rhythm{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
+		{"SSL", base, RealServer{}, Check{SSL: &SSLCheck{}}, rhythm{60 * s, 1, 3 * s, 60 * s, 5 * s, false}},
+		{"the virtual server's", all, RealServer{}, Check{Misc: &MiscCheck{}}, rhythm{10 * s, 7, 8 * s, 9 * s, 2 * s, true}},
+		{"the real server's", all, RealServer{Retry: ptr(2), DelayLoop: ptr(4 * s), ConnectTimeout: ptr(s), Alpha: ptr(false)}, Check{TCP: &TCPCheck{}}, rhythm{4 * s, 2, 8 * s, 9 * s, s, false}},
+		{"its own", all, RealServer{Retry: ptr(2), ConnectTimeout: ptr(s)}, Check{TCP: &TCPCheck{Target: Target{ConnectTimeout: ptr(6 * s)}, Timing: mine}}, rhythm{3 * s, 0, s, 0, 6 * s, false}},
+		{"BFD's alpha", all, RealServer{}, Check{BFD: &BFDCheck{Alpha: ptr(false)}}, rhythm{10 * s, 7, 8 * s, 9 * s, 2 * s, false}},
 	}
 	for _, test := range tests {
-		if got := test.check.Timers(&test.vs, &test.rs); got != test.want {
+		if got := rhythmOf(test.check.Timers(&test.vs, &test.rs)); got != test.want {
 			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
 		}
 	}
 	mail := &SMTPCheck{Timing: Timing{Retry: ptr(4)}}
 	host := &SMTPHost{Timing: Timing{DelayLoop: ptr(s)}}
-	if got, want := host.Timers(mail, &base, &RealServer{}), (Timers{s, 4, s, s, 5 * s, false}); got != want {
+	if got, want := rhythmOf(host.Timers(mail, &base, &RealServer{})), (rhythm{s, 4, s, s, 5 * s, false}); got != want {
 		t.Errorf("host of SMTP_CHECK: got %+v, want %+v", got, want)
+	}
+}
+
+// rhythm is what of Timers keepalived has, too.
+type rhythm struct {
+	loop   time.Duration
+	retry  int
+	delay  time.Duration
+	warmup time.Duration
+	wait   time.Duration
+	alpha  bool
+}
+
+func rhythmOf(t Timers) rhythm {
+	return rhythm{t.DelayLoop, t.Retry, t.DelayBeforeRetry, t.Warmup, t.ConnectTimeout, t.Alpha}
+}
+
+// TestPatience holds where a check has from what keepalived does not know.
+func TestPatience(t *testing.T) {
+	const s = time.Second
+	type patience struct {
+		rise, fall int
+		fast       time.Duration
+		unknown    string
+		grace      time.Duration
+	}
+	around := VirtualServer{DelayLoop: 10 * s, Retry: ptr(7), Patience: Patience{Rise: ptr(2), Fall: ptr(3), FastInterval: ptr(s / 2), OnUnknown: "ok", UnknownGrace: ptr(4 * s)}}
+	tests := []struct {
+		name  string
+		vs    VirtualServer
+		rs    RealServer
+		check Check
+		want  patience
+	}{
+		{"nothing written", VirtualServer{DelayLoop: 6 * s}, RealServer{}, Check{TCP: &TCPCheck{}}, patience{1, 2, s, "keep", 18 * s}},
+		{"MISC_CHECK fails at once", VirtualServer{DelayLoop: 6 * s}, RealServer{}, Check{Misc: &MiscCheck{}}, patience{1, 1, s, "keep", 18 * s}},
+		{"the virtual server's, fall before retry", around, RealServer{}, Check{TCP: &TCPCheck{}}, patience{2, 3, s / 2, "ok", 4 * s}},
+		{"a nearer retry", around, RealServer{Retry: ptr(1)}, Check{TCP: &TCPCheck{}}, patience{2, 2, s / 2, "ok", 4 * s}},
+		{"a nearer fall", around, RealServer{Retry: ptr(1), Patience: Patience{Fall: ptr(9)}}, Check{TCP: &TCPCheck{}}, patience{2, 9, s / 2, "ok", 4 * s}},
+		{"its own", around, RealServer{Patience: Patience{Rise: ptr(5)}}, Check{Lua: &LuaCheck{Timing: Timing{
+			Retry: ptr(0), Patience: Patience{Rise: ptr(1), FastInterval: ptr(3 * s), OnUnknown: "fail", UnknownGrace: ptr(0 * s)}}}}, patience{1, 1, 3 * s, "fail", 0}},
+	}
+	for _, test := range tests {
+		got := test.check.Timers(&test.vs, &test.rs)
+		if got := (patience{got.Rise, got.Fall, got.FastInterval, got.OnUnknown, got.UnknownGrace}); got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.name, got, test.want)
+		}
 	}
 }
 
@@ -152,8 +199,8 @@ func TestTexts(t *testing.T) {
 func TestRealServersAreSmall(t *testing.T) {
 	for what, size := range map[string][2]uintptr{
 		"RealServer": {unsafe.Sizeof(RealServer{}), 400},
-		"Check":      {unsafe.Sizeof(Check{}), 96},
-		"TCPCheck":   {unsafe.Sizeof(TCPCheck{}), 256},
+		"Check":      {unsafe.Sizeof(Check{}), 112},
+		"TCPCheck":   {unsafe.Sizeof(TCPCheck{}), 264},
 	} {
 		if size[0] > size[1] {
 			t.Errorf("%s: %d bytes, want at most %d", what, size[0], size[1])

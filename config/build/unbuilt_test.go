@@ -38,6 +38,9 @@ func TestUnbuilt(t *testing.T) {
 				if b.Name == "NextHop" {
 					v = reflect.ValueOf(&c.Instances[0].Routes[0].NextHops[0]).Elem()
 				}
+			case "Script":
+				c.Scripts = []config.Script{{Name: "s"}}
+				v = reflect.ValueOf(&c.Scripts[0]).Elem()
 			case "Address":
 				v = reflect.ValueOf(&c.Instances[0].Addresses[0]).Elem()
 			default:

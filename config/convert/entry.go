@@ -49,9 +49,12 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 		return behind("group")
 	case key == "script_user":
 		return behind("script_group")
+	case key == "plugin_user":
+		return behind("plugin_group")
 	case key == "reverse" && word == "" && sibling("weight") != "",
 		key == "group" && word == "" && sibling("user") != "",
 		key == "script_group" && sibling("script_user") != "",
+		key == "plugin_group" && sibling("plugin_user") != "",
 		key == "notify_deleted_program" && sibling("notify_deleted") != "":
 		w.above(n) // said by the other
 	case key == "notify_deleted":
@@ -71,6 +74,13 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 			return true
 		}
 		w.said(n, "notify "+command([]string{"lua:" + l.Path}))
+	case n.Field.Kind == schema.KindMap && word != "":
+		w.above(n)
+		for _, c := range n.Nodes {
+			name := *c
+			name.Text = c.Key
+			w.said(c, word+" "+w.quote(&name)+" "+w.quote(c))
+		}
 	case key == "entries" && n.Field.Form == "lines" && word == "":
 		w.above(n)
 		for _, c := range n.Nodes {

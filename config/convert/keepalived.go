@@ -32,6 +32,8 @@ type writer struct {
 	bytes.Buffer
 	depth int
 	found config.Findings
+	// within says that what is around is moonkeep's own, which was told.
+	within bool
 }
 
 // line writes one line at the present depth.
@@ -132,6 +134,13 @@ func (w *writer) statement(table, n *document.Node, prefix string) {
 	if word == "" {
 		w.lost(n, "is moonkeep's own and has no keyword")
 		return
+	}
+	if f.Own && !w.within {
+		w.found.Add(n.At, config.Warning, "own-keyword", "%s is moonkeep's own: keepalived does not know it, and would run without it", word)
+		if len(n.Nodes) > 0 {
+			w.within = true
+			defer func() { w.within = false }()
+		}
 	}
 	switch f.Kind {
 	case schema.KindBlock:

@@ -14,6 +14,7 @@ import (
 func specialGlobal() map[string]keyword {
 	rows := map[string]keyword{
 		"script_user":          {min: 1, max: 2, handle: (*reader).globalScriptUser},
+		"plugin_user":          {min: 1, max: 2, handle: (*reader).globalPluginUser},
 		"vrrp_strict":          {handle: (*reader).vrrpStrict},
 		"vrrp_mcast_group4":    {handle: (*reader).globalGroup4},
 		"vrrp_mcast_group6":    {handle: (*reader).globalGroup6},
@@ -250,4 +251,14 @@ func (r *reader) deviceKeyword(s *statement) {
 		return
 	}
 	setField(r, s)
+}
+
+// globalPluginUser reads USER [GROUP].
+func (r *reader) globalPluginUser(s *statement) {
+	g := &r.cfg.Global
+	g.PluginUser, g.PluginGroup = s.words[1].text, ""
+	if len(s.words) > 2 {
+		g.PluginGroup = s.words[2].text
+		r.wrote("plugin_group", s.words[2].at, false)
+	}
 }

@@ -27,7 +27,7 @@ type Keyword struct {
 }
 
 // Keywords returns every keyword of keepalived 2.4.3, each once, ordered by
-// block and keyword. The statements are rows of the tables that Read goes by,
+// block and keyword; those that are moonkeep's own are not among them. The statements are rows of the tables that Read goes by,
 // and so are the lines of blocks that Read understands.
 func Keywords() []Keyword { return keywordsOf(newLanguage()) }
 
@@ -37,6 +37,9 @@ func keywordsOf(l language) []Keyword {
 	descend = func(b *block, path string, above status) {
 		for i := range b.keywords {
 			k := &b.keywords[i]
+			if k.bound != nil && k.bound.field.Own {
+				continue
+			}
 			s := max(above, k.status)
 			all = append(all, Keyword{cmp.Or(path, "(root)"), k.name, s.String()})
 			if k.body != "" {

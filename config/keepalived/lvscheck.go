@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -63,8 +64,40 @@ func (r *reader) target() *config.Target {
 		return &c.Target
 	case *config.PingCheck:
 		return &c.Target
+	case *config.GRPCCheck:
+		return &c.Target
+	case *config.AgentCheck:
+		return &c.Target
+	case *config.PluginCheck:
+		return &c.Target
 	}
 	return nil
+}
+
+// pair reads NAME VALUE, one entry of a map.
+func (r *reader) pair(s *statement) {
+	f := r.row.bound.field
+	m := f.In(r.frames[len(r.frames)-1].value)
+	name, value := s.words[1].text, s.words[2].text
+	if m.IsNil() {
+		m.Set(reflect.MakeMap(m.Type()))
+	}
+	if m.MapIndex(reflect.ValueOf(name)).IsValid() {
+		r.damaged = true
+		r.out.error(s.words[1].at, "given-twice", "%s %s is given twice", s.words[0].text, quoted(name))
+		return
+	}
+	m.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(value))
+}
+
+// pluginUser reads USER [GROUP].
+func (r *reader) pluginUser(s *statement) {
+	p := top[config.Plugin](r)
+	p.User, p.Group = s.words[1].text, ""
+	if len(s.words) > 2 {
+		p.Group = s.words[2].text
+		r.wrote("group", s.words[2].at, false)
+	}
 }
 
 // dnsName reads a name that a query can carry.

@@ -20,6 +20,9 @@ func specialLVS() map[string]keyword {
 		"MISC_CHECK/misc_path":                   {min: 1, max: -1, command: true, mandatory: true, handle: (*reader).miscPath},
 		"MISC_CHECK/user":                        {min: 1, max: 2, handle: (*reader).miscUser},
 		"DNS_CHECK/name":                         {handle: (*reader).dnsName},
+		"LUA_CHECK/arg":                          {min: 2, max: 2, repeats: true, handle: (*reader).pair},
+		"PLUGIN_CHECK/option":                    {min: 2, max: 2, repeats: true, handle: (*reader).pair},
+		"plugin/user":                            {min: 1, max: 2, handle: (*reader).pluginUser},
 		"FILE_CHECK/weight":                      {min: 1, max: 2, handle: (*reader).fileWeight},
 		"HTTP_GET/enable_sni":                    {handle: noEffect("HTTP_GET speaks no TLS")},
 		"HTTP_GET/sni_name":                      {handle: noEffect("HTTP_GET speaks no TLS")},
@@ -29,7 +32,7 @@ func specialLVS() map[string]keyword {
 	for _, check := range []string{"HTTP_GET", "SSL_GET"} {
 		special[check+"/nb_get_retry"] = keyword{as: "retry"}
 	}
-	for _, check := range []string{"HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "host"} {
+	for _, check := range []string{"HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "GRPC_HEALTH", "AGENT_CHECK", "PLUGIN_CHECK", "host"} {
 		special[check+"/bind_if"] = keyword{handle: (*reader).bindInterface}
 		special[check+"/bindto"] = keyword{handle: (*reader).bindTo}
 	}

@@ -186,25 +186,7 @@ func (l *service) common(kind int, name, format string, args ...any) {
 
 // checkAt is where a check stands.
 func checkAt(c *config.Check, r *config.RealServer) config.Position {
-	at := r.At
-	switch {
-	case c.HTTP != nil:
-		at = c.HTTP.At
-	case c.SSL != nil:
-		at = c.SSL.At
-	case c.TCP != nil:
-		at = c.TCP.At
-	case c.SMTP != nil:
-		at = c.SMTP.At
-	case c.DNS != nil:
-		at = c.DNS.At
-	case c.UDP != nil:
-		at = c.UDP.At
-	case c.Ping != nil:
-		at = c.Ping.At
-	case c.Misc != nil:
-		at = c.Misc.At
-	}
+	at := c.At()
 	if at.Line == 0 {
 		return r.At
 	}

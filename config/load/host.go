@@ -36,9 +36,10 @@ func on(m machine, c *config.Config, compile func(path string) error) config.Fin
 	for i := range c.Scripts {
 		s := &c.Scripts[i]
 		what := "vrrp_script " + s.Name
-		if s.Lua != "" {
+		switch {
+		case s.Lua != "":
 			h.lua(s.At, what, s.Lua)
-		} else {
+		case s.Plugin == nil:
 			h.program(config.Error, s.At, what, s.Argv, s.User, s.Group)
 		}
 	}
@@ -209,6 +210,9 @@ func (h *host) services() {
 			for n := range r.Checks {
 				if m := r.Checks[n].Misc; m != nil && m.MiscPath != nil {
 					h.program(config.Warning, m.At, "MISC_CHECK", m.MiscPath.Argv, cmp.Or(m.MiscPath.User, m.User), cmp.Or(m.MiscPath.Group, m.Group))
+				}
+				if l := r.Checks[n].Lua; l != nil {
+					h.lua(l.At, "LUA_CHECK", l.Path)
 				}
 			}
 		}

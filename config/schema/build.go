@@ -106,7 +106,7 @@ func (s *Schema) field(b *Block, f *Field, t reflect.Type, tags map[string]strin
 	f.Default, f.Inherits = tags["default"], tags["inherits"]
 	f.Unit, f.Form, f.Bare = tags["unit"], tags["form"], tags["bare"]
 	f.Whole, f.Secret, f.Required = has(tags, "whole"), has(tags, "secret"), has(tags, "required")
-	f.Idle, f.Unbuilt = tags["idle"], tags["unbuilt"]
+	f.Own, f.Idle, f.Unbuilt = has(tags, "own"), tags["idle"], tags["unbuilt"]
 	// What is no number is found by the checks of the tags.
 	f.Tier, _ = strconv.Atoi(tags["tier"])
 	if err := f.bounds(tags["range"]); err != nil {
@@ -182,7 +182,7 @@ func tagsOf(tag reflect.StructTag) (map[string]string, error) {
 }
 
 func tagNames() []string {
-	return []string{"key", "word", "at", "flat", "default", "inherits", "range", "enum", "unit", "whole", "form", "bare", "secret", "required", "tier", "idle", "unbuilt"}
+	return []string{"key", "word", "at", "flat", "default", "inherits", "range", "enum", "unit", "whole", "form", "bare", "secret", "required", "tier", "own", "idle", "unbuilt"}
 }
 
 // index makes the tables of keys and keywords of a block.

@@ -27,6 +27,7 @@
 //	secret:"true"          never shown
 //	required:"true"        must be written
 //	tier:"1"               how commonly used it is in keepalived.conf, from 1 to 3
+//	own:"true"           keepalived.conf has the keyword, but for moonkeep only
 //	idle:"..."             known, but nothing acts on it, which does no harm; what does not happen
 //	unbuilt:"..."          known, but to run without it would be wrong; what would happen
 //

@@ -14,7 +14,8 @@ func (s *Schema) Page() string {
 		"This page is written by `go test ./config/schema -run TestPage -update` from the types that both\n" +
 		"languages are read into. `moonkeep schema` prints the same as a JSON Schema for editors.\n\n" +
 		"A time is written with its unit (`2s`, `100ms`), a boolean is `true` or `false`. The third column is the\n" +
-		"keyword of keepalived.conf; a number in brackets behind it says how common it is there, 1 to 3. A key in\n" +
+		"keyword of keepalived.conf; a number in brackets behind it says how common it is there, 1 to 3, and (own) that\n" +
+		"moonkeep knows it there and keepalived does not. A key in\n" +
 		"italics is known and not acted on yet; one in bold italics is not built, and `moonkeep run` refuses it.\n")
 	titles := s.titles()
 	for _, block := range s.order {
@@ -72,7 +73,10 @@ func (f *Field) row(titles map[*Block]string) string {
 		}
 		words = strings.Join(quoted, ", ")
 	}
-	if f.Tier > 0 {
+	switch {
+	case f.Own && len(f.Words) > 0:
+		words += " (own)"
+	case f.Tier > 0:
 		words += fmt.Sprintf(" (%d)", f.Tier)
 	}
 	byDefault := "-"

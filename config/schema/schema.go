@@ -106,8 +106,11 @@ type Field struct {
 	Secret    bool
 	Required  bool
 	Tier      int
-	Idle      string
-	Unbuilt   string
+	// Own says that the keyword in keepalived.conf is moonkeep's: keepalived
+	// does not know it.
+	Own     bool
+	Idle    string
+	Unbuilt string
 	// Doc is the field's comment, beginning with its key.
 	Doc  string
 	Kind Kind

@@ -27,7 +27,7 @@ func (s *Schema) checkTags(b *Block, f *Field, tags map[string]string) {
 	wrong(f.Unit != "" && f.Kind != KindDuration && f.Kind != KindScalar && !number, "unit goes with numbers and durations only")
 	wrong(f.Kind == KindDuration && !slices.Contains([]string{"", "s", "ms", "us"}, f.Unit), "the unit of a duration is s, ms or us")
 	wrong(f.Whole && f.Kind != KindDuration, "whole goes with durations only")
-	for _, name := range []string{"whole", "secret", "required"} {
+	for _, name := range []string{"whole", "secret", "required", "own"} {
 		wrong(has(tags, name) && tags[name] != "true", name+" can be true only")
 	}
 	wrong(f.Form != "" && !slices.Contains(Forms(), f.Form), "there is no form "+f.Form)

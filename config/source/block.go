@@ -67,6 +67,8 @@ func (r *reader) block(v *value, b *schema.Block, dst reflect.Value, what string
 		}
 	case *config.MiscCheck:
 		r.account(&table{v, what}, whole)
+	case *config.Plugin:
+		r.groupNeedsUser(&table{v, what}, "group", "user")
 	}
 	return r.errors() == before
 }
@@ -167,6 +169,11 @@ func (r *reader) nested(sf *schema.Field, v *value, dst reflect.Value, what stri
 			return
 		}
 		v = &value{at: v.at, kind: kindTable}
+	}
+	if sf.Elem.Type == checkType {
+		if v = r.check(v, what); v == nil {
+			return
+		}
 	}
 	made := reflect.New(sf.Type)
 	r.schema.SetDefaults(made.Interface())

@@ -221,7 +221,20 @@ func TestFindings(t *testing.T) {
 			`a.yaml:4:5: error: vrrp_script s: give script or lua, not both [exclusive-keys]`,
 		}},
 		"neither script nor lua": {"a.yaml", script("interval: 1s"), []string{
-			`a.yaml:2:5: error: vrrp_script s needs what it runs: script or lua [missing-key]`,
+			`a.yaml:2:5: error: vrrp_script s needs what it runs: script, lua or plugin [missing-key]`,
+		}},
+		"a plugin": {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{
+			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
+		}},
+		"a plugin without an address": {"a.yaml", script("plugin: {TCP_CHECK: {connect_port: 80}}", "user: nobody"), []string{
+			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
+			`a.yaml:3:13: error: vrrp_script s: plugin: TCP_CHECK needs a connect_ip: no real server gives it an address [missing-key]`,
+			`a.yaml:4:5: error: vrrp_script s: user goes with a program; the account of a plugin is that of plugins [exclusive-keys]`,
+		}},
+		"a plugin that is none": {"a.yaml", script("plugin: {MISC_CHECK: {misc_path: /bin/true}}", "script: /bin/true"), []string{
+			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
+			`a.yaml:3:5: error: vrrp_script s: give script, lua or plugin, not two of them [exclusive-keys]`,
+			`a.yaml:3:13: error: vrrp_script s: plugin cannot be MISC_CHECK: use script, lua, track_files or track_bfds [wrong-value]`,
 		}},
 		"lua's keys without lua": {"a.yaml", script("script: /bin/true", "allow: [net]", "args: {}"), []string{
 			`a.yaml:4:5: error: vrrp_script s: allow goes with lua only [exclusive-keys]`,

@@ -12,10 +12,14 @@ const shortestRun = 10 * time.Millisecond
 
 // checkScript looks at what the keys of one script mean together.
 func (r *reader) checkScript(t *table, s *config.Script) {
-	lua := t.has("lua")
+	lua, plugin := t.has("lua"), t.has("plugin")
 	for _, key := range [...]string{"user", "group"} {
-		if t.has(key) && lua {
+		switch {
+		case !t.has(key):
+		case lua:
 			r.error(t.place(key), "exclusive-keys", "%s: %s goes with a program; a Lua script runs inside the daemon", t.what, key)
+		case plugin:
+			r.error(t.place(key), "exclusive-keys", "%s: %s goes with a program; the account of a plugin is that of plugins", t.what, key)
 		}
 	}
 	for _, key := range [...]string{"allow", "args"} {
@@ -27,8 +31,13 @@ func (r *reader) checkScript(t *table, s *config.Script) {
 	switch {
 	case t.has("script") && lua:
 		r.error(t.place("lua"), "exclusive-keys", "%s: give script or lua, not both", t.what)
-	case !t.has("script") && !lua:
-		r.error(t.v.at, "missing-key", "%s needs what it runs: script or lua", t.what)
+	case plugin && (t.has("script") || lua):
+		r.error(t.place("plugin"), "exclusive-keys", "%s: give script, lua or plugin, not two of them", t.what)
+	case !t.has("script") && !lua && !plugin:
+		r.error(t.v.at, "missing-key", "%s needs what it runs: script, lua or plugin", t.what)
+	}
+	if s.Plugin != nil {
+		r.scriptPlugin(t, s.Plugin)
 	}
 	for _, x := range [...]struct {
 		key   string
@@ -37,5 +46,20 @@ func (r *reader) checkScript(t *table, s *config.Script) {
 		if t.has(x.key) && x.value < shortestRun {
 			r.error(t.value(x.key), "out-of-range", "%s: %s must be at least %v, not %v", t.what, x.key, shortestRun, x.value)
 		}
+	}
+}
+
+// scriptPlugin holds what goes for the check of a script: there is no real
+// server that it could take an address from.
+func (r *reader) scriptPlugin(t *table, c *config.Check) {
+	at, to := t.value("plugin"), c.Target()
+	switch {
+	case c.Kind() == "":
+	case to == nil:
+		r.error(at, "wrong-value", "%s: plugin cannot be %s: use script, lua, track_files or track_bfds", t.what, c.Kind())
+	case !to.ConnectIP.IsValid():
+		r.error(at, "missing-key", "%s: plugin: %s needs a connect_ip: no real server gives it an address", t.what, c.Kind())
+	case to.ConnectPort == 0 && c.Ping == nil:
+		r.error(at, "missing-key", "%s: plugin: %s needs a connect_port: no real server gives it a port", t.what, c.Kind())
 	}
 }

@@ -101,9 +101,9 @@ func TestFindingsOfTheRest(t *testing.T) {
 		want []string
 	}{
 		"checks": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [HTTP, {TCP_CHECK: {}, PING_CHECK: {}}, 7, {TCP_CHEK: {}}, {TCP_CHECK: {retry: -1}}, SMTP_CHECK: 5]}]}]`, []string{
-			`a.yaml:6:76: error: virtual_server 1: real_server 192.0.2.2: checks: item 1 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK [wrong-type]`,
-			`a.yaml:6:82: error: virtual_server 1: real_server 192.0.2.2: checks: item 2 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK [wrong-type]`,
-			`a.yaml:6:115: error: virtual_server 1: real_server 192.0.2.2: checks: item 3 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK [wrong-type]`,
+			`a.yaml:6:76: error: virtual_server 1: real_server 192.0.2.2: checks: item 1 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK, LUA_CHECK, GRPC_HEALTH, AGENT_CHECK, plugin [wrong-type]`,
+			`a.yaml:6:82: error: virtual_server 1: real_server 192.0.2.2: checks: item 2 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK, LUA_CHECK, GRPC_HEALTH, AGENT_CHECK, plugin [wrong-type]`,
+			`a.yaml:6:115: error: virtual_server 1: real_server 192.0.2.2: checks: item 3 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK, LUA_CHECK, GRPC_HEALTH, AGENT_CHECK, plugin [wrong-type]`,
 			`a.yaml:6:119: error: virtual_server 1: real_server 192.0.2.2 has no key "TCP_CHEK"; is "TCP_CHECK" meant? [unknown-key]`,
 			`a.yaml:6:154: error: virtual_server 1: real_server 192.0.2.2: TCP_CHECK: retry must be from 0 to 4294967295, not -1 [out-of-range]`,
 			`a.yaml:6:172: error: virtual_server 1: real_server 192.0.2.2: SMTP_CHECK must be a table of keys, not "5" [wrong-type]`,

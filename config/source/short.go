@@ -71,7 +71,9 @@ func (r *reader) special(b *schema.Block, sf *schema.Field, v *value, dst reflec
 		if argv, ok := r.command(v, label); ok {
 			sf.In(dst).Set(reflect.ValueOf(argv))
 		}
-	case "Script.lua", "Lua.path", "TrackFile.file", "SSL.ca", "SSL.certificate", "SSL.key", "FIFO.path":
+	case "Script.lua", "Lua.path", "TrackFile.file", "SSL.ca", "SSL.certificate", "SSL.key", "FIFO.path",
+		"LuaCheck.path", "Plugin.path", "SSLCheck.ca", "SSLCheck.certificate", "SSLCheck.key", "GRPCCheck.ca", "GRPCCheck.certificate", "GRPCCheck.key",
+		"Global.plugin_directory":
 		if s, ok := r.asText(v, label); ok {
 			sf.In(dst).SetString(r.path(v.at, s))
 		}

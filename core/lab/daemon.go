@@ -50,7 +50,7 @@ type Moonkeep struct {
 func (m Moonkeep) Prepare(s Site) ([]string, error) {
 	var notes []string
 	for _, c := range s.Node.Config.Scripts {
-		missing := c.Lua == "" && !userprogram.Runnable(c.Argv)
+		missing := c.Lua == "" && c.Plugin == nil && !userprogram.Runnable(c.Argv)
 		if !missing {
 			continue
 		}
