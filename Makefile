@@ -17,6 +17,9 @@ MAX_MB      := 45
 FUZZTIME    ?= 30s
 # Further flags of `go test` in `make test`, for example TESTFLAGS=-short.
 TESTFLAGS   ?=
+# What `make uml` runs: tests of these packages, by a pattern of go test.
+PKG         ?= ./core/kernel/...
+RUN         ?= .
 # Further flags of the benchmark, for example BENCHFLAGS='--modes v3:100ms'.
 BENCHFLAGS  ?=
 
@@ -33,8 +36,8 @@ demo: build ## set up, build, and show a failover on this machine
 	@contrib/demo.sh $(BINARY)
 
 .PHONY: test
-test: setup lint check-binary ## set up and run every check and test
-	@go run ./contrib/testrun -timeout 10m $(TESTFLAGS) ./...
+test: setup lint check-binary build/uml ## set up and run every check and test
+	@go run ./contrib/testrun -guest $(CURDIR)/build/uml -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: setup
 setup: ## install what the tests use and this machine lacks (Debian, as root)
@@ -50,6 +53,14 @@ lint: ## gofmt, go vet, staticcheck and go mod tidy
 .PHONY: check-binary
 check-binary: build ## hold the program to being static and at most 45 MB
 	@go run ./contrib/binarycheck -max-mb $(MAX_MB) $(BINARY)
+
+.PHONY: uml
+uml: setup build/uml ## run tests in a User-Mode Linux guest (PKG, RUN)
+	@CGO_ENABLED=0 go test -exec $(CURDIR)/build/uml -count 1 -v -run '$(RUN)' $(PKG)
+
+.PHONY: build/uml
+build/uml:
+	@CGO_ENABLED=0 go build -o $@ ./contrib/uml
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

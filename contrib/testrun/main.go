@@ -5,7 +5,11 @@
 // environment a skip counts as a failure unless its reason names something
 // that testrun itself finds missing on this machine (see needs.go).
 //
-// It decides nothing about what is tested: its arguments go to go test.
+// With -guest PROGRAM before its other arguments, the tests that this machine's
+// kernel cannot run, by the reason of their skip, are run once more by `go test
+// -exec PROGRAM` (see guest.go). What they say there counts.
+//
+// It decides nothing else about what is tested: its arguments go to go test.
 // `make test` drives it.
 package main
 
@@ -30,41 +34,30 @@ func main() {
 // passed or was skipped for a good reason, 1 when not, 2 when go test could
 // not be run.
 func run(args []string, ci bool, stdout, stderr io.Writer) int {
-	argv, env := []string{"test", "-json"}, os.Environ()
+	report := newReport(stdout)
+	finishGuest := func() {}
+	if len(args) > 1 && args[0] == "-guest" {
+		finishGuest = startGuest(report, args[1], stderr)
+		args = args[2:]
+	}
+	var flags, env []string
 	if why := raceDetector(); why != "" {
 		fmt.Fprintln(stderr, "testrun: the race detector is left out:", why)
 	} else {
-		argv, env = append(argv, "-race"), append(env, "CGO_ENABLED=1")
+		flags, env = []string{"-race"}, []string{"CGO_ENABLED=1"}
 	}
 	// An interrupt from the terminal reaches go test too, which ends its
 	// tests; what they said until then is still reported. Signals are caught
 	// rather than ignored, because children inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	cmd := exec.Command("go", append(argv, args...)...)
-	cmd.Env = env
-	cmd.Stderr = stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		fmt.Fprintln(stderr, "testrun: open the output of go test:", err)
+	started, err := goTest(append(flags, args...), env, stderr, report.line)
+	finishGuest()
+	switch {
+	case !started:
+		fmt.Fprintln(stderr, "testrun:", err)
 		return 2
-	}
-	if err := cmd.Start(); err != nil {
-		fmt.Fprintln(stderr, "testrun: start go test:", err)
-		return 2
-	}
-	report := newReport(stdout)
-	if err := read(out, report); err != nil {
-		fmt.Fprintln(stderr, "testrun: read the output of go test:", err)
-		report.failed++
-	}
-	if err := cmd.Wait(); err != nil {
-		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) {
-			fmt.Fprintln(stderr, "testrun: wait for go test:", err)
-			report.failed++
-		} else if report.failed == 0 {
-			fmt.Fprintln(stdout, "FAIL go test ended with", err)
-			report.failed++
-		}
+	case err != nil:
+		report.broken(err)
 	}
 	if !report.finish(ci, machine{}) {
 		return 1
@@ -72,27 +65,48 @@ func run(args []string, ci bool, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// read feeds every line of a go test -json stream to the report. Lines that
-// are no JSON object come from the go command itself and are shown as they
-// are.
-func read(r io.Reader, report *report) error {
+// goTest runs go test -json with args and gives every line that it says to
+// line. An error says why it did not run to its end, or why it failed.
+func goTest(args, env []string, stderr io.Writer, line func([]byte)) (started bool, err error) {
+	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return false, fmt.Errorf("open the output of go test: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return false, fmt.Errorf("start go test: %w", err)
+	}
+	if err := read(out, line); err != nil {
+		cmd.Process.Kill() // it would wait for a reader for ever
+		return true, errors.Join(fmt.Errorf("read the output of go test: %w", err), cmd.Wait())
+	}
+	if err := cmd.Wait(); err != nil {
+		return true, fmt.Errorf("go test ended with %w", err)
+	}
+	return true, nil
+}
+
+// read gives every line of r to line, whatever its length.
+func read(r io.Reader, line func([]byte)) error {
 	// Not a bufio.Scanner: a test may print a line of any length.
-	var line []byte
+	var text []byte
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := r.Read(buf)
-		line = append(line, buf[:n]...)
+		text = append(text, buf[:n]...)
 		for {
-			end := bytes.IndexByte(line, '\n')
+			end := bytes.IndexByte(text, '\n')
 			if end < 0 {
 				break
 			}
-			report.line(line[:end])
-			line = line[end+1:]
+			line(text[:end])
+			text = text[end+1:]
 		}
 		if errors.Is(err, io.EOF) {
-			if len(line) > 0 {
-				report.line(line)
+			if len(text) > 0 {
+				line(text)
 			}
 			return nil
 		}
@@ -112,14 +126,8 @@ type event struct {
 	Output     string
 }
 
-func (r *report) line(b []byte) {
-	var e event
-	if len(b) == 0 {
-		return
-	}
-	if b[0] != '{' || json.Unmarshal(b, &e) != nil {
-		fmt.Fprintf(r.out, "%s\n", b)
-		return
-	}
-	r.event(e)
+// parse reads a line; ok is false for one that go itself wrote.
+func parse(b []byte) (e event, ok bool) {
+	ok = len(b) > 0 && b[0] == '{' && json.Unmarshal(b, &e) == nil
+	return e, ok
 }

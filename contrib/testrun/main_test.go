@@ -77,7 +77,7 @@ func TestReport(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
 			r := newReport(&out)
-			if err := read(strings.NewReader(tt.stream), r); err != nil {
+			if err := read(strings.NewReader(tt.stream), r.line); err != nil {
 				t.Fatalf("read: %v", err)
 			}
 			if good := r.finish(tt.ci, tt.lacks); good != tt.good {

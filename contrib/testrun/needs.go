@@ -27,12 +27,11 @@ var need = regexp.MustCompile(`^needs ([^\s:,(]+(?:, ?[^\s:,(]+)*)(?:$|:| \(| to
 // unjustified says why a skip for this reason is wrong on this machine, or
 // returns "" when something that the reason names is really missing.
 func unjustified(reason string, m lacks) string {
-	match := need.FindStringSubmatch(reason)
-	if match == nil {
+	needs := needed(reason)
+	if needs == nil {
 		return fmt.Sprintf("%q does not begin with \"needs root\", \"needs PROGRAM\" or \"needs /PATH\"", reason)
 	}
-	for what := range strings.SplitSeq(match[1], ",") {
-		what = strings.TrimSpace(what)
+	for _, what := range needs {
 		switch {
 		case what == "root" && m.root(),
 			strings.HasPrefix(what, "/") && m.file(what),
@@ -41,6 +40,19 @@ func unjustified(reason string, m lacks) string {
 		}
 	}
 	return fmt.Sprintf("this machine has what %q asks for", reason)
+}
+
+// needed returns what a skip reason names, nil when it has another form.
+func needed(reason string) []string {
+	match := need.FindStringSubmatch(reason)
+	if match == nil {
+		return nil
+	}
+	var list []string
+	for what := range strings.SplitSeq(match[1], ",") {
+		list = append(list, strings.TrimSpace(what))
+	}
+	return list
 }
 
 // machine is the machine that this process runs on.

@@ -2,21 +2,31 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // testID names a test or subtest.
 type testID struct{ pkg, test string }
 
 // report gathers the events of one run. Subtests count as tests, as in
-// `go test -v`.
+// `go test -v`. Its methods may be called by several goroutines, except
+// finish.
 type report struct {
+	mu  sync.Mutex
 	out io.Writer
+	// elsewhere takes a skipped test to run it where it can, and over is told
+	// that a package has ended; nil: nobody does. They do not block and do not
+	// call the report.
+	elsewhere func(id testID, reason string) bool
+	over      func(pkg string)
 
 	passed, failed, skipped int
 	// running holds what each unfinished test printed.
@@ -52,6 +62,39 @@ func (r *report) pkg(name string) *packageRun {
 	return p
 }
 
+// line takes a line of go test -json. One that is no JSON object comes from
+// the go command itself and is shown as it is.
+func (r *report) line(b []byte) {
+	if e, ok := parse(b); ok {
+		r.take(e)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(b) > 0 {
+		fmt.Fprintf(r.out, "%s\n", b)
+	}
+}
+
+// take takes an event.
+func (r *report) take(e event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.event(e)
+}
+
+// broken takes the error of a go test that ran. That it failed is no news
+// when a test did.
+func (r *report) broken(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && r.failed > 0 {
+		return
+	}
+	fmt.Fprintln(r.out, "FAIL", err)
+	r.failed++
+}
+
 func (r *report) event(e event) {
 	switch {
 	case e.Action == "build-output":
@@ -80,6 +123,9 @@ func (r *report) testEvent(e event) {
 		r.passed++
 	case "skip":
 		reason := skipReason(r.end(id))
+		if r.elsewhere != nil && r.elsewhere(id, reason) {
+			return
+		}
 		r.skips[reason] = append(r.skips[reason], id)
 		r.skipped++
 	case "fail":
@@ -107,6 +153,9 @@ func (r *report) fail(id testID, seconds float64) {
 
 func (r *report) packageEvent(e event) {
 	p := r.pkg(e.Package)
+	if r.over != nil && (e.Action == "pass" || e.Action == "fail") {
+		r.over(e.Package)
+	}
 	switch e.Action {
 	case "output":
 		p.output.WriteString(e.Output)
