@@ -1,0 +1,38 @@
+package checker
+
+import (
+	"context"
+	"log/slog"
+)
+
+// ambience is what a probe's context carries.
+type ambience struct {
+	log     *slog.Logger
+	details bool
+}
+
+type ambienceKey struct{}
+
+// WithLog returns a context in which Log finds log and WantDetails answers
+// details. Serve does it for every probe; tests and programs that probe
+// without a host may.
+func WithLog(ctx context.Context, log *slog.Logger, details bool) context.Context {
+	return context.WithValue(ctx, ambienceKey{}, ambience{log, details})
+}
+
+// Log is where a probe tells what people should know and what is no verdict.
+// It goes into the daemon's log, with the name of the check; more than a few
+// lines a second are dropped and counted. It is never nil.
+func Log(ctx context.Context) *slog.Logger {
+	if a, ok := ctx.Value(ambienceKey{}).(ambience); ok && a.log != nil {
+		return a.log
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+// WantDetails reports whether somebody looks at this probe. When nobody does,
+// Result.Details are dropped, and not making them is cheaper.
+func WantDetails(ctx context.Context) bool {
+	a, _ := ctx.Value(ambienceKey{}).(ambience)
+	return a.details
+}

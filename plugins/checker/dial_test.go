@@ -1,0 +1,67 @@
+//go:build linux
+
+package checker
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDialerLeavesFromWhereItIsTold(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	to := l.Addr().(*net.TCPAddr).AddrPort()
+	target := Target{Address: to, BindTo: netip.MustParseAddr("127.0.0.77"), BindIf: "lo", Timeout: 5 * time.Second}
+	if os.Geteuid() == 0 {
+		target.Fwmark = 0x80000007
+	}
+	for _, network := range []string{"tcp", "udp"} {
+		c, err := Dialer(target).Dial(network, to.String())
+		if err != nil {
+			t.Fatal(network, err)
+		}
+		if got := c.LocalAddr().String(); !strings.HasPrefix(got, "127.0.0.77:") {
+			t.Errorf("%s left from %s", network, got)
+		}
+		c.Close()
+	}
+	// A port that is given is used, and may be again at once.
+	free, err := net.Listen("tcp", "127.0.0.77:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.BindPort = free.Addr().(*net.TCPAddr).AddrPort().Port()
+	free.Close()
+	c, err := Dialer(target).Dial("tcp", to.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if got := c.LocalAddr().(*net.TCPAddr).AddrPort(); got.Port() != target.BindPort {
+		t.Errorf("left from %s, want port %d", got, target.BindPort)
+	}
+}
+
+func TestDialerNamesTheKeywordThatIsRefused(t *testing.T) {
+	for _, test := range []struct {
+		target Target
+		want   string
+	}{
+		{Target{BindTo: netip.MustParseAddr("203.0.113.9")}, "bindto 203.0.113.9: cannot assign requested address"},
+		{Target{BindTo: netip.MustParseAddr("2001:db8::1")}, "bindto 2001:db8::1 is of another family"},
+		{Target{BindIf: "no-such-if"}, "bind_if no-such-if: no such device"},
+	} {
+		test.target.Address = netip.MustParseAddrPort("127.0.0.1:9")
+		test.target.Timeout = time.Second
+		if _, err := Dialer(test.target).Dial("tcp", "127.0.0.1:9"); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%v, want %q", err, test.want)
+		}
+	}
+}

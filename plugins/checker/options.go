@@ -1,0 +1,133 @@
+package checker
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Options are the options of a check, as the configuration gives them: an
+// object of JSON. The zero value is none.
+type Options struct{ raw json.RawMessage }
+
+// NewOptions takes an object of JSON; an empty one may be left out. The error
+// says that it is none. The bytes belong to the Options from then on.
+func NewOptions(raw []byte) (Options, error) {
+	trimmed := bytes.TrimSpace(raw)
+	if len(trimmed) == 0 {
+		return Options{}, nil
+	}
+	if trimmed[0] != '{' || !json.Valid(trimmed) {
+		return Options{}, errors.New("the options of a check are not an object of JSON")
+	}
+	return Options{raw: trimmed}, nil
+}
+
+// Decode fills a struct whose fields have json tags with the names of the
+// options. It is strict: the error names an option that the struct does not
+// have, or one whose value is of another kind. Fields without an option keep
+// what they have, so that defaults are set before.
+//
+// Durations are fields of the type Duration.
+func (o Options) Decode(into any) error {
+	if len(o.raw) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(o.raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return explain(err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("the options of a check are more than one object of JSON")
+	}
+	return nil
+}
+
+// explain says in the words of a configuration what JSON's decoder met.
+func explain(err error) error {
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("option %s is %s where %s is expected", kind.Field, given(kind.Value), named(kind.Type.String()))
+	}
+	// The package has no type for this one.
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return fmt.Errorf("there is no option %s", name)
+	}
+	return fmt.Errorf("read the options: %w", err)
+}
+
+// given is what JSON's decoder met, for people.
+func given(value string) string {
+	switch {
+	case value == "object":
+		return "a block"
+	case value == "array":
+		return "a list"
+	case value == "bool":
+		return "true or false"
+	case value == "string":
+		return "a text"
+	case strings.HasPrefix(value, "number "):
+		return strings.TrimPrefix(value, "number ")
+	}
+	return "a " + value
+}
+
+// named is a kind of Go's for people who write configurations.
+func named(kind string) string {
+	switch {
+	case strings.HasPrefix(kind, "[]"):
+		return "a list"
+	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"), strings.HasPrefix(kind, "float"):
+		return "a number"
+	case kind == "bool":
+		return "true or false"
+	case kind == "string":
+		return "a text"
+	}
+	return "a block"
+}
+
+// JSON is the object; "{}" when there are no options. It must not be changed.
+func (o Options) JSON() json.RawMessage {
+	if len(o.raw) == 0 {
+		return json.RawMessage("{}")
+	}
+	return o.raw
+}
+
+// Duration is a time in an option: a text such as "1.5s", or a number of
+// seconds.
+type Duration time.Duration
+
+// MarshalJSON writes the text.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return strconv.AppendQuote(nil, time.Duration(d).String()), nil
+}
+
+// UnmarshalJSON reads either form.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		return nil
+	}
+	if text, err := strconv.Unquote(string(b)); err == nil {
+		t, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is no duration; write one such as 500ms or 3s", text)
+		}
+		*d = Duration(t)
+		return nil
+	}
+	seconds, err := strconv.ParseFloat(string(b), 64)
+	if limit := float64(1<<63-1) / float64(time.Second); err != nil || seconds != seconds || seconds >= limit || seconds <= -limit {
+		return fmt.Errorf("%s is no duration; write one such as 500ms or 3s", b)
+	}
+	*d = Duration(seconds * float64(time.Second))
+	return nil
+}
