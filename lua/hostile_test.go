@@ -119,8 +119,12 @@ func TestHostileScripts(t *testing.T) {
 			if !found {
 				t.Errorf("error %v, want %v", err, tt.want)
 			}
-			if n := r.opts.Lost.Count(); n != 0 {
-				t.Errorf("%d goroutines lost: the call had to be given up", n)
+			// On a busy host a call may be given up before it gets a processor
+			// to end on; none may stay.
+			for until := time.Now().Add(5 * time.Second); r.opts.Lost.Count() != 0; time.Sleep(time.Millisecond) {
+				if time.Now().After(until) {
+					t.Fatal("the call had to be given up and did not end")
+				}
 			}
 			// The estimate is 16 MiB; what one call takes in truth may be a
 			// few times that, never a multiple that hurts the process.
@@ -272,6 +276,9 @@ return function() calls = calls + 1 if calls == 2 then log.info "x" end return t
 			t.Fatalf("%d lost, want %d", lost.Count(), n+1)
 		}
 	}
+	for until := time.Now().Add(10 * stuckAfter); lost.stuck.Load() < maxLost && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if _, _, err := r.Check(within(t, time.Second)); !errors.Is(err, ErrStuck) {
 		t.Errorf("one more call: %v, want ErrStuck", err)
 	}
@@ -279,7 +286,7 @@ return function() calls = calls + 1 if calls == 2 then log.info "x" end return t
 	for until := time.Now().Add(2 * time.Second); lost.Count() > 0 && time.Now().Before(until); {
 		time.Sleep(time.Millisecond)
 	}
-	if lost.Count() != 0 {
+	if lost.Count() != 0 || lost.stuck.Load() != 0 {
 		t.Errorf("%d still lost after they ended", lost.Count())
 	}
 	if _, message, err := r.Check(within(t, time.Second)); err != nil || message != "1" {

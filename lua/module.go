@@ -6,7 +6,6 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -17,34 +16,29 @@ func moduleNames() []string {
 	return []string{"exec", "file", "http", "log", "process", "tcp", "time"}
 }
 
-// builtin reports whether a required name is one of our modules.
-func builtin(name string) bool { return slices.Contains(moduleNames(), name) }
-
-// module returns the functions of one of our modules.
-func (s *state) module(name string) map[string]lua.LGFunction {
+// moduleNamed returns the description of one of our modules.
+func moduleNamed(name string) Module {
 	switch name {
 	case "exec":
-		return map[string]lua.LGFunction{"run": s.execRun}
+		return execModule()
 	case "file":
-		return map[string]lua.LGFunction{
-			"exists": s.fileExists, "read": s.fileRead, "age": s.fileAge,
-			"size": s.fileSize, "write": s.fileWrite, "append": s.fileAppend,
-		}
+		return fileModule()
 	case "http":
-		return map[string]lua.LGFunction{"get": s.httpGet, "post": s.httpPost}
+		return httpModule()
 	case "log":
-		return map[string]lua.LGFunction{"info": s.logInfo, "warn": s.logWarn, "error": s.logError}
+		return logModule()
 	case "process":
-		return map[string]lua.LGFunction{"running": s.processRunning, "count": s.processCount}
+		return processModule()
 	case "tcp":
-		return map[string]lua.LGFunction{"connect": s.tcpConnect}
+		return tcpModule()
 	case "time":
-		return map[string]lua.LGFunction{
-			"now": s.timeNow, "monotonic": s.timeMonotonic, "format": s.timeFormat, "sleep": s.timeSleep,
-		}
+		return timeModule()
 	}
-	return nil
+	return Module{}
 }
+
+// builtin reports whether a required name is one of our modules.
+func builtin(name string) bool { return slices.Contains(moduleNames(), name) }
 
 // require returns one of our modules, or what a file of the script's folder
 // returns. Each is made once per state.
@@ -56,7 +50,7 @@ func (s *state) require(l *lua.LState) int {
 		l.RaiseError("require %q: the files require each other in a circle", name)
 	case known:
 	case builtin(name):
-		value = l.SetFuncs(l.NewTable(), s.module(name))
+		value = s.makeModule(name)
 	case s.script.files[name] != nil:
 		s.modules[name] = nil
 		made, err := s.runChunk(s.script.files[name])
@@ -77,15 +71,6 @@ func (s *state) require(l *lua.LState) int {
 	return 1
 }
 
-// act is the beginning of every function that waits or has effects. It raises
-// an error when the call is over, or when the script is only being loaded.
-func (s *state) act(l *lua.LState, function string) {
-	s.meter.live(l)
-	if s.loading {
-		l.RaiseError("%s: not while the script is loaded; call it inside a function", function)
-	}
-}
-
 // need raises an error unless the configuration granted what a function needs.
 func (s *state) need(l *lua.LState, function, grant string) {
 	if !slices.Contains(s.opts.Allow, grant) {
@@ -98,21 +83,6 @@ type fields struct {
 	l        *lua.LState
 	function string
 	table    *lua.LTable
-}
-
-// options reads the table at argument n, which may be missing, and raises an
-// error when it has a field that is not among names.
-func options(l *lua.LState, n int, function string, names ...string) fields {
-	f := fields{l: l, function: function, table: l.OptTable(n, nil)}
-	if f.table == nil {
-		return f
-	}
-	f.table.ForEach(func(key, _ lua.LValue) {
-		if name, ok := key.(lua.LString); !ok || !slices.Contains(names, string(name)) {
-			l.RaiseError("%s: there is no option %q; the options are %s", function, key.String(), strings.Join(names, ", "))
-		}
-	})
-	return f
 }
 
 func (f fields) get(name string) lua.LValue {
@@ -133,6 +103,58 @@ func (f fields) text(name string) string {
 		f.l.RaiseError("%s: %s must be a string, not a %s value", f.function, name, v.Type())
 		return ""
 	}
+}
+
+// flag returns an option that is true or false, or otherwise when it is not
+// given.
+func (f fields) flag(name string, otherwise bool) bool {
+	switch v := f.get(name).(type) {
+	case *lua.LNilType:
+		return otherwise
+	case lua.LBool:
+		return bool(v)
+	default:
+		f.l.RaiseError("%s: %s must be true or false, not a %s value", f.function, name, v.Type())
+		return false
+	}
+}
+
+// integer returns an option that is an integer between from and to, or
+// otherwise when it is not given.
+func (f fields) integer(name string, from, to, otherwise int) int {
+	switch v := f.get(name).(type) {
+	case *lua.LNilType:
+		return otherwise
+	case lua.LNumber:
+		if n := int(v); lua.LNumber(n) == v && n >= from && n <= to {
+			return n
+		}
+		f.l.RaiseError("%s: %s must be an integer from %d to %d, not %s", f.function, name, from, to, v.String())
+	default:
+		f.l.RaiseError("%s: %s must be an integer, not a %s value", f.function, name, v.Type())
+	}
+	return 0
+}
+
+// words returns an option that is a table of strings by name.
+func (f fields) words(name string) map[string]string {
+	v := f.get(name)
+	if v == lua.LNil {
+		return nil
+	}
+	table, ok := v.(*lua.LTable)
+	if !ok {
+		f.l.RaiseError("%s: %s must be a table {name = value}, not a %s value", f.function, name, v.Type())
+	}
+	words := map[string]string{}
+	table.ForEach(func(key, value lua.LValue) {
+		word, ok := key.(lua.LString)
+		if !ok || !lua.LVCanConvToString(value) {
+			f.l.RaiseError("%s: %s must have names and values that are strings", f.function, name)
+		}
+		words[string(word)] = lua.LVAsString(value)
+	})
+	return words
 }
 
 // seconds returns an option that is a time in seconds, or 0 when it is not
@@ -158,21 +180,28 @@ func seconds(l *lua.LState, what string, n float64) time.Duration {
 	return time.Duration(n * float64(time.Second))
 }
 
-// limited returns the call's context with an own, earlier deadline when
-// timeout is not 0.
-func (s *state) limited(timeout time.Duration) (context.Context, context.CancelFunc) {
+// within returns the call's context, with an earlier deadline when the options
+// have a timeout.
+func (c call) within(opts fields) (context.Context, context.CancelFunc) {
+	timeout := opts.seconds("timeout")
 	if timeout == 0 {
-		return context.WithCancel(s.meter.ctx)
+		return context.WithCancel(c.s.meter.ctx)
 	}
-	return context.WithTimeout(s.meter.ctx, timeout)
+	return context.WithTimeout(c.s.meter.ctx, timeout)
 }
 
-// path returns a file's path; a relative one counts from the script's folder.
-func (s *state) path(l *lua.LState, n int) string {
-	path := l.CheckString(n)
+// path returns the path that argument n is; a relative one counts from the
+// script's folder.
+func (c call) path(n int) string {
+	path := c.l.CheckString(n)
 	if path == "" {
-		l.ArgError(n, "the path is empty")
+		c.l.ArgError(n, "the path is empty")
 	}
+	return c.s.resolve(path)
+}
+
+// resolve makes a path absolute, or relative to what the daemon runs in.
+func (s *state) resolve(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}

@@ -2,34 +2,115 @@ package lua
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"os/user"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
 
-// maxOutput is how much of a program's output is kept.
-const maxOutput = 64 << 10
+// maxOutput is how much of a program's output is kept unless the script says
+// how much, and mostOutput how much it may say.
+const (
+	maxOutput  = 64 << 10
+	mostOutput = 512 << 10
+)
 
-// execRun is exec.run({program, argument, ...}, {timeout = seconds}). The
-// program runs as the daemon's user, in a process group of its own, with an
-// environment of PATH only, and in / as directory. No shell is involved.
-func (s *state) execRun(l *lua.LState) int {
-	const name = "exec.run"
-	s.need(l, name, GrantExec)
-	s.act(l, name)
-	argv := s.argv(l, l.CheckTable(1))
-	ctx, cancel := s.limited(options(l, 2, name, "timeout").seconds("timeout"))
+func execModule() Module {
+	options := []Value{
+		timeoutOption(),
+		opt("input", "string", "what the program reads from its standard input; nothing unless given"),
+		opt("env", "table<string, string>", "variables beside PATH"),
+		opt("dir", "string", "the directory that it runs in, / unless given"),
+		opt("user", "string", "runs as this user and its groups; the daemon must be root"),
+		opt("max_output", "integer", "how much of the output is kept, 65,536 unless given, at most 524,288").in("octets"),
+	}
+	return Module{
+		Name: "exec",
+		Doc: "Programs. A program runs as the daemon's user, in a process group of its own, with PATH as its only variable and / as its directory, unless the options say otherwise. " +
+			"At the deadline the program and its children are killed. What it prints beyond the limit is read and dropped.",
+		Functions: []Function{
+			{Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun},
+			{Name: "shell", Doc: "runs a line by /bin/sh -c", Params: []Value{arg("line", "string", "the line; nothing of the script's is quoted by it")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execShell},
+		},
+		Classes: []Class{{Name: "exec.Result", Doc: "How a program ended.", Fields: []Value{
+			arg("status", "integer", "its exit status; -1 when a signal ended it"),
+			opt("signal", "integer", "the signal that ended it"),
+			arg("output", "string", "the beginning of what it wrote to both outputs"),
+			opt("truncated", "boolean", "true when there was more"),
+		}}},
+	}
+}
+
+// execRun is exec.run(argv [, options]).
+func execRun(c call) int { return c.program(c.argv(c.l.CheckTable(1))) }
+
+// execShell is exec.shell(line [, options]).
+func execShell(c call) int { return c.program([]string{"/bin/sh", "-c", c.l.CheckString(1)}) }
+
+func (c call) program(argv []string) int {
+	opts := c.options()
+	ctx, cancel := c.within(opts)
 	defer cancel()
-	out := &clipped{}
+	out := &clipped{room: opts.integer("max_output", 0, mostOutput, maxOutput)}
+	cmd, err := c.command(ctx, argv, opts)
+	if err != nil {
+		return c.fail("%v", err)
+	}
+	cmd.Stdout, cmd.Stderr = out, out
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		return c.fail("%s did not end in time and was killed", argv[0])
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return c.fail("%v", err)
+	}
+	c.s.meter.chargeString(c.l, 2*out.text.Len()+costTable)
+	tb := c.l.NewTable()
+	tb.RawSetString("status", lua.LNumber(cmd.ProcessState.ExitCode()))
+	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		tb.RawSetString("signal", lua.LNumber(ws.Signal()))
+	}
+	tb.RawSetString("output", lua.LString(out.text.String()))
+	if out.more {
+		tb.RawSetString("truncated", lua.LTrue)
+	}
+	return c.push(tb)
+}
+
+// command prepares a program as the options want it.
+func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cmd, error) {
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	cmd.Env = []string{"PATH=" + searchPath()}
-	cmd.Dir = "/"
-	cmd.Stdout, cmd.Stderr = out, out
+	for name, value := range opts.words("env") {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			c.l.RaiseError("%s: env: %q is no variable", c.name, name)
+		}
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	cmd.Dir = opts.text("dir")
+	if cmd.Dir == "" {
+		cmd.Dir = "/"
+	}
+	if input := opts.text("input"); input != "" {
+		cmd.Stdin = strings.NewReader(input)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if name := opts.text("user"); name != "" {
+		credential, err := credentialOf(name)
+		if err != nil {
+			return nil, err
+		}
+		cmd.SysProcAttr.Credential = credential
+	}
 	cmd.Cancel = func() error {
 		err := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		if errors.Is(err, syscall.ESRCH) {
@@ -39,37 +120,42 @@ func (s *state) execRun(l *lua.LState) int {
 	}
 	// A program that leaves a child behind keeps the pipe open; its output is
 	// not waited for.
-	cmd.WaitDelay = 50 * time.Millisecond
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		return s.failed(l, "%s did not end in time and was killed", argv[0])
+	cmd.WaitDelay = 20 * time.Millisecond
+	return cmd, nil
+}
+
+// credentialOf returns a user with its groups.
+func credentialOf(name string) (*syscall.Credential, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, fmt.Errorf("user %s: %w", name, err)
 	}
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
-		return s.failed(l, "%v", err)
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, fmt.Errorf("the groups of user %s: %w", name, err)
 	}
-	s.meter.chargeString(l, out.text.Len())
-	tb := l.NewTable()
-	tb.RawSetString("status", lua.LNumber(cmd.ProcessState.ExitCode()))
-	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		tb.RawSetString("signal", lua.LNumber(ws.Signal()))
+	var numbers []uint32
+	for _, id := range append([]string{u.Uid, u.Gid}, ids...) {
+		n, err := strconv.ParseUint(id, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("user %s: %w", name, err)
+		}
+		numbers = append(numbers, uint32(n))
 	}
-	tb.RawSetString("output", lua.LString(out.text.String()))
-	l.Push(tb)
-	return 1
+	return &syscall.Credential{Uid: numbers[0], Gid: numbers[1], Groups: numbers[2:]}, nil
 }
 
 // argv reads the list of the program and its arguments.
-func (s *state) argv(l *lua.LState, tb *lua.LTable) []string {
+func (c call) argv(tb *lua.LTable) []string {
 	n := tb.Len()
 	if n == 0 || n > maxValues {
-		l.ArgError(1, "want a list {program, argument, ...}")
+		c.l.ArgError(1, "want a list {program, argument, ...}")
 	}
 	var argv []string
 	for i := 1; i <= n; i++ {
 		v := tb.RawGetInt(i)
 		if !lua.LVCanConvToString(v) {
-			l.ArgError(1, "the program and its arguments must be strings")
+			c.l.ArgError(1, "the program and its arguments must be strings")
 		}
 		argv = append(argv, lua.LVAsString(v))
 	}
@@ -85,10 +171,16 @@ func searchPath() string {
 }
 
 // clipped keeps the beginning of what is written to it and takes the rest.
-type clipped struct{ text bytes.Buffer }
+type clipped struct {
+	text bytes.Buffer
+	room int
+	more bool
+}
 
 func (c *clipped) Write(p []byte) (int, error) {
-	room := maxOutput - c.text.Len()
-	c.text.Write(p[:min(room, len(p))])
+	keep := min(c.room, len(p))
+	c.text.Write(p[:keep])
+	c.room -= keep
+	c.more = c.more || keep < len(p)
 	return len(p), nil
 }

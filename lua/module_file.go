@@ -13,100 +13,112 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
+// maxTail is how many lines file.tail returns at most, and tailOctets how much
+// of the end of a file it looks at.
+const (
+	maxTail    = 1000
+	tailOctets = 256 << 10
+)
+
+func fileModule() Module {
+	path := arg("path", "string", "a relative one counts from the script's folder")
+	done := ret("boolean", "true")
+	return Module{
+		Name: "file",
+		Doc:  "Files. Only regular files are read and written: a pipe or a device may keep its reader waiting for ever.",
+		Functions: []Function{
+			{Name: "exists", Doc: "whether there is something at the path; nil and a reason when that cannot be known", Params: []Value{path}, Returns: []Value{ret("boolean", "whether")}, Fails: true, call: fileExists},
+			{Name: "read", Doc: "the text of a file of at most 1 MiB", Params: []Value{path}, Returns: []Value{ret("string", "the text")}, Fails: true, call: fileRead},
+			{Name: "tail", Doc: "the last lines of a file, from its last 256 KiB; without their line ends", Params: []Value{path, opt("lines", "integer", "10 unless given, at most 1,000")}, Returns: []Value{ret("string[]", "the lines, oldest first")}, Fails: true, call: fileTail},
+			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge},
+			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize},
+			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
+			{Name: "append", Doc: "adds to the end of a file; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileAppend},
+			{Name: "remove", Doc: "removes a file; one that is not there is removed, too", Params: []Value{path}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileRemove},
+		},
+	}
+}
+
 // fileExists is file.exists(path).
-func (s *state) fileExists(l *lua.LState) int {
-	s.meter.live(l)
-	_, err := os.Stat(s.path(l, 1))
+func fileExists(c call) int {
+	_, err := os.Stat(c.path(1))
 	switch {
 	case err == nil:
-		l.Push(lua.LTrue)
+		return c.push(lua.LTrue)
 	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
-		l.Push(lua.LFalse)
+		return c.push(lua.LFalse)
 	default:
 		// It may or may not be there; the script must not take that for no.
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
-	return 1
 }
 
 // fileRead is file.read(path).
-func (s *state) fileRead(l *lua.LState) int {
-	s.meter.live(l)
-	file, err := openRegular(s.path(l, 1), os.O_RDONLY, 0)
+func fileRead(c call) int {
+	file, err := openRegular(c.path(1), os.O_RDONLY, 0)
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
 	// The size is a hint: files of /proc say that they have none.
 	var text bytes.Buffer
 	text.Grow(int(min(info.Size(), maxString)) + bytes.MinRead)
 	n, err := io.Copy(&text, io.LimitReader(file, maxString+1))
-	s.meter.charge(l, 2*int(n)+4*bytes.MinRead)
+	c.s.meter.charge(c.l, 2*int(n)+4*bytes.MinRead)
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
 	if n > maxString {
-		return s.failed(l, "read %s: it is larger than %d KiB", file.Name(), maxString>>10)
+		return c.fail("read %s: it is larger than %d KiB", file.Name(), maxString>>10)
 	}
-	l.Push(lua.LString(text.String()))
-	return 1
+	return c.push(lua.LString(text.String()))
 }
 
 // fileAge is file.age(path).
-func (s *state) fileAge(l *lua.LState) int {
-	s.meter.live(l)
-	info, err := os.Stat(s.path(l, 1))
+func fileAge(c call) int {
+	info, err := os.Stat(c.path(1))
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
-	l.Push(lua.LNumber(time.Since(info.ModTime()).Seconds()))
-	return 1
+	return c.push(lua.LNumber(time.Since(info.ModTime()).Seconds()))
 }
 
 // fileSize is file.size(path).
-func (s *state) fileSize(l *lua.LState) int {
-	s.meter.live(l)
-	info, err := os.Stat(s.path(l, 1))
+func fileSize(c call) int {
+	info, err := os.Stat(c.path(1))
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
-	l.Push(lua.LNumber(info.Size()))
-	return 1
+	return c.push(lua.LNumber(info.Size()))
 }
 
 // fileAppend is file.append(path, text).
-func (s *state) fileAppend(l *lua.LState) int {
-	const name = "file.append"
-	s.need(l, name, GrantWrite)
-	s.act(l, name)
-	text := l.CheckString(2)
-	file, err := openRegular(s.path(l, 1), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+func fileAppend(c call) int {
+	text := c.l.CheckString(2)
+	file, err := openRegular(c.path(1), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
 	_, err = file.WriteString(text)
-	return s.written(l, errors.Join(err, file.Close()))
+	return c.written(errors.Join(err, file.Close()))
 }
 
 // fileWrite is file.write(path, text): the file is replaced as a whole, so
 // that no reader ever sees half of it.
-func (s *state) fileWrite(l *lua.LState) int {
-	const name = "file.write"
-	s.need(l, name, GrantWrite)
-	s.act(l, name)
-	path, text := s.path(l, 1), l.CheckString(2)
+func fileWrite(c call) int {
+	path, text := c.path(1), c.l.CheckString(2)
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return s.failed(l, "write %s: it is not a regular file", path)
+		return c.fail("write %s: it is not a regular file", path)
 	}
 	// A leftover of a daemon that died here is overwritten.
 	part := path + ".moonkeep-new"
 	file, err := openRegular(part, os.O_WRONLY|os.O_TRUNC|os.O_CREATE, 0o644)
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
 	_, err = file.WriteString(text)
 	err = errors.Join(err, file.Close())
@@ -116,15 +128,68 @@ func (s *state) fileWrite(l *lua.LState) int {
 	if err != nil {
 		err = errors.Join(err, os.Remove(part))
 	}
-	return s.written(l, err)
+	return c.written(err)
 }
 
-func (s *state) written(l *lua.LState, err error) int {
+// written is the result of what changes a file.
+func (c call) written(err error) int {
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
-	l.Push(lua.LTrue)
-	return 1
+	return c.push(lua.LTrue)
+}
+
+// fileRemove is file.remove(path).
+func fileRemove(c call) int {
+	path := c.path(1)
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return c.written(nil)
+	case err == nil && info.IsDir():
+		return c.fail("remove %s: it is a folder", path)
+	case err != nil:
+		return c.fail("%v", err)
+	}
+	return c.written(os.Remove(path))
+}
+
+// fileTail is file.tail(path [, lines]).
+func fileTail(c call) int {
+	want := c.l.OptInt(2, 10)
+	if want < 1 || want > maxTail {
+		c.l.ArgError(2, fmt.Sprintf("want 1 to %d lines", maxTail))
+	}
+	file, err := openRegular(c.path(1), os.O_RDONLY, 0)
+	if err != nil {
+		return c.fail("%v", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return c.fail("%v", err)
+	}
+	from := max(0, info.Size()-tailOctets)
+	if _, err := file.Seek(from, io.SeekStart); err != nil {
+		return c.fail("%v", err)
+	}
+	text, err := io.ReadAll(io.LimitReader(file, tailOctets))
+	c.s.meter.charge(c.l, 3*len(text)+costTable)
+	if err != nil {
+		return c.fail("%v", err)
+	}
+	lines := bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))
+	if from > 0 && len(lines) > 1 {
+		lines = lines[1:] // the first began before what was read
+	}
+	lines = lines[max(0, len(lines)-want):]
+	list := c.l.NewTable()
+	if len(text) > 0 {
+		for _, line := range lines {
+			list.Append(lua.LString(line))
+		}
+	}
+	return c.push(list)
 }
 
 // openRegular opens a regular file. It neither waits for the other end of a

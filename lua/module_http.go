@@ -16,24 +16,41 @@ import (
 // maxBody is how much of a response's body is read; the rest is left unread.
 const maxBody = 512 << 10
 
-// httpGet is http.get(url, {timeout =, headers =, host =}).
-func (s *state) httpGet(l *lua.LState) int {
-	return s.request(l, "http.get", http.MethodGet, "", options(l, 2, "http.get", "timeout", "headers", "host"))
+func httpModule() Module {
+	url := arg("url", "string", "http:// or https://")
+	options := []Value{
+		timeoutOption(),
+		opt("headers", "table<string, string>", "headers to send"),
+		opt("host", "string", "asks for another name than the URL's"),
+	}
+	return Module{
+		Name: "http",
+		Doc: "Requests over HTTP. At most 512 KiB of a body are read. Redirects are not followed: the answer is the redirect. " +
+			"Proxies of the environment are not used. Certificates are verified.",
+		Functions: []Function{
+			{Name: "get", Doc: "asks for a URL", Params: []Value{url}, Options: options, Returns: []Value{ret("http.Response", "the answer")}, Fails: true, Acts: true, call: httpGet},
+			{Name: "post", Doc: "sends a body to a URL", Params: []Value{url, arg("body", "string", "the body")}, Options: options, Returns: []Value{ret("http.Response", "the answer")}, Fails: true, Grant: GrantNet, Acts: true, call: httpPost},
+		},
+		Classes: []Class{{Name: "http.Response", Doc: "An answer over HTTP.", Fields: []Value{
+			arg("status", "integer", "the status"),
+			arg("body", "string", "the body"),
+			opt("truncated", "boolean", "true when the body was longer"),
+			arg("headers", "table<string, string>", "by name in lower case; repeated ones are joined by commas"),
+		}}},
+	}
 }
 
-// httpPost is http.post(url, body, {timeout =, headers =, host =}).
-func (s *state) httpPost(l *lua.LState) int {
-	s.need(l, "http.post", GrantNet)
-	return s.request(l, "http.post", http.MethodPost, l.CheckString(2), options(l, 3, "http.post", "timeout", "headers", "host"))
-}
+func httpGet(c call) int { return c.request(http.MethodGet, "") }
 
-func (s *state) request(l *lua.LState, name, method, body string, opts fields) int {
-	s.act(l, name)
+func httpPost(c call) int { return c.request(http.MethodPost, c.l.CheckString(2)) }
+
+func (c call) request(method, body string) int {
+	s, l, name, opts := c.s, c.l, c.name, c.options()
 	target := l.CheckString(1)
 	if u, err := url.Parse(target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		l.ArgError(1, "want a URL that starts with http:// or https:// and a host")
 	}
-	ctx, cancel := s.limited(opts.seconds("timeout"))
+	ctx, cancel := c.within(opts)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
 	if err != nil {
@@ -55,14 +72,14 @@ func (s *state) request(l *lua.LState, name, method, body string, opts fields) i
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return s.failed(l, "%s", reason(ctx, err))
+		return c.fail("%s", reason(ctx, err))
 	}
 	defer res.Body.Close()
 	var got bytes.Buffer
 	n, err := io.Copy(&got, io.LimitReader(res.Body, maxBody+1))
 	s.meter.charge(l, 2*int(n))
 	if err != nil {
-		return s.failed(l, "read the body: %s", reason(ctx, err))
+		return c.fail("read the body: %s", reason(ctx, err))
 	}
 	l.Push(s.response(l, res, got.Bytes()))
 	return 1

@@ -11,9 +11,20 @@ import (
 // which the last line says, so that a loop cannot flood the daemon's log.
 const maxLogLines = 20
 
-func (s *state) logInfo(l *lua.LState) int  { return s.log(l, slog.LevelInfo) }
-func (s *state) logWarn(l *lua.LState) int  { return s.log(l, slog.LevelWarn) }
-func (s *state) logError(l *lua.LState) int { return s.log(l, slog.LevelError) }
+func logInfo(c call) int  { return c.s.log(c.l, slog.LevelInfo) }
+func logWarn(c call) int  { return c.s.log(c.l, slog.LevelWarn) }
+func logError(c call) int { return c.s.log(c.l, slog.LevelError) }
+
+func logModule() Module {
+	m := Module{Name: "log", Doc: "Lines in the daemon's log. All arguments are written, separated by spaces. A line has at most 1,024 octets and a call writes 20 lines; more are dropped, which the last one says."}
+	for _, level := range []struct {
+		name string
+		call func(call) int
+	}{{"info", logInfo}, {"warn", logWarn}, {"error", logError}} {
+		m.Functions = append(m.Functions, Function{Name: level.name, Doc: "writes a line of this level", Params: []Value{arg("...", "any", "what to write")}, call: level.call})
+	}
+	return m
+}
 
 // log hands one line, made of all arguments, to the daemon.
 func (s *state) log(l *lua.LState, level slog.Level) int {

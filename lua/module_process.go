@@ -23,22 +23,31 @@ type wantedProcess struct {
 	buf []byte
 }
 
-func (s *state) processRunning(l *lua.LState) int {
-	n := s.processes(l, "process.running", true)
-	l.Push(lua.LBool(n > 0))
-	return 1
+func processModule() Module {
+	options := []Value{
+		opt("name", "string", "the program's name, as ps -C and killall know it"),
+		opt("cmdline", "string", "a part of the command line, its words joined by single spaces"),
+		opt("pidfile", "string", "a file that starts with the number of the process; without the file nothing runs"),
+	}
+	return Module{
+		Name: "process",
+		Doc:  "Processes of this host. A zombie does not run, and the daemon itself does not count. The conditions of a call hold together.",
+		Functions: []Function{
+			{Name: "running", Doc: "whether there is such a process", Options: options, Returns: []Value{ret("boolean", "whether")}, call: processRunning},
+			{Name: "count", Doc: "how many such processes there are", Options: options, Returns: []Value{ret("integer", "how many")}, call: processCount},
+		},
+	}
 }
 
-func (s *state) processCount(l *lua.LState) int {
-	l.Push(lua.LNumber(s.processes(l, "process.count", false)))
-	return 1
-}
+func processRunning(c call) int { return c.push(lua.LBool(c.s.processes(c, true) > 0)) }
+
+func processCount(c call) int { return c.push(lua.LNumber(c.s.processes(c, false))) }
 
 // processes counts the processes that the options describe; with first, it
 // stops at the first one.
-func (s *state) processes(l *lua.LState, function string, first bool) int {
-	s.meter.live(l)
-	opts := options(l, 1, function, "name", "cmdline", "pidfile")
+func (s *state) processes(c call, first bool) int {
+	l, function := c.l, c.name
+	opts := c.options()
 	w := wantedProcess{name: opts.text("name"), cmdline: opts.text("cmdline"), pidfile: opts.text("pidfile")}
 	if w.name == "" && w.cmdline == "" && w.pidfile == "" {
 		l.RaiseError("%s: say which: {name = ...}, {cmdline = ...} or {pidfile = ...}", function)

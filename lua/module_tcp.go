@@ -6,19 +6,29 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
+func tcpModule() Module {
+	return Module{
+		Name: "tcp",
+		Doc:  "Connections over TCP.",
+		Functions: []Function{{
+			Name: "connect", Doc: "connects and disconnects", Params: []Value{arg("address", "string", "host:port or [IPv6]:port")},
+			Options: []Value{timeoutOption()}, Returns: []Value{ret("boolean", "true")}, Fails: true, Acts: true, call: tcpConnect,
+		}},
+	}
+}
+
 // tcpConnect is tcp.connect(address, {timeout = seconds}).
-func (s *state) tcpConnect(l *lua.LState) int {
-	const name = "tcp.connect"
-	s.act(l, name)
+func tcpConnect(c call) int {
+	l := c.l
 	address := l.CheckString(1)
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		l.ArgError(1, "want host:port, or [IPv6]:port: "+err.Error())
 	}
-	ctx, cancel := s.limited(options(l, 2, name, "timeout").seconds("timeout"))
+	ctx, cancel := c.within(c.options())
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
-		return s.failed(l, "%v", err)
+		return c.fail("%v", err)
 	}
 	// Nothing was sent; an error in closing says nothing about the server.
 	_ = conn.Close()

@@ -7,21 +7,40 @@ import (
 	lua "github.com/yuin/gopher-lua"
 )
 
+func timeModule() Module {
+	return Module{
+		Name: "time",
+		Doc:  "Clocks and waiting.",
+		Functions: []Function{
+			{Name: "now", Doc: "the time since 1970", Returns: []Value{ret("number", "the time").in("s")}, call: timeNow},
+			{Name: "monotonic", Doc: "a clock that is never set, for measuring; its zero means nothing", Returns: []Value{ret("number", "the time").in("s")}, call: timeMonotonic},
+			{Name: "sleep", Doc: "waits, at most until the call's deadline", Params: []Value{arg("seconds", "number", "how long").in("s")}, Acts: true, call: timeSleep},
+			{
+				Name: "format", Doc: "what date(1) prints for +format, in local time; the conversions are %Y %m %d %H %M %S %F %T %z %Z %a %b %s %%",
+				Params:  []Value{opt("format", "string", `"%F %T" unless given`), opt("time", "number", "since 1970; now unless given").in("s")},
+				Returns: []Value{ret("string", "the text")}, call: timeFormat,
+			},
+		},
+	}
+}
+
 // timeNow is time.now().
-func (s *state) timeNow(l *lua.LState) int {
+func timeNow(c call) int {
+	l := c.l
 	l.Push(lua.LNumber(float64(time.Now().UnixMicro()) / 1e6))
 	return 1
 }
 
 // timeMonotonic is time.monotonic(): seconds since the state was made.
-func (s *state) timeMonotonic(l *lua.LState) int {
+func timeMonotonic(c call) int {
+	s, l := c.s, c.l
 	l.Push(lua.LNumber(time.Since(s.born).Seconds()))
 	return 1
 }
 
 // timeSleep is time.sleep(seconds).
-func (s *state) timeSleep(l *lua.LState) int {
-	s.act(l, "time.sleep")
+func timeSleep(c call) int {
+	s, l := c.s, c.l
 	timer := time.NewTimer(seconds(l, "time.sleep: the argument", float64(l.CheckNumber(1))))
 	defer timer.Stop()
 	select {
@@ -34,7 +53,8 @@ func (s *state) timeSleep(l *lua.LState) int {
 
 // timeFormat is time.format([format [, time]]), in the local time zone, with
 // those of date(1)'s conversions that have one meaning everywhere.
-func (s *state) timeFormat(l *lua.LState) int {
+func timeFormat(c call) int {
+	s, l := c.s, c.l
 	format := l.OptString(1, "%F %T")
 	when := time.Now()
 	if l.GetTop() >= 2 {

@@ -10,18 +10,26 @@ import (
 )
 
 // The grants: what a configuration may allow a script beyond reading files,
-// looking at processes, connecting to sockets and GET requests.
+// looking at processes, connecting to sockets, and asking by HTTP and DNS.
 const (
-	// GrantExec allows exec.run.
+	// GrantExec allows to run programs, and to have systemd start and stop
+	// units.
 	GrantExec = "exec"
-	// GrantNet allows what sends data of the script's own: http.post.
+	// GrantNet allows what asks another machine to change something: HTTP
+	// with another method than GET, HEAD or OPTIONS, webhooks, mail.
 	GrantNet = "net"
-	// GrantWrite allows file.write and file.append.
+	// GrantWrite allows to change files.
 	GrantWrite = "write"
+	// GrantListen allows to wait on a port of this host for others.
+	GrantListen = "listen"
+	// GrantControl allows to steer this node: maintenance, failover, weights.
+	GrantControl = "control"
 )
 
 // Grants returns the known grants, sorted.
-func Grants() []string { return []string{GrantExec, GrantNet, GrantWrite} }
+func Grants() []string {
+	return []string{GrantControl, GrantExec, GrantListen, GrantNet, GrantWrite}
+}
 
 // The defaults of Limits, and the deadline of a call whose context has none.
 const (
@@ -33,7 +41,7 @@ const (
 // giveUpAfter is how long past its deadline a call is waited for. A call ends
 // by itself within a few milliseconds; what does not is stuck in one library
 // call or one system call.
-const giveUpAfter = 100 * time.Millisecond
+const giveUpAfter = 40 * time.Millisecond
 
 // Limits bound one call.
 type Limits struct {
@@ -89,9 +97,14 @@ func (o Options) complete() (Options, error) {
 // keep a processor busy, so that it is small.
 const maxLost = 4
 
+// stuckAfter is how long after it was given up a call counts as stuck. On a
+// host that is busy with other things a call may well be given up, and end by
+// itself as soon as it gets a processor.
+const stuckAfter = time.Second
+
 // Lost counts the calls that were given up while their goroutine still runs.
 // It is safe for concurrent use; the zero value is ready.
-type Lost struct{ n atomic.Int32 }
+type Lost struct{ n, stuck atomic.Int32 }
 
 // Count returns how many such goroutines there are now.
 func (l *Lost) Count() int { return int(l.n.Load()) }

@@ -232,7 +232,7 @@ func (rw *rewriter) expr(expr ast.Expr) ast.Expr {
 		return rw.table(e)
 	case *ast.FunctionExpr:
 		rw.function(e)
-		return call(e, hiddenCharge, e, number(e, costClosure))
+		return callExpr(e, hiddenCharge, e, number(e, costClosure))
 	}
 	return expr
 }
@@ -250,7 +250,7 @@ func (rw *rewriter) concat(e *ast.StringConcatOpExpr) ast.Expr {
 		rest = next.Rhs
 	}
 	args = append(args, single(rw.expr(rest)))
-	return call(e, hiddenConcat, args...)
+	return callExpr(e, hiddenConcat, args...)
 }
 
 // table charges for a constructor. One that ends in a call or in ... takes as
@@ -273,11 +273,11 @@ func (rw *rewriter) table(e *ast.TableExpr) ast.Expr {
 		e.Fields = e.Fields[:n-1]
 		items--
 	}
-	made := call(e, hiddenCharge, e, number(e, cost))
+	made := callExpr(e, hiddenCharge, e, number(e, cost))
 	if spread == nil {
 		return made
 	}
-	return call(e, hiddenFill, made, number(e, items), spread)
+	return callExpr(e, hiddenFill, made, number(e, items), spread)
 }
 
 // multiple reports whether an expression may yield other than one value.
@@ -332,15 +332,15 @@ func number(from ast.PositionHolder, n int) ast.Expr {
 	return e
 }
 
-// call returns a call that yields one value.
-func call(from ast.PositionHolder, fn string, args ...ast.Expr) *ast.FuncCallExpr {
+// callExpr returns a call that yields one value.
+func callExpr(from ast.PositionHolder, fn string, args ...ast.Expr) *ast.FuncCallExpr {
 	e := &ast.FuncCallExpr{Func: ident(from, fn), Args: args, AdjustRet: true}
 	at(e, from)
 	return e
 }
 
 func callStmt(from ast.PositionHolder, fn string, args ...ast.Expr) ast.Stmt {
-	s := &ast.FuncCallStmt{Expr: call(from, fn, args...)}
+	s := &ast.FuncCallStmt{Expr: callExpr(from, fn, args...)}
 	at(s, from)
 	return s
 }

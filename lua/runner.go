@@ -153,7 +153,7 @@ func (r *Runner) run(ctx context.Context, work func(*state) error) error {
 	if ctx.Err() != nil {
 		return r.over(ctx, "it was not started")
 	}
-	if n := r.opts.Lost.Count(); n >= maxLost {
+	if n := r.opts.Lost.stuck.Load(); n >= maxLost {
 		return &Error{Kind: ErrStuck, Text: fmt.Sprintf("%s: not run: %d earlier calls of Lua scripts did not end in time and are stuck", r.script.path, n)}
 	}
 	if r.state == nil {
@@ -191,6 +191,13 @@ func (r *Runner) await(ctx context.Context, s *state) error {
 		r.opts.Lost.n.Add(-1)
 		return <-s.done
 	}
+	lost := r.opts.Lost
+	time.AfterFunc(stuckAfter, func() {
+		lost.stuck.Add(1)
+		if !s.phase.CompareAndSwap(phaseGivenUp, phaseStuck) {
+			lost.stuck.Add(-1)
+		}
+	})
 	return r.over(ctx, "it is stuck and was given up")
 }
 
@@ -210,6 +217,9 @@ func (s *state) run(work func(*state) error) {
 		return
 	}
 	// Given up: nobody waits, and the state is garbage.
+	if s.phase.Swap(phaseEnded) == phaseStuck {
+		s.opts.Lost.stuck.Add(-1)
+	}
 	s.opts.Lost.n.Add(-1)
 }
 

@@ -169,7 +169,7 @@ func TestFunctionsAndGrants(t *testing.T) {
 		t.Errorf("functions %v, %v; want %v", got, err, want)
 	}
 	_, err = r.script.NewRunner(Options{Allow: []string{"exec", "rite"}})
-	if err == nil || !strings.Contains(err.Error(), `"rite"; the grants are exec, net, write`) {
+	if err == nil || !strings.Contains(err.Error(), `"rite"; the grants are control, exec, listen, net, write`) {
 		t.Errorf("unknown grant: %v", err)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	phaseRunning int32 = iota
 	phaseEnded
 	phaseGivenUp
+	phaseStuck // given up, and counted as stuck
 )
 
 // state is one Lua state with a script in it. One call uses it at a time; the
@@ -40,6 +41,8 @@ type state struct {
 	// modules are the values that require returned, by name; required files
 	// that are being loaded are there with nil.
 	modules map[string]lua.LValue
+	// classes are the metatables of our objects, by the class's name.
+	classes map[string]*lua.LTable
 	// lines counts what the present call logged.
 	lines int
 	// argument is the table that check and weight are called with.
@@ -65,6 +68,7 @@ func newState(script *Script, opts *Options) *state {
 		}),
 		born:    time.Now(),
 		modules: map[string]lua.LValue{},
+		classes: map[string]*lua.LTable{},
 		done:    make(chan error, 1),
 	}
 	s.openStandard()
