@@ -1,0 +1,174 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// Failure is an operation that the kernel did not carry out.
+type Failure struct {
+	Op  balance.Op
+	Err error
+}
+
+// Error says what was attempted and why it failed, with what to do about it
+// where that is known.
+func (f Failure) Error() string {
+	what := f.Op.Kind.String() + " " + f.Op.Key.String()
+	switch f.Op.Kind {
+	case balance.AddDestination, balance.EditDestination, balance.RemoveDestination:
+		what += " -> " + f.Op.Destination.Address.String()
+	}
+	return fmt.Sprintf("%s: %v", what, f.Err)
+}
+
+// Unwrap returns the kernel's error.
+func (f Failure) Unwrap() error { return f.Err }
+
+// Apply carries the operations out in their order. What the kernel refuses is
+// in failures, and the others are carried out all the same. The error is that
+// of the connection; then it is not known which of the later operations have
+// been carried out.
+//
+// What is already as it should be is no failure: a destination or a service
+// that is to be removed and is not there, or that is to be added and is there,
+// in which case it is edited.
+func (c *Conn) Apply(ops []balance.Op) (failures []Failure, err error) {
+	for len(ops) > 0 {
+		n := 0
+		for n < len(ops) && n < batch && ofDestination(ops[n].Kind) {
+			n++
+		}
+		if n == 0 {
+			if err := c.service(ops[0]); err != nil {
+				if lost(err) {
+					return failures, err
+				}
+				failures = append(failures, Failure{ops[0], err})
+			}
+			ops = ops[1:]
+			continue
+		}
+		errs, err := c.destinations(ops[:n])
+		if err != nil {
+			return failures, fmt.Errorf("change destinations of %v: %w", ops[0].Key, err)
+		}
+		for i, err := range errs {
+			if err = c.again(ops[i], err); err != nil {
+				failures = append(failures, Failure{ops[i], err})
+			}
+		}
+		ops = ops[n:]
+	}
+	return failures, nil
+}
+
+// lost reports whether the connection is of no use any more.
+func lost(err error) bool {
+	var errno unix.Errno
+	return !errors.As(err, &errno) || errno == unix.EBADF
+}
+
+func ofDestination(k balance.OpKind) bool {
+	return k == balance.AddDestination || k == balance.EditDestination || k == balance.RemoveDestination
+}
+
+// destinations sends operations on destinations in one message and returns
+// what the kernel said to each.
+func (c *Conn) destinations(ops []balance.Op) ([]error, error) {
+	c.out.b = c.out.b[:0]
+	first := c.seq + 1
+	for _, op := range ops {
+		c.seq++
+		cmd := uint8(cmdNewDest)
+		switch op.Kind {
+		case balance.EditDestination:
+			cmd = cmdSetDest
+		case balance.RemoveDestination:
+			cmd = cmdDelDest
+		}
+		c.out.begin(c.family, cmd, unix.NLM_F_ACK, c.seq)
+		c.out.putKey(op.Key)
+		c.out.putDestination(op.Destination, op.Kind != balance.RemoveDestination)
+		c.out.end()
+	}
+	if err := c.socket.Send(c.out.b); err != nil {
+		return nil, fmt.Errorf("send: %w", err)
+	}
+	errs := make([]error, len(ops))
+	for left := len(ops); left > 0; {
+		n, err := c.socket.Receive(c.in)
+		if err != nil {
+			return nil, fmt.Errorf("receive: %w", err)
+		}
+		for b := c.in[:n]; len(b) > 0; {
+			var r reply
+			if r, b, err = nextReply(b); err != nil {
+				return nil, err
+			}
+			if i := r.seq - first; r.kind == unix.NLMSG_ERROR && i < uint32(len(ops)) {
+				errs[i] = r.failure()
+				left--
+			}
+		}
+	}
+	return errs, nil
+}
+
+// again looks at what the kernel said to one operation on a destination, and
+// does what remains to be done when the table was not as expected.
+func (c *Conn) again(op balance.Op, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case op.Kind == balance.AddDestination && errors.Is(err, unix.EEXIST):
+		op.Kind = balance.EditDestination
+	case op.Kind == balance.EditDestination && errors.Is(err, unix.ENOENT):
+		op.Kind = balance.AddDestination
+	case op.Kind == balance.RemoveDestination && (errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH)):
+		return nil
+	default:
+		return explain(op, err)
+	}
+	errs, err := c.destinations([]balance.Op{op})
+	if err != nil {
+		return err
+	}
+	return explain(op, errs[0])
+}
+
+// explain adds to an error of the kernel what it means here.
+func explain(op balance.Op, err error) error {
+	if err == nil {
+		return nil
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, unix.EPERM):
+		hint = "IPVS needs the capability CAP_NET_ADMIN"
+	case errors.Is(err, unix.ENOENT) && (op.Kind == balance.AddService || op.Kind == balance.EditService) && op.Options.Engine != "":
+		hint = fmt.Sprintf("the kernel lacks the scheduler %s or the persistence engine %s: load ip_vs_%s and ip_vs_pe_%s", op.Options.Scheduler, op.Options.Engine, op.Options.Scheduler, op.Options.Engine)
+	case errors.Is(err, unix.ENOENT) && (op.Kind == balance.AddService || op.Kind == balance.EditService):
+		hint = fmt.Sprintf("the kernel lacks the scheduler %s: load ip_vs_%s", op.Options.Scheduler, op.Options.Scheduler)
+	case errors.Is(err, unix.EINVAL) && op.Kind == balance.AddDestination && op.Key.IPv6 != op.Destination.Address.Addr().Is6():
+		hint = "a server of another address family needs forwarding by TUN, and cannot be used while connections are synchronised (lvs_sync_daemon)"
+	case errors.Is(err, unix.EINVAL) && op.Kind == balance.AddDestination && op.Destination.Forward != balance.Masq:
+		hint = "with DR and TUN the server must have the port of the service"
+	case errors.Is(err, unix.ESRCH):
+		hint = "there is no such service"
+	case errors.Is(err, unix.ENOMEM):
+		hint = "the kernel has no memory for it"
+	case errors.Is(err, unix.EAFNOSUPPORT):
+		hint = "the kernel's IPVS knows no IPv6"
+	}
+	if hint == "" {
+		return err
+	}
+	return fmt.Errorf("%w (%s)", err, hint)
+}

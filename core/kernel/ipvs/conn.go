@@ -1,0 +1,290 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// ErrNoIPVS is wrapped in the error of Open when the kernel has no IPVS.
+var ErrNoIPVS = errors.New("the kernel has no IPVS (the module ip_vs)")
+
+// answerLimit is how long the kernel may take for one answer. It answers in
+// microseconds, but the first use of a scheduler loads its module.
+const answerLimit = 3 * time.Second
+
+// batch is how many operations on destinations share one message to the
+// kernel. Their answers, 36 octets each, fit any receive buffer.
+const batch = 64
+
+// dumpTries is how often a dump that changed under way is begun anew.
+const dumpTries = 10
+
+// socket carries netlink messages. The kernel's is netlinkSocket; tests have
+// their own.
+type socket interface {
+	Send(b []byte) error
+	// Receive returns os.ErrDeadlineExceeded when nothing comes in time.
+	Receive(b []byte) (int, error)
+	Close() error
+}
+
+// Conn is a connection to the IPVS of one network namespace. One goroutine may
+// use it at a time.
+type Conn struct {
+	socket socket
+	// services does what moby/ipvs can do.
+	services serviceWriter
+	family   uint16
+	seq      uint32
+	out      message
+	in       []byte
+}
+
+// Open connects to the IPVS of the network namespace of the calling thread.
+// With load, the program modprobe is run once when the kernel has none. The
+// error wraps ErrNoIPVS when it has none in the end.
+func Open(load bool) (*Conn, error) {
+	s, err := openSocket()
+	if err != nil {
+		return nil, fmt.Errorf("open a netlink socket: %w", err)
+	}
+	c := &Conn{socket: s, in: make([]byte, 64<<10)}
+	c.family, err = c.findFamily()
+	if load && errors.Is(err, ErrNoIPVS) {
+		if why := modprobe("ip_vs"); why != nil {
+			err = fmt.Errorf("%w, and it could not be loaded: %w", err, why)
+		} else {
+			c.family, err = c.findFamily()
+		}
+	}
+	if err == nil {
+		c.services, err = openServices()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return c, nil
+}
+
+// Close closes the connection. The table stays.
+func (c *Conn) Close() error {
+	return errors.Join(c.services.Close(), c.socket.Close())
+}
+
+// findFamily asks for the number of IPVS among the families of generic
+// netlink.
+func (c *Conn) findFamily() (uint16, error) {
+	var id uint16
+	c.out.b = c.out.b[:0]
+	c.seq++
+	c.out.begin(unix.GENL_ID_CTRL, unix.CTRL_CMD_GETFAMILY, unix.NLM_F_ACK, c.seq)
+	c.out.text(unix.CTRL_ATTR_FAMILY_NAME, familyName)
+	c.out.end()
+	err := c.exchange(func(r reply) error {
+		if len(r.body) < genlHeader {
+			return errShort
+		}
+		return attributes(r.body[genlHeader:], func(kind uint16, v []byte) error {
+			if kind != unix.CTRL_ATTR_FAMILY_ID {
+				return nil
+			}
+			n, err := number(v)
+			id = uint16(n)
+			return err
+		})
+	})
+	switch {
+	case errors.Is(err, unix.ENOENT):
+		return 0, ErrNoIPVS
+	case err != nil:
+		return 0, fmt.Errorf("ask the kernel for IPVS: %w", err)
+	case id == 0:
+		return 0, fmt.Errorf("ask the kernel for IPVS: the answer has no number: %w", ErrNoIPVS)
+	}
+	return id, nil
+}
+
+// exchange sends the message in c.out and hands on what is answered, until the
+// kernel says that this was all. An error of the kernel is an unix.Errno.
+func (c *Conn) exchange(each func(reply) error) error {
+	if err := c.socket.Send(c.out.b); err != nil {
+		return fmt.Errorf("send: %w", err)
+	}
+	interrupted := false
+	for {
+		n, err := c.socket.Receive(c.in)
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		for b := c.in[:n]; len(b) > 0; {
+			var r reply
+			if r, b, err = nextReply(b); err != nil {
+				return err
+			}
+			if r.seq != c.seq {
+				continue // of a call that was given up
+			}
+			interrupted = interrupted || r.flags&unix.NLM_F_DUMP_INTR != 0
+			switch r.kind {
+			case unix.NLMSG_ERROR:
+				return r.failure()
+			case unix.NLMSG_DONE:
+				if interrupted {
+					return errInterrupted
+				}
+				if len(r.body) >= 4 {
+					return r.failure() // a dump that broke off says so here
+				}
+				return nil
+			case unix.NLMSG_NOOP:
+			default:
+				if err := each(r); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// errInterrupted is a dump during which the table changed.
+var errInterrupted = errors.New("the table changed while it was read")
+
+// dump asks for all of something, again when it changed meanwhile. Reset
+// forgets what came of the try before.
+func (c *Conn) dump(cmd uint8, put func(*message), reset func(), each func(reply) error) error {
+	for try := 1; ; try++ {
+		reset()
+		c.out.b = c.out.b[:0]
+		c.seq++
+		c.out.begin(c.family, cmd, unix.NLM_F_DUMP, c.seq)
+		put(&c.out)
+		c.out.end()
+		err := c.exchange(each)
+		if !errors.Is(err, errInterrupted) || try == dumpTries {
+			return err
+		}
+	}
+}
+
+// command sends one message that is only acknowledged.
+func (c *Conn) command(cmd uint8, put func(*message)) error {
+	c.out.b = c.out.b[:0]
+	c.seq++
+	c.out.begin(c.family, cmd, unix.NLM_F_ACK, c.seq)
+	put(&c.out)
+	c.out.end()
+	return c.exchange(func(reply) error { return nil })
+}
+
+// Services returns all services, without their destinations.
+func (c *Conn) Services() (list []ServiceState, err error) {
+	err = c.dump(cmdGetSvc, func(*message) {}, func() { list = nil }, func(r reply) error {
+		s, err := readService(r.body)
+		if err != nil {
+			return err
+		}
+		list = append(list, s)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the services of IPVS: %w", err)
+	}
+	return list, nil
+}
+
+// Destinations returns the destinations of a service.
+func (c *Conn) Destinations(k balance.Key) (list []DestinationState, err error) {
+	err = c.dump(cmdGetDest, func(m *message) { m.putKey(k) }, func() { list = nil }, func(r reply) error {
+		d, err := readDestination(r.body, k)
+		if err != nil {
+			return err
+		}
+		list = append(list, d)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the destinations of %v: %w", k, err)
+	}
+	return list, nil
+}
+
+// Read returns the part of the table that wanted asks for. A service that
+// disappears meanwhile is left out.
+func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {
+	services, err := c.Services()
+	if err != nil {
+		return nil, err
+	}
+	t := make(balance.Table, len(services))
+	for _, s := range services {
+		if !wanted(s.Key) {
+			continue
+		}
+		list, err := c.Destinations(s.Key)
+		switch {
+		case errors.Is(err, unix.ESRCH):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		x := balance.Service{Options: s.Options}
+		for _, d := range list {
+			x.Destinations = append(x.Destinations, d.Destination)
+		}
+		t[s.Key] = x.Normal(s.Key)
+	}
+	return t, nil
+}
+
+// netlinkSocket is a socket of generic netlink.
+type netlinkSocket int
+
+func openSocket() (netlinkSocket, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC)
+	if err != nil {
+		return 0, err
+	}
+	limit := unix.NsecToTimeval(answerLimit.Nanoseconds())
+	err = errors.Join(
+		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit),
+		// Acknowledgements without the message that they are for.
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1),
+	)
+	if err != nil {
+		return 0, errors.Join(err, unix.Close(fd))
+	}
+	return netlinkSocket(fd), nil
+}
+
+func (s netlinkSocket) Send(b []byte) error {
+	return unix.Sendto(int(s), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+}
+
+func (s netlinkSocket) Receive(b []byte) (int, error) {
+	for {
+		n, from, err := unix.Recvfrom(int(s), b, 0)
+		switch {
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EAGAIN):
+			return 0, os.ErrDeadlineExceeded
+		case err != nil:
+			return 0, err
+		}
+		if k, ok := from.(*unix.SockaddrNetlink); ok && k.Pid == 0 {
+			return n, nil
+		}
+	}
+}
+
+func (s netlinkSocket) Close() error { return unix.Close(int(s)) }

@@ -1,0 +1,188 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"time"
+
+	"github.com/moby/ipvs"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// serviceWriter is what moby/ipvs does for a Conn.
+type serviceWriter interface {
+	Add(balance.Key, balance.Options) error
+	Edit(balance.Key, balance.Options) error
+	Remove(balance.Key) error
+	Flush() error
+	Timeouts() (Timeouts, error)
+	SetTimeouts(Timeouts) error
+	Close() error
+}
+
+// Timeouts are how long the kernel keeps idle connections; a zero is left as
+// it is when they are set.
+type Timeouts struct{ TCP, TCPFin, UDP time.Duration }
+
+// service carries out an operation on a service.
+func (c *Conn) service(op balance.Op) error {
+	var err error
+	switch op.Kind {
+	case balance.AddService:
+		if err = c.services.Add(op.Key, op.Options); errors.Is(err, unix.EEXIST) {
+			err = c.services.Edit(op.Key, op.Options)
+		}
+	case balance.EditService:
+		if err = c.services.Edit(op.Key, op.Options); errors.Is(err, unix.ESRCH) {
+			err = c.services.Add(op.Key, op.Options)
+		}
+	default:
+		if err = c.services.Remove(op.Key); errors.Is(err, unix.ESRCH) {
+			err = nil
+		}
+	}
+	return explain(op, err)
+}
+
+// Flush empties the table: all services, also those of others.
+func (c *Conn) Flush() error {
+	if err := c.services.Flush(); err != nil {
+		return fmt.Errorf("empty the table of IPVS: %w", err)
+	}
+	return nil
+}
+
+// Timeouts returns how long idle connections are kept.
+func (c *Conn) Timeouts() (Timeouts, error) {
+	t, err := c.services.Timeouts()
+	if err != nil {
+		return t, fmt.Errorf("read the time limits of IPVS: %w", err)
+	}
+	return t, nil
+}
+
+// SetTimeouts sets how long idle connections are kept.
+func (c *Conn) SetTimeouts(t Timeouts) error {
+	if err := c.services.SetTimeouts(t); err != nil {
+		return fmt.Errorf("set the time limits of IPVS: %w", err)
+	}
+	return nil
+}
+
+// library is a serviceWriter by moby/ipvs.
+type library struct{ handle *ipvs.Handle }
+
+// openServices connects the library to the network namespace of the calling
+// thread. It is called when IPVS is known to be there, because the library
+// would never look again.
+func openServices() (serviceWriter, error) {
+	// It says on standard error, by a logger of the process, that it found no
+	// modprobe, which nobody needs by now.
+	logrus.SetOutput(io.Discard)
+	h, err := ipvs.New("")
+	if err != nil {
+		return nil, fmt.Errorf("connect to IPVS: %w", err)
+	}
+	return &library{h}, nil
+}
+
+// errSilent is a call that the kernel did not answer.
+var errSilent = errors.New("the kernel did not answer in time")
+
+// limited gives a call of the library a deadline: it asks again for ever when
+// no answer comes. Closing its socket ends it.
+func (l *library) limited(call func(*ipvs.Handle) error) error {
+	if l.handle == nil {
+		return fmt.Errorf("the connection to IPVS is closed: %w", errSilent)
+	}
+	done := make(chan error, 1)
+	go func(h *ipvs.Handle) { done <- call(h) }(l.handle)
+	limit := time.NewTimer(answerLimit)
+	defer limit.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-limit.C:
+		l.handle.Close()
+		l.handle = nil
+		return errSilent
+	}
+}
+
+func (l *library) Add(k balance.Key, o balance.Options) error {
+	return l.limited(func(h *ipvs.Handle) error { return h.NewService(libraryService(k, o)) })
+}
+
+func (l *library) Edit(k balance.Key, o balance.Options) error {
+	return l.limited(func(h *ipvs.Handle) error { return h.UpdateService(libraryService(k, o)) })
+}
+
+func (l *library) Remove(k balance.Key) error {
+	return l.limited(func(h *ipvs.Handle) error { return h.DelService(libraryService(k, balance.Options{})) })
+}
+
+func (l *library) Flush() error {
+	return l.limited(func(h *ipvs.Handle) error { return h.Flush() })
+}
+
+func (l *library) Timeouts() (t Timeouts, err error) {
+	var c *ipvs.Config
+	err = l.limited(func(h *ipvs.Handle) (err error) {
+		c, err = h.GetConfig()
+		return err
+	})
+	if err != nil {
+		return t, err
+	}
+	return Timeouts{TCP: c.TimeoutTCP, TCPFin: c.TimeoutTCPFin, UDP: c.TimeoutUDP}, nil
+}
+
+func (l *library) SetTimeouts(t Timeouts) error {
+	return l.limited(func(h *ipvs.Handle) error {
+		return h.SetConfig(&ipvs.Config{TimeoutTCP: t.TCP, TimeoutTCPFin: t.TCPFin, TimeoutUDP: t.UDP})
+	})
+}
+
+func (l *library) Close() error {
+	if l.handle != nil {
+		l.handle.Close()
+		l.handle = nil
+	}
+	return nil
+}
+
+// libraryService is a service as the library takes it. It says nothing of the
+// flag that the kernel keeps for itself.
+func libraryService(k balance.Key, o balance.Options) *ipvs.Service {
+	s := &ipvs.Service{
+		FWMark: k.Fwmark, Protocol: uint16(k.Protocol), Port: k.Address.Port(), AddressFamily: family(k.IPv6),
+		SchedName: o.Scheduler, Flags: uint32(o.Flags), Timeout: o.Persistence, PEName: o.Engine,
+		Netmask: binary.NativeEndian.Uint32(o.Mask[:]),
+	}
+	if k.IPv6 {
+		s.Netmask = uint32(o.Bits)
+	}
+	if k.Address.IsValid() {
+		s.Address = k.Address.Addr().AsSlice()
+	}
+	return s
+}
+
+// modprobe loads a module of the kernel.
+func modprobe(module string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, "modprobe", "-q", module).CombinedOutput(); err != nil {
+		return fmt.Errorf("modprobe %s: %w %s", module, err, out)
+	}
+	return nil
+}
