@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -47,7 +48,7 @@ type Sync struct {
 func (c *Conn) StartSync(s Sync) error {
 	err := c.startSync(s)
 	if errors.Is(err, unix.EEXIST) {
-		if err = c.StopSync(s); err == nil {
+		if err = c.StopSync(s.Role); err == nil {
 			err = c.startSync(s)
 		}
 	}
@@ -86,16 +87,27 @@ func (c *Conn) startSync(s Sync) error {
 }
 
 // StopSync stops the daemon of a role. It is no error that none runs.
-func (c *Conn) StopSync(s Sync) error {
-	err := c.command(cmdDelDaemon, func(m *message) {
-		at := m.open(attrDaemon | nestedAttr)
-		m.u32(daemonState, uint32(s.Role))
-		m.text(daemonInterface, s.Interface)
-		m.u32(daemonID, uint32(s.ID))
-		m.close(at)
-	})
-	if err != nil && !errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("stop the synchronisation of connections as %v: %w", s.Role, err)
+//
+// The kernel does not acknowledge the end of a daemon that had no time to begin,
+// so that what counts is which daemons run afterwards.
+func (c *Conn) StopSync(r Role) error {
+	c.out.b = c.out.b[:0]
+	c.seq++
+	c.out.begin(c.family, cmdDelDaemon, 0, c.seq)
+	at := c.out.open(attrDaemon | nestedAttr)
+	c.out.u32(daemonState, uint32(r))
+	c.out.close(at)
+	c.out.end()
+	err := c.socket.Send(c.out.b)
+	if err == nil {
+		var list []Sync
+		list, err = c.Syncs()
+		if err == nil && slices.ContainsFunc(list, func(s Sync) bool { return s.Role == r }) {
+			err = errors.New("it runs on")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("stop the synchronisation of connections as %v: %w", r, err)
 	}
 	return nil
 }

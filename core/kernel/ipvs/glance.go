@@ -4,7 +4,6 @@ package ipvs
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -20,8 +19,8 @@ import (
 // Glance looks at the table as a whole in one cheap read, to see whether
 // somebody else changed it: at 37,000 destinations some tens of milliseconds,
 // where a Read asks the kernel once for each service. It sees services,
-// schedulers, persistence, destinations, methods and weights, not thresholds
-// nor kinds of tunnels.
+// schedulers, whether they are persistent, destinations, methods and weights;
+// not for how long, nor thresholds or kinds of tunnels.
 //
 // One goroutine may use it at a time.
 type Glance struct {
@@ -125,26 +124,14 @@ func (g *Glance) addService(sums Sums, words [][]byte) (k balance.Key, err error
 		k.IPv6 = k.Address.Addr().Is6()
 	}
 	o := balance.Options{Scheduler: string(words[2])}
-	for i := 3; i < len(words); i++ {
-		switch string(words[i]) {
+	for _, w := range words[3:] {
+		switch string(w) {
 		case "ops":
 			o.Flags |= balance.OnePacket
 		case "persistent":
-			if i+2 >= len(words) {
-				return k, errShort
-			}
+			// How long is behind it, in ticks of the kernel's clock, whose
+			// rate nobody tells.
 			o.Flags |= balance.Persistent
-			seconds, err := strconv.ParseUint(string(words[i+1]), 10, 32)
-			if err != nil {
-				return k, err
-			}
-			mask, err := strconv.ParseUint(string(words[i+2]), 16, 32)
-			if err != nil {
-				return k, err
-			}
-			o.Persistence = uint32(seconds)
-			binary.BigEndian.PutUint32(o.Mask[:], uint32(mask))
-			i += 2
 		}
 	}
 	sums[k] += g.service(k, o)
@@ -225,23 +212,15 @@ func Listed(k balance.Key) balance.Key {
 
 // seen is what of a service's options the list shows.
 type seen struct {
-	scheduler   string
-	onePacket   bool
-	persistent  bool
-	persistence uint32
-	mask        [4]byte
+	scheduler  string
+	onePacket  bool
+	persistent bool
 }
 
 func (g *Glance) service(k balance.Key, o balance.Options) uint64 {
 	s := seen{scheduler: o.Scheduler, onePacket: o.Flags&balance.OnePacket != 0, persistent: o.Flags&balance.Persistent != 0}
 	if k.IPv6 || k.Fwmark != 0 {
 		s.onePacket = false // not shown for all of these
-	}
-	if s.persistent {
-		s.persistence = o.Persistence
-		if !k.IPv6 && k.Fwmark == 0 {
-			s.mask = o.Mask
-		}
 	}
 	return maphash.Comparable(g.seed, s)
 }

@@ -1,0 +1,241 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"encoding/binary"
+	"os"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+const fakeFamily = 33
+
+// fake is a kernel that speaks the messages: it keeps a table and answers what
+// a Conn sends. It is also the library's half of a Conn on the same table.
+type fake struct {
+	t     *testing.T
+	table balance.Table
+	// full is how many destinations the table may have; 0 is no bound.
+	full int
+	// schedulers are those that there are; nil is all.
+	schedulers []string
+	// interrupt is how many dumps say that the table changed meanwhile.
+	interrupt int
+	// mute has it answer nothing, cut has it answer with messages cut short.
+	mute, cut bool
+	// piece is how many messages one Receive takes; 0 is all.
+	piece int
+
+	queue [][]byte // messages to be received
+	sends int
+	calls int // of the library
+}
+
+func connected(t *testing.T) (*Conn, *fake) {
+	f := &fake{t: t, table: balance.Table{}}
+	return &Conn{socket: f, services: f, family: fakeFamily, in: make([]byte, 64<<10)}, f
+}
+
+func (f *fake) Send(b []byte) error {
+	f.sends++
+	for len(b) > 0 {
+		r, rest, err := nextReply(b)
+		if err != nil {
+			f.t.Fatalf("sent: %v", err)
+		}
+		b = rest
+		f.serve(r)
+	}
+	return nil
+}
+
+func (f *fake) Receive(b []byte) (int, error) {
+	if f.mute || len(f.queue) == 0 {
+		return 0, os.ErrDeadlineExceeded
+	}
+	n := 0
+	for i := 0; len(f.queue) > 0 && (f.piece == 0 || i < f.piece); i++ {
+		n += copy(b[n:], f.queue[0])
+		f.queue = f.queue[1:]
+	}
+	if f.cut {
+		n -= 3
+	}
+	return n, nil
+}
+
+func (f *fake) Close() error { return nil }
+
+// answer queues a message.
+func (f *fake) answer(kind, flags uint16, seq uint32, put func(*message)) {
+	var m message
+	m.b = binary.NativeEndian.AppendUint32(m.b, 0)
+	m.b = binary.NativeEndian.AppendUint16(m.b, kind)
+	m.b = binary.NativeEndian.AppendUint16(m.b, flags)
+	m.b = binary.NativeEndian.AppendUint32(m.b, seq)
+	m.b = binary.NativeEndian.AppendUint32(m.b, 0)
+	put(&m)
+	m.end()
+	f.queue = append(f.queue, m.b)
+}
+
+func (f *fake) acknowledge(seq uint32, err error) {
+	code := int32(0)
+	if err != nil {
+		code = -int32(err.(unix.Errno))
+	}
+	f.answer(unix.NLMSG_ERROR, 0, seq, func(m *message) {
+		m.b = binary.NativeEndian.AppendUint32(m.b, uint32(code))
+		m.b = append(m.b, make([]byte, unix.NLMSG_HDRLEN)...)
+	})
+}
+
+func (f *fake) serve(r reply) {
+	if r.kind == unix.GENL_ID_CTRL {
+		f.answer(unix.GENL_ID_CTRL, 0, r.seq, func(m *message) {
+			m.b = append(m.b, unix.CTRL_CMD_NEWFAMILY, 2, 0, 0)
+			m.text(unix.CTRL_ATTR_FAMILY_NAME, familyName)
+			m.u16(unix.CTRL_ATTR_FAMILY_ID, fakeFamily)
+		})
+		f.acknowledge(r.seq, nil)
+		return
+	}
+	if r.kind != fakeFamily {
+		f.acknowledge(r.seq, unix.ENOENT)
+		return
+	}
+	switch cmd := r.body[0]; cmd {
+	case cmdGetSvc:
+		f.list(r.seq, len(f.table), func(m *message, i int) {
+			k := f.table.Keys()[i]
+			f.putService(m, k, f.table[k].Options)
+		})
+	case cmdGetDest:
+		s, err := readService(r.body)
+		if err != nil || f.table[s.Key] == nil {
+			f.answer(unix.NLMSG_DONE, 0, r.seq, func(m *message) {
+				m.b = binary.NativeEndian.AppendUint32(m.b, uint32(0xffffffff-uint32(unix.ESRCH)+1))
+			})
+			return
+		}
+		list := f.table[s.Key].Destinations
+		f.list(r.seq, len(list), func(m *message, i int) {
+			m.b = append(m.b, cmdGetDest, version, 0, 0)
+			m.putDestination(list[i], true)
+		})
+	case cmdNewDest, cmdSetDest, cmdDelDest:
+		f.acknowledge(r.seq, f.change(cmd, r.body))
+	default:
+		f.acknowledge(r.seq, unix.EOPNOTSUPP)
+	}
+}
+
+// list answers a dump.
+func (f *fake) list(seq uint32, n int, put func(*message, int)) {
+	var flags uint16 = unix.NLM_F_MULTI
+	if f.interrupt > 0 {
+		f.interrupt--
+		flags |= unix.NLM_F_DUMP_INTR
+	}
+	for i := range n {
+		f.answer(fakeFamily, flags, seq, func(m *message) { put(m, i) })
+	}
+	f.answer(unix.NLMSG_DONE, flags, seq, func(m *message) { m.b = append(m.b, 0, 0, 0, 0) })
+}
+
+func (f *fake) putService(m *message, k balance.Key, o balance.Options) {
+	m.b = append(m.b, cmdGetSvc, version, 0, 0)
+	at := m.open(attrService)
+	m.u16(svcFamily, family(k.IPv6))
+	if k.Fwmark != 0 {
+		m.u32(svcFwmark, k.Fwmark)
+	} else {
+		m.u16(svcProtocol, uint16(k.Protocol))
+		m.attr(svcAddress, wide(k.Address.Addr()))
+		m.be16(svcPort, k.Address.Port())
+	}
+	m.text(svcScheduler, o.Scheduler)
+	if o.Engine != "" {
+		m.text(svcEngine, o.Engine)
+	}
+	m.attr(svcFlags, append(binary.NativeEndian.AppendUint32(nil, uint32(o.Flags|balance.Hashed)), 0xff, 0xff, 0xff, 0xff))
+	m.u32(svcTimeout, o.Persistence)
+	if k.IPv6 {
+		m.u32(svcNetmask, uint32(o.Bits))
+	} else {
+		m.attr(svcNetmask, o.Mask[:])
+	}
+	m.close(at)
+}
+
+func (f *fake) change(cmd uint8, body []byte) error {
+	s, err := readService(body)
+	if err != nil {
+		return unix.EINVAL
+	}
+	d, err := readDestination(body, s.Key)
+	if err != nil {
+		return unix.EINVAL
+	}
+	if f.table[s.Key] == nil {
+		return unix.ESRCH
+	}
+	op, missing := balance.Op{Kind: balance.AddDestination, Key: s.Key, Destination: d.Destination}, unix.EEXIST
+	switch cmd {
+	case cmdNewDest:
+		total := 0
+		for _, s := range f.table {
+			total += len(s.Destinations)
+		}
+		if f.full > 0 && total >= f.full {
+			return unix.ENOMEM
+		}
+	case cmdSetDest:
+		op.Kind, missing = balance.EditDestination, unix.ENOENT
+	case cmdDelDest:
+		op.Kind, missing = balance.RemoveDestination, unix.ENOENT
+	}
+	if !f.table.Apply(op) {
+		return missing
+	}
+	return nil
+}
+
+func (f *fake) Add(k balance.Key, o balance.Options) error {
+	return f.edit(balance.AddService, k, o, unix.EEXIST)
+}
+
+func (f *fake) Edit(k balance.Key, o balance.Options) error {
+	return f.edit(balance.EditService, k, o, unix.ESRCH)
+}
+
+func (f *fake) Remove(k balance.Key) error {
+	return f.edit(balance.RemoveService, k, balance.Options{Scheduler: "rr"}, unix.ESRCH)
+}
+
+func (f *fake) edit(kind balance.OpKind, k balance.Key, o balance.Options, missing error) error {
+	f.calls++
+	known := f.schedulers == nil
+	for _, s := range f.schedulers {
+		known = known || s == o.Scheduler
+	}
+	if !known {
+		return unix.ENOENT
+	}
+	if !f.table.Apply(balance.Op{Kind: kind, Key: k, Options: o}) {
+		return missing
+	}
+	return nil
+}
+
+func (f *fake) Flush() error {
+	clear(f.table)
+	return nil
+}
+
+func (f *fake) Timeouts() (Timeouts, error) { return Timeouts{}, nil }
+func (f *fake) SetTimeouts(Timeouts) error  { return nil }
