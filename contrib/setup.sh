@@ -14,6 +14,7 @@ tshark      tshark          the check of our packets by an independent decoder
 tcpdump     tcpdump         packet captures
 arping      iputils-arping  address probing by an independent program
 nft         nftables        how an independent program reads our filter
+ipvsadm     ipvsadm         how an independent program reads our table of IPVS
 linux.uml   user-mode-linux a kernel that can what this machine may not
 busybox     busybox-static  the modules of that kernel
 '
