@@ -43,6 +43,14 @@ type Sync struct {
 	MaxLen uint16
 }
 
+// runs reports whether a daemon that runs is the one that s asks for. What s
+// leaves to the kernel may be anything.
+func (s Sync) runs(r Sync) bool {
+	return s.Role == r.Role && s.Interface == r.Interface && s.ID == r.ID &&
+		(!s.Group.IsValid() || s.Group == r.Group) && (s.Port == 0 || s.Port == r.Port) &&
+		(s.TTL == 0 || s.TTL == r.TTL) && (s.MaxLen == 0 || s.MaxLen == r.MaxLen)
+}
+
 // StartSync starts a daemon. One of its role that runs already is left alone
 // when it is the same, else it is replaced.
 func (c *Conn) StartSync(s Sync) error {

@@ -1,0 +1,242 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// The rhythm of a Keeper, unless its Options say otherwise.
+const (
+	lookEvery = 2 * time.Second
+	// fullEvery is how many looks there are to one that reads everything,
+	// which sees what a Glance does not, and costs more.
+	fullEvery = 150
+	// openEvery is how often a kernel without IPVS is asked again.
+	openEvery = 10 * time.Second
+)
+
+// Options are what a Keeper is made with.
+type Options struct {
+	// Log takes what people should know; repeats are left out.
+	Log *slog.Logger
+	// Earlier are the services that an earlier run owned. Those of them that
+	// are not wanted when Start is called are removed.
+	Earlier []balance.Key
+	// Journal writes down which services are owned, before one is made and
+	// after one was removed. Its error is logged; nil does nothing.
+	Journal func([]balance.Key) error
+	// Flush empties the table once, before anything is put into it.
+	Flush bool
+	// Timeouts are set once, as far as they are not zero.
+	Timeouts Timeouts
+	// LookEvery is how often the table is compared with what it should be; 0
+	// means every two seconds.
+	LookEvery time.Duration
+	// OpenEvery is how often a kernel without IPVS is asked again; 0 means
+	// every ten seconds.
+	OpenEvery time.Duration
+	// Open connects to the kernel; nil means Open and OpenGlance in the
+	// network namespace of the thread that calls Start.
+	Open func() (*Conn, Looker, error)
+}
+
+// Looker is a Glance, or what a test has in its place.
+type Looker interface {
+	Look() (Sums, error)
+	Expect(balance.Table) Sums
+	Close() error
+}
+
+// Counts says what a Keeper has done.
+type Counts struct {
+	// Operations are those that the kernel carried out, Failed those that it
+	// refused. Repaired are services that somebody else had changed.
+	Operations, Failed, Repaired uint64
+	// Trouble is why the table is not as it should be; empty when it is.
+	Trouble string
+	// Pending reports that changes are still to be carried out.
+	Pending bool
+}
+
+// Keeper makes the table of IPVS what it should be and keeps it so. Of several
+// changes to one service that were not carried out yet only the last counts, so
+// that what waits is bounded by the number of services.
+//
+// It owns one goroutine, from Start to Close. Its methods may be called by any.
+type Keeper struct {
+	o      Options
+	wake   chan struct{} // of one: there is something in changes
+	asks   chan ask
+	stop   chan bool // whether the services are to be removed
+	ended  chan struct{}
+	inside *keeping
+
+	mu      sync.Mutex // guards what follows
+	changes balance.Table
+	syncs   []Sync
+	counts  Counts
+	idle    *sync.Cond
+}
+
+// ask is a question that only the goroutine can answer.
+type ask struct {
+	do   func(*Conn) error
+	done chan error
+}
+
+// NewKeeper returns a Keeper that does nothing before Start.
+func NewKeeper(o Options) *Keeper {
+	if o.LookEvery == 0 {
+		o.LookEvery = lookEvery
+	}
+	if o.OpenEvery == 0 {
+		o.OpenEvery = openEvery
+	}
+	if o.Journal == nil {
+		o.Journal = func([]balance.Key) error { return nil }
+	}
+	if o.Open == nil {
+		o.Open = openBoth
+	}
+	k := &Keeper{
+		o: o, wake: make(chan struct{}, 1), asks: make(chan ask), stop: make(chan bool, 1), ended: make(chan struct{}),
+		changes: balance.Table{},
+	}
+	k.idle = sync.NewCond(&k.mu)
+	return k
+}
+
+func openBoth() (*Conn, Looker, error) {
+	c, err := Open(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := OpenGlance()
+	if err != nil {
+		return nil, nil, errors.Join(err, c.Close())
+	}
+	return c, g, nil
+}
+
+// Start begins. A kernel without IPVS is no error: it is told and asked again
+// later.
+func (k *Keeper) Start() {
+	k.inside = &keeping{k: k, want: balance.Table{}, have: balance.Table{}, doubt: map[balance.Key]bool{}, told: map[string]bool{}}
+	for _, key := range k.o.Earlier {
+		k.inside.doubt[key] = true
+	}
+	// The connection belongs to the network namespace of this thread.
+	k.inside.open()
+	go k.inside.run()
+}
+
+// Set changes what some services should be; nil means that there should be
+// none. It never blocks. The services must be normal and are not changed
+// afterwards.
+func (k *Keeper) Set(changes balance.Table) {
+	k.mu.Lock()
+	maps.Copy(k.changes, changes)
+	k.counts.Pending = true
+	k.mu.Unlock()
+	k.poke()
+}
+
+// SetSync says which daemons synchronise connections. It never blocks.
+func (k *Keeper) SetSync(list []Sync) {
+	k.mu.Lock()
+	k.syncs = slices.Clone(list)
+	k.counts.Pending = true
+	k.mu.Unlock()
+	k.poke()
+}
+
+func (k *Keeper) poke() {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Counts returns what was done until now.
+func (k *Keeper) Counts() Counts {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.counts
+}
+
+// Wait waits until all that was set before is carried out or refused.
+func (k *Keeper) Wait(ctx context.Context) error {
+	defer context.AfterFunc(ctx, func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.idle.Broadcast()
+	})()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for k.counts.Pending && ctx.Err() == nil {
+		k.idle.Wait()
+	}
+	return ctx.Err()
+}
+
+// Usage is a service with its destinations and their counters.
+type Usage struct {
+	ServiceState
+	Destinations []DestinationState
+}
+
+// Usage reads the counters of the services that wanted names.
+func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list []Usage, err error) {
+	err = k.ask(ctx, func(c *Conn) error {
+		services, err := c.Services()
+		if err != nil {
+			return err
+		}
+		for _, s := range services {
+			if !wanted(s.Key) {
+				continue
+			}
+			u := Usage{ServiceState: s}
+			if u.Destinations, err = c.Destinations(s.Key); err != nil {
+				return err
+			}
+			list = append(list, u)
+		}
+		return nil
+	})
+	return list, err
+}
+
+// ask has the goroutine do something with its connection.
+func (k *Keeper) ask(ctx context.Context, do func(*Conn) error) error {
+	a := ask{do, make(chan error, 1)}
+	select {
+	case k.asks <- a:
+	case <-k.ended:
+		return errors.New("ask IPVS: the keeper has ended")
+	case <-ctx.Done():
+		return fmt.Errorf("ask IPVS: %w", ctx.Err())
+	}
+	return <-a.done
+}
+
+// Close ends a keeper that was started, after it carried out what was set. With remove it
+// removes every service that it owns, or, with all, every service.
+func (k *Keeper) Close(remove, all bool) error {
+	k.mu.Lock()
+	k.inside.flushAtEnd = all
+	k.mu.Unlock()
+	k.stop <- remove || all
+	<-k.ended
+	return k.inside.endError
+}

@@ -1,0 +1,412 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// keeping is the goroutine of a Keeper. Nothing of it is touched by another,
+// but for flushAtEnd, which is set before the end.
+type keeping struct {
+	k      *Keeper
+	conn   *Conn
+	look   Looker
+	opened bool // at least once
+	tried  time.Time
+
+	// want is what should be, have what the kernel is believed to have of what
+	// is or was wanted.
+	want, have balance.Table
+	// expect is what a look finds of have.
+	expect Sums
+	// doubt are services of which it is not known what the kernel has.
+	doubt map[balance.Key]bool
+	syncs []Sync
+	// told are failures that people know of.
+	told  map[string]bool
+	looks int
+
+	flushAtEnd bool
+	endError   error
+}
+
+func (w *keeping) run() {
+	defer close(w.k.ended)
+	tick := time.NewTicker(w.k.o.LookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-w.k.wake:
+			w.take()
+		case <-tick.C:
+			w.compare()
+		case a := <-w.k.asks:
+			if w.conn == nil {
+				a.done <- ErrNoIPVS
+			} else {
+				a.done <- w.used(a.do(w.conn))
+			}
+		case remove := <-w.k.stop:
+			w.take()
+			w.end(remove)
+			return
+		}
+	}
+}
+
+// open connects, if it is time to try.
+func (w *keeping) open() bool {
+	if w.conn != nil {
+		return true
+	}
+	if time.Since(w.tried) < w.k.o.OpenEvery && !w.tried.IsZero() {
+		return false
+	}
+	w.tried = time.Now()
+	conn, look, err := w.k.o.Open()
+	if err != nil {
+		w.trouble(fmt.Errorf("IPVS cannot be used, so that nothing is balanced: %w", err))
+		return false
+	}
+	w.conn, w.look = conn, look
+	if !w.opened {
+		w.opened = true
+		w.begin()
+	}
+	for key := range w.want {
+		w.doubt[key] = true
+	}
+	return true
+}
+
+// begin does what is done once.
+func (w *keeping) begin() {
+	if w.k.o.Flush {
+		if err := w.used(w.conn.Flush()); err != nil {
+			w.trouble(err)
+		}
+	}
+	if w.conn != nil && w.k.o.Timeouts != (Timeouts{}) {
+		if err := w.used(w.conn.SetTimeouts(w.k.o.Timeouts)); err != nil {
+			w.trouble(err)
+		}
+	}
+}
+
+// used closes the connection after an error that leaves it in an unknown
+// state.
+func (w *keeping) used(err error) error {
+	if err != nil && lost(err) && w.conn != nil {
+		err = errors.Join(err, w.conn.Close(), w.look.Close())
+		w.conn, w.look = nil, nil
+		w.tried, w.expect = time.Time{}, nil
+	}
+	return err
+}
+
+// take carries out what was set.
+func (w *keeping) take() {
+	w.k.mu.Lock()
+	changes, syncs := w.k.changes, w.k.syncs
+	w.k.changes = balance.Table{}
+	w.k.mu.Unlock()
+	for key, s := range changes {
+		if s == nil {
+			delete(w.want, key)
+		} else {
+			w.want[key] = s
+			if w.have[key] == nil {
+				w.doubt[key] = true // it may be there from an earlier run
+			}
+		}
+	}
+	w.syncs = syncs
+	if w.open() {
+		if _, ok := w.settle(); ok {
+			w.apply(slices.Collect(maps.Keys(changes)))
+		}
+	}
+	w.synchronise()
+	w.done()
+}
+
+// done says that nothing is left to do, unless more was set meanwhile.
+func (w *keeping) done() {
+	w.k.mu.Lock()
+	defer w.k.mu.Unlock()
+	if len(w.k.changes) == 0 && len(w.k.wake) == 0 {
+		w.k.counts.Pending = false
+		w.k.idle.Broadcast()
+	}
+}
+
+// settle reads what is in doubt, and puts it right. It returns which services
+// were not as they were believed to be.
+func (w *keeping) settle() (strange []balance.Key, ok bool) {
+	if len(w.doubt) == 0 {
+		return nil, true
+	}
+	found, err := w.conn.Read(func(key balance.Key) bool { return w.doubt[key] })
+	if err = w.used(err); err != nil {
+		w.trouble(err)
+		return nil, false
+	}
+	keys := slices.Collect(maps.Keys(w.doubt))
+	for _, key := range keys {
+		if !equal(w.have[key], found[key]) {
+			strange = append(strange, key)
+		}
+		delete(w.have, key)
+		if s := found[key]; s != nil {
+			w.have[key] = s
+		}
+	}
+	clear(w.doubt)
+	w.apply(keys)
+	return strange, w.conn != nil
+}
+
+// equal compares two services, either of which may be nil.
+func equal(a, b *balance.Service) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Options == b.Options && slices.Equal(a.Destinations, b.Destinations)
+}
+
+// apply makes these services what they should be.
+func (w *keeping) apply(keys []balance.Key) {
+	have, want := balance.Table{}, balance.Table{}
+	owned := len(w.have)
+	for _, key := range keys {
+		if s := w.have[key]; s != nil {
+			have[key] = s
+		}
+		if s := w.want[key]; s != nil {
+			want[key] = s
+		}
+	}
+	ops := balance.Diff(have, want)
+	if len(ops) == 0 {
+		w.expected(keys)
+		return
+	}
+	for key, s := range want {
+		w.have[key] = s
+	}
+	if len(w.have) > owned {
+		w.journal()
+	}
+	failures, err := w.conn.Apply(ops)
+	if err = w.used(err); err != nil {
+		w.trouble(fmt.Errorf("change the table of IPVS: %w", err))
+		for _, key := range keys {
+			w.doubt[key] = true
+		}
+		return
+	}
+	for _, f := range failures {
+		w.doubt[f.Op.Key] = true
+		w.trouble(f)
+	}
+	if len(failures) == 0 && len(w.doubt) == 0 {
+		w.fine()
+	}
+	gone := false
+	for _, key := range keys {
+		if w.want[key] == nil && !w.doubt[key] {
+			gone = gone || w.have[key] != nil
+			delete(w.have, key)
+		}
+	}
+	if gone {
+		w.journal()
+	}
+	w.expected(keys)
+	w.k.mu.Lock()
+	defer w.k.mu.Unlock()
+	w.k.counts.Operations += uint64(len(ops) - len(failures))
+	w.k.counts.Failed += uint64(len(failures))
+}
+
+// expected brings what a look should find up to date.
+func (w *keeping) expected(keys []balance.Key) {
+	if w.expect == nil || w.look == nil {
+		w.expect = nil // all of it, when it is needed
+		return
+	}
+	part := balance.Table{}
+	for _, key := range keys {
+		delete(w.expect, Listed(key))
+		for _, v6 := range []bool{false, true} { // both families of a mark
+			twin := key
+			if key.Fwmark != 0 {
+				twin.IPv6 = v6
+			}
+			if s := w.have[twin]; s != nil {
+				part[twin] = s
+			}
+		}
+	}
+	maps.Copy(w.expect, w.look.Expect(part))
+}
+
+// compare looks whether the table is what it should be, and tries again what
+// failed.
+func (w *keeping) compare() {
+	defer w.done()
+	if !w.open() {
+		return
+	}
+	suspects := w.suspects()
+	for key := range suspects {
+		w.doubt[key] = true
+	}
+	strange, ok := w.settle()
+	if !ok {
+		return
+	}
+	w.synchronise()
+	strange = slices.DeleteFunc(strange, func(key balance.Key) bool { return !suspects[key] })
+	if len(strange) == 0 {
+		return
+	}
+	slices.SortFunc(strange, balance.Key.Compare)
+	w.k.o.Log.Warn("somebody else changed IPVS; it was put right", "services", len(strange), "first", strange[0].String())
+	w.k.mu.Lock()
+	defer w.k.mu.Unlock()
+	w.k.counts.Repaired += uint64(len(strange))
+}
+
+// suspects are services that a look finds different, or all when everything is
+// to be read.
+func (w *keeping) suspects() map[balance.Key]bool {
+	seen, err := w.look.Look()
+	if err != nil {
+		w.trouble(err)
+		return nil
+	}
+	if w.expect == nil {
+		w.expect = w.look.Expect(w.have)
+	}
+	w.looks++
+	out := map[balance.Key]bool{}
+	for key := range w.have {
+		at := Listed(key)
+		if !w.doubt[key] && (seen[at] != w.expect[at] || w.looks%fullEvery == 0) {
+			out[key] = true
+		}
+	}
+	return out
+}
+
+// synchronise has those daemons run that were asked for, and those that are
+// not stop, if it was ever asked for any.
+func (w *keeping) synchronise() {
+	if w.conn == nil || w.syncs == nil {
+		return
+	}
+	running, err := w.conn.Syncs()
+	if err = w.used(err); err != nil {
+		w.trouble(err)
+		return
+	}
+	for _, r := range running {
+		if slices.ContainsFunc(w.syncs, func(s Sync) bool { return s.runs(r) }) {
+			continue
+		}
+		if err := w.used(w.conn.StopSync(r.Role)); err != nil {
+			w.trouble(err)
+			return
+		}
+	}
+	for _, s := range w.syncs {
+		if slices.ContainsFunc(running, s.runs) {
+			continue
+		}
+		if err := w.used(w.conn.StartSync(s)); err != nil {
+			w.trouble(err)
+			return
+		}
+	}
+}
+
+// end closes the connection, after the services were removed if they are to
+// be.
+func (w *keeping) end(remove bool) {
+	if w.conn == nil {
+		return
+	}
+	if remove {
+		if w.syncs != nil {
+			w.syncs = []Sync{}
+			w.synchronise()
+		}
+		w.remove()
+	}
+	if w.conn != nil {
+		w.endError = errors.Join(w.endError, w.conn.Close(), w.look.Close())
+	}
+}
+
+func (w *keeping) remove() {
+	w.k.mu.Lock()
+	all := w.flushAtEnd
+	w.k.mu.Unlock()
+	if w.conn == nil {
+		return
+	}
+	if all {
+		w.endError = w.conn.Flush()
+		clear(w.have)
+		w.journal()
+		return
+	}
+	for key := range w.have {
+		w.doubt[key] = true // also what somebody else put in its place goes
+	}
+	clear(w.want)
+	if _, ok := w.settle(); !ok || len(w.doubt) > 0 {
+		w.endError = fmt.Errorf("%d services could not be removed from IPVS", len(w.doubt))
+	}
+}
+
+// journal writes down what is owned.
+func (w *keeping) journal() {
+	if err := w.k.o.Journal(w.have.Keys()); err != nil {
+		w.trouble(fmt.Errorf("write down the services that are owned: %w", err))
+	}
+}
+
+// trouble tells people, once for each text until all is fine again.
+func (w *keeping) trouble(err error) {
+	text := err.Error()
+	w.k.mu.Lock()
+	w.k.counts.Trouble = text
+	w.k.mu.Unlock()
+	if !w.told[text] && len(w.told) < maxTold {
+		w.told[text] = true
+		w.k.o.Log.Error("IPVS", "err", text)
+	}
+}
+
+// maxTold is how many different failures are told at a time.
+const maxTold = 100
+
+// fine forgets the trouble.
+func (w *keeping) fine() {
+	w.k.mu.Lock()
+	defer w.k.mu.Unlock()
+	if w.k.counts.Trouble != "" {
+		w.k.o.Log.Info("the table of IPVS is as it should be again")
+	}
+	w.k.counts.Trouble = ""
+	clear(w.told)
+}
