@@ -22,6 +22,8 @@ PKG         ?= ./core/kernel/...
 RUN         ?= .
 # Further flags of the benchmark, for example BENCHFLAGS='--modes v3:100ms'.
 BENCHFLAGS  ?=
+# The same for bench-scale, for example SCALEFLAGS='-instances 1000 -runs 3'.
+SCALEFLAGS  ?=
 
 .PHONY: help
 help: ## list the targets
@@ -76,7 +78,7 @@ endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
 
 .PHONY: bench
-bench: bench-failover bench-parse ## run all benchmarks
+bench: bench-failover bench-parse bench-scale ## run all benchmarks
 
 .PHONY: bench-failover
 bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
@@ -85,6 +87,10 @@ bench-failover: setup build ## measure outages against keepalived's (root; BENCH
 .PHONY: bench-parse
 bench-parse: setup build ## measure the check of a large file against keepalived's
 	@go run ./contrib/bench/parse --moonkeep $(BINARY)
+
+.PHONY: bench-scale
+bench-scale: setup build ## measure what many virtual routers cost, beside keepalived (root; SCALEFLAGS)
+	@go run ./contrib/bench/scale --moonkeep $(BINARY) $(SCALEFLAGS)
 
 .PHONY: clean
 clean: ## remove what was built
