@@ -11,10 +11,10 @@ type LuaCheck struct {
 	// The file's path.
 	Path string `key:"path" own:"true" required:"true" tier:"1"`
 	// What the file may do beyond reading.
-	Allow []string `key:"allow" form:"words" own:"true" enum:"exec,net,write" tier:"1"`
+	Allow []string `key:"allow" form:"words" own:"true" enum:"control,exec,listen,net,write" tier:"1"`
 	// What is handed to it as ctx.args. In keepalived.conf a line for each:
 	// arg NAME VALUE.
-	Args map[string]string `key:"args" word:"arg" form:"special" own:"true" tier:"2"`
+	Args Args `key:"args" word:"arg" form:"special" own:"true" tier:"2"`
 	// How long a run may take.
 	Timeout *time.Duration `key:"timeout" own:"true" range:"1ms..24h" inherits:"the real server's connect_timeout" tier:"1"`
 	Timing

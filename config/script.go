@@ -13,16 +13,18 @@ type Script struct {
 	// quotes when there are arguments. Empty when lua is given.
 	Argv []string `key:"script" form:"special" tier:"1"`
 	// Lua is the path of a Lua file whose check function is called. In
-	// keepalived.conf: script "lua:PATH".
+	// keepalived.conf: script "lua:PATH", relative to the file that names it.
 	Lua string `key:"lua" word:"-"`
 	// Plugin is a check as real servers have them, with its connect_ip and
 	// connect_port: the script succeeds when it does. Of its timers interval,
 	// timeout, rise and fall count.
 	Plugin *Check `key:"plugin" word:"-" unbuilt:"nothing would check what the script is for"`
-	// Allow lists what the Lua script may do beyond reading.
-	Allow []string `key:"allow" word:"-" enum:"exec,net,write"`
-	// Args are handed to the Lua script as ctx.args.
-	Args map[string]string `key:"args" word:"-"`
+	// Allow lists what the Lua script may do beyond reading. In
+	// keepalived.conf: "lua:PATH allow=exec,write".
+	Allow []string `key:"allow" word:"-" enum:"control,exec,listen,net,write"`
+	// Args are handed to the Lua script as ctx.args: texts, numbers, and true
+	// or false. In keepalived.conf: "lua:PATH NAME=VALUE".
+	Args Args `key:"args" word:"-"`
 	// User runs the program; the global script_user when left out. In
 	// keepalived.conf the group may stand behind it.
 	User string `key:"user" form:"special" inherits:"global script_user" tier:"1"`
@@ -49,12 +51,21 @@ type Script struct {
 	InitFail bool `key:"init_fail" form:"bare" tier:"2"`
 }
 
-// Program is a program to run.
+// Program is a program to run, or a Lua file with a function to call.
 type Program struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
-	// Argv is the program and its arguments; it is run without a shell.
-	Argv []string `key:"script" required:"true" tier:"1"`
+	// Argv is the program and its arguments; it is run without a shell. Empty
+	// when lua is given.
+	Argv []string `key:"script" tier:"1"`
+	// Lua is the path of a Lua file; what it is for says which of its
+	// functions is called. In keepalived.conf: "lua:PATH NAME=VALUE
+	// allow=GRANT" in place of the program.
+	Lua string `key:"lua" word:"-"`
+	// Allow lists what the Lua file may do beyond reading.
+	Allow []string `key:"allow" word:"-" enum:"control,exec,listen,net,write"`
+	// Args are handed to the Lua function: texts, numbers, and true or false.
+	Args Args `key:"args" word:"-"`
 	// User runs it; the global script_user when left out.
 	User string `key:"user" inherits:"global script_user" tier:"1"`
 	// Group runs it; the user's own group when left out.
@@ -68,7 +79,17 @@ type Lua struct {
 	// Path is the file's path.
 	Path string `key:"path" required:"true"`
 	// Allow lists what the file may do beyond reading.
-	Allow []string `key:"allow" enum:"exec,net,write"`
-	// Args are handed to its functions as ctx.args.
-	Args map[string]string `key:"args"`
+	Allow []string `key:"allow" enum:"control,exec,listen,net,write"`
+	// Args are handed to its functions as event.args: texts, numbers, and true
+	// or false.
+	Args Args `key:"args"`
+}
+
+// File returns the Lua file that stands in place of a program, nil when there
+// is none.
+func (p *Program) File() *Lua {
+	if p == nil || p.Lua == "" {
+		return nil
+	}
+	return &Lua{At: p.At, Written: p.Written, Path: p.Lua, Allow: p.Allow, Args: p.Args}
 }

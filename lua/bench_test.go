@@ -14,7 +14,7 @@ local state = {up = true, fails = 0}
 return function(ctx)
   if state.up and ctx.args.name == "nginx" then return true end
   return false, "down"
-end`, Options{Args: map[string]string{"name": "nginx"}})
+end`, Options{Args: map[string]any{"name": "nginx"}})
 	b.ReportAllocs()
 	for b.Loop() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)

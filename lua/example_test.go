@@ -35,10 +35,10 @@ func TestNginxExampleCheck(t *testing.T) {
 		}
 		return r
 	}
-	plain := start(Options{Args: map[string]string{"url": server.URL}})
-	restarting := start(Options{Allow: []string{GrantExec}, Args: map[string]string{"url": server.URL, "restart": "nginx"}})
-	forbidden := start(Options{Args: map[string]string{"url": server.URL, "restart": "nginx"}})
-	down := start(Options{Args: map[string]string{"url": "http://" + closedAddress(t)}})
+	plain := start(Options{Args: map[string]any{"url": server.URL}})
+	restarting := start(Options{Allow: []string{GrantExec}, Args: map[string]any{"url": server.URL, "restart": "nginx"}})
+	forbidden := start(Options{Args: map[string]any{"url": server.URL, "restart": "nginx"}})
+	down := start(Options{Args: map[string]any{"url": "http://" + closedAddress(t)}})
 	steps := []struct {
 		status  int
 		r       *Runner
@@ -79,7 +79,7 @@ func TestNginxExampleNotify(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "changes.log")
-	r, err := script.NewRunner(Options{Allow: []string{GrantWrite}, Args: map[string]string{"file": path}})
+	r, err := script.NewRunner(Options{Allow: []string{GrantWrite}, Args: map[string]any{"file": path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,8 +96,8 @@ func TestNginxExampleNotify(t *testing.T) {
 	}
 	for name, o := range map[string]Options{
 		"args.file is missing": {Allow: []string{GrantWrite}},
-		"allow: [write]":       {Args: map[string]string{"file": path}},
-		"not a directory":      {Allow: []string{GrantWrite}, Args: map[string]string{"file": fmt.Sprint(path, "/none/x")}},
+		"allow: [write]":       {Args: map[string]any{"file": path}},
+		"not a directory":      {Allow: []string{GrantWrite}, Args: map[string]any{"file": fmt.Sprint(path, "/none/x")}},
 	} {
 		r, err := script.NewRunner(o)
 		if err != nil {

@@ -234,7 +234,7 @@ func dripping(t *testing.T, head string) string {
 func TestServersThatDripEndAtTheDeadline(t *testing.T) {
 	for _, head := range []string{"", "HTTP/1.1 200 OK\r\nX-A: ", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"} {
 		r := runner(t, "local http = require 'http' return function(ctx) return http.get(ctx.args.url) ~= nil end",
-			Options{Args: map[string]string{"url": dripping(t, head)}})
+			Options{Args: map[string]any{"url": dripping(t, head)}})
 		start := time.Now()
 		_, _, err := r.Check(within(t, 100*time.Millisecond))
 		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took > 100*time.Millisecond+margin {
@@ -300,7 +300,7 @@ func TestAPipeOrADeviceIsNotRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{dir + "/pipe", "/dev/zero", dir} {
-		message, err := says(t, "local r, why = require('file').read(ctx.args.p) return true, tostring(r) .. why", Options{Args: map[string]string{"p": path}})
+		message, err := says(t, "local r, why = require('file').read(ctx.args.p) return true, tostring(r) .. why", Options{Args: map[string]any{"p": path}})
 		if err != nil || !strings.Contains(message, "not a regular file") || !strings.HasPrefix(message, "nil") {
 			t.Errorf("%s: %q, %v", path, message, err)
 		}

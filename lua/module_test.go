@@ -63,7 +63,7 @@ func TestHTTP(t *testing.T) {
 		{`local r, why = http.get("http://` + closedAddress(t) + `/") return true, tostring(r) .. " " .. why:match("connection refused")`, "nil connection refused"},
 	}
 	for _, tt := range tests {
-		got, err := says(t, `local http, u = require "http", ctx.args.url `+tt.body, Options{Allow: []string{GrantNet}, Args: map[string]string{"url": server.URL}})
+		got, err := says(t, `local http, u = require "http", ctx.args.url `+tt.body, Options{Allow: []string{GrantNet}, Args: map[string]any{"url": server.URL}})
 		if err != nil || got != tt.want {
 			t.Errorf("%s\n got %q, %v\nwant %q", tt.body, got, err, tt.want)
 		}
@@ -77,7 +77,7 @@ func TestTCP(t *testing.T) {
 	}
 	defer l.Close()
 	for address, want := range map[string]string{l.Addr().String(): "true nil", closedAddress(t): "connection refused"} {
-		got, err := says(t, `local ok, why = require("tcp").connect(ctx.args.a) return true, tostring(ok) .. " " .. tostring(why)`, Options{Args: map[string]string{"a": address}})
+		got, err := says(t, `local ok, why = require("tcp").connect(ctx.args.a) return true, tostring(ok) .. " " .. tostring(why)`, Options{Args: map[string]any{"a": address}})
 		if err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, %v; want %q", address, got, err, want)
 		}
@@ -114,7 +114,7 @@ func TestProcess(t *testing.T) {
 	}
 	ask := func(what string) string {
 		t.Helper()
-		got, err := says(t, "local process = require 'process' return true, tostring(process."+what+")", Options{Args: map[string]string{"pid": pidfile, "dir": dir}})
+		got, err := says(t, "local process = require 'process' return true, tostring(process."+what+")", Options{Args: map[string]any{"pid": pidfile, "dir": dir}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +170,7 @@ func TestFile(t *testing.T) {
 		{`return true, tostring(f.write("/dev/full", "x"))`, "nil"},
 	}
 	for _, tt := range tests {
-		got, err := says(t, `local f, d = require "file", ctx.args.dir `+tt.body, Options{Allow: []string{GrantWrite}, Args: map[string]string{"dir": dir}})
+		got, err := says(t, `local f, d = require "file", ctx.args.dir `+tt.body, Options{Allow: []string{GrantWrite}, Args: map[string]any{"dir": dir}})
 		if err != nil || got != tt.want {
 			t.Errorf("%s\n got %q, %v\nwant %q", tt.body, got, err, tt.want)
 		}

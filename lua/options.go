@@ -59,8 +59,8 @@ type Options struct {
 	// Allow lists the grants.
 	Allow []string
 	// Args are the script's arguments: ctx.args of a check, event.args of a
-	// notify function.
-	Args map[string]string
+	// notify function. A value is a string, a float64 or a bool.
+	Args map[string]any
 	// Log takes what the script logs; nil discards it. It is called on a
 	// goroutine of the runner's, and must not call the runner.
 	Log func(level slog.Level, text string)
@@ -76,6 +76,13 @@ func (o Options) complete() (Options, error) {
 	for _, grant := range o.Allow {
 		if !slices.Contains(Grants(), grant) {
 			return o, fmt.Errorf("allow: there is no grant %q; the grants are %s", grant, strings.Join(Grants(), ", "))
+		}
+	}
+	for name, value := range o.Args {
+		switch value.(type) {
+		case string, float64, bool:
+		default:
+			return o, fmt.Errorf("args: %s is a %T; it must be a string, a float64 or a bool", name, value)
 		}
 	}
 	if o.Log == nil {

@@ -18,7 +18,7 @@ import (
 // Those of the modules use every function that the module has.
 func TestExamples(t *testing.T) {
 	args := exampleArgs(t)
-	files := map[string]string{"number": "12\n", "pid": args["pid"] + "\n"}
+	files := map[string]string{"number": "12\n", "pid": fmt.Sprintln(args["pid"])}
 	for _, m := range Modules() {
 		text, err := os.ReadFile(filepath.Join("examples", m.Name+".lua"))
 		if err != nil {
@@ -60,7 +60,7 @@ func TestExamples(t *testing.T) {
 }
 
 // exampleArgs are what the examples are given, and what they speak to.
-func exampleArgs(t *testing.T) map[string]string {
+func exampleArgs(t *testing.T) map[string]any {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }))
 	t.Cleanup(server.Close)
 	sleeper := exec.Command("sleep", "60")
@@ -73,7 +73,7 @@ func exampleArgs(t *testing.T) map[string]string {
 		}
 		_ = sleeper.Wait() // it says that it was killed
 	})
-	return map[string]string{
+	return map[string]any{
 		"url": server.URL, "address": server.Listener.Addr().String(), "pidfile": "pid", "file": "number",
 		"pid": fmt.Sprint(sleeper.Process.Pid),
 	}

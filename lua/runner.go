@@ -38,8 +38,7 @@ func (s *Script) NewRunner(o Options) (*Runner, error) {
 }
 
 // Functions runs the script's outermost code, unless it has run, and returns
-// the names of the functions that the script has, sorted: check, weight,
-// on_master, on_backup, on_fault, on_stop, on_change. Modules that act or
+// the names of the functions that the script has, sorted. Modules that act or
 // wait refuse to be called at that time, so that looking at a script has no
 // effects.
 func (r *Runner) Functions(ctx context.Context) ([]string, error) {
@@ -109,12 +108,12 @@ func (r *Runner) Weight(ctx context.Context) (int, error) {
 	return weight, nil
 }
 
-// Notify calls on_<state> for the state of the event, then on_change, those
-// of them that the script has, each with a table of its own. A failure of the
+// Notify calls the functions of the event, those of them that the script has,
+// each with a table of its own. A failure of the
 // first does not keep the second from being called; err then joins both.
 func (r *Runner) Notify(ctx context.Context, event Event) error {
 	var errs []error
-	for _, name := range []string{event.function(), "on_change"} {
+	for _, name := range event.functions() {
 		err := r.run(ctx, func(s *state) error {
 			if s.functions[name] == nil {
 				return nil

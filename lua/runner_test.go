@@ -50,7 +50,7 @@ func TestCheckVerdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.source, func(t *testing.T) {
-			r := runner(t, tt.source, Options{Args: map[string]string{"url": "http://u"}})
+			r := runner(t, tt.source, Options{Args: map[string]any{"url": "http://u"}})
 			ok, message, err := r.Check(within(t, time.Second))
 			if ok != tt.ok || message != tt.message {
 				t.Errorf("verdict %v %q, want %v %q", ok, message, tt.ok, tt.message)
@@ -225,7 +225,7 @@ return {
 		}, ""},
 	}
 	var got []string
-	r := runner(t, source, Options{Args: map[string]string{"a": "1"}, Log: func(_ level, text string) { got = append(got, text) }})
+	r := runner(t, source, Options{Args: map[string]any{"a": "1"}, Log: func(_ level, text string) { got = append(got, text) }})
 	for _, tt := range tests {
 		got = nil
 		err := r.Notify(within(t, time.Second), tt.event)

@@ -13,7 +13,11 @@ import (
 )
 
 // known are the functions that a script may return.
-var known = [...]string{"check", "weight", "on_master", "on_backup", "on_fault", "on_stop", "on_change"}
+var known = [...]string{
+	"check", "weight", "accept_failover",
+	"on_master", "on_backup", "on_fault", "on_stop", "on_change",
+	"on_priority", "on_dual_master", "on_real_server", "on_quorum",
+}
 
 // phases of a state's call, for the caller and the call's goroutine to agree
 // on who saw its end.
@@ -148,7 +152,14 @@ func (s *state) failure(format string, args ...any) error {
 func (s *state) args() *lua.LTable {
 	tb := s.l.NewTable()
 	for key, value := range s.opts.Args {
-		tb.RawSetString(key, lua.LString(value))
+		switch v := value.(type) {
+		case string:
+			tb.RawSetString(key, lua.LString(v))
+		case float64:
+			tb.RawSetString(key, lua.LNumber(v))
+		case bool:
+			tb.RawSetString(key, lua.LBool(v))
+		}
 	}
 	return tb
 }

@@ -16,8 +16,9 @@ type Event struct {
 	Instance string
 	Group    string
 	// From [from] and To [to] are states: INIT, BACKUP, MASTER, FAULT; To is
-	// STOP when the daemon stops in order. To chooses the function:
-	// on_master, on_backup, on_fault, on_stop.
+	// STOP when the daemon stops in order, DELETED when a reload removed the
+	// instance; for on_real_server and on_quorum UP
+	// and DOWN.
 	From string
 	To   string
 	// Why [why] is one line for people.
@@ -30,10 +31,31 @@ type Event struct {
 	Seq uint64
 	// Node [node] is the router_id of this node.
 	Node string
+	// Peer [peer] is the address of the other node that the event is about.
+	Peer string
+	// PeerPriority [peer_priority] is the priority that it advertises; 0
+	// when there is no peer.
+	PeerPriority int
+	// Service [service] and Server [server] are the virtual and the real
+	// server of on_real_server and on_quorum.
+	Service string
+	Server  string
+	// Function is the one function to call; empty means on_<to>, for example
+	// on_master, and then on_change. The script does not see it.
+	Function string
 }
 
-// function is the function that the event's state calls.
-func (e Event) function() string { return "on_" + strings.ToLower(e.To) }
+// functions are those that the event calls, in order.
+func (e Event) functions() []string {
+	if e.Function != "" {
+		return []string{e.Function}
+	}
+	first := "on_" + strings.ToLower(e.To)
+	if e.To == "DELETED" {
+		first = "on_stop"
+	}
+	return []string{first, "on_change"}
+}
 
 // event makes the table that a notify function gets.
 func (s *state) event(e Event) lua.LValue {
@@ -41,12 +63,16 @@ func (s *state) event(e Event) lua.LValue {
 	for _, field := range [...]struct{ name, value string }{
 		{"instance", e.Instance}, {"group", e.Group}, {"from", e.From},
 		{"to", e.To}, {"why", e.Why}, {"node", e.Node},
+		{"peer", e.Peer}, {"service", e.Service}, {"server", e.Server},
 	} {
 		if field.value != "" {
 			tb.RawSetString(field.name, lua.LString(field.value))
 		}
 	}
 	tb.RawSetString("priority", lua.LNumber(e.Priority))
+	if e.Peer != "" {
+		tb.RawSetString("peer_priority", lua.LNumber(e.PeerPriority))
+	}
 	tb.RawSetString("seq", lua.LNumber(e.Seq))
 	addresses := s.l.NewTable()
 	for _, address := range e.Addresses {

@@ -238,10 +238,21 @@ func checkHost(c *config.Config) (found config.Findings, lacking bool) {
 func checkLua(c *config.Config) config.Findings {
 	var found config.Findings
 	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost), routerID: c.Global.RouterID}
-	add := func(at config.Position, err error) {
-		if err != nil {
-			found.Add(at, config.Error, "bad-lua-file", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
+	var add func(at config.Position, err error)
+	add = func(at config.Position, err error) {
+		var one *luaFault
+		switch many, joined := err.(interface{ Unwrap() []error }); {
+		case err == nil:
+			return
+		case joined:
+			for _, err := range many.Unwrap() {
+				add(at, err)
+			}
+			return
+		case errors.As(err, &one) && one.at.Line > 0:
+			at = one.at
 		}
+		found.Add(at, config.Error, "bad-lua-file", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	for i := range c.Scripts {
 		_, err := e.newChecks(&config.Config{Global: c.Global, Scripts: c.Scripts[i : i+1]})

@@ -78,7 +78,7 @@ func TestCheck(t *testing.T) {
 			map[string]string{"a.yaml": yamlNode("100", ", notify: {lua: n.lua}"), "n.lua": "return { check = function() return true end }\n"}, []string{"a.yaml"}, 1,
 			[]string{
 				"a.yaml:2:5: warning: … [no-interface]",
-				"a.yaml:2:5: error: notify of A: it returns no function on_change [bad-lua-file]",
+				"a.yaml:2:121: error: notify of A: it returns no function on_change; it has check [bad-lua-file]",
 			},
 			"1 file: 1 error, 1 warning; this cannot run\n",
 		},

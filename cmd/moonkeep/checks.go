@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		if err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %w", s.Name, err)
 		}
-		if err := has(runner, "check"); err != nil {
+		if _, err := has(runner, "check"); err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %s: %w", s.Name, s.Lua, err)
 		}
 		x.runners[s.Name] = runner
@@ -67,7 +68,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 	return x, nil
 }
 
-func (e *edges) runner(path string, allow []string, args map[string]string, who string) (*lua.Runner, error) {
+func (e *edges) runner(path string, allow []string, args config.Args, who string) (*lua.Runner, error) {
 	script, err := lua.Compile(path)
 	if err != nil {
 		return nil, err
@@ -77,18 +78,19 @@ func (e *edges) runner(path string, allow []string, args map[string]string, who 
 	}})
 }
 
-// has reports, as an error, that a script lacks every one of the functions.
-func has(r *lua.Runner, functions ...string) error {
+// has reports, as an error, that a script lacks every one of the functions, and
+// returns those that it has.
+func has(r *lua.Runner, functions ...string) ([]string, error) {
 	names, err := r.Functions(context.Background())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, f := range functions {
 		if slices.Contains(names, f) {
-			return nil
+			return names, nil
 		}
 	}
-	return fmt.Errorf("it returns no function %s", functions[0])
+	return nil, fmt.Errorf("it returns no function %s; it has %s", functions[0], strings.Join(names, ", "))
 }
 
 // Run runs one script once.

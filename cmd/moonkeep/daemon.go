@@ -99,8 +99,8 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d.telling = telling
 	d.tells, err = notify.New(notify.Options{
 		Plan: telling, Run: d.edges.starter.Run, Log: log,
-		Lua: func(ctx context.Context, _ notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
-			return d.files.Load().tell(ctx, d.edges.routerID, ch, state, addresses)
+		Lua: func(ctx context.Context, file notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
+			return d.files.Load().tell(ctx, d.edges.routerID, file, ch, state, addresses)
 		},
 	})
 	if err != nil {

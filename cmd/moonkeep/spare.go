@@ -22,7 +22,7 @@ func spare(c *config.Config, missing config.Findings) config.Findings {
 	}
 	keep := func(list ...**config.Program) {
 		for _, p := range list {
-			if *p != nil && !program.Runnable((*p).Argv) {
+			if *p != nil && (*p).Lua == "" && !program.Runnable((*p).Argv) {
 				at := (*p).At
 				missing = slices.DeleteFunc(missing, func(f config.Finding) bool { return f.At == at && f.Name == noProgram })
 				missing.Add(at, config.Warning, noProgram, "%s is not on this machine: it is left out in this lab", (*p).Argv[0])

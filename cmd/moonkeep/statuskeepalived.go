@@ -194,6 +194,9 @@ func kaScript(p *config.Program) string {
 	if p == nil {
 		return ""
 	}
+	if p.Lua != "" {
+		return kaWords([]string{"lua:" + p.Lua})
+	}
 	return kaWords(p.Argv)
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -15,49 +17,114 @@ import (
 	"github.com/moonkeep/moonkeep/lua"
 )
 
-// runners are the compiled Lua files of a configuration's notify blocks, by the
-// name of who is told about.
+// runners are the compiled Lua files of what a configuration tells, by the ID of
+// notify.Lua.
 type runners map[string]*lua.Runner
 
 // luaFiles are those of the present configuration and of the one before it,
 // for the names that a reload removed: that is told too.
 type luaFiles struct{ present, earlier runners }
 
-// telling returns what is told to whom. The Lua files are compiled now, so
-// that a mistake in one is found before the configuration is used.
-func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
-	all, files := map[notify.Key]notify.Target{}, runners{}
-	add := func(key notify.Key, n *config.Notify, t notify.Target) error {
-		t.Master, t.Backup, t.Fault, t.Stop, t.Any = toldProgram(c, n.Master), toldProgram(c, n.Backup), toldProgram(c, n.Fault), toldProgram(c, n.Stop), toldProgram(c, n.Any)
-		if n.Lua != nil {
-			runner, err := e.runner(n.Lua.Path, n.Lua.Allow, n.Lua.Args, "notify "+key.Name)
-			if err == nil {
-				err = has(runner, "on_change", "on_master", "on_backup", "on_fault", "on_stop")
-			}
-			if err != nil {
-				return fmt.Errorf("notify of %s: %w", key.Name, err)
-			}
-			files[key.String()] = runner
-			t.Lua = &notify.Lua{Path: n.Lua.Path, Allow: n.Lua.Allow, Args: n.Lua.Args}
-		}
-		all[key] = t
+// teller makes what is told of one instance or group, with its Lua files. They
+// are compiled now, so that a mistake in one is found before the configuration
+// is used. A file that several keywords name alike is one, with one memory.
+type teller struct {
+	edges  *edges
+	config *config.Config
+	who    string
+	files  runners
+	errs   []error
+}
+
+// file compiles a Lua file, which must have one of the functions.
+func (t *teller) file(f *config.Lua, function string, functions ...string) *notify.Lua {
+	id, err := luaID(t.who, f)
+	if err != nil {
+		t.errs = append(t.errs, err)
 		return nil
 	}
+	out := &notify.Lua{Path: f.Path, ID: id, Function: function}
+	runner := t.files[id]
+	if runner == nil {
+		runner, err = t.edges.runner(f.Path, f.Allow, f.Args, "notify "+t.who)
+	}
+	var names []string
+	if err == nil {
+		names, err = has(runner, functions...)
+	}
+	if err != nil {
+		t.errs = append(t.errs, &luaFault{f.At, fmt.Errorf("notify of %s: %w", t.who, err)})
+		return nil
+	}
+	t.files[id] = runner
+	out.OnPriority, out.OnDualMaster = slices.Contains(names, "on_priority"), slices.Contains(names, "on_dual_master")
+	return out
+}
+
+// luaFault is an error with the place in the configuration that it is about.
+type luaFault struct {
+	at config.Position
+	error
+}
+
+func (p *luaFault) Unwrap() error { return p.error }
+
+// luaID names a file, what it may do and what it is handed, for one who is told
+// about.
+func luaID(who string, f *config.Lua) (string, error) {
+	id, err := json.Marshal([]any{who, f.Path, f.Allow, f.Args})
+	if err != nil {
+		return "", fmt.Errorf("name the Lua file %s: %w", f.Path, err)
+	}
+	return string(id), nil
+}
+
+// program is toldProgram for what may be a Lua file, whose function is called.
+func (t *teller) program(p *config.Program, function string) *notify.Program {
+	if f := p.File(); f != nil {
+		if l := t.file(f, function, function); l != nil {
+			return &notify.Program{Lua: l}
+		}
+		return nil
+	}
+	return toldProgram(t.config, p)
+}
+
+// notify fills in what a notify block says.
+func (t *teller) notify(n *config.Notify, to *notify.Target) {
+	to.Master, to.Backup = t.program(n.Master, "on_master"), t.program(n.Backup, "on_backup")
+	to.Fault, to.Stop = t.program(n.Fault, "on_fault"), t.program(n.Stop, "on_stop")
+	to.Any = toldProgram(t.config, n.Any)
+	if n.Lua != nil {
+		to.Lua = t.file(n.Lua, "", "on_change", "on_master", "on_backup", "on_fault", "on_stop", "on_priority", "on_dual_master")
+	}
+}
+
+// telling returns what is told to whom, and the Lua files for it.
+func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
+	all, files := map[notify.Key]notify.Target{}, runners{}
 	var errs []error
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		t := notify.Target{
-			Deleted: toldProgram(c, in.NotifyDeletedProgram), TellDeleted: in.NotifyDeleted || in.NotifyDeletedProgram != nil,
-			Lower: toldProgram(c, in.NotifyLowerPrio), Mail: in.SMTPAlert,
+		t := teller{edges: e, config: c, who: in.Name, files: files}
+		to := notify.Target{
+			Deleted: t.program(in.NotifyDeletedProgram, "on_stop"), TellDeleted: in.NotifyDeleted || in.NotifyDeletedProgram != nil,
+			Lower: t.program(in.NotifyLowerPrio, "on_dual_master"), Mail: in.SMTPAlert, NoPriorityLines: !build.TellsPriority(c, in),
 		}
+		t.notify(&in.Notify, &to)
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			t.Addresses = append(t.Addresses, a.Spec())
+			to.Addresses = append(to.Addresses, a.Spec())
 		}
-		errs = append(errs, add(notify.Key{Name: in.Name}, &in.Notify, t))
+		all[notify.Key{Name: in.Name}] = to
+		errs = append(errs, t.errs...)
 	}
 	for i := range c.Groups {
 		g := &c.Groups[i]
-		errs = append(errs, add(notify.Key{Group: true, Name: g.Name}, &g.Notify, notify.Target{Mail: g.SMTPAlert, Members: g.Members}))
+		t := teller{edges: e, config: c, who: notify.Key{Group: true, Name: g.Name}.String(), files: files}
+		to := notify.Target{Mail: g.SMTPAlert, Members: g.Members}
+		t.notify(&g.Notify, &to)
+		all[notify.Key{Group: true, Name: g.Name}] = to
+		errs = append(errs, t.errs...)
 	}
 	p := notify.Plan{Targets: all, FIFOs: fifos(c), NoFaultMails: c.Global.NoEmailFaults, Node: c.Global.RouterID}
 	if s := c.Global.SMTPServer; s != nil && len(c.Global.Email) > 0 {
@@ -109,17 +176,22 @@ func notifications(c notify.Counts) control.Notifications {
 	return out
 }
 
-// tell calls the notify functions of a change's Lua file.
-func (f luaFiles) tell(ctx context.Context, routerID string, c node.Change, state string, addresses []netspec.Address) error {
-	key := notify.Key{Group: c.Group, Name: c.Name}
-	r := f.present[key.String()]
+// tell calls the functions of a Lua file for a change.
+func (f luaFiles) tell(ctx context.Context, routerID string, file notify.Lua, c node.Change, state string, addresses []netspec.Address) error {
+	r := f.present[file.ID]
 	if r == nil {
-		r = f.earlier[key.String()]
+		r = f.earlier[file.ID]
 	}
 	if r == nil {
-		return fmt.Errorf("no Lua file is loaded for %v", key)
+		return fmt.Errorf("the Lua file %s is not loaded for %s", file.Path, c.Name)
 	}
-	event := lua.Event{From: c.From.String(), To: state, Why: c.Why, Priority: int(c.Priority), Seq: c.Seq, Node: routerID}
+	event := lua.Event{From: c.From.String(), To: state, Why: c.Why, Priority: int(c.Priority), Seq: c.Seq, Node: routerID, Function: file.Function}
+	if c.Peer.IsValid() {
+		event.Peer, event.PeerPriority = c.Peer.String(), int(c.PeerPriority)
+	}
+	if c.Occasion != node.RoleChanged {
+		event.To = c.To.String()
+	}
 	if c.Group {
 		event.Group, event.Priority = c.Name, 0
 	} else {

@@ -387,7 +387,7 @@ func identity(s *config.Script, global *config.Global) string {
 		}
 		for _, k := range slices.Sorted(maps.Keys(s.Args)) {
 			part("arg", k)
-			part("=", s.Args[k])
+			part("=", config.ArgWord(s.Args[k]))
 		}
 	}
 	return b.String()

@@ -233,8 +233,9 @@ func TestIdentity(t *testing.T) {
 		"user, group":   {Argv: base.Argv, User: "nobody", Group: "adm"},
 		"lua":           {Lua: "/bin/true"},
 		"lua allow":     {Lua: "/bin/true", Allow: []string{"exec"}},
-		"lua arg":       {Lua: "/bin/true", Args: map[string]string{"exec": ""}},
-		"lua other arg": {Lua: "/bin/true", Args: map[string]string{"exec": "1", "a": "b"}},
+		"lua arg":       {Lua: "/bin/true", Args: config.Args{"exec": ""}},
+		"lua text arg":  {Lua: "/bin/true", Args: config.Args{"exec": "1", "a": "b"}},
+		"lua other arg": {Lua: "/bin/true", Args: config.Args{"exec": 1.0, "a": "b"}},
 	} {
 		id := identity(&s, &config.Global{})
 		if other, twice := seen[id]; twice {

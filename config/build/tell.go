@@ -14,12 +14,20 @@ func tell(n *node.Config, c *config.Config) {
 	n.TellStanding = fifo && c.Global.FIFOStatesOnReload
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		wanted := in.NotifyPriorityChanges
-		for k := range c.Groups {
-			g := &c.Groups[k]
-			wanted = wanted || g.NotifyPriorityChanges && slices.Contains(g.Members, in.Name)
-		}
-		n.Instances[i].TellPriority = fifo && wanted
-		n.Instances[i].TellLower = fifo || in.NotifyLowerPrio != nil
+		// Whether a Lua file has a function for it is not known here.
+		lua := in.Notify.Lua != nil
+		n.Instances[i].TellPriority = fifo && TellsPriority(c, in) || lua
+		n.Instances[i].TellLower = fifo || in.NotifyLowerPrio != nil || lua
 	}
+}
+
+// TellsPriority reports whether the changes of an instance's priority are
+// written to FIFOs.
+func TellsPriority(c *config.Config, in *config.Instance) bool {
+	if in.NotifyPriorityChanges {
+		return true
+	}
+	return slices.ContainsFunc(c.Groups, func(g config.SyncGroup) bool {
+		return g.NotifyPriorityChanges && slices.Contains(g.Members, in.Name)
+	})
 }

@@ -20,6 +20,7 @@ func TestTells(t *testing.T) {
 		"for VRRP":     {func(c *config.Config) { c.Global.VRRPNotifyFIFO = fifo }, false, true, false},
 		"for servers":  {func(c *config.Config) { c.Global.LVSNotifyFIFO = fifo }, false, false, false},
 		"a program":    {func(c *config.Config) { c.Instances[0].NotifyLowerPrio = &config.Program{} }, false, true, false},
+		"a Lua file":   {func(c *config.Config) { c.Instances[0].Notify.Lua = &config.Lua{} }, true, true, false},
 		"the instance": {func(c *config.Config) { c.Global.NotifyFIFO, c.Instances[0].NotifyPriorityChanges = fifo, true }, true, true, false},
 		"its group":    {func(c *config.Config) { c.Global.NotifyFIFO, c.Groups[0].NotifyPriorityChanges = fifo, true }, true, true, false},
 		"another group": {func(c *config.Config) {

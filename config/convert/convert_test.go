@@ -175,7 +175,7 @@ func TestSecrets(t *testing.T) {
 func TestNotCarried(t *testing.T) {
 	c, found := source.Read("a.yaml", []byte(`
 vrrp_instances:
-  - {name: A, interface: eth0, virtual_router_id: 1, notify: {lua: {path: x.lua, allow: [exec]}}, virtual_ipaddresses: [192.0.2.1]}
+  - {name: A, interface: eth0, virtual_router_id: 1, notify: {lua: {path: x.lua, args: {allow: all}}}, virtual_ipaddresses: [192.0.2.1]}
 `))
 	if found.Errors() {
 		t.Fatal(found)

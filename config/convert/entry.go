@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -66,20 +68,28 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 	case key == "script" && n.Field.Kind == schema.KindWords:
 		w.program(n, word, config.Program{Argv: n.Value.Interface().([]string)})
 	case key == "lua" && n.Field.Kind == schema.KindText:
-		w.said(n, "script "+command([]string{"lua:" + n.Text}))
+		l := config.Lua{Path: n.Text}
+		if a := table.Find("allow"); a != nil {
+			l.Allow = a.Value.Interface().([]string)
+		}
+		if a := table.Find("args"); a != nil {
+			l.Args = a.Value.Interface().(config.Args)
+		}
+		w.lua(n, "script", &l)
+	case (key == "allow" || key == "args") && word == "" && sibling("lua") != "":
+		w.above(n) // said by lua
 	case key == "lua" && n.Field.Kind == schema.KindBlock:
 		l := n.Value.Interface().(config.Lua)
-		if len(l.Allow) > 0 || len(l.Args) > 0 {
-			w.lost(n, "with allow or args has no keyword")
-			return true
-		}
-		w.said(n, "notify "+command([]string{"lua:" + l.Path}))
+		w.lua(n, "notify", &l)
 	case n.Field.Kind == schema.KindMap && word != "":
 		w.above(n)
 		for _, c := range n.Nodes {
-			name := *c
+			name, value := *c, *c
 			name.Text = c.Key
-			w.said(c, word+" "+w.quote(&name)+" "+w.quote(c))
+			if args, ok := n.Value.Interface().(config.Args); ok {
+				value.Text = config.ArgWord(args[c.Key])
+			}
+			w.said(c, word+" "+w.quote(&name)+" "+w.quote(&value))
 		}
 	case key == "entries" && n.Field.Form == "lines" && word == "":
 		w.above(n)
@@ -94,6 +104,10 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 
 // program writes a keyword with a command and the account to run it.
 func (w *writer) program(n *document.Node, word string, p config.Program) {
+	if l := p.File(); l != nil {
+		w.lua(n, word, l)
+		return
+	}
 	text := word + " " + command(p.Argv)
 	for _, account := range []string{p.User, p.Group} {
 		if account != "" {
@@ -101,6 +115,24 @@ func (w *writer) program(n *document.Node, word string, p config.Program) {
 		}
 	}
 	w.said(n, text)
+}
+
+// lua writes a keyword with a Lua file in place of a command. The command's
+// words are its arguments; one that is called allow cannot be told from the
+// grants.
+func (w *writer) lua(n *document.Node, word string, l *config.Lua) {
+	argv := []string{"lua:" + l.Path}
+	for _, name := range slices.Sorted(maps.Keys(l.Args)) {
+		if name == "allow" || name == "" || strings.Contains(name, "=") {
+			w.lost(n, fmt.Sprintf("has the argument %q, which a line of keepalived.conf cannot name", name))
+			return
+		}
+		argv = append(argv, name+"="+config.ArgWord(l.Args[name]))
+	}
+	if len(l.Allow) > 0 {
+		argv = append(argv, "allow="+strings.Join(l.Allow, ","))
+	}
+	w.said(n, word+" "+command(argv))
 }
 
 // command renders a program with its arguments as one word of keepalived's

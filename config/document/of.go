@@ -53,10 +53,7 @@ func (m maker) field(f *schema.Field, v reflect.Value) *Node {
 		m.program(n, v.Interface().(config.Program))
 	case schema.KindMap:
 		n.Kind = Table
-		words := v.Interface().(map[string]string)
-		for _, key := range slices.Sorted(maps.Keys(words)) {
-			n.Nodes = append(n.Nodes, &Node{Key: key, Kind: Text, Text: words[key]})
-		}
+		n.Nodes = entries(v)
 	case schema.KindWords, schema.KindInts, schema.KindScalars:
 		n.Kind = List
 		for i := range v.Len() {
@@ -93,8 +90,49 @@ func short(item *Node) *Node {
 	return item
 }
 
-// program makes a list of words, or a table when there is a user.
+// entries makes the nodes of a map, sorted by name.
+func entries(v reflect.Value) []*Node {
+	if args, ok := v.Interface().(config.Args); ok {
+		return arguments(args)
+	}
+	words := v.Interface().(map[string]string)
+	var nodes []*Node
+	for _, key := range slices.Sorted(maps.Keys(words)) {
+		nodes = append(nodes, &Node{Key: key, Kind: Text, Text: words[key]})
+	}
+	return nodes
+}
+
+// arguments makes the nodes of a script's arguments, sorted by name.
+func arguments(args config.Args) []*Node {
+	var nodes []*Node
+	for _, name := range slices.Sorted(maps.Keys(args)) {
+		n := &Node{Key: name, Kind: Literal, Text: config.ArgText(args[name])}
+		if _, text := args[name].(string); text {
+			n.Kind = Text
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes
+}
+
+// program makes a list of words, or a table when there is a user or a Lua file.
 func (m maker) program(n *Node, p config.Program) {
+	if p.Lua != "" {
+		n.At, n.Kind = p.At, Table
+		n.Nodes = []*Node{{Key: "lua", Kind: Text, Text: p.Lua, At: p.At}}
+		if len(p.Allow) > 0 {
+			allow := &Node{Key: "allow", Kind: List}
+			for _, grant := range p.Allow {
+				allow.Nodes = append(allow.Nodes, &Node{Kind: Text, Text: grant})
+			}
+			n.Nodes = append(n.Nodes, allow)
+		}
+		if len(p.Args) > 0 {
+			n.Nodes = append(n.Nodes, &Node{Key: "args", Kind: Table, Nodes: arguments(p.Args)})
+		}
+		return
+	}
 	words := &Node{Key: "script", Kind: List, At: p.At}
 	for _, w := range p.Argv {
 		words.Nodes = append(words.Nodes, &Node{Kind: Text, Text: w})

@@ -260,18 +260,24 @@ func (r *reader) duration(f *schema.Field, keyword string, w token) (time.Durati
 
 // program reads a command with USER [GROUP] behind it.
 func (r *reader) program(s *statement) (config.Program, bool) {
-	argv, lua, rest := r.command(s)
+	argv, file, rest := r.command(s)
+	p := config.Program{At: r.src.position(s.words[1].at), Argv: argv}
 	switch {
-	case lua != "":
+	case file != nil && around[config.Global](r) != nil:
 		r.out.error(s.words[1].at, "bad-lua", "%s cannot be a Lua file: name a program", s.words[0].text)
 		return config.Program{}, false
+	case file != nil:
+		p.Lua, p.Allow, p.Args = file.Path, file.Allow, file.Args
 	case argv == nil:
 		return config.Program{}, false
 	}
 	if len(rest) > 2 {
 		r.out.warn(s.at(), "surplus-words", "%s takes a command, a user and a group; the rest of the line is ignored. Put the whole command in double quotes", s.words[0].text)
 	}
-	p := config.Program{At: r.src.position(s.words[1].at), Argv: argv}
+	if len(rest) > 0 && file != nil {
+		r.out.warn(s.at(), "surplus-words", "a Lua file takes no account: it runs inside the daemon")
+		return p, true
+	}
 	if len(rest) > 0 {
 		p.User = rest[0]
 	}

@@ -87,7 +87,11 @@ func (r *reader) pair(s *statement) {
 		r.out.error(s.words[1].at, "given-twice", "%s %s is given twice", s.words[0].text, quoted(name))
 		return
 	}
-	m.SetMapIndex(reflect.ValueOf(name), reflect.ValueOf(value))
+	entry := reflect.ValueOf(value)
+	if m.Type() == reflect.TypeFor[config.Args]() {
+		entry = reflect.ValueOf(config.ParseArg(value))
+	}
+	m.SetMapIndex(reflect.ValueOf(name), entry)
 }
 
 // pluginUser reads USER [GROUP].
@@ -113,19 +117,18 @@ func (r *reader) dnsName(s *statement) {
 
 // miscPath reads the program; its account is named by user.
 func (r *reader) miscPath(s *statement) {
-	argv, lua, rest := r.command(s)
-	if lua != "" {
-		r.damaged = true
-		r.out.error(s.words[1].at, "bad-lua", "misc_path cannot be a Lua file: name a program")
-		return
-	}
-	if argv == nil {
+	argv, file, rest := r.command(s)
+	p := &config.Program{At: r.src.position(s.words[1].at), Argv: argv}
+	switch {
+	case file != nil:
+		p.Lua, p.Allow, p.Args = file.Path, file.Allow, file.Args
+	case argv == nil:
 		return
 	}
 	if len(rest) > 0 {
 		r.out.warn(s.at(), "surplus-words", "keepalived runs the program without what follows its first word, and so does this; put the whole command in double quotes")
 	}
-	top[config.MiscCheck](r).MiscPath = &config.Program{At: r.src.position(s.words[1].at), Argv: argv}
+	top[config.MiscCheck](r).MiscPath = p
 }
 
 func (r *reader) miscUser(s *statement) {

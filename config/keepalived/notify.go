@@ -15,26 +15,30 @@ func (r *reader) notifications() *config.Notify {
 	return &top[config.SyncGroup](r).Notify
 }
 
-// notifyProgram reads CMD [USER [GROUP]] or "lua:PATH". A Lua file serves all
-// events by its functions, whichever keyword names it.
+// notifyProgram reads CMD [USER [GROUP]] or "lua:PATH". A Lua file of notify
+// serves all events by its functions; one of another keyword that event only.
 func (r *reader) notifyProgram(s *statement) {
-	argv, lua, rest := r.command(s)
-	if len(rest) > 2 || lua != "" && len(rest) > 0 {
+	argv, file, rest := r.command(s)
+	if len(rest) > 2 || file != nil && len(rest) > 0 {
 		r.out.warn(s.at(), "surplus-words", "%s takes a command, a user and a group; the rest of the line is ignored. Put the whole command in double quotes", s.words[0].text)
 	}
 	at := r.src.position(s.words[1].at)
 	switch {
-	case lua != "":
+	case file != nil && s.words[0].text == "notify":
 		n := r.notifications()
-		if n.Lua != nil && n.Lua.Path != lua {
-			r.damaged = true
-			r.out.error(s.words[1].at, "two-lua-files",
-				"one Lua file serves all notifications of an instance or group; %s names another", lineOf(n.Lua.At, at.File))
-			return
+		if n.Lua != nil {
+			r.out.warn(s.at(), "given-twice", "notify was given a Lua file before, on %s: the last one counts", lineOf(n.Lua.At, at.File))
 		}
-		n.Lua = &config.Lua{At: at, Path: lua}
+		n.Lua = file
+		r.wrote("lua", s.words[1].at, false)
+	case file != nil:
+		p := &config.Program{At: at, Lua: file.Path, Allow: file.Allow, Args: file.Args}
+		r.row.bound.field.In(r.frames[len(r.frames)-1].value).Set(reflect.ValueOf(p))
 	case argv != nil:
 		p := &config.Program{At: at, Argv: argv}
+		if before := r.notifications().Any; s.words[0].text == "notify" && before != nil {
+			r.out.warn(s.at(), "given-twice", "notify was given a program before, on %s: the last one counts", lineOf(before.At, at.File))
+		}
 		if len(rest) > 0 {
 			p.User = rest[0]
 		}

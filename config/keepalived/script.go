@@ -7,10 +7,6 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// luaPrefix marks a program that is a Lua file: script "lua:/path/check.lua".
-// It is ours; keepalived has nothing like it.
-const luaPrefix = "lua:"
-
 // script is a vrrp_script that has been read.
 type script struct {
 	config.Script
@@ -45,13 +41,14 @@ func taken[T any](r *reader) T {
 }
 
 // command reads the program of a script-valued keyword: the words of the
-// first argument, or the Lua file that it names. The words behind it are
-// returned too, for those keywords that take a user there.
-func (r *reader) command(s *statement) (argv []string, lua string, rest []string) {
+// first argument, or the Lua file that it names, nil when there is none. The
+// words behind it are returned too, for those keywords that take a user there.
+// Without either something was wrong, and said.
+func (r *reader) command(s *statement) (argv []string, file *config.Lua, rest []string) {
 	last := s.words[len(s.words)-1]
 	if last.open {
 		r.damaged = true
-		return nil, "", nil
+		return nil, nil, nil
 	}
 	words, err := commandWords(r.src.slice(s.words[1].at, last.end()))
 	if err == nil && len(words) > 0 {
@@ -62,27 +59,26 @@ func (r *reader) command(s *statement) (argv []string, lua string, rest []string
 	case err != nil:
 		r.damaged = true
 		r.out.error(s.words[1].at, "unterminated-quote", "%s: a quote within the command is not closed", s.words[0].text)
-		return nil, "", nil
+		return nil, nil, nil
 	case len(argv) == 0:
 		r.damaged = true
 		r.out.error(s.words[1].at, "missing-argument", "%s names no program", s.words[0].text)
-		return nil, "", nil
+		return nil, nil, nil
 	}
-	if path, ok := strings.CutPrefix(argv[0], luaPrefix); ok {
-		if path == "" || len(argv) > 1 {
-			r.damaged = true
-			r.out.error(s.words[1].at, "bad-lua", `%s "lua:PATH" takes one path and nothing behind it`, s.words[0].text)
-			return nil, "", nil
-		}
-		return nil, path, rest
+	if strings.HasPrefix(argv[0], luaPrefix) {
+		return nil, r.luaFile(s, argv), rest
 	}
-	return argv, "", rest
+	return argv, nil, rest
 }
 
 func (r *reader) scriptCommand(s *statement) {
 	var rest []string
 	in := top[config.Script](r)
-	in.Argv, in.Lua, rest = r.command(s)
+	var file *config.Lua
+	in.Argv, file, rest = r.command(s)
+	if in.Lua, in.Allow, in.Args = "", nil, nil; file != nil {
+		in.Lua, in.Allow, in.Args = file.Path, file.Allow, file.Args
+	}
 	if len(rest) > 0 {
 		r.out.warn(s.words[min(2, len(s.words)-1)].at, "surplus-words", "keepalived runs the script without what follows its first word, and so does this; put the whole command in double quotes")
 	}

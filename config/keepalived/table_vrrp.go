@@ -103,7 +103,8 @@ func specialTracks() map[string]keyword {
 func specialNotify() map[string]keyword {
 	rows := map[string]keyword{}
 	for _, word := range []string{"notify_master", "notify_backup", "notify_fault", "notify_stop", "notify"} {
-		rows[word] = keyword{handle: (*reader).notifyProgram}
+		// A program and a Lua file may both be told of all changes.
+		rows[word] = keyword{handle: (*reader).notifyProgram, repeats: word == "notify"}
 	}
 	return rows
 }

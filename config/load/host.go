@@ -183,6 +183,9 @@ func (h *host) run(severity config.Severity, what string, p *config.Program) {
 	if p != nil {
 		h.program(severity, p.At, what, p.Argv, p.User, p.Group)
 	}
+	if l := p.File(); l != nil {
+		h.lua(l.At, what, l.Path)
+	}
 }
 
 // global looks at the daemon's own programs.
@@ -209,7 +212,9 @@ func (h *host) services() {
 			run("real_server: notify_down", r.NotifyDown)
 			for n := range r.Checks {
 				if m := r.Checks[n].Misc; m != nil && m.MiscPath != nil {
-					h.program(config.Warning, m.At, "MISC_CHECK", m.MiscPath.Argv, cmp.Or(m.MiscPath.User, m.User), cmp.Or(m.MiscPath.Group, m.Group))
+					p := *m.MiscPath
+					p.At, p.User, p.Group = m.At, cmp.Or(p.User, m.User), cmp.Or(p.Group, m.Group)
+					run("MISC_CHECK", &p)
 				}
 				if l := r.Checks[n].Lua; l != nil {
 					h.lua(l.At, "LUA_CHECK", l.Path)

@@ -2,7 +2,10 @@ package schema
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
 )
 
 // Page returns the reference page of the native languages, in Markdown: a
@@ -116,6 +119,9 @@ func (f *Field) valueText(titles map[*Block]string) string {
 		text = "list of texts"
 	case KindMap:
 		text = "table of texts"
+		if f.Type == reflect.TypeFor[config.Args]() {
+			text = "table of texts, numbers and booleans"
+		}
 	case KindProgram:
 		text = "program"
 	case KindBlock:

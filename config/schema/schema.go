@@ -26,7 +26,7 @@ const (
 	KindWords         // []string
 	KindInts          // a slice of integers
 	KindScalars       // a slice of KindAddress, KindPrefix or KindScalar
-	KindMap           // map[string]string
+	KindMap           // map[string]string or config.Args
 	KindBlock         // a struct
 	KindBlocks        // a slice of structs
 	KindProgram       // config.Program, a struct too
@@ -281,7 +281,7 @@ func kindOf(t reflect.Type) (Kind, bool) {
 	case reflect.Struct:
 		return KindBlock, true
 	case reflect.Map:
-		return KindMap, t.Key().Kind() == reflect.String && t.Elem().Kind() == reflect.String
+		return KindMap, t.Key().Kind() == reflect.String && (t.Elem().Kind() == reflect.String || t == reflect.TypeFor[config.Args]())
 	case reflect.Slice:
 		return sliceOf(t.Elem())
 	}

@@ -141,7 +141,14 @@ func (r *reader) decode(sf *schema.Field, v *value, dst reflect.Value, what stri
 		r.blocks(sf, v, dst, what, quiet)
 		return
 	case schema.KindProgram:
-		if p := r.program(sf.Elem, v, within(what, sf.Key)); p != nil {
+		p := r.program(sf.Elem, v, within(what, sf.Key))
+		switch {
+		case p == nil:
+		case p.Lua != "" && sf.Key == "any":
+			r.error(v.at, "wrong-value", "%s cannot be a Lua file: give it as lua beside master and backup, and its functions hear of all changes", within(what, sf.Key))
+		case p.Lua != "" && strings.HasSuffix(sf.Key, "_script"): // one of the daemon's own
+			r.error(v.at, "wrong-value", "%s cannot be a Lua file: name a program", within(what, sf.Key))
+		default:
 			dst.Set(reflect.ValueOf(p))
 		}
 		return

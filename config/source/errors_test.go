@@ -242,7 +242,7 @@ func TestFindings(t *testing.T) {
 		}},
 		"a program's keys with lua": {"a.yaml", script("lua: a.lua", "user: nobody", "allow: [net, network, net]"), []string{
 			`a.yaml:4:5: error: vrrp_script s: user goes with a program; a Lua script runs inside the daemon [exclusive-keys]`,
-			`a.yaml:5:18: error: vrrp_script s: allow knows exec, net and write, not "network" [wrong-value]`,
+			`a.yaml:5:18: error: vrrp_script s: allow knows control, exec, listen, net and write, not "network" [wrong-value]`,
 			`a.yaml:5:27: error: vrrp_script s: allow has net twice [given-twice]`,
 		}},
 		"a command for a shell": {"a.yaml", script("script: pidof nginx && true"), []string{

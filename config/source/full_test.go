@@ -45,7 +45,7 @@ func full() config.Config {
 			Rise: 1, Fall: 1, Reverse: true, InitFail: true,
 		}, {
 			Name: "app", Lua: "testdata/checks/app.lua", Allow: []string{"net", "exec"},
-			Args:     map[string]string{"url": "http://127.0.0.1:8080/", "limit": "5", "strict": "true"},
+			Args:     config.Args{"url": "http://127.0.0.1:8080/", "limit": 5.0, "strict": true},
 			Interval: time.Second, Timeout: time.Second, Rise: 1, Fall: 1,
 		}},
 		Instances: []config.Instance{{
@@ -74,7 +74,7 @@ func full() config.Config {
 			Name: "VI_2", Version: 3, Interface: "eth1", VRID: 51, Priority: 100, AdvertInt: 50 * time.Millisecond,
 			ChecksumMessage: true, NoPreempt: true, DownTimerAdverts: 3, UnicastTTL: 255, Garp: garp,
 			Addresses: []config.Address{address("203.0.113.1/24", "eth1")},
-			Notify:    config.Notify{Lua: &config.Lua{Path: "/etc/moonkeep/n.lua", Allow: []string{"write"}, Args: map[string]string{"to": "ops"}}},
+			Notify:    config.Notify{Lua: &config.Lua{Path: "/etc/moonkeep/n.lua", Allow: []string{"write"}, Args: config.Args{"to": "ops"}}},
 		}, {
 			Name: "VI_3", Version: 2, Interface: "eth2", VRID: 3, Priority: 100, AdvertInt: time.Second,
 			Strict: true, LowerPrioNoAdvert: true, HigherPrioSendAdvert: &no, DownTimerAdverts: 3, UnicastTTL: 255, Garp: garp,

@@ -3,6 +3,7 @@ package source
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/schema"
 )
 
@@ -335,24 +337,56 @@ func enumerated(words []string) string {
 	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
-// args reads a table of any keys with scalars in it.
+// args reads a table of any keys with scalars in it: texts, or the arguments
+// of a Lua script.
 func (r *reader) args(v *value, dst reflect.Value, label string) bool {
 	if v.kind != kindTable {
 		r.error(v.at, "wrong-type", "%s must be a table of keys, not %s", label, v.describe())
 		return false
 	}
-	args := make(map[string]string, len(v.fields))
+	args := make(config.Args, len(v.fields))
 	ok := true
 	for _, f := range v.fields {
-		switch f.value.kind {
-		case kindText, kindInt, kindFloat, kindBool:
-			args[f.key] = f.value.text
-		default:
+		value := argument(f.value)
+		if value == nil {
 			ok = false
 			r.error(f.value.at, "wrong-type", "%s: %s must be text, a number, or true or false, not %s",
 				label, quoted(f.key), f.value.describe())
+			continue
+		}
+		args[f.key] = value
+	}
+	if dst.Type() == reflect.TypeFor[config.Args]() {
+		dst.Set(reflect.ValueOf(args))
+		return ok
+	}
+	words := reflect.MakeMap(dst.Type())
+	for _, f := range v.fields {
+		words.SetMapIndex(reflect.ValueOf(f.key), reflect.ValueOf(f.value.text))
+	}
+	dst.Set(words)
+	return ok
+}
+
+// argument returns one argument of a Lua script, nil when it is none.
+func argument(v *value) any {
+	switch v.kind {
+	case kindText:
+		if v.loose {
+			return config.ParseArg(v.text)
+		}
+		return v.text
+	case kindBool:
+		return truth(v.text)
+	case kindInt:
+		// Other bases and separators are the languages' own.
+		if n, err := strconv.ParseInt(v.text, 0, 64); err == nil {
+			return float64(n)
+		}
+	case kindFloat:
+		if f, err := strconv.ParseFloat(v.text, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
+			return f
 		}
 	}
-	dst.Set(reflect.ValueOf(args))
-	return ok
+	return nil
 }

@@ -12,29 +12,19 @@ const shortestRun = 10 * time.Millisecond
 
 // checkScript looks at what the keys of one script mean together.
 func (r *reader) checkScript(t *table, s *config.Script) {
-	lua, plugin := t.has("lua"), t.has("plugin")
-	for _, key := range [...]string{"user", "group"} {
-		switch {
-		case !t.has(key):
-		case lua:
-			r.error(t.place(key), "exclusive-keys", "%s: %s goes with a program; a Lua script runs inside the daemon", t.what, key)
-		case plugin:
-			r.error(t.place(key), "exclusive-keys", "%s: %s goes with a program; the account of a plugin is that of plugins", t.what, key)
-		}
-	}
-	for _, key := range [...]string{"allow", "args"} {
-		if t.has(key) && !lua {
-			r.error(t.place(key), "exclusive-keys", "%s: %s goes with lua only", t.what, key)
-		}
-	}
 	r.groupNeedsUser(t, "group", "user")
-	switch {
-	case t.has("script") && lua:
-		r.error(t.place("lua"), "exclusive-keys", "%s: give script or lua, not both", t.what)
-	case plugin && (t.has("script") || lua):
-		r.error(t.place("plugin"), "exclusive-keys", "%s: give script, lua or plugin, not two of them", t.what)
-	case !t.has("script") && !lua && !plugin:
-		r.error(t.v.at, "missing-key", "%s needs what it runs: script, lua or plugin", t.what)
+	if t.has("plugin") {
+		for _, key := range [...]string{"user", "group"} {
+			if t.has(key) && !t.has("lua") {
+				r.error(t.place(key), "exclusive-keys", "%s: %s goes with a program; the account of a plugin is that of plugins", t.what, key)
+			}
+		}
+		if t.has("script") || t.has("lua") {
+			r.error(t.place("plugin"), "exclusive-keys", "%s: give script, lua or plugin, not two of them", t.what)
+		}
+		r.onlyWithLua(t)
+	} else {
+		r.programOrLua(t, "script, lua or plugin")
 	}
 	if s.Plugin != nil {
 		r.scriptPlugin(t, s.Plugin)
@@ -45,6 +35,34 @@ func (r *reader) checkScript(t *table, s *config.Script) {
 	}{{"interval", s.Interval}, {"timeout", s.Timeout}} {
 		if t.has(x.key) && x.value < shortestRun {
 			r.error(t.value(x.key), "out-of-range", "%s: %s must be at least %v, not %v", t.what, x.key, shortestRun, x.value)
+		}
+	}
+}
+
+// programOrLua reports a table that says neither or both of what it runs, and
+// keys that go with the other one.
+func (r *reader) programOrLua(t *table, either string) {
+	r.onlyWithLua(t)
+	switch {
+	case t.has("script") && t.has("lua"):
+		r.error(t.place("lua"), "exclusive-keys", "%s: give script or lua, not both", t.what)
+	case !t.has("script") && !t.has("lua"):
+		r.error(t.v.at, "missing-key", "%s needs what it runs: %s", t.what, either)
+	}
+}
+
+// onlyWithLua reports keys that go with a Lua script only, and those that do
+// not go with one.
+func (r *reader) onlyWithLua(t *table) {
+	lua := t.has("lua")
+	for _, key := range [...]string{"user", "group"} {
+		if t.has(key) && lua {
+			r.error(t.place(key), "exclusive-keys", "%s: %s goes with a program; a Lua script runs inside the daemon", t.what, key)
+		}
+	}
+	for _, key := range [...]string{"allow", "args"} {
+		if t.has(key) && !lua {
+			r.error(t.place(key), "exclusive-keys", "%s: %s goes with lua only", t.what, key)
 		}
 	}
 }

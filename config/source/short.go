@@ -71,7 +71,7 @@ func (r *reader) special(b *schema.Block, sf *schema.Field, v *value, dst reflec
 		if argv, ok := r.command(v, label); ok {
 			sf.In(dst).Set(reflect.ValueOf(argv))
 		}
-	case "Script.lua", "Lua.path", "TrackFile.file", "SSL.ca", "SSL.certificate", "SSL.key", "FIFO.path",
+	case "Script.lua", "Program.lua", "Lua.path", "TrackFile.file", "SSL.ca", "SSL.certificate", "SSL.key", "FIFO.path",
 		"LuaCheck.path", "Plugin.path", "SSLCheck.ca", "SSLCheck.certificate", "SSLCheck.key", "GRPCCheck.ca", "GRPCCheck.certificate", "GRPCCheck.key",
 		"Global.plugin_directory":
 		if s, ok := r.asText(v, label); ok {
@@ -99,7 +99,9 @@ func (r *reader) program(b *schema.Block, v *value, what string) *config.Program
 		if !r.block(v, b, reflect.ValueOf(p).Elem(), what, true) {
 			return nil
 		}
-		r.groupNeedsUser(&table{v, what}, "group", "user")
+		t := &table{v, what}
+		r.groupNeedsUser(t, "group", "user")
+		r.programOrLua(t, "script or lua")
 		return p
 	}
 	argv, ok := r.command(v, what)

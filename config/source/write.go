@@ -72,8 +72,11 @@ func yamlNode(n *document.Node) *yaml.Node {
 		y.Kind, y.Tag, y.Value, y.LineComment = yaml.ScalarNode, "!!null", "", "# "+missing
 	case n.Kind == document.Literal:
 		y.Kind, y.Value, y.Tag = yaml.ScalarNode, n.Text, "!!int"
-		if n.Text == "true" || n.Text == "false" {
+		switch {
+		case n.Text == "true" || n.Text == "false":
 			y.Tag = "!!bool"
+		case strings.ContainsAny(n.Text, ".e"):
+			y.Tag = "!!float"
 		}
 	case n.Kind == document.Text:
 		y.Kind, y.Value, y.Tag = yaml.ScalarNode, literal(n.Text), "!!str"

@@ -115,6 +115,10 @@ type Change struct {
 	Why string
 	// Priority is the effective priority at that moment; 0 for a group.
 	Priority uint8
+	// Peer is the other master of LowerHeard, and PeerPriority what it
+	// advertises; the zero Addr else.
+	Peer         netip.Addr
+	PeerPriority uint8
 	// Seq numbers the changes of a node from 1.
 	Seq uint64
 }

@@ -12,13 +12,14 @@ import (
 // forged adverts must not become a flood of notifications.
 const lowerGap = 100 * time.Millisecond
 
-// tell has the outside told of an instance that keeps its role.
-func (n *Node) tell(in *instance, of Occasion, why string) {
+// tell has the outside told of an instance that keeps its role, and returns
+// what it is told.
+func (n *Node) tell(in *instance, of Occasion, why string) *Change {
 	v := in.router.View()
 	n.seq++
-	n.out = append(n.out, Action{Kind: Told, Instance: in.cfg.Name, Change: &Change{
-		Occasion: of, Name: in.cfg.Name, From: v.Role, To: v.Role, Why: why, Priority: v.Effective, Seq: n.seq,
-	}})
+	c := &Change{Occasion: of, Name: in.cfg.Name, From: v.Role, To: v.Role, Why: why, Priority: v.Effective, Seq: n.seq}
+	n.out = append(n.out, Action{Kind: Told, Instance: in.cfg.Name, Change: c})
+	return c
 }
 
 // tellPriority tells of the effective priority when it is another than was
@@ -42,7 +43,8 @@ func (n *Node) tellLower(now mono.Instant, in *instance, before uint64) {
 		return
 	}
 	in.lowerQuiet = now.Add(lowerGap)
-	n.tell(in, LowerHeard, fmt.Sprintf("%v is master too, with priority %d against our %d", v.HeardFrom, v.HeardPriority, v.Effective))
+	c := n.tell(in, LowerHeard, fmt.Sprintf("%v is master too, with priority %d against our %d", v.HeardFrom, v.HeardPriority, v.Effective))
+	c.Peer, c.PeerPriority = v.HeardFrom, v.HeardPriority
 }
 
 // tellStanding tells how everything that takes part stands, the groups after

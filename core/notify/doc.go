@@ -12,7 +12,8 @@
 // Each instance and each sync group is one name, with a queue and at most one
 // goroutine of its own. The changes of a name are delivered one after the
 // other, and of one change first the state's program (notify_master and so
-// on), then the generic one (notify), then the Lua file, as in keepalived;
+// on), then the generic one (notify), then the Lua file, as in keepalived; a
+// Lua function may stand in the place of each program;
 // but none starts before the one before it has ended. So what the outside
 // was told last is what happened last. Different names do not wait for each
 // other, but for a group, which is told when its members were told of what

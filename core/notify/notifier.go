@@ -155,7 +155,7 @@ func (n *Notifier) Notify(c node.Change) {
 		n.enqueue(key, item{change: c, target: target, state: state})
 	}
 	for _, f := range n.feeds {
-		if f.fifo.Routers {
+		if f.fifo.Routers && !(c.Occasion == node.PriorityChanged && target.NoPriorityLines) {
 			f.push(line(key, state, c))
 		}
 	}
@@ -170,8 +170,12 @@ func (n *Notifier) enqueue(key Key, it item) {
 		n.busy[key] = q
 		n.workers.Go(func() { n.work(key, q) })
 	}
-	if it.change.Occasion != node.RoleChanged && slices.ContainsFunc(q.items, func(b item) bool { return b.change.Occasion == it.change.Occasion }) {
-		n.counts.Dropped++ // one that waits says the same
+	if i := slices.IndexFunc(q.items, func(b item) bool { return b.change.Occasion == it.change.Occasion }); i >= 0 && it.change.Occasion != node.RoleChanged {
+		// One that waits says the same, but for the priority.
+		n.counts.Dropped++
+		if it.change.Occasion == node.PriorityChanged {
+			q.items[i].change, q.items[i].target = it.change, it.target
+		}
 		return
 	}
 	it.over = make(chan struct{})
@@ -354,7 +358,15 @@ func (n *Notifier) count(failed bool) {
 // deliver tells one change to all who are to know, in order, until ctx ends.
 func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, dropped uint64) {
 	log := n.log.With("name", key.String(), "state", it.state, "seq", it.change.Seq)
-	for _, spec := range it.target.programs(it.change, it.state, dropped) {
+	for _, t := range it.target.tells(it.change, it.state, dropped) {
+		if ctx.Err() != nil {
+			return
+		}
+		if t.lua != nil {
+			n.call(ctx, log, t.lua, it)
+			continue
+		}
+		spec := t.spec
 		spec.Timeout = n.timeout
 		o := n.run(ctx, spec)
 		n.count(!o.OK())
@@ -370,24 +382,22 @@ func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, drop
 			log.Warn("notify program failed", "program", spec.Argv[0], "result", o.String())
 		}
 		n.awaitGone(log, q, spec.Argv[0], o)
-		if ctx.Err() != nil {
-			return
-		}
 	}
-	if it.target.Lua == nil || it.change.Occasion != node.RoleChanged || ctx.Err() != nil {
-		return
-	}
+}
+
+// call calls a Lua function, or those of the state.
+func (n *Notifier) call(ctx context.Context, log *slog.Logger, file *Lua, it item) {
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
 	begin := time.Now()
-	err := n.lua(ctx, *it.target.Lua, it.change, it.state, it.target.Addresses)
+	err := n.lua(ctx, *file, it.change, it.state, it.target.Addresses)
 	took := time.Since(begin)
 	n.count(err != nil)
 	if err != nil {
-		log.Warn("notify script failed", "lua", it.target.Lua.Path, "error", err, "took", took)
+		log.Warn("notify script failed", "lua", file.Path, "error", err, "took", took)
 		return
 	}
-	log.Info("notified", "lua", it.target.Lua.Path, "took", took)
+	log.Info("notified", "lua", file.Path, "took", took)
 }
 
 // awaitGone keeps the next program from starting beside one that is still

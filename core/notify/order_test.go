@@ -113,8 +113,8 @@ func TestDeletedHasAProgram(t *testing.T) {
 	target := Target{Fault: prog("f"), Any: prog("any"), Deleted: prog("d", "1"), TellDeleted: true}
 	c := node.Change{Name: "A", From: vrrp.Master, To: vrrp.Init, Deleted: true, Priority: 5}
 	var got []string
-	for _, spec := range target.programs(c, target.State(c), 0) {
-		got = append(got, strings.Join(spec.Argv, " "))
+	for _, t := range target.programs(c, target.State(c), 0) {
+		got = append(got, strings.Join(t.spec.Argv, " "))
 	}
 	if want := []string{"d 1", "any INSTANCE A DELETED 5"}; !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

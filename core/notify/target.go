@@ -48,14 +48,19 @@ type Target struct {
 	Members []string
 	// Lua is called at each change.
 	Lua *Lua
+	// NoPriorityLines keeps what PriorityChanged tells out of FIFOs: only Lua
+	// wants to know it.
+	NoPriorityLines bool
 	// Addresses are the instance's virtual addresses, excluded ones too.
 	Addresses []netspec.Address
 	// TellDeleted is keepalived's notify_deleted.
 	TellDeleted bool
 }
 
-// Program is a program and who runs it, as in program.Spec.
+// Program is a program and who runs it, as in program.Spec, or a Lua function.
 type Program struct {
+	// Lua is called instead of a program when it is not nil.
+	Lua         *Lua
 	Argv        []string
 	User, Group string
 	// Secure is program.Spec's.
@@ -73,11 +78,24 @@ func (p *Program) spec(env []string, more ...string) program.Spec {
 	}
 }
 
-// Lua is a Lua file and what it may do; Options.Lua knows what that means.
+// Lua is a Lua file; Options.Lua knows what that means.
 type Lua struct {
-	Path  string
-	Allow []string
-	Args  map[string]string
+	// Path is for the log.
+	Path string
+	// ID is by which Options.Lua finds the file, with what it may do and what
+	// is handed to it.
+	ID string
+	// Function is the one that is called; empty means those of the state.
+	Function string
+	// OnPriority and OnDualMaster say that it has a function for changes of
+	// the priority and for another master: else it is not called for these.
+	OnPriority, OnDualMaster bool
+}
+
+// told is one thing to do for a change: a program to run or a function to call.
+type told struct {
+	spec program.Spec
+	lua  *Lua // nil for a program
 }
 
 // State returns the word by which a change is told, or "" when it is not.
@@ -106,20 +124,48 @@ func (t Target) queued(c node.Change) bool {
 	case node.RoleChanged:
 		return true
 	case node.LowerHeard:
-		return t.Lower != nil
+		return t.Lower != nil || t.Lua != nil && t.Lua.OnDualMaster
+	case node.PriorityChanged:
+		return t.Lua != nil && t.Lua.OnPriority
 	}
 	return false
 }
 
-// programs returns what is to be run for a change told as state, in order.
-func (t Target) programs(c node.Change, state string, dropped uint64) []program.Spec {
-	var specs []program.Spec
+// tells returns what is to be done for a change told as state, in order: the
+// programs, then the Lua file.
+func (t Target) tells(c node.Change, state string, dropped uint64) []told {
+	all := t.programs(c, state, dropped)
+	if t.Lua == nil || !t.queued(c) {
+		return all
+	}
+	call := *t.Lua
+	switch {
+	case c.Occasion == node.RoleChanged:
+	case c.Occasion == node.PriorityChanged && call.OnPriority:
+		call.Function = "on_priority"
+	case c.Occasion == node.LowerHeard && call.OnDualMaster:
+		call.Function = "on_dual_master"
+	default:
+		return all
+	}
+	return append(all, told{lua: &call})
+}
+
+// programs returns what is named for one event, in order.
+func (t Target) programs(c node.Change, state string, dropped uint64) []told {
+	var specs []told
 	env := t.environment(c, state, dropped)
 	add := func(p *Program, more ...string) {
-		if p == nil {
-			return
+		switch {
+		case p == nil:
+		case p.Lua != nil:
+			specs = append(specs, told{lua: p.Lua})
+		default:
+			specs = append(specs, told{spec: p.spec(env, more...)})
 		}
-		specs = append(specs, p.spec(env, more...))
+	}
+	if c.Occasion == node.PriorityChanged {
+		return nil
 	}
 	switch state {
 	case "MASTER":

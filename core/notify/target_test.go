@@ -38,8 +38,8 @@ func TestWhatIsRun(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
 			if state := tt.target.State(tt.change); state != "" {
-				for _, spec := range tt.target.programs(tt.change, state, 0) {
-					got = append(got, strings.Join(spec.Argv, " "))
+				for _, todo := range tt.target.programs(tt.change, state, 0) {
+					got = append(got, strings.Join(todo.spec.Argv, " "))
 				}
 			}
 			if s := strings.Join(got, "; "); s != tt.want {
@@ -71,10 +71,10 @@ func TestWhatProgramsLearn(t *testing.T) {
 		"MOONKEEP_DROPPED=3",
 		"MOONKEEP_ADDRESSES=192.0.2.1/24 2001:db8::1/64",
 	}
-	if len(specs) != 1 || !slices.Equal(specs[0].Env, want) {
+	if len(specs) != 1 || !slices.Equal(specs[0].spec.Env, want) {
 		t.Errorf("got %+v, want %q", specs, want)
 	}
-	if specs[0].User != "u" || specs[0].Group != "g" {
+	if specs[0].spec.User != "u" || specs[0].spec.Group != "g" {
 		t.Errorf("got %+v", specs[0])
 	}
 }
