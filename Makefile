@@ -39,7 +39,7 @@ demo: build ## set up, build, and show a failover on this machine
 
 .PHONY: test
 test: setup lint check-binary build/uml ## set up and run every check and test
-	@go run ./contrib/testrun -guest $(CURDIR)/build/uml -timeout 10m $(TESTFLAGS) ./...
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go run ./contrib/testrun -guest $(CURDIR)/build/uml -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: setup
 setup: ## install what the tests use and this machine lacks (Debian, as root)
@@ -57,8 +57,8 @@ check-binary: build ## hold the program to being static and at most 45 MB
 	@go run ./contrib/binarycheck -max-mb $(MAX_MB) $(BINARY)
 
 .PHONY: uml
-uml: setup build/uml ## run tests in a User-Mode Linux guest (PKG, RUN)
-	@CGO_ENABLED=0 go test -exec $(CURDIR)/build/uml -count 1 -v -run '$(RUN)' $(PKG)
+uml: setup build build/uml ## run tests in a User-Mode Linux guest (PKG, RUN)
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) CGO_ENABLED=0 go test -exec $(CURDIR)/build/uml -count 1 -v -run '$(RUN)' $(PKG)
 
 .PHONY: build/uml
 build/uml:

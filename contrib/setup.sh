@@ -15,6 +15,7 @@ tcpdump     tcpdump         packet captures
 arping      iputils-arping  address probing by an independent program
 nft         nftables        how an independent program reads our filter
 ipvsadm     ipvsadm         how an independent program reads our table of IPVS
+tc          iproute2        a network that loses packets
 linux.uml   user-mode-linux a kernel that can what this machine may not
 busybox     busybox-static  the modules of that kernel
 '

@@ -20,10 +20,15 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
+// programVariable names a moonkeep that was built from this tree already, as
+// `make test` does, which saves building it here.
+const programVariable = "MOONKEEP_PROGRAM"
+
 // built is the moonkeep program, built when the first test asks for it.
 type built struct {
 	once sync.Once
 	dir  string
+	file string
 	err  error
 }
 
@@ -31,16 +36,20 @@ var underTest built
 
 func (b *built) path() (string, error) {
 	b.once.Do(func() {
+		if b.file = os.Getenv(programVariable); b.file != "" {
+			return
+		}
 		if b.dir, b.err = os.MkdirTemp("", "moonkeep-program-"); b.err != nil {
 			return
 		}
-		cmd := exec.Command("go", "build", "-o", b.dir, "github.com/moonkeep/moonkeep/cmd/moonkeep")
+		b.file = filepath.Join(b.dir, "moonkeep")
+		cmd := exec.Command("go", "build", "-o", b.file, "github.com/moonkeep/moonkeep/cmd/moonkeep")
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.err = fmt.Errorf("go build: %w\n%s", err, out)
 		}
 	})
-	return filepath.Join(b.dir, "moonkeep"), b.err
+	return b.file, b.err
 }
 
 func (b *built) remove() {
@@ -53,7 +62,7 @@ func (b *built) remove() {
 func needMoonkeep(t *testing.T) string {
 	t.Helper()
 	netnstest.New(t) // skips without root
-	if _, err := exec.LookPath("go"); err != nil {
+	if _, err := exec.LookPath("go"); err != nil && os.Getenv(programVariable) == "" {
 		t.Skip("needs go: the program under test is built from this tree")
 	}
 	path, err := underTest.path()
@@ -177,7 +186,7 @@ func awaitMove(t *testing.T, l *Lab, since time.Duration) []Move {
 func awaitMoves(t *testing.T, l *Lab, since time.Duration, count int) []Move {
 	t.Helper()
 	var m []Move
-	for end := time.Now().Add(2 * lateAfter); time.Now().Before(end); time.Sleep(look) {
+	for end := time.Now().Add(busy.times(2 * lateAfter)); time.Now().Before(end); time.Sleep(look) {
 		if m = moved(l, since); len(m) >= count {
 			break
 		}
