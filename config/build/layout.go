@@ -1,0 +1,127 @@
+package build
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// Layout returns how a virtual server of c stands in the table of IPVS.
+func Layout(c *config.Config, v *config.VirtualServer) balance.Layout {
+	l := balance.Layout{Keys: keys(c, v), Options: options(v)}
+	for i := range v.RealServers {
+		r := &v.RealServers[i]
+		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
+	}
+	if s := v.SorryServer; s != nil {
+		method := v.LBKind
+		if s.LVSMethod != nil {
+			method = *s.LVSMethod
+		}
+		a := s.Address.AddrPort
+		if a.Port() == 0 && v.Address.IsValid() {
+			a = netip.AddrPortFrom(a.Addr(), v.Address.Port())
+		}
+		l.Sorry = destination(a, method, 0, 0)
+	}
+	return l
+}
+
+// keys are the services that a virtual server is: one, or one for each address
+// and mark of its group.
+func keys(c *config.Config, v *config.VirtualServer) []balance.Key {
+	mark := func(n uint32, family string) balance.Key {
+		if family == "" {
+			family = v.Family()
+		}
+		return balance.Key{Fwmark: n, IPv6: family == "inet6"}
+	}
+	address := func(a netip.AddrPort) balance.Key {
+		return balance.Key{IPv6: a.Addr().Is6(), Protocol: transport(v.Protocol), Address: a}
+	}
+	if v.Group == "" {
+		if v.Fwmark != 0 {
+			return []balance.Key{mark(v.Fwmark, "")}
+		}
+		return []balance.Key{address(v.Address.AddrPort)}
+	}
+	var list []balance.Key
+	for i := range c.VirtualServerGroups {
+		g := &c.VirtualServerGroups[i]
+		if g.Name != v.Group {
+			continue
+		}
+		for _, e := range g.Entries {
+			if e.Fwmark != 0 {
+				list = append(list, mark(e.Fwmark, e.Family))
+				continue
+			}
+			last := e.Last
+			if !last.IsValid() {
+				last = e.Address
+			}
+			for a := e.Address; a.IsValid() && a.Compare(last) <= 0; a = a.Next() {
+				list = append(list, address(netip.AddrPortFrom(a, uint16(e.Port))))
+			}
+		}
+	}
+	return list
+}
+
+func transport(word string) uint8 {
+	switch word {
+	case "TCP":
+		return balance.TCP
+	case "SCTP":
+		return balance.SCTP
+	}
+	return balance.UDP
+}
+
+func options(v *config.VirtualServer) balance.Options {
+	o := balance.Options{Scheduler: v.LBAlgo, Engine: v.PersistenceEngine}
+	set := func(on bool, f balance.Flags) {
+		if on {
+			o.Flags |= f
+		}
+	}
+	set(v.OPS, balance.OnePacket)
+	set(v.Flag1 || v.SHFallback || v.MHFallback, balance.Sched1)
+	set(v.Flag2 || v.SHPort || v.MHPort, balance.Sched2)
+	set(v.Flag3, balance.Sched3)
+	if p := v.Persistence(); p > 0 {
+		o.Flags |= balance.Persistent
+		o.Persistence = uint32(p / time.Second)
+	}
+	if g := v.PersistenceGranularity; g.Mask.Is4() {
+		o.Mask = g.Mask.As4()
+	} else {
+		o.Bits = uint8(g.Bits)
+	}
+	return o
+}
+
+func destination(a netip.AddrPort, m config.LVSMethod, upper, lower uint32) balance.Destination {
+	d := balance.Destination{Address: a, Upper: upper, Lower: lower}
+	switch m.Kind {
+	case config.DR:
+		d.Forward = balance.Direct
+	case config.TUN:
+		d.Forward, d.TunnelPort = balance.Tunnel, m.Port
+	}
+	switch m.Type {
+	case "gue":
+		d.Tunnel = balance.GUE
+	case "gre":
+		d.Tunnel = balance.GRE
+	}
+	switch m.Checksum {
+	case "csum":
+		d.Checksum = balance.WithChecksum
+	case "remcsum":
+		d.Checksum = balance.RemoteChecksum
+	}
+	return d
+}

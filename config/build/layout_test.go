@@ -1,0 +1,75 @@
+package build
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+func TestLayout(t *testing.T) {
+	at := netip.MustParseAddrPort
+	end := func(s string) config.Endpoint { return config.Endpoint{AddrPort: at(s)} }
+	gue := config.LVSMethod{Kind: config.TUN, Type: "gue", Port: 6080, Checksum: "remcsum"}
+	c := &config.Config{VirtualServerGroups: []config.VirtualServerGroup{
+		{Name: "other", Entries: []config.GroupEntry{{Fwmark: 9}}},
+		{Name: "g", Entries: []config.GroupEntry{
+			{Address: netip.MustParseAddr("192.0.2.254"), Last: netip.MustParseAddr("192.0.3.1"), Port: 80},
+			{Address: netip.MustParseAddr("2001:db8::1"), Port: 81},
+			{Fwmark: 3}, {Fwmark: 4, Family: "inet6"},
+		}},
+	}}
+	key := func(p uint8, a string) balance.Key {
+		return balance.Key{IPv6: at(a).Addr().Is6(), Protocol: p, Address: at(a)}
+	}
+	tests := []struct {
+		name string
+		v    config.VirtualServer
+		want balance.Layout
+	}{
+		{"plain", config.VirtualServer{
+			Address: end("192.0.2.1:80"), Protocol: "TCP", LBAlgo: "wrr", LBKind: config.LVSMethod{Kind: config.DR},
+			RealServers: []config.RealServer{{Address: end("10.0.0.1:8080"), UThreshold: 9, LThreshold: 3}, {Address: end("10.0.0.2:8080"), LVSMethod: &gue}},
+			SorryServer: &config.SorryServer{Address: end("127.0.0.1:0"), LVSMethod: &config.LVSMethod{}},
+		}, balance.Layout{
+			Keys: []balance.Key{key(balance.TCP, "192.0.2.1:80")}, Options: balance.Options{Scheduler: "wrr"},
+			Servers: []balance.Destination{
+				{Address: at("10.0.0.1:80"), Forward: balance.Direct, Upper: 9, Lower: 3},
+				{Address: at("10.0.0.2:80"), Forward: balance.Tunnel, Tunnel: balance.GUE, TunnelPort: 6080, Checksum: balance.RemoteChecksum},
+			},
+			Sorry: balance.Destination{Address: at("127.0.0.1:80")},
+		}},
+		{"all ports", config.VirtualServer{Address: end("[2001:db8::5]:0"), Protocol: "SCTP", LBAlgo: "mh",
+			LVSFlags: config.LVSFlags{MHFallback: true, SHPort: true, Flag3: true, Hashed: true}, PersistenceEngine: "sip",
+			PersistenceGranularity: config.Granularity{Bits: 64}},
+			balance.Layout{Keys: []balance.Key{key(balance.SCTP, "[2001:db8::5]:0")}, Options: balance.Options{
+				Scheduler: "mh", Flags: balance.Persistent | balance.Sched1 | balance.Sched2 | balance.Sched3, Persistence: 360, Bits: 64, Engine: "sip"}}},
+		{"group", config.VirtualServer{Group: "g", Protocol: "UDP", LBAlgo: "rr", LVSFlags: config.LVSFlags{OPS: true}, PersistenceTimeout: time.Minute,
+			PersistenceGranularity: config.Granularity{Mask: netip.MustParseAddr("255.255.255.0")},
+			RealServers:            []config.RealServer{{Address: end("10.0.0.1:53")}}},
+			balance.Layout{
+				Keys: []balance.Key{
+					key(balance.UDP, "192.0.2.254:80"), key(balance.UDP, "192.0.2.255:80"), key(balance.UDP, "192.0.3.0:80"), key(balance.UDP, "192.0.3.1:80"),
+					key(balance.UDP, "[2001:db8::1]:81"), {Fwmark: 3}, {Fwmark: 4, IPv6: true},
+				},
+				Options: balance.Options{Scheduler: "rr", Flags: balance.OnePacket | balance.Persistent, Persistence: 60, Mask: [4]byte{255, 255, 255, 0}},
+				Servers: []balance.Destination{{Address: at("10.0.0.1:53")}},
+			}},
+		{"mark", config.VirtualServer{Fwmark: 7, LBAlgo: "rr", RealServers: []config.RealServer{{Address: end("[2001:db8::9]:80")}}},
+			balance.Layout{Keys: []balance.Key{{Fwmark: 7, IPv6: true}}, Options: balance.Options{Scheduler: "rr"},
+				Servers: []balance.Destination{{Address: at("[2001:db8::9]:80")}}}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := Layout(c, &tt.v)
+			compare := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+			if diff := cmp.Diff(tt.want, got, compare); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

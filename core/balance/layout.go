@@ -1,0 +1,47 @@
+package balance
+
+import "net/netip"
+
+// Layout is how a virtual server stands in the table: which services it is, and
+// what its servers are there.
+type Layout struct {
+	// Keys are its services, one for each address and mark of a group. They
+	// share the servers.
+	Keys []Key
+	// Options are those of each service; of Mask and Bits the one counts that
+	// fits its family.
+	Options Options
+	// Servers are in the order of the real servers. Their weights do not count.
+	Servers []Destination
+	// Sorry is the sorry server, if there is one.
+	Sorry Destination
+}
+
+// Table adds to t what its services should be when servers have these places.
+func (l *Layout) Table(t Table, places []Place) {
+	for _, k := range l.Keys {
+		s := Service{Options: l.Options, Destinations: make([]Destination, 0, len(places))}
+		for _, p := range places {
+			d := l.Sorry
+			if p.Server != SorryServer {
+				d = l.Servers[p.Server]
+			}
+			d.Weight = int32(min(max(0, p.Weight), MostWeight))
+			// Packets keep their port on the way, unless they are rewritten.
+			if d.Forward != Masq && k.Fwmark == 0 {
+				d.Address = netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
+			}
+			s.Destinations = append(s.Destinations, d)
+		}
+		t[k] = s.Normal(k)
+	}
+}
+
+// Remove adds to t that its services should not be.
+func (l *Layout) Remove(t Table) {
+	for _, k := range l.Keys {
+		if t[k] == nil {
+			t[k] = nil
+		}
+	}
+}

@@ -1,0 +1,51 @@
+package balance
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestLayout(t *testing.T) {
+	at := netip.MustParseAddrPort
+	l := Layout{
+		Keys:    []Key{web(1), {Fwmark: 3}},
+		Options: Options{Scheduler: "wrr", Flags: Persistent, Persistence: 50},
+		Servers: []Destination{
+			{Address: at("192.0.2.1:8080"), Weight: 9},
+			{Address: at("192.0.2.2:8080"), Forward: Direct},
+		},
+		Sorry: Destination{Address: at("127.0.0.1:80"), Forward: Direct},
+	}
+	got := Table{web(9): nil}
+	l.Table(got, []Place{{1, 4}, {0, -1}, {SorryServer, 1 << 40}})
+	options := Options{Scheduler: "wrr", Flags: Persistent, Persistence: 50, Mask: [4]byte{255, 255, 255, 255}}
+	want := Table{
+		web(9): nil,
+		web(1): {options, []Destination{
+			{Address: at("127.0.0.1:80"), Weight: MostWeight, Forward: Direct},
+			{Address: at("192.0.2.1:8080")},
+			{Address: at("192.0.2.2:80"), Weight: 4, Forward: Direct},
+		}},
+		{Fwmark: 3}: {options, []Destination{
+			{Address: at("127.0.0.1:80"), Weight: MostWeight, Forward: Direct},
+			{Address: at("192.0.2.1:8080")},
+			{Address: at("192.0.2.2:8080"), Weight: 4, Forward: Direct},
+		}},
+	}
+	ports := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
+	if diff := cmp.Diff(want, got, ports); diff != "" {
+		t.Error(diff)
+	}
+	// What another virtual server wants in the same step is not removed.
+	l.Keys = append(l.Keys, web(9), web(8))
+	delete(got, web(9))
+	l.Remove(got)
+	if got[web(1)] == nil || got[Key{Fwmark: 3}] == nil {
+		t.Error("what is wanted was removed")
+	}
+	if s, there := got[web(8)]; s != nil || !there {
+		t.Error("what is not wanted was not removed")
+	}
+}
