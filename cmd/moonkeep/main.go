@@ -60,6 +60,7 @@ func newRootCommand() *cobra.Command {
 		newKeywordsCommand(),
 		newLabCommand(),
 		newPlanCommand(),
+		newRealserverCommand(),
 		newSchemaCommand(),
 		newStatusCommand(),
 		newVersionCommand(),

@@ -28,6 +28,7 @@ const moduleTree = "/usr/lib/uml/modules"
 // the kernel asks for them.
 var modules = strings.Fields(`ipv6 veth macvlan ipvlan vrf dummy bridge ifb
 	xfrm_user ah4 ah6 esp4 esp6 sch_netem nf_tables
+	ipip ip6_tunnel
 	ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_sh ip_vs_mh`)
 
 // guest is the life of the guest's first process: it makes a root of its own,

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/realserver"
+)
+
+// realserverFile is where in the run directory it is written what was changed.
+const realserverFile = "realserver.json"
+
+func newRealserverCommand() *cobra.Command {
+	var runDir, configID string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "realserver up|down|check FILE",
+		Short: "prepare this host to be a real server of the services in FILE",
+		Long: `realserver prepares a host that is a real server of a director's configuration
+FILE, for services that reach it by DR or TUN: it must have their addresses,
+and must not tell anybody.
+
+up adds the addresses of these services to lo (DR) or tunl0 and ip6tnl0 (TUN),
+after it set arp_ignore and arp_announce, and rp_filter for tunnels. It says
+what it changes, does nothing twice, and removes what FILE does not ask for any
+more. down puts back what up changed, and nothing else; it needs no FILE. check
+says what is missing.
+
+The services are those that have an address of this host among their real
+servers. --all takes every service by DR or TUN.
+
+Exit status 0: done, nothing is missing. 1: something is missing, or FILE has
+errors. 2: wrong use, or it could not be done.`,
+		Args:      cobra.RangeArgs(1, 2),
+		ValidArgs: []string{"up", "down", "check"},
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if !slices.Contains(cmd.ValidArgs, args[0]) || len(args) < 2 && args[0] != "down" {
+				return fmt.Errorf("say %s, and which file", strings.Join(cmd.ValidArgs, ", "))
+			}
+			h, err := realserver.Open(filepath.Join(runDir, realserverFile))
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, h.Close()) }()
+			tell := func(text string) { fmt.Fprintln(cmd.OutOrStdout(), text) }
+			if args[0] == "down" {
+				return h.Down(tell)
+			}
+			c, found, err := load.FileAs(args[1], configID)
+			if err != nil {
+				return err
+			}
+			if found.Errors() {
+				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: %s has errors; `moonkeep check` shows them\n", args[1])
+				return exitNo
+			}
+			own, err := h.Own()
+			if err != nil {
+				return err
+			}
+			p := serverPlan(c, own, all)
+			if len(p.Direct)+len(p.Tunnelled) == 0 {
+				return fmt.Errorf("no service of %s reaches this host by DR or TUN: none of its real servers has an address of this host (--all takes all services)", args[1])
+			}
+			if args[0] == "up" {
+				return h.Up(p, tell)
+			}
+			return printMissing(cmd.OutOrStdout(), h, p)
+		},
+	}
+	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "where it is written what was changed")
+	cmd.Flags().BoolVar(&all, "all", false, "take every service by DR or TUN, whatever the addresses of this host")
+	cmd.Flags().StringVarP(&configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	return cmd
+}
+
+func printMissing(w io.Writer, h *realserver.Host, p realserver.Plan) error {
+	missing, err := h.Missing(p)
+	if err != nil {
+		return err
+	}
+	for _, line := range missing {
+		fmt.Fprintln(w, line)
+	}
+	if len(missing) > 0 {
+		return exitNo
+	}
+	return nil
+}
+
+// serverPlan says what a host with these addresses needs as a real server.
+func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan) {
+	for i := range c.VirtualServers {
+		l := build.Layout(c, &c.VirtualServers[i])
+		for _, s := range l.Servers {
+			if !all && !slices.Contains(own, s.Address.Addr()) {
+				continue
+			}
+			for _, k := range l.Keys {
+				if k.Fwmark != 0 {
+					continue // the mark says nothing of addresses
+				}
+				switch s.Forward {
+				case balance.Direct:
+					p.Direct = append(p.Direct, k.Address.Addr())
+				case balance.Tunnel:
+					p.Tunnelled = append(p.Tunnelled, k.Address.Addr())
+				}
+			}
+		}
+	}
+	unique := func(list []netip.Addr) []netip.Addr {
+		slices.SortFunc(list, netip.Addr.Compare)
+		return slices.Compact(list)
+	}
+	p.Direct, p.Tunnelled = unique(p.Direct), unique(p.Tunnelled)
+	return p
+}

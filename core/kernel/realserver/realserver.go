@@ -1,0 +1,327 @@
+//go:build linux
+
+// Package realserver prepares a host to be a real server of services that send
+// it packets as they came from the client (DR) or inside others (TUN), and puts
+// back what it changed.
+//
+// Such a host must have the service's address without telling anybody, or it
+// would take the address from the director: the address stands on lo, or on the
+// tunnel's interface, and ARP is answered and used with the addresses of the
+// asking interface only. What a tunnel delivers comes from clients whose route
+// back leads elsewhere, which rp_filter must allow.
+//
+// What was changed is written into a file before it is, so that Down finds it
+// after a restart. The package decides for no address; the command realserver
+// drives it.
+package realserver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// Plan is what a real server is to have.
+type Plan struct {
+	// Direct are addresses of services that reach it by DR, Tunnelled those by
+	// TUN, each once.
+	Direct, Tunnelled []netip.Addr
+}
+
+// The interfaces that tunnels end on; the modules ipip and ip6_tunnel make
+// them.
+const (
+	tunnel4 = "tunl0"
+	tunnel6 = "ip6tnl0"
+)
+
+// Setting is a setting below /proc/sys/net and why it is made.
+type Setting struct{ Name, Value, Why string }
+
+// Settings are those that the plan needs, in the order in which they are made:
+// before the addresses, so that no ARP is answered for them even once.
+func (p Plan) Settings() (list []Setting) {
+	if p.has(false) {
+		for _, device := range []string{"all", "lo"} {
+			list = append(list,
+				Setting{"ipv4/conf/" + device + "/arp_ignore", "1", "answer ARP for addresses of the asking interface only"},
+				Setting{"ipv4/conf/" + device + "/arp_announce", "2", "ask by ARP with addresses of the asking interface only"})
+		}
+	}
+	if slices.ContainsFunc(p.Tunnelled, netip.Addr.Is4) {
+		for _, device := range []string{"all", tunnel4} {
+			list = append(list, Setting{"ipv4/conf/" + device + "/rp_filter", "0", "take packets of clients from the tunnel"})
+		}
+	}
+	return list
+}
+
+// has reports whether there is an address of a family.
+func (p Plan) has(v6 bool) bool {
+	is := func(a netip.Addr) bool { return a.Is6() == v6 }
+	return slices.ContainsFunc(p.Direct, is) || slices.ContainsFunc(p.Tunnelled, is)
+}
+
+// Addresses are those that the plan needs, with their interfaces.
+func (p Plan) Addresses() (list []netspec.Address) {
+	add := func(a netip.Addr, device string) {
+		list = append(list, netspec.Address{Prefix: netip.PrefixFrom(a, a.BitLen()), Device: device})
+	}
+	for _, a := range p.Direct {
+		add(a, "lo")
+	}
+	for _, a := range p.Tunnelled {
+		if a.Is4() {
+			add(a, tunnel4)
+		} else {
+			add(a, tunnel6)
+		}
+	}
+	return list
+}
+
+// state is what was changed, as the file has it.
+type state struct {
+	Settings  []sysctl.Change `json:"settings"`
+	Addresses []placed        `json:"addresses"`
+	// Up are interfaces that were down.
+	Up []string `json:"interfaces_set_up"`
+}
+
+// placed is an address that was added.
+type placed struct {
+	Prefix netip.Prefix `json:"address"`
+	Device string       `json:"interface"`
+}
+
+// Host is the network namespace that is prepared, and the file that says what
+// was changed in it.
+type Host struct {
+	file     string
+	ns       *netns.NS
+	conn     *link.Conn
+	settings *sysctl.Settings
+	done     state
+}
+
+// Open reads the file, if there is one, for the network namespace of the
+// calling thread.
+func Open(file string) (*Host, error) {
+	h := &Host{file: file}
+	text, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, fmt.Errorf("read what was changed before: %w", err)
+	default:
+		if err := json.Unmarshal(text, &h.done); err != nil {
+			return nil, fmt.Errorf("read what was changed before: %s: %w", file, err)
+		}
+	}
+	if h.ns, err = netns.Current(); err != nil {
+		return nil, err
+	}
+	if h.conn, err = link.Open(); err != nil {
+		return nil, errors.Join(err, h.ns.Close())
+	}
+	h.settings = sysctl.New(h.ns, func(list []sysctl.Change) error {
+		h.done.Settings = list
+		return h.write()
+	})
+	h.settings.Adopt(h.done.Settings)
+	return h, nil
+}
+
+// Close closes what Open opened; what was changed stays.
+func (h *Host) Close() error { return errors.Join(h.conn.Close(), h.ns.Close()) }
+
+// write replaces the file, or removes it when nothing is changed any more.
+func (h *Host) write() error {
+	if len(h.done.Settings)+len(h.done.Addresses)+len(h.done.Up) == 0 {
+		if err := os.Remove(h.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what says what was changed: %w", err)
+		}
+		return nil
+	}
+	text, err := json.MarshalIndent(h.done, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(h.file), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(h.file+".new", append(text, '\n'), 0o600)
+	}
+	if err == nil {
+		err = os.Rename(h.file+".new", h.file)
+	}
+	if err != nil {
+		return fmt.Errorf("write down what is changed: %w", err)
+	}
+	return nil
+}
+
+// Up makes the host have what the plan says, and no more of what an earlier
+// Up made. Each change is told in half a sentence.
+func (h *Host) Up(p Plan, tell func(string)) error {
+	for _, s := range p.Settings() {
+		before, err := h.settings.Read(s.Name)
+		if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Dir(s.Name)) == tunnel4 {
+			return missingTunnel(tunnel4, "ipip")
+		}
+		if err == nil {
+			err = h.settings.Set(s.Name, s.Value)
+		}
+		if err != nil {
+			return fmt.Errorf("set %s to %s: %w", s.Name, s.Value, err)
+		}
+		if before != s.Value {
+			tell(fmt.Sprintf("%s: %s -> %s (%s)", s.Name, before, s.Value, s.Why))
+		}
+	}
+	want := p.Addresses()
+	for _, old := range slices.Clone(h.done.Addresses) {
+		if !slices.ContainsFunc(want, func(a netspec.Address) bool { return a.Prefix == old.Prefix && a.Device == old.Device }) {
+			if err := h.remove(old, tell); err != nil {
+				return err
+			}
+		}
+	}
+	for _, a := range want {
+		if err := h.add(a, tell); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func missingTunnel(device, module string) error {
+	return fmt.Errorf("there is no interface %s, which services by TUN need: load the module %s (modprobe %s)", device, module, module)
+}
+
+// add makes one address stand.
+func (h *Host) add(a netspec.Address, tell func(string)) error {
+	all, err := h.conn.State()
+	if err != nil {
+		return fmt.Errorf("read the addresses of this host: %w", err)
+	}
+	i, there := all.Find(a.Device)
+	switch {
+	case !there && a.Device == tunnel4:
+		return missingTunnel(tunnel4, "ipip")
+	case !there && a.Device == tunnel6:
+		return missingTunnel(tunnel6, "ip6_tunnel")
+	case !there:
+		return fmt.Errorf("add %s: %w %s", a, link.ErrNoInterface, a.Device)
+	}
+	if !i.Up {
+		if !slices.Contains(h.done.Up, a.Device) {
+			h.done.Up = append(h.done.Up, a.Device)
+			if err := h.write(); err != nil {
+				return err
+			}
+		}
+		if err := h.conn.SetUp(a.Device); err != nil {
+			return err
+		}
+		tell(fmt.Sprintf("%s: set up", a.Device))
+	}
+	if all.Stands(a) {
+		return nil // ours from before, or the administrator's
+	}
+	h.done.Addresses = append(h.done.Addresses, placed{a.Prefix, a.Device})
+	if err := h.write(); err != nil {
+		return err
+	}
+	if _, err := h.conn.Add(a); err != nil {
+		return err
+	}
+	tell(fmt.Sprintf("%s: added to %s", a.Prefix, a.Device))
+	return nil
+}
+
+func (h *Host) remove(p placed, tell func(string)) error {
+	if err := h.conn.Remove(netspec.Address{Prefix: p.Prefix, Device: p.Device}); err != nil {
+		return err
+	}
+	h.done.Addresses = slices.DeleteFunc(h.done.Addresses, func(x placed) bool { return x == p })
+	tell(fmt.Sprintf("%s: removed from %s", p.Prefix, p.Device))
+	return h.write()
+}
+
+// Down puts back everything that Up changed, the addresses first. It goes on
+// after an error; what could not be put back stays in the file.
+func (h *Host) Down(tell func(string)) error {
+	var failed []error
+	for _, p := range slices.Clone(h.done.Addresses) {
+		failed = append(failed, h.remove(p, tell))
+	}
+	for _, device := range slices.Clone(h.done.Up) {
+		err := h.conn.SetDown(device)
+		if err != nil && !errors.Is(err, link.ErrNoInterface) {
+			failed = append(failed, err)
+			continue
+		}
+		h.done.Up = slices.DeleteFunc(h.done.Up, func(x string) bool { return x == device })
+		tell(fmt.Sprintf("%s: set down", device))
+		failed = append(failed, h.write())
+	}
+	for _, c := range slices.Clone(h.done.Settings) {
+		if err := h.settings.Restore(c.Name); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		tell(fmt.Sprintf("%s: %s -> %s", c.Name, c.Value, c.Before))
+	}
+	return errors.Join(failed...)
+}
+
+// Missing says what of the plan the host does not have, in half a sentence
+// each.
+func (h *Host) Missing(p Plan) (list []string, err error) {
+	for _, s := range p.Settings() {
+		switch value, err := h.settings.Read(s.Name); {
+		case errors.Is(err, fs.ErrNotExist):
+			list = append(list, fmt.Sprintf("%s: there is no such interface", s.Name))
+		case err != nil:
+			return nil, err
+		case value != s.Value:
+			list = append(list, fmt.Sprintf("%s is %s, not %s (%s)", s.Name, value, s.Value, s.Why))
+		}
+	}
+	all, err := h.conn.State()
+	if err != nil {
+		return nil, fmt.Errorf("read the addresses of this host: %w", err)
+	}
+	for _, a := range p.Addresses() {
+		if !all.Stands(a) {
+			list = append(list, fmt.Sprintf("%s is not on %s", a.Prefix, a.Device))
+		}
+	}
+	return list, nil
+}
+
+// Own returns the addresses that the host has, without those that Up added.
+func (h *Host) Own() (own []netip.Addr, err error) {
+	all, err := h.conn.State()
+	if err != nil {
+		return nil, fmt.Errorf("read the addresses of this host: %w", err)
+	}
+	for i := range all.All() {
+		for _, a := range all.Addresses(i.Index) {
+			p := placed{a.Prefix, a.Device}
+			if !slices.Contains(h.done.Addresses, p) {
+				own = append(own, a.Prefix.Addr())
+			}
+		}
+	}
+	return own, nil
+}

@@ -1,0 +1,176 @@
+//go:build linux
+
+package realserver_test
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/kernel/realserver"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// use opens the host, does something with it, and returns what was told.
+func use(t *testing.T, ns *netns.NS, file string, do func(*realserver.Host, func(string)) error) (told []string) {
+	t.Helper()
+	err := ns.Do(func() error {
+		h, err := realserver.Open(file)
+		if err != nil {
+			return err
+		}
+		return errors.Join(do(h, func(s string) { told = append(told, s) }), h.Close())
+	})
+	netnstest.Must(t, err)
+	return told
+}
+
+func up(p realserver.Plan) func(*realserver.Host, func(string)) error {
+	return func(h *realserver.Host, tell func(string)) error { return h.Up(p, tell) }
+}
+
+func down(h *realserver.Host, tell func(string)) error { return h.Down(tell) }
+
+func missing(t *testing.T, ns *netns.NS, file string, p realserver.Plan) (list []string) {
+	t.Helper()
+	use(t, ns, file, func(h *realserver.Host, _ func(string)) (err error) {
+		list, err = h.Missing(p)
+		return err
+	})
+	return list
+}
+
+func addresses(texts ...string) (list []netip.Addr) {
+	for _, s := range texts {
+		list = append(list, netip.MustParseAddr(s))
+	}
+	return list
+}
+
+// TestDirect: two hosts; the real server has the address and does not answer
+// ARP for it, and is as it was afterwards, though another process ends it.
+func TestDirect(t *testing.T) {
+	server, client := netnstest.Pair(t, "eth0", "eth1")
+	file := filepath.Join(t.TempDir(), "run", "realserver.json")
+	ask := func(address string) bool {
+		t.Helper()
+		if _, err := exec.LookPath("arping"); err != nil {
+			t.Skip("needs arping: an independent program that asks by ARP")
+		}
+		cmd := exec.Command("arping", "-f", "-w", "1", "-I", "eth1", "-s", "192.0.2.1", address)
+		err := client.NS.Start(cmd)
+		netnstest.Must(t, err)
+		return cmd.Wait() == nil
+	}
+	for host, address := range map[*netnstest.Host]string{server: "192.0.2.2/24", client: "192.0.2.1/24"} {
+		device := map[bool]string{true: "eth0", false: "eth1"}[host == server]
+		_, err := host.Link.Add(netspec.Address{Prefix: netip.MustParsePrefix(address), Device: device})
+		netnstest.Must(t, err)
+	}
+	p := realserver.Plan{Direct: addresses("192.0.2.100", "2001:db8::100")}
+	if got := missing(t, server.NS, file, p); len(got) != 6 {
+		t.Errorf("missing before: %q", got)
+	}
+	told := use(t, server.NS, file, up(p))
+	if len(told) < 6 || !slices.Contains(told, "192.0.2.100/32: added to lo") {
+		t.Errorf("told: %q", told)
+	}
+	if got := missing(t, server.NS, file, p); len(got) != 0 {
+		t.Errorf("missing: %q", got)
+	}
+	if told := use(t, server.NS, file, up(p)); len(told) != 0 {
+		t.Errorf("the second time: %q", told)
+	}
+	if !ask("192.0.2.2") {
+		t.Error("the host's own address is not told")
+	}
+	if ask("192.0.2.100") {
+		t.Error("the address is told to whom asks by ARP")
+	}
+	// Another configuration: what is not asked for goes.
+	p2 := realserver.Plan{Direct: addresses("192.0.2.101")}
+	told = use(t, server.NS, file, up(p2))
+	want := []string{"192.0.2.100/32: removed from lo", "2001:db8::100/128: removed from lo", "192.0.2.101/32: added to lo"}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+	use(t, server.NS, file, down)
+	if got := missing(t, server.NS, file, p2); len(got) != 5 {
+		t.Errorf("missing after the end: %q", got)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
+	}
+	if told := use(t, server.NS, file, down); len(told) != 0 {
+		t.Errorf("the second end: %q", told)
+	}
+}
+
+// TestAdministratorsAddress: what was there before stays.
+func TestAdministratorsAddress(t *testing.T) {
+	server := netnstest.New(t)
+	file, other := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	p := realserver.Plan{Direct: addresses("192.0.2.100")}
+	use(t, server.NS, other, up(p))
+	if told := use(t, server.NS, file, up(p)); len(told) != 0 {
+		t.Errorf("told %q", told)
+	}
+	use(t, server.NS, file, down)
+	if got := missing(t, server.NS, file, p); len(got) != 0 {
+		t.Errorf("taken away: %q", got)
+	}
+	use(t, server.NS, other, func(h *realserver.Host, _ func(string)) error {
+		own, err := h.Own()
+		if slices.Contains(own, p.Direct[0]) {
+			t.Errorf("an address of a service is taken for the host's own: %v", own)
+		}
+		return err
+	})
+}
+
+func TestTunnel(t *testing.T) {
+	if _, err := os.Stat("/sys/module/ipip"); err != nil {
+		t.Skip("needs /sys/module/ipip: the kernel has no tunnels")
+	}
+	server := netnstest.New(t)
+	file := filepath.Join(t.TempDir(), "realserver.json")
+	p := realserver.Plan{Tunnelled: addresses("192.0.2.100", "2001:db8::100")}
+	use(t, server.NS, file, up(p))
+	if got := missing(t, server.NS, file, p); len(got) != 0 {
+		t.Errorf("missing: %q", got)
+	}
+	told := use(t, server.NS, file, down)
+	if !slices.Contains(told, "tunl0: set down") || !slices.Contains(told, "ip6tnl0: set down") {
+		t.Errorf("told at the end: %q", told)
+	}
+	if got := missing(t, server.NS, file, p); len(got) < 4 {
+		t.Errorf("missing after the end: %q", got)
+	}
+}
+
+// TestNoTunnel: a kernel without tunnels is told what to do.
+func TestNoTunnel(t *testing.T) {
+	if _, err := os.Stat("/sys/module/ipip"); err == nil {
+		return // TestTunnel runs here
+	}
+	server := netnstest.New(t)
+	err := server.NS.Do(func() error {
+		h, err := realserver.Open(filepath.Join(t.TempDir(), "x"))
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		return h.Up(realserver.Plan{Tunnelled: addresses("192.0.2.100")}, func(string) {})
+	})
+	if err == nil || !slices.Contains([]string{"there is no interface tunl0, which services by TUN need: load the module ipip (modprobe ipip)"}, err.Error()) {
+		t.Errorf("%v", err)
+	}
+}
