@@ -1,0 +1,12 @@
+// Package dial opens the TCP connections of moonkeep's own checks, and says
+// whose fault it is when one cannot be opened or used.
+//
+// A check's connection lives for a millisecond, ten thousand times a second,
+// so that what it costs is system calls. Package net spends about twice as
+// many as are needed, and a goroutine for a connection that may be cancelled;
+// here a connection is a socket in the runtime's poller and nothing else.
+// What a target asks of the local side is applied by checker.Bind, as it is
+// for third parties.
+//
+// It knows nothing of what is said on a connection.
+package dial

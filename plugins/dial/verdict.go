@@ -1,0 +1,73 @@
+package dial
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+// LocalError is a fault of this side: it says nothing about the server.
+type LocalError struct{ Err error }
+
+func (e *LocalError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what happened.
+func (e *LocalError) Unwrap() error { return e.Err }
+
+// ours are the errors of a system call that say nothing about the server:
+// this process or host lacks something.
+var ours = []error{
+	syscall.EPERM, syscall.EACCES, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+	syscall.EADDRNOTAVAIL, syscall.EADDRINUSE, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT, syscall.ENODEV,
+	context.Canceled,
+}
+
+// Verdict is what an error of a connection says about the server: Unknown when
+// this side could not ask, Failed otherwise.
+func Verdict(err error) checker.Verdict {
+	var local *LocalError
+	if errors.As(err, &local) {
+		return checker.Unknown
+	}
+	for _, e := range ours {
+		if errors.Is(err, e) {
+			return checker.Unknown
+		}
+	}
+	return checker.Failed
+}
+
+// Failure is the result of a probe that an error ended while it was doing
+// something, such as "connect".
+func Failure(err error, doing string) checker.Result {
+	return checker.Result{Verdict: Verdict(err), Message: doing + ": " + Reason(err)}
+}
+
+// Reason says in a few words what an error of a connection means.
+func Reason(err error) string {
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return "timed out"
+	case errors.Is(err, context.Canceled):
+		return "called off"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection was closed too early"
+	case err == io.EOF:
+		return "the connection was closed"
+	case isLocal(err):
+		return err.Error()
+	case errors.As(err, &errno):
+		return errno.Error()
+	}
+	return err.Error()
+}
+
+func isLocal(err error) bool {
+	var local *LocalError
+	return errors.As(err, &local)
+}

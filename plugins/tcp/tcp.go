@@ -1,0 +1,56 @@
+// Package tcp is the check TCP_CHECK: a server is well that takes a connection.
+// Nothing is sent, and the connection is closed at once.
+package tcp
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/dial"
+)
+
+// Checker is TCP_CHECK.
+type Checker struct{}
+
+// New is TCP_CHECK.
+func New() *Checker { return &Checker{} }
+
+// Info describes the checker.
+func (*Checker) Info() checker.Info {
+	return checker.Info{Name: "TCP_CHECK", Version: "1", Doc: "Opens a connection, and closes it."}
+}
+
+type probe struct{ target checker.Target }
+
+// Prepare takes the target.
+func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+	if err := o.Decode(&struct{}{}); err != nil {
+		return nil, err
+	}
+	if t.Address.Port() == 0 {
+		return nil, errors.New("TCP_CHECK needs a port to connect to")
+	}
+	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
+	return &probe{t}, nil
+}
+
+// Probe connects once.
+func (p *probe) Probe(ctx context.Context) checker.Result {
+	begin := time.Now()
+	c, err := dial.TCP(ctx, p.target)
+	took := time.Since(begin)
+	if err != nil {
+		r := dial.Failure(err, "connect to "+p.target.Address.String())
+		r.Latency = took
+		return r
+	}
+	c.Close()
+	r := checker.Result{Verdict: checker.OK, Message: "connected", Latency: took}
+	if checker.WantDetails(ctx) {
+		r.Details = []checker.Detail{{Name: "connected", Text: "after " + took.Round(time.Microsecond).String()}}
+	}
+	return r
+}

@@ -1,0 +1,216 @@
+package tlsclient
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+// Settings are the options of TLS that a check has. Files may be given by
+// their paths or as their content, in PEM: a checker that may not read a key
+// gets it from one who may.
+type Settings struct {
+	Verify        bool             `json:"verify"`
+	CA            string           `json:"ca"`
+	Certificate   string           `json:"certificate"`
+	Key           string           `json:"key"`
+	Password      string           `json:"password"`
+	ExpiryWarning checker.Duration `json:"expiry_warning"`
+}
+
+// Options describes Settings.
+func Options() []checker.Option {
+	return []checker.Option{
+		{Name: "verify", Type: "bool", Default: "false", Doc: "The certificate must be one for the name that is asked for, signed by one that is trusted, and in its time."},
+		{Name: "ca", Type: "string", Doc: "The certificates that are trusted: a file, or PEM. The system's when left out."},
+		{Name: "certificate", Type: "string", Doc: "The certificate that is presented: a file, or PEM."},
+		{Name: "key", Type: "string", Secret: true, Doc: "The key of the certificate: a file, or PEM."},
+		{Name: "password", Type: "string", Secret: true, Doc: "The password of the key."},
+		{Name: "expiry_warning", Type: "duration", Default: "0s", Doc: "How long before the server's certificate ends a warning is told; 0 tells none. It is no failure."},
+	}
+}
+
+// any is whether one of them is given.
+func (s Settings) given() bool { return s != Settings{} }
+
+// Unused is an error that says that no TLS is spoken, when settings are given.
+func (s Settings) Unused(why string) error {
+	if s.given() {
+		return errors.New("verify, ca, certificate, key, password and expiry_warning are of TLS, " + why)
+	}
+	return nil
+}
+
+// Name is what a connection is for.
+type Name struct {
+	// Server is whom the certificate must be for, when it is verified: a name
+	// or an address.
+	Server string
+	// SNI is what is told to the server; empty tells nothing.
+	SNI string
+}
+
+// Config makes the configuration of a connection. It reads the files.
+func (s Settings) Config(name Name) (*tls.Config, error) {
+	c := &tls.Config{
+		ServerName: name.SNI,
+		// What is to be verified is verified below, since what is asked for and
+		// what is told to the server are two things.
+		InsecureSkipVerify: true,
+		MinVersion:         tls.VersionTLS10,
+	}
+	if s.Verify {
+		c.MinVersion = 0
+		roots, err := s.roots()
+		if err != nil {
+			return nil, err
+		}
+		c.VerifyConnection = func(cs tls.ConnectionState) error { return verify(cs, roots, name.Server) }
+	} else {
+		for _, suite := range append(tls.CipherSuites(), tls.InsecureCipherSuites()...) {
+			c.CipherSuites = append(c.CipherSuites, suite.ID)
+		}
+	}
+	if (s.Certificate == "") != (s.Key == "") {
+		return nil, errors.New("a certificate needs its key, and a key its certificate")
+	}
+	if s.Certificate != "" {
+		pair, err := s.pair()
+		if err != nil {
+			return nil, err
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// content reads a file, or takes PEM as it is.
+func content(option, value string) ([]byte, error) {
+	if strings.HasPrefix(strings.TrimSpace(value), "-----BEGIN ") {
+		return []byte(value), nil
+	}
+	b, err := os.ReadFile(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", option, err)
+	}
+	return b, nil
+}
+
+func (s Settings) roots() (*x509.CertPool, error) {
+	if s.CA == "" {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("read the certificates that the system trusts: %w", err)
+		}
+		return pool, nil
+	}
+	b, err := content("ca", s.CA)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		return nil, errors.New("ca holds no certificate in PEM")
+	}
+	return pool, nil
+}
+
+func (s Settings) pair() (tls.Certificate, error) {
+	cert, err := content("certificate", s.Certificate)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := content("key", s.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	if key, err = opened(key, s.Password); err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("certificate and key: %w", err)
+	}
+	return pair, nil
+}
+
+// opened decrypts the key in a file of PEM, when it is encrypted.
+func opened(b []byte, password string) ([]byte, error) {
+	for rest := b; ; {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			return b, nil
+		}
+		switch {
+		case block.Type == "ENCRYPTED PRIVATE KEY":
+			der, err := decryptPKCS8(block.Bytes, password)
+			if err != nil {
+				return nil, fmt.Errorf("key: %w", err)
+			}
+			return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+		case strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+			return nil, errors.New("key: it is encrypted in the old form of PEM; write it anew with openssl pkcs8 -topk8")
+		}
+	}
+}
+
+// verify holds a certificate against what is trusted.
+func verify(cs tls.ConnectionState, roots *x509.CertPool, server string) error {
+	o := x509.VerifyOptions{Roots: roots, DNSName: server, Intermediates: x509.NewCertPool()}
+	for _, c := range cs.PeerCertificates[1:] {
+		o.Intermediates.AddCert(c)
+	}
+	_, err := cs.PeerCertificates[0].Verify(o)
+	return err
+}
+
+// Ends returns when the first of the server's certificates ends; the zero Time
+// when it showed none.
+func Ends(cs tls.ConnectionState) time.Time {
+	var end time.Time
+	for _, c := range cs.PeerCertificates {
+		if end.IsZero() || c.NotAfter.Before(end) {
+			end = c.NotAfter
+		}
+	}
+	return end
+}
+
+// Warning says that the server's certificate ends within expiry_warning, or is
+// empty.
+func (s Settings) Warning(cs tls.ConnectionState, now time.Time) string {
+	end := Ends(cs)
+	left := end.Sub(now)
+	if s.ExpiryWarning <= 0 || end.IsZero() || left > time.Duration(s.ExpiryWarning) {
+		return ""
+	}
+	day := end.UTC().Format("2006-01-02 15:04 UTC")
+	if left < 0 {
+		return "the server's certificate ended on " + day
+	}
+	return "the server's certificate ends on " + day
+}
+
+// Describe says of a connection what people want to know.
+func Describe(cs tls.ConnectionState) string {
+	text := tls.VersionName(cs.Version) + ", " + tls.CipherSuiteName(cs.CipherSuite)
+	if cs.NegotiatedProtocol != "" {
+		text += ", " + cs.NegotiatedProtocol
+	}
+	if len(cs.PeerCertificates) > 0 {
+		c := cs.PeerCertificates[0]
+		text += fmt.Sprintf("; certificate of %s by %s, from %s to %s", c.Subject, c.Issuer,
+			c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
+		if len(c.DNSNames) > 0 {
+			text += ", for " + strings.Join(c.DNSNames, " ")
+		}
+	}
+	return text
+}
