@@ -49,6 +49,10 @@ func (s *state) require(l *lua.LState) int {
 	case known && value == nil:
 		l.RaiseError("require %q: the files require each other in a circle", name)
 	case known:
+	case s.stubs != nil && name == stubName:
+		value = s.stubs.module()
+	case s.stubs != nil && name == testName:
+		value = s.stubs.testModule()
 	case builtin(name):
 		value = s.makeModule(name)
 	case s.script.files[name] != nil:

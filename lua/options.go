@@ -69,6 +69,8 @@ type Options struct {
 	// Lost counts the calls that were given up. Runners that share one are
 	// bounded together; nil means one for this runner alone.
 	Lost *Lost
+	// stubbed makes it a test: see stubs.
+	stubbed bool
 }
 
 // complete fills in the defaults.

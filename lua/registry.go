@@ -154,6 +154,11 @@ type call struct {
 // configuration did not grant, what must not happen while the script is being
 // loaded, and everything once the call is over.
 func (s *state) bind(owner string, f *Function) *lua.LFunction {
+	if s.stubs != nil {
+		if fn := s.stubs.bind(owner, f); fn != nil {
+			return fn
+		}
+	}
 	name := owner + "." + f.Name
 	return s.l.NewFunction(func(l *lua.LState) int {
 		if f.Grant != "" {

@@ -25,7 +25,19 @@ type Runner struct {
 	// state is nil before the first call and after a failure. Only the
 	// holder of the turn touches it.
 	state *state
+	// used is what the last call that ended took.
+	used Usage
 }
+
+// Usage is what a call took of its budget.
+type Usage struct {
+	// Instructions of the virtual machine, and Memory in octets, by estimate.
+	Instructions, Memory int
+}
+
+// Usage returns what the last call that ended took. It may not be called
+// beside another method.
+func (r *Runner) Usage() Usage { return r.used }
 
 // NewRunner returns a runner of the script. Nothing is executed before the
 // first call. The error names a grant that does not exist.
@@ -169,6 +181,9 @@ func (r *Runner) run(ctx context.Context, work func(*state) error) error {
 	case <-ctx.Done():
 		err = r.await(ctx, s)
 	}
+	if s.phase.Load() == phaseEnded {
+		r.used = s.used
+	}
 	if err != nil {
 		r.state = nil
 	}
@@ -211,6 +226,7 @@ func (r *Runner) over(ctx context.Context, why string) error {
 func (s *state) run(work func(*state) error) {
 	growStack(0)
 	err := s.protect(work)
+	s.used = Usage{s.opts.Limits.Instructions - s.meter.instructions, s.opts.Limits.Memory - s.meter.memory}
 	if s.phase.CompareAndSwap(phaseRunning, phaseEnded) {
 		s.done <- err
 		return

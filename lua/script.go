@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -41,7 +42,11 @@ type Script struct {
 // Files are required from the script's own folder or below it; a symbolic
 // link that leads out of the folder is refused. The error is a *SyntaxError
 // when a file does not compile or a required one does not exist.
-func Compile(path string) (*Script, error) {
+func Compile(path string) (*Script, error) { return compileScript(path) }
+
+// compileScript is Compile for a script that may require further names, which
+// are no files.
+func compileScript(path string, more ...string) (*Script, error) {
 	dir := filepath.Dir(path)
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -65,7 +70,7 @@ func Compile(path string) (*Script, error) {
 	for len(wanted) > 0 {
 		need := wanted[0]
 		wanted = wanted[1:]
-		if _, known := s.files[need.name]; known || builtin(need.name) {
+		if _, known := s.files[need.name]; known || builtin(need.name) || slices.Contains(more, need.name) {
 			continue
 		}
 		if len(s.files) == maxFiles {

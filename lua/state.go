@@ -47,6 +47,10 @@ type state struct {
 	modules map[string]lua.LValue
 	// classes are the metatables of our objects, by the class's name.
 	classes map[string]*lua.LTable
+	// stubs stand for the world in a test, nil else.
+	stubs *stubs
+	// used is what the last call took, written before it says that it ended.
+	used Usage
 	// lines counts what the present call logged.
 	lines int
 	// argument is the table that check and weight are called with.
@@ -76,6 +80,9 @@ func newState(script *Script, opts *Options) *state {
 		done:    make(chan error, 1),
 	}
 	s.openStandard()
+	if opts.stubbed {
+		s.openTests()
+	}
 	return s
 }
 
@@ -87,7 +94,11 @@ func (s *state) load() error {
 	if err != nil {
 		return err
 	}
-	if err := s.take(value); err != nil {
+	take := s.take
+	if s.stubs != nil {
+		take = s.takeTests
+	}
+	if err := take(value); err != nil {
 		return err
 	}
 	s.argument = s.l.NewTable()

@@ -1,0 +1,46 @@
+---@meta moonkeep
+
+---What check, weight and accept_failover are called with.
+---@class moonkeep.Context
+---@field args table<string, string|number|boolean> args of the configuration
+---@field timeout number seconds that the call has
+---@field server? string the real server of a LUA_CHECK, ADDRESS:PORT
+---@field service? string its virtual server
+
+---What a check may return in one table.
+---@class moonkeep.Verdict
+---@field ok boolean
+---@field message? string
+---@field weight? integer
+
+---What a notify function is called with.
+---@class moonkeep.Event
+---@field instance? string the vrrp_instance
+---@field group? string the vrrp_sync_group
+---@field from string INIT, BACKUP, MASTER or FAULT
+---@field to string as from, or STOP, DELETED, UP, DOWN
+---@field why? string one line for people
+---@field priority integer the effective priority
+---@field addresses string[] the virtual addresses with their lengths
+---@field peer? string the other node that the event is about
+---@field peer_priority? integer
+---@field service? string the virtual server
+---@field server? string the real server
+---@field seq integer counts the events of the node
+---@field node string its router_id
+---@field args table<string, string|number|boolean> args of the configuration
+
+---What a script may return.
+---@class moonkeep.Script
+---@field check? fun(ctx: moonkeep.Context): boolean|moonkeep.Verdict, string?
+---@field weight? fun(ctx: moonkeep.Context): number
+---@field accept_failover? fun(ctx: moonkeep.Context): boolean, string?
+---@field on_master? fun(event: moonkeep.Event)
+---@field on_backup? fun(event: moonkeep.Event)
+---@field on_fault? fun(event: moonkeep.Event)
+---@field on_stop? fun(event: moonkeep.Event)
+---@field on_change? fun(event: moonkeep.Event)
+---@field on_priority? fun(event: moonkeep.Event)
+---@field on_dual_master? fun(event: moonkeep.Event)
+---@field on_real_server? fun(event: moonkeep.Event)
+---@field on_quorum? fun(event: moonkeep.Event)

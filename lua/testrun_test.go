@@ -1,0 +1,240 @@
+package lua
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func tested(t *testing.T, files map[string]string) map[string]TestResult {
+	t.Helper()
+	dir := write(t, files)
+	paths, err := TestFiles(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]TestResult{}
+	for _, path := range paths {
+		for _, r := range RunTests(t.Context(), path, TestOptions{Timeout: 5 * time.Second}) {
+			r.Place = strings.TrimPrefix(r.Place, dir+"/")
+			all[r.Name] = r
+		}
+	}
+	return all
+}
+
+func TestTestRunner(t *testing.T) {
+	got := tested(t, map[string]string{
+		"web.lua": `
+local http, process, exec, time, log, file = require "http", require "process", require "exec", require "time", require "log", require "file"
+local tries = 0
+return {
+  check = function(ctx)
+    local answer, why = http.get(ctx.args.url, {timeout = 1})
+    if answer then answer.status = answer.status + 0 return answer.status == 200, "status " .. answer.status end
+    return false, why
+  end,
+  weight = function() tries = tries + 1 return tries end,
+  on_fault = function(event)
+    if process.running{name = "nginx"} then return end
+    log.warn("restarting at", time.format("%F"))
+    exec.run({"systemctl", "restart", "nginx"}, {timeout = 2})
+    time.sleep(3)
+    if not process.running{name = "nginx"} then error("gave up") end
+  end,
+  on_master = function(event) return pcall(file.read, "x") end,
+}`,
+		"web_test.lua": `
+local test, stub = require "test", require "stub"
+local web = require "web"
+local ctx = {args = {url = "http://x/"}, timeout = 1}
+return {
+  passes = function()
+    stub.http.get("http://x/", {status = 200})
+    stub.http.get("http://y/", {status = 500})
+    local ok, message = web.check(ctx)
+    test.equal({ok, message}, {true, "status 200"})
+    test.equal(stub.calls("http.get"), {{"http://x/", {timeout = 1}}})
+  end,
+  fails_by_reason = function()
+    stub.http.get(stub.any, nil, "refused")
+    test.equal({web.check(ctx)}, {false, "refused"})
+    stub.http.get(function(url) return {status = #url} end)
+    test.equal({web.check(ctx)}, {false, "status 9"})
+  end,
+  restarts = function()
+    stub.process.running({name = "nginx"}, stub.sequence(false, true))
+    stub.exec.run({"systemctl", "restart", "nginx"}, {status = 0, output = ""})
+    web.on_fault({})
+    test.equal(stub.clock.slept(), 3)
+    test.equal(#stub.calls("exec.run"), 1)
+    test.equal(stub.calls()[1].name, "process.running")
+    test.contains(stub.logged()[1], "warn restarting at 2023-11-1")
+  end,
+  gives_up = function()
+    stub.process.running(false)
+    stub.exec.run({status = 0})
+    test.contains(test.fails(function() web.on_fault({}) end), "gave up")
+    stub.allow("write")
+    test.fails(function() web.on_fault({}) end, "allow: [exec]")
+  end,
+  alone = function() test.equal(web.weight(), 1) end,
+  alone_too = function() test.equal(web.weight(), 1) end,
+  wrong = function()
+    test.equal({1, {a = 2}}, {1, {a = 3}}, "the table")
+  end,
+  asserts = function() assert(1 == 2) end,
+  unstubbed = function() web.check(ctx) end,
+  swallowed = function() web.on_master({}) end,
+  endless = function() while true do end end,
+  no_method = function() stub.object("none.Such", {}) end,
+}`,
+		"broken_test.lua":    "return {x = function( end}",
+		".hidden_test.lua":   "return 1",
+		"sub/empty_test.lua": `return {}`,
+	})
+	for _, name := range []string{"passes", "fails_by_reason", "restarts", "gives_up", "alone", "alone_too"} {
+		if r := got[name]; !r.OK {
+			t.Errorf("%s: %s: %s", name, r.Place, r.Message)
+		}
+	}
+	for name, want := range map[string]string{
+		"wrong":     `web_test.lua:38: the table: got {1, {a = 2}}, want {1, {a = 3}}`,
+		"asserts":   "web_test.lua:40: assertion failed",
+		"unstubbed": `web.lua:6: http.get("http://x/", {timeout = 1}) has no stub; add stub.http.get(...) to the test`,
+		"swallowed": `file.read("x") has no stub`,
+		"endless":   "limit",
+		"no_method": "there is no class none.Such",
+	} {
+		if r := got[name]; r.OK || !strings.Contains(r.Place+": "+r.Message, want) {
+			t.Errorf("%s: %v, %s: %s, want %s", name, r.OK, r.Place, r.Message, want)
+		}
+	}
+	if len(got) != 13 { // the files that cannot be loaded have no name
+		t.Errorf("%d results: %v", len(got), got)
+	}
+}
+
+// TestEveryModuleIsStubbed holds that no function of any module reaches the
+// world in a test.
+func TestEveryModuleIsStubbed(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("local test, stub = require 'test', require 'stub'\nreturn {\n")
+	n := 0
+	for _, m := range Modules() {
+		if unstubbed(m.Name) {
+			for _, f := range m.Functions {
+				if m.Name != "log" && (f.Acts || f.Grant != "") {
+					t.Errorf("%s.%s acts, and is not stubbed", m.Name, f.Name)
+				}
+			}
+			continue
+		}
+		for _, f := range m.Functions {
+			n++
+			full := m.Name + "." + f.Name
+			fmt.Fprintf(&b, "[%q] = function()\n stub.%s(function() return 42 end)\n test.equal(require(%q).%s(), 42)\n test.equal(#stub.calls(%q), 1)\nend,\n", full, full, m.Name, f.Name, full)
+			if m.Name != "time" {
+				fmt.Fprintf(&b, "[%q] = function() test.fails(require(%q).%s, 'no stub') end,\n", "not "+full, m.Name, f.Name)
+				n++
+			}
+		}
+	}
+	b.WriteString("}")
+	got := tested(t, map[string]string{"all_test.lua": b.String()})
+	failed := 0
+	for name, r := range got {
+		// A call without a stub fails the test, whoever caught the error.
+		if r.OK == strings.HasPrefix(name, "not ") {
+			failed++
+			t.Errorf("%s: %v %s", name, r.OK, r.Message)
+		}
+	}
+	if len(got) != n || failed > 0 {
+		t.Errorf("%d of %d tests", len(got), n)
+	}
+}
+
+func TestSession(t *testing.T) {
+	s, err := NewSession(t.TempDir(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct{ text, want string }{
+		{"1 + 1", "2"}, {"x = 5", ""}, {"x, nil, 'a'", "5\tnil\t\"a\""}, {"{1, a = {true}}", "{1, a = {true}}"},
+		{"nosuch.field", "error: repl:1: attempt to index a non-table object(nil) with key 'field'"}, {"x", "5"},
+		{"#tostring(time.now()) > 5", "true"}, {"exec.run({'true'})", "error: repl:1: exec.run: not allowed; the configuration must grant it: allow: [exec]"},
+		{"y = function(a) return a .. '!' end", ""}, {"y 'z'", `"z!"`},
+	} {
+		got, more, err := s.Eval(within(t, 2*time.Second), step.text)
+		if err != nil || more || got != step.want {
+			t.Errorf("%s: %q, %v, %v, want %q", step.text, got, more, err, step.want)
+		}
+	}
+	if _, more, err := s.Eval(t.Context(), "if x then"); err == nil || !more {
+		t.Errorf("the unfinished: %v, %v", more, err)
+	}
+	if _, more, err := s.Eval(t.Context(), "if x the"); err == nil || more {
+		t.Errorf("the wrong: %v, %v", more, err)
+	}
+	if _, _, err := s.Eval(within(t, 100*time.Millisecond), "while true do end"); err == nil {
+		t.Error("the endless ended")
+	}
+}
+
+// TestDefinitions holds that what is checked in for editors is current.
+func TestDefinitions(t *testing.T) {
+	files := Definitions()
+	if *update {
+		if err := os.RemoveAll("definitions"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir("definitions", 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range files {
+		path := filepath.Join("definitions", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != want {
+			t.Errorf("%s is not what the modules say; write it anew: go test ./lua -run TestDefinitions -update", path)
+		}
+		// They are Lua too.
+		if _, _, err := compile(path, []byte(want)); err != nil {
+			t.Error(err)
+		}
+	}
+	there, err := os.ReadDir("definitions")
+	if err != nil || len(there) != len(files) {
+		t.Errorf("%d files, want %d (%v)", len(there), len(files), err)
+	}
+	for _, m := range Modules() {
+		for _, f := range m.Functions {
+			if !strings.Contains(files[m.Name+".lua"], "function "+m.Name+"."+f.Name+"(") {
+				t.Errorf("%s.%s is not defined", m.Name, f.Name)
+			}
+		}
+	}
+	for _, f := range known {
+		if !strings.Contains(files["moonkeep.lua"], "---@field "+f+"? fun(") {
+			t.Errorf("%s is not defined", f)
+		}
+	}
+}
+
+func TestNoSuchTests(t *testing.T) {
+	if _, err := TestFiles(filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("there is no error")
+	}
+	if r := RunTests(context.Background(), filepath.Join(t.TempDir(), "none"), TestOptions{}); len(r) != 1 || r[0].OK {
+		t.Errorf("got %+v", r)
+	}
+}
