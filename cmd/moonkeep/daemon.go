@@ -43,6 +43,10 @@ type daemon struct {
 	files   atomic.Pointer[luaFiles]
 	control *control.Server
 	started time.Time
+	// maintenance remembers what is in maintenance; maintaining is held while
+	// that changes, and reloading while the configuration does.
+	maintenance            maintenanceFile
+	maintaining, reloading sync.Mutex
 
 	mu          sync.Mutex // guards what follows
 	config      *config.Config
@@ -54,7 +58,7 @@ type daemon struct {
 // that what cannot work is refused before anything happens.
 func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d := &daemon{opts: o, log: log, started: time.Now()}
-	c, err := d.read()
+	c, _, err := d.read()
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +88,13 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	plan, err := d.plan(c)
 	if err != nil {
 		return nil, err
+	}
+	d.maintenance = newMaintenanceFile(stateDir(o.stateDir, o.runDir))
+	if plan.Node.Maintenance, err = d.maintenance.read(); err != nil {
+		return nil, err
+	}
+	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
+		log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", told(m.Instances, "the node"))
 	}
 	if plan.Node.StartDelay, err = startDelay(&c.Global); err != nil {
 		return nil, err
@@ -155,10 +166,10 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 // read reads the configuration and asks the host for what it needs. Warnings
 // are logged; errors refuse, and so does what is not built yet and would be
 // wrong to run without.
-func (d *daemon) read() (*config.Config, error) {
+func (d *daemon) read() (*config.Config, config.Findings, error) {
 	c, findings, err := openLayers(d.opts.configs, d.opts.configID, d.opts.set)
 	if err != nil {
-		return nil, err
+		return nil, findings, err
 	}
 	refused := findings.Errors()
 	if !refused {
@@ -181,9 +192,9 @@ func (d *daemon) read() (*config.Config, error) {
 		d.log.Log(context.Background(), level, f.String())
 	}
 	if refused {
-		return nil, errors.New("the configuration has errors, or asks for what is not built; `moonkeep check` shows it")
+		return nil, findings, errors.New("the configuration has errors, or asks for what is not built; `moonkeep check` shows it")
 	}
-	return c, nil
+	return c, findings, nil
 }
 
 // plan turns a configuration into what the engine runs.
@@ -251,24 +262,27 @@ func (d *daemon) serve(ctx context.Context) error {
 }
 
 // reload reads the configuration again and lets the node run it. On any error
-// the present one runs on untouched.
-func (d *daemon) reload(ctx context.Context) {
-	c, err := d.read()
+// the present one runs on untouched. The findings are those of the configuration.
+func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	c, found, err := d.read()
 	if err == nil {
 		err = d.adopt(ctx, c)
 	}
 	if ctx.Err() != nil {
-		return // the daemon stops
+		return found, ctx.Err() // the daemon stops
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
 		d.reloadError = err.Error()
 		d.log.Error("reload refused, the earlier configuration runs on", "err", err)
-		return
+		return found, err
 	}
 	d.config, d.loaded, d.reloadError = c, time.Now(), ""
 	d.log.Info("reloaded", "config", strings.Join(c.Files, " "), "instances", len(c.Instances))
+	return found, nil
 }
 
 func (d *daemon) adopt(ctx context.Context, c *config.Config) error {

@@ -49,6 +49,7 @@ directory, so that several daemons share a host when each has its own.`,
 	f.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE`: a key of global, whatever the files and the environment (MOONKEEP_KEY) say; several times")
 	f.StringVarP(&o.configID, "config-id", "i", "", "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot")
 	f.StringVar(&o.runDir, "run-dir", defaultRunDir, "`directory` of socket, journal and lock")
+	f.StringVar(&o.stateDir, "state-dir", "", "`directory` of what outlives a reboot: what is in maintenance; by default "+defaultStateDir+", and for another --run-dir that one")
 	f.StringVar(&o.checkDir, "check-dir", "", "`directory` in which a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
@@ -60,6 +61,7 @@ type runOptions struct {
 	set       []string
 	configID  string
 	runDir    string
+	stateDir  string
 	checkDir  string
 	logFormat string
 	logLevel  string
@@ -120,7 +122,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 		for {
 			select {
 			case <-reloads:
-				d.reload(ctx)
+				_, _ = d.reload(ctx) // it logs both
 				trim()
 			case s := <-dumps:
 				d.dump(ctx, s)

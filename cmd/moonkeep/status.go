@@ -76,6 +76,9 @@ func printStatus(w io.Writer, s *control.Status) error {
 	if s.ReloadError != "" {
 		fmt.Fprintf(&b, "  THE LAST RELOAD WAS REFUSED, the earlier configuration runs on: %s\n", s.ReloadError)
 	}
+	if s.Maintenance {
+		b.WriteString("  IN MAINTENANCE: never MASTER until `moonkeep maintenance off`\n")
+	}
 	for i := range s.Instances {
 		printInstance(&b, &s.Instances[i])
 	}
@@ -127,6 +130,14 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	fmt.Fprintf(b, "\n%s: %s for %s (%s)\n", i.Name, i.Role, age(i.SinceAge), i.Why)
 	if i.Leaving {
 		b.WriteString("  handing over: the addresses are kept until the new master is heard\n")
+	}
+	switch {
+	case i.Maintenance:
+		b.WriteString("  maintenance: never MASTER until `moonkeep maintenance off`\n")
+	case i.Resting && i.RestEnd != nil:
+		fmt.Fprintf(b, "  rests      after a failover: preempts nobody for %s, or until `moonkeep failover --cancel`\n", age(*i.RestEnd))
+	case i.Resting:
+		b.WriteString("  rests      after a failover: preempts nobody until the other node fails, or `moonkeep failover --cancel`\n")
 	}
 	for _, f := range i.Faults {
 		fmt.Fprintf(b, "  fault      %s\n", f)

@@ -63,6 +63,17 @@ func (c *Client) get(ctx context.Context, path string, into any) error {
 	return c.ask(ctx, http.MethodGet, path, http.NoBody, into)
 }
 
+// operate asks for what may take longer than a look does.
+func (c *Client) operate(ctx context.Context, path string, request, into any) error {
+	body, err := json.Marshal(request)
+	if err != nil {
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	slow := *c
+	slow.http.Timeout = operationLimit + patience
+	return slow.ask(ctx, http.MethodPost, path, bytes.NewReader(body), into)
+}
+
 func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, into any) error {
 	if err := CheckDir(c.dir); err != nil {
 		return err
@@ -85,6 +96,9 @@ func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, i
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		if resp.StatusCode == http.StatusForbidden {
+			return fmt.Errorf("the daemon in %s: %w: %s", c.dir, ErrForbidden, strings.TrimSpace(string(text)))
+		}
 		return fmt.Errorf("the daemon in %s: %s", c.dir, strings.TrimSpace(string(text)))
 	}
 	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {

@@ -44,6 +44,22 @@ func (f daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 	return configuration, nil
 }
 
+// Failover, Maintain and Reload answer with what they were asked.
+func (f daemon) Failover(ctx context.Context, r FailoverRequest) (Moves, error) {
+	if len(r.Names) == 0 {
+		return Moves{}, errors.New("nothing is named")
+	}
+	return Moves{Instances: []Move{{Instance: r.Names[0], Took: r.Rest, Moved: r.Force, Why: Asker(ctx)}}}, nil
+}
+
+func (f daemon) Maintain(_ context.Context, r MaintenanceRequest) (Moves, error) {
+	return Moves{Instances: []Move{{Instance: r.Names[0], Maintenance: r.On}}}, nil
+}
+
+func (f daemon) Reload(context.Context) (Reloaded, error) {
+	return Reloaded{Error: "it has errors", Findings: []Finding{{File: "a", Line: 1}}}, nil
+}
+
 func TestPlan(t *testing.T) {
 	dir := t.TempDir()
 	serve(t, dir, nil)

@@ -24,6 +24,7 @@ type Daemon interface {
 	// one, in moonkeep's JSON. The answer is JSON too; an error is the
 	// asker's fault.
 	Plan(ctx context.Context, configuration []byte) ([]byte, error)
+	Operator
 }
 
 const (
@@ -46,7 +47,9 @@ type Server struct {
 
 // Listen makes the socket in the run directory, replacing one that a daemon
 // which is gone left behind: the caller holds the directory's lock. The
-// socket is open to its owner and group.
+// socket is open to its owner and group. Who can connect may look; root, the
+// user of this process and the members of the socket's group may operate, also
+// when its mode is widened later.
 func Listen(dir string, d Daemon) (*Server, error) {
 	if err := CheckDir(dir); err != nil {
 		return nil, err
@@ -80,7 +83,8 @@ func Listen(dir string, d Daemon) (*Server, error) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(answer) // an error here is the asker's going away
 	})
-	s.http = http.Server{Handler: mux, ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
+	operations(mux, d)
+	s.http = http.Server{Handler: mux, ConnContext: identify(path), ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
 	return s, nil
 }
 

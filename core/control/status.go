@@ -22,8 +22,10 @@ type Status struct {
 	Config   string    `json:"config"`
 	// Reloaded is when the configuration in force was read, and ReloadError
 	// why the last reload was refused; empty when it was not.
-	Reloaded    time.Time  `json:"config_read_at"`
-	ReloadError string     `json:"reload_error,omitempty"`
+	Reloaded    time.Time `json:"config_read_at"`
+	ReloadError string    `json:"reload_error,omitempty"`
+	// Maintenance is true when the node as a whole is in maintenance.
+	Maintenance bool       `json:"maintenance"`
 	Instances   []Instance `json:"instances"`
 	Groups      []Group    `json:"sync_groups"`
 	Scripts     []Script   `json:"scripts"`
@@ -61,6 +63,12 @@ type Instance struct {
 	Faults    []string `json:"faults,omitempty"`
 	Waiting   []string `json:"waiting_for,omitempty"`
 	Leaving   bool     `json:"handing_over,omitempty"`
+	// Maintenance is true while it must not be MASTER. Resting is true after a
+	// failover while it does not preempt: for so many seconds, or until the other
+	// node fails when RestEnd is null.
+	Maintenance bool     `json:"maintenance"`
+	Resting     bool     `json:"resting"`
+	RestEnd     *float64 `json:"rest_ends_in_s"`
 	// Addresses are the virtual addresses, each with whether the kernel has
 	// it now.
 	Addresses []Address `json:"addresses"`
@@ -155,7 +163,7 @@ type Held func([]netspec.Address) ([]netspec.Address, error)
 // Describe turns a node's status into the shape for programs. held is asked
 // once, for the addresses of all instances.
 func Describe(s *node.Status, held Held) Status {
-	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Files: []File{}, Processes: []Process{}, Strangers: s.Strangers, Notifications: Notifications{FIFOs: []FIFO{}}}
+	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Files: []File{}, Processes: []Process{}, Strangers: s.Strangers, Maintenance: s.Maintenance, Notifications: Notifications{FIFOs: []FIFO{}}}
 	age := func(t mono.Instant) *float64 {
 		if t == mono.Never {
 			return nil
@@ -214,9 +222,13 @@ func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, stand
 		Name: v.Name, Interface: v.Interface, Group: v.Group, Version: int(v.Version), VRID: int(v.VRID),
 		Role: v.Role.String(), SinceAge: *age(v.Since), Why: v.Why, Base: int(v.Base), Effective: int(v.Effective),
 		Terms: []Term{}, Faults: v.Faults, Waiting: v.Waiting, Leaving: v.Leaving, Addresses: []Address{},
+		Maintenance: v.Maintenance, Resting: v.Resting,
 		AdvertInterval: v.Interval.Seconds(), MasterInterval: v.MasterInterval.Seconds(),
 		MasterDownIn: in(v.MasterDown), NextAdvertIn: in(v.NextAdvert), SentAge: age(v.LastSent), HeardAge: age(v.LastHeard),
 		Counters: counters(&v.Counts),
+	}
+	if v.Resting {
+		x.RestEnd = in(v.RestEnd)
 	}
 	if v.Source.IsValid() {
 		x.Source = v.Source.String()

@@ -38,6 +38,8 @@ type Plan struct {
 	// Watcher looks at the files and processes of Node. The engine closes it,
 	// also when it does not come to be used. Nil means that there are none.
 	Watcher Watcher
+	// Policy may hold planned moves back. Nil holds none.
+	Policy Policy
 	// Interfaces are those whose state matters, beside those that carry
 	// adverts.
 	Interfaces []string

@@ -38,6 +38,13 @@ type Daemon interface {
 	Command(s Site) *exec.Cmd
 }
 
+// Operated is a Daemon that can be asked for planned moves. Operate returns the
+// program that asks for what the verb says and ends with status 0 when that is
+// done; nil for other verbs.
+type Operated interface {
+	Operate(s Site, v Verb) *exec.Cmd
+}
+
 // Moonkeep runs "moonkeep run" on the node's own file.
 type Moonkeep struct {
 	// Binary is the program's path.
@@ -99,11 +106,24 @@ func notifyPrograms(c config.Config) []*config.Program {
 
 // Command is moonkeep's.
 func (m Moonkeep) Command(s Site) *exec.Cmd {
-	args := []string{"run", "-c", s.Node.File, "--run-dir", s.RunDir, "--check-dir", s.CheckDir}
+	args := []string{"run", "-c", s.Node.File, "--run-dir", s.RunDir, "--state-dir", filepath.Join(s.Dir, "state"), "--check-dir", s.CheckDir}
 	if m.ConfigID != "" {
 		args = append(args, "--config-id", m.ConfigID)
 	}
 	return exec.Command(m.Binary, args...)
+}
+
+// Operate implements Operated by moonkeep's own commands.
+func (m Moonkeep) Operate(s Site, v Verb) *exec.Cmd {
+	switch v {
+	case Failover:
+		return exec.Command(m.Binary, "failover", "--run-dir", s.RunDir)
+	case KeepOut:
+		return exec.Command(m.Binary, "maintenance", "on", "--run-dir", s.RunDir)
+	case LetIn:
+		return exec.Command(m.Binary, "maintenance", "off", "--run-dir", s.RunDir)
+	}
+	return nil
 }
 
 // Keepalived runs a real keepalived on a copy of the node's file in which

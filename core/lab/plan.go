@@ -249,9 +249,9 @@ func (p *Plan) Reaction(v Verb) time.Duration {
 	switch v {
 	case Fail, ServiceDown:
 		return down + check
-	case Pass, ServiceUp, Start, LinkUp, Heal:
+	case Pass, ServiceUp, Start, LinkUp, Heal, LetIn:
 		return down + check + preempt
-	case Kill, Crash, Stop, LinkDown, Partition:
+	case Kill, Crash, Stop, LinkDown, Partition, Failover, KeepOut:
 		return down
 	}
 	return 0

@@ -18,6 +18,9 @@ const (
 	Crash       Verb = "crash"
 	Stop        Verb = "stop"
 	Start       Verb = "start"
+	Failover    Verb = "failover"
+	KeepOut     Verb = "maintenance on"
+	LetIn       Verb = "maintenance off"
 	LinkDown    Verb = "link down"
 	LinkUp      Verb = "link up"
 	Fail        Verb = "fail"
@@ -93,6 +96,9 @@ func forms() []form {
 		{Kill, []string{"NODE"}, "SIGKILL to the daemon; the machine and its addresses stay"},
 		{Stop, []string{"NODE"}, "SIGTERM to the daemon, and wait until it has ended"},
 		{Start, []string{"NODE"}, "start the daemon; after a crash the machine comes back as if booted"},
+		{Failover, []string{"NODE"}, "ask the daemon to move its addresses to another node, and wait for the answer"},
+		{KeepOut, []string{"NODE"}, "ask the daemon to keep out and never be MASTER, and wait for the answer"},
+		{LetIn, []string{"NODE"}, "ask the daemon to take part again"},
 		{LinkDown, []string{"NODE", "INTERFACE"}, "pull the cable: the interface loses its carrier"},
 		{LinkUp, []string{"NODE", "INTERFACE"}, "plug the cable in"},
 		{Partition, []string{"NODE"}, "cut the node off silently: its interfaces stay up, nothing passes"},
@@ -317,7 +323,7 @@ func (p *lineParser) unknown(words []word) {
 		}
 	}
 	if len(two) > 0 {
-		p.fail(words[0].column, "unknown-step", "%q must go on with up or down; expected: %s", first, strings.Join(two, " or "))
+		p.fail(words[0].column, "unknown-step", "%q is not complete; expected: %s", first, strings.Join(two, " or "))
 		return
 	}
 	for _, f := range forms() {

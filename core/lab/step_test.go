@@ -71,7 +71,7 @@ func TestParseFindings(t *testing.T) {
 	tests := []struct{ script, want string }{
 		{"kil a", `f:1:1: error: no step is called "kil"; did you mean "kill NODE"? [unknown-step]`},
 		{"\n  explode a", `f:2:3: error: no step is called "explode"; there are: crash, kill,`},
-		{"link a", `f:1:1: error: "link" must go on with up or down; expected: link down NODE INTERFACE or link up NODE INTERFACE [unknown-step]`},
+		{"link a", `f:1:1: error: "link" is not complete; expected: link down NODE INTERFACE or link up NODE INTERFACE [unknown-step]`},
 		{"kill", `f:1:5: error: NODE is missing; expected: kill NODE [missing-argument]`},
 		{"kill a b", `f:1:8: error: "b" is too much; expected: kill NODE [extra-argument]`},
 		{"wait 5", `f:1:6: error: "5" is no time to wait; expected a number with a unit, as in 500ms, 5s or 1m30s [bad-duration]`},
@@ -97,7 +97,7 @@ func TestUsagesCoverEveryVerb(t *testing.T) {
 			t.Errorf("%s has no help", u.Form)
 		}
 	}
-	for _, v := range []Verb{Kill, Crash, Stop, Start, LinkDown, LinkUp, Fail, Pass, ServiceDown, ServiceUp, Partition, Heal, Wait, Settle, Say, Expect, Await, Show} {
+	for _, v := range []Verb{Kill, Crash, Stop, Start, Failover, KeepOut, LetIn, LinkDown, LinkUp, Fail, Pass, ServiceDown, ServiceUp, Partition, Heal, Wait, Settle, Say, Expect, Await, Show} {
 		if !slices.ContainsFunc(Usages(), func(u Usage) bool { return u.Form == string(v) || strings.HasPrefix(u.Form, string(v)+" ") }) {
 			t.Errorf("no help for %s", v)
 		}

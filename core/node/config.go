@@ -28,6 +28,9 @@ type Config struct {
 	// part: they neither send nor listen to adverts. Reconfigure does not look
 	// at it.
 	StartDelay time.Duration
+	// Maintenance is what is in maintenance after New. Reconfigure does not look
+	// at it.
+	Maintenance Maintenance
 	// Seed is where New begins to draw the discriminators of BFD sessions and
 	// their jitter. It should not be guessable.
 	Seed uint64

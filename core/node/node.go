@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/bfd"
@@ -57,6 +58,8 @@ type Node struct {
 	// wall is the wall clock at instant zero, in nanoseconds since 1970 UTC.
 	wall     int64
 	stopping bool
+	// maintenance is which instances must not be MASTER.
+	maintenance Maintenance
 	// left is true when what is held statically was given up for the end.
 	left bool
 	// fresh is true until the first call after New, which also returns what
@@ -131,6 +134,7 @@ func New(now mono.Instant, cfg Config) *Node {
 		links: map[string]Link{}, orphans: map[string]int{}, random: bfd.Random(cfg.Seed),
 		bfd: bfd.NewTable(), byLife: map[*bfd.Session]*session{}, bfdQuiet: map[bfd.Rejection]mono.Instant{},
 	}
+	n.maintenance = Maintenance{All: cfg.Maintenance.All, Instances: slices.Clone(cfg.Maintenance.Instances)}
 	n.delay(now, cfg.StartDelay)
 	n.Reconfigure(now, cfg)
 	n.fresh = true
@@ -174,6 +178,12 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		for _, in := range n.instances {
 			in.router.SetWall(n.wall)
 		}
+	case *Failover:
+		n.failover(now, e)
+	case *Return:
+		n.comeBack(e)
+	case *Maintain:
+		n.maintain(now, e)
 	default:
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
@@ -217,10 +227,10 @@ func (n *Node) Stop(now mono.Instant) []Action {
 			n.sched.set(s.timer, mono.Never)
 		}
 	}
-	for _, in := range n.instances {
+	n.handing(now, n.instances, func(in *instance) {
 		in.acts = in.router.Stop(now, "stopping", in.acts[:0])
 		n.emit(now, in)
-	}
+	})
 	n.stopSessions(now)
 	n.farewell()
 	return n.out
@@ -290,7 +300,7 @@ func (n *Node) run(now mono.Instant, in *instance) {
 // emit turns what a router wants into the node's actions and lets its sync
 // group follow.
 func (n *Node) emit(now mono.Instant, in *instance) {
-	conflict := false
+	conflict, stayed := false, ""
 	for i := range in.acts {
 		a := &in.acts[i]
 		switch a.Kind {
@@ -316,9 +326,14 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 				level = Warn
 			}
 			n.note(level, in.cfg.Name, a.Topic, a.Why)
+		case vrrp.DoStay:
+			stayed = a.Why
 		}
 	}
 	in.acts = in.acts[:0]
+	if stayed != "" {
+		n.stayed(now, in, stayed)
+	}
 	n.announceExtra(now, in)
 	n.reschedule(in)
 	if in.group == nil {

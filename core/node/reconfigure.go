@@ -53,6 +53,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		if !in.cfg.Router.Equal(c.Router) {
 			in.router.Reconfigure(now, c.Router)
 		}
+		n.renamed(in.cfg.Name, c.Name)
 		in.cfg, in.group = c, nil
 	}
 	n.regroupAll(now, cfg.Groups)
@@ -63,6 +64,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.attachSessions()
 	n.attachStatics()
 	n.attachWatched()
+	n.bar(now, n.instances, false)
 	for _, in := range n.instances {
 		n.settle(now, in)
 		n.reschedule(in)
@@ -133,7 +135,7 @@ func (n *Node) readdress(in *instance, before holding) {
 		}
 		n.out = append(n.out, release)
 	}
-	if len(added) > 0 {
+	if len(added) > 0 && !in.router.Leaving() {
 		n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})
 	}
 }

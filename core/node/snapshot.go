@@ -9,7 +9,7 @@ import (
 
 // Status returns a copy of everything that people may ask.
 func (n *Node) Status(now mono.Instant) *Status {
-	s := &Status{At: now, Strangers: n.strangers}
+	s := &Status{At: now, Strangers: n.strangers, Maintenance: n.maintenance.All}
 	for _, in := range n.instances {
 		v := in.router.View()
 		st := InstanceStatus{
@@ -18,7 +18,8 @@ func (n *Node) Status(now mono.Instant) *Status {
 			Terms: slices.Clone(in.terms), Faults: slices.Clone(in.faults), Waiting: slices.Clone(in.waiting),
 			Interval: in.cfg.Router.Interval, MasterInterval: v.Interval, MasterDown: v.MasterDown, NextAdvert: v.NextAdvert,
 			Source: v.Source, LastSent: v.LastSent, LastHeard: v.LastHeard, HeardFrom: v.HeardFrom, HeardPriority: v.HeardPriority,
-			Addresses: slices.Clone(in.addresses()), Routing: in.cfg.Routing, Claimed: in.claimed, Repaired: in.repaired, Leaving: v.Leaving, Counts: v.Counts,
+			Addresses: slices.Clone(in.addresses()), Routing: in.cfg.Routing, Claimed: in.claimed, Repaired: in.repaired, Leaving: v.Leaving,
+			Maintenance: v.Barred, Resting: v.Resting, RestEnd: v.RestEnd, Counts: v.Counts,
 		}
 		st.Auth, st.HMAC = in.cfg.Router.Auth, in.cfg.Router.HMAC.Mode
 		if st.HMAC != vrrp.HMACOff {

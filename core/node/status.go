@@ -23,6 +23,8 @@ type Status struct {
 	// Strangers counts packets of virtual routers that are not configured on
 	// the interface they came from.
 	Strangers uint64
+	// Maintenance is true when the node as a whole is in maintenance.
+	Maintenance bool
 }
 
 // InstanceStatus is one virtual router.
@@ -77,7 +79,13 @@ type InstanceStatus struct {
 	Repaired uint64
 	// Leaving is true while it hands over after an orderly stop.
 	Leaving bool
-	Counts  vrrp.Counters
+	// Maintenance is true when it must not be MASTER. Resting is true after a
+	// planned move while it obeys a master of lower priority: until RestEnd, or
+	// until that one fails when RestEnd is Never.
+	Maintenance bool
+	Resting     bool
+	RestEnd     mono.Instant
+	Counts      vrrp.Counters
 }
 
 // Term is one addend of an effective priority.

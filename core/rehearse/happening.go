@@ -16,7 +16,8 @@ type Happening struct {
 	At   mono.Instant
 	Node *Node
 	// Cause says what was done: "start", "stop", "reload", "tick", "packet",
-	// "bfd", "link", "checked", "file", "processes", "claimed" or "gone" made the daemon decide; "crash",
+	// "bfd", "link", "checked", "file", "processes", "claimed", "gone", "failover", "return" or
+	// "maintenance" made the daemon decide; "crash",
 	// "kill", "pause", "resume" and "stopped" did not; "kernel" carried out
 	// Actions, which were asked for before.
 	Cause string

@@ -119,6 +119,9 @@ func (w *world) hurtMore(c *Cluster, told *timeline) {
 		return
 	}
 	n := c.Nodes[m.rng.IntN(len(c.Nodes))]
+	if chance(m.rng, 40) {
+		w.move(n)
+	}
 	if m.steps {
 		by := pick(m.rng, 50*time.Millisecond, 2*time.Second, 30*time.Second, time.Hour)
 		if !m.forward {
@@ -139,8 +142,34 @@ func (w *world) hurtMore(c *Cluster, told *timeline) {
 	}
 }
 
-// calmMore sets the wall clocks right.
+// move asks a node for a planned move.
+func (w *world) move(n *Node) {
+	m := &w.more
+	list := n.Config.Instances
+	names := []string{list[m.rng.IntN(len(list))].Name}
+	force, all := chance(m.rng, 30), chance(m.rng, 50)
+	switch m.rng.IntN(5) {
+	case 0, 1:
+		n.Failover(node.Failover{Instances: names, Force: force, Rest: pick(m.rng, 0, time.Second, time.Minute)})
+	case 2:
+		n.Return(node.Return{Instances: names})
+	case 3:
+		n.Maintain(node.Maintain{Instances: names, All: all, On: true, Force: force})
+	case 4:
+		n.Maintain(node.Maintain{Instances: names, All: all})
+	}
+}
+
+// calmMore ends what planned moves left behind, and sets the wall clocks right.
 func (w *world) calmMore(c *Cluster) {
+	for _, n := range c.Nodes {
+		n.Maintain(node.Maintain{All: true})
+		var all []string
+		for _, in := range n.Config.Instances {
+			all = append(all, in.Name)
+		}
+		n.Return(node.Return{Instances: all})
+	}
 	if !w.more.steps || w.more.forward {
 		return
 	}

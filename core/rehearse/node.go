@@ -19,6 +19,9 @@ type Node struct {
 	// KernelDelay is how long setting, removing or announcing addresses
 	// takes; drawn between zero and it each time.
 	KernelDelay time.Duration
+	// Maintenance is what is in maintenance, which outlives the daemon. Maintain
+	// changes it.
+	Maintenance node.Maintenance
 	// Clock is how far the wall clock is from the cluster's, which began in 2026;
 	// SetClock changes it.
 	Clock time.Duration
@@ -115,6 +118,7 @@ func (n *Node) Start() {
 	n.kernel = newKernel()
 	cfg := n.Config
 	cfg.Seed += uint64(n.c.now) // another life draws others
+	cfg.Maintenance = n.Maintenance
 	d := &daemon{epoch: n.c.now, config: n.Config, node: node.New(0, cfg)}
 	d.lane.refused = map[string]bool{}
 	n.daemon = d
@@ -330,6 +334,7 @@ func (n *Node) decide(cause string, ev node.Event, f func(mono.Instant) []node.A
 		}
 	}
 	h.after = d.roles
+	n.Maintenance = d.node.Maintenance()
 	if n.c.Observe != nil {
 		n.c.Observe(&h)
 	}

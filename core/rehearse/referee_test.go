@@ -35,7 +35,7 @@ type referee struct {
 }
 
 // seen counts what the run was good for.
-type seen struct{ takeovers, yields, faults, handovers, refusals, stalls int }
+type seen struct{ takeovers, yields, faults, handovers, refusals, stalls, moves int }
 
 // life is what the referee keeps of one daemon.
 type life struct {
@@ -95,6 +95,7 @@ func (r *referee) observe(h *Happening) {
 			l.leaving[name] = role == vrrp.Master
 		}
 	}
+	r.moves(h, l)
 	if e, ok := h.Event.(*node.Checked); ok {
 		l.running[e.Script] = false
 	}
@@ -121,6 +122,32 @@ func (r *referee) observe(h *Happening) {
 		r.action(h, l, i)
 	}
 	l.config = h.Node.daemon.config
+}
+
+// planned reports whether a call may begin planned moves. So may a reload that
+// adds what is in maintenance to a sync group.
+func planned(h *Happening) bool {
+	return h.Cause == "failover" || h.Cause == "maintenance" || h.Cause == "reload"
+}
+
+// moves notes which instances hand over as planned, and no longer.
+func (r *referee) moves(h *Happening, l *life) {
+	if planned(h) {
+		for _, in := range h.Node.Status().Instances {
+			if in.Leaving && !l.leaving[in.Name] {
+				l.leaving[in.Name] = true
+				r.seen.moves++
+			}
+		}
+	}
+	for i := range h.Actions {
+		a := &h.Actions[i]
+		stays := a.Note != nil && a.Note.Topic == "failover"
+		if leaves := a.Change != nil && !a.Change.Group && a.Change.From == vrrp.Master; stays || leaves && !h.Node.daemon.stopping {
+			delete(l.leaving, a.Instance)
+			l.refused[a.Instance] = 0 // what was answered meanwhile did not count
+		}
+	}
 }
 
 func (r *referee) strand(addresses []netspec.Address) {
@@ -218,7 +245,8 @@ func (r *referee) action(h *Happening, l *life, i int) {
 	case node.Send:
 		r.send(h, l, a, in)
 	case node.Claim, node.Announce:
-		if !holding {
+		// One that hands over may be renamed, or get other addresses.
+		if !holding && !(h.Cause == "reload" && a.Kind == node.Claim && after == vrrp.Master) {
 			r.blame(h, "%s claims or announces as %v", a.Instance, after)
 		}
 	case node.Release:
@@ -266,7 +294,7 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 	switch {
 	case rule != vrrp.Accepted:
 		r.blame(h, "%s sends what no peer accepts: %v", in.Name, rule)
-	case advert.Priority == 0 && (before != vrrp.Master || after == vrrp.Backup || after == vrrp.Master && h.Cause != "stop"):
+	case advert.Priority == 0 && (before != vrrp.Master || after == vrrp.Backup && !planned(h) || after == vrrp.Master && h.Cause != "stop" && !planned(h)):
 		r.blame(h, "%s resigns going from %v to %v", in.Name, before, after)
 	case advert.Priority == 0 && after == vrrp.Master:
 		r.seen.handovers++
@@ -394,6 +422,9 @@ func (r *referee) status(h *Happening, l *life) {
 		}
 		if in.Leaving != l.leaving[in.Name] && in.Role == vrrp.Master {
 			r.blame(h, "%s: leaving is %v", in.Name, in.Leaving)
+		}
+		if in.Maintenance && in.Role == vrrp.Master && !in.Leaving {
+			r.blame(h, "%s is MASTER in maintenance", in.Name)
 		}
 		if in.Role == vrrp.Fault && len(in.Faults)+len(in.Waiting) == 0 {
 			r.blame(h, "%s is in FAULT for no reason", in.Name)

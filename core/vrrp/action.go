@@ -21,6 +21,9 @@ const (
 	// DoNote: people should read Why, filed under Topic; Alarm when it is
 	// more than news.
 	DoNote
+	// DoStay: nobody took the addresses over that were to be handed over as
+	// planned, says Why: the router stays MASTER.
+	DoStay
 )
 
 // Action is something that a Router wants done. Actions are to be carried out

@@ -129,6 +129,9 @@ func (d *driver) text(a *Action) string {
 			return fmt.Sprintf("%v->%v stopped", a.From, a.To)
 		}
 		return fmt.Sprintf("%v->%v", a.From, a.To)
+	case DoStay:
+		d.why = a.Why
+		return "stay"
 	}
 	d.why = a.Why
 	if a.Alarm {

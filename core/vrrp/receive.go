@@ -78,6 +78,9 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	switch {
 	case r.leaving:
 		if a.Priority > 0 {
+			if !r.heir.from.IsValid() {
+				r.heir = heir{from, a.Priority, a.Interval}
+			}
 			r.t.release = min(r.t.release, now.Add(handoverGrace))
 		}
 	case r.role == Backup:
@@ -173,7 +176,7 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, from netip.Addr, out
 		return out
 	}
 	lower := a.Priority < r.effective
-	if lower && (!r.cfg.NoPreempt || r.Owner()) && !r.delayed(now) {
+	if lower && (!r.cfg.NoPreempt || r.Owner()) && !r.obeys(now) && !r.delayed(now) {
 		return out // the timer runs on and we take over when it fires
 	}
 	if !lower {

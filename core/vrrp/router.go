@@ -40,6 +40,8 @@ type Router struct {
 	wish    string
 	// leaving is true in MASTER after Stop, until the addresses are given up.
 	leaving bool
+	heir    heir // of a hand-over
+	move    move
 	// started is true once BACKUP or MASTER was entered.
 	started bool
 	// patience is true when a preempt_delay has run out.
@@ -138,7 +140,7 @@ func (r *Router) Start(now mono.Instant, why string, out []Action) []Action {
 	if r.role != Init {
 		return out
 	}
-	if r.Owner() && !r.cfg.Hold {
+	if r.Owner() && !r.cfg.Hold && !r.obeys(now) {
 		return r.becomeMaster(now, "owner of the addresses (priority 255)", out)
 	}
 	return r.becomeBackup(now, why, out)
@@ -147,11 +149,13 @@ func (r *Router) Start(now mono.Instant, why string, out []Action) []Action {
 // Fault enters FAULT, the Initialize of a router that lacks something it
 // needs. A master says priority 0 first, so that a backup need not wait.
 func (r *Router) Fault(now mono.Instant, why string, out []Action) []Action {
-	if r.role == Fault || r.leaving {
+	if r.role == Fault || r.leaving && !r.move.on {
 		return out
 	}
 	if r.role == Master {
-		out = r.resign(now, out)
+		if !r.leaving {
+			out = r.resign(now, out)
+		}
 		out = append(out, Action{Kind: DoRelease})
 	}
 	return r.become(now, Fault, why, out)
@@ -167,7 +171,7 @@ func (r *Router) Clear(now mono.Instant, why string, out []Action) []Action {
 
 // Promote makes a BACKUP the MASTER now: its sync group agreed.
 func (r *Router) Promote(now mono.Instant, why string, out []Action) []Action {
-	if r.role != Backup {
+	if r.role != Backup || r.move.barred {
 		return out
 	}
 	return r.becomeMaster(now, why, out)
@@ -180,6 +184,10 @@ func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 	case r.role == Master && !r.leaving:
 		out = append(out, Action{Kind: DoRelease})
 		return r.becomeBackup(now, why, out)
+	case r.move.on:
+		// The group's successor has them all by now.
+		r.move.must = true
+		return r.released(now, out)
 	case r.role == Backup && r.wanting:
 		r.listen(now)
 	}
@@ -196,14 +204,11 @@ func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
 		return out
 	case Master:
 		if r.leaving {
+			r.move.on = false
 			return out
 		}
-		out = r.resign(now, out)
 		if r.source.IsValid() {
-			r.t = disarmed
-			r.leaving, r.why = true, why
-			r.t.release = now.Add(r.cfg.Version.Skew(1, r.cfg.Interval) + handoverMargin)
-			return out
+			return r.leave(now, why, out)
 		}
 		return r.gone(now, why, out)
 	}
@@ -290,6 +295,9 @@ func (r *Router) Tick(now mono.Instant, out []Action) []Action {
 		if !r.t.down.Reached(now) {
 			return out
 		}
+		if r.move.barred {
+			return r.abstain(now, out)
+		}
 		if late := now.Sub(r.t.down); late > r.interval && !r.dozed {
 			// The process slept. Adverts that came meanwhile may still wait
 			// to be read, and a living master sends its next within an
@@ -328,7 +336,7 @@ func (r *Router) vacancy(now mono.Instant) string {
 
 func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	if r.t.release.Reached(now) {
-		return r.gone(now, r.why, out)
+		return r.released(now, out)
 	}
 	silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
 	if r.overslept(now) {
@@ -422,6 +430,8 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	r.t = disarmed
 	r.role, r.since, r.why = to, now, why
 	r.wanting, r.leaving, r.patience = false, false, false
+	r.move.on = false
+	r.move.resting = r.move.resting && to != Master
 	r.follows = netip.Addr{}
 	r.conflictEnd = long
 	return append(out, Action{Kind: DoChange, From: from, To: to, Why: why})
@@ -433,7 +443,7 @@ func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Acti
 	r.interval, r.learned = r.cfg.Interval, false
 	r.listen(now)
 	switch {
-	case r.Owner():
+	case r.Owner() && !r.obeys(now):
 		r.t.down = now // an owner waits for nothing but its sync group
 	case !r.started && r.cfg.InitialMaster:
 		r.t.down = now.Add(r.cfg.Interval + r.cfg.Version.Skew(1, r.cfg.Interval))

@@ -59,6 +59,9 @@ const (
 	stallPause = 10 * time.Second
 	// clockPause is how long a peer's wrong clock is not told again.
 	clockPause = time.Minute
+	// vacantPause is how long it is not told again that nobody is master and
+	// that a router in maintenance does not take over.
+	vacantPause = time.Minute
 	// handoverGrace is how long the addresses are kept after the new
 	// master's first advert: it claims and announces them just after it.
 	handoverGrace = 10 * time.Millisecond

@@ -28,7 +28,13 @@ type View struct {
 	HeardPriority uint8
 	Wanting       bool
 	Leaving       bool
-	Counts        Counters
+	// Barred is true in maintenance. Resting is true after a planned move while
+	// a master of lower priority is obeyed: until RestEnd, Never when until that
+	// one fails.
+	Barred  bool
+	Resting bool
+	RestEnd mono.Instant
+	Counts  Counters
 }
 
 // View returns a copy of what the router knows.
@@ -41,6 +47,6 @@ func (r *Router) View() View {
 		Role: r.role, Since: r.since, Why: why, Effective: r.effective, Interval: r.interval,
 		MasterDown: r.t.down, NextAdvert: r.t.advert, Source: r.source,
 		LastSent: r.lastSent, LastHeard: r.lastHeard, HeardFrom: r.heardFrom, HeardPriority: r.heardPrio,
-		Wanting: r.wanting, Leaving: r.leaving, Counts: r.counts,
+		Wanting: r.wanting, Leaving: r.leaving, Barred: r.move.barred, Resting: r.move.resting, RestEnd: r.move.restEnd, Counts: r.counts,
 	}
 }

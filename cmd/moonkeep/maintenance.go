@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// defaultStateDir is where the one daemon of a host keeps what has to outlive
+// the host's reboot: systemd's StateDirectory=moonkeep makes it.
+const defaultStateDir = "/var/lib/moonkeep"
+
+// stateDir is the directory of what outlives a reboot: the given one, or else
+// the default one of the daemon in the default run directory. Other daemons
+// keep it in their run directory.
+func stateDir(given, runDir string) string {
+	switch {
+	case given != "":
+		return given
+	case runDir == defaultRunDir:
+		return defaultStateDir
+	}
+	return runDir
+}
+
+// maintenanceFile remembers which instances are in maintenance.
+type maintenanceFile struct{ path string }
+
+// maintenanceJSON is that on disk.
+type maintenanceJSON struct {
+	// All is true for the node as a whole, Instances are by name.
+	All       bool     `json:"all"`
+	Instances []string `json:"instances"`
+}
+
+func newMaintenanceFile(dir string) maintenanceFile {
+	return maintenanceFile{filepath.Join(dir, "maintenance.json")}
+}
+
+// read returns what is in maintenance. A file that cannot be read or
+// understood is an error: to start without would make a node MASTER that
+// somebody works on.
+func (f maintenanceFile) read() (m node.Maintenance, err error) {
+	data, err := os.ReadFile(f.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return m, nil
+	}
+	if err != nil {
+		return m, fmt.Errorf("read what is in maintenance: %w", err)
+	}
+	var j maintenanceJSON
+	if err := json.Unmarshal(data, &j); err != nil {
+		return m, fmt.Errorf("read what is in maintenance: %s: %w; remove the file if nothing is", f.path, err)
+	}
+	return node.Maintenance{All: j.All, Instances: j.Instances}, nil
+}
+
+// write replaces the file, on disk before it returns; when nothing is in
+// maintenance, there is none.
+func (f maintenanceFile) write(m node.Maintenance) error {
+	if !m.All && len(m.Instances) == 0 {
+		if err := os.Remove(f.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("forget what was in maintenance: %w", err)
+		}
+		return nil
+	}
+	if err := f.replace(maintenanceJSON{All: m.All, Instances: append([]string{}, m.Instances...)}); err != nil {
+		return fmt.Errorf("remember what is in maintenance: %w", err)
+	}
+	return nil
+}
+
+func (f maintenanceFile) replace(j maintenanceJSON) error {
+	data, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+		return err
+	}
+	next, err := os.Create(f.path + ".new")
+	if err != nil {
+		return err
+	}
+	_, err = next.Write(data)
+	if err == nil {
+		err = next.Sync() // a host that is worked on may lose its power
+	}
+	if err := errors.Join(err, next.Close()); err != nil {
+		return err
+	}
+	return os.Rename(next.Name(), f.path)
+}

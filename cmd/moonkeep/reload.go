@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+func newReloadCommand() *cobra.Command {
+	var runDir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "read the configuration again, and say what changed",
+		Long: `Has the daemon read its configuration again, as SIGHUP does, waits until it runs
+or is refused, and prints errors and warnings, each with its place, and what
+changed, as plan does. What did not change keeps its role, its timers and its
+addresses. A configuration with errors changes nothing.
+
+Exit status 0: it runs. 1: it was refused, or no daemon answers.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := control.NewClient(runDir).Reload(cmd.Context())
+			if err != nil {
+				return refusal(cmd.ErrOrStderr(), runDir, err)
+			}
+			if asJSON {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				err = enc.Encode(r)
+			} else {
+				err = printReload(cmd.OutOrStdout(), &r)
+			}
+			if err == nil && r.Error != "" {
+				return exitNo
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
+	return cmd
+}
+
+// printReload writes what a reload came to for people.
+func printReload(w io.Writer, r *control.Reloaded) error {
+	var b strings.Builder
+	for _, f := range r.Findings {
+		place := "-"
+		if f.File != "" {
+			place = fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
+		}
+		fmt.Fprintf(&b, "%s: %s: %s [%s]\n", place, f.Severity, f.Text, f.Name)
+	}
+	if r.Error != "" {
+		fmt.Fprintf(&b, "refused, the earlier configuration runs on: %s\n", r.Error)
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
+	var p planJSON
+	if err := json.Unmarshal(r.Plan, &p); err != nil {
+		return fmt.Errorf("read what changed: %w", err)
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	if len(p.Changes) == 0 {
+		_, err := io.WriteString(w, "reloaded, nothing changed\n")
+		return err
+	}
+	if err := printPlan(w, &p); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, "reloaded\n")
+	return err
+}

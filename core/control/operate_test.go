@@ -1,0 +1,100 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOperate(t *testing.T) {
+	dir := t.TempDir()
+	serve(t, dir, nil)
+	c := NewClient(dir)
+	got, err := c.Failover(t.Context(), FailoverRequest{Names: []string{"VI_1"}, Rest: 2, Force: true})
+	want := Moves{Instances: []Move{{Instance: "VI_1", Took: 2, Moved: true, Why: fmt.Sprintf("uid %d (pid %d)", os.Getuid(), os.Getpid())}}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("error %v, (-want +got):\n%s", err, diff)
+	}
+	if got, err := c.Maintain(t.Context(), MaintenanceRequest{Names: []string{"VI_1"}, On: true}); err != nil || !got.Instances[0].Maintenance {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := c.Reload(t.Context()); err != nil || got.Error != "it has errors" || len(got.Findings) != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := c.Failover(t.Context(), FailoverRequest{}); err == nil || !strings.Contains(err.Error(), "nothing is named") {
+		t.Errorf("error %v, want the daemon's", err)
+	}
+	var into any
+	if err := c.operate(t.Context(), "/v1/failover", map[string]int{"wrong": 1}, &into); err == nil || !strings.Contains(err.Error(), "wrong") {
+		t.Errorf("a request that nobody understands: %v", err)
+	}
+	if _, err := NewClient(filepath.Join(dir, "none")).Reload(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("error %v, want ErrNotRunning", err)
+	}
+}
+
+// TestWhoOperates: root, our own user, and members of the socket's group; a
+// wider mode of the socket lets nobody else operate.
+func TestWhoOperates(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "socket")
+	must(t, os.WriteFile(socket, nil, 0o666))
+	group := os.Getegid()
+	for _, tt := range []struct {
+		name string
+		who  *peer
+		want bool
+	}{
+		{"root", &peer{uid: 0}, true},
+		{"ours", &peer{uid: os.Geteuid()}, true},
+		{"group", &peer{uid: 4242, groups: []int{7, group}}, true},
+		{"other", &peer{uid: 4242, groups: []int{group + 1}}, false},
+		{"nobody knows", nil, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx := t.Context()
+			if tt.who != nil {
+				tt.who.socket = socket
+				ctx = context.WithValue(ctx, peerKey{}, tt.who)
+			}
+			asked := false
+			h := operation(func(context.Context, struct{}) (int, error) { asked = true; return 1, nil })
+			w := &deadlines{httptest.NewRecorder()}
+			h(w, httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader("{}")))
+			if asked != tt.want || (w.Code == http.StatusForbidden) == tt.want {
+				t.Errorf("asked is %v, status %d, want it allowed: %v", asked, w.Code, tt.want)
+			}
+		})
+	}
+	gone := &peer{uid: 4242, groups: []int{group}, socket: socket + "-gone"}
+	if gone.operates() {
+		t.Error("a socket that is gone has a group")
+	}
+}
+
+// deadlines is a recorder that takes deadlines.
+type deadlines struct{ *httptest.ResponseRecorder }
+
+func (deadlines) SetWriteDeadline(time.Time) error { return nil }
+
+// TestForbidden: the client can tell that it may not.
+func TestForbidden(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Listen(dir, daemon(nil))
+	must(t, err)
+	s.http.ConnContext = nil // nobody is known then
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	if _, err := NewClient(dir).Reload(t.Context()); !errors.Is(err, ErrForbidden) {
+		t.Errorf("error %v, want ErrForbidden", err)
+	}
+	must(t, errors.Join(s.Close(), <-served))
+}

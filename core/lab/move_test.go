@@ -1,0 +1,97 @@
+//go:build linux
+
+package lab
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config/keepalived"
+)
+
+// A planned move costs the client nothing: by failover, by maintenance, and by
+// a stop, next to a moonkeep and next to a keepalived, at slow adverts and at
+// fast ones. The node that moved does not come back by itself.
+func TestPlannedMoves(t *testing.T) {
+	fast := dialect{"version 3\n\tadvert_int 0.01", 10 * ms, 10 * ms, ""}
+	for name, d := range map[string]dialect{"1s": v2pass, "100ms": v3, "10ms": fast} {
+		for _, peer := range []string{"moonkeep", "keepalived"} {
+			t.Run(name+" "+peer, func(t *testing.T) {
+				t.Parallel()
+				plan := planOf(t, d.conf(side{priority: 150}), d.conf(side{priority: 100}))
+				daemons := moonkeeps(t, plan)
+				if peer == "keepalived" {
+					daemons[1] = Keepalived{Binary: needKeepalived(t), Rewrite: keepalived.Rewrite}
+				}
+				l, _ := raise(t, Options{Plan: plan, Daemons: daemons})
+				perform(t, l, "settle; await a VI_1")
+				var lost []time.Duration
+				move := func(there, back string) {
+					t.Helper()
+					before := l.Now()
+					perform(t, l, there+"; await b VI_1")
+					var sum time.Duration
+					for _, m := range awaitMove(t, l, before) {
+						sum += m.Outage()
+					}
+					lost = append(lost, sum)
+					perform(t, l, back)
+				}
+				rests := func() {
+					t.Helper()
+					// It has the higher priority, and leaves the other alone.
+					perform(t, l, "wait "+(5*d.interval).String()+"; expect b VI_1")
+				}
+				move("failover a", "")
+				rests()
+				s, err := status(l.nodes[0])
+				if err != nil || !s.Instances[0].Resting || s.Instances[0].Role != "BACKUP" {
+					t.Errorf("after a failover: %+v, %v", s, err)
+				}
+				perform(t, l, "kill b; await a VI_1; start b; settle")
+				if d.interval < time.Second || *endureFlag {
+					move("maintenance on a", "stop a; start a")
+					rests()
+					eventually(t, "in maintenance after a restart", func() bool {
+						s, err = status(l.nodes[0])
+						return err == nil && s.Maintenance && s.Instances[0].Maintenance && s.Instances[0].Role == "BACKUP"
+					})
+					perform(t, l, "maintenance off a; await a VI_1; settle")
+				}
+				move("stop a", "start a; await a VI_1")
+				// The machine may be busy once.
+				slices.Sort(lost)
+				t.Logf("lost %v; the machine was %.1f times as slow as alone", lost, busy.factor())
+				if limit := 10*ms + little(l); lost[len(lost)/2-1+len(lost)%2] > limit {
+					t.Errorf("planned moves cost the client %v, want %s at most at the median", lost, limit)
+				}
+				agree(t, l)
+			})
+		}
+	}
+}
+
+// When there is nobody to take the addresses, nothing is given up, and who
+// asked is told.
+func TestFailoverToNobody(t *testing.T) {
+	t.Parallel()
+	l := pair(t)
+	perform(t, l, "crash b; settle")
+	before := l.Now()
+	for _, verb := range []Verb{Failover, KeepOut} {
+		err := l.Do(context.Background(), Step{Verb: verb, Node: "a"})
+		if !errors.Is(err, ErrExpect) || !strings.Contains(err.Error(), "no other node took the addresses") {
+			t.Errorf("%s: error %v, want the daemon's", verb, err)
+		}
+	}
+	perform(t, l, "settle; expect a VI_1")
+	for _, m := range moved(l, before) {
+		if m.Outage() > little(l) {
+			t.Errorf("the client lost %s", m.Outage())
+		}
+	}
+}

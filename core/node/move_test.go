@@ -1,0 +1,159 @@
+package node
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// TestFailover: an instance gives its addresses up when another node has
+// them, and keeps them when none takes them.
+func TestFailover(t *testing.T) {
+	d := master(t, Config{Instances: []Instance{instance3("V", 1, 100), instance3("W", 2, 100)}})
+	d.step(&Failover{Instances: []string{"V", "unknown"}})
+	d.want("V sends 0")
+	d.hear("V", lower, 50)
+	d.pass(200 * time.Millisecond)
+	d.want("V releases 10.0.1.1", "V MASTER>BACKUP")
+	if s := d.status("V"); !s.Resting || s.HeardFrom != lower {
+		t.Errorf("%+v", s)
+	}
+	d.step(&Return{Instances: []string{"V"}})
+	if d.status("V").Resting {
+		t.Error("it rests on")
+	}
+	d.forget()
+	d.step(&Failover{Instances: []string{"W"}})
+	d.pass(1100 * time.Millisecond)
+	d.role("W", vrrp.Master)
+	if !slices.Contains(d.log, "note failover") || slices.Contains(d.log, "W releases 10.0.2.1") {
+		t.Errorf("nobody takes over: %q", d.log)
+	}
+}
+
+// TestFailoverOfGroup: the members go together, and wait for the successor as
+// long as the slowest of them.
+func TestFailoverOfGroup(t *testing.T) {
+	cfg := pair()
+	cfg.Instances[0].Router.Interval = 100 * time.Millisecond
+	d := master(t, cfg)
+	d.step(&Failover{Instances: []string{"W"}})
+	d.want("V sends 0", "W sends 0")
+	d.pass(900 * time.Millisecond) // the skew of V is 0.1 s at most
+	d.want()
+	d.hear("V", lower, 50)
+	d.hear("W", lower, 50)
+	d.pass(100 * time.Millisecond)
+	d.role("V", vrrp.Backup)
+	d.role("W", vrrp.Backup)
+
+	// A stop is the same.
+	d = master(t, cfg)
+	d.take(d.node.Stop(d.now))
+	d.pass(900 * time.Millisecond)
+	d.want("V sends 0", "W sends 0")
+
+	// Half a group is none: what one member gave up the other cannot keep.
+	d = master(t, cfg)
+	d.step(&Failover{Instances: []string{"V"}})
+	d.hear("V", lower, 50)
+	d.pass(2 * second)
+	d.role("V", vrrp.Backup)
+	d.role("W", vrrp.Backup)
+}
+
+// TestMaintenance: what is in maintenance stays in it over a reload, by whatever
+// name, and takes its sync group along.
+func TestMaintenance(t *testing.T) {
+	in := instance3("V", 1, 100)
+	d := drive(t, Config{Instances: []Instance{in}, Maintenance: Maintenance{Instances: []string{"V", "later"}}})
+	d.pass(10 * second)
+	d.role("V", vrrp.Backup)
+	in.Name = "renamed"
+	d.take(d.node.Reconfigure(d.now, Config{Instances: []Instance{in, instance3("later", 2, 100), instance3("free", 3, 100)}}))
+	d.pass(10 * second)
+	d.role("renamed", vrrp.Backup)
+	d.role("later", vrrp.Backup)
+	d.role("free", vrrp.Master)
+	if m := d.node.Maintenance(); !slices.Contains(m.Instances, "renamed") || m.All {
+		t.Errorf("in maintenance are %+v", m)
+	}
+	d.step(&Maintain{Instances: []string{"renamed", "V"}, On: false})
+	d.pass(10 * second)
+	d.role("renamed", vrrp.Master)
+	if diff := cmp.Diff(Maintenance{Instances: []string{"later"}}, d.node.Maintenance()); diff != "" {
+		t.Error(diff)
+	}
+
+	d = master(t, pair())
+	d.step(&Maintain{Instances: []string{"W"}, On: true, Force: true})
+	d.pass(20 * second)
+	d.role("V", vrrp.Backup)
+	d.role("W", vrrp.Backup)
+	d.step(&Maintain{Instances: []string{"V"}, On: false})
+	d.pass(20 * second)
+	d.role("V", vrrp.Master)
+	d.role("W", vrrp.Master)
+}
+
+// TestMaintenanceOfAll: of the node as a whole, also of what a reload adds;
+// what nobody takes over is left out.
+func TestMaintenanceOfAll(t *testing.T) {
+	d := master(t, Config{Instances: []Instance{instance3("V", 1, 100), instance3("W", 2, 100)}})
+	d.step(&Maintain{All: true, On: true})
+	d.hear("V", lower, 50)
+	d.pass(2 * second)
+	d.role("V", vrrp.Backup)
+	d.role("W", vrrp.Master)
+	if diff := cmp.Diff(Maintenance{Instances: []string{"V"}}, d.node.Maintenance()); diff != "" {
+		t.Error(diff)
+	}
+	d.step(&Maintain{All: true, On: true, Force: true})
+	d.take(d.node.Reconfigure(d.now, Config{Instances: []Instance{instance3("V", 1, 100), instance3("W", 2, 100), instance3("X", 3, 255)}}))
+	d.pass(10 * second)
+	for _, name := range []string{"V", "W", "X"} {
+		d.role(name, vrrp.Backup)
+	}
+	if !d.node.Status(d.now).Maintenance {
+		t.Error("the status does not say so")
+	}
+	d.step(&Maintain{Instances: []string{"X"}, On: false})
+	if diff := cmp.Diff(Maintenance{Instances: []string{"V", "W"}}, d.node.Maintenance()); diff != "" {
+		t.Error(diff)
+	}
+	d.step(&Maintain{All: true})
+	d.pass(10 * second)
+	for _, name := range []string{"V", "W", "X"} {
+		d.role(name, vrrp.Master)
+	}
+}
+
+// A group of which no member finds a successor is not in maintenance.
+func TestMaintenanceOfGroupStays(t *testing.T) {
+	d := master(t, pair())
+	d.step(&Maintain{Instances: []string{"V"}, On: true})
+	d.pass(5 * second)
+	d.role("V", vrrp.Master)
+	d.role("W", vrrp.Master)
+	if m := d.node.Maintenance(); m.All || len(m.Instances) > 0 {
+		t.Errorf("in maintenance are %+v", m)
+	}
+}
+
+// Once the node stops, nothing is moved any more.
+func TestMoveAfterStop(t *testing.T) {
+	d := master(t, Config{Instances: []Instance{instance3("V", 1, 100)}})
+	d.take(d.node.Stop(d.now))
+	d.forget()
+	d.step(&Failover{Instances: []string{"V"}})
+	d.step(&Maintain{All: true, On: true})
+	d.want()
+	d.pass(2 * second)
+	if !d.node.Stopped() {
+		t.Error("it has not stopped")
+	}
+}

@@ -1,0 +1,167 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// move is what a planned move of the addresses to another node has come to.
+type move struct {
+	// on is true in MASTER while the router hands over, to be a BACKUP then.
+	on bool
+	// must has the addresses given up also when nobody takes them.
+	must bool
+	// rests is true when the router does not come back after the move, for the
+	// time of rest, or when that is 0 until the other fails.
+	rests bool
+	rest  time.Duration
+	// resting is true after a move, until restEnd: the router obeys a master of
+	// lower priority. Being MASTER again ends it.
+	resting bool
+	restEnd mono.Instant
+	// barred keeps the router from being MASTER at all.
+	barred bool
+	// vacant is until when it is not told again that nobody is master and that
+	// this one may not be.
+	vacant mono.Instant
+}
+
+// heir is the first master that was heard while the router hands over.
+type heir struct {
+	from     netip.Addr
+	priority uint8
+	interval time.Duration
+}
+
+// Hand moves the addresses of a MASTER to another node, as planned: it sends
+// priority 0 and goes on answering for them until the new master is heard.
+// Then it is BACKUP, and obeys a master of lower priority for the time of rest,
+// or when that is 0 until the other fails. When nobody takes over within the
+// longest skew and a margin, it stays MASTER and says so in a DoStay; with must
+// it gives the addresses up nevertheless. In another role it does nothing.
+func (r *Router) Hand(now mono.Instant, why string, rest time.Duration, must bool, out []Action) []Action {
+	if r.role != Master || r.leaving {
+		return out
+	}
+	r.move.on, r.move.must, r.move.rests, r.move.rest = true, must, true, rest
+	return r.leave(now, why, out)
+}
+
+// leave sends priority 0 and keeps the addresses until the new master is heard
+// or must have taken over.
+func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
+	out = r.resign(now, out)
+	r.t = disarmed
+	r.leaving, r.why, r.heir = true, why, heir{}
+	r.t.release = now.Add(r.cfg.Version.Skew(1, r.cfg.Interval) + handoverMargin)
+	return out
+}
+
+// ReleaseAt returns when a router that hands over gives the addresses up at the
+// latest, Never when it does not.
+func (r *Router) ReleaseAt() mono.Instant { return r.t.release }
+
+// KeepUntil has a router that hands over, and has heard no new master yet, wait
+// for one until at least then: the members of its sync group take over together
+// and may be slower.
+func (r *Router) KeepUntil(at mono.Instant) {
+	if r.leaving && !r.heir.from.IsValid() {
+		r.t.release = max(r.t.release, at)
+	}
+}
+
+// released ends a hand-over.
+func (r *Router) released(now mono.Instant, out []Action) []Action {
+	if !r.move.on {
+		return r.gone(now, r.why, out)
+	}
+	h := r.heir
+	if !h.from.IsValid() && !r.move.must {
+		r.move.on, r.leaving = false, false
+		why := fmt.Sprintf("no other node took the addresses within %v: staying MASTER", now.Sub(r.lastSent).Round(time.Millisecond))
+		r.t.release = mono.Never
+		out = append(out, Action{Kind: DoStay, Why: why})
+		r.why = r.why + "; " + why
+		out = r.send(now, out)
+		r.t.advert = r.nextAdvert(now)
+		if r.cfg.Announce.Refresh > 0 {
+			r.t.refresh = now.Add(r.cfg.Announce.Refresh)
+		}
+		return out
+	}
+	why := r.why + ": nobody took the addresses"
+	if h.from.IsValid() {
+		why = fmt.Sprintf("%s: %v has them now, with priority %d", r.why, h.from, h.priority)
+	}
+	r.move.resting, r.move.restEnd = r.move.rests, mono.Never
+	if r.move.rest > 0 {
+		r.move.restEnd = now.Add(r.move.rest)
+	}
+	out = append(out, Action{Kind: DoRelease})
+	out = r.becomeBackup(now, why, out)
+	if h.from.IsValid() {
+		if r.cfg.Version == V3 {
+			r.interval, r.learned = h.interval, true
+		}
+		r.listen(now)
+		r.follows = h.from
+	}
+	return out
+}
+
+// Return ends the rest after Hand: the router preempts again as its
+// configuration says.
+func (r *Router) Return() { r.move.resting, r.move.rests = false, false }
+
+// Bar keeps the router from being MASTER, until it is taken back with false. A
+// MASTER hands over first, as Hand does; when it stays because nobody takes
+// over, it is no longer barred.
+func (r *Router) Bar(now mono.Instant, on bool, why string, must bool, out []Action) []Action {
+	if on == r.move.barred {
+		return out
+	}
+	r.move.barred, r.move.vacant = on, long
+	switch {
+	case on && r.role == Master && r.leaving:
+		r.move.must = r.move.must || must
+	case on && r.role == Master:
+		out = r.Hand(now, why, 0, must, out)
+		r.move.rests = false // being barred is enough
+		return out
+	case on && r.role == Backup:
+		r.move.resting = false
+		if r.wanting {
+			r.listen(now)
+		}
+	case !on && r.role == Master && r.move.on:
+		r.move.must = false
+	case !on && r.role == Backup:
+		r.move.resting = false
+		r.listen(now)
+	}
+	return out
+}
+
+// Barred reports whether the router must not be MASTER.
+func (r *Router) Barred() bool { return r.move.barred }
+
+// obeys reports whether the router leaves a master of lower priority alone,
+// because of a planned move.
+func (r *Router) obeys(now mono.Instant) bool {
+	return r.move.barred || r.move.resting && !r.move.restEnd.Reached(now)
+}
+
+// abstain has a barred BACKUP, whose down timer has fired, listen on.
+func (r *Router) abstain(now mono.Instant, out []Action) []Action {
+	why := r.vacancy(now)
+	r.listen(now)
+	if now < r.move.vacant {
+		return out
+	}
+	r.move.vacant = now.Add(vacantPause)
+	return append(out, Action{Kind: DoNote, Topic: "maintenance", Alarm: true,
+		Why: "in maintenance, not taking over although " + why})
+}
