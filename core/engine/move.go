@@ -222,7 +222,7 @@ func (e *Engine) outcomes(ctx context.Context, list []node.InstanceStatus, objec
 			}
 			o := Outcome{
 				Instance: is.Name, Role: is.Role, Objection: objections[is.Name], Under: is.Leaving, Why: is.Why,
-				Maintenance: is.Maintenance, Moved: was.Role == vrrp.Master && is.Role != vrrp.Master, Took: took[is.Name],
+				Maintenance: is.Maintenance, Moved: is.Role != vrrp.Master && is.Counts.LeftMaster > was.Counts.LeftMaster, Took: took[is.Name],
 			}
 			if o.Moved && is.LastHeard != mono.Never && is.LastHeard > begun && is.HeardPriority > 0 {
 				o.Heir, o.HeirPriority = is.HeardFrom, is.HeardPriority

@@ -56,6 +56,7 @@ func TestFailover(t *testing.T) {
 		if !o.Moved || o.Role != vrrp.Backup || o.Heir != peer || o.HeirPriority != 50 || o.Took < 20*time.Millisecond || o.Took > 40*time.Millisecond {
 			t.Errorf("%+v", o)
 		}
+		after(0)
 		if made := r.kernel.made("release"); !slices.Equal(made, []string{"release VI_1 192.0.2.100"}) {
 			t.Errorf("calls %q", made)
 		}

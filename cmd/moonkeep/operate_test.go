@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// asks runs a command that asks the daemon and returns what it printed.
+func (p *process) asks(t *testing.T, status int, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if got := run(append(args, "--run-dir", p.dir), &out, &out); got != status {
+		t.Errorf("%q: exit status %d, want %d: %s\n%s", args, got, status, &out, p.log)
+	}
+	return out.String()
+}
+
+func mentions(t *testing.T, what, text string, parts ...string) {
+	t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			t.Errorf("%s: no %q in:\n%s", what, part, text)
+		}
+	}
+}
+
+// TestOperate asks a pair for what an operator does in a day.
+func TestOperate(t *testing.T) {
+	t.Parallel()
+	a, b := hosts(t)
+	extra := "vrrp_sync_group G {\n group { VI_1 }\n}"
+	master := a.run(t, conf(150, vip.String(), "")+extra)
+	master.awaitRole(t, "MASTER")
+
+	// Nobody is there to take the address.
+	mentions(t, "failover to nobody", master.asks(t, 1, "failover"), "VI_1: still MASTER", "no other node took the addresses", "--force")
+	mentions(t, "unknown", master.asks(t, 1, "failover", "VI_2"), `no instance and no sync group "VI_2"; did you mean VI_1?`)
+
+	backup := b.run(t, conf(100, vip.String(), ""))
+	backup.await(t, "backup that hears its master", func(i *control.Instance) bool {
+		return i.Role == "BACKUP" && i.HeardPriority != nil && *i.HeardPriority == 150
+	})
+	mentions(t, "nothing to move", backup.asks(t, 1, "failover"), "no instance is MASTER here")
+	mentions(t, "nothing to move", backup.asks(t, 1, "failover", "VI_1"), "VI_1: it is BACKUP here")
+	mentions(t, "failover of a group", master.asks(t, 0, "failover", "G", "--for", "1h"), "VI_1: ", "has the addresses now, with priority 100")
+	b.holds(t, vip, true)
+	s := master.await(t, "BACKUP", func(i *control.Instance) bool { return i.Role == "BACKUP" && i.Resting && i.RestEnd != nil })
+	var text bytes.Buffer
+	netnstest.Must(t, printStatus(&text, &s))
+	mentions(t, "status", text.String(), "rests      after a failover: preempts nobody for ", ", or until `moonkeep failover --cancel`")
+	master.asks(t, 0, "failover", "--cancel")
+	master.awaitRole(t, "MASTER")
+	mentions(t, "log", master.log.String(), "failover asked for", "(pid ")
+
+	var moves control.Moves
+	netnstest.Must(t, json.Unmarshal([]byte(master.asks(t, 0, "maintenance", "on", "--json")), &moves))
+	if m := moves.Instances; !moves.Maintenance || len(m) != 1 || !m[0].Moved || !m[0].Maintenance || m[0].ToPriority != 100 || m[0].To == "" {
+		t.Errorf("%+v", moves)
+	}
+	// It outlives the daemon, and nobody becomes MASTER while the other is away.
+	master.stop(t)
+	backup.stop(t)
+	master = a.run(t, conf(150, vip.String(), "")+extra)
+	eventually(t, "a line about nobody being master", func() bool {
+		return strings.Contains(master.log.String(), "in maintenance, not taking over although no master heard since start")
+	}, master.log.String)
+	s = master.await(t, "BACKUP", func(i *control.Instance) bool { return i.Role == "BACKUP" && i.Maintenance })
+	text.Reset()
+	netnstest.Must(t, printStatus(&text, &s))
+	mentions(t, "status", text.String(), "IN MAINTENANCE", "maintenance: never MASTER")
+	mentions(t, "off", master.asks(t, 0, "maintenance", "off", "VI_1"), "VI_1: takes part again")
+	master.awaitRole(t, "MASTER")
+	if _, err := os.Stat(filepath.Join(master.dir, "maintenance.json")); !os.IsNotExist(err) {
+		t.Errorf("the file of what is in maintenance: %v", err)
+	}
+	mentions(t, "forced", master.asks(t, 0, "maintenance", "on", "G", "--force"), "VI_1: given up after", "no other node was heard", "in maintenance, BACKUP")
+}
+
+// TestReloadCommand: it tells what changed, and why it was refused.
+func TestReloadCommand(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	p := a.run(t, conf(150, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	mentions(t, "no change", p.asks(t, 0, "reload"), "reloaded, nothing changed")
+	a.write(t, "moonkeep.conf", conf(140, vip.String(), "\tauthentication {\n\t\tauth_type PASS\n\t\tauth_pass secret\n\t}\n"), 0o644)
+	mentions(t, "change", p.asks(t, 0, "reload"), "moonkeep.conf:", "warning:", "priority: 150 -> 140", "reloaded")
+	p.await(t, "140", func(i *control.Instance) bool { return i.Base == 140 })
+	a.write(t, "moonkeep.conf", conf(300, vip.String(), ""), 0o644)
+	mentions(t, "refused", p.asks(t, 1, "reload"), "moonkeep.conf:9:", "error:", "refused, the earlier configuration runs on")
+	var r control.Reloaded
+	netnstest.Must(t, json.Unmarshal([]byte(p.asks(t, 1, "reload", "--json")), &r))
+	if r.Error == "" || len(r.Findings) == 0 || r.Findings[0].Line != 9 || string(r.Plan) != "null" {
+		t.Errorf("%+v", r)
+	}
+	if s, err := p.status(); err != nil || s.Instances[0].Base != 140 || s.ReloadError == "" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestOperateNobody: what the commands say when there is nobody to ask, or
+// nothing is meant.
+func TestOperateNobody(t *testing.T) {
+	t.Parallel()
+	p := &process{dir: filepath.Join(t.TempDir(), "none"), log: new(output)}
+	for _, args := range [][]string{{"failover"}, {"maintenance", "on"}, {"reload"}} {
+		mentions(t, args[0], p.asks(t, 1, args...), "no daemon answers in "+p.dir)
+	}
+	for _, args := range [][]string{{"maintenance"}, {"maintenance", "maybe"}, {"failover", "--for", "-1s"}, {"reload", "x"}} {
+		p.asks(t, 2, args...)
+	}
+}
+
+// TestMaintenanceFile: what is written is read, and what cannot be understood
+// keeps the daemon from starting.
+func TestMaintenanceFile(t *testing.T) {
+	dir := t.TempDir()
+	f := newMaintenanceFile(filepath.Join(dir, "made", "later"))
+	for _, m := range []node.Maintenance{{}, {All: true, Instances: []string{}}, {Instances: []string{"VI_1", "VI_2"}}, {}} {
+		netnstest.Must(t, f.write(m))
+		got, err := f.read()
+		if diff := cmp.Diff(m, got); diff != "" || err != nil {
+			t.Errorf("error %v, (-want +got):\n%s", err, diff)
+		}
+	}
+	netnstest.Must(t, os.WriteFile(f.path, []byte("{"), 0o644))
+	if _, err := f.read(); err == nil || !strings.Contains(err.Error(), "remove the file if nothing is") {
+		t.Errorf("half a file: %v", err)
+	}
+	netnstest.Must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o644))
+	if err := newMaintenanceFile(filepath.Join(dir, "file")).write(node.Maintenance{All: true}); err == nil || !strings.Contains(err.Error(), "remember") {
+		t.Errorf("a file in the place of the directory: %v", err)
+	}
+	for _, tt := range []struct{ given, runDir, want string }{
+		{"", defaultRunDir, defaultStateDir}, {"", "/run/other", "/run/other"}, {"/x", defaultRunDir, "/x"},
+	} {
+		if got := stateDir(tt.given, tt.runDir); got != tt.want {
+			t.Errorf("the state of %q, %q is in %s, want %s", tt.given, tt.runDir, got, tt.want)
+		}
+	}
+}
