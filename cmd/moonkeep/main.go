@@ -60,6 +60,7 @@ func newRootCommand() *cobra.Command {
 		newFailoverCommand(),
 		newKeywordsCommand(),
 		newLabCommand(),
+		newLuaCommand(),
 		newMaintenanceCommand(),
 		newPlanCommand(),
 		newRealserverCommand(),

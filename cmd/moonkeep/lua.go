@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// exitBroken ends lua run for a script that gave no answer. It is exitUsage by
+// number: there was nothing to say yes or no to.
+const exitBroken exitError = 2
+
+func newLuaCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lua",
+		Short: "run and test Lua scripts by hand",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(newLuaRunCommand(), newLuaTestCommand(), newLuaReplCommand(), newLuaDefinitionsCommand())
+	return cmd
+}
+
+// scriptFlags are those of a script that is run by hand.
+type scriptFlags struct {
+	args   []string
+	grants []string
+	// timeout bounds a call.
+	timeout time.Duration
+}
+
+func (f *scriptFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.args, "arg", nil, "an argument, `NAME=VALUE`: true, false and numbers are such, anything else is text")
+	cmd.Flags().StringSliceVar(&f.grants, "grant", nil, "what the script may do beyond reading, as allow in the configuration: `"+strings.Join(lua.Grants(), ",")+"`")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long a call may take")
+}
+
+// options are those for a runner.
+func (f *scriptFlags) options(log func(slog.Level, string)) (lua.Options, error) {
+	o := lua.Options{Allow: f.grants, Args: map[string]any{}, Log: log}
+	for _, text := range f.args {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return o, fmt.Errorf("--arg %s: write NAME=VALUE", text)
+		}
+		o.Args[name] = config.ParseArg(value)
+	}
+	if f.timeout <= 0 {
+		return o, fmt.Errorf("--timeout must be more than 0, not %v", f.timeout)
+	}
+	return o, nil
+}
+
+// luaRun are the flags of lua run.
+type luaRun struct {
+	scriptFlags
+	event []string
+	json  bool
+}
+
+func newLuaRunCommand() *cobra.Command {
+	var o luaRun
+	cmd := &cobra.Command{
+		Use:   "run FILE [FUNCTION]",
+		Short: "call a function of a Lua script as the daemon does",
+		Long: `Calls FUNCTION of FILE, check unless given, within the limits of the daemon, and
+prints the verdict, the message, the time and the memory that it took. What the
+script logs goes to standard error.
+
+A function that begins with on_ is called with an event, whose fields --event
+sets: instance, group, from, to, why, priority, peer, service, server.
+
+The exit status is 0 when the check is ok or the function returned, 1 when the
+check failed or accept_failover said no, and 2 for an error, a timeout or a
+limit.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			function := "check"
+			if len(args) > 1 {
+				function = args[1]
+			}
+			return o.run(cmd.Context(), args[0], function, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	o.add(cmd)
+	cmd.Flags().StringArrayVar(&o.event, "event", nil, "a field of the event, `NAME=VALUE`")
+	cmd.Flags().BoolVar(&o.json, "json", false, "print the result as a JSON object")
+	return cmd
+}
+
+// luaResult is what lua run says; its JSON is stable. Weight is nil when there
+// is none.
+type luaResult struct {
+	Function string  `json:"function"`
+	Result   string  `json:"result"` // ok, failed, error, timeout or limit
+	Message  string  `json:"message"`
+	Weight   *int    `json:"weight"`
+	Seconds  float64 `json:"seconds"`
+	Memory   int     `json:"memory"` // octets, by estimate
+	Count    int     `json:"instructions"`
+}
+
+func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr io.Writer) error {
+	opts, err := o.options(func(level slog.Level, text string) {
+		fmt.Fprintf(stderr, "%s: %s\n", strings.ToLower(level.String()), text)
+	})
+	if err != nil {
+		return err
+	}
+	event, err := eventOf(function, o.event)
+	if err != nil {
+		return err
+	}
+	out := luaResult{Function: function, Result: "ok"}
+	script, err := lua.Compile(path)
+	var runner *lua.Runner
+	if err == nil {
+		runner, err = script.NewRunner(opts)
+	}
+	if err == nil {
+		_, err = has(runner, function)
+	}
+	if err == nil {
+		ctx, cancel := context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+		begin := time.Now()
+		err = out.call(ctx, runner, event)
+		out.Seconds = time.Since(begin).Seconds()
+		used := runner.Usage()
+		out.Memory, out.Count = used.Memory, used.Instructions
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, lua.ErrTimeout):
+		out.Result = "timeout"
+	case errors.Is(err, lua.ErrLimit):
+		out.Result = "limit"
+	default:
+		out.Result = "error"
+	}
+	if err != nil {
+		out.Message = err.Error()
+	}
+	if err := out.print(stdout, o.json); err != nil {
+		return fmt.Errorf("print the result: %w", err)
+	}
+	switch out.Result {
+	case "ok":
+		return nil
+	case "failed":
+		return exitNo
+	}
+	return exitBroken
+}
+
+// call calls the function and notes its answer.
+func (r *luaResult) call(ctx context.Context, runner *lua.Runner, event lua.Event) error {
+	switch r.Function {
+	case "check":
+		ok, message, err := runner.Check(ctx)
+		if r.Message = message; !ok {
+			r.Result = "failed"
+		}
+		return err
+	case "weight":
+		weight, err := runner.Weight(ctx)
+		r.Weight = &weight
+		return err
+	}
+	return runner.Notify(ctx, event)
+}
+
+func (r *luaResult) print(w io.Writer, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	text := r.Result
+	if r.Message != "" {
+		text += ": " + r.Message
+	}
+	if r.Weight != nil && r.Result == "ok" {
+		text += fmt.Sprintf(": weight %d", *r.Weight)
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s took %v, %d instructions, some %d KiB\n", text, r.Function,
+		time.Duration(r.Seconds*1e9).Round(time.Microsecond), r.Count, (r.Memory+1023)/1024)
+	return err
+}
+
+// eventOf returns the event for a notify function: a likely one, with the
+// fields that were given.
+func eventOf(function string, given []string) (lua.Event, error) {
+	e := lua.Event{Function: function, Instance: "VI_1", From: "BACKUP", To: "MASTER", Why: "moonkeep lua run", Priority: 100, Addresses: []string{"192.0.2.1/24"}, Seq: 1, Node: "node"}
+	state := strings.ToUpper(strings.TrimPrefix(function, "on_"))
+	if slices.Contains([]string{"MASTER", "BACKUP", "FAULT", "STOP"}, state) {
+		e.To = state
+		if state != "MASTER" {
+			e.From = "MASTER"
+		}
+	}
+	if len(given) > 0 && !strings.HasPrefix(function, "on_") {
+		return e, fmt.Errorf("--event goes with a function that begins with on_, not with %s", function)
+	}
+	fields := map[string]*string{"instance": &e.Instance, "group": &e.Group, "from": &e.From, "to": &e.To, "why": &e.Why, "peer": &e.Peer, "service": &e.Service, "server": &e.Server}
+	for _, text := range given {
+		name, value, _ := strings.Cut(text, "=")
+		switch field := fields[name]; {
+		case field != nil:
+			*field = value
+		case name == "priority":
+			n, ok := config.ParseArg(value).(float64)
+			if !ok {
+				return e, fmt.Errorf("--event %s: the priority is a number", text)
+			}
+			e.Priority = int(n)
+		default:
+			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, from, to, why, priority, peer, service and server", text, name)
+		}
+		if name == "group" {
+			e.Instance = ""
+		}
+	}
+	return e, nil
+}

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// luaDir makes a folder with files.
+func luaDir(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLuaRun(t *testing.T) {
+	dir := luaDir(t, map[string]string{
+		"s.lua": `
+local exec, log, time = require "exec", require "log", require "time"
+return {
+  check = function(ctx)
+    log.info("asked")
+    if ctx.args.loop then while true do end end
+    if ctx.args.sleep then time.sleep(ctx.args.sleep) end
+    if ctx.args.exec then return exec.run({"true"}).status == 0 end
+    return ctx.args.n == 3 and ctx.args.on == true, "n is " .. type(ctx.args.n)
+  end,
+  weight = function() return 7 end,
+  on_master = function(e) assert(e.instance == "VI_9" and e.priority == 50 and e.from == "BACKUP" and e.to == "MASTER") end,
+}`,
+		"bad.lua": "return {\n  check = function( end\n}\n",
+	})
+	file := filepath.Join(dir, "s.lua")
+	for _, tt := range []struct {
+		args   []string
+		status int
+		out    string // a regular expression
+		err    string
+	}{
+		{[]string{file, "--arg", "n=3", "--arg", "on=true"}, 0, `^ok: n is number\ncheck took [\d.]+(µs|ms), \d+ instructions, some \d+ KiB\n$`, "info: asked\n"},
+		{[]string{file, "--arg", "n=three"}, 1, `^failed: n is string\n`, ""},
+		{[]string{file, "--arg", "loop=1"}, 2, `^limit: .*2000000 instructions`, ""},
+		{[]string{file, "--arg", "sleep=5", "--timeout", "50ms"}, 2, `^timeout: `, ""},
+		{[]string{file, "--arg", "exec=1"}, 2, `^error: .*s.lua:8: exec.run: not allowed.*allow: \[exec\]`, ""},
+		{[]string{file, "--arg", "exec=1", "--grant", "exec"}, 0, `^ok\n`, ""},
+		{[]string{file, "weight"}, 0, `^ok: weight 7\n`, ""},
+		{[]string{file, "on_master", "--event", "instance=VI_9", "--event", "priority=50"}, 0, `^ok\n`, ""},
+		{[]string{file, "on_master"}, 2, `^error: `, ""},
+		{[]string{file, "on_fault"}, 2, `^error: it returns no function on_fault; it has check, on_master, weight\n`, ""},
+		{[]string{filepath.Join(dir, "bad.lua")}, 2, `^error: .*bad.lua:2`, ""},
+		{[]string{filepath.Join(dir, "none.lua")}, 2, `^error: .*no such file`, ""},
+		{[]string{file, "--arg", "n"}, 2, `^$`, "write NAME=VALUE"},
+		{[]string{file, "--event", "x=1"}, 2, `^$`, "--event goes with a function that begins with on_"},
+		{[]string{file, "on_master", "--event", "x=1"}, 2, `^$`, `there is no field "x"`},
+		{[]string{file, "--grant", "exce"}, 2, `^error: .*no grant "exce"`, ""},
+		{[]string{file, "--timeout", "0s"}, 2, `^$`, "--timeout"},
+	} {
+		var out, errs bytes.Buffer
+		status := run(append([]string{"lua", "run"}, tt.args...), &out, &errs)
+		if status != tt.status || !regexp.MustCompile(tt.out).MatchString(out.String()) || !strings.Contains(errs.String(), tt.err) {
+			t.Errorf("%q: status %d, want %d\n%s\nwant %s\nerrors %s", tt.args[1:], status, tt.status, out.String(), tt.out, errs.String())
+		}
+	}
+	var out, errs bytes.Buffer
+	if status := run([]string{"lua", "run", file, "--json", "--arg", "n=3"}, &out, &errs); status != 1 {
+		t.Errorf("status %d", status)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got["result"] != "failed" || got["message"] != "n is number" || got["weight"] != nil || got["memory"].(float64) <= 0 || got["seconds"].(float64) <= 0 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func TestLuaTestCommand(t *testing.T) {
+	dir := luaDir(t, map[string]string{
+		"c.lua": `local file, log = require "file", require "log" return function() log.warn("looked") return not file.exists("/maintenance") end`,
+		"c_test.lua": `
+local test, stub, check = require "test", require "stub", require "c"
+return {
+  up = function() stub.file.exists(false) test.equal(check(), true) end,
+  down = function() stub.file.exists("/maintenance", true) test.equal(check(), true) end,
+}`,
+	})
+	var out, errs bytes.Buffer
+	if status := run([]string{"lua", "test", dir}, &out, &errs); status != 1 {
+		t.Errorf("status %d, %s", status, errs.String())
+	}
+	path := filepath.Join(dir, "c_test.lua")
+	want := "TAP version 13\n1..2\nok 1 - " + path + ": up\nnot ok 2 - " + path + ": down\n  ---\n  message: \"got false, want true\"\n  at: \"" + path + ":5\"\n  log:\n    - \"warn looked\"\n  ...\n# 1 passed, 1 failed\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	out.Reset()
+	if status := run([]string{"lua", "test", dir, "--run", ":up$", "--json"}, &out, &errs); status != 0 {
+		t.Errorf("status %d, %s", status, errs.String())
+	}
+	var got luaTested
+	if err := json.Unmarshal(out.Bytes(), &got); err != nil || got.Passed != 1 || got.Failed != 0 || got.Tests[0].Name != "up" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	for _, args := range [][]string{{t.TempDir()}, {dir, "--run", "nothing"}, {dir, "--run", "("}, {filepath.Join(dir, "none")}} {
+		if status := run(append([]string{"lua", "test"}, args...), &out, &errs); status != 2 {
+			t.Errorf("%q: status %d", args, status)
+		}
+	}
+}
+
+func TestLuaRepl(t *testing.T) {
+	s, err := lua.NewSession(t.TempDir(), lua.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := repl(t.Context(), s, 1e9, strings.NewReader("1 + 1\n\nx = {\n 5 }\nx[1]\nx x\nexit\n7\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); !strings.HasPrefix(got, "> 2\n> > >> > 5\n> error: repl:1") || strings.Contains(got, "7") {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLuaDefinitions(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new")
+	var out, errs bytes.Buffer
+	if status := run([]string{"lua", "definitions", dir}, &out, &errs); status != 0 {
+		t.Fatal(errs.String())
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "http.lua"))
+	if err != nil || !strings.Contains(string(text), "function http.get(url, options) end") {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
