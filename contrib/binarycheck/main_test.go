@@ -18,7 +18,7 @@ func build(t *testing.T, args ...string) string {
 	}
 	bin := filepath.Join(dir, "program")
 	cmd := exec.Command("go", append(append([]string{"build", "-o", bin}, args...), src)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

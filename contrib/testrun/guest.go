@@ -125,7 +125,7 @@ func (g *guest) run(list []testID) {
 	}
 	// The race detector's memory has no room in the guest.
 	args := []string{"-exec", g.program, "-timeout", "5m", "-count", "1", "-run", strings.Join(patterns, "|"), pkg}
-	_, err := goTest(args, []string{"CGO_ENABLED=0"}, g.stderr, func(b []byte) {
+	_, err := goTest(group{args: args, env: []string{"CGO_ENABLED=0"}}, g.stderr, func(b []byte) {
 		e, ok := parse(b)
 		if !ok {
 			g.report.line(b)

@@ -75,7 +75,7 @@ func TestGuest(t *testing.T) {
 			var out, errs strings.Builder
 			r := newReport(&out)
 			finish := newGuest(r, write("guest", tt.program, 0o755), &errs, fake{"/nowhere/other": true, "/nowhere/third": true}).start()
-			_, err := goTest([]string{"-count", "1", "."}, nil, &errs, r.line)
+			_, err := goTest(group{args: []string{"-count", "1", "."}}, &errs, r.line)
 			finish()
 			if err != nil {
 				r.broken(err)

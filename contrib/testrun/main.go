@@ -9,8 +9,11 @@
 // kernel cannot run, by the reason of their skip, are run once more by `go test
 // -exec PROGRAM` (see guest.go). What they say there counts.
 //
-// It decides nothing else about what is tested: its arguments go to go test.
-// `make test` drives it.
+// With -plain PATTERNS, with commas between them, packages that match run without
+// the race detector, beside the others (see groups.go).
+//
+// It decides nothing else about what is tested: its further arguments go to
+// go test. `make test` drives it.
 package main
 
 import (
@@ -35,29 +38,34 @@ func main() {
 // not be run.
 func run(args []string, ci bool, stdout, stderr io.Writer) int {
 	report := newReport(stdout)
-	finishGuest := func() {}
-	if len(args) > 1 && args[0] == "-guest" {
-		finishGuest = startGuest(report, args[1], stderr)
-		args = args[2:]
+	finishGuest, plain := func() {}, ""
+	for ; len(args) > 1; args = args[2:] {
+		if args[0] == "-guest" {
+			finishGuest = startGuest(report, args[1], stderr)
+		} else if args[0] == "-plain" {
+			plain = args[1]
+		} else {
+			break
+		}
 	}
-	var flags, env []string
-	if why := raceDetector(); why != "" {
+	why := raceDetector()
+	if why != "" {
 		fmt.Fprintln(stderr, "testrun: the race detector is left out:", why)
-	} else {
-		flags, env = []string{"-race"}, []string{"CGO_ENABLED=1"}
+	}
+	list, err := groups(args, plain, why == "")
+	if err != nil {
+		fmt.Fprintln(stderr, "testrun:", err)
+		return 2
 	}
 	// An interrupt from the terminal reaches go test too, which ends its
 	// tests; what they said until then is still reported. Signals are caught
 	// rather than ignored, because children inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	started, err := goTest(append(flags, args...), env, stderr, report.line)
+	started, err := runAll(list, report, stderr)
 	finishGuest()
-	switch {
-	case !started:
+	if !started {
 		fmt.Fprintln(stderr, "testrun:", err)
 		return 2
-	case err != nil:
-		report.broken(err)
 	}
 	if !report.finish(ci, machine{}) {
 		return 1
@@ -65,11 +73,15 @@ func run(args []string, ci bool, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// goTest runs go test -json with args and gives every line that it says to
-// line. An error says why it did not run to its end, or why it failed.
-func goTest(args, env []string, stderr io.Writer, line func([]byte)) (started bool, err error) {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
-	cmd.Env = append(os.Environ(), env...)
+// goTest runs go test -json and gives every line that it says to line. An
+// error says why it did not run to its end, or why it failed.
+func goTest(g group, stderr io.Writer, line func([]byte)) (started bool, err error) {
+	argv := append([]string{"go", "test", "-json"}, g.args...)
+	if _, err := exec.LookPath("nice"); err == nil && g.aside {
+		argv = append([]string{"nice"}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
+	cmd.Env = append(os.Environ(), g.env...)
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -62,6 +62,7 @@ func TestReport(t *testing.T) {
 		silent string   // and of what is not
 	}{
 		{name: "pass", stream: passing, good: true, last: "1 passed, 0 failed, 0 skipped", says: []string{"ok   m/a 0.2s, 1 tests"}, silent: "noise"},
+		{name: "short", stream: passing, good: true, last: "1 passed, 0 failed, 0 skipped", silent: "took"},
 		{name: "fail", stream: passing + failing, last: "1 passed, 1 failed, 0 skipped", says: []string{"FAIL m/b TestTwo (0.1s)", "got 1, want 2"}},
 		{name: "skip", stream: passing + skipping, good: true, last: "1 passed, 0 failed, 1 skipped", says: []string{"skipped 1: needs root, tshark: captures packets\n    m/c TestThree\n"}},
 		{name: "skip in CI that had to be", stream: passing + skipping, ci: true, lacks: fake{"tshark": true}, good: true, last: "1 passed, 0 failed, 1 skipped"},
@@ -70,6 +71,7 @@ func TestReport(t *testing.T) {
 		{name: "does not compile", stream: passing + broken, last: "1 passed, 1 failed, 0 skipped", says: []string{"d.go:3:1: syntax error", "FAIL m/d"}},
 		{name: "panic", stream: passing + panicking, last: "1 passed, 1 failed, 0 skipped", says: []string{"FAIL m/e TestFive", "panic: oh"}},
 		{name: "cut short", stream: passing + cut, last: "1 passed, 1 failed, 0 skipped", says: []string{"FAIL m/f TestSix"}},
+		{name: "long", stream: strings.ReplaceAll(passing, "0.1", "7.2"), good: true, last: "1 passed, 0 failed, 0 skipped", says: []string{"took 7s: m/a TestOne\n"}},
 		{name: "nothing", stream: "", last: "0 passed, 1 failed, 0 skipped", says: []string{"no test ran"}},
 		{name: "words of the go command", stream: "go: no such tool\n" + passing, good: true, last: "1 passed, 0 failed, 0 skipped", says: []string{"go: no such tool"}},
 	}

@@ -36,6 +36,14 @@ type report struct {
 	packages map[string]*packageRun
 	// skips groups the skipped tests by reason.
 	skips map[string][]testID
+	// long are the tests that took a second or more, without subtests.
+	long []timed
+}
+
+// timed is how long a test took.
+type timed struct {
+	id      testID
+	seconds float64
 }
 
 type packageRun struct {
@@ -108,6 +116,9 @@ func (r *report) event(e event) {
 
 func (r *report) testEvent(e event) {
 	id := testID{e.Package, e.Test}
+	if e.Elapsed >= 1 && !strings.Contains(e.Test, "/") {
+		r.long = append(r.long, timed{id, e.Elapsed})
+	}
 	switch e.Action {
 	case "run":
 		r.running[id] = &strings.Builder{}
@@ -212,6 +223,10 @@ func (r *report) finish(ci bool, m lacks) bool {
 			}
 		}
 	}
+	slices.SortStableFunc(r.long, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, x := range r.long[:min(len(r.long), mostLong)] {
+		fmt.Fprintf(r.out, "took %.0fs: %s %s\n", x.seconds, x.id.pkg, x.id.test)
+	}
 	if r.passed+r.failed == 0 {
 		fmt.Fprintln(r.out, "FAIL no test ran")
 		r.failed++
@@ -219,6 +234,9 @@ func (r *report) finish(ci bool, m lacks) bool {
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed, r.skipped)
 	return r.failed == 0
 }
+
+// mostLong is how many of the longest tests are named at the end.
+const mostLong = 20
 
 // skipLine is how the testing package prints the text of t.Skip.
 var skipLine = regexp.MustCompile(`^\s*[^\s:]+\.go:\d+: (.*)$`)

@@ -28,7 +28,7 @@ func TestModule(t *testing.T) {
 // sound is a small module that keeps every rule.
 var sound = map[string]string{
 	"go.mod":    "module example.org/m\n\nrequire (\n\texample.com/lib v1.0.0\n\texample.com/lib/v2 v2.0.0\n\texample.com/cmp v1.0.0\n)\n",
-	"Makefile":  "test: build ## test\n",
+	"Makefile":  "QUIET := ./config/...,./core/mono,./core/netspec,./core/node\n\ntest: build ## test\n",
 	"README.md": "[lua](lua), [its README](lua/lua.go)\n\n    make test\n    build/m core/kernel/...\n",
 	"CONTRIBUTING.md": "| Module | Folder | Why | Why in several |\n|---|---|---|---|\n" +
 		"| `example.com/lib` | `core/kernel`, `lua` | sockets | both need them |\n" +
@@ -90,6 +90,10 @@ func TestRules(t *testing.T) {
 		{"documents name what exists", add("README.md", "    make tea\n"), "make tea"},
 		{"documents name what exists", add("README.md", "run `make tea` first\n"), "make tea"},
 		{"documents name what exists", add("README.md", "run `contrib/none.sh`\n"), "names contrib/none.sh"},
+		{"what starts nothing is tested without the race detector", add("config/build/x.go", "package build\n\nfunc f() { go f() }\n"), "config/build/x.go: starts a goroutine"},
+		{"what starts nothing is tested without the race detector", add("core/bfd/x.go", "// Package bfd is one.\npackage bfd\n"), "lacks the pure package core/bfd"},
+		{"what starts nothing is tested without the race detector", add("Makefile", "QUIET := ./config/...,./core/none,./core/mono,./core/netspec,./core/node\n"), "names ./core/none"},
+		{"what starts nothing is tested without the race detector", add("Makefile", "test:\n"), "no list QUIET"},
 		{"nothing names the machine it was written on", add("README.md", "see /"+"work/main for more\n"), "README.md:1"},
 		{"nothing names the machine it was written on", add("core/node/x.go", "package node\n\n// See .."+"/shared/DESIGN.md.\n"), "core/node/x.go:3"},
 		{"nothing names the machine it was written on", add(".ci/run", "cd \"/"+"home/me\"\n"), ".ci/run:1"},

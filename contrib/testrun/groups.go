@@ -1,0 +1,107 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// group is one run of go test.
+type group struct {
+	args, env []string
+	// aside runs it at a low priority: its tests measure no time that others
+	// must not take.
+	aside bool
+}
+
+// groups divides what args ask for: packages that match plain, patterns with
+// commas between them, are run without the race detector and aside, the others
+// with it unless race is false. Without plain there is one group, and args may
+// be anything; with it packages are what begins with "./".
+func groups(args []string, plain string, race bool) ([]group, error) {
+	with := group{args: args}
+	if race {
+		with.args, with.env = append([]string{"-race"}, args...), []string{"CGO_ENABLED=1"}
+	}
+	if plain == "" || !race {
+		return []group{with}, nil
+	}
+	isPackage := func(arg string) bool { return strings.HasPrefix(arg, "./") }
+	at := slices.IndexFunc(args, isPackage)
+	if at < 0 {
+		return nil, fmt.Errorf("-plain needs packages that begin with ./ among %q", args)
+	}
+	var patterns, flags []string
+	for _, a := range args {
+		if isPackage(a) {
+			patterns = append(patterns, a)
+		} else {
+			flags = append(flags, a)
+		}
+	}
+	all, err := list(patterns)
+	if err != nil {
+		return nil, err
+	}
+	apart, err := list(strings.Split(plain, ","))
+	if err != nil {
+		return nil, err
+	}
+	var raced, aside []string
+	for _, pkg := range all {
+		if slices.Contains(apart, pkg) {
+			aside = append(aside, pkg)
+		} else {
+			raced = append(raced, pkg)
+		}
+	}
+	var out []group
+	if len(raced) > 0 {
+		with.args = slices.Concat([]string{"-race"}, flags[:at], raced, flags[at:])
+		out = append(out, with)
+	}
+	if len(aside) > 0 {
+		// As programs are built, so that nothing is compiled twice for them.
+		out = append(out, group{args: slices.Concat(flags[:at], aside, flags[at:]), env: []string{"CGO_ENABLED=0"}, aside: true})
+	}
+	return out, nil
+}
+
+// list returns the packages that match the patterns, in their order.
+func list(patterns []string) ([]string, error) {
+	out, err := exec.Command("go", append([]string{"list"}, patterns...)...).Output()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list the packages %s: %w", strings.Join(patterns, " "), err)
+	}
+	return strings.Fields(string(out)), nil
+}
+
+// runAll runs the groups side by side. started is false when one of them could
+// not be started, and err is why.
+func runAll(list []group, report *report, stderr io.Writer) (started bool, err error) {
+	started = true
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	for _, g := range list {
+		wait.Go(func() {
+			ran, failed := goTest(g, stderr, report.line)
+			switch {
+			case !ran:
+				mu.Lock()
+				started, err = false, failed
+				mu.Unlock()
+			case failed != nil:
+				report.broken(failed)
+			}
+		})
+	}
+	wait.Wait()
+	return started, err
+}
