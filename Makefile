@@ -16,6 +16,8 @@ export GOFLAGS += -buildvcs=false
 endif
 
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PROTOC_GO   := google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+PROTOC_GRPC := google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 BINARY      := build/moonkeep
 MAX_MB      := 45
 FUZZTIME    ?= 30s
@@ -100,6 +102,14 @@ bench-parse: setup build ## measure the check of a large file against keepalived
 .PHONY: bench-scale
 bench-scale: setup build ## measure what many virtual routers cost, beside keepalived (root; SCALEFLAGS)
 	@go run ./contrib/bench/scale --moonkeep $(BINARY) $(SCALEFLAGS)
+
+.PHONY: proto
+proto: ## generate the plugin protocol's Go code anew (needs protoc: apt install protobuf-compiler)
+	GOBIN=$(CURDIR)/build/tools go install $(PROTOC_GO)
+	GOBIN=$(CURDIR)/build/tools go install $(PROTOC_GRPC)
+	PATH=$(CURDIR)/build/tools:$$PATH protoc -I plugins/checker/checkerpb --go_out=. --go-grpc_out=. \
+		--go_opt=module=github.com/moonkeep/moonkeep --go-grpc_opt=module=github.com/moonkeep/moonkeep \
+		plugins/checker/checkerpb/checker.proto
 
 .PHONY: clean
 clean: ## remove what was built

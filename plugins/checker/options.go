@@ -94,6 +94,58 @@ func named(kind string) string {
 	return "a block"
 }
 
+// as gives values the type that the checker declares for them, where a
+// configuration could write texts only, and misses what is required.
+func (o Options) as(declared []Option) (Options, error) {
+	if len(declared) == 0 {
+		return o, nil
+	}
+	values := map[string]json.RawMessage{}
+	if len(o.raw) > 0 {
+		if err := json.Unmarshal(o.raw, &values); err != nil {
+			return Options{}, fmt.Errorf("read the options: %w", err)
+		}
+	}
+	changed := false
+	for _, d := range declared {
+		v, ok := values[d.Name]
+		if !ok && d.Required {
+			return Options{}, fmt.Errorf("option %s is missing: %s", d.Name, d.Doc)
+		}
+		if d.Type != "int" && d.Type != "bool" && d.Type != "duration" {
+			continue
+		}
+		text, err := strconv.Unquote(string(v))
+		if !ok || err != nil {
+			continue // typed already
+		}
+		switch {
+		case d.Type == "bool" && (text == "true" || text == "false"):
+		case d.Type == "int" && integer(text):
+		case d.Type == "duration" && integer(text): // seconds
+		case d.Type == "duration":
+			continue
+		default:
+			return Options{}, fmt.Errorf("option %s is %q where %s is expected", d.Name, text, named(d.Type))
+		}
+		values[d.Name], changed = json.RawMessage(text), true
+	}
+	if !changed {
+		return o, nil
+	}
+	raw, err := json.Marshal(values)
+	if err != nil {
+		return Options{}, fmt.Errorf("write the options: %w", err)
+	}
+	return Options{raw: raw}, nil
+}
+
+// integer reports whether a text is a whole number as JSON writes them.
+func integer(text string) bool {
+	n, err := strconv.ParseInt(text, 10, 64)
+	return err == nil && strconv.FormatInt(n, 10) == text
+}
+
 // JSON is the object; "{}" when there are no options. It must not be changed.
 func (o Options) JSON() json.RawMessage {
 	if len(o.raw) == 0 {

@@ -1,0 +1,329 @@
+package checker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+)
+
+const (
+	// pace is the least time between two messages to the host: results that
+	// come meanwhile leave together. The first after a pause leaves at once.
+	pace = 5 * time.Millisecond
+	// maxBatch bounds the results in one message.
+	maxBatch = 512
+	// maxMessage bounds Result.Message, in bytes; the host cuts there too.
+	maxMessage = 1 << 10
+	// maxDetails and maxDetail bound Result.Details and each text.
+	maxDetails, maxDetail = 64, 16 << 10
+	// goodbye is how long a session that ends waits for probes to return.
+	goodbye = time.Second
+)
+
+// session is a checker's side of one connection: it prepares checks, runs
+// probes in a goroutine each, and sends in batches what comes of them.
+type session struct {
+	checker Checker
+	options []Option
+	send    func(*checkerpb.FromPlugin) error
+
+	ctx    context.Context // of all probes
+	wake   chan struct{}   // there is something to send; holds one
+	probes sync.WaitGroup
+
+	checks map[uint32]*check // the receiver's only
+
+	mu      sync.Mutex // guards what follows
+	out     *checkerpb.FromPlugin
+	results []*checkerpb.Result // not more than there are checks
+	dropped int                 // lines of the log, since the last that was kept
+}
+
+// check is one check of a session.
+type check struct {
+	id      uint32
+	probe   Probe  // nil when it could not be prepared
+	refusal string // why not
+	ambient ambience
+
+	mu      sync.Mutex // guards what follows
+	cancel  context.CancelFunc
+	running bool
+	gone    bool
+}
+
+// Converse holds the conversation with a host until recv fails or ctx ends.
+// It returns nil when the host ended it (io.EOF), after the context of every
+// probe has ended and the probes have had a second to return. send is called by one
+// goroutine at a time. Serve calls it; others may who have another way to
+// carry the messages, as the package checkertest has.
+func Converse(ctx context.Context, c Checker, recv func() (*checkerpb.FromHost, error), send func(*checkerpb.FromPlugin) error) error {
+	info, err := describe(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s := &session{
+		checker: c, options: info.Options, send: send, ctx: ctx,
+		wake: make(chan struct{}, 1), checks: make(map[uint32]*check), out: &checkerpb.FromPlugin{},
+	}
+	if err := send(&checkerpb.FromPlugin{Hello: hello(info)}); err != nil {
+		return fmt.Errorf("greet the host: %w", err)
+	}
+	sent := make(chan error, 1)
+	go func() {
+		sent <- s.deliver()
+		cancel()
+	}()
+	err = s.receive(recv)
+	cancel()
+	s.end()
+	if failed := <-sent; failed != nil && err == nil {
+		err = failed
+	}
+	return err
+}
+
+// describe calls Info, which is the author's code.
+func describe(c Checker) (info Info, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("Info panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return c.Info(), nil
+}
+
+func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
+	for {
+		m, err := recv()
+		if errors.Is(err, io.EOF) || s.ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("receive from the host: %w", err)
+		}
+		for _, p := range m.GetPrepare() {
+			s.prepare(p)
+		}
+		for _, id := range m.GetRelease() {
+			s.release(id)
+		}
+		for _, id := range m.GetCancel() {
+			if c := s.checks[id]; c != nil {
+				c.stop(false)
+			}
+		}
+		for _, p := range m.GetStart() {
+			s.start(p)
+		}
+		if n := m.GetPing(); n != 0 {
+			s.add(func() { s.out.Pong = n })
+		}
+	}
+}
+
+// prepare makes a check ready, in place of one of the same number.
+func (s *session) prepare(p *checkerpb.Prepare) {
+	s.release(p.GetCheck())
+	c := &check{id: p.GetCheck()}
+	c.ambient.log = s.logger(c.id)
+	probe, err := s.prepared(p)
+	c.probe = probe
+	if err != nil {
+		c.refusal = cut(err.Error(), maxMessage)
+	}
+	s.checks[c.id] = c
+	s.add(func() {
+		s.out.Prepared = append(s.out.Prepared, &checkerpb.Prepared{Check: c.id, Error: c.refusal})
+	})
+}
+
+func (s *session) prepared(p *checkerpb.Prepare) (probe Probe, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			probe, err = nil, fmt.Errorf("the checker panicked while it prepared: %v", panicked)
+			s.logger(p.GetCheck()).Error(err.Error(), "label", p.GetLabel(), "stack", string(debug.Stack()))
+		}
+	}()
+	target, err := targetOf(p.GetTarget())
+	if err != nil {
+		return nil, err
+	}
+	options, err := NewOptions([]byte(p.GetOptions()))
+	if err != nil {
+		return nil, err
+	}
+	if options, err = options.as(s.options); err != nil {
+		return nil, err
+	}
+	probe, err = s.checker.Prepare(target, options)
+	if err == nil && probe == nil {
+		err = errors.New("the checker prepared nothing and gave no reason")
+	}
+	return probe, err
+}
+
+// targetOf reads a target.
+func targetOf(t *checkerpb.Target) (Target, error) {
+	out := Target{
+		BindIf: t.GetBindIf(), Fwmark: t.GetFwmark(), BindPort: uint16(t.GetBindPort()),
+		Timeout: micro(t.GetTimeoutUs()),
+	}
+	if t.GetPort() > 65535 || t.GetBindPort() > 65535 {
+		return Target{}, fmt.Errorf("port %d or bind_port %d is none", t.GetPort(), t.GetBindPort())
+	}
+	if t.GetAddress() != "" {
+		a, err := netip.ParseAddr(t.GetAddress())
+		if err != nil {
+			return Target{}, fmt.Errorf("read the address: %w", err)
+		}
+		out.Address = netip.AddrPortFrom(a, uint16(t.GetPort()))
+	}
+	if t.GetBindto() != "" {
+		a, err := netip.ParseAddr(t.GetBindto())
+		if err != nil {
+			return Target{}, fmt.Errorf("read bindto: %w", err)
+		}
+		out.BindTo = a
+	}
+	return out, nil
+}
+
+// micro is a count of microseconds; one beyond what Go can say is for ever.
+func micro(n uint64) time.Duration {
+	const most = uint64(1<<63-1) / uint64(time.Microsecond)
+	return time.Duration(min(n, most)) * time.Microsecond
+}
+
+// release forgets a check.
+func (s *session) release(id uint32) {
+	c := s.checks[id]
+	if c == nil {
+		return
+	}
+	delete(s.checks, id)
+	if idle := c.stop(true); idle {
+		c.close()
+	}
+}
+
+// stop cancels a probe that runs; for good when the check is gone. It reports
+// whether none ran.
+func (c *check) stop(gone bool) (idle bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = c.gone || gone
+	if c.running {
+		c.cancel()
+	}
+	return !c.running
+}
+
+// close ends the author's probe; a panic in it harms nobody.
+func (c *check) close() {
+	defer func() {
+		if p := recover(); p != nil {
+			c.ambient.log.Error(fmt.Sprintf("the checker panicked in Close: %v", p), "stack", string(debug.Stack()))
+		}
+	}()
+	if x, ok := c.probe.(closer); ok {
+		x.Close()
+	}
+}
+
+// start runs a probe in a goroutine of its own.
+func (s *session) start(p *checkerpb.Start) {
+	c := s.checks[p.GetCheck()]
+	switch {
+	case c == nil:
+		s.answer(&checkerpb.Result{Check: p.GetCheck(), Probe: p.GetProbe(), Message: "there is no such check"})
+		return
+	case c.probe == nil:
+		s.answer(&checkerpb.Result{Check: p.GetCheck(), Probe: p.GetProbe(), Message: c.refusal})
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, micro(p.GetTimeoutUs()))
+	c.mu.Lock()
+	busy := c.running
+	if !busy {
+		c.running, c.cancel = true, cancel
+	}
+	c.mu.Unlock()
+	if busy {
+		cancel()
+		s.answer(&checkerpb.Result{Check: c.id, Probe: p.GetProbe(), Message: "the probe before this one has not returned"})
+		return
+	}
+	s.probes.Go(func() {
+		defer cancel()
+		s.answer(c.run(ctx, p))
+		c.mu.Lock()
+		c.running = false
+		gone := c.gone
+		c.mu.Unlock()
+		if gone {
+			c.close()
+		}
+	})
+}
+
+// run runs a probe once.
+func (c *check) run(ctx context.Context, p *checkerpb.Start) (out *checkerpb.Result) {
+	out = &checkerpb.Result{Check: c.id, Probe: p.GetProbe()}
+	begin := time.Now()
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			out = &checkerpb.Result{Check: c.id, Probe: p.GetProbe(), Message: cut(fmt.Sprintf("the checker panicked: %v", panicked), maxMessage)}
+			c.ambient.log.Error(out.Message, "stack", string(debug.Stack()))
+		}
+	}()
+	ambient := c.ambient
+	ambient.details = p.GetDetails()
+	r := c.probe.Probe(context.WithValue(ctx, ambienceKey{}, ambient))
+	if r.Latency == 0 {
+		r.Latency = time.Since(begin)
+	}
+	out.Verdict = checkerpb.Verdict(r.Verdict)
+	if r.Verdict > Failed {
+		out.Verdict, r.Message = checkerpb.Verdict_UNKNOWN, fmt.Sprintf("the checker gave the verdict %d, which there is not", r.Verdict)
+	}
+	out.Message = cut(r.Message, maxMessage)
+	out.LatencyUs = uint64(max(0, r.Latency) / time.Microsecond)
+	if r.Weight != nil {
+		w := int32(max(min(*r.Weight, 1<<31-1), -1<<31))
+		out.Weight = &w
+	}
+	if p.GetDetails() {
+		for _, d := range r.Details[:min(len(r.Details), maxDetails)] {
+			out.Details = append(out.Details, &checkerpb.Detail{Name: cut(d.Name, maxMessage), Text: cut(d.Text, maxDetail)})
+		}
+	}
+	return out
+}
+
+// end waits a little for the probes, whose context has ended.
+func (s *session) end() {
+	for id := range s.checks {
+		s.release(id)
+	}
+	over := make(chan struct{})
+	go func() {
+		s.probes.Wait()
+		close(over)
+	}()
+	t := time.NewTimer(goodbye)
+	defer t.Stop()
+	select {
+	case <-over:
+	case <-t.C: // the process ends anyway, and they with it
+	}
+}
