@@ -206,9 +206,13 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
+	policy, err := d.edges.newPolicies(c)
+	if err != nil {
+		return engine.Plan{}, err
+	}
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
-	return engine.Plan{Node: n, Checks: x, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
+	return engine.Plan{Node: n, Checks: x, Policy: policy, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends, and the programs that the configuration

@@ -177,6 +177,13 @@ func (r *luaResult) call(ctx context.Context, runner *lua.Runner, event lua.Even
 		r.Weight = &weight
 		return err
 	}
+	if r.Function == acceptFailover {
+		ok, why, err := runner.Accept(ctx, lua.Move{Instance: event.Instance, Group: event.Group, Cause: "failover", Priority: event.Priority, MasterFor: time.Hour})
+		if r.Message = why; !ok {
+			r.Result = "failed"
+		}
+		return err
+	}
 	return runner.Notify(ctx, event)
 }
 

@@ -96,7 +96,7 @@ func (t *teller) notify(n *config.Notify, to *notify.Target) {
 	to.Fault, to.Stop = t.program(n.Fault, "on_fault"), t.program(n.Stop, "on_stop")
 	to.Any = toldProgram(t.config, n.Any)
 	if n.Lua != nil {
-		to.Lua = t.file(n.Lua, "", "on_change", "on_master", "on_backup", "on_fault", "on_stop", "on_priority", "on_dual_master")
+		to.Lua = t.file(n.Lua, "", "on_change", "on_master", "on_backup", "on_fault", "on_stop", "on_priority", "on_dual_master", acceptFailover)
 	}
 }
 
