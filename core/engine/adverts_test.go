@@ -156,8 +156,8 @@ func driven() (e *Engine, backup *node.Instance) {
 
 // receive takes one advert the way of the real ones.
 func (e *Engine) receive(in *node.Instance) {
-	e.Packet(fill(e.NewPacket(), in, 200))
-	e.step(e.look(), <-e.inbox)
+	e.Packets(fill(e.NewPacket(), in, 200))
+	e.open()
 }
 
 func TestAllocations(t *testing.T) {

@@ -20,6 +20,7 @@
 //	runs    one goroutine for each run of a check, ended by its context. The
 //	        node never has two runs of one check under way.
 //
-// The inbox holds inboxLen events. A packet that finds it full is dropped and
-// counted; any other event waits for room.
+// Received adverts wait in mail, at most mailLen of them; any more are dropped and
+// counted. The inbox holds inboxLen events of other kinds. A BFD packet that
+// finds it full is dropped and counted; any other event waits for room.
 package engine

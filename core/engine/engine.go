@@ -18,6 +18,7 @@ import (
 
 const (
 	inboxLen = 4096
+	mailLen  = 4096
 	queueLen = 4096
 	// stopLimit is how long a stop waits for hand-overs, then for addresses,
 	// and at last for the journal; tellLimit is how long it waits for
@@ -75,6 +76,7 @@ type Engine struct {
 	asks    chan func(mono.Instant)
 	begun   chan struct{} // closed when Watch has returned for the first time
 	done    chan struct{} // closed when the loop has ended
+	mail    mail
 	packets sync.Pool
 	// bfdPackets is for BFD what packets is for adverts.
 	bfdPackets sync.Pool
@@ -119,6 +121,7 @@ func New(plan Plan, opts Options) *Engine {
 		owned: map[string]owned{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 		bfdFailed: map[string]bool{},
 	}
+	e.mail.came = make(chan struct{}, 1)
 	e.packets.New = func() any { return new(node.Received) }
 	e.bfdPackets.New = func() any { return new(node.BFDReceived) }
 	if e.opts.Alarm == nil {
@@ -131,19 +134,6 @@ func New(plan Plan, opts Options) *Engine {
 
 // now reads the monotonic clock; steps of the wall clock do not show.
 func (e *Engine) now() mono.Instant { return mono.Instant(time.Since(e.start)) }
-
-// NewPacket returns an event to be filled and handed to Packet.
-func (e *Engine) NewPacket() *node.Received { return e.packets.Get().(*node.Received) }
-
-// Packet takes a received packet; it is dropped when the inbox is full.
-func (e *Engine) Packet(p *node.Received) {
-	select {
-	case e.inbox <- p:
-	default:
-		e.dropped.Add(1)
-		e.packets.Put(p)
-	}
-}
 
 // Event takes any other event and waits for room.
 func (e *Engine) Event(ev node.Event) {
@@ -329,7 +319,7 @@ func (e *Engine) Status(ctx context.Context) (*node.Status, time.Time, error) {
 	return s, at, err
 }
 
-// Dropped returns how many packets found the inbox full.
+// Dropped returns how many packets were dropped because too many waited.
 func (e *Engine) Dropped() uint64 { return e.dropped.Load() }
 
 // Held returns which of the addresses stand in the kernel now.

@@ -58,6 +58,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		select {
 		case ev := <-e.inbox:
 			e.step(e.look(), ev)
+		case <-e.mail.came:
 		case <-e.opts.Alarm.C():
 			armed = mono.Never
 		case f := <-e.asks:
@@ -89,6 +90,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			}
 			left -= some
 		}
+		e.open()
 	}
 }
 
@@ -107,10 +109,7 @@ func (e *Engine) look() mono.Instant {
 
 func (e *Engine) step(now mono.Instant, ev node.Event) {
 	e.carry(e.node.Step(now, ev))
-	switch p := ev.(type) {
-	case *node.Received:
-		e.packets.Put(p)
-	case *node.BFDReceived:
+	if p, ok := ev.(*node.BFDReceived); ok {
 		e.bfdPackets.Put(p)
 	}
 }

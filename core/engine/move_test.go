@@ -35,7 +35,7 @@ func movable(t *testing.T, p Policy, peerAlive bool) *running {
 	if peerAlive {
 		for _, in := range []*node.Instance{&a, &b} {
 			r.kernel.on("send "+in.Name+" 0", func() error {
-				time.AfterFunc(20*time.Millisecond, func() { r.Packet(fill(r.NewPacket(), in, 50)) })
+				time.AfterFunc(20*time.Millisecond, func() { r.Packets(fill(r.NewPacket(), in, 50)) })
 				return nil
 			})
 		}

@@ -59,12 +59,12 @@ type Kernel interface {
 }
 
 // Sink takes what the kernel reports. Its methods never block for long:
-// packets are dropped and counted when the inbox is full, everything else
+// packets are dropped and counted when too many wait, everything else
 // waits for room.
 type Sink interface {
-	// Packet takes ownership of the event until Step has consumed it, then
-	// returns it to the pool that NewPacket takes from.
-	Packet(*node.Received)
+	// Packets takes ownership of the events, not of the list, until Step has
+	// consumed them, then returns them to the pool that NewPacket takes from.
+	Packets(...*node.Received)
 	NewPacket() *node.Received
 	// BFD and NewBFD are the same for BFD packets.
 	BFD(*node.BFDReceived)

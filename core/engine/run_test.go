@@ -92,7 +92,7 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// TestFullInbox holds the rule of the inbox: packets are dropped and counted,
+// TestFullInbox holds the rules of what waits: packets are dropped and counted,
 // nothing else is lost.
 func TestFullInbox(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -100,11 +100,19 @@ func TestFullInbox(t *testing.T) {
 		in := &plan.Node.Instances[0]
 		r := prepare(plan, Options{})
 		r.kernel.sink = nil // the link comes below
-		for range inboxLen + 7 {
-			r.Packet(fill(r.NewPacket(), in, 50))
+		for range mailLen - 1 {
+			r.Packets(fill(r.NewPacket(), in, 50))
 		}
+		var list []*node.Received
+		for range 8 {
+			list = append(list, fill(r.NewPacket(), in, 50))
+		}
+		r.Packets(list...)
 		if n := r.Dropped(); n != 7 {
 			t.Errorf("%d packets dropped, want 7", n)
+		}
+		for range inboxLen {
+			r.Event(&node.Link{Name: "eth1"})
 		}
 		taken := false
 		go func() {

@@ -57,10 +57,10 @@ func TestStopHandsOver(t *testing.T) {
 				r := prepare(planOf(in), Options{})
 				r.begin()
 				after(0)
-				r.Packet(fill(r.NewPacket(), &in, 50))
+				r.Packets(fill(r.NewPacket(), &in, 50))
 				after(time.Second / 2)
 				if tt.heard > 0 {
-					time.AfterFunc(tt.heard, func() { r.Packet(fill(r.NewPacket(), &in, 50)) })
+					time.AfterFunc(tt.heard, func() { r.Packets(fill(r.NewPacket(), &in, 50)) })
 				}
 				begin := time.Since(r.kernel.start)
 				if _, err := r.end(); err != nil {
@@ -228,7 +228,7 @@ func TestRoleAfterLoss(t *testing.T) {
 		after(0)
 		var last time.Duration
 		for range 20 {
-			r.Packet(fill(r.NewPacket(), &in, 200))
+			r.Packets(fill(r.NewPacket(), &in, 200))
 			last = time.Since(r.kernel.start)
 			after(interval)
 		}

@@ -40,9 +40,11 @@ func newSink() *sink { return &sink{news: make(chan struct{}, 1)} }
 
 func (s *sink) NewPacket() *node.Received { return &node.Received{} }
 
-func (s *sink) Packet(p *node.Received) {
+func (s *sink) Packets(list ...*node.Received) {
 	s.mu.Lock()
-	s.packets = append(s.packets, *p)
+	for _, p := range list {
+		s.packets = append(s.packets, *p)
+	}
 	s.mu.Unlock()
 	s.wake()
 }

@@ -16,8 +16,12 @@ import (
 type packets chan node.Received
 
 func (p packets) NewPacket() *node.Received { return &node.Received{} }
-func (p packets) Packet(r *node.Received)   { p <- *r }
-func (p packets) Event(node.Event)          {}
+func (p packets) Packets(list ...*node.Received) {
+	for _, r := range list {
+		p <- *r
+	}
+}
+func (p packets) Event(node.Event) {}
 
 func (p packets) Removed([]netspec.Address, netspec.Routing) {}
 func (p packets) NewBFD() *node.BFDReceived                  { return &node.BFDReceived{} }

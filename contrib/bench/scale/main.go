@@ -24,6 +24,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -127,7 +128,10 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("it builds networks, which needs root")
 	}
-	for _, program := range []*string{&s.moonkeep, &s.keepalived} {
+	for name, program := range map[string]*string{ours: &s.moonkeep, theirs: &s.keepalived} {
+		if !slices.Contains(s.programs, name) {
+			continue
+		}
 		path, err := exec.LookPath(*program)
 		if err != nil {
 			return fmt.Errorf("find what is to be measured: %w", err)
@@ -196,16 +200,19 @@ func describe(s settings) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask for the kernel's version: %w", err)
 	}
-	ours, err := exec.Command(s.moonkeep, "version").Output()
-	if err != nil {
-		return "", fmt.Errorf("ask moonkeep for its version: %w", err)
+	text := fmt.Sprintf("%d cores, Linux %s", runtime.NumCPU(), firstLine(kernel))
+	for _, c := range []struct{ name, path, ask string }{{ours, s.moonkeep, "version"}, {theirs, s.keepalived, "--version"}} {
+		if !slices.Contains(s.programs, c.name) {
+			continue
+		}
+		// keepalived tells its version on standard error, among much else.
+		said, err := exec.Command(c.path, c.ask).CombinedOutput()
+		if err != nil {
+			return "", fmt.Errorf("ask %s for its version: %w", c.name, err)
+		}
+		text += "; " + firstLine(said)
 	}
-	// keepalived tells its version on standard error, among much else.
-	theirs, err := exec.Command(s.keepalived, "--version").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("ask keepalived for its version: %w", err)
-	}
-	return fmt.Sprintf("%d cores, Linux %s; %s; %s", runtime.NumCPU(), firstLine(kernel), firstLine(ours), firstLine(theirs)), nil
+	return text, nil
 }
 
 func firstLine(b []byte) string {

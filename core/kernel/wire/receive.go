@@ -5,7 +5,9 @@ package wire
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net/netip"
+	"os"
 	"time"
 	"unsafe"
 
@@ -18,7 +20,7 @@ const (
 	// batchLen is how many packets one system call may take: those that came
 	// while the process was not scheduled, and those of routers that advertise
 	// in step.
-	batchLen = 16
+	batchLen = 32
 	// readyLen is how many sockets are asked for at once.
 	readyLen = 64
 	// controlLen holds destination, interface and hop limit.
@@ -54,46 +56,43 @@ type message struct {
 // receive hands packets to the sink until Close.
 func (w *Wire) receive() {
 	defer close(w.ended)
-	raw, err := w.poll.SyscallConn()
+	raw, err := w.gate.SyscallConn()
 	if err != nil {
 		w.log.Error("cannot receive VRRP packets", "err", err)
 		return
 	}
-	b := new(batch)
-	var ready [readyLen]unix.EpollEvent
-	var n int
-	var failure error
+	x := &round{batch: new(batch)}
 	// One closure for all packets, so that none is allocated for each.
+	event := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLONESHOT}
+	var unarmed unix.Errno
+	arm := func(fd uintptr) { // for what waits already and what comes next
+		_, _, unarmed = unix.RawSyscall6(unix.SYS_EPOLL_CTL, fd, unix.EPOLL_CTL_MOD, uintptr(w.pfd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	}
 	wait := func(fd uintptr) bool {
-		n, failure = unix.EpollWait(int(fd), ready[:], 0)
+		n, failure := epollNow(int(fd), x.ready[:1])
 		return n != 0 || failure != nil
 	}
 	var last time.Time // when packets were taken last
-	more := false      // some were left
-	for {
-		if raw.Read(wait) != nil {
-			return // closed; nothing here has a deadline that could pass
-		}
-		if now := time.Now(); !more && now.Sub(last) < busy {
-			time.Sleep(gather)
-			// Others came meanwhile, and a socket of them may be closed.
-			if raw.Read(wait) != nil {
-				return
+	for more := false; ; {
+		if !more {
+			if raw.Control(arm) != nil {
+				return // closed
 			}
-		}
-		more = n == readyLen
-		if failure != nil && !errors.Is(failure, unix.EINTR) {
-			w.log.Warn("cannot wait for VRRP packets", "err", failure)
-			if !w.pause() {
-				return
-			}
-		}
-		for i := range max(n, 0) {
-			full, err := w.serve(ready[i].Fd, b)
-			more = more || full
-			if err == nil || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
+			if unarmed != 0 {
+				w.log.Error("cannot wait for VRRP packets, will try again", "err", unarmed)
+				if !w.pause() {
+					return
+				}
 				continue
 			}
+			if raw.Read(wait) != nil {
+				return // closed; nothing here has a deadline that could pass
+			}
+			if time.Since(last) < busy {
+				time.Sleep(gather) // with the gate shut, which nothing interrupts
+			}
+		}
+		if more, err = w.serve(x); err != nil {
 			// Lack of memory, if anything: an interface that goes away is no
 			// error here.
 			w.log.Warn("cannot receive VRRP packets", "err", err)
@@ -105,35 +104,65 @@ func (w *Wire) receive() {
 	}
 }
 
-// serve hands on what waits on one socket, up to a batch, and reports whether
-// there may be more: the epoll instance names it again then.
-func (w *Wire) serve(id int32, b *batch) (more bool, err error) {
+// round is what the receiver works with: the sockets that have packets, and
+// the packets of all of them.
+type round struct {
+	ready   [readyLen]unix.EpollEvent
+	batch   *batch
+	packets []*node.Received
+}
+
+// serve hands on what waits on the sockets that are ready, up to a batch of
+// each, all at once: whoever takes it is woken once and not for each. It
+// reports whether there may be more.
+func (w *Wire) serve(x *round) (more bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.sockets[id]
-	if s == nil {
-		return false, nil // it was closed meanwhile
+	if w.closed {
+		return false, nil
 	}
-	n, err := b.receive(s.fd)
+	n, err := epollNow(w.pfd, x.ready[:])
 	if err != nil {
-		return false, err
+		return false, fmt.Errorf("look for packets: %w", err)
 	}
+	more = n == readyLen
+	x.packets = x.packets[:0]
 	for i := range n {
-		p := w.sink.NewPacket()
-		if !s.parse(b, i, p) {
-			// The kernel checked the header before it gave the packet to us,
-			// so this is none; an empty event is what the node drops.
-			p.Packet.TTL = -1
-			p.Packet.Payload = p.Packet.Payload[:0]
+		s := w.sockets[x.ready[i].Fd]
+		if s == nil {
+			continue // it was closed meanwhile
 		}
-		p.Packet.Interface = s.spec.Interface
-		p.Sample = 1
-		if !s.spec.wants(&s.own, p.Packet.Payload) {
-			p.Sample = Sample
+		n, rerr := x.batch.receive(s.fd)
+		if rerr != nil && !errors.Is(rerr, unix.EAGAIN) && !errors.Is(rerr, unix.EINTR) {
+			err = errors.Join(err, rerr)
 		}
-		w.sink.Packet(p)
+		for i := range n {
+			x.packets = append(x.packets, w.packet(s, x.batch, i))
+		}
+		more = more || n == batchLen
 	}
-	return n == batchLen, nil
+	if len(x.packets) > 0 {
+		w.sink.Packets(x.packets...)
+		clear(x.packets) // they are the sink's now
+	}
+	return more, err
+}
+
+// packet makes an event of message i.
+func (w *Wire) packet(s *Socket, b *batch, i int) *node.Received {
+	p := w.sink.NewPacket()
+	if !s.parse(b, i, p) {
+		// The kernel checked the header before it gave the packet to us,
+		// so this is none; an empty event is what the node drops.
+		p.Packet.TTL = -1
+		p.Packet.Payload = p.Packet.Payload[:0]
+	}
+	p.Packet.Interface = s.spec.Interface
+	p.Sample = 1
+	if !s.spec.wants(&s.own, p.Packet.Payload) {
+		p.Sample = Sample
+	}
+	return p
 }
 
 func (w *Wire) pause() bool {
@@ -145,6 +174,41 @@ func (w *Wire) pause() bool {
 	case <-t.C:
 		return true
 	}
+}
+
+// openGate makes the epoll instance that the runtime's own poller waits for, so
+// that no thread has to. It tells once that the sockets of another one have
+// packets, and then nothing until it is armed again: the runtime would else be
+// woken by each packet that comes before the earlier ones were taken.
+func openGate(sockets int) (*os.File, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	err = unix.SetNonblock(fd, true)
+	if err == nil {
+		// Without an event: it is armed before the first wait.
+		err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, sockets, &unix.EpollEvent{Events: unix.EPOLLONESHOT})
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "VRRP sockets"), nil
+}
+
+// epollNow is unix.EpollWait that does not wait.
+//
+// Neither this nor what sends and receives can block, so that the runtime is
+// not told of a system call. Told after it had nothing to do, it starts to look
+// every 20 microseconds, for some milliseconds, whether the call has blocked
+// (runtime.sysmon), which costs more than a hundred packets do.
+func epollNow(fd int, ready []unix.EpollEvent) (int, error) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&ready[0])), uintptr(len(ready)), 0, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }
 
 // receive takes what there is, up to a batch, without waiting.
@@ -163,7 +227,7 @@ func (b *batch) receive(fd int) (int, error) {
 		h.SetControllen(controlLen)
 		h.Flags = 0
 	}
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchLen, unix.MSG_DONTWAIT, 0, 0)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(fd), uintptr(unsafe.Pointer(&b.messages[0])), batchLen, unix.MSG_DONTWAIT, 0, 0)
 	if errno != 0 {
 		return 0, errno
 	}

@@ -60,7 +60,7 @@ func (x *Sender) flush(s *Socket, n int, adverts []*node.Action, errs []*error) 
 	for first := 0; first < n; {
 		// The socket is not connected, so that the error can only be about
 		// these packets, never an ICMP message about an earlier one.
-		sent, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&x.messages[first])), uintptr(n-first), unix.MSG_DONTWAIT, 0, 0)
+		sent, _, errno := unix.RawSyscall6(unix.SYS_SENDMMSG, uintptr(s.fd), uintptr(unsafe.Pointer(&x.messages[first])), uintptr(n-first), unix.MSG_DONTWAIT, 0, 0)
 		switch errno {
 		case 0:
 			first += int(sent)

@@ -53,19 +53,20 @@ const (
 	receiveBuffer = 1 << 20
 )
 
-// Sink takes the packets. NewPacket gives an event to fill, Packet takes it
-// over; both are called by one goroutine and must not wait for long.
+// Sink takes the packets. NewPacket gives an event to fill, Packets takes
+// events over, but not the list; both are called by one goroutine and must not
+// wait for long.
 type Sink interface {
 	NewPacket() *node.Received
-	Packet(*node.Received)
+	Packets(...*node.Received)
 }
 
 // Wire is a set of sockets and the goroutine that receives for them.
 type Wire struct {
 	sink  Sink
 	log   *slog.Logger
-	poll  *os.File // an epoll instance over all sockets
-	pfd   int
+	gate  *os.File // the runtime waits for it; see openGate
+	pfd   int      // an epoll instance over all sockets
 	done  chan struct{}
 	ended chan struct{}
 
@@ -119,18 +120,17 @@ type Socket struct {
 // Open starts the receiver. Receive errors go to the log; the socket stays
 // open.
 func Open(sink Sink, log *slog.Logger) (*Wire, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	pfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("open VRRP receiver: %w", err)
 	}
-	// The runtime's own poller waits for this one, so that no thread has to.
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
+	gate, err := openGate(pfd)
+	if err != nil {
+		unix.Close(pfd)
 		return nil, fmt.Errorf("open VRRP receiver: %w", err)
 	}
 	w := &Wire{
-		sink: sink, log: log, pfd: fd,
-		poll:    os.NewFile(uintptr(fd), "VRRP sockets"),
+		sink: sink, log: log, pfd: pfd, gate: gate,
 		done:    make(chan struct{}),
 		ended:   make(chan struct{}),
 		sockets: make(map[int32]*Socket),
@@ -193,12 +193,12 @@ func (w *Wire) Close() error {
 	open := w.sockets
 	w.mu.Unlock()
 	close(w.done)
-	err := w.poll.Close()
+	err := w.gate.Close()
 	<-w.ended
 	for _, s := range open {
 		err = errors.Join(err, s.Close())
 	}
-	return err
+	return errors.Join(err, unix.Close(w.pfd))
 }
 
 // Spec is what the socket is for now.

@@ -43,8 +43,12 @@ func newPool() *pool {
 }
 
 func (p *pool) NewPacket() *node.Received { return <-p.free }
-func (p *pool) Packet(e *node.Received)   { p.full <- e }
-func (p *pool) recycle(e *node.Received)  { p.free <- e }
+func (p *pool) Packets(list ...*node.Received) {
+	for _, e := range list {
+		p.full <- e
+	}
+}
+func (p *pool) recycle(e *node.Received) { p.free <- e }
 func (p *pool) next(t testing.TB) *node.Received {
 	t.Helper()
 	select {

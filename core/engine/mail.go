@@ -1,0 +1,64 @@
+package engine
+
+import (
+	"sync"
+
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// mail holds the packets that the loop has not seen yet, at most mailLen; any
+// more are dropped and counted, as a network may always do. They have no place
+// in the inbox: the loop is to be woken once for all that came together, and
+// taking one from a channel costs as much as judging it does.
+type mail struct {
+	came chan struct{} // capacity 1: there is some
+	mu   sync.Mutex
+	list []*node.Received
+	// spare is the list that the loop has gone through.
+	spare []*node.Received
+}
+
+// NewPacket returns an event to be filled and handed to Packets.
+func (e *Engine) NewPacket() *node.Received { return e.packets.Get().(*node.Received) }
+
+// Packets takes received packets.
+func (e *Engine) Packets(list ...*node.Received) {
+	e.mail.mu.Lock()
+	fit := min(len(list), mailLen-len(e.mail.list))
+	e.mail.list = append(e.mail.list, list[:fit]...)
+	e.mail.mu.Unlock()
+	for _, p := range list[fit:] {
+		e.dropped.Add(1)
+		e.packets.Put(p)
+	}
+	select {
+	case e.mail.came <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has come. It is valid until the next call.
+func (m *mail) take() []*node.Received {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.list) == 0 {
+		return nil
+	}
+	m.list, m.spare = m.spare[:0], m.list
+	return m.spare
+}
+
+// open has the node take the packets that have come.
+func (e *Engine) open() {
+	list := e.mail.take()
+	for len(list) > 0 {
+		// Reading the clocks costs as much as an advert does: once for some.
+		now, some := e.look(), min(len(list), perLook)
+		for i, p := range list[:some] {
+			e.carry(e.node.Step(now, p))
+			e.packets.Put(p)
+			list[i] = nil
+		}
+		list = list[some:]
+	}
+}
