@@ -58,6 +58,10 @@ func (m Module) definition() string {
 	}
 	comment(&b, m.Doc)
 	fmt.Fprintf(&b, "---@class moonkeep.%s\nlocal %s = {}\n\n", m.Name, m.Name)
+	for _, c := range m.Constants {
+		comment(&b, c.Doc)
+		fmt.Fprintf(&b, "---@type %s\n%s.%s = nil\n\n", c.Type, m.Name, c.Name)
+	}
 	for _, f := range m.Functions {
 		f.definition(&b, m.Name+".")
 	}

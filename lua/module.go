@@ -13,26 +13,59 @@ import (
 
 // moduleNames returns the modules that scripts can require, sorted.
 func moduleNames() []string {
-	return []string{"exec", "file", "http", "log", "process", "tcp", "time"}
+	return []string{
+		"bytes", "dns", "env", "exec", "file", "hash", "http", "icmp", "json", "log", "mail",
+		"metric", "net", "node", "process", "re2", "store", "systemd", "tcp", "time", "udp", "webhook",
+	}
 }
 
 // moduleNamed returns the description of one of our modules.
 func moduleNamed(name string) Module {
 	switch name {
+	case "bytes":
+		return bytesModule()
+	case "dns":
+		return dnsModule()
+	case "env":
+		return envModule()
 	case "exec":
 		return execModule()
 	case "file":
 		return fileModule()
+	case "hash":
+		return hashModule()
 	case "http":
 		return httpModule()
+	case "icmp":
+		return icmpModule()
+	case "json":
+		return jsonModule()
 	case "log":
 		return logModule()
+	case "mail":
+		return mailModule()
+	case "metric":
+		return metricModule()
+	case "net":
+		return netModule()
+	case "node":
+		return nodeModule()
 	case "process":
 		return processModule()
+	case "re2":
+		return re2Module()
+	case "store":
+		return storeModule()
+	case "systemd":
+		return systemdModule()
 	case "tcp":
 		return tcpModule()
 	case "time":
 		return timeModule()
+	case "udp":
+		return udpModule()
+	case "webhook":
+		return webhookModule()
 	}
 	return Module{}
 }

@@ -3,12 +3,17 @@ package lua
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -17,110 +22,217 @@ import (
 const maxBody = 512 << 10
 
 func httpModule() Module {
-	url := arg("url", "string", "http:// or https://")
-	options := []Value{
+	link := arg("url", "string", "http:// or https://")
+	options := slices.Concat([]Value{
 		timeoutOption(),
 		opt("headers", "table<string, string>", "headers to send"),
-		opt("host", "string", "asks for another name than the URL's"),
-	}
+		opt("host", "string", "asks for another name than the URL's, in the Host header and in TLS"),
+		opt("connect", "string", "connects to this address in place of the URL's: host:port, [IPv6]:port or unix:/path"),
+		opt("max_body", "integer", "how much of the body is read, 524,288 unless given, which is the most").in("octets"),
+		opt("follow", "integer", "how many redirects are followed; 0 unless given, at most 10"),
+	}, tlsOptions())
+	answer := []Value{ret("http.Response", "the answer")}
 	return Module{
 		Name: "http",
-		Doc: "Requests over HTTP. At most 512 KiB of a body are read. Redirects are not followed: the answer is the redirect. " +
-			"Proxies of the environment are not used. Certificates are verified.",
+		Doc: "Requests over HTTP and HTTPS. Redirects are not followed unless the options say so: the answer is the redirect. " +
+			"Proxies of the environment are not used. Each request has a connection of its own.",
 		Functions: []Function{
-			{Name: "get", Doc: "asks for a URL", Params: []Value{url}, Options: options, Returns: []Value{ret("http.Response", "the answer")}, Fails: true, Acts: true, call: httpGet},
-			{Name: "post", Doc: "sends a body to a URL", Params: []Value{url, arg("body", "string", "the body")}, Options: options, Returns: []Value{ret("http.Response", "the answer")}, Fails: true, Grant: GrantNet, Acts: true, call: httpPost},
+			{Name: "get", Doc: "asks for a URL", Params: []Value{link}, Options: options, Returns: answer, Fails: true, Acts: true, call: httpGet},
+			{Name: "head", Doc: "asks for the headers of a URL", Params: []Value{link}, Options: options, Returns: answer, Fails: true, Acts: true, call: httpHead},
+			{Name: "post", Doc: "sends a body to a URL", Params: []Value{link, arg("body", "string", "the body")}, Options: options, Returns: answer, Fails: true, Grant: GrantNet, Acts: true, call: httpPost},
+			{
+				Name: "request", Doc: "sends a request with any method; one other than GET, HEAD or OPTIONS, or one with a body, needs `allow: [net]`",
+				Params: []Value{arg("method", "string", "for example PUT"), link}, Options: append(slices.Clone(options), opt("body", "string", "the body")),
+				Returns: answer, Fails: true, Acts: true, call: httpRequest,
+			},
 		},
-		Classes: []Class{{Name: "http.Response", Doc: "An answer over HTTP.", Fields: []Value{
-			arg("status", "integer", "the status"),
-			arg("body", "string", "the body"),
-			opt("truncated", "boolean", "true when the body was longer"),
-			arg("headers", "table<string, string>", "by name in lower case; repeated ones are joined by commas"),
-		}}},
+		Classes: []Class{
+			{Name: "http.Response", Doc: "An answer over HTTP.", Fields: []Value{
+				arg("status", "integer", "the status"),
+				arg("body", "string", "the body"),
+				opt("truncated", "boolean", "true when the body was longer"),
+				arg("headers", "table<string, string>", "by name in lower case; repeated ones are joined by commas"),
+				arg("url", "string", "what was asked for last"),
+				arg("times", "http.Times", "when what happened"),
+				opt("tls", "http.TLS", "the TLS session"),
+			}},
+			{Name: "http.Times", Doc: "When what happened, after the beginning; what did not happen is nil.", Fields: []Value{
+				opt("dns", "number", "the name was resolved").in("s"),
+				opt("connect", "number", "the connection stood").in("s"),
+				opt("tls", "number", "TLS stood").in("s"),
+				opt("first_byte", "number", "the answer began").in("s"),
+				arg("total", "number", "the body was there").in("s"),
+			}},
+			tlsClass("http"),
+		},
 	}
 }
 
-func httpGet(c call) int { return c.request(http.MethodGet, "") }
+func httpGet(c call) int { return c.request(http.MethodGet, c.l.CheckString(1), "", c.options()) }
 
-func httpPost(c call) int { return c.request(http.MethodPost, c.l.CheckString(2)) }
+func httpHead(c call) int { return c.request(http.MethodHead, c.l.CheckString(1), "", c.options()) }
 
-func (c call) request(method, body string) int {
-	s, l, name, opts := c.s, c.l, c.name, c.options()
-	target := l.CheckString(1)
-	if u, err := url.Parse(target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		l.ArgError(1, "want a URL that starts with http:// or https:// and a host")
+func httpPost(c call) int {
+	return c.request(http.MethodPost, c.l.CheckString(1), c.l.CheckString(2), c.options())
+}
+
+func httpRequest(c call) int {
+	method, opts := c.l.CheckString(1), c.options()
+	body := opts.text("body")
+	if body != "" || method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions {
+		c.s.need(c.l, c.name, GrantNet)
 	}
+	return c.request(method, c.l.CheckString(2), body, opts)
+}
+
+// request asks, and returns the answer to the script.
+func (c call) request(method, target, body string, opts fields) int {
+	x := &exchange{limit: opts.integer("max_body", 0, maxBody, maxBody)}
 	ctx, cancel := c.within(opts)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	res, err := c.exchange(ctx, x, method, target, body, opts)
 	if err != nil {
-		l.ArgError(1, err.Error())
+		return c.fail("%s", err.Error())
+	}
+	return c.push(c.response(x, res))
+}
+
+// exchange is one request and its answer.
+type exchange struct {
+	limit int
+	json  bool // the body is JSON unless the headers say otherwise
+	begin time.Time
+	body  []byte
+
+	// mu guards times: what is given up may still be told of.
+	mu sync.Mutex
+	// times are those of http.Times, by name.
+	times map[string]time.Duration
+}
+
+// note keeps when something happened.
+func (x *exchange) note(name string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.times[name] = time.Since(x.begin)
+}
+
+// exchange sends a request and reads the answer. Wrong arguments raise an
+// error; what the world did is returned.
+func (c call) exchange(ctx context.Context, x *exchange, method, target, body string, opts fields) (*http.Response, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, target)
+	}
+	x.begin, x.times = time.Now(), map[string]time.Duration{}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, x.trace()), method, target, strings.NewReader(body))
+	if err != nil {
+		c.l.RaiseError("%s: %s", c.name, err.Error())
 	}
 	req.Header.Set("User-Agent", "moonkeep")
-	s.setHeaders(l, name, req, opts)
-	// One connection per request and none left behind. No proxy from the
-	// environment: a check asks the server itself. No redirects: a check
-	// judges the answer of the server that it asked.
-	client := http.Client{
-		Transport: &http.Transport{
-			DialContext:            new(net.Dialer).DialContext,
-			DisableKeepAlives:      true,
-			DisableCompression:     true,
-			MaxResponseHeaderBytes: 64 << 10,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if x.json {
+		req.Header.Set("Content-Type", "application/json")
 	}
+	for name, value := range opts.words("headers") {
+		req.Header.Set(name, value)
+	}
+	name := u.Hostname()
+	if req.Host = opts.text("host"); req.Host != "" {
+		if name = req.Host; strings.Contains(name, ":") {
+			name, _, _ = net.SplitHostPort(name)
+		}
+	}
+	config, err := c.tlsConfig(opts, name)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{Transport: c.transport(config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
 	res, err := client.Do(req)
 	if err != nil {
-		return c.fail("%s", reason(ctx, err))
+		return nil, errors.New(reason(ctx, err))
 	}
 	defer res.Body.Close()
 	var got bytes.Buffer
-	n, err := io.Copy(&got, io.LimitReader(res.Body, maxBody+1))
-	s.meter.charge(l, 2*int(n))
+	n, err := io.Copy(&got, io.LimitReader(res.Body, int64(x.limit)+1))
+	c.s.meter.charge(c.l, 2*int(n))
 	if err != nil {
-		return c.fail("read the body: %s", reason(ctx, err))
+		return nil, errors.New("read the body: " + reason(ctx, err))
 	}
-	l.Push(s.response(l, res, got.Bytes()))
-	return 1
+	x.note("total")
+	x.body = got.Bytes()
+	return res, nil
 }
 
-// setHeaders puts the options host and headers into a request.
-func (s *state) setHeaders(l *lua.LState, name string, req *http.Request, opts fields) {
-	req.Host = opts.text("host")
-	headers := opts.get("headers")
-	if headers == lua.LNil {
-		return
+// transport connects once and leaves nothing behind. It uses no proxy from
+// the environment: a check asks the server itself.
+func (c call) transport(config *tls.Config, opts fields) *http.Transport {
+	dial := dialer().DialContext
+	t := &http.Transport{
+		DialContext: dial, DisableKeepAlives: true, DisableCompression: true,
+		MaxResponseHeaderBytes: 64 << 10, TLSClientConfig: config,
 	}
-	table, ok := headers.(*lua.LTable)
-	if !ok {
-		l.RaiseError("%s: headers must be a table {name = value}, not a %s value", name, headers.Type())
+	to := opts.text("connect")
+	if to == "" {
+		return t
 	}
-	table.ForEach(func(key, value lua.LValue) {
-		header, ok := key.(lua.LString)
-		if !ok || !lua.LVCanConvToString(value) {
-			l.RaiseError("%s: headers must have names and values that are strings", name)
+	network, address := "tcp", to
+	if path, ok := strings.CutPrefix(to, "unix:"); ok {
+		network, address = "unix", path
+	} else if _, _, err := splitHostPort(to); err != nil {
+		c.l.RaiseError("%s: connect: want host:port, [IPv6]:port or unix:/path: %s", c.name, err.Error())
+	}
+	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, network, address) }
+	return t
+}
+
+// redirects follows so many redirects; the last answer counts.
+func redirects(most int) func(*http.Request, []*http.Request) error {
+	return func(_ *http.Request, via []*http.Request) error {
+		if len(via) > most {
+			return http.ErrUseLastResponse
 		}
-		req.Header.Set(string(header), lua.LVAsString(value))
-	})
+		return nil
+	}
+}
+
+// trace notes when what happened.
+func (x *exchange) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		DNSDone:              func(httptrace.DNSDoneInfo) { x.note("dns") },
+		ConnectDone:          func(string, string, error) { x.note("connect") },
+		TLSHandshakeDone:     func(tls.ConnectionState, error) { x.note("tls") },
+		GotFirstResponseByte: func() { x.note("first_byte") },
+	}
 }
 
 // response makes the table that scripts see.
-func (s *state) response(l *lua.LState, res *http.Response, body []byte) *lua.LTable {
-	tb := l.NewTable()
+func (c call) response(x *exchange, res *http.Response) *lua.LTable {
+	tb := c.l.NewTable()
 	tb.RawSetString("status", lua.LNumber(res.StatusCode))
-	if len(body) > maxBody {
-		body = body[:maxBody]
+	body := x.body
+	if len(body) > x.limit {
+		body = body[:x.limit]
 		tb.RawSetString("truncated", lua.LTrue)
 	}
 	tb.RawSetString("body", lua.LString(body))
-	headers := l.NewTable()
+	headers := c.l.NewTable()
 	for name, values := range res.Header {
 		value := strings.Join(values, ", ")
-		s.meter.charge(l, costField+len(value))
+		c.s.meter.charge(c.l, costField+len(value))
 		headers.RawSetString(strings.ToLower(name), lua.LString(value))
 	}
 	tb.RawSetString("headers", headers)
+	tb.RawSetString("url", lua.LString(res.Request.URL.String()))
+	times := c.l.NewTable()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for name, d := range x.times {
+		times.RawSetString(name, lua.LNumber(d.Seconds()))
+	}
+	tb.RawSetString("times", times)
+	if res.TLS != nil {
+		tb.RawSetString("tls", c.tlsTable(res.TLS))
+	}
 	return tb
 }
 

@@ -76,7 +76,7 @@ func TestTCP(t *testing.T) {
 		t.Skipf("needs /proc/net/if_inet6: IPv6 on the loopback interface: %v", err)
 	}
 	defer l.Close()
-	for address, want := range map[string]string{l.Addr().String(): "true nil", closedAddress(t): "connection refused"} {
+	for address, want := range map[string]string{l.Addr().String(): "tcp.Connection nil", closedAddress(t): "connection refused"} {
 		got, err := says(t, `local ok, why = require("tcp").connect(ctx.args.a) return true, tostring(ok) .. " " .. tostring(why)`, Options{Args: map[string]any{"a": address}})
 		if err != nil || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, %v; want %q", address, got, err, want)

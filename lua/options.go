@@ -66,6 +66,11 @@ type Options struct {
 	Log func(level slog.Level, text string)
 	// Limits bound each call.
 	Limits Limits
+	// Name says who uses the script, for example "vrrp_script nginx". What the
+	// store keeps and what is published as metrics is its own.
+	Name string
+	// Host is what the scripts of one daemon share; nil means nothing.
+	Host *Host
 	// Lost counts the calls that were given up. Runners that share one are
 	// bounded together; nil means one for this runner alone.
 	Lost *Lost
@@ -76,8 +81,11 @@ type Options struct {
 // complete fills in the defaults.
 func (o Options) complete() (Options, error) {
 	for _, grant := range o.Allow {
+		if strings.HasPrefix(grant, envGrant) && len(grant) > len(envGrant) {
+			continue
+		}
 		if !slices.Contains(Grants(), grant) {
-			return o, fmt.Errorf("allow: there is no grant %q; the grants are %s", grant, strings.Join(Grants(), ", "))
+			return o, fmt.Errorf("allow: there is no grant %q; the grants are %s, and env:NAME for a variable of the environment", grant, strings.Join(Grants(), ", "))
 		}
 	}
 	for name, value := range o.Args {
@@ -87,6 +95,7 @@ func (o Options) complete() (Options, error) {
 			return o, fmt.Errorf("args: %s is a %T; it must be a string, a float64 or a bool", name, value)
 		}
 	}
+	o.Host = o.Host.complete()
 	if o.Log == nil {
 		o.Log = func(slog.Level, string) {}
 	}

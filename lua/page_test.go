@@ -51,6 +51,9 @@ func modulesPage(t *testing.T) []byte {
 				shown = table
 			}
 		}
+		for _, c := range m.Constants {
+			fmt.Fprintf(&b, "\n`%s.%s`\n\n%s.\n", m.Name, c.Name, upperFirst(c.Doc))
+		}
 		for _, c := range m.Classes {
 			fmt.Fprintf(&b, "\n### %s\n\n%s\n", c.Name, c.Doc)
 			rows(&b, "field", c.Fields)

@@ -1,8 +1,12 @@
 package lua
 
 import (
+	"context"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,12 +16,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 // Every example of MODULES.md and of README.md runs, and its check passes.
 // Those of the modules use every function that the module has.
 func TestExamples(t *testing.T) {
-	args := exampleArgs(t)
+	args, host := exampleArgs(t), exampleHost(t)
 	files := map[string]string{"number": "12\n", "pid": fmt.Sprintln(args["pid"])}
 	for _, m := range Modules() {
 		text, err := os.ReadFile(filepath.Join("examples", m.Name+".lua"))
@@ -27,6 +33,18 @@ func TestExamples(t *testing.T) {
 		files[m.Name+".lua"] = string(text)
 		if !strings.Contains(string(text), "require \""+m.Name+"\"") {
 			t.Errorf("the example of %s does not use it", m.Name)
+		}
+		for i := range m.Functions {
+			if name := m.Name + "." + m.Functions[i].Name; !strings.Contains(string(text), name+"(") && !strings.Contains(string(text), name+"{") {
+				t.Errorf("the example of %s does not use %s", m.Name, name)
+			}
+		}
+		for _, class := range m.Classes {
+			for i := range class.Methods {
+				if name := ":" + class.Methods[i].Name; !strings.Contains(string(text), name+"(") && !strings.Contains(string(text), name+"{") {
+					t.Errorf("the example of %s does not use %s%s", m.Name, class.Name, name)
+				}
+			}
 		}
 	}
 	text, err := os.ReadFile("README.md")
@@ -43,11 +61,14 @@ func TestExamples(t *testing.T) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			if name == "systemd.lua" && host.SystemBus == "" {
+				t.Skip("needs dbus-daemon: the example speaks to a systemd of its own over it")
+			}
 			script, err := Compile(filepath.Join(dir, name))
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := script.NewRunner(Options{Allow: Grants(), Args: args})
+			r, err := script.NewRunner(Options{Allow: append(Grants(), "env:HOME"), Args: args, Host: host, Name: name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,8 +82,14 @@ func TestExamples(t *testing.T) {
 
 // exampleArgs are what the examples are given, and what they speak to.
 func exampleArgs(t *testing.T) map[string]any {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }))
+	answer := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	server, secure := httptest.NewServer(answer), httptest.NewTLSServer(answer)
 	t.Cleanup(server.Close)
+	t.Cleanup(secure.Close)
+	ca := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: secure.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	sleeper := exec.Command("sleep", "60")
 	if err := sleeper.Start(); err != nil {
 		t.Fatal(err)
@@ -75,6 +102,84 @@ func exampleArgs(t *testing.T) map[string]any {
 	})
 	return map[string]any{
 		"url": server.URL, "address": server.Listener.Addr().String(), "pidfile": "pid", "file": "number",
-		"pid": fmt.Sprint(sleeper.Process.Pid),
+		"pid": fmt.Sprint(sleeper.Process.Pid), "tls": secure.Listener.Addr().String(), "ca": ca,
+		"echo": serveUDP(t, func(b []byte) []byte { return b }), "dns": serveUDP(t, answerDNS),
 	}
+}
+
+// serveUDP answers datagrams until the test ends, and returns where.
+func serveUDP(t *testing.T, answer func([]byte) []byte) string {
+	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for buf := make([]byte, 4096); ; {
+			n, from, err := conn.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			if _, err := conn.WriteTo(answer(buf[:n]), from); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	t.Cleanup(func() { conn.Close(); <-done })
+	return conn.LocalAddr().String()
+}
+
+// answerDNS knows one name.
+func answerDNS(query []byte) []byte {
+	var m dnsmessage.Message
+	if m.Unpack(query) != nil || len(m.Questions) != 1 {
+		return nil
+	}
+	m.Response, m.Additionals = true, nil
+	q := m.Questions[0]
+	if q.Name.String() != "www.example.org." {
+		m.RCode = dnsmessage.RCodeNameError
+	} else if q.Type == dnsmessage.TypeA {
+		m.Answers = []dnsmessage.Resource{{Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 60}, Body: &dnsmessage.AResource{A: [4]byte{192, 0, 2, 7}}}}
+	}
+	packet, err := m.Pack()
+	if err != nil {
+		return nil
+	}
+	return packet
+}
+
+// exampleHost is a daemon as the examples want it.
+func exampleHost(t *testing.T) *Host {
+	return &Host{
+		Status: func(context.Context) ([]byte, error) {
+			return []byte(`{"router_id": "lb-a", "sync_groups": [], "instances": [{"name": "VI_1", "role": "MASTER", "last_advert_heard_from": "10.0.0.2", "last_advert_heard_age_s": 5}],
+				"scripts": [{"name": "nginx", "state": "up"}], "virtual_servers": [{"name": "web", "real_servers": [{"name": "10.0.0.8:80", "weight": 0}]}]}`), nil
+		},
+		Mail: func(_ context.Context, to []string, subject, body string) error {
+			if len(to) != 1 || subject == "" || body == "" {
+				return errors.New("an odd mail")
+			}
+			return nil
+		},
+		Control:   steered{},
+		SystemBus: fakeSystemd(t),
+	}
+}
+
+type steered struct{}
+
+func (steered) Maintenance(context.Context, bool) error { return nil }
+func (steered) Failover(_ context.Context, instance string) error {
+	if instance != "VI_1" {
+		return errors.New("there is no such instance")
+	}
+	return nil
+}
+func (steered) Weight(_ context.Context, virtual, real string, weight int) error {
+	if virtual != "web" || real != "10.0.0.8:80" || weight != 10 {
+		return errors.New("there is no such server")
+	}
+	return nil
 }

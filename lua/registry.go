@@ -15,6 +15,7 @@ type Module struct {
 	// Doc is a paragraph for people.
 	Doc       string
 	Functions []Function
+	Constants []Constant
 	// Classes are the tables and objects that its functions return.
 	Classes []Class
 }
@@ -141,6 +142,12 @@ func (v Value) String() string {
 	return v.Name + ": " + v.Type
 }
 
+// Constant is a value that a module has beside its functions.
+type Constant struct {
+	Name, Type, Doc string
+	value           func(*state) lua.LValue
+}
+
 // call is one call of a module's function: what the function is handed.
 type call struct {
 	s *state
@@ -179,6 +186,9 @@ func (s *state) makeModule(name string) *lua.LTable {
 	for i := range m.Functions {
 		tb.RawSetString(m.Functions[i].Name, s.bind(name, &m.Functions[i]))
 	}
+	for _, c := range m.Constants {
+		tb.RawSetString(c.Name, c.value(s))
+	}
 	for i := range m.Classes {
 		if c := &m.Classes[i]; len(c.Methods) > 0 {
 			methods := s.l.NewTable()
@@ -188,6 +198,10 @@ func (s *state) makeModule(name string) *lua.LTable {
 			meta := s.l.NewTable()
 			meta.RawSetString("__index", methods)
 			meta.RawSetString("__metatable", lua.LString(c.Name))
+			meta.RawSetString("__tostring", s.l.NewFunction(func(l *lua.LState) int {
+				l.Push(lua.LString(c.Name))
+				return 1
+			}))
 			s.classes[c.Name] = meta
 		}
 	}
@@ -197,8 +211,12 @@ func (s *state) makeModule(name string) *lua.LTable {
 // options reads the table of options behind the arguments, which may be
 // missing, and raises an error when it has a field that the function does not
 // take.
-func (c call) options() fields {
-	n := len(c.f.Params) + 1
+func (c call) options() fields { return c.optionsAt(len(c.f.Params) + 1) }
+
+// methodOptions is options for a method, whose object is before its arguments.
+func (c call) methodOptions() fields { return c.optionsAt(len(c.f.Params) + 2) }
+
+func (c call) optionsAt(n int) fields {
 	f := fields{l: c.l, function: c.name, table: c.l.OptTable(n, nil)}
 	if f.table == nil {
 		return f

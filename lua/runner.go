@@ -257,6 +257,7 @@ func (s *state) protect(work func(*state) error) (err error) {
 			err = &Error{Kind: ErrScript, Text: fmt.Sprintf("%s: panic in the Lua runtime: %v", s.script.path, p), Trace: string(debug.Stack())}
 		}
 	}()
+	defer s.closeOpened()
 	s.l.SetContext(s.meter)
 	if !s.loaded {
 		if err := s.load(); err != nil {

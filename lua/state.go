@@ -50,7 +50,11 @@ type state struct {
 	// stubs stand for the world in a test, nil else.
 	stubs *stubs
 	// used is what the last call took, written before it says that it ended.
-	used Usage
+	used     Usage
+	jsonNull *lua.LUserData // json.null, nil before somebody asks for it
+	patterns map[string]*compiled
+	// opened are the connections of the present call.
+	opened []*connection
 	// lines counts what the present call logged.
 	lines int
 	// argument is the table that check and weight are called with.

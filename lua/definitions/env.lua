@@ -1,0 +1,12 @@
+---@meta env
+
+---Variables of the daemon's environment, of which a script sees those that the configuration names: `allow: ["env:API_TOKEN"]`.
+---@class moonkeep.env
+local env = {}
+
+---the value of a variable, nil when it is not set; one that is not named raises an error
+---@param name string the variable's name
+---@return string? # the value
+function env.get(name) end
+
+return env

@@ -1,0 +1,53 @@
+---@meta hash
+
+---Digests. md5 and sha1 are there because protocols need them; they protect nothing.
+---@class moonkeep.hash
+local hash = {}
+
+---the CRC-32 of a text, as gzip and zlib have it
+---@param text string what to digest
+---@return integer # the checksum
+function hash.crc32(text) end
+
+---the HMAC of a text
+---@param algorithm string md5, sha1, sha256 or sha512
+---@param key string the secret
+---@param text string what to digest
+---@param options? {raw?: boolean}
+---@return string # the digest
+function hash.hmac(algorithm, key, text, options) end
+
+---derives a key from a password, as SCRAM does
+---@param algorithm string md5, sha1, sha256 or sha512
+---@param password string the password
+---@param salt string the salt
+---@param iterations integer at most 50,000
+---@param options? {raw?: boolean}
+---@return string # a key as long as a digest
+function hash.pbkdf2(algorithm, password, salt, iterations, options) end
+
+---the digest of a text
+---@param text string what to digest
+---@param options? {raw?: boolean}
+---@return string # the digest
+function hash.md5(text, options) end
+
+---the digest of a text
+---@param text string what to digest
+---@param options? {raw?: boolean}
+---@return string # the digest
+function hash.sha1(text, options) end
+
+---the digest of a text
+---@param text string what to digest
+---@param options? {raw?: boolean}
+---@return string # the digest
+function hash.sha256(text, options) end
+
+---the digest of a text
+---@param text string what to digest
+---@param options? {raw?: boolean}
+---@return string # the digest
+function hash.sha512(text, options) end
+
+return hash

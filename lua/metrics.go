@@ -1,0 +1,152 @@
+package lua
+
+import (
+	"errors"
+	"math"
+	"regexp"
+	"slices"
+	"sort"
+	"strings"
+	"sync"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// maxSeries is how many series all scripts together may publish. What is
+// beyond is refused, which the script is told.
+const maxSeries = 2000
+
+// Sample is a series that a script publishes.
+type Sample struct {
+	// Script is the name of the script's user.
+	Script string
+	// Name is as the script gives it, without a prefix; Help may be empty.
+	Name, Help string
+	// Counter says that the value only grows; else it is a gauge.
+	Counter bool
+	// Labels are sorted by name.
+	Labels []Label
+	Value  float64
+}
+
+// Label is a label of a series.
+type Label struct{ Name, Value string }
+
+// Metrics are what scripts publish. It is safe for concurrent use; the zero
+// value is ready.
+type Metrics struct {
+	mu     sync.Mutex
+	series map[string]*Sample
+}
+
+// Samples returns all series, sorted by name, script and labels.
+func (m *Metrics) Samples() []Sample {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := make([]Sample, 0, len(m.series))
+	for _, s := range m.series {
+		all = append(all, *s)
+	}
+	sort.Slice(all, func(i, j int) bool {
+		a, b := &all[i], &all[j]
+		if a.Name != b.Name {
+			return a.Name < b.Name
+		}
+		return a.key() < b.key()
+	})
+	return all
+}
+
+// Forget drops what those publish who are not named.
+func (m *Metrics) Forget(keep func(script string) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for key, s := range m.series {
+		if !keep(s.Script) {
+			delete(m.series, key)
+		}
+	}
+}
+
+// key tells series apart.
+func (s *Sample) key() string {
+	var b strings.Builder
+	b.WriteString(s.Script + "\x00" + s.Name)
+	for _, l := range s.Labels {
+		b.WriteString("\x00" + l.Name + "\x00" + l.Value)
+	}
+	return b.String()
+}
+
+// publish sets a gauge, or adds to a counter.
+func (m *Metrics) publish(s Sample) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	key := s.key()
+	old := m.series[key]
+	switch {
+	case old == nil && len(m.series) >= maxSeries:
+		return errors.New("scripts publish 2000 series, which is the most")
+	case old == nil:
+		if m.series == nil {
+			m.series = map[string]*Sample{}
+		}
+		m.series[key] = &s
+	case old.Counter != s.Counter:
+		return errors.New(s.Name + " is published as a gauge and as a counter")
+	case s.Counter:
+		old.Value += s.Value
+	default:
+		old.Value = s.Value
+	}
+	return nil
+}
+
+func metricModule() Module {
+	options := []Value{opt("labels", "table<string, string>", "at most 8"), opt("help", "string", "what it is, for people; that of the first time counts")}
+	name := arg("name", "string", "letters, digits and _, not a digit first")
+	return Module{
+		Name: "metric",
+		Doc:  "Measurements of your own. They stand among the daemon's metrics, with the name of the script's user as a label. All scripts together publish 2,000 series at most.",
+		Functions: []Function{
+			{Name: "gauge", Doc: "publishes a value that goes up and down", Params: []Value{name, arg("value", "number", "the value now")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricGauge},
+			{Name: "counter", Doc: "adds to a value that only grows", Params: []Value{name, arg("by", "number", "how much; not negative")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricCounter},
+		},
+	}
+}
+
+func metricGauge(c call) int { return c.publish(false) }
+
+func metricCounter(c call) int { return c.publish(true) }
+
+// metricName is what names of series and labels look like.
+var metricName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,99}$`)
+
+func (c call) publish(counter bool) int {
+	opts := c.options()
+	s := Sample{
+		Script: c.s.opts.Name, Name: strings.Clone(c.l.CheckString(1)), Counter: counter,
+		Value: float64(c.l.CheckNumber(2)), Help: oneLine(opts.text("help")),
+	}
+	if !metricName.MatchString(s.Name) {
+		c.l.ArgError(1, "a name has letters, digits and _, no digit first, and at most 100 of them")
+	}
+	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || counter && s.Value < 0 {
+		c.l.ArgError(2, "want a finite number; a counter does not go down")
+	}
+	for name, value := range opts.words("labels") {
+		if !metricName.MatchString(name) || len(value) > 200 || name == "script" {
+			c.l.RaiseError("%s: labels: %q is no label, or its value is longer than 200 octets", c.name, name)
+		}
+		s.Labels = append(s.Labels, Label{strings.Clone(name), strings.ToValidUTF8(strings.Clone(value), "?")})
+	}
+	if len(s.Labels) > 8 {
+		c.l.RaiseError("%s: at most 8 labels", c.name)
+	}
+	slices.SortFunc(s.Labels, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
+	c.s.meter.charge(c.l, 1024)
+	if err := c.s.opts.Host.Metrics.publish(s); err != nil {
+		return c.fail("%v", err)
+	}
+	return c.push(lua.LTrue)
+}

@@ -1,0 +1,197 @@
+package lua
+
+import (
+	"context"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+func nodeModule() Module {
+	list := func(name, doc string) Function {
+		return Function{Name: name, Doc: doc, Returns: []Value{ret("table[]", "the list")}, Fails: true, call: func(c call) int { return c.statusList(name) }}
+	}
+	return Module{
+		Name: "node",
+		Doc: "This node as the daemon sees it. The tables have the names and values of `moonkeep status --json`; what is null there is json.null. " +
+			"The functions that change something need `allow: [control]`.",
+		Functions: []Function{
+			{Name: "status", Doc: "everything", Returns: []Value{ret("table", "the status")}, Fails: true, call: nodeStatus},
+			list("instances", "the virtual routers"),
+			{
+				Name: "instance", Doc: "one virtual router; nil and a reason when there is none of that name", Params: []Value{arg("name", "string", "the vrrp_instance's name")},
+				Returns: []Value{ret("table", "the virtual router, with role, effective_priority and so on")}, Fails: true, call: nodeInstance,
+			},
+			list("sync_groups", "the sync groups"),
+			list("trackers", "what is tracked: scripts, files, processes and BFD sessions, each with its kind"),
+			list("peers", "the other nodes: whom adverts were heard from or are sent to, by instance"),
+			list("real_servers", "the real servers, each with the virtual server that it belongs to"),
+			{
+				Name: "maintenance", Doc: "gives everything up to other nodes, or takes part again", Params: []Value{arg("on", "boolean", "whether")},
+				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeMaintenance,
+			},
+			{
+				Name: "failover", Doc: "hands a virtual router over to another node", Params: []Value{arg("instance", "string", "its name")},
+				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeFailover,
+			},
+			{
+				Name: "weight", Doc: "sets the weight of a real server until the next reload", Params: []Value{arg("virtual", "string", "the virtual server"), arg("real", "string", "the real server"), arg("weight", "integer", "0 to 65,535")},
+				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeWeight,
+			},
+		},
+	}
+}
+
+// status asks the daemon; nil and what was pushed when it cannot be asked.
+func (c call) status() (*lua.LTable, int) {
+	if c.s.opts.Host.Status == nil {
+		return nil, c.fail("there is no daemon to ask")
+	}
+	text, err := c.s.opts.Host.Status(c.s.meter.ctx)
+	if err != nil {
+		return nil, c.fail("%v", err)
+	}
+	value, err := c.decode(text)
+	if err != nil {
+		return nil, c.fail("%v", err)
+	}
+	tb, ok := value.(*lua.LTable)
+	if !ok {
+		return nil, c.fail("the daemon says nothing of itself")
+	}
+	return tb, 0
+}
+
+func nodeStatus(c call) int {
+	tb, n := c.status()
+	if tb == nil {
+		return n
+	}
+	return c.push(tb)
+}
+
+// statusList is each function that returns a list.
+func (c call) statusList(what string) int {
+	tb, n := c.status()
+	if tb == nil {
+		return n
+	}
+	switch what {
+	case "trackers":
+		out := c.l.NewTable()
+		for _, kind := range [...]struct{ key, name string }{{"scripts", "script"}, {"track_files", "file"}, {"track_processes", "process"}, {"bfd_sessions", "bfd"}} {
+			each(tb.RawGetString(kind.key), func(x *lua.LTable) {
+				x.RawSetString("kind", lua.LString(kind.name))
+				out.Append(x)
+			})
+		}
+		return c.push(out)
+	case "peers":
+		return c.push(c.peers(tb))
+	case "real_servers":
+		out := c.l.NewTable()
+		each(tb.RawGetString("virtual_servers"), func(vs *lua.LTable) {
+			each(vs.RawGetString("real_servers"), func(rs *lua.LTable) {
+				rs.RawSetString("virtual_server", vs.RawGetString("name"))
+				out.Append(rs)
+			})
+		})
+		return c.push(out)
+	}
+	if list, ok := tb.RawGetString(what).(*lua.LTable); ok {
+		return c.push(list)
+	}
+	return c.push(c.l.NewTable())
+}
+
+// each calls f for each table of a list.
+func each(list lua.LValue, f func(*lua.LTable)) {
+	if tb, ok := list.(*lua.LTable); ok {
+		for i := 1; i <= tb.Len(); i++ {
+			if x, ok := tb.RawGetInt(i).(*lua.LTable); ok {
+				f(x)
+			}
+		}
+	}
+}
+
+// peers lists the other nodes: {instance=, address=, priority=, heard_age=}.
+func (c call) peers(status *lua.LTable) *lua.LTable {
+	out := c.l.NewTable()
+	each(status.RawGetString("instances"), func(in *lua.LTable) {
+		add := func(address lua.LValue) *lua.LTable {
+			c.s.meter.charge(c.l, costTable+4*costField)
+			peer := c.l.NewTable()
+			peer.RawSetString("instance", in.RawGetString("name"))
+			peer.RawSetString("address", address)
+			out.Append(peer)
+			return peer
+		}
+		heard := in.RawGetString("last_advert_heard_from")
+		known := false
+		if list, ok := in.RawGetString("unicast_peers").(*lua.LTable); ok {
+			for i := 1; i <= list.Len(); i++ {
+				peer := add(list.RawGetInt(i))
+				if list.RawGetInt(i) == heard {
+					known = true
+					heardFrom(peer, in)
+				}
+			}
+		}
+		if !known && heard != lua.LNil {
+			heardFrom(add(heard), in)
+		}
+	})
+	return out
+}
+
+func heardFrom(peer, instance *lua.LTable) {
+	peer.RawSetString("priority", instance.RawGetString("last_advert_heard_priority"))
+	peer.RawSetString("heard_age", instance.RawGetString("last_advert_heard_age_s"))
+}
+
+func nodeInstance(c call) int {
+	name := c.l.CheckString(1)
+	tb, n := c.status()
+	if tb == nil {
+		return n
+	}
+	var found *lua.LTable
+	each(tb.RawGetString("instances"), func(x *lua.LTable) {
+		if x.RawGetString("name") == lua.LString(name) {
+			found = x
+		}
+	})
+	if found == nil {
+		return c.fail("there is no instance %s", name)
+	}
+	return c.push(found)
+}
+
+// control calls one of the functions that change something.
+func (c call) control(do func(context.Context, Control) error) int {
+	if c.s.opts.Host.Control == nil {
+		return c.fail("this cannot be steered here: there is no daemon, or it does not take part in that")
+	}
+	if err := do(c.s.meter.ctx, c.s.opts.Host.Control); err != nil {
+		return c.fail("%v", err)
+	}
+	return c.push(lua.LTrue)
+}
+
+func nodeMaintenance(c call) int {
+	on := c.l.CheckBool(1)
+	return c.control(func(ctx context.Context, to Control) error { return to.Maintenance(ctx, on) })
+}
+
+func nodeFailover(c call) int {
+	name := c.l.CheckString(1)
+	return c.control(func(ctx context.Context, to Control) error { return to.Failover(ctx, name) })
+}
+
+func nodeWeight(c call) int {
+	virtual, real, weight := c.l.CheckString(1), c.l.CheckString(2), c.l.CheckInt(3)
+	if weight < 0 || weight > 65535 {
+		c.l.ArgError(3, "a weight is from 0 to 65535")
+	}
+	return c.control(func(ctx context.Context, to Control) error { return to.Weight(ctx, virtual, real, weight) })
+}

@@ -1,0 +1,436 @@
+package lua
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+const (
+	// fresh is how old what is known of processes may be when a script asks:
+	// within it, any number of calls cost one look at /proc.
+	fresh = 200 * time.Millisecond
+	// resync is how often everything is read again. A process that is known
+	// runs another program only if it was missed: see settle.
+	resync = 5 * time.Second
+	// settle is how long after it was seen first a process is read at each
+	// look: most run another program soon after they were forked, and never
+	// again.
+	settle = 3 * time.Second
+	// maxComm is the length that the kernel cuts a process's name to.
+	maxComm = 15
+	// maxCommand is how much of a command line is known.
+	maxCommand = 4096
+	// clockTick is how many ticks /proc counts in a second, on every
+	// architecture that Go knows.
+	clockTick = 100
+)
+
+// Processes is a table of this host's processes, read from /proc when somebody
+// asks and what is known is too old. It is safe for concurrent use; the zero
+// value is ready.
+//
+// A look lists /proc, reads what is new, and forgets what is gone. A process
+// that was found is looked at again before it counts, unless that was done a
+// moment ago; so that one that ended is never reported for longer than fresh.
+// One that starts is found within fresh, and one that turns into another
+// program late in its life within resync.
+type Processes struct {
+	root string // empty: /proc
+
+	mu     sync.Mutex
+	at     time.Time // the last look
+	full   time.Time // the last one that read everything
+	known  map[int]*process
+	byName map[string]map[int]*process
+	buf    [maxCommand]byte
+	boot   time.Time
+	uids   map[int]string
+	looks  int // how often /proc was listed
+	// events says that changes are told, and changed are those that were not
+	// looked at yet.
+	events  bool
+	changed map[int]bool
+}
+
+// process is what is known of one.
+type process struct {
+	pid   int
+	comm  string
+	start uint64 // in ticks after boot
+	uid   int
+	seen  time.Time // first
+	read  time.Time // last
+	// command is the command line, its words joined by spaces; read when
+	// somebody asks for it.
+	command    string
+	hasCommand bool
+	alive      bool
+	turn       int // the look that listed it last
+}
+
+// wantedProcess says which processes count: those that meet every condition
+// given.
+type wantedProcess struct {
+	name    string
+	cmdline string
+	exact   string
+	pid     int // from a pid file; 0: any
+	user    string
+	older   time.Duration
+	younger time.Duration
+}
+
+// Changed tells of processes that something happened to: they started, run
+// another program, or ended. Once it was called, /proc is listed only every
+// few seconds; Missed says that this cannot be relied on any more.
+func (p *Processes) Changed(pids []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.events {
+		p.events = true
+		p.full = time.Time{} // what happened before is not known
+	}
+	if p.changed == nil {
+		p.changed = map[int]bool{}
+	}
+	if len(p.changed) > 100_000 {
+		p.full = time.Time{}
+		clear(p.changed)
+	}
+	for _, pid := range pids {
+		p.changed[pid] = true
+	}
+}
+
+// Missed says that events were lost, or that there will be no more of them
+// when ended is true.
+func (p *Processes) Missed(ended bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = p.events && !ended
+	p.full = time.Time{}
+}
+
+// find returns the processes that are wanted, at most limit of them.
+func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]process, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.root == "" {
+		p.root = "/proc"
+	}
+	now := time.Now()
+	var found []process
+	consider := func(x *process) {
+		if len(found) < limit && p.confirm(x, now) && p.matches(x, w, now) {
+			found = append(found, *x)
+		}
+	}
+	self := os.Getpid()
+	if w.pid != 0 {
+		if p.events {
+			p.drain(now)
+		}
+		// A pid file names the one; nothing else is looked at.
+		x := p.known[w.pid]
+		if x == nil {
+			x = &process{pid: w.pid, seen: now}
+		}
+		if w.pid != self {
+			consider(x)
+		}
+		return found, nil
+	}
+	if err := p.look(ctx, now); err != nil {
+		return nil, err
+	}
+	if w.name != "" {
+		for _, x := range p.byName[w.name[:min(len(w.name), maxComm)]] {
+			if x.pid != self {
+				consider(x)
+			}
+		}
+		return found, nil
+	}
+	for _, x := range p.known {
+		if len(found) == limit {
+			break
+		}
+		if x.pid != self {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			if p.matches(x, w, now) {
+				consider(x)
+			}
+		}
+	}
+	return found, nil
+}
+
+// look brings the table up to date.
+func (p *Processes) look(ctx context.Context, now time.Time) error {
+	all := now.Sub(p.full) >= resync
+	if !all && p.events {
+		p.drain(now)
+		return nil
+	}
+	if !all && now.Sub(p.at) < fresh {
+		return nil
+	}
+	dir, err := os.Open(p.root)
+	if err != nil {
+		return fmt.Errorf("look at processes: %w", err)
+	}
+	defer dir.Close()
+	p.looks++
+	for {
+		// In pieces, so that a table of 100,000 processes is read neither at
+		// once nor past the deadline.
+		names, err := dir.Readdirnames(256)
+		for _, name := range names {
+			pid, bad := strconv.Atoi(name)
+			if bad != nil {
+				continue
+			}
+			x := p.known[pid]
+			if x == nil || all || now.Sub(x.seen) < settle {
+				x = p.note(pid, now)
+			}
+			if x != nil {
+				x.turn = p.looks
+			}
+		}
+		if len(names) == 0 || err != nil {
+			break // io.EOF; after any other error what was listed stands
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	for pid, x := range p.known {
+		if x.turn != p.looks {
+			p.forget(pid)
+		}
+	}
+	p.at = now
+	if all {
+		p.full = now
+		clear(p.changed)
+	}
+	return nil
+}
+
+// drain looks at what changed.
+func (p *Processes) drain(now time.Time) {
+	for pid := range p.changed {
+		p.note(pid, now)
+	}
+	clear(p.changed)
+}
+
+// note reads a process and puts it into the table; nil when it is gone or does
+// not run.
+func (p *Processes) note(pid int, now time.Time) *process {
+	x := p.known[pid]
+	if x == nil {
+		x = &process{pid: pid, seen: now}
+	}
+	if !p.readStat(x, now) {
+		p.forget(pid)
+		return nil
+	}
+	return x
+}
+
+func (p *Processes) forget(pid int) {
+	if x := p.known[pid]; x != nil {
+		delete(p.known, pid)
+		p.unname(x)
+	}
+}
+
+func (p *Processes) unname(x *process) {
+	delete(p.byName[x.comm], x.pid)
+	if len(p.byName[x.comm]) == 0 {
+		delete(p.byName, x.comm)
+	}
+}
+
+// confirm makes sure that a process still is what is known of it.
+func (p *Processes) confirm(x *process, now time.Time) bool {
+	if p.events && p.known[x.pid] == x || now.Sub(x.read) < fresh && x.alive {
+		return true
+	}
+	if !p.readStat(x, now) {
+		p.forget(x.pid)
+		return false
+	}
+	return true
+}
+
+// readStat reads what is known of a process, and whether it runs.
+func (p *Processes) readStat(x *process, now time.Time) bool {
+	n, uid, err := p.readFile(x.pid, "/stat")
+	if err != nil {
+		return false
+	}
+	comm, start, ok := parseStat(p.buf[:n])
+	if !ok {
+		return false
+	}
+	if p.known == nil {
+		p.known, p.byName = map[int]*process{}, map[string]map[int]*process{}
+	}
+	if x.start != start || x.comm != string(comm) || x.uid != uid {
+		if p.known[x.pid] != nil {
+			p.unname(x)
+		}
+		if x.start != start {
+			x.seen = now
+		}
+		x.comm, x.start, x.hasCommand, x.command = string(comm), start, false, ""
+	} else if now.Sub(x.seen) < settle || now.Sub(p.full) >= resync {
+		x.hasCommand, x.command = false, "" // another program of the same name
+	}
+	x.read, x.alive, x.uid = now, true, uid
+	p.known[x.pid] = x
+	if p.byName[x.comm] == nil {
+		p.byName[x.comm] = map[int]*process{}
+	}
+	p.byName[x.comm][x.pid] = x
+	return true
+}
+
+// parseStat reads /proc/PID/stat: "123 (name) S ...", where the name may hold
+// spaces and parentheses. ok is false for what does not run: zombies.
+func parseStat(stat []byte) (comm []byte, start uint64, ok bool) {
+	open, shut := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	if open < 0 || shut < open || shut+2 >= len(stat) {
+		return nil, 0, false
+	}
+	switch stat[shut+2] {
+	case 'Z', 'X', 'x':
+		return nil, 0, false
+	}
+	// The start is field 22; behind the name comes field 3.
+	rest := stat[shut+2:]
+	for range 19 {
+		i := bytes.IndexByte(rest, ' ')
+		if i < 0 {
+			return nil, 0, false
+		}
+		rest = rest[i+1:]
+	}
+	for _, c := range rest {
+		if c < '0' || c > '9' {
+			break
+		}
+		start = start*10 + uint64(c-'0')
+	}
+	return stat[open+1 : shut], start, true
+}
+
+// readFile reads the beginning of a file of a process into buf, and returns
+// who owns it: the process's effective user.
+func (p *Processes) readFile(pid int, name string) (n, uid int, err error) {
+	var path [64]byte
+	b := append(path[:0], p.root...)
+	b = append(b, '/')
+	b = strconv.AppendInt(b, int64(pid), 10)
+	b = append(b, name...)
+	fd, err := syscall.Open(string(b), syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer syscall.Close(fd)
+	var st syscall.Stat_t
+	if err := syscall.Fstat(fd, &st); err != nil {
+		return 0, 0, err
+	}
+	for {
+		n, err = syscall.Read(fd, p.buf[:])
+		if err != syscall.EINTR {
+			return n, int(st.Uid), err
+		}
+	}
+}
+
+// details returns what lists show of a process beside its number and name.
+func (p *Processes) details(x *process) (command, name string, age time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if name = p.user(x.uid); name == "" {
+		name = strconv.Itoa(x.uid)
+	}
+	return p.commandOf(x), name, p.age(x, time.Now())
+}
+
+// matches reports whether a process meets the conditions.
+func (p *Processes) matches(x *process, w *wantedProcess, now time.Time) bool {
+	if w.name != "" && x.comm != w.name {
+		if len(w.name) <= maxComm || x.comm != w.name[:maxComm] {
+			return false
+		}
+		argv0, _, _ := strings.Cut(p.commandOf(x), " ")
+		if filepath.Base(argv0) != w.name {
+			return false
+		}
+	}
+	if w.older > 0 && p.age(x, now) < w.older || w.younger > 0 && p.age(x, now) >= w.younger {
+		return false
+	}
+	if w.user != "" && p.user(x.uid) != w.user && strconv.Itoa(x.uid) != w.user {
+		return false
+	}
+	if w.exact != "" && p.commandOf(x) != w.exact {
+		return false
+	}
+	return w.cmdline == "" || strings.Contains(p.commandOf(x), w.cmdline)
+}
+
+// commandOf returns a process's arguments joined by spaces.
+func (p *Processes) commandOf(x *process) string {
+	if !x.hasCommand {
+		n, _, err := p.readFile(x.pid, "/cmdline")
+		if err != nil {
+			return ""
+		}
+		text := bytes.TrimRight(p.buf[:n], "\x00")
+		x.command, x.hasCommand = strings.TrimRight(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})), " "), true
+	}
+	return x.command
+}
+
+// age is how long a process has been there.
+func (p *Processes) age(x *process, now time.Time) time.Duration {
+	if p.boot.IsZero() {
+		var info syscall.Sysinfo_t
+		if err := syscall.Sysinfo(&info); err != nil {
+			return 0
+		}
+		// Whole seconds; /proc counts from the same instant.
+		p.boot = now.Add(-time.Duration(info.Uptime) * time.Second)
+	}
+	return max(0, now.Sub(p.boot)-time.Duration(x.start)*(time.Second/clockTick))
+}
+
+// user returns the name of a user, "" when it has none.
+func (p *Processes) user(uid int) string {
+	if name, ok := p.uids[uid]; ok {
+		return name
+	}
+	if p.uids == nil {
+		p.uids = map[int]string{}
+	}
+	name := userName(uid)
+	p.uids[uid] = name
+	return name
+}

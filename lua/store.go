@@ -1,0 +1,217 @@
+package lua
+
+import (
+	"errors"
+	"sort"
+	"sync"
+	"time"
+
+	lua "github.com/yuin/gopher-lua"
+)
+
+// The bounds of a Store: what is beyond them is refused, and nothing that is
+// there is dropped for it.
+const (
+	maxStoreKeys  = 256
+	maxStoreKey   = 128
+	maxStoreValue = 4 << 10
+	maxStores     = 4096
+)
+
+// Store keeps small values of scripts from call to call and across reloads,
+// for each user of a script its own. It is safe for concurrent use; the zero
+// value is ready.
+type Store struct {
+	mu  sync.Mutex
+	all map[string]map[string]stored
+}
+
+// stored is a string, float64 or bool, and when it ends.
+type stored struct {
+	value any
+	ends  time.Time // zero: never
+}
+
+// Forget drops what is kept for those who are not named.
+func (s *Store) Forget(keep func(name string) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.all {
+		if !keep(name) {
+			delete(s.all, name)
+		}
+	}
+}
+
+// get returns a value, nil when there is none.
+func (s *Store) get(name, key string, now time.Time) any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.getLocked(name, key, now)
+}
+
+func (s *Store) getLocked(name, key string, now time.Time) any {
+	v, ok := s.all[name][key]
+	if ok && !v.ends.IsZero() && !now.Before(v.ends) {
+		delete(s.all[name], key)
+		return nil
+	}
+	return v.value
+}
+
+// set keeps a value, or drops it when it is nil.
+func (s *Store) set(name, key string, v stored) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.setLocked(name, key, v)
+}
+
+func (s *Store) setLocked(name, key string, v stored) error {
+	if v.value == nil {
+		delete(s.all[name], key)
+		return nil
+	}
+	values := s.all[name]
+	if _, there := values[key]; !there {
+		s.expire(values)
+		switch {
+		case len(values) >= maxStoreKeys:
+			return errors.New("the store is full: a script keeps 256 values")
+		case values == nil && len(s.all) >= maxStores:
+			return errors.New("the store is full: 4096 scripts have values")
+		}
+	}
+	if values == nil {
+		values = map[string]stored{}
+		if s.all == nil {
+			s.all = map[string]map[string]stored{}
+		}
+		s.all[name] = values
+	}
+	values[key] = v
+	return nil
+}
+
+// expire drops what has ended, when the values are many.
+func (s *Store) expire(values map[string]stored) {
+	if len(values) < maxStoreKeys {
+		return
+	}
+	now := time.Now()
+	for key, v := range values {
+		if !v.ends.IsZero() && !now.Before(v.ends) {
+			delete(values, key)
+		}
+	}
+}
+
+// add adds to a number, which is 0 when it is not there.
+func (s *Store) add(name, key string, n float64, now time.Time) (float64, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.getLocked(name, key, now).(float64)
+	if !ok && s.all[name][key].value != nil {
+		return 0, errors.New("the value is no number")
+	}
+	v := s.all[name][key] // keeps its end
+	v.value = old + n
+	return old + n, s.setLocked(name, key, v)
+}
+
+// keys returns the names of what is there, sorted.
+func (s *Store) keys(name string, now time.Time) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keys []string
+	for key := range s.all[name] {
+		if s.getLocked(name, key, now) != nil {
+			keys = append(keys, key)
+		}
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+func storeModule() Module {
+	key := arg("key", "string", "at most 128 octets")
+	return Module{
+		Name: "store",
+		Doc: "Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. " +
+			"Each use of a script in the configuration has its own: 256 values of 4 KiB at most.",
+		Functions: []Function{
+			{Name: "get", Doc: "a value; nil when there is none", Params: []Value{key}, Returns: []Value{{Type: "string|number|boolean", Doc: "the value", Optional: true}}, call: storeGet},
+			{
+				Name: "set", Doc: "keeps a value; nil drops it", Params: []Value{key, arg("value", "string|number|boolean|nil", "the value")},
+				Options: []Value{opt("expires", "number", "drops it after this time").in("s")}, Returns: []Value{ret("boolean", "true")}, Fails: true, call: storeSet,
+			},
+			{Name: "add", Doc: "adds to a number, which is 0 when it is not there; in one step", Params: []Value{key, opt("n", "number", "1 unless given")}, Returns: []Value{ret("number", "the sum")}, Fails: true, call: storeAdd},
+			{Name: "keys", Doc: "the keys of what is there, in order", Returns: []Value{ret("string[]", "the keys")}, call: storeKeys},
+		},
+	}
+}
+
+// storeKey is the key of the first argument.
+func (c call) storeKey() string {
+	key := c.l.CheckString(1)
+	if key == "" || len(key) > maxStoreKey {
+		c.l.ArgError(1, "a key has 1 to 128 octets")
+	}
+	c.s.meter.charge(c.l, 256)
+	return key
+}
+
+func storeGet(c call) int {
+	switch v := c.s.opts.Host.Store.get(c.s.opts.Name, c.storeKey(), time.Now()).(type) {
+	case string:
+		return c.text(v)
+	case float64:
+		return c.push(lua.LNumber(v))
+	case bool:
+		return c.push(lua.LBool(v))
+	}
+	return c.push(lua.LNil)
+}
+
+func storeSet(c call) int {
+	key, opts := c.storeKey(), c.options()
+	var v stored
+	switch value := c.l.Get(2).(type) {
+	case *lua.LNilType:
+	case lua.LString:
+		if len(value) > maxStoreValue {
+			return c.fail("a value has at most %d octets", maxStoreValue)
+		}
+		// A copy: the original may be a part of something large.
+		v.value = string(append([]byte(nil), value...))
+	case lua.LNumber:
+		v.value = float64(value)
+	case lua.LBool:
+		v.value = bool(value)
+	default:
+		c.l.ArgError(2, "want a string, a number, a boolean or nil, not a "+value.Type().String()+" value")
+	}
+	if d := opts.seconds("expires"); d > 0 {
+		v.ends = time.Now().Add(d)
+	}
+	if err := c.s.opts.Host.Store.set(c.s.opts.Name, key, v); err != nil {
+		return c.fail("%v", err)
+	}
+	return c.push(lua.LTrue)
+}
+
+func storeAdd(c call) int {
+	n, err := c.s.opts.Host.Store.add(c.s.opts.Name, c.storeKey(), float64(c.l.OptNumber(2, 1)), time.Now())
+	if err != nil {
+		return c.fail("%v", err)
+	}
+	return c.push(lua.LNumber(n))
+}
+
+func storeKeys(c call) int {
+	list := c.l.NewTable()
+	for _, key := range c.s.opts.Host.Store.keys(c.s.opts.Name, time.Now()) {
+		c.s.meter.charge(c.l, 2*costItem+len(key))
+		list.Append(lua.LString(key))
+	}
+	return c.push(list)
+}
