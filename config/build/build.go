@@ -52,6 +52,7 @@ func Node(c *config.Config) node.Config {
 		n.Processes = append(n.Processes, process(&c.TrackProcesses[i]))
 	}
 	n.Delays = delays(c)
+	n.Services = services(c)
 	return n
 }
 
@@ -379,6 +380,10 @@ func identity(s *config.Script, global *config.Global) string {
 	part("group", grp)
 	for _, a := range s.Argv {
 		part("argv", a)
+	}
+	if s.Plugin != nil {
+		p := probe(&config.Config{Global: *global}, &config.VirtualServer{}, &config.RealServer{}, s.Plugin, 0)
+		part("plugin", p.Identity)
 	}
 	if s.Lua != "" {
 		part("lua", s.Lua)

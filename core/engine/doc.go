@@ -22,5 +22,7 @@
 //
 // Received adverts wait in mail, at most mailLen of them; any more are dropped and
 // counted. The inbox holds inboxLen events of other kinds. A BFD packet that
-// finds it full is dropped and counted; any other event waits for room.
+// finds it full is dropped and counted; any other event waits for room. Answers of
+// probes have a queue of their own, which is looked at behind both; who answers
+// waits for room.
 package engine

@@ -36,6 +36,9 @@ type Plan struct {
 	Node node.Config
 	// Checks runs the scripts of Node.
 	Checks Checks
+	// Probes makes the probes of the checks of Node. The engine closes it, also
+	// when it does not come to be used. Nil makes none.
+	Probes Probes
 	// Watcher looks at the files and processes of Node. The engine closes it,
 	// also when it does not come to be used. Nil means that there are none.
 	Watcher Watcher
@@ -73,6 +76,7 @@ type Engine struct {
 	start time.Time
 
 	inbox   chan node.Event
+	results chan *node.Probed // answers of probes, behind the inbox
 	asks    chan func(mono.Instant)
 	begun   chan struct{} // closed when Watch has returned for the first time
 	done    chan struct{} // closed when the loop has ended
@@ -116,7 +120,7 @@ type recipient struct {
 func New(plan Plan, opts Options) *Engine {
 	e := &Engine{
 		opts: opts, plan: plan, start: time.Now(),
-		inbox: make(chan node.Event, inboxLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
+		inbox: make(chan node.Event, inboxLen), results: make(chan *node.Probed, resultsLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
 		owned: map[string]owned{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 		bfdFailed: map[string]bool{},
@@ -168,6 +172,7 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 
 	e.node = node.New(e.now(), e.plan.Node)
 	e.watch(&e.plan)
+	e.beginProbes(&e.plan)
 	watched := make(chan error, 1)
 	interfaces, channels := e.plan.Interfaces, e.plan.Node.Channels()
 	// Watch delivers into the inbox, so the loop must already be reading it.
@@ -357,6 +362,7 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	} else if err = e.kernel.Sessions(sessions(&old, &p)); err != nil {
 		err = fmt.Errorf("begin the new configuration's BFD: %w", err)
 	} else {
+		e.beginProbes(&p)
 		err = e.ask(ctx, func(now mono.Instant) {
 			e.plan = p
 			e.carry(e.node.Reconfigure(now, p.Node))

@@ -37,7 +37,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	}
 	for {
 		now := e.look()
-		e.late.seen(now, e.node.Deadline(), e.teller)
+		e.late.seen(now, e.node.Urgent(), e.teller)
 		e.carry(e.node.Tick(now))
 		if now >= limit {
 			e.carry(e.node.Abandon(now))
@@ -59,6 +59,10 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		case ev := <-e.inbox:
 			e.step(e.look(), ev)
 		case <-e.mail.came:
+		case p := <-e.results:
+			// Adverts that came meanwhile first.
+			e.drain()
+			e.step(e.look(), p)
 		case <-e.opts.Alarm.C():
 			armed = mono.Never
 		case f := <-e.asks:
@@ -80,18 +84,23 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 				limit = e.now()
 			}
 		}
-		// Take what waits before looking at the clock: an advert that came in
-		// time must not lose against a timer that is seen late.
-		for left := len(e.inbox); left > 0; {
-			// Reading the clocks costs as much as an advert does: once for some.
-			now, some := e.look(), min(left, perLook)
-			for range some {
-				e.step(now, <-e.inbox)
-			}
-			left -= some
-		}
-		e.open()
+		e.drain()
 	}
+}
+
+// drain takes the events and the adverts that wait before anybody looks at the
+// clock: an advert that came in time must not lose against a timer that is seen
+// late.
+func (e *Engine) drain() {
+	for left := len(e.inbox); left > 0; {
+		// Reading the clocks costs as much as an advert does: once for some.
+		now, some := e.look(), min(left, perLook)
+		for range some {
+			e.step(now, <-e.inbox)
+		}
+		left -= some
+	}
+	e.open()
 }
 
 // look reads the monotonic clock and tells the node when the wall clock no
@@ -134,6 +143,8 @@ func (e *Engine) carry(actions []node.Action) {
 			e.release(*a)
 		case node.Run:
 			e.check(a.Script)
+		case node.Probe:
+			e.probe(a)
 		case node.Changed:
 			e.teller.change(a.Change)
 			if e.opts.Notifier != nil {

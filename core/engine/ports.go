@@ -93,6 +93,25 @@ type Checks interface {
 	Run(ctx context.Context, script string) node.Checked
 }
 
+// Probes makes the probes of a node's checks of real servers, which it knows by
+// their numbers in the configuration of its plan.
+type Probes interface {
+	// Begin says where answers go. It is called once, before the first Start,
+	// and returns at once; while a reload is under way another Probes still
+	// serves. tell may be called by any goroutine, with any number of answers,
+	// which it keeps; it waits for room, so that it must not be called from
+	// Start.
+	Begin(tell func(generation uint32, answers []node.Answer))
+	// Start begins probes and never blocks; list is the caller's. Each is
+	// answered once, with this generation and its numbers, or, after a reload
+	// that kept the check, with those that it has now. What cannot be done is
+	// answered as health.Unknown.
+	Start(generation uint32, list []node.Ask)
+	// Close says that there will be no further Start. It returns soon; what is
+	// under way may still be answered.
+	Close() error
+}
+
 // Watcher looks at the files and processes that a node tracks.
 type Watcher interface {
 	// Start looks at all of them and hands on what it sees, as FileRead and

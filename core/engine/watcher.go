@@ -1,6 +1,9 @@
 package engine
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // watch begins to look at the files and processes of a plan that the node
 // runs. Events for the node wait in the inbox.
@@ -10,13 +13,14 @@ func (e *Engine) watch(p *Plan) {
 	}
 }
 
-// unwatch ends that, for a plan that was or was not run.
+// unwatch ends that, and the probes, for a plan that was or was not run.
 func (e *Engine) unwatch(p *Plan) error {
+	err := endProbes(p)
 	if p.Watcher == nil {
-		return nil
+		return err
 	}
-	if err := p.Watcher.Close(); err != nil {
-		return fmt.Errorf("end looking at files and processes: %w", err)
+	if werr := p.Watcher.Close(); werr != nil {
+		err = errors.Join(err, fmt.Errorf("end looking at files and processes: %w", werr))
 	}
-	return nil
+	return err
 }

@@ -128,6 +128,10 @@ func (c *Check) Inherit(other *Check) {
 	c.up, c.since, c.decided, c.alone = other.up, other.since, false, true
 }
 
+// Assume has c, which has begun, begin in a state until its own first result,
+// which decides alone.
+func (c *Check) Assume(up bool) { c.up, c.decided, c.alone = up, false, true }
+
 // Reconfigure gives the check another configuration with its state kept. Checks
 // stay as evenly spread as they were.
 func (c *Check) Reconfigure(now mono.Instant, cfg *Config) {
@@ -302,6 +306,18 @@ func (c *Check) next(now mono.Instant, step time.Duration) (missed uint32) {
 
 // Up returns the state.
 func (c *Check) Up() bool { return c.up }
+
+// Decided reports whether the state came of a result of the check's own.
+func (c *Check) Decided() bool { return c.decided }
+
+// Dark reports whether the last verdict was unknown.
+func (c *Check) Dark() bool { return c.dark != mono.Never }
+
+// Running reports whether an answer is waited for.
+func (c *Check) Running() bool { return c.running }
+
+// Late says how late runs began.
+func (c *Check) Late() Lateness { return c.late }
 
 // View is what there is to tell of a check.
 type View struct {

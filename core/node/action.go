@@ -35,11 +35,16 @@ const (
 	Announce
 	// Run (lane 3): run Script once. Answered by exactly one Checked event.
 	Run
+	// Probe (after adverts): make the probes of Asks, which are good until the
+	// next call of the node. Each is answered by exactly one Answer of a
+	// Probed event with this Generation, at the latest when the check's Life
+	// has no Patience left; Unknown is an answer, too.
+	Probe
 	// Changed (lane 3): Change tells that an instance or a group changed
 	// role: log it, notify.
 	Changed
 	// Told (lane 3): Change tells what happened to an instance or a group that
-	// kept its role: notify.
+	// kept its role, or to a virtual server: notify.
 	Told
 	// Noted (lane 3): Note is something that people should read.
 	Noted
@@ -76,6 +81,10 @@ type Action struct {
 	Session  string
 	Multihop bool
 
+	// Generation is which configuration the numbers of Asks are of.
+	Generation uint32
+	Asks       []Ask
+
 	Script string
 	Change *Change
 	Note   *Note
@@ -84,7 +93,7 @@ type Action struct {
 // Occasion says what a Change tells.
 type Occasion uint8
 
-// The occasions. For all but the first, Change.From and Change.To are both
+// The occasions. For all that are not of a virtual server but the first, Change.From and Change.To are both
 // the role that it has.
 const (
 	// RoleChanged: a change of role, of Changed actions.
@@ -96,7 +105,19 @@ const (
 	LowerHeard
 	// Standing: how it stands after a reload.
 	Standing
+	// ServerUp and ServerDown: a real server came up, or went down. Those from
+	// here on are of a virtual server, which Name names, and have no roles.
+	ServerUp
+	ServerDown
+	// ServerWeighed: Weight is another than before.
+	ServerWeighed
+	// QuorumWon and QuorumLost: the virtual server won or lost its quorum.
+	QuorumWon
+	QuorumLost
 )
+
+// OfService reports whether it is one of a virtual server.
+func (o Occasion) OfService() bool { return o >= ServerUp }
 
 // Change is a change of role of an instance or of a sync group, or what else
 // its Occasion says.
@@ -121,6 +142,13 @@ type Change struct {
 	PeerPriority uint8
 	// Seq numbers the changes of a node from 1.
 	Seq uint64
+	// Service is the virtual server as keepalived writes it, "[192.0.2.1]:tcp:80".
+	// Server is the real server in the same way, ServerName its name for people,
+	// and Weight the weight that it has, for the occasions of real servers.
+	Service    string
+	Server     string
+	ServerName string
+	Weight     int
 }
 
 // Level is how much a Note matters.
@@ -137,7 +165,8 @@ const (
 type Note struct {
 	Level Level
 	// Topic is a stable word for programs: "priority", "check", "reject",
-	// "conflict", "address", "link", "stall", "send".
+	// "conflict", "address", "link", "stall", "send", "bfd"; of virtual servers
+	// "server", "weight", "quorum".
 	Topic string
 	// Text is for people.
 	Text string

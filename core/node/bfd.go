@@ -48,6 +48,8 @@ type session struct {
 	life  *bfd.Session
 	timer *timed
 	users []*instance
+	// checks are the numbers of those that follow it.
+	checks []uint32
 	// grace is until when a session that was never up is unknown rather than
 	// down; Never when it is not.
 	grace   mono.Instant
@@ -158,6 +160,7 @@ func (n *Node) settleSession(now mono.Instant, s *session) {
 	for _, in := range s.users {
 		n.settle(now, in)
 	}
+	n.sessionTold(now, s)
 }
 
 // weighSessions adds up tracked sessions, as weigh does.

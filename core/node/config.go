@@ -19,6 +19,8 @@ type Config struct {
 	Static    []Static
 	Files     []File
 	Processes []Process
+	// Services are not changed while the node has them.
+	Services []Service
 	// Delays are of interfaces, at most one for each.
 	Delays []InterfaceDelay
 	// TellStanding has every instance and group tell how it stands after each
@@ -31,8 +33,8 @@ type Config struct {
 	// Maintenance is what is in maintenance after New. Reconfigure does not look
 	// at it.
 	Maintenance Maintenance
-	// Seed is where New begins to draw the discriminators of BFD sessions and
-	// their jitter. It should not be guessable.
+	// Seed is where New begins to draw the discriminators of BFD sessions, their
+	// jitter, and when checks run for the first time. It should not be guessable.
 	Seed uint64
 }
 

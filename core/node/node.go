@@ -50,7 +50,27 @@ type Node struct {
 	links map[string]Link
 	ports map[string]*port
 	sched schedule
-	out   []Action
+	// services are in configuration order, and servers all of theirs, one after
+	// the other.
+	services []service
+	servers  []server
+	// queue has all checks, and when they are due.
+	queue checkQueue
+	// generation is that of the numbers of checks. carried finds the check
+	// whose probe was asked for under an earlier one, by the number then.
+	generation uint32
+	carried    map[uint64]uint32
+	probing    ProbeCounts
+	asks       []Ask // scratch
+	// darkQuiet is until when no further loss of results is told, and darkTold
+	// says that the last one was.
+	darkQuiet mono.Instant
+	darkTold  bool
+	// touched are services whose sum of weights changed in this call.
+	touched []*service
+	// stirred says that services may have to wake or to rest.
+	stirred bool
+	out     []Action
 	// scratch holds the payloads of this call that their router will write
 	// into again.
 	scratch []byte
@@ -173,6 +193,8 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.fileRead(now, e)
 	case *ProcessesCounted:
 		n.counted(now, e)
+	case *Probed:
+		n.probed(now, e)
 	case *Clock:
 		n.wall = e.Wall - int64(now)
 		for _, in := range n.instances {
@@ -188,6 +210,8 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
 	}
+	n.requorums(now)
+	n.rouse(now)
 	n.farewell()
 	return n.out
 }
@@ -209,12 +233,25 @@ func (n *Node) Tick(now mono.Instant) []Action {
 			panic("node: a timer that is due did not move")
 		}
 	}
+	n.rouse(now)
+	if !n.stopping {
+		n.runChecks(now)
+		n.requorums(now)
+	}
 	n.farewell()
 	return n.out
 }
 
 // Deadline returns when Tick is due next, Never when nothing is scheduled.
-func (n *Node) Deadline() mono.Instant { return n.sched.next() }
+func (n *Node) Deadline() mono.Instant {
+	if n.stopping {
+		return n.sched.next()
+	}
+	return mono.Min(n.sched.next(), n.queue.next())
+}
+
+// Urgent is Deadline without the checks of real servers, which can wait.
+func (n *Node) Urgent() mono.Instant { return n.sched.next() }
 
 // Stop leaves in an orderly way: masters resign, and keep their addresses
 // until a peer took over or must have. Drive the node with Tick and Step
@@ -222,6 +259,7 @@ func (n *Node) Deadline() mono.Instant { return n.sched.next() }
 func (n *Node) Stop(now mono.Instant) []Action {
 	n.begin()
 	n.stopping = true
+	n.stopServices()
 	for _, s := range n.order {
 		if s.timer != nil {
 			n.sched.set(s.timer, mono.Never)
@@ -363,6 +401,7 @@ func (n *Node) payload(in *instance, b []byte) []byte {
 }
 
 func (n *Node) changed(in *instance, a *vrrp.Action) {
+	n.stirred = true
 	n.seq++
 	n.out = append(n.out, Action{Kind: Changed, Instance: in.cfg.Name, Change: &Change{
 		Name: in.cfg.Name, From: a.From, To: a.To, Stop: a.Stopped, Why: a.Why,

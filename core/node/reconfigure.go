@@ -25,6 +25,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.resession(now, cfg.Sessions)
 	n.rewatch(now, &cfg)
 	n.redelay(now, cfg.Delays)
+	n.reservice(now, cfg.Services)
 	old := n.keep(cfg.Instances)
 	n.drop(now, old)
 
@@ -69,6 +70,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		n.settle(now, in)
 		n.reschedule(in)
 	}
+	n.rouse(now)
 	if cfg.TellStanding && n.running {
 		n.tellStanding()
 	}

@@ -76,6 +76,8 @@ type file struct {
 	since mono.Instant // of what was read
 	quiet mono.Instant // until when another number alone is not told
 	users []*instance
+	// checks are the numbers of those that follow it.
+	checks []uint32
 }
 
 // process is a tracked process with what was last counted.
@@ -103,6 +105,7 @@ func (n *Node) fileRead(now mono.Instant, e *FileRead) {
 		n.note(Info, "", "check", fmt.Sprintf("file %s is %s", e.File, f.text()))
 	}
 	n.settleAll(now, f.users)
+	n.fileTold(now, f)
 }
 
 // text is what is in a file, for people.

@@ -1,0 +1,351 @@
+package build
+
+import (
+	"encoding"
+	"encoding/json"
+	"hash/fnv"
+	"io"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// Probe is a check that somebody has to make: what it is, by its number in
+// node.Config, or by the script that it is of.
+type Probe struct {
+	// Check is its number. Those of scripts come behind all others.
+	Check uint32
+	// Script names the vrrp_script that it is; empty for a real server's.
+	Script string
+	// Kind is the keyword, and of a plugin's check the name of the plugin, which
+	// Plugin says.
+	Kind   string
+	Plugin bool
+	// Identity changes when what is checked changes.
+	Identity string
+	// Service and Server are their names in node.Config, for people.
+	Service, Server string
+	// Virtual is the address of the service; invalid when it has none.
+	Virtual netip.AddrPort
+
+	// Address is where it connects to; port 0 is none.
+	Address            netip.AddrPort
+	BindTo             netip.Addr
+	BindPort           uint16
+	BindIf             string
+	Fwmark             uint32
+	NetNamespace       string
+	ConnectTimeout     time.Duration
+	Limit              time.Duration // for the whole of a run
+	User, Group        string        // of a program
+	Secure             bool          // enable_script_security
+	Options            json.RawMessage
+	Lua                *config.LuaCheck // of a LUA_CHECK
+	LogAll             bool
+	Interval, Patience time.Duration
+}
+
+// Probes returns all that is to be probed, in the order of its numbers. What
+// follows a file or a session is not among it.
+func Probes(c *config.Config) []Probe {
+	var all []Probe
+	n := walk(c, func(v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32) {
+		if k.File == nil && k.BFD == nil {
+			all = append(all, probe(c, v, r, k, number))
+		}
+	})
+	for i := range c.Scripts {
+		s := &c.Scripts[i]
+		if s.Plugin == nil {
+			continue
+		}
+		// There is no server around it.
+		v := config.VirtualServer{ConnectTimeout: s.Timeout, DelayLoop: s.Interval}
+		p := probe(c, &v, &config.RealServer{}, s.Plugin, n)
+		p.Script, p.Service, p.Server, p.Limit, p.Patience = s.Name, "", "", s.Timeout, s.Timeout
+		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
+		all = append(all, p)
+		n++
+	}
+	return all
+}
+
+// walk calls f for every check of c with its number, and returns how many there
+// are. What is there twice is passed over, as by keepalived.
+func walk(c *config.Config, f func(*config.VirtualServer, *config.RealServer, *config.Check, uint32)) (n uint32) {
+	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
+		for _, r := range list {
+			for i := range r.Checks {
+				f(v, r, &r.Checks[i], n)
+				n++
+			}
+		}
+	})
+	return n
+}
+
+// servers calls f for each virtual server with its real servers, each once.
+func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServer)) {
+	services := make(map[string]bool, len(c.VirtualServers))
+	for i := range c.VirtualServers {
+		v := &c.VirtualServers[i]
+		id := v.Identity()
+		if services[id] {
+			continue
+		}
+		services[id] = true
+		list := make([]*config.RealServer, 0, len(v.RealServers))
+		seen := make(map[config.Endpoint]bool, len(v.RealServers))
+		for k := range v.RealServers {
+			r := &v.RealServers[k]
+			if e := r.Endpoint(v); !seen[e] {
+				seen[e] = true
+				list = append(list, r)
+			}
+		}
+		f(v, list)
+	}
+}
+
+func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32) Probe {
+	t := k.Timers(v, r)
+	p := Probe{
+		Check: number, Kind: k.Kind(), Service: serviceName(v), Server: r.Endpoint(v).String(), Virtual: v.Address.AddrPort,
+		ConnectTimeout: t.ConnectTimeout, Limit: limit(k, v, r, t), LogAll: k.LogsAll(c.Global.LogAllFailures),
+		NetNamespace: k.Namespace(v), Interval: t.DelayLoop, Address: r.Endpoint(v).AddrPort, Lua: k.Lua,
+	}
+	p.Patience = p.Limit + slack
+	if to := k.Target(); to != nil {
+		p.Address = to.Connect(v, r).AddrPort
+		p.BindTo, p.BindPort, p.BindIf, p.Fwmark = to.BindTo, uint16(to.BindPort), to.BindIf, to.Fwmark
+	}
+	switch {
+	case k.Plugin != nil:
+		p.Kind, p.Plugin = k.Plugin.Name, true
+	case k.Misc != nil:
+		p.User, p.Group, p.Secure = k.Misc.User, k.Misc.Group, c.Global.ScriptSecurity
+		if p.User == "" {
+			p.User, p.Group = c.Global.ScriptUser, c.Global.ScriptGroup
+		}
+	}
+	p.Options = options(c, v, r, k)
+	p.Identity = p.identity()
+	return p
+}
+
+// slack is how much longer than the run of a check its answer is waited for.
+const slack = 2 * time.Second
+
+// limit is how long a run may take in all: every connection and every program
+// has its time.
+func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t config.Timers) time.Duration {
+	switch {
+	case k.HTTP != nil:
+		return t.ConnectTimeout * time.Duration(max(1, len(k.HTTP.URLs)))
+	case k.SSL != nil:
+		return t.ConnectTimeout * time.Duration(max(1, len(k.SSL.URLs)))
+	case k.SMTP != nil:
+		sum := t.ConnectTimeout
+		for i := range k.SMTP.Hosts {
+			sum += k.SMTP.Hosts[i].Timers(k.SMTP, v, r).ConnectTimeout
+		}
+		return sum
+	case k.Misc != nil:
+		return k.Misc.Timeout(v, r)
+	case k.Lua != nil && k.Lua.Timeout != nil:
+		return *k.Lua.Timeout
+	}
+	return t.ConnectTimeout
+}
+
+// identity sums up what is checked and how, without when.
+func (p *Probe) identity() string {
+	h := fnv.New64a()
+	part := func(s string) { _, _ = io.WriteString(h, s); _, _ = h.Write([]byte{0}) }
+	part(p.Kind)
+	part(strconv.FormatBool(p.Plugin))
+	part(p.Address.String())
+	part(p.BindTo.String())
+	part(p.BindIf)
+	part(p.NetNamespace)
+	part(p.User)
+	part(p.Group)
+	var b []byte
+	b = strconv.AppendUint(b, uint64(p.BindPort), 10)
+	b = append(b, ' ')
+	b = strconv.AppendUint(b, uint64(p.Fwmark), 10)
+	part(string(b))
+	_, _ = h.Write(p.Options)
+	return strconv.FormatUint(h.Sum64(), 16)
+}
+
+// options are what a check has beside its target and its timing, as a JSON
+// object by the keys of package config. What it inherits is in it.
+func options(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check) json.RawMessage {
+	var x any
+	switch {
+	case k.TCP != nil, k.Ping != nil:
+		return json.RawMessage("{}")
+	case k.HTTP != nil:
+		h := *k.HTTP
+		h.URLs = slices.Clone(h.URLs)
+		for i := range h.URLs {
+			h.URLs[i].VirtualHost = h.Host(&h.URLs[i], v, r)
+		}
+		x = h
+	case k.SSL != nil:
+		h := *k.SSL
+		h.URLs = slices.Clone(h.URLs)
+		for i := range h.URLs {
+			h.URLs[i].VirtualHost = h.Host(&h.URLs[i].URL, v, r)
+		}
+		m := object(reflect.ValueOf(h))
+		trust(m, c.SSL)
+		return text(m)
+	case k.SMTP != nil:
+		m := object(reflect.ValueOf(*k.SMTP))
+		var hosts []any
+		for i := range k.SMTP.Hosts {
+			hosts = append(hosts, host(k.SMTP, &k.SMTP.Hosts[i], v, r))
+		}
+		delete(m, "hosts")
+		if len(hosts) > 0 {
+			m["hosts"] = hosts
+		}
+		return text(m)
+	case k.DNS != nil:
+		x = *k.DNS
+	case k.UDP != nil:
+		x = *k.UDP
+	case k.Misc != nil:
+		x = *k.Misc
+	case k.Lua != nil:
+		x = *k.Lua
+	case k.GRPC != nil:
+		g := *k.GRPC
+		for _, name := range []string{g.Authority, r.VirtualHost, v.VirtualHost} {
+			if g.Authority = name; name != "" {
+				break
+			}
+		}
+		m := object(reflect.ValueOf(g))
+		if g.UseTLS {
+			trust(m, c.SSL)
+		}
+		return text(m)
+	case k.Agent != nil:
+		x = *k.Agent
+	case k.Plugin != nil:
+		m := map[string]any{}
+		for name, value := range k.Plugin.Options {
+			m[name] = value
+		}
+		return text(m)
+	default:
+		return json.RawMessage("{}")
+	}
+	return text(object(reflect.ValueOf(x)))
+}
+
+// trust adds what the block SSL says for all checks.
+func trust(m map[string]any, ssl *config.SSL) {
+	if ssl == nil {
+		return
+	}
+	own := m["certificate"] != nil
+	if m["ca"] == nil && ssl.CA != "" {
+		m["ca"] = ssl.CA
+	}
+	if own {
+		return // with a key of its own
+	}
+	for key, value := range map[string]string{"certificate": ssl.Certificate, "key": ssl.Key, "password": ssl.Password} {
+		if value != "" && m[key] == nil {
+			m[key] = value
+		}
+	}
+}
+
+// host is one host of an SMTP_CHECK, with its target.
+func host(c *config.SMTPCheck, h *config.SMTPHost, v *config.VirtualServer, r *config.RealServer) map[string]any {
+	m := object(reflect.ValueOf(h.Target))
+	t := h.Target
+	if !t.ConnectIP.IsValid() {
+		t.ConnectIP = c.ConnectIP
+	}
+	if t.ConnectPort == 0 {
+		t.ConnectPort = c.ConnectPort
+	}
+	e := t.Connect(v, r)
+	m["connect_ip"], m["connect_port"] = e.Addr().String(), e.Port()
+	m["connect_timeout"] = h.Timers(c, v, r).ConnectTimeout.String()
+	return m
+}
+
+// text renders an object; encoding/json orders the keys.
+func text(m map[string]any) json.RawMessage {
+	b, err := json.Marshal(m)
+	if err != nil {
+		panic("build: options cannot be written: " + err.Error()) // they are texts and numbers
+	}
+	return b
+}
+
+// object takes a struct's keys that are not zero. Target and Timing are left to
+// others where they are embedded.
+func object(v reflect.Value) map[string]any {
+	m := map[string]any{}
+	collect(v, m)
+	return m
+}
+
+func collect(v reflect.Value, m map[string]any) {
+	t := v.Type()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		key := f.Tag.Get("key")
+		switch {
+		case f.Anonymous && key == "":
+			if f.Type != reflect.TypeFor[config.Target]() && f.Type != reflect.TypeFor[config.Timing]() {
+				collect(v.Field(i), m)
+			}
+		case key == "-" || key == "" || v.Field(i).IsZero():
+		default:
+			m[key] = jsonValue(v.Field(i))
+		}
+	}
+}
+
+// jsonValue is one value as JSON has it.
+func jsonValue(v reflect.Value) any {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	switch x := v.Interface().(type) {
+	case time.Duration:
+		return x.String()
+	case config.Program:
+		return x.Argv
+	case encoding.TextMarshaler:
+		b, err := x.MarshalText()
+		if err != nil {
+			panic("build: " + err.Error()) // they were read from texts
+		}
+		return string(b)
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		return object(v)
+	case reflect.Slice:
+		list := make([]any, v.Len())
+		for i := range list {
+			list[i] = jsonValue(v.Index(i))
+		}
+		return list
+	}
+	return v.Interface()
+}

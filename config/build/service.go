@@ -1,0 +1,122 @@
+package build
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// services returns the virtual servers of c. The numbers of their checks are
+// those of Probes.
+func services(c *config.Config) []node.Service {
+	b := lives{made: map[health.Config]*health.Config{}}
+	var all []node.Service
+	files := make(map[string]*config.TrackFile, len(c.TrackFiles))
+	for i := range c.TrackFiles {
+		files[c.TrackFiles[i].Name] = &c.TrackFiles[i]
+	}
+	probes := Probes(c)
+	n := 0 // of what of probes is used
+	number := uint32(0)
+	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
+		s := node.Service{
+			Name: serviceName(v), Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
+			Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
+		}
+		if v.SorryServer != nil {
+			s.Sorry = balance.Sorry{Present: true, Inhibits: v.SorryServer.Inhibit}
+		}
+		if v.HASuspend {
+			s.Awake = v.Address.Addr()
+		}
+		for _, r := range list {
+			x := node.Server{
+				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
+				Checks: make([]node.Check, 0, len(r.Checks)),
+			}
+			for i := range r.Checks {
+				k := &r.Checks[i]
+				var p *Probe
+				if n < len(probes) && probes[n].Check == number {
+					p = &probes[n]
+					n++
+				}
+				number++
+				x.Checks = append(x.Checks, b.check(v, r, k, p, files))
+			}
+			s.Servers = append(s.Servers, x)
+		}
+		all = append(all, s)
+	})
+	return all
+}
+
+// lives are the timings of checks, each once: tens of thousands share one.
+type lives struct {
+	made map[health.Config]*health.Config
+}
+
+func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.Check, p *Probe, files map[string]*config.TrackFile) node.Check {
+	t := k.Timers(v, r)
+	life := health.Config{
+		Interval: t.DelayLoop, Doubt: t.FastInterval, Warmup: t.Warmup, Rise: t.Rise, Fall: t.Fall, Alpha: t.Alpha, Grace: t.UnknownGrace,
+		OnUnknown: map[string]health.Policy{"keep": health.Keep, "fail": health.Fail, "ok": health.Pass}[t.OnUnknown],
+	}
+	out := node.Check{Kind: k.Kind()}
+	switch {
+	case k.File != nil:
+		out.File, out.Identity = k.File.TrackFile, k.File.TrackFile
+		if f := files[k.File.TrackFile]; f != nil {
+			out.Weight, out.Reverse = f.Weight, f.Reverse
+		}
+		if k.File.Weight != nil {
+			out.Weight = *k.File.Weight
+		}
+		if k.File.Reverse != nil {
+			out.Reverse = *k.File.Reverse
+		}
+	case k.BFD != nil:
+		out.Session, out.Identity = k.BFD.Name, k.BFD.Name
+	case p != nil:
+		life.Patience = p.Patience
+		out.Identity, out.LogAll = p.Identity, p.LogAll
+		if p.Plugin {
+			out.Kind = p.Kind
+		}
+	}
+	if b.made[life] == nil {
+		b.made[life] = &life
+	}
+	out.Life = b.made[life]
+	return out
+}
+
+// serviceName is how people call a virtual server.
+func serviceName(v *config.VirtualServer) string { return v.Identity() }
+
+// serviceTuple is how keepalived writes a virtual server into FIFOs and mails.
+func serviceTuple(v *config.VirtualServer) string {
+	switch {
+	case v.Group != "":
+		return "[" + v.Group + "]:0"
+	case v.Fwmark != 0:
+		return fmt.Sprintf("FWM %d", v.Fwmark)
+	}
+	return tuple(v.Address, v.Protocol)
+}
+
+func serverTuple(v *config.VirtualServer, r *config.RealServer) string {
+	protocol := v.Protocol
+	if v.Fwmark != 0 {
+		protocol = "none"
+	}
+	return tuple(r.Endpoint(v), protocol)
+}
+
+func tuple(e config.Endpoint, protocol string) string {
+	return fmt.Sprintf("[%s]:%s:%d", e.Addr(), strings.ToLower(protocol), e.Port())
+}

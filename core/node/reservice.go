@@ -1,0 +1,203 @@
+package node
+
+import (
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// reservice replaces the services. A check that was there before, of the same
+// server of the same service and with the same identity, keeps its state,
+// timers and the run that is under way; a changed one keeps the state of the one
+// before until its first result. It runs before what the checks follow is
+// attached.
+func (n *Node) reservice(now mono.Instant, cfg []Service) {
+	n.generation++
+	n.touched = n.touched[:0] // what was touched is judged anew
+	old := map[string]*service{}
+	for i := range n.services {
+		old[n.services[i].cfg.Name] = &n.services[i]
+	}
+	servers, checks := 0, 0
+	for i := range cfg {
+		servers += len(cfg[i].Servers)
+		for k := range cfg[i].Servers {
+			checks += len(cfg[i].Servers[k].Checks)
+		}
+	}
+	n.services = make([]service, len(cfg))
+	n.servers = make([]server, servers)
+	n.queue = checkQueue{checks: make([]checker, checks), heap: make([]checkDue, 0, checks)}
+	n.carried = map[uint64]uint32{}
+	n.probing.Checks, n.probing.Dark = checks, 0
+	servers, checks = 0, 0
+	for i := range cfg {
+		v := &n.services[i]
+		*v = service{cfg: &cfg[i], since: now}
+		was := old[v.cfg.Name]
+		v.servers = n.servers[servers : servers+len(v.cfg.Servers)]
+		servers += len(v.cfg.Servers)
+		before := map[string]*server{}
+		if was != nil {
+			v.sleeps = was.sleeps
+			for k := range was.servers {
+				before[was.servers[k].cfg.Name] = &was.servers[k]
+			}
+		}
+		for k := range v.servers {
+			s := &v.servers[k]
+			*s = server{cfg: &v.cfg.Servers[k], service: v}
+			s.checks = n.queue.checks[checks : checks+len(s.cfg.Checks)]
+			n.recheck(now, s, before[s.cfg.Name], uint32(checks))
+			checks += len(s.cfg.Checks)
+		}
+	}
+	n.attachChecks()
+	for i := range n.services {
+		v := &n.services[i]
+		n.restand(now, v, old[v.cfg.Name])
+	}
+	n.requorums(now)
+	n.queue.fill()
+	n.stirred = true
+}
+
+// recheck makes the checks of a server, whose first has the number id. was is
+// the server before, nil for a new one.
+func (n *Node) recheck(now mono.Instant, s *server, was *server, id uint32) {
+	var before []*checker // those that none has taken the place of
+	if was != nil {
+		before = make([]*checker, len(was.checks))
+		for i := range was.checks {
+			before[i] = &was.checks[i]
+		}
+	}
+	made := make([]bool, len(s.checks))
+	for pass := range 4 {
+		for i := range s.checks {
+			if made[i] {
+				continue
+			}
+			cfg := &s.cfg.Checks[i]
+			found := -1
+			for k, b := range before {
+				if b != nil && (pass == 0 && b.cfg.Identity == cfg.Identity || pass == 1 && b.cfg.Kind == cfg.Kind || pass == 2) {
+					found = k
+					break
+				}
+			}
+			if found < 0 && pass < 3 {
+				continue
+			}
+			made[i] = true
+			var lender *checker
+			if found >= 0 {
+				lender, before[found] = before[found], nil
+			}
+			n.place(now, &s.checks[i], cfg, s, id+uint32(i), lender, pass == 0)
+		}
+	}
+}
+
+// place makes one check. lender, if not nil, is the one whose place it takes:
+// the same one, or one whose state it keeps until its first result.
+func (n *Node) place(now mono.Instant, c *checker, cfg *Check, s *server, id uint32, lender *checker, same bool) {
+	if same {
+		*c = *lender
+	}
+	c.cfg, c.server, c.id, c.place = cfg, s, id, 0
+	switch {
+	case cfg.File != "" || cfg.Session != "":
+		if lender == nil {
+			c.up = !cfg.Life.Alpha
+		} else if !same {
+			c.up = lender.working()
+		}
+		return
+	case same:
+		c.life.Reconfigure(now, cfg.Life)
+		if c.life.Running() {
+			n.carried[c.asked] = id
+		}
+		if c.dark {
+			n.probing.Dark++
+		}
+		return
+	}
+	c.life.Begin(now, cfg.Life, n.draw())
+	switch {
+	case lender == nil:
+	case lender.follows():
+		c.life.Assume(lender.up)
+	default:
+		c.life.Inherit(&lender.life)
+	}
+	if lender != nil {
+		c.weighs, c.weight = lender.weighs, lender.weight
+	}
+	if s.service.sleeps {
+		c.life.Suspend()
+	}
+}
+
+// attachChecks finds out which checks follow each file and session, and lets
+// what is known of these count.
+func (n *Node) attachChecks() {
+	for _, f := range n.fileOrder {
+		f.checks = nil
+	}
+	for _, s := range n.sessions {
+		s.checks = nil
+	}
+	for i := range n.queue.checks {
+		c := &n.queue.checks[i]
+		if f := n.files[c.cfg.File]; f != nil {
+			f.checks = append(f.checks, c.id)
+			c.seeFile(f)
+		}
+		if s := n.sessionsByName[c.cfg.Session]; s != nil {
+			s.checks = append(s.checks, c.id)
+			c.seeSession(s)
+		}
+	}
+}
+
+// restand finds out how a service stands, and tells in what that differs from
+// how it stood before the reload; was is nil for a new one.
+func (n *Node) restand(now mono.Instant, v, was *service) {
+	before := map[string]*server{}
+	if was != nil {
+		for i := range was.servers {
+			before[was.servers[i].cfg.Name] = &was.servers[i]
+		}
+	}
+	var all int64
+	for i := range v.servers {
+		s := &v.servers[i]
+		all += int64(s.cfg.Weight)
+		for k := range s.checks {
+			if !s.checks[k].working() {
+				s.down++
+			}
+		}
+		s.retell()
+		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
+		if b := before[s.cfg.Name]; b != nil {
+			s.up, s.since = b.up, b.since
+		}
+		if s.up {
+			v.sum += int64(s.weight)
+		}
+	}
+	v.quorum = balance.NewQuorum(v.cfg.Quorum, v.cfg.Hysteresis, all)
+	if was == nil {
+		v.has = v.quorum.First(v.sum)
+		return
+	}
+	v.has, v.since = was.has, was.since
+	for i := range v.servers {
+		if s := &v.servers[i]; s.up != (s.down == 0) {
+			n.serverChanged(now, s, s.down == 0, "its checks are others since the reload")
+		}
+	}
+	n.touch(v)
+}

@@ -1,0 +1,299 @@
+package node
+
+import (
+	"fmt"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/bfd"
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// service is a virtual server as it is.
+type service struct {
+	cfg     *Service
+	servers []server
+	quorum  balance.Quorum
+	// sum is that of the weights of servers that are up.
+	sum   int64
+	has   bool // the quorum
+	since mono.Instant
+	// sleeps says that its address is not here.
+	sleeps bool
+	// touched is true when the sum changed in this call of the node.
+	touched bool
+}
+
+// server is a real server as it is.
+type server struct {
+	cfg     *Server
+	service *service
+	checks  []checker
+	// down is how many checks are, and undecided how many have no result of
+	// their own yet.
+	down, undecided int
+	added           int64 // by checks, to the weight
+	weight          int
+	up              bool
+	since           mono.Instant
+}
+
+// checkChanged lets a check that came up or went down count for its server.
+func (n *Node) checkChanged(now mono.Instant, c *checker, why string) {
+	s := c.server
+	if c.working() {
+		s.down--
+	} else {
+		s.down++
+	}
+	if why == "" {
+		why = c.message
+	}
+	text := fmt.Sprintf("%s is %s", c.cfg.Kind, upOrDown(c.working()))
+	if why != "" {
+		text += ": " + why
+	}
+	s.retell()
+	if up := s.down == 0; up != s.up {
+		n.serverChanged(now, s, up, text)
+		return
+	}
+	level := Info
+	if !c.working() {
+		level = Warn
+	}
+	n.note(level, "", "check", fmt.Sprintf("real server %s of virtual server %s: %s; %d of %d checks are down", s.cfg.Name, s.service.cfg.Name, text, s.down, len(s.checks)))
+	n.reweigh(now, s, c.cfg.Kind)
+}
+
+// retell counts what of its checks is to be counted anew; they are few.
+func (s *server) retell() {
+	s.added, s.undecided = 0, 0
+	for i := range s.checks {
+		c := &s.checks[i]
+		s.added += c.adds()
+		if !c.follows() && !c.life.Decided() {
+			s.undecided++
+		}
+	}
+}
+
+// serverChanged lets a server that came up or went down count for its service.
+func (n *Node) serverChanged(now mono.Instant, s *server, up bool, why string) {
+	v := s.service
+	if s.up {
+		v.sum -= int64(s.weight)
+	}
+	s.up, s.since, s.weight = up, now, balance.Weight(s.cfg.Weight, s.added)
+	level, occasion := Warn, ServerDown
+	if up {
+		v.sum += int64(s.weight)
+		level, occasion = Info, ServerUp
+	}
+	n.note(level, "", "server", fmt.Sprintf("real server %s of virtual server %s is %s: %s", s.cfg.Name, v.cfg.Name, upOrDown(up), why))
+	n.tellService(occasion, v, s, why)
+	n.touch(v)
+}
+
+// first tells of a server whose checks have all had a result, when it counted
+// as working before.
+func (n *Node) first(s *server) {
+	if s.retell(); s.undecided == 0 && s.up && s.service.cfg.TellFirst {
+		n.tellService(ServerUp, s.service, s, "its first checks succeeded")
+	}
+}
+
+// reweigh lets the weight of a server count.
+func (n *Node) reweigh(now mono.Instant, s *server, by string) {
+	s.retell()
+	weight := balance.Weight(s.cfg.Weight, s.added)
+	if weight == s.weight {
+		return
+	}
+	why := fmt.Sprintf("%s changes its weight from %d to %d", by, s.weight, weight)
+	v := s.service
+	if s.up {
+		v.sum += int64(weight) - int64(s.weight)
+	}
+	s.weight = weight
+	n.note(Info, "", "weight", fmt.Sprintf("real server %s of virtual server %s: %s", s.cfg.Name, v.cfg.Name, why))
+	n.tellService(ServerWeighed, v, s, why)
+	n.touch(v)
+}
+
+// touch has the sum of weights of a service looked at when the call of the node
+// has done everything else: what it is on the way, while several of its servers
+// change at one moment, does not count.
+func (n *Node) touch(v *service) {
+	if !v.touched {
+		v.touched = true
+		n.touched = append(n.touched, v)
+	}
+}
+
+// requorums looks at the sums of the services that were touched.
+func (n *Node) requorums(now mono.Instant) {
+	for _, v := range n.touched {
+		n.requorum(now, v)
+	}
+	n.touched = n.touched[:0]
+}
+
+// requorum lets the sum of weights of a service count.
+func (n *Node) requorum(now mono.Instant, v *service) {
+	v.touched = false
+	has := v.quorum.Holds(v.has, v.sum)
+	if has == v.has {
+		return
+	}
+	v.has, v.since = has, now
+	level, occasion, text := Warn, QuorumLost, "Lost quorum"
+	if has {
+		level, occasion, text = Info, QuorumWon, "Gained quorum"
+	}
+	why := fmt.Sprintf("the weights of working servers are %d, quorum %d, hysteresis %d", v.sum, v.quorum.Need, v.quorum.Slack)
+	n.note(level, "", "quorum", fmt.Sprintf("%s of virtual server %s: %s", text, v.cfg.Name, why))
+	n.tellService(occasion, v, nil, why)
+}
+
+// tellService tells what happened to a service, or to one of its servers.
+func (n *Node) tellService(o Occasion, v *service, s *server, why string) {
+	n.seq++
+	c := &Change{Occasion: o, Name: v.cfg.Name, Service: v.cfg.Tuple, Why: why, Seq: n.seq, Stop: n.stopping}
+	if s != nil {
+		c.Server, c.ServerName, c.Weight = s.cfg.Tuple, s.cfg.Name, s.weight
+	}
+	n.out = append(n.out, Action{Kind: Told, Change: c})
+}
+
+// fileTold lets what is in a file count for the checks that follow it.
+func (n *Node) fileTold(now mono.Instant, f *file) {
+	n.follow(now, f.checks, func(c *checker) bool { return c.seeFile(f) })
+}
+
+// sessionTold lets the state of a BFD session count for the checks that follow
+// it.
+func (n *Node) sessionTold(now mono.Instant, s *session) {
+	n.follow(now, s.checks, func(c *checker) bool { return c.seeSession(s) })
+}
+
+// follow has checks look at what they follow.
+func (n *Node) follow(now mono.Instant, checks []uint32, look func(*checker) bool) {
+	for _, id := range checks {
+		if c := &n.queue.checks[id]; look(c) {
+			n.checkChanged(now, c, "")
+		} else {
+			n.reweigh(now, c.server, c.cfg.Kind)
+		}
+	}
+}
+
+// seeFile takes the number in a file and reports whether the check came up or
+// went down. A file that is of no use changes nothing: it might hold any
+// number.
+func (c *checker) seeFile(f *file) (changed bool) {
+	if !f.known || f.read.Failure != "" {
+		return false
+	}
+	added, failed := balance.FileEffect(f.read.Value, c.cfg.Weight, c.cfg.Reverse)
+	c.message, c.known, c.added = "file "+f.cfg.Name+" is "+f.text(), true, added
+	changed = c.up == failed
+	c.up = !failed
+	return changed
+}
+
+// seeSession is seeFile for a session. One that was never up says nothing yet.
+func (c *checker) seeSession(s *session) (changed bool) {
+	up := s.life.State() == bfd.Up
+	if !up && !c.known {
+		return false
+	}
+	c.known, c.message = true, fmt.Sprintf("BFD session %s is %v", s.cfg.Name, s.life.State())
+	changed = c.up != up
+	c.up = up
+	return changed
+}
+
+// rouse has checks rest and run as the addresses of their services come and
+// go.
+func (n *Node) rouse(now mono.Instant) {
+	if !n.stirred {
+		return
+	}
+	n.stirred = false
+	for i := range n.services {
+		v := &n.services[i]
+		if !v.cfg.Awake.IsValid() {
+			continue
+		}
+		sleeps := !n.holds(v)
+		if sleeps == v.sleeps {
+			continue
+		}
+		v.sleeps = sleeps
+		for k := range v.servers {
+			for x := range v.servers[k].checks {
+				n.wake(now, &v.servers[k].checks[x], !sleeps)
+			}
+		}
+		state := "rest: its address is not here"
+		if !sleeps {
+			state = "run: its address is here"
+		}
+		n.note(Info, "", "check", fmt.Sprintf("checks of virtual server %s %s", v.cfg.Name, state))
+	}
+}
+
+// wake has one check run, or rest.
+func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
+	if c.follows() {
+		return
+	}
+	if awake {
+		c.life.Resume(now, n.draw())
+	} else {
+		c.life.Suspend()
+	}
+	n.queue.set(c)
+}
+
+// holds reports whether the address of a service is held here, as far as the
+// node knows.
+func (n *Node) holds(v *service) bool {
+	moved := false
+	for _, in := range n.instances {
+		for _, a := range in.addresses() {
+			if a.Prefix.Addr() == v.cfg.Awake {
+				if in.router.Role() == vrrp.Master {
+					return true
+				}
+				moved = true
+			}
+		}
+	}
+	return !moved
+}
+
+// draw returns a random number.
+func (n *Node) draw() uint64 {
+	return uint64(n.random.Uint32())<<32 | uint64(n.random.Uint32())
+}
+
+// stopServices ends all checks, and tells of services whose end is wanted to
+// be told.
+func (n *Node) stopServices() {
+	for i := range n.services {
+		v := &n.services[i]
+		if !v.cfg.Omega {
+			continue
+		}
+		for k := range v.servers {
+			if s := &v.servers[k]; s.up {
+				n.tellService(ServerDown, v, s, "stopping")
+			}
+		}
+		if v.has {
+			n.tellService(QuorumLost, v, nil, "stopping")
+		}
+	}
+}

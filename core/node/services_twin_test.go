@@ -1,0 +1,265 @@
+package node
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// drawnServices returns services drawn at random, with names and identities
+// from so few that reloads keep some.
+func drawnServices(r *rand.Rand) []Service {
+	var all []Service
+	for i := range 1 + r.IntN(3) {
+		v := Service{Name: fmt.Sprint("v", i), Tuple: "<v>", Quorum: r.Int64N(6), Hysteresis: r.Int64N(3)}
+		for k := range 1 + r.IntN(4) {
+			if r.IntN(4) == 0 {
+				continue
+			}
+			b := backend(fmt.Sprint("s", k))
+			b.Weight = r.IntN(4)
+			for range r.IntN(4) {
+				c := tcp(fmt.Sprint(r.IntN(4)))
+				*c.Life = health.Config{
+					Interval: second, Doubt: second / 2, Warmup: second, Patience: 2 * second, Rise: 1 + r.IntN(2), Fall: 1 + r.IntN(3),
+					Alpha: r.IntN(3) == 0, Grace: 3 * second, OnUnknown: health.Policy(r.IntN(3)),
+				}
+				if r.IntN(5) == 0 {
+					c = Check{Kind: "FILE_CHECK", Identity: "f" + c.Identity, Life: c.Life, File: "f", Weight: r.IntN(3) - 1}
+				}
+				b.Checks = append(b.Checks, c)
+			}
+			v.Servers = append(v.Servers, b)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// agree compares how services stand with what their checks say, worked out
+// from nothing; has is what each service had before.
+func agree(n *Node, has map[string]bool) error {
+	first := 0
+	for i, v := range n.Services(0).Services {
+		cfg := n.services[i].cfg
+		var sum, all int64
+		for x, st := range n.Servers(nil, v.First, v.Servers) {
+			up := true
+			weight := int64(cfg.Servers[x].Weight)
+			all += weight
+			for k, c := range st.Checks {
+				up = up && c.Up
+				if c.Weighs && c.Up {
+					weight += int64(c.Weight - cfg.Servers[x].Weight)
+				}
+				if f := n.files["f"]; c.Follows != "" && c.Up && c.Decided {
+					added, _ := balance.FileEffect(f.read.Value, cfg.Servers[x].Checks[k].Weight, false)
+					weight += added
+				}
+			}
+			if st.Up != up || int64(st.Weight) != max(0, weight) {
+				return fmt.Errorf("%s of %s: %+v, want up %v and weight %d", st.Name, v.Name, st, up, max(0, weight))
+			}
+			if up {
+				sum += int64(st.Weight)
+			}
+		}
+		if v.Weight != sum || v.First != first {
+			return fmt.Errorf("%s: weight %d from %d on, want %d from %d on", v.Name, v.Weight, v.First, sum, first)
+		}
+		q := balance.NewQuorum(cfg.Quorum, cfg.Hysteresis, all)
+		before, known := has[v.Name]
+		want := q.First(sum)
+		if known {
+			want = q.Holds(before, sum)
+		}
+		if v.Quorum != want {
+			return fmt.Errorf("%s: quorum %v with %d of %+v, before %v (known %v)", v.Name, v.Quorum, sum, q, before, known)
+		}
+		has[v.Name] = v.Quorum
+		first += v.Servers
+	}
+	return nil
+}
+
+// playServices drives services through a history drawn at random, with reloads.
+func playServices(t *testing.T, seed uint64, steps int) (told int) {
+	r := rand.New(rand.NewPCG(seed, 3))
+	cfg := Config{Services: drawnServices(r), Files: []File{{Name: "f"}}, Seed: seed}
+	n := New(0, cfg)
+	has := map[string]bool{}
+	now := mono.Instant(0)
+	type asked struct {
+		Ask
+		gen uint32
+	}
+	var open []asked
+	take := func(what string, actions []Action) {
+		t.Helper()
+		for _, a := range actions {
+			switch a.Kind {
+			case Probe:
+				for _, x := range a.Asks {
+					open = append(open, asked{x, a.Generation})
+				}
+			case Told:
+				told++
+			}
+		}
+		if err := agree(n, has); err != nil {
+			t.Fatalf("seed %d, after %s: %v", seed, what, err)
+		}
+	}
+	take("the beginning", nil)
+	for range steps {
+		switch x := r.IntN(20); {
+		case x < 10 && len(open) > 0:
+			i := r.IntN(len(open))
+			a := open[i]
+			open[i] = open[len(open)-1]
+			open = open[:len(open)-1]
+			ans := Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Verdict(r.IntN(3)), Weighs: r.IntN(3) == 0, Weight: int32(r.IntN(5))}
+			take("an answer", n.Step(now, &Probed{Generation: a.gen, Answers: []Answer{ans}}))
+		case x == 10:
+			take("a file", n.Step(now, &FileRead{File: "f", Value: int64(r.IntN(5) - 2)}))
+		case x == 11:
+			cfg.Services = drawnServices(r)
+			for name := range has {
+				if !slices.ContainsFunc(cfg.Services, func(v Service) bool { return v.Name == name }) {
+					delete(has, name)
+				}
+			}
+			take("a reload", n.Reconfigure(now, cfg))
+		default:
+			if at := n.Deadline(); at != mono.Never {
+				now = max(now, at).Add(time.Duration(r.IntN(2)) * time.Duration(r.Int64N(int64(second))))
+			}
+			take("a tick", n.Tick(now))
+		}
+	}
+	return told
+}
+
+func TestServicesTwin(t *testing.T) {
+	told := 0
+	for seed := range uint64(400) {
+		told += playServices(t, seed, 150)
+	}
+	if told < 2000 {
+		t.Errorf("only %d changes were seen", told)
+	}
+}
+
+func FuzzServices(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { playServices(t, seed, 200) })
+}
+
+// crowd returns a node with so many servers, each with one check a second.
+func crowd(servers int) *Node {
+	shared := &health.Config{Interval: second, Doubt: second, Warmup: second, Patience: 5 * second, Rise: 1, Fall: 2, Grace: 3 * second}
+	var cfg Config
+	for i := range servers / 10 {
+		v := Service{Name: fmt.Sprint("v", i), Tuple: "<v>", Quorum: 1}
+		for k := range 10 {
+			v.Servers = append(v.Servers, Server{Name: fmt.Sprint(k), Tuple: "<s>", Weight: 1, Checks: []Check{{Kind: "TCP_CHECK", Identity: "1", Life: shared}}})
+		}
+		cfg.Services = append(cfg.Services, v)
+	}
+	return New(0, cfg)
+}
+
+// beat drives a node for a time, in steps of a millisecond as a busy loop
+// would, and answers each probe in the step behind it.
+func beat(n *Node, from mono.Instant, ms int, seen func(now mono.Instant, asks int)) (probes int) {
+	var e Probed
+	for i := range ms {
+		now := from.Add(time.Duration(i) * time.Millisecond)
+		if len(e.Answers) > 0 {
+			n.Step(now, &e)
+			e.Answers = e.Answers[:0]
+		}
+		for n.Deadline().Reached(now) {
+			for _, a := range n.Tick(now) {
+				e.Generation = a.Generation
+				for _, x := range a.Asks {
+					e.Answers = append(e.Answers, Answer{Check: x.Check, Seq: x.Seq, Verdict: health.OK, Message: "connected", Took: time.Millisecond})
+				}
+				probes += len(a.Asks)
+				if seen != nil {
+					seen(now, len(a.Asks))
+				}
+			}
+		}
+	}
+	return probes
+}
+
+// TestSpread: 40,000 checks are made each second, evenly over it, and stay so
+// over a reload.
+func TestSpread(t *testing.T) {
+	const servers = 40_000
+	n := crowd(servers)
+	slots := make([]int, 100)
+	count := func(now mono.Instant, asks int) { slots[int64(now)/int64(10*time.Millisecond)%100] += asks }
+	beat(n, 0, 1000, nil)
+	for _, from := range []time.Duration{second, 2 * second} {
+		clear(slots)
+		if got := beat(n, mono.Instant(from), 1000, count); got < servers*995/1000 || got > servers*1005/1000 {
+			t.Errorf("%d probes in a second, want %d", got, servers)
+		}
+		for i, got := range slots {
+			if got < servers/100*8/10 || got > servers/100*12/10 {
+				t.Errorf("%d probes in hundredth %d of the second, want %d", got, i, servers/100)
+			}
+		}
+		var cfg Config
+		for i := range n.services {
+			cfg.Services = append(cfg.Services, *n.services[i].cfg)
+		}
+		n.Reconfigure(mono.Instant(from+999*time.Millisecond), cfg)
+	}
+	p := n.Services(0).Probes
+	if late := p.Begun - p.Late[0] - p.Late[1] - p.Late[2] - p.Late[3]; p.MostLate >= together+time.Millisecond || late > 0 {
+		t.Errorf("lateness %+v", p)
+	}
+}
+
+// TestChecksAllocateNothing: a check that goes on as it was makes no garbage.
+func TestChecksAllocateNothing(t *testing.T) {
+	n := crowd(1000)
+	beat(n, 0, 3000, nil)
+	now, probes := mono.Instant(3*second), 0
+	allocs := testing.AllocsPerRun(5, func() {
+		probes += beat(n, now, 1000, nil)
+		now = now.Add(second)
+	})
+	// The driver's own list grows.
+	if perProbe := allocs / 1000; perProbe > 0.05 || probes < 5900 {
+		t.Errorf("%v allocations for each of 1000 probes, %d probes in all", perProbe, probes)
+	}
+}
+
+// BenchmarkChecks is what one check costs: its start and its answer, among so
+// many.
+func BenchmarkChecks(b *testing.B) {
+	for _, servers := range []int{1000, 10_000, 40_000} {
+		b.Run(fmt.Sprint(servers), func(b *testing.B) {
+			n := crowd(servers)
+			beat(n, 0, 2000, nil)
+			now, probes := mono.Instant(2*second), 0
+			b.ReportAllocs()
+			b.ResetTimer()
+			for probes < b.N {
+				probes += beat(n, now, 10, nil)
+				now = now.Add(10 * time.Millisecond)
+			}
+		})
+	}
+}
