@@ -132,7 +132,7 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 			p.User, p.Group = c.Global.ScriptUser, c.Global.ScriptGroup
 		}
 	}
-	p.Options = options(c, v, r, k)
+	p.Options = checkOptions(c, v, r, k)
 	p.Identity = p.identity()
 	return p
 }
@@ -183,9 +183,9 @@ func (p *Probe) identity() string {
 	return strconv.FormatUint(h.Sum64(), 16)
 }
 
-// options are what a check has beside its target and its timing, as a JSON
+// checkOptions are what a check has beside its target and its timing, as a JSON
 // object by the keys of package config. What it inherits is in it.
-func options(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check) json.RawMessage {
+func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check) json.RawMessage {
 	var x any
 	switch {
 	case k.TCP != nil, k.Ping != nil:
