@@ -1,0 +1,180 @@
+package smtp
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/dial"
+	"github.com/moonkeep/moonkeep/plugins/tlsclient"
+)
+
+// defaultHelo is the name that keepalived gives.
+const defaultHelo = "smtpchecker.keepalived.org"
+
+type settings struct {
+	HeloName string          `json:"helo_name"`
+	Hosts    []dial.Endpoint `json:"hosts"`
+	StartTLS bool            `json:"starttls"`
+	SNIName  string          `json:"sni_name"`
+	tlsclient.Settings
+}
+
+// Checker is SMTP_CHECK.
+type Checker struct{}
+
+// New is SMTP_CHECK.
+func New() *Checker { return &Checker{} }
+
+// Info describes the checker.
+func (*Checker) Info() checker.Info {
+	return checker.Info{
+		Name: "SMTP_CHECK", Version: "1", Doc: "Greets a mail server, and hears what it answers.",
+		Options: append([]checker.Option{
+			{Name: "helo_name", Type: "string", Default: defaultHelo, Doc: "The name that HELO gives."},
+			{Name: "hosts", Type: "block", Doc: "Further hosts to test, each with its own connect_ip, connect_port, bindto, bind_port, bind_if, fwmark and connect_timeout; without any the real server is."},
+			{Name: "starttls", Type: "bool", Default: "false", Doc: "The server must speak TLS after STARTTLS. HELO is EHLO then."},
+			{Name: "sni_name", Type: "string", Doc: "The name that is sent in the TLS handshake, and that the certificate is verified for; the address when left out."},
+		}, tlsclient.Options()...),
+	}
+}
+
+type probe struct {
+	settings settings
+	targets  []checker.Target
+	configs  []*tls.Config
+	warnedAt time.Time
+}
+
+// Prepare resolves the hosts.
+func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+	s := settings{HeloName: defaultHelo}
+	if err := o.Decode(&s); err != nil {
+		return nil, err
+	}
+	if s.HeloName == "" || strings.ContainsFunc(s.HeloName, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return nil, fmt.Errorf("helo_name %q is no name", s.HeloName)
+	}
+	if !s.StartTLS {
+		if err := s.Unused("which is spoken with starttls only"); err != nil {
+			return nil, err
+		}
+		if s.SNIName != "" {
+			return nil, errors.New("sni_name is of TLS, which is spoken with starttls only")
+		}
+	}
+	if len(s.Hosts) == 0 {
+		s.Hosts = []dial.Endpoint{{}}
+	}
+	p := &probe{settings: s}
+	for i, host := range s.Hosts {
+		target, err := host.Target(t)
+		if err == nil && target.Address.Port() == 0 {
+			err = errors.New("SMTP_CHECK needs a port to connect to")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("host %d: %w", i+1, err)
+		}
+		p.targets = append(p.targets, target)
+		var config *tls.Config
+		if s.StartTLS {
+			name := tlsclient.Name{Server: s.SNIName, SNI: s.SNIName}
+			if name.Server == "" {
+				name.Server = target.Address.Addr().WithZone("").String()
+			}
+			if config, err = s.Config(name); err != nil {
+				return nil, err
+			}
+		}
+		p.configs = append(p.configs, config)
+	}
+	return p, nil
+}
+
+// Probe asks every host until one is not well.
+func (p *probe) Probe(ctx context.Context) checker.Result {
+	begin := time.Now()
+	var last checker.Result
+	var details []checker.Detail
+	for i := range p.targets {
+		d := dialogue{want: checker.WantDetails(ctx), begin: time.Now()}
+		last = p.ask(ctx, i, &d)
+		details = append(details, d.details...)
+		if last.Verdict != checker.OK {
+			break
+		}
+	}
+	last.Details, last.Latency = details, time.Since(begin)
+	return last
+}
+
+// ask talks to one host.
+func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
+	t := p.targets[i]
+	at := t.Address.String()
+	conn, err := dial.TCP(ctx, t)
+	if err != nil {
+		return dial.Failure(err, "connect to "+at)
+	}
+	defer conn.Close()
+	conn.Renew(ctx, t)
+	d.start(conn)
+	if r, ok := d.expect("the greeting of "+at, 220); !ok {
+		return r
+	}
+	hello := "HELO " + p.settings.HeloName
+	if p.settings.StartTLS {
+		hello = "EHLO " + p.settings.HeloName
+	}
+	warning := ""
+	steps := []step{{hello, 250}}
+	if p.settings.StartTLS {
+		steps = append(steps, step{"STARTTLS", 220})
+	}
+	for _, s := range steps {
+		if r, ok := d.say(s.line, at, s.code); !ok {
+			return r
+		}
+	}
+	if p.settings.StartTLS {
+		// What came in clear behind the answer must not count as said by TLS.
+		if d.pending() {
+			return failed(at + " says more after STARTTLS before TLS begins")
+		}
+		c := tls.Client(conn, p.configs[i])
+		if err := c.Handshake(); err != nil {
+			return dial.Failure(err, "TLS handshake with "+at)
+		}
+		state := c.ConnectionState()
+		d.note("TLS", tlsclient.Describe(state))
+		warning = p.settings.Warning(state, d.begin)
+		d.start(c)
+		if r, ok := d.say(hello, at, 250); !ok {
+			return r
+		}
+	}
+	d.quit()
+	r := checker.Result{Verdict: checker.OK, Message: d.last}
+	if warning != "" {
+		r.Message += "; " + warning
+		d.note("warning", warning)
+		if now := time.Now(); now.Sub(p.warnedAt) >= 24*time.Hour {
+			p.warnedAt = now
+			checker.Log(ctx).Warn(warning, "server", at)
+		}
+	}
+	return r
+}
+
+type step struct {
+	line string
+	code int
+}
+
+func failed(message string) checker.Result {
+	return checker.Result{Verdict: checker.Failed, Message: message}
+}

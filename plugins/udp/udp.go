@@ -1,0 +1,143 @@
+// Package udp is the check UDP_CHECK: a datagram is sent, and the server is
+// well unless the network reports that it cannot be reached. With require_reply
+// a reply must come, and may have to look as described.
+//
+// Without require_reply silence until connect_timeout is a success, as in
+// keepalived; so is any reply, at once.
+package udp
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/dial"
+)
+
+type settings struct {
+	Payload        hexText `json:"payload"`
+	RequireReply   reply   `json:"require_reply"`
+	MinReplyLength int     `json:"min_reply_length"`
+	MaxReplyLength int     `json:"max_reply_length"`
+}
+
+// Checker is UDP_CHECK.
+type Checker struct{}
+
+// New is UDP_CHECK.
+func New() *Checker { return &Checker{} }
+
+// Info describes the checker.
+func (*Checker) Info() checker.Info {
+	return checker.Info{
+		Name: "UDP_CHECK", Version: "1", Doc: "Sends a datagram, and looks at the reply or at what the network reports.",
+		Options: []checker.Option{
+			{Name: "payload", Type: "string", Doc: "What the datagram holds, in hexadecimal; 32 bytes of chance when left out."},
+			{Name: "require_reply", Type: "string", Default: "false", Doc: "true: a reply is required. Hexadecimal digits: one that begins with these bytes, as far as it goes. An X stands for any digit."},
+			{Name: "min_reply_length", Type: "int", Unit: "bytes", Default: "0", Doc: "The least length of a reply whose bytes are given."},
+			{Name: "max_reply_length", Type: "int", Unit: "bytes", Default: "255", Doc: "The greatest length of a reply whose bytes are given."},
+		},
+	}
+}
+
+type probe struct {
+	target  checker.Target
+	dialer  *net.Dialer
+	options settings
+}
+
+// maxDatagram is the longest that UDP has.
+const maxDatagram = 65535
+
+// randomLen is how much of chance is sent when nothing else is said.
+const randomLen = 32
+
+// Prepare reads the digits.
+func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+	s := settings{MaxReplyLength: 255}
+	if err := o.Decode(&s); err != nil {
+		return nil, err
+	}
+	switch {
+	case t.Address.Port() == 0:
+		return nil, errors.New("UDP_CHECK needs a port to send to")
+	case s.MinReplyLength < 0 || s.MaxReplyLength > maxDatagram || s.MinReplyLength > s.MaxReplyLength:
+		return nil, fmt.Errorf("min_reply_length and max_reply_length must be from 0 to %d, the latter not below the former", maxDatagram)
+	case len(s.Payload.value) > maxDatagram-8-40:
+		return nil, fmt.Errorf("payload has %d bytes, more than a datagram takes", len(s.Payload.value))
+	}
+	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
+	return &probe{t, checker.Dialer(t), s}, nil
+}
+
+// Probe sends one datagram.
+func (p *probe) Probe(ctx context.Context) checker.Result {
+	begin := time.Now()
+	r := p.ask(ctx, begin)
+	r.Latency = time.Since(begin)
+	return r
+}
+
+func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
+	at := p.target.Address.String()
+	c, err := p.dialer.DialContext(ctx, "udp", at)
+	if err != nil {
+		return dial.Failure(err, "send to "+at)
+	}
+	defer c.Close()
+	_ = c.SetDeadline(dial.Deadline(ctx, p.target, begin))
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
+	}
+	payload := p.options.Payload.value
+	if !p.options.Payload.given {
+		payload = make([]byte, randomLen)
+		if _, err := rand.Read(payload); err != nil {
+			return checker.Result{Message: "make up what is sent: " + err.Error()}
+		}
+	}
+	if _, err := c.Write(payload); err != nil {
+		return dial.Failure(err, "send to "+at)
+	}
+	buf := make([]byte, maxDatagram)
+	n, err := c.Read(buf)
+	var details []checker.Detail
+	if checker.WantDetails(ctx) {
+		details = []checker.Detail{{Name: "sent", Text: fmt.Sprintf("%d bytes: %x", len(payload), payload)}}
+		if err == nil {
+			details = append(details, checker.Detail{Name: "received", Text: fmt.Sprintf("%d bytes after %v: %x", n, time.Since(begin).Round(time.Microsecond), buf[:min(n, 256)])})
+		}
+	}
+	r := p.judge(buf[:n], err, ctx.Err() == context.Canceled)
+	r.Details = details
+	return r
+}
+
+// judge says what a reply, or the end of waiting for it, is worth.
+func (p *probe) judge(got []byte, err error, off bool) checker.Result {
+	want := &p.options.RequireReply
+	switch {
+	case off:
+		return checker.Result{Message: "called off"}
+	case errors.Is(err, os.ErrDeadlineExceeded) && !want.required:
+		return checker.Result{Verdict: checker.OK, Message: "no reply, and no error"}
+	case err != nil:
+		return dial.Failure(err, "wait for a reply of "+p.target.Address.String())
+	case len(want.value) == 0:
+		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("a reply of %d bytes", len(got))}
+	case len(got) < p.options.MinReplyLength || len(got) > p.options.MaxReplyLength:
+		return checker.Result{Verdict: checker.Failed, Message: fmt.Sprintf("a reply of %d bytes, expected %d to %d", len(got), p.options.MinReplyLength, p.options.MaxReplyLength)}
+	}
+	for i := range min(len(got), len(want.value)) {
+		if (got[i]^want.value[i])&want.mask[i] != 0 {
+			return checker.Result{Verdict: checker.Failed, Message: fmt.Sprintf("byte %d of the reply is %02x, expected %s", i, got[i], want.digits(i))}
+		}
+	}
+	return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("a reply of %d bytes, as expected", len(got))}
+}
