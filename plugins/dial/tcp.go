@@ -48,11 +48,9 @@ func TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 	if err != nil {
 		return nil, &LocalError{os.NewSyscallError("socket", err)}
 	}
-	if t.BindTo.IsValid() || t.BindPort != 0 || t.BindIf != "" || t.Fwmark != 0 {
-		if err := checker.Bind(t, network, fdControl(fd)); err != nil {
-			syscall.Close(fd)
-			return nil, &LocalError{err}
-		}
+	if err := Bind(t, network, fd); err != nil {
+		syscall.Close(fd)
+		return nil, err
 	}
 	if err := syscall.Connect(fd, sa); err != nil && err != syscall.EINPROGRESS {
 		syscall.Close(fd)

@@ -58,6 +58,9 @@ const maxDatagram = 65535
 // randomLen is how much of chance is sent when nothing else is said.
 const randomLen = 32
 
+// minBuffer is room for a reply whose length does not matter.
+const minBuffer = 2048
+
 // Prepare reads the digits.
 func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
 	s := settings{MaxReplyLength: 255}
@@ -105,7 +108,8 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	if _, err := c.Write(payload); err != nil {
 		return dial.Failure(err, "send to "+at)
 	}
-	buf := make([]byte, maxDatagram)
+	// One byte more than may come tells that more came.
+	buf := make([]byte, max(minBuffer, p.options.MaxReplyLength+1))
 	n, err := c.Read(buf)
 	var details []checker.Detail
 	if checker.WantDetails(ctx) {

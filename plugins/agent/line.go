@@ -1,0 +1,95 @@
+package agent
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// state is what an agent has said so far.
+type state struct {
+	// percent is a part of the configured weight; told says that the agent
+	// ever spoke of weight, by a number or by drain.
+	percent int
+	told    bool
+	admin   string // ready, drain or maint
+	down    string // what it was called, up when empty
+	why     string
+}
+
+// maxPercent keeps a weight within what IPVS takes: 65535.
+const maxPercent = 65535 * 100
+
+// hear takes a line over, or says what is wrong with it. passed are the words
+// without effect.
+func (s *state) hear(line string) (passed []string, err error) {
+	line, why, _ := strings.Cut(line, "#")
+	next := *s
+	known := false
+	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' }) {
+		lower := strings.ToLower(word)
+		switch lower {
+		case "ready", "drain", "maint":
+			next.admin = lower
+			next.told = next.told || lower == "drain"
+		case "up":
+			next.down, next.why = "", ""
+		case "down", "failed", "fail", "stopped":
+			next.down, next.why = lower, strings.TrimSpace(why)
+		default:
+			if digits, ok := strings.CutSuffix(word, "%"); ok {
+				n, err := strconv.ParseUint(digits, 10, 31)
+				if err != nil || n > maxPercent {
+					return nil, fmt.Errorf("%q is no part of a weight", word)
+				}
+				next.percent, next.told = int(n), true
+				break
+			}
+			passed = append(passed, word)
+			if n, ok := strings.CutPrefix(lower, "maxconn:"); ok {
+				if _, err := strconv.ParseUint(n, 10, 31); err == nil {
+					break
+				}
+			}
+			continue
+		}
+		known = true
+	}
+	if !known {
+		return nil, fmt.Errorf("the agent says %q, which has none of the words of an agent", line[:min(len(line), 100)])
+	}
+	*s = next
+	return passed, nil
+}
+
+// weight is the configured weight's part, and none when the agent never spoke
+// of it. What is more than nothing stays so.
+func (s *state) weight(configured int) *int {
+	if !s.told {
+		return nil
+	}
+	w := 0
+	if s.admin != "drain" {
+		w = int(min((int64(configured)*int64(s.percent)+99)/100, 65535))
+	}
+	return &w
+}
+
+// String is what the agent said, for people.
+func (s *state) String() string {
+	words := []string{"up"}
+	if s.down != "" {
+		words[0] = s.down
+	}
+	if s.admin != "ready" {
+		words = append(words, s.admin)
+	}
+	if s.told {
+		words = append(words, strconv.Itoa(s.percent)+"%")
+	}
+	text := strings.Join(words, ", ")
+	if s.why != "" {
+		text += fmt.Sprintf(": %q", s.why[:min(len(s.why), 100)])
+	}
+	return text
+}

@@ -1,0 +1,165 @@
+// Package misc is the check MISC_CHECK: a program says by its exit status
+// whether a server is well. 0 is well, all else is not; with misc_dynamic 1 is
+// not, and from 2 on it is, with a weight of the status less 2.
+//
+// A program that does not end in time has failed: its process group gets
+// SIGTERM, and SIGKILL two seconds later. It never runs twice at once. One that
+// cannot be started says nothing about the server, so that the check is
+// unknown. Under which user it runs is up to who starts this checker: all its
+// programs run under its own.
+package misc
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+type settings struct {
+	MiscPath    command          `json:"misc_path"`
+	MiscTimeout checker.Duration `json:"misc_timeout"`
+	MiscDynamic bool             `json:"misc_dynamic"`
+}
+
+// command is a program with its arguments: a list, or a text of words.
+type command []string
+
+// UnmarshalJSON reads either form.
+func (c *command) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		if strings.ContainsAny(text, `"'\`) {
+			return errors.New("misc_path with quotes has to be a list: the program, and each of its arguments")
+		}
+		*c = strings.Fields(text)
+		return nil
+	}
+	var list []string
+	if err := json.Unmarshal(b, &list); err != nil {
+		return errors.New("misc_path must be a program with its arguments")
+	}
+	*c = list
+	return nil
+}
+
+// Checker is MISC_CHECK.
+type Checker struct {
+	mu      sync.Mutex
+	starter *program.Starter
+	closed  bool
+}
+
+// New is MISC_CHECK.
+func New() *Checker { return &Checker{} }
+
+// Info describes the checker.
+func (*Checker) Info() checker.Info {
+	return checker.Info{
+		Name: "MISC_CHECK", Version: "1", Doc: "Runs a program, and looks at its exit status.",
+		Options: []checker.Option{
+			{Name: "misc_path", Type: "list", Required: true, Doc: "The program, with its arguments. No shell is involved."},
+			{Name: "misc_timeout", Type: "duration", Doc: "How long the program may run; as long as the check may take when left out."},
+			{Name: "misc_dynamic", Type: "bool", Default: "false", Doc: "An exit status of 2 to 255 is a success that sets the weight to the status less 2."},
+		},
+	}
+}
+
+type probe struct {
+	checker *Checker
+	target  checker.Target
+	options settings
+	// last is the run before, which may not have ended.
+	last <-chan struct{}
+}
+
+// Prepare takes the program. It need not be there yet.
+func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+	var s settings
+	if err := o.Decode(&s); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(s.MiscPath) == 0 || s.MiscPath[0] == "":
+		return nil, errors.New("misc_path is missing: there is no program to run")
+	case s.MiscTimeout < 0:
+		return nil, errors.New("misc_timeout cannot be negative")
+	}
+	return &probe{checker: c, target: t, options: s}, nil
+}
+
+// start returns what starts programs.
+func (c *Checker) start() (*program.Starter, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, program.ErrClosed
+	}
+	if c.starter == nil {
+		s, err := program.NewStarter(program.Options{})
+		if err != nil {
+			return nil, err
+		}
+		c.starter = s
+	}
+	return c.starter, nil
+}
+
+// Close ends all programs that run. What it returns is that they did not.
+func (c *Checker) Close(ctx context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	if c.starter == nil {
+		return nil
+	}
+	return c.starter.Close(ctx)
+}
+
+// Probe runs the program once.
+func (p *probe) Probe(ctx context.Context) checker.Result {
+	starter, err := p.checker.start()
+	if err != nil {
+		return checker.Result{Message: err.Error()}
+	}
+	timeout := time.Duration(p.options.MiscTimeout)
+	if timeout == 0 {
+		timeout = p.target.Timeout
+	}
+	if p.last != nil {
+		select {
+		case <-p.last:
+		default:
+			return checker.Result{Verdict: checker.Failed, Message: "the program still runs, though it was told to end"}
+		}
+	}
+	o := starter.Run(ctx, program.Spec{Argv: p.options.MiscPath, Timeout: timeout})
+	p.last = o.Gone
+	r := p.judge(o)
+	if checker.WantDetails(ctx) {
+		r.Details = []checker.Detail{{Name: "program", Text: o.Path}, {Name: "pid", Text: fmt.Sprint(o.Pid)}, {Name: "output", Text: string(o.Output)}}
+	}
+	return r
+}
+
+// judge says what a run is worth.
+func (p *probe) judge(o program.Outcome) checker.Result {
+	r := checker.Result{Verdict: checker.Failed, Message: o.String(), Latency: o.Took}
+	switch {
+	case o.Kind == program.NotStarted, o.Kind == program.Canceled, o.Kind == program.Exited && o.Err != nil:
+		r.Verdict = checker.Unknown
+	case o.OK():
+		r.Verdict = checker.OK
+	case o.Kind == program.Exited && p.options.MiscDynamic && o.Code >= 2:
+		weight := o.Code - 2
+		r.Verdict, r.Weight = checker.OK, &weight
+		r.Message = fmt.Sprintf("exit status %d: weight %d", o.Code, weight)
+	}
+	return r
+}
