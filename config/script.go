@@ -25,6 +25,8 @@ type Script struct {
 	// Args are handed to the Lua script as ctx.args: texts, numbers, and true
 	// or false. In keepalived.conf: "lua:PATH NAME=VALUE".
 	Args Args `key:"args" word:"-"`
+	// Smoothing says how the weights that the Lua script measures count.
+	Smoothing *Smoothing `key:"smoothing" word:"-"`
 	// User runs the program; the global script_user when left out. In
 	// keepalived.conf the group may stand behind it.
 	User string `key:"user" form:"special" inherits:"global script_user" tier:"1"`
@@ -92,4 +94,21 @@ func (p *Program) File() *Lua {
 		return nil
 	}
 	return &Lua{At: p.At, Written: p.Written, Path: p.Lua, Allow: p.Allow, Args: p.Args}
+}
+
+// Smoothing says how a weight follows what is measured, so that what depends on
+// it does not swing.
+type Smoothing struct {
+	// TimeConstant is that of an exponential average: after it a jump has come
+	// through to 63 %, after three times it to 95 %.
+	TimeConstant time.Duration `key:"time_constant" word:"-" range:"0s..24h"`
+	// Min is the least weight; with max, which must be given too.
+	Min int `key:"min" word:"-" range:"-65535..65535" unit:"weight"`
+	// Max is the greatest weight.
+	Max int `key:"max" word:"-" range:"-65535..65535" unit:"weight"`
+	// Step is the least change that counts.
+	Step int `key:"step" word:"-" default:"1" range:"1..65535" unit:"weight"`
+	// SlowStart is how long the weight takes to rise to its full value after
+	// what it is the weight of has come up.
+	SlowStart time.Duration `key:"slow_start" word:"-" range:"0s..24h"`
 }

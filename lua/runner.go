@@ -73,14 +73,33 @@ func (r *Runner) Functions(ctx context.Context) ([]string, error) {
 // The verdict counts only when err is nil; err is an *Error.
 //
 // The function may return true, false, false with a message, or a table {ok=,
-// message=}. Anything else is an error of the script.
+// message=, weight=}. Anything else is an error of the script.
 func (r *Runner) Check(ctx context.Context) (ok bool, message string, err error) {
-	var v verdict
+	v, err := r.Verdict(ctx, Subject{})
+	return v.OK, v.Message, err
+}
+
+// Subject is what a check of a real server is about. Scripts see it as
+// ctx.server and ctx.service.
+type Subject struct{ Server, Service string }
+
+// Verdict is what a check says.
+type Verdict struct {
+	OK      bool
+	Message string
+	// Weight is an absolute weight, nil when the script gave none.
+	Weight *float64
+}
+
+// Verdict is Check with what the check is about, and the weight that the table
+// which the function returned may have: {ok=, message=, weight=}.
+func (r *Runner) Verdict(ctx context.Context, about Subject) (v Verdict, err error) {
 	err = r.run(ctx, func(s *state) error {
 		if s.functions["check"] == nil {
 			return s.failure("the script has no function check")
 		}
 		s.prepare(ctx)
+		s.subject(about)
 		first, second, err := s.call("check", s.argument)
 		if err != nil {
 			return err
@@ -89,15 +108,15 @@ func (r *Runner) Check(ctx context.Context) (ok bool, message string, err error)
 		return err
 	})
 	if err != nil {
-		return false, "", err
+		return Verdict{}, err
 	}
-	return v.ok, v.message, nil
+	return v, nil
 }
 
 // Weight calls the script's weight function with {args=, timeout=} and
-// returns its number, rounded towards zero. err is an *Error.
-func (r *Runner) Weight(ctx context.Context) (int, error) {
-	var weight int
+// returns its number. err is an *Error.
+func (r *Runner) Weight(ctx context.Context) (float64, error) {
+	var weight float64
 	err := r.run(ctx, func(s *state) error {
 		if s.functions["weight"] == nil {
 			return s.failure("the script has no function weight")
@@ -111,7 +130,7 @@ func (r *Runner) Weight(ctx context.Context) (int, error) {
 		if !ok || !(n > -1e9 && n < 1e9) {
 			return s.failure("weight returned %s; it must return a number", show(first))
 		}
-		weight = int(n)
+		weight = float64(n)
 		return nil
 	})
 	if err != nil {

@@ -175,12 +175,12 @@ func TestFunctionsAndGrants(t *testing.T) {
 }
 
 func TestWeight(t *testing.T) {
-	for source, want := range map[string]int{
-		"return {weight = function() return 42.9 end}": 42,
+	for source, want := range map[string]float64{
+		"return {weight = function() return 42.9 end}": 42.9,
 		"return {weight = function() return -3 end}":   -3,
 	} {
 		if got, err := runner(t, source, Options{}).Weight(within(t, time.Second)); got != want || err != nil {
-			t.Errorf("%s: %d, %v", source, got, err)
+			t.Errorf("%s: %g, %v", source, got, err)
 		}
 	}
 	for _, source := range []string{
@@ -188,7 +188,7 @@ func TestWeight(t *testing.T) {
 		"return {weight = function() end}", "return {check = function() end}",
 	} {
 		if got, err := runner(t, source, Options{}).Weight(within(t, time.Second)); !errors.Is(err, ErrScript) {
-			t.Errorf("%s: %d, %v; want an error", source, got, err)
+			t.Errorf("%s: %g, %v; want an error", source, got, err)
 		}
 	}
 }

@@ -92,36 +92,52 @@ func (s *state) prepare(ctx context.Context) {
 	s.argument.RawSetString("timeout", lua.LNumber(timeout.Seconds()))
 }
 
-// verdict is what a check said.
-type verdict struct {
-	ok      bool
-	message string
+// subject puts what a check is about into its argument.
+func (s *state) subject(about Subject) {
+	for name, value := range map[string]string{"server": about.Server, "service": about.Service} {
+		if value != "" {
+			s.argument.RawSetString(name, lua.LString(value))
+		}
+	}
 }
 
 // verdict reads what a check returned.
-func (s *state) verdict(first, second lua.LValue) (verdict, error) {
+func (s *state) verdict(first, second lua.LValue) (Verdict, error) {
 	switch v := first.(type) {
 	case lua.LBool:
 		message, err := s.message(second)
-		return verdict{bool(v), message}, err
+		return Verdict{OK: bool(v), Message: message}, err
 	case *lua.LTable:
 		ok, isBool := v.RawGetString("ok").(lua.LBool)
 		if !isBool {
-			return verdict{}, s.failure("check returned a table in which ok is %s; want {ok = true or false, message = text}", show(v.RawGetString("ok")))
+			return Verdict{}, s.failure("check returned a table in which ok is %s; want {ok = true or false, message = text, weight = number}", show(v.RawGetString("ok")))
 		}
 		var odd error
 		v.ForEach(func(key, _ lua.LValue) {
-			if name := lua.LVAsString(key); name != "ok" && name != "message" {
-				odd = s.failure("check returned a table with %q; want {ok = true or false, message = text}", name)
+			if name := lua.LVAsString(key); name != "ok" && name != "message" && name != "weight" {
+				odd = s.failure("check returned a table with %q; want {ok = true or false, message = text, weight = number}", name)
 			}
 		})
-		if odd != nil {
-			return verdict{}, odd
+		out := Verdict{OK: bool(ok)}
+		switch weight := v.RawGetString("weight").(type) {
+		case *lua.LNilType:
+		case lua.LNumber:
+			value := float64(weight)
+			out.Weight = &value
+			if !(value > -1e9 && value < 1e9) {
+				odd = s.failure("check returned the weight %s; it must be a number", weight.String())
+			}
+		default:
+			odd = s.failure("check returned a table in which weight is %s; it must be a number", show(weight))
 		}
-		message, err := s.message(v.RawGetString("message"))
-		return verdict{bool(ok), message}, err
+		if odd != nil {
+			return Verdict{}, odd
+		}
+		var err error
+		out.Message, err = s.message(v.RawGetString("message"))
+		return out, err
 	}
-	return verdict{}, s.failure("check returned %s; it must return true, false, or false and a message", show(first))
+	return Verdict{}, s.failure("check returned %s; it must return true, false, or false and a message", show(first))
 }
 
 // message reads the reason that a check may give.

@@ -32,7 +32,7 @@ type edges struct {
 type checks struct {
 	edges   *edges
 	scripts map[string]*config.Script
-	runners map[string]*lua.Runner
+	runners map[string]*luaScript
 	user    string
 	group   string
 	secure  bool // enable_script_security
@@ -46,7 +46,7 @@ type checks struct {
 // newChecks compiles the Lua scripts of a configuration.
 func (e *edges) newChecks(c *config.Config) (*checks, error) {
 	x := &checks{
-		edges: e, scripts: map[string]*config.Script{}, runners: map[string]*lua.Runner{},
+		edges: e, scripts: map[string]*config.Script{}, runners: map[string]*luaScript{},
 		lasting: map[string]program.Outcome{},
 	}
 	x.user, x.group, x.secure = c.Global.ScriptUser, c.Global.ScriptGroup, c.Global.ScriptSecurity
@@ -60,10 +60,11 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		if err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %w", s.Name, err)
 		}
-		if _, err := has(runner, "check"); err != nil {
+		names, err := has(runner, "check", "weight")
+		if err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %s: %w", s.Name, s.Lua, err)
 		}
-		x.runners[s.Name] = runner
+		x.runners[s.Name] = &luaScript{runner, slices.Contains(names, "check"), slices.Contains(names, "weight")}
 	}
 	return x, nil
 }
@@ -93,6 +94,41 @@ func has(r *lua.Runner, functions ...string) ([]string, error) {
 	return nil, fmt.Errorf("it returns no function %s; it has %s", functions[0], strings.Join(names, ", "))
 }
 
+// luaScript is a Lua file that is run as a vrrp_script: its check, its weight,
+// or both.
+type luaScript struct {
+	*lua.Runner
+	checks, weighs bool
+}
+
+// run runs it once. The weight counts while the check is good.
+func (s *luaScript) run(ctx context.Context) node.Checked {
+	out := node.Checked{Result: node.OK}
+	if s.checks {
+		v, err := s.Verdict(ctx, lua.Subject{})
+		out = luaVerdict(v.OK, v.Message, err)
+		out.Weight = v.Weight
+	}
+	if !s.weighs || out.Result != node.OK {
+		return out
+	}
+	weight, err := s.Weight(ctx)
+	if err != nil {
+		return luaVerdict(false, "", err)
+	}
+	out.Weight = &weight
+	return out
+}
+
+// weightOnly says which scripts measure a weight and check nothing.
+func (x *checks) weightOnly(n *node.Config) {
+	for i := range n.Scripts {
+		if r := x.runners[n.Scripts[i].Name]; r != nil {
+			n.Scripts[i].WeightOnly = !r.checks
+		}
+	}
+}
+
 // Run runs one script once.
 func (x *checks) Run(ctx context.Context, name string) node.Checked {
 	s := x.scripts[name]
@@ -103,7 +139,7 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 		ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()
 		begin := time.Now()
-		c := luaVerdict(r.Check(ctx))
+		c := r.run(ctx)
 		c.Took = time.Since(begin)
 		return c
 	}

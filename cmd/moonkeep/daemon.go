@@ -213,6 +213,7 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
 	n.Services = nil // nobody makes their probes yet
+	x.weightOnly(&n)
 	return engine.Plan{Node: n, Checks: x, Policy: policy, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
 }
 

@@ -101,13 +101,13 @@ limit.`,
 // luaResult is what lua run says; its JSON is stable. Weight is nil when there
 // is none.
 type luaResult struct {
-	Function string  `json:"function"`
-	Result   string  `json:"result"` // ok, failed, error, timeout or limit
-	Message  string  `json:"message"`
-	Weight   *int    `json:"weight"`
-	Seconds  float64 `json:"seconds"`
-	Memory   int     `json:"memory"` // octets, by estimate
-	Count    int     `json:"instructions"`
+	Function string   `json:"function"`
+	Result   string   `json:"result"` // ok, failed, error, timeout or limit
+	Message  string   `json:"message"`
+	Weight   *float64 `json:"weight"`
+	Seconds  float64  `json:"seconds"`
+	Memory   int      `json:"memory"` // octets, by estimate
+	Count    int      `json:"instructions"`
 }
 
 func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr io.Writer) error {
@@ -167,8 +167,8 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 func (r *luaResult) call(ctx context.Context, runner *lua.Runner, event lua.Event) error {
 	switch r.Function {
 	case "check":
-		ok, message, err := runner.Check(ctx)
-		if r.Message = message; !ok {
+		v, err := runner.Verdict(ctx, lua.Subject{})
+		if r.Message, r.Weight = v.Message, v.Weight; !v.OK {
 			r.Result = "failed"
 		}
 		return err
@@ -198,7 +198,7 @@ func (r *luaResult) print(w io.Writer, asJSON bool) error {
 		text += ": " + r.Message
 	}
 	if r.Weight != nil && r.Result == "ok" {
-		text += fmt.Sprintf(": weight %d", *r.Weight)
+		text += fmt.Sprintf(": weight %g", *r.Weight)
 	}
 	_, err := fmt.Fprintf(w, "%s\n%s took %v, %d instructions, some %d KiB\n", text, r.Function,
 		time.Duration(r.Seconds*1e9).Round(time.Microsecond), r.Count, (r.Memory+1023)/1024)

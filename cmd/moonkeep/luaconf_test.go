@@ -123,3 +123,46 @@ func TestGrantsAgree(t *testing.T) {
 		}
 	}
 }
+
+// TestLuaWeight holds that the weight function of a script is what it adds to
+// the priority, and that one which breaks costs no role.
+func TestLuaWeight(t *testing.T) {
+	a, _ := hosts(t)
+	number := a.write(t, "number", "0", 0o644)
+	a.write(t, "w.lua", `local file = require "file"
+return {weight = function(ctx) return tonumber(file.read("number")) end}
+`, 0o644)
+	file := a.write(t, "keepalived.conf", `vrrp_script load {
+ script "lua:w.lua"
+ interval 0.1
+}
+vrrp_instance VI_1 {
+ interface eth0
+ version 3
+ virtual_router_id 62
+ priority 100
+ advert_int 0.1
+ virtual_ipaddress {
+  192.0.2.62/24
+ }
+ track_script {
+  load
+ }
+}
+`, 0o644)
+	p := a.start(t, "run", file)
+	at := func(what string, effective int) {
+		t.Helper()
+		p.await(t, what, func(i *control.Instance) bool { return i.Role == "MASTER" && i.Effective == effective })
+	}
+	at("MASTER at 100", 100)
+	netnstest.Must(t, os.WriteFile(number, []byte("-30"), 0o644))
+	at("MASTER at 70", 70)
+	netnstest.Must(t, os.WriteFile(number, []byte("oh"), 0o644)) // nil: an error
+	at("MASTER at 100 again", 100)
+	netnstest.Must(t, os.WriteFile(number, []byte("9"), 0o644))
+	s := p.await(t, "MASTER at 109", func(i *control.Instance) bool { return i.Role == "MASTER" && i.Effective == 109 })
+	if s.Scripts[0].Weight == nil || *s.Scripts[0].Weight != 9 {
+		t.Errorf("status of the script: %+v", s.Scripts[0])
+	}
+}

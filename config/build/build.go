@@ -18,6 +18,7 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -359,9 +360,17 @@ func script(s *config.Script, global *config.Global) node.Script {
 		Interval: s.Interval,
 		Rise:     s.Rise,
 		Fall:     s.Fall,
-		InitFail: s.InitFail,
+		InitFail: s.InitFail, Smoothing: Smoothing(s.Smoothing),
 		Identity: identity(s, global),
 	}
+}
+
+// Smoothing is how a weight follows what is measured; at once when s is nil.
+func Smoothing(s *config.Smoothing) track.Smoothing {
+	if s == nil {
+		return track.Smoothing{}
+	}
+	return track.Smoothing{TimeConstant: s.TimeConstant, Min: s.Min, Max: s.Max, Step: s.Step, SlowStart: s.SlowStart}
 }
 
 // identity writes down what a run of s executes and as whom. Every part is

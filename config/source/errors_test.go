@@ -223,6 +223,13 @@ func TestFindings(t *testing.T) {
 		"neither script nor lua": {"a.yaml", script("interval: 1s"), []string{
 			`a.yaml:2:5: error: vrrp_script s needs what it runs: script, lua or plugin [missing-key]`,
 		}},
+		"smoothing": {"a.yaml", script("lua: a.lua", "smoothing: {time_constant: 5s, min: 3, max: 2, step: 2}"), []string{
+			`a.yaml:4:41: error: vrrp_script s: smoothing: min 3 must be less than max 2 [out-of-range]`,
+		}},
+		"smoothing by half": {"a.yaml", script("script: /bin/true", "smoothing: {max: 2}"), []string{
+			`a.yaml:4:5: error: vrrp_script s: smoothing goes with lua only [exclusive-keys]`,
+			`a.yaml:4:16: error: vrrp_script s: smoothing: min and max go together [missing-key]`,
+		}},
 		"a plugin": {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{
 			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
 		}},

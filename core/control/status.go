@@ -155,6 +155,8 @@ type Script struct {
 	InARow   int      `json:"contradicting_in_a_row"`
 	Rise     int      `json:"rise"`
 	Fall     int      `json:"fall"`
+	// Weight is what the script measured for the priority.
+	Weight *int `json:"weight,omitempty"`
 }
 
 // Held returns which of the addresses stand in the kernel now.
@@ -207,7 +209,7 @@ func Describe(s *node.Status, held Held) Status {
 	for _, c := range s.Scripts {
 		x := Script{
 			Name: c.Name, State: c.State, SinceAge: *age(c.Since), Used: c.Used, Message: c.Message,
-			RunAge: age(c.Last), Took: c.Took.Seconds(), InARow: c.InARow, Rise: c.Rise, Fall: c.Fall,
+			RunAge: age(c.Last), Took: c.Took.Seconds(), InARow: c.InARow, Rise: c.Rise, Fall: c.Fall, Weight: c.Weight,
 		}
 		if c.Last != mono.Never {
 			x.Result = c.Result.String()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -133,4 +134,9 @@ type Script struct {
 	// Identity changes when what is run changes; a reload keeps the state of
 	// a script whose name and identity are the same.
 	Identity string
+	// WeightOnly is for a script that measures a weight and checks nothing:
+	// when it fails it adds nothing to the priority, and is no fault.
+	WeightOnly bool
+	// Smoothing says how the weights that it measures count.
+	Smoothing track.Smoothing
 }

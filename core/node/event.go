@@ -52,6 +52,9 @@ type Checked struct {
 	Message string
 	// Took is how long the run took.
 	Took time.Duration
+	// Weight is what the script adds to the priority by itself, nil when the
+	// configured weight counts.
+	Weight *float64
 }
 
 // Result is what one run of a check came to.

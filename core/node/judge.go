@@ -71,14 +71,35 @@ func (n *Node) weigh(in *instance, interfaces []TrackInterface, scripts []TrackS
 		sum += n.term(in, "interface "+t.Name, state, weight, t.Reverse)
 	}
 	for _, t := range scripts {
-		if !weights && t.Weight != 0 {
+		s := n.scripts[t.Name]
+		measured := s.cfg.WeightOnly || s.weight.Known()
+		if !weights && (t.Weight != 0 || measured) {
 			continue
 		}
-		state, _ := n.scripts[t.Name].life.State()
+		state, _ := s.life.State()
+		if measured && (state == track.Up || s.cfg.WeightOnly) {
+			sum += in.measured("script "+t.Name, state, s.weight)
+			continue
+		}
 		sum += n.term(in, "script "+t.Name, state, t.Weight, t.Reverse)
 	}
 	return sum
 }
+
+// measured adds the weight that a script measured itself; one that is not up
+// adds nothing, and is no fault.
+func (in *instance) measured(name string, state track.State, weight *track.Weight) int {
+	value := 0
+	if state == track.Up {
+		value = min(max(weight.Value(), -maxMeasured), maxMeasured)
+	}
+	in.terms = append(in.terms, Term{Tracker: name, Weight: value, Value: value, State: state.String()})
+	return value
+}
+
+// maxMeasured is the most that a script adds to a priority or takes from it, as
+// for files.
+const maxMeasured = 253
 
 func (n *Node) term(in *instance, name string, state track.State, weight int, reverse bool) int {
 	value, fault := track.Effect(state, weight, reverse)

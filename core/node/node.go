@@ -144,6 +144,8 @@ type script struct {
 	took    time.Duration
 	quiet   mono.Instant // until when another message alone is not told
 	users   []*instance
+	// weight is what it measures, not known for one that measures none.
+	weight *track.Weight
 }
 
 // New returns a node whose instances wait in INIT for the state of their

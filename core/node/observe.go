@@ -8,6 +8,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -118,16 +119,29 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 	told := s.last == mono.Never || s.result != e.Result || s.message != e.Message && now >= s.quiet
 	s.result, s.message, s.last, s.took = e.Result, e.Message, now, e.Took
 	changed := s.life.Result(now, e.Result == OK)
+	if state, _ := s.life.State(); changed && state == track.Up {
+		s.weight.Restart(now)
+	}
+	weighed := e.Weight != nil && s.weight.Observe(now, *e.Weight)
 	if told || changed {
 		s.quiet = now.Add(quietFor)
 		n.note(level(e.Result), "", "check", s.report(e, changed))
 	}
-	if !changed {
+	if !changed && !weighed {
 		return
 	}
 	for _, in := range s.users {
 		n.settle(now, in)
 	}
+}
+
+// measured returns the weight that a script measured, nil when there is none.
+func (s *script) measured() *int {
+	if !s.weight.Known() {
+		return nil
+	}
+	value := s.weight.Value()
+	return &value
 }
 
 func level(r Result) Level {

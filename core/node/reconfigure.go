@@ -155,6 +155,7 @@ func (n *Node) rescript(now mono.Instant, cfg []Script) {
 		s := old[c.Name]
 		if s != nil && s.cfg.Identity == c.Identity {
 			s.life.Reconfigure(c.Interval, c.Rise, c.Fall)
+			s.weight.Reconfigure(c.Smoothing)
 			s.cfg, s.users = c, nil
 		} else {
 			s = n.replace(now, s, c)
@@ -178,9 +179,12 @@ func (n *Node) rescript(now mono.Instant, cfg []Script) {
 // replace makes a script anew. One that was there before under that name lends
 // its state until the first result, so that a reload disturbs no instance.
 func (n *Node) replace(now mono.Instant, old *script, cfg Script) *script {
-	s := &script{cfg: cfg, last: mono.Never, life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail)}
+	s := &script{cfg: cfg, last: mono.Never, life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail), weight: track.NewWeight(cfg.Smoothing)}
 	if old != nil {
 		s.life.Lend(old.life.State())
+		if old.weight.Known() {
+			s.weight.Observe(now, float64(old.weight.Value()))
+		}
 	}
 	return s
 }

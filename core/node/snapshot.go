@@ -60,7 +60,7 @@ func (n *Node) Status(now mono.Instant) *Status {
 		s.Scripts = append(s.Scripts, ScriptStatus{
 			Name: c.cfg.Name, State: state.String(), Since: since, Used: len(c.users) > 0,
 			Result: c.result, Message: c.message, Last: c.last, Took: c.took,
-			InARow: c.life.InARow(), Rise: max(1, c.cfg.Rise), Fall: max(1, c.cfg.Fall),
+			InARow: c.life.InARow(), Rise: max(1, c.cfg.Rise), Fall: max(1, c.cfg.Fall), Weight: c.measured(),
 		})
 	}
 	return s

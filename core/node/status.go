@@ -125,6 +125,9 @@ type ScriptStatus struct {
 	InARow int
 	Rise   int
 	Fall   int
+	// Weight is what the script measured for the priority, nil when it measures
+	// none.
+	Weight *int
 }
 
 // StaticStatus is what is held statically under one name.

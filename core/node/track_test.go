@@ -191,3 +191,50 @@ func TestPriorityMovesTimer(t *testing.T) {
 	d.pass(second)
 	d.want("note check", "note priority", "V sends 200")
 }
+
+// TestMeasuredWeights: a weight that a script measures is what it adds, while
+// it is up, whatever weight is configured; one that only measures is no fault
+// when it fails.
+func TestMeasuredWeights(t *testing.T) {
+	value := func(v float64) *float64 { return &v }
+	for _, tt := range []struct {
+		name   string
+		only   bool
+		weight int
+		step   int
+		events []Checked
+		want   uint8
+		fault  bool
+	}{
+		{"adds", true, 0, 0, []Checked{{Weight: value(12)}}, 112, false},
+		{"takes", true, 0, 0, []Checked{{Weight: value(-30.4)}}, 70, false},
+		{"at most", true, 0, 0, []Checked{{Weight: value(-1e6)}}, 1, false},
+		{"follows", true, 0, 0, []Checked{{Weight: value(5)}, {Weight: value(7)}}, 107, false},
+		{"in steps", true, 0, 3, []Checked{{Weight: value(5)}, {Weight: value(7)}}, 105, false},
+		{"broken adds nothing", true, 0, 0, []Checked{{Weight: value(5)}, {Result: Broken}}, 100, false},
+		{"and comes back", true, 0, 0, []Checked{{Weight: value(5)}, {Result: Broken}, {Weight: value(6)}}, 106, false},
+		{"broken at first", true, 0, 0, []Checked{{Result: Broken}}, 100, false},
+		{"beside a check", false, 0, 0, []Checked{{Weight: value(-2)}}, 98, false},
+		{"a check that fails faults", false, 0, 0, []Checked{{Weight: value(-2)}, {Result: Failed}}, 100, true},
+		{"or has its weight", false, -20, 0, []Checked{{Weight: value(-2)}, {Result: Failed}}, 80, false},
+		{"before its weight", false, -20, 0, []Checked{{Weight: value(-2)}}, 98, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			in := instance3("V", 1, 100)
+			in.Scripts = []TrackScript{{Name: "s", Weight: tt.weight}}
+			s := check("s")
+			s.WeightOnly, s.Smoothing.Step = tt.only, tt.step
+			d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{s}})
+			for i := range tt.events {
+				e := tt.events[i]
+				e.Script = "s"
+				d.node.scripts["s"].life.Tick(d.node.scripts["s"].life.Deadline())
+				d.step(&e)
+			}
+			d.priority("V", tt.want)
+			if st := d.status("V"); (st.Role == vrrp.Fault) != tt.fault {
+				t.Errorf("role %v, faults %v", st.Role, st.Faults)
+			}
+		})
+	}
+}
