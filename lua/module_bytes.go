@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -24,6 +25,7 @@ func bytesModule() Module {
 				Returns: []Value{ret("any", "the values"), ret("integer", "where what follows begins")}, call: bytesUnpack,
 			},
 			{Name: "xor", Doc: "combines two texts of the same length bit by bit", Params: []Value{text, arg("other", "string", "the other octets")}, Returns: one, call: bytesXor},
+			{Name: "random", Doc: "octets that nobody can guess", Params: []Value{arg("n", "integer", "how many, at most 1,024")}, Returns: one, call: bytesRandom},
 			{Name: "hex", Doc: "the hexadecimal digits of octets", Params: []Value{text}, Returns: []Value{ret("string", "the digits")}, call: bytesHex},
 			{Name: "unhex", Doc: "the octets of hexadecimal digits", Params: []Value{arg("digits", "string", "the digits")}, Returns: one, Fails: true, call: bytesUnhex},
 			{Name: "base64", Doc: "octets in base 64", Params: []Value{text}, Returns: []Value{ret("string", "in base 64")}, call: bytesBase64},
@@ -196,6 +198,16 @@ func bytesXor(c call) int {
 		out[i] ^= b[i]
 	}
 	return c.push(lua.LString(out))
+}
+
+func bytesRandom(c call) int {
+	n := c.l.CheckInt(1)
+	if n < 1 || n > 1024 {
+		c.l.ArgError(1, "want 1 to 1024 octets")
+	}
+	out := make([]byte, n)
+	_, _ = rand.Read(out) // it never fails
+	return c.text(string(out))
 }
 
 func bytesHex(c call) int {

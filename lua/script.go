@@ -118,10 +118,13 @@ func (s *Script) compileRequired(root *os.Root, need requirement) (*lua.Function
 		return nil, nil, fail("require %q: a name has letters, digits, _ and -, with dots for folders", need.name)
 	}
 	name := strings.ReplaceAll(need.name, ".", "/") + ".lua"
+	if source, err := clients.ReadFile(name); err == nil {
+		return compile(name, source)
+	}
 	full := filepath.Join(s.dir, name)
 	file, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fail("require %q: no module of moonkeep has that name (%s), and there is no file %s", need.name, strings.Join(moduleNames(), ", "), full)
+		return nil, nil, fail("require %q: no module of moonkeep has that name (%s), and there is no file %s", need.name, strings.Join(append(moduleNames(), clientNames()...), ", "), full)
 	}
 	if err != nil {
 		return nil, nil, fail("require %q: open %s: %v", need.name, full, err)

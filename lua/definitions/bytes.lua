@@ -24,6 +24,11 @@ function bytes.unpack(format, text, from) end
 ---@return string # the octets
 function bytes.xor(text, other) end
 
+---octets that nobody can guess
+---@param n integer how many, at most 1,024
+---@return string # the octets
+function bytes.random(n) end
+
 ---the hexadecimal digits of octets
 ---@param text string the octets
 ---@return string # the digits

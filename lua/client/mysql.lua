@@ -1,0 +1,177 @@
+-- MySQL and MariaDB.
+--
+-- mysql.status(o)       {version =, read_only =, replica = {io =, sql =, lag =, error =} | nil} | nil, reason
+-- mysql.query(o, text)  a list of rows, each a list of texts with false for NULL,
+--                       and the list of the columns' names | nil, reason
+-- mysql.greeting(o)     the server's version, without a login | nil, reason
+--
+-- o: {address = "host:port" or "unix:/path" (127.0.0.1:3306), user =, password =,
+--     tls = true and the options of TLS, timeout = seconds}
+--
+-- The user logs in with mysql_native_password, or without a password. For
+-- status it needs the right REPLICATION CLIENT (MariaDB: REPLICA MONITOR, too).
+-- A server counts greetings without a login as failed connections of this
+-- host, and refuses it after max_connect_errors of them.
+local tcp, bytes, hash = require "tcp", require "bytes", require "hash"
+
+local PROTOCOL_41, SECURE, PLUGIN, SSL = 0x200, 0x8000, 0x80000, 0x800
+
+local function receive(conn)
+  local head, why = conn:receive(4)
+  if not head then return nil, why end
+  local a, b, c, seq = head:byte(1, 4)
+  local n = a + b * 256 + c * 65536
+  if n == 0 then return "", seq end
+  if n > 500000 then return nil, "a packet of " .. n .. " octets" end
+  local text, why = conn:receive(n)
+  if not text then return nil, why end
+  return text, seq
+end
+
+local function send(conn, seq, text)
+  local n = #text
+  return conn:send(string.char(n % 256, math.floor(n / 256) % 256, math.floor(n / 65536), seq) .. text)
+end
+
+local function failure(packet)
+  local code, rest = bytes.unpack("< H", packet, 2), packet:sub(4)
+  return (rest:gsub("^#%w%w%w%w%w", "")) .. " (error " .. code .. ")"
+end
+
+-- A number before a text or a count, and where what follows begins; nil is NULL.
+local function number(text, at)
+  local first = text:byte(at)
+  if not first or first == 255 then return nil, at + 1, "the packet is too short" end
+  if first < 251 then return first, at + 1 end
+  if first == 251 then return nil, at + 1 end
+  return bytes.unpack(first == 252 and "< H" or first == 253 and "< T" or "< J", text, at + 1)
+end
+
+local function scramble(password, salt)
+  if not password or password == "" then return "" end
+  local once = hash.sha1(password, { raw = true })
+  local twice = hash.sha1(once, { raw = true })
+  return bytes.xor(once, hash.sha1(salt .. twice, { raw = true }))
+end
+
+local function hello(o)
+  o = o or {}
+  local conn, why = tcp.connect(o.address or "127.0.0.1:3306", { timeout = o.timeout })
+  if not conn then return nil, why end
+  local greeting, seq = receive(conn)
+  if not greeting then conn:close() return nil, seq end
+  if greeting:byte(1) == 255 then conn:close() return nil, failure(greeting) end
+  if greeting:byte(1) ~= 10 then conn:close() return nil, "this is no MySQL or MariaDB" end
+  local _, version, _, salt, _, low, _, _, high, length, _, at = bytes.unpack("< B z I a8 B H B H H B a10", greeting)
+  local more = greeting:sub(at, at + math.max(13, length - 8) - 2)
+  return conn, { version = version:gsub("^5%.5%.5%-", ""), salt = salt .. more, capabilities = low + high * 65536, seq = seq }
+end
+
+local function login(o)
+  local conn, g = hello(o)
+  if not conn then return nil, g end
+  local function fail(why) conn:close() return nil, why end
+  local seq, flags = g.seq + 1, PROTOCOL_41 + SECURE + PLUGIN
+  if o.tls then
+    if math.floor(g.capabilities / SSL) % 2 == 0 then return fail("the server has no TLS") end
+    flags = flags + SSL
+    local ok, why = send(conn, seq, bytes.pack("< I I B", flags, 2 ^ 24 - 1, 45) .. ("\0"):rep(23))
+    if ok then ok, why = conn:starttls({ verify = o.verify, ca = o.ca, cert = o.cert, key = o.key, server_name = o.server_name }) end
+    if not ok then return nil, why end
+    seq = seq + 1
+  end
+  local answer = bytes.pack("< I I B", flags, 2 ^ 24 - 1, 45) .. ("\0"):rep(23) .. bytes.pack("z s1 z", o.user or "", scramble(o.password, g.salt), "mysql_native_password")
+  local ok, why = send(conn, seq, answer)
+  if not ok then return fail(why) end
+  local packet, seq = receive(conn)
+  if packet and packet:byte(1) == 254 then -- the account wants another plugin
+    local plugin, at = bytes.unpack("z", packet, 2)
+    if plugin ~= "mysql_native_password" then
+      return fail("the account logs in by " .. plugin .. "; this client knows mysql_native_password")
+    end
+    send(conn, seq + 1, scramble(o.password, (packet:sub(at):gsub("%z$", ""))))
+    packet, seq = receive(conn)
+  end
+  if not packet then return fail(seq) end
+  if packet:byte(1) == 255 then return fail(failure(packet)) end
+  if packet:byte(1) ~= 0 then return fail("the login was not understood") end
+  return conn, g
+end
+
+local function text(packet, at)
+  local n, next = number(packet, at)
+  if not n then return false, next end
+  return packet:sub(next, next + n - 1), next + n
+end
+
+local function query(conn, sql)
+  local ok, why = send(conn, 0, "\3" .. sql)
+  if not ok then return nil, why end
+  local packet, why = receive(conn)
+  if not packet then return nil, why end
+  if packet:byte(1) == 255 then return nil, failure(packet) end
+  if packet:byte(1) == 0 then return {}, {} end
+  local names, rows = {}, {}
+  local count = number(packet, 1)
+  for i = 1, count do
+    local column, why = receive(conn)
+    if not column then return nil, why end
+    local at, name = 1
+    for _ = 1, 5 do name, at = text(column, at) end -- catalog, schema, table, its origin, name
+    names[i] = name
+  end
+  receive(conn) -- the end of the columns
+  while true do
+    packet, why = receive(conn)
+    if not packet then return nil, why end
+    if packet:byte(1) == 255 then return nil, failure(packet) end
+    if packet:byte(1) == 254 and #packet < 9 then return rows, names end
+    local row, at = {}, 1
+    for i = 1, #names do row[i], at = text(packet, at) end
+    rows[#rows + 1] = row
+  end
+end
+
+local mysql = {}
+
+function mysql.greeting(o)
+  local conn, g = hello(o)
+  if not conn then return nil, g end
+  conn:close()
+  return g.version
+end
+
+function mysql.query(o, sql)
+  local conn, why = login(o)
+  if not conn then return nil, why end
+  local rows, names = query(conn, sql)
+  conn:close()
+  return rows, names
+end
+
+function mysql.status(o)
+  local conn, g = login(o)
+  if not conn then return nil, g end
+  local rows, why = query(conn, "SELECT @@global.read_only")
+  if not rows then conn:close() return nil, why end
+  local out = { version = g.version, read_only = rows[1][1] ~= "0" }
+  local names
+  rows, names = query(conn, "SHOW REPLICA STATUS")
+  if not rows then rows, names = query(conn, "SHOW SLAVE STATUS") end -- older servers
+  conn:close()
+  if not rows then return nil, names end
+  if rows[1] then
+    local field = {}
+    for i, name in ipairs(names) do field[name:gsub("^Slave_", "Replica_"):gsub("Behind_Master", "Behind_Source")] = rows[1][i] end
+    out.replica = {
+      io = field.Replica_IO_Running == "Yes", sql = field.Replica_SQL_Running == "Yes",
+      lag = tonumber(field.Seconds_Behind_Source or nil), error = "",
+    }
+    for _, name in ipairs({ "Last_SQL_Error", "Last_IO_Error" }) do
+      if field[name] and field[name] ~= "" then out.replica.error = field[name] end
+    end
+  end
+  return out
+end
+
+return mysql
