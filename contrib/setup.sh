@@ -18,6 +18,14 @@ ipvsadm     ipvsadm         how an independent program reads our table of IPVS
 tc          iproute2        a network that loses packets
 linux.uml   user-mode-linux a kernel that can what this machine may not
 busybox     busybox-static  the modules of that kernel
+haproxy     haproxy         the client of its stats socket in Lua
+mariadbd    mariadb-server  the client of MySQL in Lua
+pg_ctlcluster postgresql    the client of PostgreSQL in Lua
+redis-server redis-server   the client of Redis in Lua
+dnsmasq     dnsmasq-base    the client of DNS in Lua
+slapd       slapd           the client of LDAP in Lua
+smtpd       opensmtpd       the client of SMTP in Lua
+dbus-daemon dbus-daemon     the module for systemd in Lua
 '
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # daemons live in sbin

@@ -91,7 +91,7 @@ func TestPostgresClient(t *testing.T) {
 	t.Parallel()
 	programs, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(programs) == 0 {
-		t.Skip("needs postgres: the client is tried on it")
+		t.Skip("needs pg_ctlcluster: the client is tried on it")
 	}
 	bin := func(name string, args ...string) *exec.Cmd {
 		cmd := as(t, exec.Command(filepath.Join(programs[len(programs)-1], name), args...), "postgres")
