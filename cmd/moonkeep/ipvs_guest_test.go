@@ -1,0 +1,232 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+var everySite = flag.Bool("matrix", false, "compare the table of IPVS with keepalived's for every site of testdata/ipvs")
+
+// needIPVS skips the test unless the kernel balances load and ipvsadm shows it.
+func needIPVS(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/sys/module/ip_vs"); err != nil {
+		t.Skip("needs /sys/module/ip_vs: the kernel balances no load")
+	}
+	if _, err := exec.LookPath("ipvsadm"); err != nil {
+		t.Skip("needs ipvsadm: an independent reader of the table")
+	}
+}
+
+// director is a namespace that balances, connected to one that is every real
+// server: all of 10.2.0.0/17 and fd00:2::/64 answers there on port 80, nothing
+// else does.
+type director struct {
+	*host
+	servers *netnstest.Host
+}
+
+func newDirector(t *testing.T) *director {
+	t.Helper()
+	left, right := netnstest.Pair(t, "eth0", "eth0")
+	d := &director{&host{left, t.TempDir()}, right}
+	for _, a := range []string{"10.1.0.1/24", "fd00:1::1/64"} {
+		d.give(t, a)
+	}
+	for _, a := range []string{"10.1.0.2/24", "fd00:1::2/64"} {
+		_, err := right.Link.Add(netspec.Address{Prefix: netip.MustParsePrefix(a), Device: "eth0"})
+		netnstest.Must(t, err)
+	}
+	d.ip(t, left, "route add 10.2.0.0/16 via 10.1.0.2", "-6 route add fd00:2::/48 via fd00:1::2",
+		"link add tunl0 type dummy", "addr add 10.9.0.1/32 dev lo", "addr add fd00:9::1/128 dev lo")
+	d.ip(t, right, "route add local 10.2.0.0/17 dev lo", "-6 route add local fd00:2::/64 dev lo")
+	d.listen(t, ":80", "served")
+	return d
+}
+
+// ip runs commands of ip(8) on a host. One that fails is no error: the kernel
+// may have it so already.
+func (d *director) ip(t *testing.T, h *netnstest.Host, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		h.Run(t, func() error {
+			_ = exec.Command("ip", strings.Fields(line)...).Run()
+			return nil
+		})
+	}
+}
+
+// listen serves HTTP for all real servers.
+func (d *director) listen(t *testing.T, address, body string) {
+	t.Helper()
+	var l net.Listener
+	d.servers.Run(t, func() (err error) {
+		l, err = net.Listen("tcp", address)
+		return err
+	})
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, body)
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	t.Cleanup(func() {
+		netnstest.Must(t, s.Close())
+		<-ended
+	})
+}
+
+// saved is the table of IPVS as ipvsadm -Sn writes it, sorted.
+func (d *director) saved(t *testing.T) (lines []string) {
+	t.Helper()
+	d.Run(t, func() error {
+		out, err := exec.Command("ipvsadm", "-Sn").Output()
+		for line := range strings.Lines(string(out)) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		return err
+	})
+	slices.Sort(lines)
+	return lines
+}
+
+// settled waits until the table has been the same for a while and returns it.
+func (d *director) settled(t *testing.T) []string {
+	t.Helper()
+	last, since := d.saved(t), time.Now()
+	for began := time.Now(); time.Since(since) < 4*time.Second && time.Since(began) < 40*time.Second; {
+		time.Sleep(200 * time.Millisecond)
+		if now := d.saved(t); !slices.Equal(now, last) {
+			last, since = now, time.Now()
+		}
+	}
+	return last
+}
+
+// run starts a program on the director and returns what ends it and waits.
+func (d *director) run(t *testing.T, cmd *exec.Cmd) (stop func()) {
+	t.Helper()
+	log, err := os.Create(filepath.Join(d.dir, filepath.Base(cmd.Path)+".log"))
+	netnstest.Must(t, err)
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
+	netnstest.Must(t, d.NS.Start(cmd))
+	stopped := false
+	stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case <-ended:
+		case <-time.After(20 * time.Second):
+			_ = cmd.Process.Kill()
+			<-ended
+			t.Errorf("%s did not end", cmd.Path)
+		}
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("%s:\n%s", log.Name(), text[max(0, len(text)-4000):])
+		}
+	}
+	t.Cleanup(stop)
+	return stop
+}
+
+func (d *director) keepalived(t *testing.T, conf string) (stop func()) {
+	t.Helper()
+	if _, err := exec.LookPath("keepalived"); err != nil {
+		t.Skip("needs keepalived: its table is compared")
+	}
+	pid := func(n string) string { return filepath.Join(d.dir, n+".pid") }
+	return d.run(t, exec.Command("keepalived", "-n", "-l", "-D", "-C", "-f", conf, "-p", pid("p"), "-c", pid("c"), "-r", pid("r"), "-b", pid("b")))
+}
+
+func (d *director) moonkeep(t *testing.T, conf string) (stop func()) {
+	t.Helper()
+	return d.run(t, self("run", "-c", conf, "--run-dir", filepath.Join(d.dir, "run")))
+}
+
+// TestGuestSameTable: for each site the table of IPVS is that of keepalived,
+// and what is gone after an orderly stop is all of it.
+func TestGuestSameTable(t *testing.T) {
+	needIPVS(t)
+	sites, err := filepath.Glob("testdata/ipvs/*.conf")
+	if err != nil || len(sites) < 40 {
+		t.Fatalf("%d sites, %v", len(sites), err)
+	}
+	few := []string{"sorry-serves", "quorum-won", "kind-mixed", "tunnels", "group", "ipv6", "misc-dynamic", "inhibit", "http", "persistence-bare"}
+	for _, site := range sites {
+		name := strings.TrimSuffix(filepath.Base(site), ".conf")
+		if !*everySite && !slices.Contains(few, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(site)
+			netnstest.Must(t, err)
+			table := func(start func(*director, string) func()) (healthy, stopped []string) {
+				d := newDirector(t)
+				stop := start(d, d.write(t, "site.conf", string(text), 0o600))
+				healthy = d.settled(t)
+				stop()
+				return healthy, d.saved(t)
+			}
+			want, _ := table(func(d *director, conf string) func() { return d.keepalived(t, conf) })
+			got, left := table(func(d *director, conf string) func() { return d.moonkeep(t, conf) })
+			if len(want) == 0 {
+				t.Error("keepalived made no table: nothing is compared")
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("keepalived (-) and moonkeep (+): %s", diff)
+			}
+			if len(left) > 0 {
+				t.Errorf("after the stop: %q", left)
+			}
+		})
+	}
+}
+
+// ask asks for the page of an address and returns what came.
+func ask(h *netnstest.Host, address string) (body string, err error) {
+	err = h.NS.Do(func() error {
+		c, err := net.DialTimeout("tcp", address, time.Second)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(c, "GET / HTTP/1.0\r\nHost: x\r\n\r\n"); err != nil {
+			return err
+		}
+		b, err := io.ReadAll(c)
+		_, body, _ = strings.Cut(string(b), "\r\n\r\n")
+		return err
+	})
+	return body, err
+}
