@@ -110,14 +110,22 @@ func (d *director) saved(t *testing.T) (lines []string) {
 	return lines
 }
 
-// settled waits until the table has been the same for a while and returns it.
-func (d *director) settled(t *testing.T) []string {
+// settled waits until the tables of all have been the same for a while, and are
+// not empty, and returns them.
+func settled(t *testing.T, all []*director) [][]string {
 	t.Helper()
-	last, since := d.saved(t), time.Now()
-	for began := time.Now(); time.Since(since) < 4*time.Second && time.Since(began) < 40*time.Second; {
-		time.Sleep(200 * time.Millisecond)
-		if now := d.saved(t); !slices.Equal(now, last) {
-			last, since = now, time.Now()
+	last, since := make([][]string, len(all)), time.Now()
+	for began := time.Now(); time.Since(began) < 90*time.Second; time.Sleep(500 * time.Millisecond) {
+		same := true
+		for i, d := range all {
+			now := d.saved(t)
+			same = same && len(now) > 0 && slices.Equal(now, last[i])
+			last[i] = now
+		}
+		if !same {
+			since = time.Now()
+		} else if time.Since(since) > 5*time.Second {
+			break
 		}
 	}
 	return last
@@ -178,32 +186,35 @@ func TestGuestSameTable(t *testing.T) {
 	if err != nil || len(sites) < 40 {
 		t.Fatalf("%d sites, %v", len(sites), err)
 	}
+	var all []*director
+	var names []string
+	var stops []func()
 	few := []string{"sorry-serves", "quorum-won", "kind-mixed", "tunnels", "group", "ipv6", "misc-dynamic", "inhibit", "http", "persistence-bare"}
 	for _, site := range sites {
 		name := strings.TrimSuffix(filepath.Base(site), ".conf")
 		if !*everySite && !slices.Contains(few, name) {
 			continue
 		}
+		text, err := os.ReadFile(site)
+		netnstest.Must(t, err)
+		theirs, ours := newDirector(t), newDirector(t)
+		theirs.keepalived(t, theirs.write(t, "site.conf", string(text), 0o600))
+		stops = append(stops, ours.moonkeep(t, ours.write(t, "site.conf", string(text), 0o600)))
+		all, names = append(all, theirs, ours), append(names, name)
+	}
+	// All at once: most of the time is waited.
+	tables := settled(t, all)
+	for i, name := range names {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			text, err := os.ReadFile(site)
-			netnstest.Must(t, err)
-			table := func(start func(*director, string) func()) (healthy, stopped []string) {
-				d := newDirector(t)
-				stop := start(d, d.write(t, "site.conf", string(text), 0o600))
-				healthy = d.settled(t)
-				stop()
-				return healthy, d.saved(t)
-			}
-			want, _ := table(func(d *director, conf string) func() { return d.keepalived(t, conf) })
-			got, left := table(func(d *director, conf string) func() { return d.moonkeep(t, conf) })
+			want, got := tables[2*i], tables[2*i+1]
 			if len(want) == 0 {
 				t.Error("keepalived made no table: nothing is compared")
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("keepalived (-) and moonkeep (+): %s", diff)
 			}
-			if len(left) > 0 {
+			stops[i]()
+			if left := all[2*i+1].saved(t); len(left) > 0 {
 				t.Errorf("after the stop: %q", left)
 			}
 		})
