@@ -101,8 +101,7 @@ func printMissing(w io.Writer, h *realserver.Host, p realserver.Plan) error {
 
 // serverPlan says what a host with these addresses needs as a real server.
 func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan) {
-	for i := range c.VirtualServers {
-		l := build.Layout(c, &c.VirtualServers[i])
+	for _, l := range build.Layouts(c) {
 		for _, s := range l.Servers {
 			if !all && !slices.Contains(own, s.Address.Addr()) {
 				continue

@@ -8,11 +8,18 @@ import (
 	"github.com/moonkeep/moonkeep/core/balance"
 )
 
-// Layout returns how a virtual server of c stands in the table of IPVS.
-func Layout(c *config.Config, v *config.VirtualServer) balance.Layout {
+// Layouts returns how the virtual servers of c stand in the table of IPVS, in
+// the order of node.Config.Services.
+func Layouts(c *config.Config) (all []balance.Layout) {
+	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
+		all = append(all, laid(c, v, list))
+	})
+	return all
+}
+
+func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) balance.Layout {
 	l := balance.Layout{Keys: keys(c, v), Options: options(v)}
-	for i := range v.RealServers {
-		r := &v.RealServers[i]
+	for _, r := range list {
 		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
 	}
 	if s := v.SorryServer; s != nil {

@@ -65,7 +65,8 @@ func TestLayout(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Layout(c, &tt.v)
+			c.VirtualServers = []config.VirtualServer{tt.v}
+			got := Layouts(c)[0]
 			compare := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 			if diff := cmp.Diff(tt.want, got, compare); diff != "" {
 				t.Error(diff)

@@ -52,6 +52,9 @@ type Plan struct {
 // Options are the parts that stay for an Engine's life.
 type Options struct {
 	Notifier Notifier
+	// Balancer has the table of IPVS be what the node says. Nil leaves IPVS
+	// alone.
+	Balancer Balancer
 	Log      *slog.Logger
 	// Alarm wakes the loop. Nil means the runtime's timers, which may be a
 	// millisecond late.

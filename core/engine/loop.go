@@ -145,6 +145,10 @@ func (e *Engine) carry(actions []node.Action) {
 			e.check(a.Script)
 		case node.Probe:
 			e.probe(a)
+		case node.Balance:
+			if e.opts.Balancer != nil {
+				e.opts.Balancer.Set(a.Table)
+			}
 		case node.Changed:
 			e.teller.change(a.Change)
 			if e.opts.Notifier != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -120,6 +121,13 @@ type Watcher interface {
 	Start(tell func(node.Event))
 	// Close ends it. Nothing is told afterwards.
 	Close() error
+}
+
+// Balancer makes the table of IPVS what the node says, and keeps it so. Set
+// never blocks; of several changes of one service that were not carried out yet
+// the last counts. It is called by the loop only, and keeps the table.
+type Balancer interface {
+	Set(balance.Table)
 }
 
 // Notifier tells the outside about changes. Notify never blocks: it puts the

@@ -3,6 +3,7 @@ package node
 import (
 	"net/netip"
 
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -40,6 +41,9 @@ const (
 	// Probed event with this Generation, at the latest when the check's Life
 	// has no Patience left; Unknown is an answer, too.
 	Probe
+	// Balance (lane 2): have services of IPVS be what Table says; a nil one is
+	// not to be. Services that it does not name stay as they are.
+	Balance
 	// Changed (lane 3): Change tells that an instance or a group changed
 	// role: log it, notify.
 	Changed
@@ -84,6 +88,9 @@ type Action struct {
 	// Generation is which configuration the numbers of Asks are of.
 	Generation uint32
 	Asks       []Ask
+
+	// Table is not changed afterwards.
+	Table balance.Table
 
 	Script string
 	Change *Change

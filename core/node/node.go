@@ -67,7 +67,8 @@ type Node struct {
 	darkQuiet mono.Instant
 	darkTold  bool
 	// touched are services whose sum of weights changed in this call.
-	touched []*service
+	touched   []*service
+	balancing balancing
 	// stirred says that services may have to wake or to rest.
 	stirred bool
 	out     []Action
@@ -213,6 +214,7 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
 	}
 	n.requorums(now)
+	n.rebalance()
 	n.rouse(now)
 	n.farewell()
 	return n.out
@@ -239,6 +241,7 @@ func (n *Node) Tick(now mono.Instant) []Action {
 	if !n.stopping {
 		n.runChecks(now)
 		n.requorums(now)
+		n.rebalance()
 	}
 	n.farewell()
 	return n.out

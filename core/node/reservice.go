@@ -57,6 +57,8 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 		n.restand(now, v, old[v.cfg.Name])
 	}
 	n.requorums(now)
+	n.relay(old)
+	n.rebalance()
 	n.queue.fill()
 	n.stirred = true
 }

@@ -20,6 +20,9 @@ type Service struct {
 	// balance.NewQuorum.
 	Quorum, Hysteresis int64
 	Sorry              balance.Sorry
+	// Layout is how it stands in the table of IPVS; its servers are those of
+	// Servers. Without keys it does not stand there.
+	Layout balance.Layout
 	// Omega has an orderly stop told as the loss of servers and quorum.
 	Omega bool
 	// TellFirst has the first result of a server told also when the server

@@ -20,6 +20,9 @@ type service struct {
 	since mono.Instant
 	// sleeps says that its address is not here.
 	sleeps bool
+	// places are those that the table was last asked for, if it was.
+	places []balance.Place
+	placed bool
 	// touched is true when the sum changed in this call of the node.
 	touched bool
 }
@@ -135,6 +138,7 @@ func (n *Node) touch(v *service) {
 func (n *Node) requorums(now mono.Instant) {
 	for _, v := range n.touched {
 		n.requorum(now, v)
+		n.balancing.services = append(n.balancing.services, v)
 	}
 	n.touched = n.touched[:0]
 }
