@@ -125,7 +125,9 @@ func TestFullInbox(t *testing.T) {
 		}
 		r.begin()
 		after(interval / 2)
-		if made := r.kernel.made("send"); !taken || len(made) != 1 {
+		// Once more when the adverts that waited are taken after the link: they
+		// are answered then.
+		if made := r.kernel.made("send"); !taken || len(made) == 0 || len(made) > 2 {
 			t.Errorf("taken %v, sent %q: the event was lost", taken, made)
 		}
 		r.stop(t)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -40,6 +41,8 @@ type site struct {
 	gen   uint32
 	told  []string
 	notes []string
+	// tables are the changes of IPVS that were asked for.
+	tables []balance.Table
 }
 
 func newSite(t *testing.T, cfg Config) *site {
@@ -68,6 +71,8 @@ func (s *site) take(actions []Action) {
 				text += " stop"
 			}
 			s.told = append(s.told, strings.TrimSpace(c.ServerName+" "+text))
+		case Balance:
+			s.tables = append(s.tables, a.Table)
 		case Noted:
 			s.notes = append(s.notes, a.Note.Text)
 		default:
