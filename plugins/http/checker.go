@@ -231,7 +231,7 @@ func (n *notes) took(step string) {
 }
 
 func (n *notes) result(r checker.Result) checker.Result {
-	if n.head != nil {
+	if n.head != nil && n.head.count() > 0 {
 		n.add("body", n.head.text())
 	}
 	r.Details = append(n.details, r.Details...)

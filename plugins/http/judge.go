@@ -35,7 +35,7 @@ func (p *plan) judge(status int, location string, c content, raw hash.Hash, scra
 	}
 	text := io.Reader(c)
 	var sum hash.Hash
-	if p.digest != nil {
+	if p.digest != nil || p.page != nil {
 		sum = md5.New()
 		text = io.TeeReader(c, sum)
 	}
@@ -46,7 +46,10 @@ func (p *plan) judge(status int, location string, c content, raw hash.Hash, scra
 	if err != nil {
 		return broken(err, c.count())
 	}
-	if sum != nil {
+	if p.page != nil {
+		*p.page = Page{Status: status, Length: c.count(), MD5: [md5.Size]byte(sum.Sum(nil))}
+	}
+	if p.digest != nil {
 		got := sum.Sum(nil)
 		if !bytes.Equal(got, p.digest) && (raw == nil || !bytes.Equal(raw.Sum(nil), p.digest)) {
 			return failed(fmt.Sprintf("the body's MD5 sum is %x, expected %x", got, p.digest))

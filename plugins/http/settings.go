@@ -132,6 +132,8 @@ type plan struct {
 	noMatch  bool
 	json     *jsonTest
 	strict   bool // tls_compliant
+	// page takes what the answer was, when somebody wants it.
+	page *Page
 }
 
 // prepare makes plans of the URLs.

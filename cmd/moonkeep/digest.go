@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/http"
+)
+
+type digestOptions struct {
+	virtualHost, protocol, server string
+	sni, verbose                  bool
+	timeout                       time.Duration
+	fwmark                        uint32
+}
+
+func newDigestCommand() *cobra.Command {
+	var o digestOptions
+	cmd := &cobra.Command{
+		Use:   "digest URL",
+		Short: "print the MD5 sum of a page, for digest in a check",
+		Long: `Asks for a page as HTTP_GET and SSL_GET do, and prints the MD5 sum of its body,
+which is what digest in a url of a check expects. keepalived's genhash prints
+the same line.
+
+  moonkeep digest http://192.0.2.1:8080/index.html
+  moonkeep digest https://192.0.2.1/ --virtualhost www.example.org --sni
+
+A name of a host in the URL is looked up, and asked for as the virtualhost; with
+--server that is the address which is asked. Whatever the status of the answer
+is, it exits with 0; with --verbose it shows the answer's head, too. It exits
+with 1 when there is no answer.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0])
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.virtualHost, "virtualhost", "V", "", "the host that is asked for")
+	f.StringVarP(&o.protocol, "protocol", "P", "1.0", "the version of HTTP: 1.0, 1.0C or 1.1")
+	f.StringVarP(&o.server, "server", "s", "", "the address to connect to, as HOST:PORT; the URL's when left out")
+	f.BoolVarP(&o.sni, "sni", "I", false, "tell the virtualhost to the server in the TLS handshake")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what was sent and received")
+	f.DurationVarP(&o.timeout, "timeout", "t", 5*time.Second, "the time to connect, and again to be answered")
+	f.Uint32VarP(&o.fwmark, "fwmark", "m", 0, "the firewall mark of the packets")
+	return cmd
+}
+
+func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return fmt.Errorf("read the URL: %w", err)
+	}
+	c, port := http.New(), "80"
+	switch u.Scheme {
+	case "http":
+	case "https":
+		c, port = http.NewSSL(), "443"
+	default:
+		return fmt.Errorf("%q begins with neither http:// nor https://", address)
+	}
+	if u.Hostname() == "" || o.timeout <= 0 {
+		return fmt.Errorf("write a URL with a host, and a time above zero")
+	}
+	hostport := o.server
+	if hostport == "" {
+		if u.Port() != "" {
+			port = u.Port()
+		}
+		hostport = net.JoinHostPort(u.Hostname(), port)
+	}
+	target := checker.Target{Timeout: o.timeout, Fwmark: o.fwmark}
+	if target.Address, err = resolve(ctx, hostport); err != nil {
+		return err
+	}
+	path := u.EscapedPath()
+	if path == "" {
+		path = "/"
+	}
+	if u.RawQuery != "" {
+		path += "?" + u.RawQuery
+	}
+	options := map[string]any{"http_protocol": o.protocol, "urls": []any{map[string]any{"path": path, "status_code": "100-599"}}}
+	if o.virtualHost != "" {
+		options["virtualhost"] = o.virtualHost
+	} else {
+		nameHost(c.Info(), options, net.JoinHostPort(u.Hostname(), port))
+	}
+	if o.sni {
+		options["enable_sni"] = true
+	}
+	raw, err := json.Marshal(options)
+	if err != nil {
+		return fmt.Errorf("write the options: %w", err)
+	}
+	given, err := checker.NewOptions(raw)
+	if err != nil {
+		return err
+	}
+	page, details, err := c.Fetch(checker.WithLog(ctx, nil, o.verbose), target, given)
+	if o.verbose {
+		for _, d := range details {
+			fmt.Fprintf(stdout, "%s: %s\n", d.Name, d.Text)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "moonkeep:", err)
+		return exitNo
+	}
+	if page.Status/100 != 2 {
+		fmt.Fprintf(stderr, "moonkeep: the server answers with the status %d\n", page.Status)
+	}
+	_, err = fmt.Fprintf(stdout, "%x\n", page.MD5)
+	return err
+}
