@@ -99,6 +99,8 @@ func (p *Program) File() *Lua {
 // Smoothing says how a weight follows what is measured, so that what depends on
 // it does not swing.
 type Smoothing struct {
+	At      Position `key:"-"`
+	Written Keys     `key:"-"`
 	// TimeConstant is that of an exponential average: after it a jump has come
 	// through to 63 %, after three times it to 95 %.
 	TimeConstant time.Duration `key:"time_constant" word:"-" range:"0s..24h"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -37,7 +38,9 @@ type stubs struct {
 	fault string
 	// clock is what time.now says, in seconds; slept what time.sleep took.
 	clock, slept float64
-	any          *lua.LTable
+	// kept is what store keeps, of this test alone.
+	kept Store
+	any  *lua.LTable
 }
 
 // answer is one registered answer: what the arguments must be, and either a
@@ -113,6 +116,9 @@ func (x *stubs) call(l *lua.LState, name string, f *Function) int {
 	if n, ok := x.time(l, name, f); ok {
 		return n
 	}
+	if n, ok := x.store(l, name); ok {
+		return n
+	}
 	text := fmt.Sprintf("%s(%s) has no stub; add stub.%s(...) to the test", name, shown(args), name)
 	if x.fault == "" {
 		x.fault = l.Where(1) + text
@@ -143,6 +149,58 @@ func (x *stubs) time(l *lua.LState, name string, f *Function) (int, bool) {
 		return f.call(call{s: x.s, l: l, f: f, name: name}), true
 	}
 	return 0, false
+}
+
+// store keeps values as the daemon does, by the clock of the test.
+func (x *stubs) store(l *lua.LState, name string) (int, bool) {
+	now := time.Unix(0, int64(x.clock*1e9))
+	var err error
+	switch name {
+	case "store.get":
+		l.Push(luaValue(x.kept.get(testName, l.CheckString(1), now)))
+		return 1, true
+	case "store.set":
+		v := stored{}
+		switch value := l.Get(2).(type) {
+		case lua.LString:
+			v.value = string(value)
+		case lua.LNumber:
+			v.value = float64(value)
+		case lua.LBool:
+			v.value = bool(value)
+		}
+		if options := l.OptTable(3, nil); options != nil {
+			if expires, ok := options.RawGetString("expires").(lua.LNumber); ok {
+				v.ends = now.Add(time.Duration(float64(expires) * float64(time.Second)))
+			}
+		}
+		err = x.kept.set(testName, l.CheckString(1), v)
+		l.Push(lua.LTrue)
+	case "store.add":
+		n, _ := x.kept.get(testName, l.CheckString(1), now).(float64)
+		n += float64(l.OptNumber(2, 1))
+		err = x.kept.set(testName, l.CheckString(1), stored{value: n})
+		l.Push(lua.LNumber(n))
+	default:
+		return 0, false
+	}
+	if err != nil {
+		return x.s.failed(l, "%v", err), true
+	}
+	return 1, true
+}
+
+// luaValue is a kept value in Lua.
+func luaValue(v any) lua.LValue {
+	switch v := v.(type) {
+	case string:
+		return lua.LString(v)
+	case float64:
+		return lua.LNumber(v)
+	case bool:
+		return lua.LBool(v)
+	}
+	return lua.LNil
 }
 
 // push returns results to the script: of sequences the next value, of tables a

@@ -65,6 +65,15 @@ virtual_servers:
 		if found.Errors() {
 			t.Fatalf("%s: %v\n%s", to, found, text)
 		}
+		// And what was read is written once more, the same.
+		if to == Keepalived {
+			text, lost, err := To("yaml", back, nil, true)
+			again, found := source.Read("/elsewhere/b.yaml", text)
+			if err != nil || len(lost) > 0 || found.Errors() {
+				t.Fatalf("back to yaml: %v, %v, %v\n%s", err, lost, found, text)
+			}
+			back = again
+		}
 		s := back.Scripts[0]
 		if s.Lua != "/etc/moonkeep/checks/s.lua" || !reflect.DeepEqual(s.Allow, []string{"exec", "write"}) || !reflect.DeepEqual(s.Args, want) {
 			t.Errorf("%s: the script is %q, %q, %#v", to, s.Lua, s.Allow, s.Args)

@@ -21,7 +21,7 @@ const luaGrants = "allow"
 // in the other languages. It returns nil after an error.
 func (r *reader) luaFile(s *statement, argv []string) *config.Lua {
 	at := r.src.position(s.words[1].at)
-	f := &config.Lua{At: at, Path: strings.TrimPrefix(argv[0], luaPrefix)}
+	f := &config.Lua{At: at, Written: config.Keys{{Name: "path", At: at}}, Path: strings.TrimPrefix(argv[0], luaPrefix)}
 	wrong := func(format string, args ...any) *config.Lua {
 		r.damaged = true
 		r.out.error(s.words[1].at, "bad-lua", format, args...)
@@ -55,6 +55,12 @@ func (r *reader) luaFile(s *statement, argv []string) *config.Lua {
 			}
 			f.Args[name] = config.ParseArg(value)
 		}
+	}
+	if len(f.Allow) > 0 {
+		f.Written = append(f.Written, config.Key{Name: luaGrants, At: at})
+	}
+	if len(f.Args) > 0 {
+		f.Written = append(f.Written, config.Key{Name: "args", At: at})
 	}
 	return f
 }

@@ -78,6 +78,9 @@ func (r *reader) scriptCommand(s *statement) {
 	in.Argv, file, rest = r.command(s)
 	if in.Lua, in.Allow, in.Args = "", nil, nil; file != nil {
 		in.Lua, in.Allow, in.Args = file.Path, file.Allow, file.Args
+		for _, key := range file.Written[1:] {
+			r.wrote(key.Name, s.words[1].at, false)
+		}
 	}
 	if len(rest) > 0 {
 		r.out.warn(s.words[min(2, len(s.words)-1)].at, "surplus-words", "keepalived runs the script without what follows its first word, and so does this; put the whole command in double quotes")
