@@ -1,7 +1,9 @@
 package lua
 
 import (
+	"bufio"
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func TestRedisClient(t *testing.T) {
@@ -186,17 +189,9 @@ func TestSMTPClient(t *testing.T) {
 		t.Skip("needs root: the mail server has one place for its files, and gets one of its own")
 	}
 	dir := t.TempDir()
-	cert, ca := certificate(t)
-	key, err := pemKey(cert)
-	if err != nil {
-		t.Fatal(err)
-	}
-	keyFile, config := filepath.Join(dir, "key.pem"), filepath.Join(dir, "smtpd.conf")
-	if err := os.WriteFile(keyFile, key, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	config := filepath.Join(dir, "smtpd.conf")
 	address, port := freePort(t)
-	if err := os.WriteFile(config, []byte("pki x cert \""+keyFile+"\"\npki x key \""+keyFile+"\"\nlisten on 127.0.0.1 port "+port+" tls pki x hostname mail.example.org\naction a mbox\nmatch for local action a\n"), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte("listen on 127.0.0.1 port "+port+" hostname mail.example.org\naction a mbox\nmatch for local action a\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/bin/sh", "-c", "mount -t tmpfs x /run && mount -t tmpfs x /var/spool && mkdir -m 711 /var/spool/smtpd && exec "+smtpd+" -d -f "+config)
@@ -205,10 +200,42 @@ func TestSMTPClient(t *testing.T) {
 	wantExample(t, "smtp", "true mail.example.org ESMTP OpenSMTPD", map[string]any{"address": address})
 	wantExample(t, "smtp", "connection refused*", map[string]any{"address": closedAddress(t)})
 	saysAll(t, `local smtp = require "client.smtp" local function check(o) o.address = ctx.args.a local ok, why = smtp.check(o) return true, tostring(ok) .. " " .. why end`,
-		Options{Args: map[string]any{"a": address, "ca": ca}}, []row{
-			{`return check{starttls = true, ca = ctx.args.ca, server_name = "example.com"}`, "true mail.example.org*"},
-			{`return check{starttls = true}`, "false *"},
+		Options{Args: map[string]any{"a": address}}, []row{
+			{`return check{starttls = true}`, "false STARTTLS is answered with 50*"},
 			{`return check{tls = true, verify = false}`, "false *"},
+		})
+}
+
+// A mail server of our own goes on in TLS: that of Debian cannot.
+func TestSMTPClientGoesOnInTLS(t *testing.T) {
+	cert, ca := certificate(t)
+	server := serveTCP(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+		_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+		fmt.Fprint(conn, "220-mail.example.org\r\n220 ready\r\n")
+		secret := false
+		for r := bufio.NewReader(conn); ; {
+			line, err := r.ReadString('\n')
+			switch {
+			case err != nil:
+				return
+			case strings.HasPrefix(line, "EHLO") && !secret:
+				fmt.Fprint(conn, "250-mail.example.org\r\n250 STARTTLS\r\n")
+			case strings.HasPrefix(line, "EHLO"):
+				fmt.Fprint(conn, "250 mail.example.org\r\n")
+			case strings.HasPrefix(line, "STARTTLS"):
+				fmt.Fprint(conn, "220 go\r\n")
+				tlsConn := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}})
+				conn, r, secret = tlsConn, bufio.NewReader(tlsConn), true
+			default:
+				fmt.Fprint(conn, "221 bye\r\n")
+			}
+		}
+	})
+	saysAll(t, `local smtp = require "client.smtp" local function check(o) o.address = ctx.args.a local ok, why = smtp.check(o) return true, tostring(ok) .. " " .. why end`,
+		Options{Args: map[string]any{"a": server, "ca": ca}}, []row{
+			{`return check{starttls = true, ca = ctx.args.ca, server_name = "example.com"}`, "true mail.example.org"},
+			{`return check{starttls = true, ca = ctx.args.ca, server_name = "other.org"}`, "valid for example.com*"},
+			{`return check{starttls = true}`, "certificate*"},
 		})
 }
 
