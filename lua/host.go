@@ -30,10 +30,9 @@ type Host struct {
 type Control interface {
 	// Maintenance gives everything up, or takes part again.
 	Maintenance(ctx context.Context, on bool) error
-	// Failover hands an instance over to another node.
+	// Failover hands an instance over to another node. It returns once that is
+	// done, or refused.
 	Failover(ctx context.Context, instance string) error
-	// Weight sets the weight of a real server, virtual is its virtual server.
-	Weight(ctx context.Context, virtual, real string, weight int) error
 }
 
 // complete returns a host without nil where a script can do with its own.

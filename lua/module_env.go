@@ -3,6 +3,7 @@ package lua
 import (
 	"os"
 	"slices"
+	"strings"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -10,20 +11,21 @@ import (
 func envModule() Module {
 	return Module{
 		Name: "env",
-		Doc:  "Variables of the daemon's environment, of which a script sees those that the configuration names: `allow: [\"env:API_TOKEN\"]`.",
+		Doc:  "Variables of the daemon's environment, of which a script sees those that the configuration names in the argument env, separated by commas: `args: {env: \"API_TOKEN,HOME\"}`, and `env=API_TOKEN,HOME` in keepalived.conf.",
 		Functions: []Function{
 			{Name: "get", Doc: "the value of a variable, nil when it is not set; one that is not named raises an error", Params: []Value{arg("name", "string", "the variable's name")}, Returns: []Value{{Type: "string", Doc: "the value", Optional: true}}, call: envGet},
 		},
 	}
 }
 
-// envGrant is how the grant for a variable begins; its name follows.
-const envGrant = "env:"
+// envArgument is the argument that names the variables.
+const envArgument = "env"
 
 func envGet(c call) int {
 	name := c.l.CheckString(1)
-	if grant := envGrant + name; !slices.Contains(c.s.opts.Allow, grant) {
-		c.l.RaiseError("%s: not allowed; the configuration must grant it: allow: [\"%s\"]", c.name, oneLine(grant))
+	names, _ := c.s.opts.Args[envArgument].(string)
+	if !slices.ContainsFunc(strings.Split(names, ","), func(n string) bool { return strings.TrimSpace(n) == name && name != "" }) {
+		c.l.RaiseError("%s: not allowed; the configuration must name it: args: {env: %q}", c.name, oneLine(name))
 	}
 	value, set := os.LookupEnv(name)
 	if !set {

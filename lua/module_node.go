@@ -33,10 +33,6 @@ func nodeModule() Module {
 				Name: "failover", Doc: "hands a virtual router over to another node", Params: []Value{arg("instance", "string", "its name")},
 				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeFailover,
 			},
-			{
-				Name: "weight", Doc: "sets the weight of a real server until the next reload", Params: []Value{arg("virtual", "string", "the virtual server"), arg("real", "string", "the real server"), arg("weight", "integer", "0 to 65,535")},
-				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeWeight,
-			},
 		},
 	}
 }
@@ -186,12 +182,4 @@ func nodeMaintenance(c call) int {
 func nodeFailover(c call) int {
 	name := c.l.CheckString(1)
 	return c.control(func(ctx context.Context, to Control) error { return to.Failover(ctx, name) })
-}
-
-func nodeWeight(c call) int {
-	virtual, real, weight := c.l.CheckString(1), c.l.CheckString(2), c.l.CheckInt(3)
-	if weight < 0 || weight > 65535 {
-		c.l.ArgError(3, "a weight is from 0 to 65535")
-	}
-	return c.control(func(ctx context.Context, to Control) error { return to.Weight(ctx, virtual, real, weight) })
 }

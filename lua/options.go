@@ -81,11 +81,8 @@ type Options struct {
 // complete fills in the defaults.
 func (o Options) complete() (Options, error) {
 	for _, grant := range o.Allow {
-		if strings.HasPrefix(grant, envGrant) && len(grant) > len(envGrant) {
-			continue
-		}
 		if !slices.Contains(Grants(), grant) {
-			return o, fmt.Errorf("allow: there is no grant %q; the grants are %s, and env:NAME for a variable of the environment", grant, strings.Join(Grants(), ", "))
+			return o, fmt.Errorf("allow: there is no grant %q; the grants are %s", grant, strings.Join(Grants(), ", "))
 		}
 	}
 	for name, value := range o.Args {

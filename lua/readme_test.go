@@ -68,7 +68,7 @@ func TestExamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r, err := script.NewRunner(Options{Allow: append(Grants(), "env:HOME"), Args: args, Host: host, Name: name})
+			r, err := script.NewRunner(Options{Allow: Grants(), Args: args, Host: host, Name: name})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func exampleArgs(t *testing.T) map[string]any {
 	})
 	return map[string]any{
 		"url": server.URL, "address": server.Listener.Addr().String(), "pidfile": "pid", "file": "number",
-		"pid": fmt.Sprint(sleeper.Process.Pid), "tls": secure.Listener.Addr().String(), "ca": ca,
+		"pid": fmt.Sprint(sleeper.Process.Pid), "env": "PATH, HOME", "tls": secure.Listener.Addr().String(), "ca": ca,
 		"echo": serveUDP(t, func(b []byte) []byte { return b }), "dns": serveUDP(t, answerDNS),
 	}
 }
@@ -174,12 +174,6 @@ func (steered) Maintenance(context.Context, bool) error { return nil }
 func (steered) Failover(_ context.Context, instance string) error {
 	if instance != "VI_1" {
 		return errors.New("there is no such instance")
-	}
-	return nil
-}
-func (steered) Weight(_ context.Context, virtual, real string, weight int) error {
-	if virtual != "web" || real != "10.0.0.8:80" || weight != 10 {
-		return errors.New("there is no such server")
 	}
 	return nil
 }

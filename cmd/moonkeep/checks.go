@@ -24,6 +24,10 @@ type edges struct {
 	log      *slog.Logger
 	lost     *lua.Lost
 	routerID string
+	// host is what scripts share, nil where there is no daemon; names are those
+	// that they go by there.
+	host  *lua.Host
+	names scriptNames
 	// checkDir is the directory whose files override checks; empty for none.
 	checkDir string
 }
@@ -74,7 +78,8 @@ func (e *edges) runner(path string, allow []string, args config.Args, who string
 	if err != nil {
 		return nil, err
 	}
-	return script.NewRunner(lua.Options{Allow: allow, Args: args, Lost: e.lost, Log: func(l slog.Level, text string) {
+	e.names.note(who)
+	return script.NewRunner(lua.Options{Allow: allow, Args: args, Name: who, Host: e.host, Lost: e.lost, Log: func(l slog.Level, text string) {
 		e.log.Log(context.Background(), l, "("+who+") "+text, "lua", path)
 	}})
 }

@@ -81,7 +81,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	for _, w := range d.dir.warnings {
 		log.Warn(w)
 	}
-	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir}
+	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host()}
 	if d.edges.starter, err = program.NewStarter(program.Options{}); err != nil {
 		return nil, err
 	}
@@ -292,6 +292,7 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 }
 
 func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
+	d.edges.names.begin()
 	plan, err := d.plan(c)
 	if err != nil {
 		return err
@@ -335,6 +336,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
 	d.telling = telling
+	d.edges.names.settle(d.edges.host)
 	d.promote(c)
 	d.kernel.Guard(build.Guarded(c))
 	return nil
@@ -401,6 +403,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	last, most := d.engine.Lateness()
 	out.Late, out.MostLate = last.Seconds(), most.Seconds()
 	out.Notifications = notifications(d.tells.Counts())
+	out.Metrics = scriptMetrics(d.edges.host.Metrics.Samples())
 	return out, nil
 }
 

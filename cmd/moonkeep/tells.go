@@ -13,7 +13,6 @@ import (
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/notify"
-	"github.com/moonkeep/moonkeep/core/notify/mail"
 	"github.com/moonkeep/moonkeep/lua"
 )
 
@@ -127,9 +126,7 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 		errs = append(errs, t.errs...)
 	}
 	p := notify.Plan{Targets: all, FIFOs: fifos(c), NoFaultMails: c.Global.NoEmailFaults, Node: c.Global.RouterID}
-	if s := c.Global.SMTPServer; s != nil && len(c.Global.Email) > 0 {
-		p.Mail = &mail.Config{Host: s.Host, Port: s.Port, Helo: c.Global.SMTPHelo, From: c.Global.EmailFrom, To: c.Global.Email, Timeout: c.Global.SMTPTimeout}
-	}
+	p.Mail = mailConfig(c)
 	return p, files, errors.Join(errs...)
 }
 

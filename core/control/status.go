@@ -43,6 +43,19 @@ type Status struct {
 	MostLate float64 `json:"most_late_s"`
 	// Notifications are what became of what was to be told.
 	Notifications Notifications `json:"notifications"`
+	// Metrics are what Lua scripts publish.
+	Metrics []Metric `json:"script_metrics,omitempty"`
+}
+
+// Metric is a measurement that a Lua script publishes.
+type Metric struct {
+	// Script says whose it is, for example "script nginx".
+	Script  string            `json:"script"`
+	Name    string            `json:"name"`
+	Help    string            `json:"help,omitempty"`
+	Counter bool              `json:"counter,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Value   float64           `json:"value"`
 }
 
 // Instance is one virtual router.

@@ -1,6 +1,6 @@
 ---@meta env
 
----Variables of the daemon's environment, of which a script sees those that the configuration names: `allow: ["env:API_TOKEN"]`.
+---Variables of the daemon's environment, of which a script sees those that the configuration names in the argument env, separated by commas: `args: {env: "API_TOKEN,HOME"}`, and `env=API_TOKEN,HOME` in keepalived.conf.
 ---@class moonkeep.env
 local env = {}
 

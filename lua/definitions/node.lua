@@ -52,12 +52,4 @@ function node.maintenance(on) end
 ---@return string? # why not
 function node.failover(instance) end
 
----sets the weight of a real server until the next reload. Needs allow: [control]
----@param virtual string the virtual server
----@param real string the real server
----@param weight integer 0 to 65,535
----@return boolean? # true
----@return string? # why not
-function node.weight(virtual, real, weight) end
-
 return node

@@ -161,9 +161,6 @@ function stub.node.maintenance(...) end
 ---@param ... any instance, result; or one function
 function stub.node.failover(...) end
 
----@param ... any virtual, real, weight, result; or one function
-function stub.node.weight(...) end
-
 stub.process = {}
 
 ---@param ... any options, result; or one function

@@ -1,5 +1,5 @@
 local env = require "env"
 return function(ctx)
-  -- needs allow: ["env:HOME"]
+  -- needs args: {env: "HOME"}
   return env.get("HOME") ~= ""
 end

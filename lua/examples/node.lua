@@ -10,10 +10,10 @@ return function(ctx)
     if peer.heard_age and peer.heard_age > 60 then return false, peer.address .. " is silent" end
   end
   for _, server in ipairs(node.real_servers()) do
-    -- these need allow: [control]
-    if server.weight == 0 then node.weight(server.virtual_server, server.name, 10) end
+    if server.weight == 0 and server.virtual_server ~= "web" then return false, server.name .. " gets nothing" end
   end
   if node.status().router_id == "lb-a" and #node.instances() == 1 and #node.sync_groups() == 0 then
+    -- these need allow: [control]
     node.maintenance(false)
     return node.failover("VI_1")
   end

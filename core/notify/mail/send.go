@@ -7,9 +7,25 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 
 	gomail "github.com/wneessen/go-mail"
 )
+
+// Send sends one mail to all of c.To and returns when the relay has it. The
+// error names those for whom it was refused.
+func Send(ctx context.Context, c *Config, msg Message) error {
+	a := &alert{Message: msg, done: map[string]bool{}}
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	if err := send(ctx, c, a); err != nil {
+		return fmt.Errorf("send mail by %s: %w", c.Host, err)
+	}
+	if len(a.refused) > 0 {
+		return fmt.Errorf("mail was refused by %s: %s", c.Host, strings.Join(a.refused, "; "))
+	}
+	return nil
+}
 
 // send tries to send an alert to those who do not have it. The error is for a
 // trouble that may pass; what is refused for good is noted in the alert.
