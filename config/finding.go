@@ -82,6 +82,13 @@ func (f *Findings) Add(at Position, s Severity, name, format string, args ...any
 
 // printable replaces what is not, or would turn the direction of a line.
 func printable(text string) string {
+	plain := true // nearly always
+	for i := range len(text) {
+		plain = plain && text[i] >= ' ' && text[i] <= '~'
+	}
+	if plain {
+		return text
+	}
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return '?'

@@ -40,6 +40,8 @@ type daemon struct {
 	tells  *notify.Notifier
 	// telling is the plan of tells; only newDaemon and reload use it.
 	telling notify.Plan
+	// planned is what the engine runs; only newDaemon and reload use it.
+	planned node.Config
 	files   atomic.Pointer[luaFiles]
 	control *control.Server
 	started time.Time
@@ -58,7 +60,8 @@ type daemon struct {
 // that what cannot work is refused before anything happens.
 func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d := &daemon{opts: o, log: log, started: time.Now()}
-	c, _, err := d.read()
+	c, found, err := d.read()
+	d.tell(found)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +162,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		log.Warn("not all settings that an earlier run changed could be put back", "err", err)
 	}
 	d.kernel.Guard(build.Guarded(c))
-	d.config, d.loaded = c, time.Now()
+	d.config, d.loaded, d.planned = c, time.Now(), plan.Node
 	return d, nil
 }
 
@@ -181,20 +184,22 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 		refused = missing.Errors()
 	}
 	findings.Sort()
+	refused = refused || slices.ContainsFunc(findings, func(f config.Finding) bool { return f.Name == "not-built" })
+	if refused {
+		return nil, findings, errors.New("the configuration has errors, or asks for what is not built; `moonkeep check` shows it")
+	}
+	return c, findings, nil
+}
+
+// tell logs the findings.
+func (d *daemon) tell(findings config.Findings) {
 	for _, f := range findings {
 		level := slog.LevelWarn
-		if f.Name == "not-built" {
-			refused = true
-		}
 		if f.Severity == config.Error || f.Name == "not-built" {
 			level = slog.LevelError
 		}
 		d.log.Log(context.Background(), level, f.String())
 	}
-	if refused {
-		return nil, findings, errors.New("the configuration has errors, or asks for what is not built; `moonkeep check` shows it")
-	}
-	return c, findings, nil
 }
 
 // plan turns a configuration into what the engine runs.
@@ -272,10 +277,14 @@ func (d *daemon) serve(ctx context.Context) error {
 func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	quiet := easeCollection()
 	c, found, err := d.read()
 	if err == nil {
 		err = d.adopt(ctx, c)
 	}
+	quiet()
+	// Only now: a thousand lines take longer than all else.
+	d.tell(found)
 	if ctx.Err() != nil {
 		return found, ctx.Err() // the daemon stops
 	}
@@ -330,12 +339,14 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		d.files.Store(before)
 		err = errors.Join(err, d.tells.Adopt(d.telling))
 		d.kernel.SetVirtual(build.Virtual(d.config), build.Own(d.config))
-		return errors.Join(err, d.kernel.Devices(build.Devices(d.config)))
+		err = errors.Join(err, d.kernel.Devices(build.Devices(d.config)))
+		d.kernel.Guard(build.Guarded(d.config))
+		return err
 	}
 	if err := d.kernel.Devices(devices); err != nil {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
-	d.telling = telling
+	d.telling, d.planned = telling, plan.Node
 	d.edges.names.settle(d.edges.host)
 	d.promote(c)
 	d.kernel.Guard(build.Guarded(c))
@@ -344,12 +355,10 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 
 // intrudes reports, as an error, a newly virtual address that the host needs.
 func (d *daemon) intrudes(n *node.Config) error {
-	d.mu.Lock()
-	c := d.config
-	d.mu.Unlock()
 	var ours []netspec.Address
-	for _, in := range build.Node(c).Instances {
-		ours = append(ours, slices.Concat(in.Addresses, in.Excluded)...)
+	for i := range d.planned.Instances {
+		in := &d.planned.Instances[i]
+		ours = append(append(ours, in.Addresses...), in.Excluded...)
 	}
 	_, err := hostsOwn(n, ours)
 	return err

@@ -108,20 +108,23 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 	}
 	earlier := sames(journal)
 	ours := func(a netspec.Address) bool {
-		return !slices.Contains(addressesOf(a.Device), a.Prefix) || earlier[same(a)]
+		return earlier[same(a)] || !slices.Contains(addressesOf(a.Device), a.Prefix)
 	}
 	for _, s := range n.Static {
 		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
 	}
-	for _, in := range n.Instances {
-		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			if ours(a) || slices.ContainsFunc(own, a.Same) {
-				continue
-			}
-			if in.Router.Priority == 255 {
-				own = append(own, a)
-			} else if len(addressesOf(a.Device)) == 1 {
-				return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
+	for i := range n.Instances {
+		in := &n.Instances[i]
+		for _, list := range [2][]netspec.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				if ours(a) || slices.ContainsFunc(own, a.Same) {
+					continue
+				}
+				if in.Router.Priority == 255 {
+					own = append(own, a)
+				} else if len(addressesOf(a.Device)) == 1 {
+					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
+				}
 			}
 		}
 	}

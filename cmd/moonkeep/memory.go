@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"runtime/debug"
+	"runtime/metrics"
 )
 
 // gcPercent is the default of GOGC for the daemon. A node in steady state
@@ -10,13 +11,37 @@ import (
 // nothing, and the heap stays within one and a half of what is in use.
 const gcPercent = 50
 
+// easeBytes is by how much the heap may grow before it is collected while a
+// configuration is read. Reading one makes some ten times what stays of it, and
+// a heap that is small would be collected again and again meanwhile, which takes
+// a third of the time of a reload.
+const easeBytes = 64 << 20
+
 // tuneMemory sets how the daemon collects garbage. GOGC counts if it is set.
 // There is no limit to set: GOMEMLIMIT near the need would have a daemon that
-// outgrows it collect for ever instead of sending adverts.
+// outgrows it collect for ever instead of sending adverts. One that is set in
+// the environment holds.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+}
+
+// easeCollection lets the heap grow by easeBytes until the function that it
+// returns is called.
+func easeCollection() (end func()) {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	percent := gcPercent
+	if live[0].Value.Kind() == metrics.KindUint64 {
+		// The runtime counts 4 MiB at the least.
+		percent = int(easeBytes * 100 / max(4<<20, live[0].Value.Uint64()))
+	}
+	before := debug.SetGCPercent(max(gcPercent, percent))
+	if before < 0 || before > percent {
+		debug.SetGCPercent(before) // GOGC allows more
+	}
+	return func() { debug.SetGCPercent(before) }
 }
 
 // trim gives memory back that a configuration took while it was read: many

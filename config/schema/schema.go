@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -133,9 +134,12 @@ type Schema struct {
 	problems []string
 }
 
-// New computes the schema. It takes some milliseconds; make one and hand it
-// around.
-func New() *Schema { return of(reflect.TypeFor[config.Config]()) }
+// New returns the schema, which is the same for all and is not changed. It is
+// computed at the first call, which takes some milliseconds.
+func New() *Schema { return compute() }
+
+// compute remembers what follows from the types alone.
+var compute = sync.OnceValue(func() *Schema { return of(reflect.TypeFor[config.Config]()) })
 
 func of(root reflect.Type) *Schema {
 	s := &Schema{blocks: make(map[reflect.Type]*Block)}

@@ -359,7 +359,14 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	default:
 	}
 	old := e.plan
-	err := e.kernel.Watch(slices.Concat(old.Interfaces, p.Interfaces), slices.Concat(old.Node.Channels(), p.Node.Channels()))
+	interfaces, channels := p.Interfaces, p.Node.Channels()
+	before := old.Node.Channels()
+	// Each Watch reads all that stands, which most reloads need not twice.
+	same := slices.Equal(old.Interfaces, interfaces) && slices.Equal(before, channels)
+	if !same {
+		interfaces, channels = slices.Concat(old.Interfaces, interfaces), slices.Concat(before, channels)
+	}
+	err := e.kernel.Watch(interfaces, channels)
 	if err != nil {
 		err = fmt.Errorf("watch the new configuration's interfaces: %w", err)
 	} else if err = e.kernel.Sessions(sessions(&old, &p)); err != nil {
@@ -384,6 +391,9 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	// before, and is tried again by the kernel: no reason to refuse the plan.
 	if narrow := e.kernel.Sessions(sessions(&p)); narrow != nil {
 		e.teller.trouble("", "not all BFD sockets are as they should be after the reload", narrow)
+	}
+	if same {
+		return err
 	}
 	if narrow := e.kernel.Watch(p.Interfaces, p.Node.Channels()); narrow != nil {
 		e.teller.trouble("", "not all interfaces are watched after the reload", narrow)

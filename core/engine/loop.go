@@ -88,10 +88,11 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	}
 }
 
-// drain takes the events and the adverts that wait before anybody looks at the
+// drain takes the adverts and the events that wait before anybody looks at the
 // clock: an advert that came in time must not lose against a timer that is seen
 // late.
 func (e *Engine) drain() {
+	e.open()
 	for left := len(e.inbox); left > 0; {
 		// Reading the clocks costs as much as an advert does: once for some.
 		now, some := e.look(), min(left, perLook)
@@ -100,7 +101,6 @@ func (e *Engine) drain() {
 		}
 		left -= some
 	}
-	e.open()
 }
 
 // look reads the monotonic clock and tells the node when the wall clock no

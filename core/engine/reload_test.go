@@ -163,7 +163,7 @@ func TestReloadKeepsMaster(t *testing.T) {
 			}
 		}
 		equal(t, "calls of the reload", got,
-			"claim VI_1 192.0.2.102,192.0.2.103", "release VI_1 192.0.2.101", "announce VI_1 192.0.2.103 5")
+			"claim VI_1 192.0.2.103", "release VI_1 192.0.2.101", "announce VI_1 192.0.2.103 5")
 		after(time.Second)
 		sent := r.kernel.timed("send")
 		for i := range sent {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
@@ -21,6 +22,10 @@ import (
 // and once after a reload: first with those of both configurations.
 func (k *Kernel) Devices(list []netspec.Device) error {
 	before := k.devices.Devices()
+	if k.kept && len(list) == len(before) && !slices.ContainsFunc(list, func(d netspec.Device) bool { return before[d.Name] != d }) {
+		return nil // what could not be made is tried again by each look
+	}
+	k.kept = false
 	both := maps.Clone(before)
 	for _, d := range list {
 		both[d.Name] = d
@@ -35,6 +40,7 @@ func (k *Kernel) Devices(list []netspec.Device) error {
 		k.hush(k.devices.Devices())
 	}
 	k.monitor.Poke()
+	k.kept = true
 	return nil
 }
 

@@ -83,8 +83,10 @@ type Kernel struct {
 	firewall  *firewall.Firewall
 	silence   *firewall.Silence
 	devices   *vmac.Keeper
-	monitor   *link.Monitor
-	closed    sync.Once
+	// kept is true when the last call of Devices did all that it was to.
+	kept    bool
+	monitor *link.Monitor
+	closed  sync.Once
 	// cleared is true from the first Watch on; no other goroutine uses it.
 	cleared bool
 
@@ -214,12 +216,12 @@ func (k *Kernel) Guard(addresses []netspec.Address) {
 }
 
 // SetVirtual replaces Options.Virtual and Own, for a reload. Interfaces whose
-// own address that changes are reported.
+// own address that changes are reported by the Watch or Guard that is to follow.
 func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
+	virtual, owned := set(addresses), set(own)
 	k.mu.Lock()
-	k.virtual, k.own = set(addresses), set(own)
+	k.virtual, k.own = virtual, owned
 	k.mu.Unlock()
-	k.monitor.Poke()
 }
 
 // Watch implements engine.Kernel. VRRP interfaces are watched too, whether

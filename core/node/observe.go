@@ -42,10 +42,13 @@ func (in *instance) addresses() []netspec.Address {
 	return slices.Concat(in.cfg.Addresses, in.cfg.Excluded)
 }
 
-func (n *Node) claim(in *instance) {
+func (n *Node) claim(in *instance) { n.claimSome(in, in.addresses()) }
+
+// claimSome claims addresses beside those that are claimed already.
+func (n *Node) claimSome(in *instance, addresses []netspec.Address) {
 	in.claimed = false
 	n.out = append(n.out, Action{
-		Kind: Claim, Instance: in.cfg.Name, Addresses: in.addresses(), Routing: in.cfg.Routing, NoAccept: in.cfg.Router.Drops(),
+		Kind: Claim, Instance: in.cfg.Name, Addresses: addresses, Routing: in.cfg.Routing, NoAccept: in.cfg.Router.Drops(),
 	})
 }
 

@@ -127,8 +127,12 @@ func (n *Node) readdress(in *instance, before holding) {
 		// and must not be released with the old.
 		gone = slices.DeleteFunc(slices.Clone(before.addresses), func(a netspec.Address) bool { return slices.ContainsFunc(after, a.Same) })
 	}
-	if renamed || rerouted || len(added) > 0 || before.drops != in.cfg.Router.Drops() {
+	switch {
+	case renamed || rerouted || before.drops != in.cfg.Router.Drops() || len(added) > 0 && !in.claimed:
 		n.claim(in)
+	case len(added) > 0:
+		// To claim what stands has the kernel read all its addresses.
+		n.claimSome(in, added)
 	}
 	if len(gone) > 0 || renamed {
 		release := Action{Kind: Release, Instance: before.name, Addresses: gone}
