@@ -6,6 +6,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -100,6 +101,9 @@ func (s *state) require(l *lua.LState) int {
 			made = lua.LTrue
 		}
 		value = made
+		if s.stubs != nil && strings.HasPrefix(name, clientPrefix) {
+			value = s.stubs.client(name, made)
+		}
 	default:
 		l.RaiseError("require %q: it was not there when the script was loaded; give the name in quotes, not in a variable", name)
 	}

@@ -25,6 +25,7 @@ func (x *stubs) module() *lua.LTable {
 	clock := l.SetFuncs(l.NewTable(), map[string]lua.LGFunction{"set": x.setClock, "advance": x.advanceClock, "slept": x.sleptSince})
 	tb.RawSetString("clock", clock)
 	tb.RawSetString("any", x.any)
+	tb.RawSetString("client", x.clientStubs())
 	return l.SetFuncs(tb, map[string]lua.LGFunction{
 		"sequence": x.newSequence, "object": x.newObject, "calls": x.listCalls, "logged": x.listLogged, "allow": x.allow,
 	})

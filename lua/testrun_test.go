@@ -230,6 +230,43 @@ func TestDefinitions(t *testing.T) {
 	}
 }
 
+// TestStubbedClients: a client answers as a test says, or works by the stubs of
+// the modules.
+func TestStubbedClients(t *testing.T) {
+	got := tested(t, map[string]string{"c_test.lua": `
+local stub, test, redis = require "stub", require "test", require "client.redis"
+return {
+  result = function()
+    stub.client.redis.replication({role = "master"})
+    test.equal(redis.replication{address = "x"}, {role = "master"})
+    test.equal(stub.calls("client.redis.replication"), {{{address = "x"}}})
+  end,
+  by_match = function()
+    stub.client.redis.replication({address = "a"}, {role = "master"})
+    stub.client.redis.replication({address = "b"}, nil, "refused")
+    test.equal(redis.replication{address = "a"}.role, "master")
+    test.equal({redis.replication{address = "b"}}, {nil, "refused"})
+    stub.client.redis.replication(function(o) return o.address end)
+    test.equal(redis.replication{address = "c"}, "c")
+  end,
+  by_modules = function()
+    stub.tcp.connect(stub.any, nil, "timeout")
+    local ok, why = redis.ping{}
+    test.equal(ok, nil)
+    test.contains(why, "timeout")
+  end,
+  nothing = function() stub.client.redis.replication() end,
+}`})
+	for name, r := range got {
+		if r.OK != (name != "nothing") {
+			t.Errorf("%s: %s: %s", name, r.Place, r.Message)
+		}
+	}
+	if len(got) != 4 {
+		t.Errorf("%d results: %v", len(got), got)
+	}
+}
+
 func TestNoSuchTests(t *testing.T) {
 	if _, err := TestFiles(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("there is no error")

@@ -14,6 +14,10 @@ function stub.clock.advance(seconds) end
 ---@return number # seconds that time.sleep took
 function stub.clock.slept() end
 
+---stub.client.NAME.FUNCTION(match..., result), (match..., nil, reason) or (function)
+---@type table<string, table<string, fun(...)>>
+stub.client = {}
+
 ---A result that is the next value at each call; nil is a failure.
 ---@param ... any
 function stub.sequence(...) end
