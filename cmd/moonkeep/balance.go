@@ -10,22 +10,32 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-// balancer is the table of IPVS, and how much of it goes when the daemon stops.
-// It exists while a configuration has, or had, virtual servers.
+// balancer is the table of IPVS, which is touched once a configuration has
+// virtual servers, or an earlier run left some. It implements engine.Balancer.
 type balancer struct {
-	*ipvs.Keeper
-	log *slog.Logger
+	keeper *ipvs.Keeper
+	// earlier says that an earlier run left services.
+	earlier bool
+
+	mu      sync.Mutex // guards what follows
+	config  *config.Config
+	roles   map[string]vrrp.Role
+	started bool
+	synced  bool
 }
 
 // newBalancer prepares the table for a configuration. Nothing happens before
-// Start.
+// begin.
 func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) *balancer {
 	earlier, err := dir.readServices()
 	if err != nil {
@@ -35,18 +45,88 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) *balancer {
 	if t := c.Global.LVSTimeouts; t != nil {
 		o.Timeouts = ipvs.Timeouts{TCP: t.TCP, TCPFin: t.TCPFin, UDP: t.UDP}
 	}
-	return &balancer{ipvs.NewKeeper(o), log}
+	return &balancer{keeper: ipvs.NewKeeper(o), earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}}
+}
+
+// adopt has it go by a configuration, and begins if that needs the table. What
+// the services should be comes by Set.
+func (b *balancer) adopt(c *config.Config) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.config = c
+	needs := len(c.VirtualServers) > 0 || c.Global.SyncDaemon != nil || b.earlier || c.Global.LVSFlush
+	if !b.started && needs {
+		if err := b.keeper.Start(); err != nil {
+			return fmt.Errorf("balance: %w", err)
+		}
+		b.started = true
+	}
+	b.synchronise()
+	return nil
+}
+
+// balanceFirst is a Notifier that has the table know of a change before others
+// do, who may take their time.
+type balanceFirst struct {
+	engine.Notifier
+	balance *balancer
+}
+
+// Notify implements engine.Notifier.
+func (n balanceFirst) Notify(c node.Change) {
+	n.balance.changed(c)
+	n.Notifier.Notify(c)
+}
+
+// Set implements engine.Balancer.
+func (b *balancer) Set(t balance.Table) { b.keeper.Set(t) }
+
+// changed takes note of a change of role, which the daemons that synchronise
+// connections follow.
+func (b *balancer) changed(c node.Change) {
+	if c.Occasion != node.RoleChanged || c.Group {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.roles[c.Name] = c.To
+	if d := b.config.Global.SyncDaemon; d != nil && d.Instance == c.Name {
+		b.synchronise()
+	}
+}
+
+// synchronise has those daemons run that the configuration asks for. It never
+// asks for none before there were some: they may be somebody else's.
+func (b *balancer) synchronise() {
+	if !b.started {
+		return
+	}
+	list := syncs(b.config, b.roles)
+	if list == nil && !b.synced {
+		return
+	}
+	b.synced = true
+	b.keeper.SetSync(list)
 }
 
 // end takes the services out of the table, as lvs_flush_on_stop says: those
 // that are ours, or all that there are.
-func (b *balancer) end(c *config.Config) error {
-	return b.Close(true, c.Global.LVSFlushOnStop == "all")
+func (b *balancer) end() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.started {
+		return nil
+	}
+	b.started = false
+	if err := b.keeper.Close(true, b.config.Global.LVSFlushOnStop == "all"); err != nil {
+		return fmt.Errorf("clear the table of IPVS: %w", err)
+	}
+	return nil
 }
 
 // syncs are the daemons of the kernel that synchronise connections: the master
 // tells, a backup listens, and without an instance that decides both are done.
-func syncs(c *config.Config, role func(instance string) (vrrp.Role, bool)) []ipvs.Sync {
+func syncs(c *config.Config, roles map[string]vrrp.Role) []ipvs.Sync {
 	d := c.Global.SyncDaemon
 	if d == nil {
 		return nil
@@ -65,7 +145,7 @@ func syncs(c *config.Config, role func(instance string) (vrrp.Role, bool)) []ipv
 	if d.Instance == "" {
 		return []ipvs.Sync{tells, listens}
 	}
-	if r, known := role(d.Instance); known && r == vrrp.Master {
+	if roles[d.Instance] == vrrp.Master {
 		return []ipvs.Sync{tells}
 	}
 	return []ipvs.Sync{listens}

@@ -43,6 +43,7 @@ type daemon struct {
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
 	files   atomic.Pointer[luaFiles]
+	balance *balancer
 	control *control.Server
 	started time.Time
 	// maintenance remembers what is in maintenance; maintaining is held while
@@ -132,8 +133,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	left := stale(&plan.Node, journal)
+	d.balance = newBalancer(c, d.dir, log)
 	d.engine = engine.New(plan, engine.Options{
-		Notifier: d.tells, Log: log, Alarm: d.alarm, Stale: left.addresses, StaleRouting: left.routing, Keep: lasting,
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Stale: left.addresses, StaleRouting: left.routing, Keep: lasting,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
 			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) })
 			return d.dir.writeJournal(owned{all, routing})
@@ -267,8 +269,13 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- d.control.Serve() }()
+	if err := d.balance.adopt(d.config); err != nil {
+		return errors.Join(err, d.control.Close(), <-served, d.kernel.Close())
+	}
 	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
 	err = d.engine.Run(ctx, d.kernel) // it closes the kernel
+	// The addresses are gone, or another node has them: nobody is cut off.
+	err = errors.Join(err, d.balance.end())
 	return errors.Join(err, d.control.Close(), <-served)
 }
 
@@ -348,6 +355,9 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	}
 	d.telling, d.planned = telling, plan.Node
 	d.edges.names.settle(d.edges.host)
+	if err := d.balance.adopt(c); err != nil {
+		d.log.Error("nothing is balanced", "err", err)
+	}
 	d.promote(c)
 	d.kernel.Guard(build.Guarded(c))
 	return nil

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
 
 // The rhythm of a Keeper, unless its Options say otherwise.
@@ -45,9 +45,12 @@ type Options struct {
 	// OpenEvery is how often a kernel without IPVS is asked again; 0 means
 	// every ten seconds.
 	OpenEvery time.Duration
-	// Open connects to the kernel; nil means Open and OpenGlance in the
-	// network namespace of the thread that calls Start.
+	// Open connects to the kernel, anew after the connection was lost; nil means
+	// Open and OpenGlance in Namespace.
 	Open func() (*Conn, Looker, error)
+	// Namespace is the network namespace; nil means that of the thread which
+	// calls Start. It stays open, and is its giver's.
+	Namespace *netns.NS
 }
 
 // Looker is a Glance, or what a test has in its place.
@@ -80,6 +83,7 @@ type Keeper struct {
 	stop   chan bool // whether the services are to be removed
 	ended  chan struct{}
 	inside *keeping
+	own    *netns.NS // nil when it was given
 
 	mu      sync.Mutex // guards what follows
 	changes balance.Table
@@ -105,9 +109,6 @@ func NewKeeper(o Options) *Keeper {
 	if o.Journal == nil {
 		o.Journal = func([]balance.Key) error { return nil }
 	}
-	if o.Open == nil {
-		o.Open = openBoth
-	}
 	k := &Keeper{
 		o: o, wake: make(chan struct{}, 1), asks: make(chan ask), stop: make(chan bool, 1), ended: make(chan struct{}),
 		changes: balance.Table{},
@@ -116,28 +117,42 @@ func NewKeeper(o Options) *Keeper {
 	return k
 }
 
-func openBoth() (*Conn, Looker, error) {
-	c, err := Open(true)
-	if err != nil {
-		return nil, nil, err
-	}
-	g, err := OpenGlance()
-	if err != nil {
-		return nil, nil, errors.Join(err, c.Close())
-	}
-	return c, g, nil
+// openIn connects to the kernel in a network namespace.
+func openIn(ns *netns.NS) (c *Conn, l Looker, err error) {
+	err = ns.Do(func() (err error) {
+		if c, err = Open(true); err != nil {
+			return err
+		}
+		g, err := OpenGlance()
+		if err != nil {
+			return errors.Join(err, c.Close())
+		}
+		l = g
+		return nil
+	})
+	return c, l, err
 }
 
 // Start begins. A kernel without IPVS is no error: it is told and asked again
 // later.
-func (k *Keeper) Start() {
+func (k *Keeper) Start() error {
+	if k.o.Open == nil {
+		ns := k.o.Namespace
+		if ns == nil {
+			var err error
+			if ns, err = netns.Current(); err != nil {
+				return err
+			}
+			k.own = ns
+		}
+		k.o.Open = func() (*Conn, Looker, error) { return openIn(ns) }
+	}
 	k.inside = &keeping{k: k, want: balance.Table{}, have: balance.Table{}, doubt: map[balance.Key]bool{}, told: map[string]bool{}}
 	for _, key := range k.o.Earlier {
 		k.inside.doubt[key] = true
 	}
-	// The connection belongs to the network namespace of this thread.
-	k.inside.open()
 	go k.inside.run()
+	return nil
 }
 
 // Set changes what some services should be; nil means that there should be
@@ -154,7 +169,7 @@ func (k *Keeper) Set(changes balance.Table) {
 // SetSync says which daemons synchronise connections. It never blocks.
 func (k *Keeper) SetSync(list []Sync) {
 	k.mu.Lock()
-	k.syncs = slices.Clone(list)
+	k.syncs = append([]Sync{}, list...) // not nil, which is never asked for
 	k.counts.Pending = true
 	k.mu.Unlock()
 	k.poke()
@@ -238,5 +253,9 @@ func (k *Keeper) Close(remove, all bool) error {
 	k.mu.Unlock()
 	k.stop <- remove || all
 	<-k.ended
-	return k.inside.endError
+	err := k.inside.endError
+	if k.own != nil {
+		err = errors.Join(err, k.own.Close())
+	}
+	return err
 }

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -91,7 +92,7 @@ func keep(t *testing.T, table balance.Table, o Options, prepare ...func(*kept)) 
 		p(x)
 	}
 	x.Keeper = NewKeeper(o)
-	x.Start()
+	netnstest.Must(t, x.Start())
 	return x
 }
 

@@ -41,6 +41,7 @@ func (w *keeping) run() {
 	defer close(w.k.ended)
 	tick := time.NewTicker(w.k.o.LookEvery)
 	defer tick.Stop()
+	w.open()
 	for {
 		select {
 		case <-w.k.wake:

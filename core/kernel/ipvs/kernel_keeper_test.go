@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 // TestKernelKeeper: what ipvsadm takes away from a keeper comes back within two
@@ -20,7 +21,7 @@ func TestKernelKeeper(t *testing.T) {
 	before := saved(t)
 	log := &logBuffer{}
 	k := NewKeeper(Options{Log: slog.New(slog.NewTextHandler(log, nil))})
-	k.Start()
+	netnstest.Must(t, k.Start())
 	k.Set(sample())
 	if err := k.Wait(t.Context()); err != nil {
 		t.Fatal(err)
