@@ -25,7 +25,7 @@ func services(c *config.Config) []node.Service {
 	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
 		s := node.Service{
 			Name: serviceName(v), Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
-			Layout: laid(c, v, list), Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
+			Layout: laid(c, v, list), SlowStart: balance.Ramp{Over: v.SlowStart}, Panic: balance.Panic{Percent: v.PanicThreshold}, Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
 		}
 		if v.SorryServer != nil {
 			s.Sorry = balance.Sorry{Present: true, Inhibits: v.SorryServer.Inhibit}

@@ -7,7 +7,22 @@ type Server struct {
 	Weight int
 	// Inhibits says that it keeps its place with weight 0 while it is down.
 	Inhibits bool
+	// Hand is what people want of it, whatever its checks say.
+	Hand Hand
 }
+
+// Hand is what people want of a server.
+type Hand uint8
+
+// The hands.
+const (
+	// Free leaves it to the checks.
+	Free Hand = iota
+	// Draining gives it no new connections; those that it has go on.
+	Draining
+	// Out takes its place away, and its connections with it.
+	Out
+)
 
 // Sorry says what there is to know of the sorry server of a service.
 type Sorry struct {
@@ -39,6 +54,11 @@ func Serving(dst []Place, servers []Server, sorry Sorry, quorum bool) []Place {
 	instead := sorry.Present && !quorum
 	for i := range servers {
 		switch s := &servers[i]; {
+		case s.Hand == Out:
+		case s.Hand == Draining:
+			// Also while it is down or the sorry server serves: its connections
+			// are what it is kept for.
+			dst = append(dst, Place{i, 0})
 		case s.Up && !instead:
 			dst = append(dst, Place{i, s.Weight})
 		case !s.Up && s.Inhibits:

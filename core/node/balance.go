@@ -1,9 +1,12 @@
 package node
 
 import (
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/mono"
 )
 
 // balancing is what the table of IPVS is still to be asked for.
@@ -18,7 +21,7 @@ type balancing struct {
 }
 
 // rebalance asks the table for what changed, all at once.
-func (n *Node) rebalance() {
+func (n *Node) rebalance(now mono.Instant) {
 	b := &n.balancing
 	if len(b.services)+len(b.gone) == 0 {
 		return
@@ -28,7 +31,7 @@ func (n *Node) rebalance() {
 		changes[k] = nil
 	}
 	for _, v := range b.services {
-		if n.arrange(v) {
+		if n.arrange(now, v) {
 			v.cfg.Layout.Table(changes, v.places)
 		}
 	}
@@ -40,19 +43,70 @@ func (n *Node) rebalance() {
 
 // arrange finds out which places a service should have, and reports whether the
 // table was asked for others.
-func (n *Node) arrange(v *service) (changed bool) {
+func (n *Node) arrange(now mono.Instant, v *service) (changed bool) {
 	b := &n.balancing
 	b.servers = b.servers[:0]
+	next := mono.Never
 	for i := range v.servers {
 		s := &v.servers[i]
-		b.servers = append(b.servers, balance.Server{Up: s.up, Weight: s.weight, Inhibits: s.cfg.Inhibits})
+		x := balance.Server{Up: s.up, Weight: s.inForce(), Inhibits: s.cfg.Inhibits, Hand: s.handed()}
+		if s.rises && x.Up {
+			var in time.Duration
+			x.Weight, in = v.cfg.SlowStart.At(x.Weight, now.Sub(s.risesFrom))
+			if s.rises = in > 0; s.rises {
+				next = mono.Min(next, s.risesFrom.Add(in))
+			}
+		}
+		b.servers = append(b.servers, x)
 	}
+	n.riseAt(v, next)
+	n.keepServing(v)
 	b.places = balance.Serving(b.places[:0], b.servers, v.cfg.Sorry, v.has)
 	if v.placed && slices.Equal(b.places, v.places) {
 		return false
 	}
 	v.places, v.placed = append(v.places[:0:0], b.places...), true
 	return true
+}
+
+// riseAt has the weights of a service looked at again at an instant.
+func (n *Node) riseAt(v *service, at mono.Instant) {
+	if v.rise == nil {
+		if at == mono.Never {
+			return
+		}
+		v.rise = &timed{at: mono.Never, run: func(mono.Instant) {
+			n.sched.set(v.rise, mono.Never)
+			n.touch(v)
+		}}
+		n.sched.add(v.rise)
+	}
+	n.sched.set(v.rise, at)
+}
+
+// keepServing has servers that fail keep their places when too few are left,
+// unless a sorry server takes them.
+func (n *Node) keepServing(v *service) {
+	b := &n.balancing
+	if v.cfg.Panic.Percent == 0 || v.cfg.Sorry.Present && !v.has {
+		return
+	}
+	if len(v.kept) != len(b.servers) {
+		v.kept = make([]bool, len(b.servers))
+	}
+	panics := v.cfg.Panic.Keep(b.servers, v.kept)
+	for i := range b.servers {
+		b.servers[i].Up = v.kept[i]
+	}
+	if panics == v.panics {
+		return
+	}
+	v.panics = panics
+	if panics {
+		n.note(Warn, "", "quorum", fmt.Sprintf("panic: fewer than %d%% of the servers of virtual server %s work; those that worked last are kept", v.cfg.Panic.Percent, v.cfg.Name))
+	} else {
+		n.note(Info, "", "quorum", fmt.Sprintf("virtual server %s has enough working servers again: the panic is over", v.cfg.Name))
+	}
 }
 
 // relay prepares the table for other services than before, the old ones by
@@ -64,13 +118,16 @@ func (n *Node) relay(old map[string]*service) {
 	for i := range n.services {
 		v := &n.services[i]
 		if was := old[v.cfg.Name]; was != nil && sameLayout(&was.cfg.Layout, &v.cfg.Layout) {
-			v.places, v.placed = was.places, was.placed
+			v.places, v.placed, v.kept, v.panics = was.places, was.placed, was.kept, was.panics
 			stays[v.cfg.Name] = true
 		}
 		b.services = append(b.services, v)
 	}
 	left := map[balance.Key]bool{}
 	for name, was := range old {
+		if was.rise != nil {
+			n.sched.remove(was.rise)
+		}
 		for _, k := range was.cfg.Layout.Keys {
 			if !stays[name] {
 				left[k] = true

@@ -22,6 +22,9 @@ type Config struct {
 	Processes []Process
 	// Services are not changed while the node has them.
 	Services []Service
+	// Hands are real servers that people have taken a hand in, before New;
+	// Reconfigure does not look at them.
+	Hands []Hand
 	// Delays are of interfaces, at most one for each.
 	Delays []InterfaceDelay
 	// TellStanding has every instance and group tell how it stands after each

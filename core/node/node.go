@@ -69,6 +69,7 @@ type Node struct {
 	// touched are services whose sum of weights changed in this call.
 	touched   []*service
 	balancing balancing
+	hands     map[serverName]*hand
 	// stirred says that services may have to wake or to rest.
 	stirred bool
 	out     []Action
@@ -159,6 +160,9 @@ func New(now mono.Instant, cfg Config) *Node {
 	}
 	n.maintenance = Maintenance{All: cfg.Maintenance.All, Instances: slices.Clone(cfg.Maintenance.Instances)}
 	n.delay(now, cfg.StartDelay)
+	for _, h := range cfg.Hands {
+		n.handle(now, &Handle{h})
+	}
 	n.Reconfigure(now, cfg)
 	n.fresh = true
 	return n
@@ -209,12 +213,16 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.comeBack(e)
 	case *Maintain:
 		n.maintain(now, e)
+	case *Handle:
+		n.handle(now, e)
+	case *Drained:
+		n.emptied(now, serverName{e.Service, e.Server}, "its connections are gone")
 	default:
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
 	}
 	n.requorums(now)
-	n.rebalance()
+	n.rebalance(now)
 	n.rouse(now)
 	n.farewell()
 	return n.out
@@ -241,7 +249,7 @@ func (n *Node) Tick(now mono.Instant) []Action {
 	if !n.stopping {
 		n.runChecks(now)
 		n.requorums(now)
-		n.rebalance()
+		n.rebalance(now)
 	}
 	n.farewell()
 	return n.out

@@ -52,13 +52,14 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 		}
 	}
 	n.attachChecks()
+	n.rehand()
 	for i := range n.services {
 		v := &n.services[i]
 		n.restand(now, v, old[v.cfg.Name])
 	}
 	n.requorums(now)
 	n.relay(old)
-	n.rebalance()
+	n.rebalance(now)
 	n.queue.fill()
 	n.stirred = true
 }
@@ -184,12 +185,10 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		s.retell()
 		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
 		if b := before[s.cfg.Name]; b != nil {
-			s.up, s.since = b.up, b.since
-		}
-		if s.up {
-			v.sum += int64(s.weight)
+			s.up, s.since, s.rises, s.risesFrom = b.up, b.since, b.rises, b.risesFrom
 		}
 	}
+	v.sum = v.total()
 	v.quorum = balance.NewQuorum(v.cfg.Quorum, v.cfg.Hysteresis, all)
 	if was == nil {
 		v.has = v.quorum.First(v.sum)

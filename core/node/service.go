@@ -23,6 +23,10 @@ type Service struct {
 	// Layout is how it stands in the table of IPVS; its servers are those of
 	// Servers. Without keys it does not stand there.
 	Layout balance.Layout
+	// SlowStart is how the weight of a server that came back rises, and Panic
+	// when servers that fail are kept.
+	SlowStart balance.Ramp
+	Panic     balance.Panic
 	// Omega has an orderly stop told as the loss of servers and quorum.
 	Omega bool
 	// TellFirst has the first result of a server told also when the server

@@ -23,6 +23,12 @@ type service struct {
 	// places are those that the table was last asked for, if it was.
 	places []balance.Place
 	placed bool
+	// kept are the servers that serve in a panic, which panics says it is.
+	kept   []bool
+	panics bool
+	// rise is when the weight of a server that came back rises next; nil until
+	// the first time.
+	rise *timed
 	// touched is true when the sum changed in this call of the node.
 	touched bool
 }
@@ -39,6 +45,10 @@ type server struct {
 	weight          int
 	up              bool
 	since           mono.Instant
+	hand            *hand // nil when people have none in it
+	// rises says that its weight rises since risesFrom.
+	rises     bool
+	risesFrom mono.Instant
 }
 
 // checkChanged lets a check that came up or went down count for its server.
@@ -84,13 +94,10 @@ func (s *server) retell() {
 // serverChanged lets a server that came up or went down count for its service.
 func (n *Node) serverChanged(now mono.Instant, s *server, up bool, why string) {
 	v := s.service
-	if s.up {
-		v.sum -= int64(s.weight)
-	}
 	s.up, s.since, s.weight = up, now, balance.Weight(s.cfg.Weight, s.added)
 	level, occasion := Warn, ServerDown
 	if up {
-		v.sum += int64(s.weight)
+		s.begin(now)
 		level, occasion = Info, ServerUp
 	}
 	n.note(level, "", "server", fmt.Sprintf("real server %s of virtual server %s is %s: %s", s.cfg.Name, v.cfg.Name, upOrDown(up), why))
@@ -115,9 +122,6 @@ func (n *Node) reweigh(now mono.Instant, s *server, by string) {
 	}
 	why := fmt.Sprintf("%s changes its weight from %d to %d", by, s.weight, weight)
 	v := s.service
-	if s.up {
-		v.sum += int64(weight) - int64(s.weight)
-	}
 	s.weight = weight
 	n.note(Info, "", "weight", fmt.Sprintf("real server %s of virtual server %s: %s", s.cfg.Name, v.cfg.Name, why))
 	n.tellService(ServerWeighed, v, s, why)
@@ -146,6 +150,7 @@ func (n *Node) requorums(now mono.Instant) {
 // requorum lets the sum of weights of a service count.
 func (n *Node) requorum(now mono.Instant, v *service) {
 	v.touched = false
+	v.sum = v.total()
 	has := v.quorum.Holds(v.has, v.sum)
 	if has == v.has {
 		return
@@ -250,7 +255,7 @@ func (n *Node) rouse(now mono.Instant) {
 
 // wake has one check run, or rest.
 func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
-	if c.follows() {
+	if c.follows() || awake && (c.server.service.sleeps || c.server.rests()) {
 		return
 	}
 	if awake {

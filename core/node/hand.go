@@ -1,0 +1,251 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// Wish is what people want of a real server.
+type Wish uint8
+
+// The wishes.
+const (
+	// WishAuto leaves it to its checks.
+	WishAuto Wish = iota
+	// WishDrain gives it no new connections, and takes its place away once its
+	// connections are gone or their time is over.
+	WishDrain
+	// WishDown takes its place away at once, and its connections with it.
+	WishDown
+	// WishMaintenance is WishDrain, with its checks at rest.
+	WishMaintenance
+)
+
+// String is the word for it.
+func (w Wish) String() string { return [...]string{"auto", "drain", "down", "maintenance"}[w] }
+
+// Hand is a real server in which people have a hand.
+type Hand struct {
+	Service, Server string
+	Wish            Wish
+	// Limit is how long its connections may take to end; zero is for ever. It
+	// counts for WishDrain and WishMaintenance.
+	Limit time.Duration
+	// Weight takes the place of the configured weight and of what checks make
+	// of it, unless it is negative.
+	Weight int
+}
+
+// idle reports whether it changes nothing.
+func (h Hand) idle() bool { return h.Wish == WishAuto && h.Weight < 0 }
+
+// Handle has people take a hand in a real server, or take it out again. The
+// node remembers it also while there is no such server.
+type Handle struct{ Hand }
+
+// Drained says that a server which people drain has no connections any more.
+type Drained struct{ Service, Server string }
+
+func (*Handle) event()  {}
+func (*Drained) event() {}
+
+// hand is a Hand and how far it has come.
+type hand struct {
+	Hand
+	// out says that the server's place is gone.
+	out   bool
+	since mono.Instant
+	timer *timed // the end of Limit; nil without one
+}
+
+// serverName tells real servers apart.
+type serverName struct{ service, server string }
+
+func (n *Node) handle(now mono.Instant, e *Handle) {
+	name := serverName{e.Service, e.Server}
+	old := n.hands[name]
+	if old != nil && old.timer != nil {
+		n.sched.remove(old.timer)
+	}
+	h := &hand{Hand: e.Hand, since: now, out: e.Wish == WishDown}
+	if old != nil && old.out && e.Wish != WishAuto {
+		h.out = true // a place that is gone does not come back to be drained
+	}
+	if n.hands == nil {
+		n.hands = map[serverName]*hand{}
+	}
+	n.hands[name] = h
+	if h.idle() {
+		delete(n.hands, name)
+	}
+	if e.Wish == WishDrain || e.Wish == WishMaintenance {
+		if e.Limit > 0 && !h.out {
+			h.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.emptied(now, name, "its time is over") }}
+			n.sched.add(h.timer)
+			n.sched.set(h.timer, now.Add(e.Limit))
+		}
+	}
+	s := n.server(name)
+	if s == nil {
+		return
+	}
+	rested := s.rests()
+	s.hand = n.hands[name]
+	if s.rests() != rested {
+		for i := range s.checks {
+			n.wake(now, &s.checks[i], rested)
+		}
+	}
+	text := "is left to its checks"
+	if h.Wish != WishAuto {
+		text = "is to be in " + h.Wish.String()
+		if h.Wish == WishDown {
+			text = "is to be down"
+		}
+	}
+	if h.Weight >= 0 {
+		text += fmt.Sprintf(", with weight %d", h.Weight)
+	}
+	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s", s.cfg.Name, s.service.cfg.Name, text))
+	if h.Wish == WishAuto && old != nil && old.Wish != WishAuto {
+		s.begin(now)
+	}
+	n.touch(s.service)
+}
+
+// emptied takes the place of a server away that was drained.
+func (n *Node) emptied(now mono.Instant, name serverName, why string) {
+	h := n.hands[name]
+	if h == nil || h.out || h.Wish != WishDrain && h.Wish != WishMaintenance {
+		return
+	}
+	h.out = true
+	if h.timer != nil {
+		n.sched.set(h.timer, mono.Never)
+	}
+	if s := n.server(name); s != nil {
+		n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s is drained: %s", s.cfg.Name, s.service.cfg.Name, why))
+		n.touch(s.service)
+	}
+}
+
+// server finds a real server; nil when there is none.
+func (n *Node) server(name serverName) *server {
+	for i := range n.services {
+		v := &n.services[i]
+		if v.cfg.Name != name.service {
+			continue
+		}
+		for k := range v.servers {
+			if v.servers[k].cfg.Name == name.server {
+				return &v.servers[k]
+			}
+		}
+	}
+	return nil
+}
+
+// handed is what the table is to make of what people want.
+func (s *server) handed() balance.Hand {
+	switch {
+	case s.hand == nil || s.hand.Wish == WishAuto:
+		return balance.Free
+	case s.hand.out:
+		return balance.Out
+	}
+	return balance.Draining
+}
+
+// rests reports whether people have its checks rest.
+func (s *server) rests() bool { return s.hand != nil && s.hand.Wish == WishMaintenance }
+
+// inForce is its weight with what people want.
+func (s *server) inForce() int {
+	if s.hand != nil && s.hand.Weight >= 0 {
+		return min(s.hand.Weight, balance.MostWeight)
+	}
+	return s.weight
+}
+
+// counts is its weight for the quorum.
+func (s *server) counts() int64 {
+	if !s.up || s.handed() != balance.Free {
+		return 0
+	}
+	return int64(s.inForce())
+}
+
+// total is the sum of the weights of servers that serve.
+func (v *service) total() (sum int64) {
+	for i := range v.servers {
+		sum += v.servers[i].counts()
+	}
+	return sum
+}
+
+// begin has the weight of a server that came back rise slowly, if it is to.
+func (s *server) begin(now mono.Instant) {
+	s.rises, s.risesFrom = s.service.cfg.SlowStart.Over > 0, now
+}
+
+// Hands returns the servers in which people have a hand, in order.
+func (n *Node) Hands() []Hand {
+	list := make([]Hand, 0, len(n.hands))
+	for _, h := range n.hands {
+		list = append(list, h.Hand)
+	}
+	slices.SortFunc(list, func(a, b Hand) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Server, b.Server)) })
+	return list
+}
+
+// Draining is a real server that loses its place when its connections are gone.
+type Draining struct {
+	Service, Server string
+	Keys            []balance.Key
+	Address         balance.Destination
+}
+
+// Draining returns the servers that are being drained.
+func (n *Node) Draining() (list []Draining) {
+	for name, h := range n.hands {
+		if h.out || h.Wish != WishDrain && h.Wish != WishMaintenance {
+			continue
+		}
+		for i := range n.services {
+			v := &n.services[i]
+			if v.cfg.Name != name.service {
+				continue
+			}
+			for k := range v.servers {
+				if v.servers[k].cfg.Name == name.server && k < len(v.cfg.Layout.Servers) {
+					list = append(list, Draining{name.service, name.server, v.cfg.Layout.Keys, v.cfg.Layout.Servers[k]})
+				}
+			}
+		}
+	}
+	return list
+}
+
+// rehand finds the servers anew in which people have a hand.
+func (n *Node) rehand() {
+	if len(n.hands) == 0 {
+		return
+	}
+	for i := range n.services {
+		v := &n.services[i]
+		for k := range v.servers {
+			s := &v.servers[k]
+			s.hand = n.hands[serverName{v.cfg.Name, s.cfg.Name}]
+			for x := range s.checks {
+				if s.rests() && !s.checks[x].follows() {
+					s.checks[x].life.Suspend()
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package node
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// three is a service of three servers whose checks succeeded.
+func three(t *testing.T, change ...func(*Service)) *site {
+	t.Helper()
+	v := laid(web(backend("a", tcp("1")), backend("b", tcp("2")), backend("c", tcp("3"))), vip(1))
+	for i := range v.Servers {
+		v.Servers[i].Weight = 10
+	}
+	for _, f := range change {
+		f(&v)
+	}
+	s := newSite(t, Config{Services: []Service{v}})
+	for i := range 3 {
+		s.run(i, health.OK)
+	}
+	s.tables = nil
+	return s
+}
+
+func (s *site) hand(server string, w Wish, limit time.Duration, weight int) {
+	s.t.Helper()
+	s.take(s.node.Step(s.now, &Handle{Hand{"web", server, w, limit, weight}}))
+}
+
+// tick lets time pass.
+func (s *site) tick(d time.Duration) {
+	s.t.Helper()
+	for end := s.now.Add(d); s.now < end; {
+		s.now = mono.Min(end, max(s.now+1, s.node.Deadline()))
+		s.take(s.node.Tick(s.now))
+	}
+}
+
+func TestDrain(t *testing.T) {
+	s := three(t)
+	s.hand("a", WishDrain, 0, -1)
+	s.asks("1: 1*0 2*10 3*10")
+	if got := s.node.Draining(); len(got) != 1 || got[0].Server != "a" || got[0].Keys[0] != vip(1) || got[0].Address.Address.Addr().As4()[3] != 1 {
+		t.Errorf("draining %+v", got)
+	}
+	s.tick(time.Hour)
+	s.asks()
+	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
+	s.asks("1: 2*10 3*10")
+	if got := s.node.Draining(); len(got) != 0 {
+		t.Errorf("draining %+v", got)
+	}
+	s.hand("a", WishAuto, 0, -1)
+	s.asks("1: 1*10 2*10 3*10")
+	if got := s.node.Hands(); len(got) != 0 {
+		t.Errorf("hands %+v", got)
+	}
+	// News of connections that nobody waits for changes nothing.
+	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
+	s.take(s.node.Step(s.now, &Drained{"web", "x"}))
+	s.asks()
+}
+
+func TestDrainEndsInTime(t *testing.T) {
+	s := three(t)
+	s.hand("a", WishDrain, time.Minute, -1)
+	s.tick(59 * time.Second)
+	s.asks("1: 1*0 2*10 3*10")
+	s.tick(time.Second)
+	s.asks("1: 2*10 3*10")
+	// It does not come back for a second drain.
+	s.hand("a", WishDrain, 0, -1)
+	s.asks()
+	s.hand("b", WishDown, 0, -1)
+	s.asks("1: 3*10")
+}
+
+// TestDrainOfTheLast: the quorum is lost with a server that is drained, and the
+// sorry server serves, while connections end.
+func TestDrainOfTheLast(t *testing.T) {
+	s := three(t, func(v *Service) { v.Sorry = balance.Sorry{Present: true} })
+	for _, name := range []string{"a", "b", "c"} {
+		s.hand(name, WishDrain, 0, -1)
+	}
+	s.asks("1: 1*0 2*10 3*10", "1: 1*0 2*0 3*10", "1: 1*0 2*0 3*0 99*1")
+	s.says("lost")
+	s.hand("b", WishAuto, 0, -1)
+	s.asks("1: 1*0 2*10 3*0")
+	s.says("won")
+}
+
+// TestMaintenance: checks rest, and what they said before counts until they
+// say something else; a reload changes nothing of it.
+func TestServerMaintenance(t *testing.T) {
+	s := three(t)
+	s.asked = nil
+	s.hand("a", WishMaintenance, 0, -1)
+	s.tick(time.Hour)
+	if slices.ContainsFunc(s.asked, func(a Ask) bool { return a.Check == 0 }) {
+		t.Error("its check runs")
+	}
+	v := *s.node.services[0].cfg
+	v.Servers = slices.Clone(v.Servers)
+	v.Servers[0].Checks = []Check{tcp("other")}
+	s.asked = nil
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
+	s.tick(time.Hour)
+	if slices.ContainsFunc(s.asked, func(a Ask) bool { return a.Check == 0 }) {
+		t.Error("its check runs after the reload")
+	}
+	s.tables = nil
+	s.hand("a", WishAuto, 0, -1)
+	s.asks("1: 1*10 2*10 3*10")
+	s.run(0, health.OK)
+	s.says()
+}
+
+func TestWeightByHand(t *testing.T) {
+	s := three(t)
+	s.hand("a", WishAuto, 0, 3)
+	s.asks("1: 1*3 2*10 3*10")
+	s.run(0, health.OK, weighs(77))
+	s.asks()
+	s.hand("a", WishAuto, 0, -1)
+	s.asks("1: 1*77 2*10 3*10")
+	s.hand("b", WishAuto, 0, 0)
+	s.asks("1: 1*77 2*0 3*10")
+	if got := s.node.Services(s.now).Services[0].Weight; got != 87 {
+		t.Errorf("the quorum counts %d", got)
+	}
+}
+
+// TestHandsAreRemembered: over a reload without the server, and from the start.
+func TestHandsAreRemembered(t *testing.T) {
+	s := three(t)
+	s.hand("a", WishDown, 0, -1)
+	s.hand("b", WishAuto, 0, 4)
+	want := []Hand{{"web", "a", WishDown, 0, -1}, {"web", "b", WishAuto, 0, 4}}
+	if diff := cmp.Diff(want, s.node.Hands()); diff != "" {
+		t.Error(diff)
+	}
+	v := *s.node.services[0].cfg
+	s.take(s.node.Reconfigure(s.now, Config{}))
+	s.tables = nil
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
+	s.asks("1: 2*4 3*10")
+	other := newSite(t, Config{Services: []Service{v}, Hands: s.node.Hands()})
+	other.asks("1: 2*4 3*10")
+}
+
+// TestSlowStart: a server that comes back gets its weight step by step; one
+// that starts with the daemon, or did not fail, has it at once.
+func TestSlowStart(t *testing.T) {
+	s := three(t, func(v *Service) { v.SlowStart = balance.Ramp{Over: 20 * time.Second} })
+	s.run(0, health.Failed)
+	s.run(0, health.Failed)
+	s.asks("1: 2*10 3*10")
+	s.tick(time.Minute)
+	s.run(0, health.OK)
+	from := s.now
+	last, steps := int32(0), 0
+	for s.now.Sub(from) < 30*time.Second {
+		for _, table := range s.tables {
+			d := table[vip(1)].Destinations
+			if len(d) != 3 || d[0].Weight <= last || d[1].Weight != 10 {
+				t.Fatalf("after %v: %+v", s.now.Sub(from), d)
+			}
+			last = d[0].Weight
+			steps++
+		}
+		s.tables = nil
+		s.tick(time.Second)
+	}
+	if last != 10 || steps < 8 || steps > 11 {
+		t.Errorf("weight %d after %d steps", last, steps)
+	}
+	// After a drain, too.
+	s.hand("b", WishDown, 0, -1)
+	s.tables = nil
+	s.hand("b", WishAuto, 0, -1)
+	if got := s.tables[0][vip(1)].Destinations[1].Weight; got >= 5 {
+		t.Errorf("weight %d after it was down by hand", got)
+	}
+}
+
+func TestPanic(t *testing.T) {
+	s := three(t, func(v *Service) { v.Panic = balance.Panic{Percent: 60} })
+	fail := func(i int) {
+		s.run(i, health.Failed)
+		s.run(i, health.Failed)
+	}
+	fail(0)
+	s.asks("1: 2*10 3*10")
+	fail(1)
+	fail(2)
+	s.asks()
+	if !slices.ContainsFunc(s.notes, func(n string) bool {
+		return n == "panic: fewer than 60% of the servers of virtual server web work; those that worked last are kept"
+	}) {
+		t.Errorf("notes %q", s.notes)
+	}
+	s.run(0, health.OK)
+	s.asks("1: 1*10 2*10 3*10")
+	s.run(1, health.OK)
+	s.asks("1: 1*10 2*10")
+}
