@@ -165,3 +165,18 @@ func environment(w identity, added []string) []string {
 	}
 	return env
 }
+
+// Identity is who a program runs as.
+type Identity struct {
+	UID, GID uint32
+	Groups   []uint32
+	// Name and Home are empty for the daemon's own.
+	Name, Home string
+}
+
+// Who looks up a user and a group, which mean what they mean in a Spec, for
+// those that start programs by themselves. The error wraps ErrUser.
+func Who(userName, groupName string) (Identity, error) {
+	w, err := identify(userName, groupName)
+	return Identity{w.uid, w.gid, w.groups, w.name, w.home}, err
+}

@@ -1,0 +1,386 @@
+//go:build linux
+
+package host
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/health"
+)
+
+// recovery is how long a plugin may take to be there again after it is seen
+// to be lost, on a machine that is busy with other tests.
+const recovery = 8 * time.Second
+
+// noProcesses holds that nothing is left of the plugins of this test.
+func noProcesses(s *site) {
+	s.t.Helper()
+	s.eventually("the end of all processes", func() bool {
+		return len(children()) == 0 && len(processesWith(sleepTime)) == 0
+	})
+}
+
+// children are the processes that this one started, zombies too.
+func children() (pids []string) {
+	tasks, _ := filepath.Glob("/proc/self/task/*/children")
+	for _, f := range tasks {
+		if b, err := os.ReadFile(f); err == nil {
+			pids = append(pids, strings.Fields(string(b))...)
+		}
+	}
+	return pids
+}
+
+// processesWith are those with a word on their command line.
+func processesWith(word string) (pids []string) {
+	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, f := range all {
+		if b, err := os.ReadFile(f); err == nil && strings.Contains(string(b), word) {
+			pids = append(pids, f)
+		}
+	}
+	return pids
+}
+
+// openFiles counts this process's.
+func openFiles(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// pending starts n probes that take long, and returns a function that holds
+// each to having been answered, with Unknown.
+func pending(s *site, first, n int) func(why string) {
+	numbers := make([]uint32, n)
+	for i := range numbers {
+		numbers[i] = uint32(first + i)
+	}
+	channels := s.start(numbers...)
+	s.eventually("probes under way", func() bool { return s.status().Under >= n })
+	return func(why string) {
+		s.t.Helper()
+		for _, c := range channels {
+			if a := s.wait(c); a.Verdict != health.Unknown || !strings.Contains(a.Message, why) {
+				s.t.Fatalf("a probe under way was answered %v %q, want unknown, %q", a.Verdict, a.Message, why)
+			}
+		}
+	}
+}
+
+// TestFaults are the ways in which a plugin that served well stops to: probes
+// under way become unknown, none fails, and soon all is well again.
+func TestFaults(t *testing.T) {
+	signal := func(sig syscall.Signal) func(*site) {
+		return func(s *site) {
+			if err := syscall.Kill(s.status().Pid, sig); err != nil {
+				s.t.Error(err)
+			}
+		}
+	}
+	does := func(do string) func(*site) { return func(s *site) { s.start(1) } }
+	tests := []struct {
+		name  string
+		do    string // what check 1 does
+		fault func(*site)
+		why   string
+	}{
+		{"killed", "ok", signal(syscall.SIGKILL), "was killed by signal killed"},
+		{"terminated", "ok", signal(syscall.SIGSEGV), "it said: "},
+		{"stopped", "ok", signal(syscall.SIGSTOP), "no sign of life"},
+		{"exit", "exit", does("exit"), "ended with status 3"},
+		{"panic beside a probe", "panic-beside", does("panic-beside"), "panic: boom beside the probe"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			files := openFiles(t)
+			s := newSite(t, quick(t))
+			p := Plan{Checks: []Check{check(0, "GOOD", "ok"), check(1, "GOOD", test.do)}}
+			for i := range 20 {
+				p.Checks = append(p.Checks, check(uint32(2+i), "GOOD", "wait"))
+			}
+			s.open(p)
+			if a := s.probe(0); a.Verdict != health.OK {
+				t.Fatal(a.Message)
+			}
+			unanswered := pending(s, 2, 20)
+			test.fault(s)
+			unanswered(test.why)
+			took := s.recovers(0)
+			t.Logf("recovered in %s", took)
+			if took > recovery {
+				t.Errorf("recovered in %s, more than %s", took, recovery)
+			}
+			if st := s.status(); st.Starts != 2 || st.Failures != 1 || st.State != Running {
+				t.Errorf("status %+v", st)
+			}
+			s.close()
+			noProcesses(s)
+			if n := openFiles(t); n > files {
+				t.Errorf("%d files are open, before it were %d", n, files)
+			}
+		})
+	}
+}
+
+// TestHarmless are things that a process survives.
+func TestHarmless(t *testing.T) {
+	s := newSite(t, quick(t))
+	never := check(2, "GOOD", "never")
+	never.Limit, never.Patience = 100*time.Millisecond, 300*time.Millisecond
+	late := check(3, "GOOD", "late")
+	late.Limit, late.Patience = 100*time.Millisecond, 300*time.Millisecond
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok"), check(1, "GOOD", "panic"), never, late, check(4, "GOOD", "print"), check(5, "GOOD", "fork")}})
+	for _, test := range []struct {
+		check   uint32
+		verdict health.Verdict
+		message string
+	}{
+		{1, health.Unknown, "the checker panicked: boom in the probe"},
+		{2, health.Unknown, "did not answer in time"},
+		{2, health.Unknown, "the probe before this one has not returned"},
+		{3, health.Unknown, "did not answer in time"},
+		{4, health.OK, "nil"},
+		{5, health.Failed, "operation not permitted"}, // it may start no processes
+		{0, health.OK, "192.0.2.1"},
+	} {
+		if a := s.probe(test.check); a.Verdict != test.verdict || !strings.Contains(a.Message, test.message) {
+			t.Errorf("check %d: %v %q, want %v %q", test.check, a.Verdict, a.Message, test.verdict, test.message)
+		}
+	}
+	// The late answer comes, is counted, and changes nothing.
+	s.eventually("a late answer", func() bool { return s.status().Late == 1 })
+	if st := s.status(); st.Starts != 1 || st.Failures != 0 {
+		t.Errorf("status %+v", st)
+	}
+}
+
+// TestLies are breaches of the protocol: who commits one is ended, and no
+// check fails by it.
+func TestLies(t *testing.T) {
+	for _, test := range []struct{ do, why string }{
+		{"wrong-probe", "which it was not asked for"},
+		{"wrong-check", "which there is not"},
+		{"other-check", "which it was not asked for"},
+		{"wrong-verdict", "the verdict 9"},
+		{"huge", "larger than max"},
+		{"hello", "it greeted twice"},
+	} {
+		t.Run(test.do, func(t *testing.T) {
+			s := newSite(t, quick(t))
+			s.open(Plan{Checks: []Check{check(0, "HOSTILE", "ok"), check(1, "HOSTILE", test.do), check(2, "HOSTILE", "silent")}})
+			if a := s.probe(0); a.Verdict != health.OK {
+				t.Fatal(a.Message)
+			}
+			unanswered := pending(s, 2, 1)
+			lie := s.start(1)[0]
+			if test.do == "hello" || test.do == "huge" {
+				<-lie
+			} else if a := s.wait(lie); a.Verdict != health.Unknown || !strings.Contains(a.Message, test.why) {
+				t.Errorf("answered %v %q, want %q", a.Verdict, a.Message, test.why)
+			}
+			unanswered(test.why)
+			if took := s.recovers(0); took > recovery {
+				t.Errorf("recovered in %s", took)
+			}
+			s.close()
+			noProcesses(s)
+		})
+	}
+	t.Run("twice", func(t *testing.T) {
+		s := newSite(t, quick(t))
+		s.open(Plan{Checks: []Check{check(0, "HOSTILE", "twice")}})
+		for range 3 {
+			if a := s.probe(0); a.Verdict != health.OK {
+				t.Fatal(a.Message)
+			}
+		}
+		s.eventually("what is said twice is counted", func() bool { return s.status().Late == 3 })
+	})
+}
+
+// TestNeverServes are programs that are no plugins: probes are answered at
+// their deadlines, and the reason says what is wrong.
+func TestNeverServes(t *testing.T) {
+	for _, test := range []struct{ kind, why string }{
+		{"MUTE", "it said nothing in time"},
+		{"CHATTY", `it did not greet but printed "xxxx`},
+		{"EMPTY", "ended with status 3 before it greeted; it said: I cannot go on"},
+		{"FUTURE", "incompatible API version with plugin. Plugin version: 7, Client versions: [1]"},
+		{"NAMELESS", "it did not say who it is"},
+		{"IMPOSTOR", `it says that it is "ANOTHER"`},
+		{"NOISE", "error reading server preface"},
+		{"ELSEWHERE", "control.sock"},
+	} {
+		t.Run(test.kind, func(t *testing.T) {
+			t.Parallel()
+			files := openFiles(t)
+			_ = files
+			o := quick(t)
+			o.Start, o.Retry = 1500*time.Millisecond, time.Minute
+			s := newSite(t, o)
+			c := check(0, test.kind, "ok")
+			c.Limit, c.Patience = 100*time.Millisecond, 200*time.Millisecond
+			s.open(Plan{Checks: []Check{c}})
+			begin := time.Now()
+			if a := s.probe(0); a.Verdict != health.Unknown {
+				t.Errorf("answered %+v", a)
+			}
+			if took := time.Since(begin); took > 2*time.Second {
+				t.Errorf("answered after %s", took)
+			}
+			s.eventually("why it does not run", func() bool { return strings.Contains(s.status().Reason, test.why) })
+			if st := s.status(); st.State != Waiting || st.Pid != 0 || st.Failures != 1 {
+				t.Errorf("status %+v", st)
+			}
+		})
+	}
+}
+
+// TestTripped is a plugin that fails again and again: it is tried less often,
+// and probes are answered at once instead of at their deadlines.
+func TestTripped(t *testing.T) {
+	o := quick(t)
+	o.Retry, o.RetryMost = 10*time.Millisecond, time.Hour
+	s := newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "EMPTY", "ok")}})
+	s.probe(0) // answered when it has tripped; else it would take 12 s
+	s.eventually("it trips", func() bool { return s.status().State == Tripped })
+	begin := time.Now()
+	a := s.probe(0)
+	if a.Verdict != health.Unknown || !strings.Contains(a.Message, "I cannot go on") || time.Since(begin) > 5*time.Second {
+		t.Errorf("answered %+v after %s", a, time.Since(begin))
+	}
+	n := s.status().Starts
+	if n < tripped {
+		t.Errorf("tripped after %d starts", n)
+	}
+	// A new set is a new chance.
+	s.open(Plan{Checks: []Check{check(0, "EMPTY", "ok")}})
+	s.eventually("it is tried again", func() bool { return s.status().Starts > n })
+}
+
+// TestRefusesToDie is a plugin that ignores every way of being asked to end.
+func TestRefusesToDie(t *testing.T) {
+	s := newSite(t, quick(t))
+	s.open(Plan{Checks: []Check{check(0, "STUBBORN", "ok")}})
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	// Stopped, it cannot even be asked.
+	if err := syscall.Kill(s.status().Pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	s.close()
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("closing took %s", took)
+	}
+	noProcesses(s)
+}
+
+// TestForkedChildrenEnd is a plugin that may start processes, and leaves one
+// behind in a session of its own.
+func TestForkedChildrenEnd(t *testing.T) {
+	s := newSite(t, quick(t))
+	s.open(Plan{
+		Checks:  []Check{check(0, "GOOD", "fork"), check(1, "GOOD", "ok")},
+		Plugins: []Plugin{{Name: "GOOD", Processes: 4}},
+	})
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	if n := len(processesWith(sleepTime)); n != 1 {
+		t.Fatalf("%d children", n)
+	}
+	if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.recovers(1)
+	noForked := func() bool { return len(processesWith(sleepTime)) == 0 }
+	s.eventually("the child to end with its plugin", noForked)
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	s.close()
+	noProcesses(s)
+}
+
+// TestLeak is a plugin that takes memory until it gets none.
+func TestLeak(t *testing.T) {
+	if raceDetector {
+		t.Skip("needs a build without the race detector: its memory cannot be limited")
+	}
+	s := newSite(t, quick(t))
+	s.open(Plan{
+		Checks:  []Check{check(0, "GOOD", "ok"), check(1, "GOOD", "leak"), check(2, "GOOD", "wait")},
+		Plugins: []Plugin{{Name: "GOOD", Memory: 48 << 20}},
+	})
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	unanswered := pending(s, 2, 1)
+	if a := s.probe(1); a.Verdict != health.Unknown || !strings.Contains(a.Message, "out of memory") {
+		t.Errorf("answered %v %q", a.Verdict, a.Message)
+	}
+	unanswered("out of memory")
+	if took := s.recovers(0); took > recovery {
+		t.Errorf("recovered in %s", took)
+	}
+}
+
+// TestTenThousandPending is a plugin that dies with that many probes.
+func TestTenThousandPending(t *testing.T) {
+	s := newSite(t, quick(t))
+	const n = 10000
+	p := Plan{Checks: []Check{check(0, "GOOD", "ok")}}
+	for i := range n {
+		c := check(uint32(1+i), "GOOD", "wait")
+		c.Limit, c.Patience = time.Minute, 2*time.Minute
+		c.Identity = fmt.Sprint(i)
+		p.Checks = append(p.Checks, c)
+	}
+	s.open(p)
+	s.probe(0)
+	unanswered := pending(s, 1, n)
+	s.eventually("probes are sent", func() bool { return s.status().Under >= n })
+	begin := time.Now()
+	if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	unanswered("")
+	took := s.recovers(0)
+	t.Logf("answered and recovered in %s", time.Since(begin))
+	if took > recovery {
+		t.Errorf("recovered in %s", took)
+	}
+}
+
+// TestWipedDirectory is somebody who removes the directory for sockets.
+func TestWipedDirectory(t *testing.T) {
+	o := quick(t)
+	s := newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok")}})
+	s.probe(0)
+	if err := os.RemoveAll(o.Dir); err != nil {
+		t.Fatal(err)
+	}
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Errorf("a process that runs needs the directory: %s", a.Message)
+	}
+	if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if took := s.recovers(0); took > recovery {
+		t.Errorf("recovered in %s", took)
+	}
+}

@@ -1,0 +1,489 @@
+//go:build linux
+
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+)
+
+const (
+	// pace is the least time between two messages to a process: what is to be
+	// said meanwhile leaves together. The first after a pause leaves at once.
+	pace = 5 * time.Millisecond
+	// maxPrepare bounds the checks that one message prepares ahead of their
+	// first probe, so that probes of others need not wait behind thousands.
+	maxPrepare = 256
+	// tripped is how often in a row a process has to end before the next start
+	// is no longer waited for by probes.
+	tripped = 5
+	// proven is how long a process has to live for its end to be the first one.
+	proven = 30 * time.Second
+)
+
+// ask is a probe that is to begin.
+type ask struct {
+	set        *Set
+	slot       uint32
+	generation uint32
+	number     uint32
+	seq        uint32
+	at         time.Time
+	once       chan<- checker.Result
+}
+
+// group is one kind of check in one network namespace under one user: its
+// checks, and the process that probes them. One goroutine, run, owns it.
+type group struct {
+	host *Host
+	key  groupKey
+	log  *slog.Logger
+
+	wake    chan struct{} // something is in the inbox; holds one
+	events  chan event    // of the instances' goroutines
+	helpers sync.WaitGroup
+
+	// mu guards the inbox and what Status reads. The inbox holds a probe of
+	// each check at most, as long as the caller waits for answers.
+	mu     sync.Mutex
+	inbox  []ask
+	orders []func()
+	over   bool
+	status Status
+
+	// The rest is the goroutine's.
+	plugin  Plugin
+	slots   []slot
+	byKey   map[string]uint32
+	free    []uint32
+	live    int // slots in use
+	under   deadlines
+	queue   []uint32 // probes that wait to be sent
+	probe   uint32   // the last number of a probe
+	answers []answer
+	told    limiter
+	counts  Counts
+
+	current  *instance   // takes probes
+	next     *instance   // starts
+	all      []*instance // with those two, until nothing is left of them
+	started  uint32      // instances
+	failures int         // in a row
+	retry    time.Time   // no start before it
+	reason   string      // why there is no process
+	upgrade  bool        // a new process is wanted beside the current
+	ending   bool
+	awake    time.Time // when the loop last looked
+}
+
+// answer is one that is to be told.
+type answer struct {
+	set        *Set
+	generation uint32
+	node.Answer
+}
+
+func newGroup(h *Host, key groupKey) *group {
+	g := &group{
+		host: h, key: key, log: h.opts.Log.With("plugin", key.String()),
+		wake: make(chan struct{}, 1), events: make(chan event, 16), byKey: make(map[string]uint32),
+	}
+	g.under.slots = &g.slots
+	g.status = Status{Name: key.name, NetNS: key.netns, User: key.user, State: Starting}
+	return g
+}
+
+// poke has the loop look at the inbox.
+func (g *group) poke() {
+	select {
+	case g.wake <- struct{}{}:
+	default: // it has been poked and has not looked yet
+	}
+}
+
+// order has the loop do something, and waits for it.
+func (g *group) order(f func()) {
+	done := make(chan struct{})
+	g.mu.Lock()
+	if g.over {
+		g.mu.Unlock()
+		return
+	}
+	g.orders = append(g.orders, func() { f(); close(done) })
+	g.mu.Unlock()
+	g.poke()
+	<-done
+}
+
+// adopt takes the checks of a new set, and returns their slots.
+func (g *group) adopt(a *arranged) (ids []uint32) {
+	g.order(func() {
+		if g.started > 0 && !same(g.plugin, a.plugin) {
+			g.upgrade = true
+		}
+		g.plugin = a.plugin
+		if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
+			g.upgrade = true
+		}
+		// Somebody may have put right what was wrong.
+		g.failures, g.retry = 0, time.Time{}
+		g.slots = slices.Grow(g.slots, max(0, len(a.checks)-g.live-len(g.free)))
+		times := make(map[string]int)
+		ids = make([]uint32, len(a.checks))
+		for i := range a.checks {
+			c := &a.checks[i]
+			key := fmt.Sprintf("%s#%d", c.Identity, times[c.Identity])
+			times[c.Identity]++
+			ids[i] = g.take(key, c)
+		}
+	})
+	return ids
+}
+
+func same(a, b Plugin) bool {
+	return a.Path == b.Path && a.SHA256 == b.SHA256 && a.User == b.User && a.Group == b.Group && a.Memory == b.Memory &&
+		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && slices.Equal(a.Allow, b.Allow)
+}
+
+// take finds or makes the slot of a check.
+func (g *group) take(key string, c *Check) uint32 {
+	if id, ok := g.byKey[key]; ok {
+		s := &g.slots[id]
+		s.refs++
+		s.check.Limit, s.check.Patience, s.check.Label = c.Limit, c.Patience, c.Label
+		return id
+	}
+	var id uint32
+	if n := len(g.free); n > 0 {
+		id, g.free = g.free[n-1], g.free[:n-1]
+	} else {
+		id = uint32(len(g.slots))
+		g.slots = append(g.slots, slot{})
+	}
+	s := &g.slots[id]
+	// A late answer to the probe of whoever had the slot is still to be known,
+	// and its place in the queue is used up when it is met.
+	*s = slot{check: *c, key: key, refs: 1, gone: s.gone, queued: s.queued}
+	g.byKey[key] = id
+	g.live++
+	for _, i := range g.instances() {
+		i.fresh = append(i.fresh, id)
+	}
+	return id
+}
+
+// release gives slots back, and returns how many are in use.
+func (g *group) release(ids []uint32) (live int) {
+	g.order(func() {
+		for _, id := range ids {
+			s := &g.slots[id]
+			if s.refs--; s.refs > 0 {
+				continue
+			}
+			if s.asked {
+				g.finish(s, id, health.Unknown, "the check is gone since the reload")
+			}
+			delete(g.byKey, s.key)
+			g.free = append(g.free, id)
+			g.live--
+			*s = slot{gone: s.gone, queued: s.queued}
+			for _, i := range g.instances() {
+				i.release = append(i.release, id)
+			}
+		}
+		live = g.live
+	})
+	return live
+}
+
+// instances are the processes that are not to end yet.
+func (g *group) instances() (list []*instance) {
+	for _, i := range g.all {
+		if !i.dead {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// stop begins the end: probes are answered, processes end; ctx bounds how
+// politely.
+func (g *group) stop(ctx context.Context) {
+	polite := g.host.opts.Farewell
+	if d, ok := ctx.Deadline(); ok {
+		polite = min(polite, max(0, time.Until(d)))
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over {
+		return
+	}
+	g.over = true
+	g.orders = append(g.orders, func() { g.end(polite) })
+	g.poke()
+}
+
+func (g *group) end(polite time.Duration) {
+	g.ending = true
+	for id := range g.slots {
+		if s := &g.slots[id]; s.asked {
+			g.finish(s, uint32(id), health.Unknown, "the daemon ends its plugins")
+		}
+	}
+	for _, i := range g.instances() {
+		i.end(polite)
+	}
+	g.current, g.next = nil, nil
+}
+
+// run is the group's goroutine.
+func (g *group) run() {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	g.awake = time.Now()
+	for {
+		select {
+		case <-g.wake:
+		case e := <-g.events:
+			g.event(e)
+		case <-t.C:
+		}
+		for more := true; more; { // what else is there already
+			select {
+			case e := <-g.events:
+				g.event(e)
+			default:
+				more = false
+			}
+		}
+		now := time.Now()
+		g.read()
+		wait := g.look(now)
+		g.tell()
+		if g.ending && len(g.all) == 0 {
+			break
+		}
+		t.Reset(wait)
+	}
+	g.helpers.Wait()
+}
+
+// read empties the inbox.
+func (g *group) read() {
+	g.mu.Lock()
+	orders, asks := g.orders, g.inbox
+	g.orders, g.inbox = nil, nil
+	g.mu.Unlock()
+	// First the probes: what an order releases may be among them.
+	for i := range asks {
+		g.begin(&asks[i])
+	}
+	for _, f := range orders {
+		f()
+	}
+	g.mu.Lock()
+	if g.inbox == nil && !g.over {
+		g.inbox = asks[:0] // to use the room again
+	}
+	g.mu.Unlock()
+}
+
+// begin takes one probe.
+func (g *group) begin(a *ask) {
+	s := &g.slots[a.slot]
+	if g.ending || s.refs == 0 || s.asked {
+		why := "the probe before this one has not been answered"
+		if !s.asked {
+			why = "the check is gone"
+		}
+		g.counts.Unknown++
+		if a.once != nil {
+			a.once <- checker.Result{Message: why}
+			return
+		}
+		g.answers = append(g.answers, answer{a.set, a.generation, node.Answer{Check: a.number, Seq: a.seq, Message: why}})
+		return
+	}
+	g.probe++
+	s.asked, s.sent, s.set, s.once = true, nil, a.set, a.once
+	s.generation, s.number, s.seq, s.probe = a.generation, a.number, a.seq, g.probe
+	s.until = a.at.Add(s.check.Patience)
+	g.under.push(a.slot)
+	g.counts.Begun++
+	if !s.queued {
+		s.queued = true
+		g.queue = append(g.queue, a.slot)
+	}
+}
+
+// finish answers a probe that is under way.
+func (g *group) finish(s *slot, id uint32, v health.Verdict, why string) {
+	g.complete(s, id, checker.Result{Verdict: checker.Verdict(v), Message: why})
+}
+
+func (g *group) complete(s *slot, id uint32, r checker.Result) {
+	g.under.remove(id)
+	s.asked, s.gone = false, s.probe
+	if s.sent != nil {
+		s.sent.under--
+		s.sent = nil
+	}
+	if r.Verdict == checker.Unknown {
+		g.counts.Unknown++
+	} else {
+		g.counts.Answered++
+	}
+	if s.once != nil {
+		s.once <- r
+		s.once = nil
+		return
+	}
+	a := node.Answer{Check: s.number, Seq: s.seq, Verdict: verdictOf(r.Verdict), Message: r.Message, Took: r.Latency}
+	if r.Weight != nil {
+		a.Weighs, a.Weight = true, int32(*r.Weight)
+	}
+	g.answers = append(g.answers, answer{s.set, s.generation, a})
+	s.set = nil
+}
+
+func verdictOf(v checker.Verdict) health.Verdict {
+	switch v {
+	case checker.OK:
+		return health.OK
+	case checker.Failed:
+		return health.Failed
+	}
+	return health.Unknown
+}
+
+// look does what is due, and returns when to look again at the latest.
+func (g *group) look(now time.Time) time.Duration {
+	// A host that itself stood still has no right to blame a plugin.
+	if late := now.Sub(g.awake); late > g.host.opts.Ping*2 {
+		for _, i := range g.instances() {
+			i.heard = i.heard.Add(late)
+		}
+	}
+	g.awake = now
+	for {
+		s, id, ok := g.under.first()
+		if !ok || s.until.After(now) {
+			break
+		}
+		g.expire(s, id)
+	}
+	g.supervise(now)
+	g.impatient(now)
+	g.flush(now)
+	g.publish()
+	wait := g.host.opts.Ping
+	soon := func(at time.Time) { wait = min(wait, max(0, at.Sub(now))) }
+	if s, _, ok := g.under.first(); ok {
+		soon(s.until)
+	}
+	if g.current == nil && g.next == nil && !g.ending && g.live > 0 {
+		soon(g.retry)
+	}
+	if i := g.current; i != nil && i.idle && i.wants(g) {
+		soon(i.sent.Add(pace))
+	}
+	return wait
+}
+
+// expire answers a probe whose time is over.
+func (g *group) expire(s *slot, id uint32) {
+	why := "the plugin did not answer in time"
+	switch i := s.sent; {
+	case i != nil:
+		i.cancel = append(i.cancel, id)
+		i.missed++
+	case g.current == nil:
+		why = "the plugin does not run: " + g.reason
+	}
+	g.finish(s, id, health.Unknown, why)
+}
+
+// impatient answers probes that the next start of a process would come too
+// late for, once starts have failed for a while.
+func (g *group) impatient(now time.Time) {
+	if g.current != nil || g.next != nil || g.failures < tripped || g.ending {
+		return
+	}
+	for _, id := range g.queue {
+		s := &g.slots[id]
+		s.queued = false
+		if s.asked && s.sent == nil {
+			g.finish(s, id, health.Unknown, fmt.Sprintf("the plugin does not run: %s; the next try is in %s", g.reason, g.retry.Sub(now).Round(time.Millisecond)))
+		}
+	}
+	g.queue = g.queue[:0]
+}
+
+// flush hands a message to the current process, if it can take one.
+func (g *group) flush(now time.Time) {
+	i := g.current
+	if i == nil || !i.idle || !i.wants(g) || now.Sub(i.sent) < pace {
+		return
+	}
+	m := &checkerpb.FromHost{Release: i.release, Cancel: i.cancel, Ping: i.ping}
+	i.release, i.cancel, i.ping = nil, nil, 0
+	starts := make([]checkerpb.Start, 0, len(g.queue))
+	for _, id := range g.queue {
+		s := &g.slots[id]
+		s.queued = false
+		if !s.asked || s.sent != nil {
+			continue // answered meanwhile
+		}
+		if s.prepared == i.number && s.refused != "" {
+			g.finish(s, id, health.Unknown, s.refused)
+			continue
+		}
+		i.prepare(m, s, id)
+		// What is left of its time, at most what it may take.
+		left := min(s.check.Limit, s.until.Sub(now))
+		starts = append(starts, checkerpb.Start{Check: id, Probe: s.probe, TimeoutUs: uint64(max(0, left) / time.Microsecond), Details: s.once != nil})
+		s.sent = i
+		i.under++
+	}
+	g.queue = g.queue[:0]
+	m.Start = make([]*checkerpb.Start, len(starts))
+	for k := range starts {
+		m.Start[k] = &starts[k]
+	}
+	for len(i.fresh) > 0 && len(m.Prepare) < maxPrepare {
+		id := i.fresh[len(i.fresh)-1]
+		i.fresh = i.fresh[:len(i.fresh)-1]
+		if s := &g.slots[id]; s.refs > 0 {
+			i.prepare(m, s, id)
+		}
+	}
+	i.sent, i.idle = now, false
+	i.out <- m // idle: the writer waits for it
+}
+
+// tell hands answers on. It may wait for whoever takes them.
+func (g *group) tell() {
+	for len(g.answers) > 0 {
+		first := g.answers[0]
+		n := 1
+		for n < len(g.answers) && g.answers[n].set == first.set && g.answers[n].generation == first.generation {
+			n++
+		}
+		list := make([]node.Answer, n)
+		for i := range list {
+			list[i] = g.answers[i].Answer
+		}
+		g.answers = g.answers[n:]
+		first.set.tell(first.generation, list)
+	}
+	g.answers = g.answers[:0]
+}

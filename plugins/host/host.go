@@ -1,0 +1,387 @@
+//go:build linux
+
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+// ErrClosed is a Host that was closed.
+var ErrClosed = errors.New("the host of plugins is closed")
+
+// Options are a Host's. Zero times are the defaults.
+type Options struct {
+	// Dir is the directory for sockets. It is made, readable by nobody else,
+	// and what an earlier daemon left in it is removed.
+	Dir string
+	// User and Group are those of plugins that name none; empty is nobody.
+	User, Group string
+	// Serve are the arguments by which this program serves its own checkers,
+	// before the name of the kind; nil is "plugin".
+	Serve []string
+	// Log takes what plugins log, and what becomes of their processes.
+	Log *slog.Logger
+	// Start bounds the time from the start of a process to its greeting; 10 s.
+	Start time.Duration
+	// Ping is the time between two signs of life; 500 ms.
+	Ping time.Duration
+	// Silence is how long a process may give none before it is ended; 2 s.
+	Silence time.Duration
+	// Retry is the time until a process that ended is started again for the
+	// first time; 100 ms. It doubles, up to RetryMost; 30 s.
+	Retry, RetryMost time.Duration
+	// Farewell is how long a process that is asked to end may take; 500 ms.
+	Farewell time.Duration
+}
+
+func (o *Options) defaults() {
+	set := func(d *time.Duration, to time.Duration) {
+		if *d <= 0 {
+			*d = to
+		}
+	}
+	set(&o.Start, 10*time.Second)
+	set(&o.Ping, 500*time.Millisecond)
+	set(&o.Silence, 2*time.Second)
+	set(&o.Retry, 100*time.Millisecond)
+	set(&o.RetryMost, 30*time.Second)
+	set(&o.Farewell, 500*time.Millisecond)
+	if o.User == "" && os.Geteuid() == 0 {
+		o.User = "nobody"
+	}
+	if o.Serve == nil {
+		o.Serve = []string{"plugin"}
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// Host runs plugins. Its methods may be called by any goroutine.
+type Host struct {
+	opts    Options
+	spawner *spawner
+	running sync.WaitGroup // groups, and sets that close
+
+	mu     sync.Mutex // guards what follows
+	closed bool
+	groups map[groupKey]*group
+}
+
+// New makes a Host, which starts nothing yet. Close ends it.
+func New(o Options) (*Host, error) {
+	o.defaults()
+	h := &Host{opts: o, groups: make(map[groupKey]*group)}
+	if err := h.sweep(); err != nil {
+		return nil, err
+	}
+	h.spawner = newSpawner()
+	return h, nil
+}
+
+// sweep makes the directory for sockets, and removes what is left in it from
+// a daemon that did not come to do so.
+func (h *Host) sweep() error {
+	if err := h.makeDir(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(h.opts.Dir)
+	if err != nil {
+		return fmt.Errorf("look for leftovers of plugins: %w", err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "plugin-dir") {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(h.opts.Dir, e.Name())); err != nil {
+			return fmt.Errorf("remove a leftover of a plugin: %w", err)
+		}
+	}
+	return nil
+}
+
+// makeDir makes the directory for sockets, also when somebody wiped it.
+func (h *Host) makeDir() error {
+	if err := os.MkdirAll(h.opts.Dir, 0o700); err != nil {
+		return fmt.Errorf("make the directory for the sockets of plugins: %w", err)
+	}
+	if err := os.Chmod(h.opts.Dir, 0o700); err != nil {
+		return fmt.Errorf("close the directory for the sockets of plugins to others: %w", err)
+	}
+	return nil
+}
+
+// Close ends all processes, and returns when they have ended; ctx bounds how
+// politely. Probes under way are answered Unknown. A second Close waits, too.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	first := !h.closed
+	h.closed = true
+	for _, g := range h.groups {
+		g.stop(ctx)
+	}
+	h.mu.Unlock()
+	h.running.Wait()
+	if !first {
+		return nil
+	}
+	h.spawner.close()
+	if err := os.Remove(h.opts.Dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the directory for the sockets of plugins: %w", err)
+	}
+	return nil
+}
+
+// Check reports, as an error, what of a plan could not be run: plugins whose
+// files are not to be trusted, users and network namespaces that do not exist.
+// It starts nothing.
+func (o Options) Check(p Plan) error {
+	o.defaults()
+	_, err := o.arrange(p)
+	return err
+}
+
+// arranged are the checks of one process.
+type arranged struct {
+	key    groupKey
+	plugin Plugin
+	checks []Check
+}
+
+// arrange assigns checks to processes, in the order in which they come, and
+// verifies what these need.
+func (o *Options) arrange(p Plan) ([]*arranged, error) {
+	var bad []error
+	plugins := make(map[string]Plugin, len(p.Plugins))
+	for _, x := range p.Plugins {
+		if _, twice := plugins[x.Name]; twice {
+			bad = append(bad, fmt.Errorf("%s is there twice", x))
+		}
+		plugins[x.Name] = x
+	}
+	byKey := make(map[groupKey]*arranged)
+	var all []*arranged
+	for i := range p.Checks {
+		c := &p.Checks[i]
+		if c.Limit <= 0 || c.Patience < c.Limit {
+			bad = append(bad, fmt.Errorf("check %s: it may take %s, and the host waits %s for it", c.Label, c.Limit, c.Patience))
+		}
+		key, plugin := o.place(c, plugins)
+		a := byKey[key]
+		if a == nil {
+			a = &arranged{key: key, plugin: plugin}
+			byKey[key], all = a, append(all, a)
+			if err := Verify(plugin); err != nil {
+				bad = append(bad, err)
+			}
+			if key.netns != "" {
+				f, err := openNetNS(key.netns)
+				if err != nil {
+					bad = append(bad, fmt.Errorf("%s: %w", plugin, err))
+				} else {
+					f.Close()
+				}
+			}
+		}
+		a.checks = append(a.checks, *c)
+	}
+	return all, errors.Join(bad...)
+}
+
+// Set are the checks of one configuration.
+type Set struct {
+	host   *Host
+	places []place // by number
+	groups []*group
+	tell   func(generation uint32, answers []node.Answer)
+	once   sync.Once
+}
+
+// place is where a check is.
+type place struct {
+	group *group
+	slot  uint32
+}
+
+// Open takes the checks of a configuration: it verifies their plugins, starts
+// those that do not run, has those run anew whose file or limits changed, and
+// prepares the checks that are new. The set before goes on until its Close.
+func (h *Host) Open(p Plan) (*Set, error) {
+	all, err := h.opts.arrange(p)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{host: h}
+	most := -1
+	for i := range p.Checks {
+		most = max(most, int(p.Checks[i].Number))
+	}
+	s.places = make([]place, most+1)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return nil, ErrClosed
+	}
+	for _, a := range all {
+		g := h.groups[a.key]
+		if g == nil {
+			g = newGroup(h, a.key)
+			h.groups[a.key] = g
+			h.running.Go(g.run)
+		}
+		s.groups = append(s.groups, g)
+		for i, id := range g.adopt(a) {
+			s.places[a.checks[i].Number] = place{g, id}
+		}
+	}
+	return s, nil
+}
+
+// Begin says where answers go. It is called before the first Start. tell may
+// wait; it must not call Start.
+func (s *Set) Begin(tell func(generation uint32, answers []node.Answer)) { s.tell = tell }
+
+// Start begins probes. It never blocks, and list is the caller's. Each is
+// answered exactly once, also when there is no such check.
+func (s *Set) Start(generation uint32, list []node.Ask) {
+	now := time.Now()
+	var g *group
+	var lost []node.Answer
+	leave := func() {
+		if g != nil {
+			g.mu.Unlock()
+			g.poke()
+		}
+	}
+	for _, a := range list {
+		var p place
+		if int(a.Check) < len(s.places) {
+			p = s.places[a.Check]
+		}
+		if p.group == nil {
+			lost = append(lost, node.Answer{Check: a.Check, Seq: a.Seq, Message: "no plugin has this check"})
+			continue
+		}
+		if p.group != g {
+			leave()
+			g = p.group
+			g.mu.Lock()
+		}
+		if g.over {
+			lost = append(lost, node.Answer{Check: a.Check, Seq: a.Seq, Message: ErrClosed.Error()})
+			continue
+		}
+		g.inbox = append(g.inbox, ask{set: s, slot: p.slot, generation: generation, number: a.Check, seq: a.Seq, at: now})
+	}
+	leave()
+	if len(lost) > 0 {
+		go s.tell(generation, lost) // not from here: it may wait for the caller
+	}
+}
+
+// Close says that there will be no further Start. Checks that no other set has
+// are forgotten, and processes without checks end. It does not wait.
+func (s *Set) Close() error {
+	s.once.Do(func() { go s.close() })
+	return nil
+}
+
+func (s *Set) close() {
+	h := s.host
+	byGroup := make(map[*group][]uint32)
+	for _, p := range s.places {
+		if p.group != nil {
+			byGroup[p.group] = append(byGroup[p.group], p.slot)
+		}
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range s.groups {
+		if g.release(byGroup[g]) == 0 && h.groups[g.key] == g {
+			delete(h.groups, g.key)
+			ctx, cancel := context.WithTimeout(context.Background(), h.opts.Farewell)
+			g.stop(ctx)
+			cancel()
+		}
+	}
+}
+
+// Probe prepares one check, runs it once with its details, and forgets it.
+func (h *Host) Probe(ctx context.Context, c Check, plugins ...Plugin) (checker.Result, error) {
+	c.Number = 0
+	s, err := h.Open(Plan{Checks: []Check{c}, Plugins: plugins})
+	if err != nil {
+		return checker.Result{}, err
+	}
+	defer s.Close()
+	answer := make(chan checker.Result, 1)
+	p := s.places[0]
+	p.group.mu.Lock()
+	p.group.inbox = append(p.group.inbox, ask{set: s, slot: p.slot, once: answer, at: time.Now()})
+	p.group.mu.Unlock()
+	p.group.poke()
+	select {
+	case r := <-answer:
+		return r, nil
+	case <-ctx.Done():
+		return checker.Result{}, fmt.Errorf("probe %s: %w", c.Label, ctx.Err())
+	}
+}
+
+// Describe starts a plugin and returns who it says it is.
+func (h *Host) Describe(ctx context.Context, p Plugin) (checker.Info, error) {
+	all := &arranged{plugin: p}
+	all.key, all.plugin = h.opts.place(&Check{Kind: p.Name}, map[string]Plugin{p.Name: p})
+	if err := Verify(all.plugin); err != nil {
+		return checker.Info{}, err
+	}
+	st := &starter{spawner: h.spawner, spec: h.spec(all.key, all.plugin), said: func(string) {}}
+	if err := h.makeDir(); err != nil {
+		return checker.Info{}, err
+	}
+	defer st.finish()
+	stop := context.AfterFunc(ctx, st.abort)
+	defer stop()
+	l, err := st.start(ctx, h.opts.Dir, h.opts.Start)
+	if err != nil {
+		return checker.Info{}, fmt.Errorf("%s: %w", p, err)
+	}
+	defer l.close()
+	m, err := l.recv()
+	switch {
+	case ctx.Err() != nil:
+		return checker.Info{}, fmt.Errorf("%s did not say who it is: %w", p, ctx.Err())
+	case err != nil:
+		return checker.Info{}, fmt.Errorf("%s: %w", p, st.explain(err))
+	case m.Hello == nil:
+		return checker.Info{}, fmt.Errorf("%s began without saying who it is", p)
+	}
+	return infoOf(m.Hello), nil
+}
+
+// spec is how a plugin is started.
+func (h *Host) spec(key groupKey, p Plugin) spec {
+	sp := spec{plugin: p, netns: key.netns, args: []string{p.Path}}
+	if p.Path == "" {
+		sp.args = slices.Concat([]string{"moonkeep: checker"}, h.opts.Serve, []string{p.Name})
+	}
+	return sp
+}
+
+// jitter is d, up to a quarter more or less.
+func jitter(d time.Duration) time.Duration {
+	return d*3/4 + rand.N(d/2+1)
+}

@@ -1,0 +1,424 @@
+//go:build linux
+
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+)
+
+// instance is one process of a group, from its start until nothing is left of
+// it. Its fields are the group's goroutine's; three goroutines of its own -
+// start and end, reader, writer - report to that by events.
+type instance struct {
+	group   *group
+	starter *starter
+	link    link
+	number  uint32
+	begun   time.Time
+	out     chan *checkerpb.FromHost // to the writer
+	quit    chan struct{}            // closed when it is to end
+	dead    bool                     // quit is closed
+
+	hello  *checkerpb.Hello
+	idle   bool      // the writer waits for a message
+	sent   time.Time // when the last message was handed to it
+	heard  time.Time // when the process last said anything
+	asked  time.Time // when it was last asked for a sign of life
+	ping   uint32    // to be sent
+	pings  uint32
+	under  int // probes under way
+	missed int // probes that it did not answer
+
+	fresh   []uint32 // checks to prepare
+	release []uint32
+	cancel  []uint32
+	drained time.Time // when an old one ends at the latest
+}
+
+// event is what an instance's goroutines report.
+type event struct {
+	from *instance
+	kind eventKind
+	link link
+	m    *checkerpb.FromPlugin
+	err  error
+	line string
+}
+
+type eventKind uint8
+
+const (
+	evConnected eventKind = iota // link is there
+	evFailed                     // it could not be started, for err
+	evMessage                    // m came
+	evSent                       // the writer waits for the next message
+	evLost                       // the link broke, for err
+	evSaid                       // line came on standard error
+	evGone                       // nothing is left
+)
+
+// launch starts a process.
+func (g *group) launch(now time.Time) {
+	g.started++
+	i := &instance{
+		group: g, number: g.started, begun: now, heard: now,
+		out: make(chan *checkerpb.FromHost), quit: make(chan struct{}),
+	}
+	// A line more or less is no reason to hold the plugin up for long: the
+	// loop takes events at all times but while answers wait to be taken.
+	said := func(line string) { g.events <- event{from: i, kind: evSaid, line: line} }
+	i.starter = &starter{spawner: g.host.spawner, spec: g.host.spec(g.key, g.plugin), said: said}
+	g.next, g.upgrade = i, false
+	g.all = append(g.all, i)
+	h := g.host
+	g.helpers.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		err := h.makeDir()
+		var l link
+		if err == nil {
+			l, err = i.starter.start(ctx, h.opts.Dir, h.opts.Start)
+		}
+		if err != nil {
+			g.events <- event{from: i, kind: evFailed, err: err}
+		} else {
+			g.events <- event{from: i, kind: evConnected, link: l}
+		}
+		<-i.quit
+		if l != nil {
+			l.close()
+		}
+		i.starter.finish()
+		g.events <- event{from: i, kind: evGone}
+	})
+}
+
+// end has the process end: within polite if it likes, and then by force.
+func (i *instance) end(polite time.Duration) {
+	if i.dead {
+		return
+	}
+	i.dead = true
+	close(i.out)
+	g := i.group
+	if i.link == nil || polite <= 0 {
+		i.starter.abort()
+		close(i.quit)
+		return
+	}
+	p := i.starter.proc
+	g.helpers.Go(func() {
+		p.farewell()
+		t := time.NewTimer(polite)
+		defer t.Stop()
+		select {
+		case <-p.done:
+		case <-t.C:
+			p.kill()
+		}
+		close(i.quit)
+	})
+}
+
+// event takes what an instance reports.
+func (g *group) event(e event) {
+	i := e.from
+	switch e.kind {
+	case evGone:
+		g.all = slices.DeleteFunc(g.all, func(x *instance) bool { return x == i })
+		return
+	case evSaid:
+		g.said(i, e.line)
+		return
+	}
+	if i.dead {
+		return
+	}
+	switch e.kind {
+	case evConnected:
+		i.link, i.heard = e.link, time.Now()
+		g.helpers.Go(i.reader)
+		g.helpers.Go(i.writer)
+	case evFailed:
+		g.lose(i, e.err.Error())
+	case evMessage:
+		i.heard = time.Now()
+		if err := g.message(i, e.m); err != nil {
+			g.lose(i, err.Error())
+		}
+	case evSent:
+		i.idle = true
+	case evLost:
+		g.lose(i, i.lost(e.err))
+	}
+}
+
+// reader hands on what the process says.
+func (i *instance) reader() {
+	for {
+		m, err := i.link.recv()
+		if err != nil {
+			i.group.events <- event{from: i, kind: evLost, err: err}
+			return
+		}
+		i.group.events <- event{from: i, kind: evMessage, m: m}
+	}
+}
+
+// writer sends, one message at a time.
+func (i *instance) writer() {
+	for {
+		i.group.events <- event{from: i, kind: evSent}
+		m, ok := <-i.out
+		if !ok {
+			return
+		}
+		if err := i.link.send(m); err != nil {
+			// The reader knows better why.
+			for range i.out {
+			}
+			return
+		}
+	}
+}
+
+// lost says why a link broke: most often the process ended.
+func (i *instance) lost(err error) string {
+	p := i.starter.proc
+	select {
+	case <-p.done:
+	case <-time.After(50 * time.Millisecond): // the status comes a moment later
+	}
+	why := fmt.Sprintf("it broke the connection: %v", err)
+	select {
+	case <-p.done:
+		why = fmt.Sprintf("process %d %s", p.pid, p.ended())
+	default:
+		if errors.Is(err, io.EOF) {
+			why = "it ended the conversation"
+		}
+	}
+	if words := i.starter.last.String(); words != "" {
+		why += "; it said: " + words
+	}
+	return why
+}
+
+// message takes what a process says. The error is a breach of the protocol.
+func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
+	if i.hello == nil {
+		return g.greet(i, m)
+	}
+	if m.GetHello() != nil {
+		return errors.New("it greeted twice")
+	}
+	for _, p := range m.GetPrepared() {
+		if int(p.GetCheck()) >= len(g.slots) {
+			return fmt.Errorf("it prepared check %d, which there is not", p.GetCheck())
+		}
+		s := &g.slots[p.GetCheck()]
+		if s.refs > 0 && s.prepared == i.number {
+			s.refused = ""
+			if text := cut(p.GetError()); text != "" {
+				s.refused = "the plugin cannot make this check: " + text
+				g.warn("a check cannot be made", "check", s.check.Label, "why", text)
+			}
+		}
+	}
+	for _, r := range m.GetResults() {
+		if err := g.result(i, r); err != nil {
+			return err
+		}
+	}
+	for _, l := range m.GetLogs() {
+		g.logged(l)
+	}
+	return nil
+}
+
+// result takes the answer to a probe.
+func (g *group) result(i *instance, r *checkerpb.Result) error {
+	id := r.GetCheck()
+	if int(id) >= len(g.slots) {
+		return fmt.Errorf("it answered for check %d, which there is not", id)
+	}
+	s := &g.slots[id]
+	if !s.asked || s.probe != r.GetProbe() || s.sent != i {
+		if r.GetProbe() == s.gone {
+			g.counts.Late++
+			return nil
+		}
+		return fmt.Errorf("it answered for probe %d of check %d, which it was not asked for", r.GetProbe(), id)
+	}
+	out := checker.Result{Message: cut(r.GetMessage()), Latency: time.Duration(min(r.GetLatencyUs(), uint64(s.check.Patience/time.Microsecond))) * time.Microsecond}
+	switch r.GetVerdict() {
+	case checkerpb.Verdict_OK:
+		out.Verdict = checker.OK
+	case checkerpb.Verdict_FAILED:
+		out.Verdict = checker.Failed
+	case checkerpb.Verdict_UNKNOWN:
+	default:
+		return fmt.Errorf("it gave the verdict %d, which there is not", r.GetVerdict())
+	}
+	if r.Weight != nil {
+		w := int(r.GetWeight())
+		out.Weight = &w
+	}
+	if s.once != nil {
+		for _, d := range r.GetDetails() {
+			out.Details = append(out.Details, checker.Detail{Name: d.GetName(), Text: d.GetText()})
+		}
+	}
+	g.complete(s, id, out)
+	return nil
+}
+
+// greet makes an instance the current one.
+func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
+	h := m.GetHello()
+	if h == nil {
+		return errors.New("it did not say who it is")
+	}
+	if g.plugin.Path == "" && h.GetName() != g.key.name {
+		return fmt.Errorf("it says that it is %q", cut(h.GetName()))
+	}
+	i.hello = h
+	if before := g.current; before != nil {
+		g.log.Info("a new process takes the probes, the old one finishes its own", "pid", i.starter.proc.pid, "old", before.starter.proc.pid, "version", cut(h.GetVersion()))
+		before.drained = g.awake.Add(before.longest(g))
+	} else {
+		g.log.Info("started", "pid", i.starter.proc.pid, "version", cut(h.GetVersion()))
+	}
+	g.current, g.next, g.reason = i, nil, ""
+	i.fresh = i.fresh[:0]
+	for id := len(g.slots) - 1; id >= 0; id-- {
+		if g.slots[id].refs > 0 {
+			i.fresh = append(i.fresh, uint32(id))
+		}
+	}
+	return nil
+}
+
+// longest is how long a probe that is under way may take at most.
+func (i *instance) longest(g *group) time.Duration {
+	most := time.Duration(0)
+	for id := range g.slots {
+		if s := &g.slots[id]; s.asked && s.sent == i {
+			most = max(most, s.check.Patience)
+		}
+	}
+	return most
+}
+
+// lose gives an instance up: its probes are answered, it is ended by force,
+// and the next one is started after a while.
+func (g *group) lose(i *instance, why string) {
+	why = cut(why)
+	for id := range g.slots {
+		if s := &g.slots[id]; s.asked && s.sent == i {
+			g.finish(s, uint32(id), health.Unknown, "the plugin failed: "+why)
+		}
+	}
+	i.end(0)
+	pid := 0
+	if i.hello != nil {
+		pid = i.starter.proc.pid
+	}
+	switch i {
+	case g.current:
+		g.current = nil
+	case g.next:
+		g.next = nil
+		if g.current != nil {
+			// An upgrade that does not start; what runs goes on.
+			g.counts.Failures++
+			g.log.Error("the new process could not be started, the old one goes on", "err", why)
+			return
+		}
+	default: // an old one that was finishing its probes
+		g.log.Warn("an old process failed while it finished its probes", "pid", pid, "why", why)
+		return
+	}
+	if i.hello != nil && g.awake.Sub(i.begun) >= proven {
+		g.failures = 0
+	}
+	delay := g.host.opts.RetryMost
+	if g.failures < 16 {
+		delay = min(delay, g.host.opts.Retry<<g.failures)
+	}
+	g.failures++
+	g.counts.Failures++
+	delay = jitter(delay)
+	g.retry, g.reason = g.awake.Add(delay), why
+	switch {
+	case g.failures < tripped:
+		g.log.Error("a plugin failed, its checks are unknown until it runs again", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
+	case g.failures == tripped:
+		g.log.Error("a plugin keeps failing, it is tried again less often", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
+	}
+}
+
+// supervise starts, pings and ends processes.
+func (g *group) supervise(now time.Time) {
+	if g.ending {
+		return
+	}
+	switch {
+	case g.next != nil:
+		if i := g.next; i.link != nil && now.Sub(i.heard) > g.host.opts.Start {
+			g.lose(i, "it did not say who it is in time")
+		}
+	case g.current == nil && g.live > 0 && !now.Before(g.retry):
+		g.launch(now)
+	case g.current != nil && g.upgrade:
+		g.launch(now)
+	}
+	if i := g.current; i != nil {
+		switch {
+		case now.Sub(i.heard) > g.host.opts.Silence:
+			g.lose(i, fmt.Sprintf("process %d has given no sign of life for %s", i.starter.proc.pid, now.Sub(i.heard).Round(time.Millisecond)))
+		case now.Sub(i.asked) >= g.host.opts.Ping:
+			i.pings++
+			i.ping, i.asked = i.pings, now
+		}
+	}
+	for _, i := range g.all {
+		if i != g.current && i != g.next && !i.dead && i.hello != nil && (i.under == 0 || now.After(i.drained)) {
+			i.end(g.host.opts.Farewell)
+		}
+	}
+}
+
+// wants reports whether there is something to tell the process.
+func (i *instance) wants(g *group) bool {
+	return len(g.queue) > 0 || len(i.fresh) > 0 || len(i.release) > 0 || len(i.cancel) > 0 || i.ping != 0
+}
+
+// prepare has the message prepare a check, unless the process knows it.
+func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
+	if s.prepared == i.number {
+		return
+	}
+	s.prepared, s.refused = i.number, ""
+	c := &s.check
+	t := &checkerpb.Target{
+		Port: uint32(c.Target.Address.Port()), BindPort: uint32(c.Target.BindPort), BindIf: c.Target.BindIf,
+		Fwmark: c.Target.Fwmark, TimeoutUs: uint64(max(0, c.Target.Timeout) / time.Microsecond),
+	}
+	if a := c.Target.Address.Addr(); a.IsValid() {
+		t.Address = a.String()
+	}
+	if c.Target.BindTo.IsValid() {
+		t.Bindto = c.Target.BindTo.String()
+	}
+	m.Prepare = append(m.Prepare, &checkerpb.Prepare{Check: id, Target: t, Options: string(c.Options), Label: c.Label})
+}

@@ -1,0 +1,187 @@
+//go:build linux
+
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// launchName is argv[0] of a process that is to become a plugin.
+const launchName = "moonkeep-launch"
+
+// The open files of a plugin. Those from fdSpec on are the launcher's.
+const (
+	fdLiveness = 3 + iota // ends when the daemon does
+	fdDir                 // the directory for its socket
+	fdSpec                // the launchSpec
+	fdProgram             // the file that it becomes
+	fdNetNS               // where its network is, when Spec.NetNS is set
+)
+
+// launchSpec is what the launcher is told, as JSON.
+type launchSpec struct {
+	Args, Env []string
+	// Script says that an interpreter has to open the file.
+	Script bool
+	NetNS  bool
+	UID    int
+	GID    int
+	Groups []int
+	// Switch says that user and groups are not those of the daemon.
+	Switch    bool
+	Memory    uint64
+	OpenFiles uint64
+	// Processes bounds the tasks of the user; 0 does not.
+	Processes uint64
+	// Fork says that it may start processes.
+	Fork  bool
+	Caps  []int
+	Plain bool
+}
+
+// IsLaunch reports whether this process was started to become a plugin. The
+// first thing that a program with a Host does in main is to ask, and to call
+// Launch if so.
+func IsLaunch() bool { return len(os.Args) > 0 && os.Args[0] == launchName }
+
+// Launch takes from this process what a plugin must not have, and becomes the
+// plugin. It never returns: what fails is said on standard error, and ends
+// the process with status 126.
+func Launch() {
+	// What follows is per thread, and the thread that calls execve stays.
+	runtime.LockOSThread()
+	err := launch()
+	fmt.Fprintf(os.Stderr, "launch: %v\n", err)
+	os.Exit(126)
+}
+
+func launch() error {
+	var s launchSpec
+	f := os.NewFile(fdSpec, "spec")
+	raw, err := io.ReadAll(f)
+	if err != nil {
+		return fmt.Errorf("read what to launch: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("read what to launch: %w", err)
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return fmt.Errorf("read what to launch: %w", err)
+	}
+	if s.NetNS {
+		if err := unix.Setns(fdNetNS, unix.CLONE_NEWNET); err != nil {
+			return fmt.Errorf("enter the network namespace: %w", err)
+		}
+		unix.CloseOnExec(fdNetNS)
+	}
+	unix.Umask(0o077)
+	if err := unix.Chdir("/"); err != nil {
+		return fmt.Errorf("go to /: %w", err)
+	}
+	if err := s.limits(); err != nil {
+		return err
+	}
+	if err := s.drop(); err != nil {
+		return err
+	}
+	// The kernel forgets it when the user changes, so that it comes now. Who
+	// was too late for the signal sees the pipe closed.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("ask to die with the daemon: %w", err)
+	}
+	gone := []unix.PollFd{{Fd: fdLiveness}}
+	if n, err := unix.Poll(gone, 0); err == nil && n > 0 && gone[0].Revents&unix.POLLHUP != 0 {
+		return errors.New("the daemon is gone")
+	}
+	if !s.Script {
+		unix.CloseOnExec(fdProgram)
+	}
+	if !s.Plain {
+		if err := filterCalls(s.Fork); err != nil {
+			return err
+		}
+	}
+	path := fmt.Sprintf("/proc/self/fd/%d", fdProgram)
+	if s.Memory > 0 {
+		// Last, so that it need not be enough for the launcher.
+		if err := syscall.Setrlimit(unix.RLIMIT_DATA, &syscall.Rlimit{Cur: s.Memory, Max: s.Memory}); err != nil {
+			return fmt.Errorf("limit memory to %d: %w", s.Memory, err)
+		}
+	}
+	err = syscall.Exec(path, s.Args, s.Env)
+	if errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("execute the file: %w: user %d may not, or its file system is mounted noexec", err, s.UID)
+	}
+	return fmt.Errorf("execute the file: %w", err)
+}
+
+// limits sets what the process may take.
+func (s *launchSpec) limits() error {
+	set := func(what string, resource int, n uint64) error {
+		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
+			return fmt.Errorf("limit %s to %d: %w", what, n, err)
+		}
+		return nil
+	}
+	// A core would hold passwords.
+	if err := set("core dumps", unix.RLIMIT_CORE, 0); err != nil {
+		return err
+	}
+	// Threads of C programs have stacks of this size, all of which counts as
+	// memory.
+	if err := set("stack", unix.RLIMIT_STACK, 2<<20); err != nil {
+		return err
+	}
+	if s.OpenFiles > 0 {
+		if err := set("open files", unix.RLIMIT_NOFILE, s.OpenFiles); err != nil {
+			return err
+		}
+	}
+	if s.Processes > 0 {
+		return set("processes", unix.RLIMIT_NPROC, s.Processes)
+	}
+	return nil
+}
+
+// drop gives up privileges, those of files, and the right to get any.
+func (s *launchSpec) drop() error {
+	if !s.Plain {
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("give up new privileges: %w", err)
+		}
+		if err := restrictFiles(); err != nil {
+			return err
+		}
+	}
+	if !s.Switch {
+		return nil
+	}
+	if !s.Plain {
+		if err := dropBounding(s.Caps); err != nil {
+			return err
+		}
+	}
+	if len(s.Caps) > 0 {
+		if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
+			return fmt.Errorf("keep capabilities: %w", err)
+		}
+	}
+	if err := syscall.Setgroups(s.Groups); err != nil {
+		return fmt.Errorf("give up groups: %w", err)
+	}
+	if err := syscall.Setresgid(s.GID, s.GID, s.GID); err != nil {
+		return fmt.Errorf("become group %d: %w", s.GID, err)
+	}
+	if err := syscall.Setresuid(s.UID, s.UID, s.UID); err != nil {
+		return fmt.Errorf("become user %d: %w", s.UID, err)
+	}
+	return keepCaps(s.Caps, s.UID == 0)
+}

@@ -1,0 +1,134 @@
+//go:build linux
+
+package host
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// denied are system calls that no checker needs: to look into other
+// processes, to change what the machine or its mounts are, to make namespaces
+// (where a user is root and reaches much of the kernel), and those whose
+// errors in kernels were the ways out of other jails. They fail with EPERM.
+var denied = []uintptr{
+	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
+	unix.SYS_PROCESS_MADVISE, unix.SYS_PERF_EVENT_OPEN, unix.SYS_BPF, unix.SYS_USERFAULTFD,
+	unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER,
+	unix.SYS_KEYCTL, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY,
+	unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
+	unix.SYS_FSOPEN, unix.SYS_FSMOUNT, unix.SYS_FSCONFIG, unix.SYS_FSPICK, unix.SYS_MOUNT_SETATTR,
+	unix.SYS_SETNS, unix.SYS_UNSHARE, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_NAME_TO_HANDLE_AT,
+	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD,
+	unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_QUOTACTL,
+	unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_SYSLOG, unix.SYS_VHANGUP,
+	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
+}
+
+// auditArch is how the kernel calls the architecture whose calls are meant;
+// 0 is one that is not known here.
+func auditArch() uint32 {
+	switch runtime.GOARCH {
+	case "amd64":
+		return unix.AUDIT_ARCH_X86_64
+	case "arm64":
+		return unix.AUDIT_ARCH_AARCH64
+	case "riscv64":
+		return unix.AUDIT_ARCH_RISCV64
+	case "ppc64le":
+		return unix.AUDIT_ARCH_PPC64LE
+	case "s390x":
+		return unix.AUDIT_ARCH_S390X
+	}
+	return 0
+}
+
+// Offsets into what a filter sees of a call.
+const (
+	offsetNr   = 0
+	offsetArch = 4
+	offsetArg0 = 16 // the lower half, on little-endian machines
+)
+
+// filterCalls has the kernel refuse the denied calls, and starting processes
+// unless fork is set, to this process and what it becomes. A kernel without
+// seccomp, or an architecture that is not known here, leaves it to the rest.
+func filterCalls(fork bool) error {
+	arch := auditArch()
+	if arch == 0 {
+		return nil
+	}
+	program := callFilter(arch, fork)
+	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
+	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
+	runtime.KeepAlive(program)
+	if errors.Is(err, unix.EINVAL) {
+		return nil // not in this kernel
+	}
+	if err != nil {
+		return fmt.Errorf("restrict system calls: %w", err)
+	}
+	return nil
+}
+
+// callFilter is the program that judges a call.
+func callFilter(arch uint32, fork bool) []unix.SockFilter {
+	load := func(offset uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+	}
+	jump := func(code uint16, k uint32, yes, no uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | code | unix.BPF_K, K: k, Jt: yes, Jf: no}
+	}
+	answer := func(k uint32) unix.SockFilter { return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k} }
+	refuse := answer(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+	program := []unix.SockFilter{
+		load(offsetArch), jump(unix.BPF_JEQ, arch, 1, 0), refuse, // another table of calls, as of 32 bits
+		load(offsetNr),
+	}
+	if runtime.GOARCH == "amd64" {
+		const x32 = 0x40000000
+		program = append(program, jump(unix.BPF_JSET, x32, 0, 1), refuse)
+	}
+	for _, nr := range denied {
+		program = append(program, jump(unix.BPF_JEQ, uint32(nr), 0, 1), refuse)
+	}
+	// What clone3 is to do cannot be seen from here; libraries fall back to
+	// clone when it is missing.
+	program = append(program, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), answer(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS)))
+	const spaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP
+	program = append(program,
+		jump(unix.BPF_JEQ, unix.SYS_CLONE, 0, 5), // to the end
+		load(offsetArg0),
+		jump(unix.BPF_JSET, spaces, 2, 0),
+		// Threads belong to the process; anything else is a new one.
+		jump(unix.BPF_JSET, unix.CLONE_THREAD, 2, 0),
+		answer(forking(fork)),
+		refuse,
+	)
+	if !fork {
+		program = append(program, load(offsetNr))
+		for _, nr := range forks() {
+			program = append(program, jump(unix.BPF_JEQ, nr, 0, 1), refuse)
+		}
+	}
+	return append(program, answer(unix.SECCOMP_RET_ALLOW))
+}
+
+func forking(fork bool) uint32 {
+	if fork {
+		return unix.SECCOMP_RET_ALLOW
+	}
+	return unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+}
+
+// forks are the old ways to make a process, where there are any.
+func forks() []uint32 {
+	if runtime.GOARCH == "amd64" {
+		return []uint32{57, 58} // fork, vfork: not every architecture has their names
+	}
+	return nil
+}

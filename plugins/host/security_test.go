@@ -1,0 +1,292 @@
+//go:build linux
+
+package host
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+// The attacks of a hostile plugin. Each says what it got away with.
+func init() {
+	actions["attack"] = func(context.Context, checker.Target) checker.Result {
+		daemon := os.Getenv(attackEnv)
+		if daemon == "" {
+			// In a pid namespace the parent has no number; /proc has.
+			b, _ := os.ReadFile("/proc/self/stat")
+			_, after, _ := strings.Cut(string(b), ") ")
+			if f := strings.Fields(after); len(f) > 1 {
+				daemon = f[1]
+			}
+		}
+		var won []string
+		try := func(what string, err error) {
+			if err == nil {
+				won = append(won, what)
+			}
+		}
+		open := func(path string, flag int) error {
+			f, err := os.OpenFile(path, flag, 0)
+			if err == nil {
+				f.Close()
+			}
+			return err
+		}
+		if daemon == "" || daemon == "0" {
+			won = append(won, "could not find the daemon")
+		}
+		try("read the daemon's memory", open("/proc/"+daemon+"/mem", os.O_RDONLY))
+		try("read the daemon's environment", open("/proc/"+daemon+"/environ", os.O_RDONLY))
+		_, err := os.ReadDir("/proc/" + daemon + "/fd")
+		try("see the daemon's files", err)
+		try("read /etc/shadow", open("/etc/shadow", os.O_RDONLY))
+		var pid int
+		_, _ = fmt.Sscan(daemon, &pid)
+		try("trace the daemon", unix.PtraceSeize(pid))
+		_, err = unix.ProcessVMReadv(pid, []unix.Iovec{{}}, []unix.RemoteIovec{{}}, 0)
+		try("read the daemon's memory by a call", err)
+		try("signal the daemon", syscall.Kill(pid, 0))
+		try("signal everybody", func() error {
+			if err := syscall.Kill(-1, 0); !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
+				return nil
+			}
+			return syscall.EPERM
+		}())
+		for _, path := range strings.Fields(os.Getenv("ATTACK_SOCKETS")) {
+			c, err := net.Dial("unix", path)
+			if err == nil {
+				c.Close()
+			}
+			try("connect to "+path, err)
+		}
+		sockets, _ := filepath.Glob(socketGlob)
+		for _, path := range sockets {
+			c, err := net.Dial("unix", path)
+			if err == nil {
+				c.Close()
+			}
+			try("connect to "+path, err)
+		}
+		for _, dir := range []string{"/tmp", "/dev/shm", "/var/tmp", "/"} {
+			path := filepath.Join(dir, fmt.Sprint("moonkeep-attack-", os.Getpid()))
+			err := os.WriteFile(path, []byte("x"), 0o600)
+			if err == nil {
+				os.Remove(path)
+			}
+			try("write into "+dir, err)
+		}
+		try("become root", syscall.Setuid(0))
+		try("make a user namespace", unix.Unshare(unix.CLONE_NEWUSER))
+		try("start a program", exec.Command("true").Run())
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_ICMP)
+		if err == nil {
+			unix.Close(fd)
+		}
+		try("open a raw socket", err)
+		return checker.Result{Verdict: checker.OK, Message: strings.Join(won, ", ")}
+	}
+}
+
+// attackEnv and socketGlob tell the attacker more than it would know.
+const (
+	attackEnv  = "MOONKEEP_HOST_TEST_ATTACK"
+	socketGlob = "/tmp/TestHostilePluginGetsNothing*/*/control.sock"
+)
+
+// TestHostilePluginGetsNothing is a plugin that tries to get at the daemon.
+// The same attacks by root, without confinement, show that they would work.
+func TestHostilePluginGetsNothing(t *testing.T) {
+	dir := t.TempDir() // root's alone, like a run directory's socket
+	l, err := net.Listen("unix", filepath.Join(dir, "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	if err := os.Chmod(filepath.Join(dir, "control.sock"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for d := dir; d != os.TempDir(); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newSite(t, quick(t))
+	s.open(Plan{
+		Checks:  []Check{check(0, "GOOD", "attack"), check(1, "GOOD-root", "attack")},
+		Plugins: []Plugin{{Name: "GOOD-root", Plain: true, User: "root"}},
+	})
+	if a := s.probe(0); a.Verdict != health.OK || a.Message != "" {
+		t.Errorf("a hostile plugin could: %s", a.Message)
+	}
+	a := s.probe(1)
+	for _, what := range []string{"read the daemon's memory", "connect to " + dir, "/etc/shadow", "start a program", "write into /tmp"} {
+		if !strings.Contains(a.Message, what) {
+			t.Errorf("even root, unconfined, could not %s: the test shows nothing; could: %s", what, a.Message)
+		}
+	}
+}
+
+// TestIdentity is who a plugin is, what it may, and what it sees.
+func TestIdentity(t *testing.T) {
+	t.Setenv("MOONKEEP_TEST_SECRET", "x")
+	t.Setenv("LC_ALL", "C.UTF-8")
+	s := newSite(t, quick(t))
+	marked := check(2, "GOOD", "ids")
+	marked.Target.Fwmark = 7
+	s.open(Plan{
+		Checks: []Check{
+			check(0, "GOOD", "ids"), check(1, "GOOD", "env"), marked,
+			check(3, "GOOD-plain", "ids"), check(4, "GOOD-caps", "ids"),
+		},
+		Plugins: []Plugin{
+			{Name: "GOOD-plain", Plain: true, User: "daemon"},
+			{Name: "GOOD-caps", Allow: []string{"net_bind_service"}},
+		},
+	})
+	nobody, err := program.Who("nobody", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := "0000000000000000"
+	has := func(number uint32, wants ...string) {
+		t.Helper()
+		a := s.probe(number)
+		for _, w := range wants {
+			if !strings.Contains(a.Message+" ", w+" ") {
+				t.Errorf("check %d: %q lacks %q", number, a.Message, w)
+			}
+		}
+	}
+	who := fmt.Sprintf("Uid=%d,%[1]d,%[1]d,%[1]d Gid=%d,%[2]d,%[2]d,%[2]d Groups=%[2]d", nobody.UID, nobody.GID)
+	has(0, who, "CapEff="+none, "CapBnd="+none, "CapAmb="+none, "NoNewPrivs=1", "Seccomp=2")
+	mark := fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability()])
+	has(2, who, mark, "NoNewPrivs=1")
+	has(3, "Uid=1,1,1,1", "CapEff="+none, "NoNewPrivs=0", "Seccomp=0")
+	has(4, who, "CapEff=0000000000000400", "CapAmb=0000000000000400")
+	if n := len(s.host.Status()); n != 4 {
+		t.Errorf("%d processes", n)
+	}
+	a := s.probe(1)
+	for name := range strings.FieldsSeq(a.Message) {
+		known := []string{"PATH", "LC_ALL", "LANG", "TZ", "GOMEMLIMIT", checker.CookieKey, checker.LivenessKey}
+		if !slices.Contains(known, name) && !strings.HasPrefix(name, "PLUGIN_") && !strings.HasPrefix(name, "LC_") {
+			t.Errorf("a plugin sees the variable %s", name)
+		}
+	}
+	if !strings.Contains(a.Message, "LC_ALL") {
+		t.Errorf("a plugin does not see the language: %s", a.Message)
+	}
+}
+
+// TestHostKilled is a daemon that is killed: nothing of its plugins is left
+// two seconds later, whatever they do against it.
+func TestHostKilled(t *testing.T) {
+	needRoot(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := openDir(t)
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), daemonEnv+"="+dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&pids); err != nil {
+		t.Fatal(err)
+	}
+	if len(pids) != 4 {
+		t.Fatalf("plugins %v", pids)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	begin := time.Now()
+	_ = cmd.Wait() // killed
+	left := func() (n int) {
+		for _, pid := range pids {
+			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(b), ") Z ") {
+				n++
+			}
+		}
+		return n + len(processesWith(sleepTime))
+	}
+	for left() > 0 {
+		if time.Since(begin) > 2*time.Second {
+			t.Fatalf("2 s after the daemon was killed %d processes are left", left())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Logf("all gone after %s", time.Since(begin))
+}
+
+// daemonEnv makes the test binary a daemon with plugins in the directory it
+// names. It prints their process ids and waits.
+const daemonEnv = "MOONKEEP_HOST_TEST_DAEMON"
+
+func daemon() {
+	fatal := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	h, err := New(Options{Dir: filepath.Join(os.Getenv(daemonEnv), "plugins")})
+	fatal(err)
+	plan := Plan{
+		Checks:  []Check{check(0, "GOOD", "fork"), check(1, "STUBBORN", "ok"), check(2, "GOOD-plain", "ok"), check(3, "GOOD-stopped", "ok")},
+		Plugins: []Plugin{{Name: "GOOD", Processes: 4}, {Name: "GOOD-plain", Plain: true}},
+	}
+	for _, c := range plan.Checks {
+		r, err := h.Open(Plan{Checks: []Check{c}, Plugins: plan.Plugins})
+		fatal(err)
+		defer r.Close()
+		got, err := h.Probe(context.Background(), c, plan.Plugins...)
+		fatal(err)
+		if got.Verdict != checker.OK {
+			fatal(errors.New(got.Message))
+		}
+	}
+	var pids []int
+	for _, s := range h.Status() {
+		pids = append(pids, s.Pid)
+		if s.Name == "GOOD-stopped" {
+			fatal(syscall.Kill(s.Pid, syscall.SIGSTOP))
+		}
+	}
+	fatal(json.NewEncoder(os.Stdout).Encode(pids))
+	select {}
+}

@@ -1,0 +1,105 @@
+//go:build linux
+
+package host
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+// slot is one check of a group, and the probe of it that is under way. Its
+// place in the group's table is its number on the wire.
+type slot struct {
+	check Check
+	key   string // by which it is found again; empty when the slot is free
+	refs  int    // sets that have it
+
+	// asked says that a probe is under way, which the following are about.
+	asked      bool
+	queued     bool // it stands in the queue; also when it was answered meanwhile
+	sent       *instance
+	set        *Set
+	generation uint32
+	number     uint32
+	seq        uint32
+	once       chan<- checker.Result // in place of set
+	probe      uint32                // its number on the wire
+	until      time.Time
+	heap       int // its place in the heap
+
+	gone     uint32 // the probe before, which may be answered late
+	prepared uint32 // the number of the instance that it was last sent to
+	refused  string // why that instance cannot probe it
+}
+
+// deadlines is a heap of the slots whose probes are under way, the earliest
+// first. It belongs to the slots' table.
+type deadlines struct {
+	slots *[]slot
+	ids   []uint32
+}
+
+func (d *deadlines) less(a, b int) bool {
+	s := *d.slots
+	return s[d.ids[a]].until.Before(s[d.ids[b]].until)
+}
+
+func (d *deadlines) swap(a, b int) {
+	s := *d.slots
+	d.ids[a], d.ids[b] = d.ids[b], d.ids[a]
+	s[d.ids[a]].heap, s[d.ids[b]].heap = a, b
+}
+
+func (d *deadlines) push(id uint32) {
+	(*d.slots)[id].heap = len(d.ids)
+	d.ids = append(d.ids, id)
+	d.up(len(d.ids) - 1)
+}
+
+func (d *deadlines) remove(id uint32) {
+	at := (*d.slots)[id].heap
+	last := len(d.ids) - 1
+	d.swap(at, last)
+	d.ids = d.ids[:last]
+	if at < last {
+		d.down(at)
+		d.up(at)
+	}
+}
+
+// first is the slot with the earliest deadline.
+func (d *deadlines) first() (*slot, uint32, bool) {
+	if len(d.ids) == 0 {
+		return nil, 0, false
+	}
+	return &(*d.slots)[d.ids[0]], d.ids[0], true
+}
+
+func (d *deadlines) up(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if !d.less(i, parent) {
+			return
+		}
+		d.swap(i, parent)
+		i = parent
+	}
+}
+
+func (d *deadlines) down(i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(d.ids) {
+			return
+		}
+		if child+1 < len(d.ids) && d.less(child+1, child) {
+			child++
+		}
+		if !d.less(child, i) {
+			return
+		}
+		d.swap(i, child)
+		i = child
+	}
+}

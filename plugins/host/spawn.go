@@ -1,0 +1,326 @@
+//go:build linux
+
+package host
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/program"
+)
+
+// spawner starts processes from one thread that lives as long as it: the
+// signal that a process gets when its parent ends is sent when the thread
+// that started it does. close ends it.
+type spawner struct {
+	starts chan func()
+	quit   chan struct{}
+	over   chan struct{}
+}
+
+func newSpawner() *spawner {
+	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{})}
+	go func() {
+		defer close(s.over)
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		for {
+			select {
+			case f := <-s.starts:
+				f()
+			case <-s.quit:
+				return
+			}
+		}
+	}()
+	return s
+}
+
+func (s *spawner) close() {
+	close(s.quit)
+	<-s.over
+}
+
+// process is one started process, from start to the end of everything in it.
+type process struct {
+	pid    int
+	uid    uint32 // of what it runs as
+	stdin  *os.File
+	stdout *os.File
+	stderr *os.File
+	alive  *os.File // the daemon's end of the liveness pipe
+	dir    *os.File // where its socket is
+
+	done chan struct{} // closed when it has ended and was reaped
+
+	mu     sync.Mutex // guards what follows
+	reaped bool
+	status syscall.WaitStatus
+}
+
+// spec says what is to be started.
+type spec struct {
+	plugin Plugin
+	netns  string
+	args   []string
+	env    []string
+	// dir is the directory for sockets; the plugin's user will own it.
+	dir string
+}
+
+// spawn starts a plugin by way of the launcher. file is its program.
+func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
+	l, uid, err := sp.launch(file)
+	if err != nil {
+		return nil, err
+	}
+	var pipes [5][2]*os.File
+	var inherit []*os.File
+	defer func() {
+		for _, f := range inherit {
+			f.Close() // the process has its own
+		}
+		if err != nil {
+			for _, p := range pipes {
+				for _, f := range p {
+					if f != nil {
+						f.Close()
+					}
+				}
+			}
+		}
+	}()
+	for i := range pipes {
+		if pipes[i][0], pipes[i][1], err = os.Pipe(); err != nil {
+			return nil, fmt.Errorf("make a pipe: %w", err)
+		}
+	}
+	// What the daemon keeps is its own; what the process gets must block.
+	in, out, errs, alive, told := pipes[0], pipes[1], pipes[2], pipes[3], pipes[4]
+	dir, err := ownDir(sp.dir, l)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			dir.Close()
+		}
+	}()
+	inherit = []*os.File{in[0], out[1], errs[1], alive[0], told[0]}
+	files := []*os.File{in[0], out[1], errs[1], alive[0], dir, told[0], file}
+	if sp.netns != "" {
+		ns, err := openNetNS(sp.netns)
+		if err != nil {
+			return nil, err
+		}
+		inherit = append(inherit, ns)
+		files = append(files, ns)
+		l.NetNS = true
+	}
+	raw, err := json.Marshal(l)
+	if err != nil {
+		return nil, fmt.Errorf("write what to launch: %w", err)
+	}
+	// A pipe holds 64 KiB without a reader, and this is some hundred bytes.
+	if len(raw) > 32<<10 {
+		return nil, fmt.Errorf("the arguments and the environment of %s are too long", sp.plugin)
+	}
+	if _, err = told[1].Write(raw); err != nil {
+		return nil, fmt.Errorf("write what to launch: %w", err)
+	}
+	if err = told[1].Close(); err != nil {
+		return nil, fmt.Errorf("write what to launch: %w", err)
+	}
+	attr := &syscall.ProcAttr{Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}, Files: make([]uintptr, len(files))}
+	for i, f := range files {
+		attr.Files[i] = f.Fd()
+	}
+	p := &process{uid: uid, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, done: make(chan struct{})}
+	if err = s.fork(p, attr, !sp.plugin.Plain); err != nil {
+		return nil, fmt.Errorf("start %s: %w", sp.plugin, err)
+	}
+	go p.wait()
+	return p, nil
+}
+
+// fork starts the launcher on the thread: in a process group of its own, and,
+// where the daemon may make one, in a pid namespace of its own, so that
+// whatever it starts ends with it.
+func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error {
+	attr.Sys = &syscall.SysProcAttr{Setpgid: true}
+	if namespace {
+		attr.Sys.Cloneflags = unix.CLONE_NEWPID
+	}
+	answer := make(chan error, 1)
+	start := func() {
+		pid, _, err := syscall.StartProcess("/proc/self/exe", []string{launchName}, attr)
+		p.pid = pid
+		answer <- err
+	}
+	select {
+	case s.starts <- start:
+	case <-s.quit:
+		return ErrClosed
+	}
+	err := <-answer
+	if namespace && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSPC)) {
+		return s.fork(p, attr, false)
+	}
+	return err
+}
+
+// launch is what the launcher is told.
+func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
+	p := sp.plugin
+	l := launchSpec{
+		Args: sp.args, Env: sp.env, Script: isScript(file), Fork: p.Processes > 0 || p.Plain, Plain: p.Plain,
+		OpenFiles: uint64(p.OpenFiles),
+	}
+	if p.Memory > 0 && !raceDetector {
+		l.Memory = uint64(p.Memory) + reserved
+	}
+	who, err := program.Who(p.User, p.Group)
+	if err != nil {
+		return l, 0, fmt.Errorf("%s: %w", p, err)
+	}
+	l.UID, l.GID = int(who.UID), int(who.GID)
+	for _, g := range who.Groups {
+		l.Groups = append(l.Groups, int(g))
+	}
+	if !p.Plain {
+		l.Groups = []int{l.GID} // further groups are further files
+	}
+	l.Switch = os.Geteuid() == 0
+	if !l.Switch && l.UID != os.Geteuid() {
+		return l, 0, fmt.Errorf("%s: the daemon (uid %d) may not become user %s; run it as root", p, os.Geteuid(), p.User)
+	}
+	for _, c := range p.Allow {
+		l.Caps = append(l.Caps, capabilities[c])
+	}
+	if p.Processes > 0 {
+		// The kernel counts all tasks of the user, threads too.
+		l.Processes = uint64(p.Processes + ownTasks + tasksOf(l.UID))
+	}
+	if p.Plain {
+		l.Env = append(l.Env, "HOME="+who.Home, "USER="+who.Name, "LOGNAME="+who.Name)
+	}
+	return l, uint32(l.UID), nil
+}
+
+// reserved is what the runtime of a program in Go, and the stacks of threads,
+// ask the kernel for and do not use, in bytes. The kernel counts it.
+const reserved = 96 << 20
+
+// ownTasks is room for the threads of a plugin itself.
+const ownTasks = 64
+
+// tasksOf counts the tasks of a user. Who ends meanwhile is not counted.
+func tasksOf(uid int) int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || !info.IsDir() || strings.Trim(e.Name(), "0123456789") != "" {
+			continue
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Uid) != uid {
+			continue
+		}
+		tasks, err := os.ReadDir("/proc/" + e.Name() + "/task")
+		if err == nil {
+			n += len(tasks)
+		}
+	}
+	return n
+}
+
+// ownDir gives a directory to a plugin's user, and opens it for him.
+func ownDir(path string, l launchSpec) (*os.File, error) {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("open the directory for sockets %s: %w", path, err)
+	}
+	f := os.NewFile(uintptr(fd), path)
+	if !l.Switch {
+		return f, nil
+	}
+	if err := os.Lchown(path, l.UID, l.GID); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("give the directory for sockets away: %w", err)
+	}
+	return f, nil
+}
+
+// wait reaps the process. It is the only one who does.
+func (p *process) wait() {
+	for {
+		// Not to reap yet: until then nobody else can have the number.
+		err := unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if err != unix.EINTR {
+			break
+		}
+	}
+	p.mu.Lock()
+	// What is left of its group, where there is no pid namespace.
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	for {
+		_, err := syscall.Wait4(p.pid, &p.status, 0, nil)
+		if err != syscall.EINTR {
+			break
+		}
+	}
+	p.reaped = true
+	p.mu.Unlock()
+	close(p.done)
+}
+
+// kill ends the process and its group at once.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reaped {
+		return
+	}
+	// The group may be gone, or the process may have left it; both are tried.
+	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	_ = syscall.Kill(p.pid, syscall.SIGKILL)
+}
+
+// ended says how the process came to its end, after done.
+func (p *process) ended() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.status.Signaled():
+		return "was killed by signal " + p.status.Signal().String()
+	case p.status.Exited():
+		return fmt.Sprintf("ended with status %d", p.status.ExitStatus())
+	}
+	return "ended"
+}
+
+// close lets go of the daemon's ends of the pipes, after done: what still
+// reads them ends.
+func (p *process) close() {
+	p.farewell()
+	p.stdout.Close()
+	p.stderr.Close()
+	p.dir.Close()
+}
+
+// farewell asks the process to end: it sees its input and the liveness pipe
+// closed. It may be called again.
+func (p *process) farewell() {
+	p.stdin.Close()
+	p.alive.Close()
+}

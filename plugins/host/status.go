@@ -1,0 +1,198 @@
+//go:build linux
+
+package host
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+)
+
+// State is how the process of a group is.
+type State string
+
+// The states.
+const (
+	Starting State = "starting" // and not for the first time, when Failures is not 0
+	Running  State = "running"
+	Waiting  State = "waiting" // it failed, and is started again soon
+	Tripped  State = "tripped" // it fails again and again, and is tried less often
+)
+
+// Counts are of a group since it was made.
+type Counts struct {
+	// Begun counts probes; Answered those with a verdict of the plugin, and
+	// Unknown those without one.
+	Begun, Answered, Unknown uint64
+	// Late counts answers that came too late to be of use.
+	Late uint64
+	// Failures counts processes that could not be started, ended, hung or
+	// broke the protocol.
+	Failures uint64
+}
+
+// Status is a process as it stands.
+type Status struct {
+	// Name is the kind; NetNS and User are where and as who it runs.
+	Name, NetNS, User string
+	// Path is its file; empty for this program's own.
+	Path    string
+	Version string
+	State   State
+	// Pid is 0 when there is none.
+	Pid int
+	// Since is when the process was started.
+	Since time.Time
+	// Starts counts processes; more than one means restarts or upgrades.
+	Starts int
+	// Checks is how many it has, Under how many of their probes are under way.
+	Checks, Under int
+	// Old counts processes that finish their probes after an upgrade.
+	Old int
+	Counts
+	// Reason is why it does not run; empty when it does.
+	Reason string
+	// Retry is when it is started again; zero when it runs.
+	Retry time.Time
+}
+
+// Status is all processes, by name.
+func (h *Host) Status() []Status {
+	h.mu.Lock()
+	groups := make([]*group, 0, len(h.groups))
+	for _, g := range h.groups {
+		groups = append(groups, g)
+	}
+	h.mu.Unlock()
+	list := make([]Status, 0, len(groups))
+	for _, g := range groups {
+		g.mu.Lock()
+		list = append(list, g.status)
+		g.mu.Unlock()
+	}
+	slices.SortFunc(list, func(a, b Status) int {
+		return strings.Compare(a.Name+"\x00"+a.NetNS+"\x00"+a.User, b.Name+"\x00"+b.NetNS+"\x00"+b.User)
+	})
+	return list
+}
+
+// publish has Status see how the group is.
+func (g *group) publish() {
+	s := Status{
+		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Path: g.plugin.Path,
+		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Counts: g.counts, Reason: g.reason, State: Starting,
+	}
+	for _, i := range g.all {
+		if !i.dead && i != g.current && i != g.next {
+			s.Old++
+		}
+	}
+	switch i := g.current; {
+	case i != nil:
+		s.State, s.Pid, s.Since, s.Version = Running, i.starter.proc.pid, i.begun, cut(i.hello.GetVersion())
+	case g.next == nil && g.failures >= tripped:
+		s.State, s.Retry = Tripped, g.retry
+	case g.next == nil && g.failures > 0:
+		s.State, s.Retry = Waiting, g.retry
+	}
+	g.mu.Lock()
+	g.status = s
+	g.mu.Unlock()
+}
+
+// infoOf is who a plugin says it is.
+func infoOf(h *checkerpb.Hello) checker.Info {
+	info := checker.Info{Name: h.GetName(), Version: h.GetVersion(), Doc: h.GetDoc(), Needs: h.GetNeeds()}
+	for _, o := range h.GetOptions() {
+		info.Options = append(info.Options, checker.Option{
+			Name: o.GetName(), Type: o.GetType(), Unit: o.GetUnit(), Default: o.GetDefault(), Doc: o.GetDoc(), Required: o.GetRequired(), Secret: o.GetSecret(),
+		})
+	}
+	return info
+}
+
+// limiter lets a few lines of a plugin pass each second, and counts others.
+type limiter struct {
+	second  time.Time
+	lines   int
+	dropped int
+}
+
+// perSecond is how many lines of one plugin the log takes in a second.
+const perSecond = 20
+
+func (l *limiter) pass(now time.Time) (dropped int, ok bool) {
+	if now.Sub(l.second) >= time.Second {
+		l.second, l.lines = now, 0
+	}
+	if l.lines >= perSecond {
+		l.dropped++
+		return 0, false
+	}
+	l.lines++
+	dropped, l.dropped = l.dropped, 0
+	return dropped, true
+}
+
+// warn logs what concerns one of thousands of checks.
+func (g *group) warn(text string, args ...any) { g.write(slog.LevelWarn, text, args...) }
+
+func (g *group) write(level slog.Level, text string, args ...any) {
+	dropped, ok := g.told.pass(g.awake)
+	if !ok {
+		return
+	}
+	if dropped > 0 {
+		args = append(args, "dropped_before", dropped)
+	}
+	g.log.Log(context.Background(), level, text, args...)
+}
+
+// said logs a line of a process's standard error.
+func (g *group) said(i *instance, line string) {
+	pid := 0
+	if i.starter.proc != nil && i.link != nil {
+		pid = i.starter.proc.pid
+	}
+	g.write(slog.LevelWarn, "said on standard error: "+cut(line), "pid", pid)
+}
+
+// logged logs a line that came by the protocol.
+func (g *group) logged(l *checkerpb.Log) {
+	var args []any
+	if l.GetHasCheck() && int(l.GetCheck()) < len(g.slots) && g.slots[l.GetCheck()].refs > 0 {
+		args = append(args, "check", g.slots[l.GetCheck()].check.Label)
+	}
+	for k := 0; k+1 < min(len(l.GetAttributes()), 32); k += 2 {
+		args = append(args, cut(l.GetAttributes()[k]), cut(l.GetAttributes()[k+1]))
+	}
+	g.write(slog.Level(max(-4, min(8, l.GetLevel()))), cut(l.GetMessage()), args...)
+}
+
+// maxText bounds what is kept of a plugin's text, in bytes.
+const maxText = 1 << 10
+
+// cut makes a text of a plugin one line that is safe to print.
+func cut(text string) string {
+	if len(text) > maxText {
+		n := maxText
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		text = text[:n] + fmt.Sprintf("... (%d bytes)", len(text))
+	}
+	clean := func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}
+	return strings.Map(clean, strings.ReplaceAll(text, "\n", " / "))
+}
