@@ -30,6 +30,8 @@ type edges struct {
 	names scriptNames
 	// checkDir is the directory whose files override checks; empty for none.
 	checkDir string
+	// pool runs the Lua checks of real servers, over all configurations.
+	pool *luaPool
 }
 
 // checks runs the scripts of one configuration. It implements engine.Checks.
@@ -78,10 +80,15 @@ func (e *edges) runner(path string, allow []string, args config.Args, who string
 	if err != nil {
 		return nil, err
 	}
+	return script.NewRunner(e.luaOptions(path, allow, args, who))
+}
+
+// luaOptions are what a script of the configuration gets.
+func (e *edges) luaOptions(path string, allow []string, args config.Args, who string) lua.Options {
 	e.names.note(who)
-	return script.NewRunner(lua.Options{Allow: allow, Args: args, Name: who, Host: e.host, Lost: e.lost, Log: func(l slog.Level, text string) {
+	return lua.Options{Allow: allow, Args: args, Name: who, Host: e.host, Lost: e.lost, Log: func(l slog.Level, text string) {
 		e.log.Log(context.Background(), l, "("+who+") "+text, "lua", path)
-	}})
+	}}
 }
 
 // has reports, as an error, that a script lacks every one of the functions, and

@@ -85,7 +85,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	for _, w := range d.dir.warnings {
 		log.Warn(w)
 	}
-	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host()}
+	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host(), pool: newLuaPool()}
 	if d.edges.starter, err = program.NewStarter(program.Options{}); err != nil {
 		return nil, err
 	}
@@ -217,11 +217,14 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
+	probes, err := d.edges.newProbes(c)
+	if err != nil {
+		return engine.Plan{}, err
+	}
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
-	n.Services = nil // nobody makes their probes yet
 	x.weightOnly(&n)
-	return engine.Plan{Node: n, Checks: x, Policy: policy, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
+	return engine.Plan{Node: n, Checks: x, Probes: probes, Policy: policy, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends, and the programs that the configuration
@@ -435,6 +438,11 @@ func (d *daemon) close() error {
 	}
 	if d.tells != nil {
 		d.tells.Close()
+	}
+	if d.edges != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		errs = append(errs, d.edges.pool.close(ctx))
 	}
 	if d.edges != nil && d.edges.starter != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)

@@ -125,6 +125,7 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 		all[notify.Key{Group: true, Name: g.Name}] = to
 		errs = append(errs, t.errs...)
 	}
+	errs = append(errs, e.tellingServers(c, all, files)...)
 	p := notify.Plan{Targets: all, FIFOs: fifos(c), NoFaultMails: c.Global.NoEmailFaults, Node: c.Global.RouterID}
 	p.Mail = mailConfig(c)
 	return p, files, errors.Join(errs...)
@@ -134,19 +135,19 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 // with one path the one for all changes counts, as in keepalived.
 func fifos(c *config.Config) (all []notify.FIFO) {
 	g := &c.Global
-	add := func(f *config.FIFO, script *config.Program, routers bool, instead ...*config.FIFO) {
+	add := func(f *config.FIFO, script *config.Program, routers, servers bool, instead ...*config.FIFO) {
 		if f == nil || slices.ContainsFunc(instead, func(o *config.FIFO) bool { return o != nil && o.Path == f.Path }) {
 			return
 		}
-		x := notify.FIFO{Path: f.Path, User: f.User, Group: f.Group, Routers: routers, Script: toldProgram(c, script)}
+		x := notify.FIFO{Path: f.Path, User: f.User, Group: f.Group, Routers: routers, Servers: servers, Script: toldProgram(c, script)}
 		if x.User == "" {
 			x.User, x.Group = g.ScriptUser, g.ScriptGroup
 		}
 		all = append(all, x)
 	}
-	add(g.VRRPNotifyFIFO, g.VRRPNotifyFIFOScript, true, g.NotifyFIFO)
-	add(g.NotifyFIFO, g.NotifyFIFOScript, true)
-	add(g.LVSNotifyFIFO, g.LVSNotifyFIFOScript, false, g.NotifyFIFO, g.VRRPNotifyFIFO)
+	add(g.VRRPNotifyFIFO, g.VRRPNotifyFIFOScript, true, false, g.NotifyFIFO)
+	add(g.NotifyFIFO, g.NotifyFIFOScript, true, true)
+	add(g.LVSNotifyFIFO, g.LVSNotifyFIFOScript, false, true, g.NotifyFIFO, g.VRRPNotifyFIFO)
 	return all
 }
 
@@ -186,13 +187,16 @@ func (f luaFiles) tell(ctx context.Context, routerID string, file notify.Lua, c 
 	if c.Peer.IsValid() {
 		event.Peer, event.PeerPriority = c.Peer.String(), int(c.PeerPriority)
 	}
-	if c.Occasion != node.RoleChanged {
-		event.To = c.To.String()
-	}
-	if c.Group {
+	switch {
+	case c.Occasion.OfService():
+		event.From, event.Service, event.Server = map[string]string{"UP": "DOWN", "DOWN": "UP"}[state], c.Name, c.ServerName
+	case c.Group:
 		event.Group, event.Priority = c.Name, 0
-	} else {
+	default:
 		event.Instance = c.Name
+	}
+	if c.Occasion != node.RoleChanged && !c.Occasion.OfService() {
+		event.To = c.To.String()
 	}
 	for _, a := range addresses {
 		event.Addresses = append(event.Addresses, a.Prefix.String())

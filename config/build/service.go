@@ -120,3 +120,24 @@ func serverTuple(v *config.VirtualServer, r *config.RealServer) string {
 func tuple(e config.Endpoint, protocol string) string {
 	return fmt.Sprintf("[%s]:%s:%d", e.Addr(), strings.ToLower(protocol), e.Port())
 }
+
+// MailsService reports whether a mail is sent when the quorum of a virtual
+// server is won or lost.
+func MailsService(c *config.Config, v *config.VirtualServer) bool {
+	return first(false, v.SMTPAlert, c.Global.SMTPAlertChecker, c.Global.SMTPAlert)
+}
+
+// MailsServer reports whether one is sent when a real server changes.
+func MailsServer(c *config.Config, v *config.VirtualServer, r *config.RealServer) bool {
+	return first(true, r.SMTPAlert, v.SMTPAlert, c.Global.SMTPAlertChecker, c.Global.SMTPAlert)
+}
+
+// first returns what was written first, or otherwise.
+func first(otherwise bool, written ...*bool) bool {
+	for _, p := range written {
+		if p != nil {
+			return *p
+		}
+	}
+	return otherwise
+}

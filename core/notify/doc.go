@@ -54,6 +54,14 @@
 // to some 64 KiB; then lines are dropped, counted, and one line of the log says
 // so. A reload does not close a FIFO, so that its readers see no end.
 //
+// Of virtual and real servers it gets, as keepalived writes them:
+//
+//	VS [ADDRESS]:PROTOCOL:PORT UP|DOWN
+//	RS [ADDRESS]:PROTOCOL:PORT [ADDRESS]:PROTOCOL:PORT UP|DOWN
+//
+// where the second is the virtual server, "FWM MARK" one of a firewall mark, and
+// "[NAME]:0" one of a group.
+//
 // The reader that the configuration names runs with the FIFO's path as its last
 // argument. It is ended and started anew at each reload, and started again when
 // it fails. At the stop it gets what was written last, sees the end, and is then
@@ -70,6 +78,14 @@
 // reload removed the instance, and Target.TellDeleted is set; otherwise that
 // is told as FAULT, as in keepalived). A change to INIT that is neither is
 // told to nobody.
+//
+// A virtual server is UP when it won its quorum and DOWN when it lost it, a real
+// server when its checks say so. Their programs (quorum_up, notify_up and so on)
+// get the arguments that the configuration gives them, and of the environment
+// below KIND (VS or RS), NAME, STATE, FROM, TO, WHY, SEQ and DROPPED, with
+// MOONKEEP_SERVICE, the virtual server, and MOONKEEP_WEIGHT, the weight of a real
+// server. At most 64 of them run at a time. FIFOs are told of all servers, mail
+// is sent for those that ask for it.
 //
 // The program of a state gets the arguments that the configuration gives it,
 // and so does the one for masters of lower priority, which alone is run then:

@@ -20,6 +20,8 @@ type FIFO struct {
 	User, Group string
 	// Routers has the changes of instances and groups written to it.
 	Routers bool
+	// Servers has those of virtual and real servers written to it.
+	Servers bool
 	// Script reads it, with the path as its last argument; nil for none.
 	Script *Program
 }
@@ -30,6 +32,15 @@ func (f FIFO) same(g FIFO) bool { return f.Path == g.Path && f.User == g.User &&
 // line is what is written of a change, in keepalived's form.
 func line(key Key, state string, c node.Change) string {
 	return fmt.Sprintf("%s \"%s\" %s %s\n", key.kind(), oneLine(key.Name), state, priority(c))
+}
+
+// serverLine is line for virtual and real servers. keepalived writes a NUL
+// behind each line; a reader of lines does without.
+func serverLine(state string, c node.Change) string {
+	if c.Server == "" {
+		return fmt.Sprintf("VS %s %s\n", oneLine(c.Service), state)
+	}
+	return fmt.Sprintf("RS %s %s %s\n", c.Server, oneLine(c.Service), state)
 }
 
 // pipe is an open FIFO.

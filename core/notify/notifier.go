@@ -59,6 +59,8 @@ type Notifier struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 
+	places chan struct{} // see atOnce
+
 	adopting sync.Mutex // held during Adopt and Close; guards feeds from them
 
 	mu      sync.Mutex // guards what follows; never held over anything slow
@@ -91,7 +93,7 @@ type queue struct {
 // dropped. Of those, what is no change of role goes first.
 func (q *queue) shrink(most int) (dropped uint64) {
 	for len(q.items) > most {
-		i := max(0, slices.IndexFunc(q.items, func(it item) bool { return it.change.Occasion != node.RoleChanged }))
+		i := max(0, slices.IndexFunc(q.items, func(it item) bool { return !essential(&it.change) }))
 		close(q.items[i].over)
 		q.items = slices.Delete(q.items, i, i+1)
 		dropped++
@@ -125,6 +127,7 @@ func New(o Options) (*Notifier, error) {
 		mailer:  mail.New(o.Log),
 		busy:    make(map[Key]*queue),
 		mailed:  make(map[Key]string),
+		places:  make(chan struct{}, atOnce),
 	}
 	if n.timeout <= 0 {
 		n.timeout = defaultTimeout
@@ -148,14 +151,20 @@ func (n *Notifier) Notify(c node.Change) {
 		target, ok = n.retired[key]
 	}
 	state := target.State(c)
-	if n.closed || !ok || state == "" {
+	// A FIFO is told of every server, whether or not anybody else is.
+	if n.closed || !ok && !key.Service || state == "" {
 		return
 	}
 	if target.queued(c) {
 		n.enqueue(key, item{change: c, target: target, state: state})
 	}
 	for _, f := range n.feeds {
-		if f.fifo.Routers && !(c.Occasion == node.PriorityChanged && target.NoPriorityLines) {
+		switch {
+		case key.Service:
+			if f.fifo.Servers {
+				f.push(serverLine(state, c))
+			}
+		case f.fifo.Routers && !(c.Occasion == node.PriorityChanged && target.NoPriorityLines):
 			f.push(line(key, state, c))
 		}
 	}
@@ -170,7 +179,7 @@ func (n *Notifier) enqueue(key Key, it item) {
 		n.busy[key] = q
 		n.workers.Go(func() { n.work(key, q) })
 	}
-	if i := slices.IndexFunc(q.items, func(b item) bool { return b.change.Occasion == it.change.Occasion }); i >= 0 && it.change.Occasion != node.RoleChanged {
+	if i := slices.IndexFunc(q.items, func(b item) bool { return b.change.Occasion == it.change.Occasion }); i >= 0 && !essential(&it.change) {
 		// One that waits says the same, but for the priority.
 		n.counts.Dropped++
 		if it.change.Occasion == node.PriorityChanged {
@@ -295,8 +304,9 @@ func (n *Notifier) work(key Key, q *queue) {
 			n.log.Warn("notifications dropped: the daemon ends", "name", key.String(), "dropped", dropped)
 		}
 		if ok {
-			if n.await(ctx, q, it) {
+			if n.await(ctx, q, it) && n.enter(ctx, key) {
 				n.deliver(ctx, key, q, it, dropped)
+				n.leave(key)
 			}
 			close(it.over)
 		}
@@ -304,6 +314,30 @@ func (n *Notifier) work(key Key, q *queue) {
 		if !ok {
 			return
 		}
+	}
+}
+
+// atOnce is how many programs and functions of virtual and real servers run at
+// a time: thousands of servers may go down together.
+const atOnce = 64
+
+// enter waits for one of the places that servers share; false when there is no
+// time left.
+func (n *Notifier) enter(ctx context.Context, key Key) bool {
+	if !key.Service {
+		return true
+	}
+	select {
+	case n.places <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (n *Notifier) leave(key Key) {
+	if key.Service {
+		<-n.places
 	}
 }
 

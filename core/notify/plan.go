@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -180,7 +181,7 @@ func (n *Notifier) Counts() Counts {
 // mail sends an alert of a change of role, unless that state was mailed last;
 // n.mu is held.
 func (n *Notifier) mail(key Key, c node.Change, state string, t Target) {
-	if c.Occasion != node.RoleChanged || !t.Mail || n.plan.Mail == nil || n.plan.NoFaultMails && state == "FAULT" || n.mailed[key] == state {
+	if !essential(&c) || !t.Mail || n.plan.Mail == nil || n.plan.NoFaultMails && state == "FAULT" || n.mailed[key] == state {
 		return
 	}
 	n.mailed[key] = state
@@ -189,11 +190,35 @@ func (n *Notifier) mail(key Key, c node.Change, state string, t Target) {
 		kind = "Group"
 	}
 	at := time.Now()
+	if key.Service {
+		n.mailer.Send(serverMail(n.plan.Node, c, state, at))
+		return
+	}
 	n.mailer.Send(mail.Message{
 		Subject: oneLine(fmt.Sprintf("[%s] VRRP %s %s - Entering %s state", n.plan.Node, kind, c.Name, state)),
 		Body:    body(n.plan.Node, key, c, state, t, at),
 		At:      at,
 	})
+}
+
+// serverMail is the alert of a virtual or a real server.
+func serverMail(name string, c node.Change, state string, at time.Time) mail.Message {
+	subject := fmt.Sprintf("[%s] Virtualserver %s - %s", name, c.Service, state)
+	if c.Server != "" {
+		subject = fmt.Sprintf("[%s] Realserver %s of virtual server %s - %s", name, c.Server, c.Service, state)
+	}
+	var b strings.Builder
+	put := func(what, value string) { fmt.Fprintf(&b, "%-16s %s\n", what+":", oneLine(value)) }
+	put("Node", name)
+	put("Virtual server", c.Name)
+	if c.ServerName != "" {
+		put("Real server", c.ServerName)
+		put("Weight", strconv.Itoa(c.Weight))
+	}
+	put("State", state)
+	put("Why", c.Why)
+	put("Time", at.Format(time.RFC3339))
+	return mail.Message{Subject: oneLine(subject), Body: b.String(), At: at}
 }
 
 // body is the text of an alert.

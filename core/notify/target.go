@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -10,24 +11,41 @@ import (
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-// Key names an instance or a sync group; these may share a name.
+// Key names an instance, a sync group, a virtual server, or a real server of
+// one; these may share a name.
 type Key struct {
 	Group bool
-	Name  string
+	// Service says that Name is a virtual server's, and Server names the real
+	// server; empty for the virtual server itself.
+	Service bool
+	Name    string
+	Server  string
 }
 
 // String is as keepalived's arguments have it: INSTANCE VI_1.
-func (k Key) String() string { return k.kind() + " " + k.Name }
+func (k Key) String() string {
+	if k.Server != "" {
+		return k.kind() + " " + k.Server + " of " + k.Name
+	}
+	return k.kind() + " " + k.Name
+}
 
 func (k Key) kind() string {
-	if k.Group {
+	switch {
+	case k.Server != "":
+		return "RS"
+	case k.Service:
+		return "VS"
+	case k.Group:
 		return "GROUP"
 	}
 	return "INSTANCE"
 }
 
 // keyOf returns whose change c is.
-func keyOf(c node.Change) Key { return Key{Group: c.Group, Name: c.Name} }
+func keyOf(c node.Change) Key {
+	return Key{Group: c.Group, Service: c.Occasion.OfService(), Name: c.Name, Server: c.ServerName}
+}
 
 // Target is what is told about one instance or group. Nil fields tell nobody.
 // A Target handed to a Notifier, and what it points to, must not be changed
@@ -41,7 +59,9 @@ type Target struct {
 	Deleted *Program
 	// Lower is run each time that a master hears one of lower priority.
 	Lower *Program
-	// Mail mails each change of role.
+	// Up and Down are those of a virtual or a real server.
+	Up, Down *Program
+	// Mail mails each change of role, or of a server.
 	Mail bool
 	// Members are the instances of a group, whose programs are waited for
 	// before the group's are run.
@@ -101,6 +121,12 @@ type told struct {
 // State returns the word by which a change is told, or "" when it is not.
 func (t Target) State(c node.Change) string {
 	switch {
+	case c.Occasion == node.ServerUp, c.Occasion == node.QuorumWon:
+		return "UP"
+	case c.Occasion == node.ServerDown, c.Occasion == node.QuorumLost:
+		return "DOWN"
+	case c.Occasion.OfService():
+		return ""
 	case c.Occasion == node.LowerHeard:
 		return "MASTER_RX_LOWER_PRI"
 	case c.Occasion == node.PriorityChanged:
@@ -123,6 +149,10 @@ func (t Target) queued(c node.Change) bool {
 	switch c.Occasion {
 	case node.RoleChanged:
 		return true
+	case node.ServerUp, node.QuorumWon:
+		return t.Up != nil
+	case node.ServerDown, node.QuorumLost:
+		return t.Down != nil
 	case node.LowerHeard:
 		return t.Lower != nil || t.Lua != nil && t.Lua.OnDualMaster
 	case node.PriorityChanged:
@@ -168,6 +198,12 @@ func (t Target) programs(c node.Change, state string, dropped uint64) []told {
 		return nil
 	}
 	switch state {
+	case "UP":
+		add(t.Up)
+		return specs
+	case "DOWN":
+		add(t.Down)
+		return specs
 	case "MASTER":
 		add(t.Master)
 	case "BACKUP":
@@ -187,8 +223,35 @@ func (t Target) programs(c node.Change, state string, dropped uint64) []told {
 	return specs
 }
 
+// essential reports whether a change is one that nothing else may push out of a
+// queue.
+func essential(c *node.Change) bool { return c.Occasion == node.RoleChanged || c.Occasion.OfService() }
+
+// serverEnvironment is environment for virtual and real servers.
+func serverEnvironment(c node.Change, state string, dropped uint64) []string {
+	from := map[string]string{"UP": "DOWN", "DOWN": "UP"}[state]
+	env := []string{
+		"MOONKEEP_KIND=" + keyOf(c).kind(),
+		"MOONKEEP_NAME=" + cmp.Or(c.ServerName, c.Name),
+		"MOONKEEP_SERVICE=" + c.Name,
+		"MOONKEEP_STATE=" + state,
+		"MOONKEEP_FROM=" + from,
+		"MOONKEEP_TO=" + state,
+		"MOONKEEP_WHY=" + oneLine(c.Why),
+		"MOONKEEP_SEQ=" + strconv.FormatUint(c.Seq, 10),
+		"MOONKEEP_DROPPED=" + strconv.FormatUint(dropped, 10),
+	}
+	if c.ServerName != "" {
+		env = append(env, "MOONKEEP_WEIGHT="+strconv.Itoa(c.Weight))
+	}
+	return env
+}
+
 func (t Target) environment(c node.Change, state string, dropped uint64) []string {
 	key := keyOf(c)
+	if key.Service {
+		return serverEnvironment(c, state, dropped)
+	}
 	addresses := make([]string, len(t.Addresses))
 	for i, a := range t.Addresses {
 		addresses[i] = a.Prefix.String()

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// poolWidth is how many Lua checks run at a time. Most wait for a server; those
+// that compute are kept short by their budget.
+const poolWidth = 256
+
+// luaPool runs Lua checks, at most poolWidth at a time; the others wait in
+// order. Its queue is as long as there are checks, each of which has one run
+// under way at most, and a second one for a moment after a reload. What waits
+// too long for its turn says so when it has it. Goroutines begin with work and
+// end with it; close ends them.
+type luaPool struct {
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu     sync.Mutex
+	queue  []func()
+	at     int // of the next in queue
+	width  int // goroutines now
+	closed bool
+	work   sync.WaitGroup
+}
+
+func newLuaPool() *luaPool {
+	p := &luaPool{}
+	p.ctx, p.cancel = context.WithCancel(context.Background())
+	return p
+}
+
+// submit has f called, now or in its turn. After close it is not called.
+func (p *luaPool) submit(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return
+	}
+	p.queue = append(p.queue, f)
+	if p.width < poolWidth {
+		p.width++
+		p.work.Go(p.drain)
+	}
+}
+
+// drain calls what waits until nothing does.
+func (p *luaPool) drain() {
+	for {
+		p.mu.Lock()
+		if p.at == len(p.queue) || p.closed {
+			p.width--
+			p.queue, p.at = p.queue[:0], 0
+			p.mu.Unlock()
+			return
+		}
+		f := p.queue[p.at]
+		p.queue[p.at] = nil
+		if p.at++; p.at > len(p.queue)/2 && p.at > poolWidth {
+			p.queue = append(p.queue[:0], p.queue[p.at:]...)
+			p.at = 0
+		}
+		p.mu.Unlock()
+		f()
+	}
+}
+
+// close ends what runs and drops what waits. The error says that something does
+// not end in time.
+func (p *luaPool) close(ctx context.Context) error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.cancel()
+	done := make(chan struct{})
+	go func() {
+		p.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return errors.New("a Lua check does not end")
+	}
+}
+
+// run runs a check until end at the latest.
+func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
+	begin := time.Now()
+	if !begin.Before(end) {
+		return node.Answer{Verdict: health.Unknown, Message: fmt.Sprintf("it waited %v for its turn: too many Lua checks take too long", k.limit)}
+	}
+	ctx, cancel := context.WithDeadline(p.ctx, end)
+	defer cancel()
+	j, err := k.runner.CheckServer(ctx, k.about)
+	ans := node.Answer{Message: j.Message, Weighs: j.Weighs, Weight: int32(j.Weight), Took: time.Since(begin)}
+	switch {
+	case p.ctx.Err() != nil || errors.Is(err, lua.ErrStuck):
+		ans.Verdict = health.Unknown
+	case err != nil:
+		// A script that is wrong fails its server, as keepalived's programs do
+		// that cannot be run.
+		ans.Verdict = health.Failed
+	case j.OK:
+		ans.Verdict = health.OK
+	default:
+		ans.Verdict = health.Failed
+	}
+	if err != nil {
+		ans.Message = err.Error()
+	}
+	return ans
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// prober makes the probes of some kinds of check.
+type prober interface {
+	// start begins probes and never blocks. Each is answered once by tell.
+	start(tell tell, generation uint32, list []node.Ask)
+}
+
+// tell takes answers; it waits for room.
+type tell func(generation uint32, answers []node.Answer)
+
+// probes makes the probes of one configuration: it hands each to the prober of
+// its kind. It implements engine.Probes.
+type probes struct {
+	tell tell
+	// by is the prober of each check, by its number; nil for what follows a file
+	// or a session.
+	by []prober
+	// split holds the asks of one Start by prober; scratch, for one caller.
+	split []share
+}
+
+// share is what of a Start one prober gets.
+type share struct {
+	of   prober
+	list []node.Ask
+}
+
+// newProbes makes ready what the checks of a configuration need: Lua files are
+// compiled now, so that a mistake in one is found before the configuration is
+// used.
+func (e *edges) newProbes(c *config.Config) (*probes, error) {
+	p := &probes{}
+	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
+	compiled := map[string]*lua.Script{}
+	for _, x := range build.Probes(c) {
+		if x.Script != "" {
+			continue // engine.Checks runs it
+		}
+		var by prober = nobody{e.pool, x.Kind}
+		if x.Lua != nil {
+			k, err := e.luaCheck(&x, compiled)
+			if err != nil {
+				return nil, err
+			}
+			scripts.checks[x.Check], by = k, &scripts
+		}
+		p.by = append(p.by, slices.Repeat([]prober{nil}, int(x.Check)-len(p.by))...)
+		p.by = append(p.by, by)
+	}
+	return p, nil
+}
+
+// Begin implements engine.Probes.
+func (p *probes) Begin(tell func(uint32, []node.Answer)) { p.tell = tell }
+
+// Start implements engine.Probes.
+func (p *probes) Start(generation uint32, list []node.Ask) {
+	for i := range p.split {
+		p.split[i].list = p.split[i].list[:0]
+	}
+	for _, a := range list {
+		by := p.by[a.Check]
+		at := slices.IndexFunc(p.split, func(s share) bool { return s.of == by })
+		if at < 0 {
+			at = len(p.split)
+			p.split = append(p.split, share{of: by})
+		}
+		p.split[at].list = append(p.split[at].list, a)
+	}
+	for _, s := range p.split {
+		if len(s.list) > 0 {
+			s.of.start(p.tell, generation, s.list)
+		}
+	}
+}
+
+// Close implements engine.Probes. What is under way belongs to what the
+// configurations share, and ends with the daemon.
+func (p *probes) Close() error { return nil }
+
+// nobody answers for a kind of check that nobody makes.
+type nobody struct {
+	pool *luaPool
+	kind string
+}
+
+func (n nobody) start(tell tell, generation uint32, list []node.Ask) {
+	answers := make([]node.Answer, len(list))
+	for i, a := range list {
+		answers[i] = node.Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Unknown, Message: "nobody makes a " + n.kind}
+	}
+	n.pool.submit(func() { tell(generation, answers) })
+}
+
+// luaCheck is one LUA_CHECK.
+type luaCheck struct {
+	runner *lua.Runner
+	about  lua.Subject
+	limit  time.Duration
+}
+
+// luaChecks makes LUA_CHECKs.
+type luaChecks struct {
+	pool   *luaPool
+	checks map[uint32]*luaCheck
+}
+
+// luaCheck compiles the file of a check, each file once, and makes sure that it
+// has the function.
+func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaCheck, error) {
+	who := fmt.Sprintf("LUA_CHECK of %s of virtual server %s", p.Server, p.Service)
+	fault := func(err error) error { return &luaFault{p.Lua.At, fmt.Errorf("%s: %w", who, err)} }
+	first := compiled[p.Lua.Path] == nil
+	if first {
+		script, err := lua.Compile(p.Lua.Path)
+		if err != nil {
+			return nil, fault(err)
+		}
+		compiled[p.Lua.Path] = script
+	}
+	r, err := compiled[p.Lua.Path].NewRunner(e.luaOptions(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who))
+	if err != nil {
+		return nil, fault(err)
+	}
+	if first {
+		// Once for each file: a state for each of ten thousand checks takes its
+		// time when the check first runs, not before the daemon starts.
+		if _, err := has(r, "check"); err != nil {
+			return nil, fault(err)
+		}
+	}
+	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit}
+	if p.Virtual.IsValid() {
+		k.about.Service = p.Virtual.String()
+	}
+	return k, nil
+}
+
+func (l *luaChecks) start(tell tell, generation uint32, list []node.Ask) {
+	for _, a := range list {
+		k, end := l.checks[a.Check], time.Now().Add(l.checks[a.Check].limit)
+		l.pool.submit(func() {
+			ans := k.run(l.pool, end)
+			ans.Check, ans.Seq = a.Check, a.Seq
+			tell(generation, []node.Answer{ans})
+		})
+	}
+}
