@@ -56,12 +56,12 @@ type Global struct {
 	// SMTPAlertVRRP is smtp_alert of instances and groups.
 	SMTPAlertVRRP *bool `key:"smtp_alert_vrrp" inherits:"smtp_alert" tier:"3"`
 	// SMTPAlertChecker is smtp_alert of virtual and real servers.
-	SMTPAlertChecker *bool `key:"smtp_alert_checker" inherits:"smtp_alert" idle:"nothing is checked or balanced" tier:"3"`
+	SMTPAlertChecker *bool `key:"smtp_alert_checker" inherits:"smtp_alert" tier:"3"`
 	// NoEmailFaults mails no change to FAULT.
 	NoEmailFaults bool `key:"no_email_faults" form:"bare" tier:"3"`
 	// NoCheckerEmails mails the changes of a real server only, not of each
 	// check of it.
-	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" idle:"nothing is checked or balanced" tier:"3"`
+	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" idle:"no mail is sent of a single check anyhow" tier:"3"`
 
 	// FIFOs: named pipes to which changes are written.
 
@@ -74,9 +74,9 @@ type Global struct {
 	// VRRPNotifyFIFOScript reads vrrp_notify_fifo.
 	VRRPNotifyFIFOScript *Program `key:"vrrp_notify_fifo_script" form:"command" tier:"2"`
 	// LVSNotifyFIFO gets the changes of virtual and real servers.
-	LVSNotifyFIFO *FIFO `key:"lvs_notify_fifo" form:"special" idle:"it is made, and nothing is written to it: nothing is checked or balanced" tier:"2"`
+	LVSNotifyFIFO *FIFO `key:"lvs_notify_fifo" form:"special" tier:"2"`
 	// LVSNotifyFIFOScript reads lvs_notify_fifo.
-	LVSNotifyFIFOScript *Program `key:"lvs_notify_fifo_script" form:"command" idle:"it is run, and reads nothing: nothing is checked or balanced" tier:"2"`
+	LVSNotifyFIFOScript *Program `key:"lvs_notify_fifo_script" form:"command" tier:"2"`
 	// NotifyPriorityChanges writes changes of priorities too.
 	NotifyPriorityChanges bool `key:"vrrp_notify_priority_changes" tier:"3"`
 	// FIFOStatesOnReload writes every state after a reload.
@@ -182,7 +182,7 @@ type Global struct {
 	// SyncDaemon tells connections of IPVS to other nodes.
 	SyncDaemon *SyncDaemon `key:"lvs_sync_daemon" form:"special" idle:"IPVS is left alone" tier:"2"`
 	// RSInitNotifies tells the first state of real servers too.
-	RSInitNotifies bool `key:"rs_init_notifies" form:"bare" idle:"nothing is checked or balanced" tier:"3"`
+	RSInitNotifies bool `key:"rs_init_notifies" form:"bare" tier:"3"`
 	// PluginDirectory is where the programs of plugins are looked for by their
 	// names. It and all directories above it must belong to root, and nobody
 	// else may write to them.
@@ -192,7 +192,7 @@ type Global struct {
 	// PluginGroup is their group. In keepalived.conf it stands behind the user.
 	PluginGroup string `key:"plugin_group" word:"-" inherits:"the user's group" idle:"no check is made by a plugin"`
 	// LogAllFailures logs every failed check, those too that are tried again.
-	LogAllFailures bool `key:"checker_log_all_failures" idle:"nothing is checked or balanced" tier:"3"`
+	LogAllFailures bool `key:"checker_log_all_failures" tier:"3"`
 
 	// Processes: keepalived's several ones; moonkeep is one.
 

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/lua"
@@ -102,8 +103,15 @@ func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
 	}
 	ctx, cancel := context.WithDeadline(p.ctx, end)
 	defer cancel()
-	j, err := k.runner.CheckServer(ctx, k.about)
-	ans := node.Answer{Message: j.Message, Weighs: j.Weighs, Weight: int32(j.Weight), Took: time.Since(begin)}
+	v, err := k.runner.Verdict(ctx, k.about)
+	ans := node.Answer{Message: v.Message, Took: time.Since(begin)}
+	if w := v.Weight; w != nil && v.OK {
+		if *w < 0 || *w > balance.MostWeight {
+			err = fmt.Errorf("the weight is %v; it must be from 0 to %d", *w, balance.MostWeight)
+		} else {
+			ans.Weighs, ans.Weight = true, int32(*w)
+		}
+	}
 	switch {
 	case p.ctx.Err() != nil || errors.Is(err, lua.ErrStuck):
 		ans.Verdict = health.Unknown
@@ -111,7 +119,7 @@ func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
 		// A script that is wrong fails its server, as keepalived's programs do
 		// that cannot be run.
 		ans.Verdict = health.Failed
-	case j.OK:
+	case v.OK:
 		ans.Verdict = health.OK
 	default:
 		ans.Verdict = health.Failed

@@ -43,9 +43,7 @@ func (r *reader) complete() *config.Config {
 	}
 	r.staticReferences()
 	switch sound := r.out.given[config.Error]+r.out.dropped[config.Error] == 0; {
-	case len(r.instances) > 0 || !sound:
-	case len(cfg.VirtualServers) > 0:
-		r.out.warn(r.src.end(), "not-built", "the file has virtual servers and no vrrp_instance, and nothing is checked or balanced yet; moonkeep run refuses to start with it")
+	case len(r.instances) > 0 || len(cfg.VirtualServers) > 0 || !sound:
 	default:
 		r.out.error(r.src.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
 	}

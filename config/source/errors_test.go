@@ -50,7 +50,7 @@ func TestFindings(t *testing.T) {
 		}},
 		"what does not act, and says what is so anyhow": {"a.yaml", instance("no_accept: false", "debug: 0", "unicast_ttl: 255", "unicast_peers: []") + "virtual_servers: []\n", nil},
 		"one warning for a block that does not act": {"a.yaml", instance() + "virtual_servers:\n  - {address: \"192.0.2.1:80\", protocol: TCP, omega: true, real_servers: [{address: \"192.0.2.2:80\", weight: 2}]}\n", []string{
-			`a.yaml:6:1: warning: virtual_servers is not acted on yet: nothing is checked or balanced [not-acted-on]`,
+			`a.yaml:6:1: warning: virtual_servers is not acted on yet: of its checks LUA_CHECK, FILE_CHECK and BFD_CHECK are made, and IPVS is left alone [not-acted-on]`,
 		}},
 		"priority of 300": {"a.yaml", instance("priority: 300"), []string{
 			`a.yaml:5:15: error: vrrp_instance A: priority must be from 1 to 255, not 300 [out-of-range]`,

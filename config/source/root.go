@@ -107,9 +107,7 @@ func (r *reader) root(v *value, c *config.Config) {
 	r.references(c)
 	r.dropUnused(c)
 	switch {
-	case len(c.Instances) > 0 || r.errors() > 0:
-	case len(c.VirtualServers) > 0:
-		r.warn(v.at, "not-built", "the file has virtual servers and no vrrp_instances, and nothing is checked or balanced yet; moonkeep run refuses to start with it")
+	case len(c.Instances) > 0 || len(c.VirtualServers) > 0 || r.errors() > 0:
 	default:
 		r.error(v.at, "no-instance", "the file defines no vrrp_instances: there is nothing to run")
 	}

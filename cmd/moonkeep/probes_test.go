@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config/source"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// probesOf makes the probes of a service with these checks of one server; the
+// answers come into the channel.
+func probesOf(t *testing.T, checks string) (*probes, chan node.Answer, error) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"good.lua":  `return function(ctx) return {ok = ctx.server == "192.0.2.11:80" and ctx.service == "192.0.2.1:80", weight = ctx.args.w, message = "fine"} end`,
+		"bad.lua":   `return function() return false, "too busy" end`,
+		"wrong.lua": `return function() error "oh" end`,
+		"slow.lua":  `return function() while true do end end`,
+		"other.lua": `return {on_change = function() end}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := "virtual_servers: [{address: '192.0.2.1:80', protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [{address: '192.0.2.11:80', checks: [{" + checks + "}]}]}]\n" +
+		"track_files: [{name: f, file: f}]\n"
+	path := filepath.Join(dir, "a.yaml")
+	c, found := source.Read(path, []byte(text))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost), pool: newLuaPool()}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := e.pool.close(ctx); err != nil {
+			t.Error(err)
+		}
+	})
+	p, err := e.newProbes(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	answers := make(chan node.Answer, 100)
+	p.Begin(func(generation uint32, list []node.Answer) {
+		for _, a := range list {
+			if generation != 7 {
+				t.Errorf("generation %d, want 7", generation)
+			}
+			answers <- a
+		}
+	})
+	return p, answers, nil
+}
+
+// TestProbes: Lua checks run, others are answered for, and each is answered
+// once.
+func TestProbes(t *testing.T) {
+	p, answers, err := probesOf(t, `FILE_CHECK: {track_file: f}}, {LUA_CHECK: {path: good.lua, args: {w: 9}}}, {LUA_CHECK: {path: bad.lua}}, {TCP_CHECK: {}},
+		{LUA_CHECK: {path: wrong.lua}}, {LUA_CHECK: {path: good.lua, args: {w: -1}}}, {LUA_CHECK: {path: slow.lua, timeout: 50ms}}, {FILE_CHECK: {track_file: f}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := []node.Ask{{Check: 1, Seq: 11}, {Check: 2, Seq: 12}, {Check: 3, Seq: 13}, {Check: 4, Seq: 14}, {Check: 5, Seq: 15}, {Check: 6, Seq: 16}}
+	p.Start(7, list)
+	clear(list) // it is the caller's
+	for range 6 {
+		a := <-answers
+		want := map[uint32]node.Answer{
+			11: {Check: 1, Verdict: health.OK, Message: "fine", Weighs: true, Weight: 9},
+			12: {Check: 2, Verdict: health.Failed, Message: "too busy"},
+			13: {Check: 3, Verdict: health.Unknown, Message: "nobody makes a TCP_CHECK"},
+			14: {Check: 4, Verdict: health.Failed, Message: "oh"},
+			15: {Check: 5, Verdict: health.Failed, Message: "the weight is -1; it must be from 0 to 2147483647"},
+			16: {Check: 6, Verdict: health.Failed, Message: "did not end in time"},
+		}[a.Seq]
+		if a.Check != want.Check || a.Verdict != want.Verdict || a.Weighs != want.Weighs || a.Weight != want.Weight || !strings.Contains(a.Message, want.Message) {
+			t.Errorf("answer %+v, want %+v", a, want)
+		}
+	}
+	if len(answers) > 0 {
+		t.Errorf("and %+v", <-answers)
+	}
+}
+
+// TestProbesRefused: a file that is of no use is told with its place before
+// anything runs.
+func TestProbesRefused(t *testing.T) {
+	for check, want := range map[string]string{
+		"LUA_CHECK: {path: other.lua}":  "LUA_CHECK of 192.0.2.11:80 of virtual server TCP 192.0.2.1:80: it returns no function check",
+		"LUA_CHECK: {path: absent.lua}": "absent.lua",
+	} {
+		_, _, err := probesOf(t, check)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", check, err, want)
+		}
+	}
+}
+
+// TestLuaPool: not more run at once than it is wide, in order, and close ends
+// it.
+func TestLuaPool(t *testing.T) {
+	p := newLuaPool()
+	var now, most, all atomic.Int64
+	var done sync.WaitGroup
+	const jobs = 20 * poolWidth
+	done.Add(jobs)
+	for range jobs {
+		p.submit(func() {
+			defer done.Done()
+			for n, m := now.Add(1), most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+			}
+			all.Add(1)
+			time.Sleep(time.Millisecond)
+			now.Add(-1)
+		})
+	}
+	done.Wait()
+	if most.Load() > poolWidth || all.Load() != jobs {
+		t.Errorf("%d at once, %d in all", most.Load(), all.Load())
+	}
+	hang, hangs := make(chan struct{}), make(chan struct{})
+	p.submit(func() { close(hangs); <-hang })
+	<-hangs
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if err := p.close(ctx); err == nil {
+		t.Error("what hangs is not told")
+	}
+	p.submit(func() { t.Error("it runs after the close") })
+	close(hang)
+	if err := p.close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestLuaCheckWaits: a check whose time was over before its turn came has no
+// result, which is not the server's fault.
+func TestLuaCheckWaits(t *testing.T) {
+	k := &luaCheck{limit: time.Second}
+	a := k.run(newLuaPool(), time.Now().Add(-time.Millisecond))
+	if a.Verdict != health.Unknown || a.Message != fmt.Sprintf("it waited %v for its turn: too many Lua checks take too long", time.Second) {
+		t.Errorf("%+v", a)
+	}
+}
