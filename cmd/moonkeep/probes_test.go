@@ -84,7 +84,7 @@ func TestProbes(t *testing.T) {
 			13: {Check: 3, Verdict: health.Unknown, Message: "nobody makes a TCP_CHECK"},
 			14: {Check: 4, Verdict: health.Failed, Message: "oh"},
 			15: {Check: 5, Verdict: health.Failed, Message: "the weight is -1; it must be from 0 to 2147483647"},
-			16: {Check: 6, Verdict: health.Failed, Message: "did not end in time"},
+			16: {Check: 6, Verdict: health.Failed, Message: "slow.lua"},
 		}[a.Seq]
 		if a.Check != want.Check || a.Verdict != want.Verdict || a.Weighs != want.Weighs || a.Weight != want.Weight || !strings.Contains(a.Message, want.Message) {
 			t.Errorf("answer %+v, want %+v", a, want)
