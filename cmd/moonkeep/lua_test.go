@@ -141,3 +141,48 @@ func TestLuaDefinitions(t *testing.T) {
 		t.Errorf("%v\n%s", err, text)
 	}
 }
+
+// TestLuaReadme holds that the configurations which lua/README.md shows are
+// read without an error, and the commands exist.
+func TestLuaReadme(t *testing.T) {
+	text, err := os.ReadFile("../../lua/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rest = "    interface: eth0\n    virtual_router_id: 1\n    virtual_ipaddresses: [192.0.2.1]\n"
+	n := 0
+	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		name := regexp.MustCompile(`name: (\w+)`).FindStringSubmatch(block)[1]
+		if strings.Contains(block, "    # ...\n") {
+			block = strings.Replace(block, "    # ...\n", rest+"    track_scripts: ["+name+"]\n", 1)
+		} else {
+			block += "vrrp_instances:\n  - name: A\n" + rest + "    track_scripts: [" + name + "]\n"
+		}
+		n++
+		parsed(t, "a.yaml", block)
+	}
+	for _, block := range strings.Split(string(text), "```\nvrrp_script")[1:] {
+		block, _, _ = strings.Cut(block, "```")
+		block = "vrrp_script" + strings.Replace(block, "    # ...\n", "interface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n192.0.2.1\n}\ntrack_script {\nnginx\n}\n", 1)
+		n++
+		parsed(t, "a.conf", block)
+	}
+	if n != 3 {
+		t.Errorf("%d configurations, want 3", n)
+	}
+	for _, m := range command.FindAllStringSubmatch(string(text), -1) {
+		if why := wrong(strings.Fields(strings.TrimSpace(m[1]))); why != "" {
+			t.Errorf("moonkeep %s: %s", m[1], why)
+		}
+	}
+}
+
+func parsed(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join(luaDir(t, map[string]string{name: text}), name)
+	_, found, err := openConfig(path, "")
+	if err != nil || len(found) > 0 {
+		t.Errorf("%v %v\n%s", err, found, text)
+	}
+}

@@ -1,0 +1,107 @@
+package lua
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// idiom is what a row of the table of bash idioms in README.md is tried with:
+// stubs before it, and what it comes to.
+type idiom struct{ bash, stubs, want string }
+
+func idioms() []idiom {
+	return []idiom{
+		{"ps aux", `stub.process.running({cmdline = "nginx: master"}, true)`, "true"},
+		{"killall -0 nginx", `stub.process.running({name = "nginx"}, true)`, "true"},
+		{"kill -0 $(cat", `stub.process.running({pidfile = "/run/nginx.pid"}, true)`, "true"},
+		{"pgrep -c", `stub.process.count({name = "php-fpm"}, 4)`, "4"},
+		{"curl -sf", `stub.http.get("http://127.0.0.1/", {status = 302})`, "true"},
+		{"curl -s -o", `stub.http.get(function(url, o) return {status = o.host == "a.example" and 204 or 0} end)`, "204"},
+		{"nc -z", `stub.tcp.connect("127.0.0.1:3306", stub.object("tcp.Connection", {}))`, "true"},
+		{"ping -c 1", `stub.icmp.ping("192.0.2.1", nil, "timeout")`, "false"},
+		{"dig +short", `stub.dns.query("www.example.org", "A", {answers = {{data = "192.0.2.7"}}})`, `"192.0.2.7"`},
+		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true"},
+		{"cut -d' '", `stub.file.read("/proc/loadavg", "0.50 1 2 1/1 1\n")`, "0.5"},
+		{"[ -n \"$(find", `stub.file.age("/run/beat", 61)`, "false"},
+		{"echo \"$msg\"", `stub.file.append("/var/log/changes.log", "text\n", true)`, "true"},
+		{"systemctl is-active", `stub.systemd.active("nginx", true)`, "true"},
+		{"systemctl restart", `stub.systemd.restart("nginx", true)`, "true"},
+		{"timeout 2", `stub.exec.run({"/usr/local/bin/check", "--fast"}, {status = 0})`, "true"},
+		{"ip addr show", `stub.net.interface("eth0", {addresses = {"192.0.2.9/24", "192.0.2.1/24"}})`, "true"},
+		{"logger -p", ``, "nil"},
+		{"date '+%F %T'", `stub.clock.set(86400 * 365)`, `"1971-01-01 00:00:00"`},
+		{"mail -s", `stub.mail.send("lb-a is master", "timeout", true)`, "true"},
+		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}"},
+		{"$1", ``, `"192.0.2.1/24"`},
+		{"exit 1", ``, "false"},
+	}
+}
+
+// tableRow matches a row of the table.
+var tableRow = regexp.MustCompile("(?m)^\\| (`.*) \\| `(.*)` \\|$")
+
+// TestPortingTable: each row of the table runs, by stubs, and comes to what the
+// bash beside it tells.
+func TestPortingTable(t *testing.T) {
+	t.Setenv("TZ", "UTC")
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## Porting a bash script")
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := tableRow.FindAllStringSubmatch(table, -1)
+	if len(rows) < 15 || len(rows) != len(idioms()) {
+		t.Fatalf("the table has %d rows, and %d are tried", len(rows), len(idioms()))
+	}
+	var b strings.Builder
+	b.WriteString("local stub, test = require 'stub', require 'test'\n")
+	for _, m := range Modules() {
+		fmt.Fprintf(&b, "local %s = require %q\n", m.Name, m.Name)
+	}
+	b.WriteString("local event = {node = 'lb-a', why = 'timeout', addresses = {'192.0.2.1/24'}}\nlocal ctx = {args = {msg = 'text'}}\nreturn {\n")
+	for i, try := range idioms() {
+		bash, code := strings.ReplaceAll(rows[i][1], `\|`, "|"), rows[i][2]
+		if !strings.HasPrefix(bash, "`"+try.bash) {
+			t.Errorf("row %d is %s, want %s", i+1, bash, try.bash)
+		}
+		if !strings.HasPrefix(code, "return ") {
+			code = "return " + code
+		}
+		fmt.Fprintf(&b, "[%q] = function()\n%s\nlocal result = (function() %s end)()\ntest.equal(result, %s)\nend,\n", try.bash, try.stubs, code, try.want)
+	}
+	b.WriteString("}\n")
+	got := tested(t, map[string]string{"rows_test.lua": b.String()})
+	for name, r := range got {
+		if !r.OK {
+			t.Errorf("%s: %s", name, r.Message)
+		}
+	}
+	if len(got) != len(rows) {
+		t.Errorf("%d of %d rows ran", len(got), len(rows))
+	}
+}
+
+// TestReadmeTest: the test that README.md shows passes.
+func TestReadmeTest(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```lua\nlocal stub, test")
+	example, _, ok := strings.Cut(example, "```")
+	script, err := os.ReadFile("../examples/nginx-restart/nginx.lua")
+	if err != nil || !ok {
+		t.Fatal(err, "or the example is not there")
+	}
+	got := tested(t, map[string]string{
+		"x_test.lua": "local stub, test" + example,
+		"nginx.lua":  strings.ReplaceAll(string(script), `cmdline = "nginx: master process"`, `name = "nginx"`),
+	})
+	if r := got["restarted"]; !r.OK || len(got) != 1 {
+		t.Errorf("%+v", got)
+	}
+}
