@@ -38,6 +38,7 @@ func differences() map[string]struct{ theirs, ours, why string } {
 // configuration against keepalived --config-test, in a namespace that has the
 // interfaces.
 func TestAgreesWithKeepalived(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("keepalived"); err != nil {
 		t.Skip("needs keepalived")
 	}

@@ -41,6 +41,7 @@ func (p *process) reloaded(t *testing.T) {
 // role, and then gives one of them another key: both are masters, and the
 // status says why.
 func TestSigned(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	secret := func(h *host, name string, letter string) string {
 		return h.write(t, name, strings.Repeat(letter, 40)+"\n", 0o600)
@@ -150,6 +151,7 @@ func (h *host) answered(t *testing.T) bool {
 // the address never answers while no_accept is in force, and nothing of the
 // filter is left at the end.
 func TestNoAccept(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	p := a.run(t, conf(150, vip.String(), "no_accept"))
 	p.awaitRole(t, "MASTER")

@@ -230,6 +230,7 @@ func (h *host) holds(t *testing.T, p netip.Prefix, want bool) time.Duration {
 
 // TestFailover takes a pair through a crash, the return, and an orderly stop.
 func TestFailover(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	master := a.run(t, conf(150, vip.String(), ""))
 	master.awaitRole(t, "MASTER")
@@ -272,6 +273,7 @@ func TestFailover(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	second, third := netip.MustParsePrefix("192.0.2.101/24"), netip.MustParsePrefix("192.0.2.102/24")
 	p := a.run(t, conf(150, vip.String()+"\n"+second.String(), ""))
@@ -314,6 +316,7 @@ func TestReload(t *testing.T) {
 
 // TestReloadAtOnce covers a SIGHUP that comes while the daemon starts.
 func TestReloadAtOnce(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	p := a.run(t, conf(150, vip.String(), ""))
 	eventually(t, "the lock", func() bool {
@@ -330,6 +333,7 @@ func TestReloadAtOnce(t *testing.T) {
 
 // TestRepairs holds that what others take away comes back.
 func TestRepairs(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	p := a.run(t, conf(150, vip.String(), ""))
 	p.awaitRole(t, "MASTER")

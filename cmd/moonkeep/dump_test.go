@@ -12,6 +12,7 @@ import (
 // TestDumps holds that the signals that make keepalived dump its state make
 // the daemon write it down, to files that only root can read.
 func TestDumps(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	stats := filepath.Join(t.TempDir(), "counters")
 	p := a.run(t, "global_defs {\n    stats_dump_file "+stats+"\n}\n"+conf(150, vip.String(), ""))

@@ -20,6 +20,7 @@ import (
 // TestLogOutlivesItsReader holds that no state of standard error ends or stops
 // a daemon: it goes through a take-over, a reload and an orderly stop.
 func TestLogOutlivesItsReader(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name string
 		open func(t *testing.T) *os.File
@@ -71,6 +72,7 @@ func TestLogOutlivesItsReader(t *testing.T) {
 // TestTwoDaemons holds that two daemons share a host when each has a run
 // directory, and that a second one in the same directory is refused.
 func TestTwoDaemons(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	first := a.start(t, "one", a.write(t, "one.conf", conf(100, vip.String(), ""), 0o644))
 	other := strings.NewReplacer("VI_1", "VI_2", "virtual_router_id 51", "virtual_router_id 52").Replace(conf(100, "192.0.2.101/24", ""))
@@ -124,6 +126,7 @@ func TestStopTwice(t *testing.T) {
 // TestOwnersAddress holds that an owner's address which is the host's own stays
 // when the daemon stops, and when it starts after a kill -9.
 func TestOwnersAddress(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	own := netip.MustParsePrefix("192.0.2.1/24")
 	for range 2 {
@@ -182,6 +185,7 @@ func listen(t *testing.T, h *host) int {
 // TestFootprint measures what users notice: how soon the first advert of an
 // address owner leaves, and what an idle daemon costs.
 func TestFootprint(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	fd := listen(t, b)
 	file := a.write(t, "moonkeep.conf", strings.ReplaceAll(conf(255, vip.String(), ""), "advert_int 0.1", "advert_int 1"), 0o644)

@@ -110,6 +110,7 @@ func (tp *tape) await(t *testing.T, name, last string) {
 // TestFIFOAsKeepalived plays the same to a keepalived and to moonkeep and
 // compares what each writes to its FIFO, name by name and line by line.
 func TestFIFOAsKeepalived(t *testing.T) {
+	t.Parallel()
 	keepalived, err := exec.LookPath("keepalived")
 	if err != nil {
 		t.Skip("needs keepalived (Debian: apt-get install keepalived)")

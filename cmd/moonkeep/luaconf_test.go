@@ -24,6 +24,7 @@ import (
 // check with arguments of all types, functions of single states, and one file
 // for everything, with its priority and another master.
 func TestLuaInKeepalivedConf(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	lever, changes := filepath.Join(a.dir, "lever"), filepath.Join(a.dir, "changes")
 	netnstest.Must(t, os.Mkdir(filepath.Join(a.dir, "checks"), 0o755))

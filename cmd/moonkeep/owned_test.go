@@ -71,6 +71,7 @@ func (h *host) owns(t *testing.T, what string, routes, rules int) {
 // TestRoutesAndRules: they come with the role and go with it, come back when
 // somebody removes them, and are cleared after a kill -9.
 func TestRoutesAndRules(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	p := a.run(t, statics+conf(150, vip.String(), routing))
 	p.awaitRole(t, "MASTER")
@@ -113,6 +114,7 @@ func TestRoutesAndRules(t *testing.T) {
 // TestFightsEnd: who removes an address again and again gets the instance into
 // FAULT, with a reason.
 func TestFightsEnd(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	p := a.run(t, conf(150, vip.String(), ""))
 	p.awaitRole(t, "MASTER")
@@ -139,6 +141,7 @@ func TestFightsEnd(t *testing.T) {
 
 // TestBackupGuards: an address of ours that somebody sets on a backup goes.
 func TestBackupGuards(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	p, q := a.run(t, conf(150, vip.String(), "")), b.run(t, conf(100, vip.String(), ""))
 	p.awaitRole(t, "MASTER")

@@ -91,6 +91,7 @@ func TestNothingToldDelaysAdverts(t *testing.T) {
 // shutdown_script runs when all is over, that a FIFO is made and removed, and
 // what status says.
 func TestToldPrograms(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	out := filepath.Join(a.dir, "out")
 	say := a.write(t, "say.sh", "#!/bin/sh\n[ \"$1\" = start ] && sleep 0.3\necho \"$1 $(ip -4 -o addr show dev eth0 | grep -c 192.0.2.100)\" >>"+out+"\n", 0o755)
@@ -121,6 +122,7 @@ func TestToldPrograms(t *testing.T) {
 // that others could change keeps the daemon from starting, where keepalived
 // becomes master without it; and that one which becomes so later fails.
 func TestUnsafeScriptsAreRefused(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	safe(t, a)
 	script := a.write(t, "check.sh", "#!/bin/sh\nexit 0\n", 0o777)

@@ -27,6 +27,7 @@ func tracked(dir string) string {
 }
 
 func TestTrackers(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	lever := func(name string) string { return filepath.Join(a.dir, name) }
 	a.write(t, "heavy", "", 0o644)
@@ -55,6 +56,7 @@ func TestTrackers(t *testing.T) {
 
 // TestCheckDir holds that the files of --check-dir have the last word.
 func TestCheckDir(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	dir := t.TempDir()
 	a.write(t, "heavy", "", 0o644) // vital's program says no
@@ -78,6 +80,7 @@ func TestCheckDir(t *testing.T) {
 // TestNeverEndingCheck holds that a check which does not end, and ignores that
 // it is told to, fails its check and holds up nothing.
 func TestNeverEndingCheck(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	a.write(t, "hang.sh", "#!/bin/sh\ntrap '' TERM\nwhile :; do sleep 1; done\n", 0o755)
 	p := a.run(t, fmt.Sprintf("vrrp_script hang {\n\tscript %q\n\tinterval 1\n\ttimeout 1\n\tfall 1\n\tweight -30\n}\n", filepath.Join(a.dir, "hang.sh"))+
@@ -92,6 +95,7 @@ func TestNeverEndingCheck(t *testing.T) {
 // TestLuaCheck holds that a Lua check counts, and that status says how long it
 // took.
 func TestLuaCheck(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	a.write(t, "chk.lua", `local file = require "file"
 return {check = function(ctx) if file.exists(ctx.args.path) then return true end return false, "no lever" end}
@@ -127,6 +131,7 @@ vrrp_instances:
 // TestLuaNotify holds that a Lua file hears of the changes of its instance, up
 // to the one that a reload makes by removing it.
 func TestLuaNotify(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	changes := filepath.Join(a.dir, "changes")
 	a.write(t, "notify.lua", `local file = require "file"

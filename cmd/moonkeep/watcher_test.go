@@ -20,6 +20,7 @@ func standing(role string, priority int) func(*control.Instance) bool {
 
 // TestTrackFile takes a daemon through what a tracked file can be.
 func TestTrackFile(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	load, manual := filepath.Join(a.dir, "later", "load"), filepath.Join(a.dir, "manual")
 	text := fmt.Sprintf("track_file load {\n\tfile %s\n\tweight 2\n}\ntrack_file manual {\n\tfile %s\n\tweight 0\n\tinit_file 3 overwrite\n}\n", load, manual) +
@@ -71,6 +72,7 @@ func TestTrackFile(t *testing.T) {
 // TestInitFileRefused: what cannot be written refuses the start, for the file
 // would count as 0.
 func TestInitFileRefused(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	text := fmt.Sprintf("track_file load {\n\tfile %s/no/load\n\tinit_file 1\n}\n", a.dir) + conf(100, vip.String(), "\ttrack_file {\n\t\tload\n\t}")
 	p := a.run(t, text)
@@ -83,6 +85,7 @@ func TestInitFileRefused(t *testing.T) {
 // TestTrackProcess counts a process from inside a network namespace, where the
 // kernel does not tell of processes.
 func TestTrackProcess(t *testing.T) {
+	t.Parallel()
 	a, _ := hosts(t)
 	sleep := filepath.Join(a.dir, "mk-tracked")
 	b, err := os.ReadFile("/bin/sleep")
@@ -135,6 +138,7 @@ func begin(t *testing.T, path string, args ...string) (end func()) {
 
 // TestInterfaceDelay: a short loss of the link moves nothing.
 func TestInterfaceDelay(t *testing.T) {
+	t.Parallel()
 	a, b := hosts(t)
 	p := a.run(t, "interface_up_down_delays {\n\teth0 0.15 0.1\n}\n"+conf(100, vip.String(), ""))
 	p.awaitRole(t, "MASTER")

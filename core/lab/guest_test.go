@@ -35,7 +35,9 @@ func exists(path string) bool {
 
 // returns is a node that preempts when it returns. In a guest a program takes
 // seconds to start, so when that is counts little.
-func returns(do, to string) act { return act{do: do, to: to, most: 30 * time.Second} }
+func returns(do, to string) act {
+	return act{do: do, to: to, most: 30 * time.Second, cut: always}
+}
 
 // needTC skips the test without iproute2's tc.
 func needTC(t *testing.T) {
@@ -131,10 +133,11 @@ func TestWeather(t *testing.T) {
 			before := masters()
 			blow(t, l, 0, w.netem)
 			time.Sleep(3 * time.Second)
-			if n := masters() - before; n > 0 && !w.storm {
+			// A daemon that gets no processor for long flaps in any weather.
+			if n := masters() - before; n > 0 && !w.storm && busy.factor() < 4 {
 				t.Errorf("%s: the routers became master %d times, want never", w.netem, n)
-			} else if w.storm {
-				t.Logf("%s: the routers became master %d times", w.netem, n)
+			} else if n > 0 {
+				t.Logf("%s: the routers became master %d times; the machine was %.1f times as slow as alone", w.netem, n, busy.factor())
 			}
 			if w.storm {
 				blow(t, l, 0, "")

@@ -220,8 +220,9 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 			delete(l.heard, in.Name)
 		case a.Priority >= l.priority[in.Name] || in.Router.NoPreempt && in.Router.Priority < 255:
 			l.heard[in.Name] = acceptance{h.At, a.Interval}
-		case in.Router.PreemptDelay > 0:
-			// Obeyed or not, depending on since when it is heard.
+		case in.Router.PreemptDelay > 0 || h.Node.yields(in.Name):
+			// Obeyed or not, depending on since when it is heard; or obeyed,
+			// after a planned move or in maintenance.
 			delete(l.heard, in.Name)
 		}
 	}

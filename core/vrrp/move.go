@@ -106,9 +106,9 @@ func (r *Router) released(now mono.Instant, out []Action) []Action {
 		if r.cfg.Version == V3 {
 			r.interval, r.learned = h.interval, true
 		}
-		r.listen(now)
 		r.follows = h.from
 	}
+	r.listen(now) // an owner too: it was asked to let go
 	return out
 }
 

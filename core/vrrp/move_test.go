@@ -206,3 +206,22 @@ func TestMaintenanceOfMaster(t *testing.T) {
 		t.Error("it still wants to be MASTER")
 	}
 }
+
+// TestOwnerLetsGo: an owner that must let go does so for as long as any backup
+// waits, even if it is taken back meanwhile that it rests.
+func TestOwnerLetsGo(t *testing.T) {
+	d := master(t, V3, 255)
+	d.hand(0, true)
+	d.r.Return()
+	d.run(1100 * ms) // no successor is heard
+	if d.r.Role() != Backup {
+		t.Fatalf("role is %v, want BACKUP", d.r.Role())
+	}
+	if due := d.r.Deadline(); due < d.at().Add(2*time.Second) {
+		t.Errorf("due again %v later, want a whole interval of listening", due.Sub(d.at()))
+	}
+	d.run(d.now + 4*time.Second)
+	if d.r.Role() != Master {
+		t.Errorf("role is %v, want MASTER: nobody took over", d.r.Role())
+	}
+}
