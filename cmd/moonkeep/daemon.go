@@ -44,12 +44,15 @@ type daemon struct {
 	planned node.Config
 	files   atomic.Pointer[luaFiles]
 	balance *balancer
+	hands   handsFile
 	control *control.Server
 	started time.Time
 	// maintenance remembers what is in maintenance; maintaining is held while
 	// that changes, and reloading while the configuration does.
 	maintenance            maintenanceFile
 	maintaining, reloading sync.Mutex
+	// handling is held while people take a hand in real servers.
+	handling sync.Mutex
 
 	mu          sync.Mutex // guards what follows
 	config      *config.Config
@@ -96,6 +99,13 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	d.maintenance = newMaintenanceFile(stateDir(o.stateDir, o.runDir))
 	if plan.Node.Maintenance, err = d.maintenance.read(); err != nil {
 		return nil, err
+	}
+	d.hands = newHandsFile(stateDir(o.stateDir, o.runDir))
+	if plan.Node.Hands, err = d.hands.read(); err != nil {
+		return nil, err
+	}
+	if len(plan.Node.Hands) > 0 {
+		log.Warn("people have a hand in real servers since an earlier run, until `moonkeep server up`", "servers", len(plan.Node.Hands))
 	}
 	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
 		log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", told(m.Instances, "the node"))
@@ -276,7 +286,13 @@ func (d *daemon) serve(ctx context.Context) error {
 		return errors.Join(err, d.control.Close(), <-served, d.kernel.Close())
 	}
 	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
+	drains := make(chan struct{})
+	go func() {
+		defer close(drains)
+		d.watchDrains(ctx)
+	}()
 	err = d.engine.Run(ctx, d.kernel) // it closes the kernel
+	<-drains
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end())
 	return errors.Join(err, d.control.Close(), <-served)

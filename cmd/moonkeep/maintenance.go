@@ -68,30 +68,32 @@ func (f maintenanceFile) write(m node.Maintenance) error {
 		}
 		return nil
 	}
-	if err := f.replace(maintenanceJSON{All: m.All, Instances: append([]string{}, m.Instances...)}); err != nil {
+	if err := replaceDurably(f.path, maintenanceJSON{All: m.All, Instances: append([]string{}, m.Instances...)}); err != nil {
 		return fmt.Errorf("remember what is in maintenance: %w", err)
 	}
 	return nil
 }
 
-func (f maintenanceFile) replace(j maintenanceJSON) error {
-	data, err := json.Marshal(j)
+// replaceDurably writes JSON in the place of a file, on disk before it returns:
+// a host that is worked on may lose its power.
+func replaceDurably(path string, value any) error {
+	data, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(f.path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	next, err := os.Create(f.path + ".new")
+	next, err := os.Create(path + ".new")
 	if err != nil {
 		return err
 	}
 	_, err = next.Write(data)
 	if err == nil {
-		err = next.Sync() // a host that is worked on may lose its power
+		err = next.Sync()
 	}
 	if err := errors.Join(err, next.Close()); err != nil {
 		return err
 	}
-	return os.Rename(next.Name(), f.path)
+	return os.Rename(next.Name(), path)
 }

@@ -17,6 +17,18 @@ func Layouts(c *config.Config) (all []balance.Layout) {
 	return all
 }
 
+// Servers returns the names of the real servers by those of their virtual
+// servers, as node.Config has them.
+func Servers(c *config.Config) map[string][]string {
+	all := map[string][]string{}
+	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
+		for _, r := range list {
+			all[serviceName(v)] = append(all[serviceName(v)], r.Endpoint(v).String())
+		}
+	})
+	return all
+}
+
 func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) balance.Layout {
 	l := balance.Layout{Keys: keys(c, v), Options: options(v)}
 	for _, r := range list {

@@ -15,6 +15,8 @@ type Operator interface {
 	Failover(context.Context, FailoverRequest) (Moves, error)
 	// Maintain puts instances into maintenance or takes them out of it.
 	Maintain(context.Context, MaintenanceRequest) (Moves, error)
+	// Servers has people take a hand in real servers.
+	Servers(context.Context, ServersRequest) (Hands, error)
 	// Reload reads the configuration again. That it was refused is no error.
 	Reload(context.Context) (Reloaded, error)
 }
@@ -130,6 +132,7 @@ func operation[Request, Answer any](do func(context.Context, Request) (Answer, e
 func operations(mux *http.ServeMux, d Operator) {
 	mux.HandleFunc("POST /v1/failover", operation(d.Failover))
 	mux.HandleFunc("POST /v1/maintenance", operation(d.Maintain))
+	mux.HandleFunc("POST /v1/servers", operation(d.Servers))
 	mux.HandleFunc("POST /v1/reload", operation(func(ctx context.Context, _ struct{}) (Reloaded, error) { return d.Reload(ctx) }))
 }
 

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// Handle has people take a hand in real servers, all at one instant
+// (node.Handle), and returns all in which they have one then.
+func (e *Engine) Handle(ctx context.Context, list []node.Hand) (all []node.Hand, err error) {
+	err = e.ask(ctx, func(now mono.Instant) {
+		for _, h := range list {
+			e.carry(e.node.Step(now, &node.Handle{Hand: h}))
+		}
+		all = e.node.Hands()
+	})
+	return all, err
+}
+
+// Hands returns the real servers in which people have a hand.
+func (e *Engine) Hands(ctx context.Context) (all []node.Hand, err error) {
+	err = e.ask(ctx, func(mono.Instant) { all = e.node.Hands() })
+	return all, err
+}
+
+// Draining returns the real servers that are being drained. Who sees that one
+// has no connections any more tells a node.Drained.
+func (e *Engine) Draining(ctx context.Context) (list []node.Draining, err error) {
+	err = e.ask(ctx, func(mono.Instant) { list = e.node.Draining() })
+	return list, err
+}
