@@ -25,6 +25,9 @@ virtual_server 192.0.2.100 80 {
 virtual_server fwmark 7 {
     protocol TCP
     real_server 10.0.0.1 81 { }
+}
+virtual_server fd00:9::1 80 {
+    protocol TCP
     real_server fd00::1 80 { }
 }
 `
@@ -40,10 +43,10 @@ virtual_server fwmark 7 {
 		{"", "10.0.0.1:81", "fwmark 7 10.0.0.1:81"},
 		{"192.0.2.100:80", "10.0.0.1", "TCP 192.0.2.100:80 10.0.0.1:80"},
 		{"fwmark 7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},
-		{"", "[fd00::1]:80", "fwmark 7 [fd00::1]:80"},
-		{"", "fd00::1", "fwmark 7 [fd00::1]:80"},
-		{"", "10.0.0.3", "there is no real server 10.0.0.3; did you mean"},
-		{"192.0.2.100:81", "10.0.0.1", `there is no virtual server "192.0.2.100:81"; did you mean`},
+		{"", "[fd00::1]:80", "TCP [fd00:9::1]:80 [fd00::1]:80"},
+		{"", "fd00::1", "TCP [fd00:9::1]:80 [fd00::1]:80"},
+		{"", "10.0.0.3", "there is no real server 10.0.0.3"},
+		{"192.0.2.100:81", "10.0.0.1", `there is no virtual server "192.0.2.100:81"`},
 		{"", "web1", `"web1" is no real server: give its ADDRESS or ADDRESS:PORT`},
 	}
 	for _, tt := range tests {
