@@ -433,6 +433,11 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	}
 	out := control.Describe(s, d.engine.Held)
 	out.DescribeOwned(s, d.engine.Held, d.engine.HeldRouting)
+	services, err := d.engine.Services(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	out.DescribeServices(&services.ServicesStatus, services.Servers)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out.At, out.Version, out.PID, out.Uptime = at, version, os.Getpid(), time.Since(d.started).Seconds()

@@ -103,6 +103,7 @@ func printStatus(w io.Writer, s *control.Status) error {
 			printSession(&b, &s.Sessions[i])
 		}
 	}
+	printServices(&b, s)
 	if s.Dropped > 0 {
 		fmt.Fprintf(&b, "\n%d packets were dropped because the daemon was busy\n", s.Dropped)
 	}

@@ -33,6 +33,10 @@ type Status struct {
 	Static      []Static   `json:"static,omitempty"`
 	Files       []File     `json:"track_files"`
 	Processes   []Process  `json:"track_processes"`
+	// Services are the virtual servers, and Probes what there is to tell of all
+	// their checks together; null when there are none.
+	Services []Service `json:"virtual_servers"`
+	Probes   *Probes   `json:"probes"`
 	// Dropped counts packets that were dropped because the daemon was busy,
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
@@ -178,7 +182,7 @@ type Held func([]netspec.Address) ([]netspec.Address, error)
 // Describe turns a node's status into the shape for programs. held is asked
 // once, for the addresses of all instances.
 func Describe(s *node.Status, held Held) Status {
-	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Files: []File{}, Processes: []Process{}, Strangers: s.Strangers, Maintenance: s.Maintenance, Notifications: Notifications{FIFOs: []FIFO{}}}
+	out := Status{Instances: []Instance{}, Groups: []Group{}, Scripts: []Script{}, Sessions: []Session{}, Files: []File{}, Processes: []Process{}, Services: []Service{}, Strangers: s.Strangers, Maintenance: s.Maintenance, Notifications: Notifications{FIFOs: []FIFO{}}}
 	age := func(t mono.Instant) *float64 {
 		if t == mono.Never {
 			return nil

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// mostListed is how many real servers are listed whole. Of more, only those are
+// that are not as they should be.
+const mostListed = 200
+
+// lateness is from when on a probe is called late.
+const lateness = 64 * time.Millisecond
+
+// printServices writes the virtual servers with their real servers and checks.
+func printServices(b *strings.Builder, s *control.Status) {
+	servers := 0
+	for i := range s.Services {
+		servers += len(s.Services[i].Servers)
+	}
+	for i := range s.Services {
+		printService(b, &s.Services[i], servers <= mostListed)
+	}
+	if p := s.Probes; p != nil {
+		fmt.Fprintf(b, "\nchecks of real servers\n  %d checks, %d without a result; %d probes, %s began more than %v late, the latest by %s\n",
+			p.Checks, p.Unknown, p.Begun, percent(p.LateBeyond(lateness)), lateness, age(p.MostLate))
+	}
+}
+
+func percent(part float64) string {
+	switch {
+	case part == 0:
+		return "none"
+	case part < 0.0001:
+		return "less than 0.01 %"
+	}
+	return fmt.Sprintf("%.2f %%", 100*part)
+}
+
+func printService(b *strings.Builder, v *control.Service, whole bool) {
+	state := "has its quorum"
+	if !v.HasQuorum {
+		state = "LOST ITS QUORUM"
+		if v.Sorry {
+			state += ", the sorry server serves"
+		}
+	}
+	up := 0
+	for i := range v.Servers {
+		if v.Servers[i].State == "up" {
+			up++
+		}
+	}
+	fmt.Fprintf(b, "\nvirtual server %s: %s for %s: %d of %d servers work, weight %d of %d", v.Name, state, age(v.QuorumAge), up, len(v.Servers), v.Weight, v.Quorum)
+	if v.Hysteresis > 0 {
+		fmt.Fprintf(b, ", hysteresis %d", v.Hysteresis)
+	}
+	b.WriteByte('\n')
+	if v.Asleep {
+		b.WriteString("  checks rest: its address is not here\n")
+	}
+	tw := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
+	for i := range v.Servers {
+		if r := &v.Servers[i]; whole || r.Doubt() != "" {
+			printRealServer(tw, r)
+		}
+	}
+	tw.Flush() // strings.Builder does not fail
+}
+
+func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
+	weight := fmt.Sprintf("weight %d", r.Weight)
+	if r.Weight != r.Configured {
+		weight += fmt.Sprintf(" (configured %d)", r.Configured)
+	}
+	state := r.State
+	if state == "down" {
+		state = "DOWN"
+	}
+	fmt.Fprintf(w, "  %s\t%s for %s, %s\n", r.Name, state, age(r.SinceAge), weight)
+	for i := range r.Checks {
+		c := &r.Checks[i]
+		when := ""
+		switch {
+		case c.Resting:
+			when = ", rests"
+		case c.Running:
+			when = ", runs now"
+		case c.DueIn != nil:
+			when = ", next in " + age(max(0, *c.DueIn))
+		}
+		ago := ""
+		if c.VerdictAge != nil {
+			ago = fmt.Sprintf(" (%s ago, took %s)", age(*c.VerdictAge), age(c.Took))
+		}
+		row := ""
+		if c.InARow > 0 {
+			row = fmt.Sprintf(", %d contrary in a row", c.InARow)
+		}
+		since := ""
+		if c.Follows == "" {
+			since = " for " + age(c.SinceAge)
+		}
+		fmt.Fprintf(w, "    %s\t%s%s: %s%s%s%s\n", c.Kind, c.State, since, c.Last(), ago, row, when)
+	}
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// TestPrintServices holds what people see of real servers.
+func TestPrintServices(t *testing.T) {
+	fine := control.Check{Kind: "TCP_CHECK", State: "up", SinceAge: 90, Verdict: "ok", Message: "connected", VerdictAge: number(0.5), Took: 0.002, DueIn: number(0.5)}
+	bad := fine
+	bad.State, bad.Verdict, bad.Message, bad.Running = "down", "failed", "refused", true
+	server := func(name string, c control.Check) control.RealServer {
+		return control.RealServer{Name: name, State: c.State, SinceAge: 90, Weight: 3, Configured: 3, Checks: []control.Check{c}}
+	}
+	s := control.Status{
+		Services: []control.Service{
+			{Name: "TCP 192.0.2.1:80", HasQuorum: true, QuorumAge: 90, Weight: 3, Quorum: 1, Servers: []control.RealServer{server("192.0.2.11:80", fine), server("192.0.2.12:80", bad)}},
+			{Name: "fwmark 3", Sorry: true, Quorum: 4, Hysteresis: 1, Asleep: true, Servers: []control.RealServer{server("192.0.2.13", bad)}},
+		},
+		Probes: &control.Probes{Checks: 3, Begun: 10, MostLate: 0.003, Late: []control.LateBucket{{Within: number(0.001), Count: 10}, {}}},
+	}
+	var b strings.Builder
+	printServices(&b, &s)
+	want := `
+virtual server TCP 192.0.2.1:80: has its quorum for 1m30s: 1 of 2 servers work, weight 3 of 1
+  192.0.2.11:80  up for 1m30s, weight 3
+    TCP_CHECK    up for 1m30s: ok: connected (500ms ago, took 2ms), next in 500ms
+  192.0.2.12:80  DOWN for 1m30s, weight 3
+    TCP_CHECK    down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
+
+virtual server fwmark 3: LOST ITS QUORUM, the sorry server serves for 0s: 0 of 1 servers work, weight 0 of 4, hysteresis 1
+  checks rest: its address is not here
+  192.0.2.13   DOWN for 1m30s, weight 3
+    TCP_CHECK  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
+
+checks of real servers
+  3 checks, 0 without a result; 10 probes, none began more than 64ms late, the latest by 3ms
+`
+	if b.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
+	}
+	// Of thousands those are listed that are not well.
+	for i := range 2000 {
+		s.Services[0].Servers = append(s.Services[0].Servers, server(fmt.Sprint("s", i), fine))
+	}
+	b.Reset()
+	printServices(&b, &s)
+	if text := b.String(); strings.Count(text, "\n") > 15 || !strings.Contains(text, "192.0.2.12:80") || strings.Contains(text, "192.0.2.11:80") {
+		t.Errorf("got\n%s", text)
+	}
+}
