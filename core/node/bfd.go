@@ -274,7 +274,8 @@ type SessionStatus struct {
 	bfd.View
 	// Tracked is what those who track it see: "up", "down", "unknown".
 	Tracked string
-	// Users are the instances that track it.
+	// Users are the instances that track it, and the real servers whose checks
+	// follow it.
 	Users []string
 	// Failure is why its packets cannot be sent, empty when they can.
 	Failure string

@@ -295,6 +295,9 @@ func TestFollowing(t *testing.T) {
 	if c.seeSession(session) || !c.working() {
 		t.Error("a session that was never up takes a server down")
 	}
+	if got := s.node.Status(s.now); len(got.Files[0].Users) != 1 || got.Files[0].Users[0] != "real server a of web" || len(got.Sessions[0].Users) != 1 {
+		t.Errorf("nobody is named who follows: %+v %+v", got.Files[0], got.Sessions[0])
+	}
 	st := s.node.Servers(nil, 0, 9)
 	if len(st) != 1 || st[0].Checks[0].Follows != "file load" || st[0].Checks[2].Follows != "BFD session peer" || st[0].Checks[0].Message != "file load is 1" {
 		t.Errorf("status %+v", st)

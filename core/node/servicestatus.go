@@ -94,6 +94,15 @@ func (n *Node) Servers(dst []ServerStatus, from, most int) []ServerStatus {
 	return dst
 }
 
+// followers names the real servers whose checks follow something.
+func (n *Node) followers(checks []uint32) (names []string) {
+	for _, id := range checks {
+		s := n.queue.checks[id].server
+		names = append(names, "real server "+s.cfg.Name+" of "+s.service.cfg.Name)
+	}
+	return names
+}
+
 func (c *checker) status() CheckStatus {
 	st := CheckStatus{Kind: c.cfg.Kind, Message: c.message, Took: c.took, Weighs: c.weighs && c.working(), Weight: int(c.weight)}
 	switch {

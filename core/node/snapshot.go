@@ -47,10 +47,14 @@ func (n *Node) Status(now mono.Instant) *Status {
 		})
 	}
 	for _, c := range n.sessions {
-		s.Sessions = append(s.Sessions, c.status())
+		st := c.status()
+		st.Users = append(st.Users, n.followers(c.checks)...)
+		s.Sessions = append(s.Sessions, st)
 	}
 	for _, f := range n.fileOrder {
-		s.Files = append(s.Files, f.status())
+		st := f.status()
+		st.Users = append(st.Users, n.followers(f.checks)...)
+		s.Files = append(s.Files, st)
 	}
 	for _, p := range n.processOrder {
 		s.Processes = append(s.Processes, p.status())

@@ -329,7 +329,8 @@ type FileStatus struct {
 	Missing bool
 	Failure string
 	Since   mono.Instant
-	// Users are the instances that track it.
+	// Users are the instances that track it, and the real servers whose checks
+	// follow it.
 	Users []string
 }
 
