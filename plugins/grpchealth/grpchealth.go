@@ -88,6 +88,7 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 			if err != nil {
 				return nil, err
 			}
+			conn.NoDelay()
 			return conn, nil
 		},
 		DisableKeepAlives:      true,

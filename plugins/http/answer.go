@@ -131,7 +131,7 @@ func (a *answer) statusLine() error {
 		if (err == io.EOF || err == io.ErrUnexpectedEOF) && a.w == a.r && a.head == 0 {
 			return errEmpty
 		}
-		if err == io.EOF {
+		if err == io.EOF || err == io.ErrUnexpectedEOF {
 			return errInvalid("the answer is no HTTP: " + short(string(a.buf[a.r:a.w])))
 		}
 		return err
@@ -159,7 +159,7 @@ func (a *answer) headers() error {
 	for {
 		line, err := a.headLine()
 		if err != nil {
-			if err == io.EOF {
+			if err == io.EOF || err == io.ErrUnexpectedEOF {
 				return errInvalid("the answer ends in its head")
 			}
 			return err

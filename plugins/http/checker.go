@@ -152,7 +152,9 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	stream := io.ReadWriter(conn)
 	warning := ""
 	if p.configs != nil {
-		t := tls.Client(conn, p.configs[i])
+		conn.NoDelay()
+		raw := &rawConn{Conn: conn}
+		t := tls.Client(raw, p.configs[i])
 		if err := t.Handshake(); err != nil {
 			return n.result(dial.Failure(err, "TLS handshake"))
 		}
@@ -162,7 +164,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 			n.add("TLS", tlsclient.Describe(state))
 		}
 		warning = p.tls.Warning(state, n.begin)
-		stream = t
+		stream = &tlsStream{t, raw}
 	}
 	n.add("sent", string(u.request))
 	if _, err := stream.Write(u.request); err != nil {
@@ -189,6 +191,36 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	}
 	n.took("done")
 	return n.result(p.warn(ctx, res, warning))
+}
+
+// rawConn remembers that the connection below TLS has ended.
+type rawConn struct {
+	net.Conn
+	ended bool
+}
+
+// Read reads on.
+func (c *rawConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.ended = c.ended || err == io.EOF
+	return n, err
+}
+
+// tlsStream tells a connection that was closed by TLS (io.EOF) from one that
+// was cut (io.ErrUnexpectedEOF); crypto/tls takes both for the former when the
+// cut is between two records.
+type tlsStream struct {
+	*tls.Conn
+	raw *rawConn
+}
+
+// Read reads on.
+func (s *tlsStream) Read(b []byte) (int, error) {
+	n, err := s.Conn.Read(b)
+	if err == io.EOF && s.raw.ended {
+		err = io.ErrUnexpectedEOF
+	}
+	return n, err
 }
 
 // warnEvery is how often the log is told that a certificate ends.

@@ -29,6 +29,7 @@ func newHTTP2(p *probe) *http2Client {
 				if err != nil {
 					return nil, err
 				}
+				conn.NoDelay()
 				return conn, nil
 			},
 			DisableKeepAlives:      true,

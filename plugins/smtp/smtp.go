@@ -145,6 +145,7 @@ func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 		if d.pending() {
 			return failed(at + " says more after STARTTLS before TLS begins")
 		}
+		conn.NoDelay()
 		c := tls.Client(conn, p.configs[i])
 		if err := c.Handshake(); err != nil {
 			return dial.Failure(err, "TLS handshake with "+at)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -28,6 +29,9 @@ type Options struct {
 	Min, Max int64
 }
 
+// headLen is how long a text may be that is matched at once.
+const headLen = 4 << 10
+
 // Words are the options that Compile knows.
 func Words() []string {
 	return []string{
@@ -45,6 +49,8 @@ type Pattern struct {
 	utf       bool
 	firstLine bool
 	min, max  int64
+	// heads are the buffers for beginnings of texts.
+	heads sync.Pool
 }
 
 // Compile translates an expression. Its error says what is not understood, and
@@ -99,7 +105,12 @@ func (p *Pattern) Match(text io.Reader) (bool, error) {
 	if p.backtrack != nil {
 		return p.window(text)
 	}
-	head := make([]byte, 0, 4096)
+	buf, ok := p.heads.Get().(*[headLen]byte)
+	if !ok {
+		buf = new([headLen]byte)
+	}
+	defer p.heads.Put(buf)
+	head := buf[:0]
 	for len(head) < cap(head) {
 		n, err := text.Read(head[len(head):cap(head)])
 		head = head[:len(head)+n]
