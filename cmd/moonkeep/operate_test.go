@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -148,4 +150,28 @@ func TestMaintenanceFile(t *testing.T) {
 			t.Errorf("the state of %q, %q is in %s, want %s", tt.given, tt.runDir, got, tt.want)
 		}
 	}
+}
+
+// TestStopAlone: a master that never heard another router does not keep who
+// stops it waiting, whatever the interval, in version 3: a backup that it cannot
+// know of is hastened.
+func TestStopAlone(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	p := a.run(t, strings.Replace(conf(150, vip.String(), ""), "advert_int 0.1", "advert_int 1", 1))
+	p.awaitRole(t, "MASTER")
+	var took []time.Duration
+	for range 3 {
+		begin := time.Now()
+		p.stop(t)
+		took = append(took, time.Since(begin))
+		a.holds(t, vip, false)
+		p = a.run(t, strings.Replace(conf(150, vip.String(), ""), "advert_int 0.1", "advert_int 1", 1))
+		p.awaitRole(t, "MASTER")
+	}
+	// One of three at least finds the machine idle enough.
+	if best := slices.Min(took); best > 300*time.Millisecond {
+		t.Errorf("stops took %v, want 300ms at most once", took)
+	}
+	t.Logf("stops took %v", took)
 }

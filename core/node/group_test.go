@@ -193,7 +193,7 @@ func TestGroupStops(t *testing.T) {
 	d.take(d.node.Stop(d.now))
 	d.want("V sends 0", "W sends 0")
 	d.hear("V", lower, 50) // V hands over, W waits for nobody in vain
-	d.pass(500 * time.Millisecond)
+	d.pass(100 * time.Millisecond)
 	d.want("V releases 10.0.1.1", "V MASTER>INIT stop")
 	d.pass(2 * second)
 	d.want("W releases 10.0.2.1", "W MASTER>INIT stop", "group G MASTER>INIT stop")

@@ -292,6 +292,9 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 	}
 	advert, rule := peer.Verify(&p)
 	before, after := h.Before(in.Name), h.After(in.Name)
+	if hastens(h, a, &advert, in) {
+		advert.Priority = 0 // it belongs to the one of priority 0
+	}
 	switch {
 	case rule != vrrp.Accepted:
 		r.blame(h, "%s sends what no peer accepts: %v", in.Name, rule)
@@ -307,6 +310,22 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 		// One call of Tick may send an advert and then see a session go down.
 		r.blame(h, "%s advertises priority %d, its effective one is %d", in.Name, advert.Priority, l.priority[in.Name])
 	}
+}
+
+// hastens reports whether an advert has the others take over sooner, right
+// before one of priority 0: in version 3 and with a longer interval only.
+func hastens(h *Happening, a *node.Action, advert *vrrp.Advert, in *node.Instance) bool {
+	const short = 150 * time.Millisecond
+	if advert.Interval != short || in.Router.Version != vrrp.V3 || in.Router.Interop || in.Router.Interval <= short {
+		return false
+	}
+	return slices.ContainsFunc(h.Actions, func(b node.Action) bool {
+		if b.Kind != node.Send || b.Instance != a.Instance {
+			return false
+		}
+		p := vrrp.Packet{Protocol: b.Protocol, Payload: b.Payload}
+		return p.Message()[2] == 0
+	})
 }
 
 // change: what belongs to a change of role happens with it.

@@ -113,7 +113,11 @@ func (d *driver) text(a *Action) string {
 	d.t.Helper()
 	switch a.Kind {
 	case DoSend:
-		return fmt.Sprintf("send %d", d.advert(a))
+		priority := d.advert(a)
+		if priority > 0 && d.hastens(a) {
+			return "hasten"
+		}
+		return fmt.Sprintf("send %d", priority)
 	case DoClaim:
 		return "claim"
 	case DoRelease:
@@ -152,10 +156,23 @@ func (d *driver) advert(a *Action) uint8 {
 	if got.Version == V2 { // which with Interop has to round
 		interval = time.Duration(seconds(interval)) * time.Second
 	}
+	if got.Interval == hastened && d.r.hastens() {
+		interval = hastened
+	}
 	if rule != Accepted || got.Interval != interval || !got.SameAddresses(c.Addresses) {
 		d.t.Fatalf("at %v we sent %x: %v, interval %v, %d addresses", d.now, a.Payload, rule, got.Interval, got.Count)
 	}
 	return got.Priority
+}
+
+// hastens reports whether an advert tells of another interval than the router's
+// own, so that a BACKUP takes over sooner.
+func (d *driver) hastens(a *Action) bool {
+	c := *d.r.Config()
+	c.Unicast.Peers = []Peer{{Addr: d.r.Source()}}
+	p := sentPacket(d.r.Source(), a)
+	got, _ := c.Verify(&p)
+	return d.r.hastens() && got.Interval == hastened
 }
 
 // sentPacket is an advert as it arrives.

@@ -80,7 +80,7 @@ func TestS32FaultFromEachRole(t *testing.T) {
 
 	d = master(t, V3, 100)
 	d.fault()
-	d.want("0s send 0, release, MASTER->FAULT")
+	d.want("0s hasten, send 0, release, MASTER->FAULT")
 }
 
 // Without an address to send from no farewell can leave.

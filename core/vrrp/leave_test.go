@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ func TestHandOver(t *testing.T) {
 	d.lines = nil
 	d.stop()
 	d.stop()
-	d.want("500ms send 0")
+	d.want("500ms hasten, send 0")
 	if v := d.r.View(); v.Role != Master || !v.Leaving || v.NextAdvert != mono.Never || v.Why != "stopping" {
 		t.Errorf("view is %+v", v)
 	}
@@ -48,7 +49,11 @@ func TestHandOverWithoutNewMaster(t *testing.T) {
 		d.lines = nil
 		d.stop()
 		d.run(time.Minute)
-		d.want("0s send 0", tt.want)
+		resigns := "0s send 0"
+		if tt.v == V3 && tt.interval > hastened {
+			resigns = "0s hasten, send 0"
+		}
+		d.want(resigns, tt.want)
 	}
 }
 
@@ -172,4 +177,51 @@ func TestPromote(t *testing.T) {
 	d.promote()
 	d.promote()
 	d.want("0s send 100, claim, announce 5, BACKUP->MASTER")
+}
+
+// A master that resigns tells of a short interval first, from which a BACKUP
+// takes its skew: it takes over sooner, also when one of the two is lost. In
+// version 2 there is no such thing.
+func TestHasten(t *testing.T) {
+	for _, tt := range []struct {
+		name        string
+		v           Version
+		first, last bool // are heard
+		want        time.Duration
+	}{
+		{"both", V3, true, true, V3.Skew(100, hastened)},
+		{"priority 0 alone", V3, false, true, V3.Skew(100, hastened)},
+		{"the first alone", V3, true, false, 3*hastened + V3.Skew(100, hastened)},
+		{"version 2", V2, false, true, V2.Skew(100, time.Second)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := backup(t, tt.v, 100)
+			d.hear(peerHigh, 200)
+			d.run(500 * ms)
+			haste := interval(hastened)
+			if tt.v == V2 {
+				haste = interval(time.Second)
+			}
+			if tt.first {
+				d.hear(peerHigh, 200, haste)
+			}
+			if tt.last {
+				d.hear(peerHigh, 0, haste)
+			}
+			d.run(4 * time.Second)
+			if v := d.r.View(); v.Role != Master || v.Since != epoch.Add(500*ms+tt.want) {
+				t.Errorf("%v since %v, want MASTER since %v", v.Role, time.Duration(v.Since-epoch), 500*ms+tt.want)
+			}
+			for _, line := range d.lines {
+				if strings.Contains(line, "note") {
+					t.Errorf("people are told: %s", line)
+				}
+			}
+		})
+	}
+	// One that has it for good is told of.
+	d := backup(t, V3, 100)
+	d.hear(peerHigh, 200, interval(hastened))
+	d.hear(peerHigh, 200, interval(hastened))
+	d.want("0s note interval")
 }

@@ -24,13 +24,18 @@ func TestS16ToS22MasterHoldsTheAddresses(t *testing.T) {
 
 // RFC 9568 6.4.3: Shutdown sends priority 0. A master that heard nobody may
 // have a backup all the same, which speaks only when it takes over, at the
-// latest after the longest skew.
+// latest after the longest skew: that of the interval which it is told last.
 func TestS23StopAlone(t *testing.T) {
-	d := master(t, V3, 100)
+	d := master(t, V2, 100)
 	d.run(999 * ms)
 	d.stop()
 	d.run(time.Minute)
 	d.want("999ms send 0", "2.04509375s release, MASTER->INIT stopped")
+	d = master(t, V3, 100)
+	d.run(999 * ms)
+	d.stop()
+	d.run(time.Minute)
+	d.want("999ms hasten, send 0", "1.198414062s release, MASTER->INIT stopped")
 	if c := d.r.View().Counts; c.SentZero != 1 || c.BecameMaster != 1 || c.LeftMaster != 1 {
 		t.Errorf("counts are %+v", c)
 	}

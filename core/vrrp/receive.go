@@ -124,9 +124,15 @@ func (r *Router) detail(now mono.Instant, p *Packet, a *Advert, rule Rejection) 
 // that was reported; keepalived decides the same.
 func (r *Router) compare(now mono.Instant, a *Advert, from netip.Addr, out []Action) []Action {
 	if from != r.heardFrom {
-		r.notedList, r.notedTime = false, false
+		r.notedList, r.notedTime, r.odd = false, false, 0
 	}
-	if a.Version == V3 && a.Interval != r.cfg.Interval {
+	odd := r.odd
+	if a.Priority > 0 {
+		r.odd = a.Interval
+	}
+	// A master that resigns tells another interval once, to hasten us.
+	once := a.Interval == hastened && odd != hastened || a.Priority == 0
+	if a.Version == V3 && a.Interval != r.cfg.Interval && !once {
 		r.counts.Intervals++
 		if !r.notedTime && now >= r.quietTime {
 			r.notedTime, r.quietTime = true, now.Add(notePause)
@@ -170,7 +176,12 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, from netip.Addr, out
 		// Never later than the timer that runs already: repeated resignations
 		// must not hold a take-over back.
 		if !r.wanting {
-			r.t.down = min(r.t.down, now.Add(r.skew()))
+			skew := r.skew()
+			if r.cfg.Version == V3 {
+				// The master may hasten us (Router.resign).
+				skew = min(skew, V3.Skew(r.effective, a.Interval))
+			}
+			r.t.down = min(r.t.down, now.Add(skew))
 		}
 		r.follows = netip.Addr{}
 		return out

@@ -159,7 +159,7 @@ func TestCountersAndView(t *testing.T) {
 	d.fault()
 	d.clear()
 	want := Counters{
-		Sent: 4, SentZero: 1, Received: 2, ReceivedZero: 1, BecameMaster: 1, LeftMaster: 1,
+		Sent: 5, SentZero: 1, Received: 2, ReceivedZero: 1, BecameMaster: 1, LeftMaster: 1,
 		Announced: 2, Conflicts: 1, ChecksumPseudo: 2,
 	}
 	if got := d.r.View().Counts; got != want {

@@ -68,6 +68,7 @@ type Router struct {
 	noted       [rejections]bool
 	notedList   bool
 	notedTime   bool
+	odd         time.Duration // the interval that the last master told
 	counts      Counters
 }
 
@@ -191,45 +192,6 @@ func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 	case r.role == Backup && r.wanting:
 		r.listen(now)
 	}
-	return out
-}
-
-// Stop leaves for INIT in an orderly way (RFC 9568 6.4.2, 6.4.3). A master
-// sends priority 0 and keeps the addresses until the new master is heard or
-// must have taken over, also when it never heard a peer: backups are silent.
-// It ends in INIT by itself: drive it with Tick until Role is INIT.
-func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
-	switch r.role {
-	case Init:
-		return out
-	case Master:
-		if r.leaving {
-			r.move.on = false
-			return out
-		}
-		if r.source.IsValid() {
-			return r.leave(now, why, out)
-		}
-		return r.gone(now, why, out)
-	}
-	out = r.become(now, Init, why, out)
-	out[len(out)-1].Stopped = true
-	return out
-}
-
-// Abandon ends a hand-over at once, for a stop that cannot wait.
-func (r *Router) Abandon(now mono.Instant, out []Action) []Action {
-	if r.leaving {
-		return r.gone(now, r.why, out)
-	}
-	return out
-}
-
-// gone gives the addresses up after the last advert and ends in INIT.
-func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
-	out = append(out, Action{Kind: DoRelease})
-	out = r.become(now, Init, why, out)
-	out[len(out)-1].Stopped = true
 	return out
 }
 
@@ -476,17 +438,6 @@ func (r *Router) send(now mono.Instant, out []Action) []Action {
 	r.lastSent = now
 	r.counts.Sent++
 	return r.transmit(now, r.advert, out)
-}
-
-// resign sends the advert of priority 0.
-func (r *Router) resign(now mono.Instant, out []Action) []Action {
-	if !r.source.IsValid() {
-		return out
-	}
-	r.lastSent = now
-	r.counts.Sent++
-	r.counts.SentZero++
-	return r.transmit(now, r.frames(0), out)
 }
 
 func (r *Router) announce(rounds int, out []Action) []Action {

@@ -99,9 +99,13 @@ func TestU2Send(t *testing.T) {
 				t.Errorf("sent %x and %x", a, b)
 			}
 			d.stop()
-			d.want("0s send 0, send 0")
-			if v := d.r.View().Counts; v.Sent != 2 || v.SentZero != 1 {
-				t.Errorf("%d adverts and %d of priority 0 counted, want 2 and 1", v.Sent, v.SentZero)
+			resigns, sent := "0s hasten, hasten, send 0, send 0", uint64(3)
+			if tt.v == V2 {
+				resigns, sent = "0s send 0, send 0", 2
+			}
+			d.want(resigns)
+			if v := d.r.View().Counts; v.Sent != sent || v.SentZero != 1 {
+				t.Errorf("%d adverts and %d of priority 0 counted, want %d and 1", v.Sent, v.SentZero, sent)
 			}
 		})
 	}

@@ -73,6 +73,8 @@ func TestWalk(t *testing.T) {
 					bad, held, resigned = held, true, false
 				case w == "release":
 					bad, held = !held, false
+				case w == "hasten":
+					bad = !held || resigned || words[i+1] != "send 0"
 				case w == "send 0":
 					bad, resigned = !held || resigned, true
 				case strings.HasPrefix(w, "send"):

@@ -1,0 +1,98 @@
+package vrrp
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// hastened is the interval that a MASTER tells the others when it resigns. In
+// version 3 a BACKUP takes its skew from the interval that it was told last
+// (RFC 9568 6.4.2), so it takes over within hastened whatever the interval was
+// before; by then its own interval counts again. It is long enough for the skews
+// of two neighboring priorities, 0.6 ms apart, to differ by more than a packet
+// takes.
+const hastened = 150 * time.Millisecond
+
+// hastens reports whether a BACKUP of this router takes over sooner when it is
+// told of a shorter interval. In version 2 the skew is a part of a second
+// whatever the interval, and another interval is discarded.
+func (r *Router) hastens() bool {
+	return r.cfg.Version == V3 && !r.cfg.Interop && r.cfg.Interval > hastened
+}
+
+// Stop leaves for INIT in an orderly way (RFC 9568 6.4.2, 6.4.3). A master
+// sends priority 0 and keeps the addresses until the new master is heard or
+// must have taken over, also when it never heard a peer: backups are silent.
+// It ends in INIT by itself: drive it with Tick until Role is INIT.
+func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
+	switch r.role {
+	case Init:
+		return out
+	case Master:
+		if r.leaving {
+			r.move.on = false
+			return out
+		}
+		if r.source.IsValid() {
+			return r.leave(now, why, out)
+		}
+		return r.gone(now, why, out)
+	}
+	out = r.become(now, Init, why, out)
+	out[len(out)-1].Stopped = true
+	return out
+}
+
+// Abandon ends a hand-over at once, for a stop that cannot wait.
+func (r *Router) Abandon(now mono.Instant, out []Action) []Action {
+	if r.leaving {
+		return r.gone(now, r.why, out)
+	}
+	return out
+}
+
+// gone gives the addresses up after the last advert and ends in INIT.
+func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
+	out = append(out, Action{Kind: DoRelease})
+	out = r.become(now, Init, why, out)
+	out[len(out)-1].Stopped = true
+	return out
+}
+
+// leave sends priority 0 and keeps the addresses until the new master is heard
+// or must have taken over: one whose skew is the longest that there is, and that
+// did not hear the other interval. Where no other router was ever heard, nobody is
+// waited for who heard priority 0 and not the advert before it.
+func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
+	out = r.resign(now, out)
+	r.t = disarmed
+	r.leaving, r.why, r.heir = true, why, heir{}
+	longest := r.cfg.Interval
+	if r.hastens() && r.lastHeard == mono.Never && !r.move.on {
+		longest = hastened
+	}
+	r.t.release = now.Add(r.cfg.Version.Skew(1, longest) + handoverMargin)
+	return out
+}
+
+// resign sends the advert of priority 0, and before it one that hastens the
+// take-over.
+func (r *Router) resign(now mono.Instant, out []Action) []Action {
+	if !r.source.IsValid() {
+		return out
+	}
+	own := r.cfg.Interval
+	if r.hastens() {
+		r.cfg.Interval = hastened
+		r.counts.Sent++
+		// HMAC writes into what is sent, so this is none of the regular ones.
+		out = r.transmit(now, r.frames(r.effective), out)
+	}
+	r.lastSent = now
+	r.counts.Sent++
+	r.counts.SentZero++
+	out = r.transmit(now, r.frames(0), out)
+	r.cfg.Interval = own
+	return out
+}
