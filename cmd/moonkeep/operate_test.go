@@ -158,7 +158,8 @@ func TestMaintenanceFile(t *testing.T) {
 func TestStopAlone(t *testing.T) {
 	t.Parallel()
 	a, _ := hosts(t)
-	p := a.run(t, strings.Replace(conf(150, vip.String(), ""), "advert_int 0.1", "advert_int 1", 1))
+	slow := strings.Replace(conf(255, vip.String(), ""), "advert_int 0.1", "advert_int 1", 1)
+	p := a.run(t, slow)
 	p.awaitRole(t, "MASTER")
 	var took []time.Duration
 	for range 3 {
@@ -166,7 +167,7 @@ func TestStopAlone(t *testing.T) {
 		p.stop(t)
 		took = append(took, time.Since(begin))
 		a.holds(t, vip, false)
-		p = a.run(t, strings.Replace(conf(150, vip.String(), ""), "advert_int 0.1", "advert_int 1", 1))
+		p = a.run(t, slow)
 		p.awaitRole(t, "MASTER")
 	}
 	// One of three at least finds the machine idle enough.

@@ -97,7 +97,7 @@ func (d *driver) take(actions []Action) {
 			d.bfd = append(d.bfd, sentBFD(d.t, &a))
 			continue
 		case Send:
-			if p := a.Payload; p[0]>>4 == 3 && p[2] > 0 && p[5] == 15 {
+			if p := a.Payload; p[0]>>4 == 3 && p[2] > 0 && p[5] == 12 {
 				continue // it hastens the take-over before the one of priority 0, which is core/vrrp's to test
 			}
 			text = fmt.Sprintf("%s sends %d", a.Instance, a.Payload[2])

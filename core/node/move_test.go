@@ -54,7 +54,7 @@ func TestFailoverOfGroup(t *testing.T) {
 	// A stop is the same.
 	d = master(t, cfg)
 	d.take(d.node.Stop(d.now))
-	d.pass(180 * time.Millisecond) // without W it would be 150
+	d.pass(160 * time.Millisecond) // without W it would be 150
 	d.want("V sends 0", "W sends 0")
 
 	// Half a group is none: what one member gave up the other cannot keep.

@@ -315,7 +315,7 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 // hastens reports whether an advert has the others take over sooner, right
 // before one of priority 0: in version 3 and with a longer interval only.
 func hastens(h *Happening, a *node.Action, advert *vrrp.Advert, in *node.Instance) bool {
-	const short = 150 * time.Millisecond
+	const short = 120 * time.Millisecond
 	if advert.Interval != short || in.Router.Version != vrrp.V3 || in.Router.Interop || in.Router.Interval <= short {
 		return false
 	}

@@ -10,9 +10,9 @@ import (
 // version 3 a BACKUP takes its skew from the interval that it was told last
 // (RFC 9568 6.4.2), so it takes over within hastened whatever the interval was
 // before; by then its own interval counts again. It is long enough for the skews
-// of two neighboring priorities, 0.6 ms apart, to differ by more than a packet
+// of two neighboring priorities, 0.5 ms apart, to differ by more than a packet
 // takes.
-const hastened = 150 * time.Millisecond
+const hastened = 120 * time.Millisecond
 
 // hastens reports whether a BACKUP of this router takes over sooner when it is
 // told of a shorter interval. In version 2 the skew is a part of a second

@@ -35,7 +35,7 @@ func TestS23StopAlone(t *testing.T) {
 	d.run(999 * ms)
 	d.stop()
 	d.run(time.Minute)
-	d.want("999ms hasten, send 0", "1.198414062s release, MASTER->INIT stopped")
+	d.want("999ms hasten, send 0", "1.16853125s release, MASTER->INIT stopped")
 	if c := d.r.View().Counts; c.SentZero != 1 || c.BecameMaster != 1 || c.LeftMaster != 1 {
 		t.Errorf("counts are %+v", c)
 	}
