@@ -50,16 +50,6 @@ func (r *Router) Hand(now mono.Instant, why string, rest time.Duration, must boo
 	return r.leave(now, why, out)
 }
 
-// leave sends priority 0 and keeps the addresses until the new master is heard
-// or must have taken over.
-func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
-	out = r.resign(now, out)
-	r.t = disarmed
-	r.leaving, r.why, r.heir = true, why, heir{}
-	r.t.release = now.Add(r.cfg.Version.Skew(1, r.cfg.Interval) + handoverMargin)
-	return out
-}
-
 // ReleaseAt returns when a router that hands over gives the addresses up at the
 // latest, Never when it does not.
 func (r *Router) ReleaseAt() mono.Instant { return r.t.release }

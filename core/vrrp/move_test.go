@@ -24,7 +24,7 @@ func TestHand(t *testing.T) {
 	d := master(t, V3, 100)
 	d.hand(0, false)
 	d.hand(0, true) // it hands over already: that changes nothing
-	d.want("0s send 0")
+	d.want("0s hasten, send 0")
 	d.run(600 * ms)
 	d.hear(peerLow, 50)
 	d.run(time.Second)
@@ -95,7 +95,7 @@ func TestHandToNobody(t *testing.T) {
 	d := master(t, V3, 100)
 	d.hand(0, false)
 	d.run(2 * time.Second)
-	d.want("0s send 0", "1.04609375s stay, send 100")
+	d.want("0s hasten, send 0", "1.04609375s stay, send 100")
 	if v := d.r.View(); v.Role != Master || v.Leaving || v.Resting || !strings.Contains(v.Why, "no other node took the addresses") {
 		t.Errorf("view is %+v", v)
 	}
@@ -103,7 +103,7 @@ func TestHandToNobody(t *testing.T) {
 	d.want("2.04609375s send 100")
 	d.hand(0, true)
 	d.run(10 * time.Second)
-	d.want("2.1s send 0", "3.14609375s release, MASTER->BACKUP", "6.75546875s send 100, claim, announce 5, BACKUP->MASTER",
+	d.want("2.1s hasten, send 0", "3.14609375s release, MASTER->BACKUP", "6.75546875s send 100, claim, announce 5, BACKUP->MASTER",
 		"7.75546875s send 100", "8.75546875s send 100", "9.75546875s send 100")
 }
 
@@ -113,18 +113,18 @@ func TestHandIsInterrupted(t *testing.T) {
 	d := master(t, V3, 100)
 	d.hand(0, false)
 	d.fault()
-	d.want("0s send 0", "0s release, MASTER->FAULT")
+	d.want("0s hasten, send 0", "0s release, MASTER->FAULT")
 
 	d = master(t, V3, 100)
 	d.hand(0, false)
 	d.stop()
 	d.run(2 * time.Second)
-	d.want("0s send 0", "1.04609375s release, MASTER->INIT stopped")
+	d.want("0s hasten, send 0", "1.04609375s release, MASTER->INIT stopped")
 
 	d = master(t, V3, 100)
 	d.hand(0, false)
 	d.demote()
-	d.want("0s send 0", "0s release, MASTER->BACKUP")
+	d.want("0s hasten, send 0", "0s release, MASTER->BACKUP")
 }
 
 // The members of a sync group wait for their successor equally long.
@@ -192,7 +192,7 @@ func TestMaintenanceOfMaster(t *testing.T) {
 	d.bar(true, false)
 	d.hear(peerLow, 50)
 	d.run(time.Minute)
-	if d.lines[0] != "0s send 0" || d.lines[1] != "10ms release, MASTER->BACKUP" || d.r.Role() != Backup {
+	if d.lines[0] != "0s hasten, send 0" || d.lines[1] != "10ms release, MASTER->BACKUP" || d.r.Role() != Backup {
 		t.Errorf("%v, %q", d.r.Role(), d.lines)
 	}
 
