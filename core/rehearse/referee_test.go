@@ -124,32 +124,6 @@ func (r *referee) observe(h *Happening) {
 	l.config = h.Node.daemon.config
 }
 
-// planned reports whether a call may begin planned moves. So may a reload that
-// adds what is in maintenance to a sync group.
-func planned(h *Happening) bool {
-	return h.Cause == "failover" || h.Cause == "maintenance" || h.Cause == "reload"
-}
-
-// moves notes which instances hand over as planned, and no longer.
-func (r *referee) moves(h *Happening, l *life) {
-	if planned(h) {
-		for _, in := range h.Node.Status().Instances {
-			if in.Leaving && !l.leaving[in.Name] {
-				l.leaving[in.Name] = true
-				r.seen.moves++
-			}
-		}
-	}
-	for i := range h.Actions {
-		a := &h.Actions[i]
-		stays := a.Note != nil && a.Note.Topic == "failover"
-		if leaves := a.Change != nil && !a.Change.Group && a.Change.From == vrrp.Master; stays || leaves && !h.Node.daemon.stopping {
-			delete(l.leaving, a.Instance)
-			l.refused[a.Instance] = 0 // what was answered meanwhile did not count
-		}
-	}
-}
-
 func (r *referee) strand(addresses []netspec.Address) {
 	for _, a := range addresses {
 		r.stranded[a.Addr()] = true
@@ -310,22 +284,6 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 		// One call of Tick may send an advert and then see a session go down.
 		r.blame(h, "%s advertises priority %d, its effective one is %d", in.Name, advert.Priority, l.priority[in.Name])
 	}
-}
-
-// hastens reports whether an advert has the others take over sooner, right
-// before one of priority 0: in version 3 and with a longer interval only.
-func hastens(h *Happening, a *node.Action, advert *vrrp.Advert, in *node.Instance) bool {
-	const short = 120 * time.Millisecond
-	if advert.Interval != short || in.Router.Version != vrrp.V3 || in.Router.Interop || in.Router.Interval <= short {
-		return false
-	}
-	return slices.ContainsFunc(h.Actions, func(b node.Action) bool {
-		if b.Kind != node.Send || b.Instance != a.Instance {
-			return false
-		}
-		p := vrrp.Packet{Protocol: b.Protocol, Payload: b.Payload}
-		return p.Message()[2] == 0
-	})
 }
 
 // change: what belongs to a change of role happens with it.
