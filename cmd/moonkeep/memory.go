@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 )
 
 // gcPercent is the default of GOGC for the daemon. A node in steady state
@@ -43,6 +44,11 @@ func easeCollection() (end func()) {
 	}
 	return func() { debug.SetGCPercent(before) }
 }
+
+// trimAfter is when the daemon gives memory back after its start: that which the
+// configuration took while it was read, and a thousand virtual routers that
+// became MASTER together. Sooner it would be in the way of just that.
+const trimAfter = 10 * time.Second
 
 // trim gives memory back that a configuration took while it was read: many
 // times what stays of it.

@@ -109,7 +109,9 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 	}()
 
 	tuneMemory()
+	read := easeCollection()
 	d, err := newDaemon(o, log)
+	read()
 	if err != nil {
 		return err
 	}
@@ -131,7 +133,8 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			}
 		}
 	}()
-	trim() // what reading the configuration took
+	settled := time.AfterFunc(trimAfter, trim)
+	defer settled.Stop()
 	asked := 0
 	for {
 		select {

@@ -100,12 +100,12 @@ func read(path string, data []byte, others []string, files Files, opts Options) 
 	}
 	r := newReader(path, data, others, files, opts)
 	r.walkFile()
-	cfg := r.complete()
+	cfg := *r.complete() // a copy: the reader, which has the tree, is to go
 	found := r.out.findings()
 	if len(found) > 0 {
 		found.Hide(r.tree.secrets(r.language.knows))
 	}
-	return cfg, found
+	return &cfg, found
 }
 
 // start begins with the main file; the others that its pattern matched follow.

@@ -65,7 +65,7 @@ func (l *lane) work(act func(*node.Action)) {
 	defer l.mu.Unlock()
 	for {
 		for len(l.queue) == 0 {
-			l.busy = false
+			l.busy, l.queue = false, nil // with the room that a burst took
 			for _, c := range l.idle {
 				close(c)
 			}

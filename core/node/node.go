@@ -73,6 +73,7 @@ type Node struct {
 	// stirred says that services may have to wake or to rest.
 	stirred bool
 	out     []Action
+	small   int // calls in a row that used little of out
 	// scratch holds the payloads of this call that their router will write
 	// into again.
 	scratch []byte
@@ -168,9 +169,23 @@ func New(now mono.Instant, cfg Config) *Node {
 	return n
 }
 
+// A burst, such as a thousand virtual routers that become MASTER together, makes
+// room for many actions. More than for roomy is given back when so many calls in
+// a row have used less than a quarter of it.
+const (
+	roomy     = 64
+	smallCall = 32
+)
+
 // begin makes room for the actions of a call.
 func (n *Node) begin() {
 	if !n.fresh {
+		if n.small++; len(n.out) > cap(n.out)/4 {
+			n.small = 0
+		}
+		if n.small > smallCall && cap(n.out) > roomy {
+			n.out, n.small = nil, 0
+		}
 		n.out, n.scratch = n.out[:0], n.scratch[:0]
 	}
 	n.fresh = false
@@ -380,6 +395,9 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		case vrrp.DoStay:
 			stayed = a.Why
 		}
+	}
+	if n := len(in.acts); n > 0 && cap(in.acts) > 2*n {
+		in.acts = nil // a change of role makes more of them than all that follows
 	}
 	in.acts = in.acts[:0]
 	if stayed != "" {
