@@ -53,6 +53,7 @@ func (x *connection) end() {
 		x.closed = true
 		x.stop()
 		_ = x.Conn.Close()
+		x.unread = nil // the script may keep the object
 	}
 }
 

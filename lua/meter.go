@@ -23,9 +23,13 @@ const (
 )
 
 // checkEvery is after how many instructions the meter looks at the clock. One
-// instruction takes some 50 ns, at worst (the length of a table full of nils)
-// some 50 us.
-const checkEvery = 128
+// instruction takes some 50 ns, at worst (arithmetic on a text of a million
+// digits) some milliseconds.
+const checkEvery = 32
+
+// sliceOf is after how many looks at the clock a call lets others compute:
+// some milliseconds.
+const sliceOf = 512
 
 // largeCharge is the charge from which on an instruction is no longer cheap,
 // so that the clock is looked at before it.
@@ -48,12 +52,16 @@ type meter struct {
 	// over is why the call must end, nil while it may go on. It stays set
 	// for the rest of the call, so that a script's pcall cannot swallow it.
 	over error
+	// slice counts down the looks at the clock until yield is called, which
+	// lets other calls compute.
+	slice int
+	yield func()
 	// ended is a closed channel.
 	ended chan struct{}
 }
 
 func newMeter() *meter {
-	m := &meter{ended: make(chan struct{})}
+	m := &meter{ended: make(chan struct{}), slice: sliceOf, yield: func() {}}
 	close(m.ended)
 	return m
 }
@@ -91,6 +99,10 @@ func (m *meter) Value(key any) any           { return m.ctx.Value(key) }
 func (m *meter) check() error {
 	if m.over != nil {
 		return m.over
+	}
+	if m.slice--; m.slice <= 0 {
+		m.slice = sliceOf
+		m.yield()
 	}
 	if err := m.ctx.Err(); err != nil {
 		m.over = endOf(err)

@@ -117,9 +117,13 @@ const maxLost = 4
 // itself as soon as it gets a processor.
 const stuckAfter = time.Second
 
-// Lost counts the calls that were given up while their goroutine still runs.
-// It is safe for concurrent use; the zero value is ready.
-type Lost struct{ n, stuck atomic.Int32 }
+// Lost counts the calls that were given up while their goroutine still runs,
+// and bounds how many compute at a time. It is safe for concurrent use; the
+// zero value is ready.
+type Lost struct {
+	n, stuck atomic.Int32
+	slots    slots
+}
 
 // Count returns how many such goroutines there are now.
 func (l *Lost) Count() int { return int(l.n.Load()) }

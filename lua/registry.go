@@ -167,6 +167,7 @@ func (s *state) bind(owner string, f *Function) *lua.LFunction {
 		}
 	}
 	name := owner + "." + f.Name
+	waits := f.Acts || waiting(owner)
 	return s.l.NewFunction(func(l *lua.LState) int {
 		if f.Grant != "" {
 			s.need(l, name, f.Grant)
@@ -175,8 +176,18 @@ func (s *state) bind(owner string, f *Function) *lua.LFunction {
 		if f.Acts && s.loading {
 			l.RaiseError("%s: not while the script is loaded; call it inside a function", name)
 		}
+		if waits {
+			s.leave()
+			defer s.enter()
+		}
 		return f.call(call{s: s, l: l, f: f, name: name})
 	})
+}
+
+// waiting reports whether the functions of a module may have to wait for the
+// kernel or for the daemon.
+func waiting(module string) bool {
+	return slices.Contains([]string{"file", "log", "net", "node", "process"}, module)
 }
 
 // makeModule returns one of our modules as scripts see it.

@@ -224,6 +224,7 @@ func (r *Runner) await(ctx context.Context, s *state) error {
 		r.opts.Lost.n.Add(-1)
 		return <-s.done
 	}
+	s.leave()
 	lost := r.opts.Lost
 	time.AfterFunc(stuckAfter, func() {
 		lost.stuck.Add(1)
@@ -244,7 +245,9 @@ func (r *Runner) over(ctx context.Context, why string) error {
 // done.
 func (s *state) run(work func(*state) error) {
 	growStack(0)
+	s.enter()
 	err := s.protect(work)
+	s.leave()
 	s.used = Usage{s.opts.Limits.Instructions - s.meter.instructions, s.opts.Limits.Memory - s.meter.memory}
 	if s.phase.CompareAndSwap(phaseRunning, phaseEnded) {
 		s.done <- err
@@ -283,5 +286,8 @@ func (s *state) protect(work func(*state) error) (err error) {
 			return s.explain(err)
 		}
 	}
-	return s.explain(work(s))
+	if err := s.explain(work(s)); err != nil {
+		return err
+	}
+	return s.explain(s.keepWithin())
 }

@@ -55,6 +55,11 @@ type state struct {
 	patterns map[string]*compiled
 	// opened are the connections of the present call.
 	opened []*connection
+	// holding is true while the call has a slot.
+	holding atomic.Bool
+	// spent is what the calls were charged since it was counted what the
+	// script keeps; see keepWithin.
+	spent int
 	// lines counts what the present call logged.
 	lines int
 	// argument is the table that check and weight are called with.
@@ -83,6 +88,7 @@ func newState(script *Script, opts *Options) *state {
 		classes: map[string]*lua.LTable{},
 		done:    make(chan error, 1),
 	}
+	s.meter.yield = s.yield
 	s.openStandard()
 	if opts.stubbed {
 		s.openTests()

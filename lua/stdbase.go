@@ -32,6 +32,7 @@ func (s *state) openStandard() {
 	}
 	l.SetGlobal("print", l.NewFunction(s.print))
 	l.SetGlobal("require", l.NewFunction(s.require))
+	l.SetGlobal("setmetatable", l.NewFunction(setMetatable(l.GetGlobal("setmetatable").(*lua.LFunction).GFunction)))
 	l.SetGlobal("rawset", l.NewFunction(s.rawset))
 	l.SetGlobal("xpcall", l.NewFunction(s.xpcall))
 	l.SetGlobal("unpack", l.NewFunction(s.unpack))
@@ -39,10 +40,20 @@ func (s *state) openStandard() {
 	l.SetFuncs(table, map[string]lua.LGFunction{
 		"concat": s.tableConcat,
 		"insert": s.tableInsert,
+		"sort":   s.tableSort,
 	})
 	// math.randomseed would seed the one generator of the whole process.
 	l.GetGlobal(lua.MathLibName).(*lua.LTable).RawSetString("randomseed", lua.LNil)
 	s.openString(l.GetGlobal(lua.StringLibName).(*lua.LTable))
+}
+
+// setMetatable is setmetatable for tables alone, as in Lua 5.1. gopher-lua's
+// takes any value, for all values of that type.
+func setMetatable(original lua.LGFunction) lua.LGFunction {
+	return func(l *lua.LState) int {
+		l.CheckTable(1)
+		return original(l)
+	}
 }
 
 // chargeValue is the hidden (charge).

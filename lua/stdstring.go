@@ -17,6 +17,7 @@ func (s *state) openString(mod *lua.LTable) {
 	}
 	s.l.SetFuncs(mod, map[string]lua.LGFunction{
 		"byte":   s.stringByte,
+		"sub":    s.stringSub,
 		"rep":    s.stringRep,
 		"format": s.stringFormat,
 		"find":   s.stringFind,
@@ -51,6 +52,24 @@ func offsets(length, first, last int) (int, int) {
 		return 0, 0
 	}
 	return first - 1, last
+}
+
+// part returns a piece of a text. A small piece is a copy: otherwise it would
+// keep all of the text alive, which nobody could see.
+func (s *state) part(l *lua.LState, text string, from, to int) string {
+	piece := text[from:to]
+	if len(piece) < len(text)/2 {
+		s.meter.charge(l, len(piece)+16)
+		return strings.Clone(piece)
+	}
+	return piece
+}
+
+func (s *state) stringSub(l *lua.LState) int {
+	text := l.CheckString(1)
+	from, to := offsets(len(text), l.CheckInt(2), l.OptInt(3, -1))
+	l.Push(lua.LString(s.part(l, text, from, to)))
+	return 1
 }
 
 func (s *state) stringByte(l *lua.LState) int {
@@ -123,7 +142,7 @@ func (s *state) captureValue(l *lua.LState, m *matcher, i, from, to int) lua.LVa
 		if i != 0 {
 			l.RaiseError("%%%d names no capture of %q", i+1, m.pattern)
 		}
-		return lua.LString(m.subject[from:to])
+		return lua.LString(s.part(l, m.subject, from, to))
 	}
 	c := m.captures[i]
 	switch c.length {
@@ -132,7 +151,7 @@ func (s *state) captureValue(l *lua.LState, m *matcher, i, from, to int) lua.LVa
 	case captureOpen:
 		l.RaiseError("malformed pattern: a ( without its ) in %q", m.pattern)
 	}
-	return lua.LString(m.subject[c.start : c.start+c.length])
+	return lua.LString(s.part(l, m.subject, c.start, c.start+c.length))
 }
 
 // pushCaptures pushes the captures; whole says that the whole match stands in
@@ -198,7 +217,8 @@ func (s *state) stringGmatch(l *lua.LState) int {
 	m := s.newMatcher(l, text, pattern)
 	s.meter.charge(l, 1024) // the matcher
 	next := 0
-	l.Push(l.NewFunction(func(l *lua.LState) int {
+	// The text is a variable of the function, so that it is seen what it keeps.
+	l.Push(l.NewClosure(func(l *lua.LState) int {
 		if next > len(text) {
 			return 0
 		}
@@ -211,7 +231,7 @@ func (s *state) stringGmatch(l *lua.LState) int {
 			next++
 		}
 		return s.pushCaptures(l, m, from, to, true)
-	}))
+	}, lua.LString(text), lua.LString(pattern)))
 	return 1
 }
 
