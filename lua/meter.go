@@ -128,6 +128,14 @@ func (m *meter) live(l *lua.LState) {
 	}
 }
 
+// expired notes that the deadline has passed, which the context says only a
+// moment later than the operations that have the same deadline.
+func (m *meter) expired() {
+	if deadline, ok := m.ctx.Deadline(); ok && m.over == nil && !time.Now().Before(deadline) {
+		m.over = ErrTimeout
+	}
+}
+
 // charge takes n octets from the memory budget, and raises a Lua error when
 // it is used up.
 func (m *meter) charge(l *lua.LState, n int) {

@@ -252,6 +252,7 @@ func (s *state) resolve(path string) string {
 // failed pushes nil and a reason, the way in which modules say that the world
 // did not do what was asked. Wrong arguments raise errors instead.
 func (s *state) failed(l *lua.LState, format string, args ...any) int {
+	s.meter.expired()
 	s.meter.live(l)
 	text := oneLine(fmt.Sprintf(format, args...))
 	s.meter.chargeString(l, len(text))

@@ -146,7 +146,7 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{Transport: c.transport(config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
+	client := http.Client{Transport: c.transport(ctx, config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
 	res, err := client.Do(req)
 	if err != nil {
 		return nil, errors.New(reason(ctx, err))
@@ -164,9 +164,13 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 }
 
 // transport connects once and leaves nothing behind. It uses no proxy from
-// the environment: a check asks the server itself.
-func (c call) transport(config *tls.Config, opts fields) *http.Transport {
-	dial := dialer().DialContext
+// the environment: a check asks the server itself. It dials with the call's
+// context: net/http's own has no deadline, so that a question to a name server
+// would outlive the call.
+func (c call) transport(ctx context.Context, config *tls.Config, opts fields) *http.Transport {
+	dial := func(_ context.Context, network, address string) (net.Conn, error) {
+		return dialer().DialContext(ctx, network, address)
+	}
 	t := &http.Transport{
 		DialContext: dial, DisableKeepAlives: true, DisableCompression: true,
 		MaxResponseHeaderBytes: 64 << 10, TLSClientConfig: config,
@@ -181,7 +185,7 @@ func (c call) transport(config *tls.Config, opts fields) *http.Transport {
 	} else if _, _, err := splitHostPort(to); err != nil {
 		c.l.RaiseError("%s: connect: want host:port, [IPv6]:port or unix:/path: %s", c.name, err.Error())
 	}
-	t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, network, address) }
+	t.DialContext = func(context.Context, string, string) (net.Conn, error) { return dial(ctx, network, address) }
 	return t
 }
 

@@ -24,7 +24,7 @@ const (
 	costField    = 112
 	costClosure  = 256
 	costMethod   = 2400 // a closure, and the hash of the table that takes it
-	costTailCall = 64
+	costTailCall = 512  // a line of the traceback
 )
 
 const (
@@ -33,6 +33,9 @@ const (
 	// maxOperands is how many operands of .. one call takes; the compiler has
 	// 200 registers for a whole function.
 	maxOperands = 40
+	// maxConstants is how many different names and values one function may
+	// mention: the compiler compares each with all before it.
+	maxConstants = 5000
 )
 
 // rewriter replaces the operators of a chunk that allocate by calls of
@@ -41,10 +44,12 @@ const (
 // deep a program nests, because the compiler recurses without a bound, and
 // notes what is required.
 type rewriter struct {
-	path   string
-	depth  int
-	wanted []requirement
-	err    error
+	path  string
+	depth int
+	// constants are those of the function that is being rewritten.
+	constants map[string]bool
+	wanted    []requirement
+	err       error
 }
 
 // chunk rewrites a whole file.
@@ -57,6 +62,7 @@ func (rw *rewriter) chunk(stmts []ast.Stmt) []ast.Stmt {
 	take.SetLastLine(1)
 	take.Exprs[0].SetLine(1)
 	take.Exprs[0].SetLastLine(1)
+	rw.constants = map[string]bool{}
 	return append([]ast.Stmt{take}, rw.block(stmts)...)
 }
 
@@ -195,7 +201,20 @@ func (rw *rewriter) exprs(list []ast.Expr) {
 	}
 }
 
-func (rw *rewriter) function(fn *ast.FunctionExpr) { fn.Stmts = rw.block(fn.Stmts) }
+func (rw *rewriter) function(fn *ast.FunctionExpr) {
+	outer := rw.constants
+	rw.constants = map[string]bool{}
+	fn.Stmts = rw.block(fn.Stmts)
+	rw.constants = outer
+}
+
+// constant notes a name or a value that a function mentions.
+func (rw *rewriter) constant(at ast.PositionHolder, text string) {
+	rw.constants[text] = true
+	if len(rw.constants) > maxConstants && rw.err == nil {
+		rw.err = &SyntaxError{Path: rw.path, Line: at.Line(), Text: fmt.Sprintf("more than %d different names and values in one function", maxConstants)}
+	}
+}
 
 // expr returns what an expression becomes; nil stays nil.
 func (rw *rewriter) expr(expr ast.Expr) ast.Expr {
@@ -208,10 +227,17 @@ func (rw *rewriter) expr(expr ast.Expr) ast.Expr {
 	}
 	defer rw.leave()
 	switch e := expr.(type) {
+	case *ast.NumberExpr:
+		rw.constant(e, e.Value)
+	case *ast.StringExpr:
+		rw.constant(e, e.Value)
+	case *ast.IdentExpr:
+		rw.constant(e, e.Value)
 	case *ast.AttrGetExpr:
 		e.Object, e.Key = rw.expr(e.Object), rw.expr(e.Key)
 	case *ast.FuncCallExpr:
 		rw.noteRequire(e)
+		rw.constant(e, e.Method)
 		e.Func, e.Receiver = rw.expr(e.Func), rw.expr(e.Receiver)
 		rw.exprs(e.Args)
 	case *ast.LogicalOpExpr:
