@@ -15,6 +15,9 @@ type LuaCheck struct {
 	// What is handed to it as ctx.args. In keepalived.conf a line for each:
 	// arg NAME VALUE.
 	Args Args `key:"args" word:"arg" form:"special" own:"true" tier:"2"`
+	// Measures is for a weight_by: the weight function is called in place of
+	// check, and no failure of it counts.
+	Measures bool `key:"-"`
 	// How long a run may take.
 	Timeout *time.Duration `key:"timeout" own:"true" range:"1ms..24h" inherits:"the real server's connect_timeout" tier:"1"`
 	Timing

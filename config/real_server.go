@@ -43,6 +43,12 @@ type RealServer struct {
 	SMTPAlert *bool `key:"smtp_alert" inherits:"the virtual server's smtp_alert, else the global one, else on" tier:"2"`
 	// The host that HTTP checks ask it for.
 	VirtualHost string `key:"virtualhost" inherits:"the virtual server's virtualhost" tier:"2"`
+	// A Lua file whose weight function measures its weight, which counts in
+	// place of the one above. One that fails to measure leaves the weight as it
+	// was, and is no failure of the server.
+	WeightBy *Program `key:"weight_by" form:"command" own:"true" tier:"2"`
+	// How the weight follows what is measured.
+	Smoothing *Smoothing `key:"smoothing" form:"block" own:"true" tier:"3"`
 	// A text shown in SNMP.
 	SNMPName string `key:"snmp_name" tier:"3"`
 	// Its checks: it works as long as none of them fails.

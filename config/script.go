@@ -26,7 +26,7 @@ type Script struct {
 	// or false. In keepalived.conf: "lua:PATH NAME=VALUE".
 	Args Args `key:"args" word:"-"`
 	// Smoothing says how the weights that the Lua script measures count.
-	Smoothing *Smoothing `key:"smoothing" word:"-"`
+	Smoothing *Smoothing `key:"smoothing" form:"block" own:"true" tier:"3"`
 	// User runs the program; the global script_user when left out. In
 	// keepalived.conf the group may stand behind it.
 	User string `key:"user" form:"special" inherits:"global script_user" tier:"1"`
@@ -103,14 +103,15 @@ type Smoothing struct {
 	Written Keys     `key:"-"`
 	// TimeConstant is that of an exponential average: after it a jump has come
 	// through to 63 %, after three times it to 95 %.
-	TimeConstant time.Duration `key:"time_constant" word:"-" range:"0s..24h"`
+	TimeConstant time.Duration `key:"time_constant" own:"true" range:"0s..24h" tier:"3"`
 	// Min is the least weight; with max, which must be given too.
-	Min int `key:"min" word:"-" range:"-65535..65535" unit:"weight"`
+	Min int `key:"min" own:"true" range:"-65535..65535" unit:"weight" tier:"3"`
 	// Max is the greatest weight.
-	Max int `key:"max" word:"-" range:"-65535..65535" unit:"weight"`
+	Max int `key:"max" own:"true" range:"-65535..65535" unit:"weight" tier:"3"`
 	// Step is the least change that counts.
-	Step int `key:"step" word:"-" default:"1" range:"1..65535" unit:"weight"`
+	Step int `key:"step" own:"true" default:"1" range:"1..65535" unit:"weight" tier:"3"`
 	// SlowStart is how long the weight takes to rise to its full value after
-	// what it is the weight of has come up.
-	SlowStart time.Duration `key:"slow_start" word:"-" range:"0s..24h"`
+	// a check was down. That of a real server is slow_start of its virtual
+	// server.
+	SlowStart time.Duration `key:"slow_start" own:"true" range:"0s..24h" tier:"3"`
 }

@@ -115,13 +115,17 @@ func (r *Runner) Verdict(ctx context.Context, about Subject) (v Verdict, err err
 
 // Weight calls the script's weight function with {args=, timeout=} and
 // returns its number. err is an *Error.
-func (r *Runner) Weight(ctx context.Context) (float64, error) {
+func (r *Runner) Weight(ctx context.Context) (float64, error) { return r.WeightOf(ctx, Subject{}) }
+
+// WeightOf is Weight for a real server.
+func (r *Runner) WeightOf(ctx context.Context, about Subject) (float64, error) {
 	var weight float64
 	err := r.run(ctx, func(s *state) error {
 		if s.functions["weight"] == nil {
 			return s.failure("the script has no function weight")
 		}
 		s.prepare(ctx)
+		s.subject(about)
 		first, _, err := s.call("weight", s.argument)
 		if err != nil {
 			return err

@@ -103,7 +103,15 @@ func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
 	}
 	ctx, cancel := context.WithDeadline(p.ctx, end)
 	defer cancel()
-	v, err := k.runner.Verdict(ctx, k.about)
+	var v lua.Verdict
+	var err error
+	if k.measures {
+		var weight float64
+		weight, err = k.runner.WeightOf(ctx, k.about)
+		v.OK, v.Weight = err == nil, &weight
+	} else {
+		v, err = k.runner.Verdict(ctx, k.about)
+	}
 	ans := node.Answer{Message: v.Message, Took: time.Since(begin)}
 	if w := v.Weight; w != nil && v.OK {
 		if *w < 0 || *w > balance.MostWeight {
@@ -113,7 +121,7 @@ func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
 		}
 	}
 	switch {
-	case p.ctx.Err() != nil || errors.Is(err, lua.ErrStuck):
+	case p.ctx.Err() != nil || errors.Is(err, lua.ErrStuck) || k.measures && err != nil:
 		ans.Verdict = health.Unknown
 	case err != nil:
 		// A script that is wrong fails its server, as keepalived's programs do

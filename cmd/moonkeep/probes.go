@@ -110,6 +110,8 @@ type luaCheck struct {
 	runner *lua.Runner
 	about  lua.Subject
 	limit  time.Duration
+	// measures is for a weight_by.
+	measures bool
 }
 
 // luaChecks makes LUA_CHECKs.
@@ -118,31 +120,36 @@ type luaChecks struct {
 	checks map[uint32]*luaCheck
 }
 
-// luaCheck compiles the file of a check, each file once, and makes sure that it
-// has the function.
+// luaCheck compiles the file of a check, each file once for each
+// function, and makes sure that it has it.
 func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaCheck, error) {
 	who := fmt.Sprintf("LUA_CHECK of %s of virtual server %s", p.Server, p.Service)
 	fault := func(err error) error { return &luaFault{p.Lua.At, fmt.Errorf("%s: %w", who, err)} }
-	first := compiled[p.Lua.Path] == nil
+	function := "check"
+	if p.Lua.Measures {
+		function = "weight"
+	}
+	key := function + " " + p.Lua.Path
+	first := compiled[key] == nil
 	if first {
 		script, err := lua.Compile(p.Lua.Path)
 		if err != nil {
 			return nil, fault(err)
 		}
-		compiled[p.Lua.Path] = script
+		compiled[key] = script
 	}
-	r, err := compiled[p.Lua.Path].NewRunner(e.luaOptions(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who))
+	r, err := compiled[key].NewRunner(e.luaOptions(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who))
 	if err != nil {
 		return nil, fault(err)
 	}
 	if first {
 		// Once for each file: a state for each of ten thousand checks takes its
 		// time when the check first runs, not before the daemon starts.
-		if _, err := has(r, "check"); err != nil {
+		if _, err := has(r, function); err != nil {
 			return nil, fault(err)
 		}
 	}
-	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit}
+	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit, measures: p.Lua.Measures}
 	if p.Virtual.IsValid() {
 		k.about.Service = p.Virtual.String()
 	}

@@ -24,11 +24,12 @@ func probesOf(t *testing.T, checks string) (*probes, chan node.Answer, error) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"good.lua":  `return function(ctx) return {ok = ctx.server == "192.0.2.11:80" and ctx.service == "192.0.2.1:80", weight = ctx.args.w, message = "fine"} end`,
-		"bad.lua":   `return function() return false, "too busy" end`,
-		"wrong.lua": `return function() error "oh" end`,
-		"slow.lua":  `return function() while true do end end`,
-		"other.lua": `return {on_change = function() end}`,
+		"good.lua":   `return function(ctx) return {ok = ctx.server == "192.0.2.11:80" and ctx.service == "192.0.2.1:80", weight = ctx.args.w, message = "fine"} end`,
+		"bad.lua":    `return function() return false, "too busy" end`,
+		"wrong.lua":  `return function() error "oh" end`,
+		"slow.lua":   `return function() while true do end end`,
+		"weight.lua": `return {weight = function(ctx) if ctx.args.oh then error "oh" end return ctx.server == "192.0.2.11:80" and 42.4 or 0 end}`,
+		"other.lua":  `return {on_change = function() end}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -92,6 +93,32 @@ func TestProbes(t *testing.T) {
 	}
 	if len(answers) > 0 {
 		t.Errorf("and %+v", <-answers)
+	}
+}
+
+// TestLuaOfServers: a Lua file may take the place of the program of a
+// MISC_CHECK, and measure the weight of a server; one that fails to measure is
+// no failure.
+func TestLuaOfServers(t *testing.T) {
+	p, answers, err := probesOf(t, `MISC_CHECK: {misc_path: {lua: good.lua, args: {w: 3}}}}], weight_by: {lua: weight.lua}}, {address: '192.0.2.12:80', weight_by: {lua: weight.lua, args: {oh: true}}, checks: [{LUA_CHECK: {path: bad.lua}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Start(7, []node.Ask{{Check: 0, Seq: 20}, {Check: 1, Seq: 21}, {Check: 2, Seq: 22}, {Check: 3, Seq: 23}})
+	for range 4 {
+		a := <-answers
+		want := map[uint32]node.Answer{
+			20: {Verdict: health.OK, Message: "fine", Weighs: true, Weight: 3},
+			21: {Verdict: health.OK, Weighs: true, Weight: 42},
+			22: {Verdict: health.Failed, Message: "too busy"},
+			23: {Verdict: health.Unknown, Message: "oh"},
+		}[a.Seq]
+		if a.Verdict != want.Verdict || a.Weighs != want.Weighs || a.Weight != want.Weight || !strings.Contains(a.Message, want.Message) {
+			t.Errorf("answer %+v, want %+v", a, want)
+		}
+	}
+	if _, _, err := probesOf(t, `LUA_CHECK: {path: good.lua}}], weight_by: {lua: good.lua}}, {address: '192.0.2.12:80', checks: [{LUA_CHECK: {path: bad.lua}`); err == nil || !strings.Contains(err.Error(), "it returns no function weight") {
+		t.Errorf("a file without the function: %v", err)
 	}
 }
 

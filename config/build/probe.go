@@ -79,8 +79,9 @@ func Probes(c *config.Config) []Probe {
 func walk(c *config.Config, f func(*config.VirtualServer, *config.RealServer, *config.Check, uint32)) (n uint32) {
 	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
 		for _, r := range list {
-			for i := range r.Checks {
-				f(v, r, &r.Checks[i], n)
+			list := checksOf(r)
+			for i := range list {
+				f(v, r, &list[i], n)
 				n++
 			}
 		}
@@ -116,7 +117,7 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 	p := Probe{
 		Check: number, Kind: k.Kind(), Service: serviceName(v), Server: r.Endpoint(v).String(), Virtual: v.Address.AddrPort,
 		ConnectTimeout: t.ConnectTimeout, Limit: limit(k, v, r, t), LogAll: k.LogsAll(c.Global.LogAllFailures),
-		NetNamespace: k.Namespace(v), Interval: t.DelayLoop, Address: r.Endpoint(v).AddrPort, Lua: k.Lua,
+		NetNamespace: k.Namespace(v), Interval: t.DelayLoop, Address: r.Endpoint(v).AddrPort, Lua: luaOf(k),
 	}
 	p.Patience = p.Limit + slack
 	if to := k.Target(); to != nil {
@@ -167,6 +168,9 @@ func (p *Probe) identity() string {
 	h := fnv.New64a()
 	part := func(s string) { _, _ = io.WriteString(h, s); _, _ = h.Write([]byte{0}) }
 	part(p.Kind)
+	if p.Lua != nil {
+		part(strconv.FormatBool(p.Lua.Measures))
+	}
 	part(strconv.FormatBool(p.Plugin))
 	part(p.Address.String())
 	part(p.BindTo.String())
@@ -348,4 +352,28 @@ func jsonValue(v reflect.Value) any {
 		return list
 	}
 	return v.Interface()
+}
+
+// checksOf are the checks of a real server, and behind them what measures its
+// weight.
+func checksOf(r *config.RealServer) []config.Check {
+	f := r.WeightBy.File()
+	if f == nil {
+		return r.Checks
+	}
+	by := config.Check{Lua: &config.LuaCheck{At: f.At, Path: f.Path, Allow: f.Allow, Args: f.Args, Measures: true}}
+	return append(slices.Clone(r.Checks), by)
+}
+
+// luaOf is the Lua file of a check, nil when it has none: a program's place may
+// be taken by one.
+func luaOf(k *config.Check) *config.LuaCheck {
+	if k.Misc == nil {
+		return k.Lua
+	}
+	f := k.Misc.MiscPath.File()
+	if f == nil {
+		return nil
+	}
+	return &config.LuaCheck{At: f.At, Path: f.Path, Allow: f.Allow, Args: f.Args}
 }

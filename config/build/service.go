@@ -36,10 +36,11 @@ func services(c *config.Config) []node.Service {
 		for _, r := range list {
 			x := node.Server{
 				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
-				Checks: make([]node.Check, 0, len(r.Checks)),
+				Checks: make([]node.Check, 0, len(r.Checks)+1),
 			}
-			for i := range r.Checks {
-				k := &r.Checks[i]
+			list := checksOf(r)
+			for i := range list {
+				k := &list[i]
 				var p *Probe
 				if n < len(probes) && probes[n].Check == number {
 					p = &probes[n]
@@ -86,6 +87,14 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 		out.Identity, out.LogAll = p.Identity, p.LogAll
 		if p.Plugin {
 			out.Kind = p.Kind
+		}
+		if r.Smoothing != nil {
+			smoothing := Smoothing(r.Smoothing)
+			out.Smoothing = &smoothing
+		}
+		if p.Lua != nil && p.Lua.Measures {
+			out.Kind = "weight_by"
+			life.Alpha, life.OnUnknown = false, health.Keep
 		}
 	}
 	if b.made[life] == nil {

@@ -3,8 +3,10 @@ package convert
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/keepalived"
@@ -45,6 +47,8 @@ virtual_servers:
     real_servers:
       - address: 192.0.2.2:80
         notify_up: {lua: up.lua, args: {min: 1}}
+        weight_by: {lua: weight.lua, args: {most: 100}}
+        smoothing: {time_constant: 30s, min: 1, max: 100, step: 5}
         checks: [{MISC_CHECK: {misc_path: {lua: misc.lua, args: {port: 80}}}}]
 `))
 	if found.Errors() {
@@ -53,6 +57,8 @@ virtual_servers:
 	want := config.Args{"url": "http://x/?a=b c", "min": 3.0, "part": 0.25, "strict": true, "text": "3", "quoted": `"3"`, "yes": "true", "none": "", "back": `a\b`, "single": "it's"}
 	for _, to := range []string{Keepalived, "toml", "json", "yaml"} {
 		text, lost, err := To(to, c, nil, true)
+		// keepalived has no words for the two that are of a real server.
+		lost = slices.DeleteFunc(lost, func(f config.Finding) bool { return to == Keepalived && f.Name == "own-keyword" })
 		if err != nil || len(lost) > 0 {
 			t.Fatalf("%s: %v, %v\n%s", to, err, lost, text)
 		}
@@ -84,12 +90,16 @@ virtual_servers:
 			"stop": {in.Notify.Stop.File(), {Path: "/etc/moonkeep/stop.lua"}}, "all": {in.Notify.Lua, {Path: "/etc/moonkeep/all.lua", Allow: []string{"write"}, Args: config.Args{"file": "/var/log/x"}}},
 			"lower": {in.NotifyLowerPrio.File(), {Path: "/etc/moonkeep/lower.lua"}}, "deleted": {in.NotifyDeletedProgram.File(), {Path: "/etc/moonkeep/gone.lua", Args: config.Args{"n": -1.0}}},
 			"quorum": {v.QuorumUp.File(), {Path: "/etc/moonkeep/q.lua"}}, "up": {v.RealServers[0].NotifyUp.File(), {Path: "/etc/moonkeep/up.lua", Args: config.Args{"min": 1.0}}},
+			"weight": {v.RealServers[0].WeightBy.File(), {Path: "/etc/moonkeep/weight.lua", Args: config.Args{"most": 100.0}}},
 			"misc": {v.RealServers[0].Checks[0].Misc.MiscPath.File(), {Path: "/etc/moonkeep/misc.lua", Args: config.Args{"port": 80.0}}},
 		} {
 			got, want := pair[0], pair[1]
 			if got == nil || got.Path != want.Path || len(got.Allow) != len(want.Allow) || len(got.Args)+len(want.Args) > 0 && !reflect.DeepEqual(got.Args, want.Args) {
 				t.Errorf("%s: %s is %+v, want %+v\n%s", to, what, got, want, text)
 			}
+		}
+		if s := v.RealServers[0].Smoothing; s == nil || s.TimeConstant != 30*time.Second || s.Min != 1 || s.Max != 100 || s.Step != 5 {
+			t.Errorf("%s: the smoothing is %+v\n%s", to, s, text)
 		}
 		if in.Notify.Any == nil || in.Notify.Any.Argv[0] != "/bin/any" || in.Notify.Backup == nil {
 			t.Errorf("%s: the programs are %+v", to, in.Notify)

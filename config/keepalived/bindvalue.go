@@ -263,6 +263,9 @@ func (r *reader) program(s *statement) (config.Program, bool) {
 	argv, file, rest := r.command(s)
 	p := config.Program{At: r.src.position(s.words[1].at), Argv: argv}
 	switch {
+	case file == nil && argv != nil && s.words[0].text == "weight_by":
+		r.out.error(s.words[1].at, "bad-lua", "weight_by must be a Lua file with a weight function: \"lua:PATH\"")
+		return config.Program{}, false
 	case file != nil && around[config.Global](r) != nil:
 		r.out.error(s.words[1].at, "bad-lua", "%s cannot be a Lua file: name a program", s.words[0].text)
 		return config.Program{}, false

@@ -133,7 +133,7 @@ func samples() map[string][2]string {
 		"StatusCodes": {"200 301-303", "99"}, "RegexStack": {"1000 2000", "2000 1000"},
 		"FILE_CHECK/track_file": {"tf", "tg"}, "BFD_CHECK/name": {"bf", "bg"}, "virtual_server/ip_family": {"inet", "ipv4"},
 		"LUA_CHECK/arg": {"a b", "a"}, "PLUGIN_CHECK/option": {"role master", "role"}, "plugin/user": {"u", ""}, "SHA256": {strings.Repeat("0a", 32), "0a"},
-		"misc_path": {`"/bin/x y"`, `"/bin/x`}, "bind_if": {"eth5", "a_name_that_is_long"},
+		"weight_by": {`"lua:/x.lua y=1"`, `"/bin/x`}, "misc_path": {`"/bin/x y"`, `"/bin/x`}, "bind_if": {"eth5", "a_name_that_is_long"},
 		"vrrp_script/script": {`"/bin/x y"`, `"/bin/x`}, "vrrp_script/user": {"u", ""},
 		"interface": {"eth5", "a_name_that_is_long"}, "default_interface": {"eth5", "a/b"}, "lvs_sync_daemon_interface": {"eth5", "a/b"},
 		"vrrp_script/weight": {"7 reverse", "300"}, "track_file/weight": {"7 reverse", "300"}, "vrrp_track_process/weight": {"7 reverse", "x"}, "bfd_instance/weight": {"7 reverse", "300"},

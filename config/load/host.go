@@ -210,6 +210,7 @@ func (h *host) services() {
 			r := &v.RealServers[k]
 			run("real_server: notify_up", r.NotifyUp)
 			run("real_server: notify_down", r.NotifyDown)
+			run("real_server: weight_by", r.WeightBy)
 			for n := range r.Checks {
 				if m := r.Checks[n].Misc; m != nil && m.MiscPath != nil {
 					p := *m.MiscPath

@@ -144,6 +144,8 @@ func (r *reader) decode(sf *schema.Field, v *value, dst reflect.Value, what stri
 		p := r.program(sf.Elem, v, within(what, sf.Key))
 		switch {
 		case p == nil:
+		case p.Lua == "" && sf.Key == "weight_by":
+			r.error(v.at, "wrong-value", "%s must be a Lua file with a weight function: {lua: FILE}", within(what, sf.Key))
 		case p.Lua != "" && sf.Key == "any":
 			r.error(v.at, "wrong-value", "%s cannot be a Lua file: give it as lua beside master and backup, and its functions hear of all changes", within(what, sf.Key))
 		case p.Lua != "" && strings.HasSuffix(sf.Key, "_script"): // one of the daemon's own

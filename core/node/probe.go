@@ -7,6 +7,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/track"
 )
 
 // perTick is how many checks one Tick looks at. The rest is due at once again,
@@ -34,6 +35,8 @@ type checker struct {
 	// weight is the absolute weight that it told, if weighs.
 	weight int32
 	weighs bool
+	// smooth is between what is told and weight; nil takes it as it is.
+	smooth *track.Weight
 	dark   bool
 	// up and known are of those that follow something.
 	up, known bool
@@ -261,6 +264,10 @@ func (n *Node) answered(now mono.Instant, c *checker, a *Answer) {
 	c.took = a.Took
 	n.darkened(now, c)
 	weighed := false
+	if c.smooth != nil && a.Verdict == health.OK && a.Weighs {
+		c.smooth.Observe(now, float64(a.Weight))
+		a.Weight = int32(max(0, c.smooth.Value()))
+	}
 	switch {
 	case a.Verdict == health.OK && (a.Weighs != c.weighs || a.Weighs && a.Weight != c.weight):
 		c.weighs, c.weight, weighed = a.Weighs, a.Weight, true

@@ -3,6 +3,7 @@ package node
 import (
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/track"
 )
 
 // reservice replaces the services. A check that was there before, of the same
@@ -108,6 +109,7 @@ func (n *Node) place(now mono.Instant, c *checker, cfg *Check, s *server, id uin
 		*c = *lender
 	}
 	c.cfg, c.server, c.id, c.place = cfg, s, id, 0
+	c.resmooth(now, lender)
 	switch {
 	case cfg.File != "" || cfg.Session != "":
 		if lender == nil {
@@ -201,4 +203,20 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		}
 	}
 	n.touch(v)
+}
+
+// resmooth makes what is between the weights that are told and those that count,
+// or lets it follow as it is configured now.
+func (c *checker) resmooth(now mono.Instant, lender *checker) {
+	switch {
+	case c.cfg.Smoothing == nil:
+		c.smooth = nil
+	case c.smooth != nil:
+		c.smooth.Reconfigure(*c.cfg.Smoothing)
+	default:
+		c.smooth = track.NewWeight(*c.cfg.Smoothing)
+		if lender != nil && lender.weighs {
+			c.smooth.Observe(now, float64(lender.weight))
+		}
+	}
 }

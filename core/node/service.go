@@ -6,6 +6,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/track"
 )
 
 // Service is one virtual server: real servers that are checked, and a quorum of
@@ -72,6 +73,8 @@ type Check struct {
 	File    string
 	Weight  int
 	Reverse bool
+	// Smoothing, when not nil, says how the weights that it tells count.
+	Smoothing *track.Smoothing
 	// Session, when not empty, names a BFD session that it follows (BFD_CHECK).
 	Session string
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/track"
 )
 
 // life is that of a TCP_CHECK with delay_loop 10 and retry 1.
@@ -213,6 +214,29 @@ func TestServerWeights(t *testing.T) {
 	s.run(0, health.OK)
 	// The other check still tells its 7.
 	s.says("a up")
+}
+
+// TestSmoothedWeights: a weight that jumps about comes through slowly, in steps,
+// within its bounds, and keeps what it came to over a reload.
+func TestSmoothedWeights(t *testing.T) {
+	k := tcp("1")
+	k.Smoothing = &track.Smoothing{TimeConstant: 30 * second, Min: 1, Max: 50, Step: 5}
+	b := backend("a", k)
+	b.Weight = 10
+	v := web(b)
+	s := newSite(t, Config{Services: []Service{v}})
+	s.run(0, health.OK, weighs(40))
+	s.says("a weighs 40")
+	// Runs are ten seconds apart: 1 - exp(-1/3) of the jump.
+	s.run(0, health.OK, weighs(0))
+	s.says("a weighs 29")
+	s.run(0, health.OK, weighs(27))
+	s.says()
+	s.run(0, health.OK, weighs(1000))
+	s.says("a weighs 50")
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
+	s.run(0, health.OK, weighs(1000))
+	s.says()
 }
 
 // TestUnknownServers: unknown takes no server down, is told once for all, and
