@@ -91,7 +91,7 @@ virtual_servers:
 			"lower": {in.NotifyLowerPrio.File(), {Path: "/etc/moonkeep/lower.lua"}}, "deleted": {in.NotifyDeletedProgram.File(), {Path: "/etc/moonkeep/gone.lua", Args: config.Args{"n": -1.0}}},
 			"quorum": {v.QuorumUp.File(), {Path: "/etc/moonkeep/q.lua"}}, "up": {v.RealServers[0].NotifyUp.File(), {Path: "/etc/moonkeep/up.lua", Args: config.Args{"min": 1.0}}},
 			"weight": {v.RealServers[0].WeightBy.File(), {Path: "/etc/moonkeep/weight.lua", Args: config.Args{"most": 100.0}}},
-			"misc": {v.RealServers[0].Checks[0].Misc.MiscPath.File(), {Path: "/etc/moonkeep/misc.lua", Args: config.Args{"port": 80.0}}},
+			"misc":   {v.RealServers[0].Checks[0].Misc.MiscPath.File(), {Path: "/etc/moonkeep/misc.lua", Args: config.Args{"port": 80.0}}},
 		} {
 			got, want := pair[0], pair[1]
 			if got == nil || got.Path != want.Path || len(got.Allow) != len(want.Allow) || len(got.Args)+len(want.Args) > 0 && !reflect.DeepEqual(got.Args, want.Args) {
