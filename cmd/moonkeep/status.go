@@ -140,6 +140,12 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	case i.Resting:
 		b.WriteString("  rests      after a failover: preempts nobody until the other node fails, or `moonkeep failover --cancel`\n")
 	}
+	if i.DualMaster != "" {
+		fmt.Fprintf(b, "  TWO MASTERS: %s is MASTER too, for %s\n", i.DualMaster, age(*i.DualMasterAge))
+	}
+	if i.DualMasters > 0 {
+		fmt.Fprintf(b, "  conflicts  another node was MASTER too %d times, %s in all\n", i.DualMasters, age(i.DualMasterTime))
+	}
 	for _, f := range i.Faults {
 		fmt.Fprintf(b, "  fault      %s\n", f)
 	}

@@ -111,6 +111,13 @@ type Instance struct {
 	HeardAge       *float64 `json:"last_advert_heard_age_s"`
 	HeardFrom      string   `json:"last_advert_heard_from,omitempty"`
 	HeardPriority  *int     `json:"last_advert_heard_priority"`
+	// DualMaster is the other node that is MASTER too, empty while none is heard,
+	// and DualMasterAge since when. DualMasters is how often that was since the
+	// start, DualMasterTime how long in all.
+	DualMaster     string   `json:"dual_master_peer,omitempty"`
+	DualMasterAge  *float64 `json:"dual_master_age_s"`
+	DualMasters    uint64   `json:"dual_masters"`
+	DualMasterTime float64  `json:"dual_master_s"`
 	Counters       Counters `json:"counters"`
 }
 
@@ -245,6 +252,10 @@ func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, stand
 		AdvertInterval: v.Interval.Seconds(), MasterInterval: v.MasterInterval.Seconds(),
 		MasterDownIn: in(v.MasterDown), NextAdvertIn: in(v.NextAdvert), SentAge: age(v.LastSent), HeardAge: age(v.LastHeard),
 		Counters: counters(&v.Counts),
+	}
+	x.DualMasters, x.DualMasterTime = v.Dual.Times, v.Dual.Sum.Seconds()
+	if v.Dual.On {
+		x.DualMaster, x.DualMasterAge = v.Dual.Peer.String(), age(v.Dual.Since)
 	}
 	if v.Resting {
 		x.RestEnd = in(v.RestEnd)

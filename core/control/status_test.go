@@ -63,6 +63,7 @@ func nodeStatus() *node.Status {
 		At: at, Strangers: 10,
 		Instances: []node.InstanceStatus{
 			{
+				Dual: vrrp.DualView{On: true, Peer: netip.MustParseAddr("192.0.2.9"), Since: at.Add(-2 * time.Second), Times: 3, Sum: 4 * time.Second},
 				Name: "VI_1", Interface: "eth0", Group: "G", Version: vrrp.V3, VRID: 51, Role: vrrp.Master,
 				Since: at.Add(-10 * time.Second), Why: "no master heard since start", Base: 100, Effective: 80,
 				Terms:  []node.Term{{Tracker: "script x", Weight: -20, Value: -20, State: "down"}},

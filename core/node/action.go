@@ -2,6 +2,7 @@ package node
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -147,6 +148,8 @@ type Change struct {
 	// advertises; the zero Addr else.
 	Peer         netip.Addr
 	PeerPriority uint8
+	// Dual is for how long Peer has been heard as master too, of LowerHeard.
+	Dual time.Duration
 	// Seq numbers the changes of a node from 1.
 	Seq uint64
 	// Service is the virtual server as keepalived writes it, "[192.0.2.1]:tcp:80".

@@ -157,3 +157,31 @@ func TestMoveAfterStop(t *testing.T) {
 		t.Error("it has not stopped")
 	}
 }
+
+// TestDualMasterTold: who is told of another master learns for how long it has
+// been one, and the status adds it up.
+func TestDualMasterTold(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.TellLower = true
+	d := master(t, Config{Instances: []Instance{in}})
+	d.pass(2 * second)
+	var told []Change
+	for range 3 {
+		d.node.Step(d.now, &Received{Packet: vrrp.Packet{
+			Interface: "eth0", Source: lower, Destination: vrrp.Group(false), TTL: vrrp.TTL,
+			Payload: in.Router.Append(nil, 50, lower, vrrp.Group(false)),
+		}})
+		for _, a := range d.node.out {
+			if a.Kind == Told {
+				told = append(told, *a.Change)
+			}
+		}
+		d.pass(second)
+	}
+	if len(told) != 3 || told[0].Dual != 0 || told[2].Dual != 2*second || told[2].Peer != lower || told[2].Occasion != LowerHeard {
+		t.Errorf("told %+v", told)
+	}
+	if s := d.status("V").Dual; !s.On || s.Times != 1 || s.Sum != 2*second || s.Peer != lower {
+		t.Errorf("status %+v", s)
+	}
+}

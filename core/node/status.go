@@ -85,7 +85,9 @@ type InstanceStatus struct {
 	Maintenance bool
 	Resting     bool
 	RestEnd     mono.Instant
-	Counts      vrrp.Counters
+	// Dual is how it stands with other masters.
+	Dual   vrrp.DualView
+	Counts vrrp.Counters
 }
 
 // Term is one addend of an effective priority.

@@ -218,7 +218,7 @@ func TestS29TwoOwners(t *testing.T) {
 		d.hear(peerLow, 255)
 		d.want("1s send 255", "1.5s alarm conflict, send 255, defend 5")
 		d.hear(peerHigh, 255)
-		d.want("1.5s send 255, release, MASTER->BACKUP")
+		d.want("1.5s send 255, release, note conflict, MASTER->BACKUP")
 		d.wantDown(1500*ms + 3_003_906_250)
 	}
 }

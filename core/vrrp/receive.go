@@ -237,6 +237,9 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		if !higher {
 			why = fmt.Sprintf("%v has our priority %d and the higher address", from, a.Priority)
 		}
+		if r.dual.on {
+			r.meet(now, from)
+		}
 		if !r.cfg.YieldSilently {
 			// After a partition the winner may never have heard us. This last
 			// advert makes it announce the addresses, so that clients which
@@ -255,6 +258,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 	// The master that we replace answers our first advert with its last: that
 	// is no conflict worth telling.
 	if now.Sub(r.since) >= r.cfg.Interval {
+		r.meet(now, from)
 		if now >= r.conflictEnd {
 			out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
 				Why: fmt.Sprintf("%v is master too, with priority %d against our %d: asserting ours", from, a.Priority, r.effective)})

@@ -42,6 +42,7 @@ type Router struct {
 	leaving bool
 	heir    heir // of a hand-over
 	move    move
+	dual    dual
 	// started is true once BACKUP or MASTER was entered.
 	started bool
 	// patience is true when a preempt_delay has run out.
@@ -330,6 +331,9 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		r.t.advert = next
 		out = r.send(now, out)
 	}
+	if r.t.peace.Reached(now) {
+		out = r.alone(now, "it is silent", out)
+	}
 	if r.t.defend.Reached(now) {
 		out = r.defend(now, !r.relayed, out)
 	}
@@ -385,6 +389,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	from := r.role
 	if from == Master {
 		r.counts.LeftMaster++
+		out = r.alone(now, "we are not any more", out)
 	}
 	if to == Master {
 		r.counts.BecameMaster++

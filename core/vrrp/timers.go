@@ -32,16 +32,17 @@ type timers struct {
 	second  mono.Instant // the second burst of announcements is due
 	refresh mono.Instant // the next periodic announcement is due
 	defend  mono.Instant // a burst held back by conflictGap is due
+	peace   mono.Instant // another master counts as gone
 	release mono.Instant // the addresses are given up after a hand-over
 }
 
 var disarmed = timers{
 	advert: mono.Never, down: mono.Never, preempt: mono.Never, second: mono.Never,
-	refresh: mono.Never, defend: mono.Never, release: mono.Never,
+	refresh: mono.Never, defend: mono.Never, peace: mono.Never, release: mono.Never,
 }
 
 func (t *timers) next() mono.Instant {
-	return min(t.advert, t.down, t.preempt, t.second, t.refresh, t.defend, t.release)
+	return min(t.advert, t.down, t.preempt, t.second, t.refresh, t.defend, t.peace, t.release)
 }
 
 const (

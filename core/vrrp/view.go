@@ -34,7 +34,9 @@ type View struct {
 	Barred  bool
 	Resting bool
 	RestEnd mono.Instant
-	Counts  Counters
+	// Dual is how it stands with other masters.
+	Dual   DualView
+	Counts Counters
 }
 
 // View returns a copy of what the router knows.
@@ -48,5 +50,6 @@ func (r *Router) View() View {
 		MasterDown: r.t.down, NextAdvert: r.t.advert, Source: r.source,
 		LastSent: r.lastSent, LastHeard: r.lastHeard, HeardFrom: r.heardFrom, HeardPriority: r.heardPrio,
 		Wanting: r.wanting, Leaving: r.leaving, Barred: r.move.barred, Resting: r.move.resting, RestEnd: r.move.restEnd, Counts: r.counts,
+		Dual: DualView{On: r.dual.on, Peer: r.dual.peer, Since: r.dual.since, Times: r.dual.times, Sum: r.dual.sum},
 	}
 }
