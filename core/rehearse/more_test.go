@@ -22,6 +22,9 @@ type more struct {
 	steps, forward bool
 	// bfd is whether the nodes have sessions with each other.
 	bfd bool
+	// keys are the chances by which nodes change the key that signs, of the two
+	// that all know; nil without HMAC.
+	keys *rand.Rand
 	// delay is the longest time that a node waits after its start.
 	delay time.Duration
 }
@@ -34,6 +37,12 @@ func (w *world) drawMore(seed uint64) {
 	router := &w.configs[0].Instances[0].Router
 	if router.HMAC.Mode != vrrp.HMACOff {
 		w.more.steps, w.more.forward = chance(r, 80), router.HMAC.Monotonic
+		w.more.keys = rand.New(rand.NewPCG(seed, 0x6b657973))
+		for i := range w.configs {
+			for j := range w.configs[i].Instances {
+				w.configs[i].Instances[j].Router.HMAC.Keys = keys(1, 2)
+			}
+		}
 	}
 	six := router.Version == vrrp.V3 && !router.Interop && chance(r, 20)
 	keep, delayed := chance(r, 30), chance(r, 15)
@@ -112,9 +121,18 @@ func toIPv6(in *node.Instance) {
 	in.Router.Unicast.Peers = peers
 }
 
-// hurtMore sets a wall clock, or changes the timers of a node's sessions.
+// hurtMore has a node sign with another key, sets a wall clock, or changes the timers of a node's sessions.
 func (w *world) hurtMore(c *Cluster, told *timeline) {
 	m := &w.more
+	if m.keys != nil && chance(m.keys, 20) {
+		n := c.Nodes[m.keys.IntN(len(c.Nodes))]
+		cfg := n.Config
+		cfg.Instances = slices.Clone(cfg.Instances)
+		for i := range cfg.Instances {
+			cfg.Instances[i].Router.HMAC.Active = pick[uint8](m.keys, 1, 2)
+		}
+		n.Reload(cfg)
+	}
 	if m.rng == nil || !chance(m.rng, 50) {
 		return
 	}
