@@ -99,7 +99,7 @@ func (s *State) parseRoute(data []byte) (netspec.Route, error) {
 		all = netip.IPv6Unspecified()
 	}
 	r.Destination = netip.PrefixFrom(all, int(msg.Dst_len))
-	attrs, err := nl.ParseRouteAttr(data[unix.SizeofRtMsg:])
+	attrs, err := attributes(data[unix.SizeofRtMsg:])
 	if err != nil {
 		return r, err
 	}
@@ -155,7 +155,7 @@ func (s *State) parseNextHops(data []byte) (list []netspec.NextHop, err error) {
 		if length < unix.SizeofRtNexthop || length > len(data) {
 			return nil, fmt.Errorf("next hop of %d octets", length)
 		}
-		attrs, err := nl.ParseRouteAttr(data[unix.SizeofRtNexthop:length])
+		attrs, err := attributes(data[unix.SizeofRtNexthop:length])
 		if err != nil {
 			return nil, err
 		}
@@ -177,7 +177,7 @@ func (s *State) parseNextHops(data []byte) (list []netspec.NextHop, err error) {
 }
 
 func parseMetrics(data []byte) (m netspec.RouteMetrics, err error) {
-	attrs, err := nl.ParseRouteAttr(data)
+	attrs, err := attributes(data)
 	if err != nil {
 		return m, err
 	}

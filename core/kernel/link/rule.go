@@ -147,7 +147,7 @@ func parseRule(data []byte) (netspec.Rule, error) {
 	msg := nl.DeserializeRtMsg(data)
 	r.Six, r.TOS, r.Action = msg.Family == unix.AF_INET6, msg.Tos, netspec.RuleAction(msg.Type)
 	r.Table, r.Not = uint32(msg.Table), msg.Flags&ruleInvert != 0
-	attrs, err := nl.ParseRouteAttr(data[unix.SizeofRtMsg:])
+	attrs, err := attributes(data[unix.SizeofRtMsg:])
 	if err != nil {
 		return r, err
 	}

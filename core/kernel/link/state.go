@@ -260,7 +260,7 @@ func parseInterface(data []byte) (Interface, error) {
 
 		Enabled: msg.Flags&unix.IFF_UP != 0,
 	}
-	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfInfomsg:])
+	attrs, err := attributes(data[unix.SizeofIfInfomsg:])
 	if err != nil {
 		return Interface{}, err
 	}
@@ -298,7 +298,7 @@ func parseInterface(data []byte) (Interface, error) {
 				return Interface{}, err
 			}
 		case unix.IFLA_PROP_LIST:
-			names, err := nl.ParseRouteAttr(a.Value)
+			names, err := attributes(a.Value)
 			if err != nil {
 				return Interface{}, err
 			}
@@ -318,7 +318,7 @@ const inet6Conf = 2
 // forwards6 reads from what the families say of an interface whether it
 // forwards IPv6: the first of its settings (DEVCONF_FORWARDING).
 func forwards6(families []byte) (bool, error) {
-	list, err := nl.ParseRouteAttr(families)
+	list, err := attributes(families)
 	if err != nil {
 		return false, err
 	}
@@ -326,7 +326,7 @@ func forwards6(families []byte) (bool, error) {
 		if family.Attr.Type&^unix.NLA_F_NESTED != unix.AF_INET6 {
 			continue
 		}
-		attrs, err := nl.ParseRouteAttr(family.Value)
+		attrs, err := attributes(family.Value)
 		if err != nil {
 			return false, err
 		}
@@ -346,7 +346,7 @@ func parseAddress(data []byte) (row, error) {
 	msg := nl.DeserializeIfAddrmsg(data)
 	r := row{index: int(msg.Index)}
 	r.address.Scope = netspec.Scope(msg.Scope)
-	attrs, err := nl.ParseRouteAttr(data[unix.SizeofIfAddrmsg:])
+	attrs, err := attributes(data[unix.SizeofIfAddrmsg:])
 	if err != nil {
 		return row{}, err
 	}

@@ -85,7 +85,7 @@ func (c *Conn) SetGroup(name string, group int) error {
 // parseKind reads what an interface is, and for a macvlan or ipvlan whether it
 // is private.
 func parseKind(info []byte) (kind string, private bool, err error) {
-	attrs, err := nl.ParseRouteAttr(info)
+	attrs, err := attributes(info)
 	if err != nil {
 		return "", false, err
 	}
@@ -101,7 +101,7 @@ func parseKind(info []byte) (kind string, private bool, err error) {
 	if kind != MACVLAN && kind != IPVLAN {
 		return kind, false, nil
 	}
-	if attrs, err = nl.ParseRouteAttr(data); err != nil {
+	if attrs, err = attributes(data); err != nil {
 		return "", false, err
 	}
 	for _, a := range attrs {
