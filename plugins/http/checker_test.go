@@ -240,7 +240,7 @@ func TestTime(t *testing.T) {
 		}, "after 5 bytes of the body: timed out"},
 	}
 	for _, test := range tests {
-		for _, more := range []object{{}, {"regex": "needle"}, {"digest": "d41d8cd98f00b204e9800998ecf8427e"}} {
+		for _, more := range []object{{}, {"regex": "needle", "digest": "d41d8cd98f00b204e9800998ecf8427e"}} {
 			s := serve(t, "127.0.0.1:0", test.answer)
 			target := s.target(t)
 			target.Timeout = 300 * time.Millisecond

@@ -103,18 +103,35 @@ func TestCertificates(t *testing.T) {
 		{"another client's certificate", clients, named(object{"certificate": foreignCert, "key": foreignKey}), checker.Failed, "remote error: tls: "},
 	}
 	for _, test := range tests {
-		s, _ := serveTLS(t, test.config, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", false)
-		test.options["urls"] = []any{object{"path": "/x"}}
-		r := probeOnce(t, prepare(t, NewSSL(), s.target(t), test.options))
-		if r.Verdict != test.want || !strings.Contains(r.Message, test.message) {
-			t.Errorf("%s: %v, %q; want %v, %q", test.name, r.Verdict, r.Message, test.want, test.message)
-		}
-		if strings.HasSuffix(test.message, "200") && r.Message != test.message {
-			t.Errorf("%s: %q says more than %q", test.name, r.Message, test.message)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			s, _ := serveTLS(t, test.config, "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", false)
+			test.options["urls"] = []any{object{"path": "/x"}}
+			p := prepare(t, NewSSL(), s.target(t), test.options)
+			r := probeOnce(t, p)
+
+			if r.Verdict != test.want || !strings.Contains(r.Message, test.message) {
+				t.Errorf("%s: %v, %q; want %v, %q", test.name, r.Verdict, r.Message, test.want, test.message)
+			}
+			if strings.HasSuffix(test.message, "200") && r.Message != test.message {
+				t.Errorf("%s: %q says more than %q", test.name, r.Message, test.message)
+			}
+		})
 	}
-	plain := serve(t, "127.0.0.1:0", says("HTTP/1.0 400 Bad Request\r\n\r\n"))
-	if r := probeOnce(t, prepare(t, NewSSL(), plain.target(t), path(object{}))); r.Verdict != checker.Failed || !strings.Contains(r.Message, "TLS handshake: ") {
+	plain, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer plain.Close()
+	go func() {
+		if c, err := plain.Accept(); err == nil {
+			io.WriteString(c, "HTTP/1.0 400 Bad Request\r\n\r\n")
+			c.(*net.TCPConn).CloseWrite()
+			io.Copy(io.Discard, c)
+			c.Close()
+		}
+	}()
+	target := (&server{address: plain.Addr().String()}).target(t)
+	if r := probeOnce(t, prepare(t, NewSSL(), target, path(object{}))); r.Verdict != checker.Failed || r.Message != "TLS handshake: tls: first record does not look like a TLS handshake" {
 		t.Errorf("no TLS: %v", r)
 	}
 }
