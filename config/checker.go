@@ -187,6 +187,12 @@ type SMTPCheck struct {
 	Written Keys     `key:"-"`
 	// The name that HELO gives.
 	HeloName string `key:"helo_name" default:"smtpchecker.keepalived.org" tier:"1"`
+	// The server must speak TLS after STARTTLS.
+	StartTLS bool `key:"starttls" own:"true" tier:"2"`
+	// The name that is sent in the TLS handshake, and that the certificate is
+	// verified for.
+	SNIName string `key:"sni_name" own:"true" inherits:"the address" tier:"3"`
+	TLS
 	Target
 	Timing
 	// Further hosts to test; without any the real server is.

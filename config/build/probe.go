@@ -141,20 +141,25 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 // slack is how much longer than the run of a check its answer is waited for.
 const slack = 2 * time.Second
 
-// limit is how long a run may take in all: every connection and every program
-// has its time.
+// limit is how long a run may take in all: every connection has its time, and
+// where something is said on it the answer has it again; a program has its own.
 func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t config.Timers) time.Duration {
 	switch {
 	case k.HTTP != nil:
-		return t.ConnectTimeout * time.Duration(max(1, len(k.HTTP.URLs)))
+		return 2 * t.ConnectTimeout * time.Duration(max(1, len(k.HTTP.URLs)))
 	case k.SSL != nil:
-		return t.ConnectTimeout * time.Duration(max(1, len(k.SSL.URLs)))
+		return 2 * t.ConnectTimeout * time.Duration(max(1, len(k.SSL.URLs)))
 	case k.SMTP != nil:
-		sum := t.ConnectTimeout
+		if len(k.SMTP.Hosts) == 0 {
+			return 2 * t.ConnectTimeout
+		}
+		var sum time.Duration
 		for i := range k.SMTP.Hosts {
-			sum += k.SMTP.Hosts[i].Timers(k.SMTP, v, r).ConnectTimeout
+			sum += 2 * k.SMTP.Hosts[i].Timers(k.SMTP, v, r).ConnectTimeout
 		}
 		return sum
+	case k.Agent != nil:
+		return 2 * t.ConnectTimeout
 	case k.Misc != nil:
 		return k.Misc.Timeout(v, r)
 	case k.Lua != nil && k.Lua.Timeout != nil:
@@ -220,6 +225,9 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		if len(hosts) > 0 {
 			m["hosts"] = hosts
 		}
+		if k.SMTP.StartTLS {
+			trust(m, c.SSL)
+		}
 		return text(m)
 	case k.DNS != nil:
 		x = *k.DNS
@@ -242,7 +250,9 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		}
 		return text(m)
 	case k.Agent != nil:
-		x = *k.Agent
+		m := object(reflect.ValueOf(*k.Agent))
+		m["weight"] = r.IPVSWeight(v) // which its parts are parts of
+		return text(m)
 	case k.Plugin != nil:
 		m := map[string]any{}
 		for name, value := range k.Plugin.Options {

@@ -96,7 +96,7 @@ func TestServices(t *testing.T) {
 	if f := n.Services[1]; f.Name != "fwmark 3" || f.Tuple != "FWM 3" || f.Servers[0].Tuple != "[192.0.2.14]:none:0" {
 		t.Errorf("fwmark service %+v", f)
 	}
-	want := health.Config{Interval: 4 * time.Second, Doubt: 3 * time.Second, Warmup: 4 * time.Second, Patience: 12 * time.Second, Rise: 3, Fall: 2, Grace: 12 * time.Second}
+	want := health.Config{Interval: 4 * time.Second, Doubt: 3 * time.Second, Warmup: 4 * time.Second, Patience: 22 * time.Second, Rise: 3, Fall: 2, Grace: 12 * time.Second}
 	if got := *a.Checks[3].Life; got != want {
 		t.Errorf("life of HTTP_GET: %+v, want %+v", got, want)
 	}
@@ -140,7 +140,7 @@ func TestOptions(t *testing.T) {
 		"MISC_CHECK":  `{"misc_dynamic":true,"misc_path":["/bin/x","y"],"misc_timeout":"3s"}`,
 		"LUA_CHECK":   `{"args":{"a":"b"},"path":"/c.lua","timeout":"1.5s"}`,
 		"GRPC_HEALTH": `{"authority":"v.example","ca":"/ca.pem","certificate":"/c.pem","key":"/k.pem","password":"secret","service":"s","tls":true}`,
-		"AGENT_CHECK": `{"send":"hi"}`,
+		"AGENT_CHECK": `{"send":"hi","weight":1}`,
 		"redis-role":  `{"db":"3","role":"master"}`,
 	}
 	seen := map[string]bool{}
@@ -163,7 +163,7 @@ func TestOptions(t *testing.T) {
 				t.Errorf("TCP_CHECK: %s", got)
 			}
 		case "HTTP_GET":
-			if p.Limit != 10*time.Second || p.NetNamespace != "blue" || p.Address.String() != "192.0.2.11:8080" {
+			if p.Limit != 20*time.Second || p.NetNamespace != "blue" || p.Address.String() != "192.0.2.11:8080" {
 				t.Errorf("HTTP_GET: %+v", p)
 			}
 		case "MISC_CHECK":

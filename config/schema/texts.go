@@ -538,6 +538,8 @@ func texts() map[string]string {
 		"SMTPCheck":                            "SMTPCheck is an SMTP_CHECK: it succeeds when a mail server greets and answers HELO.",
 		"SMTPCheck.HeloName":                   "The name that HELO gives.",
 		"SMTPCheck.Hosts":                      "Further hosts to test; without any the real server is.",
+		"SMTPCheck.SNIName":                    "The name that is sent in the TLS handshake, and that the certificate is verified for.",
+		"SMTPCheck.StartTLS":                   "The server must speak TLS after STARTTLS.",
 		"SMTPHost":                             "SMTPHost is a host of an SMTP_CHECK.",
 		"SMTPServer":                           "SMTPServer is a mail relay.",
 		"SMTPServer.Host":                      "Host is its address or name.",

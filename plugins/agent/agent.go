@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -54,8 +55,8 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return nil, errors.New("AGENT_CHECK needs a port to connect to")
 	case strings.ContainsAny(s.Send, "\r\n"):
 		return nil, errors.New("send must be one line, without its end")
-	case s.Weight < 0 || s.Weight > 65535:
-		return nil, errors.New("weight must be from 0 to 65535")
+	case s.Weight < 0 || s.Weight > math.MaxInt32:
+		return nil, errors.New("weight must be from 0 to 2147483647")
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
 	return &probe{target: t, settings: s, state: state{percent: 100, admin: "ready"}}, nil

@@ -152,7 +152,7 @@ func TestSend(t *testing.T) {
 func TestFaults(t *testing.T) {
 	for options, want := range map[string]string{
 		`{"send":"a\nb"}`:   "one line",
-		`{"weight":-1}`:     "from 0 to 65535",
+		`{"weight":-1}`:     "from 0 to 2147483647",
 		`{"agent-send":""}`: "no option",
 	} {
 		o, err := checker.NewOptions([]byte(options))
@@ -176,7 +176,7 @@ func FuzzLine(f *testing.F) {
 		if _, err := s.hear(line); err != nil && s != before {
 			t.Errorf("%q: %v, and it is %+v", line, err, s)
 		}
-		if w := s.weight(65535); w != nil && (*w < 0 || *w > 65535) {
+		if w := s.weight(1<<31 - 1); w != nil && (*w < 0 || *w > 1<<31-1) {
 			t.Errorf("%q: weight %d", line, *w)
 		}
 		if _, err := firstLine(strings.NewReader(line)); err != nil && len(line) > 0 && len(line) < maxLine {

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -17,7 +18,7 @@ type state struct {
 	why     string
 }
 
-// maxPercent keeps a weight within what IPVS takes: 65535.
+// maxPercent is more than any weight of IPVS is of 1.
 const maxPercent = 65535 * 100
 
 // hear takes a line over, or says what is wrong with it. passed are the words
@@ -70,7 +71,7 @@ func (s *state) weight(configured int) *int {
 	}
 	w := 0
 	if s.admin != "drain" {
-		w = int(min((int64(configured)*int64(s.percent)+99)/100, 65535))
+		w = int(min((int64(configured)*int64(s.percent)+99)/100, math.MaxInt32))
 	}
 	return &w
 }

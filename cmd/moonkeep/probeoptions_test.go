@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/standard"
+	"github.com/moonkeep/moonkeep/plugins/tlsclient/tlstest"
+)
+
+// everyOption is a configuration with every option of every check that a
+// plugin makes.
+const everyOption = `
+virtual_servers:
+  - address: 192.0.2.1:80
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    real_servers:
+      - address: 192.0.2.11:80
+        weight: 7
+        checks:
+          - HTTP_GET:
+              virtualhost: www.example.org
+              http_protocol: "1.1"
+              fast_recovery: true
+              http2: true
+              urls:
+                - {path: /a, digest: 9b3a0c85a887a256d6939da88aabd8cd, status_code: [200-299, 404], virtualhost: b.example.org}
+                - {path: /b, regex: "ok$", regex_no_match: true, regex_options: [caseless, multiline], regex_min_offset: 5, regex_max_offset: 9, regex_stack: [1024, 2048]}
+                - {path: /c, method: POST, headers: ["X-A: 1", "X-B: 2"], body: "hello", json_path: a.b, json_value: up}
+          - SSL_GET:
+              enable_sni: true
+              sni_name: www.example.org
+              tls_compliant: true
+              verify: true
+              ca: CERT
+              certificate: CERT
+              key: KEY
+              expiry_warning: 240h
+              urls: [{path: /, tls_compliant: false}]
+          - TCP_CHECK: {connect_ip: 192.0.2.12, connect_port: 81, bindto: 192.0.2.5, bind_port: 9, bind_if: lo, fwmark: 6}
+          - SMTP_CHECK:
+              helo_name: lb.example.org
+              starttls: true
+              sni_name: mail.example.org
+              verify: true
+              ca: CERT
+              hosts: [{connect_ip: 192.0.2.13, connect_port: 26, bindto: 192.0.2.6, bind_port: 9, bind_if: lo, fwmark: 2, connect_timeout: 2s}, {}]
+          - DNS_CHECK: {type: A, name: www.example.org, answer: [192.0.2.1, 192.0.2.2]}
+          - UDP_CHECK: {payload: "0102", require_reply: "01 0X", min_reply_length: 2, max_reply_length: 9}
+          - PING_CHECK: {bindto: 192.0.2.5}
+          - MISC_CHECK: {misc_path: "/bin/true a b", misc_timeout: 3s, misc_dynamic: true, user: nobody}
+          - GRPC_HEALTH: {service: shop.Cart, authority: shop.example.org, tls: true, verify: true, ca: CERT, expiry_warning: 240h}
+          - AGENT_CHECK: {send: hello}
+`
+
+// TestEveryOption holds that a check takes what a configuration can say: the
+// two describe the same options apart from each other.
+func TestEveryOption(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := tlstest.Texts(t, tlstest.New(t).Issue(t, tlstest.Name, time.Hour))
+	for name, text := range map[string]string{"cert": cert, "key": key} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.NewReplacer("CERT", filepath.Join(dir, "cert"), "KEY", filepath.Join(dir, "key")).Replace(everyOption)
+	file := filepath.Join(dir, "a.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, found, err := load.File(file)
+	if err != nil || c == nil || found.Errors() {
+		t.Fatal(err, found)
+	}
+	seen := map[string]bool{}
+	for _, p := range build.Probes(c) {
+		seen[p.Kind] = true
+		o, err := checker.NewOptions(p.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := standard.New(p.Kind).Prepare(checker.Target{Address: p.Address, Timeout: p.ConnectTimeout}, o); err != nil {
+			t.Errorf("%s does not take %s: %v", p.Kind, p.Options, err)
+		}
+	}
+	for _, name := range standard.Names() {
+		if !seen[name] {
+			t.Errorf("no %s in the configuration", name)
+		}
+	}
+}
