@@ -25,6 +25,8 @@ type world struct {
 	// refused is true once a kernel refused addresses.
 	refused bool
 	more    more
+	// servers is the chance of real servers, nil when there are none.
+	servers *rand.Rand
 }
 
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
@@ -218,6 +220,9 @@ func (w *world) reloaded(cfg node.Config) node.Config {
 	cfg.Instances = slices.Clone(cfg.Instances)
 	cfg.Scripts = slices.Clone(cfg.Scripts)
 	cfg.Groups = slices.Clone(cfg.Groups)
+	if w.servers != nil {
+		cfg.Services = drawnServices(w.servers)
+	}
 	switch r.IntN(5) {
 	case 0, 1:
 		p := drawPriority(r)

@@ -16,7 +16,7 @@ type Happening struct {
 	At   mono.Instant
 	Node *Node
 	// Cause says what was done: "start", "stop", "reload", "tick", "packet",
-	// "bfd", "link", "checked", "file", "processes", "claimed", "gone", "failover", "return" or
+	// "bfd", "link", "checked", "probed", "file", "processes", "claimed", "gone", "failover", "return" or
 	// "maintenance" made the daemon decide; "crash",
 	// "kill", "pause", "resume" and "stopped" did not; "kernel" carried out
 	// Actions, which were asked for before.
@@ -76,7 +76,13 @@ func describe(b *strings.Builder, a *node.Action) {
 		fmt.Fprintf(b, "run %s", a.Script)
 	case node.Changed:
 		fmt.Fprintf(b, "%s %v -> %v: %s", a.Change.Name, a.Change.From, a.Change.To, a.Change.Why)
+	case node.Probe:
+		fmt.Fprintf(b, "probe %d checks", len(a.Asks))
 	case node.Told:
+		if c := a.Change; c.Occasion.OfService() {
+			fmt.Fprintf(b, "%s %s: occasion %d, weight %d: %s", c.Name, c.ServerName, c.Occasion, c.Weight, c.Why)
+			return
+		}
 		fmt.Fprintf(b, "%s is %v, priority %d: %s", a.Change.Name, a.Change.To, a.Change.Priority, a.Change.Why)
 	case node.Noted:
 		fmt.Fprintf(b, "note %s %s: %s", a.Instance, a.Note.Topic, a.Note.Text)

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -38,6 +39,11 @@ type Node struct {
 	// SetFile and SetProcesses change them.
 	Files     map[string]int64
 	Processes map[string]int
+	// Verdicts says what checks of real servers find, by their identities; what
+	// is not named here finds all well. With Mute nobody answers. A probe takes
+	// CheckDelay at most.
+	Verdicts map[string]health.Verdict
+	Mute     bool
 
 	c      *Cluster
 	daemon *daemon // nil while none runs
@@ -65,7 +71,7 @@ type daemon struct {
 func newNode(c *Cluster, i int, cfg node.Config) *Node {
 	return &Node{
 		Index: i, Name: string(rune('a' + i)), Config: cfg, c: c, Checks: map[string]node.Result{},
-		Files: map[string]int64{}, Processes: map[string]int{},
+		Files: map[string]int64{}, Processes: map[string]int{}, Verdicts: map[string]health.Verdict{},
 		KernelDelay: time.Millisecond, CheckDelay: 5 * time.Millisecond,
 		kernel: newKernel(), down: map[string]bool{},
 		source: netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}),
@@ -350,7 +356,7 @@ func (n *Node) decide(cause string, ev node.Event, f func(mono.Instant) []node.A
 // changes reports whether an instance changes its role.
 func changes(actions []node.Action) bool {
 	for i := range actions {
-		if c := actions[i].Change; c != nil && !c.Group {
+		if c := actions[i].Change; c != nil && !c.Group && !c.Occasion.OfService() {
 			return true
 		}
 	}
@@ -365,6 +371,8 @@ func (n *Node) act(d *daemon, a *node.Action) {
 		n.c.sendBFD(n, a)
 	case node.Claim, node.Release, node.Announce:
 		n.enqueue(d, *a)
+	case node.Probe:
+		n.probe(d, a)
 	case node.Run:
 		name := a.Script
 		n.c.after(n.c.upTo(n.CheckDelay), func() {

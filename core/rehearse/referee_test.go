@@ -149,6 +149,9 @@ func (r *referee) tick(h *Happening, l *life) {
 	for _, s := range h.Node.daemon.config.Sessions {
 		allowed += int(4*time.Second/s.BFD.MinTx) + 20
 	}
+	for _, k := range checksOf(&h.Node.daemon.config) {
+		allowed += int(2*time.Second/min(k.Life.Interval, k.Life.Doubt)) + 4
+	}
 	if l.ticks > allowed {
 		r.blame(h, "%d calls of Tick within %v", l.ticks, h.At.Sub(l.since))
 	}
@@ -240,6 +243,13 @@ func (r *referee) action(h *Happening, l *life, i int) {
 			r.blame(h, "script %s is run while it runs", a.Script)
 		}
 		l.running[a.Script] = true
+	case node.Told:
+		if c := a.Change; c.Occasion.OfService() {
+			if c.Seq != l.seq+1 {
+				r.blame(h, "change %d follows change %d", c.Seq, l.seq)
+			}
+			l.seq = c.Seq
+		}
 	case node.Changed:
 		r.change(h, l, i, in)
 	case node.Noted:

@@ -91,9 +91,11 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 	w := drawWorld(seed)
 	if more {
 		w.drawMore(seed)
+		w.drawServices(seed)
 	}
 	c := w.cluster(seed)
 	r = newReferee()
+	judge := newServiceReferee()
 	defer func() {
 		if p := recover(); p != nil {
 			r.problem = fmt.Sprintf("panic: %v\n%s", p, debug.Stack())
@@ -104,6 +106,9 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 			told.happening(h)
 		}
 		r.observe(h)
+		if problem := judge.observe(h); problem != "" && r.problem == "" {
+			r.problem = problem
+		}
 	}
 	span := w.span()
 	r.span, r.distrust = span, w.more.steps
@@ -118,6 +123,7 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 		c.Run(time.Duration(w.rng.Int64N(int64(3 * span / 2))))
 		w.hurt(c, span, told)
 		w.hurtMore(c, told)
+		w.hurtServices(c)
 		if r.problem != "" {
 			return r
 		}
@@ -303,8 +309,10 @@ type timeline struct{ lines []string }
 
 func (t *timeline) happening(h *Happening) {
 	switch h.Cause {
-	case "tick", "packet", "bfd", "checked", "claimed", "link":
-		told := func(a node.Action) bool { return a.Kind != node.Send && a.Kind != node.SendBFD && a.Kind != node.Run }
+	case "tick", "packet", "bfd", "checked", "probed", "claimed", "link":
+		told := func(a node.Action) bool {
+			return a.Kind != node.Send && a.Kind != node.SendBFD && a.Kind != node.Run && a.Kind != node.Probe && a.Kind != node.Noted
+		}
 		if !slices.ContainsFunc(h.Actions, told) {
 			return
 		}
