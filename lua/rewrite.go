@@ -49,7 +49,9 @@ type rewriter struct {
 	// constants are those of the function that is being rewritten.
 	constants map[string]bool
 	wanted    []requirement
-	err       error
+	// modules are the local names of modules.
+	modules map[string]string
+	err     error
 }
 
 // chunk rewrites a whole file.
@@ -110,6 +112,7 @@ func (rw *rewriter) stmt(out []ast.Stmt, stmt ast.Stmt) []ast.Stmt {
 			rw.function(fn)
 			return append(out, chargeStmt(s, costClosure), s)
 		}
+		rw.noteModules(s)
 		rw.exprs(s.Exprs)
 	case *ast.FuncDefStmt:
 		rw.function(s.Func)
@@ -237,6 +240,7 @@ func (rw *rewriter) expr(expr ast.Expr) ast.Expr {
 		e.Object, e.Key = rw.expr(e.Object), rw.expr(e.Key)
 	case *ast.FuncCallExpr:
 		rw.noteRequire(e)
+		rw.noteUse(e)
 		rw.constant(e, e.Method)
 		e.Func, e.Receiver = rw.expr(e.Func), rw.expr(e.Receiver)
 		rw.exprs(e.Args)

@@ -33,6 +33,8 @@ type Script struct {
 	files map[string]*lua.FunctionProto
 	// sources are the paths of all files, as messages give them.
 	sources []string
+	// uses are the calls of functions of modules, as far as they are plain.
+	uses []requirement
 }
 
 // Compile reads and compiles the file at path and every file that it requires
@@ -70,6 +72,10 @@ func compileScript(path string, more ...string) (*Script, error) {
 	for len(wanted) > 0 {
 		need := wanted[0]
 		wanted = wanted[1:]
+		if need.use {
+			s.uses = append(s.uses, need)
+			continue
+		}
 		if _, known := s.files[need.name]; known || builtin(need.name) || slices.Contains(more, need.name) {
 			continue
 		}
@@ -105,6 +111,8 @@ type requirement struct {
 	name string
 	path string
 	line int
+	// use says that it is the use of a module's function, MODULE.FUNCTION.
+	use bool
 }
 
 // requireName is what a required name looks like: the dots stand for folders.

@@ -266,7 +266,13 @@ func checkLua(c *config.Config) config.Findings {
 		_, _, err := e.telling(&config.Config{Global: c.Global, Groups: c.Groups[i : i+1]})
 		add(c.Groups[i].At, err)
 	}
-	return found
+	for i := range c.VirtualServers {
+		one := &config.Config{Global: c.Global, VirtualServers: c.VirtualServers[i : i+1], TrackFiles: c.TrackFiles, BFDs: c.BFDs}
+		_, _, err := e.telling(one)
+		_, failed := e.newProbes(one)
+		add(c.VirtualServers[i].At, errors.Join(err, failed))
+	}
+	return append(found, grants(c)...)
 }
 
 // sortByFile orders findings by the place of their file on the command line,

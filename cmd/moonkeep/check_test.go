@@ -74,6 +74,14 @@ func TestCheck(t *testing.T) {
 			},
 			"1 file: 1 error, 1 warning; this cannot run\n",
 		},
+		"a Lua file that calls what is not allowed": {
+			map[string]string{"a.yaml": yamlNode("100", ", notify: {master: {lua: n.lua}, lua: {path: n.lua, allow: [exec]}}"), "n.lua": "local exec = require \"exec\"\nreturn {\n  on_master = function() exec.run{\"true\"} end,\n}\n"}, []string{"a.yaml"}, 0,
+			[]string{
+				"a.yaml:2:5: warning: … [no-interface]",
+				"a.yaml:2:124: warning: n.lua:3 calls exec.run, which needs the grant exec, and that is not allowed here: it would fail; allow it, or see that it is not called [missing-grant]",
+			},
+			"1 file: 0 errors, 2 warnings; this host lacks something that the configuration needs\n",
+		},
 		"a Lua file without its function": {
 			map[string]string{"a.yaml": yamlNode("100", ", notify: {lua: n.lua}"), "n.lua": "return { check = function() return true end }\n"}, []string{"a.yaml"}, 1,
 			[]string{
