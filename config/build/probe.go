@@ -234,7 +234,10 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 	case k.UDP != nil:
 		x = *k.UDP
 	case k.Misc != nil:
-		x = *k.Misc
+		m := object(reflect.ValueOf(*k.Misc))
+		delete(m, "user") // the process has it
+		delete(m, "group")
+		return text(m)
 	case k.Lua != nil:
 		x = *k.Lua
 	case k.GRPC != nil:
