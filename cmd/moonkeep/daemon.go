@@ -42,6 +42,7 @@ type daemon struct {
 	telling notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
+	calm    func() // ends the watch over real time
 	files   atomic.Pointer[luaFiles]
 	balance *balancer
 	hands   handsFile
@@ -89,7 +90,12 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		log.Warn(w)
 	}
 	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host(), pool: newLuaPool()}
-	if d.edges.starter, err = program.NewStarter(program.Options{}); err != nil {
+	process, err := prioritise(&c.Global, log)
+	if err != nil {
+		return nil, err
+	}
+	d.calm = watchRealTime(process, log)
+	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore}); err != nil {
 		return nil, err
 	}
 	plan, err := d.plan(c)
@@ -342,6 +348,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if c.Global.RouterID != d.edges.routerID {
 		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
 	}
+	d.keepPriorities(&c.Global)
 	if err := initialise(c, d.current()); err != nil {
 		return err
 	}
@@ -393,18 +400,6 @@ func (d *daemon) intrudes(n *node.Config) error {
 	return err
 }
 
-// both returns the devices of a new configuration and those of the old one whose
-// names are not among them.
-func both(devices, old []netspec.Device) []netspec.Device {
-	all := slices.Clone(devices)
-	for _, d := range old {
-		if !slices.ContainsFunc(devices, func(n netspec.Device) bool { return n.Name == d.Name }) {
-			all = append(all, d)
-		}
-	}
-	return all
-}
-
 // promote makes the settings of interfaces that the configuration asks for.
 // Without them addresses may have to be set again, which is no reason not to
 // run.
@@ -454,6 +449,9 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 // comes last and is run's to end.
 func (d *daemon) close() error {
 	var errs []error
+	if d.calm != nil {
+		d.calm()
+	}
 	if d.alarm != nil {
 		errs = append(errs, d.alarm.Close())
 	}

@@ -19,7 +19,9 @@ const gcPercent = 50
 const easeBytes = 64 << 20
 
 // tuneMemory sets how the daemon collects garbage. GOGC counts if it is set.
-// There is no limit to set: GOMEMLIMIT near the need would have a daemon that
+// GOMAXPROCS is left to the runtime, which follows the processors of the process
+// and the limit of its cgroup, also when they change. There is no limit of
+// memory to set, from the cgroup neither: GOMEMLIMIT near the need would have a daemon that
 // outgrows it collect for ever instead of sending adverts. One that is set in
 // the environment holds.
 func tuneMemory() {

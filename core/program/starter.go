@@ -2,6 +2,7 @@ package program
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -16,6 +17,9 @@ import (
 type Options struct {
 	// Grace is the time from SIGTERM to SIGKILL; 2 s.
 	Grace time.Duration
+	// OnThread, unless nil, is called on the thread that starts programs, which
+	// inherit from it how the kernel runs them. Its error is that of NewStarter.
+	OnThread func() error
 	// MaxUnended bounds the runs that have returned while their program has
 	// not ended; 128.
 	MaxUnended int
@@ -76,15 +80,27 @@ func NewStarter(o Options) (*Starter, error) {
 	if s.maxUnended <= 0 {
 		s.maxUnended = defaultMaxUnended
 	}
-	go s.serve()
+	begun := make(chan error)
+	go s.serve(o.OnThread, begun)
+	if err := <-begun; err != nil {
+		<-s.thread
+		return nil, errors.Join(fmt.Errorf("prepare to start programs: %w", err), null.Close())
+	}
 	return s, nil
 }
 
 // serve is the thread. It never unlocks: the runtime keeps a locked thread
 // until its goroutine ends, and then ends it, too.
-func (s *Starter) serve() {
+func (s *Starter) serve(prepare func() error, begun chan<- error) {
 	runtime.LockOSThread()
 	defer close(s.thread)
+	if prepare != nil {
+		if err := prepare(); err != nil {
+			begun <- err
+			return
+		}
+	}
+	close(begun)
 	for {
 		select {
 		case r := <-s.starts:
