@@ -105,3 +105,50 @@ func TestReadmeTest(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestPortedScript: the script that README.md ports as a whole restarts once and
+// then says no, and says why it could not restart.
+func TestPortedScript(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, script, ok := strings.Cut(string(text), "```lua\n-- chk_nginx.lua\n")
+	if !ok {
+		t.Fatal("the script is not there")
+	}
+	script, _, _ = strings.Cut(script, "```")
+	got := tested(t, map[string]string{"chk_nginx.lua": script, "chk_nginx_test.lua": `
+local stub, test, check = require "stub", require "test", require "chk_nginx"
+return {
+  once = function()
+    stub.process.running(false)
+    stub.systemd.restart("nginx", true)
+    test.equal({check{}}, {false, "nginx was restarted"})
+    test.equal({check{}}, {false, "no nginx, and its restart did not help"})
+    test.equal(#stub.calls("systemd.restart"), 1)
+    stub.clock.advance(61)
+    check{}
+    test.equal(#stub.calls("systemd.restart"), 2)
+  end,
+  helps = function()
+    stub.process.running({cmdline = "nginx: master process"}, stub.sequence(false, true))
+    stub.systemd.restart("nginx", true)
+    test.equal({check{}}, {true, "nginx was restarted"})
+    test.equal(check{}, true)
+  end,
+  cannot = function()
+    stub.process.running(false)
+    stub.systemd.restart("nginx", nil, "no bus")
+    test.equal({check{}}, {false, "no nginx, and no restart: no bus"})
+  end,
+}`})
+	if len(got) != 3 {
+		t.Errorf("%d tests ran", len(got))
+	}
+	for name, r := range got {
+		if !r.OK {
+			t.Errorf("%s: %s: %s", name, r.Place, r.Message)
+		}
+	}
+}

@@ -53,8 +53,8 @@ func TestExamples(t *testing.T) {
 	}
 	for i, block := range strings.Split(string(text), "```lua\n")[1:] {
 		source, _, _ := strings.Cut(block, "```")
-		if strings.HasPrefix(source, "local stub, test") {
-			continue // TestReadmeTest runs it
+		if strings.HasPrefix(source, "local stub, test") || strings.HasPrefix(source, "-- chk_nginx.lua") {
+			continue // TestReadmeTest and TestPortedScript run them
 		}
 		files[fmt.Sprintf("readme%d.lua", i)] = source
 	}

@@ -83,7 +83,12 @@ sets: instance, group, from, to, why, priority, peer, service, server.
 The exit status is 0 when the check is ok or the function returned, 1 when the
 check failed or accept_failover said no, and 2 for an error, a timeout or a
 limit.`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return errors.New("lua run needs a Lua file, and may have the name of a function behind it; `moonkeep lua run --help` says more")
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			function := "check"
 			if len(args) > 1 {
@@ -150,6 +155,10 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 	}
 	if err != nil {
 		out.Message = err.Error()
+		// The text of a missing grant ends in what the configuration must say.
+		if _, grant, refused := strings.Cut(out.Message, "the configuration must grant it: allow: ["); refused {
+			out.Message += "; here: --grant " + strings.TrimSuffix(grant, "]")
+		}
 	}
 	if err := out.print(stdout, o.json); err != nil {
 		return fmt.Errorf("print the result: %w", err)

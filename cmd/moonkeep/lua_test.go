@@ -54,7 +54,8 @@ return {
 		{[]string{file, "--arg", "n=three"}, 1, `^failed: n is string\n`, ""},
 		{[]string{file, "--arg", "loop=1"}, 2, `^limit: .*2000000 instructions`, ""},
 		{[]string{file, "--arg", "sleep=5", "--timeout", "50ms"}, 2, `^timeout: `, ""},
-		{[]string{file, "--arg", "exec=1"}, 2, `^error: .*s.lua:8: exec.run: not allowed.*allow: \[exec\]`, ""},
+		{[]string{file, "--arg", "exec=1"}, 2, `^error: .*s.lua:8: exec.run: not allowed.*allow: \[exec\]; here: --grant exec\n`, ""},
+		{nil, 2, `^$`, "lua run needs a Lua file"},
 		{[]string{file, "--arg", "exec=1", "--grant", "exec"}, 0, `^ok\n`, ""},
 		{[]string{file, "weight"}, 0, `^ok: weight 7\n`, ""},
 		{[]string{file, "on_master", "--event", "instance=VI_9", "--event", "priority=50"}, 0, `^ok\n`, ""},
@@ -71,7 +72,7 @@ return {
 		var out, errs bytes.Buffer
 		status := run(append([]string{"lua", "run"}, tt.args...), &out, &errs)
 		if status != tt.status || !regexp.MustCompile(tt.out).MatchString(out.String()) || !strings.Contains(errs.String(), tt.err) {
-			t.Errorf("%q: status %d, want %d\n%s\nwant %s\nerrors %s", tt.args[1:], status, tt.status, out.String(), tt.out, errs.String())
+			t.Errorf("%q: status %d, want %d\n%s\nwant %s\nerrors %s", tt.args, status, tt.status, out.String(), tt.out, errs.String())
 		}
 	}
 	var out, errs bytes.Buffer
