@@ -86,7 +86,8 @@ interop: setup ## play the whole interop matrix against keepalived (root)
 .PHONY: endure
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -timeout 30m -run 'TestReloadEachSecond|TestStoppedMasterResumes' ./core/lab -endure
-	@go run ./contrib/testrun -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
+	@go run ./contrib/testrun -timeout 30m -run TestMutatedFlood ./cmd/moonkeep -flood 1000000
+	@go run ./contrib/testrun -plain $(QUIET) -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
 
 .PHONY: bench
 bench: bench-failover bench-parse bench-scale ## run all benchmarks
