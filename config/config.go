@@ -45,12 +45,12 @@ type Config struct {
 	// SSL is what all SSL_GET checks present and believe.
 	SSL *SSL `key:"SSL" form:"block" idle:"nobody makes an SSL_GET" tier:"2"`
 	// Plugins say how the processes that check run.
-	Plugins []Plugin `key:"plugins" word:"plugin" form:"block" own:"true" idle:"no check is made by a plugin" tier:"2"`
+	Plugins []Plugin `key:"plugins" word:"plugin" form:"block" own:"true" tier:"2"`
 	// VirtualServerGroups are addresses and firewall marks that virtual servers
 	// serve together.
 	VirtualServerGroups []VirtualServerGroup `key:"virtual_server_groups" word:"virtual_server_group" form:"block" idle:"IPVS is left alone" tier:"2"`
 	// VirtualServers are the services that are balanced over real servers.
-	VirtualServers []VirtualServer `key:"virtual_servers" word:"virtual_server" form:"block" idle:"of its checks LUA_CHECK, FILE_CHECK and BFD_CHECK are made, and IPVS is left alone" tier:"1"`
+	VirtualServers []VirtualServer `key:"virtual_servers" word:"virtual_server" form:"block" idle:"its checks are made, and IPVS is left alone" tier:"1"`
 }
 
 // Linkbeat is an interface whose link is polled.

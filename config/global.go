@@ -186,11 +186,11 @@ type Global struct {
 	// PluginDirectory is where the programs of plugins are looked for by their
 	// names. It and all directories above it must belong to root, and nobody
 	// else may write to them.
-	PluginDirectory string `key:"plugin_directory" own:"true" inherits:"/usr/lib/moonkeep/plugins" idle:"no check is made by a plugin" tier:"2"`
+	PluginDirectory string `key:"plugin_directory" own:"true" inherits:"/usr/lib/moonkeep/plugins" tier:"2"`
 	// PluginUser is the account that plugins run under.
-	PluginUser string `key:"plugin_user" form:"special" own:"true" inherits:"nobody" idle:"no check is made by a plugin" tier:"2"`
+	PluginUser string `key:"plugin_user" form:"special" own:"true" inherits:"nobody" tier:"2"`
 	// PluginGroup is their group. In keepalived.conf it stands behind the user.
-	PluginGroup string `key:"plugin_group" word:"-" inherits:"the user's group" idle:"no check is made by a plugin"`
+	PluginGroup string `key:"plugin_group" word:"-" inherits:"the user's group"`
 	// LogAllFailures logs every failed check, those too that are tried again.
 	LogAllFailures bool `key:"checker_log_all_failures" tier:"3"`
 

@@ -18,7 +18,7 @@ type Script struct {
 	// Plugin is a check as real servers have them, with its connect_ip and
 	// connect_port: the script succeeds when it does. Of its timers interval,
 	// timeout, rise and fall count.
-	Plugin *Check `key:"plugin" word:"-" unbuilt:"nothing would check what the script is for"`
+	Plugin *Check `key:"plugin" word:"-"`
 	// Allow lists what the Lua script may do beyond reading. In
 	// keepalived.conf: "lua:PATH allow=exec,write".
 	Allow []string `key:"allow" word:"-" enum:"control,exec,listen,net,write"`

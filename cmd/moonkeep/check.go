@@ -223,6 +223,7 @@ func checkHost(c *config.Config) (found config.Findings, lacking bool) {
 	if !slices.ContainsFunc(found, func(f config.Finding) bool { return f.Name == "bad-lua-file" || f.Name == "no-lua-file" }) {
 		found = append(found, checkLua(c)...)
 	}
+	found = append(found, checkPlugins(c)...)
 	for i := range found {
 		if f := &found[i]; f.Severity == config.Error && f.Name != "bad-lua-file" {
 			f.Severity = config.Warning

@@ -16,6 +16,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/program"
 	"github.com/moonkeep/moonkeep/lua"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
 // edges are what runs users' code: programs and Lua scripts.
@@ -32,6 +33,9 @@ type edges struct {
 	checkDir string
 	// pool runs the Lua checks of real servers, over all configurations.
 	pool *luaPool
+	// plugins runs the processes of checkers, over all configurations; nil where
+	// there is no daemon.
+	plugins *pluginhost.Host
 }
 
 // checks runs the scripts of one configuration. It implements engine.Checks.
@@ -47,13 +51,17 @@ type checks struct {
 	// lasting are the programs that were told to end and may not have: a
 	// check never runs twice at once.
 	lasting map[string]program.Outcome
+	// verdicts are the last ones of plugins.
+	verdicts map[string]scriptVerdict
+	// probes makes the checks of plugins.
+	probes *probes
 }
 
 // newChecks compiles the Lua scripts of a configuration.
 func (e *edges) newChecks(c *config.Config) (*checks, error) {
 	x := &checks{
 		edges: e, scripts: map[string]*config.Script{}, runners: map[string]*luaScript{},
-		lasting: map[string]program.Outcome{},
+		lasting: map[string]program.Outcome{}, verdicts: map[string]scriptVerdict{},
 	}
 	x.user, x.group, x.secure = c.Global.ScriptUser, c.Global.ScriptGroup, c.Global.ScriptSecurity
 	for i := range c.Scripts {
@@ -154,6 +162,9 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 		c := r.run(ctx)
 		c.Took = time.Since(begin)
 		return c
+	}
+	if s.Plugin != nil {
+		return x.runPlugin(ctx, s)
 	}
 	spec := program.Spec{Argv: s.Argv, User: s.User, Group: s.Group, Timeout: s.Timeout, Secure: x.secure}
 	if spec.User == "" {

@@ -98,6 +98,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore}); err != nil {
 		return nil, err
 	}
+	if err := d.edges.openPlugins(c, o.runDir); err != nil {
+		return nil, err
+	}
 	plan, err := d.plan(c)
 	if err != nil {
 		return nil, err
@@ -237,6 +240,7 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
+	x.probes = probes
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
 	x.weightOnly(&n)
@@ -441,6 +445,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	last, most := d.engine.Lateness()
 	out.Late, out.MostLate = last.Seconds(), most.Seconds()
 	out.Notifications = notifications(d.tells.Counts())
+	out.Plugins = pluginStatus(d.edges.plugins.Status(), at)
 	out.Metrics = scriptMetrics(d.edges.host.Metrics.Samples())
 	return out, nil
 }
@@ -462,6 +467,9 @@ func (d *daemon) close() error {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 		defer cancel()
 		errs = append(errs, d.edges.pool.close(ctx))
+	}
+	if d.edges != nil {
+		errs = append(errs, d.edges.closePlugins())
 	}
 	if d.edges != nil && d.edges.starter != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)

@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
 // exitError ends the program with a status, after everything that should be
@@ -25,6 +27,10 @@ const (
 )
 
 func main() {
+	if pluginhost.IsLaunch() {
+		pluginhost.Launch()
+	}
+	serveChecker(os.Args)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -64,6 +70,7 @@ func newRootCommand() *cobra.Command {
 		newLuaCommand(),
 		newMaintenanceCommand(),
 		newPlanCommand(),
+		newPluginCommand(),
 		newProbeCommand(),
 		newRealserverCommand(),
 		newServerCommand(),

@@ -5,6 +5,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
 // programEnv makes the test binary be moonkeep, so that tests can start it as
@@ -12,6 +15,12 @@ import (
 const programEnv = "MOONKEEP_TEST_IS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if pluginhost.IsLaunch() {
+		pluginhost.Launch()
+	}
+	if os.Getenv(checker.CookieKey) != "" {
+		serveChecker(os.Args)
+	}
 	if os.Getenv(programEnv) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/lua"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
 // prober makes the probes of some kinds of check.
@@ -28,6 +29,10 @@ type probes struct {
 	// by is the prober of each check, by its number; nil for what follows a file
 	// or a session.
 	by []prober
+	// set are the checks of plugins; nil when there are none, and where nothing
+	// is run. scripts are the numbers of those that are of a vrrp_script.
+	set     *pluginhost.Set
+	scripts map[string]uint32
 	// split holds the asks of one Start by prober; scratch, for one caller.
 	split []share
 }
@@ -41,6 +46,9 @@ type share struct {
 // newProbes makes ready what the checks of a configuration need: Lua files are
 // compiled now, so that a mistake in one is found before the configuration is
 // used.
+//
+// Processes of plugins are started here too, and do nothing before the first
+// probe; Close gives them back.
 func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	p := &probes{}
 	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
@@ -60,11 +68,33 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 		p.by = append(p.by, slices.Repeat([]prober{nil}, int(x.Check)-len(p.by))...)
 		p.by = append(p.by, by)
 	}
+	if e.plugins == nil {
+		return p, nil
+	}
+	plan, numbers, err := pluginPlan(c)
+	if err != nil {
+		return nil, err
+	}
+	p.scripts = numbers
+	if p.set, err = e.plugins.Open(plan); err != nil {
+		return nil, err
+	}
+	own := &hosted{p.set}
+	for i := range plan.Checks {
+		if n := int(plan.Checks[i].Number); n < len(p.by) {
+			p.by[n] = own
+		}
+	}
 	return p, nil
 }
 
 // Begin implements engine.Probes.
-func (p *probes) Begin(tell func(uint32, []node.Answer)) { p.tell = tell }
+func (p *probes) Begin(tell func(uint32, []node.Answer)) {
+	p.tell = tell
+	if p.set != nil {
+		p.set.Begin(tell)
+	}
+}
 
 // Start implements engine.Probes.
 func (p *probes) Start(generation uint32, list []node.Ask) {
@@ -89,7 +119,12 @@ func (p *probes) Start(generation uint32, list []node.Ask) {
 
 // Close implements engine.Probes. What is under way belongs to what the
 // configurations share, and ends with the daemon.
-func (p *probes) Close() error { return nil }
+func (p *probes) Close() error {
+	if p.set != nil {
+		return p.set.Close()
+	}
+	return nil
+}
 
 // nobody answers for a kind of check that nobody makes.
 type nobody struct {

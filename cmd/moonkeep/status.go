@@ -104,6 +104,13 @@ func printStatus(w io.Writer, s *control.Status) error {
 		}
 	}
 	printServices(&b, s)
+
+	if len(s.Plugins) > 0 {
+		b.WriteString("\nplugins\n")
+		for i := range s.Plugins {
+			fmt.Fprintf(&b, "  %s\n", pluginLine(&s.Plugins[i]))
+		}
+	}
 	if s.Dropped > 0 {
 		fmt.Fprintf(&b, "\n%d packets were dropped because the daemon was busy\n", s.Dropped)
 	}

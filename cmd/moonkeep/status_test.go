@@ -69,6 +69,10 @@ func TestPrintStatus(t *testing.T) {
 		{Name: "hidden", State: "up", SinceAge: number(60.0), Least: 2, Most: number(3), Error: "/proc shows no processes"},
 		{Name: "new", State: "unknown", Least: 1, Most: number(1)},
 	}
+	full.Plugins = []control.Plugin{
+		{Name: "HTTP_GET", User: "nobody", State: "running", PID: 4711, Age: 60, Version: "1", Starts: 1, Checks: 2, Pending: 1, Answered: 100},
+		{Name: "REDIS_ROLE", NetNS: "blue", User: "redis", Path: "/usr/lib/moonkeep/plugins/REDIS_ROLE", State: "tripped", Starts: 9, Failures: 9, Checks: 1, Unknown: 3, Reason: "it ended with status 2", Retry: 12.5},
+	}
 	for name, s := range map[string]*control.Status{"status-full.txt": &full, "status-empty.txt": &head} {
 		var got bytes.Buffer
 		if err := printStatus(&got, s); err != nil {

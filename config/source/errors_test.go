@@ -50,7 +50,7 @@ func TestFindings(t *testing.T) {
 		}},
 		"what does not act, and says what is so anyhow": {"a.yaml", instance("no_accept: false", "debug: 0", "unicast_ttl: 255", "unicast_peers: []") + "virtual_servers: []\n", nil},
 		"one warning for a block that does not act": {"a.yaml", instance() + "virtual_servers:\n  - {address: \"192.0.2.1:80\", protocol: TCP, omega: true, real_servers: [{address: \"192.0.2.2:80\", weight: 2}]}\n", []string{
-			`a.yaml:6:1: warning: virtual_servers is not acted on yet: of its checks LUA_CHECK, FILE_CHECK and BFD_CHECK are made, and IPVS is left alone [not-acted-on]`,
+			`a.yaml:6:1: warning: virtual_servers is not acted on yet: its checks are made, and IPVS is left alone [not-acted-on]`,
 		}},
 		"priority of 300": {"a.yaml", instance("priority: 300"), []string{
 			`a.yaml:5:15: error: vrrp_instance A: priority must be from 1 to 255, not 300 [out-of-range]`,
@@ -230,16 +230,12 @@ func TestFindings(t *testing.T) {
 			`a.yaml:4:5: error: vrrp_script s: smoothing goes with lua only [exclusive-keys]`,
 			`a.yaml:4:16: error: vrrp_script s: smoothing: min and max go together [missing-key]`,
 		}},
-		"a plugin": {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{
-			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
-		}},
+		"a plugin": {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{}},
 		"a plugin without an address": {"a.yaml", script("plugin: {TCP_CHECK: {connect_port: 80}}", "user: nobody"), []string{
-			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
 			`a.yaml:3:13: error: vrrp_script s: plugin: TCP_CHECK needs a connect_ip: no real server gives it an address [missing-key]`,
 			`a.yaml:4:5: error: vrrp_script s: user goes with a program; the account of a plugin is that of plugins [exclusive-keys]`,
 		}},
 		"a plugin that is none": {"a.yaml", script("plugin: {MISC_CHECK: {misc_path: /bin/true}}", "script: /bin/true"), []string{
-			`a.yaml:3:5: warning: vrrp_script s: plugin is not built yet: nothing would check what the script is for; moonkeep run refuses to start with it [not-built]`,
 			`a.yaml:3:5: error: vrrp_script s: give script, lua or plugin, not two of them [exclusive-keys]`,
 			`a.yaml:3:13: error: vrrp_script s: plugin cannot be MISC_CHECK: use script, lua, track_files or track_bfds [wrong-value]`,
 		}},

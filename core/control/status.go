@@ -47,6 +47,8 @@ type Status struct {
 	MostLate float64 `json:"most_late_s"`
 	// Notifications are what became of what was to be told.
 	Notifications Notifications `json:"notifications"`
+	// Plugins are the processes that make checks.
+	Plugins []Plugin `json:"plugins,omitempty"`
 	// Metrics are what Lua scripts publish.
 	Metrics []Metric `json:"script_metrics,omitempty"`
 }

@@ -72,7 +72,8 @@ type Target struct {
 
 // Option describes one option of a checker.
 type Option struct {
-	// Name is the key in the configuration, in lower case.
+	// Name is the key in the configuration, in lower case; that of an option
+	// of a block has the block's name and a dot before it.
 	Name string
 	// Type is one of string, bool, int, duration, list, block.
 	Type string
@@ -107,6 +108,9 @@ type Info struct {
 
 // Checker makes probes of one kind. Its methods may be called at the same
 // time by several goroutines.
+//
+// A Checker that also has a method Close(context.Context) error has it called
+// before the process ends, when it does so in good order.
 type Checker interface {
 	// Info is constant while the process lives.
 	Info() Info

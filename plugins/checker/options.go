@@ -108,6 +108,9 @@ func (o Options) as(declared []Option) (Options, error) {
 	}
 	changed := false
 	for _, d := range declared {
+		if strings.ContainsRune(d.Name, '.') {
+			continue // of a block, which the checker reads
+		}
 		v, ok := values[d.Name]
 		if !ok && d.Required {
 			return Options{}, fmt.Errorf("option %s is missing: %s", d.Name, d.Doc)

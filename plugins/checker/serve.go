@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -83,12 +85,17 @@ func settle(c Checker) error {
 	if os.Getpid() == 1 {
 		go reap()
 	}
-	return follow()
+	return follow(c)
 }
 
+// ending is how long a checker with a method Close may take over it.
+const ending = 400 * time.Millisecond
+
 // follow ends the process when the host's end of a pipe is closed, which the
-// kernel does however the host ends.
-func follow() error {
+// kernel does however the host ends. Signals are for the host: those that a
+// terminal or systemd sends to all processes must not make checks fail while
+// it still uses them.
+func follow(c Checker) error {
 	text := os.Getenv(LivenessKey)
 	if text == "" {
 		return nil
@@ -99,8 +106,14 @@ func follow() error {
 	}
 	unix.CloseOnExec(fd)
 	f := os.NewFile(uintptr(fd), "liveness")
+	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	go func() {
 		_, _ = f.Read(make([]byte, 1)) // nobody ever writes
+		if x, ok := c.(interface{ Close(context.Context) error }); ok {
+			ctx, cancel := context.WithTimeout(context.Background(), ending)
+			_ = x.Close(ctx) // nobody is left to be told
+			cancel()
+		}
 		os.Exit(0)
 	}()
 	return nil

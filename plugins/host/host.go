@@ -319,6 +319,34 @@ func (s *Set) close() {
 	}
 }
 
+// Probe runs one check once, with its details, and waits for its result, which
+// is Unknown when ctx ends first.
+func (s *Set) Probe(ctx context.Context, number uint32) checker.Result {
+	var p place
+	if int(number) < len(s.places) {
+		p = s.places[number]
+	}
+	if p.group == nil {
+		return checker.Result{Message: "no plugin has this check"}
+	}
+	answer := make(chan checker.Result, 1)
+	g := p.group
+	g.mu.Lock()
+	if g.over {
+		g.mu.Unlock()
+		return checker.Result{Message: ErrClosed.Error()}
+	}
+	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, once: answer, at: time.Now()})
+	g.mu.Unlock()
+	g.poke()
+	select {
+	case r := <-answer:
+		return r
+	case <-ctx.Done():
+		return checker.Result{Message: "no result in time: " + ctx.Err().Error()}
+	}
+}
+
 // Probe prepares one check, runs it once with its details, and forgets it.
 func (h *Host) Probe(ctx context.Context, c Check, plugins ...Plugin) (checker.Result, error) {
 	c.Number = 0
@@ -327,18 +355,7 @@ func (h *Host) Probe(ctx context.Context, c Check, plugins ...Plugin) (checker.R
 		return checker.Result{}, err
 	}
 	defer s.Close()
-	answer := make(chan checker.Result, 1)
-	p := s.places[0]
-	p.group.mu.Lock()
-	p.group.inbox = append(p.group.inbox, ask{set: s, slot: p.slot, once: answer, at: time.Now()})
-	p.group.mu.Unlock()
-	p.group.poke()
-	select {
-	case r := <-answer:
-		return r, nil
-	case <-ctx.Done():
-		return checker.Result{}, fmt.Errorf("probe %s: %w", c.Label, ctx.Err())
-	}
+	return s.Probe(ctx, 0), nil
 }
 
 // Describe starts a plugin and returns who it says it is.

@@ -26,6 +26,7 @@ type settings struct {
 	MiscPath    command          `json:"misc_path"`
 	MiscTimeout checker.Duration `json:"misc_timeout"`
 	MiscDynamic bool             `json:"misc_dynamic"`
+	Secure      bool             `json:"secure"`
 }
 
 // command is a program with its arguments: a list, or a text of words.
@@ -67,6 +68,7 @@ func (*Checker) Info() checker.Info {
 			{Name: "misc_path", Type: "list", Required: true, Doc: "The program, with its arguments. No shell is involved."},
 			{Name: "misc_timeout", Type: "duration", Doc: "How long the program may run; as long as the check may take when left out."},
 			{Name: "misc_dynamic", Type: "bool", Default: "false", Doc: "An exit status of 2 to 255 is a success that sets the weight to the status less 2."},
+			{Name: "secure", Type: "bool", Default: "false", Doc: "As root, run no program that others can change (enable_script_security)."},
 		},
 	}
 }
@@ -139,7 +141,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 			return checker.Result{Verdict: checker.Failed, Message: "the program still runs, though it was told to end"}
 		}
 	}
-	o := starter.Run(ctx, program.Spec{Argv: p.options.MiscPath, Timeout: timeout})
+	o := starter.Run(ctx, program.Spec{Argv: p.options.MiscPath, Timeout: timeout, Secure: p.options.Secure})
 	p.last = o.Gone
 	r := p.judge(o)
 	if checker.WantDetails(ctx) {

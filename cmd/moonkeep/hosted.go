@@ -1,0 +1,280 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
+	"github.com/moonkeep/moonkeep/plugins/standard"
+)
+
+// defaultPluginDirectory is where plugins are looked for by their names.
+const defaultPluginDirectory = "/usr/lib/moonkeep/plugins"
+
+func pluginDirectory(c *config.Config) string {
+	if c.Global.PluginDirectory != "" {
+		return c.Global.PluginDirectory
+	}
+	return defaultPluginDirectory
+}
+
+// configured is a plugin of a configuration, as its host knows it.
+func configured(c *config.Config, p *config.Plugin) pluginhost.Plugin {
+	out := pluginhost.Plugin{
+		Name: p.Name, Path: p.Path, SHA256: hex.EncodeToString([]byte(p.SHA256)), User: p.User, Group: p.Group,
+		Memory: int64(p.Memory) << 20, OpenFiles: p.OpenFiles, Processes: p.Processes, Allow: slices.Clone(p.Allow),
+	}
+	if out.User == "" {
+		out.User, out.Group = c.Global.PluginUser, c.Global.PluginGroup
+	}
+	return out
+}
+
+// ownPlugin is one of moonkeep's own, with what its checks cannot do without.
+func ownPlugin(c *config.Config, kind string) pluginhost.Plugin {
+	p := configured(c, &config.Plugin{Name: kind, Memory: 256, OpenFiles: 16384})
+	return needed(p)
+}
+
+// needed allows a checker of moonkeep's own what it says that it needs.
+func needed(p pluginhost.Plugin) pluginhost.Plugin {
+	own := standard.New(p.Name)
+	if own == nil || p.Path != "" {
+		return p
+	}
+	for _, need := range own.Info().Needs {
+		p.Allow = append(p.Allow, strings.ToLower(strings.TrimPrefix(need, "CAP_")))
+	}
+	// It runs the users' programs, which may do what the user may.
+	p.Plain = p.Name == "MISC_CHECK"
+	if p.Plain {
+		p.Memory = 0
+	}
+	return p
+}
+
+// pluginPlan is what a configuration wants of the host of plugins, and the
+// numbers of the checks that are of scripts.
+func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
+	scripts = make(map[string]uint32)
+	known := make(map[string]bool)
+	for i := range c.Plugins {
+		x := configured(c, &c.Plugins[i])
+		if x.Path == "" {
+			if standard.New(x.Name) != nil {
+				x = needed(x)
+			} else {
+				x.Path = filepath.Join(pluginDirectory(c), x.Name)
+			}
+		}
+		known[x.Name], p.Plugins = true, append(p.Plugins, x)
+	}
+	for _, x := range build.Probes(c) {
+		if x.Lua != nil {
+			continue
+		}
+		if !known[x.Kind] {
+			own := ownPlugin(c, x.Kind)
+			if x.Plugin {
+				if strings.ContainsRune(x.Kind, '/') {
+					return p, nil, fmt.Errorf("plugin %q: a name is no path; give the path in plugins", x.Kind)
+				}
+				own = configured(c, &config.Plugin{Name: x.Kind, Memory: 256, OpenFiles: 16384})
+				own.Path = filepath.Join(pluginDirectory(c), x.Kind)
+			}
+			known[x.Kind], p.Plugins = true, append(p.Plugins, own)
+		}
+		check := pluginhost.Check{
+			Number: x.Check, Kind: x.Kind, Identity: x.Identity, Options: x.Options, NetNS: x.NetNamespace,
+			User: x.User, Group: x.Group, Limit: x.Limit,
+			Target: checker.Target{
+				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout,
+			},
+			Label: x.Kind + " of " + x.Server + " of virtual server " + x.Service,
+		}
+		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
+			check.User = strconv.Itoa(os.Geteuid()) // as all programs do without script_user
+		}
+		if x.Kind == "MISC_CHECK" {
+			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
+				return p, nil, err
+			}
+			check.Identity += strconv.FormatBool(x.Secure)
+		}
+		if x.Script != "" {
+			check.Label = x.Kind + " of vrrp_script " + x.Script
+			scripts[x.Script] = x.Check
+		}
+		// The node gives up later than the host, which knows why.
+		check.Patience = check.Limit + answerSlack
+		p.Checks = append(p.Checks, check)
+	}
+	return p, scripts, nil
+}
+
+// answerSlack is how much longer than the time of a probe its answer is waited
+// for.
+const answerSlack = time.Second
+
+// ofProgram are the options of a MISC_CHECK for its checker, for which user and
+// group are not options: it runs under them.
+func ofProgram(options json.RawMessage, secure bool) (json.RawMessage, error) {
+	all := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(options, &all); err != nil {
+		return nil, fmt.Errorf("read the options of a MISC_CHECK: %w", err)
+	}
+	delete(all, "user")
+	delete(all, "group")
+	if secure { // enable_script_security
+		all["secure"] = json.RawMessage("true")
+	}
+	out, err := json.Marshal(all)
+	if err != nil {
+		return nil, fmt.Errorf("write the options of a MISC_CHECK: %w", err)
+	}
+	return out, nil
+}
+
+// hostOptions are those of the host of plugins.
+func hostOptions(c *config.Config) pluginhost.Options {
+	return pluginhost.Options{User: c.Global.PluginUser, Group: c.Global.PluginGroup}
+}
+
+// openPlugins makes the host of plugins; it starts none yet.
+func (e *edges) openPlugins(c *config.Config, dir string) (err error) {
+	o := hostOptions(c)
+	o.Dir, o.Log = filepath.Join(dir, "plugins"), e.log
+	e.plugins, err = pluginhost.New(o)
+	return err
+}
+
+// closePlugins ends them.
+func (e *edges) closePlugins() error {
+	if e.plugins == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	return e.plugins.Close(ctx)
+}
+
+// hosted makes the probes of plugins. It implements prober.
+type hosted struct{ set *pluginhost.Set }
+
+func (h *hosted) start(_ tell, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
+
+// scriptGrace is for how many intervals the last result of a vrrp_script stands
+// when its plugin has none.
+const scriptGrace = 3
+
+// runPlugin runs a vrrp_script that is a check of a plugin. Without a verdict
+// the one before stands for a while: that a plugin dies says nothing about
+// what it checks.
+func (x *checks) runPlugin(ctx context.Context, s *config.Script) node.Checked {
+	r := x.probes.probeScript(ctx, s.Name)
+	out := node.Checked{Message: r.Message, Took: r.Latency}
+	switch r.Verdict {
+	case checker.OK:
+		out.Result = node.OK
+	case checker.Failed:
+		out.Result = node.Failed
+	default:
+		out.Result = node.Broken
+	}
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if out.Result != node.Broken {
+		x.verdicts[s.Name] = scriptVerdict{out, now}
+		return out
+	}
+	if last, ok := x.verdicts[s.Name]; ok && now.Sub(last.at) <= scriptGrace*s.Interval+s.Timeout {
+		last.Message = "as before, for there is no result: " + out.Message
+		last.Took = out.Took
+		return last.Checked
+	}
+	return out
+}
+
+// scriptVerdict is one with its time.
+type scriptVerdict struct {
+	node.Checked
+	at time.Time
+}
+
+// probeScript probes the check of a vrrp_script.
+func (p *probes) probeScript(ctx context.Context, name string) checker.Result {
+	number, ok := p.scripts[name]
+	if !ok || p.set == nil {
+		return checker.Result{Message: "no plugin has this check"}
+	}
+	return p.set.Probe(ctx, number)
+}
+
+// checkPlugins reports the plugins of a configuration that would not be
+// started on this host.
+func checkPlugins(c *config.Config) config.Findings {
+	var found config.Findings
+	plan, _, err := pluginPlan(c)
+	if err == nil {
+		err = hostOptions(c).Check(plan)
+	}
+	var many interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &many):
+		for _, err := range many.Unwrap() {
+			found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+		}
+	default:
+		found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+	}
+	return found
+}
+
+// pluginAt is where the plugin was written that an error is about: its block,
+// else the first check of it.
+func pluginAt(c *config.Config, err error) config.Position {
+	text := err.Error()
+	about := func(name string) bool {
+		return strings.Contains(text, "plugin "+name+" ") || strings.Contains(text, "plugin "+name+":") || strings.Contains(text, "plugin "+strconv.Quote(name))
+	}
+	for i := range c.Plugins {
+		if about(c.Plugins[i].Name) {
+			return c.Plugins[i].At
+		}
+	}
+	for i := range c.VirtualServers {
+		for k := range c.VirtualServers[i].RealServers {
+			checks := c.VirtualServers[i].RealServers[k].Checks
+			for n := range checks {
+				if kind := checks[n].Kind(); about(kind) || checks[n].Plugin != nil && about(checks[n].Plugin.Name) {
+					return checks[n].At()
+				}
+			}
+		}
+	}
+	for i := range c.Scripts {
+		if p := c.Scripts[i].Plugin; p != nil && (about(p.Kind()) || p.Plugin != nil && about(p.Plugin.Name)) {
+			return c.Scripts[i].At
+		}
+	}
+	if len(c.Files) > 0 {
+		return config.Position{File: c.Files[0]}
+	}
+	return config.Position{}
+}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
+	"github.com/moonkeep/moonkeep/plugins/standard"
+)
+
+// serveChecker is `moonkeep plugin KIND`, by which the daemon starts its own
+// checkers. Nothing else of the command is made for it; it returns when the
+// command line is another one.
+func serveChecker(args []string) {
+	if len(args) != 3 || args[1] != "plugin" {
+		return
+	}
+	if c := standard.New(args[2]); c != nil {
+		checker.Serve(c)
+	}
+}
+
+func newPluginCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "plugin",
+		Short: "list, describe and try checkers",
+		Long: `Checkers make the checks of real servers, in processes of their own. Those of
+moonkeep are in the program itself; others are programs in the plugin_directory,
+or named by plugins in the configuration. plugins/README.md says how to write
+one.`,
+		Args: cobra.NoArgs,
+	}
+	cmd.AddCommand(newPluginListCommand(), newPluginInfoCommand(), newPluginTestCommand())
+	return cmd
+}
+
+// listed is a plugin as `plugin list` shows it.
+type listed struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	// Path is empty for moonkeep's own.
+	Path string `json:"path,omitempty"`
+	Doc  string `json:"doc,omitempty"`
+	// Problem is why it would not be started; empty when nothing speaks
+	// against it.
+	Problem string `json:"problem,omitempty"`
+}
+
+func newPluginListCommand() *cobra.Command {
+	var file, dir string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "list the checkers that there are, and whether they could be started",
+		Long: `Lists moonkeep's own checkers, those of the configuration when there is one, and
+the files of the plugin directory. Nothing is started: the last column says
+whether the file may be run and is in nobody's hands but root's.
+
+The exit status is 1 when one could not be started.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			list, err := listPlugins(file, dir)
+			if err != nil {
+				return err
+			}
+			if err := printPlugins(cmd.OutOrStdout(), list, asJSON); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(list, func(l listed) bool { return l.Problem != "" }) {
+				return exitNo
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", "", "a configuration `FILE` whose plugins are listed too")
+	cmd.Flags().StringVar(&dir, "directory", "", "the plugin directory `DIR` in place of the configuration's")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	return cmd
+}
+
+// listPlugins is all of them; without a file, those of moonkeep and of the
+// directory.
+func listPlugins(file, dir string) ([]listed, error) {
+	var list []listed
+	for _, name := range standard.Names() {
+		info := standard.New(name).Info()
+		list = append(list, listed{Name: name, Version: info.Version, Doc: info.Doc})
+	}
+	c := &config.Config{}
+	if file != "" {
+		var found config.Findings
+		var err error
+		if c, found, err = openConfig(file, ""); err != nil {
+			return nil, err
+		}
+		if found.Errors() {
+			return nil, fmt.Errorf("%s has errors; `moonkeep check %s` shows them", file, file)
+		}
+	}
+	add := func(p pluginhost.Plugin) {
+		l := listed{Name: p.Name, Path: p.Path}
+		if err := pluginhost.Verify(p); err != nil {
+			l.Problem = err.Error()
+		}
+		list = append(list, l)
+	}
+	plan, _, err := pluginPlan(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range plan.Plugins {
+		if p.Path != "" {
+			add(p)
+		}
+	}
+	if dir == "" {
+		dir = pluginDirectory(c)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("look into the plugin directory: %w", err)
+	}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if e.IsDir() || slices.ContainsFunc(list, func(l listed) bool { return l.Path == path }) {
+			continue
+		}
+		p := configured(c, &config.Plugin{Name: e.Name()})
+		p.Path = path
+		add(p)
+	}
+	return list, nil
+}
+
+func printPlugins(w io.Writer, list []listed, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tFILE\tSTATE")
+	for _, l := range list {
+		path, state := l.Path, "ok"
+		if path == "" {
+			path = "moonkeep"
+		}
+		if l.Problem != "" {
+			state = l.Problem
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", l.Name, path, state)
+	}
+	return t.Flush()
+}
+
+// pluginFlags are those by which a plugin is started by hand.
+type pluginFlags struct{ user, sha256, dir string }
+
+func (f *pluginFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.user, "user", "", "the `ACCOUNT` that it runs under; nobody when left out")
+	cmd.Flags().StringVar(&f.sha256, "sha256", "", "the `SUM` that its file must have")
+	cmd.Flags().StringVar(&f.dir, "directory", defaultPluginDirectory, "the plugin directory `DIR`, where a name is looked for")
+}
+
+// find finds a plugin by its name or its path.
+func (f *pluginFlags) find(name string) (pluginhost.Plugin, error) {
+	if standard.New(name) != nil {
+		return needed(pluginhost.Plugin{Name: name}), nil
+	}
+	p := pluginhost.Plugin{Name: filepath.Base(name), Path: name, User: f.user, SHA256: f.sha256, Memory: 256 << 20}
+	if !strings.ContainsRune(name, '/') {
+		p.Path = filepath.Join(f.dir, name)
+		if _, err := os.Stat(p.Path); err != nil {
+			return p, fmt.Errorf("there is no checker %q: moonkeep has %s, and %s is not there", name, strings.Join(standard.Names(), ", "), p.Path)
+		}
+	}
+	path, err := filepath.Abs(p.Path)
+	if err != nil {
+		return p, fmt.Errorf("find plugin %s: %w", name, err)
+	}
+	p.Path = path
+	return p, nil
+}
+
+// byHand runs f with a host of its own. Lines that plugins log go to stderr.
+func byHand(ctx context.Context, stderr io.Writer, f func(context.Context, *pluginhost.Host) error) (err error) {
+	dir, err := os.MkdirTemp("", "moonkeep-plugin-")
+	if err != nil {
+		return fmt.Errorf("make a directory for sockets: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(dir, "plugins"), Log: log})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		err = errors.Join(err, h.Close(end))
+	}()
+	return f(ctx, h)
+}
+
+func newPluginInfoCommand() *cobra.Command {
+	var flags pluginFlags
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "info NAME|PATH",
+		Short: "say what a checker is, and which options it has",
+		Long: `Shows a checker of moonkeep, one of the plugin directory, or one at a PATH.
+Other than moonkeep's own is started for it, as the daemon would, and asked.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := flags.find(args[0])
+			if err != nil {
+				return err
+			}
+			if p.Path == "" {
+				return printInfo(cmd.OutOrStdout(), standard.New(p.Name).Info(), asJSON)
+			}
+			ctx, cancel := context.WithTimeout(cmd.Context(), 20*time.Second)
+			defer cancel()
+			return byHand(ctx, cmd.ErrOrStderr(), func(ctx context.Context, h *pluginhost.Host) error {
+				info, err := h.Describe(ctx, p)
+				if err != nil {
+					return err
+				}
+				return printInfo(cmd.OutOrStdout(), info, asJSON)
+			})
+		},
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return standard.Names(), cobra.ShellCompDirectiveDefault
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	return cmd
+}
+
+// printInfo shows who a checker is.
+func printInfo(w io.Writer, info checker.Info, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(info)
+	}
+	fmt.Fprintf(w, "%s, version %s\n%s\n", info.Name, info.Version, info.Doc)
+	if len(info.Needs) > 0 {
+		fmt.Fprintf(w, "needs %s\n", strings.Join(info.Needs, ", "))
+	}
+	if len(info.Options) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, o := range info.Options {
+		kind := o.Type
+		if o.Unit != "" {
+			kind += " (" + o.Unit + ")"
+		}
+		about := o.Doc
+		switch {
+		case o.Required:
+			about += " It must be given."
+		case o.Default != "":
+			about += " " + o.Default + " when left out."
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", o.Name, kind, about)
+	}
+	return t.Flush()
+}
