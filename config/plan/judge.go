@@ -24,6 +24,8 @@ func judge(out *Item, c *schema.Change, old, new *config.Config) {
 		judgeWatched(out, c)
 	case "interface_up_down_delays":
 		out.Effect, out.Why = Moves, "how long a change of the interface must last before it counts; one that is under way may count at once"
+	case "virtual_servers":
+		judgeService(out, c)
 	case "global":
 		judgeGlobal(out, c)
 	case "static_ipaddresses", "static_routes", "static_rules":
