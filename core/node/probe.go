@@ -14,10 +14,14 @@ import (
 // so that adverts get their turn between.
 const perTick = 256
 
-// together is the grid of instants at which checks are looked at: those that
-// are due within it begin together, so that ten thousand a second do not wake
-// anybody ten thousand times.
-const together = 5 * time.Millisecond
+// Checks are looked at on a grid of instants: those that are due within it begin
+// together, so that ten thousand a second do not wake anybody ten thousand
+// times, and the edge gets them in batches. It is a fiftieth of the shortest
+// interval, within these bounds.
+const (
+	finest   = time.Millisecond
+	coarsest = 20 * time.Millisecond
+)
 
 // checker is one check with what it said last.
 type checker struct {
@@ -73,6 +77,7 @@ func (c *checker) adds() int64 {
 type checkQueue struct {
 	heap   []checkDue
 	checks []checker
+	grid   time.Duration
 }
 
 type checkDue struct {
@@ -88,19 +93,20 @@ func (q *checkQueue) next() mono.Instant {
 		return mono.Never
 	}
 	at := q.heap[0].at
-	if over := time.Duration(at) % together; over > 0 {
-		return at.Add(together - over)
+	if over := time.Duration(at) % q.grid; over > 0 {
+		return at.Add(q.grid - over)
 	}
 	return at
 }
 
 // fill makes the heap of all checks that have a deadline.
 func (q *checkQueue) fill() {
-	q.heap = q.heap[:0]
+	q.heap, q.grid = q.heap[:0], coarsest
 	for i := range q.checks {
 		c := &q.checks[i]
 		c.place = 0
 		if !c.follows() {
+			q.grid = max(finest, min(q.grid, c.cfg.Life.Interval/50))
 			if at := c.life.Deadline(); at != mono.Never {
 				q.heap = append(q.heap, checkDue{at, c.id})
 				c.place = int32(len(q.heap))
