@@ -118,6 +118,8 @@ func (m Moonkeep) Operate(s Site, v Verb) *exec.Cmd {
 	switch v {
 	case Failover:
 		return exec.Command(m.Binary, "failover", "--run-dir", s.RunDir)
+	case Return:
+		return exec.Command(m.Binary, "failover", "--cancel", "--run-dir", s.RunDir)
 	case KeepOut:
 		return exec.Command(m.Binary, "maintenance", "on", "--run-dir", s.RunDir)
 	case LetIn:

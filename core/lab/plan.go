@@ -249,7 +249,7 @@ func (p *Plan) Reaction(v Verb) time.Duration {
 	switch v {
 	case Fail, ServiceDown:
 		return down + check
-	case Pass, ServiceUp, Start, LinkUp, Heal, LetIn:
+	case Pass, ServiceUp, Start, LinkUp, Heal, LetIn, Return:
 		return down + check + preempt
 	case Kill, Crash, Stop, LinkDown, Partition, Failover, KeepOut:
 		return down

@@ -67,7 +67,7 @@ func (l *Lab) do(ctx context.Context, s Step) error {
 		return l.stop(ctx, s, n)
 	case Start:
 		return l.start(s, n)
-	case Failover, KeepOut, LetIn:
+	case Failover, Return, KeepOut, LetIn:
 		return l.operate(ctx, s, n)
 	case LinkDown, LinkUp:
 		l.mark(s, number)

@@ -19,6 +19,7 @@ const (
 	Stop        Verb = "stop"
 	Start       Verb = "start"
 	Failover    Verb = "failover"
+	Return      Verb = "return"
 	KeepOut     Verb = "maintenance on"
 	LetIn       Verb = "maintenance off"
 	LinkDown    Verb = "link down"
@@ -97,6 +98,7 @@ func forms() []form {
 		{Stop, []string{"NODE"}, "SIGTERM to the daemon, and wait until it has ended"},
 		{Start, []string{"NODE"}, "start the daemon; after a crash the machine comes back as if booted"},
 		{Failover, []string{"NODE"}, "ask the daemon to move its addresses to another node, and wait for the answer"},
+		{Return, []string{"NODE"}, "end what failover began: the daemon preempts again as its configuration says"},
 		{KeepOut, []string{"NODE"}, "ask the daemon to keep out and never be MASTER, and wait for the answer"},
 		{LetIn, []string{"NODE"}, "ask the daemon to take part again"},
 		{LinkDown, []string{"NODE", "INTERFACE"}, "pull the cable: the interface loses its carrier"},

@@ -97,7 +97,7 @@ func TestUsagesCoverEveryVerb(t *testing.T) {
 			t.Errorf("%s has no help", u.Form)
 		}
 	}
-	for _, v := range []Verb{Kill, Crash, Stop, Start, Failover, KeepOut, LetIn, LinkDown, LinkUp, Fail, Pass, ServiceDown, ServiceUp, Partition, Heal, Wait, Settle, Say, Expect, Await, Show} {
+	for _, v := range []Verb{Kill, Crash, Stop, Start, Failover, Return, KeepOut, LetIn, LinkDown, LinkUp, Fail, Pass, ServiceDown, ServiceUp, Partition, Heal, Wait, Settle, Say, Expect, Await, Show} {
 		if !slices.ContainsFunc(Usages(), func(u Usage) bool { return u.Form == string(v) || strings.HasPrefix(u.Form, string(v)+" ") }) {
 			t.Errorf("no help for %s", v)
 		}

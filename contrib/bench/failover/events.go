@@ -22,6 +22,8 @@ type event struct {
 	fail, recover lab.Verb
 	// onFail and onRecover are the figures taken from what the client saw.
 	onFail, onRecover []figure
+	// asked is true for what only a moonkeep can be asked for.
+	asked bool
 }
 
 // figure is one number taken from the moves that the client saw in a phase.
@@ -35,10 +37,13 @@ type figure struct {
 // outage says little and the take-over is the figure.
 func events() []event {
 	outage := figure{"outage", outage}
+	returns := figure{"outage on return", outage.take}
 	return []event{
 		{name: "crash", fail: lab.Crash, recover: lab.Start, onFail: []figure{outage}},
 		{name: "kill9", fail: lab.Kill, recover: lab.Start, onFail: []figure{outage, {"take-over", last}}},
-		{name: "term", fail: lab.Stop, recover: lab.Start, onFail: []figure{outage}},
+		{name: "term", fail: lab.Stop, recover: lab.Start, onFail: []figure{outage}, onRecover: []figure{returns}},
+		{name: "failover", fail: lab.Failover, recover: lab.Return, onFail: []figure{outage}, onRecover: []figure{returns}, asked: true},
+		{name: "maintenance", fail: lab.KeepOut, recover: lab.LetIn, onFail: []figure{outage}, onRecover: []figure{returns}, asked: true},
 		{name: "silent", fail: lab.Partition, recover: lab.Heal, onFail: []figure{outage}, onRecover: []figure{{"right again after heal", last}}},
 	}
 }
@@ -91,14 +96,16 @@ func measure(ctx context.Context, s settings, m mode, t *table, progress io.Writ
 			err = errors.Join(err, p.close())
 		}
 	}()
+	our, their := lab.Moonkeep{Binary: s.moonkeep}, lab.Keepalived{Binary: s.keepalived, Rewrite: keepalived.Rewrite}
 	for _, program := range []struct {
-		name   string
-		daemon lab.Daemon
+		name    string
+		daemons [2]lab.Daemon
 	}{
-		{ours, lab.Moonkeep{Binary: s.moonkeep}},
-		{theirs, lab.Keepalived{Binary: s.keepalived, Rewrite: keepalived.Rewrite}},
+		{ours, [2]lab.Daemon{our, our}},
+		{theirs, [2]lab.Daemon{their, their}},
+		{mixed, [2]lab.Daemon{our, their}},
 	} {
-		p, err := newPair(program.name, program.daemon, m, s.probe, progress)
+		p, err := newPair(program.name, program.daemons, m, s.probe, progress)
 		if err != nil {
 			return err
 		}
@@ -109,10 +116,13 @@ func measure(ctx context.Context, s settings, m mode, t *table, progress io.Writ
 	}
 	for _, e := range s.events {
 		for trial := range s.trials {
-			fmt.Fprintf(progress, "\r%-10s %-8s trial %d of %d ", m, e.name, trial+1, s.trials)
+			fmt.Fprintf(progress, "\r%-10s %-11s trial %d of %d ", m, e.name, trial+1, s.trials)
 			for i := range pairs {
 				// Neither pair always goes first.
 				p := pairs[(i+trial)%len(pairs)]
+				if e.asked && p.name == theirs {
+					continue
+				}
 				if err := p.trial(ctx, m, e, t); err != nil {
 					return fmt.Errorf("%s %s trial %d: %w", m, e.name, trial+1, err)
 				}

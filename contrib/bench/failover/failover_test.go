@@ -81,17 +81,17 @@ func TestTable(t *testing.T) {
 	tbl.add(row{"v3:10ms", "kill9", "outage"}, theirs, 0)
 	var out strings.Builder
 	tbl.print(&out, true)
-	want := `| mode | event | figure | moonkeep | keepalived | ratio of medians |
-|---|---|---|---|---|---|
-| v3:10ms | crash | outage | 10 / 17.5 / 30 | 35 / 35 / 5500 | 0.50 |
-| v3:10ms | kill9 | outage | 0 / 0 / 0 | 0 / 0 / 0 | - |
+	want := `| mode | event | figure | moonkeep | keepalived | ratio of medians | moonkeep beside keepalived |
+|---|---|---|---|---|---|---|
+| v3:10ms | crash | outage | 10 / 17.5 / 30 | 35 / 35 / 5500 | 0.50 | - |
+| v3:10ms | kill9 | outage | 0 / 0 / 0 | 0 / 0 / 0 | - | - |
 `
 	if out.String() != want {
 		t.Errorf("markdown is\n%swant\n%s", &out, want)
 	}
 	out.Reset()
 	tbl.print(&out, false)
-	if first, _, _ := strings.Cut(out.String(), "\n"); first != "mode     event  figure  moonkeep        keepalived      ratio of medians" {
+	if first, _, _ := strings.Cut(out.String(), "\n"); first != "mode     event  figure  moonkeep        keepalived      ratio of medians  moonkeep beside keepalived" {
 		t.Errorf("the plain table begins with %q", first)
 	}
 }

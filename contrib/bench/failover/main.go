@@ -1,10 +1,11 @@
 //go:build linux
 
 // Command failover measures what a client of a virtual address goes through
-// when the master of a pair fails: for a pair of moonkeeps and for a pair of
-// keepalived, on one machine, in one run, taking turns.
+// when the master of a pair fails, leaves or returns: for a pair of moonkeeps, for
+// a pair of keepalived, and for a moonkeep whose peer is a keepalived, on one
+// machine, in one run, taking turns.
 //
-// Both pairs read the same configuration and live in networks of the same
+// All pairs read the same configuration and live in networks of the same
 // shape (core/lab), which exist at the same time; only one is disturbed at a
 // time. The command measures and prints; it does not judge. It needs root.
 // `make bench-failover` drives it.

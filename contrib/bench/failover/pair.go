@@ -45,7 +45,7 @@ const (
 	b = 1
 )
 
-// pair is two nodes of one program in a lab of their own.
+// pair is two nodes, of one program or of two, in a lab of their own.
 type pair struct {
 	name string
 	dir  string
@@ -54,7 +54,7 @@ type pair struct {
 
 // newPair builds the lab and starts both daemons.
 // One that ends by itself is told to progress with the end of its log.
-func newPair(name string, d lab.Daemon, m mode, probe time.Duration, progress io.Writer) (_ *pair, err error) {
+func newPair(name string, daemons [2]lab.Daemon, m mode, probe time.Duration, progress io.Writer) (_ *pair, err error) {
 	p := &pair{name: name}
 	defer func() {
 		if err != nil {
@@ -77,7 +77,7 @@ func newPair(name string, d lab.Daemon, m mode, probe time.Duration, progress io
 		return nil, err
 	}
 	p.lab, err = lab.New(lab.Options{
-		Plan: plan, Daemons: []lab.Daemon{d, d}, Probe: probe,
+		Plan: plan, Daemons: daemons[:], Probe: probe,
 		Tell: func(e lab.Event) {
 			if e.Kind == lab.Ended {
 				fmt.Fprintf(progress, "\n%s: the daemon of node %s ended: %s\n", name, plan.Nodes[e.Node].Name, e.Text)

@@ -14,6 +14,8 @@ import (
 const (
 	ours   = "moonkeep"
 	theirs = "keepalived"
+	// mixed is a moonkeep whose peer is a keepalived.
+	mixed = "moonkeep beside keepalived"
 )
 
 // row names one line of the table.
@@ -75,10 +77,10 @@ func ratio(x, y []time.Duration) string {
 
 // print writes the table, aligned or as markdown.
 func (t *table) print(out io.Writer, markdown bool) {
-	lines := [][]string{{"mode", "event", "figure", ours, theirs, "ratio of medians"}}
+	lines := [][]string{{"mode", "event", "figure", ours, theirs, "ratio of medians", mixed}}
 	for _, r := range t.rows {
 		x, y := t.values[r][ours], t.values[r][theirs]
-		lines = append(lines, []string{r.mode, r.event, r.figure, spread(x), spread(y), ratio(x, y)})
+		lines = append(lines, []string{r.mode, r.event, r.figure, spread(x), spread(y), ratio(x, y), spread(t.values[r][mixed])})
 	}
 	if markdown {
 		rule := strings.Repeat("|---", len(lines[0])) + "|"
