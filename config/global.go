@@ -307,8 +307,9 @@ type Global struct {
 
 	// Namespaces, files and reloads.
 
-	// NetNamespace is the network namespace to run in.
-	NetNamespace string `key:"net_namespace" at:"root" unbuilt:"the daemon would run in another network namespace; start it in the right one and remove the line" tier:"2"`
+	// NetNamespace is the network namespace to run in: a name of ip-netns(8), or
+	// the path of a file that stands for it.
+	NetNamespace string `key:"net_namespace" at:"root" tier:"2"`
 	// NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf
 	// the bare keyword means the one that the daemon was started in.
 	NetNamespaceIPVS string `key:"net_namespace_ipvs" at:"root" form:"optional" bare:"default" inherits:"net_namespace" idle:"IPVS is left alone" tier:"3"`

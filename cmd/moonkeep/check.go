@@ -219,7 +219,7 @@ func checkFile(path, configID string) (*config.Config, config.Findings) {
 // the Lua files that are there, as errors: no other host would take them.
 // lacking says that run would refuse to start here.
 func checkHost(c *config.Config) (found config.Findings, lacking bool) {
-	found = load.Host(c, compileLua)
+	found = hostOf(c)
 	if !slices.ContainsFunc(found, func(f config.Finding) bool { return f.Name == "bad-lua-file" || f.Name == "no-lua-file" }) {
 		found = append(found, checkLua(c)...)
 	}

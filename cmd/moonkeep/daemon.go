@@ -197,6 +197,9 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 	}
 	refused := findings.Errors()
 	if !refused {
+		if err := d.place(c.Global.NetNamespace); err != nil {
+			return nil, findings, err
+		}
 		missing := load.Host(c, compileLua)
 		if d.opts.checkDir != "" {
 			missing = spare(c, missing)

@@ -61,7 +61,7 @@ func TestKeywordStatus(t *testing.T) {
 		"vrrp_sync_group group":                     "acts",
 		"vrrp_script script":                        "acts",
 		"(root) global_defs":                        "acts",
-		"(root) net_namespace":                      "refuses",
+		"(root) net_namespace":                      "acts",
 		"(types) BOOL":                              "acts",
 		"vrrp_instance unknown":                     "",
 		"vrrp_instance/authentication auth_unknown": "",

@@ -43,6 +43,8 @@ func judgeGlobal(out *Item, c *schema.Change) {
 	switch key(c) {
 	case "router_id":
 		out.Effect, out.Why = Restart, "messages and notify functions name the node as before until it is restarted"
+	case "net_namespace":
+		out.Effect, out.Why = Refused, "a daemon stays in the network namespace that it was started for: restart it"
 	case "script_user", "script_group":
 		out.Effect, out.Why = Nothing, "scripts start anew under the other account; their last state stands until the first result"
 	case "enable_script_security":

@@ -15,7 +15,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,6 +69,42 @@ func Current() (*NS, error) {
 		return nil, fmt.Errorf("look at the current network namespace: %w", err)
 	}
 	return &NS{file: file, dev: uint64(st.Dev), ino: st.Ino}, nil
+}
+
+// Open opens a namespace that ip-netns(8) knows by that name, or by the path of
+// a file that stands for it.
+func Open(name string) (*NS, error) {
+	path := name
+	if !strings.Contains(name, "/") {
+		path = filepath.Join("/run/netns", name)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open the network namespace %s: %w", name, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		file.Close()
+		return nil, fmt.Errorf("look at the network namespace %s: %w", name, err)
+	}
+	return &NS{file: file, dev: uint64(st.Dev), ino: st.Ino}, nil
+}
+
+// Same reports whether two are one namespace.
+func (n *NS) Same(m *NS) bool { return n.dev == m.dev && n.ino == m.ino }
+
+// Exec replaces the process by a program in the namespace: all its threads are
+// in it then, which those of a running process cannot be made to. It returns on
+// an error only; the goroutine stays locked to its thread.
+func (n *NS) Exec(program string, argv, env []string) error {
+	runtime.LockOSThread()
+	if err := n.enter(); err != nil {
+		return fmt.Errorf("enter network namespace %d: %w", n.ino, err)
+	}
+	if err := unix.Exec(program, argv, env); err != nil {
+		return fmt.Errorf("run %s in network namespace %d: %w", program, n.ino, err)
+	}
+	return nil
 }
 
 // Close lets go of the namespace. Sockets and programs in it go on.
