@@ -9,7 +9,7 @@ set -euo pipefail
 wanted='
 gcc         gcc             the race detector
 keepalived  keepalived      interoperation with keepalived and benchmarks against it
-nginx       nginx-light     the nginx examples
+nginx       nginx-light     the nginx examples, and the checks of web servers
 tshark      tshark          the check of our packets by an independent decoder
 tcpdump     tcpdump         packet captures
 arping      iputils-arping  address probing by an independent program
@@ -18,13 +18,13 @@ ipvsadm     ipvsadm         how an independent program reads our table of IPVS
 tc          iproute2        a network that loses packets
 linux.uml   user-mode-linux a kernel that can what this machine may not
 busybox     busybox-static  the modules of that kernel
-haproxy     haproxy         the client of its stats socket in Lua
+haproxy     haproxy         the client of its stats socket in Lua, and the check of agents
 mariadbd    mariadb-server  the client of MySQL in Lua
 pg_ctlcluster postgresql    the client of PostgreSQL in Lua
 redis-server redis-server   the client of Redis in Lua
-dnsmasq     dnsmasq-base    the client of DNS in Lua
+dnsmasq     dnsmasq-base    the client of DNS in Lua, and the check of name servers
 slapd       slapd           the client of LDAP in Lua
-smtpd       opensmtpd       the client of SMTP in Lua
+smtpd       opensmtpd       the client of SMTP in Lua, and the check of mail servers
 dbus-daemon dbus-daemon     the module for systemd in Lua
 '
 

@@ -73,7 +73,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	for _, answers := range [][]answer{
 		{{"up\n", checker.OK, none, "up"}},
-		{{"75%\n", checker.OK, 8, "up, 75%"}},
+		{{"75%\n", checker.OK, 7, "up, 75%"}},
 		{{"up 50%", checker.OK, 5, "up, 50%"}},
 		{{"UP,READY,100%\r\n", checker.OK, 10, "up, 100%"}},
 		{{"0%\n", checker.OK, 0, "up, 0%"}},
@@ -89,7 +89,7 @@ func TestVerdicts(t *testing.T) {
 		{{"up maxconn:30\n", checker.OK, none, "up"}},
 		{{"maxconn:30\n", checker.OK, none, "up"}},
 		// What a line does not say stays.
-		{{"down\n", checker.Failed, none, "down"}, {"75%\n", checker.Failed, 8, "down, 75%"}, {"up\n", checker.OK, 8, "up, 75%"}},
+		{{"down\n", checker.Failed, none, "down"}, {"75%\n", checker.Failed, 7, "down, 75%"}, {"up\n", checker.OK, 7, "up, 75%"}},
 		{{"drain 50%\n", checker.OK, 0, "drain, 50%"}, {"up\n", checker.OK, 0, "drain"}, {"ready\n", checker.OK, 5, "up, 50%"}},
 		{{"drain\n", checker.OK, 0, "drain"}, {"ready\n", checker.OK, 10, "up, 100%"}},
 		{{"maint\n", checker.Failed, none, "maint"}, {"up\n", checker.Failed, none, "maint"}, {"ready\n", checker.OK, none, "up"}},

@@ -64,14 +64,18 @@ func (s *state) hear(line string) (passed []string, err error) {
 }
 
 // weight is the configured weight's part, and none when the agent never spoke
-// of it. What is more than nothing stays so.
+// of it. It is cut to a whole number, as HAProxy does, but what is more than
+// nothing stays more than nothing.
 func (s *state) weight(configured int) *int {
 	if !s.told {
 		return nil
 	}
 	w := 0
 	if s.admin != "drain" {
-		w = int(min((int64(configured)*int64(s.percent)+99)/100, math.MaxInt32))
+		part := int64(configured) * int64(s.percent)
+		if w = int(min(part/100, math.MaxInt32)); w == 0 && part > 0 {
+			w = 1
+		}
 	}
 	return &w
 }
