@@ -1,0 +1,115 @@
+package lua
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+var endureFlag = flag.Duration("endure", 3*time.Second, "how long TestReloadsUnderChecks runs")
+
+// Two hundred scripts are asked ten times a second, and all of them are read
+// and begun anew again and again, as a reload does. What the process has at half of
+// the time it has at the end, in memory and in goroutines; a single generation of
+// states that stayed would be seen after a few reloads.
+func TestReloadsUnderChecks(t *testing.T) {
+	const scripts = 200
+	between := min(time.Second, *endureFlag/10)
+	bodies := []string{
+		`local n = 0 return function() n = n + 1 return n > 0 end`,
+		`local p = require "process" return function() return not p.running{name = "no-such-name"} end`,
+		`local s = require "store" return function() return s.add("n") > 0 end`,
+		`local j = require "json" return function() return j.decode('{"a": [1, 2, 3]}').a[3] == 3 end`,
+		`local m = require "metric" return function() return m.gauge("g", 1) end`,
+		`local k = {} return function() k[#k + 1] = ("x"):rep(1000) .. #k return true end`,
+		`local f = require "file" return function() return f.exists("/") end`,
+		`local r = require "client.redis" return function() local ok, why = r.ping{address = "127.0.0.1:1"} return ok == nil end`,
+		`return function() while true do end end`,
+		`local r = require "re2" return function() return r.match("a+", "baab") == "aa" end`,
+	}
+	files := map[string]string{}
+	for i := range scripts {
+		files[fmt.Sprintf("%d.lua", i)] = bodies[i%len(bodies)]
+	}
+	dir := write(t, files)
+	host, lost := &Host{Processes: new(Processes), Store: new(Store), Metrics: new(Metrics)}, new(Lost)
+	load := func() []*Runner {
+		all := make([]*Runner, scripts)
+		for i := range all {
+			script, err := Compile(filepath.Join(dir, fmt.Sprintf("%d.lua", i)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all[i], err = script.NewRunner(Options{Name: fmt.Sprint("script ", i), Host: host, Lost: lost, Limits: Limits{Instructions: 20_000}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return all
+	}
+	var mu sync.Mutex
+	present := load()
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for i := range scripts {
+		wg.Go(func() {
+			tick := time.NewTicker(100 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				select {
+				case <-stop:
+					return
+				case <-tick.C:
+				}
+				mu.Lock()
+				r := present[i]
+				mu.Unlock()
+				ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+				ok, message, err := r.Check(ctx)
+				cancel()
+				if (err != nil || !ok) != (i%len(bodies) == 8) { // the loop
+					t.Errorf("%s: %v, %q, %v", bodies[i%len(bodies)], ok, message, err)
+				}
+			}
+		})
+	}
+	measure := func() (memory uint64, goroutines int) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc, runtime.NumGoroutine()
+	}
+	begin := time.Now()
+	var early uint64
+	var busy int
+	reloads := 0
+	for time.Since(begin) < *endureFlag {
+		time.Sleep(between)
+		all := load()
+		mu.Lock()
+		present = all
+		mu.Unlock()
+		reloads++
+		if early == 0 && time.Since(begin) > *endureFlag/2 {
+			early, busy = measure()
+		}
+	}
+	late, atEnd := measure()
+	close(stop)
+	wg.Wait()
+	t.Logf("%d reloads of %d scripts: %d KiB and %d goroutines at half of the time, %d KiB and %d at the end", reloads, scripts, early>>10, busy, late>>10, atEnd)
+	if late > early+early/2+(24<<20) {
+		t.Errorf("the memory in use has grown from %d KiB to %d KiB", early>>10, late>>10)
+	}
+	// Each of the scripts may be in a call at the one time or the other.
+	if atEnd > busy+2*scripts {
+		t.Errorf("%d goroutines at half of the time, %d at the end", busy, atEnd)
+	}
+	if n := lost.Count(); n != 0 {
+		t.Errorf("%d calls are lost", n)
+	}
+}
