@@ -91,7 +91,7 @@ endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -plain $(QUIET) -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
 
 .PHONY: bench
-bench: bench-failover bench-parse bench-scale ## run all benchmarks
+bench: bench-failover bench-parse bench-scale bench-lua ## run all benchmarks
 
 .PHONY: bench-failover
 bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
@@ -112,6 +112,10 @@ proto: ## generate the plugin protocol's Go code anew (needs protoc: apt install
 	PATH=$(CURDIR)/build/tools:$$PATH protoc -I plugins/checker/checkerpb --go_out=. --go-grpc_out=. \
 		--go_opt=module=github.com/moonkeep/moonkeep --go-grpc_opt=module=github.com/moonkeep/moonkeep \
 		plugins/checker/checkerpb/checker.proto
+
+.PHONY: bench-lua
+bench-lua: setup build ## measure Lua checks beside keepalived's scripts (root; BENCHFLAGS)
+	@go run ./contrib/bench/lua --moonkeep $(BINARY) $(BENCHFLAGS)
 
 .PHONY: clean
 clean: ## remove what was built

@@ -1,0 +1,177 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// target is the program whose process all checks look for: a copy of sleep.
+const target = "kbsvc"
+
+// way is a way to ask whether the program runs.
+type way struct {
+	name   string
+	daemon string
+	script string // of a vrrp_script
+}
+
+// daemons measures the ways beside each other.
+func daemons(s settings, out io.Writer) error {
+	dir, err := os.MkdirTemp("", "moonkeep-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	// Scripts may run as another user.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return err
+	}
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		err = errors.Join(err, os.WriteFile(path, []byte(text), mode))
+		return path
+	}
+	lua := write("running.lua", `local process = require "process" return function() return process.running{name = "`+target+`"} end`+"\n", 0o644)
+	grep := write("psgrep.sh", "#!/bin/bash\nps aux | grep -v grep | grep -q "+target+"\n", 0o755)
+	program := filepath.Join(dir, target)
+	if err != nil {
+		return err
+	}
+	if err := exec.Command("cp", "/bin/sleep", program).Run(); err != nil {
+		return fmt.Errorf("copy sleep: %w", err)
+	}
+	wanted := exec.Command(program, "3600")
+	if err := wanted.Start(); err != nil {
+		return err
+	}
+	defer func() { _ = wanted.Process.Kill(); _ = wanted.Wait() }() // it says that it was killed
+	ways := []way{
+		{"moonkeep, no check at all", s.moonkeep, ""},
+		{"moonkeep, Lua: process.running", s.moonkeep, "lua:" + lua},
+	}
+	if _, err := os.Stat(s.keepalived); err == nil {
+		ways = append(ways,
+			way{"keepalived, no check at all", s.keepalived, ""},
+			way{"keepalived, killall -0", s.keepalived, "/usr/bin/killall -0 " + target},
+			way{"keepalived, pgrep -x", s.keepalived, "/usr/bin/pgrep -x " + target},
+			way{"keepalived, ps | grep", s.keepalived, grep},
+		)
+	} else {
+		fmt.Fprintf(out, "no %s here: moonkeep is measured alone\n", s.keepalived)
+	}
+	shares := map[string]float64{}
+	fmt.Fprintf(out, "%-36s %22s %22s\n", fmt.Sprintf("%d checks a second", s.checks), "% of a processor", "times that of Lua")
+	for _, w := range ways {
+		var all []float64
+		for range s.runs {
+			share, err := measure(s, w, dir)
+			if err != nil {
+				return fmt.Errorf("%s: %w", w.name, err)
+			}
+			all = append(all, share)
+		}
+		slices.Sort(all)
+		shares[w.name] = all[len(all)/2]
+		ratio := ""
+		if base := shares[ways[1].name]; base > 0 && w.daemon == s.keepalived && w.script != "" {
+			ratio = fmt.Sprintf("%.0f", shares[w.name]/base)
+		}
+		fmt.Fprintf(out, "%-36s %22.3f %22s\n", w.name, shares[w.name], ratio)
+	}
+	fmt.Fprintln(out, "\nThe figures are of the whole daemon with the programs that it starts, and with the adverts of one instance.")
+	return nil
+}
+
+// measure runs a daemon with the checks, and returns the share of a processor
+// in per cent that it and its children took.
+func measure(s settings, w way, dir string) (float64, error) {
+	var text strings.Builder
+	text.WriteString("global_defs {\n router_id bench\n script_user root\n}\n")
+	for i := range s.checks {
+		if w.script != "" {
+			fmt.Fprintf(&text, "vrrp_script s%d {\n script %q\n interval 1\n weight 1\n}\n", i, w.script)
+		}
+	}
+	text.WriteString("vrrp_instance VI_1 {\n state MASTER\n interface eth0\n virtual_router_id 51\n version 3\n priority 100\n advert_int 0.2\n virtual_ipaddress {\n  10.0.0.100/24\n }\n track_script {\n")
+	for i := range s.checks {
+		if w.script != "" {
+			fmt.Fprintf(&text, "  s%d\n", i)
+		}
+	}
+	text.WriteString(" }\n}\n")
+	conf := filepath.Join(dir, "conf")
+	if err := os.WriteFile(conf, []byte(text.String()), 0o644); err != nil {
+		return 0, err
+	}
+	command := "exec " + w.daemon + " run -c " + conf + " --run-dir " + filepath.Join(dir, "run")
+	if w.daemon == s.keepalived {
+		command = "exec " + w.daemon + " -n -P -f " + conf + " -p " + dir + "/k.pid -r " + dir + "/v.pid"
+	}
+	cmd := exec.Command("/bin/sh", "-c", "ip link set lo up; ip link add eth0 type dummy; ip link set eth0 up; ip address add 10.0.0.1/24 dev eth0; "+command)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET, Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	defer func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		_ = cmd.Wait()                          // how it ended is of no interest
+	}()
+	time.Sleep(3 * time.Second)
+	before, err := family(cmd.Process.Pid)
+	if err != nil {
+		return 0, err
+	}
+	begin := time.Now()
+	time.Sleep(s.window)
+	after, err := family(cmd.Process.Pid)
+	if err != nil {
+		return 0, fmt.Errorf("the daemon has ended: %w", err)
+	}
+	return 100 * (after - before).Seconds() / time.Since(begin).Seconds(), nil
+}
+
+// family is the processor time of a process, of its children that live, and of
+// all that have ended and were waited for.
+func family(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	// utime, stime, cutime and cstime are the fields 14 to 17; the name ends at
+	// the last parenthesis, and field 3 follows.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	var ticks int64
+	for _, f := range fields[11:15] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	sum := time.Duration(ticks) * (time.Second / 100)
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		return sum, nil // it has just ended
+	}
+	for _, word := range strings.Fields(string(children)) {
+		child, err := strconv.Atoi(word)
+		if err != nil {
+			return 0, err
+		}
+		if more, err := family(child); err == nil {
+			sum += more
+		}
+	}
+	return sum, nil
+}
