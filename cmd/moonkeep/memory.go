@@ -50,7 +50,7 @@ func easeCollection() (end func()) {
 // trimAfter is when the daemon gives memory back after its start: that which the
 // configuration took while it was read, and a thousand virtual routers that
 // became MASTER together. Sooner it would be in the way of just that.
-const trimAfter = 10 * time.Second
+const trimAfter = 5 * time.Second
 
 // trim gives memory back that a configuration took while it was read: many
 // times what stays of it.

@@ -72,7 +72,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	intervals := f.String("intervals", "1s,100ms", "advertisement intervals")
 	programs := f.String("programs", ours+","+theirs+","+floor, "what is measured, in this order in each turn")
 	f.IntVar(&s.runs, "runs", 1, "how many turns each program has for each size and interval")
-	f.DurationVar(&s.settle, "settle", 3*time.Second, "how long a pair is left alone before it is measured")
+	f.DurationVar(&s.settle, "settle", 6*time.Second, "how long a pair is left alone before it is measured: what follows a start, such as a second round of announcements, is to be over")
 	f.DurationVar(&s.window, "window", 8*time.Second, "how long CPU time is counted")
 	f.DurationVar(&s.capture, "capture", 5*time.Second, "how long adverts are captured")
 	f.StringVar(&s.logs, "logs", "", "keep configurations and logs in this folder")
