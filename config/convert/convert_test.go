@@ -71,6 +71,9 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, f := range found {
+				if language == Keepalived && f.Name == "own-keyword" && f.At.Line > 0 {
+					continue // it has Lua files
+				}
 				t.Errorf("%s to %s: %v", path, language, f)
 			}
 			there := again(t, language, text)

@@ -132,6 +132,9 @@ func (w *writer) lua(n *document.Node, word string, l *config.Lua) {
 	if len(l.Allow) > 0 {
 		argv = append(argv, "allow="+strings.Join(l.Allow, ","))
 	}
+	if !n.Field.Own {
+		w.found.Add(n.At, config.Warning, "own-keyword", "%s \"lua:...\" is moonkeep's own: keepalived would look for a program of that name", word)
+	}
 	w.said(n, word+" "+command(argv))
 }
 

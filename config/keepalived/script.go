@@ -78,6 +78,7 @@ func (r *reader) scriptCommand(s *statement) {
 	in.Argv, file, rest = r.command(s)
 	if in.Lua, in.Allow, in.Args = "", nil, nil; file != nil {
 		in.Lua, in.Allow, in.Args = file.Path, file.Allow, file.Args
+		r.wrote("lua", s.words[1].at, false)
 		for _, key := range file.Written[1:] {
 			r.wrote(key.Name, s.words[1].at, false)
 		}
