@@ -48,9 +48,9 @@ type Config struct {
 	Plugins []Plugin `key:"plugins" word:"plugin" form:"block" own:"true" tier:"2"`
 	// VirtualServerGroups are addresses and firewall marks that virtual servers
 	// serve together.
-	VirtualServerGroups []VirtualServerGroup `key:"virtual_server_groups" word:"virtual_server_group" form:"block" idle:"IPVS is left alone" tier:"2"`
+	VirtualServerGroups []VirtualServerGroup `key:"virtual_server_groups" word:"virtual_server_group" form:"block" tier:"2"`
 	// VirtualServers are the services that are balanced over real servers.
-	VirtualServers []VirtualServer `key:"virtual_servers" word:"virtual_server" form:"block" idle:"its checks are made, and IPVS is left alone" tier:"1"`
+	VirtualServers []VirtualServer `key:"virtual_servers" word:"virtual_server" form:"block" tier:"1"`
 }
 
 // Linkbeat is an interface whose link is polled.

@@ -167,20 +167,20 @@ type Global struct {
 
 	// NFTablesIPVS is the table that marks packets for groups of virtual
 	// servers.
-	NFTablesIPVS string `key:"nftables_ipvs" form:"optional" bare:"keepalived_ipvs" idle:"IPVS is left alone" tier:"3"`
+	NFTablesIPVS string `key:"nftables_ipvs" form:"optional" bare:"keepalived_ipvs" idle:"each address of a group is a service of its own, no firewall mark is set" tier:"3"`
 	// NFTablesIPVSPriority is the priority of its chain.
-	NFTablesIPVSPriority int `key:"nftables_ipvs_priority" default:"-1" range:"-2147483648..2147483647" unit:"priority" idle:"IPVS is left alone" tier:"3"`
+	NFTablesIPVSPriority int `key:"nftables_ipvs_priority" default:"-1" range:"-2147483648..2147483647" unit:"priority" idle:"each address of a group is a service of its own, no firewall mark is set" tier:"3"`
 	// NFTablesIPVSMark is the first firewall mark that is used for this.
-	NFTablesIPVSMark uint32 `key:"nftables_ipvs_start_fwmark" default:"1000" range:"1..4294967295" idle:"IPVS is left alone" tier:"3"`
+	NFTablesIPVSMark uint32 `key:"nftables_ipvs_start_fwmark" default:"1000" range:"1..4294967295" idle:"each address of a group is a service of its own, no firewall mark is set" tier:"3"`
 	// LVSTimeouts are how long idle connections are kept.
-	LVSTimeouts *LVSTimeouts `key:"lvs_timeouts" form:"special" idle:"IPVS is left alone" tier:"2"`
+	LVSTimeouts *LVSTimeouts `key:"lvs_timeouts" form:"special" tier:"2"`
 	// LVSFlush empties the table of IPVS at start.
-	LVSFlush bool `key:"lvs_flush" form:"bare" idle:"IPVS is left alone" tier:"2"`
+	LVSFlush bool `key:"lvs_flush" form:"bare" tier:"2"`
 	// LVSFlushOnStop empties the table of IPVS at the stop: all of it, or,
 	// with VS, the configured virtual servers at one stroke.
-	LVSFlushOnStop string `key:"lvs_flush_on_stop" word:"lvs_flush_on_stop,lvs_flush_onstop" form:"optional" bare:"all" enum:"all,VS" idle:"IPVS is left alone" tier:"2"`
+	LVSFlushOnStop string `key:"lvs_flush_on_stop" word:"lvs_flush_on_stop,lvs_flush_onstop" form:"optional" bare:"all" enum:"all,VS" tier:"2"`
 	// SyncDaemon tells connections of IPVS to other nodes.
-	SyncDaemon *SyncDaemon `key:"lvs_sync_daemon" form:"special" idle:"IPVS is left alone" tier:"2"`
+	SyncDaemon *SyncDaemon `key:"lvs_sync_daemon" form:"special" tier:"2"`
 	// RSInitNotifies tells the first state of real servers too.
 	RSInitNotifies bool `key:"rs_init_notifies" form:"bare" tier:"3"`
 	// PluginDirectory is where the programs of plugins are looked for by their

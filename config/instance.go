@@ -163,7 +163,7 @@ type Instance struct {
 	SMTPAlert bool `key:"smtp_alert" inherits:"global smtp_alert_vrrp, then smtp_alert" tier:"1"`
 	// SyncDaemonInterface is where connections of IPVS are synchronised while
 	// this instance decides the role; lvs_sync_daemon has taken its place.
-	SyncDaemonInterface string `key:"lvs_sync_daemon_interface" idle:"sync of IPVS connections is not started" tier:"3"`
+	SyncDaemonInterface string `key:"lvs_sync_daemon_interface" tier:"3"`
 	// KernelRxBufSize is the receive buffer that the instance needs.
 	KernelRxBufSize int `key:"kernel_rx_buf_size" range:"1..2147483647" unit:"bytes" inherits:"global vrrp_rx_bufs_policy" idle:"sockets have the buffers of the system" tier:"3"`
 	// Debug is how much keepalived logs about the instance.

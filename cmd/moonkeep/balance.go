@@ -54,7 +54,7 @@ func (b *balancer) adopt(c *config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.config = c
-	needs := len(c.VirtualServers) > 0 || c.Global.SyncDaemon != nil || b.earlier || c.Global.LVSFlush
+	needs := len(c.VirtualServers) > 0 || syncDaemon(c) != nil || b.earlier || c.Global.LVSFlush
 	if !b.started && needs {
 		if err := b.keeper.Start(); err != nil {
 			return fmt.Errorf("balance: %w", err)
@@ -90,7 +90,7 @@ func (b *balancer) changed(c node.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.roles[c.Name] = c.To
-	if d := b.config.Global.SyncDaemon; d != nil && d.Instance == c.Name {
+	if d := syncDaemon(b.config); d != nil && d.Instance == c.Name {
 		b.synchronise()
 	}
 }
@@ -124,10 +124,24 @@ func (b *balancer) end() error {
 	return nil
 }
 
+// syncDaemon is lvs_sync_daemon, or what an instance says of it by the older
+// lvs_sync_daemon_interface; nil when nobody asks for it.
+func syncDaemon(c *config.Config) *config.SyncDaemon {
+	if c.Global.SyncDaemon != nil {
+		return c.Global.SyncDaemon
+	}
+	for i := range c.Instances {
+		if in := &c.Instances[i]; in.SyncDaemonInterface != "" {
+			return &config.SyncDaemon{Interface: in.SyncDaemonInterface, Instance: in.Name}
+		}
+	}
+	return nil
+}
+
 // syncs are the daemons of the kernel that synchronise connections: the master
 // tells, a backup listens, and without an instance that decides both are done.
 func syncs(c *config.Config, roles map[string]vrrp.Role) []ipvs.Sync {
-	d := c.Global.SyncDaemon
+	d := syncDaemon(c)
 	if d == nil {
 		return nil
 	}
