@@ -96,6 +96,13 @@ func TestEntriesAct(t *testing.T) {
 		"interface_up_down_delays IFNAME": "eth0 1 2",
 		"track_script weight":             "chk weight 5", "track_script reverse": "chk weight 5 reverse", "track_script noreverse": "chk weight 5 noreverse",
 	}
+	for _, word := range []string{"inst V", "id 7", "maxlen 1400", "port 8849", "ttl 3", "group 224.0.0.82"} {
+		name, _, _ := strings.Cut(word, " ")
+		samples["lvs_sync_daemon "+name] = "whole global_defs {\nlvs_sync_daemon eth0 " + word + "\n}\nvrrp_instance V {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.7.0.1\n}\n}\n"
+	}
+	for name, line := range map[string]string{"ADDR[/RANGE] [PORT]": "10.7.0.1-9 80", "fwmark": "fwmark 7"} {
+		samples["virtual_server_group "+name] = "whole virtual_server_group g {\n" + line + "\n}\nvirtual_server group g {\nlb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 10.0.0.1 80 {\n}\n}\n"
+	}
 	for word, value := range routeSamples() {
 		samples["virtual_routes "+word] = strings.TrimSpace("10.9.0.0/24 " + word + " " + value)
 	}
@@ -129,7 +136,11 @@ func TestEntriesAct(t *testing.T) {
 				t.Errorf("%s %s acts and has no sample here", e.path, w.name)
 				continue
 			}
-			if _, findings := Read("f", []byte(within(e.block, e.keyword+" {\n"+line+"\n}"))); len(findings) > 0 {
+			text := within(e.block, e.keyword+" {\n"+line+"\n}")
+			if whole, is := strings.CutPrefix(line, "whole "); is {
+				text = whole
+			}
+			if _, findings := Read("f", []byte(text)); len(findings) > 0 {
 				t.Errorf("%s: %v", line, findings)
 			}
 		}

@@ -146,6 +146,8 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 	case "nopreempt", "preempt_delay", "lower_prio_no_advert", "higher_prio_send_advert", "skip_check_adv_addr", "state", "unicast_ttl",
 		"check_unicast_src", "owner_ignore_adverts", "timer_expired_backup":
 		out.Effect, out.Why = Nothing, "it counts from the next advert or election on"
+	case "lvs_sync_daemon_interface":
+		out.Effect, out.Why = Nothing, "connections of IPVS are synchronised there from now on, or no longer"
 	case "down_timer_adverts":
 		out.Effect, out.Why = Nothing, "a backup waits that long from now on"
 	case "garp":
