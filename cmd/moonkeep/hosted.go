@@ -70,6 +70,7 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 // numbers of the checks that are of scripts.
 func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
 	scripts = make(map[string]uint32)
+	files := hostedFiles{}
 	known := make(map[string]bool)
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
@@ -113,6 +114,13 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 				return p, nil, err
 			}
 			check.Identity += strconv.FormatBool(x.Secure)
+		}
+		if x.Kind == "SSL_GET" || x.Kind == "SMTP_CHECK" || x.Kind == "GRPC_HEALTH" {
+			var sum string
+			if check.Options, sum, err = files.into(x.Options); err != nil {
+				return p, nil, fmt.Errorf("plugin %s for %s: %w", x.Kind, x.Server, err)
+			}
+			check.Identity += sum
 		}
 		if x.Script != "" {
 			check.Label = x.Kind + " of vrrp_script " + x.Script
