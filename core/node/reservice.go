@@ -1,6 +1,8 @@
 package node
 
 import (
+	"slices"
+
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/track"
@@ -37,18 +39,15 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 		was := old[v.cfg.Name]
 		v.servers = n.servers[servers : servers+len(v.cfg.Servers)]
 		servers += len(v.cfg.Servers)
-		before := map[string]*server{}
 		if was != nil {
 			v.sleeps = was.sleeps
-			for k := range was.servers {
-				before[was.servers[k].cfg.Name] = &was.servers[k]
-			}
 		}
+		find := was.finder()
 		for k := range v.servers {
 			s := &v.servers[k]
 			*s = server{cfg: &v.cfg.Servers[k], service: v}
 			s.checks = n.queue.checks[checks : checks+len(s.cfg.Checks)]
-			n.recheck(now, s, before[s.cfg.Name], uint32(checks))
+			n.recheck(now, s, find(k, s.cfg.Name), uint32(checks))
 			checks += len(s.cfg.Checks)
 		}
 	}
@@ -65,9 +64,36 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.stirred = true
 }
 
+// finder returns a function that finds a server by its name, which it probably
+// has at that place. With tens of thousands of servers it counts that the loop
+// of the engine waits for a reload.
+func (v *service) finder() func(at int, name string) *server {
+	var byName map[string]*server
+	return func(at int, name string) *server {
+		switch {
+		case v == nil:
+			return nil
+		case at < len(v.servers) && v.servers[at].cfg.Name == name:
+			return &v.servers[at]
+		case byName == nil:
+			byName = make(map[string]*server, len(v.servers))
+			for i := range v.servers {
+				byName[v.servers[i].cfg.Name] = &v.servers[i]
+			}
+		}
+		return byName[name]
+	}
+}
+
 // recheck makes the checks of a server, whose first has the number id. was is
 // the server before, nil for a new one.
 func (n *Node) recheck(now mono.Instant, s *server, was *server, id uint32) {
+	if was != nil && alike(s.cfg.Checks, was.cfg.Checks) {
+		for i := range s.checks {
+			n.place(now, &s.checks[i], &s.cfg.Checks[i], s, id+uint32(i), &was.checks[i], true)
+		}
+		return
+	}
 	var before []*checker // those that none has taken the place of
 	if was != nil {
 		before = make([]*checker, len(was.checks))
@@ -100,6 +126,11 @@ func (n *Node) recheck(now mono.Instant, s *server, was *server, id uint32) {
 			n.place(now, &s.checks[i], cfg, s, id+uint32(i), lender, pass == 0)
 		}
 	}
+}
+
+// alike reports whether two lists are of the same checks, in order.
+func alike(a, b []Check) bool {
+	return slices.EqualFunc(a, b, func(x, y Check) bool { return x.Identity == y.Identity })
 }
 
 // place makes one check. lender, if not nil, is the one whose place it takes:
@@ -169,12 +200,7 @@ func (n *Node) attachChecks() {
 // restand finds out how a service stands, and tells in what that differs from
 // how it stood before the reload; was is nil for a new one.
 func (n *Node) restand(now mono.Instant, v, was *service) {
-	before := map[string]*server{}
-	if was != nil {
-		for i := range was.servers {
-			before[was.servers[i].cfg.Name] = &was.servers[i]
-		}
-	}
+	find := was.finder()
 	var all int64
 	for i := range v.servers {
 		s := &v.servers[i]
@@ -186,7 +212,7 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		}
 		s.retell()
 		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
-		if b := before[s.cfg.Name]; b != nil {
+		if b := find(i, s.cfg.Name); b != nil {
 			s.up, s.since, s.rises, s.risesFrom = b.up, b.since, b.rises, b.risesFrom
 		}
 	}
