@@ -125,14 +125,14 @@ type Global struct {
 	DelayAfterBoot time.Duration `key:"vrrp_delay_after_boot" range:"0s..24h" tier:"3"`
 	// LogUnknownVRIDs logs adverts for virtual routers that are not
 	// configured.
-	LogUnknownVRIDs bool `key:"log_unknown_vrids" form:"bare" idle:"such adverts are not logged" tier:"3"`
+	LogUnknownVRIDs bool `key:"log_unknown_vrids" form:"bare" tier:"3"`
 	// DefaultInterface holds static addresses that name none.
 	DefaultInterface string `key:"default_interface" default:"eth0" tier:"2"`
 	// DynamicInterfaces allows interfaces that are not there yet;
 	// allow_if_changes also those that change their type or parent.
 	DynamicInterfaces string `key:"dynamic_interfaces" form:"optional" bare:"yes" enum:"yes,allow_if_changes" idle:"an interface may be missing in any case" tier:"2"`
 	// DisableLocalIGMP keeps the kernel from reporting link-local groups.
-	DisableLocalIGMP bool `key:"disable_local_igmp" form:"bare" idle:"the kernel's setting is left as it is" tier:"3"`
+	DisableLocalIGMP bool `key:"disable_local_igmp" form:"bare" tier:"3"`
 	// LinkbeatUsePolling polls the links of all interfaces.
 	LinkbeatUsePolling bool `key:"linkbeat_use_polling" at:"root" form:"bare" idle:"the kernel tells every change of a link" tier:"3"`
 	// VMACPrefix begins the names of interfaces with a virtual MAC.

@@ -414,6 +414,9 @@ func (d *daemon) promote(c *config.Config) {
 	if err := d.kernel.Promote(build.Promoted(c)); err != nil {
 		d.log.Warn("cannot set promote_secondaries", "err", err)
 	}
+	if err := d.kernel.DisableReports(c.Global.DisableLocalIGMP); err != nil {
+		d.log.Warn("cannot set disable_local_igmp", "err", err)
+	}
 }
 
 // filters reports whether packets can be dropped, if they are to be.

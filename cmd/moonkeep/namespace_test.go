@@ -42,3 +42,38 @@ func TestNetNamespace(t *testing.T) {
 	missing.ended(t, 1)
 	mentions(t, "missing", missing.log.String(), "net_namespace: open the network namespace moonkeep-none", "ip netns add")
 }
+
+// TestDisableLocalIGMP: the kernel's setting is changed while the daemon runs,
+// and is what it was afterwards, after a kill -9 too.
+func TestDisableLocalIGMP(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	reports := func() (value string) {
+		a.Host.Run(t, func() error {
+			data, err := os.ReadFile("/proc/sys/net/ipv4/igmp_link_local_mcast_reports")
+			value = strings.TrimSpace(string(data))
+			return err
+		})
+		return value
+	}
+	before := reports()
+	text := "global_defs {\n\tdisable_local_igmp\n}\n" + conf(150, vip.String(), "")
+	p := a.run(t, text)
+	p.awaitRole(t, "MASTER")
+	if got := reports(); got != "0" || before == "0" {
+		t.Errorf("the setting is %s and was %s, want 0 and another", got, before)
+	}
+	p.kill(t)
+	p = a.run(t, conf(150, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	if got := reports(); got != before {
+		t.Errorf("after a kill -9 and a start without it the setting is %s, want %s", got, before)
+	}
+	p.stop(t)
+	p = a.run(t, text)
+	p.awaitRole(t, "MASTER")
+	p.stop(t)
+	if got := reports(); got != before {
+		t.Errorf("after a stop the setting is %s, want %s", got, before)
+	}
+}

@@ -11,6 +11,7 @@ import (
 // if there are any, and for what has a program of its own.
 func tell(n *node.Config, c *config.Config) {
 	fifo := c.Global.NotifyFIFO != nil || c.Global.VRRPNotifyFIFO != nil
+	n.TellStrangers = c.Global.LogUnknownVRIDs
 	n.TellStanding = fifo && c.Global.FIFOStatesOnReload
 	for i := range c.Instances {
 		in := &c.Instances[i]

@@ -31,6 +31,20 @@ func (k *Kernel) Promote(devices []string) error {
 	return errors.Join(append(failed, k.promote())...)
 }
 
+// reports is the setting of whether the kernel reports its membership of
+// link-local groups, that of VRRP among them.
+const reports = "ipv4/igmp_link_local_mcast_reports"
+
+// DisableReports keeps the kernel from telling of link-local groups that are
+// joined (keepalived's disable_local_igmp), or, with false, puts that back to what
+// it was; so does Close.
+func (k *Kernel) DisableReports(on bool) error {
+	if on {
+		return k.settings.Set(reports, "0")
+	}
+	return k.settings.Restore(reports)
+}
+
 // promote sets what is to be promoted and there.
 func (k *Kernel) promote() error {
 	k.mu.Lock()

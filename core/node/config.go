@@ -27,6 +27,9 @@ type Config struct {
 	Hands []Hand
 	// Delays are of interfaces, at most one for each.
 	Delays []InterfaceDelay
+	// TellStrangers has virtual routers noted that are heard and not configured,
+	// each once an hour.
+	TellStrangers bool
 	// TellStanding has every instance and group tell how it stands after each
 	// later Reconfigure.
 	TellStanding bool

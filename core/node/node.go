@@ -96,6 +96,10 @@ type Node struct {
 	// strangers counts packets whose virtual router is not configured on
 	// their interface.
 	strangers uint64
+	// tellStrangers is Config.TellStrangers, and strange until when each of them
+	// is not noted again.
+	tellStrangers bool
+	strange       map[key]mono.Instant
 }
 
 // instance is a virtual router with what surrounds it.
@@ -328,6 +332,7 @@ func (n *Node) received(now mono.Instant, e *Received) {
 	in := n.addressee(&e.Packet)
 	if in == nil {
 		n.strangers += uint64(max(1, e.Sample))
+		n.stranger(now, e)
 		return
 	}
 	master := in.cfg.TellLower && in.router.Role() == vrrp.Master
