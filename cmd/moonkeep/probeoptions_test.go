@@ -97,3 +97,35 @@ func TestEveryOption(t *testing.T) {
 		}
 	}
 }
+
+// TestPluginExample holds that the configurations in the README of the example
+// are right.
+func TestPluginExample(t *testing.T) {
+	text, err := os.ReadFile("../../examples/plugin-redis-role/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(text), "```yaml\n")[1:]
+	if len(blocks) != 2 {
+		t.Fatalf("%d configurations", len(blocks))
+	}
+	for i, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		if i > 0 { // it is about a plugin of the one before
+			first, _, _ := strings.Cut(blocks[0], "```")
+			block = first + block
+		}
+		file := filepath.Join(t.TempDir(), "a.yaml")
+		if err := os.WriteFile(file, []byte(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, found, err := load.File(file)
+		if err != nil || found.Errors() {
+			t.Fatal(err, found)
+		}
+		probes := build.Probes(c)
+		if len(probes) != 2 || probes[0].Kind != "redis-role" || string(probes[0].Options) != `{"role":"master"}` {
+			t.Errorf("the probes are %+v", probes)
+		}
+	}
+}
