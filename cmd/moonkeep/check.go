@@ -269,6 +269,9 @@ func checkLua(c *config.Config) config.Findings {
 	}
 	for i := range c.VirtualServers {
 		one := &config.Config{Global: c.Global, VirtualServers: c.VirtualServers[i : i+1], TrackFiles: c.TrackFiles, BFDs: c.BFDs}
+		if len(luaUses(one)) == 0 {
+			continue // there may be ten thousand
+		}
 		_, _, err := e.telling(one)
 		_, failed := e.newProbes(one)
 		add(c.VirtualServers[i].At, errors.Join(err, failed))

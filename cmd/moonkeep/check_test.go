@@ -82,6 +82,16 @@ func TestCheck(t *testing.T) {
 			},
 			"1 file: 0 errors, 2 warnings; this host lacks something that the configuration needs\n",
 		},
+		"Lua files of services": {
+			map[string]string{"a.yaml": yamlNode("100", "") + "virtual_servers:\n  - {address: '192.0.2.1:80', protocol: TCP, lb_algo: rr, lb_kind: NAT, quorum_up: {lua: n.lua}, real_servers: [{address: '192.0.2.2:80', weight_by: {lua: n.lua}, checks: [{LUA_CHECK: {path: n.lua}}]}]}\n",
+				"n.lua": "return { check = function() return true end }\n"}, []string{"a.yaml"}, 1,
+			[]string{
+				"a.yaml:2:5: warning: … [no-interface]",
+				"a.yaml:4:84: error: notify of VS TCP 192.0.2.1:80: it returns no function on_quorum; it has check [bad-lua-file]",
+				"a.yaml:4:150: error: weight_by of 192.0.2.2:80 of virtual server TCP 192.0.2.1:80: it returns no function weight; it has check [bad-lua-file]",
+			},
+			"1 file: 2 errors, 1 warning; this cannot run\n",
+		},
 		"a Lua file without its function": {
 			map[string]string{"a.yaml": yamlNode("100", ", notify: {lua: n.lua}"), "n.lua": "return { check = function() return true end }\n"}, []string{"a.yaml"}, 1,
 			[]string{

@@ -158,7 +158,11 @@ type luaChecks struct {
 // luaCheck compiles the file of a check, each file once for each
 // function, and makes sure that it has it.
 func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaCheck, error) {
-	who := fmt.Sprintf("LUA_CHECK of %s of virtual server %s", p.Server, p.Service)
+	kind := p.Kind
+	if p.Lua.Measures {
+		kind = "weight_by"
+	}
+	who := fmt.Sprintf("%s of %s of virtual server %s", kind, p.Server, p.Service)
 	fault := func(err error) error { return &luaFault{p.Lua.At, fmt.Errorf("%s: %w", who, err)} }
 	function := "check"
 	if p.Lua.Measures {
