@@ -120,6 +120,10 @@ func TestPostgresClient(t *testing.T) {
 		return address, port
 	}
 	primary, port := start("primary")
+	// It accepts connections a little before it answers.
+	for until := time.Now().Add(20 * time.Second); bin("pg_isready", "-q", "-h", "127.0.0.1", "-p", port).Run() != nil && time.Now().Before(until); {
+		time.Sleep(50 * time.Millisecond)
+	}
 	run(t, bin("pg_basebackup", "-h", "127.0.0.1", "-p", port, "-U", "postgres", "-D", data("standby"), "-R", "-X", "stream", "-c", "fast"))
 	standby, _ := start("standby")
 	user := func(address, password string) map[string]any {

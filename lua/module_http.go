@@ -125,7 +125,8 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, target)
 	}
 	x.begin, x.times = time.Now(), map[string]time.Duration{}
-	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(ctx, x.trace()), method, target, strings.NewReader(body))
+	traced := httptrace.WithClientTrace(ctx, x.trace())
+	req, err := http.NewRequestWithContext(traced, method, target, strings.NewReader(body))
 	if err != nil {
 		c.l.RaiseError("%s: %s", c.name, err.Error())
 	}
@@ -146,7 +147,7 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{Transport: c.transport(ctx, config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
+	client := http.Client{Transport: c.transport(traced, config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
 	res, err := client.Do(req)
 	if err != nil {
 		return nil, errors.New(reason(ctx, err))
