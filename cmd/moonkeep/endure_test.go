@@ -224,7 +224,8 @@ func TestFootprint(t *testing.T) {
 	share := 100 * (cpu(t, p.Process.Pid) - before).Seconds() / watch.Seconds()
 	rss := memory(t, p.Process.Pid)
 	t.Logf("resident %.1f MiB, %.2f %% of a core", rss, share)
-	if limit := 30.0 * slack; rss > limit {
+	// Most of it is the program itself, whose pages the kernel shares and may drop.
+	if limit := 36.0 * slack; rss > limit {
 		t.Errorf("%.1f MiB resident, want %.0f at most", rss, limit)
 	}
 	// The kernel counts in steps of 10 ms, which are 0.25 % here.
