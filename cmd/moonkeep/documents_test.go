@@ -14,7 +14,7 @@ var command = regexp.MustCompile(`(?m)^(?: {4}|Exec\w+=)(?:\S*/)?moonkeep ([^#\n
 // TestDocuments holds that the commands which documents show exist, with
 // their flags.
 func TestDocuments(t *testing.T) {
-	for _, name := range []string{"README.md", "contrib/systemd/moonkeep.service", "examples/nginx-ha/README.md", "examples/nginx-restart/README.md", "examples/load-weight/README.md", "examples/flag-file/README.md", "examples/cloud-address/README.md", "examples/tell/README.md"} {
+	for _, name := range []string{"README.md", "contrib/systemd/moonkeep.service", "examples/nginx-ha/README.md", "examples/nginx-restart/README.md", "examples/load-weight/README.md", "examples/flag-file/README.md", "examples/cloud-address/README.md", "examples/tell/README.md", "examples/lvs-dr/README.md"} {
 		text, err := os.ReadFile("../../" + name)
 		if err != nil {
 			t.Fatal(err)
