@@ -91,7 +91,7 @@ endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -plain $(QUIET) -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
 
 .PHONY: bench
-bench: bench-failover bench-parse bench-scale bench-lua bench-checks ## run all benchmarks
+bench: bench-failover bench-parse bench-scale bench-lua bench-checks bench-plugin ## run all benchmarks
 
 .PHONY: bench-failover
 bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
@@ -109,6 +109,10 @@ bench-scale: setup build ## measure what many virtual routers cost, beside keepa
 bench-checks: ## measure what checks of real servers cost the node and the engine, without the probes themselves
 	@go test ./core/node -run xxx -bench 'Checks|Reload37000'
 	@go test ./core/engine -run xxx -bench Probes -benchtime 1x
+
+.PHONY: bench-plugin
+bench-plugin: ## measure what a probe costs through a plugin, and in process (root)
+	@go test -run XXX -bench Probes -benchtime 10000x ./plugins/host
 
 .PHONY: proto
 proto: ## generate the plugin protocol's Go code anew (needs protoc: apt install protobuf-compiler)

@@ -25,6 +25,7 @@ redis-server redis-server   the client of Redis in Lua
 dnsmasq     dnsmasq-base    the client of DNS in Lua, and the check of name servers
 slapd       slapd           the client of LDAP in Lua
 smtpd       opensmtpd       the client of SMTP in Lua, and the check of mail servers
+python3     python3-minimal the checker in Python
 dbus-daemon dbus-daemon     the module for systemd in Lua
 '
 

@@ -108,6 +108,9 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
 			check.User = strconv.Itoa(os.Geteuid()) // as all programs do without script_user
+			if check.User == "0" {
+				check.User = "root"
+			}
 		}
 		if x.Kind == "MISC_CHECK" {
 			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {

@@ -16,7 +16,7 @@ import (
 const (
 	// pace is the least time between two messages to the host: results that
 	// come meanwhile leave together. The first after a pause leaves at once.
-	pace = 5 * time.Millisecond
+	pace = 10 * time.Millisecond
 	// maxBatch bounds the results in one message.
 	maxBatch = 512
 	// maxMessage bounds Result.Message, in bytes; the host cuts there too.

@@ -6,8 +6,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/health"
@@ -19,7 +19,7 @@ import (
 const (
 	// pace is the least time between two messages to a process: what is to be
 	// said meanwhile leaves together. The first after a pause leaves at once.
-	pace = 5 * time.Millisecond
+	pace = 10 * time.Millisecond
 	// maxPrepare bounds the checks that one message prepares ahead of their
 	// first probe, so that probes of others need not wait behind thousands.
 	maxPrepare = 256
@@ -48,8 +48,12 @@ type group struct {
 	key  groupKey
 	log  *slog.Logger
 
-	wake    chan struct{} // something is in the inbox; holds one
-	events  chan event    // of the instances' goroutines
+	wake chan struct{} // something is in the inbox; holds one
+	// armed says that the loop looks at the inbox within pace anyway, so that
+	// who puts a probe there need not wake it. A wake for each of thousands of
+	// probes a second would cost more than the probes.
+	armed   atomic.Bool
+	events  chan event // of the instances' goroutines
 	helpers sync.WaitGroup
 
 	// mu guards the inbox and what Status reads. The inbox holds a probe of
@@ -124,87 +128,6 @@ func (g *group) order(f func()) {
 	<-done
 }
 
-// adopt takes the checks of a new set, and returns their slots.
-func (g *group) adopt(a *arranged) (ids []uint32) {
-	g.order(func() {
-		if g.started > 0 && !same(g.plugin, a.plugin) {
-			g.upgrade = true
-		}
-		g.plugin = a.plugin
-		if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
-			g.upgrade = true
-		}
-		// Somebody may have put right what was wrong.
-		g.failures, g.retry = 0, time.Time{}
-		g.slots = slices.Grow(g.slots, max(0, len(a.checks)-g.live-len(g.free)))
-		times := make(map[string]int)
-		ids = make([]uint32, len(a.checks))
-		for i := range a.checks {
-			c := &a.checks[i]
-			key := fmt.Sprintf("%s#%d", c.Identity, times[c.Identity])
-			times[c.Identity]++
-			ids[i] = g.take(key, c)
-		}
-	})
-	return ids
-}
-
-func same(a, b Plugin) bool {
-	return a.Path == b.Path && a.SHA256 == b.SHA256 && a.User == b.User && a.Group == b.Group && a.Memory == b.Memory &&
-		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && slices.Equal(a.Allow, b.Allow)
-}
-
-// take finds or makes the slot of a check.
-func (g *group) take(key string, c *Check) uint32 {
-	if id, ok := g.byKey[key]; ok {
-		s := &g.slots[id]
-		s.refs++
-		s.check.Limit, s.check.Patience, s.check.Label = c.Limit, c.Patience, c.Label
-		return id
-	}
-	var id uint32
-	if n := len(g.free); n > 0 {
-		id, g.free = g.free[n-1], g.free[:n-1]
-	} else {
-		id = uint32(len(g.slots))
-		g.slots = append(g.slots, slot{})
-	}
-	s := &g.slots[id]
-	// A late answer to the probe of whoever had the slot is still to be known,
-	// and its place in the queue is used up when it is met.
-	*s = slot{check: *c, key: key, refs: 1, gone: s.gone, queued: s.queued}
-	g.byKey[key] = id
-	g.live++
-	for _, i := range g.instances() {
-		i.fresh = append(i.fresh, id)
-	}
-	return id
-}
-
-// release gives slots back, and returns how many are in use.
-func (g *group) release(ids []uint32) (live int) {
-	g.order(func() {
-		for _, id := range ids {
-			s := &g.slots[id]
-			if s.refs--; s.refs > 0 {
-				continue
-			}
-			if s.asked {
-				g.finish(s, id, health.Unknown, "the check is gone since the reload")
-			}
-			delete(g.byKey, s.key)
-			g.free = append(g.free, id)
-			g.live--
-			*s = slot{gone: s.gone, queued: s.queued}
-			for _, i := range g.instances() {
-				i.release = append(i.release, id)
-			}
-		}
-		live = g.live
-	})
-	return live
-}
-
 // instances are the processes that are not to end yet.
 func (g *group) instances() (list []*instance) {
 	for _, i := range g.all {
@@ -272,9 +195,27 @@ func (g *group) run() {
 		if g.ending && len(g.all) == 0 {
 			break
 		}
-		t.Reset(wait)
+		t.Reset(g.arm(wait))
 	}
 	g.helpers.Wait()
+}
+
+// arm decides whether probes that come now wake the loop: not while a message
+// has just left, for the next one leaves after pace in any case.
+func (g *group) arm(wait time.Duration) time.Duration {
+	if i := g.current; i != nil {
+		if rest := pace - time.Since(i.sent); rest > 0 {
+			g.armed.Store(true)
+			return min(wait, rest)
+		}
+	}
+	g.armed.Store(false)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if len(g.inbox) > 0 { // it came before that was said
+		return 0
+	}
+	return wait
 }
 
 // read empties the inbox.
@@ -393,8 +334,9 @@ func (g *group) look(now time.Time) time.Duration {
 	if g.current == nil && g.next == nil && !g.ending && g.live > 0 {
 		soon(g.retry)
 	}
-	if i := g.current; i != nil && i.idle && i.wants(g) {
-		soon(i.sent.Add(pace))
+	if i := g.current; i != nil && i.wants(g) {
+		// The writer may be busy longer; then it is asked again.
+		wait = min(wait, max(pace/2, i.sent.Add(pace).Sub(now)))
 	}
 	return wait
 }
@@ -431,8 +373,8 @@ func (g *group) impatient(now time.Time) {
 // flush hands a message to the current process, if it can take one.
 func (g *group) flush(now time.Time) {
 	i := g.current
-	if i == nil || !i.idle || !i.wants(g) || now.Sub(i.sent) < pace {
-		return
+	if i == nil || len(i.out) > 0 || !i.wants(g) || now.Sub(i.sent) < pace {
+		return // a writer that is busy has had no time for what waits
 	}
 	m := &checkerpb.FromHost{Release: i.release, Cancel: i.cancel, Ping: i.ping}
 	i.release, i.cancel, i.ping = nil, nil, 0
@@ -466,8 +408,8 @@ func (g *group) flush(now time.Time) {
 			i.prepare(m, s, id)
 		}
 	}
-	i.sent, i.idle = now, false
-	i.out <- m // idle: the writer waits for it
+	i.sent = now
+	i.out <- m // there is room: nobody else sends
 }
 
 // tell hands answers on. It may wait for whoever takes them.

@@ -263,7 +263,9 @@ func (s *Set) Start(generation uint32, list []node.Ask) {
 	leave := func() {
 		if g != nil {
 			g.mu.Unlock()
-			g.poke()
+			if !g.armed.Load() {
+				g.poke()
+			}
 		}
 	}
 	for _, a := range list {

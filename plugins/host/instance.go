@@ -23,13 +23,13 @@ type instance struct {
 	starter *starter
 	link    link
 	number  uint32
+	pid     int // once link is there
 	begun   time.Time
-	out     chan *checkerpb.FromHost // to the writer
+	out     chan *checkerpb.FromHost // to the writer; holds one
 	quit    chan struct{}            // closed when it is to end
 	dead    bool                     // quit is closed
 
 	hello  *checkerpb.Hello
-	idle   bool      // the writer waits for a message
 	sent   time.Time // when the last message was handed to it
 	heard  time.Time // when the process last said anything
 	asked  time.Time // when it was last asked for a sign of life
@@ -60,7 +60,6 @@ const (
 	evConnected eventKind = iota // link is there
 	evFailed                     // it could not be started, for err
 	evMessage                    // m came
-	evSent                       // the writer waits for the next message
 	evLost                       // the link broke, for err
 	evSaid                       // line came on standard error
 	evGone                       // nothing is left
@@ -71,7 +70,7 @@ func (g *group) launch(now time.Time) {
 	g.started++
 	i := &instance{
 		group: g, number: g.started, begun: now, heard: now,
-		out: make(chan *checkerpb.FromHost), quit: make(chan struct{}),
+		out: make(chan *checkerpb.FromHost, 1), quit: make(chan struct{}),
 	}
 	// A line more or less is no reason to hold the plugin up for long: the
 	// loop takes events at all times but while answers wait to be taken.
@@ -145,7 +144,7 @@ func (g *group) event(e event) {
 	}
 	switch e.kind {
 	case evConnected:
-		i.link, i.heard = e.link, time.Now()
+		i.link, i.heard, i.pid = e.link, time.Now(), i.starter.proc.pid
 		g.helpers.Go(i.reader)
 		g.helpers.Go(i.writer)
 	case evFailed:
@@ -155,8 +154,6 @@ func (g *group) event(e event) {
 		if err := g.message(i, e.m); err != nil {
 			g.lose(i, err.Error())
 		}
-	case evSent:
-		i.idle = true
 	case evLost:
 		g.lose(i, i.lost(e.err))
 	}
@@ -176,12 +173,7 @@ func (i *instance) reader() {
 
 // writer sends, one message at a time.
 func (i *instance) writer() {
-	for {
-		i.group.events <- event{from: i, kind: evSent}
-		m, ok := <-i.out
-		if !ok {
-			return
-		}
+	for m := range i.out {
 		if err := i.link.send(m); err != nil {
 			// The reader knows better why.
 			for range i.out {
@@ -293,10 +285,10 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 	}
 	i.hello = h
 	if before := g.current; before != nil {
-		g.log.Info("a new process takes the probes, the old one finishes its own", "pid", i.starter.proc.pid, "old", before.starter.proc.pid, "version", cut(h.GetVersion()))
+		g.log.Info("a new process takes the probes, the old one finishes its own", "pid", i.pid, "old", before.pid, "version", cut(h.GetVersion()))
 		before.drained = g.awake.Add(before.longest(g))
 	} else {
-		g.log.Info("started", "pid", i.starter.proc.pid, "version", cut(h.GetVersion()))
+		g.log.Info("started", "pid", i.pid, "version", cut(h.GetVersion()))
 	}
 	g.current, g.next, g.reason = i, nil, ""
 	i.fresh = i.fresh[:0]
@@ -329,10 +321,7 @@ func (g *group) lose(i *instance, why string) {
 		}
 	}
 	i.end(0)
-	pid := 0
-	if i.hello != nil {
-		pid = i.starter.proc.pid
-	}
+	pid := i.pid
 	switch i {
 	case g.current:
 		g.current = nil
@@ -385,7 +374,7 @@ func (g *group) supervise(now time.Time) {
 	if i := g.current; i != nil {
 		switch {
 		case now.Sub(i.heard) > g.host.opts.Silence:
-			g.lose(i, fmt.Sprintf("process %d has given no sign of life for %s", i.starter.proc.pid, now.Sub(i.heard).Round(time.Millisecond)))
+			g.lose(i, fmt.Sprintf("process %d has given no sign of life for %s", i.pid, now.Sub(i.heard).Round(time.Millisecond)))
 		case now.Sub(i.asked) >= g.host.opts.Ping:
 			i.pings++
 			i.ping, i.asked = i.pings, now
@@ -420,5 +409,9 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 	if c.Target.BindTo.IsValid() {
 		t.Bindto = c.Target.BindTo.String()
 	}
-	m.Prepare = append(m.Prepare, &checkerpb.Prepare{Check: id, Target: t, Options: string(c.Options), Label: c.Label})
+	options := string(c.Options)
+	if options == "" || options == "null" {
+		options = "{}"
+	}
+	m.Prepare = append(m.Prepare, &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label})
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -289,4 +290,15 @@ var actions = map[string]func(context.Context, checker.Target) checker.Result{
 		}
 		return checker.Result{Verdict: checker.OK, Message: strings.Join(names, " ")}
 	},
+}
+
+// closedPort is where nobody listens.
+func closedPort(t testing.TB) netip.AddrPort {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort()
 }

@@ -183,7 +183,7 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 		Args: sp.args, Env: sp.env, Script: isScript(file), Fork: p.Processes > 0 || p.Plain, Plain: p.Plain,
 		OpenFiles: uint64(p.OpenFiles),
 	}
-	if p.Memory > 0 && !raceDetector {
+	if p.Memory > 0 && !(raceDetector && p.Path == "") {
 		l.Memory = uint64(p.Memory) + reserved
 	}
 	who, err := program.Who(p.User, p.Group)

@@ -96,7 +96,7 @@ func (g *group) publish() {
 	}
 	switch i := g.current; {
 	case i != nil:
-		s.State, s.Pid, s.Since, s.Version = Running, i.starter.proc.pid, i.begun, cut(i.hello.GetVersion())
+		s.State, s.Pid, s.Since, s.Version = Running, i.pid, i.begun, cut(i.hello.GetVersion())
 	case g.next == nil && g.failures >= tripped:
 		s.State, s.Retry = Tripped, g.retry
 	case g.next == nil && g.failures > 0:
@@ -157,11 +157,7 @@ func (g *group) write(level slog.Level, text string, args ...any) {
 
 // said logs a line of a process's standard error.
 func (g *group) said(i *instance, line string) {
-	pid := 0
-	if i.starter.proc != nil && i.link != nil {
-		pid = i.starter.proc.pid
-	}
-	g.write(slog.LevelWarn, "said on standard error: "+cut(line), "pid", pid)
+	g.write(slog.LevelWarn, "said on standard error: "+cut(line), "pid", i.pid)
 }
 
 // logged logs a line that came by the protocol.

@@ -1,0 +1,92 @@
+//go:build linux
+
+package host
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/health"
+)
+
+// adopt takes the checks of a new set, and returns their slots.
+func (g *group) adopt(a *arranged) (ids []uint32) {
+	g.order(func() {
+		if g.started > 0 && !same(g.plugin, a.plugin) {
+			g.upgrade = true
+		}
+		g.plugin = a.plugin
+		if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
+			g.upgrade = true
+		}
+		// Somebody may have put right what was wrong.
+		g.failures, g.retry = 0, time.Time{}
+		g.slots = slices.Grow(g.slots, max(0, len(a.checks)-g.live-len(g.free)))
+		times := make(map[string]int)
+		ids = make([]uint32, len(a.checks))
+		for i := range a.checks {
+			c := &a.checks[i]
+			key := fmt.Sprintf("%s#%d", c.Identity, times[c.Identity])
+			times[c.Identity]++
+			ids[i] = g.take(key, c)
+		}
+	})
+	return ids
+}
+
+func same(a, b Plugin) bool {
+	return a.Path == b.Path && a.SHA256 == b.SHA256 && a.User == b.User && a.Group == b.Group && a.Memory == b.Memory &&
+		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && slices.Equal(a.Allow, b.Allow)
+}
+
+// take finds or makes the slot of a check.
+func (g *group) take(key string, c *Check) uint32 {
+	if id, ok := g.byKey[key]; ok {
+		s := &g.slots[id]
+		s.refs++
+		s.check.Limit, s.check.Patience, s.check.Label = c.Limit, c.Patience, c.Label
+		return id
+	}
+	var id uint32
+	if n := len(g.free); n > 0 {
+		id, g.free = g.free[n-1], g.free[:n-1]
+	} else {
+		id = uint32(len(g.slots))
+		g.slots = append(g.slots, slot{})
+	}
+	s := &g.slots[id]
+	// A late answer to the probe of whoever had the slot is still to be known,
+	// and its place in the queue is used up when it is met.
+	*s = slot{check: *c, key: key, refs: 1, gone: s.gone, queued: s.queued}
+	g.byKey[key] = id
+	g.live++
+	for _, i := range g.instances() {
+		i.fresh = append(i.fresh, id)
+	}
+	return id
+}
+
+// release gives slots back, and returns how many are in use.
+func (g *group) release(ids []uint32) (live int) {
+	g.order(func() {
+		for _, id := range ids {
+			s := &g.slots[id]
+			if s.refs--; s.refs > 0 {
+				continue
+			}
+			if s.asked {
+				g.finish(s, id, health.Unknown, "the check is gone since the reload")
+			}
+			delete(g.byKey, s.key)
+			g.free = append(g.free, id)
+			g.live--
+			*s = slot{gone: s.gone, queued: s.queued}
+			for _, i := range g.instances() {
+				i.release = append(i.release, id)
+			}
+		}
+		live = g.live
+	})
+	return live
+}

@@ -1,0 +1,210 @@
+//go:build linux
+
+package host
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/program"
+)
+
+// script writes a plugin in sh that speaks lines: it answers each probe ok
+// with a word, and after a pause when it is told to.
+func script(t testing.TB, path, word string) {
+	t.Helper()
+	text := `#!/bin/sh
+echo '{"hello":{"protocol":1,"name":"SH","version":"` + word + `","doc":"answers"}}'
+while read -r line; do
+	case $line in *'"ping":'*) n=${line##*'"ping":'}; echo "{\"pong\":${n%%[,\}]*}}" ;; esac
+	case $line in *'"start":'*)
+		rest=${line#*'"start":[{"check":'}
+		check=${rest%%,*}
+		rest=${rest#*'"probe":'}
+		probe=${rest%%,*}
+		slow=0; [ "$check" = 1 ] && slow=0.7
+		(sleep $slow; echo "{\"results\":[{\"check\":$check,\"probe\":$probe,\"verdict\":\"ok\",\"message\":\"` + word + `\"}]}") &
+	esac
+done
+`
+	// A file that runs is replaced, not written.
+	if err := os.WriteFile(path+".new", []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sum(t testing.TB, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
+}
+
+// TestReplaced is a plugin whose file is replaced: what runs goes on until a
+// reload, which starts the new one; a probe that is under way is still
+// answered by the old one.
+func TestReplaced(t *testing.T) {
+	needRoot(t)
+	path := filepath.Join(openDir(t), "SH")
+	script(t, path, "first")
+	plan := Plan{
+		Checks:  []Check{check(0, "SH", "a"), check(1, "SH", "b")},
+		Plugins: []Plugin{{Name: "SH", Path: path, Processes: 20}},
+	}
+	s := newSite(t, quick(t))
+	s.open(plan)
+	if a := s.probe(0); a.Verdict != health.OK || a.Message != "first" {
+		t.Fatalf("answered %+v", a)
+	}
+	script(t, path, "second")
+	if a := s.probe(0); a.Message != "first" {
+		t.Errorf("before the reload %q answered", a.Message)
+	}
+	slow := s.start(1)[0]
+	s.eventually("the slow probe is sent", func() bool { return s.status().Under == 1 })
+	time.Sleep(2 * pace)
+	s.open(plan)
+	s.eventually("the new process", func() bool { return s.status().Version == "second" })
+	if a := s.probe(0); a.Verdict != health.OK || a.Message != "second" {
+		t.Errorf("after the reload: %+v", a)
+	}
+	if a := s.wait(slow); a.Verdict != health.OK || a.Message != "first" {
+		t.Errorf("the probe that was under way: %v %q, want ok, first", a.Verdict, a.Message)
+	}
+	s.eventually("the old process ends", func() bool { return s.status().Old == 0 && len(children()) == 1 })
+	if st := s.status(); st.Starts != 2 || st.Failures != 0 {
+		t.Errorf("status %+v", st)
+	}
+	// The same file again is no upgrade.
+	s.open(plan)
+	s.probe(0)
+	if st := s.status(); st.Starts != 2 {
+		t.Errorf("a reload without a change started a process: %+v", st)
+	}
+	// One that does not work leaves the old one alone.
+	if err := os.WriteFile(path+".new", []byte("#!/bin/sh\nexit 4\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+	s.open(plan)
+	s.eventually("the upgrade fails", func() bool { return s.status().Failures == 1 })
+	if a := s.probe(0); a.Verdict != health.OK || a.Message != "second" {
+		t.Errorf("after an upgrade that failed: %+v", a)
+	}
+	s.close()
+	noProcesses(s)
+}
+
+// TestPinned is a plugin with a sum: another file is refused, at the start and
+// at a restart.
+func TestPinned(t *testing.T) {
+	needRoot(t)
+	path := filepath.Join(openDir(t), "SH")
+	script(t, path, "first")
+	plan := Plan{
+		Checks:  []Check{check(0, "SH", "a")},
+		Plugins: []Plugin{{Name: "SH", Path: path, SHA256: strings.ToUpper(sum(t, path)), Processes: 20}},
+	}
+	o := quick(t)
+	s := newSite(t, o)
+	s.open(plan)
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	script(t, path, "evil")
+	if _, err := s.host.Open(plan); !errors.Is(err, ErrChecksum) {
+		t.Errorf("a set with a file of another sum: %v", err)
+	}
+	if err := o.Check(plan); !errors.Is(err, ErrChecksum) {
+		t.Errorf("check of a file of another sum: %v", err)
+	}
+	if a := s.probe(0); a.Verdict != health.OK || a.Message != "first" {
+		t.Errorf("what runs goes on: %+v", a)
+	}
+	if out, err := exec.Command("kill", "-9", children()[0]).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	s.eventually("it is not started", func() bool { return strings.Contains(s.status().Reason, "has another checksum") })
+	script(t, path, "first")
+	s.recovers(0)
+}
+
+// TestVerify is what files are not started, and that the message names what is
+// at fault.
+func TestVerify(t *testing.T) {
+	needRoot(t)
+	dir := openDir(t)
+	good := filepath.Join(dir, "good")
+	script(t, good, "x")
+	at := func(name string, mode os.FileMode, change func(path string)) string {
+		path := filepath.Join(dir, name)
+		script(t, path, "x")
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if change != nil {
+			change(path)
+		}
+		return path
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := filepath.Join(dir, "open")
+	must(os.Mkdir(open, 0o755))
+	must(os.Chmod(open, 0o777))
+	script(t, filepath.Join(open, "x"), "x")
+	for _, test := range []struct {
+		plugin Plugin
+		is     error
+		want   string
+	}{
+		{Plugin{Path: good}, nil, ""},
+		{Plugin{Path: at("writable", 0o757, nil)}, program.ErrUntrusted, "writable can be written by everyone"},
+		{Plugin{Path: at("foreign", 0o755, func(p string) { must(os.Chown(p, 1, 1)) })}, program.ErrUntrusted, "foreign is not root's"},
+		{Plugin{Path: filepath.Join(open, "x")}, program.ErrUntrusted, open + " can be written by everyone"},
+		{Plugin{Path: at("private", 0o700, nil)}, program.ErrPermission, "private"},
+		{Plugin{Path: at("data", 0o644, nil)}, program.ErrNotExecutable, "data"},
+		{Plugin{Path: filepath.Join(dir, "none")}, program.ErrMissing, "none"},
+		{Plugin{Path: "good"}, nil, "must be absolute"},
+		{Plugin{Path: good, SHA256: strings.Repeat("ab", 32)}, ErrChecksum, sum(t, good)},
+		{Plugin{Path: good, SHA256: "abc"}, nil, "is no SHA-256 sum"},
+		{Plugin{Path: good, Allow: []string{"sys_admin"}}, nil, `no capability "sys_admin"`},
+		{Plugin{Path: good, User: "no-such-user"}, program.ErrUser, "no-such-user"},
+		{Plugin{Path: good, Memory: -1}, nil, "negative"},
+	} {
+		test.plugin.Name = "P"
+		if test.plugin.User == "" {
+			test.plugin.User = "nobody"
+		}
+		err := Verify(test.plugin)
+		if test.want == "" {
+			if err != nil {
+				t.Errorf("%+v: %v", test.plugin, err)
+			}
+			continue
+		}
+		if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
+			t.Errorf("%+v: %v, want %q", test.plugin, err, test.want)
+		}
+	}
+}
