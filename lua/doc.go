@@ -20,11 +20,18 @@
 //     t[k] = v, function - are rewritten at compile time into calls that
 //     charge first (rewrite.go). The charge is an estimate of what a call
 //     allocates, not of what stays alive.
+//   - What a script keeps from call to call is bounded by the same estimate
+//     (kept.go).
+//   - One processor of Go's is left to the rest of the process, whatever
+//     scripts compute (slots.go).
 //   - Patterns are matched by our own matcher, which counts its steps
 //     (pattern.go).
 //   - Of the standard library only what touches nothing outside the state is
 //     open. Everything else is reached through modules written in Go, which
 //     take the call's context and check what the configuration granted.
+//
+// There is no pool: states diverge as soon as a script keeps a variable, so that
+// each use of a script has its own, which takes some 50 KiB between calls.
 //
 // There are no coroutines: a yield across a Go function breaks gopher-lua, and
 // each runner may block without harm.

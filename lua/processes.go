@@ -148,15 +148,25 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 		}
 		return found, nil
 	}
-	if err := p.look(ctx, now); err != nil {
-		return nil, err
-	}
-	if w.name != "" {
+	named := func() {
 		for _, x := range p.byName[w.name[:min(len(w.name), maxComm)]] {
 			if x.pid != self {
 				consider(x)
 			}
 		}
+	}
+	// Whether something runs is answered by one that still does; nobody needs
+	// to look for others.
+	if w.name != "" && limit == 1 && !p.events {
+		if named(); len(found) == 1 {
+			return found, nil
+		}
+	}
+	if err := p.look(ctx, now); err != nil {
+		return nil, err
+	}
+	if w.name != "" {
+		named()
 		return found, nil
 	}
 	for _, x := range p.known {

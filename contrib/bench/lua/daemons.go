@@ -115,11 +115,21 @@ func measure(s settings, w way, dir string) (float64, error) {
 	if err := os.WriteFile(conf, []byte(text.String()), 0o644); err != nil {
 		return 0, err
 	}
-	command := "exec " + w.daemon + " run -c " + conf + " --run-dir " + filepath.Join(dir, "run")
-	if w.daemon == s.keepalived {
-		command = "exec " + w.daemon + " -n -P -f " + conf + " -p " + dir + "/k.pid -r " + dir + "/v.pid"
+	program, err := filepath.Abs(w.daemon)
+	if err != nil {
+		return 0, err
 	}
-	cmd := exec.Command("/bin/sh", "-c", "ip link set lo up; ip link add eth0 type dummy; ip link set eth0 up; ip address add 10.0.0.1/24 dev eth0; "+command)
+	command := "exec " + program + " run -c " + conf + " --run-dir " + filepath.Join(dir, "run")
+	if w.daemon == s.keepalived {
+		command = "exec " + program + " -n -P -l -f " + conf + " -p " + dir + "/k.pid -r " + dir + "/v.pid"
+	}
+	cmd := exec.Command("/bin/sh", "-c", "set -e; ip link set lo up; ip link add eth0 type veth peer name peer0; ip link set peer0 up; ip link set eth0 up; ip address add 10.0.0.1/24 dev eth0; "+command)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return 0, err
@@ -137,7 +147,8 @@ func measure(s settings, w way, dir string) (float64, error) {
 	time.Sleep(s.window)
 	after, err := family(cmd.Process.Pid)
 	if err != nil {
-		return 0, fmt.Errorf("the daemon has ended: %w", err)
+		text, _ := os.ReadFile(log.Name())
+		return 0, fmt.Errorf("the daemon has ended: %w\n%s", err, text)
 	}
 	return 100 * (after - before).Seconds() / time.Since(begin).Seconds(), nil
 }
@@ -168,6 +179,9 @@ func family(pid int) (time.Duration, error) {
 	// cutime and cstime are the fields 16 and 17; the name ends at the last
 	// parenthesis, and field 3 follows.
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if fields[0] == "Z" {
+		return 0, fmt.Errorf("process %d is a zombie", pid)
+	}
 	var ticks int64
 	for _, f := range fields[13:15] {
 		n, err := strconv.ParseInt(f, 10, 64)
