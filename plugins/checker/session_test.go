@@ -197,7 +197,7 @@ func TestLogsReachTheHost(t *testing.T) {
 
 func TestThousandsOfProbesAreBatched(t *testing.T) {
 	h := checkertest.Start(t, &odd{})
-	const n = 2000
+	const n = 500
 	results := make(chan checker.Result, n)
 	for range n {
 		go func() {
