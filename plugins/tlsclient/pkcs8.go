@@ -33,7 +33,7 @@ type (
 )
 
 // maxIterations keeps a key file from taking minutes.
-const maxIterations = 10_000_000
+const maxIterations = 2_000_000
 
 // decryptPKCS8 opens a key that is encrypted with a password, as openssl
 // writes it: PBES2 with PBKDF2.
