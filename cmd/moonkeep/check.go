@@ -231,7 +231,7 @@ func checkHost(c *config.Config) (found config.Findings, lacking bool) {
 			lacking = true
 		}
 	}
-	return found, lacking
+	return append(found, refusedChecks(c)...), lacking
 }
 
 // checkLua reports the Lua files that lack the function that they are used

@@ -200,7 +200,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 		if err := d.place(c.Global.NetNamespace); err != nil {
 			return nil, findings, err
 		}
-		missing := load.Host(c, compileLua)
+		missing := append(load.Host(c, compileLua), refusedChecks(c)...)
 		if d.opts.checkDir != "" {
 			missing = spare(c, missing)
 		}

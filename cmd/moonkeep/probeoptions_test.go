@@ -129,3 +129,16 @@ func TestPluginExample(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckOptions holds that check tells of what a checker would refuse.
+func TestCheckOptions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.yaml")
+	text := `virtual_servers: [{address: "192.0.2.1:80", protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [{address: "192.0.2.11:80", checks: [{HTTP_GET: {urls: [{path: /, regex: "a(?R)"}]}}]}]}]`
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	status, out, stderr := runLine("check", file)
+	if want := "HTTP_GET of 192.0.2.11:80: url 1: the pattern \"a(?R)\" needs recursion"; status != 1 || !strings.Contains(out+stderr, want) {
+		t.Errorf("status %d, %s%s; want %s", status, out, stderr, want)
+	}
+}
