@@ -36,6 +36,11 @@ type Event struct {
 	// PeerPriority [peer_priority] is the priority that it advertises; 0
 	// when there is no peer.
 	PeerPriority int
+	// Dual [seconds] is for how long, and DualTimes [times] for the how manieth
+	// time since the start of the daemon, another node has been MASTER too. They
+	// are there with a peer.
+	Dual      time.Duration
+	DualTimes uint64
 	// Service [service] and Server [server] are the virtual and the real
 	// server of on_real_server and on_quorum.
 	Service string
@@ -72,6 +77,8 @@ func (s *state) event(e Event) lua.LValue {
 	tb.RawSetString("priority", lua.LNumber(e.Priority))
 	if e.Peer != "" {
 		tb.RawSetString("peer_priority", lua.LNumber(e.PeerPriority))
+		tb.RawSetString("seconds", lua.LNumber(e.Dual.Seconds()))
+		tb.RawSetString("times", lua.LNumber(e.DualTimes))
 	}
 	tb.RawSetString("seq", lua.LNumber(e.Seq))
 	addresses := s.l.NewTable()

@@ -37,7 +37,8 @@ end
 	a.write(t, "told.lua", `local file = require "file"
 local function tell(name)
   return function(e)
-    file.append(e.args.to, table.concat({name, e.instance, e.from, e.to, e.priority, e.peer or "-"}, " ") .. "\n")
+    file.append(e.args.to, table.concat({name, e.instance, e.from, e.to, e.priority, e.peer or "-",
+      e.peer and e.peer_priority, e.times, e.seconds and (e.seconds > 0 and "later" or "first")}, " ") .. "\n")
   end
 end
 return {on_master = tell "master", on_stop = tell "stop", on_priority = tell "priority", on_dual_master = tell "dual", on_fault = tell "fault"}

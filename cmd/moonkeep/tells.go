@@ -186,6 +186,7 @@ func (f luaFiles) tell(ctx context.Context, routerID string, file notify.Lua, c 
 	event := lua.Event{From: c.From.String(), To: state, Why: c.Why, Priority: int(c.Priority), Seq: c.Seq, Node: routerID, Function: file.Function}
 	if c.Peer.IsValid() {
 		event.Peer, event.PeerPriority = c.Peer.String(), int(c.PeerPriority)
+		event.Dual, event.DualTimes = c.Dual, c.DualTimes
 	}
 	switch {
 	case c.Occasion.OfService():

@@ -58,6 +58,9 @@ func (k *Kernel) hush(devices map[string]netspec.Device) {
 			sources = append(sources, firewall.Source{Device: d.Name, MAC: d.MAC})
 		}
 	}
+	if len(sources) > 0 {
+		k.watchTables()
+	}
 	if err := k.silence.Set(sources); err != nil {
 		k.log.Warn("switches may take a backup for the master for a moment", "err", err)
 	}

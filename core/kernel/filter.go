@@ -4,10 +4,15 @@ package kernel
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
+
+// restoredGap is the least time between two lines of the log that the packet
+// filter was put back; the next tells how often that was since the last.
+const restoredGap = time.Second
 
 // CheckFilter reports whether this kernel can drop packets to addresses that are
 // claimed with noAccept. The error wraps firewall.ErrUnavailable if it lacks
@@ -28,8 +33,35 @@ func (k *Kernel) clear() error {
 	return nil
 }
 
+// watchTables has what others take from our tables of nftables come back at
+// once. It may be called again. Without it that waits for the next tick.
+func (k *Kernel) watchTables() {
+	k.tables.Lock()
+	defer k.tables.Unlock()
+	if k.tables.watcher != nil {
+		return
+	}
+	w, err := firewall.Watch(k.ns, []string{k.firewall.Name(), k.silence.Name()}, k.restoreTables)
+	switch {
+	case err == nil:
+		k.tables.watcher = w
+	case err.Error() != k.tables.failing:
+		k.tables.failing = err.Error()
+		k.log.Warn("cannot watch the packet filter: what another program removes from it comes back within seconds, not at once", "err", err)
+	}
+}
+
+// restoreTables puts back what another program took from our tables.
+func (k *Kernel) restoreTables() {
+	k.restoreFilter()
+	if err := k.silence.Restore(); err != nil {
+		k.log.Warn("interfaces with a virtual hardware address may tell of themselves, will try again", "err", err)
+	}
+}
+
 // shut has packets to the addresses dropped.
 func (k *Kernel) shut(addresses []netspec.Address) error {
+	k.watchTables()
 	list := make([]firewall.Destination, 0, len(addresses))
 	for _, a := range addresses {
 		list = append(list, destination(a))
@@ -53,6 +85,12 @@ func (k *Kernel) restoreFilter() {
 	case err != nil:
 		k.log.Error("packets to addresses with no_accept may be answered: will try again", "err", err)
 	case restored:
-		k.log.Warn("another program removed or changed the packet filter for addresses with no_accept: put it back")
+		k.tables.Lock()
+		defer k.tables.Unlock()
+		k.tables.restored++
+		if now := time.Now(); now.Sub(k.tables.told) >= restoredGap {
+			k.log.Warn("another program removed or changed the packet filter for addresses with no_accept: put it back", "times", k.tables.restored)
+			k.tables.told, k.tables.restored = now, 0
+		}
 	}
 }

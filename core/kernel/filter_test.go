@@ -93,6 +93,7 @@ func TestNeverOpen(t *testing.T) {
 		t.Error("the address was set though packets to it are not dropped")
 	}
 	netnstest.Must(t, k.Release("VI_1", []netspec.Address{a}))
+	netnstest.Must(t, k.tables.watcher.Close()) // it uses the other
 	k.firewall = whole
 	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
 	if !stands(t, h, "eth0", a) {
@@ -146,11 +147,32 @@ func TestFilterOfAnEarlierRun(t *testing.T) {
 	}
 }
 
+// A filter that another program removes is back without any tick, again and
+// again.
+func TestFilterComesBackAtOnce(t *testing.T) {
+	h, other, k, told := filtering(t) // whose monitor is closed
+	a := vip("192.0.2.100/24")
+	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	for round := range 4 {
+		netnstest.Must(t, firewall.New(h.FD(), "moonkeep").Reset())
+		for end := time.Now().Add(10 * time.Second); reaches(t, other, a); {
+			if time.Now().After(end) {
+				t.Fatalf("round %d: the filter did not come back", round)
+			}
+		}
+	}
+	netnstest.Must(t, k.tables.watcher.Close())
+	if got := strings.Count(told.String(), "put it back"); got < 1 || got > 4 {
+		t.Errorf("the log tells %d times, want 1 to 4:\n%s", got, told)
+	}
+}
+
 // What another program takes from the filter comes back, and is told.
 func TestFilterComesBack(t *testing.T) {
 	h, other, k, told := filtering(t)
 	a := vip("192.0.2.100/24")
 	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, k.tables.watcher.Close()) // the tick does it, too
 	k.restoreFilter()
 	if told.Len() > 0 {
 		t.Errorf("an unharmed filter was told: %s", told)

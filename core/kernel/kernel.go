@@ -23,6 +23,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/announce"
@@ -83,6 +84,16 @@ type Kernel struct {
 	firewall  *firewall.Firewall
 	silence   *firewall.Silence
 	devices   *vmac.Keeper
+	// tables is what watches the packet filter, once there is one.
+	tables struct {
+		sync.Mutex
+		watcher *firewall.Watcher
+		failing string // why it could not be watched
+		// restored is how often the filter was put back since told, when the log
+		// last said so.
+		restored int
+		told     time.Time
+	}
 	// kept is true when the last call of Devices did all that it was to.
 	kept    bool
 	monitor *link.Monitor
@@ -180,6 +191,9 @@ func (k *Kernel) Close() error {
 	k.closed.Do(func() {
 		if k.monitor != nil {
 			failed = append(failed, k.monitor.Close())
+		}
+		if k.tables.watcher != nil {
+			failed = append(failed, k.tables.watcher.Close())
 		}
 		if k.announcer != nil {
 			failed = append(failed, k.announcer.Close())

@@ -148,8 +148,10 @@ type Change struct {
 	// advertises; the zero Addr else.
 	Peer         netip.Addr
 	PeerPriority uint8
-	// Dual is for how long Peer has been heard as master too, of LowerHeard.
-	Dual time.Duration
+	// Dual is for how long another master has been heard, of LowerHeard, and
+	// DualTimes the how manieth time since the start that is, from 1.
+	Dual      time.Duration
+	DualTimes uint64
 	// Seq numbers the changes of a node from 1.
 	Seq uint64
 	// Service is the virtual server as keepalived writes it, "[192.0.2.1]:tcp:80".

@@ -178,7 +178,7 @@ func TestDualMasterTold(t *testing.T) {
 		}
 		d.pass(second)
 	}
-	if len(told) != 3 || told[0].Dual != 0 || told[2].Dual != 2*second || told[2].Peer != lower || told[2].Occasion != LowerHeard {
+	if len(told) != 3 || told[0].Dual != 0 || told[2].Dual != 2*second || told[2].DualTimes != 1 || told[2].Peer != lower || told[2].Occasion != LowerHeard {
 		t.Errorf("told %+v", told)
 	}
 	if s := d.status("V").Dual; !s.On || s.Times != 1 || s.Sum != 2*second || s.Peer != lower {

@@ -45,7 +45,7 @@ func (n *Node) tellLower(now mono.Instant, in *instance, before uint64) {
 	in.lowerQuiet = now.Add(lowerGap)
 	c := n.tell(in, LowerHeard, fmt.Sprintf("%v is master too, with priority %d against our %d", v.HeardFrom, v.HeardPriority, v.Effective))
 	c.Peer, c.PeerPriority = v.HeardFrom, v.HeardPriority
-	c.Dual = now.Sub(v.Dual.Since)
+	c.Dual, c.DualTimes = now.Sub(v.Dual.Since), v.Dual.Times
 }
 
 // tellStanding tells how everything that takes part stands, the groups after

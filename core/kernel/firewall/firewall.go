@@ -79,6 +79,9 @@ func New(namespace int, table string) *Firewall {
 	return &Firewall{ns: namespace, name: table, closed: make(map[Destination]bool)}
 }
 
+// Name is the name of the table.
+func (f *Firewall) Name() string { return f.name }
+
 // Close ends the connection. The table stays if anything is dropped still.
 func (f *Firewall) Close() error {
 	f.mu.Lock()

@@ -59,6 +59,9 @@ func NewSilence(namespace int, table string) *Silence {
 	return &Silence{firewall: New(namespace, table)}
 }
 
+// Name is the name of both tables.
+func (s *Silence) Name() string { return s.firewall.name }
+
 // Close ends the connection. The tables stay while there are sources.
 func (s *Silence) Close() error { return s.firewall.Close() }
 
