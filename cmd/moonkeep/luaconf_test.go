@@ -37,8 +37,10 @@ end
 	a.write(t, "told.lua", `local file = require "file"
 local function tell(name)
   return function(e)
-    file.append(e.args.to, table.concat({name, e.instance, e.from, e.to, e.priority, e.peer or "-",
-      e.peer and e.peer_priority, e.times, e.seconds and (e.seconds > 0 and "later" or "first")}, " ") .. "\n")
+    file.append(e.args.to, table.concat({name, e.instance, e.from, e.to, e.priority, e.peer or "-"}, " ") .. "\n")
+    if e.peer then
+      file.append(e.args.to, table.concat({e.peer_priority, e.times > 0 and "true", e.seconds > 0 and "later" or "first"}, " ") .. "\n")
+    end
   end
 end
 return {on_master = tell "master", on_stop = tell "stop", on_priority = tell "priority", on_dual_master = tell "dual", on_fault = tell "fault"}
@@ -97,7 +99,14 @@ vrrp_instance VI_1 {
 	time.Sleep(200 * time.Millisecond) // one that comes right behind the change of role is none
 	peer := netip.MustParseAddr("192.0.2.2")
 	speak(t, b, peer, build.Node(c).Instances[0].Router.Append(nil, 10, peer, vrrp.Group(false)))
-	told(changes+".all", "dual VI_1 MASTER MASTER 80 192.0.2.2")
+	told(changes+".all", "dual VI_1 MASTER MASTER 80 192.0.2.2", "10 true first")
+	// The conflict goes on while the other is heard.
+	eventually(t, "a conflict that lasts", func() bool {
+		speak(t, b, peer, build.Node(c).Instances[0].Router.Append(nil, 10, peer, vrrp.Group(false)))
+		time.Sleep(110 * time.Millisecond)
+		text, err := os.ReadFile(changes + ".all")
+		return err == nil && strings.Contains(string(text), "10 true later\n")
+	}, p.log.String)
 	p.signal(t, syscall.SIGTERM)
 	told(changes+".all", "stop VI_1 MASTER STOP 80 -")
 	if text, err := os.ReadFile(changes); err != nil || strings.Contains(string(text), "stop") || strings.Contains(string(text), "priority") {

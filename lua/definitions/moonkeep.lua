@@ -24,6 +24,8 @@
 ---@field addresses string[] the virtual addresses with their lengths
 ---@field peer? string the other node that the event is about
 ---@field peer_priority? integer
+---@field seconds? number for how long the peer has been MASTER too
+---@field times? integer for the how manieth time since the start another node is
 ---@field service? string the virtual server
 ---@field server? string the real server
 ---@field seq integer counts the events of the node
