@@ -306,10 +306,9 @@ func (x *stubs) register(name string, f *Function) lua.LGFunction {
 	return func(l *lua.LState) int {
 		args := arguments(l)
 		a := answer{}
-		fn, isFunction := lua.LValue(lua.LNil), false
+		isFunction := false
 		if len(args) == 1 {
-			fn = args[0]
-			a.handler, isFunction = fn.(*lua.LFunction)
+			a.handler, isFunction = args[0].(*lua.LFunction)
 		}
 		switch {
 		case isFunction:

@@ -32,10 +32,9 @@ func (x *stubs) registerClient(l *lua.LState, full string) int {
 	args := arguments(l)
 	a := answer{}
 	n := len(args)
-	fn, isFunction := lua.LValue(lua.LNil), false
+	isFunction := false
 	if n == 1 {
-		fn = args[0]
-		a.handler, isFunction = fn.(*lua.LFunction)
+		a.handler, isFunction = args[0].(*lua.LFunction)
 	}
 	switch {
 	case isFunction:

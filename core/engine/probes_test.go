@@ -17,7 +17,6 @@ import (
 
 // fakeProbes writes down what it is asked for, and answers when told to.
 type fakeProbes struct {
-	name   string
 	closed error // of Close
 
 	mu    sync.Mutex

@@ -246,7 +246,7 @@ func (s *starter) Start(ctx context.Context) error {
 		}
 		return s.explain(errors.New("it closed its standard output before it greeted"))
 	case errors.Is(err, bufio.ErrBufferFull) && s.first[0] != '{':
-		return fmt.Errorf("it did not greet but printed %q...", s.first[:60])
+		return fmt.Errorf("it did not greet but printed %q", s.first[:60])
 	case err != nil && !errors.Is(err, bufio.ErrBufferFull):
 		return fmt.Errorf("read its greeting: %w", err)
 	}

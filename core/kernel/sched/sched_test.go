@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	case "timing":
 		err = timing()
 	case "burn":
-		for {
+		for i := 0; ; i++ {
+			_ = i
 		}
 	}
 	if err != nil {
