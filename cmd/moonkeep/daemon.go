@@ -98,7 +98,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore}); err != nil {
 		return nil, err
 	}
-	if err := d.edges.openPlugins(c, o.runDir); err != nil {
+	if err := d.edges.openPlugins(c, o.runDir, process.Restore); err != nil {
 		return nil, err
 	}
 	plan, err := d.plan(c)

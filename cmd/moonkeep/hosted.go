@@ -164,10 +164,11 @@ func hostOptions(c *config.Config) pluginhost.Options {
 	return pluginhost.Options{User: c.Global.PluginUser, Group: c.Global.PluginGroup}
 }
 
-// openPlugins makes the host of plugins; it starts none yet.
-func (e *edges) openPlugins(c *config.Config, dir string) (err error) {
+// openPlugins makes the host of plugins; it starts none yet. onThread is called
+// on the thread that will.
+func (e *edges) openPlugins(c *config.Config, dir string, onThread func() error) (err error) {
 	o := hostOptions(c)
-	o.Dir, o.Log = filepath.Join(dir, "plugins"), e.log
+	o.Dir, o.Log, o.OnThread = filepath.Join(dir, "plugins"), e.log, onThread
 	e.plugins, err = pluginhost.New(o)
 	return err
 }

@@ -43,8 +43,8 @@ func TestRealTime(t *testing.T) {
 	if strings.Contains(p.log.String(), "CAP_SYS_NICE") {
 		t.Skip("needs /sys/fs/cgroup/cpu/cpu.rt_runtime_us: this cgroup allows no real time")
 	}
-	if ordinary != 1 || len(tasks) < 4 {
-		t.Errorf("%d of %d threads do not run in real time, want the one that starts programs", ordinary, len(tasks))
+	if ordinary != 2 || len(tasks) < 5 {
+		t.Errorf("%d of %d threads do not run in real time, want the one that starts programs and the one that starts plugins", ordinary, len(tasks))
 	}
 	p.stop(t)
 }

@@ -34,6 +34,9 @@ type Options struct {
 	Serve []string
 	// Log takes what plugins log, and what becomes of their processes.
 	Log *slog.Logger
+	// OnThread, unless nil, is called on the thread that starts processes, which
+	// inherit from it how the kernel runs them.
+	OnThread func() error
 	// Start bounds the time from the start of a process to its greeting; 10 s.
 	Start time.Duration
 	// Ping is the time between two signs of life; 500 ms.
@@ -88,7 +91,10 @@ func New(o Options) (*Host, error) {
 	if err := h.sweep(); err != nil {
 		return nil, err
 	}
-	h.spawner = newSpawner()
+	var err error
+	if h.spawner, err = newSpawner(o.OnThread); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 

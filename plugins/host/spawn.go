@@ -26,11 +26,20 @@ type spawner struct {
 	over   chan struct{}
 }
 
-func newSpawner() *spawner {
+// newSpawner begins the thread with prepare, unless that is nil.
+func newSpawner(prepare func() error) (*spawner, error) {
 	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{})}
+	begun := make(chan error)
 	go func() {
 		defer close(s.over)
 		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		if prepare != nil {
+			if err := prepare(); err != nil {
+				begun <- err
+				return
+			}
+		}
+		close(begun)
 		for {
 			select {
 			case f := <-s.starts:
@@ -40,7 +49,11 @@ func newSpawner() *spawner {
 			}
 		}
 	}()
-	return s
+	if err := <-begun; err != nil {
+		<-s.over
+		return nil, fmt.Errorf("prepare to start plugins: %w", err)
+	}
+	return s, nil
 }
 
 func (s *spawner) close() {
