@@ -396,17 +396,6 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	return nil
 }
 
-// intrudes reports, as an error, a newly virtual address that the host needs.
-func (d *daemon) intrudes(n *node.Config) error {
-	var ours []netspec.Address
-	for i := range d.planned.Instances {
-		in := &d.planned.Instances[i]
-		ours = append(append(ours, in.Addresses...), in.Excluded...)
-	}
-	_, err := hostsOwn(n, ours)
-	return err
-}
-
 // promote makes the settings of interfaces that the configuration asks for.
 // Without them addresses may have to be set again, which is no reason not to
 // run.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
@@ -129,6 +131,49 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 		}
 	}
 	return own, nil
+}
+
+// intrudes reports, as an error, a newly virtual address that the host needs.
+func (d *daemon) intrudes(n *node.Config) error {
+	var ours []netspec.Address
+	for i := range d.planned.Instances {
+		in := &d.planned.Instances[i]
+		ours = append(append(ours, in.Addresses...), in.Excluded...)
+	}
+	if !mayStand(n, ours) {
+		return nil
+	}
+	_, err := hostsOwn(n, ours)
+	return err
+}
+
+// fewAddresses are looked at one by one; to list a thousand takes as long as to
+// look at a hundred.
+const fewAddresses = 16
+
+// mayStand reports whether one of the virtual addresses that are not ours may
+// stand on this host, as far as that is known soon.
+func mayStand(n *node.Config, ours []netspec.Address) bool {
+	earlier := sames(ours)
+	var fresh []netip.Addr
+	look := func(list []netspec.Address) {
+		for _, a := range list {
+			if a.Addr().Is4() && !earlier[same(a)] {
+				fresh = append(fresh, a.Addr())
+			}
+		}
+	}
+	for i := range n.Instances {
+		look(n.Instances[i].Addresses)
+		look(n.Instances[i].Excluded)
+	}
+	return len(fresh) > fewAddresses || slices.ContainsFunc(fresh, func(a netip.Addr) bool {
+		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+		if err == nil {
+			c.Close() // nothing was sent
+		}
+		return !errors.Is(err, syscall.EADDRNOTAVAIL)
+	})
 }
 
 // addressesOf returns the IPv4 addresses of an interface, none when it is not

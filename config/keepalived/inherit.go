@@ -1,7 +1,7 @@
 package keepalived
 
 import (
-	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -33,7 +33,13 @@ func (r *reader) routes(i *instance) {
 // virtual_router_id in one family on one interface, among those that send to
 // one group, and among unicast ones that have a peer in common.
 func (r *reader) clashes() {
-	seen := map[string][]*instance{}
+	type mark struct {
+		vrid         int
+		device       string
+		group        netip.Addr // unless unicast
+		unicast, six bool
+	}
+	seen := make(map[mark][]*instance, len(r.instances))
 	for _, i := range r.instances {
 		if i.VRID == 0 || i.Interface == "" {
 			continue
@@ -46,9 +52,9 @@ func (r *reader) clashes() {
 				group = r.cfg.Global.MulticastGroup6
 			}
 		}
-		key := fmt.Sprintf("%d %s %v", i.VRID, i.Interface, group)
+		key := mark{vrid: i.VRID, device: i.Interface, group: group}
 		if unicast {
-			key = fmt.Sprintf("%d %s %v unicast", i.VRID, i.Interface, i.six())
+			key.group, key.unicast, key.six = netip.Addr{}, true, i.six()
 		}
 		for _, other := range seen[key] {
 			if unicast && !shared(i.UnicastPeers, other.UnicastPeers) {

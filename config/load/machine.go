@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // machine is what Host asks about the network of the machine that it looks
@@ -37,21 +38,54 @@ func (kernel) links() ([]link, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []link
+	// Interface.Addrs reads those of all interfaces, too, each time.
+	on, err := prefixes()
+	if err != nil {
+		return nil, fmt.Errorf("list the addresses of interfaces: %w", err)
+	}
+	out := make([]link, 0, len(all))
 	for _, i := range all {
-		l := link{name: i.Name}
-		addrs, err := i.Addrs()
-		if err != nil {
-			return nil, fmt.Errorf("addresses of %s: %w", i.Name, err)
-		}
-		for _, a := range addrs {
-			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				l.prefixes = append(l.prefixes, p)
-			}
-		}
-		out = append(out, l)
+		out = append(out, link{name: i.Name, prefixes: on[i.Index]})
 	}
 	return out, nil
+}
+
+// prefixes returns the addresses of all interfaces with their subnets, by the
+// interface's index.
+func prefixes() (map[int][]netip.Prefix, error) {
+	dump, err := syscall.NetlinkRIB(syscall.RTM_GETADDR, syscall.AF_UNSPEC)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := syscall.ParseNetlinkMessage(dump)
+	if err != nil {
+		return nil, err
+	}
+	on := make(map[int][]netip.Prefix)
+	for i := range messages {
+		m := &messages[i]
+		if m.Header.Type != syscall.RTM_NEWADDR || len(m.Data) < syscall.SizeofIfAddrmsg {
+			continue
+		}
+		attributes, err := syscall.ParseNetlinkRouteAttr(m)
+		if err != nil {
+			return nil, err
+		}
+		var addr netip.Addr
+		for _, a := range attributes {
+			// Where there is a peer, IFA_ADDRESS is that.
+			local := a.Attr.Type == syscall.IFA_LOCAL
+			if local || a.Attr.Type == syscall.IFA_ADDRESS && !addr.IsValid() {
+				addr, _ = netip.AddrFromSlice(a.Value)
+			}
+		}
+		// The header is family, length of the prefix, flags, scope, index.
+		if p := netip.PrefixFrom(addr, int(m.Data[1])); p.IsValid() {
+			index := int(binary.NativeEndian.Uint32(m.Data[4:8]))
+			on[index] = append(on[index], p)
+		}
+	}
+	return on, nil
 }
 
 // mostRoutes is how much of a table of routes is read; a router with all of

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,6 +147,27 @@ func TestKernel(t *testing.T) {
 	all, err := kernel{}.links()
 	if err != nil || len(all) == 0 {
 		t.Fatalf("got %v, %v, want interfaces", all, err)
+	}
+	for _, l := range all {
+		i, err := net.InterfaceByName(l.name)
+		if err != nil {
+			continue // gone meanwhile
+		}
+		list, err := i.Addrs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, a := range list {
+			want = append(want, a.String())
+		}
+		var got []string
+		for _, p := range l.prefixes {
+			got = append(got, p.String())
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", l.name, got, want)
+		}
 	}
 	if _, ok := (kernel{}).routes(); !ok {
 		t.Error("the routes of this machine are not known")

@@ -81,8 +81,12 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 
 // drop ends the instances that the new configuration does not have.
 func (n *Node) drop(now mono.Instant, kept []*instance) {
+	stays := make(map[*instance]bool, len(kept))
+	for _, in := range kept {
+		stays[in] = true
+	}
 	for _, in := range n.instances {
-		if slices.Contains(kept, in) {
+		if stays[in] {
 			continue
 		}
 		in.group = nil
