@@ -13,7 +13,9 @@ import (
 	"sync"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -32,6 +34,8 @@ type balancer struct {
 	roles   map[string]vrrp.Role
 	started bool
 	synced  bool
+	// keys are the services of config.
+	keys []balance.Key
 }
 
 // newBalancer prepares the table for a configuration. Nothing happens before
@@ -53,7 +57,10 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) *balancer {
 func (b *balancer) adopt(c *config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.config = c
+	b.config, b.keys = c, nil
+	for _, l := range build.Layouts(c) {
+		b.keys = append(b.keys, l.Keys...)
+	}
 	needs := len(c.VirtualServers) > 0 || syncDaemon(c) != nil || b.earlier || c.Global.LVSFlush
 	if !b.started && needs {
 		if err := b.keeper.Start(); err != nil {
@@ -107,6 +114,18 @@ func (b *balancer) synchronise() {
 	}
 	b.synced = true
 	b.keeper.SetSync(list)
+}
+
+// status says what was done to the table; nil while it is left alone.
+func (b *balancer) status() *control.IPVS {
+	b.mu.Lock()
+	started := b.started
+	b.mu.Unlock()
+	if !started {
+		return nil
+	}
+	c := b.keeper.Counts()
+	return &control.IPVS{Operations: c.Operations, Failed: c.Failed, Repaired: c.Repaired, Trouble: c.Trouble, Pending: c.Pending}
 }
 
 // end takes the services out of the table, as lvs_flush_on_stop says: those

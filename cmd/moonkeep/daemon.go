@@ -432,6 +432,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 		return control.Status{}, err
 	}
 	out.DescribeServices(&services.ServicesStatus, services.Servers)
+	out.IPVS = d.balance.status()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	out.At, out.Version, out.PID, out.Uptime = at, version, os.Getpid(), time.Since(d.started).Seconds()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -258,12 +259,18 @@ virtual_server fd00:9::1 80 {
 	if got := answers("192.168.20.2:80", 6); len(got) != 1 || len(got[0]) != 3 {
 		t.Errorf("a persistent service answers %q", got)
 	}
-	drain := func(args ...string) {
+	drain := func(args ...string) string {
 		t.Helper()
 		cmd := self(append(args, "--run-dir", filepath.Join(d.dir, "run"))...)
-		if out, err := cmd.CombinedOutput(); err != nil {
+		out, err := cmd.CombinedOutput()
+		if err != nil {
 			t.Errorf("%v: %v: %s", args, err, out)
 		}
+		return string(out)
+	}
+	time.Sleep(3 * time.Second) // the kernel sums up every two
+	if out := drain("top", "--once"); !regexp.MustCompile(`(?m)^  192\.168\.10\.16:80 +1 .* [1-9][0-9]* +[0-9.]+K? +[0-9.]+K?$`).MatchString(out) {
+		t.Errorf("top:\n%s", out)
 	}
 	drain("drain", "192.168.10.16:80", "--service", "192.168.20.1:80")
 	want("192.168.20.1:80", "two")
@@ -272,6 +279,9 @@ virtual_server fd00:9::1 80 {
 	}
 	if n := d.destinations(t, "192.168.10.16"); n != 1 { // that of the other service
 		t.Errorf("the drained server has %d places", n)
+	}
+	if out := drain("status"); !strings.Contains(out, "out by hand (drain)") || !strings.Contains(out, "table of IPVS\n  is as it should be") {
+		t.Errorf("status:\n%s", out)
 	}
 	drain("server", "up", "192.168.10.16:80", "--service", "192.168.20.1:80")
 	want("192.168.20.1:80", "one", "two")

@@ -76,6 +76,7 @@ func newRootCommand() *cobra.Command {
 		newServerCommand(),
 		newDrainCommand(),
 		newWeightCommand(),
+		newTopCommand(),
 		newReloadCommand(),
 		newSchemaCommand(),
 		newStatusCommand(),

@@ -25,6 +25,16 @@ func printServices(b *strings.Builder, s *control.Status) {
 	for i := range s.Services {
 		printService(b, &s.Services[i], servers <= mostListed)
 	}
+	if t := s.IPVS; t != nil {
+		state := "is as it should be"
+		switch {
+		case t.Trouble != "":
+			state = "IS NOT AS IT SHOULD BE: " + t.Trouble
+		case t.Pending:
+			state = "is being changed"
+		}
+		fmt.Fprintf(b, "\ntable of IPVS\n  %s; %d operations, %d refused, %d services of it put right\n", state, t.Operations, t.Failed, t.Repaired)
+	}
 	if p := s.Probes; p != nil {
 		fmt.Fprintf(b, "\nchecks of real servers\n  %d checks, %d without a result; %d probes, %s began more than %v late, the latest by %s\n",
 			p.Checks, p.Unknown, p.Begun, percent(p.LateBeyond(lateness)), lateness, age(p.MostLate))
@@ -80,6 +90,15 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	state := r.State
 	if state == "down" {
 		state = "DOWN"
+	}
+	switch {
+	case r.Drained:
+		state += ", out by hand (" + r.Wish + ")"
+	case r.Wish != "":
+		state += ", by hand in " + r.Wish
+	}
+	if r.ByHand != nil {
+		weight = fmt.Sprintf("weight %d by hand (configured %d)", *r.ByHand, r.Configured)
 	}
 	fmt.Fprintf(w, "  %s\t%s for %s, %s\n", r.Name, state, age(r.SinceAge), weight)
 	for i := range r.Checks {

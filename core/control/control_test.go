@@ -56,6 +56,10 @@ func (f daemon) Maintain(_ context.Context, r MaintenanceRequest) (Moves, error)
 	return Moves{Instances: []Move{{Instance: r.Names[0], Maintenance: r.On}}}, nil
 }
 
+func (f daemon) Usage(context.Context) (Usage, error) {
+	return Usage{Services: []ServiceUsage{{Name: "TCP 192.0.2.1:80", Counters: Traffic{Connections: 1 << 40}}}}, nil
+}
+
 func (f daemon) Servers(_ context.Context, r ServersRequest) (Hands, error) {
 	return Hands{Servers: []Hand{{Service: r.Service, Server: r.Server, Wish: r.Wish, Limit: r.Limit, Weight: r.Weight}}}, nil
 }

@@ -17,6 +17,8 @@ import (
 type Daemon interface {
 	// Status describes the node now.
 	Status(context.Context) (Status, error)
+	// Usage counts connections, packets and bytes of the virtual servers.
+	Usage(context.Context) (Usage, error)
 	// Keepalived describes the instances in the shape of keepalived's own
 	// JSON.
 	Keepalived(context.Context) (any, error)
@@ -68,6 +70,7 @@ func Listen(dir string, d Daemon) (*Server, error) {
 	s := &Server{listener: newLimitListener(l, maxConnections)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", answer(func(ctx context.Context) (any, error) { return d.Status(ctx) }))
+	mux.HandleFunc("GET /v1/usage", answer(func(ctx context.Context) (any, error) { return d.Usage(ctx) }))
 	mux.HandleFunc("GET /v1/keepalived", answer(d.Keepalived))
 	mux.HandleFunc("POST /v1/plan", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfiguration))

@@ -26,15 +26,34 @@ type Service struct {
 	Servers []RealServer `json:"real_servers"`
 }
 
+// IPVS is what was done to the kernel's table.
+type IPVS struct {
+	// Operations are those that the kernel carried out, Failed those that it
+	// refused, and Repaired services that somebody else had changed.
+	Operations uint64 `json:"operations"`
+	Failed     uint64 `json:"failed"`
+	Repaired   uint64 `json:"repaired"`
+	// Trouble is why the table is not as it should be; empty when it is.
+	Trouble string `json:"trouble,omitempty"`
+	// Pending reports that changes are still to be carried out.
+	Pending bool `json:"pending"`
+}
+
 // RealServer is one real server of a virtual server.
 type RealServer struct {
 	Name     string  `json:"name"`
 	State    string  `json:"state"`
 	SinceAge float64 `json:"state_age_s"`
 	// Weight is the one in force, Configured the configured one.
-	Weight     int     `json:"weight"`
-	Configured int     `json:"configured_weight"`
-	Checks     []Check `json:"checks"`
+	Weight     int `json:"weight"`
+	Configured int `json:"configured_weight"`
+	// Wish is what people want of it, "drain", "down" or "maintenance"; empty
+	// leaves it to its checks. Drained says that its place in IPVS is gone for
+	// that, and ByHand is the weight that people gave it.
+	Wish    string  `json:"wish,omitempty"`
+	Drained bool    `json:"drained,omitempty"`
+	ByHand  *int    `json:"weight_by_hand,omitempty"`
+	Checks  []Check `json:"checks"`
 }
 
 // Check is one check of a real server.
@@ -140,6 +159,12 @@ func realServer(r *node.ServerStatus, at mono.Instant) RealServer {
 	x := RealServer{
 		Name: r.Name, State: upDown(r.Up), SinceAge: at.Sub(r.Since).Seconds(), Weight: r.Weight, Configured: r.Configured,
 		Checks: make([]Check, 0, len(r.Checks)),
+	}
+	if r.Wish != node.WishAuto {
+		x.Wish, x.Drained = r.Wish.String(), r.Drained
+	}
+	if r.ByHand >= 0 {
+		x.ByHand = &r.ByHand
 	}
 	for i := range r.Checks {
 		x.Checks = append(x.Checks, describeCheck(&r.Checks[i], at))

@@ -36,7 +36,9 @@ type Status struct {
 	// Services are the virtual servers, and Probes what there is to tell of all
 	// their checks together; null when there are none.
 	Services []Service `json:"virtual_servers"`
-	Probes   *Probes   `json:"probes"`
+	// IPVS is what is done to the kernel's table; null while it is left alone.
+	IPVS   *IPVS   `json:"ipvs,omitempty"`
+	Probes *Probes `json:"probes"`
 	// Dropped counts packets that were dropped because the daemon was busy,
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`

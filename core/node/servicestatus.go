@@ -43,7 +43,12 @@ type ServerStatus struct {
 	Since mono.Instant
 	// Weight is the one in force, Configured the configured one.
 	Weight, Configured int
-	Checks             []CheckStatus
+	// Wish is what people want of it; Drained says that its place is gone for
+	// that. ByHand is the weight that people gave it, negative without one.
+	Wish    Wish
+	Drained bool
+	ByHand  int
+	Checks  []CheckStatus
 }
 
 // CheckStatus is one check.
@@ -85,7 +90,10 @@ func (n *Node) Services(now mono.Instant) *ServicesStatus {
 func (n *Node) Servers(dst []ServerStatus, from, most int) []ServerStatus {
 	for i := from; i < min(from+most, len(n.servers)); i++ {
 		s := &n.servers[i]
-		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks))}
+		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks)), ByHand: -1}
+		if s.hand != nil {
+			st.Wish, st.Drained, st.ByHand = s.hand.Wish, s.hand.out, s.hand.Weight
+		}
 		for k := range s.checks {
 			st.Checks[k] = s.checks[k].status()
 		}
