@@ -43,7 +43,7 @@ type Config struct {
 	// counts.
 	InterfaceDelays []InterfaceDelay `key:"interface_up_down_delays" form:"lines" tier:"2"`
 	// SSL is what all SSL_GET checks present and believe.
-	SSL *SSL `key:"SSL" form:"block" idle:"nobody makes an SSL_GET" tier:"2"`
+	SSL *SSL `key:"SSL" form:"block" tier:"2"`
 	// Plugins say how the processes that check run.
 	Plugins []Plugin `key:"plugins" word:"plugin" form:"block" own:"true" tier:"2"`
 	// VirtualServerGroups are addresses and firewall marks that virtual servers

@@ -272,21 +272,6 @@ func (d *daemon) current() *config.Config {
 	return d.config
 }
 
-// hook runs a program and waits for it. What it comes to is logged and changes
-// nothing, as in keepalived.
-func (d *daemon) hook(ctx context.Context, what string, c *config.Config, p *config.Program, limit time.Duration) {
-	if p == nil {
-		return
-	}
-	x := toldProgram(c, p)
-	o := d.edges.starter.Run(ctx, program.Spec{Argv: x.Argv, User: x.User, Group: x.Group, Secure: x.Secure, Timeout: limit})
-	if !o.OK() {
-		d.log.Warn(what+" failed", "program", p.Argv[0], "result", o.String())
-		return
-	}
-	d.log.Info(what+" has run", "program", p.Argv[0], "took", o.Took)
-}
-
 // serve runs the node and answers on the control socket until ctx ends.
 func (d *daemon) serve(ctx context.Context) error {
 	var err error

@@ -138,22 +138,6 @@ func TestLeftOut(t *testing.T) {
 	}
 }
 
-// TestNothingActsSaidOnce holds that the many blocks of which nothing comes
-// yet have one message.
-func TestNothingActsSaidOnce(t *testing.T) {
-	text := service("") + "SSL {\n}\nvirtual_server_group g {\n10.0.0.1 80\n}\n" + strings.ReplaceAll(service(""), "10.0.0.1 80 {", "10.0.0.5 80 {")[len(instanceText(oneAddress)):]
-	_, findings := Read("f", []byte(text))
-	n := 0
-	for _, f := range findings {
-		if f.Name == "not-acted-on" && strings.Contains(f.Text, "its checks are made") {
-			n++
-		}
-	}
-	if n != 1 {
-		t.Errorf("said %d times, want once: %v", n, findings)
-	}
-}
-
 // TestServiceRead holds a whole virtual server against its types.
 func TestServiceRead(t *testing.T) {
 	text := instanceText(oneAddress) + `

@@ -205,8 +205,8 @@ func TestPublishedConfigurationsCheck(t *testing.T) {
 			"testdata/dual-b.conf:41:4: warning: nopreempt does not go with state MASTER and is cleared",
 		}},
 		{"lvs", []string{
-			"testdata/lvs-a.conf:40:1: warning: virtual_server 192.168.10.100 80 is not acted on yet",
-			"testdata/lvs-b.conf:40:1: warning: virtual_server 192.168.10.100 80 is not acted on yet",
+			"testdata/lvs-a.conf:48:5: warning: virtual_server 192.168.10.100:80 (TCP): a server that does not answer",
+			"testdata/lvs-b.conf:48:5: warning: virtual_server 192.168.10.100:80 (TCP): a server that does not answer",
 		}},
 	}
 	for _, tt := range tests {

@@ -28,7 +28,7 @@ func TestFailover(t *testing.T) {
 	}
 	d.forget()
 	d.step(&Failover{Instances: []string{"W"}})
-	d.pass(1100 * time.Millisecond)
+	d.pass(1300 * time.Millisecond)
 	d.role("W", vrrp.Master)
 	if !slices.Contains(d.log, "note failover") || slices.Contains(d.log, "W releases 10.0.2.1") {
 		t.Errorf("nobody takes over: %q", d.log)

@@ -32,6 +32,9 @@ func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
 	case Master:
 		if r.leaving {
 			r.move.on = false
+			if !r.heir.from.IsValid() && !r.move.must {
+				r.t.release = r.t.release.Add(handoverMargin - moveMargin) // a stop is waited for
+			}
 			return out
 		}
 		if r.source.IsValid() {
@@ -72,7 +75,11 @@ func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
 	if r.hastens() && r.lastHeard == mono.Never && !r.move.on {
 		longest = hastened
 	}
-	r.t.release = now.Add(r.cfg.Version.Skew(1, longest) + handoverMargin)
+	margin := handoverMargin
+	if r.move.on && !r.move.must {
+		margin = moveMargin
+	}
+	r.t.release = now.Add(r.cfg.Version.Skew(1, longest) + margin)
 	return out
 }
 

@@ -95,16 +95,16 @@ func TestHandToNobody(t *testing.T) {
 	d := master(t, V3, 100)
 	d.hand(0, false)
 	d.run(2 * time.Second)
-	d.want("0s hasten, send 0", "1.04609375s stay, send 100")
+	d.want("0s hasten, send 0", "1.24609375s stay, send 100")
 	if v := d.r.View(); v.Role != Master || v.Leaving || v.Resting || !strings.Contains(v.Why, "no other node took the addresses") {
 		t.Errorf("view is %+v", v)
 	}
-	d.run(2100 * ms)
-	d.want("2.04609375s send 100")
+	d.run(2300 * ms)
+	d.want("2.24609375s send 100")
 	d.hand(0, true)
 	d.run(10 * time.Second)
-	d.want("2.1s hasten, send 0", "3.14609375s release, MASTER->BACKUP", "6.75546875s send 100, claim, announce 5, BACKUP->MASTER",
-		"7.75546875s send 100", "8.75546875s send 100", "9.75546875s send 100")
+	d.want("2.3s hasten, send 0", "3.34609375s release, MASTER->BACKUP", "6.95546875s send 100, claim, announce 5, BACKUP->MASTER",
+		"7.95546875s send 100", "8.95546875s send 100", "9.95546875s send 100")
 }
 
 // While it hands over as planned, a fault or a stop counts at once, and a sync

@@ -69,6 +69,9 @@ const (
 	// handoverMargin is added to the longest skew when a new master is
 	// awaited.
 	handoverMargin = 50 * time.Millisecond
+	// moveMargin is that of a planned move, which nobody waits for: the
+	// addresses answer meanwhile, and the other node may be busy.
+	moveMargin = 250 * time.Millisecond
 )
 
 // Slots is how many parts an interval has for Config.Slot.
