@@ -41,7 +41,8 @@ type Instance struct {
 	// UnicastSource is the address from which unicast adverts are sent.
 	UnicastSource netip.Addr `key:"unicast_src_ip" tier:"1"`
 	// TrackSource makes the instance FAULT while its source address is gone.
-	TrackSource bool `key:"track_src_ip" form:"bare" unbuilt:"the node would stay master without its source address" tier:"2"`
+	// Without a configured one any address of the interface does.
+	TrackSource bool `key:"track_src_ip" form:"bare" tier:"2"`
 	// Destination is the group that adverts are sent to.
 	Destination netip.Addr `key:"mcast_dst_ip" inherits:"global vrrp_mcast_group4 or vrrp_mcast_group6" tier:"3"`
 	// UnicastPeers are the nodes that adverts are sent to instead of the

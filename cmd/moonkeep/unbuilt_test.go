@@ -17,7 +17,7 @@ func TestUnbuiltIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	asking := filepath.Join(t.TempDir(), "asking.conf")
-	changed := strings.Replace(string(text), "interface eth0", "interface eth0\n\ttrack_src_ip", 1)
+	changed := strings.Replace(string(text), "interface eth0", "interface eth0\n\tvirtual_routes {\n\t\t203.0.113.0/24 as to 192.0.2.9 via 192.0.2.7\n\t}", 1)
 	if err := os.WriteFile(asking, []byte(changed), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +33,7 @@ func TestUnbuiltIsRefused(t *testing.T) {
 		if status != want {
 			t.Errorf("%s: status %d, want %d:\n%s", args, status, want, told)
 		}
-		for _, line := range []string{asking + ":4:2: warning: track_src_ip is not built yet"} {
+		for _, line := range []string{asking + ":5:18: warning: as is not built yet"} {
 			if n := strings.Count(told, line); n != 1 {
 				t.Errorf("%s: told %d times, want once: %s\n%s", args, n, line, told)
 			}

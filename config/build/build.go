@@ -147,6 +147,7 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 		Interface:     l.carrier(in, index),
 		Router:        router(in, global, member),
 		Source:        source(in),
+		TrackSource:   in.TrackSource && source(in).IsValid(),
 		Addresses:     specs(l, in, in.Addresses),
 		Excluded:      specs(l, in, in.Excluded),
 		IgnorePrimary: in.IgnorePrimary,

@@ -68,6 +68,10 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	r.advertInterval(i)
 	r.authentication(i)
 	r.acceptance(i)
+	if out.TrackSource && out.Interface == "" && !i.damaged {
+		r.out.error(i.where("track_src_ip"), "missing-key", "vrrp_instance %s: track_src_ip needs the interface that the source address is on: add interface, or take track_src_ip out", printable(out.Name))
+		i.damaged = true
+	}
 	r.addresses(i)
 	if key, text := out.Layered(&r.cfg.Global); key != "" && !i.damaged {
 		r.out.error(i.where(key), "own-interface", "vrrp_instance %s: %s", printable(out.Name), text)

@@ -88,6 +88,7 @@ func TestRules(t *testing.T) {
 			func(i config.Instance) any { return []any{i.AuthType, i.Master} }, []any{"AH", config.State(false)}},
 		{"AH of an owner", instanceText("state MASTER\npriority 255\nauthentication {\nauth_type AH\nauth_pass hidden\n}", oneAddress), nil,
 			func(i config.Instance) any { return []any{i.AuthType, i.Master} }, []any{"AH", config.State(true)}},
+		{"track_src_ip without interface", "vrrp_instance A {\nvirtual_router_id 1\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\ntrack_src_ip\nvirtual_ipaddress {\n192.0.2.9/24 dev eth0\n}\n}", []string{"error missing-key"}, nil, nil},
 		{"accept, then no_accept", instanceText("accept\nno_accept", oneAddress), []string{"warning given-twice"},
 			func(i config.Instance) any { return []any{i.Accept, i.NoAccept} }, []any{false, true}},
 		{"no_accept, then accept", instanceText("no_accept\naccept", oneAddress), []string{"warning given-twice"},

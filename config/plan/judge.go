@@ -141,7 +141,7 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 		out.Effect, out.Why = Nothing, "backups learn the interval from the next advert"
 	case "priority":
 		priority(out, was, is)
-	case "track_scripts", "track_interfaces", "track_files", "track_processes", "track_bfds":
+	case "track_scripts", "track_interfaces", "track_files", "track_processes", "track_bfds", "track_src_ip":
 		out.Effect, out.Why = Moves, "its priority, or FAULT, is worked out anew from what is tracked now"
 	case "nopreempt", "preempt_delay", "lower_prio_no_advert", "higher_prio_send_advert", "skip_check_adv_addr", "state", "unicast_ttl",
 		"check_unicast_src", "owner_ignore_adverts", "timer_expired_backup":

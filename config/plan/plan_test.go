@@ -152,7 +152,7 @@ func TestEveryKeyIsJudged(t *testing.T) {
 		authentication v3_checksum strict_mode lower_prio_no_advert higher_prio_send_advert skip_check_adv_addr down_timer_adverts garp
 		virtual_ipaddresses virtual_ipaddresses_excluded virtual_routes virtual_rules no_virtual_ipaddress dont_track_primary track_interfaces track_scripts notify
 		notify_deleted notify_deleted_program notify_master_rx_lower_pri notify_priority_changes smtp_alert
-		unicast_peers unicast_src_ip unicast_ttl unicast_fault_no_peer mcast_dst_ip native_ipv6 old_unicast_checksum promote_secondaries auth_hmac track_files track_processes track_bfds interop_v2 accept no_accept check_unicast_src owner_ignore_adverts timer_expired_backup
+		unicast_peers unicast_src_ip unicast_ttl unicast_fault_no_peer mcast_dst_ip native_ipv6 old_unicast_checksum promote_secondaries auth_hmac track_files track_processes track_bfds track_src_ip interop_v2 accept no_accept check_unicast_src owner_ignore_adverts timer_expired_backup
 		lvs_sync_daemon_interface vrf use_vmac use_vmac_addr vmac_xmit_base use_ipvlan garp_extra_if`)
 	b := schema.New().Block(reflect.TypeFor[config.Instance]())
 	for i := range b.Fields {

@@ -345,7 +345,7 @@ func texts() map[string]string {
 		"Instance.TrackInterfaces":             "TrackInterfaces are further interfaces that must be up.",
 		"Instance.TrackProcesses":              "TrackProcesses are the vrrp_track_processes that must run.",
 		"Instance.TrackScripts":                "TrackScripts are the vrrp_scripts that must succeed.",
-		"Instance.TrackSource":                 "TrackSource makes the instance FAULT while its source address is gone.",
+		"Instance.TrackSource":                 "TrackSource makes the instance FAULT while its source address is gone. Without a configured one any address of the interface does.",
 		"Instance.UnicastFaultNoPeer":          "UnicastFaultNoPeer makes the instance a unicast one that is FAULT while it has no peer.",
 		"Instance.UnicastPeers":                "UnicastPeers are the nodes that adverts are sent to instead of the group.",
 		"Instance.UnicastSource":               "UnicastSource is the address from which unicast adverts are sent.",

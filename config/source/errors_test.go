@@ -43,9 +43,9 @@ func TestFindings(t *testing.T) {
 		"unknown key like none": {"a.yaml", instance("colour: red"), []string{
 			`a.yaml:5:5: error: vrrp_instance A has no key "colour" [unknown-key]`,
 		}},
-		"known, but not built": {"a.yaml", instance("track_src_ip: true", "debug: 2", "debugg: 2"), []string{
-			`a.yaml:5:5: warning: vrrp_instance A: track_src_ip is not built yet: the node would stay master without its source address; moonkeep run refuses to start with it [not-built]`,
-			`a.yaml:6:5: warning: vrrp_instance A: debug is not acted on yet: the log level is one for the daemon [not-acted-on]`,
+		"known, but not built": {"a.yaml", instance("debug: 2", "virtual_routes: [{to: 203.0.113.0/24, vrf: red}]", "debugg: 2"), []string{
+			`a.yaml:5:5: warning: vrrp_instance A: debug is not acted on yet: the log level is one for the daemon [not-acted-on]`,
+			`a.yaml:6:43: warning: vrrp_instance A: virtual_routes: item 1: vrf is not built yet: the route would be in the main table; name the table of the VRF instead; moonkeep run refuses to start with it [not-built]`,
 			`a.yaml:7:5: error: vrrp_instance A has no key "debugg"; is "debug" meant? [unknown-key]`,
 		}},
 		"what does not act, and says what is so anyhow": {"a.yaml", instance("no_accept: false", "debug: 0", "unicast_ttl: 255", "unicast_peers: []") + "virtual_servers: []\n", nil},

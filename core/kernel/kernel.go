@@ -21,6 +21,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -130,9 +131,11 @@ type Kernel struct {
 	// promoted are the interfaces that Promote names.
 	promoted map[string]bool
 	outlets  map[outlet]wire.Spec
-	virtual  map[netip.Addr]bool
-	own      map[netip.Addr]bool
-	claims   claims
+	// sources are the addresses by interface whose presence is told of.
+	sources map[string][]netip.Addr
+	virtual map[netip.Addr]bool
+	own     map[netip.Addr]bool
+	claims  claims
 	// directions are the claimed routes and rules.
 	directions directions
 	// guarded are the addresses that Guard names.
@@ -248,11 +251,14 @@ func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 		return err
 	}
 	k.mu.Lock()
-	k.outlets = sockets(channels)
+	k.outlets, k.sources = sockets(channels), make(map[string][]netip.Addr)
 	k.watched = set(interfaces)
 	for _, c := range channels {
 		if c.Interface != "" {
 			k.watched[c.Interface] = true
+		}
+		if c.Source.IsValid() && !slices.Contains(k.sources[c.Interface], c.Source) {
+			k.sources[c.Interface] = append(k.sources[c.Interface], c.Source)
 		}
 	}
 	k.mu.Unlock()

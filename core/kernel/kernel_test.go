@@ -216,6 +216,33 @@ func TestWatchDeliversThePresentStateBeforeItReturns(t *testing.T) {
 	}
 }
 
+// What a channel names as its source is told of when it is not there, also when
+// it is virtual for all that is known, and at once.
+func TestTrackedSourceIsReported(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	a, b, c := addr("192.0.2.1/24", "eth0"), addr("192.0.2.2/24", "eth0"), addr("192.0.2.3/24", "lo")
+	add(t, h, a)
+	add(t, h, b)
+	add(t, h, c)
+	k, s := open(t, h, kernel.Options{Virtual: []netip.Addr{b.Addr()}})
+	list := channels("eth0")
+	for i, x := range []netspec.Address{a, b, c} {
+		list[i].Source = x.Addr()
+	}
+	netnstest.Must(t, k.Watch(nil, append(list, list[0])))
+	is := func(what, absent string) {
+		t.Helper()
+		s.awaitLink(t, soon, what, "eth0", func(l *node.Link) bool { return l.Absent == absent })
+	}
+	is("one on another interface", "192.0.2.3")
+	netnstest.Must(t, h.Link.Remove(b))
+	is("one removed", "192.0.2.2 192.0.2.3")
+	add(t, h, b)
+	is("it is back", "192.0.2.3")
+	netnstest.Must(t, k.Watch([]string{"eth0"}, nil))
+	is("none is tracked any more", "")
+}
+
 func TestLossOfAClaimedAddressIsReported(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, s := open(t, h, kernel.Options{})

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -64,6 +65,9 @@ func (k *Kernel) report(all bool) (opening, err error) {
 		l := k.present(state, name)
 		if d, own := devices[name]; own && l.Exists && !d.IPVLAN() {
 			over(&l, k.present(state, d.Parent))
+			// Those of the virtual router's interface are its parent's.
+			parent, _ := state.Find(d.Parent)
+			l.Absent = absent(state, parent.Index, k.sources[name])
 		}
 		links = append(links, l)
 	}
@@ -104,5 +108,17 @@ func (k *Kernel) present(state *link.State, name string) node.Link {
 		MTU:      i.MTU,
 		Primary:  state.Source(i.Index, virtual),
 		Primary6: state.LinkLocal(i.Index, virtual),
+		Absent:   absent(state, i.Index, k.sources[name]),
 	}
+}
+
+// absent lists the sources that are not on the interface.
+func absent(state *link.State, index int, sources []netip.Addr) string {
+	var list []string
+	for _, a := range sources {
+		if !state.Has(index, a) {
+			list = append(list, a.String())
+		}
+	}
+	return strings.Join(list, " ")
 }

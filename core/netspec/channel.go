@@ -13,6 +13,9 @@ type Channel struct {
 	AH bool
 	// Group is the multicast group; the zero value means unicast.
 	Group netip.Addr
+	// Source is the address whose presence on Interface is to be told of; the
+	// zero value is none.
+	Source netip.Addr
 	// VRID is the virtual router's number, 1..255.
 	VRID uint8
 }

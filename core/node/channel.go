@@ -13,10 +13,14 @@ func (c *Config) Channels() []netspec.Channel {
 	var all []netspec.Channel
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		all = append(all, netspec.Channel{
+		channel := netspec.Channel{
 			Interface: in.Interface, Six: in.six(), AH: in.Router.Auth == vrrp.AuthAH,
 			Group: in.group(), VRID: in.Router.VRID,
-		})
+		}
+		if in.TrackSource {
+			channel.Source = in.Source
+		}
+		all = append(all, channel)
 	}
 	return all
 }

@@ -55,6 +55,9 @@ type Instance struct {
 	// Source is the configured source address of adverts (mcast_src_ip); the
 	// zero value means the interface's primary address.
 	Source netip.Addr
+	// TrackSource faults the instance while Source, which must be set, is not on
+	// the interface.
+	TrackSource bool
 	// Addresses are advertised and owned while MASTER; Excluded are owned
 	// only.
 	Addresses []netspec.Address

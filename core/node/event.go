@@ -40,6 +40,10 @@ type Link struct {
 	// address of the interface that is not one of ours and that has passed
 	// duplicate address detection. The zero value means none.
 	Primary6 netip.Addr
+	// Absent are those of the sources of channels on the interface that do not
+	// stand there, or cannot be used yet, with a space between two. The event
+	// stays comparable, and costs nothing while all do stand.
+	Absent string
 	// MTU is in octets, zero when not known.
 	MTU int
 }

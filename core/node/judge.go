@@ -2,6 +2,8 @@ package node
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/track"
@@ -33,6 +35,8 @@ func (n *Node) judge(in *instance) (sum int) {
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" "+n.down(in.cfg.Interface))
 	case !in.source(link).IsValid():
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no "+family+" address to send from")
+	case in.cfg.TrackSource && slices.Contains(strings.Fields(link.Absent), in.cfg.Source.String()):
+		in.faults = append(in.faults, "the source address "+in.cfg.Source.String()+" is not on interface "+in.cfg.Interface)
 	}
 	if n.delayed {
 		in.waiting = append(in.waiting, "the end of the start delay")

@@ -190,6 +190,12 @@ func (s *State) Stands(want netspec.Address) bool {
 	})
 }
 
+// Has reports whether the address is on the interface, with whatever length,
+// and can be sent from.
+func (s *State) Has(index int, a netip.Addr) bool {
+	return slices.ContainsFunc(s.addresses[index], func(r row) bool { return r.address.Addr() == a && !r.unusable })
+}
+
 // Source returns the IPv4 address that the host itself would speak from on the
 // interface: the first one of global scope that is not virtual, if possible
 // one that is the first of its network. A virtual address that came before the
