@@ -60,7 +60,7 @@ func TestS24LateTick(t *testing.T) {
 	d.jump(5200 * ms)
 	d.tick()
 	d.run(6200 * ms)
-	d.want("1.7s send 100", "2s send 100", "5.2s send 100", "6.2s send 100")
+	d.want("1.7s send 100", "2s send 100", "5.2s send 100, announce 5", "6.2s send 100")
 }
 
 // RFC 9568 6.4.3: priority 0 is answered at once and Adver_Timer starts anew.

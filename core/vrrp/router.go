@@ -324,12 +324,18 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	if r.t.advert.Reached(now) {
 		// Keep the rhythm: the next is due an interval after this one was,
 		// not after it was noticed. After a long delay start anew.
+		late := now.Sub(r.t.advert)
 		next := r.t.advert.Add(r.cfg.Interval)
 		if next <= now {
 			next = r.nextAdvert(now)
 		}
 		r.t.advert = next
 		out = r.send(now, out)
+		if late >= slept {
+			// No backup has taken over, but a machine that stood still may
+			// have been moved to another port of another switch meanwhile.
+			out = r.defend(now, false, out)
+		}
 	}
 	if r.t.peace.Reached(now) {
 		out = r.alone(now, "it is silent", out)

@@ -51,7 +51,8 @@ const (
 	// forged adverts must not become a flood of ours.
 	conflictGap = 100 * time.Millisecond
 	// slept is how long a master may have been silent beyond what backups
-	// wait before it counts as asleep and not as busy.
+	// wait before it counts as asleep and not as busy; and how late an advert
+	// must be for a master, which no backup has given up, to announce again.
 	slept = time.Second
 	// notePause is how long the same thing about adverts is not told again,
 	// whoever sends them.
