@@ -25,7 +25,7 @@ func TestNoAllocation(t *testing.T) {
 		d := drive(t, many(20))
 		var packets []*Received
 		for i := range d.node.instances {
-			in := &d.node.instances[i].cfg
+			in := d.node.instances[i].cfg
 			packets = append(packets, &Received{Packet: vrrp.Packet{
 				Interface: "eth0", Source: higher, Destination: vrrp.Group(false), TTL: vrrp.TTL,
 				Payload: in.Router.Append(nil, 200, higher, vrrp.Group(false)),

@@ -13,6 +13,7 @@ import (
 // are unique within their kind and references resolve; config/build is
 // answerable for that.
 type Config struct {
+	// Instances are not changed while the node has them.
 	Instances []Instance
 	Groups    []Group
 	Scripts   []Script

@@ -75,6 +75,7 @@ type driver struct {
 // drive returns a node that was ticked at instant 0 and knows eth0 to be up.
 func drive(t *testing.T, cfg Config) *driver {
 	t.Helper()
+	cfg.Instances = slices.Clone(cfg.Instances) // tests change theirs for reloads
 	d := &driver{t: t, node: New(0, cfg)}
 	d.take(d.node.Tick(0))
 	d.up("eth0")

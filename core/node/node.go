@@ -104,7 +104,7 @@ type Node struct {
 
 // instance is a virtual router with what surrounds it.
 type instance struct {
-	cfg    Instance
+	cfg    *Instance // shared with its author
 	router *vrrp.Router
 	group  *group
 	timer  *timed

@@ -32,11 +32,12 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 
 	n.instances, n.byName, n.byKey = nil, map[string]*instance{}, map[key][]*instance{}
 	var kept []*instance
-	for i, c := range cfg.Instances {
-		k := keyOf(c)
+	for i := range cfg.Instances {
+		c := &cfg.Instances[i]
+		k := keyOf(*c)
 		in := old[i]
 		if in == nil {
-			in = &instance{cfg: c, router: vrrp.New(now, c.Router), retry: mono.Never, extra: idle(), known: c.Router.Priority}
+			in = &instance{cfg: c, router: vrrp.New(now, &c.Router), retry: mono.Never, extra: idle(), known: c.Router.Priority}
 			in.router.SetWall(n.wall)
 			in.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.run(now, in) }}
 			n.sched.add(in.timer)
@@ -50,10 +51,13 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	for i, in := range kept {
 		before[i] = holding{in.cfg.Name, in.addresses(), in.cfg.Router.Drops(), in.cfg.Routing}
 	}
-	for i, c := range cfg.Instances {
+	for i := range cfg.Instances {
+		c := &cfg.Instances[i]
 		in := n.instances[i]
 		if !in.cfg.Router.Equal(c.Router) {
-			in.router.Reconfigure(now, c.Router)
+			in.router.Reconfigure(now, &c.Router)
+		} else {
+			in.router.Share(&c.Router)
 		}
 		n.renamed(in.cfg.Name, c.Name)
 		in.cfg, in.group = c, nil

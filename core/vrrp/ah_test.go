@@ -42,7 +42,7 @@ func TestF2_10CapturedAH(t *testing.T) {
 	var sender, receiver *Router
 	for i, row := range rows {
 		if i%3 == 0 {
-			sender, receiver = New(epoch, ahConfig()), New(epoch, ahConfig())
+			sender, receiver = New(epoch, new(ahConfig())), New(epoch, new(ahConfig()))
 			sender.SetSource(row.Source)
 			receiver.SetSource(row.Source.Next())
 		}
@@ -154,7 +154,7 @@ func TestF2_10Sequence(t *testing.T) {
 	d := backup(t, V2, 100, withAH)
 	number := func(from netip.Addr, n uint32) Packet {
 		c := *d.r.Config()
-		s := New(0, c)
+		s := New(0, new(c))
 		s.SetSource(from)
 		s.guard.sealer.sequence = n - 1
 		out := s.transmit(0, s.advert, nil)

@@ -110,7 +110,7 @@ func signer(d *driver, from netip.Addr) *Router {
 	if c.Unicast.On {
 		c.Unicast.Peers = []Peer{{Addr: d.r.Source()}}
 	}
-	s := New(0, c)
+	s := New(0, new(c))
 	s.SetSource(from)
 	return s
 }

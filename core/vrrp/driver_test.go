@@ -51,7 +51,7 @@ func made(t testing.TB, v Version, priority uint8, opts ...func(*Config)) *drive
 	for _, o := range opts {
 		o(&c)
 	}
-	d := &driver{t: t, r: New(epoch, c)}
+	d := &driver{t: t, r: New(epoch, new(c))}
 	if c.Addresses[0].Is6() {
 		d.r.SetSource(ownAddr6)
 	} else {

@@ -23,7 +23,7 @@ func (r *Router) frames(priority uint8) []frame {
 	if !r.source.IsValid() {
 		return nil
 	}
-	c := &r.cfg
+	c := r.cfg
 	front, back := 0, 0
 	if r.guard.seals() {
 		front = ahLen

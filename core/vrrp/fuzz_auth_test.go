@@ -76,7 +76,7 @@ func FuzzTrailer(f *testing.F) {
 			signer.Addresses = append(signer.Addresses, a.Address(i))
 		}
 		signer.Unicast.Peers = []Peer{{Addr: p.Destination}}
-		r := New(0, signer)
+		r := New(0, new(signer))
 		r.SetSource(p.Source)
 		frames := r.frames(a.Priority)
 		r.guard.ring.sign(frames[0].packet, p.Source, a.sequence)

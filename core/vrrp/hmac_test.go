@@ -72,7 +72,7 @@ func TestHMACCaptured(t *testing.T) {
 			}
 			r := receivers[row.name]
 			if r == nil {
-				r = New(epoch, theirs)
+				r = New(epoch, new(theirs))
 				r.SetSource(row.Source.Next().Next())
 				receivers[row.name] = r
 			}
@@ -81,7 +81,7 @@ func TestHMACCaptured(t *testing.T) {
 			if got := r.View().Counts; got.Received != uint64(seen[row.name]) || got.Unsigned != 0 {
 				t.Fatalf("not accepted: %+v", got)
 			}
-			again := New(epoch, theirs)
+			again := New(epoch, new(theirs))
 			again.SetWall(wall + int64(time.Hour))
 			again.Receive(epoch, &row.Packet, nil)
 			if got := again.View().Counts.Rejected[RejectExtStale]; got != 1 {
@@ -90,7 +90,7 @@ func TestHMACCaptured(t *testing.T) {
 
 			s := senders[row.name]
 			if s == nil {
-				s = New(epoch, c)
+				s = New(epoch, new(c))
 				s.SetSource(row.Source)
 				s.Promote(epoch, "", nil)
 				s.Start(epoch, "", nil)
@@ -287,7 +287,7 @@ func signedBy(d *driver, from netip.Addr, priority uint8, wall int64, opts ...fu
 	for _, o := range opts {
 		o(&c)
 	}
-	s := New(0, c)
+	s := New(0, new(c))
 	s.SetSource(from)
 	s.SetWall(wall)
 	out := s.transmit(0, s.advert, nil)

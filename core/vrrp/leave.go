@@ -89,9 +89,10 @@ func (r *Router) resign(now mono.Instant, out []Action) []Action {
 	if !r.source.IsValid() {
 		return out
 	}
-	own := r.cfg.Interval
+	own := r.cfg
 	if r.hastens() {
-		r.cfg.Interval = hastened
+		hasty := *own
+		hasty.Interval, r.cfg = hastened, &hasty
 		r.counts.Sent++
 		// HMAC writes into what is sent, so this is none of the regular ones.
 		out = r.transmit(now, r.frames(r.effective), out)
@@ -100,6 +101,6 @@ func (r *Router) resign(now mono.Instant, out []Action) []Action {
 	r.counts.Sent++
 	r.counts.SentZero++
 	out = r.transmit(now, r.frames(0), out)
-	r.cfg.Interval = own
+	r.cfg = own
 	return out
 }

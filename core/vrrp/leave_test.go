@@ -71,7 +71,7 @@ func TestHandOverIsQuiet(t *testing.T) {
 	d.clear()
 	d.fault()
 	d.r.SetPriority(d.at(), 7)
-	d.r.Reconfigure(d.at(), *d.r.Config())
+	d.r.Reconfigure(d.at(), d.r.Config())
 	d.tick()
 	d.run(time.Second)
 	d.want()

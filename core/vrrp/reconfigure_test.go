@@ -14,7 +14,7 @@ func (d *driver) reconfigure(opts ...func(*Config)) {
 	for _, o := range opts {
 		o(&c)
 	}
-	d.r.Reconfigure(d.at(), c)
+	d.r.Reconfigure(d.at(), new(c))
 	d.armed()
 }
 

@@ -214,7 +214,7 @@ func TestDifference(t *testing.T) {
 		}
 		cfg := Defaults()
 		cfg.Addresses = tt.ours
-		if got := New(0, cfg).difference(&a); got != tt.want {
+		if got := New(0, new(cfg)).difference(&a); got != tt.want {
 			t.Errorf("%v against %v: %q, want %q", tt.theirs, tt.ours, got, tt.want)
 		}
 	}

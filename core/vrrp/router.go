@@ -11,7 +11,7 @@ import (
 // Router is one virtual router. Its methods take the present instant, which
 // must not run backwards, and append what is to be done to out.
 type Router struct {
-	cfg  Config
+	cfg  *Config // shared with its author
 	role Role
 	t    timers
 
@@ -76,8 +76,9 @@ type Router struct {
 // long is far enough in the past to be out of every window.
 const long mono.Instant = -1 << 62
 
-// New returns a router in INIT. It does nothing until Start.
-func New(now mono.Instant, cfg Config) *Router {
+// New returns a router in INIT. It does nothing until Start. The configuration
+// is not changed while the router has it.
+func New(now mono.Instant, cfg *Config) *Router {
 	r := &Router{
 		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
 		lastReply: long, lastDefence: long, conflictEnd: long, stallQuiet: long,
@@ -90,13 +91,17 @@ func New(now mono.Instant, cfg Config) *Router {
 	return r
 }
 
-func (r *Router) adopt(cfg Config) {
+func (r *Router) adopt(cfg *Config) {
 	r.cfg = cfg
 	r.effective = cfg.Priority
 	r.interval, r.learned = cfg.Interval, false
-	r.guard = newGuard(&r.cfg, r.guard)
+	r.guard = newGuard(r.cfg, r.guard)
 	r.build()
 }
+
+// Share takes an equal configuration in place of the present one, which then
+// need not be kept for the router's sake.
+func (r *Router) Share(cfg *Config) { r.cfg = cfg }
 
 // build makes the advert anew. Nothing of an old priority, address list or
 // source survives a change.
@@ -106,7 +111,7 @@ func (r *Router) build() { r.advert = r.frames(r.effective) }
 func (r *Router) Role() Role { return r.role }
 
 // Config returns the configuration in force.
-func (r *Router) Config() *Config { return &r.cfg }
+func (r *Router) Config() *Config { return r.cfg }
 
 // Source returns the address that adverts are sent from.
 func (r *Router) Source() netip.Addr { return r.source }
@@ -217,7 +222,7 @@ func (r *Router) SetPriority(now mono.Instant, p uint8) {
 // than it would have, so that reloads do not put a take-over off. An interval
 // that it learned from the master is still the master's. The caller sets the effective
 // priority afterwards and claims or releases addresses itself.
-func (r *Router) Reconfigure(now mono.Instant, cfg Config) {
+func (r *Router) Reconfigure(now mono.Instant, cfg *Config) {
 	interval, learned := r.interval, r.learned
 	same := cfg.Version == r.cfg.Version && cfg.Interval == r.cfg.Interval && cfg.DownAdverts == r.cfg.DownAdverts
 	r.adopt(cfg)

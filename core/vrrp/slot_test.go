@@ -28,7 +28,7 @@ func TestSlot(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := Defaults()
 			c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, interval, tt.slot
-			r := New(tt.master, c)
+			r := New(tt.master, new(c))
 			r.SetSource(netip.MustParseAddr("192.0.2.1"))
 			var sent []mono.Instant
 			send := func(now mono.Instant, out []Action) {
