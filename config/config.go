@@ -26,7 +26,7 @@ type Config struct {
 	// Groups bind instances so that they change state together.
 	Groups []SyncGroup `key:"vrrp_sync_groups" word:"vrrp_sync_group" form:"block" tier:"1"`
 	// GarpGroups are interfaces that share a limit on gratuitous ARP.
-	GarpGroups []GarpGroup `key:"garp_groups" word:"garp_group" form:"block" idle:"each interface has a limit of its own" tier:"3"`
+	GarpGroups []GarpGroup `key:"garp_groups" word:"garp_group" form:"block" idle:"each interface has a limit of its own, vrrp_garp_interval and vrrp_gna_interval" tier:"3"`
 	// TrackGroups are instances that are in FAULT while static addresses, routes
 	// or rules that name the group cannot be held.
 	TrackGroups []TrackGroup `key:"track_groups" word:"track_group" form:"block" tier:"3"`

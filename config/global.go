@@ -155,9 +155,9 @@ type Global struct {
 	// NamespaceIPSets uses ipsets in another network namespace too.
 	NamespaceIPSets bool `key:"namespace_with_ipsets" at:"root" form:"bare" idle:"no filter is set" tier:"3"`
 	// NFTables is the table of nftables to put rules into.
-	NFTables string `key:"nftables" form:"optional" bare:"keepalived" idle:"the table has a name of moonkeep's own" tier:"3"`
+	NFTables string `key:"nftables" form:"optional" bare:"keepalived" idle:"the table has a name of moonkeep's own, and is made when something needs it" tier:"3"`
 	// NFTablesPriority is the priority of its base chains.
-	NFTablesPriority int `key:"nftables_priority" default:"-1" range:"-2147483648..2147483647" unit:"priority" idle:"the filter has the usual priority" tier:"3"`
+	NFTablesPriority int `key:"nftables_priority" default:"-1" range:"-2147483648..2147483647" unit:"priority" idle:"the filter has priority 0; a packet that another table drops is dropped in any case" tier:"3"`
 	// NFTablesIfindex matches interfaces by number instead of name.
 	NFTablesIfindex bool `key:"nftables_ifindex" form:"bare" idle:"the filter goes by names" tier:"3"`
 	// NFTablesCounters counts the packets that the rules match.
@@ -197,7 +197,7 @@ type Global struct {
 	// Processes: keepalived's several ones; moonkeep is one.
 
 	// ProcessNames gives each process a name of its own.
-	ProcessNames bool `key:"process_names" form:"bare" idle:"moonkeep is one process" tier:"3"`
+	ProcessNames bool `key:"process_names" form:"bare" idle:"moonkeep is one process, and named so" tier:"3"`
 	// ProcessName is the name of the first process.
 	ProcessName string `key:"process_name" default:"keepalived" idle:"moonkeep is one process" tier:"3"`
 	// VRRPProcessName is the name of the VRRP process.
@@ -247,9 +247,9 @@ type Global struct {
 	BFDRTTime time.Duration `key:"bfd_rlimit_rttime" word:"bfd_rlimit_rttime,bfd_rlimit_rtime" default:"10ms" range:"1us..4294967295us" unit:"us" whole:"true" tier:"3"`
 	// MaxAutoPriority is the highest realtime priority that may be taken when
 	// timers are late; 0 is off, and -1 does not even hint at it.
-	MaxAutoPriority int `key:"max_auto_priority" form:"optional" bare:"99" default:"0" range:"-1..99" unit:"priority" idle:"the service manager sets it" tier:"3"`
+	MaxAutoPriority int `key:"max_auto_priority" form:"optional" bare:"99" default:"0" range:"-1..99" unit:"priority" idle:"the service manager sets it: CPUSchedulingPriority= in a unit of systemd" tier:"3"`
 	// MinAutoPriorityDelay is how late a timer must be for that.
-	MinAutoPriorityDelay time.Duration `key:"min_auto_priority_delay" default:"1s" range:"1us..10000000us" unit:"us" whole:"true" idle:"the service manager sets it" tier:"3"`
+	MinAutoPriorityDelay time.Duration `key:"min_auto_priority_delay" default:"1s" range:"1us..10000000us" unit:"us" whole:"true" idle:"the service manager sets the priority, from the start on" tier:"3"`
 
 	// Buffers of sockets, none of which moonkeep has.
 
@@ -316,9 +316,9 @@ type Global struct {
 	// Instance names this daemon among several on a host.
 	Instance string `key:"instance" at:"root" idle:"a run directory of its own tells a daemon from others" tier:"2"`
 	// UsePIDDir puts the process ids into a directory.
-	UsePIDDir bool `key:"use_pid_dir" at:"root" form:"bare" idle:"the run directory holds the process id" tier:"3"`
+	UsePIDDir bool `key:"use_pid_dir" at:"root" form:"bare" idle:"the run directory holds the process id, and each --run-dir its own" tier:"3"`
 	// Umask is the mode that new files do not have.
-	Umask *Umask `key:"umask" form:"special" idle:"the service manager sets it" tier:"3"`
+	Umask *Umask `key:"umask" form:"special" idle:"the service manager sets it: UMask= in a unit of systemd" tier:"3"`
 	// RandomSeed fixes what is drawn by lot.
 	RandomSeed *uint32 `key:"random_seed" idle:"nothing is drawn by lot" tier:"3"`
 	// ReloadCheck checks a new configuration in a process of its own before
@@ -332,7 +332,7 @@ type Global struct {
 	// the bare keyword means keepalived.reload beside the process id.
 	ReloadFile string `key:"reload_file" form:"optional" bare:"keepalived.reload" idle:"it is not made" tier:"3"`
 	// ConfigSaveDir is where the text that was read is kept.
-	ConfigSaveDir string `key:"config_save_dir" idle:"it is not kept" tier:"3"`
+	ConfigSaveDir string `key:"config_save_dir" idle:"the files that are read are not copied; moonkeep convert prints what they come to" tier:"3"`
 	// TempConfigDir is where keepalived passes the text to its processes.
 	TempConfigDir string `key:"tmp_config_directory" idle:"moonkeep is one process" tier:"3"`
 	// DataUseInstance puts the instance into the names of dumps.
@@ -350,9 +350,9 @@ type Global struct {
 	JSONDumpFile string `key:"json_dump_file" tier:"3"`
 	// IPRouteUsrDir holds the distribution's names of tables, scopes and
 	// protocols.
-	IPRouteUsrDir string `key:"iproute_usr_dir" idle:"the usual directories are read" tier:"3"`
+	IPRouteUsrDir string `key:"iproute_usr_dir" idle:"the usual directories of iproute2 are read; write the number in place of a name that is elsewhere" tier:"3"`
 	// IPRouteEtcDir holds the host's own names of them.
-	IPRouteEtcDir string `key:"iproute_etc_dir" idle:"the usual directories are read" tier:"3"`
+	IPRouteEtcDir string `key:"iproute_etc_dir" idle:"the usual directories of iproute2 are read; write the number in place of a name that is elsewhere" tier:"3"`
 }
 
 // SMTPServer is a mail relay.
