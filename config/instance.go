@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // Instance is a vrrp_instance: one virtual router.
@@ -16,6 +18,12 @@ type Instance struct {
 	Version int `key:"version" range:"2..3" inherits:"global vrrp_version" tier:"2"`
 	// Interface is the network interface that the instance runs on.
 	Interface string `key:"interface" required:"true" tier:"1"`
+	// NetNamespace is the network namespace that the instance is in: its
+	// interface, its addresses, routes and rules, and the interfaces that it
+	// tracks. It is a name of ip-netns(8), or the path of a file that stands for
+	// it. Scripts, processes and BFD are in the daemon's own, and so is what sync
+	// groups track.
+	NetNamespace string `key:"net_namespace" own:"true" inherits:"the daemon's own" tier:"3"`
 	// VRF is the VRF that the instance belongs to when no interface is given.
 	VRF string `key:"vrf" tier:"3"`
 	// VRID is the virtual router's number, the same on all nodes.
@@ -170,6 +178,10 @@ type Instance struct {
 	// Debug is how much keepalived logs about the instance.
 	Debug int `key:"debug" default:"0" range:"0..4" idle:"the log level is one for the daemon" tier:"3"`
 }
+
+// Place is the name that the node has for an interface of the instance's network
+// namespace.
+func (i *Instance) Place(name string) string { return netspec.Within(i.NetNamespace, name) }
 
 // Unicast reports whether adverts go to peers and not to a group.
 func (i *Instance) Unicast() bool { return len(i.UnicastPeers) > 0 || i.UnicastFaultNoPeer }

@@ -45,7 +45,7 @@ var (
 )
 
 // Layered says what is wrong with how the instance uses an interface of its
-// own, and at which key; both are empty when nothing is. What is global was
+// own, or one of another network namespace, and at which key; both are empty when nothing is. What is global was
 // inherited.
 func (i *Instance) Layered(g *Global) (key, text string) {
 	name := fmt.Sprintf("%s.%d", g.VMACPrefix, i.VRID)
@@ -63,6 +63,8 @@ func (i *Instance) Layered(g *Global) (key, text string) {
 		return "use_ipvlan", "with IPv4 an ipvlan needs an address of its own to send from: write it behind use_ipvlan, for example 192.0.2.11/24"
 	case v != nil && v.Address.IsValid() && v.Address.Addr().Is6() != i.Six():
 		return "use_ipvlan", "the ipvlan's address is of another family than the instance"
+	case i.NetNamespace != "" && i.Interface == "":
+		return "net_namespace", "name the interface in the network namespace with the keyword interface"
 	case i.Interface == "" && i.VRF != "" && !i.Unicast():
 		return "vrf", "adverts to a group leave by one interface: name it with the keyword interface, which may be in the VRF, or name unicast peers"
 	}

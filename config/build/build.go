@@ -33,11 +33,13 @@ func Node(c *config.Config) node.Config {
 		}
 		n.Groups = append(n.Groups, group(&c.Groups[i]))
 	}
-	p, l := newPreferences(), lay(c)
+	p, spaces := newPreferences(), split(c)
 	n.Static = static(c, p)
 	for i := range c.Instances {
-		in := &c.Instances[i]
-		n.Instances = append(n.Instances, instance(in, &c.Global, members[in.Name], p, l, i))
+		s := spaces[c.Instances[i].NetNamespace]
+		in := &s.config.Instances[s.next]
+		n.Instances = append(n.Instances, s.place(instance(in, &c.Global, members[in.Name], p, s.layout, s.next)))
+		s.next++
 	}
 	for i := range c.BFDs {
 		n.Sessions = append(n.Sessions, session(&c.BFDs[i]))
@@ -57,8 +59,9 @@ func Node(c *config.Config) node.Config {
 	return n
 }
 
-// Virtual returns every virtual address of c once, advertised and excluded
-// ones, in the order of the configuration. Those of an owner (priority 255) are
+// Virtual returns every virtual address of c, which is that of one network
+// namespace (see Within), once, advertised and excluded ones, in the order of
+// the configuration. Those of an owner (priority 255) are
 // left out: they are its interface's own, and adverts are sent from them.
 func Virtual(c *config.Config) []netip.Addr {
 	var all []netip.Addr
@@ -97,8 +100,19 @@ func Own(c *config.Config) []netip.Addr {
 }
 
 // Interfaces returns the name of every interface that c needs, sorted: those
-// of instances, of addresses, of routes and of trackers.
+// of instances, of addresses, of routes and of trackers. Those of other network
+// namespaces than the daemon's own are named by both (netspec.Within).
 func Interfaces(c *config.Config) []string {
+	all := interfacesOf(Within(c, ""))
+	for _, space := range Spaces(c) {
+		for _, name := range interfacesOf(Within(c, space)) {
+			all = append(all, netspec.Within(space, name))
+		}
+	}
+	return slices.Compact(slices.Sorted(slices.Values(all)))
+}
+
+func interfacesOf(c *config.Config) []string {
 	names := make(map[string]bool)
 	add := func(tracks []config.Track) {
 		for _, t := range tracks {
@@ -285,7 +299,7 @@ func unicast(in *config.Instance) vrrp.Unicast {
 }
 
 // Promoted returns the interfaces on which other addresses of a network are to
-// stay when its first is removed, sorted.
+// stay when its first is removed, sorted. c is that of one network namespace (see Within).
 func Promoted(c *config.Config) []string {
 	names := make(map[string]bool)
 	l := lay(c)

@@ -11,7 +11,7 @@ import (
 )
 
 // Devices returns the interfaces that the node makes for its virtual routers,
-// each once, by name.
+// each once, by name. c is that of one network namespace (see Within).
 func Devices(c *config.Config) []netspec.Device {
 	l := lay(c)
 	return slices.SortedFunc(slices.Values(l.devices), func(a, b netspec.Device) int { return cmp.Compare(a.Name, b.Name) })

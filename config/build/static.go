@@ -63,7 +63,7 @@ func staticSpec(a *config.Address, c *config.Config) netspec.Address {
 
 // Guarded returns the virtual addresses that must not stand on a node that is
 // not their master. Those of an owner are its interface's own, and static ones
-// stand in any case.
+// stand in any case. c is that of one network namespace (see Within).
 func Guarded(c *config.Config) []netspec.Address {
 	keep := make(map[netip.Addr]bool)
 	for i := range c.StaticAddresses {

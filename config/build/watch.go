@@ -75,6 +75,7 @@ func processes(tracks []config.Track) []node.TrackProcess {
 // must not take over while it still counts as up. Of several lines for one
 // interface the last counts.
 func delays(c *config.Config) []node.InterfaceDelay {
+	c = Within(c, "")
 	var all []node.InterfaceDelay
 	at := make(map[string]int)
 	for _, d := range c.InterfaceDelays {

@@ -3,6 +3,7 @@ package keepalived
 import (
 	"net/netip"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,6 +168,8 @@ func TestFamiliesAndClashes(t *testing.T) {
 		"excluded of both":         {instanceText(oneAddress, "virtual_ipaddress_excluded {\n2001:db8::9\n}"), nil},
 		"native_ipv6 comes late":   {instanceText(oneAddress, "native_ipv6"), []string{"error wrong-family"}},
 		"one VRID, two families":   {second("virtual_router_id 1\nvirtual_ipaddress {\n2001:db8::9\n}"), nil},
+		"one VRID, two namespaces": {second("net_namespace red\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.8\n}"), nil},
+		"namespace, no interface":  {strings.Replace(instanceText("net_namespace red", "unicast_peer {\n10.0.0.3\n}", oneAddress), "interface", "#", 1), []string{"error own-interface"}},
 		"one VRID, one family":     {second("virtual_router_id 1\nvirtual_ipaddress {\n10.0.0.8\n}"), []string{"error vrid-clash"}},
 		"unicast beside the group": {second("virtual_router_id 1\nunicast_peer {\n10.0.0.3\n}\nvirtual_ipaddress {\n10.0.0.8\n}"), nil},
 		"strict and unicast":       {instanceText("strict_mode", "unicast_peer {\n10.0.0.3\n}", oneAddress), []string{"error strict"}},

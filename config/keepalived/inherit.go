@@ -52,7 +52,7 @@ func (r *reader) clashes() {
 				group = r.cfg.Global.MulticastGroup6
 			}
 		}
-		key := mark{vrid: i.VRID, device: i.Interface, group: group}
+		key := mark{vrid: i.VRID, device: i.Place(i.Interface), group: group}
 		if unicast {
 			key.group, key.unicast, key.six = netip.Addr{}, true, i.six()
 		}

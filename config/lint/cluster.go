@@ -59,7 +59,7 @@ type link struct {
 	iface string
 }
 
-func linkOf(s *seat) link { return link{s.in.VRID, six(s.in), s.in.Interface} }
+func linkOf(s *seat) link { return link{s.in.VRID, six(s.in), s.in.Place(s.in.Interface)} }
 
 func (l *clusterLint) index() {
 	l.seats = make([]map[string]*seat, len(l.configs))

@@ -19,8 +19,8 @@ func interfaceDelays(c *config.Config, found *config.Findings) {
 	}
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		if o := on[in.Interface]; o == nil || longest(in) < longest(o) {
-			on[in.Interface] = in
+		if o := on[in.Place(in.Interface)]; o == nil || longest(in) < longest(o) {
+			on[in.Place(in.Interface)] = in
 		}
 	}
 	for i := range c.InterfaceDelays {

@@ -118,7 +118,7 @@ func divide(seats []*seat) [][]*seat {
 		}
 	}
 	set.joinLone(seats, func(s *seat) string { return s.in.Name }, nil)
-	set.joinLone(seats, func(s *seat) string { return s.in.Interface }, func(a, b *seat) bool { return a.empty() || b.empty() })
+	set.joinLone(seats, func(s *seat) string { return s.in.Place(s.in.Interface) }, func(a, b *seat) bool { return a.empty() || b.empty() })
 	place := make(map[int]int)
 	var out [][]*seat
 	for i, s := range seats {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/program"
 )
 
@@ -29,10 +30,20 @@ func Host(c *config.Config, compile func(path string) error) config.Findings {
 	return on(kernel{}, c, compile)
 }
 
+// Interfaces is Host for interfaces only, those of the network namespace that the
+// calling thread is in. c is what of a configuration is in that (build.Within);
+// place is what people call it.
+func Interfaces(c *config.Config, place string) config.Findings {
+	h := host{machine: kernel{}, config: c, place: place, said: make(map[string]bool)}
+	h.interfaces()
+	return h.found
+}
+
 // on is Host for a machine.
 func on(m machine, c *config.Config, compile func(path string) error) config.Findings {
-	h := host{machine: m, config: c, compile: compile, said: make(map[string]bool)}
+	h := host{machine: m, config: build.Within(c, ""), place: "this host", compile: compile, said: make(map[string]bool)}
 	h.interfaces()
+	h.config = c
 	for i := range c.Scripts {
 		s := &c.Scripts[i]
 		what := "vrrp_script " + s.Name
@@ -60,6 +71,8 @@ func on(m machine, c *config.Config, compile func(path string) error) config.Fin
 type host struct {
 	machine machine
 	config  *config.Config
+	// place is what people call what interfaces are looked for in.
+	place   string
 	compile func(string) error
 	found   config.Findings
 	said    map[string]bool
@@ -79,7 +92,7 @@ func (h *host) once(subject string, at config.Position, name, format string, arg
 func (h *host) interfaces() {
 	all, err := h.machine.links()
 	if err != nil {
-		h.found.Add(config.Position{File: h.file()}, config.Error, "no-interface", "the interfaces of this host cannot be listed: %v", err)
+		h.found.Add(config.Position{File: h.file()}, config.Error, "no-interface", "the interfaces of %s cannot be listed: %v", h.place, err)
 		return
 	}
 	var names []string
@@ -94,7 +107,7 @@ func (h *host) interfaces() {
 		if near := config.Nearest(name, names); near != "" {
 			hint = fmt.Sprintf("is %s meant? There are %s", near, strings.Join(names, ", "))
 		}
-		h.once("interface "+name, at, "no-interface", "%s: this host has no interface %q; %s", what, name, hint)
+		h.once("interface "+name, at, "no-interface", "%s: %s has no interface %q; %s", what, h.place, name, hint)
 	}
 	tracks := func(what string, list []config.Track) {
 		for _, t := range list {

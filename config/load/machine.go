@@ -98,7 +98,7 @@ func (kernel) routes() (map[string]map[netip.Prefix]bool, bool) {
 	for _, table := range []struct {
 		path  string
 		parse func(fields []string) (string, netip.Prefix, bool)
-	}{{"/proc/net/route", route4}, {"/proc/net/ipv6_route", route6}} {
+	}{{"/proc/thread-self/net/route", route4}, {"/proc/thread-self/net/ipv6_route", route6}} {
 		f, err := os.Open(table.path)
 		if err != nil {
 			continue // a kernel without this family has no routes of it

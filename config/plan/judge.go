@@ -116,7 +116,7 @@ func judgeInstance(out *Item, c *schema.Change, at schema.Place) {
 	was, is := at.Old.Addr().Interface().(*config.Instance), at.New.Addr().Interface().(*config.Instance)
 	if routerOf(was) != routerOf(is) {
 		out.Effect, out.Outage = Interrupts, hearing(is)
-		out.Why = fmt.Sprintf("interface, virtual_router_id and family make a virtual router: the old one resigns and gives its addresses up, the new one begins in BACKUP and waits %v for a master", hearing(is))
+		out.Why = fmt.Sprintf("interface, its net_namespace, virtual_router_id and family make a virtual router: the old one resigns and gives its addresses up, the new one begins in BACKUP and waits %v for a master", hearing(is))
 		return
 	}
 	name, rest, _ := strings.Cut(k, ".")

@@ -135,7 +135,7 @@ type router struct {
 }
 
 func routerOf(in *config.Instance) router {
-	carrier := in.Interface
+	carrier := in.Place(in.Interface)
 	switch {
 	case in.XmitBase():
 	case in.UseVMAC != nil:

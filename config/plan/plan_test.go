@@ -148,7 +148,7 @@ func TestSecrets(t *testing.T) {
 // TestEveryKeyIsJudged holds that whoever lets a key of an instance act says
 // here what changing it does.
 func TestEveryKeyIsJudged(t *testing.T) {
-	judged := strings.Fields(`name interface virtual_router_id state version priority advert_int nopreempt preempt_delay mcast_src_ip
+	judged := strings.Fields(`name interface net_namespace virtual_router_id state version priority advert_int nopreempt preempt_delay mcast_src_ip
 		authentication v3_checksum strict_mode lower_prio_no_advert higher_prio_send_advert skip_check_adv_addr down_timer_adverts garp
 		virtual_ipaddresses virtual_ipaddresses_excluded virtual_routes virtual_rules no_virtual_ipaddress dont_track_primary track_interfaces track_scripts notify
 		notify_deleted notify_deleted_program notify_master_rx_lower_pri notify_priority_changes smtp_alert

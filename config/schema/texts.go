@@ -319,6 +319,7 @@ func texts() map[string]string {
 		"Instance.Master":                      "Master is the state in which the instance starts. MASTER only shortens the first wait. Left out it is MASTER with priority 255 only.",
 		"Instance.Name":                        "Name is the instance's name in messages and notifications.",
 		"Instance.NativeIPv6":                  "NativeIPv6 makes the instance one of IPv6 when no address shows it.",
+		"Instance.NetNamespace":                "NetNamespace is the network namespace that the instance is in: its interface, its addresses, routes and rules, and the interfaces that it tracks. It is a name of ip-netns(8), or the path of a file that stands for it. Scripts, processes and BFD are in the daemon's own, and so is what sync groups track.",
 		"Instance.NoAccept":                    "NoAccept drops packets to the addresses while the node holds them and is not their owner, by a table of nftables. Strict mode does so too.",
 		"Instance.NoAddresses":                 "NoAddresses allows a version 3 instance without addresses.",
 		"Instance.NoPreempt":                   "NoPreempt lets a master of lower priority stay. The keyword preempt undoes it.",

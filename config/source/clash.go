@@ -75,7 +75,7 @@ func (r *reader) clashes(all []config.Instance, global *config.Global) {
 		if r.instances[in.Name] != in {
 			continue // it is a second one of this name
 		}
-		key := router{in.Interface, in.VRID, in.Six(), in.Destination}
+		key := router{in.Place(in.Interface), in.VRID, in.Six(), in.Destination}
 		if !key.group.IsValid() && !in.Unicast() {
 			key.group = global.MulticastGroup4
 			if key.six {
@@ -92,7 +92,7 @@ func (r *reader) clashes(all []config.Instance, global *config.Global) {
 		routers[key] = append(routers[key], in)
 		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
 			for _, a := range list {
-				key := held{a.Addr(), a.Device}
+				key := held{a.Addr(), in.Place(a.Device)}
 				if other := holders[key]; other != nil {
 					r.error(a.At, "given-twice", "vrrp_instance %s: %s is an address of vrrp_instance %s already", r.plain(in.Name), a.Addr(), r.plain(other.Name))
 					continue

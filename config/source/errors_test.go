@@ -195,7 +195,8 @@ func TestFindings(t *testing.T) {
 		"what two instances must not share": {"a.yaml", "vrrp_instances:\n" +
 			"  - {name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1]}\n" +
 			"  - {name: A, interface: eth0, virtual_router_id: 2, virtual_ipaddresses: [192.0.2.2]}\n" +
-			"  - {name: B, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24]}\n", []string{
+			"  - {name: B, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24]}\n" +
+			"  - {name: C, net_namespace: red, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24]}\n", []string{
 			`a.yaml:3:5: error: vrrp_instance A is defined twice, first in line 2 [duplicate-name]`,
 			`a.yaml:4:5: error: vrrp_instance B: virtual_router_id 1 is used on eth0 already, by vrrp_instance A in line 2 [vrid-clash]`,
 			`a.yaml:4:76: error: vrrp_instance B: 192.0.2.1 is an address of vrrp_instance A already [given-twice]`,

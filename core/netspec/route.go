@@ -87,6 +87,8 @@ type Route struct {
 	// NoTrack leaves it alone when somebody removes it, and takes none amiss
 	// that cannot be set (keepalived's no_track). It is nothing to the kernel.
 	NoTrack bool
+	// Space is the network namespace that it is in; empty is the daemon's own.
+	Space string `json:",omitempty"`
 }
 
 // NextHop is a way that packets take.
@@ -156,7 +158,7 @@ func (r Route) Equal(s Route) bool {
 	return slices.Equal(r.NextHops, s.NextHops) && r.Destination == s.Destination && r.From == s.From && r.Type == s.Type &&
 		r.TOS == s.TOS && r.Table == s.Table && r.Protocol == s.Protocol && r.Scope == s.Scope && r.HasScope == s.HasScope &&
 		r.Metric == s.Metric && r.Source == s.Source && r.Hop == s.Hop && r.Metrics == s.Metrics && r.Realms == s.Realms &&
-		r.Expires == s.Expires && r.Preference == s.Preference && r.TTLPropagate == s.TTLPropagate && r.Mode == s.Mode && r.NoTrack == s.NoTrack
+		r.Expires == s.Expires && r.Preference == s.Preference && r.TTLPropagate == s.TTLPropagate && r.Mode == s.Mode && r.NoTrack == s.NoTrack && r.Space == s.Space
 }
 
 // Normal returns the route with the defaults of the kernel filled in, as the

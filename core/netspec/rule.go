@@ -71,8 +71,9 @@ type Rule struct {
 	Action                        RuleAction
 	// Goto is the preference of the rule to go on with (RuleGoto).
 	Goto uint32
-	// NoTrack is as in Route.
+	// NoTrack and Space are as in Route.
 	NoTrack bool
+	Space   string `json:",omitempty"`
 }
 
 // Normal returns the rule with the defaults of the kernel filled in, as the
