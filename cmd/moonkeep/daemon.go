@@ -15,12 +15,10 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
-	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/alarm"
-	"github.com/moonkeep/moonkeep/core/kernel/announce"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/notify"
@@ -35,9 +33,12 @@ type daemon struct {
 	dir    *runDir
 	edges  *edges
 	engine *engine.Engine
-	kernel *kernel.Kernel
-	alarm  *alarm.Alarm
-	tells  *notify.Notifier
+	kernel *spaces
+	// table and settings are what all kernels have in common.
+	table    string
+	settings *changedSettings
+	alarm    *alarm.Alarm
+	tells    *notify.Notifier
 	// telling is the plan of tells; only newDaemon and reload use it.
 	telling notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
@@ -140,49 +141,29 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	journal, err := d.dir.readJournal()
+	left, err := d.leftovers(c)
 	if err != nil {
-		log.Warn("the journal of an earlier run is of no use", "err", err)
+		return nil, err
 	}
-	lasting, err := hostsOwn(&plan.Node, journal.addresses)
+	lasting, err := hostsOwn(&plan.Node, left.addresses)
 	if err != nil {
 		return nil, err
 	}
 	if d.alarm, err = alarm.New(); err != nil {
 		return nil, err
 	}
-	left := stale(&plan.Node, journal)
+	old := stale(&plan.Node, left.owned)
 	d.balance = newBalancer(c, d.dir, log)
 	d.engine = engine.New(plan, engine.Options{
-		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Stale: left.addresses, StaleRouting: left.routing, Keep: lasting,
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Stale: old.addresses, StaleRouting: old.routing, Keep: lasting,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
 			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) })
 			return d.dir.writeJournal(owned{all, routing})
 		},
 	})
-	table, err := tableName(o.runDir)
-	if err != nil {
+	if err := d.openKernels(c, left); err != nil {
 		return nil, err
 	}
-	changed, err := d.dir.readSettings()
-	if err != nil {
-		log.Warn("settings that an earlier run changed cannot be put back", "err", err)
-	}
-	d.kernel, err = kernel.Open(d.engine, kernel.Options{
-		Virtual: build.Virtual(c), Own: build.Own(c), Gaps: announce.Gaps{ARP: announceGap(c), NA: c.Global.GnaInterval},
-		Table: table, Mark: table, Changed: changed, Settings: d.dir.writeSettings, Log: log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := errors.Join(d.filters(c), d.kernel.Devices(build.Devices(c))); err != nil {
-		return nil, errors.Join(err, d.kernel.Close())
-	}
-	d.promote(c)
-	if err := d.kernel.RestoreSettings(); err != nil {
-		log.Warn("not all settings that an earlier run changed could be put back", "err", err)
-	}
-	d.kernel.Guard(build.Guarded(c))
 	d.config, d.loaded, d.planned = c, time.Now(), plan.Node
 	return d, nil
 }
@@ -200,7 +181,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 		if err := d.place(c.Global.NetNamespace); err != nil {
 			return nil, findings, err
 		}
-		missing := append(load.Host(c, compileLua), refusedChecks(c)...)
+		missing := append(hostHere(c), refusedChecks(c)...)
 		if d.opts.checkDir != "" {
 			missing = spare(c, missing)
 		}
@@ -344,7 +325,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if err := initialise(c, d.current()); err != nil {
 		return err
 	}
-	if err := d.filters(c); err != nil {
+	if err := d.prepare(c); err != nil {
 		return err
 	}
 	// All this must be there before the node acts on the new configuration.
@@ -354,21 +335,19 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		d.files.Store(before)
 		return err
 	}
-	d.kernel.SetVirtual(build.Virtual(c), build.Own(c))
-	devices := build.Devices(c)
-	err = d.kernel.Devices(both(devices, build.Devices(d.config)))
-	if err == nil {
+	if err = d.virtual(c); err == nil {
 		err = d.engine.Reload(ctx, plan)
 	}
 	if err != nil {
 		d.files.Store(before)
 		err = errors.Join(err, d.tells.Adopt(d.telling))
-		d.kernel.SetVirtual(build.Virtual(d.config), build.Own(d.config))
-		err = errors.Join(err, d.kernel.Devices(build.Devices(d.config)))
-		d.kernel.Guard(build.Guarded(d.config))
+		err = errors.Join(err, d.virtual(d.config))
+		d.guard(d.config)
 		return err
 	}
-	if err := d.kernel.Devices(devices); err != nil {
+	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
+		return k.Devices(build.Devices(build.Within(c, space)))
+	}); err != nil {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
 	d.telling, d.planned = telling, plan.Node
@@ -377,30 +356,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		d.log.Error("nothing is balanced", "err", err)
 	}
 	d.promote(c)
-	d.kernel.Guard(build.Guarded(c))
-	return nil
-}
-
-// promote makes the settings of interfaces that the configuration asks for.
-// Without them addresses may have to be set again, which is no reason not to
-// run.
-func (d *daemon) promote(c *config.Config) {
-	if err := d.kernel.Promote(build.Promoted(c)); err != nil {
-		d.log.Warn("cannot set promote_secondaries", "err", err)
-	}
-	if err := d.kernel.DisableReports(c.Global.DisableLocalIGMP); err != nil {
-		d.log.Warn("cannot set disable_local_igmp", "err", err)
-	}
-}
-
-// filters reports whether packets can be dropped, if they are to be.
-func (d *daemon) filters(c *config.Config) error {
-	if !build.Drops(c) {
-		return nil
-	}
-	if err := d.kernel.CheckFilter(); err != nil {
-		return fmt.Errorf("no_accept, or strict mode without accept: %w", err)
-	}
+	d.guard(c)
 	return nil
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -156,9 +157,12 @@ const fewAddresses = 16
 func mayStand(n *node.Config, ours []netspec.Address) bool {
 	earlier := sames(ours)
 	var fresh []netip.Addr
+	elsewhere := false // in another network namespace, which is not asked
 	look := func(list []netspec.Address) {
 		for _, a := range list {
 			if a.Addr().Is4() && !earlier[same(a)] {
+				space, _ := netspec.Split(a.Device)
+				elsewhere = elsewhere || space != ""
 				fresh = append(fresh, a.Addr())
 			}
 		}
@@ -167,7 +171,7 @@ func mayStand(n *node.Config, ours []netspec.Address) bool {
 		look(n.Instances[i].Addresses)
 		look(n.Instances[i].Excluded)
 	}
-	return len(fresh) > fewAddresses || slices.ContainsFunc(fresh, func(a netip.Addr) bool {
+	return elsewhere || len(fresh) > fewAddresses || slices.ContainsFunc(fresh, func(a netip.Addr) bool {
 		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
 		if err == nil {
 			c.Close() // nothing was sent
@@ -176,9 +180,25 @@ func mayStand(n *node.Config, ours []netspec.Address) bool {
 	})
 }
 
-// addressesOf returns the IPv4 addresses of an interface, none when it is not
-// there.
+// addressesOf returns the IPv4 addresses of an interface, as the node names it,
+// none when it is not there.
 func addressesOf(device string) (all []netip.Prefix) {
+	space, device := netspec.Split(device)
+	if space == "" {
+		return addressesHere(device)
+	}
+	ns, err := netns.Open(space)
+	if err != nil {
+		return nil
+	}
+	defer ns.Close()
+	if err := ns.Do(func() error { all = addressesHere(device); return nil }); err != nil {
+		return nil
+	}
+	return all
+}
+
+func addressesHere(device string) (all []netip.Prefix) {
 	i, err := net.InterfaceByName(device)
 	if err != nil {
 		return nil

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
@@ -58,15 +60,44 @@ func (d *daemon) place(name string) error {
 // that it names.
 func hostOf(c *config.Config) (found config.Findings) {
 	if c.Global.NetNamespace == "" {
-		return load.Host(c, compileLua)
+		return hostHere(c)
 	}
 	ns, err := netns.Open(c.Global.NetNamespace)
 	if err == nil {
 		defer ns.Close()
-		err = ns.Do(func() error { found = load.Host(c, compileLua); return nil })
+		err = ns.Do(func() error { found = hostHere(c); return nil })
 	}
 	if err != nil {
 		found.Add(c.Global.Written.At("net_namespace", config.Position{}), config.Error, "no-interface", "net_namespace: its interfaces cannot be looked at: %v", err)
 	}
+	return found
+}
+
+// hostHere asks the host for what a configuration needs, in the calling thread's
+// network namespace and in those that its instances name.
+func hostHere(c *config.Config) config.Findings {
+	found := load.Host(c, compileLua)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		space := in.NetNamespace
+		if space == "" || slices.ContainsFunc(c.Instances[:i], func(x config.Instance) bool { return x.NetNamespace == space }) {
+			continue
+		}
+		ns, err := netns.Open(space)
+		if err == nil {
+			err = ns.Do(func() error {
+				found = append(found, load.Interfaces(build.Within(c, space), "the network namespace "+space)...)
+				return nil
+			})
+			err = errors.Join(err, ns.Close())
+		}
+		switch {
+		case errors.Is(err, os.ErrPermission):
+			found.Add(in.Written.At("net_namespace", in.At), config.Warning, "no-interface", "vrrp_instance %s: net_namespace: its interfaces cannot be looked at: %v", in.Name, err)
+		case err != nil:
+			found.Add(in.Written.At("net_namespace", in.At), config.Error, "no-interface", "vrrp_instance %s: net_namespace: %v; `ip netns add` makes one", in.Name, err)
+		}
+	}
+	found.Sort()
 	return found
 }

@@ -88,7 +88,7 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	}
 	if len(gone) > 0 {
 		// Behind the events: what is lost comes back first.
-		k.rivals.look()
+		k.rivals.look(k.ns)
 	}
 	return opening, errors.Join(err, k.guard(state))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -47,16 +48,13 @@ func rivalName(comm string) string {
 	return ""
 }
 
-// look finds the programs, unless that was done a moment ago.
-func (r *rivals) look() {
+// look finds the programs in the network namespace, unless that was done a moment ago.
+func (r *rivals) look(space *netns.NS) {
 	if !r.looked.IsZero() && time.Since(r.looked) < rivalsAge {
 		return
 	}
 	r.looked, r.running = time.Now(), nil
-	own, err := os.Readlink("/proc/self/ns/net")
-	if err != nil {
-		return // without /proc nobody is known
-	}
+	own := fmt.Sprintf("net:[%d]", space.Inode())
 	list, _ := os.ReadDir("/proc")
 	for _, e := range list {
 		pid, err := strconv.Atoi(e.Name())
