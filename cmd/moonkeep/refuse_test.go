@@ -61,8 +61,7 @@ func TestRunRefuses(t *testing.T) {
 	plain := file("plain.sh", "#!/bin/sh\n", 0o644)
 	luaConf := func(name, text string) string {
 		return "vrrp_scripts: [{name: chk, lua: " + file(name, text, 0o644) + ", interval: 1s}]\n" +
-			// Should it run in spite of all, it speaks to nobody there.
-			"vrrp_instances: [{name: V, interface: lo, virtual_router_id: 51, virtual_ipaddresses: [192.0.2.100/24], track_scripts: [{name: chk}]}]\n"
+			"vrrp_instances: [{name: V, interface: eth0, virtual_router_id: 51, virtual_ipaddresses: [192.0.2.100/24], track_scripts: [{name: chk}]}]\n"
 	}
 	tests := []struct {
 		name, path string
