@@ -171,8 +171,8 @@ func TestStopAlone(t *testing.T) {
 		p.awaitRole(t, "MASTER")
 	}
 	// One of three at least finds the machine idle enough.
-	if best := slices.Min(took); best > 300*time.Millisecond {
-		t.Errorf("stops took %v, want 300ms at most once", took)
+	if best := slices.Min(took); best > 300*time.Millisecond+exitSlack {
+		t.Errorf("stops took %v, want %v at most once", took, 300*time.Millisecond+exitSlack)
 	}
 	t.Logf("stops took %v", took)
 }
