@@ -33,6 +33,10 @@ type Control interface {
 	// Failover hands an instance over to another node. It returns once that is
 	// done, or refused.
 	Failover(ctx context.Context, instance string) error
+	// Weight gives a real server a weight by hand, in every virtual server that
+	// has it; a negative one gives it back to its checks. The server is ADDRESS
+	// or ADDRESS:PORT.
+	Weight(ctx context.Context, server string, weight int) error
 }
 
 // complete returns a host without nil where a script can do with its own.

@@ -33,6 +33,11 @@ func nodeModule() Module {
 				Name: "failover", Doc: "hands a virtual router over to another node", Params: []Value{arg("instance", "string", "its name")},
 				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeFailover,
 			},
+			{
+				Name: "weight", Doc: "gives a real server a weight by hand, which holds until it is given back",
+				Params:  []Value{arg("server", "string", "ADDRESS or ADDRESS:PORT"), arg("weight", "number", "the weight; a negative one gives it back to its checks")},
+				Returns: []Value{ret("boolean", "true")}, Fails: true, Grant: GrantControl, Acts: true, call: nodeWeight,
+			},
 		},
 	}
 }
@@ -182,4 +187,9 @@ func nodeMaintenance(c call) int {
 func nodeFailover(c call) int {
 	name := c.l.CheckString(1)
 	return c.control(func(ctx context.Context, to Control) error { return to.Failover(ctx, name) })
+}
+
+func nodeWeight(c call) int {
+	server, weight := c.l.CheckString(1), c.l.CheckInt(2)
+	return c.control(func(ctx context.Context, to Control) error { return to.Weight(ctx, server, weight) })
 }

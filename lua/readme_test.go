@@ -174,6 +174,13 @@ func exampleHost(t *testing.T) *Host {
 type steered struct{}
 
 func (steered) Maintenance(context.Context, bool) error { return nil }
+func (steered) Weight(_ context.Context, server string, weight int) error {
+	if server != "192.0.2.11:80" || weight != 5 {
+		return fmt.Errorf("%s gets %d", server, weight)
+	}
+	return nil
+}
+
 func (steered) Failover(_ context.Context, instance string) error {
 	if instance != "VI_1" {
 		return errors.New("there is no such instance")

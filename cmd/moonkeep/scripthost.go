@@ -135,6 +135,15 @@ func (h *scriptHost) Failover(ctx context.Context, instance string) error {
 	return nil
 }
 
+// Weight implements lua.Control.
+func (h *scriptHost) Weight(ctx context.Context, server string, weight int) error {
+	if err := h.ready(); err != nil {
+		return err
+	}
+	_, err := h.d.Servers(ctx, control.ServersRequest{Server: server, Weight: &weight})
+	return err
+}
+
 // scriptNames are the names under which scripts keep values and publish
 // metrics. Those that a reload drops are forgotten.
 type scriptNames struct {

@@ -65,14 +65,15 @@ func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
 
 // leave sends priority 0 and keeps the addresses until the new master is heard
 // or must have taken over: one whose skew is the longest that there is, and that
-// did not hear the other interval. Where no other router was ever heard, nobody is
-// waited for who heard priority 0 and not the advert before it.
+// did not hear the other interval. Where no other router was ever heard, or the
+// last one left, nobody is waited for who heard priority 0 and not the advert
+// before it.
 func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
 	out = r.resign(now, out)
 	r.t = disarmed
 	r.leaving, r.why, r.heir = true, why, heir{}
 	longest := r.cfg.Interval
-	if r.hastens() && r.lastHeard == mono.Never && !r.move.on {
+	if alone := r.lastHeard == mono.Never || r.heardPrio == 0; alone && r.hastens() && !r.move.on {
 		longest = hastened
 	}
 	margin := handoverMargin

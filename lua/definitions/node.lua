@@ -52,4 +52,11 @@ function node.maintenance(on) end
 ---@return string? # why not
 function node.failover(instance) end
 
+---gives a real server a weight by hand, which holds until it is given back. Needs allow: [control]
+---@param server string ADDRESS or ADDRESS:PORT
+---@param weight number the weight; a negative one gives it back to its checks
+---@return boolean? # true
+---@return string? # why not
+function node.weight(server, weight) end
+
 return node

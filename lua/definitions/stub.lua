@@ -165,6 +165,9 @@ function stub.node.maintenance(...) end
 ---@param ... any instance, result; or one function
 function stub.node.failover(...) end
 
+---@param ... any server, weight, result; or one function
+function stub.node.weight(...) end
+
 stub.process = {}
 
 ---@param ... any options, result; or one function

@@ -15,6 +15,7 @@ return function(ctx)
   if node.status().router_id == "lb-a" and #node.instances() == 1 and #node.sync_groups() == 0 then
     -- these need allow: [control]
     node.maintenance(false)
+    node.weight("192.0.2.11:80", 5)
     return node.failover("VI_1")
   end
   return true
