@@ -15,9 +15,9 @@ import (
 const inGuest = " (guest)"
 
 // guest runs tests again that this machine's kernel cannot run, by a program
-// that gives them another kernel (contrib/uml). One goroutine does, beside
-// the tests of this machine: a package at a time, as soon as the package has
-// ended here. What waits is bounded by the number of tests.
+// that gives them another kernel (contrib/uml): a package at a time, after the
+// tests of this machine. Beside them it would take a processor from tests that
+// measure times. What waits is bounded by the number of tests.
 type guest struct {
 	program string
 	report  *report
@@ -25,14 +25,12 @@ type guest struct {
 	lacks   lacks
 
 	mu      sync.Mutex
-	more    *sync.Cond
 	skipped map[string][]testID // by packages that have not ended
 	queue   [][]testID          // of those that have
-	closed  bool
 }
 
 // startGuest lets the report hand over to program what needs another kernel.
-// The function it returns waits until all of that has run. Where User-Mode
+// The function it returns runs all of that. Where User-Mode
 // Linux is missing there is no guest, and the skips stay skips.
 func startGuest(report *report, program string, stderr io.Writer) (finish func()) {
 	if _, err := exec.LookPath("linux.uml"); err != nil {
@@ -43,33 +41,21 @@ func startGuest(report *report, program string, stderr io.Writer) (finish func()
 }
 
 func newGuest(report *report, program string, stderr io.Writer, m lacks) *guest {
-	g := &guest{program: program, report: report, stderr: stderr, lacks: m, skipped: map[string][]testID{}}
-	g.more = sync.NewCond(&g.mu)
-	return g
+	return &guest{program: program, report: report, stderr: stderr, lacks: m, skipped: map[string][]testID{}}
 }
 
 func (g *guest) start() (finish func()) {
 	g.report.elsewhere, g.report.over = g.take, g.over
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for {
-			list := g.next()
-			if list == nil {
-				return
-			}
-			g.run(list)
-		}
-	}()
 	return func() {
 		g.mu.Lock()
-		g.closed = true
 		for _, list := range g.skipped { // go test was cut short
 			g.queue = append(g.queue, list)
 		}
-		g.more.Signal()
+		queue := g.queue
 		g.mu.Unlock()
-		<-done
+		for _, list := range queue {
+			g.run(list)
+		}
 	}
 }
 
@@ -96,23 +82,7 @@ func (g *guest) over(pkg string) {
 	if list := g.skipped[pkg]; list != nil {
 		g.queue = append(g.queue, list)
 		delete(g.skipped, pkg)
-		g.more.Signal()
 	}
-}
-
-// next waits for the tests of a package; nil when no more come.
-func (g *guest) next() []testID {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for len(g.queue) == 0 {
-		if g.closed {
-			return nil
-		}
-		g.more.Wait()
-	}
-	list := g.queue[0]
-	g.queue = g.queue[1:]
-	return list
 }
 
 // run runs tests of one package in the guest and holds it to having done so.

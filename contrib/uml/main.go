@@ -42,8 +42,6 @@ const (
 	// grace is how long after the program's own time limit the guest is given
 	// up, so that a test binary can say itself which test hung.
 	grace = 30 * time.Second
-	// guestNice is the guest's priority among the processes of this machine.
-	guestNice = -5
 	// memory is the guest's; what it does not touch costs nothing.
 	memory = "1024M"
 )
@@ -149,9 +147,6 @@ func boot(ctx context.Context, argv []string, stdout, console io.Writer) (int, e
 	// All processes of the guest are in its group: those that the kernel made
 	// for it must not outlive it, and they hold our pipes open.
 	end := func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	// Its one processor stands for a whole machine. Without root it has to do
-	// with less.
-	_ = syscall.Setpriority(syscall.PRIO_PGRP, cmd.Process.Pid, guestNice)
 	stopped := context.AfterFunc(ctx, end)
 	state, err := cmd.Process.Wait()
 	interrupted := !stopped()
