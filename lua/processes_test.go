@@ -82,8 +82,13 @@ func TestProcessesByEvents(t *testing.T) {
 	if err := sleeper.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p.Changed([]int{sleeper.Process.Pid})
-	if !ask("sleep 62") {
+	// The kernel shows its command line a moment after it runs.
+	found := false
+	for began := time.Now(); !found && time.Since(began) < 5*time.Second; {
+		p.Changed([]int{sleeper.Process.Pid})
+		found = ask("sleep 62")
+	}
+	if !found {
 		t.Error("what began, as was told, is not found")
 	}
 	_ = sleeper.Process.Kill() // it runs
