@@ -27,8 +27,9 @@ func (l *Layout) Table(t Table, places []Place) {
 				d = l.Servers[p.Server]
 			}
 			d.Weight = int32(min(max(0, p.Weight), MostWeight))
-			// Packets keep their port on the way, unless they are rewritten.
-			if d.Forward != Masq && k.Fwmark == 0 {
+			// Packets keep their port on the way, unless they are rewritten: it is
+			// that of the service, and none where a mark stands for any.
+			if d.Forward != Masq {
 				d.Address = netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
 			}
 			s.Destinations = append(s.Destinations, d)

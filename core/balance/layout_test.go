@@ -29,9 +29,9 @@ func TestLayout(t *testing.T) {
 			{Address: at("192.0.2.2:80"), Weight: 4, Forward: Direct},
 		}},
 		{Fwmark: 3}: {options, []Destination{
-			{Address: at("127.0.0.1:80"), Weight: MostWeight, Forward: Direct},
+			{Address: at("127.0.0.1:0"), Weight: MostWeight, Forward: Direct},
 			{Address: at("192.0.2.1:8080")},
-			{Address: at("192.0.2.2:8080"), Weight: 4, Forward: Direct},
+			{Address: at("192.0.2.2:0"), Weight: 4, Forward: Direct},
 		}},
 	}
 	ports := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
