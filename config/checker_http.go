@@ -15,7 +15,7 @@ type Web struct {
 	// The name that is sent in the TLS handshake.
 	SNIName string `key:"sni_name" inherits:"virtualhost" tier:"3"`
 	// After a failure all URLs are asked for without delay_loop between them.
-	FastRecovery bool `key:"fast_recovery" tier:"2"`
+	FastRecovery bool `key:"fast_recovery" idle:"each run asks for all URLs at once" tier:"2"`
 	// The request is made by HTTP/2: by TLS when the server agrees, else from
 	// the first byte on.
 	HTTP2 bool `key:"http2" own:"true" tier:"3"`
@@ -68,7 +68,7 @@ type URL struct {
 	// The last byte of the body at which the match may begin.
 	RegexMaxOffset *int `key:"regex_max_offset" range:"0..4294967295" unit:"bytes" inherits:"the length of the body" tier:"3"`
 	// The first and the greatest size in bytes of the stack of a pattern.
-	RegexStack RegexStack `key:"regex_stack" form:"words" tier:"3"`
+	RegexStack RegexStack `key:"regex_stack" form:"words" idle:"patterns have no stack of their own, and are bounded in time" tier:"3"`
 	// The method of the request.
 	Method string `key:"method" own:"true" inherits:"GET" tier:"2"`
 	// Further headers of the request, each as NAME: VALUE.
