@@ -50,7 +50,7 @@ demo: build ## set up, build, and show a failover on this machine
 
 .PHONY: test
 test: setup lint check-binary build/uml ## set up and run every check and test
-	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go run ./contrib/testrun -guest $(CURDIR)/build/uml -plain $(QUIET) -timeout 10m $(TESTFLAGS) $(PACKAGES)
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go run ./contrib/testrun -again -guest $(CURDIR)/build/uml -plain $(QUIET) -timeout 10m $(TESTFLAGS) $(PACKAGES)
 
 .PHONY: setup
 setup: ## install what the tests use and this machine lacks (Debian, as root)

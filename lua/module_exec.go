@@ -103,7 +103,10 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 	if input := opts.text("input"); input != "" {
 		cmd.Stdin = strings.NewReader(input)
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// A session of its own also gives the processes that the program forks one
+	// share of the processors together (sched_autogroup), so that a fork bomb does
+	// not starve who has to end it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if name := opts.text("user"); name != "" {
 		credential, err := credentialOf(name)
 		if err != nil {

@@ -12,6 +12,9 @@
 // With -plain PATTERNS, with commas between them, packages that match run without
 // the race detector, beside the others (see groups.go).
 //
+// With -again, a few tests that failed are run once more, alone, after all the
+// others (see again.go).
+//
 // It decides nothing else about what is tested: its further arguments go to
 // go test. `make test` drives it.
 package main
@@ -38,15 +41,22 @@ func main() {
 // not be run.
 func run(args []string, ci bool, stdout, stderr io.Writer) int {
 	report := newReport(stdout)
-	finishGuest, plain := func() {}, ""
-	for ; len(args) > 1; args = args[2:] {
-		if args[0] == "-guest" {
-			finishGuest = startGuest(report, args[1], stderr)
-		} else if args[0] == "-plain" {
+	finishGuest, plain, guest, twice := func() {}, "", "", false
+flags:
+	for len(args) > 1 {
+		switch args[0] {
+		case "-again":
+			twice, args = true, args[1:]
+			continue
+		case "-guest":
+			guest = args[1]
+			finishGuest = startGuest(report, guest, stderr)
+		case "-plain":
 			plain = args[1]
-		} else {
-			break
+		default:
+			break flags
 		}
+		args = args[2:]
 	}
 	why := raceDetector()
 	if why != "" {
@@ -66,6 +76,12 @@ func run(args []string, ci bool, stdout, stderr io.Writer) int {
 	if !started {
 		fmt.Fprintln(stderr, "testrun:", err)
 		return 2
+	}
+	if twice {
+		if err := (&again{report: report, race: why == "", guest: guest, stderr: stderr}).all(plain); err != nil {
+			fmt.Fprintln(stderr, "testrun:", err)
+			return 2
+		}
 	}
 	if !report.finish(ci, machine{}) {
 		return 1

@@ -38,6 +38,10 @@ type report struct {
 	skips map[string][]testID
 	// long are the tests that took a second or more, without subtests.
 	long []timed
+	// retries are the top-level tests that failed, unexcused those that get no
+	// second run, unsteady those that passed in it (see again.go).
+	retries             []retry
+	unexcused, unsteady []testID
 }
 
 // timed is how long a test took.
@@ -140,7 +144,7 @@ func (r *report) testEvent(e event) {
 		r.skips[reason] = append(r.skips[reason], id)
 		r.skipped++
 	case "fail":
-		r.fail(id, e.Elapsed)
+		r.fail(id, e.Elapsed, true)
 	}
 }
 
@@ -155,8 +159,11 @@ func (r *report) end(id testID) string {
 	return b.String()
 }
 
-func (r *report) fail(id testID, seconds float64) {
+// fail takes a test that failed, or, without ended, one that never said how it
+// ended.
+func (r *report) fail(id testID, seconds float64, ended bool) {
 	output := r.end(id)
+	r.note(id, ended, output)
 	r.failed++
 	r.pkg(id.pkg).failed = true
 	fmt.Fprintf(r.out, "FAIL %s %s (%.1fs)\n%s", id.pkg, id.test, seconds, indent(output))
@@ -175,7 +182,7 @@ func (r *report) packageEvent(e event) {
 	case "fail":
 		// A panic or a timeout ends a test without an event of its own.
 		for _, id := range r.unfinished(e.Package) {
-			r.fail(id, e.Elapsed)
+			r.fail(id, e.Elapsed, false)
 		}
 		if !p.failed {
 			// It did not compile, or failed outside of any test.
@@ -207,7 +214,7 @@ func (r *report) unfinished(pkg string) []testID {
 // the run was good. m says what the machine lacks; it is asked only in CI.
 func (r *report) finish(ci bool, m lacks) bool {
 	for _, id := range r.unfinished("") {
-		r.fail(id, 0) // go test itself was cut short
+		r.fail(id, 0, false) // go test itself was cut short
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.skips)) {
 		ids := r.skips[reason]
@@ -226,6 +233,9 @@ func (r *report) finish(ci bool, m lacks) bool {
 	slices.SortStableFunc(r.long, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
 	for _, x := range r.long[:min(len(r.long), mostLong)] {
 		fmt.Fprintf(r.out, "took %.0fs: %s %s\n", x.seconds, x.id.pkg, x.id.test)
+	}
+	for _, id := range r.unsteady {
+		fmt.Fprintf(r.out, "unsteady: %s %s failed beside other tests, see above, and passed alone\n", id.pkg, id.test)
 	}
 	if r.passed+r.failed == 0 {
 		fmt.Fprintln(r.out, "FAIL no test ran")

@@ -8,7 +8,7 @@
 //
 // # What a program gets
 //
-// A process group of its own; the user, group and supplementary groups that
+// A session, and so a process group, of its own; the user, group and supplementary groups that
 // the Spec names; standard input from /dev/null; standard output and error in
 // one pipe that is read for as long as the program runs, so that it never
 // blocks, and of which the first OutputCap bytes are kept; the daemon's umask

@@ -217,7 +217,7 @@ func (r *run) prepare() error {
 	r.attr.Dir = r.spec.Dir
 	r.attr.Env = environment(who, r.spec.Env)
 	r.attr.Sys = &syscall.SysProcAttr{
-		Setpgid:    true,
+		Setsid:     true, // one share of the processors for all that it forks (sched_autogroup)
 		Pdeathsig:  syscall.SIGTERM,
 		Credential: who.credential(),
 		PidFD:      &r.pidfd,

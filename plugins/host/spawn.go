@@ -163,11 +163,12 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	return p, nil
 }
 
-// fork starts the launcher on the thread: in a process group of its own, and,
+// fork starts the launcher on the thread: in a session of its own (so that
+// all that it forks have one share of the processors, by sched_autogroup) and,
 // where the daemon may make one, in a pid namespace of its own, so that
 // whatever it starts ends with it.
 func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error {
-	attr.Sys = &syscall.SysProcAttr{Setpgid: true}
+	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	if namespace {
 		attr.Sys.Cloneflags = unix.CLONE_NEWPID
 	}
