@@ -25,8 +25,9 @@ func processModule() Module {
 	return Module{
 		Name: "process",
 		Doc: "Processes of this host. The conditions of a call hold together, and one must be given. A zombie does not run, and the daemon itself does not count. " +
-			"All scripts share one table that is brought up to date when somebody asks and it is older than 0.2 s: any number of calls costs five looks a second. " +
-			"What ended is never found later than 0.2 s after; what starts is found within 0.2 s, and a process that becomes another program more than 3 s after it started within 5 s.",
+			"All scripts share one table. Where the kernel tells the daemon of processes that start and end (to root in the first network and PID namespace), a call reads nothing but what changed since the last one, and what changed is found within 0.03 s. " +
+			"Elsewhere the table is brought up to date when somebody asks and it is older than 0.2 s: any number of calls costs five looks a second. " +
+			"What ended is never found later than 0.2 s after; what starts is found within 0.2 s, and a process that becomes another program more than 3 s after it started within 5 s. A process that changes its own command line is found by the new one within 5 s.",
 		Functions: []Function{
 			{Name: "running", Doc: "whether there is such a process", Options: options, Returns: []Value{ret("boolean", "whether")}, call: processRunning},
 			{Name: "count", Doc: "how many such processes there are", Options: options, Returns: []Value{ret("integer", "how many")}, call: processCount},

@@ -18,8 +18,18 @@ const (
 	// within it, any number of calls cost one look at /proc.
 	fresh = 200 * time.Millisecond
 	// resync is how often everything is read again. A process that is known
-	// runs another program only if it was missed: see settle.
+	// runs another program only if it was missed: see settle. It is also how
+	// old a known command line may be: a process can change its own at any time,
+	// and no event tells that.
 	resync = 5 * time.Second
+	// resyncTold is how often everything is read again where changes are told.
+	// It should find nothing.
+	resyncTold = time.Minute
+	// idle is how long changes are told after the last question.
+	idle = time.Minute
+	// maxTold is how many processes may have changed since somebody asked
+	// last; when there are more, all are read again.
+	maxTold = 16 << 10
 	// settle is how long after it was seen first a process is read at each
 	// look: most run another program soon after they were forked, and never
 	// again.
@@ -37,13 +47,21 @@ const (
 // asks and what is known is too old. It is safe for concurrent use; the zero
 // value is ready.
 //
-// A look lists /proc, reads what is new, and forgets what is gone. A process
+// Where the kernel tells of changes (Follow), nothing is read but those, when
+// somebody asks, and everything now and then. Elsewhere a look lists /proc, reads what is new, and forgets what is gone. A process
 // that was found is looked at again before it counts, unless that was done a
 // moment ago; so that one that ended is never reported for longer than fresh.
 // One that starts is found within fresh, and one that turns into another
 // program late in its life within resync.
 type Processes struct {
-	root string // empty: /proc
+	// Follow has tell called from a moment after on, with the processes that
+	// something happened to; those with false have ended. missed says that some
+	// may be missing, as at the first time, and ended that nothing is told any
+	// more. Tell returns false when nobody needs it: then it is not called again,
+	// until the next Follow. Follow is called when somebody asks, returns at
+	// once and may call tell. Nil means that nobody tells.
+	Follow func(tell func(changed map[int]bool, missed, ended bool) (more bool))
+	root   string // empty: /proc
 
 	mu     sync.Mutex
 	at     time.Time // the last look
@@ -54,9 +72,18 @@ type Processes struct {
 	boot   time.Time
 	uids   map[int]string
 	looks  int // how often /proc was listed
-	// events says that changes are told, and changed are those that were not
-	// looked at yet.
-	events  bool
+	told   told
+	// events is whether changes are told, as this question knows.
+	events bool
+}
+
+// told is what changed since somebody asked last.
+type told struct {
+	mu      sync.Mutex
+	on      bool
+	missed  bool
+	tried   time.Time // when it was asked for
+	asked   time.Time // the last question
 	changed map[int]bool
 }
 
@@ -70,10 +97,10 @@ type process struct {
 	read  time.Time // last
 	// command is the command line, its words joined by spaces; read when
 	// somebody asks for it.
-	command    string
-	hasCommand bool
-	alive      bool
-	turn       int // the look that listed it last
+	command   string
+	commandAt time.Time // when it was read; zero: it is not known
+	alive     bool
+	turn      int // the look that listed it last
 }
 
 // wantedProcess says which processes count: those that meet every condition
@@ -88,35 +115,58 @@ type wantedProcess struct {
 	younger time.Duration
 }
 
-// Changed tells of processes that something happened to: they started, run
-// another program, or ended. Once it was called, /proc is listed only every
-// few seconds; Missed says that this cannot be relied on any more.
-func (p *Processes) Changed(pids []int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.events {
-		p.events = true
-		p.full = time.Time{} // what happened before is not known
+// take is told what changed.
+func (t *told) take(changed map[int]bool, missed, ended bool) (more bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.on = !ended && time.Since(t.asked) < idle
+	if t.missed = t.missed || missed || !t.on; t.missed {
+		t.changed = nil
+		return t.on
 	}
-	if p.changed == nil {
-		p.changed = map[int]bool{}
+	if t.changed == nil {
+		t.changed = map[int]bool{}
 	}
-	if len(p.changed) > 100_000 {
-		p.full = time.Time{}
-		clear(p.changed)
+	for pid, alive := range changed {
+		t.changed[pid] = alive
 	}
-	for _, pid := range pids {
-		p.changed[pid] = true
+	if len(t.changed) > maxTold {
+		t.missed, t.changed = true, nil
 	}
+	return true
 }
 
-// Missed says that events were lost, or that there will be no more of them
-// when ended is true.
-func (p *Processes) Missed(ended bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.events = p.events && !ended
-	p.full = time.Time{}
+// listen brings in what was told since the last question, and has it told when
+// it is not.
+func (p *Processes) listen(now time.Time) {
+	t := &p.told
+	t.mu.Lock()
+	t.asked = now
+	p.events = t.on
+	changed := t.changed
+	t.changed = nil
+	if t.on && t.missed {
+		t.missed = false
+		p.full, changed = time.Time{}, nil
+	}
+	follow := !t.on && p.Follow != nil && now.Sub(t.tried) >= idle
+	if follow {
+		t.tried = now
+	}
+	t.mu.Unlock()
+	for pid, alive := range changed {
+		// One that has just ended may seem to run for a moment.
+		if alive {
+			if x := p.note(pid, now); x != nil {
+				x.commandAt = time.Time{} // another program may have the same name
+			}
+		} else {
+			p.forget(pid)
+		}
+	}
+	if follow {
+		p.Follow(t.take)
+	}
 }
 
 // find returns the processes that are wanted, at most limit of them.
@@ -127,6 +177,7 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 		p.root = "/proc"
 	}
 	now := time.Now()
+	p.listen(now)
 	var found []process
 	consider := func(x *process) {
 		if len(found) < limit && p.confirm(x, now) && p.matches(x, w, now) {
@@ -135,9 +186,6 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 	}
 	self := os.Getpid()
 	if w.pid != 0 {
-		if p.events {
-			p.drain(now)
-		}
 		// A pid file names the one; nothing else is looked at.
 		x := p.known[w.pid]
 		if x == nil {
@@ -157,7 +205,7 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 	}
 	// Whether something runs is answered by one that still does; nobody needs
 	// to look for others.
-	if w.name != "" && limit == 1 && !p.events {
+	if w.name != "" && limit == 1 && !(p.events && p.full.IsZero()) {
 		if named(); len(found) == 1 {
 			return found, nil
 		}
@@ -187,12 +235,9 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 
 // look brings the table up to date.
 func (p *Processes) look(ctx context.Context, now time.Time) error {
-	all := now.Sub(p.full) >= resync
-	if !all && p.events {
-		p.drain(now)
-		return nil
-	}
-	if !all && now.Sub(p.at) < fresh {
+	age := now.Sub(p.full)
+	all := age >= resyncTold || age >= resync && !p.events
+	if !all && (p.events || now.Sub(p.at) < fresh) {
 		return nil
 	}
 	dir, err := os.Open(p.root)
@@ -233,17 +278,8 @@ func (p *Processes) look(ctx context.Context, now time.Time) error {
 	p.at = now
 	if all {
 		p.full = now
-		clear(p.changed)
 	}
 	return nil
-}
-
-// drain looks at what changed.
-func (p *Processes) drain(now time.Time) {
-	for pid := range p.changed {
-		p.note(pid, now)
-	}
-	clear(p.changed)
 }
 
 // note reads a process and puts it into the table; nil when it is gone or does
@@ -276,7 +312,7 @@ func (p *Processes) unname(x *process) {
 
 // confirm makes sure that a process still is what is known of it.
 func (p *Processes) confirm(x *process, now time.Time) bool {
-	if p.events && p.known[x.pid] == x || now.Sub(x.read) < fresh && x.alive {
+	if p.events && !p.full.IsZero() && p.known[x.pid] == x || now.Sub(x.read) < fresh && x.alive {
 		return true
 	}
 	if !p.readStat(x, now) {
@@ -306,9 +342,9 @@ func (p *Processes) readStat(x *process, now time.Time) bool {
 		if x.start != start {
 			x.seen = now
 		}
-		x.comm, x.start, x.hasCommand, x.command = string(comm), start, false, ""
-	} else if now.Sub(x.seen) < settle || now.Sub(p.full) >= resync {
-		x.hasCommand, x.command = false, "" // another program of the same name
+		x.comm, x.start, x.commandAt = string(comm), start, time.Time{}
+	} else if now.Sub(x.seen) < settle {
+		x.commandAt = time.Time{} // another program of the same name
 	}
 	x.read, x.alive, x.uid = now, true, uid
 	p.known[x.pid] = x
@@ -380,7 +416,8 @@ func (p *Processes) details(x *process) (command, name string, age time.Duration
 	if name = p.user(x.uid); name == "" {
 		name = strconv.Itoa(x.uid)
 	}
-	return p.commandOf(x), name, p.age(x, time.Now())
+	now := time.Now()
+	return p.commandOf(x, now), name, p.age(x, now)
 }
 
 // matches reports whether a process meets the conditions.
@@ -389,7 +426,7 @@ func (p *Processes) matches(x *process, w *wantedProcess, now time.Time) bool {
 		if len(w.name) <= maxComm || x.comm != w.name[:maxComm] {
 			return false
 		}
-		argv0, _, _ := strings.Cut(p.commandOf(x), " ")
+		argv0, _, _ := strings.Cut(p.commandOf(x, now), " ")
 		if filepath.Base(argv0) != w.name {
 			return false
 		}
@@ -400,21 +437,21 @@ func (p *Processes) matches(x *process, w *wantedProcess, now time.Time) bool {
 	if w.user != "" && p.user(x.uid) != w.user && strconv.Itoa(x.uid) != w.user {
 		return false
 	}
-	if w.exact != "" && p.commandOf(x) != w.exact {
+	if w.exact != "" && p.commandOf(x, now) != w.exact {
 		return false
 	}
-	return w.cmdline == "" || strings.Contains(p.commandOf(x), w.cmdline)
+	return w.cmdline == "" || strings.Contains(p.commandOf(x, now), w.cmdline)
 }
 
 // commandOf returns a process's arguments joined by spaces.
-func (p *Processes) commandOf(x *process) string {
-	if !x.hasCommand {
+func (p *Processes) commandOf(x *process, now time.Time) string {
+	if now.Sub(x.commandAt) >= resync {
 		n, _, err := p.readFile(x.pid, "/cmdline")
 		if err != nil {
 			return ""
 		}
 		text := bytes.TrimRight(p.buf[:n], "\x00")
-		x.command, x.hasCommand = strings.TrimRight(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})), " "), true
+		x.command, x.commandAt = strings.TrimRight(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})), " "), now
 	}
 	return x.command
 }

@@ -3,7 +3,6 @@ package lua
 import (
 	"context"
 	"os/exec"
-	"strconv"
 	"testing"
 	"time"
 )
@@ -65,7 +64,8 @@ func TestProcessesAreLookedAtOnce(t *testing.T) {
 // Where the kernel tells of changes they are believed, and lost ones are made
 // up for.
 func TestProcessesByEvents(t *testing.T) {
-	var p Processes
+	var tell func(map[int]bool, bool, bool) bool
+	p := Processes{Follow: func(f func(map[int]bool, bool, bool) bool) { tell = f }}
 	ask := func(name string) bool {
 		found, err := p.find(context.Background(), &wantedProcess{name: "sleep", exact: name}, 1)
 		if err != nil {
@@ -73,7 +73,12 @@ func TestProcessesByEvents(t *testing.T) {
 		}
 		return len(found) == 1
 	}
-	p.Changed(nil) // from now on
+	if ask("sleep 62") || tell == nil {
+		t.Fatal("found what is not there, or did not ask to be told")
+	}
+	if !tell(nil, true, false) { // from now on
+		t.Fatal("it wants nothing to be told")
+	}
 	if ask("sleep 62") {
 		t.Fatal("found what is not there")
 	}
@@ -85,7 +90,7 @@ func TestProcessesByEvents(t *testing.T) {
 	// The kernel shows its command line a moment after it runs.
 	found := false
 	for began := time.Now(); !found && time.Since(began) < 5*time.Second; {
-		p.Changed([]int{sleeper.Process.Pid})
+		tell(map[int]bool{sleeper.Process.Pid: true}, false, false)
 		found = ask("sleep 62")
 	}
 	if !found {
@@ -93,15 +98,36 @@ func TestProcessesByEvents(t *testing.T) {
 	}
 	_ = sleeper.Process.Kill() // it runs
 	_ = sleeper.Wait()         // it says that it was killed
-	p.Changed([]int{sleeper.Process.Pid})
+	tell(map[int]bool{sleeper.Process.Pid: false}, false, false)
 	if ask("sleep 62") {
 		t.Error("what ended, as was told, is found")
 	}
 	if p.looks != looks {
 		t.Errorf("%d looks beside what was told", p.looks-looks)
 	}
-	p.Missed(false)
-	if ask("sleep " + strconv.Itoa(63)); p.looks != looks+1 {
+	tell(nil, true, false)
+	if ask("sleep 63"); p.looks != looks+1 {
 		t.Errorf("%d looks after events were lost, want 1", p.looks-looks)
+	}
+	many := map[int]bool{}
+	for pid := range maxTold + 1 {
+		many[1<<22+pid] = true
+	}
+	tell(many, false, false)
+	if n := len(p.told.changed); n != 0 {
+		t.Errorf("%d processes wait to be looked at, of too many", n)
+	}
+	if ask("sleep 63"); p.looks != looks+2 {
+		t.Errorf("%d looks after too many events, want 2", p.looks-looks)
+	}
+	tell(nil, false, true)
+	time.Sleep(fresh)
+	if ask("sleep 63"); p.looks != looks+3 {
+		t.Errorf("%d looks after nothing was told any more, want 3", p.looks-looks)
+	}
+	// Nobody asks any more.
+	p.told.asked = time.Now().Add(-idle)
+	if tell(nil, false, false) {
+		t.Error("it wants to be told although nobody asks")
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/alarm"
+	"github.com/moonkeep/moonkeep/core/kernel/processes"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/notify"
@@ -48,7 +49,9 @@ type daemon struct {
 	balance *balancer
 	hands   handsFile
 	control *control.Server
-	started time.Time
+	// processes hears of processes, for what is tracked and for Lua scripts.
+	processes processes.Feed
+	started   time.Time
 	// maintenance remembers what is in maintenance; maintaining is held while
 	// that changes, and reloading while the configuration does.
 	maintenance            maintenanceFile
@@ -228,7 +231,7 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
 	x.weightOnly(&n)
-	return engine.Plan{Node: n, Checks: x, Probes: probes, Policy: policy, Watcher: newWatcher(c), Interfaces: build.Interfaces(c)}, nil
+	return engine.Plan{Node: n, Checks: x, Probes: probes, Policy: policy, Watcher: newWatcher(c, &d.processes), Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends, and the programs that the configuration
@@ -394,6 +397,7 @@ func (d *daemon) close() error {
 	if d.calm != nil {
 		d.calm()
 	}
+	d.processes.Close()
 	if d.alarm != nil {
 		errs = append(errs, d.alarm.Close())
 	}

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/kernel/processes"
 	"github.com/moonkeep/moonkeep/core/notify/mail"
 	"github.com/moonkeep/moonkeep/lua"
 )
@@ -32,8 +35,28 @@ type scriptHost struct {
 func (d *daemon) host() *lua.Host {
 	h := &scriptHost{d: d}
 	return &lua.Host{
-		Processes: new(lua.Processes), Store: new(lua.Store), Metrics: new(lua.Metrics),
+		Processes: &lua.Processes{Follow: followProcesses(&d.processes, d.log)}, Store: new(lua.Store), Metrics: new(lua.Metrics),
 		Status: h.describe, Mail: h.mail, Control: h,
+	}
+}
+
+// followProcesses has a feed tell a table of changes of processes. Where the
+// kernel does not tell, the log says so once.
+func followProcesses(feed *processes.Feed, log *slog.Logger) func(func(map[int]bool, bool, bool) bool) {
+	var once sync.Once
+	return func(tell func(changed map[int]bool, missed, ended bool) bool) {
+		first := true
+		feed.Follow(func(changed map[int]bool, err error) bool {
+			missed := first || err != nil
+			first = false
+			ended := err != nil && !errors.Is(err, processes.ErrMissed)
+			if ended && !errors.Is(err, os.ErrClosed) {
+				once.Do(func() {
+					log.Info("Lua scripts look at processes five times a second at most: " + processes.Reason(err))
+				})
+			}
+			return tell(changed, missed, ended)
+		})
 	}
 }
 

@@ -18,8 +18,9 @@ type watcher struct {
 	processes *processes.Watcher
 }
 
-func newWatcher(c *config.Config) *watcher {
-	return &watcher{files: numfile.New(build.Files(c)), processes: processes.New(build.Patterns(c))}
+// newWatcher returns one that hears of processes by the feed.
+func newWatcher(c *config.Config, feed *processes.Feed) *watcher {
+	return &watcher{files: numfile.New(build.Files(c)), processes: processes.New(build.Patterns(c), feed)}
 }
 
 // Start implements engine.Watcher.

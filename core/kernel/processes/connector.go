@@ -21,6 +21,7 @@ const (
 	eventNone = 0
 	eventFork = 0x1
 	eventExec = 0x2
+	eventUID  = 0x4
 	eventComm = 0x200
 	eventExit = 0x80000000
 
@@ -65,6 +66,8 @@ func reason(err error) string {
 		return "the kernel tells of processes to holders of CAP_NET_ADMIN only"
 	case errors.Is(err, unix.EPROTONOSUPPORT):
 		return "the kernel has no process connector"
+	case errors.Is(err, os.ErrClosed):
+		return "it was closed"
 	case err == nil:
 		return "no reason"
 	}
@@ -212,7 +215,7 @@ func parseChange(b []byte) (pid int, alive, ok bool) {
 	switch what {
 	case eventFork:
 		at = 8 // behind the parent
-	case eventExec, eventComm, eventExit:
+	case eventExec, eventUID, eventComm, eventExit:
 	default:
 		return 0, false, false
 	}

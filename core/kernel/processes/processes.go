@@ -55,7 +55,7 @@ type Watcher struct {
 	command  bool // some pattern looks at the command line
 	exe      bool // some pattern names a file
 	root     string
-	listen   func() (*connector, error)
+	listen   func() (*follower, error)
 	tell     func(name string, c Count)
 	ends     chan struct{}
 	once     sync.Once
@@ -68,7 +68,7 @@ type Watcher struct {
 	buf    []byte
 
 	mu      sync.Mutex // guards what follows
-	events  *connector
+	events  *follower
 	method  string
 	looking bool
 	closed  bool
@@ -76,10 +76,11 @@ type Watcher struct {
 	told    bool
 }
 
-// New returns a watcher of the patterns, by name. It touches nothing before
-// Start.
-func New(patterns map[string]track.Pattern) *Watcher {
-	w := &Watcher{root: "/proc", listen: listen, ends: make(chan struct{}), found: map[int][]int{}, buf: make([]byte, 64<<10)}
+// New returns a watcher of the patterns, by name, that follows the feed. It
+// touches nothing before Start.
+func New(patterns map[string]track.Pattern, feed *Feed) *Watcher {
+	follow := func() (*follower, error) { return feed.follow(nil, listen) }
+	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), found: map[int][]int{}, buf: make([]byte, 64<<10)}
 	for name := range patterns {
 		w.names = append(w.names, name)
 	}

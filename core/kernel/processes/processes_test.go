@@ -116,8 +116,8 @@ type counting struct {
 
 func count(t *testing.T, p track.Pattern, where func() (*connector, error)) *counting {
 	t.Helper()
-	x := &counting{t: t, w: New(map[string]track.Pattern{"p": p}), told: make(chan Count, 1000)}
-	x.w.listen = where
+	x := &counting{t: t, w: New(map[string]track.Pattern{"p": p}, new(Feed)), told: make(chan Count, 1000)}
+	x.w.listen = func() (*follower, error) { return new(Feed).follow(nil, where) }
 	x.w.Start(func(_ string, c Count) { x.told <- c })
 	t.Cleanup(func() { must(t, x.w.Close()) })
 	return x
@@ -242,7 +242,7 @@ func TestSeveral(t *testing.T) {
 	start(t, one, "wait")
 	start(t, two, "wait")
 	start(t, two, "wait")
-	w := New(map[string]track.Pattern{"a": {Name: "mk-several-1"}, "b": {Name: "mk-several-2"}, "c": {Name: two}, "none": {Name: "mk-several-3"}})
+	w := New(map[string]track.Pattern{"a": {Name: "mk-several-1"}, "b": {Name: "mk-several-2"}, "c": {Name: two}, "none": {Name: "mk-several-3"}}, new(Feed))
 	must(t, w.scan())
 	if want := []int{1, 2, 2, 0}; !reflect.DeepEqual(w.counts, want) {
 		t.Errorf("%v run %v times, want %v", w.names, w.counts, want)
@@ -259,7 +259,7 @@ func TestSeveral(t *testing.T) {
 // count.
 func TestStrangeProc(t *testing.T) {
 	dir := t.TempDir()
-	w := New(map[string]track.Pattern{"p": {Name: "x"}})
+	w := New(map[string]track.Pattern{"p": {Name: "x"}}, new(Feed))
 	w.root = dir
 	fails := func(what, want string) {
 		t.Helper()
@@ -334,7 +334,7 @@ func TestParseCommand(t *testing.T) {
 // TestHung: a look that does not end makes the counts of no use, until it ends.
 func TestHung(t *testing.T) {
 	var told []Count
-	w := New(map[string]track.Pattern{"p": {Name: "x"}})
+	w := New(map[string]track.Pattern{"p": {Name: "x"}}, new(Feed))
 	w.tell = func(_ string, c Count) { told = append(told, c) }
 	w.report(nil, "late", true)
 	if told != nil {
