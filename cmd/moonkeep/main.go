@@ -64,6 +64,7 @@ func newRootCommand() *cobra.Command {
 		newCheckCommand(),
 		newConvertCommand(),
 		newDigestCommand(),
+		newDoctorCommand(),
 		newFailoverCommand(),
 		newKeywordsCommand(),
 		newLabCommand(),

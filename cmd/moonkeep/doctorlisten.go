@@ -1,0 +1,176 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/kernel/wire"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// heardAdvert is an advert as far as doctor judges it.
+type heardAdvert struct {
+	device    string
+	source    netip.Addr
+	six       bool
+	version   uint8
+	vrid      uint8
+	priority  uint8
+	addresses []netip.Addr
+}
+
+// mostHeard bounds the different adverts that are kept; further ones are not
+// looked at.
+const mostHeard = 1024
+
+// ear keeps one advert of each router and sender.
+type ear struct {
+	mu   sync.Mutex
+	list []heardAdvert
+}
+
+func (e *ear) NewPacket() *node.Received { return &node.Received{} }
+
+func (e *ear) Packets(list ...*node.Received) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, p := range list {
+		a, ok := advertOf(&p.Packet)
+		same := func(b heardAdvert) bool {
+			return a.device == b.device && a.source == b.source && a.vrid == b.vrid && a.six == b.six
+		}
+		if ok && len(e.list) < mostHeard && !slices.ContainsFunc(e.list, same) {
+			e.list = append(e.list, a)
+		}
+	}
+}
+
+// advertOf reads an advert without judging it: what is authenticated, and how,
+// is not known here.
+func advertOf(p *vrrp.Packet) (a heardAdvert, ok bool) {
+	m := p.Message()
+	version, vrid, ok := vrrp.Peek(m)
+	if !ok || len(m) < 8 {
+		return a, false
+	}
+	a = heardAdvert{device: p.Interface, source: p.Source, six: p.Source.Is6(), version: uint8(version), vrid: vrid, priority: m[2]}
+	size := 4
+	if a.six {
+		size = 16
+	}
+	for rest := m[8:]; len(a.addresses) < int(m[3]) && len(rest) >= size; rest = rest[size:] {
+		address, _ := netip.AddrFromSlice(rest[:size])
+		a.addresses = append(a.addresses, address)
+	}
+	return a, true
+}
+
+// hear listens on the interfaces of the instances for adverts to the groups and
+// to this host. It joins the groups and sends nothing but that.
+func hear(n *needs, long time.Duration) ([]heardAdvert, error) {
+	e := &ear{}
+	w, err := wire.Open(e, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, fmt.Errorf("listen for adverts: %w", err)
+	}
+	var failed error
+	for _, spec := range ears(n) {
+		i, err := net.InterfaceByName(spec.Interface)
+		if err != nil {
+			continue // it was said of the interface
+		}
+		spec.Index = i.Index
+		if _, err := w.Listen(spec); err != nil {
+			failed = fmt.Errorf("listen for adverts on %s: %w", spec.Interface, err)
+			break
+		}
+	}
+	if failed == nil {
+		time.Sleep(long)
+	}
+	if err := w.Close(); err != nil && failed == nil {
+		failed = fmt.Errorf("listen for adverts: %w", err)
+	}
+	return e.list, failed
+}
+
+// ears are the sockets to listen with.
+func ears(n *needs) (list []wire.Spec) {
+	for _, l := range n.links {
+		if !l.instance {
+			continue
+		}
+		for _, six := range []bool{false, true} {
+			if six && len(l.vrids6) == 0 || !six && len(l.vrids4) == 0 {
+				continue
+			}
+			group := vrrp.Group(six)
+			for _, in := range n.instances {
+				if in.Interface == l.device && in.Six() == six && in.Destination.IsValid() {
+					group = in.Destination
+				}
+			}
+			s := wire.Spec{Interface: l.device, Six: six, Groups: []netip.Addr{group}}
+			list = append(list, s)
+			if l.ah && !six {
+				s.AH = true
+				list = append(list, s)
+			}
+		}
+	}
+	return list
+}
+
+// examineHeard judges what was heard of the virtual routers of the file. The
+// host's own adverts do not come in.
+func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []examined) {
+	own := func(in *config.Instance, a heardAdvert) bool {
+		return in.Interface == a.device && uint8(in.VRID) == a.vrid && in.Six() == a.six
+	}
+	others := map[string][]uint8{}
+	for _, a := range heard {
+		if !slices.ContainsFunc(n.instances, func(in *config.Instance) bool { return own(in, a) }) {
+			others[a.device] = append(others[a.device], a.vrid)
+		}
+	}
+	for _, in := range n.instances {
+		what := "instance " + in.Name
+		var from []netip.Addr
+		odd := false
+		for _, a := range heard {
+			if !own(in, a) {
+				continue
+			}
+			from = append(from, a.source)
+			if why := clashing(in, a); why != "" {
+				odd = true
+				list = append(list, examined{levelProblem, what, fmt.Sprintf("%s of %v on %s is used otherwise: %s", vridText(a.vrid), a.source, a.device, why),
+					"if it is another cluster's, take another virtual_router_id; if it is a node of this one, make the files agree"})
+			}
+		}
+		switch {
+		case odd:
+		case len(from) > 1:
+			list = append(list, examined{levelProblem, what, fmt.Sprintf("%s on %s has several masters: %s", vridText(uint8(in.VRID)), in.Interface, joinAddrs(from)),
+				"they do not hear each other: look for a switch or firewall that drops VRRP (protocol 112) between them"})
+		case len(from) == 1:
+			list = append(list, examined{levelOK, what, fmt.Sprintf("%v is its master", from[0]), ""})
+		case lookAt(in.Interface).err == nil:
+			list = append(list, examined{levelOK, what, fmt.Sprintf("no master was heard in %v", long), ""})
+		}
+	}
+	for _, l := range n.links {
+		if vrids := others[l.device]; len(vrids) > 0 {
+			slices.Sort(vrids)
+			list = append(list, examined{levelOK, "interface " + l.device, fmt.Sprintf("other virtual routers are on it: %v", slices.Compact(vrids)), ""})
+		}
+	}
+	return list
+}
