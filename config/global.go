@@ -128,9 +128,10 @@ type Global struct {
 	LogUnknownVRIDs bool `key:"log_unknown_vrids" form:"bare" tier:"3"`
 	// DefaultInterface holds static addresses that name none.
 	DefaultInterface string `key:"default_interface" default:"eth0" tier:"2"`
-	// DynamicInterfaces allows interfaces that are not there yet;
-	// allow_if_changes also those that change their type or parent.
-	DynamicInterfaces string `key:"dynamic_interfaces" form:"optional" bare:"yes" enum:"yes,allow_if_changes" idle:"an interface may be missing in any case" tier:"2"`
+	// DynamicInterfaces allows interfaces that are not there when the
+	// configuration is read: what needs one is FAULT until it is there. That one
+	// comes back as another, allow_if_changes, is always allowed.
+	DynamicInterfaces string `key:"dynamic_interfaces" form:"optional" bare:"yes" enum:"yes,allow_if_changes" tier:"2"`
 	// DisableLocalIGMP keeps the kernel from reporting link-local groups.
 	DisableLocalIGMP bool `key:"disable_local_igmp" form:"bare" tier:"3"`
 	// LinkbeatUsePolling polls the links of all interfaces.

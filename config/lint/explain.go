@@ -72,7 +72,7 @@ func explanations() []explanation {
 // explainHost are what config/load finds on the host.
 func explainHost() []explanation {
 	return []explanation{
-		{"no-interface", FromHost, `Without its interface an instance can neither hear the other nodes nor hold its addresses, so moonkeep run refuses to start. moonkeep check only warns, since the file may be for another host.`},
+		{"no-interface", FromHost, `Without its interface an instance can neither hear the other nodes nor hold its addresses, so moonkeep run refuses to start, unless dynamic_interfaces says that interfaces may come later: then what needs one is FAULT until it is there. moonkeep check only warns, since the file may be for another host.`},
 		{"no-program", FromHost, `A check whose program cannot be run never succeeds, and a notification whose program cannot be run never arrives; better to learn of it now than at three in the morning. moonkeep run refuses to start. moonkeep check only warns, since the file may be for another host.`},
 		{"no-user", FromHost, `Programs run as the user that the script, else script_user, names; if there is none, as keepalived_script if that account exists, else as the daemon's own user. moonkeep run refuses to start when that user does not exist, and with enable_script_security also when only the daemon's own user is left; script_user root says that root is meant.`},
 		{"bad-key", FromHost, `A key of auth_hmac that stands in a file (file:PATH) or in a credential of systemd (credential:NAME) is read when the configuration is loaded, and again at a reload. It cannot be read, is no key of 32 to 64 bytes, or could be replaced by somebody else: then whoever did so could sign. moonkeep run refuses to start without it.`},

@@ -80,11 +80,16 @@ type host struct {
 
 // once adds an error, unless the same thing was reported before.
 func (h *host) once(subject string, at config.Position, name, format string, args ...any) {
+	h.tell(config.Error, subject, at, name, format, args...)
+}
+
+// tell is once with a severity.
+func (h *host) tell(severity config.Severity, subject string, at config.Position, name, format string, args ...any) {
 	if h.said[subject] {
 		return
 	}
 	h.said[subject] = true
-	h.found.Add(at, config.Error, name, format, args...)
+	h.found.Add(at, severity, name, format, args...)
 }
 
 // interfaces looks for every interface that is named, and at the subnets of
@@ -106,6 +111,10 @@ func (h *host) interfaces() {
 		hint := "there are " + strings.Join(names, ", ")
 		if near := config.Nearest(name, names); near != "" {
 			hint = fmt.Sprintf("is %s meant? There are %s", near, strings.Join(names, ", "))
+		}
+		if h.config.Global.DynamicInterfaces != "" {
+			h.tell(config.Warning, "interface "+name, at, "no-interface", "%s: %s has no interface %q, and waits for it, as dynamic_interfaces says; %s", what, h.place, name, hint)
+			return
 		}
 		h.once("interface "+name, at, "no-interface", "%s: %s has no interface %q; %s", what, h.place, name, hint)
 	}

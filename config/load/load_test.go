@@ -164,6 +164,10 @@ func TestHost(t *testing.T) {
 			`a.yaml:1:100: error: vrrp_instance A: this host has no interface "missing7"; there are IFS [no-interface]`,
 			`a.yaml:1:152: error: vrrp_instance A: this host has no interface "missing8"; there are IFS [no-interface]`,
 		}},
+		"interfaces that come later": {"global: {dynamic_interfaces: yes}\n" + whole("lo3", "track_interfaces: [missing7]"), []string{
+			`a.yaml:2:18: warning: vrrp_instance A: this host has no interface "lo3", and waits for it, as dynamic_interfaces says; is lo meant? There are IFS [no-interface]`,
+			`a.yaml:2:100: warning: vrrp_instance A: this host has no interface "missing7", and waits for it, as dynamic_interfaces says; there are IFS [no-interface]`,
+		}},
 		"programs": {"vrrp_scripts: [{name: a, script: ./none}, {name: b, script: ./plain}, {name: c, script: ./plain, user: nosuchuser}, {name: d, script: nosuchprogram}, {name: e, script: ./none}]\n" +
 			whole("lo2lo", "track_scripts: [a, b, c, d, e]", "notify: {any: ./folder.lua}"), []string{
 			`a.yaml:1:16: error: vrrp_script a: program DIR/none does not exist; create it or correct the path [no-program]`,

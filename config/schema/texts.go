@@ -154,7 +154,7 @@ func texts() map[string]string {
 		"Global.DelayAfterBoot":                "DelayAfterBoot is how long instances wait after the start of the host.",
 		"Global.DisableLocalIGMP":              "DisableLocalIGMP keeps the kernel from reporting link-local groups.",
 		"Global.DownTimerAdverts":              "DownTimerAdverts is down_timer_adverts of instances.",
-		"Global.DynamicInterfaces":             "DynamicInterfaces allows interfaces that are not there yet; allow_if_changes also those that change their type or parent.",
+		"Global.DynamicInterfaces":             "DynamicInterfaces allows interfaces that are not there when the configuration is read: what needs one is FAULT until it is there. That one comes back as another, allow_if_changes, is always allowed.",
 		"Global.Email":                         "Email are the recipients; nothing is mailed without one.",
 		"Global.EmailFrom":                     "EmailFrom is the sender; the user and host that the daemon runs as when left out.",
 		"Global.FIFOStatesOnReload":            "FIFOStatesOnReload writes every state after a reload.",
