@@ -115,6 +115,7 @@ type Kernel struct {
 	looking sync.Mutex
 	told    map[string]node.Link // last told, by name
 	failing map[outlet]string    // why a socket could not be opened or changed
+	mute    map[outlet]bool      // whose interface had no address of the family
 	rivals  rivals
 	// unpromoted is why settings of interfaces could not be made.
 	unpromoted string

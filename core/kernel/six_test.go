@@ -44,3 +44,27 @@ func TestIPv6(t *testing.T) {
 	netnstest.Must(t, h.Link.Remove(netspec.Address{Prefix: netip.PrefixFrom(mine, 64), Device: "eth0"}))
 	s.awaitLink(t, soon, "no address of its own", "eth0", func(l *node.Link) bool { return !l.Primary6.IsValid() })
 }
+
+// An interface whose MTU is too small for IPv6 for a while is heard on again
+// when it has IPv6 again.
+func TestIPv6ComesBack(t *testing.T) {
+	h, peer := netnstest.Pair(t, "eth0", "eth1")
+	k, s := open(t, h, kernel.Options{})
+	far, farSink := open(t, peer, kernel.Options{})
+	on := func(device string) []netspec.Channel {
+		return []netspec.Channel{{Interface: device, Six: true, Group: vrrp.Group(true), VRID: 51}}
+	}
+	netnstest.Must(t, k.Watch(nil, on("eth0")))
+	netnstest.Must(t, far.Watch(nil, on("eth1")))
+	settled := func(l *node.Link) bool { return l.Primary6.IsValid() }
+	source := farSink.awaitLink(t, 5*time.Second, "link-local address", "eth1", settled).Primary6
+	s.awaitLink(t, 5*time.Second, "link-local address", "eth0", settled)
+	s.forget()
+	netnstest.Must(t, h.Link.SetMTU("eth0", 1200))
+	s.awaitLink(t, soon, "IPv6 gone", "eth0", func(l *node.Link) bool { return !l.Primary6.IsValid() })
+	netnstest.Must(t, h.Link.SetMTU("eth0", 1500))
+	s.awaitLink(t, 5*time.Second, "IPv6 back", "eth0", settled)
+	netnstest.Must(t, send(far, &node.Action{Interface: "eth1", Source: source, Destination: vrrp.Group(true),
+		TTL: vrrp.TTL, Protocol: vrrp.Protocol, Payload: []byte{0x31, 51}}))
+	s.await(t, time.Second, "advert after IPv6 came back", func(_ []node.Event, packets []node.Received) bool { return len(packets) == 1 })
+}

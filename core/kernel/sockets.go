@@ -62,28 +62,36 @@ func sockets(channels []netspec.Channel) map[outlet]wire.Spec {
 // each wanted outlet whose interface is there. Another index under a name is
 // another interface: a socket stays bound to the one it was opened for, and its
 // membership ended with that. An interface that goes down and up again keeps
-// both.
+// both. One that lost the protocol, as IPv6 ends below an MTU of 1280 octets,
+// lost the membership; the socket does not know, and joins again.
 func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec, devices map[string]netspec.Device) error {
 	have := *k.sockets.Load()
 	next := make(map[outlet]*wire.Socket, len(wanted))
 	var failed []error
-	failing := make(map[outlet]string)
+	failing, mute := make(map[outlet]string), make(map[outlet]bool)
 	for _, o := range slices.SortedFunc(maps.Keys(wanted), compareOutlets) {
 		spec := wanted[o]
+		var i, below link.Interface
 		if o.device != "" {
-			i, exists := state.Find(o.device)
-			if !exists {
+			var exists bool
+			if i, exists = state.Find(o.device); !exists {
 				continue
 			}
 			spec.Index = i.Index
 			if d, own := devices[o.device]; own {
-				below, _ := state.Find(d.Parent)
+				below, _ = state.Find(d.Parent)
 				spec.Below = below.Index
 			}
 		}
 		s, err := k.fitSocket(have[o], spec)
 		if s != nil {
 			next[o] = s
+			mute[o] = o.device != "" && !speaks(state, below, i, o.six)
+			if s == have[o] && k.mute[o] && !mute[o] {
+				if e := s.Rejoin(); e != nil {
+					mute[o], err = true, errors.Join(err, e)
+				}
+			}
 		}
 		if err != nil {
 			failed = append(failed, err)
@@ -93,7 +101,7 @@ func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec, devi
 			}
 		}
 	}
-	k.failing = failing
+	k.failing, k.mute = failing, mute
 	k.sockets.Store(&next)
 	for o, s := range have {
 		if next[o] == s {
@@ -138,4 +146,20 @@ func (k *Kernel) fitSocket(s *wire.Socket, spec wire.Spec) (*wire.Socket, error)
 		return nil, fmt.Errorf("receive VRRP: %w", err)
 	}
 	return s, nil
+}
+
+// speaks reports whether the kernel surely has the protocol of the family on an
+// interface, and on the one below it if there is one. What it ended may have been
+// for less time than there is between two looks; of IPv6 it is then a second until
+// the link-local address is known to be unique again.
+func speaks(state *link.State, below, i link.Interface, six bool) bool {
+	least, speaker := 68, i // RFC 791
+	if six {
+		least = 1280 // RFC 8200 5
+	}
+	if below.Index != 0 {
+		speaker = below
+	}
+	return i.MTU >= least && speaker.MTU >= least &&
+		(!six || state.LinkLocal(speaker.Index, func(netip.Addr) bool { return false }).IsValid())
 }

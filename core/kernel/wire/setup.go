@@ -115,6 +115,22 @@ func (s *Socket) Tune(groups []netip.Addr, vrids []uint8) error {
 	return nil
 }
 
+// Rejoin renews the memberships of the socket, which end without its knowledge
+// when the kernel ends the protocol on an interface.
+func (s *Socket) Rejoin() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("join the groups of %s again: it is closed", s.spec)
+	}
+	for _, g := range s.spec.Groups {
+		if err := errors.Join(s.member(g, false), s.member(g, true)); err != nil {
+			return fmt.Errorf("join the groups of %s again: %w", s.spec, err)
+		}
+	}
+	return nil
+}
+
 // attach gives the socket its filter, in place of the one that it has.
 func (s *Socket) attach(spec Spec) error {
 	program := filter(spec)
