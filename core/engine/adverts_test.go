@@ -92,15 +92,15 @@ func TestNoAnnounceAfterFailedClaim(t *testing.T) {
 		failures := 1
 		r.kernel.on("claim", func() error {
 			if failures--; failures >= 0 {
-				return errors.New("add 192.0.2.100/24: permission denied")
+				return errors.Join(errors.New("add 192.0.2.100/24: permission denied"), errors.New("add 192.0.2.101/24: no"))
 			}
 			return nil
 		})
 		r.begin()
 		after(0)
 		equal(t, "calls after a failed claim", r.kernel.made("claim", "announce"), "claim VI_1 192.0.2.100")
-		if r.log.count("permission denied") != 1 {
-			t.Errorf("the log does not tell once why the claim failed:\n%s", r.log.all())
+		if r.log.count("permission denied; add 192.0.2.101/24: no") != 1 {
+			t.Errorf("the log does not tell once, on one line, why the claim failed:\n%s", r.log.all())
 		}
 		after(time.Second)
 		equal(t, "calls after the retry", r.kernel.made("claim", "announce"),

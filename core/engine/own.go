@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -13,6 +14,9 @@ type owned struct {
 	addresses []netspec.Address
 	routing   netspec.Routing
 }
+
+// oneLine is an error for a message: those of several addresses follow each other.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // act carries out one address action and reports what came of it.
 func (e *Engine) act(a *node.Action) {
@@ -25,7 +29,7 @@ func (e *Engine) act(a *node.Action) {
 		e.refused[a.Instance] = err != nil
 		failure := ""
 		if err != nil {
-			failure = err.Error()
+			failure = oneLine(err)
 		}
 		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})
 	case node.Release:

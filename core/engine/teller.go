@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"github.com/moonkeep/moonkeep/core/node"
@@ -86,7 +85,7 @@ func (t *teller) note(instance string, n *node.Note) {
 // trouble tells of an error that nobody else can be told; the instance may be
 // empty.
 func (t *teller) trouble(instance, what string, err error) {
-	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	text := oneLine(err)
 	if instance == "" {
 		t.push(func() { t.log.Error(what, "err", text) })
 		return

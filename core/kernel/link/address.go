@@ -293,9 +293,10 @@ func kernelFlags(a netspec.Address) (flags uint32) {
 	return flags
 }
 
-// absent reports whether err says that what was to be deleted is not there.
+// absent reports whether err says that what was to be deleted is not there. ENXIO
+// is that of an interface without IPv6.
 func absent(err error) bool {
-	return slices.ContainsFunc([]unix.Errno{unix.EADDRNOTAVAIL, unix.ENODEV, unix.ESRCH}, func(e unix.Errno) bool {
+	return slices.ContainsFunc([]unix.Errno{unix.EADDRNOTAVAIL, unix.ENODEV, unix.ESRCH, unix.ENXIO}, func(e unix.Errno) bool {
 		return errors.Is(err, e)
 	})
 }

@@ -145,6 +145,13 @@ func TestAnotherPrefixLengthIsAnotherAddress(t *testing.T) {
 	}
 }
 
+// What an interface lost with IPv6 is not there.
+func TestRemoveWithoutIPv6(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	netnstest.Must(t, h.Link.SetMTU("eth0", 1200))
+	netnstest.Must(t, h.Link.Remove(netspec.Address{Prefix: netip.MustParsePrefix("fe80::1/64"), Device: "eth0"}))
+}
+
 func TestErrorsSayWhatAndWhere(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	good := plain("192.0.2.100/24")

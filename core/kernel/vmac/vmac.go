@@ -44,6 +44,8 @@ type Keeper struct {
 	// tuned holds, by name, the index of the interface that was made ready for
 	// its device.
 	tuned map[string]int
+	// mtu is the parent's MTU at the last look, by the device's name.
+	mtu map[string]int
 	// around are the settings of parents that are made, moved those that took
 	// the place of one for all interfaces.
 	around, moved map[string]bool
@@ -55,7 +57,7 @@ type Keeper struct {
 func New(conn *link.Conn, settings *sysctl.Settings, mark string) *Keeper {
 	return &Keeper{
 		conn: conn, settings: settings, mark: mark,
-		wanted: make(map[string]netspec.Device), tuned: make(map[string]int),
+		wanted: make(map[string]netspec.Device), tuned: make(map[string]int), mtu: make(map[string]int),
 		around: make(map[string]bool), moved: make(map[string]bool),
 	}
 }
@@ -128,6 +130,7 @@ func (k *Keeper) Close() error {
 
 func (k *Keeper) remove(name string) error {
 	delete(k.tuned, name)
+	delete(k.mtu, name)
 	if err := k.conn.Delete(name); err != nil && !errors.Is(err, link.ErrNoInterface) {
 		return err
 	}
@@ -157,7 +160,11 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 		return false, nil
 	}
 	i, exists := state.Find(d.Name)
-	if exists && !fits(i, parent, d) {
+	// Below that there is no IPv6 on an interface, and when there is again the
+	// settings are gone: too late for addr_gen_mode.
+	const least6 = 1280
+	stunted := d.IPv6 && i.Alias == k.mark && i.MTU < least6 && parent.MTU >= least6
+	if exists && (stunted || !fits(i, parent, d)) {
 		if i.Alias != k.mark {
 			return false, ErrTaken
 		}
@@ -172,6 +179,15 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 		}
 		changed = true
 	}
+	// The kernel lowers the MTU of a device with its parent's, and does not raise
+	// it again.
+	if before := k.mtu[d.Name]; before != 0 && before != parent.MTU && i.MTU < parent.MTU && i.Alias == k.mark {
+		changed = true
+		if err := k.conn.SetMTU(d.Name, parent.MTU); err != nil {
+			return true, err
+		}
+	}
+	k.mtu[d.Name] = parent.MTU
 	if k.tuned[d.Name] != i.Index {
 		changed = true
 		if err := k.tune(d, i); err != nil {

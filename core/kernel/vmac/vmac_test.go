@@ -200,6 +200,42 @@ func TestParent(t *testing.T) {
 	b.there(t, "vrrp.5", false)
 }
 
+// A device has the MTU of its parent again, and IPv6 with its settings, after a
+// parent that was too small for a while.
+func TestMTU(t *testing.T) {
+	b := newBench(t)
+	six := netspec.Device{Name: "vrrp.6", Parent: "eth0", MAC: netspec.VirtualMAC(6, true), IPv6: true}
+	netnstest.Must(t, b.keeper.Keep([]netspec.Device{five, six}))
+	index := b.there(t, "vrrp.5", true).Index
+	for _, mtu := range []int{1400, 1500, 1200} {
+		netnstest.Must(t, b.Link.SetMTU("eth0", mtu))
+		b.fit(t, mtu == 1500)
+		for _, name := range []string{"vrrp.5", "vrrp.6"} {
+			if i := b.there(t, name, true); i.MTU != mtu {
+				t.Errorf("%s has MTU %d, want its parent's, %d", name, i.MTU, mtu)
+			}
+		}
+	}
+	netnstest.Must(t, b.Link.SetMTU("eth0", 1500))
+	b.fit(t, true)
+	b.is(t, "ipv6/conf/vrrp.6/addr_gen_mode", "1")
+	if i := b.there(t, "vrrp.6", true); i.MTU != 1500 || !i.Up {
+		t.Errorf("vrrp.6 after it had no IPv6: got %+v, want it up with MTU 1500", i)
+	}
+	if list, err := b.Link.List("vrrp.6"); err != nil || len(list) > 0 {
+		t.Errorf("vrrp.6 has addresses %v, error %v, want none of its own", list, err)
+	}
+	if i := b.there(t, "vrrp.5", true); i.Index != index || i.MTU != 1500 {
+		t.Errorf("vrrp.5: got %+v, want the same one with MTU 1500", i)
+	}
+	// What somebody else sets holds while the parent stays as it is.
+	netnstest.Must(t, b.Link.SetMTU("vrrp.5", 1300))
+	b.fit(t, false)
+	if i := b.there(t, "vrrp.5", true); i.MTU != 1300 {
+		t.Errorf("vrrp.5 has MTU %d, want 1300 as it was set", i.MTU)
+	}
+}
+
 func TestGroup(t *testing.T) {
 	b := newBench(t)
 	d := five

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -80,6 +81,26 @@ func TestWhatIsSentOverIPv6(t *testing.T) {
 		if got.Interface != "eth1" || got.Source != from || got.Destination != to || got.TTL != 255 || got.Protocol != 112 || !bytes.Equal(got.Payload, payload) {
 			t.Errorf("received %+v", got)
 		}
+	}
+}
+
+// The first advert of an IPv6 router with a virtual MAC goes before its interface
+// has an address.
+func TestAnInterfaceWithoutAddress(t *testing.T) {
+	a, b := netnstest.Pair(t, "eth0", "eth1")
+	from := linkLocal(t, a, "eth0")
+	mac := netspec.VirtualMAC(51, true)
+	netnstest.Must(t, a.Link.AddMACVLAN("vrrp.51", "eth0", mac[:]))
+	netnstest.Must(t, sysctl.New(a.NS, nil).Put("ipv6/conf/vrrp.51/addr_gen_mode", "1"))
+	netnstest.Must(t, a.Link.SetUp("vrrp.51"))
+	below, err := a.Link.Interface("eth0")
+	netnstest.Must(t, err)
+	_, p := listen(t, b, on("eth1", true))
+	s, _ := listen(t, a, Spec{Interface: "vrrp.51", Six: true, Below: below.Index, Groups: []netip.Addr{vrrp.Group(true)}})
+	payload := []byte{0x31, 51, 100, 1, 0, 100, 0xbe, 0xef}
+	netnstest.Must(t, send(s, advert(from, vrrp.Group(true), payload)))
+	if got := p.next(t).Packet; got.Source != from || !bytes.Equal(got.Payload, payload) {
+		t.Errorf("received %+v", got)
 	}
 }
 

@@ -24,6 +24,7 @@ type Sender struct {
 	names    [sendLen]unix.RawSockaddrInet6 // room for either family
 	packets  [sendLen][]byte
 	ready    [sendLen]int // which advert each message is
+	sources  [sendLen]source6
 }
 
 // Send sends the adverts on the socket as they say, in order, each now or not
@@ -83,6 +84,12 @@ func failed(s *Socket, a *node.Action, err error) error {
 	return fmt.Errorf("send%s from %s to %s: %w", on, a.Source, a.Destination, err)
 }
 
+// source6 is a control message that names the source of an IPv6 packet.
+type source6 struct {
+	header unix.Cmsghdr
+	info   unix.Inet6Pktinfo
+}
+
 // fits reports whether the address is of the socket's family.
 func (s *Socket) fits(a netip.Addr) bool { return a.IsValid() && a.Is6() == s.spec.Six }
 
@@ -106,6 +113,19 @@ func (x *Sender) fill(i int, s *Socket, a *node.Action) {
 	h.Name, h.Namelen = (*byte)(unsafe.Pointer(&x.names[i])), nameLen
 	h.Iov = v
 	h.SetIovlen(1)
+	h.Control = nil
+	h.SetControllen(0)
+	if s.spec.Six && s.spec.Below != 0 {
+		// The interface of a virtual router has no IPv6 address before it is
+		// MASTER, and without one to choose the kernel finds no way out; but the
+		// first advert goes before the addresses.
+		c := &x.sources[i]
+		c.header.Level, c.header.Type = unix.IPPROTO_IPV6, unix.IPV6_PKTINFO
+		c.header.SetLen(unix.CmsgLen(unix.SizeofInet6Pktinfo))
+		c.info = unix.Inet6Pktinfo{Addr: a.Source.As16(), Ifindex: uint32(s.spec.Index)}
+		h.Control = (*byte)(unsafe.Pointer(c))
+		h.SetControllen(unix.CmsgSpace(unix.SizeofInet6Pktinfo))
+	}
 }
 
 // packet4 appends an IPv4 packet. The kernel adds total length and checksum

@@ -32,6 +32,7 @@ var (
 		{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP, 0, "turn multicast loop off"},
 		{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1, "ask for destinations"},
 		{unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1, "ask for hop limits"},
+		{unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1, "allow sources of other interfaces"},
 	}
 )
 
