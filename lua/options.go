@@ -123,6 +123,7 @@ const stuckAfter = time.Second
 type Lost struct {
 	n, stuck atomic.Int32
 	slots    slots
+	watch    watch
 }
 
 // Count returns how many such goroutines there are now.

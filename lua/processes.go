@@ -62,6 +62,7 @@ type Processes struct {
 	// once and may call tell. Nil means that nobody tells.
 	Follow func(tell func(changed map[int]bool, missed, ended bool) (more bool))
 	root   string // empty: /proc
+	self   int    // this process, which does not count; to ask is a system call
 
 	mu     sync.Mutex
 	at     time.Time // the last look
@@ -176,6 +177,9 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 	if p.root == "" {
 		p.root = "/proc"
 	}
+	if p.self == 0 {
+		p.self = os.Getpid()
+	}
 	now := time.Now()
 	p.listen(now)
 	var found []process
@@ -184,21 +188,20 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 			found = append(found, *x)
 		}
 	}
-	self := os.Getpid()
 	if w.pid != 0 {
 		// A pid file names the one; nothing else is looked at.
 		x := p.known[w.pid]
 		if x == nil {
 			x = &process{pid: w.pid, seen: now}
 		}
-		if w.pid != self {
+		if w.pid != p.self {
 			consider(x)
 		}
 		return found, nil
 	}
 	named := func() {
 		for _, x := range p.byName[w.name[:min(len(w.name), maxComm)]] {
-			if x.pid != self {
+			if x.pid != p.self {
 				consider(x)
 			}
 		}
@@ -221,7 +224,7 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 		if len(found) == limit {
 			break
 		}
-		if x.pid != self {
+		if x.pid != p.self {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}

@@ -94,17 +94,8 @@ type Verdict struct {
 // Verdict is Check with what the check is about, and the weight that the table
 // which the function returned may have: {ok=, message=, weight=}.
 func (r *Runner) Verdict(ctx context.Context, about Subject) (v Verdict, err error) {
-	err = r.run(ctx, func(s *state) error {
-		if s.functions["check"] == nil {
-			return s.failure("the script has no function check")
-		}
-		s.prepare(ctx)
-		s.subject(about)
-		first, second, err := s.call("check", s.argument)
-		if err != nil {
-			return err
-		}
-		v, err = s.verdict(first, second)
+	err = r.run(ctx, func(s *state) (err error) {
+		v, err = s.check(ctx, about)
 		return err
 	})
 	if err != nil {
@@ -188,15 +179,9 @@ func (r *Runner) run(ctx context.Context, work func(*state) error) error {
 		return r.over(ctx, "it was not started")
 	}
 	if n := r.opts.Lost.stuck.Load(); n >= maxLost {
-		return &Error{Kind: ErrStuck, Text: fmt.Sprintf("%s: not run: %d earlier calls of Lua scripts did not end in time and are stuck", r.script.path, n)}
+		return r.tooMany(n)
 	}
-	if r.state == nil {
-		r.state = newState(r.script, &r.opts)
-	}
-	s := r.state
-	s.phase.Store(phaseRunning)
-	s.lines = 0
-	s.meter.begin(ctx, r.opts.Limits)
+	s := r.begin(ctx)
 	go s.run(work)
 	var err error
 	select {
@@ -213,6 +198,18 @@ func (r *Runner) run(ctx context.Context, work func(*state) error) error {
 	return err
 }
 
+// begin returns the state for a call, with its budget.
+func (r *Runner) begin(ctx context.Context) *state {
+	if r.state == nil {
+		r.state = newState(r.script, &r.opts)
+	}
+	s := r.state
+	s.phase.Store(phaseRunning)
+	s.lines = 0
+	s.meter.begin(ctx, r.opts.Limits)
+	return s
+}
+
 // await waits a little for a call whose time is over, then gives it up.
 func (r *Runner) await(ctx context.Context, s *state) error {
 	timer := time.NewTimer(giveUpAfter)
@@ -222,21 +219,29 @@ func (r *Runner) await(ctx context.Context, s *state) error {
 		return err
 	case <-timer.C:
 	}
-	r.opts.Lost.n.Add(1)
-	if !s.phase.CompareAndSwap(phaseRunning, phaseGivenUp) {
-		// It ended at this very moment.
-		r.opts.Lost.n.Add(-1)
+	if !r.abandon(s) {
 		return <-s.done
 	}
-	s.leave()
+	return r.over(ctx, "it is stuck and was given up")
+}
+
+// abandon gives up the call that a state is in, and reports false when it ended
+// at this very moment.
+func (r *Runner) abandon(s *state) bool {
 	lost := r.opts.Lost
+	lost.n.Add(1)
+	if !s.phase.CompareAndSwap(phaseRunning, phaseGivenUp) {
+		lost.n.Add(-1)
+		return false
+	}
+	s.leave()
 	time.AfterFunc(stuckAfter, func() {
 		lost.stuck.Add(1)
 		if !s.phase.CompareAndSwap(phaseGivenUp, phaseStuck) {
 			lost.stuck.Add(-1)
 		}
 	})
-	return r.over(ctx, "it is stuck and was given up")
+	return true
 }
 
 // over is the error of a call that this side ended.
@@ -252,12 +257,22 @@ func (s *state) run(work func(*state) error) {
 	s.enter()
 	err := s.protect(work)
 	s.leave()
-	s.used = Usage{s.opts.Limits.Instructions - s.meter.instructions, s.opts.Limits.Memory - s.meter.memory}
+	s.used = s.usage()
 	if s.phase.CompareAndSwap(phaseRunning, phaseEnded) {
 		s.done <- err
 		return
 	}
-	// Given up: nobody waits, and the state is garbage.
+	s.abandoned()
+}
+
+// usage is what the present call has taken.
+func (s *state) usage() Usage {
+	return Usage{s.opts.Limits.Instructions - s.meter.instructions, s.opts.Limits.Memory - s.meter.memory}
+}
+
+// abandoned notes that a call has ended after all that was given up: nobody
+// waits, and the state is garbage.
+func (s *state) abandoned() {
 	if s.phase.Swap(phaseEnded) == phaseStuck {
 		s.opts.Lost.stuck.Add(-1)
 	}

@@ -33,6 +33,8 @@ type Script struct {
 	files map[string]*lua.FunctionProto
 	// sources are the paths of all files, as messages give them.
 	sources []string
+	// requires are the modules that are required by a name written out.
+	requires []string
 	// uses are the calls of functions of modules, as far as they are plain.
 	uses []requirement
 }
@@ -75,6 +77,9 @@ func compileScript(path string, more ...string) (*Script, error) {
 		if need.use {
 			s.uses = append(s.uses, need)
 			continue
+		}
+		if builtin(need.name) {
+			s.requires = append(s.requires, need.name)
 		}
 		if _, known := s.files[need.name]; known || builtin(need.name) || slices.Contains(more, need.name) {
 			continue

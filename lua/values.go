@@ -101,11 +101,26 @@ func (s *state) prepare(ctx context.Context) {
 
 // subject puts what a check is about into its argument.
 func (s *state) subject(about Subject) {
-	for name, value := range map[string]string{"server": about.Server, "service": about.Service} {
-		if value != "" {
-			s.argument.RawSetString(name, lua.LString(value))
-		}
+	if about.Server != "" {
+		s.argument.RawSetString("server", lua.LString(about.Server))
 	}
+	if about.Service != "" {
+		s.argument.RawSetString("service", lua.LString(about.Service))
+	}
+}
+
+// check calls the script's check function.
+func (s *state) check(ctx context.Context, about Subject) (Verdict, error) {
+	if s.functions["check"] == nil {
+		return Verdict{}, s.failure("the script has no function check")
+	}
+	s.prepare(ctx)
+	s.subject(about)
+	first, second, err := s.call("check", s.argument)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return s.verdict(first, second)
 }
 
 // verdict reads what a check returned.

@@ -38,7 +38,8 @@ type edges struct {
 	plugins *pluginhost.Host
 }
 
-// checks runs the scripts of one configuration. It implements engine.Checks.
+// checks runs the scripts of one configuration. It implements
+// engine.QuickChecks.
 type checks struct {
 	edges   *edges
 	scripts map[string]*config.Script
@@ -78,7 +79,9 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		if err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %s: %w", s.Name, s.Lua, err)
 		}
-		x.runners[s.Name] = &luaScript{runner, slices.Contains(names, "check"), slices.Contains(names, "weight")}
+		r := &luaScript{Runner: runner, checks: slices.Contains(names, "check"), weighs: slices.Contains(names, "weight")}
+		r.quick = r.checks && !r.weighs && runner.Quick()
+		x.runners[s.Name] = r
 	}
 	return x, nil
 }
@@ -119,6 +122,8 @@ func has(r *lua.Runner, functions ...string) ([]string, error) {
 type luaScript struct {
 	*lua.Runner
 	checks, weighs bool
+	// quick says that one call of Inline is all.
+	quick bool
 }
 
 // run runs it once. The weight counts while the check is good.
@@ -178,6 +183,21 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 	x.lasting[name] = o
 	x.mu.Unlock()
 	return programVerdict(o)
+}
+
+// Quick implements engine.QuickChecks, for Lua scripts that only look.
+func (x *checks) Quick(ctx context.Context, name string, tell func(node.Checked)) bool {
+	r := x.runners[name]
+	if r == nil || !r.quick || x.edges.checkDir != "" {
+		return false
+	}
+	begin := time.Now()
+	r.Inline(ctx, x.scripts[name].Timeout, lua.Subject{}, func(v lua.Verdict, err error) {
+		c := luaVerdict(v.OK, v.Message, err)
+		c.Weight, c.Took = v.Weight, time.Since(begin)
+		tell(c)
+	})
+	return true
 }
 
 // lasts reports whether the last run of a check is still to end.

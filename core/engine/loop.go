@@ -142,7 +142,11 @@ func (e *Engine) carry(actions []node.Action) {
 		case node.Release:
 			e.release(*a)
 		case node.Run:
-			e.check(a.Script)
+			first := i
+			for i+1 < len(actions) && actions[i+1].Kind == node.Run {
+				i++
+			}
+			e.check(actions[first : i+1])
 		case node.Probe:
 			e.probe(a)
 		case node.Balance:
@@ -204,17 +208,6 @@ func (e *Engine) tried(a *node.Action, err error) {
 		}
 	default: // told at the next advert
 	}
-}
-
-func (e *Engine) check(script string) {
-	checks := e.plan.Checks
-	e.runs.Go(func() { e.Event(checked(e.runCtx, checks, script)) })
-}
-
-func checked(ctx context.Context, c Checks, script string) *node.Checked {
-	r := c.Run(ctx, script)
-	r.Script = script
-	return &r
 }
 
 // lastWill gives up every address without the node's help.

@@ -94,6 +94,16 @@ type Checks interface {
 	Run(ctx context.Context, script string) node.Checked
 }
 
+// QuickChecks is a Checks that makes some checks without waiting for anybody.
+type QuickChecks interface {
+	Checks
+	// Quick runs a script as Run does, where it does not wait, and reports
+	// whether it is such a script; another is left alone. The result goes to
+	// tell, once: before Quick returns, or from another goroutine when the script
+	// does not end in time.
+	Quick(ctx context.Context, script string, tell func(node.Checked)) bool
+}
+
 // Probes makes the probes of a node's checks of real servers, which it knows by
 // their numbers in the configuration of its plan.
 type Probes interface {

@@ -61,6 +61,9 @@ type Checked struct {
 	Weight *float64
 }
 
+// CheckedMany is several of them, that came together.
+type CheckedMany struct{ List []*Checked }
+
 // Result is what one run of a check came to.
 type Result uint8
 
@@ -122,10 +125,11 @@ type Clock struct {
 	Wall int64
 }
 
-func (*Received) event()   {}
-func (*Link) event()       {}
-func (*Checked) event()    {}
-func (*Claimed) event()    {}
-func (*Gone) event()       {}
-func (*SendFailed) event() {}
-func (*Clock) event()      {}
+func (*Received) event()    {}
+func (*Link) event()        {}
+func (*Checked) event()     {}
+func (*CheckedMany) event() {}
+func (*Claimed) event()     {}
+func (*Gone) event()        {}
+func (*SendFailed) event()  {}
+func (*Clock) event()       {}

@@ -205,6 +205,10 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.link(now, e)
 	case *Checked:
 		n.checked(now, e)
+	case *CheckedMany:
+		for _, c := range e.List {
+			n.checked(now, c)
+		}
 	case *Claimed:
 		n.claimResult(now, e)
 	case *Gone:
