@@ -2,8 +2,11 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -192,6 +195,10 @@ type Global struct {
 	PluginUser string `key:"plugin_user" form:"special" own:"true" inherits:"nobody" tier:"2"`
 	// PluginGroup is their group. In keepalived.conf it stands behind the user.
 	PluginGroup string `key:"plugin_group" word:"-" inherits:"the user's group"`
+	// MetricsListen is where /metrics (for Prometheus) and /healthz are served by
+	// HTTP: ADDRESS:PORT, or unix:PATH. Whoever can connect may read; nothing can
+	// be changed there.
+	MetricsListen Listen `key:"metrics_listen" own:"true" inherits:"nowhere" tier:"2"`
 	// LogAllFailures logs every failed check, those too that are tried again.
 	LogAllFailures bool `key:"checker_log_all_failures" tier:"3"`
 
@@ -416,3 +423,34 @@ func (u *Umask) UnmarshalText(text []byte) error {
 	*u = Umask(n)
 	return nil
 }
+
+// Listen is where connections are taken: "ADDRESS:PORT", or "unix:PATH" with an
+// absolute path.
+type Listen string
+
+// UnmarshalText reads one. The address may be left out, which means all, but not
+// be a name.
+func (l *Listen) UnmarshalText(text []byte) error {
+	if path, unix := strings.CutPrefix(string(text), "unix:"); unix {
+		if !filepath.IsAbs(path) {
+			return fmt.Errorf("the path behind unix: must begin with /")
+		}
+		*l = Listen(text)
+		return nil
+	}
+	host, port, err := net.SplitHostPort(string(text))
+	if err == nil && host != "" {
+		_, err = netip.ParseAddr(host)
+	}
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return fmt.Errorf("must be ADDRESS:PORT, as 127.0.0.1:9650 or [::1]:9650, or unix:PATH, not %q", text)
+	}
+	*l = Listen(text)
+	return nil
+}
+
+// MarshalText renders it as it is read.
+func (l Listen) MarshalText() ([]byte, error) { return []byte(l), nil }

@@ -59,6 +59,8 @@ type daemon struct {
 	// handling is held while people take a hand in real servers.
 	handling sync.Mutex
 
+	page *metricsPage
+
 	mu          sync.Mutex // guards what follows
 	config      *config.Config
 	loaded      time.Time
@@ -68,7 +70,7 @@ type daemon struct {
 // newDaemon reads the configuration and prepares everything that can fail, so
 // that what cannot work is refused before anything happens.
 func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
-	d := &daemon{opts: o, log: log, started: time.Now()}
+	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}}
 	c, found, err := d.read()
 	d.tell(found)
 	if err != nil {
@@ -268,6 +270,8 @@ func (d *daemon) serve(ctx context.Context) error {
 		return errors.Join(err, d.control.Close(), <-served, d.kernel.Close())
 	}
 	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
+	d.page.adopt(d.config.Global.MetricsListen, d)
+	defer d.page.close()
 	drains := make(chan struct{})
 	go func() {
 		defer close(drains)
@@ -360,6 +364,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	}
 	d.promote(c)
 	d.guard(c)
+	d.page.adopt(c.Global.MetricsListen, d)
 	return nil
 }
 

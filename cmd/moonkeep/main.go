@@ -70,6 +70,7 @@ func newRootCommand() *cobra.Command {
 		newLabCommand(),
 		newLuaCommand(),
 		newMaintenanceCommand(),
+		newMetricsCommand(),
 		newPlanCommand(),
 		newPluginCommand(),
 		newProbeCommand(),

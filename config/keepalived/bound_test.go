@@ -149,7 +149,7 @@ func samples() map[string][2]string {
 		"vrrp_rx_bufs_policy": {"ADVERT", "BIG"}, "vrrp_iptables": {"IN OUT", "IN OUT MORE"}, "vrrp_ipsets": {"", "a b c d e f g"},
 		"umask": {"IRWXG | IRWXO", "IRWXA"}, "lvs_sync_daemon": {"eth5 inst A id 7 maxlen 1400 port 8849 ttl 3 group 224.0.0.82", "eth5 id 256"},
 		"lvs_timeouts": {"tcp 7 tcpfin 8 udp 9", "tcp x"}, "vrrp_cpu_affinity": {"0 3", "x"}, "checker_cpu_affinity": {"0 3", "x"}, "bfd_cpu_affinity": {"0 3", "x"},
-		"kernel_rx_buf_size": {"65536", "0"},
+		"kernel_rx_buf_size": {"65536", "0"}, "metrics_listen": {"127.0.0.1:9650", "localhost:9650"},
 	}
 }
 

@@ -184,6 +184,7 @@ func texts() map[string]string {
 		"Global.LogUnknownVRIDs":               "LogUnknownVRIDs logs adverts for virtual routers that are not configured.",
 		"Global.LowerPrioNoAdvert":             "LowerPrioNoAdvert is lower_prio_no_advert of instances.",
 		"Global.MaxAutoPriority":               "MaxAutoPriority is the highest realtime priority that may be taken when timers are late; 0 is off, and -1 does not even hint at it.",
+		"Global.MetricsListen":                 "MetricsListen is where /metrics (for Prometheus) and /healthz are served by HTTP: ADDRESS:PORT, or unix:PATH. Whoever can connect may read; nothing can be changed there.",
 		"Global.MinAutoPriorityDelay":          "MinAutoPriorityDelay is how late a timer must be for that.",
 		"Global.MinGarp":                       "MinGarp announces each address once, without a second burst.",
 		"Global.MulticastGroup4":               "MulticastGroup4 is where IPv4 adverts are sent.",

@@ -101,7 +101,12 @@ func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, i
 		}
 		return fmt.Errorf("the daemon in %s: %s", c.dir, strings.TrimSpace(string(text)))
 	}
-	if err := json.NewDecoder(resp.Body).Decode(into); err != nil {
+	if raw, ok := into.(*bytes.Buffer); ok {
+		_, err = raw.ReadFrom(resp.Body)
+	} else {
+		err = json.NewDecoder(resp.Body).Decode(into)
+	}
+	if err != nil {
 		return fmt.Errorf("read the daemon's answer: %w", err)
 	}
 	return nil

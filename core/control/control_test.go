@@ -237,3 +237,5 @@ func TestHungDaemon(t *testing.T) {
 	}
 	<-gone
 }
+
+func (daemon) Metrics(context.Context) ([]byte, error) { return []byte("moonkeep_info 1\n"), nil }

@@ -26,6 +26,8 @@ type Daemon interface {
 	// one, in moonkeep's JSON. The answer is JSON too; an error is the
 	// asker's fault.
 	Plan(ctx context.Context, configuration []byte) ([]byte, error)
+	// Metrics is what Prometheus reads.
+	Metrics(context.Context) ([]byte, error)
 	Operator
 }
 
@@ -72,6 +74,7 @@ func Listen(dir string, d Daemon) (*Server, error) {
 	mux.HandleFunc("GET /v1/status", answer(func(ctx context.Context) (any, error) { return d.Status(ctx) }))
 	mux.HandleFunc("GET /v1/usage", answer(func(ctx context.Context) (any, error) { return d.Usage(ctx) }))
 	mux.HandleFunc("GET /v1/keepalived", answer(d.Keepalived))
+	mux.HandleFunc("GET /metrics", MetricsPage(d.Metrics))
 	mux.HandleFunc("POST /v1/plan", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfiguration))
 		if err != nil {

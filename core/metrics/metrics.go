@@ -1,0 +1,111 @@
+package metrics
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// Source is who is asked.
+type Source interface {
+	Status(context.Context) (control.Status, error)
+	Usage(context.Context) (control.Usage, error)
+}
+
+// Text asks the source and returns its measurements. A source that cannot say
+// how much traffic there is (it balances nothing, or the kernel is silent) still
+// says the rest.
+func Text(ctx context.Context, from Source) ([]byte, error) {
+	s, err := from.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &collection{seen: map[string]kind{}, series: map[string]bool{}}
+	c.status(&s)
+	if len(s.Services) > 0 {
+		u, err := from.Usage(ctx)
+		c.put("moonkeep_ipvs_readable", "Whether the counters of IPVS could be read.", gauge, truth(err == nil))
+		if err == nil {
+			c.usage(&u)
+		}
+	}
+	c.scripts(s.Metrics)
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(c); err != nil {
+		return nil, fmt.Errorf("gather the metrics: %w", err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("gather the metrics: %w", err)
+	}
+	var out bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&out, f); err != nil {
+			return nil, fmt.Errorf("write the metrics: %w", err)
+		}
+	}
+	return out.Bytes(), nil
+}
+
+// kind is what a measurement is, with its text.
+type kind struct {
+	value prometheus.ValueType
+	help  string
+}
+
+const (
+	gauge   = prometheus.GaugeValue
+	counter = prometheus.CounterValue
+)
+
+// collection is what was measured. It describes nothing beforehand, because
+// scripts choose names of their own.
+type collection struct {
+	list []prometheus.Metric
+	seen map[string]kind
+	// series are those in list: one that comes twice, of two things that the
+	// configuration gives one name, is left out the second time.
+	series map[string]bool
+}
+
+func (c *collection) Describe(chan<- *prometheus.Desc) {}
+
+func (c *collection) Collect(to chan<- prometheus.Metric) {
+	for _, m := range c.list {
+		to <- m
+	}
+}
+
+// put adds a sample; labels are name, value, name, value.
+func (c *collection) put(name, help string, value prometheus.ValueType, v float64, labels ...string) {
+	names, values := make([]string, 0, len(labels)/2), make([]string, 0, len(labels)/2)
+	for i := 0; i < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, strings.ToValidUTF8(labels[i+1], "\uFFFD"))
+	}
+	key := name + "\xff" + strings.Join(labels, "\xff")
+	if c.series[key] {
+		return
+	}
+	c.series[key], c.seen[name] = true, kind{value, help}
+	c.list = append(c.list, prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), value, v, values...))
+}
+
+// one adds a series for each of the values, 1 for the one that is.
+func (c *collection) one(name, help, label, is string, values []string, labels ...string) {
+	for _, v := range values {
+		c.put(name, help, gauge, truth(v == is), append(labels[:len(labels):len(labels)], label, v)...)
+	}
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
