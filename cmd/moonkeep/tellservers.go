@@ -8,13 +8,13 @@ import (
 
 // tellingServers adds what is told of virtual and real servers, of those that
 // have anything to be told.
-func (e *edges) tellingServers(c *config.Config, all map[notify.Key]notify.Target, files runners) (errs []error) {
+func (e *edges) tellingServers(c *config.Config, all map[notify.Key]*notify.Target, files runners) (errs []error) {
 	add := func(key notify.Key, up, down *config.Program, function string, mail bool) {
 		if up == nil && down == nil && !mail {
 			return
 		}
 		t := teller{edges: e, config: c, who: key.String(), files: files}
-		all[key] = notify.Target{Up: t.program(up, function), Down: t.program(down, function), Mail: mail}
+		all[key] = &notify.Target{Up: t.program(up, function), Down: t.program(down, function), Mail: mail}
 		errs = append(errs, t.errs...)
 	}
 	mails := c.Global.SMTPServer != nil && len(c.Global.Email) > 0

@@ -214,6 +214,7 @@ func (e *Engine) sweep() error {
 	if err := e.sweepRouting(); err != nil {
 		return err
 	}
+	e.opts.Stale, e.opts.StaleRouting = nil, netspec.Routing{} // they are many
 	if len(left) == 0 {
 		return nil
 	}

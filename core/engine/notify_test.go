@@ -37,7 +37,7 @@ func TestAdvertsLeaveWhateverIsTold(t *testing.T) {
 			},
 			Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 			Plan: notify.Plan{
-				Targets: map[notify.Key]notify.Target{{Name: "VI_1"}: target, {Name: "VI_2"}: target},
+				Targets: map[notify.Key]*notify.Target{{Name: "VI_1"}: &target, {Name: "VI_2"}: &target},
 				FIFOs:   []notify.FIFO{{Path: path, Routers: true}},
 			},
 		})

@@ -80,6 +80,9 @@ func (e *Engine) own(instance string, addresses []netspec.Address, routing netsp
 	e.owning.Lock()
 	defer e.owning.Unlock()
 	o := e.owned[instance]
+	if len(o.addresses) == 0 {
+		o.addresses = slices.Clip(addresses) // those of the configuration, which nobody changes
+	}
 	for _, a := range addresses {
 		if !slices.Contains(o.addresses, a) {
 			o.addresses = append(o.addresses, a)
@@ -106,7 +109,13 @@ func (e *Engine) disown(a *node.Action, removed bool) {
 			}
 		}
 	}
-	o.addresses = slices.DeleteFunc(o.addresses, released)
+	var left []netspec.Address
+	for _, x := range o.addresses {
+		if !released(x) {
+			left = append(left, x)
+		}
+	}
+	o.addresses = left
 	if a.Routing.Empty() {
 		e.due.routing = e.due.routing.With(o.routing) // none, unless it could not be removed
 		o.routing = netspec.Routing{}

@@ -31,7 +31,7 @@ type Kernel interface {
 	// SendBFD sends one BFD packet as Send does an advert.
 	SendBFD(a *node.Action) error
 	// Claim makes the addresses stand and from then on reports their loss to
-	// the sink as Gone. With noAccept packets to them are dropped before they
+	// the sink as Gone. It may keep the list, which is not changed afterwards. With noAccept packets to them are dropped before they
 	// stand and for as long as they do, except neighbour solicitations and
 	// advertisements; without it no longer. The error names each address that
 	// could not be set; none is when packets to them cannot be dropped.

@@ -54,7 +54,7 @@ type key struct {
 }
 
 type claim struct {
-	address netspec.Address
+	address *netspec.Address // its owner's
 	// standing is true from a successful Claim to Release. Only then is the
 	// loss of the address news.
 	standing bool
@@ -82,9 +82,9 @@ func (c *claims) begin() uint64 {
 }
 
 // want notes addresses before they are added, and whether packets to them are
-// to be dropped.
+// to be dropped. It keeps the list, which is not changed afterwards.
 func (c *claims) want(instance string, addresses []netspec.Address, noAccept bool) {
-	for _, a := range addresses {
+	for i, a := range addresses {
 		k := keyOf(instance, a)
 		if c.all[k] == nil {
 			if c.at[k.place] == nil {
@@ -94,7 +94,7 @@ func (c *claims) want(instance string, addresses []netspec.Address, noAccept boo
 			c.of[a.Addr()]++
 		}
 		c.open(c.all[k])
-		c.all[k] = &claim{address: a, noAccept: noAccept}
+		c.all[k] = &claim{address: &addresses[i], noAccept: noAccept}
 		if noAccept {
 			c.closed[destination(a)]++
 		}
@@ -215,7 +215,7 @@ func (c *claims) open(own *claim) {
 		return
 	}
 	own.noAccept = false
-	d := destination(own.address)
+	d := destination(*own.address)
 	if c.closed[d]--; c.closed[d] == 0 {
 		delete(c.closed, d)
 	}
@@ -259,7 +259,7 @@ func (c *claims) missing(state *link.State, reading uint64, again bool) []*node.
 		if !claim.standing || claim.since >= reading || claim.address.NoTrack {
 			continue
 		}
-		if state.Stands(claim.address) {
+		if state.Stands(*claim.address) {
 			claim.lost = false
 			continue
 		}
@@ -270,7 +270,7 @@ func (c *claims) missing(state *link.State, reading uint64, again bool) []*node.
 		if gone[k.instance] == nil {
 			gone[k.instance] = &node.Gone{Instance: k.instance}
 		}
-		gone[k.instance].Addresses = append(gone[k.instance].Addresses, claim.address)
+		gone[k.instance].Addresses = append(gone[k.instance].Addresses, *claim.address)
 	}
 	list := make([]*node.Gone, 0, len(gone))
 	for _, g := range gone {

@@ -33,7 +33,7 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 		leader := g.yielded
 		g.yielded = ""
 		for _, m := range g.members {
-			m.acts = m.router.Demote(now, fmt.Sprintf("sync group %s: %s yielded", g.cfg.Name, leader), m.acts[:0])
+			m.acts = m.router.Demote(now, fmt.Sprintf("sync group %s: %s yielded", g.cfg.Name, leader), n.room())
 			n.emit(now, m)
 			if g.yielded == m.cfg.Name {
 				g.yielded = "" // it followed; that is no new lead
@@ -43,7 +43,7 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 	if g.ready() {
 		for _, m := range g.members {
 			if m.router.Wanting() {
-				m.acts = m.router.Promote(now, fmt.Sprintf("sync group %s: every member is ready", g.cfg.Name), m.acts[:0])
+				m.acts = m.router.Promote(now, fmt.Sprintf("sync group %s: every member is ready", g.cfg.Name), n.room())
 				n.emit(now, m)
 			}
 		}

@@ -166,7 +166,6 @@ func (n *Node) prioritise(now mono.Instant, in *instance) {
 	in.router.SetPriority(now, after)
 	n.note(Info, in.cfg.Name, "priority", fmt.Sprintf("changing effective priority from %d to %d", before, after))
 	n.tellPriority(in)
-	in.acts = in.acts[:0]
 	n.emit(now, in)
 }
 
@@ -178,16 +177,15 @@ func (n *Node) apply(now mono.Instant, in *instance) {
 	if link, known := n.links[in.cfg.Interface]; known || in.cfg.Interface == "" {
 		in.router.SetSource(in.source(link))
 	}
-	in.acts = in.acts[:0]
 	switch role := in.router.Role(); {
 	case len(in.faults) > 0 && role != vrrp.Fault:
-		in.acts = in.router.Fault(now, in.faults[0], in.acts)
+		in.acts = in.router.Fault(now, in.faults[0], n.room())
 	case len(in.faults) > 0 || len(in.waiting) > 0 && (role == vrrp.Init || role == vrrp.Fault):
 		return
 	case role == vrrp.Init:
-		in.acts = in.router.Start(now, "started", in.acts)
+		in.acts = in.router.Start(now, "started", n.room())
 	case role == vrrp.Fault:
-		in.acts = in.router.Clear(now, "recovered, after: "+in.router.View().Why, in.acts)
+		in.acts = in.router.Clear(now, "recovered, after: "+in.router.View().Why, n.room())
 	}
 	n.emit(now, in)
 }

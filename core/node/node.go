@@ -73,7 +73,8 @@ type Node struct {
 	// stirred says that services may have to wake or to rest.
 	stirred bool
 	out     []Action
-	small   int // calls in a row that used little of out
+	spare   []vrrp.Action // see room
+	small   int           // calls in a row that used little of out
 	// scratch holds the payloads of this call that their router will write
 	// into again.
 	scratch []byte
@@ -108,7 +109,7 @@ type instance struct {
 	router *vrrp.Router
 	group  *group
 	timer  *timed
-	acts   []vrrp.Action // scratch
+	acts   []vrrp.Action // what emit is to carry out
 
 	faults  []string
 	waiting []string
@@ -302,7 +303,7 @@ func (n *Node) Stop(now mono.Instant) []Action {
 		}
 	}
 	n.handing(now, n.instances, func(in *instance) {
-		in.acts = in.router.Stop(now, "stopping", in.acts[:0])
+		in.acts = in.router.Stop(now, "stopping", n.room())
 		n.emit(now, in)
 	})
 	n.stopSessions(now)
@@ -315,7 +316,7 @@ func (n *Node) Stop(now mono.Instant) []Action {
 func (n *Node) Abandon(now mono.Instant) []Action {
 	n.begin()
 	for _, in := range n.instances {
-		in.acts = in.router.Abandon(now, in.acts[:0])
+		in.acts = in.router.Abandon(now, n.room())
 		n.emit(now, in)
 	}
 	n.farewell()
@@ -344,7 +345,7 @@ func (n *Node) received(now mono.Instant, e *Received) {
 	if master {
 		before = in.router.View().Counts.Conflicts
 	}
-	in.acts = in.router.Receive(now, &e.Packet, in.acts[:0])
+	in.acts = in.router.Receive(now, &e.Packet, n.room())
 	n.emit(now, in)
 	if master {
 		n.tellLower(now, in, before)
@@ -353,7 +354,7 @@ func (n *Node) received(now mono.Instant, e *Received) {
 
 // run does what is due for an instance.
 func (n *Node) run(now mono.Instant, in *instance) {
-	in.acts = in.router.Tick(now, in.acts[:0])
+	in.acts = in.router.Tick(now, n.room())
 	n.emit(now, in)
 	if !in.retry.Reached(now) {
 		return // not due, or given up with the addresses
@@ -363,13 +364,21 @@ func (n *Node) run(now mono.Instant, in *instance) {
 	case in.refused != "":
 		in.refused = ""
 		n.settle(now, in)
-		in.acts = in.router.Tick(now, in.acts[:0]) // an owner is due at once
+		in.acts = in.router.Tick(now, n.room()) // an owner is due at once
 		n.emit(now, in)
 	case in.router.Role() == vrrp.Master && !in.router.Leaving():
 		n.claim(in)
 		n.announce(in, in.cfg.Router.Announce.Repeat)
 	}
 	n.reschedule(in)
+}
+
+// room returns where a router writes its actions to, which emit then carries
+// out. All share it, but for those that change role within the emit of another.
+func (n *Node) room() []vrrp.Action {
+	r := n.spare
+	n.spare = nil
+	return r
 }
 
 // emit turns what a router wants into the node's actions and lets its sync
@@ -405,10 +414,10 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			stayed = a.Why
 		}
 	}
-	if n := len(in.acts); n > 0 && cap(in.acts) > 2*n {
-		in.acts = nil // a change of role makes more of them than all that follows
+	if cap(in.acts) > 0 {
+		clear(in.acts)
+		n.spare, in.acts = in.acts[:0], nil
 	}
-	in.acts = in.acts[:0]
 	if stayed != "" {
 		n.stayed(now, in, stayed)
 	}
@@ -420,7 +429,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 	if conflict {
 		for _, m := range in.group.members {
 			if m != in {
-				m.acts = m.router.Defend(now, m.acts[:0])
+				m.acts = m.router.Defend(now, n.room())
 				n.emit(now, m)
 			}
 		}

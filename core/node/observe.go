@@ -193,7 +193,6 @@ func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 	if in.refusals < claimTries {
 		n.note(Warn, in.cfg.Name, "address", fmt.Sprintf("could not hold its addresses, trying again: %s", e.Failure))
 		in.retry = now.Add(claimPause)
-		in.acts = in.acts[:0]
 		n.emit(now, in)
 		return
 	}

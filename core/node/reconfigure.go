@@ -94,7 +94,7 @@ func (n *Node) drop(now mono.Instant, kept []*instance) {
 			continue
 		}
 		in.group = nil
-		in.acts = in.router.Stop(now, "removed from the configuration", in.acts[:0])
+		in.acts = in.router.Stop(now, "removed from the configuration", n.room())
 		in.acts = in.router.Abandon(now, in.acts)
 		start := len(n.out)
 		n.emit(now, in)

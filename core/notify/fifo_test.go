@@ -69,7 +69,7 @@ func TestFIFOLines(t *testing.T) {
 	r := &recorder{hold: make(chan struct{})}
 	defer close(r.hold)
 	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{
-		Targets: map[Key]Target{instance("A"): {Any: prog("any")}, instance("B"): {TellDeleted: true}, {Group: true, Name: "G 1"}: {}},
+		Targets: map[Key]*Target{instance("A"): {Any: prog("any")}, instance("B"): {TellDeleted: true}, {Group: true, Name: "G 1"}: {}},
 		FIFOs:   []FIFO{{Path: vrrpOnly, Routers: true}, {Path: all, Routers: true}, {Path: servers}},
 	}})
 	same := func(name string, of node.Occasion, role vrrp.Role) node.Change {
@@ -182,7 +182,7 @@ func TestFIFOFiles(t *testing.T) {
 // who notifies nothing.
 func TestAFullFIFO(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
-	n, log := newNotifier(t, Options{Run: new(recorder).run, Plan: Plan{Targets: map[Key]Target{instance("A"): {}}, FIFOs: []FIFO{{Path: path, Routers: true}}}})
+	n, log := newNotifier(t, Options{Run: new(recorder).run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {}}, FIFOs: []FIFO{{Path: path, Routers: true}}}})
 	const many = 5000
 	var worst time.Duration
 	for i := range uint64(many) {
@@ -218,7 +218,7 @@ func TestAFullFIFO(t *testing.T) {
 func TestAFIFOStaysOpenOverAReload(t *testing.T) {
 	dir := t.TempDir()
 	stays, goes := FIFO{Path: filepath.Join(dir, "stays"), Routers: true}, FIFO{Path: filepath.Join(dir, "goes"), Routers: true}
-	targets := map[Key]Target{instance("A"): {}}
+	targets := map[Key]*Target{instance("A"): {}}
 	n, _ := newNotifier(t, Options{Run: new(recorder).run, Plan: Plan{Targets: targets, FIFOs: []FIFO{goes, stays}}})
 	f, err := os.Open(stays.Path)
 	if err != nil {
@@ -274,7 +274,7 @@ echo end >>` + out + "\n"
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "f")
-	plan := Plan{Targets: map[Key]Target{instance("A"): {}}, FIFOs: []FIFO{{Path: path, Routers: true, Script: prog(script, "arg")}}}
+	plan := Plan{Targets: map[Key]*Target{instance("A"): {}}, FIFOs: []FIFO{{Path: path, Routers: true, Script: prog(script, "arg")}}}
 	n, log := newNotifier(t, Options{Run: s.Run, Plan: plan})
 	read := func() string {
 		b, _ := os.ReadFile(out) // is not there at first

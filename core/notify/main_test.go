@@ -125,7 +125,7 @@ func idle(t *testing.T, n *Notifier) {
 }
 
 // adopt has the targets replaced and nothing else told.
-func adopt(t *testing.T, n *Notifier, targets map[Key]Target) {
+func adopt(t *testing.T, n *Notifier, targets map[Key]*Target) {
 	t.Helper()
 	if err := n.Adopt(Plan{Targets: targets}); err != nil {
 		t.Fatal(err)

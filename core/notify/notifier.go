@@ -66,10 +66,10 @@ type Notifier struct {
 	mu      sync.Mutex // guards what follows; never held over anything slow
 	closed  bool
 	plan    Plan
-	retired map[Key]Target // of the last Adopt, for their Deleted changes
-	busy    map[Key]*queue // names with a worker
-	feeds   []*feed        // in the order in which they are written
-	mailed  map[Key]string // the state that was mailed last
+	retired map[Key]*Target // of the last Adopt, for their Deleted changes
+	busy    map[Key]*queue  // names with a worker
+	feeds   []*feed         // in the order in which they are written
+	mailed  map[Key]string  // the state that was mailed last
 	counts  Counts
 }
 
@@ -146,9 +146,13 @@ func (n *Notifier) Notify(c node.Change) {
 	key := keyOf(c)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	target, ok := n.plan.Targets[key]
+	told, ok := n.plan.Targets[key]
 	if !ok && c.Deleted {
-		target, ok = n.retired[key]
+		told, ok = n.retired[key]
+	}
+	var target Target
+	if ok {
+		target = *told
 	}
 	state := target.State(c)
 	// A FIFO is told of every server, whether or not anybody else is.

@@ -27,7 +27,7 @@ func TestOneChangeIsToldInOrder(t *testing.T) {
 	}
 	n, log := newNotifier(t, Options{
 		Run: r.run, Lua: lua, Timeout: time.Minute,
-		Plan: Plan{Targets: map[Key]Target{instance("A"): {
+		Plan: Plan{Targets: map[Key]*Target{instance("A"): {
 			Master: prog("m"), Backup: prog("b"), Any: prog("any"), Lua: &Lua{Path: "n.lua"},
 			Addresses: []netspec.Address{address("192.0.2.1/24")},
 		}}},
@@ -51,7 +51,7 @@ func TestOneChangeIsToldInOrder(t *testing.T) {
 
 func TestTheFinalStateIsDeliveredOnOverflow(t *testing.T) {
 	r := &recorder{hold: make(chan struct{})}
-	n, log := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]Target{instance("A"): {Any: prog("any")}}}})
+	n, log := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {Any: prog("any")}}}})
 	n.Notify(change(vrrp.Backup, 1))
 	r.await(t, 1) // the first is being delivered; the queue is empty
 	const last = 200
@@ -91,7 +91,7 @@ func TestNamesDoNotWaitForEachOther(t *testing.T) {
 			}
 			return r.run(ctx, spec)
 		},
-		Plan: Plan{Targets: map[Key]Target{
+		Plan: Plan{Targets: map[Key]*Target{
 			instance("A"):            {Any: prog("slow")},
 			{Group: true, Name: "A"}: {Any: prog("quick")},
 		}},
@@ -110,7 +110,7 @@ func TestAFailureIsLoggedAndNotTriedAgain(t *testing.T) {
 		}
 		return program.Outcome{Kind: program.Exited}
 	}}
-	n, log := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]Target{instance("A"): {Master: prog("m"), Any: prog("any")}}}})
+	n, log := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {Master: prog("m"), Any: prog("any")}}}})
 	n.Notify(change(vrrp.Master, 1))
 	n.Notify(change(vrrp.Backup, 2))
 	idle(t, n)
@@ -129,7 +129,7 @@ func TestTheNextWaitsForOneThatIsBeingEnded(t *testing.T) {
 	r.outcome = func(program.Spec) program.Outcome {
 		return program.Outcome{Kind: program.TimedOut, Gone: gone}
 	}
-	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]Target{instance("A"): {Any: prog("any")}}}})
+	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {Any: prog("any")}}}})
 	n.Notify(change(vrrp.Backup, 1))
 	n.Notify(change(vrrp.Master, 2))
 	r.await(t, 1)
@@ -146,7 +146,7 @@ func TestTheNextWaitsForOneThatIsBeingEnded(t *testing.T) {
 
 func TestDrainHasADeadline(t *testing.T) {
 	r := &recorder{hold: make(chan struct{})}
-	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]Target{instance("A"): {Any: prog("any")}}}})
+	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {Any: prog("any")}}}})
 	if err := n.Drain(t.Context()); err != nil { // nothing to wait for
 		t.Error(err)
 	}
@@ -174,7 +174,7 @@ func TestDrainDeliversTheNewest(t *testing.T) {
 			gone := make(chan struct{})
 			r := new(recorder)
 			n, log := newNotifier(t, Options{
-				Plan: Plan{Targets: map[Key]Target{instance("A"): {Master: prog("slow"), Backup: prog("slow"), Stop: prog("stop"), Any: prog("any")}}},
+				Plan: Plan{Targets: map[Key]*Target{instance("A"): {Master: prog("slow"), Backup: prog("slow"), Stop: prog("stop"), Any: prog("any")}}},
 				Run: func(ctx context.Context, spec program.Spec) program.Outcome {
 					if o := r.run(ctx, spec); spec.Argv[0] != "slow" {
 						return o
@@ -222,7 +222,7 @@ func TestDrainDeliversTheNewest(t *testing.T) {
 // ended before the time is over.
 func TestDrainLeavesTheLastAllItsTime(t *testing.T) {
 	n, log := newNotifier(t, Options{
-		Plan: Plan{Targets: map[Key]Target{instance("A"): {Any: prog("any")}}},
+		Plan: Plan{Targets: map[Key]*Target{instance("A"): {Any: prog("any")}}},
 		Run: func(ctx context.Context, _ program.Spec) program.Outcome {
 			select {
 			case <-time.After(200 * time.Millisecond):
@@ -242,7 +242,7 @@ func TestDrainLeavesTheLastAllItsTime(t *testing.T) {
 
 func TestCloseStopsAndDrops(t *testing.T) {
 	r := &recorder{hold: make(chan struct{})}
-	n, log := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]Target{instance("A"): {Any: prog("any"), Lua: &Lua{Path: "n.lua"}}}},
+	n, log := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {Any: prog("any"), Lua: &Lua{Path: "n.lua"}}}},
 		Lua: func(context.Context, Lua, node.Change, string, []netspec.Address) error {
 			t.Error("the Lua file was called after Close")
 			return nil
@@ -266,16 +266,14 @@ func TestCloseStopsAndDrops(t *testing.T) {
 
 func TestReloadKeepsQueuesAndTellsOfTheDeleted(t *testing.T) {
 	r := &recorder{hold: make(chan struct{})}
-	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]Target{
+	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: map[Key]*Target{
 		instance("A"): {Any: prog("old")},
 		instance("B"): {Any: prog("oldB"), TellDeleted: true},
 	}}})
 	n.Notify(change(vrrp.Backup, 1))
 	r.await(t, 1)
 	n.Notify(change(vrrp.Master, 2))
-	fresh := map[Key]Target{instance("A"): {Any: prog("new")}}
-	adopt(t, n, fresh)
-	delete(fresh, instance("A")) // the map stays the caller's
+	adopt(t, n, map[Key]*Target{instance("A"): {Any: prog("new")}})
 	n.Notify(change(vrrp.Backup, 3))
 	n.Notify(node.Change{Name: "B", To: vrrp.Master, Seq: 4}) // too late to be true
 	n.Notify(node.Change{Name: "B", To: vrrp.Init, Deleted: true, Seq: 5})
@@ -307,9 +305,9 @@ func TestOrderUnderConcurrency(t *testing.T) {
 	const names, rounds, changes = 20, 6, 6 * QueueBound
 	var mu sync.Mutex
 	seqs := make(map[string][]string)
-	targets := make(map[Key]Target)
+	targets := make(map[Key]*Target)
 	for i := range names {
-		targets[instance(fmt.Sprint(i))] = Target{Any: prog("any")}
+		targets[instance(fmt.Sprint(i))] = &Target{Any: prog("any")}
 	}
 	n, _ := newNotifier(t, Options{Plan: Plan{Targets: targets}, Run: func(_ context.Context, spec program.Spec) program.Outcome {
 		time.Sleep(time.Duration(len(spec.Argv[2])*7%5) * 10 * time.Microsecond)

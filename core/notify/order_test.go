@@ -18,8 +18,8 @@ import (
 )
 
 // pairOf are two instances and their group, each with a program of its name.
-func pairOf() map[Key]Target {
-	return map[Key]Target{
+func pairOf() map[Key]*Target {
+	return map[Key]*Target{
 		instance("A"): {Any: prog("a")}, instance("B"): {Any: prog("b")},
 		{Group: true, Name: "G"}: {Any: prog("g"), Members: []string{"A", "B", "gone"}},
 	}
@@ -82,7 +82,7 @@ func TestLowerMasters(t *testing.T) {
 			r.record("lua "+state, nil)
 			return nil
 		},
-		Plan: Plan{Targets: map[Key]Target{instance("A"): {Any: prog("any"), Lower: prog("lower", "x"), Lua: &Lua{}}, instance("B"): {Any: prog("any")}}}})
+		Plan: Plan{Targets: map[Key]*Target{instance("A"): {Any: prog("any"), Lower: prog("lower", "x"), Lua: &Lua{}}, instance("B"): {Any: prog("any")}}}})
 	lower := node.Change{Occasion: node.LowerHeard, Name: "A", From: vrrp.Master, To: vrrp.Master, Priority: 97}
 	n.Notify(lower)
 	r.await(t, 1)
@@ -189,7 +189,7 @@ func TestMails(t *testing.T) {
 	n, _ := newNotifier(t, Options{Run: new(recorder).run, Plan: Plan{
 		Node: "rt", NoFaultMails: true,
 		Mail: &mail.Config{Host: "127.0.0.1", Port: b.l.Addr().(*net.TCPAddr).Port, To: []string{"a@example.net"}, Timeout: 5 * time.Second},
-		Targets: map[Key]Target{
+		Targets: map[Key]*Target{
 			instance("A"): {Mail: true, Addresses: []netspec.Address{address("192.0.2.1/24")}}, instance("quiet"): {},
 			{Group: true, Name: "G"}: {Mail: true, Members: []string{"A", "B"}},
 		},

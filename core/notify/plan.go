@@ -17,8 +17,9 @@ import (
 // Plan says what is told to whom. A Plan handed to a Notifier, and what it
 // points to, must not be changed any more.
 type Plan struct {
-	// Targets are the instances and groups; nothing is told of others.
-	Targets map[Key]Target
+	// Targets are the instances and groups; nothing is told of others. Several
+	// may be one.
+	Targets map[Key]*Target
 	// FIFOs are written in this order. Their paths differ.
 	FIFOs []FIFO
 	// Mail is the relay for the Targets that ask for mails; nil for none.
@@ -56,7 +57,6 @@ func (n *Notifier) Adopt(p Plan) error {
 	if err != nil {
 		return err
 	}
-	p.Targets = maps.Clone(p.Targets)
 	n.mu.Lock()
 	n.retired = n.plan.Targets
 	n.plan, n.feeds = p, feeds

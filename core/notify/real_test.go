@@ -39,7 +39,7 @@ func TestRealPrograms(t *testing.T) {
 	n, log := newNotifier(t, Options{
 		Run:     s.Run,
 		Timeout: 500 * time.Millisecond,
-		Plan: Plan{Targets: map[Key]Target{instance("A"): {
+		Plan: Plan{Targets: map[Key]*Target{instance("A"): {
 			Backup: write("slow", "sleep 0.2; echo slow >>"+out),
 			Master: write("endless", "echo endless >>"+out+"; sleep 60"),
 			Fault:  prog(filepath.Join(dir, "none")),

@@ -40,7 +40,7 @@ func TestServers(t *testing.T) {
 	vrrpOnly, all, servers := filepath.Join(dir, "v"), filepath.Join(dir, "a"), filepath.Join(dir, "s")
 	r, b := new(recorder), newMailbox(t)
 	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{
-		Targets: map[Key]Target{
+		Targets: map[Key]*Target{
 			keyServer("192.0.2.11"): {Up: prog("up", "x"), Down: prog("down"), Mail: true},
 			keyServer(""):           {Up: prog("won"), Mail: true},
 			// An instance of the same name is another one.
@@ -112,9 +112,9 @@ func TestManyServers(t *testing.T) {
 		all.Add(1)
 	}
 	r := &recorder{outcome: func(s program.Spec) program.Outcome { run(&s); return program.Outcome{Kind: program.Exited} }}
-	targets := map[Key]Target{}
+	targets := map[Key]*Target{}
 	for i := range servers {
-		targets[keyServer(fmt.Sprint("s", i))] = Target{Down: prog("down")}
+		targets[keyServer(fmt.Sprint("s", i))] = &Target{Down: prog("down")}
 	}
 	n, _ := newNotifier(t, Options{Run: r.run, Plan: Plan{Targets: targets}})
 	for i := range servers {

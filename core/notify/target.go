@@ -77,6 +77,17 @@ type Target struct {
 	TellDeleted bool
 }
 
+// Silent reports whether nobody is told by it but readers of FIFOs, for whom
+// Addresses do not matter.
+func (t *Target) Silent() bool {
+	for _, p := range []*Program{t.Master, t.Backup, t.Fault, t.Stop, t.Any, t.Deleted, t.Lower, t.Up, t.Down} {
+		if p != nil {
+			return false
+		}
+	}
+	return !t.Mail && t.Lua == nil && !t.TellDeleted
+}
+
 // Program is a program and who runs it, as in program.Spec, or a Lua function.
 type Program struct {
 	// Lua is called instead of a program when it is not nil.

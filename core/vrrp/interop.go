@@ -15,28 +15,35 @@ type hearing struct {
 	count int // adverts of version 3 since one of version 2
 }
 
+// hearings are those of a router of Interop.
+type hearings struct{ v2, v3 hearing }
+
 // interop is RFC 9568 8.4: a master that speaks both versions is heard in
 // version 3 only, and echo is true for its advert of version 2. One that speaks
 // version 3 alone to us is told of once, as its side is then not set up for
 // routers of version 2.
 func (r *Router) interop(now mono.Instant, a *Advert, from netip.Addr, out []Action) (echo bool, _ []Action) {
+	if r.heard == nil {
+		r.heard = new(hearings)
+	}
+	h := r.heard
 	if a.Version == V2 {
-		r.heard2 = hearing{from: from, at: now}
-		if r.heard3.from == from {
-			r.heard3.count = 0
-			echo = now.Sub(r.heard3.at) <= r.masterDown()
+		h.v2 = hearing{from: from, at: now}
+		if h.v3.from == from {
+			h.v3.count = 0
+			echo = now.Sub(h.v3.at) <= r.masterDown()
 		}
 		if echo {
 			r.counts.Echoes++
 		}
 		return echo, out
 	}
-	if r.heard3.from != from {
-		r.heard3 = hearing{from: from}
+	if h.v3.from != from {
+		h.v3 = hearing{from: from}
 	}
-	r.heard3.at = now
-	r.heard3.count++
-	if r.heard3.count == r.cfg.DownAdverts+1 {
+	h.v3.at = now
+	h.v3.count++
+	if h.v3.count == r.cfg.DownAdverts+1 {
 		out = append(out, Action{Kind: DoNote, Topic: "interop",
 			Why: fmt.Sprintf("%v sends version 3 only: routers of version 2 do not hear it", from)})
 	}

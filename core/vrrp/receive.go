@@ -31,14 +31,9 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		rule = r.guard.admit(&a, from, wall)
 	}
 	if rule != Accepted {
-		r.counts.Rejected[rule]++
-		if r.noted[rule] || now < r.quiet[rule] {
+		if !r.discards(now, rule) {
 			return out
 		}
-		// Once for each rule until another master is accepted, and not again
-		// for a while even then, so that strangers on the link cannot fill
-		// the log.
-		r.noted[rule], r.quiet[rule] = true, now.Add(notePause)
 		return append(out, Action{Kind: DoNote, Topic: "reject", Alarm: true,
 			Why: fmt.Sprintf("discarded a packet from %v: %v%s", from, rule, r.detail(now, p, &a, rule))})
 	}
@@ -70,8 +65,8 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	}
 	if r.role == Backup || r.role == Master {
 		out = r.compare(now, &a, from, out)
-		if from != r.heardFrom {
-			r.noted = [rejections]bool{}
+		if from != r.heardFrom && r.discarded != nil {
+			r.discarded.noted = [rejections]bool{}
 		}
 		r.lastHeard, r.heardFrom, r.heardPrio = now, from, a.Priority
 	}

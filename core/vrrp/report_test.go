@@ -158,10 +158,10 @@ func TestCountersAndView(t *testing.T) {
 	d.run(2 * time.Second)
 	d.fault()
 	d.clear()
-	want := Counters{
+	want := Counters{Tally: Tally{
 		Sent: 5, SentZero: 1, Received: 2, ReceivedZero: 1, BecameMaster: 1, LeftMaster: 1,
 		Announced: 2, Conflicts: 1, ChecksumPseudo: 2,
-	}
+	}}
 	if got := d.r.View().Counts; got != want {
 		t.Errorf("counts are %+v, want %+v", got, want)
 	}

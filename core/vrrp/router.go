@@ -30,9 +30,9 @@ type Router struct {
 	wall int64
 	// oldSums are the peers that were heard to send ChecksumGroup.
 	oldSums []netip.Addr
-	// heard3 and heard2 say when a master of Interop was last heard in each
-	// version, by its address.
-	heard2, heard3 hearing
+	// heard says when a master of Interop was last heard in each version; nil
+	// before the first.
+	heard *hearings
 
 	// wanting is true in BACKUP when the down timer fired and the router
 	// waits for Promote; wish is then why.
@@ -62,15 +62,14 @@ type Router struct {
 	relayed     bool         // the burst held back is for a member of the sync group
 	conflictEnd mono.Instant // when a conflict counts as over
 	stallQuiet  mono.Instant // until when a further stall is not told
-	quiet       [rejections]mono.Instant
 	quietList   mono.Instant
 	quietTime   mono.Instant
 	quietClock  mono.Instant
-	noted       [rejections]bool
 	notedList   bool
 	notedTime   bool
 	odd         time.Duration // the interval that the last master told
-	counts      Counters
+	counts      Tally
+	discarded   *discarded // nil before the first
 }
 
 // long is far enough in the past to be out of every window.
@@ -83,9 +82,6 @@ func New(now mono.Instant, cfg *Config) *Router {
 		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
 		lastReply: long, lastDefence: long, conflictEnd: long, stallQuiet: long,
 		quietList: long, quietTime: long, quietClock: long,
-	}
-	for rule := range r.quiet {
-		r.quiet[rule] = long
 	}
 	r.adopt(cfg)
 	return r

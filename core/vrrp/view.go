@@ -49,7 +49,7 @@ func (r *Router) View() View {
 		Role: r.role, Since: r.since, Why: why, Effective: r.effective, Interval: r.interval,
 		MasterDown: r.t.down, NextAdvert: r.t.advert, Source: r.source,
 		LastSent: r.lastSent, LastHeard: r.lastHeard, HeardFrom: r.heardFrom, HeardPriority: r.heardPrio,
-		Wanting: r.wanting, Leaving: r.leaving, Barred: r.move.barred, Resting: r.move.resting, RestEnd: r.move.restEnd, Counts: r.counts,
+		Wanting: r.wanting, Leaving: r.leaving, Barred: r.move.barred, Resting: r.move.resting, RestEnd: r.move.restEnd, Counts: r.counters(),
 		Dual: DualView{On: r.dual.on, Peer: r.dual.peer, Since: r.dual.since, Times: r.dual.times, Sum: r.dual.sum},
 	}
 }

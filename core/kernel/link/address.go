@@ -249,30 +249,29 @@ func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
 	if a.Peer.IsValid() {
 		far = a.Peer
 	}
-	msg := nl.NewIfAddrmsg(family)
-	msg.Index = uint32(index)
-	msg.Prefixlen = uint8(far.Bits())
-	msg.Scope = uint8(a.Scope)
-	req := c.request(kind, flags|unix.NLM_F_ACK)
-	req.AddData(msg)
-	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip.AsSlice()))
-	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, far.Addr().AsSlice()))
-	if kind == unix.RTM_NEWADDR {
-		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, kernelFlags(a))))
+	return c.changes.ask(kind, flags, func(b []byte) []byte {
+		msg := nl.NewIfAddrmsg(family)
+		msg.Index, msg.Prefixlen, msg.Scope = uint32(index), uint8(far.Bits()), uint8(a.Scope)
+		b = append(b, msg.Serialize()...)
+		b = attribute(b, unix.IFA_LOCAL, ip.AsSlice())
+		b = attribute(b, unix.IFA_ADDRESS, far.Addr().AsSlice())
+		if kind != unix.RTM_NEWADDR {
+			return b
+		}
+		b = attribute(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, kernelFlags(a)))
 		if a.Limited {
-			req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, (&nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{
+			b = attribute(b, unix.IFA_CACHEINFO, (&nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{
 				Prefered: uint32(a.Preferred / time.Second), Valid: forever,
-			}}).Serialize()))
+			}}).Serialize())
 		}
 		if ip.Is4() && a.Broadcast.IsValid() {
-			req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, a.Broadcast.AsSlice()))
+			b = attribute(b, unix.IFA_BROADCAST, a.Broadcast.AsSlice())
 		}
 		if ip.Is4() && a.Label != "" {
-			req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(a.Label)))
+			b = attribute(b, unix.IFA_LABEL, append([]byte(a.Label), 0))
 		}
-	}
-	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+		return b
+	})
 }
 
 // forever is a lifetime without end.

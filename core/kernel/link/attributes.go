@@ -3,17 +3,47 @@
 package link
 
 import (
-	"syscall"
+	"encoding/binary"
+	"errors"
 
-	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
 )
 
-// attributes splits what follows the head of a message, or the value of a
-// nested attribute. The library's function panics when the last attribute is
-// not padded, as the kernel's are.
-func attributes(b []byte) ([]syscall.NetlinkRouteAttr, error) {
-	if over := len(b) % syscall.RTA_ALIGNTO; over != 0 {
-		b = append(b[:len(b):len(b)], make([]byte, syscall.RTA_ALIGNTO-over)...)
+// errAttribute is that of an attribute which is longer than what it is in.
+var errAttribute = errors.New("an attribute does not end where its message does")
+
+// attrs goes through the attributes of what follows the head of a message, or of
+// the value of a nested one. It needs no memory of its own:
+//
+//	for a := (attrs{rest: b}); a.next(); {
+//		... a.kind, a.value
+//	}
+//
+// err says afterwards whether that were all.
+type attrs struct {
+	rest  []byte
+	kind  uint16 // with the kernel's flags
+	value []byte
+	short bool
+}
+
+func (a *attrs) next() bool {
+	if len(a.rest) < unix.SizeofRtAttr {
+		return false
 	}
-	return nl.ParseRouteAttr(b)
+	length := int(binary.NativeEndian.Uint16(a.rest))
+	if length < unix.SizeofRtAttr || length > len(a.rest) {
+		a.short = true
+		return false
+	}
+	a.kind, a.value = binary.NativeEndian.Uint16(a.rest[2:]), a.rest[unix.SizeofRtAttr:length]
+	a.rest = a.rest[min(aligned(length), len(a.rest)):] // the last one may not be padded
+	return true
+}
+
+func (a *attrs) err() error {
+	if a.short {
+		return errAttribute
+	}
+	return nil
 }

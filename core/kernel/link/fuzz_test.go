@@ -38,11 +38,15 @@ func FuzzMessages(f *testing.F) {
 		if i, err := parseInterface(data); err == nil && len(i.Name)+len(i.MAC)+len(i.Alias)+len(i.Kind) > len(data) {
 			t.Errorf("an interface of more than was said: %+v", i)
 		}
-		if r, err := parseAddress(data); err == nil && r.address.Prefix.IsValid() && r.address.Prefix.Bits() > r.address.Addr().BitLen() {
+		if r, err := s.parseAddress(data); err == nil && r.address.Prefix.IsValid() && r.address.Prefix.Bits() > r.address.Addr().BitLen() {
 			t.Errorf("address %+v", r.address)
 		}
 		if r, err := s.parseRoute(data); err == nil && len(r.NextHops) > len(data)/unix.SizeofRtNexthop {
 			t.Errorf("%d next hops in %d octets", len(r.NextHops), len(data))
+		}
+		for flags := range uint16(4) {
+			_ = verdict(unix.NLMSG_ERROR, flags<<8, data)
+			_ = verdict(unix.NLMSG_DONE, flags<<8, data)
 		}
 		if r, err := parseRule(data); err == nil {
 			_ = r.String()

@@ -122,13 +122,12 @@ func (c *Conn) setRoute(kind, flags int, r netspec.Route) error {
 	if m := metrics(&n.Metrics); m != nil && kind == unix.RTM_NEWROUTE {
 		attrs = append(attrs, m)
 	}
-	req := c.request(kind, flags|unix.NLM_F_ACK)
-	req.AddData(msg)
+	req := &request{kind: kind, flags: flags}
+	req.add(msg)
 	for _, a := range attrs {
-		req.AddData(a)
+		req.add(a)
 	}
-	_, err = req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+	return c.execute(req)
 }
 
 func family(six bool) uint8 {

@@ -29,23 +29,27 @@ func (c *Conn) Routes(protocols ...uint8) (Routes, error) {
 	var list Routes
 	for _, protocol := range protocols {
 		for _, six := range [2]bool{false, true} {
-			filter := &nl.RtMsg{RtMsg: unix.RtMsg{Family: family(six), Protocol: protocol}}
-			rows, err := c.dumpOn(c.strict, unix.RTM_GETROUTE, filter, unix.RTM_NEWROUTE)
+			begun := len(list)
+			err := c.reads.read(unix.RTM_GETROUTE, unix.NLM_F_DUMP, routeMessage(unix.RtMsg{Family: family(six), Protocol: protocol}), unix.RTM_NEWROUTE,
+				func() { list = list[:begun] },
+				func(data []byte) error {
+					r, err := state.parseRoute(data)
+					if r.Protocol == protocol {
+						list = append(list, r)
+					}
+					return err
+				})
 			if err != nil {
 				return nil, fmt.Errorf("list routes: %w", err)
-			}
-			for _, data := range rows {
-				r, err := state.parseRoute(data)
-				if err != nil {
-					return nil, fmt.Errorf("list routes: %w", err)
-				}
-				if r.Protocol == protocol {
-					list = append(list, r)
-				}
 			}
 		}
 	}
 	return list, nil
+}
+
+// routeMessage builds what a request for routes or rules has behind its head.
+func routeMessage(m unix.RtMsg) func([]byte) []byte {
+	return func(b []byte) []byte { return append(b, (&nl.RtMsg{RtMsg: m}).Serialize()...) }
 }
 
 // Stands reports whether the route is there: of the same identity, leading the
@@ -99,53 +103,50 @@ func (s *State) parseRoute(data []byte) (netspec.Route, error) {
 		all = netip.IPv6Unspecified()
 	}
 	r.Destination = netip.PrefixFrom(all, int(msg.Dst_len))
-	attrs, err := attributes(data[unix.SizeofRtMsg:])
-	if err != nil {
-		return r, err
-	}
-	for _, a := range attrs {
-		switch a.Attr.Type &^ unix.NLA_F_NESTED {
+	a := attrs{rest: data[unix.SizeofRtMsg:]}
+	for a.next() {
+		var err error
+		switch a.kind &^ unix.NLA_F_NESTED {
 		case unix.RTA_DST:
-			if ip, ok := netip.AddrFromSlice(a.Value); ok {
+			if ip, ok := netip.AddrFromSlice(a.value); ok {
 				r.Destination = netip.PrefixFrom(ip, int(msg.Dst_len))
 			}
 		case unix.RTA_SRC:
-			if ip, ok := netip.AddrFromSlice(a.Value); ok {
+			if ip, ok := netip.AddrFromSlice(a.value); ok {
 				r.From = netip.PrefixFrom(ip, int(msg.Src_len))
 			}
 		case unix.RTA_TABLE:
-			r.Table = attrNumber(a.Value)
+			r.Table = attrNumber(a.value)
 		case unix.RTA_PRIORITY:
-			r.Metric = attrNumber(a.Value)
+			r.Metric = attrNumber(a.value)
 		case unix.RTA_PREFSRC:
-			r.Source, _ = netip.AddrFromSlice(a.Value)
+			r.Source, _ = netip.AddrFromSlice(a.value)
 		case unix.RTA_FLOW:
-			r.Realms = attrNumber(a.Value)
+			r.Realms = attrNumber(a.value)
 		case unix.RTA_PREF:
-			if len(a.Value) > 0 {
-				r.Preference = a.Value[0]
+			if len(a.value) > 0 {
+				r.Preference = a.value[0]
 			}
 		case unix.RTA_CACHEINFO:
 			// The first of its numbers in hundredths of a second is left of the
 			// lifetime, behind references and use.
-			if info := a.Value; len(info) >= 12 {
+			if info := a.value; len(info) >= 12 {
 				r.Expires = time.Duration(int32(binary.NativeEndian.Uint32(info[8:]))) * 10 * time.Millisecond
 			}
 		case unix.RTA_OIF:
-			r.Hop.Device = s.names[int(attrNumber(a.Value))]
+			r.Hop.Device = s.names[int(attrNumber(a.value))]
 		case unix.RTA_GATEWAY, unix.RTA_VIA:
-			r.Hop.Via = attrGateway(a.Attr.Type, a.Value)
+			r.Hop.Via = attrGateway(a.kind, a.value)
 		case unix.RTA_MULTIPATH:
-			if r.NextHops, err = s.parseNextHops(a.Value); err != nil {
-				return r, err
-			}
+			r.NextHops, err = s.parseNextHops(a.value)
 		case unix.RTA_METRICS:
-			if r.Metrics, err = parseMetrics(a.Value); err != nil {
-				return r, err
-			}
+			r.Metrics, err = parseMetrics(a.value)
+		}
+		if err != nil {
+			return r, err
 		}
 	}
-	return r, nil
+	return r, a.err()
 }
 
 func (s *State) parseNextHops(data []byte) (list []netspec.NextHop, err error) {
@@ -155,20 +156,20 @@ func (s *State) parseNextHops(data []byte) (list []netspec.NextHop, err error) {
 		if length < unix.SizeofRtNexthop || length > len(data) {
 			return nil, fmt.Errorf("next hop of %d octets", length)
 		}
-		attrs, err := attributes(data[unix.SizeofRtNexthop:length])
-		if err != nil {
-			return nil, err
-		}
 		h := netspec.NextHop{
 			Device: s.names[int(hop.Ifindex)], Weight: int(hop.Hops) + 1, OnLink: hop.Flags&unix.RTNH_F_ONLINK != 0,
 		}
-		for _, a := range attrs {
-			switch a.Attr.Type {
+		a := attrs{rest: data[unix.SizeofRtNexthop:length]}
+		for a.next() {
+			switch a.kind {
 			case unix.RTA_GATEWAY, unix.RTA_VIA:
-				h.Via = attrGateway(a.Attr.Type, a.Value)
+				h.Via = attrGateway(a.kind, a.value)
 			case unix.RTA_FLOW:
-				h.Realms = attrNumber(a.Value)
+				h.Realms = attrNumber(a.value)
 			}
+		}
+		if err := a.err(); err != nil {
+			return nil, err
 		}
 		list = append(list, h)
 		data = data[min((length+3)&^3, len(data)):]
@@ -177,21 +178,18 @@ func (s *State) parseNextHops(data []byte) (list []netspec.NextHop, err error) {
 }
 
 func parseMetrics(data []byte) (m netspec.RouteMetrics, err error) {
-	attrs, err := attributes(data)
-	if err != nil {
-		return m, err
-	}
-	for _, a := range attrs {
-		switch kind := int(a.Attr.Type); {
+	a := attrs{rest: data}
+	for a.next() {
+		switch kind := int(a.kind); {
 		case kind == unix.RTAX_LOCK:
-			m.Locked = attrNumber(a.Value)
+			m.Locked = attrNumber(a.value)
 		case kind == unix.RTAX_CC_ALGO:
-			m.Congestion = text(a.Value)
+			m.Congestion = text(a.value)
 		case kind < len(m.Values):
-			m.Set(netspec.RouteMetric(kind), attrNumber(a.Value), false)
+			m.Set(netspec.RouteMetric(kind), attrNumber(a.value), false)
 		}
 	}
-	return m, nil
+	return m, a.err()
 }
 
 // attrNumber is a 32 bit attribute; 0 for one that is none.

@@ -48,9 +48,9 @@ func (c *Conn) setRule(kind, flags int, r netspec.Rule) error {
 	if n.Not {
 		msg.Flags |= ruleInvert
 	}
-	req := c.request(kind, flags|unix.NLM_F_ACK)
-	req.AddData(msg)
-	add := func(kind int, value []byte) { req.AddData(nl.NewRtAttr(kind, value)) }
+	req := &request{kind: kind, flags: flags}
+	req.add(msg)
+	add := func(kind int, value []byte) { req.add(nl.NewRtAttr(kind, value)) }
 	number := func(kind int, value uint32) { add(kind, nl.Uint32Attr(value)) }
 	number(nl.FRA_PRIORITY, n.Preference)
 	add(nl.FRA_PROTOCOL, []byte{n.Protocol})
@@ -105,8 +105,7 @@ func (c *Conn) setRule(kind, flags int, r netspec.Rule) error {
 	if n.Action == netspec.RuleGoto {
 		number(nl.FRA_GOTO, n.Goto)
 	}
-	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-	return err
+	return c.execute(req)
 }
 
 func ports(s netspec.Span) []byte {
@@ -120,16 +119,16 @@ type Rules []netspec.Rule
 func (c *Conn) Rules() (Rules, error) {
 	var list Rules
 	for _, six := range [2]bool{false, true} {
-		rows, err := c.dump(unix.RTM_GETRULE, &nl.RtMsg{RtMsg: unix.RtMsg{Family: family(six)}}, unix.RTM_NEWRULE)
+		begun := len(list)
+		err := c.reads.read(unix.RTM_GETRULE, unix.NLM_F_DUMP, routeMessage(unix.RtMsg{Family: family(six)}), unix.RTM_NEWRULE,
+			func() { list = list[:begun] },
+			func(data []byte) error {
+				r, err := parseRule(data)
+				list = append(list, r)
+				return err
+			})
 		if err != nil {
 			return nil, fmt.Errorf("list rules: %w", err)
-		}
-		for _, data := range rows {
-			r, err := parseRule(data)
-			if err != nil {
-				return nil, fmt.Errorf("list rules: %w", err)
-			}
-			list = append(list, r)
 		}
 	}
 	return list, nil
@@ -147,13 +146,10 @@ func parseRule(data []byte) (netspec.Rule, error) {
 	msg := nl.DeserializeRtMsg(data)
 	r.Six, r.TOS, r.Action = msg.Family == unix.AF_INET6, msg.Tos, netspec.RuleAction(msg.Type)
 	r.Table, r.Not = uint32(msg.Table), msg.Flags&ruleInvert != 0
-	attrs, err := attributes(data[unix.SizeofRtMsg:])
-	if err != nil {
-		return r, err
-	}
-	for _, a := range attrs {
-		v := a.Value
-		switch int(a.Attr.Type) {
+	a := attrs{rest: data[unix.SizeofRtMsg:]}
+	for a.next() {
+		v := a.value
+		switch int(a.kind) {
 		case nl.FRA_PRIORITY:
 			r.Preference = attrNumber(v)
 		case nl.FRA_PROTOCOL:
@@ -198,7 +194,7 @@ func parseRule(data []byte) (netspec.Rule, error) {
 			r.Goto = attrNumber(v)
 		}
 	}
-	return r, nil
+	return r, a.err()
 }
 
 func attrOctet(value []byte) uint8 {

@@ -3,7 +3,9 @@
 package link
 
 import (
+	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"iter"
 	"net"
@@ -80,85 +82,145 @@ type State struct {
 // State reads all interfaces and all addresses. The two tables are read one
 // after the other; an address whose interface came in between is left out.
 func (c *Conn) State() (*State, error) {
-	links := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	rows, err := c.dump(unix.RTM_GETLINK, withoutStatistics{links}, unix.RTM_NEWLINK)
+	s := &State{}
+	err := c.reads.read(unix.RTM_GETLINK, unix.NLM_F_DUMP, linkMessage(0), unix.RTM_NEWLINK,
+		func() { s.interfaces, s.names = make(map[string]Interface), make(map[int]string) },
+		func(data []byte) error {
+			i, err := parseInterface(data)
+			if err != nil {
+				return err
+			}
+			s.interfaces[i.Name] = i
+			for _, name := range i.Alternatives {
+				s.interfaces[name] = i
+			}
+			s.names[i.Index] = i.Name
+			return nil
+		})
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
-	s := &State{
-		interfaces: make(map[string]Interface, len(rows)),
-		addresses:  make(map[int][]row, len(rows)),
-		names:      make(map[int]string, len(rows)),
-	}
-	for _, data := range rows {
-		i, err := parseInterface(data)
-		if err != nil {
-			return nil, fmt.Errorf("list interfaces: %w", err)
-		}
-		s.interfaces[i.Name] = i
-		for _, name := range i.Alternatives {
-			s.interfaces[name] = i
-		}
-		s.names[i.Index] = i.Name
-	}
-	rows, err = c.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC), unix.RTM_NEWADDR)
+	rows, err := c.rows(s)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
-	for _, data := range rows {
-		r, err := parseAddress(data)
-		if err != nil {
-			return nil, fmt.Errorf("list addresses: %w", err)
-		}
-		name, known := s.names[r.index]
-		if !known {
-			continue
-		}
-		r.address.Device = name
-		if r.address.Label == name {
-			r.address.Label = ""
-		}
-		s.addresses[r.index] = append(s.addresses[r.index], r)
-	}
+	s.place(rows)
 	return s, nil
+}
+
+// rows reads the addresses of the interfaces of s, in the kernel's order. Those
+// that stood the last time need no memory again: most reads find nothing new.
+func (c *Conn) rows(s *State) ([]row, error) {
+	var last []row
+	if p := c.last.Load(); p != nil {
+		last = *p
+	}
+	same, all := 0, []row(nil) // all is nil while the first of last are the same
+	err := c.reads.read(unix.RTM_GETADDR, unix.NLM_F_DUMP, func(b []byte) []byte { return append(b, nl.NewIfAddrmsg(unix.AF_UNSPEC).Serialize()...) }, unix.RTM_NEWADDR,
+		func() { same, all = 0, nil },
+		func(data []byte) error {
+			r, err := s.parseAddress(data)
+			if err != nil {
+				return err
+			}
+			name, known := s.names[r.index]
+			if !known {
+				return nil
+			}
+			r.address.Device = name
+			switch {
+			case all != nil:
+				all = append(all, r)
+			case same < len(last) && last[same] == r:
+				same++
+			default:
+				all = append(append(make([]row, 0, len(last)+len(last)/16+8), last[:same]...), r)
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	if all == nil {
+		all = last[:same:same]
+	}
+	c.last.Store(&all)
+	return all, nil
+}
+
+// place has the addresses by interface. They come so, but for each family.
+func (s *State) place(rows []row) {
+	byIndex := func(a, b row) int { return a.index - b.index }
+	if !slices.IsSortedFunc(rows, byIndex) {
+		rows = slices.Clone(rows) // which may be those of another State
+		slices.SortStableFunc(rows, byIndex)
+	}
+	s.addresses = make(map[int][]row, len(s.names))
+	for len(rows) > 0 {
+		n := 1
+		for n < len(rows) && rows[n].index == rows[0].index {
+			n++
+		}
+		s.addresses[rows[0].index] = rows[:n:n]
+		rows = rows[n:]
+	}
 }
 
 // Interface reads the present state of one interface. Its error wraps
 // ErrNoInterface when there is none of that name.
 func (c *Conn) Interface(name string) (Interface, error) {
-	req := c.request(unix.RTM_GETLINK, unix.NLM_F_ACK)
-	req.AddData(withoutStatistics{nl.NewIfInfomsg(unix.AF_UNSPEC)})
-	kind := unix.IFLA_IFNAME
+	kind := uint16(unix.IFLA_IFNAME)
 	if len(name) >= unix.IFNAMSIZ {
 		kind = unix.IFLA_ALT_IFNAME
 	}
-	req.AddData(nl.NewRtAttr(kind, nl.ZeroTerminated(name)))
-	rows, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
-	if missing(err) || err == nil && len(rows) == 0 {
-		return Interface{}, noInterface(name)
+	build := linkMessage(0)
+	i, err := c.oneInterface(func(b []byte) []byte { return attribute(build(b), kind, append([]byte(name), 0)) })
+	switch {
+	case errors.Is(err, ErrNoInterface):
+		return i, noInterface(name)
+	case err != nil:
+		return i, fmt.Errorf("read interface %s: %w", name, err)
 	}
-	if err != nil {
-		return Interface{}, fmt.Errorf("read interface %s: %w", name, err)
-	}
-	return parseInterface(rows[0])
+	return i, nil
 }
 
 // InterfaceAt reads the present state of the interface with that index. Its
 // error wraps ErrNoInterface when there is none.
 func (c *Conn) InterfaceAt(index int) (Interface, error) {
-	req := c.request(unix.RTM_GETLINK, unix.NLM_F_ACK)
-	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	msg.Index = int32(index)
-	req.AddData(withoutStatistics{msg})
-	rows, err := req.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWLINK)
-	if missing(err) || err == nil && len(rows) == 0 {
-		return Interface{}, noInterface(fmt.Sprintf("with index %d", index))
+	i, err := c.oneInterface(linkMessage(index))
+	switch {
+	case errors.Is(err, ErrNoInterface):
+		return i, noInterface(fmt.Sprintf("with index %d", index))
+	case err != nil:
+		return i, fmt.Errorf("read interface %d: %w", index, err)
 	}
-	if err != nil {
-		return Interface{}, fmt.Errorf("read interface %d: %w", index, err)
-	}
-	return parseInterface(rows[0])
+	return i, nil
 }
+
+func (c *Conn) oneInterface(build func([]byte) []byte) (i Interface, err error) {
+	err = c.changes.read(unix.RTM_GETLINK, unix.NLM_F_ACK, build, unix.RTM_NEWLINK, func() { i = Interface{} }, func(data []byte) (err error) {
+		i, err = parseInterface(data)
+		return err
+	})
+	if missing(err) || err == nil && i.Index == 0 {
+		return Interface{}, ErrNoInterface
+	}
+	return i, err
+}
+
+// linkMessage builds what a request for interfaces has behind its head: that with
+// the index, or all, without their counters, which make up most of a full answer.
+func linkMessage(index int) func([]byte) []byte {
+	return func(b []byte) []byte {
+		msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+		msg.Index = int32(index)
+		b = append(b, msg.Serialize()...)
+		return attribute(b, unix.IFLA_EXT_MASK, binary.NativeEndian.AppendUint32(nil, skipStatistics))
+	}
+}
+
+// skipStatistics is the kernel's RTEXT_FILTER_SKIP_STATS.
+const skipStatistics = 1 << 3
 
 // Find returns the interface of that name or alternative name.
 func (s *State) Find(name string) (Interface, bool) {
@@ -239,20 +301,6 @@ func (r *row) is(want netspec.Address) bool {
 	return r.address.Prefix == want.Prefix && !r.address.Peer.IsValid()
 }
 
-// withoutStatistics asks for interfaces without their counters, which make up
-// most of a full answer.
-type withoutStatistics struct{ *nl.IfInfomsg }
-
-// skipStatistics is the kernel's RTEXT_FILTER_SKIP_STATS.
-const skipStatistics = 1 << 3
-
-func (w withoutStatistics) Len() int { return w.IfInfomsg.Len() + 8 }
-
-func (w withoutStatistics) Serialize() []byte {
-	mask := nl.NewRtAttr(unix.IFLA_EXT_MASK, nl.Uint32Attr(skipStatistics))
-	return append(slices.Clone(w.IfInfomsg.Serialize()), mask.Serialize()...)
-}
-
 func parseInterface(data []byte) (Interface, error) {
 	if len(data) < unix.SizeofIfInfomsg {
 		return Interface{}, fmt.Errorf("short message of %d octets", len(data))
@@ -266,56 +314,51 @@ func parseInterface(data []byte) (Interface, error) {
 
 		Enabled: msg.Flags&unix.IFF_UP != 0,
 	}
-	attrs, err := attributes(data[unix.SizeofIfInfomsg:])
-	if err != nil {
-		return Interface{}, err
-	}
-	for _, a := range attrs {
-		switch a.Attr.Type &^ unix.NLA_F_NESTED {
+	a := attrs{rest: data[unix.SizeofIfInfomsg:]}
+	for a.next() {
+		var err error
+		switch a.kind &^ unix.NLA_F_NESTED {
 		case unix.IFLA_IFNAME:
-			i.Name = text(a.Value)
+			i.Name = text(a.value)
 		case unix.IFLA_MTU:
-			if len(a.Value) >= 4 {
-				i.MTU = int(binary.NativeEndian.Uint32(a.Value))
+			if len(a.value) >= 4 {
+				i.MTU = int(binary.NativeEndian.Uint32(a.value))
 			}
 		case unix.IFLA_ADDRESS:
 			// Loopback has one of zeros.
-			if slices.ContainsFunc(a.Value, func(b byte) bool { return b != 0 }) {
-				i.MAC = slices.Clone(a.Value)
+			if slices.ContainsFunc(a.value, func(b byte) bool { return b != 0 }) {
+				i.MAC = slices.Clone(a.value)
 			}
 		case unix.IFLA_LINK, unix.IFLA_MASTER:
-			if len(a.Value) < 4 {
+			if len(a.value) < 4 {
 				continue
 			}
-			index := int(binary.NativeEndian.Uint32(a.Value))
-			if a.Attr.Type == unix.IFLA_LINK {
+			index := int(binary.NativeEndian.Uint32(a.value))
+			if a.kind == unix.IFLA_LINK {
 				i.Parent = index
 			} else {
 				i.Master = index
 			}
 		case unix.IFLA_IFALIAS:
-			i.Alias = text(a.Value)
+			i.Alias = text(a.value)
 		case unix.IFLA_LINKINFO:
-			if i.Kind, i.Private, err = parseKind(a.Value); err != nil {
-				return Interface{}, err
-			}
+			i.Kind, i.Private, err = parseKind(a.value)
 		case unix.IFLA_AF_SPEC:
-			if i.Forwards6, err = forwards6(a.Value); err != nil {
-				return Interface{}, err
-			}
+			i.Forwards6, err = forwards6(a.value)
 		case unix.IFLA_PROP_LIST:
-			names, err := attributes(a.Value)
-			if err != nil {
-				return Interface{}, err
-			}
-			for _, n := range names {
-				if n.Attr.Type == unix.IFLA_ALT_IFNAME {
-					i.Alternatives = append(i.Alternatives, text(n.Value))
+			n := attrs{rest: a.value}
+			for n.next() {
+				if n.kind == unix.IFLA_ALT_IFNAME {
+					i.Alternatives = append(i.Alternatives, text(n.value))
 				}
 			}
+			err = n.err()
+		}
+		if err != nil {
+			return Interface{}, err
 		}
 	}
-	return i, nil
+	return i, a.err()
 }
 
 // inet6Conf is the kernel's IFLA_INET6_CONF.
@@ -324,62 +367,63 @@ const inet6Conf = 2
 // forwards6 reads from what the families say of an interface whether it
 // forwards IPv6: the first of its settings (DEVCONF_FORWARDING).
 func forwards6(families []byte) (bool, error) {
-	list, err := attributes(families)
-	if err != nil {
-		return false, err
-	}
-	for _, family := range list {
-		if family.Attr.Type&^unix.NLA_F_NESTED != unix.AF_INET6 {
+	family := attrs{rest: families}
+	for family.next() {
+		if family.kind&^unix.NLA_F_NESTED != unix.AF_INET6 {
 			continue
 		}
-		attrs, err := attributes(family.Value)
-		if err != nil {
-			return false, err
-		}
-		for _, a := range attrs {
-			if a.Attr.Type == inet6Conf && len(a.Value) >= 4 {
-				return binary.NativeEndian.Uint32(a.Value) != 0, nil
+		a := attrs{rest: family.value}
+		for a.next() {
+			if a.kind == inet6Conf && len(a.value) >= 4 {
+				return binary.NativeEndian.Uint32(a.value) != 0, nil
 			}
 		}
+		if err := a.err(); err != nil {
+			return false, err
+		}
 	}
-	return false, nil
+	return false, family.err()
 }
 
-func parseAddress(data []byte) (row, error) {
+// parseAddress reads one address. Its device is left to the caller.
+func (s *State) parseAddress(data []byte) (row, error) {
 	if len(data) < unix.SizeofIfAddrmsg {
 		return row{}, fmt.Errorf("short message of %d octets", len(data))
 	}
 	msg := nl.DeserializeIfAddrmsg(data)
 	r := row{index: int(msg.Index)}
 	r.address.Scope = netspec.Scope(msg.Scope)
-	attrs, err := attributes(data[unix.SizeofIfAddrmsg:])
-	if err != nil {
-		return row{}, err
-	}
 	flags := uint32(msg.Flags)
 	var local, address netip.Addr
-	for _, a := range attrs {
-		switch a.Attr.Type {
+	a := attrs{rest: data[unix.SizeofIfAddrmsg:]}
+	for a.next() {
+		switch a.kind {
 		case unix.IFA_LOCAL:
-			local, _ = netip.AddrFromSlice(a.Value)
+			local, _ = netip.AddrFromSlice(a.value)
 		case unix.IFA_ADDRESS:
-			address, _ = netip.AddrFromSlice(a.Value)
+			address, _ = netip.AddrFromSlice(a.value)
 		case unix.IFA_BROADCAST:
-			r.address.Broadcast, _ = netip.AddrFromSlice(a.Value)
+			r.address.Broadcast, _ = netip.AddrFromSlice(a.value)
 		case unix.IFA_LABEL:
-			r.address.Label = text(a.Value)
+			// Most are the interface's name, which is none of its own.
+			if label := bytes.TrimRight(a.value, "\x00"); string(label) != s.names[r.index] {
+				r.address.Label = string(label)
+			}
 		case unix.IFA_FLAGS:
-			if len(a.Value) >= 4 {
-				flags = binary.NativeEndian.Uint32(a.Value)
+			if len(a.value) >= 4 {
+				flags = binary.NativeEndian.Uint32(a.value)
 			}
 		case unix.IFA_CACHEINFO:
-			if len(a.Value) < 4 {
+			if len(a.value) < 4 {
 				continue
 			}
-			if left := binary.NativeEndian.Uint32(a.Value); left != forever {
+			if left := binary.NativeEndian.Uint32(a.value); left != forever {
 				r.address.Limited, r.address.Preferred = true, time.Duration(left)*time.Second
 			}
 		}
+	}
+	if err := a.err(); err != nil {
+		return row{}, err
 	}
 	// IPv4 always gives both, the same one twice without a peer; IPv6 gives
 	// only IFA_ADDRESS without a peer.

@@ -154,15 +154,14 @@ func (c *Conn) SetMaster(name, bridge string) error {
 func (c *Conn) SetPortState(name string, state PortState) error {
 	return c.change(name, "set bridge port state of", func(l netlink.Link) error {
 		// The library has no call for this attribute.
-		req := c.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
+		req := &request{kind: unix.RTM_SETLINK}
 		msg := nl.NewIfInfomsg(unix.AF_BRIDGE)
 		msg.Index = int32(l.Attrs().Index)
-		req.AddData(msg)
+		req.add(msg)
 		port := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
 		port.AddRtAttr(nl.IFLA_BRPORT_STATE, nl.Uint8Attr(uint8(state)))
-		req.AddData(port)
-		_, err := req.Execute(unix.NETLINK_ROUTE, 0)
-		return err
+		req.add(port)
+		return c.execute(req)
 	})
 }
 

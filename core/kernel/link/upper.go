@@ -85,32 +85,27 @@ func (c *Conn) SetGroup(name string, group int) error {
 // parseKind reads what an interface is, and for a macvlan or ipvlan whether it
 // is private.
 func parseKind(info []byte) (kind string, private bool, err error) {
-	attrs, err := attributes(info)
-	if err != nil {
-		return "", false, err
-	}
 	var data []byte
-	for _, a := range attrs {
-		switch a.Attr.Type &^ unix.NLA_F_NESTED {
+	a := attrs{rest: info}
+	for a.next() {
+		switch a.kind &^ unix.NLA_F_NESTED {
 		case nl.IFLA_INFO_KIND:
-			kind = text(a.Value)
+			kind = text(a.value)
 		case nl.IFLA_INFO_DATA:
-			data = a.Value
+			data = a.value
 		}
 	}
-	if kind != MACVLAN && kind != IPVLAN {
-		return kind, false, nil
+	if err := a.err(); err != nil || kind != MACVLAN && kind != IPVLAN {
+		return kind, false, err
 	}
-	if attrs, err = attributes(data); err != nil {
-		return "", false, err
-	}
-	for _, a := range attrs {
+	a = attrs{rest: data}
+	for a.next() {
 		switch {
-		case kind == MACVLAN && a.Attr.Type == nl.IFLA_MACVLAN_MODE && len(a.Value) >= 4:
-			private = binary.NativeEndian.Uint32(a.Value) == nl.MACVLAN_MODE_PRIVATE
-		case kind == IPVLAN && a.Attr.Type == nl.IFLA_IPVLAN_FLAG && len(a.Value) >= 2:
-			private = binary.NativeEndian.Uint16(a.Value) == uint16(netlink.IPVLAN_FLAG_PRIVATE)
+		case kind == MACVLAN && a.kind == nl.IFLA_MACVLAN_MODE && len(a.value) >= 4:
+			private = binary.NativeEndian.Uint32(a.value) == nl.MACVLAN_MODE_PRIVATE
+		case kind == IPVLAN && a.kind == nl.IFLA_IPVLAN_FLAG && len(a.value) >= 2:
+			private = binary.NativeEndian.Uint16(a.value) == uint16(netlink.IPVLAN_FLAG_PRIVATE)
 		}
 	}
-	return kind, private, nil
+	return kind, private, a.err()
 }
