@@ -34,6 +34,7 @@ func Node(c *config.Config) node.Config {
 		n.Groups = append(n.Groups, group(&c.Groups[i]))
 	}
 	p, spaces := newPreferences(), split(c)
+	n.Instances = make([]node.Instance, 0, len(c.Instances))
 	n.Static = static(c, p)
 	for i := range c.Instances {
 		s := spaces[c.Instances[i].NetNamespace]

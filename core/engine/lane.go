@@ -65,7 +65,7 @@ func (l *lane) work(act func(*node.Action)) {
 	defer l.mu.Unlock()
 	for {
 		for len(l.queue) == 0 {
-			l.busy, l.queue = false, nil // with the room that a burst took
+			l.busy, l.queue, l.waiting = false, nil, map[string]int{} // with the room that a burst took
 			for _, c := range l.idle {
 				close(c)
 			}
@@ -78,7 +78,9 @@ func (l *lane) work(act func(*node.Action)) {
 		a := l.queue[0]
 		l.queue[0] = node.Action{}
 		l.queue = l.queue[1:]
-		l.waiting[a.Instance]--
+		if l.waiting[a.Instance]--; l.waiting[a.Instance] == 0 {
+			delete(l.waiting, a.Instance)
+		}
 		l.busy = true
 		l.mu.Unlock()
 		act(&a)

@@ -26,9 +26,10 @@ func (e *Engine) act(a *node.Action) {
 		err := e.kernel.Claim(a.Instance, a.Addresses, a.NoAccept)
 		// After the addresses, which routes may name as their source.
 		err = errors.Join(err, e.direct(a))
-		e.refused[a.Instance] = err != nil
+		delete(e.refused, a.Instance)
 		failure := ""
 		if err != nil {
+			e.refused[a.Instance] = true
 			failure = oneLine(err)
 		}
 		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})

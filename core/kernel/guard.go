@@ -39,10 +39,16 @@ func (k *Kernel) intruders(state *link.State) (list []netspec.Address) {
 	if k.watched == nil {
 		return nil
 	}
-	for _, a := range k.guarded {
+	look := func(a netspec.Address) {
 		if !k.claims.has(a.Addr()) && state.Stands(a) {
 			list = append(list, a)
 		}
+	}
+	for _, g := range k.guarded {
+		look(netspec.Address{Device: g.device, Prefix: g.prefix})
+	}
+	for _, a := range k.guardedPeers {
+		look(a)
 	}
 	return list
 }

@@ -139,8 +139,10 @@ type Kernel struct {
 	claims  claims
 	// directions are the claimed routes and rules.
 	directions directions
-	// guarded are the addresses that Guard names.
-	guarded []netspec.Address
+	// guarded are the addresses that Guard names, guardedPeers those of them that
+	// have a peer.
+	guarded      []place
+	guardedPeers []netspec.Address
 }
 
 // Open connects to the kernel in the network namespace of the calling thread.
@@ -227,8 +229,16 @@ func (k *Kernel) Close() error {
 // one by hand on a node that is not master makes two nodes answer for it. It
 // begins with the first Watch.
 func (k *Kernel) Guard(addresses []netspec.Address) {
+	guarded, peers := make([]place, 0, len(addresses)), []netspec.Address(nil)
+	for _, a := range addresses {
+		if a.Peer.IsValid() {
+			peers = append(peers, a)
+		} else {
+			guarded = append(guarded, place{a.Device, a.Prefix})
+		}
+	}
 	k.mu.Lock()
-	k.guarded = addresses
+	k.guarded, k.guardedPeers = guarded, peers
 	k.mu.Unlock()
 	k.monitor.Poke()
 }

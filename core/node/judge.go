@@ -10,6 +10,14 @@ import (
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
+// some is the list; nil when it is empty.
+func some[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
 // judge works out from everything observed what an instance's trackers come
 // to: level-triggered, so that no order of events can leave a stale verdict.
 func (n *Node) judge(in *instance) (sum int) {
@@ -56,6 +64,8 @@ func (n *Node) judge(in *instance) (sum int) {
 		sum += n.weighFiles(in, in.group.cfg.Files, true)
 		sum += n.weighProcesses(in, in.group.cfg.Processes, true)
 	}
+	// Mostly there is nothing, for which a thousand need no memory.
+	in.faults, in.waiting, in.terms = some(in.faults), some(in.waiting), some(in.terms)
 	return sum
 }
 
