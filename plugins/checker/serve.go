@@ -106,7 +106,10 @@ func follow(c Checker) error {
 	}
 	unix.CloseOnExec(fd)
 	f := os.NewFile(uintptr(fd), "liveness")
-	signal.Ignore(unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
+	// They are caught and not ignored: a program that the checker runs would
+	// inherit that it ignores SIGTERM, and a shell could not even trap it.
+	unheard := make(chan os.Signal, 1) // nobody reads: once full, signals are dropped
+	signal.Notify(unheard, unix.SIGTERM, unix.SIGINT, unix.SIGHUP)
 	go func() {
 		_, _ = f.Read(make([]byte, 1)) // nobody ever writes
 		if x, ok := c.(interface{ Close(context.Context) error }); ok {
