@@ -3,10 +3,11 @@
 // not, and from 2 on it is, with a weight of the status less 2.
 //
 // A program that does not end in time has failed: its process group gets
-// SIGTERM, and SIGKILL two seconds later. It never runs twice at once. One that
-// cannot be started says nothing about the server, so that the check is
-// unknown. Under which user it runs is up to who starts this checker: all its
-// programs run under its own.
+// SIGTERM, and SIGKILL two seconds later. It never runs twice at once: the next
+// run waits for that, and has failed if its time is up before. One that cannot
+// be started says nothing about the server, so that the check is unknown. Under
+// which user it runs is up to who starts this checker: all its programs run
+// under its own.
 package misc
 
 import (
@@ -134,10 +135,13 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 	if timeout == 0 {
 		timeout = p.target.Timeout
 	}
+	// What is told to end and does not has two seconds until it is killed. That
+	// is no further failure: its run was one, and how the server is now only the
+	// next run can tell.
 	if p.last != nil {
 		select {
 		case <-p.last:
-		default:
+		case <-ctx.Done():
 			return checker.Result{Verdict: checker.Failed, Message: "the program still runs, though it was told to end"}
 		}
 	}

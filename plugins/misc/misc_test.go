@@ -97,7 +97,9 @@ func TestGroupIsKilled(t *testing.T) {
 	if r := p.Probe(t.Context()); r.Verdict != checker.Failed || !strings.HasPrefix(r.Message, "timed out") {
 		t.Fatal(r)
 	}
-	if r := p.Probe(t.Context()); r.Verdict != checker.Failed || !strings.Contains(r.Message, "still runs") {
+	soon, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if r := p.Probe(soon); r.Verdict != checker.Failed || !strings.Contains(r.Message, "still runs") {
 		t.Error(r)
 	}
 	b, err := os.ReadFile(filepath.Join(dir, "child"))
@@ -112,6 +114,26 @@ func TestGroupIsKilled(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("the program's child still runs")
 		}
+	}
+}
+
+// TestOneHangIsOneFailure holds that the run after one that had to be killed
+// waits for that and tells of the server as it is then: else each retry within
+// the two seconds would count as a failure of its own.
+func TestOneHangIsOneFailure(t *testing.T) {
+	flag := filepath.Join(t.TempDir(), "hangs")
+	if err := os.WriteFile(flag, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := prepare(t, object{"misc_path": sh("trap '' TERM; [ -e " + flag + " ] && while :; do sleep 1; done; exit 0"), "misc_timeout": "300ms"})
+	if r := p.Probe(t.Context()); r.Verdict != checker.Failed || !strings.HasPrefix(r.Message, "timed out") {
+		t.Fatal(r)
+	}
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
+	if r := p.Probe(t.Context()); r.Verdict != checker.OK {
+		t.Error(r)
 	}
 }
 
