@@ -35,6 +35,8 @@ RUN         ?= .
 BENCHFLAGS  ?=
 # The same for bench-scale, for example SCALEFLAGS='-instances 1000 -runs 3'.
 SCALEFLAGS  ?=
+# The same for bench-table, for example TABLEFLAGS='-servers 1000 -deaths 3'.
+TABLEFLAGS  ?=
 
 .PHONY: help
 help: ## list the targets
@@ -91,7 +93,7 @@ endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -plain $(QUIET) -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
 
 .PHONY: bench
-bench: bench-failover bench-parse bench-scale bench-lua bench-checks bench-plugin ## run all benchmarks
+bench: bench-failover bench-parse bench-scale bench-lua bench-checks bench-plugin bench-table ## run all benchmarks
 
 .PHONY: bench-failover
 bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
@@ -104,6 +106,11 @@ bench-parse: setup build ## measure the check of a large file against keepalived
 .PHONY: bench-scale
 bench-scale: setup build ## measure what many virtual routers cost, beside keepalived (root; SCALEFLAGS)
 	@go run ./contrib/bench/scale --moonkeep $(BINARY) $(SCALEFLAGS)
+
+.PHONY: bench-table
+bench-table: setup build build/uml ## measure how fast the table of IPVS follows, beside keepalived, in a guest (root; TABLEFLAGS)
+	@go build -o build/bench-table ./contrib/bench/table
+	@build/uml $(CURDIR)/build/bench-table -moonkeep $(CURDIR)/$(BINARY) $(TABLEFLAGS)
 
 .PHONY: bench-checks
 bench-checks: ## measure what checks of real servers cost the node and the engine, without the probes themselves

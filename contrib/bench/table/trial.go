@@ -1,0 +1,324 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+)
+
+// trial is one program at one size.
+type trial struct {
+	settings
+	program string
+	n       int
+	report  func(figure string, v float64)
+
+	dir   string
+	ns    *netns.NS
+	table *os.File // the kernel's list
+	conn  *ipvs.Conn
+	cmd   *exec.Cmd
+	ended chan error
+	// listener is the real server that dies, others all others.
+	listener, others net.Listener
+}
+
+const (
+	// limit is how long anything may take.
+	limit = 5 * time.Minute
+	// rest is how long a program is left alone between two measurements.
+	rest = 3 * time.Second
+)
+
+func (t *trial) run(ctx context.Context) (err error) {
+	if t.dir, err = os.MkdirTemp("", "bench-table-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(t.dir)
+	if t.ns, err = netns.New(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.ns.Close()) }()
+	err = t.ns.Do(func() (err error) {
+		// The real servers are the director itself.
+		for _, line := range []string{"link set lo up", "route add local 10.32.0.0/16 dev lo"} {
+			if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil {
+				return fmt.Errorf("ip %s: %w: %s", line, err, out)
+			}
+		}
+		if t.conn, err = ipvs.Open(true); err != nil {
+			return err
+		}
+		t.table, err = os.Open("/proc/thread-self/net/ip_vs")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.conn.Close(), t.table.Close()) }()
+	defer func() {
+		if t.cmd != nil {
+			_ = t.cmd.Process.Kill()
+			<-t.ended
+		}
+	}()
+	for _, step := range []func(context.Context) error{t.start, t.reload, t.deaths, t.stop} {
+		if err := step(ctx); err != nil {
+			log, _ := os.ReadFile(filepath.Join(t.dir, "log"))
+			return fmt.Errorf("%w; its log ends with:\n%s", err, log[max(0, len(log)-2000):])
+		}
+		time.Sleep(rest)
+	}
+	return nil
+}
+
+// write writes the configuration.
+func (t *trial) write(changes bool) error {
+	return os.WriteFile(filepath.Join(t.dir, "keepalived.conf"), []byte(configuration(t.n, t.per, changes)), 0o600)
+}
+
+// count is how many destinations the table has.
+func (t *trial) count() (int, error) {
+	if _, err := t.table.Seek(0, 0); err != nil {
+		return 0, err
+	}
+	n, b := 0, make([]byte, 1<<20)
+	last := byte('\n')
+	for {
+		size, err := t.table.Read(b)
+		for i, c := range b[:size] {
+			// Lines of destinations begin with an arrow, indented.
+			if c == '>' && i > 0 && b[i-1] == '-' || c == '>' && i == 0 && last == '-' {
+				n++
+			}
+		}
+		if size == 0 || err != nil {
+			return max(0, n-1), nil // one is in the headings
+		}
+		last = b[size-1]
+	}
+}
+
+// wait asks until something is so. An answer that is costly is asked for less
+// often, so that the asking does not count.
+func (t *trial) wait(ctx context.Context, what string, pause time.Duration, is func() (bool, error)) error {
+	const share = 4
+	for began := time.Now(); ; {
+		asked := time.Now()
+		ok, err := is()
+		if ok || err != nil {
+			return err
+		}
+		if time.Since(began) > limit {
+			return fmt.Errorf("%s: not within %v", what, limit)
+		}
+		select {
+		case err := <-t.ended:
+			t.ended <- err
+			return fmt.Errorf("%s: it ended: %w", what, err)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(max(pause, share*time.Since(asked))):
+		}
+	}
+}
+
+func (t *trial) start(ctx context.Context) error {
+	if err := t.write(false); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(t.dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	path := func(name string) string { return filepath.Join(t.dir, name) }
+	switch t.program {
+	case ours:
+		t.cmd = exec.Command(t.moonkeep, "run", "-c", path("keepalived.conf"), "--run-dir", path("run"))
+	default:
+		t.cmd = exec.Command(t.keepalived, "-n", "-l", "-C", "-f", path("keepalived.conf"), "-p", path("p"), "-c", path("c"), "-r", path("r"), "-b", path("b"))
+	}
+	t.cmd.Stdout, t.cmd.Stderr = log, log
+	if t.others, err = t.listen(":80"); err == nil {
+		err = t.revive()
+	}
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	if err := t.ns.Start(t.cmd); err != nil {
+		return err
+	}
+	t.ended = make(chan error, 1)
+	go func() { t.ended <- t.cmd.Wait() }()
+	err = t.wait(ctx, "make the table", 20*time.Millisecond, func() (bool, error) {
+		n, err := t.count()
+		return n >= t.n+1, err
+	})
+	t.report("start until the table is complete", time.Since(begun).Seconds())
+	return err
+}
+
+// reload changes something in ten services.
+func (t *trial) reload(ctx context.Context) error {
+	ops, err := newTap(t.ns)
+	if err != nil {
+		return err
+	}
+	defer ops.close()
+	if err := t.write(true); err != nil {
+		return err
+	}
+	begun := time.Now()
+	if err := t.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		return err
+	}
+	err = t.wait(ctx, "reload", 5*time.Millisecond, func() (bool, error) {
+		for i, s := range changed(t.n, t.per) {
+			list, err := t.conn.Destinations(key(service(s)))
+			if err != nil {
+				return false, err
+			}
+			full := min(t.per, t.n-s*t.per)
+			weights := int32(0)
+			for _, d := range list {
+				weights += d.Weight
+			}
+			if i%2 == 0 && weights != int32((full-1)*weight+otherWeight) || i%2 == 1 && len(list) != full-1 {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	t.report(fmt.Sprintf("reload with %d changes", changes), time.Since(begun).Seconds())
+	time.Sleep(rest)
+	n, err := ops.operations()
+	if err != nil {
+		return err
+	}
+	t.report("operations of the kernel in the reload", float64(n))
+	return nil
+}
+
+// listen has real servers answer.
+func (t *trial) listen(address string) (l net.Listener, err error) {
+	err = t.ns.Do(func() (err error) {
+		l, err = net.Listen("tcp", address)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return // it was closed
+			}
+			_ = c.Close()
+		}
+	}()
+	return l, nil
+}
+
+// revive has the server that dies answer.
+func (t *trial) revive() (err error) {
+	t.listener, err = t.listen(victim.String())
+	return err
+}
+
+// deaths has the one real server die and come back.
+func (t *trial) deaths(ctx context.Context) error {
+	serves := func(want bool) func() (bool, error) {
+		return func() (bool, error) {
+			list, err := t.conn.Destinations(key(victimService()))
+			return len(list) > 0 == want, err
+		}
+	}
+	if err := t.wait(ctx, "have the server that dies in the table", time.Millisecond, serves(true)); err != nil {
+		return err
+	}
+	for range t.settings.deaths {
+		// At any time between two checks.
+		time.Sleep(time.Second + rand.N(time.Second))
+		begun := time.Now()
+		if err := t.listener.Close(); err != nil {
+			return err
+		}
+		if err := t.wait(ctx, "remove the server that died", 2*time.Millisecond, serves(false)); err != nil {
+			return err
+		}
+		t.report("death of a server until it is out (checked every second)", time.Since(begun).Seconds())
+		if err := t.revive(); err != nil {
+			return err
+		}
+		if err := t.wait(ctx, "have the server back", 10*time.Millisecond, serves(true)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trial) stop(context.Context) error {
+	rss, err := t.memory()
+	if err != nil {
+		return err
+	}
+	t.report("memory, MiB", rss)
+	begun := time.Now()
+	if err := t.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	select {
+	case <-t.ended: // keepalived's status after SIGTERM is not always 0
+	case <-time.After(limit):
+		return fmt.Errorf("it runs %v after SIGTERM", limit)
+	}
+	t.cmd = nil
+	t.report("stop until it has ended", time.Since(begun).Seconds())
+	n, err := t.count()
+	t.report("real servers left behind by the stop", float64(n))
+	return errors.Join(err, t.listener.Close(), t.others.Close())
+}
+
+// memory is what of all processes of the namespace is in memory.
+func (t *trial) memory() (mib float64, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	want := fmt.Sprintf("net:[%d]", t.ns.Inode())
+	for _, e := range entries {
+		if got, err := os.Readlink("/proc/" + e.Name() + "/ns/net"); err != nil || got != want || e.Name() == "self" || e.Name() == "thread-self" {
+			continue
+		}
+		// One that ended meanwhile has none.
+		data, _ := os.ReadFile("/proc/" + e.Name() + "/statm")
+		if f := bytes.Fields(data); len(f) > 1 {
+			var pages int64
+			if _, err := fmt.Sscan(string(f[1]), &pages); err != nil {
+				return 0, err
+			}
+			mib += float64(pages*int64(os.Getpagesize())) / (1 << 20)
+		}
+	}
+	return mib, nil
+}
