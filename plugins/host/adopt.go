@@ -25,8 +25,7 @@ func (g *group) adopt(a *arranged) (ids []uint32) {
 		g.slots = slices.Grow(g.slots, max(0, len(a.checks)-g.live-len(g.free)))
 		times := make(map[string]int)
 		ids = make([]uint32, len(a.checks))
-		for i := range a.checks {
-			c := &a.checks[i]
+		for i, c := range a.checks {
 			key := fmt.Sprintf("%s#%d", c.Identity, times[c.Identity])
 			times[c.Identity]++
 			ids[i] = g.take(key, c)

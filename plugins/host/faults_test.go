@@ -208,6 +208,24 @@ func TestLies(t *testing.T) {
 	})
 }
 
+// TestBehind: a process on a machine that is too busy answers probes that were
+// given up long ago, which is no reason to end it.
+func TestBehind(t *testing.T) {
+	s := newSite(t, quick(t))
+	slow := check(0, "HOSTILE", "behind")
+	slow.Limit, slow.Patience = 50*time.Millisecond, 100*time.Millisecond
+	s.open(Plan{Checks: []Check{slow, check(1, "HOSTILE", "ok")}})
+	for range 4 {
+		if a := s.probe(0); a.Verdict != health.Unknown || !strings.Contains(a.Message, "did not answer in time") {
+			t.Fatalf("%v %q", a.Verdict, a.Message)
+		}
+	}
+	s.eventually("two late answers", func() bool { return s.status().Late == 2 })
+	if a := s.probe(1); a.Verdict != health.OK || s.status().Failures != 0 || s.status().Starts != 1 {
+		t.Errorf("%v %q, %+v", a.Verdict, a.Message, s.status())
+	}
+}
+
 // TestNeverServes are programs that are no plugins: probes are answered at
 // their deadlines, and the reason says what is wrong.
 func TestNeverServes(t *testing.T) {

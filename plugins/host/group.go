@@ -22,7 +22,7 @@ const (
 	pace = 10 * time.Millisecond
 	// maxPrepare bounds the checks that one message prepares ahead of their
 	// first probe, so that probes of others need not wait behind thousands.
-	maxPrepare = 256
+	maxPrepare = 32
 	// tripped is how often in a row a process has to end before the next start
 	// is no longer waited for by probes.
 	tripped = 5

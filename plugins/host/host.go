@@ -41,7 +41,8 @@ type Options struct {
 	Start time.Duration
 	// Ping is the time between two signs of life; 500 ms.
 	Ping time.Duration
-	// Silence is how long a process may give none before it is ended; 2 s.
+	// Silence is how long a process may give none before it is ended; 5 s, for
+	// the machine may be busy.
 	Silence time.Duration
 	// Retry is the time until a process that ended is started again for the
 	// first time; 100 ms. It doubles, up to RetryMost; 30 s.
@@ -58,7 +59,7 @@ func (o *Options) defaults() {
 	}
 	set(&o.Start, 10*time.Second)
 	set(&o.Ping, 500*time.Millisecond)
-	set(&o.Silence, 2*time.Second)
+	set(&o.Silence, 5*time.Second)
 	set(&o.Retry, 100*time.Millisecond)
 	set(&o.RetryMost, 30*time.Second)
 	set(&o.Farewell, 500*time.Millisecond)
@@ -164,7 +165,7 @@ func (o Options) Check(p Plan) error {
 type arranged struct {
 	key    groupKey
 	plugin Plugin
-	checks []Check
+	checks []*Check
 }
 
 // arrange assigns checks to processes, in the order in which they come, and
@@ -202,7 +203,10 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 				}
 			}
 		}
-		a.checks = append(a.checks, *c)
+		if a.checks == nil {
+			a.checks = make([]*Check, 0, len(p.Checks))
+		}
+		a.checks = append(a.checks, c)
 	}
 	return all, errors.Join(bad...)
 }
