@@ -193,10 +193,14 @@ func (w *Web) Host(u *URL, v *VirtualServer, r *RealServer) string {
 }
 
 // Connect is where a check connects to: its own address and port, else those
-// of the real server.
+// of the real server. What is written of these counts, also where packets keep
+// the virtual server's port on the way (DR, TUN): somebody who writes another
+// port there means the checks.
 func (t *Target) Connect(v *VirtualServer, r *RealServer) Endpoint {
-	e := r.Endpoint(v)
-	addr, port := e.Addr(), e.Port()
+	addr, port := r.Address.Addr(), r.Address.Port()
+	if port == 0 {
+		port = r.Endpoint(v).Port()
+	}
 	if t.ConnectIP.IsValid() {
 		addr = t.ConnectIP
 	}

@@ -133,6 +133,8 @@ type LVSFlags struct {
 // with one identity are the same.
 func (v *VirtualServer) Identity() string {
 	switch {
+	case v.Group != "" && v.Protocol != "" && v.Protocol != "TCP":
+		return "group " + v.Group + " " + v.Protocol
 	case v.Group != "":
 		return "group " + v.Group
 	case v.Fwmark != 0 && v.Family() == "inet6":

@@ -96,6 +96,12 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 		if target.Address, err = resolve(ctx, host); err != nil {
 			return err
 		}
+		switch info.Name {
+		case "TCP_CHECK", "HTTP_GET", "SSL_GET":
+			if target.Address.Port() == 0 {
+				return fmt.Errorf("%s needs a port: give HOST:PORT", info.Name)
+			}
+		}
 		nameHost(info, options, host)
 	} else if info.Name != "MISC_CHECK" {
 		return fmt.Errorf("%s needs a HOST:PORT", info.Name)

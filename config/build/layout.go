@@ -17,6 +17,15 @@ func Layouts(c *config.Config) (all []balance.Layout) {
 	return all
 }
 
+// Keys returns the services in the table of IPVS that the virtual servers of c
+// are.
+func Keys(c *config.Config) (all []balance.Key) {
+	servers(c, func(v *config.VirtualServer, _ []*config.RealServer) {
+		all = append(all, keys(c, v)...)
+	})
+	return all
+}
+
 // Servers returns the names of the real servers by those of their virtual
 // servers, as node.Config has them.
 func Servers(c *config.Config) map[string][]string {
@@ -114,9 +123,11 @@ func options(v *config.VirtualServer) balance.Options {
 		o.Flags |= balance.Persistent
 		o.Persistence = uint32(p / time.Second)
 	}
-	if g := v.PersistenceGranularity; g.Mask.Is4() {
+	switch g := v.PersistenceGranularity; {
+	case v.Group != "": // has none, as with keepalived; `moonkeep check` says so
+	case g.Mask.Is4():
 		o.Mask = g.Mask.As4()
-	} else {
+	default:
 		o.Bits = uint8(g.Bits)
 	}
 	return o

@@ -56,7 +56,7 @@ func TestLayout(t *testing.T) {
 					key(balance.UDP, "192.0.2.254:80"), key(balance.UDP, "192.0.2.255:80"), key(balance.UDP, "192.0.3.0:80"), key(balance.UDP, "192.0.3.1:80"),
 					key(balance.UDP, "[2001:db8::1]:81"), {Fwmark: 3}, {Fwmark: 4, IPv6: true},
 				},
-				Options: balance.Options{Scheduler: "rr", Flags: balance.OnePacket | balance.Persistent, Persistence: 60, Mask: [4]byte{255, 255, 255, 0}},
+				Options: balance.Options{Scheduler: "rr", Flags: balance.OnePacket | balance.Persistent, Persistence: 60},
 				Servers: []balance.Destination{{Address: at("10.0.0.1:53")}},
 			}},
 		{"mark", config.VirtualServer{Fwmark: 7, LBAlgo: "rr", RealServers: []config.RealServer{{Address: end("[2001:db8::9]:80")}}},

@@ -19,6 +19,7 @@ const (
 	manySilent
 	manyNameless
 	manyOtherProtocol
+	manyNowhere
 	manyKinds
 )
 
@@ -99,6 +100,9 @@ func (l *service) checks(r *config.RealServer) {
 		case c.TCP != nil && v.Protocol == "UDP" && v.Address.IsValid() && c.TCP.ConnectPort == 0 && v.Address.Port() != dns:
 			l.many(manyOtherProtocol, r, at, nothing)
 		}
+		if (c.TCP != nil || c.HTTP != nil || c.SSL != nil) && c.Target().Connect(v, r).Port() == 0 {
+			l.many(manyNowhere, r, at, nothing)
+		}
 		if c.Misc == nil && c.Target() != nil {
 			l.slow(c, r, at)
 		}
@@ -169,6 +173,7 @@ func (l *service) tell() {
 	l.common(manySilent, "silent-success", "UDP_CHECK without require_reply takes silence for success: a host that is gone, or a firewall that drops the packet, passes; add require_reply if the service answers")
 	l.common(manyNameless, "no-server-name", "enable_sni and no name to send: neither sni_name nor virtualhost is written; add sni_name")
 	l.common(manyOtherProtocol, "check-protocol", "the service is UDP, and TCP_CHECK asks the same port by TCP, where something else answers or nothing; use UDP_CHECK, or connect_port")
+	l.common(manyNowhere, "check-no-port", "a check has no port to connect to and always fails, as with keepalived; give the real server its port, or the check a connect_port")
 }
 
 // common gives a finding once for all real servers that have it.

@@ -69,6 +69,23 @@ func TestServices(t *testing.T) {
 			},
 			[]string{"a.conf sorry-server-real: the sorry server 10.0.0.2 is a real server too"},
 		},
+		"granularity in a group": {
+			func(v *config.VirtualServer) {
+				v.Address, v.Group, v.PersistenceTimeout = config.Endpoint{}, "g", time.Minute
+				v.PersistenceGranularity.Mask = netip.MustParseAddr("255.255.255.0")
+			},
+			[]string{"a.conf granularity-unused: virtual_server group g: persistence_granularity does nothing"},
+		},
+		"no port": {
+			func(v *config.VirtualServer) {
+				v.Address, v.Fwmark = config.Endpoint{}, 3
+				for i := range v.RealServers {
+					v.RealServers[i].Address = endpointOf(v.RealServers[i].Address.Addr().String())
+					v.RealServers[i].Checks = []config.Check{{TCP: &config.TCPCheck{}}}
+				}
+			},
+			[]string{"a.conf check-no-port: virtual_server fwmark 3: a check has no port"},
+		},
 		"sorry server on another port": {
 			func(v *config.VirtualServer) {
 				v.SorryServer = &config.SorryServer{Address: endpointOf("10.0.0.2:8080")}

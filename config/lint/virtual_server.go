@@ -103,6 +103,9 @@ func (l *service) service() {
 			l.report(at, "ops-persistent", "ops schedules each packet by itself, and persistence_timeout %v keeps a client with one server: one of them does not do what it is for; take one out", v.PersistenceTimeout)
 		}
 	}
+	if g := v.PersistenceGranularity; v.Group != "" && (g.Mask.Is4() && g.Mask != allOnes || g.Bits != 0) {
+		l.report(v.Written.At("persistence_granularity", v.At), "granularity-unused", "persistence_granularity does nothing for the services of a group, as with keepalived: each client is persistent by itself; take it out, or write one virtual_server for each address")
+	}
 	if v.HASuspend && (v.Fwmark != 0 || v.Group != "") {
 		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unused", "ha_suspend looks for the virtual server's address on this host, and %s has none: keepalived checks all the time; take it out, or write one virtual_server for each address", serverName(v))
 	}
@@ -122,6 +125,9 @@ func (l *service) service() {
 		}
 	}
 }
+
+// allOnes is the granularity of a single client.
+var allOnes = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // endpoint is where a server's packets go, as config.RealServer.Endpoint.
 func endpoint(e config.Endpoint, v *config.VirtualServer, kind config.LVSMethod, own *config.LVSMethod) netip.AddrPort {

@@ -130,7 +130,7 @@ track_groups: [{name: tg, group: [A, B]}]
 track_files: [{name: f, file: a}, {name: f, file: b}]
 static_ipaddresses: [192.0.2.77 track_group gt]
 global: {lvs_sync_daemon: {interface: eth0, inst: AA}}`, []string{
-			`a.yaml:6:20: error: virtual_server group none: there is no virtual_server_group "none" [unknown-block]`,
+			`a.yaml:6:20: error: virtual_server group none UDP: there is no virtual_server_group "none" [unknown-block]`,
 			`a.yaml:6:34: error: virtual_server number 2 needs one of address, fwmark and group, not 0 [missing-key]`,
 			`a.yaml:6:62: error: virtual_server fwmark 1 is defined twice, first in line 6 [duplicate-name]`,
 			`a.yaml:7:27: error: track_group tg: there is no vrrp_instance "B"; is "A" meant? [unknown-block]`,

@@ -5,7 +5,8 @@ type Server struct {
 	Up bool
 	// Weight is the one in force, as Weight returns it.
 	Weight int
-	// Inhibits says that it keeps its place with weight 0 while it is down.
+	// Inhibits says that it keeps its place with weight 0 while it does not
+	// serve.
 	Inhibits bool
 	// Hand is what people want of it, whatever its checks say.
 	Hand Hand
@@ -49,7 +50,8 @@ type Place struct {
 // Serving appends the places that a service should have to dst: those of real
 // servers in their order, and that of the sorry server behind them. quorum says
 // whether the service has its quorum. Without it the sorry server serves in
-// place of those that work; where there is none they go on.
+// place of those that work; where there is none they go on. One that inhibits
+// keeps its place with weight 0 in either case.
 func Serving(dst []Place, servers []Server, sorry Sorry, quorum bool) []Place {
 	instead := sorry.Present && !quorum
 	for i := range servers {
@@ -61,7 +63,7 @@ func Serving(dst []Place, servers []Server, sorry Sorry, quorum bool) []Place {
 			dst = append(dst, Place{i, 0})
 		case s.Up && !instead:
 			dst = append(dst, Place{i, s.Weight})
-		case !s.Up && s.Inhibits:
+		case s.Inhibits:
 			dst = append(dst, Place{i, 0})
 		}
 	}

@@ -104,6 +104,7 @@ func TestServing(t *testing.T) {
 		{"no sorry server: they serve without quorum", []Server{up, down}, Sorry{}, false, []Place{{0, 5}}},
 		{"none works and none is sorry", []Server{down, down}, Sorry{}, false, nil},
 		{"the sorry server instead", []Server{up, down, kept}, sorry, false, []Place{{2, 0}, {SorryServer, 1}}},
+		{"one that inhibits and works stays with 0", []Server{{Up: true, Weight: 5, Inhibits: true}, up}, sorry, false, []Place{{0, 0}, {SorryServer, 1}}},
 		{"the sorry server rests", []Server{up}, sorry, true, []Place{{0, 5}}},
 		{"the sorry server stays with 0", []Server{up}, stays, true, []Place{{0, 5}, {SorryServer, 0}}},
 		{"and serves", []Server{down}, stays, false, []Place{{SorryServer, 1}}},

@@ -64,7 +64,7 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 		return nil, err
 	}
 	if t.Address.Port() == 0 {
-		return nil, fmt.Errorf("%s needs a port to connect to", c.Info().Name)
+		return dial.Nowhere(c.Info().Name), nil
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
 	plans, err := s.prepare(t, c.tls)

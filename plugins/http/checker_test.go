@@ -4,7 +4,6 @@ import (
 	"crypto/md5"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -279,15 +278,12 @@ func TestUnknown(t *testing.T) {
 // TestFaults holds what Prepare refuses.
 func TestFaults(t *testing.T) {
 	target := serve(t, "127.0.0.1:0", says("")).target(t)
-	noPort := target
-	noPort.Address = netip.AddrPortFrom(target.Address.Addr(), 0)
 	for _, test := range []struct {
 		target  checker.Target
 		options object
 		want    string
 	}{
 		{target, object{}, "urls is missing"},
-		{noPort, path(object{}), "HTTP_GET needs a port"},
 		{target, path(object{"pat": "/"}), `there is no option "pat"`},
 		{target, object{"urls": []any{object{"path": ""}}}, "url 1: path is missing"},
 		{target, object{"urls": []any{object{"path": "/a b"}}}, "has a blank"},

@@ -4,7 +4,6 @@ package tcp
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"time"
 
@@ -31,7 +30,7 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return nil, err
 	}
 	if t.Address.Port() == 0 {
-		return nil, errors.New("TCP_CHECK needs a port to connect to")
+		return dial.Nowhere("TCP_CHECK"), nil
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
 	return &probe{t}, nil

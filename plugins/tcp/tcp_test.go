@@ -85,8 +85,12 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestFaults(t *testing.T) {
-	if _, err := New().Prepare(checker.Target{Address: netip.MustParseAddrPort("127.0.0.1:0")}, checker.Options{}); err == nil || !strings.Contains(err.Error(), "needs a port") {
-		t.Error(err)
+	nowhere, err := New().Prepare(checker.Target{Address: netip.MustParseAddrPort("127.0.0.1:0")}, checker.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := nowhere.Probe(t.Context()); r.Verdict != checker.Failed || !strings.Contains(r.Message, "needs a port") {
+		t.Error(r)
 	}
 	o, err := checker.NewOptions([]byte(`{"retry":3}`))
 	if err != nil {
