@@ -57,10 +57,7 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) *balancer {
 func (b *balancer) adopt(c *config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.config, b.keys = c, nil
-	for _, l := range build.Layouts(c) {
-		b.keys = append(b.keys, l.Keys...)
-	}
+	b.config, b.keys = c, build.Keys(c)
 	needs := len(c.VirtualServers) > 0 || syncDaemon(c) != nil || b.earlier || c.Global.LVSFlush
 	if !b.started && needs {
 		if err := b.keeper.Start(); err != nil {

@@ -83,15 +83,18 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 		known[x.Name], p.Plugins = true, append(p.Plugins, x)
 	}
-	for _, x := range build.Probes(c) {
-		if x.Lua != nil {
-			continue
+	// Grown by and by it would take several times the room.
+	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
+	build.EachProbe(c, func(x *build.Probe) {
+		if x.Lua != nil || err != nil {
+			return
 		}
 		if !known[x.Kind] {
 			own := ownPlugin(c, x.Kind)
 			if x.Plugin {
 				if strings.ContainsRune(x.Kind, '/') {
-					return p, nil, fmt.Errorf("plugin %q: a name is no path; give the path in plugins", x.Kind)
+					err = fmt.Errorf("plugin %q: a name is no path; give the path in plugins", x.Kind)
+					return
 				}
 				own = configured(c, &config.Plugin{Name: x.Kind, Memory: 256, OpenFiles: 16384})
 				own.Path = filepath.Join(pluginDirectory(c), x.Kind)
@@ -114,14 +117,15 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 		if x.Kind == "MISC_CHECK" {
 			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
-				return p, nil, err
+				return
 			}
 			check.Identity += strconv.FormatBool(x.Secure)
 		}
 		if x.Kind == "SSL_GET" || x.Kind == "SMTP_CHECK" || x.Kind == "GRPC_HEALTH" {
 			var sum string
 			if check.Options, sum, err = files.into(x.Options); err != nil {
-				return p, nil, fmt.Errorf("plugin %s for %s: %w", x.Kind, x.Server, err)
+				err = fmt.Errorf("plugin %s for %s: %w", x.Kind, x.Server, err)
+				return
 			}
 			check.Identity += sum
 		}
@@ -132,8 +136,8 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		// The node gives up later than the host, which knows why.
 		check.Patience = check.Limit + answerSlack
 		p.Checks = append(p.Checks, check)
-	}
-	return p, scripts, nil
+	})
+	return p, scripts, err
 }
 
 // answerSlack is how much longer than the time of a probe its answer is waited

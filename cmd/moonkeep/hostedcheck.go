@@ -17,9 +17,9 @@ func refusedChecks(c *config.Config) config.Findings {
 	checkers := map[string]checker.Checker{}
 	asked := map[string]bool{}
 	files := hostedFiles{}
-	for _, p := range build.Probes(c) {
+	build.EachProbe(c, func(p *build.Probe) {
 		if p.Plugin || p.Lua != nil || p.Kind == "MISC_CHECK" {
-			continue
+			return
 		}
 		own, ok := checkers[p.Kind]
 		if !ok {
@@ -28,13 +28,13 @@ func refusedChecks(c *config.Config) config.Findings {
 		}
 		key := p.Kind + " " + string(p.Options)
 		if own == nil || asked[key] {
-			continue // the same options are the same everywhere
+			return // the same options are the same everywhere
 		}
 		asked[key] = true
-		if err := refusedBy(own, &p, files); err != nil {
-			found.Add(checkAt(c, &p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server, err)
+		if err := refusedBy(own, p, files); err != nil {
+			found.Add(checkAt(c, p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server, err)
 		}
-	}
+	})
 	return found
 }
 

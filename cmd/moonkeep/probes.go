@@ -53,20 +53,24 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	p := &probes{}
 	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
 	compiled := map[string]*lua.Script{}
-	for _, x := range build.Probes(c) {
-		if x.Script != "" {
-			continue // engine.Checks runs it
+	var err error
+	build.EachProbe(c, func(x *build.Probe) {
+		if x.Script != "" || err != nil {
+			return // engine.Checks runs it
 		}
 		var by prober = nobody{e.pool, x.Kind}
 		if x.Lua != nil {
-			k, err := e.luaCheck(&x, compiled)
-			if err != nil {
-				return nil, err
+			var k *luaCheck
+			if k, err = e.luaCheck(x, compiled); err != nil {
+				return
 			}
 			scripts.checks[x.Check], by = k, &scripts
 		}
 		p.by = append(p.by, slices.Repeat([]prober{nil}, int(x.Check)-len(p.by))...)
 		p.by = append(p.by, by)
+	})
+	if err != nil {
+		return nil, err
 	}
 	if e.plugins == nil {
 		return p, nil

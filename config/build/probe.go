@@ -52,10 +52,33 @@ type Probe struct {
 // Probes returns all that is to be probed, in the order of its numbers. What
 // follows a file or a session is not among it.
 func Probes(c *config.Config) []Probe {
-	var all []Probe
+	all := make([]Probe, 0, MostProbes(c))
+	EachProbe(c, func(p *Probe) { all = append(all, *p) })
+	return all
+}
+
+// MostProbes is how many Probes has at most.
+func MostProbes(c *config.Config) int {
+	n := len(c.Scripts)
+	for i := range c.VirtualServers {
+		for k := range c.VirtualServers[i].RealServers {
+			r := &c.VirtualServers[i].RealServers[k]
+			if n += len(r.Checks); r.WeightBy != nil {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// EachProbe is Probes one after the other, for those who keep little of them:
+// there may be tens of thousands. What f is given is its own for the call.
+func EachProbe(c *config.Config, f func(*Probe)) {
+	var p Probe
 	n := walk(c, func(v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32) {
-		if k.File == nil && k.BFD == nil {
-			all = append(all, probe(c, v, r, k, number))
+		if probed(k) {
+			p = probe(c, v, r, k, number)
+			f(&p)
 		}
 	})
 	for i := range c.Scripts {
@@ -65,14 +88,16 @@ func Probes(c *config.Config) []Probe {
 		}
 		// There is no server around it.
 		v := config.VirtualServer{ConnectTimeout: s.Timeout, DelayLoop: s.Interval}
-		p := probe(c, &v, &config.RealServer{}, s.Plugin, n)
+		p = probe(c, &v, &config.RealServer{}, s.Plugin, n)
 		p.Script, p.Service, p.Server, p.Limit, p.Patience = s.Name, "", "", s.Timeout, s.Timeout
 		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
-		all = append(all, p)
+		f(&p)
 		n++
 	}
-	return all
 }
+
+// probed reports whether somebody has to make a check.
+func probed(k *config.Check) bool { return k.File == nil && k.BFD == nil }
 
 // walk calls f for every check of c with its number, and returns how many there
 // are. What is there twice is passed over, as by keepalived.
@@ -89,9 +114,12 @@ func walk(c *config.Config, f func(*config.VirtualServer, *config.RealServer, *c
 	return n
 }
 
-// servers calls f for each virtual server with its real servers, each once.
+// servers calls f for each virtual server with its real servers, each once. The
+// list is f's for the call.
 func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServer)) {
 	services := make(map[string]bool, len(c.VirtualServers))
+	seen := make(map[config.Endpoint]bool)
+	var list []*config.RealServer
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
 		id := v.Identity()
@@ -99,8 +127,8 @@ func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServe
 			continue
 		}
 		services[id] = true
-		list := make([]*config.RealServer, 0, len(v.RealServers))
-		seen := make(map[config.Endpoint]bool, len(v.RealServers))
+		list = slices.Grow(list[:0], len(v.RealServers))
+		clear(seen)
 		for k := range v.RealServers {
 			r := &v.RealServers[k]
 			if e := r.Endpoint(v); !seen[e] {

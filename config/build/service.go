@@ -19,9 +19,8 @@ func services(c *config.Config) []node.Service {
 	for i := range c.TrackFiles {
 		files[c.TrackFiles[i].Name] = &c.TrackFiles[i]
 	}
-	probes := Probes(c)
-	n := 0 // of what of probes is used
 	number := uint32(0)
+	var one Probe
 	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
 		s := node.Service{
 			Name: serviceName(v), Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
@@ -42,9 +41,9 @@ func services(c *config.Config) []node.Service {
 			for i := range list {
 				k := &list[i]
 				var p *Probe
-				if n < len(probes) && probes[n].Check == number {
-					p = &probes[n]
-					n++
+				if probed(k) {
+					one = probe(c, v, r, k, number)
+					p = &one
 				}
 				number++
 				x.Checks = append(x.Checks, b.check(v, r, k, p, files))
