@@ -24,6 +24,8 @@ import (
 
 var everySite = flag.Bool("matrix", false, "compare the table of IPVS with keepalived's for every site of testdata/ipvs")
 
+var onlySite = flag.String("site", "", "compare it for these sites of testdata/ipvs, by a pattern of file names without .conf")
+
 // needIPVS skips the test unless the kernel balances load and ipvsadm shows it.
 func needIPVS(t *testing.T) {
 	t.Helper()
@@ -65,9 +67,25 @@ func newDirector(t *testing.T) *director {
 // may have it so already.
 func (d *director) ip(t *testing.T, h *netnstest.Host, lines ...string) {
 	t.Helper()
-	for _, line := range lines {
+	for _, six := range []bool{false, true} {
+		var text strings.Builder
+		for _, line := range lines {
+			rest, is := strings.CutPrefix(line, "-6 ")
+			if is == six {
+				text.WriteString(rest + "\n")
+			}
+		}
+		if text.Len() == 0 {
+			continue
+		}
+		args := []string{"-force", "-batch", "-"}
+		if six {
+			args = append([]string{"-6"}, args...)
+		}
 		h.Run(t, func() error {
-			_ = exec.Command("ip", strings.Fields(line)...).Run()
+			cmd := exec.Command("ip", args...)
+			cmd.Stdin = strings.NewReader(text.String())
+			_ = cmd.Run()
 			return nil
 		})
 	}
@@ -110,25 +128,55 @@ func (d *director) saved(t *testing.T) (lines []string) {
 	return lines
 }
 
-// settled waits until the tables of all have been the same for a while, and are
-// not empty, and returns them.
-func settled(t *testing.T, all []*director) [][]string {
+// listed is the kernel's own list, which costs no program to read.
+func (d *director) listed(t *testing.T) (text string) {
 	t.Helper()
-	last, since := make([][]string, len(all)), time.Now()
-	for began := time.Now(); time.Since(began) < 90*time.Second; time.Sleep(500 * time.Millisecond) {
+	d.Run(t, func() error {
+		b, err := os.ReadFile("/proc/thread-self/net/ip_vs")
+		lines := strings.SplitAfter(string(b), "\n")
+		for i, line := range lines {
+			// Without the connections.
+			lines[i] = strings.Join(strings.Fields(line)[:min(4, len(strings.Fields(line)))], " ")
+		}
+		text = strings.Join(lines, "\n")
+		return err
+	})
+	return text
+}
+
+// settled waits until the tables of all have been the same for a while, and
+// returns them.
+func settled(t *testing.T, all []*director, quiet time.Duration) [][]string {
+	t.Helper()
+	last, since := make([]string, len(all)), time.Now()
+	for began := time.Now(); time.Since(began) < 90*time.Second; time.Sleep(250 * time.Millisecond) {
 		same := true
 		for i, d := range all {
-			now := d.saved(t)
-			same = same && len(now) > 0 && slices.Equal(now, last[i])
+			now := d.listed(t)
+			same = same && now == last[i]
 			last[i] = now
 		}
 		if !same {
 			since = time.Now()
-		} else if time.Since(since) > 5*time.Second {
+		} else if time.Since(since) > quiet {
 			break
 		}
 	}
-	return last
+	tables := make([][]string, len(all))
+	for i, d := range all {
+		tables[i] = d.saved(t)
+	}
+	return tables
+}
+
+// fail has real servers answer no more, or again.
+func (d *director) fail(t *testing.T, verb string, servers ...string) {
+	t.Helper()
+	var lines []string
+	for _, s := range servers {
+		lines = append(lines, "route "+verb+" unreachable 10.2.0."+s+"/32 table local", "-6 route "+verb+" unreachable fd00:2::"+s+"/128 table local")
+	}
+	d.ip(t, d.servers, lines...)
 }
 
 // run starts a program on the director and returns what ends it and waits.
@@ -190,14 +238,20 @@ func TestGuestSameTable(t *testing.T) {
 	if !*everySite {
 		sites = slices.DeleteFunc(sites, func(site string) bool { return !slices.Contains(few, siteName(site)) })
 	}
+	if *onlySite != "" {
+		if sites, err = filepath.Glob("testdata/ipvs/" + *onlySite + ".conf"); err != nil || len(sites) == 0 {
+			t.Fatalf("-site %s: %v, %v", *onlySite, sites, err)
+		}
+	}
 	for some := range slices.Chunk(sites, 8) {
-		sameTables(t, some)
+		t.Run(siteName(some[0]), func(t *testing.T) { sameTables(t, some) })
 	}
 }
 
 func siteName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".conf") }
 
-// sameTables plays some sites at once: most of the time is waited.
+// sameTables plays some sites at once: most of the time is waited. In all of
+// them the same servers fail, and come back.
 func sameTables(t *testing.T, sites []string) {
 	var all []*director
 	var stops []func()
@@ -210,22 +264,38 @@ func sameTables(t *testing.T, sites []string) {
 			theirs.keepalived(t, theirs.write(t, "site.conf", string(text), 0o600)),
 			ours.moonkeep(t, ours.write(t, "site.conf", string(text), 0o600)))
 	}
-	tables := settled(t, all)
-	for i, site := range sites {
-		t.Run(siteName(site), func(t *testing.T) {
+	steps := []struct {
+		name, verb string
+		servers    []string
+	}{{name: "as they begin"}, {"the first fails", "add", []string{"1"}}, {"more fail", "add", []string{"2", "3"}},
+		{"the first works again", "del", []string{"1"}}, {"all work again", "del", []string{"2", "3"}}}
+	first := make([]bool, len(sites))
+	for i, step := range steps {
+		for _, d := range all {
+			d.fail(t, step.verb, step.servers...)
+		}
+		quiet := 3500 * time.Millisecond
+		if i == 0 {
+			quiet = 5 * time.Second
+		}
+		tables := settled(t, all, quiet)
+		for i, site := range sites {
 			want, got := tables[2*i], tables[2*i+1]
-			if len(want) == 0 {
-				t.Error("keepalived made no table: nothing is compared")
-			}
+			first[i] = first[i] || len(want) > 0
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("keepalived (-) and moonkeep (+): %s", diff)
+				t.Errorf("%s, %s: keepalived (-) and moonkeep (+): %s", siteName(site), step.name, diff)
 			}
-			stops[2*i]()
-			stops[2*i+1]()
-			if left := all[2*i+1].saved(t); len(left) > 0 {
-				t.Errorf("after the stop: %q", left)
-			}
-		})
+		}
+	}
+	for i, site := range sites {
+		if !first[i] {
+			t.Errorf("%s: keepalived made no table: nothing is compared", siteName(site))
+		}
+		stops[2*i]()
+		stops[2*i+1]()
+		if left := all[2*i+1].saved(t); len(left) > 0 {
+			t.Errorf("%s: after the stop: %q", siteName(site), left)
+		}
 	}
 }
 

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+)
+
+// formsConf has a service for each way in which packets reach servers that
+// answer clients themselves.
+const formsConf = `
+global_defs {
+	router_id FORMS
+	vrrp_version 3
+	lvs_sync_daemon eth0 V id 7
+}
+vrrp_instance V {
+	state STATE
+	interface eth0
+	virtual_router_id 60
+	priority PRIORITY
+	advert_int 0.2
+	virtual_ipaddress {
+		192.168.10.100/24
+		192.168.10.101/24
+		192.168.10.102/24
+		192.168.10.103/24
+	}
+}
+virtual_server 192.168.10.100 7000 {
+	delay_loop 1
+	lb_algo rr
+	lb_kind DR
+	protocol TCP
+	SERVERS
+}
+virtual_server 192.168.10.101 80 {
+	delay_loop 1
+	lb_algo rr
+	lb_kind TUN
+	protocol TCP
+	SERVERS
+}
+virtual_server fwmark 5 {
+	delay_loop 1
+	lb_algo rr
+	lb_kind DR
+	SERVERS
+}
+virtual_server 192.168.10.103 53 {
+	delay_loop 1
+	lb_algo rr
+	lb_kind DR
+	protocol UDP
+	ops
+	SERVERS
+}
+`
+
+// formsServers are the real servers of all of them.
+const formsServers = `
+	real_server 192.168.10.16 80 {
+		TCP_CHECK {
+			connect_port 80
+			connect_timeout 1
+		}
+	}
+	real_server 192.168.10.17 80 {
+		TCP_CHECK {
+			connect_port 80
+			connect_timeout 1
+		}
+	}
+`
+
+// echo answers each line on TCP port 7000 with the host's name, and each packet
+// on UDP port 53 of an address.
+func echo(t *testing.T, h *netnstest.Host, name, udp string) {
+	t.Helper()
+	var l net.Listener
+	var u net.PacketConn
+	h.Run(t, func() (err error) {
+		if l, err = net.Listen("tcp", ":7000"); err != nil {
+			return err
+		}
+		u, err = net.ListenPacket("udp", udp)
+		return err
+	})
+	t.Cleanup(func() { l.Close(); u.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				for lines := bufio.NewScanner(c); lines.Scan(); {
+					if _, err := fmt.Fprintln(c, name); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	go func() {
+		b := make([]byte, 100)
+		for {
+			_, from, err := u.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			_, _ = u.WriteTo([]byte(name), from)
+		}
+	}()
+}
+
+// say sends a line and returns the answer.
+func say(c net.Conn) (string, error) {
+	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return "", err
+	}
+	if _, err := fmt.Fprintln(c, "hello"); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(c).ReadString('\n')
+	return strings.TrimSpace(line), err
+}
+
+// TestGuestForms: packets reach servers through a tunnel, by a firewall mark
+// whatever their port, and one by one; and an established connection outlives
+// the director that it began with, because the other one was told of it.
+func TestGuestForms(t *testing.T) {
+	needIPVS(t)
+	if _, err := exec.LookPath("tc"); err != nil {
+		t.Skip("needs tc: it marks packets")
+	}
+	s := newSwitch(t)
+	client := s.host(t, "192.168.10.1/24")
+	a, b := s.host(t, "192.168.10.14/24"), s.host(t, "192.168.10.15/24")
+	one, two := s.host(t, "192.168.10.16/24"), s.host(t, "192.168.10.17/24")
+	conf := strings.ReplaceAll(formsConf, "SERVERS", formsServers)
+	master := strings.NewReplacer("STATE", "MASTER", "PRIORITY", "200").Replace(conf)
+	backup := strings.NewReplacer("STATE", "BACKUP", "PRIORITY", "100").Replace(conf)
+	for h, name := range map[*director]string{one: "one", two: "two"} {
+		file := h.write(t, "forms.conf", master, 0o600)
+		h.Run(t, func() error {
+			out, err := self("realserver", "up", file, "--run-dir", filepath.Join(h.dir, "run")).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("realserver up: %w: %s", err, out)
+			}
+			return nil
+		})
+		h.ip(t, h.Host, "addr add 192.168.10.102/32 dev lo") // no configuration says what is marked
+		(&page{h: h.Host, body: name}).start(t)
+		echo(t, h.Host, name, "192.168.10.103:53")
+	}
+	for _, d := range []*director{a, b} {
+		d.Run(t, func() error {
+			for _, line := range []string{"qdisc add dev eth0 ingress", "filter add dev eth0 ingress protocol ip u32 match ip dst 192.168.10.102/32 action skbedit mark 5"} {
+				if out, err := exec.Command("tc", strings.Fields(line)...).CombinedOutput(); err != nil {
+					return fmt.Errorf("tc %s: %w: %s", line, err, out)
+				}
+			}
+			return nil
+		})
+	}
+	a.moonkeep(t, a.write(t, "forms.conf", master, 0o600))
+	b.moonkeep(t, b.write(t, "forms.conf", backup, 0o600))
+	both := func(address string) {
+		t.Helper()
+		var got []string
+		for began := time.Now(); time.Since(began) < 60*time.Second; time.Sleep(200 * time.Millisecond) {
+			got = got[:0]
+			for range 4 {
+				body, err := ask(client.Host, address)
+				if err != nil {
+					body = err.Error()
+				}
+				got = append(got, body)
+			}
+			if turn := slices.Clone(got[:2]); slices.Contains(turn, "one") && slices.Contains(turn, "two") && slices.Equal(turn, got[2:]) {
+				return
+			}
+		}
+		t.Errorf("%s answers %q", address, got)
+	}
+	both("192.168.10.101:80") // a tunnel
+	both("192.168.10.102:80") // a mark
+	if table := a.saved(t); !slices.Contains(table, "-a -f 5 -r 192.168.10.16:0 -g -w 1") || !slices.Contains(table, "-a -t 192.168.10.101:80 -r 192.168.10.17:80 -i -w 1 --tun-type ipip") {
+		t.Errorf("the table is %q", table)
+	}
+
+	// One socket, so that without one-packet scheduling all would reach one
+	// server.
+	got := map[string]int{}
+	netnstest.Must(t, client.NS.Do(func() error {
+		c, err := net.Dial("udp", "192.168.10.103:53")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		answer := make([]byte, 100)
+		for range 8 {
+			if _, err := c.Write([]byte("hello")); err != nil {
+				return err
+			}
+			if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+				return err
+			}
+			n, err := c.Read(answer)
+			if err != nil {
+				return err
+			}
+			got[string(answer[:n])]++
+		}
+		return nil
+	}))
+	if got["one"] != 4 || got["two"] != 4 {
+		t.Errorf("packets of one socket reach %v", got)
+	}
+
+	var c net.Conn
+	netnstest.Must(t, client.NS.Do(func() (err error) {
+		c, err = net.DialTimeout("tcp", "192.168.10.100:7000", 10*time.Second)
+		return err
+	}))
+	defer c.Close()
+	first, err := say(c)
+	netnstest.Must(t, err)
+	connections := func(d *director) (text string) {
+		d.Run(t, func() error {
+			out, err := exec.Command("ipvsadm", "-Lnc").CombinedOutput()
+			text = string(out)
+			return err
+		})
+		return text
+	}
+	for began := time.Now(); !strings.Contains(connections(b), c.LocalAddr().String()); time.Sleep(100 * time.Millisecond) {
+		if _, err := say(c); err != nil {
+			t.Fatal(err)
+		}
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("the other director does not know of the connection of %v:\n%s", c.LocalAddr(), connections(b))
+		}
+	}
+	a.ip(t, a.Host, "link set eth0 down") // as a director that lost its power
+	if again, err := say(c); err != nil || again != first {
+		t.Errorf("after the fail-over %q answers, %v; before it %q", again, err, first)
+	}
+	if !b.has(t, netip.MustParsePrefix("192.168.10.100/24")) {
+		t.Error("the connection lives on, but not by way of the other director")
+	}
+	both("192.168.10.102:80")
+}
