@@ -15,12 +15,17 @@ type Move struct {
 	// group, nil in Lua when it has none.
 	Instance string
 	Group    string
-	// Cause [cause] is failover or maintenance.
+	// Cause [cause] is failover, maintenance or preemption.
 	Cause string
 	// Priority [priority] is the effective one.
 	Priority int
-	// MasterFor [master_for] is how long it has been MASTER, in seconds.
+	// MasterFor [master_for] is how long it has been MASTER, in seconds; before a
+	// preemption, how long the present one is known to be.
 	MasterFor time.Duration
+	// Master [master] has the addresses that would be preempted, with
+	// MasterPriority [master_priority]; nil in Lua for other causes.
+	Master         string
+	MasterPriority int
 }
 
 // Accept calls the script's accept_failover function. It may return true, or
@@ -39,6 +44,10 @@ func (r *Runner) Accept(ctx context.Context, m Move) (ok bool, why string, err e
 		tb.RawSetString("cause", lua.LString(m.Cause))
 		tb.RawSetString("priority", lua.LNumber(m.Priority))
 		tb.RawSetString("master_for", lua.LNumber(m.MasterFor.Seconds()))
+		if m.Master != "" {
+			tb.RawSetString("master", lua.LString(m.Master))
+			tb.RawSetString("master_priority", lua.LNumber(m.MasterPriority))
+		}
 		tb.RawSetString("args", s.args())
 		if deadline, limited := ctx.Deadline(); limited {
 			tb.RawSetString("timeout", lua.LNumber(time.Until(deadline).Seconds()))

@@ -233,7 +233,8 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
 	x.weightOnly(&n)
-	return engine.Plan{Node: n, Checks: x, Probes: probes, Policy: policy, Watcher: newWatcher(c, &d.processes), Interfaces: build.Interfaces(c)}, nil
+	n.AskPreempt(policy.decides)
+	return engine.Plan{Node: n, Checks: x, Probes: probes, Policy: policy.engine(), Watcher: newWatcher(c, &d.processes), Interfaces: build.Interfaces(c)}, nil
 }
 
 // run runs the node until ctx ends, and the programs that the configuration

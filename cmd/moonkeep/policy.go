@@ -20,8 +20,8 @@ const acceptFailover = "accept_failover"
 // time keeps no move waiting. It implements engine.Policy.
 type policies map[string][]*lua.Runner
 
-// newPolicies returns nil when no file has the function.
-func (e *edges) newPolicies(c *config.Config) (engine.Policy, error) {
+// newPolicies finds the files that have the function.
+func (e *edges) newPolicies(c *config.Config) (policies, error) {
 	all := policies{}
 	add := func(who string, f *config.Lua, instances ...string) error {
 		if f == nil {
@@ -54,19 +54,29 @@ func (e *edges) newPolicies(c *config.Config) (engine.Policy, error) {
 			return nil, err
 		}
 	}
-	if len(all) == 0 {
-		return nil, nil
-	}
 	return all, nil
+}
+
+// decides reports whether there is a policy for an instance.
+func (p policies) decides(instance string) bool { return len(p[instance]) > 0 }
+
+// engine returns nil where there is no policy at all.
+func (p policies) engine() engine.Policy {
+	if len(p) == 0 {
+		return nil
+	}
+	return p
 }
 
 // Accept implements engine.Policy: the first file that objects holds the move
 // back; one that fails does not keep the next from being asked.
 func (p policies) Accept(ctx context.Context, m engine.PlannedMove) (objection string, err error) {
+	move := lua.Move{Instance: m.Instance, Group: m.Group, Cause: m.Cause, Priority: int(m.Priority), MasterFor: m.MasterFor}
+	if m.Master.IsValid() {
+		move.Master, move.MasterPriority = m.Master.String(), int(m.MasterPriority)
+	}
 	for _, r := range p[m.Instance] {
-		ok, why, failed := r.Accept(ctx, lua.Move{
-			Instance: m.Instance, Group: m.Group, Cause: m.Cause, Priority: int(m.Priority), MasterFor: m.MasterFor,
-		})
+		ok, why, failed := r.Accept(ctx, move)
 		switch {
 		case failed != nil:
 			err = failed

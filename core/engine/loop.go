@@ -147,6 +147,8 @@ func (e *Engine) carry(actions []node.Action) {
 				i++
 			}
 			e.check(actions[first : i+1])
+		case node.AskPolicy:
+			e.askPolicy(a)
 		case node.Probe:
 			e.probe(a)
 		case node.Balance:

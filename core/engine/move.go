@@ -19,9 +19,10 @@ const (
 	moveLook = 5 * time.Millisecond
 )
 
-// Policy may hold a planned move back: a failover that was asked for, and the
-// hand-over that maintenance begins with. It is never asked about a take-over
-// when another node fails, a fault of this one, or a stop.
+// Policy may hold a planned move back: a failover that was asked for, the
+// hand-over that maintenance begins with, and the preemption of a master of lower
+// priority that is well. It is never asked about a take-over when another node
+// fails or resigns, a fault of this one, or a stop.
 type Policy interface {
 	// Accept says why the instance must not give its addresses up now, "" when
 	// it may. It is called from a goroutine of its own for each instance, and
@@ -35,11 +36,16 @@ type Policy interface {
 type PlannedMove struct {
 	Instance string
 	Group    string // its sync group, if any
-	// Cause is "failover" or "maintenance".
+	// Cause is "failover", "maintenance" or "preemption".
 	Cause string
-	// Priority is the effective one, and MasterFor how long it has been MASTER.
+	// Priority is the effective one, and MasterFor how long it has been MASTER;
+	// before a preemption, how long Master is known to be.
 	Priority  uint8
 	MasterFor time.Duration
+	// Master has the addresses that would be preempted, with MasterPriority. It is
+	// invalid for other causes, and where nobody is heard.
+	Master         netip.Addr
+	MasterPriority uint8
 }
 
 // Outcome is what a planned move of one instance came to.

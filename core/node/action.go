@@ -53,6 +53,10 @@ const (
 	Told
 	// Noted (lane 3): Note is something that people should read.
 	Noted
+	// AskPolicy (lane 3): may the instances of Preempt take the addresses from a
+	// master of lower priority that is well? Answered by a PolicySaid event for
+	// Instance, at best within 5 s; without one they do.
+	AskPolicy
 )
 
 // Action is something to be done outside.
@@ -96,6 +100,21 @@ type Action struct {
 	Script string
 	Change *Change
 	Note   *Note
+
+	Preempt []Preemption
+}
+
+// Preemption is what an AskPolicy is about.
+type Preemption struct {
+	Instance string
+	Group    string // its sync group, if any
+	Priority uint8
+	// Master is who has the addresses, with MasterPriority, and MasterFor how
+	// long it is known to. It is invalid for a member of a sync group that hears
+	// nobody.
+	Master         netip.Addr
+	MasterPriority uint8
+	MasterFor      time.Duration
 }
 
 // Occasion says what a Change tells.

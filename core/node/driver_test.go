@@ -70,6 +70,8 @@ type driver struct {
 	log  []string
 	// bfd are the BFD packets sent since the last look, which log leaves out.
 	bfd []bfdSent
+	// asked are the questions of policies, which log leaves out.
+	asked []Action
 }
 
 // drive returns a node that was ticked at instant 0 and knows eth0 to be up.
@@ -96,6 +98,9 @@ func (d *driver) take(actions []Action) {
 		switch a.Kind {
 		case SendBFD:
 			d.bfd = append(d.bfd, sentBFD(d.t, &a))
+			continue
+		case AskPolicy:
+			d.asked = append(d.asked, a)
 			continue
 		case Send:
 			if p := a.Payload; p[0]>>4 == 3 && p[2] > 0 && p[5] == 12 {

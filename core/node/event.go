@@ -61,6 +61,13 @@ type Checked struct {
 	Weight *float64
 }
 
+// PolicySaid answers an AskPolicy about an instance, and with it about its sync group.
+type PolicySaid struct {
+	Instance string
+	// Objection is why it must not preempt now, empty when it may.
+	Objection string
+}
+
 // CheckedMany is several of them, that came together.
 type CheckedMany struct{ List []*Checked }
 
@@ -129,6 +136,7 @@ func (*Received) event()    {}
 func (*Link) event()        {}
 func (*Checked) event()     {}
 func (*CheckedMany) event() {}
+func (*PolicySaid) event()  {}
 func (*Claimed) event()     {}
 func (*Gone) event()        {}
 func (*SendFailed) event()  {}

@@ -17,6 +17,8 @@ type group struct {
 	// yielded names the member that left MASTER for BACKUP and whose lead the
 	// others must follow; empty when none did.
 	yielded string
+	// asked is until when an answer about preempting is waited for.
+	asked mono.Instant
 	// busy is true while regroup runs: the members' own changes call it again.
 	busy bool
 }

@@ -206,6 +206,8 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.link(now, e)
 	case *Checked:
 		n.checked(now, e)
+	case *PolicySaid:
+		n.policySaid(now, e)
 	case *CheckedMany:
 		for _, c := range e.List {
 			n.checked(now, c)
@@ -412,6 +414,8 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			n.note(level, in.cfg.Name, a.Topic, a.Why)
 		case vrrp.DoStay:
 			stayed = a.Why
+		case vrrp.DoAsk:
+			n.ask(now, in)
 		}
 	}
 	if cap(in.acts) > 0 {

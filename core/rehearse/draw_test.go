@@ -93,8 +93,33 @@ func drawWorld(seed uint64) *world {
 		w.configs = append(w.configs, cfg)
 	}
 	w.drawTransport(rand.New(rand.NewPCG(seed, 0x77697265)), seed)
+	drawPolicies(rand.New(rand.NewPCG(seed, 0x706f6c69)), w.configs)
 	drawWatched(rand.New(rand.NewPCG(seed, 0x66696c65)), w.configs)
 	return w
+}
+
+// drawPolicies has some nodes ask before they preempt, from chances of its own.
+func drawPolicies(r *rand.Rand, configs []node.Config) {
+	if !chance(r, 35) {
+		return
+	}
+	for i := range configs {
+		asks := chance(r, 70)
+		configs[i].AskPreempt(func(string) bool { return asks })
+	}
+}
+
+// drawPolicy is what a policy says: yes, no, or nothing.
+func drawPolicy(r *rand.Rand) func() (string, bool) {
+	return func() (string, bool) {
+		switch r.IntN(6) {
+		case 0, 1, 2:
+			return "", true
+		case 3, 4:
+			return "not now", true
+		}
+		return "", false
+	}
 }
 
 // drawTransport draws how adverts travel and whether they are signed, from

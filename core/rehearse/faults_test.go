@@ -81,7 +81,7 @@ func (w *world) calm(c *Cluster, span time.Duration) {
 	c.Heal()
 	c.Net.Loss, c.Net.Jitter, c.Net.Duplicate = 0, 0, 0
 	for _, n := range c.Nodes {
-		n.Refusal = ""
+		n.Refusal, n.Policy = "", nil
 		n.Resume()
 		n.SetLink("eth0", true)
 	}
@@ -103,15 +103,20 @@ func (w *world) calm(c *Cluster, span time.Duration) {
 // master down intervals, as an election may follow each of them.
 func (w *world) patience(c *Cluster, span time.Duration) time.Duration {
 	var script, delay time.Duration
+	asks := false
 	for _, n := range c.Nodes {
 		for _, s := range n.Config.Scripts {
 			script = max(script, time.Duration(s.Rise+s.Fall+2)*s.Interval)
 		}
 		for _, in := range n.Config.Instances {
 			delay = max(delay, in.Router.PreemptDelay)
+			asks = asks || in.Router.AskPreempt
 		}
 	}
 	rest := 300 * time.Millisecond
+	if asks {
+		rest += 10 * time.Second // a refusal holds for so long
+	}
 	if w.refused {
 		rest += 10 * time.Second
 	}

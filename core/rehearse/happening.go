@@ -52,6 +52,8 @@ func (h *Happening) String() string {
 		fmt.Fprintf(&b, " %s %q", e.Instance, e.Failure)
 	case *node.Gone:
 		fmt.Fprintf(&b, " %s", e.Instance)
+	case *node.PolicySaid:
+		fmt.Fprintf(&b, " %s %q", e.Instance, e.Objection)
 	}
 	for i := range h.Actions {
 		b.WriteString("; ")
@@ -74,6 +76,8 @@ func describe(b *strings.Builder, a *node.Action) {
 		fmt.Fprintf(b, "%s announces %v %d times", a.Instance, a.Addresses, a.Rounds)
 	case node.Run:
 		fmt.Fprintf(b, "run %s", a.Script)
+	case node.AskPolicy:
+		fmt.Fprintf(b, "%s asks whether it may preempt", a.Instance)
 	case node.Changed:
 		fmt.Fprintf(b, "%s %v -> %v: %s", a.Change.Name, a.Change.From, a.Change.To, a.Change.Why)
 	case node.Probe:

@@ -31,6 +31,9 @@ type Node struct {
 	Refusal string
 	// CheckDelay is how long a run of a script takes, drawn likewise.
 	CheckDelay time.Duration
+	// Policy says why the node must not preempt now, "" when it may, and whether
+	// it says anything at all. Nil lets it. It takes CheckDelay at most.
+	Policy func() (objection string, answers bool)
 	// Checks says what each script finds; a script that is not named here
 	// finds everything in order.
 	Checks map[string]node.Result
@@ -373,6 +376,17 @@ func (n *Node) act(d *daemon, a *node.Action) {
 		n.enqueue(d, *a)
 	case node.Probe:
 		n.probe(d, a)
+	case node.AskPolicy:
+		instance := a.Instance
+		n.c.after(n.c.upTo(n.CheckDelay), func() {
+			objection, answers := "", true
+			if n.Policy != nil {
+				objection, answers = n.Policy()
+			}
+			if n.daemon == d && answers {
+				n.deliver("policy", &node.PolicySaid{Instance: instance, Objection: objection})
+			}
+		})
 	case node.Run:
 		name := a.Script
 		n.c.after(n.c.upTo(n.CheckDelay), func() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -35,7 +36,7 @@ type referee struct {
 }
 
 // seen counts what the run was good for.
-type seen struct{ takeovers, yields, faults, handovers, refusals, stalls, moves int }
+type seen struct{ takeovers, yields, faults, handovers, refusals, stalls, moves, permitted int }
 
 // life is what the referee keeps of one daemon.
 type life struct {
@@ -48,6 +49,7 @@ type life struct {
 	previous map[string]uint8        // effective before the present happening
 	master   map[string]mono.Instant // since when
 	refused  map[string]int          // claims in a row that failed
+	allowed  map[uint8]bool          // to preempt, by VRID, since it is not MASTER
 	seq      uint64
 	ticks    int
 	since    mono.Instant
@@ -80,7 +82,7 @@ func (r *referee) observe(h *Happening) {
 	case "start":
 		r.lives[h.Node] = &life{
 			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{}, counts: map[uint8]vrrp.Counters{},
-			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, refused: map[string]int{}, since: h.At, config: h.Node.daemon.config,
+			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, refused: map[string]int{}, allowed: map[uint8]bool{}, since: h.At, config: h.Node.daemon.config,
 		}
 	case "pause", "resume":
 		return
@@ -98,6 +100,11 @@ func (r *referee) observe(h *Happening) {
 	r.moves(h, l)
 	if e, ok := h.Event.(*node.Checked); ok {
 		l.running[e.Script] = false
+	}
+	if e, ok := h.Event.(*node.PolicySaid); ok && e.Objection == "" {
+		if in := find(h, l, e.Instance); in != nil {
+			l.allowed[in.Router.VRID] = true
+		}
 	}
 	if e, ok := h.Event.(*node.Claimed); ok {
 		l.refused[e.Instance]++
@@ -197,7 +204,7 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 			delete(l.heard, in.Name)
 		case a.Priority >= l.priority[in.Name] || in.Router.NoPreempt && in.Router.Priority < 255:
 			l.heard[in.Name] = acceptance{h.At, a.Interval}
-		case in.Router.PreemptDelay > 0 || h.Node.yields(in.Name):
+		case in.Router.PreemptDelay > 0 || in.Router.AskPreempt || h.Node.yields(in.Name):
 			// Obeyed or not, depending on since when it is heard; or obeyed,
 			// after a planned move or in maintenance.
 			delete(l.heard, in.Name)
@@ -255,6 +262,9 @@ func (r *referee) action(h *Happening, l *life, i int) {
 	case node.Noted:
 		if a.Note.Topic == "stall" {
 			r.seen.stalls++
+		}
+		if a.Note.Topic == "policy" && a.Note.Level == node.Warn {
+			l.allowed[find(h, l, a.Instance).Router.VRID] = true // nobody answered
 		}
 		if a.Note.Topic == "address" {
 			r.seen.refusals++
@@ -342,6 +352,13 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 		if !in.Router.Hold && h.At.Sub(r.calm) > r.span {
 			r.rival(h, l, in)
 		}
+		if in.Router.AskPreempt && !in.Router.Hold && in.Router.Priority < 255 && strings.HasPrefix(c.Why, "preempting ") {
+			if !l.allowed[in.Router.VRID] {
+				r.blame(h, "%s preempts and was not allowed to", c.Name)
+			}
+			r.seen.permitted++
+		}
+		delete(l.allowed, in.Router.VRID)
 		l.master[c.Name] = h.At
 		r.seen.takeovers++
 	case vrrp.Fault:

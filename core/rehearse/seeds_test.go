@@ -3,6 +3,7 @@ package rehearse
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -32,11 +33,11 @@ func TestSeeds(t *testing.T) {
 	if *seedFlag > 0 {
 		first, count = *seedFlag, 1
 	}
-	var total [7]atomic.Int64
+	var total [8]atomic.Int64
 	var ran atomic.Uint64
 	t.Cleanup(func() {
 		// Chance must have brought about what the test is for.
-		names := []string{"take-overs", "yields", "faults", "hand-overs", "refused claims", "stalls", "planned moves"}
+		names := []string{"take-overs", "yields", "faults", "hand-overs", "refused claims", "stalls", "planned moves", "permitted preemptions"}
 		for i := range total {
 			if n := ran.Load(); n >= 1000 && total[i].Load() < int64(n)/20 {
 				t.Errorf("only %d %s in %d seeds", total[i].Load(), names[i], n)
@@ -52,7 +53,7 @@ func TestSeeds(t *testing.T) {
 				t.Errorf("%s\n%srerun: go test ./core/rehearse -run 'TestSeeds/seed=%d' -seed %d", r.problem, &last, seed, seed)
 			}
 			s := r.seen
-			for i, n := range []int{s.takeovers, s.yields, s.faults, s.handovers, s.refusals, s.stalls, s.moves} {
+			for i, n := range []int{s.takeovers, s.yields, s.faults, s.handovers, s.refusals, s.stalls, s.moves, s.permitted} {
 				total[i].Add(int64(n))
 			}
 			ran.Add(1)
@@ -114,6 +115,7 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 	r.span, r.distrust = span, w.more.steps
 	for i, n := range c.Nodes {
 		n.Clock = w.clocks[i]
+		n.Policy = drawPolicy(rand.New(rand.NewPCG(seed, uint64(i))))
 		n.KernelDelay = pick(w.rng, 0, time.Millisecond, 5*time.Millisecond)
 		if chance(w.rng, 80) {
 			n.Start()

@@ -24,6 +24,8 @@ const (
 	// DoStay: nobody took the addresses over that were to be handed over as
 	// planned, says Why: the router stays MASTER.
 	DoStay
+	// DoAsk: may this BACKUP preempt, as Why says? Answered by Consent.
+	DoAsk
 )
 
 // Action is something that a Router wants done. Actions are to be carried out

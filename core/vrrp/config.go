@@ -64,6 +64,10 @@ type Config struct {
 	// NoPreempt is keepalived's nopreempt: an advert of lower priority is
 	// accepted in BACKUP.
 	NoPreempt bool
+	// AskPreempt has a BACKUP ask (DoAsk) before it preempts a master of lower
+	// priority that it hears. It asks nobody when that one resigns or falls
+	// silent.
+	AskPreempt bool
 	// PreemptDelay holds preemption back for so long after the first advert
 	// of lower priority (keepalived's preempt_delay). Zero means none.
 	PreemptDelay time.Duration
@@ -165,7 +169,7 @@ type plain struct {
 	announce                                  AnnounceConfig
 	initialMaster, noPreempt, strict, interop bool
 	six, noAccept, ownerIgnores, noAdvert     bool
-	silently, check, skip, hold               bool
+	silently, check, skip, hold, ask          bool
 }
 
 func (c *Config) plain() plain {
@@ -175,7 +179,7 @@ func (c *Config) plain() plain {
 		auth: c.Auth, password: c.Password, checksum: c.Checksum, group: c.Group, announce: c.Announce,
 		initialMaster: c.InitialMaster, noPreempt: c.NoPreempt, strict: c.Strict, interop: c.Interop,
 		six: c.IPv6, noAccept: c.NoAccept, ownerIgnores: c.OwnerIgnoresAdverts, noAdvert: c.LowerPrioNoAdvert,
-		silently: c.YieldSilently, check: c.CheckAddresses, skip: c.SkipSameMaster, hold: c.Hold,
+		silently: c.YieldSilently, check: c.CheckAddresses, skip: c.SkipSameMaster, hold: c.Hold, ask: c.AskPreempt,
 	}
 }
 

@@ -136,6 +136,9 @@ func (d *driver) text(a *Action) string {
 	case DoStay:
 		d.why = a.Why
 		return "stay"
+	case DoAsk:
+		d.why = a.Why
+		return fmt.Sprintf("%v ask", a.From)
 	}
 	d.why = a.Why
 	if a.Alarm {

@@ -68,6 +68,9 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		if from != r.heardFrom && r.discarded != nil {
 			r.discarded.noted = [rejections]bool{}
 		}
+		if r.cfg.AskPreempt {
+			r.meets(now, from)
+		}
 		r.lastHeard, r.heardFrom, r.heardPrio = now, from, a.Priority
 	}
 	switch {
@@ -183,10 +186,14 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, from netip.Addr, out
 	}
 	lower := a.Priority < r.effective
 	if lower && (!r.cfg.NoPreempt || r.Owner()) && !r.obeys(now) && !r.delayed(now) {
-		return out // the timer runs on and we take over when it fires
+		var may bool
+		if may, out = r.consents(now, from, a.Priority, out); may {
+			return out // the timer runs on and we take over when it fires
+		}
 	}
 	if !lower {
 		r.t.preempt, r.patience = mono.Never, false
+		r.consent.forget()
 	}
 	if r.cfg.Version == V3 {
 		r.interval, r.learned = a.Interval, true

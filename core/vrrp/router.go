@@ -47,6 +47,8 @@ type Router struct {
 	started bool
 	// patience is true when a preempt_delay has run out.
 	patience bool
+	// consent is nil unless Config.AskPreempt was seen.
+	consent *consent
 	// dozed is true when the down timer was seen late and runs once more.
 	dozed bool
 
@@ -292,7 +294,7 @@ func (r *Router) vacancy(now mono.Instant) string {
 		return fmt.Sprintf("no master heard for %v", now.Sub(r.since).Round(100*time.Microsecond))
 	case r.heardPrio == 0:
 		return fmt.Sprintf("%v resigned (priority 0)", r.heardFrom)
-	case r.heardPrio < r.effective:
+	case r.heardPrio < r.effective && now.Sub(r.lastHeard) < r.masterDown():
 		return fmt.Sprintf("preempting %v: its priority is %d, ours %d", r.heardFrom, r.heardPrio, r.effective)
 	}
 	return fmt.Sprintf("no advert from %v for %v", r.heardFrom, now.Sub(r.lastHeard).Round(100*time.Microsecond))
@@ -404,6 +406,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	r.t = disarmed
 	r.role, r.since, r.why = to, now, why
 	r.wanting, r.leaving, r.patience = false, false, false
+	r.consent.forget()
 	r.move.on = false
 	r.move.resting = r.move.resting && to != Master
 	r.follows = netip.Addr{}

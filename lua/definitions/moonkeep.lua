@@ -1,11 +1,23 @@
 ---@meta moonkeep
 
----What check, weight and accept_failover are called with.
+---What check and weight are called with.
 ---@class moonkeep.Context
 ---@field args table<string, string|number|boolean> args of the configuration
 ---@field timeout number seconds that the call has
 ---@field server? string the real server of a LUA_CHECK, ADDRESS:PORT
 ---@field service? string its virtual server
+
+---What accept_failover is called with.
+---@class moonkeep.Move
+---@field instance string the vrrp_instance
+---@field group? string its vrrp_sync_group
+---@field cause string failover, maintenance or preemption
+---@field priority integer the effective priority
+---@field master_for number seconds that the present master has been one
+---@field master? string who would be preempted
+---@field master_priority? integer
+---@field args table<string, string|number|boolean> args of the configuration
+---@field timeout number seconds that the call has
 
 ---What a check may return in one table.
 ---@class moonkeep.Verdict
@@ -36,7 +48,7 @@
 ---@class moonkeep.Script
 ---@field check? fun(ctx: moonkeep.Context): boolean|moonkeep.Verdict, string?
 ---@field weight? fun(ctx: moonkeep.Context): number
----@field accept_failover? fun(ctx: moonkeep.Context): boolean, string?
+---@field accept_failover? fun(ctx: moonkeep.Move): boolean, string?
 ---@field on_master? fun(event: moonkeep.Event)
 ---@field on_backup? fun(event: moonkeep.Event)
 ---@field on_fault? fun(event: moonkeep.Event)
