@@ -25,6 +25,9 @@ func (o *serverOptions) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 }
 
+const drainLong = `drain gives the server weight 0: connections that it has go on, no new ones
+come. When there are none any more, or after --timeout, its place is taken away.`
+
 func newServerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "server",
@@ -37,10 +40,10 @@ SERVER is ADDRESS or ADDRESS:PORT; it is meant in every virtual server that has
 it, or in the one of --service.`,
 	}
 	for _, v := range []struct{ use, wish, short, long string }{
-		{"up", "auto", "leave servers to their checks again", ""},
-		{"drain", "drain", "give servers no new connections, and take them out when theirs are gone", "drain gives the server weight 0: connections that it has go on, no new ones\ncome. When there are none any more, or after --timeout, its place is taken away."},
-		{"down", "down", "take servers out at once, with their connections", ""},
-		{"maintenance", "maintenance", "drain servers, and let their checks rest", ""},
+		{"up", "auto", "leave servers to their checks again", "up takes back what drain, down and maintenance asked for: the server serves as\nsoon as its checks say that it works, and with slow_start its weight rises from\nthere. A weight that was given by hand stays; `weight SERVER auto` takes that back."},
+		{"drain", "drain", "give servers no new connections, and take them out when theirs are gone", drainLong},
+		{"down", "down", "take servers out at once, with their connections", "down removes the server from the virtual server at once: connections that it has\nbreak. Its checks go on."},
+		{"maintenance", "maintenance", "drain servers, and let their checks rest", "maintenance does what drain does, and probes the server no more: its state stays\nwhat it was, nothing is told of it, and its log stays quiet."},
 	} {
 		cmd.AddCommand(newWishCommand(v.use+" SERVER...", v.wish, v.short, v.long))
 	}
@@ -49,7 +52,7 @@ it, or in the one of --service.`,
 
 // newDrainCommand is `server drain` by its short name.
 func newDrainCommand() *cobra.Command {
-	return newWishCommand("drain SERVER...", "drain", "give real servers no new connections (server drain)", "")
+	return newWishCommand("drain SERVER...", "drain", "give real servers no new connections (server drain)", drainLong)
 }
 
 func newWishCommand(use, wish, short, long string) *cobra.Command {
