@@ -247,6 +247,42 @@ func TestJournal(t *testing.T) {
 	})
 }
 
+// TestJournalAgain holds that a journal which could not be written is written
+// when that can be, and not in place of a newer one.
+func TestJournalAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var written []string
+		failures := 2
+		write := func(owned []netspec.Address, _ netspec.Routing) error {
+			if failures--; failures >= 0 {
+				return errors.New("no space left on device")
+			}
+			written = append(written, words(owned))
+			return nil
+		}
+		r := prepare(planOf(instance("A", 1, 255, "192.0.2.101/24")), Options{Journal: write})
+		r.begin()
+		after(0)
+		if len(written) > 0 {
+			t.Fatalf("written %q", written)
+		}
+		after(2 * journalPause)
+		equal(t, "journals", written, "192.0.2.101")
+		if r.log.count("no space left on device") != 1 || r.log.count("is written again") != 1 {
+			t.Errorf("the log does not tell once that there was no journal, and once that there is:\n%s", r.log.all())
+		}
+		failures = 1
+		if err := r.Reload(context.Background(), planOf(instance("A", 1, 255, "192.0.2.102/24"))); err != nil {
+			t.Fatal(err)
+		}
+		after(2 * journalPause)
+		if got := written[len(written)-1]; got != "192.0.2.102" {
+			t.Errorf("the journal holds %q, want what is owned now", got)
+		}
+		r.stop(t)
+	})
+}
+
 // TestJournalSettled holds that what the kernel could remove in the end leaves
 // the journal.
 func TestJournalSettled(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -17,9 +18,16 @@ type teller struct {
 	queue []func()
 	// journal is the newest journal to write; an older one is not worth it.
 	journal func() error
-	lost    int
-	closed  bool
+	// unwritten is the newest one when it could not be written; again is when
+	// that is tried again.
+	unwritten func() error
+	again     *time.Timer
+	lost      int
+	closed    bool
 }
+
+// journalPause is how long a journal waits that could not be written.
+const journalPause = 2 * time.Second
 
 func newTeller(log *slog.Logger) *teller {
 	t := &teller{log: log}
@@ -42,8 +50,18 @@ func (t *teller) push(f func()) {
 func (t *teller) write(f func() error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.journal = f
+	t.journal, t.unwritten = f, nil
 	t.wake.Signal()
+}
+
+// retry has a journal written that could not be, if it is still the newest.
+func (t *teller) retry() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.unwritten != nil && !t.closed {
+		t.journal, t.unwritten = t.unwritten, nil
+		t.wake.Signal()
+	}
 }
 
 // change tells of a change of role.
@@ -97,6 +115,7 @@ func (t *teller) trouble(instance, what string, err error) {
 func (t *teller) work() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	ill := false // the last journal could not be written
 	for {
 		for len(t.queue) == 0 && t.journal == nil {
 			if t.closed {
@@ -108,9 +127,14 @@ func (t *teller) work() {
 		t.queue, t.journal, t.lost = nil, nil, 0
 		t.mu.Unlock()
 		if journal != nil {
-			if err := journal(); err != nil {
-				t.log.Error("the journal of owned addresses could not be written: after a crash they may be left behind", "err", err)
+			err := journal()
+			switch {
+			case err != nil && !ill:
+				t.log.Error("the journal of owned addresses could not be written, will try again: after a crash they may be left behind", "err", err)
+			case err == nil && ill:
+				t.log.Info("the journal of owned addresses is written again")
 			}
+			ill = err != nil
 		}
 		for _, f := range queue {
 			f()
@@ -119,6 +143,10 @@ func (t *teller) work() {
 			t.log.Warn("log lines were dropped because writing them takes too long", "count", lost)
 		}
 		t.mu.Lock()
+		if ill && journal != nil && t.journal == nil && !t.closed {
+			t.unwritten = journal
+			t.again = time.AfterFunc(journalPause, t.retry)
+		}
 	}
 }
 
@@ -127,5 +155,8 @@ func (t *teller) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.closed = true
+	if t.again != nil {
+		t.again.Stop()
+	}
 	t.wake.Signal()
 }

@@ -165,18 +165,20 @@ func (n *Node) settle(now mono.Instant, in *instance) {
 	}
 }
 
-// prioritise judges one instance and hands its router the effective priority.
+// prioritise judges one instance and hands its router the effective priority. A
+// reload may have put the router's back to the base, which is no change to tell.
 func (n *Node) prioritise(now mono.Instant, in *instance) {
 	sum := n.judge(in)
-	before := in.router.View().Effective
 	after := track.Priority(in.cfg.Router.Priority, sum)
-	if after == before {
+	if after != in.router.View().Effective {
+		in.router.SetPriority(now, after)
+		n.emit(now, in)
+	}
+	if after == in.known {
 		return
 	}
-	in.router.SetPriority(now, after)
-	n.note(Info, in.cfg.Name, "priority", fmt.Sprintf("changing effective priority from %d to %d", before, after))
+	n.note(Info, in.cfg.Name, "priority", fmt.Sprintf("changing effective priority from %d to %d", in.known, after))
 	n.tellPriority(in)
-	n.emit(now, in)
 }
 
 // apply moves one router to where its faults say it belongs.

@@ -136,6 +136,11 @@ func TestReloadScript(t *testing.T) {
 		d.reload(Config{Instances: []Instance{in}, Scripts: []Script{check("s")}})
 		d.pass(2*second - 1)
 		d.want()
+		slow := in
+		slow.Router.DownAdverts = 5 // the router begins anew with its base
+		d.reload(Config{Instances: []Instance{slow}, Scripts: []Script{check("s")}})
+		d.want()
+		d.priority("V", 80)
 		d.pass(1)
 		d.want("run s")
 		d.priority("V", 80)
