@@ -255,7 +255,11 @@ func programVerdict(o program.Outcome) node.Checked {
 	case o.Kind == program.NotStarted:
 		c.Result, c.Message = node.Broken, o.Err.Error()
 	case o.Kind == program.TimedOut:
-		c.Result, c.Message = node.Timeout, o.String()
+		// How long it took differs each time, and is no news.
+		c.Result, c.Message = node.Timeout, o.LastLine()
+		if o.Err != nil {
+			c.Message = o.Err.Error()
+		}
 	default:
 		c.Result, c.Message = node.Failed, o.String()
 	}

@@ -139,11 +139,15 @@ func (o Outcome) String() string {
 	if o.Err != nil {
 		s += fmt.Sprintf(" (%v)", o.Err)
 	}
-	if line := lastLine(o.Output); line != "" && !o.OK() {
+	if line := o.LastLine(); line != "" && !o.OK() {
 		s += ": " + line
 	}
 	return s
 }
+
+// LastLine is the last line that the program wrote and that is not blank, fit for
+// a log.
+func (o Outcome) LastLine() string { return lastLine(o.Output) }
 
 // round keeps what people read of a duration.
 func round(d time.Duration) time.Duration {
