@@ -250,6 +250,9 @@ func rule(c *config.Rule, otherwise uint32) (r netspec.Rule, err error) {
 	}
 	if c.Goto != nil {
 		r.Action, r.Goto = netspec.RuleGoto, *c.Goto
+		if r.Goto <= r.Preference {
+			failed = append(failed, fmt.Errorf("goto %d: the kernel goes forward only, to a preference above its own", r.Goto))
+		}
 	}
 	if len(failed) > 0 {
 		return r, fmt.Errorf("rule %s: %w", r, errors.Join(failed...))

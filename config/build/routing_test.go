@@ -69,21 +69,25 @@ func TestRoute(t *testing.T) {
 }
 
 func TestRules(t *testing.T) {
-	seven, zero := uint32(7), 0
+	seven, far, zero := uint32(7), uint32(20000), 0
 	in := []config.Rule{
 		{From: to("192.0.2.0/24"), Table: "100"}, {To: to("2001:db8::/32"), Type: "prohibit"}, {Table: "main", Preference: &seven, In: "eth0", SuppressPrefixLength: &zero},
-		{Goto: &seven, IPProto: "tcp", DestinationPorts: config.Span{Low: 80, High: 90}, UIDs: config.Span{Low: 1, High: 9}, NoTrack: true},
+		{Goto: &far, IPProto: "tcp", DestinationPorts: config.Span{Low: 80, High: 90}, UIDs: config.Span{Low: 1, High: 9}, NoTrack: true},
 	}
 	want := []netspec.Rule{
 		{From: to("192.0.2.0/24"), Table: 100, Preference: firstPreference, Protocol: netspec.Keepalived},
 		{Six: true, To: to("2001:db8::/32"), Action: netspec.RuleProhibit, Preference: firstPreference, Protocol: netspec.Keepalived},
 		{Table: 254, Preference: 7, In: "eth0", SuppressPrefixLength: netspec.Number{Has: true}, Protocol: netspec.Keepalived},
-		{Action: netspec.RuleGoto, Goto: 7, IPProto: 6, DestinationPorts: netspec.Span{Low: 80, High: 90}, UIDs: netspec.Span{Low: 1, High: 9}, HasUIDs: true,
+		{Action: netspec.RuleGoto, Goto: 20000, IPProto: 6, DestinationPorts: netspec.Span{Low: 80, High: 90}, UIDs: netspec.Span{Low: 1, High: 9}, HasUIDs: true,
 			NoTrack: true, Preference: firstPreference - 1, Protocol: netspec.Keepalived},
 	}
 	got, err := routing(nil, in, "eth0", newPreferences())
 	if err != nil || !slices.Equal(got.Rules, want) {
 		t.Errorf("got %+v and error %v, want %+v", got.Rules, err, want)
+	}
+	// The kernel would refuse it, and the instance hold nothing for that.
+	if _, err := routing(nil, []config.Rule{{Goto: &seven, Preference: &seven}}, "eth0", newPreferences()); err == nil || !strings.Contains(err.Error(), "goto 7") {
+		t.Errorf("a rule that goes to itself: got error %v", err)
 	}
 }
 

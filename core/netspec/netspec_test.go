@@ -22,6 +22,20 @@ func TestAddressString(t *testing.T) {
 	}
 }
 
+// A route that leads nowhere says so.
+func TestRouteString(t *testing.T) {
+	to := netip.MustParsePrefix("192.0.2.0/24")
+	for want, r := range map[string]Route{
+		"192.0.2.0/24 dev eth0":             {Destination: to, Hop: NextHop{Device: "eth0"}, Type: UnicastRoute},
+		"blackhole 192.0.2.0/24 metric 9":   {Destination: to, Type: BlackholeRoute, Metric: 9},
+		"unreachable 192.0.2.0/24 table 51": {Destination: to, Type: UnreachableRoute, Table: 51},
+	} {
+		if got := r.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 func TestRouteNormal(t *testing.T) {
 	hop := NextHop{Via: netip.MustParseAddr("192.0.2.9")}
 	for name, c := range map[string]struct{ in, want Route }{

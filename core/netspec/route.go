@@ -32,6 +32,27 @@ const (
 	ThrowRoute       RouteType = 9
 )
 
+// String is ip(8)'s word for the type.
+func (t RouteType) String() string {
+	switch t {
+	case LocalRoute:
+		return "local"
+	case BroadcastRoute:
+		return "broadcast"
+	case MulticastRoute:
+		return "multicast"
+	case BlackholeRoute:
+		return "blackhole"
+	case UnreachableRoute:
+		return "unreachable"
+	case ProhibitRoute:
+		return "prohibit"
+	case ThrowRoute:
+		return "throw"
+	}
+	return "unicast"
+}
+
 // RouteMode says how a route is added.
 type RouteMode uint8
 
@@ -209,6 +230,9 @@ func (r *Route) scope() Scope {
 // String renders the route in the way of ip(8), without what is seldom set.
 func (r Route) String() string {
 	var b strings.Builder
+	if r.Type != 0 && r.Type != UnicastRoute {
+		b.WriteString(r.Type.String() + " ")
+	}
 	b.WriteString(r.Destination.String())
 	if r.From.IsValid() {
 		b.WriteString(" from " + r.From.String())
