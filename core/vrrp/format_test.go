@@ -62,6 +62,11 @@ func TestFormat3(t *testing.T) {
 		{"W-1 another interval", V3, false, set(5, 50), Accepted},
 		{"W-2 another list", V3, false, func(c *Config, _ *Packet) { c.Addresses = parseAddrs("10.1.1.1") }, Accepted},
 	})
+	c, p = sample(V3, false)
+	set(4, 0xf0)(&c, &p)
+	if a, rule := c.Verify(&p); rule != Accepted || a.Interval != c.Interval {
+		t.Errorf("F3-6 reserved bits are no part of the interval: got %v, %v, want %v", a.Interval, rule, c.Interval)
+	}
 }
 
 // TestFormat2, the message of version 2, octet by octet.
