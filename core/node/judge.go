@@ -188,6 +188,8 @@ func (n *Node) apply(now mono.Instant, in *instance) {
 	}
 	if link, known := n.links[in.cfg.Interface]; known || in.cfg.Interface == "" {
 		in.router.SetSource(in.source(link))
+		in.router.SetMTU(link.MTU)
+		n.tellUnadvertised(in, link.MTU)
 	}
 	switch role := in.router.Role(); {
 	case len(in.faults) > 0 && role != vrrp.Fault:

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -114,4 +115,30 @@ func TestSource(t *testing.T) {
 	if _, rule := cfg.Verify(&vrrp.Packet{Source: other, Destination: sent[0].Destination, TTL: vrrp.TTL, Payload: sent[0].Payload}); rule != vrrp.Accepted {
 		t.Errorf("a peer says: %v", rule)
 	}
+}
+
+// TestAdvertFitsLink: what does not fit into an advert is held, not advertised,
+// and told when that changes.
+func TestAdvertFitsLink(t *testing.T) {
+	var addresses []string
+	for i := range 200 {
+		addresses = append(addresses, fmt.Sprintf("10.0.1.%d", i+1))
+	}
+	d := drive(t, Config{Instances: []Instance{instance3("V", 1, 100).with(addresses...)}})
+	d.forget()
+	link := Link{Name: "eth0", Exists: true, Up: true, Index: 2, MTU: 576, Primary: source}
+	d.step(&link)
+	d.want("note addresses")
+	link.MTU = 575
+	d.step(&link)
+	d.want("note addresses")
+	link.Index = 3
+	d.step(&link)
+	d.want("note link")
+	if n := len(d.node.byName["V"].router.Advertised()); n != 136 {
+		t.Errorf("%d addresses are advertised, want 136", n)
+	}
+	link.MTU = 1500
+	d.step(&link)
+	d.want()
 }

@@ -137,6 +137,8 @@ type instance struct {
 	// when no further master of lower priority is told.
 	known      uint8
 	lowerQuiet mono.Instant
+	// unadvertised is how many addresses do not fit into an advert.
+	unadvertised int
 	// unsent are the destinations that adverts cannot be sent to.
 	unsent []netip.Addr
 }

@@ -67,3 +67,13 @@ func (n *Node) tellStanding() {
 		}})
 	}
 }
+
+// tellUnadvertised tells when other addresses than before do not fit into adverts.
+func (n *Node) tellUnadvertised(in *instance, mtu int) {
+	all, carried := len(in.cfg.Router.Addresses), len(in.router.Advertised())
+	before := in.unadvertised
+	if in.unadvertised = all - carried; in.unadvertised != before && in.unadvertised > 0 {
+		n.note(Warn, in.cfg.Name, "addresses", fmt.Sprintf("%d of %d addresses fit into an advert on %s, whose MTU is %d: the last %d are held but not advertised",
+			carried, all, in.cfg.Interface, mtu, in.unadvertised))
+	}
+}

@@ -24,6 +24,10 @@ func (r *Router) frames(priority uint8) []frame {
 		return nil
 	}
 	c := r.cfg
+	if list := r.Advertised(); len(list) < len(c.Addresses) {
+		short := *c
+		short.Addresses, c = list, &short
+	}
 	front, back := 0, 0
 	if r.guard.seals() {
 		front = ahLen

@@ -13,7 +13,7 @@ func ledgerConstants() []ledgerRule {
 		{"C-9", "5.2.7, EID 8301", "Version 3 has intervals of 1..4095 centiseconds; 1 s is the default.", "TestFormat3 TestDefaults", "TestV10Interval0", ""},
 		{"C-10", "RFC 3768 5.3.7", "Version 2 has intervals of 1..255 seconds; 1 s is the default.", "TestFormat2 TestDefaults", "TestV13Interval", ""},
 		{"C-11", "6.1", "Preempt_Mode is True by default. Accept_Mode would be False; keepalived accepts unless no_accept stands there.", "TestDefaults", "TestS21NoAccept", ""},
-		{"C-12", "5.2.5", "At most 255 addresses, as far as the packet fits the interface.", "TestFormat3 TestAppendFitsMaxLen", "kernel/wire.TestSendErrors", ""},
+		{"C-12", "5.2.5", "At most 255 addresses, as far as the packet fits the interface.", "TestFormat3 TestAppendFitsMaxLen TestC12MTU", "TestC12MTU kernel/wire.TestSendErrors", ""},
 	}
 }
 

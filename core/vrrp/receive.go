@@ -138,7 +138,7 @@ func (r *Router) compare(now mono.Instant, a *Advert, from netip.Addr, out []Act
 				Why: fmt.Sprintf("%v advertises every %v, our own interval is %v", from, a.Interval, r.cfg.Interval)})
 		}
 	}
-	if r.cfg.CheckAddresses && !(r.cfg.SkipSameMaster && from == r.heardFrom) && !a.SameAddresses(r.cfg.Addresses) {
+	if r.cfg.CheckAddresses && !(r.cfg.SkipSameMaster && from == r.heardFrom) && !a.SameAddresses(r.Advertised()) {
 		r.counts.AddressLists++
 		if !r.notedList && now >= r.quietList {
 			r.notedList, r.quietList = true, now.Add(notePause)
@@ -155,17 +155,17 @@ func (r *Router) difference(a *Advert) string {
 	for i := range theirs {
 		theirs[i] = a.Address(i)
 	}
-	for _, ours := range r.cfg.Addresses {
+	for _, ours := range r.Advertised() {
 		if !slices.Contains(theirs, ours) {
 			return ours.String() + " is missing"
 		}
 	}
 	for _, x := range theirs {
-		if !slices.Contains(r.cfg.Addresses, x) {
+		if !slices.Contains(r.Advertised(), x) {
 			return x.String() + " is not one of ours"
 		}
 	}
-	return fmt.Sprintf("%d against %d of the same addresses", a.Count, len(r.cfg.Addresses))
+	return fmt.Sprintf("%d against %d of the same addresses", a.Count, len(r.Advertised()))
 }
 
 // receiveBackup is RFC 9568 6.4.2 with preempt_delay.

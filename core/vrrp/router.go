@@ -16,6 +16,7 @@ type Router struct {
 	t    timers
 
 	source    netip.Addr
+	mtu       int // 0 is unknown
 	effective uint8
 	// interval is Active_Adver_Interval: our own, or learned from the master
 	// (version 3).
