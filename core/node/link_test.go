@@ -135,8 +135,8 @@ func TestAdvertFitsLink(t *testing.T) {
 	link.Index = 3
 	d.step(&link)
 	d.want("note link")
-	if n := len(d.node.byName["V"].router.Advertised()); n != 136 {
-		t.Errorf("%d addresses are advertised, want 136", n)
+	if n := len(d.node.byName["V"].router.Advertised()); n != 129 {
+		t.Errorf("%d addresses are advertised, want 129", n)
 	}
 	link.MTU = 1500
 	d.step(&link)

@@ -34,8 +34,7 @@ func (r *Router) Advertised() []netip.Addr {
 	if r.guard.seals() {
 		room -= ahLen
 	}
-	if r.guard.signs() {
-		room -= trailerLen
-	}
+	// With HMAC or without the list is the same, as in keepalived.
+	room -= trailerLen
 	return list[:min(len(list), max(1, room/size))]
 }
