@@ -30,8 +30,10 @@ type Move struct {
 
 // Accept calls the script's accept_failover function. It may return true, or
 // false and why not. The answer counts only when err is nil; err is an *Error.
-func (r *Runner) Accept(ctx context.Context, m Move) (ok bool, why string, err error) {
+func (r *Runner) Accept(ctx context.Context, m Move) (accepted bool, objection string, err error) {
 	const name = "accept_failover"
+	var ok bool // a call that was given up may still write these: they are no results
+	var why string
 	err = r.run(ctx, func(s *state) error {
 		if s.functions[name] == nil {
 			return s.failure("the script has no function %s", name)

@@ -93,8 +93,9 @@ type Verdict struct {
 
 // Verdict is Check with what the check is about, and the weight that the table
 // which the function returned may have: {ok=, message=, weight=}.
-func (r *Runner) Verdict(ctx context.Context, about Subject) (v Verdict, err error) {
-	err = r.run(ctx, func(s *state) (err error) {
+func (r *Runner) Verdict(ctx context.Context, about Subject) (Verdict, error) {
+	var v Verdict // a call that was given up may still write it: it is no result
+	err := r.run(ctx, func(s *state) (err error) {
 		v, err = s.check(ctx, about)
 		return err
 	})

@@ -43,21 +43,23 @@ func (s *Session) Eval(ctx context.Context, text string) (values string, more bo
 	if err != nil {
 		return "", unfinished(text), err
 	}
+	var printed string // a line that was given up may still write it: it is no result
 	err = s.runner.run(ctx, func(st *state) error {
 		st.globals()
 		l := st.l
 		base := l.GetTop()
 		l.Push(l.NewFunctionFromProto(proto))
-		for _, fn := range []lua.LGFunction{st.chargeValue, st.concat, st.set, st.fill} {
-			l.Push(l.NewFunction(fn))
+		hidden := st.hidden()
+		for _, fn := range hidden {
+			l.Push(fn)
 		}
-		if err := l.PCall(4, lua.MultRet, nil); err != nil {
+		if err := l.PCall(len(hidden), lua.MultRet, nil); err != nil {
 			l.SetTop(base)
 			// The state is fit for use after an error of the script's.
 			if st.meter.over != nil {
 				return err
 			}
-			values = "error: " + st.explain(err).Error()
+			printed = "error: " + st.explain(err).Error()
 			return nil
 		}
 		var words []string
@@ -65,13 +67,13 @@ func (s *Session) Eval(ctx context.Context, text string) (values string, more bo
 			words = append(words, render(l.Get(i), 0))
 		}
 		l.SetTop(base)
-		values = strings.Join(words, "\t")
+		printed = strings.Join(words, "\t")
 		return nil
 	})
 	if err != nil {
-		values = ""
+		return "", false, err
 	}
-	return values, false, err
+	return printed, false, nil
 }
 
 // globals makes the modules globals, once.
