@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -27,6 +29,44 @@ type connection struct {
 	host   string
 	stop   func() bool
 	closed bool
+}
+
+// ownSocket reports whether a connection leads to a unix socket of this process:
+// that is where the daemon is steered.
+func ownSocket(conn net.Conn) bool {
+	u, ok := conn.(*net.UnixConn)
+	if !ok {
+		return false
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return true // nobody knows; the safe answer
+	}
+	own := true
+	_ = raw.Control(func(fd uintptr) {
+		peer, err := syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+		own = err != nil || int(peer.Pid) == os.Getpid()
+	})
+	return own
+}
+
+// dial connects for a script. A socket of the daemon's own is for those that may
+// steer it: whoever speaks to it there is the daemon's user.
+func (c call) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := dialer().DialContext(ctx, network, address)
+	if err != nil || c.s.opts.Host.Control == nil || slices.Contains(c.s.opts.Allow, GrantControl) || !ownSocket(conn) {
+		return conn, err
+	}
+	conn.Close()
+	return nil, &notGranted{c.name, GrantControl}
+}
+
+// notGranted is the error of what only turned out to want a grant when it was
+// done.
+type notGranted struct{ function, grant string }
+
+func (e *notGranted) Error() string {
+	return fmt.Sprintf("%s: not allowed; the configuration must grant it: allow: [%s]", e.function, e.grant)
 }
 
 // dialer connects, and resolves names by Go's own resolver, which ends with
@@ -143,7 +183,7 @@ func (c call) tlsConfig(opts fields, host string) (*tls.Config, error) {
 		config.ServerName = name
 	}
 	if path := opts.text("ca"); path != "" {
-		pem, err := readUpTo(c.s.resolve(path), maxString)
+		pem, err := c.readUpTo(c.s.resolve(path), maxString)
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
 		}
@@ -157,11 +197,11 @@ func (c call) tlsConfig(opts fields, host string) (*tls.Config, error) {
 		if key == "" {
 			key = path
 		}
-		cert, err := readUpTo(c.s.resolve(path), maxString)
+		cert, err := c.readUpTo(c.s.resolve(path), maxString)
 		if err != nil {
 			return nil, fmt.Errorf("cert: %w", err)
 		}
-		secret, err := readUpTo(c.s.resolve(key), maxString)
+		secret, err := c.readUpTo(c.s.resolve(key), maxString)
 		if err != nil {
 			return nil, fmt.Errorf("key: %w", err)
 		}
@@ -175,8 +215,8 @@ func (c call) tlsConfig(opts fields, host string) (*tls.Config, error) {
 }
 
 // readUpTo reads a regular file of at most limit octets.
-func readUpTo(path string, limit int64) ([]byte, error) {
-	file, err := openRegular(path, os.O_RDONLY, 0)
+func (c call) readUpTo(path string, limit int64) ([]byte, error) {
+	file, err := c.open(path, os.O_RDONLY)
 	if err != nil {
 		return nil, err
 	}

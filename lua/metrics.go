@@ -136,7 +136,7 @@ func (c call) publish(counter bool) int {
 	}
 	for name, value := range opts.words("labels") {
 		if !metricName.MatchString(name) || len(value) > 200 || name == "script" {
-			c.l.RaiseError("%s: labels: %q is no label, or its value is longer than 200 octets", c.name, name)
+			c.l.RaiseError("%s: labels: %q is no label, or its value is longer than 200 octets", c.name, brief(name))
 		}
 		s.Labels = append(s.Labels, Label{strings.Clone(name), strings.ToValidUTF8(strings.Clone(value), "?")})
 	}

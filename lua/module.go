@@ -81,7 +81,7 @@ func (s *state) require(l *lua.LState) int {
 	value, known := s.modules[name]
 	switch {
 	case known && value == nil:
-		l.RaiseError("require %q: the files require each other in a circle", name)
+		l.RaiseError("require %q: the files require each other in a circle", brief(name))
 	case known:
 	case s.stubs != nil && name == stubName:
 		value = s.stubs.module()
@@ -105,7 +105,7 @@ func (s *state) require(l *lua.LState) int {
 			value = s.stubs.client(name, made)
 		}
 	default:
-		l.RaiseError("require %q: it was not there when the script was loaded; give the name in quotes, not in a variable", name)
+		l.RaiseError("require %q: it was not there when the script was loaded; give the name in quotes, not in a variable", brief(name))
 	}
 	s.modules[name] = value
 	l.Push(value)
@@ -115,7 +115,7 @@ func (s *state) require(l *lua.LState) int {
 // need raises an error unless the configuration granted what a function needs.
 func (s *state) need(l *lua.LState, function, grant string) {
 	if !slices.Contains(s.opts.Allow, grant) {
-		l.RaiseError("%s: not allowed; the configuration must grant it: allow: [%s]", function, grant)
+		l.RaiseError("%s", (&notGranted{function, grant}).Error())
 	}
 }
 
@@ -177,6 +177,9 @@ func (f fields) integer(name string, from, to, otherwise int) int {
 	return 0
 }
 
+// maxWords bounds the names in such a table.
+const maxWords = 256
+
 // words returns an option that is a table of strings by name.
 func (f fields) words(name string) map[string]string {
 	v := f.get(name)
@@ -189,6 +192,9 @@ func (f fields) words(name string) map[string]string {
 	}
 	words := map[string]string{}
 	table.ForEach(func(key, value lua.LValue) {
+		if len(words) == maxWords {
+			f.l.RaiseError("%s: %s has more than %d names", f.function, name, maxWords)
+		}
 		word, ok := key.(lua.LString)
 		if !ok || !lua.LVCanConvToString(value) {
 			f.l.RaiseError("%s: %s must have names and values that are strings", f.function, name)

@@ -116,7 +116,7 @@ func dnsQuery(c call) int {
 // nameServer returns the address of the server to ask.
 func (c call) nameServer(server string) (string, error) {
 	if server == "" {
-		text, err := readUpTo("/etc/resolv.conf", maxString)
+		text, err := c.readUpTo("/etc/resolv.conf", maxString)
 		if err != nil {
 			return "", fmt.Errorf("no server is given: %w", err)
 		}

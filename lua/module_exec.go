@@ -92,7 +92,7 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 	cmd.Env = []string{"PATH=" + searchPath()}
 	for name, value := range opts.words("env") {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
-			c.l.RaiseError("%s: env: %q is no variable", c.name, name)
+			c.l.RaiseError("%s: env: %q is no variable", c.name, brief(name))
 		}
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"syscall"
 	"time"
@@ -32,7 +33,7 @@ func fileModule() Module {
 			{Name: "tail", Doc: "the last lines of a file, from its last 256 KiB; without their line ends", Params: []Value{path, opt("lines", "integer", "10 unless given, at most 1,000")}, Returns: []Value{ret("string[]", "the lines, oldest first")}, Fails: true, call: fileTail},
 			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge},
 			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize},
-			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
+			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
 			{Name: "append", Doc: "adds to the end of a file; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileAppend},
 			{Name: "remove", Doc: "removes a file; one that is not there is removed, too", Params: []Value{path}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileRemove},
 		},
@@ -55,7 +56,7 @@ func fileExists(c call) int {
 
 // fileRead is file.read(path).
 func fileRead(c call) int {
-	file, err := openRegular(c.path(1), os.O_RDONLY, 0)
+	file, err := c.open(c.path(1), os.O_RDONLY)
 	if err != nil {
 		return c.fail("%v", err)
 	}
@@ -99,7 +100,7 @@ func fileSize(c call) int {
 // fileAppend is file.append(path, text).
 func fileAppend(c call) int {
 	text := c.l.CheckString(2)
-	file, err := openRegular(c.path(1), os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	file, err := c.open(c.path(1), os.O_WRONLY|os.O_APPEND|os.O_CREATE)
 	if err != nil {
 		return c.fail("%v", err)
 	}
@@ -111,24 +112,47 @@ func fileAppend(c call) int {
 // that no reader ever sees half of it.
 func fileWrite(c call) int {
 	path, text := c.path(1), c.l.CheckString(2)
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+	old, err := os.Stat(path)
+	if err == nil && !old.Mode().IsRegular() {
 		return c.fail("write %s: it is not a regular file", path)
 	}
-	// A leftover of a daemon that died here is overwritten.
-	part := path + ".moonkeep-new"
-	file, err := openRegular(part, os.O_WRONLY|os.O_TRUNC|os.O_CREATE, 0o644)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c.fail("%v", err)
+	}
+	// The name is this call's own: others may write the same file, and somebody
+	// who may make links in the folder must not choose what is overwritten.
+	part := fmt.Sprintf("%s.moonkeep-%016x", path, rand.Uint64())
+	file, err := c.open(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return c.fail("%v", err)
 	}
 	_, err = file.WriteString(text)
-	err = errors.Join(err, file.Close())
-	if err == nil {
+	if err == nil && old != nil {
+		err = keepOwner(file, old)
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
 		err = os.Rename(part, path)
 	}
 	if err != nil {
 		err = errors.Join(err, os.Remove(part))
 	}
 	return c.written(err)
+}
+
+// keepOwner gives a file the mode and the owner of the one that it replaces.
+func keepOwner(file *os.File, old os.FileInfo) error {
+	now, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	was, ok := old.Sys().(*syscall.Stat_t)
+	is, okNow := now.Sys().(*syscall.Stat_t)
+	if ok && okNow && (was.Uid != is.Uid || was.Gid != is.Gid) {
+		if err := file.Chown(int(was.Uid), int(was.Gid)); err != nil {
+			return err
+		}
+	}
+	return file.Chmod(old.Mode().Perm())
 }
 
 // written is the result of what changes a file.
@@ -160,7 +184,7 @@ func fileTail(c call) int {
 	if want < 1 || want > maxTail {
 		c.l.ArgError(2, fmt.Sprintf("want 1 to %d lines", maxTail))
 	}
-	file, err := openRegular(c.path(1), os.O_RDONLY, 0)
+	file, err := c.open(c.path(1), os.O_RDONLY)
 	if err != nil {
 		return c.fail("%v", err)
 	}
@@ -190,6 +214,18 @@ func fileTail(c call) int {
 		}
 	}
 	return c.push(list)
+}
+
+// open opens a regular file for the time of the call, a new one with mode 0644.
+// Some regular files of /proc have nothing to read until something happens.
+func (c call) open(path string, flags int) (*os.File, error) {
+	file, err := openRegular(path, flags, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	deadline, _ := c.s.meter.ctx.Deadline()
+	_ = file.SetDeadline(deadline) // fails for a file that nobody can wait for
+	return file, nil
 }
 
 // openRegular opens a regular file. It neither waits for the other end of a

@@ -122,7 +122,7 @@ func (x *exchange) note(name string) {
 func (c call) exchange(ctx context.Context, x *exchange, method, target, body string, opts fields) (*http.Response, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, target)
+		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, brief(target))
 	}
 	x.begin, x.times = time.Now(), map[string]time.Duration{}
 	traced := httptrace.WithClientTrace(ctx, x.trace())
@@ -149,6 +149,9 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	}
 	client := http.Client{Transport: c.transport(traced, config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
 	res, err := client.Do(req)
+	if refused := new(notGranted); errors.As(err, &refused) {
+		c.l.RaiseError("%s", refused.Error())
+	}
 	if err != nil {
 		return nil, errors.New(reason(ctx, err))
 	}
@@ -170,7 +173,7 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 // would outlive the call.
 func (c call) transport(ctx context.Context, config *tls.Config, opts fields) *http.Transport {
 	dial := func(_ context.Context, network, address string) (net.Conn, error) {
-		return dialer().DialContext(ctx, network, address)
+		return c.dial(ctx, network, address)
 	}
 	t := &http.Transport{
 		DialContext: dial, DisableKeepAlives: true, DisableCompression: true,

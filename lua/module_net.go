@@ -130,7 +130,7 @@ func (c call) family() []byte {
 	case "inet6":
 		return []byte{familyInet6}
 	default:
-		c.l.RaiseError("%s: family must be \"inet\" or \"inet6\", not %q", c.name, text)
+		c.l.RaiseError("%s: family must be \"inet\" or \"inet6\", not %q", c.name, brief(text))
 		return nil
 	}
 }

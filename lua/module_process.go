@@ -75,7 +75,7 @@ func (c call) processes(limit int) []process {
 		c.l.RaiseError("%s: say which: {name = ...}, {cmdline = ...}, {exact = ...}, {pidfile = ...}, {user = ...}, {older = ...} or {younger = ...}", c.name)
 	}
 	if pidfile != "" {
-		pid, ok := readPID(c.s.resolve(pidfile))
+		pid, ok := c.readPID(c.s.resolve(pidfile))
 		if !ok {
 			return nil
 		}
@@ -91,8 +91,8 @@ func (c call) processes(limit int) []process {
 }
 
 // readPID reads the number that a pid file starts with.
-func readPID(path string) (int, bool) {
-	file, err := openRegular(path, os.O_RDONLY, 0)
+func (c call) readPID(path string) (int, bool) {
+	file, err := c.open(path, os.O_RDONLY)
 	if err != nil {
 		return 0, false
 	}

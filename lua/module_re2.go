@@ -1,9 +1,13 @@
 package lua
 
 import (
+	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -16,12 +20,21 @@ const (
 	// stopped, so that maxMatching bounds the product: some 40 ms.
 	maxProgram  = 2000
 	maxMatching = 4 << 20
+	// maxPatternMemory is how much the compiled patterns that a script keeps
+	// take, by estimate; one alone may take more.
+	maxPatternMemory = 1 << 20
+	// maxWide and maxWideFolded bound the classes and ranges of a pattern that
+	// goes beyond ASCII: one takes 0.2 ms to compile, and where case does not
+	// count 10 ms, and compiling cannot be stopped.
+	maxWide       = 64
+	maxWideFolded = 4
 )
 
 // compiled is a pattern that was compiled.
 type compiled struct {
 	*regexp.Regexp
 	instructions int
+	size         int // in octets, by estimate
 }
 
 func re2Module() Module {
@@ -29,7 +42,8 @@ func re2Module() Module {
 	return Module{
 		Name: "re2",
 		Doc: "Regular expressions in the syntax of RE2, which are matched in a time that grows with the length of the text and never faster. " +
-			"The length of the text times that of the pattern is bounded: 64 KiB of text for a pattern of some 60 characters.",
+			"The length of the text times that of the pattern is bounded: 64 KiB of text for a pattern of some 60 characters. " +
+			"A pattern that goes beyond ASCII has at most 64 classes and ranges, and 4 with the flag i.",
 		Functions: []Function{
 			{
 				Name: "match", Doc: "the first match: its groups, or all of it when there are none; nil without one", Params: []Value{pattern, text},
@@ -52,7 +66,11 @@ func (c call) regexp() (*compiled, string) {
 		if c.s.patterns == nil {
 			c.s.patterns = map[string]*compiled{}
 		}
-		if len(c.s.patterns) >= maxPatterns {
+		kept := re.size
+		for _, other := range c.s.patterns {
+			kept += other.size
+		}
+		if len(c.s.patterns) >= maxPatterns || kept > maxPatternMemory {
 			clear(c.s.patterns)
 		}
 		c.s.patterns[strings.Clone(pattern)] = re
@@ -75,6 +93,9 @@ func (c call) compilePattern(pattern string) *compiled {
 		c.l.ArgError(1, "the pattern is too long")
 	}
 	c.s.meter.charge(c.l, 256*len(pattern)+8192)
+	if n, most := wide(pattern); n > most {
+		c.l.ArgError(1, fmt.Sprintf("the pattern has %d classes and ranges and goes beyond ASCII; at most %d", n, most))
+	}
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		c.l.ArgError(1, err.Error())
@@ -86,12 +107,47 @@ func (c call) compilePattern(pattern string) *compiled {
 	if len(program.Inst) > maxProgram {
 		c.l.ArgError(1, "the pattern is too complex: its repetitions multiply")
 	}
+	size := 0
+	for i := range program.Inst {
+		size += 2 * (40 + 4*len(program.Inst[i].Rune)) // the program, and a form for matching in one pass
+	}
+	c.s.meter.charge(c.l, 2*size)
 	re, err := regexp.Compile(pattern)
 	if err != nil {
 		c.l.ArgError(1, err.Error())
 	}
 	c.s.meter.live(c.l)
-	return &compiled{re, len(program.Inst)}
+	return &compiled{re, len(program.Inst), size}
+}
+
+// folded finds the flag i of a pattern.
+var folded = regexp.MustCompile(`\(\?[A-Za-z]*i`)
+
+// wide counts what may be a class or a range, when the pattern goes beyond ASCII,
+// and returns how many there may be.
+func wide(pattern string) (n, most int) {
+	most = maxWide
+	if folded.MatchString(pattern) {
+		most = maxWideFolded
+	}
+	beyond := strings.IndexFunc(pattern, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
+	for i := 0; i+1 < len(pattern); i++ {
+		if pattern[i] == '\\' {
+			i++
+			if c := pattern[i]; c == 'p' || c == 'P' {
+				n++
+				beyond = true
+			} else if c == 'x' || isDigit(c) { // a character by its number
+				beyond = true
+			}
+		} else if pattern[i] == '[' || pattern[i] == '-' {
+			n++
+		}
+	}
+	if !beyond {
+		return 0, most
+	}
+	return n, most
 }
 
 func re2Match(c call) int {
@@ -137,15 +193,81 @@ func re2FindAll(c call) int {
 func re2Replace(c call) int {
 	by := c.l.CheckString(3)
 	re, text := c.regexp()
+	pieces := c.template(re, by)
 	var out strings.Builder
 	done := 0
 	for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
 		c.s.meter.charge(c.l, costItem*len(m))
-		piece := re.ExpandString(nil, by, text, m)
+		c.s.meter.work(c.l, 8*len(pieces))
 		c.add(&out, text[done:m[0]])
-		c.add(&out, string(piece))
+		for _, p := range pieces {
+			if p.group < 0 {
+				c.add(&out, p.text)
+			} else if from := m[2*p.group]; from >= 0 {
+				c.add(&out, text[from:m[2*p.group+1]])
+			}
+		}
 		done = m[1]
 	}
 	c.add(&out, text[done:])
 	return c.push(lua.LString(out.String()))
+}
+
+// piece is a part of what stands for a match: a text, or a group when group is
+// not negative.
+type piece struct {
+	text  string
+	group int
+}
+
+// template takes what stands for a match apart, as Regexp.Expand does: $1, $name,
+// ${name} and $$. That itself cannot be used: nothing bounds how much it makes of
+// one match.
+func (c call) template(re *compiled, by string) []piece {
+	dollars := strings.Count(by, "$")
+	c.s.meter.charge(c.l, 3*costItem*dollars)
+	c.s.meter.work(c.l, len(by)/8+64*dollars)
+	pieces := make([]piece, 0, min(2*dollars+1, maxValues))
+	literal := func(text string) {
+		if text != "" {
+			pieces = append(pieces, piece{text, -1})
+		}
+	}
+	for {
+		before, rest, found := strings.Cut(by, "$")
+		literal(before)
+		if !found {
+			return pieces
+		}
+		if strings.HasPrefix(rest, "$") {
+			literal("$")
+			by = rest[1:]
+			continue
+		}
+		name, braced := strings.CutPrefix(rest, "{")
+		n := strings.IndexFunc(name, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+		if n < 0 {
+			n = len(name)
+		}
+		after := name[n:]
+		name = name[:n]
+		if braced {
+			var closed bool
+			after, closed = strings.CutPrefix(after, "}")
+			braced = !closed
+		}
+		if name == "" || braced { // it names nothing: the $ is a character
+			literal("$")
+			by = rest
+			continue
+		}
+		by = after
+		group := re.SubexpIndex(name)
+		if number, err := strconv.Atoi(name); err == nil && strconv.Itoa(number) == name {
+			group = number
+		}
+		if group >= 0 && group <= re.NumSubexp() {
+			pieces = append(pieces, piece{group: group})
+		}
+	}
 }

@@ -61,7 +61,10 @@ func tcpConnect(c call) int {
 	c.roomToOpen()
 	ctx, cancel := c.within(opts)
 	defer cancel()
-	conn, err := dialer().DialContext(ctx, network, address)
+	conn, err := c.dial(ctx, network, address)
+	if refused := new(notGranted); errors.As(err, &refused) {
+		c.l.RaiseError("%s", refused.Error())
+	}
 	if err != nil {
 		return c.fail("%s", netReason(err))
 	}

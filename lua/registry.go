@@ -241,7 +241,7 @@ func (c call) optionsAt(n int) fields {
 		for _, v := range c.f.Options {
 			names = append(names, v.Name)
 		}
-		c.l.RaiseError("%s: there is no option %q; the options are %s", c.name, key.String(), strings.Join(names, ", "))
+		c.l.RaiseError("%s: there is no option %q; the options are %s", c.name, brief(key.String()), strings.Join(names, ", "))
 	})
 	return f
 }

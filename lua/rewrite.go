@@ -15,6 +15,7 @@ const (
 	hiddenConcat = "(concat)" // (concat)(a, b, ...) -> a .. b .. ...
 	hiddenSet    = "(set)"    // (set)(table, key, value)
 	hiddenFill   = "(fill)"   // (fill)(table, n, ...) -> table with ... from n+1
+	hiddenNone   = "(none)"   // (none)() -> nothing: the ... of a chunk, which would be these functions
 )
 
 // The octets that are charged for what a construct makes.
@@ -46,6 +47,8 @@ const (
 type rewriter struct {
 	path  string
 	depth int
+	// inside counts the functions around what is rewritten.
+	inside int
 	// constants are those of the function that is being rewritten.
 	constants map[string]bool
 	wanted    []requirement
@@ -57,7 +60,7 @@ type rewriter struct {
 // chunk rewrites a whole file.
 func (rw *rewriter) chunk(stmts []ast.Stmt) []ast.Stmt {
 	take := &ast.LocalAssignStmt{
-		Names: []string{hiddenCharge, hiddenConcat, hiddenSet, hiddenFill},
+		Names: []string{hiddenCharge, hiddenConcat, hiddenSet, hiddenFill, hiddenNone},
 		Exprs: []ast.Expr{&ast.Comma3Expr{}},
 	}
 	take.SetLine(1)
@@ -207,7 +210,9 @@ func (rw *rewriter) exprs(list []ast.Expr) {
 func (rw *rewriter) function(fn *ast.FunctionExpr) {
 	outer := rw.constants
 	rw.constants = map[string]bool{}
+	rw.inside++
 	fn.Stmts = rw.block(fn.Stmts)
+	rw.inside--
 	rw.constants = outer
 }
 
@@ -260,6 +265,12 @@ func (rw *rewriter) expr(expr ast.Expr) ast.Expr {
 		return rw.concat(e)
 	case *ast.TableExpr:
 		return rw.table(e)
+	case *ast.Comma3Expr:
+		if rw.inside == 0 {
+			none := callExpr(e, hiddenNone)
+			none.AdjustRet = e.AdjustRet
+			return none
+		}
 	case *ast.FunctionExpr:
 		rw.function(e)
 		return callExpr(e, hiddenCharge, e, number(e, costClosure))

@@ -200,7 +200,17 @@ func compile(path string, source []byte) (proto *lua.FunctionProto, wanted []req
 		}
 		return nil, nil, &SyntaxError{Path: path, Text: err.Error()}
 	}
+	noArg(proto)
 	return proto, rw.wanted, nil
+}
+
+// noArg keeps functions with ... from making the table arg of Lua 5.0 at each
+// call, which nobody would be charged for.
+func noArg(proto *lua.FunctionProto) {
+	proto.IsVarArg &^= lua.VarArgNeedsArg
+	for _, inner := range proto.FunctionPrototypes {
+		noArg(inner)
+	}
 }
 
 func syntaxError(path string, err error) error {

@@ -120,14 +120,24 @@ func (s *state) load() error {
 // runChunk runs one file and returns its value.
 func (s *state) runChunk(proto *lua.FunctionProto) (lua.LValue, error) {
 	l := s.l
-	err := l.CallByParam(lua.P{Fn: l.NewFunctionFromProto(proto), NRet: 1, Protect: true},
-		l.NewFunction(s.chargeValue), l.NewFunction(s.concat), l.NewFunction(s.set), l.NewFunction(s.fill))
+	err := l.CallByParam(lua.P{Fn: l.NewFunctionFromProto(proto), NRet: 1, Protect: true}, s.hidden()...)
 	if err != nil {
 		return nil, err
 	}
 	value := l.Get(-1)
 	l.Pop(1)
 	return value, nil
+}
+
+// hidden makes the functions that rewritten operators call, in the order in which
+// a chunk takes them.
+func (s *state) hidden() []lua.LValue {
+	none := func(*lua.LState) int { return 0 }
+	var all []lua.LValue
+	for _, fn := range []lua.LGFunction{s.chargeValue, s.concat, s.set, s.fill, none} {
+		all = append(all, s.l.NewFunction(fn))
+	}
+	return all
 }
 
 // take notes the functions that the script returned.
@@ -210,9 +220,6 @@ func (s *state) explain(err error) error {
 		}
 	case *lua.ApiError:
 		text, trace = describe(e.Object), e.StackTrace
-		if e.Object == nil || e.Object == lua.LNil {
-			text = strings.TrimSpace(e.Error())
-		}
 	default:
 		text = err.Error()
 	}
@@ -254,6 +261,16 @@ func describe(value lua.LValue) string {
 
 // maxLine is the length that a message or log line of a script is cut to.
 const maxLine = 1024
+
+// brief cuts a text of a script that a message shows: quoting a megabyte takes
+// longer than a call may run on.
+func brief(text string) string {
+	const most = 100
+	if len(text) > most {
+		return text[:most] + "..."
+	}
+	return text
+}
 
 // oneLine makes a text fit into one line of a log.
 func oneLine(text string) string {

@@ -2,6 +2,7 @@ package lua
 
 import (
 	"log/slog"
+	"math"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -36,6 +37,7 @@ func (s *state) openStandard() {
 	l.SetGlobal("rawset", l.NewFunction(s.rawset))
 	l.SetGlobal("xpcall", l.NewFunction(s.xpcall))
 	l.SetGlobal("unpack", l.NewFunction(s.unpack))
+	l.SetGlobal("tonumber", l.NewFunction(s.toNumber))
 	table := l.GetGlobal(lua.TabLibName).(*lua.LTable)
 	l.SetFuncs(table, map[string]lua.LGFunction{
 		"concat": s.tableConcat,
@@ -43,7 +45,10 @@ func (s *state) openStandard() {
 		"sort":   s.tableSort,
 	})
 	// math.randomseed would seed the one generator of the whole process.
-	l.GetGlobal(lua.MathLibName).(*lua.LTable).RawSetString("randomseed", lua.LNil)
+	mathematics := l.GetGlobal(lua.MathLibName).(*lua.LTable)
+	mathematics.RawSetString("randomseed", lua.LNil)
+	// gopher-lua's is the largest finite number.
+	mathematics.RawSetString("huge", lua.LNumber(math.Inf(1)))
 	s.openString(l.GetGlobal(lua.StringLibName).(*lua.LTable))
 }
 

@@ -119,7 +119,7 @@ func (s *state) search(l *lua.LState, m *matcher, init int) (from, to int) {
 		m.level, m.depth = 0, 0
 		to = m.at(from, p)
 		if m.err != nil {
-			l.RaiseError("%s in %q", m.err.Error(), m.pattern)
+			l.RaiseError("%s in %q", m.err.Error(), brief(m.pattern))
 		}
 		if to >= 0 {
 			s.meter.work(l, m.steps)
@@ -140,7 +140,7 @@ func (s *state) search(l *lua.LState, m *matcher, init int) (from, to int) {
 func (s *state) captureValue(l *lua.LState, m *matcher, i, from, to int) lua.LValue {
 	if i >= m.level {
 		if i != 0 {
-			l.RaiseError("%%%d names no capture of %q", i+1, m.pattern)
+			l.RaiseError("%%%d names no capture of %q", i+1, brief(m.pattern))
 		}
 		return lua.LString(s.part(l, m.subject, from, to))
 	}
@@ -149,7 +149,7 @@ func (s *state) captureValue(l *lua.LState, m *matcher, i, from, to int) lua.LVa
 	case capturePosition:
 		return lua.LNumber(c.start + 1)
 	case captureOpen:
-		l.RaiseError("malformed pattern: a ( without its ) in %q", m.pattern)
+		l.RaiseError("malformed pattern: a ( without its ) in %q", brief(m.pattern))
 	}
 	return lua.LString(s.part(l, m.subject, c.start, c.start+c.length))
 }

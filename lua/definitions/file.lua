@@ -35,7 +35,7 @@ function file.age(path) end
 ---@return string? # why not
 function file.size(path) end
 
----replaces a file as a whole, so that no reader ever sees half of it; a new one gets mode 0644. Needs allow: [write]
+---replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. Needs allow: [write]
 ---@param path string a relative one counts from the script's folder
 ---@param text string what to write
 ---@return boolean? # true
