@@ -320,7 +320,7 @@ type Global struct {
 	NetNamespace string `key:"net_namespace" at:"root" tier:"2"`
 	// NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf
 	// the bare keyword means the one that the daemon was started in.
-	NetNamespaceIPVS string `key:"net_namespace_ipvs" at:"root" form:"optional" bare:"default" inherits:"net_namespace" idle:"IPVS is left alone" tier:"3"`
+	NetNamespaceIPVS string `key:"net_namespace_ipvs" at:"root" form:"optional" bare:"default" inherits:"net_namespace" tier:"3"`
 	// Instance names this daemon among several on a host.
 	Instance string `key:"instance" at:"root" idle:"a run directory of its own tells a daemon from others" tier:"2"`
 	// UsePIDDir puts the process ids into a directory.

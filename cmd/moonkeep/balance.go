@@ -18,6 +18,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -26,6 +27,8 @@ import (
 // virtual servers, or an earlier run left some. It implements engine.Balancer.
 type balancer struct {
 	keeper *ipvs.Keeper
+	// space is where the table is; nil where the daemon is.
+	space *netns.NS
 	// earlier says that an earlier run left services.
 	earlier bool
 
@@ -40,7 +43,7 @@ type balancer struct {
 
 // newBalancer prepares the table for a configuration. Nothing happens before
 // begin.
-func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) *balancer {
+func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, error) {
 	earlier, err := dir.readServices()
 	if err != nil {
 		log.Warn("the list of services of IPVS of an earlier run is of no use", "err", err)
@@ -49,7 +52,26 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) *balancer {
 	if t := c.Global.LVSTimeouts; t != nil {
 		o.Timeouts = ipvs.Timeouts{TCP: t.TCP, TCPFin: t.TCPFin, UDP: t.UDP}
 	}
-	return &balancer{keeper: ipvs.NewKeeper(o), earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}}
+	b := &balancer{earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}}
+	if name := c.Global.NetNamespaceIPVS; name != c.Global.NetNamespace {
+		if name == "" {
+			return nil, errors.New("net_namespace_ipvs: the bare keyword means the namespace that the daemon was started in, which it has left for net_namespace; give it a name")
+		}
+		if b.space, err = netns.Open(name); err != nil {
+			return nil, fmt.Errorf("net_namespace_ipvs: %w; `ip netns add` makes one", err)
+		}
+		o.Namespace = b.space
+	}
+	b.keeper = ipvs.NewKeeper(o)
+	return b, nil
+}
+
+// close lets go of what newBalancer took.
+func (b *balancer) close() error {
+	if b.space == nil {
+		return nil
+	}
+	return b.space.Close()
 }
 
 // adopt has it go by a configuration, and begins if that needs the table. What

@@ -158,7 +158,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	old := stale(&plan.Node, left.owned)
-	d.balance = newBalancer(c, d.dir, log)
+	if d.balance, err = newBalancer(c, d.dir, log); err != nil {
+		return nil, err
+	}
 	d.engine = engine.New(plan, engine.Options{
 		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Stale: old.addresses, StaleRouting: old.routing, Keep: lasting,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
@@ -183,7 +185,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 	}
 	refused := findings.Errors()
 	if !refused {
-		if err := d.place(c.Global.NetNamespace); err != nil {
+		if err := d.place(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
 			return nil, findings, err
 		}
 		missing := append(hostHere(c), refusedChecks(c)...)
@@ -424,6 +426,9 @@ func (d *daemon) close() error {
 		if err := d.edges.starter.Close(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("end the programs that still run: %w", err))
 		}
+	}
+	if d.balance != nil {
+		errs = append(errs, d.balance.close())
 	}
 	if d.dir != nil {
 		errs = append(errs, d.dir.Close())

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -261,4 +262,54 @@ func TestGuestForms(t *testing.T) {
 		t.Error("the connection lives on, but not by way of the other director")
 	}
 	both("192.168.10.102:80")
+}
+
+// TestGuestNamespace: the table is made in another network namespace than the
+// one that the daemon and its checks are in; and a scheduler that the kernel
+// lacks costs its own service only.
+func TestGuestNamespace(t *testing.T) {
+	needIPVS(t)
+	loader := "/proc/sys/kernel/modprobe"
+	before, err := os.ReadFile(loader)
+	netnstest.Must(t, err)
+	if _, err := os.Stat("/sys/module/ip_vs_lblcr"); err == nil {
+		t.Skip("needs a kernel without /sys/module/ip_vs_lblcr: the scheduler is there")
+	}
+	netnstest.Must(t, os.WriteFile(loader, []byte("/bin/false"), 0))
+	t.Cleanup(func() { netnstest.Must(t, os.WriteFile(loader, before, 0)) })
+	d, other := newDirector(t), netnstest.New(t)
+	inside := &director{host: &host{other, d.dir}}
+	text := "net_namespace_ipvs " + inside.named(t, "other") + "\n" + strings.NewReplacer("WEIGHT", "3", "192.168.10.16", "10.2.0.1", "192.168.10.17", "10.2.0.2").Replace(loadConf)
+	lacking := strings.NewReplacer("192.168.20.1", "192.168.20.2", "wrr", "lblcr").Replace(text[strings.Index(text, "virtual_server"):])
+	stop := d.moonkeep(t, d.write(t, "space.conf", text+lacking, 0o600))
+	want := []string{"-A -t 192.168.20.1:80 -s wrr", "-a -t 192.168.20.1:80 -r 10.2.0.1:80 -m -w 3", "-a -t 192.168.20.1:80 -r 10.2.0.2:80 -m -w 5"}
+	var got []string
+	for began := time.Now(); !slices.Equal(got, want); time.Sleep(100 * time.Millisecond) {
+		if got = inside.saved(t); time.Since(began) > 30*time.Second {
+			t.Fatalf("the table there is %q", got)
+		}
+	}
+	if here := d.saved(t); len(here) > 0 {
+		t.Errorf("the table here is %q", here)
+	}
+	log := func() string {
+		text, _ := os.ReadFile(filepath.Join(d.dir, filepath.Base(os.Args[0])+".log"))
+		return string(text)
+	}
+	const lack = "the kernel lacks the scheduler lblcr: load ip_vs_lblcr"
+	for began := time.Now(); !strings.Contains(log(), lack); time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("its log does not say that %s:\n%s", lack, log())
+		}
+	}
+	netnstest.Must(t, os.WriteFile(loader, before, 0))
+	for began := time.Now(); len(inside.saved(t)) < 6; time.Sleep(100 * time.Millisecond) {
+		if time.Since(began) > 30*time.Second {
+			t.Fatalf("with the scheduler the table is %q", inside.saved(t))
+		}
+	}
+	stop()
+	if left := inside.saved(t); len(left) > 0 {
+		t.Errorf("after the stop: %q", left)
+	}
 }

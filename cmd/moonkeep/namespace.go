@@ -44,14 +44,16 @@ func inside(name string) error {
 }
 
 // place has the daemon in the namespace that its configuration names, and is an
-// error when a later one names another.
-func (d *daemon) place(name string) error {
+// error when a later one names another, or another for IPVS.
+func (d *daemon) place(name, ipvs string) error {
 	running := d.current()
 	switch {
 	case running == nil:
 		return inside(name)
 	case running.Global.NetNamespace != name:
 		return fmt.Errorf("net_namespace cannot change from %q to %q without a restart", running.Global.NetNamespace, name)
+	case running.Global.NetNamespaceIPVS != ipvs:
+		return fmt.Errorf("net_namespace_ipvs cannot change from %q to %q without a restart", running.Global.NetNamespaceIPVS, ipvs)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // ErrNoIPVS is wrapped in the error of Open when the kernel has no IPVS.
-var ErrNoIPVS = errors.New("the kernel has no IPVS (the module ip_vs)")
+var ErrNoIPVS = errors.New("the kernel has no IPVS: load its module ip_vs, or install a kernel that has it")
 
 // answerLimit is how long the kernel may take for one answer. It answers in
 // microseconds, but the first use of a scheduler loads its module.
