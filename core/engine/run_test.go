@@ -251,33 +251,43 @@ func TestJournal(t *testing.T) {
 // when that can be, and not in place of a newer one.
 func TestJournalAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // the clock of the test orders nothing for the race detector
 		var written []string
 		failures := 2
 		write := func(owned []netspec.Address, _ netspec.Routing) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if failures--; failures >= 0 {
 				return errors.New("no space left on device")
 			}
 			written = append(written, words(owned))
 			return nil
 		}
+		journals := func() []string {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.Clone(written)
+		}
 		r := prepare(planOf(instance("A", 1, 255, "192.0.2.101/24")), Options{Journal: write})
 		r.begin()
 		after(0)
-		if len(written) > 0 {
-			t.Fatalf("written %q", written)
+		if list := journals(); len(list) > 0 {
+			t.Fatalf("written %q", list)
 		}
 		after(2 * journalPause)
-		equal(t, "journals", written, "192.0.2.101")
+		equal(t, "journals", journals(), "192.0.2.101")
 		if r.log.count("no space left on device") != 1 || r.log.count("is written again") != 1 {
 			t.Errorf("the log does not tell once that there was no journal, and once that there is:\n%s", r.log.all())
 		}
+		mu.Lock()
 		failures = 1
+		mu.Unlock()
 		if err := r.Reload(context.Background(), planOf(instance("A", 1, 255, "192.0.2.102/24"))); err != nil {
 			t.Fatal(err)
 		}
 		after(2 * journalPause)
-		if got := written[len(written)-1]; got != "192.0.2.102" {
-			t.Errorf("the journal holds %q, want what is owned now", got)
+		if list := journals(); list[len(list)-1] != "192.0.2.102" {
+			t.Errorf("journals %q, want what is owned now as the last", list)
 		}
 		r.stop(t)
 	})
