@@ -212,7 +212,7 @@ func sampleOf(key string, f *schema.Field) (good, bad string, want any) {
 // good value is in the field and its key in Written, and that a bad one is
 // reported at its place and not set.
 func TestBoundKeywords(t *testing.T) {
-	l := newLanguage()
+	l := tables()
 	for name, b := range l {
 		for i := range b.keywords {
 			k := &b.keywords[i]
@@ -347,7 +347,7 @@ func shownValue(v reflect.Value) string {
 // TestBlocksOpen holds that each block that is bound to a field, and what
 // stands in it, comes into the configuration.
 func TestBlocksOpen(t *testing.T) {
-	l := newLanguage()
+	l := tables()
 	for name := range l {
 		for i := range l[name].keywords {
 			k := &l[name].keywords[i]
@@ -377,7 +377,7 @@ func TestBlocksOpen(t *testing.T) {
 // TestSpecialsAreBound holds that no row for an irregular keyword is left
 // over, and that every irregular field has one.
 func TestSpecialsAreBound(t *testing.T) {
-	l := newLanguage()
+	l := tables()
 	for key, own := range specials() {
 		block, word, _ := strings.Cut(key, "/")
 		if b := l[block]; b == nil || b.find(word) == nil || b.find(word).bound == nil && own.as == "" {

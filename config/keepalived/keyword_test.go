@@ -180,7 +180,7 @@ func TestKeywords(t *testing.T) {
 			checkFindings(t, []byte(text), findings)
 		})
 	}
-	for name, b := range newLanguage() {
+	for name, b := range tables() {
 		for _, k := range b.keywords {
 			// TestBoundKeywords holds those that are bound to a field.
 			if k.status == acts && k.bound == nil && !seen[name+"/"+k.name] {

@@ -70,7 +70,7 @@ func TestKeywordStatus(t *testing.T) {
 			t.Errorf("%s %q, want %q", key, status[key], want)
 		}
 	}
-	l := newLanguage()
+	l := languageOf()
 	l[""].find("vrrp_instance").status = refuses
 	for _, k := range keywordsOf(l) {
 		inside := strings.HasPrefix(k.Block, "vrrp_instance/") || k.Block == "vrrp_instance"
@@ -120,7 +120,7 @@ func TestEntriesAct(t *testing.T) {
 	} {
 		samples["virtual_rules "+word] = line
 	}
-	l := newLanguage()
+	l := tables()
 	for _, e := range entryBlocks() {
 		above := l[e.block].find(e.keyword)
 		if above == nil {

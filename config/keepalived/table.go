@@ -3,6 +3,7 @@ package keepalived
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/moonkeep/moonkeep/config/schema"
 )
@@ -102,12 +103,17 @@ func (b *block) find(word string) *keyword {
 // language is every block by name; "" is the file itself.
 type language map[string]*block
 
-// newLanguage builds the tables.
-func newLanguage() language { return languageOf(schema.New()) }
+// tables returns the language, which is the same for all and is not changed. It
+// is computed at the first call, which takes some milliseconds.
+func tables() language { return compute() }
+
+// compute remembers what follows from the schema alone.
+var compute = sync.OnceValue(languageOf)
 
 // languageOf builds the tables from the configuration's schema.
-func languageOf(s *schema.Schema) language {
+func languageOf() language {
 	l := language{}
+	s := schema.New()
 	b := &binder{schema: s, language: l, special: specials(), names: map[*schema.Block]string{}}
 	l.add("", b.rows("", s.Root()))
 	l.add("global_defs", append(l["global_defs"].keywords, includeCheckRow()))

@@ -81,7 +81,7 @@ func newReader(path string, data []byte, others []string, files Files, opts Opti
 	f.start(others)
 	s := schema.New()
 	r := &reader{
-		src: src, out: out, tree: parse(f, out), language: languageOf(s), schema: s,
+		src: src, out: out, tree: parse(f, out), language: tables(), schema: s,
 		skipped: map[string]bool{}, told: map[string]bool{},
 		instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 		trackers: map[string]map[string]*tracker{}, trackerNames: map[string][]string{},
