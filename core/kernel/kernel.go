@@ -175,7 +175,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		return nil, errors.Join(err, k.Close())
 	}
 	k.devices = vmac.New(k.conn, k.settings, cmp.Or(opts.Mark, "moonkeep"))
-	if k.announcer, err = announce.Open(k.conn.Interface, opts.Gaps, k.log); err != nil {
+	if k.announcer, err = announce.Open(k.conn.Recent, opts.Gaps, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if k.wire, err = wire.Open(k.sink, k.log); err != nil {

@@ -68,18 +68,27 @@ func (c *Conn) addNew(index map[string]int, a netspec.Address) (added bool, err 
 	if a.Peer.IsValid() {
 		return false, nil
 	}
-	if _, known := index[a.Device]; !known {
-		i, err := c.Interface(a.Device)
-		if err != nil {
-			return false, err
+	look := c.Recent
+	for {
+		if _, known := index[a.Device]; !known {
+			i, err := look(a.Device)
+			if err != nil {
+				return false, err
+			}
+			index[a.Device] = i.Index
 		}
-		index[a.Device] = i.Index
+		err = c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index[a.Device], a)
+		if errors.Is(err, unix.ENODEV) && c.recent.forget(a.Device) {
+			// It was made anew since it was looked up.
+			delete(index, a.Device)
+			look = c.Interface
+			continue
+		}
+		if errors.Is(err, unix.EEXIST) {
+			return false, nil
+		}
+		return err == nil, err
 	}
-	err = c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index[a.Device], a)
-	if errors.Is(err, unix.EEXIST) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // add returns the index of the interface on which the address stands.

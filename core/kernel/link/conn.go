@@ -35,6 +35,7 @@ type Conn struct {
 	// changes is for what changes something or asks for one interface, reads
 	// for whole tables, so that no change waits for a long list.
 	changes, reads *exchange
+	recent         recent
 	// last are the addresses that State found last. The list is not changed.
 	last atomic.Pointer[[]row]
 }

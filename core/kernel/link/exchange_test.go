@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -119,5 +120,31 @@ func TestVerdict(t *testing.T) {
 	}
 	if err := verdict(unix.NLMSG_ERROR, 0, []byte{1}); err == nil {
 		t.Error("an error of one octet is none")
+	}
+}
+
+// An interface that was made anew a moment after it was looked up is found by
+// what adds an address to it.
+func TestRecent(t *testing.T) {
+	c, list := private(t, 1)
+	before := value(c.Recent("eth0"))(t)
+	if again := value(c.Recent("eth0"))(t); again.Index != before.Index || again.Name != "eth0" {
+		t.Errorf("%+v, then %+v", before, again)
+	}
+	must(t, c.Delete("eth0"))
+	must(t, c.AddVeth("eth0", "eth1", nil))
+	c.recent.begun = c.recent.begun.Add(time.Hour) // as if no time had passed
+	standing, err := c.Add(list...)
+	must(t, err)
+	if now := value(c.Interface("eth0"))(t); now.Index == before.Index || len(standing) != 1 || standing[0].Index != now.Index {
+		t.Errorf("set on %+v, want it on %d, not %d", standing, now.Index, before.Index)
+	}
+	c.recent.begun = time.Time{}
+	if now := value(c.Recent("eth0"))(t); now.Index != standing[0].Index {
+		t.Errorf("after a while it is still %d", now.Index)
+	}
+	must(t, c.Delete("eth0"))
+	if _, err := c.Add(list...); !errors.Is(err, ErrNoInterface) {
+		t.Errorf("an address of an interface that is gone: %v, want %v", err, ErrNoInterface)
 	}
 }
