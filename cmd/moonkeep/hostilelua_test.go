@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -28,6 +29,10 @@ var hostileScripts = []string{
 	"local p = require 'process' while true do p.count{cmdline = 'x'} end",
 	"local r = require 're2' while true do r.match('(a*)*b', ('a'):rep(1e4)) end",
 	"local l = require 'log' while true do l.info('x') end",
+	"while true do coroutine.wrap(function() coroutine.yield(('x'):rep(1000)) end)() end",
+	"local t = require 'tcp' while true do t.connect('127.0.0.1:1') end",
+	"local f = require 'file' while true do f.read('/proc/self/maps') end",
+	"local n, j = require 'node', require 'json' while true do j.encode(n.status()) end",
 }
 
 // While a dozen hostile scripts run at once, all the time, no advert is late by
@@ -103,6 +108,9 @@ func adverts(t *testing.T, h *host) func(n int) []time.Time {
 		packet, control := make([]byte, 2048), make([]byte, 256)
 		for len(times) < n {
 			size, length, _, _, err := unix.Recvmsg(fd, packet, control, 0)
+			if errors.Is(err, unix.EINTR) {
+				continue
+			}
 			netnstest.Must(t, err)
 			if size < 20 || packet[9] != vrrp.Protocol {
 				continue
