@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -89,5 +92,50 @@ func TestLogSurvivesErrors(t *testing.T) {
 	case <-w.done:
 	default:
 		t.Error("the writer goes on after close")
+	}
+}
+
+// TestLibrariesLogIsOurs: what net/http logs by itself, with data of a peer, is
+// one structured line for who debugs, and nothing for others.
+func TestLibrariesLogIsOurs(t *testing.T) {
+	for _, level := range []string{"debug", "info"} {
+		var out strings.Builder
+		_, end, err := newLog(&out, "text", level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// An answer that nobody asked for, on a connection that is kept.
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan struct{})
+		go func() {
+			defer close(served)
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			_, _ = c.Read(make([]byte, 1024))
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+			time.Sleep(50 * time.Millisecond)
+			_, _ = io.WriteString(c, "HTTP/1.1 200 \x1b[2Jlevel=ERROR\r\n")
+			_, _ = c.Read(make([]byte, 1024)) // until the client closes
+		}()
+		transport := &http.Transport{}
+		answer, err := (&http.Client{Transport: transport}).Get("http://" + l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		<-served
+		transport.CloseIdleConnections()
+		l.Close()
+		end()
+		said := strings.Contains(out.String(), `level=DEBUG msg="a library says: Unsolicited response`)
+		if said != (level == "debug") || strings.Contains(out.String(), "\x1b") || level == "info" && out.Len() > 0 {
+			t.Errorf("at level %s: %q", level, out.String())
+		}
 	}
 }

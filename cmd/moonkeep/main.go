@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -27,6 +28,9 @@ const (
 )
 
 func main() {
+	// The libraries' own log: net/http writes there what peers send it. The daemon
+	// takes it into its log, see newLog; checkers and the commands drop it.
+	log.SetOutput(io.Discard)
 	if pluginhost.IsLaunch() {
 		pluginhost.Launch()
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	standardlog "log"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -87,8 +89,25 @@ func newLog(w io.Writer, format, level string) (*slog.Logger, func(), error) {
 	queue := newLogWriter(w, func(count int64) {
 		direct.Warn("log lines were dropped because writing them takes too long", "count", count)
 	})
-	return slog.New(handler(queue)), func() { queue.close(logLimit) }, nil
+	structured := slog.New(handler(queue))
+	libraries := standardlog.Writer()
+	standardlog.SetFlags(0)
+	standardlog.SetOutput(libraryLog{structured})
+	return structured, func() { standardlog.SetOutput(libraries); queue.close(logLimit) }, nil
 }
+
+// libraryLog takes what libraries log by themselves, which may hold what a peer
+// sent (net/http: an answer that nobody asked for), as debugging.
+type libraryLog struct{ log *slog.Logger }
+
+func (l libraryLog) Write(line []byte) (int, error) {
+	text := strings.ToValidUTF8(strings.TrimSpace(string(line[:min(len(line), maxLibraryLine)])), "?")
+	l.log.Debug("a library says: "+text, "topic", "library")
+	return len(line), nil
+}
+
+// maxLibraryLine is what is kept of one line of theirs.
+const maxLibraryLine = 512
 
 // runDaemon runs one daemon until it was told to stop.
 func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
