@@ -47,7 +47,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.keepalived, "keepalived", "/usr/sbin/keepalived", "the keepalived to measure beside it")
 	f.IntVar(&s.processes, "processes", 500, "how many processes the machine has at least while calls are measured")
 	f.IntVar(&s.checks, "checks", 100, "how many checks each daemon runs a second")
-	f.DurationVar(&s.window, "window", 10*time.Second, "how long each daemon is measured")
+	f.DurationVar(&s.window, "window", 8*time.Second, "how long each daemon is measured")
 	f.IntVar(&s.runs, "runs", 3, "how often each daemon is measured; the median counts")
 	return s, f.Parse(args)
 }
