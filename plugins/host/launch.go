@@ -140,6 +140,13 @@ func (s *launchSpec) limits() error {
 	if err := set("stack", unix.RLIMIT_STACK, 2<<20); err != nil {
 		return err
 	}
+	// Files in the directory of its socket, and those that are memory only,
+	// stay empty: their content would count as nobody's.
+	if !s.Plain {
+		if err := set("the size of files", unix.RLIMIT_FSIZE, 0); err != nil {
+			return err
+		}
+	}
 	if s.OpenFiles > 0 {
 		if err := set("open files", unix.RLIMIT_NOFILE, s.OpenFiles); err != nil {
 			return err

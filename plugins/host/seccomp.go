@@ -13,8 +13,9 @@ import (
 
 // denied are system calls that no checker needs: to look into other
 // processes, to change what the machine or its mounts are, to make namespaces
-// (where a user is root and reaches much of the kernel), and those whose
-// errors in kernels were the ways out of other jails. They fail with EPERM.
+// (where a user is root and reaches much of the kernel), those whose errors in
+// kernels were the ways out of other jails, and those that make what outlives
+// the process and counts as nobody's memory. They fail with EPERM.
 var denied = []uintptr{
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_KCMP, unix.SYS_PIDFD_GETFD,
 	unix.SYS_PROCESS_MADVISE, unix.SYS_PERF_EVENT_OPEN, unix.SYS_BPF, unix.SYS_USERFAULTFD,
@@ -26,6 +27,7 @@ var denied = []uintptr{
 	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_DELETE_MODULE, unix.SYS_KEXEC_LOAD,
 	unix.SYS_REBOOT, unix.SYS_SWAPON, unix.SYS_SWAPOFF, unix.SYS_ACCT, unix.SYS_QUOTACTL,
 	unix.SYS_SETHOSTNAME, unix.SYS_SETDOMAINNAME, unix.SYS_SYSLOG, unix.SYS_VHANGUP,
+	unix.SYS_SHMGET, unix.SYS_SEMGET, unix.SYS_MSGGET, unix.SYS_MQ_OPEN,
 	unix.SYS_SETTIMEOFDAY, unix.SYS_CLOCK_SETTIME, unix.SYS_ADJTIMEX, unix.SYS_CLOCK_ADJTIME,
 }
 
@@ -52,6 +54,7 @@ const (
 	offsetNr   = 0
 	offsetArch = 4
 	offsetArg0 = 16 // the lower half, on little-endian machines
+	offsetArg3 = offsetArg0 + 3*8
 )
 
 // filterCalls has the kernel refuse the denied calls, and starting processes
@@ -96,6 +99,22 @@ func callFilter(arch uint32, fork bool) []unix.SockFilter {
 	for _, nr := range denied {
 		program = append(program, jump(unix.BPF_JEQ, uint32(nr), 0, 1), refuse)
 	}
+	for _, nr := range ipcCalls() {
+		program = append(program, jump(unix.BPF_JEQ, nr, 0, 1), refuse)
+	}
+	// The limit of memory (RLIMIT_DATA) counts neither what is shared nor what
+	// grows as a stack does. s390x passes the flags where they cannot be seen.
+	if runtime.GOARCH != "s390x" {
+		program = append(program,
+			jump(unix.BPF_JEQ, unix.SYS_MMAP, 0, 6), // beyond all of this
+			load(offsetArg3),
+			jump(unix.BPF_JSET, unix.MAP_GROWSDOWN, 2, 0), // refuse
+			jump(unix.BPF_JSET, unix.MAP_SHARED, 0, 2),
+			jump(unix.BPF_JSET, unix.MAP_ANONYMOUS, 0, 1),
+			refuse,
+			load(offsetNr),
+		)
+	}
 	// What clone3 is to do cannot be seen from here; libraries fall back to
 	// clone when it is missing.
 	program = append(program, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), answer(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS)))
@@ -123,6 +142,14 @@ func forking(fork bool) uint32 {
 		return unix.SECCOMP_RET_ALLOW
 	}
 	return unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
+}
+
+// ipcCalls are the one call for all of System V's, where there is such a one.
+func ipcCalls() []uint32 {
+	if runtime.GOARCH == "ppc64le" || runtime.GOARCH == "s390x" {
+		return []uint32{117}
+	}
+	return nil
 }
 
 // forks are the old ways to make a process, where there are any.

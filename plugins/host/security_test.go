@@ -101,8 +101,61 @@ func init() {
 			unix.Close(fd)
 		}
 		try("open a raw socket", err)
+		for what, err := range attackMemory() {
+			try(what, err)
+		}
 		return checker.Result{Verdict: checker.OK, Message: strings.Join(won, ", ")}
 	}
+}
+
+// attackMemory takes memory that no limit counts, or that is left when the
+// process has ended. What it got it gives back.
+func attackMemory() map[string]error {
+	won := make(map[string]error)
+	for what, make := range map[string]func() error{
+		"make a System V segment": func() error {
+			id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, 0o600)
+			if err == nil {
+				_, err = unix.SysvShmCtl(id, unix.IPC_RMID, nil)
+			}
+			return err
+		},
+		"make a System V queue": func() error {
+			id, _, e := unix.Syscall(unix.SYS_MSGGET, unix.IPC_PRIVATE, 0o600, 0)
+			if e != 0 {
+				return e
+			}
+			if _, _, e = unix.Syscall(unix.SYS_MSGCTL, id, unix.IPC_RMID, 0); e != 0 {
+				return e
+			}
+			return nil
+		},
+		"map shared memory": func() error {
+			b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED|unix.MAP_ANONYMOUS)
+			if err == nil {
+				err = unix.Munmap(b)
+			}
+			return err
+		},
+		"map a stack": func() error {
+			b, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS|unix.MAP_GROWSDOWN)
+			if err == nil {
+				err = unix.Munmap(b)
+			}
+			return err
+		},
+		"fill a file in memory": func() error {
+			fd, err := unix.MemfdCreate("attack", unix.MFD_CLOEXEC)
+			if err != nil {
+				return err
+			}
+			defer unix.Close(fd)
+			return unix.Ftruncate(fd, 4096)
+		},
+	} {
+		won[what] = make()
+	}
+	return won
 }
 
 // attackEnv and socketGlob tell the attacker more than it would know.
@@ -146,7 +199,8 @@ func TestHostilePluginGetsNothing(t *testing.T) {
 		t.Errorf("a hostile plugin could: %s", a.Message)
 	}
 	a := s.probe(1)
-	for _, what := range []string{"read the daemon's memory", "connect to " + dir, "/etc/shadow", "start a program", "write into /tmp"} {
+	for _, what := range []string{"read the daemon's memory", "connect to " + dir, "/etc/shadow", "start a program", "write into /tmp",
+		"make a System V segment", "make a System V queue", "map shared memory", "map a stack", "fill a file in memory"} {
 		if !strings.Contains(a.Message, what) {
 			t.Errorf("even root, unconfined, could not %s: the test shows nothing; could: %s", what, a.Message)
 		}
