@@ -37,6 +37,8 @@ BENCHFLAGS  ?=
 SCALEFLAGS  ?=
 # The same for bench-table, for example TABLEFLAGS='-servers 1000 -deaths 3'.
 TABLEFLAGS  ?=
+# The same for bench-checkers, for example CHECKERFLAGS='-servers 1000 -markdown'.
+CHECKERFLAGS ?=
 
 .PHONY: help
 help: ## list the targets
@@ -93,7 +95,7 @@ endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -plain $(QUIET) -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000
 
 .PHONY: bench
-bench: bench-failover bench-parse bench-scale bench-lua bench-checks bench-plugin bench-table ## run all benchmarks
+bench: bench-failover bench-parse bench-scale bench-lua bench-checks bench-plugin bench-table bench-checkers ## run all benchmarks
 
 .PHONY: bench-failover
 bench-failover: setup build ## measure outages against keepalived's (root; BENCHFLAGS)
@@ -116,6 +118,11 @@ bench-table: setup build build/uml ## measure how fast the table of IPVS follows
 bench-checks: ## measure what checks of real servers cost the node and the engine, without the probes themselves
 	@go test ./core/node -run xxx -bench 'Checks|Reload37000'
 	@go test ./core/engine -run xxx -bench Probes -benchtime 1x
+
+.PHONY: bench-checkers
+bench-checkers: setup build build/uml ## measure what checks of real servers cost, beside keepalived's checker, in a guest (CHECKERFLAGS)
+	@go build -o build/bench-checkers ./contrib/bench/checkers
+	@build/uml build/bench-checkers -moonkeep $(BINARY) $(CHECKERFLAGS)
 
 .PHONY: bench-plugin
 bench-plugin: ## measure what a probe costs through a plugin, and in process (root)

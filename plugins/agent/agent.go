@@ -21,7 +21,9 @@ type settings struct {
 }
 
 // Checker is AGENT_CHECK.
-type Checker struct{}
+type Checker struct {
+	dialer dial.Dialer // of all probes
+}
 
 // New is AGENT_CHECK.
 func New() *Checker { return &Checker{} }
@@ -39,13 +41,14 @@ func (*Checker) Info() checker.Info {
 
 // Probe never runs twice at once, so that its state needs no lock.
 type probe struct {
+	dialer   *dial.Dialer
 	target   checker.Target
 	settings settings
 	state    state
 }
 
 // Prepare takes the target.
-func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
 	s := settings{Weight: 1}
 	if err := o.Decode(&s); err != nil {
 		return nil, err
@@ -59,7 +62,7 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return nil, errors.New("weight must be from 0 to 2147483647")
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	return &probe{target: t, settings: s, state: state{percent: 100, admin: "ready"}}, nil
+	return &probe{dialer: &c.dialer, target: t, settings: s, state: state{percent: 100, admin: "ready"}}, nil
 }
 
 // Probe hears one line.
@@ -78,7 +81,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 const maxLine = 1024
 
 func (p *probe) read(ctx context.Context) (string, error) {
-	conn, err := dial.TCP(ctx, p.target)
+	conn, err := p.dialer.TCP(ctx, p.target)
 	if err != nil {
 		return "", errors.New("connect to " + p.target.Address.String() + ": " + dial.Reason(err))
 	}

@@ -15,9 +15,19 @@ import (
 // dropped, and the next line that is sent says how many.
 const maxLogs = 64
 
-// answer adds a result to what is to be sent.
+// answer adds the result of a start to what is to be sent. It leaves with those
+// of the probes that are under way, if they come soon.
 func (s *session) answer(r *checkerpb.Result) {
-	s.add(func() { s.results = append(s.results, r) })
+	s.mu.Lock()
+	s.results = append(s.results, r)
+	s.under--
+	last, first := s.under == 0 || len(s.results) >= maxBatch, len(s.results) == 1
+	s.mu.Unlock()
+	if last {
+		s.poke()
+	} else if first {
+		s.hold.Reset(pace)
+	}
 }
 
 // add changes what is to be sent.
@@ -25,6 +35,11 @@ func (s *session) add(change func()) {
 	s.mu.Lock()
 	change()
 	s.mu.Unlock()
+	s.poke()
+}
+
+// poke has the sender look for what is to be sent.
+func (s *session) poke() {
 	select {
 	case s.wake <- struct{}{}:
 	default: // the sender has been woken and has not looked yet
@@ -46,11 +61,20 @@ func (s *session) take() (m *checkerpb.FromPlugin, more bool) {
 func (s *session) deliver() error {
 	t := time.NewTimer(0)
 	defer t.Stop()
+	var last time.Time // when something left
 	for {
 		select {
 		case <-s.wake:
 		case <-s.ctx.Done():
 			return nil
+		}
+		if rest := pace - time.Since(last); rest > 0 {
+			t.Reset(rest)
+			select {
+			case <-t.C:
+			case <-s.ctx.Done():
+				return nil
+			}
 		}
 		for more := true; more; {
 			var m *checkerpb.FromPlugin
@@ -61,12 +85,7 @@ func (s *session) deliver() error {
 				return fmt.Errorf("send to the host: %w", err)
 			}
 		}
-		t.Reset(pace)
-		select {
-		case <-t.C:
-		case <-s.ctx.Done():
-			return nil
-		}
+		last = time.Now()
 	}
 }
 

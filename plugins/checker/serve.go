@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/checker/stream"
 )
 
 // Protocol is the version of the protocol that this package speaks.
@@ -67,7 +68,7 @@ func serverOptions() []grpc.ServerOption {
 	const window = 1 << 20
 	return []grpc.ServerOption{
 		grpc.InitialWindowSize(window), grpc.InitialConnWindowSize(window),
-		grpc.MaxRecvMsgSize(16 << 20),
+		grpc.MaxRecvMsgSize(16 << 20), grpc.Creds(stream.Credentials()),
 	}
 }
 

@@ -14,9 +14,12 @@ import (
 )
 
 const (
-	// pace is the least time between two messages to the host: results that
-	// come meanwhile leave together. The first after a pause leaves at once.
+	// pace is the least time between two messages to the host, and how long a
+	// result waits at most for others while probes are under way: results leave
+	// together. That of the last probe leaves at once.
 	pace = 10 * time.Millisecond
+	// spare is how many goroutines without a probe are kept for the next ones.
+	spare = 64
 	// maxBatch bounds the results in one message.
 	maxBatch = 512
 	// maxMessage bounds Result.Message, in bytes; the host cuts there too.
@@ -36,13 +39,17 @@ type session struct {
 
 	ctx    context.Context // of all probes
 	wake   chan struct{}   // there is something to send; holds one
-	probes sync.WaitGroup
+	probes sync.WaitGroup  // goroutines that run them
+	jobs   chan job        // to those that have none
 
 	checks map[uint32]*check // the receiver's only
 
 	mu      sync.Mutex // guards what follows
 	out     *checkerpb.FromPlugin
 	results []*checkerpb.Result // not more than there are checks
+	under   int                 // starts without a result
+	idle    int                 // goroutines that wait for jobs, or are about to
+	hold    *time.Timer         // wakes the sender when results have waited for pace
 	dropped int                 // lines of the log, since the last that was kept
 }
 
@@ -73,8 +80,11 @@ func Converse(ctx context.Context, c Checker, recv func() (*checkerpb.FromHost, 
 	defer cancel()
 	s := &session{
 		checker: c, options: info.Options, send: send, ctx: ctx,
-		wake: make(chan struct{}, 1), checks: make(map[uint32]*check), out: &checkerpb.FromPlugin{},
+		wake: make(chan struct{}, 1), jobs: make(chan job), checks: make(map[uint32]*check), out: &checkerpb.FromPlugin{},
 	}
+	s.hold = time.AfterFunc(time.Hour, s.poke)
+	defer s.hold.Stop()
+	s.hold.Stop()
 	if err := send(&checkerpb.FromPlugin{Hello: hello(info)}); err != nil {
 		return fmt.Errorf("greet the host: %w", err)
 	}
@@ -122,8 +132,13 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 				c.stop(false)
 			}
 		}
-		for _, p := range m.GetStart() {
-			s.start(p)
+		if list := m.GetStart(); len(list) > 0 {
+			s.mu.Lock()
+			s.under += len(list)
+			s.mu.Unlock()
+			for _, p := range list {
+				s.start(p)
+			}
 		}
 		if n := m.GetPing(); n != 0 {
 			s.add(func() { s.out.Pong = n })
@@ -240,7 +255,15 @@ func (c *check) close() {
 	}
 }
 
-// start runs a probe in a goroutine of its own.
+// job is a probe that is to be run.
+type job struct {
+	check  *check
+	start  *checkerpb.Start
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// start has a goroutine run a probe. It is answered exactly once.
 func (s *session) start(p *checkerpb.Start) {
 	c := s.checks[p.GetCheck()]
 	switch {
@@ -263,17 +286,45 @@ func (s *session) start(p *checkerpb.Start) {
 		s.answer(&checkerpb.Result{Check: c.id, Probe: p.GetProbe(), Message: "the probe before this one has not returned"})
 		return
 	}
-	s.probes.Go(func() {
-		defer cancel()
-		s.answer(c.run(ctx, p))
-		c.mu.Lock()
-		c.running = false
-		gone := c.gone
-		c.mu.Unlock()
-		if gone {
-			c.close()
+	j := job{c, p, ctx, cancel}
+	select {
+	case s.jobs <- j: // one whose stack has grown to what a probe needs
+	default:
+		s.probes.Go(func() { s.work(j) })
+	}
+}
+
+// work runs one probe after the other.
+func (s *session) work(j job) {
+	for more := true; more; {
+		s.perform(j)
+		s.mu.Lock()
+		keep := s.idle < spare
+		if keep {
+			s.idle++
 		}
-	})
+		s.mu.Unlock()
+		if !keep {
+			return
+		}
+		j, more = <-s.jobs
+		s.mu.Lock()
+		s.idle--
+		s.mu.Unlock()
+	}
+}
+
+func (s *session) perform(j job) {
+	defer j.cancel()
+	c := j.check
+	s.answer(c.run(j.ctx, j.start))
+	c.mu.Lock()
+	c.running = false
+	gone := c.gone
+	c.mu.Unlock()
+	if gone {
+		c.close()
+	}
 }
 
 // run runs a probe once.
@@ -315,6 +366,7 @@ func (s *session) end() {
 	for id := range s.checks {
 		s.release(id)
 	}
+	close(s.jobs) // only the receiver sends, and it has returned
 	over := make(chan struct{})
 	go func() {
 		s.probes.Wait()

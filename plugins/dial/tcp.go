@@ -2,27 +2,17 @@ package dial
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
 )
-
-// Conn is a connection of a probe. Its deadline is the earlier one of the
-// target's timeout and of the probe's context, and holds for everything that
-// is done with it; when the context is cancelled, it is over at once.
-type Conn struct {
-	file          *os.File
-	local, remote netip.AddrPort
-	stop          func() bool
-	// Took is how long it took to connect.
-	Took time.Duration
-}
 
 // fdControl lends a socket that is not in the poller yet.
 type fdControl int
@@ -31,39 +21,45 @@ func (c fdControl) Control(f func(fd uintptr)) error  { f(uintptr(c)); return ni
 func (c fdControl) Read(func(fd uintptr) bool) error  { return errors.ErrUnsupported }
 func (c fdControl) Write(func(fd uintptr) bool) error { return errors.ErrUnsupported }
 
+// TCP connects to the target's address, by a Dialer of its own.
+func TCP(ctx context.Context, t checker.Target) (*Conn, error) { return new(Dialer).TCP(ctx, t) }
+
 // TCP connects to the target's address. Verdict and Reason say what an error
 // means.
-func TCP(ctx context.Context, t checker.Target) (*Conn, error) {
+func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 	begin := time.Now()
-	deadline := Deadline(ctx, t, begin)
+	poll, err := d.poller()
+	if err != nil {
+		return nil, err
+	}
 	sa, network, err := sockaddr(t)
 	if err != nil {
 		return nil, err
 	}
-	family := syscall.AF_INET
-	if network == "tcp6" {
-		family = syscall.AF_INET6
-	}
-	fd, err := syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	fd, err := open(sa)
 	if err != nil {
-		return nil, &LocalError{os.NewSyscallError("socket", err)}
-	}
-	if err := Bind(t, network, fd); err != nil {
-		syscall.Close(fd)
 		return nil, err
 	}
-	if err := syscall.Connect(fd, sa); err != nil && err != syscall.EINPROGRESS {
-		syscall.Close(fd)
-		return nil, connectError(err)
+	if err := Bind(t, network, fd); err != nil {
+		shut(fd)
+		return nil, err
 	}
-	c := &Conn{file: os.NewFile(uintptr(fd), ""), remote: t.Address}
-	// A socket takes deadlines: this cannot fail, and if it did, the read would
-	// tell.
-	_ = c.file.SetDeadline(deadline)
+	if errno := connect(fd, sa); errno != 0 && errno != syscall.EINPROGRESS {
+		shut(fd)
+		return nil, connectError(errno)
+	}
+	c := &Conn{poll: poll, fd: fd, remote: t.Address}
+	deadline := Deadline(ctx, t, begin)
+	c.in.until, c.out.until = deadline, deadline
+	if err := poll.add(c); err != nil {
+		shut(fd)
+		return nil, err
+	}
 	if ctx.Done() != nil {
-		c.stop = context.AfterFunc(ctx, func() { _ = c.file.SetDeadline(time.Unix(1, 0)) })
+		// A closed connection needs no end.
+		c.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	}
-	if err := c.connected(sa); err != nil {
+	if err := c.connected(); err != nil {
 		c.Close()
 		if ctx.Err() == context.Canceled {
 			return nil, ctx.Err()
@@ -72,6 +68,44 @@ func TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 	}
 	c.Took = time.Since(begin)
 	return c, nil
+}
+
+// open makes a socket for an address. As no system call here, it does not wait.
+func open(sa syscall.Sockaddr) (int, error) {
+	family := syscall.AF_INET
+	if _, six := sa.(*syscall.SockaddrInet6); six {
+		family = syscall.AF_INET6
+	}
+	fd, _, errno := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(family), syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
+	if errno != 0 {
+		return -1, &LocalError{os.NewSyscallError("socket", errno)}
+	}
+	return int(fd), nil
+}
+
+// connect begins to connect.
+func connect(fd int, sa syscall.Sockaddr) (errno syscall.Errno) {
+	var raw syscall.RawSockaddrInet6 // has room for the other
+	size := unsafe.Sizeof(raw)
+	// The port is in the same place in both, in the order of the network.
+	port := (*[2]byte)(unsafe.Pointer(&raw.Port))[:]
+	switch a := sa.(type) {
+	case *syscall.SockaddrInet4:
+		raw4 := (*syscall.RawSockaddrInet4)(unsafe.Pointer(&raw))
+		raw4.Family, raw4.Addr, size = syscall.AF_INET, a.Addr, unsafe.Sizeof(*raw4)
+		binary.BigEndian.PutUint16(port, uint16(a.Port))
+	case *syscall.SockaddrInet6:
+		raw.Family, raw.Addr, raw.Scope_id = syscall.AF_INET6, a.Addr, a.ZoneId
+		binary.BigEndian.PutUint16(port, uint16(a.Port))
+	default:
+		return syscall.EAFNOSUPPORT
+	}
+	for {
+		_, _, errno = syscall.RawSyscall(syscall.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&raw)), size)
+		if errno != syscall.EINTR {
+			return errno
+		}
+	}
 }
 
 // Deadline is when a step of a probe that begins now has to be over.
@@ -85,29 +119,22 @@ func Deadline(ctx context.Context, t checker.Target, now time.Time) time.Time {
 	return end
 }
 
-// connected waits until the connection stands. A second connect is the one
-// system call that says whether it does, and why not.
-func (c *Conn) connected(sa syscall.Sockaddr) error {
-	raw, err := c.file.SyscallConn()
-	if err != nil {
-		return &LocalError{err}
+// connected waits until the connection stands, or does not.
+func (c *Conn) connected() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.wait(&c.out); err != nil {
+		return connectError(err)
 	}
-	var failed error
-	err = raw.Write(func(fd uintptr) bool {
-		switch failed = syscall.Connect(int(fd), sa); failed {
-		case nil, syscall.EISCONN:
-			failed = nil
-			return true
-		case syscall.EALREADY, syscall.EINPROGRESS, syscall.EINTR:
-			return false
-		}
-		return true
-	})
-	if err != nil {
-		return &net.OpError{Op: "connect", Net: "tcp", Err: plain(err)}
+	if c.events&hangUp == 0 {
+		return nil
 	}
-	if failed != nil {
-		return connectError(failed)
+	n, err := syscall.GetsockoptInt(c.fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
+	if err != nil {
+		return &LocalError{os.NewSyscallError("getsockopt", err)}
+	}
+	if n != 0 {
+		return connectError(syscall.Errno(n))
 	}
 	return nil
 }
@@ -146,78 +173,8 @@ func sockaddr(t checker.Target) (syscall.Sockaddr, string, error) {
 // Renew gives what comes next the target's timeout once more, within the
 // context's.
 func (c *Conn) Renew(ctx context.Context, t checker.Target) {
-	_ = c.file.SetDeadline(Deadline(ctx, t, time.Now()))
-	if ctx.Err() != nil { // it was called off meanwhile
-		_ = c.file.SetDeadline(time.Unix(1, 0))
+	_ = c.SetDeadline(Deadline(ctx, t, time.Now())) // it is open
+	if ctx.Err() != nil {                           // it was called off meanwhile
+		_ = c.SetDeadline(time.Unix(1, 0))
 	}
-}
-
-// Read reads what is there; io.EOF says that the other side closed.
-func (c *Conn) Read(b []byte) (int, error) {
-	n, err := c.file.Read(b)
-	return n, plain(err)
-}
-
-// Write writes all of b.
-func (c *Conn) Write(b []byte) (int, error) {
-	n, err := c.file.Write(b)
-	return n, plain(err)
-}
-
-// Close closes the connection. It must be called once.
-func (c *Conn) Close() error {
-	if c.stop != nil {
-		c.stop()
-	}
-	return c.file.Close()
-}
-
-// CloseWrite tells the other side that nothing more comes.
-func (c *Conn) CloseWrite() error {
-	raw, err := c.file.SyscallConn()
-	if err != nil {
-		return err
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = syscall.Shutdown(int(fd), syscall.SHUT_WR) })
-	return errors.Join(err, failed)
-}
-
-// NoDelay sends what is written at once, for what is said in more than one
-// write before an answer comes: TLS, and HTTP/2. A single request saves the
-// system call.
-func (c *Conn) NoDelay() {
-	raw, err := c.file.SyscallConn()
-	if err != nil {
-		return // the connection is closed, which the next write tells
-	}
-	// Without it the connection is slower, and works.
-	_ = raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) })
-}
-
-// LocalAddr is the zero address: nobody asks, and asking costs a system call.
-func (c *Conn) LocalAddr() net.Addr { return net.TCPAddrFromAddrPort(c.local) }
-
-// RemoteAddr is the target's address.
-func (c *Conn) RemoteAddr() net.Addr { return net.TCPAddrFromAddrPort(c.remote) }
-
-// SetDeadline moves the end of everything.
-func (c *Conn) SetDeadline(t time.Time) error { return c.file.SetDeadline(t) }
-
-// SetReadDeadline moves the end of reading.
-func (c *Conn) SetReadDeadline(t time.Time) error { return c.file.SetReadDeadline(t) }
-
-// SetWriteDeadline moves the end of writing.
-func (c *Conn) SetWriteDeadline(t time.Time) error { return c.file.SetWriteDeadline(t) }
-
-// plain takes a file's name, which a socket has none of, from an error.
-func plain(err error) error {
-	if err == nil {
-		return nil
-	}
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -34,7 +34,9 @@ type settings struct {
 }
 
 // Checker is GRPC_HEALTH.
-type Checker struct{}
+type Checker struct {
+	dialer dial.Dialer // of all probes
+}
 
 // New is GRPC_HEALTH.
 func New() *Checker { return &Checker{} }
@@ -52,6 +54,7 @@ func (*Checker) Info() checker.Info {
 }
 
 type probe struct {
+	dialer    *dial.Dialer
 	target    checker.Target
 	settings  settings
 	url       string
@@ -64,7 +67,7 @@ type probe struct {
 const maxMessage = 64 << 10
 
 // Prepare makes the message.
-func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
 	var s settings
 	if err := o.Decode(&s); err != nil {
 		return nil, err
@@ -81,10 +84,10 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return nil, fmt.Errorf("authority %q is no name of a host", s.Authority)
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	p := &probe{target: t, settings: s, message: request(s.Service)}
+	p := &probe{dialer: &c.dialer, target: t, settings: s, message: request(s.Service)}
 	p.transport = &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			conn, err := dial.TCP(ctx, p.target)
+			conn, err := p.dialer.TCP(ctx, p.target)
 			if err != nil {
 				return nil, err
 			}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/checker/stream"
 )
 
 // link carries messages to and from one process. send and recv are called by
@@ -307,7 +308,7 @@ func (s *starter) dial(ctx context.Context, _ string) (net.Conn, error) {
 		conn.Close()
 		return nil, failed
 	}
-	return conn, nil
+	return stream.Wrap(conn), nil
 }
 
 // address is the socket that the plugin greeted with.

@@ -200,10 +200,10 @@ func (g *group) run() {
 	g.helpers.Wait()
 }
 
-// arm decides whether probes that come now wake the loop: not while a message
-// has just left, for the next one leaves after pace in any case.
+// arm decides whether probes that come now wake the loop: not while others wait
+// for their message, which leaves pace after the one before.
 func (g *group) arm(wait time.Duration) time.Duration {
-	if i := g.current; i != nil {
+	if i := g.current; i != nil && len(g.queue) > 0 {
 		if rest := pace - time.Since(i.sent); rest > 0 {
 			g.armed.Store(true)
 			return min(wait, rest)

@@ -21,7 +21,8 @@ import (
 
 // Checker is HTTP_GET or SSL_GET.
 type Checker struct {
-	tls bool
+	dialer dial.Dialer // of all probes
+	tls    bool
 	// answers are the buffers of probes that run.
 	answers sync.Pool
 }
@@ -141,7 +142,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	u := &p.plans[i]
 	n := notes{want: checker.WantDetails(ctx), begin: time.Now()}
-	conn, err := dial.TCP(ctx, p.target)
+	conn, err := p.checker.dialer.TCP(ctx, p.target)
 	if err != nil {
 		return dial.Failure(err, "connect to "+p.target.Address.String())
 	}

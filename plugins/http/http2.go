@@ -25,7 +25,7 @@ func newHTTP2(p *probe) *http2Client {
 	for i := range p.plans {
 		t := &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				conn, err := dial.TCP(ctx, p.target)
+				conn, err := p.checker.dialer.TCP(ctx, p.target)
 				if err != nil {
 					return nil, err
 				}

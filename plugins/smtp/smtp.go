@@ -25,7 +25,9 @@ type settings struct {
 }
 
 // Checker is SMTP_CHECK.
-type Checker struct{}
+type Checker struct {
+	dialer dial.Dialer // of all probes
+}
 
 // New is SMTP_CHECK.
 func New() *Checker { return &Checker{} }
@@ -44,6 +46,7 @@ func (*Checker) Info() checker.Info {
 }
 
 type probe struct {
+	dialer   *dial.Dialer
 	settings settings
 	targets  []checker.Target
 	configs  []*tls.Config
@@ -51,7 +54,7 @@ type probe struct {
 }
 
 // Prepare resolves the hosts.
-func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
 	s := settings{HeloName: defaultHelo}
 	if err := o.Decode(&s); err != nil {
 		return nil, err
@@ -70,7 +73,7 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 	if len(s.Hosts) == 0 {
 		s.Hosts = []dial.Endpoint{{}}
 	}
-	p := &probe{settings: s}
+	p := &probe{dialer: &c.dialer, settings: s}
 	for i, host := range s.Hosts {
 		target, err := host.Target(t)
 		if err == nil && target.Address.Port() == 0 {
@@ -116,7 +119,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 	t := p.targets[i]
 	at := t.Address.String()
-	conn, err := dial.TCP(ctx, t)
+	conn, err := p.dialer.TCP(ctx, t)
 	if err != nil {
 		return dial.Failure(err, "connect to "+at)
 	}

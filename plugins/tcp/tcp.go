@@ -12,7 +12,9 @@ import (
 )
 
 // Checker is TCP_CHECK.
-type Checker struct{}
+type Checker struct {
+	dialer dial.Dialer // of all probes
+}
 
 // New is TCP_CHECK.
 func New() *Checker { return &Checker{} }
@@ -22,10 +24,13 @@ func (*Checker) Info() checker.Info {
 	return checker.Info{Name: "TCP_CHECK", Version: "1", Doc: "Opens a connection, and closes it."}
 }
 
-type probe struct{ target checker.Target }
+type probe struct {
+	dialer *dial.Dialer
+	target checker.Target
+}
 
 // Prepare takes the target.
-func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
 	if err := o.Decode(&struct{}{}); err != nil {
 		return nil, err
 	}
@@ -33,13 +38,13 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return dial.Nowhere("TCP_CHECK"), nil
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	return &probe{t}, nil
+	return &probe{&c.dialer, t}, nil
 }
 
 // Probe connects once.
 func (p *probe) Probe(ctx context.Context) checker.Result {
 	begin := time.Now()
-	c, err := dial.TCP(ctx, p.target)
+	c, err := p.dialer.TCP(ctx, p.target)
 	took := time.Since(begin)
 	if err != nil {
 		r := dial.Failure(err, "connect to "+p.target.Address.String())

@@ -1,0 +1,158 @@
+package dial
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Dialer opens connections, and waits for what happens on all of them in one
+// place. The zero value is ready for use, by any number of goroutines. While it
+// has connections it has a goroutine, which ends with the last of them; a
+// Dialer itself needs no end.
+type Dialer struct {
+	once sync.Once
+	poll *poller
+	err  error // why there is none
+}
+
+func (d *Dialer) poller() (*poller, error) {
+	d.once.Do(func() { d.poll, d.err = newPoller() })
+	return d.poll, d.err
+}
+
+// poller is an epoll that tells connections what happened to them. It is a file
+// in the runtime's own epoll, so that no thread waits for it.
+//
+// Why a second one: the runtime's costs each connection five system calls that
+// a connection which lives for a millisecond does without, and each of those
+// that go through package syscall wakes the runtime's monitor, a thread, when it
+// sleeps. Here they are raw: none of them blocks.
+type poller struct {
+	file *os.File // closed by the runtime, when nobody has it any more
+	raw  syscall.RawConn
+	fd   int
+
+	mu      sync.Mutex // guards what follows; may be taken with that of a Conn
+	conns   []*Conn    // by file
+	n       int        // of conns
+	tag     int32      // the last connection's
+	running bool
+}
+
+func newPoller() (*poller, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, &LocalError{os.NewSyscallError("epoll_create1", err)}
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		syscall.Close(fd)
+		return nil, &LocalError{os.NewSyscallError("fcntl", err)}
+	}
+	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	// Without deadlines the runtime would not wait for it.
+	err = p.file.SetReadDeadline(time.Time{})
+	if err == nil {
+		p.raw, err = p.file.SyscallConn()
+	}
+	if err != nil {
+		p.file.Close()
+		return nil, &LocalError{fmt.Errorf("wait for connections: %w", err)}
+	}
+	return p, nil
+}
+
+// allEvents are told once each time that they happen.
+const allEvents = syscall.EPOLLIN | syscall.EPOLLOUT | syscall.EPOLLRDHUP | -syscall.EPOLLET
+
+// The ends of a connection: what comes after them was there before.
+const (
+	hangUp  = syscall.EPOLLHUP | syscall.EPOLLERR
+	lastIn  = syscall.EPOLLRDHUP | hangUp
+	someIn  = syscall.EPOLLIN | lastIn
+	someOut = syscall.EPOLLOUT | hangUp
+)
+
+// add has a connection told what happens to it.
+func (p *poller) add(c *Conn) error {
+	p.mu.Lock()
+	p.tag++
+	c.tag = p.tag
+	for c.fd >= len(p.conns) {
+		p.conns = append(p.conns, make([]*Conn, max(64, len(p.conns)))...)
+	}
+	p.conns[c.fd] = c
+	p.n++
+	if !p.running {
+		p.running = true
+		_ = p.file.SetReadDeadline(time.Time{}) // it could before
+		go p.run()
+	}
+	p.mu.Unlock()
+	e := syscall.EpollEvent{Events: allEvents & 0xffffffff, Fd: int32(c.fd), Pad: c.tag}
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(p.fd), syscall.EPOLL_CTL_ADD, uintptr(c.fd), uintptr(unsafe.Pointer(&e)), 0, 0)
+	if errno != 0 {
+		p.remove(c)
+		return &LocalError{os.NewSyscallError("epoll_ctl", errno)}
+	}
+	return nil
+}
+
+// remove forgets a connection; the kernel does when its file is closed. It must
+// be called before that, for the number may be another's at once.
+func (p *poller) remove(c *Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[c.fd] = nil
+	if p.n--; p.n == 0 {
+		_ = p.file.SetReadDeadline(time.Unix(1, 0)) // run looks whether it is needed
+	}
+}
+
+// run tells connections what happens until there are none.
+func (p *poller) run() {
+	var events [128]syscall.EpollEvent
+	var told [len(events)]*Conn
+	for {
+		// First whoever can run: probes that begin together are then asked
+		// about together.
+		runtime.Gosched()
+		n := 0
+		err := p.raw.Read(func(fd uintptr) bool {
+			got, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
+			if errno == 0 {
+				n = int(got)
+			}
+			return n > 0
+		})
+		p.mu.Lock()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			if p.n == 0 {
+				p.running = false
+				p.mu.Unlock()
+				return
+			}
+			_ = p.file.SetReadDeadline(time.Time{})
+		}
+		for i := range events[:n] {
+			// An event may have been taken before its connection was closed, and
+			// its file may be another's by now.
+			told[i] = p.conns[events[i].Fd]
+			if told[i] != nil && told[i].tag != events[i].Pad {
+				told[i] = nil
+			}
+		}
+		p.mu.Unlock()
+		for i, c := range told[:n] {
+			if c != nil {
+				c.happened(events[i].Events)
+			}
+			told[i] = nil
+		}
+	}
+}
