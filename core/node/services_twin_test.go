@@ -207,7 +207,7 @@ func TestSpread(t *testing.T) {
 	const servers = 40_000
 	n := crowd(servers)
 	slots := make([]int, 50) // as many as there are places on the grid
-	count := func(now mono.Instant, asks int) { slots[int64(now)/int64(coarsest)%50] += asks }
+	count := func(now mono.Instant, asks int) { slots[int64(now)/int64(second/50)%50] += asks }
 	beat(n, 0, 1000, nil)
 	for _, from := range []time.Duration{second, 2 * second} {
 		clear(slots)
@@ -226,10 +226,10 @@ func TestSpread(t *testing.T) {
 		n.Reconfigure(mono.Instant(from+999*time.Millisecond), cfg)
 	}
 	p := n.Services(0).Probes
-	if p.MostLate >= coarsest+time.Millisecond {
+	if p.MostLate >= second/50+time.Millisecond {
 		t.Errorf("lateness %+v", p)
 	}
-	if n.queue.grid != coarsest {
+	if n.queue.grid != second/50 {
 		t.Errorf("a grid of %v for an interval of a second", n.queue.grid)
 	}
 }
