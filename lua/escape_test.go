@@ -277,6 +277,16 @@ func luaNumber(n float64) string {
 	return fmt.Sprintf("%.17g", n)
 }
 
+// What Prometheus takes for its own is no label: one of it would cost the whole page.
+func TestLabelsThatAreTaken(t *testing.T) {
+	for _, name := range []string{"__name__", "__x", "script", "1x", ""} {
+		_, err := says(t, `require("metric").gauge("m", 1, {labels = {["`+name+`"] = "x"}})`, Options{})
+		if err == nil || !strings.Contains(err.Error(), "is no label") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
 func TestAnErrorOfNilIsOneLine(t *testing.T) {
 	_, err := says(t, "error(nil)", Options{})
 	if err == nil || strings.Contains(err.Error(), "\n") || !strings.Contains(err.Error(), "nil value") {

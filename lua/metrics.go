@@ -103,7 +103,7 @@ func (m *Metrics) publish(s Sample) error {
 }
 
 func metricModule() Module {
-	options := []Value{opt("labels", "table<string, string>", "at most 8"), opt("help", "string", "what it is, for people; that of the first time counts")}
+	options := []Value{opt("labels", "table<string, string>", "at most 8, named as metrics are, without __ at the beginning"), opt("help", "string", "what it is, for people; that of the first time counts")}
 	name := arg("name", "string", "letters, digits and _, not a digit first")
 	return Module{
 		Name: "metric",
@@ -135,8 +135,8 @@ func (c call) publish(counter bool) int {
 		c.l.ArgError(2, "want a finite number; a counter does not go down")
 	}
 	for name, value := range opts.words("labels") {
-		if !metricName.MatchString(name) || len(value) > 200 || name == "script" {
-			c.l.RaiseError("%s: labels: %q is no label, or its value is longer than 200 octets", c.name, brief(name))
+		if !metricName.MatchString(name) || len(value) > 200 || name == "script" || strings.HasPrefix(name, "__") {
+			c.l.RaiseError("%s: labels: %q is no label - script and names that begin with __ are taken -, or its value is longer than 200 octets", c.name, brief(name))
 		}
 		s.Labels = append(s.Labels, Label{strings.Clone(name), strings.ToValidUTF8(strings.Clone(value), "?")})
 	}

@@ -206,7 +206,7 @@ func (r *Runner) begin(ctx context.Context) *state {
 	}
 	s := r.state
 	s.phase.Store(phaseRunning)
-	s.lines = 0
+	s.lines, s.long = 0, false
 	s.meter.begin(ctx, r.opts.Limits)
 	return s
 }

@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -11,19 +12,23 @@ import (
 // is always free for the rest of the process: one that has nothing else to do
 // waits for the kernel's events and takes them at once, where busy ones look
 // for them every ten milliseconds. A call that waits for the world holds none.
-// The zero value is ready.
+// Calls that have computed for long wait behind the others, so that scripts which
+// use up their time cost a small check next to nothing. The zero value is ready.
 type slots struct {
 	// waiting is how many wait, for those that compute to see.
 	waiting atomic.Int32
 
-	mu    sync.Mutex
-	made  bool
-	free  int
-	queue []chan struct{} // first come, first served; as long as there are calls
+	mu   sync.Mutex
+	made bool
+	free int
+	// queue is first come, first served, as is long, those behind it; both are as
+	// long as there are calls.
+	queue, long []chan struct{}
 }
 
-// acquire waits for a slot; false when ctx ended first.
-func (s *slots) acquire(ctx context.Context) bool {
+// acquire waits for a slot; false when ctx ended first. long says that the call
+// has computed for long.
+func (s *slots) acquire(ctx context.Context, long bool) bool {
 	s.mu.Lock()
 	if !s.made {
 		s.made, s.free = true, max(1, runtime.GOMAXPROCS(0)-1)
@@ -34,7 +39,11 @@ func (s *slots) acquire(ctx context.Context) bool {
 		return true
 	}
 	mine := make(chan struct{})
-	s.queue = append(s.queue, mine)
+	in := &s.queue
+	if long {
+		in = &s.long
+	}
+	*in = append(*in, mine)
 	s.waiting.Add(1)
 	s.mu.Unlock()
 	select {
@@ -44,12 +53,10 @@ func (s *slots) acquire(ctx context.Context) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, other := range s.queue {
-		if other == mine {
-			s.queue = append(s.queue[:i], s.queue[i+1:]...)
-			s.waiting.Add(-1)
-			return false
-		}
+	if i := slices.Index(*in, mine); i >= 0 {
+		*in = slices.Delete(*in, i, i+1)
+		s.waiting.Add(-1)
+		return false
 	}
 	return true // it was given at this very moment
 }
@@ -58,12 +65,16 @@ func (s *slots) acquire(ctx context.Context) bool {
 func (s *slots) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == 0 {
+	from := &s.queue
+	if len(*from) == 0 {
+		from = &s.long
+	}
+	if len(*from) == 0 {
 		s.free++
 		return
 	}
-	first := s.queue[0]
-	s.queue = s.queue[1:]
+	first := (*from)[0]
+	*from = (*from)[1:]
 	s.waiting.Add(-1)
 	close(first)
 }
@@ -71,7 +82,7 @@ func (s *slots) release() {
 // enter takes a slot for the call that runs. Without one, because its time is
 // over, the call ends at its next instruction.
 func (s *state) enter() {
-	if s.opts.Lost.slots.acquire(s.meter.ctx) {
+	if s.opts.Lost.slots.acquire(s.meter.ctx, s.long) {
 		s.holding.Store(true)
 	}
 }
@@ -85,6 +96,7 @@ func (s *state) leave() {
 
 // yield lets those go on that wait for a slot.
 func (s *state) yield() {
+	s.long = true
 	if s.opts.Lost.slots.waiting.Load() > 0 {
 		s.leave()
 		s.enter()

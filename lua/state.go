@@ -55,6 +55,8 @@ type state struct {
 	patterns map[string]*compiled
 	// opened are the connections of the present call.
 	opened []*connection
+	// long is true when the present call has computed for more than a slice.
+	long bool
 	// holding is true while the call has a slot.
 	holding atomic.Bool
 	// spent is what the calls were charged since it was counted what the

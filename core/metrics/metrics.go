@@ -84,16 +84,28 @@ func (c *collection) Collect(to chan<- prometheus.Metric) {
 
 // put adds a sample; labels are name, value, name, value.
 func (c *collection) put(name, help string, value prometheus.ValueType, v float64, labels ...string) {
+	if err := c.add(name, help, value, v, labels...); err != nil {
+		panic(err) // a name of moonkeep's own is none
+	}
+}
+
+// add is put for names that others chose, which may be none.
+func (c *collection) add(name, help string, value prometheus.ValueType, v float64, labels ...string) error {
 	names, values := make([]string, 0, len(labels)/2), make([]string, 0, len(labels)/2)
 	for i := 0; i < len(labels); i += 2 {
 		names, values = append(names, labels[i]), append(values, strings.ToValidUTF8(labels[i+1], "\uFFFD"))
 	}
 	key := name + "\xff" + strings.Join(labels, "\xff")
 	if c.series[key] {
-		return
+		return nil
+	}
+	m, err := prometheus.NewConstMetric(prometheus.NewDesc(name, help, names, nil), value, v, values...)
+	if err != nil {
+		return err
 	}
 	c.series[key], c.seen[name] = true, kind{value, help}
-	c.list = append(c.list, prometheus.MustNewConstMetric(prometheus.NewDesc(name, help, names, nil), value, v, values...))
+	c.list = append(c.list, m)
+	return nil
 }
 
 // one adds a series for each of the values, 1 for the one that is.

@@ -59,6 +59,7 @@ func node() *fixed {
 				{Script: "script other", Name: "load", Help: "Another text.", Value: 2.5},
 				{Script: "script third", Name: "load", Counter: true, Value: 1},
 				{Script: "script fourth", Name: "moonkeep_info", Value: 1},
+				{Script: "script fifth", Name: "fifth", Value: 1, Labels: map[string]string{"__name__": "x"}},
 			},
 		},
 		usage: control.Usage{Services: []control.ServiceUsage{{Name: "TCP 192.0.2.9:80", Counters: control.Traffic{Connections: 1 << 40, PacketsIn: 2, BytesOut: 3},
@@ -99,8 +100,8 @@ func TestText(t *testing.T) {
 			t.Errorf("%s is of type %v", name, f.GetType())
 		}
 	}
-	if n := families["moonkeep_script_metrics_refused"].GetMetric()[0].GetGauge().GetValue(); n != 2 {
-		t.Errorf("%v series of scripts are left out, want 2", n)
+	if n := families["moonkeep_script_metrics_refused"].GetMetric()[0].GetGauge().GetValue(); n != 3 {
+		t.Errorf("%v series of scripts are left out, want 3", n)
 	}
 }
 

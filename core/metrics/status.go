@@ -149,7 +149,9 @@ func (c *collection) scripts(list []control.Metric) {
 		for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
 			labels = append(labels, name, m.Labels[name])
 		}
-		c.put(m.Name, help, value, m.Value, labels...)
+		if c.add(m.Name, help, value, m.Value, labels...) != nil {
+			odd++
+		}
 	}
-	c.put("moonkeep_script_metrics_refused", "Series of Lua scripts that are left out, because their name is one of moonkeep's or another kind elsewhere.", gauge, float64(odd))
+	c.put("moonkeep_script_metrics_refused", "Series of Lua scripts that are left out, because their name is one of moonkeep's or another kind elsewhere, or a name is none.", gauge, float64(odd))
 }
