@@ -8,7 +8,9 @@
 -- o: {address = "host:port" or "unix:/path" (127.0.0.1:3306), user =, password =,
 --     tls = true and the options of TLS, timeout = seconds}
 --
--- The user logs in with mysql_native_password, or without a password. For
+-- The user logs in with mysql_native_password, caching_sha2_password or without a
+-- password. A server of MySQL that does not have the password in its cache wants it
+-- as it is, which this client sends over TLS and over a unix socket only. For
 -- status it needs the right REPLICATION CLIENT (MariaDB: REPLICA MONITOR, too).
 -- A server counts greetings without a login as failed connections of this
 -- host, and refuses it after max_connect_errors of them.
@@ -54,6 +56,14 @@ local function scramble(password, salt)
   return bytes.xor(once, hash.sha1(salt .. twice, { raw = true }))
 end
 
+-- As caching_sha2_password has it.
+local function scramble256(password, salt)
+  if not password or password == "" then return "\0" end
+  local once = hash.sha256(password, { raw = true })
+  local twice = hash.sha256(once, { raw = true })
+  return bytes.xor(once, hash.sha256(twice .. salt, { raw = true }))
+end
+
 local function hello(o)
   o = o or {}
   local conn, why = tcp.connect(o.address or "127.0.0.1:3306", { timeout = o.timeout })
@@ -86,10 +96,22 @@ local function login(o)
   local packet, seq = receive(conn)
   if packet and packet:byte(1) == 254 then -- the account wants another plugin
     local plugin, at = bytes.unpack("z", packet, 2)
-    if plugin ~= "mysql_native_password" then
-      return fail("the account logs in by " .. plugin .. "; this client knows mysql_native_password")
+    local how = plugin == "mysql_native_password" and scramble or plugin == "caching_sha2_password" and scramble256
+    if not how then
+      return fail("the account logs in by " .. plugin .. "; this client knows mysql_native_password and caching_sha2_password")
     end
-    send(conn, seq + 1, scramble(o.password, (packet:sub(at):gsub("%z$", ""))))
+    send(conn, seq + 1, how(o.password, (packet:sub(at):gsub("%z$", ""))))
+    packet, seq = receive(conn)
+  end
+  if packet and packet:byte(1) == 1 then -- caching_sha2_password goes on
+    if packet:byte(2) == 4 then
+      if not o.tls and (o.address or ""):sub(1, 5) ~= "unix:" then
+        return fail("the server does not have the password in its cache and wants it as it is: use tls = true, or the server's unix socket")
+      end
+      send(conn, seq + 1, (o.password or "") .. "\0")
+    elseif packet:byte(2) ~= 3 then
+      return fail("the login was not understood")
+    end
     packet, seq = receive(conn)
   end
   if not packet then return fail(seq) end
