@@ -375,7 +375,7 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 		err = fmt.Errorf("begin the new configuration's BFD: %w", err)
 	} else {
 		e.beginProbes(&p)
-		err = e.ask(ctx, func(now mono.Instant) {
+		err = e.quietly(ctx, takes(&p.Node), func(now mono.Instant) {
 			e.plan = p
 			e.carry(e.node.Reconfigure(now, p.Node))
 		})
