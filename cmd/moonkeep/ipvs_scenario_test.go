@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -271,6 +273,13 @@ virtual_server fd00:9::1 80 {
 	time.Sleep(3 * time.Second) // the kernel sums up every two
 	if out := drain("top", "--once"); !regexp.MustCompile(`(?m)^  192\.168\.10\.16:80 +1 .* [1-9][0-9]* +[0-9.]+K? +[0-9.]+K?$`).MatchString(out) {
 		t.Errorf("top:\n%s", out)
+	}
+	var counted control.Status
+	netnstest.Must(t, json.Unmarshal([]byte(drain("status", "--json")), &counted))
+	if v := counted.IPVS; v == nil || len(v.Services) != 3 || !slices.ContainsFunc(v.Services, func(s control.ServiceUsage) bool {
+		return s.Name == "TCP 192.168.20.1:80" && s.Counters.Connections >= 6 && len(s.Servers) == 2 && s.Servers[0].Counters.BytesIn > 0
+	}) {
+		t.Errorf("status --json counts %+v", v)
 	}
 	drain("drain", "192.168.10.16:80", "--service", "192.168.20.1:80")
 	want("192.168.20.1:80", "two")

@@ -57,6 +57,12 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 			case text != nil:
 				return enc.Encode(text)
 			case asJSON:
+				if s.IPVS != nil {
+					u, err := control.NewClient(runDir).Usage(cmd.Context())
+					if s.IPVS.Services = u.Services; err != nil {
+						s.IPVS.Uncounted = err.Error()
+					}
+				}
 				return enc.Encode(s)
 			}
 			return printStatus(cmd.OutOrStdout(), &s)

@@ -37,6 +37,10 @@ type IPVS struct {
 	Trouble string `json:"trouble,omitempty"`
 	// Pending reports that changes are still to be carried out.
 	Pending bool `json:"pending"`
+	// Services are what the kernel counts of each, for who asks for that too;
+	// Uncounted is why they are missing.
+	Services  []ServiceUsage `json:"services,omitempty"`
+	Uncounted string         `json:"uncounted,omitempty"`
 }
 
 // RealServer is one real server of a virtual server.
