@@ -97,7 +97,11 @@ func (c *Conn) add(state *State, want netspec.Address) (index int, err error) {
 	if !exists {
 		return 0, noInterface(want.Device)
 	}
-	for _, r := range state.addresses[i.Index] {
+	family := 0
+	if want.Addr().Is6() {
+		family = 1
+	}
+	for _, r := range state.on(i.Index)[family] {
 		if !r.takesPlaceOf(want) {
 			continue
 		}
@@ -188,8 +192,10 @@ func (c *Conn) List(device string) ([]netspec.Address, error) {
 // Addresses returns those of the interface with the index, in the kernel's
 // order.
 func (s *State) Addresses(index int) (list []netspec.Address) {
-	for _, r := range s.addresses[index] {
-		list = append(list, r.address)
+	for _, family := range s.on(index) {
+		for i := range family {
+			list = append(list, family[i].address)
+		}
 	}
 	return list
 }

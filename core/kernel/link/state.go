@@ -75,7 +75,7 @@ type row struct {
 // changed any more and may be read by any goroutine.
 type State struct {
 	interfaces map[string]Interface // by name and by each alternative name
-	addresses  map[int][]row        // by index, in the kernel's order
+	rows       []row                // see order
 	names      map[int]string       // by index
 }
 
@@ -100,17 +100,22 @@ func (c *Conn) State() (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list interfaces: %w", err)
 	}
-	rows, err := c.rows(s)
+	rows, err := c.addresses(s)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
-	s.place(rows)
+	// So they come, from kernels of the last years.
+	if byOrder := func(a, b row) int { return a.order() - b.order() }; !slices.IsSortedFunc(rows, byOrder) {
+		rows = slices.Clone(rows) // which are those of the next State, too
+		slices.SortStableFunc(rows, byOrder)
+	}
+	s.rows = rows
 	return s, nil
 }
 
-// rows reads the addresses of the interfaces of s, in the kernel's order. Those
+// addresses reads those of the interfaces of s, in the kernel's order. Those
 // that stood the last time need no memory again: most reads find nothing new.
-func (c *Conn) rows(s *State) ([]row, error) {
+func (c *Conn) addresses(s *State) ([]row, error) {
 	var last []row
 	if p := c.last.Load(); p != nil {
 		last = *p
@@ -148,22 +153,24 @@ func (c *Conn) rows(s *State) ([]row, error) {
 	return all, nil
 }
 
-// place has the addresses by interface. They come so, but for each family.
-func (s *State) place(rows []row) {
-	byIndex := func(a, b row) int { return a.index - b.index }
-	if !slices.IsSortedFunc(rows, byIndex) {
-		rows = slices.Clone(rows) // which may be those of another State
-		slices.SortStableFunc(rows, byIndex)
+// order is that of the rows of a State: by family and interface, and then the
+// kernel's.
+func (r *row) order() int {
+	if r.address.Addr().Is6() {
+		return 1<<32 + r.index
 	}
-	s.addresses = make(map[int][]row, len(s.names))
-	for len(rows) > 0 {
-		n := 1
-		for n < len(rows) && rows[n].index == rows[0].index {
-			n++
-		}
-		s.addresses[rows[0].index] = rows[:n:n]
-		rows = rows[n:]
+	return r.index
+}
+
+// on returns the addresses of an interface, those of IPv4 and those of IPv6.
+func (s *State) on(index int) [2][]row {
+	within := func(from int) []row {
+		at := func(r row, key int) int { return r.order() - key }
+		first, _ := slices.BinarySearchFunc(s.rows, from, at)
+		last, _ := slices.BinarySearchFunc(s.rows, from+1, at)
+		return s.rows[first:last]
 	}
+	return [2][]row{within(index), within(1<<32 + index)}
 }
 
 // Interface reads the present state of one interface. Its error wraps
@@ -247,15 +254,25 @@ func (s *State) All() iter.Seq[Interface] {
 // length and peer. Label, scope and broadcast address may be others.
 func (s *State) Stands(want netspec.Address) bool {
 	i, exists := s.Find(want.Device)
-	return exists && slices.ContainsFunc(s.addresses[i.Index], func(r row) bool {
-		return r.is(want) && !r.unusable
-	})
+	return exists && s.any(i.Index, func(r *row) bool { return r.is(want) && !r.unusable })
 }
 
 // Has reports whether the address is on the interface, with whatever length,
 // and can be sent from.
 func (s *State) Has(index int, a netip.Addr) bool {
-	return slices.ContainsFunc(s.addresses[index], func(r row) bool { return r.address.Addr() == a && !r.unusable })
+	return s.any(index, func(r *row) bool { return r.address.Addr() == a && !r.unusable })
+}
+
+// any reports whether f is true of one of the interface's addresses.
+func (s *State) any(index int, f func(*row) bool) bool {
+	for _, family := range s.on(index) {
+		for i := range family {
+			if f(&family[i]) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Source returns the IPv4 address that the host itself would speak from on the
@@ -265,9 +282,9 @@ func (s *State) Has(index int, a netip.Addr) bool {
 // value means that there is none.
 func (s *State) Source(index int, virtual func(netip.Addr) bool) netip.Addr {
 	var secondary netip.Addr
-	for _, r := range s.addresses[index] {
+	for _, r := range s.on(index)[0] {
 		a := r.address.Addr()
-		if !a.Is4() || r.address.Scope != netspec.ScopeGlobal || virtual(a) {
+		if r.address.Scope != netspec.ScopeGlobal || virtual(a) {
 			continue
 		}
 		if !r.secondary {
@@ -284,8 +301,8 @@ func (s *State) Source(index int, virtual func(netip.Addr) bool) netip.Addr {
 // its neighbours: the first link-local one of the interface that is not virtual
 // and is known to be unique. The zero value means that there is none.
 func (s *State) LinkLocal(index int, virtual func(netip.Addr) bool) netip.Addr {
-	for _, r := range s.addresses[index] {
-		if a := r.address.Addr(); a.Is6() && a.IsLinkLocalUnicast() && !r.unusable && !virtual(a) {
+	for _, r := range s.on(index)[1] {
+		if a := r.address.Addr(); a.IsLinkLocalUnicast() && !r.unusable && !virtual(a) {
 			return a
 		}
 	}
