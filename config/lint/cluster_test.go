@@ -95,7 +95,8 @@ func TestElection(t *testing.T) {
 			[]string{ha("A 1 255"), ha("A 1 255")},
 			[]string{"b.yaml two-owners: priority 255 here and in a.yaml"},
 		},
-		"one owner": {[]string{ha("A 1 255"), ha("A 1 254")}, nil},
+		"one owner":                    {[]string{ha("A 1 255"), ha("A 1 254")}, []string{"b.yaml owner-unheard: a.yaml owns the addresses (priority 255): its adverts come from an address that this node holds"}},
+		"one owner, and a virtual MAC": {[]string{ha("A 1 255 \"use_vmac: true, virtual_ipaddresses: [192.0.2.1/24]\""), ha("A 1 254 \"use_vmac: true, virtual_ipaddresses: [192.0.2.1/24]\"")}, nil},
 		"MASTER where the priority is lower": {
 			[]string{ha("A 1 100"), ha("A 1 90 \"state: MASTER, virtual_ipaddresses: [192.0.2.1/24]\"")},
 			[]string{"b.yaml master-not-best: state MASTER and priority 90 here, but a.yaml has priority 100"},
@@ -111,7 +112,7 @@ func TestElection(t *testing.T) {
 			[]string{ha("A 1 100"), ha("A 1 90 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\""), ha("A 1 80")}, nil,
 		},
 		"nopreempt beside an owner": {
-			[]string{ha("A 1 255"), ha("A 1 90 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\"")}, nil,
+			[]string{ha("A 1 255"), ha("A 1 90 \"nopreempt: true, virtual_ipaddresses: [192.0.2.1/24]\"")}, []string{"b.yaml owner-unheard: "},
 		},
 		"MASTER where the priority is higher": {
 			[]string{ha("A 1 90"), ha("A 1 100 \"state: MASTER, virtual_ipaddresses: [192.0.2.1/24]\"")}, nil,

@@ -48,11 +48,25 @@ func election(seats []*seat, found *config.Findings) {
 			sources[src] = s
 		}
 	}
+	unheard(seats, best, found)
 	comesBack(seats, best, found)
 	for _, s := range seats {
 		if bool(s.in.Master) && masters == 1 && s.healthy < best.healthy && !best.in.NoPreempt {
 			s.warn(found, place(s.in, "state"), "master-not-best", "state MASTER and priority %d here, but %s has priority %d: when both start, the addresses come here first and move there at once; write state BACKUP, or give this node the higher priority",
 				s.healthy, best.node, best.healthy)
+		}
+	}
+}
+
+// unheard reports nodes that cannot hear the owner of the addresses while they
+// hold them.
+func unheard(seats []*seat, best *seat, found *config.Findings) {
+	if best.in.Priority != owner || best.in.Six() {
+		return
+	}
+	for _, s := range seats {
+		if s.of != best.of && s.in.Priority != owner && s.in.UseVMAC == nil && s.in.UseIPVLAN == nil && s.in.Interface != "" {
+			s.warn(found, place(s.in, "interface"), "owner-unheard", "%s owns the addresses (priority 255): its adverts come from an address that this node holds while it is MASTER, and the kernel drops such packets, so that both stay MASTER when the owner returns; set net.ipv4.conf.%s.accept_local to 1 here, or use use_vmac, or give no node 255", best.node, s.in.Interface)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func TestCluster(t *testing.T) {
 		"a negative weight, just":     {[]string{track(100, -11, ""), track(90, -11, "")}, nil},
 		"a positive weight, just":     {[]string{track(100, 11, ""), track(90, 11, "")}, nil},
 		"weight 0":                    {[]string{track(100, 0, "\nnopreempt: true"), track(90, 0, "\nnopreempt: true")}, nil},
-		"the owner is not judged":     {[]string{track(255, -1, ""), track(90, -1, "")}, nil},
+		"the owner is not judged":     {[]string{track(255, -1, "\nuse_vmac: true"), track(90, -1, "\nuse_vmac: true")}, nil},
 		"the third node takes over":   {[]string{track(100, -20, ""), track(90, -20, "\nnopreempt: true"), track(85, -20, "")}, nil},
 		"other names, same router":    {[]string{track(100, -20, "\nname: W"), track(90, -20, "")}, nil},
 		"the order of addresses":      {[]string{node("priority: 2\nvirtual_ipaddresses: [192.0.2.1, 192.0.2.2]"), node("virtual_ipaddresses: [192.0.2.2, 192.0.2.1]")}, nil},
