@@ -176,6 +176,8 @@ func TestLies(t *testing.T) {
 		{"wrong-verdict", "the verdict 9"},
 		{"huge", "larger than max"},
 		{"hello", "it greeted twice"},
+		{"deaf", "no sign of life"},
+		{"flood", "messages in a second that answer nothing"},
 	} {
 		t.Run(test.do, func(t *testing.T) {
 			s := newSite(t, quick(t))
@@ -217,6 +219,7 @@ func TestBehind(t *testing.T) {
 	slow := check(0, "HOSTILE", "behind")
 	slow.Limit, slow.Patience = 50*time.Millisecond, 100*time.Millisecond
 	s.open(Plan{Checks: []Check{slow, check(1, "HOSTILE", "ok")}})
+	s.probe(1) // the process runs: its start may take longer than the slow one waits
 	for range 4 {
 		if a := s.probe(0); a.Verdict != health.Unknown || !strings.Contains(a.Message, "did not answer in time") {
 			t.Fatalf("%v %q", a.Verdict, a.Message)

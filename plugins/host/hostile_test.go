@@ -138,6 +138,14 @@ func obey(s checkerpb.Checker_SessionServer) error {
 				r.Message = strings.Repeat("x", 8<<20)
 			case strings.Contains(what, "silent"):
 				continue
+			case strings.Contains(what, "deaf"):
+				return talk(s, time.Tick(10*time.Millisecond))
+			case strings.Contains(what, "flood"):
+				for range 1 << 20 { // between two answers to pings
+					if err := s.Send(&checkerpb.FromPlugin{}); err != nil {
+						return err
+					}
+				}
 			case strings.Contains(what, "hello"):
 				out.Hello = &checkerpb.Hello{Name: kind}
 			}
@@ -147,6 +155,17 @@ func obey(s checkerpb.Checker_SessionServer) error {
 			return err
 		}
 	}
+}
+
+// talk says at each tick what nobody asked, and listens no more.
+func talk(s checkerpb.Checker_SessionServer, tick <-chan time.Time) error {
+	for range tick {
+		m := &checkerpb.FromPlugin{Pong: 1, Logs: []*checkerpb.Log{{Message: "all is well"}}}
+		if err := s.Send(m); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // greet prints what makes a host connect to a socket.

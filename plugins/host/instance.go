@@ -31,12 +31,15 @@ type instance struct {
 
 	hello  *checkerpb.Hello
 	sent   time.Time // when the last message was handed to it
-	heard  time.Time // when the process last said anything
+	heard  time.Time // when the process last answered something
 	asked  time.Time // when it was last asked for a sign of life
 	ping   uint32    // to be sent
 	pings  uint32
-	under  int // probes under way
-	missed int // probes that it did not answer
+	ponged uint32    // the last ping that it answered
+	idle   int       // messages since idling that answered nothing
+	idling time.Time // when idle began to be counted; a second later it does anew
+	under  int       // probes under way
+	missed int       // probes that it did not answer
 
 	fresh   []uint32 // checks to prepare
 	release []uint32
@@ -150,7 +153,6 @@ func (g *group) event(e event) {
 	case evFailed:
 		g.lose(i, e.err.Error())
 	case evMessage:
-		i.heard = time.Now()
 		if err := g.message(i, e.m); err != nil {
 			g.lose(i, err.Error())
 		}
@@ -213,13 +215,17 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 	if m.GetHello() != nil {
 		return errors.New("it greeted twice")
 	}
+	under, answers := i.under, false
+	if p := m.GetPong(); p > i.ponged && p <= i.pings {
+		i.ponged, answers = p, true
+	}
 	for _, p := range m.GetPrepared() {
 		if int(p.GetCheck()) >= len(g.slots) {
 			return fmt.Errorf("it prepared check %d, which there is not", p.GetCheck())
 		}
 		s := &g.slots[p.GetCheck()]
 		if s.refs > 0 && s.prepared == i.number {
-			s.refused = ""
+			s.refused, answers = "", true
 			if text := cut(p.GetError()); text != "" {
 				s.refused = "the plugin cannot make this check: " + text
 				g.warn("a check cannot be made", "check", s.check.Label, "why", text)
@@ -233,6 +239,26 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 	}
 	for _, l := range m.GetLogs() {
 		g.logged(l)
+	}
+	return i.judge(time.Now(), answers || i.under < under)
+}
+
+// idleMost is how many messages that answer nothing may come in a second.
+// Results and logs go together in messages, so that no checker needs as many.
+const idleMost = 2000
+
+// judge tells a process that answers from one that only talks: what it says
+// unasked is no sign that it still reads, and would keep the host busy.
+func (i *instance) judge(now time.Time, answers bool) error {
+	if answers {
+		i.heard = now
+		return nil
+	}
+	if now.Sub(i.idling) >= time.Second {
+		i.idling, i.idle = now, 0
+	}
+	if i.idle++; i.idle > idleMost {
+		return fmt.Errorf("it sent more than %d messages in a second that answer nothing", idleMost)
 	}
 	return nil
 }
@@ -292,6 +318,7 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 		g.log.Info("started", "pid", i.pid, "version", cut(h.GetVersion()))
 	}
 	g.current, g.next, g.reason = i, nil, ""
+	i.heard = time.Now()
 	i.fresh = i.fresh[:0]
 	for id := len(g.slots) - 1; id >= 0; id-- {
 		if g.slots[id].refs > 0 {
