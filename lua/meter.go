@@ -73,7 +73,6 @@ func (m *meter) begin(ctx context.Context, limits Limits) {
 	m.instructions = limits.Instructions
 	m.memory = limits.Memory
 	m.over = nil
-	m.slice = sliceOf
 }
 
 // Done counts one instruction. It returns nil, on which nothing can be
