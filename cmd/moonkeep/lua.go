@@ -207,7 +207,7 @@ func (r *luaResult) print(w io.Writer, asJSON bool) error {
 		text += ": " + r.Message
 	}
 	if r.Weight != nil && r.Result == "ok" {
-		text += fmt.Sprintf(": weight %g", *r.Weight)
+		text += fmt.Sprintf(": weight %g", *r.Weight+0) // no -0
 	}
 	_, err := fmt.Fprintf(w, "%s\n%s took %v, %d instructions, some %d KiB\n", text, r.Function,
 		time.Duration(r.Seconds*1e9).Round(time.Microsecond), r.Count, (r.Memory+1023)/1024)
