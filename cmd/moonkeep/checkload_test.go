@@ -1,0 +1,204 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// idleFlag has tests hold the daemon to what is promised for a machine that does
+// nothing else, and takes them longer.
+var idleFlag = flag.Bool("idle", false, "the machine is idle: check at the full rate, and hold times to what is promised")
+
+// webServers answers HTTP on port 8080 of every address of a host.
+func webServers(t *testing.T, h *host) {
+	t.Helper()
+	var l net.Listener
+	h.Run(t, func() (err error) {
+		l, err = net.Listen("tcp", ":8080")
+		return err
+	})
+	t.Cleanup(func() { l.Close() })
+	answer := []byte("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				if _, err := c.Read(make([]byte, 512)); err == nil || err == io.EOF {
+					_, _ = c.Write(answer) // the check may have been called off
+				}
+			}()
+		}
+	}()
+}
+
+// checked is a virtual server with so many real ones, each of which is asked
+// every second.
+func checked(n int) string {
+	var b strings.Builder
+	b.WriteString("virtual_server 192.0.2.200 80 {\n delay_loop 1\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n")
+	for i := range n {
+		fmt.Fprintf(&b, " real_server 127.%d.%d.%d 8080 {\n  HTTP_GET {\n   url {\n    path /\n    status_code 200\n   }\n   connect_timeout 3\n   retry 0\n  }\n }\n", 1+i/62500, i/250%250, i%250+1)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+// residents is what of a process is in memory, in bytes.
+func residents(t *testing.T, pid int) (n int64) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	netnstest.Must(t, err)
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	if _, err := fmt.Sscan(rest, &n); err != nil {
+		t.Fatal(err)
+	}
+	return n << 10
+}
+
+// TestCheckRate has a daemon ask thousands of web servers each second: no probe
+// is left out or unknown, none begins late, and the daemon stays small.
+func TestCheckRate(t *testing.T) {
+	n, long := 300, 3*time.Second
+	if *idleFlag {
+		n, long = 10_000, 30*time.Second
+	}
+	a, _ := hosts(t)
+	netnstest.Must(t, a.Link.SetUp("lo"))
+	webServers(t, a)
+	p := a.run(t, "global_defs {\n script_user root\n}\n"+checked(n))
+	eventually(t, "a result of every check", func() bool {
+		s, err := p.status()
+		return err == nil && s.Probes != nil && s.Probes.Checks == n && s.Probes.Answered >= uint64(n) && s.Probes.Unknown == 0
+	}, func() string { return p.log.String() })
+	before, err := p.status()
+	netnstest.Must(t, err)
+	begin := time.Now()
+	time.Sleep(long)
+	after, err := p.status()
+	netnstest.Must(t, err)
+	took := time.Since(begin)
+	begun := after.Probes.Begun - before.Probes.Begun
+	late, within := uint64(0), 0.05 // seconds
+	for i, bucket := range after.Probes.Late {
+		if bucket.Within == nil || *bucket.Within > within {
+			late += bucket.Count - before.Probes.Late[i].Count
+		}
+	}
+	rss, most := residents(t, p.Process.Pid), int64(60<<20+n*6<<10)
+	t.Logf("%d probes in %v, %d of them more than 32 ms late; %d KiB in memory, %d may be", begun, took.Round(time.Millisecond), late, rss>>10, most>>10)
+	if after.Probes.Unknown > 0 {
+		t.Errorf("%d checks have no result", after.Probes.Unknown)
+	}
+	if rss > most*slack {
+		t.Errorf("%d KiB are in memory, more than %d", rss>>10, most>>10)
+	}
+	least := 0.5 // of what it should be, on a machine that does much else
+	if *idleFlag {
+		least = 0.99
+		if late > begun/100 {
+			t.Errorf("%d of %d probes began late", late, begun)
+		}
+	}
+	if want := float64(n) * took.Seconds(); float64(begun) < least*want || float64(begun) > 1.1*want+float64(n) {
+		t.Errorf("%d probes in %v, want %.0f", begun, took, want)
+	}
+	for i := range after.Services {
+		if s := &after.Services[i]; s.Weight != int64(n) {
+			t.Errorf("%d of %d servers are up", s.Weight, n)
+		}
+	}
+	p.stop(t)
+}
+
+// TestPluginFaultsDelayNoAdvert holds that a master keeps time while its checker
+// is killed, hangs and is started anew, with probes of hundreds of servers under
+// way, and that none of them goes down by it.
+func TestPluginFaultsDelayNoAdvert(t *testing.T) {
+	const servers = 200
+	a, b := hosts(t)
+	netnstest.Must(t, a.Link.SetUp("lo"))
+	webServers(t, a)
+	p := a.run(t, "global_defs {\n script_user root\n}\nvrrp_instance STEADY {\n interface eth0\n version 3\n virtual_router_id 51\n priority 100\n advert_int 0.1\n virtual_ipaddress {\n  192.0.2.100/24\n }\n}\n"+checked(servers))
+	p.awaitRole(t, "MASTER")
+	plugin := func() (pid, starts int) {
+		s, err := p.status()
+		if err != nil || len(s.Plugins) != 1 || s.Plugins[0].State != "running" {
+			return 0, 0
+		}
+		return s.Plugins[0].PID, s.Plugins[0].Starts
+	}
+	capture := b.Capture(t, "eth0", 0x0800)
+	var at []time.Time
+	var over atomic.Bool
+	listening := make(chan struct{})
+	go func() { // by itself, so that adverts are noted when they come
+		defer close(listening)
+		for !over.Load() {
+			const header = 14 + 20 // Ethernet, IPv4
+			frame := capture.Next(t, 20*time.Millisecond)
+			if len(frame) > header+1 && frame[14+9] == vrrp.Protocol && frame[header+1] == 51 {
+				at = append(at, time.Now())
+			}
+		}
+	}()
+	end := func() { over.Store(true); <-listening }
+	defer end() // also when something fails
+	for i, fault := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGSEGV, 0} {
+		var pid int
+		eventually(t, "the plugin", func() bool {
+			var starts int
+			pid, starts = plugin()
+			return starts == i+1
+		}, func() string { return p.log.String() })
+		if fault != 0 {
+			netnstest.Must(t, syscall.Kill(pid, fault))
+		}
+		time.Sleep(time.Second) // without asking for the status
+	}
+	end()
+	var gaps []time.Duration
+	for i := 1; i < len(at); i++ {
+		gaps = append(gaps, at[i].Sub(at[i-1]))
+	}
+	slices.Sort(gaps)
+	if len(gaps) < 20 {
+		t.Fatalf("%d adverts", len(at))
+	}
+	median, worst := gaps[len(gaps)/2], gaps[len(gaps)-1]
+	t.Logf("%d adverts, between two of them %v at the median and %v at the worst", len(at), median, worst)
+	// What waited for a plugin would wait until it is given up, for 2 s.
+	most := time.Second
+	if *idleFlag {
+		most = 105 * time.Millisecond
+	}
+	if median < 90*time.Millisecond || median > 110*time.Millisecond || worst > most {
+		t.Errorf("between two adverts there are %v at the median and %v at the worst, want 100ms and at most %v", median, worst, most)
+	}
+	s, err := p.status()
+	netnstest.Must(t, err)
+	for i := range s.Services {
+		if s.Services[i].Weight != servers {
+			t.Errorf("%d of %d servers are up", s.Services[i].Weight, servers)
+		}
+	}
+	if strings.Contains(p.log.String(), "down") {
+		t.Error("something went down")
+	}
+	p.stop(t)
+}
