@@ -32,6 +32,8 @@ type keeping struct {
 	// told are failures that people know of.
 	told  map[string]bool
 	looks int
+	// rests is until when the table is not looked at.
+	rests time.Time
 
 	flushAtEnd bool
 	endError   error
@@ -286,10 +288,19 @@ func (w *keeping) compare() {
 	w.k.counts.Repaired += uint64(len(strange))
 }
 
+// restsFor is for how many times as long as a look took there is no other: a
+// table of tens of thousands on a slow machine is not to take it all.
+const restsFor = 20
+
 // suspects are services that a look finds different, or all when everything is
 // to be read.
 func (w *keeping) suspects() map[balance.Key]bool {
+	if time.Now().Before(w.rests) {
+		return nil
+	}
+	began := time.Now()
 	seen, err := w.look.Look()
+	w.rests = time.Now().Add(restsFor * time.Since(began))
 	if err != nil {
 		w.trouble(err)
 		return nil
