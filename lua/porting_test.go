@@ -36,6 +36,7 @@ func idioms() []idiom {
 		{"mail -s", `stub.mail.send("lb-a is master", "timeout", true)`, "true"},
 		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}"},
 		{"$1", ``, `"192.0.2.1/24"`},
+		{"$2", ``, `"master"`},
 		{"exit 1", ``, "false"},
 	}
 }
@@ -62,7 +63,7 @@ func TestPortingTable(t *testing.T) {
 	for _, m := range Modules() {
 		fmt.Fprintf(&b, "local %s = require %q\n", m.Name, m.Name)
 	}
-	b.WriteString("local event = {node = 'lb-a', why = 'timeout', addresses = {'192.0.2.1/24'}}\nlocal ctx = {args = {msg = 'text'}}\nreturn {\n")
+	b.WriteString("local event = {node = 'lb-a', to = 'MASTER', why = 'timeout', addresses = {'192.0.2.1/24'}}\nlocal ctx = {args = {msg = 'text'}}\nreturn {\n")
 	for i, try := range idioms() {
 		bash, code := strings.ReplaceAll(rows[i][1], `\|`, "|"), rows[i][2]
 		if !strings.HasPrefix(bash, "`"+try.bash) {

@@ -53,6 +53,10 @@ func TestExamples(t *testing.T) {
 	}
 	for i, block := range strings.Split(string(text), "```lua\n")[1:] {
 		source, _, _ := strings.Cut(block, "```")
+		if strings.HasPrefix(source, "-- notify.lua") {
+			notified(t, source)
+			continue
+		}
 		if strings.HasPrefix(source, "local stub, test") || strings.HasPrefix(source, "-- chk_nginx.lua") {
 			continue // TestReadmeTest and TestPortedScript run them
 		}
@@ -80,6 +84,20 @@ func TestExamples(t *testing.T) {
 				t.Errorf("the example\n%s\nsays %v, %q, %v", files[name], ok, message, err)
 			}
 		})
+	}
+}
+
+// notified runs the notify file of README.md.
+func notified(t *testing.T, source string) {
+	t.Helper()
+	log := filepath.Join(t.TempDir(), "changes")
+	r := runner(t, source, Options{Allow: []string{GrantWrite}, Args: map[string]any{"file": log}})
+	if err := r.Notify(within(t, 5*time.Second), Event{Instance: "VI_1", From: "BACKUP", To: "MASTER", Why: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil || !strings.HasSuffix(string(text), ": VI_1 is MASTER: test\n") {
+		t.Errorf("the notify file of README.md wrote %q, %v", text, err)
 	}
 }
 

@@ -29,7 +29,7 @@ var hostileScripts = []string{
 	"local p = require 'process' while true do p.count{cmdline = 'x'} end",
 	"local r = require 're2' while true do r.match('(a*)*b', ('a'):rep(1e4)) end",
 	"local l = require 'log' while true do l.info('x') end",
-	"while true do coroutine.wrap(function() coroutine.yield(('x'):rep(1000)) end)() end",
+	"while true do pcall(error, setmetatable({}, {__tostring = function() while true do end end})) end",
 	"local t = require 'tcp' while true do t.connect('127.0.0.1:1') end",
 	"local f = require 'file' while true do f.read('/proc/self/maps') end",
 	"local n, j = require 'node', require 'json' while true do j.encode(n.status()) end",

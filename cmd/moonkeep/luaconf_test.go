@@ -68,7 +68,7 @@ vrrp_instance VI_1 {
 }
 `, lever, changes), 0o644)
 	// Its file has no on_backup, which check says.
-	if _, err := openAndCheck(file); err == nil || !strings.Contains(err.Error(), "keepalived.conf:19:16: error: notify of VI_1: it returns no function on_backup; it has on_dual_master, on_fault") {
+	if _, err := openAndCheck(file); err == nil || !strings.Contains(err.Error(), "keepalived.conf:19:16: error: notify of VI_1: it returns no function on_backup; it has on_dual_master, on_fault, on_master, on_priority, on_stop; only on_backup is called here: name a file that hears of everything at notify") {
 		t.Errorf("check says %v", err)
 	}
 	text, err := os.ReadFile(file)

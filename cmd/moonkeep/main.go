@@ -9,6 +9,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,6 +64,12 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		if strings.HasSuffix(err.Error(), "'c' in -c") && strings.Contains(cmd.Use, "FILE") {
+			return fmt.Errorf("%w: the file stands by itself: %s FILE", err, cmd.CommandPath())
+		}
+		return fmt.Errorf("%w; `%s --help` says which there are", err, cmd.CommandPath())
+	})
 	root.AddCommand(
 		newRunCommand(),
 		newCheckCommand(),

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -52,4 +54,17 @@ func self(args ...string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), programEnv+"=1")
 	return cmd
+}
+
+// Who gives a file to check as to run is told how.
+func TestFlagErrors(t *testing.T) {
+	for args, want := range map[string]string{
+		"check -c a.conf": "unknown shorthand flag: 'c' in -c: the file stands by itself: moonkeep check FILE",
+		"run --loud":      "unknown flag: --loud; `moonkeep run --help` says which there are",
+	} {
+		var stderr strings.Builder
+		if code := run(strings.Fields(args), io.Discard, &stderr); code != int(exitUsage) || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%s: status %d, %q", args, code, stderr.String())
+		}
+	}
 }

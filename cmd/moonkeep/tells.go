@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
@@ -49,7 +50,9 @@ func (t *teller) file(f *config.Lua, function string, functions ...string) *noti
 	}
 	var names []string
 	if err == nil {
-		names, err = has(runner, functions...)
+		if names, err = has(runner, functions...); err != nil && function != "" {
+			err = hint(runner, function, err)
+		}
 	}
 	if err != nil {
 		t.errs = append(t.errs, &luaFault{f.At, fmt.Errorf("notify of %s: %w", t.who, err)})
@@ -58,6 +61,16 @@ func (t *teller) file(f *config.Lua, function string, functions ...string) *noti
 	t.files[id] = runner
 	out.OnPriority, out.OnDualMaster = slices.Contains(names, "on_priority"), slices.Contains(names, "on_dual_master")
 	return out
+}
+
+// hint adds to the error of a file that stands where only one of its functions
+// is called, and has others, where it belongs.
+func hint(r *lua.Runner, function string, err error) error {
+	names, broken := r.Functions(context.Background())
+	if broken != nil || !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "on_") }) {
+		return err
+	}
+	return fmt.Errorf("%w; only %s is called here: name a file that hears of everything at notify", err, function)
 }
 
 // luaFault is an error with the place in the configuration that it is about.
