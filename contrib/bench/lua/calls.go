@@ -83,7 +83,7 @@ func calls(s settings, out io.Writer) error {
 		return err
 	}
 	defer end()
-	fmt.Fprintln(out, "| one call | time, µs | allocations | asked |\n|---|---|---|---|")
+	fmt.Fprintln(out, "| one call | time, µs | allocations | target |\n|---|---|---|---|")
 	if err := benchmarks(out); err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func benchmarks(out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("run the benchmarks of ./lua: %w\n%s", err, text)
 	}
-	for _, b := range []struct{ name, is, asked string }{
+	for _, b := range []struct{ name, is, target string }{
 		{"BenchmarkInline", "a trivial check with its deadline", "2.5, 15 allocations"},
 		{"BenchmarkBare", "the same by the library alone, with a context", "-"},
 	} {
@@ -163,7 +163,7 @@ func benchmarks(out io.Writer) error {
 		if math.IsInf(best, 1) {
 			return fmt.Errorf("./lua has no %s: %s", b.name, text)
 		}
-		fmt.Fprintf(out, "| %s | %.2f | %s | %s |\n", b.is, best/1e3, allocs, b.asked)
+		fmt.Fprintf(out, "| %s | %.2f | %s | %s |\n", b.is, best/1e3, allocs, b.target)
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func idle(out io.Writer, dir string) error {
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	fmt.Fprintf(out, "\nAn idle script holds %d KiB (asked: 100 at most).\n", (after.HeapAlloc-before.HeapAlloc)/n>>10)
+	fmt.Fprintf(out, "\nAn idle script holds %d KiB (target: 100 at most).\n", (after.HeapAlloc-before.HeapAlloc)/n>>10)
 	runtime.KeepAlive(all)
 	return nil
 }
