@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -107,7 +108,10 @@ func (t *trial) run(ctx context.Context, h *pluginhost.Host) error {
 	if !t.step(fmt.Sprintf("it greets and says who it is (%s %s, %s)", info.Name, info.Version, took), errors.Join(err, validInfo(err, info))) {
 		return nil
 	}
-	raw, err := json.Marshal(map[string]string{"no_such_option": "x"})
+	// With those that are given, as some may be required.
+	odd := map[string]string{"no_such_option": "x"}
+	maps.Copy(odd, t.options)
+	raw, err := json.Marshal(odd)
 	if err != nil {
 		return fmt.Errorf("write an option: %w", err)
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -113,7 +115,7 @@ func (o Options) as(declared []Option) (Options, error) {
 		}
 		v, ok := values[d.Name]
 		if !ok && d.Required {
-			return Options{}, fmt.Errorf("option %s is missing: %s", d.Name, d.Doc)
+			return Options{}, missing(d, declared, values)
 		}
 		if d.Type != "int" && d.Type != "bool" && d.Type != "duration" {
 			continue
@@ -141,6 +143,17 @@ func (o Options) as(declared []Option) (Options, error) {
 		return Options{}, fmt.Errorf("write the options: %w", err)
 	}
 	return Options{raw: raw}, nil
+}
+
+// missing is the error for a required option that is not there. One that nobody
+// declared is likely it, written wrong.
+func missing(d Option, declared []Option, values map[string]json.RawMessage) error {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if !slices.ContainsFunc(declared, func(o Option) bool { return o.Name == name }) {
+			return fmt.Errorf("there is no option %q, and option %s is missing: %s", name, d.Name, d.Doc)
+		}
+	}
+	return fmt.Errorf("option %s is missing: %s", d.Name, d.Doc)
 }
 
 // integer reports whether a text is a whole number as JSON writes them.

@@ -129,6 +129,7 @@ func TestPreparingFails(t *testing.T) {
 		{map[string]any{"do": "refuse"}, "do is wrong"},
 		{map[string]any{"do": "nothing"}, "prepared nothing"},
 		{nil, "option do is missing: what to do"},
+		{map[string]any{"dp": "ok", "n": "1"}, `there is no option "dp", and option do is missing: what to do`},
 		{map[string]any{"do": "ok", "n": "1.5"}, `option n is "1.5" where a number is expected`},
 		{map[string]any{"do": "ok", "b": "yes"}, `option b is "yes" where true or false is expected`},
 		{map[string]any{"do": "ok", "x": "yes"}, `there is no option "x"`},
