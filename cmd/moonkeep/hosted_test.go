@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -231,4 +232,20 @@ func TestPluginCommands(t *testing.T) {
 	}
 	try(0, "ok    it refuses an option that it does not have", "plugin", "test", "TCP_CHECK", "--target", "127.0.0.1:1")
 	try(1, "FAIL  its file is root's and can be run", "plugin", "test", filepath.Join(dir, "BROKEN"))
+	try(0, "ok    it ends when it is told to", "plugin", "test", "TCP_CHECK")
+	// One that goes on when its input has ended.
+	stubborn := `#!/bin/sh
+echo '{"hello":{"protocol":1,"name":"STUBBORN","version":"1","doc":"does not end"}}'
+while read -r l; do
+	case $l in *'"ping":'*) n=${l##*'"ping":'}; echo "{\"pong\":${n%%[,\}]*}}" ;; esac
+	case $l in *'"start":'*) n=${l##*'"probe":'}; echo "{\"results\":[{\"check\":0,\"probe\":${n%%[,\}]*},\"verdict\":\"unknown\",\"message\":\"no_such_option\"}]}" ;; esac
+done
+while :; do :; done
+`
+	path := filepath.Join("/usr/lib", "moonkeep-test-stubborn-"+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(path, []byte(stubborn), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(path)
+	try(1, "FAIL  it ends when it is told to", "plugin", "test", path)
 }

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -134,6 +135,38 @@ func (t *trial) run(ctx context.Context, h *pluginhost.Host) error {
 			for _, d := range r.Details {
 				fmt.Fprintf(t.out, "      %s: %s\n", d.Name, strings.ReplaceAll(d.Text, "\n", "\n      "))
 			}
+		}
+	}
+	t.step("it ends when it is told to", t.ends(ctx, h))
+	return nil
+}
+
+// ends starts the process once more and asks it to end. The host gives it
+// longer than it has here, so that who is still there is seen.
+func (t *trial) ends(ctx context.Context, h *pluginhost.Host) error {
+	set, err := h.Open(pluginhost.Plan{Plugins: []pluginhost.Plugin{t.plugin}, Checks: []pluginhost.Check{{
+		Kind: t.plugin.Name, Identity: "end", Label: "test", Options: json.RawMessage("{}"),
+		Target: checker.Target{Address: netip.MustParseAddrPort("127.0.0.1:9"), Timeout: trialLimit}, Limit: trialLimit, Patience: trialLimit + trialSlack,
+	}}})
+	if err != nil {
+		return err
+	}
+	set.Probe(ctx, 0) // whatever comes of it, the process is there
+	pid := 0
+	for _, s := range h.Status() {
+		if s.Name == t.plugin.Name && s.Pid != 0 {
+			pid = s.Pid
+		}
+	}
+	if err := set.Close(); err != nil {
+		return err
+	}
+	if pid == 0 {
+		return errors.New("it did not run")
+	}
+	for begin := time.Now(); syscall.Kill(pid, 0) != syscall.ESRCH; time.Sleep(5 * time.Millisecond) {
+		if time.Since(begin) > trialLimit {
+			return fmt.Errorf("process %d still ran %s after its input had ended; the daemon ends it by force", pid, trialLimit)
 		}
 	}
 	return nil
