@@ -293,3 +293,18 @@ func TestAnErrorOfNilIsOneLine(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A variable that a function and a closure share stays one after an error that was
+// caught.
+func TestSharedVariablesOutliveErrors(t *testing.T) {
+	for body, want := range map[string]string{
+		`local n = 0 local function try(f, ...) n = n + 1 return pcall(f, ...) end for i = 1, 5 do try(error, i) end return true, n .. ""`:                                                                           "5",
+		`local n, k = 0, {} local function try() n = n + 1 pcall(function() local m = n k[n] = function() return m end pcall(error) error "x" end) end for i = 1, 3 do try() end return true, n .. k[1]() .. k[3]()`: "313",
+		`local n = 0 local function up() n = n + 1 end for i = 1, 3 do xpcall(function() up() error "x" end, function() up() error "y" end) up() end return true, n .. ""`:                                           "9",
+		`local n = 0 local function up() n = n + 1 end pcall(math.random, 0) up() pcall(function() pcall(error) up() pcall(math.random, 0) up() error {} end) up() n = n + 10 up() return true, n .. ""`:             "15",
+	} {
+		if got, err := says(t, body, Options{}); got != want || err != nil {
+			t.Errorf("%s: got %q, %v, want %s", body, got, err, want)
+		}
+	}
+}

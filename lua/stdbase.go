@@ -35,6 +35,7 @@ func (s *state) openStandard() {
 	l.SetGlobal("require", l.NewFunction(s.require))
 	l.SetGlobal("setmetatable", l.NewFunction(setMetatable(l.GetGlobal("setmetatable").(*lua.LFunction).GFunction)))
 	l.SetGlobal("rawset", l.NewFunction(s.rawset))
+	l.SetGlobal("pcall", l.NewFunction(s.pcall))
 	l.SetGlobal("xpcall", l.NewFunction(s.xpcall))
 	l.SetGlobal("unpack", l.NewFunction(s.unpack))
 	l.SetGlobal("tonumber", l.NewFunction(s.toNumber))
@@ -270,14 +271,14 @@ func (s *state) xpcall(l *lua.LState) int {
 	fn, handler := l.CheckFunction(1), l.CheckFunction(2)
 	l.SetTop(0)
 	l.Push(fn)
-	err := l.PCall(0, lua.MultRet, nil)
+	err := protected(l, 0, lua.MultRet)
 	if err == nil {
 		l.Insert(lua.LTrue, 1)
 		return l.GetTop()
 	}
 	l.Push(handler)
 	l.Push(raised(err))
-	if err := l.PCall(1, 1, nil); err != nil {
+	if err := protected(l, 1, 1); err != nil {
 		l.Push(raised(err))
 	}
 	l.Insert(lua.LFalse, 1)

@@ -208,7 +208,7 @@ func testContains(l *lua.LState) int {
 func testFails(l *lua.LState) int {
 	fn, part := l.CheckFunction(1), l.OptString(2, "")
 	l.Push(fn)
-	err := l.PCall(0, 0, nil)
+	err := protected(l, 0, 0)
 	if err == nil {
 		l.RaiseError("the function raised no error")
 	}
