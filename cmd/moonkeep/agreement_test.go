@@ -20,7 +20,7 @@ import (
 
 // differences are the sites of which keepalived 2.2.7 and moonkeep say
 // different things, and why. Theirs and ours are "fine" or "complains"; ours
-// is "refuses" too. What is only not acted on yet is no complaint.
+// is "refuses" too. What is only not acted on is no complaint.
 func differences() map[string]struct{ theirs, ours, why string } {
 	return map[string]struct{ theirs, ours, why string }{
 		"auth-hmac":      {"complains", "fine", "auth_hmac is of keepalived 2.4"},

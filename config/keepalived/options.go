@@ -94,7 +94,7 @@ func (r *reader) options(l *optionLine, other func(w token) bool) {
 func (r *reader) notActing(f *schema.Field, w token) {
 	switch {
 	case f.Idle != "":
-		r.out.warn(w.at, "not-acted-on", "%s is not acted on yet: %s", w.text, f.Idle)
+		r.out.warn(w.at, "not-acted-on", "%s is not acted on: %s", w.text, f.Idle)
 	case f.Unbuilt != "":
 		r.out.warn(w.at, "not-built", "%s is not built yet: %s; moonkeep run refuses to start with it", w.text, f.Unbuilt)
 	}

@@ -247,7 +247,7 @@ func (r *reader) idle(b *block, k *keyword, s *statement) {
 		return
 	}
 	r.told[what] = true
-	r.out.warn(s.at(), "not-acted-on", "%s is not acted on yet%s", described(k, s), k.note)
+	r.out.warn(s.at(), "not-acted-on", "%s is not acted on%s", described(k, s), k.note)
 }
 
 // act reads one statement of a keyword that acts: its arguments, then its

@@ -178,7 +178,7 @@ func ruled(out *Item, f *schema.Field) bool {
 	case f.Unbuilt != "":
 		out.Effect, out.Why = Refused, fmt.Sprintf("%s is not built yet: %s", f.Key, f.Unbuilt)
 	case f.Idle != "":
-		out.Effect, out.Why = Ignored, fmt.Sprintf("%s is not acted on yet: %s", f.Key, f.Idle)
+		out.Effect, out.Why = Ignored, fmt.Sprintf("%s is not acted on: %s", f.Key, f.Idle)
 	default:
 		return false
 	}

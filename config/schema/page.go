@@ -19,7 +19,7 @@ func (s *Schema) Page() string {
 		"A time is written with its unit (`2s`, `100ms`), a boolean is `true` or `false`. The third column is the\n" +
 		"keyword of keepalived.conf; a number in brackets behind it says how common it is there, 1 to 3, and (own) that\n" +
 		"moonkeep knows it there and keepalived does not. A key in\n" +
-		"italics is known and not acted on yet; one in bold italics is not built, and `moonkeep run` refuses it.\n")
+		"italics is known and not acted on; one in bold italics is not built, and `moonkeep run` refuses it.\n")
 	titles := s.titles()
 	for _, block := range s.order {
 		name := titles[block]

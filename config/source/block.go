@@ -128,7 +128,7 @@ func (r *reader) acts(sf *schema.Field, f *field, dst reflect.Value, what string
 		r.warn(f.at, "not-built", "%s is not built yet: %s; moonkeep run refuses to start with it", within(what, f.key), sf.Unbuilt)
 		return
 	}
-	r.warn(f.at, "not-acted-on", "%s is not acted on yet: %s", within(what, f.key), sf.Idle)
+	r.warn(f.at, "not-acted-on", "%s is not acted on: %s", within(what, f.key), sf.Idle)
 }
 
 // decode reads a value into dst, which is of the field's type.

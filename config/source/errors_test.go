@@ -44,13 +44,13 @@ func TestFindings(t *testing.T) {
 			`a.yaml:5:5: error: vrrp_instance A has no key "colour" [unknown-key]`,
 		}},
 		"known, but not built": {"a.yaml", instance("debug: 2", "virtual_routes: [{to: 203.0.113.0/24, vrf: red}]", "debugg: 2"), []string{
-			`a.yaml:5:5: warning: vrrp_instance A: debug is not acted on yet: the log level is one for the daemon [not-acted-on]`,
+			`a.yaml:5:5: warning: vrrp_instance A: debug is not acted on: the log level is one for the daemon [not-acted-on]`,
 			`a.yaml:6:43: warning: vrrp_instance A: virtual_routes: item 1: vrf is not built yet: the route would be in the main table; name the table of the VRF instead; moonkeep run refuses to start with it [not-built]`,
 			`a.yaml:7:5: error: vrrp_instance A has no key "debugg"; is "debug" meant? [unknown-key]`,
 		}},
 		"what does not act, and says what is so anyhow": {"a.yaml", instance("no_accept: false", "debug: 0", "unicast_ttl: 255", "unicast_peers: []") + "virtual_servers: []\n", nil},
 		"one warning for a block that does not act": {"a.yaml", instance() + "garp_groups:\n  - {garp_interval: 1s, interfaces: [eth0, eth1]}\n", []string{
-			`a.yaml:6:1: warning: garp_groups is not acted on yet: each interface has a limit of its own, vrrp_garp_interval and vrrp_gna_interval [not-acted-on]`,
+			`a.yaml:6:1: warning: garp_groups is not acted on: each interface has a limit of its own, vrrp_garp_interval and vrrp_gna_interval [not-acted-on]`,
 		}},
 		"priority of 300": {"a.yaml", instance("priority: 300"), []string{
 			`a.yaml:5:15: error: vrrp_instance A: priority must be from 1 to 255, not 300 [out-of-range]`,

@@ -47,7 +47,7 @@ func TestLayers(t *testing.T) {
 	want := []string{
 		"e/b.toml:2:1: warning: global: router_id was given before, at d/a.yaml:1:10: this one counts [given-twice]",
 		"e/b.toml:3:1: warning: global: vrrp_iptables was given before, at d/a.yaml:1:47: this one counts [given-twice]",
-		"e/b.toml:3:1: warning: global: vrrp_iptables is not acted on yet: packets are dropped by nftables [not-acted-on]",
+		"e/b.toml:3:1: warning: global: vrrp_iptables is not acted on: packets are dropped by nftables [not-acted-on]",
 	}
 	if got := texts(findings); !slices.Equal(got, want) {
 		t.Errorf("found %q, want %q", got, want)

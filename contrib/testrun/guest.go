@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -15,9 +17,10 @@ import (
 const inGuest = " (guest)"
 
 // guest runs tests again that this machine's kernel cannot run, by a program
-// that gives them another kernel (contrib/uml): a package at a time, after the
-// tests of this machine. Beside them it would take a processor from tests that
-// measure times. What waits is bounded by the number of tests.
+// that gives them another kernel (contrib/uml), after the tests of this machine:
+// beside them it would take a processor from tests that measure times. A guest
+// has one processor, so that as many packages run at a time as there are
+// processors, and two at most. What waits is bounded by the number of tests.
 type guest struct {
 	program string
 	report  *report
@@ -53,9 +56,22 @@ func (g *guest) start() (finish func()) {
 		}
 		queue := g.queue
 		g.mu.Unlock()
-		for _, list := range queue {
-			g.run(list)
+		// Those with the most tests last the longest.
+		slices.SortStableFunc(queue, func(a, b []testID) int { return cmp.Compare(len(b), len(a)) })
+		next := make(chan []testID)
+		var wait sync.WaitGroup
+		for range min(2, runtime.NumCPU()) {
+			wait.Go(func() {
+				for list := range next {
+					g.run(list)
+				}
+			})
 		}
+		for _, list := range queue {
+			next <- list
+		}
+		close(next)
+		wait.Wait()
 	}
 }
 

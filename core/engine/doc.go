@@ -13,7 +13,8 @@
 //	        delay them.
 //	lane 1  sets and removes addresses and announces them, in order. Its queue
 //	        holds at most a claim, a release and an announcement for each
-//	        instance: a newer one replaces what it makes pointless.
+//	        instance: a newer one replaces what it makes pointless. What is told
+//	        of a change waits there for its addresses (maxTold at most).
 //	teller  writes the log and the journal. Its queue holds queueLen entries;
 //	        when full the oldest is dropped and counted, so that a hung log
 //	        delays nothing.

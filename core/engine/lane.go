@@ -9,18 +9,22 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// lane is the queue of address actions. Its bound is its content: a push
-// removes what it makes pointless, so that each instance has at most one
-// claim, one release and one announcement of each list waiting.
+// lane is the queue of address actions, and of what is to be told of them once
+// they are done. The bound of the former is their content: a push removes what
+// it makes pointless, so that each instance has at most one claim, one release
+// and one announcement of each list waiting. Of the latter maxTold wait; what
+// is beyond is told at once.
 type lane struct {
 	mu    sync.Mutex
 	wake  sync.Cond
 	queue []node.Action
 	// waiting counts the queued actions of each instance.
 	waiting map[string]int
-	busy    bool
-	closed  bool
-	idle    []chan struct{}
+	// told counts the queued changes that are to be told.
+	told   int
+	busy   bool
+	closed bool
+	idle   []chan struct{}
 }
 
 func newLane() *lane {
@@ -34,13 +38,34 @@ func (l *lane) push(a node.Action) {
 	defer l.mu.Unlock()
 	if l.waiting[a.Instance] > 0 {
 		before := len(l.queue)
-		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool { return a.Instance == b.Instance && replaces(a, b) })
+		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool { return a.Instance == b.Instance && !tells(&b) && replaces(a, b) })
 		l.waiting[a.Instance] -= before - len(l.queue)
 	}
 	l.queue = append(l.queue, a)
 	l.waiting[a.Instance]++
 	l.wake.Signal()
 }
+
+// maxTold is how many changes wait for the addresses to follow.
+const maxTold = 4096
+
+// after queues a change behind what is waiting, so that whoever is told of it
+// finds the addresses as it says. It reports false when nothing is waiting or too
+// much, and the change is to be told at once.
+func (l *lane) after(a node.Action) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 && !l.busy || l.told == maxTold {
+		return false
+	}
+	l.queue = append(l.queue, a)
+	l.told++
+	l.wake.Signal()
+	return true
+}
+
+// tells reports whether an action is a change that is to be told.
+func tells(a *node.Action) bool { return a.Kind == node.Changed || a.Kind == node.Told }
 
 // replaces reports whether b need not be done any more once a is asked for.
 // A release keeps its place whatever follows: what is claimed afterwards may
@@ -78,7 +103,9 @@ func (l *lane) work(act func(*node.Action)) {
 		a := l.queue[0]
 		l.queue[0] = node.Action{}
 		l.queue = l.queue[1:]
-		if l.waiting[a.Instance]--; l.waiting[a.Instance] == 0 {
+		if tells(&a) {
+			l.told--
+		} else if l.waiting[a.Instance]--; l.waiting[a.Instance] == 0 {
 			delete(l.waiting, a.Instance)
 		}
 		l.busy = true

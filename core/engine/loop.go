@@ -157,16 +157,20 @@ func (e *Engine) carry(actions []node.Action) {
 			}
 		case node.Changed:
 			e.teller.change(a.Change)
-			if e.opts.Notifier != nil {
-				e.opts.Notifier.Notify(*a.Change)
-			}
+			e.notify(a)
 		case node.Told:
-			if e.opts.Notifier != nil {
-				e.opts.Notifier.Notify(*a.Change)
-			}
+			e.notify(a)
 		case node.Noted:
 			e.teller.note(a.Instance, a.Note)
 		}
+	}
+}
+
+// notify has a change told, after the addresses that change with it: a program
+// that is told of MASTER may use them at once, and none of STOP stands.
+func (e *Engine) notify(a *node.Action) {
+	if e.opts.Notifier != nil && !e.lane.after(*a) {
+		e.opts.Notifier.Notify(*a.Change)
 	}
 }
 

@@ -71,3 +71,24 @@ func TestAdvertsLeaveWhateverIsTold(t *testing.T) {
 		}
 	})
 }
+
+// TestToldAfterTheAddresses: who is told of a role finds the addresses as they
+// are in it, however long the kernel takes; the loop does not wait for that.
+func TestToldAfterTheAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 5 * interval
+		r := prepare(one(), Options{Notifier: &fakeNotifier{}})
+		r.kernel.on("claim", func() error { time.Sleep(slow); return nil })
+		r.begin()
+		after(slow - interval/2)
+		if made := r.kernel.made("notify VI_1 MASTER"); len(made) != 0 {
+			t.Errorf("told before the addresses stood: %v", made)
+		}
+		if sent := r.kernel.timed("send VI_1"); len(sent) < 4 {
+			t.Errorf("%d adverts while the kernel took its time", len(sent))
+		}
+		after(interval)
+		equal(t, "told", r.kernel.made("notify VI_1 MASTER"), "notify VI_1 MASTER")
+		r.stop(t)
+	})
+}

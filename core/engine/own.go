@@ -21,6 +21,8 @@ func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", ";
 // act carries out one address action and reports what came of it.
 func (e *Engine) act(a *node.Action) {
 	switch a.Kind {
+	case node.Changed, node.Told:
+		e.opts.Notifier.Notify(*a.Change)
 	case node.Claim:
 		e.own(a.Instance, a.Addresses, a.Routing)
 		err := e.kernel.Claim(a.Instance, a.Addresses, a.NoAccept)

@@ -46,8 +46,9 @@ type Config struct {
 	// Interval is from start to start (delay_loop); less than a millisecond
 	// counts as one.
 	Interval time.Duration
-	// Doubt is from the end of a run whose verdict contradicts the state, or is
-	// unknown, to the next (delay_before_retry, fast_interval).
+	// Doubt is from the end of a run whose verdict contradicts the state to the
+	// next (delay_before_retry, fast_interval). After an unknown one it is that at
+	// first, and then as long as the unknown ones have lasted, up to Interval.
 	Doubt time.Duration
 	// Warmup bounds the random time before the first run.
 	Warmup time.Duration
@@ -235,7 +236,9 @@ func (c *Check) take(now mono.Instant, v Verdict) (changed bool) {
 		if c.dark == mono.Never {
 			c.dark, c.overcast = now, false
 		}
-		c.next(now, c.cfg.Doubt)
+		// What has no result for long will hardly have one at once. Thousands
+		// that all ask again soon would keep who is to answer them busy.
+		c.next(now, max(c.cfg.Doubt, min(c.cfg.Interval, now.Sub(c.dark))))
 		return c.darken(now)
 	}
 	c.dark, c.overcast = mono.Never, false

@@ -83,7 +83,9 @@ func TestRhythm(t *testing.T) {
 		{"in doubt after the end", []run{{OK, 0}, {Failed, 4 * s}, {Failed, 4 * s}, {Failed, 4 * s}, {OK, 0}},
 			[]time.Duration{0, 10 * s, 15 * s, 25 * s, 35 * s, 45 * s}},
 		{"unknown on a grid of its own", []run{{OK, 0}, {Unknown, 0}, {Unknown, 2500 * time.Millisecond}, {OK, 0}},
-			[]time.Duration{0, 10 * s, 11 * s, 14 * s, 24 * s}},
+			[]time.Duration{0, 10 * s, 11 * s, 14500 * time.Millisecond, 24500 * time.Millisecond}},
+		{"ever less while unknown", []run{{OK, 0}, {Unknown, 0}, {Unknown, 0}, {Unknown, 0}, {Unknown, 0}, {Unknown, 0}, {Unknown, 0}, {OK, 0}},
+			[]time.Duration{0, 10 * s, 11 * s, 12 * s, 14 * s, 18 * s, 26 * s, 36 * s, 46 * s}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

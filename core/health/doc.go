@@ -38,7 +38,9 @@
 // next run is due Config.Doubt after the end of this one, as with keepalived's
 // delay_before_retry, and the grid begins anew there. After an unknown one it
 // is due on a grid of Config.Doubt, which keeps those apart that failed at one
-// instant because one plugin died.
+// instant because one plugin died. While unknown ones go on, its step is as long as
+// they have lasted, up to the interval: what cannot be answered for long is not
+// asked ever faster by thousands.
 //
 // A check that is found more than an interval late, because the process was
 // stopped or the machine asleep, is not made at once but at its next place on

@@ -22,7 +22,7 @@ type settings struct {
 	Password string `json:"password"`
 }
 
-// Info is what `moonkeep plugin info` shows, and what `moonkeep check` holds a
+// Info is what `moonkeep plugin info` shows, and what the daemon holds a
 // configuration against.
 func (redisRole) Info() checker.Info {
 	return checker.Info{

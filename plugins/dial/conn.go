@@ -8,7 +8,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // Conn is a connection of a probe. Its deadline is the earlier one of the
@@ -131,7 +130,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if err := c.wait(&c.in); err != nil {
 			return 0, err
 		}
-		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, uintptr(c.fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
+		n, errno := rawRead(int(c.fd), b)
 		switch {
 		case errno == syscall.EAGAIN:
 			c.in.ready = false
@@ -144,10 +143,10 @@ func (c *Conn) Read(b []byte) (int, error) {
 			return 0, io.EOF
 		}
 		// Less than there was room for: that was all. What comes now is told.
-		if int(n) < len(b) && c.events&lastIn == 0 {
+		if n < len(b) && c.events&lastIn == 0 {
 			c.in.ready = false
 		}
-		return int(n), nil
+		return n, nil
 	}
 }
 
@@ -160,10 +159,10 @@ func (c *Conn) Write(b []byte) (int, error) {
 		if err := c.wait(&c.out); err != nil || done == len(b) {
 			return done, err
 		}
-		n, _, errno := syscall.RawSyscall6(syscall.SYS_SENDTO, uintptr(c.fd), uintptr(unsafe.Pointer(&b[done])), uintptr(len(b)-done), syscall.MSG_NOSIGNAL, 0, 0)
+		n, errno := rawWrite(int(c.fd), b[done:])
 		switch errno {
 		case 0:
-			done += int(n)
+			done += n
 		case syscall.EAGAIN:
 			c.out.ready = false
 		case syscall.EINTR:
