@@ -21,11 +21,14 @@ import (
 // TestExamples: every example has a README, configurations without an error in
 // every language that convert knows, and Lua files with tests that pass.
 func TestExamples(t *testing.T) {
-	folders, err := filepath.Glob("../../examples/*/")
+	folders, err := filepath.Glob("../../examples/*")
 	if err != nil || len(folders) == 0 {
 		t.Fatal(folders, err)
 	}
 	for _, dir := range folders {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			continue // README.md
+		}
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			readme, err := os.ReadFile(filepath.Join(dir, "README.md"))
 			if err != nil {
