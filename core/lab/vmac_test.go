@@ -42,10 +42,14 @@ func hardware() []contest {
 func TestVMACInterop(t *testing.T) {
 	t.Parallel()
 	for _, c := range hardware() {
-		if !*matrixFlag && strings.Contains("vmac IPv6, vmac xmit_base, vmac v2", c.name) {
-			continue // they need a machine without other work
-		}
 		for _, ours := range []string{"a", "b"} {
+			// Both nodes send from one hardware address. On a machine with other
+			// work the one that leaves may send after the other has announced
+			// itself, which turns the bridge back to it until the next frame
+			// from there: an advert, or the second announcement after 5 s.
+			if !*matrixFlag && (c.name != "vmac v3" || ours != "b") {
+				continue
+			}
 			t.Run(c.name+" moonkeep="+ours, func(t *testing.T) {
 				t.Parallel()
 				c.play(t, ours)
