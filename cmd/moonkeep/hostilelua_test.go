@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,15 +37,59 @@ var hostileScripts = []string{
 	"local n, j = require 'node', require 'json' while true do j.encode(n.status()) end",
 }
 
+// hostileWorld wants what is outside: a server that drips, one that never ends,
+// many sockets, and programs one after the other. Beside other tests that would
+// be too much. A fork bomb is not among them: the kernel is so busy with one that
+// nothing on the machine keeps its time.
+var hostileWorld = []string{
+	"local h = require 'http' while true do h.get('http://127.0.0.1:9001/') end",
+	"local h, k = require 'http', {} while true do k[#k + 1] = h.get('http://127.0.0.1:9002/') end",
+	"local t, k = require 'tcp', {} for i = 1, 1e4 do k[i] = t.connect('127.0.0.1:9001') end while true do end",
+	"local e = require 'exec' while true do e.run{'true'} end",
+}
+
+// serveHostile drips an octet a second at port 9001 and pours at 9002.
+func serveHostile(t *testing.T, h *host) {
+	t.Helper()
+	for port, answer := range map[string]func(net.Conn) error{
+		"9001": func(c net.Conn) error { time.Sleep(time.Second); _, err := c.Write([]byte("H")); return err },
+		"9002": func(c net.Conn) error { _, err := c.Write(make([]byte, 64<<10)); return err },
+	} {
+		var l net.Listener
+		h.Run(t, func() (err error) { l, err = net.Listen("tcp", "127.0.0.1:"+port); return err })
+		t.Cleanup(func() { l.Close() })
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					defer c.Close()
+					_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 10737418240\r\n\r\n")[:map[string]int{"9001": 0, "9002": 48}[port]])
+					for answer(c) == nil {
+					}
+				}()
+			}
+		}()
+	}
+}
+
 // While a dozen hostile scripts run at once, all the time, no advert is late by
 // more than 5 ms, as the kernel of the other node sees it. By what the host is
 // late with waking anybody an advert may be late, too.
 func TestHostileScriptsDelayNoAdvert(t *testing.T) {
 	a, b := hosts(t)
 	var scripts, tracked strings.Builder
-	for i, body := range hostileScripts {
+	bodies := hostileScripts
+	if *idleFlag {
+		netnstest.Must(t, a.Link.SetUp("lo"))
+		serveHostile(t, a)
+		bodies = slices.Concat(bodies, hostileWorld)
+	}
+	for i, body := range bodies {
 		a.write(t, fmt.Sprintf("s%d.lua", i), "return function()\n"+body+"\nend\n", 0o644)
-		fmt.Fprintf(&scripts, "vrrp_script s%d {\nscript \"lua:s%d.lua\"\ninterval 0.05\ntimeout 0.3\nweight 1\n}\n", i, i)
+		fmt.Fprintf(&scripts, "vrrp_script s%d {\nscript \"lua:s%d.lua allow=exec\"\ninterval 0.05\ntimeout 0.3\nweight 1\n}\n", i, i)
 		fmt.Fprintf(&tracked, "\t\ts%d weight 1\n", i)
 	}
 	p := a.run(t, conf(150, vip.String(), "\ttrack_script {\n"+tracked.String()+"\t}\n")+scripts.String())
