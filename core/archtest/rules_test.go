@@ -169,6 +169,13 @@ func arrows(t *tree) []string {
 	return bad
 }
 
+// shared reports whether a folder of contrib is no program, but what several of
+// contrib's have in common.
+func (t *tree) shared(dir string) bool {
+	p := t.packages[dir]
+	return within(dir, "contrib") && p != nil && !slices.ContainsFunc(p.files, func(f file) bool { return f.ast.Name.Name == "main" })
+}
+
 // wiring holds that the engine and the edges meet in the command only, and
 // that nobody imports a program.
 func wiring(t *tree) []string {
@@ -181,7 +188,7 @@ func wiring(t *tree) []string {
 				if !ok {
 					continue
 				}
-				if withinAny(local, []string{"cmd", "contrib", "examples"}) && !within(local, dir) {
+				if withinAny(local, []string{"cmd", "contrib", "examples"}) && !within(local, dir) && !(within(dir, "contrib") && t.shared(local)) {
 					bad = append(bad, fmt.Sprintf("%s: imports the program %s", f.path, local))
 				}
 				switch {

@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/figures"
 )
 
 // row names one line of the table.
@@ -80,27 +81,5 @@ func (t *table) print(out io.Writer, markdown bool) {
 		x, y := t.values[r][ours], t.values[r][theirs]
 		lines = append(lines, []string{r.kind, fmt.Sprint(r.n), r.loop.String(), r.figure, spread(x), spread(y), ratio(x, y)})
 	}
-	if markdown {
-		rule := strings.Repeat("|---", len(lines[0])) + "|"
-		for i, line := range lines {
-			fmt.Fprintf(out, "| %s |\n", strings.Join(line, " | "))
-			if i == 0 {
-				fmt.Fprintln(out, rule)
-			}
-		}
-		return
-	}
-	width := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			width[i] = max(width[i], len(cell))
-		}
-	}
-	for _, line := range lines {
-		var b strings.Builder
-		for i, cell := range line {
-			fmt.Fprintf(&b, "%-*s  ", width[i], cell)
-		}
-		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
-	}
+	figures.Print(out, lines, markdown)
 }

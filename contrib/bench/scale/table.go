@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/figures"
 )
 
 // row names one line of the table. An interval of zero stands for all.
@@ -125,27 +127,5 @@ func (t *table) print(out io.Writer, markdown bool) {
 		}
 		lines = append(lines, []string{n, interval, r.figure, spread(x), spread(y), ratio(x, y), spread(t.values[r][floor])})
 	}
-	if markdown {
-		rule := strings.Repeat("|---", len(lines[0])) + "|"
-		for i, line := range lines {
-			fmt.Fprintf(out, "| %s |\n", strings.Join(line, " | "))
-			if i == 0 {
-				fmt.Fprintln(out, rule)
-			}
-		}
-		return
-	}
-	width := make([]int, len(lines[0]))
-	for _, line := range lines {
-		for i, cell := range line {
-			width[i] = max(width[i], len(cell))
-		}
-	}
-	for _, line := range lines {
-		var b strings.Builder
-		for i, cell := range line {
-			fmt.Fprintf(&b, "%-*s  ", width[i], cell)
-		}
-		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
-	}
+	figures.Print(out, lines, markdown)
 }
