@@ -50,17 +50,17 @@ func TestConfiguration(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	tbl := &table{}
-	tbl.add(row{"TCP_CHECK", 1000, time.Second, figureCheck}, ours, 90)
+	tbl.Add(row{"TCP_CHECK", 1000, time.Second, figureCheck}, ours, 90)
 	for _, v := range []float64{140, 100, 120} {
-		tbl.add(row{"TCP_CHECK", 1000, time.Second, figureCheck}, theirs, v)
+		tbl.Add(row{"TCP_CHECK", 1000, time.Second, figureCheck}, theirs, v)
 	}
-	tbl.add(row{"TCP_CHECK", 1000, time.Second, figureMemory}, theirs, 13)
+	tbl.Add(row{"TCP_CHECK", 1000, time.Second, figureMemory}, theirs, 13)
 	var out strings.Builder
 	tbl.print(&out, true)
 	want := `| check | servers | delay_loop | figure | moonkeep | keepalived | ratio |
 |---|---|---|---|---|---|---|
-| TCP_CHECK | 1000 | 1s | CPU a check, us | 90.0 | 100 / 120 / 140 | 0.75 |
-| TCP_CHECK | 1000 | 1s | RSS, MiB | - | 13.0 | - |
+| TCP_CHECK | 1000 | 1s | CPU a check, us | 90 | 100 / 120 / 140 | 0.75 |
+| TCP_CHECK | 1000 | 1s | RSS, MiB | - | 13 | - |
 `
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", &out, want)

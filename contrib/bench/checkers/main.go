@@ -20,59 +20,43 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // What the programs are called in the table.
 const (
-	ours   = "moonkeep"
-	theirs = "keepalived"
+	ours   = subject.Moonkeep
+	theirs = subject.Keepalived
 )
 
 // settings are the flags.
 type settings struct {
-	moonkeep   string
-	keepalived string
-	kinds      []string
-	sizes      []int
-	loops      []time.Duration
-	programs   []string
-	runs       int
-	settle     time.Duration
-	window     time.Duration
-	logs       string
-	markdown   bool
+	subject.Programs
+	kinds    []string
+	sizes    []int
+	loops    []time.Duration
+	programs []string
+	runs     int
+	settle   time.Duration
+	window   time.Duration
+	logs     string
+	markdown bool
 }
 
 // mostServers is how many addresses the network has for real servers.
 const mostServers = 60000
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	s, err := parseFlags(os.Args[1:], os.Stderr)
-	if err != nil {
-		os.Exit(2) // the flag package has said why
-	}
-	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bench-checkers:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(subject.Run("bench-checkers", parseFlags, run)) }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
-	f := flag.NewFlagSet("checkers", flag.ContinueOnError)
+	f := flag.NewFlagSet("bench-checkers", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&s.moonkeep, "moonkeep", "build/moonkeep", "the moonkeep to measure")
-	f.StringVar(&s.keepalived, "keepalived", "/usr/sbin/keepalived", "the keepalived to measure")
+	s.Flags(f)
 	kinds := f.String("checks", "TCP_CHECK,HTTP_GET", "the kinds of check")
 	sizes := f.String("servers", "1000,4000", "how many real servers")
 	loops := f.String("loops", "1s,5s", "delay_loop of the checks")
@@ -83,27 +67,17 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.logs, "logs", "", "keep configurations and logs in this folder")
 	f.BoolVar(&s.markdown, "markdown", false, "print the table as markdown")
 	short := f.Bool("short", false, "the smallest table that shows every figure: -servers 20 -loops 1s, and short times")
-	if err := f.Parse(args); err != nil {
-		return s, err
-	}
-	if *short {
-		*sizes, *loops = "20", "1s"
-		s.settle, s.window = 200*time.Millisecond, 2*time.Second
-	}
-	err := s.fill(*kinds, *sizes, *loops, *programs)
-	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is too much: there are flags only", f.Arg(0))
-	}
-	if err == nil && (s.runs < 1 || s.settle < 0 || s.window <= 0) {
-		err = errors.New("-runs and -window must be positive")
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "bench-checkers:", err)
-	}
+	err := subject.Parse(f, args, func() error {
+		if *short {
+			*sizes, *loops = "20", "1s"
+			s.settle, s.window = 200*time.Millisecond, 2*time.Second
+		}
+		return s.fill(*kinds, *sizes, *loops, *programs)
+	})
 	return s, err
 }
 
-func (s *settings) fill(kinds, sizes, loops, programs string) error {
+func (s *settings) fill(kinds, sizes, loops, programs string) (err error) {
 	for kind := range strings.SplitSeq(kinds, ",") {
 		if checks[kind] == "" {
 			return fmt.Errorf("-checks %q: use TCP_CHECK and HTTP_GET", kind)
@@ -124,13 +98,11 @@ func (s *settings) fill(kinds, sizes, loops, programs string) error {
 		}
 		s.loops = append(s.loops, d)
 	}
-	for name := range strings.SplitSeq(programs, ",") {
-		if name != ours && name != theirs {
-			return fmt.Errorf("-programs %q: use %s and %s", name, ours, theirs)
-		}
-		s.programs = append(s.programs, name)
+	if s.runs < 1 || s.settle < 0 || s.window <= 0 {
+		return errors.New("-runs and -window must be positive")
 	}
-	return nil
+	s.programs, err = subject.Choose(programs, ours, theirs)
+	return err
 }
 
 // run measures everything and prints the table, also that of a run which an
@@ -142,16 +114,10 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 	if _, err := os.Stat("/sys/module/ip_vs"); err != nil {
 		return errors.New("this kernel has no IPVS, without which keepalived checks nothing; run it by `make bench-checkers`, which starts a guest")
 	}
-	for _, program := range []*string{&s.moonkeep, &s.keepalived} {
-		path, err := exec.LookPath(*program)
-		if err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
-		if *program, err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
+	if err := s.Find(s.programs); err != nil {
+		return err
 	}
-	machine, err := describe(s)
+	machine, err := s.Describe(s.programs)
 	if err != nil {
 		return err
 	}
@@ -181,7 +147,7 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 					for _, program := range s.programs {
 						fmt.Fprintf(progress, "%s: %d real servers, %s each %v, turn %d of %d\n", program, n, kind, loop, turn+1, s.runs)
 						tr := trial{settings: s, program: program, kind: kind, n: n, loop: loop, report: func(figure string, v float64) {
-							t.add(row{kind, n, loop, figure}, program, v)
+							t.Add(row{kind, n, loop, figure}, program, v)
 						}}
 						if err := tr.run(ctx); err != nil {
 							return fmt.Errorf("%s with %d real servers, %s each %v: %w", program, n, kind, loop, err)
@@ -192,27 +158,4 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 		}
 	}
 	return nil
-}
-
-// describe is a line about the machine and the programs.
-func describe(s settings) (string, error) {
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "", fmt.Errorf("ask for the kernel's version: %w", err)
-	}
-	text := fmt.Sprintf("%d cores, Linux %s", runtime.NumCPU(), firstLine(kernel))
-	for _, c := range [][]string{{s.moonkeep, "version"}, {s.keepalived, "--version"}} {
-		// keepalived tells its version on standard error, among much else.
-		said, err := exec.Command(c[0], c[1]).CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("ask %s for its version: %w", c[0], err)
-		}
-		text += "; " + firstLine(said)
-	}
-	return text, nil
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	return line
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // trial is one program with one configuration.
@@ -63,6 +65,10 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// stopLimit is how long a program may take to end; keepalived takes its time
+// over a large table.
+const stopLimit = 60 * time.Second
+
 // startLimit is how long a program may take until all servers stand.
 const startLimit = 2 * time.Minute
 
@@ -79,20 +85,21 @@ func (t *trial) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	d, err := t.start(t.program, w.director, dir, configuration(t.kind, t.n, t.loop))
+	d, err := t.Start(t.program, subject.Checkers, w.director, dir, configuration(t.kind, t.n, t.loop))
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%w; the log ends:\n%s", err, d.words())
+			err = fmt.Errorf("%w; the log ends:\n%s", err, d.Words())
 		}
-		err = errors.Join(err, d.stop())
+		_, serr := d.Stop(stopLimit)
+		err = errors.Join(err, serr, d.Kill())
 	}()
 	if err := t.await(ctx, d, "stand in IPVS", w.entries); err != nil {
 		return err
 	}
-	t.report(figureStart, float64(time.Since(d.begun).Milliseconds()))
+	t.report(figureStart, float64(time.Since(d.Begun).Milliseconds()))
 	if err := t.await(ctx, d, "were checked", w.connections); err != nil {
 		return err
 	}
@@ -103,13 +110,13 @@ func (t *trial) run(ctx context.Context) (err error) {
 }
 
 // await waits until something was counted for every real server.
-func (t *trial) await(ctx context.Context, d *daemon, what string, count func() (int, error)) error {
+func (t *trial) await(ctx context.Context, d *subject.Daemon, what string, count func() (int, error)) error {
 	for {
 		n, err := count()
 		if err != nil || n >= t.n {
 			return err
 		}
-		if time.Since(d.begun) > startLimit {
+		if time.Since(d.Begun) > startLimit {
 			return fmt.Errorf("%d of %d real servers %s after %v", n, t.n, what, startLimit)
 		}
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
@@ -119,8 +126,8 @@ func (t *trial) await(ctx context.Context, d *daemon, what string, count func() 
 }
 
 // rest counts what the checks cost.
-func (t *trial) rest(ctx context.Context, w *network, d *daemon) error {
-	cpu, err := d.cpu()
+func (t *trial) rest(ctx context.Context, w *network, d *subject.Daemon) error {
+	cpu, err := d.CPU()
 	if err != nil {
 		return err
 	}
@@ -132,7 +139,7 @@ func (t *trial) rest(ctx context.Context, w *network, d *daemon) error {
 	if err := wait(ctx, t.window); err != nil {
 		return err
 	}
-	now, err := d.cpu()
+	now, err := d.CPU()
 	if err != nil {
 		return err
 	}
@@ -141,7 +148,7 @@ func (t *trial) rest(ctx context.Context, w *network, d *daemon) error {
 		return err
 	}
 	took := time.Since(begin)
-	rss, pss, err := d.memory()
+	rss, pss, err := d.Memory()
 	if err != nil {
 		return err
 	}

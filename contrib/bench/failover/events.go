@@ -96,7 +96,7 @@ func measure(ctx context.Context, s settings, m mode, t *table, progress io.Writ
 			err = errors.Join(err, p.close())
 		}
 	}()
-	our, their := lab.Moonkeep{Binary: s.moonkeep}, lab.Keepalived{Binary: s.keepalived, Rewrite: keepalived.Rewrite}
+	our, their := lab.Moonkeep{Binary: s.Moonkeep}, lab.Keepalived{Binary: s.Keepalived, Rewrite: keepalived.Rewrite}
 	for _, program := range []struct {
 		name    string
 		daemons [2]lab.Daemon

@@ -84,7 +84,7 @@ func TestTable(t *testing.T) {
 	want := `| mode | event | figure | moonkeep | keepalived | ratio of medians | moonkeep beside keepalived |
 |---|---|---|---|---|---|---|
 | v3:10ms | crash | outage | 10 / 17.5 / 30 | 35 / 35 / 5500 | 0.50 | - |
-| v3:10ms | kill9 | outage | 0 / 0 / 0 | 0 / 0 / 0 | - | - |
+| v3:10ms | kill9 | outage | 0 | 0 | - | - |
 `
 	if out.String() != want {
 		t.Errorf("markdown is\n%swant\n%s", &out, want)

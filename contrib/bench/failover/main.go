@@ -13,67 +13,40 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
-	"path/filepath"
-	"runtime"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // settings are the flags.
 type settings struct {
-	moonkeep   string
-	keepalived string
-	modes      []mode
-	events     []event
-	trials     int
-	probe      time.Duration
-	markdown   bool
+	subject.Programs
+	modes    []mode
+	events   []event
+	trials   int
+	probe    time.Duration
+	markdown bool
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	s, err := parseFlags(os.Args[1:], os.Stderr)
-	if err != nil {
-		os.Exit(2) // the flag package has said why
-	}
-	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bench-failover:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(subject.Run("bench-failover", parseFlags, run)) }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
-	f := flag.NewFlagSet("failover", flag.ContinueOnError)
+	f := flag.NewFlagSet("bench-failover", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&s.moonkeep, "moonkeep", "build/moonkeep", "the moonkeep to measure")
-	f.StringVar(&s.keepalived, "keepalived", "/usr/sbin/keepalived", "the keepalived to measure")
+	s.Flags(f)
 	modes := f.String("modes", "v2:1s,v3:100ms,v3:10ms", "VRRP version and advertisement interval")
 	events := f.String("events", eventNames(), "what happens to the master")
 	f.IntVar(&s.trials, "trials", 10, "how often each event happens to each pair")
 	f.DurationVar(&s.probe, "probe", time.Millisecond, "time between two probes of the client: the resolution")
 	f.BoolVar(&s.markdown, "markdown", false, "print the table as markdown")
-	if err := f.Parse(args); err != nil {
-		return s, err
-	}
-	err := s.fill(*modes, *events)
-	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is too much: there are flags only", f.Arg(0))
-	}
-	if err == nil && (s.trials < 1 || s.probe <= 0) {
-		err = fmt.Errorf("-trials and -probe must be positive")
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, err)
-	}
+	err := subject.Parse(f, args, func() error { return s.fill(*modes, *events) })
 	return s, err
 }
 
@@ -92,6 +65,9 @@ func (s *settings) fill(modes, events string) error {
 		}
 		s.events = append(s.events, e)
 	}
+	if s.trials < 1 || s.probe <= 0 {
+		return errors.New("-trials and -probe must be positive")
+	}
 	return nil
 }
 
@@ -99,19 +75,13 @@ func (s *settings) fill(modes, events string) error {
 // interrupt ended early.
 func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("it builds networks, which needs root")
+		return errors.New("it builds networks, which needs root")
 	}
-	for _, program := range []*string{&s.moonkeep, &s.keepalived} {
-		path, err := exec.LookPath(*program)
-		if err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
-		// The nodes run in directories of their own.
-		if *program, err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
+	both := []string{ours, theirs}
+	if err := s.Find(both); err != nil {
+		return err
 	}
-	machine, err := describe(s)
+	machine, err := s.Describe(both)
 	if err != nil {
 		return err
 	}
@@ -126,31 +96,7 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	fmt.Fprintf(out, "%d trials each; times in ms, min / median / max; one probe every %s\n\n", s.trials, s.probe)
 	t.print(out, s.markdown)
 	if ctx.Err() != nil {
-		return fmt.Errorf("interrupted; the table holds what was measured until then")
+		return errors.New("interrupted; the table holds what was measured until then")
 	}
 	return failure
-}
-
-// describe is a line about the machine and the programs.
-func describe(s settings) (string, error) {
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "", fmt.Errorf("ask for the kernel's version: %w", err)
-	}
-	ours, err := exec.Command(s.moonkeep, "version").Output()
-	if err != nil {
-		return "", fmt.Errorf("ask moonkeep for its version: %w", err)
-	}
-	// keepalived tells its version on standard error, among much else.
-	theirs, err := exec.Command(s.keepalived, "--version").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("ask keepalived for its version: %w", err)
-	}
-	return fmt.Sprintf("%d cores, Linux %s; %s; %s", runtime.NumCPU(), firstLine(kernel),
-		firstLine(ours), firstLine(theirs)), nil
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	return line
 }

@@ -1,5 +1,5 @@
-// Package figures writes the tables of the benchmarks: it lays out lines of
-// text. What is measured, and how a figure is rounded, each benchmark knows for
+// Package figures gathers what the benchmarks measure and writes their tables:
+// it lays out lines of text. What is measured each benchmark knows for
 // itself.
 package figures
 

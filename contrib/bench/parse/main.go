@@ -16,62 +16,44 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // settings are the flags.
 type settings struct {
-	moonkeep   string
-	keepalived string
-	shape      shape
-	runs       int
-	keep       string
+	subject.Programs
+	shape shape
+	runs  int
+	keep  string
 }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	s, err := parseFlags(os.Args[1:], os.Stderr)
-	if err != nil {
-		os.Exit(2) // the flag package has said why
-	}
-	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bench-parse:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(subject.Run("bench-parse", parseFlags, run)) }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
-	f := flag.NewFlagSet("parse", flag.ContinueOnError)
+	f := flag.NewFlagSet("bench-parse", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&s.moonkeep, "moonkeep", "build/moonkeep", "the moonkeep to measure")
-	f.StringVar(&s.keepalived, "keepalived", "/usr/sbin/keepalived", "the keepalived to measure")
+	s.Flags(f)
 	f.IntVar(&s.shape.servers, "servers", 37_000, "how many real servers the file has")
 	f.IntVar(&s.shape.each, "each", 16, "how many of them each virtual server has")
 	f.StringVar(&s.shape.check, "check", "HTTP_GET", "their check: HTTP_GET, TCP_CHECK or none")
 	f.IntVar(&s.runs, "runs", 7, "how often each program checks the file")
 	f.StringVar(&s.keep, "keep", "", "write the file here and keep it")
-	if err := f.Parse(args); err != nil {
-		return s, err
-	}
-	var err error
-	switch {
-	case f.NArg() > 0:
-		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
-	case s.runs < 1 || s.shape.servers < 1 || s.shape.each < 1:
-		err = errors.New("--runs, --servers and --each take at least 1")
-	case s.shape.servers > mostServers:
-		err = fmt.Errorf("--servers takes at most %d", mostServers)
-	case s.shape.text() == "":
-		err = fmt.Errorf("--check %s: use HTTP_GET, TCP_CHECK or none", s.shape.check)
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "bench-parse:", err)
-	}
+	err := subject.Parse(f, args, func() error {
+		switch {
+		case s.runs < 1 || s.shape.servers < 1 || s.shape.each < 1:
+			return errors.New("-runs, -servers and -each take at least 1")
+		case s.shape.servers > mostServers:
+			return fmt.Errorf("-servers takes at most %d", mostServers)
+		case s.shape.text() == "":
+			return fmt.Errorf("-check %s: use HTTP_GET, TCP_CHECK or none", s.shape.check)
+		}
+		return nil
+	})
 	return s, err
 }
 
@@ -91,10 +73,10 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return fmt.Errorf("write the file: %w", err)
 	}
 	commands := map[string][]string{
-		ours:   {s.moonkeep, "check", "--brief", path},
-		theirs: {s.keepalived, "-t", "-f", path},
+		ours:   {s.Moonkeep, "check", "--brief", path},
+		theirs: {s.Keepalived, "-t", "-f", path},
 	}
-	measured := map[string][]usage{}
+	measured := &table{}
 	for i := range s.runs {
 		fmt.Fprintf(stderr, "run %d of %d\n", i+1, s.runs)
 		// Each goes first in every second run, so that neither has the file
@@ -108,11 +90,12 @@ func run(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 			if err != nil {
 				return fmt.Errorf("run %d of %s: %w", i+1, name, err)
 			}
-			measured[name] = append(measured[name], u)
+			measured.add(name, u)
 		}
 	}
 	fmt.Fprintf(stdout, "%d real servers in %d virtual servers, %.1f MiB; %d runs each\n\n", s.shape.servers, s.shape.services(), float64(len(text))/(1<<20), s.runs)
-	return print(stdout, measured)
+	measured.print(stdout)
+	return nil
 }
 
 // usage is what one run took.

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"io"
 	"strings"
 	"testing"
@@ -43,11 +42,15 @@ func TestPrint(t *testing.T) {
 	ms := func(n int) usage {
 		return usage{wall: time.Duration(n) * time.Millisecond, cpu: time.Duration(2*n) * time.Millisecond, memory: int64(n) << 20}
 	}
-	var b bytes.Buffer
-	if err := print(&b, map[string][]usage{ours: {ms(9), ms(1), ms(2)}, theirs: {ms(4), ms(4), ms(10), ms(2)}}); err != nil {
-		t.Fatal(err)
+	var measured table
+	for name, list := range map[string][]int{ours: {9, 1, 2}, theirs: {4, 4, 10, 2}} {
+		for _, n := range list {
+			measured.add(name, ms(n))
+		}
 	}
-	for _, want := range []string{"time         2 ms      4 ms        0.50", "CPU time     4 ms      8 ms        0.50", "peak memory  2 MiB     4 MiB       0.50"} {
+	var b strings.Builder
+	measured.print(&b)
+	for _, want := range []string{"time, ms          2         4           0.50", "CPU time, ms      4         8           0.50", "peak memory, MiB  2         4           0.50"} {
 		if !strings.Contains(b.String(), want+"\n") {
 			t.Errorf("got\n%swant %q in it", b.String(), want)
 		}

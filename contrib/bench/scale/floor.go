@@ -195,7 +195,11 @@ func (w *network) receive(l *loop) (err error) {
 // threadTime is the CPU time of a thread of this process.
 func threadTime(tid int) (time.Duration, error) {
 	const perThread, scheduler = 4, 2 // clock_getcpuclockid(3)
-	return cpuClock(int32(^uint32(tid)<<3 | perThread | scheduler))
+	var t unix.Timespec
+	if err := unix.ClockGettime(int32(^uint32(tid)<<3|perThread|scheduler), &t); err != nil {
+		return 0, fmt.Errorf("read a CPU time clock: %w", err)
+	}
+	return time.Duration(t.Nano()), nil
 }
 
 // floorTimes runs both loops for the window and returns the CPU time of each
@@ -245,12 +249,3 @@ func (w *network) floorTimes(interval, settle, window time.Duration) (out [sides
 }
 
 func perMinute(cpu, wall time.Duration) float64 { return cpu.Seconds() / wall.Minutes() }
-
-// cpuClock reads a CPU time clock of the kernel.
-func cpuClock(id int32) (time.Duration, error) {
-	var t unix.Timespec
-	if err := unix.ClockGettime(id, &t); err != nil {
-		return 0, fmt.Errorf("read a CPU time clock: %w", err)
-	}
-	return time.Duration(t.Nano()), nil
-}

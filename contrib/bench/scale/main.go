@@ -20,54 +20,37 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
-	"path/filepath"
-	"runtime"
-	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // settings are the flags.
 type settings struct {
-	moonkeep   string
-	keepalived string
-	sizes      []int
-	intervals  []time.Duration
-	programs   []string
-	runs       int
-	settle     time.Duration
-	window     time.Duration
-	capture    time.Duration
-	logs       string
-	markdown   bool
+	subject.Programs
+	sizes     []int
+	intervals []time.Duration
+	programs  []string
+	runs      int
+	settle    time.Duration
+	window    time.Duration
+	capture   time.Duration
+	logs      string
+	markdown  bool
 }
 
 // mostRouters is how many the addresses of the network suffice for.
 const mostRouters = 250 * perInterface
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	s, err := parseFlags(os.Args[1:], os.Stderr)
-	if err != nil {
-		os.Exit(2) // the flag package has said why
-	}
-	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bench-scale:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(subject.Run("bench-scale", parseFlags, run)) }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
-	f := flag.NewFlagSet("scale", flag.ContinueOnError)
+	f := flag.NewFlagSet("bench-scale", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&s.moonkeep, "moonkeep", "build/moonkeep", "the moonkeep to measure")
-	f.StringVar(&s.keepalived, "keepalived", "/usr/sbin/keepalived", "the keepalived to measure")
+	s.Flags(f)
 	sizes := f.String("instances", "1,250,1000,2000", "how many virtual routers")
 	intervals := f.String("intervals", "1s,100ms", "advertisement intervals")
 	programs := f.String("programs", ours+","+theirs+","+floor, "what is measured, in this order in each turn")
@@ -78,27 +61,17 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.StringVar(&s.logs, "logs", "", "keep configurations and logs in this folder")
 	f.BoolVar(&s.markdown, "markdown", false, "print the table as markdown")
 	short := f.Bool("short", false, "the smallest table that shows every figure: -instances 20 -intervals 100ms, and short times")
-	if err := f.Parse(args); err != nil {
-		return s, err
-	}
-	if *short {
-		*sizes, *intervals = "20", "100ms"
-		s.settle, s.window, s.capture = 200*time.Millisecond, time.Second, time.Second
-	}
-	err := s.fill(*sizes, *intervals, *programs)
-	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is too much: there are flags only", f.Arg(0))
-	}
-	if err == nil && (s.runs < 1 || s.settle < 0 || s.window <= 0 || s.capture <= 0) {
-		err = errors.New("-runs, -window and -capture must be positive")
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "bench-scale:", err)
-	}
+	err := subject.Parse(f, args, func() error {
+		if *short {
+			*sizes, *intervals = "20", "100ms"
+			s.settle, s.window, s.capture = 200*time.Millisecond, time.Second, time.Second
+		}
+		return s.fill(*sizes, *intervals, *programs)
+	})
 	return s, err
 }
 
-func (s *settings) fill(sizes, intervals, programs string) error {
+func (s *settings) fill(sizes, intervals, programs string) (err error) {
 	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > mostRouters {
@@ -113,13 +86,11 @@ func (s *settings) fill(sizes, intervals, programs string) error {
 		}
 		s.intervals = append(s.intervals, d)
 	}
-	for name := range strings.SplitSeq(programs, ",") {
-		if name != ours && name != theirs && name != floor {
-			return fmt.Errorf("-programs %q: use %s, %s and %s", name, ours, theirs, floor)
-		}
-		s.programs = append(s.programs, name)
+	if s.runs < 1 || s.settle < 0 || s.window <= 0 || s.capture <= 0 {
+		return errors.New("-runs, -window and -capture must be positive")
 	}
-	return nil
+	s.programs, err = subject.Choose(programs, ours, theirs, floor)
+	return err
 }
 
 // run measures everything and prints the table, also that of a run which an
@@ -128,19 +99,10 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("it builds networks, which needs root")
 	}
-	for name, program := range map[string]*string{ours: &s.moonkeep, theirs: &s.keepalived} {
-		if !slices.Contains(s.programs, name) {
-			continue
-		}
-		path, err := exec.LookPath(*program)
-		if err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
-		if *program, err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
+	if err := s.Find(s.programs); err != nil {
+		return err
 	}
-	machine, err := describe(s)
+	machine, err := s.Describe(s.programs)
 	if err != nil {
 		return err
 	}
@@ -177,7 +139,7 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 					for _, name := range s.programs {
 						fmt.Fprintf(progress, "%s: %d instances, %v, turn %d of %d\n", name, n, interval, turn+1, s.runs)
 						tr := trial{settings: s, program: name, n: n, interval: interval, net: w, report: func(figure string, v float64) {
-							t.add(row{n, interval, figure}, name, v)
+							t.Add(row{n, interval, figure}, name, v)
 						}}
 						if err := tr.run(ctx); err != nil {
 							return fmt.Errorf("%s with %d instances at %v: %w", name, n, interval, err)
@@ -192,30 +154,4 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 		}
 	}
 	return nil
-}
-
-// describe is a line about the machine and the programs.
-func describe(s settings) (string, error) {
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "", fmt.Errorf("ask for the kernel's version: %w", err)
-	}
-	text := fmt.Sprintf("%d cores, Linux %s", runtime.NumCPU(), firstLine(kernel))
-	for _, c := range []struct{ name, path, ask string }{{ours, s.moonkeep, "version"}, {theirs, s.keepalived, "--version"}} {
-		if !slices.Contains(s.programs, c.name) {
-			continue
-		}
-		// keepalived tells its version on standard error, among much else.
-		said, err := exec.Command(c.path, c.ask).CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("ask %s for its version: %w", c.name, err)
-		}
-		text += "; " + firstLine(said)
-	}
-	return text, nil
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	return line
 }

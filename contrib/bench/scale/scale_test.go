@@ -100,22 +100,22 @@ func TestLocalAddress(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	tbl := &table{}
-	tbl.add(row{1, time.Second, figureMemory}, ours, 20)
-	tbl.add(row{1, time.Second, figureMemory}, theirs, 13)
+	tbl.Add(row{1, time.Second, figureMemory}, ours, 20)
+	tbl.Add(row{1, time.Second, figureMemory}, theirs, 13)
 	for _, v := range []float64{40, 36, 39.6} {
-		tbl.add(row{1025, time.Second, figureMemory}, ours, v)
+		tbl.Add(row{1025, time.Second, figureMemory}, ours, v)
 	}
-	tbl.add(row{1025, time.Second, figureMasterCPU}, ours, 1)
-	tbl.add(row{1025, time.Second, figureMasterCPU}, theirs, 2)
-	tbl.add(row{1025, time.Second, figureMasterCPU}, floor, 0.5)
+	tbl.Add(row{1025, time.Second, figureMasterCPU}, ours, 1)
+	tbl.Add(row{1025, time.Second, figureMasterCPU}, theirs, 2)
+	tbl.Add(row{1025, time.Second, figureMasterCPU}, floor, 0.5)
 	tbl.grow()
 	var out strings.Builder
 	tbl.print(&out, true)
 	want := `| instances | interval | figure | moonkeep | keepalived | ratio | floor |
 |---|---|---|---|---|---|---|
-| 1 | 1s | RSS MASTER, MiB | 20.0 | 13.0 | 1.54 | - |
-| 1025 | 1s | RSS MASTER, MiB | 36.0 / 39.6 / 40.0 | - | - | - |
-| 1025 | 1s | CPU MASTER, s/min | 1.00 | 2.00 | 0.50 | 0.50 |
+| 1 | 1s | RSS MASTER, MiB | 20 | 13 | 1.54 | - |
+| 1025 | 1s | RSS MASTER, MiB | 36 / 39.6 / 40 | - | - | - |
+| 1025 | 1s | CPU MASTER, s/min | 1 | 2 | 0.50 | 0.500 |
 | all | all | RSS MASTER, KiB more an instance | 19.6 | - | - | - |
 `
 	if out.String() != want {

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,29 +18,15 @@ type row struct {
 	figure   string
 }
 
-// table gathers measurements, in the order in which rows first appear.
-type table struct {
-	rows   []row
-	values map[row]map[string][]float64
-}
-
-func (t *table) add(r row, program string, v float64) {
-	if t.values == nil {
-		t.values = map[row]map[string][]float64{}
-	}
-	if t.values[r] == nil {
-		t.values[r] = map[string][]float64{}
-		t.rows = append(t.rows, r)
-	}
-	t.values[r][program] = append(t.values[r][program], v)
-}
+// table gathers what was measured.
+type table struct{ figures.Values[row] }
 
 // grow adds by how much memory grows with each virtual router, between the
 // fewest and the most of them.
 func (t *table) grow() {
 	for _, figure := range []string{figureMemory, figureMemory2} {
 		var first, last []row
-		for _, r := range t.rows {
+		for _, r := range t.Rows() {
 			if r.figure != figure {
 				continue
 			}
@@ -61,7 +46,7 @@ func (t *table) grow() {
 		for _, program := range []string{ours, theirs} {
 			of := func(rows []row) (list []float64) {
 				for _, r := range rows {
-					list = append(list, t.values[r][program]...)
+					list = append(list, t.Of(r, program)...)
 				}
 				return list
 			}
@@ -70,62 +55,22 @@ func (t *table) grow() {
 				continue
 			}
 			const perKiB = 1 << 10
-			t.add(row{figure: strings.Replace(figure, "MiB", "KiB more an instance", 1)}, program,
-				(median(many)-median(few))*perKiB/float64(last[0].n-first[0].n))
+			t.Add(row{figure: strings.Replace(figure, "MiB", "KiB more an instance", 1)}, program,
+				(figures.Median(many)-figures.Median(few))*perKiB/float64(last[0].n-first[0].n))
 		}
 	}
-}
-
-// median of an odd number of values is the middle one, of an even number the
-// mean of the two in the middle. There is at least one.
-func median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-// spread renders min / median / max, or the value when there is one.
-func spread(values []float64) string {
-	switch len(values) {
-	case 0:
-		return "-"
-	case 1:
-		return number(values[0])
-	}
-	return fmt.Sprintf("%s / %s / %s", number(slices.Min(values)), number(median(values)), number(slices.Max(values)))
-}
-
-// number renders three digits.
-func number(f float64) string {
-	switch {
-	case f == 0:
-		return "0"
-	case f >= 100:
-		return fmt.Sprintf("%.0f", f)
-	case f >= 10:
-		return fmt.Sprintf("%.1f", f)
-	}
-	return fmt.Sprintf("%.2f", f)
-}
-
-// ratio renders the ratio of the medians.
-func ratio(x, y []float64) string {
-	if len(x) == 0 || len(y) == 0 || median(y) == 0 {
-		return "-"
-	}
-	return fmt.Sprintf("%.2f", median(x)/median(y))
 }
 
 // print writes the table, aligned or as markdown.
 func (t *table) print(out io.Writer, markdown bool) {
 	lines := [][]string{{"instances", "interval", "figure", ours, theirs, "ratio", floor}}
-	for _, r := range t.rows {
-		x, y := t.values[r][ours], t.values[r][theirs]
+	for _, r := range t.Rows() {
+		x, y := t.Of(r, ours), t.Of(r, theirs)
 		n, interval := "all", "all"
 		if r.n > 0 {
 			n, interval = fmt.Sprint(r.n), r.interval.String()
 		}
-		lines = append(lines, []string{n, interval, r.figure, spread(x), spread(y), ratio(x, y), spread(t.values[r][floor])})
+		lines = append(lines, []string{n, interval, r.figure, figures.Spread(x), figures.Spread(y), figures.Ratio(x, y), figures.Spread(t.Of(r, floor))})
 	}
 	figures.Print(out, lines, markdown)
 }

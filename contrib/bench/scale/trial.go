@@ -9,8 +9,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // trial is one pair of a program in one network.
@@ -24,7 +25,7 @@ type trial struct {
 
 	vips     []netip.Addr
 	watchers [sides]*watcher
-	daemons  [sides]*daemon
+	daemons  [sides]*subject.Daemon
 }
 
 // The figures, in the order in which they are printed. All are times in ms,
@@ -58,6 +59,9 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
+// stopLimit is how long a program may take to end.
+const stopLimit = 30 * time.Second
+
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func (t *trial) run(ctx context.Context) (err error) {
@@ -81,7 +85,7 @@ func (t *trial) run(ctx context.Context) (err error) {
 			err = errors.Join(err, t.ends())
 		}
 		for _, d := range t.daemons {
-			err = errors.Join(err, d.kill())
+			err = errors.Join(err, d.Kill())
 		}
 		for _, w := range t.watchers {
 			if w != nil {
@@ -117,7 +121,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 		if err := os.RemoveAll(t.dir(side)); err != nil {
 			return err
 		}
-		d, err := t.start(t.program, h.ns, t.dir(side), configuration(side, t.n, t.interval, false))
+		d, err := t.Start(t.program, subject.VRRP, h.ns, t.dir(side), configuration(side, t.n, t.interval, false))
 		if err != nil {
 			return err
 		}
@@ -127,7 +131,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 			if err != nil {
 				return err
 			}
-			t.report(figureStart, milliseconds(last.Sub(d.begun)))
+			t.report(figureStart, milliseconds(last.Sub(d.Begun)))
 		}
 	}
 	// A backup that comes up is not the master for three intervals and more.
@@ -139,7 +143,7 @@ func (t *trial) rest(ctx context.Context) error {
 	var before [sides]time.Duration
 	for side, d := range t.daemons {
 		var err error
-		if before[side], err = d.cpu(); err != nil {
+		if before[side], err = d.CPU(); err != nil {
 			return err
 		}
 	}
@@ -149,11 +153,11 @@ func (t *trial) rest(ctx context.Context) error {
 	}
 	took := time.Since(start)
 	for side, d := range t.daemons {
-		after, err := d.cpu()
+		after, err := d.CPU()
 		if err != nil {
 			return err
 		}
-		rss, pss, err := d.memory()
+		rss, pss, err := d.Memory()
 		if err != nil {
 			return err
 		}
@@ -208,12 +212,12 @@ func (t *trial) reload(ctx context.Context) error {
 			return err
 		}
 		d := t.daemons[masterSide]
-		if err := os.WriteFile(d.conf, []byte(configuration(masterSide, t.n, t.interval, true)), 0o644); err != nil {
+		if err := d.Configure(configuration(masterSide, t.n, t.interval, true)); err != nil {
 			return err
 		}
 		start := time.Now()
-		if err := d.cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			return fmt.Errorf("reload: %w", err)
+		if err := d.Reload(); err != nil {
+			return err
 		}
 		stands, err := t.watchers[masterSide].await([]netip.Addr{extraVIP()}, t.patience())
 		if err != nil {
@@ -238,7 +242,7 @@ func (t *trial) reload(ctx context.Context) error {
 // stop stops the master, which has a peer, and then the other, which has none.
 func (t *trial) stop(ctx context.Context) error {
 	start := time.Now()
-	took, err := t.daemons[masterSide].stop()
+	took, err := t.daemons[masterSide].Stop(stopLimit)
 	if err != nil {
 		return err
 	}
@@ -251,7 +255,7 @@ func (t *trial) stop(ctx context.Context) error {
 	if err := wait(ctx, max(t.interval, min(t.settle, 2*time.Second))); err != nil {
 		return err
 	}
-	if took, err = t.daemons[backupSide].stop(); err != nil {
+	if took, err = t.daemons[backupSide].Stop(stopLimit); err != nil {
 		return err
 	}
 	t.report(figureExitAlone, milliseconds(took))
@@ -261,12 +265,10 @@ func (t *trial) stop(ctx context.Context) error {
 // ends are the last lines of the logs, for whoever looks for the reason.
 func (t *trial) ends() error {
 	var all []error
-	for side := range t.daemons {
-		data, err := os.ReadFile(filepath.Join(t.dir(side), "log"))
-		if err != nil {
-			continue // it was not started
+	for side, d := range t.daemons {
+		if d != nil {
+			all = append(all, fmt.Errorf("log of host %d ends in: %s", side, d.Words()))
 		}
-		all = append(all, fmt.Errorf("log of host %d ends in: %s", side, data[max(0, len(data)-600):]))
 	}
 	return errors.Join(all...)
 }

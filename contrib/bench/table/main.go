@@ -19,72 +19,47 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"os/signal"
-	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
+
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
 // settings are the flags.
 type settings struct {
-	moonkeep   string
-	keepalived string
-	sizes      []int
-	per        int
-	runs       int
-	deaths     int
-	programs   []string
-	markdown   bool
+	subject.Programs
+	sizes    []int
+	per      int
+	runs     int
+	deaths   int
+	programs []string
+	markdown bool
 }
 
 // What the programs are called in tables.
 const (
-	ours   = "moonkeep"
-	theirs = "keepalived"
+	ours   = subject.Moonkeep
+	theirs = subject.Keepalived
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	s, err := parseFlags(os.Args[1:], os.Stderr)
-	if err != nil {
-		os.Exit(2) // the flag package has said why
-	}
-	if err := run(ctx, s, os.Stdout, os.Stderr); err != nil {
-		fmt.Fprintln(os.Stderr, "bench-table:", err)
-		os.Exit(1)
-	}
-}
+func main() { os.Exit(subject.Run("bench-table", parseFlags, run)) }
 
 func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s := settings{}
-	f := flag.NewFlagSet("table", flag.ContinueOnError)
+	f := flag.NewFlagSet("bench-table", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&s.moonkeep, "moonkeep", "build/moonkeep", "the moonkeep to measure")
-	f.StringVar(&s.keepalived, "keepalived", "/usr/sbin/keepalived", "the keepalived to measure")
+	s.Flags(f)
 	sizes := f.String("servers", "1000,10000,37000", "how many real servers")
 	programs := f.String("programs", ours+","+theirs, "what is measured, in this order in each turn")
 	f.IntVar(&s.per, "per", 10, "how many of them a virtual server has")
 	f.IntVar(&s.runs, "runs", 1, "how many turns each program has for each size")
 	f.IntVar(&s.deaths, "deaths", 10, "how often a real server dies in a turn")
 	f.BoolVar(&s.markdown, "markdown", false, "print the table as markdown")
-	if err := f.Parse(args); err != nil {
-		return s, err
-	}
-	err := s.fill(*sizes, *programs)
-	if err == nil && f.NArg() > 0 {
-		err = fmt.Errorf("%q is too much: there are flags only", f.Arg(0))
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "bench-table:", err)
-	}
+	err := subject.Parse(f, args, func() error { return s.fill(*sizes, *programs) })
 	return s, err
 }
 
-func (s *settings) fill(sizes, programs string) error {
+func (s *settings) fill(sizes, programs string) (err error) {
 	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < leastServers || n > mostServers {
@@ -92,16 +67,11 @@ func (s *settings) fill(sizes, programs string) error {
 		}
 		s.sizes = append(s.sizes, n)
 	}
-	for name := range strings.SplitSeq(programs, ",") {
-		if name != ours && name != theirs {
-			return fmt.Errorf("-programs %q: use %s and %s", name, ours, theirs)
-		}
-		s.programs = append(s.programs, name)
-	}
 	if s.runs < 1 || s.deaths < 1 || s.per < 2 || s.per > leastServers {
 		return fmt.Errorf("-runs and -deaths must be positive, and -per from 2 to %d", leastServers)
 	}
-	return nil
+	s.programs, err = subject.Choose(programs, ours, theirs)
+	return err
 }
 
 // run measures everything and prints the table, also that of a run which an
@@ -110,16 +80,10 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if os.Geteuid() != 0 {
 		return errors.New("it makes network namespaces, which needs root")
 	}
-	for _, program := range []*string{&s.moonkeep, &s.keepalived} {
-		path, err := exec.LookPath(*program)
-		if err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
-		if *program, err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("find what is to be measured: %w", err)
-		}
+	if err := s.Find(s.programs); err != nil {
+		return err
 	}
-	machine, err := describe(s)
+	machine, err := s.Describe(s.programs)
 	if err != nil {
 		return err
 	}
@@ -136,7 +100,7 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 			for _, name := range s.programs {
 				fmt.Fprintf(progress, "%s: %d real servers, turn %d of %d\n", name, n, turn+1, s.runs)
 				tr := trial{settings: s, program: name, n: n, report: func(figure string, v float64) {
-					t.add(row{n, figure}, name, v)
+					t.Add(row{n, figure}, name, v)
 				}}
 				if err := tr.run(ctx); err != nil {
 					return fmt.Errorf("%s with %d real servers: %w", name, n, err)
@@ -145,27 +109,4 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 		}
 	}
 	return nil
-}
-
-// describe is a line about the machine and the programs.
-func describe(s settings) (string, error) {
-	kernel, err := os.ReadFile("/proc/sys/kernel/osrelease")
-	if err != nil {
-		return "", fmt.Errorf("ask for the kernel's version: %w", err)
-	}
-	text := fmt.Sprintf("%d cores, Linux %s", runtime.NumCPU(), firstLine(kernel))
-	for _, c := range []struct{ name, path, ask string }{{ours, s.moonkeep, "version"}, {theirs, s.keepalived, "--version"}} {
-		// keepalived tells its version on standard error, among much else.
-		said, err := exec.Command(c.path, c.ask).CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("ask %s for its version: %w", c.name, err)
-		}
-		text += "; " + firstLine(said)
-	}
-	return text, nil
-}
-
-func firstLine(b []byte) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")
-	return line
 }

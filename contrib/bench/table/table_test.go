@@ -87,9 +87,9 @@ func TestChanging(t *testing.T) {
 func TestTable(t *testing.T) {
 	var table table
 	r := row{100, "start"}
-	table.add(r, ours, 1)
-	table.add(r, theirs, 2)
-	table.add(r, theirs, 4)
+	table.Add(r, ours, 1)
+	table.Add(r, theirs, 2)
+	table.Add(r, theirs, 4)
 	var out strings.Builder
 	table.print(&out, true)
 	if want := "| 100 | start | 1 | 2 / 3 / 4 | 0.33 |"; !strings.Contains(out.String(), want) {

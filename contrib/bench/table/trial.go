@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,11 +10,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
@@ -31,8 +29,7 @@ type trial struct {
 	ns    *netns.NS
 	table *os.File // the kernel's list
 	conn  *ipvs.Conn
-	cmd   *exec.Cmd
-	ended chan error
+	*subject.Daemon
 	// listener is the real server that dies, others all others.
 	listener, others net.Listener
 }
@@ -70,25 +67,17 @@ func (t *trial) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, t.conn.Close(), t.table.Close()) }()
-	defer func() {
-		if t.cmd != nil {
-			_ = t.cmd.Process.Kill()
-			<-t.ended
-		}
-	}()
+	defer func() { err = errors.Join(err, t.Kill()) }()
 	for _, step := range []func(context.Context) error{t.start, t.reload, t.deaths, t.stop} {
 		if err := step(ctx); err != nil {
-			log, _ := os.ReadFile(filepath.Join(t.dir, "log"))
-			return fmt.Errorf("%w; its log ends with:\n%s", err, log[max(0, len(log)-2000):])
+			if t.Daemon != nil {
+				err = fmt.Errorf("%w; its log ends with:\n%s", err, t.Words())
+			}
+			return err
 		}
 		time.Sleep(rest)
 	}
 	return nil
-}
-
-// write writes the configuration.
-func (t *trial) write(changes bool) error {
-	return os.WriteFile(filepath.Join(t.dir, "keepalived.conf"), []byte(configuration(t.n, t.per, changes)), 0o600)
 }
 
 // count is how many destinations the table has.
@@ -123,13 +112,13 @@ func (t *trial) wait(ctx context.Context, what string, pause time.Duration, is f
 		if ok || err != nil {
 			return err
 		}
+		if err := t.Lives(); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
 		if time.Since(began) > limit {
 			return fmt.Errorf("%s: not within %v", what, limit)
 		}
 		select {
-		case err := <-t.ended:
-			t.ended <- err
-			return fmt.Errorf("%s: it ended: %w", what, err)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(max(pause, share*time.Since(asked))):
@@ -137,40 +126,22 @@ func (t *trial) wait(ctx context.Context, what string, pause time.Duration, is f
 	}
 }
 
-func (t *trial) start(ctx context.Context) error {
-	if err := t.write(false); err != nil {
-		return err
-	}
-	log, err := os.Create(filepath.Join(t.dir, "log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	path := func(name string) string { return filepath.Join(t.dir, name) }
-	switch t.program {
-	case ours:
-		t.cmd = exec.Command(t.moonkeep, "run", "-c", path("keepalived.conf"), "--run-dir", path("run"))
-	default:
-		t.cmd = exec.Command(t.keepalived, "-n", "-l", "-C", "-f", path("keepalived.conf"), "-p", path("p"), "-c", path("c"), "-r", path("r"), "-b", path("b"))
-	}
-	t.cmd.Stdout, t.cmd.Stderr = log, log
+func (t *trial) start(ctx context.Context) (err error) {
 	if t.others, err = t.listen(":80"); err == nil {
 		err = t.revive()
 	}
 	if err != nil {
 		return err
 	}
-	begun := time.Now()
-	if err := t.ns.Start(t.cmd); err != nil {
+	t.Daemon, err = t.Start(t.program, subject.Checkers, t.ns, t.dir, configuration(t.n, t.per, false))
+	if err != nil {
 		return err
 	}
-	t.ended = make(chan error, 1)
-	go func() { t.ended <- t.cmd.Wait() }()
 	err = t.wait(ctx, "make the table", 20*time.Millisecond, func() (bool, error) {
 		n, err := t.count()
 		return n >= t.n+1, err
 	})
-	t.report("start until the table is complete", time.Since(begun).Seconds())
+	t.report("start until the table is complete", time.Since(t.Begun).Seconds())
 	return err
 }
 
@@ -181,11 +152,11 @@ func (t *trial) reload(ctx context.Context) error {
 		return err
 	}
 	defer ops.close()
-	if err := t.write(true); err != nil {
+	if err := t.Configure(configuration(t.n, t.per, true)); err != nil {
 		return err
 	}
 	begun := time.Now()
-	if err := t.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+	if err := t.Reload(); err != nil {
 		return err
 	}
 	err = t.wait(ctx, "reload", 5*time.Millisecond, func() (bool, error) {
@@ -278,47 +249,17 @@ func (t *trial) deaths(ctx context.Context) error {
 }
 
 func (t *trial) stop(context.Context) error {
-	rss, err := t.memory()
+	rss, _, err := t.Memory()
 	if err != nil {
 		return err
 	}
-	t.report("memory, MiB", rss)
-	begun := time.Now()
-	if err := t.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	t.report("memory, MiB", float64(rss)/(1<<20))
+	took, err := t.Stop(limit)
+	if err != nil {
 		return err
 	}
-	select {
-	case <-t.ended: // keepalived's status after SIGTERM is not always 0
-	case <-time.After(limit):
-		return fmt.Errorf("it runs %v after SIGTERM", limit)
-	}
-	t.cmd = nil
-	t.report("stop until it has ended", time.Since(begun).Seconds())
+	t.report("stop until it has ended", took.Seconds())
 	n, err := t.count()
 	t.report("real servers left behind by the stop", float64(n))
 	return errors.Join(err, t.listener.Close(), t.others.Close())
-}
-
-// memory is what of all processes of the namespace is in memory.
-func (t *trial) memory() (mib float64, err error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0, err
-	}
-	want := fmt.Sprintf("net:[%d]", t.ns.Inode())
-	for _, e := range entries {
-		if got, err := os.Readlink("/proc/" + e.Name() + "/ns/net"); err != nil || got != want || e.Name() == "self" || e.Name() == "thread-self" {
-			continue
-		}
-		// One that ended meanwhile has none.
-		data, _ := os.ReadFile("/proc/" + e.Name() + "/statm")
-		if f := bytes.Fields(data); len(f) > 1 {
-			var pages int64
-			if _, err := fmt.Sscan(string(f[1]), &pages); err != nil {
-				return 0, err
-			}
-			mib += float64(pages*int64(os.Getpagesize())) / (1 << 20)
-		}
-	}
-	return mib, nil
 }
