@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -11,32 +12,9 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/core/doctor"
+	"github.com/moonkeep/moonkeep/core/kernel/realserver"
 )
-
-// level says how bad it is what doctor found.
-type level uint8
-
-const (
-	levelOK level = iota
-	// levelWarning is what may be meant so.
-	levelWarning
-	// levelProblem is what keeps the node from doing what its file says.
-	levelProblem
-)
-
-var levelNames = [...]string{"ok", "warning", "problem"}
-
-func (l level) MarshalText() ([]byte, error) { return []byte(levelNames[l]), nil }
-
-// examined is one thing that doctor looked at.
-type examined struct {
-	Level level `json:"level"`
-	// What was looked at, and what was found there.
-	What string `json:"what"`
-	Text string `json:"text"`
-	// Advice says what to do, in case of a warning or a problem.
-	Advice string `json:"advice,omitempty"`
-}
 
 func newDoctorCommand() *cobra.Command {
 	var configID, runDir string
@@ -68,10 +46,7 @@ or it could not be looked at.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: %s has errors; `moonkeep check` shows them\n", args[0])
 				return exitNo
 			}
-			list, err := doctor(c, runDir, listen)
-			if err != nil {
-				return err
-			}
+			list := examine(c, runDir, listen)
 			if asJSON {
 				e := json.NewEncoder(cmd.OutOrStdout())
 				e.SetIndent("", "  ")
@@ -83,7 +58,7 @@ or it could not be looked at.`,
 				return fmt.Errorf("print what was found: %w", err)
 			}
 			for _, x := range list {
-				if x.Level == levelProblem {
+				if x.Level == doctor.Problem {
 					return exitNo
 				}
 			}
@@ -98,40 +73,68 @@ or it could not be looked at.`,
 	return cmd
 }
 
-// doctor looks at everything; what needs no privilege comes first.
-func doctor(c *config.Config, runDir string, listen time.Duration) ([]examined, error) {
-	needs := needsOf(c)
-	list := examineProcess(runDir, needs)
-	for _, n := range needs.links {
-		list = append(list, examineLink(n, lookAt(n.device))...)
+// examine looks at everything; what needs no privilege comes first.
+func examine(c *config.Config, runDir string, listen time.Duration) []doctor.Finding {
+	list := []doctor.Finding{{Level: doctor.OK, What: "privileges", Text: "the capabilities are enough"}}
+	if err := permitted(); err != nil {
+		list[0] = doctor.Finding{Level: doctor.Problem, What: "privileges", Text: err.Error(), Advice: "this was looked at for the user who runs doctor"}
 	}
-	list = append(list, examineSettings(needs, readSetting)...)
-	if needs.clock {
-		list = append(list, examineClock(clockState()))
-	}
-	list = append(list, examineKernel(needs)...)
+	list = append(list, doctor.Host(c, runDir)...)
 	list = append(list, examineServer(c, runDir)...)
-	if listen > 0 && len(needs.links) > 0 {
-		heard, err := hear(needs, listen)
-		if err != nil {
-			return append(list, examined{levelWarning, "adverts", "were not listened to: " + err.Error(), "run doctor as root"}), nil
-		}
-		list = append(list, examineHeard(needs, heard, listen)...)
+	if listen > 0 {
+		list = append(list, doctor.Network(c, listen)...)
 	}
-	return list, nil
+	return list
 }
 
-func printExamined(w io.Writer, list []examined) error {
+// examineServer looks at this host as a real server of the configuration's
+// services, if it is one; if it is not, it says how to look at those that are.
+func examineServer(c *config.Config, runDir string) []doctor.Finding {
+	const what = "real servers"
+	failed := func(err error) []doctor.Finding {
+		return []doctor.Finding{{Level: doctor.Warning, What: what, Text: err.Error()}}
+	}
+	h, err := realserver.Open(filepath.Join(runDir, realserverFile))
+	if err != nil {
+		return failed(err)
+	}
+	defer h.Close()
+	own, err := h.Own()
+	if err != nil {
+		return failed(err)
+	}
+	if p := serverPlan(c, nil, true); len(p.Direct)+len(p.Tunnelled) == 0 {
+		return nil
+	}
+	p := serverPlan(c, own, false)
+	if len(p.Direct)+len(p.Tunnelled) == 0 {
+		return []doctor.Finding{{Level: doctor.OK, What: what, Text: "those by DR and TUN need the services' addresses; on each of them `moonkeep realserver check` looks"}}
+	}
+	missing, err := h.Missing(p)
+	if err != nil {
+		return failed(err)
+	}
+	var list []doctor.Finding
+	for _, m := range missing {
+		list = append(list, doctor.Finding{Level: doctor.Problem, What: what, Text: "this host is one: " + m, Advice: "moonkeep realserver up makes it so"})
+	}
+	if len(list) == 0 {
+		list = append(list, doctor.Finding{Level: doctor.OK, What: what, Text: "this host is one, and has what it needs"})
+	}
+	return list
+}
+
+func printExamined(w io.Writer, list []doctor.Finding) error {
 	var b strings.Builder
-	counts := [3]int{}
+	counts := map[doctor.Level]int{}
 	for _, x := range list {
 		counts[x.Level]++
-		fmt.Fprintf(&b, "%-8s %s: %s\n", levelNames[x.Level], x.What, x.Text)
+		fmt.Fprintf(&b, "%-8s %s: %s\n", x.Level, x.What, x.Text)
 		if x.Advice != "" {
 			fmt.Fprintf(&b, "         -> %s\n", x.Advice)
 		}
 	}
-	fmt.Fprintf(&b, "%d ok, %d warnings, %d problems\n", counts[levelOK], counts[levelWarning], counts[levelProblem])
+	fmt.Fprintf(&b, "%d ok, %d warnings, %d problems\n", counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem])
 	_, err := io.WriteString(w, b.String())
 	return err
 }

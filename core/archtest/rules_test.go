@@ -145,6 +145,8 @@ var allArrows = []arrow{
 	{from: "core/program", never: []string{"config", "core/control", "core/engine", "core/kernel"}},
 	{from: "plugins", never: []string{"config", "core/control", "core/engine", "core/kernel"}},
 	{from: "lua", never: []string{"config", "core/control", "core/engine", "core/kernel"}},
+	// A look at the host needs no node that runs.
+	{from: "core/doctor", never: []string{"core/control", "core/engine", "core/notify", "plugins", "lua"}},
 	// A simulation has no edges.
 	{from: "core/rehearse", never: append([]string{"core/engine", "core/control"}, edges...)},
 }

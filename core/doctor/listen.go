@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +132,7 @@ func ears(n *needs) (list []wire.Spec) {
 
 // examineHeard judges what was heard of the virtual routers of the file. The
 // host's own adverts do not come in.
-func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []examined) {
+func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []Finding) {
 	own := func(in *config.Instance, a heardAdvert) bool {
 		return in.Interface == a.device && uint8(in.VRID) == a.vrid && in.Six() == a.six
 	}
@@ -151,26 +153,38 @@ func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []exa
 			from = append(from, a.source)
 			if why := clashing(in, a); why != "" {
 				odd = true
-				list = append(list, examined{levelProblem, what, fmt.Sprintf("%s of %v on %s is used otherwise: %s", vridText(a.vrid), a.source, a.device, why),
+				list = append(list, Finding{Problem, what, fmt.Sprintf("%s of %v on %s is used otherwise: %s", vridText(a.vrid), a.source, a.device, why),
 					"if it is another cluster's, take another virtual_router_id; if it is a node of this one, make the files agree"})
 			}
 		}
 		switch {
 		case odd:
 		case len(from) > 1:
-			list = append(list, examined{levelProblem, what, fmt.Sprintf("%s on %s has several masters: %s", vridText(uint8(in.VRID)), in.Interface, joinAddrs(from)),
+			list = append(list, Finding{Problem, what, fmt.Sprintf("%s on %s has several masters: %s", vridText(uint8(in.VRID)), in.Interface, joinAddrs(from)),
 				"they do not hear each other: look for a switch or firewall that drops VRRP (protocol 112) between them"})
 		case len(from) == 1:
-			list = append(list, examined{levelOK, what, fmt.Sprintf("%v is its master", from[0]), ""})
+			list = append(list, Finding{OK, what, fmt.Sprintf("%v is its master", from[0]), ""})
 		case lookAt(in.Interface).err == nil:
-			list = append(list, examined{levelOK, what, fmt.Sprintf("no master was heard in %v", long), ""})
+			list = append(list, Finding{OK, what, fmt.Sprintf("no master was heard in %v", long), ""})
 		}
 	}
 	for _, l := range n.links {
 		if vrids := others[l.device]; len(vrids) > 0 {
 			slices.Sort(vrids)
-			list = append(list, examined{levelOK, "interface " + l.device, fmt.Sprintf("other virtual routers are on it: %v", slices.Compact(vrids)), ""})
+			list = append(list, Finding{OK, "interface " + l.device, fmt.Sprintf("other virtual routers are on it: %v", slices.Compact(vrids)), ""})
 		}
 	}
 	return list
 }
+
+// joinAddrs lists addresses for people.
+func joinAddrs(list []netip.Addr) string {
+	text := make([]string, 0, len(list))
+	for _, a := range list {
+		text = append(text, a.String())
+	}
+	return strings.Join(text, ", ")
+}
+
+// vridText names a virtual router.
+func vridText(vrid uint8) string { return "virtual router " + strconv.Itoa(int(vrid)) }

@@ -1,0 +1,169 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// examineProcess looks at what else runs and at where a node would write.
+func examineProcess(runDir string, n *needs) (list []Finding) {
+	if pids := processesOf("keepalived"); len(pids) > 0 {
+		list = append(list, Finding{Problem, "keepalived", "runs on this host, as process " + strings.Join(pids, ", "),
+			"stop it before moonkeep runs the same virtual routers: both would hold the addresses"})
+	}
+	at := runDir // or what it would be made in
+	for _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at); _, err = os.Stat(at) {
+		at = filepath.Dir(at)
+	}
+	if err := unix.Access(at, unix.W_OK|unix.X_OK); err != nil {
+		list = append(list, Finding{Problem, runDir, "cannot be written: " + err.Error(),
+			"name another with --run-dir: without its journal a node cannot tell after a crash which addresses were its own"})
+	}
+	for _, space := range n.elsewhere {
+		list = append(list, Finding{Warning, "net_namespace " + space, "has instances, which were not looked at", "ip netns exec " + space + " moonkeep doctor"})
+	}
+	return list
+}
+
+// processesOf returns the processes of a program in this network namespace, as
+// far as this process may know.
+func processesOf(name string) (pids []string) {
+	here, err := os.Readlink("/proc/self/ns/net")
+	if err != nil {
+		return nil
+	}
+	files, _ := filepath.Glob("/proc/[0-9]*/comm") // the pattern is right
+	for _, f := range files {
+		dir := filepath.Dir(f)
+		comm, err := os.ReadFile(f)
+		if err != nil || strings.TrimSpace(string(comm)) != name {
+			continue
+		}
+		if space, err := os.Readlink(dir + "/ns/net"); err == nil && space == here {
+			pids = append(pids, filepath.Base(dir))
+		}
+	}
+	return pids
+}
+
+// linkState is an interface as it stands.
+type linkState struct {
+	err       error
+	flags     net.Flags
+	addresses []netip.Addr
+}
+
+func lookAt(device string) (s linkState) {
+	i, err := net.InterfaceByName(device)
+	if err != nil {
+		return linkState{err: err}
+	}
+	s.flags = i.Flags
+	list, err := i.Addrs()
+	if err != nil {
+		return linkState{err: err}
+	}
+	for _, a := range list {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			s.addresses = append(s.addresses, p.Addr())
+		}
+	}
+	return s
+}
+
+// examineLink judges an interface. Its settings are another matter.
+func examineLink(n linkNeeds, s linkState) (list []Finding) {
+	what := "interface " + n.device
+	bad := func(l Level, text, advice string) { list = append(list, Finding{l, what, text, advice}) }
+	if s.err != nil {
+		bad(Problem, "cannot be looked at: "+s.err.Error(), "make the interface, or name the right one; ip link lists them")
+		return list
+	}
+	switch {
+	case s.flags&net.FlagUp == 0:
+		bad(Problem, "is down", "ip link set "+n.device+" up")
+	case s.flags&net.FlagRunning == 0:
+		bad(Problem, "has no carrier: its instances would be FAULT", "look at the cable, the switch port or the interface below")
+	}
+	if n.multicast && s.flags&net.FlagMulticast == 0 {
+		bad(Problem, "knows no multicast", "use unicast_peer, or ip link set "+n.device+" multicast on")
+	}
+	own := func(six bool) bool {
+		return slices.ContainsFunc(s.addresses, func(a netip.Addr) bool {
+			return a.Is6() == six && (!six || a.IsLinkLocalUnicast()) && !slices.Contains(n.virtual, a)
+		})
+	}
+	if n.source4 && !own(false) {
+		bad(Problem, "has no IPv4 address of its own, from which adverts could come", "give it one, or set mcast_src_ip or unicast_src_ip")
+	}
+	if n.instance && len(n.vrids6) > 0 && !own(true) {
+		bad(Problem, "has no link-local IPv6 address, from which adverts come (RFC 9568 5.1.2.1)", "look at disable_ipv6 and addr_gen_mode of the interface")
+	}
+	if len(list) == 0 {
+		bad(OK, "is up and has what the instances need", "")
+	}
+	return list
+}
+
+// readSetting returns a setting below /proc/sys.
+func readSetting(name string) (string, error) {
+	text, err := os.ReadFile("/proc/sys/" + name)
+	return strings.TrimSpace(string(text)), err
+}
+
+// examineSettings judges what sysctl(8) sets and moonkeep does not.
+func examineSettings(n *needs, read func(string) (string, error)) (list []Finding) {
+	want := func(name, value, why string) {
+		switch is, err := read(name); {
+		case errors.Is(err, fs.ErrNotExist):
+			list = append(list, Finding{Problem, name, "is not there: " + why, "boot a kernel that has it"})
+		case err != nil:
+			list = append(list, Finding{Warning, name, err.Error(), ""})
+		case is != value:
+			list = append(list, Finding{Problem, name, "is " + is + ": " + why,
+				"sysctl -w " + strings.ReplaceAll(name, "/", ".") + "=" + value + ", and in /etc/sysctl.d for the next boot"})
+		default:
+			list = append(list, Finding{OK, name, "is " + is, ""})
+		}
+	}
+	if n.nat {
+		want("net/ipv4/ip_forward", "1", "answers of servers behind NAT pass through this host")
+	}
+	if n.nat6 {
+		want("net/ipv6/conf/all/forwarding", "1", "answers of servers behind NAT pass through this host")
+	}
+	for _, l := range n.links {
+		if l.six && lookAt(l.device).err == nil {
+			want("net/ipv6/conf/"+l.device+"/disable_ipv6", "0", "the interface takes no IPv6 address")
+		}
+	}
+	return list
+}
+
+// clockState asks the kernel whether something keeps the clock right.
+func clockState() (synchronised bool, err error) {
+	var t unix.Timex
+	if _, err := unix.Adjtimex(&t); err != nil {
+		return false, err
+	}
+	return t.Status&unix.STA_UNSYNC == 0, nil
+}
+
+func examineClock(synchronised bool, err error) Finding {
+	switch {
+	case err != nil:
+		return Finding{Warning, "clock", "cannot be asked about: " + err.Error(), ""}
+	case !synchronised:
+		return Finding{Problem, "clock", "is not synchronised: auth_hmac drops adverts whose time is off",
+			"run chrony or systemd-timesyncd, or set anti_replay monotonic"}
+	}
+	return Finding{OK, "clock", "is synchronised", ""}
+}

@@ -1,0 +1,102 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/firewall"
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+)
+
+// examineKernel tries, in a network namespace of its own, what the kernel is
+// asked for; a module that can be loaded is loaded by that.
+func examineKernel(n *needs) (list []Finding) {
+	try := func(wanted bool, what, advice string, f func() error) {
+		if !wanted {
+			return
+		}
+		if err := apart(f); err != nil {
+			list = append(list, Finding{Problem, what, err.Error(), advice})
+			return
+		}
+		list = append(list, Finding{OK, what, "the kernel can do it", ""})
+	}
+	try(n.macvlan, "use_vmac", "load the module macvlan, or leave use_vmac out", func() error {
+		return upon(func(c *link.Conn, below string) error {
+			return c.AddMACVLAN("upper", below, net.HardwareAddr{0, 0, 0x5e, 0, 1, 1})
+		})
+	})
+	try(n.ipvlan, "use_ipvlan", "load the module ipvlan", func() error {
+		return upon(func(c *link.Conn, below string) error { return c.AddIPVLAN("upper", below, 0) })
+	})
+	try(n.vrf, "vrf", "load the module vrf", func() error {
+		return upon(func(c *link.Conn, _ string) error { return c.AddVRF("upper", 1000) })
+	})
+	try(n.filter, "no_accept", "load the module nf_tables, or let the addresses accept packets", func() error {
+		ns, err := netns.Current()
+		if err != nil {
+			return err
+		}
+		defer ns.Close()
+		f := firewall.New(ns.FD(), "moonkeep_doctor")
+		return errors.Join(f.Check(), f.Close())
+	})
+	names := make([]string, 0, len(n.schedulers))
+	for name := range n.schedulers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		try(true, "IPVS with lvs_sched "+name, "modprobe ip_vs; modprobe ip_vs_"+name, func() error { return tryIPVS(n.schedulers[name], name) })
+	}
+	return list
+}
+
+// apart runs f in an empty network namespace, which then is gone.
+func apart(f func() error) error {
+	ns, err := netns.New()
+	if err != nil {
+		return fmt.Errorf("not tried, for want of a network namespace to try it in: %w", err)
+	}
+	defer ns.Close()
+	return ns.Do(f)
+}
+
+// upon gives f an interface to put another one on.
+func upon(f func(c *link.Conn, below string) error) error {
+	c, err := link.Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	const below = "below"
+	if err := c.AddBridge(below); err != nil {
+		return err
+	}
+	return f(c, below)
+}
+
+// tryIPVS makes a service, and by that asks for the module of its scheduler.
+func tryIPVS(k balance.Key, scheduler string) error {
+	c, err := ipvs.Open(true)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	op := balance.Op{Kind: balance.AddService, Key: k, Options: balance.Options{Scheduler: scheduler, Bits: 32}}
+	if k.IPv6 || k.Address.Addr().Is6() {
+		op.Options.Bits = 128
+	} else {
+		op.Options.Mask = [4]byte{255, 255, 255, 255}
+	}
+	failures, err := c.Apply([]balance.Op{op})
+	for _, f := range failures {
+		err = errors.Join(err, f)
+	}
+	return err
+}
