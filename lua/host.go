@@ -24,6 +24,9 @@ type Host struct {
 	// SystemBus is the address of the D-Bus on which systemd answers; empty
 	// means the system's.
 	SystemBus string
+	// Group is the descriptor of the control group that programs begin in; 0 leaves
+	// them in the daemon's.
+	Group int
 }
 
 // Control steers this node on behalf of a script that was granted it.

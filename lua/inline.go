@@ -36,7 +36,7 @@ func (r *Runner) Quick() bool { return r.script.Quick() }
 // goes to tell, once: before Inline returns, or from another goroutine when the
 // call does not end in time; then Inline returns late, or never.
 func (r *Runner) Inline(ctx context.Context, limit time.Duration, about Subject, tell func(Verdict, error)) {
-	c := &inlined{r: r, tell: tell, ctx: &limited{parent: ctx, at: time.Now().Add(limit)}}
+	c := &inlined{r: r, limit: limit, tell: tell, ctx: &limited{parent: ctx, at: time.Now().Add(limit)}}
 	defer c.ctx.end()
 	lost := r.opts.Lost
 	select {
@@ -80,10 +80,11 @@ func (r *Runner) Inline(ctx context.Context, limit time.Duration, about Subject,
 
 // inlined is a call of Inline that runs.
 type inlined struct {
-	r    *Runner
-	s    *state
-	ctx  *limited
-	tell func(Verdict, error)
+	r     *Runner
+	s     *state
+	limit time.Duration
+	ctx   *limited
+	tell  func(Verdict, error)
 }
 
 // giveUp ends a call whose time has been over for a while, for everybody but its
@@ -113,8 +114,12 @@ func (w *watch) add(c *inlined) {
 		w.calls = map[*inlined]bool{}
 		w.timer = time.AfterFunc(time.Hour, w.fire)
 	}
+	at := c.ctx.at.Add(giveUpAfter)
+	// A timer that was left by calls which have ended is put off rather than let
+	// go off, which would wake the process for nothing; but not for each call.
+	stale := len(w.calls) == 0 && at.Sub(w.at) > c.limit/2
 	w.calls[c] = true
-	if at := c.ctx.at.Add(giveUpAfter); w.at.IsZero() || at.Before(w.at) {
+	if w.at.IsZero() || stale || at.Before(w.at) {
 		w.at = at
 		w.timer.Reset(time.Until(at))
 	}

@@ -106,7 +106,8 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 	// A session of its own also gives the processes that the program forks one
 	// share of the processors together (sched_autogroup), so that a fork bomb does
 	// not starve who has to end it.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	group := c.s.opts.Host.Group
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: group != 0, CgroupFD: group}
 	if name := opts.text("user"); name != "" {
 		credential, err := credentialOf(name)
 		if err != nil {

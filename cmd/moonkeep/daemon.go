@@ -19,6 +19,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/alarm"
+	"github.com/moonkeep/moonkeep/core/kernel/fence"
 	"github.com/moonkeep/moonkeep/core/kernel/processes"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -39,7 +40,9 @@ type daemon struct {
 	table    string
 	settings *changedSettings
 	alarm    *alarm.Alarm
-	tells    *notify.Notifier
+	// fence is where programs begin; nil where there is none to be had.
+	fence *fence.Fence
+	tells *notify.Notifier
 	// telling is the plan of tells; only newDaemon and reload use it.
 	telling notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
@@ -95,16 +98,17 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	for _, w := range d.dir.warnings {
 		log.Warn(w)
 	}
+	d.fence = openFence(log)
 	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host(), pool: newLuaPool()}
 	process, err := prioritise(&c.Global, log)
 	if err != nil {
 		return nil, err
 	}
 	d.calm = watchRealTime(process, log)
-	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore}); err != nil {
+	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore, Group: d.fence.FD()}); err != nil {
 		return nil, err
 	}
-	if err := d.edges.openPlugins(c, o.runDir, process.Restore); err != nil {
+	if err := d.edges.openPlugins(c, o.runDir, d.fence.FD(), process.Restore); err != nil {
 		return nil, err
 	}
 	plan, err := d.plan(c)
@@ -427,6 +431,7 @@ func (d *daemon) close() error {
 			errs = append(errs, fmt.Errorf("end the programs that still run: %w", err))
 		}
 	}
+	errs = append(errs, d.fence.Close())
 	if d.balance != nil {
 		errs = append(errs, d.balance.close())
 	}

@@ -169,10 +169,10 @@ func hostOptions(c *config.Config) pluginhost.Options {
 }
 
 // openPlugins makes the host of plugins; it starts none yet. onThread is called
-// on the thread that will.
-func (e *edges) openPlugins(c *config.Config, dir string, onThread func() error) (err error) {
+// on the thread that will; group is where those begin that run users' programs.
+func (e *edges) openPlugins(c *config.Config, dir string, group int, onThread func() error) (err error) {
 	o := hostOptions(c)
-	o.Dir, o.Log, o.OnThread = filepath.Join(dir, "plugins"), e.log, onThread
+	o.Dir, o.Log, o.Fence, o.OnThread = filepath.Join(dir, "plugins"), e.log, group, onThread
 	e.plugins, err = pluginhost.New(o)
 	return err
 }

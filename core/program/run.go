@@ -222,6 +222,7 @@ func (r *run) prepare() error {
 		Credential: who.credential(),
 		PidFD:      &r.pidfd,
 	}
+	r.attr.Sys.UseCgroupFD, r.attr.Sys.CgroupFD = r.starter.group != 0, r.starter.group
 	return nil
 }
 

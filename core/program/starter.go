@@ -20,6 +20,9 @@ type Options struct {
 	// OnThread, unless nil, is called on the thread that starts programs, which
 	// inherit from it how the kernel runs them. Its error is that of NewStarter.
 	OnThread func() error
+	// Group is the descriptor of the control group that programs begin in; 0
+	// leaves them in the daemon's.
+	Group int
 	// MaxUnended bounds the runs that have returned while their program has
 	// not ended; 128.
 	MaxUnended int
@@ -43,6 +46,7 @@ const (
 type Starter struct {
 	grace      time.Duration
 	maxUnended int
+	group      int
 	devNull    *os.File
 
 	starts  chan *run     // to the thread
@@ -67,6 +71,7 @@ func NewStarter(o Options) (*Starter, error) {
 	s := &Starter{
 		grace:      o.Grace,
 		maxUnended: o.MaxUnended,
+		group:      o.Group,
 		devNull:    null,
 		starts:     make(chan *run),
 		closing:    make(chan struct{}),

@@ -37,6 +37,9 @@ type Options struct {
 	// OnThread, unless nil, is called on the thread that starts processes, which
 	// inherit from it how the kernel runs them.
 	OnThread func() error
+	// Fence is the descriptor of the control group that Plain processes begin in,
+	// with what they start; 0 leaves them in the daemon's.
+	Fence int
 	// Start bounds the time from the start of a process to its greeting; 10 s.
 	Start time.Duration
 	// Ping is the time between two signs of life; 500 ms.
@@ -93,7 +96,7 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	var err error
-	if h.spawner, err = newSpawner(o.OnThread); err != nil {
+	if h.spawner, err = newSpawner(o.OnThread, o.Fence); err != nil {
 		return nil, err
 	}
 	return h, nil

@@ -24,11 +24,12 @@ type spawner struct {
 	starts chan func()
 	quit   chan struct{}
 	over   chan struct{}
+	group  int // see Options.Fence
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
-func newSpawner(prepare func() error) (*spawner, error) {
-	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{})}
+func newSpawner(prepare func() error, group int) (*spawner, error) {
+	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{}), group: group}
 	begun := make(chan error)
 	go func() {
 		defer close(s.over)
@@ -171,6 +172,8 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error
 	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	if namespace {
 		attr.Sys.Cloneflags = unix.CLONE_NEWPID
+	} else {
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = s.group != 0, s.group
 	}
 	answer := make(chan error, 1)
 	start := func() {

@@ -20,6 +20,10 @@ import (
 // target is the program whose process all checks look for: a copy of sleep.
 const target = "kbsvc"
 
+// settled is after what time a daemon has done what it does once: become MASTER,
+// and, moonkeep, given back the memory that reading the configuration took.
+const settled = 7 * time.Second
+
 // way is a way to ask whether the program runs.
 type way struct {
 	name   string
@@ -146,7 +150,7 @@ func measure(s settings, w way, dir string) (float64, error) {
 		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 		_ = cmd.Wait()                          // how it ended is of no interest
 	}()
-	time.Sleep(3 * time.Second)
+	time.Sleep(settled)
 	before, err := family(cmd.Process.Pid)
 	if err != nil {
 		return 0, err
