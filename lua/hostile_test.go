@@ -171,6 +171,7 @@ func TestHostileScripts(t *testing.T) {
 		{"json that nests", "return require('json').decode(('['):rep(1e6)) ~= nil or error('refused')", []error{ErrScript}},
 		{"json that grows", "local j = require 'json' local t = {} for i = 1, 1e5 do t[i % 6e4 + 1] = ('x'):rep(1e3) end return j.encode(t)", either},
 		{"json of itself", "local t = {} t.t = t require('json').encode(t)", []error{ErrScript}},
+		{"json of numbers without end", "local j, s = require 'json', ('9'):rep(1e6) while true do j.decode(s) end", either},
 		{"a catastrophe of re2", "local r = require 're2' while true do r.match('(a*)*b', ('a'):rep(1e4)) end", either},
 		{"a large pattern of re2", "require('re2').match('(((a{30}){30}){30})', ('a'):rep(1e6))", []error{ErrScript, ErrLimit}},
 		{"patterns of re2 without end", "local r, i = require 're2', 0 while true do i = i + 1 r.match('x' .. i .. '(a|b|c)*', 'y') end", either},

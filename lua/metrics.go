@@ -16,6 +16,9 @@ import (
 // beyond is refused, which the script is told.
 const maxSeries = 2000
 
+// maxSeriesOctets is what their names, labels and helps may take together.
+const maxSeriesOctets = 2 << 20
+
 // Sample is a series that a script publishes.
 type Sample struct {
 	// Script is the name of the script's user.
@@ -37,6 +40,7 @@ type Label struct{ Name, Value string }
 type Metrics struct {
 	mu     sync.Mutex
 	series map[string]*Sample
+	octets int // of their texts
 }
 
 // Samples returns all series, sorted by name, script and labels.
@@ -63,6 +67,7 @@ func (m *Metrics) Forget(keep func(script string) bool) {
 	defer m.mu.Unlock()
 	for key, s := range m.series {
 		if !keep(s.Script) {
+			m.octets -= len(key) + len(s.Help)
 			delete(m.series, key)
 		}
 	}
@@ -87,11 +92,14 @@ func (m *Metrics) publish(s Sample) error {
 	switch {
 	case old == nil && len(m.series) >= maxSeries:
 		return errors.New("scripts publish 2000 series, which is the most")
+	case old == nil && m.octets+len(key)+len(s.Help) > maxSeriesOctets:
+		return errors.New("the names, labels and helps of what scripts publish take 2 MiB, which is the most")
 	case old == nil:
 		if m.series == nil {
 			m.series = map[string]*Sample{}
 		}
 		m.series[key] = &s
+		m.octets += len(key) + len(s.Help)
 	case old.Counter != s.Counter:
 		return errors.New(s.Name + " is published as a gauge and as a counter")
 	case s.Counter:
@@ -103,11 +111,11 @@ func (m *Metrics) publish(s Sample) error {
 }
 
 func metricModule() Module {
-	options := []Value{opt("labels", "table<string, string>", "at most 8, named as metrics are, without __ at the beginning"), opt("help", "string", "what it is, for people; that of the first time counts")}
+	options := []Value{opt("labels", "table<string, string>", "at most 8, named as metrics are, without __ at the beginning"), opt("help", "string", "what it is, for people, in at most 500 octets; that of the first time counts")}
 	name := arg("name", "string", "letters, digits and _, not a digit first")
 	return Module{
 		Name: "metric",
-		Doc:  "Measurements of your own. They stand among the daemon's metrics, with the name of the script's user as a label. All scripts together publish 2,000 series at most.",
+		Doc:  "Measurements of your own. They stand among the daemon's metrics, with the name of the script's user as a label. All scripts together publish 2,000 series at most, whose names, labels and helps take 2 MiB at most.",
 		Functions: []Function{
 			{Name: "gauge", Doc: "publishes a value that goes up and down", Params: []Value{name, arg("value", "number", "the value now")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricGauge},
 			{Name: "counter", Doc: "adds to a value that only grows", Params: []Value{name, arg("by", "number", "how much; not negative")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricCounter},
@@ -127,6 +135,9 @@ func (c call) publish(counter bool) int {
 	s := Sample{
 		Script: c.s.opts.Name, Name: strings.Clone(c.l.CheckString(1)), Counter: counter,
 		Value: float64(c.l.CheckNumber(2)), Help: oneLine(opts.text("help")),
+	}
+	if len(s.Help) > 500 {
+		c.l.RaiseError("%s: help: at most 500 octets", c.name)
 	}
 	if !metricName.MatchString(s.Name) {
 		c.l.ArgError(1, "a name has letters, digits and _, no digit first, and at most 100 of them")

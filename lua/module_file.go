@@ -33,10 +33,19 @@ func fileModule() Module {
 			{Name: "tail", Doc: "the last lines of a file, from its last 256 KiB; without their line ends", Params: []Value{path, opt("lines", "integer", "10 unless given, at most 1,000")}, Returns: []Value{ret("string[]", "the lines, oldest first")}, Fails: true, call: fileTail},
 			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge},
 			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize},
+			{Name: "space", Doc: "the room on the file system that a path is on, as df tells it", Params: []Value{path}, Returns: []Value{ret("file.Space", "the room")}, Fails: true, call: fileSpace},
 			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
 			{Name: "append", Doc: "adds to the end of a file; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileAppend},
 			{Name: "remove", Doc: "removes a file; one that is not there is removed, too", Params: []Value{path}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileRemove},
 		},
+		Classes: []Class{{Name: "file.Space", Doc: "The room on a file system.", Fields: []Value{
+			arg("size", "integer", "all of it").in("octets"),
+			arg("free", "integer", "what an ordinary user may still write").in("octets"),
+			arg("used", "number", "what is used of what an ordinary user may use").in("%"),
+			arg("inodes", "integer", "how many files it can hold; 0 when it has no such number"),
+			arg("inodes_free", "integer", "how many more"),
+			arg("inodes_used", "number", "the share that is used; 0 when there is no such number").in("%"),
+		}}},
 	}
 }
 
@@ -95,6 +104,31 @@ func fileSize(c call) int {
 		return c.fail("%v", err)
 	}
 	return c.push(lua.LNumber(info.Size()))
+}
+
+// fileSpace is file.space(path). The shares are those of df: what is kept for root
+// counts neither as used nor as free.
+func fileSpace(c call) int {
+	path := c.path(1)
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(path, &fs); err != nil {
+		return c.fail("look for the room on the file system of %s: %v", path, err)
+	}
+	share := func(used, free uint64) lua.LNumber {
+		if used+free == 0 {
+			return 0
+		}
+		return lua.LNumber(100 * float64(used) / float64(used+free))
+	}
+	c.s.meter.charge(c.l, costTable+6*costItem)
+	block, tb := float64(fs.Frsize), c.l.NewTable()
+	tb.RawSetString("size", lua.LNumber(float64(fs.Blocks)*block))
+	tb.RawSetString("free", lua.LNumber(float64(fs.Bavail)*block))
+	tb.RawSetString("used", share(fs.Blocks-fs.Bfree, fs.Bavail))
+	tb.RawSetString("inodes", lua.LNumber(fs.Files))
+	tb.RawSetString("inodes_free", lua.LNumber(fs.Ffree))
+	tb.RawSetString("inodes_used", share(fs.Files-fs.Ffree, fs.Ffree))
+	return c.push(tb)
 }
 
 // fileAppend is file.append(path, text).

@@ -4,10 +4,14 @@ import (
 	"crypto/hmac"
 	"crypto/md5"
 	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/sha512"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"hash"
 	"hash/crc32"
 
@@ -17,13 +21,16 @@ import (
 // maxIterations bounds hash.pbkdf2, which cannot be stopped: some 30 ms.
 const maxIterations = 50_000
 
+// maxKeyBits bounds hash.rsa_oaep, which cannot be stopped: some 5 ms.
+const maxKeyBits = 8192
+
 func hashModule() Module {
 	text := arg("text", "string", "what to digest")
 	raw := []Value{opt("raw", "boolean", "gives the octets themselves in place of hexadecimal digits")}
 	digest := []Value{ret("string", "the digest")}
 	m := Module{
 		Name: "hash",
-		Doc:  "Digests. md5 and sha1 are there because protocols need them; they protect nothing.",
+		Doc:  "Digests, and what logins need beside them. md5 and sha1 are there because protocols need them; they protect nothing.",
 		Functions: []Function{
 			{Name: "crc32", Doc: "the CRC-32 of a text, as gzip and zlib have it", Params: []Value{text}, Returns: []Value{ret("integer", "the checksum")}, call: hashCRC},
 			{
@@ -37,6 +44,11 @@ func hashModule() Module {
 					arg("iterations", "integer", "at most 50,000"),
 				},
 				Options: raw, Returns: []Value{ret("string", "a key as long as a digest")}, call: hashPBKDF2,
+			},
+			{
+				Name: "rsa_oaep", Doc: "encrypts a short text for who has the private key, by RSA with OAEP",
+				Params:  []Value{arg("key", "string", "a public key in PEM (BEGIN PUBLIC KEY), of 8,192 bits at most"), arg("text", "string", "at most 42 octets shorter than the key, with sha1"), opt("algorithm", "string", "md5, sha1, sha256 or sha512; sha1 unless given")},
+				Returns: []Value{ret("string", "octets, as many as the key has")}, Fails: true, call: hashRSA,
 			},
 		},
 	}
@@ -119,4 +131,35 @@ func hashPBKDF2(c call) int {
 		return c.fail("%v", err)
 	}
 	return c.digest(key, opts)
+}
+
+func hashRSA(c call) int {
+	text, name := c.l.CheckString(2), c.l.OptString(3, "sha1")
+	hash := algorithm(name)
+	if hash == nil {
+		c.l.ArgError(3, "want md5, sha1, sha256 or sha512")
+	}
+	given := c.l.CheckString(1)
+	c.digests(len(given) + len(text))
+	block, _ := pem.Decode([]byte(given))
+	if block == nil || block.Type != "PUBLIC KEY" {
+		return c.fail("the key is no public key in PEM")
+	}
+	public, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return c.fail("the key cannot be read: %v", err)
+	}
+	key, ok := public.(*rsa.PublicKey)
+	if !ok {
+		return c.fail("the key is none of RSA")
+	}
+	if key.N.BitLen() > maxKeyBits {
+		return c.fail("the key has %d bits, more than %d", key.N.BitLen(), maxKeyBits)
+	}
+	c.s.meter.work(c.l, key.N.BitLen()*4)
+	out, err := rsa.EncryptOAEP(hash(), rand.Reader, key, []byte(text), nil)
+	if err != nil {
+		return c.fail("encrypt: %v", err)
+	}
+	return c.text(string(out))
 }

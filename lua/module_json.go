@@ -16,6 +16,10 @@ import (
 // maxJSONDepth is how deep what is read or written may nest.
 const maxJSONDepth = 64
 
+// maxJSONNumber is how many characters a number may have. What is longer would be
+// read for tens of milliseconds, in which the call cannot be stopped.
+const maxJSONNumber = 1024
+
 // nullMark is the type of json.null, which stands for null where a nil would
 // lose it.
 type nullMark struct{}
@@ -32,7 +36,7 @@ func (s *state) null() lua.LValue {
 func jsonModule() Module {
 	return Module{
 		Name: "json",
-		Doc:  "JSON. A list is a table with the keys 1 to n. What is read or written may nest 64 levels deep. Numbers are those of Lua: integers beyond 2^53 lose digits.",
+		Doc:  "JSON. A list is a table with the keys 1 to n. What is read or written may nest 64 levels deep. Numbers are those of Lua: integers beyond 2^53 lose digits; one that is read has 1,024 characters at most.",
 		Constants: []Constant{
 			{Name: "null", Type: "userdata", Doc: "stands for null, in what is decoded and in what is encoded", value: (*state).null},
 		},
@@ -58,6 +62,7 @@ func jsonDecode(c call) int {
 // decode turns JSON into a value of Lua.
 func (c call) decode(text []byte) (lua.LValue, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
+	d.UseNumber()
 	c.s.meter.charge(c.l, 2*len(text)+1024)
 	value, err := c.decodeValue(d, 0)
 	if errors.Is(err, io.EOF) {
@@ -92,8 +97,12 @@ func (c call) decodeValue(d *json.Decoder, depth int) (lua.LValue, error) {
 		return c.decodeObject(d, depth)
 	case string:
 		return lua.LString(v), nil
-	case float64:
-		return lua.LNumber(v), nil
+	case json.Number:
+		if len(v) > maxJSONNumber {
+			return nil, errors.New("a number has more than " + strconv.Itoa(maxJSONNumber) + " characters")
+		}
+		n, err := v.Float64()
+		return lua.LNumber(n), err
 	case bool:
 		return lua.LBool(v), nil
 	}

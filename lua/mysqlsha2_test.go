@@ -2,7 +2,12 @@ package lua
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"net"
 	"path/filepath"
@@ -17,6 +22,8 @@ import (
 type sha2Server struct {
 	password string
 	cached   bool
+	// key, if there is one, is what passwords are encrypted for.
+	key *rsa.PrivateKey
 }
 
 var sha2Salt = []byte("abcdefghijklmnopqrst")
@@ -25,14 +32,14 @@ func (s sha2Server) serve(c net.Conn) {
 	defer c.Close()
 	_ = c.SetDeadline(time.Now().Add(5 * time.Second)) // a client that says nothing is seen by the test
 	send := func(seq byte, text ...byte) {
-		_, _ = c.Write(append([]byte{byte(len(text)), 0, 0, seq}, text...)) // nor is one that has gone
+		_, _ = c.Write(append([]byte{byte(len(text)), byte(len(text) >> 8), 0, seq}, text...)) // nor is one that has gone
 	}
 	receive := func() []byte {
 		head := make([]byte, 4)
 		if _, err := io.ReadFull(c, head); err != nil {
 			return nil
 		}
-		text := make([]byte, head[0])
+		text := make([]byte, int(head[0])|int(head[1])<<8)
 		_, _ = io.ReadFull(c, text) // it is compared
 		return text
 	}
@@ -69,8 +76,26 @@ func (s sha2Server) serve(c net.Conn) {
 		return
 	default:
 		send(4, 1, 4)
-		if string(receive()) != s.password+"\x00" {
-			send(6, denied...)
+		got, seq := receive(), byte(6)
+		if s.key != nil && string(got) == "\x02" {
+			der, err := x509.MarshalPKIXPublicKey(&s.key.PublicKey)
+			if err != nil {
+				panic(err)
+			}
+			send(6, append([]byte{1}, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})...)...)
+			got, seq = receive(), 8
+		}
+		if s.key != nil {
+			open, err := rsa.DecryptOAEP(sha1.New(), nil, s.key, got, nil)
+			for i := range open {
+				open[i] ^= sha2Salt[i%len(sha2Salt)]
+			}
+			if got = open; err != nil {
+				got = nil
+			}
+		}
+		if string(got) != s.password+"\x00" {
+			send(seq, denied...)
 			return
 		}
 	}
@@ -88,19 +113,35 @@ func (s sha2Server) serve(c net.Conn) {
 // The client of MySQL logs in by caching_sha2_password, and never sends a
 // password over a network that others may read.
 func TestMySQLCachingSHA2(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
+	long := strings.Repeat("long ", 20)
 	for _, tt := range []struct {
 		name   string
 		server sha2Server
 		given  string
 		unix   bool
+		key    any
 		want   string
 	}{
-		{"cached", sha2Server{"secret", true}, "secret", false, "1"},
-		{"cached, and wrong", sha2Server{"secret", true}, "other", false, "Access denied (error 1045)"},
-		{"not cached, by TCP", sha2Server{"secret", false}, "secret", false, "use tls = true, or the server's unix socket"},
-		{"not cached, by a socket", sha2Server{"secret", false}, "secret", true, "1"},
-		{"not cached, by a socket, and wrong", sha2Server{"secret", false}, "other", true, "Access denied (error 1045)"},
-		{"none", sha2Server{"", false}, "", false, "1"},
+		{"cached", sha2Server{"secret", true, nil}, "secret", false, nil, "1"},
+		{"cached, and wrong", sha2Server{"secret", true, nil}, "other", false, nil, "Access denied (error 1045)"},
+		{"not cached, by TCP", sha2Server{"secret", false, nil}, "secret", false, nil, "use tls = true, the server's unix socket, or server_key"},
+		{"not cached, by a socket", sha2Server{"secret", false, nil}, "secret", true, nil, "1"},
+		{"not cached, by a socket, and wrong", sha2Server{"secret", false, nil}, "other", true, nil, "Access denied (error 1045)"},
+		{"none", sha2Server{password: ""}, "", false, nil, "1"},
+		{"not cached, encrypted", sha2Server{long, false, key}, long, false, true, "1"},
+		{"not cached, encrypted, and wrong", sha2Server{long, false, key}, "other", false, true, "Access denied (error 1045)"},
+		{"not cached, encrypted by a key that is known", sha2Server{long, false, key}, long, false, public, "1"},
+		{"not cached, encrypted by what is no key", sha2Server{long, false, key}, long, false, "key", "server_key: the key is no public key in PEM"},
+		{"not cached, and the server shows no key", sha2Server{"secret", false, nil}, "secret", false, true, "Access denied (error 1045)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			network, address := "tcp", "127.0.0.1:0"
@@ -123,12 +164,16 @@ func TestMySQLCachingSHA2(t *testing.T) {
 			if tt.unix {
 				where = "unix:" + where
 			}
+			args := map[string]any{"where": where, "password": tt.given}
+			if tt.key != nil {
+				args["key"] = tt.key
+			}
 			r := runner(t, `
 local mysql = require "client.mysql"
 return function(ctx)
-  local rows, why = mysql.query({address = ctx.args.where, user = "u", password = ctx.args.password}, "SELECT 1")
+  local rows, why = mysql.query({address = ctx.args.where, user = "u", password = ctx.args.password, server_key = ctx.args.key}, "SELECT 1")
   return true, rows and rows[1][1] or why
-end`, Options{Args: map[string]any{"where": where, "password": tt.given}})
+end`, Options{Args: args})
 			_, said, err := r.Check(within(t, 5*time.Second))
 			if err != nil || !strings.Contains(said, tt.want) {
 				t.Errorf("%q, %v; want %q", said, err, tt.want)

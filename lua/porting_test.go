@@ -23,6 +23,7 @@ func idioms() []idiom {
 		{"nc -z", `stub.tcp.connect("127.0.0.1:3306", stub.object("tcp.Connection", {}))`, "true"},
 		{"ping -c 1", `stub.icmp.ping("192.0.2.1", nil, "timeout")`, "false"},
 		{"dig +short", `stub.dns.query("www.example.org", "A", {answers = {{data = "192.0.2.7"}}})`, `"192.0.2.7"`},
+		{"df --output", `stub.file.space("/var", {used = 12.5})`, "12.5"},
 		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true"},
 		{"cut -d' '", `stub.file.read("/proc/loadavg", "0.50 1 2 1/1 1\n")`, "0.5"},
 		{"[ -n \"$(find", `stub.file.age("/run/beat", 61)`, "false"},

@@ -16,6 +16,8 @@ const (
 	maxStoreKey   = 128
 	maxStoreValue = 4 << 10
 	maxStores     = 4096
+	// maxStored is what all scripts together keep, in octets of keys and values.
+	maxStored = 16 << 20
 )
 
 // Store keeps small values of scripts from call to call and across reloads,
@@ -24,6 +26,8 @@ const (
 type Store struct {
 	mu  sync.Mutex
 	all map[string]map[string]stored
+	// octets counts keys and values of all.
+	octets int
 }
 
 // stored is a string, float64 or bool, and when it ends.
@@ -38,8 +42,25 @@ func (s *Store) Forget(keep func(name string) bool) {
 	defer s.mu.Unlock()
 	for name := range s.all {
 		if !keep(name) {
+			for key := range s.all[name] {
+				s.drop(s.all[name], key)
+			}
 			delete(s.all, name)
 		}
+	}
+}
+
+// size is what a value counts for.
+func (v stored) size(key string) int {
+	text, _ := v.value.(string)
+	return len(key) + max(len(text), 8)
+}
+
+// drop drops a value, if it is there.
+func (s *Store) drop(values map[string]stored, key string) {
+	if old, there := values[key]; there {
+		s.octets -= old.size(key)
+		delete(values, key)
 	}
 }
 
@@ -53,7 +74,7 @@ func (s *Store) get(name, key string, now time.Time) any {
 func (s *Store) getLocked(name, key string, now time.Time) any {
 	v, ok := s.all[name][key]
 	if ok && !v.ends.IsZero() && !now.Before(v.ends) {
-		delete(s.all[name], key)
+		s.drop(s.all[name], key)
 		return nil
 	}
 	return v.value
@@ -68,12 +89,30 @@ func (s *Store) set(name, key string, v stored) error {
 
 func (s *Store) setLocked(name, key string, v stored) error {
 	if v.value == nil {
-		delete(s.all[name], key)
+		s.drop(s.all[name], key)
 		return nil
 	}
 	values := s.all[name]
-	if _, there := values[key]; !there {
-		s.expire(values)
+	old, there := values[key]
+	grows := v.size(key)
+	if there {
+		grows -= old.size(key)
+	}
+	if s.octets+grows > maxStored {
+		for _, values := range s.all {
+			s.expire(values)
+		}
+		if old, there = values[key]; !there {
+			grows = v.size(key)
+		}
+		if grows > 0 && s.octets+grows > maxStored {
+			return errors.New("the store is full: all scripts together keep 16 MiB")
+		}
+	}
+	if !there {
+		if len(values) >= maxStoreKeys {
+			s.expire(values)
+		}
 		switch {
 		case len(values) >= maxStoreKeys:
 			return errors.New("the store is full: a script keeps 256 values")
@@ -89,18 +128,16 @@ func (s *Store) setLocked(name, key string, v stored) error {
 		s.all[name] = values
 	}
 	values[key] = v
+	s.octets += grows
 	return nil
 }
 
-// expire drops what has ended, when the values are many.
+// expire drops what has ended.
 func (s *Store) expire(values map[string]stored) {
-	if len(values) < maxStoreKeys {
-		return
-	}
 	now := time.Now()
 	for key, v := range values {
 		if !v.ends.IsZero() && !now.Before(v.ends) {
-			delete(values, key)
+			s.drop(values, key)
 		}
 	}
 }
@@ -137,7 +174,7 @@ func storeModule() Module {
 	return Module{
 		Name: "store",
 		Doc: "Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. " +
-			"Each use of a script in the configuration has its own: 256 values of 4 KiB at most.",
+			"Each use of a script in the configuration has its own: 256 values of 4 KiB at most, and all together 16 MiB.",
 		Functions: []Function{
 			{Name: "get", Doc: "a value; nil when there is none", Params: []Value{key}, Returns: []Value{{Type: "string|number|boolean", Doc: "the value", Optional: true}}, call: storeGet},
 			{

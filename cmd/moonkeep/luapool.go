@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -95,6 +96,22 @@ func (p *luaPool) close(ctx context.Context) error {
 	}
 }
 
+// serverWeight is the weight that IPVS takes, and what is odd about the one that a
+// script measured: a check whose weight makes no sense has its verdict all the
+// same. A weight that is not zero does not become that by being rounded, which
+// would take the server out.
+func serverWeight(w float64) (int32, string) {
+	switch {
+	case w < 0:
+		return 0, fmt.Sprintf("the weight is %v; 0 is taken, the least that there is", w)
+	case w > balance.MostWeight:
+		return balance.MostWeight, fmt.Sprintf("the weight is %v; %d is taken, the most that there is", w, balance.MostWeight)
+	case w > 0 && w < 1:
+		return 1, ""
+	}
+	return int32(math.Round(w)), ""
+}
+
 // run runs a check until end at the latest.
 func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
 	begin := time.Now()
@@ -114,10 +131,10 @@ func (k *luaCheck) run(p *luaPool, end time.Time) node.Answer {
 	}
 	ans := node.Answer{Message: v.Message, Took: time.Since(begin)}
 	if w := v.Weight; w != nil && v.OK {
-		if *w < 0 || *w > balance.MostWeight {
-			err = fmt.Errorf("the weight is %v; it must be from 0 to %d", *w, balance.MostWeight)
-		} else {
-			ans.Weighs, ans.Weight = true, int32(*w)
+		ans.Weighs = true
+		var odd string
+		if ans.Weight, odd = serverWeight(*w); odd != "" && ans.Message == "" {
+			ans.Message = odd
 		}
 	}
 	switch {

@@ -84,7 +84,7 @@ func TestProbes(t *testing.T) {
 			12: {Check: 2, Verdict: health.Failed, Message: "too busy"},
 			13: {Check: 3, Verdict: health.Unknown, Message: "nobody makes a TCP_CHECK"},
 			14: {Check: 4, Verdict: health.Failed, Message: "oh"},
-			15: {Check: 5, Verdict: health.Failed, Message: "the weight is -1; it must be from 0 to 2147483647"},
+			15: {Check: 5, Verdict: health.OK, Message: "fine", Weighs: true},
 			16: {Check: 6, Verdict: health.Failed, Message: "slow.lua"},
 		}[a.Seq]
 		if a.Check != want.Check || a.Verdict != want.Verdict || a.Weighs != want.Weighs || a.Weight != want.Weight || !strings.Contains(a.Message, want.Message) {
@@ -93,6 +93,21 @@ func TestProbes(t *testing.T) {
 	}
 	if len(answers) > 0 {
 		t.Errorf("and %+v", <-answers)
+	}
+}
+
+// TestServerWeight: a weight that makes no sense is brought within its bounds,
+// which is told, and none but zero takes a server out.
+func TestServerWeight(t *testing.T) {
+	for _, tt := range []struct {
+		in   float64
+		want int32
+		odd  bool
+	}{{0, 0, false}, {-0.1, 0, true}, {0.1, 1, false}, {0.9, 1, false}, {1.4, 1, false}, {1.6, 2, false}, {2147483647, 2147483647, false}, {2147483648, 2147483647, true}, {-1e8, 0, true}} {
+		got, odd := serverWeight(tt.in)
+		if got != tt.want || (odd != "") != tt.odd {
+			t.Errorf("of %v: %d, %q; want %d", tt.in, got, odd, tt.want)
+		}
 	}
 }
 

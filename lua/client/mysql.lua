@@ -6,11 +6,13 @@
 -- mysql.greeting(o)     the server's version, without a login | nil, reason
 --
 -- o: {address = "host:port" or "unix:/path" (127.0.0.1:3306), user =, password =,
---     tls = true and the options of TLS, timeout = seconds}
+--     tls = true and the options of TLS, server_key =, timeout = seconds}
 --
 -- The user logs in with mysql_native_password, caching_sha2_password or without a
 -- password. A server of MySQL that does not have the password in its cache wants it
--- as it is, which this client sends over TLS and over a unix socket only. For
+-- as it is: over TLS and over a unix socket it gets that, and otherwise, encrypted,
+-- when o.server_key is the server's public key (PEM), or true for the one that the
+-- server shows, which is no protection against who can change what is sent. For
 -- status it needs the right REPLICATION CLIENT (MariaDB: REPLICA MONITOR, too).
 -- A server counts greetings without a login as failed connections of this
 -- host, and refuses it after max_connect_errors of them.
@@ -64,6 +66,12 @@ local function scramble256(password, salt)
   return bytes.xor(once, hash.sha256(twice .. salt, { raw = true }))
 end
 
+-- The password for who has the private key. In the stream it is mixed with the salt.
+local function sealed(key, password, salt)
+  local text = password .. "\0"
+  return hash.rsa_oaep(key, bytes.xor(text, (salt:rep(math.ceil(#text / #salt)):sub(1, #text))))
+end
+
 local function hello(o)
   o = o or {}
   local conn, why = tcp.connect(o.address or "127.0.0.1:3306", { timeout = o.timeout })
@@ -94,21 +102,37 @@ local function login(o)
   local ok, why = send(conn, seq, answer)
   if not ok then return fail(why) end
   local packet, seq = receive(conn)
+  local salt = g.salt
   if packet and packet:byte(1) == 254 then -- the account wants another plugin
     local plugin, at = bytes.unpack("z", packet, 2)
     local how = plugin == "mysql_native_password" and scramble or plugin == "caching_sha2_password" and scramble256
     if not how then
       return fail("the account logs in by " .. plugin .. "; this client knows mysql_native_password and caching_sha2_password")
     end
-    send(conn, seq + 1, how(o.password, (packet:sub(at):gsub("%z$", ""))))
+    salt = packet:sub(at):gsub("%z$", "")
+    send(conn, seq + 1, how(o.password, salt))
     packet, seq = receive(conn)
   end
   if packet and packet:byte(1) == 1 then -- caching_sha2_password goes on
     if packet:byte(2) == 4 then
+      local secret = (o.password or "") .. "\0"
       if not o.tls and (o.address or ""):sub(1, 5) ~= "unix:" then
-        return fail("the server does not have the password in its cache and wants it as it is: use tls = true, or the server's unix socket")
+        local key, why = o.server_key
+        if not key then
+          return fail("the server does not have the password in its cache and wants it as it is: use tls = true, the server's unix socket, or server_key")
+        end
+        if key == true then
+          send(conn, seq + 1, "\2")
+          packet, seq = receive(conn)
+          if not packet then return fail(seq) end
+          if packet:byte(1) == 255 then return fail(failure(packet)) end
+          if packet:byte(1) ~= 1 then return fail("the server shows no public key") end
+          key = packet:sub(2)
+        end
+        secret, why = sealed(key, o.password or "", salt)
+        if not secret then return fail("server_key: " .. why) end
       end
-      send(conn, seq + 1, (o.password or "") .. "\0")
+      send(conn, seq + 1, secret)
     elseif packet:byte(2) ~= 3 then
       return fail("the login was not understood")
     end

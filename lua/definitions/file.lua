@@ -1,5 +1,15 @@
 ---@meta file
 
+---The room on a file system.
+---@class file.Space
+---@field size integer all of it (octets)
+---@field free integer what an ordinary user may still write (octets)
+---@field used number what is used of what an ordinary user may use (%)
+---@field inodes integer how many files it can hold; 0 when it has no such number
+---@field inodes_free integer how many more
+---@field inodes_used number the share that is used; 0 when there is no such number (%)
+local file_Space = {}
+
 ---Files. Only regular files are read and written: a pipe or a device may keep its reader waiting for ever.
 ---@class moonkeep.file
 local file = {}
@@ -34,6 +44,12 @@ function file.age(path) end
 ---@return integer? # the size (octets)
 ---@return string? # why not
 function file.size(path) end
+
+---the room on the file system that a path is on, as df tells it
+---@param path string a relative one counts from the script's folder
+---@return file.Space? # the room
+---@return string? # why not
+function file.space(path) end
 
 ---replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. Needs allow: [write]
 ---@param path string a relative one counts from the script's folder

@@ -1,6 +1,6 @@
 ---@meta hash
 
----Digests. md5 and sha1 are there because protocols need them; they protect nothing.
+---Digests, and what logins need beside them. md5 and sha1 are there because protocols need them; they protect nothing.
 ---@class moonkeep.hash
 local hash = {}
 
@@ -25,6 +25,14 @@ function hash.hmac(algorithm, key, text, options) end
 ---@param options? {raw?: boolean}
 ---@return string # a key as long as a digest
 function hash.pbkdf2(algorithm, password, salt, iterations, options) end
+
+---encrypts a short text for who has the private key, by RSA with OAEP
+---@param key string a public key in PEM (BEGIN PUBLIC KEY), of 8,192 bits at most
+---@param text string at most 42 octets shorter than the key, with sha1
+---@param algorithm? string md5, sha1, sha256 or sha512; sha1 unless given
+---@return string? # octets, as many as the key has
+---@return string? # why not
+function hash.rsa_oaep(key, text, algorithm) end
 
 ---the digest of a text
 ---@param text string what to digest

@@ -1,6 +1,6 @@
 ---@meta json
 
----JSON. A list is a table with the keys 1 to n. What is read or written may nest 64 levels deep. Numbers are those of Lua: integers beyond 2^53 lose digits.
+---JSON. A list is a table with the keys 1 to n. What is read or written may nest 64 levels deep. Numbers are those of Lua: integers beyond 2^53 lose digits; one that is read has 1,024 characters at most.
 ---@class moonkeep.json
 local json = {}
 

@@ -1,6 +1,6 @@
 ---@meta store
 
----Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. Each use of a script in the configuration has its own: 256 values of 4 KiB at most.
+---Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. Each use of a script in the configuration has its own: 256 values of 4 KiB at most, and all together 16 MiB.
 ---@class moonkeep.store
 local store = {}
 

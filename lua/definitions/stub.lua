@@ -75,6 +75,9 @@ function stub.file.age(...) end
 ---@param ... any path, result; or one function
 function stub.file.size(...) end
 
+---@param ... any path, result; or one function
+function stub.file.space(...) end
+
 ---@param ... any path, text, result; or one function
 function stub.file.write(...) end
 
