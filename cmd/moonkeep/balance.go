@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +32,9 @@ type balancer struct {
 	space *netns.NS
 	// earlier says that an earlier run left services.
 	earlier bool
+	// first is closed once the node has said what the table should be.
+	first  chan struct{}
+	hasSet sync.Once
 
 	mu      sync.Mutex // guards what follows
 	config  *config.Config
@@ -52,7 +56,7 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 	if t := c.Global.LVSTimeouts; t != nil {
 		o.Timeouts = ipvs.Timeouts{TCP: t.TCP, TCPFin: t.TCPFin, UDP: t.UDP}
 	}
-	b := &balancer{earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}}
+	b := &balancer{earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}, first: make(chan struct{})}
 	if name := c.Global.NetNamespaceIPVS; name != c.Global.NetNamespace {
 		if name == "" {
 			return nil, errors.New("net_namespace_ipvs: the bare keyword means the namespace that the daemon was started in, which it has left for net_namespace; give it a name")
@@ -105,7 +109,26 @@ func (n balanceFirst) Notify(c node.Change) {
 }
 
 // Set implements engine.Balancer.
-func (b *balancer) Set(t balance.Table) { b.keeper.Set(t) }
+func (b *balancer) Set(t balance.Table) {
+	b.keeper.Set(t)
+	b.hasSet.Do(func() { close(b.first) })
+}
+
+// stands waits until the table is what the node said first, or cannot be made
+// so. Without virtual servers there is nothing to wait for.
+func (b *balancer) stands(ctx context.Context) {
+	b.mu.Lock()
+	waits := b.started && len(b.config.VirtualServers) > 0
+	b.mu.Unlock()
+	if !waits {
+		return
+	}
+	select {
+	case <-b.first:
+		_ = b.keeper.Wait(ctx) // too late is as good
+	case <-ctx.Done():
+	}
+}
 
 // changed takes note of a change of role, which the daemons that synchronise
 // connections follow.

@@ -48,6 +48,9 @@ type daemon struct {
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
 	calm    func() // ends the watch over real time
+	garbage *collection
+	// begun is called once the table of IPVS stands.
+	begun   func()
 	files   atomic.Pointer[luaFiles]
 	balance *balancer
 	hands   handsFile
@@ -279,16 +282,33 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
 	d.page.adopt(d.config.Global.MetricsListen, d)
 	defer d.page.close()
-	drains := make(chan struct{})
-	go func() {
-		defer close(drains)
-		d.watchDrains(ctx)
-	}()
-	err = d.engine.Run(ctx, d.kernel) // it closes the kernel
-	<-drains
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end())
 	return errors.Join(err, d.control.Close(), <-served)
+}
+
+// aside has others run beside run, and ends them when run ends, which it may
+// do by itself, on an error.
+func aside(ctx context.Context, run func() error, others ...func(context.Context)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for _, f := range others {
+		all.Go(func() { f(ctx) })
+	}
+	err := run()
+	cancel()
+	all.Wait()
+	return err
+}
+
+// putOff does what the table of IPVS goes before.
+func (d *daemon) putOff(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tableFirst)
+	defer cancel()
+	d.balance.stands(ctx)
+	d.edges.plugins.Release()
+	d.begun()
 }
 
 // reload reads the configuration again and lets the node run it. On any error
@@ -296,7 +316,7 @@ func (d *daemon) serve(ctx context.Context) error {
 func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	quiet := easeCollection()
+	quiet := d.garbage.ease()
 	c, found, err := d.read()
 	if err == nil {
 		err = d.adopt(ctx, c)

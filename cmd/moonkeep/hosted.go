@@ -172,10 +172,16 @@ func hostOptions(c *config.Config) pluginhost.Options {
 // on the thread that will; group is where those begin that run users' programs.
 func (e *edges) openPlugins(c *config.Config, dir string, group int, onThread func() error) (err error) {
 	o := hostOptions(c)
-	o.Dir, o.Log, o.Fence, o.OnThread = filepath.Join(dir, "plugins"), e.log, group, onThread
+	o.Dir, o.Log, o.Fence, o.OnThread, o.Hold = filepath.Join(dir, "plugins"), e.log, group, onThread, tableFirst
 	e.plugins, err = pluginhost.New(o)
 	return err
 }
+
+// tableFirst is for how long after the start the table of IPVS comes before all
+// that can wait: checkers are started, and garbage is collected, once it stands.
+// On one processor they would take its time. A probe that waits so long is in
+// time still.
+const tableFirst = 3 * time.Second
 
 // closePlugins ends them.
 func (e *edges) closePlugins() error {

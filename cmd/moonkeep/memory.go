@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 )
 
@@ -18,21 +19,51 @@ const gcPercent = 50
 // a third of the time of a reload.
 const easeBytes = 64 << 20
 
-// tuneMemory sets how the daemon collects garbage. GOGC counts if it is set.
+// collection is how often the daemon collects garbage. GOGC counts if it is set.
 // GOMAXPROCS is left to the runtime, which follows the processors of the process
 // and the limit of its cgroup, also when they change. There is no limit of
 // memory to set, from the cgroup neither: GOMEMLIMIT near the need would have a daemon that
 // outgrows it collect for ever instead of sending adverts. One that is set in
 // the environment holds.
-func tuneMemory() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+//
+// Only one of a process acts at a time. Its methods may be called by any
+// goroutine.
+type collection struct {
+	usual int // percent, as debug.SetGCPercent has it
+
+	mu    sync.Mutex // guards what follows
+	eased int        // how many want it seldom
+}
+
+// newCollection has the first garbage collected seldom, until the function that it
+// returns is called: the runtime would begin with what the beginning of the
+// program made, which costs as much as the reading of a configuration.
+func newCollection() (c *collection, end func()) {
+	c = &collection{usual: gcPercent}
+	if os.Getenv("GOGC") != "" {
+		c.usual = debug.SetGCPercent(gcPercent)
+	}
+	return c, c.ease()
+}
+
+// ease lets the heap grow by easeBytes before it is collected, until the function
+// that it returns is called.
+func (c *collection) ease() (end func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.eased++; c.eased == 1 {
+		c.set()
+	}
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.eased--; c.eased == 0 {
+			debug.SetGCPercent(c.usual)
+		}
 	}
 }
 
-// easeCollection lets the heap grow by easeBytes until the function that it
-// returns is called.
-func easeCollection() (end func()) {
+func (c *collection) set() {
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(live)
 	percent := gcPercent
@@ -40,11 +71,11 @@ func easeCollection() (end func()) {
 		// The runtime counts 4 MiB at the least.
 		percent = int(easeBytes * 100 / max(4<<20, live[0].Value.Uint64()))
 	}
-	before := debug.SetGCPercent(max(gcPercent, percent))
-	if before < 0 || before > percent {
-		debug.SetGCPercent(before) // GOGC allows more
+	if c.usual >= 0 && c.usual < percent { // else GOGC allows more
+		debug.SetGCPercent(percent)
+	} else {
+		debug.SetGCPercent(c.usual)
 	}
-	return func() { debug.SetGCPercent(before) }
 }
 
 // trimAfter is when the daemon gives memory back after its start: that which the

@@ -127,13 +127,12 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 		signal.Stop(dumps)
 	}()
 
-	tuneMemory()
-	read := easeCollection()
+	garbage, begun := newCollection()
 	d, err := newDaemon(o, log)
-	read()
 	if err != nil {
 		return err
 	}
+	d.garbage, d.begun = garbage, begun
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	ended := make(chan error, 1)

@@ -30,10 +30,14 @@ func (s *Schema) add(t reflect.Type, texts map[string]string) *Block {
 
 // fields adds the fields of a struct, and of those embedded in it, to b.
 func (s *Schema) fields(b *Block, t reflect.Type, index []int, texts map[string]string) {
+	// Fields are large, and all of them once: grown by and by they would take
+	// several times the room.
+	b.Fields = slices.Grow(b.Fields, t.NumField())
+	all := make(map[string]string)
 	for i := range t.NumField() {
 		sf := t.Field(i)
 		path := append(slices.Clone(index), i)
-		tags, err := tagsOf(sf.Tag)
+		tags, err := tagsOf(all, sf.Tag)
 		if err != nil {
 			s.problem(b, sf.Name, "%v", err)
 		}
@@ -153,9 +157,9 @@ func (f *Field) bounds(text string) error {
 	return nil
 }
 
-// tagsOf takes a tag apart.
-func tagsOf(tag reflect.StructTag) (map[string]string, error) {
-	all := make(map[string]string)
+// tagsOf takes a tag apart into all, which is emptied first, and returns it.
+func tagsOf(all map[string]string, tag reflect.StructTag) (map[string]string, error) {
+	clear(all)
 	for rest := strings.TrimSpace(string(tag)); rest != ""; rest = strings.TrimSpace(rest) {
 		name, quoted, ok := strings.Cut(rest, ":")
 		if !ok || name == "" || strings.ContainsAny(name, " \"") {

@@ -10,8 +10,9 @@ import (
 	"github.com/moonkeep/moonkeep/core/health"
 )
 
-// adopt takes the checks of a new set, and returns their slots.
-func (g *group) adopt(a *arranged) (ids []uint32) {
+// adopt takes the checks of a new set, and returns their slots. No process is
+// started before the instant held.
+func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 	g.order(func() {
 		if g.started > 0 && !same(g.plugin, a.plugin) {
 			g.upgrade = true
@@ -21,7 +22,10 @@ func (g *group) adopt(a *arranged) (ids []uint32) {
 			g.upgrade = true
 		}
 		// Somebody may have put right what was wrong.
-		g.failures, g.retry = 0, time.Time{}
+		g.failures, g.retry = 0, held
+		if g.started == 0 && time.Now().Before(held) {
+			g.reason = "its start is put off"
+		}
 		g.slots = slices.Grow(g.slots, max(0, len(a.checks)-g.live-len(g.free)))
 		times := make(map[string]int)
 		ids = make([]uint32, len(a.checks))

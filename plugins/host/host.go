@@ -52,6 +52,9 @@ type Options struct {
 	Retry, RetryMost time.Duration
 	// Farewell is how long a process that is asked to end may take; 500 ms.
 	Farewell time.Duration
+	// Hold is for how long after New no process is started, unless Release is
+	// called; 0 holds none. Probes that begin meanwhile wait.
+	Hold time.Duration
 }
 
 func (o *Options) defaults() {
@@ -86,12 +89,17 @@ type Host struct {
 	mu     sync.Mutex // guards what follows
 	closed bool
 	groups map[groupKey]*group
+	// held is until when no process is started; zero once that is over.
+	held time.Time
 }
 
 // New makes a Host, which starts nothing yet. Close ends it.
 func New(o Options) (*Host, error) {
 	o.defaults()
 	h := &Host{opts: o, groups: make(map[groupKey]*group)}
+	if o.Hold > 0 {
+		h.held = time.Now().Add(o.Hold)
+	}
 	if err := h.sweep(); err != nil {
 		return nil, err
 	}
@@ -100,6 +108,23 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// Release ends Options.Hold.
+func (h *Host) Release() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.held.IsZero() {
+		return
+	}
+	h.held = time.Time{}
+	for _, g := range h.groups {
+		g.order(func() {
+			if g.started == 0 {
+				g.retry = time.Time{}
+			}
+		})
+	}
 }
 
 // sweep makes the directory for sockets, and removes what is left in it from
@@ -256,7 +281,7 @@ func (h *Host) Open(p Plan) (*Set, error) {
 			h.running.Go(g.run)
 		}
 		s.groups = append(s.groups, g)
-		for i, id := range g.adopt(a) {
+		for i, id := range g.adopt(a, h.held) {
 			s.places[a.checks[i].Number] = place{g, id}
 		}
 	}

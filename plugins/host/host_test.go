@@ -6,6 +6,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -34,5 +35,33 @@ func TestProbesComeBack(t *testing.T) {
 	}
 	if info, err := s.host.Describe(context.Background(), Plugin{Name: "GOOD"}); err != nil || info.Doc != "does what it is told" || len(info.Options) != 1 {
 		t.Errorf("described as %+v, %v", info, err)
+	}
+}
+
+// TestHold: no process begins before Release, or before the time for it is over;
+// what was asked meanwhile is answered then.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	o := quick(t)
+	o.Hold = time.Hour
+	s := newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok")}})
+	asked := s.start(0)[0]
+	time.Sleep(200 * time.Millisecond)
+	if st := s.status(); st.Starts != 0 || st.Reason == "" {
+		t.Errorf("while it is held: %+v", st)
+	}
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok"), check(1, "GOOD", "ok")}}) // a reload
+	s.host.Release()
+	if a := s.wait(asked); a.Verdict != health.OK {
+		t.Errorf("answered %+v", a)
+	}
+
+	o = quick(t)
+	o.Hold = 100 * time.Millisecond
+	s = newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok")}})
+	if a := s.probe(0); a.Verdict != health.OK || time.Since(s.host.held) < 0 {
+		t.Errorf("without Release: answered %+v, %v after the hold", a, time.Since(s.host.held))
 	}
 }
