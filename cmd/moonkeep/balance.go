@@ -90,6 +90,9 @@ func (b *balancer) adopt(c *config.Config) error {
 			return fmt.Errorf("balance: %w", err)
 		}
 		b.started = true
+		if len(b.keys) == 0 {
+			b.keeper.Set(nil) // the node says nothing where there is nothing
+		}
 	}
 	b.synchronise()
 	return nil
@@ -118,7 +121,7 @@ func (b *balancer) Set(t balance.Table) {
 // so. Without virtual servers there is nothing to wait for.
 func (b *balancer) stands(ctx context.Context) {
 	b.mu.Lock()
-	waits := b.started && len(b.config.VirtualServers) > 0
+	waits := b.started && len(b.keys) > 0
 	b.mu.Unlock()
 	if !waits {
 		return

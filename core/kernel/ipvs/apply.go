@@ -39,10 +39,19 @@ func (f Failure) Unwrap() error { return f.Err }
 // What is already as it should be is no failure: a destination or a service
 // that is to be removed and is not there, or that is to be added and is there,
 // in which case it is edited.
+//
+// Destinations of a service that could not be made are not tried; their failures
+// wrap errNoService.
 func (c *Conn) Apply(ops []balance.Op) (failures []Failure, err error) {
+	missing := map[balance.Key]bool{}
 	for len(ops) > 0 {
+		if op := ops[0]; ofDestination(op.Kind) && missing[op.Key] {
+			failures = append(failures, Failure{op, errNoService})
+			ops = ops[1:]
+			continue
+		}
 		n := 0
-		for n < len(ops) && n < batch && ofDestination(ops[n].Kind) {
+		for n < len(ops) && n < batch && ofDestination(ops[n].Kind) && !missing[ops[n].Key] {
 			n++
 		}
 		if n == 0 {
@@ -51,6 +60,7 @@ func (c *Conn) Apply(ops []balance.Op) (failures []Failure, err error) {
 					return failures, err
 				}
 				failures = append(failures, Failure{ops[0], err})
+				missing[ops[0].Key] = ops[0].Kind == balance.AddService
 			}
 			ops = ops[1:]
 			continue
@@ -68,6 +78,9 @@ func (c *Conn) Apply(ops []balance.Op) (failures []Failure, err error) {
 	}
 	return failures, nil
 }
+
+// errNoService is why a destination was not tried.
+var errNoService = errors.New("its service could not be made")
 
 // lost reports whether the connection is of no use any more.
 func lost(err error) bool {
@@ -143,6 +156,14 @@ func (c *Conn) again(op balance.Op, err error) error {
 	return explain(op, errs[0])
 }
 
+// permit adds to an error of the kernel what it needs, if that is lacking.
+func permit(err error) error {
+	if errors.Is(err, unix.EPERM) {
+		return fmt.Errorf("%w (IPVS needs the capability CAP_NET_ADMIN in the network namespace of its table)", err)
+	}
+	return err
+}
+
 // explain adds to an error of the kernel what it means here.
 func explain(op balance.Op, err error) error {
 	if err == nil {
@@ -151,7 +172,7 @@ func explain(op balance.Op, err error) error {
 	hint := ""
 	switch {
 	case errors.Is(err, unix.EPERM):
-		hint = "IPVS needs the capability CAP_NET_ADMIN"
+		return permit(err)
 	case errors.Is(err, unix.ENOENT) && (op.Kind == balance.AddService || op.Kind == balance.EditService) && op.Options.Engine != "":
 		hint = fmt.Sprintf("the kernel lacks the scheduler %s or the persistence engine %s: load ip_vs_%s and ip_vs_pe_%s", op.Options.Scheduler, op.Options.Engine, op.Options.Scheduler, op.Options.Engine)
 	case errors.Is(err, unix.ENOENT) && (op.Kind == balance.AddService || op.Kind == balance.EditService):

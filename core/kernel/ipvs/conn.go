@@ -195,7 +195,7 @@ func (c *Conn) Services() (list []ServiceState, err error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the services of IPVS: %w", err)
+		return nil, fmt.Errorf("read the services of IPVS: %w", permit(err))
 	}
 	return list, nil
 }
@@ -211,7 +211,7 @@ func (c *Conn) Destinations(k balance.Key) (list []DestinationState, err error) 
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the destinations of %v: %w", k, err)
+		return nil, fmt.Errorf("read the destinations of %v: %w", k, permit(err))
 	}
 	return list, nil
 }

@@ -126,7 +126,7 @@ func TestFailures(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(failures) != 2 || !errors.Is(failures[0], unix.ENOENT) || !strings.Contains(failures[0].Error(), "load ip_vs_sh") ||
-		!errors.Is(failures[1], unix.ESRCH) {
+		!errors.Is(failures[1], errNoService) {
 		t.Errorf("failures: %v", failures)
 	}
 	if len(f.table) != len(sample())-1 {

@@ -27,6 +27,11 @@ type fake struct {
 	interrupt int
 	// mute has it answer nothing, cut has it answer with messages cut short.
 	mute, cut bool
+	// refuse, unless nil, is what every question is answered with; blind has looks
+	// fail. silentFlushes are those that are not answered.
+	refuse        error
+	blind         bool
+	silentFlushes int
 	// piece is how many messages one Receive takes; 0 is all.
 	piece int
 
@@ -108,7 +113,15 @@ func (f *fake) serve(r reply) {
 		f.acknowledge(r.seq, unix.ENOENT)
 		return
 	}
+	if f.refuse != nil {
+		f.acknowledge(r.seq, f.refuse)
+		return
+	}
 	switch cmd := r.body[0]; cmd {
+	case cmdGetDaemon:
+		f.list(r.seq, 0, nil)
+	case cmdNewDaemon:
+		f.acknowledge(r.seq, unix.ENODEV)
 	case cmdGetSvc:
 		f.list(r.seq, len(f.table), func(m *message, i int) {
 			k := f.table.Keys()[i]
@@ -233,6 +246,10 @@ func (f *fake) edit(kind balance.OpKind, k balance.Key, o balance.Options, missi
 }
 
 func (f *fake) Flush() error {
+	if f.silentFlushes > 0 {
+		f.silentFlushes--
+		return errSilent
+	}
 	clear(f.table)
 	return nil
 }

@@ -18,9 +18,6 @@ import (
 // The rhythm of a Keeper, unless its Options say otherwise.
 const (
 	lookEvery = 2 * time.Second
-	// fullEvery is how many looks there are to one that reads everything,
-	// which sees what a Glance does not, and costs more.
-	fullEvery = 150
 	// openEvery is how often a kernel without IPVS is asked again.
 	openEvery = 10 * time.Second
 )
@@ -30,7 +27,7 @@ type Options struct {
 	// Log takes what people should know; repeats are left out.
 	Log *slog.Logger
 	// Earlier are the services that an earlier run owned. Those of them that
-	// are not wanted when Start is called are removed.
+	// the first Set does not ask for are removed then, or when the keeper ends.
 	Earlier []balance.Key
 	// Journal writes down which services are owned, before one is made and
 	// after one was removed. Its error is logged; nil does nothing.
@@ -87,6 +84,7 @@ type Keeper struct {
 
 	mu      sync.Mutex // guards what follows
 	changes balance.Table
+	asked   bool // somebody said what should be
 	syncs   []Sync
 	counts  Counts
 	idle    *sync.Cond
@@ -147,7 +145,7 @@ func (k *Keeper) Start() error {
 		}
 		k.o.Open = func() (*Conn, Looker, error) { return openIn(ns) }
 	}
-	k.inside = &keeping{k: k, want: balance.Table{}, have: balance.Table{}, doubt: map[balance.Key]bool{}, told: map[string]bool{}}
+	k.inside = &keeping{k: k, want: balance.Table{}, have: balance.Table{}, doubt: map[balance.Key]bool{}, lost: map[balance.Key]bool{}}
 	for _, key := range k.o.Earlier {
 		k.inside.doubt[key] = true
 	}
@@ -156,12 +154,12 @@ func (k *Keeper) Start() error {
 }
 
 // Set changes what some services should be; nil means that there should be
-// none. It never blocks. The services must be normal and are not changed
+// none. It never blocks. Before the first Set the table is left as it is. The services must be normal and are not changed
 // afterwards.
 func (k *Keeper) Set(changes balance.Table) {
 	k.mu.Lock()
 	maps.Copy(k.changes, changes)
-	k.counts.Pending = true
+	k.asked, k.counts.Pending = true, true
 	k.mu.Unlock()
 	k.poke()
 }

@@ -32,8 +32,13 @@ type fakeLook struct {
 	f *fake
 }
 
-func (l fakeLook) Look() (Sums, error) { return l.Expect(l.f.table), nil }
-func (l fakeLook) Close() error        { return nil }
+func (l fakeLook) Look() (Sums, error) {
+	if l.f.blind {
+		return nil, errors.New("the list cannot be read")
+	}
+	return l.Expect(l.f.table), nil
+}
+func (l fakeLook) Close() error { return nil }
 
 // kept is a keeper on a fake kernel.
 type kept struct {
@@ -45,6 +50,7 @@ type kept struct {
 	// missing has Open fail; journal is what was written down last.
 	missing bool
 	opens   int
+	onOpen  func()
 	journal []balance.Key
 }
 
@@ -86,6 +92,9 @@ func keep(t *testing.T, table balance.Table, o Options, prepare ...func(*kept)) 
 			return nil, nil, ErrNoIPVS
 		}
 		f.queue = nil
+		if x.onOpen != nil {
+			x.onOpen()
+		}
 		return &Conn{socket: f, services: f, family: fakeFamily, in: make([]byte, 64<<10)}, fakeLook{&Glance{seed: seed}, f}, nil
 	}
 	for _, p := range prepare {

@@ -9,31 +9,34 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moonkeep/moonkeep/core/balance"
 )
 
 // keeping is the goroutine of a Keeper. Nothing of it is touched by another,
 // but for flushAtEnd, which is set before the end.
 type keeping struct {
-	k      *Keeper
-	conn   *Conn
-	look   Looker
-	opened bool // at least once
-	tried  time.Time
+	k     *Keeper
+	conn  *Conn
+	look  Looker
+	begun bool // what is done once was tried
+	asked bool // somebody said what should be
+	tried time.Time
 
 	// want is what should be, have what the kernel is believed to have of what
 	// is or was wanted.
 	want, have balance.Table
 	// expect is what a look finds of have.
 	expect Sums
-	// doubt are services of which it is not known what the kernel has.
-	doubt map[balance.Key]bool
-	syncs []Sync
-	// told are failures that people know of.
-	told  map[string]bool
-	looks int
-	// rests is until when the table is not looked at.
-	rests time.Time
+	// doubt are services of which it is not known what the kernel has, and lost
+	// those of them that somebody else took away under a change.
+	doubt, lost map[balance.Key]bool
+	syncs       []Sync
+	troubles    [topics]trouble
+	// rests is until when the table is not looked at, full until when not all of
+	// it is read.
+	rests, full time.Time
 
 	flushAtEnd bool
 	endError   error
@@ -75,31 +78,38 @@ func (w *keeping) open() bool {
 	w.tried = time.Now()
 	conn, look, err := w.k.o.Open()
 	if err != nil {
-		w.trouble(fmt.Errorf("IPVS cannot be used, so that nothing is balanced: %w", err))
+		w.trouble(opening, fmt.Errorf("IPVS cannot be used, so that nothing is balanced: %w", err))
 		return false
 	}
 	w.conn, w.look = conn, look
-	if !w.opened {
-		w.opened = true
+	if !w.begun {
 		w.begin()
+		if w.conn == nil {
+			return false
+		}
 	}
+	w.fine(opening)
 	for key := range w.want {
 		w.doubt[key] = true
 	}
 	return true
 }
 
-// begin does what is done once.
+// begin does what is done once. When the connection is lost it is done again;
+// what the kernel refuses stays told.
 func (w *keeping) begin() {
+	var refused []error
 	if w.k.o.Flush {
-		if err := w.used(w.conn.Flush()); err != nil {
-			w.trouble(err)
-		}
+		refused = append(refused, w.used(w.conn.Flush()))
 	}
 	if w.conn != nil && w.k.o.Timeouts != (Timeouts{}) {
-		if err := w.used(w.conn.SetTimeouts(w.k.o.Timeouts)); err != nil {
-			w.trouble(err)
-		}
+		refused = append(refused, w.used(w.conn.SetTimeouts(w.k.o.Timeouts)))
+	}
+	w.begun = w.conn != nil
+	if err := errors.Join(refused...); err != nil {
+		w.trouble(beginning, err)
+	} else {
+		w.fine(beginning)
 	}
 }
 
@@ -117,9 +127,10 @@ func (w *keeping) used(err error) error {
 // take carries out what was set.
 func (w *keeping) take() {
 	w.k.mu.Lock()
-	changes, syncs := w.k.changes, w.k.syncs
+	changes, syncs, asked := w.k.changes, w.k.syncs, w.k.asked
 	w.k.changes = balance.Table{}
 	w.k.mu.Unlock()
+	w.asked = asked
 	for key, s := range changes {
 		if s == nil {
 			delete(w.want, key)
@@ -131,17 +142,31 @@ func (w *keeping) take() {
 		}
 	}
 	w.syncs = syncs
-	if w.open() {
+	if w.open() && w.asked {
 		if _, ok := w.settle(); ok {
 			w.apply(slices.Collect(maps.Keys(changes)))
+		}
+		if w.conn != nil && len(w.lost) > 0 {
+			strange, _ := w.settle()
+			w.repaired(strange, w.taken())
 		}
 	}
 	w.synchronise()
 	w.done()
 }
 
+// taken returns the services that somebody else took away, and forgets them.
+func (w *keeping) taken() map[balance.Key]bool {
+	lost := w.lost
+	w.lost = map[balance.Key]bool{}
+	return lost
+}
+
 // done says that nothing is left to do, unless more was set meanwhile.
 func (w *keeping) done() {
+	if w.conn != nil && len(w.doubt) == 0 {
+		w.fine(changing)
+	}
 	w.k.mu.Lock()
 	defer w.k.mu.Unlock()
 	if len(w.k.changes) == 0 && len(w.k.wake) == 0 {
@@ -158,7 +183,7 @@ func (w *keeping) settle() (strange []balance.Key, ok bool) {
 	}
 	found, err := w.conn.Read(func(key balance.Key) bool { return w.doubt[key] })
 	if err = w.used(err); err != nil {
-		w.trouble(err)
+		w.trouble(changing, err)
 		return nil, false
 	}
 	keys := slices.Collect(maps.Keys(w.doubt))
@@ -209,19 +234,24 @@ func (w *keeping) apply(keys []balance.Key) {
 	}
 	failures, err := w.conn.Apply(ops)
 	if err = w.used(err); err != nil {
-		w.trouble(fmt.Errorf("change the table of IPVS: %w", err))
+		w.trouble(changing, fmt.Errorf("change the table of IPVS: %w", err))
 		for _, key := range keys {
 			w.doubt[key] = true
 		}
 		return
 	}
+	var told []error
 	for _, f := range failures {
 		w.doubt[f.Op.Key] = true
-		w.trouble(f)
+		switch {
+		case errors.Is(f.Err, errNoService): // its own failure is told
+		case ofDestination(f.Op.Kind) && errors.Is(f.Err, unix.ESRCH):
+			w.lost[f.Op.Key] = true
+		default:
+			told = append(told, f)
+		}
 	}
-	if len(failures) == 0 && len(w.doubt) == 0 {
-		w.fine()
-	}
+	w.trouble(changing, told...)
 	gone := false
 	for _, key := range keys {
 		if w.want[key] == nil && !w.doubt[key] {
@@ -262,21 +292,33 @@ func (w *keeping) expected(keys []balance.Key) {
 }
 
 // compare looks whether the table is what it should be, and tries again what
-// failed.
+// failed. Before anybody said what it should be there is nothing to compare:
+// what an earlier run owned is not to go and to come again.
 func (w *keeping) compare() {
 	defer w.done()
-	if !w.open() {
+	if !w.open() || !w.asked {
 		return
 	}
-	suspects := w.suspects()
+	suspects, all := w.suspects()
 	for key := range suspects {
 		w.doubt[key] = true
 	}
+	began := time.Now()
 	strange, ok := w.settle()
 	if !ok {
 		return
 	}
+	if all {
+		w.full = time.Now().Add(restsFully * time.Since(began))
+	}
 	w.synchronise()
+	maps.Copy(suspects, w.taken())
+	w.repaired(strange, suspects)
+}
+
+// repaired tells of those of the services that were not as they should be which
+// somebody else is to blame for.
+func (w *keeping) repaired(strange []balance.Key, suspects map[balance.Key]bool) {
 	strange = slices.DeleteFunc(strange, func(key balance.Key) bool { return !suspects[key] })
 	if len(strange) == 0 {
 		return
@@ -292,31 +334,43 @@ func (w *keeping) compare() {
 // table of tens of thousands on a slow machine is not to take it all.
 const restsFor = 20
 
+// restsFully is the same for a read of all that there is, which sees what a Glance
+// does not, and costs more. Of how long the first one takes firstFull is an
+// estimate, for each service.
+const (
+	restsFully = 200
+	firstFull  = 200 * time.Microsecond
+)
+
 // suspects are services that a look finds different, or all when everything is
-// to be read.
-func (w *keeping) suspects() map[balance.Key]bool {
+// to be read. The map is never nil.
+func (w *keeping) suspects() (out map[balance.Key]bool, all bool) {
+	out = map[balance.Key]bool{}
 	if time.Now().Before(w.rests) {
-		return nil
+		return out, false
 	}
 	began := time.Now()
 	seen, err := w.look.Look()
 	w.rests = time.Now().Add(restsFor * time.Since(began))
 	if err != nil {
-		w.trouble(err)
-		return nil
+		w.trouble(looking, err)
+		return out, false
 	}
+	w.fine(looking)
 	if w.expect == nil {
 		w.expect = w.look.Expect(w.have)
 	}
-	w.looks++
-	out := map[balance.Key]bool{}
+	if w.full.IsZero() {
+		w.full = began.Add(time.Duration(len(w.have)) * firstFull * restsFully)
+	}
+	all = time.Now().After(w.full)
 	for key := range w.have {
 		at := Listed(key)
-		if !w.doubt[key] && (seen[at] != w.expect[at] || w.looks%fullEvery == 0) {
+		if !w.doubt[key] && (all || seen[at] != w.expect[at]) {
 			out[key] = true
 		}
 	}
-	return out
+	return out, all
 }
 
 // synchronise has those daemons run that were asked for, and those that are
@@ -327,7 +381,7 @@ func (w *keeping) synchronise() {
 	}
 	running, err := w.conn.Syncs()
 	if err = w.used(err); err != nil {
-		w.trouble(err)
+		w.trouble(synchronising, err)
 		return
 	}
 	for _, r := range running {
@@ -335,7 +389,7 @@ func (w *keeping) synchronise() {
 			continue
 		}
 		if err := w.used(w.conn.StopSync(r.Role)); err != nil {
-			w.trouble(err)
+			w.trouble(synchronising, err)
 			return
 		}
 	}
@@ -344,16 +398,20 @@ func (w *keeping) synchronise() {
 			continue
 		}
 		if err := w.used(w.conn.StartSync(s)); err != nil {
-			w.trouble(err)
+			w.trouble(synchronising, err)
 			return
 		}
 	}
+	w.fine(synchronising)
 }
 
 // end closes the connection, after the services were removed if they are to
 // be.
 func (w *keeping) end(remove bool) {
 	if w.conn == nil {
+		if remove && len(w.have) > 0 {
+			w.endError = fmt.Errorf("%d services could not be removed from IPVS: %s", len(w.have), w.troubles[opening].text)
+		}
 		return
 	}
 	if remove {
@@ -393,32 +451,8 @@ func (w *keeping) remove() {
 // journal writes down what is owned.
 func (w *keeping) journal() {
 	if err := w.k.o.Journal(w.have.Keys()); err != nil {
-		w.trouble(fmt.Errorf("write down the services that are owned: %w", err))
+		w.trouble(writing, fmt.Errorf("write down the services that are owned: %w", err))
+	} else {
+		w.fine(writing)
 	}
-}
-
-// trouble tells people, once for each text until all is fine again.
-func (w *keeping) trouble(err error) {
-	text := err.Error()
-	w.k.mu.Lock()
-	w.k.counts.Trouble = text
-	w.k.mu.Unlock()
-	if !w.told[text] && len(w.told) < maxTold {
-		w.told[text] = true
-		w.k.o.Log.Error("IPVS", "err", text)
-	}
-}
-
-// maxTold is how many different failures are told at a time.
-const maxTold = 100
-
-// fine forgets the trouble.
-func (w *keeping) fine() {
-	w.k.mu.Lock()
-	defer w.k.mu.Unlock()
-	if w.k.counts.Trouble != "" {
-		w.k.o.Log.Info("the table of IPVS is as it should be again")
-	}
-	w.k.counts.Trouble = ""
-	clear(w.told)
 }

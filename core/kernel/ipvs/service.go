@@ -56,7 +56,7 @@ func (c *Conn) service(op balance.Op) error {
 // Flush empties the table: all services, also those of others.
 func (c *Conn) Flush() error {
 	if err := c.services.Flush(); err != nil {
-		return fmt.Errorf("empty the table of IPVS: %w", err)
+		return fmt.Errorf("empty the table of IPVS: %w", permit(err))
 	}
 	return nil
 }
@@ -73,7 +73,7 @@ func (c *Conn) Timeouts() (Timeouts, error) {
 // SetTimeouts sets how long idle connections are kept.
 func (c *Conn) SetTimeouts(t Timeouts) error {
 	if err := c.services.SetTimeouts(t); err != nil {
-		return fmt.Errorf("set the time limits of IPVS: %w", err)
+		return fmt.Errorf("set the time limits of IPVS: %w", permit(err))
 	}
 	return nil
 }

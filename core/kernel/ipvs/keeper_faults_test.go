@@ -1,0 +1,271 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// at is a server by the end of its address.
+func at(last byte) balance.Destination {
+	return balance.Destination{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, last}), 80), Weight: 1}
+}
+
+// eventually waits until something holds.
+func (x *kept) eventually(what string, is func(Counts) bool) {
+	x.t.Helper()
+	for range 1000 {
+		if is(x.Counts()) {
+			return
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	x.t.Fatalf("not %s: %+v", what, x.Counts())
+}
+
+// TestKeeperSilentFlush: a kernel that does not answer while the table is to be
+// emptied is asked again, and the rest follows.
+func TestKeeperSilentFlush(t *testing.T) {
+	x := keep(t, with(others(), sample()), Options{Flush: true}, func(x *kept) { x.f.silentFlushes = 2 })
+	x.Set(sample())
+	x.holdsSoon(sample())
+	x.eventually("fine", func(c Counts) bool { return c.Trouble == "" && !c.Pending })
+	x.close(true, false)
+}
+
+// holdsSoon is holds of a keeper that may have no connection for a while.
+func (x *kept) holdsSoon(want balance.Table) {
+	x.t.Helper()
+	for range 1000 {
+		if x.ask(x.t.Context(), func(*Conn) error { return nil }) == nil {
+			break
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	x.holds(want)
+}
+
+// TestKeeperTroubleEnds: what was said of a kernel that did not answer, or not
+// well, is not said any more once it does, also when the table was right
+// throughout.
+func TestKeeperTroubleEnds(t *testing.T) {
+	for name, harm := range map[string]func(*kept, bool){
+		"looks fail":  func(x *kept, on bool) { x.f.blind = on },
+		"dumps break": func(x *kept, on bool) { x.f.cut = on },
+		"silent":      func(x *kept, on bool) { x.f.mute = on },
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := keep(t, others(), Options{})
+			x.Set(sample())
+			x.wait()
+			x.inside(func(balance.Table) { harm(x, true) })
+			if name != "looks fail" {
+				// Somebody has to ask for something.
+				x.Set(balance.Table{{Fwmark: 98}: balance.Service{Options: balance.Options{Scheduler: "rr"}}.Normal(balance.Key{Fwmark: 98})})
+			}
+			x.eventually("in trouble", func(c Counts) bool { return c.Trouble != "" })
+			x.mu.Lock()
+			x.onOpen = func() { harm(x, false) }
+			x.mu.Unlock()
+			if name == "looks fail" {
+				x.inside(func(balance.Table) { harm(x, false) })
+			}
+			x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
+			if n := x.log.count("is as it should be again"); n != 1 {
+				t.Errorf("told %d times that all is well", n)
+			}
+			x.close(true, false)
+		})
+	}
+}
+
+// TestKeeperSyncTrouble: daemons that cannot be started are told once, however
+// often the table changes meanwhile.
+func TestKeeperSyncTrouble(t *testing.T) {
+	x := keep(t, others(), Options{})
+	x.Set(sample())
+	x.SetSync([]Sync{{Role: SyncMaster, Interface: "eth7"}})
+	x.wait()
+	x.eventually("in trouble", func(c Counts) bool { return strings.Contains(c.Trouble, "synchron") })
+	changed := sample()
+	k := changed.Keys()[0]
+	for i := range 20 {
+		s := *changed[k]
+		s.Destinations = append([]balance.Destination(nil), s.Destinations...)
+		s.Destinations[0].Weight = int32(10 + i)
+		x.Set(balance.Table{k: &s})
+		x.wait()
+	}
+	if c, n := x.Counts(), x.log.count("synchronis"); n != 1 || !strings.Contains(c.Trouble, "synchron") || x.log.count("as it should be again") != 0 {
+		t.Errorf("told %d times, %d times that all is well; trouble %q", n, x.log.count("as it should be again"), c.Trouble)
+	}
+	x.close(true, false)
+}
+
+// TestKeeperScheduler: a service that cannot be made is told of by its cause, and
+// not by that each of its servers has no service.
+func TestKeeperScheduler(t *testing.T) {
+	k := balance.Key{Protocol: balance.TCP, Address: sample().Keys()[0].Address}
+	s := balance.Service{Options: balance.Options{Scheduler: "lblcr"}}
+	for i := range byte(50) {
+		s.Destinations = append(s.Destinations, at(i+1))
+	}
+	x := keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.schedulers = []string{"rr"} })
+	x.Set(balance.Table{k: s.Normal(k)})
+	x.wait()
+	x.eventually("in trouble", func(c Counts) bool { return strings.Contains(c.Trouble, "load ip_vs_lblcr") })
+	if n := x.log.count("level=ERROR"); n != 1 {
+		t.Errorf("%d errors are told for one cause", n)
+	}
+	x.close(true, false)
+}
+
+// TestKeeperFull: a full table is told of with what it lacks, and what fits stands.
+func TestKeeperFull(t *testing.T) {
+	x := keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.full = 3 })
+	x.Set(sample())
+	x.wait()
+	x.eventually("in trouble", func(c Counts) bool { return strings.Contains(c.Trouble, "no memory") })
+	x.inside(func(have balance.Table) { x.f.full = 0 })
+	x.holds(sample())
+	x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
+	x.close(true, false)
+}
+
+// TestKeeperWaitsForWishes: what an earlier run owned is not taken away before
+// anybody said what should be: after a crash connections go on.
+func TestKeeperWaitsForWishes(t *testing.T) {
+	x := keep(t, sample(), Options{Earlier: append(sample().Keys(), balance.Key{Fwmark: 77})})
+	removed := 0
+	x.SetSync([]Sync{{Role: SyncMaster, Interface: "eth7"}}) // which is no wish for a table
+	x.wait()
+	for range 20 {
+		time.Sleep(5 * time.Millisecond)
+		x.inside(func(have balance.Table) {
+			if len(have) < len(sample()) {
+				removed++
+			}
+		})
+	}
+	if removed > 0 {
+		t.Error("services are removed before it is known whether they are wanted")
+	}
+	x.Set(sample())
+	x.wait()
+	if c := x.Counts(); c.Operations != 0 {
+		t.Errorf("%d operations to adopt a table that was right", c.Operations)
+	}
+	x.close(true, false)
+
+	x = keep(t, with(others(), sample()), Options{Earlier: sample().Keys()})
+	x.Set(nil) // nothing is wanted
+	x.wait()
+	x.holds(others())
+	x.close(true, false)
+}
+
+// TestKeeperNotAllowed: without the capability the message says which.
+func TestKeeperNotAllowed(t *testing.T) {
+	x := keep(t, others(), Options{}, func(x *kept) { x.f.refuse = unix.EPERM })
+	x.Set(sample())
+	x.wait()
+	x.eventually("told what is lacking", func(c Counts) bool { return strings.Contains(c.Trouble, "CAP_NET_ADMIN") })
+	x.inside(func(balance.Table) { x.f.refuse = nil })
+	x.holdsSoon(with(others(), sample()))
+	x.close(true, false)
+}
+
+// TestKeeperCannotRemove: an end that leaves services behind is an error.
+func TestKeeperCannotRemove(t *testing.T) {
+	x := keep(t, others(), Options{})
+	x.Set(sample())
+	x.wait()
+	x.mu.Lock()
+	x.missing = true
+	x.mu.Unlock()
+	_ = x.ask(t.Context(), func(*Conn) error { return unix.EBADF })
+	if err := x.Close(true, false); err == nil || !strings.Contains(err.Error(), "6 services could not be removed from IPVS: ") {
+		t.Errorf("the end says %v, and %d services are left", err, len(x.f.table))
+	}
+}
+
+// TestKeeperAmongMadmen: somebody else changes the table as fast as he can while
+// it is changed. In the end it is as it should be, and that somebody did it is
+// told, not that the kernel refused something.
+func TestKeeperAmongMadmen(t *testing.T) {
+	x := keep(t, others(), Options{})
+	x.Set(sample())
+	x.wait()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	r := rand.New(rand.NewPCG(5, 6))
+	keys := sample().Keys()
+	want := sample()
+	for i := 0; ctx.Err() == nil; i++ {
+		x.inside(func(have balance.Table) {
+			switch k := keys[r.IntN(len(keys))]; r.IntN(4) {
+			case 0:
+				for k := range have {
+					if k != foreign {
+						delete(have, k)
+					}
+				}
+			case 1:
+				delete(have, k)
+			case 2:
+				if s := have[k]; s != nil {
+					c := *s
+					c.Destinations = append([]balance.Destination{at(250)}, c.Destinations...)
+					have[k] = c.Normal(k)
+				}
+			case 3:
+				if s := have[k]; s != nil && len(s.Destinations) > 0 {
+					c := *s
+					c.Destinations = append([]balance.Destination(nil), c.Destinations...)
+					c.Destinations[0].Weight += 3
+					have[k] = &c
+				}
+			}
+		})
+		k := keys[r.IntN(len(keys))]
+		s := *want[k]
+		s.Destinations = append([]balance.Destination(nil), s.Destinations...)
+		s.Destinations[0].Weight = int32(1 + r.IntN(9))
+		want[k] = &s
+		x.Set(balance.Table{k: &s})
+	}
+	x.holds(with(others(), want))
+	x.wait()
+	x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
+	if n := x.log.count("level=ERROR"); n > 0 || x.log.count("somebody else changed IPVS") == 0 {
+		t.Errorf("%d errors, %d times told of somebody else", n, x.log.count("somebody else changed IPVS"))
+	}
+	x.close(true, false)
+}
+
+// TestKeeperSeesAll: also what the kernel's short list does not show is put
+// right, soon where the table is small.
+func TestKeeperSeesAll(t *testing.T) {
+	x := keep(t, others(), Options{})
+	x.Set(sample())
+	x.wait()
+	x.inside(func(have balance.Table) {
+		k := sample().Keys()[0]
+		s := *have[k]
+		s.Destinations = append([]balance.Destination(nil), s.Destinations...)
+		s.Destinations[0].Upper = 77
+		have[k] = &s
+	})
+	x.holds(with(others(), sample()))
+	x.eventually("told", func(c Counts) bool { return c.Repaired == 1 })
+	x.close(true, false)
+}
