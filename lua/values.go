@@ -31,14 +31,15 @@ type Event struct {
 	Seq uint64
 	// Node [node] is the router_id of this node.
 	Node string
-	// Peer [peer] is the address of the other node that the event is about.
+	// Peer [peer] is the address of the other node that was heard last, empty when
+	// none was.
 	Peer string
-	// PeerPriority [peer_priority] is the priority that it advertises; 0
+	// PeerPriority [peer_priority] is the priority that it advertised; 0
 	// when there is no peer.
 	PeerPriority int
 	// Dual [seconds] is for how long, and DualTimes [times] for the how manieth
 	// time since the start of the daemon, another node has been MASTER too. They
-	// are there with a peer.
+	// are there when DualTimes is not 0.
 	Dual      time.Duration
 	DualTimes uint64
 	// Service [service] and Server [server] are the virtual and the real
@@ -77,6 +78,8 @@ func (s *state) event(e Event) lua.LValue {
 	tb.RawSetString("priority", lua.LNumber(e.Priority))
 	if e.Peer != "" {
 		tb.RawSetString("peer_priority", lua.LNumber(e.PeerPriority))
+	}
+	if e.DualTimes > 0 {
 		tb.RawSetString("seconds", lua.LNumber(e.Dual.Seconds()))
 		tb.RawSetString("times", lua.LNumber(e.DualTimes))
 	}

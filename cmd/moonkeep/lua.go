@@ -225,6 +225,9 @@ func eventOf(function string, given []string) (lua.Event, error) {
 			e.From = "MASTER"
 		}
 	}
+	if function == "on_dual_master" {
+		e.From, e.Peer, e.PeerPriority, e.DualTimes = "MASTER", "192.0.2.2", 90, 1
+	}
 	if len(given) > 0 && !strings.HasPrefix(function, "on_") {
 		return e, fmt.Errorf("--event goes with a function that begins with on_, not with %s", function)
 	}
@@ -234,14 +237,18 @@ func eventOf(function string, given []string) (lua.Event, error) {
 		switch field := fields[name]; {
 		case field != nil:
 			*field = value
-		case name == "priority":
+		case name == "priority" || name == "peer_priority":
 			n, ok := config.ParseArg(value).(float64)
 			if !ok {
-				return e, fmt.Errorf("--event %s: the priority is a number", text)
+				return e, fmt.Errorf("--event %s: the %s is a number", text, strings.ReplaceAll(name, "_", " "))
 			}
-			e.Priority = int(n)
+			if name == "priority" {
+				e.Priority = int(n)
+			} else {
+				e.PeerPriority = int(n)
+			}
 		default:
-			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, from, to, why, priority, peer, service and server", text, name)
+			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, from, to, why, priority, peer, peer_priority, service and server", text, name)
 		}
 		if name == "group" {
 			e.Instance = ""

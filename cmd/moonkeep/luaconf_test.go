@@ -38,7 +38,7 @@ end
 local function tell(name)
   return function(e)
     file.append(e.args.to, table.concat({name, e.instance, e.from, e.to, e.priority, e.peer or "-"}, " ") .. "\n")
-    if e.peer then
+    if e.times then
       file.append(e.args.to, table.concat({e.peer_priority, e.times > 0 and "true", e.seconds > 0 and "later" or "first"}, " ") .. "\n")
     end
   end
@@ -108,7 +108,7 @@ vrrp_instance VI_1 {
 		return err == nil && strings.Contains(string(text), "10 true later\n")
 	}, p.log.String)
 	p.signal(t, syscall.SIGTERM)
-	told(changes+".all", "stop VI_1 MASTER STOP 80 -")
+	told(changes+".all", "stop VI_1 MASTER STOP 80 192.0.2.2")
 	if text, err := os.ReadFile(changes); err != nil || strings.Contains(string(text), "stop") || strings.Contains(string(text), "priority") {
 		t.Errorf("notify_master told of more: %v\n%s", err, text)
 	}

@@ -163,8 +163,9 @@ type Change struct {
 	Why string
 	// Priority is the effective priority at that moment; 0 for a group.
 	Priority uint8
-	// Peer is the other master of LowerHeard, and PeerPriority what it
-	// advertises; the zero Addr else.
+	// Peer is the other node that was heard last, the other master of LowerHeard,
+	// and PeerPriority what it advertised; the zero Addr when none was heard, and
+	// for what is not of an instance.
 	Peer         netip.Addr
 	PeerPriority uint8
 	// Dual is for how long another master has been heard, of LowerHeard, and

@@ -458,9 +458,10 @@ func (n *Node) payload(in *instance, b []byte) []byte {
 func (n *Node) changed(in *instance, a *vrrp.Action) {
 	n.stirred = true
 	n.seq++
+	v := in.router.View()
 	n.out = append(n.out, Action{Kind: Changed, Instance: in.cfg.Name, Change: &Change{
 		Name: in.cfg.Name, From: a.From, To: a.To, Stop: a.Stopped, Why: a.Why,
-		Priority: in.router.View().Effective, Seq: n.seq,
+		Priority: v.Effective, Peer: v.HeardFrom, PeerPriority: v.HeardPriority, Seq: n.seq,
 	}})
 	if in.group != nil && a.From == vrrp.Master && a.To == vrrp.Backup {
 		in.group.yielded = in.cfg.Name

@@ -17,7 +17,7 @@ const lowerGap = 100 * time.Millisecond
 func (n *Node) tell(in *instance, of Occasion, why string) *Change {
 	v := in.router.View()
 	n.seq++
-	c := &Change{Occasion: of, Name: in.cfg.Name, From: v.Role, To: v.Role, Why: why, Priority: v.Effective, Seq: n.seq}
+	c := &Change{Occasion: of, Name: in.cfg.Name, From: v.Role, To: v.Role, Why: why, Priority: v.Effective, Peer: v.HeardFrom, PeerPriority: v.HeardPriority, Seq: n.seq}
 	n.out = append(n.out, Action{Kind: Told, Instance: in.cfg.Name, Change: c})
 	return c
 }
@@ -44,7 +44,6 @@ func (n *Node) tellLower(now mono.Instant, in *instance, before uint64) {
 	}
 	in.lowerQuiet = now.Add(lowerGap)
 	c := n.tell(in, LowerHeard, fmt.Sprintf("%v is master too, with priority %d against our %d", v.HeardFrom, v.HeardPriority, v.Effective))
-	c.Peer, c.PeerPriority = v.HeardFrom, v.HeardPriority
 	c.Dual, c.DualTimes = now.Sub(v.Dual.Since), v.Dual.Times
 }
 

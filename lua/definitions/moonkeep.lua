@@ -34,9 +34,9 @@
 ---@field why? string one line for people
 ---@field priority integer the effective priority
 ---@field addresses string[] the virtual addresses with their lengths
----@field peer? string the other node that the event is about
+---@field peer? string of an instance: the other node that was heard last
 ---@field peer_priority? integer
----@field seconds? number for how long the peer has been MASTER too
+---@field seconds? number of on_dual_master: for how long the peer has been MASTER too
 ---@field times? integer for the how manieth time since the start another node is
 ---@field service? string the virtual server
 ---@field server? string the real server

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// recorder is a Lua file that writes down each event that it is called with, as
+// JSON, a line a call.
+const recorder = `local file, json = require "file", require "json"
+local all = {}
+for _, name in ipairs{"on_master", "on_backup", "on_fault", "on_stop", "on_change", "on_real_server", "on_quorum"} do
+  all[name] = function(e)
+    e.called = name
+    file.append(e.args.to, json.encode(e, {list = true}) .. "\n")
+  end
+end
+return all
+`
+
+// recorded is what recorder wrote.
+func recorded(t *testing.T, path string) (events []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(read(path)) {
+		var e map[string]any
+		if !strings.HasSuffix(line, "\n") {
+			break // it is just being written
+		}
+		netnstest.Must(t, json.Unmarshal([]byte(line), &e))
+		events = append(events, e)
+	}
+	return events
+}
+
+// awaitEvent waits for a call of a function that comes behind the first calls, and
+// compares the fields that are named; a nil is a field that may not be there. It
+// returns the number of the call behind it.
+func awaitEvent(t *testing.T, p *process, path string, from int, called string, fields map[string]any) int {
+	t.Helper()
+	var events []map[string]any
+	at := -1
+	eventually(t, called, func() bool {
+		events = recorded(t, path)
+		for i, e := range events {
+			if i >= from && e["called"] == called {
+				at = i
+				return true
+			}
+		}
+		return false
+	}, func() string { return fmt.Sprint(events, p.log) })
+	for name, want := range fields {
+		if got := events[at][name]; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %s is %v (%T), want %v", called, name, got, got, want)
+		}
+	}
+	if why, _ := events[at]["why"].(string); why == "" || strings.Contains(why, "\n") {
+		t.Errorf("%s: why is %q", called, why)
+	}
+	if seq, _ := events[at]["seq"].(float64); seq < 1 {
+		t.Errorf("%s: seq is %v", called, events[at]["seq"])
+	}
+	return at + 1
+}
+
+// TestLuaEvents: a real daemon tells a Lua file of its instance and one of its
+// group of each change, with all that an event has, in order and each once.
+func TestLuaEvents(t *testing.T) {
+	t.Parallel()
+	a, b := hosts(t)
+	a.write(t, "told.lua", recorder, 0o644)
+	lever := filepath.Join(a.dir, "lever")
+	a.write(t, "lever.lua", `local file = require "file" return function(ctx) return not file.exists(ctx.args.lever), "the lever" end`, 0o644)
+	file := a.write(t, "moonkeep.conf", fmt.Sprintf(`global_defs {
+ router_id lb-a
+}
+vrrp_script lever {
+ script "lua:lever.lua lever=%s"
+ interval 0.1
+ fall 1
+ rise 1
+}
+vrrp_instance VI_1 {
+ interface eth0
+ version 3
+ virtual_router_id 63
+ priority 100
+ advert_int 0.1
+ virtual_ipaddress {
+  192.0.2.63/24
+ }
+ virtual_ipaddress_excluded {
+  192.0.2.64/24
+ }
+ track_script {
+  lever
+ }
+ notify "lua:told.lua to=%[2]s/instance allow=write"
+}
+vrrp_sync_group G {
+ group {
+  VI_1
+ }
+ notify "lua:told.lua to=%[2]s/group allow=write"
+}
+`, lever, a.dir), 0o644)
+	p := a.start(t, "run", file)
+	instance, group := filepath.Join(a.dir, "instance"), filepath.Join(a.dir, "group")
+	both := []any{"192.0.2.63/24", "192.0.2.64/24"}
+	i, g := 0, 0
+	step := func(state, from string, more map[string]any) {
+		t.Helper()
+		function := "on_" + strings.ToLower(state)
+		own := map[string]any{"instance": "VI_1", "group": nil, "from": from, "to": state, "priority": 100., "addresses": both, "node": "lb-a", "peer": nil, "peer_priority": nil, "seconds": nil, "times": nil, "service": nil, "server": nil, "args": map[string]any{"to": instance}}
+		for name, value := range more {
+			own[name] = value
+		}
+		whole := map[string]any{"instance": nil, "group": "G", "from": from, "to": state, "priority": 0., "node": "lb-a", "peer": nil, "args": map[string]any{"to": group}}
+		for _, called := range []string{function, "on_change"} {
+			i = awaitEvent(t, p, instance, i, called, own)
+			g = awaitEvent(t, p, group, g, called, whole)
+		}
+	}
+	step("MASTER", "BACKUP", nil)
+	netnstest.Must(t, os.WriteFile(lever, nil, 0o644))
+	step("FAULT", "MASTER", nil)
+	netnstest.Must(t, os.Remove(lever))
+	step("MASTER", "BACKUP", nil)
+	c, _, err := openConfig(file, "")
+	netnstest.Must(t, err)
+	peer := netip.MustParseAddr("192.0.2.2")
+	speak(t, b, peer, build.Node(c).Instances[0].Router.Append(nil, 200, peer, vrrp.Group(false)))
+	step("BACKUP", "MASTER", map[string]any{"peer": "192.0.2.2", "peer_priority": 200.})
+	step("MASTER", "BACKUP", map[string]any{"peer": "192.0.2.2", "peer_priority": 200.}) // it was heard once
+	p.stop(t)
+	step("STOP", "MASTER", map[string]any{"peer": "192.0.2.2", "peer_priority": 200.})
+	last := 0.
+	for _, e := range recorded(t, instance) {
+		seq, _ := e["seq"].(float64)
+		if seq < last {
+			t.Errorf("change %v is told behind %v", seq, last)
+		}
+		last = seq
+	}
+}
