@@ -153,3 +153,77 @@ vrrp_sync_group G {
 		last = seq
 	}
 }
+
+// TestGuestLuaServers: in a daemon that balances, Lua checks take servers out and
+// bring them back, a measured weight stays within its bounds, and the functions of
+// servers and of the quorum are told.
+func TestGuestLuaServers(t *testing.T) {
+	needIPVS(t)
+	d := newDirector(t)
+	d.write(t, "told.lua", recorder, 0o644)
+	d.write(t, "lever.lua", `local file = require "file"
+return function(ctx)
+  local at = ctx.server:match("%.(%d+):80$")
+  if ctx.service ~= "10.9.0.1:80" then error("odd service: " .. ctx.service) end
+  return {ok = not file.exists("down" .. at), message = "the lever of " .. at, weight = at == "1" and 1e9 - 1 or nil}
+end`, 0o644)
+	load := d.write(t, "load", "20", 0o644)
+	d.write(t, "load.lua", `local file = require "file" return {weight = function() return tonumber(file.read("load")) end}`, 0o644)
+	file := d.write(t, "a.yaml", fmt.Sprintf(`global: {router_id: lb-a}
+virtual_servers:
+  - address: 10.9.0.1:80
+    protocol: TCP
+    lb_algo: wrr
+    lb_kind: NAT
+    delay_loop: 500ms
+    quorum_up: {lua: told.lua, allow: [write], args: {to: %[1]s/quorum}}
+    quorum_down: {lua: told.lua, allow: [write], args: {to: %[1]s/quorum}}
+    real_servers:
+      - address: 10.2.0.1:80
+        checks: [{LUA_CHECK: {path: lever.lua, retry: 0, delay_loop: 500ms}}]
+        notify_up: {lua: told.lua, allow: [write], args: {to: %[1]s/server}}
+        notify_down: {lua: told.lua, allow: [write], args: {to: %[1]s/server}}
+      - address: 10.2.0.2:80
+        weight: 7
+        checks: [{LUA_CHECK: {path: lever.lua, retry: 0, delay_loop: 500ms}}]
+        weight_by: {lua: load.lua}
+        smoothing: {min: 5, max: 50, step: 3}
+`, d.dir), 0o644)
+	p := d.start(t, "run", file)
+	weight := func(server string, want string) {
+		t.Helper()
+		var table []string
+		eventually(t, server+" with weight "+want, func() bool {
+			table = d.saved(t)
+			for _, line := range table {
+				if strings.Contains(line, " -r "+server+":80 ") {
+					return strings.HasSuffix(line, " -w "+want)
+				}
+			}
+			return want == "none"
+		}, func() string { return strings.Join(table, "\n") + p.log.String() })
+	}
+	weight("10.2.0.1", "999999999")
+	weight("10.2.0.2", "20")
+	netnstest.Must(t, os.WriteFile(load, []byte("100000"), 0o644))
+	weight("10.2.0.2", "50")
+	netnstest.Must(t, os.WriteFile(load, []byte("oh"), 0o644)) // who fails to measure changes nothing
+	netnstest.Must(t, os.WriteFile(filepath.Join(d.dir, "down1"), nil, 0o644))
+	weight("10.2.0.1", "none")
+	weight("10.2.0.2", "50")
+	netnstest.Must(t, os.WriteFile(load, []byte("-3"), 0o644))
+	weight("10.2.0.2", "5")
+	server, quorum := filepath.Join(d.dir, "server"), filepath.Join(d.dir, "quorum")
+	fields := func(server any, from, to string, file string) map[string]any {
+		return map[string]any{"service": "TCP 10.9.0.1:80", "server": server, "from": from, "to": to, "node": "lb-a", "instance": nil, "group": nil, "peer": nil, "args": map[string]any{"to": file}}
+	}
+	s := awaitEvent(t, p, server, 0, "on_real_server", fields("10.2.0.1:80", "UP", "DOWN", server))
+	netnstest.Must(t, os.WriteFile(filepath.Join(d.dir, "down2"), nil, 0o644))
+	weight("10.2.0.2", "none")
+	q := awaitEvent(t, p, quorum, 0, "on_quorum", fields(nil, "UP", "DOWN", quorum))
+	netnstest.Must(t, os.Remove(filepath.Join(d.dir, "down1")))
+	awaitEvent(t, p, server, s, "on_real_server", fields("10.2.0.1:80", "DOWN", "UP", server))
+	awaitEvent(t, p, quorum, q, "on_quorum", fields(nil, "DOWN", "UP", quorum))
+	weight("10.2.0.1", "999999999")
+	p.stop(t)
+}
