@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -110,10 +109,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			Label: x.Kind + " of " + x.Server + " of virtual server " + x.Service,
 		}
 		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
-			check.User = strconv.Itoa(os.Geteuid()) // as all programs do without script_user
-			if check.User == "0" {
-				check.User = "root"
-			}
+			check.User = ownUser() // as all programs do without script_user
 		}
 		if x.Kind == "MISC_CHECK" {
 			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
@@ -121,7 +117,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			}
 			check.Identity += strconv.FormatBool(x.Secure)
 		}
-		if x.Kind == "SSL_GET" || x.Kind == "SMTP_CHECK" || x.Kind == "GRPC_HEALTH" {
+		if hasFiles(x.Kind) {
 			var sum string
 			if check.Options, sum, err = files.into(x.Options); err != nil {
 				err = fmt.Errorf("plugin %s for %s: %w", x.Kind, x.Server, err)

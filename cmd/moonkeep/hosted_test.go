@@ -10,7 +10,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -242,10 +241,5 @@ while read -r l; do
 done
 while :; do :; done
 `
-	path := filepath.Join("/usr/lib", "moonkeep-test-stubborn-"+strconv.Itoa(os.Getpid()))
-	if err := os.WriteFile(path, []byte(stubborn), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	defer os.Remove(path)
-	try(1, "FAIL  it ends when it is told to", "plugin", "test", path)
+	try(1, "FAIL  it ends when it is told to", "plugin", "test", rootsFile(t, "stubborn", stubborn))
 }

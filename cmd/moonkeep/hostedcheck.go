@@ -40,7 +40,7 @@ func refusedChecks(c *config.Config) config.Findings {
 
 func refusedBy(own checker.Checker, p *build.Probe, files hostedFiles) error {
 	raw := p.Options
-	if p.Kind == "SSL_GET" || p.Kind == "SMTP_CHECK" || p.Kind == "GRPC_HEALTH" {
+	if hasFiles(p.Kind) {
 		var err error
 		if raw, _, err = files.into(raw); err != nil {
 			return nil // checkPlugins tells of files that this host lacks

@@ -17,6 +17,11 @@ const maxPEM = 1 << 20
 // paths: many checks name the same ones.
 type hostedFiles map[string]string
 
+// hasFiles reports whether checks of a kind may name such files.
+func hasFiles(kind string) bool {
+	return kind == "SSL_GET" || kind == "SMTP_CHECK" || kind == "GRPC_HEALTH"
+}
+
 // into puts the files that a check names and that only the daemon may read,
 // such as keys, into its options: checkers run as somebody else. sum changes
 // when the files do.

@@ -9,9 +9,11 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -168,37 +170,11 @@ func printPlugins(w io.Writer, list []listed, asJSON bool) error {
 	return t.Flush()
 }
 
-// pluginFlags are those by which a plugin is started by hand.
-type pluginFlags struct{ user, sha256, dir string }
-
-func (f *pluginFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.user, "user", "", "the `ACCOUNT` that it runs under; nobody when left out")
-	cmd.Flags().StringVar(&f.sha256, "sha256", "", "the `SUM` that its file must have")
-	cmd.Flags().StringVar(&f.dir, "directory", defaultPluginDirectory, "the plugin directory `DIR`, where a name is looked for")
-}
-
-// find finds a plugin by its name or its path.
-func (f *pluginFlags) find(name string) (pluginhost.Plugin, error) {
-	if standard.New(name) != nil {
-		return needed(pluginhost.Plugin{Name: name}), nil
-	}
-	p := pluginhost.Plugin{Name: filepath.Base(name), Path: name, User: f.user, SHA256: f.sha256, Memory: 256 << 20}
-	if !strings.ContainsRune(name, '/') {
-		p.Path = filepath.Join(f.dir, name)
-		if _, err := os.Stat(p.Path); err != nil {
-			return p, fmt.Errorf("there is no checker %q: moonkeep has %s, and %s is not there", name, strings.Join(standard.Names(), ", "), p.Path)
-		}
-	}
-	path, err := filepath.Abs(p.Path)
-	if err != nil {
-		return p, fmt.Errorf("find plugin %s: %w", name, err)
-	}
-	p.Path = path
-	return p, nil
-}
-
 // byHand runs f with a host of its own. Lines that plugins log go to stderr.
 func byHand(ctx context.Context, stderr io.Writer, f func(context.Context, *pluginhost.Host) error) (err error) {
+	// Who interrupts it leaves nothing behind.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	dir, err := os.MkdirTemp("", "moonkeep-plugin-")
 	if err != nil {
 		return fmt.Errorf("make a directory for sockets: %w", err)

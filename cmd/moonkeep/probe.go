@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
-	"net/netip"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +14,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 	"github.com/moonkeep/moonkeep/plugins/standard"
 )
 
@@ -23,6 +24,7 @@ import (
 const exitUnknown exitError = 2
 
 type probeOptions struct {
+	flags   pluginFlags
 	options []string
 	json    bool
 }
@@ -32,18 +34,22 @@ func newProbeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "probe CHECK [HOST:PORT]",
 		Short: "run one check once, and show what was sent and received",
-		Long: `Runs one check of a real server once, as the daemon would, and shows its
-verdict, what was sent and received, and how long each step took.
+		Long: `Runs one check of a real server once, as the daemon would: a process without
+privileges makes it. Shows its verdict, what was sent and received, and how long
+each step took.
 
-CHECK is one of ` + strings.Join(standard.Names(), ", ") + `.
-Options are those of the check in a configuration; those of a url may be given
-without it, for a check of one URL. A list is given item by item:
+CHECK is one of ` + strings.Join(standard.Names(), ", ") + `;
+or a checker of the plugin directory, of the configuration that --config names,
+or at a path. Options are those of the check in a configuration (plugin info
+lists them); those of a url may be given without it, for a check of one URL. A
+list is given item by item:
 
   moonkeep probe TCP_CHECK 192.0.2.1:22
   moonkeep probe HTTP_GET 192.0.2.1:80 --option path=/healthz --option regex=ok
   moonkeep probe SSL_GET www.example.org:443 --option path=/ --option headers='X-A: 1' --option headers='X-B: 2'
   moonkeep probe DNS_CHECK 192.0.2.1:53 --option type=A --option name=www.example.org
-  moonkeep probe MISC_CHECK --option misc_path=/usr/local/bin/check
+  moonkeep probe MISC_CHECK --option misc_path=/usr/local/bin/check --option user=www-data
+  moonkeep probe ./redis-role 192.0.2.1:6379 --option role=master
 
 A name of a host is looked up once; HTTP_GET and SSL_GET ask for it as their
 virtualhost unless that is given, and SSL_GET tells it to the server.
@@ -59,12 +65,13 @@ find out.`,
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0], host)
 		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-			return standard.Names(), cobra.ShellCompDirectiveNoFileComp
+			return standard.Names(), cobra.ShellCompDirectiveDefault
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.options, "option", "o", nil, "an option of the check, as NAME=VALUE; connect_timeout, bindto, bind_port, bind_if and fwmark too")
+	f.StringArrayVarP(&o.options, "option", "o", nil, "an option of the check, as NAME=VALUE; connect_timeout, bindto, bind_port, bind_if, fwmark and net_namespace too")
 	f.BoolVar(&o.json, "json", false, "print the result as JSON")
+	o.flags.add(cmd)
 	return cmd
 }
 
@@ -76,62 +83,43 @@ const (
 )
 
 func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, host string) error {
-	c := standard.New(name)
-	if c == nil {
-		if c = standard.New(strings.ToUpper(name)); c == nil {
-			return fmt.Errorf("there is no check %q; there are %s", name, strings.Join(standard.Names(), ", "))
-		}
-	}
-	info := c.Info()
-	target := checker.Target{Timeout: probeTimeout}
-	rest, err := targetOptions(&target, o.options)
+	plugin, err := o.flags.find(name)
 	if err != nil {
 		return err
 	}
-	options, err := optionTree(info, rest)
+	check := pluginhost.Check{Kind: plugin.Name, Identity: "probe", Label: plugin.Name, Target: checker.Target{Timeout: probeTimeout}}
+	rest, err := targetOptions(&check, o.options)
 	if err != nil {
 		return err
 	}
 	if host != "" {
-		if target.Address, err = resolve(ctx, host); err != nil {
+		if check.Target.Address, err = resolve(ctx, host); err != nil {
 			return err
 		}
-		switch info.Name {
-		case "TCP_CHECK", "HTTP_GET", "SSL_GET":
-			if target.Address.Port() == 0 {
-				return fmt.Errorf("%s needs a port: give HOST:PORT", info.Name)
+	}
+	var info checker.Info
+	var r checker.Result
+	err = byHand(ctx, stderr, func(ctx context.Context, h *pluginhost.Host) error {
+		if plugin.Path == "" {
+			info = standard.New(plugin.Name).Info()
+		} else if info, err = h.Describe(ctx, plugin); err != nil {
+			return err
+		}
+		if check.Options, err = checkOptionsOf(info, rest, host); err != nil {
+			return err
+		}
+		if plugin.Path == "" {
+			if err := ownCheck(&check, host); err != nil {
+				return err
 			}
 		}
-		nameHost(info, options, host)
-	} else if info.Name != "MISC_CHECK" {
-		return fmt.Errorf("%s needs a HOST:PORT", info.Name)
-	}
-	raw, err := json.Marshal(options)
-	if err != nil {
-		return fmt.Errorf("write the options: %w", err)
-	}
-	given, err := checker.NewOptions(raw)
+		check.Limit = check.Target.Timeout + probeMargin
+		check.Patience = check.Limit + answerSlack
+		r, err = h.Probe(ctx, check, plugin)
+		return err
+	})
 	if err != nil {
 		return err
-	}
-	p, err := c.Prepare(target, given)
-	if err != nil {
-		return fmt.Errorf("%s: %w", info.Name, err)
-	}
-	if closer, ok := c.(interface{ Close(context.Context) error }); ok {
-		defer func() {
-			end, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			// What would not end is told in the verdict already.
-			_ = closer.Close(end)
-		}()
-	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
-	ctx, cancel := context.WithTimeout(checker.WithLog(ctx, log, true), target.Timeout+probeMargin)
-	defer cancel()
-	r := p.Probe(ctx)
-	if closer, ok := p.(interface{ Close() }); ok {
-		closer.Close()
 	}
 	print := printProbe
 	if o.json {
@@ -149,225 +137,150 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 	return exitUnknown
 }
 
-// targetOptions takes what is about the connection from a list of NAME=VALUE.
-func targetOptions(t *checker.Target, options []string) (rest []string, err error) {
-	for _, o := range options {
-		name, value, ok := strings.Cut(o, "=")
-		if !ok {
-			return nil, fmt.Errorf("--option %q: write NAME=VALUE", o)
+// ownCheck finishes a check of moonkeep's own as the daemon does, and asks the
+// checker whether it takes the options.
+func ownCheck(check *pluginhost.Check, host string) error {
+	switch kind := check.Kind; {
+	case host == "" && kind != "MISC_CHECK":
+		return fmt.Errorf("%s needs a HOST:PORT", kind)
+	case check.Target.Address.Port() == 0 && (kind == "TCP_CHECK" || kind == "HTTP_GET" || kind == "SSL_GET"):
+		return fmt.Errorf("%s needs a port: give HOST:PORT", kind)
+	case kind == "MISC_CHECK":
+		if check.User == "" {
+			check.User = ownUser()
 		}
-		switch name {
-		case "connect_timeout":
-			var d checker.Duration
-			err = json.Unmarshal([]byte(value), &d)
-			if err != nil {
-				err = json.Unmarshal([]byte(strconv.Quote(value)), &d)
-			}
-			if t.Timeout = time.Duration(d); err == nil && d <= 0 {
-				err = fmt.Errorf("it must be above zero")
-			}
-		case "bindto":
-			t.BindTo, err = netip.ParseAddr(value)
-		case "bind_port":
-			var n uint64
-			n, err = strconv.ParseUint(value, 10, 16)
-			t.BindPort = uint16(n)
-		case "bind_if":
-			t.BindIf = value
-		case "fwmark":
-			var n uint64
-			n, err = strconv.ParseUint(value, 0, 32)
-			t.Fwmark = uint32(n)
-		default:
-			rest = append(rest, o)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("--option %s: %w", o, err)
+	case hasFiles(kind):
+		var err error
+		if check.Options, _, err = (hostedFiles{}).into(check.Options); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
 		}
 	}
-	return rest, nil
+	given, err := checker.NewOptions(check.Options)
+	if err != nil {
+		return err
+	}
+	p, err := standard.New(check.Kind).Prepare(check.Target, given)
+	if err != nil {
+		return fmt.Errorf("%s: %w", check.Kind, err)
+	}
+	if closer, ok := p.(interface{ Close() }); ok {
+		closer.Close()
+	}
+	return nil
 }
 
-// optionTree makes the object of options that a checker takes. A name that
-// only stands in a block of the checker's is that of its first block.
-func optionTree(info checker.Info, options []string) (map[string]any, error) {
-	tree := map[string]any{}
-	for _, o := range options {
-		name, value, _ := strings.Cut(o, "=")
-		option, block := findOption(info, name)
-		if option == nil {
-			return nil, fmt.Errorf("--option %s: %s has no option %q; it has %s", o, info.Name, name, strings.Join(optionNames(info), ", "))
+// ownUser is the user that runs this program, as whom programs run for which no
+// user is named.
+func ownUser() string {
+	if os.Geteuid() == 0 {
+		return "root"
+	}
+	return strconv.Itoa(os.Geteuid())
+}
+
+// pluginFlags are those by which a plugin is started by hand.
+type pluginFlags struct {
+	file, user, sha256, dir string
+	processes               int
+}
+
+func (f *pluginFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&f.file, "config", "c", "", "a configuration `FILE` that names plugins, and says how they run")
+	cmd.Flags().StringVar(&f.user, "user", "", "the `ACCOUNT` that it runs under; nobody when left out")
+	cmd.Flags().StringVar(&f.sha256, "sha256", "", "the `SUM` that its file must have")
+	cmd.Flags().IntVar(&f.processes, "processes", 0, "how many processes `N` it may start")
+	cmd.Flags().StringVar(&f.dir, "directory", "", "the plugin directory `DIR`, where a name is looked for; the configuration's, or "+defaultPluginDirectory)
+}
+
+// find finds a plugin by its name or its path.
+func (f *pluginFlags) find(name string) (pluginhost.Plugin, error) {
+	c := &config.Config{}
+	if f.file != "" {
+		var found config.Findings
+		var err error
+		if c, found, err = openConfig(f.file, ""); err != nil {
+			return pluginhost.Plugin{}, err
 		}
-		into := tree
-		if block != "" {
-			list, _ := tree[block].([]any)
-			if list == nil {
-				list = []any{map[string]any{}}
-				tree[block] = list
-			}
-			first, ok := list[0].(map[string]any)
-			if !ok {
-				return nil, fmt.Errorf("--option %s: %s is given as a whole already", o, block)
-			}
-			into = first
+		if found.Errors() {
+			return pluginhost.Plugin{}, fmt.Errorf("%s has errors; `moonkeep check %s` shows them", f.file, f.file)
 		}
-		key := name[strings.LastIndexByte(name, '.')+1:]
-		v, err := optionValue(option, value)
-		if err != nil {
-			return nil, fmt.Errorf("--option %s: %w", o, err)
-		}
-		if option.Type == "list" {
-			before, _ := into[key].([]any)
-			into[key] = append(before, v)
+	}
+	dir := f.dir
+	if dir == "" {
+		dir = pluginDirectory(c)
+	}
+	p, err := f.place(c, dir, name)
+	if f.user != "" {
+		p.User, p.Group = f.user, ""
+	}
+	if f.sha256 != "" {
+		p.SHA256 = f.sha256
+	}
+	if f.processes > 0 {
+		p.Processes = f.processes
+	}
+	return p, err
+}
+
+// place finds the file of a plugin, and what the configuration says of it.
+func (f *pluginFlags) place(c *config.Config, dir, name string) (pluginhost.Plugin, error) {
+	if upper := strings.ToUpper(name); standard.New(name) == nil && standard.New(upper) != nil {
+		name = upper
+	}
+	for i := range c.Plugins {
+		if c.Plugins[i].Name != name {
 			continue
 		}
-		if _, twice := into[key]; twice {
-			return nil, fmt.Errorf("--option %s: it is given twice", o)
+		p := configured(c, &c.Plugins[i])
+		if p.Path == "" && standard.New(name) == nil {
+			p.Path = filepath.Join(dir, name)
 		}
-		into[key] = v
+		return needed(p), nil
 	}
-	return tree, nil
-}
-
-// findOption finds an option by its name, or by that which it has in a block.
-func findOption(info checker.Info, name string) (option *checker.Option, block string) {
-	for _, full := range []bool{true, false} {
-		for i := range info.Options {
-			o := &info.Options[i]
-			in, last, nested := strings.Cut(o.Name, ".")
-			if !nested {
-				in, last = "", o.Name
-			}
-			if full && o.Name == name || !full && nested && last == name {
-				return o, in
-			}
+	if standard.New(name) != nil {
+		return ownPlugin(c, name), nil
+	}
+	path := name
+	if !strings.ContainsRune(name, '/') {
+		path = filepath.Join(dir, name)
+		if _, err := os.Stat(path); err != nil {
+			return pluginhost.Plugin{}, fmt.Errorf("there is no checker %q%s moonkeep has %s, and %s is not there", name, meantCheck(name), strings.Join(standard.Names(), ", "), path)
 		}
 	}
-	return nil, ""
-}
-
-func optionNames(info checker.Info) []string {
-	names := []string{"connect_timeout", "bindto", "bind_port", "bind_if", "fwmark"}
-	for _, o := range info.Options {
-		last := o.Name[strings.LastIndexByte(o.Name, '.')+1:]
-		if !slices.Contains(names, last) {
-			names = append(names, last)
-		}
+	p := configured(c, &config.Plugin{Name: filepath.Base(path), Memory: 256, OpenFiles: 16384})
+	var err error
+	if p.Path, err = filepath.Abs(path); err != nil {
+		return p, fmt.Errorf("find plugin %s: %w", name, err)
 	}
-	return names
+	return p, nil
 }
 
-// optionValue is a value in the type of its option.
-func optionValue(o *checker.Option, value string) (any, error) {
-	switch o.Type {
-	case "bool":
-		switch value {
-		case "true", "yes", "on":
-			return true, nil
-		case "false", "no", "off":
-			return false, nil
-		}
-		return nil, fmt.Errorf("write true or false")
-	case "int":
-		n, err := strconv.ParseInt(value, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("it must be a number")
-		}
-		return n, nil
-	case "block":
-		var v []any
-		if err := json.Unmarshal([]byte(value), &v); err != nil {
-			return nil, fmt.Errorf("it must be a list of objects in JSON: %w", err)
-		}
-		return v, nil
+// meantCheck is which check was likely meant by a name that is none.
+func meantCheck(name string) string {
+	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+	names := standard.Names()
+	if i := slices.IndexFunc(names, func(s string) bool { return s == upper || strings.HasPrefix(s, upper+"_") }); i >= 0 {
+		return ", did you mean " + names[i] + "?"
 	}
-	return value, nil
+	if near := config.Nearest(upper, names); near != "" {
+		return ", did you mean " + near + "?"
+	}
+	return ";"
 }
 
-// resolve looks a HOST:PORT up. The port may be missing, for what has none.
-func resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(hostport)
+// checkOptionsOf are the options of a check as an object of JSON, from a list
+// of NAME=VALUE.
+func checkOptionsOf(info checker.Info, given []string, host string) (json.RawMessage, error) {
+	options, err := optionTree(info, given)
 	if err != nil {
-		host, port = strings.Trim(hostport, "[]"), "0"
+		return nil, err
 	}
-	n, err := net.DefaultResolver.LookupPort(ctx, "tcp", port)
+	if host != "" {
+		nameHost(info, options, host)
+	}
+	raw, err := json.Marshal(options)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%s: %q is no port", hostport, port)
+		return nil, fmt.Errorf("write the options: %w", err)
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-		if err != nil {
-			return netip.AddrPort{}, fmt.Errorf("look up %s: %w", host, err)
-		}
-		addr = found[0].Unmap()
-	}
-	return netip.AddrPortFrom(addr, uint16(n)), nil
-}
-
-// nameHost asks for a host by its name when it was given by its name.
-func nameHost(info checker.Info, options map[string]any, hostport string) {
-	if info.Name != "HTTP_GET" && info.Name != "SSL_GET" {
-		return
-	}
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
-	if _, err := netip.ParseAddr(host); err == nil || options["virtualhost"] != nil {
-		return
-	}
-	options["virtualhost"] = host
-	if info.Name == "SSL_GET" && options["enable_sni"] == nil {
-		options["enable_sni"] = true
-	}
-}
-
-func printProbe(w io.Writer, name, host string, r checker.Result) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s", strings.TrimSpace(name+" "+host), r.Verdict)
-	if r.Message != "" {
-		b.WriteString(": " + r.Message)
-	}
-	if r.Weight != nil {
-		fmt.Fprintf(&b, ", weight %d", *r.Weight)
-	}
-	fmt.Fprintf(&b, " (%s)\n", r.Latency.Round(time.Microsecond))
-	for _, d := range r.Details {
-		for i, line := range strings.Split(strings.TrimRight(strings.ReplaceAll(d.Text, "\r\n", "\n"), "\n"), "\n") {
-			label := d.Name
-			if i > 0 {
-				label = ""
-			}
-			fmt.Fprintf(&b, "  %-14s %s\n", label, line)
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// probeJSON is the stable shape of a probe's result.
-type probeJSON struct {
-	Check   string       `json:"check"`
-	Host    string       `json:"host,omitempty"`
-	Verdict string       `json:"verdict"`
-	Message string       `json:"message"`
-	Micros  int64        `json:"latency_us"`
-	Weight  *int         `json:"weight,omitempty"`
-	Details []detailJSON `json:"details"`
-}
-
-type detailJSON struct {
-	Name string `json:"name"`
-	Text string `json:"text"`
-}
-
-func printProbeJSON(w io.Writer, name, host string, r checker.Result) error {
-	out := probeJSON{name, host, r.Verdict.String(), r.Message, r.Latency.Microseconds(), r.Weight, []detailJSON{}}
-	for _, d := range r.Details {
-		out.Details = append(out.Details, detailJSON(d))
-	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return raw, nil
 }

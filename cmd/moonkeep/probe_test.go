@@ -6,6 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -70,6 +73,58 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// TestProbeByPlugin holds that a probe runs in the process that would make it
+// for the daemon, and that one of a third party's works the same way.
+func TestProbeByPlugin(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: plugins run as another user")
+	}
+	t.Parallel()
+	status, out, stderr := runLine("probe", "MISC_CHECK", "-o", "misc_path=/bin/sh", "-o", "misc_path=-c", "-o", "misc_path=cat /proc/$PPID/comm; id -un", "-o", "user=nobody")
+	if status != 0 || !strings.Contains(out, "output         mk:MISC_CHECK\n                 nobody\n") {
+		t.Errorf("status %d: %s%s", status, out, stderr)
+	}
+	// It says everything that can be said, and what it was told.
+	path := rootsFile(t, "probed", `#!/bin/sh
+echo '{"hello":{"protocol":1,"name":"PROBED","version":"1","doc":"says what it is told","options":[{"name":"n","type":"int","doc":"a number"},{"name":"user","type":"string","doc":"a text"}]}}'
+while read -r l; do
+	case $l in *'"prepare":'*) told=$(echo "$l" | tr '"' "'"); echo '{"prepared":[{"check":0}]}' ;; esac
+	case $l in *'"ping":'*) n=${l##*'"ping":'}; echo "{\"pong\":${n%%[,\}]*}}" ;; esac
+	case $l in *'"start":'*) n=${l##*'"probe":'}; echo "{\"results\":[{\"check\":0,\"probe\":${n%%[,\}]*},\"verdict\":\"failed\",\"message\":\"too bad\",\"latency_us\":1234,\"weight\":7,\"details\":[{\"name\":\"told\",\"text\":\"$told\"}]}]}" ;; esac
+done
+`)
+	status, out, stderr = runLine("probe", path, "192.0.2.1:6379", "-o", "n=3", "-o", "user=u", "-o", "connect_timeout=2", "--processes", "3")
+	for _, want := range []string{"PROBED 192.0.2.1:6379: failed: too bad, weight 7 (1.234ms)\n", "'address':'192.0.2.1','port':6379,'timeout_us':2000000", "'options':{'n':3,'user':'u'}"} {
+		if status != 1 || !strings.Contains(out, want) {
+			t.Errorf("status %d, no %s in %s%s", status, want, out, stderr)
+		}
+	}
+	// By a name: in a directory, and in a configuration that has it run as another user.
+	if status, out, stderr = runLine("probe", filepath.Base(path), "192.0.2.1:1", "--directory", filepath.Dir(path), "--processes", "3"); status != 1 {
+		t.Errorf("status %d: %s%s", status, out, stderr)
+	}
+	file := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(file, []byte("plugins: [{name: mine, path: "+path+", sha256: '"+strings.Repeat("0", 64)+"'}]\n"+oneService), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, stderr = runLine("probe", "mine", "192.0.2.1:1", "--config", file); status != 2 || !strings.Contains(stderr, "another checksum") {
+		t.Errorf("status %d: %s%s", status, out, stderr)
+	}
+}
+
+const oneService = "virtual_servers: [{address: \"192.0.2.1:80\", protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [{address: \"192.0.2.11:80\"}]}]\n"
+
+// rootsFile is a program that root may have run as a plugin.
+func rootsFile(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join("/usr/lib", "moonkeep-test-"+name+"-"+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.Remove(path) })
+	return path
+}
+
 func TestProbeJSON(t *testing.T) {
 	status, out, stderr := runLine("probe", "HTTP_GET", pages(t), "-o", "path=/healthz", "-o", "json_path=state", "-o", "json_value=down", "--json")
 	var got probeJSON
@@ -86,7 +141,11 @@ func TestProbeFaults(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"SMTP", "127.0.0.1:25"}, `there is no check "SMTP"; there are HTTP_GET, SSL_GET,`},
+		{[]string{"SMTP", "127.0.0.1:25"}, `there is no checker "SMTP", did you mean SMTP_CHECK? moonkeep has HTTP_GET, SSL_GET,`},
+		{[]string{"http-gte", "127.0.0.1:25"}, `did you mean HTTP_GET?`},
+		{[]string{"/no/such/file", "127.0.0.1:25"}, `plugin file: program /no/such/file does not exist`},
+		{[]string{"TCP_CHECK", "127.0.0.1:80", "-o", "bind_port=70000"}, "write a port from 1 to 65535"},
+		{[]string{"HTTP_GET", "127.0.0.1:80", "-o", "pth=/"}, `no option "pth": did you mean path?`},
 		{[]string{"TCP_CHECK"}, "TCP_CHECK needs a HOST:PORT"},
 		{[]string{"TCP_CHECK", "127.0.0.1"}, "needs a port"},
 		{[]string{"TCP_CHECK", "127.0.0.1:x"}, "no port"},

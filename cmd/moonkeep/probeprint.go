@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+func printProbe(w io.Writer, name, host string, r checker.Result) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s", strings.TrimSpace(name+" "+host), r.Verdict)
+	if r.Message != "" {
+		b.WriteString(": " + r.Message)
+	}
+	if r.Weight != nil {
+		fmt.Fprintf(&b, ", weight %d", *r.Weight)
+	}
+	fmt.Fprintf(&b, " (%s)\n", r.Latency.Round(time.Microsecond))
+	for _, d := range r.Details {
+		for i, line := range strings.Split(strings.TrimRight(strings.ReplaceAll(d.Text, "\r\n", "\n"), "\n"), "\n") {
+			label := d.Name
+			if i > 0 {
+				label = ""
+			}
+			fmt.Fprintf(&b, "  %-14s %s\n", label, line)
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// probeJSON is the stable shape of a probe's result.
+type probeJSON struct {
+	Check   string       `json:"check"`
+	Host    string       `json:"host,omitempty"`
+	Verdict string       `json:"verdict"`
+	Message string       `json:"message"`
+	Micros  int64        `json:"latency_us"`
+	Weight  *int         `json:"weight,omitempty"`
+	Details []detailJSON `json:"details"`
+}
+
+type detailJSON struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
+}
+
+func printProbeJSON(w io.Writer, name, host string, r checker.Result) error {
+	out := probeJSON{name, host, r.Verdict.String(), r.Message, r.Latency.Microseconds(), r.Weight, []detailJSON{}}
+	for _, d := range r.Details {
+		out.Details = append(out.Details, detailJSON(d))
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(out)
+}
