@@ -229,17 +229,75 @@ func TestPluginCommands(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: plugins run as another user")
 	}
-	try(0, "ok    it refuses an option that it does not have", "plugin", "test", "TCP_CHECK", "--target", "127.0.0.1:1")
 	try(1, "FAIL  its file is root's and can be run", "plugin", "test", filepath.Join(dir, "BROKEN"))
-	try(0, "ok    it ends when it is told to", "plugin", "test", "TCP_CHECK")
-	// One that goes on when its input has ended.
-	stubborn := `#!/bin/sh
-echo '{"hello":{"protocol":1,"name":"STUBBORN","version":"1","doc":"does not end"}}'
+}
+
+// linesPlugin is a plugin in a shell's language: what it does with a check's
+// prepare and with its start is put in. $1 is what the message was.
+const linesPlugin = `#!/bin/sh
+echo '{"hello":{"protocol":1,"name":"TRIED","version":"1","doc":"a try","options":[{"name":"n","type":"int","doc":"a number","required":true}]}}'
+number() { n=${1##*"\"$2\":"}; n=${n%%%%[,\}]*}; }
 while read -r l; do
-	case $l in *'"ping":'*) n=${l##*'"ping":'}; echo "{\"pong\":${n%%[,\}]*}}" ;; esac
-	case $l in *'"start":'*) n=${l##*'"probe":'}; echo "{\"results\":[{\"check\":0,\"probe\":${n%%[,\}]*},\"verdict\":\"unknown\",\"message\":\"no_such_option\"}]}" ;; esac
+	case $l in *'"prepare":'*)
+		rest=$l
+		while case $rest in *'{"check":'*',"label"'*) true ;; *) false ;; esac; do
+			rest=${rest#*'{"check":'}; id=${rest%%%%,*}; o=${rest#*'"options":'}; o=${o%%%%\}*}; why=
+			%[1]s
+			echo "{\"prepared\":[{\"check\":$id,\"error\":\"$why\"}]}"
+		done ;;
+	esac
+	case $l in *'"ping":'*) number "$l" ping; echo "{\"pong\":$n}" ;; esac
+	case $l in *'"start":'*)
+		started=${l##*'"start":'}; number "$started" check; id=$n; number "$started" probe
+		%[2]s
+		echo "{\"results\":[{\"check\":$id,\"probe\":$n,\"verdict\":\"ok\",\"message\":\"fine\"}]}" ;;
+	esac
 done
-while :; do :; done
+%[3]s
 `
-	try(1, "FAIL  it ends when it is told to", "plugin", "test", rootsFile(t, "stubborn", stubborn))
+
+// strict refuses options that are wrong.
+const strict = `case $o in *no_such_option*) why=no_such_option ;; *'"no such value"'*) why="n is no number" ;; *'"n"'*) ;; *) why="n is missing" ;; esac`
+
+// TestPluginTest holds that each thing that is wrong with a plugin is found, and
+// nothing else.
+func TestPluginTest(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: plugins run as another user")
+	}
+	for _, test := range []struct{ name, prepare, start, end, fails string }{
+		{"good", strict, "", "", ""},
+		{"careless", "", "", "", `it took the option no_such_option="x"
+it did without the option n, which it calls required
+it took the option n="no such value"`},
+		{"vague", strict + "; why=${why:+wrong}", "", "", `it says "wrong", which does not name it`},
+		{"slow", strict, "sleep 60", "", "a server that says nothing does not hold it up: it took 2"},
+		{"litters", strict, "sleep 60 &", "", "it leaves no process behind: after 2 probes 2 processes more are there than before, such as sleep (process"},
+		{"chats", strict, "echo hello", "", "does not hold it up: it failed: it broke the connection: the plugin wrote a line that is no message"},
+		{"stubborn", strict, "", "while :; do :; done", "it ends when it is told to: process"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			path := rootsFile(t, "tried-"+test.name, fmt.Sprintf(linesPlugin, test.prepare, test.start, test.end))
+			status, out, stderr := runLine("plugin", "test", path, "-o", "n=1", "--processes", "20")
+			failed := strings.Count(out, "FAIL")
+			if test.fails == "" && (status != 0 || failed > 0 || strings.Count(out, "ok  ") < 7) || test.fails != "" && (status != 1 || failed == 0 || !strings.Contains(out, test.fails)) {
+				t.Errorf("status %d: %s%s\nwant %s", status, out, stderr, test.fails)
+			}
+		})
+	}
+	// What it must be given is asked for; then it makes a check of the target.
+	t.Run("options", func(t *testing.T) {
+		t.Parallel()
+		path := rootsFile(t, "tried-options", fmt.Sprintf(linesPlugin, strict, "", ""))
+		if status, out, stderr := runLine("plugin", "test", path); status != 0 || !strings.Contains(out, "-     no check is tried, for which --option has to say more: n is missing") {
+			t.Errorf("status %d: %s%s", status, out, stderr)
+		}
+		if status, out, stderr := runLine("plugin", "test", path, "-o", "n=1", "--target", "127.0.0.1:1"); status != 0 || strings.Count(out, "ok: fine") != 2 {
+			t.Errorf("status %d: %s%s", status, out, stderr)
+		}
+		if status, out, stderr := runLine("plugin", "test", "TCP_CHECK", "--target", "127.0.0.1:1"); status != 0 || !strings.Contains(out, "connection refused") {
+			t.Errorf("status %d: %s%s", status, out, stderr)
+		}
+	})
 }

@@ -181,7 +181,7 @@ func byHand(ctx context.Context, stderr io.Writer, f func(context.Context, *plug
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(dir, "plugins"), Log: log, Farewell: 2 * trialLimit})
+	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(dir, "plugins"), Log: log, Farewell: 2 * endLimit})
 	if err != nil {
 		return err
 	}

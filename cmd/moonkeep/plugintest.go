@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,9 +28,11 @@ func newPluginTestCommand() *cobra.Command {
 		Short: "try a checker as the daemon would run it",
 		Long: `Starts a checker as the daemon does - without privileges, in a jail - and tries
 what the daemon relies on, a line for each: that its file can be trusted, that
-it greets and says who it is, that it refuses an option that it does not have,
-that it keeps to the time it is given, and that it ends when it is told to.
-With --target and --option it makes one check, too.
+it greets and says who it is, that it refuses an option that it does not have
+and values that are none, that a server which says nothing does not hold it up,
+that it keeps its standard output for messages, that it leaves no process
+behind, and that it ends when it is told to. With --target it makes one check of
+that, too; options that it must have are given by --option.
 
 The exit status is 1 when something is not as it must be.`,
 		Args: cobra.ExactArgs(1),
@@ -39,16 +41,14 @@ The exit status is 1 when something is not as it must be.`,
 			if err != nil {
 				return err
 			}
-			t := trial{out: cmd.OutOrStdout(), plugin: p, options: map[string]string{}}
-			for _, o := range options {
-				name, value, ok := strings.Cut(o, "=")
-				if !ok || name == "" {
-					return fmt.Errorf("--option %s: write NAME=VALUE", o)
-				}
-				t.options[name] = value
+			t := trial{out: cmd.OutOrStdout(), plugin: p}
+			rest, err := targetOptions(&t.model, options)
+			if err != nil {
+				return err
 			}
+			t.given = rest
 			if address != "" {
-				if t.target.Address, err = resolve(cmd.Context(), address); err != nil {
+				if t.model.Target.Address, err = resolve(cmd.Context(), address); err != nil {
 					return err
 				}
 				t.probes = true
@@ -72,12 +72,12 @@ The exit status is 1 when something is not as it must be.`,
 
 // trial is one try of a plugin.
 type trial struct {
-	out     io.Writer
-	plugin  pluginhost.Plugin
-	options map[string]string
-	target  checker.Target
-	probes  bool
-	failed  bool
+	out    io.Writer
+	plugin pluginhost.Plugin
+	given  []string         // NAME=VALUE
+	model  pluginhost.Check // of the target, when there is one
+	probes bool
+	failed bool
 }
 
 // step prints how a step came out, and reports whether it did well.
@@ -91,9 +91,9 @@ func (t *trial) step(what string, err error) bool {
 	return true
 }
 
-// answers is the limit of a probe here, and slack what a machine may take.
+// trialLimit is the limit of a probe here, and slack what a machine may take.
 const (
-	trialLimit = 2 * time.Second
+	trialLimit = time.Second
 	trialSlack = time.Second
 )
 
@@ -109,83 +109,175 @@ func (t *trial) run(ctx context.Context, h *pluginhost.Host) error {
 	if !t.step(fmt.Sprintf("it greets and says who it is (%s %s, %s)", info.Name, info.Version, took), errors.Join(err, validInfo(err, info))) {
 		return nil
 	}
-	// With those that are given, as some may be required.
-	odd := map[string]string{"no_such_option": "x"}
-	maps.Copy(odd, t.options)
-	raw, err := json.Marshal(odd)
-	if err != nil {
-		return fmt.Errorf("write an option: %w", err)
-	}
-	r, err := t.probe(ctx, h, checker.Target{Address: netip.MustParseAddrPort("127.0.0.1:9")}, raw)
-	if err == nil && !strings.Contains(r.Message, "no_such_option") {
-		err = fmt.Errorf("it took the option no_such_option, and answered %s: %q", r.Verdict, r.Message)
-	}
-	t.step("it refuses an option that it does not have, by its name", err)
-	if t.probes {
-		if raw, err = json.Marshal(t.options); err != nil {
-			return fmt.Errorf("write the options: %w", err)
-		}
-		begin := time.Now()
-		r, err := t.probe(ctx, h, t.target, raw)
-		if took := time.Since(begin); err == nil && took > trialLimit+trialSlack {
-			err = fmt.Errorf("it took %s; it had %s", took.Round(time.Millisecond), trialLimit)
-		}
-		if t.step("it keeps to its time", err) {
-			fmt.Fprintf(t.out, "      %s: %s (%s)\n", r.Verdict, r.Message, r.Latency.Round(time.Microsecond))
-			for _, d := range r.Details {
-				fmt.Fprintf(t.out, "      %s: %s\n", d.Name, strings.ReplaceAll(d.Text, "\n", "\n      "))
-			}
-		}
-	}
-	t.step("it ends when it is told to", t.ends(ctx, h))
-	return nil
-}
-
-// ends starts the process once more and asks it to end. The host gives it
-// longer than it has here, so that who is still there is seen.
-func (t *trial) ends(ctx context.Context, h *pluginhost.Host) error {
-	set, err := h.Open(pluginhost.Plan{Plugins: []pluginhost.Plugin{t.plugin}, Checks: []pluginhost.Check{{
-		Kind: t.plugin.Name, Identity: "end", Label: "test", Options: json.RawMessage("{}"),
-		Target: checker.Target{Address: netip.MustParseAddrPort("127.0.0.1:9"), Timeout: trialLimit}, Limit: trialLimit, Patience: trialLimit + trialSlack,
-	}}})
+	silent, err := newMute()
 	if err != nil {
 		return err
 	}
-	set.Probe(ctx, 0) // whatever comes of it, the process is there
-	pid := 0
-	for _, s := range h.Status() {
-		if s.Name == t.plugin.Name && s.Pid != 0 {
-			pid = s.Pid
+	defer silent.close()
+	options, err := optionTree(info, t.given)
+	if err != nil {
+		return err
+	}
+	if t.plugin.Path == "" && t.plugin.Name == "MISC_CHECK" && t.model.User == "" {
+		t.model.User = ownUser()
+	}
+	takes, err := t.refuses(ctx, h, info, options, silent.address)
+	if err != nil {
+		return err
+	}
+	return t.works(ctx, h, options, takes, silent.address)
+}
+
+// works runs it: against a server that says nothing, and against the target.
+func (t *trial) works(ctx context.Context, h *pluginhost.Host, options map[string]any, takes error, silent netip.AddrPort) error {
+	raw, err := json.Marshal(options)
+	if err != nil {
+		return fmt.Errorf("write the options: %w", err)
+	}
+	plan := pluginhost.Plan{Plugins: []pluginhost.Plugin{t.plugin}, Checks: []pluginhost.Check{t.check(silent, raw)}}
+	if t.probes {
+		target := t.check(t.model.Target.Address, raw)
+		target.Number, target.Identity = 1, "target"
+		target.Target.BindTo, target.Target.BindPort, target.Target.BindIf, target.Target.Fwmark = t.model.Target.BindTo, t.model.Target.BindPort, t.model.Target.BindIf, t.model.Target.Fwmark
+		plan.Checks = append(plan.Checks, target)
+	}
+	set, err := h.Open(plan)
+	if err != nil {
+		return err
+	}
+	defer set.Close()
+	begin := time.Now()
+	r := set.Probe(ctx, 0)
+	took := time.Since(begin)
+	switch {
+	case takes != nil && t.probes:
+		t.step("it takes the options", takes)
+	case takes != nil:
+		fmt.Fprintf(t.out, "-     no check is tried, for which --option has to say more: %v\n", takes)
+	default:
+		if err = t.died(h); err == nil && took >= trialLimit+trialSlack {
+			err = fmt.Errorf("it took %s; it had %s", took.Round(time.Millisecond), trialLimit)
+		}
+		inTime := t.step("a server that says nothing does not hold it up", err)
+		t.say(r)
+		if inTime && t.probes {
+			r := set.Probe(ctx, 1)
+			t.step("it makes the check", t.died(h))
+			t.say(r)
 		}
 	}
+	pid := t.status(h).Pid
+	if err := t.died(h); err != nil || pid == 0 {
+		t.step("it goes on after a check", cmp.Or(err, errors.New("it does not run")))
+		return nil
+	}
+	if takes == nil && took < trialLimit+trialSlack {
+		t.step("it leaves no process behind", leaves(func() { set.Probe(ctx, 0) }, pid))
+	}
+	t.step("it keeps its standard output for messages", t.quiet(h))
+	started := offspring(pid)
 	if err := set.Close(); err != nil {
 		return err
 	}
-	if pid == 0 {
-		return errors.New("it did not run")
+	t.step("it ends when it is told to", ends(pid, started))
+	return nil
+}
+
+func (t *trial) check(address netip.AddrPort, options json.RawMessage) pluginhost.Check {
+	return pluginhost.Check{
+		Kind: t.plugin.Name, Identity: "silent", User: t.model.User, Group: t.model.Group, Label: "test", Options: options,
+		Target: checker.Target{Address: address, Timeout: trialLimit}, Limit: trialLimit, Patience: trialLimit + trialSlack,
 	}
-	for begin := time.Now(); syscall.Kill(pid, 0) != syscall.ESRCH; time.Sleep(5 * time.Millisecond) {
-		if time.Since(begin) > trialLimit {
-			return fmt.Errorf("process %d still ran %s after its input had ended; the daemon ends it by force", pid, trialLimit)
+}
+
+// say prints the result of a probe.
+func (t *trial) say(r checker.Result) {
+	fmt.Fprintf(t.out, "      %s: %s (%s)\n", r.Verdict, r.Message, r.Latency.Round(time.Microsecond))
+	for _, d := range r.Details {
+		fmt.Fprintf(t.out, "      %s: %s\n", d.Name, strings.ReplaceAll(strings.TrimRight(d.Text, "\r\n"), "\n", "\n      "))
+	}
+}
+
+// refuses tries options that are none, and reports why it does not take those
+// that are given.
+func (t *trial) refuses(ctx context.Context, h *pluginhost.Host, info checker.Info, options map[string]any, address netip.AddrPort) (takes, err error) {
+	const none = "no such value"
+	wrong := []option{{}, {"no_such_option", "x"}}
+	complete := true
+	for _, o := range info.Options {
+		if o.Required && !strings.ContainsRune(o.Name, '.') {
+			wrong = append(wrong, option{o.Name, ""})
+			complete = complete && options[o.Name] != nil
 		}
+	}
+	for _, o := range info.Options {
+		// What is in a block no configuration gives to a plugin; and of one whose
+		// required option is missing nothing else need be said.
+		if complete && !strings.ContainsRune(o.Name, '.') && slices.Contains([]string{"int", "bool", "duration"}, o.Type) {
+			wrong = append(wrong, option{o.Name, none})
+		}
+	}
+	checks := make([]pluginhost.Check, len(wrong))
+	for i, o := range wrong {
+		odd := maps.Clone(options)
+		if odd[o.name] = o.value; o.value == "" {
+			delete(odd, o.name)
+		}
+		raw, err := json.Marshal(odd)
+		if err != nil {
+			return nil, fmt.Errorf("write an option: %w", err)
+		}
+		checks[i] = t.check(address, raw)
+	}
+	_, refused, failed := h.Refusals(ctx, t.plugin, checks)
+	if failed != nil {
+		t.step("it says which options it takes", failed)
+		return failed, nil
+	}
+	var bad []error
+	for i, o := range wrong[1:] {
+		switch why := refused[i+1]; {
+		case why == nil && o.value == "":
+			bad = append(bad, fmt.Errorf("it did without the option %s, which it calls required", o.name))
+		case why == nil:
+			bad = append(bad, fmt.Errorf("it took the option %s=%q", o.name, o.value))
+		case !strings.Contains(why.Error(), o.name):
+			bad = append(bad, fmt.Errorf("of the option %s=%q it says %q, which does not name it", o.name, o.value, why))
+		}
+	}
+	t.step("it refuses an option that it does not have, and values that are none, by their names", errors.Join(bad...))
+	return refused[0], nil
+}
+
+// option is one with its value.
+type option struct{ name, value string }
+
+// status is how the process stands.
+func (t *trial) status(h *pluginhost.Host) (s pluginhost.Status) {
+	for _, s := range h.Status() {
+		if s.Name == t.plugin.Name {
+			return s
+		}
+	}
+	return s
+}
+
+// died is why a process did not go on; nil when it did.
+func (t *trial) died(h *pluginhost.Host) error {
+	if s := t.status(h); s.Failures > 0 {
+		return fmt.Errorf("it failed: %s", s.Failure)
 	}
 	return nil
 }
 
-func (t *trial) probe(ctx context.Context, h *pluginhost.Host, target checker.Target, options json.RawMessage) (checker.Result, error) {
-	target.Timeout = trialLimit
-	r, err := h.Probe(ctx, pluginhost.Check{
-		Kind: t.plugin.Name, Identity: string(options), Label: "test", Target: target, Options: options, Limit: trialLimit, Patience: trialLimit + trialSlack,
-	}, t.plugin)
-	if err != nil {
-		return r, err
+// quiet finds output that nobody reads.
+func (t *trial) quiet(h *pluginhost.Host) error {
+	// It is counted when the host looks the next time.
+	time.Sleep(time.Second)
+	if n := t.status(h).Printed; n > 0 {
+		return fmt.Errorf("it wrote %d bytes to its standard output, which nobody reads; write to standard error, or to checker.Log", n)
 	}
-	for _, s := range h.Status() {
-		if s.Failures > 0 {
-			return r, fmt.Errorf("it failed: %s", r.Message)
-		}
-	}
-	return r, nil
+	return t.died(h)
 }
 
 // validInfo finds what is wrong with how a plugin describes itself; nothing,

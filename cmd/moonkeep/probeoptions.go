@@ -80,6 +80,10 @@ func optionTree(info checker.Info, options []string) (map[string]any, error) {
 	tree := map[string]any{}
 	for _, o := range options {
 		name, value, _ := strings.Cut(o, "=")
+		if len(info.Options) == 0 { // it describes none
+			tree[name] = value
+			continue
+		}
 		option, block := findOption(info, name)
 		if option == nil {
 			hint := ""

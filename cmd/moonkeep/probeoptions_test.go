@@ -43,7 +43,7 @@ virtual_servers:
               ca: CERT
               certificate: CERT
               key: KEY
-              expiry_warning: 240h
+              expiry_warning: 30d
               urls: [{path: /, tls_compliant: false}]
           - TCP_CHECK: {connect_ip: 192.0.2.12, connect_port: 81, bindto: 192.0.2.5, bind_port: 9, bind_if: lo, fwmark: 6}
           - SMTP_CHECK:
@@ -83,6 +83,9 @@ func TestEveryOption(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range build.Probes(c) {
 		seen[p.Kind] = true
+		if p.Kind == "SSL_GET" && !strings.Contains(string(p.Options), `"expiry_warning":"720h0m0s"`) {
+			t.Errorf("30d came as %s", p.Options)
+		}
 		o, err := checker.NewOptions(p.Options)
 		if err != nil {
 			t.Fatal(err)

@@ -174,7 +174,7 @@ func escaped(word string) string {
 
 // number renders a duration in a unit, as a decimal without the unit.
 func number(text, unit string) string {
-	d, err := time.ParseDuration(text)
+	d, err := schema.ParseDuration(text)
 	if err != nil {
 		return text
 	}

@@ -59,7 +59,7 @@ func (s *Schema) JSON() ([]byte, error) {
 		{"duration", object{
 			{"description", "a time with its unit, such as 2s or 100ms"},
 			{"type", "string"},
-			{"pattern", `^\+?([0-9.]+(ns|us|µs|ms|s|m|h))+$|^[+-]?0$|^\$\{.*\}$`},
+			{"pattern", `^\+?([0-9.]+(ns|us|µs|ms|s|m|h))+$|^[0-9]+d$|^[+-]?0$|^\$\{.*\}$`},
 		}},
 		{"program", object{
 			{"description", "a program and its arguments, run without a shell: a list of words, or one text that is split as a shell splits words"},

@@ -4,6 +4,7 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"reflect"
 	"strconv"
@@ -128,7 +129,7 @@ func (f *Field) scalar(v reflect.Value, kind Kind, text string) error {
 	case KindInt:
 		return f.integer(v, text)
 	case KindDuration:
-		d, err := time.ParseDuration(text)
+		d, err := ParseDuration(text)
 		if err != nil {
 			return errors.New("must be a duration such as 2s or 100ms")
 		}
@@ -244,6 +245,21 @@ func Text(v reflect.Value) string {
 		return strconv.FormatUint(v.Uint(), 10)
 	}
 	return ""
+}
+
+// ParseDuration reads a duration in native notation: as Go does, or whole days
+// such as 30d.
+func ParseDuration(text string) (time.Duration, error) {
+	days, ok := strings.CutSuffix(text, "d")
+	if !ok {
+		return time.ParseDuration(text)
+	}
+	const day = 24 * time.Hour
+	n, err := strconv.ParseUint(days, 10, 32)
+	if err != nil || n > uint64(math.MaxInt64/day) {
+		return 0, fmt.Errorf("%q is no number of days", days)
+	}
+	return time.Duration(n) * day, nil
 }
 
 // TextOf is a duration in native notation: the largest of the units s, ms, us

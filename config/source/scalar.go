@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/schema"
@@ -114,7 +113,7 @@ func (r *reader) duration(sf *schema.Field, v *value, dst reflect.Value, label s
 		r.error(v.at, "wrong-type", "%s must be a duration such as 2s or 100ms, not %s", label, v.describe())
 		return false
 	}
-	d, err := time.ParseDuration(v.text)
+	d, err := schema.ParseDuration(v.text)
 	if err != nil {
 		r.error(v.at, "wrong-value", "%s must be a duration such as 2s or 100ms, not %s", label, v.describe())
 		return false

@@ -129,6 +129,10 @@ func (o Options) as(declared []Option) (Options, error) {
 		case d.Type == "int" && integer(text):
 		case d.Type == "duration" && integer(text): // seconds
 		case d.Type == "duration":
+			var t Duration
+			if err := t.UnmarshalJSON(v); err != nil {
+				return Options{}, fmt.Errorf("option %s: %w", d.Name, err)
+			}
 			continue
 		default:
 			return Options{}, fmt.Errorf("option %s is %q where %s is expected", d.Name, text, named(d.Type))
@@ -170,8 +174,21 @@ func (o Options) JSON() json.RawMessage {
 	return o.raw
 }
 
-// Duration is a time in an option: a text such as "1.5s", or a number of
-// seconds.
+// parseDuration reads what Go does, and whole days.
+func parseDuration(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		const most = (1<<63 - 1) / (24 * time.Hour)
+		n, err := strconv.ParseUint(days, 10, 32)
+		if err != nil || n > uint64(most) {
+			return 0, strconv.ErrRange
+		}
+		return time.Duration(n) * 24 * time.Hour, nil
+	}
+	return time.ParseDuration(text)
+}
+
+// Duration is a time in an option: a text such as "1.5s" or "30d", or a number
+// of seconds.
 type Duration time.Duration
 
 // MarshalJSON writes the text.
@@ -185,16 +202,16 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	if text, err := strconv.Unquote(string(b)); err == nil {
-		t, err := time.ParseDuration(text)
+		t, err := parseDuration(text)
 		if err != nil {
-			return fmt.Errorf("%q is no duration; write one such as 500ms or 3s", text)
+			return fmt.Errorf("%q is no duration; write one such as 500ms, 3s or 30d", text)
 		}
 		*d = Duration(t)
 		return nil
 	}
 	seconds, err := strconv.ParseFloat(string(b), 64)
 	if limit := float64(1<<63-1) / float64(time.Second); err != nil || seconds != seconds || seconds >= limit || seconds <= -limit {
-		return fmt.Errorf("%s is no duration; write one such as 500ms or 3s", b)
+		return fmt.Errorf("%s is no duration; write one such as 500ms, 3s or 30d", b)
 	}
 	*d = Duration(seconds * float64(time.Second))
 	return nil

@@ -12,8 +12,8 @@ func TestDecodeIsStrictAndNamesTheOption(t *testing.T) {
 		{`{"path":"/","prot":1}`, `there is no option "prot"`},
 		{`{"path":7}`, "option path is a number where a text is expected"},
 		{`{"codes":{"a":1}}`, "option codes is a block where a list is expected"},
-		{`{"wait":"soon"}`, `"soon" is no duration; write one such as 500ms or 3s`},
-		{`{"wait":1e300}`, "1e300 is no duration; write one such as 500ms or 3s"},
+		{`{"wait":"soon"}`, `"soon" is no duration; write one such as 500ms, 3s or 30d`},
+		{`{"wait":1e300}`, "1e300 is no duration; write one such as 500ms, 3s or 30d"},
 	} {
 		o, err := NewOptions([]byte(test.in))
 		if err != nil {
@@ -35,16 +35,17 @@ func TestDecodeKeepsDefaults(t *testing.T) {
 		Path string   `json:"path"`
 		Wait Duration `json:"wait"`
 		Long Duration `json:"long"`
+		Days Duration `json:"days"`
 		Kept int      `json:"kept"`
 	}{Kept: 7}
-	o, err := NewOptions([]byte(` {"path":"/x","wait":"150ms","long":1.5} `))
+	o, err := NewOptions([]byte(` {"path":"/x","wait":"150ms","long":1.5,"days":"30d"} `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := o.Decode(&into); err != nil {
 		t.Fatal(err)
 	}
-	if into.Path != "/x" || time.Duration(into.Wait) != 150*time.Millisecond || time.Duration(into.Long) != 1500*time.Millisecond || into.Kept != 7 {
+	if into.Path != "/x" || time.Duration(into.Wait) != 150*time.Millisecond || time.Duration(into.Long) != 1500*time.Millisecond || time.Duration(into.Days) != 720*time.Hour || into.Kept != 7 {
 		t.Errorf("decoded %+v", into)
 	}
 	if b, err := json.Marshal(into.Wait); err != nil || string(b) != `"150ms"` {

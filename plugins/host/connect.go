@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -57,6 +58,7 @@ type starter struct {
 	last    *tail
 	client  *plugin.Client
 	read    chan struct{} // closed when its standard error has ended
+	printed atomic.Int64  // bytes on its standard output that are no message
 
 	mu      sync.Mutex // guards proc while it starts, and aborted
 	aborted bool
@@ -121,7 +123,7 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 		return nil, s.explain(err)
 	}
 	// Nobody needs what it prints; it must be able to go on printing.
-	go drain(s.out)
+	go s.drain()
 	c, err := s.client.Client()
 	if err != nil {
 		return nil, s.explain(err)
@@ -276,9 +278,16 @@ func (s *starter) listen() {
 	}
 }
 
-// drain reads until the end.
-func drain(r io.Reader) {
-	_, _ = io.Copy(io.Discard, r) // it ends when the process does
+// drain reads and counts until the end, which comes with that of the process.
+func (s *starter) drain() {
+	b := make([]byte, 4<<10)
+	for {
+		n, err := s.out.Read(b)
+		s.printed.Add(int64(n))
+		if err != nil {
+			return
+		}
+	}
 }
 
 // dial connects to the plugin's socket, and makes sure that it is the

@@ -74,6 +74,8 @@ type group struct {
 	queue   []uint32 // probes that wait to be sent
 	probe   uint32   // the last number of a probe
 	answers []answer
+	onces   []onceAnswer
+	failure string // why the last process that failed did
 	told    limiter
 	counts  Counts
 
@@ -87,6 +89,12 @@ type group struct {
 	upgrade  bool        // a new process is wanted beside the current
 	ending   bool
 	awake    time.Time // when the loop last looked
+}
+
+// onceAnswer is one for somebody who waits for it.
+type onceAnswer struct {
+	to chan<- checker.Result // has room
+	r  checker.Result
 }
 
 // answer is one that is to be told.
@@ -248,7 +256,7 @@ func (g *group) begin(a *ask) {
 		}
 		g.counts.Unknown++
 		if a.once != nil {
-			a.once <- checker.Result{Message: why}
+			g.onces = append(g.onces, onceAnswer{a.once, checker.Result{Message: why}})
 			return
 		}
 		g.answers = append(g.answers, answer{a.set, a.generation, node.Answer{Check: a.number, Seq: a.seq, Message: why}})
@@ -284,7 +292,7 @@ func (g *group) complete(s *slot, id uint32, r checker.Result) {
 		g.counts.Answered++
 	}
 	if s.once != nil {
-		s.once <- r
+		g.onces = append(g.onces, onceAnswer{s.once, r})
 		s.once = nil
 		return
 	}
@@ -414,6 +422,10 @@ func (g *group) flush(now time.Time) {
 
 // tell hands answers on. It may wait for whoever takes them.
 func (g *group) tell() {
+	for _, a := range g.onces { // Status knows what led to them
+		a.to <- a.r
+	}
+	g.onces = g.onces[:0]
 	for len(g.answers) > 0 {
 		first := g.answers[0]
 		n := 1

@@ -398,37 +398,6 @@ func (h *Host) Probe(ctx context.Context, c Check, plugins ...Plugin) (checker.R
 	return s.Probe(ctx, 0), nil
 }
 
-// Describe starts a plugin and returns who it says it is.
-func (h *Host) Describe(ctx context.Context, p Plugin) (checker.Info, error) {
-	all := &arranged{plugin: p}
-	all.key, all.plugin = h.opts.place(&Check{Kind: p.Name}, map[string]Plugin{p.Name: p})
-	if err := Verify(all.plugin); err != nil {
-		return checker.Info{}, err
-	}
-	st := &starter{spawner: h.spawner, spec: h.spec(all.key, all.plugin), said: func(string) {}}
-	if err := h.makeDir(); err != nil {
-		return checker.Info{}, err
-	}
-	defer st.finish()
-	stop := context.AfterFunc(ctx, st.abort)
-	defer stop()
-	l, err := st.start(ctx, h.opts.Dir, h.opts.Start)
-	if err != nil {
-		return checker.Info{}, fmt.Errorf("%s: %w", p, err)
-	}
-	defer l.close()
-	m, err := l.recv()
-	switch {
-	case ctx.Err() != nil:
-		return checker.Info{}, fmt.Errorf("%s did not say who it is: %w", p, ctx.Err())
-	case err != nil:
-		return checker.Info{}, fmt.Errorf("%s: %w", p, st.explain(err))
-	case m.Hello == nil:
-		return checker.Info{}, fmt.Errorf("%s began without saying who it is", p)
-	}
-	return infoOf(m.Hello), nil
-}
-
 // spec is how a plugin is started.
 func (h *Host) spec(key groupKey, p Plugin) spec {
 	sp := spec{plugin: p, netns: key.netns, args: []string{p.Path}}

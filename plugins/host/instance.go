@@ -349,6 +349,7 @@ func (g *group) lose(i *instance, why string) {
 		}
 	}
 	i.end(0)
+	g.failure = why
 	pid := i.pid
 	switch i {
 	case g.current:
@@ -426,7 +427,11 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 		return
 	}
 	s.prepared, s.refused = i.number, ""
-	c := &s.check
+	m.Prepare = append(m.Prepare, prepareOf(&s.check, id))
+}
+
+// prepareOf has a check prepared.
+func prepareOf(c *Check, id uint32) *checkerpb.Prepare {
 	t := &checkerpb.Target{
 		Port: uint32(c.Target.Address.Port()), BindPort: uint32(c.Target.BindPort), BindIf: c.Target.BindIf,
 		Fwmark: c.Target.Fwmark, TimeoutUs: uint64(max(0, c.Target.Timeout) / time.Microsecond),
@@ -441,5 +446,5 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 	if options == "" || options == "null" {
 		options = "{}"
 	}
-	m.Prepare = append(m.Prepare, &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label})
+	return &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label}
 }

@@ -57,8 +57,13 @@ type Status struct {
 	// Old counts processes that finish their probes after an upgrade.
 	Old int
 	Counts
+	// Printed is how many bytes the process wrote to its standard output that
+	// nobody reads.
+	Printed int64
 	// Reason is why it does not run; empty when it does.
 	Reason string
+	// Failure is why the last of Failures was one.
+	Failure string
 	// Retry is when it is started again; zero when it runs.
 	Retry time.Time
 }
@@ -87,7 +92,7 @@ func (h *Host) Status() []Status {
 func (g *group) publish() {
 	s := Status{
 		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Path: g.plugin.Path,
-		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Counts: g.counts, Reason: g.reason, State: Starting,
+		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Counts: g.counts, Reason: g.reason, Failure: g.failure, State: Starting,
 	}
 	for _, i := range g.all {
 		if !i.dead && i != g.current && i != g.next {
@@ -97,6 +102,7 @@ func (g *group) publish() {
 	switch i := g.current; {
 	case i != nil:
 		s.State, s.Pid, s.Since, s.Version = Running, i.pid, i.begun, cut(i.hello.GetVersion())
+		s.Printed = i.starter.printed.Load()
 	case g.next == nil && g.failures >= tripped:
 		s.State, s.Retry = Tripped, g.retry
 	case g.next == nil && g.failures > 0:
