@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ type checkOptions struct {
 	// allow are names of warnings that are not wanted.
 	allow   []string
 	explain string
+	plugins bool
 }
 
 func newCheckCommand() *cobra.Command {
@@ -46,6 +48,10 @@ runs but will not do what its author thinks. Several files are taken for the
 nodes of one cluster and compared with each other. What this host lacks
 (interfaces, programs, users, Lua files) is only a warning here, because the
 file may be for another host; run refuses it.
+
+Nothing is started, so that options of checkers that are not moonkeep's own are
+not looked at. With --plugins each is started as the daemon would, and asked
+whether it takes its checks; none is made.
 
 A warning is silenced by its name: everywhere by --allow NAME, on its line by
 a comment at the end of the line or above it, in a whole file by a comment
@@ -81,7 +87,7 @@ finding is about the whole file, and file is empty when it is about none.`,
 					return fmt.Errorf("--allow: %w", err)
 				}
 			}
-			return check(args, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+			return check(cmd.Context(), args, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
 	f := cmd.Flags()
@@ -91,6 +97,7 @@ finding is about the whole file, and file is empty when it is about none.`,
 	f.StringSliceVar(&o.allow, "allow", nil, "silence the warnings called `NAME`[,NAME]")
 	f.BoolVar(&o.excerpt, "excerpt", false, "show the line below each finding, as on a terminal")
 	f.BoolVar(&o.brief, "brief", false, "print one line for each finding on a terminal too")
+	f.BoolVar(&o.plugins, "plugins", false, "start the plugins, and have them look at their options")
 	f.StringVar(&o.explain, "explain", "", "explain the findings called `NAME`; all lists the names")
 	cmd.MarkFlagsMutuallyExclusive("json", "excerpt", "brief")
 	return cmd
@@ -146,7 +153,7 @@ func collectSeldom() (undo func()) {
 
 // check prints the findings of the files and returns exitNo when one of them
 // is an error.
-func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
+func check(ctx context.Context, paths []string, o checkOptions, stdout, stderr io.Writer) error {
 	defer collectSeldom()()
 	ids, err := configIDs(o.configIDs, len(paths))
 	if err != nil {
@@ -170,6 +177,13 @@ func check(paths []string, o checkOptions, stdout, stderr io.Writer) error {
 		host, lacks := checkHost(c)
 		lacking = lacking || lacks
 		found = append(found, host...)
+		if o.plugins {
+			asked, err := askPlugins(ctx, c, stderr)
+			if err != nil {
+				return fmt.Errorf("ask the plugins of %s: %w", path, err)
+			}
+			found = append(found, asked...)
+		}
 	}
 	found = append(found, lint.Cluster(nodes)...)
 	texts, err := readTexts(read)

@@ -76,7 +76,7 @@ func checkExampleConfigs(t *testing.T, dir string) {
 	}
 	for _, file := range files {
 		var out, errs strings.Builder
-		if err := check([]string{file}, checkOptions{}, &out, &errs); err != nil {
+		if err := check(t.Context(), []string{file}, checkOptions{}, &out, &errs); err != nil {
 			t.Errorf("%s: %v\n%s", file, err, out.String())
 		}
 		for line := range strings.Lines(out.String()) {

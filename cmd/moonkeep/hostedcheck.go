@@ -67,7 +67,7 @@ func checkAt(c *config.Config, p *build.Probe) config.Position {
 		for k := range v.RealServers {
 			r := &v.RealServers[k]
 			for n := range r.Checks {
-				if r.Checks[n].Kind() == p.Kind && r.Endpoint(v).String() == p.Server {
+				if isCheck(&r.Checks[n], p) && r.Endpoint(v).String() == p.Server {
 					return r.Checks[n].At()
 				}
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
@@ -117,7 +118,7 @@ vrrp_instance VI_1 {
 // openAndCheck returns the findings of check as one error.
 func openAndCheck(path string) (string, error) {
 	var out, err strings.Builder
-	failed := check([]string{path}, checkOptions{}, &out, &err)
+	failed := check(context.Background(), []string{path}, checkOptions{}, &out, &err)
 	if failed == nil {
 		return out.String(), nil
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -130,6 +131,54 @@ func TestPluginExample(t *testing.T) {
 		if len(probes) != 2 || probes[0].Kind != "redis-role" || string(probes[0].Options) != `{"role":"master"}` {
 			t.Errorf("the probes are %+v", probes)
 		}
+	}
+}
+
+// TestCheckPlugins holds that check asks third parties' checkers about their
+// options when it is told to, and says where an option is wrong.
+func TestCheckPlugins(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: plugins run as another user")
+	}
+	t.Parallel()
+	path := rootsFile(t, "asked", fmt.Sprintf(linesPlugin, strict, "", ""))
+	file := filepath.Join(t.TempDir(), "a.yaml")
+	text := `plugins: [{name: asked, path: PATH}, {name: dies, path: /bin/false}]
+virtual_servers:
+  - address: "192.0.2.1:80"
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    real_servers:
+      - address: "192.0.2.11:80"
+        checks:
+          - plugin: {name: asked, options: {n: 1}}
+          - plugin: {name: asked, options: {n: "no such value"}}
+      - address: "192.0.2.12:80"
+        checks: [plugin: {name: dies}]
+vrrp_scripts:
+  - name: s
+    plugin: {plugin: {name: asked, connect_ip: 192.0.2.3, connect_port: 80}}
+vrrp_instances: [{name: V, interface: eth0, virtual_router_id: 7, virtual_ipaddresses: [192.0.2.9/32], track_scripts: [{name: s}]}]
+`
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "PATH", path)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, stderr := runLine("check", file); status != 0 {
+		t.Errorf("without --plugins: status %d, %s%s", status, out, stderr)
+	}
+	status, out, stderr := runLine("check", "--plugins", file)
+	for _, want := range []string{
+		file + ":11:21: error: plugin asked of 192.0.2.11:80: n is no number [bad-plugin]",
+		file + ":15:5: error: plugin asked of vrrp_script s: n is missing [bad-plugin]",
+		file + ":1:35: error: plugin dies (/bin/false): it ended with status 1 before it greeted",
+	} {
+		if want = strings.ReplaceAll(want, ":1:35:", fmt.Sprintf(":1:%d:", 34+len(path))); status != 1 || !strings.Contains(out, want) {
+			t.Errorf("status %d, no %s in\n%s%s", status, want, out, stderr)
+		}
+	}
+	if n := strings.Count(out, "error:"); n != 3 {
+		t.Errorf("%d errors in\n%s", n, out)
 	}
 }
 
