@@ -15,6 +15,7 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
+	"github.com/moonkeep/moonkeep/plugins/standard"
 )
 
 // targetOptions takes what every check has - the connection, and who makes it -
@@ -80,7 +81,7 @@ func optionTree(info checker.Info, options []string) (map[string]any, error) {
 	tree := map[string]any{}
 	for _, o := range options {
 		name, value, _ := strings.Cut(o, "=")
-		if len(info.Options) == 0 { // it describes none
+		if len(info.Options) == 0 && standard.New(info.Name) == nil { // it describes none
 			tree[name] = value
 			continue
 		}
