@@ -20,13 +20,14 @@ import (
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run the simulation of this seed only")
 	seedsFlag = flag.Uint64("seeds", 1500, "run the simulations of so many seeds")
+	fromFlag  = flag.Uint64("from", 1, "the first of these seeds")
 )
 
 // TestSeeds hurts a drawn cluster by drawn faults, for each seed, and holds
 // the invariants of the protocol against all that happens; then it lets the
 // cluster settle and looks who is left as master.
 func TestSeeds(t *testing.T) {
-	first, count := uint64(1), *seedsFlag
+	first, count := *fromFlag, *seedsFlag
 	if testing.Short() {
 		count = min(count, 200)
 	}

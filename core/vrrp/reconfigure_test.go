@@ -88,7 +88,26 @@ func TestReconfigureDoesNotPutTheTakeOverOff(t *testing.T) {
 		d.run(time.Duration(i) * 100 * ms)
 		d.reconfigure(priority(100 + i%2))
 	}
-	d.wantDown(3_609_375_000)
+	d.wantDown(3_605_468_750) // the last priority is 101
+}
+
+// Nor do they bring it forward, or put it off, where trackers have made another
+// priority of the configured one: the timer ran with that, and does again when
+// the caller has set it anew.
+func TestReconfigureKeepsTheTimerOfTheEffectivePriority(t *testing.T) {
+	for _, effective := range []uint8{254, 20} {
+		d := backup(t, V3, 100)
+		d.r.SetPriority(d.at(), effective)
+		d.hear(peerHigh, 255)
+		want := 3*time.Second + V3.Skew(effective, time.Second)
+		d.wantDown(want)
+		for i := range 20 {
+			d.run(time.Duration(i+1) * 100 * ms)
+			d.reconfigure(addresses("192.0.2.7"))
+			d.r.SetPriority(d.at(), effective)
+			d.wantDown(want)
+		}
+	}
 }
 
 // The delay before a preemption goes on.
@@ -99,7 +118,7 @@ func TestReconfigureKeepsThePreemptDelay(t *testing.T) {
 	d.reconfigure(priority(110))
 	d.run(2 * time.Second)
 	d.hear(peerLow, 50) // discarded now
-	d.wantDown(3_609_375_000)
+	d.wantDown(3_570_312_500)
 }
 
 // A member that waits goes on waiting, unless it is no member any more: nobody

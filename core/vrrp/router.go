@@ -222,7 +222,7 @@ func (r *Router) SetPriority(now mono.Instant, p uint8) {
 // that it learned from the master is still the master's. The caller sets the effective
 // priority afterwards and claims or releases addresses itself.
 func (r *Router) Reconfigure(now mono.Instant, cfg *Config) {
-	interval, learned := r.interval, r.learned
+	interval, learned, skew := r.interval, r.learned, r.skew()
 	same := cfg.Version == r.cfg.Version && cfg.Interval == r.cfg.Interval && cfg.DownAdverts == r.cfg.DownAdverts
 	r.adopt(cfg)
 	switch r.role {
@@ -243,8 +243,10 @@ func (r *Router) Reconfigure(now mono.Instant, cfg *Config) {
 		if !r.wanting || !cfg.Hold {
 			before := r.t.down
 			r.listen(now)
-			if same {
-				r.t.down = min(r.t.down, before)
+			if same && before != mono.Never {
+				// It was worked out with the effective priority, in whose place the
+				// configured one is now, until the caller sets it.
+				r.t.down = min(r.t.down, before.Add(r.skew()-skew))
 			}
 		}
 	}
