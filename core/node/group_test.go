@@ -213,3 +213,20 @@ func TestFirstGroupOnly(t *testing.T) {
 		t.Errorf("%+v", s.Groups)
 	}
 }
+
+// TestGroupStoodStill: after a pause too long for one member no other says or
+// announces anything as the MASTER that it is not any more, though its own advert
+// is due first and not too late.
+func TestGroupStoodStill(t *testing.T) {
+	cfg := pair()
+	cfg.Instances[0].Router.Interval = 2 * second
+	cfg.Instances[1].Router.Interval = 20 * cs
+	d := drive(t, cfg)
+	d.pass(11200 * time.Millisecond) // both are due at once, V first
+	d.role("V", vrrp.Master)
+	d.role("W", vrrp.Master)
+	d.forget()
+	d.now = d.now.Add(5 * second)
+	d.take(d.node.Tick(d.now))
+	d.want("W releases 10.0.2.1", "W MASTER>BACKUP", "V releases 10.0.1.1", "V MASTER>BACKUP", "group G MASTER>BACKUP")
+}

@@ -266,6 +266,9 @@ func (n *Node) Tick(now mono.Instant) []Action {
 			t.run(now)
 		}
 	}
+	if next := n.sched.next(); next.Reached(now) && now.Sub(next) > stood {
+		n.awake(now)
+	}
 	for n.sched.next().Reached(now) {
 		t := n.sched.heap[0]
 		t.run(now)

@@ -380,6 +380,10 @@ func (r *Router) overslept(now mono.Instant) bool {
 	return r.lapsed(now) && (r.cfg.NoPreempt || late >= slept)
 }
 
+// Overslept reports whether Tick would have a MASTER listen before it speaks
+// again, because it has stood still for too long.
+func (r *Router) Overslept(now mono.Instant) bool { return r.role == Master && r.overslept(now) }
+
 // deaf is how late the router may be before it must assume that the network
 // has moved on without it.
 func (r *Router) deaf() time.Duration { return time.Duration(r.cfg.DownAdverts) * r.interval }
