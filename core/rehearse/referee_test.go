@@ -98,6 +98,9 @@ func (r *referee) observe(h *Happening) {
 		}
 	}
 	r.moves(h, l)
+	if h.Cause == "reload" {
+		l.otherwise(h)
+	}
 	if e, ok := h.Event.(*node.Checked); ok {
 		l.running[e.Script] = false
 	}

@@ -49,3 +49,17 @@ func hastens(h *Happening, a *node.Action, advert *vrrp.Advert, in *node.Instanc
 		return p.Message()[2] == 0
 	})
 }
+
+// otherwise forgets that claims failed of an instance that claims something else
+// from now on: the kernel may not refuse that.
+func (l *life) otherwise(h *Happening) {
+	for i := range h.Node.daemon.config.Instances {
+		in := &h.Node.daemon.config.Instances[i]
+		for k := range l.config.Instances {
+			was := &l.config.Instances[k]
+			if was.Router.VRID == in.Router.VRID && (!slices.Equal(owned(was), owned(in)) || !was.Routing.Equal(in.Routing)) {
+				l.refused[in.Name] = 0
+			}
+		}
+	}
+}

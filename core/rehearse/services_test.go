@@ -223,7 +223,12 @@ func (l *serviceLife) told(h *Happening) string {
 			}
 			l.up[key] = up
 			s := &v.Servers[slices.IndexFunc(v.Servers, func(s node.Server) bool { return s.Name == c.ServerName })]
-			if h.Cause != "reload" && !slices.ContainsFunc(s.Checks, func(k node.Check) bool { return l.checks[k.Identity].explains(h.At, up) }) {
+			explained := false
+			for _, k := range s.Checks {
+				// All are asked: each notes what made its state.
+				explained = l.checks[k.Identity].explains(h.At, up) || explained
+			}
+			if h.Cause != "reload" && !explained {
 				return fmt.Sprintf("%s: %s is up=%v for no reason: %s", h.Node.Name, key, up, c.Why)
 			}
 		case node.QuorumWon, node.QuorumLost:
