@@ -109,7 +109,21 @@ func (k *Kernel) present(state *link.State, name string) node.Link {
 		Primary:  state.Source(i.Index, virtual),
 		Primary6: state.LinkLocal(i.Index, virtual),
 		Absent:   absent(state, i.Index, k.sources[name]),
+		PortOf:   portOf(state, i),
 	}
+}
+
+// portOf is what takes in all that comes for the interface: whatever it is a part
+// of but a VRF, which only chooses the routes.
+func portOf(state *link.State, i link.Interface) string {
+	if i.Master == 0 {
+		return ""
+	}
+	name := state.Name(i.Master)
+	if master, exists := state.Find(name); !exists || master.Kind == link.VRF {
+		return ""
+	}
+	return name
 }
 
 // absent lists the sources that are not on the interface.

@@ -46,6 +46,10 @@ type Link struct {
 	Absent string
 	// MTU is in octets, zero when not known.
 	MTU int
+	// PortOf is the bridge or bond that the interface is a part of and that
+	// takes in whatever comes, so that nothing is heard on the interface itself;
+	// empty for none.
+	PortOf string
 }
 
 // Checked is the result of one run of a script.

@@ -41,6 +41,8 @@ func (n *Node) judge(in *instance) (sum int) {
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" does not exist")
 	case !link.Up && !in.cfg.IgnorePrimary:
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" "+n.down(in.cfg.Interface))
+	case link.PortOf != "":
+		in.faults = append(in.faults, "interface "+in.cfg.Interface+" is a port of "+link.PortOf+", which takes in all adverts: name "+link.PortOf+" as the interface")
 	case !in.source(link).IsValid():
 		in.faults = append(in.faults, "interface "+in.cfg.Interface+" has no "+family+" address to send from")
 	case in.cfg.TrackSource && slices.Contains(strings.Fields(link.Absent), in.cfg.Source.String()):

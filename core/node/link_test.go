@@ -34,6 +34,8 @@ func TestLink(t *testing.T) {
 		{"vanished, not tracked", Link{Name: "eth0"}, true, mute, "does not exist"},
 		{"down, not tracked", change(func(l *Link) { l.Up = false }), true, []string{"note link"}, ""},
 		{"without an address", change(func(l *Link) { l.Primary = netip.Addr{} }), false, mute[1:], "no IPv4 address"},
+		{"in a bridge", change(func(l *Link) { l.PortOf = "br0" }), false, fault[1:], "is a port of br0"},
+		{"in a bridge, not tracked", change(func(l *Link) { l.PortOf = "br0" }), true, fault[1:], "is a port of br0"},
 		{"another index", change(func(l *Link) { l.Index = 3 }), false, []string{"note link", "V claims 10.0.1.1", "V announces 10.0.1.1 x5"}, ""},
 		{"another interface", change(func(l *Link) { l.Name, l.Up = "eth9", false }), false, nil, ""},
 	}
