@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -33,6 +34,20 @@ func TestDocuments(t *testing.T) {
 	for _, bad := range []string{"rum", "run --nonsense", "status extra words"} {
 		if wrong(strings.Fields(bad)) == "" {
 			t.Errorf("moonkeep %s passes as right", bad)
+		}
+	}
+}
+
+// TestUnitKeepsTheJournal: systemd removes the run directory with each end of the
+// daemon, and the journal in it, unless it is told not to.
+func TestUnitKeepsTheJournal(t *testing.T) {
+	text, err := os.ReadFile("../../contrib/systemd/moonkeep.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"RuntimeDirectory=" + filepath.Base(defaultRunDir), "RuntimeDirectoryPreserve=yes"} {
+		if !strings.Contains(string(text), "\n"+line+"\n") {
+			t.Errorf("the unit has no line %s", line)
 		}
 	}
 }
