@@ -161,6 +161,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
+		return nil, err
+	}
 	if d.alarm, err = alarm.New(); err != nil {
 		return nil, err
 	}

@@ -144,8 +144,10 @@ func (d *daemon) intrudes(n *node.Config) error {
 	if !mayStand(n, ours) {
 		return nil
 	}
-	_, err := hostsOwn(n, ours)
-	return err
+	if _, err := hostsOwn(n, ours); err != nil {
+		return err
+	}
+	return alone(n, ours)
 }
 
 // fewAddresses are looked at one by one; to list a thousand takes as long as to

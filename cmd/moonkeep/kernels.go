@@ -120,6 +120,8 @@ func (d *daemon) filters(c *config.Config) error {
 // leftovers are what an earlier run may have left in the kernel.
 type leftovers struct {
 	owned
+	// readable is false when an earlier run left a journal that is of no use.
+	readable bool
 	settings map[string][]sysctl.Change
 	// spaces are the network namespaces beside the daemon's own that are in
 	// use: those of the configuration, and those that hold what was left.
@@ -133,11 +135,12 @@ func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 	if err != nil {
 		d.log.Warn("the journal of an earlier run is of no use", "err", err)
 	}
+	readable := err == nil
 	changed, err := d.dir.readSettings()
 	if err != nil {
 		d.log.Warn("settings that an earlier run changed cannot be put back", "err", err)
 	}
-	l := leftovers{settings: make(map[string][]sysctl.Change), spaces: build.Spaces(c)}
+	l := leftovers{readable: readable, settings: make(map[string][]sysctl.Change), spaces: build.Spaces(c)}
 	names := &spaceNames{known: make(map[string]*string)}
 	defer names.close()
 	if err := names.configured(l.spaces); err != nil {

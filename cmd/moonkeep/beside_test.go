@@ -1,0 +1,66 @@
+package main
+
+import (
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestBeside: a daemon does not begin, nor goes over to a configuration, that
+// would take an address from another VRRP daemon of the host; and begins with what
+// its own earlier run left behind, whoever else is there.
+func TestBeside(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	file := func(name, vip, vrid string) string {
+		text := strings.ReplaceAll(conf(150, vip, ""), "virtual_router_id 51", "virtual_router_id "+vrid)
+		return a.write(t, name+".conf", text, 0o644)
+	}
+	other := netip.MustParsePrefix("192.0.2.101/24")
+	first := a.start(t, "first", file("first", vip.String(), "51"))
+	first.awaitRole(t, "MASTER")
+	a.holds(t, vip, true)
+
+	refused := a.start(t, "second", file("second", vip.String(), "51"))
+	refused.ended(t, 1)
+	for _, want := range []string{"VI_1: " + vip.Addr().String() + " stands on this host already", "(pid ", "stop it first"} {
+		if !strings.Contains(refused.log.String(), want) {
+			t.Errorf("a second daemon says %q, want %q in it", refused.log, want)
+		}
+	}
+
+	second := a.start(t, "second", file("second", other.String(), "52"))
+	second.awaitRole(t, "MASTER")
+	a.holds(t, other, true)
+	file("second", vip.String(), "52")
+	second.signal(t, syscall.SIGHUP)
+	eventually(t, "the reload is refused", func() bool {
+		s, err := second.status()
+		return err == nil && strings.Contains(s.ReloadError, "stands on this host already")
+	}, second.log.String)
+
+	second.kill(t)
+	if !a.has(t, other) {
+		t.Fatal("the address went with the daemon that was killed")
+	}
+	file("second", other.String(), "52")
+	second = a.start(t, "second", a.dir+"/second.conf")
+	second.awaitRole(t, "MASTER")
+	first.stop(t)
+	second.stop(t)
+}
+
+// TestRawSocket reads lines of /proc/net/raw as kernels write them.
+func TestRawSocket(t *testing.T) {
+	const line = "  112: 00000000:%s 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 27213 2 00000000f4e6ed8a 0\n"
+	for protocol, want := range map[string]bool{"0070": true, "0033": true, "0001": false, "00FF": false} {
+		inode, speaks := rawSocket(strings.Replace(line, "%s", protocol, 1))
+		if inode != "27213" || speaks != want {
+			t.Errorf("protocol %s: inode %q, speaks %v, want 27213 and %v", protocol, inode, speaks, want)
+		}
+	}
+	if inode, speaks := rawSocket("  sl  local_address rem_address\n"); inode != "" || speaks {
+		t.Errorf("the head of the table counts as socket %q", inode)
+	}
+}
