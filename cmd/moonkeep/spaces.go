@@ -207,12 +207,7 @@ func (s *spaces) split(addresses []netspec.Address, f func(space string, k *kern
 	if s.alone() || len(addresses) == 0 {
 		return f("", s.home, addresses)
 	}
-	of := make(map[string][]netspec.Address)
-	for _, a := range addresses {
-		var space string
-		space, a.Device = netspec.Split(a.Device)
-		of[space] = append(of[space], a)
-	}
+	of := bySpace(addresses)
 	var failed []error
 	for _, space := range slices.Sorted(maps.Keys(of)) {
 		failed = append(failed, s.in(space, func(k *kernel.Kernel) error { return f(space, k, of[space]) }))
@@ -220,18 +215,57 @@ func (s *spaces) split(addresses []netspec.Address, f func(space string, k *kern
 	return errors.Join(failed...)
 }
 
+// bySpace divides addresses by their namespaces, with the names that devices have
+// there.
+func bySpace(addresses []netspec.Address) map[string][]netspec.Address {
+	of := make(map[string][]netspec.Address)
+	for _, a := range addresses {
+		var space string
+		space, a.Device = netspec.Split(a.Device)
+		of[space] = append(of[space], a)
+	}
+	return of
+}
+
 // Claim implements engine.Kernel.
-func (s *spaces) Claim(instance string, addresses []netspec.Address, noAccept bool) error {
-	return s.split(addresses, func(_ string, k *kernel.Kernel, list []netspec.Address) error {
-		return k.Claim(instance, list, noAccept)
-	})
+func (s *spaces) Claim(list []engine.Holding, errs []error) {
+	s.hold(list, errs, (*kernel.Kernel).Claim)
 }
 
 // Release implements engine.Kernel.
-func (s *spaces) Release(instance string, addresses []netspec.Address) error {
-	return s.split(addresses, func(_ string, k *kernel.Kernel, list []netspec.Address) error {
-		return k.Release(instance, list)
-	})
+func (s *spaces) Release(list []engine.Holding, errs []error) {
+	s.hold(list, errs, (*kernel.Kernel).Release)
+}
+
+// hold calls f once for each namespace that some of the addresses are in. A
+// holding without addresses is the daemon's own namespace's.
+func (s *spaces) hold(list []engine.Holding, errs []error, f func(*kernel.Kernel, []engine.Holding, []error)) {
+	if s.alone() {
+		f(s.home, list, errs)
+		return
+	}
+	clear(errs)
+	parts, of := make(map[string][]engine.Holding), make(map[string][]int) // and whose each is
+	for i, h := range list {
+		divided := bySpace(h.Addresses)
+		if len(divided) == 0 {
+			divided[""] = nil
+		}
+		for space, addresses := range divided {
+			h.Addresses = addresses
+			parts[space], of[space] = append(parts[space], h), append(of[space], i)
+		}
+	}
+	for _, space := range slices.Sorted(maps.Keys(parts)) {
+		said := make([]error, len(parts[space]))
+		err := s.in(space, func(k *kernel.Kernel) error {
+			f(k, parts[space], said)
+			return nil
+		})
+		for n, i := range of[space] {
+			errs[i] = errors.Join(errs[i], inSpace(space, said[n]), err)
+		}
+	}
 }
 
 // Announce implements engine.Kernel.

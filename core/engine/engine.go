@@ -100,6 +100,7 @@ type Engine struct {
 	owning sync.Mutex
 	owned  map[string]owned
 	due    owned
+	acting acting // of lane 1 only
 	// refused holds the instances whose last claim failed, lane 1 only.
 	refused map[string]bool
 	wall    int64              // the wall clock at instant zero, as the node knows it
@@ -218,7 +219,9 @@ func (e *Engine) sweep() error {
 	if len(left) == 0 {
 		return nil
 	}
-	if err := e.kernel.Release("", left); err != nil {
+	var released [1]error
+	e.kernel.Release([]Holding{{Addresses: left}}, released[:])
+	if err := released[0]; err != nil {
 		return fmt.Errorf("remove addresses of an earlier run: %w", err)
 	}
 	return nil

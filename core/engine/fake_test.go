@@ -138,22 +138,25 @@ func (k *fakeKernel) SendBFD(a *node.Action) error {
 	return k.note("bfd %s %v", a.Session, c.State)
 }
 
-func (k *fakeKernel) Claim(instance string, addresses []netspec.Address, noAccept bool) error {
-	word := "claim"
-	if noAccept {
-		word = "close"
+func (k *fakeKernel) Claim(list []Holding, errs []error) {
+	for i, h := range list {
+		word := "claim"
+		if h.NoAccept {
+			word = "close"
+		}
+		errs[i] = k.note("%s %s %s", word, h.Instance, words(h.Addresses))
+		if errs[i] == nil {
+			k.mu.Lock()
+			k.stands = append(k.stands, h.Addresses...)
+			k.mu.Unlock()
+		}
 	}
-	err := k.note("%s %s %s", word, instance, words(addresses))
-	if err == nil {
-		k.mu.Lock()
-		k.stands = append(k.stands, addresses...)
-		k.mu.Unlock()
-	}
-	return err
 }
 
-func (k *fakeKernel) Release(instance string, addresses []netspec.Address) error {
-	return k.note("release %s %s", instance, words(addresses))
+func (k *fakeKernel) Release(list []Holding, errs []error) {
+	for i, h := range list {
+		errs[i] = k.note("release %s %s", h.Instance, words(h.Addresses))
+	}
 }
 
 func (k *fakeKernel) SetRouting(instance string, r netspec.Routing) error {

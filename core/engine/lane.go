@@ -25,10 +25,13 @@ type lane struct {
 	busy   bool
 	closed bool
 	idle   []chan struct{}
+	// taken and among are scratch of batch.
+	taken []node.Action
+	among map[string]bool
 }
 
 func newLane() *lane {
-	l := &lane{waiting: map[string]int{}}
+	l := &lane{waiting: map[string]int{}, among: map[string]bool{}}
 	l.wake.L = &l.mu
 	return l
 }
@@ -84,8 +87,47 @@ func replaces(a, b node.Action) bool {
 	return false
 }
 
-// work carries actions out in order until close.
-func (l *lane) work(act func(*node.Action)) {
+// together is how many actions are carried out together at the most: enough to
+// spare most of what asking the kernel costs, and a few milliseconds' work.
+const together = 64
+
+// batch takes what is next, and what of that which follows may be done with it:
+// claims before the announcements between them, and releases, while no instance
+// comes twice with one. What is told stays behind what comes before it. mu is
+// held, and the queue is not empty.
+func (l *lane) batch() []node.Action {
+	l.taken = l.taken[:0]
+	clear(l.among)
+	var releases, claims bool
+	for len(l.queue) > 0 && len(l.taken) < together {
+		a := &l.queue[0]
+		switch {
+		case tells(a):
+		case (a.Kind == node.Release || a.Kind == node.Claim) && l.among[a.Instance]:
+			return l.taken
+		case a.Kind == node.Release && claims, a.Kind != node.Release && releases:
+			return l.taken
+		case a.Kind == node.Release:
+			releases = true
+		default:
+			claims = true
+		}
+		l.among[a.Instance] = true
+		if tells(a) {
+			l.told--
+		} else if l.waiting[a.Instance]--; l.waiting[a.Instance] == 0 {
+			delete(l.waiting, a.Instance)
+		}
+		l.taken = append(l.taken, *a)
+		*a = node.Action{}
+		l.queue = l.queue[1:]
+	}
+	return l.taken
+}
+
+// work carries actions out in order until close, some of them together. act may
+// not keep the list.
+func (l *lane) work(act func([]node.Action)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
@@ -100,18 +142,12 @@ func (l *lane) work(act func(*node.Action)) {
 			}
 			l.wake.Wait()
 		}
-		a := l.queue[0]
-		l.queue[0] = node.Action{}
-		l.queue = l.queue[1:]
-		if tells(&a) {
-			l.told--
-		} else if l.waiting[a.Instance]--; l.waiting[a.Instance] == 0 {
-			delete(l.waiting, a.Instance)
-		}
+		batch := l.batch()
 		l.busy = true
 		l.mu.Unlock()
-		act(&a)
+		act(batch)
 		l.mu.Lock()
+		clear(batch)
 	}
 }
 

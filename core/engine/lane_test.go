@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,6 +68,61 @@ func TestLaneReplaces(t *testing.T) {
 	}
 }
 
+// TestLaneBatch holds what is done together: claims before the announcements
+// between them, what is told behind what it tells of, and nothing in place of
+// what was asked for earlier of the same instance.
+func TestLaneBatch(t *testing.T) {
+	told := func(name string) node.Action { return node.Action{Kind: node.Changed, Instance: name} }
+	var many, halves []string
+	for i := range together + together/2 {
+		many = append(many, fmt.Sprint("r/", i))
+	}
+	halves = append(halves, strings.Join(many[:together], " "), strings.Join(many[together:], " "))
+	tests := []struct {
+		name         string
+		pushed, want []string
+	}{
+		{"claims with announcements and what is told", []string{"c/x", "a/x", "t/x", "c/y", "a/y", "t/y"}, []string{"c/x a/x t/x c/y a/y t/y"}},
+		{"releases with what is told", []string{"r/x", "t/x", "r/y", "t/y"}, []string{"r/x t/x r/y t/y"}},
+		{"a claim not with a release", []string{"r/x", "c/y", "r/z"}, []string{"r/x", "c/y", "r/z"}},
+		{"an announcement not with a release", []string{"a/x", "r/y", "t/y", "a/z"}, []string{"a/x", "r/y t/y", "a/z"}},
+		{"not two lists of an instance", []string{"c/x", "C/x", "a/x", "r/y", "r/z", "R/z"}, []string{"c/x", "C/x a/x", "r/y r/z", "R/z"}},
+		{"what is told before a release", []string{"r/y", "t/x", "r/x"}, []string{"r/y t/x", "r/x"}},
+		{"not too many", many, halves},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLane()
+			l.busy = true // as it is while something goes before
+			for _, word := range tt.pushed {
+				if word[0] == 't' {
+					if !l.after(told(word[2:])) {
+						t.Fatal("told at once")
+					}
+					continue
+				}
+				l.push(asked(word))
+			}
+			var got []string
+			for len(l.queue) > 0 {
+				var words []string
+				for _, a := range l.batch() {
+					letter := map[node.ActionKind]string{node.Claim: "c", node.Release: "r", node.Announce: "a", node.Changed: "t"}[a.Kind]
+					if len(a.Addresses) > 0 && a.Addresses[0] != asked("c/x").Addresses[0] {
+						letter = strings.ToUpper(letter)
+					}
+					words = append(words, letter+"/"+a.Instance)
+				}
+				got = append(got, strings.Join(words, " "))
+			}
+			equal(t, "batches", got, tt.want...)
+			if len(l.waiting) > 0 || l.told != 0 {
+				t.Errorf("counted as waiting after all: %v, and %d to be told", l.waiting, l.told)
+			}
+		})
+	}
+}
+
 // TestLaneBound holds that a lane which hangs does not grow, whatever the node
 // asks for meanwhile.
 func TestLaneBound(t *testing.T) {
@@ -88,7 +144,7 @@ func TestLaneDrain(t *testing.T) {
 		free := make(chan struct{})
 		ended := false
 		go func() {
-			l.work(func(*node.Action) { <-free })
+			l.work(func([]node.Action) { <-free })
 			ended = true
 		}()
 		if !within(time.Second, l.drain) {

@@ -18,51 +18,107 @@ type owned struct {
 // oneLine is an error for a message: those of several addresses follow each other.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
-// act carries out one address action and reports what came of it.
-func (e *Engine) act(a *node.Action) {
-	switch a.Kind {
-	case node.Changed, node.Told:
-		e.opts.Notifier.Notify(*a.Change)
-	case node.Claim:
-		e.own(a.Instance, a.Addresses, a.Routing)
-		err := e.kernel.Claim(a.Instance, a.Addresses, a.NoAccept)
-		// After the addresses, which routes may name as their source.
-		err = errors.Join(err, e.direct(a))
-		delete(e.refused, a.Instance)
-		failure := ""
-		if err != nil {
-			e.refused[a.Instance] = true
-			failure = oneLine(err)
-		}
-		e.Event(&node.Claimed{Instance: a.Instance, Failure: failure})
-	case node.Release:
-		rerr := e.direct(a)
-		if rerr != nil {
-			e.teller.trouble(a.Instance, "routes or rules could not be removed, will try again", rerr)
-		}
-		err := e.kernel.Release(a.Instance, a.Addresses)
-		if err != nil {
-			// They stay in the journal until the kernel says that they are gone.
-			e.teller.trouble(a.Instance, "addresses could not be removed, will try again", err)
-		}
-		e.disown(a, err == nil)
-	case node.Announce:
-		if e.refused[a.Instance] {
-			return // clients must not be sent to what does not stand here
-		}
-		if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds); err != nil {
-			e.teller.trouble(a.Instance, "addresses could not be announced", err)
+// acting is scratch of act: what the claims or the releases of a batch are, with
+// what each is about and what came of it.
+type acting struct {
+	actions []*node.Action
+	list    []Holding
+	errs    []error
+}
+
+// act carries out address actions that may be done together (lane.batch): claims
+// or releases, then announcements and what is told, all in their order.
+func (e *Engine) act(batch []node.Action) {
+	x := &e.acting
+	*x = acting{x.actions[:0], x.list[:0], x.errs[:0]}
+	for i := range batch {
+		if a := &batch[i]; a.Kind == node.Claim || a.Kind == node.Release {
+			x.actions = append(x.actions, a)
+			x.list = append(x.list, Holding{a.Instance, a.Addresses, a.NoAccept})
+			x.errs = append(x.errs, nil)
 		}
 	}
+	switch {
+	case len(x.actions) == 0:
+	case x.actions[0].Kind == node.Claim:
+		e.claim(x)
+	default:
+		e.letGo(x)
+	}
+	clear(x.actions)
+	clear(x.list)
+	clear(x.errs)
+	for i := range batch {
+		switch a := &batch[i]; a.Kind {
+		case node.Changed, node.Told:
+			e.opts.Notifier.Notify(*a.Change)
+		case node.Announce:
+			if e.refused[a.Instance] {
+				break // clients must not be sent to what does not stand here
+			}
+			if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds); err != nil {
+				e.teller.trouble(a.Instance, "addresses could not be announced", err)
+			}
+		}
+	}
+}
+
+// claim reports what came of each claim.
+func (e *Engine) claim(x *acting) {
+	e.own(x.actions)
+	first := 0
+	for i, a := range x.actions {
+		if i < len(x.actions)-1 && !e.directs(a) {
+			continue
+		}
+		e.kernel.Claim(x.list[first:i+1], x.errs[first:i+1])
+		// After the addresses, which routes may name as their source.
+		x.errs[i] = errors.Join(x.errs[i], e.direct(a))
+		for ; first <= i; first++ {
+			name, failure := x.actions[first].Instance, ""
+			delete(e.refused, name)
+			if err := x.errs[first]; err != nil {
+				e.refused[name] = true
+				failure = oneLine(err)
+			}
+			e.Event(&node.Claimed{Instance: name, Failure: failure})
+		}
+	}
+}
+
+// letGo tells of what could not be released.
+func (e *Engine) letGo(x *acting) {
+	first := 0
+	for i, a := range x.actions {
+		if i > first && e.directs(a) {
+			e.kernel.Release(x.list[first:i], x.errs[first:i])
+			first = i
+		}
+		if err := e.direct(a); err != nil {
+			e.teller.trouble(a.Instance, "routes or rules could not be removed, will try again", err)
+		}
+	}
+	e.kernel.Release(x.list[first:], x.errs[first:])
+	for i, err := range x.errs {
+		if err != nil {
+			// They stay in the journal until the kernel says that they are gone.
+			e.teller.trouble(x.actions[i].Instance, "addresses could not be removed, will try again", err)
+		}
+	}
+	e.disown(x)
+}
+
+// directs reports whether direct has something to do.
+func (e *Engine) directs(a *node.Action) bool {
+	e.owning.Lock()
+	defer e.owning.Unlock()
+	return !a.Routing.Empty() || !e.owned[a.Instance].routing.Empty()
 }
 
 // direct has the routes and rules of an action stand in place of those of
 // before. What was removed is not owned any more.
 func (e *Engine) direct(a *node.Action) error {
-	e.owning.Lock()
-	before := e.owned[a.Instance].routing
-	e.owning.Unlock()
-	if before.Empty() && a.Routing.Empty() {
+	if !e.directs(a) {
 		return nil
 	}
 	if err := e.kernel.SetRouting(a.Instance, a.Routing); err != nil {
@@ -79,54 +135,53 @@ func (e *Engine) direct(a *node.Action) error {
 }
 
 // own notes what is about to be claimed, beside what is still to be released.
-func (e *Engine) own(instance string, addresses []netspec.Address, routing netspec.Routing) {
+func (e *Engine) own(claims []*node.Action) {
 	e.owning.Lock()
 	defer e.owning.Unlock()
-	o := e.owned[instance]
-	if len(o.addresses) == 0 {
-		o.addresses = slices.Clip(addresses) // those of the configuration, which nobody changes
-	}
-	for _, a := range addresses {
-		if !slices.Contains(o.addresses, a) {
-			o.addresses = append(o.addresses, a)
+	for _, a := range claims {
+		o := e.owned[a.Instance]
+		if len(o.addresses) == 0 {
+			o.addresses = slices.Clip(a.Addresses) // those of the configuration, which nobody changes
 		}
+		for _, x := range a.Addresses {
+			if !slices.Contains(o.addresses, x) {
+				o.addresses = append(o.addresses, x)
+			}
+		}
+		o.routing = o.routing.With(a.Routing)
+		e.owned[a.Instance] = o
+		e.due.addresses = slices.DeleteFunc(e.due.addresses, func(x netspec.Address) bool { return slices.Contains(a.Addresses, x) })
+		e.due.routing = e.due.routing.Without(a.Routing)
 	}
-	o.routing = o.routing.With(routing)
-	e.owned[instance] = o
-	e.due.addresses = slices.DeleteFunc(e.due.addresses, func(a netspec.Address) bool { return slices.Contains(addresses, a) })
-	e.due.routing = e.due.routing.Without(routing)
 	e.journal()
 }
 
 // disown notes what was released. Addresses that could not be removed are owned
 // on without an instance.
-func (e *Engine) disown(a *node.Action, removed bool) {
+func (e *Engine) disown(x *acting) {
 	e.owning.Lock()
 	defer e.owning.Unlock()
-	o := e.owned[a.Instance]
-	released := func(x netspec.Address) bool { return slices.Contains(a.Addresses, x) }
-	if !removed {
-		for _, x := range o.addresses {
-			if released(x) && !slices.Contains(e.due.addresses, x) {
-				e.due.addresses = append(e.due.addresses, x)
+	for i, a := range x.actions {
+		o := e.owned[a.Instance]
+		var left []netspec.Address
+		for _, had := range o.addresses {
+			switch {
+			case !slices.Contains(a.Addresses, had):
+				left = append(left, had)
+			case x.errs[i] != nil && !slices.Contains(e.due.addresses, had):
+				e.due.addresses = append(e.due.addresses, had)
 			}
 		}
-	}
-	var left []netspec.Address
-	for _, x := range o.addresses {
-		if !released(x) {
-			left = append(left, x)
+		o.addresses = left
+		if a.Routing.Empty() {
+			e.due.routing = e.due.routing.With(o.routing) // none, unless it could not be removed
+			o.routing = netspec.Routing{}
 		}
-	}
-	o.addresses = left
-	if a.Routing.Empty() {
-		e.due.routing = e.due.routing.With(o.routing) // none, unless it could not be removed
-		o.routing = netspec.Routing{}
-	}
-	if len(o.addresses) == 0 && o.routing.Empty() {
-		delete(e.owned, a.Instance)
-	} else {
-		e.owned[a.Instance] = o
+		if len(o.addresses) == 0 && o.routing.Empty() {
+			delete(e.owned, a.Instance)
+		} else {
+			e.owned[a.Instance] = o
+		}
 	}
 	e.journal()
 }

@@ -30,15 +30,17 @@ type Kernel interface {
 	Sessions(list []bfd.Config) error
 	// SendBFD sends one BFD packet as Send does an advert.
 	SendBFD(a *node.Action) error
-	// Claim makes the addresses stand and from then on reports their loss to
-	// the sink as Gone. It may keep the list, which is not changed afterwards. With noAccept packets to them are dropped before they
-	// stand and for as long as they do, except neighbour solicitations and
+	// Claim makes the addresses of each holding stand and from then on reports
+	// their loss to the sink as Gone, and sets errs, which is as long, to what
+	// came of each. It may keep the lists of addresses, which are not changed
+	// afterwards. With NoAccept packets to them are dropped before they stand
+	// and for as long as they do, except neighbour solicitations and
 	// advertisements; without it no longer. The error names each address that
 	// could not be set; none is when packets to them cannot be dropped.
-	Claim(instance string, addresses []netspec.Address, noAccept bool) error
-	// Release removes the addresses and forgets them. An address that is not
-	// there is no error.
-	Release(instance string, addresses []netspec.Address) error
+	Claim(list []Holding, errs []error)
+	// Release removes the addresses and forgets them, and sets errs as Claim. An
+	// address that is not there is no error.
+	Release(list []Holding, errs []error)
 	// SetRouting makes the routes and rules stand in place of those that the
 	// instance had before, and from then on reports their loss to the sink as
 	// Gone. The error names each that could not be set, and each of before that
@@ -57,6 +59,14 @@ type Kernel interface {
 	Held(addresses []netspec.Address) ([]netspec.Address, error)
 	// Close releases nothing; it ends the goroutines and closes the sockets.
 	Close() error
+}
+
+// Holding is addresses that an instance has, or is to have.
+type Holding struct {
+	Instance  string
+	Addresses []netspec.Address
+	// NoAccept has packets to them dropped.
+	NoAccept bool
 }
 
 // Sink takes what the kernel reports. Its methods never block for long:

@@ -222,7 +222,7 @@ func TestJournal(t *testing.T) {
 		free := make(chan struct{})
 		r.kernel.on("claim A", func() error { <-free; return nil })
 		r.begin()
-		last("while the claim is under way", "192.0.2.101,192.0.2.103")
+		last("while the claim is under way", "192.0.2.101,192.0.2.102,192.0.2.103")
 		if r.log.count("no space left on device") != 1 {
 			t.Error("the log does not tell that the journal could not be written")
 		}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
@@ -19,37 +20,58 @@ import (
 //
 // One that packets are dropped to for any of its claims is closed for all, and
 // stays so until it is removed.
-func (k *Kernel) Claim(instance string, addresses []netspec.Address, noAccept bool) error {
+func (k *Kernel) Claim(list []engine.Holding, errs []error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
+	clear(errs)
 	k.mu.Lock()
-	k.claims.want(instance, addresses, noAccept)
+	for i := range list {
+		k.claims.want(list[i].Instance, list[i].Addresses, list[i].NoAccept)
+	}
 	k.mu.Unlock()
-	if noAccept {
-		if err := k.shut(addresses); err != nil {
-			return fmt.Errorf("claim addresses of %s: %w", instance, err)
+	var all []netspec.Address
+	for i := range list {
+		if list[i].NoAccept {
+			errs[i] = k.shut(list[i].Addresses)
+		}
+		if errs[i] == nil {
+			all = append(all, list[i].Addresses...)
 		}
 	}
-	added, err := k.conn.Add(addresses...)
+	on, failed := k.conn.AddAll(all)
+	var added, stale []link.Placed
 	k.mu.Lock()
-	stale := k.claims.stand(instance, added)
+	for i := range list {
+		if errs[i] != nil {
+			continue
+		}
+		n := len(list[i].Addresses)
+		added = added[:0]
+		for j, a := range list[i].Addresses {
+			if failed[j] == nil {
+				added = append(added, link.Placed{Address: a, Index: on[j]})
+			}
+		}
+		stale = append(stale, k.claims.stand(list[i].Instance, added)...)
+		if missed(list[i].Addresses, failed[:n]) {
+			errs[i] = errors.Join(failed[:n]...)
+		}
+		on, failed = on[n:], failed[n:]
+	}
 	k.mu.Unlock()
 	// What is claimed does stand: that its old place is not clean is no failure
 	// of the claim, and so is told here.
 	if began, err := k.withdraw(stale); began {
-		k.log.Error("addresses could not be removed from an interface that was renamed, will try again", "err", err)
+		k.log.Error("addresses could not be removed from an interface that was renamed, will try again", "err", errors.Join(err...))
 	}
-	if err != nil && !missed(addresses, added) {
-		// keepalived, too, takes none amiss that has no_track.
-		err = nil
+	for i := range list {
+		if !list[i].NoAccept {
+			errs[i] = errors.Join(errs[i], k.open(list[i].Addresses))
+		}
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("claim addresses of %s: %w", list[i].Instance, errs[i])
+		}
 	}
-	if !noAccept {
-		err = errors.Join(err, k.open(addresses))
-	}
-	if err != nil {
-		return fmt.Errorf("claim addresses of %s: %w", instance, err)
-	}
-	return nil
 }
 
 // Release implements engine.Kernel. An address that is still claimed for
@@ -58,31 +80,50 @@ func (k *Kernel) Claim(instance string, addresses []netspec.Address, noAccept bo
 //
 // An address is removed from the interface on which it was set, whatever name
 // that has now, and from the one that has the name of its device.
-func (k *Kernel) Release(instance string, addresses []netspec.Address) error {
-	k.announcer.Drop(instance, addresses)
+func (k *Kernel) Release(list []engine.Holding, errs []error) {
+	for i := range list {
+		k.announcer.Drop(list[i].Instance, list[i].Addresses)
+	}
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	k.mu.Lock()
-	free := k.claims.leave(instance, addresses)
-	k.mu.Unlock()
-	_, err := k.withdraw(k.everywhere(free))
+	clear(errs)
+	named := make(map[string]int)
+	var all []link.Placed
+	var of []int // whose each of them is
+	for i := range list {
+		k.mu.Lock()
+		free := k.claims.leave(list[i].Instance, list[i].Addresses)
+		k.mu.Unlock()
+		for _, p := range k.everywhere(free, named) {
+			all, of = append(all, p), append(of, i)
+		}
+	}
+	_, failed := k.withdraw(all)
+	for n, err := range failed {
+		if err != nil {
+			errs[of[n]] = errors.Join(errs[of[n]], err)
+		}
+	}
 	// Forgotten only now: while it stood, an address of ours must not be taken
 	// for the interface's own.
 	k.mu.Lock()
-	k.claims.forget(instance, addresses)
-	k.mu.Unlock()
-	err = errors.Join(err, k.open(addresses))
-	if err != nil {
-		return fmt.Errorf("release addresses of %s: %w", instance, err)
+	for i := range list {
+		k.claims.forget(list[i].Instance, list[i].Addresses)
 	}
-	return nil
+	k.mu.Unlock()
+	for i := range list {
+		errs[i] = errors.Join(errs[i], k.open(list[i].Addresses))
+		if errs[i] != nil {
+			errs[i] = fmt.Errorf("release addresses of %s: %w", list[i].Instance, errs[i])
+		}
+	}
 }
 
 // everywhere adds to each address whose interface has lost its name the one
-// that has that name now. It leaves out what is claimed under the new name.
-func (k *Kernel) everywhere(free []link.Placed) []link.Placed {
+// that has that name now; named remembers these. It leaves out what is claimed
+// under the new name.
+func (k *Kernel) everywhere(free []link.Placed, named map[string]int) []link.Placed {
 	list := make([]link.Placed, 0, len(free))
-	named := make(map[string]int)
 	for _, p := range free {
 		device := p.Address.Device
 		if _, known := named[device]; !known {
@@ -107,15 +148,14 @@ func (k *Kernel) everywhere(free []link.Placed) []link.Placed {
 }
 
 // withdraw removes the addresses and notes which are due. It reports whether
-// one became due, and tells the log of each that is no longer. changing is
-// held.
-func (k *Kernel) withdraw(list []link.Placed) (began bool, err error) {
-	left, err := k.conn.Withdraw(list...)
-	stays := set(left)
+// one became due, with the errors of each, and tells the log of each that is no
+// longer. changing is held.
+func (k *Kernel) withdraw(list []link.Placed) (began bool, errs []error) {
+	errs = k.conn.Withdraw(list)
 	var gone []link.Placed
 	k.mu.Lock()
-	for _, p := range list {
-		if stays[p] {
+	for n, p := range list {
+		if errs[n] != nil {
 			began = k.claims.owe(p) || began
 		} else if k.claims.settle(p) {
 			gone = append(gone, p)
@@ -130,15 +170,18 @@ func (k *Kernel) withdraw(list []link.Placed) (began bool, err error) {
 	if len(removed) > 0 {
 		k.sink.Removed(removed, netspec.Routing{})
 	}
-	return began, err
+	return began, errs
 }
 
-// missed reports whether one of the addresses, of those that are tracked, is
-// not among the added.
-func missed(addresses []netspec.Address, added []link.Placed) bool {
-	return slices.ContainsFunc(addresses, func(a netspec.Address) bool {
-		return !a.NoTrack && !slices.ContainsFunc(added, func(p link.Placed) bool { return p.Address == a })
-	})
+// missed reports whether one of the addresses, of those that are tracked,
+// failed. keepalived, too, takes none amiss that has no_track.
+func missed(addresses []netspec.Address, failed []error) bool {
+	for i, a := range addresses {
+		if failed[i] != nil && !a.NoTrack {
+			return true
+		}
+	}
+	return false
 }
 
 // retry tries to remove what is due. The lock is taken for each address alone:

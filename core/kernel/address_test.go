@@ -77,7 +77,7 @@ func TestReleaseFollowsARenamedInterface(t *testing.T) {
 	}{
 		{"nobody has the name", func(*testing.T, *netnstest.Host, *Kernel) {}, false},
 		{"claimed again in vain", func(t *testing.T, _ *netnstest.Host, k *Kernel) {
-			if err := k.Claim("VI_1", list, false); err == nil {
+			if err := Take(k, "VI_1", list, false); err == nil {
 				t.Error("claimed on an interface that is not there")
 			}
 		}, false},
@@ -90,13 +90,13 @@ func TestReleaseFollowsARenamedInterface(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, _ := netnstest.Pair(t, "eth0", "eth1")
 			k, _ := quiet(t, h)
-			netnstest.Must(t, k.Claim("VI_1", list, false))
+			netnstest.Must(t, Take(k, "VI_1", list, false))
 			rename(t, h, "eth0", "eth7")
 			if !stands(t, h, "eth7", a) {
 				t.Fatal("the renaming removed the address")
 			}
 			c.follow(t, h, k)
-			netnstest.Must(t, k.Release("VI_1", list))
+			netnstest.Must(t, Drop(k, "VI_1", list))
 			if stands(t, h, "eth7", a) {
 				t.Error("the address stands on the renamed interface")
 			}
@@ -114,10 +114,10 @@ func TestAClaimClearsTheInterfaceThatLostTheName(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, _ := quiet(t, h)
 	list := []netspec.Address{vip("192.0.2.100/24")}
-	netnstest.Must(t, k.Claim("VI_1", list, false))
+	netnstest.Must(t, Take(k, "VI_1", list, false))
 	rename(t, h, "eth0", "eth7")
 	netnstest.Must(t, h.Link.AddBridge("eth0"))
-	netnstest.Must(t, k.Claim("VI_1", list, false))
+	netnstest.Must(t, Take(k, "VI_1", list, false))
 	if stands(t, h, "eth7", list[0]) || !stands(t, h, "eth0", list[0]) {
 		t.Error("the address does not stand on the new eth0 only")
 	}
@@ -131,14 +131,14 @@ func TestReleaseSparesAClaimUnderTheNewName(t *testing.T) {
 	a := vip("192.0.2.100/24")
 	b := a
 	b.Device = "eth7"
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, false))
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, false))
 	rename(t, h, "eth0", "eth7")
-	netnstest.Must(t, k.Claim("VI_2", []netspec.Address{b}, false))
-	netnstest.Must(t, k.Release("VI_1", []netspec.Address{a}))
+	netnstest.Must(t, Take(k, "VI_2", []netspec.Address{b}, false))
+	netnstest.Must(t, Drop(k, "VI_1", []netspec.Address{a}))
 	if !stands(t, h, "eth7", b) {
 		t.Error("removed what VI_2 claims")
 	}
-	netnstest.Must(t, k.Release("VI_2", []netspec.Address{b}))
+	netnstest.Must(t, Drop(k, "VI_2", []netspec.Address{b}))
 	if stands(t, h, "eth7", b) {
 		t.Error("the last release left the address")
 	}
@@ -157,10 +157,10 @@ func TestARemovalThatFailedIsTriedAgain(t *testing.T) {
 	}{
 		{"until it is gone", func(*testing.T, *netnstest.Host, *Kernel) {}, "eth0", false, 1},
 		{"also on a renamed interface", func(t *testing.T, h *netnstest.Host, _ *Kernel) { rename(t, h, "eth0", "eth7") }, "eth7", false, 1},
-		{"until it is claimed", func(t *testing.T, _ *netnstest.Host, k *Kernel) { netnstest.Must(t, k.Claim("VI_2", list, false)) }, "eth0", true, 0},
+		{"until it is claimed", func(t *testing.T, _ *netnstest.Host, k *Kernel) { netnstest.Must(t, Take(k, "VI_2", list, false)) }, "eth0", true, 0},
 		{"by a release too", func(t *testing.T, h *netnstest.Host, k *Kernel) {
 			rename(t, h, "eth0", "eth7")
-			netnstest.Must(t, k.Release("VI_1", list))
+			netnstest.Must(t, Drop(k, "VI_1", list))
 			if stands(t, h, "eth7", a) {
 				t.Error("the second release left the address, without error")
 			}
@@ -169,10 +169,10 @@ func TestARemovalThatFailedIsTriedAgain(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h, _ := netnstest.Pair(t, "eth0", "eth1")
 			k, told := quiet(t, h)
-			netnstest.Must(t, k.Claim("VI_1", list, false))
+			netnstest.Must(t, Take(k, "VI_1", list, false))
 			powerless(t, func() {
 				const want = "release addresses of VI_1: remove 192.0.2.100/24 dev eth0: operation not permitted"
-				if err := k.Release("VI_1", list); err == nil || !strings.HasPrefix(err.Error(), want) {
+				if err := Drop(k, "VI_1", list); err == nil || !strings.HasPrefix(err.Error(), want) {
 					t.Errorf("error %v, want %s", err, want)
 				}
 				for range 2 {

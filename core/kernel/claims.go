@@ -42,6 +42,8 @@ type place struct {
 // holding is an address on a device for all who claim it.
 type holding struct {
 	claims int
+	// leaving are those of them whose instance gives the address up now.
+	leaving int
 	// index is that of the interface on which it was set last; 0 means that it
 	// never was. The device's name may be another interface's by now.
 	index int
@@ -64,6 +66,8 @@ type claim struct {
 	lost bool
 	// noAccept is true while packets to the address are dropped for this claim.
 	noAccept bool
+	// leaving is true from leave to forget.
+	leaving bool
 }
 
 func newClaims() claims {
@@ -125,7 +129,7 @@ func (c *claims) stand(instance string, added []link.Placed) (stale []link.Place
 	return stale
 }
 
-// leave says that the instance's addresses are about to be removed, and
+// leave says that the instance's addresses are about to be removed and forgotten, and
 // returns those that nobody else claims, each on the interface on which it was
 // set, and those of them that are due.
 func (c *claims) leave(instance string, addresses []netspec.Address) []link.Placed {
@@ -133,16 +137,15 @@ func (c *claims) leave(instance string, addresses []netspec.Address) []link.Plac
 	for _, a := range addresses {
 		k := keyOf(instance, a)
 		p := link.Placed{Address: a}
-		others := 0
 		if held := c.at[k.place]; held != nil {
-			others, p.Index = held.claims, held.index
-		}
-		if own := c.all[k]; own != nil {
-			own.standing = false
-			others--
-		}
-		if others > 0 {
-			continue
+			if own := c.all[k]; own != nil && !own.leaving {
+				own.standing, own.leaving = false, true
+				held.leaving++
+			}
+			if held.claims > held.leaving {
+				continue
+			}
+			p.Index = held.index
 		}
 		free = append(free, p)
 		for d := range c.due {
@@ -195,6 +198,9 @@ func (c *claims) forget(instance string, addresses []netspec.Address) {
 			continue
 		}
 		c.open(c.all[k])
+		if c.all[k].leaving {
+			c.at[k.place].leaving--
+		}
 		delete(c.all, k)
 		if c.at[k.place].claims--; c.at[k.place].claims == 0 {
 			delete(c.at, k.place)

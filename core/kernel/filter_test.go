@@ -57,23 +57,23 @@ func TestNoAccept(t *testing.T) {
 			t.Errorf("%s: packets to %s reach it: got %v, want %v", what, address.Addr(), got, want)
 		}
 	}
-	must(t, k.Claim("VI_1", []netspec.Address{a}, true))
-	must(t, k.Claim("VI_2", []netspec.Address{b}, false))
+	must(t, Take(k, "VI_1", []netspec.Address{a}, true))
+	must(t, Take(k, "VI_2", []netspec.Address{b}, false))
 	check("claimed with noAccept", a, false)
 	check("claimed without", b, true)
-	must(t, k.Claim("VI_2", []netspec.Address{a, b}, false))
+	must(t, Take(k, "VI_2", []netspec.Address{a, b}, false))
 	check("claimed with and without", a, false)
-	must(t, k.Release("VI_1", []netspec.Address{a}))
+	must(t, Drop(k, "VI_1", []netspec.Address{a}))
 	check("claimed without any more", a, true)
-	must(t, k.Claim("VI_2", []netspec.Address{a, b}, true))
+	must(t, Take(k, "VI_2", []netspec.Address{a, b}, true))
 	check("closed while it stands", b, false)
-	must(t, k.Claim("VI_2", []netspec.Address{a, b}, false))
+	must(t, Take(k, "VI_2", []netspec.Address{a, b}, false))
 	check("opened while it stands", b, true)
-	must(t, k.Claim("VI_2", []netspec.Address{a, b}, true))
-	must(t, k.Release("VI_2", []netspec.Address{a, b}))
-	must(t, k.Claim("VI_3", []netspec.Address{a}, false))
+	must(t, Take(k, "VI_2", []netspec.Address{a, b}, true))
+	must(t, Drop(k, "VI_2", []netspec.Address{a, b}))
+	must(t, Take(k, "VI_3", []netspec.Address{a}, false))
 	check("another's after a release", a, true)
-	must(t, k.Release("VI_3", []netspec.Address{a}))
+	must(t, Drop(k, "VI_3", []netspec.Address{a}))
 	if n := len(k.claims.closed) + len(k.claims.all); n != 0 {
 		t.Errorf("something is left: %+v", k.claims)
 	}
@@ -86,16 +86,16 @@ func TestNeverOpen(t *testing.T) {
 	a := vip("192.0.2.100/24")
 	whole := k.firewall
 	k.firewall = firewall.New(-1, "moonkeep")
-	if err := k.Claim("VI_1", []netspec.Address{a}, true); err == nil || !strings.Contains(err.Error(), "VI_1") || !strings.Contains(err.Error(), "nftables") {
+	if err := Take(k, "VI_1", []netspec.Address{a}, true); err == nil || !strings.Contains(err.Error(), "VI_1") || !strings.Contains(err.Error(), "nftables") {
 		t.Errorf("got %v, want an error that names the instance and nftables", err)
 	}
 	if stands(t, h, "eth0", a) {
 		t.Error("the address was set though packets to it are not dropped")
 	}
-	netnstest.Must(t, k.Release("VI_1", []netspec.Address{a}))
+	netnstest.Must(t, Drop(k, "VI_1", []netspec.Address{a}))
 	netnstest.Must(t, k.tables.watcher.Close()) // it uses the other
 	k.firewall = whole
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
 	if !stands(t, h, "eth0", a) {
 		t.Error("the address was not set though packets to it are dropped")
 	}
@@ -105,9 +105,9 @@ func TestNeverOpen(t *testing.T) {
 func TestClosedWhileDue(t *testing.T) {
 	h, other, k, told := filtering(t)
 	a := vip("192.0.2.100/24")
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
 	powerless(t, func() {
-		if err := k.Release("VI_1", []netspec.Address{a}); err == nil {
+		if err := Drop(k, "VI_1", []netspec.Address{a}); err == nil {
 			t.Error("released without the right to")
 		}
 	})
@@ -129,7 +129,7 @@ func TestClosedWhileDue(t *testing.T) {
 func TestFilterOfAnEarlierRun(t *testing.T) {
 	h, other, k, _ := filtering(t)
 	a := vip("192.0.2.100/24")
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
 	netnstest.Must(t, k.Close()) // which releases nothing
 	next, _ := quiet(t, h)
 	if reaches(t, other, a) {
@@ -140,7 +140,7 @@ func TestFilterOfAnEarlierRun(t *testing.T) {
 		t.Error("after Watch: got a closed address, want it open")
 	}
 	// A later Watch, as a reload makes it, opens nothing.
-	netnstest.Must(t, next.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, Take(next, "VI_1", []netspec.Address{a}, true))
 	netnstest.Must(t, next.Watch(nil, nil))
 	if reaches(t, other, a) {
 		t.Error("after another Watch: got an open address, want it closed")
@@ -152,7 +152,7 @@ func TestFilterOfAnEarlierRun(t *testing.T) {
 func TestFilterComesBackAtOnce(t *testing.T) {
 	h, other, k, told := filtering(t) // whose monitor is closed
 	a := vip("192.0.2.100/24")
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
 	for round := range 4 {
 		netnstest.Must(t, firewall.New(h.FD(), "moonkeep").Reset())
 		for end := time.Now().Add(10 * time.Second); reaches(t, other, a); {
@@ -171,7 +171,7 @@ func TestFilterComesBackAtOnce(t *testing.T) {
 func TestFilterComesBack(t *testing.T) {
 	h, other, k, told := filtering(t)
 	a := vip("192.0.2.100/24")
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
 	netnstest.Must(t, k.tables.watcher.Close()) // the tick does it, too
 	k.restoreFilter()
 	if told.Len() > 0 {

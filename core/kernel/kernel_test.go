@@ -248,7 +248,7 @@ func TestLossOfAClaimedAddressIsReported(t *testing.T) {
 	k, s := open(t, h, kernel.Options{})
 	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	a, b := addr("192.0.2.100/24", "eth0"), addr("198.51.100.1/32", "eth0")
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a, b}, false))
+	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{a, b}, false))
 	if held := must[[]netspec.Address](t)(k.Held([]netspec.Address{a, addr("192.0.2.9/24", "eth0"), b})); !slices.Equal(held, []netspec.Address{a, b}) {
 		t.Errorf("held: %v, want both", held)
 	}
@@ -265,15 +265,15 @@ func TestLossOfAClaimedAddressIsReported(t *testing.T) {
 	s.awaitLink(t, 0, "link on the tick", "eth0", func(l *node.Link) bool { return l.Up })
 
 	// A claim makes it stand again, and its next loss is news again.
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{b}, false))
+	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{b}, false))
 	time.Sleep(soon)
 	s.forget()
 	netnstest.Must(t, h.Link.Remove(b))
 	s.awaitGone(t, soon, "VI_1", b)
 
 	// What was released is not missed, nor was what never stood.
-	netnstest.Must(t, k.Release("VI_1", []netspec.Address{a, b}))
-	if err := k.Claim("VI_2", []netspec.Address{addr("192.0.2.7/24", "none0")}, false); !errors.Is(err, link.ErrNoInterface) {
+	netnstest.Must(t, kernel.Drop(k, "VI_1", []netspec.Address{a, b}))
+	if err := kernel.Take(k, "VI_2", []netspec.Address{addr("192.0.2.7/24", "none0")}, false); !errors.Is(err, link.ErrNoInterface) {
 		t.Errorf("claim on an interface that is not there: %v, want ErrNoInterface", err)
 	}
 	s.forget()
@@ -287,13 +287,13 @@ func TestAnAddressOfTwoInstancesStaysUntilBothReleasedIt(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, _ := open(t, h, kernel.Options{})
 	shared := []netspec.Address{addr("192.0.2.100/24", "eth0")}
-	netnstest.Must(t, k.Claim("VI_1", shared, false))
-	netnstest.Must(t, k.Claim("VI_2", shared, false))
-	netnstest.Must(t, k.Release("VI_1", shared))
+	netnstest.Must(t, kernel.Take(k, "VI_1", shared, false))
+	netnstest.Must(t, kernel.Take(k, "VI_2", shared, false))
+	netnstest.Must(t, kernel.Drop(k, "VI_1", shared))
 	if held := must[[]netspec.Address](t)(k.Held(shared)); len(held) != 1 {
 		t.Error("the first release removed the address")
 	}
-	netnstest.Must(t, k.Release("VI_2", shared))
+	netnstest.Must(t, kernel.Drop(k, "VI_2", shared))
 	if held := must[[]netspec.Address](t)(k.Held(shared)); len(held) != 0 {
 		t.Error("the last release left the address")
 	}
@@ -303,7 +303,7 @@ func TestClaimNamesWhatFailedAndDoesTheRest(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	k, s := open(t, h, kernel.Options{})
 	good, bad := addr("192.0.2.100/24", "eth0"), addr("192.0.2.101/24", "eth9")
-	err := k.Claim("VI_1", []netspec.Address{bad, good}, false)
+	err := kernel.Take(k, "VI_1", []netspec.Address{bad, good}, false)
 	const want = "claim addresses of VI_1: add 192.0.2.101/24 dev eth9: no such interface eth9"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %q, want %q", err, want)
@@ -343,7 +343,7 @@ func TestPrimaryIsNeverAVirtualAddress(t *testing.T) {
 		}
 	}
 	s.awaitLink(t, 0, "own address", "eth0", primary("192.0.2.1"))
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{claimed}, false))
+	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{claimed}, false))
 	netnstest.Must(t, h.Link.Remove(own))
 	s.awaitLink(t, soon, "no address", "eth0", func(l *node.Link) bool { return !l.Primary.IsValid() })
 	k.SetVirtual(nil, nil)
@@ -431,7 +431,7 @@ func TestCloseLeavesAddressesAndMayBeRepeated(t *testing.T) {
 	k, _ := open(t, h, kernel.Options{})
 	netnstest.Must(t, k.Watch(nil, channels("eth0")))
 	a := addr("192.0.2.100/24", "eth0")
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{a}, false))
+	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{a}, false))
 	netnstest.Must(t, k.Close())
 	netnstest.Must(t, k.Close())
 	if list := must[[]netspec.Address](t)(h.Link.List("eth0")); !slices.Contains(list, a) {

@@ -155,7 +155,7 @@ func TestGuard(t *testing.T) {
 	h, _, k, _ := directed(t)
 	a, b := addr("192.0.2.100/24", "eth0"), addr("192.0.2.101/24", "eth0")
 	k.Guard([]netspec.Address{a, b})
-	netnstest.Must(t, k.Claim("VI_1", []netspec.Address{b}, false))
+	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{b}, false))
 	began := time.Now()
 	_, err := h.Link.Add(a)
 	netnstest.Must(t, err)
@@ -187,7 +187,7 @@ func TestStorm(t *testing.T) {
 	a := addr("192.0.2.100/24", "eth0")
 	wanted := netspec.Routing{Routes: []netspec.Route{routeTo("203.0.113.0/24", "eth0")}, Rules: []netspec.Rule{ruleFor(100)}}
 	claim := func() error {
-		if err := k.Claim("VI_1", []netspec.Address{a}, false); err != nil {
+		if err := kernel.Take(k, "VI_1", []netspec.Address{a}, false); err != nil {
 			return err
 		}
 		return k.SetRouting("VI_1", wanted)

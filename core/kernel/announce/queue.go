@@ -76,6 +76,9 @@ func (q *queue) add(e entry) {
 func (a *Announcer) Drop(instance string, addresses []netspec.Address) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.queues) == 0 {
+		return
+	}
 	gone := make(map[netspec.Address]bool, len(addresses))
 	for _, address := range addresses {
 		gone[identity(address)] = true

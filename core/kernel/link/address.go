@@ -28,67 +28,90 @@ type Placed struct {
 
 // Add makes the addresses stand, in their order, and returns those that do.
 // One that stands already is left alone, or replaced if its label, scope,
-// broadcast address, wanted peer, flags or lifetime are others. One that stands
-// under a peer is another address to the kernel; it stays beside one without.
+// broadcast address, wanted peer, flags or lifetime are others; that comes after
+// those that are new. One that stands under a peer is another address to the
+// kernel; it stays beside one without.
 //
 // The error joins one for each address that does not stand; each names the
 // address, its device and what the kernel said. It wraps ErrNoInterface when
 // the device is not there.
 func (c *Conn) Add(addresses ...netspec.Address) ([]Placed, error) {
 	standing := make([]Placed, 0, len(addresses))
-	var failed []error
-	var state *State
-	index := make(map[string]int)
-	for _, a := range addresses {
-		added, err := c.addNew(index, a)
-		on := index[a.Device]
-		if err == nil && !added {
-			// Reading all addresses takes longer than adding one, so it is
-			// done only for an address that is there already in some form.
-			if state == nil {
-				state, err = c.State()
-			}
-			if err == nil {
-				on, err = c.add(state, a)
-			}
+	on, errs := c.AddAll(addresses)
+	for i, a := range addresses {
+		if errs[i] == nil {
+			standing = append(standing, Placed{a, on[i]})
 		}
-		if err != nil {
-			failed = append(failed, fmt.Errorf("add %s: %w", a, err))
-			continue
-		}
-		standing = append(standing, Placed{a, on})
 	}
-	return standing, errors.Join(failed...)
+	return standing, errors.Join(errs...)
 }
 
-// addNew adds an address that does not stand yet; it is not added, without
-// error, when the kernel has it in some form, or may have it under a peer.
-// index remembers the devices' indexes.
-func (c *Conn) addNew(index map[string]int, a netspec.Address) (added bool, err error) {
-	if a.Peer.IsValid() {
-		return false, nil
-	}
-	look := c.Recent
-	for {
-		if _, known := index[a.Device]; !known {
-			i, err := look(a.Device)
-			if err != nil {
-				return false, err
-			}
-			index[a.Device] = i.Index
-		}
-		err = c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, index[a.Device], a)
-		if errors.Is(err, unix.ENODEV) && c.recent.forget(a.Device) {
-			// It was made anew since it was looked up.
-			delete(index, a.Device)
-			look = c.Interface
+// AddAll is Add with the answer to each address: the index of the interface on
+// which it stands, or an error.
+func (c *Conn) AddAll(addresses []netspec.Address) (on []int, errs []error) {
+	on, errs = make([]int, len(addresses)), make([]error, len(addresses))
+	fresh := make([]int, 0, len(addresses)) // places of those that may be new
+	var known []int                         // of those that may not
+	for i, a := range addresses {
+		if a.Peer.IsValid() {
+			known = append(known, i) // it may stand without the peer
 			continue
 		}
-		if errors.Is(err, unix.EEXIST) {
-			return false, nil
+		found, err := c.Recent(a.Device)
+		if err != nil {
+			errs[i] = err
+			continue
 		}
-		return err == nil, err
+		on[i] = found.Index
+		fresh = append(fresh, i)
 	}
+	said := c.setAll(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, len(fresh), func(n int) (int, netspec.Address) {
+		return on[fresh[n]], addresses[fresh[n]]
+	})
+	renewed := false
+	for n, err := range said {
+		i := fresh[n]
+		if errors.Is(err, unix.ENODEV) && (renewed || c.recent.forget(addresses[i].Device)) {
+			// It was made anew since it was looked up.
+			renewed = true
+			on[i], err = c.addNew(addresses[i])
+		}
+		if errors.Is(err, unix.EEXIST) {
+			known = append(known, i)
+			continue
+		}
+		errs[i] = err
+	}
+	// Reading all addresses takes longer than adding some, so it is done only
+	// for those that are there already in some form.
+	var state *State
+	slices.Sort(known)
+	for _, i := range known {
+		var err error
+		if state == nil {
+			state, err = c.State()
+		}
+		if err == nil {
+			on[i], err = c.add(state, addresses[i])
+		}
+		errs[i] = err
+	}
+	for i, err := range errs {
+		if err != nil {
+			errs[i] = fmt.Errorf("add %s: %w", addresses[i], err)
+		}
+	}
+	return on, errs
+}
+
+// addNew adds an address that does not stand yet to the interface that has the
+// name now.
+func (c *Conn) addNew(a netspec.Address) (on int, err error) {
+	i, err := c.Interface(a.Device)
+	if err != nil {
+		return 0, err
+	}
+	return i.Index, c.set(unix.RTM_NEWADDR, unix.NLM_F_CREATE|unix.NLM_F_EXCL, i.Index, a)
 }
 
 // add returns the index of the interface on which the address stands.
@@ -129,50 +152,56 @@ func (c *Conn) Remove(addresses ...netspec.Address) error {
 	for n, a := range addresses {
 		list[n].Address = a
 	}
-	_, err := c.Withdraw(list...)
-	return err
+	return errors.Join(c.Withdraw(list)...)
 }
 
-// Withdraw removes the addresses, and returns those that may still stand. One
-// that is not there is no error, nor is an interface that is not there. The
-// error joins one for each address that could not be removed.
+// Withdraw removes the addresses, in their order. The errors are those of each;
+// an address with one may still stand. One that is not there is no error, nor is
+// an interface that is not there.
 //
 // Without the sysctl promote_secondaries the kernel removes with the first
 // address of a network on an interface all others of the same network.
-func (c *Conn) Withdraw(list ...Placed) (left []Placed, err error) {
-	var failed []error
-	named := make(map[string]int)
-	for _, p := range list {
-		if err := c.withdraw(named, p); err != nil {
-			failed = append(failed, fmt.Errorf("remove %s: %w", p.Address, err))
-			left = append(left, p)
+func (c *Conn) Withdraw(list []Placed) []error {
+	errs := make([]error, len(list))
+	named := make(map[string]int) // the indexes of names, 0 for one that no interface has
+	on := make([]int, len(list))
+	standing := make([]int, 0, len(list))
+	for n, p := range list {
+		if on[n] = p.Index; p.Index == 0 {
+			on[n], errs[n] = c.named(named, p.Address.Device)
+		}
+		if on[n] != 0 {
+			standing = append(standing, n)
 		}
 	}
-	return left, errors.Join(failed...)
+	said := c.setAll(unix.RTM_DELADDR, 0, len(standing), func(n int) (int, netspec.Address) {
+		return on[standing[n]], list[standing[n]].Address
+	})
+	for n, err := range said {
+		if err != nil && !absent(err) {
+			errs[standing[n]] = err
+		}
+	}
+	for n, err := range errs {
+		if err != nil {
+			errs[n] = fmt.Errorf("remove %s: %w", list[n].Address, err)
+		}
+	}
+	return errs
 }
 
-// withdraw removes one address; named remembers the indexes of names, 0 for
-// one that no interface has.
-func (c *Conn) withdraw(named map[string]int, p Placed) error {
-	index := p.Index
-	if index == 0 {
-		var known bool
-		if index, known = named[p.Address.Device]; !known {
-			i, err := c.Interface(p.Address.Device)
-			if err != nil && !errors.Is(err, ErrNoInterface) {
-				return err
-			}
-			index = i.Index
-			named[p.Address.Device] = index
-		}
-		if index == 0 {
-			return nil
-		}
+// named returns the index of the interface that has a name now, 0 when there is
+// none, and remembers it.
+func (c *Conn) named(known map[string]int, name string) (int, error) {
+	if index, ok := known[name]; ok {
+		return index, nil
 	}
-	if err := c.set(unix.RTM_DELADDR, 0, index, p.Address); err != nil && !absent(err) {
-		return err
+	i, err := c.Interface(name)
+	if err != nil && !errors.Is(err, ErrNoInterface) {
+		return 0, err
 	}
-	return nil
+	known[name] = i.Index
+	return i.Index, nil
 }
 
 // List reads the addresses of the interface, in the kernel's order. The error
@@ -251,10 +280,23 @@ func kernelScope(a netspec.Address) netspec.Scope {
 	return netspec.ScopeGlobal
 }
 
-// set adds or deletes one address. The request is built here, not by the
+// set adds or deletes one address.
+func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
+	return c.changes.ask(kind, flags, func(b []byte) []byte { return setting(b, kind, index, a) })
+}
+
+// setAll is set for n addresses, which of names with their interfaces, in order.
+func (c *Conn) setAll(kind, flags, n int, which func(n int) (index int, a netspec.Address)) []error {
+	return c.changes.askMany(kind, flags, n, func(i int, b []byte) []byte {
+		index, a := which(i)
+		return setting(b, kind, index, a)
+	})
+}
+
+// setting appends a request about an address. It is built here, not by the
 // library, which makes up a broadcast address where none is wanted and has no
 // socket that says in words what was wrong.
-func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
+func setting(b []byte, kind, index int, a netspec.Address) []byte {
 	ip := a.Addr()
 	family := unix.AF_INET
 	if ip.Is6() {
@@ -264,29 +306,26 @@ func (c *Conn) set(kind, flags, index int, a netspec.Address) error {
 	if a.Peer.IsValid() {
 		far = a.Peer
 	}
-	return c.changes.ask(kind, flags, func(b []byte) []byte {
-		msg := nl.NewIfAddrmsg(family)
-		msg.Index, msg.Prefixlen, msg.Scope = uint32(index), uint8(far.Bits()), uint8(a.Scope)
-		b = append(b, msg.Serialize()...)
-		b = attribute(b, unix.IFA_LOCAL, ip.AsSlice())
-		b = attribute(b, unix.IFA_ADDRESS, far.Addr().AsSlice())
-		if kind != unix.RTM_NEWADDR {
-			return b
-		}
-		b = attribute(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, kernelFlags(a)))
-		if a.Limited {
-			b = attribute(b, unix.IFA_CACHEINFO, (&nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{
-				Prefered: uint32(a.Preferred / time.Second), Valid: forever,
-			}}).Serialize())
-		}
-		if ip.Is4() && a.Broadcast.IsValid() {
-			b = attribute(b, unix.IFA_BROADCAST, a.Broadcast.AsSlice())
-		}
-		if ip.Is4() && a.Label != "" {
-			b = attribute(b, unix.IFA_LABEL, append([]byte(a.Label), 0))
-		}
+	b = append(b, byte(family), byte(far.Bits()), 0, byte(a.Scope)) // struct ifaddrmsg
+	b = binary.NativeEndian.AppendUint32(b, uint32(index))
+	b = attribute(b, unix.IFA_LOCAL, ip.AsSlice())
+	b = attribute(b, unix.IFA_ADDRESS, far.Addr().AsSlice())
+	if kind != unix.RTM_NEWADDR {
 		return b
-	})
+	}
+	b = attribute(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, kernelFlags(a)))
+	if a.Limited {
+		b = attribute(b, unix.IFA_CACHEINFO, (&nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{
+			Prefered: uint32(a.Preferred / time.Second), Valid: forever,
+		}}).Serialize())
+	}
+	if ip.Is4() && a.Broadcast.IsValid() {
+		b = attribute(b, unix.IFA_BROADCAST, a.Broadcast.AsSlice())
+	}
+	if ip.Is4() && a.Label != "" {
+		b = attribute(b, unix.IFA_LABEL, append([]byte(a.Label), 0))
+	}
+	return b
 }
 
 // forever is a lifetime without end.
