@@ -166,6 +166,7 @@ func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
 			switch asked++; asked {
 			case 1:
 				log.Info("stopping", "signal", s.String())
+				d.garbage.ease() // to the end, which comes before the heap is large
 				stop()
 			case 2:
 				// Often the same stop, sent to the process and to its group.

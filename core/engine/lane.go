@@ -89,7 +89,7 @@ func replaces(a, b node.Action) bool {
 
 // together is how many actions are carried out together at the most: enough to
 // spare most of what asking the kernel costs, and a few milliseconds' work.
-const together = 64
+const together = 128
 
 // batch takes what is next, and what of that which follows may be done with it:
 // claims before the announcements between them, and releases, while no instance

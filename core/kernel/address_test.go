@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"log/slog"
 	"runtime"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -218,5 +220,59 @@ func TestWhatIsDueIsNewsOnce(t *testing.T) {
 	}
 	if !c.settle(p) || c.settle(p) || c.has(p.Address.Addr()) {
 		t.Error("not settled once")
+	}
+}
+
+// An address that two instances claim goes when both give it up in one call, and
+// not when one does.
+func TestReleaseTogether(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	k, _ := quiet(t, h)
+	shared, own := vip("192.0.2.100/24"), vip("192.0.2.101/24")
+	list := []engine.Holding{
+		{Instance: "VI_1", Addresses: []netspec.Address{shared, own}},
+		{Instance: "VI_2", Addresses: []netspec.Address{shared}},
+		{Instance: "VI_3", Addresses: []netspec.Address{shared}},
+	}
+	var errs [3]error
+	k.Claim(list, errs[:])
+	netnstest.Must(t, errors.Join(errs[:]...))
+	k.Release(list[:2], errs[:2])
+	netnstest.Must(t, errors.Join(errs[:]...))
+	if !stands(t, h, "eth0", shared) || stands(t, h, "eth0", own) {
+		t.Error("the shared address went with two of three claims, or the other did not go")
+	}
+	k.Claim(list[:2], errs[:2])
+	netnstest.Must(t, errors.Join(errs[:]...))
+	k.Release(list, errs[:])
+	netnstest.Must(t, errors.Join(errs[:]...))
+	if stands(t, h, "eth0", shared) || stands(t, h, "eth0", own) {
+		t.Error("an address stands after all gave it up together")
+	}
+	if n := len(k.claims.at) + len(k.claims.of) + len(k.claims.due); n != 0 {
+		t.Errorf("something is left: %+v", k.claims)
+	}
+}
+
+// Claims that are made together fail each for itself.
+func TestClaimTogether(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	k, _ := quiet(t, h)
+	nowhere := vip("192.0.2.101/24")
+	nowhere.Device = "eth9"
+	list := []engine.Holding{
+		{Instance: "VI_1", Addresses: []netspec.Address{vip("192.0.2.100/24")}},
+		{Instance: "VI_2", Addresses: []netspec.Address{nowhere, vip("192.0.2.102/24")}},
+		{Instance: "VI_3", Addresses: []netspec.Address{vip("192.0.2.103/24")}},
+	}
+	var errs [3]error
+	k.Claim(list, errs[:])
+	if errs[0] != nil || errs[2] != nil || errs[1] == nil || !strings.Contains(errs[1].Error(), "claim addresses of VI_2: add 192.0.2.101/24 dev eth9") {
+		t.Errorf("got %v, want an error of VI_2 alone", errs)
+	}
+	for _, a := range []string{"192.0.2.100/24", "192.0.2.102/24", "192.0.2.103/24"} {
+		if !stands(t, h, "eth0", vip(a)) {
+			t.Errorf("%s does not stand", a)
+		}
 	}
 }

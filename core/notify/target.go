@@ -159,7 +159,7 @@ func (t Target) State(c node.Change) string {
 func (t Target) queued(c node.Change) bool {
 	switch c.Occasion {
 	case node.RoleChanged:
-		return true
+		return !t.Silent() // a thousand that change together take a worker each
 	case node.ServerUp, node.QuorumWon:
 		return t.Up != nil
 	case node.ServerDown, node.QuorumLost:

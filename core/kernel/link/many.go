@@ -4,6 +4,7 @@ package link
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -54,10 +55,23 @@ func (x *exchange) some(kind, flags, first int, errs []error, build func(i int, 
 	if err == nil {
 		return
 	}
+	x.empty()
 	// Nobody knows what became of those that nothing was heard of.
 	for i := range errs {
 		if errs[i] == nil {
 			errs[i] = err
+		}
+	}
+}
+
+// empty throws away what still waits to be read. A socket that had no room for an
+// answer gets none before it is empty.
+func (x *exchange) empty() {
+	var b [1]byte
+	for {
+		_, _, err := unix.Recvfrom(x.fd, b[:], unix.MSG_DONTWAIT)
+		if err != nil && !errors.Is(err, unix.ENOBUFS) && !errors.Is(err, unix.EINTR) {
+			return // there is nothing left
 		}
 	}
 }
