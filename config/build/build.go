@@ -174,6 +174,7 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 	}
 	// What cannot be said to the kernel is Unbuilt's to refuse.
 	n.Routing, _ = routing(in.Routes, in.Rules, in.Interface, p)
+	n.Router.Shared = l.shared(slices.Concat(n.Addresses, n.Excluded))
 	n.Extra = l.extra(in, n.Interface, slices.Concat(n.Addresses, n.Excluded))
 	follow := func(name string) {
 		tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == name })

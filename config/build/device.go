@@ -194,15 +194,20 @@ func (l *layout) carrier(in *config.Instance, i int) string {
 	return in.Interface
 }
 
+// shared reports whether one of the addresses is on an interface whose hardware
+// address all nodes use in turn.
+func (l *layout) shared(addresses []netspec.Address) bool {
+	return slices.ContainsFunc(addresses, func(a netspec.Address) bool {
+		d := l.find(a.Device)
+		return d != nil && !d.IPVLAN()
+	})
+}
+
 // extra is what is announced beside the usual. What an interval is for are the
 // switches that do not see the hardware address in adverts: on each interface of the node's own that
 // carries none, one address, or all.
 func (l *layout) extra(in *config.Instance, carrier string, addresses []netspec.Address) node.Extra {
-	var x node.Extra
-	for _, a := range addresses {
-		d := l.find(a.Device)
-		x.Soon = x.Soon || d != nil && !d.IPVLAN()
-	}
+	x := node.Extra{Soon: l.shared(addresses)}
 	if in.GarpExtraIF == nil || in.GarpExtraIF.Interval == 0 {
 		return x
 	}

@@ -41,7 +41,11 @@ func (l *lane) push(a node.Action) {
 	defer l.mu.Unlock()
 	if l.waiting[a.Instance] > 0 {
 		before := len(l.queue)
-		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool { return a.Instance == b.Instance && !tells(&b) && replaces(a, b) })
+		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool {
+			gone := a.Instance == b.Instance && !tells(&b) && replaces(a, b)
+			a.Tell = a.Tell || gone && b.Tell && a.Kind == node.Release
+			return gone
+		})
 		l.waiting[a.Instance] -= before - len(l.queue)
 	}
 	l.queue = append(l.queue, a)

@@ -106,6 +106,11 @@ func (e *Engine) letGo(x *acting) {
 		}
 	}
 	e.disown(x)
+	for _, a := range x.actions {
+		if a.Tell {
+			e.Event(&node.Vacated{Instance: a.Instance})
+		}
+	}
 }
 
 // directs reports whether direct has something to do.

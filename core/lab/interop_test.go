@@ -256,7 +256,12 @@ func (a act) play(t *testing.T, l *Lab, d dialect) {
 		}
 	} else {
 		perform(t, l, fmt.Sprintf("%s; await %s VI_1", a.do, a.to))
-		a.judge(t, l, awaitMoves(t, l, before, len(l.Plan().Targets)))
+		moves := awaitMoves(t, l, before, len(l.Plan().Targets))
+		if strings.Contains(d.text, "use_vmac") {
+			time.Sleep(turning)
+			moves = turned(moved(l, before), slack(l))
+		}
+		a.judge(t, l, moves)
 	}
 	agree(t, l)
 }

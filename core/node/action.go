@@ -29,7 +29,8 @@ const (
 	// instance had before. Answered by a Claimed event.
 	Claim
 	// Release (lane 1): have Routing stand in place of what the instance had
-	// before, and then remove Addresses.
+	// before, and then remove Addresses. With Tell it is answered by a Vacated
+	// event.
 	Release
 	// Announce (lane 1): send Rounds rounds of gratuitous ARP or unsolicited
 	// NA over Addresses. Dropped by the edge when a Release overtakes it, or
@@ -85,6 +86,7 @@ type Action struct {
 	// NoAccept has packets to Addresses dropped while they are claimed, except
 	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
 	NoAccept bool
+	Tell     bool
 	Rounds   int
 
 	Session  string

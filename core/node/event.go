@@ -107,6 +107,9 @@ type Claimed struct {
 	Failure string
 }
 
+// Vacated says that a Release with Tell was carried out, as far as it could be.
+type Vacated struct{ Instance string }
+
 // Gone says that addresses, routes or rules which an instance claimed do not
 // stand in the kernel (any more), though nobody released them.
 type Gone struct {
@@ -142,6 +145,7 @@ func (*Checked) event()     {}
 func (*CheckedMany) event() {}
 func (*PolicySaid) event()  {}
 func (*Claimed) event()     {}
+func (*Vacated) event()     {}
 func (*Gone) event()        {}
 func (*SendFailed) event()  {}
 func (*Clock) event()       {}

@@ -216,6 +216,8 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		}
 	case *Claimed:
 		n.claimResult(now, e)
+	case *Vacated:
+		n.vacated(now, e)
 	case *Gone:
 		n.gone(now, e)
 	case *SendFailed:
@@ -405,7 +407,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			n.claim(in)
 		case vrrp.DoRelease:
 			in.claimed, in.refusals, in.retry = false, 0, mono.Never
-			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses()})
+			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses(), Tell: a.Tell})
 		case vrrp.DoAnnounce:
 			n.announce(in, a.Rounds)
 			conflict = conflict || a.Conflict

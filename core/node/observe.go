@@ -200,6 +200,14 @@ func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 	n.yield(now, in, "it cannot hold its addresses: "+e.Failure, in.rest)
 }
 
+// vacated lets the router say what it has to say after its addresses are gone.
+func (n *Node) vacated(now mono.Instant, e *Vacated) {
+	if in := n.byName[e.Instance]; in != nil {
+		in.acts = in.router.Vacated(now, n.room())
+		n.emit(now, in)
+	}
+}
+
 // forgive forgets that claims were refused: something changed that may let the
 // next one succeed.
 func (in *instance) forgive() {

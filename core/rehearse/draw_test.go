@@ -95,7 +95,19 @@ func drawWorld(seed uint64) *world {
 	w.drawTransport(rand.New(rand.NewPCG(seed, 0x77697265)), seed)
 	drawPolicies(rand.New(rand.NewPCG(seed, 0x706f6c69)), w.configs)
 	drawWatched(rand.New(rand.NewPCG(seed, 0x66696c65)), w.configs)
+	drawShared(rand.New(rand.NewPCG(seed, 0x766d6163)), w.configs)
 	return w
+}
+
+// drawShared gives virtual routers a hardware address of their own, from chances
+// of its own.
+func drawShared(r *rand.Rand, configs []node.Config) {
+	shared := chance(r, 30)
+	for _, c := range configs {
+		for i := range c.Instances {
+			c.Instances[i].Router.Shared = shared
+		}
+	}
 }
 
 // drawPolicies has some nodes ask before they preempt, from chances of its own.

@@ -149,4 +149,7 @@ func (n *Node) carryOut(d *daemon) {
 	if a.Kind == node.Claim && d == n.daemon {
 		n.deliver("claimed", &node.Claimed{Instance: a.Instance, Failure: n.Refusal})
 	}
+	if a.Kind == node.Release && a.Tell && d == n.daemon {
+		n.deliver("vacated", &node.Vacated{Instance: a.Instance})
+	}
 }

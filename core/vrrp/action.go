@@ -51,6 +51,9 @@ type Action struct {
 	// Conflict marks the announcement that another master's advert caused: the
 	// other members of a sync group make theirs too.
 	Conflict bool
+	// Tell asks for a call of Vacated when the kernel has removed the addresses,
+	// for DoRelease.
+	Tell bool
 	// Stopped marks the change to INIT of an orderly Stop.
 	Stopped bool
 }

@@ -103,6 +103,10 @@ type Config struct {
 	// NoAccept has packets to the addresses dropped while MASTER and not their
 	// owner (RFC 9568's Accept_Mode False). The router only says so in DoClaim.
 	NoAccept bool
+	// Shared is true when the addresses have a hardware address that all routers
+	// of this VRID use in turn (RFC 9568 7.3), so that switches must learn who
+	// has it.
+	Shared bool
 	// OwnerIgnoresAdverts has an address owner discard every advert, as RFC
 	// 3768 7.1 says and keepalived's owner_ignore_adverts and strict mode do.
 	// Two owners are then master for ever; see Receive.
@@ -169,7 +173,7 @@ type plain struct {
 	announce                                  AnnounceConfig
 	initialMaster, noPreempt, strict, interop bool
 	six, noAccept, ownerIgnores, noAdvert     bool
-	silently, check, skip, hold, ask          bool
+	silently, check, skip, hold, ask, shared  bool
 }
 
 func (c *Config) plain() plain {
@@ -179,7 +183,7 @@ func (c *Config) plain() plain {
 		auth: c.Auth, password: c.Password, checksum: c.Checksum, group: c.Group, announce: c.Announce,
 		initialMaster: c.InitialMaster, noPreempt: c.NoPreempt, strict: c.Strict, interop: c.Interop,
 		six: c.IPv6, noAccept: c.NoAccept, ownerIgnores: c.OwnerIgnoresAdverts, noAdvert: c.LowerPrioNoAdvert,
-		silently: c.YieldSilently, check: c.CheckAddresses, skip: c.SkipSameMaster, hold: c.Hold, ask: c.AskPreempt,
+		silently: c.YieldSilently, check: c.CheckAddresses, skip: c.SkipSameMaster, hold: c.Hold, ask: c.AskPreempt, shared: c.Shared,
 	}
 }
 

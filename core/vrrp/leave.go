@@ -55,9 +55,14 @@ func (r *Router) Abandon(now mono.Instant, out []Action) []Action {
 	return out
 }
 
-// gone gives the addresses up after the last advert and ends in INIT.
+// gone gives the addresses up after the last advert and ends in INIT, or says
+// the last when it gave them up before.
 func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
-	out = append(out, Action{Kind: DoRelease})
+	if r.parting.last {
+		out = r.part(now, out)
+	} else {
+		out = append(out, Action{Kind: DoRelease})
+	}
 	out = r.become(now, Init, why, out)
 	out[len(out)-1].Stopped = true
 	return out
@@ -71,7 +76,7 @@ func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
 func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
 	out = r.resign(now, out)
 	r.t = disarmed
-	r.leaving, r.why, r.heir = true, why, heir{}
+	r.leaving, r.why, r.heir, r.parting = true, why, heir{}, parting{}
 	longest := r.cfg.Interval
 	if alone := r.lastHeard == mono.Never || r.heardPrio == 0; alone && r.hastens() && !r.move.on {
 		longest = hastened

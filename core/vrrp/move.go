@@ -65,10 +65,16 @@ func (r *Router) KeepUntil(at mono.Instant) {
 
 // released ends a hand-over.
 func (r *Router) released(now mono.Instant, out []Action) []Action {
+	h := r.heir
 	if !r.move.on {
+		if p := r.owes(r.below(h)); p.owed && p.priority > 0 && h.from.IsValid() && !r.parting.last {
+			p.last = true
+			r.parting = p
+			r.t.release = now.Add(partingLimit)
+			return append(out, Action{Kind: DoRelease, Tell: true})
+		}
 		return r.gone(now, r.why, out)
 	}
-	h := r.heir
 	if !h.from.IsValid() && !r.move.must {
 		r.move.on, r.leaving = false, false
 		why := fmt.Sprintf("no other node took the addresses within %v: staying MASTER", now.Sub(r.lastSent).Round(time.Millisecond))
@@ -90,9 +96,12 @@ func (r *Router) released(now mono.Instant, out []Action) []Action {
 	if r.move.rest > 0 {
 		r.move.restEnd = now.Add(r.move.rest)
 	}
-	out = append(out, Action{Kind: DoRelease})
+	out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
 	out = r.becomeBackup(now, why, out)
 	if h.from.IsValid() {
+		if p := r.below(h); p > 0 {
+			r.parting = r.owes(p)
+		}
 		if r.cfg.Version == V3 {
 			r.interval, r.learned = h.interval, true
 		}

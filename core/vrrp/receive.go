@@ -79,10 +79,13 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 			if !r.heir.from.IsValid() {
 				r.heir = heir{from, a.Priority, a.Interval}
 			}
-			r.t.release = min(r.t.release, now.Add(handoverGrace))
+			if !r.parting.last {
+				r.t.release = min(r.t.release, now.Add(r.grace()))
+			}
 		}
 	case r.role == Backup:
-		return r.receiveBackup(now, &a, from, out)
+		out = r.receiveBackup(now, &a, from, out)
+		return r.succeeded(now, heir{from, a.Priority, a.Interval}, out)
 	case r.role == Master:
 		return r.receiveMaster(now, &a, from, out)
 	}
@@ -242,19 +245,20 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		if r.dual.on {
 			r.meet(now, from)
 		}
-		if !r.cfg.YieldSilently {
+		if !r.cfg.YieldSilently && !r.cfg.Shared {
 			// After a partition the winner may never have heard us. This last
 			// advert makes it announce the addresses, so that clients which
 			// still send to us find it at once.
 			out = r.send(now, out)
 		}
-		out = append(out, Action{Kind: DoRelease})
+		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
 		out = r.becomeBackup(now, why, out)
 		if r.cfg.Version == V3 {
 			r.interval, r.learned = a.Interval, true
 		}
 		r.listen(now)
 		r.follows = from
+		r.parting = r.owes(r.effective)
 		return out
 	}
 	// The master that we replace answers our first advert with its last: that

@@ -43,6 +43,7 @@ type Router struct {
 	leaving bool
 	heir    heir // of a hand-over
 	move    move
+	parting parting
 	dual    dual
 	// started is true once BACKUP or MASTER was entered.
 	started bool
@@ -188,8 +189,10 @@ func (r *Router) Promote(now mono.Instant, why string, out []Action) []Action {
 func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 	switch {
 	case r.role == Master && !r.leaving:
-		out = append(out, Action{Kind: DoRelease})
-		return r.becomeBackup(now, why, out)
+		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
+		out = r.becomeBackup(now, why, out)
+		r.parting = r.owes(0)
+		return out
 	case r.move.on:
 		// The group's successor has them all by now.
 		r.move.must = true
@@ -310,8 +313,10 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
 	if r.overslept(now) {
 		// Do not advertise into a network that has moved on.
-		out = append(out, Action{Kind: DoRelease})
-		return r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
+		out = r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+		r.parting = r.owes(0)
+		return out
 	}
 	if r.lapsed(now) {
 		// Every backup has given us up by now.
@@ -414,7 +419,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	r.role, r.since, r.why = to, now, why
 	r.wanting, r.leaving, r.patience = false, false, false
 	r.consent.forget()
-	r.move.on = false
+	r.move.on, r.parting = false, parting{}
 	r.move.resting = r.move.resting && to != Master
 	r.follows = netip.Addr{}
 	r.conflictEnd = long

@@ -1,0 +1,95 @@
+package vrrp
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// partingLimit is how long a router that leaves waits to hear that its
+// addresses are gone before it says its last.
+const partingLimit = 100 * time.Millisecond
+
+// parting is what a router of a Shared hardware address has still to say after
+// it gave its addresses up to another master.
+//
+// What it answered between the announcement of the new master and that moment
+// has turned the switches back to it, for they go by who sent last. The new
+// master does not know and may say nothing for seconds. An advert of lower
+// priority that leaves when nothing else can follow makes it assert itself: it
+// sends an advert "to update any learning bridges" (RFC 9568 6.4.3), and
+// announces the addresses again.
+type parting struct {
+	// owed is true until the advert was sent, or another became pointless.
+	owed bool
+	// priority is that of the advert; 0 while no new master was heard.
+	priority uint8
+	// vacated is true when the addresses are gone.
+	vacated bool
+	// last is true in MASTER when the addresses were given up and the router
+	// waits to send the advert before it is gone.
+	last bool
+}
+
+// owes returns what is to be said after a DoRelease; priority is that of the
+// advert, 0 when the new master is still to be heard.
+func (r *Router) owes(priority uint8) parting {
+	return parting{owed: r.cfg.Shared && !r.cfg.YieldSilently, priority: priority}
+}
+
+// Vacated says that the kernel has removed what the last DoRelease with Tell
+// named. Repeats and calls that nobody waits for are harmless.
+func (r *Router) Vacated(now mono.Instant, out []Action) []Action {
+	r.parting.vacated = true
+	if r.parting.last {
+		return r.gone(now, r.why, out)
+	}
+	return r.part(now, out)
+}
+
+// succeeded has a BACKUP that gave its addresses up, and did not know to whom,
+// say its last to the master that it hears.
+func (r *Router) succeeded(now mono.Instant, h heir, out []Action) []Action {
+	if !r.parting.owed || r.parting.priority > 0 || h.priority == 0 {
+		return out
+	}
+	if r.parting.priority = r.below(h); r.parting.priority == 0 {
+		r.parting = parting{}
+	}
+	return r.part(now, out)
+}
+
+// part sends the last advert if it is time to.
+func (r *Router) part(now mono.Instant, out []Action) []Action {
+	p := r.parting.priority
+	if !r.parting.owed || p == 0 || !r.parting.vacated && !r.parting.last {
+		return out
+	}
+	r.parting = parting{}
+	if !r.source.IsValid() {
+		return out
+	}
+	r.lastSent = now
+	r.counts.Sent++
+	return r.transmit(now, r.frames(p), out)
+}
+
+// below is a priority by which the heir wins, whose own may be lower than ours;
+// 0 when there is none.
+func (r *Router) below(h heir) uint8 {
+	switch {
+	case h.priority > r.effective || h.priority == r.effective && h.from.Compare(r.source) > 0:
+		return r.effective
+	case h.priority > 1 || h.from.Compare(r.source) > 0:
+		return 1
+	}
+	return 0
+}
+
+// grace is how long the addresses are kept after the heir's first advert.
+func (r *Router) grace() time.Duration {
+	if r.cfg.Shared {
+		return 0 // each answer of ours would turn the switches back
+	}
+	return handoverGrace
+}
