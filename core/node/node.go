@@ -332,10 +332,11 @@ func (n *Node) Abandon(now mono.Instant) []Action {
 	return n.out
 }
 
-// Stopped reports whether every instance has ended in INIT after Stop.
+// Stopped reports whether every instance has ended in INIT after Stop, and has
+// nothing to say any more.
 func (n *Node) Stopped() bool {
 	for _, in := range n.instances {
-		if in.router.Role() != vrrp.Init {
+		if in.router.Role() != vrrp.Init || in.router.Parting() {
 			return false
 		}
 	}

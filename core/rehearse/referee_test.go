@@ -36,7 +36,7 @@ type referee struct {
 }
 
 // seen counts what the run was good for.
-type seen struct{ takeovers, yields, faults, handovers, refusals, stalls, moves, permitted int }
+type seen struct{ takeovers, yields, faults, handovers, refusals, stalls, moves, permitted, partings int }
 
 // life is what the referee keeps of one daemon.
 type life struct {
@@ -49,7 +49,8 @@ type life struct {
 	previous map[string]uint8        // effective before the present happening
 	master   map[string]mono.Instant // since when
 	refused  map[string]int          // claims in a row that failed
-	allowed  map[uint8]bool          // to preempt, by VRID, since it is not MASTER
+	parted   partings
+	allowed  map[uint8]bool // to preempt, by VRID, since it is not MASTER
 	seq      uint64
 	ticks    int
 	since    mono.Instant
@@ -131,6 +132,7 @@ func (r *referee) observe(h *Happening) {
 	for i := range h.Actions {
 		r.action(h, l, i)
 	}
+	l.parted.end(h, l)
 	l.config = h.Node.daemon.config
 }
 
@@ -275,8 +277,6 @@ func (r *referee) action(h *Happening, l *life, i int) {
 	}
 }
 
-func owned(in *node.Instance) []netspec.Address { return slices.Concat(in.Addresses, in.Excluded) }
-
 // send: only a master advertises, and it says priority 0 only when it leaves.
 func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance) {
 	peer := in.Router
@@ -299,6 +299,7 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 		r.blame(h, "%s resigns going from %v to %v", in.Name, before, after)
 	case advert.Priority == 0 && after == vrrp.Master:
 		r.seen.handovers++
+	case r.parts(h, l, &advert, in.Name):
 	case advert.Priority > 0 && before != vrrp.Master && after != vrrp.Master:
 		r.blame(h, "%s advertises as %v", in.Name, after)
 	case advert.Priority > 0 && l.leaving[in.Name]:

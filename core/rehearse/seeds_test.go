@@ -38,7 +38,7 @@ func TestSeeds(t *testing.T) {
 	var ran atomic.Uint64
 	t.Cleanup(func() {
 		// Chance must have brought about what the test is for.
-		names := []string{"take-overs", "yields", "faults", "hand-overs", "refused claims", "stalls", "planned moves", "permitted preemptions"}
+		names := []string{"take-overs", "yields", "faults", "hand-overs", "refused claims", "stalls", "planned moves", "permitted preemptions", "partings"}
 		for i := range total {
 			if n := ran.Load(); n >= 1000 && total[i].Load() < int64(n)/20 {
 				t.Errorf("only %d %s in %d seeds", total[i].Load(), names[i], n)
@@ -54,7 +54,7 @@ func TestSeeds(t *testing.T) {
 				t.Errorf("%s\n%srerun: go test ./core/rehearse -run 'TestSeeds/seed=%d' -seed %d", r.problem, &last, seed, seed)
 			}
 			s := r.seen
-			for i, n := range []int{s.takeovers, s.yields, s.faults, s.handovers, s.refusals, s.stalls, s.moves, s.permitted} {
+			for i, n := range []int{s.takeovers, s.yields, s.faults, s.handovers, s.refusals, s.stalls, s.moves, s.permitted, s.partings} {
 				total[i].Add(int64(n))
 			}
 			ran.Add(1)

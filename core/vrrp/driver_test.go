@@ -201,7 +201,7 @@ func (d *driver) armed() {
 	case Backup:
 		ok = !advert && !release && down == !d.r.Wanting()
 	default:
-		ok = d.r.Deadline() == mono.Never
+		ok = (d.r.Deadline() == mono.Never) == !d.r.Parting()
 	}
 	if !ok {
 		d.t.Fatalf("at %v in %v the timers are %+v", d.now, d.r.Role(), t)

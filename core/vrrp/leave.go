@@ -50,21 +50,28 @@ func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
 // Abandon ends a hand-over at once, for a stop that cannot wait.
 func (r *Router) Abandon(now mono.Instant, out []Action) []Action {
 	if r.leaving {
-		return r.gone(now, r.why, out)
+		out = r.gone(now, r.why, out)
+	}
+	if r.parting.last {
+		r.t.release = now
+		out = r.part(now, out)
 	}
 	return out
 }
 
-// gone gives the addresses up after the last advert and ends in INIT, or says
-// the last when it gave them up before.
+// gone gives the addresses up after the last advert and ends in INIT.
 func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
-	if r.parting.last {
-		out = r.part(now, out)
-	} else {
-		out = append(out, Action{Kind: DoRelease})
+	var p parting
+	if h := r.heir; r.leaving && h.from.IsValid() && r.below(h) > 0 {
+		p = r.owes(r.below(h))
+		p.last = p.owed
 	}
+	out = append(out, Action{Kind: DoRelease, Tell: p.owed})
 	out = r.become(now, Init, why, out)
 	out[len(out)-1].Stopped = true
+	if r.parting = p; p.last {
+		r.t.release = now.Add(partingLimit)
+	}
 	return out
 }
 

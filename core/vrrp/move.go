@@ -67,12 +67,6 @@ func (r *Router) KeepUntil(at mono.Instant) {
 func (r *Router) released(now mono.Instant, out []Action) []Action {
 	h := r.heir
 	if !r.move.on {
-		if p := r.owes(r.below(h)); p.owed && p.priority > 0 && h.from.IsValid() && !r.parting.last {
-			p.last = true
-			r.parting = p
-			r.t.release = now.Add(partingLimit)
-			return append(out, Action{Kind: DoRelease, Tell: true})
-		}
 		return r.gone(now, r.why, out)
 	}
 	if !h.from.IsValid() && !r.move.must {

@@ -26,8 +26,8 @@ type parting struct {
 	priority uint8
 	// vacated is true when the addresses are gone.
 	vacated bool
-	// last is true in MASTER when the addresses were given up and the router
-	// waits to send the advert before it is gone.
+	// last is true in INIT, after Stop, when the router waits to send the advert
+	// before it may end.
 	last bool
 }
 
@@ -41,11 +41,12 @@ func (r *Router) owes(priority uint8) parting {
 // named. Repeats and calls that nobody waits for are harmless.
 func (r *Router) Vacated(now mono.Instant, out []Action) []Action {
 	r.parting.vacated = true
-	if r.parting.last {
-		return r.gone(now, r.why, out)
-	}
 	return r.part(now, out)
 }
+
+// Parting reports whether a router in INIT has its last advert still to send. It
+// sends it at the latest by Tick.
+func (r *Router) Parting() bool { return r.parting.last }
 
 // succeeded has a BACKUP that gave its addresses up, and did not know to whom,
 // say its last to the master that it hears.
@@ -62,8 +63,12 @@ func (r *Router) succeeded(now mono.Instant, h heir, out []Action) []Action {
 // part sends the last advert if it is time to.
 func (r *Router) part(now mono.Instant, out []Action) []Action {
 	p := r.parting.priority
-	if !r.parting.owed || p == 0 || !r.parting.vacated && !r.parting.last {
+	late := r.parting.last && r.t.release.Reached(now)
+	if !r.parting.owed || p == 0 || !r.parting.vacated && !late {
 		return out
+	}
+	if r.parting.last {
+		r.t.release = mono.Never
 	}
 	r.parting = parting{}
 	if !r.source.IsValid() {

@@ -24,11 +24,11 @@ func TestPartingOfAStop(t *testing.T) {
 	d.run(700 * ms)
 	d.hear(peerLow, 50)
 	d.tick()
-	d.want("700ms release")
+	d.want("700ms release, MASTER->INIT stopped")
 	d.run(705 * ms)
 	d.hear(peerLow, 50)
 	d.vacated()
-	d.want("705ms send 1, MASTER->INIT stopped")
+	d.want("705ms send 1")
 	d.vacated()
 	d.run(time.Minute)
 	d.want()
@@ -46,14 +46,14 @@ func TestPartingIsNotWaitedForLong(t *testing.T) {
 		d.run(20 * ms)
 		d.hear(peerLow, 50)
 		d.tick()
-		d.want("20ms release")
+		d.want("20ms release, MASTER->INIT stopped")
 		if abandoned {
 			d.abandon()
-			d.want("20ms send 1, MASTER->INIT stopped")
+			d.want("20ms send 1")
 		}
 		d.run(time.Minute)
 		if !abandoned {
-			d.want("120ms send 1, MASTER->INIT stopped")
+			d.want("120ms send 1")
 		}
 	}
 }
@@ -122,7 +122,7 @@ func TestPartingWithoutALowerPriority(t *testing.T) {
 		want []string
 	}{
 		{1, "low", []string{"20ms release, MASTER->INIT stopped"}},
-		{1, "high", []string{"20ms release", "20ms send 1, MASTER->INIT stopped"}},
+		{1, "high", []string{"20ms release, MASTER->INIT stopped", "20ms send 1"}},
 	} {
 		d := master(t, V3, 100, shared)
 		from := map[string]func(){

@@ -79,9 +79,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 			if !r.heir.from.IsValid() {
 				r.heir = heir{from, a.Priority, a.Interval}
 			}
-			if !r.parting.last {
-				r.t.release = min(r.t.release, now.Add(r.grace()))
-			}
+			r.t.release = min(r.t.release, now.Add(r.grace()))
 		}
 	case r.role == Backup:
 		out = r.receiveBackup(now, &a, from, out)

@@ -260,6 +260,8 @@ func (r *Router) Tick(now mono.Instant, out []Action) []Action {
 	switch r.role {
 	case Master:
 		return r.tickMaster(now, out)
+	case Init:
+		return r.part(now, out)
 	case Backup:
 		if r.t.preempt.Reached(now) {
 			r.t.preempt, r.patience = mono.Never, true

@@ -1,0 +1,64 @@
+package rehearse
+
+import (
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// partings are the instances of a node that have said their last since they
+// were MASTER, those that do in the present happening, and the priorities that
+// they had as MASTER.
+type partings struct {
+	before, now map[string]bool
+	priority    map[string]uint8
+}
+
+// parts reports whether an advert is the last of one that gave up addresses with
+// a hardware address that all routers share: of a priority by which the new
+// master wins, once after it was MASTER, and when the addresses are gone or the
+// kernel took too long to say so.
+func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string) bool {
+	in := find(h, l, name)
+	if in == nil || !in.Router.Shared || h.After(name) == vrrp.Master || advert.Priority == 0 || l.parted.before[name] {
+		return false
+	}
+	// Ours then, or when the new master was heard.
+	if advert.Priority != 1 && advert.Priority != l.parted.priority[name] && advert.Priority != l.priority[name] {
+		return false
+	}
+	stands := slices.ContainsFunc(owned(in), func(x netspec.Address) bool { return h.Node.Holds(x.Addr()) })
+	if stands && h.Cause != "tick" {
+		return false
+	}
+	if !l.parted.now[name] {
+		r.seen.partings++
+	}
+	l.parted.now[name] = true
+	return true
+}
+
+// end notes after a happening who has said its last, and who may again.
+func (p *partings) end(h *Happening, l *life) {
+	if p.before == nil {
+		p.before, p.now, p.priority = map[string]bool{}, map[string]bool{}, map[string]uint8{}
+	}
+	for name := range p.now {
+		p.before[name] = true
+	}
+	clear(p.now)
+	for name, role := range h.before {
+		if role == vrrp.Master && h.After(name) != vrrp.Master {
+			p.priority[name] = l.priority[name]
+		}
+	}
+	for name := range p.before {
+		if h.After(name) == vrrp.Master {
+			delete(p.before, name)
+		}
+	}
+}
+
+func owned(in *node.Instance) []netspec.Address { return slices.Concat(in.Addresses, in.Excluded) }
