@@ -86,7 +86,7 @@ type Instance struct {
 // has a virtual hardware address needs: switches must learn where that is, and
 // not forget it.
 type Extra struct {
-	// Soon announces all addresses twice more soon after it became MASTER. The
+	// Soon announces all addresses three times more soon after it became MASTER. The
 	// master before it may have answered the first announcement, with the same
 	// hardware address, by which switches took it for the master again.
 	Soon bool

@@ -9,8 +9,8 @@ import (
 
 // soon is when after becoming MASTER Extra.Soon announces again: when a master
 // before it has given its addresses up, and when a slow one must have.
-func soon() [2]time.Duration {
-	return [2]time.Duration{50 * time.Millisecond, 250 * time.Millisecond}
+func soon() [3]time.Duration {
+	return [3]time.Duration{50 * time.Millisecond, 250 * time.Millisecond, time.Second}
 }
 
 // reschedule sets the instance's timer to what is due next.

@@ -19,10 +19,10 @@ func TestExtra(t *testing.T) {
 		want  []string
 	}{
 		"nothing":  {Extra{}, nil},
-		"soon":     {Extra{Soon: true}, []string{"V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.1.1 10.0.2.1 x1"}},
+		"soon":     {Extra{Soon: true}, []string{"V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.1.1 10.0.2.1 x1"}},
 		"interval": {Extra{Interval: 2 * second, Addresses: []netspec.Address{other}}, []string{"V announces 10.0.2.1 x1", "V announces 10.0.2.1 x1"}},
 		"both": {Extra{Soon: true, Interval: 2 * second, Addresses: []netspec.Address{other}}, []string{
-			"V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.2.1 x1", "V announces 10.0.2.1 x1",
+			"V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.1.1 10.0.2.1 x1", "V announces 10.0.2.1 x1", "V announces 10.0.2.1 x1",
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

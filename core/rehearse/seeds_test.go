@@ -34,7 +34,7 @@ func TestSeeds(t *testing.T) {
 	if *seedFlag > 0 {
 		first, count = *seedFlag, 1
 	}
-	var total [8]atomic.Int64
+	var total [9]atomic.Int64
 	var ran atomic.Uint64
 	t.Cleanup(func() {
 		// Chance must have brought about what the test is for.

@@ -1,6 +1,8 @@
 package vrrp
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -102,6 +104,23 @@ func TestPartingAfterSleep(t *testing.T) {
 	d.want("10s send 100")
 	d.hear(peerHigh, 200)
 	d.want()
+}
+
+// keepalived yields without a word: what it answered before it did so has turned
+// the switches to it.
+func TestAnnouncesWhenARivalFallsSilent(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		d := master(t, V3, 100, announces(AnnounceConfig{Repeat: 1, LowerPrioRepeat: 2}), interval(100*ms))
+		d.r.cfg.Shared = !own
+		d.run(time.Second)
+		d.hear(peerLow, 50)
+		d.lines = nil
+		d.run(d.now + time.Second)
+		got := slices.ContainsFunc(d.lines, func(l string) bool { return strings.Contains(l, "announce 2") })
+		if got == own {
+			t.Errorf("own hardware address %v: did %q, announcing when the rival is silent is %v", own, d.lines, got)
+		}
+	}
 }
 
 // Nothing of priority 1 must come from one that is MASTER again.

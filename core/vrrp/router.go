@@ -352,6 +352,10 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	}
 	if r.t.peace.Reached(now) {
 		out = r.alone(now, "it is silent", out)
+		if r.cfg.Shared {
+			// What it answered last has turned the switches to it.
+			out = r.defend(now, false, out)
+		}
 	}
 	if r.t.defend.Reached(now) {
 		out = r.defend(now, !r.relayed, out)
