@@ -11,11 +11,21 @@ import (
 func envModule() Module {
 	return Module{
 		Name: "env",
-		Doc:  "Variables of the daemon's environment, of which a script sees those that the configuration names in the argument env, separated by commas: `args: {env: \"API_TOKEN,HOME\"}`, and `env=API_TOKEN,HOME` in keepalived.conf.",
+		Doc:  "The host's name, and variables of the daemon's environment, of which a script sees those that the configuration names in the argument env, separated by commas: `args: {env: \"API_TOKEN,HOME\"}`, and `env=API_TOKEN,HOME` in keepalived.conf.",
 		Functions: []Function{
+			{Name: "hostname", Doc: "the name of this host", Returns: []Value{ret("string", "the name")}, Fails: true, call: envHostname},
 			{Name: "get", Doc: "the value of a variable, nil when it is not set; one that is not named raises an error", Params: []Value{arg("name", "string", "the variable's name")}, Returns: []Value{{Type: "string", Doc: "the value", Optional: true}}, call: envGet},
 		},
 	}
+}
+
+// envHostname is env.hostname().
+func envHostname(c call) int {
+	name, err := os.Hostname()
+	if err != nil {
+		return c.fail("%v", err)
+	}
+	return c.text(name)
 }
 
 // envArgument is the argument that names the variables.

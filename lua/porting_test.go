@@ -34,6 +34,7 @@ func idioms() []idiom {
 		{"ip addr show", `stub.net.interface("eth0", {addresses = {"192.0.2.9/24", "192.0.2.1/24"}})`, "true"},
 		{"logger -p", ``, "nil"},
 		{"date '+%F %T'", `stub.clock.set(86400 * 365)`, `"1971-01-01 00:00:00"`},
+		{"$(hostname)", `stub.env.hostname("lb-a")`, `"lb-a"`},
 		{"mail -s", `stub.mail.send("lb-a is master", "timeout", true)`, "true"},
 		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}"},
 		{"$1", ``, `"192.0.2.1/24"`},

@@ -367,19 +367,21 @@ func render(v lua.LValue, depth int) string {
 		if depth > 3 {
 			return "{...}"
 		}
-		var words []string
+		var words, named []string
 		n := v.Len()
 		v.ForEach(func(key, value lua.LValue) {
 			switch i, isNumber := key.(lua.LNumber); {
-			case len(words) > 20:
-			case len(words) == 20:
-				words = append(words, "...")
+			case len(words)+len(named) > 20:
 			case isNumber && int(i) >= 1 && int(i) <= n:
 				words = append(words, render(value, depth+1))
 			default:
-				words = append(words, lua.LVAsString(key)+" = "+render(value, depth+1))
+				named = append(named, lua.LVAsString(key)+" = "+render(value, depth+1))
 			}
 		})
+		slices.Sort(named)
+		if words = append(words, named...); len(words) > 20 {
+			words[20] = "..."
+		}
 		return "{" + strings.Join(words, ", ") + "}"
 	}
 	return v.String()

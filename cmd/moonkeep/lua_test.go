@@ -128,6 +128,15 @@ func TestLuaRepl(t *testing.T) {
 	if err := repl(t.Context(), s, 1e9, strings.NewReader("1 + 1\n\nx = {\n 5 }\nx[1]\nx x\nexit\n7\n"), &out); err != nil {
 		t.Fatal(err)
 	}
+	var helped bytes.Buffer
+	if err := repl(t.Context(), s, 1e9, strings.NewReader("help\nhelp file\nhelp exec.run\nhelp none\nhelp file.none\n"), &helped); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"> bytes    ", "file.age(path: string): number | nil, string\n", "timeout?: number, in s: ", "needs the grant exec\n", "error: there is no none;", "there is no file.none;"} {
+		if !strings.Contains(helped.String(), want) {
+			t.Errorf("help has no %q:\n%s", want, helped.String())
+		}
+	}
 	if got := out.String(); !strings.HasPrefix(got, "> 2\n> > >> > 5\n> error: repl:1") || strings.Contains(got, "7") {
 		t.Errorf("got %q", got)
 	}

@@ -152,8 +152,9 @@ func newLuaReplCommand() *cobra.Command {
 		Short: "type Lua and see what it comes to",
 		Long: `Reads lines from standard input and runs them within the limits of a script, all
 modules at hand as globals: process.running{name = "nginx"} prints true or
-false. A line that is not finished is gone on with. The end of the input or
-"exit" ends it. Unlike in a script, variables that are to be there in the next
+false. A line that is not finished is gone on with. "help" lists the modules,
+"help http" and "help http.get" tell of one and of a function. The end of the input
+or "exit" ends it. Unlike in a script, variables that are to be there in the next
 line must be globals.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -181,6 +182,14 @@ func repl(ctx context.Context, s *lua.Session, timeout time.Duration, in io.Read
 	for fmt.Fprint(out, "> "); lines.Scan(); fmt.Fprint(out, map[bool]string{true: "> ", false: ">> "}[text == ""]) {
 		if text == "" && slices.Contains([]string{"exit", "quit"}, strings.TrimSpace(lines.Text())) {
 			return nil
+		}
+		if topic, ok := strings.CutPrefix(strings.TrimSpace(lines.Text())+" ", "help "); ok && text == "" {
+			help, known := lua.Help(strings.TrimSpace(topic))
+			if !known {
+				help = "error: there is no " + strings.TrimSpace(topic) + "; help lists the modules\n"
+			}
+			fmt.Fprint(out, help)
+			continue
 		}
 		text += lines.Text() + "\n"
 		if strings.TrimSpace(text) == "" {

@@ -47,6 +47,9 @@ function stub.dns.lookup(...) end
 
 stub.env = {}
 
+---@param ... any result; or one function
+function stub.env.hostname(...) end
+
 ---@param ... any name, result; or one function
 function stub.env.get(...) end
 

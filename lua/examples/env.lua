@@ -1,5 +1,5 @@
 local env = require "env"
 return function(ctx)
   -- needs args: {env: "HOME"}
-  return env.get("HOME") ~= ""
+  return env.get("HOME") ~= "" and #env.hostname() > 0
 end

@@ -1,0 +1,72 @@
+package lua
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Help says what a module has ("http"), or a function ("http.get"), in lines for
+// a terminal; without a topic it lists the modules. It reports false when there is
+// no such thing.
+func Help(topic string) (string, bool) {
+	var b strings.Builder
+	if topic == "" {
+		for _, m := range Modules() {
+			first, _, _ := strings.Cut(m.Doc, ". ")
+			fmt.Fprintf(&b, "%-8s %s\n", m.Name, strings.TrimSuffix(first, "."))
+		}
+		b.WriteString("\nhelp MODULE and help MODULE.FUNCTION say more\n")
+		return b.String(), true
+	}
+	name, function, one := strings.Cut(topic, ".")
+	if !slices.Contains(moduleNames(), name) {
+		return "", false
+	}
+	m := moduleNamed(name)
+	if one {
+		i := slices.IndexFunc(m.Functions, func(f Function) bool { return f.Name == function })
+		if i < 0 {
+			return "", false
+		}
+		m.Functions[i].help(&b, name)
+		return b.String(), true
+	}
+	fmt.Fprintf(&b, "%s\n\n", m.Doc)
+	for _, f := range m.Functions {
+		fmt.Fprintf(&b, "%s\n    %s\n", f.Signature(name), f.Doc)
+	}
+	for _, c := range m.Constants {
+		fmt.Fprintf(&b, "%s.%s: %s\n    %s\n", name, c.Name, c.Type, c.Doc)
+	}
+	return b.String(), true
+}
+
+// help writes all that there is to know of a function.
+func (f Function) help(b *strings.Builder, owner string) {
+	fmt.Fprintf(b, "%s\n    %s\n", f.Signature(owner), f.Doc)
+	line := func(v Value, name string) {
+		if v.Unit != "" {
+			name += ", in " + v.Unit
+		}
+		fmt.Fprintf(b, "    %s: %s\n", name, v.Doc)
+	}
+	for _, p := range f.Params {
+		line(p, p.String())
+	}
+	if len(f.Options) > 0 {
+		b.WriteString("  options\n")
+		for _, o := range f.Options {
+			line(o, o.String())
+		}
+	}
+	for _, r := range f.Returns {
+		line(r, "returns "+r.Type)
+	}
+	if f.Fails {
+		b.WriteString("    or nil and why not\n")
+	}
+	if f.Grant != "" {
+		fmt.Fprintf(b, "    needs the grant %s\n", f.Grant)
+	}
+}
