@@ -7,6 +7,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/engine/turns"
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/lua"
@@ -151,6 +152,8 @@ type luaCheck struct {
 	limit  time.Duration
 	// measures is for a weight_by.
 	measures bool
+	// quick says that it waits for nobody, so that it takes turns with others.
+	quick bool
 }
 
 // luaChecks makes LUA_CHECKs.
@@ -193,6 +196,7 @@ func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaC
 		}
 	}
 	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit, measures: p.Lua.Measures}
+	k.quick = !k.measures && r.Quick()
 	if p.Virtual.IsValid() {
 		k.about.Service = p.Virtual.String()
 	}
@@ -200,12 +204,24 @@ func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaC
 }
 
 func (l *luaChecks) start(tell tell, generation uint32, list []node.Ask) {
-	for _, a := range list {
-		k, end := l.checks[a.Check], time.Now().Add(l.checks[a.Check].limit)
-		l.pool.submit(func() {
-			ans := k.run(l.pool, end)
+	now := time.Now()
+	call := func(a node.Ask, told func(node.Answer)) {
+		k := l.checks[a.Check]
+		k.run(l.pool, now.Add(k.limit), func(ans node.Answer) {
 			ans.Check, ans.Seq = a.Check, a.Seq
-			tell(generation, []node.Answer{ans})
+			told(ans)
 		})
+	}
+	var quick []node.Ask
+	for _, a := range list {
+		if l.checks[a.Check].quick {
+			quick = append(quick, a)
+			continue
+		}
+		l.pool.submit(func() { call(a, func(ans node.Answer) { tell(generation, []node.Answer{ans}) }) })
+	}
+	if len(quick) > 0 {
+		turns.Run(len(quick), l.pool.submit, func(i int, told func(node.Answer)) { call(quick[i], told) },
+			func(answers []node.Answer) { tell(generation, answers) })
 	}
 }

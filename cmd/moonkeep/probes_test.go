@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -192,8 +193,44 @@ func TestLuaPool(t *testing.T) {
 // result, which is not the server's fault.
 func TestLuaCheckWaits(t *testing.T) {
 	k := &luaCheck{limit: time.Second}
-	a := k.run(newLuaPool(), time.Now().Add(-time.Millisecond))
+	var a node.Answer
+	k.run(newLuaPool(), time.Now().Add(-time.Millisecond), func(ans node.Answer) { a = ans })
 	if a.Verdict != health.Unknown || a.Message != fmt.Sprintf("it waited %v for its turn: too many Lua checks take too long", time.Second) {
 		t.Errorf("%+v", a)
+	}
+}
+
+// TestLuaChecksTakeTurns: quick checks that are due together are told together,
+// and one among them that takes its time keeps no other waiting.
+func TestLuaChecksTakeTurns(t *testing.T) {
+	var b strings.Builder
+	for i := range 20 {
+		file := "bad.lua"
+		if i == 9 {
+			file = "slow.lua, timeout: 300ms"
+		}
+		fmt.Fprintf(&b, "LUA_CHECK: {path: %s}}, {", file)
+	}
+	p, _, err := probesOf(t, strings.TrimSuffix(b.String(), "}, {"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(chan []node.Answer, 100)
+	p.Begin(func(_ uint32, list []node.Answer) { all <- slices.Clone(list) })
+	var list []node.Ask
+	for i := range uint32(20) {
+		list = append(list, node.Ask{Check: i, Seq: i})
+	}
+	p.Start(7, list)
+	sum, times := 0, 0
+	for ; sum < 20; times++ {
+		answers := <-all
+		sum += len(answers)
+		if sum < 20 && slices.ContainsFunc(answers, func(a node.Answer) bool { return a.Check == 9 }) {
+			t.Errorf("the slow one was waited for: %d answers came later", 20-sum)
+		}
+	}
+	if sum != 20 || times > 15 {
+		t.Errorf("%d answers were told %d times", sum, times)
 	}
 }

@@ -1,0 +1,108 @@
+// Package turns makes quick calls that are due together, one after another, which
+// takes less than to change between goroutines for each of them. One that takes
+// its time after all keeps the others waiting for a moment only.
+//
+// It does not know what is called, and starts no goroutine itself: who drives it,
+// core/engine for scripts and cmd/moonkeep for checks of real servers, says how.
+package turns
+
+import (
+	"sync"
+	"time"
+)
+
+// spareAfter is how long the calls wait for one of them before another goroutine
+// goes on with the rest.
+const spareAfter = 2 * time.Millisecond
+
+// Run has n calls made by goroutines that spawn begins: as a rule one makes them
+// all, and told gets all results together. call makes the call with a number from
+// 0, and hands its result to tell, once at most and from whatever goroutine, before
+// or after it returns. When it takes its time, what is known is told, another
+// goroutine goes on, and the rest is told as it comes.
+//
+// spawn begins a goroutine, now or when there is room for it; it may be called
+// while another call is made, but not after the last one has ended.
+func Run[T any](n int, spawn func(func()), call func(i int, tell func(T)), told func([]T)) {
+	b := &batch[T]{n: n, spawn: spawn, call: call, told: told}
+	spawn(b.work)
+}
+
+type batch[T any] struct {
+	n     int
+	spawn func(func())
+	call  func(int, func(T))
+	told  func([]T)
+
+	mu    sync.Mutex
+	next  int
+	known []T
+	spare *time.Timer // nil before the first
+	// late is true when results are told as they come.
+	late bool
+}
+
+func (b *batch[T]) work() {
+	for {
+		i, ok := b.take()
+		if !ok {
+			b.tell()
+			return
+		}
+		b.call(i, b.answer)
+	}
+}
+
+// take returns the next call.
+func (b *batch[T]) take() (i int, ok bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.next == b.n {
+		if b.spare != nil {
+			b.spare.Stop()
+		}
+		return 0, false
+	}
+	i = b.next
+	b.next++
+	if b.spare == nil {
+		b.known = make([]T, 0, b.n)
+		b.spare = time.AfterFunc(spareAfter, b.help)
+	}
+	return i, true
+}
+
+// help has another goroutine go on while a call takes its time.
+func (b *batch[T]) help() {
+	b.mu.Lock()
+	if b.next < b.n {
+		// While the lock is held one that works cannot find that it was the last.
+		b.spawn(b.work)
+		b.spare.Reset(spareAfter)
+	}
+	b.mu.Unlock()
+	b.tell()
+}
+
+func (b *batch[T]) answer(result T) {
+	b.mu.Lock()
+	late := b.late
+	if !late {
+		b.known = append(b.known, result)
+	}
+	b.mu.Unlock()
+	if late {
+		b.told([]T{result})
+	}
+}
+
+// tell tells what is known.
+func (b *batch[T]) tell() {
+	b.mu.Lock()
+	known := b.known
+	b.known, b.late = nil, true
+	b.mu.Unlock()
+	if len(known) > 0 {
+		b.told(known)
+	}
+}
