@@ -37,14 +37,52 @@ func newSwitch(t *testing.T) *switched {
 // host adds one with an address.
 func (s *switched) host(t *testing.T, prefix string) *director {
 	t.Helper()
+	return s.hostOn(t, "eth0", prefix)
+}
+
+// hostOn adds one whose interface has this name.
+func (s *switched) hostOn(t *testing.T, device, prefix string) *director {
+	t.Helper()
 	h := netnstest.New(t)
 	s.ports++
 	port := fmt.Sprint("p", s.ports)
-	netnstest.Connect(t, h, "eth0", s.fabric, port)
+	netnstest.Connect(t, h, device, s.fabric, port)
 	netnstest.Must(t, s.fabric.Link.SetMaster(port, "br0"))
 	d := &director{host: &host{h, t.TempDir()}, servers: h}
-	d.give(t, prefix)
+	_, err := h.Link.Add(netspec.Address{Prefix: netip.MustParsePrefix(prefix), Device: device})
+	netnstest.Must(t, err)
 	return d
+}
+
+// meets asks for an address until the answers to eight requests in a row are
+// these, one after the other, as rr has it.
+func (d *director) meets(t *testing.T, address string, want ...string) {
+	t.Helper()
+	got := make([]string, 8)
+	inTurn := func() bool {
+		for i := range got {
+			if !slices.Contains(want, got[i]) || i >= len(want) && got[i] != got[i-len(want)] {
+				return false
+			}
+		}
+		first := slices.Sorted(slices.Values(got[:len(want)]))
+		return slices.Equal(slices.Compact(first), want)
+	}
+	for began := time.Now(); ; time.Sleep(200 * time.Millisecond) {
+		for i := range got {
+			body, err := ask(d.Host, address)
+			if err != nil {
+				body = err.Error()
+			}
+			got[i] = body
+		}
+		if inTurn() {
+			return
+		}
+		if time.Since(began) > 60*time.Second {
+			t.Fatalf("%s answers %q, want %q in turn", address, got, want)
+		}
+	}
 }
 
 // page is a web server that can be stopped and started.
@@ -105,36 +143,10 @@ func TestGuestExample(t *testing.T) {
 	stopA := a.moonkeep(t, confs+"keepalived-a.conf")
 	b.moonkeep(t, confs+"keepalived-b.conf")
 
-	// meets asks until the answers to eight requests in a row are these.
-	meets := func(address string, want ...string) {
-		t.Helper()
-		var got []string
-		for began := time.Now(); time.Since(began) < 60*time.Second; time.Sleep(200 * time.Millisecond) {
-			got = got[:0]
-			for range 8 {
-				body, err := ask(client.Host, address)
-				if err != nil {
-					body = err.Error()
-				}
-				got = append(got, body)
-			}
-			turn := slices.Clone(got)
-			slices.Sort(turn)
-			if slices.Equal(slices.Compact(turn), want) {
-				break
-			}
-		}
-		for i := range got {
-			// One after the other, as rr has it.
-			if i >= len(want) && got[i] != got[i-len(want)] || !slices.Contains(want, got[i]) {
-				t.Fatalf("%s answers %q, want %q in turn", address, got, want)
-			}
-		}
-	}
 	both := func(want ...string) {
 		t.Helper()
-		meets("192.168.10.100:80", want...)
-		meets("192.168.10.200:80", want...)
+		client.meets(t, "192.168.10.100:80", want...)
+		client.meets(t, "192.168.10.200:80", want...)
 	}
 	both("one", "two")
 	if table := a.saved(t); len(table) != 6 || !slices.Contains(table, "-a -t 192.168.10.200:80 -r 192.168.10.17:80 -g -w 1") {

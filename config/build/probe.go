@@ -115,9 +115,24 @@ func walk(c *config.Config, f func(*config.VirtualServer, *config.RealServer, *c
 }
 
 // servers calls f for each virtual server with its real servers, each once. The
-// list is f's for the call.
+// list is f's for the call. Where a virtual server is defined again its real
+// servers are further ones of the first, as in keepalived; all else is as the
+// first says.
 func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServer)) {
 	services := make(map[string]bool, len(c.VirtualServers))
+	var again map[string][]*config.VirtualServer // rare
+	for i := range c.VirtualServers {
+		v := &c.VirtualServers[i]
+		switch id := v.Identity(); {
+		case !services[id]:
+			services[id] = true
+		case again == nil:
+			again = map[string][]*config.VirtualServer{id: {v}}
+		default:
+			again[id] = append(again[id], v)
+		}
+	}
+	clear(services)
 	seen := make(map[config.Endpoint]bool)
 	var list []*config.RealServer
 	for i := range c.VirtualServers {
@@ -129,12 +144,18 @@ func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServe
 		services[id] = true
 		list = slices.Grow(list[:0], len(v.RealServers))
 		clear(seen)
-		for k := range v.RealServers {
-			r := &v.RealServers[k]
-			if e := r.Endpoint(v); !seen[e] {
-				seen[e] = true
-				list = append(list, r)
+		add := func(from *config.VirtualServer) {
+			for k := range from.RealServers {
+				r := &from.RealServers[k]
+				if e := r.Endpoint(v); !seen[e] {
+					seen[e] = true
+					list = append(list, r)
+				}
 			}
+		}
+		add(v)
+		for _, further := range again[id] {
+			add(further)
 		}
 		f(v, list)
 	}

@@ -70,6 +70,32 @@ virtual_servers:
     real_servers: [{address: 192.0.2.14, checks: [PING_CHECK]}]
 `
 
+// TestServiceTwice: the real servers of a virtual server that is defined again are
+// further ones of the first, each once, and their checks have numbers.
+func TestServiceTwice(t *testing.T) {
+	c := read(t, servicesText)
+	before := Node(c)
+	again := c.VirtualServers[0]
+	again.RealServers = append([]config.RealServer{}, c.VirtualServers[0].RealServers[0])
+	further := c.VirtualServers[1].RealServers[0] // one PING_CHECK
+	further.Address = config.Endpoint{AddrPort: netip.MustParseAddrPort("192.0.2.77:80")}
+	again.RealServers = append(again.RealServers, further)
+	again.LBAlgo, again.Quorum = "mh", 9
+	c.VirtualServers = append(c.VirtualServers, again)
+	n := Node(c)
+	if len(n.Services) != 2 || len(n.Services[0].Servers) != 3 || n.Services[0].Servers[2].Name != "192.0.2.77:80" || n.Services[0].Quorum != before.Services[0].Quorum ||
+		len(n.Services[0].Layout.Servers) != 3 || n.Services[0].Layout.Options.Scheduler != before.Services[0].Layout.Options.Scheduler {
+		t.Errorf("services %+v", n.Services)
+	}
+	found := false
+	for _, p := range Probes(c) {
+		found = found || p.Server == "192.0.2.77:80" && p.Kind == "PING_CHECK"
+	}
+	if !found {
+		t.Error("nobody checks the further server")
+	}
+}
+
 // TestServices holds what the node gets, and that numbers are the same for both.
 func TestServices(t *testing.T) {
 	c := read(t, servicesText)

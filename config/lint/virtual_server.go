@@ -29,7 +29,7 @@ func services(c *config.Config, found *config.Findings) {
 		l.v = &c.VirtualServers[i]
 		id := l.v.Identity()
 		if other := identities[id]; other != nil {
-			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, and the second is left out with all its real servers; put the real servers into one", other.At.Line)
+			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, with what the first says of all; put them into one", other.At.Line)
 			continue
 		}
 		identities[id] = l.v
