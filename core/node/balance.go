@@ -120,6 +120,16 @@ func (n *Node) relay(old map[string]*service) {
 		if was := old[v.cfg.Name]; was != nil && sameLayout(&was.cfg.Layout, &v.cfg.Layout) {
 			v.places, v.placed, v.kept, v.panics = was.places, was.placed, was.kept, was.panics
 			stays[v.cfg.Name] = true
+		} else if was != nil && was.panics {
+			// The servers are others; those that were kept are still.
+			v.panics, v.kept = true, make([]bool, len(v.servers))
+			kept := map[string]bool{}
+			for k := range was.servers {
+				kept[was.servers[k].cfg.Name] = was.kept[k]
+			}
+			for k := range v.servers {
+				v.kept[k] = kept[v.servers[k].cfg.Name]
+			}
 		}
 		b.services = append(b.services, v)
 	}
