@@ -143,6 +143,12 @@ func (r *reader) strict(i *instance) {
 		r.out.warn(i.where("down_timer_adverts"), "strict", "vrrp_strict: down_timer_adverts becomes 3, as in keepalived")
 		out.DownTimerAdverts = 3
 	}
+	if i.given("lower_prio_no_advert") && !out.LowerPrioNoAdvert {
+		r.out.warn(i.where("lower_prio_no_advert"), "strict", "vrrp_strict: an advert of lower priority is not answered, as by keepalived")
+	}
+	if out.HigherPrioSendAdvert != nil && *out.HigherPrioSendAdvert {
+		r.out.warn(i.where("higher_prio_send_advert"), "strict", "vrrp_strict: higher_prio_send_advert is ignored, as by keepalived")
+	}
 	no := false
 	out.LowerPrioNoAdvert, out.HigherPrioSendAdvert = true, &no
 	out.NoAddresses = false

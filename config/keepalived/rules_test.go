@@ -71,6 +71,9 @@ func TestRules(t *testing.T) {
 			func(i config.Instance) any {
 				return []any{i.Strict, bool(i.Master), i.PreemptDelay, i.AuthType, i.LowerPrioNoAdvert, *i.HigherPrioSendAdvert}
 			}, []any{true, false, time.Duration(0), "", true, false}},
+		{"strict says what it ignores", "global_defs {\nvrrp_strict\n}\n" + instanceText("lower_prio_no_advert off", "higher_prio_send_advert on", oneAddress),
+			[]string{"warning strict", "warning strict"},
+			func(i config.Instance) any { return []any{i.LowerPrioNoAdvert, *i.HigherPrioSendAdvert} }, []any{true, false}},
 		{"strict keeps the owner", "global_defs {\nvrrp_strict\n}\n" + instanceText("priority 255", oneAddress), nil,
 			func(i config.Instance) any { return bool(i.Master) }, true},
 		{"strict needs an address", instanceText("strict_mode", "no_virtual_ipaddress"), []string{"error no-address"}, nil, nil},
