@@ -78,12 +78,7 @@ func (k *Keeper) Keep(list []netspec.Device) error {
 	if err != nil {
 		return err
 	}
-	var failed []error
-	for i := range state.All() {
-		if _, wanted := k.wanted[i.Name]; !wanted && i.Alias == k.mark {
-			failed = append(failed, k.remove(i.Name))
-		}
-	}
+	failed := []error{k.sweep(state)}
 	if _, err := k.fit(state, true); err != nil {
 		failed = append(failed, err)
 	}
@@ -91,7 +86,7 @@ func (k *Keeper) Keep(list []netspec.Device) error {
 }
 
 // Fit makes the devices fit what was read of the kernel: those that are gone
-// are made anew. With settings it looks at the settings too. It reports whether
+// are made anew, and those that somebody took down are set up. With settings it looks at the settings too. It reports whether
 // interfaces changed, so that the state is to be read again.
 func (k *Keeper) Fit(state *link.State, settings bool) (changed bool, err error) {
 	k.mu.Lock()
@@ -119,13 +114,7 @@ func (k *Keeper) Close() error {
 	if err != nil {
 		return fmt.Errorf("remove the interfaces of virtual routers: %w", err)
 	}
-	var failed []error
-	for i := range state.All() {
-		if i.Alias == k.mark {
-			failed = append(failed, k.remove(i.Name))
-		}
-	}
-	return errors.Join(failed...)
+	return k.sweep(state)
 }
 
 func (k *Keeper) remove(name string) error {
@@ -144,6 +133,9 @@ func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error)
 			failed = append(failed, err)
 		}
 	}
+	if err := k.strayed(state); err != nil {
+		failed = append(failed, err)
+	}
 	for _, name := range slices.Sorted(maps.Keys(k.wanted)) {
 		did, err := k.fitOne(state, k.wanted[name])
 		changed = changed || did
@@ -152,6 +144,30 @@ func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error)
 		}
 	}
 	return changed, errors.Join(failed...)
+}
+
+// strayed removes, when a device is gone, what is this node's under names that
+// are not wanted: somebody gave the device another one, and no second interface
+// with its hardware address could be set up beside it.
+func (k *Keeper) strayed(state *link.State) error {
+	for name, d := range k.wanted {
+		_, exists := state.Find(name)
+		if _, parent := state.Find(d.Parent); parent && !exists {
+			return k.sweep(state)
+		}
+	}
+	return nil
+}
+
+// sweep removes what is this node's and not wanted.
+func (k *Keeper) sweep(state *link.State) error {
+	var failed []error
+	for i := range state.All() {
+		if _, wanted := k.wanted[i.Name]; !wanted && i.Alias == k.mark {
+			failed = append(failed, k.remove(i.Name))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err error) {
@@ -194,6 +210,12 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 			return true, err
 		}
 		k.tuned[d.Name] = i.Index
+	} else if !i.Enabled && i.Alias == k.mark {
+		// Nobody but us may say whether it serves.
+		changed = true
+		if err := k.conn.SetUp(d.Name); err != nil {
+			return true, err
+		}
 	}
 	if !d.IPVLAN() && !bytes.Equal(i.MAC, d.MAC[:]) {
 		changed = true

@@ -99,6 +99,22 @@ func TestKeep(t *testing.T) {
 	if again := b.there(t, "vrrp.5", true); !bytes.Equal(again.MAC, five.MAC[:]) {
 		t.Errorf("hardware address: got %v, want the virtual router's", again.MAC)
 	}
+	// Nor that somebody took it down, or called it otherwise: with its hardware
+	// address there can be but one.
+	netnstest.Must(t, b.Link.SetDown("vrrp.5"))
+	b.fit(t, true)
+	if again := b.there(t, "vrrp.5", true); !again.Up {
+		t.Error("taken down: it is not set up again")
+	}
+	netnstest.Must(t, b.Link.SetDown("vrrp.5"))
+	netnstest.Must(t, b.Link.Rename("vrrp.5", "other"))
+	netnstest.Must(t, b.Link.SetUp("other"))
+	b.fit(t, true)
+	b.there(t, "other", false)
+	if again := b.there(t, "vrrp.5", true); !again.Up || again.Alias != mark {
+		t.Errorf("renamed: got %+v, want another one that is up", again)
+	}
+	b.fit(t, false)
 	netnstest.Must(t, b.keeper.Close())
 	netnstest.Must(t, b.settings.Close())
 	b.there(t, "vrrp.5", false)
