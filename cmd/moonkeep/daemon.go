@@ -198,7 +198,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 		if err := d.place(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
 			return nil, findings, err
 		}
-		missing := append(hostHere(c), refusedChecks(c)...)
+		missing := append(missingHere(c), refusedChecks(c)...)
 		if d.opts.checkDir != "" {
 			missing = spare(c, missing)
 		}
@@ -285,11 +285,15 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("moonkeep "+version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
 	d.page.adopt(d.config.Global.MetricsListen, d)
 	defer d.page.close()
-	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains) // the engine closes the kernel
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end())
 	return errors.Join(err, d.control.Close(), <-served)
 }
+
+// doubt logs what is doubtful about the configuration that the daemon began with:
+// nothing waits for it.
+func (d *daemon) doubt(context.Context) { d.tell(doubtfulHere(d.current())) }
 
 // aside has others run beside run, and ends them when run ends, which it may
 // do by itself, on an error.
@@ -324,8 +328,12 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	if err == nil {
 		err = d.adopt(ctx, c)
 	}
+	// Only now: to look for doubts, and a thousand lines, take longer than all else.
+	if err == nil {
+		found = append(found, doubtfulHere(c)...)
+		found.Sort()
+	}
 	quiet()
-	// Only now: a thousand lines take longer than all else.
 	d.tell(found)
 	if ctx.Err() != nil {
 		return found, ctx.Err() // the daemon stops

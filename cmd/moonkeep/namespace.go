@@ -78,7 +78,44 @@ func hostOf(c *config.Config) (found config.Findings) {
 // hostHere asks the host for what a configuration needs, in the calling thread's
 // network namespace and in those that its instances name.
 func hostHere(c *config.Config) config.Findings {
+	found := append(missingHere(c), doubtfulHere(c)...)
+	found.Sort()
+	return found
+}
+
+// missingHere is what of hostHere decides whether the configuration can run.
+func missingHere(c *config.Config) config.Findings {
 	found := load.Host(c, compileLua)
+	eachSpace(c, func(in *config.Instance, within *config.Config, err error) {
+		switch {
+		case errors.Is(err, os.ErrPermission):
+			found.Add(in.Written.At("net_namespace", in.At), config.Warning, "no-interface", "vrrp_instance %s: net_namespace: its interfaces cannot be looked at: %v", in.Name, err)
+		case err != nil:
+			found.Add(in.Written.At("net_namespace", in.At), config.Error, "no-interface", "vrrp_instance %s: net_namespace: %v; `ip netns add` makes one", in.Name, err)
+		default:
+			found = append(found, load.Interfaces(within, "the network namespace "+in.NetNamespace)...)
+		}
+	})
+	found.Sort()
+	return found
+}
+
+// doubtfulHere is the rest of hostHere: warnings about a configuration that runs, which
+// take their time.
+func doubtfulHere(c *config.Config) config.Findings {
+	found := load.Subnets(build.Within(c, ""))
+	eachSpace(c, func(_ *config.Instance, within *config.Config, err error) {
+		if err == nil { // else missingHere has told
+			found = append(found, load.Subnets(within)...)
+		}
+	})
+	return found
+}
+
+// eachSpace calls f in each network namespace that instances name, with the first
+// of them and with what of the configuration is in it; or elsewhere with an error
+// when it cannot be entered.
+func eachSpace(c *config.Config, f func(first *config.Instance, within *config.Config, err error)) {
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		space := in.NetNamespace
@@ -88,18 +125,13 @@ func hostHere(c *config.Config) config.Findings {
 		ns, err := netns.Open(space)
 		if err == nil {
 			err = ns.Do(func() error {
-				found = append(found, load.Interfaces(build.Within(c, space), "the network namespace "+space)...)
+				f(in, build.Within(c, space), nil)
 				return nil
 			})
 			err = errors.Join(err, ns.Close())
 		}
-		switch {
-		case errors.Is(err, os.ErrPermission):
-			found.Add(in.Written.At("net_namespace", in.At), config.Warning, "no-interface", "vrrp_instance %s: net_namespace: its interfaces cannot be looked at: %v", in.Name, err)
-		case err != nil:
-			found.Add(in.Written.At("net_namespace", in.At), config.Error, "no-interface", "vrrp_instance %s: net_namespace: %v; `ip netns add` makes one", in.Name, err)
+		if err != nil {
+			f(in, nil, err)
 		}
 	}
-	found.Sort()
-	return found
 }

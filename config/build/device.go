@@ -48,6 +48,9 @@ func lay(c *config.Config) *layout {
 		order[i] = i
 		l.reserve(&c.Instances[i])
 	}
+	if len(l.taken) == 0 {
+		return l // nobody has one
+	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := &c.Instances[a], &c.Instances[b]
 		family := func(in *config.Instance) int {

@@ -20,8 +20,8 @@ import (
 // could not be run, users, Lua files, keys that stand in files. It puts those
 // keys into c. Such a finding is an Error, because the
 // node would not do its duty; a caller that looks at a file for another host
-// lowers it. What runs and is doubtful here is a Warning: a program that
-// others could change, a virtual address in no subnet of its interface.
+// lowers it. What runs and is doubtful here is a Warning, as a program that
+// others could change; Subnets has more of these.
 // Names of tables and the like that only this host knows become numbers in c.
 // compile compiles a Lua file without running it; its error names file and
 // line. Each interface, program and file is reported once, at its first use.
@@ -36,6 +36,22 @@ func Host(c *config.Config, compile func(path string) error) config.Findings {
 func Interfaces(c *config.Config, place string) config.Findings {
 	h := host{machine: kernel{}, config: c, place: place, said: make(map[string]bool)}
 	h.interfaces()
+	return h.found
+}
+
+// Subnets warns of virtual addresses that are in no subnet of their interface, of
+// those that Interfaces is about. With a thousand addresses that takes as long as
+// all that Host does, and is nothing that anybody waits for. c is not changed.
+func Subnets(c *config.Config) config.Findings { return subnets(kernel{}, c) }
+
+// subnets is Subnets for a machine.
+func subnets(m machine, c *config.Config) config.Findings {
+	h := host{machine: m, config: c, said: make(map[string]bool)}
+	h.interfaces()
+	if len(h.found) > 0 {
+		return nil // the file is for another host
+	}
+	h.subnets()
 	return h.found
 }
 
@@ -92,17 +108,12 @@ func (h *host) tell(severity config.Severity, subject string, at config.Position
 	h.found.Add(at, severity, name, format, args...)
 }
 
-// interfaces looks for every interface that is named, and at the subnets of
-// those that hold addresses.
+// interfaces looks for every interface that is named.
 func (h *host) interfaces() {
-	all, err := h.machine.links()
+	names, err := h.machine.names()
 	if err != nil {
 		h.found.Add(config.Position{File: h.file()}, config.Error, "no-interface", "the interfaces of %s cannot be listed: %v", h.place, err)
 		return
-	}
-	var names []string
-	for i := range all {
-		names = append(names, all[i].name)
 	}
 	need := func(at config.Position, what, name string) {
 		if name == "" || slices.Contains(names, name) {
@@ -137,7 +148,6 @@ func (h *host) interfaces() {
 	for i := range h.config.Groups {
 		tracks("vrrp_sync_group "+h.config.Groups[i].Name, h.config.Groups[i].TrackInterfaces)
 	}
-	h.subnets(all)
 }
 
 func (h *host) file() string {

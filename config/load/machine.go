@@ -17,6 +17,8 @@ import (
 // machine is what Host asks about the network of the machine that it looks
 // at.
 type machine interface {
+	// names returns those of the interfaces.
+	names() ([]string, error)
 	links() ([]link, error)
 	// routes returns the destinations that are reached through each
 	// interface, default routes left out; ok is false when they are not all
@@ -32,6 +34,18 @@ type link struct {
 
 // kernel is the machine that this process runs on.
 type kernel struct{}
+
+func (kernel) names() ([]string, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	return names, nil
+}
 
 func (kernel) links() ([]link, error) {
 	all, err := net.Interfaces()

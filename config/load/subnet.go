@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -16,7 +17,12 @@ import (
 // known: about an interface without an address of its own, about an address
 // that a route leads to, about the /32 of a service that is balanced, which
 // is commonly routed, and when the file is plainly for another host.
-func (h *host) subnets(all []link) {
+func (h *host) subnets() {
+	all, err := h.machine.links()
+	if err != nil {
+		h.found.Add(config.Position{File: h.file()}, config.Warning, "no-interface", "the addresses of interfaces cannot be listed, so that nobody looks whether virtual ones fit: %v", err)
+		return
+	}
 	held, balanced := make(map[netip.Addr]bool), make(map[netip.Addr]bool)
 	for i := range h.config.Instances {
 		for a := range addresses(&h.config.Instances[i]) {
@@ -64,8 +70,8 @@ func (h *host) subnets(all []link) {
 	}
 }
 
-// foreign reports that the file is for another host: it names an interface or
-// a source address that this one lacks.
+// foreign reports that the file is for another host: it names a source address
+// that this one lacks.
 func (h *host) foreign(here map[netip.Addr]bool) bool {
 	for i := range h.config.Instances {
 		in := &h.config.Instances[i]
@@ -75,7 +81,7 @@ func (h *host) foreign(here map[netip.Addr]bool) bool {
 			}
 		}
 	}
-	return len(h.found) > 0 // which are interfaces
+	return false
 }
 
 // addresses returns the virtual addresses of an instance.
@@ -144,6 +150,8 @@ type routed struct {
 	read    bool
 	all     bool
 	through map[string]map[netip.Prefix]bool
+	// lengths are those of the destinations through each device.
+	lengths map[string][]int
 	written []netip.Prefix
 }
 
@@ -154,6 +162,14 @@ func (r *routed) to(addr netip.Addr, device string) bool {
 	if !r.read {
 		r.read = true
 		r.through, r.all = r.host.machine.routes()
+		r.lengths = make(map[string][]int)
+		for device, to := range r.through {
+			for p := range to {
+				if !slices.Contains(r.lengths[device], p.Bits()) {
+					r.lengths[device] = append(r.lengths[device], p.Bits())
+				}
+			}
+		}
 		c := r.host.config
 		note := func(routes []config.Route) {
 			for i := range routes {
@@ -170,9 +186,9 @@ func (r *routed) to(addr netip.Addr, device string) bool {
 	if !r.all {
 		return true
 	}
-	for bits := 1; bits <= addr.BitLen(); bits++ {
-		// The length is one of the address's own, so it fits.
-		if p, _ := addr.Prefix(bits); r.through[device][p] {
+	for _, bits := range r.lengths[device] {
+		// One that is too long for the address has no prefix.
+		if p, err := addr.Prefix(bits); err == nil && r.through[device][p] {
 			return true
 		}
 	}
