@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
@@ -152,6 +153,88 @@ vrrp_sync_group G {
 		}
 		last = seq
 	}
+}
+
+// TestLuaSmoothing: a measured weight stays within its bounds, passes small changes
+// by, and rises slowly after the check of its script was down.
+func TestLuaSmoothing(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	number, lever := a.write(t, "number", "-100", 0o644), filepath.Join(a.dir, "lever")
+	a.write(t, "w.lua", `local file = require "file"
+return {
+  check = function(ctx) return not ctx.args.lever or not file.exists(ctx.args.lever) end,
+  weight = function(ctx) return ctx.args.lever and 40 or tonumber(file.read("number")) end,
+}
+`, 0o644)
+	p := a.run(t, fmt.Sprintf(`vrrp_script load {
+ script "lua:%[1]s/w.lua"
+ interval 0.1
+ smoothing {
+  min -40
+  max 0
+  step 10
+ }
+}
+vrrp_script slow {
+ script "lua:%[1]s/w.lua lever=%[2]s"
+ interval 0.1
+ fall 1
+ rise 1
+ weight 1
+ smoothing {
+  min 0
+  max 40
+  slow_start 3
+ }
+}
+vrrp_instance VI_1 {
+ interface eth0
+ version 3
+ virtual_router_id 64
+ priority 100
+ advert_int 0.1
+ virtual_ipaddress {
+  192.0.2.64/24
+ }
+ track_script {
+  load
+  slow
+ }
+}
+`, a.dir, lever))
+	weights := func(what string, load, slow int) {
+		t.Helper()
+		eventually(t, what, func() bool {
+			s, err := p.status()
+			return err == nil && len(s.Scripts) == 2 && s.Scripts[0].Weight != nil && *s.Scripts[0].Weight == load && s.Scripts[1].Weight != nil && *s.Scripts[1].Weight == slow
+		}, p.log.String)
+	}
+	weights("the least and the most", -40, 40)
+	netnstest.Must(t, os.WriteFile(number, []byte("-35"), 0o644))
+	time.Sleep(500 * time.Millisecond) // five measurements
+	weights("no small step", -40, 40)
+	netnstest.Must(t, os.WriteFile(number, []byte("-20"), 0o644))
+	weights("a large step", -20, 40)
+	netnstest.Must(t, os.WriteFile(lever, nil, 0o644))
+	eventually(t, "the check down", func() bool {
+		s, err := p.status()
+		return err == nil && s.Scripts[1].State == "down"
+	}, p.log.String)
+	netnstest.Must(t, os.Remove(lever))
+	seen := map[int]bool{}
+	eventually(t, "all of the weight", func() bool {
+		s, err := p.status()
+		if err != nil || s.Scripts[1].State != "up" || s.Scripts[1].Weight == nil {
+			return false
+		}
+		seen[*s.Scripts[1].Weight] = true
+		return *s.Scripts[1].Weight == 40
+	}, p.log.String)
+	if len(seen) < 4 {
+		t.Errorf("the weight rose by %v only", seen)
+	}
+	p.stop(t)
 }
 
 // TestGuestLuaServers: in a daemon that balances, Lua checks take servers out and
