@@ -84,8 +84,9 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@contrib/fuzz.sh $(FUZZTIME)
 
 .PHONY: interop
-interop: setup ## play the whole interop matrix against keepalived (root)
+interop: setup build build/uml ## play the whole interop matrix against keepalived (root)
 	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD|TestVMAC' ./core/lab -matrix
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 30m -run 'TestGuestVerdicts' ./cmd/moonkeep -matrix
 
 .PHONY: endure
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
