@@ -53,9 +53,7 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 		log.Warn("the list of services of IPVS of an earlier run is of no use", "err", err)
 	}
 	o := ipvs.Options{Log: log, Earlier: earlier, Journal: dir.writeServices, Flush: c.Global.LVSFlush}
-	if t := c.Global.LVSTimeouts; t != nil {
-		o.Timeouts = ipvs.Timeouts{TCP: t.TCP, TCPFin: t.TCPFin, UDP: t.UDP}
-	}
+	o.Timeouts = timeouts(c)
 	b := &balancer{earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}, first: make(chan struct{})}
 	if name := c.Global.NetNamespaceIPVS; name != c.Global.NetNamespace {
 		if name == "" {
@@ -84,7 +82,8 @@ func (b *balancer) adopt(c *config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.config, b.keys = c, build.Keys(c)
-	needs := len(c.VirtualServers) > 0 || syncDaemon(c) != nil || b.earlier || c.Global.LVSFlush
+	needs := len(c.VirtualServers) > 0 || syncDaemon(c) != nil || b.earlier || c.Global.LVSFlush || c.Global.LVSTimeouts != nil
+	b.keeper.SetTimeouts(timeouts(c))
 	if !b.started && needs {
 		if err := b.keeper.Start(); err != nil {
 			return fmt.Errorf("balance: %w", err)
@@ -96,6 +95,14 @@ func (b *balancer) adopt(c *config.Config) error {
 	}
 	b.synchronise()
 	return nil
+}
+
+// timeouts are those that a configuration asks for.
+func timeouts(c *config.Config) (t ipvs.Timeouts) {
+	if l := c.Global.LVSTimeouts; l != nil {
+		t = ipvs.Timeouts{TCP: l.TCP, TCPFin: l.TCPFin, UDP: l.UDP}
+	}
+	return t
 }
 
 // balanceFirst is a Notifier that has the table know of a change before others

@@ -206,6 +206,10 @@ func (f *Firewall) Restore() (restored bool, err error) {
 // do sends what ask queues, all or nothing.
 func (f *Firewall) do(ask func(*nftables.Conn) error) error {
 	if f.conn == nil {
+		// The library dies of a kernel without it.
+		if err := spoken(unix.NETLINK_NETFILTER); err != nil {
+			return explain(err)
+		}
 		conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(f.ns))
 		if err != nil {
 			return explain(fmt.Errorf("open a netlink socket for nftables: %w", err))
@@ -223,6 +227,15 @@ func (f *Firewall) do(ask func(*nftables.Conn) error) error {
 	err = errors.Join(err, f.conn.CloseLasting())
 	f.conn = nil
 	return explain(err)
+}
+
+// spoken reports, as an error, that the kernel knows no such protocol of netlink.
+func spoken(protocol int) error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return fmt.Errorf("open a netlink socket for nftables: %w", err)
+	}
+	return unix.Close(fd)
 }
 
 // explain says so when an error means that the kernel lacks nftables.

@@ -303,3 +303,15 @@ func TestShown(t *testing.T) {
 		}
 	}
 }
+
+// TestWithoutNetfilter: a kernel that knows no netfilter is told apart before the
+// library is asked, which does not survive it.
+func TestWithoutNetfilter(t *testing.T) {
+	const nobodys = 31 // no protocol has this number
+	if err := explain(spoken(nobodys)); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("a protocol that the kernel does not know: %v", err)
+	}
+	if err := spoken(unix.NETLINK_ROUTE); err != nil {
+		t.Errorf("one that it knows: %v", err)
+	}
+}

@@ -32,6 +32,7 @@ type fake struct {
 	refuse        error
 	blind         bool
 	silentFlushes int
+	limits        []Timeouts // that were set
 	// piece is how many messages one Receive takes; 0 is all.
 	piece int
 
@@ -255,4 +256,7 @@ func (f *fake) Flush() error {
 }
 
 func (f *fake) Timeouts() (Timeouts, error) { return Timeouts{}, nil }
-func (f *fake) SetTimeouts(Timeouts) error  { return nil }
+func (f *fake) SetTimeouts(t Timeouts) error {
+	f.limits = append(f.limits, t)
+	return nil
+}

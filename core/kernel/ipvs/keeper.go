@@ -34,7 +34,7 @@ type Options struct {
 	Journal func([]balance.Key) error
 	// Flush empties the table once, before anything is put into it.
 	Flush bool
-	// Timeouts are set once, as far as they are not zero.
+	// Timeouts are set as far as they are not zero. SetTimeouts changes them.
 	Timeouts Timeouts
 	// LookEvery is how often the table is compared with what it should be; 0
 	// means every two seconds.
@@ -85,6 +85,7 @@ type Keeper struct {
 	mu      sync.Mutex // guards what follows
 	changes balance.Table
 	asked   bool // somebody said what should be
+	limits  Timeouts
 	syncs   []Sync
 	counts  Counts
 	idle    *sync.Cond
@@ -109,7 +110,7 @@ func NewKeeper(o Options) *Keeper {
 	}
 	k := &Keeper{
 		o: o, wake: make(chan struct{}, 1), asks: make(chan ask), stop: make(chan bool, 1), ended: make(chan struct{}),
-		changes: balance.Table{},
+		changes: balance.Table{}, limits: o.Timeouts,
 	}
 	k.idle = sync.NewCond(&k.mu)
 	return k
@@ -160,6 +161,16 @@ func (k *Keeper) Set(changes balance.Table) {
 	k.mu.Lock()
 	maps.Copy(k.changes, changes)
 	k.asked, k.counts.Pending = true, true
+	k.mu.Unlock()
+	k.poke()
+}
+
+// SetTimeouts changes how long idle connections are kept; what is zero stays as it
+// is. It never blocks.
+func (k *Keeper) SetTimeouts(t Timeouts) {
+	k.mu.Lock()
+	k.limits = t
+	k.counts.Pending = true
 	k.mu.Unlock()
 	k.poke()
 }

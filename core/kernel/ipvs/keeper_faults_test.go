@@ -6,6 +6,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -141,6 +142,23 @@ func TestKeeperFull(t *testing.T) {
 	x.close(true, false)
 }
 
+// TestKeeperManyFailures: what a large table is refused is not a line for each.
+func TestKeeperManyFailures(t *testing.T) {
+	k := sample().Keys()[0]
+	s := balance.Service{Options: balance.Options{Scheduler: "rr"}}
+	for i := range byte(200) {
+		s.Destinations = append(s.Destinations, at(i+1))
+	}
+	x := keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.full = 3 })
+	x.Set(balance.Table{k: s.Normal(k)})
+	x.wait()
+	time.Sleep(30 * time.Millisecond) // it is tried again
+	if n := x.log.count("level=ERROR"); n != maxTold+1 || x.log.count("now=187") != 1 {
+		t.Errorf("%d lines are told", n)
+	}
+	x.close(true, false)
+}
+
 // TestKeeperWaitsForWishes: what an earlier run owned is not taken away before
 // anybody said what should be: after a crash connections go on.
 func TestKeeperWaitsForWishes(t *testing.T) {
@@ -267,5 +285,22 @@ func TestKeeperSeesAll(t *testing.T) {
 	})
 	x.holds(with(others(), sample()))
 	x.eventually("told", func(c Counts) bool { return c.Repaired == 1 })
+	x.close(true, false)
+}
+
+// TestKeeperTimeouts: time limits are set at the start and when they change, once.
+func TestKeeperTimeouts(t *testing.T) {
+	short, long := Timeouts{TCP: time.Minute}, Timeouts{TCP: time.Hour, UDP: time.Second}
+	x := keep(t, others(), Options{Timeouts: short})
+	for _, next := range []Timeouts{short, long, long, {}} {
+		x.SetTimeouts(next)
+		x.Set(sample())
+		x.wait()
+	}
+	x.inside(func(balance.Table) {
+		if !slices.Equal(x.f.limits, []Timeouts{short, long}) {
+			t.Errorf("set were %v", x.f.limits)
+		}
+	})
 	x.close(true, false)
 }

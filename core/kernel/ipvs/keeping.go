@@ -17,12 +17,13 @@ import (
 // keeping is the goroutine of a Keeper. Nothing of it is touched by another,
 // but for flushAtEnd, which is set before the end.
 type keeping struct {
-	k     *Keeper
-	conn  *Conn
-	look  Looker
-	begun bool // what is done once was tried
-	asked bool // somebody said what should be
-	tried time.Time
+	k      *Keeper
+	conn   *Conn
+	look   Looker
+	begun  bool     // what is done once was tried
+	asked  bool     // somebody said what should be
+	limits Timeouts // that were set
+	tried  time.Time
 
 	// want is what should be, have what the kernel is believed to have of what
 	// is or was wanted.
@@ -98,18 +99,41 @@ func (w *keeping) open() bool {
 // begin does what is done once. When the connection is lost it is done again;
 // what the kernel refuses stays told.
 func (w *keeping) begin() {
-	var refused []error
+	var err error
 	if w.k.o.Flush {
-		refused = append(refused, w.used(w.conn.Flush()))
-	}
-	if w.conn != nil && w.k.o.Timeouts != (Timeouts{}) {
-		refused = append(refused, w.used(w.conn.SetTimeouts(w.k.o.Timeouts)))
+		err = w.used(w.conn.Flush())
 	}
 	w.begun = w.conn != nil
-	if err := errors.Join(refused...); err != nil {
+	if err != nil {
 		w.trouble(beginning, err)
 	} else {
 		w.fine(beginning)
+	}
+	if w.conn != nil {
+		w.limit()
+	}
+}
+
+// limit sets the time limits of connections, if others are asked for than were
+// set. What the kernel refuses is not asked for again.
+func (w *keeping) limit() {
+	w.k.mu.Lock()
+	want := w.k.limits
+	w.k.mu.Unlock()
+	if want == w.limits {
+		return
+	}
+	var err error
+	if want != (Timeouts{}) {
+		err = w.used(w.conn.SetTimeouts(want))
+	}
+	if w.conn != nil {
+		w.limits = want
+	}
+	if err != nil {
+		w.trouble(limiting, err)
+	} else {
+		w.fine(limiting)
 	}
 }
 
@@ -142,6 +166,9 @@ func (w *keeping) take() {
 		}
 	}
 	w.syncs = syncs
+	if w.open() {
+		w.limit()
+	}
 	if w.open() && w.asked {
 		if _, ok := w.settle(); ok {
 			w.apply(slices.Collect(maps.Keys(changes)))

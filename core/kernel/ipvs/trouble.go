@@ -9,6 +9,7 @@ type topic int
 const (
 	opening topic = iota
 	beginning
+	limiting
 	changing
 	looking
 	synchronising
@@ -23,8 +24,9 @@ type trouble struct {
 	told map[string]bool
 }
 
-// maxTold is how many different failures of a topic are told at a time.
-const maxTold = 100
+// maxTold is how many different failures of a topic are told at a time: a table
+// that is full refuses thousands.
+const maxTold = 10
 
 // trouble tells people, once for each text until the topic is fine again. The
 // first of several is that which is shown. Without errors it does nothing.
@@ -35,14 +37,22 @@ func (w *keeping) trouble(of topic, errs ...error) {
 	t := &w.troubles[of]
 	t.text = errs[0].Error()
 	w.show()
-	for _, err := range errs {
-		if text := err.Error(); !t.told[text] && len(t.told) < maxTold {
-			if t.told == nil {
-				t.told = map[string]bool{}
-			}
-			t.told[text] = true
+	for i, err := range errs {
+		text := err.Error()
+		switch {
+		case t.told[text]:
+			continue
+		case len(t.told) < maxTold:
 			w.k.o.Log.Error("IPVS", "err", text)
+		case len(t.told) == maxTold:
+			w.k.o.Log.Error("IPVS: there are further failures", "now", len(errs)-i)
+		default:
+			return
 		}
+		if t.told == nil {
+			t.told = map[string]bool{}
+		}
+		t.told[text] = true
 	}
 }
 
