@@ -82,6 +82,12 @@ func besideError(space, instance string, a netspec.Address) error {
 		instance, a.Addr(), who, a.Prefix, device)
 }
 
+// strangers are the programs beside us that speak VRRP and are no moonkeep, of
+// which several may share a host.
+func strangers() []string {
+	return slices.DeleteFunc(namesOf(speakers()), func(name string) bool { return strings.HasPrefix(name, "moonkeep (") })
+}
+
 // within calls f in a network namespace, in the daemon's own when it has no name.
 // It does not where there is no such namespace.
 func within(space string, f func()) {
@@ -142,6 +148,9 @@ func socketsOf(dir string) map[string]bool {
 
 // namesOf says which processes have the sockets, as far as this process may know.
 func namesOf(inodes []string) (names []string) {
+	if len(inodes) == 0 {
+		return nil
+	}
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
 	for _, dir := range dirs {
 		has := socketsOf(dir + "/fd")

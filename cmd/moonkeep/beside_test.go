@@ -33,6 +33,10 @@ func TestBeside(t *testing.T) {
 	second := a.start(t, "second", file("second", other.String(), "52"))
 	second.awaitRole(t, "MASTER")
 	a.holds(t, other, true)
+	// The test's own program goes by another name than moonkeep.
+	if want := "speaks VRRP on this host too"; !strings.Contains(second.log.String(), want) {
+		t.Errorf("the second daemon says %q, want %q in it", second.log, want)
+	}
 	file("second", vip.String(), "52")
 	second.signal(t, syscall.SIGHUP)
 	eventually(t, "the reload is refused", func() bool {

@@ -164,6 +164,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
 		return nil, err
 	}
+	for _, who := range strangers() {
+		log.Warn(who + " speaks VRRP on this host too: if it is for the same virtual routers, stop it, for each removes what the other sets")
+	}
 	if d.alarm, err = alarm.New(); err != nil {
 		return nil, err
 	}

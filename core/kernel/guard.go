@@ -3,32 +3,85 @@
 package kernel
 
 import (
+	"fmt"
+	"time"
+
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
 )
 
+// guardQuiet is how long it is not told again that an address was removed: who
+// sets it may be a daemon that does so at once each time.
+const guardQuiet = 10 * time.Second
+
+// mostIntrusions bounds what is remembered for that. Beyond it some are told
+// more often.
+const mostIntrusions = 4096
+
+// intrusion is an address that was removed because nobody claimed it.
+type intrusion struct {
+	told  time.Time
+	since int // how often it was removed since that was told
+}
+
 // guard removes what of the guarded addresses stands without being claimed.
+// looking is held.
 func (k *Kernel) guard(state *link.State) error {
 	if len(k.intruders(state)) == 0 {
 		return nil
 	}
+	removed, err := k.expel()
+	// Looking for who may have set them must not keep a claim waiting.
+	for _, a := range removed {
+		k.intruded(state, a)
+	}
+	return err
+}
+
+// expel removes the intruders, and returns which.
+func (k *Kernel) expel() (removed []netspec.Address, err error) {
 	// The state may be of before a release that has ended since, and a claim may
 	// be under way: what counts is what stands while nothing changes.
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	state, err := k.conn.State()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, a := range k.intruders(state) {
 		if err := k.conn.Remove(a); err != nil {
 			k.log.Error("cannot remove an address that somebody set while this node is not its master, will try again", "err", err)
 			continue
 		}
-		k.log.Warn("removed "+a.Prefix.String()+" from "+a.Device+": somebody set it while this node is not its master",
-			"address", a.Prefix.String(), "interface", a.Device)
+		removed = append(removed, a)
 	}
-	return nil
+	return removed, nil
+}
+
+// intruded tells of an address that was removed, and of who may have set it.
+func (k *Kernel) intruded(state *link.State, a netspec.Address) {
+	at := place{a.Device, a.Prefix}
+	seen := k.intrusions[at]
+	now := time.Now()
+	if !seen.told.IsZero() && now.Sub(seen.told) < guardQuiet {
+		seen.since++
+		k.intrusions[at] = seen
+		return
+	}
+	text := "removed " + a.Prefix.String() + " from " + a.Device + ": somebody set it while this node is not its master"
+	if seen.since > 0 {
+		text += fmt.Sprintf(", %d times since that was told", seen.since+1)
+	}
+	k.rivals.look(k.ns)
+	if who := k.rivals.suspects(state, &node.Gone{Addresses: []netspec.Address{a}}); who != "" {
+		text += "; " + who
+	}
+	k.log.Warn(text, "address", a.Prefix.String(), "interface", a.Device)
+	if len(k.intrusions) >= mostIntrusions {
+		clear(k.intrusions)
+	}
+	k.intrusions[at] = intrusion{told: now}
 }
 
 // intruders are the guarded addresses that stand in the state and that nobody

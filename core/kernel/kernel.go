@@ -117,6 +117,8 @@ type Kernel struct {
 	failing map[outlet]string    // why a socket could not be opened or changed
 	mute    map[outlet]bool      // whose interface had no address of the family
 	rivals  rivals
+	// intrusions are addresses that guard removed lately.
+	intrusions map[place]intrusion
 	// unpromoted is why settings of interfaces could not be made.
 	unpromoted string
 	// unfit is why interfaces of our own could not be made.
@@ -156,6 +158,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		failing: make(map[outlet]string),
 		claims:  newClaims(),
 
+		intrusions: make(map[place]intrusion),
 		directions: directions{of: make(map[string]*direction)},
 	}
 	if k.log == nil {
