@@ -159,6 +159,27 @@ func TestOwnersAddress(t *testing.T) {
 	}
 }
 
+// TestReloadKeepsTheHostsAddress: a reload is refused that would make the only
+// address that is not virtual a virtual one; a backup would take it from the host.
+func TestReloadKeepsTheHostsAddress(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	p := a.run(t, conf(100, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	a.holds(t, vip, true)
+	a.write(t, "moonkeep.conf", conf(100, "192.0.2.1/24\n"+vip.String(), ""), 0o644)
+	p.signal(t, syscall.SIGHUP)
+	eventually(t, "the reload is refused", func() bool {
+		s, err := p.status()
+		return err == nil && strings.Contains(s.ReloadError, "192.0.2.1/24 is the only address of eth0, other virtual ones aside")
+	}, p.log.String)
+	if own := netip.MustParsePrefix("192.0.2.1/24"); !a.has(t, own) {
+		t.Error("the host lost its address")
+	}
+	p.awaitRole(t, "MASTER")
+	p.stop(t)
+}
+
 // listen returns a raw socket that hears the adverts which reach the host.
 func listen(t *testing.T, h *host) int {
 	t.Helper()

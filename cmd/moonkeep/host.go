@@ -97,7 +97,8 @@ func sames(list []netspec.Address) map[placed]bool {
 // hostsOwn returns the virtual addresses of owners (priority 255), and the
 // static ones, that stand already and that no earlier run of ours set: they are
 // the host's own, and stay. For any other priority a virtual address that is all
-// an interface has is an error, for the host would lose it.
+// an interface has is an error, for the host would lose it; and so are those of
+// an instance that are all its interface has but for other virtual ones.
 func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
 	// Asked once for each interface: a thousand addresses may be on one.
 	listed := map[string][]netip.Prefix{}
@@ -116,6 +117,20 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 	for _, s := range n.Static {
 		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
 	}
+	var virtual map[placed]bool // made when it is needed, which is seldom
+	last := func(in *node.Instance, a netspec.Address) bool {
+		all := addressesOf(a.Device)
+		if len(all) == 1 || a.Device != in.Interface {
+			return len(all) == 1
+		}
+		if virtual == nil {
+			virtual = virtuals(n)
+		}
+		return !slices.ContainsFunc(all, func(p netip.Prefix) bool {
+			at := placed{a.Device, p}
+			return !virtual[at] && !earlier[at]
+		})
+	}
 	for i := range n.Instances {
 		in := &n.Instances[i]
 		for _, list := range [2][]netspec.Address{in.Addresses, in.Excluded} {
@@ -125,13 +140,29 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 				}
 				if in.Router.Priority == 255 {
 					own = append(own, a)
-				} else if len(addressesOf(a.Device)) == 1 {
-					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
+				} else if last(in, a) {
+					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s, other virtual ones aside: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
 				}
 			}
 		}
 	}
 	return own, nil
+}
+
+// virtuals are the addresses that the host has only while it is master.
+func virtuals(n *node.Config) map[placed]bool {
+	all := map[placed]bool{}
+	for i := range n.Instances {
+		if n.Instances[i].Router.Priority == 255 {
+			continue
+		}
+		for _, list := range [2][]netspec.Address{n.Instances[i].Addresses, n.Instances[i].Excluded} {
+			for _, a := range list {
+				all[same(a)] = true
+			}
+		}
+	}
+	return all
 }
 
 // intrudes reports, as an error, a newly virtual address that the host needs.
