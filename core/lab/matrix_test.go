@@ -20,13 +20,15 @@ type row struct {
 	name    string
 	dialect dialect
 	// inside are lines in VI_1, outside further blocks, of each side; PRIORITY
-	// stands there for the side's.
-	inside, outside [2]string
+	// stands there for the side's. Those of before stand above VI_1: keepalived
+	// tracks nothing that it reads later.
+	inside, outside, before [2]string
 	// alone is why keepalived cannot take part: moonkeep then plays both sides.
 	alone string
 	// always is for rows that run in each test run.
 	always bool
-	// order is whether node b has the higher address.
+	// order is whether nothing but the address, which is higher on node b, decides
+	// between equal priorities.
 	order bool
 }
 
@@ -85,8 +87,10 @@ func matrix() []row {
 		{name: "v3 unicast", dialect: v3, inside: four, order: true},
 		{name: "v3 several addresses", dialect: many, order: true, always: true},
 		{name: "v3 sync group", dialect: v3, outside: [2]string{together, together}, order: true, always: true},
-		{name: "v3 BFD", dialect: v3, outside: [2]string{session("192.0.2.12"), session("192.0.2.11")},
-			inside: [2]string{"track_bfd {\n\t\tpeer weight 5\n\t}", "track_bfd {\n\t\tpeer weight 5\n\t}"}, order: true, always: true},
+		// No tie: a session may be up on one side a second before the other, and
+		// who has its weight first is preferred until then.
+		{name: "v3 BFD", dialect: v3, before: [2]string{session("192.0.2.12"), session("192.0.2.11")},
+			inside: [2]string{"track_bfd {\n\t\tpeer weight 5\n\t}", "track_bfd {\n\t\tpeer weight 5\n\t}"}, always: true},
 		{name: "v3 IPv6", dialect: v3six},
 		{name: "v3 IPv6 without a link-local address", dialect: v3global},
 		{name: "v3 IPv6 unicast", dialect: v3six, inside: six, order: true},
@@ -132,7 +136,7 @@ func TestMatrix(t *testing.T) {
 func (r *row) play(t *testing.T, ours string, priorities [2]int, open string, acts []act) {
 	var texts []string
 	for i, p := range priorities {
-		texts = append(texts, r.dialect.conf(side{p, r.inside[i]})+strings.ReplaceAll(r.outside[i], "PRIORITY", fmt.Sprint(p)))
+		texts = append(texts, r.before[i]+r.dialect.conf(side{p, r.inside[i]})+strings.ReplaceAll(r.outside[i], "PRIORITY", fmt.Sprint(p)))
 	}
 	plan := planOf(t, texts...)
 	daemons := moonkeeps(t, plan)
