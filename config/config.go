@@ -26,7 +26,7 @@ type Config struct {
 	// Groups bind instances so that they change state together.
 	Groups []SyncGroup `key:"vrrp_sync_groups" word:"vrrp_sync_group" form:"block" tier:"1"`
 	// GarpGroups are interfaces that share a limit on gratuitous ARP.
-	GarpGroups []GarpGroup `key:"garp_groups" word:"garp_group" form:"block" idle:"each interface has a limit of its own, vrrp_garp_interval and vrrp_gna_interval" tier:"3"`
+	GarpGroups []GarpGroup `key:"garp_groups" word:"garp_group" form:"block" tier:"3"`
 	// TrackGroups are instances that are in FAULT while static addresses, routes
 	// or rules that name the group cannot be held.
 	TrackGroups []TrackGroup `key:"track_groups" word:"track_group" form:"block" tier:"3"`
@@ -94,15 +94,19 @@ type TrackGroup struct {
 }
 
 // GarpGroup is a limit on gratuitous ARP and unsolicited neighbour
-// advertisements that several interfaces share.
+// advertisements that several interfaces share. It takes the place of
+// vrrp_garp_interval and vrrp_gna_interval there; an interface in several groups
+// is in the first.
 type GarpGroup struct {
 	// Name tells it from others in messages; it may be empty.
 	Name    string   `key:"name" word:"-" tier:"3"`
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
-	// GarpInterval is the least time between two gratuitous ARPs.
+	// GarpInterval is the least time between two gratuitous ARPs; none when it is
+	// not given.
 	GarpInterval time.Duration `key:"garp_interval" range:"0s..24h" tier:"3"`
-	// GnaInterval is the least time between two neighbour advertisements.
+	// GnaInterval is the least time between two neighbour advertisements; none when
+	// it is not given.
 	GnaInterval time.Duration `key:"gna_interval" range:"0s..24h" tier:"3"`
 	// Interface is a single member.
 	Interface string `key:"interface" tier:"3"`

@@ -474,12 +474,3 @@ func (d *daemon) close() error {
 	}
 	return errors.Join(errs...)
 }
-
-// announceGap is the least time between two gratuitous ARPs on one interface:
-// the longest that any instance asks for, since the interface is shared.
-func announceGap(c *config.Config) (gap time.Duration) {
-	for i := range c.Instances {
-		gap = max(gap, c.Instances[i].Garp.Interval)
-	}
-	return gap
-}

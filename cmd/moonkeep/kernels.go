@@ -9,7 +9,6 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/kernel"
-	"github.com/moonkeep/moonkeep/core/kernel/announce"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -54,7 +53,7 @@ func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
 func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.Change) kernel.Options {
 	within := build.Within(c, space)
 	return kernel.Options{
-		Virtual: build.Virtual(within), Own: build.Own(within), Gaps: announce.Gaps{ARP: announceGap(within), NA: c.Global.GnaInterval},
+		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within),
 		Table: d.table, Mark: d.table, Changed: changed, Settings: d.settings.in(space), Log: d.log,
 	}
 }
@@ -76,6 +75,7 @@ func (d *daemon) virtual(c *config.Config) error {
 	return d.kernel.each(func(space string, k *kernel.Kernel) error {
 		within := build.Within(c, space)
 		k.SetVirtual(build.Virtual(within), build.Own(within))
+		k.SetPace(pace(within))
 		return k.Devices(both(build.Devices(within), build.Devices(build.Within(d.config, space))))
 	})
 }

@@ -49,8 +49,8 @@ func TestFindings(t *testing.T) {
 			`a.yaml:7:5: error: vrrp_instance A has no key "debugg"; is "debug" meant? [unknown-key]`,
 		}},
 		"what does not act, and says what is so anyhow": {"a.yaml", instance("no_accept: false", "debug: 0", "unicast_ttl: 255", "unicast_peers: []") + "virtual_servers: []\n", nil},
-		"one warning for a block that does not act": {"a.yaml", instance() + "garp_groups:\n  - {garp_interval: 1s, interfaces: [eth0, eth1]}\n", []string{
-			`a.yaml:6:1: warning: garp_groups is not acted on: each interface has a limit of its own, vrrp_garp_interval and vrrp_gna_interval [not-acted-on]`,
+		"one warning for a block that does not act": {"a.yaml", instance() + "linkbeat_interfaces:\n  - {interface: eth0}\n", []string{
+			`a.yaml:6:1: warning: linkbeat_interfaces is not acted on: the kernel tells every change of a link [not-acted-on]`,
 		}},
 		"priority of 300": {"a.yaml", instance("priority: 300"), []string{
 			`a.yaml:5:15: error: vrrp_instance A: priority must be from 1 to 255, not 300 [out-of-range]`,

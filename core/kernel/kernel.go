@@ -52,9 +52,9 @@ type Options struct {
 	// Own are the addresses of instances that own theirs (priority 255):
 	// adverts are sent from them although they are claimed.
 	Own []netip.Addr
-	// Gaps are the least times between two announcements on one interface
-	// (keepalived's vrrp_garp_interval and vrrp_gna_interval).
-	Gaps announce.Gaps
+	// Pace is how fast announcements may follow each other (keepalived's
+	// vrrp_garp_interval, vrrp_gna_interval and garp_group).
+	Pace announce.Pace
 	// Table is the name of our own table of nftables; "moonkeep" if empty. No
 	// two kernels in one namespace may have the same.
 	Table string
@@ -178,7 +178,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		return nil, errors.Join(err, k.Close())
 	}
 	k.devices = vmac.New(k.conn, k.settings, cmp.Or(opts.Mark, "moonkeep"))
-	if k.announcer, err = announce.Open(k.conn.Recent, opts.Gaps, k.log); err != nil {
+	if k.announcer, err = announce.Open(k.conn.Recent, opts.Pace, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if k.wire, err = wire.Open(k.sink, k.log); err != nil {
@@ -245,6 +245,9 @@ func (k *Kernel) Guard(addresses []netspec.Address) {
 	k.mu.Unlock()
 	k.monitor.Poke()
 }
+
+// SetPace replaces Options.Pace, for a reload.
+func (k *Kernel) SetPace(p announce.Pace) { k.announcer.SetPace(p) }
 
 // SetVirtual replaces Options.Virtual and Own, for a reload. Interfaces whose
 // own address that changes are reported by the Watch or Guard that is to follow.

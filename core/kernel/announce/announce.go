@@ -43,11 +43,24 @@ func (g Gaps) of(a netip.Addr) time.Duration {
 	return g.ARP
 }
 
+// Group are interfaces that share one limit in place of one each.
+type Group struct {
+	Gaps       Gaps
+	Interfaces []string
+}
+
+// Pace is how fast announcements may follow each other.
+type Pace struct {
+	// Gaps are those of each interface that is in no group.
+	Gaps Gaps
+	// Groups are the groups; of several that name an interface the first counts.
+	Groups []Group
+}
+
 // Announcer sends announcements through one packet socket. Its methods may be
 // called by any goroutine.
 type Announcer struct {
 	lookup Lookup
-	gaps   Gaps
 	log    *slog.Logger
 	wake   chan struct{} // capacity 1
 	done   chan struct{}
@@ -58,6 +71,9 @@ type Announcer struct {
 	closed bool
 	fd     int
 	queues map[lane]*queue
+	pace   Pace
+	// group is the number of an interface's group, counted from 1.
+	group map[string]int
 }
 
 // Open opens the socket in the network namespace of the calling thread.
@@ -65,25 +81,48 @@ type Announcer struct {
 // Of a kind that has no gap Announce sends at once; otherwise it puts what there
 // is to send into the interface's queue and a goroutine sends it. Errors of the
 // latter go to the log.
-func Open(lookup Lookup, gaps Gaps, log *slog.Logger) (*Announcer, error) {
+func Open(lookup Lookup, pace Pace, log *slog.Logger) (*Announcer, error) {
 	// Protocol 0: the socket sends, and receives no frame at all.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open packet socket for announcements: %w", err)
 	}
 	a := &Announcer{
-		lookup: lookup, gaps: gaps, log: log, fd: fd,
+		lookup: lookup, log: log, fd: fd,
 		wake:   make(chan struct{}, 1),
 		done:   make(chan struct{}),
 		ended:  make(chan struct{}),
 		queues: make(map[lane]*queue),
 	}
-	if gaps != (Gaps{}) {
-		go a.run()
-	} else {
-		close(a.ended)
-	}
+	a.SetPace(pace)
+	go a.run()
 	return a, nil
+}
+
+// SetPace replaces the limits. What is queued keeps its turn, and goes as fast as
+// its queue may now.
+func (a *Announcer) SetPace(p Pace) {
+	group := make(map[string]int)
+	for i, g := range p.Groups {
+		for _, name := range g.Interfaces {
+			if group[name] == 0 {
+				group[name] = i + 1
+			}
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pace, a.group = p, group
+}
+
+// lane returns the queue that an announcement goes through, and its gap. mu is
+// held.
+func (a *Announcer) lane(address netspec.Address) (lane, time.Duration) {
+	l, gaps := lane{device: address.Device, six: address.Addr().Is6()}, a.pace.Gaps
+	if g := a.group[address.Device]; g > 0 {
+		l.device, l.group, gaps = "", g, a.pace.Groups[g-1].Gaps
+	}
+	return l, gaps.of(address.Addr())
 }
 
 // Close drops what is queued and closes the socket.
@@ -115,7 +154,7 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 	frames := make([]frame, 0, len(addresses))
 	known := make(map[string]link.Interface)
 	for _, address := range addresses {
-		if a.gaps.of(address.Addr()) > 0 {
+		if a.paced(address) {
 			paced = append(paced, address)
 			continue
 		}
@@ -154,6 +193,13 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 		}
 	}
 	return errors.Join(failed...)
+}
+
+func (a *Announcer) paced(address netspec.Address) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_, gap := a.lane(address)
+	return gap > 0
 }
 
 // frame is one announcement, ready to be sent.

@@ -32,7 +32,7 @@ func open(t *testing.T, h *netnstest.Host, gap time.Duration, log *bytes.Buffer)
 	}
 	var a *announce.Announcer
 	h.Run(t, func() (err error) {
-		a, err = announce.Open(h.Link.Interface, announce.Gaps{ARP: gap, NA: gap}, logger)
+		a, err = announce.Open(h.Link.Interface, announce.Pace{Gaps: announce.Gaps{ARP: gap, NA: gap}}, logger)
 		return err
 	})
 	t.Cleanup(func() { netnstest.Must(t, a.Close()) })
@@ -43,7 +43,7 @@ func openGaps(t *testing.T, h *netnstest.Host, arp, na time.Duration) *announce.
 	t.Helper()
 	var a *announce.Announcer
 	h.Run(t, func() (err error) {
-		a, err = announce.Open(h.Link.Interface, announce.Gaps{ARP: arp, NA: na}, slog.New(slog.DiscardHandler))
+		a, err = announce.Open(h.Link.Interface, announce.Pace{Gaps: announce.Gaps{ARP: arp, NA: na}}, slog.New(slog.DiscardHandler))
 		return err
 	})
 	t.Cleanup(func() { netnstest.Must(t, a.Close()) })
@@ -164,6 +164,41 @@ func TestOneFailureStopsNoOther(t *testing.T) {
 	}
 	if got, want := heard(t, c, 20*time.Millisecond), []string{"192.0.2.3", "192.0.2.3"}; !slices.Equal(got, want) {
 		t.Errorf("announced %v, want %v", got, want)
+	}
+}
+
+// The interfaces of a group take turns, and share nothing with others; a reload
+// can change that.
+func TestGroupSharesAGap(t *testing.T) {
+	h, peer := netnstest.Pair(t, "eth0", "eth1")
+	netnstest.Connect(t, h, "eth2", peer, "eth3")
+	netnstest.Connect(t, h, "eth4", peer, "eth5")
+	captures := []*netnstest.Capture{peer.Capture(t, "eth1", unix.ETH_P_ARP), peer.Capture(t, "eth3", unix.ETH_P_ARP), peer.Capture(t, "eth5", unix.ETH_P_ARP)}
+	const gap = 100 * time.Millisecond
+	a := open(t, h, 0, nil)
+	group := announce.Group{Gaps: announce.Gaps{ARP: gap}, Interfaces: []string{"eth0", "eth2"}}
+	a.SetPace(announce.Pace{Groups: []announce.Group{group, {Gaps: announce.Gaps{ARP: time.Hour}, Interfaces: []string{"eth2"}}}})
+	took := func() time.Duration {
+		t.Helper()
+		start := time.Now()
+		list := slices.Concat(on("eth0", "192.0.2.1/24"), on("eth2", "192.0.2.2/24"), on("eth4", "192.0.2.3/24"))
+		netnstest.Must(t, a.Announce("VI_1", list, 2))
+		for _, c := range captures {
+			for range 2 {
+				c.Next(t, time.Second)
+			}
+		}
+		return time.Since(start)
+	}
+	// Four are sent in the group, with three gaps between them; two apart would
+	// need one.
+	if d := took(); d < 3*gap-gap/2 {
+		t.Errorf("two rounds on two interfaces of a group took %v, want %v", d, 3*gap)
+	}
+	time.Sleep(gap)
+	a.SetPace(announce.Pace{Gaps: announce.Gaps{ARP: gap}})
+	if d := took(); d < gap-gap/2 || d > 3*gap-gap/2 {
+		t.Errorf("two rounds on two interfaces took %v, want %v", d, gap)
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
-// lane is what has a queue of its own.
+// lane is what has a queue of its own: a kind of announcement on an interface, or
+// on those of a group.
 type lane struct {
 	device string
+	group  int // 0 is none
 	six    bool
 }
-
-func laneOf(a netspec.Address) lane { return lane{a.Device, a.Addr().Is6()} }
 
 // queue is what is to be announced in one lane, in order. An address is
 // in it once for each instance, with the number of rounds that it has left:
@@ -47,10 +47,11 @@ func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds
 		if rounds <= 0 {
 			continue
 		}
-		q := a.queues[laneOf(address)]
+		at, _ := a.lane(address)
+		q := a.queues[at]
 		if q == nil {
 			q = &queue{}
-			a.queues[laneOf(address)] = q
+			a.queues[at] = q
 		}
 		q.add(entry{instance, address, rounds})
 	}
@@ -121,8 +122,8 @@ func (a *Announcer) run() {
 // sendDue sends one announcement in each lane whose time has come. It
 // returns how long it is until the next is due, if there is any.
 func (a *Announcer) sendDue() (wait time.Duration, more bool) {
-	for _, e := range a.due(time.Now()) {
-		if err := a.sendFirst(e); err != nil {
+	for at, e := range a.due(time.Now()) {
+		if err := a.sendFirst(at, e); err != nil {
 			a.log.Warn("cannot announce an address", "instance", e.instance, "err", announceError(e.address, err))
 		}
 	}
@@ -141,8 +142,8 @@ func (a *Announcer) sendDue() (wait time.Duration, more bool) {
 }
 
 // due returns the first entry of each queue whose time has come.
-func (a *Announcer) due(now time.Time) []entry {
-	var due []entry
+func (a *Announcer) due(now time.Time) map[lane]entry {
+	due := make(map[lane]entry)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for at, q := range a.queues {
@@ -155,7 +156,7 @@ func (a *Announcer) due(now time.Time) []entry {
 			delete(a.queues, at)
 			continue
 		}
-		due = append(due, q.entries[0])
+		due[at] = q.entries[0]
 	}
 	return due
 }
@@ -164,7 +165,7 @@ func (a *Announcer) due(now time.Time) []entry {
 // of the queue if that was its last round or it could not be sent. The
 // interface is looked up without the lock, for that can take a while; an entry
 // that was dropped meanwhile is not sent.
-func (a *Announcer) sendFirst(e entry) error {
+func (a *Announcer) sendFirst(at lane, e entry) error {
 	i, err := a.lookup(e.address.Device)
 	var f frame
 	if err == nil && !i.NoARP {
@@ -172,7 +173,7 @@ func (a *Announcer) sendFirst(e entry) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	q := a.queues[laneOf(e.address)]
+	q := a.queues[at]
 	if q == nil || len(q.entries) == 0 || !q.entries[0].same(e) {
 		return nil
 	}
@@ -184,7 +185,8 @@ func (a *Announcer) sendFirst(e entry) error {
 	if i.NoARP {
 		return nil
 	}
-	q.next = time.Now().Add(a.gaps.of(e.address.Addr()))
+	_, gap := a.lane(e.address)
+	q.next = time.Now().Add(gap)
 	if err := a.sendLocked(&f); err != nil {
 		return err
 	}
