@@ -163,3 +163,28 @@ func TestBackupGuards(t *testing.T) {
 	q.stop(t)
 	p.stop(t)
 }
+
+// TestServesWithoutARoute: a gateway that cannot be reached costs the clients of
+// the address nothing; the route is set when it can be.
+func TestServesWithoutARoute(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	p := a.run(t, conf(150, vip.String(), "virtual_routes {\n203.0.113.0/24 via 172.31.0.9\n}"))
+	p.awaitRole(t, "MASTER")
+	a.holds(t, vip, true)
+	lacks := func() string {
+		s, err := p.status()
+		netnstest.Must(t, err)
+		return s.Instances[0].Lacks
+	}
+	eventually(t, "it says what it lacks", func() bool { return strings.Contains(lacks(), "203.0.113.0/24") }, nothing)
+	time.Sleep(time.Second) // three refusals were a fault
+	s, err := p.status()
+	netnstest.Must(t, err)
+	if in := s.Instances[0]; in.Role != "MASTER" || in.Counters.BecameMaster != 1 {
+		t.Errorf("role %s, %d times MASTER", in.Role, in.Counters.BecameMaster)
+	}
+	a.ip(t, "address", "add", "172.31.0.1/24", "dev", "eth0")
+	a.owns(t, "the route is set when its gateway can be reached", 1, 0)
+	eventually(t, "it lacks nothing", func() bool { return lacks() == "" }, nothing)
+}

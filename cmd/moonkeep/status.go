@@ -157,7 +157,7 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 		fmt.Fprintf(b, "  TWO MASTERS: %s is MASTER too, for %s\n", i.DualMaster, age(*i.DualMasterAge))
 	}
 	if i.DualMasters > 0 {
-		fmt.Fprintf(b, "  conflicts  another node was MASTER too %d times, %s in all\n", i.DualMasters, age(i.DualMasterTime))
+		fmt.Fprintf(b, "  conflicts  another node was MASTER too %s, %s in all\n", times(i.DualMasters), age(i.DualMasterTime))
 	}
 	for _, f := range i.Faults {
 		fmt.Fprintf(b, "  fault      %s\n", f)
@@ -185,8 +185,11 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	for _, d := range i.Directions {
 		fmt.Fprintf(b, "  %-10s %s: %s\n", d.Kind, d.Text, state(d.Held))
 	}
+	if i.Lacks != "" {
+		fmt.Fprintf(b, "  lacks      %s\n", i.Lacks)
+	}
 	if i.Repaired > 0 {
-		fmt.Fprintf(b, "  repaired   %d times: somebody removed what it holds\n", i.Repaired)
+		fmt.Fprintf(b, "  repaired   %s: somebody removed what it holds\n", times(i.Repaired))
 	}
 	group := ""
 	if i.Group != "" {

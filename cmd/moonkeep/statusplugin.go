@@ -45,10 +45,18 @@ func pluginLine(p *control.Plugin) string {
 		line += fmt.Sprintf(", %d without a result", p.Unknown)
 	}
 	if p.Failures > 0 {
-		line += fmt.Sprintf(", failed %d times", p.Failures)
+		line += ", failed " + times(p.Failures)
 	}
 	if p.Reason != "" {
 		line += fmt.Sprintf("; again in %s: %s", age(p.Retry), p.Reason)
 	}
 	return line
+}
+
+// times is how often something happened, in words.
+func times[T uint64 | int](n T) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }

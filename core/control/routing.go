@@ -52,6 +52,7 @@ func (s *Status) DescribeOwned(n *node.Status, held Held, heldRouting func(netsp
 	for i := range s.Instances {
 		x := &s.Instances[i]
 		x.Directions, x.Repaired = directions(n.Instances[i].Routing, stands), n.Instances[i].Repaired
+		x.Lacks = n.Instances[i].Lacks
 		if err != nil && len(x.Directions) > 0 {
 			x.HeldError = err.Error()
 		}

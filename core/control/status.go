@@ -97,6 +97,8 @@ type Instance struct {
 	// how often somebody removed something of all that.
 	Directions []Direction `json:"routes_and_rules,omitempty"`
 	Repaired   uint64      `json:"repaired,omitempty"`
+	// Lacks is why a master serves without some of its routes or rules.
+	Lacks string `json:"lacks,omitempty"`
 	// HeldError says why the kernel could not be asked.
 	HeldError string `json:"addresses_error,omitempty"`
 	Source    string `json:"source,omitempty"`

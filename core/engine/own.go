@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -73,7 +72,10 @@ func (e *Engine) claim(x *acting) {
 		}
 		e.kernel.Claim(x.list[first:i+1], x.errs[first:i+1])
 		// After the addresses, which routes may name as their source.
-		x.errs[i] = errors.Join(x.errs[i], e.direct(a))
+		refused := ""
+		if err := e.direct(a); err != nil {
+			refused = oneLine(err)
+		}
 		for ; first <= i; first++ {
 			name, failure := x.actions[first].Instance, ""
 			delete(e.refused, name)
@@ -81,7 +83,11 @@ func (e *Engine) claim(x *acting) {
 				e.refused[name] = true
 				failure = oneLine(err)
 			}
-			e.Event(&node.Claimed{Instance: name, Failure: failure})
+			answer := &node.Claimed{Instance: name, Failure: failure}
+			if first == i {
+				answer.Refused = refused
+			}
+			e.Event(answer)
 		}
 	}
 }

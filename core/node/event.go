@@ -105,6 +105,8 @@ type Claimed struct {
 	Instance string
 	// Failure is what the kernel said, empty when all addresses stand.
 	Failure string
+	// Refused is what the kernel said of routes and rules that do not stand.
+	Refused string
 }
 
 // Vacated says that a Release with Tell was carried out, as far as it could be.

@@ -15,7 +15,7 @@ func soon() [3]time.Duration {
 
 // reschedule sets the instance's timer to what is due next.
 func (n *Node) reschedule(in *instance) {
-	n.sched.set(in.timer, mono.Min(in.router.Deadline(), mono.Min(in.retry, in.extra.at)))
+	n.sched.set(in.timer, mono.Min(mono.Min(in.router.Deadline(), in.lack.due()), mono.Min(in.retry, in.extra.at)))
 }
 
 // extra is where an instance is in its further announcements.

@@ -81,10 +81,15 @@ func (n *Node) weigh(in *instance, interfaces []TrackInterface, scripts []TrackS
 			weight = 0
 		}
 		state := track.Unknown
-		if link, known := n.links[t.Name]; known {
+		link, known := n.links[t.Name]
+		if known {
 			state = track.Of(link.Exists && link.Up)
 		}
+		faults := len(in.faults)
 		sum += n.term(in, "interface "+t.Name, state, weight, t.Reverse)
+		if known && !link.Exists && len(in.faults) > faults {
+			in.faults[faults] = "interface " + t.Name + " does not exist"
+		}
 	}
 	for _, t := range scripts {
 		s := n.scripts[t.Name]

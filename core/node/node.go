@@ -123,6 +123,7 @@ type instance struct {
 	retry    mono.Instant
 	// refused is why claims failed too often to stay MASTER.
 	refused string
+	lack    lack
 	extra   extra
 	// rest is how long the last rest after refusals was.
 	rest time.Duration
@@ -365,6 +366,7 @@ func (n *Node) received(now mono.Instant, e *Received) {
 // run does what is due for an instance.
 func (n *Node) run(now mono.Instant, in *instance) {
 	in.acts = in.router.Tick(now, n.room())
+	n.supply(now, in)
 	n.emit(now, in)
 	if !in.retry.Reached(now) {
 		return // not due, or given up with the addresses
@@ -407,7 +409,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		case vrrp.DoClaim:
 			n.claim(in)
 		case vrrp.DoRelease:
-			in.claimed, in.refusals, in.retry = false, 0, mono.Never
+			in.claimed, in.refusals, in.retry, in.lack = false, 0, mono.Never, lack{}
 			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses(), Tell: a.Tell})
 		case vrrp.DoAnnounce:
 			n.announce(in, a.Rounds)

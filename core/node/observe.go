@@ -79,6 +79,10 @@ func (n *Node) adopt(now mono.Instant, e Link, blinked bool) {
 	}
 	returned := known && e.Up && (!before.Up || before.Index != e.Index || blinked)
 	for _, in := range n.instances {
+		if e.Up && in.lack.why != "" {
+			in.lack.at, in.lack.wait = now, 0 // by whatever interface its gateway is reached
+			n.reschedule(in)
+		}
 		if !in.watches(e.Name) {
 			continue
 		}
@@ -186,6 +190,7 @@ func (n *Node) claimResult(now mono.Instant, e *Claimed) {
 	}
 	if e.Failure == "" {
 		in.claimed, in.refusals, in.rest = true, 0, 0
+		n.lacks(now, in, e.Refused)
 		return
 	}
 	in.claimed = false

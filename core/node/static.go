@@ -94,15 +94,19 @@ func (n *Node) staticResult(now mono.Instant, e *Claimed) {
 	if s == nil {
 		return
 	}
-	if e.Failure != "" {
+	failure := e.Failure
+	if failure == "" {
+		failure = e.Refused
+	}
+	if failure != "" {
 		n.sched.set(s.timer, now.Add(staticPause))
-		if e.Failure != s.failure {
-			n.note(Warn, "", "address", fmt.Sprintf("%s: could not all be set, trying again: %s", s.cfg.Name, e.Failure))
+		if failure != s.failure {
+			n.note(Warn, "", "address", fmt.Sprintf("%s: could not all be set, trying again: %s", s.cfg.Name, failure))
 		}
 	} else if s.failure != "" {
 		n.note(Info, "", "address", s.cfg.Name+": all is set now")
 	}
-	n.judgeStatic(now, s, e.Failure)
+	n.judgeStatic(now, s, failure)
 }
 
 // judgeStatic settles the instances that depend on what is held.

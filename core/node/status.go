@@ -75,6 +75,9 @@ type InstanceStatus struct {
 	// Routing are the routes and rules that it owns with them.
 	Routing netspec.Routing
 	Claimed bool
+	// Lacks is why not all of Routing stands while it is MASTER; empty when it
+	// does.
+	Lacks string
 	// Repaired counts how often somebody removed some of it.
 	Repaired uint64
 	// Leaving is true while it hands over after an orderly stop.
