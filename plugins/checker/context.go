@@ -30,6 +30,21 @@ func Log(ctx context.Context) *slog.Logger {
 	return slog.New(slog.DiscardHandler)
 }
 
+// AfterCancel has f called in a goroutine of its own when a probe is called off,
+// as context.AfterFunc does; who keeps to the deadline of ctx without it saves
+// the probe a timer. The result undoes it, and reports whether it came in time.
+func AfterCancel(ctx context.Context, f func()) (stop func() bool) {
+	if c, ok := ctx.(interface {
+		AfterCancel(func()) func() bool
+	}); ok {
+		return c.AfterCancel(f)
+	}
+	if ctx.Done() == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, f)
+}
+
 // WantDetails reports whether somebody looks at this probe. When nobody does,
 // Result.Details are dropped, and not making them is cheaper.
 func WantDetails(ctx context.Context) bool {

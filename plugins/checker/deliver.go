@@ -85,7 +85,7 @@ func (s *session) deliver() error {
 				return fmt.Errorf("send to the host: %w", err)
 			}
 		}
-		last = time.Now()
+		last = clock()
 	}
 }
 

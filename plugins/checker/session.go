@@ -60,8 +60,8 @@ type check struct {
 	refusal string // why not
 	ambient ambience
 
-	mu      sync.Mutex // guards what follows
-	cancel  context.CancelFunc
+	mu      sync.Mutex    // guards what follows
+	under   *probeContext // of the probe that runs
 	running bool
 	gone    bool
 }
@@ -136,8 +136,9 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 			s.mu.Lock()
 			s.under += len(list)
 			s.mu.Unlock()
+			now := clock()
 			for _, p := range list {
-				s.start(p)
+				s.start(p, now)
 			}
 		}
 		if n := m.GetPing(); n != 0 {
@@ -219,6 +220,13 @@ func micro(n uint64) time.Duration {
 	return time.Duration(min(n, most)) * time.Microsecond
 }
 
+// origin is an instant from which the clock is read; see clock.
+var origin = time.Now()
+
+// clock is the time. It reads the clock once, where time.Now reads two: the
+// clock on the wall follows from the other one, and may have been set since.
+func clock() time.Time { return origin.Add(time.Since(origin)) }
+
 // release forgets a check.
 func (s *session) release(id uint32) {
 	c := s.checks[id]
@@ -238,7 +246,7 @@ func (c *check) stop(gone bool) (idle bool) {
 	defer c.mu.Unlock()
 	c.gone = c.gone || gone
 	if c.running {
-		c.cancel()
+		c.under.cancel()
 	}
 	return !c.running
 }
@@ -257,14 +265,13 @@ func (c *check) close() {
 
 // job is a probe that is to be run.
 type job struct {
-	check  *check
-	start  *checkerpb.Start
-	ctx    context.Context
-	cancel context.CancelFunc
+	check *check
+	start *checkerpb.Start
+	ctx   *probeContext
 }
 
 // start has a goroutine run a probe. It is answered exactly once.
-func (s *session) start(p *checkerpb.Start) {
+func (s *session) start(p *checkerpb.Start, now time.Time) {
 	c := s.checks[p.GetCheck()]
 	switch {
 	case c == nil:
@@ -274,19 +281,19 @@ func (s *session) start(p *checkerpb.Start) {
 		s.answer(&checkerpb.Result{Check: p.GetCheck(), Probe: p.GetProbe(), Message: c.refusal})
 		return
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, micro(p.GetTimeoutUs()))
+	ctx := &probeContext{begun: now, parent: s.ctx, ambience: c.ambient, deadline: now.Add(micro(p.GetTimeoutUs()))}
+	ctx.ambience.details = p.GetDetails()
 	c.mu.Lock()
 	busy := c.running
 	if !busy {
-		c.running, c.cancel = true, cancel
+		c.running, c.under = true, ctx
 	}
 	c.mu.Unlock()
 	if busy {
-		cancel()
 		s.answer(&checkerpb.Result{Check: c.id, Probe: p.GetProbe(), Message: "the probe before this one has not returned"})
 		return
 	}
-	j := job{c, p, ctx, cancel}
+	j := job{c, p, ctx}
 	select {
 	case s.jobs <- j: // one whose stack has grown to what a probe needs
 	default:
@@ -315,11 +322,11 @@ func (s *session) work(j job) {
 }
 
 func (s *session) perform(j job) {
-	defer j.cancel()
+	defer j.ctx.cancel()
 	c := j.check
 	s.answer(c.run(j.ctx, j.start))
 	c.mu.Lock()
-	c.running = false
+	c.running, c.under = false, nil
 	gone := c.gone
 	c.mu.Unlock()
 	if gone {
@@ -328,20 +335,17 @@ func (s *session) perform(j job) {
 }
 
 // run runs a probe once.
-func (c *check) run(ctx context.Context, p *checkerpb.Start) (out *checkerpb.Result) {
+func (c *check) run(ctx *probeContext, p *checkerpb.Start) (out *checkerpb.Result) {
 	out = &checkerpb.Result{Check: c.id, Probe: p.GetProbe()}
-	begin := time.Now()
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			out = &checkerpb.Result{Check: c.id, Probe: p.GetProbe(), Message: cut(fmt.Sprintf("the checker panicked: %v", panicked), maxMessage)}
 			c.ambient.log.Error(out.Message, "stack", string(debug.Stack()))
 		}
 	}()
-	ambient := c.ambient
-	ambient.details = p.GetDetails()
-	r := c.probe.Probe(context.WithValue(ctx, ambienceKey{}, ambient))
+	r := c.probe.Probe(ctx)
 	if r.Latency == 0 {
-		r.Latency = time.Since(begin)
+		r.Latency = time.Since(ctx.begun)
 	}
 	out.Verdict = checkerpb.Verdict(r.Verdict)
 	if r.Verdict > Failed {

@@ -18,13 +18,12 @@ type Conn struct {
 	poll   *poller
 	remote netip.AddrPort
 	stop   func() bool // no longer follows the context
-	// Took is how long it took to connect.
-	Took time.Duration
 
 	mu     sync.Mutex // guards what follows, and is held in system calls
 	fd     int
 	tag    int32 // tells it from others of the same file
 	closed bool
+	off    bool   // nobody wants it any more: it is out of time for good
 	events uint32 // all that have happened
 	in     side
 	out    side
@@ -38,6 +37,7 @@ type side struct {
 	waiting bool
 	wake    chan struct{} // holds one
 	until   time.Time     // the deadline; zero is none
+	over    bool          // it has passed
 }
 
 func (s *side) poke() {
@@ -91,23 +91,40 @@ func (c *Conn) wait(s *side) error {
 
 // inTime holds a side to its deadline, and has the timer ring then.
 func (c *Conn) inTime(s *side) error {
-	if s.until.IsZero() {
+	switch {
+	case s.over, c.off:
+		return os.ErrDeadlineExceeded
+	case s.until.IsZero():
 		return nil
+	case !c.rings.IsZero() && !c.rings.After(s.until):
+		return nil // it rings early enough, and is set anew then
 	}
 	left := time.Until(s.until)
 	if left <= 0 {
 		return os.ErrDeadlineExceeded
 	}
-	if s.ready || !c.rings.IsZero() && !c.rings.After(s.until) {
-		return nil // it rings early enough, and is set anew then
-	}
-	c.rings = s.until
+	c.alarm(s.until, left)
+	return nil
+}
+
+// callOff is the end of the probe that it is for.
+func (c *Conn) callOff() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.off = true
+	c.in.poke()
+	c.out.poke()
+}
+
+// alarm sets the timer. Only when it rings is the clock looked at, which may
+// cost as much as a read.
+func (c *Conn) alarm(at time.Time, left time.Duration) {
+	c.rings = at
 	if c.timer == nil {
 		c.timer = time.AfterFunc(left, c.ring)
 	} else {
 		c.timer.Reset(left)
 	}
-	return nil
 }
 
 // ring has those who wait look at the clock.
@@ -115,8 +132,11 @@ func (c *Conn) ring() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rings = time.Time{}
-	c.in.poke()
-	c.out.poke()
+	now := time.Now()
+	for _, s := range []*side{&c.in, &c.out} {
+		s.over = !s.until.IsZero() && !now.Before(s.until)
+		s.poke()
+	}
 }
 
 // Read reads what is there; io.EOF says that the other side closed.
@@ -245,7 +265,7 @@ func (c *Conn) until(t time.Time, sides ...*side) error {
 		return net.ErrClosed
 	}
 	for _, s := range sides {
-		s.until = t
+		s.until, s.over = t, false
 		s.poke()
 	}
 	return nil

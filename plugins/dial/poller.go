@@ -13,8 +13,8 @@ import (
 
 // Dialer opens connections, and waits for what happens on all of them in one
 // place. The zero value is ready for use, by any number of goroutines. While it
-// has connections it has a goroutine, which ends with the last of them; a
-// Dialer itself needs no end.
+// has connections it has a goroutine, which ends some time after the last of
+// them; a Dialer itself needs no end.
 type Dialer struct {
 	once sync.Once
 	poll *poller
@@ -41,6 +41,7 @@ type poller struct {
 	mu      sync.Mutex // guards what follows; may be taken with that of a Conn
 	conns   []*Conn    // by file
 	n       int        // of conns
+	idle    bool       // run looks soon whether there are any
 	tag     int32      // the last connection's
 	running bool
 }
@@ -90,7 +91,6 @@ func (p *poller) add(c *Conn) error {
 	p.n++
 	if !p.running {
 		p.running = true
-		_ = p.file.SetReadDeadline(time.Time{}) // it could before
 		go p.run()
 	}
 	p.mu.Unlock()
@@ -109,10 +109,15 @@ func (p *poller) remove(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.conns[c.fd] = nil
-	if p.n--; p.n == 0 {
-		_ = p.file.SetReadDeadline(time.Unix(1, 0)) // run looks whether it is needed
+	if p.n--; p.n == 0 && !p.idle {
+		p.idle = true
+		_ = p.file.SetReadDeadline(Now().Add(linger)) // it could before
 	}
 }
+
+// linger is for how long run goes on without connections: most often there are
+// some again soon, and to begin and to end cost system calls.
+const linger = 100 * time.Millisecond
 
 // run tells connections what happens until there are none.
 func (p *poller) run() {
@@ -132,12 +137,13 @@ func (p *poller) run() {
 		})
 		p.mu.Lock()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
+			_ = p.file.SetReadDeadline(time.Time{})
+			p.idle = false
 			if p.n == 0 {
 				p.running = false
 				p.mu.Unlock()
 				return
 			}
-			_ = p.file.SetReadDeadline(time.Time{})
 		}
 		for i := range events[:n] {
 			// An event may have been taken before its connection was closed, and

@@ -27,7 +27,7 @@ func TCP(ctx context.Context, t checker.Target) (*Conn, error) { return new(Dial
 // TCP connects to the target's address. Verdict and Reason say what an error
 // means.
 func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
-	begin := time.Now()
+	begin := Now()
 	poll, err := d.poller()
 	if err != nil {
 		return nil, err
@@ -51,14 +51,20 @@ func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 	c := &Conn{poll: poll, fd: fd, remote: t.Address}
 	deadline := Deadline(ctx, t, begin)
 	c.in.until, c.out.until = deadline, deadline
+	if left := deadline.Sub(begin); !deadline.IsZero() && left > 0 {
+		c.mu.Lock()
+		c.alarm(deadline, left)
+		c.mu.Unlock()
+	}
 	if err := poll.add(c); err != nil {
+		if c.timer != nil {
+			c.timer.Stop()
+		}
 		shut(fd)
 		return nil, err
 	}
-	if ctx.Done() != nil {
-		// A closed connection needs no end.
-		c.stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	}
+	// A closed connection needs no end.
+	c.stop = checker.AfterCancel(ctx, c.callOff)
 	if err := c.connected(); err != nil {
 		c.Close()
 		if ctx.Err() == context.Canceled {
@@ -66,7 +72,6 @@ func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 		}
 		return nil, err
 	}
-	c.Took = time.Since(begin)
 	return c, nil
 }
 
@@ -107,6 +112,13 @@ func connect(fd int, sa syscall.Sockaddr) (errno syscall.Errno) {
 		}
 	}
 }
+
+// origin is an instant from which the clock is read; see Now.
+var origin = time.Now()
+
+// Now is the time. It reads the clock once, where time.Now reads two: the clock
+// on the wall follows from the other one, and may have been set since.
+func Now() time.Time { return origin.Add(time.Since(origin)) }
 
 // Deadline is when a step of a probe that begins now has to be over.
 func Deadline(ctx context.Context, t checker.Target, now time.Time) time.Time {
@@ -173,8 +185,5 @@ func sockaddr(t checker.Target) (syscall.Sockaddr, string, error) {
 // Renew gives what comes next the target's timeout once more, within the
 // context's.
 func (c *Conn) Renew(ctx context.Context, t checker.Target) {
-	_ = c.SetDeadline(Deadline(ctx, t, time.Now())) // it is open
-	if ctx.Err() != nil {                           // it was called off meanwhile
-		_ = c.SetDeadline(time.Unix(1, 0))
-	}
+	_ = c.SetDeadline(Deadline(ctx, t, Now())) // it is open
 }

@@ -116,7 +116,7 @@ func (p *probe) Close() {
 
 // Probe asks for every URL until one is not right.
 func (p *probe) Probe(ctx context.Context) checker.Result {
-	begin := time.Now()
+	begin := dial.Now()
 	var last checker.Result
 	var details []checker.Detail
 	for i := range p.plans {
@@ -141,7 +141,10 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 // ask makes one request.
 func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	u := &p.plans[i]
-	n := notes{want: checker.WantDetails(ctx), begin: time.Now()}
+	n := notes{want: checker.WantDetails(ctx)}
+	if n.want || p.configs != nil {
+		n.begin = dial.Now()
+	}
 	conn, err := p.checker.dialer.TCP(ctx, p.target)
 	if err != nil {
 		return dial.Failure(err, "connect to "+p.target.Address.String())

@@ -43,7 +43,7 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 
 // Probe connects once.
 func (p *probe) Probe(ctx context.Context) checker.Result {
-	begin := time.Now()
+	begin := dial.Now()
 	c, err := p.dialer.TCP(ctx, p.target)
 	took := time.Since(begin)
 	if err != nil {
