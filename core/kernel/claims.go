@@ -44,6 +44,8 @@ type holding struct {
 	claims int
 	// leaving are those of them whose instance gives the address up now.
 	leaving int
+	// seen is the last reading in which it stood under its device's name.
+	seen uint64
 	// index is that of the interface on which it was set last; 0 means that it
 	// never was. The device's name may be another interface's by now.
 	index int
@@ -261,11 +263,17 @@ func (c *claims) has(a netip.Addr) bool { return c.of[a] > 0 }
 // before is returned again only if again is true, one that is not tracked never.
 func (c *claims) missing(state *link.State, reading uint64, again bool) []*node.Gone {
 	gone := make(map[string]*node.Gone)
+	for device, prefix := range state.Standing() {
+		if held := c.at[place{device, prefix}]; held != nil {
+			held.seen = reading
+		}
+	}
 	for k, claim := range c.all {
 		if !claim.standing || claim.since >= reading || claim.address.NoTrack {
 			continue
 		}
-		if state.Stands(*claim.address) {
+		// By another name of the interface, or with a peer, it was not seen.
+		if c.at[k.place].seen == reading && !claim.address.Peer.IsValid() || state.Stands(*claim.address) {
 			claim.lost = false
 			continue
 		}

@@ -257,6 +257,26 @@ func (s *State) Stands(want netspec.Address) bool {
 	return exists && s.any(i.Index, func(r *row) bool { return r.is(want) && !r.unusable })
 }
 
+// Standing yields each address for which Stands holds and that has no peer, with
+// the name of its interface: to ask for a thousand, one walk does.
+func (s *State) Standing() iter.Seq2[string, netip.Prefix] {
+	return func(yield func(string, netip.Prefix) bool) {
+		index, name := 0, ""
+		for i := range s.rows {
+			r := &s.rows[i]
+			if r.unusable || r.address.Peer.IsValid() {
+				continue
+			}
+			if r.index != index {
+				index, name = r.index, s.names[r.index]
+			}
+			if !yield(name, r.address.Prefix) {
+				return
+			}
+		}
+	}
+}
+
 // Has reports whether the address is on the interface, with whatever length,
 // and can be sent from.
 func (s *State) Has(index int, a netip.Addr) bool {
