@@ -18,8 +18,9 @@ type lane struct {
 	mu    sync.Mutex
 	wake  sync.Cond
 	queue []node.Action
-	// waiting counts the queued actions of each instance.
-	waiting map[string]int
+	// waiting counts the queued actions of each instance, by kind: with thousands
+	// queued, looking for what is not there would take most of the time.
+	waiting map[string]kinds
 	// told counts the queued changes that are to be told.
 	told   int
 	busy   bool
@@ -30,8 +31,34 @@ type lane struct {
 	among map[string]bool
 }
 
+// kinds are how many claims, releases and announcements there are.
+type kinds struct{ claims, releases, announcements int }
+
+// add counts an action, or with -1 one less.
+func (k *kinds) add(a *node.Action, n int) {
+	switch a.Kind {
+	case node.Claim:
+		k.claims += n
+	case node.Release:
+		k.releases += n
+	default:
+		k.announcements += n
+	}
+}
+
+// replaced reports whether there is any that the action may replace.
+func (k *kinds) replaced(a *node.Action) bool {
+	switch a.Kind {
+	case node.Claim:
+		return k.claims > 0
+	case node.Release:
+		return *k != kinds{}
+	}
+	return k.announcements > 0
+}
+
 func newLane() *lane {
-	l := &lane{waiting: map[string]int{}, among: map[string]bool{}}
+	l := &lane{waiting: map[string]kinds{}, among: map[string]bool{}}
 	l.wake.L = &l.mu
 	return l
 }
@@ -39,17 +66,20 @@ func newLane() *lane {
 func (l *lane) push(a node.Action) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.waiting[a.Instance] > 0 {
-		before := len(l.queue)
+	waiting := l.waiting[a.Instance]
+	if waiting.replaced(&a) {
 		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool {
 			gone := a.Instance == b.Instance && !tells(&b) && replaces(a, b)
-			a.Tell = a.Tell || gone && b.Tell && a.Kind == node.Release
+			if gone {
+				waiting.add(&b, -1)
+				a.Tell = a.Tell || b.Tell && a.Kind == node.Release
+			}
 			return gone
 		})
-		l.waiting[a.Instance] -= before - len(l.queue)
 	}
 	l.queue = append(l.queue, a)
-	l.waiting[a.Instance]++
+	waiting.add(&a, 1)
+	l.waiting[a.Instance] = waiting
 	l.wake.Signal()
 }
 
@@ -119,8 +149,13 @@ func (l *lane) batch() []node.Action {
 		l.among[a.Instance] = true
 		if tells(a) {
 			l.told--
-		} else if l.waiting[a.Instance]--; l.waiting[a.Instance] == 0 {
-			delete(l.waiting, a.Instance)
+		} else {
+			waiting := l.waiting[a.Instance]
+			if waiting.add(a, -1); waiting == (kinds{}) {
+				delete(l.waiting, a.Instance)
+			} else {
+				l.waiting[a.Instance] = waiting
+			}
 		}
 		l.taken = append(l.taken, *a)
 		*a = node.Action{}
@@ -136,7 +171,7 @@ func (l *lane) work(act func([]node.Action)) {
 	defer l.mu.Unlock()
 	for {
 		for len(l.queue) == 0 {
-			l.busy, l.queue, l.waiting = false, nil, map[string]int{} // with the room that a burst took
+			l.busy, l.queue, l.waiting = false, nil, map[string]kinds{} // with the room that a burst took
 			for _, c := range l.idle {
 				close(c)
 			}

@@ -47,7 +47,7 @@ func TestLaneReplaces(t *testing.T) {
 				l.push(asked(word))
 			}
 			var got []string
-			waiting := map[string]int{}
+			waiting := map[string]kinds{}
 			for _, a := range l.queue {
 				letter := "?"
 				for _, word := range tt.pushed {
@@ -56,12 +56,14 @@ func TestLaneReplaces(t *testing.T) {
 					}
 				}
 				got = append(got, letter)
-				waiting[a.Instance]++
+				n := waiting[a.Instance]
+				n.add(&a, 1)
+				waiting[a.Instance] = n
 			}
 			equal(t, "queue", got, tt.want...)
 			for name, n := range l.waiting {
 				if n != waiting[name] {
-					t.Errorf("%d actions of %s are counted, %d wait", n, name, waiting[name])
+					t.Errorf("%+v of %s are counted, %+v wait", n, name, waiting[name])
 				}
 			}
 		})
