@@ -21,6 +21,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
@@ -33,6 +34,7 @@ type settings struct {
 	runs     int
 	deaths   int
 	programs []string
+	limit    time.Duration
 	markdown bool
 }
 
@@ -54,6 +56,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&s.per, "per", 10, "how many of them a virtual server has")
 	f.IntVar(&s.runs, "runs", 1, "how many turns each program has for each size")
 	f.IntVar(&s.deaths, "deaths", 10, "how often a real server dies in a turn")
+	f.DurationVar(&s.limit, "limit", 20*time.Minute, "how long anything may take: with keepalived a start of 37,000 takes longer than one is used to")
 	f.BoolVar(&s.markdown, "markdown", false, "print the table as markdown")
 	err := subject.Parse(f, args, func() error { return s.fill(*sizes, *programs) })
 	return s, err

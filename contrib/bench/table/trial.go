@@ -34,12 +34,8 @@ type trial struct {
 	listener, others net.Listener
 }
 
-const (
-	// limit is how long anything may take.
-	limit = 5 * time.Minute
-	// rest is how long a program is left alone between two measurements.
-	rest = 3 * time.Second
-)
+// rest is how long a program is left alone between two measurements.
+const rest = 3 * time.Second
 
 func (t *trial) run(ctx context.Context) (err error) {
 	if t.dir, err = os.MkdirTemp("", "bench-table-"); err != nil {
@@ -115,8 +111,8 @@ func (t *trial) wait(ctx context.Context, what string, pause time.Duration, is f
 		if err := t.Lives(); err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
-		if time.Since(began) > limit {
-			return fmt.Errorf("%s: not within %v", what, limit)
+		if time.Since(began) > t.limit {
+			return fmt.Errorf("%s: not within %v", what, t.limit)
 		}
 		select {
 		case <-ctx.Done():
@@ -254,7 +250,7 @@ func (t *trial) stop(context.Context) error {
 		return err
 	}
 	t.report("memory, MiB", float64(rss)/(1<<20))
-	took, err := t.Stop(limit)
+	took, err := t.Stop(t.limit)
 	if err != nil {
 		return err
 	}
