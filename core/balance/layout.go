@@ -1,6 +1,9 @@
 package balance
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // Layout is how a virtual server stands in the table: which services it is, and
 // what its servers are there.
@@ -32,10 +35,19 @@ func (l *Layout) Table(t Table, places []Place) {
 			if d.Forward != Masq {
 				d.Address = netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
 			}
+			// One that is a real server, too, and rests leaves it its weight.
+			if rests := p.Server == SorryServer && p.Weight == 0; rests && s.has(d.Address) {
+				continue
+			}
 			s.Destinations = append(s.Destinations, d)
 		}
 		t[k] = s.Normal(k)
 	}
+}
+
+// has reports whether there is a destination with this address.
+func (s *Service) has(a netip.AddrPort) bool {
+	return slices.ContainsFunc(s.Destinations, func(d Destination) bool { return d.Address == a })
 }
 
 // Remove adds to t that its services should not be.

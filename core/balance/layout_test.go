@@ -49,3 +49,25 @@ func TestLayout(t *testing.T) {
 		t.Error("what is not wanted was not removed")
 	}
 }
+
+// TestSorryAmongServers: a sorry server that is a real server, too, and keeps its
+// place while it rests does not take the real server's weight.
+func TestSorryAmongServers(t *testing.T) {
+	k := web(1)
+	l := Layout{Keys: []Key{k}, Options: Options{Scheduler: "rr"}, Servers: []Destination{dest(1, 0), dest(2, 0)}, Sorry: dest(2, 0)}
+	for _, tt := range []struct {
+		places []Place
+		weight int32
+	}{
+		{[]Place{{0, 5}, {1, 7}, {SorryServer, 0}}, 7},
+		{[]Place{{1, 0}, {SorryServer, 1}}, 1},
+		{[]Place{{0, 5}, {SorryServer, 0}}, 0},
+	} {
+		table := Table{}
+		l.Table(table, tt.places)
+		list := table[k].Destinations
+		if last := list[len(list)-1]; last.Address != dest(2, 0).Address || last.Weight != tt.weight {
+			t.Errorf("%v leads to %+v", tt.places, list)
+		}
+	}
+}
