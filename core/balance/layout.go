@@ -49,12 +49,3 @@ func (l *Layout) Table(t Table, places []Place) {
 func (s *Service) has(a netip.AddrPort) bool {
 	return slices.ContainsFunc(s.Destinations, func(d Destination) bool { return d.Address == a })
 }
-
-// Remove adds to t that its services should not be.
-func (l *Layout) Remove(t Table) {
-	for _, k := range l.Keys {
-		if t[k] == nil {
-			t[k] = nil
-		}
-	}
-}

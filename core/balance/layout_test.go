@@ -38,16 +38,6 @@ func TestLayout(t *testing.T) {
 	if diff := cmp.Diff(want, got, ports); diff != "" {
 		t.Error(diff)
 	}
-	// What another virtual server wants in the same step is not removed.
-	l.Keys = append(l.Keys, web(9), web(8))
-	delete(got, web(9))
-	l.Remove(got)
-	if got[web(1)] == nil || got[Key{Fwmark: 3}] == nil {
-		t.Error("what is wanted was removed")
-	}
-	if s, there := got[web(8)]; s != nil || !there {
-		t.Error("what is not wanted was not removed")
-	}
 }
 
 // TestSorryAmongServers: a sorry server that is a real server, too, and keeps its

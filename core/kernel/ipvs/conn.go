@@ -194,6 +194,9 @@ func (c *Conn) Services() (list []ServiceState, err error) {
 		list = append(list, s)
 		return nil
 	})
+	if errors.Is(err, unix.ENOENT) { // nobody has the number any more
+		return nil, fmt.Errorf("read the services of IPVS: %w", ErrNoIPVS)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the services of IPVS: %w", permit(err))
 	}

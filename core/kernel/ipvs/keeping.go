@@ -140,7 +140,15 @@ func (w *keeping) limit() {
 // used closes the connection after an error that leaves it in an unknown
 // state.
 func (w *keeping) used(err error) error {
-	if err != nil && lost(err) && w.conn != nil {
+	if err != nil && lost(err) {
+		return w.drop(err)
+	}
+	return err
+}
+
+// drop closes the connection because of an error, to have it opened anew.
+func (w *keeping) drop(err error) error {
+	if w.conn != nil {
 		err = errors.Join(err, w.conn.Close(), w.look.Close())
 		w.conn, w.look = nil, nil
 		w.tried, w.expect = time.Time{}, nil
@@ -327,6 +335,9 @@ func (w *keeping) compare() {
 		return
 	}
 	suspects, all := w.suspects()
+	if w.conn == nil {
+		return
+	}
 	for key := range suspects {
 		w.doubt[key] = true
 	}
@@ -380,7 +391,7 @@ func (w *keeping) suspects() (out map[balance.Key]bool, all bool) {
 	seen, err := w.look.Look()
 	w.rests = time.Now().Add(restsFor * time.Since(began))
 	if err != nil {
-		w.trouble(looking, err)
+		w.trouble(looking, w.drop(err)) // its module may be another one since
 		return out, false
 	}
 	w.fine(looking)
