@@ -24,9 +24,10 @@ type Host struct {
 	// SystemBus is the address of the D-Bus on which systemd answers; empty
 	// means the system's.
 	SystemBus string
-	// Group is the descriptor of the control group that programs begin in; 0 leaves
-	// them in the daemon's.
-	Group int
+	// Cell makes the control group of one run of a program: its descriptor, 0 for the
+	// daemon's, and what is called when the program has ended, to end what is left of
+	// it if kill says so. Nil leaves programs in the daemon's.
+	Cell func() (fd int, end func(kill bool))
 }
 
 // Control steers this node on behalf of a script that was granted it.

@@ -65,6 +65,11 @@ func (c call) program(argv []string) int {
 		return c.fail("%v", err)
 	}
 	cmd.Stdout, cmd.Stderr = out, out
+	if cell := c.s.opts.Host.Cell; cell != nil {
+		fd, end := cell()
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = fd != 0, fd
+		defer func() { end(ctx.Err() != nil) }()
+	}
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		return c.fail("%s did not end in time and was killed", argv[0])
@@ -106,8 +111,7 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 	// A session of its own also gives the processes that the program forks one
 	// share of the processors together (sched_autogroup), so that a fork bomb does
 	// not starve who has to end it.
-	group := c.s.opts.Host.Group
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: group != 0, CgroupFD: group}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if name := opts.text("user"); name != "" {
 		credential, err := credentialOf(name)
 		if err != nil {

@@ -108,10 +108,10 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	d.calm = watchRealTime(process, log)
-	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore, Group: d.fence.FD()}); err != nil {
+	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore, Cell: func() program.Cell { return d.fence.Cell() }}); err != nil {
 		return nil, err
 	}
-	if err := d.edges.openPlugins(c, o.runDir, d.fence.FD(), process.Restore); err != nil {
+	if err := d.edges.openPlugins(c, o.runDir, d.cell, process.Restore); err != nil {
 		return nil, err
 	}
 	plan, err := d.plan(c)
@@ -465,7 +465,6 @@ func (d *daemon) close() error {
 			errs = append(errs, fmt.Errorf("end the programs that still run: %w", err))
 		}
 	}
-	errs = append(errs, d.fence.Close())
 	if d.balance != nil {
 		errs = append(errs, d.balance.close())
 	}

@@ -165,10 +165,11 @@ func hostOptions(c *config.Config) pluginhost.Options {
 }
 
 // openPlugins makes the host of plugins; it starts none yet. onThread is called
-// on the thread that will; group is where those begin that run users' programs.
-func (e *edges) openPlugins(c *config.Config, dir string, group int, onThread func() error) (err error) {
+// on the thread that will; cell makes the control
+// groups of those that run users' programs.
+func (e *edges) openPlugins(c *config.Config, dir string, cell func() (int, func(bool)), onThread func() error) (err error) {
 	o := hostOptions(c)
-	o.Dir, o.Log, o.Fence, o.OnThread, o.Hold = filepath.Join(dir, "plugins"), e.log, group, onThread, tableFirst
+	o.Dir, o.Log, o.Cell, o.OnThread, o.Hold = filepath.Join(dir, "plugins"), e.log, cell, onThread, tableFirst
 	e.plugins, err = pluginhost.New(o)
 	return err
 }

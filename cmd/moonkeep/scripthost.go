@@ -36,7 +36,7 @@ func (d *daemon) host() *lua.Host {
 	h := &scriptHost{d: d}
 	return &lua.Host{
 		Processes: &lua.Processes{Follow: followProcesses(&d.processes, d.log)}, Store: new(lua.Store), Metrics: new(lua.Metrics),
-		Status: h.describe, Mail: h.mail, Control: h, Group: d.fence.FD(),
+		Status: h.describe, Mail: h.mail, Control: h, Cell: d.cell,
 	}
 }
 

@@ -38,6 +38,12 @@
 // its leader has not been reaped, so its number cannot have been given to
 // someone else's processes.
 //
+// # In a cell
+//
+// Where the daemon may divide its control group, each run begins in one of its own
+// (Options.Cell), which bounds it, and which ends whole when the run was told to end,
+// with whatever has left its process group.
+//
 // # When the daemon dies
 //
 // Each program asks the kernel for SIGTERM at its parent's death, as those of

@@ -25,6 +25,7 @@ type run struct {
 	attr  syscall.ProcAttr
 	pid   int
 	pidfd int
+	cell  Cell // nil for none
 
 	out *output // nil when nothing is kept
 
@@ -137,6 +138,14 @@ func (r *run) outcome(begin time.Time, kind Kind) Outcome {
 func (r *run) keep() {
 	defer r.starter.leave(r)
 	defer close(r.done)
+	defer func() {
+		if r.cell != nil {
+			r.mu.Lock()
+			told := r.told
+			r.mu.Unlock()
+			r.cell.End(told)
+		}
+	}()
 	reader, err := r.start()
 	if err != nil {
 		r.mu.Lock()
@@ -159,6 +168,11 @@ func (r *run) start() (reader *os.File, err error) {
 	}
 	null := r.starter.devNull.Fd()
 	r.attr.Files = []uintptr{null, null, null}
+	if r.starter.cell != nil {
+		r.cell = r.starter.cell()
+		r.attr.Sys.CgroupFD = r.cell.FD()
+		r.attr.Sys.UseCgroupFD = r.attr.Sys.CgroupFD != 0
+	}
 	writer := -1
 	if r.out != nil {
 		if reader, writer, err = pipe(); err != nil {
@@ -222,7 +236,6 @@ func (r *run) prepare() error {
 		Credential: who.credential(),
 		PidFD:      &r.pidfd,
 	}
-	r.attr.Sys.UseCgroupFD, r.attr.Sys.CgroupFD = r.starter.group != 0, r.starter.group
 	return nil
 }
 

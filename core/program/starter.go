@@ -20,12 +20,20 @@ type Options struct {
 	// OnThread, unless nil, is called on the thread that starts programs, which
 	// inherit from it how the kernel runs them. Its error is that of NewStarter.
 	OnThread func() error
-	// Group is the descriptor of the control group that programs begin in; 0
-	// leaves them in the daemon's.
-	Group int
+	// Cell makes the control group of one run; nil leaves programs in the daemon's.
+	Cell func() Cell
 	// MaxUnended bounds the runs that have returned while their program has
 	// not ended; 128.
 	MaxUnended int
+}
+
+// Cell is the control group of one run.
+type Cell interface {
+	// FD is its descriptor, 0 for the group of the daemon.
+	FD() int
+	// End is called once, when the program has ended or was not started. kill ends
+	// what is left of it.
+	End(kill bool)
 }
 
 const (
@@ -46,7 +54,7 @@ const (
 type Starter struct {
 	grace      time.Duration
 	maxUnended int
-	group      int
+	cell       func() Cell
 	devNull    *os.File
 
 	starts  chan *run     // to the thread
@@ -71,7 +79,7 @@ func NewStarter(o Options) (*Starter, error) {
 	s := &Starter{
 		grace:      o.Grace,
 		maxUnended: o.MaxUnended,
-		group:      o.Group,
+		cell:       o.Cell,
 		devNull:    null,
 		starts:     make(chan *run),
 		closing:    make(chan struct{}),

@@ -37,9 +37,10 @@ type Options struct {
 	// OnThread, unless nil, is called on the thread that starts processes, which
 	// inherit from it how the kernel runs them.
 	OnThread func() error
-	// Fence is the descriptor of the control group that Plain processes begin in,
-	// with what they start; 0 leaves them in the daemon's.
-	Fence int
+	// Cell makes the control group of a Plain process and of what it starts: its
+	// descriptor, 0 for the daemon's, and what is called when the process has ended.
+	// Nil leaves them in the daemon's.
+	Cell func() (fd int, end func(kill bool))
 	// Start bounds the time from the start of a process to its greeting; 10 s.
 	Start time.Duration
 	// Ping is the time between two signs of life; 500 ms.
@@ -104,7 +105,7 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	var err error
-	if h.spawner, err = newSpawner(o.OnThread, o.Fence); err != nil {
+	if h.spawner, err = newSpawner(o.OnThread, o.Cell); err != nil {
 		return nil, err
 	}
 	return h, nil

@@ -24,12 +24,12 @@ type spawner struct {
 	starts chan func()
 	quit   chan struct{}
 	over   chan struct{}
-	group  int // see Options.Fence
+	cell   func() (int, func(bool)) // see Options.Cell; nil for none
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
-func newSpawner(prepare func() error, group int) (*spawner, error) {
-	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{}), group: group}
+func newSpawner(prepare func() error, cell func() (int, func(bool))) (*spawner, error) {
+	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{}), cell: cell}
 	begun := make(chan error)
 	go func() {
 		defer close(s.over)
@@ -73,6 +73,8 @@ type process struct {
 	dir    *os.File // where its socket is
 
 	done chan struct{} // closed when it has ended and was reaped
+	// left is called then; nil when nothing is.
+	left func(kill bool)
 
 	mu     sync.Mutex // guards what follows
 	reaped bool
@@ -158,6 +160,9 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	}
 	p := &process{uid: uid, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, done: make(chan struct{})}
 	if err = s.fork(p, attr, !sp.plugin.Plain); err != nil {
+		if p.left != nil {
+			p.left(false)
+		}
 		return nil, fmt.Errorf("start %s: %w", sp.plugin, err)
 	}
 	go p.wait()
@@ -172,8 +177,10 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error
 	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	if namespace {
 		attr.Sys.Cloneflags = unix.CLONE_NEWPID
-	} else {
-		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = s.group != 0, s.group
+	} else if s.cell != nil {
+		fd, end := s.cell()
+		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = fd != 0, fd
+		p.left = end
 	}
 	answer := make(chan error, 1)
 	start := func() {
@@ -298,6 +305,9 @@ func (p *process) wait() {
 	}
 	p.reaped = true
 	p.mu.Unlock()
+	if p.left != nil {
+		p.left(false)
+	}
 	close(p.done)
 }
 

@@ -3,6 +3,7 @@
 package fence
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,43 +43,72 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// fenced ends well when a fork bomb was stopped by the limit and this process
-// could start one more of its own meanwhile.
+// fenced ends well when a fork bomb was stopped by its cell, a program of another
+// one could be started meanwhile, and the bomb ended with its cell.
 func fenced(dir string) error {
-	f, err := divide(dir, 50)
+	var warned error
+	f, err := divide(dir, 100, func(err error) { warned = err })
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	cmd := exec.Command("/bin/sh", "-c", `while :; do sleep 100 & done`)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: f.FD()}
-	if err := cmd.Start(); err != nil {
+	start := func(cell *Cell, line string) (*exec.Cmd, error) {
+		cmd := exec.Command("/bin/sh", "-c", line)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, UseCgroupFD: true, CgroupFD: cell.FD()}
+		return cmd, cmd.Start()
+	}
+	full := f.Cell()
+	if err := os.WriteFile(filepath.Join(full.dir.Name(), "pids.max"), []byte("50"), 0); err != nil {
 		return err
 	}
-	stopped := func() (bool, error) {
-		events, err := os.ReadFile(filepath.Join(f.Path(), "pids.events"))
-		return !strings.Contains(string(events), "max 0\n"), err
+	bomb, err := start(full, `while :; do sleep 100 & done`)
+	if err != nil {
+		return err
 	}
 	for begin := time.Now(); time.Since(begin) < 20*time.Second; time.Sleep(100 * time.Millisecond) {
-		if over, err := stopped(); err != nil {
+		events, err := os.ReadFile(filepath.Join(full.dir.Name(), "pids.events"))
+		if err != nil {
 			return err
-		} else if over {
+		}
+		if !strings.Contains(string(events), "max 0\n") {
+			fmt.Println("the cell is full")
 			break
 		}
 	}
-	if err := exec.Command("/bin/true").Run(); err != nil {
-		return err
-	}
-	over, err := stopped()
+	small := f.Cell()
+	well, err := start(small, "sleep 1000 & exit 0")
 	if err != nil {
 		return err
 	}
-	current, err := os.ReadFile(filepath.Join(f.Path(), "pids.current"))
+	if err := well.Wait(); err != nil {
+		return err
+	}
+	small.End(false)
+	if n := len(f.left); n == 1 {
+		fmt.Println("what it left lives")
+	}
+	full.End(true)
+	if err := bomb.Wait(); err == nil {
+		return errors.New("the bomb ended by itself")
+	}
+	for begin := time.Now(); time.Since(begin) < 10*time.Second && len(f.left) > 1; time.Sleep(50 * time.Millisecond) {
+		f.Cell().End(false)
+	}
+	entries, err := os.ReadDir(f.dir)
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.WriteString(fmt.Sprintf("stopped %v, current %s", over, current))
-	return err
+	cells := 0
+	for _, e := range entries {
+		if e.IsDir() {
+			cells++
+		}
+	}
+	fmt.Printf("%d cells are left, %v\n", cells, warned)
+	f.dir = "/nowhere"
+	if c := f.Cell(); c != nil || c.FD() != 0 || warned == nil {
+		return fmt.Errorf("a cell %v where none can be, %v", c, warned)
+	}
+	return nil
 }
 
 func TestBombEndsAtTheFence(t *testing.T) {
@@ -99,8 +129,9 @@ func TestBombEndsAtTheFence(t *testing.T) {
 		}
 		for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(50 * time.Millisecond) {
 			err = nil
-			for _, name := range []string{programs, inner, ""} {
-				if rerr := os.Remove(filepath.Join(dir, name)); rerr != nil {
+			cells, _ := filepath.Glob(filepath.Join(dir, programs, "*-*"))
+			for _, name := range append(cells, filepath.Join(dir, programs), filepath.Join(dir, inner), dir) {
+				if rerr := os.Remove(name); rerr != nil {
 					err = rerr
 				}
 			}
@@ -140,7 +171,7 @@ func TestBombEndsAtTheFence(t *testing.T) {
 		t.Fatalf("%v: %s", err, text)
 	}
 	t.Logf("%s", text)
-	if got := string(text); !strings.HasPrefix(got, "stopped true, current ") {
-		t.Errorf("the fence did not hold: %s", got)
+	if got, want := string(text), "the cell is full\nwhat it left lives\n1 cells are left, <nil>\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
