@@ -175,7 +175,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	d.engine = engine.New(plan, engine.Options{
-		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Stale: old.addresses, StaleRouting: old.routing, Keep: lasting,
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing, Keep: lasting,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
 			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) })
 			return d.dir.writeJournal(owned{all, routing})

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -80,6 +83,46 @@ func TestLook(t *testing.T) {
 				t.Errorf("off by %v: %d, want it kept %v", time.Duration(tt.off), r.wall-want, tt.kept)
 			}
 		}
+	})
+}
+
+// TestSuspended: what the machine slept is time that has passed, which is no step
+// of the wall clock; and a step of that is no sleep.
+func TestSuspended(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slept := time.Hour // before the start
+		r := prepare(one(), Options{Slept: func() time.Duration { return slept }})
+		r.node = node.New(0, node.Config{})
+		first := r.look()
+		wall := r.wall
+		slept += 10 * time.Second
+		r.wall -= int64(10 * time.Second) // as it went on meanwhile
+		if d := r.look().Sub(first); d != 10*time.Second || r.wall != wall-int64(10*time.Second) {
+			t.Errorf("after a sleep of 10s: the clock went on by %v, the wall clock was set by %v", d, time.Duration(r.wall-wall)+10*time.Second)
+		}
+		at := r.look()
+		r.wall += int64(time.Minute)
+		if d := r.look().Sub(at); d != 0 {
+			t.Errorf("after a step of the wall clock: the clock went on by %v", d)
+		}
+	})
+}
+
+// TestSuspendedMaster: a master that slept longer than backups wait listens
+// before it speaks.
+func TestSuspendedMaster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		r := prepare(planOf(instance("VI_1", 1, 100, "192.0.2.100/24")), Options{Slept: func() time.Duration { return time.Duration(slept.Load()) }})
+		r.begin()
+		after(2 * time.Second)
+		slept.Store(int64(time.Minute))
+		r.asks <- func(mono.Instant) { r.wall -= int64(time.Minute) } // in the loop, whose it is
+		after(interval / 2)
+		if s, _, err := r.Status(t.Context()); err != nil || s.Instances[0].Role != vrrp.Backup || !strings.Contains(s.Instances[0].Why, "slept 1m0") {
+			t.Errorf("after a sleep of a minute it is %v because %q, %v", s.Instances[0].Role, s.Instances[0].Why, err)
+		}
+		r.stop(t)
 	})
 }
 

@@ -59,6 +59,9 @@ type Options struct {
 	// Alarm wakes the loop. Nil means the runtime's timers, which may be a
 	// millisecond late.
 	Alarm Alarm
+	// Slept returns how long the machine has been suspended since its start, in
+	// which the runtime's clock stands still. Nil means never.
+	Slept func() time.Duration
 	// Stale are addresses that an earlier run may have left behind; they are
 	// removed before anything else happens.
 	Stale []netspec.Address
@@ -74,9 +77,12 @@ type Options struct {
 
 // Engine runs one node. It implements Sink for the kernel.
 type Engine struct {
-	opts  Options
-	plan  Plan
+	opts Options
+	plan Plan
+	// start is when instant 0 was, by a clock that goes on while the machine is
+	// suspended; slept is what Slept returned last. Both are the loop's.
 	start time.Time
+	slept time.Duration
 
 	inbox   chan node.Event
 	results chan *node.Probed // answers of probes, behind the inbox
@@ -128,6 +134,9 @@ func New(plan Plan, opts Options) *Engine {
 		begun: make(chan struct{}), done: make(chan struct{}),
 		owned: map[string]owned{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 		bfdFailed: map[string]bool{},
+	}
+	if opts.Slept != nil {
+		e.slept = opts.Slept()
 	}
 	e.mail.came = make(chan struct{}, 1)
 	e.packets.New = func() any { return new(node.Received) }

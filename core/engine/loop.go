@@ -110,10 +110,28 @@ func (e *Engine) look() mono.Instant {
 	now := mono.Instant(t.Sub(e.start))
 	wall := t.UnixNano() - int64(now)
 	if d := wall - e.wall; d > clockStep || d < -clockStep {
+		if e.awake() {
+			return e.look()
+		}
 		e.wall = wall
 		e.carry(e.node.Step(now, &node.Clock{Wall: t.UnixNano()}))
 	}
 	return now
+}
+
+// awake moves the clock on by how long the machine was suspended, and reports
+// whether it was: the network has moved on meanwhile, and what was due is late.
+func (e *Engine) awake() bool {
+	if e.opts.Slept == nil {
+		return false
+	}
+	slept := e.opts.Slept()
+	d := slept - e.slept
+	if d <= time.Duration(clockStep) {
+		return false // it is read from two clocks, one after the other
+	}
+	e.slept, e.start = slept, e.start.Add(-d)
+	return true
 }
 
 func (e *Engine) step(now mono.Instant, ev node.Event) {
