@@ -10,8 +10,8 @@
 // starts it is suspended until it runs, and would wait for all of them. And what is
 // to end ends whole, whatever sessions it has made.
 //
-// It needs cgroup v2, and the group of the daemon to be its own to divide:
-// systemd's Delegate=, or that of a container. Without that there is no fence, and
+// It needs cgroup v2 of Linux 5.14, and the group of the daemon to be its own to
+// divide: systemd's Delegate=, from version 251 on. Without that there is no fence, and
 // what a service manager bounds holds for the daemon and its programs together.
 //
 // It starts no program: who does puts it into a cell. cmd/moonkeep makes the
@@ -84,6 +84,10 @@ func Open(warn func(error)) (*Fence, error) {
 		dir = filepath.Dir(dir)
 	}
 	if !delegated(dir) {
+		return nil, ErrNone
+	}
+	// Of Linux 5.14; to begin programs in a group came before it, with 5.7.
+	if _, err := os.Stat(filepath.Join(dir, "cgroup.kill")); err != nil {
 		return nil, ErrNone
 	}
 	return divide(dir, Limit, warn)
@@ -212,7 +216,7 @@ func (c *Cell) End(kill bool) {
 	}
 	path := c.dir.Name()
 	if kill {
-		_ = os.WriteFile(filepath.Join(path, "cgroup.kill"), []byte("1"), 0) // before Linux 5.14 there is none
+		_ = os.WriteFile(filepath.Join(path, "cgroup.kill"), []byte("1"), 0) // the kernel has it: see Open
 	}
 	_ = c.dir.Close() // of a directory that was only opened
 	c.fence.remove(path)
