@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -155,14 +156,26 @@ func TestPluginFaultsDelayNoAdvert(t *testing.T) {
 	a, b := hosts(t)
 	netnstest.Must(t, a.Link.SetUp("lo"))
 	webServers(t, a)
-	p := a.run(t, "global_defs {\n script_user root\n}\nvrrp_instance STEADY {\n interface eth0\n version 3\n virtual_router_id 51\n priority 100\n advert_int 0.1\n virtual_ipaddress {\n  192.0.2.100/24\n }\n}\n"+checked(servers))
+	// Beside it there are some that talk without an end.
+	floods := "virtual_server 192.0.2.201 80 {\n delay_loop 1\n lvs_sched rr\n lvs_method NAT\n protocol TCP\n"
+	for i, say := range []string{`exec yes '{"logs":[{"message":"x"}]}'`, "exec yes >&2", "exec yes"} {
+		path := rootsFile(t, fmt.Sprint("floods-", i), "#!/bin/sh\necho '{\"hello\":{\"protocol\":1,\"name\":\"FLOODS\",\"version\":\"1\",\"doc\":\"floods\"}}'\n"+say+"\n")
+		floods += fmt.Sprintf(" real_server 127.0.0.%d 8080 {\n  PLUGIN_CHECK {\n   name %s\n  }\n }\n", i+1, filepath.Base(path))
+	}
+	floods += "}\n"
+	p := a.run(t, "global_defs {\n script_user root\n plugin_directory /usr/lib\n}\n"+floods+"vrrp_instance STEADY {\n interface eth0\n version 3\n virtual_router_id 51\n priority 100\n advert_int 0.1\n virtual_ipaddress {\n  192.0.2.100/24\n }\n}\n"+checked(servers))
 	p.awaitRole(t, "MASTER")
 	plugin := func() (pid, starts int) {
 		s, err := p.status()
-		if err != nil || len(s.Plugins) != 1 || s.Plugins[0].State != "running" {
+		if err != nil {
 			return 0, 0
 		}
-		return s.Plugins[0].PID, s.Plugins[0].Starts
+		for _, x := range s.Plugins {
+			if x.Name == "HTTP_GET" && x.State == "running" {
+				return x.PID, x.Starts
+			}
+		}
+		return 0, 0
 	}
 	capture := b.Capture(t, "eth0", 0x0800)
 	var at []time.Time
@@ -214,8 +227,17 @@ func TestPluginFaultsDelayNoAdvert(t *testing.T) {
 	s, err := p.status()
 	netnstest.Must(t, err)
 	for i := range s.Services {
-		if s.Services[i].Weight != servers {
-			t.Errorf("%d of %d servers are up", s.Services[i].Weight, servers)
+		want := int64(servers)
+		if strings.Contains(s.Services[i].Name, "192.0.2.201") {
+			want = 3 // of the floods: unknown takes none down
+		}
+		if s.Services[i].Weight != want {
+			t.Errorf("%d of %d servers of %s are up", s.Services[i].Weight, want, s.Services[i].Name)
+		}
+	}
+	for _, x := range s.Plugins {
+		if strings.Contains(x.Name, "floods-2-") && x.Failures == 0 {
+			t.Errorf("%s may break the protocol: %+v", x.Name, x)
 		}
 	}
 	if strings.Contains(p.log.String(), "down") {

@@ -264,7 +264,7 @@ func (s *starter) Start(ctx context.Context) error {
 
 // listen hands on what the plugin writes to its standard error.
 func (s *starter) listen() {
-	r := bufio.NewReaderSize(s.proc.stderr, maxLine)
+	r := bufio.NewReaderSize(&paced{r: s.proc.stderr}, maxLine)
 	for {
 		line, err := r.ReadSlice('\n')
 		if text := strings.TrimRight(string(line), "\r\n"); text != "" {
@@ -278,11 +278,39 @@ func (s *starter) listen() {
 	}
 }
 
+// paced reads no faster than pacedOctets in each pacedTime: who prints without
+// an end then waits for its pipe, and does not keep the daemon busy.
+type paced struct {
+	r     io.Reader
+	since time.Time
+	n     int
+}
+
+const (
+	pacedOctets = 256 << 10
+	pacedTime   = 50 * time.Millisecond
+)
+
+// Read reads on.
+func (p *paced) Read(b []byte) (int, error) {
+	if p.n >= pacedOctets {
+		time.Sleep(pacedTime - time.Since(p.since)) // negative is none
+		p.n = 0
+	}
+	if p.n == 0 {
+		p.since = time.Now()
+	}
+	n, err := p.r.Read(b)
+	p.n += n
+	return n, err
+}
+
 // drain reads and counts until the end, which comes with that of the process.
 func (s *starter) drain() {
 	b := make([]byte, 4<<10)
+	out := &paced{r: s.out}
 	for {
-		n, err := s.out.Read(b)
+		n, err := out.Read(b)
 		s.printed.Add(int64(n))
 		if err != nil {
 			return

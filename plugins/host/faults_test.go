@@ -166,6 +166,23 @@ func TestHarmless(t *testing.T) {
 	}
 }
 
+// TestShouts holds that who prints without an end is read slowly, so that it
+// waits, and the daemon has its processor for other things.
+func TestShouts(t *testing.T) {
+	s := newSite(t, quick(t))
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "shout")}})
+	a := s.probe(0)
+	var out, errs int
+	if _, err := fmt.Sscanf(a.Message, "%d and %d", &out, &errs); err != nil {
+		t.Fatal(a.Message)
+	}
+	for _, n := range []int{out, errs} {
+		if n < pacedOctets || n > 16<<20 {
+			t.Errorf("%d bytes went out in a second", n)
+		}
+	}
+}
+
 // TestLies are breaches of the protocol: who commits one is ended, and no
 // check fails by it.
 func TestLies(t *testing.T) {
@@ -178,6 +195,7 @@ func TestLies(t *testing.T) {
 		{"hello", "it greeted twice"},
 		{"deaf", "no sign of life"},
 		{"flood", "messages in a second that answer nothing"},
+		{"large", "MiB in a second beside its answers"},
 	} {
 		t.Run(test.do, func(t *testing.T) {
 			s := newSite(t, quick(t))

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -140,6 +141,13 @@ func obey(s checkerpb.Checker_SessionServer) error {
 				continue
 			case strings.Contains(what, "deaf"):
 				return talk(s, time.Tick(10*time.Millisecond))
+			case strings.Contains(what, "large"):
+				for range 1000 { // few, of logs that nobody wants
+					if err := s.Send(&checkerpb.FromPlugin{Logs: []*checkerpb.Log{{Message: strings.Repeat("x", 1<<20)}}}); err != nil {
+						return err
+					}
+				}
+				continue
 			case strings.Contains(what, "flood"):
 				for range 1 << 20 { // between two answers to pings
 					if err := s.Send(&checkerpb.FromPlugin{}); err != nil {
@@ -204,6 +212,22 @@ func init() {
 			return checker.Result{Message: err.Error()}
 		}
 		return checker.Result{Verdict: checker.OK, Message: strings.ReplaceAll(string(b), "\n", " ")}
+	}
+	actions["shout"] = func(context.Context, checker.Target) checker.Result {
+		var n [2]atomic.Int64
+		for i, f := range []*os.File{os.Stdout, os.Stderr} {
+			go func() {
+				line := []byte(strings.Repeat("x", 1023) + "\n")
+				for {
+					k, err := f.Write(line)
+					if n[i].Add(int64(k)); err != nil {
+						return
+					}
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("%d and %d", n[0].Load(), n[1].Load())}
 	}
 	actions["exit"] = func(context.Context, checker.Target) checker.Result { os.Exit(3); panic("unreachable") }
 	actions["panic"] = func(context.Context, checker.Target) checker.Result { panic("boom in the probe") }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
@@ -37,7 +39,8 @@ type instance struct {
 	pings  uint32
 	ponged uint32    // the last ping that it answered
 	idle   int       // messages since idling that answered nothing
-	idling time.Time // when idle began to be counted; a second later it does anew
+	octets int       // of all messages since idling, beyond what answers may have
+	idling time.Time // when these began to be counted; a second later it does anew
 	under  int       // probes under way
 	missed int       // probes that it did not answer
 
@@ -215,7 +218,7 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 	if m.GetHello() != nil {
 		return errors.New("it greeted twice")
 	}
-	under, answers := i.under, false
+	under, answers, prepared := i.under, false, 0
 	if p := m.GetPong(); p > i.ponged && p <= i.pings {
 		i.ponged, answers = p, true
 	}
@@ -225,7 +228,7 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 		}
 		s := &g.slots[p.GetCheck()]
 		if s.refs > 0 && s.prepared == i.number {
-			s.refused, answers = "", true
+			s.refused, answers, prepared = "", true, prepared+1
 			if text := cut(p.GetError()); text != "" {
 				s.refused = "the plugin cannot make this check: " + text
 				g.warn("a check cannot be made", "check", s.check.Label, "why", text)
@@ -240,22 +243,32 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 	for _, l := range m.GetLogs() {
 		g.logged(l)
 	}
-	return i.judge(time.Now(), answers || i.under < under)
+	answered := max(0, under-i.under) + prepared
+	return i.judge(time.Now(), answers || answered > 0, proto.Size(m)-answered*octetsAnswer)
 }
 
 // idleMost is how many messages that answer nothing may come in a second.
 // Results and logs go together in messages, so that no checker needs as many.
-const idleMost = 2000
+// octetsMost is how long messages may be in a second, beyond octetsAnswer for
+// each answer in them; one with details for people fits in.
+const (
+	idleMost     = 2000
+	octetsMost   = 2 << 20
+	octetsAnswer = 4 << 10
+)
 
 // judge tells a process that answers from one that only talks: what it says
 // unasked is no sign that it still reads, and would keep the host busy.
-func (i *instance) judge(now time.Time, answers bool) error {
+func (i *instance) judge(now time.Time, answers bool, octets int) error {
+	if now.Sub(i.idling) >= time.Second {
+		i.idling, i.idle, i.octets = now, 0, 0
+	}
+	if i.octets += max(0, octets); i.octets > octetsMost {
+		return fmt.Errorf("it sent more than %d MiB in a second beside its answers", octetsMost>>20)
+	}
 	if answers {
 		i.heard = now
 		return nil
-	}
-	if now.Sub(i.idling) >= time.Second {
-		i.idling, i.idle = now, 0
 	}
 	if i.idle++; i.idle > idleMost {
 		return fmt.Errorf("it sent more than %d messages in a second that answer nothing", idleMost)
@@ -290,6 +303,10 @@ func (g *group) result(i *instance, r *checkerpb.Result) error {
 	}
 	if r.Weight != nil {
 		w := int(r.GetWeight())
+		if w < 0 {
+			g.warn("a checker asks for a weight below 0, which is taken for 0", "check", s.check.Label, "weight", w)
+			w = 0
+		}
 		out.Weight = &w
 	}
 	if s.once != nil {

@@ -28,7 +28,7 @@ const maxJSON = 1 << 20
 // newLines makes a link to a process whose first line has been read, or the
 // beginning of it.
 func newLines(p *process, first []byte, out *bufio.Reader) *lines {
-	return &lines{proc: p, first: first, out: out}
+	return &lines{proc: p, first: first, out: bufio.NewReaderSize(&paced{r: out}, maxLine)}
 }
 
 func (l *lines) close() { l.proc.farewell() }
