@@ -43,10 +43,13 @@ func (n *Node) announceExtra(now mono.Instant, in *instance) {
 		x.since = now
 	}
 	x.at = mono.Never
-	if list := soon(); cfg.Soon && x.repeats < len(list) {
-		if x.since.Add(list[x.repeats]).Reached(now) {
+	if list := soon(); cfg.Soon {
+		due := x.repeats
+		for x.repeats < len(list) && x.since.Add(list[x.repeats]).Reached(now) {
+			x.repeats++ // after a stall several may be due, for which one will do
+		}
+		if x.repeats > due {
 			n.announce(in, 1)
-			x.repeats++
 		}
 		if x.repeats < len(list) {
 			x.at = x.since.Add(list[x.repeats])

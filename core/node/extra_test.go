@@ -50,3 +50,27 @@ func TestExtra(t *testing.T) {
 		})
 	}
 }
+
+// TestExtraAfterAStall: what was due more than once while the machine stood still
+// is done once, and does not come again and again.
+func TestExtraAfterAStall(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Extra.Soon, in.Router.Announce.Delay = true, 0
+	d := drive(t, Config{Instances: []Instance{in}})
+	d.up("eth0")
+	for d.status("V").Role != vrrp.Master {
+		d.pass(second / 100)
+	}
+	d.forget()
+	d.now = d.now.Add(9 * second / 10)
+	d.take(d.node.Tick(d.now))
+	n := 0
+	for _, line := range d.log {
+		if strings.HasSuffix(line, "announces 10.0.1.1 x1") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("announced %d times after the stall: %q", n, d.log)
+	}
+}

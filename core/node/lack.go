@@ -50,10 +50,14 @@ func (n *Node) lacks(now mono.Instant, in *instance, why string) {
 	n.reschedule(in)
 }
 
-// supply claims again what is lacked, when that is due.
+// supply claims again what is lacked, when that is due. One that hands over does
+// not, but may stay MASTER.
 func (n *Node) supply(now mono.Instant, in *instance) {
-	if in.lack.due().Reached(now) && in.router.Role() == vrrp.Master && !in.router.Leaving() {
-		in.lack.at = mono.Never
+	if !in.lack.due().Reached(now) {
+		return
+	}
+	in.lack.at = now.Add(lackMax)
+	if in.router.Role() == vrrp.Master && !in.router.Leaving() {
 		n.claim(in)
 	}
 }

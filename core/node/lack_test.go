@@ -90,3 +90,24 @@ func TestNamesWhatIsGone(t *testing.T) {
 		t.Errorf("faults %q", got)
 	}
 }
+
+// One that hands over lacks on, and is not asked again and again.
+func TestLacksWhileItHandsOver(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Router.Announce.Delay = 0
+	d := drive(t, Config{Instances: []Instance{in}})
+	d.up("eth0")
+	d.pass(8 * second)
+	d.step(&Claimed{Instance: "V", Refused: "network is unreachable"})
+	d.pass(second * 98 / 100)
+	d.take(d.node.Stop(d.now))
+	d.forget()
+	d.pass(second / 20)
+	for _, line := range d.log {
+		if strings.HasPrefix(line, "V claims") {
+			t.Errorf("while it hands over: %q", line)
+		}
+	}
+	d.pass(10 * second)
+	d.role("V", vrrp.Init)
+}

@@ -105,7 +105,7 @@ func drawShared(r *rand.Rand, configs []node.Config) {
 	shared := chance(r, 30)
 	for _, c := range configs {
 		for i := range c.Instances {
-			c.Instances[i].Router.Shared = shared
+			c.Instances[i].Router.Shared, c.Instances[i].Extra.Soon = shared, shared
 		}
 	}
 }
