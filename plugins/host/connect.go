@@ -51,6 +51,7 @@ type starter struct {
 	spawner *spawner
 	spec    spec
 	said    func(line string) // a line on its standard error; by one goroutine
+	relayed func(line string) // the same by go-plugin, on a goroutine that nobody waits for; nil drops it
 	proc    *process
 	edition edition
 	first   []byte        // its first line, with the end of line
@@ -105,6 +106,8 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 		UnixSocketConfig: &plugin.UnixSocketConfig{TempDir: base},
 		Logger:           hclog.NewNullLogger(), // what it has to say, it returns
 		Stderr:           io.Discard,
+		SyncStdout:       &printed{count: &s.printed},
+		SyncStderr:       &printed{line: s.relayed},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(s.dial), grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
@@ -262,47 +265,23 @@ func (s *starter) Start(ctx context.Context) error {
 	return nil
 }
 
+// heard takes a line of the plugin's errors.
+func (s *starter) heard(text string) {
+	if text != "" && s.last.add(text) {
+		s.said(text)
+	}
+}
+
 // listen hands on what the plugin writes to its standard error.
 func (s *starter) listen() {
 	r := bufio.NewReaderSize(&paced{r: s.proc.stderr}, maxLine)
 	for {
 		line, err := r.ReadSlice('\n')
-		if text := strings.TrimRight(string(line), "\r\n"); text != "" {
-			if s.last.add(text) {
-				s.said(text)
-			}
-		}
+		s.heard(strings.TrimRight(string(line), "\r\n"))
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
 	}
-}
-
-// paced reads no faster than pacedOctets in each pacedTime: who prints without
-// an end then waits for its pipe, and does not keep the daemon busy.
-type paced struct {
-	r     io.Reader
-	since time.Time
-	n     int
-}
-
-const (
-	pacedOctets = 256 << 10
-	pacedTime   = 50 * time.Millisecond
-)
-
-// Read reads on.
-func (p *paced) Read(b []byte) (int, error) {
-	if p.n >= pacedOctets {
-		time.Sleep(pacedTime - time.Since(p.since)) // negative is none
-		p.n = 0
-	}
-	if p.n == 0 {
-		p.since = time.Now()
-	}
-	n, err := p.r.Read(b)
-	p.n += n
-	return n, err
 }
 
 // drain reads and counts until the end, which comes with that of the process.

@@ -176,6 +176,7 @@ func TestShouts(t *testing.T) {
 	if _, err := fmt.Sscanf(a.Message, "%d and %d", &out, &errs); err != nil {
 		t.Fatal(a.Message)
 	}
+	t.Log(out, errs)
 	for _, n := range []int{out, errs} {
 		if n < pacedOctets || n > 16<<20 {
 			t.Errorf("%d bytes went out in a second", n)

@@ -226,8 +226,10 @@ func init() {
 				}
 			}()
 		}
+		begin := time.Now()
 		time.Sleep(time.Second)
-		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("%d and %d", n[0].Load(), n[1].Load())}
+		rate := func(i int) int64 { return int64(float64(n[i].Load()) / time.Since(begin).Seconds()) }
+		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("%d and %d", rate(0), rate(1))}
 	}
 	actions["exit"] = func(context.Context, checker.Target) checker.Result { os.Exit(3); panic("unreachable") }
 	actions["panic"] = func(context.Context, checker.Target) checker.Result { panic("boom in the probe") }

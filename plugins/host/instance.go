@@ -82,6 +82,15 @@ func (g *group) launch(now time.Time) {
 	// loop takes events at all times but while answers wait to be taken.
 	said := func(line string) { g.events <- event{from: i, kind: evSaid, line: line} }
 	i.starter = &starter{spawner: g.host.spawner, spec: g.host.spec(g.key, g.plugin), said: said}
+	i.starter.relayed = func(line string) {
+		if line == "" || !i.starter.last.add(line) {
+			return
+		}
+		select {
+		case g.events <- event{from: i, kind: evSaid, line: line}:
+		case <-i.quit: // the loop may have ended
+		}
+	}
 	g.next, g.upgrade = i, false
 	g.all = append(g.all, i)
 	h := g.host
