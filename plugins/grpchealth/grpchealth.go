@@ -162,6 +162,10 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	}
 	a, err := p.transport.RoundTrip(q)
 	if err != nil {
+		// The alert of RFC 7301, which crypto/tls gives no name.
+		if strings.HasSuffix(err.Error(), "tls: no application protocol") {
+			return checker.Result{Verdict: checker.Failed, Message: "the server did not agree to HTTP/2 (h2), which gRPC needs"}
+		}
 		return dial.Failure(err, "ask "+p.target.Address.String())
 	}
 	defer a.Body.Close()
@@ -220,6 +224,9 @@ func codeText(code string) string {
 func judge(a *http.Response, body []byte) checker.Result {
 	failed := func(format string, args ...any) checker.Result {
 		return checker.Result{Verdict: checker.Failed, Message: fmt.Sprintf(format, args...)}
+	}
+	if a.ProtoMajor < 2 {
+		return failed("the server did not agree to HTTP/2 (h2), which gRPC needs, and answered by %s", a.Proto)
 	}
 	if a.StatusCode != http.StatusOK {
 		return failed("status %d of HTTP", a.StatusCode)

@@ -188,3 +188,24 @@ func FuzzStatus(f *testing.F) {
 		}
 	})
 }
+
+// TestNoHTTP2 holds that a server by TLS that has no HTTP/2 is told from one that
+// answers wrongly.
+func TestNoHTTP2(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler()) // by HTTP/1.1
+	defer s.Close()
+	o, err := checker.NewOptions([]byte(`{"tls":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := New().Prepare(checker.Target{Address: netip.MustParseAddrPort(s.Listener.Addr().String()), Timeout: 10 * time.Second}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := p.Probe(t.Context()); r.Verdict != checker.Failed || !strings.Contains(r.Message, "did not agree to HTTP/2 (h2)") {
+		t.Errorf("%v %q", r.Verdict, r.Message)
+	}
+	if x, ok := p.(interface{ Close() }); ok {
+		x.Close()
+	}
+}
