@@ -35,6 +35,9 @@ func idle() extra { return extra{since: mono.Never, interval: mono.Never, at: mo
 // sees to it that it is due while the instance is MASTER only.
 func (n *Node) announceExtra(now mono.Instant, in *instance) {
 	x, cfg := &in.extra, &in.cfg.Extra
+	if in.router.Overslept(now) {
+		return // it is about to listen, and to be MASTER no longer
+	}
 	if in.router.Role() != vrrp.Master || in.router.Leaving() || !cfg.Soon && cfg.Interval <= 0 {
 		*x = idle()
 		return

@@ -74,3 +74,25 @@ func TestExtraAfterAStall(t *testing.T) {
 		t.Errorf("announced %d times after the stall: %q", n, d.log)
 	}
 }
+
+// TestExtraNotAsleep: a master that stood still too long announces nothing more,
+// whatever comes first: it is about to listen.
+func TestExtraNotAsleep(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Extra.Soon, in.Router.Announce.Delay, in.Files = true, 0, []TrackFile{{Name: "f", Weight: 1}}
+	d := drive(t, Config{Instances: []Instance{in}, Files: []File{{Name: "f"}}})
+	d.step(&FileRead{File: "f"})
+	for d.status("V").Role != vrrp.Master {
+		d.pass(second / 100)
+	}
+	d.forget()
+	d.now = d.now.Add(10 * second)
+	d.step(&FileRead{File: "f", Value: 10})
+	d.take(d.node.Tick(d.now))
+	for _, line := range d.log {
+		if strings.Contains(line, "announces") {
+			t.Errorf("after it stood still for 10 s: %q", d.log)
+		}
+	}
+	d.role("V", vrrp.Backup)
+}
