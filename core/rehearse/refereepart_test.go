@@ -10,23 +10,26 @@ import (
 
 // partings are the instances of a node that have said their last since they
 // were MASTER, those that do in the present happening, and the priorities that
-// they had as MASTER.
+// they have had since they were MASTER.
 type partings struct {
 	before, now map[string]bool
-	priority    map[string]uint8
+	priorities  map[string][]uint8
+	// silent are those that gave up MASTER without an advert.
+	silent map[string]bool
 }
 
 // parts reports whether an advert is the last of one that gave up addresses with
-// a hardware address that all routers share: of a priority by which the new
-// master wins, once after it was MASTER, and when the addresses are gone or the
-// kernel took too long to say so.
+// a hardware address that all routers share, or gave them up without a word to
+// whomever it would hear: of a priority by which the new master wins, once after
+// it was MASTER, and when the addresses are gone or the kernel took too long to
+// say so.
 func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string) bool {
 	in := find(h, l, name)
-	if in == nil || !in.Router.Shared || h.After(name) == vrrp.Master || advert.Priority == 0 || l.parted.before[name] {
+	if in == nil || !in.Router.Shared && !l.parted.silent[name] || in.Router.YieldSilently || h.After(name) == vrrp.Master || advert.Priority == 0 || l.parted.before[name] {
 		return false
 	}
-	// Ours then, or when the new master was heard.
-	if advert.Priority != 1 && advert.Priority != l.parted.priority[name] && advert.Priority != l.priority[name] {
+	// Ours when the new master was heard, or 1.
+	if advert.Priority != 1 && advert.Priority != l.priority[name] && !slices.Contains(l.parted.priorities[name], advert.Priority) {
 		return false
 	}
 	stands := slices.ContainsFunc(owned(in), func(x netspec.Address) bool { return h.Node.Holds(x.Addr()) })
@@ -43,15 +46,20 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 // end notes after a happening who has said its last, and who may again.
 func (p *partings) end(h *Happening, l *life) {
 	if p.before == nil {
-		p.before, p.now, p.priority = map[string]bool{}, map[string]bool{}, map[string]uint8{}
+		p.before, p.now, p.priorities, p.silent = map[string]bool{}, map[string]bool{}, map[string][]uint8{}, map[string]bool{}
 	}
 	for name := range p.now {
 		p.before[name] = true
 	}
 	clear(p.now)
 	for name, role := range h.before {
+		if had := p.priorities[name]; role == vrrp.Master {
+			p.priorities[name] = []uint8{l.priority[name]}
+		} else if !slices.Contains(had, l.priority[name]) {
+			p.priorities[name] = append(had, l.priority[name])
+		}
 		if role == vrrp.Master && h.After(name) != vrrp.Master {
-			p.priority[name] = l.priority[name]
+			p.silent[name] = !slices.ContainsFunc(h.Actions, func(a node.Action) bool { return a.Kind == node.Send && a.Instance == name })
 		}
 	}
 	for name := range p.before {

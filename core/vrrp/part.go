@@ -10,15 +10,18 @@ import (
 // addresses are gone before it says its last.
 const partingLimit = 100 * time.Millisecond
 
-// parting is what a router of a Shared hardware address has still to say after
-// it gave its addresses up to another master.
+// parting is what a router has still to say after it gave its addresses up.
 //
-// What it answered between the announcement of the new master and that moment
+// Of a Shared hardware address: what it answered between the announcement of the new master and that moment
 // has turned the switches back to it, for they go by who sent last. The new
 // master does not know and may say nothing for seconds. An advert of lower
 // priority that leaves when nothing else can follow makes it assert itself: it
 // sends an advert "to update any learning bridges" (RFC 9568 6.4.3), and
 // announces the addresses again.
+//
+// Of any address that was given up before another master was heard: that one may
+// have been master on the other side of a partition, and never have heard of us.
+// Our clients would wait until it announces again by itself.
 type parting struct {
 	// owed is true until the advert was sent, or another became pointless.
 	owed bool
@@ -35,6 +38,15 @@ type parting struct {
 // advert, 0 when the new master is still to be heard.
 func (r *Router) owes(priority uint8) parting {
 	return parting{owed: r.cfg.Shared && !r.cfg.YieldSilently, priority: priority}
+}
+
+// withdraw makes a MASTER a BACKUP that has not heard its successor yet, and says
+// its last when it does.
+func (r *Router) withdraw(now mono.Instant, why string, out []Action) []Action {
+	out = append(out, Action{Kind: DoRelease, Tell: !r.cfg.YieldSilently})
+	out = r.becomeBackup(now, why, out)
+	r.parting = parting{owed: !r.cfg.YieldSilently}
+	return out
 }
 
 // Vacated says that the kernel has removed what the last DoRelease with Tell

@@ -79,31 +79,46 @@ func TestPartingOfAYield(t *testing.T) {
 	d.want("0s release, MASTER->BACKUP")
 }
 
+// Who gives its addresses up without having heard to whom tells the one that it
+// hears, who may have been master on the other side of a partition and would
+// announce nothing.
 func TestPartingOfAGroup(t *testing.T) {
-	d := master(t, V3, 100, shared)
-	d.lines = nil
-	d.demote()
-	d.vacated()
-	d.want("0s release, MASTER->BACKUP")
-	d.run(10 * ms)
-	d.hear(peerLow, 0) // one that resigns is no successor
-	d.hear(peerLow, 50)
-	d.hear(peerLow, 50)
-	d.want("10ms send 1")
+	for _, own := range []bool{false, true} {
+		d := master(t, V3, 100, func(c *Config) { c.Shared = !own })
+		d.lines = nil
+		d.demote()
+		d.want("0s release, MASTER->BACKUP")
+		d.run(5 * ms)
+		d.vacated()
+		d.run(10 * ms)
+		d.hear(peerLow, 0) // one that resigns is no successor
+		d.hear(peerLow, 50)
+		d.hear(peerLow, 50)
+		d.want("10ms send 1")
+	}
 }
 
-// A master that slept learns afterwards who took over meanwhile; what it
-// answered before it noticed has turned the switches to it.
+// A master that slept learns afterwards who took over meanwhile.
 func TestPartingAfterSleep(t *testing.T) {
-	d := master(t, V3, 100, shared)
-	d.lines = nil
-	d.jump(d.now + 10*time.Second)
-	d.hear(peerHigh, 200)
-	d.want("10s release, MASTER->BACKUP")
-	d.vacated()
-	d.want("10s send 100")
-	d.hear(peerHigh, 200)
-	d.want()
+	for _, own := range []bool{false, true} {
+		d := master(t, V3, 100, func(c *Config) { c.Shared = !own })
+		d.lines = nil
+		d.jump(d.now + 10*time.Second)
+		d.hear(peerHigh, 200)
+		d.want("10s release, MASTER->BACKUP")
+		d.vacated()
+		d.want("10s send 100")
+		d.hear(peerHigh, 200)
+		d.want()
+
+		d = master(t, V3, 100, func(c *Config) { c.Shared, c.YieldSilently = !own, true })
+		d.lines = nil
+		d.jump(d.now + 10*time.Second)
+		d.hear(peerHigh, 200)
+		d.want("10s release, MASTER->BACKUP")
+		d.vacated()
+		d.want()
+	}
 }
 
 // keepalived yields without a word: what it answered before it did so has turned

@@ -189,10 +189,7 @@ func (r *Router) Promote(now mono.Instant, why string, out []Action) []Action {
 func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 	switch {
 	case r.role == Master && !r.leaving:
-		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
-		out = r.becomeBackup(now, why, out)
-		r.parting = r.owes(0)
-		return out
+		return r.withdraw(now, why, out)
 	case r.move.on:
 		// The group's successor has them all by now.
 		r.move.must = true
@@ -315,10 +312,7 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
 	if r.overslept(now) {
 		// Do not advertise into a network that has moved on.
-		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
-		out = r.becomeBackup(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
-		r.parting = r.owes(0)
-		return out
+		return r.withdraw(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
 	}
 	if r.lapsed(now) {
 		// Every backup has given us up by now.
