@@ -102,7 +102,7 @@ func (s *Store) setLocked(name, key string, v stored) error {
 		for _, values := range s.all {
 			s.expire(values)
 		}
-		if old, there = values[key]; !there {
+		if _, there = values[key]; !there {
 			grows = v.size(key)
 		}
 		if grows > 0 && s.octets+grows > maxStored {

@@ -188,13 +188,11 @@ func TestGuestVerdicts(t *testing.T) {
 	// One after the other: the guest has one processor, and its servers are slow
 	// when it is busy.
 	for _, ours := range []bool{false, true} {
-		name, stop := "keepalived", func() {}
+		name, start := "keepalived", d.keepalived
 		if ours {
-			name = "moonkeep"
-			stop = d.moonkeep(t, conf)
-		} else {
-			stop = d.keepalived(t, conf)
+			name, start = "moonkeep", d.moonkeep
 		}
+		stop := start(t, conf)
 		want := make([]string, len(all))
 		for i, c := range all {
 			if want[i] = c.theirs; ours && c.ours != "" {
