@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(checker.CookieKey) != "" {
 		serveChecker(os.Args)
 	}
+	if file := os.Getenv(measureEnv); file != "" {
+		os.Exit(measure(file, os.Args[1:]))
+	}
 	if os.Getenv(programEnv) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 	}

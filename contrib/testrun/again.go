@@ -90,7 +90,7 @@ func (a *again) run() {
 
 // passes runs one test and reports whether it ran and nothing failed.
 func (a *again) passes(id testID) bool {
-	pkg, there := strings.CutSuffix(id.pkg, inGuest)
+	pkg, there := fromGuest(id.pkg)
 	g := group{args: []string{"-count", "1", "-timeout", "5m", "-run", pattern(id.test), pkg}, env: []string{"CGO_ENABLED=0"}}
 	switch {
 	case there:

@@ -13,8 +13,37 @@ import (
 	"sync"
 )
 
-// inGuest is put behind the name of a package whose tests ran in the guest.
+// inGuest is put behind the name of a package whose tests ran in the guest, and
+// with a number behind that of each further share of them.
 const inGuest = " (guest)"
+
+// mostInGuest is how many tests a guest runs. What a package has beyond it is
+// shared between two guests.
+const mostInGuest = 8
+
+// share is what one guest runs of a package.
+type share struct {
+	suffix string // of the package's name
+	list   []testID
+}
+
+func shares(list []testID) []share {
+	if len(list) <= mostInGuest {
+		return []share{{inGuest, list}}
+	}
+	out := []share{{suffix: inGuest}, {suffix: " (guest 2)"}}
+	for i, id := range list {
+		// Neighbours of a file last about as long.
+		out[i%2].list = append(out[i%2].list, id)
+	}
+	return out
+}
+
+// fromGuest returns the name of the package whose tests a guest ran.
+func fromGuest(pkg string) (name string, there bool) {
+	name, _, there = strings.Cut(pkg, " (guest")
+	return name, there
+}
 
 // guest runs tests again that this machine's kernel cannot run, by a program
 // that gives them another kernel (contrib/uml), after the tests of this machine:
@@ -54,21 +83,24 @@ func (g *guest) start() (finish func()) {
 		for _, list := range g.skipped { // go test was cut short
 			g.queue = append(g.queue, list)
 		}
-		queue := g.queue
+		var queue []share
+		for _, list := range g.queue {
+			queue = append(queue, shares(list)...)
+		}
 		g.mu.Unlock()
 		// Those with the most tests last the longest.
-		slices.SortStableFunc(queue, func(a, b []testID) int { return cmp.Compare(len(b), len(a)) })
-		next := make(chan []testID)
+		slices.SortStableFunc(queue, func(a, b share) int { return cmp.Compare(len(b.list), len(a.list)) })
+		next := make(chan share)
 		var wait sync.WaitGroup
 		for range min(2, runtime.NumCPU()) {
 			wait.Go(func() {
-				for list := range next {
-					g.run(list)
+				for s := range next {
+					g.run(s)
 				}
 			})
 		}
-		for _, list := range queue {
-			next <- list
+		for _, s := range queue {
+			next <- s
 		}
 		close(next)
 		wait.Wait()
@@ -78,7 +110,7 @@ func (g *guest) start() (finish func()) {
 // take keeps a test that was skipped for a file that this machine's kernel
 // lacks. It refuses what was skipped in the guest.
 func (g *guest) take(id testID, reason string) bool {
-	if strings.HasSuffix(id.pkg, inGuest) {
+	if _, there := fromGuest(id.pkg); there {
 		return false
 	}
 	file := func(what string) bool { return strings.HasPrefix(what, "/") && g.lacks.file(what) }
@@ -102,10 +134,10 @@ func (g *guest) over(pkg string) {
 }
 
 // run runs tests of one package in the guest and holds it to having done so.
-func (g *guest) run(list []testID) {
-	pkg, missing := list[0].pkg, map[string]bool{}
+func (g *guest) run(s share) {
+	pkg, missing := s.list[0].pkg, map[string]bool{}
 	var patterns []string
-	for _, id := range list {
+	for _, id := range s.list {
 		missing[id.test] = true
 		patterns = append(patterns, pattern(id.test))
 	}
@@ -122,7 +154,7 @@ func (g *guest) run(list []testID) {
 			delete(missing, e.Test)
 		}
 		if e.Package != "" {
-			e.Package += inGuest
+			e.Package += s.suffix
 		}
 		g.report.take(e)
 	})

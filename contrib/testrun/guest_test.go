@@ -97,3 +97,29 @@ func TestGuest(t *testing.T) {
 		})
 	}
 }
+
+// TestShares holds that no test is lost when a package's are shared.
+func TestShares(t *testing.T) {
+	list := make([]testID, 2*mostInGuest+1)
+	for i := range list {
+		list[i] = testID{"p", string(rune('a' + i))}
+	}
+	if got := shares(list[:mostInGuest]); len(got) != 1 || got[0].suffix != inGuest || len(got[0].list) != mostInGuest {
+		t.Errorf("few: %v", got)
+	}
+	seen := map[testID]bool{}
+	for _, s := range shares(list) {
+		if pkg, there := fromGuest("p" + s.suffix); pkg != "p" || !there {
+			t.Errorf("%q is of %q", s.suffix, pkg)
+		}
+		if len(s.list) > mostInGuest+1 {
+			t.Errorf("%d tests in one guest", len(s.list))
+		}
+		for _, id := range s.list {
+			seen[id] = true
+		}
+	}
+	if _, there := fromGuest("p"); there || len(seen) != len(list) {
+		t.Errorf("%d of %d tests are shared", len(seen), len(list))
+	}
+}
