@@ -73,9 +73,7 @@ func TestMetrics(t *testing.T) {
 		t.Error("the old page is still there")
 	}
 	p.reload(t, a, with("192.0.2.200:9650"))
-	if log := p.log.String(); !strings.Contains(log, "no metrics are served") {
-		t.Errorf("nothing was said of a page that cannot be opened:\n%s", log)
-	}
+	eventually(t, "a word of a page that cannot be opened", func() bool { return strings.Contains(p.log.String(), "no metrics are served") }, p.log.String)
 	a.holds(t, netip.MustParsePrefix("192.0.2.77/24"), true)
 	p.stop(t)
 }
