@@ -73,6 +73,9 @@ func printService(b *strings.Builder, v *control.Service, whole bool) {
 	if v.Asleep {
 		b.WriteString("  checks rest: its address is not here\n")
 	}
+	if v.Panic {
+		b.WriteString("  PANIC: too few servers work, so that those that did serve as well\n")
+	}
 	tw := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
 	for i := range v.Servers {
 		if r := &v.Servers[i]; whole || r.Doubt() != "" {
@@ -91,6 +94,9 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	if state == "down" {
 		state = "DOWN"
 	}
+	if r.Kept {
+		state += ", serves in the panic"
+	}
 	switch {
 	case r.Drained:
 		state += ", out by hand (" + r.Wish + ")"
@@ -99,6 +105,9 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	}
 	if r.ByHand != nil {
 		weight = fmt.Sprintf("weight %d by hand (configured %d)", *r.ByHand, r.Configured)
+	}
+	if r.Rising != nil {
+		weight += fmt.Sprintf(", %d now (slow_start)", *r.Rising)
 	}
 	fmt.Fprintf(w, "  %s\t%s for %s, %s\n", r.Name, state, age(r.SinceAge), weight)
 	for i := range r.Checks {

@@ -43,6 +43,20 @@ checks of real servers
 	if b.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", b.String(), want)
 	}
+	// Few work, and one comes back slowly.
+	now := 1
+	s.Services = s.Services[:1]
+	s.Services[0].Panic, s.Services[0].Servers[0].Rising, s.Services[0].Servers[1].Kept = true, &now, true
+	b.Reset()
+	printServices(&b, &s)
+	for _, part := range []string{
+		"\n  PANIC: too few servers work, so that those that did serve as well\n",
+		"  192.0.2.11:80  up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80  DOWN, serves in the panic for 1m30s, weight 3\n",
+	} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
+		}
+	}
 	// Of thousands those are listed that are not well.
 	for i := range 2000 {
 		s.Services[0].Servers = append(s.Services[0].Servers, server(fmt.Sprint("s", i), fine))

@@ -22,7 +22,10 @@ type Service struct {
 	// Sorry says that it has a sorry server; it serves while there is no quorum.
 	Sorry bool `json:"sorry_server"`
 	// Asleep says that its checks rest because its address is not here.
-	Asleep  bool         `json:"checks_rest,omitempty"`
+	Asleep bool `json:"checks_rest,omitempty"`
+	// Panic says that so few of its servers work that those are kept which did
+	// (panic_threshold).
+	Panic   bool         `json:"panic,omitempty"`
 	Servers []RealServer `json:"real_servers"`
 }
 
@@ -51,6 +54,11 @@ type RealServer struct {
 	// Weight is the one in force, Configured the configured one.
 	Weight     int `json:"weight"`
 	Configured int `json:"configured_weight"`
+	// Rising is the weight that it has meanwhile, when its own is to rise slowly
+	// (slow_start).
+	Rising *int `json:"weight_now,omitempty"`
+	// Kept says that it has clients though it is down, because of a panic.
+	Kept bool `json:"kept,omitempty"`
 	// Wish is what people want of it, "drain", "down" or "maintenance"; empty
 	// leaves it to its checks. Drained says that its place in IPVS is gone for
 	// that, and ByHand is the weight that people gave it.
@@ -131,7 +139,7 @@ func (s *Status) DescribeServices(st *node.ServicesStatus, servers []node.Server
 		v := &st.Services[i]
 		x := Service{
 			Name: v.Name, HasQuorum: v.Quorum, QuorumAge: st.At.Sub(v.Since).Seconds(), Weight: v.Weight, Quorum: v.Need, Hysteresis: v.Slack,
-			Sorry: v.Sorry, Asleep: v.Asleep, Servers: make([]RealServer, 0, v.Servers),
+			Sorry: v.Sorry, Asleep: v.Asleep, Panic: v.Panics, Servers: make([]RealServer, 0, v.Servers),
 		}
 		for k := range servers[v.First : v.First+v.Servers] {
 			x.Servers = append(x.Servers, realServer(&servers[v.First+k], st.At))
@@ -161,11 +169,14 @@ func upDown(up bool) string {
 
 func realServer(r *node.ServerStatus, at mono.Instant) RealServer {
 	x := RealServer{
-		Name: r.Name, State: upDown(r.Up), SinceAge: at.Sub(r.Since).Seconds(), Weight: r.Weight, Configured: r.Configured,
+		Name: r.Name, State: upDown(r.Up), SinceAge: at.Sub(r.Since).Seconds(), Weight: r.Weight, Configured: r.Configured, Kept: r.Kept,
 		Checks: make([]Check, 0, len(r.Checks)),
 	}
 	if r.Wish != node.WishAuto {
 		x.Wish, x.Drained = r.Wish.String(), r.Drained
+	}
+	if r.Rising >= 0 {
+		x.Rising = &r.Rising
 	}
 	if r.ByHand >= 0 {
 		x.ByHand = &r.ByHand

@@ -11,6 +11,7 @@ import (
 func (c *collection) service(v *control.Service) {
 	c.put("moonkeep_service_quorum", "Whether the weights of a virtual server's working servers come to its quorum.", gauge, truth(v.HasQuorum), "service", v.Name)
 	c.put("moonkeep_service_weight", "The weights of a virtual server's working servers together.", gauge, float64(v.Weight), "service", v.Name)
+	c.put("moonkeep_service_panic", "Whether so few of a virtual server's servers work that those are kept which did (panic_threshold).", gauge, truth(v.Panic), "service", v.Name)
 	for i := range v.Servers {
 		r := &v.Servers[i]
 		at := []string{"service", v.Name, "server", r.Name}

@@ -53,14 +53,19 @@ func (n *Node) arrange(now mono.Instant, v *service) (changed bool) {
 		if s.rises && x.Up {
 			var in time.Duration
 			x.Weight, in = v.cfg.SlowStart.At(x.Weight, now.Sub(s.risesFrom))
-			if s.rises = in > 0; s.rises {
+			if in > 0 {
 				next = mono.Min(next, s.risesFrom.Add(in))
 			}
+			// A weight too small to have steps may be another before the time is over.
+			s.rises = now.Sub(s.risesFrom) < v.cfg.SlowStart.Over
 		}
 		b.servers = append(b.servers, x)
 	}
 	n.riseAt(v, next)
 	n.keepServing(v)
+	for i := range v.servers {
+		v.servers[i].serves, v.servers[i].placed = b.servers[i].Up, b.servers[i].Weight
+	}
 	b.places = balance.Serving(b.places[:0], b.servers, v.cfg.Sorry, v.has)
 	if v.placed && slices.Equal(b.places, v.places) {
 		return false
@@ -84,11 +89,21 @@ func (n *Node) riseAt(v *service, at mono.Instant) {
 	n.sched.set(v.rise, at)
 }
 
+// inPanic reports whether it keeps servers because of a panic.
+func (v *service) inPanic() bool { return v.panics && !v.instead() }
+
+// instead reports whether its sorry server serves.
+func (v *service) instead() bool { return v.cfg.Sorry.Present && !v.has }
+
 // keepServing has servers that fail keep their places when too few are left,
 // unless a sorry server takes them.
 func (n *Node) keepServing(v *service) {
 	b := &n.balancing
-	if v.cfg.Panic.Percent == 0 || v.cfg.Sorry.Present && !v.has {
+	switch {
+	case v.cfg.Panic.Percent == 0: // since a reload, perhaps
+		v.kept, v.panics = nil, false
+		return
+	case v.instead():
 		return
 	}
 	if len(v.kept) != len(b.servers) {
@@ -117,18 +132,21 @@ func (n *Node) relay(old map[string]*service) {
 	stays := map[string]bool{}
 	for i := range n.services {
 		v := &n.services[i]
-		if was := old[v.cfg.Name]; was != nil && sameLayout(&was.cfg.Layout, &v.cfg.Layout) {
-			v.places, v.placed, v.kept, v.panics = was.places, was.placed, was.kept, was.panics
-			stays[v.cfg.Name] = true
-		} else if was != nil && was.panics {
-			// The servers are others; those that were kept are still.
-			v.panics, v.kept = true, make([]bool, len(v.servers))
-			kept := map[string]bool{}
-			for k := range was.servers {
-				kept[was.servers[k].cfg.Name] = was.kept[k]
-			}
-			for k := range v.servers {
-				v.kept[k] = kept[v.servers[k].cfg.Name]
+		if was := old[v.cfg.Name]; was != nil {
+			v.panics = was.panics
+			if sameLayout(&was.cfg.Layout, &v.cfg.Layout) {
+				v.places, v.placed, v.kept = was.places, was.placed, was.kept
+				stays[v.cfg.Name] = true
+			} else if was.kept != nil {
+				// The servers may be others; those that a panic keeps are still.
+				v.kept = make([]bool, len(v.servers))
+				kept := map[string]bool{}
+				for k := range was.servers {
+					kept[was.servers[k].cfg.Name] = was.kept[k]
+				}
+				for k := range v.servers {
+					v.kept[k] = kept[v.servers[k].cfg.Name]
+				}
 			}
 		}
 		b.services = append(b.services, v)

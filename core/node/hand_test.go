@@ -186,8 +186,12 @@ func TestSlowStart(t *testing.T) {
 	s.hand("b", WishDown, 0, -1)
 	s.tables = nil
 	s.hand("b", WishAuto, 0, -1)
-	if got := s.tables[0][vip(1)].Destinations[1].Weight; got >= 5 {
+	got := s.tables[0][vip(1)].Destinations[1].Weight
+	if got >= 5 {
 		t.Errorf("weight %d after it was down by hand", got)
+	}
+	if st := s.node.Servers(nil, 0, 3); st[0].Rising >= 0 || st[1].Rising != int(got) || st[1].Weight != 10 {
+		t.Errorf("the status is %+v", st[:2])
 	}
 }
 
@@ -207,8 +211,14 @@ func TestPanic(t *testing.T) {
 	}) {
 		t.Errorf("notes %q", s.notes)
 	}
+	if st := s.node.Servers(nil, 0, 3); !s.node.Services(s.now).Services[0].Panics || st[0].Kept || !st[1].Kept || !st[2].Kept {
+		t.Errorf("in a panic the status is %+v", st)
+	}
 	s.run(0, health.OK)
 	s.asks("1: 1*10 2*10 3*10")
 	s.run(1, health.OK)
 	s.asks("1: 1*10 2*10")
+	if s.node.Services(s.now).Services[0].Panics || s.node.Servers(nil, 0, 3)[2].Kept {
+		t.Error("the panic is not over")
+	}
 }

@@ -213,7 +213,8 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		s.retell()
 		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
 		if b := find(i, s.cfg.Name); b != nil {
-			s.up, s.since, s.rises, s.risesFrom = b.up, b.since, b.rises, b.risesFrom
+			s.up, s.since, s.risesFrom = b.up, b.since, b.risesFrom
+			s.rises = b.rises && now.Sub(b.risesFrom) < was.cfg.SlowStart.Over
 		}
 	}
 	v.sum = v.total()

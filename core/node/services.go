@@ -49,6 +49,10 @@ type server struct {
 	// rises says that its weight rises since risesFrom.
 	rises     bool
 	risesFrom mono.Instant
+	// serves says that it is to have clients unless people or the quorum forbid
+	// it, and placed is its weight then.
+	serves bool
+	placed int
 }
 
 // checkChanged lets a check that came up or went down count for its server.

@@ -3,6 +3,7 @@ package node
 import (
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/mono"
 )
@@ -31,6 +32,8 @@ type ServiceStatus struct {
 	Sorry bool
 	// Asleep says that its checks rest because its address is not here.
 	Asleep bool
+	// Panics says that so few of its servers work that those are kept which did.
+	Panics bool
 	// First is the number of its first real server, and Servers how many it
 	// has.
 	First, Servers int
@@ -43,6 +46,10 @@ type ServerStatus struct {
 	Since mono.Instant
 	// Weight is the one in force, Configured the configured one.
 	Weight, Configured int
+	// Rising is the weight that it has meanwhile when its own rises slowly, or
+	// negative. Kept says that it serves though it is down, because of a panic.
+	Rising int
+	Kept   bool
 	// Wish is what people want of it; Drained says that its place is gone for
 	// that. ByHand is the weight that people gave it, negative without one.
 	Wish    Wish
@@ -78,7 +85,7 @@ func (n *Node) Services(now mono.Instant) *ServicesStatus {
 		v := &n.services[i]
 		st.Services[i] = ServiceStatus{
 			Name: v.cfg.Name, Quorum: v.has, Since: v.since, Weight: v.sum, Need: v.quorum.Need, Slack: v.quorum.Slack,
-			Sorry: v.cfg.Sorry.Present, Asleep: v.sleeps, First: first, Servers: len(v.servers),
+			Sorry: v.cfg.Sorry.Present, Asleep: v.sleeps, Panics: v.inPanic(), First: first, Servers: len(v.servers),
 		}
 		first += len(v.servers)
 	}
@@ -90,7 +97,11 @@ func (n *Node) Services(now mono.Instant) *ServicesStatus {
 func (n *Node) Servers(dst []ServerStatus, from, most int) []ServerStatus {
 	for i := from; i < min(from+most, len(n.servers)); i++ {
 		s := &n.servers[i]
-		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks)), ByHand: -1}
+		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks)), ByHand: -1, Rising: -1}
+		if s.rises && s.up && s.handed() == balance.Free && s.placed < s.inForce() {
+			st.Rising = s.placed
+		}
+		st.Kept = s.serves && !s.up && s.handed() == balance.Free
 		if s.hand != nil {
 			st.Wish, st.Drained, st.ByHand = s.hand.Wish, s.hand.out, s.hand.Weight
 		}

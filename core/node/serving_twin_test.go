@@ -1,0 +1,272 @@
+package node
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// servingTwin says what the table should be from how the servers stand, from
+// nothing but what was seen of them.
+type servingTwin struct {
+	node  *Node
+	table balance.Table
+	// hands and out are by service and server, as are came, when a server came
+	// back last, up, how it stood last, and kept, whether a panic keeps it.
+	hands      map[serverName]Hand
+	out        map[serverName]bool
+	came       map[serverName]mono.Instant
+	up, kept   map[serverName]bool
+	has        map[string]bool // the quorum, by service
+	slow, slim int             // tables in which a weight rose, and panics
+}
+
+// want is the table now, after it took note of what changed.
+func (w *servingTwin) want(now mono.Instant) balance.Table {
+	t := balance.Table{}
+	up, kept := map[serverName]bool{}, map[serverName]bool{}
+	for i, v := range w.node.Services(now).Services {
+		cfg := w.node.services[i].cfg
+		states := w.node.Servers(nil, v.First, v.Servers)
+		var sum, all int64
+		working := 0
+		for x := range states {
+			name := serverName{v.Name, states[x].Name}
+			up[name] = states[x].Up
+			was, known := w.up[name]
+			switch {
+			case !known:
+				delete(w.came, name)
+			case states[x].Up && !was:
+				w.came[name] = now
+			}
+			all += int64(cfg.Servers[x].Weight)
+			if states[x].Up {
+				working++
+				if h, has := w.hands[name]; !has || h.Wish == WishAuto {
+					sum += w.weight(name, states[x].Weight)
+				}
+			}
+		}
+		q := balance.NewQuorum(cfg.Quorum, cfg.Hysteresis, all)
+		if had, known := w.has[v.Name]; known {
+			w.has[v.Name] = q.Holds(had, sum)
+		} else {
+			w.has[v.Name] = q.First(sum)
+		}
+		instead := cfg.Sorry.Present && !w.has[v.Name]
+		panics := cfg.Panic.Percent > 0 && working*100 < cfg.Panic.Percent*len(states)
+		s := balance.Service{Options: cfg.Layout.Options}
+		place := func(d balance.Destination, weight int64) {
+			d.Weight = int32(weight)
+			s.Destinations = append(s.Destinations, d)
+		}
+		for x := range states {
+			name := serverName{v.Name, states[x].Name}
+			serves := states[x].Up
+			if cfg.Panic.Percent > 0 {
+				if instead { // nobody is kept for it, nor forgotten
+					kept[name] = w.kept[name]
+				} else {
+					serves = serves || panics && w.kept[name]
+					kept[name] = serves
+				}
+			}
+			if panics && serves && !states[x].Up {
+				w.slim++
+			}
+			h := w.hands[name]
+			weight := w.weight(name, states[x].Weight)
+			if from, came := w.came[name]; came && now.Sub(from) >= cfg.SlowStart.Over {
+				delete(w.came, name) // it has come, or there is no slow start any more
+			} else if came && states[x].Up {
+				rising, _ := cfg.SlowStart.At(int(weight), now.Sub(from))
+				if int64(rising) < weight {
+					w.slow++
+				}
+				weight = int64(rising)
+			}
+			switch {
+			case w.out[name]:
+			case h.Wish != WishAuto:
+				place(cfg.Layout.Servers[x], 0)
+			case serves && !instead:
+				place(cfg.Layout.Servers[x], weight)
+			case cfg.Servers[x].Inhibits:
+				place(cfg.Layout.Servers[x], 0)
+			}
+		}
+		if instead {
+			place(cfg.Layout.Sorry, 1)
+		} else if cfg.Sorry.Present && cfg.Sorry.Inhibits {
+			place(cfg.Layout.Sorry, 0)
+		}
+		for _, k := range cfg.Layout.Keys {
+			t[k] = s.Normal(k)
+		}
+	}
+	w.up, w.kept = up, kept
+	return t
+}
+
+// weight is that of a server with what people want, without slow start.
+func (w *servingTwin) weight(name serverName, weight int) int64 {
+	if h, has := w.hands[name]; has && h.Weight >= 0 {
+		return int64(h.Weight)
+	}
+	return int64(weight)
+}
+
+// handle takes note of what people want.
+func (w *servingTwin) handle(now mono.Instant, h Hand) {
+	name := serverName{h.Service, h.Server}
+	if h.Wish == WishAuto && w.hands[name].Wish != WishAuto {
+		w.came[name] = now
+	}
+	w.out[name] = h.Wish == WishDown || h.Wish != WishAuto && w.out[name]
+	w.hands[name] = h
+}
+
+// placedServices are drawn services with places in the table.
+func placedServices(r *rand.Rand) []Service {
+	all := drawnServices(r)
+	for i := range all {
+		v := &all[i]
+		v.Sorry = balance.Sorry{Present: r.IntN(2) == 0, Inhibits: r.IntN(2) == 0}
+		v.SlowStart.Over = time.Duration(r.IntN(3)) * 4 * second
+		v.Panic.Percent = r.IntN(3) * 30
+		*v = laid(*v, vip(byte(10*i+1)), vip(byte(10*i+2)))
+		v.Layout.Keys = v.Layout.Keys[r.IntN(2):]
+		v.Layout.Options.Scheduler = []string{"rr", "wrr"}[r.IntN(2)]
+		for k := range v.Servers {
+			s := &v.Servers[k]
+			s.Inhibits, s.Weight = r.IntN(4) == 0, []int{0, 1, 2, 9}[r.IntN(4)]
+			// The address goes with the name.
+			v.Layout.Servers[k] = balance.Destination{Address: vip(s.Name[1]).Address, Upper: uint32(r.IntN(8) / 7)}
+		}
+	}
+	return all
+}
+
+// playServing drives services, their hands and reloads at random, and compares
+// the table with the twin's after each step.
+func playServing(t *testing.T, seed uint64, steps int) (slow, slim int) {
+	r := rand.New(rand.NewPCG(seed, 4))
+	cfg := Config{Services: placedServices(r), Seed: seed}
+	n := New(0, cfg)
+	w := &servingTwin{
+		node: n, table: balance.Table{}, hands: map[serverName]Hand{}, out: map[serverName]bool{}, came: map[serverName]mono.Instant{},
+		up: map[serverName]bool{}, kept: map[serverName]bool{}, has: map[string]bool{},
+	}
+	now := mono.Instant(0)
+	type asked struct {
+		Ask
+		gen uint32
+	}
+	var open []asked
+	trace := []string{}
+	take := func(what string, actions []Action) {
+		t.Helper()
+		trace = append(trace, fmt.Sprintf("%v %s", time.Duration(now), what))
+		for _, a := range actions {
+			switch a.Kind {
+			case Probe:
+				for _, x := range a.Asks {
+					open = append(open, asked{x, a.Generation})
+				}
+			case Balance:
+				for k, s := range a.Table {
+					if s == nil {
+						delete(w.table, k)
+					} else {
+						w.table[k] = s
+					}
+				}
+			}
+		}
+		want := w.want(now)
+		if maps.EqualFunc(want, w.table, func(a, b *balance.Service) bool {
+			return a.Options == b.Options && slices.Equal(a.Destinations, b.Destinations)
+		}) {
+			return
+		}
+		if diff := cmp.Diff(want, w.table, cmpopts.EquateEmpty(), cmpopts.EquateComparable(balance.Destination{}), cmpopts.EquateComparable(balance.Key{})); diff != "" {
+			t.Fatalf("seed %d: the twin (-) and the table (+): %s\n%q", seed, diff, trace[max(0, len(trace)-12):])
+		}
+	}
+	take("the beginning", n.Tick(now))
+	name := func() serverName {
+		v := &cfg.Services[r.IntN(len(cfg.Services))]
+		if len(v.Servers) == 0 {
+			return serverName{v.Name, "s9"}
+		}
+		return serverName{v.Name, v.Servers[r.IntN(len(v.Servers))].Name}
+	}
+	for range steps {
+		switch x := r.IntN(24); {
+		case x < 10 && len(open) > 0:
+			i := r.IntN(len(open))
+			a := open[i]
+			open[i] = open[len(open)-1]
+			open = open[:len(open)-1]
+			ans := Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Verdict(r.IntN(3)), Weighs: r.IntN(3) == 0, Weight: int32(r.IntN(5))}
+			take("an answer", n.Step(now, &Probed{Generation: a.gen, Answers: []Answer{ans}}))
+		case x == 10:
+			cfg.Services = placedServices(r)
+			for name := range w.has {
+				if !slices.ContainsFunc(cfg.Services, func(v Service) bool { return v.Name == name }) {
+					delete(w.has, name)
+				}
+			}
+			take("a reload", n.Reconfigure(now, cfg))
+		case x == 11 || x == 12:
+			at := name()
+			h := Hand{Service: at.service, Server: at.server, Wish: Wish(r.IntN(4)), Weight: []int{-1, -1, 0, 1, 20}[r.IntN(5)]}
+			if r.IntN(2) == 0 {
+				h.Wish = WishAuto
+			}
+			w.handle(now, h)
+			take(fmt.Sprint("a hand ", h), n.Step(now, &Handle{h}))
+		case x == 13:
+			at := name()
+			if h := w.hands[at]; h.Wish == WishDrain || h.Wish == WishMaintenance {
+				w.out[at] = true
+			}
+			take(fmt.Sprint("drained ", at), n.Step(now, &Drained{at.service, at.server}))
+		default:
+			if at := n.Deadline(); at != mono.Never {
+				now = max(now, at).Add(time.Duration(r.IntN(2)) * time.Duration(r.Int64N(int64(second))))
+			}
+			take("a tick", n.Tick(now))
+		}
+	}
+	return w.slow, w.slim
+}
+
+// TestServingTwin: whatever checks and people say, in whatever order, and
+// whatever is loaded, the table is what follows from how things stand.
+func TestServingTwin(t *testing.T) {
+	slow, slim := 0, 0
+	for seed := range uint64(300) {
+		a, b := playServing(t, seed, 150)
+		slow, slim = slow+a, slim+b
+	}
+	if slow < 100 || slim < 100 {
+		t.Errorf("weights rose %d times, and %d servers were kept in a panic: nothing is shown", slow, slim)
+	}
+}
+
+func FuzzServing(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { playServing(t, seed, 200) })
+}
