@@ -355,7 +355,7 @@ func (g *group) expire(s *slot, id uint32) {
 	switch i := s.sent; {
 	case i != nil:
 		i.cancel = append(i.cancel, id)
-		i.missed++
+		i.owed++
 	case g.current == nil:
 		why = "the plugin does not run: " + g.reason
 	}

@@ -106,6 +106,7 @@ func obey(s checkerpb.Checker_SessionServer) error {
 	}
 	do := map[uint32]string{}
 	var asked []uint32 // probes of a check that is behind
+	starved := false   // it answers no ping
 	for {
 		m, err := s.Recv()
 		if err != nil {
@@ -135,6 +136,18 @@ func obey(s checkerpb.Checker_SessionServer) error {
 					continue
 				}
 				r.Probe = asked[len(asked)-3]
+			case strings.Contains(what, "slow"):
+				starved = true
+				time.AfterFunc(300*time.Millisecond, func() { _ = s.Send(&checkerpb.FromPlugin{Results: []*checkerpb.Result{r}}) })
+				continue
+			case strings.Contains(what, "repeat"):
+				starved = true
+				time.AfterFunc(300*time.Millisecond, func() {
+					for range time.Tick(50 * time.Millisecond) {
+						_ = s.Send(&checkerpb.FromPlugin{Results: []*checkerpb.Result{r}})
+					}
+				})
+				continue
 			case strings.Contains(what, "huge"):
 				r.Message = strings.Repeat("x", 8<<20)
 			case strings.Contains(what, "silent"):
@@ -158,6 +171,9 @@ func obey(s checkerpb.Checker_SessionServer) error {
 				out.Hello = &checkerpb.Hello{Name: kind}
 			}
 			out.Results = append(out.Results, r)
+		}
+		if starved {
+			continue
 		}
 		if err := s.Send(out); err != nil {
 			return err

@@ -42,7 +42,7 @@ type instance struct {
 	octets int       // of all messages since idling, beyond what answers may have
 	idling time.Time // when these began to be counted; a second later it does anew
 	under  int       // probes under way
-	missed int       // probes that it did not answer
+	owed   int       // probes that it did not answer in time, and may yet
 
 	fresh   []uint32 // checks to prepare
 	release []uint32
@@ -227,7 +227,7 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 	if m.GetHello() != nil {
 		return errors.New("it greeted twice")
 	}
-	under, answers, prepared := i.under, false, 0
+	under, owed, answers, prepared := i.under, i.owed, false, 0
 	if p := m.GetPong(); p > i.ponged && p <= i.pings {
 		i.ponged, answers = p, true
 	}
@@ -252,7 +252,7 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 	for _, l := range m.GetLogs() {
 		g.logged(l)
 	}
-	answered := max(0, under-i.under) + prepared
+	answered := max(0, under-i.under) + max(0, owed-i.owed) + prepared
 	return i.judge(time.Now(), answers || answered > 0, proto.Size(m)-answered*octetsAnswer)
 }
 
@@ -296,6 +296,7 @@ func (g *group) result(i *instance, r *checkerpb.Result) error {
 		// A process that is behind answers probes before the last one, too.
 		if s.gone != 0 && int32(s.gone-r.GetProbe()) >= 0 {
 			g.counts.Late++
+			i.owed = max(0, i.owed-1) // once: who says the same again only talks
 			return nil
 		}
 		return fmt.Errorf("it answered for probe %d of check %d, which it was not asked for", r.GetProbe(), id)
