@@ -105,6 +105,13 @@ func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, addre
 	if err != nil {
 		return err
 	}
+	prepared, err := c.Prepare(target, given)
+	if err != nil {
+		return err // of how it was called, and not of the server
+	}
+	if p, ok := prepared.(interface{ Close() }); ok {
+		p.Close()
+	}
 	page, details, err := c.Fetch(checker.WithLog(ctx, nil, o.verbose), target, given)
 	if o.verbose {
 		for _, d := range details {

@@ -225,6 +225,7 @@ func TestPluginCommands(t *testing.T) {
 	try(1, "BROKEN", "plugin", "list", "--directory", dir)
 	try(0, "HTTP_GET", "plugin", "list", "--directory", filepath.Join(dir, "none"), "--json")
 	try(0, "misc_path", "plugin", "info", "MISC_CHECK")
+	try(0, `"name": "misc_path"`, "plugin", "info", "MISC_CHECK", "--json")
 	try(2, "there is no checker", "plugin", "info", "NO_SUCH", "--directory", dir)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: plugins run as another user")
@@ -248,9 +249,12 @@ while read -r l; do
 	esac
 	case $l in *'"ping":'*) number "$l" ping; echo "{\"pong\":$n}" ;; esac
 	case $l in *'"start":'*)
-		started=${l##*'"start":'}; number "$started" check; id=$n; number "$started" probe
-		%[2]s
-		echo "{\"results\":[{\"check\":$id,\"probe\":$n,\"verdict\":\"ok\",\"message\":\"fine\"}]}" ;;
+		rest=${l##*'"start":'}
+		while case $rest in *'"check":'*) true ;; *) false ;; esac; do
+			rest=${rest#*'"check":'}; id=${rest%%%%,*}; rest=${rest#*'"probe":'}; n=${rest%%%%,*}
+			%[2]s
+			echo "{\"results\":[{\"check\":$id,\"probe\":$n,\"verdict\":\"ok\",\"message\":\"fine\"}]}"
+		done ;;
 	esac
 done
 %[3]s
@@ -272,6 +276,7 @@ it did without the option n, which it calls required
 it took the option n="no such value"`},
 		{"vague", strict + "; why=${why:+wrong}", "", "", `it says "wrong", which does not name it`},
 		{"slow", strict, "sleep 60", "", "a server that says nothing does not hold it up: it took 2"},
+		{"queues", strict, "sleep 1", "", "it makes probes side by side: 4 probes of servers that say nothing took it more than 2"},
 		{"litters", strict, "sleep 60 &", "", "it leaves no process behind: after 2 probes 2 processes more are there than before, such as sleep (process"},
 		{"chats", strict, "echo hello", "", "does not hold it up: it failed: it broke the connection: the plugin wrote a line that is no message"},
 		{"stubborn", strict, "", "while :; do :; done", "it ends when it is told to: process"},

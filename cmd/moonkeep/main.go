@@ -95,5 +95,6 @@ func newRootCommand() *cobra.Command {
 		newStatusCommand(),
 		newVersionCommand(),
 	)
+	explainUsage(root)
 	return root
 }

@@ -229,12 +229,36 @@ Other than moonkeep's own is started for it, as the daemon would, and asked.`,
 	return cmd
 }
 
+// printInfoJSON shows it for programs, in the words of plugins/README.md.
+func printInfoJSON(w io.Writer, info checker.Info) error {
+	type option struct {
+		Name     string `json:"name"`
+		Type     string `json:"type"`
+		Unit     string `json:"unit,omitempty"`
+		Default  string `json:"default,omitempty"`
+		Doc      string `json:"doc"`
+		Required bool   `json:"required,omitempty"`
+		Secret   bool   `json:"secret,omitempty"`
+	}
+	options := make([]option, len(info.Options))
+	for i, o := range info.Options {
+		options[i] = option(o)
+	}
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(struct {
+		Name    string   `json:"name"`
+		Version string   `json:"version"`
+		Doc     string   `json:"doc"`
+		Needs   []string `json:"needs,omitempty"`
+		Options []option `json:"options"`
+	}{info.Name, info.Version, info.Doc, info.Needs, options})
+}
+
 // printInfo shows who a checker is.
 func printInfo(w io.Writer, info checker.Info, asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(info)
+		return printInfoJSON(w, info)
 	}
 	fmt.Fprintf(w, "%s, version %s\n%s\n", info.Name, info.Version, info.Doc)
 	if len(info.Needs) > 0 {

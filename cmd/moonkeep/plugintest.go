@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,10 +30,10 @@ func newPluginTestCommand() *cobra.Command {
 		Long: `Starts a checker as the daemon does - without privileges, in a jail - and tries
 what the daemon relies on, a line for each: that its file can be trusted, that
 it greets and says who it is, that it refuses an option that it does not have
-and values that are none, that a server which says nothing does not hold it up,
-that it keeps its standard output for messages, that it leaves no process
-behind, and that it ends when it is told to. With --target it makes one check of
-that, too; options that it must have are given by --option.
+and values that are none, that a server which says nothing holds up neither it
+nor probes of others, that it keeps its standard output for messages, that it
+leaves no process behind, and that it ends when it is told to. With --target it
+makes one check of that, too; options that it must have are given by --option.
 
 The exit status is 1 when something is not as it must be.`,
 		Args: cobra.ExactArgs(1),
@@ -106,7 +107,11 @@ func (t *trial) run(ctx context.Context, h *pluginhost.Host) error {
 	begin := time.Now()
 	info, err := h.Describe(ctx, t.plugin)
 	took := time.Since(begin).Round(time.Millisecond)
-	if !t.step(fmt.Sprintf("it greets and says who it is (%s %s, %s)", info.Name, info.Version, took), errors.Join(err, validInfo(err, info))) {
+	who := "it greets and says who it is"
+	if err == nil {
+		who = fmt.Sprintf("%s (%s %s, %s)", who, info.Name, info.Version, took)
+	}
+	if !t.step(who, errors.Join(err, validInfo(err, info))) {
 		return nil
 	}
 	silent, err := newMute()
@@ -141,6 +146,11 @@ func (t *trial) works(ctx context.Context, h *pluginhost.Host, options map[strin
 		target.Target.BindTo, target.Target.BindPort, target.Target.BindIf, target.Target.Fwmark = t.model.Target.BindTo, t.model.Target.BindPort, t.model.Target.BindIf, t.model.Target.Fwmark
 		plan.Checks = append(plan.Checks, target)
 	}
+	for n := range together {
+		c := t.check(silent, raw)
+		c.Number, c.Identity = uint32(2+n), fmt.Sprint("silent ", n)
+		plan.Checks = append(plan.Checks, c)
+	}
 	set, err := h.Open(plan)
 	if err != nil {
 		return err
@@ -160,6 +170,9 @@ func (t *trial) works(ctx context.Context, h *pluginhost.Host, options map[strin
 		}
 		inTime := t.step("a server that says nothing does not hold it up", err)
 		t.say(r)
+		if inTime && took > trialLimit/2 { // it waits for such a server
+			t.step("it makes probes side by side", sideBySide(ctx, set))
+		}
 		if inTime && t.probes {
 			r := set.Probe(ctx, 1)
 			t.step("it makes the check", t.died(h))
@@ -180,6 +193,24 @@ func (t *trial) works(ctx context.Context, h *pluginhost.Host, options map[strin
 		return err
 	}
 	t.step("it ends when it is told to", ends(pid, started))
+	return nil
+}
+
+// together is how many servers that say nothing are asked at once.
+const together = 4
+
+// sideBySide has servers that say nothing asked at the same time: who waits for
+// one after the other is late for all but the first.
+func sideBySide(ctx context.Context, set *pluginhost.Set) error {
+	begin := time.Now()
+	var all sync.WaitGroup
+	for n := range together {
+		all.Go(func() { set.Probe(ctx, uint32(2+n)) })
+	}
+	all.Wait()
+	if took := time.Since(begin); took >= trialLimit+trialSlack {
+		return fmt.Errorf("%d probes of servers that say nothing took it more than %s, where one takes %s; it must not wait for one before it begins the next", together, took.Round(time.Millisecond), trialLimit)
+	}
 	return nil
 }
 

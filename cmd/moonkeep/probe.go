@@ -144,7 +144,7 @@ func ownCheck(check *pluginhost.Check, host string) error {
 	case host == "" && kind != "MISC_CHECK":
 		return fmt.Errorf("%s needs a HOST:PORT", kind)
 	case check.Target.Address.Port() == 0 && (kind == "TCP_CHECK" || kind == "HTTP_GET" || kind == "SSL_GET"):
-		return fmt.Errorf("%s needs a port: give HOST:PORT", kind)
+		return fmt.Errorf("%s needs a port: give HOST:PORT, [ADDRESS]:PORT for an address of IPv6", kind)
 	case kind == "MISC_CHECK":
 		if check.User == "" {
 			check.User = ownUser()
@@ -158,6 +158,11 @@ func ownCheck(check *pluginhost.Check, host string) error {
 	given, err := checker.NewOptions(check.Options)
 	if err != nil {
 		return err
+	}
+	if urls := map[string]json.RawMessage{}; check.Kind == "HTTP_GET" || check.Kind == "SSL_GET" {
+		if err := json.Unmarshal(check.Options, &urls); err == nil && urls["urls"] == nil {
+			return fmt.Errorf("%s asks for a URL: give --option path=/", check.Kind)
+		}
 	}
 	p, err := standard.New(check.Kind).Prepare(check.Target, given)
 	if err != nil {
@@ -244,6 +249,9 @@ func (f *pluginFlags) place(c *config.Config, dir, name string) (pluginhost.Plug
 	if !strings.ContainsRune(name, '/') {
 		path = filepath.Join(dir, name)
 		if _, err := os.Stat(path); err != nil {
+			if upper := strings.ToUpper(name); slices.Contains(daemonChecks, upper) {
+				return pluginhost.Plugin{}, fmt.Errorf("%s is made by the daemon itself, not by a checker; `moonkeep status` shows what it finds", upper)
+			}
 			return pluginhost.Plugin{}, fmt.Errorf("there is no checker %q%s moonkeep has %s, and %s is not there", name, meantCheck(name), strings.Join(standard.Names(), ", "), path)
 		}
 	}
@@ -254,6 +262,9 @@ func (f *pluginFlags) place(c *config.Config, dir, name string) (pluginhost.Plug
 	}
 	return p, nil
 }
+
+// daemonChecks are the checks of real servers that no process of a checker makes.
+var daemonChecks = []string{"FILE_CHECK", "BFD_CHECK", "LUA_CHECK"}
 
 // meantCheck is which check was likely meant by a name that is none.
 func meantCheck(name string) string {

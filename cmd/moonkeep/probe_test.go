@@ -145,7 +145,7 @@ func TestProbeFaults(t *testing.T) {
 		{[]string{"http-gte", "127.0.0.1:25"}, `did you mean HTTP_GET?`},
 		{[]string{"/no/such/file", "127.0.0.1:25"}, `plugin file: program /no/such/file does not exist`},
 		{[]string{"TCP_CHECK", "127.0.0.1:80", "-o", "bind_port=70000"}, "write a port from 1 to 65535"},
-		{[]string{"HTTP_GET", "127.0.0.1:80", "-o", "pth=/"}, `no option "pth": did you mean path?`},
+		{[]string{"HTTP_GET", "127.0.0.1:80", "-o", "pth=/"}, `no option "pth", did you mean path? It has connect_timeout,`},
 		{[]string{"TCP_CHECK"}, "TCP_CHECK needs a HOST:PORT"},
 		{[]string{"TCP_CHECK", "127.0.0.1"}, "needs a port"},
 		{[]string{"TCP_CHECK", "127.0.0.1:x"}, "no port"},
@@ -153,7 +153,12 @@ func TestProbeFaults(t *testing.T) {
 		{[]string{"TCP_CHECK", "127.0.0.1:80", "-o", "bind_port"}, "write NAME=VALUE"},
 		{[]string{"TCP_CHECK", "127.0.0.1:80", "-o", "connect_timeout=soon"}, "no duration"},
 		{[]string{"TCP_CHECK", "127.0.0.1:80", "-o", "connect_timeout=0s"}, "above zero"},
-		{[]string{"HTTP_GET", "127.0.0.1:80"}, "urls is missing"},
+		{[]string{"HTTP_GET", "127.0.0.1:80"}, "give --option path=/"},
+		{[]string{"HTTP_GET", "http://127.0.0.1/"}, "is a URL: give HOST:PORT"},
+		{[]string{"HTTP_GET", "::1:80", "-o", "path=/"}, "[ADDRESS]:PORT for an address of IPv6"},
+		{[]string{"TCP_CHECK", "no-such-host.invalid:80"}, "look up no-such-host.invalid: "},
+		{[]string{"file_check"}, "FILE_CHECK is made by the daemon itself"},
+		{nil, "usage: moonkeep probe CHECK [HOST:PORT]"},
 		{[]string{"HTTP_GET", "127.0.0.1:80", "-o", "path=/", "-o", "path=/x"}, "given twice"},
 		{[]string{"HTTP_GET", "127.0.0.1:80", "-o", "path=/", "-o", "regex_min_offset=x"}, "must be a number"},
 		{[]string{"HTTP_GET", "127.0.0.1:80", "-o", "path=/", "-o", "http2=perhaps"}, "write true or false"},
@@ -181,6 +186,9 @@ func TestDigest(t *testing.T) {
 		t.Errorf("%d, %q", status, by11)
 	}
 	if status, out, stderr := runLine("digest", "http://"+web+"/none?a=b"); status != 0 || len(out) != 33 || !strings.Contains(stderr, "status 404") {
+		t.Errorf("%d, %q, %q", status, out, stderr)
+	}
+	if status, out, stderr := runLine("digest", "http://"+web+"/", "-P", "9"); status != 2 || out != "" || !strings.Contains(stderr, "is none of 1.0") {
 		t.Errorf("%d, %q, %q", status, out, stderr)
 	}
 	for address, want := range map[string]struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -87,11 +88,11 @@ func optionTree(info checker.Info, options []string) (map[string]any, error) {
 		}
 		option, block := findOption(info, name)
 		if option == nil {
-			hint := ""
+			hint := "; it has"
 			if near := config.Nearest(name, optionNames(info)); near != "" {
-				hint = ": did you mean " + near + "?"
+				hint = ", did you mean " + near + "? It has"
 			}
-			return nil, fmt.Errorf("--option %s: %s has no option %q%s; it has %s", o, info.Name, name, hint, strings.Join(optionNames(info), ", "))
+			return nil, fmt.Errorf("--option %s: %s has no option %q%s %s", o, info.Name, name, hint, strings.Join(optionNames(info), ", "))
 		}
 		into := tree
 		if block != "" {
@@ -182,6 +183,9 @@ func optionValue(o *checker.Option, value string) (any, error) {
 
 // resolve looks a HOST:PORT up. The port may be missing, for what has none.
 func resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
+	if strings.Contains(hostport, "://") {
+		return netip.AddrPort{}, fmt.Errorf("%s is a URL: give HOST:PORT, and --option path=PATH", hostport)
+	}
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {
 		host, port = strings.Trim(hostport, "[]"), "0"
@@ -194,11 +198,23 @@ func resolve(ctx context.Context, hostport string) (netip.AddrPort, error) {
 	if err != nil {
 		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		if err != nil {
-			return netip.AddrPort{}, fmt.Errorf("look up %s: %w", host, err)
+			return netip.AddrPort{}, lookupError(host, err)
 		}
 		addr = found[0].Unmap()
 	}
 	return netip.AddrPortFrom(addr, uint16(n)), nil
+}
+
+// lookupError is why a name was not found, without saying the name again.
+func lookupError(host string, err error) error {
+	var e *net.DNSError
+	if !errors.As(err, &e) {
+		return fmt.Errorf("look up %s: %w", host, err)
+	}
+	if e.IsNotFound {
+		return fmt.Errorf("look up %s: there is no such host", host)
+	}
+	return fmt.Errorf("look up %s: %s says: %s", host, cmp.Or(e.Server, "the resolver"), e.Err)
 }
 
 // nameHost asks for a host by its name when it was given by its name.

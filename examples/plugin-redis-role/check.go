@@ -47,6 +47,9 @@ func (redisRole) Prepare(target checker.Target, options checker.Options) (checke
 	if s.Role != "master" && s.Role != "replica" {
 		return nil, fmt.Errorf("role is %q; it can be master or replica", s.Role)
 	}
+	if !target.Address.IsValid() || target.Address.Port() == 0 {
+		return nil, errors.New("a server with an address and a port is needed")
+	}
 	if s.Username != "" && s.Password == "" {
 		return nil, errors.New("username needs password")
 	}

@@ -107,6 +107,15 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestConform holds what the daemon relies on, whatever the checker is about.
+func TestConform(t *testing.T) {
+	checkertest.Conform(t, redisRole{},
+		checkertest.Case{Name: "a master", Target: server(t, "", master), Want: checker.OK, Message: "it is the master"},
+		checkertest.Case{Name: "a replica", Target: server(t, "", replica), Options: options{"role": "replica"}, Want: checker.OK},
+		checkertest.Case{Name: "no Redis", Target: server(t, "", "HTTP/1.1 400 Bad Request\r\n\r\n"), Want: checker.Failed},
+	)
+}
+
 // TestOptions holds what a configuration is told that has a mistake.
 func TestOptions(t *testing.T) {
 	h := checkertest.Start(t, redisRole{})
@@ -123,6 +132,9 @@ func TestOptions(t *testing.T) {
 		if _, err := h.Prepare(target, test.options); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: %v; want %q", test.options, err, test.want)
 		}
+	}
+	if _, err := h.Prepare(checker.Target{Timeout: time.Second}, nil); err == nil || !strings.Contains(err.Error(), "an address and a port") {
+		t.Errorf("without a server: %v", err)
 	}
 }
 

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWrongCommands: who mistypes a command is not told that all is well.
+func TestWrongCommands(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ line, want string }{
+		{"serve", `unknown command "serve" for "moonkeep"`},
+		{"server drian 192.0.2.1", `unknown command "drian" for "moonkeep server", did you mean drain?`},
+		{"plugin tst x", `unknown command "tst" for "moonkeep plugin", did you mean list or test?`},
+		{"lua nothing-like-it", "`moonkeep lua --help` says which there are"},
+		{"plugin info", "received 0; usage: moonkeep plugin info NAME|PATH"},
+		{"digest", "received 0; usage: moonkeep digest URL"},
+	} {
+		status, out, stderr := runLine(strings.Fields(test.line)...)
+		if status != 2 || out != "" || !strings.Contains(stderr, test.want) {
+			t.Errorf("%s: status %d, %q, %q; want %q", test.line, status, out, stderr, test.want)
+		}
+	}
+	if status, out, _ := runLine("plugin"); status != 0 || !strings.Contains(out, "Available Commands:") {
+		t.Errorf("status %d: %s", status, out)
+	}
+}
