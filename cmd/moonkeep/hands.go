@@ -33,10 +33,6 @@ func wishes() map[string]node.Wish {
 // Servers implements control.Operator. What people want is on disk when it is
 // answered, and holds after a reload and a restart.
 func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control.Hands, error) {
-	named, err := meant(d.current(), r.Service, r.Server)
-	if err != nil {
-		return control.Hands{}, err
-	}
 	wish, known := wishes()[r.Wish]
 	switch {
 	case r.Wish != "" && !known:
@@ -53,11 +49,20 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	if err != nil {
 		return control.Hands{}, err
 	}
+	named, err := meant(d.current(), r.Service, r.Server)
+	if err != nil {
+		if named = remembered(before, r); len(named) == 0 {
+			return control.Hands{}, err
+		}
+	}
 	list := make([]node.Hand, len(named))
 	for i, h := range named {
 		h.Weight = -1
 		if k := slices.IndexFunc(before, func(b node.Hand) bool { return b.Service == h.Service && b.Server == h.Server }); k >= 0 {
 			h = before[k]
+		}
+		if r.Service != "" || r.Wish != "" || h.Wish == node.WishAuto {
+			h.Everywhere = everywhere(r)
 		}
 		if r.Wish != "" {
 			h.Wish, h.Limit = wish, time.Duration(r.Limit*float64(time.Second))
@@ -67,7 +72,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		}
 		list[i] = h
 	}
-	after, err := d.engine.Handle(ctx, list)
+	after, err := d.engine.Handle(ctx, append(list[:len(list):len(list)], elsewhere(before, list, r)...))
 	if err == nil {
 		err = d.hands.write(after)
 	}
@@ -83,6 +88,64 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		out.Servers = append(out.Servers, x)
 	}
 	return out, nil
+}
+
+// everywhere is what a request means of node.Hand.Everywhere.
+func everywhere(r control.ServersRequest) string {
+	if r.Service != "" {
+		return ""
+	}
+	if a, err := netip.ParseAddr(strings.Trim(r.Server, "[]")); err == nil {
+		return a.String()
+	}
+	return r.Server
+}
+
+// elsewhere returns what a request changes in hands that it does not name: what is
+// taken back in one service is not meant everywhere any more, and what is asked
+// for everywhere counts for what is remembered of services that are gone.
+func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node.Hand) {
+	for _, h := range before {
+		if slices.ContainsFunc(named, func(n node.Hand) bool { return n.Service == h.Service && n.Server == h.Server }) {
+			continue
+		}
+		free := func(n node.Hand) bool {
+			return n.Wish == node.WishAuto && n.Weight < 0 && means(h.Everywhere, n.Server)
+		}
+		switch {
+		case r.Service != "" && slices.ContainsFunc(named, free):
+			h.Everywhere = ""
+		case r.Service == "" && means(everywhere(r), h.Server):
+			if r.Wish != "" {
+				h.Wish, h.Limit = wishes()[r.Wish], time.Duration(r.Limit*float64(time.Second))
+			}
+			if r.Weight != nil {
+				h.Weight = max(-1, *r.Weight)
+			}
+		default:
+			continue
+		}
+		list = append(list, h)
+	}
+	return list
+}
+
+// remembered returns the hands that a request means in servers that are gone.
+func remembered(before []node.Hand, r control.ServersRequest) (list []node.Hand) {
+	server := everywhere(control.ServersRequest{Server: r.Server})
+	for _, h := range before {
+		if means(server, h.Server) && (r.Service == "" || r.Service == h.Service || strings.HasSuffix(h.Service, " "+r.Service)) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// means reports whether an address, or an address and port, is that of a server
+// with this name.
+func means(everywhere, server string) bool {
+	whole, err := netip.ParseAddrPort(server)
+	return everywhere != "" && (everywhere == server || err == nil && whole.Addr().String() == everywhere)
 }
 
 // meant returns the real servers of c that are meant by a text, of one service
@@ -140,6 +203,8 @@ type handJSON struct {
 	Wish    string  `json:"wish"`
 	Limit   float64 `json:"limit_s,omitempty"`
 	Weight  int     `json:"weight"`
+	// Everywhere is node.Hand.Everywhere.
+	Everywhere string `json:"everywhere,omitempty"`
 }
 
 func newHandsFile(dir string) handsFile { return handsFile{filepath.Join(dir, "servers.json")} }
@@ -164,7 +229,7 @@ func (f handsFile) read() (list []node.Hand, err error) {
 		if !known {
 			return nil, fmt.Errorf("read in which real servers people have a hand: %s: %q is nothing that can be wanted", f.path, h.Wish)
 		}
-		list = append(list, node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight})
+		list = append(list, node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: h.Everywhere})
 	}
 	return list, nil
 }
@@ -179,7 +244,7 @@ func (f handsFile) write(list []node.Hand) error {
 	}
 	all := make([]handJSON, len(list))
 	for i, h := range list {
-		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Weight: h.Weight}
+		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Weight: h.Weight, Everywhere: h.Everywhere}
 	}
 	if err := replaceDurably(f.path, all); err != nil {
 		return fmt.Errorf("remember in which real servers people have a hand: %w", err)

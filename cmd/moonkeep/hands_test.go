@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -96,4 +98,76 @@ func TestHandsFile(t *testing.T) {
 	if _, err := os.Stat(f.path); !os.IsNotExist(err) {
 		t.Errorf("a file is left: %v", err)
 	}
+}
+
+// TestHandsFollowServers: a server that people took out wherever it is stays out
+// when a reload or a restart gives its virtual server another address or
+// another name, and what they take back is taken back.
+func TestHandsFollowServers(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	text := func(services ...string) string {
+		all := conf(150, vip.String(), "") + "virtual_server_group g {\n10.9.0.3 80\n}\n"
+		for _, s := range services {
+			all += "virtual_server " + s + " {\nlb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 10.0.0.1 80 { }\nreal_server 10.0.0.2 80 { }\n}\n"
+		}
+		return all
+	}
+	p := a.run(t, text("10.9.0.1 80"))
+	p.awaitRole(t, "MASTER")
+	wishes := func(want string) {
+		t.Helper()
+		s, err := p.status()
+		netnstest.Must(t, err)
+		var got []string
+		for _, v := range s.Services {
+			for _, r := range v.Servers {
+				if r.Wish != "" || r.ByHand != nil {
+					word := v.Name + " " + r.Name + " " + r.Wish
+					if r.ByHand != nil {
+						word += fmt.Sprint(" ", *r.ByHand)
+					}
+					got = append(got, word)
+				}
+			}
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("people have a hand in %q, want %q", strings.Join(got, ", "), want)
+		}
+	}
+	reload := func(services ...string) {
+		t.Helper()
+		a.write(t, "moonkeep.conf", text(services...), 0o644)
+		p.asks(t, 0, "reload")
+	}
+	p.asks(t, 0, "server", "maintenance", "10.0.0.1")
+	p.asks(t, 0, "weight", "10.0.0.2", "7")
+	p.asks(t, 0, "server", "down", "10.0.0.2", "--service", "10.9.0.1:80") // of this one only
+	wishes("TCP 10.9.0.1:80 10.0.0.1:80 maintenance, TCP 10.9.0.1:80 10.0.0.2:80 down 7")
+	reload("10.9.0.2 80", "group g")
+	wishes("TCP 10.9.0.2:80 10.0.0.1:80 maintenance, group g 10.0.0.1:80 maintenance")
+	mentions(t, "log", p.log.String(), "real server 10.0.0.1:80 of virtual server group g is to be in maintenance, as was said of 10.0.0.1 everywhere")
+	p.kill(t)
+	a.write(t, "moonkeep.conf", text("10.9.0.4 80", "10.9.0.1 80"), 0o644)
+	p = a.start(t, "run", filepath.Join(a.dir, "moonkeep.conf"))
+	p.awaitRole(t, "MASTER")
+	wishes("TCP 10.9.0.4:80 10.0.0.1:80 maintenance, TCP 10.9.0.1:80 10.0.0.1:80 maintenance, TCP 10.9.0.1:80 10.0.0.2:80 down 7")
+
+	// What is taken back in one service does not come again.
+	p.asks(t, 0, "server", "up", "10.0.0.1", "--service", "10.9.0.4:80")
+	reload("10.9.0.4 80", "10.9.0.5 80")
+	wishes("")
+	reload("10.9.0.1 80")
+	wishes("TCP 10.9.0.1:80 10.0.0.1:80 maintenance, TCP 10.9.0.1:80 10.0.0.2:80 down 7")
+	// And so it is of a server that is gone, or whose service is.
+	reload("10.9.0.5 80")
+	p.asks(t, 0, "server", "up", "10.0.0.1")
+	p.asks(t, 0, "weight", "10.0.0.2", "auto")
+	p.asks(t, 0, "server", "up", "10.0.0.2", "--service", "10.9.0.1:80")
+	reload("10.9.0.1 80")
+	wishes("")
+	if list, err := newHandsFile(filepath.Join(a.dir, "run")).read(); len(list) > 0 || err != nil {
+		t.Errorf("remembered are %+v, %v", list, err)
+	}
+	mentions(t, "an unknown one", p.asks(t, 1, "server", "up", "10.0.0.3"), "there is no real server 10.0.0.3")
 }

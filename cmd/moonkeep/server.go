@@ -37,7 +37,9 @@ say. What is wanted holds after a reload and a restart, until it is taken back
 with "up".
 
 SERVER is ADDRESS or ADDRESS:PORT; it is meant in every virtual server that has
-it, or in the one of --service.`,
+it, or in the one of --service. Without --service it is meant also where a
+reload or a restart adds it later: a server in maintenance gets no clients
+because its virtual server has another address or name.`,
 	}
 	for _, v := range []struct{ use, wish, short, long string }{
 		{"up", "auto", "leave servers to their checks again", "up takes back what drain, down and maintenance asked for: the server serves as\nsoon as its checks say that it works, and with slow_start its weight rises from\nthere. A weight that was given by hand stays; `weight SERVER auto` takes that back."},

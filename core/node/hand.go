@@ -39,10 +39,36 @@ type Hand struct {
 	// Weight takes the place of the configured weight and of what checks make
 	// of it, unless it is negative.
 	Weight int
+	// Everywhere, when it is not empty, is the address, or the address and port,
+	// of servers that people meant in whatever service they are: one that comes
+	// into another service later, or whose service gets another name, is in the
+	// same hand there.
+	Everywhere string
 }
 
 // idle reports whether it changes nothing.
 func (h Hand) idle() bool { return h.Wish == WishAuto && h.Weight < 0 }
+
+// wanted says what people want, as the end of a sentence.
+func (h Hand) wanted() string {
+	text := "is left to its checks"
+	switch h.Wish {
+	case WishDrain, WishMaintenance:
+		text = "is to be in " + h.Wish.String()
+	case WishDown:
+		text = "is to be down"
+	}
+	if h.Weight >= 0 {
+		text += fmt.Sprintf(", with weight %d", h.Weight)
+	}
+	return text
+}
+
+// in is the same hand, with another Everywhere.
+func (h Hand) in(everywhere string) Hand {
+	h.Everywhere = everywhere
+	return h
+}
 
 // Handle has people take a hand in a real server, or take it out again. The
 // node remembers it also while there is no such server.
@@ -69,27 +95,13 @@ type serverName struct{ service, server string }
 func (n *Node) handle(now mono.Instant, e *Handle) {
 	name := serverName{e.Service, e.Server}
 	old := n.hands[name]
-	if old != nil && old.timer != nil {
-		n.sched.remove(old.timer)
-	}
-	h := &hand{Hand: e.Hand, since: now, out: e.Wish == WishDown}
-	if old != nil && old.out && e.Wish != WishAuto {
-		h.out = true // a place that is gone does not come back to be drained
-	}
-	if n.hands == nil {
-		n.hands = map[serverName]*hand{}
-	}
-	n.hands[name] = h
-	if h.idle() {
-		delete(n.hands, name)
-	}
-	if e.Wish == WishDrain || e.Wish == WishMaintenance {
-		if e.Limit > 0 && !h.out {
-			h.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.emptied(now, name, "its time is over") }}
-			n.sched.add(h.timer)
-			n.sched.set(h.timer, now.Add(e.Limit))
+	if old != nil && old.Everywhere != e.Everywhere {
+		if old.in(e.Everywhere) == e.Hand {
+			old.Everywhere = e.Everywhere // which is all that is new
+			return
 		}
 	}
+	h := n.remember(now, e.Hand)
 	s := n.server(name)
 	if s == nil {
 		return
@@ -101,21 +113,37 @@ func (n *Node) handle(now mono.Instant, e *Handle) {
 			n.wake(now, &s.checks[i], rested)
 		}
 	}
-	text := "is left to its checks"
-	if h.Wish != WishAuto {
-		text = "is to be in " + h.Wish.String()
-		if h.Wish == WishDown {
-			text = "is to be down"
-		}
-	}
-	if h.Weight >= 0 {
-		text += fmt.Sprintf(", with weight %d", h.Weight)
-	}
-	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s", s.cfg.Name, s.service.cfg.Name, text))
+	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s", s.cfg.Name, s.service.cfg.Name, h.wanted()))
 	if h.Wish == WishAuto && old != nil && old.Wish != WishAuto {
 		s.begin(now)
 	}
 	n.touch(s.service)
+}
+
+// remember puts a hand in the place of the one before it.
+func (n *Node) remember(now mono.Instant, e Hand) *hand {
+	name := serverName{e.Service, e.Server}
+	old := n.hands[name]
+	if old != nil && old.timer != nil {
+		n.sched.remove(old.timer)
+	}
+	h := &hand{Hand: e, since: now, out: e.Wish == WishDown}
+	if old != nil && old.out && e.Wish != WishAuto {
+		h.out = true // a place that is gone does not come back to be drained
+	}
+	if n.hands == nil {
+		n.hands = map[serverName]*hand{}
+	}
+	n.hands[name] = h
+	if h.idle() {
+		delete(n.hands, name)
+	}
+	if (e.Wish == WishDrain || e.Wish == WishMaintenance) && e.Limit > 0 && !h.out {
+		h.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.emptied(now, name, "its time is over") }}
+		n.sched.add(h.timer)
+		n.sched.set(h.timer, now.Add(e.Limit))
+	}
+	return h
 }
 
 // emptied takes the place of a server away that was drained.
@@ -231,11 +259,43 @@ func (n *Node) Draining() (list []Draining) {
 	return list
 }
 
+// spread has servers be in the hands that were meant for wherever they are.
+func (n *Node) spread(now mono.Instant) {
+	everywhere := map[string]Hand{}
+	for _, h := range n.Hands() {
+		if h.Everywhere != "" {
+			everywhere[h.Everywhere] = h
+		}
+	}
+	if len(everywhere) == 0 {
+		return
+	}
+	for i := range n.services {
+		v := &n.services[i]
+		for k := range v.servers {
+			name := serverName{v.cfg.Name, v.servers[k].cfg.Name}
+			if n.hands[name] != nil {
+				continue
+			}
+			h, meant := everywhere[name.server]
+			if !meant && k < len(v.cfg.Layout.Servers) {
+				h, meant = everywhere[v.cfg.Layout.Servers[k].Address.Addr().String()]
+			}
+			if meant {
+				h.Service, h.Server = name.service, name.server
+				n.remember(now, h)
+				n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s, as was said of %s everywhere", name.server, name.service, h.wanted(), h.Everywhere))
+			}
+		}
+	}
+}
+
 // rehand finds the servers anew in which people have a hand.
-func (n *Node) rehand() {
+func (n *Node) rehand(now mono.Instant) {
 	if len(n.hands) == 0 {
 		return
 	}
+	n.spread(now)
 	for i := range n.services {
 		v := &n.services[i]
 		for k := range v.servers {

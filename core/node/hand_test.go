@@ -32,7 +32,7 @@ func three(t *testing.T, change ...func(*Service)) *site {
 
 func (s *site) hand(server string, w Wish, limit time.Duration, weight int) {
 	s.t.Helper()
-	s.take(s.node.Step(s.now, &Handle{Hand{"web", server, w, limit, weight}}))
+	s.take(s.node.Step(s.now, &Handle{Hand{Service: "web", Server: server, Wish: w, Limit: limit, Weight: weight}}))
 }
 
 // tick lets time pass.
@@ -143,7 +143,7 @@ func TestHandsAreRemembered(t *testing.T) {
 	s := three(t)
 	s.hand("a", WishDown, 0, -1)
 	s.hand("b", WishAuto, 0, 4)
-	want := []Hand{{"web", "a", WishDown, 0, -1}, {"web", "b", WishAuto, 0, 4}}
+	want := []Hand{{Service: "web", Server: "a", Wish: WishDown, Weight: -1}, {Service: "web", Server: "b", Weight: 4}}
 	if diff := cmp.Diff(want, s.node.Hands()); diff != "" {
 		t.Error(diff)
 	}

@@ -52,7 +52,7 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 		}
 	}
 	n.attachChecks()
-	n.rehand()
+	n.rehand(now)
 	for i := range n.services {
 		v := &n.services[i]
 		n.restand(now, v, old[v.cfg.Name])

@@ -1,14 +1,16 @@
 package node
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -135,6 +137,32 @@ func (w *servingTwin) handle(now mono.Instant, h Hand) {
 	}
 	w.out[name] = h.Wish == WishDown || h.Wish != WishAuto && w.out[name]
 	w.hands[name] = h
+	if h.Wish == WishAuto && h.Weight < 0 {
+		delete(w.hands, name)
+	}
+}
+
+// spread takes note of what people want of servers wherever they are, in the
+// order of Hands: the last counts.
+func (w *servingTwin) spread(services []Service) {
+	names := slices.SortedFunc(maps.Keys(w.hands), func(a, b serverName) int {
+		return cmp.Or(strings.Compare(a.service, b.service), strings.Compare(a.server, b.server))
+	})
+	for _, v := range services {
+		for _, s := range v.Servers {
+			if _, has := w.hands[serverName{v.Name, s.Name}]; has {
+				continue
+			}
+			for _, from := range slices.Backward(names) {
+				if h := w.hands[from]; h.Everywhere == s.Name {
+					h.Service = v.Name
+					w.hands[serverName{v.Name, s.Name}] = h
+					w.out[serverName{v.Name, s.Name}] = h.Wish == WishDown
+					break
+				}
+			}
+		}
+	}
 }
 
 // placedServices are drawn services with places in the table.
@@ -200,7 +228,7 @@ func playServing(t *testing.T, seed uint64, steps int) (slow, slim int) {
 		}) {
 			return
 		}
-		if diff := cmp.Diff(want, w.table, cmpopts.EquateEmpty(), cmpopts.EquateComparable(balance.Destination{}), cmpopts.EquateComparable(balance.Key{})); diff != "" {
+		if diff := gocmp.Diff(want, w.table, cmpopts.EquateEmpty(), cmpopts.EquateComparable(balance.Destination{}), cmpopts.EquateComparable(balance.Key{})); diff != "" {
 			t.Fatalf("seed %d: the twin (-) and the table (+): %s\n%q", seed, diff, trace[max(0, len(trace)-12):])
 		}
 	}
@@ -228,12 +256,16 @@ func playServing(t *testing.T, seed uint64, steps int) (slow, slim int) {
 					delete(w.has, name)
 				}
 			}
+			w.spread(cfg.Services)
 			take("a reload", n.Reconfigure(now, cfg))
 		case x == 11 || x == 12:
 			at := name()
 			h := Hand{Service: at.service, Server: at.server, Wish: Wish(r.IntN(4)), Weight: []int{-1, -1, 0, 1, 20}[r.IntN(5)]}
 			if r.IntN(2) == 0 {
 				h.Wish = WishAuto
+			}
+			if r.IntN(3) == 0 {
+				h.Everywhere = at.server
 			}
 			w.handle(now, h)
 			take(fmt.Sprint("a hand ", h), n.Step(now, &Handle{h}))
