@@ -44,13 +44,20 @@ type Op struct {
 // last, so that the address of a client is served as long as possible when an
 // address moves from a service with a port to one without.
 func Diff(have, want Table) []Op {
-	var ops []Op
-	for _, k := range want.Keys() {
+	keys := want.Keys()
+	size := 0
+	for k, s := range want {
+		if have[k] == nil {
+			size += 1 + len(s.Destinations)
+		}
+	}
+	ops := make([]Op, 0, size) // a large table is made at once as a rule
+	for _, k := range keys {
 		if have[k] == nil {
 			ops = added(ops, k, want[k])
 		}
 	}
-	for _, k := range want.Keys() {
+	for _, k := range keys {
 		if old := have[k]; old != nil {
 			ops = changed(ops, k, old, want[k])
 		}

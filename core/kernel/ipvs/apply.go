@@ -40,38 +40,47 @@ func (f Failure) Unwrap() error { return f.Err }
 // that is to be removed and is not there, or that is to be added and is there,
 // in which case it is edited.
 //
-// Destinations of a service that could not be made are not tried; their failures
+// Destinations of a service that could not be made are not there; their failures
 // wrap errNoService.
 func (c *Conn) Apply(ops []balance.Op) (failures []Failure, err error) {
 	missing := map[balance.Key]bool{}
 	for len(ops) > 0 {
-		if op := ops[0]; ofDestination(op.Kind) && missing[op.Key] {
-			failures = append(failures, Failure{op, errNoService})
-			ops = ops[1:]
-			continue
-		}
-		n := 0
-		for n < len(ops) && n < batch && ofDestination(ops[n].Kind) && !missing[ops[n].Key] {
-			n++
-		}
-		if n == 0 {
-			if err := c.service(ops[0]); err != nil {
+		if ops[0].Kind == balance.EditService {
+			if err := explain(ops[0], c.edit(ops[0])); err != nil {
 				if lost(err) {
 					return failures, err
 				}
 				failures = append(failures, Failure{ops[0], err})
-				missing[ops[0].Key] = ops[0].Kind == balance.AddService
 			}
 			ops = ops[1:]
 			continue
 		}
-		errs, err := c.destinations(ops[:n])
+		n := 0
+		for n < len(ops) && n < batch && ops[n].Kind != balance.EditService {
+			n++
+		}
+		errs, err := c.change(ops[:n])
 		if err != nil {
-			return failures, fmt.Errorf("change destinations of %v: %w", ops[0].Key, err)
+			return failures, fmt.Errorf("change %v and what follows: %w", ops[0].Key, err)
 		}
 		for i, err := range errs {
-			if err = c.again(ops[i], err); err != nil {
-				failures = append(failures, Failure{ops[i], err})
+			if err == nil {
+				continue
+			}
+			op := ops[i]
+			if ofDestination(op.Kind) && missing[op.Key] {
+				failures = append(failures, Failure{op, errNoService})
+				continue
+			}
+			if err = c.again(op, err); err == nil {
+				continue
+			}
+			if lost(err) {
+				return failures, err
+			}
+			failures = append(failures, Failure{op, err})
+			if op.Kind == balance.AddService {
+				missing[op.Key] = true
 			}
 		}
 		ops = ops[n:]
@@ -92,30 +101,34 @@ func ofDestination(k balance.OpKind) bool {
 	return k == balance.AddDestination || k == balance.EditDestination || k == balance.RemoveDestination
 }
 
-// destinations sends operations on destinations in one message and returns
-// what the kernel said to each.
-func (c *Conn) destinations(ops []balance.Op) ([]error, error) {
+// change sends operations, but for EditService, in one message and returns what
+// the kernel said to each. It says something to those that it refuses, and to the
+// last one in any case: an answer to each would cost more than the operations.
+func (c *Conn) change(ops []balance.Op) ([]error, error) {
 	c.out.b = c.out.b[:0]
 	first := c.seq + 1
-	for _, op := range ops {
-		c.seq++
-		cmd := uint8(cmdNewDest)
-		switch op.Kind {
-		case balance.EditDestination:
-			cmd = cmdSetDest
-		case balance.RemoveDestination:
-			cmd = cmdDelDest
+	for i, op := range ops {
+		var flags uint16
+		if i == len(ops)-1 {
+			flags = unix.NLM_F_ACK
 		}
-		c.out.begin(c.family, cmd, unix.NLM_F_ACK, c.seq)
-		c.out.putKey(op.Key)
-		c.out.putDestination(op.Destination, op.Kind != balance.RemoveDestination)
+		c.seq++
+		c.out.begin(c.family, command(op.Kind), flags, c.seq)
+		if op.Kind == balance.AddService {
+			c.out.putService(op.Key, op.Options)
+		} else {
+			c.out.putKey(op.Key)
+		}
+		if ofDestination(op.Kind) {
+			c.out.putDestination(op.Destination, op.Kind != balance.RemoveDestination)
+		}
 		c.out.end()
 	}
 	if err := c.socket.Send(c.out.b); err != nil {
 		return nil, fmt.Errorf("send: %w", err)
 	}
 	errs := make([]error, len(ops))
-	for left := len(ops); left > 0; {
+	for {
 		n, err := c.socket.Receive(c.in)
 		if err != nil {
 			return nil, fmt.Errorf("receive: %w", err)
@@ -125,20 +138,40 @@ func (c *Conn) destinations(ops []balance.Op) ([]error, error) {
 			if r, b, err = nextReply(b); err != nil {
 				return nil, err
 			}
-			if i := r.seq - first; r.kind == unix.NLMSG_ERROR && i < uint32(len(ops)) {
-				errs[i] = r.failure()
-				left--
+			i := r.seq - first
+			if r.kind != unix.NLMSG_ERROR || i >= uint32(len(ops)) {
+				continue // of a call that was given up
+			}
+			errs[i] = r.failure()
+			if i == uint32(len(ops)-1) {
+				return errs, nil
 			}
 		}
 	}
-	return errs, nil
 }
 
-// again looks at what the kernel said to one operation on a destination, and
-// does what remains to be done when the table was not as expected.
+// command is what the kernel calls an operation, but for EditService.
+func command(k balance.OpKind) uint8 {
+	switch k {
+	case balance.AddService:
+		return cmdNewSvc
+	case balance.RemoveService:
+		return cmdDelSvc
+	case balance.EditDestination:
+		return cmdSetDest
+	case balance.RemoveDestination:
+		return cmdDelDest
+	}
+	return cmdNewDest
+}
+
+// again looks at what the kernel refused, and does what remains to be done when
+// the table was not as expected.
 func (c *Conn) again(op balance.Op, err error) error {
 	switch {
-	case err == nil:
+	case op.Kind == balance.AddService && errors.Is(err, unix.EEXIST):
+		return explain(op, c.edit(op))
+	case op.Kind == balance.RemoveService && errors.Is(err, unix.ESRCH):
 		return nil
 	case op.Kind == balance.AddDestination && errors.Is(err, unix.EEXIST):
 		op.Kind = balance.EditDestination
@@ -149,11 +182,28 @@ func (c *Conn) again(op balance.Op, err error) error {
 	default:
 		return explain(op, err)
 	}
-	errs, err := c.destinations([]balance.Op{op})
+	errs, err := c.change([]balance.Op{op})
 	if err != nil {
 		return err
 	}
 	return explain(op, errs[0])
+}
+
+// edit gives a service its options, whether it is there or not.
+func (c *Conn) edit(op balance.Op) error {
+	l, err := c.library()
+	if err != nil {
+		return err
+	}
+	if err = l.Edit(op.Key, op.Options); !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	op.Kind = balance.AddService
+	errs, err := c.change([]balance.Op{op})
+	if err != nil {
+		return err
+	}
+	return errs[0]
 }
 
 // permit adds to an error of the kernel what it needs, if that is lacking.

@@ -16,14 +16,39 @@ import (
 // putKey writes what names a service.
 func (m *message) putKey(k balance.Key) {
 	at := m.open(attrService | nestedAttr)
+	m.name(k)
+	m.close(at)
+}
+
+func (m *message) name(k balance.Key) {
 	m.u16(svcFamily, family(k.IPv6))
 	if k.Fwmark != 0 {
 		m.u32(svcFwmark, k.Fwmark)
-	} else {
-		m.u16(svcProtocol, uint16(k.Protocol))
-		m.attr(svcAddress, wide(k.Address.Addr()))
-		m.be16(svcPort, k.Address.Port())
+		return
 	}
+	m.u16(svcProtocol, uint16(k.Protocol))
+	m.address(svcAddress, k.Address.Addr())
+	m.be16(svcPort, k.Address.Port())
+}
+
+// putService writes a service with its options.
+func (m *message) putService(k balance.Key, o balance.Options) {
+	at := m.open(attrService | nestedAttr)
+	m.name(k)
+	m.text(svcScheduler, o.Scheduler)
+	if o.Engine != "" {
+		m.text(svcEngine, o.Engine)
+	}
+	flags := m.open(svcFlags)
+	m.b = binary.NativeEndian.AppendUint32(m.b, uint32(o.Flags))
+	m.b = binary.NativeEndian.AppendUint32(m.b, math.MaxUint32) // all flags count
+	m.close(flags)
+	m.u32(svcTimeout, o.Persistence)
+	mask := binary.NativeEndian.Uint32(o.Mask[:])
+	if k.IPv6 {
+		mask = uint32(o.Bits)
+	}
+	m.u32(svcNetmask, mask)
 	m.close(at)
 }
 
@@ -32,7 +57,7 @@ func (m *message) putKey(k balance.Key) {
 func (m *message) putDestination(d balance.Destination, whole bool) {
 	at := m.open(attrDest | nestedAttr)
 	m.u16(destFamily, family(d.Address.Addr().Is6()))
-	m.attr(destAddress, wide(d.Address.Addr()))
+	m.address(destAddress, d.Address.Addr())
 	m.be16(destPort, d.Address.Port())
 	if whole {
 		m.u32(destForward, uint32(d.Forward))
@@ -55,15 +80,7 @@ func family(v6 bool) uint16 {
 	return unix.AF_INET
 }
 
-// wide is an address as the kernel takes it: in 16 octets, an IPv4 address in
-// the first four.
-func wide(a netip.Addr) []byte {
-	var b [16]byte
-	copy(b[:], a.AsSlice())
-	return b[:]
-}
-
-// narrow is the other way round.
+// narrow reads what address writes.
 func narrow(v []byte, v6 bool) (netip.Addr, error) {
 	n := 4
 	if v6 {

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
 
 // ErrNoIPVS is wrapped in the error of Open when the kernel has no IPVS.
@@ -20,9 +21,10 @@ var ErrNoIPVS = errors.New("the kernel has no IPVS: load its module ip_vs, or in
 // microseconds, but the first use of a scheduler loads its module.
 const answerLimit = 3 * time.Second
 
-// batch is how many operations on destinations share one message to the
-// kernel. Their answers, 36 octets each, fit any receive buffer.
-const batch = 64
+// batch is how many operations share one message to the kernel. Should it refuse
+// them all, what it says fits a receive buffer of the default size, in which an
+// answer of 36 octets takes some 800.
+const batch = 128
 
 // dumpTries is how often a dump that changed under way is begun anew.
 const dumpTries = 10
@@ -40,8 +42,10 @@ type socket interface {
 // use it at a time.
 type Conn struct {
 	socket socket
-	// services does what moby/ipvs can do.
+	// services is moby/ipvs, nil until it is needed: to open it costs the start of
+	// a program. inside is where.
 	services serviceWriter
+	inside   *netns.NS
 	family   uint16
 	seq      uint32
 	out      message
@@ -66,7 +70,7 @@ func Open(load bool) (*Conn, error) {
 		}
 	}
 	if err == nil {
-		c.services, err = openServices()
+		c.inside, err = netns.Current()
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -76,7 +80,14 @@ func Open(load bool) (*Conn, error) {
 
 // Close closes the connection. The table stays.
 func (c *Conn) Close() error {
-	return errors.Join(c.services.Close(), c.socket.Close())
+	err := c.socket.Close()
+	if c.services != nil {
+		err = errors.Join(err, c.services.Close())
+	}
+	if c.inside != nil {
+		err = errors.Join(err, c.inside.Close())
+	}
+	return err
 }
 
 // findFamily asks for the number of IPVS among the families of generic

@@ -80,7 +80,8 @@ func TestApplyAndRead(t *testing.T) {
 	}
 }
 
-// TestBatches: destinations of one service share messages.
+// TestBatches: operations share messages, and the kernel answers each message
+// once when all is well.
 func TestBatches(t *testing.T) {
 	c, f := connected(t)
 	k := balance.Key{Protocol: balance.TCP, Address: netip.MustParseAddrPort("192.0.2.1:80")}
@@ -89,8 +90,11 @@ func TestBatches(t *testing.T) {
 		s.Destinations = append(s.Destinations, balance.Destination{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)}), 80), Weight: 1})
 	}
 	apply(t, c, nil, balance.Table{k: s.Normal(k)})
-	if f.sends != 4 || f.calls != 1 {
-		t.Errorf("%d messages and %d calls for 200 destinations of a service", f.sends, f.calls)
+	if f.sends != 2 || f.calls != 0 || f.heard != 201 {
+		t.Errorf("%d messages and %d calls for %d operations on a service and its 200 destinations", f.sends, f.calls, f.heard)
+	}
+	if f.answers != 2 {
+		t.Errorf("%d answers to 2 messages", f.answers)
 	}
 }
 

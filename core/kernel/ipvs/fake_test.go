@@ -39,6 +39,9 @@ type fake struct {
 	queue [][]byte // messages to be received
 	sends int
 	calls int // of the library
+	heard int // operations that were sent as messages
+	// answers are those to operations.
+	answers int
 }
 
 func connected(t *testing.T) (*Conn, *fake) {
@@ -141,8 +144,16 @@ func (f *fake) serve(r reply) {
 			m.b = append(m.b, cmdGetDest, version, 0, 0)
 			m.putDestination(list[i], true)
 		})
-	case cmdNewDest, cmdSetDest, cmdDelDest:
-		f.acknowledge(r.seq, f.change(cmd, r.body))
+	case cmdNewSvc, cmdDelSvc, cmdNewDest, cmdSetDest, cmdDelDest:
+		f.heard++
+		change := f.change
+		if cmd == cmdNewSvc || cmd == cmdDelSvc {
+			change = f.changeService
+		}
+		if err := change(cmd, r.body); err != nil || r.flags&unix.NLM_F_ACK != 0 {
+			f.answers++
+			f.acknowledge(r.seq, err)
+		}
 	default:
 		f.acknowledge(r.seq, unix.EOPNOTSUPP)
 	}
@@ -161,29 +172,25 @@ func (f *fake) list(seq uint32, n int, put func(*message, int)) {
 	f.answer(unix.NLMSG_DONE, flags, seq, func(m *message) { m.b = append(m.b, 0, 0, 0, 0) })
 }
 
+// putService writes what the kernel says of a service: what it was told, and a
+// flag of its own.
 func (f *fake) putService(m *message, k balance.Key, o balance.Options) {
 	m.b = append(m.b, cmdGetSvc, version, 0, 0)
-	at := m.open(attrService)
-	m.u16(svcFamily, family(k.IPv6))
-	if k.Fwmark != 0 {
-		m.u32(svcFwmark, k.Fwmark)
-	} else {
-		m.u16(svcProtocol, uint16(k.Protocol))
-		m.attr(svcAddress, wide(k.Address.Addr()))
-		m.be16(svcPort, k.Address.Port())
+	o.Flags |= balance.Hashed
+	m.putService(k, o)
+}
+
+func (f *fake) changeService(cmd uint8, body []byte) error {
+	s, err := readService(body)
+	switch {
+	case err != nil:
+		return unix.EINVAL
+	case cmd == cmdDelSvc:
+		return f.edit(balance.RemoveService, s.Key, s.Options, unix.ESRCH)
+	case s.Options.Scheduler == "":
+		return unix.EINVAL
 	}
-	m.text(svcScheduler, o.Scheduler)
-	if o.Engine != "" {
-		m.text(svcEngine, o.Engine)
-	}
-	m.attr(svcFlags, append(binary.NativeEndian.AppendUint32(nil, uint32(o.Flags|balance.Hashed)), 0xff, 0xff, 0xff, 0xff))
-	m.u32(svcTimeout, o.Persistence)
-	if k.IPv6 {
-		m.u32(svcNetmask, uint32(o.Bits))
-	} else {
-		m.attr(svcNetmask, o.Mask[:])
-	}
-	m.close(at)
+	return f.edit(balance.AddService, s.Key, s.Options, unix.EEXIST)
 }
 
 func (f *fake) change(cmd uint8, body []byte) error {
@@ -219,21 +226,13 @@ func (f *fake) change(cmd uint8, body []byte) error {
 	return nil
 }
 
-func (f *fake) Add(k balance.Key, o balance.Options) error {
-	return f.edit(balance.AddService, k, o, unix.EEXIST)
-}
-
 func (f *fake) Edit(k balance.Key, o balance.Options) error {
+	f.calls++
 	return f.edit(balance.EditService, k, o, unix.ESRCH)
 }
 
-func (f *fake) Remove(k balance.Key) error {
-	return f.edit(balance.RemoveService, k, balance.Options{Scheduler: "rr"}, unix.ESRCH)
-}
-
 func (f *fake) edit(kind balance.OpKind, k balance.Key, o balance.Options, missing error) error {
-	f.calls++
-	known := f.schedulers == nil
+	known := f.schedulers == nil || kind == balance.RemoveService
 	for _, s := range f.schedulers {
 		known = known || s == o.Scheduler
 	}

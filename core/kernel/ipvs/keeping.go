@@ -178,7 +178,8 @@ func (w *keeping) take() {
 		w.limit()
 	}
 	if w.open() && w.asked {
-		if _, ok := w.settle(); ok {
+		maps.DeleteFunc(changes, func(key balance.Key, _ *balance.Service) bool { return w.doubt[key] })
+		if _, ok := w.settle(); ok && len(changes) > 0 {
 			w.apply(slices.Collect(maps.Keys(changes)))
 		}
 		if w.conn != nil && len(w.lost) > 0 {

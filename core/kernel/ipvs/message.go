@@ -6,12 +6,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"golang.org/x/sys/unix"
 )
 
 // What linux/ip_vs.h calls IPVS_CMD_*.
 const (
+	cmdNewSvc    = 1
+	cmdDelSvc    = 3
 	cmdNewDest   = 5
 	cmdSetDest   = 6
 	cmdDelDest   = 7
@@ -146,13 +149,50 @@ func (m *message) close(at int) {
 	}
 }
 
-func (m *message) u8(kind uint16, v uint8) { m.attr(kind, []byte{v}) }
-func (m *message) u16(kind, v uint16)      { m.attr(kind, binary.NativeEndian.AppendUint16(nil, v)) }
-func (m *message) be16(kind, v uint16)     { m.attr(kind, binary.BigEndian.AppendUint16(nil, v)) }
-func (m *message) u32(kind uint16, v uint32) {
-	m.attr(kind, binary.NativeEndian.AppendUint32(nil, v))
+func (m *message) u8(kind uint16, v uint8) {
+	at := m.open(kind)
+	m.b = append(m.b, v)
+	m.close(at)
 }
-func (m *message) text(kind uint16, s string) { m.attr(kind, append([]byte(s), 0)) }
+
+func (m *message) u16(kind, v uint16) {
+	at := m.open(kind)
+	m.b = binary.NativeEndian.AppendUint16(m.b, v)
+	m.close(at)
+}
+
+func (m *message) be16(kind, v uint16) {
+	at := m.open(kind)
+	m.b = binary.BigEndian.AppendUint16(m.b, v)
+	m.close(at)
+}
+
+func (m *message) u32(kind uint16, v uint32) {
+	at := m.open(kind)
+	m.b = binary.NativeEndian.AppendUint32(m.b, v)
+	m.close(at)
+}
+
+func (m *message) text(kind uint16, s string) {
+	at := m.open(kind)
+	m.b = append(append(m.b, s...), 0)
+	m.close(at)
+}
+
+// address writes an address as the kernel takes it: in 16 octets, an IPv4 address
+// in the first four.
+func (m *message) address(kind uint16, a netip.Addr) {
+	at := m.open(kind)
+	var b [16]byte
+	if a.Is4() {
+		v4 := a.As4()
+		copy(b[:], v4[:])
+	} else if a.IsValid() {
+		b = a.As16()
+	}
+	m.b = append(m.b, b[:]...)
+	m.close(at)
+}
 
 // errShort is what a message of the kernel is that ends early.
 var errShort = errors.New("the message is cut short")

@@ -13,16 +13,13 @@ import (
 
 	"github.com/moby/ipvs"
 	"github.com/sirupsen/logrus"
-	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
 )
 
 // serviceWriter is what moby/ipvs does for a Conn.
 type serviceWriter interface {
-	Add(balance.Key, balance.Options) error
 	Edit(balance.Key, balance.Options) error
-	Remove(balance.Key) error
 	Flush() error
 	Timeouts() (Timeouts, error)
 	SetTimeouts(Timeouts) error
@@ -33,37 +30,38 @@ type serviceWriter interface {
 // it is when they are set.
 type Timeouts struct{ TCP, TCPFin, UDP time.Duration }
 
-// service carries out an operation on a service.
-func (c *Conn) service(op balance.Op) error {
-	var err error
-	switch op.Kind {
-	case balance.AddService:
-		if err = c.services.Add(op.Key, op.Options); errors.Is(err, unix.EEXIST) {
-			err = c.services.Edit(op.Key, op.Options)
-		}
-	case balance.EditService:
-		if err = c.services.Edit(op.Key, op.Options); errors.Is(err, unix.ESRCH) {
-			err = c.services.Add(op.Key, op.Options)
-		}
-	default:
-		if err = c.services.Remove(op.Key); errors.Is(err, unix.ESRCH) {
-			err = nil
+// library opens moby/ipvs where the connection is, unless it is open.
+func (c *Conn) library() (serviceWriter, error) {
+	if c.services == nil {
+		err := c.inside.Do(func() (err error) {
+			c.services, err = openServices()
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return explain(op, err)
+	return c.services, nil
 }
 
 // Flush empties the table: all services, also those of others.
 func (c *Conn) Flush() error {
-	if err := c.services.Flush(); err != nil {
+	l, err := c.library()
+	if err == nil {
+		err = l.Flush()
+	}
+	if err != nil {
 		return fmt.Errorf("empty the table of IPVS: %w", permit(err))
 	}
 	return nil
 }
 
 // Timeouts returns how long idle connections are kept.
-func (c *Conn) Timeouts() (Timeouts, error) {
-	t, err := c.services.Timeouts()
+func (c *Conn) Timeouts() (t Timeouts, err error) {
+	l, err := c.library()
+	if err == nil {
+		t, err = l.Timeouts()
+	}
 	if err != nil {
 		return t, fmt.Errorf("read the time limits of IPVS: %w", err)
 	}
@@ -72,7 +70,11 @@ func (c *Conn) Timeouts() (Timeouts, error) {
 
 // SetTimeouts sets how long idle connections are kept.
 func (c *Conn) SetTimeouts(t Timeouts) error {
-	if err := c.services.SetTimeouts(t); err != nil {
+	l, err := c.library()
+	if err == nil {
+		err = l.SetTimeouts(t)
+	}
+	if err != nil {
 		return fmt.Errorf("set the time limits of IPVS: %w", permit(err))
 	}
 	return nil
@@ -118,16 +120,8 @@ func (l *library) limited(call func(*ipvs.Handle) error) error {
 	}
 }
 
-func (l *library) Add(k balance.Key, o balance.Options) error {
-	return l.limited(func(h *ipvs.Handle) error { return h.NewService(libraryService(k, o)) })
-}
-
 func (l *library) Edit(k balance.Key, o balance.Options) error {
 	return l.limited(func(h *ipvs.Handle) error { return h.UpdateService(libraryService(k, o)) })
-}
-
-func (l *library) Remove(k balance.Key) error {
-	return l.limited(func(h *ipvs.Handle) error { return h.DelService(libraryService(k, balance.Options{})) })
 }
 
 func (l *library) Flush() error {
