@@ -15,7 +15,8 @@ import (
 func refusedChecks(c *config.Config) config.Findings {
 	var found config.Findings
 	checkers := map[string]checker.Checker{}
-	asked := map[string]bool{}
+	type question struct{ kind, options string }
+	asked := map[question]bool{}
 	files := hostedFiles{}
 	build.EachProbe(c, func(p *build.Probe) {
 		if p.Plugin || p.Lua != nil || p.Kind == "MISC_CHECK" {
@@ -26,11 +27,10 @@ func refusedChecks(c *config.Config) config.Findings {
 			own = standard.New(p.Kind)
 			checkers[p.Kind] = own
 		}
-		key := p.Kind + " " + string(p.Options)
-		if own == nil || asked[key] {
+		if own == nil || asked[question{p.Kind, string(p.Options)}] {
 			return // the same options are the same everywhere
 		}
-		asked[key] = true
+		asked[question{p.Kind, string(p.Options)}] = true
 		if err := refusedBy(own, p, files); err != nil {
 			found.Add(checkAt(c, p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server, err)
 		}

@@ -51,7 +51,8 @@ type share struct {
 // Processes of plugins are started here too, and do nothing before the first
 // probe; Close gives them back.
 func (e *edges) newProbes(c *config.Config) (*probes, error) {
-	p := &probes{}
+	p := &probes{by: make([]prober, 0, build.MostProbes(c))}
+	var none prober // of the kind before, which is most often this one
 	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
 	compiled := map[string]*lua.Script{}
 	var err error
@@ -59,15 +60,20 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 		if x.Script != "" || err != nil {
 			return // engine.Checks runs it
 		}
-		var by prober = nobody{e.pool, x.Kind}
-		if x.Lua != nil {
+		var by prober
+		if n, same := none.(nobody); !same || n.kind != x.Kind {
+			none = nobody{e.pool, x.Kind}
+		}
+		if by = none; x.Lua != nil {
 			var k *luaCheck
 			if k, err = e.luaCheck(x, compiled); err != nil {
 				return
 			}
 			scripts.checks[x.Check], by = k, &scripts
 		}
-		p.by = append(p.by, slices.Repeat([]prober{nil}, int(x.Check)-len(p.by))...)
+		for len(p.by) < int(x.Check) {
+			p.by = append(p.by, nil)
+		}
 		p.by = append(p.by, by)
 	})
 	if err != nil {

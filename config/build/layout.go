@@ -2,6 +2,7 @@ package build
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -11,7 +12,7 @@ import (
 // Layouts returns how the virtual servers of c stand in the table of IPVS, in
 // the order of node.Config.Services.
 func Layouts(c *config.Config) (all []balance.Layout) {
-	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
+	servers(c, func(v *config.VirtualServer, _ string, list []*config.RealServer) {
 		all = append(all, laid(c, v, list))
 	})
 	return all
@@ -20,7 +21,7 @@ func Layouts(c *config.Config) (all []balance.Layout) {
 // Keys returns the services in the table of IPVS that the virtual servers of c
 // are.
 func Keys(c *config.Config) (all []balance.Key) {
-	servers(c, func(v *config.VirtualServer, _ []*config.RealServer) {
+	servers(c, func(v *config.VirtualServer, _ string, _ []*config.RealServer) {
 		all = append(all, keys(c, v)...)
 	})
 	return all
@@ -30,16 +31,18 @@ func Keys(c *config.Config) (all []balance.Key) {
 // servers, as node.Config has them.
 func Servers(c *config.Config) map[string][]string {
 	all := map[string][]string{}
-	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
-		for _, r := range list {
-			all[serviceName(v)] = append(all[serviceName(v)], r.Endpoint(v).String())
+	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
+		names := make([]string, len(list))
+		for i, r := range list {
+			names[i] = r.Endpoint(v).String()
 		}
+		all[name] = names
 	})
 	return all
 }
 
 func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) balance.Layout {
-	l := balance.Layout{Keys: keys(c, v), Options: options(v)}
+	l := balance.Layout{Keys: keys(c, v), Options: options(v), Servers: slices.Grow([]balance.Destination(nil), len(list))}
 	for _, r := range list {
 		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"encoding/json"
 	"hash/fnv"
-	"io"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -75,10 +74,22 @@ func MostProbes(c *config.Config) int {
 // there may be tens of thousands. What f is given is its own for the call.
 func EachProbe(c *config.Config, f func(*Probe)) {
 	var p Probe
-	n := walk(c, func(v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32) {
-		if probed(k) {
-			p = probe(c, v, r, k, number)
-			f(&p)
+	n := uint32(0)
+	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
+		for _, r := range list {
+			endpoint := ""
+			checks := checksOf(r)
+			for i := range checks {
+				if k := &checks[i]; probed(k) {
+					if endpoint == "" {
+						endpoint = r.Endpoint(v).String()
+					}
+					p = probe(c, v, r, k, n)
+					p.Service, p.Server = name, endpoint
+					f(&p)
+				}
+				n++
+			}
 		}
 	})
 	for i := range c.Scripts {
@@ -89,7 +100,7 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 		// There is no server around it.
 		v := config.VirtualServer{ConnectTimeout: s.Timeout, DelayLoop: s.Interval}
 		p = probe(c, &v, &config.RealServer{}, s.Plugin, n)
-		p.Script, p.Service, p.Server, p.Limit, p.Patience = s.Name, "", "", s.Timeout, s.Timeout
+		p.Script, p.Limit, p.Patience = s.Name, s.Timeout, s.Timeout
 		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
 		f(&p)
 		n++
@@ -99,31 +110,19 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 // probed reports whether somebody has to make a check.
 func probed(k *config.Check) bool { return k.File == nil && k.BFD == nil }
 
-// walk calls f for every check of c with its number, and returns how many there
-// are. What is there twice is passed over, as by keepalived.
-func walk(c *config.Config, f func(*config.VirtualServer, *config.RealServer, *config.Check, uint32)) (n uint32) {
-	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
-		for _, r := range list {
-			list := checksOf(r)
-			for i := range list {
-				f(v, r, &list[i], n)
-				n++
-			}
-		}
-	})
-	return n
-}
-
-// servers calls f for each virtual server with its real servers, each once. The
-// list is f's for the call. Where a virtual server is defined again its real
+// servers calls f for each virtual server with its name and its real servers, each
+// once; what is there twice is passed over, as by keepalived. The list is f's for
+// the call. Where a virtual server is defined again its real
 // servers are further ones of the first, as in keepalived; all else is as the
 // first says.
-func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServer)) {
+func servers(c *config.Config, f func(v *config.VirtualServer, name string, list []*config.RealServer)) {
 	services := make(map[string]bool, len(c.VirtualServers))
 	var again map[string][]*config.VirtualServer // rare
+	ids := make([]string, len(c.VirtualServers))
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
-		switch id := v.Identity(); {
+		ids[i] = serviceName(v)
+		switch id := ids[i]; {
 		case !services[id]:
 			services[id] = true
 		case again == nil:
@@ -137,7 +136,7 @@ func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServe
 	var list []*config.RealServer
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
-		id := v.Identity()
+		id := ids[i]
 		if services[id] {
 			continue
 		}
@@ -157,14 +156,16 @@ func servers(c *config.Config, f func(*config.VirtualServer, []*config.RealServe
 		for _, further := range again[id] {
 			add(further)
 		}
-		f(v, list)
+		f(v, id, list)
 	}
 }
 
+// probe is what is to be probed of a check, but for the names of its service and
+// its server.
 func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32) Probe {
 	t := k.Timers(v, r)
 	p := Probe{
-		Check: number, Kind: k.Kind(), Service: serviceName(v), Server: r.Endpoint(v).String(), Virtual: v.Address.AddrPort,
+		Check: number, Kind: k.Kind(), Virtual: v.Address.AddrPort,
 		ConnectTimeout: t.ConnectTimeout, Limit: limit(k, v, r, t), LogAll: k.LogsAll(c.Global.LogAllFailures),
 		NetNamespace: k.Namespace(v), Interval: t.DelayLoop, Address: r.Endpoint(v).AddrPort, Lua: luaOf(k),
 	}
@@ -219,25 +220,23 @@ func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t con
 
 // identity sums up what is checked and how, without when.
 func (p *Probe) identity() string {
-	h := fnv.New64a()
-	part := func(s string) { _, _ = io.WriteString(h, s); _, _ = h.Write([]byte{0}) }
-	part(p.Kind)
+	// There may be tens of thousands: one text for all of a probe.
+	var room [256]byte
+	b := append(append(room[:0], p.Kind...), 0)
 	if p.Lua != nil {
-		part(strconv.FormatBool(p.Lua.Measures))
+		b = append(strconv.AppendBool(b, p.Lua.Measures), 0)
 	}
-	part(strconv.FormatBool(p.Plugin))
-	part(p.Address.String())
-	part(p.BindTo.String())
-	part(p.BindIf)
-	part(p.NetNamespace)
-	part(p.User)
-	part(p.Group)
-	var b []byte
-	b = strconv.AppendUint(b, uint64(p.BindPort), 10)
-	b = append(b, ' ')
-	b = strconv.AppendUint(b, uint64(p.Fwmark), 10)
-	part(string(b))
-	_, _ = h.Write(p.Options)
+	b = append(strconv.AppendBool(b, p.Plugin), 0)
+	b = append(p.Address.AppendTo(b), 0)
+	b = append(p.BindTo.AppendTo(b), 0)
+	for _, s := range [...]string{p.BindIf, p.NetNamespace, p.User, p.Group} {
+		b = append(append(b, s...), 0)
+	}
+	b = append(strconv.AppendUint(b, uint64(p.BindPort), 10), ' ')
+	b = append(strconv.AppendUint(b, uint64(p.Fwmark), 10), 0)
+	b = append(b, p.Options...)
+	h := fnv.New64a()
+	_, _ = h.Write(b)
 	return strconv.FormatUint(h.Sum64(), 16)
 }
 

@@ -2,6 +2,8 @@ package build
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -14,16 +16,16 @@ import (
 // those of Probes.
 func services(c *config.Config) []node.Service {
 	b := lives{made: map[health.Config]*health.Config{}}
-	var all []node.Service
+	all := slices.Grow([]node.Service(nil), len(c.VirtualServers))
 	files := make(map[string]*config.TrackFile, len(c.TrackFiles))
 	for i := range c.TrackFiles {
 		files[c.TrackFiles[i].Name] = &c.TrackFiles[i]
 	}
 	number := uint32(0)
 	var one Probe
-	servers(c, func(v *config.VirtualServer, list []*config.RealServer) {
+	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
 		s := node.Service{
-			Name: serviceName(v), Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
+			Name: name, Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
 			Layout: laid(c, v, list), SlowStart: balance.Ramp{Over: v.SlowStart}, Panic: balance.Panic{Percent: v.PanicThreshold}, Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
 		}
 		if v.SorryServer != nil {
@@ -64,7 +66,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 	t := k.Timers(v, r)
 	life := health.Config{
 		Interval: t.DelayLoop, Doubt: t.FastInterval, Warmup: t.Warmup, Rise: t.Rise, Fall: t.Fall, Alpha: t.Alpha, Grace: t.UnknownGrace,
-		OnUnknown: map[string]health.Policy{"keep": health.Keep, "fail": health.Fail, "ok": health.Pass}[t.OnUnknown],
+		OnUnknown: policy(t.OnUnknown),
 	}
 	out := node.Check{Kind: k.Kind()}
 	switch {
@@ -103,6 +105,17 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 	return out
 }
 
+// policy is what is made of an unknown verdict.
+func policy(word string) health.Policy {
+	switch word {
+	case "fail":
+		return health.Fail
+	case "ok":
+		return health.Pass
+	}
+	return health.Keep
+}
+
 // serviceName is how people call a virtual server.
 func serviceName(v *config.VirtualServer) string { return v.Identity() }
 
@@ -126,7 +139,16 @@ func serverTuple(v *config.VirtualServer, r *config.RealServer) string {
 }
 
 func tuple(e config.Endpoint, protocol string) string {
-	return fmt.Sprintf("[%s]:%s:%d", e.Addr(), strings.ToLower(protocol), e.Port())
+	var room [96]byte
+	b := append(room[:0], '[')
+	if e.IsValid() {
+		b = e.Addr().AppendTo(b)
+	} else {
+		b = append(b, e.Addr().String()...)
+	}
+	b = append(b, "]:"...)
+	b = append(b, strings.ToLower(protocol)...)
+	return string(strconv.AppendUint(append(b, ':'), uint64(e.Port()), 10))
 }
 
 // MailsService reports whether a mail is sent when the quorum of a virtual

@@ -314,7 +314,11 @@ func (r *reader) pop() {
 	n := len(r.frames) - 1
 	f := &r.frames[n]
 	if keys := r.keys[f.keys:]; f.written != nil && len(keys) > 0 {
-		*f.written = append(*f.written, r.kept(keys)...)
+		if kept := r.kept(keys); *f.written == nil {
+			*f.written = kept
+		} else {
+			*f.written = append(*f.written, kept...)
+		}
 	}
 	clear(r.keys[f.keys:])
 	r.keys = r.keys[:f.keys]

@@ -13,8 +13,9 @@ import (
 // text of all files, an included one where its include stands, and behind a
 // line that was expanded what became of it. So positions compare as the text
 // is understood. It is turned into a file, line and column only when
-// something is said about it.
-type pos int
+// something is said about it. There are half a million; mostBytes and usualBounds
+// keep the last one far below what it can hold.
+type pos int32
 
 // chunk is the distance of the places at which a file's lines are counted.
 const chunk = 4096

@@ -3,7 +3,6 @@
 package host
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -27,10 +26,13 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 			g.reason = "its start is put off"
 		}
 		g.slots = slices.Grow(g.slots, max(0, len(a.checks)-g.live-len(g.free)))
-		times := make(map[string]int)
+		if g.live == 0 {
+			g.byKey = make(map[slotKey]uint32, len(a.checks))
+		}
+		times := make(map[string]int, len(a.checks))
 		ids = make([]uint32, len(a.checks))
 		for i, c := range a.checks {
-			key := fmt.Sprintf("%s#%d", c.Identity, times[c.Identity])
+			key := slotKey{c.Identity, times[c.Identity]}
 			times[c.Identity]++
 			ids[i] = g.take(key, c)
 		}
@@ -44,11 +46,11 @@ func same(a, b Plugin) bool {
 }
 
 // take finds or makes the slot of a check.
-func (g *group) take(key string, c *Check) uint32 {
+func (g *group) take(key slotKey, c *Check) uint32 {
 	if id, ok := g.byKey[key]; ok {
 		s := &g.slots[id]
 		s.refs++
-		s.check.Limit, s.check.Patience, s.check.Label = c.Limit, c.Patience, c.Label
+		s.check = c
 		return id
 	}
 	var id uint32
@@ -61,7 +63,7 @@ func (g *group) take(key string, c *Check) uint32 {
 	s := &g.slots[id]
 	// A late answer to the probe of whoever had the slot is still to be known,
 	// and its place in the queue is used up when it is met.
-	*s = slot{check: *c, key: key, refs: 1, gone: s.gone, queued: s.queued}
+	*s = slot{check: c, key: key, refs: 1, gone: s.gone, queued: s.queued}
 	g.byKey[key] = id
 	g.live++
 	for _, i := range g.instances() {
@@ -84,7 +86,7 @@ func (g *group) release(ids []uint32) (live int) {
 			delete(g.byKey, s.key)
 			g.free = append(g.free, id)
 			g.live--
-			*s = slot{gone: s.gone, queued: s.queued}
+			*s = slot{check: g.nothing, gone: s.gone, queued: s.queued}
 			for _, i := range g.instances() {
 				i.release = append(i.release, id)
 			}

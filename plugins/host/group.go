@@ -67,7 +67,8 @@ type group struct {
 	// The rest is the goroutine's.
 	plugin  Plugin
 	slots   []slot
-	byKey   map[string]uint32
+	byKey   map[slotKey]uint32
+	nothing *Check // of free slots
 	free    []uint32
 	live    int // slots in use
 	under   deadlines
@@ -107,7 +108,7 @@ type answer struct {
 func newGroup(h *Host, key groupKey) *group {
 	g := &group{
 		host: h, key: key, log: h.opts.Log.With("plugin", key.String()),
-		wake: make(chan struct{}, 1), events: make(chan event, 16), byKey: make(map[string]uint32),
+		wake: make(chan struct{}, 1), events: make(chan event, 16), byKey: make(map[slotKey]uint32), nothing: &Check{},
 	}
 	g.under.slots = &g.slots
 	g.status = Status{Name: key.name, NetNS: key.netns, User: key.user, State: Starting}

@@ -454,7 +454,7 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 		return
 	}
 	s.prepared, s.refused = i.number, ""
-	m.Prepare = append(m.Prepare, prepareOf(&s.check, id))
+	m.Prepare = append(m.Prepare, prepareOf(s.check, id))
 }
 
 // prepareOf has a check prepared.

@@ -14,7 +14,7 @@ import (
 	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
-// Plan is what a configuration wants of its host.
+// Plan is what a configuration wants of its host, which keeps the checks.
 type Plan struct {
 	// Checks are probed by number; numbers need not be dense.
 	Checks []Check

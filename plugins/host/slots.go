@@ -11,9 +11,9 @@ import (
 // slot is one check of a group, and the probe of it that is under way. Its
 // place in the group's table is its number on the wire.
 type slot struct {
-	check Check
-	key   string // by which it is found again; empty when the slot is free
-	refs  int    // sets that have it
+	check *Check  // the plan's that it was adopted with last, nothing when the slot is free
+	key   slotKey // by which it is found again
+	refs  int     // sets that have it
 
 	// asked says that a probe is under way, which the following are about.
 	asked      bool
@@ -31,6 +31,12 @@ type slot struct {
 	gone     uint32 // the probe before; up to it answers may come late
 	prepared uint32 // the number of the instance that it was last sent to
 	refused  string // why that instance cannot probe it
+}
+
+// slotKey is what is checked, and which of those that are the same.
+type slotKey struct {
+	identity string
+	nth      int
 }
 
 // deadlines is a heap of the slots whose probes are under way, the earliest
