@@ -118,7 +118,8 @@ func options(v *config.VirtualServer) balance.Options {
 			o.Flags |= f
 		}
 	}
-	set(v.OPS, balance.OnePacket)
+	// Of other protocols than UDP connections are scheduled as a whole anyway.
+	set(v.OPS && (v.Fwmark != 0 || transport(v.Protocol) == balance.UDP), balance.OnePacket)
 	set(v.Flag1 || v.SHFallback || v.MHFallback, balance.Sched1)
 	set(v.Flag2 || v.SHPort || v.MHPort, balance.Sched2)
 	set(v.Flag3, balance.Sched3)

@@ -44,7 +44,7 @@ func TestLayout(t *testing.T) {
 			Sorry: balance.Destination{Address: at("127.0.0.1:80")},
 		}},
 		{"all ports", config.VirtualServer{Address: end("[2001:db8::5]:0"), Protocol: "SCTP", LBAlgo: "mh",
-			LVSFlags: config.LVSFlags{MHFallback: true, SHPort: true, Flag3: true, Hashed: true}, PersistenceEngine: "sip",
+			LVSFlags: config.LVSFlags{OPS: true, MHFallback: true, SHPort: true, Flag3: true, Hashed: true}, PersistenceEngine: "sip",
 			PersistenceGranularity: config.Granularity{Bits: 64}},
 			balance.Layout{Keys: []balance.Key{key(balance.SCTP, "[2001:db8::5]:0")}, Options: balance.Options{
 				Scheduler: "mh", Flags: balance.Persistent | balance.Sched1 | balance.Sched2 | balance.Sched3, Persistence: 360, Bits: 64, Engine: "sip"}}},

@@ -54,7 +54,24 @@ func services(c *config.Config) []node.Service {
 		}
 		all = append(all, s)
 	})
+	if len(c.VirtualServerGroups) > 0 { // without groups keys are told apart by names
+		share(all)
+	}
 	return all
+}
+
+// share marks services that have a key which another one has, too.
+func share(all []node.Service) {
+	owners := make(map[balance.Key]int, len(all))
+	for i := range all {
+		for _, k := range all[i].Layout.Keys {
+			if first, there := owners[k]; !there {
+				owners[k] = i
+			} else if first != i {
+				all[first].Shares, all[i].Shares = true, true
+			}
+		}
+	}
 }
 
 // lives are the timings of checks, each once: tens of thousands share one.

@@ -72,6 +72,28 @@ virtual_servers:
 
 // TestServiceTwice: the real servers of a virtual server that is defined again are
 // further ones of the first, each once, and their checks have numbers.
+// TestShares: services that have a key in common are marked, others are not.
+func TestShares(t *testing.T) {
+	one := func(a string) config.GroupEntry { return config.GroupEntry{Address: netip.MustParseAddr(a), Port: 80} }
+	address := config.Endpoint{AddrPort: netip.MustParseAddrPort("192.0.2.9:80")}
+	c := &config.Config{
+		VirtualServerGroups: []config.VirtualServerGroup{
+			{Name: "g", Entries: []config.GroupEntry{one("192.0.2.1"), one("192.0.2.1"), one("192.0.2.9")}},
+			{Name: "h", Entries: []config.GroupEntry{one("192.0.2.3")}},
+		},
+		VirtualServers: []config.VirtualServer{
+			{Group: "h", Protocol: "TCP"}, {Group: "g", Protocol: "TCP"}, {Address: address, Protocol: "UDP"}, {Address: address, Protocol: "TCP"},
+		},
+	}
+	var got []bool
+	for _, s := range services(c) {
+		got = append(got, s.Shares)
+	}
+	if want := []bool{false, true, false, true}; !slices.Equal(got, want) {
+		t.Errorf("shares %v, want %v", got, want)
+	}
+}
+
 func TestServiceTwice(t *testing.T) {
 	c := read(t, servicesText)
 	before := Node(c)

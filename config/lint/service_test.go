@@ -193,6 +193,39 @@ func TestServicesTogether(t *testing.T) {
 	said(t, One(c))
 }
 
+// TestServicesShared: a service of a group is looked for in other groups and
+// virtual servers.
+func TestServicesShared(t *testing.T) {
+	c := read(t, "a.yaml", `
+virtual_server_groups:
+  - {name: g, entries: [{address: 192.0.2.7, port: 80}, {address: 192.0.2.8, last: 192.0.2.9, port: 80}, {fwmark: 3}]}
+  - {name: h, entries: [{fwmark: 3, family: inet6}, {address: 192.0.2.9, port: 81}]}
+virtual_servers:
+  - {group: g, protocol: TCP, real_servers: [{address: "10.0.0.1:80", checks: [{TCP_CHECK: {}}]}]}
+  - {group: h, protocol: TCP, real_servers: [{address: "10.0.0.1:81", checks: [{TCP_CHECK: {}}]}]}
+  - {address: "192.0.2.9:80", protocol: UDP, real_servers: [{address: "10.0.0.1:80", checks: [{UDP_CHECK: {}}]}]}
+`)
+	const name = "service-shared"
+	find := func() (list []string) {
+		for _, f := range One(c) {
+			if f.Name == name {
+				list = append(list, f.Text)
+			}
+		}
+		return list
+	}
+	if got := find(); len(got) > 0 {
+		t.Errorf("where nothing is shared: %q", got)
+	}
+	c.VirtualServers[2].Protocol = "TCP"
+	c.VirtualServerGroups[1].Entries[0].Family = ""
+	got := find()
+	if len(got) != 2 || !strings.Contains(got[0], "virtual_server group h: fwmark 3 is of virtual_server group g on line 6, too: IPVS has it once") ||
+		!strings.Contains(got[1], "virtual_server 192.0.2.9:80 (TCP): TCP 192.0.2.9:80 is of virtual_server group g on line 6, too") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestServiceNotHeld holds that a service's address is looked for where
 // instances move addresses.
 func TestServiceNotHeld(t *testing.T) {

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -40,6 +41,59 @@ func services(c *config.Config, found *config.Findings) {
 	for i := range c.VirtualServerGroups {
 		l.entries(&c.VirtualServerGroups[i])
 	}
+	if len(c.VirtualServerGroups) > 0 {
+		l.shared(c)
+	}
+}
+
+// shared looks for services of groups that another virtual server has, too. Of
+// each virtual server one is told.
+func (l *service) shared(c *config.Config) {
+	owners := make(map[string]*config.VirtualServer)
+	for i := range c.VirtualServers {
+		l.v = &c.VirtualServers[i]
+		told := false
+		for _, key := range stands(c, l.v) {
+			if other := owners[key]; other != nil && other.Identity() != l.v.Identity() && !told {
+				l.report(l.v.At, "service-shared", "%s is of virtual_server %s on line %d, too: IPVS has it once, with the scheduler, the persistence and the flags of that one and the real servers of both; take it out of one", key, serverName(other), other.At.Line)
+				told = true
+			} else if other == nil {
+				owners[key] = l.v
+			}
+		}
+	}
+}
+
+// stands names the services in IPVS that a virtual server is.
+func stands(c *config.Config, v *config.VirtualServer) (list []string) {
+	if v.Group == "" {
+		return []string{v.Identity()}
+	}
+	one := config.VirtualServer{Protocol: cmp.Or(v.Protocol, "UDP")}
+	for i := range c.VirtualServerGroups {
+		g := &c.VirtualServerGroups[i]
+		if g.Name != v.Group {
+			continue
+		}
+		for _, e := range g.Entries {
+			if e.Fwmark != 0 {
+				one.Fwmark, one.Address = e.Fwmark, config.Endpoint{}
+				one.IPFamily = cmp.Or(e.Family, v.Family())
+				list = append(list, one.Identity())
+				continue
+			}
+			last := e.Last
+			if !last.IsValid() {
+				last = e.Address
+			}
+			one.Fwmark = 0
+			for a := e.Address; a.IsValid() && a.Compare(last) <= 0; a = a.Next() {
+				one.Address = config.Endpoint{AddrPort: netip.AddrPortFrom(a, uint16(e.Port))}
+				list = append(list, one.Identity())
+			}
+		}
+	}
+	return list
 }
 
 // entries looks for addresses of a group that nobody holds. Ranges are left
@@ -97,7 +151,7 @@ func (l *service) service() {
 	v := l.v
 	if v.OPS {
 		switch at := v.Written.At("ops", v.At); {
-		case v.Fwmark == 0 && v.Group == "" && v.Protocol != "UDP":
+		case v.Fwmark == 0 && v.Protocol != "UDP" && v.Protocol != "":
 			l.report(at, "ops-unused", "ops is for UDP; connections of %s are scheduled as a whole; take it out", v.Protocol)
 		case v.PersistenceTimeout > 0:
 			l.report(at, "ops-persistent", "ops schedules each packet by itself, and persistence_timeout %v keeps a client with one server: one of them does not do what it is for; take one out", v.PersistenceTimeout)

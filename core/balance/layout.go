@@ -21,8 +21,11 @@ type Layout struct {
 }
 
 // Table adds to t what its services should be when servers have these places.
+// Where a service is in t before, it keeps its options and its destinations,
+// and gets those that it lacks.
 func (l *Layout) Table(t Table, places []Place) {
 	for _, k := range l.Keys {
+		first := t[k]
 		s := Service{Options: l.Options, Destinations: make([]Destination, 0, len(places))}
 		for _, p := range places {
 			d := l.Sorry
@@ -40,6 +43,10 @@ func (l *Layout) Table(t Table, places []Place) {
 				continue
 			}
 			s.Destinations = append(s.Destinations, d)
+		}
+		if first != nil {
+			s.Options = first.Options
+			s.Destinations = append(s.Destinations, first.Destinations...) // of two the last counts
 		}
 		t[k] = s.Normal(k)
 	}

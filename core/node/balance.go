@@ -15,6 +15,8 @@ type balancing struct {
 	services []*service
 	// gone are its services that nothing wants any more.
 	gone []balance.Key
+	// shared is what the table was asked for last of services that share keys.
+	shared balance.Table
 	// servers and places are scratch.
 	servers []balance.Server
 	places  []balance.Place
@@ -30,15 +32,40 @@ func (n *Node) rebalance(now mono.Instant) {
 	for _, k := range b.gone {
 		changes[k] = nil
 	}
+	share := false
 	for _, v := range b.services {
-		if n.arrange(now, v) {
+		switch changed := n.arrange(now, v); {
+		case !changed:
+		case v.cfg.Shares:
+			share = true
+		default:
 			v.cfg.Layout.Table(changes, v.places)
 		}
+	}
+	if share {
+		n.share(changes)
 	}
 	b.services, b.gone = b.services[:0], nil
 	if len(changes) > 0 {
 		n.out = append(n.out, Action{Kind: Balance, Table: changes})
 	}
+}
+
+// share adds the services that share keys to changes, unless they are as they
+// were asked for.
+func (n *Node) share(changes balance.Table) {
+	all := balance.Table{}
+	for i := range n.services {
+		if v := &n.services[i]; v.cfg.Shares {
+			v.cfg.Layout.Table(all, v.places)
+		}
+	}
+	for k, s := range all {
+		if was := n.balancing.shared[k]; was == nil || was.Options != s.Options || !slices.Equal(was.Destinations, s.Destinations) {
+			changes[k] = s
+		}
+	}
+	n.balancing.shared = all
 }
 
 // arrange finds out which places a service should have, and reports whether the
@@ -130,12 +157,15 @@ func (n *Node) relay(old map[string]*service) {
 	b := &n.balancing
 	b.services = b.services[:0]
 	stays := map[string]bool{}
+	shares := false
 	for i := range n.services {
 		v := &n.services[i]
+		shares = shares || v.cfg.Shares
 		if was := old[v.cfg.Name]; was != nil {
 			v.panics = was.panics
 			if sameLayout(&was.cfg.Layout, &v.cfg.Layout) {
-				v.places, v.placed, v.kept = was.places, was.placed, was.kept
+				// What others add to it, or did, may be other things.
+				v.places, v.placed, v.kept = was.places, was.placed && !was.cfg.Shares && !v.cfg.Shares, was.kept
 				stays[v.cfg.Name] = true
 			} else if was.kept != nil {
 				// The servers may be others; those that a panic keeps are still.
@@ -150,6 +180,9 @@ func (n *Node) relay(old map[string]*service) {
 			}
 		}
 		b.services = append(b.services, v)
+	}
+	if !shares {
+		b.shared = nil
 	}
 	left := map[balance.Key]bool{}
 	for name, was := range old {

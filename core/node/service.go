@@ -24,6 +24,9 @@ type Service struct {
 	// Layout is how it stands in the table of IPVS; its servers are those of
 	// Servers. Without keys it does not stand there.
 	Layout balance.Layout
+	// Shares says that another service has one of its keys. In the table they are
+	// one, with the options of the first and the places of all.
+	Shares bool
 	// SlowStart is how the weight of a server that came back rises, and Panic
 	// when servers that fail are kept.
 	SlowStart balance.Ramp

@@ -114,7 +114,12 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			place(cfg.Layout.Sorry, 0)
 		}
 		for _, k := range cfg.Layout.Keys {
-			t[k] = s.Normal(k)
+			whole := s
+			if first := t[k]; first != nil {
+				whole.Options = first.Options
+				whole.Destinations = append(slices.Clone(s.Destinations), first.Destinations...)
+			}
+			t[k] = whole.Normal(k)
 		}
 	}
 	w.up, w.kept = up, kept
@@ -168,12 +173,13 @@ func (w *servingTwin) spread(services []Service) {
 // placedServices are drawn services with places in the table.
 func placedServices(r *rand.Rand) []Service {
 	all := drawnServices(r)
+	step := []int{1, 10}[r.IntN(2)] // with steps of one services share keys
 	for i := range all {
 		v := &all[i]
 		v.Sorry = balance.Sorry{Present: r.IntN(2) == 0, Inhibits: r.IntN(2) == 0}
 		v.SlowStart.Over = time.Duration(r.IntN(3)) * 4 * second
 		v.Panic.Percent = r.IntN(3) * 30
-		*v = laid(*v, vip(byte(10*i+1)), vip(byte(10*i+2)))
+		*v = laid(*v, vip(byte(step*i+1)), vip(byte(step*i+2)))
 		v.Layout.Keys = v.Layout.Keys[r.IntN(2):]
 		v.Layout.Options.Scheduler = []string{"rr", "wrr"}[r.IntN(2)]
 		for k := range v.Servers {
@@ -181,6 +187,12 @@ func placedServices(r *rand.Rand) []Service {
 			s.Inhibits, s.Weight = r.IntN(4) == 0, []int{0, 1, 2, 9}[r.IntN(4)]
 			// The address goes with the name.
 			v.Layout.Servers[k] = balance.Destination{Address: vip(s.Name[1]).Address, Upper: uint32(r.IntN(8) / 7)}
+		}
+	}
+	for i := range all {
+		for k := range all {
+			both := func(key balance.Key) bool { return slices.Contains(all[k].Layout.Keys, key) }
+			all[i].Shares = all[i].Shares || k != i && slices.ContainsFunc(all[i].Layout.Keys, both)
 		}
 	}
 	return all

@@ -169,8 +169,8 @@ func (h *Host) write() error {
 	return nil
 }
 
-// Up makes the host have what the plan says, and no more of what an earlier
-// Up made. Each change is told in half a sentence.
+// Up makes the host have what the plan says, and puts back what an earlier Up
+// changed beyond that. Each change is told in half a sentence.
 func (h *Host) Up(p Plan, tell func(string)) error {
 	for _, s := range p.Settings() {
 		before, err := h.settings.Read(s.Name)
@@ -200,7 +200,39 @@ func (h *Host) Up(p Plan, tell func(string)) error {
 			return err
 		}
 	}
-	return nil
+	return h.putBack(p, tell)
+}
+
+// putBack puts back what of interfaces and settings the plan does not need. It
+// goes on after an error.
+func (h *Host) putBack(p Plan, tell func(string)) error {
+	addresses, settings := p.Addresses(), p.Settings()
+	var failed []error
+	for _, device := range slices.Clone(h.done.Up) {
+		if !slices.ContainsFunc(addresses, func(a netspec.Address) bool { return a.Device == device }) {
+			failed = append(failed, h.setDown(device, tell))
+		}
+	}
+	for _, c := range slices.Clone(h.done.Settings) {
+		if slices.ContainsFunc(settings, func(s Setting) bool { return s.Name == c.Name }) {
+			continue
+		}
+		if err := h.settings.Restore(c.Name); err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		tell(fmt.Sprintf("%s: %s -> %s", c.Name, c.Value, c.Before))
+	}
+	return errors.Join(failed...)
+}
+
+func (h *Host) setDown(device string, tell func(string)) error {
+	if err := h.conn.SetDown(device); err != nil && !errors.Is(err, link.ErrNoInterface) {
+		return err
+	}
+	h.done.Up = slices.DeleteFunc(h.done.Up, func(x string) bool { return x == device })
+	tell(fmt.Sprintf("%s: set down", device))
+	return h.write()
 }
 
 func missingTunnel(device, module string) error {
@@ -237,9 +269,13 @@ func (h *Host) add(a netspec.Address, tell func(string)) error {
 	if all.Stands(a) {
 		return nil // ours from before, or the administrator's
 	}
-	h.done.Addresses = append(h.done.Addresses, placed{a.Prefix, a.Device})
-	if err := h.write(); err != nil {
-		return err
+	// It is there already when an earlier Up ended before it was added, or
+	// somebody else removed it.
+	if p := (placed{a.Prefix, a.Device}); !slices.Contains(h.done.Addresses, p) {
+		h.done.Addresses = append(h.done.Addresses, p)
+		if err := h.write(); err != nil {
+			return err
+		}
 	}
 	if _, err := h.conn.Add(a); err != nil {
 		return err
@@ -264,24 +300,7 @@ func (h *Host) Down(tell func(string)) error {
 	for _, p := range slices.Clone(h.done.Addresses) {
 		failed = append(failed, h.remove(p, tell))
 	}
-	for _, device := range slices.Clone(h.done.Up) {
-		err := h.conn.SetDown(device)
-		if err != nil && !errors.Is(err, link.ErrNoInterface) {
-			failed = append(failed, err)
-			continue
-		}
-		h.done.Up = slices.DeleteFunc(h.done.Up, func(x string) bool { return x == device })
-		tell(fmt.Sprintf("%s: set down", device))
-		failed = append(failed, h.write())
-	}
-	for _, c := range slices.Clone(h.done.Settings) {
-		if err := h.settings.Restore(c.Name); err != nil {
-			failed = append(failed, err)
-			continue
-		}
-		tell(fmt.Sprintf("%s: %s -> %s", c.Name, c.Value, c.Before))
-	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, h.putBack(Plan{}, tell))...)
 }
 
 // Missing says what of the plan the host does not have, in half a sentence

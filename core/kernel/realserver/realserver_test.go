@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,6 +17,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/kernel/realserver"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
@@ -114,6 +116,25 @@ func TestDirect(t *testing.T) {
 	}
 }
 
+// TestInterrupted: an address that was written down and not added, because the
+// process was killed or somebody removed it, is added and removed once.
+func TestInterrupted(t *testing.T) {
+	server := netnstest.New(t)
+	file := filepath.Join(t.TempDir(), "realserver.json")
+	p := realserver.Plan{Direct: addresses("192.0.2.100")}
+	use(t, server.NS, file, up(p))
+	for range 2 {
+		netnstest.Must(t, server.Link.Remove(netspec.Address{Prefix: netip.MustParsePrefix("192.0.2.100/32"), Device: "lo"}))
+		if told := use(t, server.NS, file, up(p)); !slices.Equal(told, []string{"192.0.2.100/32: added to lo"}) {
+			t.Errorf("told %q", told)
+		}
+	}
+	told := use(t, server.NS, file, down)
+	if n := slices.Index(told, "192.0.2.100/32: removed from lo"); n != 0 || slices.Contains(told[1:], told[0]) {
+		t.Errorf("at the end: %q", told)
+	}
+}
+
 // TestAdministratorsAddress: what was there before stays.
 func TestAdministratorsAddress(t *testing.T) {
 	server := netnstest.New(t)
@@ -141,13 +162,27 @@ func TestTunnel(t *testing.T) {
 		t.Skip("needs /sys/module/ipip: the kernel has no tunnels")
 	}
 	server := netnstest.New(t)
+	before, err := sysctl.New(server.NS, nil).Read("ipv4/conf/tunl0/rp_filter")
+	netnstest.Must(t, err)
 	file := filepath.Join(t.TempDir(), "realserver.json")
 	p := realserver.Plan{Tunnelled: addresses("192.0.2.100", "2001:db8::100")}
 	use(t, server.NS, file, up(p))
 	if got := missing(t, server.NS, file, p); len(got) != 0 {
 		t.Errorf("missing: %q", got)
 	}
-	told := use(t, server.NS, file, down)
+	// Another configuration: of a tunnel that nothing comes through any more
+	// nothing is left, and the settings that both need stay.
+	told := use(t, server.NS, file, up(realserver.Plan{Direct: addresses("192.0.2.101")}))
+	for _, line := range []string{"tunl0: set down", "ip6tnl0: set down", "192.0.2.100/32: removed from tunl0"} {
+		if !slices.Contains(told, line) {
+			t.Errorf("told without %q: %q", line, told)
+		}
+	}
+	if s := strings.Join(told, "\n"); strings.Contains(s, "arp_ignore") || strings.Contains(s, "tunl0/rp_filter") != (before != "0") {
+		t.Errorf("with tunl0/rp_filter %s before, told: %q", before, told)
+	}
+	use(t, server.NS, file, up(p))
+	told = use(t, server.NS, file, down)
 	if !slices.Contains(told, "tunl0: set down") || !slices.Contains(told, "ip6tnl0: set down") {
 		t.Errorf("told at the end: %q", told)
 	}
