@@ -13,7 +13,7 @@ func Definitions() map[string]string {
 	files := map[string]string{"moonkeep.lua": functionTypes, testName + ".lua": testTypes}
 	var stub strings.Builder
 	stub.WriteString(stubTypes)
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		files[m.Name+".lua"] = m.definition()
 		if unstubbed(m.Name) {
 			continue

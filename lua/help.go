@@ -12,7 +12,7 @@ import (
 func Help(topic string) (string, bool) {
 	var b strings.Builder
 	if topic == "" {
-		for _, m := range Modules() {
+		for _, m := range modules() {
 			first, _, _ := strings.Cut(m.Doc, ". ")
 			fmt.Fprintf(&b, "%-8s %s\n", m.Name, strings.TrimSuffix(first, "."))
 		}

@@ -12,8 +12,11 @@ import (
 // Quick reports whether the script, as far as its text says, only looks at what
 // the process or the kernel knows, and waits for nobody: what Inline is for. A
 // script can hide what it requires; then it is only slower than it seems.
-func (s *Script) Quick() bool {
-	for _, m := range Modules() {
+func (s *Script) Quick() bool { return s.quick }
+
+// waitsForNobody finds out what Quick reports.
+func (s *Script) waitsForNobody() bool {
+	for _, m := range modules() {
 		acts := func(f Function) bool { return f.Acts }
 		if slices.Contains(s.requires, m.Name) && !slices.ContainsFunc(m.Functions, func(f Function) bool { return !acts(f) }) {
 			return false

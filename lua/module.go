@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -20,55 +21,35 @@ func moduleNames() []string {
 	}
 }
 
-// moduleNamed returns the description of one of our modules.
-func moduleNamed(name string) Module {
-	switch name {
-	case "bytes":
-		return bytesModule()
-	case "dns":
-		return dnsModule()
-	case "env":
-		return envModule()
-	case "exec":
-		return execModule()
-	case "file":
-		return fileModule()
-	case "hash":
-		return hashModule()
-	case "http":
-		return httpModule()
-	case "icmp":
-		return icmpModule()
-	case "json":
-		return jsonModule()
-	case "log":
-		return logModule()
-	case "mail":
-		return mailModule()
-	case "metric":
-		return metricModule()
-	case "net":
-		return netModule()
-	case "node":
-		return nodeModule()
-	case "process":
-		return processModule()
-	case "re2":
-		return re2Module()
-	case "store":
-		return storeModule()
-	case "systemd":
-		return systemdModule()
-	case "tcp":
-		return tcpModule()
-	case "time":
-		return timeModule()
-	case "udp":
-		return udpModule()
-	case "webhook":
-		return webhookModule()
+// described are the descriptions of our modules, in the order of moduleNames. They
+// are made once: each state binds the functions of one description, which is
+// larger than what the state adds to it. Nobody changes them.
+var described struct {
+	once sync.Once
+	all  []Module
+}
+
+// modules returns the descriptions of our modules, which the caller may not
+// change.
+func modules() []Module {
+	described.once.Do(func() {
+		described.all = []Module{
+			bytesModule(), dnsModule(), envModule(), execModule(), fileModule(), hashModule(), httpModule(), icmpModule(), jsonModule(), logModule(), mailModule(),
+			metricModule(), netModule(), nodeModule(), processModule(), re2Module(), storeModule(), systemdModule(), tcpModule(), timeModule(), udpModule(), webhookModule(),
+		}
+	})
+	return described.all
+}
+
+// moduleNamed returns the description of one of our modules, nil when there is
+// none of that name.
+func moduleNamed(name string) *Module {
+	all := modules()
+	i, ok := slices.BinarySearchFunc(all, name, func(m Module, name string) int { return strings.Compare(m.Name, name) })
+	if !ok {
+		return nil
 	}
-	return Module{}
+	return &all[i]
 }
 
 // builtin reports whether a required name is one of our modules.

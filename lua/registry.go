@@ -83,14 +83,9 @@ func timeoutOption() Value {
 	return opt("timeout", "number", "gives up earlier than the call's own deadline").in("s")
 }
 
-// Modules returns the modules that scripts can require, sorted by name.
-func Modules() []Module {
-	var all []Module
-	for _, name := range moduleNames() {
-		all = append(all, moduleNamed(name))
-	}
-	return all
-}
+// Modules returns the modules that scripts can require, sorted by name. What it
+// returns may not be changed.
+func Modules() []Module { return slices.Clone(modules()) }
 
 // Signature renders a function as documents show it, for example
 // "file.read(path: string): string | nil, string". owner is the module or

@@ -37,6 +37,8 @@ type Script struct {
 	requires []string
 	// uses are the calls of functions of modules, as far as they are plain.
 	uses []requirement
+	// quick is what Quick reports.
+	quick bool
 }
 
 // Compile reads and compiles the file at path and every file that it requires
@@ -95,6 +97,7 @@ func compileScript(path string, more ...string) (*Script, error) {
 		s.sources = append(s.sources, proto.SourceName)
 		wanted = append(wanted, more...)
 	}
+	s.quick = s.waitsForNobody()
 	return s, nil
 }
 

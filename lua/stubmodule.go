@@ -11,7 +11,7 @@ import (
 func (x *stubs) module() *lua.LTable {
 	l := x.s.l
 	tb := l.NewTable()
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		if unstubbed(m.Name) {
 			continue
 		}
@@ -222,7 +222,7 @@ func testFails(l *lua.LState) int {
 
 // classNamed returns a class of any module, nil when there is none.
 func classNamed(name string) *Class {
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		for i := range m.Classes {
 			if m.Classes[i].Name == name {
 				return &m.Classes[i]
@@ -235,7 +235,7 @@ func classNamed(name string) *Class {
 // classNames are the classes that have methods.
 func classNames() []string {
 	var names []string
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		for _, c := range m.Classes {
 			if len(c.Methods) > 0 {
 				names = append(names, c.Name)

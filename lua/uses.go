@@ -33,7 +33,7 @@ func (s *Script) Needs(allowed []string) []Need {
 
 // grantOf returns the grant that MODULE.FUNCTION wants, empty for none.
 func grantOf(name string) string {
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		for i := range m.Functions {
 			if m.Name+"."+m.Functions[i].Name == name {
 				return m.Functions[i].Grant

@@ -233,9 +233,10 @@ func checkFile(path, configID string) (*config.Config, config.Findings) {
 // the Lua files that are there, as errors: no other host would take them.
 // lacking says that run would refuse to start here.
 func checkHost(c *config.Config) (found config.Findings, lacking bool) {
-	found = hostOf(c)
+	var library lua.Library
+	found = hostOf(c, &library)
 	if !slices.ContainsFunc(found, func(f config.Finding) bool { return f.Name == "bad-lua-file" || f.Name == "no-lua-file" }) {
-		found = append(found, checkLua(c)...)
+		found = append(found, checkLua(c, &library)...)
 	}
 	found = append(found, checkPlugins(c)...)
 	for i := range found {
@@ -250,9 +251,9 @@ func checkHost(c *config.Config) (found config.Findings, lacking bool) {
 
 // checkLua reports the Lua files that lack the function that they are used
 // for. It prepares them as the daemon does, one use at a time, to say where.
-func checkLua(c *config.Config) config.Findings {
+func checkLua(c *config.Config, library *lua.Library) config.Findings {
 	var found config.Findings
-	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost), routerID: c.Global.RouterID}
+	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost), routerID: c.Global.RouterID, library: library}
 	var add func(at config.Position, err error)
 	add = func(at config.Position, err error) {
 		var one *luaFault
@@ -290,7 +291,7 @@ func checkLua(c *config.Config) config.Findings {
 		_, failed := e.newProbes(one)
 		add(c.VirtualServers[i].At, errors.Join(err, failed))
 	}
-	return append(found, grants(c)...)
+	return append(found, grants(c, library)...)
 }
 
 // sortByFile orders findings by the place of their file on the command line,

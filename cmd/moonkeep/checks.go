@@ -21,9 +21,12 @@ import (
 
 // edges are what runs users' code: programs and Lua scripts.
 type edges struct {
-	starter  *program.Starter
-	log      *slog.Logger
-	lost     *lua.Lost
+	starter *program.Starter
+	log     *slog.Logger
+	lost    *lua.Lost
+	// library has the Lua files of the configuration that is read; nil where each
+	// is compiled for itself.
+	library  *lua.Library
 	routerID string
 	// host is what scripts share, nil where there is no daemon; names are those
 	// that they go by there.
@@ -87,7 +90,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 }
 
 func (e *edges) runner(path string, allow []string, args config.Args, who string) (*lua.Runner, error) {
-	script, err := lua.Compile(path)
+	script, err := e.library.Compile(path)
 	if err != nil {
 		return nil, err
 	}

@@ -50,8 +50,10 @@ type daemon struct {
 	calm    func() // ends the watch over real time
 	garbage *collection
 	// begun is called once the table of IPVS stands.
-	begun   func()
-	files   atomic.Pointer[luaFiles]
+	begun func()
+	files atomic.Pointer[luaFiles]
+	// library has the Lua files of the configuration that is read.
+	library lua.Library
 	balance *balancer
 	hands   handsFile
 	control *control.Server
@@ -102,7 +104,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		log.Warn(w)
 	}
 	d.fence = openFence(log)
-	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host(), pool: newLuaPool()}
+	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.checkDir, host: d.host(), pool: newLuaPool(), library: &d.library}
 	process, err := prioritise(&c.Global, log)
 	if err != nil {
 		return nil, err
@@ -185,6 +187,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	d.config, d.loaded, d.planned = c, time.Now(), plan.Node
+	d.library.Forget()
 	return d, nil
 }
 
@@ -192,6 +195,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 // are logged; errors refuse, and so does what is not built yet and would be
 // wrong to run without.
 func (d *daemon) read() (*config.Config, config.Findings, error) {
+	d.library.Forget()
 	c, findings, err := openLayers(d.opts.configs, d.opts.configID, d.opts.set)
 	if err != nil {
 		return nil, findings, err
@@ -201,7 +205,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 		if err := d.place(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
 			return nil, findings, err
 		}
-		missing := append(missingHere(c), refusedChecks(c)...)
+		missing := append(missingHere(c, &d.library), refusedChecks(c)...)
 		if d.opts.checkDir != "" {
 			missing = spare(c, missing)
 		}
@@ -331,6 +335,7 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	if err == nil {
 		err = d.adopt(ctx, c)
 	}
+	d.library.Forget()
 	// Only now: to look for doubts, and a thousand lines, take longer than all else.
 	if err == nil {
 		found = append(found, doubtfulHere(c)...)

@@ -8,17 +8,12 @@ import (
 // grants reports the Lua files that call what is not allowed where they are
 // named. Whether they ever come to call it is not known, so that it is a
 // warning.
-func grants(c *config.Config) config.Findings {
+func grants(c *config.Config, library *lua.Library) config.Findings {
 	var found config.Findings
-	compiled := map[string]*lua.Script{}
 	for _, f := range luaUses(c) {
-		script := compiled[f.Path]
-		if script == nil {
-			var err error
-			if script, err = lua.Compile(f.Path); err != nil {
-				continue // that is a finding already
-			}
-			compiled[f.Path] = script
+		script, err := library.Compile(f.Path)
+		if err != nil {
+			continue // that is a finding already
 		}
 		for _, need := range script.Needs(f.Allow) {
 			found.Add(f.At, config.Warning, "missing-grant", "%s:%d calls %s, which needs the grant %s, and that is not allowed here: it would fail; allow it, or see that it is not called",

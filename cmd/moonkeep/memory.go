@@ -83,6 +83,29 @@ func (c *collection) set() {
 // became MASTER together. Sooner it would be in the way of just that.
 const trimAfter = 5 * time.Second
 
-// trim gives memory back that a configuration took while it was read: many
-// times what stays of it.
-func trim() { debug.FreeOSMemory() }
+// worthTrim is what must be there to be given back for it to be done: it takes a
+// collection, some milliseconds of a processor for each ten megabytes that are in
+// use.
+const worthTrim = 8 << 20
+
+// trim gives memory back that a configuration took while it was read, many times
+// what stays of a large one.
+func trim() {
+	if unused() >= worthTrim {
+		debug.FreeOSMemory()
+	}
+}
+
+// unused is about how much of the heap nobody uses: what is free already, and what
+// was made since the last collection, most of which is gone where trim is called.
+func unused() uint64 {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
+	metrics.Read(s)
+	for i := range s {
+		if s[i].Value.Kind() != metrics.KindUint64 {
+			return worthTrim // a runtime that does not tell
+		}
+	}
+	free, objects, live := s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64()
+	return free + objects - min(objects, live)
+}

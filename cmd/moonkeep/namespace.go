@@ -10,6 +10,7 @@ import (
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/lua"
 )
 
 // inside has the whole daemon in the network namespace of that name, "" being the
@@ -60,14 +61,14 @@ func (d *daemon) place(name, ipvs string) error {
 
 // hostOf asks the host for what a configuration needs, in the network namespace
 // that it names.
-func hostOf(c *config.Config) (found config.Findings) {
+func hostOf(c *config.Config, library *lua.Library) (found config.Findings) {
 	if c.Global.NetNamespace == "" {
-		return hostHere(c)
+		return hostHere(c, library)
 	}
 	ns, err := netns.Open(c.Global.NetNamespace)
 	if err == nil {
 		defer ns.Close()
-		err = ns.Do(func() error { found = hostHere(c); return nil })
+		err = ns.Do(func() error { found = hostHere(c, library); return nil })
 	}
 	if err != nil {
 		found.Add(c.Global.Written.At("net_namespace", config.Position{}), config.Error, "no-interface", "net_namespace: its interfaces cannot be looked at: %v", err)
@@ -77,15 +78,15 @@ func hostOf(c *config.Config) (found config.Findings) {
 
 // hostHere asks the host for what a configuration needs, in the calling thread's
 // network namespace and in those that its instances name.
-func hostHere(c *config.Config) config.Findings {
-	found := append(missingHere(c), doubtfulHere(c)...)
+func hostHere(c *config.Config, library *lua.Library) config.Findings {
+	found := append(missingHere(c, library), doubtfulHere(c)...)
 	found.Sort()
 	return found
 }
 
 // missingHere is what of hostHere decides whether the configuration can run.
-func missingHere(c *config.Config) config.Findings {
-	found := load.Host(c, compileLua)
+func missingHere(c *config.Config, library *lua.Library) config.Findings {
+	found := load.Host(c, compiles(library))
 	eachSpace(c, func(in *config.Instance, within *config.Config, err error) {
 		switch {
 		case errors.Is(err, os.ErrPermission):

@@ -97,8 +97,10 @@ func configIDs(given []string, n int) ([]string, error) {
 // searchPath returns where openConfig looks when it is given no path.
 func searchPath() string { return strings.Join(source.SearchPath(), ", ") }
 
-// compileLua compiles a Lua file without running it.
-func compileLua(path string) error {
-	_, err := lua.Compile(path)
-	return err
+// compiles returns a function that compiles a Lua file without running it.
+func compiles(library *lua.Library) func(path string) error {
+	return func(path string) error {
+		_, err := library.Compile(path)
+		return err
+	}
 }

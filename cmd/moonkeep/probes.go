@@ -54,7 +54,7 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	p := &probes{by: make([]prober, 0, build.MostProbes(c))}
 	var none prober // of the kind before, which is most often this one
 	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
-	compiled := map[string]*lua.Script{}
+	seen := map[string]bool{}
 	var err error
 	build.EachProbe(c, func(x *build.Probe) {
 		if x.Script != "" || err != nil {
@@ -66,7 +66,7 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 		}
 		if by = none; x.Lua != nil {
 			var k *luaCheck
-			if k, err = e.luaCheck(x, compiled); err != nil {
+			if k, err = e.luaCheck(x, seen); err != nil {
 				return
 			}
 			scripts.checks[x.Check], by = k, &scripts
@@ -168,9 +168,9 @@ type luaChecks struct {
 	checks map[uint32]*luaCheck
 }
 
-// luaCheck compiles the file of a check, each file once for each
-// function, and makes sure that it has it.
-func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaCheck, error) {
+// luaCheck compiles the file of a check, and makes sure, once for each file, that
+// it has the function: seen are those that were looked at.
+func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error) {
 	kind := p.Kind
 	if p.Lua.Measures {
 		kind = "weight_by"
@@ -181,22 +181,14 @@ func (e *edges) luaCheck(p *build.Probe, compiled map[string]*lua.Script) (*luaC
 	if p.Lua.Measures {
 		function = "weight"
 	}
-	key := function + " " + p.Lua.Path
-	first := compiled[key] == nil
-	if first {
-		script, err := lua.Compile(p.Lua.Path)
-		if err != nil {
-			return nil, fault(err)
-		}
-		compiled[key] = script
-	}
-	r, err := compiled[key].NewRunner(e.luaOptions(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who))
+	r, err := e.runner(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who)
 	if err != nil {
 		return nil, fault(err)
 	}
-	if first {
-		// Once for each file: a state for each of ten thousand checks takes its
-		// time when the check first runs, not before the daemon starts.
+	if key := function + " " + p.Lua.Path; !seen[key] {
+		seen[key] = true
+		// A state for each of ten thousand checks takes its time when the check
+		// first runs, not before the daemon starts.
 		if _, err := has(r, function); err != nil {
 			return nil, fault(err)
 		}
