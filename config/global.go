@@ -64,7 +64,7 @@ type Global struct {
 	NoEmailFaults bool `key:"no_email_faults" form:"bare" tier:"3"`
 	// NoCheckerEmails mails the changes of a real server only, not of each
 	// check of it.
-	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" idle:"no mail is sent of a single check anyhow" tier:"3"`
+	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" tier:"3"`
 
 	// FIFOs: named pipes to which changes are written.
 

@@ -28,6 +28,7 @@ func services(c *config.Config) []node.Service {
 			Name: name, Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
 			Layout: laid(c, v, list), SlowStart: balance.Ramp{Over: v.SlowStart}, Panic: balance.Panic{Percent: v.PanicThreshold}, Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
 		}
+		s.TellChecks = c.Global.SMTPServer != nil && len(c.Global.Email) > 0 && !c.Global.NoCheckerEmails
 		if v.SorryServer != nil {
 			s.Sorry = balance.Sorry{Present: true, Inhibits: v.SorryServer.Inhibit}
 		}
@@ -86,6 +87,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 		OnUnknown: policy(t.OnUnknown),
 	}
 	out := node.Check{Kind: k.Kind()}
+	life.FromStart = k.Misc != nil
 	switch {
 	case k.File != nil:
 		out.File, out.Identity = k.File.TrackFile, k.File.TrackFile

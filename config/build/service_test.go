@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -297,4 +298,26 @@ func BenchmarkServices(b *testing.B) {
 		n = Node(c)
 	}
 	_ = n
+}
+
+// TestDoubtFromStart: that of programs.
+func TestDoubtFromStart(t *testing.T) {
+	for _, s := range Node(read(t, servicesText)).Services[0].Servers {
+		for _, k := range s.Checks {
+			if k.Life.FromStart != (k.Kind == "MISC_CHECK") {
+				t.Errorf("%s: %v", k.Kind, k.Life.FromStart)
+			}
+		}
+	}
+}
+
+// TestTellsChecks: changes of single checks are told when they are mailed.
+func TestTellsChecks(t *testing.T) {
+	const relay, to = "smtp_server: 127.0.0.1, ", "notification_email: [a@example.net], "
+	for global, want := range map[string]bool{relay + to: true, relay + to + "no_checker_emails: true, ": false, relay: false, to: false} {
+		c := read(t, strings.Replace(servicesText, "global: {", "global: {"+global, 1))
+		if got := Node(c).Services[0].TellChecks; got != want {
+			t.Errorf("%q: %v, want %v", global, got, want)
+		}
+	}
 }

@@ -50,6 +50,9 @@ type Config struct {
 	// next (delay_before_retry, fast_interval). After an unknown one it is that at
 	// first, and then as long as the unknown ones have lasted, up to Interval.
 	Doubt time.Duration
+	// FromStart has Doubt count from when the run was due, as keepalived does
+	// for MISC_CHECK: a program that hangs is not waited for twice.
+	FromStart bool
 	// Warmup bounds the random time before the first run.
 	Warmup time.Duration
 	// Patience is how long an answer is waited for. The edge answers before;
@@ -244,7 +247,11 @@ func (c *Check) take(now mono.Instant, v Verdict) (changed bool) {
 	c.dark, c.overcast = mono.Never, false
 	changed = c.judge(now, v == OK)
 	if c.row > 0 {
-		c.due = now.Add(max(c.cfg.Doubt, shortest))
+		from := now
+		if c.cfg.FromStart {
+			from = c.due
+		}
+		c.due = max(from.Add(c.cfg.Doubt), now.Add(shortest))
 	} else {
 		c.late.Missed += c.next(now, c.cfg.Interval)
 	}

@@ -107,6 +107,22 @@ func TestRhythm(t *testing.T) {
 	}
 }
 
+// TestRhythmFromStart: doubt that counts from the start of a run is over when a
+// long run ends.
+func TestRhythmFromStart(t *testing.T) {
+	cfg := plain()
+	cfg.Doubt, cfg.Fall, cfg.FromStart = 2*s, 9, true
+	var c Check
+	c.Begin(0, &cfg, 0)
+	for i, run := range []struct{ at, took time.Duration }{{0, 0}, {10 * s, 500 * time.Millisecond}, {12 * s, 5 * s}, {17*s + shortest, 0}} {
+		if got := c.Deadline(); got != at(run.at) {
+			t.Fatalf("run %d begins at %v, want %v", i, time.Duration(got), run.at)
+		}
+		c.Tick(at(run.at))
+		c.Answer(at(run.at+run.took), c.Seq(), map[bool]Verdict{true: OK, false: Failed}[i == 0])
+	}
+}
+
 // TestUnknown holds the grace and what comes after it.
 func TestUnknown(t *testing.T) {
 	for _, tt := range []struct {

@@ -36,7 +36,8 @@
 // less often the longer they take. A slot in which the last run still goes on is left out.
 // After a verdict that is contrary to the state and does not change it, the
 // next run is due Config.Doubt after the end of this one, as with keepalived's
-// delay_before_retry, and the grid begins anew there. After an unknown one it
+// delay_before_retry, or with Config.FromStart after its start but not before its
+// end, and the grid begins anew there. After an unknown one it
 // is due on a grid of Config.Doubt, which keeps those apart that failed at one
 // instant because one plugin died. While unknown ones go on, its step is as long as
 // they have lasted, up to the interval: what cannot be answered for long is not

@@ -67,7 +67,7 @@ func drawn(r *rand.Rand) Config {
 	d := func(most time.Duration) time.Duration { return time.Duration(r.Int64N(int64(most) + 1)) }
 	return Config{
 		Interval: d(5*s) + time.Microsecond, Doubt: d(2 * s), Warmup: d(5 * s), Patience: d(4*s) + time.Millisecond,
-		Rise: r.IntN(4), Fall: r.IntN(4), Alpha: r.IntN(2) == 0, Grace: d(9 * s), OnUnknown: Policy(r.IntN(3)),
+		Rise: r.IntN(4), Fall: r.IntN(4), Alpha: r.IntN(2) == 0, Grace: d(9 * s), OnUnknown: Policy(r.IntN(3)), FromStart: r.IntN(2) == 0,
 	}
 }
 

@@ -140,6 +140,9 @@ const (
 	ServerDown
 	// ServerWeighed: Weight is another than before.
 	ServerWeighed
+	// CheckTurned: a check of a real server came up or went down, and the
+	// server stays down.
+	CheckTurned
 	// QuorumWon and QuorumLost: the virtual server won or lost its quorum.
 	QuorumWon
 	QuorumLost

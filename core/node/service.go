@@ -36,6 +36,9 @@ type Service struct {
 	// TellFirst has the first result of a server told also when the server
 	// counted as working before (rs_init_notifies).
 	TellFirst bool
+	// TellChecks has each change of a check told, also when its server stays
+	// down.
+	TellChecks bool
 	// Awake, when it is valid, has checks run only while this address is held
 	// here (ha_suspend). One that no instance moves is taken as held.
 	Awake   netip.Addr

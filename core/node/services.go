@@ -79,7 +79,11 @@ func (n *Node) checkChanged(now mono.Instant, c *checker, why string) {
 	if !c.working() {
 		level = Warn
 	}
-	n.note(level, "", "check", fmt.Sprintf("real server %s of virtual server %s: %s; %d of %d checks are down", s.cfg.Name, s.service.cfg.Name, text, s.down, len(s.checks)))
+	text += fmt.Sprintf("; %d of %d checks are down", s.down, len(s.checks))
+	n.note(level, "", "check", fmt.Sprintf("real server %s of virtual server %s: %s", s.cfg.Name, s.service.cfg.Name, text))
+	if s.service.cfg.TellChecks {
+		n.tellService(CheckTurned, s.service, s, text)
+	}
 	n.reweigh(now, s, c.cfg.Kind)
 }
 

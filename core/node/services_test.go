@@ -64,7 +64,7 @@ func (s *site) take(actions []Action) {
 			if c.Why == "" || c.Name == "" || c.Service == "" || !c.Occasion.OfService() || (c.Server == "") != (c.Occasion >= QuorumWon) {
 				s.t.Errorf("%+v", c)
 			}
-			text := map[Occasion]string{ServerUp: "up", ServerDown: "down", ServerWeighed: "weighs", QuorumWon: "won", QuorumLost: "lost"}[c.Occasion]
+			text := map[Occasion]string{ServerUp: "up", ServerDown: "down", ServerWeighed: "weighs", CheckTurned: "check", QuorumWon: "won", QuorumLost: "lost"}[c.Occasion]
 			if c.Occasion == ServerWeighed {
 				text += fmt.Sprint(" ", c.Weight)
 			}
@@ -183,6 +183,33 @@ func TestFirstTold(t *testing.T) {
 	s.says("a up")
 	s.run(0, health.OK)
 	s.says()
+}
+
+// TestChecksTold: who is to be told of every check is told of those that leave
+// their server down, too.
+func TestChecksTold(t *testing.T) {
+	v := web(backend("a", tcp("1"), tcp("2")))
+	for _, tells := range []bool{true, false} {
+		v.TellChecks = tells
+		s := newSite(t, Config{Services: []Service{v}})
+		want := func(with ...string) {
+			t.Helper()
+			if !tells {
+				with = slices.DeleteFunc(with, func(w string) bool { return w == "a check" })
+			}
+			s.says(with...)
+		}
+		s.run(0, health.Failed)
+		want("a down", "lost")
+		s.run(1, health.Failed)
+		want("a check")
+		s.run(0, health.OK)
+		want("a check")
+		s.run(0, health.OK)
+		want()
+		s.run(1, health.OK)
+		want("a up", "won")
+	}
 }
 
 // TestServerWeights: they are absolute, add up, end with the check and count for the

@@ -70,7 +70,8 @@
 // # Mail
 //
 // An alert is mailed for each change of role of who asks for it, unless the
-// same state was mailed last; see the package mail.
+// same state was mailed last, and for each check that changes while its real
+// server stays down; see the package mail.
 //
 // # What programs are told
 //

@@ -150,6 +150,12 @@ func (n *Notifier) Notify(c node.Change) {
 	if !ok && c.Deleted {
 		told, ok = n.retired[key]
 	}
+	if c.Occasion == node.CheckTurned {
+		if !n.closed {
+			n.mailCheck(c, told)
+		}
+		return
+	}
 	var target Target
 	if ok {
 		target = *told

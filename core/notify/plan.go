@@ -178,6 +178,14 @@ func (n *Notifier) Counts() Counts {
 	return c
 }
 
+// mailCheck sends an alert of a check that changed while its server stays down:
+// each one, as keepalived does; n.mu is held.
+func (n *Notifier) mailCheck(c node.Change, t *Target) {
+	if t != nil && t.Mail && n.plan.Mail != nil {
+		n.mailer.Send(serverMail(n.plan.Node, c, "DOWN", time.Now()))
+	}
+}
+
 // mail sends an alert of a change of role, unless that state was mailed last;
 // n.mu is held.
 func (n *Notifier) mail(key Key, c node.Change, state string, t Target) {

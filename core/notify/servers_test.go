@@ -52,6 +52,7 @@ func TestServers(t *testing.T) {
 	}})
 	for _, c := range []node.Change{
 		ofServer(node.ServerDown, "192.0.2.11"), ofServer(node.QuorumLost, ""), ofServer(node.ServerWeighed, "192.0.2.11"),
+		ofServer(node.CheckTurned, "192.0.2.11"), ofServer(node.CheckTurned, "192.0.2.12"), // the second mails nothing
 		ofServer(node.ServerUp, "192.0.2.11"), ofServer(node.QuorumWon, ""), ofServer(node.ServerDown, "192.0.2.12"),
 	} {
 		n.Notify(c)
@@ -79,6 +80,7 @@ func TestServers(t *testing.T) {
 		}
 	}
 	want = "[lb] Realserver [192.0.2.11]:tcp:80 of virtual server [192.0.2.1]:tcp:80 - DOWN\n[lb] Virtualserver [192.0.2.1]:tcp:80 - DOWN\n" +
+		"[lb] Realserver [192.0.2.11]:tcp:80 of virtual server [192.0.2.1]:tcp:80 - DOWN\n" +
 		"[lb] Realserver [192.0.2.11]:tcp:80 of virtual server [192.0.2.1]:tcp:80 - UP\n[lb] Virtualserver [192.0.2.1]:tcp:80 - UP"
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
