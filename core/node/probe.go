@@ -42,8 +42,9 @@ type checker struct {
 	// smooth is between what is told and weight; nil takes it as it is.
 	smooth *track.Weight
 	dark   bool
-	// up and known are of those that follow something.
-	up, known bool
+	// up, known and fresh are of those that follow something: fresh says that
+	// this is the first that is known of it.
+	up, known, fresh bool
 	// added is what a file adds to the weight.
 	added int64
 }

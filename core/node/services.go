@@ -81,7 +81,7 @@ func (n *Node) checkChanged(now mono.Instant, c *checker, why string) {
 	}
 	text += fmt.Sprintf("; %d of %d checks are down", s.down, len(s.checks))
 	n.note(level, "", "check", fmt.Sprintf("real server %s of virtual server %s: %s", s.cfg.Name, s.service.cfg.Name, text))
-	if s.service.cfg.TellChecks {
+	if s.service.cfg.TellChecks && !c.fresh {
 		n.tellService(CheckTurned, s.service, s, text)
 	}
 	n.reweigh(now, s, c.cfg.Kind)
@@ -197,7 +197,9 @@ func (n *Node) sessionTold(now mono.Instant, s *session) {
 // follow has checks look at what they follow.
 func (n *Node) follow(now mono.Instant, checks []uint32, look func(*checker) bool) {
 	for _, id := range checks {
-		if c := &n.queue.checks[id]; look(c) {
+		c := &n.queue.checks[id]
+		c.fresh = !c.known
+		if look(c) {
 			n.checkChanged(now, c, "")
 		} else {
 			n.reweigh(now, c.server, c.cfg.Kind)

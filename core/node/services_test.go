@@ -210,6 +210,20 @@ func TestChecksTold(t *testing.T) {
 		s.run(1, health.OK)
 		want("a up", "won")
 	}
+	// What is first found in a file is no change.
+	file := Check{Kind: "FILE_CHECK", Identity: "f", Life: &health.Config{Alpha: true}, File: "load"}
+	v = web(backend("a", tcp("1"), file))
+	v.TellChecks = true
+	s := newSite(t, Config{Services: []Service{v}, Files: []File{{Name: "load"}}})
+	s.run(0, health.Failed)
+	s.says("a check") // the file is down, too
+	for _, change := range []struct {
+		value int64
+		told  []string
+	}{{0, nil}, {0, nil}, {1, []string{"a check"}}, {2, nil}, {0, []string{"a check"}}} {
+		s.take(s.node.Step(s.now, &FileRead{File: "load", Value: change.value}))
+		s.says(change.told...)
+	}
 }
 
 // TestServerWeights: they are absolute, add up, end with the check and count for the
