@@ -48,8 +48,11 @@ var (
 // own, or one of another network namespace, and at which key; both are empty when nothing is. What is global was
 // inherited.
 func (i *Instance) Layered(g *Global) (key, text string) {
-	name := fmt.Sprintf("%s.%d", g.VMACPrefix, i.VRID)
-	long := func(own string) bool { return own == "" && len(name) > MaxName }
+	var name string
+	long := func(own string) bool {
+		name = fmt.Sprintf("%s.%d", g.VMACPrefix, i.VRID)
+		return own == "" && len(name) > MaxName
+	}
 	switch v := i.UseIPVLAN; {
 	case i.UseVMAC != nil && long(i.UseVMAC.Name):
 		return "use_vmac", fmt.Sprintf("an interface's name has at most %d bytes, and %s has more: shorten vmac_prefix, or give it another name here", MaxName, name)

@@ -118,10 +118,11 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 	// Most instances tell nobody. A thousand of them need not be told apart.
 	silent := map[bool]*notify.Target{true: {NoPriorityLines: true}, false: {}}
 	var errs []error
+	var to notify.Target
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		t := teller{edges: e, config: c, who: in.Name, files: files}
-		to := notify.Target{
+		to = notify.Target{
 			Deleted: t.program(in.NotifyDeletedProgram, "on_stop"), TellDeleted: in.NotifyDeleted || in.NotifyDeletedProgram != nil,
 			Lower: t.program(in.NotifyLowerPrio, "on_dual_master"), Mail: in.SMTPAlert, NoPriorityLines: !build.TellsPriority(c, in),
 		}
@@ -133,7 +134,8 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
 			to.Addresses = append(to.Addresses, a.Spec())
 		}
-		all[notify.Key{Name: in.Name}] = &to
+		told := to
+		all[notify.Key{Name: in.Name}] = &told
 	}
 	for i := range c.Groups {
 		g := &c.Groups[i]

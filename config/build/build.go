@@ -174,8 +174,8 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 	}
 	// What cannot be said to the kernel is Unbuilt's to refuse.
 	n.Routing, _ = routing(in.Routes, in.Rules, in.Interface, p)
-	n.Router.Shared = l.shared(slices.Concat(n.Addresses, n.Excluded))
-	n.Extra = l.extra(in, n.Interface, slices.Concat(n.Addresses, n.Excluded))
+	n.Router.Shared = l.shared(n.Addresses, n.Excluded)
+	n.Extra = l.extra(in, n.Interface, n.Addresses, n.Excluded)
 	follow := func(name string) {
 		tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == name })
 		if name != in.Interface && name != "" && !tracked {
@@ -325,7 +325,10 @@ func Promoted(c *config.Config) []string {
 // unless a lifetime was given: the node's own connections must not begin from
 // an address that moves away.
 func specs(l *layout, in *config.Instance, list []config.Address) []netspec.Address {
-	var all []netspec.Address
+	if len(list) == 0 {
+		return nil
+	}
+	all := make([]netspec.Address, 0, len(list))
 	for i := range list {
 		a := &list[i]
 		s := a.Spec()

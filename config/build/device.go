@@ -199,22 +199,24 @@ func (l *layout) carrier(in *config.Instance, i int) string {
 
 // shared reports whether one of the addresses is on an interface whose hardware
 // address all nodes use in turn.
-func (l *layout) shared(addresses []netspec.Address) bool {
-	return slices.ContainsFunc(addresses, func(a netspec.Address) bool {
-		d := l.find(a.Device)
-		return d != nil && !d.IPVLAN()
+func (l *layout) shared(lists ...[]netspec.Address) bool {
+	return slices.ContainsFunc(lists, func(list []netspec.Address) bool {
+		return slices.ContainsFunc(list, func(a netspec.Address) bool {
+			d := l.find(a.Device)
+			return d != nil && !d.IPVLAN()
+		})
 	})
 }
 
 // extra is what is announced beside the usual. What an interval is for are the
 // switches that do not see the hardware address in adverts: on each interface of the node's own that
 // carries none, one address, or all.
-func (l *layout) extra(in *config.Instance, carrier string, addresses []netspec.Address) node.Extra {
-	x := node.Extra{Soon: l.shared(addresses)}
+func (l *layout) extra(in *config.Instance, carrier string, lists ...[]netspec.Address) node.Extra {
+	x := node.Extra{Soon: l.shared(lists...)}
 	if in.GarpExtraIF == nil || in.GarpExtraIF.Interval == 0 {
 		return x
 	}
-	for _, a := range addresses {
+	for _, a := range slices.Concat(lists...) {
 		d := l.find(a.Device)
 		named := slices.ContainsFunc(x.Addresses, func(b netspec.Address) bool { return b.Device == a.Device })
 		if d == nil || d.IPVLAN() || a.Device == carrier || named && !in.GarpExtraIF.All {

@@ -9,6 +9,8 @@ package inherit
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -122,8 +124,7 @@ func garp(in *config.Instance, g *config.Global) {
 	if g.MinGarp {
 		repeat, delay = 1, 0
 	}
-	own := func(key string) bool { return in.Written.Has("garp." + key) }
-	said := func(key string) bool { return g.Written.Has("garp." + key) }
+	own, said := under(in.Written, "garp."), under(g.Written, "garp.")
 	a, b := &in.Garp, &g.Garp
 	lay(&a.MasterDelay, own("master_delay"), b.MasterDelay, said("master_delay"), delay)
 	lay(&a.MasterRepeat, own("master_repeat"), b.MasterRepeat, said("master_repeat"), repeat)
@@ -193,4 +194,12 @@ func (t *trackers) complete(lists ...[]config.Track) {
 			take(entry.Written, "reverse", &entry.Reverse, own.reverse)
 		}
 	}
+}
+
+// under reports for keys whether one of them was written below a prefix.
+func under(w config.Keys, prefix string) func(key string) bool {
+	if !slices.ContainsFunc(w, func(k config.Key) bool { return strings.HasPrefix(k.Name, prefix) }) {
+		return func(string) bool { return false } // as of most of a thousand
+	}
+	return func(key string) bool { return w.Has(prefix + key) }
 }

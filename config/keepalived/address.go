@@ -8,16 +8,23 @@ import (
 )
 
 // addressWords are the options of an address whose tags do not say everything.
-func addressWords() map[string]option {
-	return map[string]option{
-		"dev":       (*reader).interfaceOption,
-		"label":     (*reader).addressLabel,
-		"scope":     (*reader).addressScope,
-		"brd":       (*reader).addressBroadcast,
-		"broadcast": (*reader).addressBroadcast,
-		"peer":      (*reader).addressPeer,
-		"use_vmac":  (*reader).addressVMAC,
+// There may be tens of thousands of addresses.
+func addressWords(word string) option {
+	switch word {
+	case "dev":
+		return (*reader).interfaceOption
+	case "label":
+		return (*reader).addressLabel
+	case "scope":
+		return (*reader).addressScope
+	case "brd", "broadcast":
+		return (*reader).addressBroadcast
+	case "peer":
+		return (*reader).addressPeer
+	case "use_vmac":
+		return (*reader).addressVMAC
 	}
+	return nil
 }
 
 // virtualAddress reads a line of virtual_ipaddress: it settles the family of
@@ -38,7 +45,7 @@ func (r *reader) staticAddress(s *statement) {
 // from a line; a second one is read here too, with a warning, since there is
 // no doubt that it is meant.
 func (r *reader) addressLine(s *statement, keyword string, seen func(token, netip.Addr)) {
-	l := &optionLine{words: s.words, what: "an address", own: addressWords()}
+	l := &optionLine{words: s.words, what: "an address", own: addressWords}
 	begin := func(w token) bool {
 		p, ok := r.address(w, keyword)
 		if !ok {

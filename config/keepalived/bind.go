@@ -314,11 +314,7 @@ func (r *reader) pop() {
 	n := len(r.frames) - 1
 	f := &r.frames[n]
 	if keys := r.keys[f.keys:]; f.written != nil && len(keys) > 0 {
-		if kept := r.kept(keys); *f.written == nil {
-			*f.written = kept
-		} else {
-			*f.written = append(*f.written, kept...)
-		}
+		*f.written = r.join(*f.written, keys)
 	}
 	clear(r.keys[f.keys:])
 	r.keys = r.keys[:f.keys]
@@ -340,6 +336,14 @@ func (r *reader) kept(keys []config.Key) config.Keys {
 	from := len(r.chunk)
 	r.chunk = append(r.chunk, keys...)
 	return r.chunk[from : from+n : from+n]
+}
+
+// join adds keys to those that a struct wrote before, mostly none.
+func (r *reader) join(before config.Keys, keys []config.Key) config.Keys {
+	if len(before) == 0 {
+		return r.kept(keys)
+	}
+	return append(before, keys...)
 }
 
 // wrote notes a key of the struct that is being read; a list only once.

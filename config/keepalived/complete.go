@@ -18,11 +18,16 @@ func (r *reader) complete() *config.Config {
 	cfg := &r.cfg
 	cfg.Files = r.src.names()
 	inherit.Global(&cfg.Global)
+	// They are in the list already, each at its place or behind it.
+	cfg.Instances = cfg.Instances[:0]
 	for _, i := range r.instances {
-		out, ok := r.completeInstance(i)
-		if ok {
-			cfg.Instances = append(cfg.Instances, out)
+		if !r.completeInstance(i) {
+			left := *i.Instance // what follows takes its place
+			i.Instance = &left
+			continue
 		}
+		cfg.Instances = append(cfg.Instances, *i.Instance)
+		i.Instance = &cfg.Instances[len(cfg.Instances)-1]
 	}
 	r.clashes()
 	taken := map[string]*group{}
@@ -57,9 +62,10 @@ func (r *reader) meantToTrack() bool {
 		slices.ContainsFunc(r.groups, func(g *group) bool { return g.meant["track_script"] })
 }
 
-// completeInstance applies keepalived's defaults and rules to one instance.
-func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
-	out := &i.Instance
+// completeInstance applies keepalived's defaults and rules to one instance, and
+// reports whether it is whole.
+func (r *reader) completeInstance(i *instance) bool {
+	out := i.Instance
 	inherit.Instance(out, &r.cfg.Global)
 	r.familyRules(i)
 	r.priority(i)
@@ -80,7 +86,7 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 	r.routes(i)
 	r.resolveAll(i.tracks, out.Interface, &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
 	if i.damaged {
-		return *out, false
+		return false
 	}
 	whole := true
 	for _, m := range []struct {
@@ -97,12 +103,12 @@ func (r *reader) completeInstance(i *instance) (config.Instance, bool) {
 			}
 		}
 	}
-	return *out, whole
+	return whole
 }
 
 // priority: state and priority imply each other, as in keepalived.
 func (r *reader) priority(i *instance) {
-	out := &i.Instance
+	out := i.Instance
 	switch {
 	case i.given("priority"):
 	case bool(out.Master):
@@ -125,7 +131,7 @@ func (r *reader) priority(i *instance) {
 // no part of the protocol, and without them clients are lost when a partition
 // heals.
 func (r *reader) strict(i *instance) {
-	out := &i.Instance
+	out := i.Instance
 	if !out.Strict {
 		return
 	}
@@ -157,7 +163,7 @@ func (r *reader) strict(i *instance) {
 
 // strictFeatures drops what strict mode does without.
 func (r *reader) strictFeatures(i *instance) {
-	out := &i.Instance
+	out := i.Instance
 	if len(out.UnicastPeers) > 0 || out.UnicastFaultNoPeer {
 		r.out.error(i.where("unicast_peer"), "strict", "vrrp_strict: adverts go to the group: keepalived refuses unicast on an interface that can do multicast; take one of them out")
 		i.damaged = true
@@ -178,7 +184,7 @@ func (r *reader) strictFeatures(i *instance) {
 
 // preemption clears what does not go with an initial MASTER, as keepalived does.
 func (r *reader) preemption(i *instance) {
-	out := &i.Instance
+	out := i.Instance
 	if out.NoPreempt && bool(out.Master) {
 		r.out.warn(i.where("nopreempt"), "nopreempt-master", "nopreempt does not go with state MASTER and is cleared, as by keepalived; write state BACKUP on all nodes")
 		out.NoPreempt = false
@@ -298,6 +304,9 @@ func (r *reader) distinctAddresses(list []config.Address) []config.Address {
 	type identity struct {
 		addr   netip.Addr
 		device string
+	}
+	if len(list) < 2 {
+		return list
 	}
 	seen := make(map[identity]bool, len(list))
 	var out []config.Address

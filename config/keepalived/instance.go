@@ -10,7 +10,9 @@ import (
 // instance is a vrrp_instance that has been read: what was said. complete.go
 // makes the configuration of it when the whole file is known.
 type instance struct {
-	config.Instance
+	// Instance is an item of the configuration's list, or a copy of what is left
+	// out of that.
+	*config.Instance
 	at, vridAt pos
 	// family is that of the first address that settles it; invalid when none
 	// does.
@@ -22,17 +24,33 @@ type instance struct {
 	refused   bool
 	authMeant map[string]bool
 	// said is where each keyword was last given.
-	said    map[string]pos
+	said    []seenKeyword
 	damaged bool
 	meant   map[string]bool
 }
 
 // where is the place of a keyword, or of the instance when it was not said.
 func (i *instance) where(keyword string) pos {
-	if at, ok := i.said[keyword]; ok {
-		return at
+	for k := range i.said {
+		if i.said[k].row.name == keyword {
+			return i.said[k].at
+		}
 	}
 	return i.at
+}
+
+// says notes where a keyword is given.
+func (i *instance) says(row *keyword, at pos) {
+	for k := range i.said {
+		if i.said[k].row == row {
+			i.said[k].at = at
+			return
+		}
+	}
+	if i.said == nil {
+		i.said = make([]seenKeyword, 0, 8) // as many as most have
+	}
+	i.said = append(i.said, seenKeyword{row, at})
 }
 
 // given reports whether the instance wrote a key.
@@ -63,15 +81,20 @@ func (i *instance) claim(r *reader, w token, a netip.Addr) {
 
 func (r *reader) beginInstance(s *statement) {
 	r.tracking = nil
-	r.inst = &instance{at: s.at()}
+	r.inst = &instance{Instance: top[config.Instance](r), at: s.at()}
 }
 
 func (r *reader) endInstance(_ *statement) {
 	i := r.inst
 	r.inst = nil
 	i.damaged, i.meant, i.tracks = r.damaged, r.meant, r.tracking
-	i.Instance = taken[config.Instance](r)
-	if other := r.instanceNamed[i.Name]; other != nil {
+	i.Instance = top[config.Instance](r)
+	other := r.instanceNamed[i.Name]
+	if i.damaged || other != nil {
+		left := taken[config.Instance](r)
+		i.Instance = &left
+	}
+	if other != nil {
 		r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s", printable(i.Name), lineOf(other.At, i.At.File))
 		return
 	}

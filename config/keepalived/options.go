@@ -15,8 +15,14 @@ type optionLine struct {
 	next  int
 	// what names the thing in messages: "an address".
 	what string
-	// own are the words that their tags do not describe, or not wholly.
-	own map[string]option
+	// own finds the words that their tags do not describe, or not wholly; it
+	// may be nil.
+	own func(word string) option
+}
+
+// among finds the words of a map.
+func among(words map[string]option) func(string) option {
+	return func(word string) option { return words[word] }
 }
 
 // option reads a word of a line, and the words behind it that belong to it. It
@@ -66,7 +72,10 @@ func (r *reader) options(l *optionLine, other func(w token) bool) {
 	for l.more() {
 		w := l.take()
 		f := r.frames[len(r.frames)-1].block.Word(w.text)
-		own := l.own[w.text]
+		var own option
+		if l.own != nil {
+			own = l.own(w.text)
+		}
 		if f == nil && own == nil {
 			if !other(w) {
 				return

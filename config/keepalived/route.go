@@ -44,7 +44,7 @@ func gatewayWords() map[string]option {
 
 // routeLine reads one line of virtual_routes or static_routes.
 func (r *reader) routeLine(s *statement) {
-	l := &optionLine{words: s.words, what: "a route", own: routeWords()}
+	l := &optionLine{words: s.words, what: "a route", own: among(routeWords())}
 	route := top[config.Route](r)
 	types := r.here("type").Enum
 	r.options(l, func(w token) bool {
@@ -189,7 +189,7 @@ func (r *reader) congestionControl(l *optionLine, w token) bool {
 // nextHop reads one next hop, up to the word before another.
 func (r *reader) nextHop(l *optionLine, w token) bool {
 	r.inner(r.here("nexthops"), w.at, func() {
-		hop := &optionLine{words: l.words, next: l.next, what: "a next hop", own: gatewayWords()}
+		hop := &optionLine{words: l.words, next: l.next, what: "a next hop", own: among(gatewayWords())}
 		r.options(hop, func(w token) bool {
 			if w.text == "nexthop" {
 				hop.next--
@@ -265,7 +265,7 @@ func (r *reader) tunnelLabel(e *config.Encap, w token) bool {
 // tunnel reads the options of the tunnels ip and ip6, up to the first word
 // that is none.
 func (r *reader) tunnel(l *optionLine) bool {
-	inner := &optionLine{words: l.words, next: l.next, what: "encap", own: map[string]option{}}
+	inner := &optionLine{words: l.words, next: l.next, what: "encap"}
 	r.options(inner, func(token) bool {
 		inner.next--
 		return false

@@ -24,7 +24,7 @@ func ruleWords() map[string]option {
 
 // ruleLine reads one line of virtual_rules or static_rules.
 func (r *reader) ruleLine(s *statement) {
-	l := &optionLine{words: s.words, what: "a rule", own: ruleWords()}
+	l := &optionLine{words: s.words, what: "a rule", own: among(ruleWords())}
 	r.options(l, func(w token) bool {
 		r.strangeOption(l, w)
 		return true

@@ -34,7 +34,7 @@ func (r *reader) endScript(s *statement) {
 // known.
 func taken[T any](r *reader) T {
 	f := &r.frames[len(r.frames)-1]
-	*f.written = append(*f.written, r.kept(r.keys[f.keys:])...)
+	*f.written = r.join(*f.written, r.keys[f.keys:])
 	r.keys = r.keys[:f.keys]
 	r.drop()
 	return *top[T](r)

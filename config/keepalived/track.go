@@ -140,6 +140,9 @@ func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 // an error here, whereas keepalived runs without it: a service that the author
 // wants watched would not be.
 func (r *reader) resolve(keyword string, lines []track) []config.Track {
+	if len(lines) == 0 {
+		return nil // as of most
+	}
 	kind := definedBy()[keyword]
 	var out []config.Track
 	for _, t := range r.distinct(lines) {
@@ -199,6 +202,9 @@ func (r *reader) nearestName(word, finding string, names func() []string) string
 
 // distinct leaves out lines that name a tracker again.
 func (r *reader) distinct(lines []track) []track {
+	if len(lines) < 2 {
+		return lines
+	}
 	seen := make(map[string]bool, len(lines))
 	var out []track
 	for _, t := range lines {

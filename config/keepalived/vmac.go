@@ -12,7 +12,7 @@ import (
 func (r *reader) useVMAC(s *statement) {
 	r.inner(r.row.bound.field, s.at(), func() {
 		v := top[config.VMAC](r)
-		l := &optionLine{words: s.words[1:], what: "use_vmac", own: map[string]option{"name": (*reader).deviceName}}
+		l := &optionLine{words: s.words[1:], what: "use_vmac", own: among(map[string]option{"name": (*reader).deviceName})}
 		r.options(l, func(w token) bool {
 			ok := true
 			switch {
@@ -35,7 +35,7 @@ func (r *reader) useVMAC(s *statement) {
 func (r *reader) useIPVLAN(s *statement) {
 	r.inner(r.row.bound.field, s.at(), func() {
 		v := top[config.IPVLAN](r)
-		l := &optionLine{words: s.words[1:], what: "use_ipvlan", own: map[string]option{"name": (*reader).deviceName}}
+		l := &optionLine{words: s.words[1:], what: "use_ipvlan", own: among(map[string]option{"name": (*reader).deviceName})}
 		modes := r.here("mode").Enum
 		r.options(l, func(w token) bool {
 			ok := true

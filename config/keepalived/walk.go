@@ -132,7 +132,7 @@ func (r *reader) walk(b *block, first int32) int32 {
 	begin := len(r.seen)
 	defer func() { r.seen = r.seen[:begin] }()
 	if r.inst != nil && b.name == "vrrp_instance" {
-		r.inst.said = map[string]pos{}
+		r.inst.said = nil
 	}
 	for i := first; i != none; {
 		s := &r.tree.statements[i]
@@ -151,7 +151,7 @@ func (r *reader) walk(b *block, first int32) int32 {
 		}
 		r.again(k, s, begin)
 		if r.inst != nil && b.name == "vrrp_instance" {
-			r.inst.said[k.name] = s.at()
+			r.inst.says(k, s.at())
 		}
 		if rest := r.one(b, k, s); rest != none {
 			// A closing brace is missing in the body: it goes on here.

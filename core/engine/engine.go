@@ -353,6 +353,18 @@ func (e *Engine) HeldRouting(r netspec.Routing) (netspec.Routing, error) {
 	return e.kernel.HeldRouting(r)
 }
 
+// addressesFirst is how long what follows a reload lets the addresses go before it.
+const addressesFirst = 50 * time.Millisecond
+
+// first waits until the addresses that a reload changes are as they should be, or
+// a little while: to read all that stands, which comes next, would take the
+// processor and the kernel's lock from them.
+func (e *Engine) first(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, addressesFirst)
+	defer cancel()
+	e.lane.drain(ctx)
+}
+
 // Reload makes the node run another plan. Instances that are the same in both
 // keep role, timers and addresses (node.Reconfigure). On an error the node runs
 // on as it did. Before Run has begun to watch, Reload waits for that.
@@ -396,6 +408,7 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 		err = errors.Join(err, e.unwatch(&p))
 		p = old
 	} else {
+		e.first(ctx)
 		if narrow := e.unwatch(&old); narrow != nil {
 			e.teller.trouble("", "what was tracked before the reload is still looked at", narrow)
 		}

@@ -178,6 +178,33 @@ func TestReloadKeepsMaster(t *testing.T) {
 	})
 }
 
+// TestReloadSetsAddressesFirst holds that what a reload reads of the host does not
+// keep the kernel from the address that it adds.
+func TestReloadSetsAddressesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prepare(planOf(instance("VI_1", 1, 255, "192.0.2.101/24")), Options{})
+		r.begin()
+		after(interval / 2)
+		var claimed, watched time.Time
+		r.kernel.on("claim", func() error {
+			time.Sleep(addressesFirst / 2)
+			claimed = time.Now()
+			return nil
+		})
+		r.kernel.on("watch", func() error {
+			watched = time.Now()
+			return nil
+		})
+		if err := r.Reload(context.Background(), planOf(instance("VI_1", 1, 255, "192.0.2.101/24", "192.0.2.102/24"))); err != nil {
+			t.Fatal(err)
+		}
+		if claimed.IsZero() || watched.Before(claimed) {
+			t.Errorf("the host was read %v after the address stood", watched.Sub(claimed))
+		}
+		r.stop(t)
+	})
+}
+
 // TestRemovedCheckEnds holds that a result for a check that a reload removed
 // does no harm.
 func TestRemovedCheckEnds(t *testing.T) {
