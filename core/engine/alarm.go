@@ -2,7 +2,8 @@ package engine
 
 import "time"
 
-// timerAlarm is an Alarm on the runtime's timers.
+// timerAlarm is an Alarm on the runtime's timers. It does not tell one that went
+// off from one that somebody rang.
 type timerAlarm struct {
 	timer *time.Timer
 	rings chan struct{}
@@ -10,12 +11,7 @@ type timerAlarm struct {
 
 func newTimerAlarm() *timerAlarm {
 	a := &timerAlarm{rings: make(chan struct{}, 1)}
-	a.timer = time.AfterFunc(time.Hour, func() {
-		select {
-		case a.rings <- struct{}{}:
-		default: // it rings already
-		}
-	})
+	a.timer = time.AfterFunc(time.Hour, a.Ring)
 	a.timer.Stop()
 	return a
 }
@@ -29,4 +25,14 @@ func (a *timerAlarm) Set(d time.Duration) error {
 	return nil
 }
 
-func (a *timerAlarm) C() <-chan struct{} { return a.rings }
+func (a *timerAlarm) Wait() (off bool, err error) {
+	<-a.rings
+	return true, nil
+}
+
+func (a *timerAlarm) Ring() {
+	select {
+	case a.rings <- struct{}{}:
+	default: // it was rung already
+	}
+}

@@ -12,6 +12,7 @@ func (e *Engine) NewBFD() *node.BFDReceived { return e.bfdPackets.Get().(*node.B
 func (e *Engine) BFD(p *node.BFDReceived) {
 	select {
 	case e.inbox <- p:
+		e.opts.Alarm.Ring()
 	default:
 		e.dropped.Add(1)
 		e.bfdPackets.Put(p)
@@ -36,6 +37,7 @@ func (e *Engine) sendBFD(a *node.Action) {
 		} else {
 			delete(e.bfdFailed, a.Session)
 		}
+		e.opts.Alarm.Ring()
 	default: // told at the next packet
 	}
 }

@@ -118,6 +118,7 @@ func TestSuspendedMaster(t *testing.T) {
 		after(2 * time.Second)
 		slept.Store(int64(time.Minute))
 		r.asks <- func(mono.Instant) { r.wall -= int64(time.Minute) } // in the loop, whose it is
+		r.opts.Alarm.Ring()
 		after(interval / 2)
 		if s, _, err := r.Status(t.Context()); err != nil || s.Instances[0].Role != vrrp.Backup || !strings.Contains(s.Instances[0].Why, "slept 1m0") {
 			t.Errorf("after a sleep of a minute it is %v because %q, %v", s.Instances[0].Role, s.Instances[0].Why, err)

@@ -20,6 +20,7 @@ const (
 	inboxLen = 4096
 	mailLen  = 4096
 	queueLen = 4096
+	asksLen  = 16
 	// stopLimit is how long a stop waits for hand-overs, then for addresses,
 	// and at last for the journal; tellLimit is how long it waits for
 	// notifications in between.
@@ -130,7 +131,7 @@ type recipient struct {
 func New(plan Plan, opts Options) *Engine {
 	e := &Engine{
 		opts: opts, plan: plan, start: time.Now(),
-		inbox: make(chan node.Event, inboxLen), results: make(chan *node.Probed, resultsLen), asks: make(chan func(mono.Instant)), hurry: make(chan struct{}, 1),
+		inbox: make(chan node.Event, inboxLen), results: make(chan *node.Probed, resultsLen), asks: make(chan func(mono.Instant), asksLen), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
 		owned: map[string]owned{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 		bfdFailed: map[string]bool{},
@@ -138,7 +139,6 @@ func New(plan Plan, opts Options) *Engine {
 	if opts.Slept != nil {
 		e.slept = opts.Slept()
 	}
-	e.mail.came = make(chan struct{}, 1)
 	e.packets.New = func() any { return new(node.Received) }
 	e.bfdPackets.New = func() any { return new(node.BFDReceived) }
 	if e.opts.Alarm == nil {
@@ -156,6 +156,7 @@ func (e *Engine) now() mono.Instant { return mono.Instant(time.Since(e.start)) }
 func (e *Engine) Event(ev node.Event) {
 	select {
 	case e.inbox <- ev:
+		e.opts.Alarm.Ring()
 	case <-e.done:
 	}
 }
@@ -191,6 +192,7 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	// Watch delivers into the inbox, so the loop must already be reading it.
 	calls.Go(func() {
 		watched <- k.Watch(interfaces, channels)
+		e.opts.Alarm.Ring()
 		close(e.begun)
 	})
 	err := e.loop(ctx, watched)
@@ -207,6 +209,7 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 func (e *Engine) Hurry() {
 	select {
 	case e.hurry <- struct{}{}:
+		e.opts.Alarm.Ring()
 	default: // it was told already
 	}
 }
@@ -314,6 +317,7 @@ func (e *Engine) ask(ctx context.Context, f func(mono.Instant)) error {
 	answered := make(chan struct{})
 	select {
 	case e.asks <- func(now mono.Instant) { f(now); close(answered) }:
+		e.opts.Alarm.Ring()
 		select {
 		case <-answered:
 			return nil

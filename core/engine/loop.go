@@ -26,6 +26,9 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			e.lastWill()
 		}
 	}()
+	// The loop waits for one thing, the alarm: to be woken by a channel, for the
+	// timer by a goroutine that waits for that one, costs a change of threads.
+	defer context.AfterFunc(ctx, e.opts.Alarm.Ring)()
 	stop := ctx.Done()
 	limit := mono.Never
 	armed := mono.Never // when the alarm rings at the latest
@@ -35,7 +38,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		limit = now.Add(stopLimit)
 		e.carry(e.node.Stop(now))
 	}
-	for {
+	for more := false; ; {
 		now := e.look()
 		e.late.seen(now, e.node.Urgent(), e.teller)
 		e.carry(e.node.Tick(now))
@@ -55,16 +58,22 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 				return fmt.Errorf("cannot keep time, giving all addresses up: %w", err)
 			}
 		}
+		if !more {
+			off, werr := e.opts.Alarm.Wait()
+			if werr != nil {
+				e.lastWill()
+				return fmt.Errorf("cannot keep time, giving all addresses up: %w", werr)
+			}
+			if off {
+				armed = mono.Never
+			}
+		}
+		// Adverts first.
+		e.drain()
+		more = true
 		select {
-		case ev := <-e.inbox:
-			e.step(e.look(), ev)
-		case <-e.mail.came:
 		case p := <-e.results:
-			// Adverts that came meanwhile first.
-			e.drain()
 			e.step(e.look(), p)
-		case <-e.opts.Alarm.C():
-			armed = mono.Never
 		case f := <-e.asks:
 			f(e.now())
 		case werr := <-watched:
@@ -83,8 +92,9 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			if stop == nil {
 				limit = e.now()
 			}
+		default:
+			more = false
 		}
-		e.drain()
 	}
 }
 
@@ -230,6 +240,7 @@ func (e *Engine) tried(a *node.Action, err error) {
 		} else {
 			delete(e.failed, to)
 		}
+		e.opts.Alarm.Ring()
 	default: // told at the next advert
 	}
 }

@@ -11,7 +11,6 @@ import (
 // in the inbox: the loop is to be woken once for all that came together, and
 // taking one from a channel costs as much as judging it does.
 type mail struct {
-	came chan struct{} // capacity 1: there is some
 	mu   sync.Mutex
 	list []*node.Received
 	// spare is the list that the loop has gone through.
@@ -31,10 +30,7 @@ func (e *Engine) Packets(list ...*node.Received) {
 		e.dropped.Add(1)
 		e.packets.Put(p)
 	}
-	select {
-	case e.mail.came <- struct{}{}:
-	default:
-	}
+	e.opts.Alarm.Ring()
 }
 
 // take returns what has come. It is valid until the next call.

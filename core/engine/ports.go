@@ -90,11 +90,15 @@ type Sink interface {
 // Alarm wakes the loop. core/kernel/alarm implements it with the kernel's
 // resolution.
 type Alarm interface {
-	// Set has C be sent to after d, instead of when it was set to before;
-	// never, when d is negative.
+	// Set has the alarm go off after d, instead of when it was set to before;
+	// never, when d is negative. It and Wait are called by the loop only.
 	Set(d time.Duration) error
-	// C may be sent to although nothing is due; the loop looks at its clock.
-	C() <-chan struct{}
+	// Wait waits until the alarm goes off, and reports whether it did, or until
+	// somebody rang since Wait returned last. It may return for nothing.
+	Wait() (off bool, err error)
+	// Ring has Wait return. Whoever leaves something for the loop rings
+	// afterwards. Any goroutine may call it, also after the end.
+	Ring()
 }
 
 // Checks runs scripts. Each Run ends in exactly one result, at the latest

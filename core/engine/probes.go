@@ -35,6 +35,7 @@ func (e *Engine) answer(generation uint32, answers []node.Answer) {
 		n := min(len(answers), perBatch)
 		select {
 		case e.results <- &node.Probed{Generation: generation, Answers: answers[:n:n]}:
+			e.opts.Alarm.Ring()
 		case <-e.done:
 			return
 		}

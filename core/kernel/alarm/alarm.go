@@ -1,11 +1,14 @@
 //go:build linux
 
-// Package alarm wakes a goroutine at an instant, to some ten microseconds.
+// Package alarm wakes a goroutine at an instant, to some ten microseconds, or
+// when another one rings.
 //
 // The runtime's own timers are late by up to a millisecond when the process
 // is idle, because it sleeps in epoll_wait, which counts milliseconds. That is
 // a tenth of the shortest advertisement interval. A timerfd has the kernel's
-// resolution and wakes the same epoll_wait.
+// resolution and wakes the same epoll_wait. Who waits reads it itself: the thread
+// that was woken goes on with it, where passing the news on to another goroutine
+// would wake a second thread, which costs more than sending an advert does.
 //
 // It keeps no time: core/engine says how long to wait.
 package alarm
@@ -14,58 +17,82 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// Alarm is one alarm. Set may be called by one goroutine at a time.
+// Alarm is one alarm. Set and Wait are one goroutine's; Ring is anybody's.
 type Alarm struct {
 	fd    int
 	file  *os.File
-	rings chan struct{}
-	ended chan struct{}
+	raw   syscall.RawConn
+	state atomic.Uint32
+	// take reports whether the timer went off; a field, so that Wait allocates
+	// no closure.
+	take func(fd uintptr) bool
 }
 
-// New returns an alarm that is not set. Close ends its goroutine.
+// What state says: nobody waits and nobody rang, somebody waits, somebody rang
+// since Wait returned last.
+const (
+	quiet = iota
+	waiting
+	rung
+)
+
+// New returns an alarm that is not set.
 func New() (*Alarm, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
 		return nil, fmt.Errorf("create timer: %w", err)
 	}
-	a := &Alarm{fd: fd, file: os.NewFile(uintptr(fd), "timerfd"), rings: make(chan struct{}, 1), ended: make(chan struct{})}
-	go a.wait()
+	a := &Alarm{fd: fd, file: os.NewFile(uintptr(fd), "timerfd"), take: taken}
+	if a.raw, err = a.file.SyscallConn(); err != nil {
+		return nil, errors.Join(fmt.Errorf("use timer: %w", err), a.file.Close())
+	}
 	return a, nil
 }
 
-// wait turns expirations into rings until the file is closed.
-func (a *Alarm) wait() {
-	defer close(a.ended)
-	raw, err := a.file.SyscallConn()
-	if err != nil {
-		return // closed already
-	}
+// taken reads a timerfd. A raw system call, as it cannot block: see
+// wire.epollNow.
+func taken(fd uintptr) bool {
 	var expirations [8]byte
-	// A raw system call, as it cannot block: see wire.epollNow.
-	take := func(fd uintptr) bool {
-		_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&expirations)), uintptr(len(expirations)))
-		return errno == 0
-	}
-	for {
-		if raw.Read(take) != nil {
-			return // closed: a timerfd has no other error than that it has not expired
-		}
-		select {
-		case a.rings <- struct{}{}:
-		default: // it rings already
-		}
-	}
+	_, _, errno := unix.RawSyscall(unix.SYS_READ, fd, uintptr(unsafe.Pointer(&expirations)), uintptr(len(expirations)))
+	return errno == 0
 }
 
-// C is sent to when the alarm goes off. An alarm that was set anew may still
-// ring for what it was set to before; the receiver looks at its clock.
-func (a *Alarm) C() <-chan struct{} { return a.rings }
+// Wait waits until the alarm goes off, and reports whether it did, or until
+// somebody rang since Wait returned last. It may return for nothing.
+func (a *Alarm) Wait() (off bool, err error) {
+	if !a.state.CompareAndSwap(quiet, waiting) {
+		a.state.Store(quiet)
+		return false, nil
+	}
+	err = a.raw.Read(a.take)
+	if off = err == nil; errors.Is(err, os.ErrDeadlineExceeded) {
+		// Before state allows for the next deadline. One that is set late, for a
+		// ring that this Wait did not need, has the next return for nothing.
+		err = a.file.SetReadDeadline(time.Time{})
+	}
+	a.state.Store(quiet)
+	if err != nil {
+		return false, fmt.Errorf("wait for timer: %w", err)
+	}
+	return off, nil
+}
+
+// Ring has Wait return: the one under way, or the next. It is not heard after
+// Close.
+func (a *Alarm) Ring() {
+	if a.state.Swap(rung) == waiting {
+		// It fails when the alarm is closed only, and then nobody waits.
+		_ = a.file.SetReadDeadline(time.Unix(0, 1))
+	}
+}
 
 // Set has the alarm go off after d, once, instead of when it was set to
 // before. A negative d never comes.
@@ -80,11 +107,9 @@ func (a *Alarm) Set(d time.Duration) error {
 	return nil
 }
 
-// Close ends the alarm.
+// Close ends the alarm. A Wait that is under way returns an error.
 func (a *Alarm) Close() error {
-	err := a.file.Close()
-	<-a.ended
-	if err != nil && !errors.Is(err, os.ErrClosed) {
+	if err := a.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return fmt.Errorf("close timer: %w", err)
 	}
 	return nil
