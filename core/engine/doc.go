@@ -8,8 +8,9 @@
 // The goroutines of a running Engine, all ended by Run before it returns unless
 // what they call hangs:
 //
-//	loop    owns the node; never blocks. Woken by its inbox and by the node's
-//	        deadline. Sends adverts and BFD packets itself, so that nothing can
+//	loop    owns the node; never blocks. It waits for the alarm only, which goes
+//	        off at the node's deadline and is rung by whoever leaves something
+//	        for it. Sends adverts and BFD packets itself, so that nothing can
 //	        delay them.
 //	lane 1  sets and removes addresses and announces them, in order. Its queue
 //	        holds at most a claim, a release and an announcement for each
