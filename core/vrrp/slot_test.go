@@ -10,24 +10,29 @@ import (
 
 // A master moves to its slot with one shorter interval and stays there.
 func TestSlot(t *testing.T) {
-	const interval = 800 * time.Millisecond
 	at := func(ms int64) mono.Instant { return mono.Instant(ms * int64(time.Millisecond)) }
 	for name, tt := range map[string]struct {
-		slot   int
-		master mono.Instant
-		want   []mono.Instant
+		interval time.Duration
+		slot     int
+		master   mono.Instant
+		want     []mono.Instant
 	}{
-		"none":             {0, at(130), []mono.Instant{at(130), at(930), at(1730)}},
-		"first":            {1, at(130), []mono.Instant{at(130), at(800), at(1600)}},
-		"later slot":       {3, at(130), []mono.Instant{at(130), at(200), at(1000), at(1800)}},
-		"slot just gone":   {2, at(130), []mono.Instant{at(130), at(900), at(1700)}},
-		"in its slot":      {2, at(900), []mono.Instant{at(900), at(1700), at(2500)}},
-		"last":             {Slots, at(130), []mono.Instant{at(130), at(700), at(1500)}},
-		"before the clock": {2, at(-130), []mono.Instant{at(-130), at(100), at(900)}},
+		"none":             {800 * time.Millisecond, 0, at(130), []mono.Instant{at(130), at(930), at(1730)}},
+		"first":            {800 * time.Millisecond, 1, at(130), []mono.Instant{at(130), at(800), at(1600)}},
+		"of the first too": {800 * time.Millisecond, 3, at(130), []mono.Instant{at(130), at(800), at(1600)}},
+		"later slot":       {800 * time.Millisecond, 7, at(130), []mono.Instant{at(130), at(200), at(1000), at(1800)}},
+		"slot just gone":   {800 * time.Millisecond, 4, at(130), []mono.Instant{at(130), at(900), at(1700)}},
+		"in its slot":      {800 * time.Millisecond, 4, at(900), []mono.Instant{at(900), at(1700), at(2500)}},
+		"last":             {800 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(700), at(1500)}},
+		"before the clock": {800 * time.Millisecond, 4, at(-130), []mono.Instant{at(-130), at(100), at(900)}},
+		"medium":           {240 * time.Millisecond, 2, at(130), []mono.Instant{at(130), at(250), at(490)}},
+		"medium, next":     {240 * time.Millisecond, 3, at(130), []mono.Instant{at(130), at(260), at(500)}},
+		"medium, last":     {240 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(230), at(470)}},
+		"short, last":      {80 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(150), at(230)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Defaults()
-			c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, interval, tt.slot
+			c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, tt.interval, tt.slot
 			r := New(tt.master, new(c))
 			r.SetSource(netip.MustParseAddr("192.0.2.1"))
 			var sent []mono.Instant

@@ -75,11 +75,32 @@ const (
 	moveMargin = 250 * time.Millisecond
 )
 
-// Slots is how many parts an interval has for Config.Slot. A host that is BACKUP of
-// a thousand routers wakes for each part: 16 take a third more of its processor
-// time, 24 up to a half. In return adverts keep better time: of a thousand each
-// 100 ms, 1 % are off by more than 0.5 ms with 8 parts, and by 0.3 ms with 24.
-const Slots = 8
+// Slots is how many parts an interval has for Config.Slot.
+const Slots = 24
+
+// slotsTogether is how many slots make one part of an interval that is not of
+// medium length. A host that is BACKUP of a thousand routers wakes for each part
+// anew, which at 1 s takes half as much again of its processor time with 24 parts
+// as with 8, and nothing to speak of at 100 ms. In return adverts keep better time
+// the fewer leave together: of a thousand each 100 ms, 1 % are off by more than
+// 0.5 ms with 8 parts, and by 0.3 ms with 24.
+const slotsTogether = 3
+
+// Medium is an interval from shortest, below which the parts would be as short as
+// a receiver waits for more than one packet, to longest.
+const (
+	shortestMedium = 100 * time.Millisecond
+	longestMedium  = 300 * time.Millisecond
+)
+
+// slotStart returns how far into each interval the slot begins.
+func slotStart(interval time.Duration, slot int) int64 {
+	i, parts := int64(slot-1), int64(Slots)
+	if interval < shortestMedium || interval > longestMedium {
+		i, parts = i/slotsTogether, parts/slotsTogether
+	}
+	return int64(interval) * i / parts
+}
 
 // nextAdvert returns when the advert after one at now is due: an interval
 // later, or earlier at the router's slot. So that one interval is shorter, none
@@ -90,7 +111,7 @@ func (r *Router) nextAdvert(now mono.Instant) mono.Instant {
 		return next
 	}
 	interval := int64(r.cfg.Interval)
-	over := (int64(next) - interval*int64(r.cfg.Slot-1)/Slots) % interval
+	over := (int64(next) - slotStart(r.cfg.Interval, r.cfg.Slot)) % interval
 	if over < 0 {
 		over += interval
 	}
