@@ -194,7 +194,9 @@ func timing() error {
 		if err := a.Set(5 * time.Millisecond); err != nil {
 			return err
 		}
-		<-a.C()
+		if _, err := a.Wait(); err != nil {
+			return err
+		}
 		late = append(late, time.Since(begin)-5*time.Millisecond)
 	}
 	close(stop)
