@@ -37,8 +37,22 @@ func (r *Runner) Quick() bool { return r.script.Quick() }
 // Inline is Verdict with a limit, on the goroutine of the caller, which saves
 // the two changes of goroutines that take longer than a small check. The answer
 // goes to tell, once: before Inline returns, or from another goroutine when the
-// call does not end in time; then Inline returns late, or never.
+// call does not end in time; then Inline returns late, or never. Tell may call
+// Inline again.
 func (r *Runner) Inline(ctx context.Context, limit time.Duration, about Subject, tell func(Verdict, error)) {
+	r.inline(ctx, limit, about, (*state).check, tell)
+}
+
+// InlineWeight is Inline for WeightOf: a verdict that is OK and has the weight.
+func (r *Runner) InlineWeight(ctx context.Context, limit time.Duration, about Subject, tell func(Verdict, error)) {
+	weigh := func(s *state, ctx context.Context, about Subject) (Verdict, error) {
+		weight, err := s.measure(ctx, about)
+		return Verdict{OK: true, Weight: &weight}, err
+	}
+	r.inline(ctx, limit, about, weigh, tell)
+}
+
+func (r *Runner) inline(ctx context.Context, limit time.Duration, about Subject, work func(*state, context.Context, Subject) (Verdict, error), tell func(Verdict, error)) {
 	c := &inlined{r: r, limit: limit, tell: tell, ctx: &limited{parent: ctx, at: time.Now().Add(limit)}}
 	defer c.ctx.end()
 	lost := r.opts.Lost
@@ -63,7 +77,7 @@ func (r *Runner) Inline(ctx context.Context, limit time.Duration, about Subject,
 	var v Verdict
 	s.enter()
 	err := s.protect(func(s *state) (err error) {
-		v, err = s.check(c.ctx, about)
+		v, err = work(s, c.ctx, about)
 		return err
 	})
 	s.leave()

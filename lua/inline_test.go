@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 )
@@ -147,5 +148,44 @@ func TestQuick(t *testing.T) {
 		if got := runner(t, source, Options{}).Quick(); got != want {
 			t.Errorf("%s: quick is %v", source, got)
 		}
+	}
+}
+
+// What InlineWeight answers is what WeightOf answers, call for call, and a verdict
+// may be followed by a weight from where it is told.
+func TestInlineWeight(t *testing.T) {
+	for _, source := range []string{
+		`local n = 0 return {weight = function(ctx) n = n + 1 return n + #ctx.server end}`,
+		`local n = 0 return {weight = function() n = n + 1 if n == 2 then error("no") end return n end}`,
+		`return {weight = function() return "7" end}`,
+		`return {weight = function() while true do end end}`,
+		`return function() return true end`,
+	} {
+		options := Options{Limits: Limits{Instructions: 20_000}}
+		one, two := runner(t, source, options), runner(t, source, options)
+		about := Subject{Server: "192.0.2.1:80"}
+		for i := range 3 {
+			want, werr := one.WeightOf(within(t, time.Second), about)
+			var v Verdict
+			var err error
+			two.InlineWeight(t.Context(), time.Second, about, func(x Verdict, y error) { v, err = x, y })
+			if (err == nil) != (werr == nil) || err != nil && err.Error()[strings.Index(err.Error(), ".lua"):] != werr.Error()[strings.Index(werr.Error(), ".lua"):] {
+				t.Errorf("%s: call %d: %v, WeightOf says %v", source, i, err, werr)
+			}
+			if err == nil && (!v.OK || v.Weight == nil || *v.Weight != want) || err != nil && (v.OK || v.Weight != nil) {
+				t.Errorf("%s: call %d: %+v, WeightOf says %v", source, i, v, want)
+			}
+		}
+	}
+	r := runner(t, `local n = 0 return {check = function() n = n + 1 return true end, weight = function() return n end}`, Options{})
+	var got *float64
+	r.Inline(t.Context(), time.Second, Subject{}, func(v Verdict, err error) {
+		if !v.OK || err != nil {
+			t.Fatal(v, err)
+		}
+		r.InlineWeight(t.Context(), time.Second, Subject{}, func(v Verdict, err error) { got = v.Weight })
+	})
+	if got == nil || *got != 1 {
+		t.Errorf("a weight after a verdict: %v", got)
 	}
 }

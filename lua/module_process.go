@@ -43,13 +43,15 @@ func processModule() Module {
 	}
 }
 
-func processRunning(c call) int { return c.push(lua.LBool(len(c.processes(1)) > 0)) }
+func processRunning(c call) int { return c.push(lua.LBool(c.processes(1, nil) > 0)) }
 
-func processCount(c call) int { return c.push(lua.LNumber(len(c.processes(1 << 30)))) }
+func processCount(c call) int { return c.push(lua.LNumber(c.processes(1<<30, nil))) }
 
 func processList(c call) int {
 	list := c.l.NewTable()
-	for _, x := range c.processes(maxListed) {
+	var found []process
+	c.processes(maxListed, &found)
+	for _, x := range found {
 		c.s.meter.charge(c.l, costTable+5*costField+len(x.command))
 		tb := c.l.NewTable()
 		tb.RawSetString("pid", lua.LNumber(x.pid))
@@ -63,8 +65,9 @@ func processList(c call) int {
 	return c.push(list)
 }
 
-// processes returns the processes that the options describe.
-func (c call) processes(limit int) []process {
+// processes counts the processes that the options describe, limit of them at most,
+// and adds them to found, unless that is nil.
+func (c call) processes(limit int, found *[]process) int {
 	opts := c.options()
 	w := wantedProcess{
 		name: opts.text("name"), cmdline: opts.text("cmdline"), exact: opts.text("exact"), user: opts.text("user"),
@@ -77,17 +80,19 @@ func (c call) processes(limit int) []process {
 	if pidfile != "" {
 		pid, ok := c.readPID(c.s.resolve(pidfile))
 		if !ok {
-			return nil
+			return 0
 		}
 		w.pid = pid
 	}
-	found, err := c.s.opts.Host.Processes.find(c.s.meter.ctx, &w, limit)
+	n, err := c.s.opts.Host.Processes.search(c.s.meter.ctx, &w, limit, found)
 	if err != nil {
 		c.s.meter.live(c.l)
 		c.l.RaiseError("%s: %s", c.name, err.Error())
 	}
-	c.s.meter.charge(c.l, 64*len(found))
-	return found
+	if found != nil {
+		c.s.meter.charge(c.l, 64*n)
+	}
+	return n
 }
 
 // readPID reads the number that a pid file starts with.

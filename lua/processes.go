@@ -170,8 +170,9 @@ func (p *Processes) listen(now time.Time) {
 	}
 }
 
-// find returns the processes that are wanted, at most limit of them.
-func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]process, error) {
+// search counts the processes that are wanted, limit of them at most, and adds
+// them to found, unless that is nil.
+func (p *Processes) search(ctx context.Context, w *wantedProcess, limit int, found *[]process) (n int, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.root == "" {
@@ -182,10 +183,11 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 	}
 	now := time.Now()
 	p.listen(now)
-	var found []process
 	consider := func(x *process) {
-		if len(found) < limit && p.confirm(x, now) && p.matches(x, w, now) {
-			found = append(found, *x)
+		if n < limit && p.confirm(x, now) && p.matches(x, w, now) {
+			if n++; found != nil {
+				*found = append(*found, *x)
+			}
 		}
 	}
 	if w.pid != 0 {
@@ -197,7 +199,7 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 		if w.pid != p.self {
 			consider(x)
 		}
-		return found, nil
+		return n, nil
 	}
 	named := func() {
 		for _, x := range p.byName[w.name[:min(len(w.name), maxComm)]] {
@@ -209,31 +211,31 @@ func (p *Processes) find(ctx context.Context, w *wantedProcess, limit int) ([]pr
 	// Whether something runs is answered by one that still does; nobody needs
 	// to look for others.
 	if w.name != "" && limit == 1 && !(p.events && p.full.IsZero()) {
-		if named(); len(found) == 1 {
-			return found, nil
+		if named(); n == 1 {
+			return n, nil
 		}
 	}
 	if err := p.look(ctx, now); err != nil {
-		return nil, err
+		return 0, err
 	}
 	if w.name != "" {
 		named()
-		return found, nil
+		return n, nil
 	}
 	for _, x := range p.known {
-		if len(found) == limit {
+		if n == limit {
 			break
 		}
 		if x.pid != p.self {
 			if ctx.Err() != nil {
-				return nil, ctx.Err()
+				return 0, ctx.Err()
 			}
 			if p.matches(x, w, now) {
 				consider(x)
 			}
 		}
 	}
-	return found, nil
+	return n, nil
 }
 
 // look brings the table up to date.

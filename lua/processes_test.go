@@ -26,11 +26,11 @@ func TestProcessesAreLookedAtOnce(t *testing.T) {
 	var p Processes
 	ask := func(w wantedProcess) int {
 		t.Helper()
-		found, err := p.find(context.Background(), &w, 1)
+		n, err := p.search(context.Background(), &w, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(found)
+		return n
 	}
 	begin := time.Now()
 	for range 1000 {
@@ -67,11 +67,11 @@ func TestProcessesByEvents(t *testing.T) {
 	var tell func(map[int]bool, bool, bool) bool
 	p := Processes{Follow: func(f func(map[int]bool, bool, bool) bool) { tell = f }}
 	ask := func(name string) bool {
-		found, err := p.find(context.Background(), &wantedProcess{name: "sleep", exact: name}, 1)
+		n, err := p.search(context.Background(), &wantedProcess{name: "sleep", exact: name}, 1, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return len(found) == 1
+		return n == 1
 	}
 	if ask("sleep 62") || tell == nil {
 		t.Fatal("found what is not there, or did not ask to be told")

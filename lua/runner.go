@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"sort"
 	"time"
-
-	lua "github.com/yuin/gopher-lua"
 )
 
 // Runner is one running script. Its methods may be called from any goroutine;
@@ -112,22 +110,9 @@ func (r *Runner) Weight(ctx context.Context) (float64, error) { return r.WeightO
 // WeightOf is Weight for a real server.
 func (r *Runner) WeightOf(ctx context.Context, about Subject) (float64, error) {
 	var weight float64
-	err := r.run(ctx, func(s *state) error {
-		if s.functions["weight"] == nil {
-			return s.failure("the script has no function weight")
-		}
-		s.prepare(ctx)
-		s.subject(about)
-		first, _, err := s.call("weight", s.argument)
-		if err != nil {
-			return err
-		}
-		n, ok := first.(lua.LNumber)
-		if !ok || !(n > -1e9 && n < 1e9) {
-			return s.failure("weight returned %s; it must return a number", show(first))
-		}
-		weight = float64(n)
-		return nil
+	err := r.run(ctx, func(s *state) (err error) {
+		weight, err = s.measure(ctx, about)
+		return err
 	})
 	if err != nil {
 		return 0, err

@@ -126,6 +126,24 @@ func (s *state) check(ctx context.Context, about Subject) (Verdict, error) {
 	return s.verdict(first, second)
 }
 
+// measure calls the script's weight function.
+func (s *state) measure(ctx context.Context, about Subject) (float64, error) {
+	if s.functions["weight"] == nil {
+		return 0, s.failure("the script has no function weight")
+	}
+	s.prepare(ctx)
+	s.subject(about)
+	first, _, err := s.call("weight", s.argument)
+	if err != nil {
+		return 0, err
+	}
+	n, ok := first.(lua.LNumber)
+	if !ok || !(n > -1e9 && n < 1e9) {
+		return 0, s.failure("weight returned %s; it must return a number", show(first))
+	}
+	return float64(n), nil
+}
+
 // verdict reads what a check returned.
 func (s *state) verdict(first, second lua.LValue) (Verdict, error) {
 	switch v := first.(type) {

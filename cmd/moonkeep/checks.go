@@ -82,9 +82,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		if err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %s: %w", s.Name, s.Lua, err)
 		}
-		r := &luaScript{Runner: runner, checks: slices.Contains(names, "check"), weighs: slices.Contains(names, "weight")}
-		r.quick = r.checks && !r.weighs && runner.Quick()
-		x.runners[s.Name] = r
+		x.runners[s.Name] = &luaScript{Runner: runner, checks: slices.Contains(names, "check"), weighs: slices.Contains(names, "weight")}
 	}
 	return x, nil
 }
@@ -125,8 +123,30 @@ func has(r *lua.Runner, functions ...string) ([]string, error) {
 type luaScript struct {
 	*lua.Runner
 	checks, weighs bool
-	// quick says that one call of Inline is all.
-	quick bool
+}
+
+// inline is run for one that waits for nobody, in turn with others.
+func (s *luaScript) inline(ctx context.Context, limit time.Duration, tell func(node.Checked)) {
+	end := time.Now().Add(limit)
+	done := func(v lua.Verdict, err error) {
+		c := luaVerdict(v.OK, v.Message, err)
+		c.Weight, c.Took = v.Weight, time.Since(end.Add(-limit))
+		tell(c)
+	}
+	if !s.checks {
+		s.InlineWeight(ctx, limit, lua.Subject{}, done)
+		return
+	}
+	s.Inline(ctx, limit, lua.Subject{}, func(v lua.Verdict, err error) {
+		if !s.weighs || err != nil || !v.OK {
+			done(v, err)
+			return
+		}
+		s.InlineWeight(ctx, time.Until(end), lua.Subject{}, func(w lua.Verdict, err error) {
+			w.Message = v.Message
+			done(w, err)
+		})
+	})
 }
 
 // run runs it once. The weight counts while the check is good.
@@ -191,15 +211,10 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 // Quick implements engine.QuickChecks, for Lua scripts that only look.
 func (x *checks) Quick(ctx context.Context, name string, tell func(node.Checked)) bool {
 	r := x.runners[name]
-	if r == nil || !r.quick || x.edges.checkDir != "" {
+	if r == nil || !r.Quick() || x.edges.checkDir != "" {
 		return false
 	}
-	begin := time.Now()
-	r.Inline(ctx, x.scripts[name].Timeout, lua.Subject{}, func(v lua.Verdict, err error) {
-		c := luaVerdict(v.OK, v.Message, err)
-		c.Weight, c.Took = v.Weight, time.Since(begin)
-		tell(c)
-	})
+	r.inline(ctx, x.scripts[name].Timeout, tell)
 	return true
 }
 

@@ -121,7 +121,11 @@ func (k *luaCheck) run(p *luaPool, end time.Time, tell func(node.Answer)) {
 		return
 	}
 	if k.quick {
-		k.runner.Inline(p.ctx, end.Sub(begin), k.about, func(v lua.Verdict, err error) { tell(k.answer(p, v, err, time.Since(begin))) })
+		call := k.runner.Inline
+		if k.measures {
+			call = k.runner.InlineWeight
+		}
+		call(p.ctx, end.Sub(begin), k.about, func(v lua.Verdict, err error) { tell(k.answer(p, v, err, time.Since(begin))) })
 		return
 	}
 	ctx, cancel := context.WithDeadline(p.ctx, end)

@@ -193,8 +193,7 @@ func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error
 			return nil, fault(err)
 		}
 	}
-	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit, measures: p.Lua.Measures}
-	k.quick = !k.measures && r.Quick()
+	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit, measures: p.Lua.Measures, quick: r.Quick()}
 	if p.Virtual.IsValid() {
 		k.about.Service = p.Virtual.String()
 	}

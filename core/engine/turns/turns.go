@@ -11,15 +11,22 @@ import (
 	"time"
 )
 
-// spareAfter is how long the calls wait for one of them before another goroutine
-// goes on with the rest.
-const spareAfter = 2 * time.Millisecond
+const (
+	// spareAfter is how often it is looked how far the calls have come: what is
+	// known then is told, and another goroutine goes on with the rest when they
+	// have come nowhere.
+	spareAfter = 2 * time.Millisecond
+	// worthHelp is how many times spareAfter the rest must seem to take for another
+	// goroutine to help although the calls go on. Two that are in each other's way
+	// take longer than one.
+	worthHelp = 4
+)
 
 // Run has n calls made by goroutines that spawn begins: as a rule one makes them
 // all, and told gets all results together. call makes the call with a number from
 // 0, and hands its result to tell, once at most and from whatever goroutine, before
-// or after it returns. When it takes its time, what is known is told, another
-// goroutine goes on, and the rest is told as it comes.
+// or after it returns. When one takes its time, or all of them together do, what is
+// known is told, another goroutine goes on, and the rest is told as it comes.
 //
 // spawn begins a goroutine, now or when there is room for it; it may be called
 // while another call is made, but not after the last one has ended.
@@ -36,9 +43,11 @@ type batch[T any] struct {
 
 	mu    sync.Mutex
 	next  int
+	seen  int // what next was when it was looked last
 	known []T
 	spare *time.Timer // nil before the first
-	// late is true when results are told as they come.
+	// late is true when nobody will come by to tell what is known, so that each
+	// result is told when it comes.
 	late bool
 }
 
@@ -61,24 +70,31 @@ func (b *batch[T]) take() (i int, ok bool) {
 		if b.spare != nil {
 			b.spare.Stop()
 		}
+		b.late = true
 		return 0, false
 	}
 	i = b.next
 	b.next++
 	if b.spare == nil {
 		b.known = make([]T, 0, b.n)
-		b.spare = time.AfterFunc(spareAfter, b.help)
+		b.spare = time.AfterFunc(spareAfter, b.look)
 	}
 	return i, true
 }
 
-// help has another goroutine go on while a call takes its time.
-func (b *batch[T]) help() {
+// look has another goroutine go on where one is needed, and tells what is known.
+func (b *batch[T]) look() {
 	b.mu.Lock()
-	if b.next < b.n {
-		// While the lock is held one that works cannot find that it was the last.
-		b.spawn(b.work)
+	made, rest := b.next-b.seen, b.n-b.next
+	b.seen = b.next
+	if rest > 0 {
+		if rest > worthHelp*made {
+			// While the lock is held one that works cannot find that it was the last.
+			b.spawn(b.work)
+		}
 		b.spare.Reset(spareAfter)
+	} else {
+		b.late = true
 	}
 	b.mu.Unlock()
 	b.tell()
@@ -100,7 +116,7 @@ func (b *batch[T]) answer(result T) {
 func (b *batch[T]) tell() {
 	b.mu.Lock()
 	known := b.known
-	b.known, b.late = nil, true
+	b.known = nil
 	b.mu.Unlock()
 	if len(known) > 0 {
 		b.told(known)

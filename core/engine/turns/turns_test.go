@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -76,4 +77,67 @@ func TestOneTakesItsTime(t *testing.T) {
 	if len(told) < 2 {
 		t.Errorf("all was told together: %v", told)
 	}
+}
+
+// beside makes n calls that take their time, and returns how many were made beside
+// each other at the most.
+func beside(t *testing.T, n int, each time.Duration) (most int) {
+	t.Helper()
+	var mu sync.Mutex
+	now := 0
+	told := run(n, func(i int, tell func(int)) {
+		mu.Lock()
+		now++
+		most = max(most, now)
+		mu.Unlock()
+		time.Sleep(each)
+		mu.Lock()
+		now--
+		mu.Unlock()
+		tell(i)
+	})
+	if got := len(slices.Concat(told...)); got != n {
+		t.Errorf("told %d results of %d: %v", got, n, told)
+	}
+	return most
+}
+
+// Calls that go on are made by one goroutine, also when all of them together take
+// their time.
+func TestSteadyCallsShareOne(t *testing.T) {
+	// One that gets no processor for a moment looks like a call that takes its time.
+	for range 20 {
+		if beside(t, 6, spareAfter/2) == 1 {
+			return
+		}
+	}
+	t.Error("six calls that went on were made beside each other, twenty times")
+}
+
+// A great many are shared, so that processors with nothing to do help.
+func TestManyCallsAreShared(t *testing.T) {
+	if beside(t, 400, spareAfter/20) < 2 {
+		t.Error("four hundred calls were made by one goroutine")
+	}
+}
+
+// The last call's result is told when it comes, also from elsewhere and long before
+// the call returns.
+func TestLastIsToldFromElsewhere(t *testing.T) {
+	came := make(chan struct{})
+	var work sync.WaitGroup
+	Run(3, func(f func()) { work.Go(f) }, func(i int, tell func(int)) {
+		if i < 2 {
+			tell(i)
+			return
+		}
+		time.Sleep(5 * spareAfter)
+		go tell(i)
+		<-came // told by then, or it hangs here
+	}, func(list []int) {
+		if slices.Contains(list, 2) {
+			close(came)
+		}
+	})
+	work.Wait()
 }
