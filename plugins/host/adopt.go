@@ -17,6 +17,9 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 			g.upgrade = true
 		}
 		g.plugin = a.plugin
+		if g.next != nil {
+			g.next.recheck = true // which file it has, only its own goroutine knows
+		}
 		if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
 			g.upgrade = true
 		}

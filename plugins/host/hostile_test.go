@@ -152,6 +152,8 @@ func obey(s checkerpb.Checker_SessionServer) error {
 				r.Message = strings.Repeat("x", 8<<20)
 			case strings.Contains(what, "silent"):
 				continue
+			case strings.Contains(what, "leave"):
+				return nil
 			case strings.Contains(what, "deaf"):
 				return talk(s, time.Tick(10*time.Millisecond))
 			case strings.Contains(what, "large"):

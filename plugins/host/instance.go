@@ -25,7 +25,8 @@ type instance struct {
 	starter *starter
 	link    link
 	number  uint32
-	pid     int // once link is there
+	recheck bool // a reload came while it started
+	pid     int  // once link is there
 	begun   time.Time
 	out     chan *checkerpb.FromHost // to the writer; holds one
 	quit    chan struct{}            // closed when it is to end
@@ -343,6 +344,9 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 		before.drained = g.awake.Add(before.longest(g))
 	} else {
 		g.log.Info("started", "pid", i.pid, "version", cut(h.GetVersion()))
+	}
+	if i.recheck && g.plugin.replaced(i.starter.edition) {
+		g.upgrade = true
 	}
 	g.current, g.next, g.reason = i, nil, ""
 	i.heard = time.Now()

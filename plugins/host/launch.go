@@ -112,8 +112,8 @@ func launch() error {
 	path := fmt.Sprintf("/proc/self/fd/%d", fdProgram)
 	if s.Memory > 0 {
 		// Last, so that it need not be enough for the launcher.
-		if err := syscall.Setrlimit(unix.RLIMIT_DATA, &syscall.Rlimit{Cur: s.Memory, Max: s.Memory}); err != nil {
-			return fmt.Errorf("limit memory to %d: %w", s.Memory, err)
+		if err := bound("memory", unix.RLIMIT_DATA, s.Memory); err != nil {
+			return err
 		}
 	}
 	err = syscall.Exec(path, s.Args, s.Env)
@@ -123,37 +123,48 @@ func launch() error {
 	return fmt.Errorf("execute the file: %w", err)
 }
 
+// bound limits what the process may take. Who may not raise limits keeps one that
+// is lower already, and says so: with fewer files than it was to have, a plugin
+// still makes most of its checks.
+func bound(what string, resource int, n uint64) error {
+	err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: n})
+	var has syscall.Rlimit
+	if errors.Is(err, unix.EPERM) && syscall.Getrlimit(resource, &has) == nil && has.Max < n {
+		fmt.Fprintf(os.Stderr, "launch: %s is limited to %d, and not to %d: so is the daemon, which may not raise it\n", what, has.Max, n)
+		n = has.Max
+		err = syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: n})
+	}
+	if err != nil {
+		return fmt.Errorf("limit %s to %d: %w", what, n, err)
+	}
+	return nil
+}
+
 // limits sets what the process may take.
 func (s *launchSpec) limits() error {
-	set := func(what string, resource int, n uint64) error {
-		if err := syscall.Setrlimit(resource, &syscall.Rlimit{Cur: n, Max: n}); err != nil {
-			return fmt.Errorf("limit %s to %d: %w", what, n, err)
-		}
-		return nil
-	}
 	// A core would hold passwords.
-	if err := set("core dumps", unix.RLIMIT_CORE, 0); err != nil {
+	if err := bound("core dumps", unix.RLIMIT_CORE, 0); err != nil {
 		return err
 	}
 	// Threads of C programs have stacks of this size, all of which counts as
 	// memory.
-	if err := set("stack", unix.RLIMIT_STACK, 2<<20); err != nil {
+	if err := bound("stack", unix.RLIMIT_STACK, 2<<20); err != nil {
 		return err
 	}
 	// Files in the directory of its socket, and those that are memory only,
 	// stay empty: their content would count as nobody's.
 	if !s.Plain {
-		if err := set("the size of files", unix.RLIMIT_FSIZE, 0); err != nil {
+		if err := bound("the size of files", unix.RLIMIT_FSIZE, 0); err != nil {
 			return err
 		}
 	}
 	if s.OpenFiles > 0 {
-		if err := set("open files", unix.RLIMIT_NOFILE, s.OpenFiles); err != nil {
+		if err := bound("the number of open files", unix.RLIMIT_NOFILE, s.OpenFiles); err != nil {
 			return err
 		}
 	}
 	if s.Processes > 0 {
-		return set("processes", unix.RLIMIT_NPROC, s.Processes)
+		return bound("processes", unix.RLIMIT_NPROC, s.Processes)
 	}
 	return nil
 }
