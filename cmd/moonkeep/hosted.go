@@ -66,10 +66,18 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 }
 
 // pluginPlan is what a configuration wants of the host of plugins, and the
-// numbers of the checks that are of scripts.
+// numbers of the checks that are of scripts. The error joins all that is wrong,
+// each thing once; checks that have something wrong are not in the plan.
 func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
 	scripts = make(map[string]uint32)
 	files := hostedFiles{}
+	var bad []error
+	told := make(map[string]bool)
+	fail := func(what string, err error) { // thousands of servers may share one fault
+		if !told[err.Error()] {
+			told[err.Error()], bad = true, append(bad, fmt.Errorf("%s: %w", what, err))
+		}
+	}
 	known := make(map[string]bool)
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
@@ -85,14 +93,14 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 	// Grown by and by it would take several times the room.
 	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
 	build.EachProbe(c, func(x *build.Probe) {
-		if x.Lua != nil || err != nil {
+		if x.Lua != nil {
 			return
 		}
 		if !known[x.Kind] {
 			own := ownPlugin(c, x.Kind)
 			if x.Plugin {
 				if strings.ContainsRune(x.Kind, '/') {
-					err = fmt.Errorf("plugin %q: a name is no path; give the path in plugins", x.Kind)
+					fail(fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
 					return
 				}
 				own = configured(c, &config.Plugin{Name: x.Kind, Memory: 256, OpenFiles: 16384})
@@ -113,6 +121,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 		if x.Kind == "MISC_CHECK" {
 			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
+				fail("plugin "+x.Kind+" for "+x.Server, err)
 				return
 			}
 			check.Identity += strconv.FormatBool(x.Secure)
@@ -120,7 +129,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		if hasFiles(x.Kind) {
 			var sum string
 			if check.Options, sum, err = files.into(x.Options); err != nil {
-				err = fmt.Errorf("plugin %s for %s: %w", x.Kind, x.Server, err)
+				fail("plugin "+x.Kind+" for "+x.Server, err)
 				return
 			}
 			check.Identity += sum
@@ -133,7 +142,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		check.Patience = check.Limit + answerSlack
 		p.Checks = append(p.Checks, check)
 	})
-	return p, scripts, err
+	return p, scripts, errors.Join(bad...)
 }
 
 // answerSlack is how much longer than the time of a probe its answer is waited
@@ -247,20 +256,18 @@ func (p *probes) probeScript(ctx context.Context, name string) checker.Result {
 // started on this host.
 func checkPlugins(c *config.Config) config.Findings {
 	var found config.Findings
-	plan, _, err := pluginPlan(c)
-	if err == nil {
-		err = hostOptions(c).Check(plan)
-	}
-	var many interface{ Unwrap() []error }
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &many):
-		for _, err := range many.Unwrap() {
+	plan, _, bad := pluginPlan(c)
+	for _, err := range []error{bad, hostOptions(c).Check(plan)} {
+		var many interface{ Unwrap() []error }
+		switch {
+		case err == nil:
+		case errors.As(err, &many):
+			for _, err := range many.Unwrap() {
+				found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+			}
+		default:
 			found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
 		}
-	default:
-		found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
 	}
 	return found
 }

@@ -185,6 +185,9 @@ virtual_servers:
     real_servers:
       - address: "192.0.2.11:80"
         checks:
+          - plugin: {name: a/b}
+          - SSL_GET: {urls: [{path: /}], verify: true, ca: /no/such/file}
+          - SSL_GET: {urls: [{path: /x}], verify: true, ca: /no/such/file}
           - plugin: {name: PINNED}
           - plugin: {name: OPEN}
           - plugin: {name: ABSENT}
@@ -198,6 +201,8 @@ virtual_servers:
 		all = append(all, f.Text)
 	}
 	for i, want := range []string{
+		`plugin "a/b": a name is no path`,
+		"plugin SSL_GET for 192.0.2.11:80: ca: stat /no/such/file",
 		"plugin PINNED (/bin/true) has another checksum than sha256 asks for",
 		"can be written by everyone",
 		"ABSENT does not exist",
