@@ -116,6 +116,7 @@ func (m *Monitor) run() {
 	defer m.wg.Done()
 	tick := time.NewTicker(Tick)
 	defer tick.Stop()
+	var next time.Time // no look before that
 	for {
 		slow := false
 		select {
@@ -124,6 +125,17 @@ func (m *Monitor) run() {
 		case <-m.dirty:
 		case <-tick.C:
 			slow = true
+		}
+		// Only who has news to look for waits: a timer after each look would wake
+		// the process for nothing.
+		if rest := time.Until(next); rest > 0 {
+			if !m.sleep(rest) {
+				return
+			}
+			select {
+			case <-m.dirty: // this look sees it
+			default:
+			}
 		}
 		start := time.Now()
 		err := m.look(slow)
@@ -139,9 +151,7 @@ func (m *Monitor) run() {
 			gap = retryGap
 			m.Poke()
 		}
-		if !m.sleep(gap) {
-			return
-		}
+		next = time.Now().Add(gap)
 	}
 }
 
