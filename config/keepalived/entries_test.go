@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"strings"
@@ -112,6 +113,27 @@ func cutWord(s string) (word, rest string, ok bool) {
 	return s, "", false
 }
 
+// TestSyncDaemonForms: the name of the instance needs no word before it.
+func TestSyncDaemonForms(t *testing.T) {
+	for line, want := range map[string]string{
+		"eth0": " -1", "eth0 id 7": " 7", "eth0 inst V": "V -1", "eth0 V": "V -1", "eth0 V id 7": "V 7", "eth0 V 7 ttl 3": "V 7", "eth0 ttl 3 inst V": "V -1",
+	} {
+		c, _ := Read("f", []byte("global_defs {\nlvs_sync_daemon "+line+"\n}\n"+instanceText(oneAddress)))
+		d := c.Global.SyncDaemon
+		if d == nil {
+			t.Errorf("%s: nothing is read", line)
+			continue
+		}
+		id := -1
+		if d.ID != nil {
+			id = *d.ID
+		}
+		if got := fmt.Sprint(d.Instance, " ", id); got != want || strings.Contains(line, "ttl 3") != (d.TTL == 3) {
+			t.Errorf("%s: %s, ttl %d; want %s", line, got, d.TTL, want)
+		}
+	}
+}
+
 func TestTopLevelLines(t *testing.T) {
 	for text, want := range map[string]string{
 		"interface_up_down_delays {\neth0 0.5 2\n}": "", "interface_up_down_delays {\neth0 255\n}": "",
@@ -125,6 +147,9 @@ func TestTopLevelLines(t *testing.T) {
 		"static_ipaddress {\n10.7.0.x\n}":                                                  "error bad-address",
 		"garp_group {\ngarp_interval 0.5\ninterfaces {\neth0 eth1\n}\n}":                   "",
 		"global_defs {\nlvs_sync_daemon eth0 inst W\n}":                                    "error unknown-instance",
+		"global_defs {\nlvs_sync_daemon eth0 W id 3\n}":                                    "error unknown-instance",
+		"global_defs {\nlvs_sync_daemon eth0 V 3\n}":                                       "warning bare-id",
+		"global_defs {\nlvs_sync_daemon eth0 V 256\n}":                                     "error out-of-range",
 		"global_defs {\nlvs_timeouts tcp 7\n}":                                             "",
 		"vrrp_track_process p {\nprocess nginx\nquorum 3\nquorum_max 2\n}":                 "error out-of-range",
 		"bfd_instance b {\nmin_rx 10\n}":                                                   "error missing-keyword",

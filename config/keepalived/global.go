@@ -210,7 +210,8 @@ func modeBit(name string) (config.Umask, bool) {
 	return 7 << shift, ok
 }
 
-// syncDaemon reads IFNAME and options.
+// syncDaemon reads IFNAME [[inst] NAME] and options. In the oldest form a number
+// stands behind the name, without id.
 func (r *reader) syncDaemon(s *statement) {
 	r.inner(r.row.bound.field, s.at(), func() {
 		d := top[config.SyncDaemon](r)
@@ -222,6 +223,20 @@ func (r *reader) syncDaemon(s *statement) {
 			return
 		}
 		r.wrote("interface", w.at, false)
+		if block := r.frames[len(r.frames)-1].block; l.more() && block.Word(l.peek()) == nil {
+			w := l.take()
+			d.Instance = w.text
+			r.wrote("inst", w.at, false)
+			if n := l.peek(); n != "" && n[0] >= '0' && n[0] <= '9' {
+				w := l.take()
+				if !r.setOption(block.Word("id"), "id", w) {
+					r.damaged = true
+					return
+				}
+				r.wrote("id", w.at, false)
+				r.out.warn(w.at, "bare-id", "lvs_sync_daemon: %s is taken for the id; write id %s", quoted(w.text), printable(w.text))
+			}
+		}
 		r.options(l, func(w token) bool {
 			r.strangeOption(l, w)
 			return true

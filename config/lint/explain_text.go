@@ -61,6 +61,7 @@ func explainWords() []explanation {
 		{"one-line-block", FromText, `keepalived reads one statement from a line. What stands behind the first one between two braces on one line is lost there. Give each a line of its own.`},
 		{"line-too-long", FromText, `keepalived reads lines of at most 1024 bytes, comments not counted, and ignores longer ones as a whole. Divide the line.`},
 		{"unterminated-quote", FromText, `A quote is opened and not closed on its line, so nobody can tell where its text ends. keepalived cannot read such a line either. Add the closing quote.`},
+		{"bare-id", FromText, `Before lvs_sync_daemon had the word id, the number stood behind the name of the instance. It still may, and keepalived asks for the word, too.`},
 		{"surplus-words", FromText, `The keyword takes fewer words than the line has. The rest is ignored, by keepalived too, so what it was to do does not happen.`},
 		{"surplus-characters", FromText, `The number is followed by something that is no part of it, for example a unit. keepalived reads the digits and ignores the rest.`},
 		{"missing-argument", FromText, `The word needs something behind it: a value, a name, a program. Without it the line does nothing, which its author cannot have meant.`},
