@@ -35,7 +35,16 @@ type socket interface {
 	Send(b []byte) error
 	// Receive returns os.ErrDeadlineExceeded when nothing comes in time.
 	Receive(b []byte) (int, error)
+	// Interface says which one has a name in the socket's namespace.
+	Interface(name string) (iface, error)
 	Close() error
+}
+
+// iface is what a daemon that synchronises connections is bound to for as long
+// as it runs: the number of an interface, and its first IPv4 address.
+type iface struct {
+	index   uint32
+	address [4]byte
 }
 
 // Conn is a connection to the IPVS of one network namespace. One goroutine may
@@ -258,14 +267,20 @@ func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {
 	return t, nil
 }
 
-// netlinkSocket is a socket of generic netlink.
-type netlinkSocket int
+// netlinkSocket is a socket of generic netlink, and one of UDP that interfaces
+// are asked for by.
+type netlinkSocket struct{ fd, udp int }
 
 func openSocket() (netlinkSocket, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_GENERIC)
 	if err != nil {
-		return 0, err
+		return netlinkSocket{}, err
 	}
+	udp, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return netlinkSocket{}, errors.Join(err, unix.Close(fd))
+	}
+	s := netlinkSocket{fd, udp}
 	limit := unix.NsecToTimeval(answerLimit.Nanoseconds())
 	err = errors.Join(
 		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
@@ -275,18 +290,18 @@ func openSocket() (netlinkSocket, error) {
 		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1),
 	)
 	if err != nil {
-		return 0, errors.Join(err, unix.Close(fd))
+		return s, errors.Join(err, s.Close())
 	}
-	return netlinkSocket(fd), nil
+	return s, nil
 }
 
 func (s netlinkSocket) Send(b []byte) error {
-	return unix.Sendto(int(s), b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	return unix.Sendto(s.fd, b, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
 }
 
 func (s netlinkSocket) Receive(b []byte) (int, error) {
 	for {
-		n, from, err := unix.Recvfrom(int(s), b, 0)
+		n, from, err := unix.Recvfrom(s.fd, b, 0)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -301,4 +316,25 @@ func (s netlinkSocket) Receive(b []byte) (int, error) {
 	}
 }
 
-func (s netlinkSocket) Close() error { return unix.Close(int(s)) }
+func (s netlinkSocket) Interface(name string) (i iface, err error) {
+	r, err := unix.NewIfreq(name)
+	if err == nil {
+		err = unix.IoctlIfreq(s.udp, unix.SIOCGIFINDEX, r)
+	}
+	if err != nil {
+		return i, fmt.Errorf("ask for interface %s: %w", name, err)
+	}
+	i.index = r.Uint32()
+	if r, err = unix.NewIfreq(name); err != nil {
+		return i, err
+	}
+	// One without an address has zeros.
+	if err := unix.IoctlIfreq(s.udp, unix.SIOCGIFADDR, r); err == nil {
+		if a, err := r.Inet4Addr(); err == nil {
+			i.address = [4]byte(a)
+		}
+	}
+	return i, nil
+}
+
+func (s netlinkSocket) Close() error { return errors.Join(unix.Close(s.fd), unix.Close(s.udp)) }

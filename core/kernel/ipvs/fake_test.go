@@ -77,6 +77,8 @@ func (f *fake) Receive(b []byte) (int, error) {
 	return n, nil
 }
 
+func (f *fake) Interface(string) (iface, error) { return iface{index: 1}, nil }
+
 func (f *fake) Close() error { return nil }
 
 // answer queues a message.

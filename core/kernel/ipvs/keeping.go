@@ -34,7 +34,9 @@ type keeping struct {
 	// those of them that somebody else took away under a change.
 	doubt, lost map[balance.Key]bool
 	syncs       []Sync
-	troubles    [topics]trouble
+	// bound are the interfaces that their daemons began with.
+	bound    map[Role]iface
+	troubles [topics]trouble
 	// rests is until when the table is not looked at, full until when not all of
 	// it is read.
 	rests, full time.Time
@@ -410,38 +412,6 @@ func (w *keeping) suspects() (out map[balance.Key]bool, all bool) {
 		}
 	}
 	return out, all
-}
-
-// synchronise has those daemons run that were asked for, and those that are
-// not stop, if it was ever asked for any.
-func (w *keeping) synchronise() {
-	if w.conn == nil || w.syncs == nil {
-		return
-	}
-	running, err := w.conn.Syncs()
-	if err = w.used(err); err != nil {
-		w.trouble(synchronising, err)
-		return
-	}
-	for _, r := range running {
-		if slices.ContainsFunc(w.syncs, func(s Sync) bool { return s.runs(r) }) {
-			continue
-		}
-		if err := w.used(w.conn.StopSync(r.Role)); err != nil {
-			w.trouble(synchronising, err)
-			return
-		}
-	}
-	for _, s := range w.syncs {
-		if slices.ContainsFunc(running, s.runs) {
-			continue
-		}
-		if err := w.used(w.conn.StartSync(s)); err != nil {
-			w.trouble(synchronising, err)
-			return
-		}
-	}
-	w.fine(synchronising)
 }
 
 // end closes the connection, after the services were removed if they are to

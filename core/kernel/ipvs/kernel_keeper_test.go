@@ -3,7 +3,9 @@
 package ipvs
 
 import (
+	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -13,6 +15,67 @@ import (
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
+
+// TestKernelKeeperSync: a daemon that synchronises connections begins anew when
+// its interface is another one, or has another address: the kernel goes on to
+// show the old one, and it says nothing any more.
+func TestKernelKeeperSync(t *testing.T) {
+	kernelConn(t)
+	h := netnstest.New(t)
+	replace := func(address string) {
+		t.Helper()
+		h.Run(t, func() error {
+			for _, line := range []string{"link del s0", "link add s0 type dummy", "link set s0 up multicast on", "addr add " + address + "/24 dev s0"} {
+				if out, err := exec.Command("ip", strings.Fields(line)...).CombinedOutput(); err != nil && line != "link del s0" {
+					return fmt.Errorf("ip %s: %w: %s", line, err, out)
+				}
+			}
+			return nil
+		})
+	}
+	// from waits until the kernel's daemon has a socket with an address, in hex.
+	from := func(address string) {
+		t.Helper()
+		text := ""
+		for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(50 * time.Millisecond) {
+			h.Run(t, func() error {
+				b, err := os.ReadFile("/proc/thread-self/net/udp")
+				text = string(b)
+				return err
+			})
+			if strings.Contains(text, " "+address+":") {
+				return
+			}
+		}
+		t.Fatalf("nobody synchronises from %s: %s", address, text)
+	}
+	log := &logBuffer{}
+	k := NewKeeper(Options{Log: slog.New(slog.NewTextHandler(log, nil)), Namespace: h.NS, LookEvery: 200 * time.Millisecond})
+	replace("10.8.0.1")
+	netnstest.Must(t, k.Start())
+	k.Set(nil)
+	k.SetSync([]Sync{{Role: SyncMaster, Interface: "s0", ID: 7}})
+	from("0100080A")
+	time.Sleep(time.Second)
+	if text := log.b.String(); strings.Contains(text, "begins anew") {
+		t.Errorf("nothing changed, and its log says %s", text)
+	}
+	replace("10.8.0.2")
+	from("0200080A")
+	h.Run(t, func() error { return exec.Command("ip", "addr", "replace", "10.8.0.3/24", "dev", "s0").Run() })
+	h.Run(t, func() error { return exec.Command("ip", "addr", "del", "10.8.0.2/24", "dev", "s0").Run() })
+	h.Run(t, func() error { return exec.Command("ip", "addr", "replace", "10.8.0.3/24", "dev", "s0").Run() })
+	from("0300080A")
+	h.Run(t, func() error { return exec.Command("ip", "link", "del", "s0").Run() })
+	for began := time.Now(); !strings.Contains(k.Counts().Trouble, "there is no interface s0"); time.Sleep(50 * time.Millisecond) {
+		if time.Since(began) > 20*time.Second {
+			t.Fatalf("of the interface that is gone is said %q", k.Counts().Trouble)
+		}
+	}
+	replace("10.8.0.4")
+	from("0400080A")
+	netnstest.Must(t, k.Close(true, false))
+}
 
 // TestKernelKeeper: what ipvsadm takes away from a keeper comes back within two
 // seconds, what it adds elsewhere stays.
