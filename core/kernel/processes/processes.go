@@ -5,8 +5,11 @@
 // What runs is what /proc shows. A Watcher looks through all of it at start
 // and again every few seconds; in between the kernel's process connector tells
 // which processes to look at again. Where that is not to be had, as in a
-// network or PID namespace other than the first, it looks through all of /proc
-// each second, and says so. Zombies do not run; threads of the kernel do.
+// network or PID namespace other than the first, it lists /proc each second, and
+// says so: what is new, or counts, is read then, and what neither is each fifth
+// time. So a process that turns into another program three seconds after it began,
+// or later, counts five seconds after that at the latest; one that begins or ends
+// within a second. Zombies do not run; threads of the kernel do.
 //
 // How many processes are enough is core/track's business; cmd/moonkeep drives
 // it.
@@ -28,8 +31,8 @@ import (
 )
 
 const (
-	// tick is how often all of /proc is looked through without the process
-	// connector, and resync how often with it.
+	// tick is how often /proc is listed without the process connector, and resync
+	// how often all of it is read with it.
 	tick   = time.Second
 	resync = 5 * time.Second
 	// hung is how long a look may take before the counts are of no use. The
@@ -61,11 +64,12 @@ type Watcher struct {
 	once     sync.Once
 	wg       sync.WaitGroup
 
-	// Of the goroutine only: the patterns that mean each process that some
-	// pattern means, and the sums.
-	found  map[int][]int
-	counts []int
-	buf    []byte
+	// Of the goroutine only: what is known of each process, how many looks there
+	// were, the sums, and what files and the list of processes are read into.
+	known        map[int]*entry
+	looks        int
+	counts       []int
+	buf, entries []byte
 
 	mu      sync.Mutex // guards what follows
 	events  *follower
@@ -80,7 +84,7 @@ type Watcher struct {
 // touches nothing before Start.
 func New(patterns map[string]track.Pattern, feed *Feed) *Watcher {
 	follow := func() (*follower, error) { return feed.follow(nil, listen) }
-	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), found: map[int][]int{}, buf: make([]byte, 64<<10)}
+	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), known: map[int]*entry{}, buf: make([]byte, 64<<10)}
 	for name := range patterns {
 		w.names = append(w.names, name)
 	}
@@ -138,14 +142,14 @@ func (w *Watcher) run() {
 		w.method = "the kernel's process events"
 	}
 	w.mu.Unlock()
-	w.look(w.scan)
+	w.look(w.lookThrough)
 	timer := time.NewTicker(tick)
 	defer timer.Stop()
 	for due := time.Now().Add(resync); ; {
 		if events == nil {
 			select {
 			case <-timer.C:
-				w.look(w.scan)
+				w.look(w.lookAround)
 			case <-w.ends:
 				return
 			}
@@ -156,7 +160,7 @@ func (w *Watcher) run() {
 		case w.ended():
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, unix.ENOBUFS):
-			w.look(w.scan)
+			w.look(w.lookThrough)
 			due = time.Now().Add(resync)
 		case err != nil:
 			events.close()
@@ -218,93 +222,6 @@ func (w *Watcher) report(counts []int, failure string, late bool) {
 		}
 	}
 	w.told = true
-}
-
-// scan looks through all of /proc.
-func (w *Watcher) scan() error {
-	self, err := os.Readlink(w.root + "/self")
-	if err != nil {
-		return fmt.Errorf("%s shows no processes: %w", w.root, err)
-	}
-	dir, err := os.Open(w.root)
-	if err != nil {
-		return err
-	}
-	names, err := dir.Readdirnames(-1)
-	dir.Close()
-	if err != nil {
-		return err
-	}
-	// Where others are hidden (hidepid), what runs would seem not to.
-	if _, err := w.read("1/stat"); err != nil || !slices.Contains(names, self) || !slices.Contains(names, "1") {
-		return fmt.Errorf("%s does not show all processes: it may be mounted with hidepid, and this process lack CAP_SYS_PTRACE", w.root)
-	}
-	clear(w.found)
-	clear(w.counts)
-	for _, name := range names {
-		if pid, err := strconv.Atoi(name); err == nil {
-			w.note(pid, w.inspect(name))
-		}
-	}
-	return nil
-}
-
-// update looks at some processes again; those with false are gone.
-func (w *Watcher) update(changed map[int]bool) {
-	for pid, alive := range changed {
-		var means []int
-		if alive {
-			means = w.inspect(strconv.Itoa(pid))
-		}
-		w.note(pid, means)
-	}
-}
-
-// note keeps which patterns mean a process.
-func (w *Watcher) note(pid int, means []int) {
-	for _, i := range w.found[pid] {
-		w.counts[i]--
-	}
-	for _, i := range means {
-		w.counts[i]++
-	}
-	if len(means) == 0 {
-		delete(w.found, pid)
-	} else {
-		w.found[pid] = means
-	}
-}
-
-// inspect returns the patterns that mean a process, none when it is gone.
-func (w *Watcher) inspect(pid string) (means []int) {
-	stat, err := w.read(pid + "/stat")
-	if err != nil {
-		return nil // gone
-	}
-	var x track.Process
-	var runs bool
-	if x.Comm, runs = parseStat(string(stat)); !runs {
-		return nil
-	}
-	if w.command {
-		line, err := w.read(pid + "/cmdline")
-		if err != nil {
-			return nil
-		}
-		x.Command = parseCommand(string(line))
-	}
-	if w.exe && len(x.Command) > 0 {
-		// It may be hidden from us, or deleted; then the command line must do.
-		if exe, err := os.Readlink(w.root + "/" + pid + "/exe"); err == nil {
-			x.Exe = strings.TrimSuffix(exe, " (deleted)")
-		}
-	}
-	for i, p := range w.patterns {
-		if p.Matches(&x) {
-			means = append(means, i)
-		}
-	}
-	return means
 }
 
 // read reads the beginning of a file below the root. What it returns is good

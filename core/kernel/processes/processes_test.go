@@ -243,11 +243,11 @@ func TestSeveral(t *testing.T) {
 	start(t, two, "wait")
 	start(t, two, "wait")
 	w := New(map[string]track.Pattern{"a": {Name: "mk-several-1"}, "b": {Name: "mk-several-2"}, "c": {Name: two}, "none": {Name: "mk-several-3"}}, new(Feed))
-	must(t, w.scan())
+	must(t, w.lookAround())
 	if want := []int{1, 2, 2, 0}; !reflect.DeepEqual(w.counts, want) {
 		t.Errorf("%v run %v times, want %v", w.names, w.counts, want)
 	}
-	must(t, w.scan())
+	must(t, w.lookAround())
 	w.update(map[int]bool{os.Getpid(): true, 1: false})
 	if want := []int{1, 2, 2, 0}; !reflect.DeepEqual(w.counts, want) {
 		t.Errorf("after repeats %v run %v times, want %v", w.names, w.counts, want)
@@ -266,7 +266,7 @@ func TestStrangeProc(t *testing.T) {
 		var told []Count
 		w.tell = func(_ string, c Count) { told = append(told, c) }
 		w.told = false
-		w.look(w.scan)
+		w.look(w.lookAround)
 		if len(told) != 1 || !strings.Contains(told[0].Failure, want) {
 			t.Errorf("%s: told %+v, want a failure about %q", what, told, want)
 		}
@@ -279,7 +279,7 @@ func TestStrangeProc(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(dir, "1"), 0o755))
 	fails("process 1 cannot be read", "hidepid")
 	must(t, os.WriteFile(filepath.Join(dir, "1", "stat"), []byte("1 (x) S"+strings.Repeat(" 1", 30)), 0o644))
-	must(t, w.scan())
+	must(t, w.lookAround())
 	if w.counts[0] != 1 {
 		t.Errorf("%d counted, want 1", w.counts[0])
 	}

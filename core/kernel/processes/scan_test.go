@@ -1,0 +1,173 @@
+//go:build linux
+
+package processes
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/track"
+)
+
+// proc is a /proc of the test's own, with the processes 1 and 7, which is us.
+type proc struct {
+	t    *testing.T
+	root string
+	w    *Watcher
+}
+
+func newProc(t *testing.T, wanted string) *proc {
+	p := &proc{t, t.TempDir(), New(map[string]track.Pattern{"p": {Name: wanted}}, new(Feed))}
+	p.w.root = p.root
+	must(t, os.Symlink("7", filepath.Join(p.root, "self")))
+	p.run(1, "init")
+	p.run(7, "us")
+	return p
+}
+
+// run has a process run a program of this name.
+func (p *proc) run(pid int, comm string) {
+	p.t.Helper()
+	dir := filepath.Join(p.root, fmt.Sprint(pid))
+	must(p.t, os.MkdirAll(dir, 0o755))
+	must(p.t, os.WriteFile(filepath.Join(dir, "stat"), []byte(fmt.Sprintf("%d (%s) S%s", pid, comm, strings.Repeat(" 1", 30))), 0o644))
+}
+
+// replace puts another process in the place of one: its directory is another.
+func (p *proc) replace(pid int, comm string) {
+	p.t.Helper()
+	dir := filepath.Join(p.root, fmt.Sprint(pid))
+	must(p.t, os.Rename(dir, fmt.Sprintf("%s-gone-%d", dir, p.w.looks))) // kept, so that its number is not used again
+	p.run(pid, comm)
+}
+
+func (p *proc) want(what string, n int) {
+	p.t.Helper()
+	must(p.t, p.w.lookAround())
+	if got := p.w.counts[0]; got != n {
+		p.t.Errorf("%s: %d counted, want %d", what, got, n)
+	}
+}
+
+// What begins, ends, or counts is seen at the next look; what has settled is read
+// each fifth time.
+func TestRhythm(t *testing.T) {
+	p := newProc(t, "web")
+	p.run(10, "shell")
+	p.want("before", 0)
+	p.run(10, "web")
+	p.want("one that has just begun runs another program", 1)
+	p.run(11, "web")
+	p.want("another begins", 2)
+	for range settleLooks + everyLooks {
+		p.want("nothing happens", 2)
+	}
+	p.run(10, "shell")
+	p.want("one that counts runs another program", 1)
+	p.run(10, "web")
+	looks := 1
+	for must(t, p.w.lookAround()); p.w.counts[0] != 2 && looks < 2*everyLooks; looks++ {
+		must(t, p.w.lookAround())
+	}
+	if looks > everyLooks {
+		t.Errorf("one that had settled was read after %d looks, want %d at most", looks, everyLooks)
+	}
+	for range everyLooks {
+		p.want("nothing happens", 2)
+	}
+	p.replace(11, "shell")
+	p.want("another process has the number of one that counts", 1)
+	for range settleLooks + everyLooks {
+		p.want("nothing happens", 1)
+	}
+	p.replace(11, "web")
+	p.want("and one that counts has it", 2)
+	must(t, os.RemoveAll(filepath.Join(p.root, "10")))
+	p.want("one ends", 1)
+	must(t, os.Remove(filepath.Join(p.root, "11", "stat")))
+	p.want("another ends while it is looked at", 0)
+	if len(p.w.known) != 3 {
+		t.Errorf("%d processes are known, want 1, 7 and 11", len(p.w.known))
+	}
+}
+
+// A look at processes that have settled and do not count reads none but each fifth.
+func TestSettledAreNotRead(t *testing.T) {
+	p := newProc(t, "web")
+	const n = 100
+	for pid := 100; pid < 100+n; pid++ {
+		p.run(pid, "shell")
+	}
+	for range settleLooks {
+		p.want("nothing counts", 0)
+	}
+	for pid := 100; pid < 100+n; pid++ {
+		p.run(pid, "web") // what is read counts from now on
+	}
+	must(t, p.w.lookAround())
+	if read := p.w.counts[0]; read != n/everyLooks {
+		t.Errorf("%d of %d were read, want %d", read, n, n/everyLooks)
+	}
+	must(t, p.w.lookThrough())
+	if read := p.w.counts[0]; read != n {
+		t.Errorf("%d of %d were read, want all", read, n)
+	}
+}
+
+// The kernel gives the directory of a process another number than that of an
+// earlier one with the same pid.
+func TestSameNumber(t *testing.T) {
+	const last = "/proc/sys/kernel/ns_last_pid"
+	if unix.Access(last, unix.W_OK) != nil {
+		t.Skip("needs " + last + ": to choose the number of a process")
+	}
+	path, other := program(t, "mk-number-1"), program(t, "mk-number-2")
+	w := New(map[string]track.Pattern{"p": {Name: "mk-number-2"}}, new(Feed))
+	defer func() { must(t, w.Close()) }()
+	for range 50 {
+		a := start(t, path, "wait")
+		pid := a.cmd.Process.Pid
+		for range settleLooks + everyLooks {
+			must(t, w.lookAround())
+		}
+		a.end()
+		must(t, os.WriteFile(last, fmt.Append(nil, pid-1), 0))
+		b := start(t, other, "wait")
+		if b.cmd.Process.Pid != pid {
+			b.end() // somebody was faster
+			continue
+		}
+		must(t, w.lookAround())
+		if w.counts[0] != 1 {
+			t.Errorf("process %d is another one now, and was not read", pid)
+		}
+		return
+	}
+	t.Skip("needs " + last + ": others begin processes all the time here")
+}
+
+// FuzzEntries reads what a file system may say of a directory.
+func FuzzEntries(f *testing.F) {
+	f.Add([]byte{7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 24, 0, 4, '1', '2', 0, 0, 0})
+	f.Add([]byte{7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, '1', '2', 0, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		size := 0
+		eachEntry(b, func(name []byte, _ uint64) {
+			if size += len(name); slices.Contains(name, 0) {
+				t.Errorf("the name %q", name)
+			}
+			if n, ok := number(name); ok && fmt.Sprint(n) != string(name) {
+				t.Errorf("%q is the number %d", name, n)
+			}
+		})
+		if size > len(b) {
+			t.Errorf("names of %d octets in %d", size, len(b))
+		}
+	})
+}
