@@ -3,7 +3,6 @@ package lua
 import (
 	"errors"
 	"math"
-	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -127,8 +126,19 @@ func metricGauge(c call) int { return c.publish(false) }
 
 func metricCounter(c call) int { return c.publish(true) }
 
-// metricName is what names of series and labels look like.
-var metricName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,99}$`)
+// metricName reports whether a name is one of a series or a label: letters, digits
+// and _, at most 100 of them, and no digit first.
+func metricName(name string) bool {
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '_':
+		case c >= '0' && c <= '9' && i > 0:
+		default:
+			return false
+		}
+	}
+	return len(name) > 0 && len(name) <= 100
+}
 
 func (c call) publish(counter bool) int {
 	opts := c.options()
@@ -139,14 +149,14 @@ func (c call) publish(counter bool) int {
 	if len(s.Help) > 500 {
 		c.l.RaiseError("%s: help: at most 500 octets", c.name)
 	}
-	if !metricName.MatchString(s.Name) {
+	if !metricName(s.Name) {
 		c.l.ArgError(1, "a name has letters, digits and _, no digit first, and at most 100 of them")
 	}
 	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || counter && s.Value < 0 {
 		c.l.ArgError(2, "want a finite number; a counter does not go down")
 	}
 	for name, value := range opts.words("labels") {
-		if !metricName.MatchString(name) || len(value) > 200 || name == "script" || strings.HasPrefix(name, "__") {
+		if !metricName(name) || len(value) > 200 || name == "script" || strings.HasPrefix(name, "__") {
 			c.l.RaiseError("%s: labels: %q is no label - script and names that begin with __ are taken -, or its value is longer than 200 octets", c.name, brief(name))
 		}
 		s.Labels = append(s.Labels, Label{strings.Clone(name), strings.ToValidUTF8(strings.Clone(value), "?")})

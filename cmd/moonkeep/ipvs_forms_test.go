@@ -197,7 +197,12 @@ func TestGuestForms(t *testing.T) {
 	}
 	both("192.168.10.101:80") // a tunnel
 	both("192.168.10.102:80") // a mark
-	if table := a.saved(t); !slices.Contains(table, "-a -f 5 -r 192.168.10.16:0 -g -w 1") || !slices.Contains(table, "-a -t 192.168.10.101:80 -r 192.168.10.17:80 -i -w 1 --tun-type ipip") {
+	// The backup may have answered, before the master ran.
+	var table []string
+	for began := time.Now(); len(table) == 0 && time.Since(began) < time.Minute; time.Sleep(200 * time.Millisecond) {
+		table = a.saved(t)
+	}
+	if !slices.Contains(table, "-a -f 5 -r 192.168.10.16:0 -g -w 1") || !slices.Contains(table, "-a -t 192.168.10.101:80 -r 192.168.10.17:80 -i -w 1 --tun-type ipip") {
 		t.Errorf("the table is %q", table)
 	}
 

@@ -41,7 +41,12 @@ func main() {
 
 // run executes one command line and returns the exit status.
 func run(args []string, stdout, stderr io.Writer) int {
-	root := newRootCommand()
+	root := newBareCommand()
+	if len(args) > 0 && args[0] == "run" {
+		root.AddCommand(newRunCommand()) // the daemon waits for no other
+	} else {
+		root = newRootCommand()
+	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -57,7 +62,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return int(exitUsage)
 }
 
-func newRootCommand() *cobra.Command {
+// newBareCommand is the program without its subcommands.
+func newBareCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "moonkeep",
 		Short:         "keeps a service's address alive",
@@ -70,6 +76,11 @@ func newRootCommand() *cobra.Command {
 		}
 		return fmt.Errorf("%w; `%s --help` says which there are", err, cmd.CommandPath())
 	})
+	return root
+}
+
+func newRootCommand() *cobra.Command {
+	root := newBareCommand()
 	root.AddCommand(
 		newRunCommand(),
 		newCheckCommand(),

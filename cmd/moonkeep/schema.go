@@ -20,7 +20,7 @@ server completes and checks a file that begins with
 --page prints the same for people, as the reference page in Markdown.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := schema.New()
+			s := schema.Documented()
 			if page {
 				_, err := cmd.OutOrStdout().Write([]byte(s.Page()))
 				return err

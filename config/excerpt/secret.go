@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moonkeep/moonkeep/config/source"
 )
@@ -12,32 +13,38 @@ import (
 var (
 	// secretWord is a word behind which a secret may stand. It may have grown
 	// together with it (auth_passSECRET), so it ends as early as it can.
-	secretWord = regexp.MustCompile(`(?i)(?:pass(?:word|wd|phrase)?\b|pass|secret|token|psk|credential|api_?key|private_?key|\bkey\b)`)
+	secretWord = pattern(`(?i)(?:pass(?:word|wd|phrase)?\b|pass|secret|token|psk|credential|api_?key|private_?key|\bkey\b)`)
 	// authType is the one line of an authentication block that holds none.
-	authType = regexp.MustCompile(`^\s*['"]?auth_type['"]?\s*[:= ]\s*['"]?(?:PASS|AH)['"]?\s*,?\s*$`)
+	authType = pattern(`^\s*['"]?auth_type['"]?\s*[:= ]\s*['"]?(?:PASS|AH)['"]?\s*,?\s*$`)
 	// alone is a word for a secret with nothing behind it: what was meant to
 	// stand there may stand below.
-	alone = regexp.MustCompile(`(?i)^\s*\w*(?:pass|secret)\w*\s*$`)
+	alone = pattern(`(?i)^\s*\w*(?:pass|secret)\w*\s*$`)
 	// assigns is what stands between a key and its value.
-	assigns = regexp.MustCompile(`^(?:['"]?\s*[:=])?[ \t]*`)
+	assigns = pattern(`^(?:['"]?\s*[:=])?[ \t]*`)
 	// nothing is a line of braces and punctuation.
-	nothing = regexp.MustCompile(`^[\s{}\[\],]*$`)
+	nothing = pattern(`^[\s{}\[\],]*$`)
 	// authBlock begins a block for authentication in keepalived's language,
 	// authKey a table for it in ours, authTable the same in TOML.
-	authBlock = regexp.MustCompile(`(?i)(?:^|[\s{}])auth[a-z_]*\s*\{|^\s*auth[a-z_]*\s*$`)
-	authKey   = regexp.MustCompile(`(?i)(?:^|[\s{,\["'.-])auth[a-z_]*['"]?\s*(?:[:=]|\.)\s*|(?:^|[\s{,"'])ssl['"]?\s*[:=]\s*`)
-	authTable = regexp.MustCompile(`(?i)^\s*\[.*auth.*\]`)
+	authBlock = pattern(`(?i)(?:^|[\s{}])auth[a-z_]*\s*\{|^\s*auth[a-z_]*\s*$`)
+	authKey   = pattern(`(?i)(?:^|[\s{,\["'.-])auth[a-z_]*['"]?\s*(?:[:=]|\.)\s*|(?:^|[\s{,"'])ssl['"]?\s*[:=]\s*`)
+	authTable = pattern(`(?i)^\s*\[.*auth.*\]`)
 	// authLine begins a line with a secret in keepalived's language that is no
 	// block; a file of such lines and of no blocks is included in one.
-	authLine = regexp.MustCompile(`(?i)^\s*(?:@\S+\s+)?auth[\w-]*[\s=:]\s*`)
+	authLine = pattern(`(?i)^\s*(?:@\S+\s+)?auth[\w-]*[\s=:]\s*`)
 	// top begins a block at the top level, in which no other block goes on.
-	top = regexp.MustCompile(`^\s*(?:vrrp_|virtual_server|global_defs|static_)`)
+	top = pattern(`^\s*(?:vrrp_|virtual_server|global_defs|static_)`)
 	// reference is how a secret may be named that stands elsewhere: $NAME and
 	// ${NAME} in keepalived.conf, *NAME in YAML.
-	reference = regexp.MustCompile(`\$\{?(\w+)|\*([\w-]+)`)
+	reference = pattern(`\$\{?(\w+)|\*([\w-]+)`)
 	// definition is where such a name gets its value.
-	definition = regexp.MustCompile(`^\s*\$(\w+)\s*=|&([\w-]+)`)
+	definition = pattern(`^\s*\$(\w+)\s*=|&([\w-]+)`)
 )
+
+// pattern compiles an expression when it is first used: a program that shows no
+// lines needs none of them.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // secrets returns, for each line that may hold a secret, the byte from which
 // on it must not be shown.
@@ -51,7 +58,7 @@ func secrets(file string, lines []string) map[int]int {
 		} else {
 			s.words(i, 0)
 		}
-		if i > 0 && !s.native && alone.MatchString(lines[i-1]) && !nothing.MatchString(lines[i]) {
+		if i > 0 && !s.native && alone().MatchString(lines[i-1]) && !nothing().MatchString(lines[i]) {
 			s.hide(i, indent(lines[i]))
 		}
 	}
@@ -67,7 +74,7 @@ func isPart(lines []string) bool {
 		line = strings.TrimSpace(line)
 		return line != "" && line[0] != '#' && line[0] != '!'
 	})
-	return first >= 0 && authLine.MatchString(lines[first]) && !slices.ContainsFunc(lines, block)
+	return first >= 0 && authLine().MatchString(lines[first]) && !slices.ContainsFunc(lines, block)
 }
 
 // scan looks for secrets from the first line to the last.
@@ -107,19 +114,19 @@ func (s *scan) region(i int) bool {
 		s.armed = strings.TrimSpace(line) == ""
 		return false
 	}
-	if s.depth > 0 && top.MatchString(line) {
+	if s.depth > 0 && top().MatchString(line) {
 		s.depth = 0 // a brace is missing
 	}
 	if s.depth > 0 || s.armed {
 		s.braces(line)
 		return true
 	}
-	if at := authBlock.FindStringIndex(line); at != nil {
+	if at := authBlock().FindStringIndex(line); at != nil {
 		head := strings.TrimRight(line[:at[1]], "{")
 		s.armed = len(head) == at[1]
 		s.braces(line[len(head):])
 		s.hide(i, at[1])
-	} else if at := authLine.FindStringIndex(line); at != nil && !authType.MatchString(line) {
+	} else if at := authLine().FindStringIndex(line); at != nil && !authType().MatchString(line) {
 		s.hide(i, at[1])
 	}
 	return false
@@ -146,7 +153,7 @@ func (s *scan) nativeRegion(i int) bool {
 		s.within = 0
 	}
 	if strings.HasPrefix(strings.TrimSpace(line), "[") {
-		s.table = authTable.MatchString(line)
+		s.table = authTable().MatchString(line)
 		if s.table {
 			return false
 		}
@@ -154,13 +161,13 @@ func (s *scan) nativeRegion(i int) bool {
 	if s.within > 0 || s.table {
 		return true
 	}
-	at := authKey.FindStringIndex(line)
-	if at == nil || authType.MatchString(line) {
+	at := authKey().FindStringIndex(line)
+	if at == nil || authType().MatchString(line) {
 		return false
 	}
 	rest := line[at[1]:]
 	ssl := strings.Contains(strings.ToLower(line[at[0]:at[1]]), "ssl")
-	if !nothing.MatchString(rest) {
+	if !nothing().MatchString(rest) {
 		s.hide(i, at[1])
 	} else if ssl {
 		return false
@@ -196,8 +203,8 @@ func (s *scan) goesOn(i int) bool {
 func (s *scan) inside(i int) {
 	line := s.lines[i]
 	switch {
-	case authType.MatchString(line) || nothing.MatchString(line):
-	case secretWord.MatchString(line):
+	case authType().MatchString(line) || nothing().MatchString(line):
+	case secretWord().MatchString(line):
 		first := len(line) - len(strings.TrimLeft(line, " \t{'\""))
 		if known(line[first:]) {
 			s.words(i, first)
@@ -217,12 +224,12 @@ func known(line string) bool {
 // words hides what stands behind the first secret word from a byte on.
 func (s *scan) words(i, from int) {
 	line := s.lines[i]
-	at := secretWord.FindStringIndex(line[from:])
+	at := secretWord().FindStringIndex(line[from:])
 	if at == nil {
 		return
 	}
 	end := from + at[1]
-	end += len(assigns.FindString(line[end:]))
+	end += len(assigns().FindString(line[end:]))
 	s.hide(i, end)
 	if !s.native {
 		return
@@ -258,7 +265,7 @@ func (s *scan) references() {
 		collect(line[from:], s.secret)
 	}
 	for i, line := range s.lines {
-		m := definition.FindStringSubmatchIndex(line)
+		m := definition().FindStringSubmatchIndex(line)
 		if m == nil || s.native != (m[2] < 0) {
 			continue
 		}
@@ -277,10 +284,10 @@ func (s *scan) references() {
 
 // collect notes the names that a text refers to. A definition is none.
 func collect(text string, names map[string]bool) {
-	if m := definition.FindStringSubmatchIndex(text); m != nil && m[2] >= 0 {
+	if m := definition().FindStringSubmatchIndex(text); m != nil && m[2] >= 0 {
 		text = text[m[1]:]
 	}
-	for _, m := range reference.FindAllStringSubmatch(text, -1) {
+	for _, m := range reference().FindAllStringSubmatch(text, -1) {
 		names[m[1]+m[2]] = true
 	}
 }

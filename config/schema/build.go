@@ -65,6 +65,9 @@ func (s *Schema) fields(b *Block, t reflect.Type, index []int, texts map[string]
 
 // docOf returns a field's comment with its key where the Go name began it.
 func docOf(texts map[string]string, t reflect.Type, name, key string) string {
+	if texts == nil {
+		return ""
+	}
 	doc := texts[t.Name()+"."+name]
 	if rest, ok := strings.CutPrefix(doc, name+" "); ok {
 		return key + " " + rest
@@ -116,7 +119,9 @@ func (s *Schema) field(b *Block, f *Field, t reflect.Type, tags map[string]strin
 	if err := f.bounds(tags["range"]); err != nil {
 		s.problem(b, f.Name, "range: %v", err)
 	}
-	s.checkTags(b, f, tags)
+	if texts != nil {
+		s.checkTags(b, f, tags)
+	}
 }
 
 func has(tags map[string]string, name string) bool { _, ok := tags[name]; return ok }

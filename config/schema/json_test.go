@@ -13,7 +13,7 @@ import (
 
 // TestPage holds that REFERENCE.md is made of the schema.
 func TestPage(t *testing.T) {
-	want := New().Page()
+	want := Documented().Page()
 	if *update {
 		if err := os.WriteFile("REFERENCE.md", []byte(want), 0o644); err != nil {
 			t.Fatal(err)
@@ -30,7 +30,7 @@ func TestPage(t *testing.T) {
 
 // TestJSON looks at the JSON Schema as an editor would.
 func TestJSON(t *testing.T) {
-	s := New()
+	s := Documented()
 	text, err := s.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func references(text []byte) []string {
 // TestPageIsWhole holds that each key is on the page, and no pipe breaks a
 // table.
 func TestPageIsWhole(t *testing.T) {
-	s := New()
+	s := Documented()
 	page := s.Page()
 	for line := range strings.SplitSeq(page, "\n") {
 		if strings.HasPrefix(line, "| ") && strings.Count(strings.ReplaceAll(line, `\|`, ""), "|") != 6 {
@@ -100,7 +100,7 @@ func TestPageIsWhole(t *testing.T) {
 // TestShortForms holds that the JSON Schema knows what the readers take in
 // place of a whole table.
 func TestShortForms(t *testing.T) {
-	text, err := New().JSON()
+	text, err := Documented().JSON()
 	if err != nil {
 		t.Fatal(err)
 	}

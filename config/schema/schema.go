@@ -112,7 +112,7 @@ type Field struct {
 	Own     bool
 	Idle    string
 	Unbuilt string
-	// Doc is the field's comment, beginning with its key.
+	// Doc is the field's comment, beginning with its key, if it is Documented.
 	Doc  string
 	Kind Kind
 	// Pointer says that the field is a pointer: nil when not written.
@@ -135,15 +135,24 @@ type Schema struct {
 }
 
 // New returns the schema, which is the same for all and is not changed. It is
-// computed at the first call, which takes some milliseconds.
+// computed at the first call, which takes some milliseconds. Its comments are
+// empty.
 func New() *Schema { return compute() }
 
 // compute remembers what follows from the types alone.
-var compute = sync.OnceValue(func() *Schema { return of(reflect.TypeFor[config.Config]()) })
+var compute = sync.OnceValue(func() *Schema { return build(reflect.TypeFor[config.Config](), nil) })
 
-func of(root reflect.Type) *Schema {
+// Documented returns the schema with the comments, and with what is wrong with the
+// tags. It is computed at every call.
+func Documented() *Schema { return of(reflect.TypeFor[config.Config]()) }
+
+func of(root reflect.Type) *Schema { return build(root, texts()) }
+
+// build makes a schema. Without texts the tags are not checked either: nothing of
+// both is of use to who reads a configuration.
+func build(root reflect.Type, texts map[string]string) *Schema {
 	s := &Schema{blocks: make(map[reflect.Type]*Block)}
-	s.add(root, texts())
+	s.add(root, texts)
 	for _, b := range s.order {
 		s.index(b)
 	}
@@ -171,7 +180,8 @@ func (s *Schema) Of(v any) *Block { return s.Block(reflect.TypeOf(v)) }
 // Blocks returns every block once, the root first, each before its parts.
 func (s *Schema) Blocks() []*Block { return slices.Clone(s.order) }
 
-// Problems returns what is wrong with the tags, a line for each.
+// Problems returns what is wrong with the tags, a line for each, of a schema that
+// is Documented.
 func (s *Schema) Problems() []string { return slices.Clone(s.problems) }
 
 // Field returns the field of a native key, or nil. Like the struct, it must

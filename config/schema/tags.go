@@ -3,11 +3,14 @@ package schema
 import (
 	"regexp"
 	"slices"
+	"sync"
 )
 
 // keyStyle is words in small letters, or a checker's name in capitals. The
 // hyphens are those of keepalived's words, such as sh-port.
-var keyStyle = regexp.MustCompile(`^([a-z][a-z0-9]*([_-][a-z0-9]+)*|[A-Z][A-Z0-9]*(_[A-Z0-9]+)*)$`)
+var keyStyle = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([a-z][a-z0-9]*([_-][a-z0-9]+)*|[A-Z][A-Z0-9]*(_[A-Z0-9]+)*)$`)
+})
 
 // checkTags notes what no field should have.
 func (s *Schema) checkTags(b *Block, f *Field, tags map[string]string) {
@@ -17,7 +20,7 @@ func (s *Schema) checkTags(b *Block, f *Field, tags map[string]string) {
 		}
 	}
 	number := f.Kind == KindInt || f.Kind == KindInts
-	wrong(!keyStyle.MatchString(f.Key), "the key is not in lower_snake style")
+	wrong(!keyStyle().MatchString(f.Key), "the key is not in lower_snake style")
 	wrong(has(tags, "at") && tags["at"] != "root", "at can be root only")
 	wrong(f.IsFlat && f.Elem == nil, "flat goes with structs only")
 	wrong(slices.Contains(f.Words, ""), "a keyword is empty")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -12,10 +13,16 @@ import (
 
 // The parts of a comment: moonkeep: allow NAME, NAME: a remark.
 var (
-	ours = regexp.MustCompile(`^[#! \t]*moonkeep:[ \t]*`)
-	verb = regexp.MustCompile(`^(allow|allow-file)[ \t]+`)
-	name = regexp.MustCompile(`^[^\s,:]+`)
+	ours = pattern(`^[#! \t]*moonkeep:[ \t]*`)
+	verb = pattern(`^(allow|allow-file)[ \t]+`)
+	name = pattern(`^[^\s,:]+`)
 )
+
+// pattern compiles an expression when it is first used: most configurations allow
+// nothing.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // comments returns what the comments of a text allow, and what is wrong with
 // comments that begin as ours do.
@@ -45,7 +52,7 @@ func comments(t Text) ([]*allow, config.Findings) {
 			}
 			waiting = nil
 		}
-		if !ours.MatchString(text) {
+		if !ours().MatchString(text) {
 			continue
 		}
 		place := func(offset int) config.Position {
@@ -78,14 +85,14 @@ func comments(t Text) ([]*allow, config.Findings) {
 // directive takes a comment of ours apart: where its names stand, and whether
 // they are for the whole file. why says what is wrong with it.
 func directive(text string) (names [][2]int, file bool, why string) {
-	at := len(ours.FindString(text))
-	word := verb.FindString(text[at:])
+	at := len(ours().FindString(text))
+	word := verb().FindString(text[at:])
 	if word == "" {
 		return nil, false, "the comment says moonkeep: and not what"
 	}
 	at += len(word)
 	for {
-		n := len(name.FindString(text[at:]))
+		n := len(name().FindString(text[at:]))
 		if n == 0 {
 			return nil, false, "the comment allows no name"
 		}
