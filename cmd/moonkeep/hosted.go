@@ -109,7 +109,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			known[x.Kind], p.Plugins = true, append(p.Plugins, own)
 		}
 		check := pluginhost.Check{
-			Number: x.Check, Kind: x.Kind, Identity: x.Identity, Options: x.Options, NetNS: x.NetNamespace,
+			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
 			User: x.User, Group: x.Group, Limit: x.Limit,
 			Target: checker.Target{
 				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout,

@@ -412,7 +412,7 @@ func identity(s *config.Script, global *config.Global) string {
 	}
 	if s.Plugin != nil {
 		p := probe(&config.Config{Global: *global}, &config.VirtualServer{}, &config.RealServer{}, s.Plugin, 0)
-		part("plugin", p.Identity)
+		part("plugin", p.Identity())
 	}
 	if s.Lua != "" {
 		part("lua", s.Lua)

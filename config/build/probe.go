@@ -24,8 +24,6 @@ type Probe struct {
 	// Plugin says.
 	Kind   string
 	Plugin bool
-	// Identity changes when what is checked changes.
-	Identity string
 	// Service and Server are their names in node.Config, for people.
 	Service, Server string
 	// Virtual is the address of the service; invalid when it has none.
@@ -184,7 +182,6 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 		}
 	}
 	p.Options = checkOptions(c, v, r, k)
-	p.Identity = p.identity()
 	return p
 }
 
@@ -218,8 +215,9 @@ func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t con
 	return t.ConnectTimeout
 }
 
-// identity sums up what is checked and how, without when.
-func (p *Probe) identity() string {
+// Identity changes when what is checked changes: it sums up what and how, without
+// when. It is computed at every call.
+func (p *Probe) Identity() string {
 	// There may be tens of thousands: one text for all of a probe.
 	var room [256]byte
 	b := append(append(room[:0], p.Kind...), 0)

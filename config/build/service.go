@@ -104,7 +104,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 		out.Session, out.Identity = k.BFD.Name, k.BFD.Name
 	case p != nil:
 		life.Patience = p.Patience
-		out.Identity, out.LogAll = p.Identity, p.LogAll
+		out.Identity, out.LogAll = p.Identity(), p.LogAll
 		if p.Plugin {
 			out.Kind = p.Kind
 		}

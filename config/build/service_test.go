@@ -160,7 +160,7 @@ func TestServices(t *testing.T) {
 			for _, k := range s.Checks {
 				p, ok := probes[number]
 				follows := k.File != "" || k.Session != ""
-				if ok == follows || ok && (p.Identity != k.Identity || p.Kind != k.Kind || p.Service != v.Name || p.Server != s.Name || !k.LogAll || p.Limit+2*time.Second != k.Life.Patience) {
+				if ok == follows || ok && (p.Identity() != k.Identity || p.Kind != k.Kind || p.Service != v.Name || p.Server != s.Name || !k.LogAll || p.Limit+2*time.Second != k.Life.Patience) {
 					t.Errorf("check %d of %s: %+v and %+v", number, s.Name, k, p)
 				}
 				if ok {
@@ -236,7 +236,7 @@ func TestOptions(t *testing.T) {
 func TestProbeIdentity(t *testing.T) {
 	identity := func(check string) string {
 		c := read(t, `virtual_servers: [{address: "192.0.2.1:80", protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [{address: "192.0.2.11:80", checks: [`+check+`]}]}]`)
-		return Probes(c)[0].Identity
+		return Probes(c)[0].Identity()
 	}
 	base := identity("TCP_CHECK: {connect_port: 80}")
 	for _, same := range []string{"TCP_CHECK", "TCP_CHECK: {delay_loop: 3s, retry: 5, connect_timeout: 9s, rise: 2, log_all_failures: true}"} {
