@@ -192,8 +192,13 @@ func (q *checkQueue) down(i int, d checkDue) {
 	q.put(i, d)
 }
 
-// runChecks asks for the probes that are due, in one action.
+// runChecks asks for the probes that are due, in one action. Whoever wakes the
+// node between two instants of the grid, such as the answers to those before,
+// begins none: batches would fall apart.
 func (n *Node) runChecks(now mono.Instant) {
+	if !n.queue.next().Reached(now) {
+		return
+	}
 	n.asks = n.asks[:0]
 	for range perTick {
 		if len(n.queue.heap) == 0 || !n.queue.heap[0].at.Reached(now) {

@@ -110,7 +110,8 @@ type Info struct {
 // time by several goroutines.
 //
 // A Checker that also has a method Close(context.Context) error has it called
-// before the process ends, when it does so in good order.
+// before the process ends, when it does so in good order. One that is also a
+// Runner has its probes run by it.
 type Checker interface {
 	// Info is constant while the process lives.
 	Info() Info
@@ -127,6 +128,25 @@ type Checker interface {
 type Probe interface {
 	// Probe finds out once, and returns when ctx ends at the latest.
 	Probe(ctx context.Context) Result
+}
+
+// Turn is one run of a probe that is due.
+type Turn struct {
+	Probe Probe
+	// Do calls the probe's method Probe, and takes what it returns.
+	Do func()
+
+	job job
+}
+
+// Runner is what a Checker may be beside, that runs its probes by something
+// cheaper than a goroutine for each. Checkers need not: it pays for those that
+// do next to nothing, thousands of times a second.
+type Runner interface {
+	// Run takes probes that begin together, and has each Do called once, soon;
+	// several may run at the same time. It must not wait for what they wait for.
+	// Those that it returns have a goroutine each.
+	Run(list []Turn) (others []Turn)
 }
 
 // closer is what a Probe may be beside.

@@ -21,11 +21,19 @@ func (s *session) answer(r *checkerpb.Result) {
 	s.mu.Lock()
 	s.results = append(s.results, r)
 	s.under--
-	last, first := s.under == 0 || len(s.results) >= maxBatch, len(s.results) == 1
+	all, some := s.under == 0 || len(s.results) >= maxBatch, len(s.results) == 1
+	gather := s.gather
 	s.mu.Unlock()
-	if last {
+	if !gather {
+		s.leave(all, some)
+	}
+}
+
+// leave has results leave at once when all are there, and otherwise soon.
+func (s *session) leave(all, some bool) {
+	if all {
 		s.poke()
-	} else if first {
+	} else if some {
 		s.hold.Reset(pace)
 	}
 }
@@ -54,6 +62,7 @@ func (s *session) take() (m *checkerpb.FromPlugin, more bool) {
 	n := min(len(s.results), maxBatch)
 	m.Results = s.results[:n:n]
 	s.results = s.results[n:]
+	s.hold.Stop()
 	return m, len(s.results) > 0
 }
 

@@ -43,11 +43,14 @@ type session struct {
 	jobs   chan job        // to those that have none
 
 	checks map[uint32]*check // the receiver's only
+	runner Runner            // nil when each probe has a goroutine
+	due    []Turn            // the receiver's; those of one message
 
 	mu      sync.Mutex // guards what follows
 	out     *checkerpb.FromPlugin
 	results []*checkerpb.Result // not more than there are checks
 	under   int                 // starts without a result
+	gather  bool                // more results come at once
 	idle    int                 // goroutines that wait for jobs, or are about to
 	hold    *time.Timer         // wakes the sender when results have waited for pace
 	dropped int                 // lines of the log, since the last that was kept
@@ -82,6 +85,7 @@ func Converse(ctx context.Context, c Checker, recv func() (*checkerpb.FromHost, 
 		checker: c, options: info.Options, send: send, ctx: ctx,
 		wake: make(chan struct{}, 1), jobs: make(chan job), checks: make(map[uint32]*check), out: &checkerpb.FromPlugin{},
 	}
+	s.runner, _ = c.(Runner)
 	s.hold = time.AfterFunc(time.Hour, s.poke)
 	defer s.hold.Stop()
 	s.hold.Stop()
@@ -140,6 +144,7 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 			for _, p := range list {
 				s.start(p, now)
 			}
+			s.run()
 		}
 		if n := m.GetPing(); n != 0 {
 			s.add(func() { s.out.Pong = n })
@@ -294,6 +299,41 @@ func (s *session) start(p *checkerpb.Start, now time.Time) {
 		return
 	}
 	j := job{c, p, ctx}
+	if s.runner == nil {
+		s.employ(j)
+		return
+	}
+	s.due = append(s.due, Turn{Probe: c.probe, job: j, Do: func() {
+		defer s.probes.Done()
+		s.perform(j)
+	}})
+}
+
+// run has the checker run the probes that are due.
+func (s *session) run() {
+	if len(s.due) == 0 {
+		return
+	}
+	s.probes.Add(len(s.due))
+	s.mu.Lock()
+	s.gather = true
+	s.mu.Unlock()
+	for _, t := range s.runner.Run(s.due) {
+		s.probes.Done()
+		s.employ(t.job)
+	}
+	clear(s.due)
+	s.due = s.due[:0]
+	s.mu.Lock()
+	s.gather = false
+	some := len(s.results) > 0
+	all := some && (s.under == 0 || len(s.results) >= maxBatch)
+	s.mu.Unlock()
+	s.leave(all, some)
+}
+
+// employ has a goroutine run a probe.
+func (s *session) employ(j job) {
 	select {
 	case s.jobs <- j: // one whose stack has grown to what a probe needs
 	default:

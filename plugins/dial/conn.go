@@ -19,16 +19,21 @@ type Conn struct {
 	remote netip.AddrPort
 	stop   func() bool // no longer follows the context
 
+	task *Task // whose it is; nil is a goroutine's
+
 	mu     sync.Mutex // guards what follows, and is held in system calls
 	fd     int
 	tag    int32 // tells it from others of the same file
+	listed bool  // it has a place in the epoll
+	young  bool  // nobody has waited for it
 	closed bool
 	off    bool   // nobody wants it any more: it is out of time for good
+	broken error  // nothing is told of it, for this
 	events uint32 // all that have happened
 	in     side
 	out    side
-	timer  *time.Timer
-	rings  time.Time // when timer does; zero when it does not
+	greed  int       // how often its task has read since it waited
+	rings  time.Time // when the poller looks whether it is out of time; zero is never
 }
 
 // side is one direction of a connection.
@@ -40,8 +45,14 @@ type side struct {
 	over    bool          // it has passed
 }
 
-func (s *side) poke() {
+// poke has who waits look again.
+func (c *Conn) poke(s *side) {
 	if !s.waiting {
+		return
+	}
+	if c.task != nil {
+		s.waiting = false // once is enough
+		c.poll.ready(c.task)
 		return
 	}
 	select {
@@ -57,11 +68,11 @@ func (c *Conn) happened(events uint32) {
 	c.events |= events
 	if events&someIn != 0 {
 		c.in.ready = true
-		c.in.poke()
+		c.poke(&c.in)
 	}
 	if events&someOut != 0 {
 		c.out.ready = true
-		c.out.poke()
+		c.poke(&c.out)
 	}
 }
 
@@ -69,73 +80,61 @@ func (c *Conn) happened(events uint32) {
 // up meanwhile.
 func (c *Conn) wait(s *side) error {
 	for {
-		if c.closed {
+		switch {
+		case c.closed:
 			return net.ErrClosed
+		case c.broken != nil:
+			return c.broken
+		case s.over, c.off:
+			return os.ErrDeadlineExceeded
 		}
-		if err := c.inTime(s); err != nil {
-			return err
+		// It rings early enough, or is set to: when it does, the deadline is
+		// looked at anew.
+		if !s.until.IsZero() && (c.rings.IsZero() || s.until.Before(c.rings)) {
+			c.rings = s.until
+			if c.listed {
+				c.poll.alarm(c)
+			}
 		}
 		if s.ready {
 			return nil
 		}
-		if s.wake == nil {
-			s.wake = make(chan struct{}, 1)
-		}
 		s.waiting = true
-		c.mu.Unlock()
-		<-s.wake
-		c.mu.Lock()
+		if c.task == nil {
+			if s.wake == nil {
+				s.wake = make(chan struct{}, 1)
+			}
+			c.mu.Unlock()
+			<-s.wake
+			c.mu.Lock()
+		} else if err := c.stepAside(); err != nil {
+			return err
+		}
 		s.waiting = false
 	}
 }
 
-// inTime holds a side to its deadline, and has the timer ring then.
-func (c *Conn) inTime(s *side) error {
-	switch {
-	case s.over, c.off:
-		return os.ErrDeadlineExceeded
-	case s.until.IsZero():
-		return nil
-	case !c.rings.IsZero() && !c.rings.After(s.until):
-		return nil // it rings early enough, and is set anew then
-	}
-	left := time.Until(s.until)
-	if left <= 0 {
-		return os.ErrDeadlineExceeded
-	}
-	c.alarm(s.until, left)
-	return nil
-}
-
-// callOff is the end of the probe that it is for.
+// callOff is the end of the probe that it is for. It runs in a goroutine of its
+// own.
 func (c *Conn) callOff() {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.off = true
-	c.in.poke()
-	c.out.poke()
-}
-
-// alarm sets the timer. Only when it rings is the clock looked at, which may
-// cost as much as a read.
-func (c *Conn) alarm(at time.Time, left time.Duration) {
-	c.rings = at
-	if c.timer == nil {
-		c.timer = time.AfterFunc(left, c.ring)
-	} else {
-		c.timer.Reset(left)
+	c.poke(&c.in)
+	c.poke(&c.out)
+	c.mu.Unlock()
+	if c.task != nil {
+		c.poll.kick()
 	}
 }
 
-// ring has those who wait look at the clock.
-func (c *Conn) ring() {
+// ring has those who wait look whether they are out of time.
+func (c *Conn) ring(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rings = time.Time{}
-	now := time.Now()
 	for _, s := range []*side{&c.in, &c.out} {
 		s.over = !s.until.IsZero() && !now.Before(s.until)
-		s.poke()
+		c.poke(s)
 	}
 }
 
@@ -150,6 +149,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 		if err := c.wait(&c.in); err != nil {
 			return 0, err
 		}
+		c.share()
 		n, errno := rawRead(int(c.fd), b)
 		switch {
 		case errno == syscall.EAGAIN:
@@ -203,12 +203,11 @@ func (c *Conn) Close() error {
 		return net.ErrClosed
 	}
 	c.closed = true
-	if c.timer != nil {
-		c.timer.Stop()
+	c.poke(&c.in)
+	c.poke(&c.out)
+	if c.listed {
+		c.poll.remove(c)
 	}
-	c.in.poke()
-	c.out.poke()
-	c.poll.remove(c)
 	return shut(c.fd)
 }
 
@@ -266,7 +265,7 @@ func (c *Conn) until(t time.Time, sides ...*side) error {
 	}
 	for _, s := range sides {
 		s.until, s.over = t, false
-		s.poke()
+		c.poke(s)
 	}
 	return nil
 }

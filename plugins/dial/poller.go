@@ -38,12 +38,23 @@ type poller struct {
 	raw  syscall.RawConn
 	fd   int
 
-	mu      sync.Mutex // guards what follows; may be taken with that of a Conn
-	conns   []*Conn    // by file
-	n       int        // of conns
-	idle    bool       // run looks soon whether there are any
-	tag     int32      // the last connection's
+	// turn is held by who runs tasks. It is taken before all other locks, and
+	// guards rest, young, asked and spare.
+	turn  sync.Mutex
+	rest  []*Task  // tasks without anything to do
+	young []*Conn  // connections that were begun, and nobody asked about
+	asked []pollFD // room for the question
+	spare []*Task  // room for woken
+
+	mu      sync.Mutex  // guards what follows; may be taken with that of a Conn
+	conns   []*Conn     // by file
+	due     []time.Time // of these, when to look whether they are out of time; zero is never
+	n       int         // of conns
+	tag     int32       // the last connection's
+	woken   []*Task     // to be resumed
+	used    bool        // since run last looked
 	running bool
+	looks   time.Time // when run looks at due at the latest
 }
 
 func newPoller() (*poller, error) {
@@ -79,20 +90,21 @@ const (
 	someOut = syscall.EPOLLOUT | hangUp
 )
 
-// add has a connection told what happens to it.
+// add has a connection told what happens to it. It is called with its lock, or
+// when nobody else has it.
 func (p *poller) add(c *Conn) error {
 	p.mu.Lock()
 	p.tag++
 	c.tag = p.tag
 	for c.fd >= len(p.conns) {
-		p.conns = append(p.conns, make([]*Conn, max(64, len(p.conns)))...)
+		more := max(64, len(p.conns))
+		p.conns = append(p.conns, make([]*Conn, more)...)
+		p.due = append(p.due, make([]time.Time, more)...)
 	}
 	p.conns[c.fd] = c
 	p.n++
-	if !p.running {
-		p.running = true
-		go p.run()
-	}
+	p.begin()
+	p.rings(c.fd, c.rings)
 	p.mu.Unlock()
 	e := syscall.EpollEvent{Events: allEvents & 0xffffffff, Fd: int32(c.fd), Pad: c.tag}
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(p.fd), syscall.EPOLL_CTL_ADD, uintptr(c.fd), uintptr(unsafe.Pointer(&e)), 0, 0)
@@ -100,6 +112,7 @@ func (p *poller) add(c *Conn) error {
 		p.remove(c)
 		return &LocalError{os.NewSyscallError("epoll_ctl", errno)}
 	}
+	c.listed = true
 	return nil
 }
 
@@ -108,16 +121,91 @@ func (p *poller) add(c *Conn) error {
 func (p *poller) remove(c *Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.conns[c.fd] = nil
-	if p.n--; p.n == 0 && !p.idle {
-		p.idle = true
-		_ = p.file.SetReadDeadline(Now().Add(linger)) // it could before
+	p.conns[c.fd], p.due[c.fd] = nil, time.Time{}
+	p.n--
+}
+
+// alarm has run look at a connection when it rings. One for all connections, that
+// is set anew only for one that is earlier, spares each check a timer.
+func (p *poller) alarm(c *Conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rings(c.fd, c.rings)
+}
+
+// rings is called with the lock.
+func (p *poller) rings(fd int, at time.Time) {
+	p.due[fd] = at
+	if !at.IsZero() && at.Before(p.looks) {
+		p.lookAt(at)
+	}
+}
+
+func (p *poller) lookAt(at time.Time) {
+	p.looks = at
+	_ = p.file.SetReadDeadline(at) // it could before
+}
+
+// use keeps run, which lets resting tasks go when it ends.
+func (p *poller) use() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begin()
+}
+
+// begin has run run. It is called with the lock.
+func (p *poller) begin() {
+	p.used = true
+	if !p.running {
+		p.running = true
+		p.lookAt(Now().Add(linger))
+		go p.run()
 	}
 }
 
 // linger is for how long run goes on without connections: most often there are
 // some again soon, and to begin and to end cost system calls.
 const linger = 100 * time.Millisecond
+
+// overdue has connections whose time has come look at it.
+func (p *poller) overdue() {
+	now := Now()
+	var list []*Conn
+	p.mu.Lock()
+	next := now.Add(linger)
+	for fd, at := range p.due {
+		switch {
+		case at.IsZero():
+		case !now.Before(at):
+			list, p.due[fd] = append(list, p.conns[fd]), time.Time{}
+		case at.Before(next):
+			next = at
+		}
+	}
+	p.lookAt(next)
+	p.mu.Unlock()
+	for _, c := range list {
+		c.ring(now)
+	}
+}
+
+// ends ends run when nobody needs it.
+func (p *poller) ends() bool {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.mu.Lock()
+	idle := p.n == 0 && !p.used
+	p.used = false
+	if idle {
+		p.running = false
+		_ = p.file.SetReadDeadline(time.Time{}) // no timer is left
+	}
+	p.mu.Unlock()
+	if idle {
+		p.dismiss()
+	}
+	return idle
+}
 
 // run tells connections what happens until there are none.
 func (p *poller) run() {
@@ -135,16 +223,13 @@ func (p *poller) run() {
 			}
 			return n > 0
 		})
-		p.mu.Lock()
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			_ = p.file.SetReadDeadline(time.Time{})
-			p.idle = false
-			if p.n == 0 {
-				p.running = false
-				p.mu.Unlock()
+			if p.ends() {
 				return
 			}
+			p.overdue()
 		}
+		p.mu.Lock()
 		for i := range events[:n] {
 			// An event may have been taken before its connection was closed, and
 			// its file may be another's by now.
@@ -160,5 +245,6 @@ func (p *poller) run() {
 			}
 			told[i] = nil
 		}
+		p.kick()
 	}
 }

@@ -27,7 +27,12 @@ func TCP(ctx context.Context, t checker.Target) (*Conn, error) { return new(Dial
 // TCP connects to the target's address. Verdict and Reason say what an error
 // means.
 func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
-	begin := Now()
+	return d.Connect(ctx, t, nil)
+}
+
+// Connect is TCP in a task, which the connection is for then; nil is none.
+func (d *Dialer) Connect(ctx context.Context, t checker.Target, task *Task) (*Conn, error) {
+	begin := task.Now()
 	poll, err := d.poller()
 	if err != nil {
 		return nil, err
@@ -48,20 +53,14 @@ func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 		shut(fd)
 		return nil, connectError(errno)
 	}
-	c := &Conn{poll: poll, fd: fd, remote: t.Address}
+	c := &Conn{poll: poll, fd: fd, remote: t.Address, task: task, young: true}
 	deadline := Deadline(ctx, t, begin)
 	c.in.until, c.out.until = deadline, deadline
-	if left := deadline.Sub(begin); !deadline.IsZero() && left > 0 {
-		c.mu.Lock()
-		c.alarm(deadline, left)
-		c.mu.Unlock()
-	}
-	if err := poll.add(c); err != nil {
-		if c.timer != nil {
-			c.timer.Stop()
+	if task == nil {
+		if err := poll.add(c); err != nil {
+			shut(fd)
+			return nil, err
 		}
-		shut(fd)
-		return nil, err
 	}
 	// A closed connection needs no end.
 	c.stop = checker.AfterCancel(ctx, c.callOff)
@@ -185,5 +184,5 @@ func sockaddr(t checker.Target) (syscall.Sockaddr, string, error) {
 // Renew gives what comes next the target's timeout once more, within the
 // context's.
 func (c *Conn) Renew(ctx context.Context, t checker.Target) {
-	_ = c.SetDeadline(Deadline(ctx, t, Now())) // it is open
+	_ = c.SetDeadline(Deadline(ctx, t, c.task.Now())) // it is open
 }

@@ -89,7 +89,9 @@ type group struct {
 	reason   string      // why there is no process
 	upgrade  bool        // a new process is wanted beside the current
 	ending   bool
-	awake    time.Time // when the loop last looked
+	now      time.Time // when the loop woke
+	awake    time.Time // when it last looked
+	rings    time.Time // when its timer wakes it; zero is never
 }
 
 // onceAnswer is one for somebody who waits for it.
@@ -181,13 +183,19 @@ func (g *group) end(polite time.Duration) {
 func (g *group) run() {
 	t := time.NewTimer(0)
 	defer t.Stop()
-	g.awake = time.Now()
+	g.awake = clock()
+	g.rings = g.awake
 	for {
+		var first event
 		select {
 		case <-g.wake:
-		case e := <-g.events:
-			g.event(e)
+		case first = <-g.events:
 		case <-t.C:
+			g.rings = time.Time{}
+		}
+		g.now = clock()
+		if first.from != nil {
+			g.event(first)
 		}
 		for more := true; more; { // what else is there already
 			select {
@@ -197,14 +205,18 @@ func (g *group) run() {
 				more = false
 			}
 		}
-		now := time.Now()
 		g.read()
-		wait := g.look(now)
+		wait := g.look(g.now)
 		g.tell()
 		if g.ending && len(g.all) == 0 {
 			break
 		}
-		t.Reset(g.arm(wait))
+		// To wake too early once costs less than to set the timer each time.
+		wait = g.arm(wait)
+		if at := g.now.Add(wait); g.rings.IsZero() || at.Before(g.rings) {
+			g.rings = at
+			t.Reset(wait)
+		}
 	}
 	g.helpers.Wait()
 }
@@ -213,7 +225,7 @@ func (g *group) run() {
 // for their message, which leaves pace after the one before.
 func (g *group) arm(wait time.Duration) time.Duration {
 	if i := g.current; i != nil && len(g.queue) > 0 {
-		if rest := pace - time.Since(i.sent); rest > 0 {
+		if rest := pace - g.now.Sub(i.sent); rest > 0 {
 			g.armed.Store(true)
 			return min(wait, rest)
 		}

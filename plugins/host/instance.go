@@ -160,7 +160,7 @@ func (g *group) event(e event) {
 	}
 	switch e.kind {
 	case evConnected:
-		i.link, i.heard, i.pid = e.link, time.Now(), i.starter.proc.pid
+		i.link, i.heard, i.pid = e.link, g.now, i.starter.proc.pid
 		g.helpers.Go(i.reader)
 		g.helpers.Go(i.writer)
 	case evFailed:
@@ -254,7 +254,7 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 		g.logged(l)
 	}
 	answered := max(0, under-i.under) + max(0, owed-i.owed) + prepared
-	return i.judge(time.Now(), answers || answered > 0, proto.Size(m)-answered*octetsAnswer)
+	return i.judge(g.now, answers || answered > 0, proto.Size(m)-answered*octetsAnswer)
 }
 
 // idleMost is how many messages that answer nothing may come in a second.
@@ -349,7 +349,7 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 		g.upgrade = true
 	}
 	g.current, g.next, g.reason = i, nil, ""
-	i.heard = time.Now()
+	i.heard = g.now
 	i.fresh = i.fresh[:0]
 	for id := len(g.slots) - 1; id >= 0; id-- {
 		if g.slots[id].refs > 0 {

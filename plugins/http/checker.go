@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -56,6 +57,35 @@ type probe struct {
 	tls      tlsclient.Settings
 	http2    *http2Client
 	warnedAt time.Time
+	task     *dial.Task // that runs it; nil is a goroutine
+}
+
+// Run runs probes as tasks of the dialer, but for those that may compute for long.
+func (c *Checker) Run(list []checker.Turn) (others []checker.Turn) {
+	tasks := make([]func(*dial.Task), 0, len(list))
+	for _, turn := range list {
+		p, ok := turn.Probe.(*probe)
+		if !ok || p.heavy() {
+			others = append(others, turn)
+			continue
+		}
+		tasks = append(tasks, func(t *dial.Task) {
+			p.task = t
+			turn.Do()
+			p.task = nil
+		})
+	}
+	c.dialer.Run(tasks)
+	return others
+}
+
+// heavy reports whether a probe may compute for long, which is not to hold up
+// others: by the cryptography of TLS, a pattern, or JSON.
+func (p *probe) heavy() bool {
+	if p.configs != nil || p.http2 != nil {
+		return true
+	}
+	return slices.ContainsFunc(p.plans, func(u plan) bool { return u.regex != nil || u.json != nil })
 }
 
 // Prepare compiles the URLs.
@@ -116,7 +146,7 @@ func (p *probe) Close() {
 
 // Probe asks for every URL until one is not right.
 func (p *probe) Probe(ctx context.Context) checker.Result {
-	begin := dial.Now()
+	begin := p.task.Now()
 	var last checker.Result
 	var details []checker.Detail
 	for i := range p.plans {
@@ -134,7 +164,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 		}
 	}
 	last.Details = details
-	last.Latency = time.Since(begin)
+	last.Latency = p.task.Now().Sub(begin)
 	return last
 }
 
@@ -145,7 +175,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	if n.want || p.configs != nil {
 		n.begin = dial.Now()
 	}
-	conn, err := p.checker.dialer.TCP(ctx, p.target)
+	conn, err := p.checker.dialer.Connect(ctx, p.target, p.task)
 	if err != nil {
 		return dial.Failure(err, "connect to "+p.target.Address.String())
 	}

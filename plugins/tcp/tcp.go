@@ -27,6 +27,26 @@ func (*Checker) Info() checker.Info {
 type probe struct {
 	dialer *dial.Dialer
 	target checker.Target
+	task   *dial.Task // that runs it; nil is a goroutine
+}
+
+// Run runs probes as tasks of the dialer.
+func (c *Checker) Run(list []checker.Turn) (others []checker.Turn) {
+	tasks := make([]func(*dial.Task), 0, len(list))
+	for _, turn := range list {
+		p, ok := turn.Probe.(*probe)
+		if !ok { // it goes nowhere
+			turn.Do()
+			continue
+		}
+		tasks = append(tasks, func(t *dial.Task) {
+			p.task = t
+			turn.Do()
+			p.task = nil
+		})
+	}
+	c.dialer.Run(tasks)
+	return nil
 }
 
 // Prepare takes the target.
@@ -38,14 +58,14 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 		return dial.Nowhere("TCP_CHECK"), nil
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	return &probe{&c.dialer, t}, nil
+	return &probe{dialer: &c.dialer, target: t}, nil
 }
 
 // Probe connects once.
 func (p *probe) Probe(ctx context.Context) checker.Result {
-	begin := dial.Now()
-	c, err := p.dialer.TCP(ctx, p.target)
-	took := time.Since(begin)
+	begin := p.task.Now()
+	c, err := p.dialer.Connect(ctx, p.target, p.task)
+	took := p.task.Now().Sub(begin)
 	if err != nil {
 		r := dial.Failure(err, "connect to "+p.target.Address.String())
 		r.Latency = took

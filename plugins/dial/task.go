@@ -1,0 +1,231 @@
+package dial
+
+import (
+	"iter"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// Task is a function that a Dialer runs without a goroutine of the scheduler's:
+// it reads like one that blocks, and where it waits for a connection it steps
+// aside until the Dialer knows more. That spares what a goroutine costs which
+// waits twice in its life of a millisecond: where reading the clock is a system
+// call, the scheduler alone makes as many as the check.
+//
+// Only one task of a Dialer runs at a time. It must not wait for anything but
+// connections that it opened by itself, nor compute for long.
+type Task struct {
+	poll  *poller
+	do    func(*Task) // what it runs; nil when it rests
+	now   time.Time   // when it was last resumed
+	next  func() (struct{}, bool)
+	stop  func()
+	yield func(struct{}) bool
+}
+
+const (
+	// resting is how many tasks are kept that have nothing to do: their stacks
+	// have grown to what a probe needs.
+	resting = 64
+	// greed is how often in a row a task may read or write what is there before
+	// others have their turn.
+	greed = 16
+)
+
+// Now is when the task was last resumed, which costs no reading of the clock;
+// without a task it is the time.
+func (t *Task) Now() time.Time {
+	if t == nil {
+		return Now()
+	}
+	return t.now
+}
+
+// Run runs functions as tasks. It returns when each of them has ended or waits.
+func (d *Dialer) Run(list []func(*Task)) {
+	p, err := d.poller()
+	if err != nil {
+		for _, do := range list {
+			do(nil) // it can open no connection, and is told why
+		}
+		return
+	}
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	for _, do := range list {
+		t := p.task()
+		t.do, t.now = do, Now()
+		t.resume()
+	}
+	p.use()
+	p.advance()
+}
+
+// task is one that rests, or a new one. It is called with the turn.
+func (p *poller) task() *Task {
+	if last := len(p.rest) - 1; last >= 0 {
+		t := p.rest[last]
+		p.rest = p.rest[:last]
+		return t
+	}
+	t := &Task{poll: p}
+	t.next, t.stop = iter.Pull(func(yield func(struct{}) bool) {
+		t.yield = yield
+		for more := true; more; more = yield(struct{}{}) {
+			t.do(t)
+			t.do = nil
+		}
+	})
+	return t
+}
+
+// resume has a task go on until it waits or has ended. It is called with the
+// turn.
+func (t *Task) resume() {
+	t.next()
+	if t.do != nil {
+		return
+	}
+	if len(t.poll.rest) < resting {
+		t.poll.rest = append(t.poll.rest, t)
+	} else {
+		t.stop()
+	}
+}
+
+// wait steps aside.
+func (t *Task) wait() { t.yield(struct{}{}) }
+
+// ready has a task resumed at the next advance.
+func (p *poller) ready(t *Task) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.woken = append(p.woken, t)
+}
+
+// advance resumes the tasks that are ready, each once. Those that are ready again
+// have their turn after others: whoever waits for the processor, and what came on
+// other connections. It is called with the turn.
+func (p *poller) advance() {
+	p.sweep()
+	p.mu.Lock()
+	list := p.woken
+	p.woken = p.spare
+	p.mu.Unlock()
+	if len(list) == 0 {
+		p.spare = list
+		return
+	}
+	now := Now()
+	for i, t := range list {
+		t.now = now
+		t.resume()
+		list[i] = nil
+	}
+	p.spare = list[:0]
+	p.mu.Lock()
+	more := len(p.woken)+len(p.young) > 0
+	p.mu.Unlock()
+	if more {
+		go p.kick()
+	}
+}
+
+// kick gives tasks that are ready their turn. It must not be called by a task.
+func (p *poller) kick() {
+	p.turn.Lock()
+	defer p.turn.Unlock()
+	p.advance()
+}
+
+// dismiss ends the tasks that rest. It is called with the turn.
+func (p *poller) dismiss() {
+	for _, t := range p.rest {
+		t.stop()
+	}
+	p.rest = nil
+}
+
+// pollFD is the kernel's struct pollfd.
+type pollFD struct {
+	fd      int32
+	events  int16
+	revents int16
+}
+
+// The events of poll(2) that are asked for and told. Their numbers are those of
+// epoll.
+const wantOut = syscall.EPOLLOUT
+
+// sweep asks about all connections that were begun since the last time, in one
+// system call. In a network that is near they stand by now, and need no place in
+// the epoll; the others get one. It is called with the turn.
+func (p *poller) sweep() {
+	if len(p.young) == 0 {
+		return
+	}
+	asked := p.asked[:0]
+	for _, c := range p.young {
+		asked = append(asked, pollFD{fd: int32(c.fd), events: wantOut})
+	}
+	p.asked = asked
+	var none syscall.Timespec
+	// When it fails nothing is known of any, and the epoll tells.
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&asked[0])), uintptr(len(asked)), uintptr(unsafe.Pointer(&none)), 0, 0, 0)
+	for i, c := range p.young {
+		p.young[i] = nil
+		if got := asked[i].revents; got != 0 {
+			c.happened(uint32(got))
+		} else {
+			c.enrol()
+		}
+	}
+	p.young = p.young[:0]
+}
+
+// stepAside has the task of a connection wait. It is called with the lock of the
+// connection, which it gives up meanwhile.
+func (c *Conn) stepAside() error {
+	c.greed = 0
+	switch {
+	case c.young:
+		c.poll.young = append(c.poll.young, c)
+	case !c.listed:
+		if err := c.poll.add(c); err != nil {
+			return err
+		}
+	}
+	c.young = false
+	c.mu.Unlock()
+	c.task.wait()
+	c.mu.Lock()
+	return nil
+}
+
+// share lets others have their turn when a task has read for long. It is called
+// with the lock of the connection, which it gives up meanwhile.
+func (c *Conn) share() {
+	if c.task == nil {
+		return
+	}
+	if c.greed++; c.greed <= greed {
+		return
+	}
+	c.greed = 0
+	c.poll.ready(c.task)
+	c.mu.Unlock()
+	c.task.wait()
+	c.mu.Lock()
+}
+
+// enrol gives a connection a place in the epoll. An error ends whatever waits for
+// it.
+func (c *Conn) enrol() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.broken = c.poll.add(c); c.broken != nil {
+		c.poke(&c.in)
+		c.poke(&c.out)
+	}
+}
