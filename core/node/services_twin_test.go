@@ -234,6 +234,23 @@ func TestSpread(t *testing.T) {
 	}
 }
 
+// TestBatches: whoever wakes the node, probes begin on the grid only.
+func TestBatches(t *testing.T) {
+	n := crowd(1000)
+	beat(n, 0, 3000, nil)
+	grid := n.queue.grid
+	last := n.queue.next()
+	for now := last; now < last.Add(second); now = now.Add(time.Millisecond) {
+		begins := false
+		for _, a := range n.Tick(now) {
+			begins = begins || a.Kind == Probe
+		}
+		if begins && int64(now)%int64(grid) != 0 {
+			t.Fatalf("probes begin at %v, with a grid of %v", now, grid)
+		}
+	}
+}
+
 // TestChecksAllocateNothing: a check that goes on as it was makes no garbage.
 func TestChecksAllocateNothing(t *testing.T) {
 	n := crowd(1000)

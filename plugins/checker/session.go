@@ -31,7 +31,8 @@ const (
 )
 
 // session is a checker's side of one connection: it prepares checks, runs
-// probes in a goroutine each, and sends in batches what comes of them.
+// probes in a goroutine each, or has a Runner do so, and sends in batches what
+// comes of them.
 type session struct {
 	checker Checker
 	options []Option
