@@ -25,7 +25,8 @@ const partingLimit = 100 * time.Millisecond
 type parting struct {
 	// owed is true until the advert was sent, or another became pointless.
 	owed bool
-	// priority is that of the advert; 0 while no new master was heard.
+	// priority is that of the advert; 0 while no new master was heard that wins by
+	// any.
 	priority uint8
 	// vacated is true when the addresses are gone.
 	vacated bool
@@ -60,15 +61,13 @@ func (r *Router) Vacated(now mono.Instant, out []Action) []Action {
 // sends it at the latest by Tick.
 func (r *Router) Parting() bool { return r.parting.last }
 
-// succeeded has a BACKUP that gave its addresses up, and did not know to whom,
-// say its last to the master that it hears.
+// succeeded has a BACKUP that gave its addresses up say its last to the master that
+// it hears. While it still waits to, the one that was heard last counts.
 func (r *Router) succeeded(now mono.Instant, h heir, out []Action) []Action {
-	if !r.parting.owed || r.parting.priority > 0 || h.priority == 0 {
+	if !r.parting.owed || h.priority == 0 {
 		return out
 	}
-	if r.parting.priority = r.below(h); r.parting.priority == 0 {
-		r.parting = parting{}
-	}
+	r.parting.priority = r.below(h)
 	return r.part(now, out)
 }
 
@@ -91,13 +90,11 @@ func (r *Router) part(now mono.Instant, out []Action) []Action {
 	return r.transmit(now, r.frames(p), out)
 }
 
-// below is a priority by which the heir wins, whose own may be lower than ours;
-// 0 when there is none.
+// below is a priority by which the heir wins, and so does whoever may be master in
+// its place by the time that our last advert is heard; 0 when there is none. Our
+// own will not do: the heir may have been read late, and have left since.
 func (r *Router) below(h heir) uint8 {
-	switch {
-	case h.priority > r.effective || h.priority == r.effective && h.from.Compare(r.source) > 0:
-		return r.effective
-	case h.priority > 1 || h.from.Compare(r.source) > 0:
+	if h.priority > 1 || h.from.Compare(r.source) > 0 {
 		return 1
 	}
 	return 0

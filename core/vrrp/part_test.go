@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -68,7 +69,7 @@ func TestPartingOfAYield(t *testing.T) {
 	d.hear(peerHigh, 200)
 	d.want("0s release, MASTER->BACKUP")
 	d.vacated()
-	d.want("0s send 100")
+	d.want("0s send 1")
 	d.vacated()
 	d.want()
 
@@ -107,7 +108,7 @@ func TestPartingAfterSleep(t *testing.T) {
 		d.hear(peerHigh, 200)
 		d.want("10s release, MASTER->BACKUP")
 		d.vacated()
-		d.want("10s send 100")
+		d.want("10s send 1")
 		d.hear(peerHigh, 200)
 		d.want()
 
@@ -119,6 +120,31 @@ func TestPartingAfterSleep(t *testing.T) {
 		d.vacated()
 		d.want()
 	}
+}
+
+// What a master that slept reads first may be of one that has gone meanwhile. What
+// it says then is heard by whoever is master now, whose priority may be lower than
+// ours: that one must not yield to a BACKUP.
+func TestPartingMovesNoOtherMaster(t *testing.T) {
+	for _, own := range []bool{false, true} {
+		d := master(t, V3, 100, func(c *Config) { c.Shared = !own })
+		d.lines = nil
+		d.jump(d.now + 10*time.Second)
+		d.hear(peerHigh, 200) // all three waited to be read
+		d.hear(peerHigh, 0)
+		d.hear(peerLow, 50)
+		d.want("10s release, MASTER->BACKUP")
+		d.vacated()
+		d.want("10s send 1")
+	}
+	d := master(t, V3, 100, shared)
+	d.lines = nil
+	d.hear(peerHigh, 200)
+	d.hear(peerHigh, 0)
+	d.hear(peerLow, 50)
+	d.want("0s release, MASTER->BACKUP")
+	d.vacated()
+	d.want("0s send 1")
 }
 
 // keepalived yields without a word: what it answered before it did so has turned
@@ -171,5 +197,77 @@ func TestPartingWithoutALowerPriority(t *testing.T) {
 		d.tick()
 		d.vacated()
 		d.want(tt.want...)
+	}
+}
+
+// The last advert of one that slept is like any other of its: the heir takes it,
+// signed or not, asserts itself, and takes it once where it is signed.
+func TestPartingIsTaken(t *testing.T) {
+	six := func(c *Config) { c.Addresses = parseAddrs("fe80::51:1") }
+	peer := func(c *Config) {
+		c.Unicast = Unicast{On: true, Peers: []Peer{{Addr: peerLow}, {Addr: ownAddr}}}
+	}
+	peer6 := func(c *Config) {
+		six(c)
+		c.Unicast = Unicast{On: true, Peers: []Peer{{Addr: netip.MustParseAddr("fe80::1")}, {Addr: ownAddr6}}}
+	}
+	for name, tt := range map[string]struct {
+		version Version
+		opts    []func(*Config)
+		once    bool
+	}{
+		"v2": {V2, nil, false}, "v2 AH": {V2, []func(*Config){withAH}, true},
+		"v3": {V3, nil, false}, "v3 six": {V3, []func(*Config){six}, false},
+		"v3 HMAC": {V3, []func(*Config){hmacs(HMACEnforce)}, true}, "v3 six HMAC": {V3, []func(*Config){six, hmacs(HMACEnforce)}, true},
+		"v3 unicast HMAC": {V3, []func(*Config){peer, hmacs(HMACEnforce)}, true}, "v3 six unicast HMAC": {V3, []func(*Config){peer6, hmacs(HMACEnforce)}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := epoch
+			a, b := made(t, tt.version, 100, tt.opts...).r, made(t, tt.version, 50, tt.opts...).r
+			if b.Source().Is6() {
+				b.SetSource(netip.MustParseAddr("fe80::1"))
+			} else {
+				b.SetSource(peerLow)
+			}
+			// deliver gives the packets of a list to a router, and returns what that wants.
+			deliver := func(list []Action, from, to *Router) (out []Action) {
+				for i := range list {
+					if k := &list[i]; k.Kind == DoSend && (k.Destination.IsMulticast() || k.Destination == to.Source()) {
+						p := sentPacket(from.Source(), k)
+						out = to.Receive(at, &p, out)
+					}
+				}
+				return out
+			}
+			for _, r := range []*Router{a, b} {
+				r.SetWall(wallOf(1 << 40))
+				r.Start(at, "", nil)
+			}
+			deliver(a.Promote(at, "", nil), a, b)
+			at = at.Add(10 * time.Second)
+			first := b.Promote(at, "", nil) // while a slept
+			if got := deliver(first, b, a); len(got) == 0 || a.Role() != Backup {
+				t.Fatalf("the sleeper is %v after %v", a.Role(), got)
+			}
+			at = at.Add(5 * ms)
+			last := a.Vacated(at, nil)
+			if len(last) == 0 {
+				t.Fatal("no last advert")
+			}
+			at = at.Add(time.Second)
+			answer := deliver(last, a, b)
+			if b.Role() != Master || !slices.ContainsFunc(answer, func(x Action) bool { return x.Kind == DoAnnounce }) || !slices.ContainsFunc(answer, func(x Action) bool { return x.Kind == DoSend }) {
+				t.Errorf("the heir is %v and did %v", b.Role(), answer)
+			}
+			if a.Role() != Backup {
+				t.Errorf("the sleeper is %v", a.Role())
+			}
+			deliver(answer, b, a)
+			before := b.View().Counts.Received
+			deliver(last, a, b)
+			if taken := b.View().Counts.Received > before; taken == tt.once {
+				t.Errorf("the last advert was taken twice: %v", taken)
+			}
+		})
 	}
 }

@@ -256,7 +256,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		}
 		r.listen(now)
 		r.follows = from
-		r.parting = r.owes(r.effective)
+		r.parting = r.owes(r.below(heir{from: from, priority: a.Priority}))
 		return out
 	}
 	// The master that we replace answers our first advert with its last: that
