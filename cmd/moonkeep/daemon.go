@@ -163,6 +163,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := onlyBeneath(c); err != nil {
+		return nil, err
+	}
 	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
 		return nil, err
 	}
@@ -368,7 +371,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 	if err != nil {
 		return err
 	}
-	if err := d.intrudes(&plan.Node); err != nil {
+	if err := errors.Join(d.intrudes(&plan.Node), onlyBeneath(c)); err != nil {
 		return err
 	}
 	if c.Global.RouterID != d.edges.routerID {

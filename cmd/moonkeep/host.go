@@ -14,6 +14,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -147,6 +149,27 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 		}
 	}
 	return own, nil
+}
+
+// onlyBeneath reports, as an error, a virtual address that is all that the interface
+// below its own one has (build.Beneath): it is removed from there, and the host would
+// lose it.
+func onlyBeneath(c *config.Config) error {
+	listed := map[string][]netip.Prefix{}
+	for _, space := range append(build.Spaces(c), "") {
+		for _, a := range build.Beneath(build.Within(c, space)) {
+			device := netspec.Within(space, a.Device)
+			all, known := listed[device]
+			if !known {
+				all = addressesOf(device)
+				listed[device] = all
+			}
+			if len(all) == 1 && all[0] == a.Prefix {
+				return fmt.Errorf("the virtual address %v is the only address of %s, below the interface that it is to be on: give %[2]s an address of its own", a.Prefix, device)
+			}
+		}
+	}
+	return nil
 }
 
 // virtuals are the addresses that the host has only while it is master.

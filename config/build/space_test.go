@@ -44,7 +44,7 @@ func TestSpaces(t *testing.T) {
 		if d := Devices(within); len(d) != 1 || d[0].Name != "vrrp.51" {
 			t.Errorf("%q: got devices %+v", space, d)
 		}
-		if got := len(Guarded(within)); got != 2 || len(Virtual(within)) != 2 || !slices.Equal(Promoted(within), []string{"eth1", "vrrp.51"}) {
+		if got := len(Guarded(within)); got != 3 || len(Virtual(within)) != 2 || !slices.Equal(Promoted(within), []string{"eth1", "vrrp.51"}) {
 			t.Errorf("%q: %d are guarded, virtual are %v, promoted %v", space, got, Virtual(within), Promoted(within))
 		}
 		if (len(within.StaticAddresses) > 0) != (space == "") {
