@@ -136,8 +136,11 @@ func (r *reader) strict(i *instance) {
 		return
 	}
 	if owner := config.State(out.Priority == 255); out.Master != owner {
-		if out.Master {
+		switch {
+		case bool(out.Master):
 			r.out.warn(i.where("state"), "strict", "vrrp_strict: state MASTER is for priority 255 only; the instance starts as BACKUP, as in keepalived")
+		case i.given("state"):
+			r.out.warn(i.where("state"), "strict", "vrrp_strict: priority 255 is for the owner of the addresses, which starts as MASTER, as in keepalived; write state MASTER, or a lower priority")
 		}
 		out.Master = owner
 	}

@@ -76,6 +76,8 @@ func TestRules(t *testing.T) {
 			func(i config.Instance) any { return []any{i.LowerPrioNoAdvert, *i.HigherPrioSendAdvert} }, []any{true, false}},
 		{"strict keeps the owner", "global_defs {\nvrrp_strict\n}\n" + instanceText("priority 255", oneAddress), nil,
 			func(i config.Instance) any { return bool(i.Master) }, true},
+		{"strict has no owner that begins as a backup", "global_defs {\nvrrp_strict\n}\n" + instanceText("state BACKUP", "priority 255", oneAddress), []string{"warning strict"},
+			func(i config.Instance) any { return bool(i.Master) }, true},
 		{"strict needs an address", instanceText("strict_mode", "no_virtual_ipaddress"), []string{"error no-address"}, nil, nil},
 		{"an instance may leave strict mode", "global_defs {\nvrrp_strict\n}\n" + instanceText("strict_mode off", auth, oneAddress), nil,
 			func(i config.Instance) any { return []any{i.Strict, i.AuthType, i.AuthPass} }, []any{false, "PASS", "hidden"}},

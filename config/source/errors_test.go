@@ -139,7 +139,7 @@ func TestFindings(t *testing.T) {
 		"what strict mode excludes": {"a.yaml", instance(
 			"strict_mode: true", "state: MASTER", "priority: 100", "authentication: {auth_type: PASS, auth_pass: x}", "down_timer_adverts: 4",
 			"lower_prio_no_advert: false", "higher_prio_send_advert: true"), []string{
-			`a.yaml:6:5: error: vrrp_instance A: strict_mode wants state MASTER with priority 255, and only with it: write state: BACKUP; the priority decides [strict]`,
+			`a.yaml:6:5: error: vrrp_instance A: strict_mode wants state MASTER with priority 255, and only with it: leave state out; the priority decides [strict]`,
 			`a.yaml:8:5: error: vrrp_instance A: strict_mode knows no authentication (RFC 3768): take one of them out [strict]`,
 			`a.yaml:9:5: error: vrrp_instance A: strict_mode wants 3 down_timer_adverts, as the RFC [strict]`,
 			`a.yaml:10:5: error: vrrp_instance A: strict_mode implies lower_prio_no_advert: true [strict]`,

@@ -222,7 +222,7 @@ func (r *reader) strict(t *table, in *config.Instance) {
 		}
 	}
 	refuse(t.has("authentication") && in.Version == 2, "authentication", "knows no authentication (RFC 3768): take one of them out")
-	refuse(bool(in.Master) != (in.Priority == ownerPriority), "state", "wants state MASTER with priority 255, and only with it: write state: BACKUP; the priority decides")
+	refuse(bool(in.Master) != (in.Priority == ownerPriority), "state", "wants state MASTER with priority 255, and only with it: leave state out; the priority decides")
 	refuse(in.PreemptDelay > 0, "preempt_delay", "knows no preempt_delay: take one of them out")
 	refuse(t.has("down_timer_adverts") && in.DownTimerAdverts != 3, "down_timer_adverts", "wants 3 down_timer_adverts, as the RFC")
 	refuse(t.has("lower_prio_no_advert") && !in.LowerPrioNoAdvert, "lower_prio_no_advert", "implies lower_prio_no_advert: true")

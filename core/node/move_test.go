@@ -35,6 +35,44 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestFailoverOutlastsItsInterface: what was moved away is not taken back because a
+// reload has it on another interface, as use_vmac does.
+func TestFailoverOutlastsItsInterface(t *testing.T) {
+	for _, midway := range []bool{false, true} {
+		in := instance3("V", 1, 100)
+		d := master(t, Config{Instances: []Instance{in}})
+		d.step(&Failover{Instances: []string{"V"}})
+		if !midway {
+			d.hear("V", lower, 50)
+			d.pass(200 * time.Millisecond)
+			d.role("V", vrrp.Backup)
+		}
+		in.Interface = "vrrp.1"
+		d.take(d.node.Reconfigure(d.now, Config{Instances: []Instance{in}}))
+		d.up("vrrp.1")
+		for range 50 {
+			d.hear("V", lower, 50)
+			d.pass(100 * time.Millisecond)
+		}
+		if d.role("V", vrrp.Backup); !d.status("V").Resting {
+			t.Errorf("midway %v: it does not rest", midway)
+		}
+		// It rests until the other fails, and another virtual router does not.
+		d.pass(5 * second)
+		d.role("V", vrrp.Master)
+	}
+	in := instance3("V", 1, 100)
+	d := master(t, Config{Instances: []Instance{in}})
+	d.step(&Failover{Instances: []string{"V"}})
+	d.hear("V", lower, 50)
+	d.pass(200 * time.Millisecond)
+	in.Router.VRID = 2
+	d.take(d.node.Reconfigure(d.now, Config{Instances: []Instance{in}}))
+	if d.status("V").Resting {
+		t.Error("another virtual router of that name rests")
+	}
+}
+
 // TestFailoverOfGroup: the members go together, and wait for the successor as
 // long as the slowest of them.
 func TestFailoverOfGroup(t *testing.T) {

@@ -28,6 +28,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.redelay(now, cfg.Delays)
 	n.reservice(now, cfg.Services)
 	old := n.keep(cfg.Instances)
+	rests := n.rests(now)
 	n.drop(now, old)
 
 	n.instances, n.byName, n.byKey = nil, map[string]*instance{}, map[key][]*instance{}
@@ -39,6 +40,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		if in == nil {
 			in = &instance{cfg: c, router: vrrp.New(now, &c.Router), retry: mono.Never, extra: idle(), known: c.Router.Priority}
 			in.router.SetWall(n.wall)
+			in.router.Resume(rests[identity{c.Name, c.Router.VRID, c.six()}])
 			in.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.run(now, in) }}
 			n.sched.add(in.timer)
 		} else {
@@ -81,6 +83,28 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	}
 	n.running = true
 	return n.out
+}
+
+// identity is what people know a virtual router by: it stays when the virtual router
+// moves to another interface, as to one of its own.
+type identity struct {
+	name string
+	vrid uint8
+	six  bool
+}
+
+// rests are the instances that leave a master of lower priority alone.
+func (n *Node) rests(now mono.Instant) map[identity]vrrp.Rest {
+	var all map[identity]vrrp.Rest
+	for _, in := range n.instances {
+		if r := in.router.Rest(now); r.On {
+			if all == nil {
+				all = map[identity]vrrp.Rest{}
+			}
+			all[identity{in.cfg.Name, in.cfg.Router.VRID, in.cfg.six()}] = r
+		}
+	}
+	return all
 }
 
 // drop ends the instances that the new configuration does not have.

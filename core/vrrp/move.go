@@ -109,6 +109,35 @@ func (r *Router) released(now mono.Instant, out []Action) []Action {
 // configuration says.
 func (r *Router) Return() { r.move.resting, r.move.rests = false, false }
 
+// Rest is how long a router leaves a master of lower priority alone after Hand. The
+// zero value is one that does not.
+type Rest struct {
+	On  bool
+	End mono.Instant // Never is until the other fails
+}
+
+// Rest returns how the router rests, and is to rest when it has handed over.
+func (r *Router) Rest(now mono.Instant) Rest {
+	m := &r.move
+	switch {
+	case m.resting && !m.restEnd.Reached(now):
+		return Rest{true, m.restEnd}
+	case !m.on || !m.rests:
+	case m.rest > 0:
+		return Rest{true, now.Add(m.rest)}
+	default:
+		return Rest{true, mono.Never}
+	}
+	return Rest{}
+}
+
+// Resume has a router that was just made rest as the one did in whose place it is.
+func (r *Router) Resume(rest Rest) {
+	if rest.On {
+		r.move.resting, r.move.restEnd, r.move.rests = true, rest.End, true
+	}
+}
+
 // Bar keeps the router from being MASTER, until it is taken back with false. A
 // MASTER hands over first, as Hand does; when it stays because nobody takes
 // over, it is no longer barred.
