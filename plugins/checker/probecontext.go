@@ -15,6 +15,7 @@ type probeContext struct {
 	ambience ambience
 	begun    time.Time // when it was asked for
 	deadline time.Time
+	stood    time.Duration // for how long the process had stood still then
 
 	mu    sync.Mutex // guards what follows
 	err   error

@@ -43,6 +43,8 @@ type session struct {
 	probes sync.WaitGroup  // goroutines that run them
 	jobs   chan job        // to those that have none
 
+	stall stall
+
 	checks map[uint32]*check // the receiver's only
 	runner Runner            // nil when each probe has a goroutine
 	due    []Turn            // the receiver's; those of one message
@@ -90,6 +92,9 @@ func Converse(ctx context.Context, c Checker, recv func() (*checkerpb.FromHost, 
 	s.hold = time.AfterFunc(time.Hour, s.poke)
 	defer s.hold.Stop()
 	s.hold.Stop()
+	s.stall.timer = time.AfterFunc(time.Hour, func() { s.stall.look(clock(), s.busy) })
+	defer s.stall.timer.Stop()
+	s.stall.timer.Stop()
 	if err := send(&checkerpb.FromPlugin{Hello: hello(info)}); err != nil {
 		return fmt.Errorf("greet the host: %w", err)
 	}
@@ -142,6 +147,7 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 			s.under += len(list)
 			s.mu.Unlock()
 			now := clock()
+			s.stall.watch(now)
 			for _, p := range list {
 				s.start(p, now)
 			}
@@ -269,6 +275,13 @@ func (c *check) close() {
 	}
 }
 
+// busy reports whether probes are under way whose results somebody wants.
+func (s *session) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.under > 0 && s.ctx.Err() == nil
+}
+
 // job is a probe that is to be run.
 type job struct {
 	check *check
@@ -288,7 +301,7 @@ func (s *session) start(p *checkerpb.Start, now time.Time) {
 		return
 	}
 	ctx := &probeContext{begun: now, parent: s.ctx, ambience: c.ambient, deadline: now.Add(micro(p.GetTimeoutUs()))}
-	ctx.ambience.details = p.GetDetails()
+	ctx.ambience.details, ctx.stood = p.GetDetails(), s.stall.stood(now)
 	c.mu.Lock()
 	busy := c.running
 	if !busy {
@@ -365,7 +378,7 @@ func (s *session) work(j job) {
 func (s *session) perform(j job) {
 	defer j.ctx.cancel()
 	c := j.check
-	s.answer(c.run(j.ctx, j.start))
+	s.answer(s.stall.excuse(j.ctx, c.run(j.ctx, j.start)))
 	c.mu.Lock()
 	c.running, c.under = false, nil
 	gone := c.gone

@@ -249,6 +249,18 @@ func init() {
 		rate := func(i int) int64 { return int64(float64(n[i].Load()) / time.Since(begin).Seconds()) }
 		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("%d and %d", rate(0), rate(1))}
 	}
+	actions["impatient"] = func(ctx context.Context, _ checker.Target) checker.Result {
+		begin := time.Now()
+		select {
+		case <-time.After(200 * time.Millisecond): // the server's answer
+		case <-ctx.Done():
+			return checker.Result{Message: "called off"}
+		}
+		if took := time.Since(begin); took > time.Second {
+			return checker.Result{Verdict: checker.Failed, Message: "timed out"}
+		}
+		return checker.Result{Verdict: checker.OK}
+	}
 	actions["exit"] = func(context.Context, checker.Target) checker.Result { os.Exit(3); panic("unreachable") }
 	actions["panic"] = func(context.Context, checker.Target) checker.Result { panic("boom in the probe") }
 	actions["panic-beside"] = func(ctx context.Context, _ checker.Target) checker.Result {

@@ -106,3 +106,27 @@ func TestHaltingly(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestStoodStill: a process that was stopped finds answers that came in time too
+// late; it does not say that the server failed.
+func TestStoodStill(t *testing.T) {
+	s := newSite(t, quick(t))
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "impatient")}})
+	s.recovers(0)
+	pid := s.status().Pid
+	c := s.start(0)[0]
+	s.eventually("the probe", func() bool { return s.status().Under == 1 })
+	time.Sleep(5 * pace) // and it is sent
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+		if sig == syscall.SIGSTOP {
+			time.Sleep(1200 * time.Millisecond)
+		}
+	}
+	if a := s.wait(c); a.Verdict != health.Unknown || !strings.Contains(a.Message, "stood still for 1.") || !strings.Contains(a.Message, "timed out") {
+		t.Errorf("%v %q", a.Verdict, a.Message)
+	}
+	s.recovers(0)
+}
