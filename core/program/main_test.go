@@ -22,6 +22,9 @@ const helperEnv = "PROGRAM_TEST_DAEMON"
 // how they came out.
 const unprivilegedEnv = "PROGRAM_TEST_UNPRIVILEGED"
 
+// stallEnv makes it run programs that end in time, and print how they came out.
+const stallEnv = "PROGRAM_TEST_STALL"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(unprivilegedEnv) != "" {
 		s, err := NewStarter(Options{})
@@ -31,6 +34,10 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(s.Run(noContext, Spec{Argv: []string{"true"}, User: "nobody"}))
 		fmt.Println(s.Run(noContext, Spec{Argv: []string{"true"}, User: "root"}))
+		os.Exit(0)
+	}
+	if os.Getenv(stallEnv) != "" {
+		stall()
 		os.Exit(0)
 	}
 	if path := os.Getenv(helperEnv); path != "" {

@@ -84,12 +84,21 @@ func (s *Starter) Run(ctx context.Context, spec Spec) Outcome {
 	case <-s.closing:
 		kind = Canceled
 	}
-	r.tell(syscall.SIGTERM)
+	if kind == TimedOut && r.ended() {
+		// Who stood still finds both, the program's end and that of its time.
+		kind = Exited
+	} else {
+		r.tell(syscall.SIGTERM)
+	}
 	t := time.NewTimer(settle)
 	defer t.Stop()
 	select {
 	case <-r.done:
 	case <-t.C:
+		if kind == Exited { // what it left behind keeps its end from being known
+			kind = TimedOut
+			r.tell(syscall.SIGTERM)
+		}
 		s.pursue(r)
 	}
 	return r.outcome(begin, kind)
@@ -271,6 +280,13 @@ func (r *run) fork() error {
 	pid, _, err := syscall.StartProcess(r.path, slices.Clone(r.spec.Argv), &r.attr)
 	r.pid = pid
 	return err
+}
+
+// ended reports whether the program was started and has ended.
+func (r *run) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun > 0 && (r.leader == 0 || ended(r.leader, wNoHang))
 }
 
 // tell signals the group, or makes sure that nothing will be started.
