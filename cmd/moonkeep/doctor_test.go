@@ -44,6 +44,8 @@ func TestDoctor(t *testing.T) {
 	says(examine("192.0.2.77/24", "	interface no-such-if\n", "", 1), "problem  interface no-such-if: cannot be looked at")
 	says(examine("192.0.2.77/24", "", "virtual_server 192.0.2.77 80 {\nlb_algo wrr\nlb_kind NAT\nreal_server 198.51.100.1 80 {\n}\n}\n", 1),
 		" IPVS with lvs_sched wrr: ", "problem  net/ipv4/ip_forward: is 0: ", "sysctl -w net.ipv4.ip_forward=1")
+	says(examine("192.0.2.77/24", "", "virtual_server fd00::77 5060 {\nprotocol UDP\nlb_algo mh\nlb_kind NAT\npersistence_timeout 9\npersistence_engine sip\nreal_server fd00::1 5060 {\n}\n}\n", 1),
+		" IPVS with lvs_sched mh and persistence_engine sip over IPv6: ")
 	says(examine("192.0.2.77/24", "", "virtual_server 192.0.2.77 80 {\nlb_kind DR\nreal_server 192.0.2.1 80 {\n}\n}\n", 1),
 		"problem  real servers: this host is one: ")
 }

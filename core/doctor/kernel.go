@@ -1,8 +1,10 @@
 package doctor
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 
@@ -46,15 +48,25 @@ func examineKernel(n *needs) (list []Finding) {
 		f := firewall.New(ns.FD(), "moonkeep_doctor")
 		return errors.Join(f.Check(), f.Close())
 	})
-	names := make([]string, 0, len(n.schedulers))
-	for name := range n.schedulers {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		try(true, "IPVS with lvs_sched "+name, "modprobe ip_vs; modprobe ip_vs_"+name, func() error { return tryIPVS(n.schedulers[name], name) })
+	for _, kind := range slices.SortedFunc(maps.Keys(n.services), serviceKind.compare) {
+		what, do := "IPVS with lvs_sched "+kind.scheduler, "modprobe ip_vs; modprobe ip_vs_"+kind.scheduler
+		if kind.engine != "" {
+			what, do = what+" and persistence_engine "+kind.engine, do+"; modprobe ip_vs_pe_"+kind.engine
+		}
+		if kind.six {
+			what += " over IPv6"
+		}
+		try(true, what, do, func() error { return tryIPVS(n.services[kind], kind) })
 	}
 	return list
+}
+
+func (k serviceKind) compare(o serviceKind) int {
+	order := cmp.Or(cmp.Compare(k.scheduler, o.scheduler), cmp.Compare(k.engine, o.engine))
+	if order == 0 && k.six != o.six {
+		return map[bool]int{false: -1, true: 1}[k.six]
+	}
+	return order
 }
 
 // apart runs f in an empty network namespace, which then is gone.
@@ -81,14 +93,17 @@ func upon(f func(c *link.Conn, below string) error) error {
 	return f(c, below)
 }
 
-// tryIPVS makes a service, and by that asks for the module of its scheduler.
-func tryIPVS(k balance.Key, scheduler string) error {
+// tryIPVS makes a service, and by that asks for the modules that it needs.
+func tryIPVS(k balance.Key, kind serviceKind) error {
 	c, err := ipvs.Open(true)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	op := balance.Op{Kind: balance.AddService, Key: k, Options: balance.Options{Scheduler: scheduler, Bits: 32}}
+	op := balance.Op{Kind: balance.AddService, Key: k, Options: balance.Options{Scheduler: kind.scheduler, Bits: 32}}
+	if kind.engine != "" {
+		op.Options.Flags, op.Options.Persistence, op.Options.Engine = balance.Persistent, 300, kind.engine
+	}
 	if k.IPv6 || k.Address.Addr().Is6() {
 		op.Options.Bits = 128
 	} else {

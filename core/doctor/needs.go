@@ -21,10 +21,16 @@ type needs struct {
 
 	macvlan, ipvlan, vrf, filter, clock bool
 
-	// schedulers are those of the services, by the first service that has it;
-	// nat and nat6 are true when a server is reached by NAT.
-	schedulers map[string]balance.Key
-	nat, nat6  bool
+	// services are one of each kind that may need a module of its own; nat and
+	// nat6 are true when a server is reached by NAT.
+	services  map[serviceKind]balance.Key
+	nat, nat6 bool
+}
+
+// serviceKind is what of a service the kernel may lack.
+type serviceKind struct {
+	scheduler, engine string
+	six               bool
 }
 
 // linkNeeds is what an interface must be able to do.
@@ -39,7 +45,7 @@ type linkNeeds struct {
 }
 
 func needsOf(c *config.Config) *needs {
-	n := &needs{schedulers: map[string]balance.Key{}}
+	n := &needs{services: map[serviceKind]balance.Key{}}
 	at := func(device string) *linkNeeds {
 		i := slices.IndexFunc(n.links, func(l linkNeeds) bool { return l.device == device })
 		if i < 0 {
@@ -88,8 +94,9 @@ func needsOf(c *config.Config) *needs {
 	n.filter = build.Drops(c)
 	for _, l := range build.Layouts(c) {
 		for _, k := range l.Keys {
-			if _, known := n.schedulers[l.Options.Scheduler]; !known {
-				n.schedulers[l.Options.Scheduler] = k
+			kind := serviceKind{l.Options.Scheduler, l.Options.Engine, k.IPv6}
+			if _, known := n.services[kind]; !known {
+				n.services[kind] = k
 			}
 		}
 		for _, s := range l.Servers {

@@ -131,7 +131,7 @@ func (c *Conn) change(ops []balance.Op) ([]error, error) {
 	for {
 		n, err := c.socket.Receive(c.in)
 		if err != nil {
-			return nil, fmt.Errorf("receive: %w", err)
+			return nil, unanswered(err)
 		}
 		for b := c.in[:n]; len(b) > 0; {
 			var r reply
@@ -232,7 +232,7 @@ func explain(op balance.Op, err error) error {
 	case errors.Is(err, unix.ESRCH):
 		hint = "there is no such service"
 	case errors.Is(err, unix.ENOMEM):
-		hint = "the kernel has no memory for it"
+		hint = "the kernel has no memory for it; it is tried again"
 	case errors.Is(err, unix.EAFNOSUPPORT):
 		hint = "the kernel's IPVS knows no IPv6"
 	}

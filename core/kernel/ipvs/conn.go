@@ -142,7 +142,7 @@ func (c *Conn) exchange(each func(reply) error) error {
 	for {
 		n, err := c.socket.Receive(c.in)
 		if err != nil {
-			return fmt.Errorf("receive: %w", err)
+			return unanswered(err)
 		}
 		for b := c.in[:n]; len(b) > 0; {
 			var r reply
@@ -174,8 +174,16 @@ func (c *Conn) exchange(each func(reply) error) error {
 	}
 }
 
+// unanswered says why nothing was received.
+func unanswered(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errSilent
+	}
+	return fmt.Errorf("receive: %w", err)
+}
+
 // errInterrupted is a dump during which the table changed.
-var errInterrupted = errors.New("the table changed while it was read")
+var errInterrupted = errors.New("somebody changed the table each time while it was read; it is read again")
 
 // dump asks for all of something, again when it changed meanwhile. Reset
 // forgets what came of the try before.

@@ -195,7 +195,7 @@ func (m *message) address(kind uint16, a netip.Addr) {
 }
 
 // errShort is what a message of the kernel is that ends early.
-var errShort = errors.New("the message is cut short")
+var errShort = errors.New("the kernel's message is cut short")
 
 // reply is one message of the kernel.
 type reply struct {

@@ -5,10 +5,10 @@ package ipvs
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/moby/ipvs"
@@ -97,8 +97,9 @@ func openServices() (serviceWriter, error) {
 	return &library{h}, nil
 }
 
-// errSilent is a call that the kernel did not answer.
-var errSilent = errors.New("the kernel did not answer in time")
+// errSilent is a call that the kernel did not answer. Whoever keeps the table
+// connects anew then.
+var errSilent = fmt.Errorf("the kernel did not answer within %v; it is asked again", answerLimit)
 
 // limited gives a call of the library a deadline: it asks again for ever when
 // no answer comes. Closing its socket ends it.
@@ -176,7 +177,7 @@ func modprobe(module string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "modprobe", "-q", module).CombinedOutput(); err != nil {
-		return fmt.Errorf("modprobe %s: %w %s", module, err, out)
+		return fmt.Errorf("modprobe %s: %w%s", module, err, strings.TrimRight(" "+string(out), " \n"))
 	}
 	return nil
 }
