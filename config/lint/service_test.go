@@ -226,6 +226,19 @@ virtual_servers:
 	}
 }
 
+// TestMarkFamily: a mark needs a family where the group has both.
+func TestMarkFamily(t *testing.T) {
+	c := read(t, "a.yaml", `
+virtual_server_groups:
+  - {name: g, entries: [{address: 192.0.2.7, port: 80}, {address: "2001:db8::1", port: 80}, {fwmark: 3, family: inet}, {fwmark: 4}]}
+virtual_servers:
+  - {group: g, protocol: TCP, ip_family: inet6, lb_kind: TUN, real_servers: [{address: "[2001:db8::9]:80", checks: [{TCP_CHECK: {}}]}]}
+`)
+	said(t, One(c), "a.yaml mark-family: virtual_server_group g: fwmark 4 has no family")
+	c.VirtualServerGroups[0].Entries = c.VirtualServerGroups[0].Entries[1:]
+	said(t, One(c))
+}
+
 // TestServiceNotHeld holds that a service's address is looked for where
 // instances move addresses.
 func TestServiceNotHeld(t *testing.T) {

@@ -40,6 +40,7 @@ func services(c *config.Config, found *config.Findings) {
 	}
 	for i := range c.VirtualServerGroups {
 		l.entries(&c.VirtualServerGroups[i])
+		l.families(&c.VirtualServerGroups[i])
 	}
 	if len(c.VirtualServerGroups) > 0 {
 		l.shared(c)
@@ -104,6 +105,23 @@ func (l *service) entries(g *config.VirtualServerGroup) {
 			l.found.Add(e.At, config.Warning, "service-not-held", "virtual_server_group %s: %s", g.Name, notHeld(e.Address))
 			return
 		}
+	}
+}
+
+// families looks for a mark whose family nothing in the group tells.
+func (l *service) families(g *config.VirtualServerGroup) {
+	var four, six bool
+	var mark *config.GroupEntry
+	for i := range g.Entries {
+		switch e := &g.Entries[i]; {
+		case e.Fwmark == 0:
+			four, six = four || e.Address.Is4(), six || e.Address.Is6()
+		case e.Family == "" && mark == nil:
+			mark = e
+		}
+	}
+	if four && six && mark != nil {
+		l.found.Add(mark.At, config.Warning, "mark-family", "virtual_server_group %s: fwmark %d has no family, and the addresses of the group are of both: keepalived drops the whole group, and here the virtual server decides; write fwmark %d inet, or inet6", g.Name, mark.Fwmark, mark.Fwmark)
 	}
 }
 
