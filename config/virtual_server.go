@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -193,6 +194,28 @@ type VirtualServerGroup struct {
 	Name string `key:"name" word:"-" required:"true" tier:"2"`
 	// What belongs to it.
 	Entries []GroupEntry `key:"entries" word:"-" form:"lines" tier:"1"`
+}
+
+// MarkFamily is inet or inet6 for a mark of the group in a virtual server: what
+// stands behind it, or the family of the group's addresses if they have one,
+// or that of the virtual server.
+func (g *VirtualServerGroup) MarkFamily(e *GroupEntry, v *VirtualServer) string {
+	if e.Family != "" {
+		return e.Family
+	}
+	family := ""
+	for i := range g.Entries {
+		switch a := g.Entries[i].Address; {
+		case !a.IsValid():
+		case family != "" && (family == "inet") != a.Is4():
+			return v.Family()
+		case a.Is4():
+			family = "inet"
+		default:
+			family = "inet6"
+		}
+	}
+	return cmp.Or(family, v.Family())
 }
 
 // GroupEntry is one line of a virtual_server_group.

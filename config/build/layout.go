@@ -46,6 +46,14 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 	for _, r := range list {
 		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
 	}
+	if v.Group != "" { // whose real servers have ports of their own
+		seen := make(map[netip.Addr]bool, len(l.Servers))
+		for i := range l.Servers {
+			a := l.Servers[i].Address.Addr()
+			l.Doubles = l.Doubles || seen[a]
+			seen[a] = true
+		}
+	}
 	if s := v.SorryServer; s != nil {
 		method := v.LBKind
 		if s.LVSMethod != nil {
@@ -64,9 +72,6 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 // and mark of its group.
 func keys(c *config.Config, v *config.VirtualServer) []balance.Key {
 	mark := func(n uint32, family string) balance.Key {
-		if family == "" {
-			family = v.Family()
-		}
 		return balance.Key{Fwmark: n, IPv6: family == "inet6"}
 	}
 	address := func(a netip.AddrPort) balance.Key {
@@ -74,7 +79,7 @@ func keys(c *config.Config, v *config.VirtualServer) []balance.Key {
 	}
 	if v.Group == "" {
 		if v.Fwmark != 0 {
-			return []balance.Key{mark(v.Fwmark, "")}
+			return []balance.Key{mark(v.Fwmark, v.Family())}
 		}
 		return []balance.Key{address(v.Address.AddrPort)}
 	}
@@ -86,7 +91,7 @@ func keys(c *config.Config, v *config.VirtualServer) []balance.Key {
 		}
 		for _, e := range g.Entries {
 			if e.Fwmark != 0 {
-				list = append(list, mark(e.Fwmark, e.Family))
+				list = append(list, mark(e.Fwmark, g.MarkFamily(&e, v)))
 				continue
 			}
 			last := e.Last

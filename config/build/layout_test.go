@@ -16,6 +16,7 @@ func TestLayout(t *testing.T) {
 	end := func(s string) config.Endpoint { return config.Endpoint{AddrPort: at(s)} }
 	gue := config.LVSMethod{Kind: config.TUN, Type: "gue", Port: 6080, Checksum: "remcsum"}
 	c := &config.Config{VirtualServerGroups: []config.VirtualServerGroup{
+		{Name: "six", Entries: []config.GroupEntry{{Address: netip.MustParseAddr("2001:db8::6"), Port: 80}, {Fwmark: 8}}},
 		{Name: "other", Entries: []config.GroupEntry{{Fwmark: 9}}},
 		{Name: "g", Entries: []config.GroupEntry{
 			{Address: netip.MustParseAddr("192.0.2.254"), Last: netip.MustParseAddr("192.0.3.1"), Port: 80},
@@ -58,6 +59,13 @@ func TestLayout(t *testing.T) {
 				},
 				Options: balance.Options{Scheduler: "rr", Flags: balance.OnePacket | balance.Persistent, Persistence: 60},
 				Servers: []balance.Destination{{Address: at("10.0.0.1:53")}},
+			}},
+		{"one family", config.VirtualServer{Group: "six", Protocol: "TCP", LBAlgo: "rr", LBKind: config.LVSMethod{Kind: config.TUN},
+			RealServers: []config.RealServer{{Address: end("10.0.0.1:80")}, {Address: end("10.0.0.1:81")}}},
+			balance.Layout{
+				Keys: []balance.Key{key(balance.TCP, "[2001:db8::6]:80"), {Fwmark: 8, IPv6: true}}, Options: balance.Options{Scheduler: "rr"},
+				Servers: []balance.Destination{{Address: at("10.0.0.1:80"), Forward: balance.Tunnel}, {Address: at("10.0.0.1:81"), Forward: balance.Tunnel}},
+				Doubles: true,
 			}},
 		{"mark", config.VirtualServer{Fwmark: 7, LBAlgo: "rr", RealServers: []config.RealServer{{Address: end("[2001:db8::9]:80")}}},
 			balance.Layout{Keys: []balance.Key{{Fwmark: 7, IPv6: true}}, Options: balance.Options{Scheduler: "rr"},

@@ -57,6 +57,9 @@ func (l *service) realServers() {
 			continue
 		}
 		l.seen[e] = i
+		if r.LThreshold > r.UThreshold {
+			l.report(r.At, "thresholds", "real_server %s: lthreshold %d is above uthreshold %d: the kernel refuses the server, and keepalived goes on without it; raise uthreshold, or lower lthreshold", r.Address, r.LThreshold, r.UThreshold)
+		}
 		l.loop(r, e)
 		l.checks(r)
 	}

@@ -239,6 +239,22 @@ virtual_servers:
 	said(t, One(c))
 }
 
+// TestGroupFamily: real servers of another family than addresses of a group
+// need a tunnel.
+func TestGroupFamily(t *testing.T) {
+	c := read(t, "a.yaml", `
+virtual_server_groups:
+  - {name: g, entries: [{address: 192.0.2.7, port: 80}, {address: "2001:db8::1", port: 80}]}
+virtual_servers:
+  - {group: g, protocol: TCP, lb_kind: NAT, real_servers: [{address: "10.0.0.9:80", lthreshold: 4, uthreshold: 3, checks: [{TCP_CHECK: {}}]}]}
+`)
+	said(t, One(c), "a.yaml thresholds: virtual_server group g: real_server 10.0.0.9:80: lthreshold 4 is above uthreshold 3",
+		"a.yaml group-family: virtual_server group g: real_server 10.0.0.9:80 is of another address family than 2001:db8::1 of the group")
+	c.VirtualServers[0].LBKind.Kind = config.TUN
+	c.VirtualServers[0].RealServers[0].LThreshold = 3
+	said(t, One(c))
+}
+
 // TestServiceNotHeld holds that a service's address is looked for where
 // instances move addresses.
 func TestServiceNotHeld(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -44,6 +45,41 @@ func services(c *config.Config, found *config.Findings) {
 	}
 	if len(c.VirtualServerGroups) > 0 {
 		l.shared(c)
+		l.untunnelled(c)
+	}
+}
+
+// untunnelled looks for real servers of another family than the addresses of a
+// group.
+func (l *service) untunnelled(c *config.Config) {
+	for i := range c.VirtualServers {
+		l.v = &c.VirtualServers[i]
+		if l.v.Group == "" {
+			continue
+		}
+		at := slices.IndexFunc(c.VirtualServerGroups, func(g config.VirtualServerGroup) bool { return g.Name == l.v.Group })
+		if at < 0 {
+			continue
+		}
+		l.reaches(&c.VirtualServerGroups[at])
+	}
+}
+
+// reaches reports the first real server that an address of the group does not
+// reach.
+func (l *service) reaches(g *config.VirtualServerGroup) {
+	for i := range g.Entries {
+		a := g.Entries[i].Address
+		if !a.IsValid() {
+			continue
+		}
+		for k := range l.v.RealServers {
+			r := &l.v.RealServers[k]
+			if m := r.Method(l.v); m.Kind != config.TUN && r.Address.Addr().Is4() != a.Is4() {
+				l.report(r.At, "group-family", "real_server %s is of another address family than %s of the group, and only TUN leads to such a one: keepalived leaves out the whole virtual server; write a group and a virtual_server for each family", r.Address, a)
+				return
+			}
+		}
 	}
 }
 
@@ -79,7 +115,7 @@ func stands(c *config.Config, v *config.VirtualServer) (list []string) {
 		for _, e := range g.Entries {
 			if e.Fwmark != 0 {
 				one.Fwmark, one.Address = e.Fwmark, config.Endpoint{}
-				one.IPFamily = cmp.Or(e.Family, v.Family())
+				one.IPFamily = g.MarkFamily(&e, v)
 				list = append(list, one.Identity())
 				continue
 			}

@@ -16,6 +16,9 @@ type Layout struct {
 	Options Options
 	// Servers are in the order of the real servers. Their weights do not count.
 	Servers []Destination
+	// Doubles says that two of Servers have one address and other ports, so that
+	// they may be one in a service; then the first counts.
+	Doubles bool
 	// Sorry is the sorry server, if there is one.
 	Sorry Destination
 }
@@ -39,7 +42,8 @@ func (l *Layout) Table(t Table, places []Place) {
 				d.Address = netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
 			}
 			// One that is a real server, too, and rests leaves it its weight.
-			if rests := p.Server == SorryServer && p.Weight == 0; rests && s.has(d.Address) {
+			yields := p.Server == SorryServer && p.Weight == 0 || p.Server != SorryServer && l.Doubles
+			if yields && s.has(d.Address) {
 				continue
 			}
 			s.Destinations = append(s.Destinations, d)

@@ -40,6 +40,25 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// TestDoubles: of two servers that are one in a service the first counts, while
+// it has a place.
+func TestDoubles(t *testing.T) {
+	k := web(1)
+	one, two := Destination{Address: netip.MustParseAddrPort("192.0.2.1:81"), Forward: Direct}, Destination{Address: netip.MustParseAddrPort("192.0.2.1:82"), Forward: Tunnel}
+	l := Layout{Keys: []Key{k}, Servers: []Destination{one, two}, Doubles: true}
+	for _, tt := range []struct {
+		places []Place
+		by     Forward
+		weight int32
+	}{{[]Place{{0, 5}, {1, 7}}, Direct, 5}, {[]Place{{1, 7}}, Tunnel, 7}} {
+		table := Table{}
+		l.Table(table, tt.places)
+		if list := table[k].Destinations; len(list) != 1 || list[0].Forward != tt.by || list[0].Weight != tt.weight {
+			t.Errorf("%v leads to %+v", tt.places, list)
+		}
+	}
+}
+
 // TestSorryAmongServers: a sorry server that is a real server, too, and keeps its
 // place while it rests does not take the real server's weight.
 func TestSorryAmongServers(t *testing.T) {

@@ -210,5 +210,5 @@ func (n *Node) relay(old map[string]*service) {
 }
 
 func sameLayout(a, b *balance.Layout) bool {
-	return a.Options == b.Options && a.Sorry == b.Sorry && slices.Equal(a.Keys, b.Keys) && slices.Equal(a.Servers, b.Servers)
+	return a.Options == b.Options && a.Sorry == b.Sorry && a.Doubles == b.Doubles && slices.Equal(a.Keys, b.Keys) && slices.Equal(a.Servers, b.Servers)
 }

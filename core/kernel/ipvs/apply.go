@@ -229,6 +229,8 @@ func explain(op balance.Op, err error) error {
 		hint = fmt.Sprintf("the kernel lacks the scheduler %s: load ip_vs_%s", op.Options.Scheduler, op.Options.Scheduler)
 	case errors.Is(err, unix.EINVAL) && op.Kind == balance.AddDestination && op.Key.IPv6 != op.Destination.Address.Addr().Is6():
 		hint = "a server of another address family needs forwarding by TUN, and cannot be used while connections are synchronised (lvs_sync_daemon)"
+	case errors.Is(err, unix.ERANGE):
+		hint = "its lthreshold is above its uthreshold"
 	case errors.Is(err, unix.ESRCH):
 		hint = "there is no such service"
 	case errors.Is(err, unix.ENOMEM):
