@@ -20,6 +20,10 @@ import (
 // maxOpen is how many connections one call may have open at a time.
 const maxOpen = 32
 
+// maxKeyFile is the size of the largest file with a certificate or a key of our own:
+// to read a key of a megabyte takes minutes, in which nothing can be stopped.
+const maxKeyFile = 64 << 10
+
 // connection is a connection that a script has. It belongs to the call that
 // made it and is closed with it.
 type connection struct {
@@ -197,11 +201,11 @@ func (c call) tlsConfig(opts fields, host string) (*tls.Config, error) {
 		if key == "" {
 			key = path
 		}
-		cert, err := c.readUpTo(c.s.resolve(path), maxString)
+		cert, err := c.readUpTo(c.s.resolve(path), maxKeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("cert: %w", err)
 		}
-		secret, err := c.readUpTo(c.s.resolve(key), maxString)
+		secret, err := c.readUpTo(c.s.resolve(key), maxKeyFile)
 		if err != nil {
 			return nil, fmt.Errorf("key: %w", err)
 		}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -29,7 +31,7 @@ func fileModule() Module {
 		Doc:  "Files. Only regular files are read and written: a pipe or a device may keep its reader waiting for ever.",
 		Functions: []Function{
 			{Name: "exists", Doc: "whether there is something at the path; nil and a reason when that cannot be known", Params: []Value{path}, Returns: []Value{ret("boolean", "whether")}, Fails: true, call: fileExists},
-			{Name: "read", Doc: "the text of a file of at most 1 MiB", Params: []Value{path}, Returns: []Value{ret("string", "the text")}, Fails: true, call: fileRead},
+			{Name: "read", Doc: "the text of a file of at most 1 MiB; the environment and the memory of processes, in /proc, are not for scripts", Params: []Value{path}, Returns: []Value{ret("string", "the text")}, Fails: true, call: fileRead},
 			{Name: "tail", Doc: "the last lines of a file, from its last 256 KiB; without their line ends", Params: []Value{path, opt("lines", "integer", "10 unless given, at most 1,000")}, Returns: []Value{ret("string[]", "the lines, oldest first")}, Fails: true, call: fileTail},
 			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge},
 			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize},
@@ -273,8 +275,35 @@ func openRegular(path string, flags int, mode os.FileMode) (*os.File, error) {
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("open %s: it is not a regular file", path)
 	}
+	if err == nil && ofProcess(file) {
+		err = fmt.Errorf("open %s: the environment and the memory of processes are not for scripts; env.get reads a variable that the configuration names", path)
+	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
 }
+
+// ofProcess reports whether a file is the environment or the memory of a process:
+// that of the daemon, or of whom it was started by, holds what the configuration
+// names to few.
+func ofProcess(file *os.File) bool {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return true // nobody knows; the safe answer
+	}
+	private := true
+	_ = raw.Control(func(fd uintptr) {
+		var on syscall.Statfs_t
+		if err := syscall.Fstatfs(int(fd), &on); err != nil || on.Type != procMagic {
+			private = err != nil
+			return
+		}
+		path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
+		private = err != nil || slices.Contains([]string{"environ", "mem", "auxv"}, filepath.Base(path))
+	})
+	return private
+}
+
+// procMagic is the type of the file system /proc (statfs(2)).
+const procMagic = 0x9fa0

@@ -18,7 +18,7 @@ func (s *state) pcall(l *lua.LState) int {
 	}
 	if err := protected(l, l.GetTop()-1, lua.MultRet); err != nil {
 		l.Push(lua.LFalse)
-		l.Push(raised(err))
+		l.Push(s.caught(l, err))
 		return 2
 	}
 	l.Insert(lua.LTrue, 1)

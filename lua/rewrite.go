@@ -102,9 +102,12 @@ func (rw *rewriter) stmt(out []ast.Stmt, stmt ast.Stmt) []ast.Stmt {
 	case *ast.AssignStmt:
 		rw.exprs(s.Rhs)
 		for _, lhs := range s.Lhs {
-			if target, ok := lhs.(*ast.AttrGetExpr); ok {
+			switch target := lhs.(type) {
+			case *ast.AttrGetExpr:
 				target.Object = rw.expr(target.Object)
 				target.Key = rw.expr(target.Key)
+			case *ast.IdentExpr:
+				rw.constant(target, target.Value)
 			}
 		}
 		return append(out, rw.assign(s))
@@ -120,10 +123,9 @@ func (rw *rewriter) stmt(out []ast.Stmt, stmt ast.Stmt) []ast.Stmt {
 	case *ast.FuncDefStmt:
 		rw.function(s.Func)
 		if s.Name.Func != nil {
-			if target, ok := s.Name.Func.(*ast.AttrGetExpr); ok {
-				s.Name.Func = rw.expr(target)
-			}
+			s.Name.Func = rw.expr(s.Name.Func)
 		} else {
+			rw.constant(s, s.Name.Method)
 			s.Name.Receiver = rw.expr(s.Name.Receiver)
 		}
 		return append(out, chargeStmt(s, costMethod), s)

@@ -277,12 +277,22 @@ func (s *state) xpcall(l *lua.LState) int {
 		return l.GetTop()
 	}
 	l.Push(handler)
-	l.Push(raised(err))
+	l.Push(s.caught(l, err))
 	if err := protected(l, 1, 1); err != nil {
-		l.Push(raised(err))
+		l.Push(s.caught(l, err))
 	}
 	l.Insert(lua.LFalse, 1)
 	return 2
+}
+
+// caught is raised for an error that the script goes on after. The virtual machine
+// quotes what it complains about, and nobody was charged for that.
+func (s *state) caught(l *lua.LState, err error) lua.LValue {
+	value := raised(err)
+	if text, ok := value.(lua.LString); ok {
+		s.meter.charge(l, 4*len(text))
+	}
+	return value
 }
 
 // raised returns the value that a protected call's error carries.

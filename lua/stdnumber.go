@@ -19,6 +19,7 @@ func (s *state) toNumber(l *lua.LState) int {
 	switch {
 	case isText:
 		s.meter.work(l, len(text)/8)
+		s.meter.charge(l, len(text)) // what is wrong with it is told with a copy
 		n, ok := numberOf(strings.Trim(string(text), " \t\n\v\f\r"), base)
 		if ok {
 			l.Push(lua.LNumber(n))

@@ -36,7 +36,7 @@ function docker.container(o, name)
   if not name:match("^[%w_.-]+$") then error("docker.container: the name is wrong: " .. name, 2) end
   local value, why = docker.get(o, "/containers/" .. name .. "/json")
   if not value then return nil, why end
-  local state = value.State
+  local state = type(value) == "table" and value.State
   if type(state) ~= "table" then return nil, "the answer has no State" end
   local health = state.Health
   return {

@@ -61,7 +61,7 @@ function haproxy.backend(o, name)
       out.status, out.sessions = row.status, row.scur
     elseif row.pxname == name and row.svname ~= "FRONTEND" then
       out.servers = out.servers + 1
-      if row.status:sub(1, 2) == "UP" then out.up = out.up + 1 end
+      if tostring(row.status):sub(1, 2) == "UP" then out.up = out.up + 1 end
     end
   end
   if not out.status then return nil, "there is no backend " .. name end

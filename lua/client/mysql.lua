@@ -20,6 +20,24 @@ local tcp, bytes, hash = require "tcp", require "bytes", require "hash"
 
 local PROTOCOL_41, SECURE, PLUGIN, SSL = 0x200, 0x8000, 0x80000, 0x800
 
+-- What a packet lacks is raised as this, and is a reason for who called.
+local short = {}
+
+local function take(...)
+  local out = { pcall(bytes.unpack, ...) }
+  if not out[1] then error(short, 0) end
+  return unpack(out, 2)
+end
+
+local function careful(f)
+  return function(...)
+    local out = { pcall(f, ...) }
+    if out[1] then return out[2], out[3] end
+    if out[2] == short then return nil, "this is no MySQL or MariaDB: a packet is too short" end
+    error(out[2], 0)
+  end
+end
+
 local function receive(conn)
   local head, why = conn:receive(4)
   if not head then return nil, why end
@@ -38,7 +56,7 @@ local function send(conn, seq, text)
 end
 
 local function failure(packet)
-  local code, rest = bytes.unpack("< H", packet, 2), packet:sub(4)
+  local code, rest = take("< H", packet, 2), packet:sub(4)
   return (rest:gsub("^#%w%w%w%w%w", "")) .. " (error " .. code .. ")"
 end
 
@@ -48,7 +66,7 @@ local function number(text, at)
   if not first or first == 255 then return nil, at + 1, "the packet is too short" end
   if first < 251 then return first, at + 1 end
   if first == 251 then return nil, at + 1 end
-  return bytes.unpack(first == 252 and "< H" or first == 253 and "< T" or "< J", text, at + 1)
+  return take(first == 252 and "< H" or first == 253 and "< T" or "< J", text, at + 1)
 end
 
 local function scramble(password, salt)
@@ -80,7 +98,7 @@ local function hello(o)
   if not greeting then conn:close() return nil, seq end
   if greeting:byte(1) == 255 then conn:close() return nil, failure(greeting) end
   if greeting:byte(1) ~= 10 then conn:close() return nil, "this is no MySQL or MariaDB" end
-  local _, version, _, salt, _, low, _, _, high, length, _, at = bytes.unpack("< B z I a8 B H B H H B a10", greeting)
+  local _, version, _, salt, _, low, _, _, high, length, _, at = take("< B z I a8 B H B H H B a10", greeting)
   local more = greeting:sub(at, at + math.max(13, length - 8) - 2)
   return conn, { version = version:gsub("^5%.5%.5%-", ""), salt = salt .. more, capabilities = low + high * 65536, seq = seq }
 end
@@ -104,7 +122,7 @@ local function login(o)
   local packet, seq = receive(conn)
   local salt = g.salt
   if packet and packet:byte(1) == 254 then -- the account wants another plugin
-    local plugin, at = bytes.unpack("z", packet, 2)
+    local plugin, at = take("z", packet, 2)
     local how = plugin == "mysql_native_password" and scramble or plugin == "caching_sha2_password" and scramble256
     if not how then
       return fail("the account logs in by " .. plugin .. "; this client knows mysql_native_password and caching_sha2_password")
@@ -199,7 +217,7 @@ function mysql.status(o)
   local conn, g = login(o)
   if not conn then return nil, g end
   local rows, why = query(conn, "SELECT @@global.read_only")
-  if not rows then conn:close() return nil, why end
+  if not rows or not rows[1] then conn:close() return nil, why or "it does not say whether it is read-only" end
   local out = { version = g.version, read_only = rows[1][1] ~= "0" }
   local names
   rows, names = query(conn, "SHOW REPLICA STATUS")
@@ -220,4 +238,5 @@ function mysql.status(o)
   return out
 end
 
+for name, f in pairs(mysql) do mysql[name] = careful(f) end
 return mysql

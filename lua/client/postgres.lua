@@ -14,10 +14,28 @@
 -- that a primary streams to, for users who may see that (pg_monitor).
 local tcp, bytes, hash = require "tcp", require "bytes", require "hash"
 
+-- What a packet lacks is raised as this, and is a reason for who called.
+local short = {}
+
+local function take(...)
+  local out = { pcall(bytes.unpack, ...) }
+  if not out[1] then error(short, 0) end
+  return unpack(out, 2)
+end
+
+local function careful(f)
+  return function(...)
+    local out = { pcall(f, ...) }
+    if out[1] then return out[2], out[3] end
+    if out[2] == short then return nil, "this is no PostgreSQL: a message is too short" end
+    error(out[2], 0)
+  end
+end
+
 local function receive(conn)
   local head, why = conn:receive(5)
   if not head then return nil, why end
-  local n = bytes.unpack("I", head, 2) - 4
+  local n = take("I", head, 2) - 4
   if n > 500000 then return nil, "a message of " .. n .. " octets" end
   local text = ""
   if n > 0 then
@@ -38,11 +56,12 @@ local function scram(conn, password, nonce)
   send(conn, "p", bytes.pack("z I", "SCRAM-SHA-256", #start) .. start)
   local kind, text = receive(conn)
   if kind == "E" then return nil, failure(text) end
-  if kind ~= "R" or bytes.unpack("I", text) ~= 11 then return nil, "the server does not go on with SCRAM" end
+  if kind ~= "R" or take("I", text) ~= 11 then return nil, "the server does not go on with SCRAM" end
   local server = text:sub(5)
   local joint, salt, count = server:match("^r=([^,]+),s=([^,]+),i=(%d+)")
   if not joint or joint:sub(1, #nonce) ~= nonce then return nil, "the server's part of SCRAM is wrong" end
   salt = bytes.unbase64(salt)
+  if not salt or tonumber(count) > 50000 then return nil, "the server's part of SCRAM is wrong, or has more than 50,000 rounds" end
   local key = hash.pbkdf2("sha256", password, salt, tonumber(count), { raw = true })
   local final = "c=biws,r=" .. joint
   local message = first .. "," .. server .. "," .. final
@@ -77,7 +96,7 @@ local function open(o)
     if kind == "E" then return fail(failure(text)) end
     if kind == "Z" then return conn end
     if kind == "R" then
-      local how = bytes.unpack("I", text)
+      local how = take("I", text)
       if how ~= 0 and how ~= 12 and not o.password then return fail("the server wants a password") end
       if how == 3 then
         if not o.tls then return fail("the server wants the password in clear, and there is no TLS") end
@@ -104,16 +123,16 @@ local function query(conn, sql)
     if not kind then return nil, text end
     if kind == "E" then failed = failure(text) end
     if kind == "T" then
-      local n, at = bytes.unpack("H", text)
+      local n, at = take("H", text)
       for i = 1, n do
-        names[i], at = bytes.unpack("z", text, at)
+        names[i], at = take("z", text, at)
         at = at + 18
       end
     elseif kind == "D" then
-      local row, n, at = {}, bytes.unpack("H", text)
+      local row, n, at = {}, take("H", text)
       for i = 1, n do
         local length
-        length, at = bytes.unpack("i", text, at)
+        length, at = take("i", text, at)
         if length < 0 then
           row[i] = false
         else
@@ -147,7 +166,9 @@ function postgres.status(o)
     (SELECT count(*) FROM pg_stat_replication)]])
   if not rows then return nil, why end
   local row = rows[1]
+  if not row or #row < 4 then return nil, "the answer has no row" end
   return { primary = row[1] == "f", lag = tonumber(row[2]), version = row[3]:match("^%S+"), replicas = tonumber(row[4]) }
 end
 
+for name, f in pairs(postgres) do postgres[name] = careful(f) end
 return postgres

@@ -32,7 +32,7 @@ local function read(conn, depth)
   if kind == "-" then return nil, rest end
   if kind == ":" then return tonumber(rest) end
   local n = tonumber(rest)
-  if (kind ~= "$" and kind ~= "*") or not n or depth > 4 then return nil, "this is no answer of Redis: " .. line:sub(1, 60) end
+  if (kind ~= "$" and kind ~= "*") or not n or n % 1 ~= 0 or depth > 4 then return nil, "this is no answer of Redis: " .. line:sub(1, 60) end
   if n < 0 then return nil, "no value" end
   if kind == "*" then
     local list = {}
@@ -44,6 +44,7 @@ local function read(conn, depth)
     return list
   end
   local text = ""
+  if n > 500000 then return nil, "a value of " .. rest .. " octets" end
   if n > 0 then
     text, why = conn:receive(n)
     if not text then return nil, why end

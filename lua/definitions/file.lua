@@ -20,7 +20,7 @@ local file = {}
 ---@return string? # why not
 function file.exists(path) end
 
----the text of a file of at most 1 MiB
+---the text of a file of at most 1 MiB; the environment and the memory of processes, in /proc, are not for scripts
 ---@param path string a relative one counts from the script's folder
 ---@return string? # the text
 ---@return string? # why not
