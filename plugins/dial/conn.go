@@ -43,6 +43,7 @@ type side struct {
 	wake    chan struct{} // holds one
 	until   time.Time     // the deadline; zero is none
 	over    bool          // it has passed
+	last    bool          // what was there before it had may still be taken, once
 }
 
 // poke has who waits look again.
@@ -85,7 +86,12 @@ func (c *Conn) wait(s *side) error {
 			return net.ErrClosed
 		case c.broken != nil:
 			return c.broken
-		case s.over, c.off:
+		case c.off:
+			return os.ErrDeadlineExceeded
+		case s.over && s.ready && s.last:
+			s.last = false
+			return nil
+		case s.over:
 			return os.ErrDeadlineExceeded
 		}
 		// It rings early enough, or is set to: when it does, the deadline is
@@ -127,13 +133,16 @@ func (c *Conn) callOff() {
 	}
 }
 
-// ring has those who wait look whether they are out of time.
+// ring has those who wait look whether they are out of time. What came before that
+// is not lost when this side is late to look.
 func (c *Conn) ring(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rings = time.Time{}
 	for _, s := range []*side{&c.in, &c.out} {
-		s.over = !s.until.IsZero() && !now.Before(s.until)
+		if !s.until.IsZero() && !now.Before(s.until) {
+			s.over, s.last = true, s.ready
+		}
 		c.poke(s)
 	}
 }

@@ -209,42 +209,65 @@ func (p *poller) ends() bool {
 
 // run tells connections what happens until there are none.
 func (p *poller) run() {
-	var events [128]syscall.EpollEvent
-	var told [len(events)]*Conn
+	var h happenings
 	for {
 		// First whoever can run: probes that begin together are then asked
 		// about together.
 		runtime.Gosched()
-		n := 0
-		err := p.raw.Read(func(fd uintptr) bool {
-			got, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, fd, uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), 0, 0, 0)
-			if errno == 0 {
-				n = int(got)
-			}
-			return n > 0
-		})
+		h.n = 0
+		err := p.raw.Read(func(uintptr) bool { return h.ask(p.fd) })
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			if p.ends() {
 				return
 			}
+			h.ask(p.fd) // what came in time goes first
+		}
+		p.tell(&h)
+		if err != nil {
 			p.overdue()
 		}
-		p.mu.Lock()
-		for i := range events[:n] {
-			// An event may have been taken before its connection was closed, and
-			// its file may be another's by now.
-			told[i] = p.conns[events[i].Fd]
-			if told[i] != nil && told[i].tag != events[i].Pad {
-				told[i] = nil
-			}
-		}
-		p.mu.Unlock()
-		for i, c := range told[:n] {
-			if c != nil {
-				c.happened(events[i].Events)
-			}
-			told[i] = nil
-		}
 		p.kick()
+	}
+}
+
+// look tells connections what has happened until now.
+func (p *poller) look() {
+	var h happenings
+	if h.ask(p.fd) {
+		p.tell(&h)
+	}
+}
+
+// happenings are what the epoll has to tell at once.
+type happenings struct {
+	events [128]syscall.EpollEvent
+	n      int
+}
+
+// ask asks the epoll, and reports whether there is something.
+func (h *happenings) ask(fd int) bool {
+	n, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(fd), uintptr(unsafe.Pointer(&h.events[0])), uintptr(len(h.events)), 0, 0, 0)
+	if errno == 0 {
+		h.n = int(n)
+	}
+	return h.n > 0
+}
+
+// tell tells connections what happened to them.
+func (p *poller) tell(h *happenings) {
+	var told [len(h.events)]*Conn
+	p.mu.Lock()
+	for i, e := range h.events[:h.n] {
+		// An event may have been taken before its connection was closed, and
+		// its file may be another's by now.
+		if c := p.conns[e.Fd]; c != nil && c.tag == e.Pad {
+			told[i] = c
+		}
+	}
+	p.mu.Unlock()
+	for i, c := range told[:h.n] {
+		if c != nil {
+			c.happened(h.events[i].Events)
+		}
 	}
 }

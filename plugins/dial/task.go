@@ -28,6 +28,10 @@ const (
 	// resting is how many tasks are kept that have nothing to do: their stacks
 	// have grown to what a probe needs.
 	resting = 64
+	// few is how many tasks begin before those are looked after that have begun: on
+	// a machine that has too much to do, more would be under way with each that
+	// begins, until none ends in time.
+	few = 16
 	// greed is how often in a row a task may read or write what is there before
 	// others have their turn.
 	greed = 16
@@ -53,7 +57,12 @@ func (d *Dialer) Run(list []func(*Task)) {
 	}
 	p.turn.Lock()
 	defer p.turn.Unlock()
-	for _, do := range list {
+	for i, do := range list {
+		if i > 0 && i%few == 0 {
+			p.advance()
+			p.look()
+			p.advance()
+		}
 		t := p.task()
 		t.do, t.now = do, Now()
 		t.resume()

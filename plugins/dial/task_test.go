@@ -229,6 +229,45 @@ func TestTaskShares(t *testing.T) {
 	}
 }
 
+// TestTaskInTime holds that an answer which came in time is not lost when this
+// side is late to look: neither by a timer that is looked at first, nor while
+// thousands of others begin.
+func TestTaskInTime(t *testing.T) {
+	after := func(d time.Duration) checker.Target {
+		return serve(t, func(c net.Conn) {
+			time.Sleep(d)
+			c.Write([]byte("x"))
+			io.Copy(io.Discard, c)
+		})
+	}
+	soon, then := after(50*time.Millisecond), after(150*time.Millisecond)
+	soon.Timeout, then.Timeout = time.Minute, 400*time.Millisecond
+	var d Dialer
+	read := func(target checker.Target) func(*Task) error {
+		return func(task *Task) error {
+			c, err := d.Connect(t.Context(), target, task)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			_, err = c.Read(make([]byte, 1))
+			return err
+		}
+	}
+	// While the last one is busy, the first one's answer comes, for which a turn
+	// is waited for; then the second one's, and the end of its time.
+	errs := tasks(&d, read(soon), read(then), func(*Task) error {
+		d.poll.sweep()
+		time.Sleep(800 * time.Millisecond)
+		return nil
+	})
+	for i, err := range errs {
+		if err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
+
 // TestTaskVerdicts holds that a task is told why no connection stands.
 func TestTaskVerdicts(t *testing.T) {
 	l, closed := listen(t, "127.0.0.1:0")
