@@ -55,7 +55,7 @@ type checks struct {
 	// lasting are the programs that were told to end and may not have: a
 	// check never runs twice at once.
 	lasting map[string]program.Outcome
-	// verdicts are the last ones of plugins.
+	// verdicts are the last ones of plugins and Lua scripts.
 	verdicts map[string]scriptVerdict
 	// probes makes the checks of plugins.
 	probes *probes
@@ -189,7 +189,7 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 		begin := time.Now()
 		c := r.run(ctx)
 		c.Took = time.Since(begin)
-		return c
+		return x.standing(s, c, c.Result != node.OK && stoodStill(c.Took, s.Timeout))
 	}
 	if s.Plugin != nil {
 		return x.runPlugin(ctx, s)
@@ -206,6 +206,13 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 	x.lasting[name] = o
 	x.mu.Unlock()
 	return programVerdict(o)
+}
+
+// stoodStill reports whether what had a time limit took so much longer that the
+// daemon itself was stopped or starved meanwhile: then the end of its time says
+// nothing about what it asked for.
+func stoodStill(took, limit time.Duration) bool {
+	return took > limit+limit/2+100*time.Millisecond
 }
 
 // Quick implements engine.QuickChecks, for Lua scripts that only look.

@@ -205,7 +205,7 @@ type hosted struct{ set *pluginhost.Set }
 func (h *hosted) start(_ tell, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
 
 // scriptGrace is for how many intervals the last result of a vrrp_script stands
-// when its plugin has none.
+// when there is none.
 const scriptGrace = 3
 
 // runPlugin runs a vrrp_script that is a check of a plugin. Without a verdict
@@ -222,10 +222,15 @@ func (x *checks) runPlugin(ctx context.Context, s *config.Script) node.Checked {
 	default:
 		out.Result = node.Broken
 	}
+	return x.standing(s, out, out.Result == node.Broken)
+}
+
+// standing is a result, or when it is none the one before for a while.
+func (x *checks) standing(s *config.Script, out node.Checked, none bool) node.Checked {
 	now := time.Now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if out.Result != node.Broken {
+	if !none {
 		x.verdicts[s.Name] = scriptVerdict{out, now}
 		return out
 	}

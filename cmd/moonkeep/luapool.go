@@ -125,7 +125,7 @@ func (k *luaCheck) run(p *luaPool, end time.Time, tell func(node.Answer)) {
 		if k.measures {
 			call = k.runner.InlineWeight
 		}
-		call(p.ctx, end.Sub(begin), k.about, func(v lua.Verdict, err error) { tell(k.answer(p, v, err, time.Since(begin))) })
+		call(p.ctx, end.Sub(begin), k.about, func(v lua.Verdict, err error) { tell(k.answer(p, v, err, time.Since(begin), end.Sub(begin))) })
 		return
 	}
 	ctx, cancel := context.WithDeadline(p.ctx, end)
@@ -139,11 +139,11 @@ func (k *luaCheck) run(p *luaPool, end time.Time, tell func(node.Answer)) {
 	} else {
 		v, err = k.runner.Verdict(ctx, k.about)
 	}
-	tell(k.answer(p, v, err, time.Since(begin)))
+	tell(k.answer(p, v, err, time.Since(begin), end.Sub(begin)))
 }
 
-// answer is what came of a run.
-func (k *luaCheck) answer(p *luaPool, v lua.Verdict, err error, took time.Duration) node.Answer {
+// answer is what came of a run that had so much time.
+func (k *luaCheck) answer(p *luaPool, v lua.Verdict, err error, took, limit time.Duration) node.Answer {
 	ans := node.Answer{Message: v.Message, Took: took}
 	if w := v.Weight; w != nil && v.OK {
 		ans.Weighs = true
@@ -155,6 +155,9 @@ func (k *luaCheck) answer(p *luaPool, v lua.Verdict, err error, took time.Durati
 	switch {
 	case p.ctx.Err() != nil || errors.Is(err, lua.ErrStuck) || k.measures && err != nil:
 		ans.Verdict = health.Unknown
+	case (err != nil || !v.OK) && stoodStill(took, limit):
+		ans.Verdict, ans.Message = health.Unknown, fmt.Sprintf("the daemon stood still: it took %s of %s", took.Round(time.Millisecond), limit.Round(time.Millisecond))
+		return ans
 	case err != nil:
 		// A script that is wrong fails its server, as keepalived's programs do
 		// that cannot be run.
