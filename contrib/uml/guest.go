@@ -26,7 +26,7 @@ const moduleTree = "/usr/lib/uml/modules"
 // modules are loaded before the program runs, so that it can see by
 // /sys/module whether there is such a thing. Others are loaded as usual, when
 // the kernel asks for them.
-var modules = strings.Fields(`ipv6 veth macvlan ipvlan vrf dummy bridge ifb
+var modules = strings.Fields(`ipv6 veth macvlan ipvlan vrf dummy bridge ifb 8021q bonding
 	xfrm_user ah4 ah6 esp4 esp6 sch_netem nf_tables
 	ipip ip6_tunnel
 	ip_vs ip_vs_rr ip_vs_wrr ip_vs_lc ip_vs_wlc ip_vs_sh ip_vs_mh`)

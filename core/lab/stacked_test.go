@@ -1,0 +1,161 @@
+//go:build linux
+
+package lab
+
+import (
+	"fmt"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+)
+
+// ip runs commands of ip, of iproute2, on a host.
+func ip(t *testing.T, h *host, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		run(t, h, "ip "+line)
+	}
+}
+
+// run runs a command of iproute2 on a host.
+func run(t *testing.T, h *host, line string) {
+	t.Helper()
+	words := strings.Fields(line)
+	if _, err := exec.LookPath(words[0]); err != nil {
+		t.Skipf("needs %s: (Debian: apt-get install iproute2)", words[0])
+	}
+	err := h.ns.Do(func() error {
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", line, err, out)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStackedInterface holds that an instance works on a VLAN and on a bond as on
+// any interface: its address moves, and it hears its peer again after the carrier
+// below was away, and after another port of the bond took over.
+func TestStackedInterface(t *testing.T) {
+	needKernel(t, "8021q", "bonding")
+	for _, kind := range []string{"VLAN", "bond"} {
+		t.Run(kind, func(t *testing.T) {
+			d := v3
+			plan := planOf(t, d.conf(side{priority: 150}), d.conf(side{priority: 100}))
+			l, _ := prepare(t, Options{Plan: plan, Daemons: moonkeeps(t, plan), Probe: 20 * ms})
+			stack := func(h *host, own []Interface) {
+				ip(t, h, "link set eth0 down", "link set eth0 name port0")
+				if kind == "VLAN" {
+					ip(t, h, "link set port0 up", "link add link port0 name eth0 type vlan id 7")
+				} else {
+					ip(t, h, "link add eth0 type bond mode active-backup miimon 20", "link set port0 master eth0")
+				}
+				ip(t, h, "link set eth0 up")
+				for _, p := range own[0].Addresses {
+					ip(t, h, "address flush dev port0", fmt.Sprintf("address replace %v dev eth0", p))
+				}
+			}
+			for i, n := range l.nodes {
+				stack(n.host, plan.Nodes[i].Interfaces)
+			}
+			if kind == "VLAN" {
+				// The client is on the VLAN without knowing.
+				ip(t, l.net.fabric, "link set "+bridge(0)+" type bridge vlan_filtering 1 vlan_default_pvid 7")
+				for i := range l.nodes {
+					run(t, l.net.fabric, "bridge vlan add vid 7 dev "+l.net.port(i, "eth0")) // tagged
+				}
+			}
+			if err := l.Boot(); err != nil {
+				t.Fatal(err)
+			}
+			perform(t, l, "await a VI_1")
+			agree(t, l)
+			d.gone("crash a", "b", 100, always).play(t, l, d)
+			returns("start a", "a").play(t, l, d)
+			for range 2 {
+				ip(t, l.net.fabric, "link set "+l.net.port(0, "eth0")+" down")
+				perform(t, l, "await b VI_1")
+				ip(t, l.net.fabric, "link set "+l.net.port(0, "eth0")+" up")
+				perform(t, l, "await a VI_1; wait 500ms; await a VI_1")
+			}
+			agree(t, l)
+			if kind == "bond" {
+				return
+			}
+			// A VLAN is made again, as by a network manager that restarts.
+			h := l.nodes[0].host
+			ip(t, h, "link delete eth0")
+			perform(t, l, "await b VI_1")
+			again := []string{"link add link port0 name eth0 type vlan id 7", "link set eth0 up"}
+			for _, p := range plan.Nodes[0].Interfaces[0].Addresses {
+				again = append(again, fmt.Sprintf("address add %v dev eth0", p))
+			}
+			ip(t, h, again...)
+			perform(t, l, "await a VI_1; wait 500ms; await a VI_1")
+			agree(t, l)
+		})
+	}
+}
+
+// TestLoss holds that a fifth of all packets lost moves the addresses as often as
+// the protocol says: each time that a backup hears nothing for three adverts and
+// its skew, and at no other.
+func TestLoss(t *testing.T) {
+	needKernel(t, "sch_netem")
+	needTC(t)
+	plan := planOf(t, v3.conf(side{priority: 150}), v3.conf(side{priority: 100}))
+	l, _ := raise(t, Options{Plan: plan, Daemons: moonkeeps(t, plan), Probe: 20 * ms})
+	perform(t, l, "settle; await a VI_1")
+	long := 8 * time.Second
+	if *matrixFlag {
+		long = 20 * time.Second
+	}
+	became := func() uint64 {
+		s, err := status(l.nodes[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Instances[0].Counters.BecameMaster
+	}
+	from := plan.Nodes[0].Interfaces[0].Addresses[0].Addr().As4()
+	before := became()
+	heard := (&netnstest.Host{NS: l.nodes[1].host.ns, Link: l.nodes[1].host.conn}).Capture(t, "eth0", 0x0800)
+	blow(t, l, 0, "loss 20%")
+	var times []time.Duration
+	for begin := time.Now(); time.Since(begin) < long; {
+		if f := heard.Next(t, 50*ms); f != nil && f[23] == 112 && string(f[26:30]) == string(from[:]) {
+			times = append(times, time.Since(begin))
+		}
+	}
+	after := became()
+	blow(t, l, 0, "")
+	// What is near the edge may go either way.
+	least, most := 0, 0
+	for i, at := range append(times, long) {
+		last := time.Duration(0)
+		if i > 0 {
+			last = times[i-1]
+		}
+		if at-last > v3.down(100)+busy.times(30*ms) {
+			least++
+		}
+		if at-last > 5*v3.interval/2 { // two were lost, and a third late
+			most++
+		}
+	}
+	n := int(after - before)
+	t.Logf("%d of some %d adverts of a came to b, which became master %d times; %d to %d gaps were long enough", len(times), long/v3.interval, n, least, most)
+	if len(times) < int(long/v3.interval)/2 || len(times) > int(long/v3.interval) {
+		t.Errorf("the network lost another part than a fifth")
+	}
+	if n < least || n > most {
+		t.Errorf("b became master %d times, want %d to %d", n, least, most)
+	}
+	perform(t, l, "settle; await a VI_1")
+	agree(t, l)
+}
