@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Help says what a module has ("http"), or a function ("http.get"), in lines for
-// a terminal; without a topic it lists the modules. It reports false when there is
+// Help says what a module has ("http"), a function ("http.get") or a client
+// ("client.redis"), in lines for a terminal; without a topic it lists all. It reports false when there is
 // no such thing.
 func Help(topic string) (string, bool) {
 	var b strings.Builder
@@ -16,8 +16,20 @@ func Help(topic string) (string, bool) {
 			first, _, _ := strings.Cut(m.Doc, ". ")
 			fmt.Fprintf(&b, "%-8s %s\n", m.Name, strings.TrimSuffix(first, "."))
 		}
-		b.WriteString("\nhelp MODULE and help MODULE.FUNCTION say more\n")
+		fmt.Fprintf(&b, "\nand, with require: %s\n", strings.Join(clientNames(), ", "))
+		b.WriteString("\nhelp MODULE, help MODULE.FUNCTION and help client.NAME say more\n")
 		return b.String(), true
+	}
+	if slices.Contains(clientNames(), topic) {
+		text, err := clients.ReadFile(strings.ReplaceAll(topic, ".", "/") + ".lua")
+		for line := range strings.Lines(string(text)) {
+			comment, ok := strings.CutPrefix(line, "--")
+			if !ok {
+				break
+			}
+			b.WriteString(strings.TrimPrefix(comment, " "))
+		}
+		return b.String(), err == nil
 	}
 	name, function, one := strings.Cut(topic, ".")
 	if !slices.Contains(moduleNames(), name) {

@@ -24,6 +24,9 @@ func idioms() []idiom {
 		{"ping -c 1", `stub.icmp.ping("192.0.2.1", nil, "timeout")`, "false"},
 		{"dig +short", `stub.dns.query("www.example.org", "A", {answers = {{data = "192.0.2.7"}}})`, `"192.0.2.7"`},
 		{"df --output", `stub.file.space("/var", {used = 12.5})`, "12.5"},
+		{"curl -s http", `stub.http.get("http://127.0.0.1/health", {status = 200, body = "ok\n"})`, "true"},
+		{"echo \"show stat\"", `stub.client.haproxy.backend({}, "web", {up = 2, servers = 3})`, "2"},
+		{"mysql -e", `stub.client.mysql.status({replica = {lag = 4}})`, "4"},
 		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true"},
 		{"cut -d' '", `stub.file.read("/proc/loadavg", "0.50 1 2 1/1 1\n")`, "0.5"},
 		{"[ -n \"$(find", `stub.file.age("/run/beat", 61)`, "false"},
@@ -39,6 +42,7 @@ func idioms() []idiom {
 		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}"},
 		{"$1", ``, `"192.0.2.1/24"`},
 		{"$2", ``, `"master"`},
+		{"n=$(cat", ``, "1"},
 		{"exit 1", ``, "false"},
 	}
 }
@@ -65,6 +69,7 @@ func TestPortingTable(t *testing.T) {
 	for _, m := range Modules() {
 		fmt.Fprintf(&b, "local %s = require %q\n", m.Name, m.Name)
 	}
+	b.WriteString("local haproxy, mysql = require 'client.haproxy', require 'client.mysql'\n")
 	b.WriteString("local event = {node = 'lb-a', to = 'MASTER', why = 'timeout', addresses = {'192.0.2.1/24'}}\nlocal ctx = {args = {msg = 'text'}}\nreturn {\n")
 	for i, try := range idioms() {
 		bash, code := strings.ReplaceAll(rows[i][1], `\|`, "|"), rows[i][2]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
@@ -14,8 +15,8 @@ import (
 const sessionName = "repl"
 
 // Session is a Lua state to type into, within the same limits as a script. It
-// is for one goroutine. All modules are there as globals; an error or a limit
-// costs the line, and the variables when it had to be given up.
+// is for one goroutine. All modules are there as globals, and the clients can be
+// required; an error or a limit costs the line, and the variables when it had to be given up.
 type Session struct{ runner *Runner }
 
 // NewSession returns a session whose relative paths count from a folder.
@@ -25,6 +26,16 @@ func NewSession(dir string, o Options) (*Session, error) {
 		return nil, err
 	}
 	script := &Script{path: sessionName, dir: dir, main: proto, files: map[string]*lua.FunctionProto{}, sources: []string{sessionName}}
+	for _, name := range clientNames() {
+		path := strings.ReplaceAll(name, ".", "/") + ".lua"
+		source, err := clients.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", name, err)
+		}
+		if script.files[name], _, err = compile(path, source); err != nil {
+			return nil, err
+		}
+	}
 	r, err := script.NewRunner(o)
 	if err != nil {
 		return nil, err

@@ -314,7 +314,8 @@ func (x *stubs) register(name string, f *Function) lua.LGFunction {
 		case isFunction:
 		case len(args) == 0:
 			l.RaiseError("stub.%s: say what it returns: stub.%s(%s)", name, name, expected(f, most))
-		case len(args) <= most:
+		case len(args) <= most, f.Fails && len(args) == 2 && args[0] == lua.LNil && args[1].Type() == lua.LTString:
+			// (nil, "reason") is how a failure is returned, whatever was asked.
 			a.results = args
 		default:
 			a.match, a.results = args[:most], args[most:]

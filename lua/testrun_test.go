@@ -169,6 +169,7 @@ func TestSession(t *testing.T) {
 		{"nosuch.field", "error: repl:1: attempt to index a non-table object(nil) with key 'field'"}, {"x", "5"},
 		{"#tostring(time.now()) > 5", "true"}, {"exec.run({'true'})", "error: repl:1: exec.run: not allowed; the configuration must grant it: allow: [exec]"},
 		{"y = function(a) return a .. '!' end", ""}, {"y 'z'", `"z!"`},
+		{`redis = require "client.redis"`, ""}, {`redis.ping{address = "127.0.0.1:1"} == nil`, "true"},
 	} {
 		got, more, err := s.Eval(within(t, 2*time.Second), step.text)
 		if err != nil || more || got != step.want {
@@ -183,6 +184,42 @@ func TestSession(t *testing.T) {
 	}
 	if _, _, err := s.Eval(within(t, 100*time.Millisecond), "while true do end"); err == nil {
 		t.Error("the endless ended")
+	}
+}
+
+// TestHelp: modules, functions and clients are explained, and nothing else.
+func TestHelp(t *testing.T) {
+	for topic, want := range map[string]string{
+		"": "client.redis", "http": "http.get(url: string", "http.get": "options\n", "client.mysql": "mysql.status(o)",
+	} {
+		if got, ok := Help(topic); !ok || !strings.Contains(got, want) {
+			t.Errorf("%q: %q, %v", topic, got, ok)
+		}
+	}
+	for _, topic := range []string{"nosuch", "http.nosuch", "client", "client.nosuch", "client.mysql.status"} {
+		if got, ok := Help(topic); ok {
+			t.Errorf("%q: %q", topic, got)
+		}
+	}
+}
+
+// A failure may be given as a function returns it, for any arguments.
+func TestStubOfFailure(t *testing.T) {
+	got := tested(t, map[string]string{"x_test.lua": `
+local stub, test, http, systemd = require "stub", require "test", require "http", require "systemd"
+return {
+  fails = function()
+    stub.http.get({status = 200})
+    stub.http.get(nil, "refused")
+    test.equal({ http.get("http://a/") }, { nil, "refused" })
+    stub.http.get("http://b/", {status = 204})
+    test.equal(http.get("http://b/").status, 204)
+    stub.systemd.active(nil, "no bus")
+    test.equal({ systemd.active("nginx") }, { nil, "no bus" })
+  end,
+}`})
+	if r := got["fails"]; !r.OK {
+		t.Errorf("%s: %s", r.Place, r.Message)
 	}
 }
 
