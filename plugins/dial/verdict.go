@@ -59,6 +59,8 @@ func Reason(err error) string {
 		return "the connection was closed too early"
 	case err == io.EOF:
 		return "the connection was closed"
+	case errors.Is(err, syscall.EMFILE):
+		return syscall.EMFILE.Error() + "; open_files of the plugin is its limit"
 	case isLocal(err):
 		return err.Error()
 	case errors.As(err, &errno):
