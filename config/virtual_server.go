@@ -146,8 +146,10 @@ func (v *VirtualServer) Identity() string {
 	return v.Protocol + " " + v.Address.String()
 }
 
-// Family is inet or inet6: that of the address, of ip_family, or of the first
-// real server that is not reached by a tunnel; "" when nothing tells it.
+// Family is inet or inet6: that of the address, of ip_family, of the first real
+// server that is not reached by a tunnel, or of persistence_granularity; and,
+// unless it is a group, the one that all real servers have. It is "" when
+// nothing tells it.
 func (v *VirtualServer) Family() string {
 	if v.Address.IsValid() {
 		return v.Address.Family()
@@ -160,7 +162,21 @@ func (v *VirtualServer) Family() string {
 			return v.RealServers[i].Address.Family()
 		}
 	}
-	return ""
+	switch g := v.PersistenceGranularity; {
+	case g.Mask.Is4():
+		return "inet"
+	case g.Bits > 0:
+		return "inet6"
+	case v.Group != "" || len(v.RealServers) == 0:
+		return ""
+	}
+	family := v.RealServers[0].Address.Family()
+	for i := range v.RealServers {
+		if v.RealServers[i].Address.Family() != family {
+			return ""
+		}
+	}
+	return family
 }
 
 // Persistence is how long a client stays with its real server: a service that

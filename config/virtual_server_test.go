@@ -125,11 +125,17 @@ func TestEndpoints(t *testing.T) {
 		t.Errorf("Connect: got %s, want %s", got, want)
 	}
 	for want, v := range map[string]*VirtualServer{
-		"TCP 10.0.0.1:80":  v,
-		"group web":        {Group: "web"},
-		"fwmark 5":         {Fwmark: 5, RealServers: []RealServer{*r}},
-		"fwmark 6 inet6":   {Fwmark: 6, IPFamily: "inet6"},
-		"fwmark 7 inet6":   {Fwmark: 7, RealServers: []RealServer{{Address: at("2001:db8::1")}}},
+		"TCP 10.0.0.1:80": v,
+		"group web":       {Group: "web"},
+		"fwmark 5":        {Fwmark: 5, RealServers: []RealServer{*r}},
+		"fwmark 6 inet6":  {Fwmark: 6, IPFamily: "inet6"},
+		"fwmark 7 inet6":  {Fwmark: 7, RealServers: []RealServer{{Address: at("2001:db8::1")}}},
+		// All by tunnels: the granularity tells, or else the servers do, but not
+		// those of a group.
+		"fwmark 8 inet6":   {Fwmark: 8, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{{Address: at("2001:db8::1")}}},
+		"fwmark 9":         {Fwmark: 9, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{{Address: at("2001:db8::1")}, *r}},
+		"fwmark 10":        {Fwmark: 10, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{{Address: at("2001:db8::1")}}, PersistenceGranularity: Granularity{Mask: at("255.0.0.0").Addr()}},
+		"fwmark 11 inet6":  {Fwmark: 11, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{*r}, PersistenceGranularity: Granularity{Bits: 64}},
 		"UDP 2001:db8::1":  {Protocol: "UDP", Address: at("[2001:db8::1]")},
 		"SCTP 10.0.0.3:20": {Protocol: "SCTP", Address: at("10.0.0.3:20")},
 	} {

@@ -3,6 +3,7 @@ package keepalived
 import (
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -168,4 +169,33 @@ func (r *reader) resolveGroups() {
 		}
 		r.out.addAt(v.At, config.Error, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), hint)
 	}
+	r.cfg.VirtualServers = slices.DeleteFunc(r.cfg.VirtualServers, func(v config.VirtualServer) bool { return r.strange(&v) })
+}
+
+// strange reports whether a virtual server is of one address family and its
+// group has something of another one, and says so.
+func (r *reader) strange(v *config.VirtualServer) bool {
+	family := v.Family()
+	if v.Group == "" || family == "" {
+		return false
+	}
+	for i := range r.cfg.VirtualServerGroups {
+		g := &r.cfg.VirtualServerGroups[i]
+		if g.Name != v.Group {
+			continue
+		}
+		for _, e := range g.Entries {
+			has := e.Family
+			if e.Address.Is4() {
+				has = "inet"
+			} else if e.Address.Is6() {
+				has = "inet6"
+			}
+			if has != "" && has != family {
+				r.out.addAt(v.At, config.Warning, "family-mismatch", "virtual_server group %s is left out, as by keepalived: it is %s, and its group has something of %s on line %d; write a group and a virtual_server for each family", printable(v.Group), familyName(family), familyName(has), e.At.Line)
+				return true
+			}
+		}
+	}
+	return false
 }
