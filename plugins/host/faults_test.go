@@ -269,6 +269,20 @@ func TestNeverServes(t *testing.T) {
 	}
 }
 
+// TestSlowStart: a plugin that takes longer to greet than it may at first, as on a
+// machine that is too busy, runs in the end.
+func TestSlowStart(t *testing.T) {
+	t.Parallel()
+	o := quick(t)
+	o.Start = 500 * time.Millisecond
+	s := newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "LATE", "ok")}})
+	s.recovers(0)
+	if st := s.status(); st.Failures == 0 {
+		t.Errorf("status %+v", st)
+	}
+}
+
 // TestTripped is a plugin that fails again and again: it is tried less often,
 // and probes are answered at once instead of at their deadlines.
 func TestTripped(t *testing.T) {

@@ -30,6 +30,9 @@ func be(kind string) {
 	switch kind {
 	case "GOOD":
 		checker.Serve(good{os.Args[len(os.Args)-1]})
+	case "LATE":
+		time.Sleep(time.Second)
+		checker.Serve(good{os.Args[len(os.Args)-1]})
 	case "MUTE":
 		select {}
 	case "CHATTY":

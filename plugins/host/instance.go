@@ -72,6 +72,9 @@ const (
 	evGone                       // nothing is left
 )
 
+// mostDoublings is how often the limit of a start doubles at most.
+const mostDoublings = 3
+
 // launch starts a process.
 func (g *group) launch(now time.Time) {
 	g.started++
@@ -95,13 +98,16 @@ func (g *group) launch(now time.Time) {
 	g.next, g.upgrade = i, false
 	g.all = append(g.all, i)
 	h := g.host
+	// On a machine that is too busy to start it in time, to begin again and again
+	// would only make it busier.
+	limit := h.opts.Start << min(g.failures, mostDoublings)
 	g.helpers.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
 		err := h.makeDir()
 		var l link
 		if err == nil {
-			l, err = i.starter.start(ctx, h.opts.Dir, h.opts.Start)
+			l, err = i.starter.start(ctx, h.opts.Dir, limit)
 		}
 		if err != nil {
 			g.events <- event{from: i, kind: evFailed, err: err}
