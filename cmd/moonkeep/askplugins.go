@@ -64,7 +64,7 @@ func askPlugin(ctx context.Context, c *config.Config, h *pluginhost.Host, p plug
 	}
 	for i, why := range refused {
 		if probe := at[checks[i].Number]; why != nil && probe != nil {
-			where := probe.Server
+			where := probe.Server()
 			if probe.Script != "" {
 				where = "vrrp_script " + probe.Script
 			}

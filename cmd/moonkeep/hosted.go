@@ -114,14 +114,14 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			Target: checker.Target{
 				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout,
 			},
-			Label: x.Kind + " of " + x.Server + " of virtual server " + x.Service,
+			Label: x.Kind + " of " + x.Server() + " of virtual server " + x.Service,
 		}
 		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
 			check.User = ownUser() // as all programs do without script_user
 		}
 		if x.Kind == "MISC_CHECK" {
 			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
-				fail("plugin "+x.Kind+" for "+x.Server, err)
+				fail("plugin "+x.Kind+" for "+x.Server(), err)
 				return
 			}
 			check.Identity += strconv.FormatBool(x.Secure)
@@ -129,7 +129,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		if hasFiles(x.Kind) {
 			var sum string
 			if check.Options, sum, err = files.into(x.Options); err != nil {
-				fail("plugin "+x.Kind+" for "+x.Server, err)
+				fail("plugin "+x.Kind+" for "+x.Server(), err)
 				return
 			}
 			check.Identity += sum

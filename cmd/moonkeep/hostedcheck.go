@@ -32,7 +32,7 @@ func refusedChecks(c *config.Config) config.Findings {
 		}
 		asked[question{p.Kind, string(p.Options)}] = true
 		if err := refusedBy(own, p, files); err != nil {
-			found.Add(checkAt(c, p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server, err)
+			found.Add(checkAt(c, p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server(), err)
 		}
 	})
 	return found
@@ -67,7 +67,7 @@ func checkAt(c *config.Config, p *build.Probe) config.Position {
 		for k := range v.RealServers {
 			r := &v.RealServers[k]
 			for n := range r.Checks {
-				if isCheck(&r.Checks[n], p) && r.Endpoint(v).String() == p.Server {
+				if isCheck(&r.Checks[n], p) && r.Endpoint(v).String() == p.Server() {
 					return r.Checks[n].At()
 				}
 			}

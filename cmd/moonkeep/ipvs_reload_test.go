@@ -44,7 +44,7 @@ func imagine(c *config.Config, dead string) *imagined {
 
 func (m *imagined) learn(c *config.Config) {
 	m.server, m.kind = map[uint32]string{}, map[uint32]string{}
-	build.EachProbe(c, func(p *build.Probe) { m.server[p.Check], m.kind[p.Check] = p.Server, p.Kind })
+	build.EachProbe(c, func(p *build.Probe) { m.server[p.Check], m.kind[p.Check] = p.Server(), p.Kind })
 }
 
 func (m *imagined) reload(c *config.Config, dead string) {

@@ -175,7 +175,7 @@ func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error
 	if p.Lua.Measures {
 		kind = "weight_by"
 	}
-	who := fmt.Sprintf("%s of %s of virtual server %s", kind, p.Server, p.Service)
+	who := fmt.Sprintf("%s of %s of virtual server %s", kind, p.Server(), p.Service)
 	fault := func(err error) error { return &luaFault{p.Lua.At, fmt.Errorf("%s: %w", who, err)} }
 	function := "check"
 	if p.Lua.Measures {
@@ -193,7 +193,7 @@ func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error
 			return nil, fault(err)
 		}
 	}
-	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server}, limit: p.Limit, measures: p.Lua.Measures, quick: r.Quick()}
+	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server()}, limit: p.Limit, measures: p.Lua.Measures, quick: r.Quick()}
 	if p.Virtual.IsValid() {
 		k.about.Service = p.Virtual.String()
 	}

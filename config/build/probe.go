@@ -24,8 +24,9 @@ type Probe struct {
 	// Plugin says.
 	Kind   string
 	Plugin bool
-	// Service and Server are their names in node.Config, for people.
-	Service, Server string
+	// Service is its name in node.Config, for people. Server is the other one.
+	Service string
+	server  config.Endpoint
 	// Virtual is the address of the service; invalid when it has none.
 	Virtual netip.AddrPort
 
@@ -75,15 +76,11 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 	n := uint32(0)
 	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
 		for _, r := range list {
-			endpoint := ""
 			checks := checksOf(r)
 			for i := range checks {
 				if k := &checks[i]; probed(k) {
-					if endpoint == "" {
-						endpoint = r.Endpoint(v).String()
-					}
 					p = probe(c, v, r, k, n)
-					p.Service, p.Server = name, endpoint
+					p.Service, p.server = name, r.Endpoint(v)
 					f(&p)
 				}
 				n++
@@ -103,6 +100,15 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 		f(&p)
 		n++
 	}
+}
+
+// Server is the name of the server in node.Config, for people; empty for a
+// script's. It is made at every call.
+func (p *Probe) Server() string {
+	if !p.server.IsValid() {
+		return ""
+	}
+	return p.server.String()
 }
 
 // probed reports whether somebody has to make a check.

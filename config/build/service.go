@@ -38,9 +38,9 @@ func services(c *config.Config) []node.Service {
 		for _, r := range list {
 			x := node.Server{
 				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
-				Checks: make([]node.Check, 0, len(r.Checks)+1),
 			}
 			list := checksOf(r)
+			x.Checks = make([]node.Check, 0, len(list))
 			for i := range list {
 				k := &list[i]
 				var p *Probe

@@ -112,7 +112,7 @@ func TestServiceTwice(t *testing.T) {
 	}
 	found := false
 	for _, p := range Probes(c) {
-		found = found || p.Server == "192.0.2.77:80" && p.Kind == "PING_CHECK"
+		found = found || p.Server() == "192.0.2.77:80" && p.Kind == "PING_CHECK"
 	}
 	if !found {
 		t.Error("nobody checks the further server")
@@ -160,7 +160,7 @@ func TestServices(t *testing.T) {
 			for _, k := range s.Checks {
 				p, ok := probes[number]
 				follows := k.File != "" || k.Session != ""
-				if ok == follows || ok && (p.Identity() != k.Identity || p.Kind != k.Kind || p.Service != v.Name || p.Server != s.Name || !k.LogAll || p.Limit+2*time.Second != k.Life.Patience) {
+				if ok == follows || ok && (p.Identity() != k.Identity || p.Kind != k.Kind || p.Service != v.Name || p.Server() != s.Name || !k.LogAll || p.Limit+2*time.Second != k.Life.Patience) {
 					t.Errorf("check %d of %s: %+v and %+v", number, s.Name, k, p)
 				}
 				if ok {

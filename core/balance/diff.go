@@ -44,14 +44,18 @@ type Op struct {
 // last, so that the address of a client is served as long as possible when an
 // address moves from a service with a port to one without.
 func Diff(have, want Table) []Op {
-	keys := want.Keys()
 	size := 0
 	for k, s := range want {
 		if have[k] == nil {
 			size += 1 + len(s.Destinations)
 		}
 	}
-	ops := make([]Op, 0, size) // a large table is made at once as a rule
+	return AppendDiff(make([]Op, 0, size), have, want) // a large table is made at once as a rule
+}
+
+// AppendDiff is Diff for who has room for the operations.
+func AppendDiff(ops []Op, have, want Table) []Op {
+	keys := want.Keys()
 	for _, k := range keys {
 		if have[k] == nil {
 			ops = added(ops, k, want[k])

@@ -52,7 +52,7 @@ func (l *Layout) Table(t Table, places []Place) {
 			s.Options = first.Options
 			s.Destinations = append(s.Destinations, first.Destinations...) // of two the last counts
 		}
-		t[k] = s.Normal(k)
+		t[k] = s.normal(k)
 	}
 }
 

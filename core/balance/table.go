@@ -171,6 +171,12 @@ func (t Table) Keys() []Key {
 // doubles, the last of which counts, and with everything zero that does not
 // count. Diff takes services that are normal.
 func (s Service) Normal(k Key) *Service {
+	s.Destinations = slices.Clone(s.Destinations)
+	return s.normal(k)
+}
+
+// normal is Normal for a service whose list of destinations is its own.
+func (s Service) normal(k Key) *Service {
 	if s.Flags&Persistent == 0 {
 		s.Persistence = 0
 	}
@@ -186,7 +192,7 @@ func (s Service) Normal(k Key) *Service {
 		}
 	}
 	s.Flags &= Persistent | OnePacket | Sched1 | Sched2 | Sched3 // Hashed is the kernel's own
-	list := slices.Clone(s.Destinations)
+	list := s.Destinations
 	slices.SortStableFunc(list, func(a, b Destination) int { return a.Address.Compare(b.Address) })
 	kept := list[:0]
 	for _, d := range list {

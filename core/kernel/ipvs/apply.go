@@ -88,6 +88,31 @@ func (c *Conn) Apply(ops []balance.Op) (failures []Failure, err error) {
 	return failures, nil
 }
 
+// Make is Apply for services that are new, which are made without room for all
+// operations at once. It returns how many there were.
+func (c *Conn) Make(want balance.Table) (n int, failures []Failure, err error) {
+	part, ops, size := balance.Table{}, make([]balance.Op, 0, batch), 0
+	carry := func() error {
+		ops = balance.AppendDiff(ops[:0], nil, part)
+		more, err := c.Apply(ops)
+		n, failures = n+len(ops), append(failures, more...)
+		clear(part)
+		size = 0
+		return err
+	}
+	for _, k := range want.Keys() {
+		more := 1 + len(want[k].Destinations)
+		if size > 0 && size+more > batch {
+			if err := carry(); err != nil {
+				return n, failures, err
+			}
+		}
+		part[k] = want[k]
+		size += more
+	}
+	return n, failures, carry()
+}
+
 // errNoService is why a destination was not tried.
 var errNoService = errors.New("its service could not be made")
 

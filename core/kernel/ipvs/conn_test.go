@@ -246,3 +246,41 @@ func FuzzReplies(f *testing.F) {
 		}
 	})
 }
+
+// TestMake: a table that is new is made service by service, and what cannot be
+// made keeps nothing else from it.
+func TestMake(t *testing.T) {
+	c, f := connected(t)
+	f.schedulers = []string{"rr"}
+	want, ops := balance.Table{}, 0
+	for i := range 40 {
+		k := balance.Key{Protocol: balance.TCP, Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)}), 80)}
+		s := balance.Service{Options: balance.Options{Scheduler: "rr"}}
+		if i == 20 {
+			s.Scheduler = "none"
+		}
+		for n := range 10 * (1 + i%3) {
+			s.Destinations = append(s.Destinations, balance.Destination{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i), byte(n + 1)}), 80), Weight: 1})
+		}
+		want[k] = s.Normal(k)
+		ops += 1 + len(s.Destinations)
+	}
+	n, failures, err := c.Make(want)
+	if err != nil || n != ops || f.heard != ops {
+		t.Errorf("%d operations, %d sent, want %d; %v", n, f.heard, ops, err)
+	}
+	if least := (ops + batch - 1) / batch; f.sends < least || f.sends > 2*least {
+		t.Errorf("%d messages for %d operations", f.sends, ops)
+	}
+	for k, s := range want {
+		if s.Scheduler == "none" {
+			if len(failures) != 1+len(s.Destinations) || !errors.Is(failures[0], unix.ENOENT) || !errors.Is(failures[1], errNoService) {
+				t.Errorf("failures: %v", failures)
+			}
+			delete(want, k)
+		}
+	}
+	if diff := cmp.Diff(want, f.table, same); diff != "" {
+		t.Error(diff)
+	}
+}

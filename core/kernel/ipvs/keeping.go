@@ -259,8 +259,11 @@ func (w *keeping) apply(keys []balance.Key) {
 			want[key] = s
 		}
 	}
-	ops := balance.Diff(have, want)
-	if len(ops) == 0 {
+	var ops []balance.Op
+	if len(have) > 0 {
+		ops = balance.Diff(have, want)
+	}
+	if len(ops) == 0 && (len(have) > 0 || len(want) == 0) {
 		w.expected(keys)
 		return
 	}
@@ -270,7 +273,12 @@ func (w *keeping) apply(keys []balance.Key) {
 	if len(w.have) > owned {
 		w.journal()
 	}
-	failures, err := w.conn.Apply(ops)
+	done, failures, err := len(ops), []Failure(nil), error(nil)
+	if len(have) > 0 {
+		failures, err = w.conn.Apply(ops)
+	} else {
+		done, failures, err = w.conn.Make(want)
+	}
 	if err = w.used(err); err != nil {
 		w.trouble(changing, fmt.Errorf("change the table of IPVS: %w", err))
 		for _, key := range keys {
@@ -303,7 +311,7 @@ func (w *keeping) apply(keys []balance.Key) {
 	w.expected(keys)
 	w.k.mu.Lock()
 	defer w.k.mu.Unlock()
-	w.k.counts.Operations += uint64(len(ops) - len(failures))
+	w.k.counts.Operations += uint64(done - len(failures))
 	w.k.counts.Failed += uint64(len(failures))
 }
 
