@@ -225,3 +225,42 @@ func TestOwnerLetsGo(t *testing.T) {
 		t.Errorf("role is %v, want MASTER: nobody took over", d.r.Role())
 	}
 }
+
+// A move that ends in a fault is a move: the router does not take the addresses
+// back when the fault is over, for as long as it was to rest.
+func TestFaultOfAMove(t *testing.T) {
+	for _, rest := range []time.Duration{0, time.Minute} {
+		d := master(t, V3, 100)
+		d.hear(peerLow, 50)
+		d.do(d.r.Hand(d.at(), "asked for", rest, false, d.buf[:0]))
+		d.fault()
+		d.run(d.now + time.Second)
+		d.clear()
+		begin := d.now
+		for d.now < 50*time.Second {
+			d.hear(peerLow, 50)
+			d.run(d.now + 500*ms)
+		}
+		if d.r.Role() != Backup {
+			t.Errorf("rest %v: it is %v", rest, d.r.Role())
+		}
+		for d.now < begin+70*time.Second {
+			d.hear(peerLow, 50)
+			d.run(d.now + 500*ms)
+		}
+		if got := d.r.Role() == Master; got != (rest > 0) {
+			t.Errorf("rest %v: after it MASTER is %v", rest, got)
+		}
+	}
+	// A fault alone is none.
+	d := master(t, V3, 100)
+	d.fault()
+	d.clear()
+	for d.now < 10*time.Second {
+		d.hear(peerLow, 50)
+		d.run(d.now + 500*ms)
+	}
+	if d.r.Role() != Master {
+		t.Errorf("after a fault it is %v", d.r.Role())
+	}
+}

@@ -165,6 +165,9 @@ func (r *Router) Fault(now mono.Instant, why string, out []Action) []Action {
 		}
 		out = append(out, Action{Kind: DoRelease})
 	}
+	// What was being moved away is not taken back when the fault is over.
+	rest := r.Rest(now)
+	r.move.resting, r.move.restEnd = rest.On, rest.End
 	return r.become(now, Fault, why, out)
 }
 
