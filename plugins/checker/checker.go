@@ -141,7 +141,8 @@ type Turn struct {
 
 // Runner is what a Checker may be beside, that runs its probes by something
 // cheaper than a goroutine for each. Checkers need not: it pays for those that
-// do next to nothing, thousands of times a second.
+// do next to nothing, thousands of times a second. Serve has the Go code of such a
+// process run on one processor.
 type Runner interface {
 	// Run takes probes that begin together, and has each Do called once, soon;
 	// several may run at the same time. It must not wait for what they wait for.

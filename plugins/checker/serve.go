@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -85,6 +86,11 @@ func settle(c Checker) error {
 	}
 	if os.Getpid() == 1 {
 		go reap()
+	}
+	if _, light := c.(Runner); light && os.Getenv("GOMAXPROCS") == "" {
+		// Probes that do next to nothing do not gain what it costs to wake a
+		// second processor for each batch of them.
+		runtime.GOMAXPROCS(1)
 	}
 	return follow(c)
 }

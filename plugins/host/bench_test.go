@@ -45,10 +45,11 @@ func cpu(t testing.TB, pid int) time.Duration {
 	return sum
 }
 
-// BenchmarkProbes compares a probe through a plugin with the same in process,
-// at so many a second, one after the other as a schedule spreads them. What
-// counts is us-cpu/probe: the processor's time of both sides. Run it with
-// -benchtime 5000x, which makes it take 5 s at 1,000 a second.
+// BenchmarkProbes compares a probe through a plugin with the same in process: one
+// that runs its probes itself, as TCP_CHECK and HTTP_GET do, and one that has a
+// goroutine for each. It is at so many a second, one after the other as a schedule
+// spreads them. What counts is us-cpu/probe: the processor's time of both sides.
+// Run it with -benchtime 5000x, which makes it take 5 s at 1,000 a second.
 func BenchmarkProbes(b *testing.B) {
 	for _, rate := range []int{1000, 10000} {
 		b.Run(fmt.Sprintf("in process/%d a second", rate), func(b *testing.B) {
@@ -64,46 +65,50 @@ func BenchmarkProbes(b *testing.B) {
 				}()
 			}, func() { <-answers })
 		})
-		b.Run(fmt.Sprintf("plugin/%d a second", rate), func(b *testing.B) {
-			needRoot(b)
-			h, err := New(Options{Dir: filepath.Join(b.TempDir(), "plugins")})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer h.Close(context.Background())
-			const n = 1000
-			var p Plan
-			for i := range uint32(n) {
-				c := check(i, "GOOD", "ok")
-				c.Identity = fmt.Sprint(i)
-				p.Checks = append(p.Checks, c)
-			}
-			set, err := h.Open(p)
-			if err != nil {
-				b.Fatal(err)
-			}
-			answers := make(chan struct{}, 1<<16)
-			set.Begin(func(_ uint32, list []node.Answer) {
-				for _, a := range list {
-					if a.Verdict != health.OK {
-						b.Errorf("answered %+v", a)
-					}
-					answers <- struct{}{}
-				}
-			})
-			for i := range uint32(n) { // all are prepared when it begins
-				set.Start(1, []node.Ask{{Check: i}})
-			}
-			for range n {
-				<-answers
-			}
-			var ask [1]node.Ask
-			measure(b, rate, h.Status()[0].Pid, func(i uint32) {
-				ask[0] = node.Ask{Check: i % n, Seq: i}
-				set.Start(1, ask[:])
-			}, func() { <-answers })
-		})
+		b.Run(fmt.Sprintf("plugin/%d a second", rate), func(b *testing.B) { through(b, "LIGHT", rate) })
+		b.Run(fmt.Sprintf("plugin with a goroutine each/%d a second", rate), func(b *testing.B) { through(b, "GOOD", rate) })
 	}
+}
+
+// through measures probes of a plugin.
+func through(b *testing.B, kind string, rate int) {
+	needRoot(b)
+	h, err := New(Options{Dir: filepath.Join(b.TempDir(), "plugins")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer h.Close(context.Background())
+	const n = 1000
+	var p Plan
+	for i := range uint32(n) {
+		c := check(i, kind, "ok")
+		c.Identity = fmt.Sprint(i)
+		p.Checks = append(p.Checks, c)
+	}
+	set, err := h.Open(p)
+	if err != nil {
+		b.Fatal(err)
+	}
+	answers := make(chan struct{}, 1<<16)
+	set.Begin(func(_ uint32, list []node.Answer) {
+		for _, a := range list {
+			if a.Verdict != health.OK {
+				b.Errorf("answered %+v", a)
+			}
+			answers <- struct{}{}
+		}
+	})
+	for i := range uint32(n) { // all are prepared when it begins
+		set.Start(1, []node.Ask{{Check: i}})
+	}
+	for range n {
+		<-answers
+	}
+	var ask [1]node.Ask
+	measure(b, rate, h.Status()[0].Pid, func(i uint32) {
+		ask[0] = node.Ask{Check: i % n, Seq: i}
+		set.Start(1, ask[:])
+	}, func() { <-answers })
 }
 
 // measure starts b.N probes at a rate, and waits for each of their answers.

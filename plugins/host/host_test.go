@@ -65,3 +65,18 @@ func TestHold(t *testing.T) {
 		t.Errorf("without Release: answered %+v, %v after the hold", a, time.Since(s.host.held))
 	}
 }
+
+// TestRunner holds that a checker which runs its probes itself answers as others
+// do, and has one processor.
+func TestRunner(t *testing.T) {
+	s := newSite(t, quick(t))
+	s.open(Plan{Checks: []Check{check(0, "LIGHT", "processors"), check(1, "LIGHT", "fail")}})
+	for range 3 {
+		if a := s.probe(0); a.Verdict != health.OK || a.Message != "1" {
+			t.Errorf("answered %+v", a)
+		}
+		if a := s.probe(1); a.Verdict != health.Failed {
+			t.Errorf("answered %+v", a)
+		}
+	}
+}

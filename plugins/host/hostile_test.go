@@ -33,6 +33,8 @@ func be(kind string) {
 	case "LATE":
 		time.Sleep(time.Second)
 		checker.Serve(good{os.Args[len(os.Args)-1]})
+	case "LIGHT":
+		checker.Serve(light{good{os.Args[len(os.Args)-1]}})
 	case "MUTE":
 		select {}
 	case "CHATTY":

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -251,6 +252,16 @@ func (g good) Prepare(t checker.Target, o checker.Options) (checker.Probe, error
 	return probe(func(ctx context.Context) checker.Result { return do(ctx, t) }), nil
 }
 
+// light is good, and runs its probes itself, as TCP_CHECK and HTTP_GET do.
+type light struct{ good }
+
+func (light) Run(list []checker.Turn) []checker.Turn {
+	for _, t := range list {
+		t.Do()
+	}
+	return nil
+}
+
 type probe func(ctx context.Context) checker.Result
 
 func (p probe) Probe(ctx context.Context) checker.Result { return p(ctx) }
@@ -259,6 +270,9 @@ var actions = map[string]func(context.Context, checker.Target) checker.Result{
 	"ok": func(_ context.Context, t checker.Target) checker.Result {
 		w := 7
 		return checker.Result{Verdict: checker.OK, Message: t.Address.String(), Weight: &w, Details: []checker.Detail{{Name: "a", Text: "b"}}}
+	},
+	"processors": func(context.Context, checker.Target) checker.Result {
+		return checker.Result{Verdict: checker.OK, Message: fmt.Sprint(runtime.GOMAXPROCS(0))}
 	},
 	"fail": func(context.Context, checker.Target) checker.Result {
 		return checker.Result{Verdict: checker.Failed, Message: "no"}
