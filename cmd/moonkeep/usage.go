@@ -19,10 +19,11 @@ func explainUsage(root *cobra.Command) {
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		case check != nil:
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
+				err := check(cmd, args)
+				if err != nil && strings.Contains(err.Error(), "arg(s)") { // cobra's own words
 					return fmt.Errorf("%w; usage: %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
 				}
-				return nil
+				return err
 			}
 		}
 	}
