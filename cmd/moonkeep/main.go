@@ -44,6 +44,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root := newBareCommand()
 	if len(args) > 0 && args[0] == "run" {
 		root.AddCommand(newRunCommand()) // the daemon waits for no other
+		explainUsage(root)
 	} else {
 		root = newRootCommand()
 	}
