@@ -14,7 +14,7 @@ func TestWrongCommands(t *testing.T) {
 		{"plugin tst x", `unknown command "tst" for "moonkeep plugin", did you mean list or test?`},
 		{"lua nothing-like-it", "`moonkeep lua --help` says which there are"},
 		{"plugin info", "received 0; usage: moonkeep plugin info NAME|PATH"},
-		{"run now", "usage: moonkeep run -c FILE"},
+		{"run now", `unknown command "now" for "moonkeep run"`},
 		{"digest", "received 0; usage: moonkeep digest URL"},
 	} {
 		status, out, stderr := runLine(strings.Fields(test.line)...)
