@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 )
@@ -146,10 +147,10 @@ func (v *VirtualServer) Identity() string {
 	return v.Protocol + " " + v.Address.String()
 }
 
-// Family is inet or inet6: that of the address, of ip_family, of the first real
-// server that is not reached by a tunnel, or of persistence_granularity; and,
-// unless it is a group, the one that all real servers have. It is "" when
-// nothing tells it.
+// Family is inet or inet6: that of the address, of ip_family, of
+// persistence_granularity, or of the first real server that is not reached by a
+// tunnel; and, unless it is a group, the one that all real servers have. It is ""
+// when nothing tells it.
 func (v *VirtualServer) Family() string {
 	if v.Address.IsValid() {
 		return v.Address.Family()
@@ -157,17 +158,18 @@ func (v *VirtualServer) Family() string {
 	if v.IPFamily != "" {
 		return v.IPFamily
 	}
-	for i := range v.RealServers {
-		if v.RealServers[i].Method(v).Kind != TUN {
-			return v.RealServers[i].Address.Family()
-		}
-	}
 	switch g := v.PersistenceGranularity; {
 	case g.Mask.Is4():
 		return "inet"
 	case g.Bits > 0:
 		return "inet6"
-	case v.Group != "" || len(v.RealServers) == 0:
+	}
+	for i := range v.RealServers {
+		if v.RealServers[i].Method(v).Kind != TUN {
+			return v.RealServers[i].Address.Family()
+		}
+	}
+	if v.Group != "" || len(v.RealServers) == 0 {
 		return ""
 	}
 	family := v.RealServers[0].Address.Family()
@@ -232,6 +234,17 @@ func (g *VirtualServerGroup) MarkFamily(e *GroupEntry, v *VirtualServer) string 
 		}
 	}
 	return cmp.Or(family, v.Family())
+}
+
+// Marked reports whether firewall marks, and no addresses, say which packets
+// belong to a virtual server, so that its protocol does not count.
+func (c *Config) Marked(v *VirtualServer) bool {
+	for i := range c.VirtualServerGroups {
+		if g := &c.VirtualServerGroups[i]; v.Group != "" && g.Name == v.Group {
+			return !slices.ContainsFunc(g.Entries, func(e GroupEntry) bool { return e.Fwmark == 0 })
+		}
+	}
+	return v.Fwmark != 0
 }
 
 // GroupEntry is one line of a virtual_server_group.

@@ -136,6 +136,7 @@ func TestEndpoints(t *testing.T) {
 		"fwmark 9":         {Fwmark: 9, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{{Address: at("2001:db8::1")}, *r}},
 		"fwmark 10":        {Fwmark: 10, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{{Address: at("2001:db8::1")}}, PersistenceGranularity: Granularity{Mask: at("255.0.0.0").Addr()}},
 		"fwmark 11 inet6":  {Fwmark: 11, LBKind: LVSMethod{Kind: TUN}, RealServers: []RealServer{*r}, PersistenceGranularity: Granularity{Bits: 64}},
+		"fwmark 12":        {Fwmark: 12, RealServers: []RealServer{{Address: at("2001:db8::1")}, *r}, PersistenceGranularity: Granularity{Mask: at("255.0.0.0").Addr()}},
 		"UDP 2001:db8::1":  {Protocol: "UDP", Address: at("[2001:db8::1]")},
 		"SCTP 10.0.0.3:20": {Protocol: "SCTP", Address: at("10.0.0.3:20")},
 	} {

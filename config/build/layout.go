@@ -42,7 +42,7 @@ func Servers(c *config.Config) map[string][]string {
 }
 
 func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) balance.Layout {
-	l := balance.Layout{Keys: keys(c, v), Options: options(v), Servers: slices.Grow([]balance.Destination(nil), len(list))}
+	l := balance.Layout{Keys: keys(c, v), Options: options(c, v), Servers: slices.Grow([]balance.Destination(nil), len(list))}
 	for _, r := range list {
 		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
 	}
@@ -116,7 +116,7 @@ func transport(word string) uint8 {
 	return balance.UDP
 }
 
-func options(v *config.VirtualServer) balance.Options {
+func options(c *config.Config, v *config.VirtualServer) balance.Options {
 	o := balance.Options{Scheduler: v.LBAlgo, Engine: v.PersistenceEngine}
 	set := func(on bool, f balance.Flags) {
 		if on {
@@ -124,7 +124,7 @@ func options(v *config.VirtualServer) balance.Options {
 		}
 	}
 	// Of other protocols than UDP connections are scheduled as a whole anyway.
-	set(v.OPS && (v.Fwmark != 0 || transport(v.Protocol) == balance.UDP), balance.OnePacket)
+	set(v.OPS && (transport(v.Protocol) == balance.UDP || c.Marked(v)), balance.OnePacket)
 	set(v.Flag1 || v.SHFallback || v.MHFallback, balance.Sched1)
 	set(v.Flag2 || v.SHPort || v.MHPort, balance.Sched2)
 	set(v.Flag3, balance.Sched3)

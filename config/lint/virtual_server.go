@@ -35,7 +35,7 @@ func services(c *config.Config, found *config.Findings) {
 			continue
 		}
 		identities[id] = l.v
-		l.service()
+		l.service(c)
 		l.quorum()
 		l.realServers()
 	}
@@ -201,11 +201,11 @@ func serverName(v *config.VirtualServer) string {
 }
 
 // service looks at the keys of the virtual server itself.
-func (l *service) service() {
+func (l *service) service(c *config.Config) {
 	v := l.v
 	if v.OPS {
 		switch at := v.Written.At("ops", v.At); {
-		case v.Fwmark == 0 && v.Protocol != "UDP" && v.Protocol != "":
+		case v.Protocol != "UDP" && v.Protocol != "" && !c.Marked(v):
 			l.report(at, "ops-unused", "ops is for UDP; connections of %s are scheduled as a whole; take it out", v.Protocol)
 		case v.PersistenceTimeout > 0:
 			l.report(at, "ops-persistent", "ops schedules each packet by itself, and persistence_timeout %v keeps a client with one server: one of them does not do what it is for; take one out", v.PersistenceTimeout)

@@ -22,17 +22,13 @@ func NewQuorum(quorum, hysteresis, all int64) Quorum {
 }
 
 // Holds reports whether a service that has the quorum, or has not, has it with
-// that sum of weights.
+// that sum of weights. One that begins has not.
 func (q Quorum) Holds(has bool, sum int64) bool {
 	if has {
 		return sum > 0 && sum >= q.Need-q.Slack
 	}
 	return sum > 0 && sum >= q.Need+q.Slack
 }
-
-// First is Holds for a service whose state is not known: the hysteresis is not
-// asked for.
-func (q Quorum) First(sum int64) bool { return sum > 0 && sum >= q.Need }
 
 // Weight is the configured weight with what checks add to it.
 func Weight(configured int, added int64) int {

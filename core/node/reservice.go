@@ -220,7 +220,7 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 	v.sum = v.total()
 	v.quorum = balance.NewQuorum(v.cfg.Quorum, v.cfg.Hysteresis, all)
 	if was == nil {
-		v.has = v.quorum.First(v.sum)
+		v.has = v.quorum.Holds(false, v.sum)
 		return
 	}
 	v.has, v.since = was.has, was.since

@@ -75,7 +75,7 @@ func agree(n *Node, has map[string]bool) error {
 		}
 		q := balance.NewQuorum(cfg.Quorum, cfg.Hysteresis, all)
 		before, known := has[v.Name]
-		want := q.First(sum)
+		want := q.Holds(false, sum)
 		if known {
 			want = q.Holds(before, sum)
 		}

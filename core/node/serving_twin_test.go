@@ -64,7 +64,7 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 		if had, known := w.has[v.Name]; known {
 			w.has[v.Name] = q.Holds(had, sum)
 		} else {
-			w.has[v.Name] = q.First(sum)
+			w.has[v.Name] = q.Holds(false, sum)
 		}
 		instead := cfg.Sorry.Present && !w.has[v.Name]
 		panics := cfg.Panic.Percent > 0 && working*100 < cfg.Panic.Percent*len(states)

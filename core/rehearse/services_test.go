@@ -144,7 +144,7 @@ func (l *serviceLife) adopt(now mono.Instant, d *daemon) {
 		if was, known := has[v.Name]; known {
 			l.has[v.Name] = was
 		} else {
-			l.has[v.Name] = quorumOf(v).First(l.sum(v))
+			l.has[v.Name] = quorumOf(v).Holds(false, l.sum(v))
 		}
 	}
 }
