@@ -266,6 +266,9 @@ func (d *daemon) watchDrains(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		if len(d.current().VirtualServers) == 0 {
+			continue // to ask wakes the engine
+		}
 		list, err := d.engine.Draining(ctx)
 		if err != nil || len(list) == 0 {
 			continue

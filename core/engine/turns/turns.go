@@ -7,6 +7,7 @@
 package turns
 
 import (
+	"runtime"
 	"sync"
 	"time"
 )
@@ -18,8 +19,10 @@ const (
 	spareAfter = 2 * time.Millisecond
 	// worthHelp is how many times spareAfter the rest must seem to take for another
 	// goroutine to help although the calls go on. Two that are in each other's way
-	// take longer than one.
-	worthHelp = 4
+	// take longer than one, as they are where there are no more than fewProcessors:
+	// one of these is the rest of the daemon's.
+	worthHelp     = 4
+	fewProcessors = 2
 )
 
 // Run has n calls made by goroutines that spawn begins: as a rule one makes them
@@ -88,7 +91,7 @@ func (b *batch[T]) look() {
 	made, rest := b.next-b.seen, b.n-b.next
 	b.seen = b.next
 	if rest > 0 {
-		if rest > worthHelp*made {
+		if made == 0 || rest > worthHelp*made && runtime.GOMAXPROCS(0) > fewProcessors {
 			// While the lock is held one that works cannot find that it was the last.
 			b.spawn(b.work)
 		}
