@@ -1,17 +1,24 @@
 package engine
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
-// timerAlarm is an Alarm on the runtime's timers. It does not tell one that went
-// off from one that somebody rang.
+// timerAlarm is an Alarm on the runtime's timers. One that goes off while it is set
+// anew may count as if that went off.
 type timerAlarm struct {
 	timer *time.Timer
+	off   atomic.Bool
 	rings chan struct{}
 }
 
 func newTimerAlarm() *timerAlarm {
 	a := &timerAlarm{rings: make(chan struct{}, 1)}
-	a.timer = time.AfterFunc(time.Hour, a.Ring)
+	a.timer = time.AfterFunc(time.Hour, func() {
+		a.off.Store(true)
+		a.Ring()
+	})
 	a.timer.Stop()
 	return a
 }
@@ -27,7 +34,7 @@ func (a *timerAlarm) Set(d time.Duration) error {
 
 func (a *timerAlarm) Wait() (off bool, err error) {
 	<-a.rings
-	return true, nil
+	return a.off.Swap(false), nil
 }
 
 func (a *timerAlarm) Ring() {

@@ -127,5 +127,30 @@ func TestSuspendedMaster(t *testing.T) {
 	})
 }
 
+// TestSuspendedBackup: the alarm of a node that slept is set anew, as its own clock
+// stood still meanwhile.
+func TestSuspendedBackup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept atomic.Int64
+		in := instance("VI_1", 1, 100, "192.0.2.100/24")
+		r := prepare(planOf(in), Options{Slept: func() time.Duration { return time.Duration(slept.Load()) }})
+		r.begin()
+		after(0)
+		r.Packets(fill(r.NewPacket(), &in, 200))
+		after(interval / 10)
+		slept.Store(int64(time.Minute))
+		r.asks <- func(mono.Instant) { r.wall -= int64(time.Minute) }
+		r.opts.Alarm.Ring()
+		r.Packets(fill(r.NewPacket(), &in, 200))
+		after(interval / 10)
+		r.Packets(fill(r.NewPacket(), &in, 0)) // the master leaves
+		after(interval)
+		if s, _, err := r.Status(t.Context()); err != nil || s.Instances[0].Role != vrrp.Master {
+			t.Errorf("an interval after the master left it is %v, %v", s.Instances[0].Role, err)
+		}
+		r.stop(t)
+	})
+}
+
 // Send implements Kernel.
 func (k *postbox) Send(adverts []node.Action, errs []error) { sendEach(k.send, adverts, errs) }

@@ -110,6 +110,7 @@ type Engine struct {
 	acting acting // of lane 1 only
 	// refused holds the instances whose last claim failed, lane 1 only.
 	refused map[string]bool
+	armed   mono.Instant       // when the alarm goes off at the latest, as far as the loop knows
 	wall    int64              // the wall clock at instant zero, as the node knows it
 	failed  map[recipient]bool // whom adverts do not reach
 	sent    []error            // scratch of send
@@ -133,6 +134,7 @@ func New(plan Plan, opts Options) *Engine {
 		opts: opts, plan: plan, start: time.Now(),
 		inbox: make(chan node.Event, inboxLen), results: make(chan *node.Probed, resultsLen), asks: make(chan func(mono.Instant), asksLen), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
+		armed: mono.Never,
 		owned: map[string]owned{}, refused: map[string]bool{}, failed: map[recipient]bool{},
 		bfdFailed: map[string]bool{},
 	}
@@ -312,16 +314,32 @@ func ended(group *sync.WaitGroup) func(context.Context) bool {
 // ErrStopped is returned to callers who ask an engine that has ended.
 var ErrStopped = errors.New("the engine has stopped")
 
-// ask has the loop call f with the present instant and waits until it has.
+// ask has the loop call f with the present instant and waits until it has, or
+// until ctx ends: then f is not called any more.
 func (e *Engine) ask(ctx context.Context, f func(mono.Instant)) error {
 	answered := make(chan struct{})
+	var settled atomic.Bool // by the loop, which calls f, or by giving up
+	call := func(now mono.Instant) {
+		if settled.CompareAndSwap(false, true) {
+			f(now)
+			close(answered)
+		}
+	}
 	select {
-	case e.asks <- func(now mono.Instant) { f(now); close(answered) }:
+	case e.asks <- call:
 		e.opts.Alarm.Ring()
 		select {
 		case <-answered:
 			return nil
 		case <-e.done: // f panicked, or this choice was a random one of two
+		case <-ctx.Done():
+			if settled.CompareAndSwap(false, true) {
+				return ctx.Err()
+			}
+			select { // f is being called
+			case <-answered:
+			case <-e.done:
+			}
 		}
 		select {
 		case <-answered:

@@ -31,7 +31,6 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 	defer context.AfterFunc(ctx, e.opts.Alarm.Ring)()
 	stop := ctx.Done()
 	limit := mono.Never
-	armed := mono.Never // when the alarm rings at the latest
 	leave := func() {
 		stop = nil
 		now := e.now()
@@ -51,8 +50,8 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		// Each advert of a master puts a deadline off. Setting the alarm later
 		// each time would cost a system call an advert; being woken once for
 		// nothing costs less.
-		if at := mono.Min(e.node.Deadline(), limit); at < armed {
-			armed = at
+		if at := mono.Min(e.node.Deadline(), limit); at < e.armed {
+			e.armed = at
 			if err := e.opts.Alarm.Set(max(0, at.Sub(e.now()))); err != nil {
 				e.lastWill()
 				return fmt.Errorf("cannot keep time, giving all addresses up: %w", err)
@@ -65,7 +64,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 				return fmt.Errorf("cannot keep time, giving all addresses up: %w", werr)
 			}
 			if off {
-				armed = mono.Never
+				e.armed = mono.Never
 			}
 		}
 		// Adverts first.
@@ -89,6 +88,10 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		case <-stop:
 			leave()
 		case <-e.hurry:
+			// A stop and its haste may come together, and be seen in any order.
+			if stop != nil && ctx.Err() != nil {
+				leave()
+			}
 			if stop == nil {
 				limit = e.now()
 			}
@@ -141,6 +144,7 @@ func (e *Engine) awake() bool {
 		return false // it is read from two clocks, one after the other
 	}
 	e.slept, e.start = slept, e.start.Add(-d)
+	e.armed = mono.Never // its clock stood still: it goes off that much later
 	return true
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -27,6 +28,46 @@ func TestStop(t *testing.T) {
 		}
 		made := r.kernel.made()[before:]
 		equal(t, "calls of the stop", made, "send VI_1 0", "release VI_1 192.0.2.100", "notify VI_1 INIT", "drain", "close")
+	})
+}
+
+// TestHurryAtOnce holds that a stop which is hastened at once waits for nobody, in
+// whatever order the loop sees the two.
+func TestHurryAtOnce(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			r := prepare(one(), Options{})
+			r.begin()
+			after(interval / 2)
+			r.Hurry() // before a stop it means nothing
+			after(0)
+			begin := time.Now()
+			r.cancel()
+			r.Hurry()
+			if err := <-r.err; err != nil || time.Since(begin) > interval/10 {
+				t.Errorf("the stop took %v and returned %v", time.Since(begin), err)
+			}
+		})
+	}
+}
+
+// TestAskGivesUp: who asks a loop that does not answer waits no longer than it
+// wants to, and nothing happens afterwards.
+func TestAskGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prepare(one(), Options{}) // nobody answers yet
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		called := false
+		if err := r.ask(ctx, func(mono.Instant) { called = true }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ended with %v", err)
+		}
+		r.begin()
+		after(interval / 2)
+		if _, _, err := r.Status(t.Context()); err != nil || called {
+			t.Errorf("%v; what was given up was done afterwards: %v", err, called)
+		}
+		r.stop(t)
 	})
 }
 

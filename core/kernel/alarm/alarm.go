@@ -69,7 +69,7 @@ func taken(fd uintptr) bool {
 // somebody rang since Wait returned last. It may return for nothing.
 func (a *Alarm) Wait() (off bool, err error) {
 	if !a.state.CompareAndSwap(quiet, waiting) {
-		a.state.Store(quiet)
+		a.state.Swap(quiet)
 		return false, nil
 	}
 	err = a.raw.Read(a.take)
@@ -78,7 +78,7 @@ func (a *Alarm) Wait() (off bool, err error) {
 		// ring that this Wait did not need, has the next return for nothing.
 		err = a.file.SetReadDeadline(time.Time{})
 	}
-	a.state.Store(quiet)
+	a.state.Swap(quiet) // and not Store: it sees who rang, and what they left
 	if err != nil {
 		return false, fmt.Errorf("wait for timer: %w", err)
 	}
