@@ -9,7 +9,9 @@
 // says so: what is new, or counts, is read then, and what neither is each fifth
 // time. So a process that turns into another program three seconds after it began,
 // or later, counts five seconds after that at the latest; one that begins or ends
-// within a second. Zombies do not run; threads of the kernel do.
+// within a second. Zombies do not run; threads of the kernel do. One that is there and
+// cannot be read, as without a file descriptor left, counts as it did before, and is
+// read again within a second; then that is a failure.
 //
 // How many processes are enough is core/track's business; cmd/moonkeep drives
 // it.
@@ -64,9 +66,11 @@ type Watcher struct {
 	once     sync.Once
 	wg       sync.WaitGroup
 
-	// Of the goroutine only: what is known of each process, how many looks there
-	// were, the sums, and what files and the list of processes are read into.
+	// Of the goroutine only: what is known of each process, which of them could not
+	// be read last, how many looks there were, the sums, and what files and the list
+	// of processes are read into.
 	known        map[int]*entry
+	unread       map[int]bool
 	looks        int
 	counts       []int
 	buf, entries []byte
@@ -84,7 +88,7 @@ type Watcher struct {
 // touches nothing before Start.
 func New(patterns map[string]track.Pattern, feed *Feed) *Watcher {
 	follow := func() (*follower, error) { return feed.follow(nil, listen) }
-	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), known: map[int]*entry{}, buf: make([]byte, 64<<10)}
+	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), known: map[int]*entry{}, unread: map[int]bool{}, buf: make([]byte, 64<<10)}
 	for name := range patterns {
 		w.names = append(w.names, name)
 	}
@@ -155,6 +159,9 @@ func (w *Watcher) run() {
 			}
 			continue
 		}
+		if soon := time.Now().Add(tick); len(w.unread) > 0 && due.After(soon) {
+			due = soon
+		}
 		changed, err := events.next(due)
 		switch {
 		case w.ended():
@@ -169,7 +176,7 @@ func (w *Watcher) run() {
 			w.events, w.method = nil, "a look at /proc every second ("+reason(err)+")"
 			w.mu.Unlock()
 		default:
-			w.look(func() error { w.update(changed); return nil })
+			w.look(func() error { return w.update(changed) })
 		}
 	}
 }

@@ -36,7 +36,15 @@ type entry struct {
 	// first and last are the looks that listed it first and last.
 	first, last int
 	means       []int // the patterns that mean it
+	// failed is at how many looks in a row it was there and could not be read.
+	failed int
 }
+
+// gone reports whether reading a file of a process failed because that has ended,
+// and hidden whether this process may not. Anything else, such as too many open
+// files, tells nothing of the process.
+func gone(err error) bool   { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ESRCH) }
+func hidden(err error) bool { return errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) }
 
 // lookAround looks through /proc: it lists all, and reads what may have changed.
 func (w *Watcher) lookAround() error { return w.scan(false) }
@@ -55,49 +63,69 @@ func (w *Watcher) scan(all bool) error {
 	}
 	w.looks++
 	missing := map[int]bool{me: true, 1: true}
+	var unread error
 	err = w.list(func(pid int, dir uint64) {
 		delete(missing, pid)
-		w.visit(pid, dir, all)
+		if err := w.visit(pid, dir, all); err != nil && unread == nil {
+			unread = err
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("look through %s: %w", w.root, err)
 	}
 	// Where others are hidden (hidepid), what runs would seem not to.
-	if _, err := w.read("1/stat"); err != nil || len(missing) > 0 {
+	_, err = w.read("1/stat")
+	if err != nil && !gone(err) && !hidden(err) {
+		return fmt.Errorf("look through %s: read 1/stat: %w", w.root, err)
+	}
+	if err != nil || len(missing) > 0 {
 		return fmt.Errorf("%s does not show all processes: it may be mounted with hidepid, and this process lack CAP_SYS_PTRACE", w.root)
 	}
 	for pid, e := range w.known {
 		if e.last != w.looks {
-			w.note(e, nil)
-			delete(w.known, pid)
+			w.forget(pid, e)
 		}
 	}
-	return nil
+	return unread
 }
 
-// visit takes a process that is listed.
-func (w *Watcher) visit(pid int, dir uint64, all bool) {
+// forget ends what is known of a process.
+func (w *Watcher) forget(pid int, e *entry) {
+	w.note(e, nil)
+	delete(w.known, pid)
+	delete(w.unread, pid)
+}
+
+// visit takes a process that is listed. It fails as inspect does.
+func (w *Watcher) visit(pid int, dir uint64, all bool) error {
 	e := w.known[pid]
 	if e == nil {
 		e = &entry{}
 		w.known[pid] = e
 	}
 	if e.dir != dir {
+		if e.dir != 0 { // another process
+			w.note(e, nil)
+			e.failed = 0
+		}
 		e.dir, e.first = dir, w.looks
 	}
 	e.last = w.looks
 	switch {
-	case all, w.looks-e.first < settleLooks, (w.looks+pid)%everyLooks == 0:
-		w.inspect(pid, e)
+	case all, e.failed > 0, w.looks-e.first < settleLooks, (w.looks+pid)%everyLooks == 0:
+		return w.inspect(pid, e)
 	case len(e.means) > 0:
 		// Whether it still runs, under the name that it counts by.
 		stat, err := w.read(strconv.Itoa(pid) + "/stat")
-		if err != nil {
-			w.note(e, nil) // gone
-		} else if comm, runs := parseStat(string(stat)); !runs || comm != e.comm {
-			w.inspect(pid, e)
+		if gone(err) {
+			w.note(e, nil)
+			return nil
+		}
+		if comm, runs := parseStat(string(stat)); err != nil || !runs || comm != e.comm {
+			return w.inspect(pid, e)
 		}
 	}
+	return nil
 }
 
 // list lists the processes with the numbers of their directories.
@@ -157,8 +185,19 @@ func number(name []byte) (n int, ok bool) {
 	return n, len(name) > 0 && name[0] != '0'
 }
 
-// update looks at some processes again; those with false are gone.
-func (w *Watcher) update(changed map[int]bool) {
+// update looks at some processes again; those with false are gone. So it does at
+// those that could not be read last. It fails as inspect does.
+func (w *Watcher) update(changed map[int]bool) (unread error) {
+	inspect := func(pid int, e *entry) {
+		if err := w.inspect(pid, e); err != nil && unread == nil {
+			unread = err
+		}
+	}
+	for pid := range w.unread {
+		if _, told := changed[pid]; !told {
+			inspect(pid, w.known[pid])
+		}
+	}
 	for pid, alive := range changed {
 		e := w.known[pid]
 		switch {
@@ -167,12 +206,12 @@ func (w *Watcher) update(changed map[int]bool) {
 				e = &entry{last: w.looks}
 				w.known[pid] = e
 			}
-			w.inspect(pid, e)
+			inspect(pid, e)
 		case e != nil:
-			w.note(e, nil)
-			delete(w.known, pid)
+			w.forget(pid, e)
 		}
 	}
+	return unread
 }
 
 // note keeps which patterns mean a process.
@@ -186,38 +225,61 @@ func (w *Watcher) note(e *entry, means []int) {
 	e.means = means
 }
 
-// inspect finds out which patterns mean a process: none when it is gone.
-func (w *Watcher) inspect(number int, e *entry) {
+// inspect finds out which patterns mean a process: none when it is gone, or when
+// this process may not look at it. When it cannot be read for another reason,
+// what is known of it stands until it is tried again, which is soon; the second
+// time in a row that is an error.
+func (w *Watcher) inspect(number int, e *entry) error {
 	pid := strconv.Itoa(number)
 	var x track.Process
-	x.Comm, e.comm = "", ""
-	means := w.meaning(pid, &x)
+	means, err := w.meaning(pid, &x)
+	if err != nil && !gone(err) {
+		e.failed++
+		if !hidden(err) {
+			w.unread[number] = true
+			if e.failed > 1 {
+				return fmt.Errorf("look at process %d in %s: %w", number, w.root, err)
+			}
+			return nil
+		}
+	} else {
+		e.failed = 0
+	}
+	delete(w.unread, number)
+	e.comm = ""
 	if len(means) > 0 {
 		e.comm = x.Comm
 	}
 	w.note(e, means)
+	return nil
 }
 
-func (w *Watcher) meaning(pid string, x *track.Process) (means []int) {
+// meaning reads a process, and returns the patterns that mean it.
+func (w *Watcher) meaning(pid string, x *track.Process) (means []int, err error) {
 	stat, err := w.read(pid + "/stat")
 	if err != nil {
-		return nil // gone
+		return nil, err
 	}
 	var runs bool
 	if x.Comm, runs = parseStat(string(stat)); !runs {
-		return nil
+		return nil, nil
 	}
 	if w.command {
 		line, err := w.read(pid + "/cmdline")
 		if err != nil {
-			return nil
+			return nil, err
 		}
 		x.Command = parseCommand(string(line))
 	}
 	if w.exe && len(x.Command) > 0 {
-		// It may be hidden from us, or deleted; then the command line must do.
-		if exe, err := os.Readlink(w.root + "/" + pid + "/exe"); err == nil {
+		// It may be hidden from us, deleted, or of too long a name; then the command
+		// line must do.
+		exe, err := os.Readlink(w.root + "/" + pid + "/exe")
+		switch {
+		case err == nil:
 			x.Exe = strings.TrimSuffix(exe, " (deleted)")
+		case errors.Is(err, unix.ENOMEM):
+			return nil, err
 		}
 	}
 	for i, p := range w.patterns {
@@ -225,5 +287,5 @@ func (w *Watcher) meaning(pid string, x *track.Process) (means []int) {
 			means = append(means, i)
 		}
 	}
-	return means
+	return means, nil
 }

@@ -3,6 +3,7 @@
 package processes
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -117,6 +118,69 @@ func TestSettledAreNotRead(t *testing.T) {
 	must(t, p.w.lookThrough())
 	if read := p.w.counts[0]; read != n {
 		t.Errorf("%d of %d were read, want all", read, n)
+	}
+}
+
+// One that is there and cannot be read counts as it did, and is read again at the
+// next look; the second time in a row the look has failed. Only one that is not
+// there has ended.
+func TestUnreadIsNotGone(t *testing.T) {
+	p := newProc(t, "web")
+	p.run(10, "web")
+	p.run(11, "shell")
+	for range settleLooks + everyLooks {
+		p.want("before", 1)
+	}
+	spoil := func(pid int) { // to read a directory is an error of no process
+		t.Helper()
+		stat := filepath.Join(p.root, fmt.Sprint(pid), "stat")
+		must(t, os.Remove(stat))
+		must(t, os.Mkdir(stat, 0o755))
+	}
+	mend := func(pid int, comm string) {
+		t.Helper()
+		must(t, os.Remove(filepath.Join(p.root, fmt.Sprint(pid), "stat")))
+		p.run(pid, comm)
+	}
+	spoil(10)
+	p.want("one that counts cannot be read", 1)
+	if err := p.w.lookAround(); !errors.Is(err, unix.EISDIR) || !strings.Contains(err.Error(), "process 10") {
+		t.Errorf("it cannot be read again: %v", err)
+	}
+	if err := p.w.update(map[int]bool{11: true}); !errors.Is(err, unix.EISDIR) {
+		t.Errorf("another has changed: %v", err)
+	}
+	mend(10, "shell")
+	p.want("it is another program by now", 0)
+	mend(10, "web")
+	must(t, p.w.lookThrough())
+	spoil(10)
+	must(t, p.w.update(map[int]bool{10: true}))
+	mend(10, "shell")
+	must(t, p.w.update(map[int]bool{11: true}))
+	if p.w.counts[0] != 0 || len(p.w.unread) != 0 {
+		t.Errorf("%d counted and %v not read, want none: it is read again with the next event", p.w.counts[0], p.w.unread)
+	}
+	// Another process in its place has nothing of it.
+	mend(10, "web")
+	must(t, p.w.lookThrough())
+	p.replace(10, "web")
+	spoil(10)
+	p.want("another that cannot be read has its number", 0)
+	must(t, os.RemoveAll(filepath.Join(p.root, "10")))
+	p.want("it ends", 0)
+	if len(p.w.unread) != 0 {
+		t.Errorf("%v are to be read", p.w.unread)
+	}
+}
+
+// Without a file descriptor left nothing is said of hidden processes.
+func TestFailureIsNotHidepid(t *testing.T) {
+	p := newProc(t, "web")
+	must(t, os.Remove(filepath.Join(p.root, "1", "stat")))
+	must(t, os.Mkdir(filepath.Join(p.root, "1", "stat"), 0o755))
+	if err := p.w.lookAround(); !errors.Is(err, unix.EISDIR) || strings.Contains(err.Error(), "hidepid") {
+		t.Errorf("it says: %v", err)
 	}
 }
 
