@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -96,7 +97,7 @@ func TestSourcesThatCompileLong(t *testing.T) {
 // What the daemon was started with is seen by env.get alone, as far as the
 // configuration names it.
 func TestEnvironmentOfProcesses(t *testing.T) {
-	for _, path := range []string{"/proc/self/environ", "/proc/thread-self/environ", "/proc/self/task/../environ", "/proc/1/environ", "/proc/self/mem"} {
+	for _, path := range []string{"/proc/self/environ", "/proc/thread-self/environ", "/proc/self/task/../environ", "/proc/1/environ", "/proc/self/mem", "/proc/kcore"} {
 		if _, err := os.Stat(path); err != nil {
 			continue
 		}
@@ -113,6 +114,34 @@ func TestEnvironmentOfProcesses(t *testing.T) {
 	dir := write(t, map[string]string{"environ": "a plain file"})
 	if got, err := says(t, fmt.Sprintf(`return true, require("file").read(%q)`, filepath.Join(dir, "environ")), Options{}); err != nil || got != "a plain file" {
 		t.Errorf("a file of that name elsewhere: %q, %v", got, err)
+	}
+}
+
+// What a process has left behind that ended after its file was opened is no more for
+// scripts than before: the memory of a thread's is that of its process.
+func TestEnvironmentOfAnEndedProcess(t *testing.T) {
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
+	_ = cmd.Process.Kill() // it runs still
+	_ = cmd.Wait()         // it was killed
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if !ofProcess(file) {
+		t.Errorf("%s of a process that has ended is for scripts", file.Name())
+	}
+	// Not every kernel has a link that says so.
+	for link, want := range map[string]bool{
+		"/proc/7/task/8/environ": true, "/proc/7/task/8/environ (deleted)": true, "/proc/7/mem (deleted)": true, "/proc/7/auxv": true, "/proc/kcore": true,
+		"/proc/7/stat": false, "/proc/7/stat (deleted)": false, "/proc/meminfo": false,
+	} {
+		if privateInProc(link) != want {
+			t.Errorf("%s: %v, want %v", link, !want, want)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -284,8 +285,8 @@ func openRegular(path string, flags int, mode os.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// ofProcess reports whether a file is the environment or the memory of a process:
-// that of the daemon, or of whom it was started by, holds what the configuration
+// ofProcess reports whether a file is the environment or the memory of a process,
+// or that of all of them, the kernel's: that of the daemon, or of whom it was started by, holds what the configuration
 // names to few.
 func ofProcess(file *os.File) bool {
 	raw, err := file.SyscallConn()
@@ -300,9 +301,16 @@ func ofProcess(file *os.File) bool {
 			return
 		}
 		path, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd))
-		private = err != nil || slices.Contains([]string{"environ", "mem", "auxv"}, filepath.Base(path))
+		private = err != nil || privateInProc(path)
 	})
 	return private
+}
+
+// privateInProc reports that by the link to an open file of /proc. That of a process
+// or a thread that has ended says so, and what was opened before can be read still.
+func privateInProc(link string) bool {
+	name := strings.TrimSuffix(filepath.Base(link), " (deleted)")
+	return slices.Contains([]string{"environ", "mem", "auxv", "kcore"}, name)
 }
 
 // procMagic is the type of the file system /proc (statfs(2)).
