@@ -21,24 +21,17 @@ func moduleNames() []string {
 	}
 }
 
-// described are the descriptions of our modules, in the order of moduleNames. They
-// are made once: each state binds the functions of one description, which is
-// larger than what the state adds to it. Nobody changes them.
-var described struct {
-	once sync.Once
-	all  []Module
-}
-
 // modules returns the descriptions of our modules, which the caller may not
-// change.
-func modules() []Module {
-	described.once.Do(func() {
-		described.all = []Module{
-			bytesModule(), dnsModule(), envModule(), execModule(), fileModule(), hashModule(), httpModule(), icmpModule(), jsonModule(), logModule(), mailModule(),
-			metricModule(), netModule(), nodeModule(), processModule(), re2Module(), storeModule(), systemdModule(), tcpModule(), timeModule(), udpModule(), webhookModule(),
-		}
-	})
-	return described.all
+// change. They are made once: each state binds the functions of one description,
+// which is larger than what the state adds to it.
+var modules = sync.OnceValue(describeModules)
+
+// describeModules describes our modules, in the order of moduleNames.
+func describeModules() []Module {
+	return []Module{
+		bytesModule(), dnsModule(), envModule(), execModule(), fileModule(), hashModule(), httpModule(), icmpModule(), jsonModule(), logModule(), mailModule(),
+		metricModule(), netModule(), nodeModule(), processModule(), re2Module(), storeModule(), systemdModule(), tcpModule(), timeModule(), udpModule(), webhookModule(),
+	}
 }
 
 // moduleNamed returns the description of one of our modules, nil when there is
