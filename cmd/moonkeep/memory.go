@@ -85,8 +85,9 @@ const trimAfter = 5 * time.Second
 
 // worthTrim is what must be there to be given back for it to be done: it takes a
 // collection, some milliseconds of a processor for each ten megabytes that are in
-// use.
-const worthTrim = 8 << 20
+// use. A thousand virtual routers leave three times as much, a hundred scripts a
+// third of it.
+const worthTrim = 2 << 20
 
 // trim gives memory back that a configuration took while it was read, many times
 // what stays of a large one.
