@@ -270,16 +270,21 @@ func TestNeverServes(t *testing.T) {
 }
 
 // TestSlowStart: a plugin that takes longer to greet than it may at first, as on a
-// machine that is too busy, runs in the end.
+// machine that is too busy, runs in the end; also when it is slow only after it is
+// connected.
 func TestSlowStart(t *testing.T) {
-	t.Parallel()
-	o := quick(t)
-	o.Start = 500 * time.Millisecond
-	s := newSite(t, o)
-	s.open(Plan{Checks: []Check{check(0, "LATE", "ok")}})
-	s.recovers(0)
-	if st := s.status(); st.Failures == 0 {
-		t.Errorf("status %+v", st)
+	for _, kind := range []string{"LATE", "SHY"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			o := quick(t)
+			o.Start = 500 * time.Millisecond
+			s := newSite(t, o)
+			s.open(Plan{Checks: []Check{check(0, kind, "ok")}})
+			s.recovers(0)
+			if st := s.status(); st.Failures == 0 {
+				t.Errorf("status %+v", st)
+			}
+		})
 	}
 }
 

@@ -41,8 +41,9 @@ type Options struct {
 	// descriptor, 0 for the daemon's, and what is called when the process has ended.
 	// Nil leaves them in the daemon's.
 	Cell func() (fd int, end func(kill bool))
-	// Start bounds the time from the start of a process to its greeting; 10 s. It
-	// doubles with each process in a row that failed, up to eight times as much.
+	// Start bounds the time from the start of a process until the host is
+	// connected with it, and from there the time to its greeting; 10 s. It doubles
+	// with each process in a row that failed, up to eight times as much.
 	Start time.Duration
 	// Ping is the time between two signs of life; 500 ms.
 	Ping time.Duration

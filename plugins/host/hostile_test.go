@@ -45,6 +45,11 @@ func be(kind string) {
 		os.Exit(3)
 	case "FUTURE":
 		raw(7, func(checkerpb.Checker_SessionServer) error { return nil })
+	case "SHY":
+		raw(1, func(s checkerpb.Checker_SessionServer) error {
+			time.Sleep(time.Second)
+			return obey(s)
+		})
 	case "NAMELESS":
 		raw(1, func(s checkerpb.Checker_SessionServer) error {
 			_ = s.Send(&checkerpb.FromPlugin{Pong: 1})

@@ -28,6 +28,7 @@ type instance struct {
 	recheck bool // a reload came while it started
 	pid     int  // once link is there
 	begun   time.Time
+	limit   time.Duration            // of its start, and then of its greeting
 	out     chan *checkerpb.FromHost // to the writer; holds one
 	quit    chan struct{}            // closed when it is to end
 	dead    bool                     // quit is closed
@@ -78,8 +79,11 @@ const mostDoublings = 3
 // launch starts a process.
 func (g *group) launch(now time.Time) {
 	g.started++
+	// On a machine that is too busy to start it in time, to begin again and again
+	// would only make it busier.
+	limit := g.host.opts.Start << min(g.failures, mostDoublings)
 	i := &instance{
-		group: g, number: g.started, begun: now, heard: now,
+		group: g, number: g.started, begun: now, heard: now, limit: limit,
 		out: make(chan *checkerpb.FromHost, 1), quit: make(chan struct{}),
 	}
 	// A line more or less is no reason to hold the plugin up for long: the
@@ -98,9 +102,6 @@ func (g *group) launch(now time.Time) {
 	g.next, g.upgrade = i, false
 	g.all = append(g.all, i)
 	h := g.host
-	// On a machine that is too busy to start it in time, to begin again and again
-	// would only make it busier.
-	limit := h.opts.Start << min(g.failures, mostDoublings)
 	g.helpers.Go(func() {
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
@@ -429,7 +430,7 @@ func (g *group) supervise(now time.Time) {
 	}
 	switch {
 	case g.next != nil:
-		if i := g.next; i.link != nil && now.Sub(i.heard) > g.host.opts.Start {
+		if i := g.next; i.link != nil && now.Sub(i.heard) > i.limit {
 			g.lose(i, "it did not say who it is in time")
 		}
 	case g.current == nil && g.live > 0 && !now.Before(g.retry):
