@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -397,6 +398,9 @@ func (g *group) flush(now time.Time) {
 	if i == nil || len(i.out) > 0 || !i.wants(g) || now.Sub(i.sent) < pace {
 		return // a writer that is busy has had no time for what waits
 	}
+	// A process prepares before it releases. What is in use again is prepared anew,
+	// which ends the check before.
+	i.release = slices.DeleteFunc(i.release, func(id uint32) bool { return g.slots[id].refs > 0 })
 	m := &checkerpb.FromHost{Release: i.release, Cancel: i.cancel, Ping: i.ping}
 	i.release, i.cancel, i.ping = nil, nil, 0
 	starts := make([]checkerpb.Start, 0, len(g.queue))

@@ -357,7 +357,8 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 	}
 	g.current, g.next, g.reason = i, nil, ""
 	i.heard = g.now
-	i.fresh = i.fresh[:0]
+	// It knows nothing yet: what was released since it began may be in use again.
+	i.release, i.fresh = nil, i.fresh[:0]
 	for id := len(g.slots) - 1; id >= 0; id-- {
 		if g.slots[id].refs > 0 {
 			i.fresh = append(i.fresh, uint32(id))

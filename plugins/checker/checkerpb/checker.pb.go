@@ -417,7 +417,8 @@ func (x *Option) GetSecret() bool {
 
 type Prepare struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The check's number, chosen by moonkeep and used until it is released.
+	// The check's number, chosen by moonkeep and used until it is released, or
+	// prepared again: then this check takes the place of the one before.
 	Check  uint32  `protobuf:"varint,1,opt,name=check,proto3" json:"check,omitempty"`
 	Target *Target `protobuf:"bytes,2,opt,name=target,proto3" json:"target,omitempty"`
 	// An object of JSON.
