@@ -96,11 +96,12 @@ type VirtualServer struct {
 	Weight int `key:"weight" range:"1..2147483647" unit:"weight" default:"1" tier:"2"`
 
 	// How long the weight of a real server that comes back rises to the full
-	// one; 0 gives it at once.
+	// one; 0 gives it at once. One that a panic kept was never away.
 	SlowStart time.Duration `key:"slow_start" own:"true" range:"0s..24h" tier:"2"`
 	// When fewer than this share of the real servers work, those that worked
-	// last are kept rather than that all clients meet the few; 0 is never. A
-	// sorry server goes before.
+	// last are kept rather than that all clients meet the few; 0 is never. Those
+	// that are drained, in maintenance or down by hand do not count. A sorry
+	// server goes before.
 	PanicThreshold int `key:"panic_threshold" own:"true" range:"0..100" unit:"percent" tier:"2"`
 
 	// The server that takes over while the quorum is lost.

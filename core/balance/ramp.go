@@ -31,7 +31,9 @@ func (r Ramp) At(full int, since time.Duration) (weight int, next time.Duration)
 // that worked when there were still enough. The zero value does not.
 type Panic struct {
 	// Percent is how many of a hundred servers must work, lest it is a panic;
-	// 0 means that there never is one.
+	// 0 means that there never is one. Servers in which people have a hand are
+	// not among them: they take no clients from the others, and that they are
+	// out is no sign of trouble.
 	Percent int
 }
 
@@ -41,13 +43,17 @@ type Panic struct {
 //
 // In a panic those serve that work, and those that served before it.
 func (p Panic) Keep(servers []Server, kept []bool) (panics bool) {
-	working := 0
+	working, all := 0, 0
 	for i := range servers {
+		if servers[i].Hand != Free {
+			continue
+		}
+		all++
 		if servers[i].Up {
 			working++
 		}
 	}
-	panics = p.Percent > 0 && working*100 < p.Percent*len(servers)
+	panics = p.Percent > 0 && working*100 < p.Percent*all
 	for i := range servers {
 		kept[i] = servers[i].Up || panics && kept[i]
 	}

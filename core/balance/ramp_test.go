@@ -49,7 +49,10 @@ func TestPanic(t *testing.T) {
 	step := func(p Panic, panics bool, up, serve string) {
 		t.Helper()
 		for i := range servers {
-			servers[i].Up = up[i] == '+'
+			servers[i].Up, servers[i].Hand = up[i] == '+' || up[i] == 'o', Free
+			if up[i] == 'o' || up[i] == 'x' { // by hand
+				servers[i].Hand = Hand(1 + i%2)
+			}
 		}
 		got := p.Keep(servers, kept)
 		text := ""
@@ -68,6 +71,12 @@ func TestPanic(t *testing.T) {
 	step(half, true, "----", "+--+")
 	step(half, true, "-+--", "++-+")
 	step(half, false, "-++-", "-++-")
+	step(half, false, "ooxx", "++--")
+	step(half, false, "++++", "++++")
+	step(half, true, "oo--", "++++")
+	step(half, false, "oo+-", "+++-")
+	step(half, false, "xx++", "--++")
+	step(half, true, "ox--", "+-++")
 	step(Panic{}, false, "----", "----")
 }
 

@@ -73,26 +73,27 @@ func (n *Node) share(changes balance.Table) {
 func (n *Node) arrange(now mono.Instant, v *service) (changed bool) {
 	b := &n.balancing
 	b.servers = b.servers[:0]
-	next := mono.Never
 	for i := range v.servers {
 		s := &v.servers[i]
-		x := balance.Server{Up: s.up, Weight: s.inForce(), Inhibits: s.cfg.Inhibits, Hand: s.handed()}
+		b.servers = append(b.servers, balance.Server{Up: s.up, Weight: s.inForce(), Inhibits: s.cfg.Inhibits, Hand: s.handed()})
+	}
+	n.keepServing(v)
+	next := mono.Never
+	for i := range v.servers {
+		s, x := &v.servers[i], &b.servers[i]
+		// Also of one that a panic keeps: its failure is no reason to give it more.
 		if s.rises && x.Up {
 			var in time.Duration
 			x.Weight, in = v.cfg.SlowStart.At(x.Weight, now.Sub(s.risesFrom))
 			if in > 0 {
 				next = mono.Min(next, s.risesFrom.Add(in))
 			}
-			// A weight too small to have steps may be another before the time is over.
-			s.rises = now.Sub(s.risesFrom) < v.cfg.SlowStart.Over
 		}
-		b.servers = append(b.servers, x)
+		// A weight too small to have steps may be another before the time is over.
+		s.rises = s.rises && now.Sub(s.risesFrom) < v.cfg.SlowStart.Over
+		s.serves, s.placed = x.Up, x.Weight
 	}
 	n.riseAt(v, next)
-	n.keepServing(v)
-	for i := range v.servers {
-		v.servers[i].serves, v.servers[i].placed = b.servers[i].Up, b.servers[i].Weight
-	}
 	b.places = balance.Serving(b.places[:0], b.servers, v.cfg.Sorry, v.has)
 	if v.placed && slices.Equal(b.places, v.places) {
 		return false

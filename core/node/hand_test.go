@@ -222,3 +222,66 @@ func TestPanic(t *testing.T) {
 		t.Error("the panic is not over")
 	}
 }
+
+// TestSlowStartInPanic: the one server that works again in a panic had its
+// place all the time: it keeps its full weight, as those have that still fail.
+// One that fails while its weight rises gets no more of it by that.
+func TestSlowStartInPanic(t *testing.T) {
+	s := three(t, func(v *Service) {
+		v.Panic, v.SlowStart = balance.Panic{Percent: 60}, balance.Ramp{Over: 20 * time.Second}
+	})
+	fail := func(i int) {
+		s.run(i, health.Failed)
+		s.run(i, health.Failed)
+	}
+	for i := range 3 {
+		fail(i)
+	}
+	s.tables = nil
+	s.run(2, health.OK) // kept, as the first that failed is not
+	s.asks()
+	if st := s.node.Servers(nil, 0, 3); !st[2].Up || st[2].Rising >= 0 || !st[1].Kept {
+		t.Errorf("the status is %+v", st)
+	}
+	s.tick(time.Minute)
+	s.asks()
+	s.run(0, health.OK) // which was away
+	s.tick(5 * time.Second)
+	began := s.tables[0][vip(1)].Destinations[0].Weight
+	s.tables = nil
+	fail(2)
+	fail(0) // while its weight rises
+	if st := s.node.Servers(nil, 0, 3); began > 2 || !st[0].Kept || st[0].Rising < int(began) || st[0].Rising > 5 {
+		t.Errorf("it began with %d, and the status is %+v", began, st[0])
+	}
+	s.tick(30 * time.Second)
+	last := s.tables[len(s.tables)-1][vip(1)].Destinations[0].Weight
+	if st := s.node.Servers(nil, 0, 3); last != 10 || st[0].Rising >= 0 {
+		t.Errorf("it ends at %d, and the status is %+v", last, st[0])
+	}
+}
+
+// TestPanicByHand: servers that people take out neither work nor fail.
+func TestPanicByHand(t *testing.T) {
+	s := three(t, func(v *Service) { v.Panic = balance.Panic{Percent: 50} })
+	fail := func(i int) {
+		s.run(i, health.Failed)
+		s.run(i, health.Failed)
+	}
+	panics := func(want bool) {
+		t.Helper()
+		if s.node.Services(s.now).Services[0].Panics != want {
+			t.Errorf("panic is %v", !want)
+		}
+	}
+	s.hand("a", WishDown, 0, -1)
+	s.hand("b", WishDown, 0, -1)
+	panics(false)
+	s.tables = nil
+	fail(2) // the only one that is left
+	panics(true)
+	s.asks()
+	s.hand("b", WishAuto, 0, -1) // one of two works
+	panics(false)
+	s.asks("1: 2*10")
+}

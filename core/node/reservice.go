@@ -213,7 +213,7 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		s.retell()
 		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
 		if b := find(i, s.cfg.Name); b != nil {
-			s.up, s.since, s.risesFrom = b.up, b.since, b.risesFrom
+			s.up, s.since, s.risesFrom, s.serves = b.up, b.since, b.risesFrom, b.serves
 			s.rises = b.rises && now.Sub(b.risesFrom) < was.cfg.SlowStart.Over
 		}
 	}

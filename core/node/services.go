@@ -105,7 +105,9 @@ func (n *Node) serverChanged(now mono.Instant, s *server, up bool, why string) {
 	s.up, s.since, s.weight = up, now, balance.Weight(s.cfg.Weight, s.added)
 	level, occasion := Warn, ServerDown
 	if up {
-		s.begin(now)
+		if !s.serves { // else a panic kept it, and it goes on
+			s.begin(now)
+		}
 		level, occasion = Info, ServerUp
 	}
 	n.note(level, "", "server", fmt.Sprintf("real server %s of virtual server %s is %s: %s", s.cfg.Name, v.cfg.Name, upOrDown(up), why))

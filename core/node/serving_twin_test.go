@@ -24,11 +24,13 @@ type servingTwin struct {
 	node  *Node
 	table balance.Table
 	// hands and out are by service and server, as are came, when a server came
-	// back last, up, how it stood last, and kept, whether a panic keeps it.
+	// back last, up, how it stood last, kept, whether a panic keeps it, and
+	// served, whether it had clients as far as checks and quorum go.
 	hands      map[serverName]Hand
 	out        map[serverName]bool
 	came       map[serverName]mono.Instant
 	up, kept   map[serverName]bool
+	served     map[serverName]bool
 	has        map[string]bool // the quorum, by service
 	slow, slim int             // tables in which a weight rose, and panics
 }
@@ -36,12 +38,12 @@ type servingTwin struct {
 // want is the table now, after it took note of what changed.
 func (w *servingTwin) want(now mono.Instant) balance.Table {
 	t := balance.Table{}
-	up, kept := map[serverName]bool{}, map[serverName]bool{}
+	up, kept, served := map[serverName]bool{}, map[serverName]bool{}, map[serverName]bool{}
 	for i, v := range w.node.Services(now).Services {
 		cfg := w.node.services[i].cfg
 		states := w.node.Servers(nil, v.First, v.Servers)
 		var sum, all int64
-		working := 0
+		working, free := 0, 0
 		for x := range states {
 			name := serverName{v.Name, states[x].Name}
 			up[name] = states[x].Up
@@ -49,13 +51,14 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			switch {
 			case !known:
 				delete(w.came, name)
-			case states[x].Up && !was:
+			case states[x].Up && !was && !w.served[name]: // it had no clients, and has some
 				w.came[name] = now
 			}
 			all += int64(cfg.Servers[x].Weight)
-			if states[x].Up {
-				working++
-				if h, has := w.hands[name]; !has || h.Wish == WishAuto {
+			if h, has := w.hands[name]; !has || h.Wish == WishAuto {
+				free++
+				if states[x].Up {
+					working++
 					sum += w.weight(name, states[x].Weight)
 				}
 			}
@@ -67,7 +70,7 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			w.has[v.Name] = q.Holds(false, sum)
 		}
 		instead := cfg.Sorry.Present && !w.has[v.Name]
-		panics := cfg.Panic.Percent > 0 && working*100 < cfg.Panic.Percent*len(states)
+		panics := cfg.Panic.Percent > 0 && working*100 < cfg.Panic.Percent*free
 		s := balance.Service{Options: cfg.Layout.Options}
 		place := func(d balance.Destination, weight int64) {
 			d.Weight = int32(weight)
@@ -91,13 +94,14 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			weight := w.weight(name, states[x].Weight)
 			if from, came := w.came[name]; came && now.Sub(from) >= cfg.SlowStart.Over {
 				delete(w.came, name) // it has come, or there is no slow start any more
-			} else if came && states[x].Up {
+			} else if came && serves { // whether it works or is kept
 				rising, _ := cfg.SlowStart.At(int(weight), now.Sub(from))
 				if int64(rising) < weight {
 					w.slow++
 				}
 				weight = int64(rising)
 			}
+			served[name] = serves && !instead
 			switch {
 			case w.out[name]:
 			case h.Wish != WishAuto:
@@ -122,7 +126,7 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			t[k] = whole.Normal(k)
 		}
 	}
-	w.up, w.kept = up, kept
+	w.up, w.kept, w.served = up, kept, served
 	return t
 }
 
@@ -206,7 +210,7 @@ func playServing(t *testing.T, seed uint64, steps int) (slow, slim int) {
 	n := New(0, cfg)
 	w := &servingTwin{
 		node: n, table: balance.Table{}, hands: map[serverName]Hand{}, out: map[serverName]bool{}, came: map[serverName]mono.Instant{},
-		up: map[serverName]bool{}, kept: map[serverName]bool{}, has: map[string]bool{},
+		up: map[serverName]bool{}, kept: map[serverName]bool{}, served: map[serverName]bool{}, has: map[string]bool{},
 	}
 	now := mono.Instant(0)
 	type asked struct {
