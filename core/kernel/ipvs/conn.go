@@ -329,6 +329,9 @@ func (s netlinkSocket) Interface(name string) (i iface, err error) {
 	if err == nil {
 		err = unix.IoctlIfreq(s.udp, unix.SIOCGIFINDEX, r)
 	}
+	if errors.Is(err, unix.ENODEV) {
+		err = fmt.Errorf("%w (there is no interface %s)", err, name)
+	}
 	if err != nil {
 		return i, fmt.Errorf("ask for interface %s: %w", name, err)
 	}

@@ -33,6 +33,13 @@ type fake struct {
 	blind         bool
 	silentFlushes int
 	limits        []Timeouts // that were set
+	// links, unless nil, is the interface that there is, or none when it is empty.
+	// With it daemons that synchronise connections can be started, and syncs are
+	// those that run. asked is how often it was asked for the interface.
+	links  *iface
+	syncs  []Sync
+	starts int
+	asked  int
 	// piece is how many messages one Receive takes; 0 is all.
 	piece int
 
@@ -77,7 +84,16 @@ func (f *fake) Receive(b []byte) (int, error) {
 	return n, nil
 }
 
-func (f *fake) Interface(string) (iface, error) { return iface{index: 1}, nil }
+func (f *fake) Interface(string) (iface, error) {
+	f.asked++
+	if f.links != nil && f.links.index == 0 {
+		return iface{}, unix.ENODEV
+	}
+	if f.links != nil {
+		return *f.links, nil
+	}
+	return iface{index: 1}, nil
+}
 
 func (f *fake) Close() error { return nil }
 
@@ -125,9 +141,18 @@ func (f *fake) serve(r reply) {
 	}
 	switch cmd := r.body[0]; cmd {
 	case cmdGetDaemon:
-		f.list(r.seq, 0, nil)
+		f.list(r.seq, len(f.syncs), func(m *message, i int) {
+			m.b = append(m.b, cmdGetDaemon, version, 0, 0)
+			at := m.open(attrDaemon | nestedAttr)
+			m.u32(daemonState, uint32(f.syncs[i].Role))
+			m.text(daemonInterface, f.syncs[i].Interface)
+			m.close(at)
+		})
 	case cmdNewDaemon:
-		f.acknowledge(r.seq, unix.ENODEV)
+		f.acknowledge(r.seq, f.startSync())
+	case cmdDelDaemon:
+		f.syncs = nil
+		f.acknowledge(r.seq, nil)
 	case cmdGetSvc:
 		f.list(r.seq, len(f.table), func(m *message, i int) {
 			k := f.table.Keys()[i]
@@ -159,6 +184,19 @@ func (f *fake) serve(r reply) {
 	default:
 		f.acknowledge(r.seq, unix.EOPNOTSUPP)
 	}
+}
+
+// startSync starts the one daemon that it has.
+func (f *fake) startSync() error {
+	switch {
+	case f.links == nil || f.links.index == 0:
+		return unix.ENODEV
+	case len(f.syncs) > 0:
+		return unix.EEXIST
+	}
+	f.syncs = []Sync{{Role: SyncMaster, Interface: "eth7"}}
+	f.starts++
+	return nil
 }
 
 // list answers a dump.

@@ -97,6 +97,44 @@ func TestKeeperSyncTrouble(t *testing.T) {
 	x.close(true, false)
 }
 
+// TestKeeperSyncWithoutInterface: while the interface of a daemon that runs is
+// gone it is told once that it is, and nothing is said to begin anew; it does
+// when the interface is back, also where the daemon ran before the keeper.
+func TestKeeperSyncWithoutInterface(t *testing.T) {
+	for _, before := range []bool{false, true} {
+		x := keep(t, balance.Table{}, Options{}, func(x *kept) {
+			x.f.links = &iface{index: 7}
+			if before {
+				x.f.links, x.f.syncs = &iface{}, []Sync{{Role: SyncMaster, Interface: "eth7"}}
+			}
+		})
+		x.Set(nil)
+		x.SetSync([]Sync{{Role: SyncMaster, Interface: "eth7"}})
+		starts, had := -1, 0
+		if !before {
+			for starts != 1 {
+				x.inside(func(balance.Table) { starts = x.f.starts })
+			}
+			x.inside(func(balance.Table) { x.f.links = &iface{} })
+		}
+		x.eventually("in trouble", func(c Counts) bool { return strings.Contains(c.Trouble, "on eth7: ") })
+		x.inside(func(balance.Table) { had = x.f.asked })
+		for asked := had; asked < had+10; {
+			x.inside(func(balance.Table) { asked = x.f.asked })
+		}
+		if n, errs := x.log.count(" anew"), x.log.count("level=ERROR"); n != 0 || errs != 1 {
+			t.Errorf("told %d times that it begins anew, and %d errors, in 10 looks: %s", n, errs, x.log.b.String())
+		}
+		x.inside(func(balance.Table) { x.f.links, had = &iface{index: 8}, x.f.starts })
+		x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
+		x.inside(func(balance.Table) { starts = x.f.starts })
+		if n := x.log.count(" anew"); starts != had+1 || n != 1 {
+			t.Errorf("it was started %d times with the new interface, told %d times", starts-had, n)
+		}
+		x.close(true, false)
+	}
+}
+
 // TestKeeperScheduler: a service that cannot be made is told of by its cause, and
 // not by that each of its servers has no service.
 func TestKeeperScheduler(t *testing.T) {

@@ -2,7 +2,13 @@
 
 package ipvs
 
-import "slices"
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 // synchronise has those daemons run that were asked for, and those that are
 // not stop, if it was ever asked for any.
@@ -26,21 +32,30 @@ func (w *keeping) synchronise() {
 		delete(w.bound, r.Role)
 	}
 	for _, s := range w.syncs {
-		// Without an interface there is no daemon that would be of use.
-		now, _ := w.conn.socket.Interface(s.Interface)
-		if slices.ContainsFunc(running, s.runs) {
-			if was, known := w.bound[s.Role]; now == was || !known && now.index != 0 {
-				w.bound[s.Role] = now
-				continue
+		runs := slices.ContainsFunc(running, s.runs)
+		now, err := w.conn.socket.Interface(s.Interface)
+		if err != nil {
+			if runs && errors.Is(err, unix.ENODEV) {
+				// The daemon that runs is mute from now on, whatever comes in its place.
+				w.bound[s.Role] = iface{}
 			}
-			w.k.o.Log.Info("the interface is another one, or has another address, than when the synchronisation of connections began there: it begins anew",
-				"interface", s.Interface, "role", s.Role.String())
+			w.trouble(synchronising, fmt.Errorf("synchronise connections as %v on %s: %w", s.Role, s.Interface, err))
+			return
+		}
+		was, known := w.bound[s.Role]
+		if runs && (!known || now == was) {
+			w.bound[s.Role] = now
+			continue
 		}
 		if err := w.used(w.conn.StartSync(s)); err != nil {
 			w.trouble(synchronising, err)
 			return
 		}
 		w.bound[s.Role] = now
+		if runs {
+			w.k.o.Log.Info("the interface is another one, or has another address, than when the synchronisation of connections began there: it began anew",
+				"interface", s.Interface, "role", s.Role.String())
+		}
 	}
 	w.fine(synchronising)
 }
