@@ -61,7 +61,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		if k := slices.IndexFunc(before, func(b node.Hand) bool { return b.Service == h.Service && b.Server == h.Server }); k >= 0 {
 			h = before[k]
 		}
-		if r.Service != "" || r.Wish != "" || h.Wish == node.WishAuto {
+		if r.Wish != "" || h.Wish == node.WishAuto { // else the weight alone is new, and what is wanted stays
 			h.Everywhere = everywhere(r)
 		}
 		if r.Wish != "" {
@@ -69,6 +69,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		}
 		if r.Weight != nil {
 			h.Weight = max(-1, *r.Weight)
+			h.WeightHere = r.Service != "" && h.Weight >= 0
 		}
 		list[i] = h
 	}
@@ -95,10 +96,19 @@ func everywhere(r control.ServersRequest) string {
 	if r.Service != "" {
 		return ""
 	}
-	if a, err := netip.ParseAddr(strings.Trim(r.Server, "[]")); err == nil {
+	return canonical(r.Server)
+}
+
+// canonical is the one way to write an address, or an address and port, in which
+// the node has it.
+func canonical(server string) string {
+	if a, err := netip.ParseAddr(strings.Trim(server, "[]")); err == nil {
 		return a.String()
 	}
-	return r.Server
+	if a, err := netip.ParseAddrPort(server); err == nil {
+		return a.String()
+	}
+	return server
 }
 
 // elsewhere returns what a request changes in hands that it does not name: what is
@@ -120,7 +130,7 @@ func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node
 				h.Wish, h.Limit = wishes()[r.Wish], time.Duration(r.Limit*float64(time.Second))
 			}
 			if r.Weight != nil {
-				h.Weight = max(-1, *r.Weight)
+				h.Weight, h.WeightHere = max(-1, *r.Weight), false
 			}
 		default:
 			continue
@@ -203,8 +213,9 @@ type handJSON struct {
 	Wish    string  `json:"wish"`
 	Limit   float64 `json:"limit_s,omitempty"`
 	Weight  int     `json:"weight"`
-	// Everywhere is node.Hand.Everywhere.
+	// These are those of node.Hand.
 	Everywhere string `json:"everywhere,omitempty"`
+	WeightHere bool   `json:"weight_here,omitempty"`
 }
 
 func newHandsFile(dir string) handsFile { return handsFile{filepath.Join(dir, "servers.json")} }
@@ -229,7 +240,7 @@ func (f handsFile) read() (list []node.Hand, err error) {
 		if !known {
 			return nil, fmt.Errorf("read in which real servers people have a hand: %s: %q is nothing that can be wanted", f.path, h.Wish)
 		}
-		list = append(list, node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: h.Everywhere})
+		list = append(list, node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: canonical(h.Everywhere), WeightHere: h.WeightHere})
 	}
 	return list, nil
 }
@@ -244,7 +255,7 @@ func (f handsFile) write(list []node.Hand) error {
 	}
 	all := make([]handJSON, len(list))
 	for i, h := range list {
-		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Weight: h.Weight, Everywhere: h.Everywhere}
+		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Weight: h.Weight, Everywhere: h.Everywhere, WeightHere: h.WeightHere}
 	}
 	if err := replaceDurably(f.path, all); err != nil {
 		return fmt.Errorf("remember in which real servers people have a hand: %w", err)

@@ -171,3 +171,50 @@ func TestHandsFollowServers(t *testing.T) {
 	}
 	mentions(t, "an unknown one", p.asks(t, 1, "server", "up", "10.0.0.3"), "there is no real server 10.0.0.3")
 }
+
+// TestHandsEverywhere: an address is the same however it is typed, and a weight for
+// one virtual server leaves what is wanted everywhere as it is, and comes into
+// no other.
+func TestHandsEverywhere(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	text := func(services ...string) string {
+		all := conf(150, vip.String(), "")
+		for _, s := range services {
+			all += "virtual_server " + s + " {\nlb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 2001:db8::1 80 { }\nreal_server 2001:db8::2 80 { }\nreal_server 2001:db8::3 80 { }\n}\n"
+		}
+		return all
+	}
+	p := a.run(t, text("fd00:9::1 80"))
+	p.awaitRole(t, "MASTER")
+	p.asks(t, 0, "server", "maintenance", "[2001:0db8::1]:80")
+	p.asks(t, 0, "server", "drain", "2001:db8:0::2")
+	p.asks(t, 0, "weight", "2001:db8::2", "5", "--service", "[fd00:9::1]:80")
+	hands := func(want ...string) {
+		t.Helper()
+		list, err := newHandsFile(filepath.Join(a.dir, "run")).read()
+		netnstest.Must(t, err)
+		var got []string
+		for _, h := range list {
+			got = append(got, fmt.Sprintf("%s %s %v %d", strings.TrimPrefix(h.Service, "TCP "), strings.TrimPrefix(h.Server, "[2001:db8::"), h.Wish, h.Weight))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	hands("[fd00:9::1]:80 1]:80 maintenance -1", "[fd00:9::1]:80 2]:80 drain 5")
+	reload := func(services ...string) {
+		t.Helper()
+		a.write(t, "moonkeep.conf", text(services...), 0o644)
+		p.asks(t, 0, "reload")
+		// What came by the reload is on disk with the next that is wanted.
+		p.asks(t, 0, "weight", "2001:db8::3", "auto")
+	}
+	reload("fd00:9::1 80", "fd00:9::2 80")
+	hands("[fd00:9::1]:80 1]:80 maintenance -1", "[fd00:9::1]:80 2]:80 drain 5", "[fd00:9::2]:80 1]:80 maintenance -1", "[fd00:9::2]:80 2]:80 drain -1")
+
+	// A weight that was meant for one stays there when something is wanted of all.
+	p.asks(t, 0, "server", "up", "2001:db8::2")
+	reload("fd00:9::1 80", "fd00:9::3 80")
+	hands("[fd00:9::1]:80 1]:80 maintenance -1", "[fd00:9::1]:80 2]:80 auto 5", "[fd00:9::2]:80 1]:80 maintenance -1", "[fd00:9::3]:80 1]:80 maintenance -1")
+}

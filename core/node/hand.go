@@ -44,6 +44,9 @@ type Hand struct {
 	// into another service later, or whose service gets another name, is in the
 	// same hand there.
 	Everywhere string
+	// WeightHere says that people meant Weight for this service alone, also where
+	// they meant the rest everywhere.
+	WeightHere bool
 }
 
 // idle reports whether it changes nothing.
@@ -263,7 +266,13 @@ func (n *Node) Draining() (list []Draining) {
 func (n *Node) spread(now mono.Instant) {
 	everywhere := map[string]Hand{}
 	for _, h := range n.Hands() {
-		if h.Everywhere != "" {
+		if h.WeightHere { // what others have goes before that they have none
+			h.Weight, h.WeightHere = -1, false
+			if _, known := everywhere[h.Everywhere]; known {
+				continue
+			}
+		}
+		if h.Everywhere != "" && !h.idle() {
 			everywhere[h.Everywhere] = h
 		}
 	}
