@@ -15,7 +15,7 @@ import (
 const (
 	// spareAfter is how often it is looked how far the calls have come: what is
 	// known then is told, and another goroutine goes on with the rest when they
-	// have come nowhere.
+	// have come nowhere. So the rest waits for less than twice as long.
 	spareAfter = 2 * time.Millisecond
 	// worthHelp is how many times spareAfter the rest must seem to take for another
 	// goroutine to help although the calls go on. Two that are in each other's way
@@ -31,8 +31,9 @@ const (
 // or after it returns. When one takes its time, or all of them together do, what is
 // known is told, another goroutine goes on, and the rest is told as it comes.
 //
-// spawn begins a goroutine, now or when there is room for it; it may be called
-// while another call is made, but not after the last one has ended.
+// spawn begins a goroutine, now or when there is room for it, and is not asked for
+// another before that has begun; it may be called while another call is made, but
+// not after the last one has ended.
 func Run[T any](n int, spawn func(func()), call func(i int, tell func(T)), told func([]T)) {
 	b := &batch[T]{n: n, spawn: spawn, call: call, told: told}
 	spawn(b.work)
@@ -46,12 +47,23 @@ type batch[T any] struct {
 
 	mu    sync.Mutex
 	next  int
-	seen  int // what next was when it was looked last
+	seen  int // what next was when it was looked last, or when the first call began
 	known []T
-	spare *time.Timer // nil before the first
+	// coming is true while a goroutine that is to help has not begun: there may be
+	// no room for it, and others would wait behind it for the same.
+	coming bool
+	spare  *time.Timer // nil before the first
 	// late is true when nobody will come by to tell what is known, so that each
 	// result is told when it comes.
 	late bool
+}
+
+// help is work of another goroutine.
+func (b *batch[T]) help() {
+	b.mu.Lock()
+	b.coming = false
+	b.mu.Unlock()
+	b.work()
 }
 
 func (b *batch[T]) work() {
@@ -79,21 +91,24 @@ func (b *batch[T]) take() (i int, ok bool) {
 	i = b.next
 	b.next++
 	if b.spare == nil {
-		b.known = make([]T, 0, b.n)
+		b.known, b.seen = make([]T, 0, b.n), b.next
 		b.spare = time.AfterFunc(spareAfter, b.look)
 	}
 	return i, true
 }
 
 // look has another goroutine go on where one is needed, and tells what is known.
+// When no call has begun since the last look, all that have begun before and have
+// not returned are stuck.
 func (b *batch[T]) look() {
 	b.mu.Lock()
 	made, rest := b.next-b.seen, b.n-b.next
 	b.seen = b.next
 	if rest > 0 {
-		if made == 0 || rest > worthHelp*made && runtime.GOMAXPROCS(0) > fewProcessors {
+		if !b.coming && (made == 0 || rest > worthHelp*made && runtime.GOMAXPROCS(0) > fewProcessors) {
+			b.coming = true
 			// While the lock is held one that works cannot find that it was the last.
-			b.spawn(b.work)
+			b.spawn(b.help)
 		}
 		b.spare.Reset(spareAfter)
 	} else {

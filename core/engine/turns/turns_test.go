@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -17,10 +18,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func run(n int, call func(i int, tell func(int))) (told [][]int) {
 	var work sync.WaitGroup
 	var mu sync.Mutex
-	Run(n, func(f func()) { work.Go(f) }, call, func(list []int) {
+	// What is told may be on its way yet when the last call has returned.
+	counted := func(i int, tell func(int)) { call(i, func(result int) { work.Add(1); tell(result) }) }
+	Run(n, func(f func()) { work.Go(f) }, counted, func(list []int) {
 		mu.Lock()
 		defer mu.Unlock()
 		told = append(told, slices.Clone(list))
+		work.Add(-len(list))
 	})
 	work.Wait()
 	mu.Lock()
@@ -78,6 +82,74 @@ func TestOneTakesItsTime(t *testing.T) {
 	if len(told) < 2 {
 		t.Errorf("all was told together: %v", told)
 	}
+}
+
+// A call that is stuck is found at the first look when it was the first, and within
+// two otherwise.
+func TestOthersWaitForAMoment(t *testing.T) {
+	for stuck, most := range []time.Duration{spareAfter, 2 * spareAfter} {
+		synctest.Test(t, func(t *testing.T) {
+			const n = 5
+			begin := time.Now()
+			var last time.Duration
+			run(n, func(i int, tell func(int)) {
+				switch {
+				case i == stuck:
+					time.Sleep(time.Minute)
+				case i == n-1:
+					last = time.Since(begin)
+				case stuck == 1 && i == 0:
+					time.Sleep(time.Nanosecond) // so that the first look finds that one has begun
+				}
+				tell(i)
+			})
+			if last > most {
+				t.Errorf("call %d is stuck: the last one was made after %v", stuck, last)
+			}
+		})
+	}
+}
+
+// A helper for which there is no room is asked for once.
+func TestOneHelperIsAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var work sync.WaitGroup
+		var asked []func()
+		var mu sync.Mutex
+		var told []int
+		spawn := func(f func()) {
+			asked = append(asked, f)
+			if len(asked) == 1 || len(asked) == 3 {
+				work.Go(f)
+			}
+		}
+		Run(10, spawn, func(i int, tell func(int)) {
+			if i < 2 {
+				time.Sleep(time.Minute)
+			}
+			tell(i)
+		}, func(list []int) {
+			mu.Lock()
+			defer mu.Unlock()
+			told = append(told, list...)
+		})
+		time.Sleep(time.Second)
+		if synctest.Wait(); len(asked) != 2 {
+			t.Errorf("%d goroutines were asked for while the second had not begun", len(asked))
+		}
+		work.Go(asked[1]) // it is stuck as well; the third makes what is left
+		time.Sleep(time.Second)
+		synctest.Wait()
+		mu.Lock()
+		if len(asked) != 3 || len(told) != 8 {
+			t.Errorf("%d goroutines were asked for; told %v", len(asked), told)
+		}
+		mu.Unlock()
+		work.Wait()
+		if slices.Sort(told); len(told) != 10 || len(slices.Compact(told)) != 10 {
+			t.Errorf("told %v", told)
+		}
+	})
 }
 
 // beside makes n calls that take their time, and returns how many were made beside
