@@ -55,7 +55,7 @@ type checks struct {
 	// lasting are the programs that were told to end and may not have: a
 	// check never runs twice at once.
 	lasting map[string]program.Outcome
-	// verdicts are the last ones of plugins and Lua scripts.
+	// verdicts are the last ones.
 	verdicts map[string]scriptVerdict
 	// probes makes the checks of plugins.
 	probes *probes
@@ -189,7 +189,7 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 		begin := time.Now()
 		c := r.run(ctx)
 		c.Took = time.Since(begin)
-		return x.standing(s, c, c.Result != node.OK && stoodStill(c.Took, s.Timeout))
+		return x.stood(s, c, c.Result != node.OK)
 	}
 	if s.Plugin != nil {
 		return x.runPlugin(ctx, s)
@@ -205,24 +205,19 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 	x.mu.Lock()
 	x.lasting[name] = o
 	x.mu.Unlock()
-	return programVerdict(o)
+	return x.stood(s, programVerdict(o), o.Kind == program.TimedOut)
 }
 
-// stoodStill reports whether what had a time limit took so much longer that the
-// daemon itself was stopped or starved meanwhile: then the end of its time says
-// nothing about what it asked for.
-func stoodStill(took, limit time.Duration) bool {
-	return took > limit+limit/2+100*time.Millisecond
-}
-
-// Quick implements engine.QuickChecks, for Lua scripts that only look.
-func (x *checks) Quick(ctx context.Context, name string, tell func(node.Checked)) bool {
+// IsQuick implements engine.QuickChecks: Lua scripts that only look are quick.
+func (x *checks) IsQuick(name string) bool {
 	r := x.runners[name]
-	if r == nil || !r.Quick() || x.edges.checkDir != "" {
-		return false
-	}
-	r.inline(ctx, x.scripts[name].Timeout, tell)
-	return true
+	return r != nil && r.Quick() && x.edges.checkDir == ""
+}
+
+// Quick implements engine.QuickChecks.
+func (x *checks) Quick(ctx context.Context, name string, tell func(node.Checked)) {
+	s := x.scripts[name]
+	x.runners[name].inline(ctx, s.Timeout, func(c node.Checked) { tell(x.stood(s, c, c.Result != node.OK)) })
 }
 
 // lasts reports whether the last run of a check is still to end.

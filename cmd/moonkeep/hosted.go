@@ -204,15 +204,18 @@ type hosted struct{ set *pluginhost.Set }
 
 func (h *hosted) start(_ tell, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
 
-// scriptGrace is for how many intervals the last result of a vrrp_script stands
-// when there is none.
-const scriptGrace = 3
-
 // runPlugin runs a vrrp_script that is a check of a plugin. Without a verdict
 // the one before stands for a while: that a plugin dies says nothing about
 // what it checks.
 func (x *checks) runPlugin(ctx context.Context, s *config.Script) node.Checked {
+	begin := time.Now()
 	r := x.probes.probeScript(ctx, s.Name)
+	return x.ofPlugin(s, r, time.Since(begin))
+}
+
+// ofPlugin is what a plugin's result says, that was waited for so long: one that
+// did not come has no time of its own.
+func (x *checks) ofPlugin(s *config.Script, r checker.Result, waited time.Duration) node.Checked {
 	out := node.Checked{Message: r.Message, Took: r.Latency}
 	switch r.Verdict {
 	case checker.OK:
@@ -222,30 +225,7 @@ func (x *checks) runPlugin(ctx context.Context, s *config.Script) node.Checked {
 	default:
 		out.Result = node.Broken
 	}
-	return x.standing(s, out, out.Result == node.Broken)
-}
-
-// standing is a result, or when it is none the one before for a while.
-func (x *checks) standing(s *config.Script, out node.Checked, none bool) node.Checked {
-	now := time.Now()
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !none {
-		x.verdicts[s.Name] = scriptVerdict{out, now}
-		return out
-	}
-	if last, ok := x.verdicts[s.Name]; ok && now.Sub(last.at) <= scriptGrace*s.Interval+s.Timeout {
-		last.Message = "as before, for there is no result: " + out.Message
-		last.Took = out.Took
-		return last.Checked
-	}
-	return out
-}
-
-// scriptVerdict is one with its time.
-type scriptVerdict struct {
-	node.Checked
-	at time.Time
+	return x.standing(s, out, out.Result == node.Broken, stoodFor(waited, s.Timeout+answerSlack))
 }
 
 // probeScript probes the check of a vrrp_script.

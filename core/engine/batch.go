@@ -19,15 +19,20 @@ func (e *Engine) check(due []node.Action) {
 		}
 		return
 	}
-	scripts := make([]string, len(due))
+	scripts := make([]string, 0, len(due))
 	for i := range due {
-		scripts[i] = due[i].Script
+		if name := due[i].Script; quick.IsQuick(name) {
+			scripts = append(scripts, name)
+		} else {
+			e.runCheck(checks, name) // which waits for no quick one
+		}
+	}
+	if len(scripts) == 0 {
+		return
 	}
 	call := func(i int, tell func(*node.Checked)) {
 		name := scripts[i]
-		if !quick.Quick(e.runCtx, name, func(c node.Checked) { c.Script = name; tell(&c) }) {
-			e.runCheck(checks, name)
-		}
+		quick.Quick(e.runCtx, name, func(c node.Checked) { c.Script = name; tell(&c) })
 	}
 	turns.Run(len(scripts), func(work func()) { e.runs.Go(work) }, call, func(list []*node.Checked) {
 		e.Event(&node.CheckedMany{List: list})

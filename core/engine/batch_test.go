@@ -5,19 +5,22 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// quickFake makes some checks quickly, and others not.
+// quickFake makes some checks quickly, and those called slow not.
 type quickFake struct {
 	fakeChecks
-	quick func(script string, tell func(node.Checked)) bool
+	quick func(script string, tell func(node.Checked))
 }
 
-func (f quickFake) Quick(_ context.Context, script string, tell func(node.Checked)) bool {
-	return f.quick(script, tell)
+func (f quickFake) IsQuick(script string) bool { return script != "slow" }
+
+func (f quickFake) Quick(_ context.Context, script string, tell func(node.Checked)) {
+	f.quick(script, tell)
 }
 
 // batched runs scripts that are due together, and returns a channel of what is
@@ -76,13 +79,7 @@ func next(t *testing.T, told chan []string) []string {
 // Quick checks that are due together are told together; others run beside them.
 func TestBatch(t *testing.T) {
 	slow := fakeChecks(func(context.Context, string) node.Checked { time.Sleep(50 * time.Millisecond); return node.Checked{} })
-	told, _ := batched(t, quickFake{slow, func(script string, tell func(node.Checked)) bool {
-		if script == "slow" {
-			return false
-		}
-		tell(node.Checked{})
-		return true
-	}}, "a", "slow", "b", "c")
+	told, _ := batched(t, quickFake{slow, func(_ string, tell func(node.Checked)) { tell(node.Checked{}) }}, "a", "slow", "b", "c")
 	if got := next(t, told); !slices.Equal(got, []string{"a", "b", "c"}) {
 		t.Errorf("first %q, want a, b and c together", got)
 	}
@@ -91,21 +88,53 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// What is not quick begins at once, however many quick ones are due with it.
+func TestBatchWaitsForNoQuickOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		after := time.Duration(-1)
+		slow := fakeChecks(func(context.Context, string) node.Checked { after = time.Since(begin); return node.Checked{} })
+		e := New(Plan{Checks: quickFake{slow, func(_ string, tell func(node.Checked)) {
+			time.Sleep(1500 * time.Microsecond)
+			tell(node.Checked{})
+		}}}, Options{})
+		e.runCtx = t.Context()
+		go func() {
+			for {
+				select {
+				case <-e.inbox:
+				case <-e.done:
+					return
+				}
+			}
+		}()
+		var due []node.Action
+		for i := range 300 {
+			due = append(due, node.Action{Kind: node.Run, Script: fmt.Sprint(i)})
+		}
+		e.check(append(due, node.Action{Kind: node.Run, Script: "slow"}))
+		e.runs.Wait()
+		close(e.done)
+		if after != 0 {
+			t.Errorf("it began after %v", after)
+		}
+	})
+}
+
 // One that takes its time, or is given up by another goroutine, keeps neither
 // what was before it nor what comes after it.
 func TestBatchHelps(t *testing.T) {
 	free := make(chan struct{})
-	told, _ := batched(t, quickFake{nil, func(script string, tell func(node.Checked)) bool {
+	told, _ := batched(t, quickFake{nil, func(script string, tell func(node.Checked)) {
 		switch script {
 		case "long":
 			<-free
 		case "stuck":
 			go func() { <-free; tell(node.Checked{}) }()
 			<-free
-			return true
+			return
 		}
 		tell(node.Checked{})
-		return true
 	}}, "a", "stuck", "b", "long", "c", "long too")
 	var got []string
 	for len(got) < 4 {
@@ -128,12 +157,11 @@ func TestBatchEach(t *testing.T) {
 	for i := range 300 {
 		scripts = append(scripts, fmt.Sprint(i))
 	}
-	told, _ := batched(t, quickFake{nil, func(script string, tell func(node.Checked)) bool {
+	told, _ := batched(t, quickFake{nil, func(script string, tell func(node.Checked)) {
 		if len(script) == 2 {
 			time.Sleep(time.Millisecond)
 		}
 		tell(node.Checked{})
-		return true
 	}}, scripts...)
 	seen := map[string]int{}
 	for len(seen) < len(scripts) {

@@ -111,11 +111,12 @@ type Checks interface {
 // QuickChecks is a Checks that makes some checks without waiting for anybody.
 type QuickChecks interface {
 	Checks
-	// Quick runs a script as Run does, where it does not wait, and reports
-	// whether it is such a script; another is left alone. The result goes to
-	// tell, once: before Quick returns, or from another goroutine when the script
-	// does not end in time.
-	Quick(ctx context.Context, script string, tell func(node.Checked)) bool
+	// IsQuick reports whether a script waits for nobody. It is always the same.
+	IsQuick(script string) bool
+	// Quick runs such a script as Run does. The result goes to tell, once: before
+	// Quick returns, or from another goroutine when the script does not end in
+	// time.
+	Quick(ctx context.Context, script string, tell func(node.Checked))
 }
 
 // Probes makes the probes of a node's checks of real servers, which it knows by
