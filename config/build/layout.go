@@ -47,11 +47,13 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
 	}
 	if v.Group != "" { // whose real servers have ports of their own
-		seen := make(map[netip.Addr]bool, len(l.Servers))
+		// Where packets are rewritten they keep them, so that only others may be one.
+		loss := make(map[netip.Addr]bool, len(l.Servers)) // whether one does not keep its port
 		for i := range l.Servers {
-			a := l.Servers[i].Address.Addr()
-			l.Doubles = l.Doubles || seen[a]
-			seen[a] = true
+			a, loses := l.Servers[i].Address.Addr(), l.Servers[i].Forward != balance.Masq
+			lost, known := loss[a]
+			l.Doubles = l.Doubles || known && (lost || loses)
+			loss[a] = lost || loses
 		}
 	}
 	if s := v.SorryServer; s != nil {

@@ -16,8 +16,9 @@ type Layout struct {
 	Options Options
 	// Servers are in the order of the real servers. Their weights do not count.
 	Servers []Destination
-	// Doubles says that two of Servers have one address and other ports, so that
-	// they may be one in a service; then the first counts.
+	// Doubles says that two of Servers have one address and other ports, and not
+	// both keep theirs, so that they may be one in a service; then the first
+	// counts.
 	Doubles bool
 	// Sorry is the sorry server, if there is one.
 	Sorry Destination
@@ -25,7 +26,8 @@ type Layout struct {
 
 // Table adds to t what its services should be when servers have these places.
 // Where a service is in t before, it keeps its options and its destinations,
-// and gets those that it lacks.
+// and gets those that it lacks. The places are in the order of Serving: that of
+// the sorry server is the last.
 func (l *Layout) Table(t Table, places []Place) {
 	for _, k := range l.Keys {
 		first := t[k]
@@ -42,11 +44,16 @@ func (l *Layout) Table(t Table, places []Place) {
 				d.Address = netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
 			}
 			// One that is a real server, too, and rests leaves it its weight.
-			yields := p.Server == SorryServer && p.Weight == 0 || p.Server != SorryServer && l.Doubles
-			if yields && s.has(d.Address) {
+			if p.Server == SorryServer && p.Weight == 0 && s.has(d.Address) {
 				continue
 			}
 			s.Destinations = append(s.Destinations, d)
+		}
+		if n := len(places); l.Doubles && n > 0 {
+			if places[n-1].Server == SorryServer {
+				n--
+			}
+			s.Destinations = slices.Delete(s.Destinations, firsts(s.Destinations[:n]), n)
 		}
 		if first != nil {
 			s.Options = first.Options
@@ -54,6 +61,13 @@ func (l *Layout) Table(t Table, places []Place) {
 		}
 		t[k] = s.normal(k)
 	}
+}
+
+// firsts sorts destinations, leaves of those with one address the first, and
+// returns how many are left.
+func firsts(list []Destination) int {
+	slices.SortStableFunc(list, func(a, b Destination) int { return a.Address.Compare(b.Address) })
+	return len(slices.CompactFunc(list, func(a, b Destination) bool { return a.Address == b.Address }))
 }
 
 // has reports whether there is a destination with this address.
