@@ -51,9 +51,7 @@ func same(a, b Plugin) bool {
 // take finds or makes the slot of a check.
 func (g *group) take(key slotKey, c *Check) uint32 {
 	if id, ok := g.byKey[key]; ok {
-		s := &g.slots[id]
-		s.refs++
-		s.check = c
+		g.slots[id].refs++ // its check is that of the set that probes it, see begin
 		return id
 	}
 	var id uint32

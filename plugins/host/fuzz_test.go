@@ -68,7 +68,7 @@ func FuzzProtocol(f *testing.F) {
 		for k := range uint32(n) {
 			c := check(k, "F", string(rune('a'+k)))
 			id := g.take(slotKey{identity: c.Identity}, &c)
-			g.begin(&ask{set: set, slot: id, number: k, seq: 100 + k, at: g.awake})
+			g.begin(&ask{set: set, slot: id, check: &c, number: k, seq: 100 + k, at: g.awake})
 			g.slots[id].sent, g.slots[id].prepared = i, 1
 			i.under++
 		}

@@ -35,6 +35,7 @@ const (
 type ask struct {
 	set        *Set
 	slot       uint32
+	check      *Check
 	generation uint32
 	number     uint32
 	seq        uint32
@@ -276,6 +277,11 @@ func (g *group) begin(a *ask) {
 		g.answers = append(g.answers, answer{a.set, a.generation, node.Answer{Check: a.number, Seq: a.seq, Message: why}})
 		return
 	}
+	if a.check.Target.Timeout != s.check.Target.Timeout {
+		s.prepared = 0 // the process knows the other one
+	}
+	// What a set that was closed without a probe has of it, is never in force.
+	s.check = a.check
 	g.probe++
 	s.asked, s.sent, s.set, s.once = true, nil, a.set, a.once
 	s.generation, s.number, s.seq, s.probe = a.generation, a.number, a.seq, g.probe

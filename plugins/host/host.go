@@ -255,6 +255,7 @@ type Set struct {
 type place struct {
 	group *group
 	slot  uint32
+	check *Check // as the set has it
 }
 
 // Open takes the checks of a configuration: it verifies their plugins, starts
@@ -285,7 +286,7 @@ func (h *Host) Open(p Plan) (*Set, error) {
 		}
 		s.groups = append(s.groups, g)
 		for i, id := range g.adopt(a, h.held) {
-			s.places[a.checks[i].Number] = place{g, id}
+			s.places[a.checks[i].Number] = place{g, id, a.checks[i]}
 		}
 	}
 	return s, nil
@@ -327,7 +328,7 @@ func (s *Set) Start(generation uint32, list []node.Ask) {
 			lost = append(lost, node.Answer{Check: a.Check, Seq: a.Seq, Message: ErrClosed.Error()})
 			continue
 		}
-		g.inbox = append(g.inbox, ask{set: s, slot: p.slot, generation: generation, number: a.Check, seq: a.Seq, at: now})
+		g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, generation: generation, number: a.Check, seq: a.Seq, at: now})
 	}
 	leave()
 	if len(lost) > 0 {
@@ -379,7 +380,7 @@ func (s *Set) Probe(ctx context.Context, number uint32) checker.Result {
 		g.mu.Unlock()
 		return checker.Result{Message: ErrClosed.Error()}
 	}
-	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, once: answer, at: clock()})
+	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, once: answer, at: clock()})
 	g.mu.Unlock()
 	g.poke()
 	select {

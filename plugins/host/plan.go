@@ -29,8 +29,10 @@ type Check struct {
 	Number uint32
 	// Kind is the name of the plugin.
 	Kind string
-	// Identity changes when what is checked changes. A check whose identity
-	// was there in the set before is not prepared again.
+	// Identity changes when what is checked changes. A check whose identity was
+	// there in the set before is not prepared again, unless Target.Timeout
+	// differs, which need not be in it; Limit, Patience and Label count from the
+	// set's first probe on.
 	Identity string
 	// Label is what it is called in logs.
 	Label   string

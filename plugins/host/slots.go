@@ -11,7 +11,7 @@ import (
 // slot is one check of a group, and the probe of it that is under way. Its
 // place in the group's table is its number on the wire.
 type slot struct {
-	check *Check  // the plan's that it was adopted with last, nothing when the slot is free
+	check *Check  // of the set that probed it last, or made it; nothing when the slot is free
 	key   slotKey // by which it is found again
 	refs  int     // sets that have it
 
