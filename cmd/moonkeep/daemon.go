@@ -361,12 +361,18 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	return found, nil
 }
 
-func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
+func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	d.edges.names.begin()
 	plan, err := d.plan(c)
 	if err != nil {
 		return err
 	}
+	given := false // the plan, to the engine, which closes what is in it
+	defer func() {
+		if !given {
+			err = errors.Join(err, plan.Probes.Close(), plan.Watcher.Close())
+		}
+	}()
 	telling, files, err := d.edges.telling(c)
 	if err != nil {
 		return err
@@ -392,6 +398,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) error {
 		return err
 	}
 	if err = d.virtual(c); err == nil {
+		given = true
 		err = d.engine.Reload(ctx, plan)
 	}
 	if err != nil {
