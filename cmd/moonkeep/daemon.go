@@ -47,6 +47,8 @@ type daemon struct {
 	telling notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
+	// lasting stood at the start, and is the host's own (hostsOwn).
+	lasting []netspec.Address
 	calm    func() // ends the watch over real time
 	garbage *collection
 	// begun is called once the table of IPVS stands.
@@ -159,11 +161,10 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if err != nil {
 		return nil, err
 	}
-	lasting, err := hostsOwn(&plan.Node, left.addresses)
-	if err != nil {
+	if d.lasting, err = hostsOwn(&plan.Node, left.addresses); err != nil {
 		return nil, err
 	}
-	if err := onlyBeneath(c); err != nil {
+	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
 		return nil, err
 	}
 	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
@@ -180,9 +181,9 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	d.engine = engine.New(plan, engine.Options{
-		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing, Keep: lasting,
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing, Keep: d.lasting,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
-			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(lasting, a.Same) })
+			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(d.lasting, a.Same) })
 			return d.dir.writeJournal(owned{all, routing})
 		},
 	})
@@ -377,7 +378,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(d.intrudes(&plan.Node), onlyBeneath(c)); err != nil {
+	if err := d.intrudes(c, &plan.Node); err != nil {
 		return err
 	}
 	if c.Global.RouterID != d.edges.routerID {

@@ -102,16 +102,7 @@ func sames(list []netspec.Address) map[placed]bool {
 // an interface has is an error, for the host would lose it; and so are those of
 // an instance that are all its interface has but for other virtual ones.
 func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
-	// Asked once for each interface: a thousand addresses may be on one.
-	listed := map[string][]netip.Prefix{}
-	addressesOf := func(device string) []netip.Prefix {
-		list, known := listed[device]
-		if !known {
-			list = addressesOf(device)
-			listed[device] = list
-		}
-		return list
-	}
+	addressesOf := listing()
 	earlier := sames(journal)
 	ours := func(a netspec.Address) bool {
 		return earlier[same(a)] || !slices.Contains(addressesOf(a.Device), a.Prefix)
@@ -128,10 +119,7 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 		if virtual == nil {
 			virtual = virtuals(n)
 		}
-		return !slices.ContainsFunc(all, func(p netip.Prefix) bool {
-			at := placed{a.Device, p}
-			return !virtual[at] && !earlier[at]
-		})
+		return allVirtual(a.Device, all, virtual, earlier)
 	}
 	for i := range n.Instances {
 		in := &n.Instances[i]
@@ -152,24 +140,55 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 }
 
 // onlyBeneath reports, as an error, a virtual address that is all that the interface
-// below its own one has (build.Beneath): it is removed from there, and the host would
-// lose it.
-func onlyBeneath(c *config.Config) error {
-	listed := map[string][]netip.Prefix{}
+// below its own one has, other virtual ones aside (build.Guarded): it is removed from
+// there, and the host would lose it. What an earlier run of ours set there, or the
+// present one, is not the host's.
+func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error {
+	var beneath []netspec.Address
 	for _, space := range append(build.Spaces(c), "") {
-		for _, a := range build.Beneath(build.Within(c, space)) {
-			device := netspec.Within(space, a.Device)
-			all, known := listed[device]
-			if !known {
-				all = addressesOf(device)
-				listed[device] = all
-			}
-			if len(all) == 1 && all[0] == a.Prefix {
-				return fmt.Errorf("the virtual address %v is the only address of %s, below the interface that it is to be on: give %[2]s an address of its own", a.Prefix, device)
-			}
+		_, below := build.Guarded(build.Within(c, space))
+		for _, a := range below {
+			a.Device = netspec.Within(space, a.Device)
+			beneath = append(beneath, a)
+		}
+	}
+	if len(beneath) == 0 {
+		return nil
+	}
+	virtual, earlier, addressesOf := virtuals(n), sames(ours), listing()
+	for _, a := range beneath {
+		virtual[same(a)] = true
+	}
+	for _, a := range beneath {
+		all := addressesOf(a.Device)
+		if !earlier[same(a)] && slices.Contains(all, a.Prefix) && allVirtual(a.Device, all, virtual, earlier) {
+			return fmt.Errorf("the virtual address %v is the only address of %s, other virtual ones aside, below the interface that it is to be on: give %[2]s an address of its own", a.Prefix, a.Device)
 		}
 	}
 	return nil
+}
+
+// allVirtual reports whether the addresses of an interface are all virtual, or from
+// an earlier run.
+func allVirtual(device string, all []netip.Prefix, virtual, earlier map[placed]bool) bool {
+	return !slices.ContainsFunc(all, func(p netip.Prefix) bool {
+		at := placed{device, p}
+		return !virtual[at] && !earlier[at]
+	})
+}
+
+// listing returns addressesOf, which asks once for each interface: a thousand
+// addresses may be on one.
+func listing() func(device string) []netip.Prefix {
+	listed := map[string][]netip.Prefix{}
+	return func(device string) []netip.Prefix {
+		list, known := listed[device]
+		if !known {
+			list = addressesOf(device)
+			listed[device] = list
+		}
+		return list
+	}
 }
 
 // virtuals are the addresses that the host has only while it is master.
@@ -188,12 +207,26 @@ func virtuals(n *node.Config) map[placed]bool {
 	return all
 }
 
-// intrudes reports, as an error, a newly virtual address that the host needs.
-func (d *daemon) intrudes(n *node.Config) error {
+// ours are the addresses that the node may have set itself as it is configured
+// now: what stood at the start already is the host's (hostsOwn).
+func (d *daemon) ours() []netspec.Address {
 	var ours []netspec.Address
 	for i := range d.planned.Instances {
 		in := &d.planned.Instances[i]
 		ours = append(append(ours, in.Addresses...), in.Excluded...)
+	}
+	if len(d.lasting) == 0 {
+		return ours
+	}
+	lasting := sames(d.lasting)
+	return slices.DeleteFunc(ours, func(a netspec.Address) bool { return lasting[same(a)] })
+}
+
+// intrudes reports, as an error, a newly virtual address that the host needs.
+func (d *daemon) intrudes(c *config.Config, n *node.Config) error {
+	ours := d.ours()
+	if err := onlyBeneath(c, n, ours); err != nil {
+		return err
 	}
 	if !mayStand(n, ours) {
 		return nil

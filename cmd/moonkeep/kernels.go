@@ -80,7 +80,7 @@ func (d *daemon) virtual(c *config.Config) error {
 	})
 }
 
-// guard has addresses of c removed that stand without being claimed.
+// guard has addresses of c removed that stand where nobody claims them.
 func (d *daemon) guard(c *config.Config) {
 	_ = d.kernel.each(func(space string, k *kernel.Kernel) error { // none can fail
 		k.Guard(build.Guarded(build.Within(c, space)))

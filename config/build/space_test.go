@@ -44,8 +44,8 @@ func TestSpaces(t *testing.T) {
 		if d := Devices(within); len(d) != 1 || d[0].Name != "vrrp.51" {
 			t.Errorf("%q: got devices %+v", space, d)
 		}
-		if got := len(Guarded(within)); got != 3 || len(Virtual(within)) != 2 || !slices.Equal(Promoted(within), []string{"eth1", "vrrp.51"}) {
-			t.Errorf("%q: %d are guarded, virtual are %v, promoted %v", space, got, Virtual(within), Promoted(within))
+		if all, beneath := Guarded(within); len(all) != 2 || len(beneath) != 1 || len(Virtual(within)) != 2 || !slices.Equal(Promoted(within), []string{"eth1", "vrrp.51"}) {
+			t.Errorf("%q: %v are guarded, and beneath %v, virtual are %v, promoted %v", space, all, beneath, Virtual(within), Promoted(within))
 		}
 		if (len(within.StaticAddresses) > 0) != (space == "") {
 			t.Errorf("%q: static addresses are %v", space, within.StaticAddresses)

@@ -64,21 +64,10 @@ func staticSpec(a *config.Address, c *config.Config) netspec.Address {
 // Guarded returns the virtual addresses that must not stand on a node that is
 // not their master. Those of an owner are its interface's own, and static ones
 // stand in any case. Where an address is to stand on an interface of the node's own
-// (use_vmac, use_ipvlan), the one below must not have it either: it would answer
-// with its own hardware address. c is that of one network namespace (see Within).
-func Guarded(c *config.Config) []netspec.Address {
-	all, beneath := guarded(c)
-	return append(all, beneath...)
-}
-
-// Beneath returns those of Guarded that are on the interface below the one on which
-// they are to stand.
-func Beneath(c *config.Config) []netspec.Address {
-	_, beneath := guarded(c)
-	return beneath
-}
-
-func guarded(c *config.Config) (all, beneath []netspec.Address) {
+// (use_vmac, use_ipvlan), the one below must not have it either, be the node its
+// master or not: it would answer with its own hardware address. These are beneath,
+// on that interface. c is that of one network namespace (see Within).
+func Guarded(c *config.Config) (all, beneath []netspec.Address) {
 	keep := make(map[netip.Addr]bool)
 	for i := range c.StaticAddresses {
 		keep[c.StaticAddresses[i].Addr()] = true

@@ -258,6 +258,26 @@ func destination(a netspec.Address) firewall.Destination { return firewall.To(a.
 // has reports whether the address is claimed or due, on whatever device.
 func (c *claims) has(a netip.Addr) bool { return c.of[a] > 0 }
 
+// standsFor reports whether an address that stands on its device is claimed or due
+// there, by that or another name of the device.
+func (c *claims) standsFor(a netspec.Address, state *link.State) bool {
+	if c.of[a.Addr()] == 0 {
+		return false
+	}
+	on, _ := state.Find(a.Device)
+	for at, held := range c.at {
+		if at.prefix == a.Prefix && (at.device == a.Device || held.index == on.Index) {
+			return true
+		}
+	}
+	for d := range c.due {
+		if d.Address.Prefix == a.Prefix && (d.Address.Device == a.Device || d.Index == on.Index) {
+			return true
+		}
+	}
+	return false
+}
+
 // missing returns the claimed addresses that do not stand in the state of that
 // reading, an event for each instance, in order of name. One that was returned
 // before is returned again only if again is true, one that is not tracked never.

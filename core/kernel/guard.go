@@ -19,6 +19,41 @@ const guardQuiet = 10 * time.Second
 // more often.
 const mostIntrusions = 4096
 
+// placesAndPeers are addresses, which may be thousands: where those are that have no
+// peer, and those that have one.
+type placesAndPeers struct {
+	places []place
+	peers  []netspec.Address
+}
+
+func split(addresses []netspec.Address) placesAndPeers {
+	s := placesAndPeers{places: make([]place, 0, len(addresses))}
+	for _, a := range addresses {
+		if a.Peer.IsValid() {
+			s.peers = append(s.peers, a)
+		} else {
+			s.places = append(s.places, place{a.Device, a.Prefix})
+		}
+	}
+	return s
+}
+
+func (s *placesAndPeers) each(f func(netspec.Address)) {
+	for _, p := range s.places {
+		f(netspec.Address{Device: p.device, Prefix: p.prefix})
+	}
+	for _, a := range s.peers {
+		f(a)
+	}
+}
+
+// intruder is an address that stands where nobody claims it, with what is told of
+// that.
+type intruder struct {
+	netspec.Address
+	told string
+}
+
 // intrusion is an address that was removed because nobody claimed it.
 type intrusion struct {
 	told  time.Time
@@ -40,7 +75,7 @@ func (k *Kernel) guard(state *link.State) error {
 }
 
 // expel removes the intruders, and returns which.
-func (k *Kernel) expel() (removed []netspec.Address, err error) {
+func (k *Kernel) expel() (removed []intruder, err error) {
 	// The state may be of before a release that has ended since, and a claim may
 	// be under way: what counts is what stands while nothing changes.
 	k.changing.Lock()
@@ -50,8 +85,8 @@ func (k *Kernel) expel() (removed []netspec.Address, err error) {
 		return nil, err
 	}
 	for _, a := range k.intruders(state) {
-		if err := k.conn.Remove(a); err != nil {
-			k.log.Error("cannot remove an address that somebody set while this node is not its master, will try again", "err", err)
+		if err := k.conn.Remove(a.Address); err != nil {
+			k.log.Error("cannot remove an address that "+a.told+", will try again", "err", err)
 			continue
 		}
 		removed = append(removed, a)
@@ -60,7 +95,7 @@ func (k *Kernel) expel() (removed []netspec.Address, err error) {
 }
 
 // intruded tells of an address that was removed, and of who may have set it.
-func (k *Kernel) intruded(state *link.State, a netspec.Address) {
+func (k *Kernel) intruded(state *link.State, a intruder) {
 	at := place{a.Device, a.Prefix}
 	seen := k.intrusions[at]
 	now := time.Now()
@@ -69,12 +104,12 @@ func (k *Kernel) intruded(state *link.State, a netspec.Address) {
 		k.intrusions[at] = seen
 		return
 	}
-	text := "removed " + a.Prefix.String() + " from " + a.Device + ": somebody set it while this node is not its master"
+	text := "removed " + a.Prefix.String() + " from " + a.Device + ": " + a.told
 	if seen.since > 0 {
 		text += fmt.Sprintf(", %d times since that was told", seen.since+1)
 	}
 	k.rivals.look(k.ns)
-	if who := k.rivals.suspects(state, &node.Gone{Addresses: []netspec.Address{a}}); who != "" {
+	if who := k.rivals.suspects(state, &node.Gone{Addresses: []netspec.Address{a.Address}}); who != "" {
 		text += "; " + who
 	}
 	k.log.Warn(text, "address", a.Prefix.String(), "interface", a.Device)
@@ -85,23 +120,23 @@ func (k *Kernel) intruded(state *link.State, a netspec.Address) {
 }
 
 // intruders are the guarded addresses that stand in the state and that nobody
-// claims. Those that are due are tried again elsewhere.
-func (k *Kernel) intruders(state *link.State) (list []netspec.Address) {
+// claims, and those beneath that nobody claims there. Those that are due are tried
+// again elsewhere.
+func (k *Kernel) intruders(state *link.State) (list []intruder) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.watched == nil {
 		return nil
 	}
-	look := func(a netspec.Address) {
+	k.guarded.each(func(a netspec.Address) {
 		if !k.claims.has(a.Addr()) && state.Stands(a) {
-			list = append(list, a)
+			list = append(list, intruder{a, "somebody set it while this node is not its master"})
 		}
-	}
-	for _, g := range k.guarded {
-		look(netspec.Address{Device: g.device, Prefix: g.prefix})
-	}
-	for _, a := range k.guardedPeers {
-		look(a)
-	}
+	})
+	k.beneath.each(func(a netspec.Address) {
+		if state.Stands(a) && !k.claims.standsFor(a, state) {
+			list = append(list, intruder{a, "somebody set it below the interface that it is to be on"})
+		}
+	})
 	return list
 }

@@ -141,10 +141,8 @@ type Kernel struct {
 	claims  claims
 	// directions are the claimed routes and rules.
 	directions directions
-	// guarded are the addresses that Guard names, guardedPeers those of them that
-	// have a peer.
-	guarded      []place
-	guardedPeers []netspec.Address
+	// guarded and beneath are the addresses that Guard names.
+	guarded, beneath placesAndPeers
 }
 
 // Open connects to the kernel in the network namespace of the calling thread.
@@ -229,19 +227,14 @@ func (k *Kernel) Close() error {
 
 // Guard has the addresses removed wherever they come to stand on their devices
 // without being claimed, in place of those that it named before: whoever sets
-// one by hand on a node that is not master makes two nodes answer for it. It
-// begins with the first Watch.
-func (k *Kernel) Guard(addresses []netspec.Address) {
-	guarded, peers := make([]place, 0, len(addresses)), []netspec.Address(nil)
-	for _, a := range addresses {
-		if a.Peer.IsValid() {
-			peers = append(peers, a)
-		} else {
-			guarded = append(guarded, place{a.Device, a.Prefix})
-		}
-	}
+// one by hand on a node that is not master makes two nodes answer for it. Those
+// beneath are on the interface below the one that they are claimed on: there they are
+// removed while they are claimed too, unless it is there. It begins with the first
+// Watch.
+func (k *Kernel) Guard(addresses, beneath []netspec.Address) {
+	guarded, below := split(addresses), split(beneath)
 	k.mu.Lock()
-	k.guarded, k.guardedPeers = guarded, peers
+	k.guarded, k.beneath = guarded, below
 	k.mu.Unlock()
 	k.monitor.Poke()
 }

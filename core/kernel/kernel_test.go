@@ -347,7 +347,7 @@ func TestPrimaryIsNeverAVirtualAddress(t *testing.T) {
 	netnstest.Must(t, h.Link.Remove(own))
 	s.awaitLink(t, soon, "no address", "eth0", func(l *node.Link) bool { return !l.Primary.IsValid() })
 	k.SetVirtual(nil, nil)
-	k.Guard(nil)
+	k.Guard(nil, nil)
 	s.awaitLink(t, soon, "address that is no longer virtual", "eth0", primary("192.0.2.50"))
 	add(t, h, netspec.Address{Prefix: netip.MustParsePrefix("10.0.0.1/8"), Device: "eth0", Scope: netspec.ScopeLink})
 	netnstest.Must(t, h.Link.Remove(left))

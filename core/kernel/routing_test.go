@@ -4,6 +4,7 @@ package kernel_test
 
 import (
 	"net/netip"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -154,7 +155,7 @@ func TestRoutingFollowsARenamedInterface(t *testing.T) {
 func TestGuard(t *testing.T) {
 	h, _, k, _ := directed(t)
 	a, b := addr("192.0.2.100/24", "eth0"), addr("192.0.2.101/24", "eth0")
-	k.Guard([]netspec.Address{a, b})
+	k.Guard([]netspec.Address{a, b}, nil)
 	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{b}, false))
 	began := time.Now()
 	_, err := h.Link.Add(a)
@@ -169,12 +170,63 @@ func TestGuard(t *testing.T) {
 	if held := must[[]netspec.Address](t)(k.Held([]netspec.Address{b})); len(held) != 1 {
 		t.Error("a claimed address was removed")
 	}
-	k.Guard(nil)
+	k.Guard(nil, nil)
 	_, err = h.Link.Add(a)
 	netnstest.Must(t, err)
 	time.Sleep(link.Tick + soon)
 	if held := must[[]netspec.Address](t)(k.Held([]netspec.Address{a})); len(held) != 1 {
 		t.Error("an address that is not guarded any more was removed")
+	}
+}
+
+// TestGuardBeneath: an address that is claimed on an interface of the node's own goes
+// from the one below, but not while another claims it there, or by another name.
+func TestGuardBeneath(t *testing.T) {
+	h, _, k, s := directed(t)
+	netnstest.Must(t, h.Link.AddBridge("own0"))
+	netnstest.Must(t, h.Link.SetUp("own0"))
+	own, below := addr("192.0.2.100/32", "own0"), addr("192.0.2.100/32", "eth0")
+	k.Guard([]netspec.Address{own}, []netspec.Address{below})
+	netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{own}, false))
+	stands := func(a netspec.Address) bool { return len(must[[]netspec.Address](t)(k.Held([]netspec.Address{a}))) > 0 }
+	intrudes := func(what string) {
+		t.Helper()
+		_, err := h.Link.Add(below)
+		netnstest.Must(t, err)
+		for began := time.Now(); stands(below); time.Sleep(time.Millisecond) {
+			if time.Since(began) > soon {
+				t.Fatalf("%s: the address stands below", what)
+			}
+		}
+	}
+	intrudes("the master")
+	if !stands(own) {
+		t.Error("the claimed address was removed")
+	}
+	// Another instance holds it there.
+	netnstest.Must(t, kernel.Take(k, "VI_2", []netspec.Address{below}, false))
+	_, err := h.Link.Add(addr("192.0.2.77/32", "eth0")) // has it look
+	netnstest.Must(t, err)
+	time.Sleep(link.Tick + soon)
+	if !stands(below) || !stands(own) || len(s.gone()) > 0 {
+		t.Errorf("below %v, above %v, lost %v: want both, for both are claimed", stands(below), stands(own), s.gone())
+	}
+	netnstest.Must(t, kernel.Drop(k, "VI_2", []netspec.Address{below}))
+	intrudes("the other has given it up")
+	netnstest.Must(t, kernel.Drop(k, "VI_1", []netspec.Address{own}))
+	intrudes("a backup")
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("needs ip: to give the interface another name")
+	}
+	cmd := exec.Command("ip", "link", "property", "add", "dev", "eth0", "altname", "lan0")
+	netnstest.Must(t, h.Start(cmd))
+	netnstest.Must(t, cmd.Wait())
+	other := addr("192.0.2.100/32", "lan0")
+	netnstest.Must(t, kernel.Take(k, "VI_2", []netspec.Address{other}, false))
+	netnstest.Must(t, h.Link.Remove(addr("192.0.2.77/32", "eth0")))
+	time.Sleep(link.Tick + soon)
+	if !stands(below) || len(s.gone()) > 0 {
+		t.Errorf("below %v, lost %v: want the address that is claimed by another name", stands(below), s.gone())
 	}
 }
 
