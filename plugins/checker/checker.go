@@ -142,11 +142,17 @@ type Turn struct {
 // Runner is what a Checker may be beside, that runs its probes by something
 // cheaper than a goroutine for each. Checkers need not: it pays for those that
 // do next to nothing, thousands of times a second. Serve has the Go code of such a
-// process run on one processor.
+// process run on one processor, until Run leaves a probe to a goroutine for the
+// first time; from then on it has as many as Go gives others.
 type Runner interface {
+	// Light is constant, and reports whether the probes do next to nothing. With
+	// false the checker is one that is no Runner: for a type that makes checkers of
+	// both sorts.
+	Light() bool
 	// Run takes probes that begin together, and has each Do called once, soon;
 	// several may run at the same time. It must not wait for what they wait for.
-	// Those that it returns have a goroutine each.
+	// Those that it returns have a goroutine each: what may compute for long, and
+	// would hold up the others. The list has at most some hundred.
 	Run(list []Turn) (others []Turn)
 }
 

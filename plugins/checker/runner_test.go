@@ -18,6 +18,8 @@ type runner struct {
 	ran int
 }
 
+func (*runner) Light() bool { return true }
+
 func (r *runner) Run(list []checker.Turn) (others []checker.Turn) {
 	for _, t := range list {
 		if t.Probe.(*oddProbe).in.Do == "wait" {

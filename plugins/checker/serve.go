@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -55,7 +54,7 @@ func Serve(c Checker) {
 	}
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig:  Handshake(),
-		VersionedPlugins: map[int]plugin.PluginSet{Protocol: {PluginName: &glue{checker: c}}},
+		VersionedPlugins: map[int]plugin.PluginSet{Protocol: {PluginName: &glue{checker: frugal(c)}}},
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(opts, serverOptions()...)...)
 		},
@@ -86,11 +85,6 @@ func settle(c Checker) error {
 	}
 	if os.Getpid() == 1 {
 		go reap()
-	}
-	if _, light := c.(Runner); light && os.Getenv("GOMAXPROCS") == "" {
-		// Probes that do next to nothing do not gain what it costs to wake a
-		// second processor for each batch of them.
-		runtime.GOMAXPROCS(1)
 	}
 	return follow(c)
 }

@@ -88,7 +88,7 @@ func Converse(ctx context.Context, c Checker, recv func() (*checkerpb.FromHost, 
 		checker: c, options: info.Options, send: send, ctx: ctx,
 		wake: make(chan struct{}, 1), jobs: make(chan job), checks: make(map[uint32]*check), out: &checkerpb.FromPlugin{},
 	}
-	s.runner, _ = c.(Runner)
+	s.runner = runner(c)
 	s.hold = time.AfterFunc(time.Hour, s.poke)
 	defer s.hold.Stop()
 	s.hold.Stop()

@@ -4,6 +4,9 @@ package host
 
 import (
 	"context"
+	"net/netip"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +80,31 @@ func TestRunner(t *testing.T) {
 		}
 		if a := s.probe(1); a.Verdict != health.Failed {
 			t.Errorf("answered %+v", a)
+		}
+	}
+}
+
+// TestProcessors holds that the probes of a checker which computes do not wait for
+// each other on one processor: neither of one that is no Runner, although others of
+// its type are, nor after the first of them that a Runner left to a goroutine.
+func TestProcessors(t *testing.T) {
+	s := newSite(t, quick(t))
+	s.open(Plan{Checks: []Check{check(0, "NEVER", "processors")}})
+	if a := s.probe(0); a.Message != "4" {
+		t.Errorf("of one that is not light: answered %+v, want the 4 that it had", a)
+	}
+	if runtime.NumCPU() == 1 {
+		t.Skip("needs /sys/devices/system/cpu/cpu1: there is one processor")
+	}
+	s = newSite(t, quick(t))
+	one, all := check(0, "HEAVY", "processors"), check(1, "HEAVY", "processors")
+	all.Target.Address = netip.AddrPortFrom(all.Target.Address.Addr(), 81)
+	s.open(Plan{Checks: []Check{one, all}})
+	for i, number := range []uint32{0, 0, 1, 0} {
+		a := s.probe(number)
+		n, err := strconv.Atoi(a.Message)
+		if err != nil || i < 2 && n != 1 || i >= 2 && n < 2 {
+			t.Errorf("probe %d: answered %+v", i, a)
 		}
 	}
 }

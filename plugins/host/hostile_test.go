@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -34,7 +35,13 @@ func be(kind string) {
 		time.Sleep(time.Second)
 		checker.Serve(good{os.Args[len(os.Args)-1]})
 	case "LIGHT":
+		runtime.GOMAXPROCS(4) // Serve has it on one, whatever the machine has
 		checker.Serve(light{good{os.Args[len(os.Args)-1]}})
+	case "HEAVY":
+		checker.Serve(heavy{light{good{os.Args[len(os.Args)-1]}}})
+	case "NEVER":
+		runtime.GOMAXPROCS(4)
+		checker.Serve(never{light{good{os.Args[len(os.Args)-1]}}})
 	case "MUTE":
 		select {}
 	case "CHATTY":

@@ -255,12 +255,46 @@ func (g good) Prepare(t checker.Target, o checker.Options) (checker.Probe, error
 // light is good, and runs its probes itself, as TCP_CHECK and HTTP_GET do.
 type light struct{ good }
 
+func (light) Light() bool { return true }
+
 func (light) Run(list []checker.Turn) []checker.Turn {
 	for _, t := range list {
 		t.Do()
 	}
 	return nil
 }
+
+// heavy is light, and leaves one kind of probes to goroutines, as HTTP_GET does
+// those that compute.
+type heavy struct{ light }
+
+func (h heavy) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
+	p, err := h.good.Prepare(t, o)
+	if err == nil && t.Address.Port() == 81 {
+		p = computes{p}
+	}
+	return p, err
+}
+
+type computes struct{ probe checker.Probe }
+
+func (c computes) Probe(ctx context.Context) checker.Result { return c.probe.Probe(ctx) }
+
+func (h heavy) Run(list []checker.Turn) (others []checker.Turn) {
+	for _, t := range list {
+		if _, ok := t.Probe.(computes); ok {
+			others = append(others, t)
+			continue
+		}
+		t.Do()
+	}
+	return others
+}
+
+// never is light by its type, and says that it is not, as SSL_GET does.
+type never struct{ light }
+
+func (never) Light() bool { return false }
 
 type probe func(ctx context.Context) checker.Result
 

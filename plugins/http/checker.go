@@ -60,6 +60,9 @@ type probe struct {
 	task     *dial.Task // that runs it; nil is a goroutine
 }
 
+// Light is checker.Runner's: the handshakes of SSL_GET compute.
+func (c *Checker) Light() bool { return !c.tls }
+
 // Run runs probes as tasks of the dialer, but for those that may compute for long.
 func (c *Checker) Run(list []checker.Turn) (others []checker.Turn) {
 	tasks := make([]func(*dial.Task), 0, len(list))

@@ -9,6 +9,17 @@ import (
 	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
+// TestLight: those whose probes compute are none that have their process on one
+// processor.
+func TestLight(t *testing.T) {
+	for _, name := range Names() {
+		r, ok := New(name).(checker.Runner)
+		if light := ok && r.Light(); light != (name == "TCP_CHECK" || name == "HTTP_GET") {
+			t.Errorf("%s is light: %v", name, light)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	names := Names()
 	if len(names) != 10 || New("HTTP_GET").Info().Name != "HTTP_GET" || New("http_get") != nil {

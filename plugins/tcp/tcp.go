@@ -30,6 +30,9 @@ type probe struct {
 	task   *dial.Task // that runs it; nil is a goroutine
 }
 
+// Light is checker.Runner's.
+func (*Checker) Light() bool { return true }
+
 // Run runs probes as tasks of the dialer.
 func (c *Checker) Run(list []checker.Turn) (others []checker.Turn) {
 	tasks := make([]func(*dial.Task), 0, len(list))
