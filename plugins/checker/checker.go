@@ -41,6 +41,12 @@ type Detail struct{ Name, Text string }
 // Result is how one probe came out.
 type Result struct {
 	Verdict Verdict
+	// TimedOut says of Failed that it is the end of a time, such as that to connect
+	// in, and nothing that the server did: a process that itself stood still for most
+	// of the probe finds that of good servers too, and Unknown is sent in its place.
+	// A probe whose context has reached its deadline need not say so. It does not
+	// leave the process.
+	TimedOut bool
 	// Message is one line for people that says why. The host cuts it to 1 KiB.
 	Message string
 	// Latency is how long what matters took, such as the time to the answer;

@@ -99,6 +99,13 @@ func (c *probeContext) AfterCancel(f func()) (stop func() bool) {
 	}
 }
 
+// over reports whether somebody was told that the time of the probe is over.
+func (c *probeContext) over() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err == context.DeadlineExceeded
+}
+
 // cancel ends the probe, or tells that it has returned.
 func (c *probeContext) cancel() { c.end(context.Canceled) }
 

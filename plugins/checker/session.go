@@ -378,7 +378,8 @@ func (s *session) work(j job) {
 func (s *session) perform(j job) {
 	defer j.ctx.cancel()
 	c := j.check
-	s.answer(s.stall.excuse(j.ctx, c.run(j.ctx, j.start)))
+	out, timedOut := c.run(j.ctx, j.start)
+	s.answer(s.stall.excuse(j.ctx, out, timedOut))
 	c.mu.Lock()
 	c.running, c.under = false, nil
 	gone := c.gone
@@ -388,8 +389,8 @@ func (s *session) perform(j job) {
 	}
 }
 
-// run runs a probe once.
-func (c *check) run(ctx *probeContext, p *checkerpb.Start) (out *checkerpb.Result) {
+// run runs a probe once. timedOut is Result's.
+func (c *check) run(ctx *probeContext, p *checkerpb.Start) (out *checkerpb.Result, timedOut bool) {
 	out = &checkerpb.Result{Check: c.id, Probe: p.GetProbe()}
 	defer func() {
 		if panicked := recover(); panicked != nil {
@@ -416,7 +417,7 @@ func (c *check) run(ctx *probeContext, p *checkerpb.Start) (out *checkerpb.Resul
 			out.Details = append(out.Details, &checkerpb.Detail{Name: cut(d.Name, maxMessage), Text: cut(d.Text, maxDetail)})
 		}
 	}
-	return out
+	return out, r.TimedOut
 }
 
 // end waits a little for the probes, whose context has ended.

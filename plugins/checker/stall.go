@@ -10,8 +10,9 @@ import (
 
 // A process that is stopped, or that gets little of a busy machine, looks too
 // late at what servers answered in time, and finds that their time is over. That
-// is no fault of theirs: a failure found by a process that stood still for most
-// of the probe says nothing.
+// is no fault of theirs: that a time is over says nothing when a process finds it
+// that stood still for most of the probe. What a server did, such as to refuse the
+// connection, stands: being late does not make that up.
 
 const (
 	// beat is how often a session looks at the clock while probes are under way.
@@ -65,10 +66,11 @@ func (w *stall) stood(now time.Time) time.Duration {
 	return w.until(now)
 }
 
-// excuse makes a failure unknown that the process found after it had stood still
-// for most of the probe.
-func (w *stall) excuse(ctx *probeContext, out *checkerpb.Result) *checkerpb.Result {
-	if out.GetVerdict() != checkerpb.Verdict_FAILED {
+// excuse makes a failure unknown that is the end of a time, which the process found
+// after it had stood still for most of the probe. timedOut is what the probe says of
+// it.
+func (w *stall) excuse(ctx *probeContext, out *checkerpb.Result, timedOut bool) *checkerpb.Result {
+	if out.GetVerdict() != checkerpb.Verdict_FAILED || !timedOut && !ctx.over() {
 		return out
 	}
 	now := clock()

@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -35,25 +36,37 @@ func TestStall(t *testing.T) {
 	stood(time.Minute, 650*ms)
 }
 
-// TestExcuse: only a failure, and only of a probe most of which was lost.
+// TestExcuse: only a failure that is the end of a time, and only of a probe most of
+// which was lost.
 func TestExcuse(t *testing.T) {
+	const ms = time.Millisecond
+	timedOut := Result{Verdict: Failed, TimedOut: true, Message: "timed out"}
 	for _, test := range []struct {
-		name    string
-		verdict checkerpb.Verdict
-		took    time.Duration
-		stood   time.Duration
-		want    checkerpb.Verdict
+		name   string
+		result Result
+		err    error // of its context
+		took   time.Duration
+		stood  time.Duration
+		want   checkerpb.Verdict
 	}{
-		{"it stood still", checkerpb.Verdict_FAILED, time.Second, 700 * time.Millisecond, checkerpb.Verdict_UNKNOWN},
-		{"the server had most of the time", checkerpb.Verdict_FAILED, time.Second, 400 * time.Millisecond, checkerpb.Verdict_FAILED},
-		{"nothing to speak of", checkerpb.Verdict_FAILED, 50 * time.Millisecond, 45 * time.Millisecond, checkerpb.Verdict_FAILED},
-		{"it found out all the same", checkerpb.Verdict_OK, time.Second, 700 * time.Millisecond, checkerpb.Verdict_OK},
+		{"it stood still", timedOut, nil, time.Second, 700 * ms, checkerpb.Verdict_UNKNOWN},
+		{"it stood still, and its context says so", Result{Verdict: Failed, Message: "late"}, context.DeadlineExceeded, time.Second, 700 * ms, checkerpb.Verdict_UNKNOWN},
+		{"called off", Result{Verdict: Failed, Message: "off"}, context.Canceled, time.Second, 700 * ms, checkerpb.Verdict_FAILED},
+		{"the server refused", Result{Verdict: Failed, Message: "connection refused"}, nil, time.Second, 700 * ms, checkerpb.Verdict_FAILED},
+		{"the server had most of the time", timedOut, nil, time.Second, 400 * ms, checkerpb.Verdict_FAILED},
+		{"nothing to speak of", timedOut, nil, 50 * ms, 45 * ms, checkerpb.Verdict_FAILED},
+		{"it found out all the same", Result{Verdict: OK}, nil, time.Second, 700 * ms, checkerpb.Verdict_OK},
 	} {
-		w := stall{total: time.Hour + test.stood}
-		ctx := &probeContext{begun: clock().Add(-test.took), stood: time.Hour}
-		out := w.excuse(ctx, &checkerpb.Result{Verdict: test.verdict, Message: "timed out"})
-		if out.GetVerdict() != test.want {
-			t.Errorf("%s: %v %q", test.name, out.GetVerdict(), out.GetMessage())
+		s := &session{stall: stall{total: time.Hour + test.stood}, under: 1}
+		ctx := &probeContext{parent: t.Context(), begun: clock().Add(-test.took), stood: time.Hour, err: test.err}
+		s.perform(job{&check{probe: says(test.result)}, &checkerpb.Start{}, ctx})
+		if len(s.results) != 1 || s.results[0].GetVerdict() != test.want {
+			t.Errorf("%s: %v", test.name, s.results)
 		}
 	}
 }
+
+// says is a probe that comes out so.
+type says Result
+
+func (r says) Probe(context.Context) Result { return Result(r) }

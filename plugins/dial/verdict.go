@@ -44,14 +44,19 @@ func Verdict(err error) checker.Verdict {
 // Failure is the result of a probe that an error ended while it was doing
 // something, such as "connect".
 func Failure(err error, doing string) checker.Result {
-	return checker.Result{Verdict: Verdict(err), Message: doing + ": " + Reason(err)}
+	return checker.Result{Verdict: Verdict(err), Message: doing + ": " + Reason(err), TimedOut: timedOut(err)}
+}
+
+// timedOut reports whether an error is the end of a time that was set here.
+func timedOut(err error) bool {
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // Reason says in a few words what an error of a connection means.
 func Reason(err error) string {
 	var errno syscall.Errno
 	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+	case timedOut(err):
 		return "timed out"
 	case errors.Is(err, context.Canceled):
 		return "called off"

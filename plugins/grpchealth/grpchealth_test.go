@@ -135,7 +135,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	silent := server(t, false, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	silent.Timeout = 200 * time.Millisecond
-	if r := run(t, silent, ""); r.Verdict != checker.Failed || !strings.HasSuffix(r.Message, "timed out") {
+	if r := run(t, silent, ""); r.Verdict != checker.Failed || !r.TimedOut || !strings.HasSuffix(r.Message, "timed out") {
 		t.Errorf("silence: %v", r)
 	}
 }

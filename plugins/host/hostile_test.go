@@ -266,6 +266,13 @@ func init() {
 		rate := func(i int) int64 { return int64(float64(n[i].Load()) / time.Since(begin).Seconds()) }
 		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("%d and %d", rate(0), rate(1))}
 	}
+	actions["refused"] = func(ctx context.Context, t checker.Target) checker.Result {
+		r := actions["impatient"](ctx, t)
+		if r.Verdict == checker.Failed { // as late
+			r = checker.Result{Verdict: checker.Failed, Message: "connection refused"}
+		}
+		return r
+	}
 	actions["impatient"] = func(ctx context.Context, _ checker.Target) checker.Result {
 		begin := time.Now()
 		select {
@@ -274,7 +281,7 @@ func init() {
 			return checker.Result{Message: "called off"}
 		}
 		if took := time.Since(begin); took > time.Second {
-			return checker.Result{Verdict: checker.Failed, Message: "timed out"}
+			return checker.Result{Verdict: checker.Failed, TimedOut: true, Message: "timed out"}
 		}
 		return checker.Result{Verdict: checker.OK}
 	}

@@ -108,14 +108,14 @@ func TestHaltingly(t *testing.T) {
 }
 
 // TestStoodStill: a process that was stopped finds answers that came in time too
-// late; it does not say that the server failed.
+// late; it does not say that the server failed. One that refused has.
 func TestStoodStill(t *testing.T) {
 	s := newSite(t, quick(t))
-	s.open(Plan{Checks: []Check{check(0, "GOOD", "impatient")}})
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "impatient"), check(1, "GOOD", "refused")}})
 	s.recovers(0)
 	pid := s.status().Pid
-	c := s.start(0)[0]
-	s.eventually("the probe", func() bool { return s.status().Under == 1 })
+	both := s.start(0, 1)
+	s.eventually("the probes", func() bool { return s.status().Under == 2 })
 	time.Sleep(5 * pace) // and it is sent
 	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGCONT} {
 		if err := syscall.Kill(pid, sig); err != nil {
@@ -125,7 +125,10 @@ func TestStoodStill(t *testing.T) {
 			time.Sleep(1200 * time.Millisecond)
 		}
 	}
-	if a := s.wait(c); a.Verdict != health.Unknown || !strings.Contains(a.Message, "stood still for 1.") || !strings.Contains(a.Message, "timed out") {
+	if a := s.wait(both[1]); a.Verdict != health.Failed || a.Message != "connection refused" {
+		t.Errorf("%v %q", a.Verdict, a.Message)
+	}
+	if a := s.wait(both[0]); a.Verdict != health.Unknown || !strings.Contains(a.Message, "stood still for 1.") || !strings.Contains(a.Message, "timed out") {
 		t.Errorf("%v %q", a.Verdict, a.Message)
 	}
 	s.recovers(0)

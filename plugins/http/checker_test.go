@@ -250,7 +250,7 @@ func TestTime(t *testing.T) {
 			begin := time.Now()
 			r := probeOnce(t, p)
 			runtime.ReadMemStats(&after)
-			if r.Verdict != checker.Failed || !strings.Contains(r.Message, test.message) {
+			if r.Verdict != checker.Failed || !r.TimedOut || !strings.Contains(r.Message, test.message) {
 				t.Errorf("%s %v: %v, %q; want %q", test.name, more, r.Verdict, r.Message, test.message)
 			}
 			if took := time.Since(begin); took < 250*time.Millisecond || took > 10*time.Second {

@@ -1,6 +1,7 @@
 package http
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -27,5 +28,15 @@ func TestHeavy(t *testing.T) {
 		if heavy := len(others) == 1; heavy != test.heavy || ran == heavy {
 			t.Errorf("%s: left to others %v, want %v; run %v", test.name, heavy, test.heavy, ran)
 		}
+	}
+}
+
+// TestPatternTime: that a pattern took too long is the end of a time, which a
+// process that stood still meanwhile makes nothing of.
+func TestPatternTime(t *testing.T) {
+	target := serve(t, "127.0.0.1:0", says("HTTP/1.1 200 OK\r\n\r\n"+strings.Repeat("a", 5000)+"b")).target(t)
+	r := probeOnce(t, prepare(t, New(), target, path(object{"regex": `^(a+)+\1$`})))
+	if r.Verdict != checker.Failed || !r.TimedOut || !strings.Contains(r.Message, "the pattern took longer") {
+		t.Errorf("came out as %+v", r)
 	}
 }

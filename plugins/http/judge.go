@@ -40,6 +40,11 @@ func (p *plan) judge(status int, location string, c content, raw hash.Hash, scra
 		text = io.TeeReader(c, sum)
 	}
 	wrong, err := p.inspect(text)
+	if err == pattern.ErrTime {
+		r := failed("regex: " + err.Error())
+		r.TimedOut = true
+		return r
+	}
 	if err == nil {
 		err = drain(text, scratch)
 	}
@@ -86,7 +91,7 @@ func (p *plan) inspect(text io.Reader) (string, error) {
 func (p *plan) match(text io.Reader) (string, error) {
 	found, err := p.regex.Match(text)
 	switch {
-	case err == pattern.ErrTime, err == pattern.ErrWindow && !p.noMatch:
+	case err == pattern.ErrWindow && !p.noMatch:
 		return "regex: " + err.Error(), nil
 	case err == pattern.ErrWindow:
 		return "regex_no_match: " + err.Error() + ", and the body goes on", nil

@@ -142,7 +142,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 		select {
 		case <-p.last:
 		case <-ctx.Done():
-			return checker.Result{Verdict: checker.Failed, Message: "the program still runs, though it was told to end"}
+			return checker.Result{Verdict: checker.Failed, TimedOut: true, Message: "the program still runs, though it was told to end"}
 		}
 	}
 	o := starter.Run(ctx, program.Spec{Argv: p.options.MiscPath, Timeout: timeout, Secure: p.options.Secure})
@@ -156,7 +156,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 
 // judge says what a run is worth.
 func (p *probe) judge(o program.Outcome) checker.Result {
-	r := checker.Result{Verdict: checker.Failed, Message: o.String(), Latency: o.Took}
+	r := checker.Result{Verdict: checker.Failed, TimedOut: o.Kind == program.TimedOut, Message: o.String(), Latency: o.Took}
 	switch {
 	case o.Kind == program.NotStarted, o.Kind == program.Canceled, o.Kind == program.Exited && o.Err != nil:
 		r.Verdict = checker.Unknown

@@ -126,7 +126,7 @@ func TestOneHangIsOneFailure(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := prepare(t, object{"misc_path": sh("trap '' TERM; [ -e " + flag + " ] && while :; do sleep 1; done; exit 0"), "misc_timeout": "300ms"})
-	if r := p.Probe(t.Context()); r.Verdict != checker.Failed || !strings.HasPrefix(r.Message, "timed out") {
+	if r := p.Probe(t.Context()); r.Verdict != checker.Failed || !r.TimedOut || !strings.HasPrefix(r.Message, "timed out") {
 		t.Fatal(r)
 	}
 	if err := os.Remove(flag); err != nil {
