@@ -21,8 +21,9 @@ func (s *session) answer(r *checkerpb.Result) {
 	s.mu.Lock()
 	s.results = append(s.results, r)
 	s.under--
-	all, some := s.under == 0 || len(s.results) >= maxBatch, len(s.results) == 1
-	gather := s.gather
+	full := len(s.results) >= maxBatch
+	all, some := s.under == 0 || full, len(s.results) == 1
+	gather := s.gather && !full
 	s.mu.Unlock()
 	if !gather {
 		s.leave(all, some)

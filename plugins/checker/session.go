@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,6 +144,9 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 				c.stop(false)
 			}
 		}
+		if n := m.GetPing(); n != 0 { // before what takes long
+			s.add(func() { s.out.Pong = n })
+		}
 		if list := m.GetStart(); len(list) > 0 {
 			s.mu.Lock()
 			s.under += len(list)
@@ -152,9 +157,6 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 				s.start(p, now)
 			}
 			s.run()
-		}
-		if n := m.GetPing(); n != 0 {
-			s.add(func() { s.out.Pong = n })
 		}
 	}
 }
@@ -329,15 +331,26 @@ func (s *session) run() {
 		return
 	}
 	s.probes.Add(len(s.due))
-	s.mu.Lock()
-	s.gather = true
-	s.mu.Unlock()
-	for _, t := range s.runner.Run(s.due) {
-		s.probes.Done()
-		s.employ(t.job)
+	// What has come leaves before the next begin: thousands begin after a restart,
+	// and take long enough for a host to take silence for a fault.
+	for list := range slices.Chunk(s.due, maxBatch) {
+		s.runSome(list)
+		if len(list) == maxBatch {
+			runtime.Gosched() // the sender, where there is one processor
+		}
 	}
 	clear(s.due)
 	s.due = s.due[:0]
+}
+
+func (s *session) runSome(list []Turn) {
+	s.mu.Lock()
+	s.gather = true
+	s.mu.Unlock()
+	for _, t := range s.runner.Run(list) {
+		s.probes.Done()
+		s.employ(t.job)
+	}
 	s.mu.Lock()
 	s.gather = false
 	some := len(s.results) > 0
