@@ -39,9 +39,8 @@ func run(t *testing.T, h *host, line string) {
 }
 
 // TestStackedInterface holds that an instance works on a VLAN, and with -matrix on a
-// bond, as on
-// any interface: its address moves, and it hears its peer again after the carrier
-// below was away.
+// bond, as on any interface: its address moves, and it hears its peer again after the
+// carrier below was away.
 func TestStackedInterface(t *testing.T) {
 	needKernel(t, "8021q", "bonding")
 	for _, kind := range []string{"VLAN", "bond"} {
