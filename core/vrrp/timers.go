@@ -81,9 +81,9 @@ const Slots = 24
 // slotsTogether is how many slots make one part of an interval that is not of
 // medium length. A host that is BACKUP of a thousand routers wakes for each part
 // anew, which at 1 s takes half as much again of its processor time with 24 parts
-// as with 8, and nothing to speak of at 100 ms. In return adverts keep better time
-// the fewer leave together: of a thousand each 100 ms, 1 % are off by more than
-// 0.5 ms with 8 parts, and by 0.3 ms with 24.
+// as with 8, and a tenth at 100 ms. In return adverts keep better time the fewer
+// leave together: of a thousand each 100 ms, 1 % were off by more than 0.4 to 0.6 ms
+// with 8 parts, and by 0.2 to 0.6 ms with 24.
 const slotsTogether = 3
 
 // Medium is an interval from shortest, below which the parts would be as short as
