@@ -209,10 +209,14 @@ func TestFailover(t *testing.T) {
 		{"partition a", "heal", 200 * ms, 600 * ms},
 	}
 	for _, tt := range tests {
-		t.Run(tt.fail, func(t *testing.T) {
+		well := t.Run(tt.fail, func(t *testing.T) {
 			before := len(l.Moves())
 			perform(t, l, tt.fail+"; await b 192.0.2.100 10s; wait 100ms; expect b VI_1")
-			move := l.Moves()[before]
+			moves := l.Moves()
+			if len(moves) == before {
+				t.Fatal("the address did not move: it was not on a before")
+			}
+			move := moves[before]
 			if move.From != 0 || move.To != 1 || move.Cause == nil || move.Cause.Step.String() != tt.fail {
 				t.Errorf("the first move is %+v, want from a to b because of %q", move, tt.fail)
 			}
@@ -225,6 +229,9 @@ func TestFailover(t *testing.T) {
 			}
 			perform(t, l, tt.recover+"; await a 192.0.2.100 20s; wait 200ms; expect a VI_1")
 		})
+		if !well {
+			t.Fatal("the next would not begin with the address on a")
+		}
 	}
 	if p := l.Probing(); p.Sent < 1000 || p.Dropped != 0 {
 		t.Errorf("probing: %+v", p)
