@@ -75,12 +75,15 @@ func matrix() []row {
 	many := v3
 	many.addresses = several
 	many2 := dialect{v2text, time.Second, time.Second, several}
+	// Adverts without an address, which only those heed who have none either.
+	none2 := dialect{v2text, time.Second, time.Second, "virtual_ipaddress_excluded {\n\t\t192.0.2.100/24\n\t}"}
 	return []row{
 		{name: "v2", dialect: v2plain, order: true},
 		{name: "v2 PASS", dialect: v2pass, order: true},
 		{name: "v2 AH", dialect: v2ah, order: true},
 		{name: "v2 unicast", dialect: v2plain, inside: four, order: true},
 		{name: "v2 several addresses", dialect: many2, order: true},
+		{name: "v2 no address in adverts", dialect: none2, order: true},
 		{name: "v3", dialect: v3, order: true},
 		{name: "v3 checksum of the message", dialect: message, order: true, always: true,
 			alone: "keepalived 2.2.7 has no v3_checksum_as_v2"},

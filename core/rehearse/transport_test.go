@@ -179,6 +179,8 @@ func TestTransports(t *testing.T) {
 		{"H-12 HMAC in unicast", both(peers, func(_ int, r *vrrp.Config) {
 			r.HMAC = vrrp.HMAC{Mode: vrrp.HMACEnforce, Keys: keys(1), Active: 1}
 		})},
+		{"V-8 adverts without an address", func(_ int, r *vrrp.Config) { r.Addresses = nil }},
+		{"V-8 adverts without an address in version 2", func(_ int, r *vrrp.Config) { r.Version, r.Addresses = vrrp.V2, nil }},
 		{"X-1 both versions", func(_ int, r *vrrp.Config) { r.Interop = true }},
 		{"X-1 one of both versions", func(i int, r *vrrp.Config) {
 			if r.Interop = i == 1; i == 0 {

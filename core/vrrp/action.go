@@ -41,8 +41,6 @@ type Action struct {
 	Protocol    uint8
 	ID          uint16
 
-	// NoAccept is Config.Drops, for DoClaim.
-	NoAccept bool
 	Rounds   int
 	From, To Role
 	Topic    string

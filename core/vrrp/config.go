@@ -101,7 +101,7 @@ type Config struct {
 	// most 255.
 	Addresses []netip.Addr
 	// NoAccept has packets to the addresses dropped while MASTER and not their
-	// owner (RFC 9568's Accept_Mode False). The router only says so in DoClaim.
+	// owner (RFC 9568's Accept_Mode False). See Drops; core/node reads it.
 	NoAccept bool
 	// Shared is true when the addresses have a hardware address that all routers
 	// of this VRID use in turn (RFC 9568 7.3), so that switches must learn who
@@ -109,7 +109,9 @@ type Config struct {
 	Shared bool
 	// OwnerIgnoresAdverts has an address owner discard every advert, as RFC
 	// 3768 7.1 says and keepalived's owner_ignore_adverts and strict mode do.
-	// Two owners are then master for ever; see Receive.
+	// Two owners are then master for ever; see Receive. It hears others while it
+	// hands over and until it takes the addresses back, which keepalived never
+	// does.
 	OwnerIgnoresAdverts bool
 	// StallPriority is the highest priority of the other routers, 1..254
 	// (keepalived's timer_expired_backup). A MASTER with NoPreempt steps back

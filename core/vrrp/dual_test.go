@@ -58,3 +58,23 @@ func TestDual(t *testing.T) {
 		t.Errorf("a preemption: %+v", v)
 	}
 }
+
+// TestDualHandOver: who hands over is done with the other master, and what passes
+// until it meets one again does not count.
+func TestDualHandOver(t *testing.T) {
+	d := master(t, V3, 100)
+	d.run(1500 * ms)
+	d.hear(peerLow, 50)
+	d.hand(0, false)
+	if v := d.r.View().Dual; v.On || v.Times != 1 {
+		t.Errorf("while it hands over: %+v", v)
+	}
+	d.run(time.Minute) // nobody takes the addresses
+	if d.r.Role() != Master {
+		t.Fatalf("role is %v", d.r.Role())
+	}
+	d.hear(peerLow, 50)
+	if v := d.r.View().Dual; !v.On || v.Times != 2 || v.Sum != 0 || v.Since != d.at() {
+		t.Errorf("when they meet again: %+v", v)
+	}
+}

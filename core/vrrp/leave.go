@@ -81,7 +81,7 @@ func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
 // last one left, nobody is waited for who heard priority 0 and not the advert
 // before it.
 func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
-	out = r.resign(now, out)
+	out = r.alone(now, "we hand over", r.resign(now, out))
 	r.t = disarmed
 	r.leaving, r.why, r.heir, r.parting = true, why, heir{}, parting{}
 	longest := r.cfg.Interval

@@ -8,9 +8,9 @@ func ledgerVersion2() []ledgerRule {
 		{"D-4", "RFC 3768 5.3.8", "Its checksum has no pseudo header.", "TestFormat2", "TestFormat2", ""},
 		{"D-5", "RFC 3768 6.1", "Its skew counts in seconds.", "TestP1P2P3SkewAndMasterDown", "TestS12Version2", ""},
 		{"D-6", "RFC 3768 7.1", "Another interval is a reason to discard; none is learned.", "TestS12Version2", "TestFormat2 TestV13Interval", ""},
-		{"D-7", "RFC 3768 7.1", "An owner discards adverts. It does when told to: else two would be master for ever.", "TestS29OwnerIgnoresAdverts", "TestS29TwoOwners", ""},
+		{"D-7", "RFC 3768 7.1", "An owner discards adverts. It does when told to: else two would be master for ever. Then too it hears who takes its addresses when it hands over.", "TestS29OwnerIgnoresAdverts TestS29IgnoringOwnerMoves", "TestS29TwoOwners", ""},
 		{"D-8", "RFC 3768 6.4.3", "A lower advert is discarded without an answer. keepalived answers, and so does this, unless told not to.", "TestS27NoAdvert", "TestS27Version2Answers", ""},
-		{"D-9", "RFC 3768 6.4.3", "A master that is no owner accepts nothing. keepalived accepts, and so does this, unless told not to.", "TestS21NoAccept", "TestDefaults", ""},
+		{"D-9", "RFC 3768 6.4.3", "A master that is no owner accepts nothing. keepalived accepts, and so does this, unless told not to.", "TestS21NoAccept node.TestS21Claim", "TestDefaults", ""},
 		{"D-10", "RFC 3768 7.1", "Another list of addresses may be a reason to discard; it is none.", "TestFormat2", "TestAddressListIsTold", ""},
 	}
 }

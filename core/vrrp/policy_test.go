@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,7 +28,78 @@ func TestS29OwnerIgnoresAdverts(t *testing.T) {
 	}
 }
 
-// TestS21NoAccept: the claim says whether packets to the addresses are dropped.
+// TestS29IgnoringOwnerMoves: an owner that ignores adverts hears who takes its
+// addresses while it hands over, and obeys that one as any other does until it is to
+// take them back.
+func TestS29IgnoringOwnerMoves(t *testing.T) {
+	ignore := func(c *Config) { c.OwnerIgnoresAdverts = true }
+	quiet := func(c *Config) { c.Announce.Delay = 0 }
+	begin := func(t *testing.T, do func(*driver)) *driver {
+		d := made(t, V2, 255, ignore, quiet)
+		d.start()
+		d.lines = nil
+		do(d)
+		d.run(75 * ms)
+		d.hear(peerLow, 100)
+		d.run(time.Second)
+		return d
+	}
+	for _, tt := range []struct {
+		name string
+		do   func(*driver)
+		want []string
+	}{
+		{"failover", func(d *driver) { d.hand(0, false) }, []string{"0s send 0", "85ms release, MASTER->BACKUP"}},
+		{"failover by force", func(d *driver) { d.hand(0, true) }, []string{"0s send 0", "85ms release, MASTER->BACKUP"}},
+		{"maintenance", func(d *driver) { d.bar(true, false) }, []string{"0s send 0", "85ms release, MASTER->BACKUP"}},
+		{"stop", func(d *driver) { d.stop() }, []string{"0s send 0", "85ms release, MASTER->INIT stopped"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := begin(t, tt.do)
+			d.want(tt.want...)
+			if tt.name == "stop" {
+				return
+			}
+			for range 10 {
+				d.run(d.now + time.Second)
+				d.hear(peerLow, 100)
+			}
+			d.want() // it obeys
+			d.run(d.now + 4*time.Second)
+			if got, want := d.r.Role() == Master, tt.name != "maintenance"; got != want {
+				t.Errorf("the other failed: MASTER is %v, want %v", got, want)
+			}
+		})
+	}
+	t.Run("return", func(t *testing.T) {
+		d := begin(t, func(d *driver) { d.hand(0, false) })
+		d.lines = nil
+		d.r.Return()
+		for d.now < 4*time.Second && d.r.Role() == Backup {
+			d.run(d.now + 500*ms)
+			d.hear(peerLow, 100)
+		}
+		if d.r.Role() != Master {
+			t.Fatalf("role is %v", d.r.Role())
+		}
+		if why := d.r.View().Why; !strings.Contains(why, "preempting 192.0.2.1") {
+			t.Errorf("it takes over because: %s", why)
+		}
+	})
+	t.Run("another owner", func(t *testing.T) {
+		d := made(t, V2, 255, ignore, quiet, hold)
+		d.start()
+		d.lines = nil
+		d.hear(peerHigh, 255) // which does not keep it from its turn
+		d.run(10 * ms)
+		d.promote()
+		if v := d.r.View(); v.Role != Master || v.Counts.Rejected[RejectOwner] != 1 {
+			t.Errorf("view is %+v", v)
+		}
+	})
+}
+
+// TestS21NoAccept: whether packets to the addresses are dropped while MASTER.
 func TestS21NoAccept(t *testing.T) {
 	for _, tt := range []struct {
 		rule     string
@@ -40,20 +112,9 @@ func TestS21NoAccept(t *testing.T) {
 		{"S-21 owner", 255, true, false},
 	} {
 		t.Run(tt.rule, func(t *testing.T) {
-			d := made(t, V3, tt.priority, func(c *Config) { c.NoAccept = tt.noAccept })
-			d.start()
-			d.promote()
-			claims := 0
-			for _, a := range d.r.becomeMaster(d.at(), "", nil) {
-				if a.Kind == DoClaim {
-					claims++
-					if a.NoAccept != tt.want {
-						t.Errorf("NoAccept = %v, want %v", a.NoAccept, tt.want)
-					}
-				}
-			}
-			if claims != 1 {
-				t.Errorf("%d claims, want 1", claims)
+			c := Config{Priority: tt.priority, NoAccept: tt.noAccept}
+			if c.Drops() != tt.want {
+				t.Errorf("it drops: %v, want %v", c.Drops(), tt.want)
 			}
 		})
 	}

@@ -25,7 +25,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	case rule != Accepted:
 	case from == r.source:
 		rule = RejectSelf
-	case r.Owner() && r.cfg.OwnerIgnoresAdverts:
+	case r.deafTo(now, &a):
 		rule = RejectOwner
 	default:
 		rule = r.guard.admit(&a, from, wall)
@@ -88,6 +88,16 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		return r.receiveMaster(now, &a, from, out)
 	}
 	return out
+}
+
+// deafTo reports whether an owner discards an advert because it is told to. One that
+// hands over must hear who takes the addresses, and obey that one afterwards; and in
+// BACKUP it does nothing but wait for its time to take them.
+func (r *Router) deafTo(now mono.Instant, a *Advert) bool {
+	if !r.Owner() || !r.cfg.OwnerIgnoresAdverts || r.leaving || r.obeys(now) {
+		return false
+	}
+	return r.role != Backup || a.Priority == 255
 }
 
 // detail adds the two numbers that differ, where a rule compares numbers.

@@ -230,3 +230,15 @@ func TestConfigEqual(t *testing.T) {
 		t.Error("Equal does not notice the order of the addresses, which is that of the advert")
 	}
 }
+
+// TestReconfigureVersion: what a master of version 3 told does not outlive the
+// version; version 2 would never learn another.
+func TestReconfigureVersion(t *testing.T) {
+	d := backup(t, V3, 100)
+	d.hear(peerHigh, 200, interval(10*time.Second))
+	d.wantDown(30*time.Second + V3.Skew(100, 10*time.Second))
+	d.reconfigure(func(c *Config) { c.Version = V2 })
+	d.wantDown(V2.MasterDown(100, time.Second, 3))
+	d.hear(peerHigh, 200)
+	d.wantDown(V2.MasterDown(100, time.Second, 3))
+}

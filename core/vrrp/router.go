@@ -218,14 +218,15 @@ func (r *Router) SetPriority(now mono.Instant, p uint8) {
 	}
 }
 
-// Reconfigure replaces the configuration without leaving the role. Version
-// and VRID are the router's identity and do not change. A BACKUP listens anew
-// when what its down interval is made of changed; otherwise it waits no longer
-// than it would have, so that reloads do not put a take-over off. An interval
-// that it learned from the master is still the master's. The caller sets the effective
+// Reconfigure replaces the configuration without leaving the role. The VRID is the
+// router's identity and does not change. A BACKUP listens anew when what its down
+// interval is made of changed; otherwise it waits no longer than it would have, so
+// that reloads do not put a take-over off. An interval that it learned from the
+// master is still the master's, unless the version changes: the master that is heard
+// from then on is another, or speaks otherwise. The caller sets the effective
 // priority afterwards and claims or releases addresses itself.
 func (r *Router) Reconfigure(now mono.Instant, cfg *Config) {
-	interval, learned, skew := r.interval, r.learned, r.skew()
+	interval, learned, skew := r.interval, r.learned && cfg.Version == r.cfg.Version, r.skew()
 	same := cfg.Version == r.cfg.Version && cfg.Interval == r.cfg.Interval && cfg.DownAdverts == r.cfg.DownAdverts
 	r.adopt(cfg)
 	switch r.role {
@@ -448,7 +449,7 @@ func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Acti
 // addresses before they are announced from here (RFC 9568 6.4.2).
 func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Action {
 	out = r.send(now, out)
-	out = append(out, Action{Kind: DoClaim, NoAccept: r.cfg.Drops()})
+	out = append(out, Action{Kind: DoClaim})
 	out = r.announce(r.cfg.Announce.Repeat, out)
 	out = r.become(now, Master, why, out)
 	r.started = true

@@ -28,7 +28,7 @@ func CheckStrict(c *Config) []Breach {
 	check(c.Auth == AuthNone, "authentication", "VRRP has no authentication any more (RFC 9568 9): remove it, or strict mode")
 	check(c.HMAC.Mode == HMACOff || c.HMAC.Mode == HMACEnforce, "hmac", "strict mode refuses what is not signed: set the mode of auth_hmac to enforce")
 	check(!six || c.Version == V3, "version", "IPv6 is for version 3 only (RFC 3768 1): set version 3")
-	check(c.InitialMaster == c.Owner() || c.Owner(), "state", "the first master is elected: only the owner of the addresses (priority 255) starts as MASTER")
+	check(!c.InitialMaster || c.Owner(), "state", "the first master is elected: only the owner of the addresses (priority 255) starts as MASTER")
 	check(c.PreemptDelay == 0, "preempt_delay", "preemption has no delay (RFC 9568 6.4.2): remove it, or strict mode")
 	check(c.DownAdverts == 3, "down_timer_adverts", "a master is given up after 3 intervals (RFC 9568 6.1), not %d: remove it, or strict mode", c.DownAdverts)
 	check(!six || len(c.Addresses) == 0 || c.Addresses[0].IsLinkLocalUnicast(), "link_local",

@@ -66,7 +66,9 @@ func (c *Config) verify(p *Packet, g *guard, wall int64) (Advert, Rejection) {
 	if len(b) != length && !a.Signed && !isPadded(len(b), length, v6) {
 		return a, RejectLength
 	}
-	if count == 0 {
+	// Routers that all have no address elect one that only tells of it; keepalived
+	// compares the counts.
+	if count == 0 && (len(c.Addresses) > 0 || c.Strict) {
 		return a, RejectCount
 	}
 	if rule := a.verifyTrailer(g, b, length, src, wall); rule != Accepted {

@@ -218,10 +218,22 @@ func TestV8Count(t *testing.T) {
 		p.Payload = c.Append(nil, 200, p.Source, p.Destination)
 		c.Addresses = full
 	}
+	neither := func(strict bool) func(*Config, *Packet) {
+		return func(c *Config, p *Packet) {
+			none(c, p)
+			c.Addresses, c.Strict = nil, strict
+		}
+	}
 	runVerify(t, []verifyCase{
 		{"0", V3, false, none, RejectCount},
 		{"0 in version 2", V2, false, none, RejectCount},
 		{"0 over IPv6", V3, true, none, RejectCount},
+		{"0 as we have", V3, false, neither(false), Accepted},
+		{"0 as we have, in version 2", V2, false, neither(false), Accepted},
+		{"0 as we have, over IPv6", V3, true, neither(false), Accepted},
+		{"0 as we have, strictly", V3, false, neither(true), RejectCount},
+		{"0 as we have, strictly over IPv6", V3, true, neither(true), RejectCount},
+		{"1 where we have none", V3, false, func(c *Config, _ *Packet) { c.Addresses = nil }, Accepted},
 		{"fewer than ours", V3, false, func(c *Config, _ *Packet) { c.Addresses = parseAddrs("10.0.0.1 10.0.0.2 10.0.0.3") }, Accepted},
 		{"others than ours", V2, false, func(c *Config, _ *Packet) { c.Addresses = parseAddrs("10.0.0.1") }, Accepted},
 	})
