@@ -47,7 +47,8 @@ type daemon struct {
 	telling notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
-	// lasting stood at the start, and is the host's own (hostsOwn).
+	// lasting stood before it was configured, and is the host's own (hostsOwn);
+	// only newDaemon and reload use it.
 	lasting []netspec.Address
 	calm    func() // ends the watch over real time
 	garbage *collection
@@ -164,6 +165,7 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 	if d.lasting, err = hostsOwn(&plan.Node, left.addresses); err != nil {
 		return nil, err
 	}
+	plan.Keep = d.lasting
 	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
 		return nil, err
 	}
@@ -181,9 +183,8 @@ func newDaemon(o *runOptions, log *slog.Logger) (_ *daemon, err error) {
 		return nil, err
 	}
 	d.engine = engine.New(plan, engine.Options{
-		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing, Keep: d.lasting,
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
-			all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(d.lasting, a.Same) })
 			return d.dir.writeJournal(owned{all, routing})
 		},
 	})
@@ -378,7 +379,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := d.intrudes(c, &plan.Node); err != nil {
+	if plan.Keep, err = d.intrudes(c, &plan.Node); err != nil {
 		return err
 	}
 	if c.Global.RouterID != d.edges.routerID {
@@ -414,7 +415,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}); err != nil {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
-	d.telling, d.planned = telling, plan.Node
+	d.telling, d.planned, d.lasting = telling, plan.Node, plan.Keep
 	d.edges.names.settle(d.edges.host)
 	if err := d.balance.adopt(c); err != nil {
 		d.log.Error("nothing is balanced", "err", err)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
@@ -156,6 +157,56 @@ func TestOwnersAddress(t *testing.T) {
 	}
 	if !a.has(t, own) {
 		t.Error("the host lost its own address")
+	}
+}
+
+// TestOwnersAddressReloaded holds the same of an owner that a reload adds, and that a
+// reload which makes the owner another ends it.
+func TestOwnersAddressReloaded(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	own := netip.MustParsePrefix("192.0.2.1/24")
+	first := conf(100, vip.String(), "")
+	p := a.run(t, first)
+	p.awaitRole(t, "MASTER")
+	owner := strings.NewReplacer("VI_1", "VI_2", "virtual_router_id 51", "virtual_router_id 52").Replace(conf(255, own.String(), ""))
+	owner = owner[strings.Index(owner, "vrrp_instance"):]
+	reload := func(p *process, text string, done func(control.Status) bool) {
+		t.Helper()
+		a.write(t, "moonkeep.conf", text, 0o644)
+		p.signal(t, syscall.SIGHUP)
+		eventually(t, "the reload", func() bool {
+			s, err := p.status()
+			return err == nil && s.ReloadError == "" && done(s)
+		}, p.log.String)
+	}
+	added := func(s control.Status) bool { return len(s.Instances) == 2 && s.Instances[1].Role == "MASTER" }
+	reload(p, first+owner, added)
+	p.kill(t)
+	p = a.run(t, first) // whose journal must not have it
+	p.awaitRole(t, "MASTER")
+	if !a.has(t, own) {
+		t.Fatal("the host lost its own address after a kill -9")
+	}
+	reload(p, first+owner, added)
+	reload(p, first, func(s control.Status) bool { return len(s.Instances) == 1 })
+	if !a.has(t, own) {
+		t.Fatal("the host lost its own address when the owner was removed")
+	}
+	reload(p, first+owner, added)
+	p.stop(t)
+	if !a.has(t, own) {
+		t.Fatal("the host lost its own address when the daemon stopped")
+	}
+
+	_, err := a.Link.Add(netspec.Address{Prefix: vip, Device: "eth0"})
+	netnstest.Must(t, err)
+	p = a.run(t, conf(255, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	reload(p, conf(150, vip.String(), ""), func(s control.Status) bool { return s.Instances[0].Base == 150 })
+	p.stop(t)
+	if a.has(t, vip) {
+		t.Error("the virtual address stays, although this node is no owner any more")
 	}
 }
 

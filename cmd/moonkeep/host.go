@@ -97,8 +97,8 @@ func sames(list []netspec.Address) map[placed]bool {
 }
 
 // hostsOwn returns the virtual addresses of owners (priority 255), and the
-// static ones, that stand already and that no earlier run of ours set: they are
-// the host's own, and stay. For any other priority a virtual address that is all
+// static ones, that stand already and that neither this run nor an earlier one
+// set: they are the host's own, and the engine keeps them. For any other priority a virtual address that is all
 // an interface has is an error, for the host would lose it; and so are those of
 // an instance that are all its interface has but for other virtual ones.
 func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
@@ -208,9 +208,12 @@ func virtuals(n *node.Config) map[placed]bool {
 }
 
 // ours are the addresses that the node may have set itself as it is configured
-// now: what stood at the start already is the host's (hostsOwn).
+// now: what stood before is the host's (hostsOwn).
 func (d *daemon) ours() []netspec.Address {
 	var ours []netspec.Address
+	for i := range d.planned.Static {
+		ours = append(ours, d.planned.Static[i].Addresses...)
+	}
 	for i := range d.planned.Instances {
 		in := &d.planned.Instances[i]
 		ours = append(append(ours, in.Addresses...), in.Excluded...)
@@ -222,27 +225,48 @@ func (d *daemon) ours() []netspec.Address {
 	return slices.DeleteFunc(ours, func(a netspec.Address) bool { return lasting[same(a)] })
 }
 
-// intrudes reports, as an error, a newly virtual address that the host needs.
-func (d *daemon) intrudes(c *config.Config, n *node.Config) error {
+// intrudes reports, as an error, a newly virtual address that the host needs, and
+// returns the host's own once the node runs n: those that stood when it began to
+// have them as an owner's or static, also when it has them no more, and none that is
+// virtual from now on.
+func (d *daemon) intrudes(c *config.Config, n *node.Config) ([]netspec.Address, error) {
 	ours := d.ours()
 	if err := onlyBeneath(c, n, ours); err != nil {
-		return err
+		return nil, err
 	}
-	if !mayStand(n, ours) {
-		return nil
+	var own []netspec.Address
+	if mayStand(n, ours) {
+		var err error
+		if own, err = hostsOwn(n, ours); err != nil {
+			return nil, err
+		}
+		if err := alone(n, ours); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := hostsOwn(n, ours); err != nil {
-		return err
+	if len(d.lasting) == 0 {
+		return own, nil
 	}
-	return alone(n, ours)
+	known, gone := sames(own), virtuals(n)
+	for _, s := range n.Static {
+		for _, a := range s.Addresses {
+			delete(gone, same(a))
+		}
+	}
+	for _, a := range d.lasting {
+		if !known[same(a)] && !gone[same(a)] {
+			own = append(own, a)
+		}
+	}
+	return own, nil
 }
 
 // fewAddresses are looked at one by one; to list a thousand takes as long as to
 // look at a hundred.
 const fewAddresses = 16
 
-// mayStand reports whether one of the virtual addresses that are not ours may
-// stand on this host, as far as that is known soon.
+// mayStand reports whether one of the virtual or static addresses that are not ours
+// may stand on this host, as far as that is known soon.
 func mayStand(n *node.Config, ours []netspec.Address) bool {
 	earlier := sames(ours)
 	var fresh []netip.Addr
@@ -259,6 +283,9 @@ func mayStand(n *node.Config, ours []netspec.Address) bool {
 	for i := range n.Instances {
 		look(n.Instances[i].Addresses)
 		look(n.Instances[i].Excluded)
+	}
+	for i := range n.Static {
+		look(n.Static[i].Addresses)
 	}
 	return elsewhere || len(fresh) > fewAddresses || slices.ContainsFunc(fresh, func(a netip.Addr) bool {
 		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))

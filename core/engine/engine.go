@@ -48,6 +48,9 @@ type Plan struct {
 	// Interfaces are those whose state matters, beside those that carry
 	// adverts.
 	Interfaces []string
+	// Keep are addresses that stood before the node claimed them and that are the
+	// host's own: they are not removed, and the journal does not have them.
+	Keep []netspec.Address
 }
 
 // Options are the parts that stay for an Engine's life.
@@ -68,9 +71,6 @@ type Options struct {
 	Stale []netspec.Address
 	// StaleRouting is Stale for routes and rules.
 	StaleRouting netspec.Routing
-	// Keep are addresses that stood before the node claimed them and that are
-	// the host's own; they are never removed.
-	Keep []netspec.Address
 	// Journal is told which addresses, routes and rules the node owns, each
 	// time that changes. It is called from one goroutine. Nil means no journal.
 	Journal func([]netspec.Address, netspec.Routing) error
@@ -96,18 +96,20 @@ type Engine struct {
 	bfdPackets sync.Pool
 	dropped    atomic.Uint64
 
-	node   *node.Node
-	kernel Kernel
-	lane   *lane
-	teller *teller
-	runs   sync.WaitGroup
-	hurry  chan struct{} // see Hurry
+	node    *node.Node
+	keeping keeping
+	kernel  Kernel
+	lane    *lane
+	teller  *teller
+	runs    sync.WaitGroup
+	hurry   chan struct{} // see Hurry
 	// owning guards what may stand in the kernel: owned by instance, and due,
-	// which could not be removed.
+	// which could not be removed; beside kept, the host's own.
 	owning sync.Mutex
 	owned  map[string]owned
 	due    owned
-	acting acting // of lane 1 only
+	kept   []netspec.Address // Plan.Keep
+	acting acting            // of lane 1 only
 	// refused holds the instances whose last claim failed, lane 1 only.
 	refused map[string]bool
 	armed   mono.Instant       // when the alarm goes off at the latest, as far as the loop knows
@@ -131,7 +133,7 @@ type recipient struct {
 // New returns an engine that is ready to be the kernel's sink.
 func New(plan Plan, opts Options) *Engine {
 	e := &Engine{
-		opts: opts, plan: plan, start: time.Now(),
+		opts: opts, plan: plan, kept: plan.Keep, start: time.Now(),
 		inbox: make(chan node.Event, inboxLen), results: make(chan *node.Probed, resultsLen), asks: make(chan func(mono.Instant), asksLen), hurry: make(chan struct{}, 1),
 		begun: make(chan struct{}), done: make(chan struct{}),
 		armed: mono.Never,
@@ -422,8 +424,10 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 	} else {
 		e.beginProbes(&p)
 		err = e.quietly(ctx, takes(&p.Node), func(now mono.Instant) {
-			e.plan = p
-			e.carry(e.node.Reconfigure(now, p.Node))
+			// Should it panic, what is to be given up is what the present plan has.
+			actions := e.node.Reconfigure(now, p.Node)
+			e.take(p)
+			e.carry(actions)
 		})
 	}
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
-	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -169,7 +168,10 @@ func (e *Engine) carry(actions []node.Action) {
 			e.send(actions[first : i+1])
 		case node.SendBFD:
 			e.sendBFD(a)
-		case node.Claim, node.Announce:
+		case node.Claim:
+			delete(e.keeping.withheld, a.Instance)
+			e.lane.push(*a)
+		case node.Announce:
 			e.lane.push(*a)
 		case node.Release:
 			e.release(*a)
@@ -206,15 +208,6 @@ func (e *Engine) notify(a *node.Action) {
 	}
 }
 
-// release has addresses removed, except the host's own.
-func (e *Engine) release(a node.Action) {
-	if len(e.opts.Keep) > 0 {
-		keep := func(x netspec.Address) bool { return slices.ContainsFunc(e.opts.Keep, x.Same) }
-		a.Addresses = slices.DeleteFunc(slices.Clone(a.Addresses), keep)
-	}
-	e.lane.push(a)
-}
-
 // send sends adverts and tells the node when sending begins or ceases to fail.
 func (e *Engine) send(adverts []node.Action) {
 	e.sent = slices.Grow(e.sent[:0], len(adverts))[:len(adverts)]
@@ -247,17 +240,4 @@ func (e *Engine) tried(a *node.Action, err error) {
 		e.opts.Alarm.Ring()
 	default: // told at the next advert
 	}
-}
-
-// lastWill gives up every address without the node's help.
-func (e *Engine) lastWill() {
-	for _, in := range e.plan.Node.Instances {
-		e.release(node.Action{Kind: node.Release, Instance: in.Name, Addresses: slices.Concat(in.Addresses, in.Excluded)})
-	}
-	for _, s := range e.plan.Node.Static {
-		e.release(node.Action{Kind: node.Release, Instance: s.Name, Addresses: s.Addresses})
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
-	defer cancel()
-	e.lane.drain(ctx)
 }

@@ -225,6 +225,9 @@ func (e *Engine) record() error {
 		routing.Routes = slices.Concat(routing.Routes, o.routing.Routes)
 		routing.Rules = slices.Concat(routing.Rules, o.routing.Rules)
 	}
+	if kept := e.kept; len(kept) > 0 {
+		all = slices.DeleteFunc(all, func(a netspec.Address) bool { return slices.ContainsFunc(kept, a.Same) })
+	}
 	e.owning.Unlock()
 	slices.SortFunc(all, func(a, b netspec.Address) int { return a.Prefix.Addr().Compare(b.Prefix.Addr()) })
 	return e.opts.Journal(all, routing)

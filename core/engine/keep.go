@@ -1,0 +1,91 @@
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// keeping is what the loop knows of the host's own addresses.
+type keeping struct {
+	// withheld are, by instance, those that were not removed when it was asked for:
+	// the kernel takes them for claimed still.
+	withheld map[string][]netspec.Address
+}
+
+// release has addresses removed, except the host's own.
+func (e *Engine) release(a node.Action) {
+	if len(e.plan.Keep) > 0 {
+		var kept []netspec.Address
+		a.Addresses = slices.DeleteFunc(slices.Clone(a.Addresses), func(x netspec.Address) bool {
+			keep := slices.ContainsFunc(e.plan.Keep, x.Same)
+			if keep {
+				kept = append(kept, x)
+			}
+			return keep
+		})
+		e.keeping.withhold(a.Instance, kept)
+	}
+	e.lane.push(a)
+}
+
+func (k *keeping) withhold(instance string, addresses []netspec.Address) {
+	if len(addresses) == 0 {
+		return
+	}
+	if k.withheld == nil {
+		k.withheld = map[string][]netspec.Address{}
+	}
+	k.withheld[instance] = addresses
+}
+
+// take makes a plan the present one. The journal has the addresses from now on that
+// the plan keeps no longer, and those are removed that nobody has claimed since:
+// this node set none of them, but a virtual address stands where its master is.
+func (e *Engine) take(p Plan) {
+	e.plan = p
+	e.owning.Lock()
+	e.kept = p.Keep
+	e.owning.Unlock()
+	e.journal()
+	for _, name := range sorted(e.keeping.withheld) {
+		list := e.keeping.withheld[name]
+		delete(e.keeping.withheld, name)
+		e.release(node.Action{Kind: node.Release, Instance: name, Addresses: list})
+	}
+}
+
+// sorted returns the keys of a map in order.
+func sorted[T any](m map[string]T) []string {
+	names := make([]string, 0, len(m))
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// lastWill gives up every address without the node's help: what the plan has, for
+// claims may wait in the lane, and what stands for names that it does not have.
+func (e *Engine) lastWill() {
+	for _, in := range e.plan.Node.Instances {
+		e.release(node.Action{Kind: node.Release, Instance: in.Name, Addresses: slices.Concat(in.Addresses, in.Excluded)})
+	}
+	for _, s := range e.plan.Node.Static {
+		e.release(node.Action{Kind: node.Release, Instance: s.Name, Addresses: s.Addresses})
+	}
+	e.owning.Lock()
+	all := map[string][]netspec.Address{}
+	for name, o := range e.owned {
+		all[name] = slices.Clone(o.addresses)
+	}
+	e.owning.Unlock()
+	for _, name := range sorted(all) {
+		e.release(node.Action{Kind: node.Release, Instance: name, Addresses: all[name]})
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopLimit)
+	defer cancel()
+	e.lane.drain(ctx)
+}
