@@ -45,7 +45,7 @@ func examineKernel(n *needs) (list []Finding) {
 			return err
 		}
 		defer ns.Close()
-		f := firewall.New(ns.FD(), "moonkeep_doctor")
+		f := firewall.New(ns, "moonkeep_doctor")
 		return errors.Join(f.Check(), f.Close())
 	})
 	for _, kind := range slices.SortedFunc(maps.Keys(n.services), serviceKind.compare) {

@@ -3,7 +3,6 @@
 package kernel
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
@@ -21,16 +20,16 @@ func (k *Kernel) CheckFilter() error { return k.firewall.Check() }
 
 // clear removes the filter that an earlier run left behind. That waits for the
 // first Watch: until then addresses of that run may stand, which nobody answers
-// for.
-func (k *Kernel) clear() error {
+// for. Whoever has addresses with noAccept asked CheckFilter; to all others a
+// filter that cannot be removed is no reason not to run, for mostly there is none.
+func (k *Kernel) clear() {
 	if k.cleared {
-		return nil
-	}
-	if err := k.firewall.Reset(); err != nil {
-		return fmt.Errorf("remove the packet filter of an earlier run: %w", err)
+		return
 	}
 	k.cleared = true
-	return nil
+	if err := k.firewall.Reset(); err != nil {
+		k.log.Warn("cannot remove the packet filter of an earlier run: what it dropped stays dropped, will try again", "err", err)
+	}
 }
 
 // watchTables has what others take from our tables of nftables come back at

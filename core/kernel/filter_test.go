@@ -4,8 +4,12 @@ package kernel
 
 import (
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
@@ -85,7 +90,10 @@ func TestNeverOpen(t *testing.T) {
 	h, _, k, _ := filtering(t)
 	a := vip("192.0.2.100/24")
 	whole := k.firewall
-	k.firewall = firewall.New(-1, "moonkeep")
+	gone, err := netns.New()
+	netnstest.Must(t, err)
+	netnstest.Must(t, gone.Close())
+	k.firewall = firewall.New(gone, "moonkeep")
 	if err := Take(k, "VI_1", []netspec.Address{a}, true); err == nil || !strings.Contains(err.Error(), "VI_1") || !strings.Contains(err.Error(), "nftables") {
 		t.Errorf("got %v, want an error that names the instance and nftables", err)
 	}
@@ -125,6 +133,80 @@ func TestClosedWhileDue(t *testing.T) {
 	}
 }
 
+// Also to enter the network namespace that one is in takes CAP_SYS_ADMIN, which the
+// daemon need not have. All threads must lack it: so does a process of its own.
+func TestFilterNeedsNoMoreThanTheDaemonHas(t *testing.T) {
+	a := vip("192.0.2.100/24")
+	if os.Getenv(bounded) != "" {
+		here, err := netns.Current()
+		netnstest.Must(t, err)
+		if err := unix.Setns(here.FD(), unix.CLONE_NEWNET); !errors.Is(err, unix.EPERM) {
+			t.Fatalf("enter the namespace: got %v, want that it is not permitted", err)
+		}
+		told := &strings.Builder{}
+		k, err := Open(make(packets, 10), Options{Log: slog.New(slog.NewTextHandler(told, nil))})
+		netnstest.Must(t, err)
+		defer k.Close()
+		netnstest.Must(t, errors.Join(k.monitor.Close(), k.CheckFilter(),
+			k.Devices([]netspec.Device{{Name: "vrrp.51", Parent: "eth0", MAC: [6]byte{0, 0, 0x5e, 0, 1, 51}}}),
+			k.Watch(nil, nil), Take(k, "VI_1", []netspec.Address{a}, true)))
+		if told.Len() > 0 {
+			t.Errorf("told: %s", told)
+		}
+		return
+	}
+	h, other, _, _ := filtering(t)
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), bounded+"=1")
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		done <- h.Do(func() error {
+			if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_ADMIN, 0, 0, 0); err != nil {
+				return err
+			}
+			return cmd.Run()
+		})
+	}()
+	if err := <-done; err != nil {
+		t.Fatalf("%v:\n%s", err, &out)
+	}
+	if !stands(t, h, "eth0", a) || reaches(t, other, a) {
+		t.Error("the address does not stand, or packets to it are not dropped")
+	}
+}
+
+// bounded tells a test that it runs in a process of its own, which lacks
+// capabilities.
+const bounded = "MOONKEEP_TEST_BOUNDED"
+
+// A filter of an earlier run that cannot be removed is no reason not to run, and
+// goes as soon as it can.
+func TestFilterThatStays(t *testing.T) {
+	h, other, k, _ := filtering(t)
+	a := vip("192.0.2.100/24")
+	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
+	netnstest.Must(t, k.Close())
+	next, told := quiet(t, h)
+	powerless(t, func() {
+		for range 2 {
+			if err := next.Watch(nil, nil); err != nil {
+				t.Errorf("Watch: %v", err)
+			}
+		}
+	})
+	if reaches(t, other, a) || strings.Count(told.String(), "cannot remove the packet filter of an earlier run") != 1 {
+		t.Fatalf("the filter went without the right to, or not told once: %s", told)
+	}
+	told.Reset()
+	next.restoreFilter()
+	if !reaches(t, other, a) || told.Len() > 0 {
+		t.Errorf("the filter of the earlier run is still there, or was told as another program's: %s", told)
+	}
+}
+
 // What a killed run closed stays closed until the first Watch; then it is open.
 func TestFilterOfAnEarlierRun(t *testing.T) {
 	h, other, k, _ := filtering(t)
@@ -154,7 +236,7 @@ func TestFilterComesBackAtOnce(t *testing.T) {
 	a := vip("192.0.2.100/24")
 	netnstest.Must(t, Take(k, "VI_1", []netspec.Address{a}, true))
 	for round := range 4 {
-		netnstest.Must(t, firewall.New(h.FD(), "moonkeep").Reset())
+		netnstest.Must(t, firewall.New(h.NS, "moonkeep").Reset())
 		for end := time.Now().Add(10 * time.Second); reaches(t, other, a); {
 			if time.Now().After(end) {
 				t.Fatalf("round %d: the filter did not come back", round)
@@ -177,7 +259,7 @@ func TestFilterComesBack(t *testing.T) {
 	if told.Len() > 0 {
 		t.Errorf("an unharmed filter was told: %s", told)
 	}
-	netnstest.Must(t, firewall.New(h.FD(), "moonkeep").Reset())
+	netnstest.Must(t, firewall.New(h.NS, "moonkeep").Reset())
 	if !reaches(t, other, a) {
 		t.Fatal("the filter is still there")
 	}

@@ -171,7 +171,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	k.settings = sysctl.New(k.ns, opts.Settings)
 	k.settings.Adopt(opts.Changed)
 	table := cmp.Or(opts.Table, "moonkeep")
-	k.firewall, k.silence = firewall.New(k.ns.FD(), table), firewall.NewSilence(k.ns.FD(), table+"_reports")
+	k.firewall, k.silence = firewall.New(k.ns, table), firewall.NewSilence(k.ns, table+"_reports")
 	if k.conn, err = link.Open(); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -257,9 +257,7 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 // interface that is there and whose socket could not be opened; that is tried
 // again on each change and tick.
 func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
-	if err := k.clear(); err != nil {
-		return err
-	}
+	k.clear()
 	k.mu.Lock()
 	k.outlets, k.sources = sockets(channels), make(map[string][]netip.Addr)
 	k.watched = set(interfaces)

@@ -31,6 +31,8 @@ import (
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
 
 // ErrUnavailable is wrapped in the error of every call that this kernel cannot
@@ -61,7 +63,7 @@ func compare(a, b Destination) int {
 // Firewall is one table. Its methods may be called by any goroutine; they wait
 // for each other.
 type Firewall struct {
-	ns   int
+	ns   *netns.NS
 	name string
 
 	mu   sync.Mutex
@@ -70,12 +72,14 @@ type Firewall struct {
 	// the table is there for all that is known here.
 	closed   map[Destination]bool
 	standing bool
+	// left is true while a table of an earlier run may be there that could not be
+	// removed.
+	left bool
 }
 
-// New returns the firewall with that table in a network namespace, which a
-// descriptor names that stays open until Close. Nothing is asked of the kernel
-// yet.
-func New(namespace int, table string) *Firewall {
+// New returns the firewall with that table in a network namespace, which stays
+// open until Close. Nothing is asked of the kernel yet.
+func New(namespace *netns.NS, table string) *Firewall {
 	return &Firewall{ns: namespace, name: table, closed: make(map[Destination]bool)}
 }
 
@@ -95,15 +99,17 @@ func (f *Firewall) Close() error {
 }
 
 // Reset removes the table that an earlier run left behind, if any. Nothing is
-// dropped afterwards.
+// dropped afterwards. On an error that table may be there still, until Restore or
+// Drop has taken its place.
 func (f *Firewall) Reset() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.closed, f.standing = make(map[Destination]bool), false
 	err := f.do(f.remove)
 	if errors.Is(err, ErrUnavailable) {
-		return nil // there is no table where there are none
+		err = nil // there is no table where there are none
 	}
+	f.left = err != nil
 	return err
 }
 
@@ -150,7 +156,7 @@ func (f *Firewall) Drop(list ...Destination) error {
 		}
 		return fmt.Errorf("drop packets to %s: %w", added[0].Addr, err)
 	}
-	f.standing = true
+	f.standing, f.left = true, false
 	return nil
 }
 
@@ -186,11 +192,11 @@ func (f *Firewall) Pass(list ...Destination) error {
 }
 
 // Restore makes the table anew when it is not as it should be, and reports
-// whether it had to.
+// whether it had to because of somebody else. It removes what Reset could not.
 func (f *Firewall) Restore() (restored bool, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.closed) == 0 && !f.standing {
+	if len(f.closed) == 0 && !f.standing && !f.left {
 		return false, nil
 	}
 	if f.whole() {
@@ -199,8 +205,9 @@ func (f *Firewall) Restore() (restored bool, err error) {
 	if err := f.do(f.fill); err != nil {
 		return false, fmt.Errorf("put the table %s of nftables back: %w", f.name, err)
 	}
-	f.standing = len(f.closed) > 0
-	return true, nil
+	restored = !f.left
+	f.standing, f.left = len(f.closed) > 0, false
+	return restored, nil
 }
 
 // do sends what ask queues, all or nothing.
@@ -210,11 +217,16 @@ func (f *Firewall) do(ask func(*nftables.Conn) error) error {
 		if err := spoken(unix.NETLINK_NETFILTER); err != nil {
 			return explain(err)
 		}
-		conn, err := nftables.New(nftables.AsLasting(), nftables.WithNetNSFd(f.ns))
+		// The library could enter the namespace, too, but would do so also where
+		// the thread is in it already; and that takes CAP_SYS_ADMIN.
+		err := f.ns.Do(func() (err error) {
+			f.conn, err = nftables.New(nftables.AsLasting())
+			return err
+		})
 		if err != nil {
+			f.conn = nil
 			return explain(fmt.Errorf("open a netlink socket for nftables: %w", err))
 		}
-		f.conn = conn
 	}
 	err := ask(f.conn)
 	if err == nil {

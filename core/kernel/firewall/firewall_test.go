@@ -74,7 +74,7 @@ func answers(t *testing.T, left, right *netnstest.Host, address string) bool {
 
 func newFirewall(t *testing.T, h *netnstest.Host) *Firewall {
 	t.Helper()
-	f := New(h.FD(), "moonkeep")
+	f := New(h.NS, "moonkeep")
 	t.Cleanup(func() { netnstest.Must(t, f.Close()) })
 	if err := f.Check(); errors.Is(err, ErrUnavailable) {
 		t.Skipf("needs /proc/sys/net/netfilter to filter: %v", err)
@@ -202,7 +202,7 @@ func TestReset(t *testing.T) {
 	before := newFirewall(t, h)
 	netnstest.Must(t, before.Drop(To(netip.MustParseAddr("192.0.2.7"), "")))
 	netnstest.Must(t, before.Close())
-	after := New(h.FD(), "moonkeep")
+	after := New(h.NS, "moonkeep")
 	defer after.Close()
 	after.closed[To(netip.MustParseAddr("192.0.2.7"), "")] = true
 	opened := after.do(func(c *nftables.Conn) error { return nil })
@@ -231,7 +231,7 @@ func TestRestore(t *testing.T) {
 	} {
 		t.Run(test.what, func(t *testing.T) {
 			h := netnstest.New(t)
-			f, other := newFirewall(t, h), New(h.FD(), "moonkeep")
+			f, other := newFirewall(t, h), New(h.NS, "moonkeep")
 			defer other.Close()
 			netnstest.Must(t, f.Drop(a, b))
 			if restored, err := f.Restore(); restored || err != nil {

@@ -12,6 +12,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
 
 // Source is an interface that has the hardware address of a virtual router.
@@ -52,10 +54,9 @@ type Silence struct {
 	sources  []Source
 }
 
-// NewSilence returns the tables with that name in a network namespace, which a
-// descriptor names that stays open until Close. Nothing is asked of the kernel
-// yet.
-func NewSilence(namespace int, table string) *Silence {
+// NewSilence returns the tables with that name in a network namespace, which stays
+// open until Close. Nothing is asked of the kernel yet.
+func NewSilence(namespace *netns.NS, table string) *Silence {
 	return &Silence{firewall: New(namespace, table)}
 }
 

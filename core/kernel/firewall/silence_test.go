@@ -30,7 +30,7 @@ func TestSilence(t *testing.T) {
 	vip := netip.MustParsePrefix("192.0.2.9/24")
 	_, err := left.Link.Add(netspec.Address{Prefix: vip, Device: "vrrp.9"})
 	netnstest.Must(t, err)
-	s := firewall.NewSilence(left.FD(), "moonkeep_test")
+	s := firewall.NewSilence(left.NS, "moonkeep_test")
 	defer s.Close()
 
 	// spoken has the other side send a gratuitous ARP with the address, and the
@@ -72,7 +72,7 @@ func TestSilence(t *testing.T) {
 		t.Errorf("silenced: got %d reports and %d answers, want none", reports, answers)
 	}
 	netnstest.Must(t, s.Restore())
-	netnstest.Must(t, firewall.NewSilence(left.FD(), "moonkeep_test").Set(nil)) // somebody removes them
+	netnstest.Must(t, firewall.NewSilence(left.NS, "moonkeep_test").Set(nil)) // somebody removes them
 	netnstest.Must(t, s.Restore())
 	if reports, answers := spoken(); reports+answers > 0 {
 		t.Errorf("restored: got %d reports and %d answers, want none", reports, answers)

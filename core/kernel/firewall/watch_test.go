@@ -18,7 +18,7 @@ import (
 // are not; also after the subscription was lost.
 func TestWatch(t *testing.T) {
 	h := netnstest.New(t)
-	f, other := newFirewall(t, h), New(h.FD(), "other")
+	f, other := newFirewall(t, h), New(h.NS, "other")
 	defer other.Close()
 	a := To(netip.MustParseAddr("192.0.2.7"), "")
 	calls := make(chan time.Time, 1000)
