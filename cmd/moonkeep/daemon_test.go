@@ -133,6 +133,12 @@ func (h *host) start(t *testing.T, name, file string, flags ...string) *process 
 func (p *process) begin(t *testing.T, h *host) {
 	t.Helper()
 	netnstest.Must(t, h.Start(p.Cmd))
+	p.watch(t)
+}
+
+// watch follows a daemon that was started.
+func (p *process) watch(t *testing.T) {
+	t.Helper()
 	go func() {
 		_ = p.Wait() // ProcessState says how it ended
 		close(p.done)

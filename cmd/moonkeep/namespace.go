@@ -39,7 +39,7 @@ func inside(name string) error {
 		err = ns.Exec(program, os.Args, os.Environ())
 	}
 	if errors.Is(err, os.ErrPermission) {
-		return fmt.Errorf("net_namespace %s: %w; that needs CAP_SYS_ADMIN, and under systemd RestrictNamespaces=net", name, err)
+		return fmt.Errorf("net_namespace %s: %w; that needs CAP_SYS_ADMIN: in a unit of systemd CapabilityBoundingSet=CAP_SYS_ADMIN, and no RestrictNamespaces=", name, err)
 	}
 	return fmt.Errorf("net_namespace %s: %w", name, err)
 }

@@ -95,7 +95,7 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 			err = errors.Join(err, x.Kernel.Close())
 		}
 		if errors.Is(err, os.ErrPermission) {
-			return fmt.Errorf("net_namespace %s: %w; that needs CAP_SYS_ADMIN, and under systemd RestrictNamespaces=net", name, err)
+			return fmt.Errorf("net_namespace %s: %w; that needs CAP_SYS_ADMIN: in a unit of systemd CapabilityBoundingSet=CAP_SYS_ADMIN, and no RestrictNamespaces=", name, err)
 		}
 		return fmt.Errorf("net_namespace %s: %w", name, err)
 	}

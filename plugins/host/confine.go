@@ -5,28 +5,32 @@ package host
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
 // dropBounding takes all capabilities but some out of reach of whatever the
-// process will ever execute.
-func dropBounding(keep []int) error {
+// process will ever execute. Who may not do so can do without as long as nothing
+// that is executed gains any: to gain is what privileged says.
+func dropBounding(keep []int, privileged bool) error {
 	for c := 0; c < 64; c++ {
-		kept := false
-		for _, k := range keep {
-			kept = kept || k == c
-		}
-		if kept {
+		if slices.Contains(keep, c) {
 			continue
 		}
-		err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
+		in, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(c), 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) {
 			return nil // beyond the last one that the kernel knows
 		}
+		if err == nil && in == 1 {
+			err = unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(c), 0, 0, 0)
+		}
+		if errors.Is(err, unix.EPERM) && !privileged {
+			return nil
+		}
 		if err != nil {
-			return fmt.Errorf("drop capability %d: %w", c, err)
+			return fmt.Errorf("drop capability %d, which takes CAP_SETPCAP: %w", c, err)
 		}
 	}
 	return nil

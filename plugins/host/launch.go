@@ -183,7 +183,8 @@ func (s *launchSpec) drop() error {
 		return nil
 	}
 	if !s.Plain {
-		if err := dropBounding(s.Caps); err != nil {
+		// Without new privileges only root gets any by executing something.
+		if err := dropBounding(s.Caps, s.UID == 0); err != nil {
 			return err
 		}
 	}

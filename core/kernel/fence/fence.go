@@ -90,7 +90,20 @@ func Open(warn func(error)) (*Fence, error) {
 	if _, err := os.Stat(filepath.Join(dir, "cgroup.kill")); err != nil {
 		return nil, ErrNone
 	}
+	if err := begins(); err != nil {
+		return nil, err
+	}
 	return divide(dir, Limit, warn)
+}
+
+// begins reports, as an error, that no program can begin in a group: it takes
+// clone3, which some filters of system calls do without, for they cannot see what
+// it is to do.
+func begins() error {
+	if _, _, e := unix.RawSyscall(unix.SYS_CLONE3, 0, 0, 0); e == unix.ENOSYS {
+		return errors.New("a filter of system calls refuses clone3, with which a program begins in a control group: RestrictNamespaces= of systemd does that, leave it out")
+	}
+	return nil // the kernel has told that nothing is no argument
 }
 
 // unified is the process's group in cgroup v2, from /proc/self/cgroup.

@@ -8,10 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestUnified(t *testing.T) {
@@ -173,5 +177,36 @@ func TestBombEndsAtTheFence(t *testing.T) {
 	t.Logf("%s", text)
 	if got, want := string(text), "the cell is full\nwhat it left lives\n1 cells are left, <nil>\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// A filter of system calls that answers as if there were no clone3 keeps programs
+// out of groups; without one they begin there.
+func TestBegins(t *testing.T) {
+	if err := begins(); err != nil {
+		t.Errorf("without a filter: %v", err)
+	}
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		// What systemd does for RestrictNamespaces=, on this thread alone.
+		filter := []unix.SockFilter{
+			{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the number of the call
+			{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_CLONE3, Jf: 1},
+			{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS)},
+			{Code: unix.BPF_RET, K: unix.SECCOMP_RET_ALLOW},
+		}
+		prog := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+		if err == nil {
+			err = unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
+		}
+		if err == nil && begins() == nil {
+			err = errors.New("with a filter: no error, want one that names clone3")
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

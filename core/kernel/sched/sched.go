@@ -163,10 +163,18 @@ func (p *Process) Calm() error {
 // Restore has the calling thread, and what it starts, run as the process did at
 // first. The goroutine is locked to its thread.
 func (p *Process) Restore() error {
-	attr := p.attr
-	attr.Size = unix.SizeofSchedAttr
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+	now, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
 		return fmt.Errorf("schedule programs as before: %w", err)
+	}
+	// Where nothing was changed nothing is asked for, which a filter of system calls
+	// may refuse.
+	if *now != p.attr {
+		attr := p.attr
+		attr.Size = unix.SizeofSchedAttr
+		if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+			return fmt.Errorf("schedule programs as before: %w", err)
+		}
 	}
 	cpus := p.cpus
 	if err := unix.SchedSetaffinity(0, &cpus); err != nil {
