@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -36,9 +37,11 @@ type balancer struct {
 	first  chan struct{}
 	hasSet sync.Once
 
-	mu      sync.Mutex // guards what follows
-	config  *config.Config
-	roles   map[string]vrrp.Role
+	mu     sync.Mutex // guards what follows
+	config *config.Config
+	roles  map[string]vrrp.Role
+	// news are roles that were told while all are asked for; nil else.
+	news    map[string]vrrp.Role
 	started bool
 	synced  bool
 	// keys are the services of config.
@@ -149,9 +152,36 @@ func (b *balancer) changed(c node.Change) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.roles[c.Name] = c.To
+	if b.news != nil {
+		b.news[c.Name] = c.To
+	}
 	if d := syncDaemon(b.config); d != nil && d.Instance == c.Name {
 		b.synchronise()
 	}
+}
+
+// relearn asks for the roles of all instances by their names, which a reload may
+// have given to others without a change of role. Nothing is asked for when no
+// daemon follows an instance. What is told meanwhile is at least as new as the
+// answer.
+func (b *balancer) relearn(c *config.Config, ask func() (map[string]vrrp.Role, error)) error {
+	if d := syncDaemon(c); d == nil || d.Instance == "" {
+		return nil
+	}
+	b.mu.Lock()
+	b.news = map[string]vrrp.Role{}
+	b.mu.Unlock()
+	roles, err := ask()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	news := b.news
+	b.news = nil
+	if err != nil {
+		return fmt.Errorf("ask for the roles that the synchronisation of connections follows: %w", err)
+	}
+	maps.Copy(roles, news)
+	b.roles = roles
+	return nil
 }
 
 // synchronise has those daemons run that the configuration asks for. It never

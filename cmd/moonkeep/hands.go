@@ -313,6 +313,11 @@ func (b *balancer) busy(ctx context.Context, list []node.Draining) (map[string]b
 	if err != nil {
 		return nil, err
 	}
+	return busyOf(list, usage), nil
+}
+
+// busyOf says which of the servers have connections in what IPVS counts.
+func busyOf(list []node.Draining, usage []ipvs.Usage) map[string]bool {
 	at := make(map[balance.Key]*ipvs.Usage, len(usage))
 	for i := range usage {
 		at[usage[i].Key] = &usage[i]
@@ -325,13 +330,13 @@ func (b *balancer) busy(ctx context.Context, list []node.Draining) (map[string]b
 				continue
 			}
 			for _, s := range u.Destinations {
-				if s.Address.Addr() == x.Address.Address.Addr() && connections(k, s) > 0 {
+				if s.Address == x.Address.In(k) && connections(k, s) > 0 {
 					busy[x.Service+" "+x.Server] = true
 				}
 			}
 		}
 	}
-	return busy, nil
+	return busy
 }
 
 func connections(k balance.Key, s ipvs.DestinationState) uint32 {

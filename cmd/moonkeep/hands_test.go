@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -64,6 +67,39 @@ virtual_server fd00:9::1 80 {
 		}
 		if got != tt.want && (err == nil || !strings.HasPrefix(got, tt.want)) {
 			t.Errorf("%s of %s: %s, want %s", tt.server, tt.service, got, tt.want)
+		}
+	}
+}
+
+// TestBusy: a server is busy by its own connections, not by those of another one
+// that has its address and another port.
+func TestBusy(t *testing.T) {
+	at := netip.MustParseAddrPort
+	web := balance.Key{Protocol: balance.TCP, Address: at("192.0.2.1:80")}
+	mark := balance.Key{Fwmark: 5}
+	drains := func(forward balance.Forward, address string, keys ...balance.Key) []node.Draining {
+		return []node.Draining{{Service: "v", Server: "s", Keys: keys, Address: balance.Destination{Address: at(address), Forward: forward}}}
+	}
+	has := func(k balance.Key, address string, active, inactive uint32) ipvs.Usage {
+		d := ipvs.DestinationState{Destination: balance.Destination{Address: at(address)}, Active: active, Inactive: inactive}
+		return ipvs.Usage{ServiceState: ipvs.ServiceState{Key: k}, Destinations: []ipvs.DestinationState{d}}
+	}
+	for what, tt := range map[string]struct {
+		list  []node.Draining
+		usage ipvs.Usage
+		want  bool
+	}{
+		"NAT, its port":                     {drains(balance.Masq, "10.0.0.1:8080", web), has(web, "10.0.0.1:8080", 1, 0), true},
+		"NAT, another port":                 {drains(balance.Masq, "10.0.0.1:8080", web), has(web, "10.0.0.1:8081", 1, 0), false},
+		"DR has the service's port":         {drains(balance.Direct, "10.0.0.1:8080", web), has(web, "10.0.0.1:80", 1, 0), true},
+		"TUN by a mark has none":            {drains(balance.Tunnel, "10.0.0.1:80", mark), has(mark, "10.0.0.1:0", 0, 1), true},
+		"of TCP what has ended is no more":  {drains(balance.Direct, "10.0.0.1:80", web), has(web, "10.0.0.1:80", 0, 1), false},
+		"of another service":                {drains(balance.Direct, "10.0.0.1:80", web), has(mark, "10.0.0.1:80", 1, 0), false},
+		"NAT by a mark, all ports":          {drains(balance.Masq, "10.0.0.1:0", mark), has(mark, "10.0.0.1:0", 1, 0), true},
+		"NAT by a mark, another one's port": {drains(balance.Masq, "10.0.0.1:80", mark), has(mark, "10.0.0.1:0", 1, 0), false},
+	} {
+		if got := busyOf(tt.list, []ipvs.Usage{tt.usage})["v s"]; got != tt.want {
+			t.Errorf("%s: busy is %v", what, got)
 		}
 	}
 }

@@ -125,6 +125,7 @@ func mutations() map[string]func(*config.Config) {
 			}
 		}),
 		"inhibit":         each(func(v *config.VirtualServer) { v.InhibitOnFailure = !v.InhibitOnFailure }),
+		"ha_suspend":      each(func(v *config.VirtualServer) { v.HASuspend = !v.HASuspend }),
 		"no sorry server": each(func(v *config.VirtualServer) { v.SorryServer = nil }),
 		"quorum":          each(func(v *config.VirtualServer) { v.Quorum += 2 }),
 		"weights": each(func(v *config.VirtualServer) {

@@ -38,11 +38,7 @@ func (l *Layout) Table(t Table, places []Place) {
 				d = l.Servers[p.Server]
 			}
 			d.Weight = int32(min(max(0, p.Weight), MostWeight))
-			// Packets keep their port on the way, unless they are rewritten: it is
-			// that of the service, and none where a mark stands for any.
-			if d.Forward != Masq {
-				d.Address = netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
-			}
+			d.Address = d.In(k)
 			// One that is a real server, too, and rests leaves it its weight.
 			if p.Server == SorryServer && p.Weight == 0 && s.has(d.Address) {
 				continue
@@ -61,6 +57,16 @@ func (l *Layout) Table(t Table, places []Place) {
 		}
 		t[k] = s.normal(k)
 	}
+}
+
+// In is the address and port that a real server has in a service. Packets keep
+// their port on the way, unless they are rewritten: it is that of the service,
+// and none where a mark stands for any.
+func (d Destination) In(k Key) netip.AddrPort {
+	if d.Forward == Masq {
+		return d.Address
+	}
+	return netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
 }
 
 // firsts sorts destinations, leaves of those with one address the first, and

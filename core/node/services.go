@@ -244,10 +244,7 @@ func (n *Node) rouse(now mono.Instant) {
 	n.stirred = false
 	for i := range n.services {
 		v := &n.services[i]
-		if !v.cfg.Awake.IsValid() {
-			continue
-		}
-		sleeps := !n.holds(v)
+		sleeps := v.cfg.Awake.IsValid() && !n.holds(v)
 		if sleeps == v.sleeps {
 			continue
 		}
@@ -258,7 +255,10 @@ func (n *Node) rouse(now mono.Instant) {
 			}
 		}
 		state := "rest: its address is not here"
-		if !sleeps {
+		switch {
+		case !v.cfg.Awake.IsValid(): // since a reload
+			state = "run, wherever its address is"
+		case !sleeps:
 			state = "run: its address is here"
 		}
 		n.note(Info, "", "check", fmt.Sprintf("checks of virtual server %s %s", v.cfg.Name, state))

@@ -442,6 +442,43 @@ func TestAwake(t *testing.T) {
 	}
 }
 
+// TestAwakeOverReload: checks that rest because the address is not here run when a
+// reload takes ha_suspend out, or names an address that is here, and rest when
+// it comes.
+func TestAwakeOverReload(t *testing.T) {
+	away, nobodys := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.9.9.9")
+	for what, tt := range map[string]struct {
+		before, after netip.Addr
+		other         bool // its check is another one
+		runs          bool
+	}{
+		"taken out":                {away, netip.Addr{}, false, true},
+		"taken out, another check": {away, netip.Addr{}, true, true},
+		"an address of nobody":     {away, nobodys, false, true},
+		"the same":                 {away, away, false, false},
+		"put in":                   {netip.Addr{}, away, false, false},
+		"put in, another check":    {netip.Addr{}, away, true, false},
+	} {
+		cfg := Config{Instances: []Instance{instance3("V", 1, 100)}, Services: []Service{web(backend("a", tcp("1")))}}
+		cfg.Services[0].Awake = tt.before
+		n := New(0, cfg)
+		n.Tick(0)
+		v := web(backend("a", tcp("1")))
+		if v.Awake = tt.after; tt.other {
+			v.Servers[0].Checks[0].Identity = "2"
+		}
+		n.Reconfigure(1, Config{Instances: cfg.Instances, Services: []Service{v}})
+		asked := false
+		for now := mono.Instant(1); n.Deadline() <= mono.Instant(30*second); {
+			now = max(now+1, n.Deadline())
+			asked = asked || slices.ContainsFunc(n.Tick(now), func(a Action) bool { return a.Kind == Probe })
+		}
+		if asleep := n.Services(0).Services[0].Asleep; asked != tt.runs || asleep == tt.runs {
+			t.Errorf("%s: checks run %v, asleep %v; want that they run %v", what, asked, asleep, tt.runs)
+		}
+	}
+}
+
 // TestStrangeAnswers: answers that nobody waits for, and of numbers that do not
 // exist, change nothing.
 func TestStrangeAnswers(t *testing.T) {
