@@ -57,7 +57,7 @@ func TestSyncFollowsNames(t *testing.T) {
 		"names swapped, of the backup":  {of("V"), swapped, nil, ipvs.SyncBackup},
 		"a role that is newer":          {of("W"), master, []node.Change{changed("W", vrrp.Backup)}, ipvs.SyncBackup},
 	} {
-		b := &balancer{roles: map[string]vrrp.Role{}}
+		b := &balancer{config: &config.Config{}, roles: map[string]vrrp.Role{}}
 		b.changed(changed("V", vrrp.Master))
 		b.changed(changed("W", vrrp.Backup))
 		if err := b.relearn(tt.c, func() (map[string]vrrp.Role, error) {

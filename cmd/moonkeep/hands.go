@@ -64,8 +64,8 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		if r.Wish != "" || h.Wish == node.WishAuto { // else the weight alone is new, and what is wanted stays
 			h.Everywhere = everywhere(r)
 		}
-		if r.Wish != "" {
-			h.Wish, h.Limit = wish, time.Duration(r.Limit*float64(time.Second))
+		if r.Wish != "" { // which is asked anew: its time begins
+			h.Wish, h.Limit, h.Left = wish, time.Duration(r.Limit*float64(time.Second)), 0
 		}
 		if r.Weight != nil {
 			h.Weight = max(-1, *r.Weight)
@@ -127,7 +127,7 @@ func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node
 			h.Everywhere = ""
 		case r.Service == "" && means(everywhere(r), h.Server):
 			if r.Wish != "" {
-				h.Wish, h.Limit = wishes()[r.Wish], time.Duration(r.Limit*float64(time.Second))
+				h.Wish, h.Limit, h.Left = wishes()[r.Wish], time.Duration(r.Limit*float64(time.Second)), 0
 			}
 			if r.Weight != nil {
 				h.Weight, h.WeightHere = max(-1, *r.Weight), false
@@ -212,7 +212,10 @@ type handJSON struct {
 	Server  string  `json:"server"`
 	Wish    string  `json:"wish"`
 	Limit   float64 `json:"limit_s,omitempty"`
-	Weight  int     `json:"weight"`
+	// Ends is when Limit is over, and Gone says that the place is gone already.
+	Ends   time.Time `json:"ends,omitzero"`
+	Gone   bool      `json:"gone,omitempty"`
+	Weight int       `json:"weight"`
 	// These are those of node.Hand.
 	Everywhere string `json:"everywhere,omitempty"`
 	WeightHere bool   `json:"weight_here,omitempty"`
@@ -240,7 +243,15 @@ func (f handsFile) read() (list []node.Hand, err error) {
 		if !known {
 			return nil, fmt.Errorf("read in which real servers people have a hand: %s: %q is nothing that can be wanted", f.path, h.Wish)
 		}
-		list = append(list, node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: canonical(h.Everywhere), WeightHere: h.WeightHere})
+		x := node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: canonical(h.Everywhere), WeightHere: h.WeightHere}
+		if !h.Ends.IsZero() {
+			// Not longer than it was asked for, whatever somebody did to the clock.
+			x.Left = min(time.Until(h.Ends), x.Limit)
+		}
+		if h.Gone || !h.Ends.IsZero() && x.Left <= 0 {
+			x.Left = -1
+		}
+		list = append(list, x)
 	}
 	return list, nil
 }
@@ -255,7 +266,10 @@ func (f handsFile) write(list []node.Hand) error {
 	}
 	all := make([]handJSON, len(list))
 	for i, h := range list {
-		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Weight: h.Weight, Everywhere: h.Everywhere, WeightHere: h.WeightHere}
+		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Gone: h.Left < 0, Weight: h.Weight, Everywhere: h.Everywhere, WeightHere: h.WeightHere}
+		if h.Left > 0 {
+			all[i].Ends = time.Now().Add(h.Left)
+		}
 	}
 	if err := replaceDurably(f.path, all); err != nil {
 		return fmt.Errorf("remember in which real servers people have a hand: %w", err)

@@ -112,6 +112,7 @@ func TestHandsFile(t *testing.T) {
 	want := []node.Hand{
 		{Service: "a", Server: "b", Wish: node.WishDrain, Limit: 90 * time.Second, Weight: -1},
 		{Service: "a", Server: "c", Wish: node.WishAuto, Weight: 0},
+		{Service: "a", Server: "d", Wish: node.WishDrain, Left: -1, Weight: -1},
 	}
 	if err := f.write(want); err != nil {
 		t.Fatal(err)
@@ -119,6 +120,19 @@ func TestHandsFile(t *testing.T) {
 	got, err := f.read()
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
+	}
+	// What is left of a limit goes on while nobody runs.
+	over := []node.Hand{
+		{Service: "a", Server: "b", Wish: node.WishDrain, Limit: time.Hour, Left: time.Nanosecond, Weight: -1},
+		{Service: "a", Server: "c", Wish: node.WishDrain, Limit: time.Hour, Left: time.Minute, Weight: -1},
+		{Service: "a", Server: "d", Wish: node.WishDrain, Limit: time.Second, Left: time.Minute, Weight: -1},
+	}
+	if err := f.write(over); err != nil {
+		t.Fatal(err)
+	}
+	got, err = f.read()
+	if err != nil || got[0].Left != -1 || got[1].Left <= 0 || got[1].Left >= time.Minute || got[2].Left != time.Second {
+		t.Errorf("%v, %+v", err, got)
 	}
 	if err := os.WriteFile(f.path, []byte(`[{"wish":"sleep"}]`), 0o600); err != nil {
 		t.Fatal(err)

@@ -42,10 +42,10 @@ reload or a restart adds it later: a server in maintenance gets no clients
 because its virtual server has another address or name.`,
 	}
 	for _, v := range []struct{ use, wish, short, long string }{
-		{"up", "auto", "leave servers to their checks again", "up takes back what drain, down and maintenance asked for: the server serves as\nsoon as its checks say that it works, and with slow_start its weight rises from\nthere. A weight that was given by hand stays; `weight SERVER auto` takes that back."},
+		{"up", "auto", "leave servers to their checks again", "up takes back what drain, down and maintenance asked for: the server serves as\nsoon as its checks say that it works, after maintenance as soon as they have said\nso anew, and with slow_start its weight rises from there. A weight that was given by hand stays; `weight SERVER auto` takes that back."},
 		{"drain", "drain", "give servers no new connections, and take them out when theirs are gone", drainLong},
 		{"down", "down", "take servers out at once, with their connections", "down removes the server from the virtual server at once: connections that it has\nbreak. Its checks go on."},
-		{"maintenance", "maintenance", "drain servers, and let their checks rest", "maintenance does what drain does, and probes the server no more: its state stays\nwhat it was, nothing is told of it, and its log stays quiet."},
+		{"maintenance", "maintenance", "drain servers, and let their checks rest", "maintenance does what drain does, and probes the server no more: its state stays\nwhat it was, nothing is told of it, and its log stays quiet. When it leaves\nmaintenance it is probed at once, and the first result decides."},
 	} {
 		cmd.AddCommand(newWishCommand(v.use+" SERVER...", v.wish, v.short, v.long))
 	}

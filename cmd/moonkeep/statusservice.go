@@ -103,6 +103,9 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	case r.Wish != "":
 		state += ", by hand in " + r.Wish
 	}
+	if r.Unproven {
+		state += ", waits for the first result since its maintenance"
+	}
 	if r.ByHand != nil {
 		weight = fmt.Sprintf("weight %d by hand (configured %d)", *r.ByHand, r.Configured)
 	}

@@ -65,6 +65,9 @@ type RealServer struct {
 	Wish    string  `json:"wish,omitempty"`
 	Drained bool    `json:"drained,omitempty"`
 	ByHand  *int    `json:"weight_by_hand,omitempty"`
+	// Unproven says that it left maintenance and gets no clients before its
+	// checks have a result.
+	Unproven bool `json:"unproven,omitempty"`
 	Checks  []Check `json:"checks"`
 }
 
@@ -169,7 +172,7 @@ func upDown(up bool) string {
 
 func realServer(r *node.ServerStatus, at mono.Instant) RealServer {
 	x := RealServer{
-		Name: r.Name, State: upDown(r.Up), SinceAge: at.Sub(r.Since).Seconds(), Weight: r.Weight, Configured: r.Configured, Kept: r.Kept,
+		Name: r.Name, State: upDown(r.Up), SinceAge: at.Sub(r.Since).Seconds(), Weight: r.Weight, Configured: r.Configured, Kept: r.Kept, Unproven: r.Unproven,
 		Checks: make([]Check, 0, len(r.Checks)),
 	}
 	if r.Wish != node.WishAuto {

@@ -14,14 +14,14 @@ func (e *Engine) Handle(ctx context.Context, list []node.Hand) (all []node.Hand,
 		for _, h := range list {
 			e.carry(e.node.Step(now, &node.Handle{Hand: h}))
 		}
-		all = e.node.Hands()
+		all = e.node.Hands(now)
 	})
 	return all, err
 }
 
 // Hands returns the real servers in which people have a hand.
 func (e *Engine) Hands(ctx context.Context) (all []node.Hand, err error) {
-	err = e.ask(ctx, func(mono.Instant) { all = e.node.Hands() })
+	err = e.ask(ctx, func(now mono.Instant) { all = e.node.Hands(now) })
 	return all, err
 }
 

@@ -160,6 +160,19 @@ func (c *Check) Resume(now mono.Instant, random uint64) {
 	}
 }
 
+// Renew ends a Suspend after which what the check said before is too old to count:
+// the next run is due at once, and its result decides alone. Until then Settled is
+// false.
+func (c *Check) Renew(now mono.Instant) {
+	c.suspended, c.due = false, now
+	c.decided, c.alone, c.row = false, true, 0
+	c.dark, c.overcast = mono.Never, false
+}
+
+// Settled reports whether the state is a result's, or what the policy makes of it
+// when there is none for the grace.
+func (c *Check) Settled() bool { return c.decided || c.overcast }
+
 // Suspended reports whether the check rests.
 func (c *Check) Suspended() bool { return c.suspended }
 

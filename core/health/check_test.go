@@ -334,6 +334,40 @@ func TestSuspend(t *testing.T) {
 	}
 }
 
+// TestRenew: after a rest that was long the check runs at once, and its first result
+// decides alone; until then, or until the grace of unknown ones is over, it is not
+// settled.
+func TestRenew(t *testing.T) {
+	for what, tt := range map[string]struct {
+		verdict     Verdict
+		up, settles bool
+	}{
+		"ok": {OK, true, true}, "failed": {Failed, false, true}, "unknown": {Unknown, true, false},
+	} {
+		cfg := plain()
+		cfg.Fall = 5
+		var c Check
+		c.Begin(0, &cfg, 0)
+		c.Tick(0)
+		c.Answer(0, c.Seq(), OK)
+		if !c.Settled() {
+			t.Error("a result does not settle it")
+		}
+		c.Suspend()
+		now := at(time.Hour)
+		if c.Renew(now); c.Settled() || !c.Up() || c.Deadline() != now {
+			t.Errorf("%s: settled %v, due at %d", what, c.Settled(), c.Deadline())
+		}
+		c.Tick(now)
+		if o := c.Answer(now, c.Seq(), tt.verdict); !o.Taken || c.Up() != tt.up || c.Settled() != tt.settles {
+			t.Errorf("%s: %+v, up %v, settled %v", what, o, c.Up(), c.Settled())
+		}
+		if c.Tick(now.Add(cfg.Grace)); !c.Settled() {
+			t.Errorf("%s: it is not settled when the grace is over", what)
+		}
+	}
+}
+
 // TestHistory holds that equal verdicts are one span and that old spans go.
 func TestHistory(t *testing.T) {
 	cfg := plain()

@@ -162,7 +162,7 @@ func FuzzCheck(f *testing.F) {
 		lender.Begin(now, &other, seed)
 		for _, op := range ops {
 			now = now.Add(time.Duration(op) * time.Duration(op) * time.Millisecond)
-			switch op % 8 {
+			switch op % 9 {
 			case 0:
 				c.Suspend()
 			case 1:
@@ -175,6 +175,10 @@ func FuzzCheck(f *testing.F) {
 				c.Reconfigure(now, []*Config{&cfg, &other}[op/8%2])
 			case 5:
 				c.Inherit(&lender)
+			case 8:
+				if c.Suspended() {
+					c.Renew(now)
+				}
 			default:
 				c.Tick(now)
 				if !c.Suspended() && c.Deadline() <= now {

@@ -34,8 +34,9 @@ type Hand struct {
 	Service, Server string
 	Wish            Wish
 	// Limit is how long its connections may take to end; zero is for ever. It
-	// counts for WishDrain and WishMaintenance.
-	Limit time.Duration
+	// counts for WishDrain and WishMaintenance, as does Left: what is left of it.
+	// There zero is the whole Limit, and less says that its place is gone already.
+	Limit, Left time.Duration
 	// Weight takes the place of the configured weight and of what checks make
 	// of it, unless it is negative.
 	Weight int
@@ -67,11 +68,14 @@ func (h Hand) wanted() string {
 	return text
 }
 
-// in is the same hand, with another Everywhere.
-func (h Hand) in(everywhere string) Hand {
-	h.Everywhere = everywhere
+// in is the same hand, with another Everywhere and another Left.
+func (h Hand) in(everywhere string, left time.Duration) Hand {
+	h.Everywhere, h.Left = everywhere, left
 	return h
 }
+
+// drains reports whether the server's connections may end before its place goes.
+func (h Hand) drains() bool { return h.Wish == WishDrain || h.Wish == WishMaintenance }
 
 // Handle has people take a hand in a real server, or take it out again. The
 // node remembers it also while there is no such server.
@@ -99,25 +103,31 @@ func (n *Node) handle(now mono.Instant, e *Handle) {
 	name := serverName{e.Service, e.Server}
 	old := n.hands[name]
 	if old != nil && old.Everywhere != e.Everywhere {
-		if old.in(e.Everywhere) == e.Hand {
+		if old.in(e.Everywhere, e.Left) == e.Hand {
 			old.Everywhere = e.Everywhere // which is all that is new
 			return
 		}
 	}
-	h := n.remember(now, e.Hand)
 	s := n.server(name)
+	if s != nil && !s.stands() && e.drains() {
+		e.Left = -1 // a place that is not there does not come to be drained
+	}
+	h := n.remember(now, e.Hand)
 	if s == nil {
 		return
 	}
-	rested := s.rests()
+	rested, stood := s.rests(), s.stands()
 	s.hand = n.hands[name]
 	if s.rests() != rested {
+		if rested {
+			s.unproven, s.absent = s.tested(), !stood
+		}
 		for i := range s.checks {
 			n.wake(now, &s.checks[i], rested)
 		}
 	}
 	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s", s.cfg.Name, s.service.cfg.Name, h.wanted()))
-	if h.Wish == WishAuto && old != nil && old.Wish != WishAuto {
+	if h.Wish == WishAuto && old != nil && old.Wish != WishAuto && !s.unproven {
 		s.begin(now)
 	}
 	n.touch(s.service)
@@ -130,7 +140,7 @@ func (n *Node) remember(now mono.Instant, e Hand) *hand {
 	if old != nil && old.timer != nil {
 		n.sched.remove(old.timer)
 	}
-	h := &hand{Hand: e, since: now, out: e.Wish == WishDown}
+	h := &hand{Hand: e, since: now, out: e.Wish == WishDown || e.drains() && e.Left < 0}
 	if old != nil && old.out && e.Wish != WishAuto {
 		h.out = true // a place that is gone does not come back to be drained
 	}
@@ -141,10 +151,14 @@ func (n *Node) remember(now mono.Instant, e Hand) *hand {
 	if h.idle() {
 		delete(n.hands, name)
 	}
-	if (e.Wish == WishDrain || e.Wish == WishMaintenance) && e.Limit > 0 && !h.out {
+	if e.drains() && e.Limit > 0 && !h.out {
+		left := e.Limit
+		if e.Left > 0 {
+			left = e.Left
+		}
 		h.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.emptied(now, name, "its time is over") }}
 		n.sched.add(h.timer)
-		n.sched.set(h.timer, now.Add(e.Limit))
+		n.sched.set(h.timer, now.Add(left))
 	}
 	return h
 }
@@ -152,7 +166,7 @@ func (n *Node) remember(now mono.Instant, e Hand) *hand {
 // emptied takes the place of a server away that was drained.
 func (n *Node) emptied(now mono.Instant, name serverName, why string) {
 	h := n.hands[name]
-	if h == nil || h.out || h.Wish != WishDrain && h.Wish != WishMaintenance {
+	if h == nil || h.out || !h.drains() {
 		return
 	}
 	h.out = true
@@ -183,13 +197,36 @@ func (n *Node) server(name serverName) *server {
 
 // handed is what the table is to make of what people want.
 func (s *server) handed() balance.Hand {
+	free := s.hand == nil || s.hand.Wish == WishAuto
 	switch {
-	case s.hand == nil || s.hand.Wish == WishAuto:
+	case free && !s.unproven:
 		return balance.Free
-	case s.hand.out:
+	case free && s.absent, !free && s.hand.out:
 		return balance.Out
 	}
 	return balance.Draining
+}
+
+// stands reports whether it has a place, or would have but for the sorry server.
+func (s *server) stands() bool {
+	switch s.handed() {
+	case balance.Free:
+		return s.serves || s.cfg.Inhibits
+	case balance.Draining:
+		return true
+	}
+	return false
+}
+
+// tested reports whether a check of its own runs, rather than that all follow
+// something else.
+func (s *server) tested() bool {
+	for i := range s.checks {
+		if !s.checks[i].follows() {
+			return true
+		}
+	}
+	return false
 }
 
 // rests reports whether people have its checks rest.
@@ -224,11 +261,21 @@ func (s *server) begin(now mono.Instant) {
 	s.rises, s.risesFrom = s.service.cfg.SlowStart.Over > 0, now
 }
 
-// Hands returns the servers in which people have a hand, in order.
-func (n *Node) Hands() []Hand {
+// Hands returns the servers in which people have a hand, in order, with what is
+// left of their time now.
+func (n *Node) Hands(now mono.Instant) []Hand {
 	list := make([]Hand, 0, len(n.hands))
 	for _, h := range n.hands {
-		list = append(list, h.Hand)
+		x := h.Hand
+		switch {
+		case !x.drains():
+			x.Left = 0
+		case h.out:
+			x.Left = -1
+		case h.timer != nil:
+			x.Left = max(1, h.timer.at.Sub(now))
+		}
+		list = append(list, x)
 	}
 	slices.SortFunc(list, func(a, b Hand) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Server, b.Server)) })
 	return list
@@ -244,7 +291,7 @@ type Draining struct {
 // Draining returns the servers that are being drained.
 func (n *Node) Draining() (list []Draining) {
 	for name, h := range n.hands {
-		if h.out || h.Wish != WishDrain && h.Wish != WishMaintenance {
+		if h.out || !h.drains() {
 			continue
 		}
 		for i := range n.services {
@@ -265,8 +312,9 @@ func (n *Node) Draining() (list []Draining) {
 // spread has servers be in the hands that were meant for wherever they are.
 func (n *Node) spread(now mono.Instant) {
 	everywhere := map[string]Hand{}
-	for _, h := range n.Hands() {
-		if h.WeightHere { // what others have goes before that they have none
+	for _, h := range n.Hands(now) {
+		h.Left = max(0, h.Left) // of the place that is gone this is another one
+		if h.WeightHere {       // what others have goes before that they have none
 			h.Weight, h.WeightHere = -1, false
 			if _, known := everywhere[h.Everywhere]; known {
 				continue

@@ -216,13 +216,14 @@ func (n *Node) runChecks(now mono.Instant) {
 			n.probing.begun(c.life.Late().Last)
 		}
 		n.queue.set(c)
-		if probe && !changed {
+		if probe && !changed && !c.server.unproven {
 			continue
 		}
 		n.darkened(now, c)
 		if changed {
 			n.checkChanged(now, c, "there was no result for its grace")
 		}
+		n.prove(now, c.server)
 	}
 	if len(n.asks) > 0 {
 		n.out = append(n.out, Action{Kind: Probe, Generation: n.generation, Asks: n.asks})
@@ -263,6 +264,12 @@ func (n *Node) asker(generation uint32, a *Answer) *checker {
 }
 
 func (n *Node) answered(now mono.Instant, c *checker, a *Answer) {
+	n.result(now, c, a)
+	n.prove(now, c.server)
+}
+
+// result lets an answer count for its check.
+func (n *Node) result(now mono.Instant, c *checker, a *Answer) {
 	o := c.life.Answer(now, a.Seq, a.Verdict)
 	if !o.Taken {
 		n.probing.Strange++

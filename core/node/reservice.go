@@ -214,6 +214,7 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
 		if b := find(i, s.cfg.Name); b != nil {
 			s.up, s.since, s.risesFrom, s.serves = b.up, b.since, b.risesFrom, b.serves
+			s.unproven, s.absent = b.unproven, b.absent
 			s.rises = b.rises && now.Sub(b.risesFrom) < was.cfg.SlowStart.Over
 		}
 	}
@@ -228,6 +229,7 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		if s := &v.servers[i]; s.up != (s.down == 0) {
 			n.serverChanged(now, s, s.down == 0, "its checks are others since the reload")
 		}
+		n.prove(now, &v.servers[i]) // there may be none left that it waits for
 	}
 	n.touch(v)
 }

@@ -46,6 +46,10 @@ type server struct {
 	up              bool
 	since           mono.Instant
 	hand            *hand // nil when people have none in it
+	// unproven says that its checks rested in maintenance and have no result
+	// since, so that what they said before is too old to count, and absent that
+	// it had no place when it left it.
+	unproven, absent bool
 	// rises says that its weight rises since risesFrom.
 	rises     bool
 	risesFrom mono.Instant
@@ -121,6 +125,25 @@ func (n *Node) first(s *server) {
 	if s.retell(); s.undecided == 0 && s.up && s.service.cfg.TellFirst {
 		n.tellService(ServerUp, s.service, s, "its first checks succeeded")
 	}
+}
+
+// prove has a server that left maintenance serve, or not, as its checks say, once
+// each of them has said something since.
+func (n *Node) prove(now mono.Instant, s *server) {
+	if !s.unproven {
+		return
+	}
+	for i := range s.checks {
+		if c := &s.checks[i]; !c.follows() && !c.life.Settled() {
+			return
+		}
+	}
+	s.unproven = false
+	if s.up {
+		s.begin(now)
+	}
+	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s has results since its maintenance: it is %s", s.cfg.Name, s.service.cfg.Name, upOrDown(s.up)))
+	n.touch(s.service)
 }
 
 // reweigh lets the weight of a server count.
@@ -270,10 +293,13 @@ func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
 	if c.follows() || awake && (c.server.service.sleeps || c.server.rests()) {
 		return
 	}
-	if awake {
-		c.life.Resume(now, n.draw())
-	} else {
+	switch {
+	case !awake:
 		c.life.Suspend()
+	case c.server.unproven:
+		c.life.Renew(now)
+	default:
+		c.life.Resume(now, n.draw())
 	}
 	n.queue.set(c)
 }

@@ -54,8 +54,11 @@ type ServerStatus struct {
 	// that. ByHand is the weight that people gave it, negative without one.
 	Wish    Wish
 	Drained bool
-	ByHand  int
-	Checks  []CheckStatus
+	// Unproven says that it gets no clients before its checks have a result,
+	// which they have none of since its maintenance.
+	Unproven bool
+	ByHand   int
+	Checks   []CheckStatus
 }
 
 // CheckStatus is one check.
@@ -97,7 +100,7 @@ func (n *Node) Services(now mono.Instant) *ServicesStatus {
 func (n *Node) Servers(dst []ServerStatus, from, most int) []ServerStatus {
 	for i := from; i < min(from+most, len(n.servers)); i++ {
 		s := &n.servers[i]
-		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks)), ByHand: -1, Rising: -1}
+		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks)), ByHand: -1, Rising: -1, Unproven: s.unproven && !s.rests()}
 		if s.rises && s.serves && s.handed() == balance.Free && s.placed < s.inForce() {
 			st.Rising = s.placed
 		}

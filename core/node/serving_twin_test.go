@@ -26,19 +26,23 @@ type servingTwin struct {
 	// hands and out are by service and server, as are came, when a server came
 	// back last, up, how it stood last, kept, whether a panic keeps it, and
 	// served, whether it had clients as far as checks and quorum go.
-	hands      map[serverName]Hand
-	out        map[serverName]bool
-	came       map[serverName]mono.Instant
-	up, kept   map[serverName]bool
-	served     map[serverName]bool
-	has        map[string]bool // the quorum, by service
-	slow, slim int             // tables in which a weight rose, and panics
+	hands    map[serverName]Hand
+	out      map[serverName]bool
+	came     map[serverName]mono.Instant
+	up, kept map[serverName]bool
+	served   map[serverName]bool
+	// stood says that it had a place, or would have but for the sorry server;
+	// unproven that its checks have no result since its maintenance, and absent
+	// that it had no place at its end.
+	stood, unproven, absent map[serverName]bool
+	has                     map[string]bool // the quorum, by service
+	slow, slim              int             // tables in which a weight rose, and panics
 }
 
 // want is the table now, after it took note of what changed.
 func (w *servingTwin) want(now mono.Instant) balance.Table {
 	t := balance.Table{}
-	up, kept, served := map[serverName]bool{}, map[serverName]bool{}, map[serverName]bool{}
+	up, kept, served, stood := map[serverName]bool{}, map[serverName]bool{}, map[serverName]bool{}, map[serverName]bool{}
 	for i, v := range w.node.Services(now).Services {
 		cfg := w.node.services[i].cfg
 		states := w.node.Servers(nil, v.First, v.Servers)
@@ -51,11 +55,18 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			switch {
 			case !known:
 				delete(w.came, name)
+				delete(w.unproven, name)
 			case states[x].Up && !was && !w.served[name]: // it had no clients, and has some
 				w.came[name] = now
 			}
+			if w.unproven[name] && !slices.ContainsFunc(w.tested(i, x), func(c *checker) bool { return !c.life.Settled() }) {
+				delete(w.unproven, name)
+				if states[x].Up {
+					w.came[name] = now
+				}
+			}
 			all += int64(cfg.Servers[x].Weight)
-			if h, has := w.hands[name]; !has || h.Wish == WishAuto {
+			if w.hands[name].Wish == WishAuto && !w.unproven[name] {
 				free++
 				if states[x].Up {
 					working++
@@ -102,9 +113,14 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 				weight = int64(rising)
 			}
 			served[name] = serves && !instead
+			if h.Wish == WishAuto && !w.unproven[name] {
+				stood[name] = serves || cfg.Servers[x].Inhibits
+			}
 			switch {
 			case w.out[name]:
-			case h.Wish != WishAuto:
+			case h.Wish == WishAuto && w.unproven[name] && w.absent[name]:
+			case h.Wish != WishAuto || w.unproven[name]:
+				stood[name] = true
 				place(cfg.Layout.Servers[x], 0)
 			case serves && !instead:
 				place(cfg.Layout.Servers[x], weight)
@@ -126,8 +142,19 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 			t[k] = whole.Normal(k)
 		}
 	}
-	w.up, w.kept, w.served = up, kept, served
+	w.up, w.kept, w.served, w.stood = up, kept, served, stood
 	return t
+}
+
+// tested are the checks of a server that run.
+func (w *servingTwin) tested(service, server int) (list []*checker) {
+	s := &w.node.services[service].servers[server]
+	for i := range s.checks {
+		if c := &s.checks[i]; !c.follows() {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // weight is that of a server with what people want, without slow start.
@@ -141,10 +168,20 @@ func (w *servingTwin) weight(name serverName, weight int) int64 {
 // handle takes note of what people want.
 func (w *servingTwin) handle(now mono.Instant, h Hand) {
 	name := serverName{h.Service, h.Server}
-	if h.Wish == WishAuto && w.hands[name].Wish != WishAuto {
+	if w.hands[name].Wish == WishMaintenance && h.Wish != WishMaintenance {
+		for i := range w.node.services {
+			v := &w.node.services[i]
+			for x := range v.servers {
+				if v.cfg.Name == h.Service && v.servers[x].cfg.Name == h.Server && len(w.tested(i, x)) > 0 {
+					w.unproven[name], w.absent[name] = true, !w.stood[name]
+				}
+			}
+		}
+	}
+	if h.Wish == WishAuto && w.hands[name].Wish != WishAuto && !w.unproven[name] {
 		w.came[name] = now
 	}
-	w.out[name] = h.Wish == WishDown || h.Wish != WishAuto && w.out[name]
+	w.out[name] = h.Wish == WishDown || h.Wish != WishAuto && !w.stood[name]
 	w.hands[name] = h
 	if h.Wish == WishAuto && h.Weight < 0 {
 		delete(w.hands, name)
@@ -211,6 +248,7 @@ func playServing(t *testing.T, seed uint64, steps int) (slow, slim int) {
 	w := &servingTwin{
 		node: n, table: balance.Table{}, hands: map[serverName]Hand{}, out: map[serverName]bool{}, came: map[serverName]mono.Instant{},
 		up: map[serverName]bool{}, kept: map[serverName]bool{}, served: map[serverName]bool{}, has: map[string]bool{},
+		stood: map[serverName]bool{}, unproven: map[serverName]bool{}, absent: map[serverName]bool{},
 	}
 	now := mono.Instant(0)
 	type asked struct {
