@@ -164,14 +164,14 @@ func (b *balancer) changed(c node.Change) {
 // have given to others without a change of role. Nothing is asked for when no
 // daemon follows an instance. What is told meanwhile is at least as new as the
 // answer.
-func (b *balancer) relearn(c *config.Config, ask func() (map[string]vrrp.Role, error)) error {
+func (b *balancer) relearn(ctx context.Context, c *config.Config, ask func(context.Context) (map[string]vrrp.Role, error)) error {
 	if d := syncDaemon(c); d == nil || d.Instance == "" {
 		return nil
 	}
 	b.mu.Lock()
 	b.news = map[string]vrrp.Role{}
 	b.mu.Unlock()
-	roles, err := ask()
+	roles, err := ask(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	news := b.news
@@ -182,6 +182,19 @@ func (b *balancer) relearn(c *config.Config, ask func() (map[string]vrrp.Role, e
 	maps.Copy(roles, news)
 	b.roles = roles
 	return nil
+}
+
+// roles are those of all instances, by name.
+func (d *daemon) roles(ctx context.Context) (map[string]vrrp.Role, error) {
+	s, _, err := d.engine.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]vrrp.Role, len(s.Instances))
+	for i := range s.Instances {
+		all[s.Instances[i].Name] = s.Instances[i].Role
+	}
+	return all, nil
 }
 
 // synchronise has those daemons run that the configuration asks for. It never

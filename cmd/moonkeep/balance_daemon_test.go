@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -60,7 +61,7 @@ func TestSyncFollowsNames(t *testing.T) {
 		b := &balancer{config: &config.Config{}, roles: map[string]vrrp.Role{}}
 		b.changed(changed("V", vrrp.Master))
 		b.changed(changed("W", vrrp.Backup))
-		if err := b.relearn(tt.c, func() (map[string]vrrp.Role, error) {
+		if err := b.relearn(t.Context(), tt.c, func(context.Context) (map[string]vrrp.Role, error) {
 			for _, c := range tt.meanwhile {
 				b.changed(c)
 			}
@@ -73,7 +74,7 @@ func TestSyncFollowsNames(t *testing.T) {
 		}
 	}
 	b := &balancer{roles: map[string]vrrp.Role{"V": vrrp.Master}}
-	if err := b.relearn(of("V"), func() (map[string]vrrp.Role, error) { return nil, engine.ErrStopped }); !errors.Is(err, engine.ErrStopped) || b.roles["V"] != vrrp.Master {
+	if err := b.relearn(t.Context(), of("V"), func(context.Context) (map[string]vrrp.Role, error) { return nil, engine.ErrStopped }); !errors.Is(err, engine.ErrStopped) || b.roles["V"] != vrrp.Master {
 		t.Errorf("without an answer: %v, %v", err, b.roles)
 	}
 }

@@ -25,7 +25,6 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/notify"
 	"github.com/moonkeep/moonkeep/core/program"
-	"github.com/moonkeep/moonkeep/core/vrrp"
 	"github.com/moonkeep/moonkeep/lua"
 )
 
@@ -418,7 +417,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}
 	d.telling, d.planned, d.lasting = telling, plan.Node, plan.Keep
 	d.edges.names.settle(d.edges.host)
-	if err := d.balance.relearn(c, func() (map[string]vrrp.Role, error) { return d.roles(ctx) }); err != nil {
+	if err := d.balance.relearn(ctx, c, d.roles); err != nil {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
 	}
 	if err := d.balance.adopt(c); err != nil {
@@ -428,19 +427,6 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	d.guard(c)
 	d.page.adopt(c.Global.MetricsListen, d)
 	return nil
-}
-
-// roles are those of all instances, by name.
-func (d *daemon) roles(ctx context.Context) (map[string]vrrp.Role, error) {
-	s, _, err := d.engine.Status(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all := make(map[string]vrrp.Role, len(s.Instances))
-	for i := range s.Instances {
-		all[s.Instances[i].Name] = s.Instances[i].Role
-	}
-	return all, nil
 }
 
 // Status implements control.Daemon.

@@ -62,13 +62,13 @@ type RealServer struct {
 	// Wish is what people want of it, "drain", "down" or "maintenance"; empty
 	// leaves it to its checks. Drained says that its place in IPVS is gone for
 	// that, and ByHand is the weight that people gave it.
-	Wish    string  `json:"wish,omitempty"`
-	Drained bool    `json:"drained,omitempty"`
-	ByHand  *int    `json:"weight_by_hand,omitempty"`
+	Wish    string `json:"wish,omitempty"`
+	Drained bool   `json:"drained,omitempty"`
+	ByHand  *int   `json:"weight_by_hand,omitempty"`
 	// Unproven says that it left maintenance and gets no clients before its
 	// checks have a result.
-	Unproven bool `json:"unproven,omitempty"`
-	Checks  []Check `json:"checks"`
+	Unproven bool    `json:"unproven,omitempty"`
+	Checks   []Check `json:"checks"`
 }
 
 // Check is one check of a real server.
