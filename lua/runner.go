@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -64,6 +66,21 @@ func (r *Runner) Functions(ctx context.Context) ([]string, error) {
 	}
 	sort.Strings(names)
 	return names, nil
+}
+
+// Has reports, as an error, that the script lacks every one of the functions,
+// and returns those that it has.
+func (r *Runner) Has(ctx context.Context, functions ...string) ([]string, error) {
+	names, err := r.Functions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range functions {
+		if slices.Contains(names, f) {
+			return names, nil
+		}
+	}
+	return nil, fmt.Errorf("it returns no function %s; it has %s", functions[0], strings.Join(names, ", "))
 }
 
 // Check calls the script's check function with {args=, timeout=}. ok is the

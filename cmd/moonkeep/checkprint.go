@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/excerpt"
 	"github.com/moonkeep/moonkeep/config/silence"
+	"github.com/moonkeep/moonkeep/core/control"
 )
 
 // printFindings prints findings in the form that is asked for. Programs that
@@ -94,20 +96,10 @@ func (p *findingPrinter) in(colour, text string) string {
 	return colour + text + plain
 }
 
-// findingJSON is the stable shape of a finding in JSON.
-type findingJSON struct {
-	File     string `json:"file"`
-	Line     int    `json:"line"`
-	Column   int    `json:"column"`
-	Severity string `json:"severity"`
-	Name     string `json:"name"`
-	Text     string `json:"text"`
-}
-
 func printJSON(w io.Writer, found config.Findings) error {
-	all := make([]findingJSON, 0, len(found))
-	for _, f := range found {
-		all = append(all, findingJSON{f.At.File, f.At.Line, f.At.Column, f.Severity.String(), f.Name, f.Text})
+	all := make([]control.Finding, len(found))
+	for i := range found {
+		all[i] = daemon.Finding(&found[i])
 	}
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

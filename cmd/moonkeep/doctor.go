@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/doctor"
@@ -68,7 +69,7 @@ or it could not be looked at.`,
 	f := cmd.Flags()
 	f.DurationVar(&listen, "listen", 4*time.Second, "how long to listen for adverts; 0 does not listen")
 	f.BoolVar(&asJSON, "json", false, "print a JSON array of objects with level, what, text and advice")
-	f.StringVar(&runDir, "run-dir", defaultRunDir, "the run directory that the node would have")
+	f.StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "the run directory that the node would have")
 	f.StringVarP(&configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
 	return cmd
 }
@@ -76,7 +77,7 @@ or it could not be looked at.`,
 // examine looks at everything; what needs no privilege comes first.
 func examine(c *config.Config, runDir string, listen time.Duration) []doctor.Finding {
 	list := []doctor.Finding{{Level: doctor.OK, What: "privileges", Text: "the capabilities are enough"}}
-	if err := permitted(); err != nil {
+	if err := daemon.Permitted(); err != nil {
 		list[0] = doctor.Finding{Level: doctor.Problem, What: "privileges", Text: err.Error(), Advice: "this was looked at for the user who runs doctor"}
 	}
 	list = append(list, doctor.Host(c, runDir)...)

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 )
 
 // command is a moonkeep command line in a document: indented, or in the
@@ -45,7 +47,7 @@ func TestUnitKeepsTheJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"RuntimeDirectory=" + filepath.Base(defaultRunDir), "RuntimeDirectoryPreserve=yes"} {
+	for _, line := range []string{"RuntimeDirectory=" + filepath.Base(daemon.DefaultRunDir), "RuntimeDirectoryPreserve=yes"} {
 		if !strings.Contains(string(text), "\n"+line+"\n") {
 			t.Errorf("the unit has no line %s", line)
 		}

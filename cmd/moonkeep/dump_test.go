@@ -23,7 +23,7 @@ func TestDumps(t *testing.T) {
 	}{
 		{syscall.SIGUSR1, filepath.Join(p.dir, "moonkeep.data"), "MASTER for"},
 		{syscall.SIGUSR2, stats, "adverts_sent"},
-		{signalJSON, filepath.Join(p.dir, "moonkeep.json"), `"vrid":`},
+		{syscall.Signal(36), filepath.Join(p.dir, "moonkeep.json"), `"vrid":`},
 	} {
 		p.signal(t, test.signal)
 		var text []byte
@@ -39,7 +39,11 @@ func TestDumps(t *testing.T) {
 			t.Errorf("%s: mode %v, %v", test.file, info.Mode(), err)
 		}
 	}
-	var instances []kaInstance
+	var instances []struct {
+		Data struct {
+			State int `json:"state"`
+		} `json:"data"`
+	}
 	text, err := os.ReadFile(filepath.Join(p.dir, "moonkeep.json"))
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -289,7 +290,7 @@ func TestFootprint(t *testing.T) {
 	}
 
 	p.awaitRole(t, "MASTER")
-	time.Sleep(trimAfter + 500*time.Millisecond) // the work of the start, and what follows it
+	time.Sleep(daemon.TrimAfter + 500*time.Millisecond) // the work of the start, and what follows it
 	const watch = 4 * time.Second
 	before := cpu(t, p.Process.Pid)
 	time.Sleep(watch)

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -129,7 +130,7 @@ func TestFIFOAsKeepalived(t *testing.T) {
 		}
 		netnstest.Must(t, os.Remove(lever))
 		tp.await(t, "S", "MASTER_PRIORITY 80")
-		c, findings, err := openConfig(file, "")
+		c, findings, err := daemon.OpenConfig(file, "")
 		if err != nil || findings.Errors() {
 			t.Fatal(findings, err)
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/keepalived"
@@ -216,7 +217,7 @@ func planLab(files, ids []string, stderr io.Writer) (*lab.Plan, []config.Finding
 	var unbuilt []config.Findings
 	bad := false
 	for i, file := range files {
-		c, findings, err := openConfig(file, ids[i])
+		c, findings, err := daemon.OpenConfig(file, ids[i])
 		if err != nil {
 			fmt.Fprintln(stderr, "moonkeep lab:", err)
 			bad = true

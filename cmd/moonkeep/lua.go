@@ -133,7 +133,7 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 		runner, err = script.NewRunner(opts)
 	}
 	if err == nil {
-		_, err = has(runner, function)
+		_, err = runner.Has(context.Background(), function)
 	}
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, o.timeout)
@@ -186,7 +186,7 @@ func (r *luaResult) call(ctx context.Context, runner *lua.Runner, event lua.Even
 		r.Weight = &weight
 		return err
 	}
-	if r.Function == acceptFailover {
+	if r.Function == "accept_failover" {
 		ok, why, err := runner.Accept(ctx, lua.Move{Instance: event.Instance, Group: event.Group, Cause: "failover", Priority: event.Priority, MasterFor: time.Hour})
 		if r.Message = why; !ok {
 			r.Result = "failed"

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/lua"
 )
@@ -198,7 +199,7 @@ func TestLuaReadme(t *testing.T) {
 func parsed(t *testing.T, name, text string) {
 	t.Helper()
 	path := filepath.Join(luaDir(t, map[string]string{name: text}), name)
-	_, found, err := openConfig(path, "")
+	_, found, err := daemon.OpenConfig(path, "")
 	// What is not acted on is told of services as a whole.
 	found = slices.DeleteFunc(found, func(f config.Finding) bool { return f.Name == "not-acted-on" })
 	if err != nil || len(found) > 0 {

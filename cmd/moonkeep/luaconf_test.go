@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/schema"
@@ -95,7 +96,7 @@ vrrp_instance VI_1 {
 	netnstest.Must(t, os.WriteFile(lever, nil, 0o644))
 	p.await(t, "MASTER at 80", func(i *control.Instance) bool { return i.Role == "MASTER" && i.Effective == 80 })
 	told(changes+".all", "priority VI_1 MASTER MASTER 80 -")
-	c, _, err := openConfig(file, "")
+	c, _, err := daemon.OpenConfig(file, "")
 	netnstest.Must(t, err)
 	time.Sleep(200 * time.Millisecond) // one that comes right behind the change of role is none
 	peer := netip.MustParseAddr("192.0.2.2")

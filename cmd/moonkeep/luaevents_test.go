@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -138,7 +139,7 @@ vrrp_sync_group G {
 	step("FAULT", "MASTER", nil)
 	netnstest.Must(t, os.Remove(lever))
 	step("MASTER", "BACKUP", nil)
-	c, _, err := openConfig(file, "")
+	c, _, err := daemon.OpenConfig(file, "")
 	netnstest.Must(t, err)
 	peer := netip.MustParseAddr("192.0.2.2")
 	speak(t, b, peer, build.Node(c).Instances[0].Router.Append(nil, 200, peer, vrrp.Group(false)))

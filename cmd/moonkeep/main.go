@@ -1,6 +1,7 @@
 // Command moonkeep keeps a service's address alive: VRRP failover with health
-// checks, in one binary. A file per subcommand; this package parses flags,
-// wires the parts together and prints, and decides nothing.
+// checks, in one binary. This package has a file per subcommand, which parses
+// flags and prints. It decides nothing, and joins no parts: what runs is in
+// package daemon.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
@@ -35,7 +37,7 @@ func main() {
 	if pluginhost.IsLaunch() {
 		pluginhost.Launch()
 	}
-	serveChecker(os.Args)
+	daemon.ServeChecker(os.Args)
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

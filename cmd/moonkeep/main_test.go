@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
@@ -21,7 +22,7 @@ func TestMain(m *testing.M) {
 		pluginhost.Launch()
 	}
 	if os.Getenv(checker.CookieKey) != "" {
-		serveChecker(os.Args)
+		daemon.ServeChecker(os.Args)
 	}
 	if file := os.Getenv(measureEnv); file != "" {
 		os.Exit(measure(file, os.Args[1:]))

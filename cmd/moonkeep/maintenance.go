@@ -1,99 +1,41 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
+	"context"
 	"fmt"
-	"os"
-	"path/filepath"
+	"io"
 
-	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/core/control"
 )
 
-// defaultStateDir is where the one daemon of a host keeps what has to outlive
-// the host's reboot: systemd's StateDirectory=moonkeep makes it.
-const defaultStateDir = "/var/lib/moonkeep"
+func newMaintenanceCommand() *cobra.Command {
+	var o operateOptions
+	cmd := &cobra.Command{
+		Use:   "maintenance on|off [INSTANCE|GROUP...]",
+		Short: "keep this node out, or let it in again",
+		Long: `on: the instances and sync groups that are named, or the whole node, are never
+MASTER until off, also after a restart of the daemon or of the host. Those that
+are MASTER hand over first, as with failover; one that no other node takes over
+stays MASTER and is not in maintenance, unless --force.
 
-// stateDir is the directory of what outlives a reboot: the given one, or else
-// the default one of the daemon in the default run directory. Other daemons
-// keep it in their run directory.
-func stateDir(given, runDir string) string {
-	switch {
-	case given != "":
-		return given
-	case runDir == defaultRunDir:
-		return defaultStateDir
-	}
-	return runDir
-}
+off: they take part again as the configuration says.
 
-// maintenanceFile remembers which instances are in maintenance.
-type maintenanceFile struct{ path string }
-
-// maintenanceJSON is that on disk.
-type maintenanceJSON struct {
-	// All is true for the node as a whole, Instances are by name.
-	All       bool     `json:"all"`
-	Instances []string `json:"instances"`
-}
-
-func newMaintenanceFile(dir string) maintenanceFile {
-	return maintenanceFile{filepath.Join(dir, "maintenance.json")}
-}
-
-// read returns what is in maintenance. A file that cannot be read or
-// understood is an error: to start without would make a node MASTER that
-// somebody works on.
-func (f maintenanceFile) read() (m node.Maintenance, err error) {
-	data, err := os.ReadFile(f.path)
-	if errors.Is(err, os.ErrNotExist) {
-		return m, nil
+Exit status 0: so it is. 1: not for all that were named.`,
+		Example: `  moonkeep maintenance on
+  moonkeep maintenance off VI_1`,
+		Args:      cobra.MinimumNArgs(1),
+		ValidArgs: []string{"on", "off"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[0] != "on" && args[0] != "off" {
+				return fmt.Errorf("maintenance %s: say on or off", args[0])
+			}
+			r := control.MaintenanceRequest{On: args[0] == "on", Names: args[1:], Force: o.force}
+			return o.moves(cmd, func(ctx context.Context, c *control.Client) (control.Moves, error) { return c.Maintain(ctx, r) },
+				func(w io.Writer, m *control.Moves) bool { return printMaintenance(w, m, r.On) })
+		},
 	}
-	if err != nil {
-		return m, fmt.Errorf("read what is in maintenance: %w", err)
-	}
-	var j maintenanceJSON
-	if err := json.Unmarshal(data, &j); err != nil {
-		return m, fmt.Errorf("read what is in maintenance: %s: %w; remove the file if nothing is", f.path, err)
-	}
-	return node.Maintenance{All: j.All, Instances: j.Instances}, nil
-}
-
-// write replaces the file, on disk before it returns; when nothing is in
-// maintenance, there is none.
-func (f maintenanceFile) write(m node.Maintenance) error {
-	if !m.All && len(m.Instances) == 0 {
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("forget what was in maintenance: %w", err)
-		}
-		return nil
-	}
-	if err := replaceDurably(f.path, maintenanceJSON{All: m.All, Instances: append([]string{}, m.Instances...)}); err != nil {
-		return fmt.Errorf("remember what is in maintenance: %w", err)
-	}
-	return nil
-}
-
-// replaceDurably writes JSON in the place of a file, on disk before it returns:
-// a host that is worked on may lose its power.
-func replaceDurably(path string, value any) error {
-	data, err := json.Marshal(value)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	next, err := os.Create(path + ".new")
-	if err != nil {
-		return err
-	}
-	_, err = next.Write(data)
-	if err == nil {
-		err = next.Sync()
-	}
-	if err := errors.Join(err, next.Close()); err != nil {
-		return err
-	}
-	return os.Rename(next.Name(), path)
+	o.flags(cmd)
+	return cmd
 }

@@ -13,12 +13,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/convert"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/plan"
-	"github.com/moonkeep/moonkeep/config/schema"
-	"github.com/moonkeep/moonkeep/config/source"
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -26,31 +25,6 @@ import (
 type planOptions struct {
 	from, runDir, configID string
 	asJSON                 bool
-}
-
-// planJSON is what plan --json prints; fields are added, never renamed or
-// removed.
-type planJSON struct {
-	Changes []planChange `json:"changes"`
-	// Effect is the gravest of the changes', empty when there are none.
-	Effect string `json:"effect"`
-	// Outage is the longest of the changes', in seconds.
-	Outage float64 `json:"outage"`
-}
-
-type planChange struct {
-	// What is added, removed, changed or reordered.
-	What string `json:"what"`
-	Path string `json:"path"`
-	Old  string `json:"old,omitempty"`
-	New  string `json:"new,omitempty"`
-	// Effect is ignored, nothing, restart, moves, divides, interrupts or
-	// refused.
-	Effect string  `json:"effect"`
-	Why    string  `json:"why"`
-	Outage float64 `json:"outage"`
-	File   string  `json:"file,omitempty"`
-	Line   int     `json:"line,omitempty"`
 }
 
 func newPlanCommand() *cobra.Command {
@@ -74,7 +48,7 @@ daemon answers.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.from, "from", "", "compare with this file instead of the running configuration")
-	cmd.Flags().StringVar(&o.runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON, for programs")
 	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
 	return cmd
@@ -90,9 +64,9 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 	if err != nil {
 		return err
 	}
-	var p planJSON
+	var p plan.Report
 	if o.from != "" {
-		p = planOf(configs[1], configs[0])
+		p = plan.NewReport(configs[1], configs[0])
 	} else {
 		text, _, err := convert.To(convert.JSON, configs[0], nil, true)
 		if err != nil {
@@ -156,47 +130,8 @@ func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config,
 	return configs, nil
 }
 
-func planOf(old, next *config.Config) planJSON {
-	items := plan.Compare(schema.New(), old, next)
-	p := planJSON{Changes: []planChange{}}
-	for _, i := range items {
-		p.Changes = append(p.Changes, planChange{
-			What: i.What, Path: i.Path, Old: i.Old, New: i.New, Effect: i.Effect.String(), Why: i.Why,
-			Outage: i.Outage.Seconds(), File: i.At.File, Line: i.At.Line,
-		})
-	}
-	if len(items) > 0 {
-		effect, outage := plan.Worst(items)
-		p.Effect, p.Outage = effect.String(), outage.Seconds()
-	}
-	return p
-}
-
-// Plan implements control.Daemon: it compares what runs with a configuration
-// in moonkeep's JSON, which the environment and the host complete as they
-// completed the running one.
-func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
-	next, found := source.Read("plan.json", configuration)
-	for _, f := range found {
-		if f.Severity == config.Error {
-			return nil, fmt.Errorf("the configuration cannot be read back: %s", f)
-		}
-	}
-	if err := complete(next, source.NewSettings(nil)); err != nil {
-		return nil, err
-	}
-	d.mu.Lock()
-	old := d.config
-	d.mu.Unlock()
-	p := planOf(old, next)
-	for i := range p.Changes {
-		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
-	}
-	return json.Marshal(p)
-}
-
 // printPlan writes a plan for people: the changes, then what they do.
-func printPlan(w io.Writer, p *planJSON) error {
+func printPlan(w io.Writer, p *plan.Report) error {
 	var b strings.Builder
 	marks := map[string]string{"added": "+", "removed": "-", "changed": "~", "reordered": "~"}
 	counts := map[string]int{}

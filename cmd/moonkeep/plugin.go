@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -19,23 +18,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 	"github.com/moonkeep/moonkeep/plugins/standard"
 )
-
-// serveChecker is `moonkeep plugin KIND`, by which the daemon starts its own
-// checkers. Nothing else of the command is made for it; it returns when the
-// command line is another one.
-func serveChecker(args []string) {
-	if len(args) != 3 || args[1] != "plugin" {
-		return
-	}
-	if c := standard.New(args[2]); c != nil {
-		checker.Serve(c)
-	}
-}
 
 func newPluginCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -107,44 +95,23 @@ func listPlugins(file, dir string) ([]listed, error) {
 	if file != "" {
 		var found config.Findings
 		var err error
-		if c, found, err = openConfig(file, ""); err != nil {
+		if c, found, err = daemon.OpenConfig(file, ""); err != nil {
 			return nil, err
 		}
 		if found.Errors() {
 			return nil, fmt.Errorf("%s has errors; `moonkeep check %s` shows them", file, file)
 		}
 	}
-	add := func(p pluginhost.Plugin) {
+	others, err := daemon.Plugins(c, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range others {
 		l := listed{Name: p.Name, Path: p.Path}
 		if err := pluginhost.Verify(p); err != nil {
 			l.Problem = err.Error()
 		}
 		list = append(list, l)
-	}
-	plan, _, err := pluginPlan(c)
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range plan.Plugins {
-		if p.Path != "" {
-			add(p)
-		}
-	}
-	if dir == "" {
-		dir = pluginDirectory(c)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look into the plugin directory: %w", err)
-	}
-	for _, e := range entries {
-		path := filepath.Join(dir, e.Name())
-		if e.IsDir() || slices.ContainsFunc(list, func(l listed) bool { return l.Path == path }) {
-			continue
-		}
-		p := configured(c, &config.Plugin{Name: e.Name()})
-		p.Path = path
-		add(p)
 	}
 	return list, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
@@ -124,7 +125,7 @@ func (t *trial) run(ctx context.Context, h *pluginhost.Host) error {
 		return err
 	}
 	if t.plugin.Path == "" && t.plugin.Name == "MISC_CHECK" && t.model.User == "" {
-		t.model.User = ownUser()
+		t.model.User = daemon.OwnUser()
 	}
 	takes, err := t.refuses(ctx, h, info, options, silent.address)
 	if err != nil {

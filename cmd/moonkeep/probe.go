@@ -5,15 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
@@ -109,12 +106,12 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 			return err
 		}
 		if plugin.Path == "" {
-			if err := ownCheck(&check, host); err != nil {
+			if err := daemon.FinishCheck(&check, host); err != nil {
 				return err
 			}
 		}
 		check.Limit = check.Target.Timeout + probeMargin
-		check.Patience = check.Limit + answerSlack
+		check.Patience = check.Limit + daemon.AnswerSlack
 		r, err = h.Probe(ctx, check, plugin)
 		return err
 	})
@@ -137,52 +134,6 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 	return exitUnknown
 }
 
-// ownCheck finishes a check of moonkeep's own as the daemon does, and asks the
-// checker whether it takes the options.
-func ownCheck(check *pluginhost.Check, host string) error {
-	switch kind := check.Kind; {
-	case host == "" && kind != "MISC_CHECK":
-		return fmt.Errorf("%s needs a HOST:PORT", kind)
-	case check.Target.Address.Port() == 0 && (kind == "TCP_CHECK" || kind == "HTTP_GET" || kind == "SSL_GET"):
-		return fmt.Errorf("%s needs a port: give HOST:PORT, [ADDRESS]:PORT for an address of IPv6", kind)
-	case kind == "MISC_CHECK":
-		if check.User == "" {
-			check.User = ownUser()
-		}
-	case hasFiles(kind):
-		var err error
-		if check.Options, _, err = (hostedFiles{}).into(check.Options); err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
-		}
-	}
-	given, err := checker.NewOptions(check.Options)
-	if err != nil {
-		return err
-	}
-	if urls := map[string]json.RawMessage{}; check.Kind == "HTTP_GET" || check.Kind == "SSL_GET" {
-		if err := json.Unmarshal(check.Options, &urls); err == nil && urls["urls"] == nil {
-			return fmt.Errorf("%s asks for a URL: give --option path=/", check.Kind)
-		}
-	}
-	p, err := standard.New(check.Kind).Prepare(check.Target, given)
-	if err != nil {
-		return fmt.Errorf("%s: %w", check.Kind, err)
-	}
-	if closer, ok := p.(interface{ Close() }); ok {
-		closer.Close()
-	}
-	return nil
-}
-
-// ownUser is the user that runs this program, as whom programs run for which no
-// user is named.
-func ownUser() string {
-	if os.Geteuid() == 0 {
-		return "root"
-	}
-	return strconv.Itoa(os.Geteuid())
-}
-
 // pluginFlags are those by which a plugin is started by hand.
 type pluginFlags struct {
 	file, user, sha256, dir string
@@ -194,7 +145,7 @@ func (f *pluginFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.user, "user", "", "the `ACCOUNT` that it runs under; nobody when left out")
 	cmd.Flags().StringVar(&f.sha256, "sha256", "", "the `SUM` that its file must have")
 	cmd.Flags().IntVar(&f.processes, "processes", 0, "how many processes `N` it may start")
-	cmd.Flags().StringVar(&f.dir, "directory", "", "the plugin directory `DIR`, where a name is looked for; the configuration's, or "+defaultPluginDirectory)
+	cmd.Flags().StringVar(&f.dir, "directory", "", "the plugin directory `DIR`, where a name is looked for; the configuration's, or "+daemon.DefaultPluginDirectory)
 }
 
 // find finds a plugin by its name or its path.
@@ -203,18 +154,14 @@ func (f *pluginFlags) find(name string) (pluginhost.Plugin, error) {
 	if f.file != "" {
 		var found config.Findings
 		var err error
-		if c, found, err = openConfig(f.file, ""); err != nil {
+		if c, found, err = daemon.OpenConfig(f.file, ""); err != nil {
 			return pluginhost.Plugin{}, err
 		}
 		if found.Errors() {
 			return pluginhost.Plugin{}, fmt.Errorf("%s has errors; `moonkeep check %s` shows them", f.file, f.file)
 		}
 	}
-	dir := f.dir
-	if dir == "" {
-		dir = pluginDirectory(c)
-	}
-	p, err := f.place(c, dir, name)
+	p, err := daemon.FindPlugin(c, f.dir, name)
 	if f.user != "" {
 		p.User, p.Group = f.user, ""
 	}
@@ -225,58 +172,6 @@ func (f *pluginFlags) find(name string) (pluginhost.Plugin, error) {
 		p.Processes = f.processes
 	}
 	return p, err
-}
-
-// place finds the file of a plugin, and what the configuration says of it.
-func (f *pluginFlags) place(c *config.Config, dir, name string) (pluginhost.Plugin, error) {
-	if upper := strings.ToUpper(name); standard.New(name) == nil && standard.New(upper) != nil {
-		name = upper
-	}
-	for i := range c.Plugins {
-		if c.Plugins[i].Name != name {
-			continue
-		}
-		p := configured(c, &c.Plugins[i])
-		if p.Path == "" && standard.New(name) == nil {
-			p.Path = filepath.Join(dir, name)
-		}
-		return needed(p), nil
-	}
-	if standard.New(name) != nil {
-		return ownPlugin(c, name), nil
-	}
-	path := name
-	if !strings.ContainsRune(name, '/') {
-		path = filepath.Join(dir, name)
-		if _, err := os.Stat(path); err != nil {
-			if upper := strings.ToUpper(name); slices.Contains(daemonChecks, upper) {
-				return pluginhost.Plugin{}, fmt.Errorf("%s is made by the daemon itself, not by a checker; `moonkeep status` shows what it finds", upper)
-			}
-			return pluginhost.Plugin{}, fmt.Errorf("there is no checker %q%s moonkeep has %s, and %s is not there", name, meantCheck(name), strings.Join(standard.Names(), ", "), path)
-		}
-	}
-	p := configured(c, &config.Plugin{Name: filepath.Base(path), Memory: 256, OpenFiles: 16384})
-	var err error
-	if p.Path, err = filepath.Abs(path); err != nil {
-		return p, fmt.Errorf("find plugin %s: %w", name, err)
-	}
-	return p, nil
-}
-
-// daemonChecks are the checks of real servers that no process of a checker makes.
-var daemonChecks = []string{"FILE_CHECK", "BFD_CHECK", "LUA_CHECK"}
-
-// meantCheck is which check was likely meant by a name that is none.
-func meantCheck(name string) string {
-	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-	names := standard.Names()
-	if i := slices.IndexFunc(names, func(s string) bool { return s == upper || strings.HasPrefix(s, upper+"_") }); i >= 0 {
-		return ", did you mean " + names[i] + "?"
-	}
-	if near := config.Nearest(upper, names); near != "" {
-		return ", did you mean " + near + "?"
-	}
-	return ";"
 }
 
 // checkOptionsOf are the options of a check as an object of JSON, from a list

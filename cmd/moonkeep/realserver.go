@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/load"
@@ -79,7 +80,7 @@ errors. 2: wrong use, or it could not be done.`,
 			return printMissing(cmd.OutOrStdout(), h, p)
 		},
 	}
-	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "where it is written what was changed")
+	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "where it is written what was changed")
 	cmd.Flags().BoolVar(&all, "all", false, "take every service by DR or TUN, whatever the addresses of this host")
 	cmd.Flags().StringVarP(&configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
 	return cmd

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
+	"github.com/moonkeep/moonkeep/config/plan"
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -42,7 +44,7 @@ Exit status 0: it runs. 1: it was refused, or no daemon answers.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
 	return cmd
 }
@@ -62,7 +64,7 @@ func printReload(w io.Writer, r *control.Reloaded) error {
 		_, err := io.WriteString(w, b.String())
 		return err
 	}
-	var p planJSON
+	var p plan.Report
 	if err := json.Unmarshal(r.Plan, &p); err != nil {
 		return fmt.Errorf("read what changed: %w", err)
 	}

@@ -1,23 +1,22 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	standardlog "log"
 	"log/slog"
-	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 )
 
 func newRunCommand() *cobra.Command {
-	var o runOptions
+	o := daemon.Options{Version: version, Print: printStatus}
+	var logFormat, logLevel string
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "run the daemon in the foreground",
@@ -30,43 +29,30 @@ The control socket, the journal of owned addresses and the lock live in the run
 directory, so that several daemons share a host when each has its own.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, closeLog, err := newLog(cmd.ErrOrStderr(), o.logFormat, o.logLevel)
+			log, closeLog, err := newLog(cmd.ErrOrStderr(), logFormat, logLevel)
 			if err != nil {
 				return err
 			}
 			defer closeLog()
-			if err := runDaemon(cmd.Context(), &o, log); err != nil {
-				var exit exitError
-				if errors.As(err, &exit) {
-					return err
+			if err := daemon.Run(cmd.Context(), &o, log); err != nil {
+				if !errors.Is(err, daemon.ErrAtOnce) { // which it has logged
+					log.Error("cannot run: " + err.Error())
 				}
-				log.Error("cannot run: " + err.Error())
 				return exitNo
 			}
 			return nil
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.configs, "config", "c", nil, "configuration `file`; by default the first of "+searchPath()+". Files of moonkeep's own languages can be given several times, and folders of them: what later ones say counts")
-	f.StringArrayVar(&o.set, "set", nil, "`KEY=VALUE`: a key of global, whatever the files and the environment (MOONKEEP_KEY) say; several times")
-	f.StringVarP(&o.configID, "config-id", "i", "", "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot")
-	f.StringVar(&o.runDir, "run-dir", defaultRunDir, "`directory` of socket, journal and lock")
-	f.StringVar(&o.stateDir, "state-dir", "", "`directory` of what outlives a reboot: what is in maintenance; by default "+defaultStateDir+", and for another --run-dir that one")
-	f.StringVar(&o.checkDir, "check-dir", "", "`directory` in which a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
-	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
-	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringArrayVarP(&o.Configs, "config", "c", nil, "configuration `file`; by default the first of "+searchPath()+". Files of moonkeep's own languages can be given several times, and folders of them: what later ones say counts")
+	f.StringArrayVar(&o.Set, "set", nil, "`KEY=VALUE`: a key of global, whatever the files and the environment (MOONKEEP_KEY) say; several times")
+	f.StringVarP(&o.ConfigID, "config-id", "i", "", "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot")
+	f.StringVar(&o.RunDir, "run-dir", daemon.DefaultRunDir, "`directory` of socket, journal and lock")
+	f.StringVar(&o.StateDir, "state-dir", "", "`directory` of what outlives a reboot: what is in maintenance; by default "+daemon.DefaultStateDir+", and for another --run-dir that one")
+	f.StringVar(&o.CheckDir, "check-dir", "", "`directory` in which a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
+	f.StringVar(&logFormat, "log-format", "text", "text or json")
+	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd
-}
-
-type runOptions struct {
-	configs   []string
-	set       []string
-	configID  string
-	runDir    string
-	stateDir  string
-	checkDir  string
-	logFormat string
-	logLevel  string
 }
 
 // newLog returns the log, and what writes out its last lines.
@@ -109,81 +95,5 @@ func (l libraryLog) Write(line []byte) (int, error) {
 // maxLibraryLine is what is kept of one line of theirs.
 const maxLibraryLine = 512
 
-// runDaemon runs one daemon until it was told to stop.
-func runDaemon(ctx context.Context, o *runOptions, log *slog.Logger) error {
-	// A channel each, so that none can fill up with another's signals.
-	stops, reloads, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
-	dumps := make(chan os.Signal, 3)
-	signal.Notify(stops, syscall.SIGTERM, syscall.SIGINT)
-	signal.Notify(reloads, syscall.SIGHUP)
-	signal.Notify(dumps, syscall.SIGUSR1, syscall.SIGUSR2, signalJSON)
-	// Nobody looks at this one: it keeps the end of a log's reader from being
-	// ours. To ignore the signal would make our programs ignore it too.
-	signal.Notify(pipes, syscall.SIGPIPE)
-	defer func() {
-		// Not of SIGPIPE: the last lines of the log are still to be written.
-		signal.Stop(stops)
-		signal.Stop(reloads)
-		signal.Stop(dumps)
-	}()
-
-	garbage, begun := newCollection()
-	d, err := newDaemon(o, log)
-	if err != nil {
-		return err
-	}
-	d.garbage, d.begun = garbage, begun
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
-	// Apart from the stops, which must not wait for a slow file.
-	go func() {
-		for {
-			select {
-			case <-reloads:
-				_, _ = d.reload(ctx) // it logs both
-				trim()
-			case s := <-dumps:
-				d.dump(ctx, s)
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	settled := time.AfterFunc(trimAfter, trim)
-	defer settled.Stop()
-	asked := 0
-	for {
-		select {
-		case err := <-ended:
-			err = errors.Join(err, d.close())
-			if err == nil {
-				log.Info("stopped")
-			}
-			return err
-		case s := <-stops:
-			switch asked++; asked {
-			case 1:
-				log.Info("stopping", "signal", s.String())
-				d.garbage.ease() // to the end, which comes before the heap is large
-				stop()
-			case 2:
-				// Often the same stop, sent to the process and to its group.
-				log.Info("stopping without waiting for another node to take over", "signal", s.String())
-				d.engine.Hurry()
-			default:
-				// The engine still runs; what it uses ends with the process.
-				log.Warn("stopping at once: addresses may be left behind; the next start removes them")
-				return exitNo
-			}
-		}
-	}
-}
-
-const (
-	// closeLimit is how long programs that were told to end are waited for.
-	closeLimit = 3 * time.Second
-	// logLimit is how long the last lines of the log may take.
-	logLimit = time.Second
-)
+// logLimit is how long the last lines of the log may take.
+const logLimit = time.Second

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -20,7 +21,7 @@ type serverOptions struct {
 }
 
 func (o *serverOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
 	cmd.Flags().StringVar(&o.service, "service", "", "the virtual server that is meant, by name or address (default: every one that has the real server)")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
 }

@@ -13,12 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/core/control"
 )
-
-// defaultRunDir is where the socket, the journal and the lock of the one
-// daemon of a host live.
-const defaultRunDir = "/run/moonkeep"
 
 func newStatusCommand() *cobra.Command {
 	var runDir string
@@ -68,7 +65,7 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 			return printStatus(cmd.OutOrStdout(), &s)
 		},
 	}
-	cmd.Flags().StringVar(&runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
 	cmd.Flags().StringVar(&format, "format", "", "moonkeep, or keepalived: the JSON that keepalived dumps at a signal, without passwords")
 	return cmd

@@ -2,30 +2,9 @@ package main
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/moonkeep/moonkeep/core/control"
-	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
-
-// pluginStatus is the processes of plugins as the status tells of them.
-func pluginStatus(list []pluginhost.Status, now time.Time) []control.Plugin {
-	out := make([]control.Plugin, len(list))
-	for i, s := range list {
-		out[i] = control.Plugin{
-			Name: s.Name, NetNS: s.NetNS, User: s.User, Path: s.Path, Version: s.Version, State: string(s.State), PID: s.Pid,
-			Starts: s.Starts, Failures: s.Failures, Checks: s.Checks, Pending: s.Under,
-			Answered: s.Answered, Unknown: s.Unknown, Late: s.Late, Reason: s.Reason,
-		}
-		if s.Pid != 0 {
-			out[i].Age = max(0, now.Sub(s.Since).Seconds())
-		}
-		if !s.Retry.IsZero() {
-			out[i].Retry = max(0, s.Retry.Sub(now).Seconds())
-		}
-	}
-	return out
-}
 
 // pluginLine is a process of a plugin for people.
 func pluginLine(p *control.Plugin) string {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
@@ -42,7 +43,7 @@ func TestNothingToldDelaysAdverts(t *testing.T) {
 	}
 	syscall.Close(fd)
 
-	c, _, err := openConfig(file, "")
+	c, _, err := daemon.OpenConfig(file, "")
 	netnstest.Must(t, err)
 	peer, router := netip.MustParseAddr("192.0.2.2"), build.Node(c).Instances[1].Router
 	better, leaving := router.Append(nil, 200, peer, vrrp.Group(false)), router.Append(nil, 0, peer, vrrp.Group(false))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,9 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/core/control"
-	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 )
 
 // topOptions are the flags of top.
@@ -46,7 +44,7 @@ Rates are averages by the kernel. An interrupt ends it.`,
 			return o.run(cmd)
 		},
 	}
-	cmd.Flags().StringVar(&o.runDir, "run-dir", defaultRunDir, "the daemon's run directory")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
 	cmd.Flags().StringVar(&o.sort, "sort", "connections", "what the busiest has most of: connections and bytes a second, active, or name")
 	cmd.Flags().BoolVar(&o.once, "once", false, "print once, without clearing the screen")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print once, as JSON")
@@ -154,48 +152,4 @@ func octets(n uint64) string {
 		return fmt.Sprint(n)
 	}
 	return fmt.Sprintf("%.1f%s", value, unit)
-}
-
-// Usage implements control.Daemon.
-func (d *daemon) Usage(ctx context.Context) (control.Usage, error) {
-	u := control.Usage{At: time.Now(), Services: []control.ServiceUsage{}}
-	list, err := d.balance.usage(ctx)
-	if err != nil {
-		return u, err
-	}
-	for i := range list {
-		s := &list[i]
-		x := control.ServiceUsage{Name: s.Key.String(), Scheduler: s.Options.Scheduler, Counters: counters(&s.Counters), Servers: []control.ServerUsage{}}
-		for k := range s.Destinations {
-			r := &s.Destinations[k]
-			x.Servers = append(x.Servers, control.ServerUsage{
-				Name: r.Address.String(), Weight: r.Weight, Active: r.Active, Inactive: r.Inactive, Counters: counters(&r.Counters),
-			})
-		}
-		u.Services = append(u.Services, x)
-	}
-	return u, nil
-}
-
-func counters(c *ipvs.Counters) control.Traffic {
-	return control.Traffic{
-		Connections: c.Connections, PacketsIn: c.PacketsIn, PacketsOut: c.PacketsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
-		ConnectionRate: c.ConnectionRate, PacketRateIn: c.PacketRateIn, PacketRateOut: c.PacketRateOut, ByteRateIn: c.ByteRateIn, ByteRateOut: c.ByteRateOut,
-	}
-}
-
-// usage reads the counters of the services that are ours.
-func (b *balancer) usage(ctx context.Context) ([]ipvs.Usage, error) {
-	b.mu.Lock()
-	started, ours := b.started, map[balance.Key]bool{}
-	if started {
-		for _, k := range b.keys {
-			ours[k] = true
-		}
-	}
-	b.mu.Unlock()
-	if !started {
-		return nil, nil
-	}
-	return b.keeper.Usage(ctx, func(k balance.Key) bool { return ours[k] })
 }

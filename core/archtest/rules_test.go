@@ -21,7 +21,7 @@ var rules = []rule{
 	{"pure packages import values only", pureImports},
 	{"pure packages read no clock and start nothing", pureCalls},
 	{"imports follow the arrows", arrows},
-	{"only the command wires", wiring},
+	{"only the daemon wires", wiring},
 	{"each dependency has one folder and a reason", dependencies},
 	{"packages have telling names", packageNames},
 	{"packages say what they are for", packageComments},
@@ -145,6 +145,8 @@ var allArrows = []arrow{
 	{from: "core/program", never: []string{"config", "core/control", "core/engine", "core/kernel"}},
 	{from: "plugins", never: []string{"config", "core/control", "core/engine", "core/kernel"}},
 	{from: "lua", never: []string{"config", "core/control", "core/engine", "core/kernel"}},
+	// A command that wants something of the node that runs asks the daemon.
+	{from: "cmd/moonkeep", except: []string{wires}, never: []string{"core/node", "core/notify", "core/program"}},
 	// A look at the host needs no node that runs.
 	{from: "core/doctor", never: []string{"core/control", "core/engine", "core/notify", "plugins", "lua"}},
 	// A simulation has no edges.
@@ -178,12 +180,14 @@ func (t *tree) shared(dir string) bool {
 	return within(dir, "contrib") && p != nil && !slices.ContainsFunc(p.files, func(f file) bool { return f.ast.Name.Name == "main" })
 }
 
-// wiring holds that the engine and the edges meet in the command only, and
-// that nobody imports a program.
+// wires is the one package in which the engine and the edges meet.
+const wires = "cmd/moonkeep/daemon"
+
+// wiring holds that the engine is known to the package that wires it and to
+// core/kernel, which is its port, and that nobody imports a program.
 func wiring(t *tree) []string {
 	var bad []string
 	for _, dir := range t.dirs() {
-		var engine, edge string
 		for _, f := range t.packages[dir].files {
 			for _, p := range f.imports() {
 				local, ok := t.local(p)
@@ -193,17 +197,11 @@ func wiring(t *tree) []string {
 				if withinAny(local, []string{"cmd", "contrib", "examples"}) && !within(local, dir) && !(within(dir, "contrib") && t.shared(local)) {
 					bad = append(bad, fmt.Sprintf("%s: imports the program %s", f.path, local))
 				}
-				switch {
-				case f.test: // a test may try the parts together
-				case within(local, "core/engine"):
-					engine = local
-				case withinAny(local, edges) && dir != "core/kernel":
-					edge = local
+				// A test may try the parts together.
+				if !f.test && within(local, "core/engine") && !withinAny(dir, []string{"core/engine", wires}) && dir != "core/kernel" {
+					bad = append(bad, fmt.Sprintf("%s: imports %s; only %s wires it", f.path, local, wires))
 				}
 			}
-		}
-		if engine != "" && edge != "" && !within(dir, "cmd/moonkeep") {
-			bad = append(bad, fmt.Sprintf("%s: imports %s and %s; only cmd/moonkeep wires them", dir, engine, edge))
 		}
 	}
 	return bad

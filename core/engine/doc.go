@@ -2,7 +2,7 @@
 // the checks, and carries its actions out.
 //
 // It decides nothing. What acts is reached through the interfaces Kernel,
-// Checks and Notifier, which cmd/moonkeep wires to core/kernel, core/program,
+// Checks and Notifier, which cmd/moonkeep/daemon wires to core/kernel, core/program,
 // lua and core/notify.
 //
 // The goroutines of a running Engine, all ended by Run before it returns unless

@@ -6,7 +6,7 @@
 // replaced on disk.
 //
 // It does not decide when a probe is due nor what a verdict means; that is
-// core/node. It knows no configuration files. cmd/moonkeep drives it: a Host
+// core/node. It knows no configuration files. cmd/moonkeep/daemon drives it: a Host
 // for the life of the daemon, and a Set for each configuration.
 //
 // One process serves all checks of one kind in one network namespace under

@@ -3,7 +3,7 @@
 // its time after all keeps the others waiting for a moment only.
 //
 // It does not know what is called, and starts no goroutine itself: who drives it,
-// core/engine for scripts and cmd/moonkeep for checks of real servers, says how.
+// core/engine for scripts and cmd/moonkeep/daemon for checks of real servers, says how.
 package turns
 
 import (

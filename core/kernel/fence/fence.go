@@ -14,7 +14,7 @@
 // divide: systemd's Delegate=, from version 251 on. Without that there is no fence, and
 // what a service manager bounds holds for the daemon and its programs together.
 //
-// It starts no program: who does puts it into a cell. cmd/moonkeep makes the
+// It starts no program: who does puts it into a cell. cmd/moonkeep/daemon makes the
 // fence, before any program is started.
 package fence
 

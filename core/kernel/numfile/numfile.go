@@ -7,7 +7,7 @@
 // moves away is noticed. On every wake, and each second whatever inotify says,
 // it reads the file anew: no lost event can leave a wrong number behind.
 //
-// What the number means is core/track's business; cmd/moonkeep drives it.
+// What the number means is core/track's business; cmd/moonkeep/daemon drives it.
 package numfile
 
 import (

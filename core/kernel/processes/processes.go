@@ -13,8 +13,8 @@
 // cannot be read, as without a file descriptor left, counts as it did before, and is
 // read again within a second; then that is a failure.
 //
-// How many processes are enough is core/track's business; cmd/moonkeep drives
-// it.
+// How many processes are enough is core/track's business; cmd/moonkeep/daemon
+// drives it.
 package processes
 
 import (

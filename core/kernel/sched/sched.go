@@ -14,7 +14,7 @@
 // Programs inherit it from the thread that starts them, which they should not:
 // that thread calls Restore first.
 //
-// It decides nothing; cmd/moonkeep drives it, once.
+// It decides nothing; cmd/moonkeep/daemon drives it, once.
 package sched
 
 import (

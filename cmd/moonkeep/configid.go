@@ -1,0 +1,30 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/config/source"
+)
+
+// configIDHelp is the help of the flag for several files.
+const configIDHelp = "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot. Once for all files, or once for each in their order"
+
+// configIDs returns the config id of each of n files: the one that was given
+// for all, or each its own; by default that of the environment, or else an
+// empty one.
+func configIDs(given []string, n int) ([]string, error) {
+	switch len(given) {
+	case 0:
+		return slices.Repeat([]string{source.NewSettings(nil).ConfigID()}, n), nil
+	case 1:
+		return slices.Repeat(given, n), nil
+	case n:
+		return given, nil
+	}
+	return nil, fmt.Errorf("--config-id was given %d times for %d files: give it once, or once for each file", len(given), n)
+}
+
+// searchPath returns where daemon.OpenConfig looks when it is given no path.
+func searchPath() string { return strings.Join(source.SearchPath(), ", ") }

@@ -1,0 +1,59 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// TestSyncFollowsNames: the daemon that synchronises connections follows the role of
+// its instance also when a reload gave that another name, or the names of two to
+// each other, without any change of role.
+func TestSyncFollowsNames(t *testing.T) {
+	of := func(instance string) *config.Config {
+		return &config.Config{Global: config.Global{SyncDaemon: &config.SyncDaemon{Interface: "eth0", Instance: instance}}}
+	}
+	older := &config.Config{Instances: []config.Instance{{Name: "W", SyncDaemonInterface: "eth0"}}}
+	changed := func(name string, to vrrp.Role) node.Change {
+		return node.Change{Occasion: node.RoleChanged, Name: name, To: to}
+	}
+	master, swapped := map[string]vrrp.Role{"W": vrrp.Master}, map[string]vrrp.Role{"V": vrrp.Backup, "W": vrrp.Master}
+	for what, tt := range map[string]struct {
+		c         *config.Config
+		roles     map[string]vrrp.Role
+		meanwhile []node.Change
+		want      ipvs.Role
+	}{
+		"renamed":                       {of("W"), master, nil, ipvs.SyncMaster},
+		"renamed, by the older keyword": {older, master, nil, ipvs.SyncMaster},
+		"names swapped, of the master":  {of("W"), swapped, nil, ipvs.SyncMaster},
+		"names swapped, of the backup":  {of("V"), swapped, nil, ipvs.SyncBackup},
+		"a role that is newer":          {of("W"), master, []node.Change{changed("W", vrrp.Backup)}, ipvs.SyncBackup},
+	} {
+		b := &balancer{config: &config.Config{}, roles: map[string]vrrp.Role{}}
+		b.changed(changed("V", vrrp.Master))
+		b.changed(changed("W", vrrp.Backup))
+		if err := b.relearn(t.Context(), tt.c, func(context.Context) (map[string]vrrp.Role, error) {
+			for _, c := range tt.meanwhile {
+				b.changed(c)
+			}
+			return maps.Clone(tt.roles), nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if list := syncs(tt.c, b.roles); len(list) != 1 || list[0].Role != tt.want {
+			t.Errorf("%s: %+v, want %v", what, list, tt.want)
+		}
+	}
+	b := &balancer{roles: map[string]vrrp.Role{"V": vrrp.Master}}
+	if err := b.relearn(t.Context(), of("V"), func(context.Context) (map[string]vrrp.Role, error) { return nil, engine.ErrStopped }); !errors.Is(err, engine.ErrStopped) || b.roles["V"] != vrrp.Master {
+		t.Errorf("without an answer: %v, %v", err, b.roles)
+	}
+}

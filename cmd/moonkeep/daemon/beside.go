@@ -1,0 +1,163 @@
+package daemon
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// alone reports, as an error, that another VRRP daemon of this host holds a
+// virtual address: each would remove what the other sets, until neither has it.
+// What is in the journal was left by an earlier run of ours, and the addresses of
+// an owner (priority 255) are the host's.
+func alone(n *node.Config, journal []netspec.Address) error {
+	ours := make(map[string]bool, len(journal))
+	where := func(a netspec.Address) (space, key string) {
+		space, _ = netspec.Split(a.Device)
+		return space, space + " " + a.Addr().WithZone("").String()
+	}
+	for _, a := range journal {
+		_, key := where(a)
+		ours[key] = true
+	}
+	standing := map[string]map[netip.Addr]bool{} // by network namespace
+	for i := range n.Instances {
+		in := &n.Instances[i]
+		if in.Router.Priority == 255 {
+			continue
+		}
+		for _, list := range [2][]netspec.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				space, key := where(a)
+				if ours[key] {
+					continue
+				}
+				if _, known := standing[space]; !known {
+					standing[space] = standingBesideVRRP(space)
+				}
+				if standing[space][a.Addr().WithZone("")] {
+					return besideError(space, in.Name, a)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// standingBesideVRRP returns the addresses of a network namespace where another
+// program speaks VRRP, none where nobody does.
+func standingBesideVRRP(space string) map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	within(space, func() {
+		if len(speakers()) == 0 {
+			return
+		}
+		list, _ := net.InterfaceAddrs() // what cannot be listed is not known to stand
+		for _, a := range list {
+			if p, err := netip.ParsePrefix(a.String()); err == nil {
+				all[p.Addr()] = true
+			}
+		}
+	})
+	return all
+}
+
+func besideError(space, instance string, a netspec.Address) error {
+	who := "another program"
+	within(space, func() {
+		if names := namesOf(speakers()); len(names) > 0 {
+			who = strings.Join(names, " and ")
+		}
+	})
+	_, device := netspec.Split(a.Device)
+	return fmt.Errorf("%s: %v stands on this host already, and %s speaks VRRP here: each would remove what the other sets; stop it first, or if it does not hold the address, remove that: ip address del %v dev %s",
+		instance, a.Addr(), who, a.Prefix, device)
+}
+
+// strangers are the programs beside us that speak VRRP and are no moonkeep, of
+// which several may share a host.
+func strangers() []string {
+	return slices.DeleteFunc(namesOf(speakers()), func(name string) bool { return strings.HasPrefix(name, "moonkeep (") })
+}
+
+// within calls f in a network namespace, in the daemon's own when it has no name.
+// It does not where there is no such namespace.
+func within(space string, f func()) {
+	if space == "" {
+		f()
+		return
+	}
+	ns, err := netns.Open(space)
+	if err != nil {
+		return // nothing stands there
+	}
+	defer ns.Close()
+	_ = ns.Do(func() error { f(); return nil }) // then nothing is known of it
+}
+
+// speakers returns the inodes of the sockets that speak VRRP, plain or in
+// authentication headers, in the network namespace of the calling thread, but for
+// our own.
+func speakers() (inodes []string) {
+	for _, file := range []string{"/proc/thread-self/net/raw", "/proc/thread-self/net/raw6"} {
+		text, _ := os.ReadFile(file) // there is none without IPv6
+		for line := range strings.Lines(string(text)) {
+			if inode, speaks := rawSocket(line); speaks {
+				inodes = append(inodes, inode)
+			}
+		}
+	}
+	if len(inodes) == 0 {
+		return nil
+	}
+	own := socketsOf("/proc/self/fd")
+	return slices.DeleteFunc(inodes, func(inode string) bool { return own[inode] })
+}
+
+// rawSocket reads a line of /proc/net/raw, where the number of the protocol is in
+// the place of the local port.
+func rawSocket(line string) (inode string, speaks bool) {
+	f := strings.Fields(line)
+	if len(f) < 10 {
+		return "", false
+	}
+	_, protocol, _ := strings.Cut(f[1], ":")
+	return f[9], protocol == "0070" || protocol == "0033"
+}
+
+// socketsOf returns the inodes of the sockets among the open files of a process.
+func socketsOf(dir string) map[string]bool {
+	inodes := map[string]bool{}
+	list, _ := os.ReadDir(dir) // it may have ended, or be none of our business
+	for _, e := range list {
+		to, _ := os.Readlink(filepath.Join(dir, e.Name()))
+		if inode, is := strings.CutPrefix(to, "socket:["); is {
+			inodes[strings.TrimSuffix(inode, "]")] = true
+		}
+	}
+	return inodes
+}
+
+// namesOf says which processes have the sockets, as far as this process may know.
+func namesOf(inodes []string) (names []string) {
+	if len(inodes) == 0 {
+		return nil
+	}
+	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
+	for _, dir := range dirs {
+		has := socketsOf(dir + "/fd")
+		if slices.ContainsFunc(inodes, func(inode string) bool { return has[inode] }) {
+			comm, _ := os.ReadFile(dir + "/comm")
+			names = append(names, fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(comm)), filepath.Base(dir)))
+		}
+	}
+	return names
+}

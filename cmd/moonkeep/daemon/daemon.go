@@ -1,0 +1,468 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel"
+	"github.com/moonkeep/moonkeep/core/kernel/alarm"
+	"github.com/moonkeep/moonkeep/core/kernel/fence"
+	"github.com/moonkeep/moonkeep/core/kernel/processes"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/notify"
+	"github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// daemon is one running node with everything wired to it.
+type daemon struct {
+	opts   *Options
+	log    *slog.Logger
+	dir    *runDir
+	edges  *edges
+	engine *engine.Engine
+	kernel *spaces
+	// table and settings are what all kernels have in common.
+	table    string
+	settings *changedSettings
+	alarm    *alarm.Alarm
+	// fence is where programs begin; nil where there is none to be had.
+	fence *fence.Fence
+	tells *notify.Notifier
+	// telling is the plan of tells; only newDaemon and reload use it.
+	telling notify.Plan
+	// planned is what the engine runs; only newDaemon and reload use it.
+	planned node.Config
+	// lasting stood before it was configured, and is the host's own (hostsOwn);
+	// only newDaemon and reload use it.
+	lasting []netspec.Address
+	calm    func() // ends the watch over real time
+	garbage *collection
+	// begun is called once the table of IPVS stands.
+	begun func()
+	files atomic.Pointer[luaFiles]
+	// library has the Lua files of the configuration that is read.
+	library lua.Library
+	balance *balancer
+	hands   handsFile
+	control *control.Server
+	// processes hears of processes, for what is tracked and for Lua scripts.
+	processes processes.Feed
+	started   time.Time
+	// maintenance remembers what is in maintenance; maintaining is held while
+	// that changes, and reloading while the configuration does.
+	maintenance            maintenanceFile
+	maintaining, reloading sync.Mutex
+	// handling is held while people take a hand in real servers.
+	handling sync.Mutex
+
+	page *metricsPage
+
+	mu          sync.Mutex // guards what follows
+	config      *config.Config
+	loaded      time.Time
+	reloadError string
+}
+
+// newDaemon reads the configuration and prepares everything that can fail, so
+// that what cannot work is refused before anything happens.
+func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
+	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}}
+	c, found, err := d.read()
+	d.tell(found)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := Permitted(); err != nil {
+		return nil, err
+	}
+	if o.CheckDir != "" {
+		if info, err := os.Stat(o.CheckDir); err != nil || !info.IsDir() {
+			return nil, fmt.Errorf("--check-dir %s: there is no such directory", o.CheckDir)
+		}
+	}
+	if d.dir, err = openRunDir(o.RunDir); err != nil {
+		return nil, err
+	}
+	for _, w := range d.dir.warnings {
+		log.Warn(w)
+	}
+	d.fence = openFence(log)
+	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.CheckDir, host: d.host(), pool: newLuaPool(), library: &d.library}
+	process, err := prioritise(&c.Global, log)
+	if err != nil {
+		return nil, err
+	}
+	d.calm = watchRealTime(process, log)
+	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore, Cell: func() program.Cell { return d.fence.Cell() }}); err != nil {
+		return nil, err
+	}
+	if err := d.edges.openPlugins(c, o.RunDir, d.cell, process.Restore); err != nil {
+		return nil, err
+	}
+	plan, err := d.plan(c)
+	if err != nil {
+		return nil, err
+	}
+	d.maintenance = newMaintenanceFile(stateDir(o.StateDir, o.RunDir))
+	if plan.Node.Maintenance, err = d.maintenance.read(); err != nil {
+		return nil, err
+	}
+	d.hands = newHandsFile(stateDir(o.StateDir, o.RunDir))
+	if plan.Node.Hands, err = d.hands.read(); err != nil {
+		return nil, err
+	}
+	if len(plan.Node.Hands) > 0 {
+		log.Warn("people have a hand in real servers since an earlier run, until `moonkeep server up`", "servers", len(plan.Node.Hands))
+	}
+	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
+		log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", told(m.Instances, "the node"))
+	}
+	if plan.Node.StartDelay, err = startDelay(&c.Global); err != nil {
+		return nil, err
+	}
+	if err := initialise(c, nil); err != nil {
+		return nil, err
+	}
+	telling, files, err := d.edges.telling(c)
+	if err != nil {
+		return nil, err
+	}
+	d.files.Store(&luaFiles{present: files})
+	d.telling = telling
+	d.tells, err = notify.New(notify.Options{
+		Plan: telling, Run: d.edges.starter.Run, Log: log,
+		Lua: func(ctx context.Context, file notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
+			return d.files.Load().tell(ctx, d.edges.routerID, file, ch, state, addresses)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	left, err := d.leftovers(c)
+	if err != nil {
+		return nil, err
+	}
+	if d.lasting, err = hostsOwn(&plan.Node, left.addresses); err != nil {
+		return nil, err
+	}
+	plan.Keep = d.lasting
+	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
+		return nil, err
+	}
+	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
+		return nil, err
+	}
+	for _, who := range strangers() {
+		log.Warn(who + " speaks VRRP on this host too: if it is for the same virtual routers, stop it, for each removes what the other sets")
+	}
+	if d.alarm, err = alarm.New(); err != nil {
+		return nil, err
+	}
+	old := stale(&plan.Node, left.owned)
+	if d.balance, err = newBalancer(c, d.dir, log); err != nil {
+		return nil, err
+	}
+	d.engine = engine.New(plan, engine.Options{
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
+		Journal: func(all []netspec.Address, routing netspec.Routing) error {
+			return d.dir.writeJournal(owned{all, routing})
+		},
+	})
+	if err := d.openKernels(c, left); err != nil {
+		return nil, err
+	}
+	d.config, d.loaded, d.planned = c, time.Now(), plan.Node
+	d.library.Forget()
+	return d, nil
+}
+
+// read reads the configuration and asks the host for what it needs. Warnings
+// are logged; errors refuse, and so does what is not built yet and would be
+// wrong to run without.
+func (d *daemon) read() (*config.Config, config.Findings, error) {
+	d.library.Forget()
+	c, findings, err := openLayers(d.opts.Configs, d.opts.ConfigID, d.opts.Set)
+	if err != nil {
+		return nil, findings, err
+	}
+	refused := findings.Errors()
+	if !refused {
+		if err := d.place(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
+			return nil, findings, err
+		}
+		missing := append(missingHere(c, &d.library), refusedChecks(c)...)
+		if d.opts.CheckDir != "" {
+			missing = spare(c, missing)
+		}
+		findings = append(findings, missing...)
+		refused = missing.Errors()
+	}
+	findings.Sort()
+	refused = refused || slices.ContainsFunc(findings, func(f config.Finding) bool { return f.Name == "not-built" })
+	if refused {
+		return nil, findings, errors.New("the configuration has errors, or asks for what is not built; `moonkeep check` shows it")
+	}
+	return c, findings, nil
+}
+
+// tell logs the findings.
+func (d *daemon) tell(findings config.Findings) {
+	for _, f := range findings {
+		level := slog.LevelWarn
+		if f.Severity == config.Error || f.Name == "not-built" {
+			level = slog.LevelError
+		}
+		d.log.Log(context.Background(), level, f.String())
+	}
+}
+
+// plan turns a configuration into what the engine runs.
+func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
+	if missing := build.Unbuilt(c); len(missing) > 0 {
+		return engine.Plan{}, fmt.Errorf("not built yet: %s", strings.Join(missing, "; "))
+	}
+	x, err := d.edges.newChecks(c)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	policy, err := d.edges.newPolicies(c)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	probes, err := d.edges.newProbes(c)
+	if err != nil {
+		return engine.Plan{}, err
+	}
+	x.probes = probes
+	n := build.Node(c)
+	n.Seed = rand.Uint64()
+	x.weightOnly(&n)
+	n.AskPreempt(policy.decides)
+	return engine.Plan{Node: n, Checks: x, Probes: probes, Policy: policy.engine(), Watcher: newWatcher(c, &d.processes), Interfaces: build.Interfaces(c)}, nil
+}
+
+// run runs the node until ctx ends, and the programs that the configuration
+// names for before and after that.
+func (d *daemon) run(ctx context.Context) error {
+	c := d.current()
+	d.hook(ctx, "startup_script", c, c.Global.StartupScript, c.Global.StartupTimeout)
+	if ctx.Err() != nil {
+		return d.kernel.Close() // before anything began
+	}
+	err := d.serve(ctx)
+	c = d.current()
+	// ctx has ended, and this is the time for it.
+	d.hook(context.WithoutCancel(ctx), "shutdown_script", c, c.Global.ShutdownScript, c.Global.ShutdownTimeout)
+	return err
+}
+
+// current is the configuration that runs.
+func (d *daemon) current() *config.Config {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.config
+}
+
+// serve runs the node and answers on the control socket until ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
+	var err error
+	if d.control, err = control.Listen(d.opts.RunDir, d); err != nil {
+		return errors.Join(err, d.kernel.Close())
+	}
+	served := make(chan error, 1)
+	go func() { served <- d.control.Serve() }()
+	if err := d.balance.adopt(d.config); err != nil {
+		return errors.Join(err, d.control.Close(), <-served, d.kernel.Close())
+	}
+	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
+	d.page.adopt(d.config.Global.MetricsListen, d)
+	defer d.page.close()
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
+	// The addresses are gone, or another node has them: nobody is cut off.
+	err = errors.Join(err, d.balance.end())
+	return errors.Join(err, d.control.Close(), <-served)
+}
+
+// doubt logs what is doubtful about the configuration that the daemon began with:
+// nothing waits for it.
+func (d *daemon) doubt(context.Context) { d.tell(doubtfulHere(d.current())) }
+
+// aside has others run beside run, and ends them when run ends, which it may
+// do by itself, on an error.
+func aside(ctx context.Context, run func() error, others ...func(context.Context)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for _, f := range others {
+		all.Go(func() { f(ctx) })
+	}
+	err := run()
+	cancel()
+	all.Wait()
+	return err
+}
+
+// putOff does what the table of IPVS goes before.
+func (d *daemon) putOff(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tableFirst)
+	defer cancel()
+	d.balance.stands(ctx)
+	d.edges.plugins.Release()
+	d.begun()
+}
+
+// reload reads the configuration again and lets the node run it. On any error
+// the present one runs on untouched. The findings are those of the configuration.
+func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	quiet := d.garbage.ease()
+	c, found, err := d.read()
+	if err == nil {
+		err = d.adopt(ctx, c)
+	}
+	d.library.Forget()
+	// Only now: to look for doubts, and a thousand lines, take longer than all else.
+	if err == nil {
+		found = append(found, doubtfulHere(c)...)
+		found.Sort()
+	}
+	quiet()
+	d.tell(found)
+	if ctx.Err() != nil {
+		return found, ctx.Err() // the daemon stops
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.reloadError = err.Error()
+		d.log.Error("reload refused, the earlier configuration runs on", "err", err)
+		return found, err
+	}
+	d.config, d.loaded, d.reloadError = c, time.Now(), ""
+	d.log.Info("reloaded", "config", strings.Join(c.Files, " "), "instances", len(c.Instances))
+	return found, nil
+}
+
+func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
+	d.edges.names.begin()
+	plan, err := d.plan(c)
+	if err != nil {
+		return err
+	}
+	given := false // the plan, to the engine, which closes what is in it
+	defer func() {
+		if !given {
+			err = errors.Join(err, plan.Probes.Close(), plan.Watcher.Close())
+		}
+	}()
+	telling, files, err := d.edges.telling(c)
+	if err != nil {
+		return err
+	}
+	if plan.Keep, err = d.intrudes(c, &plan.Node); err != nil {
+		return err
+	}
+	if c.Global.RouterID != d.edges.routerID {
+		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
+	}
+	d.keepPriorities(&c.Global)
+	if err := initialise(c, d.current()); err != nil {
+		return err
+	}
+	if err := d.prepare(c); err != nil {
+		return err
+	}
+	// All this must be there before the node acts on the new configuration.
+	before := d.files.Load()
+	d.files.Store(&luaFiles{present: files, earlier: before.present})
+	if err := d.tells.Adopt(telling); err != nil {
+		d.files.Store(before)
+		return err
+	}
+	if err = d.virtual(c); err == nil {
+		given = true
+		err = d.engine.Reload(ctx, plan)
+	}
+	if err != nil {
+		d.files.Store(before)
+		err = errors.Join(err, d.tells.Adopt(d.telling))
+		err = errors.Join(err, d.virtual(d.config))
+		d.guard(d.config)
+		return err
+	}
+	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
+		return k.Devices(build.Devices(build.Within(c, space)))
+	}); err != nil {
+		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
+	}
+	d.telling, d.planned, d.lasting = telling, plan.Node, plan.Keep
+	d.edges.names.settle(d.edges.host)
+	if err := d.balance.relearn(ctx, c, d.roles); err != nil {
+		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
+	}
+	if err := d.balance.adopt(c); err != nil {
+		d.log.Error("nothing is balanced", "err", err)
+	}
+	d.promote(c)
+	d.guard(c)
+	d.page.adopt(c.Global.MetricsListen, d)
+	return nil
+}
+
+// close ends what newDaemon began, as far as it came, but for the kernel, which
+// comes last and is run's to end.
+func (d *daemon) close() error {
+	var errs []error
+	if d.calm != nil {
+		d.calm()
+	}
+	d.processes.Close()
+	if d.alarm != nil {
+		errs = append(errs, d.alarm.Close())
+	}
+	if d.tells != nil {
+		d.tells.Close()
+	}
+	if d.edges != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		errs = append(errs, d.edges.pool.close(ctx))
+	}
+	if d.edges != nil {
+		errs = append(errs, d.edges.closePlugins())
+	}
+	if d.edges != nil && d.edges.starter != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+		defer cancel()
+		if err := d.edges.starter.Close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("end the programs that still run: %w", err))
+		}
+	}
+	if d.balance != nil {
+		errs = append(errs, d.balance.close())
+	}
+	if d.dir != nil {
+		errs = append(errs, d.dir.Close())
+	}
+	return errors.Join(errs...)
+}

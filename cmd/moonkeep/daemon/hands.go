@@ -1,0 +1,361 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// wishes are the words for what people want of a real server.
+func wishes() map[string]node.Wish {
+	all := map[string]node.Wish{}
+	for _, w := range []node.Wish{node.WishAuto, node.WishDrain, node.WishDown, node.WishMaintenance} {
+		all[w.String()] = w
+	}
+	return all
+}
+
+// Servers implements control.Operator. What people want is on disk when it is
+// answered, and holds after a reload and a restart.
+func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control.Hands, error) {
+	wish, known := wishes()[r.Wish]
+	switch {
+	case r.Wish != "" && !known:
+		return control.Hands{}, fmt.Errorf("%q is nothing that can be wanted of a server: say auto, drain, down or maintenance", r.Wish)
+	case r.Limit < 0:
+		return control.Hands{}, errors.New("the time for connections to end is negative")
+	case r.Weight != nil && *r.Weight > balance.MostWeight:
+		return control.Hands{}, fmt.Errorf("the weight %d is above %d, the greatest that IPVS takes", *r.Weight, balance.MostWeight)
+	}
+	d.log.Info("a hand is taken in real servers", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
+	d.handling.Lock()
+	defer d.handling.Unlock()
+	before, err := d.engine.Hands(ctx)
+	if err != nil {
+		return control.Hands{}, err
+	}
+	named, err := meant(d.current(), r.Service, r.Server)
+	if err != nil {
+		if named = remembered(before, r); len(named) == 0 {
+			return control.Hands{}, err
+		}
+	}
+	list := make([]node.Hand, len(named))
+	for i, h := range named {
+		h.Weight = -1
+		if k := slices.IndexFunc(before, func(b node.Hand) bool { return b.Service == h.Service && b.Server == h.Server }); k >= 0 {
+			h = before[k]
+		}
+		if r.Wish != "" || h.Wish == node.WishAuto { // else the weight alone is new, and what is wanted stays
+			h.Everywhere = everywhere(r)
+		}
+		if r.Wish != "" { // which is asked anew: its time begins
+			h.Wish, h.Limit, h.Left = wish, time.Duration(r.Limit*float64(time.Second)), 0
+		}
+		if r.Weight != nil {
+			h.Weight = max(-1, *r.Weight)
+			h.WeightHere = r.Service != "" && h.Weight >= 0
+		}
+		list[i] = h
+	}
+	after, err := d.engine.Handle(ctx, append(list[:len(list):len(list)], elsewhere(before, list, r)...))
+	if err == nil {
+		err = d.hands.write(after)
+	}
+	if err != nil {
+		return control.Hands{}, err
+	}
+	var out control.Hands
+	for _, h := range list {
+		x := control.Hand{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds()}
+		if h.Weight >= 0 {
+			x.Weight = &h.Weight
+		}
+		out.Servers = append(out.Servers, x)
+	}
+	return out, nil
+}
+
+// everywhere is what a request means of node.Hand.Everywhere.
+func everywhere(r control.ServersRequest) string {
+	if r.Service != "" {
+		return ""
+	}
+	return canonical(r.Server)
+}
+
+// canonical is the one way to write an address, or an address and port, in which
+// the node has it.
+func canonical(server string) string {
+	if a, err := netip.ParseAddr(strings.Trim(server, "[]")); err == nil {
+		return a.String()
+	}
+	if a, err := netip.ParseAddrPort(server); err == nil {
+		return a.String()
+	}
+	return server
+}
+
+// elsewhere returns what a request changes in hands that it does not name: what is
+// taken back in one service is not meant everywhere any more, and what is asked
+// for everywhere counts for what is remembered of services that are gone.
+func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node.Hand) {
+	for _, h := range before {
+		if slices.ContainsFunc(named, func(n node.Hand) bool { return n.Service == h.Service && n.Server == h.Server }) {
+			continue
+		}
+		free := func(n node.Hand) bool {
+			return n.Wish == node.WishAuto && n.Weight < 0 && means(h.Everywhere, n.Server)
+		}
+		switch {
+		case r.Service != "" && slices.ContainsFunc(named, free):
+			h.Everywhere = ""
+		case r.Service == "" && means(everywhere(r), h.Server):
+			if r.Wish != "" {
+				h.Wish, h.Limit, h.Left = wishes()[r.Wish], time.Duration(r.Limit*float64(time.Second)), 0
+			}
+			if r.Weight != nil {
+				h.Weight, h.WeightHere = max(-1, *r.Weight), false
+			}
+		default:
+			continue
+		}
+		list = append(list, h)
+	}
+	return list
+}
+
+// remembered returns the hands that a request means in servers that are gone.
+func remembered(before []node.Hand, r control.ServersRequest) (list []node.Hand) {
+	server := everywhere(control.ServersRequest{Server: r.Server})
+	for _, h := range before {
+		if means(server, h.Server) && (r.Service == "" || r.Service == h.Service || strings.HasSuffix(h.Service, " "+r.Service)) {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// means reports whether an address, or an address and port, is that of a server
+// with this name.
+func means(everywhere, server string) bool {
+	whole, err := netip.ParseAddrPort(server)
+	return everywhere != "" && (everywhere == server || err == nil && whole.Addr().String() == everywhere)
+}
+
+// meant returns the real servers of c that are meant by a text, of one service
+// or of all.
+func meant(c *config.Config, service, server string) (list []node.Hand, err error) {
+	var whole netip.AddrPort
+	address, err := netip.ParseAddr(strings.Trim(server, "[]"))
+	if err != nil {
+		if whole, err = netip.ParseAddrPort(server); err != nil {
+			return nil, fmt.Errorf("%q is no real server: give its ADDRESS or ADDRESS:PORT", server)
+		}
+		address = whole.Addr()
+	}
+	var services, servers []string
+	for name, names := range build.Servers(c) {
+		if service != "" && service != name && !strings.HasSuffix(name, " "+service) {
+			services = append(services, name)
+			continue
+		}
+		for _, n := range names {
+			servers = append(servers, n)
+			a, err := netip.ParseAddrPort(n)
+			if err != nil { // a server of all ports
+				one, _ := netip.ParseAddr(n)
+				a = netip.AddrPortFrom(one, 0)
+			}
+			if a.Addr() == address && (!whole.IsValid() || a == whole) {
+				list = append(list, node.Hand{Service: name, Server: n})
+			}
+		}
+	}
+	if len(list) > 0 {
+		return list, nil
+	}
+	if len(servers) == 0 && service != "" {
+		return nil, fmt.Errorf("there is no virtual server %q%s", service, near(service, services))
+	}
+	return nil, fmt.Errorf("there is no real server %s%s", server, near(server, servers))
+}
+
+func near(name string, known []string) string {
+	if n := config.Nearest(name, known); n != "" {
+		return fmt.Sprintf("; did you mean %s?", n)
+	}
+	return ""
+}
+
+// handsFile remembers in which real servers people have a hand.
+type handsFile struct{ path string }
+
+// handJSON is one of them on disk.
+type handJSON struct {
+	Service string  `json:"service"`
+	Server  string  `json:"server"`
+	Wish    string  `json:"wish"`
+	Limit   float64 `json:"limit_s,omitempty"`
+	// Ends is when Limit is over, and Gone says that the place is gone already.
+	Ends   time.Time `json:"ends,omitzero"`
+	Gone   bool      `json:"gone,omitempty"`
+	Weight int       `json:"weight"`
+	// These are those of node.Hand.
+	Everywhere string `json:"everywhere,omitempty"`
+	WeightHere bool   `json:"weight_here,omitempty"`
+}
+
+func newHandsFile(dir string) handsFile { return handsFile{filepath.Join(dir, "servers.json")} }
+
+// read returns what people wanted when the daemon ran last. A file that cannot
+// be understood is an error: somebody works on a server that must get no
+// clients.
+func (f handsFile) read() (list []node.Hand, err error) {
+	data, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read in which real servers people have a hand: %w", err)
+	}
+	var all []handJSON
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, fmt.Errorf("read in which real servers people have a hand: %s: %w; remove the file if in none", f.path, err)
+	}
+	for _, h := range all {
+		wish, known := wishes()[h.Wish]
+		if !known {
+			return nil, fmt.Errorf("read in which real servers people have a hand: %s: %q is nothing that can be wanted", f.path, h.Wish)
+		}
+		x := node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: canonical(h.Everywhere), WeightHere: h.WeightHere}
+		if !h.Ends.IsZero() {
+			// Not longer than it was asked for, whatever somebody did to the clock.
+			x.Left = min(time.Until(h.Ends), x.Limit)
+		}
+		if h.Gone || !h.Ends.IsZero() && x.Left <= 0 {
+			x.Left = -1
+		}
+		list = append(list, x)
+	}
+	return list, nil
+}
+
+// write replaces the file; when people have a hand in none, there is none.
+func (f handsFile) write(list []node.Hand) error {
+	if len(list) == 0 {
+		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("forget in which real servers people had a hand: %w", err)
+		}
+		return nil
+	}
+	all := make([]handJSON, len(list))
+	for i, h := range list {
+		all[i] = handJSON{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds(), Gone: h.Left < 0, Weight: h.Weight, Everywhere: h.Everywhere, WeightHere: h.WeightHere}
+		if h.Left > 0 {
+			all[i].Ends = time.Now().Add(h.Left)
+		}
+	}
+	if err := replaceDurably(f.path, all); err != nil {
+		return fmt.Errorf("remember in which real servers people have a hand: %w", err)
+	}
+	return nil
+}
+
+// drainEvery is how often the connections of servers that are drained are
+// counted.
+const drainEvery = time.Second
+
+// watchDrains tells the node of servers that are drained, until ctx ends.
+func (d *daemon) watchDrains(ctx context.Context) {
+	tick := time.NewTicker(drainEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if len(d.current().VirtualServers) == 0 {
+			continue // to ask wakes the engine
+		}
+		list, err := d.engine.Draining(ctx)
+		if err != nil || len(list) == 0 {
+			continue
+		}
+		busy, err := d.balance.busy(ctx, list)
+		if err != nil {
+			if ctx.Err() == nil {
+				d.log.Warn("the connections of servers that are drained cannot be counted", "err", err)
+			}
+			continue
+		}
+		for _, x := range list {
+			if !busy[x.Service+" "+x.Server] {
+				d.engine.Event(&node.Drained{Service: x.Service, Server: x.Server})
+			}
+		}
+	}
+}
+
+// busy says which of the servers have connections, by service and server. Of
+// UDP, which knows no end of a connection, those count that the kernel has not
+// forgotten.
+func (b *balancer) busy(ctx context.Context, list []node.Draining) (map[string]bool, error) {
+	wanted := map[balance.Key]bool{}
+	for _, x := range list {
+		for _, k := range x.Keys {
+			wanted[k] = true
+		}
+	}
+	usage, err := b.keeper.Usage(ctx, func(k balance.Key) bool { return wanted[k] })
+	if err != nil {
+		return nil, err
+	}
+	return busyOf(list, usage), nil
+}
+
+// busyOf says which of the servers have connections in what IPVS counts.
+func busyOf(list []node.Draining, usage []ipvs.Usage) map[string]bool {
+	at := make(map[balance.Key]*ipvs.Usage, len(usage))
+	for i := range usage {
+		at[usage[i].Key] = &usage[i]
+	}
+	busy := map[string]bool{}
+	for _, x := range list {
+		for _, k := range x.Keys {
+			u := at[k]
+			if u == nil {
+				continue
+			}
+			for _, s := range u.Destinations {
+				if s.Address == x.Address.In(k) && connections(k, s) > 0 {
+					busy[x.Service+" "+x.Server] = true
+				}
+			}
+		}
+	}
+	return busy
+}
+
+func connections(k balance.Key, s ipvs.DestinationState) uint32 {
+	if k.Protocol == balance.TCP || k.Protocol == balance.SCTP {
+		return s.Active
+	}
+	return s.Active + s.Inactive
+}

@@ -1,0 +1,335 @@
+package daemon
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// Permitted reports, as an error, what the process may not do and must: a node
+// that can speak but not hold its addresses would take them from one that can.
+func Permitted() error {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return fmt.Errorf("read the capabilities of this process: %w", err)
+	}
+	_, rest, _ := strings.Cut(string(status), "CapEff:")
+	line, _, _ := strings.Cut(rest, "\n")
+	effective, err := strconv.ParseUint(strings.TrimSpace(line), 16, 64)
+	if err != nil {
+		return fmt.Errorf("read the capabilities of this process: %w", err)
+	}
+	return lacks(effective)
+}
+
+// lacks is Permitted for a set of effective capabilities.
+func lacks(effective uint64) error {
+	var lacking []string
+	for _, c := range []struct {
+		bit  int
+		name string
+	}{{unix.CAP_NET_ADMIN, "CAP_NET_ADMIN (to set addresses)"}, {unix.CAP_NET_RAW, "CAP_NET_RAW (to speak VRRP)"}} {
+		if effective&(1<<c.bit) == 0 {
+			lacking = append(lacking, c.name)
+		}
+	}
+	if len(lacking) > 0 {
+		return fmt.Errorf("this process lacks %s: run it as root, or give it these capabilities", strings.Join(lacking, " and "))
+	}
+	return nil
+}
+
+// stale returns what an earlier run may have left behind: what its journal
+// holds, and what is configured, for the earlier run may have been keepalived.
+// The addresses of an owner are its interface's own. What is static is to stand
+// in any case, and is adopted.
+func stale(n *node.Config, journal owned) owned {
+	s := owned{slices.Clone(journal.addresses), journal.routing}
+	known := sames(s.addresses)
+	for _, in := range n.Instances {
+		s.routing = s.routing.With(in.Routing)
+		if in.Router.Priority == 255 {
+			continue
+		}
+		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
+			if !known[same(a)] { // most are in the journal too
+				known[same(a)] = true
+				s.addresses = append(s.addresses, a)
+			}
+		}
+	}
+	for _, x := range n.Static {
+		s.addresses = slices.DeleteFunc(s.addresses, func(a netspec.Address) bool { return slices.ContainsFunc(x.Addresses, a.Same) })
+		s.routing = s.routing.Without(x.Routing)
+	}
+	return s
+}
+
+// placed is what netspec.Address.Same compares.
+type placed struct {
+	device string
+	prefix netip.Prefix
+}
+
+func same(a netspec.Address) placed { return placed{a.Device, a.Prefix} }
+
+func sames(list []netspec.Address) map[placed]bool {
+	m := make(map[placed]bool, len(list))
+	for _, a := range list {
+		m[same(a)] = true
+	}
+	return m
+}
+
+// hostsOwn returns the virtual addresses of owners (priority 255), and the
+// static ones, that stand already and that neither this run nor an earlier one
+// set: they are the host's own, and the engine keeps them. For any other priority a virtual address that is all
+// an interface has is an error, for the host would lose it; and so are those of
+// an instance that are all its interface has but for other virtual ones.
+func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
+	addressesOf := listing()
+	earlier := sames(journal)
+	ours := func(a netspec.Address) bool {
+		return earlier[same(a)] || !slices.Contains(addressesOf(a.Device), a.Prefix)
+	}
+	for _, s := range n.Static {
+		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
+	}
+	var virtual map[placed]bool // made when it is needed, which is seldom
+	last := func(in *node.Instance, a netspec.Address) bool {
+		all := addressesOf(a.Device)
+		if len(all) == 1 || a.Device != in.Interface {
+			return len(all) == 1
+		}
+		if virtual == nil {
+			virtual = virtuals(n)
+		}
+		return allVirtual(a.Device, all, virtual, earlier)
+	}
+	for i := range n.Instances {
+		in := &n.Instances[i]
+		for _, list := range [2][]netspec.Address{in.Addresses, in.Excluded} {
+			for _, a := range list {
+				if ours(a) || slices.ContainsFunc(own, a.Same) {
+					continue
+				}
+				if in.Router.Priority == 255 {
+					own = append(own, a)
+				} else if last(in, a) {
+					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s, other virtual ones aside: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
+				}
+			}
+		}
+	}
+	return own, nil
+}
+
+// onlyBeneath reports, as an error, a virtual address that is all that the interface
+// below its own one has, other virtual ones aside (build.Guarded): it is removed from
+// there, and the host would lose it. What an earlier run of ours set there, or the
+// present one, is not the host's.
+func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error {
+	var beneath []netspec.Address
+	for _, space := range append(build.Spaces(c), "") {
+		_, below := build.Guarded(build.Within(c, space))
+		for _, a := range below {
+			a.Device = netspec.Within(space, a.Device)
+			beneath = append(beneath, a)
+		}
+	}
+	if len(beneath) == 0 {
+		return nil
+	}
+	virtual, earlier, addressesOf := virtuals(n), sames(ours), listing()
+	for _, a := range beneath {
+		virtual[same(a)] = true
+	}
+	for _, a := range beneath {
+		all := addressesOf(a.Device)
+		if !earlier[same(a)] && slices.Contains(all, a.Prefix) && allVirtual(a.Device, all, virtual, earlier) {
+			return fmt.Errorf("the virtual address %v is the only address of %s, other virtual ones aside, below the interface that it is to be on: give %[2]s an address of its own", a.Prefix, a.Device)
+		}
+	}
+	return nil
+}
+
+// allVirtual reports whether the addresses of an interface are all virtual, or from
+// an earlier run.
+func allVirtual(device string, all []netip.Prefix, virtual, earlier map[placed]bool) bool {
+	return !slices.ContainsFunc(all, func(p netip.Prefix) bool {
+		at := placed{device, p}
+		return !virtual[at] && !earlier[at]
+	})
+}
+
+// listing returns addressesOf, which asks once for each interface: a thousand
+// addresses may be on one.
+func listing() func(device string) []netip.Prefix {
+	listed := map[string][]netip.Prefix{}
+	return func(device string) []netip.Prefix {
+		list, known := listed[device]
+		if !known {
+			list = addressesOf(device)
+			listed[device] = list
+		}
+		return list
+	}
+}
+
+// virtuals are the addresses that the host has only while it is master.
+func virtuals(n *node.Config) map[placed]bool {
+	all := map[placed]bool{}
+	for i := range n.Instances {
+		if n.Instances[i].Router.Priority == 255 {
+			continue
+		}
+		for _, list := range [2][]netspec.Address{n.Instances[i].Addresses, n.Instances[i].Excluded} {
+			for _, a := range list {
+				all[same(a)] = true
+			}
+		}
+	}
+	return all
+}
+
+// ours are the addresses that the node may have set itself as it is configured
+// now: what stood before is the host's (hostsOwn).
+func (d *daemon) ours() []netspec.Address {
+	var ours []netspec.Address
+	for i := range d.planned.Static {
+		ours = append(ours, d.planned.Static[i].Addresses...)
+	}
+	for i := range d.planned.Instances {
+		in := &d.planned.Instances[i]
+		ours = append(append(ours, in.Addresses...), in.Excluded...)
+	}
+	if len(d.lasting) == 0 {
+		return ours
+	}
+	lasting := sames(d.lasting)
+	return slices.DeleteFunc(ours, func(a netspec.Address) bool { return lasting[same(a)] })
+}
+
+// intrudes reports, as an error, a newly virtual address that the host needs, and
+// returns the host's own once the node runs n: those that stood when it began to
+// have them as an owner's or static, also when it has them no more, and none that is
+// virtual from now on.
+func (d *daemon) intrudes(c *config.Config, n *node.Config) ([]netspec.Address, error) {
+	ours := d.ours()
+	if err := onlyBeneath(c, n, ours); err != nil {
+		return nil, err
+	}
+	var own []netspec.Address
+	if mayStand(n, ours) {
+		var err error
+		if own, err = hostsOwn(n, ours); err != nil {
+			return nil, err
+		}
+		if err := alone(n, ours); err != nil {
+			return nil, err
+		}
+	}
+	if len(d.lasting) == 0 {
+		return own, nil
+	}
+	known, gone := sames(own), virtuals(n)
+	for _, s := range n.Static {
+		for _, a := range s.Addresses {
+			delete(gone, same(a))
+		}
+	}
+	for _, a := range d.lasting {
+		if !known[same(a)] && !gone[same(a)] {
+			own = append(own, a)
+		}
+	}
+	return own, nil
+}
+
+// fewAddresses are looked at one by one; to list a thousand takes as long as to
+// look at a hundred.
+const fewAddresses = 16
+
+// mayStand reports whether one of the virtual or static addresses that are not ours
+// may stand on this host, as far as that is known soon.
+func mayStand(n *node.Config, ours []netspec.Address) bool {
+	earlier := sames(ours)
+	var fresh []netip.Addr
+	elsewhere := false // in another network namespace, which is not asked
+	look := func(list []netspec.Address) {
+		for _, a := range list {
+			if a.Addr().Is4() && !earlier[same(a)] {
+				space, _ := netspec.Split(a.Device)
+				elsewhere = elsewhere || space != ""
+				fresh = append(fresh, a.Addr())
+			}
+		}
+	}
+	for i := range n.Instances {
+		look(n.Instances[i].Addresses)
+		look(n.Instances[i].Excluded)
+	}
+	for i := range n.Static {
+		look(n.Static[i].Addresses)
+	}
+	return elsewhere || len(fresh) > fewAddresses || slices.ContainsFunc(fresh, func(a netip.Addr) bool {
+		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+		if err == nil {
+			c.Close() // nothing was sent
+		}
+		return !errors.Is(err, syscall.EADDRNOTAVAIL)
+	})
+}
+
+// addressesOf returns the IPv4 addresses of an interface, as the node names it,
+// none when it is not there.
+func addressesOf(device string) (all []netip.Prefix) {
+	space, device := netspec.Split(device)
+	if space == "" {
+		return addressesHere(device)
+	}
+	ns, err := netns.Open(space)
+	if err != nil {
+		return nil
+	}
+	defer ns.Close()
+	if err := ns.Do(func() error { all = addressesHere(device); return nil }); err != nil {
+		return nil
+	}
+	return all
+}
+
+func addressesHere(device string) (all []netip.Prefix) {
+	i, err := net.InterfaceByName(device)
+	if err != nil {
+		return nil
+	}
+	if virtual := []byte{0, 0, 0x5e, 0}; bytes.HasPrefix(i.HardwareAddr, virtual) {
+		return nil // a virtual router's (RFC 9568 7.3), on which the host has none of its own
+	}
+	addresses, err := i.Addrs()
+	if err != nil {
+		return nil
+	}
+	for _, a := range addresses {
+		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+			all = append(all, p)
+		}
+	}
+	return all
+}

@@ -1,0 +1,291 @@
+package daemon
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
+	"github.com/moonkeep/moonkeep/plugins/standard"
+)
+
+// DefaultPluginDirectory is where plugins are looked for by their names.
+const DefaultPluginDirectory = "/usr/lib/moonkeep/plugins"
+
+func pluginDirectory(c *config.Config) string {
+	if c.Global.PluginDirectory != "" {
+		return c.Global.PluginDirectory
+	}
+	return DefaultPluginDirectory
+}
+
+// configured is a plugin of a configuration, as its host knows it.
+func configured(c *config.Config, p *config.Plugin) pluginhost.Plugin {
+	out := pluginhost.Plugin{
+		Name: p.Name, Path: p.Path, SHA256: hex.EncodeToString([]byte(p.SHA256)), User: p.User, Group: p.Group,
+		Memory: int64(p.Memory) << 20, OpenFiles: p.OpenFiles, Processes: p.Processes, Allow: slices.Clone(p.Allow),
+	}
+	if out.User == "" {
+		out.User, out.Group = c.Global.PluginUser, c.Global.PluginGroup
+	}
+	return out
+}
+
+// ownPlugin is one of moonkeep's own, with what its checks cannot do without.
+func ownPlugin(c *config.Config, kind string) pluginhost.Plugin {
+	p := configured(c, &config.Plugin{Name: kind, Memory: 256, OpenFiles: 16384})
+	return needed(p)
+}
+
+// needed allows a checker of moonkeep's own what it says that it needs.
+func needed(p pluginhost.Plugin) pluginhost.Plugin {
+	own := standard.New(p.Name)
+	if own == nil || p.Path != "" {
+		return p
+	}
+	for _, need := range own.Info().Needs {
+		p.Allow = append(p.Allow, strings.ToLower(strings.TrimPrefix(need, "CAP_")))
+	}
+	// It runs the users' programs, which may do what the user may.
+	p.Plain = p.Name == "MISC_CHECK"
+	if p.Plain {
+		p.Memory = 0
+	}
+	return p
+}
+
+// pluginPlan is what a configuration wants of the host of plugins, and the
+// numbers of the checks that are of scripts. The error joins all that is wrong,
+// each thing once; checks that have something wrong are not in the plan.
+func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
+	scripts = make(map[string]uint32)
+	files := hostedFiles{}
+	var bad []error
+	told := make(map[string]bool)
+	fail := func(what string, err error) { // thousands of servers may share one fault
+		if !told[err.Error()] {
+			told[err.Error()], bad = true, append(bad, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	known := make(map[string]bool)
+	for i := range c.Plugins {
+		x := configured(c, &c.Plugins[i])
+		if x.Path == "" {
+			if standard.New(x.Name) != nil {
+				x = needed(x)
+			} else {
+				x.Path = filepath.Join(pluginDirectory(c), x.Name)
+			}
+		}
+		known[x.Name], p.Plugins = true, append(p.Plugins, x)
+	}
+	// Grown by and by it would take several times the room.
+	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
+	build.EachProbe(c, func(x *build.Probe) {
+		if x.Lua != nil {
+			return
+		}
+		if !known[x.Kind] {
+			own := ownPlugin(c, x.Kind)
+			if x.Plugin {
+				if strings.ContainsRune(x.Kind, '/') {
+					fail(fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
+					return
+				}
+				own = configured(c, &config.Plugin{Name: x.Kind, Memory: 256, OpenFiles: 16384})
+				own.Path = filepath.Join(pluginDirectory(c), x.Kind)
+			}
+			known[x.Kind], p.Plugins = true, append(p.Plugins, own)
+		}
+		check := pluginhost.Check{
+			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
+			User: x.User, Group: x.Group, Limit: x.Limit,
+			Target: checker.Target{
+				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout,
+			},
+			Label: x.Kind + " of " + x.Server() + " of virtual server " + x.Service,
+		}
+		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
+			check.User = OwnUser() // as all programs do without script_user
+		}
+		if x.Kind == "MISC_CHECK" {
+			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
+				fail("plugin "+x.Kind+" for "+x.Server(), err)
+				return
+			}
+			check.Identity += strconv.FormatBool(x.Secure)
+		}
+		if hasFiles(x.Kind) {
+			var sum string
+			if check.Options, sum, err = files.into(x.Options); err != nil {
+				fail("plugin "+x.Kind+" for "+x.Server(), err)
+				return
+			}
+			check.Identity += sum
+		}
+		if x.Script != "" {
+			check.Label = x.Kind + " of vrrp_script " + x.Script
+			scripts[x.Script] = x.Check
+		}
+		// The node gives up later than the host, which knows why.
+		check.Patience = check.Limit + AnswerSlack
+		p.Checks = append(p.Checks, check)
+	})
+	return p, scripts, errors.Join(bad...)
+}
+
+// AnswerSlack is how much longer than the time of a probe its answer is waited
+// for.
+const AnswerSlack = time.Second
+
+// ofProgram are the options of a MISC_CHECK for its checker, for which user and
+// group are not options: it runs under them.
+func ofProgram(options json.RawMessage, secure bool) (json.RawMessage, error) {
+	all := make(map[string]json.RawMessage)
+	if err := json.Unmarshal(options, &all); err != nil {
+		return nil, fmt.Errorf("read the options of a MISC_CHECK: %w", err)
+	}
+	delete(all, "user")
+	delete(all, "group")
+	if secure { // enable_script_security
+		all["secure"] = json.RawMessage("true")
+	}
+	out, err := json.Marshal(all)
+	if err != nil {
+		return nil, fmt.Errorf("write the options of a MISC_CHECK: %w", err)
+	}
+	return out, nil
+}
+
+// hostOptions are those of the host of plugins.
+func hostOptions(c *config.Config) pluginhost.Options {
+	return pluginhost.Options{User: c.Global.PluginUser, Group: c.Global.PluginGroup}
+}
+
+// openPlugins makes the host of plugins; it starts none yet. onThread is called
+// on the thread that will; cell makes the control
+// groups of those that run users' programs.
+func (e *edges) openPlugins(c *config.Config, dir string, cell func() (int, func(bool)), onThread func() error) (err error) {
+	o := hostOptions(c)
+	o.Dir, o.Log, o.Cell, o.OnThread, o.Hold = filepath.Join(dir, "plugins"), e.log, cell, onThread, tableFirst
+	e.plugins, err = pluginhost.New(o)
+	return err
+}
+
+// tableFirst is for how long after the start the table of IPVS comes before all
+// that can wait: checkers are started, and garbage is collected, once it stands.
+// On one processor they would take its time. A probe that waits so long is in
+// time still.
+const tableFirst = 3 * time.Second
+
+// closePlugins ends them.
+func (e *edges) closePlugins() error {
+	if e.plugins == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	return e.plugins.Close(ctx)
+}
+
+// hosted makes the probes of plugins. It implements prober.
+type hosted struct{ set *pluginhost.Set }
+
+func (h *hosted) start(_ tell, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
+
+// runPlugin runs a vrrp_script that is a check of a plugin. Without a verdict
+// the one before stands for a while: that a plugin dies says nothing about
+// what it checks.
+func (x *checks) runPlugin(ctx context.Context, s *config.Script) node.Checked {
+	begin := time.Now()
+	r := x.probes.probeScript(ctx, s.Name)
+	return x.ofPlugin(s, r, time.Since(begin))
+}
+
+// ofPlugin is what a plugin's result says, that was waited for so long: one that
+// did not come has no time of its own.
+func (x *checks) ofPlugin(s *config.Script, r checker.Result, waited time.Duration) node.Checked {
+	out := node.Checked{Message: r.Message, Took: r.Latency}
+	switch r.Verdict {
+	case checker.OK:
+		out.Result = node.OK
+	case checker.Failed:
+		out.Result = node.Failed
+	default:
+		out.Result = node.Broken
+	}
+	return x.standing(s, out, out.Result == node.Broken, stoodFor(waited, s.Timeout+AnswerSlack))
+}
+
+// probeScript probes the check of a vrrp_script.
+func (p *probes) probeScript(ctx context.Context, name string) checker.Result {
+	number, ok := p.scripts[name]
+	if !ok || p.set == nil {
+		return checker.Result{Message: "no plugin has this check"}
+	}
+	return p.set.Probe(ctx, number)
+}
+
+// checkPlugins reports the plugins of a configuration that would not be
+// started on this host.
+func checkPlugins(c *config.Config) config.Findings {
+	var found config.Findings
+	plan, _, bad := pluginPlan(c)
+	for _, err := range []error{bad, hostOptions(c).Check(plan)} {
+		var many interface{ Unwrap() []error }
+		switch {
+		case err == nil:
+		case errors.As(err, &many):
+			for _, err := range many.Unwrap() {
+				found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+			}
+		default:
+			found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+		}
+	}
+	return found
+}
+
+// pluginAt is where the plugin was written that an error is about: its block,
+// else the first check of it.
+func pluginAt(c *config.Config, err error) config.Position {
+	text := err.Error()
+	about := func(name string) bool {
+		return strings.Contains(text, "plugin "+name+" ") || strings.Contains(text, "plugin "+name+":") || strings.Contains(text, "plugin "+strconv.Quote(name))
+	}
+	for i := range c.Plugins {
+		if about(c.Plugins[i].Name) {
+			return c.Plugins[i].At
+		}
+	}
+	for i := range c.VirtualServers {
+		for k := range c.VirtualServers[i].RealServers {
+			checks := c.VirtualServers[i].RealServers[k].Checks
+			for n := range checks {
+				if kind := checks[n].Kind(); about(kind) || checks[n].Plugin != nil && about(checks[n].Plugin.Name) {
+					return checks[n].At()
+				}
+			}
+		}
+	}
+	for i := range c.Scripts {
+		if p := c.Scripts[i].Plugin; p != nil && (about(p.Kind()) || p.Plugin != nil && about(p.Plugin.Name)) {
+			return c.Scripts[i].At
+		}
+	}
+	if len(c.Files) > 0 {
+		return config.Position{File: c.Files[0]}
+	}
+	return config.Position{}
+}

@@ -1,0 +1,85 @@
+package daemon
+
+import (
+	"fmt"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/standard"
+)
+
+// refusedChecks reports the checks that moonkeep's own checkers would refuse,
+// such as for a pattern that they cannot match: they are asked, without a
+// process.
+func refusedChecks(c *config.Config) config.Findings {
+	var found config.Findings
+	checkers := map[string]checker.Checker{}
+	type question struct{ kind, options string }
+	asked := map[question]bool{}
+	files := hostedFiles{}
+	build.EachProbe(c, func(p *build.Probe) {
+		if p.Plugin || p.Lua != nil || p.Kind == "MISC_CHECK" {
+			return
+		}
+		own, ok := checkers[p.Kind]
+		if !ok {
+			own = standard.New(p.Kind)
+			checkers[p.Kind] = own
+		}
+		if own == nil || asked[question{p.Kind, string(p.Options)}] {
+			return // the same options are the same everywhere
+		}
+		asked[question{p.Kind, string(p.Options)}] = true
+		if err := refusedBy(own, p, files); err != nil {
+			found.Add(checkAt(c, p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server(), err)
+		}
+	})
+	return found
+}
+
+func refusedBy(own checker.Checker, p *build.Probe, files hostedFiles) error {
+	raw := p.Options
+	if hasFiles(p.Kind) {
+		var err error
+		if raw, _, err = files.into(raw); err != nil {
+			return nil // checkPlugins tells of files that this host lacks
+		}
+	}
+	o, err := checker.NewOptions(raw)
+	if err != nil {
+		return fmt.Errorf("read its options: %w", err)
+	}
+	prepared, err := own.Prepare(checker.Target{Address: p.Address, BindTo: p.BindTo, BindPort: p.BindPort, BindIf: p.BindIf, Fwmark: p.Fwmark, Timeout: p.ConnectTimeout}, o)
+	if err != nil {
+		return err
+	}
+	if closer, ok := prepared.(interface{ Close() }); ok {
+		closer.Close()
+	}
+	return nil
+}
+
+// checkAt is where the first check of this kind of the server was written.
+func checkAt(c *config.Config, p *build.Probe) config.Position {
+	for i := range c.VirtualServers {
+		v := &c.VirtualServers[i]
+		for k := range v.RealServers {
+			r := &v.RealServers[k]
+			for n := range r.Checks {
+				if isCheck(&r.Checks[n], p) && r.Endpoint(v).String() == p.Server() {
+					return r.Checks[n].At()
+				}
+			}
+		}
+	}
+	for i := range c.Scripts {
+		if c.Scripts[i].Name == p.Script && p.Script != "" {
+			return c.Scripts[i].At
+		}
+	}
+	if len(c.Files) > 0 {
+		return config.Position{File: c.Files[0]}
+	}
+	return config.Position{}
+}

@@ -1,0 +1,242 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/kernel"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// openKernels opens the kernels of the daemon's own network namespace, of those
+// that instances are in, and of those in which an earlier run left something.
+func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
+	if d.table, err = tableName(d.opts.RunDir); err != nil {
+		return err
+	}
+	d.settings = &changedSettings{dir: d.dir, of: left.settings}
+	home, err := kernel.Open(d.engine, d.kernelOptions(c, "", left.settings[""]))
+	if err != nil {
+		return err
+	}
+	if d.kernel, err = joinSpaces(home); err != nil {
+		return errors.Join(err, home.Close())
+	}
+	for _, space := range left.spaces {
+		if err := d.kernel.open(space, d.engine, d.kernelOptions(c, space, left.settings[space])); err != nil {
+			return errors.Join(err, d.kernel.Close())
+		}
+	}
+	err = d.filters(c)
+	if err == nil {
+		err = d.kernel.each(func(space string, k *kernel.Kernel) error {
+			return k.Devices(build.Devices(build.Within(c, space)))
+		})
+	}
+	if err != nil {
+		return errors.Join(err, d.kernel.Close())
+	}
+	d.promote(c)
+	if err := d.kernel.each(func(_ string, k *kernel.Kernel) error { return k.RestoreSettings() }); err != nil {
+		d.log.Warn("not all settings that an earlier run changed could be put back", "err", err)
+	}
+	d.guard(c)
+	return nil
+}
+
+func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.Change) kernel.Options {
+	within := build.Within(c, space)
+	return kernel.Options{
+		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within),
+		Table: d.table, Mark: d.table, Changed: changed, Settings: d.settings.in(space), Log: d.log,
+	}
+}
+
+// prepare has the kernels ready for what another configuration adds to the
+// present one. What was prepared does no harm if that is refused.
+func (d *daemon) prepare(c *config.Config) error {
+	for _, space := range build.Spaces(c) {
+		if err := d.kernel.open(space, d.engine, d.kernelOptions(c, space, nil)); err != nil {
+			return err
+		}
+	}
+	return d.filters(c)
+}
+
+// virtual says which addresses are virtual in c, and has the interfaces of the
+// node's own stand: those of c, and of the present configuration too.
+func (d *daemon) virtual(c *config.Config) error {
+	return d.kernel.each(func(space string, k *kernel.Kernel) error {
+		within := build.Within(c, space)
+		k.SetVirtual(build.Virtual(within), build.Own(within))
+		k.SetPace(pace(within))
+		return k.Devices(both(build.Devices(within), build.Devices(build.Within(d.config, space))))
+	})
+}
+
+// guard has addresses of c removed that stand where nobody claims them.
+func (d *daemon) guard(c *config.Config) {
+	_ = d.kernel.each(func(space string, k *kernel.Kernel) error { // none can fail
+		k.Guard(build.Guarded(build.Within(c, space)))
+		return nil
+	})
+}
+
+// promote makes the settings of interfaces that the configuration asks for.
+// Without them addresses may have to be set again, which is no reason not to
+// run.
+func (d *daemon) promote(c *config.Config) {
+	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
+		return k.Promote(build.Promoted(build.Within(c, space)))
+	}); err != nil {
+		d.log.Warn("cannot set promote_secondaries", "err", err)
+	}
+	if err := d.kernel.each(func(_ string, k *kernel.Kernel) error {
+		return k.DisableReports(c.Global.DisableLocalIGMP)
+	}); err != nil {
+		d.log.Warn("cannot set disable_local_igmp", "err", err)
+	}
+}
+
+// filters reports whether packets can be dropped, if they are to be.
+func (d *daemon) filters(c *config.Config) error {
+	return d.kernel.each(func(space string, k *kernel.Kernel) error {
+		if !build.Drops(build.Within(c, space)) {
+			return nil
+		}
+		if err := k.CheckFilter(); err != nil {
+			return fmt.Errorf("no_accept, or strict mode without accept: %w", err)
+		}
+		return nil
+	})
+}
+
+// leftovers are what an earlier run may have left in the kernel.
+type leftovers struct {
+	owned
+	// readable is false when an earlier run left a journal that is of no use.
+	readable bool
+	settings map[string][]sysctl.Change
+	// spaces are the network namespaces beside the daemon's own that are in
+	// use: those of the configuration, and those that hold what was left.
+	spaces []string
+}
+
+// leftovers reads the journals. What they say of network namespaces is in the
+// names that these have now; of one that is gone nothing is left.
+func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
+	journal, err := d.dir.readJournal()
+	if err != nil {
+		d.log.Warn("the journal of an earlier run is of no use", "err", err)
+	}
+	readable := err == nil
+	changed, err := d.dir.readSettings()
+	if err != nil {
+		d.log.Warn("settings that an earlier run changed cannot be put back", "err", err)
+	}
+	l := leftovers{readable: readable, settings: make(map[string][]sysctl.Change), spaces: build.Spaces(c)}
+	names := &spaceNames{known: make(map[string]*string)}
+	defer names.close()
+	if err := names.configured(l.spaces); err != nil {
+		return l, err
+	}
+	for _, a := range journal.addresses {
+		was, device := netspec.Split(a.Device)
+		if space, stands := names.now(was); stands {
+			a.Device = netspec.Within(space, device)
+			l.addresses = append(l.addresses, a)
+		}
+	}
+	for _, r := range journal.routing.Routes {
+		if space, stands := names.now(r.Space); stands {
+			l.routing.Routes = append(l.routing.Routes, r.Bare().Within(space))
+		}
+	}
+	for _, r := range journal.routing.Rules {
+		if space, stands := names.now(r.Space); stands {
+			l.routing.Rules = append(l.routing.Rules, r.Bare().Within(space))
+		}
+	}
+	for _, was := range slices.Sorted(maps.Keys(changed)) {
+		if space, stands := names.now(was); stands {
+			l.settings[space] = append(l.settings[space], changed[was]...)
+		}
+	}
+	for _, name := range names.known {
+		if name != nil && *name != "" && !slices.Contains(l.spaces, *name) {
+			l.spaces = append(l.spaces, *name)
+		}
+	}
+	return l, nil
+}
+
+// spaceNames finds out what network namespaces are called now.
+type spaceNames struct {
+	// known are the present names by those in a journal; nil is gone.
+	known map[string]*string
+	// open are namespaces under their present names.
+	open []namedSpace
+}
+
+type namedSpace struct {
+	name string
+	ns   *netns.NS
+}
+
+// configured opens the namespaces that a configuration names.
+func (s *spaceNames) configured(names []string) error {
+	for _, name := range names {
+		ns, err := netns.Open(name)
+		if err != nil {
+			return fmt.Errorf("net_namespace: %w; `ip netns add` makes one", err)
+		}
+		s.open = append(s.open, namedSpace{name, ns})
+	}
+	return nil
+}
+
+// now is the name of a namespace, "" if it is the daemon's own, and whether it
+// is there.
+func (s *spaceNames) now(was string) (name string, stands bool) {
+	if was == "" {
+		return "", true
+	}
+	if is, known := s.known[was]; known {
+		if is == nil {
+			return "", false
+		}
+		return *is, true
+	}
+	s.known[was] = nil
+	ns, err := netns.Open(was)
+	if err != nil {
+		return "", false // gone, and what was in it as well
+	}
+	name = was
+	if here, err := netns.Current(); err == nil {
+		if here.Same(ns) {
+			name = ""
+		}
+		here.Close()
+	}
+	for _, o := range s.open {
+		if o.ns.Same(ns) {
+			name = o.name
+		}
+	}
+	s.open = append(s.open, namedSpace{name, ns})
+	s.known[was] = &name
+	return name, true
+}
+
+func (s *spaceNames) close() {
+	for _, o := range s.open {
+		o.ns.Close()
+	}
+}

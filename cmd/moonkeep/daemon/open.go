@@ -1,0 +1,81 @@
+package daemon
+
+import (
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/config/source"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// OpenConfig is openLayers for one file, or the one that is found when path
+// is empty.
+func OpenConfig(path, configID string) (*config.Config, config.Findings, error) {
+	var paths []string
+	if path != "" {
+		paths = []string{path}
+	}
+	return openLayers(paths, configID, nil)
+}
+
+// openLayers reads the configuration that every subcommand works on: the files
+// at paths, later ones over earlier ones, or the file that is found when there
+// are none, with the settings of set (KEY=VALUE) and of the environment over
+// them and the host's defaults beneath. The config id chooses the lines of a
+// keepalived.conf that begin with @NAME; if empty, the environment or the
+// node's name does. The error is for a file that cannot be read, and for a
+// setting that cannot be. The configuration is of use only if the findings
+// hold no error.
+func openLayers(paths []string, configID string, set []string) (*config.Config, config.Findings, error) {
+	settings := source.NewSettings(nil)
+	flags := map[string]string{}
+	for _, text := range set {
+		s, err := settings.ParseSetting(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		flags[s.Key] = s.Value
+	}
+	if configID != "" {
+		flags[source.SettingConfigID] = configID
+	}
+	settings = source.NewSettings(flags)
+	if len(paths) == 0 {
+		path, err := settings.ConfigFile()
+		if err != nil {
+			return nil, nil, err
+		}
+		paths = []string{path}
+	}
+	c, findings, err := load.Layers(paths, settings)
+	if err != nil {
+		return nil, nil, err
+	}
+	if findings.Errors() {
+		// What is wrong with a setting is among them.
+		load.Defaults(c)
+		return c, findings, nil
+	}
+	if err := complete(c, settings); err != nil {
+		return nil, nil, err
+	}
+	return c, append(findings, build.Strict(c)...), nil
+}
+
+// complete puts the settings of the environment over what a file says, and the
+// host's defaults beneath.
+func complete(c *config.Config, settings *source.Settings) error {
+	if err := settings.Apply(&c.Global); err != nil {
+		return err
+	}
+	load.Defaults(c)
+	return nil
+}
+
+// compiles returns a function that compiles a Lua file without running it.
+func compiles(library *lua.Library) func(path string) error {
+	return func(path string) error {
+		_, err := library.Compile(path)
+		return err
+	}
+}

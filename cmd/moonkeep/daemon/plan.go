@@ -1,0 +1,34 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/plan"
+	"github.com/moonkeep/moonkeep/config/source"
+)
+
+// Plan implements control.Daemon: it compares what runs with a configuration
+// in moonkeep's JSON, which the environment and the host complete as they
+// completed the running one.
+func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
+	next, found := source.Read("plan.json", configuration)
+	for _, f := range found {
+		if f.Severity == config.Error {
+			return nil, fmt.Errorf("the configuration cannot be read back: %s", f)
+		}
+	}
+	if err := complete(next, source.NewSettings(nil)); err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	old := d.config
+	d.mu.Unlock()
+	p := plan.NewReport(old, next)
+	for i := range p.Changes {
+		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
+	}
+	return json.Marshal(p)
+}

@@ -1,0 +1,225 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/engine/turns"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/lua"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
+)
+
+// prober makes the probes of some kinds of check.
+type prober interface {
+	// start begins probes and never blocks. Each is answered once by tell.
+	start(tell tell, generation uint32, list []node.Ask)
+}
+
+// tell takes answers; it waits for room.
+type tell func(generation uint32, answers []node.Answer)
+
+// probes makes the probes of one configuration: it hands each to the prober of
+// its kind. It implements engine.Probes.
+type probes struct {
+	tell tell
+	// by is the prober of each check, by its number; nil for what follows a file
+	// or a session.
+	by []prober
+	// set are the checks of plugins; nil when there are none, and where nothing
+	// is run. scripts are the numbers of those that are of a vrrp_script.
+	set     *pluginhost.Set
+	scripts map[string]uint32
+	// split holds the asks of one Start by prober; scratch, for one caller.
+	split []share
+}
+
+// share is what of a Start one prober gets.
+type share struct {
+	of   prober
+	list []node.Ask
+}
+
+// newProbes makes ready what the checks of a configuration need: Lua files are
+// compiled now, so that a mistake in one is found before the configuration is
+// used.
+//
+// Processes of plugins are started here too, and do nothing before the first
+// probe; Close gives them back.
+func (e *edges) newProbes(c *config.Config) (*probes, error) {
+	p := &probes{by: make([]prober, 0, build.MostProbes(c))}
+	var none prober // of the kind before, which is most often this one
+	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
+	seen := map[string]bool{}
+	var err error
+	build.EachProbe(c, func(x *build.Probe) {
+		if x.Script != "" || err != nil {
+			return // engine.Checks runs it
+		}
+		var by prober
+		if n, same := none.(nobody); !same || n.kind != x.Kind {
+			none = nobody{e.pool, x.Kind}
+		}
+		if by = none; x.Lua != nil {
+			var k *luaCheck
+			if k, err = e.luaCheck(x, seen); err != nil {
+				return
+			}
+			scripts.checks[x.Check], by = k, &scripts
+		}
+		for len(p.by) < int(x.Check) {
+			p.by = append(p.by, nil)
+		}
+		p.by = append(p.by, by)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if e.plugins == nil {
+		return p, nil
+	}
+	plan, numbers, err := pluginPlan(c)
+	if err != nil {
+		return nil, err
+	}
+	p.scripts = numbers
+	if p.set, err = e.plugins.Open(plan); err != nil {
+		return nil, err
+	}
+	own := &hosted{p.set}
+	for i := range plan.Checks {
+		if n := int(plan.Checks[i].Number); n < len(p.by) {
+			p.by[n] = own
+		}
+	}
+	return p, nil
+}
+
+// Begin implements engine.Probes.
+func (p *probes) Begin(tell func(uint32, []node.Answer)) {
+	p.tell = tell
+	if p.set != nil {
+		p.set.Begin(tell)
+	}
+}
+
+// Start implements engine.Probes.
+func (p *probes) Start(generation uint32, list []node.Ask) {
+	for i := range p.split {
+		p.split[i].list = p.split[i].list[:0]
+	}
+	for _, a := range list {
+		by := p.by[a.Check]
+		at := slices.IndexFunc(p.split, func(s share) bool { return s.of == by })
+		if at < 0 {
+			at = len(p.split)
+			p.split = append(p.split, share{of: by})
+		}
+		p.split[at].list = append(p.split[at].list, a)
+	}
+	for _, s := range p.split {
+		if len(s.list) > 0 {
+			s.of.start(p.tell, generation, s.list)
+		}
+	}
+}
+
+// Close implements engine.Probes. What is under way belongs to what the
+// configurations share, and ends with the daemon.
+func (p *probes) Close() error {
+	if p.set != nil {
+		return p.set.Close()
+	}
+	return nil
+}
+
+// nobody answers for a kind of check that nobody makes.
+type nobody struct {
+	pool *luaPool
+	kind string
+}
+
+func (n nobody) start(tell tell, generation uint32, list []node.Ask) {
+	answers := make([]node.Answer, len(list))
+	for i, a := range list {
+		answers[i] = node.Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Unknown, Message: "nobody makes a " + n.kind}
+	}
+	n.pool.submit(func() { tell(generation, answers) })
+}
+
+// luaCheck is one LUA_CHECK.
+type luaCheck struct {
+	runner *lua.Runner
+	about  lua.Subject
+	limit  time.Duration
+	// measures is for a weight_by.
+	measures bool
+	// quick says that it waits for nobody, so that it takes turns with others.
+	quick bool
+}
+
+// luaChecks makes LUA_CHECKs.
+type luaChecks struct {
+	pool   *luaPool
+	checks map[uint32]*luaCheck
+}
+
+// luaCheck compiles the file of a check, and makes sure, once for each file, that
+// it has the function: seen are those that were looked at.
+func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error) {
+	kind := p.Kind
+	if p.Lua.Measures {
+		kind = "weight_by"
+	}
+	who := fmt.Sprintf("%s of %s of virtual server %s", kind, p.Server(), p.Service)
+	fault := func(err error) error { return &luaFault{p.Lua.At, fmt.Errorf("%s: %w", who, err)} }
+	function := "check"
+	if p.Lua.Measures {
+		function = "weight"
+	}
+	r, err := e.runner(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who)
+	if err != nil {
+		return nil, fault(err)
+	}
+	if key := function + " " + p.Lua.Path; !seen[key] {
+		seen[key] = true
+		// A state for each of ten thousand checks takes its time when the check
+		// first runs, not before the daemon starts.
+		if _, err := r.Has(context.Background(), function); err != nil {
+			return nil, fault(err)
+		}
+	}
+	k := &luaCheck{runner: r, about: lua.Subject{Server: p.Server()}, limit: p.Limit, measures: p.Lua.Measures, quick: r.Quick()}
+	if p.Virtual.IsValid() {
+		k.about.Service = p.Virtual.String()
+	}
+	return k, nil
+}
+
+func (l *luaChecks) start(tell tell, generation uint32, list []node.Ask) {
+	now := time.Now()
+	call := func(a node.Ask, told func(node.Answer)) {
+		k := l.checks[a.Check]
+		k.run(l.pool, now.Add(k.limit), func(ans node.Answer) {
+			ans.Check, ans.Seq = a.Check, a.Seq
+			told(ans)
+		})
+	}
+	var quick []node.Ask
+	for _, a := range list {
+		if l.checks[a.Check].quick {
+			quick = append(quick, a)
+			continue
+		}
+		l.pool.submit(func() { call(a, func(ans node.Answer) { tell(generation, []node.Answer{ans}) }) })
+	}
+	if len(quick) > 0 {
+		turns.Run(len(quick), l.pool.submit, func(i int, told func(node.Answer)) { call(quick[i], told) },
+			func(answers []node.Answer) { tell(generation, answers) })
+	}
+}

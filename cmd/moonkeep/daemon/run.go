@@ -1,0 +1,118 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// Options say what a daemon runs, and where.
+type Options struct {
+	// Configs are the files of the configuration, later ones over earlier ones;
+	// without one the file is looked for.
+	Configs []string
+	// Set are settings, KEY=VALUE, over those of the files and the environment.
+	Set []string
+	// ConfigID chooses the lines @ID of a keepalived.conf; if empty, the
+	// environment or the node's name does.
+	ConfigID string
+	// RunDir has the socket, the journal and the lock.
+	RunDir string
+	// StateDir has what outlives a reboot; if empty, it is DefaultStateDir for
+	// the default RunDir, and any other RunDir itself.
+	StateDir string
+	// CheckDir has files that override checks; none when it is empty.
+	CheckDir string
+	// Version is what the daemon says that it is.
+	Version string
+	// Print writes a status for people, into the dump of SIGUSR1.
+	Print func(io.Writer, *control.Status) error
+}
+
+// ErrAtOnce is what Run returns when it was told to stop a third time: the node
+// still runs, and ends with the process.
+var ErrAtOnce = errors.New("stopped at once: addresses may be left behind; the next start removes them")
+
+// Run runs one daemon until it was told to stop, by SIGTERM, SIGINT or the end of
+// ctx. SIGHUP makes it read its configuration again, and the signals of dump make
+// it write down how it stands.
+func Run(ctx context.Context, o *Options, log *slog.Logger) error {
+	// A channel each, so that none can fill up with another's signals.
+	stops, reloads, pipes := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
+	dumps := make(chan os.Signal, 3)
+	signal.Notify(stops, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(reloads, syscall.SIGHUP)
+	signal.Notify(dumps, syscall.SIGUSR1, syscall.SIGUSR2, signalJSON)
+	// Nobody looks at this one: it keeps the end of a log's reader from being
+	// ours. To ignore the signal would make our programs ignore it too.
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer func() {
+		// Not of SIGPIPE: the last lines of the log are still to be written.
+		signal.Stop(stops)
+		signal.Stop(reloads)
+		signal.Stop(dumps)
+	}()
+
+	garbage, begun := newCollection()
+	d, err := newDaemon(o, log)
+	if err != nil {
+		return err
+	}
+	d.garbage, d.begun = garbage, begun
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- d.run(ctx) }()
+	// Apart from the stops, which must not wait for a slow file.
+	go func() {
+		for {
+			select {
+			case <-reloads:
+				_, _ = d.reload(ctx) // it logs both
+				trim()
+			case s := <-dumps:
+				d.dump(ctx, s)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	settled := time.AfterFunc(TrimAfter, trim)
+	defer settled.Stop()
+	asked := 0
+	for {
+		select {
+		case err := <-ended:
+			err = errors.Join(err, d.close())
+			if err == nil {
+				log.Info("stopped")
+			}
+			return err
+		case s := <-stops:
+			switch asked++; asked {
+			case 1:
+				log.Info("stopping", "signal", s.String())
+				d.garbage.ease() // to the end, which comes before the heap is large
+				stop()
+			case 2:
+				// Often the same stop, sent to the process and to its group.
+				log.Info("stopping without waiting for another node to take over", "signal", s.String())
+				d.engine.Hurry()
+			default:
+				// The engine still runs; what it uses ends with the process.
+				log.Warn("stopping at once: addresses may be left behind; the next start removes them")
+				return ErrAtOnce
+			}
+		}
+	}
+}
+
+// closeLimit is how long programs that were told to end are waited for.
+const closeLimit = 3 * time.Second

@@ -1,0 +1,347 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/moonkeep/moonkeep/core/bfd"
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+var _ engine.Kernel = (*spaces)(nil)
+
+// spaces joins the kernels of several network namespaces into the one that the
+// engine works with. Each kernel has the names that interfaces have in its
+// namespace, the engine those of netspec.Within. BFD is the daemon's own
+// namespace's. With that one alone every call goes straight to its kernel.
+//
+// A namespace that was opened stays so until Close: addresses may be released
+// in it after a configuration that does not name it any more has begun.
+type spaces struct {
+	home *kernel.Kernel
+	ns   *netns.NS
+	// others are the kernels of the other namespaces by name. The map is
+	// never changed, only replaced.
+	others atomic.Pointer[map[string]*space]
+	// adverts and errs are what Send works with.
+	adverts []node.Action
+	errs    []error
+	places  []int
+	closed  sync.Once
+}
+
+// space is a network namespace beside the daemon's own.
+type space struct {
+	*kernel.Kernel
+	name string
+	ns   *netns.NS
+	sink *spaceSink
+}
+
+// joinSpaces returns the kernel of the calling thread's namespace as the only
+// one.
+func joinSpaces(home *kernel.Kernel) (*spaces, error) {
+	ns, err := netns.Current()
+	if err != nil {
+		return nil, err
+	}
+	s := &spaces{home: home, ns: ns}
+	s.others.Store(&map[string]*space{})
+	return s, nil
+}
+
+// open opens the kernel of a namespace; its events go to the sink. One that is
+// open already is left alone, unless the name has come to be another's.
+func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err error) {
+	ns, err := netns.Open(name)
+	if err != nil {
+		return fmt.Errorf("net_namespace: %w; `ip netns add` makes one", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ns.Close())
+		}
+	}()
+	all := maps.Clone(*s.others.Load())
+	switch known := all[name]; {
+	case known != nil && known.ns.Same(ns):
+		return ns.Close()
+	case known != nil:
+		return fmt.Errorf("net_namespace %s: it is not the namespace any more that this daemon knows by that name: restart the daemon, or name the new one otherwise", name)
+	case s.ns.Same(ns):
+		return fmt.Errorf("net_namespace %s: the daemon runs in that one itself: leave net_namespace out", name)
+	}
+	for _, x := range all {
+		if x.ns.Same(ns) {
+			return fmt.Errorf("net_namespace %s: it is the same as %s: give it one name", name, x.name)
+		}
+	}
+	x := &space{name: name, ns: ns, sink: &spaceSink{Sink: sink, space: name}}
+	x.sink.names.Store(&map[string]string{})
+	if err := ns.Do(func() error {
+		x.Kernel, err = kernel.Open(x.sink, opts)
+		return err
+	}); err != nil {
+		if x.Kernel != nil {
+			err = errors.Join(err, x.Kernel.Close())
+		}
+		if errors.Is(err, os.ErrPermission) {
+			return fmt.Errorf("net_namespace %s: %w; that needs CAP_SYS_ADMIN: in a unit of systemd CapabilityBoundingSet=CAP_SYS_ADMIN, and no RestrictNamespaces=", name, err)
+		}
+		return fmt.Errorf("net_namespace %s: %w", name, err)
+	}
+	all[name] = x
+	s.others.Store(&all)
+	return nil
+}
+
+// each calls f with every open kernel and the name of its namespace.
+func (s *spaces) each(f func(name string, k *kernel.Kernel) error) error {
+	failed := []error{f("", s.home)}
+	others := *s.others.Load()
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		failed = append(failed, inSpace(name, f(name, others[name].Kernel)))
+	}
+	return errors.Join(failed...)
+}
+
+// in calls f with the kernel of a namespace.
+func (s *spaces) in(name string, f func(k *kernel.Kernel) error) error {
+	if name == "" {
+		return f(s.home)
+	}
+	x := (*s.others.Load())[name]
+	if x == nil {
+		return fmt.Errorf("network namespace %s is not open", name)
+	}
+	return inSpace(name, f(x.Kernel))
+}
+
+func inSpace(name string, err error) error {
+	if err != nil && name != "" {
+		return fmt.Errorf("in network namespace %s: %w", name, err)
+	}
+	return err
+}
+
+// alone reports whether there is the daemon's own namespace only.
+func (s *spaces) alone() bool { return len(*s.others.Load()) == 0 }
+
+// Watch implements engine.Kernel.
+func (s *spaces) Watch(interfaces []string, channels []netspec.Channel) error {
+	if s.alone() {
+		return s.home.Watch(interfaces, channels)
+	}
+	wanted, listening := make(map[string][]string), make(map[string][]netspec.Channel)
+	for _, i := range interfaces {
+		space, name := netspec.Split(i)
+		wanted[space] = append(wanted[space], name)
+	}
+	for _, c := range channels {
+		var space string
+		space, c.Interface = netspec.Split(c.Interface)
+		listening[space] = append(listening[space], c)
+	}
+	for name, x := range *s.others.Load() {
+		x.sink.knows(wanted[name], listening[name])
+	}
+	return s.each(func(name string, k *kernel.Kernel) error { return k.Watch(wanted[name], listening[name]) })
+}
+
+// Send implements engine.Kernel.
+func (s *spaces) Send(adverts []node.Action, errs []error) {
+	others := *s.others.Load()
+	if len(others) == 0 {
+		s.home.Send(adverts, errs)
+		return
+	}
+	for name, x := range others {
+		s.sendIn(name, x.Kernel, adverts, errs)
+	}
+	s.sendIn("", s.home, adverts, errs)
+	for i := range adverts {
+		if space, _ := netspec.Split(adverts[i].Interface); space != "" && others[space] == nil {
+			errs[i] = fmt.Errorf("send to %s: network namespace %s is not open", adverts[i].Destination, space)
+		}
+	}
+}
+
+// sendIn sends the adverts of one namespace.
+func (s *spaces) sendIn(space string, k *kernel.Kernel, adverts []node.Action, errs []error) {
+	s.adverts, s.errs, s.places = s.adverts[:0], s.errs[:0], s.places[:0]
+	for i := range adverts {
+		if in, name := netspec.Split(adverts[i].Interface); in == space {
+			s.adverts = append(s.adverts, adverts[i])
+			s.adverts[len(s.adverts)-1].Interface = name
+			s.errs, s.places = append(s.errs, nil), append(s.places, i)
+		}
+	}
+	if len(s.adverts) == 0 {
+		return
+	}
+	k.Send(s.adverts, s.errs)
+	for n, i := range s.places {
+		errs[i] = inSpace(space, s.errs[n])
+	}
+	clear(s.adverts) // the payloads are not ours to keep
+}
+
+// Sessions implements engine.Kernel.
+func (s *spaces) Sessions(list []bfd.Config) error { return s.home.Sessions(list) }
+
+// SendBFD implements engine.Kernel.
+func (s *spaces) SendBFD(a *node.Action) error { return s.home.SendBFD(a) }
+
+// split calls f for each namespace that addresses are in. Without addresses it
+// is called for the daemon's own.
+func (s *spaces) split(addresses []netspec.Address, f func(space string, k *kernel.Kernel, list []netspec.Address) error) error {
+	if s.alone() || len(addresses) == 0 {
+		return f("", s.home, addresses)
+	}
+	of := bySpace(addresses)
+	var failed []error
+	for _, space := range slices.Sorted(maps.Keys(of)) {
+		failed = append(failed, s.in(space, func(k *kernel.Kernel) error { return f(space, k, of[space]) }))
+	}
+	return errors.Join(failed...)
+}
+
+// bySpace divides addresses by their namespaces, with the names that devices have
+// there.
+func bySpace(addresses []netspec.Address) map[string][]netspec.Address {
+	of := make(map[string][]netspec.Address)
+	for _, a := range addresses {
+		var space string
+		space, a.Device = netspec.Split(a.Device)
+		of[space] = append(of[space], a)
+	}
+	return of
+}
+
+// Claim implements engine.Kernel.
+func (s *spaces) Claim(list []engine.Holding, errs []error) {
+	s.hold(list, errs, (*kernel.Kernel).Claim)
+}
+
+// Release implements engine.Kernel.
+func (s *spaces) Release(list []engine.Holding, errs []error) {
+	s.hold(list, errs, (*kernel.Kernel).Release)
+}
+
+// hold calls f once for each namespace that some of the addresses are in. A
+// holding without addresses is the daemon's own namespace's.
+func (s *spaces) hold(list []engine.Holding, errs []error, f func(*kernel.Kernel, []engine.Holding, []error)) {
+	if s.alone() {
+		f(s.home, list, errs)
+		return
+	}
+	clear(errs)
+	parts, of := make(map[string][]engine.Holding), make(map[string][]int) // and whose each is
+	for i, h := range list {
+		divided := bySpace(h.Addresses)
+		if len(divided) == 0 {
+			divided[""] = nil
+		}
+		for space, addresses := range divided {
+			h.Addresses = addresses
+			parts[space], of[space] = append(parts[space], h), append(of[space], i)
+		}
+	}
+	for _, space := range slices.Sorted(maps.Keys(parts)) {
+		said := make([]error, len(parts[space]))
+		err := s.in(space, func(k *kernel.Kernel) error {
+			f(k, parts[space], said)
+			return nil
+		})
+		for n, i := range of[space] {
+			errs[i] = errors.Join(errs[i], inSpace(space, said[n]), err)
+		}
+	}
+}
+
+// Announce implements engine.Kernel.
+func (s *spaces) Announce(instance string, addresses []netspec.Address, rounds int) error {
+	return s.split(addresses, func(_ string, k *kernel.Kernel, list []netspec.Address) error {
+		return k.Announce(instance, list, rounds)
+	})
+}
+
+// Held implements engine.Kernel.
+func (s *spaces) Held(addresses []netspec.Address) (held []netspec.Address, err error) {
+	err = s.split(addresses, func(space string, k *kernel.Kernel, list []netspec.Address) error {
+		stand, err := k.Held(list)
+		held = append(held, addressesIn(space, stand)...)
+		return err
+	})
+	return held, err
+}
+
+// routes divides routes and rules by their namespaces.
+func routes(list netspec.Routing) map[string]netspec.Routing {
+	of := make(map[string]netspec.Routing)
+	for _, r := range list.Routes {
+		x := of[r.Space]
+		x.Routes = append(x.Routes, r.Bare())
+		of[r.Space] = x
+	}
+	for _, r := range list.Rules {
+		x := of[r.Space]
+		x.Rules = append(x.Rules, r.Bare())
+		of[r.Space] = x
+	}
+	return of
+}
+
+// SetRouting implements engine.Kernel.
+func (s *spaces) SetRouting(instance string, want netspec.Routing) error {
+	if s.alone() {
+		return s.home.SetRouting(instance, want)
+	}
+	of := routes(want)
+	// Also where there is to be nothing: the instance may have been there.
+	return s.each(func(name string, k *kernel.Kernel) error { return k.SetRouting(instance, of[name]) })
+}
+
+// ClearRouting implements engine.Kernel.
+func (s *spaces) ClearRouting(list netspec.Routing) error {
+	if s.alone() {
+		return s.home.ClearRouting(list)
+	}
+	of := routes(list)
+	return s.each(func(name string, k *kernel.Kernel) error { return k.ClearRouting(of[name]) })
+}
+
+// HeldRouting implements engine.Kernel.
+func (s *spaces) HeldRouting(list netspec.Routing) (held netspec.Routing, err error) {
+	if s.alone() {
+		return s.home.HeldRouting(list)
+	}
+	of := routes(list)
+	err = s.each(func(name string, k *kernel.Kernel) error {
+		stand, err := k.HeldRouting(of[name])
+		held = held.With(stand.Within(name))
+		return err
+	})
+	return held, err
+}
+
+// Close implements engine.Kernel. It may be called again.
+func (s *spaces) Close() (err error) {
+	s.closed.Do(func() {
+		err = s.each(func(_ string, k *kernel.Kernel) error { return k.Close() })
+		for _, x := range *s.others.Load() {
+			err = errors.Join(err, x.ns.Close())
+		}
+		err = errors.Join(err, s.ns.Close())
+	})
+	return err
+}

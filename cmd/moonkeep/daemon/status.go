@@ -1,0 +1,57 @@
+package daemon
+
+import (
+	"context"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/control"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
+)
+
+// pluginStatus is the processes of plugins as the status tells of them.
+func pluginStatus(list []pluginhost.Status, now time.Time) []control.Plugin {
+	out := make([]control.Plugin, len(list))
+	for i, s := range list {
+		out[i] = control.Plugin{
+			Name: s.Name, NetNS: s.NetNS, User: s.User, Path: s.Path, Version: s.Version, State: string(s.State), PID: s.Pid,
+			Starts: s.Starts, Failures: s.Failures, Checks: s.Checks, Pending: s.Under,
+			Answered: s.Answered, Unknown: s.Unknown, Late: s.Late, Reason: s.Reason,
+		}
+		if s.Pid != 0 {
+			out[i].Age = max(0, now.Sub(s.Since).Seconds())
+		}
+		if !s.Retry.IsZero() {
+			out[i].Retry = max(0, s.Retry.Sub(now).Seconds())
+		}
+	}
+	return out
+}
+
+// Status implements control.Daemon.
+func (d *daemon) Status(ctx context.Context) (control.Status, error) {
+	s, at, err := d.engine.Status(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	out := control.Describe(s, d.engine.Held)
+	out.DescribeOwned(s, d.engine.Held, d.engine.HeldRouting)
+	services, err := d.engine.Services(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	out.DescribeServices(&services.ServicesStatus, services.Servers)
+	out.IPVS = d.balance.status()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out.At, out.Version, out.PID, out.Uptime = at, d.opts.Version, os.Getpid(), time.Since(d.started).Seconds()
+	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
+	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
+	last, most := d.engine.Lateness()
+	out.Late, out.MostLate = last.Seconds(), most.Seconds()
+	out.Notifications = notifications(d.tells.Counts())
+	out.Plugins = pluginStatus(d.edges.plugins.Status(), at)
+	out.Metrics = scriptMetrics(d.edges.host.Metrics.Samples())
+	return out, nil
+}

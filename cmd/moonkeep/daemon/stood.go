@@ -1,0 +1,69 @@
+package daemon
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// scriptGrace is for how many intervals the last result of a vrrp_script stands
+// when there is none.
+const scriptGrace = 3
+
+// scriptVerdict is one with its time, put off by what the daemon stood still since.
+type scriptVerdict struct {
+	node.Checked
+	at time.Time
+}
+
+// stoodStill reports whether what had a time limit took so much longer that the
+// daemon itself was stopped or starved meanwhile: then the end of its time says
+// nothing about what it asked for.
+func stoodStill(took, limit time.Duration) bool {
+	return took > limit+limit/2+100*time.Millisecond
+}
+
+// stoodFor is for how long that was; zero when it was not.
+func stoodFor(took, limit time.Duration) time.Duration {
+	if !stoodStill(took, limit) {
+		return 0
+	}
+	return took - limit
+}
+
+// stood is the result of a script that ran in the daemon or was run by it. Bad ones
+// are none when it stood still meanwhile.
+func (x *checks) stood(s *config.Script, out node.Checked, bad bool) node.Checked {
+	still := stoodFor(out.Took, s.Timeout)
+	return x.standing(s, out, bad && still > 0, still)
+}
+
+// standing is a result, or when it is none the one before for a while. That did not
+// grow older while the daemon stood still, which is still; it did by the time that
+// a run may take: where each is starved, they count in the end.
+func (x *checks) standing(s *config.Script, out node.Checked, none bool, still time.Duration) node.Checked {
+	now := time.Now()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !none {
+		x.verdicts[s.Name] = scriptVerdict{out, now}
+		return out
+	}
+	last, ok := x.verdicts[s.Name]
+	if !ok {
+		return out
+	}
+	last.at = last.at.Add(still)
+	x.verdicts[s.Name] = last
+	if now.Sub(last.at) > scriptGrace*s.Interval+s.Timeout {
+		return out
+	}
+	why := out.Message
+	if why == "" { // as of a program that wrote nothing
+		why = out.Result.String()
+	}
+	last.Message = "as before, for there is no result: " + why
+	last.Took = out.Took
+	return last.Checked
+}

@@ -1,0 +1,167 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/node"
+	programs "github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/lua"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+// TestStoodStill: what ran out of time while the daemon itself stood still has no
+// result.
+func TestStoodStill(t *testing.T) {
+	t.Parallel()
+	p := newLuaPool()
+	k := &luaCheck{}
+	for _, test := range []struct {
+		ok   bool
+		err  error
+		took time.Duration
+		want health.Verdict
+	}{
+		{false, lua.ErrTimeout, time.Second, health.Failed},
+		{false, lua.ErrTimeout, 2 * time.Second, health.Unknown},
+		{false, nil, 2 * time.Second, health.Unknown},
+		{false, nil, time.Second, health.Failed},
+		{true, nil, 2 * time.Second, health.OK},
+	} {
+		if a := k.answer(p, lua.Verdict{OK: test.ok}, test.err, test.took, time.Second); a.Verdict != test.want {
+			t.Errorf("%+v: %v %q", test, a.Verdict, a.Message)
+		}
+	}
+}
+
+// TestVerdictsStand: what has no result has the one before for a while, in which
+// the time that the daemon stood still does not count.
+func TestVerdictsStand(t *testing.T) {
+	t.Parallel()
+	s := &config.Script{Name: "lua", Interval: time.Second, Timeout: time.Second}
+	late := func(took time.Duration) node.Checked {
+		return node.Checked{Result: node.Timeout, Message: "late", Took: took}
+	}
+	for name, test := range map[string]struct {
+		ago  time.Duration // when there was a result; 0 for never
+		took []time.Duration
+		want node.Result
+	}{
+		"never before":                     {0, []time.Duration{10 * time.Second}, node.Timeout},
+		"in its time":                      {time.Second, []time.Duration{time.Second}, node.Timeout},
+		"a short one":                      {2 * time.Second, []time.Duration{2 * time.Second}, node.OK},
+		"a long one":                       {11 * time.Second, []time.Duration{10 * time.Second}, node.OK},
+		"a long one after a long one":      {21 * time.Second, []time.Duration{10 * time.Second, 10 * time.Second}, node.OK},
+		"what was too old before":          {14500 * time.Millisecond, []time.Duration{10 * time.Second}, node.Timeout},
+		"again and again, and little work": {10 * time.Second, []time.Duration{2 * time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second, 2 * time.Second}, node.Timeout},
+	} {
+		x := &checks{verdicts: map[string]scriptVerdict{}}
+		if test.ago != 0 {
+			x.stood(s, node.Checked{Result: node.OK}, false)
+			was := x.verdicts[s.Name]
+			was.at = time.Now().Add(-test.ago)
+			x.verdicts[s.Name] = was
+		}
+		var got node.Checked
+		for _, took := range test.took {
+			got = x.stood(s, late(took), true)
+		}
+		last := test.took[len(test.took)-1]
+		if got.Result != test.want || got.Took != last || (got.Result == node.OK) != strings.HasPrefix(got.Message, "as before") || !strings.Contains(got.Message, "late") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	// A plugin's answer that did not come took no time itself.
+	for waited, want := range map[time.Duration]node.Result{10 * time.Second: node.OK, 2 * time.Second: node.Broken} {
+		x := &checks{verdicts: map[string]scriptVerdict{s.Name: {node.Checked{Result: node.OK}, time.Now().Add(-11 * time.Second)}}}
+		if got := x.ofPlugin(s, checker.Result{}, waited); got.Result != want {
+			t.Errorf("a plugin that was waited for for %v: %+v", waited, got)
+		}
+	}
+}
+
+// stoppedEnv makes a test binary run scripts during which it is stopped.
+const stoppedEnv = "MOONKEEP_TEST_STOPPED"
+
+// stopped is a log whose lines stop the process.
+type stopped struct{ slog.Handler }
+
+func (stopped) Enabled(context.Context, slog.Level) bool { return true }
+
+func (stopped) Handle(context.Context, slog.Record) error {
+	return syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+}
+
+// TestStopped: a Lua script, quick or not, and a program during whose run the daemon
+// is stopped for longer than results stand have the result from before.
+func TestStopped(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(stoppedEnv) == "" {
+		// It stops itself, which must not stop the other tests.
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^TestStopped$", "-test.v")
+		cmd.Env = append(os.Environ(), stoppedEnv+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestStopped ") {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	const script = ` local n = 0 return function() n = n + 1 if n == 2 then require("log").info("stop") while true do end end return true end`
+	dir := luaDir(t, map[string]string{"quick.lua": script, "waits.lua": `local http = require "http"` + script})
+	mark := filepath.Join(dir, "mark")
+	program := fmt.Sprintf("test -e %[1]s || { : >%[1]s; exit 0; }; kill -STOP $PPID; sleep 1.5; kill -CONT $PPID; exec sleep 60", mark)
+	all := []config.Script{
+		{Name: "quick", Lua: filepath.Join(dir, "quick.lua")}, {Name: "waits", Lua: filepath.Join(dir, "waits.lua")},
+		{Name: "program", Argv: []string{"/bin/sh", "-c", program}},
+	}
+	for i := range all {
+		all[i].Interval, all[i].Timeout = 300*time.Millisecond, 200*time.Millisecond
+	}
+	starter, err := programs.NewStarter(programs.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer starter.Close(context.Background())
+	e := &edges{starter: starter, log: slog.New(stopped{}), lost: new(lua.Lost)}
+	x, err := e.newChecks(&config.Config{Scripts: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range all {
+		if x.IsQuick(s.Name) != (s.Name == "quick") {
+			t.Fatalf("%s: quick is %t", s.Name, x.IsQuick(s.Name))
+		}
+		run := func() node.Checked {
+			if s.Name != "quick" {
+				return x.Run(t.Context(), s.Name)
+			}
+			told := make(chan node.Checked, 1) // whoever gives it up may tell
+			x.Quick(t.Context(), s.Name, func(c node.Checked) { told <- c })
+			return <-told
+		}
+		if c := run(); c.Result != node.OK {
+			t.Fatalf("%s at first: %+v", s.Name, c)
+		}
+		if s.Name != "program" { // which does so itself
+			wake := exec.Command("/bin/sh", "-c", fmt.Sprintf("sleep 1.5; kill -CONT %d", os.Getpid()))
+			if err := wake.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer wake.Wait()
+		}
+		if c := run(); c.Result != node.OK || c.Took < time.Second || !strings.HasPrefix(c.Message, "as before, for there is no result: ") || strings.HasSuffix(c.Message, ": ") {
+			t.Errorf("%s: %+v", s.Name, c)
+		}
+	}
+}

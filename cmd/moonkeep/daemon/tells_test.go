@@ -1,0 +1,65 @@
+package daemon
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/notify"
+	"github.com/moonkeep/moonkeep/lua"
+)
+
+// TestLuaOfServicesTold: the Lua files of notify_up and quorum_down are called
+// with what happened, and their functions must be there.
+func TestLuaOfServicesTold(t *testing.T) {
+	dir := luaDir(t, map[string]string{
+		"told.lua": `local file = require "file"
+local function tell(name)
+  return function(e) file.append("told", table.concat({name, e.service, e.server or "-", e.from, e.to, e.why}, " ") .. "\n") end
+end
+return {on_real_server = tell "server", on_quorum = tell "quorum"}`,
+		"half.lua": `return {on_quorum = function() end}`,
+	})
+	conf := func(file string) string {
+		path := filepath.Join(dir, "a.yaml")
+		text := "virtual_servers: [{address: '192.0.2.1:80', protocol: TCP, lb_algo: rr, lb_kind: NAT, quorum_down: {lua: told.lua, allow: [write]}, real_servers: [{address: '192.0.2.11:80', notify_up: {lua: " + file + ", allow: [write]}}]}]\n"
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost)}
+	c, _, err := OpenConfig(conf("told.lua"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, files, err := e.telling(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const service = "TCP 192.0.2.1:80"
+	up, down := plan.Targets[notify.Key{Service: true, Name: service, Server: "192.0.2.11:80"}].Up, plan.Targets[notify.Key{Service: true, Name: service}].Down
+	if up == nil || up.Lua == nil || down == nil || down.Lua == nil {
+		t.Fatalf("nobody is told: %+v", plan.Targets)
+	}
+	all := luaFiles{present: files}
+	if err := all.tell(t.Context(), "lb-a", *up.Lua, node.Change{Occasion: node.ServerUp, Name: service, ServerName: "192.0.2.11:80", Why: "well"}, "UP", nil); err != nil {
+		t.Error(err)
+	}
+	if err := all.tell(t.Context(), "lb-a", *down.Lua, node.Change{Occasion: node.QuorumLost, Name: service, Why: "few"}, "DOWN", nil); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "told"))
+	if want := "server TCP 192.0.2.1:80 192.0.2.11:80 DOWN UP well\nquorum TCP 192.0.2.1:80 - UP DOWN few\n"; string(text) != want {
+		t.Errorf("told %q, want %q, %v", text, want, err)
+	}
+	if c, _, err = OpenConfig(conf("half.lua"), ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := e.telling(c); err == nil || !strings.Contains(err.Error(), "it returns no function on_real_server; it has on_quorum") {
+		t.Errorf("a file without the function: %v", err)
+	}
+}

@@ -1,0 +1,32 @@
+package daemon
+
+import (
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/notify"
+)
+
+// tellingServers adds what is told of virtual and real servers, of those that
+// have anything to be told.
+func (e *edges) tellingServers(c *config.Config, all map[notify.Key]*notify.Target, files runners) (errs []error) {
+	add := func(key notify.Key, up, down *config.Program, function string, mail bool) {
+		if up == nil && down == nil && !mail || all[key] != nil {
+			return // of what is there twice the first counts
+		}
+		t := teller{edges: e, config: c, who: key.String(), files: files}
+		all[key] = &notify.Target{Up: t.program(up, function), Down: t.program(down, function), Mail: mail}
+		errs = append(errs, t.errs...)
+	}
+	mails := c.Global.SMTPServer != nil && len(c.Global.Email) > 0
+	for i := range c.VirtualServers {
+		v := &c.VirtualServers[i]
+		name := v.Identity()
+		add(notify.Key{Service: true, Name: name}, v.QuorumUp, v.QuorumDown, "on_quorum", mails && build.MailsService(c, v))
+		for k := range v.RealServers {
+			r := &v.RealServers[k]
+			key := notify.Key{Service: true, Name: name, Server: r.Endpoint(v).String()}
+			add(key, r.NotifyUp, r.NotifyDown, "on_real_server", mails && build.MailsServer(c, v, r))
+		}
+	}
+	return errs
+}

@@ -1,0 +1,54 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
+)
+
+// Usage implements control.Daemon.
+func (d *daemon) Usage(ctx context.Context) (control.Usage, error) {
+	u := control.Usage{At: time.Now(), Services: []control.ServiceUsage{}}
+	list, err := d.balance.usage(ctx)
+	if err != nil {
+		return u, err
+	}
+	for i := range list {
+		s := &list[i]
+		x := control.ServiceUsage{Name: s.Key.String(), Scheduler: s.Options.Scheduler, Counters: counters(&s.Counters), Servers: []control.ServerUsage{}}
+		for k := range s.Destinations {
+			r := &s.Destinations[k]
+			x.Servers = append(x.Servers, control.ServerUsage{
+				Name: r.Address.String(), Weight: r.Weight, Active: r.Active, Inactive: r.Inactive, Counters: counters(&r.Counters),
+			})
+		}
+		u.Services = append(u.Services, x)
+	}
+	return u, nil
+}
+
+func counters(c *ipvs.Counters) control.Traffic {
+	return control.Traffic{
+		Connections: c.Connections, PacketsIn: c.PacketsIn, PacketsOut: c.PacketsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
+		ConnectionRate: c.ConnectionRate, PacketRateIn: c.PacketRateIn, PacketRateOut: c.PacketRateOut, ByteRateIn: c.ByteRateIn, ByteRateOut: c.ByteRateOut,
+	}
+}
+
+// usage reads the counters of the services that are ours.
+func (b *balancer) usage(ctx context.Context) ([]ipvs.Usage, error) {
+	b.mu.Lock()
+	started, ours := b.started, map[balance.Key]bool{}
+	if started {
+		for _, k := range b.keys {
+			ours[k] = true
+		}
+	}
+	b.mu.Unlock()
+	if !started {
+		return nil, nil
+	}
+	return b.keeper.Usage(ctx, func(k balance.Key) bool { return ours[k] })
+}

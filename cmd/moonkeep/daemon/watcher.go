@@ -1,0 +1,51 @@
+package daemon
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/kernel/numfile"
+	"github.com/moonkeep/moonkeep/core/kernel/processes"
+	"github.com/moonkeep/moonkeep/core/node"
+)
+
+// watcher looks at the files and processes of one configuration. It implements
+// engine.Watcher.
+type watcher struct {
+	files     *numfile.Watcher
+	processes *processes.Watcher
+}
+
+// newWatcher returns one that hears of processes by the feed.
+func newWatcher(c *config.Config, feed *processes.Feed) *watcher {
+	return &watcher{files: numfile.New(build.Files(c)), processes: processes.New(build.Patterns(c), feed)}
+}
+
+// Start implements engine.Watcher.
+func (w *watcher) Start(tell func(node.Event)) {
+	w.files.Start(func(name string, r numfile.Reading) {
+		tell(&node.FileRead{File: name, Value: r.Value, Missing: r.Missing, Failure: r.Failure})
+	})
+	w.processes.Start(func(name string, c processes.Count) {
+		tell(&node.ProcessesCounted{Process: name, Count: c.Count, Method: c.Method, Failure: c.Failure})
+	})
+}
+
+// Close implements engine.Watcher.
+func (w *watcher) Close() error { return errors.Join(w.files.Close(), w.processes.Close()) }
+
+// initialise writes the files that have init_file, but for those that an
+// earlier configuration had.
+func initialise(c, earlier *config.Config) error {
+	var errs []error
+	for i := range c.TrackFiles {
+		f := &c.TrackFiles[i]
+		had := earlier != nil && slices.ContainsFunc(earlier.TrackFiles, func(o config.TrackFile) bool { return o.File == f.File })
+		if f.InitFile != nil && !had {
+			errs = append(errs, numfile.Write(f.File, f.InitFile.Value, f.InitFile.Overwrite))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,49 @@
+package plan
+
+import (
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
+)
+
+// Report is a plan for programs: what `moonkeep plan --json` prints. Fields are added, never renamed or
+// removed.
+type Report struct {
+	Changes []ReportChange `json:"changes"`
+	// Effect is the gravest of the changes', empty when there are none.
+	Effect string `json:"effect"`
+	// Outage is the longest of the changes', in seconds.
+	Outage float64 `json:"outage"`
+}
+
+// ReportChange is an Item of a Report.
+type ReportChange struct {
+	// What is added, removed, changed or reordered.
+	What string `json:"what"`
+	Path string `json:"path"`
+	Old  string `json:"old,omitempty"`
+	New  string `json:"new,omitempty"`
+	// Effect is ignored, nothing, restart, moves, divides, interrupts or
+	// refused.
+	Effect string  `json:"effect"`
+	Why    string  `json:"why"`
+	Outage float64 `json:"outage"`
+	File   string  `json:"file,omitempty"`
+	Line   int     `json:"line,omitempty"`
+}
+
+// NewReport compares two configurations, each with the host's defaults.
+func NewReport(old, next *config.Config) Report {
+	items := Compare(schema.New(), old, next)
+	p := Report{Changes: []ReportChange{}}
+	for _, i := range items {
+		p.Changes = append(p.Changes, ReportChange{
+			What: i.What, Path: i.Path, Old: i.Old, New: i.New, Effect: i.Effect.String(), Why: i.Why,
+			Outage: i.Outage.Seconds(), File: i.At.File, Line: i.At.Line,
+		})
+	}
+	if len(items) > 0 {
+		effect, outage := Worst(items)
+		p.Effect, p.Outage = effect.String(), outage.Seconds()
+	}
+	return p
+}
