@@ -188,7 +188,7 @@ func (n *Node) resession(now mono.Instant, cfg []Session) {
 		if wanted(s.cfg.BFD.Path) {
 			continue
 		}
-		s.users = nil
+		s.users, s.checks = nil, nil // for whom its end counts for nothing
 		n.bfdActs = s.life.Stop(now, n.bfdActs[:0])
 		n.emitSession(now, s)
 		n.bfd.Remove(s.life)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/bfd"
+	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -356,4 +357,74 @@ func TestBFDNoAllocation(t *testing.T) {
 	if got := d.session("S"); sent < 80 || got.Counts.Received < 80 || got.State != bfd.Up {
 		t.Errorf("sent %d, received %d, %v", sent, got.Counts.Received, got.State)
 	}
+}
+
+// TestBFDCheckReload: a reload that ends a session tells nothing to the checks that
+// followed it. Where another takes its place, they stay as they are until that one
+// has come up or had its time to.
+func TestBFDCheckReload(t *testing.T) {
+	peer := Check{Kind: "BFD_CHECK", Identity: "b", Life: &health.Config{}, Session: "S"}
+	with := func(neighbor netip.Addr, checks ...Check) Config {
+		return Config{Services: []Service{web(backend("a", checks...))}, Sessions: []Session{session1("S", neighbor)}, Seed: 7}
+	}
+	begin := func() *driver {
+		d := drive(t, with(gateway, peer))
+		d.bfdUp(gateway)
+		d.beat(second, gateway)
+		d.forget()
+		return d
+	}
+	told := func(d *driver) (list []string) {
+		for _, line := range d.log {
+			if strings.HasPrefix(line, "web") {
+				list = append(list, line)
+			}
+		}
+		d.forget()
+		return list
+	}
+	says := func(what string, d *driver, want ...string) {
+		t.Helper()
+		if got := told(d); !slices.Equal(got, want) {
+			t.Errorf("%s: told %q, want %q", what, got, want)
+		}
+	}
+
+	d := begin()
+	d.reload(with(spine, peer))
+	says("another path", d)
+	d.pass(2999 * time.Millisecond)
+	says("before its time is over", d)
+	d.reload(with(spine, peer)) // which changes nothing of that
+	d.pass(time.Millisecond)
+	says("when it is over", d, "web a down", "web lost")
+	d.bfdUp(spine)
+	says("when it comes up", d, "web a up", "web won")
+
+	d = begin()
+	d.reload(with(spine, peer))
+	d.bfdUp(spine)
+	d.beat(10*second, spine)
+	says("when it comes up in time", d)
+	d.pass(second)
+	says("when that goes down", d, "web a down", "web lost")
+
+	other := peer
+	other.Identity = "c"
+	d = begin()
+	d.reload(with(spine, other))
+	d.pass(2999 * time.Millisecond)
+	says("another check of another path", d)
+	d.pass(time.Millisecond)
+	says("when its time is over", d, "web a down", "web lost")
+
+	d = begin()
+	d.reload(Config{Services: []Service{web(backend("a"))}})
+	says("neither session nor check", d)
+
+	d = drive(t, with(gateway, peer)) // never up
+	d.forget()
+	d.reload(with(spine, peer))
+	d.pass(10 * second)
+	says("none was ever up", d)
 }

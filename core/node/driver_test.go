@@ -133,6 +133,10 @@ func (d *driver) take(actions []Action) {
 				d.t.Errorf("%s for no reason", text)
 			}
 		case Told:
+			if c := a.Change; c.Occasion.OfService() {
+				text = strings.TrimSpace(c.Name+" "+c.ServerName) + map[Occasion]string{ServerUp: " up", ServerDown: " down", QuorumWon: " won", QuorumLost: " lost"}[c.Occasion]
+				break
+			}
 			text = fmt.Sprintf("tell %s %v %d: %s", a.Change.Name, a.Change.To, a.Change.Priority, []string{"", "priority", "lower", "standing"}[a.Change.Occasion])
 			if a.Change.From != a.Change.To || a.Change.Why == "" {
 				d.t.Errorf("%s: %+v", text, a.Change)

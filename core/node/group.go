@@ -15,8 +15,8 @@ type group struct {
 	members []*instance
 	role    vrrp.Role
 	since   mono.Instant
-	// yielded names the member that left MASTER for BACKUP and whose lead the
-	// others must follow; empty when none did.
+	// yielded names the member that left MASTER for BACKUP, or came from elsewhere
+	// as a BACKUP, and whose lead the others must follow; empty when none did.
 	yielded string
 	// asked is until when an answer about preempting is waited for.
 	asked mono.Instant
@@ -32,6 +32,9 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 	}
 	g.busy = true
 	defer func() { g.busy = false }()
+	if g.yielded == "" && !n.stopping {
+		g.yielded = g.contested()
+	}
 	for g.yielded != "" {
 		leader := g.yielded
 		g.yielded = ""
@@ -52,6 +55,26 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 		}
 	}
 	n.regroupRole(now, g)
+}
+
+// contested returns a member that obeys another node's master while another is
+// MASTER here, "" when there is none. Members change together, so that is what a
+// reload made of the group: it gave it members that follow different nodes, or one
+// that hears of another master before it could join those here.
+func (g *group) contested() string {
+	masters, obeys := false, ""
+	for _, m := range g.members {
+		switch {
+		case m.router.Role() == vrrp.Master:
+			masters = masters || !m.router.Leaving()
+		case obeys == "" && m.router.Obeying():
+			obeys = m.cfg.Name
+		}
+	}
+	if !masters {
+		return ""
+	}
+	return obeys
 }
 
 // stood is how late a call of Tick may be before it is looked whether the node
@@ -108,7 +131,9 @@ func (n *Node) regroupRole(now mono.Instant, g *group) {
 	case masters == len(g.members):
 		role = vrrp.Master
 	case masters > 0:
-		return // on the way: the members change one after the other
+		// The members change one after the other, and one that a reload added waits
+		// until no other node can be its master before it joins.
+		return
 	}
 	if n.stopping && inits != len(g.members) {
 		return // told once, when the last member has stopped

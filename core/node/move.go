@@ -176,11 +176,16 @@ func (n *Node) stayed(now mono.Instant, in *instance, why string) {
 	n.bar(now, members, false)
 }
 
-// renamed keeps an instance in maintenance when a reload renames it.
-func (n *Node) renamed(before, after string) {
-	if i := slices.Index(n.maintenance.Instances, before); i >= 0 && before != after {
-		n.maintenance.Instances = append(n.maintenance.Instances, after)
+// renamed keeps instances in maintenance that a reload renames, and no other that
+// has the name of one now. after is the new name by the old.
+func (n *Node) renamed(after map[string]string) {
+	for i, name := range n.maintenance.Instances {
+		if now, ok := after[name]; ok {
+			n.maintenance.Instances[i] = now
+		}
 	}
+	slices.Sort(n.maintenance.Instances)
+	n.maintenance.Instances = slices.Compact(n.maintenance.Instances)
 }
 
 // Maintenance returns what is in maintenance.

@@ -127,6 +127,20 @@ func TestMaintenance(t *testing.T) {
 		t.Error(diff)
 	}
 
+	// Names that are swapped, and one that another has afterwards.
+	v, w := instance3("V", 1, 100), instance3("W", 2, 100)
+	d = drive(t, Config{Instances: []Instance{v, w}, Maintenance: Maintenance{Instances: []string{"V"}}})
+	v.Name, w.Name = "W", "V"
+	d.reload(Config{Instances: []Instance{v, w}})
+	d.pass(10 * second)
+	d.role("W", vrrp.Backup)
+	d.role("V", vrrp.Master)
+	v.Name = "X"
+	d.reload(Config{Instances: []Instance{v, instance3("W", 3, 100)}})
+	d.pass(10 * second)
+	d.role("X", vrrp.Backup)
+	d.role("W", vrrp.Master)
+
 	d = master(t, pair())
 	d.step(&Maintain{Instances: []string{"W"}, On: true, Force: true})
 	d.pass(20 * second)

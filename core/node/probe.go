@@ -45,6 +45,10 @@ type checker struct {
 	// up, known and fresh are of those that follow something: fresh says that
 	// this is the first that is known of it.
 	up, known, fresh bool
+	// session is what it follows, and expects is true when a reload put that in the
+	// place of another, until it has come up or had its time to.
+	session *session
+	expects bool
 	// added is what a file adds to the weight.
 	added int64
 }

@@ -11,9 +11,11 @@ import (
 
 // Reconfigure replaces the configuration. An instance is the same as before
 // when interface, VRID, family and group are, whatever its name, as in
-// keepalived; one of unicast also if its name is, or one of its peers: it keeps role, timers and the addresses that stay. One that is gone resigns
-// and releases at once; a new one starts in INIT. A script with the same name
-// and identity keeps its state. The caller delivers the Link events of newly
+// keepalived; one of unicast also if its name is, or one of its peers: it keeps
+// role, timers and the addresses that stay. One that is gone resigns and releases
+// at once; a new one starts in INIT. The members of a sync group that it leaves in
+// different roles are all BACKUP then (group.contested). A script with the same
+// name and identity keeps its state. The caller delivers the Link events of newly
 // named interfaces. After Stop it does nothing: the node is about to end.
 func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.begin()
@@ -53,6 +55,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	for i, in := range kept {
 		before[i] = holding{in.cfg.Name, in.addresses(), in.cfg.Router.Drops(), in.cfg.Routing}
 	}
+	after := map[string]string{}
 	for i := range cfg.Instances {
 		c := &cfg.Instances[i]
 		in := n.instances[i]
@@ -61,13 +64,14 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		} else {
 			in.router.Share(&c.Router)
 		}
-		n.renamed(in.cfg.Name, c.Name)
+		if in.cfg.Name != c.Name {
+			after[in.cfg.Name] = c.Name
+		}
 		in.cfg, in.group = c, nil
 	}
+	n.renamed(after)
 	n.regroupAll(now, cfg.Groups)
-	for i, in := range kept {
-		n.readdress(in, before[i])
-	}
+	n.readdress(kept, before)
 	n.attach()
 	n.attachSessions()
 	n.attachStatics()
@@ -139,44 +143,54 @@ type holding struct {
 	routing   netspec.Routing
 }
 
-// readdress gives up and takes the addresses in which a master's lists differ,
-// and has packets to them dropped or accepted as is asked now.
-// Claims are known to the edge by the instance's name: one with a new name
-// claims before it releases under the old, so that what stays never goes.
-func (n *Node) readdress(in *instance, before holding) {
-	rerouted := !before.routing.Equal(in.cfg.Routing)
-	if rerouted || !slices.Equal(before.addresses, in.addresses()) {
-		in.forgive() // what the kernel refused is not what is asked now
-	}
-	if in.router.Role() != vrrp.Master {
-		return
-	}
-	after := in.addresses()
-	added := without(after, before.addresses)
-	renamed := in.cfg.Name != before.name
-	gone := before.addresses
-	if !renamed {
-		// One that only changes an attribute is claimed with the new one,
-		// and must not be released with the old.
-		gone = slices.DeleteFunc(slices.Clone(before.addresses), func(a netspec.Address) bool { return slices.ContainsFunc(after, a.Same) })
-	}
-	switch {
-	case renamed || rerouted || before.drops != in.cfg.Router.Drops() || len(added) > 0 && !in.claimed:
-		n.claim(in)
-	case len(added) > 0:
-		// To claim what stands has the kernel read all its addresses.
-		n.claimSome(in, added)
-	}
-	if len(gone) > 0 || renamed {
-		release := Action{Kind: Release, Instance: before.name, Addresses: gone}
-		if !renamed {
-			release.Routing = in.cfg.Routing
+// readdress gives up and takes the addresses in which masters' lists differ, and has
+// packets to them dropped or accepted as is asked now. All claims come first, so that
+// an address which moves from one master to another, or to another name of the same
+// one, never goes; then what is given up; then what is new is announced.
+func (n *Node) readdress(kept []*instance, before []holding) {
+	var releases, announcements []Action
+	for i, in := range kept {
+		was := &before[i]
+		rerouted := !was.routing.Equal(in.cfg.Routing)
+		if rerouted || !slices.Equal(was.addresses, in.addresses()) {
+			in.forgive() // what the kernel refused is not what is asked now
 		}
-		n.out = append(n.out, release)
+		if in.router.Role() != vrrp.Master {
+			continue
+		}
+		added := without(in.addresses(), was.addresses)
+		renamed := in.cfg.Name != was.name
+		switch {
+		case renamed || rerouted || was.drops != in.cfg.Router.Drops() || len(added) > 0 && !in.claimed:
+			n.claim(in)
+		case len(added) > 0:
+			// To claim what stands has the kernel read all its addresses.
+			n.claimSome(in, added)
+		}
+		if release := n.given(was); len(release.Addresses) > 0 || renamed {
+			releases = append(releases, release)
+		}
+		if len(added) > 0 && !in.router.Leaving() {
+			announcements = append(announcements, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})
+		}
 	}
-	if len(added) > 0 && !in.router.Leaving() {
-		n.out = append(n.out, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})
+	n.out = append(append(n.out, releases...), announcements...)
+}
+
+// given is the release of what a master held before a reload. To the edge it belongs
+// to the name, which another master may have now: what that one holds stays. An
+// address that only changes an attribute is claimed with the new one, and must not be
+// released with the old.
+func (n *Node) given(was *holding) Action {
+	release := Action{Kind: Release, Instance: was.name, Addresses: was.addresses}
+	in := n.byName[was.name]
+	if in == nil || in.router.Role() != vrrp.Master {
+		return release
 	}
+	now := in.addresses()
+	release.Routing = in.cfg.Routing
+	release.Addresses = slices.DeleteFunc(slices.Clone(was.addresses), func(a netspec.Address) bool { return slices.ContainsFunc(now, a.Same) })
+	return release
 }
 
 // without returns the addresses of list that are not in other.

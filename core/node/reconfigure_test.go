@@ -251,3 +251,88 @@ func TestReloadStopping(t *testing.T) {
 		t.Error("it has not stopped")
 	}
 }
+
+// TestReloadMovesNames: what a master holds stays when names or addresses move to
+// another one, whatever their order.
+func TestReloadMovesNames(t *testing.T) {
+	v, w := instance3("V", 1, 100).routed("10.8.0.0/24"), instance3("W", 2, 100).routed("10.9.0.0/24")
+	named := func(in Instance, name string) Instance { in.Name = name; return in }
+	at := func(in Instance, a string) Instance {
+		routing := in.Routing
+		in = in.with(a)
+		in.Routing = routing
+		return in
+	}
+	for _, tt := range []struct {
+		name string
+		to   [2]Instance
+		want []string
+	}{
+		{"names are swapped", [2]Instance{named(v, "W"), named(w, "V")}, []string{
+			"W claims 10.0.1.1", "V claims 10.0.2.1", "V releases 10.0.1.1", "W releases 10.0.2.1"}},
+		{"names and addresses are", [2]Instance{at(named(v, "W"), "10.0.2.1"), at(named(w, "V"), "10.0.1.1")}, []string{
+			"W claims 10.0.2.1", "V claims 10.0.1.1", "V releases ", "W releases ", "W announces 10.0.2.1 x5", "V announces 10.0.1.1 x5"}},
+		{"an address moves down", [2]Instance{at(v, "10.0.1.9"), w.withMore("10.0.1.1")}, []string{
+			"V claims 10.0.1.9", "W claims 10.0.1.1", "V releases 10.0.1.1", "V announces 10.0.1.9 x5", "W announces 10.0.1.1 x5"}},
+		{"an address moves up", [2]Instance{v.withMore("10.0.2.1"), at(w, "10.0.2.9")}, []string{
+			"V claims 10.0.2.1", "W claims 10.0.2.9", "W releases 10.0.2.1", "V announces 10.0.2.1 x5", "W announces 10.0.2.9 x5"}},
+		{"a name is handed on", [2]Instance{named(v, "W"), named(w, "X")}, []string{
+			"W claims 10.0.1.1", "X claims 10.0.2.1", "V releases 10.0.1.1", "W releases 10.0.2.1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := master(t, Config{Instances: []Instance{v, w}})
+			actions := d.node.Reconfigure(d.now, Config{Instances: tt.to[:]})
+			d.take(actions)
+			d.want(tt.want...)
+			// By the edge's account each name has the routes of the last action with it.
+			routes := map[string]netspec.Routing{}
+			for _, a := range actions {
+				if a.Kind == Claim || a.Kind == Release {
+					routes[a.Instance] = a.Routing
+				}
+			}
+			for _, in := range tt.to {
+				if got, touched := routes[in.Name]; touched && !got.Equal(in.Routing) {
+					t.Errorf("%s ends with %v, want %v", in.Name, got, in.Routing)
+				}
+			}
+		})
+	}
+}
+
+// withMore adds an address.
+func (in Instance) withMore(a string) Instance {
+	in.Addresses = append(slices.Clone(in.Addresses), address(a))
+	in.Router.Addresses = append(slices.Clone(in.Router.Addresses), address(a).Addr())
+	return in
+}
+
+// TestReloadGroupsDiffer: the members of a sync group that a reload makes of masters
+// and backups are all BACKUP, at once or when the one that joins hears a master; one
+// whose masters nobody contests is joined, and loses nothing.
+func TestReloadGroupsDiffer(t *testing.T) {
+	v, w := instance3("V", 1, 100), instance3("W", 2, 100)
+	d := master(t, Config{Instances: []Instance{v, w}})
+	d.hear("W", lower, 200)
+	d.forget()
+	d.reload(pair())
+	d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
+
+	d = master(t, Config{Instances: []Instance{v}})
+	d.reload(pair())
+	d.want("W INIT>BACKUP")
+	d.pass(second / 2)
+	d.hear("W", lower, 50) // which it will preempt
+	d.forget()
+	d.pass(4 * second)
+	if !slices.Contains(d.log, "W BACKUP>MASTER") || slices.Contains(d.log, "V MASTER>BACKUP") || d.log[len(d.log)-1] != "group G INIT>MASTER" {
+		t.Errorf("W joins: %q", d.log)
+	}
+
+	d = master(t, Config{Instances: []Instance{v}})
+	d.reload(pair())
+	d.pass(second / 2)
+	d.forget()
+	d.hear("W", lower, 200)
+	d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
+}

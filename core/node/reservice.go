@@ -146,7 +146,7 @@ func (n *Node) place(now mono.Instant, c *checker, cfg *Check, s *server, id uin
 		if lender == nil {
 			c.up = !cfg.Life.Alpha
 		} else if !same {
-			c.up = lender.working()
+			c.up, c.expects = lender.working(), lender.session != nil && (lender.known || lender.expects)
 		}
 		return
 	case same:
@@ -190,7 +190,11 @@ func (n *Node) attachChecks() {
 			f.checks = append(f.checks, c.id)
 			c.seeFile(f)
 		}
-		if s := n.sessionsByName[c.cfg.Session]; s != nil {
+		s := n.sessionsByName[c.cfg.Session]
+		if c.session != nil && c.session != s {
+			c.known, c.expects = false, c.known || c.expects
+		}
+		if c.session = s; s != nil {
 			s.checks = append(s.checks, c.id)
 			c.seeSession(s)
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -246,13 +247,14 @@ func (c *checker) seeFile(f *file) (changed bool) {
 	return changed
 }
 
-// seeSession is seeFile for a session. One that was never up says nothing yet.
+// seeSession is seeFile for a session. One that was never up says nothing yet; where
+// it takes the place of another, not before its time to come up is over.
 func (c *checker) seeSession(s *session) (changed bool) {
 	up := s.life.State() == bfd.Up
-	if !up && !c.known {
+	if !up && !c.known && (!c.expects || s.state() == track.Unknown) {
 		return false
 	}
-	c.known, c.message = true, fmt.Sprintf("BFD session %s is %v", s.cfg.Name, s.life.State())
+	c.known, c.expects, c.message = true, false, fmt.Sprintf("BFD session %s is %v", s.cfg.Name, s.life.State())
 	changed = c.up != up
 	c.up = up
 	return changed

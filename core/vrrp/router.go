@@ -119,6 +119,9 @@ func (r *Router) Source() netip.Addr { return r.source }
 // Wanting reports whether a router with Hold waits for Promote.
 func (r *Router) Wanting() bool { return r.wanting }
 
+// Obeying reports whether a BACKUP hears a master that it leaves alone.
+func (r *Router) Obeying() bool { return r.role == Backup && r.follows.IsValid() && !r.wanting }
+
 // Leaving reports whether the router hands over after Stop.
 func (r *Router) Leaving() bool { return r.leaving }
 
