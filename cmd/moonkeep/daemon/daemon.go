@@ -67,6 +67,9 @@ type daemon struct {
 	// that changes, and reloading while the configuration does.
 	maintenance            maintenanceFile
 	maintaining, reloading sync.Mutex
+	// over is true when the node has ended, and nothing is to be reloaded any
+	// more; reloading guards it.
+	over bool
 	// handling is held while people take a hand in real servers.
 	handling sync.Mutex
 
@@ -291,11 +294,12 @@ func (d *daemon) serve(ctx context.Context) error {
 	}
 	served := make(chan error, 1)
 	go func() { served <- d.control.Serve() }()
-	if err := d.balance.adopt(d.config); err != nil {
+	c := d.current()
+	if err := d.balance.adopt(c); err != nil {
 		return errors.Join(err, d.control.Close(), <-served, d.kernel.Close())
 	}
-	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", d.config.Global.RouterID, "config", strings.Join(d.config.Files, " "), "instances", len(d.config.Instances), "pid", os.Getpid())
-	d.page.adopt(d.config.Global.MetricsListen, d)
+	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
+	d.page.adopt(c.Global.MetricsListen, d)
 	defer d.page.close()
 	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
@@ -330,11 +334,18 @@ func (d *daemon) putOff(ctx context.Context) {
 	d.begun()
 }
 
+// errOver refuses a reload, or says that one came to nothing.
+var errOver = errors.New("the daemon stops")
+
 // reload reads the configuration again and lets the node run it. On any error
-// the present one runs on untouched. The findings are those of the configuration.
+// the present one runs on untouched; it is errOver when the daemon stops. The
+// findings are those of the configuration. report logs both.
 func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	if d.over {
+		return nil, errOver
+	}
 	quiet := d.garbage.ease()
 	c, found, err := d.read()
 	if err == nil {
@@ -347,20 +358,30 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 		found.Sort()
 	}
 	quiet()
-	d.tell(found)
 	if ctx.Err() != nil {
-		return found, ctx.Err() // the daemon stops
+		return found, errOver
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
 		d.reloadError = err.Error()
-		d.log.Error("reload refused, the earlier configuration runs on", "err", err)
 		return found, err
 	}
 	d.config, d.loaded, d.reloadError = c, time.Now(), ""
-	d.log.Info("reloaded", "config", strings.Join(c.Files, " "), "instances", len(c.Instances))
 	return found, nil
+}
+
+// report logs what came of a reload.
+func (d *daemon) report(found config.Findings, err error) {
+	d.tell(found)
+	switch {
+	case errors.Is(err, errOver):
+	case err != nil:
+		d.log.Error("reload refused, the earlier configuration runs on", "err", err)
+	default:
+		c := d.current()
+		d.log.Info("reloaded", "config", strings.Join(c.Files, " "), "instances", len(c.Instances))
+	}
 }
 
 func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
@@ -406,8 +427,8 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		d.files.Store(before)
 		err = errors.Join(err, d.tells.Adopt(d.telling))
-		err = errors.Join(err, d.virtual(d.config))
-		d.guard(d.config)
+		err = errors.Join(err, d.virtual(d.current()))
+		d.guard(d.current())
 		return err
 	}
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {

@@ -1,9 +1,13 @@
 package daemon
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
@@ -28,4 +32,46 @@ func luaDir(t *testing.T, files map[string]string) string {
 		}
 	}
 	return dir
+}
+
+// TestSettle: what the node works with is not closed while a reload is under way,
+// whoever asked for it, and no reload begins after that.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	d := &daemon{log: slog.New(slog.DiscardHandler)}
+	heard, settled := make(chan struct{}), make(chan struct{})
+	d.reloading.Lock() // as one does that was asked for by the control socket
+	go func() {
+		defer close(settled)
+		d.settle(heard)
+	}()
+	early := func(what string) {
+		t.Helper()
+		select {
+		case <-settled:
+			t.Fatal("closed during " + what)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	early("a reload that SIGHUP asked for")
+	close(heard)
+	early("one that the control socket asked for")
+	d.reloading.Unlock()
+	<-settled
+	if _, err := d.reload(t.Context()); !errors.Is(err, errOver) {
+		t.Errorf("a reload after that: %v, want %v", err, errOver)
+	}
+}
+
+// TestSettleInTime: a reload that does not end keeps nobody from stopping.
+func TestSettleInTime(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	d := &daemon{log: slog.New(slog.NewTextHandler(&log, nil))}
+	heard := make(chan struct{})
+	defer close(heard)
+	d.settle(heard)
+	if !strings.Contains(log.String(), "a reload is still under way") {
+		t.Errorf("the log says %q", log.String())
+	}
 }

@@ -36,9 +36,7 @@ func (d *daemon) dump(ctx context.Context, s os.Signal) {
 }
 
 func (d *daemon) dumpTo(ctx context.Context, s os.Signal) (string, error) {
-	d.mu.Lock()
-	g := d.config.Global
-	d.mu.Unlock()
+	g := d.current().Global
 	path, name := g.StateDumpFile, "moonkeep.data"
 	switch s {
 	case syscall.SIGUSR2:

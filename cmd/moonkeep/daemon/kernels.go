@@ -72,11 +72,12 @@ func (d *daemon) prepare(c *config.Config) error {
 // virtual says which addresses are virtual in c, and has the interfaces of the
 // node's own stand: those of c, and of the present configuration too.
 func (d *daemon) virtual(c *config.Config) error {
+	running := d.current()
 	return d.kernel.each(func(space string, k *kernel.Kernel) error {
 		within := build.Within(c, space)
 		k.SetVirtual(build.Virtual(within), build.Own(within))
 		k.SetPace(pace(within))
-		return k.Devices(both(build.Devices(within), build.Devices(build.Within(d.config, space))))
+		return k.Devices(both(build.Devices(within), build.Devices(build.Within(running, space))))
 	})
 }
 

@@ -138,6 +138,7 @@ func (d *daemon) Reload(ctx context.Context) (control.Reloaded, error) {
 	d.log.Info("reload asked for", "by", control.Asker(ctx))
 	before := d.current()
 	found, err := d.reload(context.WithoutCancel(ctx)) // half a reload is none
+	d.report(found, err)
 	out := control.Reloaded{Findings: make([]control.Finding, len(found))}
 	for i := range found {
 		out.Findings[i] = Finding(&found[i])

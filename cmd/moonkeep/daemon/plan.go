@@ -23,10 +23,7 @@ func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 	if err := complete(next, source.NewSettings(nil)); err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	old := d.config
-	d.mu.Unlock()
-	p := plan.NewReport(old, next)
+	p := plan.NewReport(d.current(), next)
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}

@@ -71,18 +71,10 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 	ended := make(chan error, 1)
 	go func() { ended <- d.run(ctx) }()
 	// Apart from the stops, which must not wait for a slow file.
+	heard := make(chan struct{})
 	go func() {
-		for {
-			select {
-			case <-reloads:
-				_, _ = d.reload(ctx) // it logs both
-				trim()
-			case s := <-dumps:
-				d.dump(ctx, s)
-			case <-ctx.Done():
-				return
-			}
-		}
+		defer close(heard)
+		d.hear(ctx, reloads, dumps)
 	}()
 	settled := time.AfterFunc(TrimAfter, trim)
 	defer settled.Stop()
@@ -90,6 +82,8 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 	for {
 		select {
 		case err := <-ended:
+			stop()
+			d.settle(heard)
 			err = errors.Join(err, d.close())
 			if err == nil {
 				log.Info("stopped")
@@ -111,6 +105,43 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 				return ErrAtOnce
 			}
 		}
+	}
+}
+
+// hear reads the configuration again and writes down how the node stands, at the
+// signals for it, until ctx ends.
+func (d *daemon) hear(ctx context.Context, reloads, dumps <-chan os.Signal) {
+	for {
+		select {
+		case <-reloads:
+			d.report(d.reload(ctx))
+			trim()
+		case s := <-dumps:
+			d.dump(ctx, s)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// settle waits until nobody works on the node any more that is to be closed: what
+// a reload opens after that, nobody closes. One that takes longer than closeLimit,
+// for a file that says nothing, goes on until the process ends.
+func (d *daemon) settle(heard <-chan struct{}) {
+	over := make(chan struct{})
+	go func() { // ends with the reload
+		defer close(over)
+		<-heard
+		d.reloading.Lock() // the control socket's
+		defer d.reloading.Unlock()
+		d.over = true
+	}()
+	t := time.NewTimer(closeLimit)
+	defer t.Stop()
+	select {
+	case <-over:
+	case <-t.C:
+		d.log.Warn("a reload is still under way, and ends with the process")
 	}
 }
 
