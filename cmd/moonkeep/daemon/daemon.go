@@ -292,19 +292,34 @@ func (d *daemon) serve(ctx context.Context) error {
 	if d.control, err = control.Listen(d.opts.RunDir, d); err != nil {
 		return errors.Join(err, d.kernel.Close())
 	}
-	served := make(chan error, 1)
-	go func() { served <- d.control.Serve() }()
+	served := answer(d.control.Serve, d.log)
 	c := d.current()
 	if err := d.balance.adopt(c); err != nil {
-		return errors.Join(err, d.control.Close(), <-served, d.kernel.Close())
+		err = errors.Join(err, d.control.Close())
+		<-served
+		return errors.Join(err, d.kernel.Close())
 	}
 	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
 	d.page.adopt(c.Global.MetricsListen, d)
 	defer d.page.close()
 	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
-	err = errors.Join(err, d.balance.end())
-	return errors.Join(err, d.control.Close(), <-served)
+	err = errors.Join(err, d.balance.end(), d.control.Close())
+	<-served
+	return err
+}
+
+// answer has serve run until it ends, when done is closed. An error is logged when
+// it comes: the node runs on, but tells nobody any more how it stands.
+func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := serve(); err != nil {
+			log.Error("no command is answered any more until a restart", "err", err)
+		}
+	}()
+	return ended
 }
 
 // doubt logs what is doubtful about the configuration that the daemon began with:

@@ -75,3 +75,16 @@ func TestSettleInTime(t *testing.T) {
 		t.Errorf("the log says %q", log.String())
 	}
 }
+
+// TestAnswer: that the control socket answers nobody any more is said when it
+// happens, not at the stop.
+func TestAnswer(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{errors.New("accept: too many open files"), nil} {
+		var log strings.Builder
+		<-answer(func() error { return err }, slog.New(slog.NewTextHandler(&log, nil)))
+		if said := strings.Contains(log.String(), "level=ERROR") && strings.Contains(log.String(), "too many open files"); said != (err != nil) {
+			t.Errorf("%v: the log says %q", err, log.String())
+		}
+	}
+}

@@ -91,10 +91,7 @@ func (d *daemon) Keepalived(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	c := d.config
-	d.mu.Unlock()
-	return keepalivedJSON(&s, c), nil
+	return keepalivedJSON(&s, d.current()), nil
 }
 
 // keepalivedJSON describes the instances that both the status and the
