@@ -38,28 +38,35 @@ func luaDir(t *testing.T, files map[string]string) string {
 // whoever asked for it, and no reload begins after that.
 func TestSettle(t *testing.T) {
 	t.Parallel()
-	d := &daemon{log: slog.New(slog.DiscardHandler)}
-	heard, settled := make(chan struct{}), make(chan struct{})
-	d.reloading.Lock() // as one does that was asked for by the control socket
-	go func() {
-		defer close(settled)
-		d.settle(heard)
-	}()
-	early := func(what string) {
-		t.Helper()
+	ended := make(chan struct{})
+	close(ended)
+	for asker, begin := range map[string]func(d *daemon) (heard <-chan struct{}, end func()){
+		"SIGHUP": func(*daemon) (<-chan struct{}, func()) {
+			heard := make(chan struct{})
+			return heard, func() { close(heard) }
+		},
+		"the control socket": func(d *daemon) (<-chan struct{}, func()) {
+			d.reloading.Lock()
+			return ended, d.reloading.Unlock
+		},
+	} {
+		d := &daemon{log: slog.New(slog.DiscardHandler)}
+		heard, end := begin(d)
+		settled := make(chan struct{})
+		go func() {
+			defer close(settled)
+			d.settle(heard)
+		}()
 		select {
 		case <-settled:
-			t.Fatal("closed during " + what)
+			t.Errorf("closed during a reload that %s asked for", asker)
 		case <-time.After(50 * time.Millisecond):
 		}
-	}
-	early("a reload that SIGHUP asked for")
-	close(heard)
-	early("one that the control socket asked for")
-	d.reloading.Unlock()
-	<-settled
-	if _, err := d.reload(t.Context()); !errors.Is(err, errOver) {
-		t.Errorf("a reload after that: %v, want %v", err, errOver)
+		end()
+		<-settled
+		if _, err := d.reload(t.Context()); !errors.Is(err, errOver) {
+			t.Errorf("a reload after that: %v, want %v", err, errOver)
+		}
 	}
 }
 
