@@ -1,0 +1,90 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/moonkeep/moonkeep/core/control"
+)
+
+// run runs the node until ctx ends, and the programs that the configuration
+// names for before and after that.
+func (d *daemon) run(ctx context.Context) error {
+	c := d.current()
+	d.hook(ctx, "startup_script", c, c.Global.StartupScript, c.Global.StartupTimeout)
+	if ctx.Err() != nil {
+		return d.kernel.Close() // before anything began
+	}
+	err := d.serve(ctx)
+	c = d.current()
+	// ctx has ended, and this is the time for it.
+	d.hook(context.WithoutCancel(ctx), "shutdown_script", c, c.Global.ShutdownScript, c.Global.ShutdownTimeout)
+	return err
+}
+
+// serve runs the node and answers on the control socket until ctx ends.
+func (d *daemon) serve(ctx context.Context) error {
+	var err error
+	if d.control, err = control.Listen(d.opts.RunDir, d); err != nil {
+		return errors.Join(err, d.kernel.Close())
+	}
+	served := answer(d.control.Serve, d.log)
+	c := d.current()
+	if err := d.balance.adopt(c); err != nil {
+		err = errors.Join(err, d.control.Close())
+		<-served
+		return errors.Join(err, d.kernel.Close())
+	}
+	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
+	d.page.adopt(c.Global.MetricsListen, d)
+	defer d.page.close()
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
+	// The addresses are gone, or another node has them: nobody is cut off.
+	err = errors.Join(err, d.balance.end(), d.control.Close())
+	<-served
+	return err
+}
+
+// answer has serve run until it ends, when done is closed. An error is logged when
+// it comes: the node runs on, but tells nobody any more how it stands.
+func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := serve(); err != nil {
+			log.Error("no command is answered any more until a restart", "err", err)
+		}
+	}()
+	return ended
+}
+
+// doubt logs what is doubtful about the configuration that the daemon began with:
+// nothing waits for it.
+func (d *daemon) doubt(context.Context) { d.tell(doubtfulHere(d.current())) }
+
+// aside has others run beside run, and ends them when run ends, which it may
+// do by itself, on an error.
+func aside(ctx context.Context, run func() error, others ...func(context.Context)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	for _, f := range others {
+		all.Go(func() { f(ctx) })
+	}
+	err := run()
+	cancel()
+	all.Wait()
+	return err
+}
+
+// putOff does what the table of IPVS goes before.
+func (d *daemon) putOff(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tableFirst)
+	defer cancel()
+	d.balance.stands(ctx)
+	d.edges.plugins.Release()
+	d.begun()
+}
