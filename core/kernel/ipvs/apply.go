@@ -216,11 +216,10 @@ func (c *Conn) again(op balance.Op, err error) error {
 
 // edit gives a service its options, whether it is there or not.
 func (c *Conn) edit(op balance.Op) error {
-	l, err := c.library()
-	if err != nil {
-		return err
-	}
-	if err = l.Edit(op.Key, op.Options); !errors.Is(err, unix.ESRCH) {
+	err := c.byLibrary(func(l serviceWriter) error { return l.Edit(op.Key, op.Options) }, cmdSetSvc, func(m *message) {
+		m.putService(op.Key, op.Options)
+	})
+	if !errors.Is(err, unix.ESRCH) {
 		return err
 	}
 	op.Kind = balance.AddService

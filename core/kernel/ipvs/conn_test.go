@@ -284,3 +284,31 @@ func TestMake(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestSyncLength: a daemon is the one that was asked for also when the kernel took
+// another length for the one that it was given (start_sync_thread of ip_vs_sync.c).
+func TestSyncLength(t *testing.T) {
+	six := netip.MustParseAddr("ff02::181")
+	for _, tt := range []struct {
+		s    Sync
+		runs uint16
+	}{
+		{Sync{Role: SyncBackup}, 1472}, // the kernel's own
+		{Sync{Role: SyncBackup, MaxLen: 1}, 1024},
+		{Sync{Role: SyncBackup, MaxLen: 2000}, 2000},
+		{Sync{Role: SyncBackup, MaxLen: 65535}, 65507},
+		{Sync{Role: SyncBackup, MaxLen: 65500, Group: six}, 65487},
+		{Sync{Role: SyncMaster, MaxLen: 1}, 1},
+		{Sync{Role: SyncMaster, MaxLen: 65535}, 65507},
+		{Sync{Role: SyncMaster, MaxLen: 65507, Group: six}, 65487},
+	} {
+		runs := tt.s
+		runs.MaxLen = tt.runs
+		if !tt.s.runs(runs) {
+			t.Errorf("%+v is not known by %+v", tt.s, runs)
+		}
+		if runs.MaxLen++; tt.s.MaxLen != 0 && tt.s.runs(runs) {
+			t.Errorf("%+v is taken for %+v", runs, tt.s)
+		}
+	}
+}

@@ -48,7 +48,28 @@ type Sync struct {
 func (s Sync) runs(r Sync) bool {
 	return s.Role == r.Role && s.Interface == r.Interface && s.ID == r.ID &&
 		(!s.Group.IsValid() || s.Group == r.Group) && (s.Port == 0 || s.Port == r.Port) &&
-		(s.TTL == 0 || s.TTL == r.TTL) && (s.MaxLen == 0 || s.MaxLen == r.MaxLen)
+		(s.TTL == 0 || s.TTL == r.TTL) && (s.MaxLen == 0 || s.length() == r.MaxLen)
+}
+
+// The lengths of messages that the kernel takes: what a backup hears may be longer
+// than it thinks, and what is sent fits a packet with its headers.
+const (
+	leastHeard    = 1024
+	mostMessage   = 65535
+	headersOfIPv4 = 20 + 8
+	headersOfIPv6 = 40 + 8
+)
+
+// length is what the kernel makes of MaxLen.
+func (s Sync) length() uint16 {
+	least, most := uint16(1), uint16(mostMessage-headersOfIPv4)
+	if s.Role == SyncBackup {
+		least = leastHeard
+	}
+	if s.Group.Is6() {
+		most = mostMessage - headersOfIPv6
+	}
+	return min(max(s.MaxLen, least), most)
 }
 
 // StartSync starts a daemon. One of its role that runs already is left alone

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"os"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,7 +37,9 @@ type fake struct {
 	// links, unless nil, is the interface that there is, or none when it is empty.
 	// With it daemons that synchronise connections can be started, and syncs are
 	// those that run. asked is how often it was asked for the interface.
-	links  *iface
+	links *iface
+	// stale has the library use a number that the kernel has forgotten.
+	stale  bool
 	syncs  []Sync
 	starts int
 	asked  int
@@ -171,6 +174,34 @@ func (f *fake) serve(r reply) {
 			m.b = append(m.b, cmdGetDest, version, 0, 0)
 			m.putDestination(list[i], true)
 		})
+	case cmdSetSvc:
+		s, err := readService(r.body)
+		if err == nil {
+			err = f.edit(balance.EditService, s.Key, s.Options, unix.ESRCH)
+		}
+		f.acknowledge(r.seq, err)
+	case cmdFlush:
+		clear(f.table)
+		f.acknowledge(r.seq, nil)
+	case cmdSetConfig:
+		var t Timeouts
+		err := attributes(r.body[genlHeader:], func(kind uint16, v []byte) error {
+			n, err := number(v)
+			switch s := time.Duration(n) * time.Second; kind {
+			case attrTCP:
+				t.TCP = s
+			case attrTCPFin:
+				t.TCPFin = s
+			case attrUDP:
+				t.UDP = s
+			}
+			return err
+		})
+		if err != nil {
+			f.t.Error(err)
+		}
+		f.limits = append(f.limits, t)
+		f.acknowledge(r.seq, nil)
 	case cmdNewSvc, cmdDelSvc, cmdNewDest, cmdSetDest, cmdDelDest:
 		f.heard++
 		change := f.change
@@ -268,6 +299,9 @@ func (f *fake) change(cmd uint8, body []byte) error {
 
 func (f *fake) Edit(k balance.Key, o balance.Options) error {
 	f.calls++
+	if f.stale {
+		return unix.ENOENT
+	}
 	return f.edit(balance.EditService, k, o, unix.ESRCH)
 }
 
@@ -290,12 +324,18 @@ func (f *fake) Flush() error {
 		f.silentFlushes--
 		return errSilent
 	}
+	if f.stale {
+		return unix.ENOENT
+	}
 	clear(f.table)
 	return nil
 }
 
 func (f *fake) Timeouts() (Timeouts, error) { return Timeouts{}, nil }
 func (f *fake) SetTimeouts(t Timeouts) error {
+	if f.stale {
+		return unix.ENOENT
+	}
 	f.limits = append(f.limits, t)
 	return nil
 }

@@ -146,7 +146,7 @@ func (k *Keeper) Start() error {
 		}
 		k.o.Open = func() (*Conn, Looker, error) { return openIn(ns) }
 	}
-	k.inside = &keeping{k: k, want: balance.Table{}, have: balance.Table{}, doubt: map[balance.Key]bool{}, lost: map[balance.Key]bool{}, bound: map[Role]iface{}}
+	k.inside = &keeping{k: k, want: balance.Table{}, have: balance.Table{}, doubt: map[balance.Key]bool{}, lost: map[balance.Key]bool{}, refused: map[balance.Key]refusal{}, bound: map[Role]iface{}}
 	for _, key := range k.o.Earlier {
 		k.inside.doubt[key] = true
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -332,7 +333,8 @@ func TestKeeperTimeouts(t *testing.T) {
 // has another number and an empty table; the list that was open is of no use.
 func TestKeeperModuleGone(t *testing.T) {
 	for _, blind := range []bool{true, false} {
-		x := keep(t, others(), Options{})
+		limits := Timeouts{TCP: time.Minute, TCPFin: time.Second}
+		x := keep(t, others(), Options{Timeouts: limits})
 		x.Set(sample())
 		x.wait()
 		x.mu.Lock()
@@ -340,10 +342,124 @@ func TestKeeperModuleGone(t *testing.T) {
 		x.mu.Unlock()
 		x.inside(func(have balance.Table) {
 			clear(have)
-			x.f.refuse, x.f.blind = unix.ENOENT, blind
+			x.f.refuse, x.f.blind, x.f.stale = unix.ENOENT, blind, true
 		})
 		x.holds(sample())
 		x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
+		if blind { // else the connection is the same one
+			x.inside(func(balance.Table) {
+				if !slices.Equal(x.f.limits, []Timeouts{limits, limits}) {
+					t.Errorf("set were %v", x.f.limits)
+				}
+			})
+		}
+		changed := sample()
+		k := changed.Keys()[0]
+		s := *changed[k]
+		s.Scheduler = "nq"
+		changed[k] = &s
+		x.Set(balance.Table{k: &s})
+		x.holds(changed)
+		x.close(true, true)
+		if c := x.Counts(); len(x.f.table) > 0 || c.Trouble != "" {
+			t.Errorf("after a flush %d are left; %+v", len(x.f.table), c)
+		}
+	}
+}
+
+// TestKeeperForgetsNothing: what was to change when the kernel did not answer is
+// changed once it does, and not only when the whole table is read next: a service
+// that comes, which has to be read before, and one that goes, which has not. Until
+// then changes are pending.
+func TestKeeperForgetsNothing(t *testing.T) {
+	for what, asks := range map[string]bool{"by the change": false, "before": true} {
+		x := keep(t, others(), Options{})
+		all := sample()
+		keys := all.Keys()
+		first := all[keys[0]]
+		delete(all, keys[0])
+		x.Set(all)
+		x.wait()
+		quiet := make(chan struct{})
+		x.mu.Lock()
+		x.onOpen = func() {
+			<-quiet
+			x.f.mute = false
+		}
+		x.mu.Unlock()
+		x.inside(func(balance.Table) { x.f.mute = true })
+		if asks {
+			_ = x.ask(t.Context(), func(c *Conn) error {
+				_, err := c.Services()
+				return err
+			})
+		}
+		x.Set(balance.Table{keys[0]: first, keys[1]: nil})
+		x.eventually("in trouble", func(c Counts) bool { return asks || c.Trouble != "" })
+		if c := x.Counts(); !c.Pending {
+			t.Errorf("%s: nothing is pending: %+v", what, c)
+		}
+		close(quiet)
+		x.wait()
+		want := sample()
+		delete(want, keys[1])
+		x.inside(func(have balance.Table) {
+			if diff := cmp.Diff(with(others(), want), have, same); diff != "" {
+				t.Errorf("%s: the kernel has: %s", what, diff)
+			}
+		})
 		x.close(true, false)
 	}
+}
+
+// TestKeeperRefusedForLong: what is refused again and again is asked for ever more
+// rarely, and written down once; the other servers of the service are kept as they
+// should be meanwhile, and it is tried at once when something else is wanted.
+func TestKeeperRefusedForLong(t *testing.T) {
+	bad := balance.Key{Protocol: balance.TCP, Address: netip.MustParseAddrPort("192.0.2.9:80")}
+	lacks := balance.Service{Options: balance.Options{Scheduler: "none"}, Destinations: []balance.Destination{at(1)}}.Normal(bad)
+	x := keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.schedulers = []string{"rr", "wrr", "sh", "wlc", "lc", "mh"} })
+	x.Set(with(sample(), balance.Table{bad: lacks}))
+	x.wait()
+	time.Sleep(300 * time.Millisecond) // sixty looks
+	if c := x.Counts(); c.Failed < 4 || c.Failed > 2*8 {
+		t.Errorf("refused %d operations", c.Failed)
+	}
+	x.mu.Lock()
+	writes := x.writes
+	x.mu.Unlock()
+	if writes != 1 {
+		t.Errorf("written down %d times", writes)
+	}
+	lacks.Scheduler = "rr"
+	fits := *lacks
+	x.Set(balance.Table{bad: &fits})
+	x.wait()
+	x.holds(with(sample(), balance.Table{bad: &fits}))
+	x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
+	x.close(true, false)
+	if len(x.journal) != 0 || len(x.f.table) != 0 {
+		t.Errorf("left are %v, written down %v", x.f.table.Keys(), x.journal)
+	}
+
+	// Of one service the second server is refused, and somebody changes the first.
+	x = keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.full = 1 })
+	two := balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(1), at(2)}}.Normal(bad)
+	x.Set(balance.Table{bad: two})
+	x.wait()
+	time.Sleep(300 * time.Millisecond)
+	one := balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(1)}}.Normal(bad)
+	x.inside(func(have balance.Table) {
+		s := *one
+		s.Destinations = []balance.Destination{at(1)}
+		s.Destinations[0].Weight = 9
+		have[bad] = &s
+	})
+	began := time.Now()
+	x.holds(balance.Table{bad: one})
+	if took := time.Since(began); took > 100*time.Millisecond {
+		t.Logf("put right after %v", took)
+	}
+	x.eventually("told", func(c Counts) bool { return c.Repaired == 1 })
+	x.close(true, false)
 }

@@ -50,6 +50,7 @@ type kept struct {
 	// missing has Open fail; journal is what was written down last.
 	missing bool
 	opens   int
+	writes  int
 	onOpen  func()
 	journal []balance.Key
 }
@@ -82,6 +83,7 @@ func keep(t *testing.T, table balance.Table, o Options, prepare ...func(*kept)) 
 		x.mu.Lock()
 		defer x.mu.Unlock()
 		x.journal = keys
+		x.writes++
 		return nil
 	}
 	o.Open = func() (*Conn, Looker, error) {

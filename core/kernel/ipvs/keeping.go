@@ -9,8 +9,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/moonkeep/moonkeep/core/balance"
 )
 
@@ -28,6 +26,10 @@ type keeping struct {
 	// want is what should be, have what the kernel is believed to have of what
 	// is or was wanted.
 	want, have balance.Table
+	// refused are services of which the kernel refused something.
+	refused map[balance.Key]refusal
+	// behind says that changes wait for a kernel that did not answer.
+	behind bool
 	// expect is what a look finds of have.
 	expect Sums
 	// doubt are services of which it is not known what the kernel has, and lost
@@ -81,19 +83,24 @@ func (w *keeping) open() bool {
 	w.tried = time.Now()
 	conn, look, err := w.k.o.Open()
 	if err != nil {
+		w.behind = false
 		w.trouble(opening, fmt.Errorf("IPVS cannot be used, so that nothing is balanced: %w", err))
 		return false
 	}
 	w.conn, w.look = conn, look
 	if !w.begun {
 		w.begin()
-		if w.conn == nil {
-			return false
-		}
+	} else {
+		w.limit()
+	}
+	if w.conn == nil {
+		return false
 	}
 	w.fine(opening)
-	for key := range w.want {
-		w.doubt[key] = true
+	for _, t := range []balance.Table{w.want, w.have} { // also what is to go
+		for key := range t {
+			w.doubt[key] = true
+		}
 	}
 	return true
 }
@@ -153,7 +160,7 @@ func (w *keeping) drop(err error) error {
 	if w.conn != nil {
 		err = errors.Join(err, w.conn.Close(), w.look.Close())
 		w.conn, w.look = nil, nil
-		w.tried, w.expect = time.Time{}, nil
+		w.tried, w.expect, w.limits = time.Time{}, nil, Timeouts{} // it may be another module then
 	}
 	return err
 }
@@ -181,7 +188,12 @@ func (w *keeping) take() {
 	}
 	if w.open() && w.asked {
 		maps.DeleteFunc(changes, func(key balance.Key, _ *balance.Service) bool { return w.doubt[key] })
-		if _, ok := w.settle(); ok && len(changes) > 0 {
+		switch _, ok := w.settle(); {
+		case !ok:
+			for key := range changes { // which come behind what could not be read
+				w.doubt[key] = true
+			}
+		case len(changes) > 0:
 			w.apply(slices.Collect(maps.Keys(changes)))
 		}
 		if w.conn != nil && len(w.lost) > 0 {
@@ -200,14 +212,15 @@ func (w *keeping) taken() map[balance.Key]bool {
 	return lost
 }
 
-// done says that nothing is left to do, unless more was set meanwhile.
+// done says that nothing is left to do, unless more was set meanwhile, or the
+// kernel did not answer.
 func (w *keeping) done() {
-	if w.conn != nil && len(w.doubt) == 0 {
+	if w.conn != nil && len(w.doubt)+len(w.refused) == 0 {
 		w.fine(changing)
 	}
 	w.k.mu.Lock()
 	defer w.k.mu.Unlock()
-	if len(w.k.changes) == 0 && len(w.k.wake) == 0 {
+	if len(w.k.changes) == 0 && len(w.k.wake) == 0 && !w.behind {
 		w.k.counts.Pending = false
 		w.k.idle.Broadcast()
 	}
@@ -221,9 +234,11 @@ func (w *keeping) settle() (strange []balance.Key, ok bool) {
 	}
 	found, err := w.conn.Read(func(key balance.Key) bool { return w.doubt[key] })
 	if err = w.used(err); err != nil {
+		w.behind = w.conn == nil
 		w.trouble(changing, err)
 		return nil, false
 	}
+	w.behind = false
 	keys := slices.Collect(maps.Keys(w.doubt))
 	for _, key := range keys {
 		if !equal(w.have[key], found[key]) {
@@ -250,7 +265,7 @@ func equal(a, b *balance.Service) bool {
 // apply makes these services what they should be.
 func (w *keeping) apply(keys []balance.Key) {
 	have, want := balance.Table{}, balance.Table{}
-	owned := len(w.have)
+	owned := w.owned(keys)
 	for _, key := range keys {
 		if s := w.have[key]; s != nil {
 			have[key] = s
@@ -264,15 +279,17 @@ func (w *keeping) apply(keys []balance.Key) {
 		ops = balance.Diff(have, want)
 	}
 	if len(ops) == 0 && (len(have) > 0 || len(want) == 0) {
+		for _, key := range keys {
+			delete(w.refused, key)
+		}
+		w.journal(keys, owned)
 		w.expected(keys)
 		return
 	}
 	for key, s := range want {
 		w.have[key] = s
 	}
-	if len(w.have) > owned {
-		w.journal()
-	}
+	owned = w.journal(keys, owned)
 	done, failures, err := len(ops), []Failure(nil), error(nil)
 	if len(have) > 0 {
 		failures, err = w.conn.Apply(ops)
@@ -280,6 +297,7 @@ func (w *keeping) apply(keys []balance.Key) {
 		done, failures, err = w.conn.Make(want)
 	}
 	if err = w.used(err); err != nil {
+		w.behind = true
 		w.trouble(changing, fmt.Errorf("change the table of IPVS: %w", err))
 		for _, key := range keys {
 			w.doubt[key] = true
@@ -287,27 +305,29 @@ func (w *keeping) apply(keys []balance.Key) {
 		return
 	}
 	var told []error
+	failed := map[balance.Key][]Failure{}
 	for _, f := range failures {
-		w.doubt[f.Op.Key] = true
-		switch {
-		case errors.Is(f.Err, errNoService): // its own failure is told
-		case ofDestination(f.Op.Kind) && errors.Is(f.Err, unix.ESRCH):
-			w.lost[f.Op.Key] = true
-		default:
+		if f.strayed() {
+			w.doubt[f.Op.Key], w.lost[f.Op.Key] = true, true
+			continue
+		}
+		failed[f.Op.Key] = append(failed[f.Op.Key], f)
+		if !errors.Is(f.Err, errNoService) { // its own failure is told
 			told = append(told, f)
 		}
 	}
 	w.trouble(changing, told...)
-	gone := false
 	for _, key := range keys {
+		if list := failed[key]; list != nil {
+			w.refuse(key, have[key], list)
+			continue
+		}
+		delete(w.refused, key)
 		if w.want[key] == nil && !w.doubt[key] {
-			gone = gone || w.have[key] != nil
 			delete(w.have, key)
 		}
 	}
-	if gone {
-		w.journal()
-	}
+	w.journal(keys, owned)
 	w.expected(keys)
 	w.k.mu.Lock()
 	defer w.k.mu.Unlock()
@@ -352,6 +372,7 @@ func (w *keeping) compare() {
 	for key := range suspects {
 		w.doubt[key] = true
 	}
+	w.again()
 	began := time.Now()
 	strange, ok := w.settle()
 	if !ok {
@@ -453,23 +474,18 @@ func (w *keeping) remove() {
 	if all {
 		w.endError = w.conn.Flush()
 		clear(w.have)
-		w.journal()
+		clear(w.refused)
+		w.write()
 		return
 	}
 	for key := range w.have {
 		w.doubt[key] = true // also what somebody else put in its place goes
 	}
-	clear(w.want)
-	if _, ok := w.settle(); !ok || len(w.doubt) > 0 {
-		w.endError = fmt.Errorf("%d services could not be removed from IPVS", len(w.doubt))
+	for key := range w.refused {
+		w.doubt[key] = true
 	}
-}
-
-// journal writes down what is owned.
-func (w *keeping) journal() {
-	if err := w.k.o.Journal(w.have.Keys()); err != nil {
-		w.trouble(writing, fmt.Errorf("write down the services that are owned: %w", err))
-	} else {
-		w.fine(writing)
+	clear(w.want)
+	if _, ok := w.settle(); !ok || len(w.doubt)+len(w.refused) > 0 {
+		w.endError = fmt.Errorf("%d services could not be removed from IPVS", len(w.have))
 	}
 }

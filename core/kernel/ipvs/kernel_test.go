@@ -208,6 +208,18 @@ func TestKernelSync(t *testing.T) {
 	if list, err = c.Syncs(); err != nil || len(list) != 2 || list[1].ID != 9 {
 		t.Errorf("%v, %v", list, err)
 	}
+	// What the kernel makes of a length it is known to make.
+	for _, s := range []Sync{
+		{Role: SyncBackup, Interface: "lo", MaxLen: 1000},
+		{Role: SyncBackup, Interface: "lo", MaxLen: 65500, Group: netip.MustParseAddr("ff02::181")},
+	} {
+		if err := c.StartSync(s); err != nil {
+			t.Fatal(err)
+		}
+		if list, err = c.Syncs(); err != nil || len(list) != 2 || !s.runs(list[1]) {
+			t.Errorf("of %+v the kernel says %+v, %v", s, list, err)
+		}
+	}
 	if err := c.StopSync(SyncBackup); err != nil {
 		t.Error(err)
 	}

@@ -14,6 +14,7 @@ import (
 // What linux/ip_vs.h calls IPVS_CMD_*.
 const (
 	cmdNewSvc    = 1
+	cmdSetSvc    = 2
 	cmdDelSvc    = 3
 	cmdNewDest   = 5
 	cmdSetDest   = 6
@@ -23,8 +24,10 @@ const (
 	cmdNewDaemon = 9
 	cmdDelDaemon = 10
 	cmdGetDaemon = 11
+	cmdSetConfig = 12
 	cmdGetInfo   = 15
 	cmdZero      = 16
+	cmdFlush     = 17
 )
 
 // IPVS_CMD_ATTR_*.
@@ -32,6 +35,9 @@ const (
 	attrService = 1
 	attrDest    = 2
 	attrDaemon  = 3
+	attrTCP     = 4 // these three are seconds
+	attrTCPFin  = 5
+	attrUDP     = 6
 )
 
 // IPVS_SVC_ATTR_*.

@@ -5,6 +5,7 @@ package ipvs
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/moby/ipvs"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
 )
@@ -44,12 +46,24 @@ func (c *Conn) library() (serviceWriter, error) {
 	return c.services, nil
 }
 
-// Flush empties the table: all services, also those of others.
-func (c *Conn) Flush() error {
+// byLibrary has the library do something, and sends the message that does the same
+// when the kernel knows no family of the library's number: it asks for that once in
+// a process, and IPVS has another one after its module was unloaded and loaded
+// again. What ENOENT says else, the kernel says again.
+func (c *Conn) byLibrary(call func(serviceWriter) error, cmd uint8, put func(*message)) error {
 	l, err := c.library()
 	if err == nil {
-		err = l.Flush()
+		err = call(l)
 	}
+	if errors.Is(err, unix.ENOENT) {
+		err = c.command(cmd, put)
+	}
+	return err
+}
+
+// Flush empties the table: all services, also those of others.
+func (c *Conn) Flush() error {
+	err := c.byLibrary(serviceWriter.Flush, cmdFlush, func(*message) {})
 	if err != nil {
 		return fmt.Errorf("empty the table of IPVS: %w", permit(err))
 	}
@@ -70,10 +84,11 @@ func (c *Conn) Timeouts() (t Timeouts, err error) {
 
 // SetTimeouts sets how long idle connections are kept.
 func (c *Conn) SetTimeouts(t Timeouts) error {
-	l, err := c.library()
-	if err == nil {
-		err = l.SetTimeouts(t)
-	}
+	err := c.byLibrary(func(l serviceWriter) error { return l.SetTimeouts(t) }, cmdSetConfig, func(m *message) {
+		m.u32(attrTCP, uint32(t.TCP/time.Second))
+		m.u32(attrTCPFin, uint32(t.TCPFin/time.Second))
+		m.u32(attrUDP, uint32(t.UDP/time.Second))
+	})
 	if err != nil {
 		return fmt.Errorf("set the time limits of IPVS: %w", permit(err))
 	}

@@ -1,0 +1,111 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// longestWait is how long a service of which the kernel refuses the same again and
+// again is left alone at most: a scheduler that it lacks has it run modprobe at
+// each try.
+const longestWait = time.Minute
+
+// refusal is a service of which the kernel refused something.
+type refusal struct {
+	why  string
+	wait time.Duration // twice as long after each refusal of the same
+	next time.Time     // when it is tried again
+}
+
+// refuse takes note of what the kernel refused of a service: the others of its
+// operations are what the kernel has of it since, and it is tried again later.
+func (w *keeping) refuse(key balance.Key, old *balance.Service, failures []Failure) {
+	r := refusal{wait: w.k.o.LookEvery}
+	for _, f := range failures {
+		if r.why == "" && f.Op.Key == key && !errors.Is(f.Err, errNoService) {
+			r.why = f.Err.Error()
+		}
+	}
+	if was, again := w.refused[key]; again && was.why == r.why {
+		r.wait = min(2*was.wait, max(longestWait, w.k.o.LookEvery))
+	}
+	r.next = time.Now().Add(r.wait)
+	w.refused[key] = r
+
+	have, want := balance.Table{}, balance.Table{}
+	if old != nil {
+		have[key] = old
+	}
+	if s := w.want[key]; s != nil {
+		want[key] = s
+	}
+	for _, op := range balance.Diff(have, want) {
+		if !slices.ContainsFunc(failures, func(f Failure) bool { return f.Op == op }) {
+			have.Apply(op)
+		}
+	}
+	if delete(w.have, key); have[key] != nil {
+		w.have[key] = have[key]
+	}
+}
+
+// again puts services in doubt whose refusal is to be tried again.
+func (w *keeping) again() {
+	now := time.Now()
+	for key, r := range w.refused {
+		if !r.next.After(now) {
+			w.doubt[key] = true
+		}
+	}
+}
+
+// strayed reports whether an operation failed because somebody else took its
+// service away under it, which is no refusal.
+func (f Failure) strayed() bool {
+	return ofDestination(f.Op.Kind) && errors.Is(f.Err, unix.ESRCH)
+}
+
+// owned says which of the services are ours. Those that the kernel refused are among
+// them: they are tried again.
+func (w *keeping) owned(keys []balance.Key) []bool {
+	list := make([]bool, len(keys))
+	for i, key := range keys {
+		_, refused := w.refused[key]
+		list[i] = refused || w.have[key] != nil
+	}
+	return list
+}
+
+// journal writes down which services are ours if it is not the same of these as it
+// was, and returns what it is.
+func (w *keeping) journal(keys []balance.Key, was []bool) []bool {
+	owned := w.owned(keys)
+	if !slices.Equal(owned, was) {
+		w.write()
+	}
+	return owned
+}
+
+// write writes down which services are ours.
+func (w *keeping) write() {
+	keys := w.have.Keys()
+	for key := range w.refused {
+		if w.have[key] == nil {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, balance.Key.Compare)
+	if err := w.k.o.Journal(keys); err != nil {
+		w.trouble(writing, fmt.Errorf("write down the services that are owned: %w", err))
+	} else {
+		w.fine(writing)
+	}
+}
