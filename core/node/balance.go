@@ -15,8 +15,10 @@ type balancing struct {
 	services []*service
 	// gone are its services that nothing wants any more.
 	gone []balance.Key
-	// shared is what the table was asked for last of services that share keys.
-	shared balance.Table
+	// sharers are the services that share keys, in order, by their keys, and
+	// shared what the table was asked for last of these.
+	sharers map[balance.Key][]*service
+	shared  balance.Table
 	// servers and places are scratch.
 	servers []balance.Server
 	places  []balance.Place
@@ -32,18 +34,23 @@ func (n *Node) rebalance(now mono.Instant) {
 	for _, k := range b.gone {
 		changes[k] = nil
 	}
-	share := false
+	var share map[balance.Key]bool
 	for _, v := range b.services {
 		switch changed := n.arrange(now, v); {
 		case !changed:
 		case v.cfg.Shares:
-			share = true
+			if share == nil {
+				share = map[balance.Key]bool{}
+			}
+			for _, k := range v.cfg.Layout.Keys {
+				share[k] = true
+			}
 		default:
 			v.cfg.Layout.Table(changes, v.places)
 		}
 	}
-	if share {
-		n.share(changes)
+	if share != nil {
+		n.share(changes, share)
 	}
 	b.services, b.gone = b.services[:0], nil
 	if len(changes) > 0 {
@@ -51,21 +58,23 @@ func (n *Node) rebalance(now mono.Instant) {
 	}
 }
 
-// share adds the services that share keys to changes, unless they are as they
-// were asked for.
-func (n *Node) share(changes balance.Table) {
-	all := balance.Table{}
-	for i := range n.services {
-		if v := &n.services[i]; v.cfg.Shares {
-			v.cfg.Layout.Table(all, v.places)
+// share adds keys that services share to changes, unless they are as they were
+// asked for.
+func (n *Node) share(changes balance.Table, keys map[balance.Key]bool) {
+	b := &n.balancing
+	all := make(balance.Table, len(keys))
+	for k := range keys {
+		for _, v := range b.sharers[k] {
+			one := v.cfg.Layout
+			one.Keys = []balance.Key{k}
+			one.Table(all, v.places)
 		}
 	}
 	for k, s := range all {
-		if was := n.balancing.shared[k]; was == nil || was.Options != s.Options || !slices.Equal(was.Destinations, s.Destinations) {
-			changes[k] = s
+		if was := b.shared[k]; was == nil || was.Options != s.Options || !slices.Equal(was.Destinations, s.Destinations) {
+			changes[k], b.shared[k] = s, s
 		}
 	}
-	n.balancing.shared = all
 }
 
 // arrange finds out which places a service should have, and reports whether the
@@ -158,10 +167,14 @@ func (n *Node) relay(old map[string]*service) {
 	b := &n.balancing
 	b.services = b.services[:0]
 	stays := map[string]bool{}
-	shares := false
+	b.sharers = map[balance.Key][]*service{}
 	for i := range n.services {
 		v := &n.services[i]
-		shares = shares || v.cfg.Shares
+		if v.cfg.Shares {
+			for _, k := range v.cfg.Layout.Keys {
+				b.sharers[k] = append(b.sharers[k], v)
+			}
+		}
 		if was := old[v.cfg.Name]; was != nil {
 			v.panics = was.panics
 			if sameLayout(&was.cfg.Layout, &v.cfg.Layout) {
@@ -182,9 +195,13 @@ func (n *Node) relay(old map[string]*service) {
 		}
 		b.services = append(b.services, v)
 	}
-	if !shares {
-		b.shared = nil
+	shared := balance.Table{}
+	for k := range b.sharers {
+		if s := b.shared[k]; s != nil {
+			shared[k] = s
+		}
 	}
+	b.shared = shared
 	left := map[balance.Key]bool{}
 	for name, was := range old {
 		if was.rise != nil {

@@ -117,3 +117,28 @@ func TestBalanceOverReload(t *testing.T) {
 	reload(laid(web(backend("a", tcp("1")), backend("b")), vip(1)))
 	s.asks("1: 2*1")
 }
+
+// TestSharedKeysCost: what one service that shares keys changes costs the same
+// however many others share theirs.
+func TestSharedKeysCost(t *testing.T) {
+	cost := func(pairs int) float64 {
+		var cfg Config
+		for i := range pairs {
+			k := balance.Key{Fwmark: uint32(1 + i)}
+			for _, name := range []string{"a", "b"} {
+				v := laid(web(backend("s", tcp("1"))), k)
+				v.Name, v.Shares = fmt.Sprint(name, i), true
+				cfg.Services = append(cfg.Services, v)
+			}
+		}
+		n := New(0, cfg)
+		weight := 0
+		return testing.AllocsPerRun(20, func() {
+			weight++
+			n.Step(0, &Handle{Hand{Service: "a0", Server: "s", Weight: weight}})
+		})
+	}
+	if few, many := cost(1), cost(1000); many > 2*few {
+		t.Errorf("%v allocations for a change among 2 services, %v among 2000", few, many)
+	}
+}

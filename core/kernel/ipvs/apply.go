@@ -138,7 +138,7 @@ func (c *Conn) change(ops []balance.Op) ([]error, error) {
 			flags = unix.NLM_F_ACK
 		}
 		c.seq++
-		c.out.begin(c.family, command(op.Kind), flags, c.seq)
+		c.out.begin(c.family, operation(op.Kind), flags, c.seq)
 		if op.Kind == balance.AddService {
 			c.out.putService(op.Key, op.Options)
 		} else {
@@ -175,8 +175,8 @@ func (c *Conn) change(ops []balance.Op) ([]error, error) {
 	}
 }
 
-// command is what the kernel calls an operation, but for EditService.
-func command(k balance.OpKind) uint8 {
+// operation is what the kernel calls an operation, but for EditService.
+func operation(k balance.OpKind) uint8 {
 	switch k {
 	case balance.AddService:
 		return cmdNewSvc
