@@ -39,7 +39,7 @@ more. down puts back what up changed, and nothing else; it needs no FILE. check
 says what is missing.
 
 The services are those that have an address of this host among their real
-servers. --all takes every service by DR or TUN.
+servers, or as their sorry server. --all takes every service by DR or TUN.
 
 Exit status 0: done, nothing is missing. 1: something is missing, or FILE has
 errors. 2: wrong use, or it could not be done.`,
@@ -103,7 +103,7 @@ func printMissing(w io.Writer, h *realserver.Host, p realserver.Plan) error {
 // serverPlan says what a host with these addresses needs as a real server.
 func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan) {
 	for _, l := range build.Layouts(c) {
-		for _, s := range l.Servers {
+		for _, s := range l.Reached() {
 			if !all && !slices.Contains(own, s.Address.Addr()) {
 				continue
 			}

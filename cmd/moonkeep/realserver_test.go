@@ -32,6 +32,19 @@ virtual_server 192.0.2.100 443 {
     real_server 10.0.0.1 443 { }
     real_server 10.0.0.3 443 { }
 }
+virtual_server 192.0.2.102 80 {
+    lb_kind NAT
+    protocol TCP
+    sorry_server 10.0.0.4 80
+    sorry_server_lvs_method DR
+    real_server 10.0.0.2 80 { }
+}
+virtual_server 192.0.2.103 80 {
+    lb_kind DR
+    protocol TCP
+    sorry_server 127.0.0.1 80
+    real_server 10.0.0.3 80 { }
+}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -49,9 +62,11 @@ virtual_server 192.0.2.100 443 {
 	}{
 		{"both ways", []netip.Addr{a("10.0.0.1")}, false, realserver.Plan{Direct: []netip.Addr{a("192.0.2.100")}, Tunnelled: []netip.Addr{a("192.0.2.101")}}},
 		{"rewritten packets need nothing", []netip.Addr{a("10.0.0.2")}, false, realserver.Plan{}},
-		{"one service", []netip.Addr{a("10.0.0.3")}, false, realserver.Plan{Direct: []netip.Addr{a("192.0.2.100")}}},
+		{"two services", []netip.Addr{a("10.0.0.3")}, false, realserver.Plan{Direct: []netip.Addr{a("192.0.2.100"), a("192.0.2.103")}}},
+		{"a sorry server", []netip.Addr{a("10.0.0.4")}, false, realserver.Plan{Direct: []netip.Addr{a("192.0.2.102")}}},
+		{"the director is its own", []netip.Addr{a("127.0.0.1")}, false, realserver.Plan{}},
 		{"a stranger", []netip.Addr{a("10.0.0.9")}, false, realserver.Plan{}},
-		{"all", nil, true, realserver.Plan{Direct: []netip.Addr{a("192.0.2.100")}, Tunnelled: []netip.Addr{a("192.0.2.101")}}},
+		{"all", nil, true, realserver.Plan{Direct: []netip.Addr{a("192.0.2.100"), a("192.0.2.102"), a("192.0.2.103")}, Tunnelled: []netip.Addr{a("192.0.2.101")}}},
 	}
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, serverPlan(c, tt.own, tt.all), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {

@@ -69,6 +69,15 @@ func (d Destination) In(k Key) netip.AddrPort {
 	return netip.AddrPortFrom(d.Address.Addr(), k.Address.Port())
 }
 
+// Reached are the servers that packets leave the director for: those of Servers and
+// the sorry server, unless that is the director itself.
+func (l *Layout) Reached() []Destination {
+	if a := l.Sorry.Address.Addr(); !a.IsValid() || a.IsLoopback() {
+		return l.Servers
+	}
+	return append(l.Servers[:len(l.Servers):len(l.Servers)], l.Sorry)
+}
+
 // firsts sorts destinations, leaves of those with one address the first, and
 // returns how many are left.
 func firsts(list []Destination) int {

@@ -58,6 +58,7 @@ func Host(c *config.Config, runDir string) []Finding {
 		list = append(list, examineLink(l, lookAt(l.device))...)
 	}
 	list = append(list, examineSettings(n, readSetting)...)
+	list = append(list, examineDirector(n)...)
 	if n.clock {
 		list = append(list, examineClock(clockState()))
 	}

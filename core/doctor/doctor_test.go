@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config/load"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 func TestExamineLink(t *testing.T) {
@@ -42,17 +44,62 @@ func TestExamineLink(t *testing.T) {
 	}
 }
 
-func TestExamineSettings(t *testing.T) {
-	n := &needs{nat: true, nat6: true}
-	is := map[string]string{"net/ipv4/ip_forward": "1"}
-	list := examineSettings(n, func(name string) (string, error) {
+func TestExamineForwarding(t *testing.T) {
+	is := map[string]string{"net/ipv4/ip_forward": "1", "net/ipv4/vs/expire_nodest_conn": "0"}
+	read := func(name string) (string, error) {
 		if v, ok := is[name]; ok {
 			return v, nil
 		}
 		return "", fs.ErrNotExist
-	})
-	if len(list) != 2 || list[0].Level != OK || list[1].Level != Problem || list[1].Advice == "" {
+	}
+	list := examineForwarding(&needs{nat: true, nat6: true, udp: true}, read)
+	if len(list) != 3 || list[0].Level != OK || list[1].Level != Problem || list[1].Advice == "" || list[2].Level != Warning {
 		t.Errorf("%+v", list)
+	}
+	if list := examineForwarding(&needs{}, read); len(list) > 0 {
+		t.Errorf("of what nobody needs %+v", list)
+	}
+	delete(is, "net/ipv4/vs/expire_nodest_conn")
+	if list := examineForwarding(&needs{udp: true}, read); len(list) > 0 {
+		t.Errorf("without the module %+v", list)
+	}
+}
+
+// TestExamineDirector: the settings are those of the network namespace in which the
+// table of IPVS is to be.
+func TestExamineDirector(t *testing.T) {
+	n := &needs{nat: true, balanced: "/proc/thread-self/ns/none"}
+	if list := examineDirector(n); len(list) != 1 || list[0].Level != Problem || !strings.HasPrefix(list[0].What, "net_namespace_ipvs") {
+		t.Errorf("of one that is not there: %+v", list)
+	}
+	host := netnstest.New(t)
+	n.balanced = fmt.Sprintf("/proc/self/fd/%d", host.NS.FD())
+	for _, value := range []string{"0", "1"} {
+		host.Run(t, func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte(value), 0o644) })
+		want := map[string]Level{"0": Problem, "1": OK}[value]
+		list := examineDirector(n)
+		if len(list) != 1 || list[0].Level != want || (list[0].Advice != "") != (want == Problem) || want == Problem && !strings.HasPrefix(list[0].Advice, "ip netns exec "+n.balanced+" sysctl -w net.ipv4.ip_forward=1") {
+			t.Errorf("with %s there: %+v", value, list)
+		}
+	}
+}
+
+// TestNeedsOfSorryServers: a sorry server by NAT needs what real servers do, unless it
+// is the director itself.
+func TestNeedsOfSorryServers(t *testing.T) {
+	for sorry, want := range map[string]bool{"10.0.0.9": true, "127.0.0.1": false} {
+		file := filepath.Join(t.TempDir(), "k.conf")
+		text := "virtual_server 192.0.2.1 53 {\nlb_kind DR\nprotocol UDP\nsorry_server " + sorry + " 53\nsorry_server_lvs_method NAT\nreal_server 10.0.0.1 53 { }\n}\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, found, err := load.FileAs(file, "")
+		if err != nil || found.Errors() {
+			t.Fatal(err, found)
+		}
+		if n := needsOf(c); n.nat != want || !n.udp {
+			t.Errorf("with %s: %+v", sorry, n)
+		}
 	}
 }
 

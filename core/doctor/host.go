@@ -121,31 +121,27 @@ func readSetting(name string) (string, error) {
 
 // examineSettings judges what sysctl(8) sets and moonkeep does not.
 func examineSettings(n *needs, read func(string) (string, error)) (list []Finding) {
-	want := func(name, value, why string) {
-		switch is, err := read(name); {
-		case errors.Is(err, fs.ErrNotExist):
-			list = append(list, Finding{Problem, name, "is not there: " + why, "boot a kernel that has it"})
-		case err != nil:
-			list = append(list, Finding{Warning, name, err.Error(), ""})
-		case is != value:
-			list = append(list, Finding{Problem, name, "is " + is + ": " + why,
-				"sysctl -w " + strings.ReplaceAll(name, "/", ".") + "=" + value + ", and in /etc/sysctl.d for the next boot"})
-		default:
-			list = append(list, Finding{OK, name, "is " + is, ""})
-		}
-	}
-	if n.nat {
-		want("net/ipv4/ip_forward", "1", "answers of servers behind NAT pass through this host")
-	}
-	if n.nat6 {
-		want("net/ipv6/conf/all/forwarding", "1", "answers of servers behind NAT pass through this host")
-	}
 	for _, l := range n.links {
 		if l.six && lookAt(l.device).err == nil {
-			want("net/ipv6/conf/"+l.device+"/disable_ipv6", "0", "the interface takes no IPv6 address")
+			list = append(list, examineSetting(read, "net/ipv6/conf/"+l.device+"/disable_ipv6", "0", "the interface takes no IPv6 address"))
 		}
 	}
 	return list
+}
+
+// examineSetting judges one; why says what is wrong with any other value.
+func examineSetting(read func(string) (string, error), name, value, why string) Finding {
+	switch is, err := read(name); {
+	case errors.Is(err, fs.ErrNotExist):
+		return Finding{Problem, name, "is not there: " + why, "boot a kernel that has it"}
+	case err != nil:
+		return Finding{Warning, name, err.Error(), ""}
+	case is != value:
+		return Finding{Problem, name, "is " + is + ": " + why,
+			"sysctl -w " + strings.ReplaceAll(name, "/", ".") + "=" + value + ", and in /etc/sysctl.d for the next boot"}
+	default:
+		return Finding{OK, name, "is " + is, ""}
+	}
 }
 
 // clockState asks the kernel whether something keeps the clock right.

@@ -25,6 +25,10 @@ type needs struct {
 	// nat6 are true when a server is reached by NAT.
 	services  map[serviceKind]balance.Key
 	nat, nat6 bool
+	// udp is true when a service is of UDP, and balanced where the table of IPVS
+	// is: empty stands for here.
+	udp      bool
+	balanced string
 }
 
 // serviceKind is what of a service the kernel may lack.
@@ -92,14 +96,18 @@ func needsOf(c *config.Config) *needs {
 		}
 	}
 	n.filter = build.Drops(c)
+	if c.Global.NetNamespaceIPVS != c.Global.NetNamespace {
+		n.balanced = c.Global.NetNamespaceIPVS
+	}
 	for _, l := range build.Layouts(c) {
 		for _, k := range l.Keys {
+			n.udp = n.udp || k.Protocol == balance.UDP && l.Options.Flags&balance.OnePacket == 0
 			kind := serviceKind{l.Options.Scheduler, l.Options.Engine, k.IPv6}
 			if _, known := n.services[kind]; !known {
 				n.services[kind] = k
 			}
 		}
-		for _, s := range l.Servers {
+		for _, s := range l.Reached() {
 			if s.Forward == balance.Masq {
 				n.nat, n.nat6 = n.nat || s.Address.Addr().Is4(), n.nat6 || s.Address.Addr().Is6()
 			}

@@ -51,13 +51,16 @@ type balancer struct {
 // newBalancer prepares the table for a configuration. Nothing happens before
 // begin.
 func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, error) {
-	earlier, err := dir.readServices()
+	b := &balancer{roles: map[string]vrrp.Role{}, first: make(chan struct{})}
+	o := ipvs.Options{Log: log, Flush: c.Global.LVSFlush, Timeouts: timeouts(c)}
+	space, err := netns.Current()
 	if err != nil {
-		log.Warn("the list of services of IPVS of an earlier run is of no use", "err", err)
+		return nil, fmt.Errorf("find out where the table of IPVS is: %w", err)
 	}
-	o := ipvs.Options{Log: log, Earlier: earlier, Journal: dir.writeServices, Flush: c.Global.LVSFlush}
-	o.Timeouts = timeouts(c)
-	b := &balancer{earlier: len(earlier) > 0, roles: map[string]vrrp.Role{}, first: make(chan struct{})}
+	namespace := space.Inode()
+	if err := space.Close(); err != nil {
+		return nil, err
+	}
 	if name := c.Global.NetNamespaceIPVS; name != c.Global.NetNamespace {
 		if name == "" {
 			return nil, errors.New("net_namespace_ipvs: the bare keyword means the namespace that the daemon was started in, which it has left for net_namespace; give it a name")
@@ -65,8 +68,17 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 		if b.space, err = netns.Open(name); err != nil {
 			return nil, fmt.Errorf("net_namespace_ipvs: %w; `ip netns add` makes one", err)
 		}
-		o.Namespace = b.space
+		o.Namespace, namespace = b.space, b.space.Inode()
 	}
+	var elsewhere int
+	if o.Earlier, elsewhere, err = dir.readServices(namespace); err != nil {
+		log.Warn("the list of services of IPVS of an earlier run is of no use", "err", err)
+	}
+	if elsewhere > 0 {
+		log.Warn("an earlier run left services of IPVS in another network namespace, where they stay", "services", elsewhere)
+	}
+	b.earlier = len(o.Earlier) > 0
+	o.Journal = func(keys []balance.Key) error { return dir.writeServices(namespace, keys) }
 	b.keeper = ipvs.NewKeeper(o)
 	return b, nil
 }
@@ -289,9 +301,16 @@ type journalService struct {
 
 const servicesFile = "services.json"
 
+// journalServices are services in the table of a network namespace, by the number of
+// that: in another one, which may have the same name, they are somebody else's.
+type journalServices struct {
+	Namespace uint64           `json:"namespace"`
+	Services  []journalService `json:"services"`
+}
+
 // writeServices replaces the list of services that are ours in the table of
-// IPVS.
-func (d *runDir) writeServices(keys []balance.Key) error {
+// IPVS of a network namespace.
+func (d *runDir) writeServices(namespace uint64, keys []balance.Key) error {
 	list := make([]journalService, 0, len(keys))
 	for _, k := range keys {
 		s := journalService{Fwmark: k.Fwmark, IPv6: k.IPv6, Protocol: k.Protocol}
@@ -300,34 +319,38 @@ func (d *runDir) writeServices(keys []balance.Key) error {
 		}
 		list = append(list, s)
 	}
-	text, err := json.Marshal(list)
+	text, err := json.Marshal(journalServices{namespace, list})
 	if err != nil {
 		return fmt.Errorf("write down the services: %w", err)
 	}
 	return d.replace(filepath.Join(d.path, servicesFile), text)
 }
 
-// readServices reads what writeServices wrote in an earlier run.
-func (d *runDir) readServices() (keys []balance.Key, err error) {
+// readServices reads what writeServices wrote in an earlier run, as far as that is about
+// this network namespace, and how many services are about another one.
+func (d *runDir) readServices(namespace uint64) (keys []balance.Key, elsewhere int, err error) {
 	text, err := os.ReadFile(filepath.Join(d.path, servicesFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, 0, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the services of an earlier run: %w", err)
+		return nil, 0, fmt.Errorf("read the services of an earlier run: %w", err)
 	}
-	var list []journalService
-	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&list); err != nil {
-		return nil, fmt.Errorf("read the services of an earlier run: %s: %w", servicesFile, err)
+	var wrote journalServices
+	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&wrote); err != nil {
+		return nil, 0, fmt.Errorf("read the services of an earlier run: %s: %w", servicesFile, err)
 	}
-	for _, s := range list {
+	if wrote.Namespace != namespace {
+		return nil, len(wrote.Services), nil
+	}
+	for _, s := range wrote.Services {
 		k := balance.Key{Fwmark: s.Fwmark, IPv6: s.IPv6, Protocol: s.Protocol}
 		if s.Address != "" {
 			if k.Address, err = netip.ParseAddrPort(s.Address); err != nil {
-				return nil, fmt.Errorf("read the services of an earlier run: %w", err)
+				return nil, 0, fmt.Errorf("read the services of an earlier run: %w", err)
 			}
 		}
 		keys = append(keys, k)
 	}
-	return keys, nil
+	return keys, 0, nil
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -55,5 +58,24 @@ func TestSyncFollowsNames(t *testing.T) {
 	b := &balancer{roles: map[string]vrrp.Role{"V": vrrp.Master}}
 	if err := b.relearn(t.Context(), of("V"), func(context.Context) (map[string]vrrp.Role, error) { return nil, engine.ErrStopped }); !errors.Is(err, engine.ErrStopped) || b.roles["V"] != vrrp.Master {
 		t.Errorf("without an answer: %v, %v", err, b.roles)
+	}
+}
+
+// TestServicesOfANamespace: what an earlier run left in another network namespace is
+// not looked for in this one, where it would be somebody else's.
+func TestServicesOfANamespace(t *testing.T) {
+	d := &runDir{path: t.TempDir()}
+	if keys, elsewhere, err := d.readServices(7); len(keys) > 0 || elsewhere > 0 || err != nil {
+		t.Errorf("without a file: %v, %d, %v", keys, elsewhere, err)
+	}
+	want := []balance.Key{{Fwmark: 3, IPv6: true}, {Protocol: balance.TCP, Address: netip.MustParseAddrPort("192.0.2.1:80")}}
+	if err := d.writeServices(7, want); err != nil {
+		t.Fatal(err)
+	}
+	if keys, elsewhere, err := d.readServices(7); !slices.Equal(keys, want) || elsewhere != 0 || err != nil {
+		t.Errorf("%v, %d, %v", keys, elsewhere, err)
+	}
+	if keys, elsewhere, err := d.readServices(8); len(keys) > 0 || elsewhere != 2 || err != nil {
+		t.Errorf("in another one: %v, %d, %v", keys, elsewhere, err)
 	}
 }

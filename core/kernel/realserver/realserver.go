@@ -320,9 +320,14 @@ func (h *Host) Missing(p Plan) (list []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
 	}
+	var down []string
 	for _, a := range p.Addresses() {
 		if !all.Stands(a) {
 			list = append(list, fmt.Sprintf("%s is not on %s", a.Prefix, a.Device))
+		}
+		if i, there := all.Find(a.Device); there && !i.Up && !slices.Contains(down, a.Device) {
+			down = append(down, a.Device)
+			list = append(list, fmt.Sprintf("%s is down", a.Device))
 		}
 	}
 	return list, nil

@@ -170,6 +170,15 @@ func TestTunnel(t *testing.T) {
 	if got := missing(t, server.NS, file, p); len(got) != 0 {
 		t.Errorf("missing: %q", got)
 	}
+	// Whoever takes the tunnel down takes it from the services.
+	netnstest.Must(t, server.Link.SetDown("tunl0"))
+	if got := missing(t, server.NS, file, p); !slices.Equal(got, []string{"tunl0 is down"}) {
+		t.Errorf("missing with the tunnel down: %q", got)
+	}
+	use(t, server.NS, file, up(p))
+	if got := missing(t, server.NS, file, p); len(got) != 0 {
+		t.Errorf("missing: %q", got)
+	}
 	// Another configuration: of a tunnel that nothing comes through any more
 	// nothing is left, and the settings that both need stay.
 	told := use(t, server.NS, file, up(realserver.Plan{Direct: addresses("192.0.2.101")}))

@@ -1,0 +1,56 @@
+package doctor
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+)
+
+// examineDirector judges the settings that balancing needs, in the network
+// namespace of the table of IPVS.
+func examineDirector(n *needs) (list []Finding) {
+	if n.balanced == "" {
+		return examineForwarding(n, readSetting)
+	}
+	ns, err := netns.Open(n.balanced)
+	if err == nil {
+		defer ns.Close()
+		err = ns.Do(func() error {
+			list = examineForwarding(n, readSetting)
+			return nil
+		})
+	}
+	if err != nil {
+		return []Finding{{Problem, "net_namespace_ipvs " + n.balanced, "cannot be looked at: " + err.Error(), "ip netns add makes one"}}
+	}
+	for i := range list {
+		list[i].What += " in net_namespace_ipvs " + n.balanced
+		if list[i].Advice != "" {
+			list[i].Advice = "ip netns exec " + n.balanced + " " + list[i].Advice
+		}
+	}
+	return list
+}
+
+// examineForwarding judges the settings of this thread's network namespace.
+func examineForwarding(n *needs, read func(string) (string, error)) (list []Finding) {
+	const answers = "answers of servers behind NAT pass through this host"
+	if n.nat {
+		list = append(list, examineSetting(read, "net/ipv4/ip_forward", "1", answers))
+	}
+	if n.nat6 {
+		list = append(list, examineSetting(read, "net/ipv6/conf/all/forwarding", "1", answers))
+	}
+	if n.udp {
+		const name = "net/ipv4/vs/expire_nodest_conn"
+		// It is there once the module is, which loads when the first service is made.
+		if is, err := read(name); err == nil && is == "0" {
+			list = append(list, Finding{Warning, name, "is 0: a UDP client that goes on sending from one port to a server that failed is not served until it pauses for the time limit of UDP (lvs_timeouts)",
+				"sysctl -w net.ipv4.vs.expire_nodest_conn=1 has its next packet go to another server"})
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			list = append(list, Finding{Warning, name, err.Error(), ""})
+		}
+	}
+	return list
+}
