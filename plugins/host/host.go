@@ -185,7 +185,7 @@ func (h *Host) Close(ctx context.Context) error {
 
 // Check reports, as an error, what of a plan could not be run: plugins whose
 // files are not to be trusted, users and network namespaces that do not exist.
-// It starts nothing.
+// It starts nothing. The error joins Errors, one for each thing that is wrong.
 func (o Options) Check(p Plan) error {
 	o.defaults()
 	_, err := o.arrange(p)
@@ -203,10 +203,11 @@ type arranged struct {
 // verifies what these need.
 func (o *Options) arrange(p Plan) ([]*arranged, error) {
 	var bad []error
+	fail := func(plugin string, err error) { bad = append(bad, &Error{Plugin: plugin, Err: err}) }
 	plugins := make(map[string]Plugin, len(p.Plugins))
 	for _, x := range p.Plugins {
 		if _, twice := plugins[x.Name]; twice {
-			bad = append(bad, fmt.Errorf("%s is there twice", x))
+			fail(x.Name, fmt.Errorf("%s is there twice", x))
 		}
 		plugins[x.Name] = x
 	}
@@ -215,7 +216,7 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 	for i := range p.Checks {
 		c := &p.Checks[i]
 		if c.Limit <= 0 || c.Patience < c.Limit {
-			bad = append(bad, fmt.Errorf("check %s: it may take %s, and the host waits %s for it", c.Label, c.Limit, c.Patience))
+			fail(c.Kind, fmt.Errorf("check %s: it may take %s, and the host waits %s for it", c.Label, c.Limit, c.Patience))
 		}
 		key, plugin := o.place(c, plugins)
 		a := byKey[key]
@@ -223,12 +224,12 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 			a = &arranged{key: key, plugin: plugin}
 			byKey[key], all = a, append(all, a)
 			if err := Verify(plugin); err != nil {
-				bad = append(bad, err)
+				fail(plugin.Name, err)
 			}
 			if key.netns != "" {
 				f, err := openNetNS(key.netns)
 				if err != nil {
-					bad = append(bad, fmt.Errorf("%s: %w", plugin, err))
+					fail(plugin.Name, fmt.Errorf("%s: %w", plugin, err))
 				} else {
 					f.Close()
 				}

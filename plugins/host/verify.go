@@ -21,6 +21,18 @@ import (
 // ErrChecksum is a file that is not the one that the configuration pins.
 var ErrChecksum = errors.New("has another checksum than sha256 asks for")
 
+// Error is what is wrong with a plugin, or with its checks. Its text is that of
+// Err.
+type Error struct {
+	// Plugin is the name of the plugin.
+	Plugin string
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
+
 // Verify reports, as an error, why a plugin would not be started: its file is
 // missing, is not executable for its user, can be changed by others than root
 // (the error names the directory or file at fault), or has the wrong sum. It

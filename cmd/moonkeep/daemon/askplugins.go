@@ -55,7 +55,7 @@ func askPlugin(ctx context.Context, c *config.Config, h *pluginhost.Host, p plug
 	defer cancel()
 	_, refused, err := h.Refusals(ctx, p, checks)
 	if err != nil {
-		found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+		found.Add(pluginAt(c, p.Name), config.Error, "bad-plugin", "%v", err)
 		return found
 	}
 	for i, why := range refused {

@@ -67,15 +67,15 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 
 // pluginPlan is what a configuration wants of the host of plugins, and the
 // numbers of the checks that are of scripts. The error joins all that is wrong,
-// each thing once; checks that have something wrong are not in the plan.
+// each thing once, as pluginhost.Errors; checks that have something wrong are not in the plan.
 func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
 	scripts = make(map[string]uint32)
 	files := hostedFiles{}
 	var bad []error
-	told := make(map[string]bool)
-	fail := func(what string, err error) { // thousands of servers may share one fault
-		if !told[err.Error()] {
-			told[err.Error()], bad = true, append(bad, fmt.Errorf("%s: %w", what, err))
+	reported := make(map[string]bool)
+	fail := func(kind, what string, err error) { // thousands of servers may share one fault
+		if !reported[err.Error()] {
+			reported[err.Error()], bad = true, append(bad, &pluginhost.Error{Plugin: kind, Err: fmt.Errorf("%s: %w", what, err)})
 		}
 	}
 	known := make(map[string]bool)
@@ -100,7 +100,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			own := ownPlugin(c, x.Kind)
 			if x.Plugin {
 				if strings.ContainsRune(x.Kind, '/') {
-					fail(fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
+					fail(x.Kind, fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
 					return
 				}
 				own = configured(c, &config.Plugin{Name: x.Kind, Memory: 256, OpenFiles: 16384})
@@ -121,7 +121,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 		if x.Kind == "MISC_CHECK" {
 			if check.Options, err = ofProgram(x.Options, x.Secure); err != nil {
-				fail("plugin "+x.Kind+" for "+x.Server(), err)
+				fail(x.Kind, "plugin "+x.Kind+" for "+x.Server(), err)
 				return
 			}
 			check.Identity += strconv.FormatBool(x.Secure)
@@ -129,7 +129,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		if hasFiles(x.Kind) {
 			var sum string
 			if check.Options, sum, err = files.into(x.Options); err != nil {
-				fail("plugin "+x.Kind+" for "+x.Server(), err)
+				fail(x.Kind, "plugin "+x.Kind+" for "+x.Server(), err)
 				return
 			}
 			check.Identity += sum
@@ -243,29 +243,38 @@ func checkPlugins(c *config.Config) config.Findings {
 	var found config.Findings
 	plan, _, bad := pluginPlan(c)
 	for _, err := range []error{bad, hostOptions(c).Check(plan)} {
-		var many interface{ Unwrap() []error }
-		switch {
+		list := []error{err}
+		switch many, joined := err.(interface{ Unwrap() []error }); {
 		case err == nil:
-		case errors.As(err, &many):
-			for _, err := range many.Unwrap() {
-				found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+			continue
+		case joined:
+			list = many.Unwrap()
+		}
+		for _, err := range list {
+			var about *pluginhost.Error
+			name := ""
+			if errors.As(err, &about) {
+				name = about.Plugin
 			}
-		default:
-			found.Add(pluginAt(c, err), config.Error, "bad-plugin", "%v", err)
+			found.Add(pluginAt(c, name), config.Error, "bad-plugin", "%v", err)
 		}
 	}
 	return found
 }
 
-// pluginAt is where the plugin was written that an error is about: its block,
-// else the first check of it.
-func pluginAt(c *config.Config, err error) config.Position {
-	text := err.Error()
-	about := func(name string) bool {
-		return strings.Contains(text, "plugin "+name+" ") || strings.Contains(text, "plugin "+name+":") || strings.Contains(text, "plugin "+strconv.Quote(name))
+// pluginOf is the name of the plugin that makes a check.
+func pluginOf(k *config.Check) string {
+	if k.Plugin != nil {
+		return k.Plugin.Name
 	}
+	return k.Kind()
+}
+
+// pluginAt is where a plugin was written: its block, else the first check of it,
+// else the file.
+func pluginAt(c *config.Config, name string) config.Position {
 	for i := range c.Plugins {
-		if about(c.Plugins[i].Name) {
+		if c.Plugins[i].Name == name {
 			return c.Plugins[i].At
 		}
 	}
@@ -273,14 +282,14 @@ func pluginAt(c *config.Config, err error) config.Position {
 		for k := range c.VirtualServers[i].RealServers {
 			checks := c.VirtualServers[i].RealServers[k].Checks
 			for n := range checks {
-				if kind := checks[n].Kind(); about(kind) || checks[n].Plugin != nil && about(checks[n].Plugin.Name) {
+				if pluginOf(&checks[n]) == name {
 					return checks[n].At()
 				}
 			}
 		}
 	}
 	for i := range c.Scripts {
-		if p := c.Scripts[i].Plugin; p != nil && (about(p.Kind()) || p.Plugin != nil && about(p.Plugin.Name)) {
+		if p := c.Scripts[i].Plugin; p != nil && pluginOf(p) == name {
 			return c.Scripts[i].At
 		}
 	}

@@ -212,3 +212,24 @@ virtual_servers:
 		}
 	}
 }
+
+// TestPluginFaultsAreWhereTheyAre: what is wrong with a plugin is found at its own
+// block, though the text has the name of another one.
+func TestPluginFaultsAreWhereTheyAre(t *testing.T) {
+	t.Parallel()
+	c := hostedConfig(t, `plugins:
+  - {name: ONE, path: /bin/true}
+  - {name: TWO, path: "/no/plugin ONE /file"}
+virtual_servers:
+  - address: "192.0.2.1:80"
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    real_servers:
+      - {address: "192.0.2.11:80", checks: [{plugin: {name: TWO}}]}
+`)
+	found := checkPlugins(c)
+	if len(found) != 1 || found[0].At.Line != 3 || !strings.Contains(found[0].Text, "TWO") {
+		t.Errorf("found %v, want one thing in line 3", found)
+	}
+}
