@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -101,10 +100,7 @@ func printJSON(w io.Writer, found config.Findings) error {
 	for i := range found {
 		all[i] = daemon.Finding(&found[i])
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(all)
+	return printIndented(w, all)
 }
 
 // summary counts what was found. failed says that check says no, lacking that

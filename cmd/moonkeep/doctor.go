@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -49,9 +48,7 @@ or it could not be looked at.`,
 			}
 			list := examine(c, runDir, listen)
 			if asJSON {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetIndent("", "  ")
-				err = e.Encode(list)
+				err = printIndented(cmd.OutOrStdout(), list)
 			} else {
 				err = printExamined(cmd.OutOrStdout(), list)
 			}

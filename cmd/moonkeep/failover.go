@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -76,9 +75,7 @@ func (o *operateOptions) moves(cmd *cobra.Command, ask func(context.Context, *co
 	done := show(&text, &m)
 	if o.asJSON {
 		text.Reset()
-		enc := json.NewEncoder(&text)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(m); err != nil {
+		if err := printIndented(&text, m); err != nil {
 			return err
 		}
 	}

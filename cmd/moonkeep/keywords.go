@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -62,8 +61,5 @@ func printKeywordsJSON(w io.Writer, all []keepalived.Keyword) error {
 	for _, k := range all {
 		out = append(out, keywordJSON(k))
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return printIndented(w, out)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -198,9 +197,7 @@ func (r *luaResult) call(ctx context.Context, runner *lua.Runner, event lua.Even
 
 func (r *luaResult) print(w io.Writer, asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
+		return printIndented(w, r)
 	}
 	text := r.Result
 	if r.Message != "" {

@@ -92,9 +92,7 @@ func luaTests(ctx context.Context, path string, o lua.TestOptions, asJSON bool, 
 		return fmt.Errorf("there is no test in %s: the names of files with tests end in _test.lua", path)
 	}
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		err = e.Encode(all)
+		err = printIndented(w, all)
 	} else {
 		err = all.tap(w)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -118,9 +117,7 @@ func listPlugins(file, dir string) ([]listed, error) {
 
 func printPlugins(w io.Writer, list []listed, asJSON bool) error {
 	if asJSON {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(list)
+		return printIndented(w, list)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tFILE\tSTATE")
@@ -211,9 +208,7 @@ func printInfoJSON(w io.Writer, info checker.Info) error {
 	for i, o := range info.Options {
 		options[i] = option(o)
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(struct {
+	return printIndented(w, struct {
 		Name    string   `json:"name"`
 		Version string   `json:"version"`
 		Doc     string   `json:"doc"`

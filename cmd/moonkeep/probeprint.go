@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -54,7 +53,5 @@ func printProbeJSON(w io.Writer, name, host string, r checker.Result) error {
 	for _, d := range r.Details {
 		out.Details = append(out.Details, detailJSON(d))
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
+	return printIndented(w, out)
 }

@@ -32,9 +32,7 @@ Exit status 0: it runs. 1: it was refused, or no daemon answers.`,
 				return refusal(cmd.ErrOrStderr(), runDir, err)
 			}
 			if asJSON {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				err = enc.Encode(r)
+				err = printIndented(cmd.OutOrStdout(), r)
 			} else {
 				err = printReload(cmd.OutOrStdout(), &r)
 			}

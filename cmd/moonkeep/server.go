@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -114,9 +113,7 @@ func (o *serverOptions) ask(cmd *cobra.Command, r control.ServersRequest) error 
 		return refusal(cmd.ErrOrStderr(), o.runDir, err)
 	}
 	if o.json {
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		return enc.Encode(h)
+		return printIndented(cmd.OutOrStdout(), h)
 	}
 	for _, s := range h.Servers {
 		text := "left to its checks"

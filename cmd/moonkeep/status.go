@@ -48,11 +48,9 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), "moonkeep:", err)
 				return exitNo
 			}
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
 			switch {
 			case text != nil:
-				return enc.Encode(text)
+				return printIndented(cmd.OutOrStdout(), text)
 			case asJSON:
 				if s.IPVS != nil {
 					u, err := control.NewClient(runDir).Usage(cmd.Context())
@@ -60,7 +58,7 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 						s.IPVS.Uncounted = err.Error()
 					}
 				}
-				return enc.Encode(s)
+				return printIndented(cmd.OutOrStdout(), s)
 			}
 			return printStatus(cmd.OutOrStdout(), &s)
 		},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -65,9 +64,7 @@ func (o *topOptions) run(cmd *cobra.Command) error {
 			return refusal(cmd.ErrOrStderr(), o.runDir, err)
 		}
 		if o.json {
-			enc := json.NewEncoder(cmd.OutOrStdout())
-			enc.SetIndent("", "  ")
-			return enc.Encode(u)
+			return printIndented(cmd.OutOrStdout(), u)
 		}
 		var text strings.Builder
 		if !o.once {
