@@ -150,8 +150,12 @@ func (c *Check) Reconfigure(now mono.Instant, cfg *Config) {
 }
 
 // Suspend has the check rest with its state kept. An answer that is under way
-// does not count.
-func (c *Check) Suspend() { c.suspended, c.running, c.by = true, false, mono.Never }
+// does not count, and a row of unknown verdicts ends: that nobody asked meanwhile is
+// no reason to judge the check by its grace when it wakes.
+func (c *Check) Suspend() {
+	c.suspended, c.running, c.by = true, false, mono.Never
+	c.dark, c.overcast = mono.Never, false
+}
 
 // Resume ends a Suspend. The next run is due at a random part of the interval.
 func (c *Check) Resume(now mono.Instant, random uint64) {

@@ -368,6 +368,37 @@ func TestRenew(t *testing.T) {
 	}
 }
 
+// TestSuspendDark: a check without a result that rests for longer than its grace
+// is judged by the verdicts that come after it woke, and not by the rest.
+func TestSuspendDark(t *testing.T) {
+	cfg := plain()
+	cfg.OnUnknown, cfg.Grace = Fail, 10*s
+	var c Check
+	c.Begin(0, &cfg, 0)
+	c.Tick(0)
+	c.Answer(0, c.Seq(), Unknown)
+	if !c.Dark() {
+		t.Fatal("an unknown verdict does not make it dark")
+	}
+	c.Suspend()
+	if c.Dark() {
+		t.Error("it is dark while it rests")
+	}
+	c.Resume(at(time.Hour), 0)
+	if probe, changed := c.Tick(c.Deadline()); !probe || changed || !c.Up() {
+		t.Errorf("it woke and was judged: probe %v, changed %v, up %v", probe, changed, c.Up())
+	}
+	// The row begins anew.
+	now := at(time.Hour)
+	c.Answer(now, c.Seq(), Unknown)
+	if c.Tick(now.Add(cfg.Grace - 1)); !c.Up() {
+		t.Error("it went down before its grace was over")
+	}
+	if _, changed := c.Tick(now.Add(cfg.Grace)); !changed || c.Up() {
+		t.Error("its grace does not end")
+	}
+}
+
 // TestHistory holds that equal verdicts are one span and that old spans go.
 func TestHistory(t *testing.T) {
 	cfg := plain()

@@ -25,7 +25,7 @@
 // or hangs, or its answer was lost. That says nothing about the server, so the
 // state stands, and so does the row of contrary verdicts. When there was
 // nothing but unknown verdicts for Config.Grace the check becomes what
-// Config.OnUnknown says.
+// Config.OnUnknown says. The time in which a check rests does not count.
 //
 // # When it is due
 //

@@ -23,13 +23,16 @@ type entry struct {
 // look is that somebody looked at the check, without a verdict.
 const look Verdict = 99
 
+// rest is that it was suspended: a row of unknown verdicts ends.
+const rest Verdict = 98
+
 // state goes through the whole list each time.
 func (w *twin) state() bool {
 	up, borrowed := !w.cfg.Alpha, !w.cfg.Alpha
 	var results []bool // since the state began
 	for i := 0; i < len(w.log); i++ {
 		e := w.log[i]
-		if e.verdict == look {
+		if e.verdict == look || e.verdict == rest {
 			continue
 		}
 		if e.verdict == Unknown {
@@ -86,6 +89,17 @@ func play(t *testing.T, seed uint64, steps int) (flips, unknowns int) {
 			now = now.Add(time.Duration(r.Int64N(int64(3 * s)))) // seen late
 		}
 		before := c.Up()
+		if r.IntN(40) == 0 {
+			c.Suspend()
+			w.log = append(w.log, entry{now, rest})
+			waits, started = mono.Never, mono.Never
+			now = now.Add(time.Duration(r.Int64N(int64(20 * s))))
+			if probe, changed := c.Tick(now); probe || changed || c.Dark() {
+				t.Fatalf("seed %d: it does not rest: probe %v, changed %v, dark %v", seed, probe, changed, c.Dark())
+			}
+			c.Resume(now, r.Uint64())
+			continue
+		}
 		if waits.Reached(now) && waits <= c.Deadline() {
 			o := c.Answer(now, c.Seq(), answer)
 			if !o.Taken {
@@ -189,7 +203,7 @@ func FuzzCheck(f *testing.F) {
 					}
 				}
 			}
-			if c.Suspended() && c.Deadline() != mono.Never {
+			if c.Suspended() && (c.Deadline() != mono.Never || c.Dark()) {
 				t.Fatal("it does not rest")
 			}
 			c.View()

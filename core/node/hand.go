@@ -361,6 +361,7 @@ func (n *Node) rehand(now mono.Instant) {
 			for x := range s.checks {
 				if s.rests() && !s.checks[x].follows() {
 					s.checks[x].life.Suspend()
+					n.darkened(now, &s.checks[x])
 				}
 			}
 		}

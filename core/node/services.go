@@ -298,6 +298,7 @@ func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
 	switch {
 	case !awake:
 		c.life.Suspend()
+		n.darkened(now, c)
 	case c.server.unproven:
 		c.life.Renew(now)
 	default:
