@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,16 +13,12 @@ import (
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/plugins/checker"
-	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
 )
 
 const (
 	// pace is the least time between two messages to a process: what is to be
 	// said meanwhile leaves together. The first after a pause leaves at once.
 	pace = 10 * time.Millisecond
-	// maxPrepare bounds the checks that one message prepares ahead of their
-	// first probe, so that probes of others need not wait behind thousands.
-	maxPrepare = 32
 	// tripped is how often in a row a process has to end before the next start
 	// is no longer waited for by probes.
 	tripped = 5
@@ -59,7 +54,8 @@ type group struct {
 	helpers sync.WaitGroup
 
 	// mu guards the inbox and what Status reads. The inbox holds a probe of
-	// each check at most, as long as the caller waits for answers.
+	// each check at most, as long as the caller waits for answers, and one for each
+	// caller of Set.Probe; orders holds one for each goroutine that waits in order.
 	mu     sync.Mutex
 	inbox  []ask
 	orders []func()
@@ -396,51 +392,6 @@ func (g *group) impatient(now time.Time) {
 		}
 	}
 	g.queue = g.queue[:0]
-}
-
-// flush hands a message to the current process, if it can take one.
-func (g *group) flush(now time.Time) {
-	i := g.current
-	if i == nil || len(i.out) > 0 || !i.wants(g) || now.Sub(i.sent) < pace {
-		return // a writer that is busy has had no time for what waits
-	}
-	// A process prepares before it releases. What is in use again is prepared anew,
-	// which ends the check before.
-	i.release = slices.DeleteFunc(i.release, func(id uint32) bool { return g.slots[id].refs > 0 })
-	m := &checkerpb.FromHost{Release: i.release, Cancel: i.cancel, Ping: i.ping}
-	i.release, i.cancel, i.ping = nil, nil, 0
-	starts := make([]checkerpb.Start, 0, len(g.queue))
-	for _, id := range g.queue {
-		s := &g.slots[id]
-		s.queued = false
-		if !s.asked || s.sent != nil {
-			continue // answered meanwhile
-		}
-		if s.prepared == i.number && s.refused != "" {
-			g.finish(s, id, health.Unknown, s.refused)
-			continue
-		}
-		i.prepare(m, s, id)
-		// What is left of its time, at most what it may take.
-		left := min(s.check.Limit, s.until.Sub(now))
-		starts = append(starts, checkerpb.Start{Check: id, Probe: s.probe, TimeoutUs: uint64(max(0, left) / time.Microsecond), Details: s.once != nil})
-		s.sent = i
-		i.under++
-	}
-	g.queue = g.queue[:0]
-	m.Start = make([]*checkerpb.Start, len(starts))
-	for k := range starts {
-		m.Start[k] = &starts[k]
-	}
-	for len(i.fresh) > 0 && len(m.Prepare) < maxPrepare {
-		id := i.fresh[len(i.fresh)-1]
-		i.fresh = i.fresh[:len(i.fresh)-1]
-		if s := &g.slots[id]; s.refs > 0 {
-			i.prepare(m, s, id)
-		}
-	}
-	i.sent = now
-	i.out <- m // there is room: nobody else sends
 }
 
 // tell hands answers on. It may wait for whoever takes them.

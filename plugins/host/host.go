@@ -87,7 +87,7 @@ func (o *Options) defaults() {
 type Host struct {
 	opts    Options
 	spawner *spawner
-	running sync.WaitGroup // groups, and sets that close
+	running owned // groups, sets that close, and answers for which there is no group
 
 	mu     sync.Mutex // guards what follows
 	closed bool
@@ -163,7 +163,8 @@ func (h *Host) makeDir() error {
 }
 
 // Close ends all processes, and returns when they have ended; ctx bounds how
-// politely. Probes under way are answered Unknown. A second Close waits, too.
+// politely. Probes under way are answered Unknown. A second Close waits, too. Once
+// it has returned nothing is answered any more.
 func (h *Host) Close(ctx context.Context) error {
 	h.mu.Lock()
 	first := !h.closed
@@ -172,7 +173,7 @@ func (h *Host) Close(ctx context.Context) error {
 		g.stop(ctx)
 	}
 	h.mu.Unlock()
-	h.running.Wait()
+	h.running.wait()
 	if !first {
 		return nil
 	}
@@ -191,6 +192,10 @@ func (o Options) Check(p Plan) error {
 	_, err := o.arrange(p)
 	return err
 }
+
+// maxOptions bounds the options of a check, in bytes, so that what prepares it is
+// no larger than a message.
+const maxOptions = 768 << 10
 
 // arranged are the checks of one process.
 type arranged struct {
@@ -217,6 +222,9 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 		c := &p.Checks[i]
 		if c.Limit <= 0 || c.Patience < c.Limit {
 			fail(c.Kind, fmt.Errorf("check %s: it may take %s, and the host waits %s for it", c.Label, c.Limit, c.Patience))
+		}
+		if len(c.Options) > maxOptions {
+			bad = append(bad, fmt.Errorf("check %s: its options have %d bytes, more than %d", c.Label, len(c.Options), maxOptions))
 		}
 		key, plugin := o.place(c, plugins)
 		a := byKey[key]
@@ -283,7 +291,7 @@ func (h *Host) Open(p Plan) (*Set, error) {
 		if g == nil {
 			g = newGroup(h, a.key)
 			h.groups[a.key] = g
-			h.running.Go(g.run)
+			h.running.run(g.run) // it has not ended: closed is said before
 		}
 		s.groups = append(s.groups, g)
 		for i, id := range g.adopt(a, h.held) {
@@ -298,7 +306,8 @@ func (h *Host) Open(p Plan) (*Set, error) {
 func (s *Set) Begin(tell func(generation uint32, answers []node.Answer)) { s.tell = tell }
 
 // Start begins probes. It never blocks, and list is the caller's. Each is
-// answered exactly once, also when there is no such check.
+// answered exactly once, also when there is no such check, unless Host.Close has
+// returned.
 func (s *Set) Start(generation uint32, list []node.Ask) {
 	now := clock()
 	var g *group
@@ -332,15 +341,15 @@ func (s *Set) Start(generation uint32, list []node.Ask) {
 		g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, generation: generation, number: a.Check, seq: a.Seq, at: now})
 	}
 	leave()
-	if len(lost) > 0 {
-		go s.tell(generation, lost) // not from here: it may wait for the caller
+	if len(lost) > 0 { // not from here: to tell may wait for the caller
+		s.host.running.run(func() { s.tell(generation, lost) })
 	}
 }
 
 // Close says that there will be no further Start. Checks that no other set has
 // are forgotten, and processes without checks end. It does not wait.
 func (s *Set) Close() error {
-	s.once.Do(func() { go s.close() })
+	s.once.Do(func() { s.host.running.run(s.close) }) // an ended host has no checks
 	return nil
 }
 

@@ -311,6 +311,10 @@ var actions = map[string]func(context.Context, checker.Target) checker.Result{
 	"fail": func(context.Context, checker.Target) checker.Result {
 		return checker.Result{Verdict: checker.Failed, Message: "no"}
 	},
+	"left": func(ctx context.Context, _ checker.Target) checker.Result {
+		end, _ := ctx.Deadline()
+		return checker.Result{Verdict: checker.OK, Message: time.Until(end).Round(time.Millisecond).String()}
+	},
 	"wait": func(ctx context.Context, _ checker.Target) checker.Result {
 		<-ctx.Done()
 		return checker.Result{Verdict: checker.Failed, Message: "time is up"}
