@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ with 1 when there is no answer.`,
 	f := cmd.Flags()
 	f.StringVarP(&o.virtualHost, "virtualhost", "V", "", "the host that is asked for")
 	f.StringVarP(&o.protocol, "protocol", "P", "1.0", "the version of HTTP: 1.0, 1.0C or 1.1")
-	f.StringVarP(&o.server, "server", "s", "", "the address to connect to, as HOST:PORT; the URL's when left out")
+	f.StringVarP(&o.server, "server", "s", "", "the address to connect to, as HOST or HOST:PORT; the URL's when left out")
 	f.BoolVarP(&o.sni, "sni", "I", false, "tell the virtualhost to the server in the TLS handshake")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what was sent and received")
 	f.DurationVarP(&o.timeout, "timeout", "t", 5*time.Second, "the time to connect, and again to be answered")
@@ -70,16 +71,21 @@ func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, addre
 	if u.Hostname() == "" || o.timeout <= 0 {
 		return fmt.Errorf("write a URL with a host, and a time above zero")
 	}
-	hostport := o.server
-	if hostport == "" {
-		if u.Port() != "" {
-			port = u.Port()
+	if u.Port() != "" {
+		port = u.Port()
+	}
+	hostport := net.JoinHostPort(u.Hostname(), port)
+	if o.server != "" {
+		if hostport = o.server; !hasPort(hostport) {
+			hostport = net.JoinHostPort(strings.Trim(hostport, "[]"), port)
 		}
-		hostport = net.JoinHostPort(u.Hostname(), port)
 	}
 	target := checker.Target{Timeout: o.timeout, Fwmark: o.fwmark}
 	if target.Address, err = resolve(ctx, hostport); err != nil {
 		return err
+	}
+	if target.Address.Port() == 0 {
+		return fmt.Errorf("%s has no port to connect to", hostport)
 	}
 	path := u.EscapedPath()
 	if path == "" {
@@ -127,4 +133,10 @@ func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, addre
 	}
 	_, err = fmt.Fprintf(stdout, "%x\n", page.MD5)
 	return err
+}
+
+// hasPort reports whether an address ends in a port.
+func hasPort(hostport string) bool {
+	_, _, err := net.SplitHostPort(hostport)
+	return err == nil
 }

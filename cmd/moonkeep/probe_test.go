@@ -188,6 +188,19 @@ func TestDigest(t *testing.T) {
 	if status, out, stderr := runLine("digest", "http://"+web+"/none?a=b"); status != 0 || len(out) != 33 || !strings.Contains(stderr, "status 404") {
 		t.Errorf("%d, %q, %q", status, out, stderr)
 	}
+	// An address without a port is asked at the URL's.
+	host, port, err := net.SplitHostPort(web)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, by, stderr := runLine("digest", "http://www.example.org:"+port+"/healthz", "--server", host); status != 0 || by != out {
+		t.Errorf("digest by --server %s: %d %q %q", host, status, by, stderr)
+	}
+	for _, line := range [][]string{{"http://127.0.0.1:0/"}, {"http://www.example.org/", "--server", "127.0.0.1:0"}} {
+		if status, out, stderr := runLine(append([]string{"digest"}, line...)...); status == 0 || out != "" || !strings.Contains(stderr, "no port to connect to") {
+			t.Errorf("digest %q: %d %q %q", line, status, out, stderr)
+		}
+	}
 	if status, out, stderr := runLine("digest", "http://"+web+"/", "-P", "9"); status != 2 || out != "" || !strings.Contains(stderr, "is none of 1.0") {
 		t.Errorf("%d, %q, %q", status, out, stderr)
 	}

@@ -31,11 +31,15 @@ type Probe struct {
 	Virtual netip.AddrPort
 
 	// Address is where it connects to; port 0 is none.
-	Address            netip.AddrPort
-	BindTo             netip.Addr
-	BindPort           uint16
-	BindIf             string
-	Fwmark             uint32
+	Address  netip.AddrPort
+	BindTo   netip.Addr
+	BindPort uint16
+	BindIf   string
+	Fwmark   uint32
+	// Marks and LowPort say that it marks packets, and that it connects from a port
+	// below 1024: some of what it connects to, for there may be more than one.
+	Marks, LowPort     bool
+	Weight             *int // of the real server; nil for a script's
 	NetNamespace       string
 	ConnectTimeout     time.Duration
 	Limit              time.Duration // for the whole of a run
@@ -95,7 +99,7 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 		// There is no server around it.
 		v := config.VirtualServer{ConnectTimeout: s.Timeout, DelayLoop: s.Interval}
 		p = probe(c, &v, &config.RealServer{}, s.Plugin, n)
-		p.Script, p.Limit, p.Patience = s.Name, s.Timeout, s.Timeout
+		p.Script, p.Limit, p.Patience, p.Weight = s.Name, s.Timeout, s.Timeout, nil
 		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
 		f(&p)
 		n++
@@ -174,9 +178,25 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 		NetNamespace: k.Namespace(v), Interval: t.DelayLoop, Address: r.Endpoint(v).AddrPort, Lua: luaOf(k),
 	}
 	p.Patience = p.Limit + slack
+	if k.Agent != nil || k.Plugin != nil {
+		w := int(r.IPVSWeight(v))
+		p.Weight = &w
+	}
 	if to := k.Target(); to != nil {
 		p.Address = to.Connect(v, r).AddrPort
 		p.BindTo, p.BindPort, p.BindIf, p.Fwmark = to.BindTo, uint16(to.BindPort), to.BindIf, to.Fwmark
+	}
+	needs := func(to *config.Target) {
+		p.Marks = p.Marks || to.Fwmark != 0
+		p.LowPort = p.LowPort || to.BindPort != 0 && to.BindPort < 1024
+	}
+	if to := k.Target(); to != nil {
+		needs(to)
+	}
+	if k.SMTP != nil {
+		for i := range k.SMTP.Hosts {
+			needs(&k.SMTP.Hosts[i].Target)
+		}
 	}
 	switch {
 	case k.Plugin != nil:
@@ -222,7 +242,7 @@ func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t con
 }
 
 // Identity changes when what is checked changes: it sums up what and how, without
-// when. It is computed at every call.
+// when and for which weight. It is computed at every call.
 func (p *Probe) Identity() string {
 	// There may be tens of thousands: one text for all of a probe.
 	var room [256]byte
@@ -305,9 +325,7 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		}
 		return text(m)
 	case k.Agent != nil:
-		m := object(reflect.ValueOf(*k.Agent))
-		m["weight"] = r.IPVSWeight(v) // which its parts are parts of
-		return text(m)
+		return text(object(reflect.ValueOf(*k.Agent)))
 	case k.Plugin != nil:
 		m := map[string]any{}
 		for name, value := range k.Plugin.Options {

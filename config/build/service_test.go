@@ -189,7 +189,7 @@ func TestOptions(t *testing.T) {
 		"MISC_CHECK":  `{"misc_dynamic":true,"misc_path":["/bin/x","y"],"misc_timeout":"3s"}`,
 		"LUA_CHECK":   `{"args":{"a":"b"},"path":"/c.lua","timeout":"1.5s"}`,
 		"GRPC_HEALTH": `{"authority":"v.example","ca":"/ca.pem","certificate":"/c.pem","key":"/k.pem","password":"secret","service":"s","tls":true}`,
-		"AGENT_CHECK": `{"send":"hi","weight":1}`,
+		"AGENT_CHECK": `{"send":"hi"}`,
 		"redis-role":  `{"db":"3","role":"master"}`,
 	}
 	seen := map[string]bool{}
@@ -255,6 +255,39 @@ func TestProbeIdentity(t *testing.T) {
 			t.Errorf("%s is no other check", other)
 		}
 		seen = append(seen, id)
+	}
+}
+
+// TestProbeWeight: the agent's parts are of the real server's weight, which makes no
+// other check.
+func TestProbeWeight(t *testing.T) {
+	of := func(weight string) Probe {
+		c := read(t, `virtual_servers: [{address: "192.0.2.1:80", protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [{address: "192.0.2.11:80", weight: `+weight+`, checks: [{AGENT_CHECK: {connect_port: 99}}, TCP_CHECK]}]}]`)
+		return Probes(c)[0]
+	}
+	ten, twenty := of("10"), of("20")
+	if ten.Weight == nil || *ten.Weight != 10 || *twenty.Weight != 20 || ten.Identity() != twenty.Identity() {
+		t.Errorf("weights %v and %v, identities %s and %s", ten.Weight, twenty.Weight, ten.Identity(), twenty.Identity())
+	}
+}
+
+// TestProbeNeeds: where a further host of a check is connected to from needs what
+// that of the check itself would.
+func TestProbeNeeds(t *testing.T) {
+	for check, want := range map[string][2]bool{
+		"SMTP_CHECK": {false, false},
+		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12}, {connect_ip: 192.0.2.13, fwmark: 7}]}":         {true, false},
+		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 25}]}":                               {false, true},
+		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 2500}]}":                             {false, false},
+		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 25}, {bind_port: 1024, fwmark: 1}]}": {true, true},
+		"TCP_CHECK: {fwmark: 7}":    {true, false},
+		"TCP_CHECK: {bind_port: 7}": {false, true},
+	} {
+		c := read(t, `virtual_servers: [{address: "192.0.2.1:80", protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [{address: "192.0.2.11:80", checks: [`+check+`]}]}]`)
+		p := Probes(c)[0]
+		if got := [2]bool{p.Marks, p.LowPort}; got != want {
+			t.Errorf("%s: needs %v, want %v", check, got, want)
+		}
 	}
 }
 

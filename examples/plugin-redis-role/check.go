@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -63,17 +62,23 @@ type probe struct {
 	settings settings
 }
 
-// Probe finds out once. What is wrong with the server is Failed; what only
-// says that this side could not ask would be Unknown.
+// Probe finds out once. What is wrong with the server is Failed; that this side
+// could not ask is Unknown, which checker.Failure tells apart by the error.
 func (p *probe) Probe(ctx context.Context) checker.Result {
 	conn, err := p.dialer.DialContext(ctx, "tcp", p.target.Address.String())
 	if err != nil {
-		return failed("connect: %v", err)
+		return checker.Failure(err, "connect")
 	}
 	defer conn.Close()
 	// End when the probe's time is up, or when it is called off.
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
+	failed := func(err error, doing string) checker.Result {
+		if ctx.Err() != nil {
+			err = ctx.Err() // and not that of the deadline above
+		}
+		return checker.Failure(err, doing)
+	}
 
 	r := bufio.NewReader(conn)
 	if p.settings.Password != "" {
@@ -82,12 +87,12 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 			auth = []string{"AUTH", p.settings.Username, p.settings.Password}
 		}
 		if _, err := ask(conn, r, auth...); err != nil {
-			return failed("log in: %v", short(err))
+			return failed(err, "log in")
 		}
 	}
 	answer, err := ask(conn, r, "ROLE")
 	if err != nil {
-		return failed("ask for the role: %v", short(err))
+		return failed(err, "ask for the role")
 	}
 	return p.judge(answer)
 }
@@ -122,12 +127,4 @@ func (p *probe) judge(answer any) checker.Result {
 
 func failed(format string, args ...any) checker.Result {
 	return checker.Result{Verdict: checker.Failed, Message: fmt.Sprintf(format, args...)}
-}
-
-// short is an error without the addresses that package net puts around it.
-func short(err error) error {
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return errors.New("timed out")
-	}
-	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
@@ -104,6 +105,30 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("%v: %q; want %v, %q", r.Verdict, r.Message, test.want, test.message)
 			}
 		})
+	}
+}
+
+// TestOwnFaults: what is wrong on this side says nothing about the server.
+func TestOwnFaults(t *testing.T) {
+	target := server(t, "", master)
+	away := target
+	away.BindTo = netip.MustParseAddr("192.0.2.77") // nobody's here
+	if r := checkertest.Probe(t, redisRole{}, away, nil); r.Verdict != checker.Unknown || !strings.Contains(r.Message, "bindto 192.0.2.77") {
+		t.Errorf("an address of somebody else: %v %q", r.Verdict, r.Message)
+	}
+	silent := server(t, "", "")
+	o, err := checker.NewOptions(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := redisRole{}.Prepare(silent, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(100*time.Millisecond, cancel)
+	if r := p.Probe(ctx); r.Verdict != checker.Unknown {
+		t.Errorf("called off: %v %q", r.Verdict, r.Message)
 	}
 }
 

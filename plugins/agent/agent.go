@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 
 type settings struct {
 	Send   string `json:"send"`
-	Weight int    `json:"weight"`
+	Weight *int   `json:"weight"`
 }
 
 // Checker is AGENT_CHECK.
@@ -34,7 +35,7 @@ func (*Checker) Info() checker.Info {
 		Name: "AGENT_CHECK", Version: "1", Doc: "Hears from an agent on the server what work it wants.",
 		Options: []checker.Option{
 			{Name: "send", Type: "string", Doc: "What is sent to the agent first; the end of the line goes with it."},
-			{Name: "weight", Type: "int", Default: "1", Doc: "The weight that the agent's parts are parts of. The daemon gives the real server's."},
+			{Name: "weight", Type: "int", Doc: "The weight that the agent's parts are parts of; the real server's when left out, and 1 without one."},
 		},
 	}
 }
@@ -44,12 +45,13 @@ type probe struct {
 	dialer   *dial.Dialer
 	target   checker.Target
 	settings settings
+	weight   int // which the agent's parts are parts of
 	state    state
 }
 
 // Prepare takes the target.
 func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
-	s := settings{Weight: 1}
+	var s settings
 	if err := o.Decode(&s); err != nil {
 		return nil, err
 	}
@@ -58,12 +60,19 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 		return nil, errors.New("AGENT_CHECK needs a port to connect to")
 	case strings.ContainsAny(s.Send, "\r\n"):
 		return nil, errors.New("send must be one line, without its end")
-	case s.Weight < 0 || s.Weight > math.MaxInt32:
+	case s.Weight != nil && (*s.Weight < 0 || *s.Weight > math.MaxInt32):
 		return nil, errors.New("weight must be from 0 to 2147483647")
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	return &probe{dialer: &c.dialer, target: t, settings: s, state: state{percent: 100, admin: "ready"}}, nil
+	p := &probe{dialer: &c.dialer, target: t, settings: s, weight: 1, state: state{percent: 100, admin: "ready"}}
+	if w := cmp.Or(s.Weight, t.Weight); w != nil {
+		p.weight = *w
+	}
+	return p, nil
 }
+
+// Restore takes what the agent said to the process before.
+func (p *probe) Restore(text string) { p.state.restore(text) }
 
 // Probe hears one line.
 func (p *probe) Probe(ctx context.Context) checker.Result {
@@ -83,13 +92,13 @@ const maxLine = 1024
 func (p *probe) read(ctx context.Context) (string, error) {
 	conn, err := p.dialer.TCP(ctx, p.target)
 	if err != nil {
-		return "", errors.New("connect to " + p.target.Address.String() + ": " + dial.Reason(err))
+		return "", errors.New("connect to " + p.target.Address.String() + ": " + checker.Reason(err))
 	}
 	defer conn.Close()
 	conn.Renew(ctx, p.target)
 	if p.settings.Send != "" {
 		if _, err := conn.Write([]byte(p.settings.Send + "\n")); err != nil {
-			return "", errors.New("send to the agent: " + dial.Reason(err))
+			return "", errors.New("send to the agent: " + checker.Reason(err))
 		}
 	}
 	return firstLine(conn)
@@ -110,7 +119,7 @@ func firstLine(r io.Reader) (string, error) {
 		case err == io.EOF:
 			return "", errors.New("the agent says nothing")
 		case err != nil:
-			return "", errors.New("hear the agent: " + dial.Reason(err))
+			return "", errors.New("hear the agent: " + checker.Reason(err))
 		case len(buf) == cap(buf):
 			return "", fmt.Errorf("the agent's line is longer than %d bytes", maxLine)
 		}
@@ -122,7 +131,7 @@ func (p *probe) judge(line string, err error) checker.Result {
 	if err == nil {
 		var passed []string
 		if passed, err = p.state.hear(line); err == nil {
-			r := checker.Result{Verdict: checker.OK, Message: p.state.String(), Weight: p.state.weight(p.settings.Weight)}
+			r := checker.Result{Verdict: checker.OK, Message: p.state.String(), Weight: p.state.weight(p.weight), State: p.state.save()}
 			if p.state.down != "" || p.state.admin == "maint" {
 				r.Verdict = checker.Failed
 			}

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/checker/checkertest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -176,6 +178,10 @@ func FuzzLine(f *testing.F) {
 		if _, err := s.hear(line); err != nil && s != before {
 			t.Errorf("%q: %v, and it is %+v", line, err, s)
 		}
+		var again state
+		if again.restore(s.save()); utf8.ValidString(s.why) && len(s.why) <= maxWhy && again != s {
+			t.Errorf("%q: saved %q, restored %+v", line, s.save(), again)
+		}
 		if w := s.weight(1<<31 - 1); w != nil && (*w < 0 || *w > 1<<31-1) {
 			t.Errorf("%q: weight %d", line, *w)
 		}
@@ -183,4 +189,53 @@ func FuzzLine(f *testing.F) {
 			t.Errorf("%q: %v", line, err)
 		}
 	})
+}
+
+// TestPast: what an agent said last holds in the next process too, and for another
+// weight.
+func TestPast(t *testing.T) {
+	first, next := 10, 40
+	for _, test := range []struct {
+		said, now string
+		want      checker.Verdict
+		weight    int
+		message   string
+	}{
+		{"maint\n", "75%\n", checker.Failed, 30, "up, maint, 75%"},
+		{"drain\n", "up\n", checker.OK, 0, "up, drain, 100%"},
+		{"25%\n", "up\n", checker.OK, 10, "up, 25%"},
+		{"down#no disk\n", "50%\n", checker.Failed, 20, `down, 50%: "no disk"`},
+		{"up\n", "up\n", checker.OK, -1, "up"},
+	} {
+		t.Run(test.message, func(t *testing.T) {
+			t.Parallel()
+			target, _ := server(t, false, test.said, test.now)
+			target.Timeout = 5 * time.Second
+			target.Weight = &first
+			c, err := checkertest.Start(t, New()).Prepare(target, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := c.Probe(10 * time.Second)
+			target.Weight = &next
+			again, err := checkertest.Start(t, New()).Again(target, map[string]string{"send": "web"}, before.State)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := again.Probe(10 * time.Second)
+			weight := -1
+			if r.Weight != nil {
+				weight = *r.Weight
+			}
+			if r.Verdict != test.want || weight != test.weight || r.Message != test.message {
+				t.Errorf("%v (weight %d); want %v (%d), %q", r, weight, test.want, test.weight, test.message)
+			}
+		})
+	}
+	for _, text := range []string{"", "x", `{"percent":-1,"admin":"ready"}`, `{"percent":5,"admin":"off"}`, `{"percent":5,"admin":"ready","down":"gone"}`} {
+		s := state{percent: 100, admin: "ready"}
+		if s.restore(text); s != (state{percent: 100, admin: "ready"}) {
+			t.Errorf("%q: %+v", text, s)
+		}
+	}
 }

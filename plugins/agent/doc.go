@@ -10,7 +10,8 @@
 //	down, failed, fail, stopped  it does not; behind a # stands why
 //	maxconn:N                    has no counterpart in IPVS and is passed over
 //
-// What a line does not say stays as the last one said, as in HAProxy; before
+// What a line does not say stays as the last one said, as in HAProxy, also when the
+// process of the checker is a new one or the check's options change; before
 // the first one it is up, ready and 100%. maint and down are failures, drain is
 // a success with the weight 0. An agent that cannot be reached, or says nothing
 // of this, makes the check unknown and changes nothing by itself, as in HAProxy:

@@ -1,8 +1,10 @@
 package agent
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,6 +20,43 @@ type state struct {
 	why     string
 }
 
+// saved is a state as text, for the next process.
+type saved struct {
+	Percent int    `json:"percent"`
+	Told    bool   `json:"told,omitempty"`
+	Admin   string `json:"admin"`
+	Down    string `json:"down,omitempty"`
+	Why     string `json:"why,omitempty"`
+}
+
+// save is the state as text.
+func (s *state) save() string {
+	b, err := json.Marshal(saved{s.percent, s.told, s.admin, s.down, s.why[:min(len(s.why), maxWhy)]})
+	if err != nil {
+		panic("agent: a state cannot be written: " + err.Error()) // it is texts and a number
+	}
+	return string(b)
+}
+
+// restore takes a text of save; what is none changes nothing.
+func (s *state) restore(text string) {
+	var in saved
+	if json.Unmarshal([]byte(text), &in) != nil || in.Percent < 0 || in.Percent > maxPercent || !slices.Contains(admins, in.Admin) ||
+		in.Down != "" && !slices.Contains(downs, in.Down) {
+		return
+	}
+	*s = state{in.Percent, in.Told, in.Admin, in.Down, in.Why}
+}
+
+// The words for what a server is meant to do, and for that it does not work.
+var (
+	admins = []string{"ready", "drain", "maint"}
+	downs  = []string{"down", "failed", "fail", "stopped"}
+)
+
+// maxWhy is how much of why is shown, in bytes.
+const maxWhy = 100
+
 // maxPercent is more than any weight of IPVS is of 1.
 const maxPercent = 65535 * 100
 
@@ -29,13 +68,13 @@ func (s *state) hear(line string) (passed []string, err error) {
 	known := false
 	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' }) {
 		lower := strings.ToLower(word)
-		switch lower {
-		case "ready", "drain", "maint":
+		switch {
+		case slices.Contains(admins, lower):
 			next.admin = lower
 			next.told = next.told || lower == "drain"
-		case "up":
+		case lower == "up":
 			next.down, next.why = "", ""
-		case "down", "failed", "fail", "stopped":
+		case slices.Contains(downs, lower):
 			next.down, next.why = lower, strings.TrimSpace(why)
 		default:
 			if digits, ok := strings.CutSuffix(word, "%"); ok {
@@ -94,7 +133,7 @@ func (s *state) String() string {
 	}
 	text := strings.Join(words, ", ")
 	if s.why != "" {
-		text += fmt.Sprintf(": %q", s.why[:min(len(s.why), 100)])
+		text += fmt.Sprintf(": %q", s.why[:min(len(s.why), maxWhy)])
 	}
 	return text
 }

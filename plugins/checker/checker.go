@@ -57,6 +57,11 @@ type Result struct {
 	Weight *int
 	// Details are for people who look at one probe; see WantDetails.
 	Details []Detail
+	// State is what the check has to know of its past, at most 1 KiB of UTF-8; a
+	// longer one is not kept. The daemon does not read it, and gives the last one
+	// that is not empty to the check when it is prepared again: in the next process,
+	// or because its options have changed. See Restorer.
+	State string
 }
 
 // Target is where a check connects, and from where.
@@ -74,6 +79,9 @@ type Target struct {
 	// Timeout is connect_timeout: how long a connection, or one answer, may
 	// take. The context of a probe ends when the whole of it has to be over.
 	Timeout time.Duration
+	// Weight is the one that the configuration gives the real server; nil where
+	// there is none.
+	Weight *int
 }
 
 // Option describes one option of a checker.
@@ -134,6 +142,14 @@ type Checker interface {
 type Probe interface {
 	// Probe finds out once, and returns when ctx ends at the latest.
 	Probe(ctx context.Context) Result
+}
+
+// Restorer is what a Probe may be beside whose checks have a past.
+type Restorer interface {
+	// Restore takes the last Result.State of this check, and is called once, before
+	// the first Probe. It may be of other options, and of another version of the
+	// checker: what it does not understand it leaves alone.
+	Restore(state string)
 }
 
 // Turn is one run of a probe that is due.

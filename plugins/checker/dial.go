@@ -19,7 +19,8 @@ import (
 // bind_port, through bind_if, with fwmark, within the timeout. Each call makes
 // a dialer of its own, which may be kept and used again.
 //
-// What the kernel refuses, the error of the dial names by its keyword.
+// What the kernel refuses, the error of the dial names by its keyword; it is a
+// LocalError.
 func Dialer(t Target) *net.Dialer {
 	d := &net.Dialer{
 		Timeout:   t.Timeout,
@@ -37,7 +38,10 @@ func Dialer(t Target) *net.Dialer {
 func Bind(t Target, network string, c syscall.RawConn) error {
 	var failed error
 	err := c.Control(func(fd uintptr) { failed = bind(int(fd), t, network) })
-	return errors.Join(err, failed)
+	if err = errors.Join(err, failed); err != nil {
+		return &LocalError{err}
+	}
+	return nil
 }
 
 func bind(fd int, t Target, network string) error {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
 )
@@ -26,6 +27,8 @@ const (
 	maxBatch = 512
 	// maxMessage bounds Result.Message, in bytes; the host cuts there too.
 	maxMessage = 1 << 10
+	// maxState bounds Result.State, in bytes; the host keeps no longer one.
+	maxState = 1 << 10
 	// maxDetails and maxDetail bound Result.Details and each text.
 	maxDetails, maxDetail = 64, 16 << 10
 	// goodbye is how long a session that ends waits for probes to return.
@@ -199,6 +202,9 @@ func (s *session) prepared(p *checkerpb.Prepare) (probe Probe, err error) {
 	if err == nil && probe == nil {
 		err = errors.New("the checker prepared nothing and gave no reason")
 	}
+	if r, ok := probe.(Restorer); ok && err == nil && p.GetState() != "" {
+		r.Restore(p.GetState())
+	}
 	return probe, err
 }
 
@@ -224,6 +230,10 @@ func targetOf(t *checkerpb.Target) (Target, error) {
 			return Target{}, fmt.Errorf("read bindto: %w", err)
 		}
 		out.BindTo = a
+	}
+	if t.Weight != nil {
+		w := int(t.GetWeight())
+		out.Weight = &w
 	}
 	return out, nil
 }
@@ -424,6 +434,10 @@ func (c *check) run(ctx *probeContext, p *checkerpb.Start) (out *checkerpb.Resul
 	if r.Weight != nil {
 		w := int32(max(min(*r.Weight, 1<<31-1), -1<<31))
 		out.Weight = &w
+	}
+	if out.State = r.State; len(out.State) > maxState || !utf8.ValidString(out.State) {
+		c.ambient.log.Error(fmt.Sprintf("the state of a check is not kept: it has %d bytes, or is no UTF-8", len(out.State)))
+		out.State = ""
 	}
 	if p.GetDetails() {
 		for _, d := range r.Details[:min(len(r.Details), maxDetails)] {

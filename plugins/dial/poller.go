@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
 // Dialer opens connections, and waits for what happens on all of them in one
@@ -60,11 +62,11 @@ type poller struct {
 func newPoller() (*poller, error) {
 	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
 	if err != nil {
-		return nil, &LocalError{os.NewSyscallError("epoll_create1", err)}
+		return nil, &checker.LocalError{Err: os.NewSyscallError("epoll_create1", err)}
 	}
 	if err := syscall.SetNonblock(fd, true); err != nil {
 		syscall.Close(fd)
-		return nil, &LocalError{os.NewSyscallError("fcntl", err)}
+		return nil, &checker.LocalError{Err: os.NewSyscallError("fcntl", err)}
 	}
 	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
 	// Without deadlines the runtime would not wait for it.
@@ -74,7 +76,7 @@ func newPoller() (*poller, error) {
 	}
 	if err != nil {
 		p.file.Close()
-		return nil, &LocalError{fmt.Errorf("wait for connections: %w", err)}
+		return nil, &checker.LocalError{Err: fmt.Errorf("wait for connections: %w", err)}
 	}
 	return p, nil
 }
@@ -110,7 +112,7 @@ func (p *poller) add(c *Conn) error {
 	_, _, errno := syscall.RawSyscall6(syscall.SYS_EPOLL_CTL, uintptr(p.fd), syscall.EPOLL_CTL_ADD, uintptr(c.fd), uintptr(unsafe.Pointer(&e)), 0, 0)
 	if errno != 0 {
 		p.remove(c)
-		return &LocalError{os.NewSyscallError("epoll_ctl", errno)}
+		return &checker.LocalError{Err: os.NewSyscallError("epoll_ctl", errno)}
 	}
 	c.listed = true
 	return nil
@@ -220,9 +222,10 @@ func (p *poller) run() {
 			if p.ends() {
 				return
 			}
-			h.ask(p.fd) // what came in time goes first
+			p.look() // what came in time goes first
+		} else {
+			p.tell(&h)
 		}
-		p.tell(&h)
 		if err != nil {
 			p.overdue()
 		}
@@ -230,13 +233,24 @@ func (p *poller) run() {
 	}
 }
 
-// look tells connections what has happened until now.
+// look tells connections what has happened until now, however much that is: what
+// is not told before overdue looks at the time would have come too late.
 func (p *poller) look() {
 	var h happenings
-	if h.ask(p.fd) {
+	// Each is told once, so that there is an end; what happens meanwhile can wait.
+	for range maxFiles / len(h.events) {
+		if h.n = 0; !h.ask(p.fd) {
+			return
+		}
 		p.tell(&h)
+		if h.n < len(h.events) {
+			return
+		}
 	}
 }
+
+// maxFiles is more connections than any process has.
+const maxFiles = 1 << 20
 
 // happenings are what the epoll has to tell at once.
 type happenings struct {

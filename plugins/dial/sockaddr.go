@@ -18,8 +18,5 @@ func Bind(t checker.Target, network string, fd int) error {
 	if !t.BindTo.IsValid() && t.BindPort == 0 && t.BindIf == "" && t.Fwmark == 0 {
 		return nil
 	}
-	if err := checker.Bind(t, network, fdControl(fd)); err != nil {
-		return &LocalError{err}
-	}
-	return nil
+	return checker.Bind(t, network, fdControl(fd))
 }

@@ -278,10 +278,10 @@ func TestTaskVerdicts(t *testing.T) {
 	errs := tasks(&d,
 		func(task *Task) error { _, err := d.Connect(t.Context(), closed, task); return err },
 		func(task *Task) error { _, err := d.Connect(t.Context(), noIf, task); return err })
-	if Verdict(errs[0]) != checker.Failed || Reason(errs[0]) != "connection refused" {
+	if checker.Failure(errs[0], "").Verdict != checker.Failed || checker.Reason(errs[0]) != "connection refused" {
 		t.Errorf("%v", errs[0])
 	}
-	if Verdict(errs[1]) != checker.Unknown {
+	if checker.Failure(errs[1], "").Verdict != checker.Unknown {
 		t.Errorf("%v", errs[1])
 	}
 }

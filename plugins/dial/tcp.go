@@ -82,7 +82,7 @@ func open(sa syscall.Sockaddr) (int, error) {
 	}
 	fd, _, errno := syscall.RawSyscall(syscall.SYS_SOCKET, uintptr(family), syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if errno != 0 {
-		return -1, &LocalError{os.NewSyscallError("socket", errno)}
+		return -1, &checker.LocalError{Err: os.NewSyscallError("socket", errno)}
 	}
 	return int(fd), nil
 }
@@ -142,7 +142,7 @@ func (c *Conn) connected() error {
 	}
 	n, err := syscall.GetsockoptInt(c.fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
 	if err != nil {
-		return &LocalError{os.NewSyscallError("getsockopt", err)}
+		return &checker.LocalError{Err: os.NewSyscallError("getsockopt", err)}
 	}
 	if n != 0 {
 		return connectError(syscall.Errno(n))
@@ -175,7 +175,7 @@ func sockaddr(t checker.Target) (syscall.Sockaddr, string, error) {
 	}
 	ifi, err := net.InterfaceByName(zone)
 	if err != nil {
-		return nil, "", &LocalError{&net.OpError{Op: "find interface " + zone + " for", Addr: net.TCPAddrFromAddrPort(t.Address), Err: err}}
+		return nil, "", &checker.LocalError{Err: &net.OpError{Op: "find interface " + zone + " for", Addr: net.TCPAddrFromAddrPort(t.Address), Err: err}}
 	}
 	sa.ZoneId = uint32(ifi.Index)
 	return sa, "tcp6", nil

@@ -111,7 +111,7 @@ func TestWhoseFault(t *testing.T) {
 			t.Errorf("%s: connected", test.name)
 			continue
 		}
-		if got, reason := Verdict(err), Reason(err); got != test.want || reason != test.reason {
+		if got, reason := checker.Failure(err, "").Verdict, checker.Reason(err); got != test.want || reason != test.reason {
 			t.Errorf("%s: %v, %q; want %v, %q", test.name, got, reason, test.want, test.reason)
 		}
 	}
@@ -135,7 +135,7 @@ func TestDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || Verdict(err) != checker.Failed || Reason(err) != "timed out" {
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) || checker.Failure(err, "").Verdict != checker.Failed || checker.Reason(err) != "timed out" {
 		t.Errorf("silence ended with %v", err)
 	}
 	target.Timeout = time.Minute

@@ -109,9 +109,9 @@ func (p *probe) ask(ctx context.Context, network string) checker.Result {
 	c, err := p.dialer.DialContext(ctx, network, p.target.Address.String())
 	if err != nil {
 		if network == "tcp" {
-			return dial.Failure(err, "the answer is cut short, and for the whole one connect to "+p.target.Address.String())
+			return checker.Failure(err, "the answer is cut short, and for the whole one connect to "+p.target.Address.String())
 		}
-		return dial.Failure(err, "connect to "+p.target.Address.String())
+		return checker.Failure(err, "connect to "+p.target.Address.String())
 	}
 	defer c.Close()
 	// A socket takes deadlines; if it did not, the read would tell.
@@ -122,13 +122,13 @@ func (p *probe) ask(ctx context.Context, network string) checker.Result {
 	id := uint16(rand.Uint32())
 	binary.BigEndian.PutUint16(p.query, id)
 	if err := p.send(c, network); err != nil {
-		return dial.Failure(err, "ask "+p.target.Address.String())
+		return checker.Failure(err, "ask "+p.target.Address.String())
 	}
 	passed := 0
 	for buf := make([]byte, 4096); ; passed++ {
 		reply, err := receive(c, network, buf)
 		if err != nil {
-			r := dial.Failure(err, "wait for the answer of "+p.target.Address.String())
+			r := checker.Failure(err, "wait for the answer of "+p.target.Address.String())
 			if passed > 0 {
 				r.Message += fmt.Sprintf(" (%d others were no answer to this query)", passed)
 			}

@@ -36,6 +36,7 @@ type settings struct {
 // Checker is GRPC_HEALTH.
 type Checker struct {
 	dialer dial.Dialer // of all probes
+	store  tlsclient.Store
 }
 
 // New is GRPC_HEALTH.
@@ -110,11 +111,12 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 			}
 			name.SNI = name.Server
 		}
-		config, err := s.Config(name)
+		config, err := s.Config(&c.store, name)
 		if err != nil {
 			return nil, err
 		}
 		p.transport.TLSClientConfig = config
+		p.settings.Settings = s.Lasting()
 		p.transport.Protocols.SetHTTP2(true)
 	} else {
 		p.transport.Protocols.SetUnencryptedHTTP2(true)
@@ -166,12 +168,12 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 		if strings.HasSuffix(err.Error(), "tls: no application protocol") {
 			return checker.Result{Verdict: checker.Failed, Message: "the server did not agree to HTTP/2 (h2), which gRPC needs"}
 		}
-		return dial.Failure(err, "ask "+p.target.Address.String())
+		return checker.Failure(err, "ask "+p.target.Address.String())
 	}
 	defer a.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(a.Body, maxMessage))
 	if err != nil {
-		return dial.Failure(err, "read the answer of "+p.target.Address.String())
+		return checker.Failure(err, "read the answer of "+p.target.Address.String())
 	}
 	r := judge(a, body)
 	if checker.WantDetails(ctx) {

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -32,6 +33,8 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 		if g.live == 0 {
 			g.byKey = make(map[slotKey]uint32, len(a.checks))
 		}
+		g.pasts = g.past()
+		defer func() { g.pasts = nil }()
 		times := make(map[string]int, len(a.checks))
 		ids = make([]uint32, len(a.checks))
 		for i, c := range a.checks {
@@ -41,6 +44,23 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 		}
 	})
 	return ids
+}
+
+// past are the states of the checks there are, by whom they are about. It is nil
+// for most kinds, which have none.
+func (g *group) past() map[netip.AddrPort]string {
+	var all map[netip.AddrPort]string
+	for id := range g.slots {
+		s := &g.slots[id]
+		if s.state == "" {
+			continue
+		}
+		if all == nil {
+			all = make(map[netip.AddrPort]string)
+		}
+		all[s.check.Target.Address] = s.state
+	}
+	return all
 }
 
 func same(a, b Plugin) bool {
@@ -64,7 +84,8 @@ func (g *group) take(key slotKey, c *Check) uint32 {
 	s := &g.slots[id]
 	// A late answer to the probe of whoever had the slot is still to be known,
 	// and its place in the queue is used up when it is met.
-	*s = slot{check: c, key: key, refs: 1, gone: s.gone, queued: s.queued}
+	// A check whose options have changed has the past of the one before.
+	*s = slot{check: c, key: key, refs: 1, state: g.pasts[c.Target.Address], gone: s.gone, queued: s.queued}
 	g.byKey[key] = id
 	g.live++
 	for _, i := range g.instances() {

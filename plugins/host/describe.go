@@ -65,8 +65,11 @@ func refusals(l link, checks []Check) ([]error, error) {
 	for next, open := 0, 0; next < len(checks) || open > 0; {
 		if open == 0 {
 			m := &checkerpb.FromHost{}
-			for ; next < len(checks) && open < maxPrepare; next, open = next+1, open+1 {
-				m.Prepare = append(m.Prepare, prepareOf(&checks[next], uint32(next)))
+			for room := maxOctets; next < len(checks) && open < maxPrepare; next, open = next+1, open+1 {
+				if room -= octetsPrepare(&slot{check: &checks[next]}); room < 0 && open > 0 {
+					break
+				}
+				m.Prepare = append(m.Prepare, prepareOf(&checks[next], uint32(next), ""))
 			}
 			if err := l.send(m); err != nil {
 				return nil, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,8 +75,11 @@ func TestPythonExample(t *testing.T) {
 	}
 	silent := of(3, nil)
 	silent.Identity, silent.Target.Address = "silent", closedPort(t)
+	bound, broadcast := of(4, nil), of(5, nil)
+	bound.Identity, bound.Target.BindIf = "bound", "lo"
+	broadcast.Identity, broadcast.Target.Address = "broadcast", netip.MustParseAddrPort("255.255.255.255:123")
 	s.open(Plan{
-		Checks:  []Check{of(0, map[string]string{"max_stratum": "4"}), of(1, map[string]string{"max_stratum": "2"}), of(2, map[string]string{"stratum": "2"}), silent},
+		Checks:  []Check{of(0, map[string]string{"max_stratum": "4"}), of(1, map[string]string{"max_stratum": "2"}), of(2, map[string]string{"stratum": "2"}), silent, bound, broadcast},
 		Plugins: []Plugin{{Name: "NTP_CHECK", Path: path, Memory: 64 << 20}},
 	})
 	for number, want := range []struct {
@@ -86,6 +90,8 @@ func TestPythonExample(t *testing.T) {
 		{health.Failed, "its stratum is 3, more than 2"},
 		{health.Unknown, `there is no option "stratum"`},
 		{health.Failed, "refused"},
+		{health.Unknown, "NTP_CHECK cannot do bind_if"},
+		{health.Unknown, "Permission denied"}, // this side may not
 	} {
 		if a := s.probe(uint32(number)); a.Verdict != want.verdict || !strings.Contains(a.Message, want.message) {
 			t.Errorf("check %d: %v %q, want %v %q", number, a.Verdict, a.Message, want.verdict, want.message)

@@ -67,7 +67,7 @@ func pending(s *site, first, n int) func(why string) {
 		numbers[i] = uint32(first + i)
 	}
 	channels := s.start(numbers...)
-	s.eventually("probes under way", func() bool { return s.status().Under >= n })
+	s.eventually("probes under way", func() bool { return s.status().Under >= n && s.status().Queued == 0 })
 	time.Sleep(5 * pace) // and sent, behind what was said before
 	return func(why string) {
 		s.t.Helper()

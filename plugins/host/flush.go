@@ -41,7 +41,7 @@ func (g *group) flush(now time.Time) {
 		if s.asked && s.sent == nil {
 			need := octetsStart
 			if s.prepared != i.number {
-				need += octetsPrepare(s.check)
+				need += octetsPrepare(s)
 			}
 			if room < need && room < maxOctets { // what is larger than a message goes alone
 				break
@@ -78,7 +78,7 @@ func (g *group) flush(now time.Time) {
 		id := i.fresh[len(i.fresh)-1]
 		s := &g.slots[id]
 		if s.refs > 0 && s.prepared != i.number {
-			need := octetsPrepare(s.check)
+			need := octetsPrepare(s)
 			if room < need && room < maxOctets {
 				break
 			}
@@ -98,9 +98,10 @@ const (
 )
 
 // octetsPrepare is how long what prepares a check is at most.
-func octetsPrepare(c *Check) int {
-	const names = 512                                                     // with the numbers and the addresses
-	return names + len(c.Options) + 6*(len(c.Label)+len(c.Target.BindIf)) // escaped
+func octetsPrepare(s *slot) int {
+	c := s.check
+	const names = 512                                                                  // with the numbers and the addresses
+	return names + len(c.Options) + 6*(len(c.Label)+len(c.Target.BindIf)+len(s.state)) // escaped
 }
 
 // numbers takes those that there is room for; rest are the others.

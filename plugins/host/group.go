@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -66,7 +67,8 @@ type group struct {
 	plugin  Plugin
 	slots   []slot
 	byKey   map[slotKey]uint32
-	nothing *Check // of free slots
+	nothing *Check                    // of free slots
+	pasts   map[netip.AddrPort]string // while a set is adopted
 	free    []uint32
 	live    int // slots in use
 	under   deadlines
@@ -273,7 +275,7 @@ func (g *group) begin(a *ask) {
 		g.answers = append(g.answers, answer{a.set, a.generation, node.Answer{Check: a.number, Seq: a.seq, Message: why}})
 		return
 	}
-	if a.check.Target.Timeout != s.check.Target.Timeout {
+	if old, now := &s.check.Target, &a.check.Target; old.Timeout != now.Timeout || !equal(old.Weight, now.Weight) {
 		s.prepared = 0 // the process knows the other one
 	}
 	// What a set that was closed without a probe has of it, is never in force.
@@ -289,6 +291,8 @@ func (g *group) begin(a *ask) {
 		g.queue = append(g.queue, a.slot)
 	}
 }
+
+func equal(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // finish answers a probe that is under way.
 func (g *group) finish(s *slot, id uint32, v health.Verdict, why string) {

@@ -327,6 +327,9 @@ func (g *group) result(i *instance, r *checkerpb.Result) error {
 		}
 		out.Weight = &w
 	}
+	if state := r.GetState(); state != "" && len(state) <= maxText {
+		s.state = state
+	}
 	if s.once != nil {
 		for _, d := range r.GetDetails() {
 			out.Details = append(out.Details, checker.Detail{Name: d.GetName(), Text: d.GetText()})
@@ -466,11 +469,11 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 		return
 	}
 	s.prepared, s.refused = i.number, ""
-	m.Prepare = append(m.Prepare, prepareOf(s.check, id))
+	m.Prepare = append(m.Prepare, prepareOf(s.check, id, s.state))
 }
 
 // prepareOf has a check prepared.
-func prepareOf(c *Check, id uint32) *checkerpb.Prepare {
+func prepareOf(c *Check, id uint32, state string) *checkerpb.Prepare {
 	t := &checkerpb.Target{
 		Port: uint32(c.Target.Address.Port()), BindPort: uint32(c.Target.BindPort), BindIf: c.Target.BindIf,
 		Fwmark: c.Target.Fwmark, TimeoutUs: uint64(max(0, c.Target.Timeout) / time.Microsecond),
@@ -481,9 +484,13 @@ func prepareOf(c *Check, id uint32) *checkerpb.Prepare {
 	if c.Target.BindTo.IsValid() {
 		t.Bindto = c.Target.BindTo.String()
 	}
+	if c.Target.Weight != nil {
+		w := uint32(max(0, *c.Target.Weight))
+		t.Weight = &w
+	}
 	options := string(c.Options)
 	if options == "" || options == "null" {
 		options = "{}"
 	}
-	return &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label}
+	return &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label, State: state}
 }

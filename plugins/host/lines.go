@@ -90,15 +90,17 @@ type (
 		Label   string          `json:"label"`
 		Target  jsonTarget      `json:"target"`
 		Options json.RawMessage `json:"options"`
+		State   string          `json:"state,omitempty"`
 	}
 	jsonTarget struct {
-		Address  string `json:"address"`
-		Port     uint32 `json:"port"`
-		BindTo   string `json:"bindto,omitempty"`
-		BindPort uint32 `json:"bind_port,omitempty"`
-		BindIf   string `json:"bind_if,omitempty"`
-		Fwmark   uint32 `json:"fwmark,omitempty"`
-		Timeout  uint64 `json:"timeout_us"`
+		Address  string  `json:"address"`
+		Port     uint32  `json:"port"`
+		BindTo   string  `json:"bindto,omitempty"`
+		BindPort uint32  `json:"bind_port,omitempty"`
+		BindIf   string  `json:"bind_if,omitempty"`
+		Fwmark   uint32  `json:"fwmark,omitempty"`
+		Timeout  uint64  `json:"timeout_us"`
+		Weight   *uint32 `json:"weight,omitempty"`
 	}
 	jsonStart struct {
 		Check   uint32 `json:"check"`
@@ -142,6 +144,7 @@ type (
 		Latency uint64       `json:"latency_us"`
 		Weight  *int32       `json:"weight"`
 		Details []jsonDetail `json:"details"`
+		State   string       `json:"state"`
 	}
 	jsonDetail struct {
 		Name string `json:"name"`
@@ -164,8 +167,8 @@ func encodeLine(m *checkerpb.FromHost) ([]byte, error) {
 			options = json.RawMessage("{}")
 		}
 		out.Prepare = append(out.Prepare, jsonPrepare{
-			Check: p.GetCheck(), Label: p.GetLabel(), Options: options,
-			Target: jsonTarget{t.GetAddress(), t.GetPort(), t.GetBindto(), t.GetBindPort(), t.GetBindIf(), t.GetFwmark(), t.GetTimeoutUs()},
+			Check: p.GetCheck(), Label: p.GetLabel(), Options: options, State: p.GetState(),
+			Target: jsonTarget{t.GetAddress(), t.GetPort(), t.GetBindto(), t.GetBindPort(), t.GetBindIf(), t.GetFwmark(), t.GetTimeoutUs(), t.Weight},
 		})
 	}
 	for _, s := range m.GetStart() {
@@ -210,7 +213,7 @@ func decodeLine(line []byte) (*checkerpb.FromPlugin, error) {
 		if !ok {
 			return nil, fmt.Errorf("the plugin gave the verdict %.40q; there are ok, failed, unknown", r.Verdict)
 		}
-		out := &checkerpb.Result{Check: r.Check, Probe: r.Probe, Verdict: verdict, Message: r.Message, LatencyUs: r.Latency, Weight: r.Weight}
+		out := &checkerpb.Result{Check: r.Check, Probe: r.Probe, Verdict: verdict, Message: r.Message, LatencyUs: r.Latency, Weight: r.Weight, State: r.State}
 		for _, d := range r.Details {
 			out.Details = append(out.Details, &checkerpb.Detail{Name: d.Name, Text: d.Text})
 		}

@@ -245,6 +245,13 @@ func (g good) Prepare(t checker.Target, o checker.Options) (checker.Probe, error
 	if err := o.Decode(&in); err != nil {
 		return nil, err
 	}
+	if strings.HasPrefix(in.Do, "remember") {
+		p := new(remembers)
+		if t.Weight != nil {
+			p.weight = *t.Weight
+		}
+		return p, nil
+	}
 	do := actions[in.Do]
 	if do == nil {
 		return nil, fmt.Errorf("do %q is not known", in.Do)

@@ -30,14 +30,17 @@ type Check struct {
 	// Kind is the name of the plugin.
 	Kind string
 	// Identity changes when what is checked changes. A check whose identity was
-	// there in the set before is not prepared again, unless Target.Timeout
-	// differs, which need not be in it; Limit, Patience and Label count from the
-	// set's first probe on.
+	// there in the set before is not prepared again, unless Target.Timeout or
+	// Target.Weight differs, which need not be in it; Limit, Patience and Label count
+	// from the set's first probe on.
 	Identity string
 	// Label is what it is called in logs.
 	Label   string
 	Target  checker.Target
 	Options json.RawMessage
+	// Marks and LowPort say that it sends with a mark, and connects from a port below
+	// 1024, where its options say so and not Target.
+	Marks, LowPort bool
 	// Limit is how long a probe may take. The plugin is told; the host waits
 	// a little longer, see Patience.
 	Limit time.Duration
@@ -142,10 +145,10 @@ func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) 
 	}
 	p.Allow = slices.Clone(p.Allow)
 	if p.Path == "" && !p.Plain {
-		if c.Target.Fwmark != 0 {
+		if c.Target.Fwmark != 0 || c.Marks {
 			p.Allow = append(p.Allow, markCapability())
 		}
-		if c.Target.BindPort != 0 && c.Target.BindPort < 1024 {
+		if c.LowPort || c.Target.BindPort != 0 && c.Target.BindPort < 1024 {
 			p.Allow = append(p.Allow, "net_bind_service")
 		}
 	}

@@ -214,9 +214,11 @@ func TestIdentity(t *testing.T) {
 	s := newSite(t, quick(t))
 	marked := check(2, "GOOD", "ids")
 	marked.Target.Fwmark = 7
+	also := check(5, "GOOD", "ids") // as in a host of SMTP_CHECK
+	also.Marks, also.LowPort = true, true
 	s.open(Plan{
 		Checks: []Check{
-			check(0, "GOOD", "ids"), check(1, "GOOD", "env"), marked,
+			check(0, "GOOD", "ids"), check(1, "GOOD", "env"), marked, also,
 			check(3, "GOOD-plain", "ids"), check(4, "GOOD-caps", "ids"),
 		},
 		Plugins: []Plugin{
@@ -242,9 +244,10 @@ func TestIdentity(t *testing.T) {
 	has(0, who, "CapEff="+none, "CapBnd="+none, "CapAmb="+none, "NoNewPrivs=1", "Seccomp=2")
 	mark := fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability()])
 	has(2, who, mark, "NoNewPrivs=1")
+	has(5, who, fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability()]|1<<capabilities["net_bind_service"]))
 	has(3, "Uid=1,1,1,1", "CapEff="+none, "NoNewPrivs=0", "Seccomp=0")
 	has(4, who, "CapEff=0000000000000400", "CapAmb=0000000000000400")
-	if n := len(s.host.Status()); n != 4 {
+	if n := len(s.host.Status()); n != 5 {
 		t.Errorf("%d processes", n)
 	}
 	a := s.probe(1)

@@ -52,8 +52,9 @@ type Status struct {
 	Since time.Time
 	// Starts counts processes; more than one means restarts or upgrades.
 	Starts int
-	// Checks is how many it has, Under how many of their probes are under way.
-	Checks, Under int
+	// Checks is how many it has, Under how many of their probes are under way, and
+	// Queued how many of these have not been sent.
+	Checks, Under, Queued int
 	// Old counts processes that finish their probes after an upgrade.
 	Old int
 	Counts
@@ -92,7 +93,7 @@ func (h *Host) Status() []Status {
 func (g *group) publish() {
 	s := Status{
 		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Path: g.plugin.Path,
-		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Counts: g.counts, Reason: g.reason, Failure: g.failure, State: Starting,
+		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Queued: len(g.queue), Counts: g.counts, Reason: g.reason, Failure: g.failure, State: Starting,
 	}
 	for _, i := range g.all {
 		if !i.dead && i != g.current && i != g.next {

@@ -3,18 +3,23 @@
 package host
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
 // script writes a plugin in sh that speaks lines: it answers each probe ok
@@ -206,5 +211,51 @@ func TestVerify(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
 			t.Errorf("%+v: %v, want %q", test.plugin, err, test.want)
 		}
+	}
+}
+
+// remembers is a probe with a past.
+type remembers struct {
+	weight int
+	past   string
+}
+
+func (p *remembers) Restore(state string) { p.past = state }
+
+func (p *remembers) Probe(context.Context) checker.Result {
+	p.past += "+"
+	return checker.Result{Verdict: checker.OK, Message: fmt.Sprint(p.past, p.weight), State: p.past}
+}
+
+// TestPast: what a check has to know of its past outlives its process, another
+// weight and other options; a check of another server has none of it.
+func TestPast(t *testing.T) {
+	s := newSite(t, quick(t))
+	plan := func(weight int, do string) Plan {
+		a, b := check(0, "GOOD", do), check(1, "GOOD", "remember nothing")
+		b.Target.Address = netip.MustParseAddrPort("192.0.2.2:80")
+		a.Target.Weight, b.Target.Weight = &weight, &weight
+		return Plan{Checks: []Check{a, b, check(2, "GOOD", "ok")}}
+	}
+	hold := func(want string) {
+		t.Helper()
+		if a := s.probe(0); a.Message != want {
+			t.Errorf("%v %q, want %q", a.Verdict, a.Message, want)
+		}
+	}
+	s.open(plan(1, "remember"))
+	hold("+1")
+	hold("++1")
+	if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.recovers(2)
+	hold("+++1")
+	s.open(plan(2, "remember"))
+	hold("++++2")
+	s.open(plan(2, "remember more"))
+	hold("+++++2")
+	if a := s.probe(1); a.Message != "+2" {
+		t.Errorf("another server's: %q", a.Message)
 	}
 }

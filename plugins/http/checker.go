@@ -24,6 +24,7 @@ import (
 type Checker struct {
 	dialer dial.Dialer // of all probes
 	tls    bool
+	store  tlsclient.Store
 	// answers are the buffers of probes that run.
 	answers sync.Pool
 }
@@ -105,10 +106,10 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 	if err != nil {
 		return nil, err
 	}
-	p := &probe{checker: c, target: t, plans: plans, tls: s.Settings}
+	p := &probe{checker: c, target: t, plans: plans, tls: s.Lasting()}
 	if c.tls {
 		for i := range plans {
-			config, err := s.Config(s.tlsName(&plans[i], t))
+			config, err := s.Config(&c.store, s.tlsName(&plans[i], t))
 			if err != nil {
 				return nil, err
 			}
@@ -180,7 +181,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	}
 	conn, err := p.checker.dialer.Connect(ctx, p.target, p.task)
 	if err != nil {
-		return dial.Failure(err, "connect to "+p.target.Address.String())
+		return checker.Failure(err, "connect to "+p.target.Address.String())
 	}
 	defer conn.Close()
 	n.took("connected")
@@ -193,7 +194,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 		raw := &rawConn{Conn: conn}
 		t := tls.Client(raw, p.configs[i])
 		if err := t.Handshake(); err != nil {
-			return n.result(dial.Failure(err, "TLS handshake"))
+			return n.result(checker.Failure(err, "TLS handshake"))
 		}
 		n.took("TLS handshake")
 		state := t.ConnectionState()
@@ -205,7 +206,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	}
 	n.add("sent", string(u.request))
 	if _, err := stream.Write(u.request); err != nil {
-		return n.result(dial.Failure(err, "send the request"))
+		return n.result(checker.Failure(err, "send the request"))
 	}
 	a := p.checker.answers.Get().(*answer)
 	defer p.checker.answers.Put(a)

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
-	"github.com/moonkeep/moonkeep/plugins/dial"
 	"github.com/moonkeep/moonkeep/plugins/tlsclient"
 )
 
@@ -30,6 +29,10 @@ func newHTTP2(p *probe) *http2Client {
 					return nil, err
 				}
 				conn.NoDelay()
+				// The answer has the time again that the connection had.
+				if r, ok := ctx.Value(renewKey{}).(*renewal); ok {
+					r.renew()
+				}
 				return conn, nil
 			},
 			DisableKeepAlives:      true,
@@ -58,13 +61,17 @@ func (c *http2Client) close() {
 // counted counts a body.
 type counted struct {
 	io.Reader
-	n int64
+	renewal *renewal
+	n       int64
 }
 
 // Read reads on.
 func (c *counted) Read(b []byte) (int, error) {
 	n, err := c.Reader.Read(b)
 	c.n += int64(n)
+	if err != nil && err != io.EOF {
+		err = c.renewal.why(err)
+	}
 	return n, err
 }
 
@@ -73,8 +80,8 @@ func (c *counted) count() int64 { return c.n }
 func (c *http2Client) ask(ctx context.Context, i int) checker.Result {
 	p, u := c.probe, &c.probe.plans[i]
 	n := notes{want: checker.WantDetails(ctx), begin: time.Now()}
-	ctx, cancel := context.WithDeadline(ctx, dial.Deadline(ctx, p.target, n.begin))
-	defer cancel()
+	ctx, renewal := renewable(ctx, p.target.Timeout)
+	defer renewal.end()
 	scheme := "http"
 	if p.configs != nil {
 		scheme = "https"
@@ -96,7 +103,7 @@ func (c *http2Client) ask(ctx context.Context, i int) checker.Result {
 	n.add("sent", fmt.Sprintf("%s %s to %s by HTTP/2", u.method, u.path, request.Host))
 	answer, err := c.transports[i].RoundTrip(request)
 	if err != nil {
-		return n.result(dial.Failure(err, "ask"))
+		return n.result(checker.Failure(renewal.why(err), "ask"))
 	}
 	defer answer.Body.Close()
 	n.took("head received")
@@ -106,9 +113,45 @@ func (c *http2Client) ask(ctx context.Context, i int) checker.Result {
 		warning = p.tls.Warning(*answer.TLS, n.begin)
 	}
 	n.add("head", headText(answer))
-	res := u.judge(answer.StatusCode, answer.Header.Get("Location"), n.tee(&counted{Reader: answer.Body}), nil, make([]byte, 8<<10))
+	res := u.judge(answer.StatusCode, answer.Header.Get("Location"), n.tee(&counted{Reader: answer.Body, renewal: renewal}), nil, make([]byte, 8<<10))
 	n.took("done")
 	return n.result(p.warn(ctx, res, warning))
+}
+
+// renewal is the time of a step of a request, which begins anew when the request is
+// connected. A deadline of the connection would not do: that is net/http's by then.
+type renewal struct {
+	ctx   context.Context
+	timer *time.Timer // nil when a step has no time of its own
+	step  time.Duration
+	end   context.CancelFunc
+}
+
+type renewKey struct{}
+
+// renewable returns a context that ends after a step, unless that is renewed.
+func renewable(ctx context.Context, step time.Duration) (context.Context, *renewal) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	r := &renewal{ctx: ctx, step: step, end: func() { cancel(context.Canceled) }}
+	if step > 0 {
+		r.timer = time.AfterFunc(step, func() { cancel(context.DeadlineExceeded) })
+		r.end = func() { r.timer.Stop(); cancel(context.Canceled) }
+	}
+	return context.WithValue(ctx, renewKey{}, r), r
+}
+
+func (r *renewal) renew() {
+	if r.timer != nil && r.timer.Stop() { // else it is over
+		r.timer.Reset(r.step)
+	}
+}
+
+// why is the end of the time in place of an error that came of it.
+func (r *renewal) why(err error) error {
+	if cause := context.Cause(r.ctx); cause != nil {
+		return cause
+	}
+	return err
 }
 
 // headText is the head of an answer for people.

@@ -10,7 +10,6 @@ import (
 	"strconv"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
-	"github.com/moonkeep/moonkeep/plugins/dial"
 	"github.com/moonkeep/moonkeep/plugins/http/pattern"
 )
 
@@ -130,7 +129,7 @@ func broken(err error, n int64) checker.Result {
 	case errors.As(err, &invalid), errors.As(err, &short), err == errEmpty:
 		return failed(err.Error())
 	case n > 0:
-		return dial.Failure(err, "after "+strconv.FormatInt(n, 10)+" bytes of the body")
+		return checker.Failure(err, "after "+strconv.FormatInt(n, 10)+" bytes of the body")
 	}
-	return dial.Failure(err, "read the answer")
+	return checker.Failure(err, "read the answer")
 }

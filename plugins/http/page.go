@@ -23,7 +23,10 @@ func (c *Checker) Fetch(ctx context.Context, t checker.Target, o checker.Options
 	if err != nil {
 		return Page{}, nil, err
 	}
-	p := prepared.(*probe)
+	p, ok := prepared.(*probe)
+	if !ok { // there is nothing to connect to
+		return Page{}, nil, errors.New(prepared.Probe(ctx).Message)
+	}
 	defer p.Close()
 	p.plans = p.plans[:1]
 	var page Page

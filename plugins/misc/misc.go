@@ -4,7 +4,8 @@
 //
 // A program that does not end in time has failed: its process group gets
 // SIGTERM, and SIGKILL two seconds later. It never runs twice at once: the next
-// run waits for that, and has failed if its time is up before. One that cannot
+// run waits for that, and is unknown when too little of its time is left then: one
+// hang is one failure. One that cannot
 // be started says nothing about the server, so that the check is unknown. Under
 // which user it runs is up to who starts this checker: all its programs run
 // under its own.
@@ -137,12 +138,15 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 	}
 	// What is told to end and does not has two seconds until it is killed. That
 	// is no further failure: its run was one, and how the server is now only the
-	// next run can tell.
+	// next run can tell, if it has its time.
 	if p.last != nil {
 		select {
 		case <-p.last:
 		case <-ctx.Done():
-			return checker.Result{Verdict: checker.Failed, TimedOut: true, Message: "the program still runs, though it was told to end"}
+			return checker.Result{Message: "the program still runs, though it was told to end"}
+		}
+		if end, ok := ctx.Deadline(); ok && time.Until(end) < timeout-timeout/10 {
+			return checker.Result{Message: fmt.Sprintf("the run before this one ended too late to leave %s to it", timeout)}
 		}
 	}
 	o := starter.Run(ctx, program.Spec{Argv: p.options.MiscPath, Timeout: timeout, Secure: p.options.Secure})

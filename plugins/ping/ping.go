@@ -89,7 +89,7 @@ func (p *probe) socket(six bool) (fd int, raw bool, err error) {
 func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	sa, six, err := dial.Sockaddr(p.target)
 	if err != nil {
-		return dial.Failure(err, "ping")
+		return checker.Failure(err, "ping")
 	}
 	fd, raw, err := p.socket(six)
 	if err != nil {
@@ -101,12 +101,12 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	}
 	if err := dial.Bind(p.target, network, fd); err != nil {
 		syscall.Close(fd)
-		return dial.Failure(err, "ping")
+		return checker.Failure(err, "ping")
 	}
 	at := p.target.Address.Addr().String()
 	if err := syscall.Connect(fd, sa); err != nil {
 		syscall.Close(fd)
-		return dial.Failure(err, "ping "+at)
+		return checker.Failure(err, "ping "+at)
 	}
 	f := os.NewFile(uintptr(fd), "")
 	defer f.Close()
@@ -121,7 +121,7 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 		return checker.Result{Message: "make up what is sent: " + err.Error()}
 	}
 	if _, err := f.Write(echo(six, p.id, p.seq, token[:])); err != nil {
-		return dial.Failure(err, "ping "+at)
+		return checker.Failure(err, "ping "+at)
 	}
 	for buf := make([]byte, 2048); ; {
 		n, err := f.Read(buf)
@@ -129,7 +129,7 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 			if ctx.Err() == context.Canceled {
 				return checker.Result{Message: "called off"}
 			}
-			return dial.Failure(err, "wait for the reply of "+at)
+			return checker.Failure(err, "wait for the reply of "+at)
 		}
 		if answers(buf[:n], six, raw, p.id, p.seq, token[:]) {
 			return checker.Result{Verdict: checker.OK, Message: "replied"}

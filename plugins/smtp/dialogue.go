@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
-	"github.com/moonkeep/moonkeep/plugins/dial"
 )
 
 // RFC 5321 section 4.5.3.1.5 has lines of 512 bytes; servers send longer ones.
@@ -79,7 +78,7 @@ func reply(r *bufio.Reader) (code int, line string, err error) {
 func (d *dialogue) expect(what string, want int) (checker.Result, bool) {
 	code, line, err := reply(d.r)
 	if err != nil {
-		return dial.Failure(err, what), false
+		return checker.Failure(err, what), false
 	}
 	d.note("received", fmt.Sprintf("%q after %v", line, time.Since(d.begin).Round(time.Microsecond)))
 	if code != want {
@@ -93,7 +92,7 @@ func (d *dialogue) expect(what string, want int) (checker.Result, bool) {
 func (d *dialogue) say(line, at string, want int) (checker.Result, bool) {
 	d.note("sent", line)
 	if _, err := io.WriteString(d.conn, line+"\r\n"); err != nil {
-		return dial.Failure(err, "send "+line+" to "+at), false
+		return checker.Failure(err, "send "+line+" to "+at), false
 	}
 	return d.expect("the answer of "+at+" to "+line, want)
 }

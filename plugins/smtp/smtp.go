@@ -27,6 +27,7 @@ type settings struct {
 // Checker is SMTP_CHECK.
 type Checker struct {
 	dialer dial.Dialer // of all probes
+	store  tlsclient.Store
 }
 
 // New is SMTP_CHECK.
@@ -89,12 +90,13 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 			if name.Server == "" {
 				name.Server = target.Address.Addr().WithZone("").String()
 			}
-			if config, err = s.Config(name); err != nil {
+			if config, err = s.Config(&c.store, name); err != nil {
 				return nil, err
 			}
 		}
 		p.configs = append(p.configs, config)
 	}
+	p.settings.Settings = s.Lasting()
 	return p, nil
 }
 
@@ -121,7 +123,7 @@ func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 	at := t.Address.String()
 	conn, err := p.dialer.TCP(ctx, t)
 	if err != nil {
-		return dial.Failure(err, "connect to "+at)
+		return checker.Failure(err, "connect to "+at)
 	}
 	defer conn.Close()
 	conn.Renew(ctx, t)
@@ -151,7 +153,7 @@ func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 		conn.NoDelay()
 		c := tls.Client(conn, p.configs[i])
 		if err := c.Handshake(); err != nil {
-			return dial.Failure(err, "TLS handshake with "+at)
+			return checker.Failure(err, "TLS handshake with "+at)
 		}
 		state := c.ConnectionState()
 		d.note("TLS", tlsclient.Describe(state))

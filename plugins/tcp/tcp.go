@@ -70,7 +70,7 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 	c, err := p.dialer.Connect(ctx, p.target, p.task)
 	took := p.task.Now().Sub(begin)
 	if err != nil {
-		r := dial.Failure(err, "connect to "+p.target.Address.String())
+		r := checker.Failure(err, "connect to "+p.target.Address.String())
 		r.Latency = took
 		return r
 	}

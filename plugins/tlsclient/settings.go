@@ -57,8 +57,9 @@ type Name struct {
 	SNI string
 }
 
-// Config makes the configuration of a connection. It reads the files.
-func (s Settings) Config(name Name) (*tls.Config, error) {
+// Config makes the configuration of a connection. It reads the files, and shares what
+// is in them by the store.
+func (s Settings) Config(store *Store, name Name) (*tls.Config, error) {
 	c := &tls.Config{
 		ServerName: name.SNI,
 		// What is to be verified is verified below, since what is asked for and
@@ -68,7 +69,7 @@ func (s Settings) Config(name Name) (*tls.Config, error) {
 	}
 	if s.Verify {
 		c.MinVersion = 0
-		roots, err := s.roots()
+		roots, err := s.roots(store)
 		if err != nil {
 			return nil, err
 		}
@@ -82,11 +83,12 @@ func (s Settings) Config(name Name) (*tls.Config, error) {
 		return nil, errors.New("a certificate needs its key, and a key its certificate")
 	}
 	if s.Certificate != "" {
-		pair, err := s.pair()
+		pair, err := s.pair(store)
 		if err != nil {
 			return nil, err
 		}
-		c.Certificates = []tls.Certificate{pair}
+		// What is asked for at each handshake keeps the pair itself, and no copy.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return pair, nil }
 	}
 	return c, nil
 }
@@ -103,42 +105,54 @@ func content(option, value string) ([]byte, error) {
 	return b, nil
 }
 
-func (s Settings) roots() (*x509.CertPool, error) {
+// roots are the certificates that are trusted; nil are the system's.
+func (s Settings) roots(store *Store) (*x509.CertPool, error) {
 	if s.CA == "" {
-		pool, err := x509.SystemCertPool()
-		if err != nil {
-			return nil, fmt.Errorf("read the certificates that the system trusts: %w", err)
-		}
-		return pool, nil
+		return nil, nil
 	}
 	b, err := content("ca", s.CA)
 	if err != nil {
 		return nil, err
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, errors.New("ca holds no certificate in PEM")
-	}
-	return pool, nil
+	store.mu.Lock()
+	defer store.mu.Unlock()
+	return store.pools.get(func() (*x509.CertPool, error) {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(b) {
+			return nil, errors.New("ca holds no certificate in PEM")
+		}
+		return pool, nil
+	}, b)
 }
 
-func (s Settings) pair() (tls.Certificate, error) {
+func (s Settings) pair(store *Store) (*tls.Certificate, error) {
 	cert, err := content("certificate", s.Certificate)
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, err
 	}
 	key, err := content("key", s.Key)
 	if err != nil {
-		return tls.Certificate{}, err
+		return nil, err
 	}
-	if key, err = opened(key, s.Password); err != nil {
-		return tls.Certificate{}, err
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return tls.Certificate{}, fmt.Errorf("certificate and key: %w", err)
-	}
-	return pair, nil
+	store.mu.Lock()
+	defer store.mu.Unlock()
+	return store.pairs.get(func() (*tls.Certificate, error) {
+		open, err := opened(key, s.Password)
+		if err != nil {
+			return nil, err
+		}
+		pair, err := tls.X509KeyPair(cert, open)
+		if err != nil {
+			return nil, fmt.Errorf("certificate and key: %w", err)
+		}
+		return &pair, nil
+	}, cert, key, []byte(s.Password))
+}
+
+// Lasting are the settings that are needed when connections are configured; the
+// texts of certificates and keys are long.
+func (s Settings) Lasting() Settings {
+	return Settings{Verify: s.Verify, ExpiryWarning: s.ExpiryWarning}
 }
 
 // opened decrypts the key in a file of PEM, when it is encrypted.
@@ -168,6 +182,10 @@ func verify(cs tls.ConnectionState, roots *x509.CertPool, server string) error {
 		o.Intermediates.AddCert(c)
 	}
 	_, err := cs.PeerCertificates[0].Verify(o)
+	var ours x509.SystemRootsError
+	if errors.As(err, &ours) { // this host has none to trust
+		return &checker.LocalError{Err: err}
+	}
 	return err
 }
 

@@ -14,6 +14,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -91,10 +92,11 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	at := p.target.Address.String()
 	c, err := p.dialer.DialContext(ctx, "udp", at)
 	if err != nil {
-		return dial.Failure(err, "send to "+at)
+		return checker.Failure(err, "send to "+at)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(dial.Deadline(ctx, p.target, begin))
+	end := dial.Deadline(ctx, p.target, begin)
+	_ = c.SetDeadline(end)
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
 	}
@@ -106,11 +108,15 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 		}
 	}
 	if _, err := c.Write(payload); err != nil {
-		return dial.Failure(err, "send to "+at)
+		return checker.Failure(err, "send to "+at)
 	}
 	// One byte more than may come tells that more came.
 	buf := make([]byte, max(minBuffer, p.options.MaxReplyLength+1))
-	n, err := c.Read(buf)
+	sent := time.Now()
+	n, err := hear(c, buf)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !p.options.RequireReply.required && end.Sub(sent) < sent.Sub(begin) {
+		return checker.Result{Message: "the checker's process stood still before it had sent anything"}
+	}
 	var details []checker.Detail
 	if checker.WantDetails(ctx) {
 		details = []checker.Detail{{Name: "sent", Text: fmt.Sprintf("%d bytes: %x", len(payload), payload)}}
@@ -123,6 +129,42 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	return r
 }
 
+// hear waits for a reply, or what the network reports. A process that stood still
+// looks too late at what came in time.
+func hear(c net.Conn, buf []byte) (n int, err error) {
+	if n, err = c.Read(buf); errors.Is(err, os.ErrDeadlineExceeded) {
+		return waiting(c, buf, err)
+	}
+	return n, err
+}
+
+// waiting reads what has come to a socket, or what the network has reported; late
+// when that is nothing.
+func waiting(c net.Conn, buf []byte, late error) (n int, err error) {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return 0, late
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	failed := raw.Control(func(fd uintptr) {
+		for err = syscall.EINTR; err == syscall.EINTR; {
+			n, _, err = syscall.Recvfrom(int(fd), buf, syscall.MSG_DONTWAIT)
+		}
+	})
+	switch {
+	case failed != nil:
+		return 0, failed
+	case err == syscall.EAGAIN:
+		return 0, late
+	case err != nil:
+		return 0, os.NewSyscallError("recvfrom", err)
+	}
+	return n, nil
+}
+
 // judge says what a reply, or the end of waiting for it, is worth.
 func (p *probe) judge(got []byte, err error, off bool) checker.Result {
 	want := &p.options.RequireReply
@@ -132,7 +174,7 @@ func (p *probe) judge(got []byte, err error, off bool) checker.Result {
 	case errors.Is(err, os.ErrDeadlineExceeded) && !want.required:
 		return checker.Result{Verdict: checker.OK, Message: "no reply, and no error"}
 	case err != nil:
-		return dial.Failure(err, "wait for a reply of "+p.target.Address.String())
+		return checker.Failure(err, "wait for a reply of "+p.target.Address.String())
 	case len(want.value) == 0:
 		return checker.Result{Verdict: checker.OK, Message: fmt.Sprintf("a reply of %d bytes", len(got))}
 	case len(got) < p.options.MinReplyLength || len(got) > p.options.MaxReplyLength:

@@ -3,8 +3,12 @@ package udp
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
+	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -155,4 +159,52 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%.60s: %v; want %q", options, err, want)
 		}
 	}
+}
+
+// TestLateLook: a process that stood still looks after the deadline, and finds what
+// the network said before it.
+func TestLateLook(t *testing.T) {
+	target, _ := server(t, "127.0.0.1:0", func(b []byte) []byte { return b })
+	closed := closedPort(t)
+	late := errors.New("late")
+	for _, test := range []struct {
+		at   netip.AddrPort
+		want error
+		n    int
+	}{{target.Address, nil, 5}, {closed, syscall.ECONNREFUSED, 0}} {
+		c, err := net.Dial("udp", test.at.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if n, err := waiting(c, make([]byte, 10), late); n != 0 || err != late {
+			t.Errorf("before anything was sent: %d, %v", n, err)
+		}
+		if _, err := c.Write([]byte("hello")); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.SetDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := 0, late
+		for end := time.Now().Add(10 * time.Second); err == late && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			if n, err = hear(c, make([]byte, 10)); errors.Is(err, os.ErrDeadlineExceeded) {
+				err = late
+			}
+		}
+		if n != test.n || !errors.Is(err, test.want) {
+			t.Errorf("%s: %d, %v; want %d, %v", test.at, n, err, test.n, test.want)
+		}
+	}
+}
+
+// closedPort is where nobody listens.
+func closedPort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort()
 }

@@ -110,9 +110,9 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 		check := pluginhost.Check{
 			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
-			User: x.User, Group: x.Group, Limit: x.Limit,
+			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort,
 			Target: checker.Target{
-				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout,
+				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout, Weight: x.Weight,
 			},
 			Label: x.Kind + " of " + x.Server() + " of virtual server " + x.Service,
 		}

@@ -50,7 +50,7 @@ func refusedBy(own checker.Checker, p *build.Probe, files hostedFiles) error {
 	if err != nil {
 		return fmt.Errorf("read its options: %w", err)
 	}
-	prepared, err := own.Prepare(checker.Target{Address: p.Address, BindTo: p.BindTo, BindPort: p.BindPort, BindIf: p.BindIf, Fwmark: p.Fwmark, Timeout: p.ConnectTimeout}, o)
+	prepared, err := own.Prepare(checker.Target{Address: p.Address, BindTo: p.BindTo, BindPort: p.BindPort, BindIf: p.BindIf, Fwmark: p.Fwmark, Timeout: p.ConnectTimeout, Weight: p.Weight}, o)
 	if err != nil {
 		return err
 	}

@@ -424,7 +424,10 @@ type Prepare struct {
 	// An object of JSON.
 	Options string `protobuf:"bytes,3,opt,name=options,proto3" json:"options,omitempty"`
 	// What the check is called in logs.
-	Label         string `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
+	Label string `protobuf:"bytes,4,opt,name=label,proto3" json:"label,omitempty"`
+	// The state of the last result that had one, of a process before this one too;
+	// empty when there was none.
+	State         string `protobuf:"bytes,5,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -487,6 +490,13 @@ func (x *Prepare) GetLabel() string {
 	return ""
 }
 
+func (x *Prepare) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
 // Target is where a check connects, and from where. Empty texts and zeroes are
 // what the configuration leaves open.
 type Target struct {
@@ -498,7 +508,10 @@ type Target struct {
 	BindIf   string                 `protobuf:"bytes,5,opt,name=bind_if,json=bindIf,proto3" json:"bind_if,omitempty"`
 	Fwmark   uint32                 `protobuf:"varint,6,opt,name=fwmark,proto3" json:"fwmark,omitempty"`
 	// connect_timeout, in microseconds.
-	TimeoutUs     uint64 `protobuf:"varint,7,opt,name=timeout_us,json=timeoutUs,proto3" json:"timeout_us,omitempty"`
+	TimeoutUs uint64 `protobuf:"varint,7,opt,name=timeout_us,json=timeoutUs,proto3" json:"timeout_us,omitempty"`
+	// The weight that the configuration gives the real server; none where there is
+	// no real server.
+	Weight        *uint32 `protobuf:"varint,8,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -578,6 +591,13 @@ func (x *Target) GetFwmark() uint32 {
 func (x *Target) GetTimeoutUs() uint64 {
 	if x != nil {
 		return x.TimeoutUs
+	}
+	return 0
+}
+
+func (x *Target) GetWeight() uint32 {
+	if x != nil && x.Weight != nil {
+		return *x.Weight
 	}
 	return 0
 }
@@ -714,8 +734,12 @@ type Result struct {
 	Message   string                 `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
 	LatencyUs uint64                 `protobuf:"varint,5,opt,name=latency_us,json=latencyUs,proto3" json:"latency_us,omitempty"`
 	// The absolute weight that the real server asks for.
-	Weight        *int32    `protobuf:"varint,6,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
-	Details       []*Detail `protobuf:"bytes,7,rep,name=details,proto3" json:"details,omitempty"`
+	Weight  *int32    `protobuf:"varint,6,opt,name=weight,proto3,oneof" json:"weight,omitempty"`
+	Details []*Detail `protobuf:"bytes,7,rep,name=details,proto3" json:"details,omitempty"`
+	// What the checker has to know of this check the next time that it is prepared,
+	// such as what an agent said last: at most 1 KiB, which moonkeep does not read.
+	// Empty keeps what it has.
+	State         string `protobuf:"bytes,8,opt,name=state,proto3" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -797,6 +821,13 @@ func (x *Result) GetDetails() []*Detail {
 		return x.Details
 	}
 	return nil
+}
+
+func (x *Result) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
 }
 
 type Detail struct {
@@ -961,12 +992,13 @@ const file_checker_proto_rawDesc = "" +
 	"\adefault\x18\x04 \x01(\tR\adefault\x12\x10\n" +
 	"\x03doc\x18\x05 \x01(\tR\x03doc\x12\x1a\n" +
 	"\brequired\x18\x06 \x01(\bR\brequired\x12\x16\n" +
-	"\x06secret\x18\a \x01(\bR\x06secret\"\x84\x01\n" +
+	"\x06secret\x18\a \x01(\bR\x06secret\"\x9a\x01\n" +
 	"\aPrepare\x12\x14\n" +
 	"\x05check\x18\x01 \x01(\rR\x05check\x123\n" +
 	"\x06target\x18\x02 \x01(\v2\x1b.moonkeep.checker.v1.TargetR\x06target\x12\x18\n" +
 	"\aoptions\x18\x03 \x01(\tR\aoptions\x12\x14\n" +
-	"\x05label\x18\x04 \x01(\tR\x05label\"\xbb\x01\n" +
+	"\x05label\x18\x04 \x01(\tR\x05label\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\tR\x05state\"\xe3\x01\n" +
 	"\x06Target\x12\x18\n" +
 	"\aaddress\x18\x01 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04port\x18\x02 \x01(\rR\x04port\x12\x16\n" +
@@ -975,7 +1007,9 @@ const file_checker_proto_rawDesc = "" +
 	"\abind_if\x18\x05 \x01(\tR\x06bindIf\x12\x16\n" +
 	"\x06fwmark\x18\x06 \x01(\rR\x06fwmark\x12\x1d\n" +
 	"\n" +
-	"timeout_us\x18\a \x01(\x04R\ttimeoutUs\"6\n" +
+	"timeout_us\x18\a \x01(\x04R\ttimeoutUs\x12\x1b\n" +
+	"\x06weight\x18\b \x01(\rH\x00R\x06weight\x88\x01\x01B\t\n" +
+	"\a_weight\"6\n" +
 	"\bPrepared\x12\x14\n" +
 	"\x05check\x18\x01 \x01(\rR\x05check\x12\x14\n" +
 	"\x05error\x18\x02 \x01(\tR\x05error\"l\n" +
@@ -984,7 +1018,7 @@ const file_checker_proto_rawDesc = "" +
 	"\x05probe\x18\x02 \x01(\rR\x05probe\x12\x1d\n" +
 	"\n" +
 	"timeout_us\x18\x03 \x01(\x04R\ttimeoutUs\x12\x18\n" +
-	"\adetails\x18\x04 \x01(\bR\adetails\"\x84\x02\n" +
+	"\adetails\x18\x04 \x01(\bR\adetails\"\x9a\x02\n" +
 	"\x06Result\x12\x14\n" +
 	"\x05check\x18\x01 \x01(\rR\x05check\x12\x14\n" +
 	"\x05probe\x18\x02 \x01(\rR\x05probe\x126\n" +
@@ -993,7 +1027,8 @@ const file_checker_proto_rawDesc = "" +
 	"\n" +
 	"latency_us\x18\x05 \x01(\x04R\tlatencyUs\x12\x1b\n" +
 	"\x06weight\x18\x06 \x01(\x05H\x00R\x06weight\x88\x01\x01\x125\n" +
-	"\adetails\x18\a \x03(\v2\x1b.moonkeep.checker.v1.DetailR\adetailsB\t\n" +
+	"\adetails\x18\a \x03(\v2\x1b.moonkeep.checker.v1.DetailR\adetails\x12\x14\n" +
+	"\x05state\x18\b \x01(\tR\x05stateB\t\n" +
 	"\a_weight\"0\n" +
 	"\x06Detail\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
@@ -1067,6 +1102,7 @@ func file_checker_proto_init() {
 	if File_checker_proto != nil {
 		return
 	}
+	file_checker_proto_msgTypes[5].OneofWrappers = []any{}
 	file_checker_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

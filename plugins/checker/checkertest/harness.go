@@ -147,6 +147,12 @@ func (h *Harness) send(m *checkerpb.FromHost) bool {
 
 // Prepare prepares a check. options is marshalled to JSON; nil is none.
 func (h *Harness) Prepare(target checker.Target, options any) (*Check, error) {
+	return h.Again(target, options, "")
+}
+
+// Again is Prepare of a check whose last Result.State is state, as the daemon
+// prepares it in the next process.
+func (h *Harness) Again(target checker.Target, options any, state string) (*Check, error) {
 	raw, err := json.Marshal(options)
 	if err != nil {
 		return nil, fmt.Errorf("write the options: %w", err)
@@ -159,7 +165,7 @@ func (h *Harness) Prepare(target checker.Target, options any) (*Check, error) {
 	c := &Check{harness: h, id: h.number()}
 	h.prepared[c.id] = answer
 	h.mu.Unlock()
-	h.send(&checkerpb.FromHost{Prepare: []*checkerpb.Prepare{{Check: c.id, Target: wire(target), Options: string(raw), Label: "test"}}})
+	h.send(&checkerpb.FromHost{Prepare: []*checkerpb.Prepare{{Check: c.id, Target: wire(target), Options: string(raw), Label: "test", State: state}}})
 	select {
 	case text := <-answer:
 		if text != "" {
@@ -184,6 +190,10 @@ func wire(t checker.Target) *checkerpb.Target {
 	}
 	if t.BindTo.IsValid() {
 		out.Bindto = t.BindTo.String()
+	}
+	if t.Weight != nil {
+		w := uint32(max(0, *t.Weight))
+		out.Weight = &w
 	}
 	return out
 }
@@ -219,7 +229,7 @@ func (c *Check) Probe(timeout time.Duration) checker.Result {
 func result(r *checkerpb.Result) checker.Result {
 	out := checker.Result{
 		Verdict: checker.Verdict(r.GetVerdict()), Message: r.GetMessage(),
-		Latency: time.Duration(r.GetLatencyUs()) * time.Microsecond,
+		Latency: time.Duration(r.GetLatencyUs()) * time.Microsecond, State: r.GetState(),
 	}
 	if r.Weight != nil {
 		w := int(r.GetWeight())

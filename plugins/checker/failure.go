@@ -1,4 +1,4 @@
-package dial
+package checker
 
 import (
 	"context"
@@ -6,11 +6,10 @@ import (
 	"io"
 	"os"
 	"syscall"
-
-	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
-// LocalError is a fault of this side: it says nothing about the server.
+// LocalError is a fault of this side, such as an interface that there is not: it
+// says nothing about the server. Dialer and Bind return it, by themselves or wrapped.
 type LocalError struct{ Err error }
 
 func (e *LocalError) Error() string { return e.Err.Error() }
@@ -26,25 +25,26 @@ var ours = []error{
 	context.Canceled,
 }
 
-// Verdict is what an error of a connection says about the server: Unknown when
-// this side could not ask, Failed otherwise.
-func Verdict(err error) checker.Verdict {
+// blame is what an error of a connection says about the server.
+func blame(err error) Verdict {
 	var local *LocalError
 	if errors.As(err, &local) {
-		return checker.Unknown
+		return Unknown
 	}
 	for _, e := range ours {
 		if errors.Is(err, e) {
-			return checker.Unknown
+			return Unknown
 		}
 	}
-	return checker.Failed
+	return Failed
 }
 
-// Failure is the result of a probe that an error ended while it was doing
-// something, such as "connect".
-func Failure(err error, doing string) checker.Result {
-	return checker.Result{Verdict: Verdict(err), Message: doing + ": " + Reason(err), TimedOut: timedOut(err)}
+// Failure is the result of a probe that an error of a connection ended while it was
+// doing something, such as "connect": Unknown when this side could not ask, because
+// it lacks something or the probe was called off, and Failed otherwise. A checker
+// that makes every error a failure takes servers down for its own faults.
+func Failure(err error, doing string) Result {
+	return Result{Verdict: blame(err), Message: doing + ": " + Reason(err), TimedOut: timedOut(err)}
 }
 
 // timedOut reports whether an error is the end of a time that was set here.

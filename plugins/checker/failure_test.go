@@ -1,0 +1,34 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"syscall"
+	"testing"
+)
+
+// TestFailure: what is wrong on this side is no fault of the server, and says
+// what to do about it; and only what ran out of the time given here has timed out.
+func TestFailure(t *testing.T) {
+	for _, test := range []struct {
+		err     error
+		verdict Verdict
+		message string
+		late    bool
+	}{
+		{fmt.Errorf("socket: %w", os.NewSyscallError("socket", syscall.EMFILE)), Unknown, "connect: too many open files; open_files of the plugin is its limit", false},
+		{&LocalError{syscall.EMFILE}, Unknown, "connect: too many open files; open_files of the plugin is its limit", false},
+		{fmt.Errorf("socket: %w", syscall.ENOBUFS), Unknown, "connect: no buffer space available", false},
+		{fmt.Errorf("dial: %w", syscall.ECONNREFUSED), Failed, "connect: connection refused", false},
+		{fmt.Errorf("dial: %w", os.ErrDeadlineExceeded), Failed, "connect: timed out", true},
+		{fmt.Errorf("dial: %w", context.DeadlineExceeded), Failed, "connect: timed out", true},
+		// The kernel's own, after minutes.
+		{fmt.Errorf("dial: %w", syscall.ETIMEDOUT), Failed, "connect: connection timed out", false},
+		{fmt.Errorf("read: %w", syscall.ECONNRESET), Failed, "connect: connection reset by peer", false},
+	} {
+		if r := Failure(test.err, "connect"); r.Verdict != test.verdict || r.Message != test.message || r.TimedOut != test.late {
+			t.Errorf("%v: %v %q %v, want %v %q %v", test.err, r.Verdict, r.Message, r.TimedOut, test.verdict, test.message, test.late)
+		}
+	}
+}
