@@ -151,10 +151,12 @@ func TestOwnersAddress(t *testing.T) {
 			t.Fatal("the host lost its own address")
 		}
 	}
-	p := a.run(t, conf(100, own.String(), ""))
-	p.ended(t, 1)
-	if want := "the virtual address 192.0.2.1/24 is the only address of eth0"; !strings.Contains(p.log.String(), want) {
-		t.Errorf("it says:\n%s\nwant %s", p.log, want)
+	for _, length := range []string{"24", "32"} {
+		p := a.run(t, conf(100, "192.0.2.1/"+length, ""))
+		p.ended(t, 1)
+		if want := "the virtual address 192.0.2.1/" + length + " is the only address of eth0"; !strings.Contains(p.log.String(), want) {
+			t.Errorf("it says:\n%s\nwant %s", p.log, want)
+		}
 	}
 	if !a.has(t, own) {
 		t.Error("the host lost its own address")

@@ -259,19 +259,19 @@ func destination(a netspec.Address) firewall.Destination { return firewall.To(a.
 func (c *claims) has(a netip.Addr) bool { return c.of[a] > 0 }
 
 // standsFor reports whether an address that stands on its device is claimed or due
-// there, by that or another name of the device.
+// there, by that or another name of the device and with whatever prefix length.
 func (c *claims) standsFor(a netspec.Address, state *link.State) bool {
 	if c.of[a.Addr()] == 0 {
 		return false
 	}
 	on, _ := state.Find(a.Device)
 	for at, held := range c.at {
-		if at.prefix == a.Prefix && (at.device == a.Device || held.index == on.Index) {
+		if at.prefix.Addr() == a.Addr() && (at.device == a.Device || held.index == on.Index) {
 			return true
 		}
 	}
 	for d := range c.due {
-		if d.Address.Prefix == a.Prefix && (d.Address.Device == a.Device || d.Index == on.Index) {
+		if d.Address.Addr() == a.Addr() && (d.Address.Device == a.Device || d.Index == on.Index) {
 			return true
 		}
 	}

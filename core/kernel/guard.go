@@ -3,7 +3,10 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
@@ -19,32 +22,39 @@ const guardQuiet = 10 * time.Second
 // more often.
 const mostIntrusions = 4096
 
-// placesAndPeers are addresses, which may be thousands: where those are that have no
-// peer, and those that have one.
-type placesAndPeers struct {
-	places []place
-	peers  []netspec.Address
+// post is an address that is not to stand on a device, whatever its prefix length or
+// peer: the host answers for all of them.
+type post struct {
+	addr   netip.Addr
+	device string
 }
 
-func split(addresses []netspec.Address) placesAndPeers {
-	s := placesAndPeers{places: make([]place, 0, len(addresses))}
+// posts are in order: each address that stands is looked for, and either may be
+// thousands.
+type posts []post
+
+func postsOf(addresses []netspec.Address) posts {
+	list := make(posts, 0, len(addresses))
 	for _, a := range addresses {
-		if a.Peer.IsValid() {
-			s.peers = append(s.peers, a)
-		} else {
-			s.places = append(s.places, place{a.Device, a.Prefix})
+		list = append(list, post{a.Addr(), a.Device})
+	}
+	slices.SortFunc(list, func(a, b post) int { return cmp.Or(a.addr.Compare(b.addr), cmp.Compare(a.device, b.device)) })
+	return list
+}
+
+// has reports whether an address that stands is one of them, on a device by that or
+// another of its names.
+func (p posts) has(a netspec.Address, state *link.State) bool {
+	at, _ := slices.BinarySearchFunc(p, a.Addr(), func(x post, addr netip.Addr) int { return x.addr.Compare(addr) })
+	for ; at < len(p) && p[at].addr == a.Addr(); at++ {
+		if p[at].device == a.Device {
+			return true
+		}
+		if i, exists := state.Find(p[at].device); exists && i.Name == a.Device {
+			return true
 		}
 	}
-	return s
-}
-
-func (s *placesAndPeers) each(f func(netspec.Address)) {
-	for _, p := range s.places {
-		f(netspec.Address{Device: p.device, Prefix: p.prefix})
-	}
-	for _, a := range s.peers {
-		f(a)
-	}
+	return false
 }
 
 // intruder is an address that stands where nobody claims it, with what is told of
@@ -128,15 +138,13 @@ func (k *Kernel) intruders(state *link.State) (list []intruder) {
 	if k.watched == nil {
 		return nil
 	}
-	k.guarded.each(func(a netspec.Address) {
-		if !k.claims.has(a.Addr()) && state.Stands(a) {
-			list = append(list, intruder{a, "somebody set it while this node is not its master"})
+	for a := range state.Usable() {
+		switch {
+		case k.guarded.has(a, state) && !k.claims.has(a.Addr()):
+			list = append(list, intruder{a, "somebody or an earlier run set it while this node is not its master"})
+		case k.beneath.has(a, state) && !k.claims.standsFor(a, state):
+			list = append(list, intruder{a, "somebody or an earlier run set it below the interface that it is to be on"})
 		}
-	})
-	k.beneath.each(func(a netspec.Address) {
-		if state.Stands(a) && !k.claims.standsFor(a, state) {
-			list = append(list, intruder{a, "somebody set it below the interface that it is to be on"})
-		}
-	})
+	}
 	return list
 }

@@ -170,6 +170,27 @@ func TestGuard(t *testing.T) {
 	if held := must[[]netspec.Address](t)(k.Held([]netspec.Address{b})); len(held) != 1 {
 		t.Error("a claimed address was removed")
 	}
+	// The host answers for it whatever its length is, and its peer; also once what was
+	// claimed beside it is given up.
+	stands := func(a netspec.Address) bool { return len(must[[]netspec.Address](t)(k.Held([]netspec.Address{a}))) > 0 }
+	short, peer, beside := addr("192.0.2.100/32", "eth0"), addr("192.0.2.100/32", "eth0"), addr("192.0.2.101/32", "eth0")
+	peer.Peer = netip.MustParsePrefix("198.51.100.7/32")
+	_, err = h.Link.Add(short, peer, beside)
+	netnstest.Must(t, err)
+	for began := time.Now(); stands(short) || stands(peer); time.Sleep(time.Millisecond) {
+		if time.Since(began) > soon {
+			t.Fatal("the address still stands with another length, or with a peer")
+		}
+	}
+	if !stands(beside) {
+		t.Error("an address that is claimed was removed with another length")
+	}
+	netnstest.Must(t, kernel.Drop(k, "VI_1", []netspec.Address{b}))
+	for began := time.Now(); stands(beside); time.Sleep(time.Millisecond) {
+		if time.Since(began) > soon {
+			t.Fatal("the address still stands with another length after what was claimed was given up")
+		}
+	}
 	k.Guard(nil, nil)
 	_, err = h.Link.Add(a)
 	netnstest.Must(t, err)

@@ -125,7 +125,13 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 		in := &n.Instances[i]
 		for _, list := range [2][]netspec.Address{in.Addresses, in.Excluded} {
 			for _, a := range list {
-				if ours(a) || slices.ContainsFunc(own, a.Same) {
+				if slices.ContainsFunc(own, a.Same) {
+					continue
+				}
+				if p, only := onlyAs(addressesOf(a.Device), a, earlier); only && in.Router.Priority != 255 {
+					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s, which has it as %v: give the interface an address of its own, or the instance priority 255 and that length if the address is this host's", in.Name, a.Prefix, a.Device, p)
+				}
+				if ours(a) {
 					continue
 				}
 				if in.Router.Priority == 255 {
@@ -161,11 +167,30 @@ func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error
 	}
 	for _, a := range beneath {
 		all := addressesOf(a.Device)
-		if !earlier[same(a)] && slices.Contains(all, a.Prefix) && allVirtual(a.Device, all, virtual, earlier) {
-			return fmt.Errorf("the virtual address %v is the only address of %s, other virtual ones aside, below the interface that it is to be on: give %[2]s an address of its own", a.Prefix, a.Device)
+		p, only := onlyAs(all, a, earlier)
+		if !only {
+			p, only = a.Prefix, !earlier[same(a)] && slices.Contains(all, a.Prefix) && allVirtual(a.Device, all, virtual, earlier)
+		}
+		if only {
+			return fmt.Errorf("the virtual address %v is the only address of %s, other virtual ones aside, below the interface that it is to be on: give %[2]s an address of its own", p, a.Device)
 		}
 	}
 	return nil
+}
+
+// onlyAs reports whether all that an interface has is an address, with another
+// length than it is configured with, which an earlier run did not set: it is removed
+// with whatever length (kernel.Kernel.Guard).
+func onlyAs(all []netip.Prefix, a netspec.Address, earlier map[placed]bool) (as netip.Prefix, only bool) {
+	for _, p := range all {
+		if p.Addr() != a.Addr() {
+			return as, false
+		}
+		if p != a.Prefix && !earlier[placed{a.Device, p}] {
+			as, only = p, true
+		}
+	}
+	return as, only
 }
 
 // allVirtual reports whether the addresses of an interface are all virtual, or from
