@@ -3,6 +3,7 @@ package main
 import (
 	"net/netip"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -187,4 +188,38 @@ func TestServesWithoutARoute(t *testing.T) {
 	a.ip(t, "address", "add", "172.31.0.1/24", "dev", "eth0")
 	a.owns(t, "the route is set when its gateway can be reached", 1, 0)
 	eventually(t, "it lacks nothing", func() bool { return lacks() == "" }, nothing)
+}
+
+// TestPeerLeftBehind: an address with a peer that a killed daemon left goes at the
+// next start, whether it is in the file still, with another peer, or not at all.
+func TestPeerLeftBehind(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	const with = "192.0.2.50/32 peer 192.0.2.99/32"
+	standing := func() (peers []string) {
+		list, err := a.Link.List("eth0")
+		netnstest.Must(t, err)
+		for _, x := range list {
+			if x.Addr().String() == "192.0.2.50" {
+				peers = append(peers, x.Peer.String())
+			}
+		}
+		return peers
+	}
+	for _, next := range []string{with, "192.0.2.50/32 peer 192.0.2.98/32", "192.0.2.51/32"} {
+		p := a.run(t, conf(150, with, ""))
+		p.awaitRole(t, "MASTER")
+		eventually(t, "it stands", func() bool { return slices.Equal(standing(), []string{"192.0.2.99/32"}) }, nothing)
+		p.kill(t)
+		p = a.run(t, conf(150, next, ""))
+		p.awaitRole(t, "MASTER")
+		want := "removing 192.0.2.50/32 from eth0: an earlier run left it behind"
+		if !strings.Contains(p.log.String(), want) || strings.Contains(p.log.String(), "somebody") {
+			t.Errorf("then %s: the log does not say %q:\n%s", next, want, p.log)
+		}
+		p.stop(t)
+		if got := standing(); len(got) > 0 {
+			t.Errorf("then %s: it stands with the peers %v", next, got)
+		}
+	}
 }

@@ -60,15 +60,23 @@ func lacks(effective uint64) error {
 // in any case, and is adopted.
 func stale(n *node.Config, journal owned) owned {
 	s := owned{slices.Clone(journal.addresses), journal.routing}
-	known := sames(s.addresses)
+	type peered struct {
+		placed
+		peer netip.Prefix
+	}
+	known := make(map[peered]bool, len(s.addresses))
+	for _, a := range s.addresses {
+		known[peered{same(a), a.Peer}] = true
+	}
 	for _, in := range n.Instances {
 		s.routing = s.routing.With(in.Routing)
 		if in.Router.Priority == 255 {
 			continue
 		}
 		for _, a := range slices.Concat(in.Addresses, in.Excluded) {
-			if !known[same(a)] { // most are in the journal too
-				known[same(a)] = true
+			// Most are in the journal too. With another peer both may stand.
+			if at := (peered{same(a), a.Peer}); !known[at] {
+				known[at] = true
 				s.addresses = append(s.addresses, a)
 			}
 		}

@@ -38,6 +38,8 @@ type journal struct {
 type journalAddress struct {
 	Prefix netip.Prefix `json:"address"`
 	Device string       `json:"dev"`
+	// Peer is part of what the kernel knows the address by.
+	Peer netip.Prefix `json:"peer,omitzero"`
 }
 
 func (d *runDir) journalPath() string { return filepath.Join(d.path, "owned.json") }
@@ -49,7 +51,7 @@ func (d *runDir) writeJournal(o owned) error {
 	j := journal{Place: place(), Addresses: make([]journalAddress, 0, len(o.addresses)), Routes: o.routing.Routes, Rules: o.routing.Rules}
 	used := make(map[string]bool)
 	for _, a := range o.addresses {
-		j.Addresses = append(j.Addresses, journalAddress{a.Prefix, a.Device})
+		j.Addresses = append(j.Addresses, journalAddress{a.Prefix, a.Device, a.Peer})
 		used[a.Device] = true
 	}
 	for i := range o.routing.Routes {
@@ -142,7 +144,7 @@ func (d *runDir) readJournal() (o owned, err error) {
 	}
 	for _, a := range j.Addresses {
 		for _, name := range append([]string{a.Device}, renamed[a.Device]...) {
-			o.addresses = append(o.addresses, netspec.Address{Prefix: a.Prefix, Device: name})
+			o.addresses = append(o.addresses, netspec.Address{Prefix: a.Prefix, Device: name, Peer: a.Peer})
 		}
 	}
 	o.routing = netspec.Routing{Routes: j.Routes, Rules: j.Rules}

@@ -76,6 +76,9 @@ type Announcer struct {
 	group map[string]int
 }
 
+// sendBuffer holds some thousand announcements.
+const sendBuffer = 1 << 20
+
 // Open opens the socket in the network namespace of the calling thread.
 //
 // Of a kind that has no gap Announce sends at once; otherwise it puts what there
@@ -87,6 +90,9 @@ func Open(lookup Lookup, pace Pace, log *slog.Logger) (*Announcer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open packet socket for announcements: %w", err)
 	}
+	// A link that is slow holds what it did not send yet. More than the buffer takes
+	// waits in a queue (busy); without CAP_NET_ADMIN the buffer stays as it is.
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer)
 	a := &Announcer{
 		lookup: lookup, log: log, fd: fd,
 		wake:   make(chan struct{}, 1),
@@ -146,8 +152,9 @@ func (a *Announcer) Close() error {
 // address that could not be announced, at whatever round that was; such an
 // address is not tried again in this call.
 //
-// Of a kind with a gap it returns before anything is sent. Instance is the name
-// by which Drop finds what is queued.
+// Of a kind with a gap it returns before anything is sent; and without one before all
+// is sent where the interface cannot take that much at once. Instance is the name by
+// which Drop finds what is queued.
 func (a *Announcer) Announce(instance string, addresses []netspec.Address, rounds int) error {
 	var failed []error
 	var paced []netspec.Address
@@ -180,26 +187,55 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 	if len(paced) > 0 {
 		failed = append(failed, a.enqueue(instance, paced, rounds)...)
 	}
+	full := make(map[string]bool) // interfaces that take no more now
 	for range rounds {
 		for n := range frames {
 			f := &frames[n]
-			if f.failed {
+			if f.failed || full[f.address.Device] {
 				continue
 			}
-			if err := a.send(f); err != nil {
+			err := a.send(f)
+			switch {
+			case err == nil:
+				f.sent++
+			case busy(err):
+				full[f.address.Device] = true
+			default:
 				f.failed = true
 				failed = append(failed, announceError(f.address, err))
 			}
 		}
 	}
+	if len(full) == 0 {
+		return errors.Join(failed...)
+	}
+	// By what is left of the rounds, so that they stay rounds.
+	for left := rounds; left > 0; left-- {
+		var rest []netspec.Address
+		for n := range frames {
+			if f := &frames[n]; !f.failed && rounds-f.sent == left {
+				rest = append(rest, f.address)
+			}
+		}
+		if len(rest) > 0 {
+			failed = append(failed, a.enqueue(instance, rest, left)...)
+		}
+	}
 	return errors.Join(failed...)
 }
 
+// busy reports whether a frame could not be sent because others wait still: in the
+// socket's buffer, or in the queue of the interface.
+func busy(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOBUFS) }
+
+// paced reports whether the address is announced through the queue of its lane, as
+// it is while others wait there.
 func (a *Announcer) paced(address netspec.Address) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	_, gap := a.lane(address)
-	return gap > 0
+	at, gap := a.lane(address)
+	q := a.queues[at]
+	return gap > 0 || q != nil && len(q.entries) > 0
 }
 
 // frame is one announcement, ready to be sent.
@@ -207,6 +243,7 @@ type frame struct {
 	address netspec.Address
 	to      unix.SockaddrLinklayer
 	data    []byte
+	sent    int // rounds
 	failed  bool
 }
 

@@ -3,7 +3,9 @@
 package announce
 
 import (
+	"fmt"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -21,11 +23,24 @@ type lane struct {
 // in it once for each instance, with the number of rounds that it has left:
 // when one is sent, it goes to the end. So the rounds stay rounds, and the
 // queue is never longer than the list of addresses.
+//
+// What the interface cannot take yet stays where it is, and is tried again. If it
+// takes nothing for busyLimit, all that is queued is given up.
 type queue struct {
 	entries []entry
 	// next is when the lane may be used again.
 	next time.Time
+	// refused is when the interface began to take nothing; zero while it takes.
+	refused time.Time
 }
+
+const (
+	// busyGap is the time until a lane whose interface takes no more is tried again.
+	busyGap = time.Millisecond
+	// busyLimit is how long that goes on. Neighbours have found out by themselves
+	// by then, and the node announces again from time to time if it is to.
+	busyLimit = 10 * time.Second
+)
 
 type entry struct {
 	instance string
@@ -162,7 +177,8 @@ func (a *Announcer) due(now time.Time) map[lane]entry {
 }
 
 // sendFirst sends the first entry of its queue and moves it to the end, or out
-// of the queue if that was its last round or it could not be sent. The
+// of the queue if that was its last round or it could not be sent; it stays if the
+// interface cannot take it yet. The
 // interface is looked up without the lock, for that can take a while; an entry
 // that was dropped meanwhile is not sent.
 func (a *Announcer) sendFirst(at lane, e entry) error {
@@ -186,9 +202,24 @@ func (a *Announcer) sendFirst(at lane, e entry) error {
 		return nil
 	}
 	_, gap := a.lane(e.address)
-	q.next = time.Now().Add(gap)
-	if err := a.sendLocked(&f); err != nil {
+	now := time.Now()
+	q.next = now.Add(gap)
+	switch err := a.sendLocked(&f); {
+	case err == nil:
+		q.refused = time.Time{}
+	case !busy(err):
 		return err
+	case q.refused.IsZero() || now.Sub(q.refused) < busyLimit:
+		if q.refused.IsZero() {
+			q.refused = now
+		}
+		q.entries = slices.Insert(q.entries, 0, first)
+		q.next = now.Add(max(gap, busyGap))
+		return nil
+	default:
+		more := len(q.entries)
+		q.entries, q.refused = nil, time.Time{}
+		return fmt.Errorf("%w: the interface takes nothing since %v, and %d others are given up too", err, busyLimit, more)
 	}
 	if first.rounds--; first.rounds > 0 {
 		q.entries = append(q.entries, first)

@@ -1,0 +1,62 @@
+//go:build linux
+
+package announce_test
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
+)
+
+// A link that cannot take all at once gets all of it: as much as its queue takes, or
+// the socket's buffer, and the rest when there is room.
+func TestSlowLink(t *testing.T) {
+	if _, err := exec.LookPath("tc"); err != nil {
+		t.Skip("needs tc: to make a link slow")
+	}
+	for name, limit := range map[string]int{"its queue is short": 2000, "its queue is longer than the buffer": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, peer := netnstest.Pair(t, "eth0", "eth1")
+			cmd := exec.Command("tc", "qdisc", "add", "dev", "eth0", "root", "tbf", "rate", "1mbit", "burst", "2000", "limit", fmt.Sprint(limit))
+			out := new(bytes.Buffer)
+			cmd.Stderr = out
+			netnstest.Must(t, h.Start(cmd))
+			if cmd.Wait() != nil {
+				t.Skipf("needs /lib/modules with sch_tbf: %s", out)
+			}
+			const addresses, rounds = 250, 8
+			var list []netspec.Address
+			for n := range addresses {
+				list = append(list, on("eth0", fmt.Sprintf("192.0.2.%d/24", n+1))...)
+			}
+			c := peer.Capture(t, "eth1", unix.ETH_P_ARP)
+			var log bytes.Buffer
+			a := open(t, h, 0, &log)
+			netnstest.Must(t, a.Announce("VI_1", list, rounds))
+			count := make(map[string]int)
+			for n, ip := range heard(t, c, 500*time.Millisecond) {
+				// Rounds stay rounds: nobody is a round ahead of the others.
+				if count[ip]++; count[ip] > n/addresses+1 {
+					t.Fatalf("announcement %d is the %dth of %s", n, count[ip], ip)
+				}
+			}
+			for _, x := range list {
+				if got := count[x.Addr().String()]; got != rounds {
+					t.Fatalf("%s was announced %d times, want %d", x.Addr(), got, rounds)
+				}
+			}
+			netnstest.Must(t, a.Close())
+			if log.Len() > 0 {
+				t.Errorf("logged %s", &log)
+			}
+		})
+	}
+}
