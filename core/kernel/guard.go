@@ -77,7 +77,6 @@ func (k *Kernel) guard(state *link.State) error {
 		return nil
 	}
 	removed, err := k.expel()
-	// Looking for who may have set them must not keep a claim waiting.
 	for _, a := range removed {
 		k.intruded(state, a)
 	}
@@ -118,11 +117,13 @@ func (k *Kernel) intruded(state *link.State, a intruder) {
 	if seen.since > 0 {
 		text += fmt.Sprintf(", %d times since that was told", seen.since+1)
 	}
-	k.rivals.look(k.ns)
-	if who := k.rivals.suspects(state, &node.Gone{Addresses: []netspec.Address{a.Address}}); who != "" {
-		text += "; " + who
-	}
-	k.log.Warn(text, "address", a.Prefix.String(), "interface", a.Device)
+	k.rivals.look(k.ns, func() {
+		text := text
+		if who := k.rivals.suspects(state, &node.Gone{Addresses: []netspec.Address{a.Address}}); who != "" {
+			text += "; " + who
+		}
+		k.log.Warn(text, "address", a.Prefix.String(), "interface", a.Device)
+	})
 	if len(k.intrusions) >= mostIntrusions {
 		clear(k.intrusions)
 	}

@@ -199,6 +199,7 @@ func (k *Kernel) Close() error {
 		if k.monitor != nil {
 			failed = append(failed, k.monitor.Close())
 		}
+		k.rivals.close()
 		if k.tables.watcher != nil {
 			failed = append(failed, k.tables.watcher.Close())
 		}

@@ -87,8 +87,8 @@ func (k *Kernel) report(all bool) (opening, err error) {
 		k.sink.Event(g)
 	}
 	if len(gone) > 0 {
-		// Behind the events: what is lost comes back first.
-		k.rivals.look(k.ns)
+		// For the next time: what is lost comes back first.
+		k.rivals.look(k.ns, nil)
 	}
 	return opening, errors.Join(err, k.guard(state))
 }

@@ -4,12 +4,14 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
@@ -23,9 +25,19 @@ const rivalsAge = 5 * time.Second
 // rivals are the running programs that are known to remove addresses, routes
 // and rules of others. netlink does not say who changed something; this says
 // who might have.
+//
+// To look for them takes a moment for each process of the host. A goroutine does it,
+// one at a time, which close waits for.
 type rivals struct {
-	running []rival
+	root string // where the processes are; /proc if empty
+
+	mu      sync.Mutex
+	running []rival // replaced by each look
 	looked  time.Time
+	busy    bool // a look is under way
+	closed  bool
+	then    []func() // what waits for it
+	wg      sync.WaitGroup
 }
 
 // rival is one such program in this network namespace.
@@ -48,20 +60,52 @@ func rivalName(comm string) string {
 	return ""
 }
 
-// look finds the programs in the network namespace, unless that was done a moment ago.
-func (r *rivals) look(space *netns.NS) {
-	if !r.looked.IsZero() && time.Since(r.looked) < rivalsAge {
-		return
+// look has the programs in the network namespace found, unless that was done a moment
+// ago, and calls then, unless it is nil, when they are known. It waits for neither.
+// After close it does nothing.
+func (r *rivals) look(space *netns.NS, then func()) {
+	r.mu.Lock()
+	known := !r.busy && !r.looked.IsZero() && time.Since(r.looked) < rivalsAge
+	if !known && !r.closed {
+		if then != nil {
+			r.then = append(r.then, then)
+		}
+		if !r.busy {
+			r.busy = true
+			r.wg.Go(func() { r.find(fmt.Sprintf("net:[%d]", space.Inode())) })
+		}
 	}
-	r.looked, r.running = time.Now(), nil
-	own := fmt.Sprintf("net:[%d]", space.Inode())
-	list, _ := os.ReadDir("/proc")
+	r.mu.Unlock()
+	if known && then != nil {
+		then()
+	}
+}
+
+// close ends a look, and calls what waits for it.
+func (r *rivals) close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.wg.Wait()
+}
+
+// find is one look. The namespace is as /proc names it.
+func (r *rivals) find(own string) {
+	root := cmp.Or(r.root, "/proc")
+	var running []rival
+	list, _ := os.ReadDir(root)
 	for _, e := range list {
+		r.mu.Lock()
+		closed := r.closed
+		r.mu.Unlock()
+		if closed {
+			break
+		}
 		pid, err := strconv.Atoi(e.Name())
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		dir := filepath.Join("/proc", e.Name())
+		dir := filepath.Join(root, e.Name())
 		// A process that ends meanwhile is no rival any more.
 		comm, _ := os.ReadFile(filepath.Join(dir, "comm"))
 		name := rivalName(strings.TrimSpace(string(comm)))
@@ -72,7 +116,7 @@ func (r *rivals) look(space *netns.NS) {
 			continue
 		}
 		// One daemon may be several processes.
-		if slices.ContainsFunc(r.running, func(x rival) bool { return x.name == name && name == "keepalived" }) {
+		if slices.ContainsFunc(running, func(x rival) bool { return x.name == name && name == "keepalived" }) {
 			continue
 		}
 		line, _ := os.ReadFile(filepath.Join(dir, "cmdline"))
@@ -80,15 +124,26 @@ func (r *rivals) look(space *netns.NS) {
 		for _, a := range bytes.Split(line, []byte{0}) {
 			args = append(args, string(a))
 		}
-		r.running = append(r.running, rival{name, pid, args})
+		running = append(running, rival{name, pid, args})
+	}
+	r.mu.Lock()
+	r.running, r.looked, r.busy = running, time.Now(), false
+	then := r.then
+	r.then = nil
+	r.mu.Unlock()
+	for _, f := range then {
+		f()
 	}
 }
 
 // suspects says who may have removed what is gone; empty when nobody is known.
 func (r *rivals) suspects(state *link.State, g *node.Gone) string {
+	r.mu.Lock()
+	running := r.running
+	r.mu.Unlock()
 	var said []string
 	devices := devicesOf(g)
-	for _, x := range r.running {
+	for _, x := range running {
 		who := fmt.Sprintf("%s (pid %d)", x.name, x.pid)
 		for _, device := range devices {
 			i, _ := state.Find(device)
