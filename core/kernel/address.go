@@ -39,6 +39,18 @@ func (k *Kernel) Claim(list []engine.Holding, errs []error) {
 		}
 	}
 	on, failed := k.conn.AddAll(all)
+	rest := failed
+	for i := range list {
+		if errs[i] != nil {
+			continue
+		}
+		for j, a := range list[i].Addresses {
+			if a.NoTrack {
+				k.serves(list[i].Instance, a.String(), rest[j])
+			}
+		}
+		rest = rest[len(list[i].Addresses):]
+	}
 	var added, stale []link.Placed
 	k.mu.Lock()
 	for i := range list {
@@ -109,6 +121,7 @@ func (k *Kernel) Release(list []engine.Holding, errs []error) {
 	k.mu.Lock()
 	for i := range list {
 		k.claims.forget(list[i].Instance, list[i].Addresses)
+		k.forgo(list[i].Instance, list[i].Addresses, netspec.Routing{})
 	}
 	k.mu.Unlock()
 	for i := range list {
@@ -148,15 +161,15 @@ func (k *Kernel) everywhere(free []link.Placed, named map[string]int) []link.Pla
 }
 
 // withdraw removes the addresses and notes which are due. It reports whether
-// one became due, with the errors of each, and tells the log of each that is no
-// longer. changing is held.
-func (k *Kernel) withdraw(list []link.Placed) (began bool, errs []error) {
+// one became due, or is for another reason, with the errors of each, and tells the
+// log of each that is no longer. changing is held.
+func (k *Kernel) withdraw(list []link.Placed) (news bool, errs []error) {
 	errs = k.conn.Withdraw(list)
 	var gone []link.Placed
 	k.mu.Lock()
 	for n, p := range list {
 		if errs[n] != nil {
-			began = k.claims.owe(p) || began
+			news = k.claims.owe(p, errs[n].Error()) || news
 		} else if k.claims.settle(p) {
 			gone = append(gone, p)
 		}
@@ -170,7 +183,7 @@ func (k *Kernel) withdraw(list []link.Placed) (began bool, errs []error) {
 	if len(removed) > 0 {
 		k.sink.Removed(removed, netspec.Routing{})
 	}
-	return began, errs
+	return news, errs
 }
 
 // missed reports whether one of the addresses, of those that are tracked,
@@ -193,11 +206,13 @@ func (k *Kernel) retry() {
 	for _, p := range due {
 		k.changing.Lock()
 		k.mu.Lock()
-		still := k.claims.due[p]
+		_, still := k.claims.due[p]
 		k.mu.Unlock()
 		if still {
-			// Whoever made it due told why; a failure now is no news.
-			_, _ = k.withdraw([]link.Placed{p})
+			// Whoever made it due told why.
+			if news, err := k.withdraw([]link.Placed{p}); news {
+				k.log.Error("an address could not be removed for another reason now, will try again", "err", errors.Join(err...))
+			}
 			if err := k.open([]netspec.Address{p.Address}); err != nil {
 				k.log.Error("an address that was removed stays closed, will try again", "err", err)
 			}

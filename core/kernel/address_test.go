@@ -212,8 +212,8 @@ func TestWhatIsDueIsNewsOnce(t *testing.T) {
 	if c.settle(p) {
 		t.Error("settled what was not due")
 	}
-	if !c.owe(p) || c.owe(p) {
-		t.Error("not news the first time only")
+	if !c.owe(p, "busy") || c.owe(p, "busy") || !c.owe(p, "not permitted") {
+		t.Error("not news the first time, and for another reason, only")
 	}
 	if !c.has(p.Address.Addr()) {
 		t.Error("not known while due")

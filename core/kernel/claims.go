@@ -24,8 +24,8 @@ type claims struct {
 	// at holds what is common to all claims of an address on a device.
 	at map[place]*holding
 	// due are the addresses that nobody claims any more and that could not be
-	// removed yet.
-	due map[link.Placed]bool
+	// removed yet, with the reason.
+	due map[link.Placed]string
 	// of counts, for each address wherever it stands or is to stand, its
 	// claims and the times it is due.
 	of map[netip.Addr]int
@@ -73,7 +73,7 @@ type claim struct {
 }
 
 func newClaims() claims {
-	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]bool), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int)}
+	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]string), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int)}
 }
 
 func keyOf(instance string, a netspec.Address) key {
@@ -170,21 +170,21 @@ func (c *claims) holds(p link.Placed) bool {
 	return false
 }
 
-// owe notes that an address could not be removed, and reports whether that is
-// news.
-func (c *claims) owe(p link.Placed) bool {
-	if c.due[p] {
-		return false
+// owe notes that an address could not be removed, and why, and reports whether that
+// is news.
+func (c *claims) owe(p link.Placed, why string) bool {
+	before, due := c.due[p]
+	if !due {
+		c.of[p.Address.Addr()]++
 	}
-	c.due[p] = true
-	c.of[p.Address.Addr()]++
-	return true
+	c.due[p] = why
+	return !due || before != why
 }
 
 // settle notes that an address needs not be removed any more, and reports
 // whether it was due.
 func (c *claims) settle(p link.Placed) bool {
-	if !c.due[p] {
+	if _, due := c.due[p]; !due {
 		return false
 	}
 	delete(c.due, p)

@@ -127,6 +127,8 @@ type Kernel struct {
 	// changing is held while addresses are added and removed, so that one that
 	// is claimed again is not removed for an earlier claim.
 	changing sync.Mutex
+	// without is why what is not tracked does not stand.
+	without map[untracked]string
 
 	// mu guards what follows. It is held for no system call.
 	mu      sync.Mutex
@@ -156,6 +158,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		failing: make(map[outlet]string),
 		claims:  newClaims(),
 
+		without:    make(map[untracked]string),
 		intrusions: make(map[place]intrusion),
 		directions: directions{of: make(map[string]*direction)},
 	}

@@ -18,6 +18,8 @@ type directions struct {
 	of map[string]*direction
 	// due are those that nobody claims any more and that could not be removed.
 	due netspec.Routing
+	// why are the reasons that were told.
+	why map[string]bool
 	// protocols are those whose routes the monitor follows, sorted.
 	protocols []uint8
 }
@@ -65,10 +67,12 @@ func (k *Kernel) SetRouting(instance string, want netspec.Routing) error {
 		before.indexes = maps.Clone(d.indexes)
 	}
 	d.want, d.stands = want, d.stands.Without(d.stands.Without(want))
-	free := k.unclaimed(instance, before.want.Without(want))
+	gone := before.want.Without(want)
+	free := k.unclaimed(instance, gone)
 	k.mu.Unlock()
+	k.forgo(instance, nil, gone)
 
-	err := k.undirect(free, before.indexes)
+	_, err := k.undirect(free, before.indexes)
 	if want.Empty() {
 		k.mu.Lock()
 		delete(k.directions.of, instance)
@@ -80,7 +84,7 @@ func (k *Kernel) SetRouting(instance string, want netspec.Routing) error {
 		return nil
 	}
 	k.follow()
-	if err = errors.Join(err, k.direct(d, before.want.Empty())); err != nil {
+	if err = errors.Join(err, k.direct(instance, d, before.want.Empty())); err != nil {
 		return fmt.Errorf("set routes and rules of %s: %w", instance, err)
 	}
 	return nil
@@ -98,8 +102,8 @@ func (k *Kernel) unclaimed(instance string, list netspec.Routing) netspec.Routin
 
 // direct sets what is wanted and does not stand; at first all of it is tried,
 // which costs less than to read what stands. What is not tracked and cannot be
-// set is no error. changing is held.
-func (k *Kernel) direct(d *direction, first bool) error {
+// set is no error, and told. changing is held.
+func (k *Kernel) direct(instance string, d *direction, first bool) error {
 	var held netspec.Routing
 	if !first {
 		var err error
@@ -112,10 +116,13 @@ func (k *Kernel) direct(d *direction, first bool) error {
 	indexes := make(map[string]int)
 	for _, r := range d.want.Routes {
 		if !held.Has(r) {
-			if err := k.conn.AddRoute(r); err != nil {
-				if !r.NoTrack {
-					failed = append(failed, err)
-				}
+			err := k.conn.AddRoute(r)
+			if r.NoTrack {
+				k.serves(instance, r.String(), err)
+			} else if err != nil {
+				failed = append(failed, err)
+			}
+			if err != nil {
 				continue
 			}
 		}
@@ -128,10 +135,13 @@ func (k *Kernel) direct(d *direction, first bool) error {
 	}
 	for _, r := range d.want.Rules {
 		if !held.HasRule(r) {
-			if err := k.conn.AddRule(r); err != nil {
-				if !r.NoTrack {
-					failed = append(failed, err)
-				}
+			err := k.conn.AddRule(r)
+			if r.NoTrack {
+				k.serves(instance, r.String(), err)
+			} else if err != nil {
+				failed = append(failed, err)
+			}
+			if err != nil {
 				continue
 			}
 		}
@@ -172,10 +182,11 @@ func protocolsOf(r netspec.Routing) []uint8 {
 
 // undirect removes rules and then routes, each in reverse order, and notes
 // what could not be removed. A route whose interface was renamed is removed
-// under the new name, too. changing is held.
-func (k *Kernel) undirect(free netspec.Routing, indexes map[string]int) error {
+// under the new name, too. It reports whether something failed in other words than
+// before. changing is held.
+func (k *Kernel) undirect(free netspec.Routing, indexes map[string]int) (news bool, err error) {
 	if free.Empty() {
-		return nil
+		return false, nil
 	}
 	var failed []error
 	var left netspec.Routing
@@ -208,9 +219,15 @@ func (k *Kernel) undirect(free netspec.Routing, indexes map[string]int) error {
 		}
 	}
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.directions.due = k.directions.due.With(left)
-	k.mu.Unlock()
-	return errors.Join(failed...)
+	before := k.directions.why
+	k.directions.why = make(map[string]bool, len(failed))
+	for _, err := range failed {
+		news = news || !before[err.Error()]
+		k.directions.why[err.Error()] = true
+	}
+	return news, errors.Join(failed...)
 }
 
 // follow has the monitor tell of changes of what is claimed.
@@ -245,8 +262,10 @@ func (k *Kernel) redirect() {
 	k.directions.due = netspec.Routing{}
 	due = k.unclaimed("", due)
 	k.mu.Unlock()
-	// Whoever made them due told why; a failure now is no news.
-	_ = k.undirect(due, nil)
+	// Whoever made them due told why.
+	if news, err := k.undirect(due, nil); news {
+		k.log.Error("routes or rules could not be removed for another reason now, will try again", "err", err)
+	}
 	k.mu.Lock()
 	gone := due.Without(k.directions.due)
 	k.mu.Unlock()
@@ -328,5 +347,6 @@ func (k *Kernel) HeldRouting(want netspec.Routing) (held netspec.Routing, err er
 func (k *Kernel) ClearRouting(stale netspec.Routing) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	return k.undirect(stale, nil)
+	_, err := k.undirect(stale, nil)
+	return err
 }
