@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"net/netip"
 	"slices"
@@ -227,6 +228,18 @@ func (s *State) Addresses(index int) (list []netspec.Address) {
 		}
 	}
 	return list
+}
+
+// Usable yields each address that is in use as it stands, with its interface's
+// name as its device.
+func (s *State) Usable() iter.Seq[netspec.Address] {
+	return func(yield func(netspec.Address) bool) {
+		for i := range s.rows {
+			if !s.rows[i].unusable && !yield(s.rows[i].address) {
+				return
+			}
+		}
+	}
 }
 
 // takesPlaceOf reports whether the row and the wanted address cannot both

@@ -277,18 +277,6 @@ func (s *State) Standing() iter.Seq2[string, netip.Prefix] {
 	}
 }
 
-// Usable yields each address that is in use as it stands, with its interface's
-// name as its device.
-func (s *State) Usable() iter.Seq[netspec.Address] {
-	return func(yield func(netspec.Address) bool) {
-		for i := range s.rows {
-			if !s.rows[i].unusable && !yield(s.rows[i].address) {
-				return
-			}
-		}
-	}
-}
-
 // Has reports whether the address is on the interface, with whatever length,
 // and can be sent from.
 func (s *State) Has(index int, a netip.Addr) bool {
