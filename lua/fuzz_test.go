@@ -37,7 +37,7 @@ func FuzzScript(f *testing.F) {
 		if _, _, err := r.Check(ctx); err == nil {
 			return
 		}
-		for until := time.Now().Add(5 * time.Second); r.opts.Lost.Count() != 0; time.Sleep(time.Millisecond) {
+		for until := time.Now().Add(5 * time.Second); r.opts.Lost.n.Load() != 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(until) {
 				t.Fatal("the call had to be given up and did not end")
 			}

@@ -146,7 +146,7 @@ return function(...) local a, b, c, t = ..., {}, print, {} ` + g.block() + " ret
 				t.Fatalf("%v\n%s", err, source)
 			}
 		}
-		for until := time.Now().Add(5 * time.Second); r.opts.Lost.Count() != 0; time.Sleep(time.Millisecond) {
+		for until := time.Now().Add(5 * time.Second); r.opts.Lost.n.Load() != 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(until) {
 				t.Fatalf("the call had to be given up and did not end\n%s", source)
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -67,7 +68,7 @@ func endsInTime(t *testing.T, r *Runner, want []error) {
 	}
 	// On a busy host a call may be given up before it gets a processor to end
 	// on; none may stay.
-	for until := time.Now().Add(5 * time.Second); r.opts.Lost.Count() != 0; time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(5 * time.Second); r.opts.Lost.n.Load() != 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
 			t.Fatal("the call had to be given up and did not end")
 		}
@@ -362,8 +363,8 @@ return function() calls = calls + 1 if calls == 2 then log.info "x" end return t
 		if took := time.Since(start); !errors.Is(err, ErrTimeout) || took > 20*time.Millisecond+raceSlack*promised+200*time.Millisecond {
 			t.Fatalf("%v after %v", err, took)
 		}
-		if lost.Count() != n+1 {
-			t.Fatalf("%d lost, want %d", lost.Count(), n+1)
+		if lost.n.Load() != int32(n)+1 {
+			t.Fatalf("%d lost, want %d", lost.n.Load(), n+1)
 		}
 	}
 	for until := time.Now().Add(10 * stuckAfter); lost.stuck.Load() < maxLost && time.Now().Before(until); {
@@ -373,14 +374,68 @@ return function() calls = calls + 1 if calls == 2 then log.info "x" end return t
 		t.Errorf("one more call: %v, want ErrStuck", err)
 	}
 	close(release)
-	for until := time.Now().Add(2 * time.Second); lost.Count() > 0 && time.Now().Before(until); {
+	for until := time.Now().Add(2 * time.Second); lost.n.Load() > 0 && time.Now().Before(until); {
 		time.Sleep(time.Millisecond)
 	}
-	if lost.Count() != 0 || lost.stuck.Load() != 0 {
-		t.Errorf("%d still lost after they ended", lost.Count())
+	if lost.n.Load() != 0 || lost.stuck.Load() != 0 {
+		t.Errorf("%d still lost after they ended", lost.n.Load())
 	}
 	if _, message, err := r.Check(within(t, time.Second)); err != nil || message != "1" {
 		t.Errorf("afterwards: %q, %v; want a fresh state", message, err)
+	}
+}
+
+// A script that is stuck each time it runs keeps no other from running: its own
+// runner is refused, with the verdict that it would have, and then all runners of
+// its file, for which there is no verdict.
+func TestWhoIsStuckKeepsNoOtherFromRunning(t *testing.T) {
+	release := make(chan struct{})
+	options := Options{Lost: new(Lost), Log: func(level, string) { <-release }}
+	script, err := Compile(filepath.Join(write(t, map[string]string{"s.lua": `return function() require("log").info "x" return true end`}), "s.lua"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var runners []*Runner
+	for range maxOfScript/maxOwn + 1 {
+		r, err := script.NewRunner(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runners = append(runners, r)
+	}
+	for _, r := range runners[:maxOfScript/maxOwn] {
+		for range maxOwn {
+			if _, _, err := r.Check(within(t, 10*time.Millisecond)); !errors.Is(err, ErrTimeout) {
+				t.Fatal(err)
+			}
+		}
+		begin := time.Now()
+		_, _, err := r.Check(within(t, 10*time.Second))
+		if took := time.Since(begin); !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "of it did not end") || took > 5*time.Second {
+			t.Errorf("the call after %d that are stuck: %v after %v", maxOwn, err, took)
+		}
+		if _, err := inline(r, 10*time.Second); !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "of it did not end") {
+			t.Errorf("the same inline: %v", err)
+		}
+	}
+	for until := time.Now().Add(10 * stuckAfter); script.stuck.Load() < maxOfScript && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	last := runners[len(runners)-1]
+	if _, _, err := last.Check(within(t, time.Second)); !errors.Is(err, ErrStuck) || !strings.Contains(err.Error(), "of this file did not end") {
+		t.Errorf("another runner of the script: %v", err)
+	}
+	if _, _, err := runner(t, "return function() return true end", options).Check(within(t, 5*time.Second)); err != nil {
+		t.Errorf("another script: %v", err)
+	}
+	close(release)
+	for until := time.Now().Add(5 * time.Second); options.Lost.n.Load() > 0 && time.Now().Before(until); {
+		time.Sleep(time.Millisecond)
+	}
+	for _, r := range runners {
+		if _, _, err := r.Check(within(t, 5*time.Second)); err != nil {
+			t.Errorf("when they have ended: %v", err)
+		}
 	}
 }
 

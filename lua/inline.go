@@ -2,7 +2,6 @@ package lua
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -66,9 +65,9 @@ func (r *Runner) inline(ctx context.Context, limit time.Duration, about Subject,
 			return
 		}
 	}
-	if n := lost.stuck.Load(); n >= maxLost {
+	if err := r.tooMany(); err != nil {
 		<-r.turn
-		tell(Verdict{}, r.tooMany(n))
+		tell(Verdict{}, err)
 		return
 	}
 	s := r.begin(c.ctx)
@@ -225,10 +224,4 @@ func (d *limited) end() {
 	if d.cancel != nil {
 		d.cancel()
 	}
-}
-
-// tooMany is the error of a call that is not made because of those that are
-// stuck.
-func (r *Runner) tooMany(n int32) error {
-	return &Error{Kind: ErrStuck, Text: fmt.Sprintf("%s: not run: %d earlier calls of Lua scripts did not end in time and are stuck", r.script.path, n)}
 }

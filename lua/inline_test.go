@@ -90,7 +90,7 @@ func TestInlineStuck(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Fatal("nobody gave it up")
 	}
-	if n := lost.Count(); n != 1 {
+	if n := lost.n.Load(); n != 1 {
 		t.Errorf("%d calls are lost, want 1", n)
 	}
 	if v, err := inline(r, time.Second); err != nil || !v.OK {
@@ -98,7 +98,7 @@ func TestInlineStuck(t *testing.T) {
 	}
 	close(free)
 	<-ended
-	if n := lost.Count(); n != 0 || len(said) != 0 {
+	if n := lost.n.Load(); n != 0 || len(said) != 0 {
 		t.Errorf("%d calls are lost and %d told again after it ended", n, len(said))
 	}
 }

@@ -40,7 +40,26 @@ func runner(t testing.TB, source string, o Options) *Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { wholeSlots(t, r.opts.Lost) })
 	return r
+}
+
+// wholeSlots fails unless each slot that calls took was given back, once, when no
+// call runs any more.
+func wholeSlots(t testing.TB, lost *Lost) {
+	t.Helper()
+	for until := time.Now().Add(5 * time.Second); lost.n.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Error("a call that was given up does not end")
+			return
+		}
+	}
+	s := &lost.slots
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.free != s.all || s.waiting.Load() != 0 {
+		t.Errorf("%d of %d slots are free after the calls, and %d wait", s.free, s.all, s.waiting.Load())
+	}
 }
 
 // within returns a context with this deadline.

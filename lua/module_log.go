@@ -38,11 +38,15 @@ func (s *state) log(l *lua.LState, level slog.Level) int {
 	}
 	s.meter.charge(l, min(size, 2*maxLine))
 	s.lines++
-	switch {
-	case s.lines < maxLogLines:
-		s.opts.Log(level, oneLine(strings.Join(words, " ")))
-	case s.lines == maxLogLines:
-		s.opts.Log(level, oneLine(strings.Join(words, " "))+" (further lines of this call are dropped)")
+	if s.lines > maxLogLines {
+		return 0
 	}
+	line := oneLine(strings.Join(words, " "))
+	if s.lines == maxLogLines {
+		line += " (further lines of this call are dropped)"
+	}
+	s.leave()
+	defer s.enter()
+	s.opts.Log(level, line)
 	return 0
 }

@@ -27,7 +27,8 @@ func processModule() Module {
 		Doc: "Processes of this host. The conditions of a call hold together, and one must be given. A zombie does not run, and the daemon itself does not count. " +
 			"All scripts share one table. Where the kernel tells the daemon of processes that start and end (to root in the first network and PID namespace), a call reads nothing but what changed since the last one, and what changed is found within 0.03 s. " +
 			"Elsewhere the table is brought up to date when somebody asks and it is older than 0.2 s: any number of calls costs five looks a second. " +
-			"What ended is never found later than 0.2 s after; what starts is found within 0.2 s, and a process that becomes another program more than 3 s after it started within 5 s. A process that changes its own command line is found by the new one within 5 s.",
+			"What ended is never found later than 0.2 s after; what starts is found within 0.2 s, and a process that becomes another program more than 3 s after it started within 5 s. A process that changes its own command line is found by the new one within 5 s. " +
+			"One that hangs so that its command line cannot be read is waited for once, for 0.25 s, and has the one that was known before, or none.",
 		Functions: []Function{
 			{Name: "running", Doc: "whether there is such a process", Options: options, Returns: []Value{ret("boolean", "whether")}, call: processRunning},
 			{Name: "count", Doc: "how many such processes there are", Options: options, Returns: []Value{ret("integer", "how many")}, call: processCount},
@@ -56,8 +57,12 @@ func processList(c call) int {
 		tb := c.l.NewTable()
 		tb.RawSetString("pid", lua.LNumber(x.pid))
 		tb.RawSetString("name", lua.LString(x.comm))
-		cmdline, name, age := c.s.opts.Host.Processes.details(&x)
-		tb.RawSetString("cmdline", lua.LString(cmdline))
+		name, age, err := c.s.opts.Host.Processes.details(c.s.meter.ctx, &x)
+		if err != nil {
+			c.s.meter.live(c.l)
+			c.l.RaiseError("%s: %s", c.name, err.Error())
+		}
+		tb.RawSetString("cmdline", lua.LString(x.command))
 		tb.RawSetString("user", lua.LString(name))
 		tb.RawSetString("age", lua.LNumber(age.Seconds()))
 		list.Append(tb)

@@ -263,9 +263,14 @@ func tcpExpect(c call) int {
 	c.until(x, c.methodOptions())
 	for {
 		text := string(x.unread)
-		c.s.meter.charge(c.l, len(text))
-		m := c.s.newMatcher(c.l, text, pattern)
-		if from, to := c.s.search(c.l, m, 0); from >= 0 {
+		var m *matcher
+		var from, to int
+		c.s.compute(func() {
+			c.s.meter.charge(c.l, len(text))
+			m = c.s.newMatcher(c.l, text, pattern)
+			from, to = c.s.search(c.l, m, 0)
+		})
+		if from >= 0 {
 			x.unread = x.unread[to:]
 			return c.s.pushCaptures(c.l, m, from, to, true)
 		}

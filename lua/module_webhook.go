@@ -42,7 +42,7 @@ func webhookPost(c call) int {
 		body = string(v)
 	default:
 		var b strings.Builder
-		c.encode(&b, v, false, 0)
+		c.s.compute(func() { c.encode(&b, v, false, 0) })
 		body = b.String()
 	}
 	ctx, cancel := c.within(opts)

@@ -108,9 +108,17 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// maxLost is how many calls may be stuck before nothing more is run. Each may
-// keep a processor busy, so that it is small.
-const maxLost = 4
+// How many calls may be stuck: of one runner, of all runners of one script, and of
+// all that share a Lost, before none of them is run. Each may keep a processor busy,
+// and the memory of its state. Those of one script are fewer, so that a script which
+// is used a thousand times and reads a dead network file system keeps no other from
+// running; a runner with calls that were given up does not begin another one each
+// time it is asked.
+const (
+	maxOwn      = 2
+	maxOfScript = 4
+	maxLost     = 16
+)
 
 // stuckAfter is how long after it was given up a call counts as stuck. On a
 // host that is busy with other things a call may well be given up, and end by
@@ -125,6 +133,3 @@ type Lost struct {
 	slots    slots
 	watch    watch
 }
-
-// Count returns how many such goroutines there are now.
-func (l *Lost) Count() int { return int(l.n.Load()) }

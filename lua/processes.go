@@ -5,9 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -64,7 +62,9 @@ type Processes struct {
 	root   string // empty: /proc
 	self   int    // this process, which does not count; to ask is a system call
 
-	mu     sync.Mutex
+	// turn has one token while somebody has the table, which is what follows.
+	turn   chan struct{}
+	once   sync.Once // makes turn
 	at     time.Time // the last look
 	full   time.Time // the last one that read everything
 	known  map[int]*process
@@ -74,6 +74,7 @@ type Processes struct {
 	uids   map[int]string
 	looks  int // how often /proc was listed
 	told   told
+	hung   hung // not of the table
 	// events is whether changes are told, as this question knows.
 	events bool
 }
@@ -97,23 +98,11 @@ type process struct {
 	seen  time.Time // first
 	read  time.Time // last
 	// command is the command line, its words joined by spaces; read when
-	// somebody asks for it.
+	// somebody asks for it: see learn.
 	command   string
-	commandAt time.Time // when it was read; zero: it is not known
+	commandAt time.Time // when it was read; zero: it is to be read again
 	alive     bool
 	turn      int // the look that listed it last
-}
-
-// wantedProcess says which processes count: those that meet every condition
-// given.
-type wantedProcess struct {
-	name    string
-	cmdline string
-	exact   string
-	pid     int // from a pid file; 0: any
-	user    string
-	older   time.Duration
-	younger time.Duration
 }
 
 // take is told what changed.
@@ -170,72 +159,67 @@ func (p *Processes) listen(now time.Time) {
 	}
 }
 
+// acquire takes the table, release gives it back.
+func (p *Processes) acquire(ctx context.Context) error {
+	p.once.Do(func() { p.turn = make(chan struct{}, 1) })
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Processes) release() { <-p.turn }
+
 // search counts the processes that are wanted, limit of them at most, and adds
 // them to found, unless that is nil.
 func (p *Processes) search(ctx context.Context, w *wantedProcess, limit int, found *[]process) (n int, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	if err := p.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer p.release()
 	if p.root == "" {
 		p.root = "/proc"
 	}
 	if p.self == 0 {
 		p.self = os.Getpid()
 	}
-	now := time.Now()
-	p.listen(now)
-	consider := func(x *process) {
-		if n < limit && p.confirm(x, now) && p.matches(x, w, now) {
-			if n++; found != nil {
-				*found = append(*found, *x)
-			}
-		}
-	}
+	q := &question{p: p, wantedProcess: w, limit: limit, found: found, now: time.Now()}
+	p.listen(q.now)
 	if w.pid != 0 {
 		// A pid file names the one; nothing else is looked at.
 		x := p.known[w.pid]
 		if x == nil {
-			x = &process{pid: w.pid, seen: now}
+			x = &process{pid: w.pid, seen: q.now}
 		}
-		if w.pid != p.self {
-			consider(x)
+		if w.pid != p.self && p.confirm(x, q.now) {
+			err = q.consider(ctx, map[int]*process{x.pid: x})
 		}
-		return n, nil
+		return q.n, err
 	}
-	named := func() {
-		for _, x := range p.byName[w.name[:min(len(w.name), maxComm)]] {
-			if x.pid != p.self {
-				consider(x)
-			}
-		}
-	}
+	name := w.name[:min(len(w.name), maxComm)]
 	// Whether something runs is answered by one that still does; nobody needs
 	// to look for others.
 	if w.name != "" && limit == 1 && !(p.events && p.full.IsZero()) {
-		if named(); n == 1 {
-			return n, nil
+		if err := q.consider(ctx, p.byName[name]); err != nil || q.n == 1 {
+			return q.n, err
 		}
 	}
-	if err := p.look(ctx, now); err != nil {
+	if err := p.look(ctx, q.now); err != nil {
 		return 0, err
 	}
 	if w.name != "" {
-		named()
-		return n, nil
+		err = q.consider(ctx, p.byName[name])
+	} else {
+		err = q.consider(ctx, p.known)
 	}
-	for _, x := range p.known {
-		if n == limit {
-			break
-		}
-		if x.pid != p.self {
-			if ctx.Err() != nil {
-				return 0, ctx.Err()
-			}
-			if p.matches(x, w, now) {
-				consider(x)
-			}
-		}
-	}
-	return n, nil
+	return q.n, err
 }
 
 // look brings the table up to date.
@@ -329,7 +313,7 @@ func (p *Processes) confirm(x *process, now time.Time) bool {
 
 // readStat reads what is known of a process, and whether it runs.
 func (p *Processes) readStat(x *process, now time.Time) bool {
-	n, uid, err := p.readFile(x.pid, "/stat")
+	n, uid, err := readOf(p.root, x.pid, "/stat", p.buf[:])
 	if err != nil {
 		return false
 	}
@@ -389,76 +373,25 @@ func parseStat(stat []byte) (comm []byte, start uint64, ok bool) {
 	return stat[open+1 : shut], start, true
 }
 
-// readFile reads the beginning of a file of a process into buf, and returns
-// who owns it: the process's effective user.
-func (p *Processes) readFile(pid int, name string) (n, uid int, err error) {
-	var path [64]byte
-	b := append(path[:0], p.root...)
+// appendPath appends the path of a file of a process.
+func appendPath(b []byte, root string, pid int, name string) []byte {
+	b = append(b, root...)
 	b = append(b, '/')
 	b = strconv.AppendInt(b, int64(pid), 10)
-	b = append(b, name...)
-	fd, err := syscall.Open(string(b), syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer syscall.Close(fd)
-	var st syscall.Stat_t
-	if err := syscall.Fstat(fd, &st); err != nil {
-		return 0, 0, err
-	}
-	for {
-		n, err = syscall.Read(fd, p.buf[:])
-		if err != syscall.EINTR {
-			return n, int(st.Uid), err
-		}
-	}
+	return append(b, name...)
 }
 
-// details returns what lists show of a process beside its number and name.
-func (p *Processes) details(x *process) (command, name string, age time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// details returns what lists show of a process beside its number, name and
+// command line.
+func (p *Processes) details(ctx context.Context, x *process) (name string, age time.Duration, err error) {
+	if err := p.acquire(ctx); err != nil {
+		return "", 0, err
+	}
+	defer p.release()
 	if name = p.user(x.uid); name == "" {
 		name = strconv.Itoa(x.uid)
 	}
-	now := time.Now()
-	return p.commandOf(x, now), name, p.age(x, now)
-}
-
-// matches reports whether a process meets the conditions.
-func (p *Processes) matches(x *process, w *wantedProcess, now time.Time) bool {
-	if w.name != "" && x.comm != w.name {
-		if len(w.name) <= maxComm || x.comm != w.name[:maxComm] {
-			return false
-		}
-		argv0, _, _ := strings.Cut(p.commandOf(x, now), " ")
-		if filepath.Base(argv0) != w.name {
-			return false
-		}
-	}
-	if w.older > 0 && p.age(x, now) < w.older || w.younger > 0 && p.age(x, now) >= w.younger {
-		return false
-	}
-	if w.user != "" && p.user(x.uid) != w.user && strconv.Itoa(x.uid) != w.user {
-		return false
-	}
-	if w.exact != "" && p.commandOf(x, now) != w.exact {
-		return false
-	}
-	return w.cmdline == "" || strings.Contains(p.commandOf(x, now), w.cmdline)
-}
-
-// commandOf returns a process's arguments joined by spaces.
-func (p *Processes) commandOf(x *process, now time.Time) string {
-	if now.Sub(x.commandAt) >= resync {
-		n, _, err := p.readFile(x.pid, "/cmdline")
-		if err != nil {
-			return ""
-		}
-		text := bytes.TrimRight(p.buf[:n], "\x00")
-		x.command, x.commandAt = strings.TrimRight(string(bytes.ReplaceAll(text, []byte{0}, []byte{' '})), " "), now
-	}
-	return x.command
+	return name, p.age(x, time.Now()), nil
 }
 
 // age is how long a process has been there.

@@ -2,7 +2,13 @@ package lua
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -129,5 +135,122 @@ func TestProcessesByEvents(t *testing.T) {
 	p.told.asked = time.Now().Add(-idle)
 	if tell(nil, false, false) {
 		t.Error("it wants to be told although nobody asks")
+	}
+}
+
+// fakeProc makes a table of processes in a folder: those with these numbers run the
+// program x, and their command lines are pipes, which nobody can read before somebody
+// writes.
+func fakeProc(t *testing.T, hang, well int) *Processes {
+	t.Helper()
+	root := t.TempDir()
+	for pid := 100; pid < 100+hang+well; pid++ {
+		dir := filepath.Join(root, strconv.Itoa(pid))
+		stat := fmt.Sprintf("%d (x) S 1 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 7 0 0\n", pid)
+		if err := errors.Join(os.Mkdir(dir, 0o755), os.WriteFile(dir+"/stat", []byte(stat), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		err := os.WriteFile(dir+"/cmdline", fmt.Appendf(nil, "x\x00%d\x00", pid), 0o644)
+		if pid < 100+hang {
+			err = errors.Join(os.Remove(dir+"/cmdline"), syscall.Mkfifo(dir+"/cmdline", 0o600))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &Processes{root: root}
+}
+
+// goOn has a process of fakeProc's answer.
+func goOn(t *testing.T, p *Processes, pid int) {
+	t.Helper()
+	path := filepath.Join(p.root, strconv.Itoa(pid), "cmdline")
+	for until := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		file, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err == nil {
+			fmt.Fprintf(file, "x\x00%d\x00", pid)
+			file.Close()
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A process that hangs so that its command line cannot be read keeps nobody from
+// finding others, and is found when it goes on.
+func TestHungProcesses(t *testing.T) {
+	p := fakeProc(t, 3, 2)
+	r := runner(t, `local process = require "process" return function(ctx)
+  return process.running{cmdline = ctx.args.want}, process.count{name = "x"} .. " " .. #process.list{name = "x"} end`,
+		Options{Host: &Host{Processes: p}, Args: map[string]any{"want": "x 104"}})
+	for i := range 3 {
+		begin := time.Now()
+		ok, message, err := r.Check(within(t, 20*time.Second))
+		if !ok || message != "5 5" || err != nil {
+			t.Fatalf("call %d: %v %q, %v", i, ok, message, err)
+		}
+		if took := time.Since(begin); i > 0 && took > linePatience {
+			t.Errorf("call %d waited for %v again", i, took)
+		}
+	}
+	// Who asks beside one that waits does not wait, and ends with its deadline.
+	p2 := fakeProc(t, 1, 1)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = p2.search(context.Background(), &wantedProcess{cmdline: "x 9"}, 1, nil) // what it finds is of no interest
+	}()
+	for began := time.Now(); time.Since(began) < 100*time.Millisecond; time.Sleep(time.Millisecond) {
+		if n, err := p2.search(within(t, 5*time.Second), &wantedProcess{name: "x"}, 2, nil); n != 2 || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	<-done
+	goOn(t, p2, 100)
+	for pid := 100; pid < 103; pid++ {
+		goOn(t, p, pid)
+	}
+	for until := time.Now().Add(5 * time.Second); p.hung.has(100) || p.hung.has(101) || p.hung.has(102) || p2.hung.has(100); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("those that went on are taken to hang")
+		}
+	}
+	answered := make(chan int)
+	go func() {
+		n, _ := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil)
+		answered <- n
+	}()
+	for pid := 100; pid < 103; pid++ {
+		goOn(t, p, pid)
+	}
+	if n := <-answered; n != 1 {
+		t.Error("a process that went on is not found")
+	}
+}
+
+// When as many processes hang as may, no more lines are read, and others are found
+// by what was known.
+func TestTooManyHungProcesses(t *testing.T) {
+	p := fakeProc(t, 1, 1)
+	for pid := range maxHung {
+		p.hung.set(-pid-1, true)
+	}
+	if n, err := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); n != 0 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	p.hung.set(-1, false)
+	for n := 0; n == 0; {
+		var err error
+		if n, err = p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 && p.hung.has(100) {
+			goOn(t, p, 100)
+		}
+	}
+	if p.hung.has(100) {
+		goOn(t, p, 100)
 	}
 }

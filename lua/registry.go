@@ -180,9 +180,9 @@ func (s *state) bind(owner string, f *Function) *lua.LFunction {
 }
 
 // waiting reports whether the functions of a module may have to wait for the
-// kernel or for the daemon.
+// kernel or for the daemon. Log does that itself, behind what it computes.
 func waiting(module string) bool {
-	return slices.Contains([]string{"file", "log", "net", "node", "process"}, module)
+	return slices.Contains([]string{"file", "net", "node", "process"}, module)
 }
 
 // makeModule returns one of our modules as scripts see it.

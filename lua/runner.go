@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -27,6 +28,8 @@ type Runner struct {
 	state *state
 	// used is what the last call that ended took.
 	used Usage
+	// lost counts the calls that were given up and have not ended.
+	lost atomic.Int32
 }
 
 // Usage is what a call took of its budget.
@@ -181,8 +184,8 @@ func (r *Runner) run(ctx context.Context, work func(*state) error) error {
 	if ctx.Err() != nil {
 		return r.over(ctx, "it was not started")
 	}
-	if n := r.opts.Lost.stuck.Load(); n >= maxLost {
-		return r.tooMany(n)
+	if err := r.tooMany(); err != nil {
+		return err
 	}
 	s := r.begin(ctx)
 	go s.run(work)
@@ -231,17 +234,19 @@ func (r *Runner) await(ctx context.Context, s *state) error {
 // abandon gives up the call that a state is in, and reports false when it ended
 // at this very moment.
 func (r *Runner) abandon(s *state) bool {
-	lost := r.opts.Lost
-	lost.n.Add(1)
+	s.lost = &r.lost
+	s.lost.Add(1)
+	s.opts.Lost.n.Add(1)
 	if !s.phase.CompareAndSwap(phaseRunning, phaseGivenUp) {
-		lost.n.Add(-1)
+		s.lost.Add(-1)
+		s.opts.Lost.n.Add(-1)
 		return false
 	}
 	s.leave()
 	time.AfterFunc(stuckAfter, func() {
-		lost.stuck.Add(1)
+		s.countStuck(1)
 		if !s.phase.CompareAndSwap(phaseGivenUp, phaseStuck) {
-			lost.stuck.Add(-1)
+			s.countStuck(-1)
 		}
 	})
 	return true
@@ -277,9 +282,32 @@ func (s *state) usage() Usage {
 // waits, and the state is garbage.
 func (s *state) abandoned() {
 	if s.phase.Swap(phaseEnded) == phaseStuck {
-		s.opts.Lost.stuck.Add(-1)
+		s.countStuck(-1)
 	}
+	s.lost.Add(-1)
 	s.opts.Lost.n.Add(-1)
+}
+
+// countStuck notes that a call is stuck, or is not any more.
+func (s *state) countStuck(n int32) {
+	s.opts.Lost.stuck.Add(n)
+	s.script.stuck.Add(n)
+}
+
+// tooMany returns the error of a call that is not made because of those that are
+// stuck. What is stuck of the runner's own is a timeout: it is what this script does.
+// What is stuck of others says nothing about it.
+func (r *Runner) tooMany() error {
+	const unended = "calls of %s did not end in time and are stuck"
+	kind, text, n := ErrStuck, "Lua scripts", r.opts.Lost.stuck.Load()
+	if own := r.lost.Load(); own >= maxOwn {
+		kind, text, n = ErrTimeout, "it", own
+	} else if all := r.script.stuck.Load(); all >= maxOfScript {
+		text, n = "this file", all
+	} else if n < maxLost {
+		return nil
+	}
+	return &Error{Kind: kind, Text: fmt.Sprintf("%s: not run: %d earlier "+unended, r.script.path, n, text)}
 }
 
 // growStack makes the new goroutine's stack as large as the virtual machine

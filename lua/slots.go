@@ -18,9 +18,9 @@ type slots struct {
 	// waiting is how many wait, for those that compute to see.
 	waiting atomic.Int32
 
-	mu   sync.Mutex
-	made bool
-	free int
+	mu        sync.Mutex
+	made      bool
+	all, free int
 	// queue is first come, first served, as is long, those behind it; both are as
 	// long as there are calls.
 	queue, long []chan struct{}
@@ -31,7 +31,8 @@ type slots struct {
 func (s *slots) acquire(ctx context.Context, long bool) bool {
 	s.mu.Lock()
 	if !s.made {
-		s.made, s.free = true, max(1, runtime.GOMAXPROCS(0)-1)
+		s.made, s.all = true, max(1, runtime.GOMAXPROCS(0)-1)
+		s.free = s.all
 	}
 	if s.free > 0 {
 		s.free--
@@ -79,9 +80,13 @@ func (s *slots) release() {
 	close(first)
 }
 
-// enter takes a slot for the call that runs. Without one, because its time is
-// over, the call ends at its next instruction.
+// enter takes a slot for the call that runs, unless it has one: what waits may
+// call the script, which calls what waits. Without one, because its time is over,
+// the call ends at its next instruction.
 func (s *state) enter() {
+	if s.holding.Load() {
+		return
+	}
 	if s.opts.Lost.slots.acquire(s.meter.ctx, s.long) {
 		s.holding.Store(true)
 	}
@@ -94,8 +99,19 @@ func (s *state) leave() {
 	}
 }
 
-// yield lets those go on that wait for a slot.
+// compute does with a slot what a function that else waits has to compute.
+func (s *state) compute(work func()) {
+	s.enter()
+	work() // it may raise an error: then the function ends, and has one
+	s.leave()
+}
+
+// yield lets those go on that wait for a slot. A call that has none, because it
+// waits, is in nobody's way.
 func (s *state) yield() {
+	if !s.holding.Load() {
+		return
+	}
 	s.long = true
 	if s.opts.Lost.slots.waiting.Load() > 0 {
 		s.leave()

@@ -2,6 +2,10 @@ package lua
 
 import (
 	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -10,7 +14,7 @@ import (
 func TestLongCallsWaitBehindOthers(t *testing.T) {
 	var s slots
 	ctx := context.Background()
-	s.made, s.free = true, 1
+	s.made, s.all, s.free = true, 1, 1
 	if !s.acquire(ctx, false) {
 		t.Fatal("no slot")
 	}
@@ -55,5 +59,66 @@ func TestACallBecomesLong(t *testing.T) {
 		if _, _, err := r.Check(within(t, 5*time.Second)); err != nil || r.state.long != want {
 			t.Errorf("call %d: long is %v, %v", i+1, r.state.long, err)
 		}
+	}
+}
+
+// A call that waits in one function of a module and computes in it, or calls
+// another one from there, gives back what it took: else all scripts of the daemon
+// would stop.
+func TestCallsWithinCallsGiveTheirSlotBack(t *testing.T) {
+	server := serveTCP(t, "tcp", "127.0.0.1:0", func(conn net.Conn) {
+		for range 10 {
+			if _, err := conn.Write([]byte(strings.Repeat("a", 4<<10))); err != nil {
+				return
+			}
+		}
+	})
+	file := filepath.Join(write(t, map[string]string{"large": strings.Repeat("x", 64<<10)}), "large")
+	for name, body := range map[string]string{
+		"log of what calls a module": `require("log").info(setmetatable({}, {__tostring = function() require("file").exists("/") return "x" end}))`,
+		"log of what logs":           `local l = require "log" l.info(setmetatable({}, {__tostring = function() l.info("y") return "x" end}))`,
+		"log of what raises":         `pcall(require("log").info, setmetatable({}, {__tostring = function() require("file").exists("/") error("x") end}))`,
+		"print of what calls":        `print(setmetatable({}, {__tostring = function() require("process").running{name = "none"} return "x" end}))`,
+		"a long look at files":       `local f = require "file" for i = 1, 200 do f.read(ctx.args.file) f.exists("/nothing") f.age("/nothing") end`,
+		"a pattern on what comes":    `local c = require("tcp").connect(ctx.args.server) c:expect(("a?"):rep(3) .. "b")`,
+		"failures":                   `local f = require "file" for i = 1, 600 do f.read("/nothing") end`,
+		"a webhook of much":          `pcall(require("webhook").post, "http://127.0.0.1:1/", {("x"):rep(5e5)}, {tries = 1})`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			lost := new(Lost)
+			lost.slots.made, lost.slots.all, lost.slots.free = true, 3, 3
+			r := runner(t, "return function(ctx) "+body+" return true end", Options{Lost: lost, Allow: []string{GrantNet}, Args: map[string]any{"file": file, "server": server}})
+			for i := range 3 {
+				// Each look at the clock may end a slice while others wait.
+				lost.slots.waiting.Add(1)
+				_, _, err := r.Check(within(t, 5*time.Second))
+				if lost.slots.waiting.Add(-1); err != nil && !errors.Is(err, ErrLimit) {
+					t.Fatal(err)
+				}
+				if lost.slots.free != 3 {
+					t.Fatalf("%d of 3 slots are free after call %d", lost.slots.free, i+1)
+				}
+				if r.state != nil {
+					r.state.meter.slice = 1
+				}
+			}
+		})
+	}
+}
+
+// What a script computes for a function that waits counts as computing.
+func TestWordsOfALogAreComputedWithASlot(t *testing.T) {
+	r := runner(t, `return function() require("log").info(setmetatable({}, {__tostring = function() for i = 1, 3e4 do end return "x" end})) return true end`, Options{})
+	without := 0
+	if _, _, err := r.Check(within(t, 5*time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	r.state.meter.slice, r.state.meter.yield = 1, func() {
+		if r.state.meter.slice = 1; !r.state.holding.Load() {
+			without++
+		}
+	}
+	if _, _, err := r.Check(within(t, 5*time.Second)); err != nil || without > 1 {
+		t.Errorf("%d times it computed without a slot, %v", without, err)
 	}
 }

@@ -70,6 +70,8 @@ type state struct {
 	// that was given up can still end.
 	done  chan error
 	phase atomic.Int32
+	// lost is its runner's, set when the call is given up.
+	lost *atomic.Int32
 }
 
 func newState(script *Script, opts *Options) *state {

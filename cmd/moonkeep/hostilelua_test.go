@@ -31,6 +31,7 @@ var hostileScripts = []string{
 	"local p = require 'process' while true do p.count{cmdline = 'x'} end",
 	"local r = require 're2' while true do r.match('(a*)*b', ('a'):rep(1e4)) end",
 	"local l = require 'log' while true do l.info('x') end",
+	"local l, f = require 'log', require 'file' while true do l.info(setmetatable({}, {__tostring = function() f.exists('/') return 'x' end})) end",
 	"while true do pcall(error, setmetatable({}, {__tostring = function() while true do end end})) end",
 	"local t = require 'tcp' while true do t.connect('127.0.0.1:1') end",
 	"local f = require 'file' while true do f.read('/proc/self/maps') end",

@@ -110,12 +110,12 @@ type luaScript struct {
 }
 
 // inline is run for one that waits for nobody, in turn with others.
-func (s *luaScript) inline(ctx context.Context, limit time.Duration, tell func(node.Checked)) {
+func (s *luaScript) inline(ctx context.Context, limit time.Duration, tell func(node.Checked, error)) {
 	end := time.Now().Add(limit)
 	done := func(v lua.Verdict, err error) {
 		c := luaVerdict(v.OK, v.Message, err)
 		c.Weight, c.Took = v.Weight, time.Since(end.Add(-limit))
-		tell(c)
+		tell(c, err)
 	}
 	if !s.checks {
 		s.InlineWeight(ctx, limit, lua.Subject{}, done)
@@ -133,23 +133,27 @@ func (s *luaScript) inline(ctx context.Context, limit time.Duration, tell func(n
 	})
 }
 
-// run runs it once. The weight counts while the check is good.
-func (s *luaScript) run(ctx context.Context) node.Checked {
+// run runs it once. The weight counts while the check is good. The error is the
+// script's, which the result tells, too.
+func (s *luaScript) run(ctx context.Context) (node.Checked, error) {
 	out := node.Checked{Result: node.OK}
 	if s.checks {
 		v, err := s.Verdict(ctx, lua.Subject{})
 		out = luaVerdict(v.OK, v.Message, err)
 		out.Weight = v.Weight
+		if err != nil {
+			return out, err
+		}
 	}
 	if !s.weighs || out.Result != node.OK {
-		return out
+		return out, nil
 	}
 	weight, err := s.Weight(ctx)
 	if err != nil {
-		return luaVerdict(false, "", err)
+		return luaVerdict(false, "", err), err
 	}
 	out.Weight = &weight
-	return out
+	return out, nil
 }
 
 // weightOnly says which scripts measure a weight and check nothing.
@@ -171,9 +175,9 @@ func (x *checks) Run(ctx context.Context, name string) node.Checked {
 		ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 		defer cancel()
 		begin := time.Now()
-		c := r.run(ctx)
+		c, err := r.run(ctx)
 		c.Took = time.Since(begin)
-		return x.stood(s, c, c.Result != node.OK)
+		return x.luaStood(s, c, err)
 	}
 	if s.Plugin != nil {
 		return x.runPlugin(ctx, s)
@@ -201,7 +205,7 @@ func (x *checks) IsQuick(name string) bool {
 // Quick implements engine.QuickChecks.
 func (x *checks) Quick(ctx context.Context, name string, tell func(node.Checked)) {
 	s := x.scripts[name]
-	x.runners[name].inline(ctx, s.Timeout, func(c node.Checked) { tell(x.stood(s, c, c.Result != node.OK)) })
+	x.runners[name].inline(ctx, s.Timeout, func(c node.Checked, err error) { tell(x.luaStood(s, c, err)) })
 }
 
 // lasts reports whether the last run of a check is still to end.

@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"errors"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/lua"
 )
 
 // scriptGrace is for how many intervals the last result of a vrrp_script stands
@@ -37,6 +39,22 @@ func stoodFor(took, limit time.Duration) time.Duration {
 func (x *checks) stood(s *config.Script, out node.Checked, bad bool) node.Checked {
 	still := stoodFor(out.Took, s.Timeout)
 	return x.standing(s, out, bad && still > 0, still)
+}
+
+// luaStood is the result of a Lua script. One that was not run, because calls of
+// other scripts are stuck, has none for as long as that lasts: what is wrong with
+// them is no reason to take an address from this node.
+func (x *checks) luaStood(s *config.Script, out node.Checked, err error) node.Checked {
+	if !errors.Is(err, lua.ErrStuck) {
+		return x.stood(s, out, out.Result != node.OK)
+	}
+	x.mu.Lock()
+	if last, ok := x.verdicts[s.Name]; ok {
+		last.at = time.Now()
+		x.verdicts[s.Name] = last
+	}
+	x.mu.Unlock()
+	return x.standing(s, out, true, 0)
 }
 
 // standing is a result, or when it is none the one before for a while. That did not

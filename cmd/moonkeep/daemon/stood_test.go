@@ -165,3 +165,86 @@ func TestStopped(t *testing.T) {
 		}
 	}
 }
+
+// stuckLog is a log whose lines are never written, until it is closed.
+type stuckLog struct {
+	slog.Handler
+	closed chan struct{}
+}
+
+func (stuckLog) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l stuckLog) Handle(context.Context, slog.Record) error {
+	<-l.closed
+	return nil
+}
+
+// TestStuckScriptsAreNoFaultOfOthers: a script that cannot be run because calls of
+// others are stuck keeps its result for as long as that lasts; those that are stuck
+// have failed.
+func TestStuckScriptsAreNoFaultOfOthers(t *testing.T) {
+	t.Parallel()
+	const most = 16 // calls that may be stuck
+	files := map[string]string{
+		"well.lua":  `return function() return true, "it is well" end`,
+		"waits.lua": `local http = require "http" return function() return true, "it is well" end`,
+	}
+	for i := range most {
+		files[fmt.Sprintf("stuck%d.lua", i)] = `return function() require("log").info("x") return true end`
+	}
+	dir := luaDir(t, files)
+	var all []config.Script
+	for name := range files {
+		all = append(all, config.Script{Name: name, Lua: filepath.Join(dir, name), Interval: 10 * time.Millisecond, Timeout: 50 * time.Millisecond})
+	}
+	l := stuckLog{closed: make(chan struct{})}
+	x, err := (&edges{log: slog.New(l), lost: new(lua.Lost)}).newChecks(&config.Config{Scripts: all})
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := func(name string) node.Checked {
+		if name != "well.lua" {
+			return x.Run(t.Context(), name)
+		}
+		told := make(chan node.Checked, 1)
+		x.Quick(t.Context(), name, func(c node.Checked) { told <- c })
+		return <-told
+	}
+	well := []string{"well.lua", "waits.lua"}
+	for _, name := range well {
+		x.scripts[name].Timeout = 10 * time.Second // on a busy host too
+		if c := run(name); c.Result != node.OK {
+			t.Fatalf("%s at first: %+v", name, c)
+		}
+		x.scripts[name].Timeout = 50 * time.Millisecond
+	}
+	for i := range most {
+		if c := run(fmt.Sprintf("stuck%d.lua", i)); c.Result != node.Timeout {
+			t.Errorf("one that is stuck: %+v", c)
+		}
+	}
+	for _, name := range well {
+		var c node.Checked
+		for until := time.Now().Add(10 * time.Second); !strings.HasPrefix(c.Message, "as before") && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
+			c = run(name)
+		}
+		time.Sleep(4 * (scriptGrace*x.scripts[name].Interval + x.scripts[name].Timeout) / 3)
+		for range 2 {
+			if c = run(name); c.Result != node.OK || !strings.Contains(c.Message, "16 earlier calls of Lua scripts") {
+				t.Errorf("%s while others are stuck: %+v", name, c)
+			}
+			time.Sleep(scriptGrace * x.scripts[name].Interval)
+		}
+	}
+	close(l.closed)
+	for _, name := range well {
+		x.scripts[name].Timeout = 10 * time.Second
+		var c node.Checked
+		for until := time.Now().Add(10 * time.Second); c.Message != "it is well" && time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+			c = run(name)
+		}
+		if c.Message != "it is well" {
+			t.Errorf("%s afterwards: %+v", name, c)
+		}
+	}
+}
