@@ -9,7 +9,7 @@ import (
 // to require: client.redis is client/redis.lua. They have no more rights than
 // the script that requires them.
 //
-//go:embed client/*.lua
+//go:embed client/*.lua client/lib/*.lua
 var clients embed.FS
 
 // clientNames returns the names of the clients, sorted.
@@ -20,6 +20,9 @@ func clientNames() []string {
 	}
 	var names []string
 	for _, e := range entries {
+		if e.IsDir() { // what they share
+			continue
+		}
 		names = append(names, "client."+strings.TrimSuffix(e.Name(), ".lua"))
 	}
 	return names

@@ -31,6 +31,8 @@ func TestRedisClient(t *testing.T) {
 	replica := start("--replicaof", "127.0.0.1 "+port)
 	wantExample(t, "redis", "true master", map[string]any{"address": master, "password": "secret"})
 	wantExample(t, "redis", "true replica", map[string]any{"address": replica, "password": "secret"})
+	orphan := start("--replicaof", "127.0.0.1 1")
+	wantExample(t, "redis", "true a replica, and the master is out of reach", map[string]any{"address": orphan, "password": "secret"})
 	wantExample(t, "redis", "false WRONGPASS*", map[string]any{"address": master, "password": "wrong"})
 	wantExample(t, "redis", "false NOAUTH*", map[string]any{"address": master})
 	wantExample(t, "redis", "connection refused*", map[string]any{"address": closedAddress(t)})
@@ -87,7 +89,19 @@ func TestMySQLClient(t *testing.T) {
 	saysAll(t, `local mysql, time = require "client.mysql", require "time" local o = {address = ctx.args.a, user = "root"}`, Options{Args: map[string]any{"a": "unix:" + data("replica.sock")}}, []row{
 		{`for i = 1, 40 do local s = mysql.status(o) if s.replica.io and s.replica.lag and s.replica.lag >= 1 then return true, "behind" end time.sleep(0.1) end
 		  return true, "lag " .. tostring(mysql.status(o).replica.lag)`, "behind"},
+		// Two sources, of which one is out of reach.
+		{`mysql.query(o, "CHANGE MASTER 'gone' TO MASTER_HOST='127.0.0.1', MASTER_PORT=1, MASTER_USER='x'") mysql.query(o, "START SLAVE 'gone'")
+		  local r for i = 1, 40 do r = mysql.status(o).replica if r.io_error ~= "" then break end time.sleep(0.1) end
+		  return true, tostring(r.io) .. tostring(r.sql) .. tostring(r.lag) .. tostring(r.io_error == r.error) .. r.sql_error .. (r.error:match("connect") or "")`, "falsetrueniltrueconnect"},
+		{`mysql.query(o, "STOP SLAVE 'gone'") mysql.query(o, "RESET SLAVE 'gone' ALL") return true, tostring(mysql.status(o).replica.io)`, "true"},
+		// The primary is gone: the replica is what is to take over.
+		{`mysql.query(o, "STOP SLAVE") mysql.query(o, "CHANGE MASTER TO MASTER_PORT=1, MASTER_DELAY=0") mysql.query(o, "START SLAVE")
+		  local r for i = 1, 40 do r = mysql.status(o).replica if r.io_error ~= "" then break end time.sleep(0.1) end
+		  return true, tostring(r.io) .. tostring(r.sql) .. tostring(r.lag) .. r.sql_error`, "falsetruenil"},
+		{`local s, why = mysql.status() return true, type(s) .. type(why)`, "nilstring"},
 	})
+	wantExample(t, "mysql", "true a replica without its primary", user(replica, "secret"))
+	saysAll(t, `local mysql = require "client.mysql" local o = {address = ctx.args.a, user = "root"}`, Options{Args: map[string]any{"a": "unix:" + data("replica.sock")}}, []row{})
 }
 
 func TestPostgresClient(t *testing.T) {
@@ -140,7 +154,17 @@ func TestPostgresClient(t *testing.T) {
 		  local s, why = postgres.status{address = a, user = "old", password = "older"} return true, s and tostring(s.primary) or why`, "true"},
 		{`local s, why = postgres.status{address = a, user = "old"} return true, why`, "the server wants a password"},
 		{`local s, why = postgres.status{address = a, user = "old", tls = true} return true, why`, "the server has no TLS"},
+		{`local s, why = postgres.status() return true, type(s) .. type(why)`, "nilstring"},
 	})
+	// A standby that has lost its primary is as far behind as its last transaction is
+	// old, although it has replayed all that it received.
+	saysAll(t, `local postgres, time = require "client.postgres", require "time" local o = {address = ctx.args.a, user = "postgres", password = "secret"}`, Options{Args: map[string]any{"a": standby}}, []row{
+		{`local s = postgres.status(o) return true, tostring(s.receiving) .. type(s.lag)`, "truenumber"},
+		{`postgres.query(o, "ALTER SYSTEM SET primary_conninfo = 'host=127.0.0.1 port=1'") postgres.query(o, "SELECT pg_reload_conf()")
+		  local s for i = 1, 40 do s = postgres.status(o) if not s.receiving and s.lag > 0 then return true, "behind" end time.sleep(0.1) end
+		  return true, tostring(s.receiving) .. tostring(s.lag)`, "behind"},
+	})
+	wantExample(t, "postgres", "false a standby without its primary", user(standby, "secret"))
 }
 
 func TestDNSClient(t *testing.T) {
@@ -178,6 +202,7 @@ func TestLDAPClient(t *testing.T) {
 	}
 	wantExample(t, "ldap", "true ", bind("cn=admin,dc=example,dc=org", "secret"))
 	wantExample(t, "ldap", "true ", bind("", ""))
+	wantExample(t, "ldap", "false a dn without a password*", bind("cn=admin,dc=example,dc=org", ""))
 	wantExample(t, "ldap", "false invalid credentials", bind("cn=admin,dc=example,dc=org", "wrong"))
 	wantExample(t, "ldap", "false the name is invalid: invalid DN", bind("nonsense", "x"))
 	saysAll(t, `local ldap = require "client.ldap"`, Options{Args: map[string]any{"a": address}}, []row{
@@ -285,7 +310,8 @@ func TestHAProxyClient(t *testing.T) {
 	address, _ = freePort(t)
 	config := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(config, []byte("global\n  stats socket "+socket+" mode 600 level admin\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"+
-		"frontend in\n  bind "+address+"\n  default_backend web\nbackend web\n  server one "+up.Listener.Addr().String()+" check inter 200\n  server two "+closedAddress(t)+" check inter 200 fall 1\n"), 0o600); err != nil {
+		"frontend in\n  bind "+address+"\n  default_backend web\nbackend web\n  server one "+up.Listener.Addr().String()+" check inter 200\n  server two "+closedAddress(t)+" check inter 200 fall 1\n"+
+		"backend 8080\n  server three "+up.Listener.Addr().String()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	serve(t, exec.Command(haproxy, "-f", config, "-db"), "unix", socket)
@@ -293,9 +319,49 @@ func TestHAProxyClient(t *testing.T) {
 	saysAll(t, `local haproxy = require "client.haproxy" local o = {socket = ctx.args.s}`, Options{Args: map[string]any{"s": socket}}, []row{
 		{`local i = haproxy.info(o) return true, i.Name .. tostring(i.Pid > 1)`, "HAProxytrue"},
 		{`local b, why = haproxy.backend(o, "other") return true, why`, "there is no backend other"},
+		{`local b, why = haproxy.backend(o, "8080") return true, why or b.up .. " of " .. b.servers .. " " .. b.status`, "1 of 1 UP"},
+		{`local b, why = haproxy.backend(o, 8080) return true, why or b.up .. " of " .. b.servers .. " " .. b.status`, "1 of 1 UP"},
 		{`return true, haproxy.command(o, "nonsense")`, "Unknown command*"},
 		{`haproxy.command(o, "set server web/one state maint") local b = haproxy.backend(o, "web") return true, b.up .. b.status`, "0DOWN"},
 	})
+}
+
+// The timeout of a client bounds all that it does: a server that says an octet now
+// and then keeps nobody for longer.
+func TestClientsEndInTime(t *testing.T) {
+	t.Parallel()
+	drip := func(octet string) string {
+		return eachOn(t, func(conn net.Conn) {
+			for range 60 {
+				if _, err := conn.Write([]byte(octet)); err != nil {
+					return
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+	}
+	for call, octet := range map[string]string{
+		`client.mysql greeting`:    "\x01",
+		`client.mysql status`:      "\x01",
+		`client.postgres status`:   "\x00",
+		`client.redis ping`:        "x",
+		`client.redis replication`: "x",
+		`client.haproxy info`:      "x",
+		`client.smtp check`:        "220-x\r\n",
+		`client.ldap bind`:         "\x30",
+	} {
+		t.Run(call, func(t *testing.T) {
+			t.Parallel()
+			name, function, _ := strings.Cut(call, " ")
+			r := runner(t, fmt.Sprintf(`local client = require %q return function(ctx) local ok, why = client.%s{address = ctx.args.a, timeout = 0.3} return not ok, why end`, name, function),
+				Options{Args: map[string]any{"a": drip(octet)}})
+			begin := time.Now()
+			ok, why, err := r.Check(within(t, 10*time.Second))
+			if took := time.Since(begin); !ok || err != nil || took > 2*time.Second {
+				t.Errorf("%v %q, %v after %v", ok, why, err, took)
+			}
+		})
+	}
 }
 
 // CLIENTS.md is written from what each client says of itself and from its

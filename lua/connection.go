@@ -31,6 +31,7 @@ type connection struct {
 	// unread is what was received and not yet taken.
 	unread []byte
 	host   string
+	until  time.Time // zero: as long as the call
 	stop   func() bool
 	closed bool
 }
@@ -274,6 +275,9 @@ func (c call) tlsTable(cs *tls.ConnectionState) *lua.LTable {
 // until sets the deadline of the next operation on a connection.
 func (c call) until(x *connection, opts fields) {
 	deadline, _ := c.s.meter.ctx.Deadline()
+	if !x.until.IsZero() && x.until.Before(deadline) {
+		deadline = x.until
+	}
 	if timeout := opts.seconds("timeout"); timeout > 0 {
 		if own := time.Now().Add(timeout); own.Before(deadline) {
 			deadline = own

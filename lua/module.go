@@ -75,7 +75,7 @@ func (s *state) require(l *lua.LState) int {
 			made = lua.LTrue
 		}
 		value = made
-		if s.stubs != nil && strings.HasPrefix(name, clientPrefix) {
+		if s.stubs != nil && slices.Contains(clientNames(), name) {
 			value = s.stubs.client(name, made)
 		}
 	default:

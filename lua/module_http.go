@@ -124,6 +124,8 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, brief(target))
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	x.begin, x.times = time.Now(), map[string]time.Duration{}
 	traced := httptrace.WithClientTrace(ctx, x.trace())
 	req, err := http.NewRequestWithContext(traced, method, target, strings.NewReader(body))
@@ -137,7 +139,7 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	for name, value := range opts.words("headers") {
 		req.Header.Set(name, value)
 	}
-	name := u.Hostname()
+	name := "" // the host's: of each that a redirect leads to, its own
 	if req.Host = opts.text("host"); req.Host != "" {
 		if name = req.Host; strings.Contains(name, ":") {
 			name, _, _ = net.SplitHostPort(name)
@@ -170,10 +172,14 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 // transport connects once and leaves nothing behind. It uses no proxy from
 // the environment: a check asks the server itself. It dials with the call's
 // context: net/http's own has no deadline, so that a question to a name server
-// would outlive the call.
+// would outlive the call, and so would TLS with a server that says nothing.
 func (c call) transport(ctx context.Context, config *tls.Config, opts fields) *http.Transport {
 	dial := func(_ context.Context, network, address string) (net.Conn, error) {
-		return c.dial(ctx, network, address)
+		conn, err := c.dial(ctx, network, address)
+		if err == nil {
+			context.AfterFunc(ctx, func() { conn.Close() })
+		}
+		return conn, err
 	}
 	t := &http.Transport{
 		DialContext: dial, DisableKeepAlives: true, DisableCompression: true,

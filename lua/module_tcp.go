@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -23,7 +24,7 @@ func tcpModule() Module {
 		Functions: []Function{
 			{
 				Name: "connect", Doc: "connects to a server", Params: []Value{arg("address", "string", "host:port, [IPv6]:port or unix:/path")},
-				Options: slices.Concat(wait, []Value{opt("tls", "boolean", "speaks TLS at once")}, tlsOptions()),
+				Options: slices.Concat(wait, []Value{opt("tls", "boolean", "speaks TLS at once"), opt("within", "number", "bounds all that is done with the connection together, from now on").in("s")}, tlsOptions()),
 				Returns: []Value{ret("tcp.Connection", "the connection")}, Fails: true, Acts: true, call: tcpConnect,
 			},
 			{
@@ -61,6 +62,12 @@ func tcpConnect(c call) int {
 	c.roomToOpen()
 	ctx, cancel := c.within(opts)
 	defer cancel()
+	var until time.Time
+	if within := opts.seconds("within"); within > 0 {
+		until = time.Now().Add(within)
+		ctx, cancel = context.WithDeadline(ctx, until)
+		defer cancel()
+	}
 	conn, err := c.dial(ctx, network, address)
 	if refused := new(notGranted); errors.As(err, &refused) {
 		c.l.RaiseError("%s", refused.Error())
@@ -73,6 +80,7 @@ func tcpConnect(c call) int {
 		host, _, _ = net.SplitHostPort(address)
 	}
 	x := c.adopt(conn, host)
+	x.until = until
 	if opts.flag("tls", false) {
 		if err := c.upgrade(ctx, x, opts); err != nil {
 			x.end()

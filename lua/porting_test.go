@@ -8,42 +8,44 @@ import (
 	"testing"
 )
 
-// idiom is what a row of the table of bash idioms in README.md is tried with:
-// stubs before it, and what it comes to.
-type idiom struct{ bash, stubs, want string }
+// idiom is what a row of the table of bash idioms in README.md is tried with: stubs
+// of a world in which all is well, and what it comes to there; and of one in which it
+// is not, where a check that returns it must fail: "error" for one that raises an
+// error. Rows that ask nobody have no second one.
+type idiom struct{ bash, stubs, want, bad, wantBad string }
 
 func idioms() []idiom {
 	return []idiom{
-		{"ps aux", `stub.process.running({cmdline = "nginx: master"}, true)`, "true"},
-		{"killall -0 nginx", `stub.process.running({name = "nginx"}, true)`, "true"},
-		{"kill -0 $(cat", `stub.process.running({pidfile = "/run/nginx.pid"}, true)`, "true"},
-		{"pgrep -c", `stub.process.count({name = "php-fpm"}, 4)`, "4"},
-		{"curl -sf", `stub.http.get("http://127.0.0.1/", {status = 302})`, "true"},
-		{"curl -s -o", `stub.http.get(function(url, o) return {status = o.host == "a.example" and 204 or 0} end)`, "204"},
-		{"nc -z", `stub.tcp.connect("127.0.0.1:3306", stub.object("tcp.Connection", {}))`, "true"},
-		{"ping -c 1", `stub.icmp.ping("192.0.2.1", nil, "timeout")`, "false"},
-		{"dig +short", `stub.dns.query("www.example.org", "A", {answers = {{data = "192.0.2.7"}}})`, `"192.0.2.7"`},
-		{"df --output", `stub.file.space("/var", {used = 12.5})`, "12.5"},
-		{"curl -s http", `stub.http.get("http://127.0.0.1/health", {status = 200, body = "ok\n"})`, "true"},
-		{"echo \"show stat\"", `stub.client.haproxy.backend({}, "web", {up = 2, servers = 3})`, "2"},
-		{"mysql -e", `stub.client.mysql.status({replica = {lag = 4}})`, "4"},
-		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true"},
-		{"cut -d' '", `stub.file.read("/proc/loadavg", "0.50 1 2 1/1 1\n")`, "0.5"},
-		{"[ -n \"$(find", `stub.file.age("/run/beat", 61)`, "false"},
-		{"echo \"$msg\"", `stub.file.append("/var/log/changes.log", "text\n", true)`, "true"},
-		{"systemctl is-active", `stub.systemd.active("nginx", true)`, "true"},
-		{"systemctl restart", `stub.systemd.restart("nginx", true)`, "true"},
-		{"timeout 2", `stub.exec.run({"/usr/local/bin/check", "--fast"}, {status = 0})`, "true"},
-		{"ip addr show", `stub.net.interface("eth0", {addresses = {"192.0.2.9/24", "192.0.2.1/24"}})`, "true"},
-		{"logger -p", ``, "nil"},
-		{"date '+%F %T'", `stub.clock.set(86400 * 365)`, `"1971-01-01 00:00:00"`},
-		{"$(hostname)", `stub.env.hostname("lb-a")`, `"lb-a"`},
-		{"mail -s", `stub.mail.send("lb-a is master", "timeout", true)`, "true"},
-		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}"},
-		{"$1", ``, `"192.0.2.1/24"`},
-		{"$2", ``, `"master"`},
-		{"n=$(cat", ``, "1"},
-		{"exit 1", ``, "false"},
+		{"ps aux", `stub.process.running({cmdline = "nginx: master"}, true)`, "true", `stub.process.running(false)`, "false"},
+		{"killall -0 nginx", `stub.process.running({name = "nginx"}, true)`, "true", `stub.process.running(false)`, "false"},
+		{"kill -0 $(cat", `stub.process.running({pidfile = "/run/nginx.pid"}, true)`, "true", `stub.process.running(false)`, "false"},
+		{"pgrep -c", `stub.process.count({name = "php-fpm"}, 4)`, "4", `stub.process.count(0)`, "0"},
+		{"curl -sf", `stub.http.get("http://127.0.0.1/", {status = 302})`, "true", `stub.http.get(nil, "connection refused")`, "false"},
+		{"curl -s -o", `stub.http.get(function(url, o) return {status = o.host == "a.example" and 204 or 0} end)`, "204", `stub.http.get(nil, "connection refused")`, "error"},
+		{"nc -z", `stub.tcp.connect("127.0.0.1:3306", stub.object("tcp.Connection", {}))`, "true", `stub.tcp.connect(nil, "connection refused")`, "false"},
+		{"ping -c 1", `stub.icmp.ping("192.0.2.1", {rtt = 0.001})`, "true", `stub.icmp.ping(nil, "timeout")`, "false"},
+		{"dig +short", `stub.dns.query("www.example.org", "A", {answers = {{data = "192.0.2.7"}}})`, `"192.0.2.7"`, `stub.dns.query({rcode = "NXDOMAIN", answers = {}})`, "error"},
+		{"df --output", `stub.file.space("/var", {used = 12.5})`, "12.5", `stub.file.space(nil, "no such file")`, "error"},
+		{"curl -s http", `stub.http.get("http://127.0.0.1/health", {status = 200, body = "ok\n"})`, "true", `stub.http.get({status = 200, body = "not ok"})`, "false"},
+		{"echo \"show stat\"", `stub.client.haproxy.backend({}, "web", {up = 2, servers = 3})`, "2", `stub.client.haproxy.backend(nil, "no such file")`, "error"},
+		{"mysql -e", `stub.client.mysql.status({replica = {lag = 4}})`, "4", `stub.client.mysql.status(nil, "connection refused")`, "error"},
+		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true", `stub.file.exists(false)`, "false"},
+		{"cut -d' '", `stub.file.read("/proc/loadavg", "0.50 1 2 1/1 1\n")`, "0.5", `stub.file.read(nil, "no such file")`, "error"},
+		{"[ -n \"$(find", `stub.file.age("/run/beat", 59)`, "true", `stub.file.age("/run/beat", 61)`, "false"},
+		{"echo \"$msg\"", `stub.file.append("/var/log/changes.log", "text\n", true)`, "true", `stub.file.append(nil, "no space left")`, "nil"},
+		{"systemctl is-active", `stub.systemd.active("nginx", true)`, "true", `stub.systemd.active(false)`, "false"},
+		{"systemctl restart", `stub.systemd.restart("nginx", true)`, "true", `stub.systemd.restart(nil, "no such unit")`, "nil"},
+		{"timeout 2", `stub.exec.run({"/usr/local/bin/check", "--fast"}, {status = 0})`, "true", `stub.exec.run({status = 1})`, "false"},
+		{"ip addr show", `stub.net.interface("eth0", {addresses = {"192.0.2.9/24", "192.0.2.1/24"}})`, "true", `stub.net.interface({addresses = {"192.0.2.10/24"}})`, "false"},
+		{"logger -p", ``, "nil", "", ""},
+		{"date '+%F %T'", `stub.clock.set(86400 * 365)`, `"1971-01-01 00:00:00"`, "", ""},
+		{"$(hostname)", `stub.env.hostname("lb-a")`, `"lb-a"`, "", ""},
+		{"mail -s", `stub.mail.send("lb-a is master", "timeout", true)`, "true", `stub.mail.send(nil, "connection refused")`, "nil"},
+		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}", `stub.webhook.post(nil, "connection refused")`, "nil"},
+		{"$1", ``, `"192.0.2.1/24"`, "", ""},
+		{"$2", ``, `"master"`, "", ""},
+		{"n=$(cat", ``, "1", "", ""},
+		{"exit 1", ``, "false", "", ""},
 	}
 }
 
@@ -71,6 +73,7 @@ func TestPortingTable(t *testing.T) {
 	}
 	b.WriteString("local haproxy, mysql = require 'client.haproxy', require 'client.mysql'\n")
 	b.WriteString("local event = {node = 'lb-a', to = 'MASTER', why = 'timeout', addresses = {'192.0.2.1/24'}}\nlocal ctx = {args = {msg = 'text'}}\nreturn {\n")
+	more := 0
 	for i, try := range idioms() {
 		bash, code := strings.ReplaceAll(rows[i][1], `\|`, "|"), rows[i][2]
 		if !strings.HasPrefix(bash, "`"+try.bash) {
@@ -80,6 +83,18 @@ func TestPortingTable(t *testing.T) {
 			code = "return " + code
 		}
 		fmt.Fprintf(&b, "[%q] = function()\n%s\nlocal result = (function() %s end)()\ntest.equal(result, %s)\nend,\n", try.bash, try.stubs, code, try.want)
+		switch try.wantBad {
+		case "":
+			if strings.Contains(try.stubs, "(") && !strings.Contains(try.stubs, "clock") && !strings.Contains(try.stubs, "hostname") {
+				t.Errorf("%s: it asks the world, and is tried with a good one alone", try.bash)
+			}
+			continue
+		case "error":
+			fmt.Fprintf(&b, "[%q] = function()\n%s\ntest.fails(function() %s end, \"\")\nend,\n", try.bash+" fails", try.bad, code)
+		default:
+			fmt.Fprintf(&b, "[%q] = function()\n%s\nlocal result = (function() %s end)()\ntest.equal(result, %s)\nend,\n", try.bash+" fails", try.bad, code, try.wantBad)
+		}
+		more++
 	}
 	b.WriteString("}\n")
 	got := tested(t, map[string]string{"rows_test.lua": b.String()})
@@ -88,8 +103,8 @@ func TestPortingTable(t *testing.T) {
 			t.Errorf("%s: %s", name, r.Message)
 		}
 	}
-	if len(got) != len(rows) {
-		t.Errorf("%d of %d rows ran", len(got), len(rows))
+	if len(got) != len(rows)+more {
+		t.Errorf("%d of %d rows ran", len(got), len(rows)+more)
 	}
 }
 

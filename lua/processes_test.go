@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -161,19 +162,23 @@ func fakeProc(t *testing.T, hang, well int) *Processes {
 	return &Processes{root: root}
 }
 
-// goOn has a process of fakeProc's answer.
+// answers has a process of fakeProc's answer who asks; false when nobody does.
+func answers(p *Processes, pid int) bool {
+	file, err := os.OpenFile(filepath.Join(p.root, strconv.Itoa(pid), "cmdline"), os.O_WRONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return false
+	}
+	fmt.Fprintf(file, "x\x00%d\x00", pid)
+	file.Close()
+	return true
+}
+
+// goOn is answers, with patience.
 func goOn(t *testing.T, p *Processes, pid int) {
 	t.Helper()
-	path := filepath.Join(p.root, strconv.Itoa(pid), "cmdline")
-	for until := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
-		file, err := os.OpenFile(path, os.O_WRONLY|syscall.O_NONBLOCK, 0)
-		if err == nil {
-			fmt.Fprintf(file, "x\x00%d\x00", pid)
-			file.Close()
-			return
-		}
+	for until := time.Now().Add(5 * time.Second); !answers(p, pid); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatal(err)
+			t.Fatalf("nobody asks process %d", pid)
 		}
 	}
 }
@@ -217,17 +222,36 @@ func TestHungProcesses(t *testing.T) {
 			t.Fatal("those that went on are taken to hang")
 		}
 	}
-	answered := make(chan int)
-	go func() {
-		n, _ := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil)
-		answered <- n
-	}()
+	// Now they answer whoever asks.
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
 	for pid := 100; pid < 103; pid++ {
-		goOn(t, p, pid)
+		writers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+				}
+				answers(p, pid)
+			}
+		})
 	}
-	if n := <-answered; n != 1 {
-		t.Error("a process that went on is not found")
+	for until := time.Now().Add(5 * time.Second); ; {
+		n, err := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil)
+		if n == 1 {
+			break
+		}
+		if err != nil || time.Now().After(until) {
+			t.Errorf("a process that went on is not found: %v", err)
+			break
+		}
 	}
+	for p.hung.has(100) || p.hung.has(101) || p.hung.has(102) {
+		time.Sleep(time.Millisecond)
+	}
+	close(stop)
+	writers.Wait()
 }
 
 // When as many processes hang as may, no more lines are read, and others are found
@@ -246,11 +270,11 @@ func TestTooManyHungProcesses(t *testing.T) {
 		if n, err = p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); err != nil {
 			t.Fatal(err)
 		}
-		if n == 0 && p.hung.has(100) {
-			goOn(t, p, 100)
+		if p.hung.has(100) {
+			answers(p, 100)
 		}
 	}
-	if p.hung.has(100) {
-		goOn(t, p, 100)
+	for ; p.hung.has(100); time.Sleep(time.Millisecond) {
+		answers(p, 100)
 	}
 }

@@ -26,14 +26,27 @@ func NewSession(dir string, o Options) (*Session, error) {
 		return nil, err
 	}
 	script := &Script{path: sessionName, dir: dir, main: proto, files: map[string]*lua.FunctionProto{}, sources: []string{sessionName}}
-	for _, name := range clientNames() {
+	wanted := clientNames()
+	for len(wanted) > 0 {
+		name := wanted[0]
+		wanted = wanted[1:]
+		if builtin(name) || script.files[name] != nil {
+			continue
+		}
 		path := strings.ReplaceAll(name, ".", "/") + ".lua"
 		source, err := clients.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
-		if script.files[name], _, err = compile(path, source); err != nil {
+		proto, more, err := compile(path, source)
+		if err != nil {
 			return nil, err
+		}
+		script.files[name] = proto
+		for _, need := range more {
+			if !need.use {
+				wanted = append(wanted, need.name)
+			}
 		}
 	}
 	r, err := script.NewRunner(o)

@@ -7,7 +7,9 @@ local file = require "file"
 
 return {
   weight = function(ctx)
-    if file.exists(ctx.args.file) then return ctx.args.weight or -2 end
+    local there, why = file.exists(ctx.args.file)
+    if there == nil then error(why, 0) end -- nobody knows: no weight, and the log says why
+    if there then return ctx.args.weight or -2 end
     return 0
   end,
 }

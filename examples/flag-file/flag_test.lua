@@ -11,4 +11,8 @@ return {
     stub.file.exists("/run/moonkeep.fail", false)
     test.equal(flag.weight{ args = { file = "/run/moonkeep.fail" } }, 0)
   end,
+  nobody_knows = function()
+    stub.file.exists("/run/moonkeep.fail", nil, "permission denied")
+    test.fails(function() flag.weight{ args = { file = "/run/moonkeep.fail" } } end, "permission denied")
+  end,
 }

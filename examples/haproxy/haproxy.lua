@@ -23,14 +23,16 @@ return function(ctx)
   local socket = ctx.args.socket or "/run/haproxy/admin.sock"
   local text, why = ask(socket, "show stat")
   if not text then return false, "haproxy does not answer at " .. socket .. ": " .. why end
+  if text:sub(1, 9) ~= "# pxname," then return false, "what answers at " .. socket .. " is no haproxy" end
   if not ctx.args.backend then return true end
+  local wanted = tostring(ctx.args.backend) -- backend=8080 is a number
   for line in text:gmatch("[^\n]+") do
     -- pxname,svname,...: the 18th field is the status.
     local fields = {}
     for field in (line .. ","):gmatch("([^,]*),") do fields[#fields + 1] = field end
-    if fields[1] == ctx.args.backend and fields[2] == "BACKEND" then
+    if fields[1] == wanted and fields[2] == "BACKEND" then
       return fields[18] == "UP", "backend " .. fields[1] .. " is " .. fields[18]
     end
   end
-  return false, "haproxy has no backend " .. ctx.args.backend
+  return false, "haproxy has no backend " .. wanted
 end

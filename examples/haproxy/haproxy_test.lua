@@ -21,6 +21,16 @@ return {
     test.equal({ check{ args = { backend = "web" } } }, { false, "backend web is DOWN" })
     test.equal({ check{ args = { backend = "api" } } }, { false, "haproxy has no backend api" })
   end,
+  something_else = function()
+    stub.process.running(true)
+    stub.tcp.connect("unix:/run/haproxy/admin.sock", stub.object("tcp.Connection", { send = true, receive = "Permission denied\n" }))
+    test.equal({ check{ args = {} } }, { false, "what answers at /run/haproxy/admin.sock is no haproxy" })
+  end,
+  a_number = function()
+    stat = stat:gsub("web", "8080")
+    answers("UP")
+    test.equal({ check{ args = { backend = 8080 } } }, { true, "backend 8080 is UP" })
+  end,
   hangs = function()
     stub.process.running(true)
     stub.tcp.connect(stub.any, nil, "timeout")

@@ -1,8 +1,11 @@
 -- May this MySQL or MariaDB server have the address?
 --
--- check   it answers, and if it is a replica, replication runs
+-- check   it answers, and if it is a replica, it replays what it gets and is not too
+--         far behind. A replica that has lost its primary is well: it is the one that
+--         is to take over
 -- weight  what its lag takes from the priority: of two replicas, the one that is
---         less behind becomes the primary
+--         less behind becomes the primary. Without a primary no lag is known, and what
+--         was measured last counts
 --
 -- args.address    by default 127.0.0.1:3306
 -- args.user, args.password_file
@@ -10,6 +13,8 @@
 
 local file = require "file"
 local mysql = require "client.mysql"
+
+local lag = 0 -- the last one that was measured
 
 local function status(ctx)
   local password
@@ -27,7 +32,8 @@ return {
     if not s then return false, why end
     if not s.replica then return true, "a primary, " .. s.version end
     local r = s.replica
-    if not r.io or not r.sql or not r.lag then return false, "replication stands still: " .. tostring(r.error) end
+    if r.sql_error ~= "" then return false, "replication stands still: " .. r.sql_error end
+    if not r.lag then return true, "a replica without its primary" .. (r.io_error ~= "" and ": " .. r.io_error or "") end
     if r.lag > (ctx.args.most_lag or 60) then return false, "the replica is " .. r.lag .. " s behind" end
     return true, "a replica, " .. r.lag .. " s behind"
   end,
@@ -36,7 +42,9 @@ return {
     local s, why = status(ctx)
     if not s then error(why, 0) end
     if not s.replica then return 0 end
-    local lag = s.replica.lag or math.huge
-    return -math.min(lag, ctx.args.most_lag or 60)
+    local most = ctx.args.most_lag or 60
+    if s.replica.sql_error ~= "" then return -most end
+    lag = s.replica.lag or lag
+    return -math.min(lag, most)
   end,
 }

@@ -5,6 +5,11 @@ local ctx = { args = { password_file = "/etc/moonkeep/mysql" }, timeout = 2 }
 
 local function server(status)
   status.version = "10.11"
+  local r = status.replica
+  if r then
+    r.io_error, r.sql_error = r.io_error or "", r.sql_error or ""
+    r.error = r.sql_error ~= "" and r.sql_error or r.io_error
+  end
   stub.client.mysql.status(status)
 end
 
@@ -32,8 +37,22 @@ return {
     test.equal(mysql.weight(ctx), -60)
   end,
 
+  the_primary_is_gone = function()
+    server{ replica = { io = true, sql = true, lag = 7 } }
+    test.equal(mysql.weight(ctx), -7)
+    server{ replica = { io = false, sql = true, io_error = "error reconnecting to master" } }
+    test.equal({ mysql.check(ctx) }, { true, "a replica without its primary: error reconnecting to master" })
+    test.equal(mysql.weight(ctx), -7, "as it was measured last")
+  end,
+
+  promoted_by_hand = function()
+    server{ replica = { io = false, sql = false } } -- STOP REPLICA
+    test.equal({ mysql.check(ctx) }, { true, "a replica without its primary" })
+    test.equal(mysql.weight(ctx), 0)
+  end,
+
   stands_still = function()
-    server{ replica = { io = true, sql = false, error = "duplicate entry" } }
+    server{ replica = { io = true, sql = false, sql_error = "duplicate entry" } }
     test.equal({ mysql.check(ctx) }, { false, "replication stands still: duplicate entry" })
     test.equal(mysql.weight(ctx), -60)
   end,

@@ -6,14 +6,16 @@
 -- haproxy.command(o, text)    what it answers | nil, reason
 --
 -- o: {socket = ("/run/haproxy/admin.sock"), address = "host:port" in place of it,
---     timeout = seconds}
-local tcp = require "tcp"
+--     timeout = seconds for all that is done}
+--
+-- up counts the servers that get clients, those without a check among them.
+local server = require "client.lib.server"
 
 local haproxy = {}
 
 function haproxy.command(o, text)
   o = o or {}
-  local conn, why = tcp.connect(o.address or "unix:" .. (o.socket or "/run/haproxy/admin.sock"), { timeout = o.timeout })
+  local conn, why = server.connect(o, "unix:" .. (o.socket or "/run/haproxy/admin.sock"))
   if not conn then return nil, why end
   local ok, answer
   ok, why = conn:send(text .. "\n")
@@ -43,7 +45,8 @@ function haproxy.stat(o)
     else
       local row = {}
       for i, name in ipairs(names) do
-        if name ~= "" then row[name] = tonumber(fields[i]) or fields[i] end
+        local text = name == "pxname" or name == "svname" -- also of the name 8080
+        if name ~= "" then row[name] = not text and tonumber(fields[i]) or fields[i] end
       end
       list[#list + 1] = row
     end
@@ -53,6 +56,7 @@ function haproxy.stat(o)
 end
 
 function haproxy.backend(o, name)
+  name = tostring(name)
   local list, why = haproxy.stat(o)
   if not list then return nil, why end
   local out = { servers = 0, up = 0 }
@@ -61,7 +65,8 @@ function haproxy.backend(o, name)
       out.status, out.sessions = row.status, row.scur
     elseif row.pxname == name and row.svname ~= "FRONTEND" then
       out.servers = out.servers + 1
-      if tostring(row.status):sub(1, 2) == "UP" then out.up = out.up + 1 end
+      local status = tostring(row.status)
+      if status:sub(1, 2) == "UP" or status == "no check" then out.up = out.up + 1 end
     end
   end
   if not out.status then return nil, "there is no backend " .. name end

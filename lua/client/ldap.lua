@@ -4,8 +4,8 @@
 --
 -- o: {address = "host:port" (127.0.0.1:389), dn = "" and password = "" for an anonymous
 --     bind, tls = true for TLS at once, starttls = true, the options of TLS,
---     timeout = seconds}
-local tcp = require "tcp"
+--     timeout = seconds for all that is done}
+local server = require "client.lib.server"
 
 -- BER (X.690): a tag, a length, the content.
 local function ber(tag, content)
@@ -73,15 +73,15 @@ local client = {}
 
 function client.bind(o)
   o = o or {}
-  local trust = { verify = o.verify, ca = o.ca, cert = o.cert, key = o.key, server_name = o.server_name }
-  local options = { timeout = o.timeout, tls = o.tls }
-  if o.tls then for name, value in pairs(trust) do options[name] = value end end
-  local conn, why = tcp.connect(o.address or "127.0.0.1:389", options)
+  if (o.dn or "") ~= "" and (o.password or "") == "" then
+    return false, "a dn without a password: servers take that for an anonymous bind, whatever the dn is" -- RFC 4513 5.1.2
+  end
+  local conn, why = server.connect(o, "127.0.0.1:389", o.tls)
   if not conn then return false, why end
   local ok = true
   if o.starttls then
     ok, why = ask(conn, 1, ber(0x77, ber(0x80, "1.3.6.1.4.1.1466.20037")), 0x78)
-    if ok then ok, why = conn:starttls(trust) end
+    if ok then ok, why = conn:starttls(server.trust(o)) end
     if not ok then return false, why end
   end
   ok, why = ask(conn, 2, ber(0x60, ber(2, "\3") .. ber(4, o.dn or "") .. ber(0x80, o.password or "")), 0x61)

@@ -1,12 +1,19 @@
 -- MySQL and MariaDB.
 --
--- mysql.status(o)       {version =, read_only =, replica = {io =, sql =, lag =, error =} | nil} | nil, reason
+-- mysql.status(o)       {version =, read_only =, replica = {io =, sql =, lag =, error =,
+--                       io_error =, sql_error =} | nil} | nil, reason
 -- mysql.query(o, text)  a list of rows, each a list of texts with false for NULL,
 --                       and the list of the columns' names | nil, reason
 -- mysql.greeting(o)     the server's version, without a login | nil, reason
 --
 -- o: {address = "host:port" or "unix:/path" (127.0.0.1:3306), user =, password =,
---     tls = true and the options of TLS, server_key =, timeout = seconds}
+--     tls = true and the options of TLS, server_key =,
+--     timeout = seconds for all that is done}
+--
+-- Of a replica io says that it receives from its primary and sql that it replays; lag
+-- is nil as long as it does not do both. A replica whose primary is gone has io =
+-- false, an io_error and no lag, and may be fit to be the next primary; a sql_error is
+-- a replica that is no good. Of several sources (channels) the worst counts.
 --
 -- The user logs in with mysql_native_password, caching_sha2_password or without a
 -- password. A server of MySQL that does not have the password in its cache wants it
@@ -16,27 +23,11 @@
 -- status it needs the right REPLICATION CLIENT (MariaDB: REPLICA MONITOR, too).
 -- A server counts greetings without a login as failed connections of this
 -- host, and refuses it after max_connect_errors of them.
-local tcp, bytes, hash = require "tcp", require "bytes", require "hash"
+local bytes, hash, server = require "bytes", require "hash", require "client.lib.server"
 
 local PROTOCOL_41, SECURE, PLUGIN, SSL = 0x200, 0x8000, 0x80000, 0x800
 
--- What a packet lacks is raised as this, and is a reason for who called.
-local short = {}
-
-local function take(...)
-  local out = { pcall(bytes.unpack, ...) }
-  if not out[1] then error(short, 0) end
-  return unpack(out, 2)
-end
-
-local function careful(f)
-  return function(...)
-    local out = { pcall(f, ...) }
-    if out[1] then return out[2], out[3] end
-    if out[2] == short then return nil, "this is no MySQL or MariaDB: a packet is too short" end
-    error(out[2], 0)
-  end
-end
+local take = server.take
 
 local function receive(conn)
   local head, why = conn:receive(4)
@@ -91,8 +82,7 @@ local function sealed(key, password, salt)
 end
 
 local function hello(o)
-  o = o or {}
-  local conn, why = tcp.connect(o.address or "127.0.0.1:3306", { timeout = o.timeout })
+  local conn, why = server.connect(o, "127.0.0.1:3306")
   if not conn then return nil, why end
   local greeting, seq = receive(conn)
   if not greeting then conn:close() return nil, seq end
@@ -112,7 +102,7 @@ local function login(o)
     if math.floor(g.capabilities / SSL) % 2 == 0 then return fail("the server has no TLS") end
     flags = flags + SSL
     local ok, why = send(conn, seq, bytes.pack("< I I B", flags, 2 ^ 24 - 1, 45) .. ("\0"):rep(23))
-    if ok then ok, why = conn:starttls({ verify = o.verify, ca = o.ca, cert = o.cert, key = o.key, server_name = o.server_name }) end
+    if ok then ok, why = conn:starttls(server.trust(o)) end
     if not ok then return nil, why end
     seq = seq + 1
   end
@@ -196,6 +186,23 @@ local function query(conn, sql)
   end
 end
 
+-- The rows are the replica's sources (channels): what is worst of any counts.
+local function replication(rows, names)
+  local out = { io = true, sql = true, lag = 0, io_error = "", sql_error = "" }
+  for _, row in ipairs(rows) do
+    local field = {}
+    for i, name in ipairs(names) do field[name:gsub("^Slave_", "Replica_"):gsub("Behind_Master", "Behind_Source")] = row[i] end
+    local lag = tonumber(field.Seconds_Behind_Source or nil)
+    out.io = out.io and field.Replica_IO_Running == "Yes"
+    out.sql = out.sql and field.Replica_SQL_Running == "Yes"
+    out.lag = out.lag and lag and math.max(out.lag, lag)
+    if out.io_error == "" then out.io_error = field.Last_IO_Error or "" end
+    if out.sql_error == "" then out.sql_error = field.Last_SQL_Error or "" end
+  end
+  out.error = out.sql_error ~= "" and out.sql_error or out.io_error
+  return out
+end
+
 local mysql = {}
 
 function mysql.greeting(o)
@@ -220,23 +227,15 @@ function mysql.status(o)
   if not rows or not rows[1] then conn:close() return nil, why or "it does not say whether it is read-only" end
   local out = { version = g.version, read_only = rows[1][1] ~= "0" }
   local names
-  rows, names = query(conn, "SHOW REPLICA STATUS")
-  if not rows then rows, names = query(conn, "SHOW SLAVE STATUS") end -- older servers
+  -- All sources: MariaDB's, those of MySQL since 8.0.22, and of older servers.
+  for _, ask in ipairs{ "SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS" } do
+    rows, names = query(conn, ask)
+    if rows then break end
+  end
   conn:close()
   if not rows then return nil, names end
-  if rows[1] then
-    local field = {}
-    for i, name in ipairs(names) do field[name:gsub("^Slave_", "Replica_"):gsub("Behind_Master", "Behind_Source")] = rows[1][i] end
-    out.replica = {
-      io = field.Replica_IO_Running == "Yes", sql = field.Replica_SQL_Running == "Yes",
-      lag = tonumber(field.Seconds_Behind_Source or nil), error = "",
-    }
-    for _, name in ipairs({ "Last_SQL_Error", "Last_IO_Error" }) do
-      if field[name] and field[name] ~= "" then out.replica.error = field[name] end
-    end
-  end
+  if rows[1] then out.replica = replication(rows, names) end
   return out
 end
 
-for name, f in pairs(mysql) do mysql[name] = careful(f) end
-return mysql
+return server.careful(mysql, "this is no MySQL or MariaDB: a packet is too short")

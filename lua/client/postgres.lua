@@ -1,36 +1,21 @@
 -- PostgreSQL.
 --
--- postgres.status(o)       {primary =, lag = seconds, version =, replicas =} | nil, reason
+-- postgres.status(o)       {primary =, lag = seconds, receiving =, version =, replicas =} | nil, reason
 -- postgres.query(o, text)  a list of rows, each a list of texts with false for NULL,
 --                          and the list of the columns' names | nil, reason
 --
 -- o: {address = "host:port" or "unix:/path/.s.PGSQL.5432" (127.0.0.1:5432), user =,
 --     password =, database = (the user's name), tls = true and the options of TLS,
---     timeout = seconds}
+--     timeout = seconds for all that is done}
 --
 -- It logs in by trust, peer, a password in clear over TLS, md5 and scram-sha-256.
--- lag is how long ago the last transaction was that a standby replayed, and 0
--- when it has replayed everything it received. replicas counts the standbys
+-- receiving says that a standby is connected to its primary. lag is how long ago the
+-- last transaction was that it replayed, nil when there was none, and 0 when it is
+-- connected and has replayed everything it received. replicas counts the standbys
 -- that a primary streams to, for users who may see that (pg_monitor).
-local tcp, bytes, hash = require "tcp", require "bytes", require "hash"
+local bytes, hash, server = require "bytes", require "hash", require "client.lib.server"
 
--- What a packet lacks is raised as this, and is a reason for who called.
-local short = {}
-
-local function take(...)
-  local out = { pcall(bytes.unpack, ...) }
-  if not out[1] then error(short, 0) end
-  return unpack(out, 2)
-end
-
-local function careful(f)
-  return function(...)
-    local out = { pcall(f, ...) }
-    if out[1] then return out[2], out[3] end
-    if out[2] == short then return nil, "this is no PostgreSQL: a message is too short" end
-    error(out[2], 0)
-  end
-end
+local take = server.take
 
 local function receive(conn)
   local head, why = conn:receive(5)
@@ -76,14 +61,14 @@ local function scram(conn, password, nonce)
 end
 
 local function open(o)
-  local conn, why = tcp.connect(o.address or "127.0.0.1:5432", { timeout = o.timeout })
+  local conn, why = server.connect(o, "127.0.0.1:5432")
   if not conn then return nil, why end
   local function fail(why) conn:close() return nil, why end
   if o.tls then
     conn:send(bytes.pack("I I", 8, 80877103))
     local yes, why = conn:receive(1)
     if yes ~= "S" then return fail(why or "the server has no TLS") end
-    local ok, why = conn:starttls({ verify = o.verify, ca = o.ca, cert = o.cert, key = o.key, server_name = o.server_name })
+    local ok, why = conn:starttls(server.trust(o))
     if not ok then return nil, why end
   end
   local user = o.user or "postgres"
@@ -160,15 +145,18 @@ end
 
 function postgres.status(o)
   local rows, why = postgres.query(o, [[SELECT pg_is_in_recovery(),
-    CASE WHEN NOT pg_is_in_recovery() OR pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+    CASE WHEN NOT pg_is_in_recovery() THEN 0
+         WHEN NOT w.receiving THEN EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp())
+         WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
          ELSE COALESCE(EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp()), 0) END,
     current_setting('server_version'),
-    (SELECT count(*) FROM pg_stat_replication)]])
+    (SELECT count(*) FROM pg_stat_replication),
+    w.receiving
+    FROM (SELECT EXISTS (SELECT 1 FROM pg_stat_wal_receiver) AS receiving) w]])
   if not rows then return nil, why end
   local row = rows[1]
-  if not row or #row < 4 then return nil, "the answer has no row" end
-  return { primary = row[1] == "f", lag = tonumber(row[2]), version = row[3]:match("^%S+"), replicas = tonumber(row[4]) }
+  if not row or #row < 5 then return nil, "the answer has no row" end
+  return { primary = row[1] == "f", lag = tonumber(row[2] or nil), receiving = row[5] == "t", version = row[3]:match("^%S+"), replicas = tonumber(row[4]) }
 end
 
-for name, f in pairs(postgres) do postgres[name] = careful(f) end
-return postgres
+return server.careful(postgres, "this is no PostgreSQL: a message is too short")

@@ -1,18 +1,15 @@
 -- Redis and what speaks its protocol (Valkey, KeyDB).
 --
 -- redis.ping(o)          true | nil, reason
--- redis.replication(o)   {role =, link =, lag =, replicas =, offset =} | nil, reason
+-- redis.replication(o)   {role =, link =, syncing =, lag =, replicas =, offset =} | nil, reason
 -- redis.command(o, ...)  the answer | nil, reason
 --
 -- o: {address = "host:port" or "unix:/path" (127.0.0.1:6379), user =, password =,
---     tls = true and the options of TLS, timeout = seconds}
-local tcp = require "tcp"
-
-local function copy(o, names)
-  local out = {}
-  for _, name in ipairs(names) do out[name] = o[name] end
-  return out
-end
+--     tls = true and the options of TLS, timeout = seconds for all that is done}
+--
+-- A replica whose master is gone has link = "down"; one that copies its master's data
+-- anew, syncing = true, has not all of it.
+local server = require "client.lib.server"
 
 local function write(conn, words)
   local parts = { "*" .. #words .. "\r\n" }
@@ -55,7 +52,7 @@ end
 
 local function open(o)
   o = o or {}
-  local conn, why = tcp.connect(o.address or "127.0.0.1:6379", copy(o, { "timeout", "tls", "verify", "ca", "cert", "key", "server_name" }))
+  local conn, why = server.connect(o, "127.0.0.1:6379", o.tls)
   if not conn then return nil, why end
   if o.password then
     write(conn, o.user and { "AUTH", o.user, o.password } or { "AUTH", o.password })
@@ -92,6 +89,7 @@ function redis.replication(o)
   local out = { role = role == "slave" and "replica" or role }
   if role == "slave" then
     out.link = field("master_link_status")
+    out.syncing = field("master_sync_in_progress") == "1"
     out.lag = tonumber(field("master_last_io_seconds_ago"))
     out.offset = tonumber(field("slave_repl_offset"))
   else

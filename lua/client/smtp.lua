@@ -4,8 +4,8 @@
 --
 -- o: {address = "host:port" (127.0.0.1:25), helo = ("localhost"), starttls = true when
 --     the session must go on in TLS, tls = true for TLS at once, the options of TLS,
---     timeout = seconds}
-local tcp = require "tcp"
+--     timeout = seconds for all that is done}
+local server = require "client.lib.server"
 
 -- reply takes a reply of one or more lines; its code and its lines.
 local function reply(conn)
@@ -33,10 +33,7 @@ local client = {}
 
 function client.check(o)
   o = o or {}
-  local trust = { verify = o.verify, ca = o.ca, cert = o.cert, key = o.key, server_name = o.server_name }
-  local options = { timeout = o.timeout, tls = o.tls }
-  if o.tls then for name, value in pairs(trust) do options[name] = value end end
-  local conn, why = tcp.connect(o.address or "127.0.0.1:25", options)
+  local conn, why = server.connect(o, "127.0.0.1:25", o.tls)
   if not conn then return false, why end
   local function fail(why) conn:close() return false, why end
   local code, lines = reply(conn)
@@ -47,7 +44,7 @@ function client.check(o)
   if o.starttls then
     local ok, why = ask(conn, "STARTTLS", "220")
     if not ok then return fail(why) end
-    ok, why = conn:starttls(trust)
+    ok, why = conn:starttls(server.trust(o))
     if not ok then return false, why end
     ok, why = ask(conn, helo, "250")
     if not ok then return fail(why) end

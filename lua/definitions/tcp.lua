@@ -54,7 +54,7 @@ local tcp = {}
 
 ---connects to a server
 ---@param address string host:port, [IPv6]:port or unix:/path
----@param options? {timeout?: number, tls?: boolean, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string}
+---@param options? {timeout?: number, tls?: boolean, within?: number, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string}
 ---@return tcp.Connection? # the connection
 ---@return string? # why not
 function tcp.connect(address, options) end
