@@ -259,6 +259,20 @@ func TestGuestForms(t *testing.T) {
 			t.Fatalf("the other director does not know of the connection of %v:\n%s", c.LocalAddr(), connections(b))
 		}
 	}
+	// Another name of the instance changes no role, nor who tells of connections.
+	a.write(t, "forms.conf", strings.NewReplacer("eth0 V id", "eth0 W id", "instance V {", "instance W {").Replace(master), 0o600)
+	a.Run(t, func() error {
+		for _, c := range []*exec.Cmd{self("reload", "--run-dir", filepath.Join(a.dir, "run")), exec.Command("sleep", "0.5"), exec.Command("ipvsadm", "-L", "--daemon")} {
+			out, err := c.CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("%v: %w: %s", c.Args, err, out)
+			}
+			if text := string(out); c.Args[0] == "ipvsadm" && (!strings.Contains(text, "master sync daemon") || strings.Contains(text, "backup sync daemon")) {
+				t.Errorf("with another name of the instance of the master there is %q", text)
+			}
+		}
+		return nil
+	})
 	a.ip(t, a.Host, "link set eth0 down") // as a director that lost its power
 	if again, err := say(c); err != nil || again != first {
 		t.Errorf("after the fail-over %q answers, %v; before it %q", again, err, first)

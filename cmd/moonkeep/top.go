@@ -31,11 +31,15 @@ func newTopCommand() *cobra.Command {
 		Short: "show what goes through the virtual servers, now",
 		Long: `top shows the virtual servers of the running daemon and their real servers with
 connections, packets and bytes, as the kernel counts them, the busiest first.
-Rates are averages by the kernel. An interrupt ends it.`,
+ACTIVE and INACTIVE are connections now, PERSIST clients that persistence keeps
+with the server, /S what passes in a second, averaged by the kernel, and the rest
+what passed since the server is there; IN is from clients, OUT to them. On a
+terminal services are bold and servers without new connections, whose weight is
+0, in colour, unless NO_COLOR is set. An interrupt ends it.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, known := orders()[o.sort]; !known {
-				return fmt.Errorf("--sort %s: sort by connections, active, bytes or name", o.sort)
+				return fmt.Errorf("--sort %s: sort by connections, active, packets, bytes or name", o.sort)
 			}
 			if o.every < 100*time.Millisecond {
 				return fmt.Errorf("--every %v: at least 100ms", o.every)
@@ -44,7 +48,7 @@ Rates are averages by the kernel. An interrupt ends it.`,
 		},
 	}
 	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().StringVar(&o.sort, "sort", "connections", "what the busiest has most of: connections and bytes a second, active, or name")
+	cmd.Flags().StringVar(&o.sort, "sort", "connections", "what the busiest has most of: connections, packets or bytes a second, active, or name")
 	cmd.Flags().BoolVar(&o.once, "once", false, "print once, without clearing the screen")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print once, as JSON")
 	cmd.Flags().DurationVar(&o.every, "every", time.Second, "the time between two looks")
@@ -70,7 +74,8 @@ func (o *topOptions) run(cmd *cobra.Command) error {
 		if !o.once {
 			text.WriteString("\x1b[H\x1b[2J") // home, clear
 		}
-		printUsage(&text, &u, o.sort)
+		f, isFile := cmd.OutOrStdout().(*os.File)
+		printUsage(&text, &u, o.sort, isFile && terminal(f) && colourful(os.Getenv))
 		if _, err := io.WriteString(cmd.OutOrStdout(), text.String()); err != nil || o.once {
 			return err
 		}
@@ -94,6 +99,9 @@ func orders() map[string]func(a, b figures) int {
 	return map[string]func(a, b figures) int{
 		"connections": func(a, b figures) int { return cmp.Compare(b.counters.ConnectionRate, a.counters.ConnectionRate) },
 		"active":      func(a, b figures) int { return cmp.Compare(b.active, a.active) },
+		"packets": func(a, b figures) int {
+			return cmp.Compare(b.counters.PacketRateIn+b.counters.PacketRateOut, a.counters.PacketRateIn+a.counters.PacketRateOut)
+		},
 		"bytes": func(a, b figures) int {
 			return cmp.Compare(b.counters.ByteRateIn+b.counters.ByteRateOut, a.counters.ByteRateIn+a.counters.ByteRateOut)
 		},
@@ -102,7 +110,7 @@ func orders() map[string]func(a, b figures) int {
 }
 
 // printUsage writes a table of the services and their servers.
-func printUsage(w io.Writer, u *control.Usage, by string) {
+func printUsage(w io.Writer, u *control.Usage, by string, colours bool) {
 	order := orders()[by]
 	services := slices.Clone(u.Services)
 	active := func(s *control.ServiceUsage) (n uint32) {
@@ -114,36 +122,54 @@ func printUsage(w io.Writer, u *control.Usage, by string) {
 	slices.SortStableFunc(services, func(a, b control.ServiceUsage) int {
 		return cmp.Or(order(figures{a.Name, active(&a), &a.Counters}, figures{b.Name, active(&b), &b.Counters}), cmp.Compare(a.Name, b.Name))
 	})
-	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tw, "SERVICE\tWEIGHT\tACTIVE\tINACTIVE\tCONN/S\tIN/S\tOUT/S\tCONNS\tIN\tOUT")
+	// Colours are added to lines that are laid out: they would count as letters.
+	var table strings.Builder
+	shades := []string{bold}
+	tw := tabwriter.NewWriter(&table, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tw, "SERVICE\tWEIGHT\tACTIVE\tINACTIVE\tPERSIST\tCONN/S\tPKT/S IN\tOUT\tBYTE/S IN\tOUT\tCONNS\tPKTS IN\tOUT\tBYTES IN\tOUT")
 	for i := range services {
 		s := &services[i]
-		line(tw, s.Name+" "+s.Scheduler, "", fmt.Sprint(active(s)), "", &s.Counters)
+		line(tw, s.Name+" "+s.Scheduler, "", fmt.Sprint(active(s)), "", "", &s.Counters)
+		shades = append(shades, bold)
 		servers := slices.Clone(s.Servers)
 		slices.SortStableFunc(servers, func(a, b control.ServerUsage) int {
 			return cmp.Or(order(figures{a.Name, a.Active, &a.Counters}, figures{b.Name, b.Active, &b.Counters}), cmp.Compare(a.Name, b.Name))
 		})
 		for k := range servers {
 			r := &servers[k]
-			line(tw, "  "+r.Name, fmt.Sprint(r.Weight), fmt.Sprint(r.Active), fmt.Sprint(r.Inactive), &r.Counters)
+			line(tw, "  "+r.Name, fmt.Sprint(r.Weight), fmt.Sprint(r.Active), fmt.Sprint(r.Inactive), fmt.Sprint(r.Persistent), &r.Counters)
+			shades = append(shades, map[bool]string{true: magenta, false: ""}[r.Weight == 0])
 		}
 	}
 	tw.Flush() // strings.Builder does not fail
+	n := 0
+	for text := range strings.Lines(table.String()) {
+		if shade := shades[n]; colours && shade != "" {
+			text = shade + strings.TrimSuffix(text, "\n") + plain + "\n"
+		}
+		io.WriteString(w, text) // as above
+		n++
+	}
 }
 
-func line(w io.Writer, name, weight, active, inactive string, c *control.Traffic) {
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\t%s\n", name, weight, active, inactive, c.ConnectionRate,
-		octets(c.ByteRateIn), octets(c.ByteRateOut), c.Connections, octets(c.BytesIn), octets(c.BytesOut))
+func line(w io.Writer, name, weight, active, inactive, persistent string, c *control.Traffic) {
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\n", name, weight, active, inactive, persistent, c.ConnectionRate,
+		thousands(c.PacketRateIn), thousands(c.PacketRateOut), octets(c.ByteRateIn), octets(c.ByteRateOut),
+		c.Connections, thousands(c.PacketsIn), thousands(c.PacketsOut), octets(c.BytesIn), octets(c.BytesOut))
 }
 
-// octets writes a number of octets in a few digits.
-func octets(n uint64) string {
+// octets writes a number of octets in a few digits, in steps of 1024, and thousands
+// one of anything else, in steps of 1000.
+func octets(n uint64) string    { return short(n, 1024) }
+func thousands(n uint64) string { return short(n, 1000) }
+
+func short(n uint64, step float64) string {
 	unit, value := "", float64(n)
 	for _, u := range []string{"K", "M", "G", "T", "P"} {
-		if value < 1024 {
+		if value < step {
 			break
 		}
-		unit, value = u, value/1024
+		unit, value = u, value/step
 	}
 	if unit == "" {
 		return fmt.Sprint(n)

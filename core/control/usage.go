@@ -22,11 +22,13 @@ type ServiceUsage struct {
 
 // ServerUsage is one real server of a service.
 type ServerUsage struct {
-	Name     string  `json:"name"`
-	Weight   int32   `json:"weight"`
-	Active   uint32  `json:"active_connections"`
-	Inactive uint32  `json:"inactive_connections"`
-	Counters Traffic `json:"counters"`
+	Name     string `json:"name"`
+	Weight   int32  `json:"weight"`
+	Active   uint32 `json:"active_connections"`
+	Inactive uint32 `json:"inactive_connections"`
+	// Persistent are the clients that persistence keeps here.
+	Persistent uint32  `json:"persistent_clients"`
+	Counters   Traffic `json:"counters"`
 }
 
 // Traffic is what the kernel counted since the service, or the server in it,

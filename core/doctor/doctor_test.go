@@ -45,7 +45,7 @@ func TestExamineLink(t *testing.T) {
 }
 
 func TestExamineForwarding(t *testing.T) {
-	is := map[string]string{"net/ipv4/ip_forward": "1", "net/ipv4/vs/expire_nodest_conn": "0"}
+	is := map[string]string{"net/ipv4/ip_forward": "1", "net/ipv4/vs/expire_nodest_conn": "0", "net/ipv4/vs/expire_quiescent_template": "0"}
 	read := func(name string) (string, error) {
 		if v, ok := is[name]; ok {
 			return v, nil
@@ -54,6 +54,9 @@ func TestExamineForwarding(t *testing.T) {
 	}
 	list := examineForwarding(&needs{nat: true, nat6: true, udp: true}, read)
 	if len(list) != 3 || list[0].Level != OK || list[1].Level != Problem || list[1].Advice == "" || list[2].Level != Warning {
+		t.Errorf("%+v", list)
+	}
+	if list := examineForwarding(&needs{persistent: true}, read); len(list) != 1 || list[0].Level != Warning || !strings.HasPrefix(list[0].Advice, "sysctl -w net.ipv4.vs.expire_quiescent_template=1 ") {
 		t.Errorf("%+v", list)
 	}
 	if list := examineForwarding(&needs{}, read); len(list) > 0 {

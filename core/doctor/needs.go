@@ -25,10 +25,11 @@ type needs struct {
 	// nat6 are true when a server is reached by NAT.
 	services  map[serviceKind]balance.Key
 	nat, nat6 bool
-	// udp is true when a service is of UDP, and balanced where the table of IPVS
-	// is: empty stands for here.
-	udp      bool
-	balanced string
+	// udp is true when a service is of UDP, persistent when one keeps clients with
+	// their servers, and balanced says where the table of
+	// IPVS is: empty stands for here.
+	udp, persistent bool
+	balanced        string
 }
 
 // serviceKind is what of a service the kernel may lack.
@@ -102,6 +103,7 @@ func needsOf(c *config.Config) *needs {
 	for _, l := range build.Layouts(c) {
 		for _, k := range l.Keys {
 			n.udp = n.udp || k.Protocol == balance.UDP && l.Options.Flags&balance.OnePacket == 0
+			n.persistent = n.persistent || l.Options.Flags&balance.Persistent != 0
 			kind := serviceKind{l.Options.Scheduler, l.Options.Engine, k.IPv6}
 			if _, known := n.services[kind]; !known {
 				n.services[kind] = k

@@ -81,18 +81,19 @@ func (c *collection) usage(u *control.Usage) {
 			const help = "Connections that IPVS has for a real server now."
 			c.put("moonkeep_ipvs_server_connections", help, gauge, float64(r.Active), append(at[:len(at):len(at)], "state", "active")...)
 			c.put("moonkeep_ipvs_server_connections", help, gauge, float64(r.Inactive), append(at[:len(at):len(at)], "state", "inactive")...)
+			c.put("moonkeep_ipvs_server_persistent_clients", "Clients that persistence keeps with a real server now.", gauge, float64(r.Persistent), at...)
 		}
 	}
 }
 
 func (c *collection) traffic(prefix, whose string, t *control.Traffic, at ...string) {
-	c.put(prefix+"connections_total", "Connections "+whose+".", counter, float64(t.Connections), at...)
+	c.put(prefix+"connections_total", "Connections "+whose+"; rate() of it is how many come in a second.", counter, float64(t.Connections), at...)
 	for _, x := range []struct {
 		way            string
 		packets, bytes uint64
 	}{{"in", t.PacketsIn, t.BytesIn}, {"out", t.PacketsOut, t.BytesOut}} {
 		at := append(at[:len(at):len(at)], "direction", x.way)
-		c.put(prefix+"packets_total", "Packets "+whose+".", counter, float64(x.packets), at...)
-		c.put(prefix+"bytes_total", "Octets "+whose+".", counter, float64(x.bytes), at...)
+		c.put(prefix+"packets_total", "Packets "+whose+"; rate() of it is how many pass in a second.", counter, float64(x.packets), at...)
+		c.put(prefix+"bytes_total", "Octets "+whose+"; rate() of it is how many pass in a second.", counter, float64(x.bytes), at...)
 	}
 }

@@ -22,7 +22,7 @@ func (d *daemon) Usage(ctx context.Context) (control.Usage, error) {
 		for k := range s.Destinations {
 			r := &s.Destinations[k]
 			x.Servers = append(x.Servers, control.ServerUsage{
-				Name: r.Address.String(), Weight: r.Weight, Active: r.Active, Inactive: r.Inactive, Counters: counters(&r.Counters),
+				Name: r.Address.String(), Weight: r.Weight, Active: r.Active, Inactive: r.Inactive, Persistent: r.Persistent, Counters: counters(&r.Counters),
 			})
 		}
 		u.Services = append(u.Services, x)
