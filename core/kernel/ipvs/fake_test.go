@@ -38,6 +38,10 @@ type fake struct {
 	// With it daemons that synchronise connections can be started, and syncs are
 	// those that run. asked is how often it was asked for the interface.
 	links *iface
+	// slow is how long it takes to read a service's destinations; reads is how many
+	// were read since the services were, and most of these the most.
+	slow        time.Duration
+	reads, most int
 	// stale has the library use a number that the kernel has forgotten.
 	stale  bool
 	syncs  []Sync
@@ -157,11 +161,16 @@ func (f *fake) serve(r reply) {
 		f.syncs = nil
 		f.acknowledge(r.seq, nil)
 	case cmdGetSvc:
-		f.list(r.seq, len(f.table), func(m *message, i int) {
-			k := f.table.Keys()[i]
-			f.putService(m, k, f.table[k].Options)
-		})
+		f.reads = 0
+		keys := f.table.Keys()
+		f.list(r.seq, len(keys), func(m *message, i int) { f.putService(m, keys[i], f.table[keys[i]].Options) })
 	case cmdGetDest:
+		if f.slow > 0 {
+			for began := time.Now(); time.Since(began) < f.slow; {
+			}
+		}
+		f.reads++
+		f.most = max(f.most, f.reads)
 		s, err := readService(r.body)
 		if err != nil || f.table[s.Key] == nil {
 			f.answer(unix.NLMSG_DONE, 0, r.seq, func(m *message) {

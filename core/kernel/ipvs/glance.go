@@ -20,7 +20,8 @@ import (
 // somebody else changed it: at 37,000 destinations some tens of milliseconds,
 // where a Read asks the kernel once for each service. It sees services,
 // schedulers, whether they are persistent, destinations, methods and weights;
-// not for how long, nor thresholds or kinds of tunnels.
+// not for how long, nor thresholds or kinds of tunnels, for which a Keeper reads the
+// table part by part.
 //
 // One goroutine may use it at a time.
 type Glance struct {

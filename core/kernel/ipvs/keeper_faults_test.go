@@ -294,24 +294,6 @@ func TestKeeperAmongMadmen(t *testing.T) {
 	x.close(true, false)
 }
 
-// TestKeeperSeesAll: also what the kernel's short list does not show is put
-// right, soon where the table is small.
-func TestKeeperSeesAll(t *testing.T) {
-	x := keep(t, others(), Options{})
-	x.Set(sample())
-	x.wait()
-	x.inside(func(have balance.Table) {
-		k := sample().Keys()[0]
-		s := *have[k]
-		s.Destinations = append([]balance.Destination(nil), s.Destinations...)
-		s.Destinations[0].Upper = 77
-		have[k] = &s
-	})
-	x.holds(with(others(), sample()))
-	x.eventually("told", func(c Counts) bool { return c.Repaired == 1 })
-	x.close(true, false)
-}
-
 // TestKeeperTimeouts: time limits are set at the start and when they change, once.
 func TestKeeperTimeouts(t *testing.T) {
 	short, long := Timeouts{TCP: time.Minute}, Timeouts{TCP: time.Hour, UDP: time.Second}

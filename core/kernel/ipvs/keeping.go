@@ -39,9 +39,10 @@ type keeping struct {
 	// bound are the interfaces that their daemons began with.
 	bound    map[Role]iface
 	troubles [topics]trouble
-	// rests is until when the table is not looked at, full until when not all of
-	// it is read.
-	rests, full time.Time
+	// rests is until when the table is not looked at, reads until when no part of it
+	// is read, and next where in the order of services the next part begins.
+	rests, reads time.Time
+	next         balance.Key
 
 	flushAtEnd bool
 	endError   error
@@ -365,7 +366,10 @@ func (w *keeping) compare() {
 	if !w.open() || !w.asked {
 		return
 	}
-	suspects, all := w.suspects()
+	suspects := w.suspects()
+	if w.conn != nil {
+		w.readPart(suspects)
+	}
 	if w.conn == nil {
 		return
 	}
@@ -373,13 +377,9 @@ func (w *keeping) compare() {
 		w.doubt[key] = true
 	}
 	w.again()
-	began := time.Now()
 	strange, ok := w.settle()
 	if !ok {
 		return
-	}
-	if all {
-		w.full = time.Now().Add(restsFully * time.Since(began))
 	}
 	w.synchronise()
 	maps.Copy(suspects, w.taken())
@@ -398,49 +398,6 @@ func (w *keeping) repaired(strange []balance.Key, suspects map[balance.Key]bool)
 	w.k.mu.Lock()
 	defer w.k.mu.Unlock()
 	w.k.counts.Repaired += uint64(len(strange))
-}
-
-// restsFor is for how many times as long as a look took there is no other: a
-// table of tens of thousands on a slow machine is not to take it all.
-const restsFor = 20
-
-// restsFully is the same for a read of all that there is, which sees what a Glance
-// does not, and costs more. Of how long the first one takes firstFull is an
-// estimate, for each service.
-const (
-	restsFully = 200
-	firstFull  = 200 * time.Microsecond
-)
-
-// suspects are services that a look finds different, or all when everything is
-// to be read. The map is never nil.
-func (w *keeping) suspects() (out map[balance.Key]bool, all bool) {
-	out = map[balance.Key]bool{}
-	if time.Now().Before(w.rests) {
-		return out, false
-	}
-	began := time.Now()
-	seen, err := w.look.Look()
-	w.rests = time.Now().Add(restsFor * time.Since(began))
-	if err != nil {
-		w.trouble(looking, w.drop(err)) // its module may be another one since
-		return out, false
-	}
-	w.fine(looking)
-	if w.expect == nil {
-		w.expect = w.look.Expect(w.have)
-	}
-	if w.full.IsZero() {
-		w.full = began.Add(time.Duration(len(w.have)) * firstFull * restsFully)
-	}
-	all = time.Now().After(w.full)
-	for key := range w.have {
-		at := Listed(key)
-		if !w.doubt[key] && (all || seen[at] != w.expect[at]) {
-			out[key] = true
-		}
-	}
-	return out, all
 }
 
 // end closes the connection, after the services were removed if they are to
