@@ -1,7 +1,8 @@
 // Package build translates a valid config.Config into what the machines and
-// the edges take. It is a pure function of its argument: it reads no file,
-// asks the host nothing and reports nothing. Whoever read the Config has
-// already said what is wrong with it.
+// the edges take. It is a pure function of its argument: it reads no file and
+// asks the host nothing. Whoever read the Config has already reported what is
+// wrong with it, but for what only shows in the translation: the rules of
+// strict mode (Strict).
 //
 // One thing is added that nobody wrote: the interfaces of addresses and routes
 // are tracked without being named (as in keepalived, unless no_track).

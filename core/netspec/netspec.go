@@ -1,5 +1,6 @@
-// Package netspec holds the values that name things of the network: an
-// address with the attributes that the kernel keeps for it.
+// Package netspec holds the values that name things of the network: addresses,
+// routes, rules and devices, each with the attributes that the kernel keeps for it,
+// and the channels that adverts are sent over.
 //
 // It does nothing with them. The machines carry these values in their
 // actions, core/kernel/link turns them into netlink messages, config makes

@@ -9,7 +9,7 @@ import (
 )
 
 // Event is something that happened outside: one of the types below. Events
-// are values that can be written down; a flight record is a list of them.
+// are plain values, so that a test can write down a list of them and play it.
 type Event interface{ event() }
 
 // Received is a packet from a VRRP socket. The node reads Payload during Step

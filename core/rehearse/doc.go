@@ -7,7 +7,7 @@
 // addresses stand, how long setting one takes), their processes (crash, kill,
 // pause, restart) and one client that follows gratuitous ARP.
 //
-// The package judges nothing by itself: its tests hold the invariants of the
-// protocol against thousands of seeds, and `moonkeep rehearse` prints what
-// happened. It touches no clock, socket or goroutine.
+// It is for tests only: those of this package play thousands of seeds and hold the
+// invariants of the protocol in each. The package judges nothing by itself, and
+// touches no clock, socket or goroutine.
 package rehearse

@@ -1,5 +1,6 @@
-// Package standard has all of moonkeep's own checkers by their names. It knows
-// nothing of how they are run.
+// Package standard has all of moonkeep's own checkers by their names. It does not
+// run them, and does not know how they are run: cmd/moonkeep asks it for the one
+// whose process it starts, and for what each says of itself.
 package standard
 
 import (

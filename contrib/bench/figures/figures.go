@@ -1,6 +1,6 @@
-// Package figures gathers what the benchmarks measure and writes their tables:
-// it lays out lines of text. What is measured each benchmark knows for
-// itself.
+// Package figures gathers what the benchmarks measure, and writes their tables. It
+// measures nothing and knows no benchmark: the programs in contrib/bench call it
+// with their values and with lines of text.
 package figures
 
 import (

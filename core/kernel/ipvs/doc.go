@@ -1,11 +1,14 @@
 //go:build linux
 
-// Package ipvs reads and writes the IPVS table of one network namespace.
+// Package ipvs reads and writes the IPVS table of one network namespace, and keeps
+// it as it should be.
 //
-// A Conn carries operations of core/balance out, reads the table back, and
-// says what the counters are. It keeps no state: what should be in the table is
-// its caller's business, and so is when to look. It never empties a table by
-// itself and touches no service that it is not told to.
+// A Conn carries out operations of core/balance, reads the table back, and returns
+// the counters. A Glance reads just enough of the table to see whether somebody
+// changed it. A Keeper owns both: it holds the table that should be, compares the
+// kernel's with it every two seconds and at each change, and puts right what
+// differs. What should be in the table is decided elsewhere (core/balance). Nothing
+// here empties a table unasked, or touches a service that is somebody else's.
 //
 // Changed services, time limits and flushing go through moby/ipvs. What that
 // library lacks is done here over generic netlink: many operations in one message,
@@ -17,6 +20,6 @@
 // there was no IPVS, so that it is not opened before IPVS is there, and not
 // before it is needed.
 //
-// The main program's lane for IPVS drives it; tests run it against a fake that
-// speaks the messages, and against the kernel.
+// cmd/moonkeep drives the Keeper; tests run it against a fake that speaks the
+// messages, and against the kernel.
 package ipvs
