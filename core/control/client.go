@@ -20,6 +20,23 @@ import (
 // ErrNotRunning is returned when no daemon answers in the run directory.
 var ErrNotRunning = errors.New("no daemon is running there")
 
+// Refusal is a daemon's no: it answered, and did not do what it was asked for.
+// Errors that are none say that nothing is known of what it would have answered.
+type Refusal struct {
+	dir, text string
+	cause     error // ErrForbidden, or nil
+}
+
+func (r *Refusal) Error() string {
+	if r.cause != nil {
+		return fmt.Sprintf("the daemon in %s: %v: %s", r.dir, r.cause, r.text)
+	}
+	return fmt.Sprintf("the daemon in %s: %s", r.dir, r.text)
+}
+
+// Unwrap returns ErrForbidden when that is the reason.
+func (r *Refusal) Unwrap() error { return r.cause }
+
 // patience is how long a daemon that hangs is waited for.
 const patience = 10 * time.Second
 
@@ -96,10 +113,11 @@ func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, i
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		r := &Refusal{dir: c.dir, text: strings.TrimSpace(string(text))}
 		if resp.StatusCode == http.StatusForbidden {
-			return fmt.Errorf("the daemon in %s: %w: %s", c.dir, ErrForbidden, strings.TrimSpace(string(text)))
+			r.cause = ErrForbidden
 		}
-		return fmt.Errorf("the daemon in %s: %s", c.dir, strings.TrimSpace(string(text)))
+		return r
 	}
 	if raw, ok := into.(*bytes.Buffer); ok {
 		_, err = raw.ReadFrom(resp.Body)
