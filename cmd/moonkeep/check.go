@@ -37,38 +37,43 @@ func newCheckCommand() *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use:   "check FILE...",
-		Short: "say what is wrong with configuration files",
-		Long: `Reads FILE as the daemon does and prints what is wrong with it, one line each:
+		Short: "find mistakes in configuration files",
+		Long: `Reads FILE as the daemon does and prints each problem on a line:
 
   FILE:LINE:COLUMN: error|warning: text [name]
 
-On a terminal, and with --excerpt, the line of the file follows with a caret
-under the place; passwords in it are hidden. An error cannot run. A warning
-runs but will not do what its author thinks. Several files are taken for the
-nodes of one cluster and compared with each other. What this host lacks
-(interfaces, programs, users, Lua files) is only a warning here, because the
-file may be for another host; run refuses it.
+On a terminal, and with --excerpt, the line of the file follows, with a caret
+under the place; passwords in it are hidden. A configuration with an error does
+not run. One with a warning runs, but probably not as its author expects.
+Several files are taken to be the nodes of one cluster and are compared with
+each other. What this host lacks (interfaces, programs, users, Lua files) is
+only a warning here, because the file may be meant for another host; run refuses
+it.
 
-Nothing is started, so that options of checkers that are not moonkeep's own are
-not looked at. With --plugins each is started as the daemon would, and asked
-whether it takes its checks; none is made.
+Nothing is started, so the options of third-party checkers are not checked. With
+--plugins each of these is started, as the daemon would, and asked whether it
+accepts its options; no check is made.
 
-A warning is silenced by its name: everywhere by --allow NAME, on its line by
-a comment at the end of the line or above it, in a whole file by a comment
-above all else:
+A warning is silenced by its name: everywhere with --allow NAME, on one line by
+a comment at its end or above it, in a whole file by a comment before everything
+else:
 
   priority 100          # moonkeep: allow NAME, NAME: a remark
   # moonkeep: allow-file NAME
 
-What silences nothing is itself reported. Errors cannot be silenced.
+A comment or flag that silences nothing is reported too. Errors cannot be
+silenced.
 
 The exit status is 0 without an error, 1 with one, 2 for wrong use; with
---strict a warning counts as an error does. --explain NAME says more about the
-findings of one name, --explain all lists the names.
+--strict warnings count as errors. --explain NAME explains a finding; --explain
+all lists the names.
 
-With --json the findings are one array of objects on standard output, with
-file, line, column, severity, name and text; line and column are 0 when a
-finding is about the whole file, and file is empty when it is about none.`,
+With --json the findings are printed as one array of objects with file, line,
+column, severity, name and text; line and column are 0 for a finding about the
+whole file, and file is empty for one that is about no file.`,
+		Example: `  moonkeep check keepalived.conf
+  moonkeep check --strict a.conf b.conf
+  moonkeep check --explain weight-too-small`,
 		Args: func(_ *cobra.Command, args []string) error {
 			switch {
 			case o.explain != "" && len(args) > 0:
@@ -92,13 +97,13 @@ finding is about the whole file, and file is empty when it is about none.`,
 	}
 	f := cmd.Flags()
 	f.BoolVar(&o.json, "json", false, "print the findings as a JSON array")
-	f.StringArrayVarP(&o.configIDs, "config-id", "i", nil, configIDHelp)
-	f.BoolVar(&o.strict, "strict", false, "exit with status 1 on a warning too")
-	f.StringSliceVar(&o.allow, "allow", nil, "silence the warnings called `NAME`[,NAME]")
-	f.BoolVar(&o.excerpt, "excerpt", false, "show the line below each finding, as on a terminal")
-	f.BoolVar(&o.brief, "brief", false, "print one line for each finding on a terminal too")
-	f.BoolVar(&o.plugins, "plugins", false, "start the plugins, and have them look at their options")
-	f.StringVar(&o.explain, "explain", "", "explain the findings called `NAME`; all lists the names")
+	f.StringArrayVarP(&o.configIDs, "config-id", "i", nil, configIDsHelp)
+	f.BoolVar(&o.strict, "strict", false, "exit with status 1 on warnings, too")
+	f.StringSliceVar(&o.allow, "allow", nil, "silence the warnings of these names: `NAME`[,NAME]")
+	f.BoolVar(&o.excerpt, "excerpt", false, "show the line of the file below each finding, as on a terminal")
+	f.BoolVar(&o.brief, "brief", false, "print one line per finding, also on a terminal")
+	f.BoolVar(&o.plugins, "plugins", false, "start third-party checkers and have them check their options")
+	f.StringVar(&o.explain, "explain", "", "explain the finding `NAME`; all lists the names")
 	cmd.MarkFlagsMutuallyExclusive("json", "excerpt", "brief")
 	return cmd
 }

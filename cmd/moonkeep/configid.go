@@ -8,9 +8,6 @@ import (
 	"github.com/moonkeep/moonkeep/config/source"
 )
 
-// configIDHelp is the help of the flag for several files.
-const configIDHelp = "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot. Once for all files, or once for each in their order"
-
 // configIDs returns the config id of each of n files: the one that was given
 // for all, or each its own; by default that of the environment, or else an
 // empty one.

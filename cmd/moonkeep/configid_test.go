@@ -42,6 +42,10 @@ func TestConfigID(t *testing.T) {
 		{args: []string{"check", "-i", "a", "-i", "b", path, path}, want: bad},
 		{args: []string{"check", path}, env: "b", want: bad},
 		{args: []string{"check", "-i", "a", path}, env: "b"},
+		{args: []string{"convert", path}, env: "b", want: "priority takes a number"},
+		{args: []string{"plan", "--from", path, path}, env: "b", want: "priority takes a number"},
+		{args: []string{"doctor", path}, env: "b", want: "has errors"},
+		{args: []string{"realserver", "check", "--run-dir", t.TempDir(), path}, env: "b", want: "has errors"},
 		{args: []string{"check", "-i", "a", "-i", "b", path}, want: "--config-id was given 2 times for 1 files"},
 		{args: []string{"lab", "-i", "a", "-i", "b", "-i", "c", path, path}, want: "--config-id was given 3 times for 2 files"},
 	} {

@@ -28,28 +28,31 @@ func newConvertCommand() *cobra.Command {
 	var o convertOptions
 	cmd := &cobra.Command{
 		Use:   "convert FILE",
-		Short: "write a configuration in another language",
-		Long: `convert writes a configuration in another language: keepalived.conf as YAML,
-TOML or JSON, and back. Comments go with it. What it wrote it reads back, and
-compares: both files mean the same, or it says where they do not.
+		Short: "translate a configuration into another language",
+		Long: `Translates keepalived.conf into YAML, TOML or JSON, and back, comments included.
+The result is read back and compared: either both files mean the same, or the
+differences are printed.
 
-What the other language has no words for, and what could not stay as it was
-(included files, definitions), is listed on the standard error. Secrets such
-as auth_pass are left out unless --secrets is given; a file without them does
-not load, so that it cannot be run by mistake.
+What the other language cannot express, and what could not be kept as it was
+(included files, definitions), is listed on standard error. Secrets such as
+auth_pass are left out unless --secrets is given; a file without them does not
+load, so it cannot be run by mistake.
 
-Exit status 0: everything was carried. 1: something was not; the text is
+Exit status 0: everything was translated. 1: something was not; the result is
 written all the same. 2: wrong use, or FILE cannot be read.`,
+		Example: `  moonkeep convert keepalived.conf
+  moonkeep convert keepalived.conf --secrets -o moonkeep.yaml
+  moonkeep convert moonkeep.yaml --to keepalived`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return convertFile(args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVar(&o.to, "to", "", "the language: "+strings.Join(convert.Languages(), ", ")+" (default yaml, and keepalived from the others)")
-	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write to this file, readable by its owner only, instead of the standard output")
-	cmd.Flags().BoolVar(&o.force, "force", false, "write over an existing file")
+	cmd.Flags().StringVar(&o.to, "to", "", "the `language` to write: "+strings.Join(convert.Languages(), ", ")+" (default: yaml for a keepalived.conf, keepalived for the others)")
+	cmd.Flags().StringVarP(&o.output, "output", "o", "", "write to this `file`, readable by its owner only, instead of standard output")
+	cmd.Flags().BoolVar(&o.force, "force", false, "overwrite an existing file")
 	cmd.Flags().BoolVar(&o.secrets, "secrets", false, "write passwords and keys too")
-	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", configIDHelp)
 	return cmd
 }
 
@@ -61,7 +64,7 @@ func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error 
 			o.to = convert.Keepalived
 		}
 	}
-	c, found, err := load.FileAs(path, o.configID)
+	c, found, err := load.FileAs(path, givenConfigID(o.configID))
 	if err != nil {
 		return err
 	}

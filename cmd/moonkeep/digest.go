@@ -27,30 +27,31 @@ func newDigestCommand() *cobra.Command {
 	var o digestOptions
 	cmd := &cobra.Command{
 		Use:   "digest URL",
-		Short: "print the MD5 sum of a page, for digest in a check",
-		Long: `Asks for a page as HTTP_GET and SSL_GET do, and prints the MD5 sum of its body,
-which is what digest in a url of a check expects. keepalived's genhash prints
-the same line.
+		Short: "print the MD5 sum of a page, for the digest of a check",
+		Long: `Requests a page as HTTP_GET and SSL_GET do, and prints the MD5 sum of its body,
+as digest in a url of a check expects it. keepalived's genhash prints the same
+line.
 
-  moonkeep digest http://192.0.2.1:8080/index.html
-  moonkeep digest https://192.0.2.1/ --virtualhost www.example.org --sni
+A host name in the URL is resolved, and sent as the virtual host; --server gives
+the address to connect to instead. --verbose also shows the request and the head
+of the response.
 
-A name of a host in the URL is looked up, and asked for as the virtualhost; with
---server that is the address which is asked. Whatever the status of the answer
-is, it exits with 0; with --verbose it shows the answer's head, too. It exits
-with 1 when there is no answer.`,
+Exit status 0: there was a response, whatever its status code. 2: wrong use, or
+there was none.`,
+		Example: `  moonkeep digest http://192.0.2.1:8080/index.html
+  moonkeep digest https://192.0.2.1/ --virtualhost www.example.org --sni`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args[0])
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.virtualHost, "virtualhost", "V", "", "the host that is asked for")
-	f.StringVarP(&o.protocol, "protocol", "P", "1.0", "the version of HTTP: 1.0, 1.0C or 1.1")
-	f.StringVarP(&o.server, "server", "s", "", "the address to connect to, as HOST or HOST:PORT; the URL's when left out")
-	f.BoolVarP(&o.sni, "sni", "I", false, "tell the virtualhost to the server in the TLS handshake")
+	f.StringVarP(&o.virtualHost, "virtualhost", "V", "", "the virtual host to request (default: the host of the URL)")
+	f.StringVarP(&o.protocol, "protocol", "P", "1.0", "the HTTP version: 1.0, 1.0C or 1.1")
+	f.StringVarP(&o.server, "server", "s", "", "connect to `HOST[:PORT]` (default: the host and port of the URL)")
+	f.BoolVarP(&o.sni, "sni", "I", false, "send the virtual host as the server name (SNI) in the TLS handshake")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what was sent and received")
-	f.DurationVarP(&o.timeout, "timeout", "t", 5*time.Second, "the time to connect, and again to be answered")
+	f.DurationVarP(&o.timeout, "timeout", "t", 5*time.Second, "the time limit for connecting, and again for the response")
 	f.Uint32VarP(&o.fwmark, "fwmark", "m", 0, "the firewall mark of the packets")
 	return cmd
 }
@@ -126,7 +127,7 @@ func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, addre
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "moonkeep:", err)
-		return exitNo
+		return exitUnknown
 	}
 	if page.Status/100 != 2 {
 		fmt.Fprintf(stderr, "moonkeep: the server answers with the status %d\n", page.Status)

@@ -22,23 +22,27 @@ func newDoctorCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor FILE",
-		Short: "say whether this host can do what a configuration asks of it",
-		Long: `doctor looks at this host with the eyes of a node that would run FILE: its
-capabilities, interfaces and settings; what its kernel can do, which it tries in
-a network namespace of its own; what else runs here; what this host lacks as a
-real server of FILE by DR or TUN; and, for some seconds, which adverts come in on
-the interfaces, and whether another cluster uses a virtual router of FILE.
+		Short: "check whether this host can run a configuration",
+		Long: `Checks whether this host can run FILE: capabilities, interfaces and sysctls; what
+the kernel supports, which is tried in a network namespace of its own; other
+daemons on this host; what this host lacks if it is a real server of FILE by DR
+or TUN; and, by listening for a few seconds, whether another cluster uses a
+virtual_router_id of FILE.
 
-It changes nothing and sends nothing on the host's networks. It may be used
-while a node runs. What is wrong with FILE itself, and which programs and Lua
-files of it are missing here, says moonkeep check.
+It changes nothing and sends nothing on the host's networks, and may be used
+while the daemon runs. Mistakes in FILE itself, and programs and Lua files that
+are missing here, are reported by moonkeep check.
 
-Each line begins with ok, warning or problem; below the last two stands what to
-do. Exit status 0: no problem. 1: a problem, or FILE has errors. 2: wrong use,
-or it could not be looked at.`,
+Each line begins with ok, warning or problem; warnings and problems are followed
+by what to do about them.
+
+Exit status 0: no problem. 1: a problem, or FILE has errors. 2: wrong use, or
+the host could not be examined.`,
+		Example: `  moonkeep doctor /etc/keepalived/keepalived.conf
+  moonkeep doctor keepalived.conf --listen 0 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, found, err := load.FileAs(args[0], configID)
+			c, found, err := load.FileAs(args[0], givenConfigID(configID))
 			if err != nil {
 				return err
 			}
@@ -64,10 +68,10 @@ or it could not be looked at.`,
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&listen, "listen", 4*time.Second, "how long to listen for adverts; 0 does not listen")
+	f.DurationVar(&listen, "listen", 4*time.Second, "how long to listen for adverts; 0 to not listen")
 	f.BoolVar(&asJSON, "json", false, "print a JSON array of objects with level, what, text and advice")
-	f.StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "the run directory that the node would have")
-	f.StringVarP(&configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	f.StringVar(&runDir, "run-dir", daemon.DefaultRunDir, runDirOwnHelp)
+	f.StringVarP(&configID, "config-id", "i", "", configIDHelp)
 	return cmd
 }
 

@@ -20,20 +20,21 @@ func newFailoverCommand() *cobra.Command {
 	var cancel bool
 	cmd := &cobra.Command{
 		Use:   "failover [INSTANCE|GROUP...]",
-		Short: "move the addresses of this node to the other one",
-		Long: `Asks the daemon to give up the instances and sync groups that are named, or all
-of which it is MASTER. It says so to the other nodes and goes on answering for
-the addresses until another node has them, so that clients lose nothing. When no
-other node takes them in time, it stays MASTER.
+		Short: "move the addresses of this node to another node",
+		Long: `Hands the named instances and sync groups over to another node, or all of which
+this node is MASTER. The daemon announces that it is leaving, and goes on
+answering for the addresses until another node has them, so that clients notice
+nothing. If no other node takes them in time, it stays MASTER.
 
-An instance that moved does not preempt its successor, whatever the priorities,
-until that one fails or gives up, for the time of --for, or until --cancel.
-After a restart of the daemon only the configuration counts.
+After that the instance does not preempt its successor, whatever the priorities,
+until the successor fails or gives up, until the time of --for is over, or until
+--cancel. A restart of the daemon ends this, too.
 
-With --force the addresses are given up even if nobody takes them, and if a
-policy (accept_failover) objects.
+With --force the addresses are given up even if no other node takes them, or if
+a script's accept_failover objects.
 
-Exit status 0: another node has the addresses. 1: not of all that were named.`,
+Exit status 0: another node has all the addresses. 1: not all of them, or the
+daemon refused. 2: wrong use, or no daemon answers.`,
 		Example: `  moonkeep failover
   moonkeep failover VI_1 --for 10m
   moonkeep failover --cancel`,
@@ -47,8 +48,8 @@ Exit status 0: another node has the addresses. 1: not of all that were named.`,
 		},
 	}
 	o.flags(cmd)
-	cmd.Flags().DurationVar(&rest, "for", 0, "how long the instances do not come back by themselves; by default until the other node fails")
-	cmd.Flags().BoolVar(&cancel, "cancel", false, "let instances that moved before preempt again, as the configuration says")
+	cmd.Flags().DurationVar(&rest, "for", 0, "do not preempt for this long (default: until the other node fails)")
+	cmd.Flags().BoolVar(&cancel, "cancel", false, "end an earlier failover: preempt again as the configuration says")
 	return cmd
 }
 
@@ -59,9 +60,9 @@ type operateOptions struct {
 }
 
 func (o *operateOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().BoolVar(&o.force, "force", false, "give the addresses up even if no other node takes them, or a policy objects")
-	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON, for programs")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().BoolVar(&o.force, "force", false, "give the addresses up even if no other node takes them, or accept_failover objects")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, jsonHelp)
 }
 
 // moves asks for a move and prints what came of it; show reports whether all
@@ -88,14 +89,18 @@ func (o *operateOptions) moves(cmd *cobra.Command, ask func(context.Context, *co
 	return nil
 }
 
-// refusal says why a daemon did not do what it was asked for.
+// refusal says why a daemon did not do what it was asked for, and returns the exit
+// status: whether it said no, or nobody answered.
 func refusal(w io.Writer, runDir string, err error) error {
 	if errors.Is(err, control.ErrNotRunning) {
 		fmt.Fprintf(w, "moonkeep: no daemon answers in %s (is it running, with the same --run-dir, and may you use its socket?)\n", runDir)
 	} else {
 		fmt.Fprintln(w, "moonkeep:", err)
 	}
-	return exitNo
+	if said := (*control.Refusal)(nil); errors.As(err, &said) {
+		return exitNo
+	}
+	return exitUnknown
 }
 
 // printFailover says what became of each instance. Those that were not MASTER

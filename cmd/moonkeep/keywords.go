@@ -14,16 +14,18 @@ func newKeywordsCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "keywords",
-		Short: "list keepalived's keywords and what becomes of each",
-		Long: `Lists every keyword of keepalived 2.4.3, the block that it stands in, and what
-this version of moonkeep does about it:
+		Short: "list keepalived's keywords and how each is supported",
+		Long: `Lists every keyword of keepalived 2.4.3, the block it belongs to, and what this
+version of moonkeep does with it:
 
   acts     it has its effect
-  warns    it is accepted, with a warning that nothing comes of it
-  refuses  it is an error, because to run without it would be wrong
+  warns    it is accepted, with a warning that it has no effect
+  refuses  it is an error, because running without it would be wrong
 
-The list is made of the tables that keepalived.conf is read by. With --json it
-is one array of objects with block, keyword and status.`,
+The list comes from the tables that the parser uses. With --json it is one array
+of objects with block, keyword and status.`,
+		Example: `  moonkeep keywords
+  moonkeep keywords --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			output := printKeywords

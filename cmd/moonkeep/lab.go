@@ -42,8 +42,11 @@ func newLabCommand() *cobra.Command {
 	var o labOptions
 	cmd := &cobra.Command{
 		Use:   "lab FILE FILE...",
-		Short: "run these nodes in network namespaces on this machine, and measure failovers",
+		Short: "run a cluster in network namespaces on this machine, and measure failovers",
 		Long:  labHelp(),
+		Example: `  moonkeep lab a.conf b.conf
+  moonkeep lab a.conf b.conf --do 'settle; crash a; settle; show'
+  moonkeep lab a.conf b.conf --script demo.steps --with keepalived=b`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 2 {
 				return fmt.Errorf("lab needs the configuration files of two nodes or more, not %d; see moonkeep lab --help", len(args))
@@ -55,14 +58,14 @@ func newLabCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.script, "script", "", "`file` with the steps to carry out; - is standard input")
-	f.StringVar(&o.do, "do", "", "the `steps` to carry out, with semicolons between them")
+	f.StringVar(&o.script, "script", "", "read the steps from this `file`; - is standard input")
+	f.StringVar(&o.do, "do", "", "the `steps`, separated by semicolons")
 	f.BoolVar(&o.json, "json", false, "print one JSON object per line")
-	f.StringArrayVar(&o.with, "with", nil, "another daemon in a node: keepalived=`NODE`, or keepalived:/path/of/it=NODE")
-	f.DurationVar(&o.probe, "probe", lab.DefaultProbe, "time between two probes of an address")
-	f.StringArrayVarP(&o.ids, "config-id", "i", nil, configIDHelp)
-	f.StringVar(&o.binary, "binary", "", "the moonkeep that the nodes run; this one by default")
-	f.StringVar(&o.logs, "logs", "", "`directory` in which the daemons' logs are kept, NODE.log each")
+	f.StringArrayVar(&o.with, "with", nil, "run keepalived in this node: keepalived=`NODE`, or keepalived:/path/to/keepalived=NODE")
+	f.DurationVar(&o.probe, "probe", lab.DefaultProbe, "the interval between two probes of an address")
+	f.StringArrayVarP(&o.ids, "config-id", "i", nil, configIDsHelp)
+	f.StringVar(&o.binary, "binary", "", "the moonkeep `program` that the nodes run (default: this one)")
+	f.StringVar(&o.logs, "logs", "", "keep the daemons' logs in this `directory`, as NODE.log")
 	cmd.MarkFlagsMutuallyExclusive("script", "do")
 	return cmd
 }
@@ -72,18 +75,24 @@ func labHelp() string {
 	b.WriteString(`Each file is a node: keepalived.conf, YAML, TOML or JSON. The nodes get the
 interfaces that their files name, joined by one bridge for each name, and an
 address in the network of the virtual addresses. A client probes every virtual
-address all the time; the timeline says who answers, and for how long nobody
-did. Nothing needs to be installed and nothing is left behind. It needs root,
-or "unshare -r -n".
+address all the time; the timeline shows which node answers, and for how long
+none did. Nothing needs to be installed and nothing is left behind. It needs
+root, or "unshare -r -n".
 
-Nodes are called a, b, c in the order of the files, or by the files' names. A
-web server runs on port 80 of each node for checks to ask. A check whose program
-is not on this machine passes until a step says otherwise; notify programs that
-are here are run.
+Nodes are called a, b, c in the order of the files, or by the files' names. Each
+node has a web server on port 80 for checks to ask. A check whose program is not
+on this machine succeeds until a step says otherwise; notify programs that exist
+here are run.
 
-Without steps on standard input, --script or --do there is a prompt on a
-terminal, and elsewhere "settle; show". The first expectation that fails ends a
-script. Steps:
+Without steps from --script, --do or standard input there is a prompt on a
+terminal, and elsewhere "settle; show" is run. A script ends at the first
+expectation that fails.
+
+Exit status 0: all expectations were met. 1: one was not, a daemon ended by
+itself, or the lab broke. 2: wrong use, errors in a file or a step, or no right
+to make network namespaces.
+
+Steps:
 
 `)
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -161,7 +170,7 @@ func runLab(cmd *cobra.Command, o *labOptions, files []string) error {
 		}
 	}})
 	if errors.Is(err, unix.EPERM) {
-		return labBroken(stderr, fmt.Errorf("%w; run it as root or under \"unshare -r -n\"", err))
+		return fmt.Errorf("%w; run it as root or under \"unshare -r -n\"", err)
 	}
 	if err != nil {
 		return labBroken(stderr, err)

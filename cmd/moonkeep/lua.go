@@ -16,10 +16,6 @@ import (
 	"github.com/moonkeep/moonkeep/lua"
 )
 
-// exitBroken ends lua run for a script that gave no answer. It is exitUsage by
-// number: there was nothing to say yes or no to.
-const exitBroken exitError = 2
-
 func newLuaCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lua",
@@ -39,9 +35,9 @@ type scriptFlags struct {
 }
 
 func (f *scriptFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.args, "arg", nil, "an argument, `NAME=VALUE`: true, false and numbers are such, anything else is text")
-	cmd.Flags().StringSliceVar(&f.grants, "grant", nil, "what the script may do beyond reading, as allow in the configuration: `"+strings.Join(lua.Grants(), ",")+"`")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long a call may take")
+	cmd.Flags().StringArrayVar(&f.args, "arg", nil, "an argument for the script, `NAME=VALUE`; true, false and numbers keep their type, everything else is text")
+	cmd.Flags().StringSliceVar(&f.grants, "grant", nil, "what the script may do beyond reading, like allow in the configuration: `"+strings.Join(lua.Grants(), ",")+"`")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "the time limit for the call")
 }
 
 // options are those for a runner.
@@ -71,17 +67,19 @@ func newLuaRunCommand() *cobra.Command {
 	var o luaRun
 	cmd := &cobra.Command{
 		Use:   "run FILE [FUNCTION]",
-		Short: "call a function of a Lua script as the daemon does",
-		Long: `Calls FUNCTION of FILE, check unless given, within the limits of the daemon, and
-prints the verdict, the message, the time and the memory that it took. What the
-script logs goes to standard error.
+		Short: "call a function of a Lua script as the daemon would",
+		Long: `Calls FUNCTION of FILE (default: check) within the daemon's limits, and prints
+the verdict, the message, and the time and memory it took. What the script logs
+goes to standard error.
 
-A function that begins with on_ is called with an event, whose fields --event
-sets: instance, group, from, to, why, priority, peer, service, server.
+A function whose name begins with on_ is called with an event. --event sets the
+event's fields: instance, group, from, to, why, priority, peer, service, server.
 
-The exit status is 0 when the check is ok or the function returned, 1 when the
-check failed or accept_failover said no, and 2 for an error, a timeout or a
-limit.`,
+Exit status 0: the check succeeded, or the function returned. 1: the check
+failed, or accept_failover said no. 2: wrong use, or the script broke: an error,
+a timeout, a limit.`,
+		Example: `  moonkeep lua run checks/nginx.lua --arg url=http://127.0.0.1/
+  moonkeep lua run notify.lua on_master --grant write --event instance=VI_1`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return errors.New("lua run needs a Lua file, and may have the name of a function behind it; `moonkeep lua run --help` says more")
@@ -168,7 +166,7 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 	case "failed":
 		return exitNo
 	}
-	return exitBroken
+	return exitUnknown
 }
 
 // call calls the function and notes its answer.

@@ -189,7 +189,7 @@ func TestLuaReadme(t *testing.T) {
 	if n != 4 {
 		t.Errorf("%d configurations, want 4", n)
 	}
-	for _, m := range command.FindAllStringSubmatch(string(text), -1) {
+	for _, m := range commandLine.FindAllStringSubmatch(string(text), -1) {
 		if why := wrong(strings.Fields(strings.TrimSpace(m[1]))); why != "" {
 			t.Errorf("moonkeep %s: %s", m[1], why)
 		}

@@ -25,13 +25,18 @@ func newLuaTestCommand() *cobra.Command {
 	o := lua.TestOptions{}
 	cmd := &cobra.Command{
 		Use:   "test [DIR]",
-		Short: "run the tests of Lua scripts, with stubs for every module",
-		Long: `Runs every function that the files *_test.lua below DIR return, each in a Lua
-state of its own, with stubs in the place of all modules: nothing of this
-machine is looked at or changed. lua/README.md tells how tests are written.
+		Short: "run the tests of Lua scripts, with every module stubbed",
+		Long: `Runs every function returned by the files *_test.lua below DIR (default: the
+current directory), each in a Lua state of its own. Every module is replaced by
+a stub, so that nothing on this machine is read or changed. lua/README.md
+explains how to write tests.
 
-The output is TAP, version 13; with --json one object. The exit status is 0
-when all tests passed, 1 when one failed, and 2 when there is none.`,
+The output is TAP version 13; with --json it is one object.
+
+Exit status 0: all tests passed. 1: a test failed. 2: wrong use, or there are no
+tests.`,
+		Example: `  moonkeep lua test
+  moonkeep lua test checks --run nginx`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
@@ -49,8 +54,8 @@ when all tests passed, 1 when one failed, and 2 when there is none.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the results as a JSON object")
-	cmd.Flags().StringVar(&only, "run", "", "run the tests whose FILE:NAME this `REGEXP` matches")
-	cmd.Flags().DurationVar(&o.Timeout, "timeout", 5*time.Second, "how long a test may take")
+	cmd.Flags().StringVar(&only, "run", "", "run only the tests whose FILE:NAME matches `REGEXP`")
+	cmd.Flags().DurationVar(&o.Timeout, "timeout", 5*time.Second, "the time limit for a test")
 	return cmd
 }
 
@@ -147,13 +152,15 @@ func newLuaReplCommand() *cobra.Command {
 	var f scriptFlags
 	cmd := &cobra.Command{
 		Use:   "repl",
-		Short: "type Lua and see what it comes to",
-		Long: `Reads lines from standard input and runs them within the limits of a script, all
-modules at hand as globals: process.running{name = "nginx"} prints true or
-false. A line that is not finished is gone on with. "help" lists the modules,
-"help http" and "help http.get" tell of one and of a function. The end of the input
-or "exit" ends it. Unlike in a script, variables that are to be there in the next
-line must be globals.`,
+		Short: "evaluate Lua interactively",
+		Long: `Reads Lua from standard input, runs it within a script's limits and prints the
+result: process.running{name = "nginx"} prints true or false. All modules are
+available as globals. An incomplete line is continued on the next one. "help"
+lists the modules; "help http" and "help http.get" describe a module and a
+function. "exit" or the end of the input leaves. Unlike in a script, only global
+variables keep their value from one line to the next.`,
+		Example: `  moonkeep lua repl
+  moonkeep lua repl --grant exec`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options(func(level slog.Level, text string) {
@@ -170,7 +177,7 @@ line must be globals.`,
 		},
 	}
 	cmd.Flags().StringSliceVar(&f.grants, "grant", nil, "what lines may do beyond reading: `"+strings.Join(lua.Grants(), ",")+"`")
-	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long a line may take")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "the time limit for a line")
 	return cmd
 }
 
@@ -214,14 +221,15 @@ func repl(ctx context.Context, s *lua.Session, timeout time.Duration, in io.Read
 func newLuaDefinitionsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "definitions DIR",
-		Short: "write what editors need to complete and check scripts",
-		Long: `Writes a file for each module into DIR, in the notation of LuaLS
-(lua-language-server): signatures, options and meanings. With
+		Short: "write definition files for editors, to complete and check scripts",
+		Long: `Writes a definition file for each module into DIR, for the Lua language server
+(LuaLS): signatures, options and documentation. With
 
     {"workspace.library": ["DIR"], "runtime.version": "Lua 5.1"}
 
-in .luarc.json an editor completes them and finds wrong ones.`,
-		Args: cobra.ExactArgs(1),
+in .luarc.json an editor completes calls and marks mistakes in them.`,
+		Example: `  moonkeep lua definitions lua-definitions`,
+		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := os.MkdirAll(args[0], 0o755); err != nil {
 				return err

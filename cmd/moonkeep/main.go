@@ -24,11 +24,22 @@ type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
-// The exit statuses of every subcommand.
+// The exit statuses of every subcommand, besides 0.
 const (
-	exitNo    exitError = 1 // the answer is no
-	exitUsage exitError = 2 // wrong use
+	exitNo exitError = 1 // the answer is no
+	// exitUnknown is for what could not be found out: every error that is no
+	// exitError ends with it, too.
+	exitUnknown exitError = 2
+	exitUsage   exitError = 2 // wrong use
 )
+
+// exitStatus is what they mean, for people.
+const exitStatus = `Exit status:
+  0  done, or the answer is yes
+  1  no: the configuration has errors, a check or test failed, or the daemon
+     refused or did only a part; from "run", that it could not start or broke
+  2  no answer: wrong use, no daemon answers, or something that is needed could
+     not be read or reached`
 
 func main() {
 	// The libraries' own log: net/http writes there what peers send it. The daemon
@@ -62,7 +73,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return int(exit)
 	}
 	fmt.Fprintln(stderr, "moonkeep:", err)
-	return int(exitUsage)
+	return int(exitUnknown)
 }
 
 // newBareCommand is the program without its subcommands.
@@ -84,31 +95,22 @@ func newBareCommand() *cobra.Command {
 
 func newRootCommand() *cobra.Command {
 	root := newBareCommand()
-	root.AddCommand(
-		newRunCommand(),
-		newCheckCommand(),
-		newConvertCommand(),
-		newDigestCommand(),
-		newDoctorCommand(),
-		newFailoverCommand(),
-		newKeywordsCommand(),
-		newLabCommand(),
-		newLuaCommand(),
-		newMaintenanceCommand(),
-		newMetricsCommand(),
-		newPlanCommand(),
-		newPluginCommand(),
-		newProbeCommand(),
-		newRealserverCommand(),
-		newServerCommand(),
-		newDrainCommand(),
-		newWeightCommand(),
-		newTopCommand(),
-		newReloadCommand(),
-		newSchemaCommand(),
-		newStatusCommand(),
-		newVersionCommand(),
-	)
+	root.Long = `moonkeep keeps a service's address alive: failover by VRRP, load balancing by
+IPVS, health checks. It reads keepalived.conf, YAML, TOML and JSON.
+
+` + exitStatus
+	group := func(id, title string, commands ...*cobra.Command) {
+		root.AddGroup(&cobra.Group{ID: id, Title: title})
+		for _, cmd := range commands {
+			cmd.GroupID = id
+		}
+		root.AddCommand(commands...)
+	}
+	group("config", "Configuration:", newCheckCommand(), newConvertCommand(), newDoctorCommand(), newKeywordsCommand(), newLabCommand(), newSchemaCommand())
+	group("daemon", "The daemon:", newRunCommand(), newStatusCommand(), newPlanCommand(), newReloadCommand(), newFailoverCommand(), newMaintenanceCommand(), newMetricsCommand())
+	group("balance", "Load balancing:", append(newServerShortcuts(), newServerCommand(), newTopCommand(), newRealserverCommand())...)
+	group("checks", "Checks and scripts:", newProbeCommand(), newDigestCommand(), newPluginCommand(), newLuaCommand())
+	root.AddCommand(newVersionCommand())
 	explainUsage(root)
 	return root
 }

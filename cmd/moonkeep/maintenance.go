@@ -14,15 +14,16 @@ func newMaintenanceCommand() *cobra.Command {
 	var o operateOptions
 	cmd := &cobra.Command{
 		Use:   "maintenance on|off [INSTANCE|GROUP...]",
-		Short: "keep this node out, or let it in again",
-		Long: `on: the instances and sync groups that are named, or the whole node, are never
-MASTER until off, also after a restart of the daemon or of the host. Those that
-are MASTER hand over first, as with failover; one that no other node takes over
-stays MASTER and is not in maintenance, unless --force.
+		Short: "keep this node from becoming MASTER, or end that",
+		Long: `on: the named instances and sync groups, or the whole node, do not become MASTER
+until off, not even after a restart of the daemon or the host. An instance that
+is MASTER is handed over first, as by failover; if no other node takes it over,
+it stays MASTER and is not put into maintenance, unless --force.
 
 off: they take part again as the configuration says.
 
-Exit status 0: so it is. 1: not for all that were named.`,
+Exit status 0: done. 1: not done for all of them, or the daemon refused. 2:
+wrong use, or no daemon answers.`,
 		Example: `  moonkeep maintenance on
   moonkeep maintenance off VI_1`,
 		Args:      cobra.MinimumNArgs(1),

@@ -112,8 +112,8 @@ func TestReloadCommand(t *testing.T) {
 func TestOperateNobody(t *testing.T) {
 	t.Parallel()
 	p := &process{dir: filepath.Join(t.TempDir(), "none"), log: new(output)}
-	for _, args := range [][]string{{"failover"}, {"maintenance", "on"}, {"reload"}} {
-		mentions(t, args[0], p.asks(t, 1, args...), "no daemon answers in "+p.dir)
+	for _, args := range [][]string{{"failover"}, {"maintenance", "on"}, {"reload"}, {"status"}, {"metrics"}, {"top"}, {"up", "192.0.2.1"}, {"server", "weight", "192.0.2.1", "5"}} {
+		mentions(t, args[0], p.asks(t, 2, args...), "no daemon answers in "+p.dir)
 	}
 	for _, args := range [][]string{{"maintenance"}, {"maintenance", "maybe"}, {"failover", "--for", "-1s"}, {"reload", "x"}} {
 		p.asks(t, 2, args...)

@@ -34,6 +34,7 @@ func TestCommandsPage(t *testing.T) {
 	for _, c := range all {
 		fmt.Fprintf(&b, "- [%s](#%s): %s\n", c.CommandPath(), anchor(c), c.Short)
 	}
+	b.WriteString("\n```text\n" + exitStatus + "\n```\n")
 	for _, c := range all {
 		commandPage(t, &b, c)
 	}
@@ -60,6 +61,11 @@ func commandPage(t *testing.T, b *strings.Builder, c *cobra.Command) {
 		t.Errorf("%s says no more than %q", c.CommandPath(), c.Short)
 	}
 	var options strings.Builder
+	if c.Example != "" {
+		fmt.Fprintf(b, "\n```sh\n%s\n```\n", unindent(c.Example))
+	} else if c.Runnable() && !c.HasSubCommands() && c.Name() != "completion" {
+		t.Errorf("%s has no example", c.CommandPath())
+	}
 	c.LocalFlags().VisitAll(func(f *pflag.Flag) {
 		if f.Hidden || f.Name == "help" {
 			return
@@ -80,6 +86,15 @@ func commandPage(t *testing.T, b *strings.Builder, c *cobra.Command) {
 	if options.Len() > 0 {
 		b.WriteString("\n| Option | Meaning | Default |\n|---|---|---|\n" + options.String())
 	}
+}
+
+// unindent takes two blanks off each line of an example.
+func unindent(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], "  ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // def is the default of a flag, without the empty ones.

@@ -30,26 +30,28 @@ func newPlanCommand() *cobra.Command {
 	var o planOptions
 	cmd := &cobra.Command{
 		Use:   "plan FILE",
-		Short: "what a reload would do, item by item",
+		Short: "show what a reload would do, item by item",
 		Long: `Compares FILE with the configuration that the daemon runs, or with another file
 (--from), and says for each difference what a reload would do: what goes on
-undisturbed, what may move to another node, what takes addresses away and for
-how long, and what does not change without a restart. Nothing is changed.
+undisturbed, what may move addresses to another node, what removes addresses and
+for how long, and what takes effect only after a restart. Nothing is changed.
 
-A daemon is handed FILE's configuration through its socket and compares it
-itself, so that what it runs never leaves it.
+The daemon gets FILE's configuration through its socket and does the comparison,
+so that the configuration it runs never leaves it.
 
-Exit status 0: done, whatever the differences are. 1: FILE has errors, or no
-daemon answers.`,
+Exit status 0: done, whatever the differences are. 1: FILE has errors. 2: wrong
+use, a file cannot be read, or no daemon answers.`,
+		Example: `  moonkeep plan /etc/keepalived/keepalived.conf
+  moonkeep plan new.conf --from old.conf`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return planFile(cmd.Context(), args[0], o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	cmd.Flags().StringVar(&o.from, "from", "", "compare with this file instead of the running configuration")
-	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON, for programs")
-	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	cmd.Flags().StringVar(&o.from, "from", "", "compare with this `file` instead of the running configuration")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, jsonHelp)
+	cmd.Flags().StringVarP(&o.configID, "config-id", "i", "", configIDHelp)
 	return cmd
 }
 
@@ -74,10 +76,9 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 		switch err := control.NewClient(o.runDir).Plan(ctx, text, &p); {
 		case errors.Is(err, control.ErrNotRunning):
 			fmt.Fprintf(stderr, "moonkeep: no daemon answers in %s; --from OLD compares two files\n", o.runDir)
-			return exitNo
+			return exitUnknown
 		case err != nil:
-			fmt.Fprintln(stderr, "moonkeep:", err)
-			return exitNo
+			return refusal(stderr, o.runDir, err)
 		}
 	}
 	if o.asJSON {
@@ -99,15 +100,14 @@ func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config,
 	for i, path := range paths {
 		all.Go(func() {
 			r := &readings[i]
-			r.config, r.found, r.err = load.FileAs(path, configID)
+			r.config, r.found, r.err = load.FileAs(path, givenConfigID(configID))
 		})
 	}
 	all.Wait()
 	configs := make([]*config.Config, len(paths))
 	for i, r := range readings {
 		if r.err != nil {
-			fmt.Fprintln(stderr, "moonkeep:", r.err)
-			return nil, exitNo
+			return nil, r.err
 		}
 		configs[i] = r.config
 		if !r.found.Errors() {

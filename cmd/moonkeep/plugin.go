@@ -27,11 +27,11 @@ import (
 func newPluginCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plugin",
-		Short: "list, describe and try checkers",
-		Long: `Checkers make the checks of real servers, in processes of their own. Those of
-moonkeep are in the program itself; others are programs in the plugin_directory,
-or named by plugins in the configuration. plugins/README.md says how to write
-one.`,
+		Short: "list, describe and test checkers",
+		Long: `Checkers make the checks of real servers, each kind in a process of its own.
+moonkeep's own are part of this program; third-party ones are programs in the
+plugin_directory, or named by plugins in the configuration. plugins/README.md
+explains how to write one.`,
 		Args: cobra.NoArgs,
 	}
 	cmd.AddCommand(newPluginListCommand(), newPluginInfoCommand(), newPluginTestCommand())
@@ -55,12 +55,14 @@ func newPluginListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "list the checkers that there are, and whether they could be started",
-		Long: `Lists moonkeep's own checkers, those of the configuration when there is one, and
+		Short: "list the available checkers, and whether they can be started",
+		Long: `Lists moonkeep's own checkers, those of the configuration if one is given, and
 the files of the plugin directory. Nothing is started: the last column says
-whether the file may be run and is in nobody's hands but root's.
+whether the file is executable and can be changed by root only.
 
-The exit status is 1 when one could not be started.`,
+Exit status 0: all can be started. 1: one cannot. 2: wrong use.`,
+		Example: `  moonkeep plugin list
+  moonkeep plugin list --config moonkeep.yaml`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			list, err := listPlugins(file, dir)
@@ -76,9 +78,9 @@ The exit status is 1 when one could not be started.`,
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&file, "config", "c", "", "a configuration `FILE` whose plugins are listed too")
-	cmd.Flags().StringVar(&dir, "directory", "", "the plugin directory `DIR` in place of the configuration's")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the list as JSON")
+	cmd.Flags().StringVarP(&file, "config", "c", "", "also list the plugins of this configuration `FILE`")
+	cmd.Flags().StringVar(&dir, "directory", "", "the plugin directory (default: that of the configuration, or "+daemon.DefaultPluginDirectory+")")
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
 	return cmd
 }
 
@@ -162,9 +164,12 @@ func newPluginInfoCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "info NAME|PATH",
-		Short: "say what a checker is, and which options it has",
-		Long: `Shows a checker of moonkeep, one of the plugin directory, or one at a PATH.
-Other than moonkeep's own is started for it, as the daemon would, and asked.`,
+		Short: "describe a checker and its options",
+		Long: `Describes one of moonkeep's own checkers, one from the plugin directory, or one
+at a PATH. A third-party checker is started for this, as the daemon would start
+it, and describes itself.`,
+		Example: `  moonkeep plugin info HTTP_GET
+  moonkeep plugin info /usr/lib/moonkeep/plugins/redis-role`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := flags.find(args[0])
@@ -189,7 +194,7 @@ Other than moonkeep's own is started for it, as the daemon would, and asked.`,
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print it as JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
 	return cmd
 }
 

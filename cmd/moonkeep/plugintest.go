@@ -27,16 +27,19 @@ func newPluginTestCommand() *cobra.Command {
 	var options []string
 	cmd := &cobra.Command{
 		Use:   "test NAME|PATH",
-		Short: "try a checker as the daemon would run it",
-		Long: `Starts a checker as the daemon does - without privileges, in a jail - and tries
-what the daemon relies on, a line for each: that its file can be trusted, that
-it greets and says who it is, that it refuses an option that it does not have
-and values that are none, that a server which says nothing holds up neither it
-nor probes of others, that it keeps its standard output for messages, that it
-leaves no process behind, and that it ends when it is told to. With --target it
-makes one check of that, too; options that it must have are given by --option.
+		Short: "test a checker the way the daemon runs it",
+		Long: `Starts a checker as the daemon does, without privileges and in a sandbox, and
+tests what the daemon relies on, with a line for each: that its file can be
+trusted; that it starts and identifies itself; that it refuses unknown options
+and invalid values; that a server which does not answer delays neither it nor
+other probes; that it uses standard output for messages only; that it leaves no
+process behind; and that it ends when told to. With --target it also makes one
+check of that server; --option gives the options the check requires.
 
-The exit status is 1 when something is not as it must be.`,
+Exit status 0: all is well. 1: a test failed. 2: wrong use, or the checker could
+not be tested.`,
+		Example: `  moonkeep plugin test ./redis-role
+  moonkeep plugin test ./redis-role --target 192.0.2.11:6379 --option role=master`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := flags.find(args[0])
@@ -67,8 +70,8 @@ The exit status is 1 when something is not as it must be.`,
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().StringVar(&address, "target", "", "make a check of `HOST:PORT`, too")
-	cmd.Flags().StringArrayVarP(&options, "option", "o", nil, "an option of that check, as `NAME=VALUE`")
+	cmd.Flags().StringVar(&address, "target", "", "also make one check of `HOST:PORT`")
+	cmd.Flags().StringArrayVarP(&options, "option", "o", nil, "an option of that check, `NAME=VALUE`")
 	return cmd
 }
 

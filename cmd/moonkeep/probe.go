@@ -17,9 +17,6 @@ import (
 	"github.com/moonkeep/moonkeep/plugins/standard"
 )
 
-// exitUnknown is a probe that could not find out.
-const exitUnknown exitError = 2
-
 type probeOptions struct {
 	flags   pluginFlags
 	options []string
@@ -31,28 +28,27 @@ func newProbeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "probe CHECK [HOST:PORT]",
 		Short: "run one check once, and show what was sent and received",
-		Long: `Runs one check of a real server once, as the daemon would: a process without
-privileges makes it. Shows its verdict, what was sent and received, and how long
-each step took.
+		Long: `Runs one check of a real server once, in a process without privileges, as the
+daemon would. Prints the verdict, what was sent and received, and how long each
+step took.
 
 CHECK is one of ` + strings.Join(standard.Names(), ", ") + `;
-or a checker of the plugin directory, of the configuration that --config names,
-or at a path. Options are those of the check in a configuration (plugin info
-lists them); those of a url may be given without it, for a check of one URL. A
-list is given item by item:
+or a checker from the plugin directory, from the configuration given by --config,
+or at a path. The options are those of the check in a configuration; plugin info
+lists them. Those of a url block are given directly, for a check of one URL. A
+list is given one item at a time.
 
-  moonkeep probe TCP_CHECK 192.0.2.1:22
+A host name is resolved once. HTTP_GET and SSL_GET use it as the virtualhost
+unless that option is given, and SSL_GET sends it as the server name (SNI).
+
+Exit status 0: the check succeeded. 1: it failed. 2: wrong use, or the verdict
+is unknown.`,
+		Example: `  moonkeep probe TCP_CHECK 192.0.2.1:22
   moonkeep probe HTTP_GET 192.0.2.1:80 --option path=/healthz --option regex=ok
   moonkeep probe SSL_GET www.example.org:443 --option path=/ --option headers='X-A: 1' --option headers='X-B: 2'
   moonkeep probe DNS_CHECK 192.0.2.1:53 --option type=A --option name=www.example.org
   moonkeep probe MISC_CHECK --option misc_path=/usr/local/bin/check --option user=www-data
-  moonkeep probe ./redis-role 192.0.2.1:6379 --option role=master
-
-A name of a host is looked up once; HTTP_GET and SSL_GET ask for it as their
-virtualhost unless that is given, and SSL_GET tells it to the server.
-
-It exits with 0 when the check is ok, 1 when it failed, and 2 when it could not
-find out.`,
+  moonkeep probe ./redis-role 192.0.2.1:6379 --option role=master`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			host := ""
@@ -66,8 +62,8 @@ find out.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.options, "option", "o", nil, "an option of the check, as NAME=VALUE; connect_timeout, bindto, bind_port, bind_if, fwmark and net_namespace too")
-	f.BoolVar(&o.json, "json", false, "print the result as JSON")
+	f.StringArrayVarP(&o.options, "option", "o", nil, "an option of the check, `NAME=VALUE`; also connect_timeout, bindto, bind_port, bind_if, fwmark and net_namespace")
+	f.BoolVar(&o.json, "json", false, jsonHelp)
 	o.flags.add(cmd)
 	return cmd
 }
@@ -141,11 +137,11 @@ type pluginFlags struct {
 }
 
 func (f *pluginFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.file, "config", "c", "", "a configuration `FILE` that names plugins, and says how they run")
-	cmd.Flags().StringVar(&f.user, "user", "", "the `ACCOUNT` that it runs under; nobody when left out")
-	cmd.Flags().StringVar(&f.sha256, "sha256", "", "the `SUM` that its file must have")
-	cmd.Flags().IntVar(&f.processes, "processes", 0, "how many processes `N` it may start")
-	cmd.Flags().StringVar(&f.dir, "directory", "", "the plugin directory `DIR`, where a name is looked for; the configuration's, or "+daemon.DefaultPluginDirectory)
+	cmd.Flags().StringVarP(&f.file, "config", "c", "", "take plugins, and how they run, from this configuration `FILE`")
+	cmd.Flags().StringVar(&f.user, "user", "", "run a third-party checker as this `USER` (default: nobody)")
+	cmd.Flags().StringVar(&f.sha256, "sha256", "", "the SHA-256 `SUM` its file must have")
+	cmd.Flags().IntVar(&f.processes, "processes", 0, "allow it to start `N` processes")
+	cmd.Flags().StringVar(&f.dir, "directory", "", "look for named checkers in this `DIR` (default: plugin_directory of the configuration, or "+daemon.DefaultPluginDirectory+")")
 }
 
 // find finds a plugin by its name or its path.

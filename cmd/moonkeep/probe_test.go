@@ -210,8 +210,8 @@ func TestDigest(t *testing.T) {
 	}{
 		"ftp://127.0.0.1/":                     {2, "neither http:// nor https://"},
 		"http:///x":                            {2, "with a host"},
-		"https://" + web + "/":                 {1, "TLS handshake"},
-		"http://127.0.0.1:1/nobody-is-here-at": {1, "connection refused"},
+		"https://" + web + "/":                 {2, "TLS handshake"},
+		"http://127.0.0.1:1/nobody-is-here-at": {2, "connection refused"},
 	} {
 		if status, out, stderr := runLine("digest", address); status != want.status || out != "" || !strings.Contains(stderr, want.text) {
 			t.Errorf("%s: %d, %q, %q", address, status, out, stderr)

@@ -27,22 +27,25 @@ func newRealserverCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "realserver up|down|check FILE",
-		Short: "prepare this host to be a real server of the services in FILE",
-		Long: `realserver prepares a host that is a real server of a director's configuration
-FILE, for services that reach it by DR or TUN: it must have their addresses,
-and must not tell anybody.
+		Short: "set this host up as a real server of the services in FILE",
+		Long: `Sets up this host as a real server of the director that runs FILE, for services
+that use DR or TUN. A real server of these needs the virtual addresses itself,
+but must not answer ARP for them.
 
-up adds the addresses of these services to lo (DR) or tunl0 and ip6tnl0 (TUN),
-after it set arp_ignore and arp_announce, and rp_filter for tunnels. It says
-what it changes, does nothing twice, and removes what FILE does not ask for any
-more. down puts back what up changed, and nothing else; it needs no FILE. check
-says what is missing.
+up sets arp_ignore and arp_announce (and rp_filter for tunnels), and then adds
+the addresses to lo (DR) or to tunl0 and ip6tnl0 (TUN). It prints what it
+changes, changes nothing twice, and removes what FILE no longer asks for. down
+undoes what up changed, and nothing else; it needs no FILE. check prints what is
+missing.
 
-The services are those that have an address of this host among their real
-servers, or as their sorry server. --all takes every service by DR or TUN.
+Only services count that have an address of this host among their real servers or
+as their sorry server; --all takes every service that uses DR or TUN.
 
-Exit status 0: done, nothing is missing. 1: something is missing, or FILE has
+Exit status 0: done, or nothing is missing. 1: something is missing, or FILE has
 errors. 2: wrong use, or it could not be done.`,
+		Example: `  moonkeep realserver check keepalived.conf
+  moonkeep realserver up keepalived.conf
+  moonkeep realserver down`,
 		Args:      cobra.RangeArgs(1, 2),
 		ValidArgs: []string{"up", "down", "check"},
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -58,7 +61,7 @@ errors. 2: wrong use, or it could not be done.`,
 			if args[0] == "down" {
 				return h.Down(tell)
 			}
-			c, found, err := load.FileAs(args[1], configID)
+			c, found, err := load.FileAs(args[1], givenConfigID(configID))
 			if err != nil {
 				return err
 			}
@@ -80,9 +83,9 @@ errors. 2: wrong use, or it could not be done.`,
 			return printMissing(cmd.OutOrStdout(), h, p)
 		},
 	}
-	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "where it is written what was changed")
-	cmd.Flags().BoolVar(&all, "all", false, "take every service by DR or TUN, whatever the addresses of this host")
-	cmd.Flags().StringVarP(&configID, "config-id", "i", "", "the config id that decides lines with @NAME (default: this host's name)")
+	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, runDirOwnHelp)
+	cmd.Flags().BoolVar(&all, "all", false, "take every service that uses DR or TUN, whatever the addresses of this host")
+	cmd.Flags().StringVarP(&configID, "config-id", "i", "", configIDHelp)
 	return cmd
 }
 

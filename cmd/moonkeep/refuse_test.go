@@ -34,8 +34,8 @@ func TestUsage(t *testing.T) {
 func TestStatusWithoutDaemon(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "none")
 	var stdout, stderr bytes.Buffer
-	if code := run([]string{"status", "--run-dir", dir}, &stdout, &stderr); code != 1 {
-		t.Errorf("exit status %d, want 1", code)
+	if code := run([]string{"status", "--run-dir", dir}, &stdout, &stderr); code != 2 {
+		t.Errorf("exit status %d, want 2", code)
 	}
 	if text := stderr.String(); !strings.Contains(text, "no daemon answers in "+dir) || stdout.Len() > 0 {
 		t.Errorf("it says %q and prints %q", text, stdout.String())

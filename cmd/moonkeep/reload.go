@@ -18,13 +18,16 @@ func newReloadCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "reload",
-		Short: "read the configuration again, and say what changed",
-		Long: `Has the daemon read its configuration again, as SIGHUP does, waits until it runs
-or is refused, and prints errors and warnings, each with its place, and what
-changed, as plan does. What did not change keeps its role, its timers and its
-addresses. A configuration with errors changes nothing.
+		Short: "reload the configuration, and print what changed",
+		Long: `Makes the daemon reload its configuration, as SIGHUP does, waits for the outcome,
+and prints errors and warnings with their places, and what changed, as plan
+does. What did not change keeps its role, its timers and its addresses. A
+configuration with errors changes nothing.
 
-Exit status 0: it runs. 1: it was refused, or no daemon answers.`,
+Exit status 0: the new configuration runs. 1: it was refused. 2: wrong use, or
+no daemon answers.`,
+		Example: `  moonkeep reload
+  moonkeep reload --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := control.NewClient(runDir).Reload(cmd.Context())
@@ -42,8 +45,8 @@ Exit status 0: it runs. 1: it was refused, or no daemon answers.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
+	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
 	return cmd
 }
 

@@ -20,13 +20,17 @@ func newRunCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "run the daemon in the foreground",
-		Long: `Runs the node that FILE describes, keepalived.conf or YAML, TOML or JSON, in the
-foreground and logs to standard error. SIGTERM and SIGINT stop it in an orderly
+		Long: `Runs the daemon with FILE, a keepalived.conf or YAML, TOML or JSON, in the
+foreground, and logs to standard error. SIGTERM and SIGINT stop it in an orderly
 way; a second one without waiting for another node to take over, a third one at
 once. SIGHUP reloads FILE.
 
-The control socket, the journal of owned addresses and the lock live in the run
-directory, so that several daemons share a host when each has its own.`,
+The control socket, the journal of owned addresses and the lock are in the run
+directory. Several daemons can run on one host if each has its own.
+
+Exit status 0: it was stopped. 1: it could not start, or it broke. 2: wrong use.`,
+		Example: `  moonkeep run -c /etc/keepalived/keepalived.conf
+  moonkeep run -c /etc/moonkeep/moonkeep.yaml --log-format json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			log, closeLog, err := newLog(cmd.ErrOrStderr(), logFormat, logLevel)
@@ -44,12 +48,12 @@ directory, so that several daemons share a host when each has its own.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVarP(&o.Configs, "config", "c", nil, "configuration `file`; by default the first of "+searchPath()+". Files of moonkeep's own languages can be given several times, and folders of them: what later ones say counts")
-	f.StringArrayVar(&o.Set, "set", nil, "`KEY=VALUE`: a key of global, whatever the files and the environment (MOONKEEP_KEY) say; several times")
-	f.StringVarP(&o.ConfigID, "config-id", "i", "", "the config `ID` that lines @ID of a keepalived.conf are for; by default the node's name up to the first dot")
-	f.StringVar(&o.RunDir, "run-dir", daemon.DefaultRunDir, "`directory` of socket, journal and lock")
-	f.StringVar(&o.StateDir, "state-dir", "", "`directory` of what outlives a reboot: what is in maintenance; by default "+daemon.DefaultStateDir+", and for another --run-dir that one")
-	f.StringVar(&o.CheckDir, "check-dir", "", "`directory` in which a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
+	f.StringArrayVarP(&o.Configs, "config", "c", nil, "the configuration `file` (default: the first of "+searchPath()+"). YAML, TOML and JSON files, and directories of them, can be given several times; later ones override earlier ones")
+	f.StringArrayVar(&o.Set, "set", nil, "set a key of global, `KEY=VALUE`, overriding the files and the environment (MOONKEEP_KEY); can be given several times")
+	f.StringVarP(&o.ConfigID, "config-id", "i", "", configIDHelp)
+	f.StringVar(&o.RunDir, "run-dir", daemon.DefaultRunDir, runDirOwnHelp)
+	f.StringVar(&o.StateDir, "state-dir", "", "the `directory` for what outlives a reboot, such as maintenance (default: "+daemon.DefaultStateDir+", or the --run-dir if that is given)")
+	f.StringVar(&o.CheckDir, "check-dir", "", "a `directory` where a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")
 	return cmd

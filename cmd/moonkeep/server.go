@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,53 +21,96 @@ type serverOptions struct {
 }
 
 func (o *serverOptions) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().StringVar(&o.service, "service", "", "the virtual server that is meant, by name or address (default: every one that has the real server)")
-	cmd.Flags().BoolVar(&o.json, "json", false, "print JSON")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().StringVar(&o.service, "service", "", "only in this virtual server, given by name or address (default: in every one that has the real server)")
+	cmd.Flags().BoolVar(&o.json, "json", false, jsonHelp)
 }
 
-const drainLong = `drain gives the server weight 0: connections that it has go on, no new ones
-come. When there are none any more, or after --timeout, its place is taken away.`
-
+// newServerCommand holds what people do to real servers. Those of every day have
+// a short name at the root, too.
 func newServerCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "server",
-		Short: "take real servers out of service, and back",
-		Long: `server takes a hand in real servers of the running daemon, whatever their checks
-say. What is wanted holds after a reload and a restart, until it is taken back
-with "up".
+		Short: "take real servers out of service, bring them back, set their weight",
+		Long: `Overrides what the checks say of real servers of the running daemon. It holds
+across reloads and restarts, until it is ended with "up", or for a weight with
+"weight SERVER auto".
 
-SERVER is ADDRESS or ADDRESS:PORT; it is meant in every virtual server that has
-it, or in the one of --service. Without --service it is meant also where a
-reload or a restart adds it later: a server in maintenance gets no clients
-because its virtual server has another address or name.`,
+SERVER is ADDRESS or ADDRESS:PORT. It is meant in every virtual server that has
+it, or only in that of --service. Without --service that includes virtual servers
+that a later reload or restart adds: a server in maintenance does not return to
+service because its virtual server gets another address or name.
+
+"drain", "up" and "weight" also work without the word "server".`,
 	}
-	for _, v := range []struct{ use, wish, short, long string }{
-		{"up", "auto", "leave servers to their checks again", "up takes back what drain, down and maintenance asked for: the server serves as\nsoon as its checks say that it works, after maintenance as soon as they have said\nso anew, and with slow_start its weight rises from there. A weight that was given by hand stays; `weight SERVER auto` takes that back."},
-		{"drain", "drain", "give servers no new connections, and take them out when theirs are gone", drainLong},
-		{"down", "down", "take servers out at once, with their connections", "down removes the server from the virtual server at once: connections that it has\nbreak. Its checks go on."},
-		{"maintenance", "maintenance", "drain servers, and let their checks rest", "maintenance does what drain does, and probes the server no more: its state stays\nwhat it was, nothing is told of it, and its log stays quiet. When it leaves\nmaintenance it is probed at once, and the first result decides."},
-	} {
-		cmd.AddCommand(newWishCommand(v.use+" SERVER...", v.wish, v.short, v.long))
+	for _, w := range serverVerbs() {
+		cmd.AddCommand(newWishCommand(w))
 	}
+	cmd.AddCommand(newServerWeightCommand())
 	return cmd
 }
 
-// newDrainCommand is `server drain` by its short name.
-func newDrainCommand() *cobra.Command {
-	return newWishCommand("drain SERVER...", "drain", "give real servers no new connections (server drain)", drainLong)
+// newServerShortcuts are those commands of `server` that have a short name.
+func newServerShortcuts() []*cobra.Command {
+	var list []*cobra.Command
+	short := func(cmd *cobra.Command) {
+		cmd.Example = strings.ReplaceAll(cmd.Example, "moonkeep server ", "moonkeep ")
+		cmd.Short = "short for server " + cmd.Name()
+		list = append(list, cmd)
+	}
+	for _, w := range serverVerbs() {
+		if w.verb == "drain" || w.verb == "up" {
+			short(newWishCommand(w))
+		}
+	}
+	short(newServerWeightCommand())
+	return list
 }
 
-func newWishCommand(use, wish, short, long string) *cobra.Command {
+// serverVerb is a command that says what is wanted of real servers.
+type serverVerb struct {
+	verb string
+	// asks is what the daemon is asked for.
+	asks                 string
+	short, long, example string
+}
+
+func serverVerbs() []serverVerb {
+	return []serverVerb{
+		{"up", "auto", "return servers to service, as their checks say",
+			`Ends drain, down and maintenance: a server serves as soon as its checks say that
+it works, after maintenance as soon as a new check says so; with slow_start its
+weight rises from there. A weight set by hand stays; "weight SERVER auto" ends
+that.`,
+			`  moonkeep server up 192.0.2.11:80`},
+		{"drain", "drain", "send servers no new connections; remove them when the old ones have ended",
+			`Gives the servers weight 0: established connections go on, new ones go
+elsewhere. Once its connections have ended, or after --timeout, a server is
+removed from the table. "up" brings it back.`,
+			`  moonkeep server drain 192.0.2.11:80
+  moonkeep server drain 192.0.2.11 192.0.2.12 --timeout 5m`},
+		{"down", "down", "remove servers at once, breaking their connections",
+			`Removes servers from the table at once; their connections break. Their checks
+go on. "up" brings them back.`,
+			`  moonkeep server down 192.0.2.11:80 --service web`},
+		{"maintenance", "maintenance", "drain servers, and pause their checks",
+			`Drains servers as drain does, and pauses their checks: they keep their last
+state, and cause no notifications and no log lines. "up" brings them back: they
+are checked at once, and the first result counts.`,
+			`  moonkeep server maintenance 192.0.2.11 --timeout 1m`},
+	}
+}
+
+func newWishCommand(w serverVerb) *cobra.Command {
 	var o serverOptions
 	cmd := &cobra.Command{
-		Use: use, Short: short, Long: long, Args: cobra.MinimumNArgs(1),
+		Use: w.verb + " SERVER...", Short: w.short, Long: w.long, Example: w.example, Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.timeout < 0 {
 				return errors.New("--timeout is negative")
 			}
 			for _, server := range args {
-				r := control.ServersRequest{Server: server, Service: o.service, Wish: wish, Limit: o.timeout.Seconds()}
+				r := control.ServersRequest{Server: server, Service: o.service, Wish: w.asks, Limit: o.timeout.Seconds()}
 				if err := o.ask(cmd, r); err != nil {
 					return err
 				}
@@ -75,20 +119,21 @@ func newWishCommand(use, wish, short, long string) *cobra.Command {
 		},
 	}
 	o.flags(cmd)
-	if wish == "drain" || wish == "maintenance" {
-		cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "how long connections may go on (default: without end)")
+	if w.verb == "drain" || w.verb == "maintenance" {
+		cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "how long established connections may go on (default: no limit)")
 	}
 	return cmd
 }
 
-func newWeightCommand() *cobra.Command {
+func newServerWeightCommand() *cobra.Command {
 	var o serverOptions
 	cmd := &cobra.Command{
 		Use:   "weight SERVER N|auto",
-		Short: "give a real server a weight by hand",
-		Long: `weight gives a real server a weight that takes the place of the configured one
-and of what checks make of it, until "auto" gives it back. It holds after a
-reload and a restart.`,
+		Short: "set the weight of a real server",
+		Long: `Sets the weight of a real server, overriding the configuration and the checks.
+It holds across reloads and restarts, until "auto" ends it.`,
+		Example: `  moonkeep server weight 192.0.2.11 50
+  moonkeep server weight 192.0.2.11:80 auto --service web`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			weight := -1

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -23,10 +22,14 @@ func newStatusCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "what this node holds, and why",
-		Long: `Asks the running daemon: the role of each instance, since when and why, how its
-priority comes about, which addresses the kernel has right now, the adverts last
-sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
+		Short: "show what this node holds, and why",
+		Long: `Prints what the running daemon holds: the role of each instance, since when and
+why, how its priority is made up, which addresses the kernel has right now, the
+adverts last sent and heard, and what the checks say.
+
+Exit status 0: printed. 2: wrong use, or no daemon answers.`,
+		Example: `  moonkeep status
+  moonkeep status --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var s control.Status
@@ -40,13 +43,8 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 			default:
 				return fmt.Errorf("there is no format %q; there are moonkeep and keepalived", format)
 			}
-			if errors.Is(err, control.ErrNotRunning) {
-				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: no daemon answers in %s (is it running, with the same --run-dir, and may you read its socket?)\n", runDir)
-				return exitNo
-			}
 			if err != nil {
-				fmt.Fprintln(cmd.ErrOrStderr(), "moonkeep:", err)
-				return exitNo
+				return refusal(cmd.ErrOrStderr(), runDir, err)
 			}
 			switch {
 			case text != nil:
@@ -63,9 +61,9 @@ sent and heard, and what the checks say. Exit status 1 when no daemon answers.`,
 			return printStatus(cmd.OutOrStdout(), &s)
 		},
 	}
-	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, for programs")
-	cmd.Flags().StringVar(&format, "format", "", "moonkeep, or keepalived: the JSON that keepalived dumps at a signal, without passwords")
+	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
+	cmd.Flags().StringVar(&format, "format", "", "moonkeep, or keepalived: the JSON that keepalived writes on a signal, without passwords")
 	return cmd
 }
 

@@ -28,14 +28,18 @@ func newTopCommand() *cobra.Command {
 	var o topOptions
 	cmd := &cobra.Command{
 		Use:   "top",
-		Short: "show what goes through the virtual servers, now",
-		Long: `top shows the virtual servers of the running daemon and their real servers with
-connections, packets and bytes, as the kernel counts them, the busiest first.
-ACTIVE and INACTIVE are connections now, PERSIST clients that persistence keeps
-with the server, /S what passes in a second, averaged by the kernel, and the rest
-what passed since the server is there; IN is from clients, OUT to them. On a
-terminal services are bold and servers without new connections, whose weight is
-0, in colour, unless NO_COLOR is set. An interrupt ends it.`,
+		Short: "show the traffic of the virtual servers, live",
+		Long: `Shows the virtual servers of the running daemon and their real servers with
+connections, packets and bytes as counted by the kernel, busiest first.
+
+ACTIVE and INACTIVE are current connections, PERSIST clients held by persistence;
+columns with /S are per second, averaged by the kernel; the others count since the
+server was added. IN is from clients, OUT to them. On a terminal services are bold,
+and servers with weight 0, which get no new connections, are in colour unless
+NO_COLOR is set. Ctrl-C ends it.`,
+		Example: `  moonkeep top
+  moonkeep top --sort bytes --every 5s
+  moonkeep top --once`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, known := orders()[o.sort]; !known {
@@ -47,11 +51,11 @@ terminal services are bold and servers without new connections, whose weight is
 			return o.run(cmd)
 		},
 	}
-	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, "the daemon's run directory")
-	cmd.Flags().StringVar(&o.sort, "sort", "connections", "what the busiest has most of: connections, packets or bytes a second, active, or name")
+	cmd.Flags().StringVar(&o.runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().StringVar(&o.sort, "sort", "connections", "sort by connections, packets or bytes (per second), active (connections), or name")
 	cmd.Flags().BoolVar(&o.once, "once", false, "print once, without clearing the screen")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print once, as JSON")
-	cmd.Flags().DurationVar(&o.every, "every", time.Second, "the time between two looks")
+	cmd.Flags().DurationVar(&o.every, "every", time.Second, "the refresh interval")
 	return cmd
 }
 

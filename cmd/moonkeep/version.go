@@ -13,10 +13,11 @@ var version = "0.1.0-dev"
 
 func newVersionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "print the version",
-		Long:  "version prints the version, the revision it was built from, and by which Go for\nwhich machine.",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "print the version",
+		Long:    "Prints the version, the revision it was built from, the version of Go, and the\nplatform.",
+		Example: `  moonkeep version`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			revision := ""
 			if info, ok := debug.ReadBuildInfo(); ok {
