@@ -30,7 +30,7 @@ func Text(ctx context.Context, from Source) ([]byte, error) {
 	c.status(&s)
 	if len(s.Services) > 0 {
 		u, err := from.Usage(ctx)
-		c.put("moonkeep_ipvs_readable", "Whether the counters of IPVS could be read.", gauge, truth(err == nil))
+		c.put("moonkeep_ipvs_readable", "1 if the IPVS counters could be read.", gauge, truth(err == nil))
 		if err == nil {
 			c.usage(&u)
 		}

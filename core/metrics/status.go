@@ -15,19 +15,19 @@ func roles() []string { return []string{"INIT", "BACKUP", "MASTER", "FAULT"} }
 
 func (c *collection) status(s *control.Status) {
 	c.put("moonkeep_info", "The daemon; always 1.", gauge, 1, "version", s.Version, "router_id", s.RouterID)
-	c.put("moonkeep_uptime_seconds", "How long the daemon has run.", gauge, s.Uptime)
-	c.put("moonkeep_config_read_timestamp_seconds", "When the configuration in force was read.", gauge, float64(s.Reloaded.UnixMilli())/1000)
-	c.put("moonkeep_config_reload_refused", "Whether the last reload was refused.", gauge, truth(s.ReloadError != ""))
-	c.put("moonkeep_maintenance", "Whether the node as a whole is in maintenance.", gauge, truth(s.Maintenance))
-	c.put("moonkeep_late_seconds", "How long after it was due something was done last.", gauge, s.Late)
-	c.put("moonkeep_late_max_seconds", "How long after it was due something was done, at most since the start.", gauge, s.MostLate)
-	c.put("moonkeep_packets_dropped_total", "VRRP packets that were dropped because the daemon was busy.", counter, float64(s.Dropped))
-	c.put("moonkeep_packets_of_other_vrids_total", "VRRP packets of virtual routers that are not configured.", counter, float64(s.Strangers))
+	c.put("moonkeep_uptime_seconds", "Time since the daemon started.", gauge, s.Uptime)
+	c.put("moonkeep_config_read_timestamp_seconds", "When the running configuration was read, as a Unix timestamp.", gauge, float64(s.Reloaded.UnixMilli())/1000)
+	c.put("moonkeep_config_reload_refused", "1 if the last reload was refused.", gauge, truth(s.ReloadError != ""))
+	c.put("moonkeep_maintenance", "1 if the whole node is in maintenance.", gauge, truth(s.Maintenance))
+	c.put("moonkeep_late_seconds", "How late the daemon's main loop was the last time it woke up.", gauge, s.Late)
+	c.put("moonkeep_late_max_seconds", "The most that the daemon's main loop has been late since the start.", gauge, s.MostLate)
+	c.put("moonkeep_packets_dropped_total", "VRRP packets dropped because the daemon was busy.", counter, float64(s.Dropped))
+	c.put("moonkeep_packets_of_other_vrids_total", "VRRP packets received for virtual routers that are not configured.", counter, float64(s.Strangers))
 	for i := range s.Instances {
 		c.instance(&s.Instances[i])
 	}
 	for _, g := range s.Groups {
-		c.one("moonkeep_sync_group_role", "The role of a sync group.", "role", g.Role, roles(), "group", g.Name)
+		c.one("moonkeep_sync_group_role", "1 for the current role of a sync group, 0 for the others.", "role", g.Role, roles(), "group", g.Name)
 	}
 	c.trackers(s)
 	for i := range s.Services {
@@ -35,17 +35,17 @@ func (c *collection) status(s *control.Status) {
 	}
 	c.checks(s)
 	n := &s.Notifications
-	c.put("moonkeep_notifications_waiting", "Changes that programs and functions are still to be told of.", gauge, float64(n.Waiting))
-	c.put("moonkeep_notifications_total", "Runs of programs and functions that are told of changes, and changes that were dropped.", counter, float64(n.Told), "result", "told")
-	c.put("moonkeep_notifications_total", "Runs of programs and functions that are told of changes, and changes that were dropped.", counter, float64(n.Failed), "result", "failed")
-	c.put("moonkeep_notifications_total", "Runs of programs and functions that are told of changes, and changes that were dropped.", counter, float64(n.Dropped), "result", "dropped")
+	c.put("moonkeep_notifications_waiting", "Notifications waiting to be delivered to programs and functions.", gauge, float64(n.Waiting))
+	c.put("moonkeep_notifications_total", "Notifications to programs and functions, by result.", counter, float64(n.Told), "result", "told")
+	c.put("moonkeep_notifications_total", "Notifications to programs and functions, by result.", counter, float64(n.Failed), "result", "failed")
+	c.put("moonkeep_notifications_total", "Notifications to programs and functions, by result.", counter, float64(n.Dropped), "result", "dropped")
 	for _, f := range n.FIFOs {
 		c.put("moonkeep_fifo_lines_written_total", "Lines written to a FIFO.", counter, float64(f.Written), "path", f.Path)
-		c.put("moonkeep_fifo_lines_dropped_total", "Lines that a FIFO had no reader for.", counter, float64(f.Dropped), "path", f.Path)
+		c.put("moonkeep_fifo_lines_dropped_total", "Lines dropped because a FIFO had no reader.", counter, float64(f.Dropped), "path", f.Path)
 	}
 	if m := n.Mail; m != nil {
-		const help = "Mails, by what became of them."
-		c.put("moonkeep_mails_waiting", "Mails that wait for the server.", gauge, float64(m.Waiting))
+		const help = "Mails, by result."
+		c.put("moonkeep_mails_waiting", "Mails waiting for the mail server.", gauge, float64(m.Waiting))
 		c.put("moonkeep_mails_total", help, counter, float64(m.Sent), "result", "sent")
 		c.put("moonkeep_mails_total", help, counter, float64(m.Failed), "result", "failed")
 		c.put("moonkeep_mails_total", help, counter, float64(m.Dropped), "result", "dropped")
@@ -58,68 +58,68 @@ func (c *collection) instance(in *control.Instance) {
 		c.put("moonkeep_vrrp_"+name, help, value, v, append(at[:len(at):len(at)], more...)...)
 	}
 	put("info", "A virtual router; always 1.", gauge, 1, "interface", in.Interface, "vrid", strconv.Itoa(in.VRID), "version", strconv.Itoa(in.Version), "group", in.Group)
-	c.one("moonkeep_vrrp_role", "The role of a virtual router.", "role", in.Role, roles(), at...)
-	put("role_seconds", "For how long it has had its role.", gauge, in.SinceAge)
-	put("priority", "The priority in force.", gauge, float64(in.Effective))
+	c.one("moonkeep_vrrp_role", "1 for the current role of a virtual router, 0 for the others.", "role", in.Role, roles(), at...)
+	put("role_seconds", "Time since the last change of role.", gauge, in.SinceAge)
+	put("priority", "The effective priority.", gauge, float64(in.Effective))
 	put("priority_configured", "The configured priority.", gauge, float64(in.Base))
-	put("faults", "Reasons for which it is FAULT.", gauge, float64(len(in.Faults)))
-	put("handing_over", "Whether it leaves and still answers for the addresses.", gauge, truth(in.Leaving))
-	put("maintenance", "Whether it must not be MASTER.", gauge, truth(in.Maintenance))
+	put("faults", "Number of reasons for the state FAULT.", gauge, float64(len(in.Faults)))
+	put("handing_over", "1 while it hands its addresses over and still answers for them.", gauge, truth(in.Leaving))
+	put("maintenance", "1 if it is in maintenance and does not become MASTER.", gauge, truth(in.Maintenance))
 	held := 0
 	for _, a := range in.Addresses {
 		if a.Held {
 			held++
 		}
 	}
-	put("addresses", "Its virtual addresses.", gauge, float64(len(in.Addresses)))
-	put("addresses_held", "Those of its virtual addresses that the kernel has.", gauge, float64(held))
-	put("repaired_total", "Addresses, routes and rules that somebody removed and that were put back.", counter, float64(in.Repaired))
+	put("addresses", "Number of configured virtual addresses.", gauge, float64(len(in.Addresses)))
+	put("addresses_held", "Number of virtual addresses that are set in the kernel.", gauge, float64(held))
+	put("repaired_total", "Addresses, routes and rules put back after somebody removed them.", counter, float64(in.Repaired))
 	if in.HeardAge != nil {
-		put("last_advert_heard_seconds", "For how long no advert of another node has been heard.", gauge, *in.HeardAge)
+		put("last_advert_heard_seconds", "Time since the last advert from another node.", gauge, *in.HeardAge)
 	}
-	put("dual_master", "Whether another node is MASTER too.", gauge, truth(in.DualMaster != ""))
-	put("dual_masters_total", "How often another node was MASTER too.", counter, float64(in.DualMasters))
-	put("dual_master_seconds_total", "For how long another node was MASTER too.", counter, in.DualMasterTime)
+	put("dual_master", "1 while another node is MASTER, too.", gauge, truth(in.DualMaster != ""))
+	put("dual_masters_total", "How often another node was MASTER, too.", counter, float64(in.DualMasters))
+	put("dual_master_seconds_total", "Total time during which another node was MASTER, too.", counter, in.DualMasterTime)
 	n := &in.Counters
 	put("adverts_sent_total", "Adverts sent.", counter, float64(n.Sent))
 	put("adverts_received_total", "Adverts received and accepted.", counter, float64(n.Received))
-	put("adverts_unsigned_total", "Adverts accepted without a signature although there are keys.", counter, float64(n.Unsigned))
-	put("priority_zero_sent_total", "Adverts sent that say that it leaves.", counter, float64(n.SentZero))
-	put("priority_zero_received_total", "Adverts received that say that the master leaves.", counter, float64(n.ReceivedZero))
+	put("adverts_unsigned_total", "Adverts accepted without a signature although auth_hmac has keys.", counter, float64(n.Unsigned))
+	put("priority_zero_sent_total", "Adverts sent with priority 0 (this node gives up).", counter, float64(n.SentZero))
+	put("priority_zero_received_total", "Adverts received with priority 0 (the master gives up).", counter, float64(n.ReceivedZero))
 	put("became_master_total", "How often it became MASTER.", counter, float64(n.BecameMaster))
 	put("left_master_total", "How often it left MASTER.", counter, float64(n.LeftMaster))
-	put("announcement_bursts_total", "How often its addresses were announced.", counter, float64(n.Announced))
+	put("announcement_bursts_total", "How often its addresses were announced (gratuitous ARP, unsolicited NA).", counter, float64(n.Announced))
 	for _, rule := range slices.Sorted(maps.Keys(n.Rejected)) {
-		put("adverts_rejected_total", "Adverts that were not accepted, by the rule that they broke.", counter, float64(n.Rejected[rule]), "rule", rule)
+		put("adverts_rejected_total", "Adverts rejected, by the rule they broke.", counter, float64(n.Rejected[rule]), "rule", rule)
 	}
 }
 
 // trackers are what virtual routers track.
 func (c *collection) trackers(s *control.Status) {
 	for _, x := range s.Scripts {
-		c.put("moonkeep_script_up", "Whether a check counts as up.", gauge, truth(x.State == "up"), "script", x.Name)
+		c.put("moonkeep_script_up", "1 if a check counts as up.", gauge, truth(x.State == "up"), "script", x.Name)
 		if x.RunAge != nil {
-			c.put("moonkeep_script_last_run_seconds", "How long ago a check ran last.", gauge, *x.RunAge, "script", x.Name)
+			c.put("moonkeep_script_last_run_seconds", "Time since the last run of a check.", gauge, *x.RunAge, "script", x.Name)
 		}
-		c.put("moonkeep_script_duration_seconds", "How long a check took last.", gauge, x.Took, "script", x.Name)
+		c.put("moonkeep_script_duration_seconds", "Duration of the last run of a check.", gauge, x.Took, "script", x.Name)
 		if x.Weight != nil {
-			c.put("moonkeep_script_weight", "What a check measured for the priority.", gauge, float64(*x.Weight), "script", x.Name)
+			c.put("moonkeep_script_weight", "The weight that a check measured for the priority.", gauge, float64(*x.Weight), "script", x.Name)
 		}
 	}
 	for _, x := range s.Sessions {
-		c.put("moonkeep_bfd_up", "Whether a BFD session is up.", gauge, truth(x.State == "Up"), "session", x.Name)
+		c.put("moonkeep_bfd_up", "1 if a BFD session is up.", gauge, truth(x.State == "Up"), "session", x.Name)
 	}
 	for _, x := range s.Files {
 		if x.Value != nil {
 			c.put("moonkeep_track_file_value", "The number in a tracked file.", gauge, float64(*x.Value), "file", x.Name)
 		}
-		c.put("moonkeep_track_file_broken", "Whether a tracked file is of no use.", gauge, truth(x.Error != ""), "file", x.Name)
+		c.put("moonkeep_track_file_broken", "1 if a tracked file cannot be read or holds no number.", gauge, truth(x.Error != ""), "file", x.Name)
 	}
 	for _, x := range s.Processes {
 		if x.Count != nil {
-			c.put("moonkeep_track_process_count", "How many of a tracked process run.", gauge, float64(*x.Count), "process", x.Name)
+			c.put("moonkeep_track_process_count", "Number of processes found for a tracked process.", gauge, float64(*x.Count), "process", x.Name)
 		}
-		c.put("moonkeep_track_process_up", "Whether enough of a tracked process run.", gauge, truth(x.State == "up"), "process", x.Name)
+		c.put("moonkeep_track_process_up", "1 if as many processes run as a tracked process requires.", gauge, truth(x.State == "up"), "process", x.Name)
 	}
 }
 
@@ -153,5 +153,5 @@ func (c *collection) scripts(list []control.Metric) {
 			odd++
 		}
 	}
-	c.put("moonkeep_script_metrics_refused", "Series of Lua scripts that are left out, because their name is one of moonkeep's or another kind elsewhere, or a name is none.", gauge, float64(odd))
+	c.put("moonkeep_script_metrics_refused", "Series of Lua scripts that are not exported because their name is invalid, reserved, or used with another type.", gauge, float64(odd))
 }
