@@ -113,8 +113,12 @@ func unknown(words []string) string {
 	if err != nil {
 		return err.Error()
 	}
-	if cmd.HasSubCommands() && len(rest) > 0 && cmd != root && !placeholder(rest[0]) && !slices.ContainsFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == rest[0] }) {
-		return "there is no command " + rest[0] + " in it"
+	if cmd.HasSubCommands() && len(rest) > 0 && cmd != root && !placeholder(rest[0]) {
+		for _, name := range strings.Split(rest[0], "|") { // a choice
+			if !slices.ContainsFunc(cmd.Commands(), func(c *cobra.Command) bool { return c.Name() == name }) {
+				return "there is no command " + name + " in it"
+			}
+		}
 	}
 	for _, w := range rest {
 		name, is := strings.CutPrefix(w, "--")
