@@ -40,6 +40,28 @@ type edges struct {
 	plugins *pluginhost.Host
 }
 
+// close ends Lua scripts, plugins and programs, side by side, within closeLimit in
+// all.
+func (e *edges) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	var scripts, plugins, programs error
+	var all sync.WaitGroup
+	all.Go(func() { scripts = e.pool.close(ctx) })
+	if e.plugins != nil {
+		all.Go(func() { plugins = e.plugins.Close(ctx) })
+	}
+	if e.starter != nil {
+		all.Go(func() {
+			if err := e.starter.Close(ctx); err != nil {
+				programs = fmt.Errorf("end the programs that still run: %w", err)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(scripts, plugins, programs)
+}
+
 // checks runs the scripts of one configuration. It implements
 // engine.QuickChecks.
 type checks struct {

@@ -95,108 +95,134 @@ func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
 			err = errors.Join(err, d.close())
 		}
 	}()
-	if err := Permitted(); err != nil {
+	if err := d.claim(); err != nil {
 		return nil, err
 	}
-	if o.CheckDir != "" {
-		if info, err := os.Stat(o.CheckDir); err != nil || !info.IsDir() {
-			return nil, fmt.Errorf("--check-dir %s: there is no such directory", o.CheckDir)
-		}
-	}
-	if d.dir, err = openRunDir(o.RunDir); err != nil {
+	if err := d.openEdges(c); err != nil {
 		return nil, err
 	}
-	for _, w := range d.dir.warnings {
-		log.Warn(w)
-	}
-	d.fence = openFence(log)
-	d.edges = &edges{log: log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: o.CheckDir, host: d.host(), pool: newLuaPool(), library: &d.library}
-	process, err := prioritise(&c.Global, log)
+	plan, err := d.firstPlan(c)
 	if err != nil {
 		return nil, err
 	}
-	d.calm = watchRealTime(process, log)
-	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore, Cell: func() program.Cell { return d.fence.Cell() }}); err != nil {
-		return nil, err
-	}
-	if err := d.edges.openPlugins(c, o.RunDir, d.cell, process.Restore); err != nil {
-		return nil, err
-	}
-	plan, err := d.plan(c)
-	if err != nil {
-		return nil, err
-	}
-	d.maintenance = newMaintenanceFile(stateDir(o.StateDir, o.RunDir))
-	if plan.Node.Maintenance, err = d.maintenance.read(); err != nil {
-		return nil, err
-	}
-	d.hands = newHandsFile(stateDir(o.StateDir, o.RunDir))
-	if plan.Node.Hands, err = d.hands.read(); err != nil {
-		return nil, err
-	}
-	if len(plan.Node.Hands) > 0 {
-		log.Warn("people have a hand in real servers since an earlier run, until `moonkeep server up`", "servers", len(plan.Node.Hands))
-	}
-	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
-		log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", told(m.Instances, "the node"))
-	}
-	if plan.Node.StartDelay, err = startDelay(&c.Global); err != nil {
-		return nil, err
-	}
-	if err := initialise(c, nil); err != nil {
-		return nil, err
-	}
-	telling, files, err := d.edges.telling(c)
-	if err != nil {
-		return nil, err
-	}
-	d.files.Store(&luaFiles{present: files})
-	d.telling = telling
-	d.tells, err = notify.New(notify.Options{
-		Plan: telling, Run: d.edges.starter.Run, Log: log,
-		Lua: func(ctx context.Context, file notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
-			return d.files.Load().tell(ctx, d.edges.routerID, file, ch, state, addresses)
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	left, err := d.leftovers(c)
-	if err != nil {
-		return nil, err
-	}
-	if d.lasting, err = hostsOwn(&plan.Node, left.addresses); err != nil {
-		return nil, err
-	}
-	plan.Keep = d.lasting
-	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
-		return nil, err
-	}
-	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
-		return nil, err
-	}
-	for _, who := range strangers() {
-		log.Warn(who + " speaks VRRP on this host too: if it is for the same virtual routers, stop it, for each removes what the other sets")
-	}
-	if d.alarm, err = alarm.New(); err != nil {
-		return nil, err
-	}
-	old := stale(&plan.Node, left.owned)
-	if d.balance, err = newBalancer(c, d.dir, log); err != nil {
-		return nil, err
-	}
-	d.engine = engine.New(plan, engine.Options{
-		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
-		Journal: func(all []netspec.Address, routing netspec.Routing) error {
-			return d.dir.writeJournal(owned{all, routing})
-		},
-	})
-	if err := d.openKernels(c, left); err != nil {
+	if err := d.openNode(c, plan); err != nil {
 		return nil, err
 	}
 	d.config, d.loaded, d.planned = c, time.Now(), plan.Node
 	d.library.Forget()
 	return d, nil
+}
+
+// claim looks whether the daemon may run, and takes its run directory.
+func (d *daemon) claim() (err error) {
+	if err := Permitted(); err != nil {
+		return err
+	}
+	if dir := d.opts.CheckDir; dir != "" {
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			return fmt.Errorf("--check-dir %s: there is no such directory", dir)
+		}
+	}
+	if d.dir, err = openRunDir(d.opts.RunDir); err != nil {
+		return err
+	}
+	for _, w := range d.dir.warnings {
+		d.log.Warn(w)
+	}
+	return nil
+}
+
+// openEdges makes what runs programs, plugins and Lua files, and starts none.
+func (d *daemon) openEdges(c *config.Config) error {
+	d.fence = openFence(d.log)
+	d.edges = &edges{log: d.log, lost: new(lua.Lost), routerID: c.Global.RouterID, checkDir: d.opts.CheckDir, host: d.host(), pool: newLuaPool(), library: &d.library}
+	process, err := prioritise(&c.Global, d.log)
+	if err != nil {
+		return err
+	}
+	d.calm = watchRealTime(process, d.log)
+	if d.edges.starter, err = program.NewStarter(program.Options{OnThread: process.Restore, Cell: func() program.Cell { return d.fence.Cell() }}); err != nil {
+		return err
+	}
+	return d.edges.openPlugins(c, d.opts.RunDir, d.cell, process.Restore)
+}
+
+// firstPlan is what the engine begins with: the configuration, and what people
+// wanted of an earlier run.
+func (d *daemon) firstPlan(c *config.Config) (plan engine.Plan, err error) {
+	if plan, err = d.plan(c); err != nil {
+		return plan, err
+	}
+	state := stateDir(d.opts.StateDir, d.opts.RunDir)
+	d.maintenance, d.hands = newMaintenanceFile(state), newHandsFile(state)
+	if plan.Node.Maintenance, err = d.maintenance.read(); err != nil {
+		return plan, err
+	}
+	if plan.Node.Hands, err = d.hands.read(); err != nil {
+		return plan, err
+	}
+	if len(plan.Node.Hands) > 0 {
+		d.log.Warn("people have a hand in real servers since an earlier run, until `moonkeep server up`", "servers", len(plan.Node.Hands))
+	}
+	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
+		d.log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", told(m.Instances, "the node"))
+	}
+	plan.Node.StartDelay, err = startDelay(&c.Global)
+	return plan, err
+}
+
+// openNode makes the notifier, the engine and the kernels that the node works
+// with, and has them know what an earlier run left behind.
+func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
+	if err := initialise(c, nil); err != nil {
+		return err
+	}
+	telling, files, err := d.edges.telling(c)
+	if err != nil {
+		return err
+	}
+	d.files.Store(&luaFiles{present: files})
+	d.telling = telling
+	d.tells, err = notify.New(notify.Options{
+		Plan: telling, Run: d.edges.starter.Run, Log: d.log,
+		Lua: func(ctx context.Context, file notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
+			return d.files.Load().tell(ctx, d.edges.routerID, file, ch, state, addresses)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	left, err := d.leftovers(c)
+	if err != nil {
+		return err
+	}
+	if d.lasting, err = hostsOwn(&plan.Node, left.addresses); err != nil {
+		return err
+	}
+	plan.Keep = d.lasting
+	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
+		return err
+	}
+	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
+		return err
+	}
+	for _, who := range strangers() {
+		d.log.Warn(who + " speaks VRRP on this host too: if it is for the same virtual routers, stop it, for each removes what the other sets")
+	}
+	if d.alarm, err = alarm.New(); err != nil {
+		return err
+	}
+	old := stale(&plan.Node, left.owned)
+	if d.balance, err = newBalancer(c, d.dir, d.log); err != nil {
+		return err
+	}
+	d.engine = engine.New(plan, engine.Options{
+		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: d.log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
+		Journal: func(all []netspec.Address, routing netspec.Routing) error {
+			return d.dir.writeJournal(owned{all, routing})
+		},
+	})
+	return d.openKernels(c, left)
 }
 
 // read reads the configuration and asks the host for what it needs. Warnings
@@ -321,18 +347,29 @@ func (d *daemon) report(found config.Findings, err error) {
 	}
 }
 
+// adopt has the node run a configuration. What was done of it before an error is
+// undone, backwards.
 func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
+	var undo []func() error
+	defer func() {
+		if err != nil {
+			for _, f := range slices.Backward(undo) {
+				err = errors.Join(err, f())
+			}
+		}
+	}()
 	d.edges.names.begin()
 	plan, err := d.plan(c)
 	if err != nil {
 		return err
 	}
-	given := false // the plan, to the engine, which closes what is in it
-	defer func() {
-		if !given {
-			err = errors.Join(err, plan.Probes.Close(), plan.Watcher.Close())
+	given := false // to the engine, which closes what is in it
+	undo = append(undo, func() error {
+		if given {
+			return nil
 		}
-	}()
+		return errors.Join(plan.Probes.Close(), plan.Watcher.Close())
+	})
 	telling, files, err := d.edges.telling(c)
 	if err != nil {
 		return err
@@ -344,7 +381,8 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 		d.log.Warn("router_id cannot change without a restart: notify functions go on seeing " + d.edges.routerID)
 	}
 	d.keepPriorities(&c.Global)
-	if err := initialise(c, d.current()); err != nil {
+	running := d.current()
+	if err := initialise(c, running); err != nil {
 		return err
 	}
 	if err := d.prepare(c); err != nil {
@@ -352,20 +390,20 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}
 	// All this must be there before the node acts on the new configuration.
 	before := d.files.Load()
+	undo = append(undo, func() error { d.files.Store(before); return nil })
 	d.files.Store(&luaFiles{present: files, earlier: before.present})
 	if err := d.tells.Adopt(telling); err != nil {
-		d.files.Store(before)
 		return err
 	}
-	if err = d.virtual(c); err == nil {
-		given = true
-		err = d.engine.Reload(ctx, plan)
+	undo = append(undo, func() error { return d.tells.Adopt(d.telling) }, func() error {
+		defer d.guard(running)
+		return d.virtual(running)
+	})
+	if err := d.virtual(c); err != nil {
+		return err
 	}
-	if err != nil {
-		d.files.Store(before)
-		err = errors.Join(err, d.tells.Adopt(d.telling))
-		err = errors.Join(err, d.virtual(d.current()))
-		d.guard(d.current())
+	given = true
+	if err := d.engine.Reload(ctx, plan); err != nil {
 		return err
 	}
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
@@ -402,19 +440,7 @@ func (d *daemon) close() error {
 		d.tells.Close()
 	}
 	if d.edges != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-		defer cancel()
-		errs = append(errs, d.edges.pool.close(ctx))
-	}
-	if d.edges != nil {
-		errs = append(errs, d.edges.closePlugins())
-	}
-	if d.edges != nil && d.edges.starter != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-		defer cancel()
-		if err := d.edges.starter.Close(ctx); err != nil {
-			errs = append(errs, fmt.Errorf("end the programs that still run: %w", err))
-		}
+		errs = append(errs, d.edges.close())
 	}
 	if d.balance != nil {
 		errs = append(errs, d.balance.close())

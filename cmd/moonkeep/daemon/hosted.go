@@ -189,16 +189,6 @@ func (e *edges) openPlugins(c *config.Config, dir string, cell func() (int, func
 // time still.
 const tableFirst = 3 * time.Second
 
-// closePlugins ends them.
-func (e *edges) closePlugins() error {
-	if e.plugins == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
-	defer cancel()
-	return e.plugins.Close(ctx)
-}
-
 // hosted makes the probes of plugins. It implements prober.
 type hosted struct{ set *pluginhost.Set }
 

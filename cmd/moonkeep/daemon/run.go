@@ -145,5 +145,5 @@ func (d *daemon) settle(heard <-chan struct{}) {
 	}
 }
 
-// closeLimit is how long programs that were told to end are waited for.
+// closeLimit is how long what was told to end is waited for.
 const closeLimit = 3 * time.Second
