@@ -16,8 +16,11 @@ type Script struct {
 	// keepalived.conf: script "lua:PATH", relative to the file that names it.
 	Lua string `key:"lua" word:"-"`
 	// Plugin is a check as real servers have them, with its connect_ip and
-	// connect_port: the script succeeds when it does. Of its timers interval,
-	// timeout, rise and fall count.
+	// connect_port: the script succeeds when it does. Of its timers those of
+	// the script count: interval, timeout, rise and fall. The check's
+	// unknown_grace and on_unknown say what it comes to when its plugin gives
+	// no result; left out they are three times interval and the timeout, at
+	// least 4s, and fail.
 	Plugin *Check `key:"plugin" word:"-"`
 	// Allow lists what the Lua script may do beyond reading. In
 	// keepalived.conf: "lua:PATH allow=exec,write".

@@ -81,7 +81,7 @@ func (c *probeContext) AfterCancel(f func()) (stop func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
-		go f()
+		go f() // as long as f takes; once for each call
 		return func() bool { return false }
 	}
 	if c.after == nil {
@@ -122,7 +122,7 @@ func (c *probeContext) end(why error) {
 		c.apart()
 		close(c.done)
 	}
-	for _, f := range c.after {
+	for _, f := range c.after { // as many as the probe has asked for: one, most often
 		go f()
 	}
 	c.after = nil

@@ -402,11 +402,13 @@ func (s *session) perform(j job) {
 	defer j.ctx.cancel()
 	c := j.check
 	out, timedOut := c.run(j.ctx, j.start)
-	s.answer(s.stall.excuse(j.ctx, out, timedOut))
+	out = s.stall.excuse(j.ctx, out, timedOut)
+	// First, since who has the answer may ask again.
 	c.mu.Lock()
 	c.running, c.under = false, nil
 	gone := c.gone
 	c.mu.Unlock()
+	s.answer(out)
 	if gone {
 		c.close()
 	}

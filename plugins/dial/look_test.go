@@ -1,6 +1,8 @@
 package dial
 
 import (
+	"errors"
+	"net"
 	"syscall"
 	"testing"
 )
@@ -39,5 +41,18 @@ func TestLookAtAll(t *testing.T) {
 	}
 	if late > 0 {
 		t.Errorf("%d of %d were not told", late, n)
+	}
+}
+
+// TestNobodyButItself: a socket that the kernel connects with itself, as it does
+// where nobody listens and both ports happen to be the same, is no server.
+func TestNobodyButItself(t *testing.T) {
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		l, closed := listen(t, net.JoinHostPort(host, "0"))
+		l.Close()
+		closed.BindTo, closed.BindPort = closed.Address.Addr(), closed.Address.Port()
+		if c, err := TCP(t.Context(), closed); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("%s: %v, %v", closed.Address, c, err)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"net"
+	"net/netip"
 	"os"
 	"strconv"
 	"syscall"
@@ -53,7 +54,7 @@ func (d *Dialer) Connect(ctx context.Context, t checker.Target, task *Task) (*Co
 		shut(fd)
 		return nil, connectError(errno)
 	}
-	c := &Conn{poll: poll, fd: fd, remote: t.Address, task: task, young: true}
+	c := &Conn{poll: poll, fd: fd, remote: netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port()), task: task, young: true}
 	deadline := Deadline(ctx, t, begin)
 	c.in.until, c.out.until = deadline, deadline
 	if task == nil {
@@ -138,6 +139,9 @@ func (c *Conn) connected() error {
 		return connectError(err)
 	}
 	if c.events&hangUp == 0 {
+		if c.itself() {
+			return connectError(syscall.ECONNREFUSED)
+		}
 		return nil
 	}
 	n, err := syscall.GetsockoptInt(c.fd, syscall.SOL_SOCKET, syscall.SO_ERROR)
@@ -148,6 +152,35 @@ func (c *Conn) connected() error {
 		return connectError(syscall.Errno(n))
 	}
 	return nil
+}
+
+// lowest is the first port that the kernel may give a connection which asks for none.
+const lowest = 1024
+
+// itself reports whether a connection is one with itself: where nobody listens at an
+// address of this host, the kernel may choose its port for this side, too.
+func (c *Conn) itself() bool {
+	port := c.remote.Port()
+	if port < lowest {
+		return false
+	}
+	var raw syscall.RawSockaddrAny
+	size := uint32(unsafe.Sizeof(raw))
+	_, _, errno := syscall.RawSyscall(syscall.SYS_GETSOCKNAME, uintptr(c.fd), uintptr(unsafe.Pointer(&raw)), uintptr(unsafe.Pointer(&size)))
+	if errno != 0 {
+		return false
+	}
+	// The port is in the same place in both families, in the order of the network.
+	if in := (*syscall.RawSockaddrInet4)(unsafe.Pointer(&raw)); binary.BigEndian.Uint16((*[2]byte)(unsafe.Pointer(&in.Port))[:]) != port {
+		return false
+	}
+	switch raw.Addr.Family {
+	case syscall.AF_INET:
+		return netip.AddrFrom4((*syscall.RawSockaddrInet4)(unsafe.Pointer(&raw)).Addr) == c.remote.Addr()
+	case syscall.AF_INET6:
+		return netip.AddrFrom16((*syscall.RawSockaddrInet6)(unsafe.Pointer(&raw)).Addr) == c.remote.Addr().WithZone("")
+	}
+	return false
 }
 
 func connectError(err error) error {

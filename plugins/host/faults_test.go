@@ -409,10 +409,8 @@ for line in sys.stdin:
             send({"results": [{"check": s["check"], "probe": s["probe"], "verdict": "ok"}]})
 `
 
-// TestTenThousandPending is a plugin that dies with that many probes.
-func TestTenThousandPending(t *testing.T) {
-	s := newSite(t, quick(t))
-	const n = 10000
+// waiting are a check that answers, and n behind it that do not.
+func waiting(n int) Plan {
 	p := Plan{Checks: []Check{check(0, "GOOD", "ok")}}
 	for i := range n {
 		c := check(uint32(1+i), "GOOD", "wait")
@@ -420,6 +418,14 @@ func TestTenThousandPending(t *testing.T) {
 		c.Identity = fmt.Sprint(i)
 		p.Checks = append(p.Checks, c)
 	}
+	return p
+}
+
+// TestTenThousandPending is a plugin that dies with that many probes.
+func TestTenThousandPending(t *testing.T) {
+	s := newSite(t, quick(t))
+	const n = 10000
+	p := waiting(n)
 	s.open(p)
 	s.probe(0)
 	unanswered := pending(s, 1, n)

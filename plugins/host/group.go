@@ -362,6 +362,9 @@ func (g *group) look(now time.Time) time.Duration {
 	if g.current == nil && g.next == nil && !g.ending && g.live > 0 {
 		soon(g.retry)
 	}
+	if i := g.current; i != nil {
+		soon(i.heard.Add(i.silence + 1))
+	}
 	if i := g.current; i != nil && i.wants(g) {
 		// The writer may be busy longer; then it is asked again.
 		wait = min(wait, max(pace/2, i.sent.Add(pace).Sub(now)))

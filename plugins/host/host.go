@@ -47,7 +47,8 @@ type Options struct {
 	Start time.Duration
 	// Ping is the time between two signs of life; 500 ms.
 	Ping time.Duration
-	// Silence is how long a process may give none before it is ended; 5 s, for
+	// Silence is how long a process may give none before it is ended; 2 s. It
+	// doubles with each process in a row that failed, up to eight times as much, for
 	// the machine may be busy.
 	Silence time.Duration
 	// Retry is the time until a process that ended is started again for the
@@ -68,7 +69,7 @@ func (o *Options) defaults() {
 	}
 	set(&o.Start, 10*time.Second)
 	set(&o.Ping, 500*time.Millisecond)
-	set(&o.Silence, 5*time.Second)
+	set(&o.Silence, 2*time.Second)
 	set(&o.Retry, 100*time.Millisecond)
 	set(&o.RetryMost, 30*time.Second)
 	set(&o.Farewell, 500*time.Millisecond)

@@ -171,13 +171,7 @@ func TestVanished(t *testing.T) {
 func TestDiesDuringReload(t *testing.T) {
 	s := newSite(t, quick(t))
 	const n = 10000
-	p := Plan{Checks: []Check{check(0, "GOOD", "ok")}}
-	for i := range n {
-		c := check(uint32(1+i), "GOOD", "wait")
-		c.Limit, c.Patience = time.Minute, 2*time.Minute
-		c.Identity = fmt.Sprint(i)
-		p.Checks = append(p.Checks, c)
-	}
+	p := waiting(n)
 	s.open(p)
 	s.recovers(0)
 	unanswered := pending(s, 1, n)

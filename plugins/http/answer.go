@@ -33,14 +33,17 @@ type answer struct {
 	scratch  []byte
 }
 
+// shortBuffer is room for most lines.
+const shortBuffer = 4 << 10
+
 func newAnswer() *answer {
-	return &answer{buf: make([]byte, 4<<10), scratch: make([]byte, 8<<10)}
+	return &answer{buf: make([]byte, shortBuffer), scratch: make([]byte, 8<<10)}
 }
 
 func (a *answer) reset(conn io.Reader, want bool) {
 	*a = answer{conn: conn, buf: a.buf, scratch: a.scratch, want: want, length: -1}
-	if len(a.buf) > maxLine { // one long line does not make it long for good
-		a.buf = make([]byte, 4<<10)
+	if len(a.buf) > shortBuffer { // one long line does not make it long for good
+		a.buf = make([]byte, shortBuffer)
 	}
 }
 

@@ -13,6 +13,22 @@ import (
 // when there is none.
 const scriptGrace = 3
 
+// pluginGrace is for how long it does at least when a plugin gives the results: in
+// that time a plugin that died or hangs is seen, and runs again.
+const pluginGrace = 4 * time.Second
+
+// graceOf is for how long the last result of a script stands when there is none, and
+// what it comes to then: keep, fail or ok. A check of a plugin may say it.
+func graceOf(s *config.Script) (grace time.Duration, onUnknown string) {
+	grace, onUnknown = scriptGrace*s.Interval+s.Timeout, "fail"
+	if s.Plugin == nil {
+		return grace, onUnknown
+	}
+	grace = max(grace, pluginGrace)
+	t := s.Plugin.Timers(&config.VirtualServer{Patience: config.Patience{OnUnknown: onUnknown, UnknownGrace: &grace}}, &config.RealServer{})
+	return t.UnknownGrace, t.OnUnknown
+}
+
 // scriptVerdict is one with its time, put off by what the daemon stood still since.
 type scriptVerdict struct {
 	node.Checked
@@ -68,18 +84,20 @@ func (x *checks) standing(s *config.Script, out node.Checked, none bool, still t
 		x.verdicts[s.Name] = scriptVerdict{out, now}
 		return out
 	}
-	last, ok := x.verdicts[s.Name]
-	if !ok {
-		return out
-	}
-	last.at = last.at.Add(still)
-	x.verdicts[s.Name] = last
-	if now.Sub(last.at) > scriptGrace*s.Interval+s.Timeout {
-		return out
-	}
 	why := out.Message
 	if why == "" { // as of a program that wrote nothing
 		why = out.Result.String()
+	}
+	grace, onUnknown := graceOf(s)
+	last, ok := x.verdicts[s.Name]
+	if last.at = last.at.Add(still); ok {
+		x.verdicts[s.Name] = last
+	}
+	switch late := ok && now.Sub(last.at) > grace; {
+	case (!ok || late) && onUnknown == "ok":
+		return node.Checked{Result: node.OK, Message: "ok by on_unknown, for there is no result: " + why, Took: out.Took}
+	case !ok || late && onUnknown != "keep":
+		return out
 	}
 	last.Message = "as before, for there is no result: " + why
 	last.Took = out.Took

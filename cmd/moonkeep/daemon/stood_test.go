@@ -90,6 +90,48 @@ func TestVerdictsStand(t *testing.T) {
 	}
 }
 
+// TestScriptOnUnknown: what a script comes to whose plugin gives no result, and
+// after how long. However short the interval, a plugin has the time to start again.
+func TestScriptOnUnknown(t *testing.T) {
+	t.Parallel()
+	of := func(onUnknown string, grace time.Duration) *config.Script {
+		k := &config.HTTPCheck{}
+		k.OnUnknown = onUnknown
+		if grace > 0 {
+			k.UnknownGrace = &grace
+		}
+		return &config.Script{Name: "web", Interval: 50 * time.Millisecond, Timeout: 50 * time.Millisecond, Plugin: &config.Check{HTTP: k}}
+	}
+	const s = time.Second
+	for _, test := range []struct {
+		onUnknown string
+		grace     time.Duration
+		ago       time.Duration // when there was a result; 0 for never
+		want      node.Result
+	}{
+		{"", 0, 0, node.Broken}, {"", 0, s, node.OK}, {"", 0, 3 * s, node.OK}, {"", 0, 5 * s, node.Broken},
+		{"fail", s / 2, s, node.Broken}, {"fail", time.Minute, 5 * s, node.OK},
+		{"keep", s / 2, time.Hour, node.OK}, {"keep", 0, 0, node.Broken},
+		{"ok", 0, 0, node.OK}, {"ok", s, 5 * s, node.OK},
+	} {
+		x := &checks{verdicts: map[string]scriptVerdict{}}
+		if test.ago != 0 {
+			x.verdicts["web"] = scriptVerdict{node.Checked{Result: node.OK}, time.Now().Add(-test.ago)}
+		}
+		got := x.ofPlugin(of(test.onUnknown, test.grace), checker.Result{Message: "gone"}, 0)
+		if got.Result != test.want || !strings.Contains(got.Message, "gone") {
+			t.Errorf("%+v: %+v", test, got)
+		}
+	}
+	failed := &checks{verdicts: map[string]scriptVerdict{"web": {node.Checked{Result: node.Failed}, time.Now().Add(-5 * s)}}}
+	if got := failed.ofPlugin(of("ok", s), checker.Result{}, 0); got.Result != node.OK {
+		t.Errorf("on_unknown ok after a failure: %+v", got)
+	}
+	if got := failed.ofPlugin(of("keep", s), checker.Result{}, 0); got.Result != node.Failed {
+		t.Errorf("on_unknown keep after a failure: %+v", got)
+	}
+}
+
 // stoppedEnv makes a test binary run scripts during which it is stopped.
 const stoppedEnv = "MOONKEEP_TEST_STOPPED"
 
