@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -45,6 +46,7 @@ func (k *keeping) withhold(instance string, addresses []netspec.Address) {
 // the plan keeps no longer, and those are removed that nobody has claimed since:
 // this node set none of them, but a virtual address stands where its master is.
 func (e *Engine) take(p Plan) {
+	e.forget(&p.Node)
 	e.plan = p
 	e.owning.Lock()
 	e.kept = p.Keep
@@ -55,6 +57,38 @@ func (e *Engine) take(p Plan) {
 		delete(e.keeping.withheld, name)
 		e.release(node.Action{Kind: node.Release, Instance: name, Addresses: list})
 	}
+}
+
+// forget drops what is known of adverts and BFD packets that do not leave where a
+// name stands for another from now on. The node does the same.
+func (e *Engine) forget(next *node.Config) {
+	for to := range e.failed {
+		was, is := named(&e.plan.Node, to.instance), named(next, to.instance)
+		if was == nil || is == nil || !was.Alike(is) || is.Router.Unicast.On && is.Router.Unicast.Peer(to.destination) == nil {
+			delete(e.failed, to)
+		}
+	}
+	path := func(c *node.Config, name string) (p bfd.Path, ok bool) {
+		i := slices.IndexFunc(c.Sessions, func(s node.Session) bool { return s.Name == name })
+		if i < 0 {
+			return p, false
+		}
+		return c.Sessions[i].BFD.Path, true
+	}
+	for name := range e.bfdFailed {
+		was, _ := path(&e.plan.Node, name)
+		if is, ok := path(next, name); !ok || is != was {
+			delete(e.bfdFailed, name)
+		}
+	}
+}
+
+func named(c *node.Config, instance string) *node.Instance {
+	i := slices.IndexFunc(c.Instances, func(in node.Instance) bool { return in.Name == instance })
+	if i < 0 {
+		return nil
+	}
+	return &c.Instances[i]
 }
 
 // sorted returns the keys of a map in order.

@@ -67,6 +67,10 @@ func (l *lane) push(a node.Action) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	waiting := l.waiting[a.Instance]
+	if a.Kind == node.Claim && waiting.claims > 0 && l.reclaim(&a) {
+		l.wake.Signal()
+		return
+	}
 	if waiting.replaced(&a) {
 		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool {
 			gone := a.Instance == b.Instance && !tells(&b) && replaces(a, b)
@@ -81,6 +85,24 @@ func (l *lane) push(a node.Action) {
 	waiting.add(&a, 1)
 	l.waiting[a.Instance] = waiting
 	l.wake.Signal()
+}
+
+// reclaim puts a claim in the place of one of the same addresses that waits, when
+// nothing else of its instance is claimed or released after that one: what waits
+// behind it, to be announced or told, goes by what stands. mu is held.
+func (l *lane) reclaim(a *node.Action) bool {
+	for i := len(l.queue) - 1; i >= 0; i-- {
+		b := &l.queue[i]
+		if b.Instance != a.Instance || b.Kind != node.Claim && b.Kind != node.Release {
+			continue
+		}
+		if b.Kind == node.Release || !slices.Equal(a.Addresses, b.Addresses) {
+			return false
+		}
+		*b = *a
+		return true
+	}
+	return false
 }
 
 // maxTold is how many changes wait for the addresses to follow.

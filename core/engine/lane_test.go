@@ -38,6 +38,8 @@ func TestLaneReplaces(t *testing.T) {
 		{"a release keeps its place", []string{"r/x", "c/x", "a/x"}, []string{"r/x", "c/x", "a/x"}},
 		{"the last of changing minds counts", []string{"c/x", "a/x", "r/x", "c/x", "a/x", "r/x"}, []string{"r/x"}},
 		{"a claim again is one claim", []string{"c/x", "a/x", "c/x", "a/x"}, []string{"c/x", "a/x"}},
+		{"a claim again keeps its place before what is announced", []string{"c/x", "a/x", "c/x"}, []string{"c/x", "a/x"}},
+		{"but comes after what was released meanwhile", []string{"c/x", "R/x", "c/x"}, []string{"R/x", "c/x"}},
 		{"of two lists both are done", []string{"c/x", "C/x", "r/x"}, []string{"C/x", "r/x"}},
 	}
 	for _, tt := range tests {

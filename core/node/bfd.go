@@ -201,6 +201,9 @@ func (n *Node) resession(now mono.Instant, cfg []Session) {
 		if s == nil {
 			s = n.newSession(now, c)
 		} else {
+			if s.cfg.Name != c.Name {
+				s.failure = "" // which the edge knows by the name
+			}
 			s.cfg, s.users = c, nil
 			n.bfdActs = s.life.Reconfigure(now, c.BFD, n.bfdActs[:0])
 			n.emitSession(now, s)

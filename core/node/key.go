@@ -64,6 +64,10 @@ func (c *Instance) same(d *Instance, byPeer bool) bool {
 	return c.Name == d.Name
 }
 
+// Alike reports whether an instance of that name before a reload and one of after it
+// are the same one.
+func (c *Instance) Alike(d *Instance) bool { return c.Name == d.Name && c.same(d, false) }
+
 // keep returns for each instance of a new configuration what it was before, nil
 // for one that is new.
 func (n *Node) keep(cfg []Instance) []*instance {

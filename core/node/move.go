@@ -157,10 +157,12 @@ func (n *Node) bar(now mono.Instant, list []*instance, force bool) {
 // be in maintenance then, and neither can the members of its sync group.
 func (n *Node) stayed(now mono.Instant, in *instance, why string) {
 	n.note(Warn, in.cfg.Name, "failover", why)
-	// A reload may have added some, and one that was not heard may have
-	// announced them.
-	n.claim(in)
-	n.announce(in, in.cfg.Router.Announce.Repeat)
+	if in.group == nil || in.group.contested() == "" {
+		// A reload may have added some, and one that was not heard may have
+		// announced them.
+		n.claim(in)
+		n.announce(in, in.cfg.Router.Announce.Repeat)
+	}
 	if !in.router.Barred() {
 		return
 	}

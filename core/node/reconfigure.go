@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -66,6 +67,10 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		}
 		if in.cfg.Name != c.Name {
 			after[in.cfg.Name] = c.Name
+			in.unsent = nil // which the edge knows by the name
+		}
+		if u := &c.Router.Unicast; u.On {
+			in.unsent = slices.DeleteFunc(in.unsent, func(to netip.Addr) bool { return u.Peer(to) == nil })
 		}
 		in.cfg, in.group = c, nil
 	}

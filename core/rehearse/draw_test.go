@@ -25,6 +25,7 @@ type world struct {
 	// refused is true once a kernel refused addresses.
 	refused bool
 	more    more
+	reloads reloads
 	// servers is the chance of real servers, nil when there are none.
 	servers *rand.Rand
 }
@@ -269,8 +270,11 @@ func (w *world) reloaded(cfg node.Config) node.Config {
 			}
 		}
 	case 2:
-		old := cfg.Instances[0].Name
-		cfg.Instances[0].Name = pick(r, "V1", "renamed")
+		old, next := cfg.Instances[0].Name, pick(r, "V1", "renamed")
+		if slices.ContainsFunc(cfg.Instances[1:], func(in node.Instance) bool { return in.Name == next }) {
+			break // another has taken it
+		}
+		cfg.Instances[0].Name = next
 		for i := range cfg.Groups {
 			cfg.Groups[i].Members = slices.Clone(cfg.Groups[i].Members)
 			for j, m := range cfg.Groups[i].Members {

@@ -32,6 +32,8 @@ type referee struct {
 	// distrust is set when clocks are set: a master may then not believe the
 	// last advert of one that yields.
 	distrust bool
+	// versions is set when nodes may speak different ones.
+	versions bool
 	seen     seen
 }
 
@@ -93,6 +95,9 @@ func (r *referee) observe(h *Happening) {
 	}
 	l := r.lives[h.Node]
 	clear(l.previous)
+	if h.Cause == "reload" {
+		l.rename(h)
+	}
 	if h.Cause == "stop" {
 		for name, role := range h.after {
 			l.leaving[name] = role == vrrp.Master
@@ -203,6 +208,7 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 		}
 		a, rule := in.Router.Verify(&e.Packet)
 		switch {
+		case r.versions && (rule == vrrp.RejectVersion || rule == vrrp.RejectInterval):
 		case rule != vrrp.Accepted:
 			r.blame(h, "a peer rejects the advert: %v", rule)
 		case a.Priority == 0:
@@ -370,21 +376,6 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 	}
 	if c.To != vrrp.Backup {
 		delete(l.heard, c.Name)
-	}
-}
-
-// together: the members of a sync group become and cease to be MASTER in one
-// step.
-func (r *referee) together(h *Happening, c *node.Change) {
-	for _, g := range h.Node.daemon.config.Groups {
-		if !slices.Contains(g.Members, c.Name) || c.From != vrrp.Master && c.To != vrrp.Master {
-			continue
-		}
-		for _, m := range g.Members {
-			if (h.After(m) == vrrp.Master) != (h.After(c.Name) == vrrp.Master) {
-				r.blame(h, "%s becomes %v, %s of its group stays %v", c.Name, c.To, m, h.After(m))
-			}
-		}
 	}
 }
 

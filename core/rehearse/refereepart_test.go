@@ -16,6 +16,9 @@ type partings struct {
 	priorities  map[string][]uint8
 	// silent are those that gave up MASTER without an advert.
 	silent map[string]bool
+	// renamed are those that a reload renamed since: what the kernel has removed is
+	// told by name, and may be what another had by that.
+	renamed map[string]bool
 }
 
 // parts reports whether an advert is the last of one that gave up addresses with
@@ -33,7 +36,7 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 		return false
 	}
 	stands := slices.ContainsFunc(owned(in), func(x netspec.Address) bool { return h.Node.Holds(x.Addr()) })
-	if stands && h.Cause != "tick" {
+	if stands && h.Cause != "tick" && !l.parted.renamed[name] {
 		return false
 	}
 	if !l.parted.now[name] {
@@ -47,6 +50,7 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 func (p *partings) end(h *Happening, l *life) {
 	if p.before == nil {
 		p.before, p.now, p.priorities, p.silent = map[string]bool{}, map[string]bool{}, map[string][]uint8{}, map[string]bool{}
+		p.renamed = map[string]bool{}
 	}
 	for name := range p.now {
 		p.before[name] = true
@@ -60,6 +64,11 @@ func (p *partings) end(h *Happening, l *life) {
 		}
 		if role == vrrp.Master && h.After(name) != vrrp.Master {
 			p.silent[name] = !slices.ContainsFunc(h.Actions, func(a node.Action) bool { return a.Kind == node.Send && a.Instance == name })
+		}
+	}
+	for name := range p.renamed {
+		if h.After(name) == vrrp.Master {
+			delete(p.renamed, name)
 		}
 	}
 	for name := range p.before {

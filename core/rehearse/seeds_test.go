@@ -47,10 +47,10 @@ func TestSeeds(t *testing.T) {
 	})
 	one := func(seed uint64) func(*testing.T) {
 		return func(t *testing.T) {
-			r := runSeed(seed, true, nil)
+			r := runSeed(seed, drawnReloads, nil)
 			if r.problem != "" {
 				var last timeline
-				runSeed(seed, true, &last)
+				runSeed(seed, drawnReloads, &last)
 				t.Errorf("%s\n%srerun: go test ./core/rehearse -run 'TestSeeds/seed=%d' -seed %d", r.problem, &last, seed, seed)
 			}
 			s := r.seen
@@ -86,14 +86,25 @@ func (w *world) cluster(seed uint64) *Cluster {
 	return c
 }
 
-// runSeed runs the simulation of a seed, with more than a plain world or
-// without, until the first breach. The timeline, when there is one, is told
-// what happens before the referee is.
-func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
+// drawn is how much of a world is drawn.
+type drawn int
+
+const (
+	drawnPlain   drawn = iota
+	drawnMore          // and drawMore and drawServices
+	drawnReloads       // and drawReloads
+)
+
+// runSeed runs the simulation of a seed until the first breach. The timeline, when
+// there is one, is told what happens before the referee is.
+func runSeed(seed uint64, much drawn, told *timeline) (r *referee) {
 	w := drawWorld(seed)
-	if more {
+	if much >= drawnMore {
 		w.drawMore(seed)
 		w.drawServices(seed)
+	}
+	if much >= drawnReloads {
+		w.drawReloads(seed)
 	}
 	c := w.cluster(seed)
 	r = newReferee()
@@ -113,7 +124,7 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 		}
 	}
 	span := w.span()
-	r.span, r.distrust = span, w.more.steps
+	r.span, r.distrust, r.versions = span, w.more.steps, w.reloads.versions
 	for i, n := range c.Nodes {
 		n.Clock = w.clocks[i]
 		n.Policy = drawPolicy(rand.New(rand.NewPCG(seed, uint64(i))))
@@ -127,6 +138,7 @@ func runSeed(seed uint64, more bool, told *timeline) (r *referee) {
 		w.hurt(c, span, told)
 		w.hurtMore(c, told)
 		w.hurtServices(c)
+		w.hurtReloads(c)
 		if r.problem != "" {
 			return r
 		}
@@ -199,10 +211,12 @@ func (w *world) settled(c *Cluster, r *referee) string {
 	return ""
 }
 
-func instanceOf(n *Node, vrid uint8) *node.Instance {
-	for i := range n.Config.Instances {
-		if n.Config.Instances[i].Router.VRID == vrid {
-			return &n.Config.Instances[i]
+func instanceOf(n *Node, vrid uint8) *node.Instance { return instanceIn(&n.Config, vrid) }
+
+func instanceIn(cfg *node.Config, vrid uint8) *node.Instance {
+	for i := range cfg.Instances {
+		if cfg.Instances[i].Router.VRID == vrid {
+			return &cfg.Instances[i]
 		}
 	}
 	return nil

@@ -180,6 +180,7 @@ func (r *Router) obeys(now mono.Instant) bool {
 func (r *Router) abstain(now mono.Instant, out []Action) []Action {
 	why := r.vacancy(now)
 	r.listen(now)
+	r.follows = netip.Addr{} // who was given up
 	if now < r.move.vacant {
 		return out
 	}

@@ -264,3 +264,17 @@ func TestFaultOfAMove(t *testing.T) {
 		t.Errorf("after a fault it is %v", d.r.Role())
 	}
 }
+
+// A barred router that gave its master up follows nobody any more.
+func TestBarredGivesUp(t *testing.T) {
+	d := backup(t, V3, 100)
+	d.hear(peerHigh, 200)
+	d.bar(true, false)
+	if !d.r.Obeying() {
+		t.Error("it does not obey the master that it hears")
+	}
+	d.run(10 * time.Second)
+	if d.r.Role() != Backup || d.r.Obeying() {
+		t.Errorf("role is %v, it obeys a master that is gone: %v", d.r.Role(), d.r.Obeying())
+	}
+}

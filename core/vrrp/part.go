@@ -12,12 +12,12 @@ const partingLimit = 100 * time.Millisecond
 
 // parting is what a router has still to say after it gave its addresses up.
 //
-// Of a Shared hardware address: what it answered between the announcement of the new master and that moment
-// has turned the switches back to it, for they go by who sent last. The new
-// master does not know and may say nothing for seconds. An advert of lower
-// priority that leaves when nothing else can follow makes it assert itself: it
-// sends an advert "to update any learning bridges" (RFC 9568 6.4.3), and
-// announces the addresses again.
+// Of a Shared hardware address: what it answered between the announcement of the
+// new master and that moment has turned the switches back to it, for they go by who
+// sent last. The new master does not know and may say nothing for seconds. An advert
+// of lower priority that leaves when nothing else can follow makes it assert itself:
+// it sends an advert "to update any learning bridges" (RFC 9568 6.4.3), and announces
+// the addresses again.
 //
 // Of any address that was given up before another master was heard: that one may
 // have been master on the other side of a partition, and never have heard of us.
@@ -35,8 +35,8 @@ type parting struct {
 	last bool
 }
 
-// owes returns what is to be said after a DoRelease; priority is that of the
-// advert, 0 when the new master is still to be heard.
+// owes returns what is to be said after a DoRelease; priority is that of the advert, 0
+// when the new master would not win by any.
 func (r *Router) owes(priority uint8) parting {
 	return parting{owed: r.cfg.Shared && !r.cfg.YieldSilently, priority: priority}
 }

@@ -86,6 +86,23 @@ func TestS29IgnoringOwnerMoves(t *testing.T) {
 			t.Errorf("it takes over because: %s", why)
 		}
 	})
+	t.Run("the numbers of AH", func(t *testing.T) {
+		ah := func(c *Config) { c.Auth, c.Password = AuthAH, [8]byte{'s'} }
+		d, peer := made(t, V2, 255, ignore, quiet, ah), made(t, V2, 100, quiet, ah)
+		d.start()
+		peer.r.SetSource(peerLow)
+		peer.r.guard.sealer.sequence = 1000
+		var p Packet
+		for _, a := range peer.r.becomeMaster(peer.at(), "", nil) {
+			if a.Kind == DoSend {
+				p = sentPacket(peerLow, &a)
+			}
+		}
+		d.receive(p)
+		if v := d.r.View(); v.Role != Master || v.Counts.Rejected[RejectOwner] != 1 || d.r.guard.sealer.sequence != 1001 {
+			t.Errorf("it goes on from %d, view %+v", d.r.guard.sealer.sequence, v)
+		}
+	})
 	t.Run("another owner", func(t *testing.T) {
 		d := made(t, V2, 255, ignore, quiet, hold)
 		d.start()

@@ -25,10 +25,13 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	case rule != Accepted:
 	case from == r.source:
 		rule = RejectSelf
-	case r.deafTo(now, &a):
-		rule = RejectOwner
 	default:
+		// Also of an advert that an owner does not obey: the numbers of AH are one row
+		// for all senders, and others refuse an owner's that is behind.
 		rule = r.guard.admit(&a, from, wall)
+		if rule == Accepted && r.deafTo(now, &a) {
+			rule = RejectOwner
+		}
 	}
 	if rule != Accepted {
 		if !r.discards(now, rule) {
