@@ -14,11 +14,11 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// alone reports, as an error, that another VRRP daemon of this host holds a
+// heldByOthers reports, as an error, that another VRRP daemon of this host holds a
 // virtual address: each would remove what the other sets, until neither has it.
 // What is in the journal was left by an earlier run of ours, and the addresses of
 // an owner (priority 255) are the host's.
-func alone(n *node.Config, journal []netspec.Address) error {
+func heldByOthers(n *node.Config, journal []netspec.Address) error {
 	ours := make(map[string]bool, len(journal))
 	where := func(a netspec.Address) (space, key string) {
 		space, _ = netspec.Split(a.Device)
@@ -56,7 +56,7 @@ func alone(n *node.Config, journal []netspec.Address) error {
 // program speaks VRRP, none where nobody does.
 func standingBesideVRRP(space string) map[netip.Addr]bool {
 	all := map[netip.Addr]bool{}
-	within(space, func() {
+	lookInto(space, func() {
 		if len(speakers()) == 0 {
 			return
 		}
@@ -72,7 +72,7 @@ func standingBesideVRRP(space string) map[netip.Addr]bool {
 
 func besideError(space, instance string, a netspec.Address) error {
 	who := "another program"
-	within(space, func() {
+	lookInto(space, func() {
 		if names := namesOf(speakers()); len(names) > 0 {
 			who = strings.Join(names, " and ")
 		}
@@ -88,9 +88,9 @@ func strangers() []string {
 	return slices.DeleteFunc(namesOf(speakers()), func(name string) bool { return strings.HasPrefix(name, "moonkeep (") })
 }
 
-// within calls f in a network namespace, in the daemon's own when it has no name.
+// lookInto calls f in a network namespace, in the daemon's own when it has no name.
 // It does not where there is no such namespace.
-func within(space string, f func()) {
+func lookInto(space string, f func()) {
 	if space == "" {
 		f()
 		return

@@ -165,7 +165,7 @@ func (d *daemon) firstPlan(c *config.Config) (plan engine.Plan, err error) {
 		d.log.Warn("people have a hand in real servers since an earlier run, until `moonkeep server up`", "servers", len(plan.Node.Hands))
 	}
 	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
-		d.log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", told(m.Instances, "the node"))
+		d.log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", namesOr(m.Instances, "the node"))
 	}
 	plan.Node.StartDelay, err = startDelay(&c.Global)
 	return plan, err
@@ -203,7 +203,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
 		return err
 	}
-	if err := alone(&plan.Node, left.addresses); err != nil && left.readable {
+	if err := heldByOthers(&plan.Node, left.addresses); err != nil && left.readable {
 		return err
 	}
 	for _, who := range strangers() {
@@ -236,7 +236,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 	}
 	refused := findings.Errors()
 	if !refused {
-		if err := d.place(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
+		if err := d.enter(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
 			return nil, findings, err
 		}
 		missing := append(missingHere(c, &d.library), refusedChecks(c)...)

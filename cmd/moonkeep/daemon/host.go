@@ -61,7 +61,7 @@ func lacks(effective uint64) error {
 func stale(n *node.Config, journal owned) owned {
 	s := owned{slices.Clone(journal.addresses), journal.routing}
 	type peered struct {
-		placed
+		onDevice
 		peer netip.Prefix
 	}
 	known := make(map[peered]bool, len(s.addresses))
@@ -88,16 +88,16 @@ func stale(n *node.Config, journal owned) owned {
 	return s
 }
 
-// placed is what netspec.Address.Same compares.
-type placed struct {
+// onDevice is what netspec.Address.Same compares.
+type onDevice struct {
 	device string
 	prefix netip.Prefix
 }
 
-func same(a netspec.Address) placed { return placed{a.Device, a.Prefix} }
+func same(a netspec.Address) onDevice { return onDevice{a.Device, a.Prefix} }
 
-func sames(list []netspec.Address) map[placed]bool {
-	m := make(map[placed]bool, len(list))
+func sames(list []netspec.Address) map[onDevice]bool {
+	m := make(map[onDevice]bool, len(list))
 	for _, a := range list {
 		m[same(a)] = true
 	}
@@ -118,7 +118,7 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 	for _, s := range n.Static {
 		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
 	}
-	var virtual map[placed]bool // made when it is needed, which is seldom
+	var virtual map[onDevice]bool // made when it is needed, which is seldom
 	last := func(in *node.Instance, a netspec.Address) bool {
 		all := addressesOf(a.Device)
 		if len(all) == 1 || a.Device != in.Interface {
@@ -189,12 +189,12 @@ func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error
 // onlyAs reports whether all that an interface has is an address, with another
 // length than it is configured with, which an earlier run did not set: it is removed
 // with whatever length (kernel.Kernel.Guard).
-func onlyAs(all []netip.Prefix, a netspec.Address, earlier map[placed]bool) (as netip.Prefix, only bool) {
+func onlyAs(all []netip.Prefix, a netspec.Address, earlier map[onDevice]bool) (as netip.Prefix, only bool) {
 	for _, p := range all {
 		if p.Addr() != a.Addr() {
 			return as, false
 		}
-		if p != a.Prefix && !earlier[placed{a.Device, p}] {
+		if p != a.Prefix && !earlier[onDevice{a.Device, p}] {
 			as, only = p, true
 		}
 	}
@@ -203,9 +203,9 @@ func onlyAs(all []netip.Prefix, a netspec.Address, earlier map[placed]bool) (as 
 
 // allVirtual reports whether the addresses of an interface are all virtual, or from
 // an earlier run.
-func allVirtual(device string, all []netip.Prefix, virtual, earlier map[placed]bool) bool {
+func allVirtual(device string, all []netip.Prefix, virtual, earlier map[onDevice]bool) bool {
 	return !slices.ContainsFunc(all, func(p netip.Prefix) bool {
-		at := placed{device, p}
+		at := onDevice{device, p}
 		return !virtual[at] && !earlier[at]
 	})
 }
@@ -225,8 +225,8 @@ func listing() func(device string) []netip.Prefix {
 }
 
 // virtuals are the addresses that the host has only while it is master.
-func virtuals(n *node.Config) map[placed]bool {
-	all := map[placed]bool{}
+func virtuals(n *node.Config) map[onDevice]bool {
+	all := map[onDevice]bool{}
 	for i := range n.Instances {
 		if n.Instances[i].Router.Priority == 255 {
 			continue
@@ -273,7 +273,7 @@ func (d *daemon) intrudes(c *config.Config, n *node.Config) ([]netspec.Address, 
 		if own, err = hostsOwn(n, ours); err != nil {
 			return nil, err
 		}
-		if err := alone(n, ours); err != nil {
+		if err := heldByOthers(n, ours); err != nil {
 			return nil, err
 		}
 	}

@@ -192,7 +192,7 @@ const tableFirst = 3 * time.Second
 // hosted makes the probes of plugins. It implements prober.
 type hosted struct{ set *pluginhost.Set }
 
-func (h *hosted) start(_ tell, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
+func (h *hosted) start(_ receiver, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
 
 // runPlugin runs a vrrp_script that is a check of a plugin. Without a verdict
 // the one before stands for a while: that a plugin dies says nothing about

@@ -48,7 +48,7 @@ func (d *runDir) journalPath() string { return filepath.Join(d.path, "owned.json
 // never half of one. It makes the directory again when somebody deleted it,
 // for without a journal the next start would not know what to remove.
 func (d *runDir) writeJournal(o owned) error {
-	j := journal{Place: place(), Addresses: make([]journalAddress, 0, len(o.addresses)), Routes: o.routing.Routes, Rules: o.routing.Rules}
+	j := journal{Place: origin(), Addresses: make([]journalAddress, 0, len(o.addresses)), Routes: o.routing.Routes, Rules: o.routing.Rules}
 	used := make(map[string]bool)
 	for _, a := range o.addresses {
 		j.Addresses = append(j.Addresses, journalAddress{a.Prefix, a.Device, a.Peer})
@@ -115,8 +115,8 @@ func (d *runDir) index(used map[string]bool) {
 	}
 }
 
-// place names the network namespace and the boot of this process.
-func place() string {
+// origin names the network namespace and the boot of this process.
+func origin() string {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	ns, _ := os.Readlink("/proc/thread-self/ns/net")
 	return strings.TrimSpace(string(boot)) + " " + ns
@@ -139,7 +139,7 @@ func (d *runDir) readJournal() (o owned, err error) {
 		return o, fmt.Errorf("read the journal %s: %w", d.journalPath(), err)
 	}
 	renamed := make(map[string][]string)
-	if j.Place == place() {
+	if j.Place == origin() {
 		renamed = presentNames(j.Indexes)
 	}
 	for _, a := range j.Addresses {

@@ -44,9 +44,9 @@ func inside(name string) error {
 	return fmt.Errorf("net_namespace %s: %w", name, err)
 }
 
-// place has the daemon in the namespace that its configuration names, and is an
+// enter has the daemon in the namespace that its configuration names, and is an
 // error when a later one names another, or another for IPVS.
-func (d *daemon) place(name, ipvs string) error {
+func (d *daemon) enter(name, ipvs string) error {
 	running := d.current()
 	switch {
 	case running == nil:

@@ -22,7 +22,7 @@ func (d *daemon) Failover(ctx context.Context, r control.FailoverRequest) (contr
 	if err != nil {
 		return control.Moves{}, err
 	}
-	d.log.Info("failover asked for", "of", told(r.Names, "every instance that is MASTER"), "by", control.Asker(ctx), "cancel", r.Cancel, "force", r.Force)
+	d.log.Info("failover asked for", "of", namesOr(r.Names, "every instance that is MASTER"), "by", control.Asker(ctx), "cancel", r.Cancel, "force", r.Force)
 	switch {
 	case r.Rest < 0:
 		return control.Moves{}, errors.New("the time of rest is negative")
@@ -48,7 +48,7 @@ func (d *daemon) Maintain(ctx context.Context, r control.MaintenanceRequest) (co
 	if err != nil {
 		return control.Moves{}, err
 	}
-	d.log.Info("maintenance asked for", "on", r.On, "of", told(r.Names, "the node"), "by", control.Asker(ctx), "force", r.Force)
+	d.log.Info("maintenance asked for", "on", r.On, "of", namesOr(r.Names, "the node"), "by", control.Asker(ctx), "force", r.Force)
 	d.maintaining.Lock()
 	defer d.maintaining.Unlock()
 	all := len(r.Names) == 0
@@ -109,7 +109,8 @@ func (d *daemon) named(names []string) ([]string, error) {
 	return list, nil
 }
 
-func told(names []string, all string) string {
+// namesOr lists names, or says what is meant without any.
+func namesOr(names []string, all string) string {
 	if len(names) == 0 {
 		return all
 	}

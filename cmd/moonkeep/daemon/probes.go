@@ -17,17 +17,17 @@ import (
 
 // prober makes the probes of some kinds of check.
 type prober interface {
-	// start begins probes and never blocks. Each is answered once by tell.
-	start(tell tell, generation uint32, list []node.Ask)
+	// start begins probes and never blocks. Each is answered once, to the receiver.
+	start(to receiver, generation uint32, list []node.Ask)
 }
 
-// tell takes answers; it waits for room.
-type tell func(generation uint32, answers []node.Answer)
+// receiver takes answers; it waits for room.
+type receiver func(generation uint32, answers []node.Answer)
 
 // probes makes the probes of one configuration: it hands each to the prober of
 // its kind. It implements engine.Probes.
 type probes struct {
-	tell tell
+	receiver receiver
 	// by is the prober of each check, by its number; nil for what follows a file
 	// or a session.
 	by []prober
@@ -101,10 +101,10 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 }
 
 // Begin implements engine.Probes.
-func (p *probes) Begin(tell func(uint32, []node.Answer)) {
-	p.tell = tell
+func (p *probes) Begin(to func(uint32, []node.Answer)) {
+	p.receiver = to
 	if p.set != nil {
-		p.set.Begin(tell)
+		p.set.Begin(to)
 	}
 }
 
@@ -124,7 +124,7 @@ func (p *probes) Start(generation uint32, list []node.Ask) {
 	}
 	for _, s := range p.split {
 		if len(s.list) > 0 {
-			s.of.start(p.tell, generation, s.list)
+			s.of.start(p.receiver, generation, s.list)
 		}
 	}
 }
@@ -144,12 +144,12 @@ type nobody struct {
 	kind string
 }
 
-func (n nobody) start(tell tell, generation uint32, list []node.Ask) {
+func (n nobody) start(to receiver, generation uint32, list []node.Ask) {
 	answers := make([]node.Answer, len(list))
 	for i, a := range list {
 		answers[i] = node.Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Unknown, Message: "nobody makes a " + n.kind}
 	}
-	n.pool.submit(func() { tell(generation, answers) })
+	n.pool.submit(func() { to(generation, answers) })
 }
 
 // luaCheck is one LUA_CHECK.
@@ -201,7 +201,7 @@ func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error
 	return k, nil
 }
 
-func (l *luaChecks) start(tell tell, generation uint32, list []node.Ask) {
+func (l *luaChecks) start(to receiver, generation uint32, list []node.Ask) {
 	now := time.Now()
 	call := func(a node.Ask, told func(node.Answer)) {
 		k := l.checks[a.Check]
@@ -216,10 +216,10 @@ func (l *luaChecks) start(tell tell, generation uint32, list []node.Ask) {
 			quick = append(quick, a)
 			continue
 		}
-		l.pool.submit(func() { call(a, func(ans node.Answer) { tell(generation, []node.Answer{ans}) }) })
+		l.pool.submit(func() { call(a, func(ans node.Answer) { to(generation, []node.Answer{ans}) }) })
 	}
 	if len(quick) > 0 {
 		turns.Run(len(quick), l.pool.submit, func(i int, told func(node.Answer)) { call(quick[i], told) },
-			func(answers []node.Answer) { tell(generation, answers) })
+			func(answers []node.Answer) { to(generation, answers) })
 	}
 }
