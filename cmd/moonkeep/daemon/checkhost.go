@@ -56,11 +56,11 @@ func checkLua(c *config.Config, library *lua.Library) config.Findings {
 		add(c.Scripts[i].At, err)
 	}
 	for i := range c.Instances {
-		_, _, err := e.telling(&config.Config{Global: c.Global, Instances: c.Instances[i : i+1]})
+		_, _, err := e.notifyPlan(&config.Config{Global: c.Global, Instances: c.Instances[i : i+1]})
 		add(c.Instances[i].At, err)
 	}
 	for i := range c.Groups {
-		_, _, err := e.telling(&config.Config{Global: c.Global, Groups: c.Groups[i : i+1]})
+		_, _, err := e.notifyPlan(&config.Config{Global: c.Global, Groups: c.Groups[i : i+1]})
 		add(c.Groups[i].At, err)
 	}
 	for i := range c.VirtualServers {
@@ -68,7 +68,7 @@ func checkLua(c *config.Config, library *lua.Library) config.Findings {
 		if len(luaUses(one)) == 0 {
 			continue // there may be ten thousand
 		}
-		_, _, err := e.telling(one)
+		_, _, err := e.notifyPlan(one)
 		_, failed := e.newProbes(one)
 		add(c.VirtualServers[i].At, errors.Join(err, failed))
 	}

@@ -42,9 +42,9 @@ type daemon struct {
 	alarm    *alarm.Alarm
 	// fence is where programs begin; nil where there is none to be had.
 	fence *fence.Fence
-	tells *notify.Notifier
-	// telling is the plan of tells; only newDaemon and reload use it.
-	telling notify.Plan
+	notifier *notify.Notifier
+	// notifyPlan is the plan of notifier; only newDaemon and reload use it.
+	notifyPlan notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
 	// lasting stood before it was configured, and is the host's own (hostsOwn);
@@ -86,7 +86,7 @@ type daemon struct {
 func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
 	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}}
 	c, found, err := d.read()
-	d.tell(found)
+	d.logFindings(found)
 	if err != nil {
 		return nil, err
 	}
@@ -177,16 +177,16 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if err := initialise(c, nil); err != nil {
 		return err
 	}
-	telling, files, err := d.edges.telling(c)
+	notices, files, err := d.edges.notifyPlan(c)
 	if err != nil {
 		return err
 	}
 	d.files.Store(&luaFiles{present: files})
-	d.telling = telling
-	d.tells, err = notify.New(notify.Options{
-		Plan: telling, Run: d.edges.starter.Run, Log: d.log,
+	d.notifyPlan = notices
+	d.notifier, err = notify.New(notify.Options{
+		Plan: notices, Run: d.edges.starter.Run, Log: d.log,
 		Lua: func(ctx context.Context, file notify.Lua, ch node.Change, state string, addresses []netspec.Address) error {
-			return d.files.Load().tell(ctx, d.edges.routerID, file, ch, state, addresses)
+			return d.files.Load().call(ctx, d.edges.routerID, file, ch, state, addresses)
 		},
 	})
 	if err != nil {
@@ -217,7 +217,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 		return err
 	}
 	d.engine = engine.New(plan, engine.Options{
-		Notifier: balanceFirst{d.tells, d.balance}, Balancer: d.balance, Log: d.log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
+		Notifier: balanceFirst{d.notifier, d.balance}, Balancer: d.balance, Log: d.log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
 			return d.dir.writeJournal(owned{all, routing})
 		},
@@ -254,8 +254,8 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 	return c, findings, nil
 }
 
-// tell logs the findings.
-func (d *daemon) tell(findings config.Findings) {
+// logFindings logs the findings.
+func (d *daemon) logFindings(findings config.Findings) {
 	for _, f := range findings {
 		level := slog.LevelWarn
 		if f.Severity == config.Error || f.Name == "not-built" {
@@ -336,7 +336,7 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 
 // report logs what came of a reload.
 func (d *daemon) report(found config.Findings, err error) {
-	d.tell(found)
+	d.logFindings(found)
 	switch {
 	case errors.Is(err, errOver):
 	case err != nil:
@@ -370,7 +370,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 		}
 		return errors.Join(plan.Probes.Close(), plan.Watcher.Close())
 	})
-	telling, files, err := d.edges.telling(c)
+	notices, files, err := d.edges.notifyPlan(c)
 	if err != nil {
 		return err
 	}
@@ -392,10 +392,10 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	before := d.files.Load()
 	undo = append(undo, func() error { d.files.Store(before); return nil })
 	d.files.Store(&luaFiles{present: files, earlier: before.present})
-	if err := d.tells.Adopt(telling); err != nil {
+	if err := d.notifier.Adopt(notices); err != nil {
 		return err
 	}
-	undo = append(undo, func() error { return d.tells.Adopt(d.telling) }, func() error {
+	undo = append(undo, func() error { return d.notifier.Adopt(d.notifyPlan) }, func() error {
 		defer d.guard(running)
 		return d.virtual(running)
 	})
@@ -411,7 +411,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}); err != nil {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
-	d.telling, d.planned, d.lasting = telling, plan.Node, plan.Keep
+	d.notifyPlan, d.planned, d.lasting = notices, plan.Node, plan.Keep
 	d.edges.names.settle(d.edges.host)
 	if err := d.balance.relearn(ctx, c, d.roles); err != nil {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
@@ -436,8 +436,8 @@ func (d *daemon) close() error {
 	if d.alarm != nil {
 		errs = append(errs, d.alarm.Close())
 	}
-	if d.tells != nil {
-		d.tells.Close()
+	if d.notifier != nil {
+		d.notifier.Close()
 	}
 	if d.edges != nil {
 		errs = append(errs, d.edges.close())

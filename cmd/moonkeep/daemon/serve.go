@@ -64,7 +64,7 @@ func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {
 
 // doubt logs what is doubtful about the configuration that the daemon began with:
 // nothing waits for it.
-func (d *daemon) doubt(context.Context) { d.tell(doubtfulHere(d.current())) }
+func (d *daemon) doubt(context.Context) { d.logFindings(doubtfulHere(d.current())) }
 
 // aside has others run beside run, and ends them when run ends, which it may
 // do by itself, on an error.

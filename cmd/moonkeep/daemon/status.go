@@ -50,7 +50,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
 	last, most := d.engine.Lateness()
 	out.Late, out.MostLate = last.Seconds(), most.Seconds()
-	out.Notifications = notifications(d.tells.Counts())
+	out.Notifications = notifications(d.notifier.Counts())
 	out.Plugins = pluginStatus(d.edges.plugins.Status(), at)
 	out.Metrics = scriptMetrics(d.edges.host.Metrics.Samples())
 	return out, nil

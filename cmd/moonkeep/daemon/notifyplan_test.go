@@ -36,7 +36,7 @@ return {on_real_server = tell "server", on_quorum = tell "quorum"}`,
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, files, err := e.telling(c)
+	plan, files, err := e.notifyPlan(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,10 +46,10 @@ return {on_real_server = tell "server", on_quorum = tell "quorum"}`,
 		t.Fatalf("nobody is told: %+v", plan.Targets)
 	}
 	all := luaFiles{present: files}
-	if err := all.tell(t.Context(), "lb-a", *up.Lua, node.Change{Occasion: node.ServerUp, Name: service, ServerName: "192.0.2.11:80", Why: "well"}, "UP", nil); err != nil {
+	if err := all.call(t.Context(), "lb-a", *up.Lua, node.Change{Occasion: node.ServerUp, Name: service, ServerName: "192.0.2.11:80", Why: "well"}, "UP", nil); err != nil {
 		t.Error(err)
 	}
-	if err := all.tell(t.Context(), "lb-a", *down.Lua, node.Change{Occasion: node.QuorumLost, Name: service, Why: "few"}, "DOWN", nil); err != nil {
+	if err := all.call(t.Context(), "lb-a", *down.Lua, node.Change{Occasion: node.QuorumLost, Name: service, Why: "few"}, "DOWN", nil); err != nil {
 		t.Error(err)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "told"))
@@ -59,7 +59,7 @@ return {on_real_server = tell "server", on_quorum = tell "quorum"}`,
 	if c, _, err = OpenConfig(conf("half.lua"), ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := e.telling(c); err == nil || !strings.Contains(err.Error(), "it returns no function on_real_server; it has on_quorum") {
+	if _, _, err := e.notifyPlan(c); err == nil || !strings.Contains(err.Error(), "it returns no function on_real_server; it has on_quorum") {
 		t.Errorf("a file without the function: %v", err)
 	}
 }

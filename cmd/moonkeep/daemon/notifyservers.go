@@ -6,14 +6,14 @@ import (
 	"github.com/moonkeep/moonkeep/core/notify"
 )
 
-// tellingServers adds what is told of virtual and real servers, of those that
+// notifyServers adds what is told of virtual and real servers, of those that
 // have anything to be told.
-func (e *edges) tellingServers(c *config.Config, all map[notify.Key]*notify.Target, files runners) (errs []error) {
+func (e *edges) notifyServers(c *config.Config, all map[notify.Key]*notify.Target, files runners) (errs []error) {
 	add := func(key notify.Key, up, down *config.Program, function string, mail bool) {
 		if up == nil && down == nil && !mail || all[key] != nil {
 			return // of what is there twice the first counts
 		}
-		t := teller{edges: e, config: c, who: key.String(), files: files}
+		t := targetMaker{edges: e, config: c, who: key.String(), files: files}
 		all[key] = &notify.Target{Up: t.program(up, function), Down: t.program(down, function), Mail: mail}
 		errs = append(errs, t.errs...)
 	}

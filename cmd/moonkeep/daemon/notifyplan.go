@@ -25,10 +25,10 @@ type runners map[string]*lua.Runner
 // for the names that a reload removed: that is told too.
 type luaFiles struct{ present, earlier runners }
 
-// teller makes what is told of one instance or group, with its Lua files. They
+// targetMaker makes what is told of one instance or group, with its Lua files. They
 // are compiled now, so that a mistake in one is found before the configuration
 // is used. A file that several keywords name alike is one, with one memory.
-type teller struct {
+type targetMaker struct {
 	edges  *edges
 	config *config.Config
 	who    string
@@ -37,7 +37,7 @@ type teller struct {
 }
 
 // file compiles a Lua file, which must have one of the functions.
-func (t *teller) file(f *config.Lua, function string, functions ...string) *notify.Lua {
+func (t *targetMaker) file(f *config.Lua, function string, functions ...string) *notify.Lua {
 	id, err := luaID(t.who, f)
 	if err != nil {
 		t.errs = append(t.errs, err)
@@ -92,7 +92,7 @@ func luaID(who string, f *config.Lua) (string, error) {
 }
 
 // program is toldProgram for what may be a Lua file, whose function is called.
-func (t *teller) program(p *config.Program, function string) *notify.Program {
+func (t *targetMaker) program(p *config.Program, function string) *notify.Program {
 	if f := p.File(); f != nil {
 		if l := t.file(f, function, function); l != nil {
 			return &notify.Program{Lua: l}
@@ -103,7 +103,7 @@ func (t *teller) program(p *config.Program, function string) *notify.Program {
 }
 
 // notify fills in what a notify block says.
-func (t *teller) notify(n *config.Notify, to *notify.Target) {
+func (t *targetMaker) notify(n *config.Notify, to *notify.Target) {
 	to.Master, to.Backup = t.program(n.Master, "on_master"), t.program(n.Backup, "on_backup")
 	to.Fault, to.Stop = t.program(n.Fault, "on_fault"), t.program(n.Stop, "on_stop")
 	to.Any = toldProgram(t.config, n.Any)
@@ -112,8 +112,8 @@ func (t *teller) notify(n *config.Notify, to *notify.Target) {
 	}
 }
 
-// telling returns what is told to whom, and the Lua files for it.
-func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
+// notifyPlan returns what is told to whom, and the Lua files for it.
+func (e *edges) notifyPlan(c *config.Config) (notify.Plan, runners, error) {
 	all, files := map[notify.Key]*notify.Target{}, runners{}
 	// Most instances tell nobody. A thousand of them need not be told apart.
 	silent := map[bool]*notify.Target{true: {NoPriorityLines: true}, false: {}}
@@ -121,7 +121,7 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 	var to notify.Target
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		t := teller{edges: e, config: c, who: in.Name, files: files}
+		t := targetMaker{edges: e, config: c, who: in.Name, files: files}
 		to = notify.Target{
 			Deleted: t.program(in.NotifyDeletedProgram, "on_stop"), TellDeleted: in.NotifyDeleted || in.NotifyDeletedProgram != nil,
 			Lower: t.program(in.NotifyLowerPrio, "on_dual_master"), Mail: in.SMTPAlert, NoPriorityLines: !build.TellsPriority(c, in),
@@ -139,13 +139,13 @@ func (e *edges) telling(c *config.Config) (notify.Plan, runners, error) {
 	}
 	for i := range c.Groups {
 		g := &c.Groups[i]
-		t := teller{edges: e, config: c, who: notify.Key{Group: true, Name: g.Name}.String(), files: files}
+		t := targetMaker{edges: e, config: c, who: notify.Key{Group: true, Name: g.Name}.String(), files: files}
 		to := notify.Target{Mail: g.SMTPAlert, Members: g.Members}
 		t.notify(&g.Notify, &to)
 		all[notify.Key{Group: true, Name: g.Name}] = &to
 		errs = append(errs, t.errs...)
 	}
-	errs = append(errs, e.tellingServers(c, all, files)...)
+	errs = append(errs, e.notifyServers(c, all, files)...)
 	p := notify.Plan{Targets: all, FIFOs: fifos(c), NoFaultMails: c.Global.NoEmailFaults, Node: c.Global.RouterID}
 	p.Mail = mailConfig(c)
 	return p, files, errors.Join(errs...)
@@ -194,8 +194,8 @@ func notifications(c notify.Counts) control.Notifications {
 	return out
 }
 
-// tell calls the functions of a Lua file for a change.
-func (f luaFiles) tell(ctx context.Context, routerID string, file notify.Lua, c node.Change, state string, addresses []netspec.Address) error {
+// call calls the functions of a Lua file for a change.
+func (f luaFiles) call(ctx context.Context, routerID string, file notify.Lua, c node.Change, state string, addresses []netspec.Address) error {
 	r := f.present[file.ID]
 	if r == nil {
 		r = f.earlier[file.ID]
