@@ -41,7 +41,7 @@ type daemon struct {
 	settings *changedSettings
 	alarm    *alarm.Alarm
 	// fence is where programs begin; nil where there is none to be had.
-	fence *fence.Fence
+	fence    *fence.Fence
 	notifier *notify.Notifier
 	// notifyPlan is the plan of notifier; only newDaemon and reload use it.
 	notifyPlan notify.Plan
