@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -88,59 +89,93 @@ func agree(n *Node, has map[string]bool) error {
 	return nil
 }
 
+// play drives a node at random: probes are answered in any order, and time passes.
+type play struct {
+	r    *rand.Rand
+	node *Node
+	now  mono.Instant
+	// open are the probes without an answer.
+	open []asked
+	// has is the quorum that each service had.
+	has map[string]bool
+	// seen is told what was done, and what the node asks for then.
+	seen func(what string, actions []Action)
+}
+
+// asked is a probe, and of which configuration.
+type asked struct {
+	Ask
+	generation uint32
+}
+
+func (p *play) take(what string, actions []Action) {
+	for _, a := range actions {
+		if a.Kind == Probe {
+			for _, x := range a.Asks {
+				p.open = append(p.open, asked{x, a.Generation})
+			}
+		}
+	}
+	p.seen(what, actions)
+}
+
+// answer answers one of the probes, if there is any; what it comes to is drawn.
+func (p *play) answer() bool {
+	if len(p.open) == 0 {
+		return false
+	}
+	i := p.r.IntN(len(p.open))
+	a := p.open[i]
+	p.open[i] = p.open[len(p.open)-1]
+	p.open = p.open[:len(p.open)-1]
+	answer := Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Verdict(p.r.IntN(3)), Weighs: p.r.IntN(3) == 0, Weight: int32(p.r.IntN(5))}
+	p.take("an answer", p.node.Step(p.now, &Probed{Generation: a.generation, Answers: []Answer{answer}}))
+	return true
+}
+
+// pass lets time pass until something is due, or a little longer.
+func (p *play) pass() {
+	if at := p.node.Deadline(); at != mono.Never {
+		p.now = max(p.now, at).Add(time.Duration(p.r.IntN(2)) * time.Duration(p.r.Int64N(int64(second))))
+	}
+	p.take("a tick", p.node.Tick(p.now))
+}
+
+// reload gives the node another configuration.
+func (p *play) reload(cfg Config) {
+	maps.DeleteFunc(p.has, func(name string, _ bool) bool {
+		return !slices.ContainsFunc(cfg.Services, func(v Service) bool { return v.Name == name })
+	})
+	p.take("a reload", p.node.Reconfigure(p.now, cfg))
+}
+
 // playServices drives services through a history drawn at random, with reloads.
 func playServices(t *testing.T, seed uint64, steps int) (told int) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	cfg := Config{Services: drawnServices(r), Files: []File{{Name: "f"}}, Seed: seed}
-	n := New(0, cfg)
-	has := map[string]bool{}
-	now := mono.Instant(0)
-	type asked struct {
-		Ask
-		gen uint32
-	}
-	var open []asked
-	take := func(what string, actions []Action) {
+	p := &play{r: r, node: New(0, cfg), has: map[string]bool{}}
+	p.seen = func(what string, actions []Action) {
 		t.Helper()
 		for _, a := range actions {
-			switch a.Kind {
-			case Probe:
-				for _, x := range a.Asks {
-					open = append(open, asked{x, a.Generation})
-				}
-			case Told:
+			if a.Kind == Told {
 				told++
 			}
 		}
-		if err := agree(n, has); err != nil {
+		if err := agree(p.node, p.has); err != nil {
 			t.Fatalf("seed %d, after %s: %v", seed, what, err)
 		}
 	}
-	take("the beginning", nil)
+	p.take("the beginning", nil)
 	for range steps {
 		switch x := r.IntN(20); {
-		case x < 10 && len(open) > 0:
-			i := r.IntN(len(open))
-			a := open[i]
-			open[i] = open[len(open)-1]
-			open = open[:len(open)-1]
-			ans := Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Verdict(r.IntN(3)), Weighs: r.IntN(3) == 0, Weight: int32(r.IntN(5))}
-			take("an answer", n.Step(now, &Probed{Generation: a.gen, Answers: []Answer{ans}}))
+		case x < 10 && p.answer():
 		case x == 10:
-			take("a file", n.Step(now, &FileRead{File: "f", Value: int64(r.IntN(5) - 2)}))
+			p.take("a file", p.node.Step(p.now, &FileRead{File: "f", Value: int64(r.IntN(5) - 2)}))
 		case x == 11:
 			cfg.Services = drawnServices(r)
-			for name := range has {
-				if !slices.ContainsFunc(cfg.Services, func(v Service) bool { return v.Name == name }) {
-					delete(has, name)
-				}
-			}
-			take("a reload", n.Reconfigure(now, cfg))
+			p.reload(cfg)
 		default:
-			if at := n.Deadline(); at != mono.Never {
-				now = max(now, at).Add(time.Duration(r.IntN(2)) * time.Duration(r.Int64N(int64(second))))
-			}
-			take("a tick", n.Tick(now))
+			p.pass()
 		}
 	}
 	return told
