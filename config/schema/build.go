@@ -24,15 +24,30 @@ func (s *Schema) add(t reflect.Type, texts map[string]string) *Block {
 	b := &Block{Type: t, Name: t.Name(), Doc: texts[t.Name()]}
 	s.blocks[t] = b
 	s.order = append(s.order, b)
+	// Fields are large, and all of them once: grown by and by they would take
+	// several times the room.
+	b.Fields = make([]Field, 0, countFields(t))
 	s.fields(b, t, nil, texts)
 	return b
 }
 
+// countFields is how many fields the block of a struct will have at most.
+func countFields(t reflect.Type) (n int) {
+	for i := range t.NumField() {
+		sf := t.Field(i)
+		key, keyed := sf.Tag.Lookup("key")
+		switch {
+		case sf.Anonymous && !keyed && sf.Type.Kind() == reflect.Struct:
+			n += countFields(sf.Type)
+		case keyed && key != "-":
+			n++
+		}
+	}
+	return n
+}
+
 // fields adds the fields of a struct, and of those embedded in it, to b.
 func (s *Schema) fields(b *Block, t reflect.Type, index []int, texts map[string]string) {
-	// Fields are large, and all of them once: grown by and by they would take
-	// several times the room.
-	b.Fields = slices.Grow(b.Fields, t.NumField())
 	all := make(map[string]string)
 	for i := range t.NumField() {
 		sf := t.Field(i)
@@ -56,9 +71,8 @@ func (s *Schema) fields(b *Block, t reflect.Type, index []int, texts map[string]
 		case !keyed:
 			s.problem(b, sf.Name, "it has no tag key")
 		case key != "-":
-			f := Field{Index: path, Name: sf.Name, Key: key, Doc: docOf(texts, t, sf.Name, key)}
-			s.field(b, &f, sf.Type, tags, texts)
-			b.Fields = append(b.Fields, f)
+			b.Fields = append(b.Fields, Field{Index: path, Name: sf.Name, Key: key, Doc: docOf(texts, t, sf.Name, key)})
+			s.field(b, &b.Fields[len(b.Fields)-1], sf.Type, tags, texts)
 		}
 	}
 }
@@ -105,8 +119,8 @@ func (s *Schema) field(b *Block, f *Field, t reflect.Type, tags map[string]strin
 	}
 	if enum := tags["enum"]; enum != "" {
 		f.Enum = strings.Split(enum, ",")
-	} else if e, ok := reflect.Zero(f.Type).Interface().(interface{ Words() []string }); ok {
-		f.Enum = e.Words()
+	} else if f.Type.Implements(wordy) {
+		f.Enum = reflect.Zero(f.Type).Interface().(interface{ Words() []string }).Words()
 	}
 	f.Flat, f.IsFlat = tags["flat"], has(tags, "flat")
 	f.Root = tags["at"] == "root"
@@ -196,13 +210,15 @@ func tagNames() []string {
 
 // index makes the tables of keys and keywords of a block.
 func (s *Schema) index(b *Block) {
-	b.keys, b.words = make(map[string]*Field, len(b.Fields)), make(map[string]*Field, len(b.Fields))
+	b.keys, b.words = make([]uint16, len(b.Fields)), make(map[string]*Field, len(b.Fields))
 	for i := range b.Fields {
-		f := &b.Fields[i]
-		if b.keys[f.Key] != nil {
+		b.keys[i] = uint16(i)
+	}
+	slices.SortStableFunc(b.keys, func(x, y uint16) int { return strings.Compare(b.Fields[x].Key, b.Fields[y].Key) })
+	for i := 1; i < len(b.keys); i++ {
+		if f := &b.Fields[b.keys[i]]; f.Key == b.Fields[b.keys[i-1]].Key {
 			s.problem(b, f.Name, "key %s is there twice", f.Key)
 		}
-		b.keys[f.Key] = f
 	}
 	s.indexWords(b, &flatPart{block: b})
 	if b != s.order[0] {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,7 +60,8 @@ type Block struct {
 	// where these stand.
 	Fields []Field
 
-	keys  map[string]*Field
+	// keys are the places in Fields by their keys in order.
+	keys  []uint16
 	words map[string]*Field
 	// spelled are the keywords in order.
 	spelled []string
@@ -83,14 +85,9 @@ type Field struct {
 	// Words are the keywords of keepalived.conf, with the prefix of the flat
 	// struct around them if Word found it there. None: keepalived has none.
 	Words []string
-	// Root says that the keyword stands at the top level of keepalived.conf.
-	// Root().Word finds it, with an Index that begins at Config; its key is
-	// still Global's.
-	Root bool
 	// Flat is the prefix of a struct whose keywords stand in its parent's
 	// block. IsFlat tells an empty prefix from none.
-	Flat   string
-	IsFlat bool
+	Flat string
 	// Within is set on what Word found in the items of a flat list: the
 	// list, of which the keyword begins a new item. Index begins at that.
 	Within *Field
@@ -101,29 +98,36 @@ type Field struct {
 	Low, High string
 	Enum      []string
 	Unit      string
-	Whole     bool
 	Form      string
 	Bare      string
-	Secret    bool
-	Required  bool
-	Tier      int
-	// Own says that the keyword in keepalived.conf is moonkeep's: keepalived
-	// does not know it.
-	Own     bool
-	Idle    string
-	Unbuilt string
+	Idle      string
+	Unbuilt   string
 	// Doc is the field's comment, beginning with its key, if it is Documented.
-	Doc  string
-	Kind Kind
-	// Pointer says that the field is a pointer: nil when not written.
-	Pointer bool
+	Doc string
 	// Type is the Go type, without the pointer.
 	Type reflect.Type
 	// Elem is the block of a struct, or of a slice's items; else nil.
 	Elem *Block
 
 	low, high int64
-	bounded   bool
+	Tier      int
+	// What is small stands together: there are many fields, at every start.
+
+	// Root says that the keyword stands at the top level of keepalived.conf.
+	// Root().Word finds it, with an Index that begins at Config; its key is
+	// still Global's.
+	Root     bool
+	IsFlat   bool
+	Whole    bool
+	Secret   bool
+	Required bool
+	// Own says that the keyword in keepalived.conf is moonkeep's: keepalived
+	// does not know it.
+	Own bool
+	// Pointer says that the field is a pointer: nil when not written.
+	Pointer bool
+	bounded bool
+	Kind    Kind
 }
 
 // Schema is every block reachable from config.Config.
@@ -186,7 +190,13 @@ func (s *Schema) Problems() []string { return slices.Clone(s.problems) }
 
 // Field returns the field of a native key, or nil. Like the struct, it must
 // not be changed.
-func (b *Block) Field(key string) *Field { return b.keys[key] }
+func (b *Block) Field(key string) *Field {
+	i, found := slices.BinarySearchFunc(b.keys, key, func(i uint16, key string) int { return strings.Compare(b.Fields[i].Key, key) })
+	if !found {
+		return nil
+	}
+	return &b.Fields[b.keys[i]]
+}
 
 // Word returns the field of a keyword that may stand in this block in
 // keepalived.conf, or nil. It looks into flat structs and flat lists.
@@ -266,6 +276,7 @@ func (f *Field) Spelling() string {
 var (
 	unmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 	position    = reflect.TypeFor[config.Position]()
+	wordy       = reflect.TypeFor[interface{ Words() []string }]()
 )
 
 // kindOf returns what values of type t are, false when the schema has no
