@@ -83,6 +83,12 @@ func TestOperate(t *testing.T) {
 		t.Errorf("the file of what is in maintenance: %v", err)
 	}
 	mentions(t, "forced", master.asks(t, 0, "maintenance", "on", "G", "--force"), "VI_1: given up after", "no other node was heard", "in maintenance, BACKUP")
+	// By whatever name.
+	a.write(t, "moonkeep.conf", strings.ReplaceAll(conf(150, vip.String(), "")+extra, "VI_1", "VI_9"), 0o644)
+	master.asks(t, 0, "reload")
+	if file, err := os.ReadFile(filepath.Join(master.dir, "maintenance.json")); err != nil || !strings.Contains(string(file), `["VI_9"]`) {
+		t.Errorf("the next start reads that in maintenance are %s, %v", file, err)
+	}
 }
 
 // TestReloadCommand: it tells what changed, and why it was refused.

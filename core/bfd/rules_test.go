@@ -316,7 +316,7 @@ var demuxRules = []rule{
 		d.want(Down)
 		d.packet(Packet{Source: peer, Destination: local, TTL: 255, Payload: c.Append(nil)}).want(Init)
 		d.table.Remove(other)
-		if d.table.Find(cfg.Path) != nil || d.table.Find(d.s.cfg.Path) != d.s {
+		if d.table.byPath[cfg.Path] != nil || d.table.byPath[d.s.cfg.Path] != d.s {
 			t.Error("removed another one")
 		}
 	}},

@@ -52,9 +52,6 @@ func (t *Table) Remove(s *Session) {
 	delete(t.byPath, s.cfg.Path)
 }
 
-// Find returns the session of a path, or nil.
-func (t *Table) Find(p Path) *Session { return t.byPath[p] }
-
 // Rejected returns how many packets of no session were discarded, by rule.
 func (t *Table) Rejected() [rejections]uint64 { return t.rejected }
 

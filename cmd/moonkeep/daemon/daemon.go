@@ -402,10 +402,15 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err := d.virtual(c); err != nil {
 		return err
 	}
+	barred, err := d.engine.Maintenance(ctx)
+	if err != nil {
+		return err
+	}
 	given = true
 	if err := d.engine.Reload(ctx, plan); err != nil {
 		return err
 	}
+	d.remember(ctx, barred)
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
 		return k.Devices(build.Devices(build.Within(c, space)))
 	}); err != nil {

@@ -74,6 +74,23 @@ func (d *daemon) Maintain(ctx context.Context, r control.MaintenanceRequest) (co
 	return d.moves(ctx, out)
 }
 
+// remember has what is in maintenance on disk by the names that a reload gave it;
+// before is by those of before.
+func (d *daemon) remember(ctx context.Context, before node.Maintenance) {
+	after, err := d.engine.Maintenance(ctx)
+	if err == nil && slices.Equal(after.Instances, before.Instances) {
+		return
+	}
+	d.maintaining.Lock()
+	defer d.maintaining.Unlock()
+	if after, err = d.engine.Maintenance(ctx); err == nil {
+		err = d.maintenance.write(after)
+	}
+	if err != nil {
+		d.log.Error("the next start will not know by its new name what is in maintenance", "err", err)
+	}
+}
+
 // named returns the instances that are meant by names of instances and sync
 // groups: all without names.
 func (d *daemon) named(names []string) ([]string, error) {
