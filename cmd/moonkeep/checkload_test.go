@@ -7,15 +7,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
-	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 // idleFlag has tests hold the daemon to what is promised for a machine that does
@@ -182,22 +179,8 @@ func TestPluginFaultsDelayNoAdvert(t *testing.T) {
 		}
 		return 0, 0
 	}
-	capture := b.Capture(t, "eth0", 0x0800)
-	var at []time.Time
-	var over atomic.Bool
-	listening := make(chan struct{})
-	go func() { // by itself, so that adverts are noted when they come
-		defer close(listening)
-		for !over.Load() {
-			const header = 14 + 20 // Ethernet, IPv4
-			frame := capture.Next(t, 20*time.Millisecond)
-			if len(frame) > header+1 && frame[14+9] == vrrp.Protocol && frame[header+1] == 51 {
-				at = append(at, time.Now())
-			}
-		}
-	}()
-	end := func() { over.Store(true); <-listening }
-	defer end() // also when something fails
+	heard := hearAdverts(t, b, 51)
+	defer heard.end() // also when something fails
 	for i, fault := range []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP, syscall.SIGSEGV, 0} {
 		var pid int
 		eventually(t, "the plugin", func() bool {
@@ -210,25 +193,7 @@ func TestPluginFaultsDelayNoAdvert(t *testing.T) {
 		}
 		time.Sleep(time.Second) // without asking for the status
 	}
-	end()
-	var gaps []time.Duration
-	for i := 1; i < len(at); i++ {
-		gaps = append(gaps, at[i].Sub(at[i-1]))
-	}
-	slices.Sort(gaps)
-	if len(gaps) < 20 {
-		t.Fatalf("%d adverts", len(at))
-	}
-	median, worst := gaps[len(gaps)/2], gaps[len(gaps)-1]
-	t.Logf("%d adverts, between two of them %v at the median and %v at the worst", len(at), median, worst)
-	// What waited for a plugin would wait until it is given up, for 2 s.
-	most := time.Second
-	if *idleFlag {
-		most = 105 * time.Millisecond
-	}
-	if median < 90*time.Millisecond || median > 110*time.Millisecond || worst > most {
-		t.Errorf("between two adverts there are %v at the median and %v at the worst, want 100ms and at most %v", median, worst, most)
-	}
+	heard.steady(t)
 	s, err := p.status()
 	netnstest.Must(t, err)
 	for i := range s.Services {
