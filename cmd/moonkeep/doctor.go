@@ -136,7 +136,7 @@ func printExamined(w io.Writer, list []doctor.Finding) error {
 			fmt.Fprintf(&b, "         -> %s\n", x.Advice)
 		}
 	}
-	fmt.Fprintf(&b, "%d ok, %d warnings, %d problems\n", counts[doctor.OK], counts[doctor.Warning], counts[doctor.Problem])
+	fmt.Fprintf(&b, "%d ok, %s, %s\n", counts[doctor.OK], count(counts[doctor.Warning], "warning"), count(counts[doctor.Problem], "problem"))
 	_, err := io.WriteString(w, b.String())
 	return err
 }

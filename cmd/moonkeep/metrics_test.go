@@ -73,7 +73,7 @@ func TestMetrics(t *testing.T) {
 		t.Error("the old page is still there")
 	}
 	p.reload(t, a, with("192.0.2.200:9650"))
-	eventually(t, "a word of a page that cannot be opened", func() bool { return strings.Contains(p.log.String(), "no metrics are served") }, p.log.String)
+	eventually(t, "a word of a page that cannot be opened", func() bool { return strings.Contains(p.log.String(), "cannot serve metrics") }, p.log.String)
 	a.holds(t, netip.MustParsePrefix("192.0.2.77/24"), true)
 	p.stop(t)
 }

@@ -56,10 +56,10 @@ func TestOperate(t *testing.T) {
 	s := master.await(t, "BACKUP", func(i *control.Instance) bool { return i.Role == "BACKUP" && i.Resting && i.RestEnd != nil })
 	var text bytes.Buffer
 	netnstest.Must(t, printStatus(&text, &s))
-	mentions(t, "status", text.String(), "rests      after a failover: preempts nobody for ", ", or until `moonkeep failover --cancel`")
+	mentions(t, "status", text.String(), "no preempt after a failover, for ", ", or until `moonkeep failover --cancel`")
 	master.asks(t, 0, "failover", "--cancel")
 	master.awaitRole(t, "MASTER")
-	mentions(t, "log", master.log.String(), "failover asked for", "(pid ")
+	mentions(t, "log", master.log.String(), "failover requested", "(pid ")
 
 	var moves control.Moves
 	netnstest.Must(t, json.Unmarshal([]byte(master.asks(t, 0, "maintenance", "on", "--json")), &moves))

@@ -124,12 +124,12 @@ func printNotifications(b *strings.Builder, n *control.Notifications) {
 	if n.Told+n.Failed+n.Dropped+uint64(n.Waiting) == 0 && len(n.FIFOs) == 0 && n.Mail == nil {
 		return
 	}
-	fmt.Fprintf(b, "\nnotifications\n  programs   %d run, %d failed; of changes %d wait, %d dropped\n", n.Told, n.Failed, n.Waiting, n.Dropped)
+	fmt.Fprintf(b, "\nnotifications\n  programs   %d run, %d failed, %d waiting, %d dropped\n", n.Told, n.Failed, n.Waiting, n.Dropped)
 	for _, f := range n.FIFOs {
 		fmt.Fprintf(b, "  FIFO       %s: %d lines, %d dropped\n", f.Path, f.Written, f.Dropped)
 	}
 	if m := n.Mail; m != nil {
-		fmt.Fprintf(b, "  mail       %d sent, %d failed, %d wait, %d dropped\n", m.Sent, m.Failed, m.Waiting, m.Dropped)
+		fmt.Fprintf(b, "  mail       %d sent, %d failed, %d waiting, %d dropped\n", m.Sent, m.Failed, m.Waiting, m.Dropped)
 	}
 }
 
@@ -142,9 +142,9 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	case i.Maintenance:
 		b.WriteString("  maintenance: never MASTER until `moonkeep maintenance off`\n")
 	case i.Resting && i.RestEnd != nil:
-		fmt.Fprintf(b, "  rests      after a failover: preempts nobody for %s, or until `moonkeep failover --cancel`\n", age(*i.RestEnd))
+		fmt.Fprintf(b, "  no preempt after a failover, for %s, or until `moonkeep failover --cancel`\n", age(*i.RestEnd))
 	case i.Resting:
-		b.WriteString("  rests      after a failover: preempts nobody until the other node fails, or `moonkeep failover --cancel`\n")
+		b.WriteString("  no preempt after a failover, until the other node fails, or `moonkeep failover --cancel`\n")
 	}
 	if i.DualMaster != "" {
 		fmt.Fprintf(b, "  TWO MASTERS: %s is MASTER too, for %s\n", i.DualMaster, age(*i.DualMasterAge))
@@ -208,7 +208,7 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 		sent = age(*i.SentAge) + " ago"
 	}
 	fmt.Fprintf(b, "  adverts    last sent %s, last heard %s\n", sent, heard)
-	if i.MasterDownIn != nil {
+	if i.MasterDownIn != nil && !i.Maintenance {
 		fmt.Fprintf(b, "  take-over  in %s unless the master is heard\n", age(*i.MasterDownIn))
 	}
 	if n := i.Counters.Unsigned; n > 0 {

@@ -16,9 +16,9 @@ func TestStatusOfNotifications(t *testing.T) {
 	}{
 		"nothing": {control.Notifications{}, ""},
 		"programs": {control.Notifications{Told: 3, Failed: 1, Waiting: 2, Dropped: 4},
-			"\nnotifications\n  programs   3 run, 1 failed; of changes 2 wait, 4 dropped\n"},
+			"\nnotifications\n  programs   3 run, 1 failed, 2 waiting, 4 dropped\n"},
 		"all": {control.Notifications{FIFOs: []control.FIFO{{Path: "/run/f", Written: 5, Dropped: 6}}, Mail: &control.Mail{Waiting: 1, Sent: 2, Failed: 3, Dropped: 4}},
-			"\nnotifications\n  programs   0 run, 0 failed; of changes 0 wait, 0 dropped\n  FIFO       /run/f: 5 lines, 6 dropped\n  mail       2 sent, 3 failed, 1 wait, 4 dropped\n"},
+			"\nnotifications\n  programs   0 run, 0 failed, 0 waiting, 0 dropped\n  FIFO       /run/f: 5 lines, 6 dropped\n  mail       2 sent, 3 failed, 1 waiting, 4 dropped\n"},
 	} {
 		var b strings.Builder
 		if printNotifications(&b, &tt.n); b.String() != tt.want {

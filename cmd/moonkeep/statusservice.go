@@ -33,7 +33,7 @@ func printServices(b *strings.Builder, s *control.Status) {
 		case t.Pending:
 			state = "is being changed"
 		}
-		fmt.Fprintf(b, "\ntable of IPVS\n  %s; %d operations, %d refused, %d services of it put right\n", state, t.Operations, t.Failed, t.Repaired)
+		fmt.Fprintf(b, "\nIPVS table\n  %s; %d operations, %d refused, %d services put right\n", state, t.Operations, t.Failed, t.Repaired)
 	}
 	if p := s.Probes; p != nil {
 		fmt.Fprintf(b, "\nchecks of real servers\n  %d checks, %d without a result; %d probes, %s began more than %v late, the latest by %s\n",
@@ -71,10 +71,10 @@ func printService(b *strings.Builder, v *control.Service, whole bool) {
 	}
 	b.WriteByte('\n')
 	if v.Asleep {
-		b.WriteString("  checks rest: its address is not here\n")
+		b.WriteString("  checks are paused: its address is not on this node\n")
 	}
 	if v.Panic {
-		b.WriteString("  PANIC: too few servers work, so that those that did serve as well\n")
+		b.WriteString("  PANIC: too few servers work, so failed ones are kept in service\n")
 	}
 	tw := tabwriter.NewWriter(b, 0, 8, 2, ' ', 0)
 	for i := range v.Servers {
@@ -95,13 +95,13 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 		state = "DOWN"
 	}
 	if r.Kept {
-		state += ", serves in the panic"
+		state += ", kept in service by the panic"
 	}
 	switch {
 	case r.Drained:
 		state += ", out by hand (" + r.Wish + ")"
 	case r.Wish != "":
-		state += ", by hand in " + r.Wish
+		state += ", " + r.Wish + " by hand"
 	}
 	if r.Unproven {
 		state += ", waits for the first result since its maintenance"
@@ -118,7 +118,7 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 		when := ""
 		switch {
 		case c.Resting:
-			when = ", rests"
+			when = ", paused"
 		case c.Running:
 			when = ", runs now"
 		case c.DueIn != nil:
@@ -130,7 +130,7 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 		}
 		row := ""
 		if c.InARow > 0 {
-			row = fmt.Sprintf(", %d contrary in a row", c.InARow)
+			row = fmt.Sprintf(", %d opposite results in a row", c.InARow)
 		}
 		since := ""
 		if c.Follows == "" {

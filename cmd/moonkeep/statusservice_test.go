@@ -33,7 +33,7 @@ virtual server TCP 192.0.2.1:80: has its quorum for 1m30s: 1 of 2 servers work, 
     TCP_CHECK    down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
 
 virtual server fwmark 3: LOST ITS QUORUM, the sorry server serves for 0s: 0 of 1 servers work, weight 0 of 4, hysteresis 1
-  checks rest: its address is not here
+  checks are paused: its address is not on this node
   192.0.2.13   DOWN for 1m30s, weight 3
     TCP_CHECK  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
 
@@ -50,8 +50,8 @@ checks of real servers
 	b.Reset()
 	printServices(&b, &s)
 	for _, part := range []string{
-		"\n  PANIC: too few servers work, so that those that did serve as well\n",
-		"  192.0.2.11:80  up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80  DOWN, serves in the panic for 1m30s, weight 3\n",
+		"\n  PANIC: too few servers work, so failed ones are kept in service\n",
+		"  192.0.2.11:80  up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80  DOWN, kept in service by the panic for 1m30s, weight 3\n",
 	} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)

@@ -35,9 +35,9 @@ func printWatched(b *strings.Builder, s *control.Status) {
 func content(f *control.File) string {
 	switch {
 	case f.Error != "":
-		return "OF NO USE: " + f.Error
+		return "UNUSABLE: " + f.Error
 	case f.Value == nil:
-		return "not looked at yet"
+		return "not read yet"
 	case f.Missing:
 		return fmt.Sprintf("missing for %s, which counts as 0", age(*f.SinceAge))
 	}

@@ -48,7 +48,7 @@ func TestTrackFile(t *testing.T) {
 	if f := s.Files[0]; !strings.Contains(f.Error, `"many"`) || f.Value != nil || s.Files[1].Value == nil {
 		t.Errorf("status of the files: %+v", s.Files)
 	}
-	if !strings.Contains(p.log.String(), "file load is of no use") {
+	if !strings.Contains(p.log.String(), "file load is unusable") {
 		t.Error("the log does not tell that a file is of no use")
 	}
 	netnstest.Must(t, os.Remove(load))

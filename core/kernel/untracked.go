@@ -19,7 +19,7 @@ func (k *Kernel) serves(instance, text string, err error) {
 		return
 	}
 	k.without[at] = err.Error()
-	k.log.Warn("cannot set what is not tracked: the instance serves without it", "instance", instance, "err", err)
+	k.log.Warn("cannot set an address, route or rule that is not tracked: the instance serves without it", "instance", instance, "err", err)
 }
 
 // forgo forgets what serves noted of what an instance gives up. changing is held.

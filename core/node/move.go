@@ -83,7 +83,7 @@ func (n *Node) failover(now mono.Instant, e *Failover) {
 		return
 	}
 	n.handing(now, n.together(e.Instances), func(in *instance) {
-		in.acts = in.router.Hand(now, "failover was asked for", e.Rest, e.Force, n.room())
+		in.acts = in.router.Hand(now, "failover was requested", e.Rest, e.Force, n.room())
 		n.emit(now, in)
 	})
 }
@@ -148,7 +148,7 @@ func (n *Node) bar(now mono.Instant, list []*instance, force bool) {
 			text = "in maintenance: never MASTER until that ends"
 		}
 		n.note(Info, in.cfg.Name, "maintenance", text)
-		in.acts = in.router.Bar(now, on, "maintenance was asked for", force, n.room())
+		in.acts = in.router.Bar(now, on, "maintenance was requested", force, n.room())
 		n.emit(now, in)
 	})
 }

@@ -99,7 +99,7 @@ func (n *Node) fileRead(now mono.Instant, e *FileRead) {
 	f.read, f.known, f.since = *e, true, now
 	switch {
 	case e.Failure != "" && before.Failure != e.Failure:
-		n.note(Warn, "", "check", fmt.Sprintf("file %s is of no use: %s", e.File, e.Failure))
+		n.note(Warn, "", "check", fmt.Sprintf("file %s is unusable: %s", e.File, e.Failure))
 	case e.Failure == "" && (before.Failure != "" || !known || now >= f.quiet):
 		f.quiet = now.Add(quietFor)
 		n.note(Info, "", "check", fmt.Sprintf("file %s is %s", e.File, f.text()))
@@ -223,7 +223,7 @@ func (n *Node) weighFiles(in *instance, files []TrackFile, weights bool) (sum in
 		case !f.known:
 			in.waiting = append(in.waiting, "the first look at "+name)
 		case f.read.Failure != "":
-			in.faults = append(in.faults, fmt.Sprintf("%s is of no use: %s", name, f.read.Failure))
+			in.faults = append(in.faults, fmt.Sprintf("%s is unusable: %s", name, f.read.Failure))
 		default:
 			var fault bool
 			if term.Value, fault = track.FileEffect(f.read.Value, weight, t.Reverse); fault {

@@ -93,7 +93,7 @@ func TestFileLife(t *testing.T) {
 		d.want()
 		d.step(&FileRead{File: "f", Failure: "it is on fire"})
 		d.role("V", vrrp.Fault)
-		if f := d.status("V").Faults; len(f) != 1 || f[0] != "file f is of no use: it is on fire" {
+		if f := d.status("V").Faults; len(f) != 1 || f[0] != "file f is unusable: it is on fire" {
 			t.Errorf("weight %d: faults %q", weight, f)
 		}
 		d.want("note check", "V sends 0", "V releases 10.0.1.1", "V MASTER>FAULT")

@@ -125,7 +125,7 @@ func (b *book) settle(f *feed, err error) {
 	if err == nil {
 		b.counts.Written++
 		if b.full || b.missed > 0 {
-			f.log.Warn("FIFO is read again", "fifo", f.pipe.path, "dropped", b.missed)
+			f.log.Warn("a FIFO has a reader again", "fifo", f.pipe.path, "dropped", b.missed)
 		}
 		b.full, b.missed = false, 0
 		return

@@ -208,7 +208,7 @@ func TestAFullFIFO(t *testing.T) {
 	if lines := readLines(t, path); len(lines) != 1 || lines[0] != "INSTANCE \"A\" BACKUP 97\n" {
 		t.Errorf("then %q is read", lines)
 	}
-	if s := log.String(); strings.Count(s, "lines to a FIFO are dropped") != 1 || strings.Count(s, fmt.Sprintf("FIFO is read again\" fifo=%s dropped=%d", path, got.Dropped)) != 1 {
+	if s := log.String(); strings.Count(s, "lines to a FIFO are dropped") != 1 || strings.Count(s, fmt.Sprintf("a FIFO has a reader again\" fifo=%s dropped=%d", path, got.Dropped)) != 1 {
 		t.Errorf("got log\n%s", s)
 	}
 }

@@ -32,10 +32,10 @@ func New() *Checker { return &Checker{} }
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
 	return checker.Info{
-		Name: "AGENT_CHECK", Version: "1", Doc: "Hears from an agent on the server what work it wants.",
+		Name: "AGENT_CHECK", Version: "1", Doc: "Asks an agent on the server for its state and weight, as HAProxy does.",
 		Options: []checker.Option{
-			{Name: "send", Type: "string", Doc: "What is sent to the agent first; the end of the line goes with it."},
-			{Name: "weight", Type: "int", Doc: "The weight that the agent's parts are parts of; the real server's when left out, and 1 without one."},
+			{Name: "send", Type: "string", Doc: "Text that is sent to the agent first, followed by a newline."},
+			{Name: "weight", Type: "int", Doc: "The weight that the agent's percentages refer to (default: the real server's weight, or 1)."},
 		},
 	}
 }

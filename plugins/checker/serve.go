@@ -150,7 +150,7 @@ type server struct {
 func (s *server) Session(stream grpc.BidiStreamingServer[checkerpb.FromHost, checkerpb.FromPlugin]) error {
 	err := Converse(stream.Context(), s.checker, stream.Recv, stream.Send)
 	if err != nil {
-		slog.Error("the conversation with the host ended", "err", err)
+		slog.Error("the connection to the daemon ended", "err", err)
 	}
 	return err
 }

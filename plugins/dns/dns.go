@@ -1,10 +1,9 @@
-// Package dns is the check DNS_CHECK: a name server is well that answers a
-// query without an error. With answer its answer must also hold one of the
-// texts that are given.
+// Package dns is the check DNS_CHECK: a name server is healthy if it answers a query
+// without an error. With answer, the answer must also contain one of the given values.
 //
-// As in keepalived, what is not the answer to the query is passed over, and
-// what the answer says does not count unless answer is given: a name server
-// that knows of no such record, and says so without an error, is well.
+// As in keepalived, datagrams that are no answer to the query are ignored, and the
+// content of the answer does not matter unless answer is given: a name server that has
+// no such record, and says so without an error, is healthy.
 package dns
 
 import (
@@ -39,11 +38,11 @@ func New() *Checker { return &Checker{} }
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
 	return checker.Info{
-		Name: "DNS_CHECK", Version: "1", Doc: "Asks a name server, by UDP.",
+		Name: "DNS_CHECK", Version: "1", Doc: "Queries a name server over UDP.",
 		Options: []checker.Option{
-			{Name: "type", Type: "string", Default: "SOA", Doc: "The type of the records that are asked for: A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, DNSKEY or another."},
-			{Name: "name", Type: "string", Default: ".", Doc: "The name that is asked for."},
-			{Name: "answer", Type: "list", Doc: "The data of at least one record of this type in the answer must be one of these texts, written as in a zone file. An answer that is cut short is asked for again by TCP."},
+			{Name: "type", Type: "string", Default: "SOA", Doc: "The record type to query: A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG, DNSKEY or another."},
+			{Name: "name", Type: "string", Default: ".", Doc: "The name to query."},
+			{Name: "answer", Type: "list", Doc: "At least one record of this type in the answer must have one of these values, written as in a zone file. A truncated answer is requested again over TCP."},
 		},
 	}
 }

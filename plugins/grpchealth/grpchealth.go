@@ -45,11 +45,11 @@ func New() *Checker { return &Checker{} }
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
 	return checker.Info{
-		Name: "GRPC_HEALTH", Version: "1", Doc: "Asks the health service of gRPC.",
+		Name: "GRPC_HEALTH", Version: "1", Doc: "Queries the gRPC health service.",
 		Options: append([]checker.Option{
-			{Name: "service", Type: "string", Doc: "The service that is asked about; the server as a whole when left out."},
-			{Name: "authority", Type: "string", Doc: "The name of the host that is asked for; the address when left out. By TLS it is also told in the handshake."},
-			{Name: "tls", Type: "bool", Default: "false", Doc: "It connects by TLS."},
+			{Name: "service", Type: "string", Doc: "The service to query (default: the server as a whole)."},
+			{Name: "authority", Type: "string", Doc: "The :authority of the request (default: the address). With TLS it is also sent as the server name (SNI)."},
+			{Name: "tls", Type: "bool", Default: "false", Doc: "Connect with TLS."},
 		}, tlsclient.Options()...),
 	}
 }

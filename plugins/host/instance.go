@@ -351,7 +351,7 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 	}
 	i.hello = h
 	if before := g.current; before != nil {
-		g.log.Info("a new process takes the probes, the old one finishes its own", "pid", i.pid, "old", before.pid, "version", cut(h.GetVersion()))
+		g.log.Info("a new process takes over, the old one finishes its probes", "pid", i.pid, "old", before.pid, "version", cut(h.GetVersion()))
 		before.drained = g.awake.Add(before.longest(g))
 	} else {
 		g.log.Info("started", "pid", i.pid, "version", cut(h.GetVersion()))
@@ -402,7 +402,7 @@ func (g *group) lose(i *instance, why string) {
 		if g.current != nil {
 			// An upgrade that does not start; what runs goes on.
 			g.counts.Failures++
-			g.log.Error("the new process could not be started, the old one goes on", "err", why)
+			g.log.Error("the new process could not be started; the old one goes on", "err", why)
 			return
 		}
 	default: // an old one that was finishing its probes
@@ -422,9 +422,9 @@ func (g *group) lose(i *instance, why string) {
 	g.retry, g.reason = g.awake.Add(delay), why
 	switch {
 	case g.failures < tripped:
-		g.log.Error("a plugin failed, its checks are unknown until it runs again", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
+		g.log.Error("a plugin failed; its checks are unknown until it runs again", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
 	case g.failures == tripped:
-		g.log.Error("a plugin keeps failing, it is tried again less often", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
+		g.log.Error("a plugin keeps failing; it is restarted less often", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
 	}
 }
 

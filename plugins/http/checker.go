@@ -41,9 +41,9 @@ func newChecker(tls bool) *Checker {
 
 // Info describes the checker.
 func (c *Checker) Info() checker.Info {
-	info := checker.Info{Name: "HTTP_GET", Version: "1", Doc: "Asks for URLs by HTTP and looks at the answers.", Options: options(c.tls)}
+	info := checker.Info{Name: "HTTP_GET", Version: "1", Doc: "Requests URLs over HTTP and checks the responses.", Options: options(c.tls)}
 	if c.tls {
-		info.Name, info.Doc = "SSL_GET", "Asks for URLs by HTTPS and looks at the answers. The certificate is not verified unless verify is given."
+		info.Name, info.Doc = "SSL_GET", "Requests URLs over HTTPS and checks the responses. The certificate is verified only with verify."
 	}
 	return info
 }

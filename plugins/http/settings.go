@@ -76,16 +76,16 @@ func (w *words) UnmarshalJSON(b []byte) error {
 
 func options(tls bool) []checker.Option {
 	list := []checker.Option{
-		{Name: "urls", Type: "block", Required: true, Doc: "What is asked for, a list; each item has the options of a url below."},
-		{Name: "virtualhost", Type: "string", Doc: "The host that URLs are asked for which name none; the address and the port when left out."},
-		{Name: "http_protocol", Type: "string", Default: "1.0", Doc: "The version of HTTP: 1.0, 1.0C, 1.1 or 1.1C. All but 1.0 ask for the connection to be closed."},
-		{Name: "fast_recovery", Type: "bool", Default: "false", Doc: "Has no effect: every run asks for all URLs without a pause."},
-		{Name: "http2", Type: "bool", Default: "false", Doc: "The request is made by HTTP/2: by TLS when the server agrees, else from the first byte on."},
-		{Name: "enable_sni", Type: "bool", Default: "false", Doc: "The name of the host is sent in the TLS handshake (SSL_GET)."},
-		{Name: "sni_name", Type: "string", Doc: "The name that is sent in the TLS handshake; virtualhost when left out (SSL_GET)."},
+		{Name: "urls", Type: "block", Required: true, Doc: "The URLs to request, a list; each item has the url options below."},
+		{Name: "virtualhost", Type: "string", Doc: "The virtual host for URLs without their own (default: the address and port)."},
+		{Name: "http_protocol", Type: "string", Default: "1.0", Doc: "The HTTP version: 1.0, 1.0C, 1.1 or 1.1C. All but 1.0 ask the server to close the connection."},
+		{Name: "fast_recovery", Type: "bool", Default: "false", Doc: "No effect: every run requests all URLs without a pause."},
+		{Name: "http2", Type: "bool", Default: "false", Doc: "Use HTTP/2: over TLS if the server agrees to it, without TLS from the first byte on."},
+		{Name: "enable_sni", Type: "bool", Default: "false", Doc: "Send the virtual host as the server name (SNI) in the TLS handshake (SSL_GET)."},
+		{Name: "sni_name", Type: "string", Doc: "The server name (SNI) to send in the TLS handshake (SSL_GET; default: virtualhost)."},
 	}
 	if tls {
-		list = append(list, checker.Option{Name: "tls_compliant", Type: "bool", Default: "false", Doc: "A connection that is not closed as TLS wants it is a failure."})
+		list = append(list, checker.Option{Name: "tls_compliant", Type: "bool", Default: "false", Doc: "Fail if the server does not close the connection as TLS requires."})
 		list = append(list, tlsclient.Options()...)
 	}
 	return append(list, urlOptions(tls)...)
@@ -94,24 +94,24 @@ func options(tls bool) []checker.Option {
 // urlOptions are named as they stand in urls.
 func urlOptions(tls bool) []checker.Option {
 	list := []checker.Option{
-		{Name: "urls.path", Type: "string", Required: true, Doc: "The path that is asked for."},
-		{Name: "urls.digest", Type: "string", Doc: "The MD5 sum that the body must have, in hexadecimal. Of a body in chunks the sum of its content and that of its bytes are both right; keepalived's is the latter."},
-		{Name: "urls.status_code", Type: "list", Default: "200-299", Doc: "The status codes that are right: numbers and ranges from 100 to 599."},
-		{Name: "urls.virtualhost", Type: "string", Doc: "The host that is asked for; the check's when left out."},
-		{Name: "urls.regex", Type: "string", Doc: "A pattern of PCRE2's that the body must match."},
+		{Name: "urls.path", Type: "string", Required: true, Doc: "The path to request."},
+		{Name: "urls.digest", Type: "string", Doc: "The MD5 sum the body must have, in hexadecimal. For a chunked body both the sum of its content and that of the bytes on the wire are accepted; keepalived uses the latter."},
+		{Name: "urls.status_code", Type: "list", Default: "200-299", Doc: "The accepted status codes: numbers and ranges from 100 to 599."},
+		{Name: "urls.virtualhost", Type: "string", Doc: "The virtual host (default: that of the check)."},
+		{Name: "urls.regex", Type: "string", Doc: "A PCRE2 pattern that the body must match."},
 		{Name: "urls.regex_no_match", Type: "bool", Default: "false", Doc: "The body must not match the pattern."},
-		{Name: "urls.regex_options", Type: "list", Doc: "Options of the pattern, by the names of PCRE2 in lower case. Those of them that only change its speed have no effect."},
-		{Name: "urls.regex_min_offset", Type: "int", Unit: "bytes", Default: "0", Doc: "The byte of the body at which the search begins."},
-		{Name: "urls.regex_max_offset", Type: "int", Unit: "bytes", Doc: "The last byte of the body at which the match may begin."},
-		{Name: "urls.regex_stack", Type: "list", Unit: "bytes", Doc: "Has no effect: no stack is needed."},
+		{Name: "urls.regex_options", Type: "list", Doc: "Options of the pattern, by their PCRE2 names in lower case. Those that only affect speed have no effect."},
+		{Name: "urls.regex_min_offset", Type: "int", Unit: "bytes", Default: "0", Doc: "The offset in the body at which the search begins."},
+		{Name: "urls.regex_max_offset", Type: "int", Unit: "bytes", Doc: "The last offset in the body at which a match may begin."},
+		{Name: "urls.regex_stack", Type: "list", Unit: "bytes", Doc: "No effect: no stack is needed."},
 		{Name: "urls.method", Type: "string", Default: "GET", Doc: "The method of the request."},
-		{Name: "urls.headers", Type: "list", Doc: "Further headers of the request, each as NAME: VALUE. One of Host, User-Agent or Connection replaces what is sent otherwise."},
+		{Name: "urls.headers", Type: "list", Doc: "Additional request headers, each as NAME: VALUE. Host, User-Agent and Connection replace the default ones."},
 		{Name: "urls.body", Type: "string", Doc: "The body of the request."},
-		{Name: "urls.json_path", Type: "string", Doc: "Where in a body of JSON the value stands that must be there: names and numbers of items with dots between them."},
-		{Name: "urls.json_value", Type: "string", Doc: "The value at json_path, as text; any but null, false, 0 and empty ones when left out."},
+		{Name: "urls.json_path", Type: "string", Doc: "The path to a value that a JSON body must contain: names and array indexes, separated by dots."},
+		{Name: "urls.json_value", Type: "string", Doc: "The value required at json_path, as text (default: anything but null, false, 0 and empty values)."},
 	}
 	if tls {
-		list = append(list, checker.Option{Name: "urls.tls_compliant", Type: "bool", Doc: "The check's tls_compliant for this URL."})
+		list = append(list, checker.Option{Name: "urls.tls_compliant", Type: "bool", Doc: "tls_compliant for this URL (default: that of the check)."})
 	}
 	return list
 }

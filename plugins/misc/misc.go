@@ -1,14 +1,13 @@
-// Package misc is the check MISC_CHECK: a program says by its exit status
-// whether a server is well. 0 is well, all else is not; with misc_dynamic 1 is
-// not, and from 2 on it is, with a weight of the status less 2.
+// Package misc is the check MISC_CHECK: the exit status of a program says whether the
+// server is healthy. 0 means healthy, anything else failed; with misc_dynamic only 1
+// means failed, and 2 and above set the weight to the status minus 2.
 //
-// A program that does not end in time has failed: its process group gets
-// SIGTERM, and SIGKILL two seconds later. It never runs twice at once: the next
-// run waits for that, and is unknown when too little of its time is left then: one
-// hang is one failure. One that cannot
-// be started says nothing about the server, so that the check is unknown. Under
-// which user it runs is up to who starts this checker: all its programs run
-// under its own.
+// A program that does not end in time has failed: its process group gets SIGTERM, and
+// SIGKILL two seconds later. It never runs twice at once: the next run waits for the
+// end, and is unknown if too little of its time is left then, so that one hang is one
+// failure. A program that cannot be started says nothing about the server, so the check
+// is unknown. All programs run as the user of this checker's process, which whoever
+// starts it chooses.
 package misc
 
 import (
@@ -65,12 +64,12 @@ func New() *Checker { return &Checker{} }
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
 	return checker.Info{
-		Name: "MISC_CHECK", Version: "1", Doc: "Runs a program, and looks at its exit status.",
+		Name: "MISC_CHECK", Version: "1", Doc: "Runs a program and checks its exit status.",
 		Options: []checker.Option{
 			{Name: "misc_path", Type: "list", Required: true, Doc: "The program, with its arguments. No shell is involved."},
-			{Name: "misc_timeout", Type: "duration", Doc: "How long the program may run; as long as the check may take when left out."},
-			{Name: "misc_dynamic", Type: "bool", Default: "false", Doc: "An exit status of 2 to 255 is a success that sets the weight to the status less 2."},
-			{Name: "secure", Type: "bool", Default: "false", Doc: "As root, run no program that others can change (enable_script_security)."},
+			{Name: "misc_timeout", Type: "duration", Doc: "The time limit for the program (default: that of the check)."},
+			{Name: "misc_dynamic", Type: "bool", Default: "false", Doc: "An exit status from 2 to 255 means success and sets the weight to the status minus 2."},
+			{Name: "secure", Type: "bool", Default: "false", Doc: "Do not run a program as root that others can change (enable_script_security)."},
 		},
 	}
 }

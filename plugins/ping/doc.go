@@ -1,5 +1,5 @@
-// Package ping is the check PING_CHECK: a server is well that answers an ICMP
-// echo. A reply counts when it comes from the server and carries what was sent.
+// Package ping is the check PING_CHECK: the server is healthy if it answers an ICMP
+// echo request. A reply counts if it comes from the server and carries what was sent.
 //
 // It uses the kernel's ping sockets, which need no privilege where the sysctl
 // net.ipv4.ping_group_range has a group of the process (it is for IPv6 too), or

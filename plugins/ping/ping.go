@@ -27,7 +27,7 @@ func New() *Checker { return &Checker{} }
 
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
-	return checker.Info{Name: "PING_CHECK", Version: "1", Doc: "Sends an ICMP echo, and waits for the reply.", Needs: []string{"CAP_NET_RAW"}}
+	return checker.Info{Name: "PING_CHECK", Version: "1", Doc: "Sends an ICMP echo request and waits for the reply.", Needs: []string{"CAP_NET_RAW"}}
 }
 
 type probe struct {

@@ -1,8 +1,8 @@
-// Package smtp is the check SMTP_CHECK: a mail server is well that greets with
-// 220 and answers HELO with 250. With starttls it must also take STARTTLS, shake
-// hands, and answer EHLO again. QUIT ends the dialogue; what the server says to
-// it is not judged.
+// Package smtp is the check SMTP_CHECK: a mail server is healthy if it greets with 220
+// and answers HELO with 250. With starttls it must also accept STARTTLS, complete the
+// handshake, and answer EHLO again. QUIT ends the dialogue; the reply to it does not
+// count.
 //
-// With hosts each of them is asked in turn, and the first that is not well is
-// the verdict.
+// With hosts they are checked one after the other, and the first failure is the
+// verdict.
 package smtp

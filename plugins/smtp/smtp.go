@@ -36,12 +36,12 @@ func New() *Checker { return &Checker{} }
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
 	return checker.Info{
-		Name: "SMTP_CHECK", Version: "1", Doc: "Greets a mail server, and hears what it answers.",
+		Name: "SMTP_CHECK", Version: "1", Doc: "Greets a mail server and checks its replies.",
 		Options: append([]checker.Option{
-			{Name: "helo_name", Type: "string", Default: defaultHelo, Doc: "The name that HELO gives."},
-			{Name: "hosts", Type: "block", Doc: "Further hosts to test, each with its own connect_ip, connect_port, bindto, bind_port, bind_if, fwmark and connect_timeout; without any the real server is."},
-			{Name: "starttls", Type: "bool", Default: "false", Doc: "The server must speak TLS after STARTTLS. HELO is EHLO then."},
-			{Name: "sni_name", Type: "string", Doc: "The name that is sent in the TLS handshake, and that the certificate is verified for; the address when left out."},
+			{Name: "helo_name", Type: "string", Default: defaultHelo, Doc: "The name to send with HELO."},
+			{Name: "hosts", Type: "block", Doc: "The hosts to test instead of the real server, each with its own connect_ip, connect_port, bindto, bind_port, bind_if, fwmark and connect_timeout."},
+			{Name: "starttls", Type: "bool", Default: "false", Doc: "The server must support STARTTLS. EHLO is sent instead of HELO."},
+			{Name: "sni_name", Type: "string", Doc: "The server name (SNI) to send in the TLS handshake and to verify the certificate for (default: the address)."},
 		}, tlsclient.Options()...),
 	}
 }

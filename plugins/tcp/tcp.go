@@ -1,4 +1,4 @@
-// Package tcp is the check TCP_CHECK: a server is well that takes a connection.
+// Package tcp is the check TCP_CHECK: the server is healthy if it accepts a connection.
 // Nothing is sent, and the connection is closed at once.
 package tcp
 
@@ -21,7 +21,7 @@ func New() *Checker { return &Checker{} }
 
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
-	return checker.Info{Name: "TCP_CHECK", Version: "1", Doc: "Opens a connection, and closes it."}
+	return checker.Info{Name: "TCP_CHECK", Version: "1", Doc: "Opens a connection and closes it."}
 }
 
 type probe struct {

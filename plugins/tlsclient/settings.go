@@ -28,12 +28,12 @@ type Settings struct {
 // Options describes Settings.
 func Options() []checker.Option {
 	return []checker.Option{
-		{Name: "verify", Type: "bool", Default: "false", Doc: "The certificate must be one for the name that is asked for, signed by one that is trusted, and in its time."},
-		{Name: "ca", Type: "string", Doc: "The certificates that are trusted: a file, or PEM. The system's when left out."},
-		{Name: "certificate", Type: "string", Doc: "The certificate that is presented: a file, or PEM."},
-		{Name: "key", Type: "string", Secret: true, Doc: "The key of the certificate: a file, or PEM."},
+		{Name: "verify", Type: "bool", Default: "false", Doc: "Verify the server's certificate: its name, its issuer and its validity period."},
+		{Name: "ca", Type: "string", Doc: "The trusted certificates: a file, or PEM (default: those of the system)."},
+		{Name: "certificate", Type: "string", Doc: "The client certificate to present: a file, or PEM."},
+		{Name: "key", Type: "string", Secret: true, Doc: "The key of the client certificate: a file, or PEM."},
 		{Name: "password", Type: "string", Secret: true, Doc: "The password of the key."},
-		{Name: "expiry_warning", Type: "duration", Default: "0s", Doc: "How long before the server's certificate ends a warning is told; 0 tells none. It is no failure."},
+		{Name: "expiry_warning", Type: "duration", Default: "0s", Doc: "Warn this long before the server's certificate expires; 0 never warns. The check does not fail."},
 	}
 }
 

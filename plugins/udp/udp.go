@@ -37,12 +37,12 @@ func New() *Checker { return &Checker{} }
 // Info describes the checker.
 func (*Checker) Info() checker.Info {
 	return checker.Info{
-		Name: "UDP_CHECK", Version: "1", Doc: "Sends a datagram, and looks at the reply or at what the network reports.",
+		Name: "UDP_CHECK", Version: "1", Doc: "Sends a datagram and checks the reply, or the error that the network reports.",
 		Options: []checker.Option{
-			{Name: "payload", Type: "string", Doc: "What the datagram holds, in hexadecimal; 32 bytes of chance when left out."},
-			{Name: "require_reply", Type: "string", Default: "false", Doc: "true: a reply is required. Hexadecimal digits: one that begins with these bytes, as far as it goes. An X stands for any digit."},
-			{Name: "min_reply_length", Type: "int", Unit: "bytes", Default: "0", Doc: "The least length of a reply whose bytes are given."},
-			{Name: "max_reply_length", Type: "int", Unit: "bytes", Default: "255", Doc: "The greatest length of a reply whose bytes are given."},
+			{Name: "payload", Type: "string", Doc: "The content of the datagram, in hexadecimal (default: 32 random bytes)."},
+			{Name: "require_reply", Type: "string", Default: "false", Doc: "true: require a reply. Hexadecimal digits: require a reply that begins with these bytes; a shorter reply is compared as far as it goes. An X stands for any digit."},
+			{Name: "min_reply_length", Type: "int", Unit: "bytes", Default: "0", Doc: "The minimum length of a reply whose bytes are given."},
+			{Name: "max_reply_length", Type: "int", Unit: "bytes", Default: "255", Doc: "The maximum length of a reply whose bytes are given."},
 		},
 	}
 }

@@ -72,10 +72,10 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 	}
 	var elsewhere int
 	if o.Earlier, elsewhere, err = dir.readServices(namespace); err != nil {
-		log.Warn("the list of services of IPVS of an earlier run is of no use", "err", err)
+		log.Warn("cannot use the list of IPVS services that an earlier run left", "err", err)
 	}
 	if elsewhere > 0 {
-		log.Warn("an earlier run left services of IPVS in another network namespace, where they stay", "services", elsewhere)
+		log.Warn("an earlier run left IPVS services in another network namespace; they stay there", "services", elsewhere)
 	}
 	b.earlier = len(o.Earlier) > 0
 	o.Journal = func(keys []balance.Key) error { return dir.writeServices(namespace, keys) }

@@ -162,7 +162,7 @@ func (d *daemon) firstPlan(c *config.Config) (plan engine.Plan, err error) {
 		return plan, err
 	}
 	if len(plan.Node.Hands) > 0 {
-		d.log.Warn("people have a hand in real servers since an earlier run, until `moonkeep server up`", "servers", len(plan.Node.Hands))
+		d.log.Warn("real servers are still changed by hand from an earlier run; `moonkeep server up` and `moonkeep weight SERVER auto` end that", "servers", len(plan.Node.Hands))
 	}
 	if m := plan.Node.Maintenance; m.All || len(m.Instances) > 0 {
 		d.log.Warn("in maintenance since an earlier run, never MASTER until `moonkeep maintenance off`", "of", namesOr(m.Instances, "the node"))
@@ -422,7 +422,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
 	}
 	if err := d.balance.adopt(c); err != nil {
-		d.log.Error("nothing is balanced", "err", err)
+		d.log.Error("load balancing does not work", "err", err)
 	}
 	d.promote(c)
 	d.guard(c)

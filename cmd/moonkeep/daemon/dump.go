@@ -29,10 +29,10 @@ func (d *daemon) dump(ctx context.Context, s os.Signal) {
 	defer cancel()
 	path, err := d.dumpTo(ctx, s)
 	if err != nil {
-		d.log.Error("the state was not written down", "signal", s.String(), "err", err)
+		d.log.Error("cannot write the state", "signal", s.String(), "err", err)
 		return
 	}
-	d.log.Info("the state is written down", "signal", s.String(), "file", path)
+	d.log.Info("state written", "signal", s.String(), "file", path)
 }
 
 func (d *daemon) dumpTo(ctx context.Context, s os.Signal) (string, error) {

@@ -42,7 +42,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	case r.Weight != nil && *r.Weight > balance.MostWeight:
 		return control.Hands{}, fmt.Errorf("the weight %d is above %d, the greatest that IPVS takes", *r.Weight, balance.MostWeight)
 	}
-	d.log.Info("a hand is taken in real servers", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
+	d.log.Info("real servers changed by hand", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
 	d.handling.Lock()
 	defer d.handling.Unlock()
 	before, err := d.engine.Hands(ctx)

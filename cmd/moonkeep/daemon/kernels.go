@@ -134,7 +134,7 @@ type leftovers struct {
 func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 	journal, err := d.dir.readJournal()
 	if err != nil {
-		d.log.Warn("the journal of an earlier run is of no use", "err", err)
+		d.log.Warn("cannot use the journal that an earlier run left", "err", err)
 	}
 	readable := err == nil
 	changed, err := d.dir.readSettings()

@@ -22,7 +22,7 @@ func (d *daemon) Failover(ctx context.Context, r control.FailoverRequest) (contr
 	if err != nil {
 		return control.Moves{}, err
 	}
-	d.log.Info("failover asked for", "of", namesOr(r.Names, "every instance that is MASTER"), "by", control.Asker(ctx), "cancel", r.Cancel, "force", r.Force)
+	d.log.Info("failover requested", "of", namesOr(r.Names, "every instance that is MASTER"), "by", control.Asker(ctx), "cancel", r.Cancel, "force", r.Force)
 	switch {
 	case r.Rest < 0:
 		return control.Moves{}, errors.New("the time of rest is negative")
@@ -48,7 +48,7 @@ func (d *daemon) Maintain(ctx context.Context, r control.MaintenanceRequest) (co
 	if err != nil {
 		return control.Moves{}, err
 	}
-	d.log.Info("maintenance asked for", "on", r.On, "of", namesOr(r.Names, "the node"), "by", control.Asker(ctx), "force", r.Force)
+	d.log.Info("maintenance requested", "on", r.On, "of", namesOr(r.Names, "the node"), "by", control.Asker(ctx), "force", r.Force)
 	d.maintaining.Lock()
 	defer d.maintaining.Unlock()
 	all := len(r.Names) == 0
@@ -153,7 +153,7 @@ func (d *daemon) moves(ctx context.Context, list []engine.Outcome) (control.Move
 
 // Reload implements control.Operator.
 func (d *daemon) Reload(ctx context.Context) (control.Reloaded, error) {
-	d.log.Info("reload asked for", "by", control.Asker(ctx))
+	d.log.Info("reload requested", "by", control.Asker(ctx))
 	before := d.current()
 	found, err := d.reload(context.WithoutCancel(ctx)) // half a reload is none
 	d.report(found, err)

@@ -43,15 +43,15 @@ func (p *metricsPage) adopt(at config.Listen, d *daemon) {
 	}
 	page, err := control.ListenPage(string(at), d.Metrics, d.alive)
 	if err != nil {
-		p.log.Error("no metrics are served", "err", err)
+		p.log.Error("cannot serve metrics", "err", err)
 		return
 	}
 	p.page, p.served = page, make(chan struct{})
-	p.log.Info("metrics are served", "at", page.Addr().String())
+	p.log.Info("serving metrics", "at", page.Addr().String())
 	go func() {
 		defer close(p.served)
 		if err := page.Serve(); err != nil {
-			p.log.Error("no metrics are served any more", "err", err)
+			p.log.Error("metrics are no longer served", "err", err)
 		}
 	}()
 }
@@ -68,7 +68,7 @@ func (p *metricsPage) end() {
 		return
 	}
 	if err := p.page.Close(); err != nil {
-		p.log.Warn("close the page of metrics", "err", err)
+		p.log.Warn("cannot close the metrics page", "err", err)
 	}
 	<-p.served
 	p.page = nil

@@ -52,7 +52,7 @@ func prioritise(g *config.Global, log *slog.Logger) (*sched.Process, error) {
 // keepPriorities says when a reload asks for what only a start sets.
 func (d *daemon) keepPriorities(g *config.Global) {
 	if !reflect.DeepEqual(priorities(&d.current().Global), priorities(g)) {
-		d.log.Warn("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, vrrp_cpu_affinity, vrrp_rlimit_rttime and those of BFD change at the next start only")
+		d.log.Warn("vrrp_priority, vrrp_rt_priority, vrrp_no_swap, vrrp_cpu_affinity, vrrp_rlimit_rttime and those of BFD take effect only after a restart")
 	}
 }
 
@@ -76,14 +76,14 @@ func watchRealTime(p *sched.Process, log *slog.Logger) (end func()) {
 			}
 			if now := time.Now(); now.Sub(last) > again {
 				last = now
-				log.Warn("a thread ran in real time for longer than vrrp_rlimit_rttime allows without waiting")
+				log.Warn("a real-time thread ran for longer than vrrp_rlimit_rttime allows without sleeping")
 				continue
 			}
 			if err := p.Calm(); err != nil {
-				log.Error("a thread runs in real time on and on, which cannot be ended", "err", err)
+				log.Error("a real-time thread runs on and on and cannot be stopped", "err", err)
 				continue
 			}
-			log.Error("real time was given up, for a thread ran in it on and on: start the daemon again to have it back, and report this")
+			log.Error("real-time scheduling was given up because a thread ran on and on: restart the daemon to have it back, and report this")
 		}
 	}()
 	return func() {

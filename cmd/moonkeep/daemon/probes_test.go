@@ -138,7 +138,7 @@ func TestLuaOfServers(t *testing.T) {
 	}
 }
 
-// TestProbesRefused: a file that is of no use is told with its place before
+// TestProbesRefused: a file that is unusable is told with its place before
 // anything runs.
 func TestProbesRefused(t *testing.T) {
 	for check, want := range map[string]string{

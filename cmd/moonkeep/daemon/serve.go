@@ -56,7 +56,7 @@ func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {
 	go func() {
 		defer close(ended)
 		if err := serve(); err != nil {
-			log.Error("no command is answered any more until a restart", "err", err)
+			log.Error("commands are no longer answered; restart the daemon", "err", err)
 		}
 	}()
 	return ended

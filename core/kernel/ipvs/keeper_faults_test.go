@@ -123,13 +123,13 @@ func TestKeeperSyncWithoutInterface(t *testing.T) {
 		for asked := had; asked < had+10; {
 			x.inside(func(balance.Table) { asked = x.f.asked })
 		}
-		if n, errs := x.log.count(" anew"), x.log.count("level=ERROR"); n != 0 || errs != 1 {
-			t.Errorf("told %d times that it begins anew, and %d errors, in 10 looks: %s", n, errs, x.log.b.String())
+		if n, errs := x.log.count("the synchronisation was restarted"), x.log.count("level=ERROR"); n != 0 || errs != 1 {
+			t.Errorf("told %d times that it was restarted, and %d errors, in 10 looks: %s", n, errs, x.log.b.String())
 		}
 		x.inside(func(balance.Table) { x.f.links, had = &iface{index: 8}, x.f.starts })
 		x.eventually("fine", func(c Counts) bool { return c.Trouble == "" })
 		x.inside(func(balance.Table) { starts = x.f.starts })
-		if n := x.log.count(" anew"); starts != had+1 || n != 1 {
+		if n := x.log.count("the synchronisation was restarted"); starts != had+1 || n != 1 {
 			t.Errorf("it was started %d times with the new interface, told %d times", starts-had, n)
 		}
 		x.close(true, false)

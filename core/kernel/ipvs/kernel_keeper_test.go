@@ -57,7 +57,7 @@ func TestKernelKeeperSync(t *testing.T) {
 	k.SetSync([]Sync{{Role: SyncMaster, Interface: "s0", ID: 7}})
 	from("0100080A")
 	time.Sleep(time.Second)
-	if text := log.b.String(); strings.Contains(text, "began anew") {
+	if text := log.b.String(); strings.Contains(text, "was restarted") {
 		t.Errorf("nothing changed, and its log says %s", text)
 	}
 	replace("10.8.0.2")

@@ -53,7 +53,7 @@ func (w *keeping) synchronise() {
 		}
 		w.bound[s.Role] = now
 		if runs {
-			w.k.o.Log.Info("the interface is another one, or has another address, than when the synchronisation of connections began there: it began anew",
+			w.k.o.Log.Info("the interface of the connection synchronisation was replaced or has another address: the synchronisation was restarted",
 				"interface", s.Interface, "role", s.Role.String())
 		}
 	}

@@ -63,7 +63,7 @@ func (w *keeping) fine(of topic) {
 	}
 	w.troubles[of] = trouble{}
 	if w.show() {
-		w.k.o.Log.Info("the table of IPVS is as it should be again")
+		w.k.o.Log.Info("the IPVS table is as it should be again")
 	}
 }
 
