@@ -78,7 +78,7 @@ type queue struct {
 	items   []item
 	dropped uint64        // since the last delivery
 	done    chan struct{} // closed when the worker ends: nothing is left
-	// stop ends the delivery that is under way.
+	// stop ends the delivery that is under way; nil before the first.
 	stop context.CancelFunc
 	// last is closed when what was queued last was delivered or dropped.
 	last chan struct{}
@@ -190,12 +190,14 @@ func (n *Notifier) enqueue(key Key, it item) {
 		n.workers.Go(func() { n.work(key, q) })
 	}
 	if i := slices.IndexFunc(q.items, func(b item) bool { return b.change.Occasion == it.change.Occasion }); i >= 0 && !essential(&it.change) {
-		// One that waits says the same, but for the priority.
+		// One that waits says the same, but for the priority: of that the newest
+		// is told, behind the roles that came between.
 		n.counts.Dropped++
-		if it.change.Occasion == node.PriorityChanged {
-			q.items[i].change, q.items[i].target = it.change, it.target
+		if it.change.Occasion != node.PriorityChanged {
+			return
 		}
-		return
+		close(q.items[i].over)
+		q.items = slices.Delete(q.items, i, i+1)
 	}
 	it.over = make(chan struct{})
 	for _, m := range it.target.Members {
@@ -270,7 +272,9 @@ func (n *Notifier) hurry(busy map[Key]*queue, share time.Duration) {
 		if n.busy[key] == q && len(q.items) > 0 {
 			n.counts.Dropped += q.shrink(1)
 			q.patience = min(q.patience, share)
-			q.stop()
+			if q.stop != nil { // nothing is being delivered yet
+				q.stop()
+			}
 		}
 	}
 }

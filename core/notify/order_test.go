@@ -3,6 +3,7 @@ package notify
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -244,4 +245,57 @@ func TestAPlanWithBadMailIsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), `"a b@c"`) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestAPriorityOvertakesNoRole holds that a change of priority is told in its place:
+// one that waits is given up for a newer one, which comes after the roles between.
+func TestAPriorityOvertakesNoRole(t *testing.T) {
+	hold := make(chan struct{})
+	var mu sync.Mutex
+	var told []string
+	n, _ := newNotifier(t, Options{
+		Run: new(recorder).run,
+		Lua: func(_ context.Context, _ Lua, c node.Change, state string, _ []netspec.Address) error {
+			mu.Lock()
+			told = append(told, fmt.Sprint(state, " ", c.Priority))
+			mu.Unlock()
+			<-hold
+			return nil
+		},
+		Plan: Plan{Targets: map[Key]*Target{instance("A"): {Lua: &Lua{Path: "x.lua", OnPriority: true}}}},
+	})
+	for _, c := range []node.Change{
+		{From: vrrp.Backup, To: vrrp.Master, Priority: 100},
+		{Occasion: node.PriorityChanged, From: vrrp.Master, To: vrrp.Master, Priority: 90},
+		{From: vrrp.Master, To: vrrp.Backup, Priority: 90},
+		{Occasion: node.PriorityChanged, From: vrrp.Backup, To: vrrp.Backup, Priority: 80},
+	} {
+		c.Name = "A"
+		n.Notify(c)
+	}
+	close(hold)
+	idle(t, n)
+	mu.Lock()
+	defer mu.Unlock()
+	if want := []string{"MASTER 100", "BACKUP 90", "MASTER_PRIORITY 80"}; len(told) != 3 || told[0] != want[0] || told[1] != want[1] || !strings.HasSuffix(told[2], " 80") {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	if got := n.Counts(); got.Dropped != 1 {
+		t.Errorf("%+v, want one dropped", got)
+	}
+}
+
+// TestAHurryBeforeTheWorker holds that a stop may come before the first change is
+// taken up.
+func TestAHurryBeforeTheWorker(t *testing.T) {
+	n, _ := newNotifier(t, Options{Run: new(recorder).run})
+	q := &queue{done: make(chan struct{}), urged: make(chan struct{}), items: []item{{over: make(chan struct{})}}}
+	busy := map[Key]*queue{{Name: "A"}: q}
+	n.mu.Lock()
+	n.busy[Key{Name: "A"}] = q
+	n.mu.Unlock()
+	n.hurry(busy, time.Second)
+	n.mu.Lock()
+	delete(n.busy, Key{Name: "A"})
+	n.mu.Unlock()
 }

@@ -7,7 +7,9 @@
 // refuses does not keep the others from theirs.
 //
 // What fails for a while (no connection, a reply of 4xx) is tried again, after
-// 5 s and then twice as long each time up to 5 minutes, for an hour. A refusal
+// 5 s and then twice as long each time up to 5 minutes, for an hour. An alert that
+// the relay does not take now for one recipient keeps no other waiting; when the
+// relay is out of reach all do. A refusal
 // for good (5xx) ends it at once. Both are logged and counted; keepalived
 // tries once.
 //

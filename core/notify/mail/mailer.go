@@ -2,8 +2,10 @@ package mail
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -50,6 +52,12 @@ type Mailer struct {
 	mu     sync.Mutex // guards what follows; never held over anything slow
 	config *Config
 	queue  []*alert
+	// sending is the one of the queue that is being sent, nil when none is.
+	sending *alert
+	// away is until when the relay is taken to be out of reach, and pause how long
+	// that is the next time.
+	away   time.Time
+	pause  time.Duration
 	counts Counts
 	busy   bool // there is a worker
 	// last means that nothing is tried again any more.
@@ -63,11 +71,14 @@ type alert struct {
 	Message
 	done    map[string]bool // recipients that need no further try
 	refused []string        // of them those who do not get it, with the reason
+	// next is when it is tried again, and pause how long after the next failure.
+	next  time.Time
+	pause time.Duration
 }
 
 // New returns a Mailer that sends nothing until it is configured.
 func New(log *slog.Logger) *Mailer {
-	m := &Mailer{log: log, wake: make(chan struct{}, 1)}
+	m := &Mailer{log: log, wake: make(chan struct{}, 1), pause: firstPause}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m
 }
@@ -81,8 +92,12 @@ func (m *Mailer) Configure(c *Config) {
 	m.rouse()
 }
 
-// rouse ends a pause; m.mu is held.
+// rouse ends all pauses; m.mu is held.
 func (m *Mailer) rouse() {
+	m.away = time.Time{}
+	for _, a := range m.queue {
+		a.next = time.Time{}
+	}
 	select {
 	case m.wake <- struct{}{}:
 	default: // it is on its way
@@ -98,11 +113,15 @@ func (m *Mailer) Send(msg Message) {
 		return
 	}
 	if len(m.queue) > QueueBound {
-		m.queue = append(m.queue[:1], m.queue[2:]...) // the first is being sent
+		i := 0
+		if m.queue[0] == m.sending {
+			i = 1
+		}
+		m.queue = slices.Delete(m.queue, i, i+1)
 		m.counts.Dropped++
 		m.log.Warn("mail dropped: too many wait for the relay", "dropped", m.counts.Dropped)
 	}
-	m.queue = append(m.queue, &alert{Message: msg, done: map[string]bool{}})
+	m.queue = append(m.queue, &alert{Message: msg, done: map[string]bool{}, pause: firstPause})
 	if !m.busy {
 		m.busy = true
 		m.worker.Go(m.work)
@@ -150,30 +169,28 @@ func (m *Mailer) Close() {
 
 // work sends until nothing waits.
 func (m *Mailer) work() {
-	pause := firstPause
 	for {
-		a, c := m.next()
-		if a == nil {
-			return
-		}
-		err := send(m.ctx, c, a)
-		if m.settle(a, c, err, pause) {
-			pause = firstPause
+		a, c, at := m.next()
+		if a != nil {
+			m.settle(a, c, send(m.ctx, c, a))
 			continue
 		}
-		t := time.NewTimer(pause)
+		if at.IsZero() {
+			return
+		}
+		t := time.NewTimer(time.Until(at))
 		select {
 		case <-t.C:
 		case <-m.wake:
 		case <-m.ctx.Done():
 		}
 		t.Stop()
-		pause = min(2*pause, maxPause)
 	}
 }
 
-// next returns the oldest alert; nil when the worker has ended.
-func (m *Mailer) next() (*alert, *Config) {
+// next returns the oldest alert whose time has come, or when that will be; neither
+// when the worker has ended.
+func (m *Mailer) next() (*alert, *Config, time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if left := len(m.queue); left > 0 && (m.closed || m.config == nil) {
@@ -185,28 +202,55 @@ func (m *Mailer) next() (*alert, *Config) {
 		}
 		m.log.Warn("mail dropped: "+why, "count", left)
 	}
+	var first time.Time
+	now := time.Now()
+	for _, a := range m.queue {
+		at := a.next
+		if at.Before(m.away) {
+			at = m.away
+		}
+		if !at.After(now) {
+			m.sending = a
+			return a, m.config, time.Time{}
+		}
+		if first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
 	if len(m.queue) > 0 {
-		return m.queue[0], m.config
+		return nil, nil, first
 	}
 	m.busy = false
 	for _, c := range m.idle {
 		close(c)
 	}
 	m.idle = nil
-	return nil, nil
+	return nil, nil, time.Time{}
 }
 
-// settle takes an alert that needs no further try off the queue. It returns
-// false when there is to be another try, after the pause.
-func (m *Mailer) settle(a *alert, c *Config, err error, pause time.Duration) bool {
+// settle takes an alert that needs no further try off the queue, and says when there
+// is to be another one: of this alert, or of all when the relay is out of reach.
+func (m *Mailer) settle(a *alert, c *Config, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.sending = nil
+	away := err != nil && !errors.As(err, new(*deferral))
+	if !away {
+		m.pause = firstPause
+	}
 	switch {
 	case err != nil && m.closed:
-		return true // the next turn drops it
+		return // the next turn drops it
 	case err != nil && !m.last && time.Since(a.At) < patience:
+		pause := a.pause
+		if away {
+			pause = m.pause
+			m.away, m.pause = time.Now().Add(pause), min(2*pause, maxPause)
+		} else {
+			a.next, a.pause = time.Now().Add(pause), min(2*pause, maxPause)
+		}
 		m.log.Warn("mail could not be sent, will try again", "subject", a.Subject, "relay", c.Host, "error", err, "after", pause)
-		return false
+		return
 	case err != nil:
 		m.log.Error("mail could not be sent and is given up", "subject", a.Subject, "relay", c.Host, "error", err)
 		m.counts.Failed++
@@ -217,6 +261,5 @@ func (m *Mailer) settle(a *alert, c *Config, err error, pause time.Duration) boo
 		m.log.Info("mail sent", "subject", a.Subject, "relay", c.Host, "took", time.Since(a.At))
 		m.counts.Sent++
 	}
-	m.queue = m.queue[1:]
-	return true
+	m.queue = slices.DeleteFunc(m.queue, func(x *alert) bool { return x == a })
 }

@@ -131,6 +131,41 @@ func TestTroubleThatPasses(t *testing.T) {
 	}
 }
 
+// TestOneDeferredRecipient holds that a recipient for whom the relay takes nothing for
+// a while keeps no alert from the others, and that these get each once.
+func TestOneDeferredRecipient(t *testing.T) {
+	r := newRelay(t)
+	r.say("RCPT TO:<A@", "451 later")
+	m, log := newMailer(t, r.config("a@example.net", "b@example.net"))
+	for n := 1; n <= 3; n++ {
+		m.Send(message1(n))
+	}
+	told := func(want ...string) {
+		t.Helper()
+		r.await(len(want))
+		var to []string
+		for _, g := range r.taken() {
+			_, subject, _ := strings.Cut(g.head, "MASTER state ")
+			to = append(to, subject[:1]+g.to[0])
+		}
+		if !slices.Equal(to, want) {
+			t.Errorf("got %q, want %q; the log:\n%s", to, want, log)
+		}
+	}
+	b := []string{"1RCPT TO:<b@example.net>", "2RCPT TO:<b@example.net>", "3RCPT TO:<b@example.net>"}
+	told(b...)
+	for end := time.Now().Add(10 * time.Second); strings.Count(log.String(), "will try again") < 3 && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
+	if got := m.Counts(); got != (Counts{Waiting: 3}) {
+		t.Errorf("got %+v, want 3 that wait", got)
+	}
+	r.say("RCPT TO:<A@", "ok")
+	m.Configure(m.config) // does not wait out the pauses
+	await(t, m, Counts{Sent: 3})
+	told(append(b, "1RCPT TO:<a@example.net>", "2RCPT TO:<a@example.net>", "3RCPT TO:<a@example.net>")...)
+}
+
 // TestRefusedForGood holds that a recipient whom the relay does not know costs
 // the others nothing, and is not tried again.
 func TestRefusedForGood(t *testing.T) {

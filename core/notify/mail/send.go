@@ -65,6 +65,15 @@ func send(ctx context.Context, c *Config, a *alert) error {
 	return outcome(a, to, messages, client.DialAndSendWithContext(ctx, messages...))
 }
 
+// deferral is the error of mails that the relay does not take now, while it takes
+// others.
+type deferral struct{ error }
+
+func (d *deferral) Unwrap() error { return d.error }
+
+// closing is the reply of a relay that takes nothing (RFC 5321 4.2.1).
+const closing = 421
+
 // outcome finds out whom the messages reached. What the relay has taken it has,
 // whatever happened to the connection afterwards.
 func outcome(a *alert, to []string, messages []*gomail.Msg, err error) error {
@@ -77,8 +86,15 @@ func outcome(a *alert, to []string, messages []*gomail.Msg, err error) error {
 		case errors.As(msg.SendError(), &refusal) && refusal.ErrorCode() >= 500:
 			a.done[to[i]] = true
 			a.refused = append(a.refused, to[i]+": "+refusal.Error())
-		case left == nil:
-			left = fmt.Errorf("to %s: %w", to[i], err)
+		default:
+			trouble := fmt.Errorf("to %s: %w", to[i], err)
+			reached := msg.SendError() != nil && errors.As(msg.SendError(), &refusal) && refusal.ErrorCode() >= 400 && refusal.ErrorCode() != closing
+			switch {
+			case !reached: // more than that of one recipient
+				left = trouble
+			case left == nil:
+				left = &deferral{trouble}
+			}
 		}
 	}
 	return left
