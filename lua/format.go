@@ -99,9 +99,41 @@ func convert(l *lua.LState, arg int, flags string, verb byte) string {
 	case 'q':
 		return quote(l.CheckString(arg))
 	case 's':
-		return fmt.Sprintf("%"+flags+"s", l.ToStringMeta(l.CheckAny(arg)).String())
+		return padded(l.ToStringMeta(l.CheckAny(arg)).String(), flags)
 	}
-	return fmt.Sprintf("%"+flags+string(verb), float64(l.CheckNumber(arg)))
+	n := float64(l.CheckNumber(arg))
+	if math.IsInf(n, 0) || math.IsNaN(n) {
+		text := map[float64]string{math.Inf(1): "inf", math.Inf(-1): "-inf"}[n]
+		if text == "" {
+			text = "nan"
+		} else if n > 0 && strings.ContainsRune(flags, '+') {
+			text = "+inf"
+		}
+		if verb < 'a' {
+			text = strings.ToUpper(text)
+		}
+		flags, _, _ = strings.Cut(flags, ".")
+		return padded(text, flags)
+	}
+	if (verb == 'g' || verb == 'G') && !strings.ContainsRune(flags, '.') {
+		flags += ".6" // Go's would be as many digits as it takes
+	}
+	return fmt.Sprintf("%"+flags+string(verb), n)
+}
+
+// padded is C's %s, which counts octets, where Go's counts characters.
+func padded(text, flags string) string {
+	width, precision, cut := strings.Cut(flags, ".")
+	if most, _ := strconv.Atoi(precision); cut && most < len(text) { // none is 0
+		text = text[:most]
+	}
+	digits := strings.TrimLeft(width, "-+ #0")
+	least, _ := strconv.Atoi(digits) // at most two digits, or none
+	room := strings.Repeat(" ", max(0, least-len(text)))
+	if strings.ContainsRune(width[:len(width)-len(digits)], '-') {
+		return text + room
+	}
+	return room + text
 }
 
 // quote renders a string so that Lua reads it back.

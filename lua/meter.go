@@ -27,8 +27,8 @@ const (
 // digits) some milliseconds.
 const checkEvery = 32
 
-// sliceOf is after how many looks at the clock a call lets others compute:
-// some milliseconds.
+// sliceOf is after how many looks at the clock, or steps in Go that take as long, a
+// call lets others compute: some milliseconds.
 const sliceOf = 512
 
 // largeCharge is the charge from which on an instruction is no longer cheap,
@@ -153,17 +153,21 @@ func (m *meter) charge(l *lua.LState, n int) {
 
 // chargeString charges for a string about to be made. It raises a Lua error
 // when that would be longer than any string may be.
-func (m *meter) chargeString(l *lua.LState, n int) {
+func (m *meter) chargeString(l *lua.LState, n int) { m.chargeCopies(l, n, 1) }
+
+// chargeCopies is chargeString for one of which there are copies while it is made.
+func (m *meter) chargeCopies(l *lua.LState, n, copies int) {
 	if n > maxString || n < 0 {
 		m.stop(l, "a string longer than %d KiB", maxString>>10)
 	}
-	m.charge(l, n+16)
+	m.charge(l, copies*n+16)
 }
 
 // work takes the cost of n steps of a loop in Go from the instructions, eight
 // steps for one, and raises a Lua error when the call must end.
 func (m *meter) work(l *lua.LState, n int) {
 	m.instructions -= n / 8
+	m.slice -= n / 8 / checkEvery
 	m.live(l)
 }
 

@@ -113,7 +113,7 @@ func bytesPack(c call) int {
 		switch it.letter {
 		case 'z', 's', 'a':
 			text := c.l.CheckString(n)
-			c.s.meter.chargeString(c.l, 2*(len(out)+len(text)))
+			c.s.meter.chargeCopies(c.l, len(out)+len(text), 2)
 			switch {
 			case it.letter == 'z' && strings.ContainsRune(text, 0):
 				c.l.ArgError(n, "a text with a zero octet cannot end with one")
@@ -192,7 +192,7 @@ func bytesXor(c call) int {
 	if len(a) != len(b) {
 		c.l.ArgError(2, fmt.Sprintf("want %d octets, as the other has, not %d", len(a), len(b)))
 	}
-	c.s.meter.chargeString(c.l, 2*len(a))
+	c.s.meter.chargeCopies(c.l, len(a), 2)
 	out := []byte(a)
 	for i := range out {
 		out[i] ^= b[i]
@@ -226,7 +226,7 @@ func bytesUnhex(c call) int {
 
 func bytesBase64(c call) int {
 	text := c.l.CheckString(1)
-	c.s.meter.chargeString(c.l, 2*len(text))
+	c.s.meter.chargeCopies(c.l, len(text), 2)
 	return c.text(base64.StdEncoding.EncodeToString([]byte(text)))
 }
 

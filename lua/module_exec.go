@@ -78,7 +78,8 @@ func (c call) program(argv []string) int {
 	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
 		return c.fail("%v", err)
 	}
-	c.s.meter.chargeString(c.l, 2*out.text.Len()+costTable)
+	c.s.meter.chargeCopies(c.l, out.text.Len(), 2)
+	c.s.meter.charge(c.l, costTable)
 	tb := c.l.NewTable()
 	tb.RawSetString("status", lua.LNumber(cmd.ProcessState.ExitCode()))
 	if ws, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && ws.Signaled() {

@@ -3,6 +3,7 @@ package lua
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/godbus/dbus/v5"
@@ -26,7 +27,7 @@ func systemdModule() Module {
 		Doc:  "Units of systemd, over D-Bus.",
 		Functions: []Function{
 			{Name: "unit", Doc: "the state of a unit; also of one that does not exist, whose load_state says so", Params: unit, Options: wait, Returns: []Value{ret("systemd.Unit", "the state")}, Fails: true, Acts: true, call: systemdUnit},
-			{Name: "active", Doc: "whether a unit is active", Params: unit, Options: wait, Returns: []Value{ret("boolean", "whether")}, Fails: true, Acts: true, call: systemdActive},
+			{Name: "active", Doc: "whether a unit is active, or reloads, as systemctl is-active has it", Params: unit, Options: wait, Returns: []Value{ret("boolean", "whether")}, Fails: true, Acts: true, call: systemdActive},
 		},
 		Classes: []Class{{Name: "systemd.Unit", Doc: "A unit.", Fields: []Value{
 			arg("name", "string", "its full name"),
@@ -143,7 +144,9 @@ func systemdActive(c call) int {
 	if err != nil {
 		return c.fail("%v", err)
 	}
-	return c.push(lua.LBool(unit["ActiveState"].Value() == "active"))
+	state, _ := unit["ActiveState"].Value().(string)
+	// As systemctl is-active has it: one that reloads works.
+	return c.push(lua.LBool(slices.Contains([]string{"active", "reloading", "refreshing"}, state)))
 }
 
 // systemdJob has systemd do something with a unit and waits until it has.

@@ -187,6 +187,7 @@ func TestExec(t *testing.T) {
 	tests := []struct{ body, want string }{
 		{`local r = exec.run{"sh", "-c", "echo out; echo err >&2; pwd; exit 4"} return true, r.status .. r.output:gsub("\n", ",")`, "4out,err,/,"},
 		{`return true, exec.run{"sh", "-c", "echo $SECRET-$#", "sh", "a b", 3}.output`, "-2"},
+		{`return true, #exec.run({"head", "-c", "1000000", "/dev/zero"}, {max_output = 524288}).output`, "524288"},
 		{`local r = exec.run{"sh", "-c", "kill -9 $$"} return true, r.status .. " " .. r.signal`, "-1 9"},
 		{`return true, #exec.run{"head", "-c", "1000000", "/dev/zero"}.output`, "65536"},
 		{`local r, why = exec.run{"/no/such/program"} return true, tostring(r) .. why:match("no such file")`, "nilno such file"},

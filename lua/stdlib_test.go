@@ -71,6 +71,12 @@ func TestStandardFunctions(t *testing.T) {
 		{`string.format("%5.2f|%-4d|%04d|%x|%s|%%|%c|%q", 3.14159, 7, 42, 255, true, 65, 'a"b')`, ` 3.14|7   |0042|ff|true|%|A|"a\"b"`},
 		{`string.format("%s %d", {} and "t", 3.7)`, "t 3"},
 		{`string.format("%5s|%-5s|%.2s", "a", "b", "cde")`, "    a|b    |cd"},
+		{`string.format("%4s|%-4s|%.1s|%.s|%3.1s", "\195\182", "\195\182", "\195\182", "x", "xy")`, "  \xc3\xb6|\xc3\xb6  |\xc3||  x"},
+		{`string.format("%g|%g|%g|%g|%g|%.3g|%G", 1/3, 100000, 1e6, 0.1, 123456789, 1/3, 1e-10)`, "0.333333|100000|1e+06|0.1|1.23457e+08|0.333|1E-10"},
+		{`string.format("%g|%5.1f|%-5g|%+f|%E", math.huge, -math.huge, 0/0, math.huge, math.huge)`, "inf| -inf|nan  |+inf|INF"},
+		{`#require("bytes").xor(("x"):rep(2^20), ("y"):rep(2^20))`, "1048576"},
+		{`#require("bytes").pack("a600000", ("x"):rep(600000))`, "600000"},
+		{`#require("bytes").base64(("x"):rep(700000))`, "933336"},
 		{`tostring(string.dump) .. tostring(coroutine) .. tostring(io) .. tostring(os) .. tostring(debug) .. tostring(package) .. tostring(load) .. tostring(loadstring) .. tostring(dofile) .. tostring(collectgarbage) .. tostring(setfenv) .. tostring(newproxy) .. tostring(channel) .. tostring(math.randomseed) .. tostring(module)`, strings.Repeat("nil", 15)},
 		{`type(_G["(concat)"]) .. type(_G["(charge)"]) .. type(_G["(set)"]) .. type(_G["(fill)"])`, "nilnilnilnil"},
 	}

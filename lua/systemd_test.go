@@ -65,7 +65,7 @@ func (s *systemd) ReloadUnit(name, _ string) (dbus.ObjectPath, *dbus.Error) {
 	s.mu.Lock()
 	state := s.active
 	s.mu.Unlock()
-	if state != "active" {
+	if state = map[string]string{"active": "reloading"}[state]; state == "" {
 		state = "broken"
 	}
 	return s.job(name, state)
@@ -158,6 +158,8 @@ func TestSystemd(t *testing.T) {
 		{`local ok, why = s.reload("nginx") return true, tostring(ok) .. " " .. why`, "nil nginx.service: systemd says that the job's result is failed"},
 		{`local ok, why = s.restart("other") return true, tostring(ok) .. " " .. why`, "nil ask systemd for other.service: Unit other.service not found."},
 		{`return true, tostring(s.restart("nginx")) .. tostring(s.active("nginx"))`, "truetrue"},
+		{`return true, tostring(s.reload("nginx")) .. tostring(s.active("nginx")) .. s.unit("nginx").active_state`, "truetruereloading"},
+		{`return true, tostring(s.stop("nginx")) .. tostring(s.active("nginx"))`, "truefalse"},
 	} {
 		got, err := says(t, `local s = require "systemd" `+tt.body, o)
 		if err != nil || got != tt.want {

@@ -22,7 +22,7 @@ local systemd = {}
 ---@return string? # why not
 function systemd.unit(unit, options) end
 
----whether a unit is active
+---whether a unit is active, or reloads, as systemctl is-active has it
 ---@param unit string for example nginx.service; .service may be left out
 ---@param options? {timeout?: number}
 ---@return boolean? # whether
