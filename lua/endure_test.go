@@ -7,11 +7,36 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
 var endureFlag = flag.Duration("endure", 3*time.Second, "how long TestReloadsUnderChecks runs")
+
+// stall is for how long the host kept a goroutine waiting that sleeps for a
+// millisecond at a time.
+type stall struct{ late atomic.Int64 }
+
+func (s *stall) total() time.Duration { return time.Duration(s.late.Load()) }
+
+// watch begins to look, until the function that it returns is called.
+func (s *stall) watch() (stop func()) {
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			begin := time.Now()
+			select {
+			case <-end:
+				return
+			case <-time.After(time.Millisecond):
+				s.late.Add(int64(time.Since(begin) - time.Millisecond))
+			}
+		}
+	}()
+	return func() { close(end); <-done }
+}
 
 // Two hundred scripts are asked ten times a second, and all of them are read
 // and begun anew again and again, as a reload does. After a tenth of the time,
@@ -55,10 +80,19 @@ func TestReloadsUnderChecks(t *testing.T) {
 	}
 	var mu sync.RWMutex // held for writing while nothing may be asked
 	present := load()
+	var stalled stall
+	stopStall := stalled.watch()
+	defer stopStall()
 	ask := func(i int) {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		// On a host that is busy with other things a call takes as much longer.
+		const limit, patience = 2 * time.Second, time.Minute
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
+		begin, before := time.Now(), stalled.total()
 		ok, message, err := present[i].Check(ctx)
+		if took, host := time.Since(begin), stalled.total()-before; took > limit+2*host {
+			t.Errorf("%s: took %v, of which the host stood still for %v", bodies[i%len(bodies)], took, host)
+		}
 		if (err != nil || !ok) != (i%len(bodies) == 8) { // the loop
 			t.Errorf("%s: %v, %q, %v", bodies[i%len(bodies)], ok, message, err)
 		}
@@ -81,7 +115,7 @@ func TestReloadsUnderChecks(t *testing.T) {
 			}
 		})
 	}
-	idle := runtime.NumGoroutine() // the askers among them
+	idle := runtime.NumGoroutine() // the askers and the watch among them
 	measure := func() (memory uint64, goroutines int) {
 		mu.Lock()
 		defer mu.Unlock()

@@ -74,14 +74,3 @@ func TestModuleNamed(t *testing.T) {
 		t.Errorf("a module that is none: %s", m.Name)
 	}
 }
-
-// Whoever changes what Modules returned changes nothing for scripts or for others.
-func TestModulesAreTheCallers(t *testing.T) {
-	name := func(all []Module) string { return all[0].Functions[0].Name }
-	was := name(Modules())
-	all := Modules()
-	all[0].Functions[0].Name = "changed"
-	if now, scripts := name(Modules()), name(modules()); now != was || scripts != was {
-		t.Errorf("others see %q and scripts %q, want %q", now, scripts, was)
-	}
-}

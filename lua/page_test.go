@@ -34,10 +34,10 @@ func TestModulesPage(t *testing.T) {
 func modulesPage(t *testing.T) []byte {
 	var b bytes.Buffer
 	b.WriteString("# Modules of Lua scripts\n\nWritten by `go test ./lua -run TestModulesPage -update`. [README.md](README.md) has\nwhat holds for all of them.\n\n")
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		fmt.Fprintf(&b, "- [%s](#%s): %s\n", m.Name, m.Name, firstSentence(m.Doc))
 	}
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", m.Name, m.Doc)
 		var shown string
 		for i := range m.Functions {
@@ -165,7 +165,7 @@ func TestModulesAreDescribed(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		if m.Name == "" || m.Doc == "" || len(m.Functions) == 0 {
 			t.Errorf("module %q is not described", m.Name)
 		}

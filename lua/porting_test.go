@@ -68,7 +68,7 @@ func TestPortingTable(t *testing.T) {
 	}
 	var b strings.Builder
 	b.WriteString("local stub, test = require 'stub', require 'test'\n")
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		fmt.Fprintf(&b, "local %s = require %q\n", m.Name, m.Name)
 	}
 	b.WriteString("local haproxy, mysql = require 'client.haproxy', require 'client.mysql'\n")

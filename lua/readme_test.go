@@ -25,7 +25,7 @@ import (
 func TestExamples(t *testing.T) {
 	args, host := exampleArgs(t), exampleHost(t)
 	files := map[string]string{"number": "12\n", "pid": fmt.Sprintln(args["pid"])}
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		text, err := os.ReadFile(filepath.Join("examples", m.Name+".lua"))
 		if err != nil {
 			t.Fatal(err)

@@ -83,10 +83,6 @@ func timeoutOption() Value {
 	return opt("timeout", "number", "gives up earlier than the call's own deadline").in("s")
 }
 
-// Modules returns the modules that scripts can require, sorted by name. They are
-// described anew for each caller, who may change what it gets.
-func Modules() []Module { return describeModules() }
-
 // Signature renders a function as documents show it, for example
 // "file.read(path: string): string | nil, string". owner is the module or
 // class.

@@ -104,9 +104,6 @@ func compileScript(path string, more ...string) (*Script, error) {
 	return s, nil
 }
 
-// Path returns the path as it was given to Compile.
-func (s *Script) Path() string { return s.path }
-
 // names reports whether a message starts with the place in one of the files.
 func (s *Script) names(message string) bool {
 	for _, source := range s.sources {

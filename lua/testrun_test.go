@@ -125,7 +125,7 @@ func TestEveryModuleIsStubbed(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("local test, stub = require 'test', require 'stub'\nreturn {\n")
 	n := 0
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		if unstubbed(m.Name) {
 			for _, f := range m.Functions {
 				if m.Name != "log" && (f.Acts || f.Grant != "") {
@@ -253,7 +253,7 @@ func TestDefinitions(t *testing.T) {
 	if err != nil || len(there) != len(files) {
 		t.Errorf("%d files, want %d (%v)", len(there), len(files), err)
 	}
-	for _, m := range Modules() {
+	for _, m := range modules() {
 		for _, f := range m.Functions {
 			if !strings.Contains(files[m.Name+".lua"], "function "+m.Name+"."+f.Name+"(") {
 				t.Errorf("%s.%s is not defined", m.Name, f.Name)

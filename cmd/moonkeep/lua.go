@@ -60,6 +60,7 @@ func (f *scriptFlags) options(log func(slog.Level, string)) (lua.Options, error)
 type luaRun struct {
 	scriptFlags
 	event []string
+	about lua.Subject
 	json  bool
 }
 
@@ -74,6 +75,7 @@ goes to standard error.
 
 A function whose name begins with on_ is called with an event. --event sets the
 event's fields: instance, group, from, to, why, priority, peer, service, server.
+A check or a weight of a real server is called with --server and --service.
 
 Exit status 0: the check succeeded, or the function returned. 1: the check
 failed, or accept_failover said no. 2: wrong use, or the script broke: an error,
@@ -96,6 +98,8 @@ a timeout, a limit.`,
 	}
 	o.add(cmd)
 	cmd.Flags().StringArrayVar(&o.event, "event", nil, "a field of the event, `NAME=VALUE`")
+	cmd.Flags().StringVar(&o.about.Server, "server", "", "the real server that is checked, `ADDRESS:PORT`, as ctx.server")
+	cmd.Flags().StringVar(&o.about.Service, "service", "", "its virtual server, `ADDRESS:PORT`, as ctx.service")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print the result as a JSON object")
 	return cmd
 }
@@ -123,6 +127,9 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 	if err != nil {
 		return err
 	}
+	if o.about != (lua.Subject{}) && function != "check" && function != "weight" {
+		return fmt.Errorf("--server and --service go with check and weight, not with %s; --event sets the fields of an event", function)
+	}
 	out := luaResult{Function: function, Result: "ok"}
 	script, err := lua.Compile(path)
 	var runner *lua.Runner
@@ -136,7 +143,7 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 		ctx, cancel := context.WithTimeout(ctx, o.timeout)
 		defer cancel()
 		begin := time.Now()
-		err = out.call(ctx, runner, event)
+		err = out.call(ctx, runner, o.about, event)
 		out.Seconds = time.Since(begin).Seconds()
 		used := runner.Usage()
 		out.Memory, out.Count = used.Memory, used.Instructions
@@ -170,16 +177,16 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 }
 
 // call calls the function and notes its answer.
-func (r *luaResult) call(ctx context.Context, runner *lua.Runner, event lua.Event) error {
+func (r *luaResult) call(ctx context.Context, runner *lua.Runner, about lua.Subject, event lua.Event) error {
 	switch r.Function {
 	case "check":
-		v, err := runner.Verdict(ctx, lua.Subject{})
+		v, err := runner.Verdict(ctx, about)
 		if r.Message, r.Weight = v.Message, v.Weight; !v.OK {
 			r.Result = "failed"
 		}
 		return err
 	case "weight":
-		weight, err := runner.Weight(ctx)
+		weight, err := runner.WeightOf(ctx, about)
 		r.Weight = &weight
 		return err
 	}

@@ -37,9 +37,10 @@ return {
     if ctx.args.loop then while true do end end
     if ctx.args.sleep then time.sleep(ctx.args.sleep) end
     if ctx.args.exec then return exec.run({"true"}).status == 0 end
+    if ctx.server then return ctx.server == "192.0.2.11:80" and ctx.service == "192.0.2.1:80" end
     return ctx.args.n == 3 and ctx.args.on == true, "n is " .. type(ctx.args.n)
   end,
-  weight = function() return 7 end,
+  weight = function(ctx) return ctx.server and #ctx.server or 7 end,
   on_master = function(e) assert(e.instance == "VI_9" and e.priority == 50 and e.from == "BACKUP" and e.to == "MASTER") end,
 }`,
 		"bad.lua": "return {\n  check = function( end\n}\n",
@@ -59,6 +60,9 @@ return {
 		{nil, 2, `^$`, "lua run needs a Lua file"},
 		{[]string{file, "--arg", "exec=1", "--grant", "exec"}, 0, `^ok\n`, ""},
 		{[]string{file, "weight"}, 0, `^ok: weight 7\n`, ""},
+		{[]string{file, "weight", "--server", "192.0.2.11:80"}, 0, `^ok: weight 13\n`, ""},
+		{[]string{file, "--server", "192.0.2.11:80", "--service", "192.0.2.1:80"}, 0, `^ok\n`, ""},
+		{[]string{file, "on_master", "--service", "192.0.2.1:80"}, 2, `^$`, "--server and --service go with check and weight"},
 		{[]string{file, "on_master", "--event", "instance=VI_9", "--event", "priority=50"}, 0, `^ok\n`, ""},
 		{[]string{file, "on_master"}, 2, `^error: `, ""},
 		{[]string{file, "on_fault"}, 2, `^error: it returns no function on_fault; it has check, on_master, weight\n`, ""},
