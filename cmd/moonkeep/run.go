@@ -39,7 +39,9 @@ Exit status 0: it was stopped. 1: it could not start, or it broke. 2: wrong use.
 			}
 			defer closeLog()
 			if err := daemon.Run(cmd.Context(), &o, log); err != nil {
-				if !errors.Is(err, daemon.ErrAtOnce) { // which it has logged
+				if errors.Is(err, daemon.ErrAtOnce) {
+					log.Warn(err.Error())
+				} else {
 					log.Error("cannot run: " + err.Error())
 				}
 				return exitNo

@@ -306,7 +306,7 @@ var errOver = errors.New("the daemon stops")
 func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	if d.over {
+	if d.over || ctx.Err() != nil {
 		return nil, errOver
 	}
 	quiet := d.garbage.ease()

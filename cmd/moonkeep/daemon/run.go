@@ -38,7 +38,7 @@ type Options struct {
 
 // ErrAtOnce is what Run returns when it was told to stop a third time: the node
 // still runs, and ends with the process.
-var ErrAtOnce = errors.New("stopped at once: addresses may be left behind; the next start removes them")
+var ErrAtOnce = errors.New("stopping at once: addresses may be left behind; the next start removes them")
 
 // Run runs one daemon until it was told to stop, by SIGTERM, SIGINT or the end of
 // ctx. SIGHUP makes it read its configuration again, and the signals of dump make
@@ -101,7 +101,6 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 				d.engine.Hurry()
 			default:
 				// The engine still runs; what it uses ends with the process.
-				log.Warn("stopping at once: addresses may be left behind; the next start removes them")
 				return ErrAtOnce
 			}
 		}
