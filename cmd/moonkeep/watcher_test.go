@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -80,6 +81,27 @@ func TestInitFileRefused(t *testing.T) {
 	if !strings.Contains(p.log.String(), "/no/load: no such file or directory") {
 		t.Errorf("the log does not say why:\n%s", p.log)
 	}
+}
+
+// TestInitFileOfARefusedReload: a reload that is refused leaves files as they were,
+// and one that is not does not.
+func TestInitFileOfARefusedReload(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	p := a.run(t, conf(100, vip.String(), ""))
+	p.awaitRole(t, "MASTER")
+	file := filepath.Join(a.dir, "load")
+	text := fmt.Sprintf("track_file load {\n\tfile %s\n\tweight 1\n\tinit_file 7\n}\n", file) + conf(100, vip.String(), "\ttrack_file {\n\t\tload\n\t}")
+	a.write(t, "moonkeep.conf", text+in("OTHER", "\tnet_namespace "+a.named(t, "own")), 0o644)
+	p.signal(t, syscall.SIGHUP)
+	eventually(t, "reload refused", func() bool { return strings.Contains(p.log.String(), "reload refused") }, p.log.String)
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file of a refused reload is there: %v", err)
+	}
+	a.write(t, "moonkeep.conf", text, 0o644)
+	p.signal(t, syscall.SIGHUP)
+	p.await(t, "MASTER at 107", standing("MASTER", 107))
+	p.stop(t)
 }
 
 // TestTrackProcess counts a process from inside a network namespace, where the

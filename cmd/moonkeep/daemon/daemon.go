@@ -174,7 +174,7 @@ func (d *daemon) firstPlan(c *config.Config) (plan engine.Plan, err error) {
 // openNode makes the notifier, the engine and the kernels that the node works
 // with, and has them know what an earlier run left behind.
 func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
-	if err := initialise(c, nil); err != nil {
+	if _, err := initialise(c, nil); err != nil {
 		return err
 	}
 	notices, files, err := d.edges.notifyPlan(c)
@@ -382,8 +382,8 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}
 	d.keepPriorities(&c.Global)
 	running := d.current()
-	if err := initialise(c, running); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return ctx.Err() // what would be made now nobody removes
 	}
 	if err := d.prepare(c); err != nil {
 		return err
@@ -396,6 +396,9 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	undo = append(undo, func() error { return d.notifier.Adopt(d.notifyPlan) }, func() error {
+		if d.kernel.over() {
+			return nil // there is nothing to be put back
+		}
 		defer d.guard(running)
 		return d.virtual(running)
 	})
@@ -406,6 +409,12 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	// As late as can be; but the node is to find the files as they should be.
+	back, err := initialise(c, running)
+	undo = append(undo, back)
+	if err != nil {
+		return err
+	}
 	given = true
 	if err := d.engine.Reload(ctx, plan); err != nil {
 		return err
@@ -413,7 +422,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	d.remember(ctx, barred)
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
 		return k.Devices(build.Devices(build.Within(c, space)))
-	}); err != nil {
+	}); err != nil && !errors.Is(err, errKernelOver) {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
 	d.notifyPlan, d.planned, d.lasting = notices, plan.Node, plan.Keep

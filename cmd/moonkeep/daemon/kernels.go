@@ -83,7 +83,7 @@ func (d *daemon) virtual(c *config.Config) error {
 
 // guard has addresses of c removed that stand where nobody claims them.
 func (d *daemon) guard(c *config.Config) {
-	_ = d.kernel.each(func(space string, k *kernel.Kernel) error { // none can fail
+	_ = d.kernel.each(func(space string, k *kernel.Kernel) error { // it fails after the end only
 		k.Guard(build.Guarded(build.Within(c, space)))
 		return nil
 	})
@@ -95,12 +95,12 @@ func (d *daemon) guard(c *config.Config) {
 func (d *daemon) promote(c *config.Config) {
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
 		return k.Promote(build.Promoted(build.Within(c, space)))
-	}); err != nil {
+	}); err != nil && !errors.Is(err, errKernelOver) {
 		d.log.Warn("cannot set promote_secondaries", "err", err)
 	}
 	if err := d.kernel.each(func(_ string, k *kernel.Kernel) error {
 		return k.DisableReports(c.Global.DisableLocalIGMP)
-	}); err != nil {
+	}); err != nil && !errors.Is(err, errKernelOver) {
 		d.log.Warn("cannot set disable_local_igmp", "err", err)
 	}
 }

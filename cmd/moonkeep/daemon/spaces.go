@@ -36,8 +36,15 @@ type spaces struct {
 	adverts []node.Action
 	errs    []error
 	places  []int
-	closed  sync.Once
+
+	// using is held while kernels are used by others than the engine, which closes
+	// them when it has done with them. closed is true from then on.
+	using  sync.RWMutex
+	closed bool
 }
+
+// errKernelOver is returned to who uses the kernels after Close.
+var errKernelOver = errors.New("the daemon has let go of the network")
 
 // space is a network namespace beside the daemon's own.
 type space struct {
@@ -60,8 +67,14 @@ func joinSpaces(home *kernel.Kernel) (*spaces, error) {
 }
 
 // open opens the kernel of a namespace; its events go to the sink. One that is
-// open already is left alone, unless the name has come to be another's.
+// open already is left alone, unless the name has come to be another's. Calls do
+// not overlap. After Close the error is errKernelOver, as it is for each and in.
 func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err error) {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.closed {
+		return errKernelOver
+	}
 	ns, err := netns.Open(name)
 	if err != nil {
 		return fmt.Errorf("net_namespace: %w; `ip netns add` makes one", err)
@@ -104,8 +117,26 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 	return nil
 }
 
-// each calls f with every open kernel and the name of its namespace.
+// over reports whether Close has begun.
+func (s *spaces) over() bool {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	return s.closed
+}
+
+// each calls f with every open kernel and the name of its namespace. f must not
+// come back to these.
 func (s *spaces) each(f func(name string, k *kernel.Kernel) error) error {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.closed {
+		return errKernelOver
+	}
+	return s.every(f)
+}
+
+// every is each for who holds using.
+func (s *spaces) every(f func(name string, k *kernel.Kernel) error) error {
 	failed := []error{f("", s.home)}
 	others := *s.others.Load()
 	for _, name := range slices.Sorted(maps.Keys(others)) {
@@ -116,6 +147,11 @@ func (s *spaces) each(f func(name string, k *kernel.Kernel) error) error {
 
 // in calls f with the kernel of a namespace.
 func (s *spaces) in(name string, f func(k *kernel.Kernel) error) error {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.closed {
+		return errKernelOver
+	}
 	if name == "" {
 		return f(s.home)
 	}
@@ -334,14 +370,18 @@ func (s *spaces) HeldRouting(list netspec.Routing) (held netspec.Routing, err er
 	return held, err
 }
 
-// Close implements engine.Kernel. It may be called again.
-func (s *spaces) Close() (err error) {
-	s.closed.Do(func() {
-		err = s.each(func(_ string, k *kernel.Kernel) error { return k.Close() })
-		for _, x := range *s.others.Load() {
-			err = errors.Join(err, x.ns.Close())
-		}
-		err = errors.Join(err, s.ns.Close())
-	})
-	return err
+// Close implements engine.Kernel. It waits for who uses the kernels. It may be
+// called again.
+func (s *spaces) Close() error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	err := s.every(func(_ string, k *kernel.Kernel) error { return k.Close() })
+	for _, x := range *s.others.Load() {
+		err = errors.Join(err, x.ns.Close())
+	}
+	return errors.Join(err, s.ns.Close())
 }

@@ -37,15 +37,23 @@ func (w *watcher) Start(tell func(node.Event)) {
 func (w *watcher) Close() error { return errors.Join(w.files.Close(), w.processes.Close()) }
 
 // initialise writes the files that have init_file, but for those that an
-// earlier configuration had.
-func initialise(c, earlier *config.Config) error {
+// earlier configuration had. undo, which is never nil, puts back what was in them.
+func initialise(c, earlier *config.Config) (undo func() error, err error) {
 	var errs []error
+	var undos []func() error
 	for i := range c.TrackFiles {
 		f := &c.TrackFiles[i]
 		had := earlier != nil && slices.ContainsFunc(earlier.TrackFiles, func(o config.TrackFile) bool { return o.File == f.File })
 		if f.InitFile != nil && !had {
-			errs = append(errs, numfile.Write(f.File, f.InitFile.Value, f.InitFile.Overwrite))
+			back, err := numfile.Write(f.File, f.InitFile.Value, f.InitFile.Overwrite)
+			undos, errs = append(undos, back), append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return func() error {
+		var errs []error
+		for _, back := range slices.Backward(undos) {
+			errs = append(errs, back())
+		}
+		return errors.Join(errs...)
+	}, errors.Join(errs...)
 }

@@ -11,6 +11,7 @@
 package numfile
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"strconv"
@@ -95,42 +96,79 @@ func parse(text string) Reading {
 
 // Write makes a file with the number, or, when it is there, leaves it as it is
 // unless overwrite is true. It follows no symbolic link: in a folder that others
-// may write they could lead anywhere.
-func Write(path string, value int, overwrite bool) error {
+// may write they could lead anywhere. undo, which is never nil, puts back what was
+// there, unless somebody else has written the file since.
+func Write(path string, value int, overwrite bool) (undo func() error, err error) {
+	nothing := func() error { return nil }
 	text := []byte(strconv.Itoa(value) + "\n")
 	open := func(flags int) (int, error) {
 		return retry(func() (int, error) {
-			return unix.Open(path, flags|unix.O_WRONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
+			return unix.Open(path, flags|unix.O_NONBLOCK|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 		})
 	}
-	fd, err := open(unix.O_CREAT | unix.O_EXCL)
+	fd, err := open(unix.O_RDWR | unix.O_CREAT | unix.O_EXCL)
+	made := err == nil
 	if errors.Is(err, unix.EEXIST) {
 		if !overwrite {
 			if Read(path).Missing {
-				return fmt.Errorf("make %s: there is a symbolic link to nothing", path)
+				return nothing, fmt.Errorf("make %s: there is a symbolic link to nothing", path)
 			}
-			return nil
+			return nothing, nil
 		}
-		fd, err = open(0)
+		fd, err = open(unix.O_RDWR)
 	}
 	if errors.Is(err, unix.ELOOP) {
-		return fmt.Errorf("write %s: it is a symbolic link; name the file itself", path)
+		return nothing, fmt.Errorf("write %s: it is a symbolic link; name the file itself", path)
 	}
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nothing, fmt.Errorf("write %s: %w", path, err)
 	}
 	defer unix.Close(fd)
-	err = regular(fd)
-	if err == nil {
-		err = unix.Ftruncate(fd, 0)
-	}
-	if err == nil {
-		_, err = retry(func() (int, error) { return unix.Write(fd, text) })
-	}
+	before, err := replace(fd, text)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return nothing, fmt.Errorf("write %s: %w", path, err)
 	}
-	return nil
+	return func() error {
+		fd, err := open(unix.O_RDWR)
+		if err != nil {
+			return fmt.Errorf("put back what was in %s: %w", path, err)
+		}
+		defer unix.Close(fd)
+		if now, err := content(fd); err != nil || !bytes.Equal(now, text) {
+			return err // it is somebody else's
+		}
+		if made {
+			err = unix.Unlink(path)
+		} else {
+			_, err = replace(fd, before)
+		}
+		if err != nil {
+			return fmt.Errorf("put back what was in %s: %w", path, err)
+		}
+		return nil
+	}, nil
+}
+
+// replace writes a file anew and returns what was in it.
+func replace(fd int, text []byte) (before []byte, err error) {
+	if err := regular(fd); err != nil {
+		return nil, err
+	}
+	if before, err = content(fd); err != nil {
+		return nil, err
+	}
+	if err := unix.Ftruncate(fd, 0); err != nil {
+		return nil, err
+	}
+	_, err = retry(func() (int, error) { return unix.Pwrite(fd, text, 0) })
+	return before, err
+}
+
+// content is what is in a file, as far as Read takes it.
+func content(fd int) ([]byte, error) {
+	text := make([]byte, most)
+	n, err := retry(func() (int, error) { return unix.Pread(fd, text, 0) })
+	return text[:max(n, 0)], err
 }
 
 // retry calls f until no signal interrupts it.

@@ -3,6 +3,8 @@
 package numfile
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -97,8 +99,14 @@ func TestWrite(t *testing.T) {
 		{"no/folder", false, "", "no such file or directory"},
 	}
 	for _, tt := range tests {
-		err := Write(in(tt.name), -5, tt.overwrite)
+		var before []byte
+		_, had := os.Lstat(in(tt.name))
+		if tt.name != "pipe" {
+			before, _ = os.ReadFile(in(tt.name))
+		}
+		undo, err := Write(in(tt.name), -5, tt.overwrite)
 		if tt.err != "" {
+			must(t, undo())
 			if err == nil || !strings.Contains(err.Error(), tt.err) || !strings.Contains(err.Error(), in(tt.name)) {
 				t.Errorf("%s, overwrite %v: error %v, want one about %q", tt.name, tt.overwrite, err, tt.err)
 			}
@@ -108,6 +116,18 @@ func TestWrite(t *testing.T) {
 		if b, err := os.ReadFile(in(tt.name)); err != nil || string(b) != tt.content {
 			t.Errorf("%s, overwrite %v: has %q (%v), want %q", tt.name, tt.overwrite, b, err, tt.content)
 		}
+		must(t, undo())
+		b, err := os.ReadFile(in(tt.name))
+		if errors.Is(had, os.ErrNotExist) != errors.Is(err, os.ErrNotExist) || !bytes.Equal(b, before) {
+			t.Errorf("%s, overwrite %v: has %q (%v) after it was put back, want %q (%v)", tt.name, tt.overwrite, b, err, before, had)
+		}
+	}
+	undo, err := Write(in("long"), 7, true)
+	must(t, err)
+	must(t, os.WriteFile(in("long"), []byte("8\n"), 0o600))
+	must(t, undo())
+	if b, _ := os.ReadFile(in("long")); string(b) != "8\n" {
+		t.Errorf("what somebody else wrote since was put back to %q", b)
 	}
 	if b, _ := os.ReadFile(in("there")); string(b) != "1234567\n" {
 		t.Errorf("what the link leads to has %q", b)

@@ -1,0 +1,57 @@
+package daemon
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+)
+
+// What uses the kernels aside of the engine is waited for by Close, and refused after
+// it.
+func TestNothingUsesAClosedKernel(t *testing.T) {
+	h := netnstest.New(t)
+	var s *spaces
+	h.Run(t, func() error {
+		home, err := kernel.Open(struct{ engine.Sink }{}, kernel.Options{})
+		if err == nil {
+			s, err = joinSpaces(home)
+		}
+		return err
+	})
+	begun, end, closed := make(chan bool), make(chan bool), make(chan error, 1)
+	used := make(chan error, 1)
+	go func() {
+		used <- s.each(func(string, *kernel.Kernel) error {
+			close(begun)
+			<-end
+			return nil
+		})
+	}()
+	<-begun
+	go func() { closed <- s.Close() }()
+	select {
+	case <-closed:
+		t.Error("closed while a kernel was used")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(end)
+	netnstest.Must(t, <-used)
+	netnstest.Must(t, <-closed)
+	called := func(*kernel.Kernel) error { t.Error("called after Close"); return nil }
+	for name, err := range map[string]error{
+		"each": s.each(func(_ string, k *kernel.Kernel) error { return called(k) }),
+		"in":   s.in("", called),
+		"open": s.open("/proc/self/ns/net", nil, kernel.Options{}),
+	} {
+		if !errors.Is(err, errKernelOver) {
+			t.Errorf("%s after Close: got %v, want %v", name, err, errKernelOver)
+		}
+	}
+	if !s.over() || s.Close() != nil {
+		t.Error("not over, or not to be closed again")
+	}
+}
