@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -88,7 +89,8 @@ func (s *Silence) set() error {
 	return nil
 }
 
-// Restore makes the tables anew when somebody removed one.
+// Restore makes the tables anew when somebody removed one, or rules or interfaces
+// of one.
 func (s *Silence) Restore() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +100,8 @@ func (s *Silence) Restore() error {
 	return s.set()
 }
 
-// whole reports whether the kernel has the tables' rules.
+// whole reports whether the kernel has the tables with as many rules, and with the
+// interfaces.
 func (s *Silence) whole() bool {
 	if s.firewall.conn == nil {
 		return false
@@ -106,6 +109,20 @@ func (s *Silence) whole() bool {
 	for _, t := range s.tables() {
 		rules, err := s.firewall.conn.GetRules(t.table, t.chain)
 		if err != nil || len(rules) != len(t.rules) {
+			return false
+		}
+		elements, err := s.firewall.conn.GetSetElements(t.set)
+		if err != nil {
+			return false
+		}
+		found, wanted := make(map[string]bool), make(map[string]bool)
+		for _, e := range elements {
+			found[string(e.Key)] = true
+		}
+		for _, o := range s.sources {
+			wanted[string(t.key(o))] = true
+		}
+		if !maps.Equal(found, wanted) {
 			return false
 		}
 	}

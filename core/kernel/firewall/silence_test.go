@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
@@ -76,6 +77,24 @@ func TestSilence(t *testing.T) {
 	netnstest.Must(t, s.Restore())
 	if reports, answers := spoken(); reports+answers > 0 {
 		t.Errorf("restored: got %d reports and %d answers, want none", reports, answers)
+	}
+	// Somebody empties the sets.
+	var c *nftables.Conn
+	left.Run(t, func() (err error) {
+		c, err = nftables.New(nftables.AsLasting())
+		return err
+	})
+	defer c.CloseLasting()
+	for _, family := range []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyARP} {
+		c.FlushSet(&nftables.Set{Table: &nftables.Table{Family: family, Name: "moonkeep_test"}, Name: "sources"})
+	}
+	netnstest.Must(t, c.Flush())
+	if reports, answers := spoken(); reports == 0 || answers == 0 {
+		t.Fatalf("with empty sets: got %d reports and %d answers, want some of both", reports, answers)
+	}
+	netnstest.Must(t, s.Restore())
+	if reports, answers := spoken(); reports+answers > 0 {
+		t.Errorf("restored after the sets were emptied: got %d reports and %d answers, want none", reports, answers)
 	}
 	netnstest.Must(t, s.Set(nil))
 	if reports, answers := spoken(); reports == 0 || answers == 0 {
