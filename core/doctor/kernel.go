@@ -48,6 +48,11 @@ func examineKernel(n *needs) (list []Finding) {
 		f := firewall.New(ns, "moonkeep_doctor")
 		return errors.Join(f.Check(), f.Close())
 	})
+	if len(n.services) > 0 {
+		if info, err := infoOfIPVS(); err == nil { // else each service says what is wrong
+			list = append(list, Finding{OK, "IPVS", fmt.Sprintf("is version %s, with room for %d lists of connections (conn_tab_bits of ip_vs)", info.Version, info.Buckets), ""})
+		}
+	}
 	for _, kind := range slices.SortedFunc(maps.Keys(n.services), serviceKind.compare) {
 		what, do := "IPVS with lvs_sched "+kind.scheduler, "modprobe ip_vs; modprobe ip_vs_"+kind.scheduler
 		if kind.engine != "" {
@@ -91,6 +96,19 @@ func upon(f func(c *link.Conn, below string) error) error {
 		return err
 	}
 	return f(c, below)
+}
+
+// infoOfIPVS is what the kernel says of its IPVS.
+func infoOfIPVS() (info ipvs.Info, err error) {
+	err = apart(func() error {
+		c, err := ipvs.Open(true)
+		if err != nil {
+			return err
+		}
+		info, err = c.Info()
+		return errors.Join(err, c.Close())
+	})
+	return info, err
 }
 
 // tryIPVS makes a service, and by that asks for the modules that it needs.

@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -408,75 +407,6 @@ func TestOmega(t *testing.T) {
 	s.take(s.node.Tick(s.now.Add(time.Hour)))
 	s.take(s.node.Step(s.now, &Probed{Generation: s.gen, Answers: []Answer{{Check: 2, Seq: 1, Verdict: health.Failed}}}))
 	s.says()
-}
-
-// TestAwake: with ha_suspend checks run where the address is.
-func TestAwake(t *testing.T) {
-	cfg := Config{Instances: []Instance{instance3("V", 1, 100)}, Services: []Service{web(backend("a", tcp("1")))}}
-	cfg.Services[0].Awake = netip.MustParseAddr("10.0.1.1")
-	n := New(0, cfg)
-	asked := func(actions []Action) bool {
-		return slices.ContainsFunc(actions, func(a Action) bool { return a.Kind == Probe })
-	}
-	if asked(n.Tick(0)) || !n.Services(0).Services[0].Asleep {
-		t.Error("checks run although the address is not here")
-	}
-	n.Step(0, &Link{Name: "eth0", Exists: true, Up: true, Index: 1, Primary: source})
-	now, ran := mono.Instant(0), false
-	for now < mono.Instant(30*second) {
-		now = n.Deadline()
-		if asked(n.Tick(now)) {
-			if n.instances[0].router.Role().String() != "MASTER" {
-				t.Fatal("checks run on a backup")
-			}
-			ran = true
-		}
-	}
-	if !ran || n.Services(now).Services[0].Asleep {
-		t.Error("checks do not run on the master")
-	}
-	// One that nobody moves counts as held.
-	cfg.Services[0].Awake = netip.MustParseAddr("10.9.9.9")
-	if n = New(0, cfg); !asked(n.Tick(0)) {
-		t.Error("checks of an address that nobody moves do not run")
-	}
-}
-
-// TestAwakeOverReload: checks that rest because the address is not here run when a
-// reload takes ha_suspend out, or names an address that is here, and rest when
-// it comes.
-func TestAwakeOverReload(t *testing.T) {
-	away, nobodys := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.9.9.9")
-	for what, tt := range map[string]struct {
-		before, after netip.Addr
-		other         bool // its check is another one
-		runs          bool
-	}{
-		"taken out":                {away, netip.Addr{}, false, true},
-		"taken out, another check": {away, netip.Addr{}, true, true},
-		"an address of nobody":     {away, nobodys, false, true},
-		"the same":                 {away, away, false, false},
-		"put in":                   {netip.Addr{}, away, false, false},
-		"put in, another check":    {netip.Addr{}, away, true, false},
-	} {
-		cfg := Config{Instances: []Instance{instance3("V", 1, 100)}, Services: []Service{web(backend("a", tcp("1")))}}
-		cfg.Services[0].Awake = tt.before
-		n := New(0, cfg)
-		n.Tick(0)
-		v := web(backend("a", tcp("1")))
-		if v.Awake = tt.after; tt.other {
-			v.Servers[0].Checks[0].Identity = "2"
-		}
-		n.Reconfigure(1, Config{Instances: cfg.Instances, Services: []Service{v}})
-		asked := false
-		for now := mono.Instant(1); n.Deadline() <= mono.Instant(30*second); {
-			now = max(now+1, n.Deadline())
-			asked = asked || slices.ContainsFunc(n.Tick(now), func(a Action) bool { return a.Kind == Probe })
-		}
-		if asleep := n.Services(0).Services[0].Asleep; asked != tt.runs || asleep == tt.runs {
-			t.Errorf("%s: checks run %v, asleep %v; want that they run %v", what, asked, asleep, tt.runs)
-		}
-	}
 }
 
 // TestStrangeAnswers: answers that nobody waits for, and of numbers that do not
