@@ -298,9 +298,21 @@ func TestGuestNamespace(t *testing.T) {
 	t.Cleanup(func() { netnstest.Must(t, os.WriteFile(loader, before, 0)) })
 	d, other := newDirector(t), netnstest.New(t)
 	inside := &director{host: &host{other, d.dir}}
-	text := "net_namespace_ipvs " + inside.named(t, "other") + "\n" + strings.NewReplacer("WEIGHT", "3", "192.168.10.16", "10.2.0.1", "192.168.10.17", "10.2.0.2").Replace(loadConf)
+	space := inside.named(t, "other")
+	text := "net_namespace_ipvs " + space + "\n" + strings.NewReplacer("WEIGHT", "3", "192.168.10.16", "10.2.0.1", "192.168.10.17", "10.2.0.2").Replace(loadConf)
 	lacking := strings.NewReplacer("192.168.20.1", "192.168.20.2", "wrr", "lblcr").Replace(text[strings.Index(text, "virtual_server"):])
-	stop := d.moonkeep(t, d.write(t, "space.conf", text+lacking, 0o600))
+	file := d.write(t, "space.conf", text+lacking, 0o600)
+	inside.Run(t, func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0) })
+	d.Run(t, func() error {
+		out, _ := self("doctor", file, "--listen", "0", "--run-dir", d.dir).CombinedOutput() // it has something to say
+		for _, line := range []string{"net/ipv4/ip_forward in net_namespace_ipvs " + space + " is 1", "IPVS is version 1.", "IPVS with lvs_sched lblcr"} {
+			if !strings.Contains(strings.Join(strings.Fields(strings.ReplaceAll(string(out), ":", "")), " "), line) {
+				t.Errorf("doctor does not say %q: %s", line, out)
+			}
+		}
+		return nil
+	})
+	stop := d.moonkeep(t, file)
 	want := []string{"-A -t 192.168.20.1:80 -s wrr", "-a -t 192.168.20.1:80 -r 10.2.0.1:80 -m -w 3", "-a -t 192.168.20.1:80 -r 10.2.0.2:80 -m -w 5"}
 	var got []string
 	for began := time.Now(); !slices.Equal(got, want); time.Sleep(100 * time.Millisecond) {

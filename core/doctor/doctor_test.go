@@ -186,13 +186,3 @@ vrrp_instance VI_6 {
 		}
 	}
 }
-
-func TestInfoOfIPVS(t *testing.T) {
-	if _, err := os.Stat("/sys/module/ip_vs"); err != nil {
-		t.Skip("needs /sys/module/ip_vs: the kernel balances no load")
-	}
-	info, err := infoOfIPVS()
-	if err != nil || info.Buckets == 0 || !strings.HasPrefix(info.Version, "1.") {
-		t.Errorf("%+v, %v", info, err)
-	}
-}
