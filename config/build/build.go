@@ -412,7 +412,7 @@ func identity(s *config.Script, global *config.Global) string {
 		part("argv", a)
 	}
 	if s.Plugin != nil {
-		p := probe(&config.Config{Global: *global}, &config.VirtualServer{}, &config.RealServer{}, s.Plugin, 0)
+		p := probe(&config.Config{Global: *global}, &config.VirtualServer{}, &config.RealServer{}, s.Plugin, 0, new(texts))
 		part("plugin", p.Identity())
 	}
 	if s.Lua != "" {

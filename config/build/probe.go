@@ -77,13 +77,14 @@ func MostProbes(c *config.Config) int {
 // there may be tens of thousands. What f is given is its own for the call.
 func EachProbe(c *config.Config, f func(*Probe)) {
 	var p Probe
+	var last texts
 	n := uint32(0)
 	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
 		for _, r := range list {
 			checks := checksOf(r)
 			for i := range checks {
 				if k := &checks[i]; probed(k) {
-					p = probe(c, v, r, k, n)
+					p = probe(c, v, r, k, n, &last)
 					p.Service, p.server = name, r.Endpoint(v)
 					f(&p)
 				}
@@ -98,7 +99,7 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 		}
 		// There is no server around it.
 		v := config.VirtualServer{ConnectTimeout: s.Timeout, DelayLoop: s.Interval}
-		p = probe(c, &v, &config.RealServer{}, s.Plugin, n)
+		p = probe(c, &v, &config.RealServer{}, s.Plugin, n, &last)
 		p.Script, p.Limit, p.Patience, p.Weight = s.Name, s.Timeout, s.Timeout, nil
 		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
 		f(&p)
@@ -169,8 +170,8 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 }
 
 // probe is what is to be probed of a check, but for the names of its service and
-// its server.
-func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32) Probe {
+// its server. last is for all checks of one configuration.
+func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check, number uint32, last *texts) Probe {
 	t := k.Timers(v, r)
 	p := Probe{
 		Check: number, Kind: k.Kind(), Virtual: v.Address.AddrPort,
@@ -207,7 +208,7 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 			p.User, p.Group = c.Global.ScriptUser, c.Global.ScriptGroup
 		}
 	}
-	p.Options = checkOptions(c, v, r, k)
+	p.Options = checkOptions(c, v, r, k, last)
 	return p
 }
 
@@ -266,27 +267,33 @@ func (p *Probe) Identity() string {
 
 // checkOptions are what a check has beside its target and its timing, as a JSON
 // object by the keys of package config. What it inherits is in it.
-func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check) json.RawMessage {
+func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check, last *texts) json.RawMessage {
 	var x any
 	switch {
 	case k.TCP != nil, k.Ping != nil:
 		return json.RawMessage("{}")
 	case k.HTTP != nil:
 		h := *k.HTTP
+		h.At, h.Written, h.Target, h.Timing = config.Position{}, nil, config.Target{}, config.Timing{}
 		h.URLs = slices.Clone(h.URLs)
 		for i := range h.URLs {
-			h.URLs[i].VirtualHost = h.Host(&h.URLs[i], v, r)
+			u := &h.URLs[i]
+			u.VirtualHost, u.At, u.Written = h.Host(u, v, r), config.Position{}, nil
 		}
-		x = h
+		return last.http.of(&h, func() map[string]any { return object(reflect.ValueOf(h)) })
 	case k.SSL != nil:
 		h := *k.SSL
+		h.At, h.Written, h.Target, h.Timing = config.Position{}, nil, config.Target{}, config.Timing{}
 		h.URLs = slices.Clone(h.URLs)
 		for i := range h.URLs {
-			h.URLs[i].VirtualHost = h.Host(&h.URLs[i].URL, v, r)
+			u := &h.URLs[i]
+			u.VirtualHost, u.At, u.Written = h.Host(&u.URL, v, r), config.Position{}, nil
 		}
-		m := object(reflect.ValueOf(h))
-		trust(m, c.SSL)
-		return text(m)
+		return last.ssl.of(&h, func() map[string]any {
+			m := object(reflect.ValueOf(h))
+			trust(m, c.SSL)
+			return m
+		})
 	case k.SMTP != nil:
 		m := object(reflect.ValueOf(*k.SMTP))
 		var hosts []any
@@ -336,6 +343,26 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		return json.RawMessage("{}")
 	}
 	return text(object(reflect.ValueOf(x)))
+}
+
+// texts are the last options of some kinds of check, as JSON: thousands of servers
+// are most often checked in one way, and to write it costs a start much.
+type texts struct {
+	http lastText[config.HTTPCheck]
+	ssl  lastText[config.SSLCheck]
+}
+
+type lastText[T any] struct {
+	check *T // nil before the first
+	text  json.RawMessage
+}
+
+// of is the text of a check, which must not be changed after. render makes its object.
+func (l *lastText[T]) of(check *T, render func() map[string]any) json.RawMessage {
+	if l.check == nil || !reflect.DeepEqual(l.check, check) {
+		l.check, l.text = check, text(render())
+	}
+	return l.text
 }
 
 // trust adds what the block SSL says for all checks.

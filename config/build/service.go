@@ -23,6 +23,7 @@ func services(c *config.Config) []node.Service {
 	}
 	number := uint32(0)
 	var one Probe
+	var last texts
 	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
 		s := node.Service{
 			Name: name, Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
@@ -45,7 +46,7 @@ func services(c *config.Config) []node.Service {
 				k := &list[i]
 				var p *Probe
 				if probed(k) {
-					one = probe(c, v, r, k, number)
+					one = probe(c, v, r, k, number, &last)
 					p = &one
 				}
 				number++

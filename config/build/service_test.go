@@ -258,6 +258,25 @@ func TestProbeIdentity(t *testing.T) {
 	}
 }
 
+// TestSameOptions: what one check says is another's only if both say the same.
+func TestSameOptions(t *testing.T) {
+	c := read(t, `virtual_servers: [{address: "192.0.2.1:80", protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: [
+  {address: "192.0.2.11:80", checks: [HTTP_GET: {urls: [/]}]}, {address: "192.0.2.12:80", checks: [HTTP_GET: {urls: [/], connect_timeout: 9s, connect_port: 81}]},
+  {address: "192.0.2.13:80", virtualhost: a.example, checks: [HTTP_GET: {urls: [/]}]}, {address: "192.0.2.14:80", checks: [HTTP_GET: {urls: [/x]}]},
+  {address: "192.0.2.15:80", checks: [SSL_GET: {urls: [/]}]}, {address: "192.0.2.16:80", checks: [SSL_GET: {urls: [/], verify: true}]}]}]`)
+	var got []string
+	for _, p := range Probes(c) {
+		got = append(got, string(p.Options))
+	}
+	page := func(path, more string) string {
+		return `{"http_protocol":"1.0","urls":[{"path":"` + path + `","status_code":"200-299"` + more + `}]`
+	}
+	want := []string{page("/", "") + "}", page("/", "") + "}", page("/", `,"virtualhost":"a.example"`) + "}", page("/x", "") + "}", page("/", "") + "}", page("/", "") + `,"verify":true}`}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestProbeWeight: the agent's parts are of the real server's weight, which makes no
 // other check.
 func TestProbeWeight(t *testing.T) {
