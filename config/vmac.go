@@ -45,8 +45,8 @@ var (
 )
 
 // Layered says what is wrong with how the instance uses an interface of its
-// own, or one of another network namespace, and at which key; both are empty when nothing is. What is global was
-// inherited.
+// own, or one of another network namespace, and at which key; both are empty when
+// nothing is. What is global was inherited.
 func (i *Instance) Layered(g *Global) (key, text string) {
 	var name string
 	long := func(own string) bool {

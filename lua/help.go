@@ -7,8 +7,8 @@ import (
 )
 
 // Help says what a module has ("http"), a function ("http.get") or a client
-// ("client.redis"), in lines for a terminal; without a topic it lists all. It reports false when there is
-// no such thing.
+// ("client.redis"), in lines for a terminal; without a topic it lists all. It reports
+// false when there is no such thing.
 func Help(topic string) (string, bool) {
 	var b strings.Builder
 	if topic == "" {

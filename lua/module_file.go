@@ -286,8 +286,8 @@ func openRegular(path string, flags int, mode os.FileMode) (*os.File, error) {
 }
 
 // ofProcess reports whether a file is the environment or the memory of a process,
-// or that of all of them, the kernel's: that of the daemon, or of whom it was started by, holds what the configuration
-// names to few.
+// or that of all of them, the kernel's: that of the daemon, or of whom it was started
+// by, holds what the configuration names to few.
 func ofProcess(file *os.File) bool {
 	raw, err := file.SyscallConn()
 	if err != nil {

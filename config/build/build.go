@@ -322,9 +322,9 @@ func Promoted(c *config.Config) []string {
 }
 
 // specs returns the addresses with the instance's interface where none is
-// named, or one of the node's own in its place. An IPv6 address of a host, which is in no network, is never preferred
-// unless a lifetime was given: the node's own connections must not begin from
-// an address that moves away.
+// named, or one of the node's own in its place. An IPv6 address of a host, which is in
+// no network, is never preferred unless a lifetime was given: the node's own
+// connections must not begin from an address that moves away.
 func specs(l *layout, in *config.Instance, list []config.Address) []netspec.Address {
 	if len(list) == 0 {
 		return nil

@@ -209,8 +209,8 @@ func (l *layout) shared(lists ...[]netspec.Address) bool {
 }
 
 // extra is what is announced beside the usual. What an interval is for are the
-// switches that do not see the hardware address in adverts: on each interface of the node's own that
-// carries none, one address, or all.
+// switches that do not see the hardware address in adverts: on each interface of the
+// node's own that carries none, one address, or all.
 func (l *layout) extra(in *config.Instance, carrier string, lists ...[]netspec.Address) node.Extra {
 	x := node.Extra{Soon: l.shared(lists...)}
 	if in.GarpExtraIF == nil || in.GarpExtraIF.Interval == 0 {

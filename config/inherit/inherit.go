@@ -118,7 +118,8 @@ func mails(g *config.Global) bool {
 // garp completes when addresses are announced: the instance's own word, else
 // the global one, else the default, which vrrp_min_garp changes. What follows
 // a lower advert is, unless somebody said otherwise, as global says of masters:
-// the instance's own words for masters do not count there, as in keepalived. A repeat of 0 is 1, as in keepalived.
+// the instance's own words for masters do not count there, as in keepalived. A repeat
+// of 0 is 1, as in keepalived.
 func garp(in *config.Instance, g *config.Global) {
 	repeat, delay := 5, 5*time.Second
 	if g.MinGarp {

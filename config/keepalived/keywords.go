@@ -27,8 +27,9 @@ type Keyword struct {
 }
 
 // Keywords returns every keyword of keepalived 2.4.3, each once, ordered by
-// block and keyword; those that are moonkeep's own are not among them. The statements are rows of the tables that Read goes by,
-// and so are the lines of blocks that Read understands.
+// block and keyword; those that are moonkeep's own are not among them. The statements
+// are rows of the tables that Read goes by, and so are the lines of blocks that Read
+// understands.
 func Keywords() []Keyword { return keywordsOf(tables()) }
 
 func keywordsOf(l language) []Keyword {

@@ -5,8 +5,8 @@ import (
 	"github.com/moonkeep/moonkeep/config/schema"
 )
 
-// Report is a plan for programs: what `moonkeep plan --json` prints. Fields are added, never renamed or
-// removed.
+// Report is a plan for programs: what `moonkeep plan --json` prints. Fields are added,
+// never renamed or removed.
 type Report struct {
 	Changes []ReportChange `json:"changes"`
 	// Effect is the gravest of the changes', empty when there are none.

@@ -89,6 +89,7 @@ func TestRules(t *testing.T) {
 		{"packages say what they are for", add("core/lab/x.go", "package lab\n"), "core/lab: the package has no comment"},
 		{"packages say what they are for", add("core/node/x.go", "// Package node does more.\npackage node\n"), "more than one file"},
 		{"files have one subject", add("lua/x.go", "package lua\n"+strings.Repeat("\n", 500)), "501 lines"},
+		{"comments fit a window", add("lua/x.go", "package lua\n\n// F "+strings.Repeat("x", 96)+"\nfunc F() {}\n"), "lua/x.go:3: a comment of 101 columns"},
 		{"documents name what exists", add("README.md", "see [it](docs/x.md)\n"), "links to docs/x.md"},
 		{"documents name what exists", add("lua/README.md", "see [it](x.md)\n"), "links to lua/x.md"},
 		{"documents name what exists", add("README.md", "    make tea\n"), "make tea"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // rule is one promise about the tree. check returns a line for each place
@@ -26,6 +27,7 @@ var rules = []rule{
 	{"packages have telling names", packageNames},
 	{"packages say what they are for", packageComments},
 	{"files have one subject", fileLengths},
+	{"comments fit a window", commentWidths},
 	{"documents name what exists", documents},
 	{"what starts nothing is tested without the race detector", quiet},
 	{"nothing names the machine it was written on", machinePaths},
@@ -253,6 +255,28 @@ func fileLengths(t *tree) []string {
 		for _, f := range t.packages[dir].files {
 			if !f.generated && f.lines > maxLines {
 				bad = append(bad, fmt.Sprintf("%s: %d lines, more than %d", f.path, f.lines, maxLines))
+			}
+		}
+	}
+	return bad
+}
+
+// maxColumns is how long a line of a comment may be, with a tab as four columns.
+const maxColumns = 100
+
+func commentWidths(t *tree) []string {
+	var bad []string
+	for _, dir := range t.dirs() {
+		for _, f := range t.packages[dir].files {
+			if f.generated {
+				continue
+			}
+			for i, line := range strings.Split(t.texts[f.path], "\n") {
+				code := strings.TrimLeft(line, "\t")
+				columns := utf8.RuneCountInString(code) + 4*(len(line)-len(code))
+				if strings.HasPrefix(code, "// ") && columns > maxColumns {
+					bad = append(bad, fmt.Sprintf("%s:%d: a comment of %d columns, more than %d", f.path, i+1, columns, maxColumns))
+				}
 			}
 		}
 	}

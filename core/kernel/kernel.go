@@ -230,11 +230,11 @@ func (k *Kernel) Close() error {
 }
 
 // Guard has the addresses removed wherever they come to stand on their devices
-// without being claimed, with whatever prefix length and peer, in place of those that it named before: whoever sets
-// one by hand on a node that is not master makes two nodes answer for it. Those
-// beneath are on the interface below the one that they are claimed on: there they are
-// removed while they are claimed too, unless it is there. It begins with the first
-// Watch.
+// without being claimed, with whatever prefix length and peer, in place of those that
+// it named before: whoever sets one by hand on a node that is not master makes two
+// nodes answer for it. Those beneath are on the interface below the one that they are
+// claimed on: there they are removed while they are claimed too, unless it is there. It
+// begins with the first Watch.
 func (k *Kernel) Guard(addresses, beneath []netspec.Address) {
 	guarded, below := postsOf(addresses), postsOf(beneath)
 	k.mu.Lock()

@@ -122,8 +122,8 @@ type Preemption struct {
 // Occasion says what a Change tells.
 type Occasion uint8
 
-// The occasions. For all that are not of a virtual server but the first, Change.From and Change.To are both
-// the role that it has.
+// The occasions. For all that are not of a virtual server but the first, Change.From
+// and Change.To are both the role that it has.
 const (
 	// RoleChanged: a change of role, of Changed actions.
 	RoleChanged Occasion = iota

@@ -16,10 +16,10 @@ type Happening struct {
 	At   mono.Instant
 	Node *Node
 	// Cause says what was done: "start", "stop", "reload", "tick", "packet",
-	// "bfd", "link", "checked", "probed", "file", "processes", "claimed", "gone", "failover", "return" or
-	// "maintenance" made the daemon decide; "crash",
-	// "kill", "pause", "resume" and "stopped" did not; "kernel" carried out
-	// Actions, which were asked for before.
+	// "bfd", "link", "checked", "probed", "file", "processes", "claimed", "gone",
+	// "failover", "return" or "maintenance" made the daemon decide; "crash", "kill",
+	// "pause", "resume" and "stopped" did not; "kernel" carried out Actions, which were
+	// asked for before.
 	Cause string
 	// Event is what the daemon was told, nil where Cause is no event.
 	Event node.Event

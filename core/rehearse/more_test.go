@@ -121,7 +121,8 @@ func toIPv6(in *node.Instance) {
 	in.Router.Unicast.Peers = peers
 }
 
-// hurtMore has a node sign with another key, sets a wall clock, or changes the timers of a node's sessions.
+// hurtMore has a node sign with another key, sets a wall clock, or changes the timers
+// of a node's sessions.
 func (w *world) hurtMore(c *Cluster, told *timeline) {
 	m := &w.more
 	if m.keys != nil && chance(m.keys, 20) {

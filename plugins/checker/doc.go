@@ -15,7 +15,8 @@
 // a clean environment, in a process that can crash without harm; a panic
 // costs one verdict. A failure that is the end of a time (Result.TimedOut), found
 // after its process stood still for most of the probe, is sent as unknown. What it
-// must do: stop a probe when its context ends. The host answers Unknown for a probe that is late and does not wait.
+// must do: stop a probe when its context ends. The host answers Unknown for a probe
+// that is late and does not wait.
 //
 // plugins/README.md documents the protocol for other languages; the package
 // checkertest tests a checker in go test.

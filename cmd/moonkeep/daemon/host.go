@@ -106,9 +106,10 @@ func sames(list []netspec.Address) map[onDevice]bool {
 
 // hostsOwn returns the virtual addresses of owners (priority 255), and the
 // static ones, that stand already and that neither this run nor an earlier one
-// set: they are the host's own, and the engine keeps them. For any other priority a virtual address that is all
-// an interface has is an error, for the host would lose it; and so are those of
-// an instance that are all its interface has but for other virtual ones.
+// set: they are the host's own, and the engine keeps them. For any other priority a
+// virtual address that is all an interface has is an error, for the host would lose it;
+// and so are those of an instance that are all its interface has but for other virtual
+// ones.
 func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
 	addressesOf := listing()
 	earlier := sames(journal)

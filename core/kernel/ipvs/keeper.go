@@ -155,8 +155,8 @@ func (k *Keeper) Start() error {
 }
 
 // Set changes what some services should be; nil means that there should be
-// none. It never blocks. Before the first Set the table is left as it is. The services must be normal and are not changed
-// afterwards.
+// none. It never blocks. Before the first Set the table is left as it is. The services
+// must be normal and are not changed afterwards.
 func (k *Keeper) Set(changes balance.Table) {
 	k.mu.Lock()
 	maps.Copy(k.changes, changes)
