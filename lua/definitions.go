@@ -104,7 +104,7 @@ func (f Function) definition(b *strings.Builder, owner string) {
 		fmt.Fprintf(b, "---@return %s%s # %s\n", r.Type, mark, r.about())
 	}
 	if f.Fails {
-		fmt.Fprintf(b, "---@return string? # why not\n")
+		fmt.Fprintf(b, "---@return string? # why not: %s\n", f.None)
 	}
 	fmt.Fprintf(b, "function %s%s(%s) end\n\n", owner, f.Name, strings.Join(names, ", "))
 }

@@ -76,7 +76,10 @@ func (f Function) help(b *strings.Builder, owner string) {
 		line(r, "returns "+r.Type)
 	}
 	if f.Fails {
-		b.WriteString("    or nil and why not\n")
+		fmt.Fprintf(b, "    or nil and why not: %s\n", f.None)
+	}
+	if f.Raises != "" {
+		fmt.Fprintf(b, "    raises an error when %s\n", f.Raises)
 	}
 	if f.Grant != "" {
 		fmt.Fprintf(b, "    needs the grant %s\n", f.Grant)

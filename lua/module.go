@@ -24,7 +24,7 @@ func moduleNames() []string {
 // modules returns the descriptions of our modules, which the caller may not
 // change. They are made once: each state binds the functions of one description,
 // which is larger than what the state adds to it.
-var modules = sync.OnceValue(describeModules)
+var modules = sync.OnceValue(func() []Module { return explainFailures(describeModules()) })
 
 // describeModules describes our modules, in the order of moduleNames.
 func describeModules() []Module {

@@ -92,6 +92,12 @@ func describeFunction(b *bytes.Buffer, owner string, f *Function) {
 	if f.Grant != "" {
 		fmt.Fprintf(b, " Needs `allow: [%s]`.", f.Grant)
 	}
+	if f.None != "" {
+		fmt.Fprintf(b, " Nil and a reason when %s.", f.None)
+	}
+	if f.Raises != "" {
+		fmt.Fprintf(b, " An error when %s.", f.Raises)
+	}
 	b.WriteString("\n")
 }
 
@@ -151,6 +157,9 @@ func TestModulesAreDescribed(t *testing.T) {
 		if !slices.Contains(grants, f.Grant) {
 			t.Errorf("%s: grant %q", name, f.Grant)
 		}
+		if f.Fails != (f.None != "") {
+			t.Errorf("%s: fails is %v, and it does %q", name, f.Fails, f.None)
+		}
 		if f.Grant != "" && !f.Acts {
 			t.Errorf("%s needs a grant and may run while a script is being loaded", name)
 		}
@@ -165,6 +174,13 @@ func TestModulesAreDescribed(t *testing.T) {
 			}
 		}
 	}
+	defer func() {
+		for name := range failures() {
+			if !seen[name] {
+				t.Errorf("it is said when %s fails, which is not there", name)
+			}
+		}
+	}()
 	for _, m := range modules() {
 		if m.Name == "" || m.Doc == "" || len(m.Functions) == 0 {
 			t.Errorf("module %q is not described", m.Name)

@@ -33,6 +33,9 @@ type Function struct {
 	// Fails says that the function returns nil and a reason, a string, when
 	// the world did not do what was asked.
 	Fails bool
+	// None says when, and Raises when the function raises an error, beyond what holds
+	// for all: see failures.
+	None, Raises string
 	// Grant is what the configuration must allow, empty when nothing.
 	Grant string
 	// Acts says that the function waits or has effects, so that it refuses to

@@ -37,7 +37,7 @@ function bytes.hex(text) end
 ---the octets of hexadecimal digits
 ---@param digits string the digits
 ---@return string? # the octets
----@return string? # why not
+---@return string? # why not: the text has something else than pairs of hexadecimal digits
 function bytes.unhex(digits) end
 
 ---octets in base 64
@@ -48,7 +48,7 @@ function bytes.base64(text) end
 ---the octets of a text in base 64
 ---@param encoded string with or without = at its end
 ---@return string? # the octets
----@return string? # why not
+---@return string? # why not: the text is not in base 64
 function bytes.unbase64(encoded) end
 
 return bytes

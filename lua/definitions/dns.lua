@@ -27,14 +27,14 @@ local dns = {}
 ---@param type? string A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY; A unless given
 ---@param options? {timeout?: number, server?: string, tcp?: boolean, recurse?: boolean}
 ---@return dns.Answer? # the answer; also one that says that there is no such name
----@return string? # why not
+---@return string? # why not: no server is known, or none answers in time; that there is no such name is an answer, with its rcode
 function dns.query(name, type, options) end
 
 ---the addresses of a name, by /etc/hosts and the servers of /etc/resolv.conf
 ---@param name string the name
 ---@param options? {timeout?: number}
 ---@return string[]? # the addresses
----@return string? # why not
+---@return string? # why not: there is no such name, or no server answers in time
 function dns.lookup(name, options) end
 
 return dns

@@ -6,7 +6,7 @@ local env = {}
 
 ---the name of this host
 ---@return string? # the name
----@return string? # why not
+---@return string? # why not: the kernel does not tell
 function env.hostname() end
 
 ---the value of a variable, nil when it is not set; one that is not named raises an error

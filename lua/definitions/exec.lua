@@ -16,14 +16,14 @@ local exec = {}
 ---@param argv string[] {program, argument, ...}
 ---@param options? {timeout?: number, input?: string, env?: table<string, string>, dir?: string, user?: string, max_output?: integer}
 ---@return exec.Result? # how it ended
----@return string? # why not
+---@return string? # why not: the program or its user is not there, it cannot be started, or it does not end in time and was killed
 function exec.run(argv, options) end
 
 ---runs a line by /bin/sh -c. Needs allow: [exec]
 ---@param line string the line; nothing of the script's is quoted by it
 ---@param options? {timeout?: number, input?: string, env?: table<string, string>, dir?: string, user?: string, max_output?: integer}
 ---@return exec.Result? # how it ended
----@return string? # why not
+---@return string? # why not: /bin/sh cannot be started or the user is not there, or the line does not end in time and was killed
 function exec.shell(line, options) end
 
 return exec

@@ -31,7 +31,7 @@ function hash.pbkdf2(algorithm, password, salt, iterations, options) end
 ---@param text string at most 42 octets shorter than the key, with sha1
 ---@param algorithm? string md5, sha1, sha256 or sha512; sha1 unless given
 ---@return string? # octets, as many as the key has
----@return string? # why not
+---@return string? # why not: the key is no public key of RSA in PEM, has more bits than 8,192, or the text is too long for it
 function hash.rsa_oaep(key, text, algorithm) end
 
 ---the digest of a text

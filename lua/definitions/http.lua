@@ -38,14 +38,14 @@ local http = {}
 ---@param url string http:// or https://
 ---@param options? {timeout?: number, headers?: table<string, string>, host?: string, connect?: string, max_body?: integer, follow?: integer, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string}
 ---@return http.Response? # the answer
----@return string? # why not
+---@return string? # why not: the name is not found, nobody listens, TLS fails or the certificate is not trusted, nothing comes in time, or the answer is no HTTP
 function http.get(url, options) end
 
 ---asks for the headers of a URL
 ---@param url string http:// or https://
 ---@param options? {timeout?: number, headers?: table<string, string>, host?: string, connect?: string, max_body?: integer, follow?: integer, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string}
 ---@return http.Response? # the answer
----@return string? # why not
+---@return string? # why not: the name is not found, nobody listens, TLS fails or the certificate is not trusted, nothing comes in time, or the answer is no HTTP
 function http.head(url, options) end
 
 ---sends a body to a URL. Needs allow: [net]
@@ -53,7 +53,7 @@ function http.head(url, options) end
 ---@param body string the body
 ---@param options? {timeout?: number, headers?: table<string, string>, host?: string, connect?: string, max_body?: integer, follow?: integer, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string}
 ---@return http.Response? # the answer
----@return string? # why not
+---@return string? # why not: the name is not found, nobody listens, TLS fails or the certificate is not trusted, nothing comes in time, or the answer is no HTTP
 function http.post(url, body, options) end
 
 ---sends a request with any method; one other than GET, HEAD or OPTIONS, or one with a body, needs `allow: [net]`
@@ -61,7 +61,7 @@ function http.post(url, body, options) end
 ---@param url string http:// or https://
 ---@param options? {timeout?: number, headers?: table<string, string>, host?: string, connect?: string, max_body?: integer, follow?: integer, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string, body?: string}
 ---@return http.Response? # the answer
----@return string? # why not
+---@return string? # why not: the name is not found, nobody listens, TLS fails or the certificate is not trusted, nothing comes in time, or the answer is no HTTP
 function http.request(method, url, options) end
 
 return http

@@ -18,7 +18,7 @@ local icmp = {}
 ---@param host string an address or a name
 ---@param options? {timeout?: number, count?: integer, interval?: number, size?: integer, source?: string}
 ---@return icmp.Result? # the answers
----@return string? # why not
+---@return string? # why not: the name is not found, the kernel permits this process no echo requests, or no answer comes in time
 function icmp.ping(host, options) end
 
 return icmp

@@ -11,7 +11,7 @@ json.null = nil
 ---reads a text
 ---@param text string one JSON value
 ---@return any? # the value
----@return string? # why not
+---@return string? # why not: the text is not one value in JSON, or nests too deep
 function json.decode(text) end
 
 ---writes a value, the names of an object in order

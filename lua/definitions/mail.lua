@@ -9,7 +9,7 @@ local mail = {}
 ---@param body string the text, at most 64 KiB
 ---@param options? {timeout?: number, to?: string[]}
 ---@return boolean? # true
----@return string? # why not
+---@return string? # why not: the configuration names no smtp_server and notification_email, there is no daemon, or the relay is out of reach or refuses
 function mail.send(subject, body, options) end
 
 return mail

@@ -9,7 +9,7 @@ local metric = {}
 ---@param value number the value now
 ---@param options? {labels?: table<string, string>, help?: string}
 ---@return boolean? # true
----@return string? # why not
+---@return string? # why not: the name is another kind of metric's, or there are too many series or names
 function metric.gauge(name, value, options) end
 
 ---adds to a value that only grows
@@ -17,7 +17,7 @@ function metric.gauge(name, value, options) end
 ---@param by number how much; not negative
 ---@param options? {labels?: table<string, string>, help?: string}
 ---@return boolean? # true
----@return string? # why not
+---@return string? # why not: the name is another kind of metric's, or there are too many series or names
 function metric.counter(name, by, options) end
 
 return metric

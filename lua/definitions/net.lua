@@ -37,35 +37,35 @@ local net = {}
 
 ---all interfaces
 ---@return net.Interface[]? # the interfaces
----@return string? # why not
+---@return string? # why not: the kernel does not tell, or not in time
 function net.interfaces() end
 
 ---one interface; nil and a reason when it is not there
 ---@param name string its name
 ---@return net.Interface? # the interface
----@return string? # why not
+---@return string? # why not: there is no such interface, or the kernel does not tell, or not in time
 function net.interface(name) end
 
 ---the routes of all tables, at most 2,000
 ---@param options? {family?: string}
 ---@return net.Route[]? # the routes
----@return string? # why not
+---@return string? # why not: the kernel does not tell, or not in time
 function net.routes(options) end
 
 ---the entries of the ARP and neighbour tables, at most 2,000
 ---@param options? {family?: string}
 ---@return net.Neighbour[]? # the entries
----@return string? # why not
+---@return string? # why not: the kernel does not tell, or not in time
 function net.neighbours(options) end
 
 ---how full the table of connections is and its counters; nil and a reason where there is none
 ---@return table<string, number>? # count, max, and the sums over all processors by the kernel's names: insert_failed, drop, early_drop and so on
----@return string? # why not
+---@return string? # why not: the kernel follows no connections, or does not tell
 function net.conntrack() end
 
 ---the counters of IPVS since it was loaded; nil and a reason where there is none
 ---@return table<string, number>? # connections, in_packets, out_packets, in_bytes, out_bytes
----@return string? # why not
+---@return string? # why not: the kernel has no IPVS, or does not tell
 function net.ipvs() end
 
 return net

@@ -14,14 +14,14 @@ function store.get(key) end
 ---@param value string|number|boolean|nil the value
 ---@param options? {expires?: number}
 ---@return boolean? # true
----@return string? # why not
+---@return string? # why not: the value is too long, or there is no room for one more
 function store.set(key, value, options) end
 
 ---adds to a number, which is 0 when it is not there; in one step
 ---@param key string at most 128 octets
 ---@param n? number 1 unless given
 ---@return number? # the sum
----@return string? # why not
+---@return string? # why not: what is there is no number, or there is no room for one more
 function store.add(key, n) end
 
 ---the keys of what is there, in order

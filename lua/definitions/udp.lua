@@ -9,7 +9,7 @@ local udp = {}
 ---@param text string what to send
 ---@param options? {timeout?: number}
 ---@return string? # the answer
----@return string? # why not
+---@return string? # why not: the name is not found, the port is closed, or nothing comes in time
 function udp.exchange(address, text, options) end
 
 ---waits on an address of this host for a datagram. Needs allow: [listen]
@@ -17,7 +17,7 @@ function udp.exchange(address, text, options) end
 ---@param options? {timeout?: number}
 ---@return string? # the datagram
 ---@return string # who sent it, address:port
----@return string? # why not
+---@return string? # why not: the address is not this host's or is taken, or nothing comes in time
 function udp.receive(address, options) end
 
 return udp

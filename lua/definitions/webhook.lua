@@ -10,7 +10,7 @@ local webhook = {}
 ---@param options? {timeout?: number, tries?: integer, headers?: table<string, string>, connect?: string, verify?: boolean, ca?: string, cert?: string, key?: string, server_name?: string}
 ---@return http.Response? # the answer of the last try; its status is below 300
 ---@return integer # how many tries it took
----@return string? # why not
+---@return string? # why not: the answer is a status from 300 to 499 other than 429, or all tries failed: the name is not found, nobody listens, TLS fails or the certificate is not trusted, nothing comes in time, or the answer is no HTTP
 function webhook.post(url, value, options) end
 
 return webhook
