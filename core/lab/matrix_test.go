@@ -77,6 +77,8 @@ func matrix() []row {
 	many2 := dialect{v2text, time.Second, time.Second, several}
 	// Adverts without an address, which only those heed who have none either.
 	none2 := dialect{v2text, time.Second, time.Second, "virtual_ipaddress_excluded {\n\t\t192.0.2.100/24\n\t}"}
+	none3 := v3
+	none3.addresses = "no_virtual_ipaddress\n\t" + none2.addresses
 	return []row{
 		{name: "v2", dialect: v2plain, order: true},
 		{name: "v2 PASS", dialect: v2pass, order: true},
@@ -87,6 +89,8 @@ func matrix() []row {
 		{name: "v3", dialect: v3, order: true},
 		{name: "v3 checksum of the message", dialect: message, order: true, always: true,
 			alone: "keepalived 2.2.7 has no v3_checksum_as_v2"},
+		{name: "v3 no address in adverts", dialect: none3, order: true,
+			alone: "keepalived 2.2.7 has no no_virtual_ipaddress"},
 		{name: "v3 unicast", dialect: v3, inside: four, order: true},
 		{name: "v3 several addresses", dialect: many, order: true, always: true},
 		{name: "v3 sync group", dialect: v3, outside: [2]string{together, together}, order: true, always: true},
