@@ -16,8 +16,9 @@ type partings struct {
 	priorities  map[string][]uint8
 	// silent are those that gave up MASTER without an advert.
 	silent map[string]bool
-	// renamed are those that a reload renamed since: what the kernel has removed is
-	// told by name, and may be what another had by that.
+	// renamed are those that a reload ever renamed: what the kernel has removed is
+	// told by name, and may be what another had by that. The one who has it now says
+	// its last some milliseconds early then.
 	renamed map[string]bool
 }
 
@@ -64,11 +65,6 @@ func (p *partings) end(h *Happening, l *life) {
 		}
 		if role == vrrp.Master && h.After(name) != vrrp.Master {
 			p.silent[name] = !slices.ContainsFunc(h.Actions, func(a node.Action) bool { return a.Kind == node.Send && a.Instance == name })
-		}
-	}
-	for name := range p.renamed {
-		if h.After(name) == vrrp.Master {
-			delete(p.renamed, name)
 		}
 	}
 	for name := range p.before {
