@@ -8,8 +8,12 @@ import (
 	"github.com/moonkeep/moonkeep/lua"
 )
 
-// OpenConfig is openLayers for one file, or the one that is found when path
-// is empty.
+// OpenConfig reads the configuration of the file at path, or of the one that is
+// found when path is empty, as the daemon does: with the settings of the
+// environment over it and the host's defaults beneath. The config id chooses the
+// lines of a keepalived.conf that begin with @NAME; if empty, the environment or
+// the node's name does. The error is for a file or a setting that cannot be read.
+// The configuration is of use only if the findings hold no error.
 func OpenConfig(path, configID string) (*config.Config, config.Findings, error) {
 	var paths []string
 	if path != "" {
@@ -18,14 +22,8 @@ func OpenConfig(path, configID string) (*config.Config, config.Findings, error) 
 	return openLayers(paths, configID, nil)
 }
 
-// openLayers reads the configuration that every subcommand works on: the files
-// at paths, later ones over earlier ones, or the file that is found when there
-// are none, with the settings of set (KEY=VALUE) and of the environment over
-// them and the host's defaults beneath. The config id chooses the lines of a
-// keepalived.conf that begin with @NAME; if empty, the environment or the
-// node's name does. The error is for a file that cannot be read, and for a
-// setting that cannot be. The configuration is of use only if the findings
-// hold no error.
+// openLayers is OpenConfig for several files, later ones over earlier ones, with
+// the settings of set (KEY=VALUE) over those of the environment.
 func openLayers(paths []string, configID string, set []string) (*config.Config, config.Findings, error) {
 	settings := source.NewSettings(nil)
 	flags := map[string]string{}
