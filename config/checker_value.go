@@ -153,6 +153,13 @@ func (s StatusCodes) Contains(code int) bool {
 	return s.set[i/64]>>(i%64)&1 != 0
 }
 
+// Add makes the codes of o right, too.
+func (s *StatusCodes) Add(o StatusCodes) {
+	for i := range s.set {
+		s.set[i] |= o.set[i]
+	}
+}
+
 // MarshalText renders the codes and ranges, in order.
 func (s StatusCodes) MarshalText() ([]byte, error) {
 	var words []string

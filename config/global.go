@@ -64,7 +64,7 @@ type Global struct {
 	NoEmailFaults bool `key:"no_email_faults" form:"bare" tier:"3"`
 	// NoCheckerEmails mails the changes of a real server only, not of each
 	// check of it.
-	NoCheckerEmails bool `key:"no_checker_emails" form:"bare" tier:"3"`
+	NoCheckerEmails bool `key:"no_checker_emails" tier:"3"`
 
 	// FIFOs: named pipes to which changes are written.
 
@@ -186,7 +186,7 @@ type Global struct {
 	// SyncDaemon tells connections of IPVS to other nodes.
 	SyncDaemon *SyncDaemon `key:"lvs_sync_daemon" form:"special" tier:"2"`
 	// RSInitNotifies tells the first state of real servers too.
-	RSInitNotifies bool `key:"rs_init_notifies" form:"bare" tier:"3"`
+	RSInitNotifies bool `key:"rs_init_notifies" tier:"3"`
 	// PluginDirectory is where the programs of plugins are looked for by their
 	// names. It and all directories above it must belong to root, and nobody
 	// else may write to them.

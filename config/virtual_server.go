@@ -113,7 +113,7 @@ type VirtualServer struct {
 // LVSFlags are the flags of a service and of its scheduler.
 type LVSFlags struct {
 	// Sets the flag of IPVS of this name.
-	Hashed bool `key:"hashed" form:"bare" tier:"3"`
+	Hashed bool `key:"hashed" form:"bare" idle:"the kernel sets this flag of every service by itself" tier:"3"`
 	// Each packet of UDP is scheduled by itself.
 	OPS bool `key:"ops" form:"bare" tier:"2"`
 	// Sets the scheduler's first flag.
@@ -149,9 +149,9 @@ func (v *VirtualServer) Identity() string {
 }
 
 // Family is inet or inet6: that of the address, of ip_family, of
-// persistence_granularity, or of the first real server that is not reached by a
-// tunnel; and, unless it is a group, the one that all real servers have. It is ""
-// when nothing tells it.
+// persistence_granularity, of the first real server that is not reached by a
+// tunnel, or, unless it is a group, of such a sorry server, else the one that all
+// real servers have. It is "" when nothing tells it.
 func (v *VirtualServer) Family() string {
 	if v.Address.IsValid() {
 		return v.Address.Family()
@@ -170,6 +170,9 @@ func (v *VirtualServer) Family() string {
 			return v.RealServers[i].Address.Family()
 		}
 	}
+	if s := v.SorryServer; v.Group == "" && s != nil && v.SorryMethod().Kind != TUN {
+		return s.Address.Family()
+	}
 	if v.Group != "" || len(v.RealServers) == 0 {
 		return ""
 	}
@@ -182,13 +185,37 @@ func (v *VirtualServer) Family() string {
 	return family
 }
 
-// Persistence is how long a client stays with its real server: a service that
-// has all ports must be persistent, and is so for 360 s if it does not say.
-func (v *VirtualServer) Persistence() time.Duration {
-	if v.PersistenceTimeout == 0 && v.Address.IsValid() && v.Address.Port() == 0 {
+// SorryMethod is how packets reach the sorry server, which must be there.
+func (v *VirtualServer) SorryMethod() LVSMethod {
+	if m := v.SorryServer.LVSMethod; m != nil {
+		return *m
+	}
+	return v.LBKind
+}
+
+// Persistence is how long a client stays with its real server. A service that has
+// all ports, by itself or by an entry of its group, must be persistent, and one
+// that says which clients are one means to be: it is so for 360 s if it does not
+// say how long, as in keepalived.
+func (c *Config) Persistence(v *VirtualServer) time.Duration {
+	if v.PersistenceTimeout == 0 && (v.PersistenceGranularity != Granularity{} || c.AllPorts(v)) {
 		return 360 * time.Second
 	}
 	return v.PersistenceTimeout
+}
+
+// AllPorts reports whether a virtual server, or an entry of its group, has an
+// address and no port, which means all of them.
+func (c *Config) AllPorts(v *VirtualServer) bool {
+	if v.Address.IsValid() {
+		return v.Address.Port() == 0
+	}
+	for i := range c.VirtualServerGroups {
+		if g := &c.VirtualServerGroups[i]; v.Group != "" && g.Name == v.Group {
+			return slices.ContainsFunc(g.Entries, func(e GroupEntry) bool { return e.Fwmark == 0 && e.Port == 0 })
+		}
+	}
+	return false
 }
 
 // SorryServer is the server that takes over while the quorum is lost.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"encoding"
+	"net/netip"
 	"testing"
 	"time"
 	"unsafe"
@@ -212,5 +213,25 @@ func TestRealServersAreSmall(t *testing.T) {
 		if size[0] > size[1] {
 			t.Errorf("%s: %d bytes, want at most %d", what, size[0], size[1])
 		}
+	}
+}
+
+// TestMarkFamily holds that a firewall mark whose real servers are all reached by
+// tunnels is of the family of a sorry server that is not, as with keepalived.
+func TestMarkFamily(t *testing.T) {
+	tunnel := &LVSMethod{Kind: TUN}
+	server := func(text string, m *LVSMethod) RealServer {
+		return RealServer{Address: Endpoint{netip.MustParseAddrPort(text)}, LVSMethod: m}
+	}
+	v := VirtualServer{Fwmark: 5, RealServers: []RealServer{server("[2001:db8::2]:80", tunnel), server("10.1.1.1:80", tunnel)}}
+	if got := v.Family(); got != "" {
+		t.Errorf("without a sorry server it is %q", got)
+	}
+	v.SorryServer = &SorryServer{Address: Endpoint{netip.MustParseAddrPort("[2001:db8::1]:80")}}
+	if got := v.Family(); got != "inet6" {
+		t.Errorf("with one of IPv6 it is %q", got)
+	}
+	if v.SorryServer.LVSMethod = tunnel; v.Family() != "" {
+		t.Errorf("with one behind a tunnel it is %q", v.Family())
 	}
 }

@@ -13,8 +13,8 @@ func sharedFiles(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"keepalived.conf": "@a $PRIORITY=150\n@b $PRIORITY=x\ninclude conf.d/*.conf\n",
-		"conf.d/vi.conf":  "vrrp_instance V {\n  interface eth0\n  virtual_router_id 51\n  priority $PRIORITY\n  virtual_ipaddress {\n    192.0.2.1/24\n  }\n}\n",
+		"keepalived.conf": "@a $NUMBER=51\n@b $NUMBER=x\ninclude conf.d/*.conf\n",
+		"conf.d/vi.conf":  "vrrp_instance V {\n  interface eth0\n  virtual_router_id $NUMBER\n  priority 150\n  virtual_ipaddress {\n    192.0.2.1/24\n  }\n}\n",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -31,7 +31,7 @@ func sharedFiles(t *testing.T) string {
 // file, and that findings in an included file name that file.
 func TestConfigID(t *testing.T) {
 	path := sharedFiles(t)
-	bad := filepath.Join(filepath.Dir(path), "conf.d/vi.conf") + `:4:12: error: priority takes a number, 1..255, not "x" (in the expansion of $PRIORITY of line 2 of ` + path + ") [not-a-number]"
+	bad := filepath.Join(filepath.Dir(path), "conf.d/vi.conf") + `:3:21: error: virtual_router_id takes a number, 1..255, not "x" (in the expansion of $NUMBER of line 2 of ` + path + ") [not-a-number]"
 	for _, c := range []struct {
 		args []string
 		env  string
@@ -42,8 +42,8 @@ func TestConfigID(t *testing.T) {
 		{args: []string{"check", "-i", "a", "-i", "b", path, path}, want: bad},
 		{args: []string{"check", path}, env: "b", want: bad},
 		{args: []string{"check", "-i", "a", path}, env: "b"},
-		{args: []string{"convert", path}, env: "b", want: "priority takes a number"},
-		{args: []string{"plan", "--from", path, path}, env: "b", want: "priority takes a number"},
+		{args: []string{"convert", path}, env: "b", want: "virtual_router_id takes a number"},
+		{args: []string{"plan", "--from", path, path}, env: "b", want: "virtual_router_id takes a number"},
 		{args: []string{"doctor", path}, env: "b", want: "has errors"},
 		{args: []string{"realserver", "check", "--run-dir", t.TempDir(), path}, env: "b", want: "has errors"},
 		{args: []string{"check", "-i", "a", "-i", "b", path}, want: "--config-id was given 2 times for 1 files"},
@@ -77,7 +77,7 @@ func TestRewriter(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := string(rewriter(path, "a")(text, func(string, string) (string, bool) { return "", false }))
-	want := "vrrp_instance V {\n  interface eth0\n  virtual_router_id 51\npriority 150\n  virtual_ipaddress {\n    192.0.2.1/24\n  }\n}\n"
+	want := "vrrp_instance V {\n  interface eth0\nvirtual_router_id 51\n  priority 150\n  virtual_ipaddress {\n    192.0.2.1/24\n  }\n}\n"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

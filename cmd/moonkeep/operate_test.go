@@ -101,7 +101,7 @@ func TestReloadCommand(t *testing.T) {
 	a.write(t, "moonkeep.conf", conf(140, vip.String(), "\tauthentication {\n\t\tauth_type PASS\n\t\tauth_pass secret\n\t}\n"), 0o644)
 	mentions(t, "change", p.asks(t, 0, "reload"), "moonkeep.conf:", "warning:", "priority: 150 -> 140", "reloaded")
 	p.await(t, "140", func(i *control.Instance) bool { return i.Base == 140 })
-	a.write(t, "moonkeep.conf", conf(300, vip.String(), ""), 0o644)
+	a.write(t, "moonkeep.conf", strings.Replace(conf(100, vip.String(), ""), "priority 100", "priority", 1), 0o644)
 	mentions(t, "refused", p.asks(t, 1, "reload"), "moonkeep.conf:9:", "error:", "refused, the earlier configuration runs on")
 	var r control.Reloaded
 	netnstest.Must(t, json.Unmarshal([]byte(p.asks(t, 1, "reload", "--json")), &r))

@@ -130,7 +130,7 @@ func options(c *config.Config, v *config.VirtualServer) balance.Options {
 	set(v.Flag1 || v.SHFallback || v.MHFallback, balance.Sched1)
 	set(v.Flag2 || v.SHPort || v.MHPort, balance.Sched2)
 	set(v.Flag3, balance.Sched3)
-	if p := v.Persistence(); p > 0 {
+	if p := c.Persistence(v); p > 0 {
 		o.Flags |= balance.Persistent
 		o.Persistence = uint32(p / time.Second)
 	}

@@ -67,6 +67,8 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 		return false
 	case key == "script" && n.Field.Kind == schema.KindWords:
 		w.program(n, word, config.Program{Argv: n.Value.Interface().([]string)})
+	case key == "regex" && n.Field.Kind == schema.KindText:
+		w.said(n, word+" "+pattern(n.Text))
 	case key == "lua" && n.Field.Kind == schema.KindText:
 		l := config.Lua{Path: n.Text}
 		if a := table.Find("allow"); a != nil {
@@ -318,4 +320,11 @@ func (w *writer) oddAttribute(entry, c *document.Node) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// pattern writes a regular expression as its tokenizer takes it: a backslash is
+// two. A quote is written by its number, since it would end the word before
+// that tokenizer sees it.
+func pattern(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\x22`, "\n", `\n`).Replace(text) + `"`
 }

@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -93,21 +94,12 @@ func (w *writer) block(head string, n *document.Node, skip ...string) {
 	w.said(n, head+" {")
 	w.depth++
 	for _, c := range n.Nodes {
-		if !contains(skip, c.Key) {
+		if !slices.Contains(skip, c.Key) {
 			w.statement(n, c, "")
 		}
 	}
 	w.depth--
 	w.line("}")
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // statement writes what a key of a table stands for. Prefix begins the

@@ -99,6 +99,23 @@ func Instance(in *config.Instance, g *config.Global) {
 	garp(in, g)
 }
 
+// Devices gives each virtual address that names no interface the instance's. An
+// instance of unicast need not have one: its addresses are on global
+// default_interface then, as in keepalived.
+func Devices(in *config.Instance, g *config.Global) {
+	device := in.Interface
+	if device == "" && in.Unicast() && in.VRF == "" && in.UseIPVLAN == nil {
+		device = g.DefaultInterface
+	}
+	for _, list := range [][]config.Address{in.Addresses, in.Excluded} {
+		for i := range list {
+			if list[i].Device == "" {
+				list[i].Device = device
+			}
+		}
+	}
+}
+
 // Group completes a sync group from global; what it tracks is not looked at.
 func Group(group *config.SyncGroup, g *config.Global) {
 	take(group.Written, "smtp_alert", &group.SMTPAlert, mails(g))
@@ -118,8 +135,9 @@ func mails(g *config.Global) bool {
 // garp completes when addresses are announced: the instance's own word, else
 // the global one, else the default, which vrrp_min_garp changes. What follows
 // a lower advert is, unless somebody said otherwise, as global says of masters:
-// the instance's own words for masters do not count there, as in keepalived. A repeat
-// of 0 is 1, as in keepalived.
+// the instance's own words for masters do not count there, as in keepalived. A
+// repeat of 0 of what a master announces is 1, as in keepalived; of what follows a
+// lower advert it is none.
 func garp(in *config.Instance, g *config.Global) {
 	repeat, delay := 5, 5*time.Second
 	if g.MinGarp {
@@ -140,7 +158,7 @@ func garp(in *config.Instance, g *config.Global) {
 	lay(&a.LowerPrioDelay, own("lower_prio_delay"), b.LowerPrioDelay, said("lower_prio_delay"), delay)
 	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), b.LowerPrioRepeat, said("lower_prio_repeat"), repeat)
 	lay(&a.Interval, own("interval"), b.Interval, said("interval"), g.GarpInterval)
-	for _, n := range []*int{&a.MasterRepeat, &a.MasterRefreshRepeat, &a.LowerPrioRepeat} {
+	for _, n := range []*int{&a.MasterRepeat, &a.MasterRefreshRepeat} {
 		*n = max(*n, 1)
 	}
 }

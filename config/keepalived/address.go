@@ -113,8 +113,8 @@ func (r *reader) addressScope(l *optionLine, w token) bool {
 	if guess := nearest(v.text, names); guess != "" {
 		hint = ": did you mean " + guess + "?"
 	}
-	r.out.error(v.at, "bad-scope", "scope takes global, site, link, host, nowhere or 0..255, not %s%s", quoted(v.text), hint)
-	return false
+	r.out.warn(v.at, "bad-scope", "scope takes global, site, link, host, nowhere or 0..255, not %s%s", quoted(v.text), hinted(hint, "the address has the usual one, as in keepalived"))
+	return true
 }
 
 // addressBroadcast reads ADDR, + (host bits set) or - (host bits clear).

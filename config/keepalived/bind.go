@@ -151,10 +151,36 @@ func (b *binder) row(block, word string, f *schema.Field) keyword {
 	if own, ok := b.special[block+"/"+word]; ok {
 		k.replace(&own)
 	}
+	if slices.Contains(firstCounts(), block+"/"+word) {
+		k.first, k.repeats = true, false
+	}
 	if k.handle == nil && !k.braces() {
 		k.handle = setField
 	}
 	return k
+}
+
+// firstCounts are the keywords of which keepalived keeps the first.
+func firstCounts() []string {
+	var all []string
+	for block, words := range map[string]string{
+		"": "net_namespace instance",
+		"global_defs": "notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script lvs_notify_fifo lvs_notify_fifo_script " +
+			"startup_script shutdown_script snmp_socket nftables lvs_sync_daemon",
+		"vrrp_instance":      "notify_master notify_backup notify_fault notify_stop notify_deleted notify_master_rx_lower_pri lvs_sync_daemon_interface use_ipvlan",
+		"vrrp_sync_group":    "notify_master notify_backup notify_fault notify_stop group",
+		"track_group":        "group",
+		"vrrp_track_process": "process weight",
+		"virtual_server":     "quorum_up quorum_down",
+		"real_server":        "notify_up notify_down",
+		"url":                "digest",
+		"TLSURL-url":         "digest",
+	} {
+		for word := range strings.FieldsSeq(words) {
+			all = append(all, block+"/"+word)
+		}
+	}
+	return all
 }
 
 // structure makes the row of a keyword that opens a struct.
@@ -206,7 +232,7 @@ func (k *keyword) replace(own *keyword) {
 	k.named = k.named || own.named
 	k.repeats = k.repeats || own.repeats
 	k.command = k.command || own.command
-	k.mandatory = k.mandatory || own.mandatory
+	k.vital = k.vital || own.vital
 }
 
 // frame is a struct that is being read.
@@ -368,6 +394,15 @@ func (r *reader) wrote(key string, at pos, list bool) {
 // given reports whether a key of the struct that is being read was written.
 func (r *reader) given(key string) bool {
 	return config.Keys(r.keys[r.frames[len(r.frames)-1].keys:]).Has(key)
+}
+
+// givenBehind reports whether a key was written, and behind another one.
+func (r *reader) givenBehind(key, other string) bool {
+	keys := r.keys[r.frames[len(r.frames)-1].keys:]
+	last := func(name string) int {
+		return slices.IndexFunc(keys, func(k config.Key) bool { return k.Name == name })
+	}
+	return last(key) > last(other)
 }
 
 // givenAt is where a key of the struct that is being read was written, or the

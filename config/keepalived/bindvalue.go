@@ -168,7 +168,7 @@ func bounds64(f *schema.Field, t reflect.Type) (lo, hi int64) {
 // does: see folds.
 func (r *reader) oneOf(f *schema.Field, keyword string, w token) (string, bool) {
 	if len(f.Enum) == 0 || f.Knows(w.text) {
-		return plain(w.text), true
+		return plain(w), true
 	}
 	if slices.Contains(folds(), keyword) {
 		for _, word := range f.Enum {

@@ -15,14 +15,15 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 	}
 	opens := k.bound.fresh.IsValid() && !k.each()
 	list := k.braces() || k.bound.field.Within != nil
-	whole := !r.damaged
-	r.damaged = false
 	if !opens {
-		if k.handle != nil && len(s.words) > k.min {
-			r.row = k
-			k.handle(r, s)
-		}
-		if r.damaged {
+		sound := r.gentlyIf(k, lineIgnored, func() {
+			r.damaged = len(s.words) <= k.min // which has been said
+			if k.handle != nil && !r.damaged {
+				r.row = k
+				k.handle(r, s)
+			}
+		})
+		if !sound {
 			// It is not missing beside that.
 			r.mean(k.name)
 		} else {
@@ -32,33 +33,54 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 		if k.finish != nil {
 			k.finish(r, s)
 		}
-		r.damaged = r.damaged || !whole
 		return rest
 	}
-	r.damaged = !whole
+	if k.bound.field.Own || k.vital {
+		r.own++
+		defer func() { r.own-- }()
+	}
 	r.wrote(k.bound.key, s.at(), list)
 	at := s.at()
 	if len(s.words) > 1 {
 		at = s.words[1].at
 	}
 	r.open(k, s, at)
-	if name := k.bound.name; name != nil && len(s.words) > 1 {
-		r.set(name, s)
-	}
-	if k.handle != nil {
-		r.row = k
-		k.handle(r, s)
-	}
+	errors := r.out.errors()
+	sound := r.gentlyIf(k, blockLeftOut, func() {
+		if name := k.bound.name; name != nil && len(s.words) > 1 {
+			r.set(name, s)
+		}
+		if k.handle != nil {
+			r.row = k
+			k.handle(r, s)
+		}
+	})
 	rest := r.inside(k, s)
-	if !k.bound.own {
-		r.require(k)
-	}
-	if k.finish != nil {
-		r.ended = k
-		k.finish(r, s)
-	}
+	r.damaged = r.damaged || !sound
+	r.end(k, s)
+	around := r.frames[len(r.frames)-1].damaged
 	r.pop()
+	if r.out.errors() == errors {
+		// What is left out is no damage to what is around it.
+		r.damaged = around
+	}
 	return rest
+}
+
+// end ends the block of k, which is left out when it lacks something.
+func (r *reader) end(k *keyword, s *statement) {
+	damaged := r.damaged
+	sound := r.gentlyIf(k, blockLeftOut, func() {
+		r.damaged = damaged
+		if !k.bound.own {
+			r.require(k)
+		}
+		if k.finish != nil {
+			r.ended = k
+			k.finish(r, s)
+		}
+	})
+	r.damaged = damaged || !sound
 }
 
 // each reports whether the row opens a struct for each line in its braces.

@@ -49,7 +49,10 @@ func (r *reader) complete() *config.Config {
 	r.staticReferences()
 	switch sound := r.out.given[config.Error]+r.out.dropped[config.Error] == 0; {
 	case len(r.instances) > 0 || len(cfg.VirtualServers) > 0 || !sound:
+	case r.closed > 0 || len(cfg.Global.Written) > 0:
+		r.out.warn(r.src.end(), "no-instance", "the file defines no vrrp_instance and no virtual_server: nothing runs until a reload brings one")
 	default:
+		// Rather a lost file, or another one, than a configuration.
 		r.out.error(r.src.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
 	}
 	return cfg
@@ -94,13 +97,12 @@ func (r *reader) completeInstance(i *instance) bool {
 		keyword, hint string
 	}{
 		{out.Interface == "" && out.VRF == "" && len(out.UnicastPeers) == 0 && out.UseIPVLAN == nil, "interface", "name the network interface that it runs on"},
+		{out.Interface == "" && out.VRF == "" && out.Unicast() && out.UseIPVLAN == nil && !out.UnicastSource.IsValid() && !out.Source.IsValid(), "unicast_src_ip", "without an interface it needs the address to send from"},
 		{out.VRID == 0, "virtual_router_id", "give a number, 1..255, the same on all nodes"},
 	} {
 		if m.missing {
 			whole = false
-			if !i.meant[m.keyword] {
-				r.out.error(i.at, "missing-keyword", "vrrp_instance %s has no %s: %s", printable(out.Name), m.keyword, m.hint)
-			}
+			r.out.error(i.at, "missing-keyword", "vrrp_instance %s has no %s: %s", printable(out.Name), m.keyword, m.hint)
 		}
 	}
 	return whole
@@ -175,6 +177,10 @@ func (r *reader) strictFeatures(i *instance) {
 		r.out.warn(i.where("use_vmac"), "strict", "vrrp_strict: the hardware address is the RFC's; the one written is ignored, as by keepalived")
 		v.MAC = ""
 	}
+	if out.Accept && out.Version == 2 {
+		r.out.warn(i.where("accept"), "strict", "vrrp_strict: version 2 has no accept (RFC 3768): it is ignored, as by keepalived")
+		out.Accept = false
+	}
 	if out.VMACXmitBase {
 		r.out.warn(i.where("vmac_xmit_base"), "strict", "vrrp_strict: vmac_xmit_base is ignored, as by keepalived")
 		out.VMACXmitBase = false
@@ -225,8 +231,7 @@ func (r *reader) advertInterval(i *instance) {
 // been said when meant holds it.
 func (r *reader) authentication(i *instance) {
 	a := &i.Authentication
-	if !i.given("authentication") || i.refused {
-		i.damaged = i.damaged || i.refused
+	if !i.given("authentication") {
 		return
 	}
 	at := i.where("authentication")
@@ -278,13 +283,7 @@ func (r *reader) addresses(i *instance) {
 		i.Excluded = append(i.Addresses[most:n:n], i.Excluded...)
 		i.Addresses = i.Addresses[:most:most]
 	}
-	for _, list := range [][]config.Address{i.Addresses, i.Excluded} {
-		for k := range list {
-			if list[k].Device == "" {
-				list[k].Device = i.Interface
-			}
-		}
-	}
+	inherit.Devices(i.Instance, &r.cfg.Global)
 	if len(i.Addresses) > 0 || i.NoAddresses || i.damaged {
 		return
 	}

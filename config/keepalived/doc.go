@@ -30,11 +30,31 @@
 //
 // # What becomes an error
 //
-// keepalived complains about a word that it does not know and runs on; so
-// does this package, with a warning. An error is what keepalived refuses too,
-// a structure that cannot be trusted (unbalanced braces, an open quote), and
-// whatever would make a node advertise or hold something else than its author
-// wants without his noticing: a tracker that does not exist, authentication
-// that is not spoken, a number outside its range. No message contains a
-// password.
+// What keepalived runs runs here. A line or a block that it complains about and
+// leaves out is left out here too, with a warning (see gently), and what it makes
+// of a number out of range is made here; testdata/outcomes.txt has what 2.2.7
+// does with each keyword and each kind of bad value, and TestOutcomes holds that
+// this package runs whatever that runs. An error is where keepalived stops, now
+// or when it has read the file: a value that is missing, an instance without a
+// number or an address to advertise, one number twice on an interface. And an
+// error are the few things that keepalived runs with and nobody should:
+//
+//	unbalanced braces        unless one } is missing at the very end, or one is
+//	                         too many there: what follows would be lost, or the
+//	                         file was cut off while it was written
+//	a quote left open        nobody knows where the word ends; keepalived crashes
+//	                         on some of these
+//	${NAME} undefined        its braces would open and close blocks
+//	NUL bytes, loops and     the text is damaged, or no configuration
+//	bounds of includes and
+//	repetitions
+//	a mistake in auth_hmac,  signatures that were asked for would not be made
+//	or in a Lua file's line, or what only moonkeep has would not run
+//	or in moonkeep's own
+//	keywords
+//	a secret without value   moonkeep convert left it out
+//	a text that says         it is rather a lost file than a configuration
+//	nothing at all
+//
+// No message contains a password.
 package keepalived

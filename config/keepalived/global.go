@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -28,8 +29,14 @@ func specialGlobal() map[string]keyword {
 		"vrrp_ipsets":          {max: -1, handle: chains(6)},
 		"umask":                {min: 1, max: -1, handle: (*reader).umask},
 		"lvs_sync_daemon":      {min: 1, max: -1, handle: (*reader).syncDaemon},
-		"lvs_timeouts":         {min: 2, max: 6, handle: (*reader).lvsTimeouts},
+		"lvs_timeouts":         {min: 2, max: 6, handle: (*reader).lvsTimeouts, repeats: true},
 		"default_interface":    {handle: (*reader).deviceKeyword},
+		"vrrp_rt_priority":     {handle: clamped},
+		"checker_rt_priority":  {handle: clamped},
+		"bfd_rt_priority":      {handle: clamped},
+
+		"vrrp_garp_master_repeat":         {handle: atLeast(1)},
+		"vrrp_garp_master_refresh_repeat": {handle: atLeast(1)},
 	}
 	for _, fifo := range []string{"notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"} {
 		rows[fifo] = keyword{min: 1, max: 3, handle: (*reader).fifoPath}
@@ -113,7 +120,7 @@ func (r *reader) fifoPath(s *statement) {
 		f := top[config.FIFO](r)
 		for i, to := range []*string{&f.Path, &f.User, &f.Group} {
 			if i+1 < len(s.words) {
-				*to = plain(s.words[i+1].text)
+				*to = plain(s.words[i+1])
 				r.wrote([]string{"path", "user", "group"}[i], s.words[i+1].at, false)
 			}
 		}
@@ -229,8 +236,9 @@ func (r *reader) syncDaemon(s *statement) {
 			r.wrote("inst", w.at, false)
 			if n := l.peek(); n != "" && n[0] >= '0' && n[0] <= '9' {
 				w := l.take()
-				if !r.setOption(block.Word("id"), "id", w) {
-					r.damaged = true
+				if !r.gently("the number of the virtual router is taken, as by keepalived", func() {
+					r.damaged = !r.setOption(block.Word("id"), "id", w)
+				}) {
 					return
 				}
 				r.wrote("id", w.at, false)
@@ -248,8 +256,22 @@ func (r *reader) syncDaemon(s *statement) {
 	})
 }
 
-// lvsTimeouts reads [tcp N] [tcpfin N] [udp N].
+// lvsTimeouts reads [tcp N] [tcpfin N] [udp N]. What several lines say counts
+// together.
 func (r *reader) lvsTimeouts(s *statement) {
+	before := top[config.Global](r).LVSTimeouts
+	defer func() {
+		now := top[config.Global](r).LVSTimeouts
+		if before == nil || now == nil || now == before {
+			return
+		}
+		now.TCP, now.TCPFin, now.UDP = cmp.Or(now.TCP, before.TCP), cmp.Or(now.TCPFin, before.TCPFin), cmp.Or(now.UDP, before.UDP)
+		for _, key := range before.Written {
+			if !now.Written.Has(key.Name) {
+				now.Written = append(now.Written, key)
+			}
+		}
+	}()
 	r.inner(r.row.bound.field, s.at(), func() {
 		l := &optionLine{words: s.words[1:], what: "lvs_timeouts"}
 		r.options(l, func(w token) bool {

@@ -21,7 +21,7 @@ func (r *reader) endGroup(s *statement) {
 	g := &group{at: s.at(), members: r.members, tracks: r.tracking, damaged: r.damaged, meant: r.meant}
 	g.SyncGroup = taken[config.SyncGroup](r)
 	if other := r.groupNamed[g.Name]; other != nil {
-		r.out.error(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on %s", printable(g.Name), lineOf(other.At, g.At.File))
+		r.out.warn(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on %s: this one is left out, as by keepalived", printable(g.Name), lineOf(other.At, g.At.File))
 		return
 	}
 	r.groupNamed[g.Name] = g
@@ -43,7 +43,7 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 			if guess := r.nearestName(m.text, "unknown-instance", r.instanceNames); guess != "" {
 				hint = ": did you mean " + printable(guess) + "?"
 			}
-			r.out.error(m.at, "unknown-instance", "no vrrp_instance is named %s%s", quoted(m.text), hint)
+			r.out.warn(m.at, "unknown-instance", "no vrrp_instance is named %s%s", quoted(m.text), hinted(hint, "it is no member, as in keepalived"))
 		case taken[m.text] == g:
 			r.out.warn(m.at, "given-twice", "%s is named a second time in this group", printable(m.text))
 		case taken[m.text] != nil:

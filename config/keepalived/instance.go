@@ -19,9 +19,8 @@ type instance struct {
 	family   netip.Addr
 	familyAt pos
 	tracks   tracks
-	// refused says that an error about the authentication has been reported,
-	// authMeant are the keywords in it that misspelt ones were meant to be.
-	refused   bool
+	// authMeant are the keywords of the authentication that could not be read,
+	// and those that misspelt ones were meant to be.
 	authMeant map[string]bool
 	// said is where each keyword was last given.
 	said    []seenKeyword
@@ -74,7 +73,7 @@ func (i *instance) claim(r *reader, w token, a netip.Addr) {
 		if a.Is4() {
 			one, other = 1, 0
 		}
-		r.out.error(w.at, "wrong-family", "%s: the instance is one of %s since %s, and keepalived would leave this %s address out; make an instance of its own for it, or put it into virtual_ipaddress_excluded",
+		r.out.error(w.at, "wrong-family", "%s: the instance is one of %s since %s, and this is an %s address: make an instance of its own for it, or put it into virtual_ipaddress_excluded",
 			printable(w.text), families[one], r.src.line(i.familyAt, w.at), families[other])
 	}
 }
@@ -95,7 +94,7 @@ func (r *reader) endInstance(_ *statement) {
 		i.Instance = &left
 	}
 	if other != nil {
-		r.out.error(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s", printable(i.Name), lineOf(other.At, i.At.File))
+		r.out.warn(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s: this one is left out, as by keepalived", printable(i.Name), lineOf(other.At, i.At.File))
 		return
 	}
 	r.instanceNamed[i.Name] = i
@@ -110,21 +109,13 @@ func (r *reader) state(s *statement) {
 		if guess := nearest(strings.ToUpper(w.text), []string{"MASTER", "BACKUP"}); guess != "" {
 			hint = ": did you mean " + guess + "?"
 		}
-		r.out.warn(w.at, "bad-state", "state is MASTER or BACKUP, not %s%s BACKUP is taken, as by keepalived", quoted(w.text), orSemicolon(hint))
+		r.out.warn(w.at, "bad-state", "state is MASTER or BACKUP, not %s%s", quoted(w.text), hinted(hint, "BACKUP is taken, as by keepalived"))
 	}
 	if bool(i.Master) && !master {
 		r.out.warn(w.at, "state-master-stays", "state MASTER was given before and stays, as in keepalived")
 		return
 	}
 	i.Master = config.State(master)
-}
-
-// orSemicolon joins a hint and what follows it.
-func orSemicolon(hint string) string {
-	if hint == "" {
-		return ";"
-	}
-	return hint
 }
 
 func (r *reader) instanceInterface(s *statement) {
@@ -171,7 +162,7 @@ func (r *reader) skipCheck(s *statement) {
 func (r *reader) nativeIPv6(s *statement) {
 	if i := r.inst; i.family.IsValid() && i.family.Is4() {
 		r.damaged = true
-		r.out.error(s.at(), "wrong-family", "native_ipv6 stands behind an IPv4 address, on %s, and keepalived refuses it there: an instance has one family", r.src.line(i.familyAt, s.at()))
+		r.out.error(s.at(), "wrong-family", "native_ipv6 stands behind an IPv4 address, on %s: an instance has one family", r.src.line(i.familyAt, s.at()))
 		return
 	}
 	top[config.Instance](r).NativeIPv6 = true
@@ -184,14 +175,14 @@ func (r *reader) authType(s *statement) {
 	case "PASS", "AH":
 		auth.AuthType = w.text
 	default:
-		r.inst.refused = true
-		r.out.error(w.at, "bad-auth-type", "auth_type takes PASS or AH; what is written here is not known, and peers with a password would not be understood")
+		r.damaged = true
+		r.out.error(w.at, "bad-auth-type", "auth_type takes PASS or AH; what is written here is not known, and without it there is no authentication")
 	}
 }
 
 func (r *reader) authPass(s *statement) {
 	w := s.words[1]
-	password := plain(w.text)
+	password := plain(w)
 	if len(password) > 8 {
 		r.out.warn(w.at, "password-cut", "auth_pass has more than 8 bytes: the first 8 are used, as by keepalived")
 		password = password[:8]

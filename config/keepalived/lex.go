@@ -171,10 +171,12 @@ func uncomment(line string) string {
 	return line
 }
 
-// plain removes the backslashes that protected a ! or # from being a comment.
-func plain(word string) string {
-	if strings.IndexByte(word, '\\') < 0 {
-		return word
+// plain is the text of a word without the backslashes that kept a ! or # from
+// beginning a comment. Double quotes do that by themselves: in them a backslash
+// is one.
+func plain(w token) string {
+	if w.quoted || strings.IndexByte(w.text, '\\') < 0 {
+		return w.text
 	}
-	return strings.NewReplacer(`\#`, "#", `\!`, "!").Replace(word)
+	return strings.NewReplacer(`\#`, "#", `\!`, "!").Replace(w.text)
 }

@@ -158,16 +158,16 @@ func TestRoutes(t *testing.T) {
 			}
 		}},
 
-		wrong("10.9.0.0/33", "error bad-address"), wrong("via 10.0.0.254", "error missing-argument"), wrong("10.9.0.0/16 via", "error missing-argument"),
-		wrong("10.9.0.0/16 via ten", "error bad-address"), wrong("10.9.0.0/16 via inet6 10.0.0.1", "error wrong-family"),
-		wrong("inet6 10.9.0.0/16", "error wrong-family"), wrong("10.9.0.0/16 dev a/b", "error bad-interface"), wrong("10.9.0.0/16 src x", "error bad-address"),
-		wrong("10.9.0.0/16 tos 256", "error out-of-range"), wrong("10.9.0.0/16 metric -1", "error out-of-range"), wrong("10.9.0.0/16 mtu lock", "error missing-argument"),
-		wrong("10.9.0.0/16 mtu x", "error bad-value"), wrong("10.9.0.0/16 rtt soon", "error bad-value"), wrong("10.9.0.0/16 hoplimit 256", "error out-of-range"),
-		wrong("10.9.0.0/16 quickack 2", "error out-of-range"), wrong("10.9.0.0/16 pref middle", "error bad-value"), wrong("10.9.0.0/16 features ecm", "error bad-value"),
-		wrong("10.9.0.0/16 encap gre", "error bad-value"), wrong("10.9.0.0/16 encap mpls 16/", "error bad-value"), wrong("10.9.0.0/16 encap ila 1:2", "error bad-value"),
-		wrong("10.9.0.0/16 nexthop weight 3", "error missing-argument"), wrong("10.9.0.0/16 nexthop via 10.0.0.254 weight 257", "error out-of-range"),
+		wrong("10.9.0.0/33", "warning bad-address"), wrong("via 10.0.0.254", "warning missing-argument"), wrong("10.9.0.0/16 via", "warning missing-argument"),
+		wrong("10.9.0.0/16 via ten", "warning bad-address"), wrong("10.9.0.0/16 via inet6 10.0.0.1", "warning wrong-family"),
+		wrong("inet6 10.9.0.0/16", "warning wrong-family"), wrong("10.9.0.0/16 dev a/b", "warning bad-interface"), wrong("10.9.0.0/16 src x", "warning bad-address"),
+		wrong("10.9.0.0/16 tos 256", "warning out-of-range"), wrong("10.9.0.0/16 metric -1", "warning out-of-range"), wrong("10.9.0.0/16 mtu lock", "warning missing-argument"),
+		wrong("10.9.0.0/16 mtu x", "warning bad-value"), wrong("10.9.0.0/16 rtt soon", "warning bad-value"), wrong("10.9.0.0/16 hoplimit 256", "warning out-of-range"),
+		wrong("10.9.0.0/16 quickack 2", "warning out-of-range"), wrong("10.9.0.0/16 pref middle", "warning bad-value"), wrong("10.9.0.0/16 features ecm", "warning bad-value"),
+		wrong("10.9.0.0/16 encap gre", "warning bad-value"), wrong("10.9.0.0/16 encap mpls 16/", "warning bad-value"), wrong("10.9.0.0/16 encap ila 1:2", "warning bad-value"),
+		wrong("10.9.0.0/16 nexthop weight 3", "warning missing-argument"), wrong("10.9.0.0/16 nexthop via 10.0.0.254 weight 257", "warning out-of-range"),
 		wrong("10.9.0.0/16 via 10.0.0.254 metrik 5", "warning unknown-option"), wrong("10.9.0.0/16 via 10.0.0.254 nonsense", "warning unknown-option"),
-		wrong("10.9.0.0/16 as x", "error bad-address"), wrong("10.9.0.0/16 from x", "error bad-address"), wrong("10.9.0.0/16 window x", "error not-a-number"),
+		wrong("10.9.0.0/16 as x", "warning bad-address"), wrong("10.9.0.0/16 from x", "warning bad-address"), wrong("10.9.0.0/16 window x", "warning not-a-number"),
 	}
 	holdLines(t, "virtual_routes", func(i *config.Instance) []route { return i.Routes }, cases)
 }
@@ -218,12 +218,12 @@ func TestPolicyRules(t *testing.T) {
 		by("inet", func(r *rule) { r.Family = "inet" }),
 		{line: "inet6 table web preference 7", want: func(r *rule) { r.Family, r.Table, r.Preference = "inet6", "web", number(uint32(7)) }},
 
-		wrong("from 10.9.0.0/16 table web", "warning no-preference"), wrong("from 10.9.0.0/16 preference 7", "error missing-argument"),
-		wrong("from x table web preference 7", "error bad-address"), wrong("from 10.0.0.1 to 2001:db8::1 table 1 preference 7", "error wrong-family"),
-		wrong("table 1 preference x", "error not-a-number"), wrong("table 1 preference 7 sport 80", "error bad-value"), wrong("table 1 preference 7 dport 90-80", "error bad-value"),
-		wrong("table 1 preference 7 fwmark 1/0", "error bad-value"), wrong("table 1 preference 7 uidrange 5", "error bad-value"), wrong("table 1 preference 7 tos 300", "error out-of-range"),
-		wrong("table 1 preference 7 sup_pl 129", "error out-of-range"), wrong("table 1 preference 7 iif a/b", "error bad-interface"), wrong("table 1 preference 7 type drop", "error bad-value"),
-		wrong("table 1 preference 7 goto x", "error not-a-number"), wrong("table 1 preference 7 nonsense", "warning unknown-option"), wrong("table 1 preference", "error missing-argument"),
+		wrong("from 10.9.0.0/16 table web", "warning no-preference"), wrong("from 10.9.0.0/16 preference 7", "warning missing-argument"),
+		wrong("from x table web preference 7", "warning bad-address"), wrong("from 10.0.0.1 to 2001:db8::1 table 1 preference 7", "warning wrong-family"),
+		wrong("table 1 preference x", "warning not-a-number"), wrong("table 1 preference 7 sport 80", "warning bad-value"), wrong("table 1 preference 7 dport 90-80", "warning bad-value"),
+		wrong("table 1 preference 7 fwmark 1/0", "warning bad-value"), wrong("table 1 preference 7 uidrange 5", "warning bad-value"), wrong("table 1 preference 7 tos 300", "warning out-of-range"),
+		wrong("table 1 preference 7 sup_pl 129", "warning out-of-range"), wrong("table 1 preference 7 iif a/b", "warning bad-interface"), wrong("table 1 preference 7 type drop", "warning bad-value"),
+		wrong("table 1 preference 7 goto x", "warning not-a-number"), wrong("table 1 preference 7 nonsense", "warning unknown-option"), wrong("table 1 preference", "warning missing-argument"),
 	}
 	holdLines(t, "virtual_rules", func(i *config.Instance) []rule { return i.Rules }, cases)
 }

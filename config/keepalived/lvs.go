@@ -118,7 +118,7 @@ func (r *reader) family(v *config.VirtualServer, name string) {
 	v.RealServers = slices.DeleteFunc(v.RealServers, func(s config.RealServer) bool {
 		return other(s.At, "real_server", s.Address, s.Method(v))
 	})
-	if s := v.SorryServer; s != nil && other(s.At, "sorry_server", s.Address, sorryMethod(v)) {
+	if s := v.SorryServer; s != nil && other(s.At, "sorry_server", s.Address, v.SorryMethod()) {
 		v.SorryServer = nil
 	}
 	g := v.PersistenceGranularity
@@ -134,14 +134,6 @@ func familyName(family string) string {
 		return "IPv6"
 	}
 	return "IPv4"
-}
-
-// sorryMethod is how packets reach the sorry server.
-func sorryMethod(v *config.VirtualServer) config.LVSMethod {
-	if m := v.SorryServer.LVSMethod; m != nil {
-		return *m
-	}
-	return v.LBKind
 }
 
 // taken says what keepalived takes for what was not written.
@@ -164,14 +156,14 @@ func (r *reader) taken(v *config.VirtualServer, name string) {
 }
 
 // ports says what becomes of ports that are not written, or cannot be;
-// VirtualServer.Persistence and RealServer.Endpoint know it.
+// Config.Persistence and RealServer.Endpoint know it.
 func (r *reader) ports(v *config.VirtualServer, name string) {
 	if !v.Address.IsValid() {
 		return
 	}
 	port := v.Address.Port()
-	if port == 0 && v.PersistenceTimeout == 0 {
-		r.out.addAt(v.At, config.Warning, "port-zero", "virtual_server %s has no port, which only a persistent service can do: persistence_timeout 360 is taken, as by keepalived", name)
+	if port == 0 {
+		r.portZero(v, name)
 	}
 	forced := func(at config.Position, what string, e config.Endpoint, m config.LVSMethod) {
 		if (m.Kind == config.DR || m.Kind == config.TUN) && e.Port() != 0 && e.Port() != port {
@@ -183,7 +175,14 @@ func (r *reader) ports(v *config.VirtualServer, name string) {
 		forced(s.At, "real_server", s.Address, s.Method(v))
 	}
 	if s := v.SorryServer; s != nil {
-		forced(s.At, "sorry_server", s.Address, sorryMethod(v))
+		forced(s.At, "sorry_server", s.Address, v.SorryMethod())
+	}
+}
+
+// portZero says that a service which has all ports is persistent.
+func (r *reader) portZero(v *config.VirtualServer, name string) {
+	if v.PersistenceTimeout == 0 {
+		r.out.addAt(v.At, config.Warning, "port-zero", "virtual_server %s has no port, which only a persistent service can do: persistence_timeout 360 is taken, as by keepalived", name)
 	}
 }
 

@@ -131,6 +131,65 @@ func (r *reader) miscPath(s *statement) {
 	top[config.MiscCheck](r).MiscPath = p
 }
 
+// statusCodes reads codes and ranges, which are added to those of lines before. A
+// word that is none is ignored, and the others count.
+func (r *reader) statusCodes(s *statement) {
+	f := r.row.bound.field
+	to := f.In(r.frames[len(r.frames)-1].value).Addr().Interface().(*config.StatusCodes)
+	var codes config.StatusCodes
+	if r.given(f.Key) {
+		codes = *to
+	}
+	any := false
+	for _, w := range s.words[1:] {
+		any = r.gently("it is ignored, as by keepalived", func() {
+			var more config.StatusCodes
+			if err := more.UnmarshalText([]byte(w.text)); err != nil {
+				r.damaged = true
+				r.out.error(w.at, "bad-value", "status_code %s: it %v", quoted(w.text), err)
+				return
+			}
+			codes.Add(more)
+		}) || any
+	}
+	if r.damaged = !any; any {
+		*to = codes
+	}
+}
+
+// regexOptions reads the names of options, which are added to those of lines
+// before.
+func (r *reader) regexOptions(s *statement) {
+	f := r.row.bound.field
+	list := f.In(r.frames[len(r.frames)-1].value).Addr().Interface().(*[]string)
+	for _, w := range s.words[1:] {
+		r.gently("it is ignored, as by keepalived", func() {
+			if text, ok := r.oneOf(f, "regex_options", w); ok && !slices.Contains(*list, text) {
+				*list = append(*list, text)
+			}
+		})
+	}
+}
+
+// regex reads a pattern, whose quotes and backslashes are those of a command.
+func (r *reader) regex(s *statement) {
+	last := s.words[len(s.words)-1]
+	if last.open {
+		r.damaged = true
+		return
+	}
+	words, err := commandWords(r.src.slice(s.words[1].at, last.end()))
+	switch {
+	case err != nil:
+		r.damaged = true
+		r.out.error(s.words[1].at, "unterminated-quote", "regex: a quote within the pattern is not closed")
+		return
+	case len(words) > 1:
+		r.out.warn(s.words[1].at, "surplus-words", "regex takes one pattern: %s is read, the rest of the line is ignored; put a pattern with blanks in quotes", quoted(words[0]))
+	}
+	r.row.bound.field.In(r.frames[len(r.frames)-1].value).SetString(words[0])
+}
+
 func (r *reader) miscUser(s *statement) {
 	c := top[config.MiscCheck](r)
 	c.User, c.Group = s.words[1].text, ""

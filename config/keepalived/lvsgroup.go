@@ -141,8 +141,8 @@ func (r *reader) endServerGroup(*statement) {
 	groups := r.cfg.VirtualServerGroups
 	for i := range groups[:len(groups)-1] {
 		if groups[i].Name == g.Name {
-			r.damaged = true
-			r.out.addAt(g.At, config.Error, "duplicate-name", "virtual_server_group %s is defined twice, first on %s", printable(g.Name), lineOf(groups[i].At, g.At.File))
+			r.drop()
+			r.out.addAt(g.At, config.Warning, "duplicate-name", "virtual_server_group %s is defined twice, first on %s: this one is left out", printable(g.Name), lineOf(groups[i].At, g.At.File))
 			return
 		}
 	}
@@ -160,16 +160,24 @@ func (r *reader) resolveGroups() {
 	}
 	for i := range r.cfg.VirtualServers {
 		v := &r.cfg.VirtualServers[i]
-		if v.Group == "" || known[v.Group] || r.skipped[v.Group] {
+		if v.Group == "" || known[v.Group] {
+			continue
+		}
+		if r.skipped[v.Group] {
 			continue
 		}
 		hint := ""
 		if guess := r.nearestName(v.Group, "unknown-group", func() []string { return names }); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
-		r.out.addAt(v.At, config.Error, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), hint)
+		r.out.addAt(v.At, config.Warning, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), hinted(hint, "the virtual_server is left out, as by keepalived"))
 	}
-	r.cfg.VirtualServers = slices.DeleteFunc(r.cfg.VirtualServers, func(v config.VirtualServer) bool { return r.strange(&v) })
+	r.cfg.VirtualServers = slices.DeleteFunc(r.cfg.VirtualServers, func(v config.VirtualServer) bool { return v.Group != "" && !known[v.Group] || r.strange(&v) })
+	for i := range r.cfg.VirtualServers {
+		if v := &r.cfg.VirtualServers[i]; v.Group != "" && r.cfg.AllPorts(v) {
+			r.portZero(v, serviceName(v))
+		}
+	}
 }
 
 // strange reports whether a virtual server is of one address family and its

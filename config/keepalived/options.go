@@ -171,6 +171,13 @@ func (r *reader) inner(f *schema.Field, at pos, read func()) {
 	var list reflect.Value
 	switch v.Kind() {
 	case reflect.Pointer:
+		// What cannot be read leaves what there was.
+		field, before := v, reflect.ValueOf(v.Interface())
+		defer func() {
+			if r.damaged {
+				field.Set(before)
+			}
+		}()
 		v.Set(reflect.New(f.Type))
 		v = v.Elem()
 	case reflect.Slice:

@@ -19,8 +19,11 @@ const (
 
 // report collects findings within these bounds.
 type report struct {
-	src     *source
-	found   config.Findings
+	src   *source
+	found config.Findings
+	// becomes is what becomes of what is being read when it cannot be read;
+	// empty when that is an error. See gently.
+	becomes string
 	given   [2]int
 	dropped [2]int
 	perName map[string]int
@@ -51,6 +54,7 @@ func (r *report) full(s config.Severity, name string) bool {
 
 // add appends one finding, or counts it.
 func (r *report) add(at pos, s config.Severity, name, format string, args ...any) {
+	s, format, args = r.soften(s, name, format, args)
 	if r.full(s, name) {
 		// Before the position is looked for.
 		r.dropped[s]++
@@ -61,6 +65,7 @@ func (r *report) add(at pos, s config.Severity, name, format string, args ...any
 
 // say is add for a place that need not have a pos.
 func (r *report) say(at place, s config.Severity, name, format string, args ...any) {
+	s, format, args = r.soften(s, name, format, args)
 	switch {
 	case at.muted:
 	case r.full(s, name):
@@ -83,6 +88,7 @@ func (r *report) say(at place, s config.Severity, name, format string, args ...a
 
 // addAt is add for a position that is known.
 func (r *report) addAt(at config.Position, s config.Severity, name, format string, args ...any) {
+	s, format, args = r.soften(s, name, format, args)
 	if r.full(s, name) {
 		r.dropped[s]++
 		return

@@ -72,15 +72,31 @@ func (r *reader) routeLine(s *statement) {
 	}
 }
 
-// routeFamilies holds what a route says about its family together.
+// routeFamilies holds what a route says about its family together. A word for
+// all addresses is of the family of the gateway, as in keepalived, which knows no
+// route of one family by a gateway of the other.
 func (r *reader) routeFamilies(route *config.Route, s *statement) {
+	six := func(a netip.Addr) bool { return a.IsValid() && !a.Is4() }
+	others := []netip.Addr{route.Via, route.Source}
+	for i := range route.NextHops {
+		others = append(others, route.NextHops[i].Via)
+	}
+	byWord := route.Destination.Bits() == 0 && slices.ContainsFunc(s.words, func(w token) bool { return w.text == "default" || w.text == "any" || w.text == "all" })
+	if byWord && route.Destination.Addr().Is4() && route.Family != "inet" && (route.Family == "inet6" || slices.ContainsFunc(others, six)) {
+		route.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+	}
 	v4 := route.Destination.Addr().Is4()
-	switch {
-	case route.Family == "inet" && !v4, route.Family == "inet6" && v4 && route.Destination.Bits() > 0:
+	if route.Family == "inet" && !v4 || route.Family == "inet6" && v4 {
 		r.damaged = true
 		r.out.error(s.at(), "wrong-family", "the route to %s is not one of %s", route.Destination, route.Family)
-	case route.Family == "inet6" && v4:
-		route.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+		return
+	}
+	for _, a := range others {
+		if a.IsValid() && a.Is4() != v4 {
+			r.damaged = true
+			r.out.error(s.at(), "wrong-family", "the route to %s and %s are not of one family", route.Destination, a)
+			return
+		}
 	}
 }
 

@@ -16,15 +16,19 @@ type script struct {
 
 func (r *reader) endScript(s *statement) {
 	in := top[config.Script](r)
-	if !r.given("timeout") || in.Timeout == 0 {
+	if !r.given("timeout") {
 		in.Timeout = in.Interval
 	}
 	if in.Argv == nil && in.Lua == "" && !r.damaged && !r.meant["script"] {
+		r.damaged = true
 		r.out.error(s.at(), "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(in.Name))
 	}
+	r.damaged = r.damaged || in.Argv == nil && in.Lua == ""
 	c := &script{damaged: r.damaged, tracker: &tracker{name: in.Name, at: s.at(), place: in.At, weight: in.Weight, reverse: in.Reverse}}
 	c.Script = taken[config.Script](r)
-	if r.trackable("vrrp_script", c.tracker) {
+	if c.damaged {
+		r.skipped[in.Name] = true
+	} else if r.trackable("vrrp_script", c.tracker) {
 		r.scripts = append(r.scripts, c)
 	}
 }
@@ -93,6 +97,14 @@ func (r *reader) scriptInterval(s *statement) {
 	if in := top[config.Script](r); in.Interval == 0 && !r.damaged {
 		r.out.warn(s.words[1].at, "zero-interval", "interval 0 becomes 1, as in keepalived")
 		in.Interval = time.Second
+	}
+}
+
+func (r *reader) scriptTimeout(s *statement) {
+	setField(r, s)
+	if in := top[config.Script](r); in.Timeout == 0 && !r.damaged {
+		r.out.warn(s.words[1].at, "zero-interval", "timeout 0 becomes 1, as in keepalived")
+		in.Timeout = time.Second
 	}
 }
 

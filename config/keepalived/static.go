@@ -58,41 +58,50 @@ func (r *reader) staticReferences() {
 	for i := range r.cfg.TrackGroups {
 		g := &r.cfg.TrackGroups[i]
 		names = append(names, g.Name)
-		for _, m := range g.Members {
-			if r.instanceNamed[m] == nil && !r.skipped[m] {
-				r.out.addAt(g.Written.At("group", g.At), config.Error, "unknown-instance", "track_group %s: no vrrp_instance is named %s", printable(g.Name), quoted(m))
+		g.Members = slices.DeleteFunc(g.Members, func(m string) bool {
+			missing := r.instanceNamed[m] == nil
+			if missing && !r.skipped[m] {
+				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s; it is no member, as in keepalived", printable(g.Name), quoted(m))
 			}
-		}
+			return missing
+		})
 	}
-	look := func(name string, at config.Position) {
-		if name != "" && !slices.Contains(names, name) && !r.skipped[name] {
+	look := func(name *string, at config.Position) {
+		if *name == "" || slices.Contains(names, *name) {
+			return
+		}
+		if !r.skipped[*name] {
 			hint := ""
-			if guess := nearest(name, names); guess != "" {
+			if guess := nearest(*name, names); guess != "" {
 				hint = ": did you mean " + printable(guess) + "?"
 			}
-			r.out.addAt(at, config.Error, "unknown-track-group", "no track_group is named %s%s", quoted(name), hint)
+			r.out.addAt(at, config.Warning, "unknown-track-group", "no track_group is named %s%s", quoted(*name), hinted(hint, "nothing is tracked here, as by keepalived"))
 		}
+		*name = ""
 	}
 	for i := range r.cfg.StaticAddresses {
 		a := &r.cfg.StaticAddresses[i]
-		look(a.TrackGroup, a.Written.At("track_group", a.At))
+		look(&a.TrackGroup, a.Written.At("track_group", a.At))
 		if a.Device == "" {
 			a.Device = r.cfg.Global.DefaultInterface
 		}
 	}
 	for i := range r.cfg.StaticRoutes {
 		x := &r.cfg.StaticRoutes[i]
-		look(x.TrackGroup, x.Written.At("track_group", x.At))
+		look(&x.TrackGroup, x.Written.At("track_group", x.At))
 	}
 	for i := range r.cfg.StaticRules {
 		x := &r.cfg.StaticRules[i]
-		look(x.TrackGroup, x.Written.At("track_group", x.At))
+		look(&x.TrackGroup, x.Written.At("track_group", x.At))
 	}
-	if d := r.cfg.Global.SyncDaemon; d != nil && d.Instance != "" && r.instanceNamed[d.Instance] == nil && !r.skipped[d.Instance] {
+	if d := r.cfg.Global.SyncDaemon; d != nil && d.Instance != "" && r.instanceNamed[d.Instance] == nil {
 		hint := ""
 		if guess := nearest(d.Instance, r.instanceNames()); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
-		r.out.addAt(d.Written.At("inst", d.At), config.Error, "unknown-instance", "lvs_sync_daemon: no vrrp_instance is named %s%s", quoted(d.Instance), hint)
+		if !r.skipped[d.Instance] {
+			r.out.addAt(d.Written.At("inst", d.At), config.Warning, "unknown-instance", "lvs_sync_daemon: no vrrp_instance is named %s%s", quoted(d.Instance), hinted(hint, "the daemon is not started"))
+		}
+		r.cfg.Global.SyncDaemon = nil
 	}
 }

@@ -53,12 +53,13 @@ type keyword struct {
 	named bool
 	// repeats says that the keyword may be given again in one block.
 	repeats bool
+	// first says that of several in one block the first counts.
+	first bool
 	// command says that the first argument is a program to run. Its quotes
 	// are not those of other words, so that its handler counts the words.
 	command bool
-	// mandatory says that nothing can run without it: to misspell it is an
-	// error.
-	mandatory bool
+	// vital says that a mistake in it is an error: see gentlyIf.
+	vital bool
 	// note ends the message of warns and refuses: what follows from it.
 	note string
 	// bound is the field that the row was made of; nil for a row that was

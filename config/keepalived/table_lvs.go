@@ -17,7 +17,7 @@ func specialLVS() map[string]keyword {
 		"real_server/UDP_CHECK":                  {finish: (*reader).endUDPCheck},
 		"real_server/FILE_CHECK":                 {finish: (*reader).endFileCheck},
 		"real_server/BFD_CHECK":                  {finish: (*reader).endBFDCheck},
-		"MISC_CHECK/misc_path":                   {min: 1, max: -1, command: true, mandatory: true, handle: (*reader).miscPath},
+		"MISC_CHECK/misc_path":                   {min: 1, max: -1, command: true, handle: (*reader).miscPath},
 		"MISC_CHECK/user":                        {min: 1, max: 2, handle: (*reader).miscUser},
 		"DNS_CHECK/name":                         {handle: (*reader).dnsName},
 		"LUA_CHECK/arg":                          {min: 2, max: 2, repeats: true, handle: (*reader).pair},
@@ -35,6 +35,11 @@ func specialLVS() map[string]keyword {
 	for _, check := range []string{"HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "GRPC_HEALTH", "AGENT_CHECK", "PLUGIN_CHECK", "host"} {
 		special[check+"/bind_if"] = keyword{handle: (*reader).bindInterface}
 		special[check+"/bindto"] = keyword{handle: (*reader).bindTo}
+	}
+	for _, url := range []string{"url", "TLSURL-url"} {
+		special[url+"/status_code"] = keyword{handle: (*reader).statusCodes, repeats: true}
+		special[url+"/regex_options"] = keyword{handle: (*reader).regexOptions, repeats: true}
+		special[url+"/regex"] = keyword{min: 1, max: -1, command: true, handle: (*reader).regex}
 	}
 	return special
 }

@@ -52,9 +52,9 @@ func specialRoot() map[string]keyword {
 // specialScript are the rows of vrrp_script.
 func specialScript() map[string]keyword {
 	return map[string]keyword{
-		"script":   {min: 1, max: -1, command: true, mandatory: true, handle: (*reader).scriptCommand},
+		"script":   {min: 1, max: -1, command: true, handle: (*reader).scriptCommand},
 		"interval": {handle: (*reader).scriptInterval},
-		"timeout":  {handle: setField},
+		"timeout":  {handle: (*reader).scriptTimeout},
 		"weight":   {min: 1, max: 2, handle: weightWord(mostWeight)},
 		"user":     {min: 1, max: 2, handle: (*reader).scriptUserGroup},
 	}
@@ -64,8 +64,8 @@ func specialScript() map[string]keyword {
 func specialInstance() map[string]keyword {
 	return map[string]keyword{
 		"state":                      {handle: (*reader).state, repeats: true},
-		"interface":                  {handle: (*reader).instanceInterface, mandatory: true},
-		"virtual_router_id":          {handle: (*reader).virtualRouterID, mandatory: true},
+		"interface":                  {handle: (*reader).instanceInterface, vital: true},
+		"virtual_router_id":          {handle: (*reader).virtualRouterID, vital: true},
 		"nopreempt":                  {handle: preemption(true)},
 		"preempt":                    {handle: preemption(false)},
 		"mcast_src_ip":               {handle: (*reader).sourceAddress},
@@ -81,12 +81,14 @@ func specialInstance() map[string]keyword {
 		"virtual_rules":              {line: (*reader).ruleLine},
 		"use_vmac":                   {max: -1, handle: (*reader).useVMAC},
 		"use_ipvlan":                 {max: -1, handle: (*reader).useIPVLAN},
+		"garp_master_repeat":         {handle: atLeast(1)},
+		"garp_master_refresh_repeat": {handle: atLeast(1)},
 		"garp_extra_if":              {min: 1, max: 2, handle: extraInterface(0)},
 		"vmac_garp_intvl":            {min: 1, max: 2, handle: extraInterface(0)},
 		"notify_deleted":             {max: -1, command: true, handle: (*reader).notifyDeleted},
 		"lvs_sync_daemon_interface":  {handle: (*reader).deviceKeyword},
 		"authentication":             {finish: (*reader).endAuthentication},
-		"auth_hmac":                  {finish: (*reader).endHMAC},
+		"auth_hmac":                  {finish: (*reader).endHMAC, vital: true},
 	}
 }
 

@@ -53,12 +53,11 @@ func (r *reader) trackLine(s *statement, keyword string, to *[]track) {
 		switch {
 		case w.text == "weight" && i+1 < len(s.words):
 			i++
-			n, ok := r.weight(s.words[i], mostTracked(keyword))
-			if !ok {
-				r.damaged = true
-				return
-			}
-			t.weight, t.weightAt = &n, s.words[i].at
+			r.gently("it is ignored, as by keepalived", func() {
+				if n, ok := r.weight(s.words[i], mostTracked(keyword)); ok {
+					t.weight, t.weightAt = &n, s.words[i].at
+				}
+			})
 		case t.weight != nil && (w.text == "reverse" || w.text == "noreverse" && keyword != "track_interface"):
 			v := w.text == "reverse"
 			t.reverse, t.reverseAt = &v, w.at
@@ -81,8 +80,7 @@ func (r *reader) trackWord(w token, keyword string) bool {
 	guess := nearest(w.text, []string{"weight", "reverse", "noreverse"})
 	switch {
 	case guess == "weight" && w.text == guess:
-		r.damaged = true
-		r.out.error(w.at, "missing-argument", "weight takes a number, -253..253, and there is none")
+		r.out.warn(w.at, "missing-argument", "weight takes a number, -253..253, and there is none; it is ignored, as by keepalived")
 	case guess == "noreverse" && w.text == guess && keyword == "track_interface":
 		r.out.warn(w.at, "surplus-words", "an interface has nothing of its own that noreverse could undo; it is ignored")
 	case guess != "" && w.text == guess:
@@ -137,8 +135,7 @@ func (r *reader) resolveInterfaces(lines []track, own string) []config.Track {
 }
 
 // resolve finds what the lines of a track_ block name. What does not exist is
-// an error here, whereas keepalived runs without it: a service that the author
-// wants watched would not be.
+// not tracked.
 func (r *reader) resolve(keyword string, lines []track) []config.Track {
 	if len(lines) == 0 {
 		return nil // as of most
@@ -175,26 +172,26 @@ func (r *reader) undefined(kind string, t track) {
 	if r.skipped[t.name] {
 		return
 	}
-	text, args := "no %s is named %s: nothing would watch what this line is meant to watch", []any{kind, quoted(t.name)}
+	text, args := "no %s is named %s: nothing watches what this line is meant to watch; the line is ignored, as by keepalived", []any{kind, quoted(t.name)}
 	if guess := r.nearestName(t.name, "unknown-script", func() []string { return r.trackerNames[kind] }); guess != "" {
 		r.trackers[kind][guess].used = true
-		text, args = "no %s is named %s: did you mean %s?", append(args, printable(guess))
+		text, args = "no %s is named %s: did you mean %s? The line is ignored, as by keepalived", append(args, printable(guess))
 	}
 	switch kind {
 	case "vrrp_script":
-		r.out.error(t.at, "unknown-script", text, args...)
+		r.out.warn(t.at, "unknown-script", text, args...)
 	case "track_file":
-		r.out.error(t.at, "unknown-track-file", text, args...)
+		r.out.warn(t.at, "unknown-track-file", text, args...)
 	case "bfd_instance":
-		r.out.error(t.at, "unknown-bfd", text, args...)
+		r.out.warn(t.at, "unknown-bfd", text, args...)
 	default:
-		r.out.error(t.at, "unknown-process", text, args...)
+		r.out.warn(t.at, "unknown-process", text, args...)
 	}
 }
 
 // nearestName is nearest among names, unless nobody will see the finding.
 func (r *reader) nearestName(word, finding string, names func() []string) string {
-	if r.out.full(config.Error, finding) {
+	if r.out.full(config.Warning, finding) {
 		return ""
 	}
 	return nearest(word, names())

@@ -29,7 +29,7 @@ func definedBy() map[string]string {
 // define notes a tracker and reports whether it is the first of its name.
 func (r *reader) trackable(kind string, d *tracker) bool {
 	if other := r.trackers[kind][d.name]; other != nil {
-		r.out.error(d.at, "duplicate-name", "%s %s is defined twice, first on %s", kind, printable(d.name), lineOf(other.place, d.place.File))
+		r.out.warn(d.at, "duplicate-name", "%s %s is defined twice, first on %s: this one is left out, as by keepalived", kind, printable(d.name), lineOf(other.place, d.place.File))
 		return false
 	}
 	if r.trackers[kind] == nil {
@@ -98,10 +98,11 @@ func (r *reader) endTrackProcess(s *statement) {
 		r.lacks("process", "vrrp_track_process "+p.Name, "what would it look for?")
 	}
 	if r.given("delay") {
-		if !r.given("fork_delay") {
+		// Of delay and of one of the two the later counts.
+		if !r.givenBehind("fork_delay", "delay") {
 			p.ForkDelay = p.Delay
 		}
-		if !r.given("terminate_delay") {
+		if !r.givenBehind("terminate_delay", "delay") {
 			p.TerminateDelay = p.Delay
 		}
 	}
@@ -110,8 +111,8 @@ func (r *reader) endTrackProcess(s *statement) {
 		p.Quorum = *p.QuorumMax
 	}
 	if p.QuorumMax != nil && p.Quorum > *p.QuorumMax {
-		r.damaged = true
-		r.out.addAt(r.givenAt("quorum_max"), config.Error, "out-of-range", "quorum_max %d is less than quorum %d: the process would always count as missing", *p.QuorumMax, p.Quorum)
+		r.out.addAt(r.givenAt("quorum_max"), config.Warning, "out-of-range", "quorum_max %d is less than quorum %d; it is ignored, as by keepalived", *p.QuorumMax, p.Quorum)
+		p.QuorumMax = nil
 	}
 	r.endTracker("vrrp_track_process", s, p.Name, p.Weight, p.Reverse)
 }
@@ -150,6 +151,10 @@ func (r *reader) lacks(keyword, what, hint string) {
 // is left out.
 func (r *reader) endTracker(kind string, s *statement, name string, weight int, reverse bool) {
 	if len(s.words) < 2 {
+		return
+	}
+	if r.damaged {
+		r.skipped[name] = true
 		return
 	}
 	if !r.trackable(kind, &tracker{name: name, at: s.at(), place: r.src.position(s.words[1].at), weight: weight, reverse: reverse}) {

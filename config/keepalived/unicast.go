@@ -21,8 +21,7 @@ func (r *reader) peerLine(s *statement) {
 	r.inst.claim(r, w, p.Address)
 	r.options(l, func(w token) bool {
 		if _, err := netip.ParseAddr(w.text); err == nil {
-			r.out.error(w.at, "one-line-block", "unicast_peer takes one address on each line: keepalived loses %s; give it a line of its own", printable(w.text))
-			r.damaged = true
+			r.out.warn(w.at, "one-line-block", "unicast_peer takes one address on each line: %s is lost, as by keepalived; give it a line of its own", printable(w.text))
 			return false
 		}
 		r.strangeOption(l, w)
@@ -84,7 +83,7 @@ func (r *reader) hmacKey(s *statement) {
 			return
 		}
 		r.wrote("id", s.words[1].at, false)
-		k.Secret = plain(s.words[2].text)
+		k.Secret = plain(s.words[2])
 		r.wrote("secret", s.words[2].at, false)
 		err := config.CheckSecret(k.Secret)
 		if kind, _ := config.SecretPlace(k.Secret); kind == "credential" {

@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// integer reads the number of a keyword. Letters behind the digits are a
-// warning and do not count, as in keepalived; everything
-// else that is not a number within lo..hi is an error.
+// integer reads the number of a keyword. What is not a whole number within
+// lo..hi, and nothing behind it, is an error.
 func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 	digits := leading(w.text, false)
 	n, err := strconv.Atoi(digits)
-	if digits == "" || digits == "-" || digits == "+" {
+	if digits == "" || digits == "-" || digits == "+" || digits != w.text {
 		r.out.error(w.at, "not-a-number", "%s takes a number%s, not %s", keyword, behindComma(between(lo, hi, strconv.Itoa)), quoted(w.text))
 		return 0, false
 	}
@@ -22,7 +21,6 @@ func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %s", keyword, printable(digits), between(lo, hi, strconv.Itoa))
 		return 0, false
 	}
-	r.surplus(w, keyword, digits)
 	return n, true
 }
 

@@ -68,6 +68,8 @@ type reader struct {
 	skipped map[string]bool
 	// damaged is set when the block being read is not whole.
 	damaged bool
+	// own counts the blocks around that keepalived has no word for.
+	own int
 	// budget bounds what is made of the file.
 	budget budget
 }
@@ -114,12 +116,18 @@ func (r *reader) walkFile() {
 		s := &r.tree.statements[r.hoisted[i]]
 		r.one(root, root.find(s.words[0].text), s)
 	}
+	// keepalived runs on with any braces. Of a file that may have been cut off
+	// within a block nobody can say what belongs to it.
 	if n := len(r.tree.missing); n > 0 && !r.cut {
+		severity := config.Error
+		if n == 1 {
+			severity = config.Warning
+		}
 		s := &r.tree.statements[r.tree.missing[n-1]]
-		r.out.error(s.open, "missing-brace", "this { is never closed: %d } missing at the end of the file", n)
+		r.out.add(s.open, severity, "missing-brace", "this { is never closed: %d } missing at the end of the file", n)
 	}
 	if n := len(r.tree.surplus); n > 0 && !r.cut {
-		r.out.error(r.tree.surplus[0], "surplus-brace", "this } closes nothing: the file has %d } too many", n)
+		r.out.warn(r.tree.surplus[0], "surplus-brace", "this } closes nothing: the file has %d } too many", n)
 	}
 }
 
@@ -149,7 +157,10 @@ func (r *reader) walk(b *block, first int32) int32 {
 		if !r.affords(k, s) {
 			return none
 		}
-		r.again(k, s, begin)
+		if r.again(k, s, begin) {
+			i = next
+			continue
+		}
 		if r.inst != nil && b.name == "vrrp_instance" {
 			r.inst.says(k, s.at())
 		}
@@ -166,20 +177,25 @@ func (r *reader) walk(b *block, first int32) int32 {
 	return none
 }
 
-// again reports a keyword that the block has had before. The block's keywords
-// begin in seen at begin.
-func (r *reader) again(k *keyword, s *statement, begin int) {
+// again reports a keyword that the block has had before, and whether this one is
+// not to be read. The block's keywords begin in seen at begin.
+func (r *reader) again(k *keyword, s *statement, begin int) (skip bool) {
 	if k.repeats {
-		return
+		return false
 	}
 	for i := begin; i < len(r.seen); i++ {
 		if before := &r.seen[i]; before.row == k {
+			if k.first {
+				r.out.warn(s.at(), "given-twice", "%s was given before, on %s: the first one counts, as in keepalived", k.name, r.src.line(before.at, s.at()))
+				return true
+			}
 			r.out.warn(s.at(), "given-twice", "%s was given before, on %s: the last one counts", k.name, r.src.line(before.at, s.at()))
 			before.at = s.at()
-			return
+			return false
 		}
 	}
 	r.seen = append(r.seen, seenKeyword{k, s.at()})
+	return false
 }
 
 // keywordOf finds the row of a statement. A word that has grown together with
@@ -254,9 +270,16 @@ func (r *reader) idle(b *block, k *keyword, s *statement) {
 // body.
 func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 	if n := len(s.words) - 1; n < k.min {
-		r.damaged = true
 		r.mean(k.name)
-		r.out.error(s.at(), "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
+		say := func() {
+			r.damaged = true
+			r.out.error(s.at(), "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
+		}
+		if withoutValue(b, k) {
+			r.gently(lineIgnored, say)
+		} else {
+			say()
+		}
 		if !s.hasBody {
 			return none
 		}
@@ -309,7 +332,9 @@ func (r *reader) lines(k *keyword, s *statement) int32 {
 			return none
 		}
 		if len(l.words) > 0 {
-			r.line(k, l)
+			if !r.gentlyIf(k, lineIgnored, func() { r.line(k, l) }) {
+				r.mean(k.name)
+			}
 		}
 		i = l.next
 	}
@@ -418,17 +443,12 @@ func (r *reader) explain(b *block, s *statement) {
 	switch {
 	case guess != "":
 		r.mean(guess)
-		severity := config.Warning
-		if k := b.find(guess); k.mandatory || k.status == acts && k.braces() && s.hasBody {
-			// Without it the instance would not be what is meant: it would
-			// watch, hold or be nothing.
-			severity = config.Error
-			r.damaged = true
+		if s.hasBody {
 			for _, name := range s.words[1:] {
 				r.skipped[name.text] = true
 			}
 		}
-		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s %s: did you mean %s? %s", shown, b.place(), guess, capital(ignored))
+		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s %s: did you mean %s? %s", shown, b.place(), guess, capital(ignored))
 	case glued != "":
 		r.mean(glued)
 		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s that begins with %s: is a blank missing behind it? %s", b.place(), glued, capital(ignored))

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
 )
 
 const (
@@ -61,12 +62,7 @@ func (r *reader) checkInstance(t *table, in *config.Instance, global *config.Glo
 	r.signing(t, in)
 	r.transition(t, in)
 	r.acceptance(t, in)
-	for i := range in.Addresses {
-		devise(&in.Addresses[i], in.Interface)
-	}
-	for i := range in.Excluded {
-		devise(&in.Excluded[i], in.Interface)
-	}
+	inherit.Devices(in, global)
 	r.count(t, in)
 	r.strict(t, in)
 	r.layered(t, in, global)
@@ -124,13 +120,6 @@ func (r *reader) family(t *table, in *config.Instance) {
 		r.error(t.place("version"), "wrong-version", "%s: version 2 knows no IPv6: write version: 3", t.what)
 	case six:
 		in.Version = 3
-	}
-}
-
-// devise puts an address on the instance's interface if it names none.
-func devise(a *config.Address, device string) {
-	if a.Device == "" {
-		a.Device = device
 	}
 }
 

@@ -28,8 +28,19 @@ func (w identity) String() string {
 	return "user " + strconv.FormatUint(uint64(w.uid), 10)
 }
 
-// identify looks a user and a group up; see Spec.User.
+// identify looks a user and a group up; see Spec.User. A colon may stand between
+// them, before the group or behind the user: keepalived takes USER [:][GROUP].
 func identify(userName, groupName string) (identity, error) {
+	groupName = strings.TrimPrefix(groupName, ":")
+	if name, group, both := strings.Cut(userName, ":"); both {
+		if name == "" && group == "" && groupName == "" {
+			return identity{}, fmt.Errorf("%w: %q names neither a user nor a group", ErrUser, ":")
+		}
+		userName = name
+		if groupName == "" {
+			groupName = group
+		}
+	}
 	w := identity{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid()), own: true}
 	if userName == "" && groupName == "" {
 		gids, err := os.Getgroups()

@@ -388,6 +388,14 @@ func TestSecureRuns(t *testing.T) {
 	if !Root("", "") || !Root("root", "") || Root("nobody", "") || Root("nosuchuser", "") {
 		t.Error("Root does not know who root is")
 	}
+	for _, name := range [][2]string{{"root:root", ""}, {"root", ":root"}, {"root", ":"}, {"root:", ""}} {
+		if uid, gid, err := Account(name[0], name[1]); uid != 0 || gid != 0 || err != nil {
+			t.Errorf("%q: got %d:%d, %v", name, uid, gid, err)
+		}
+	}
+	if _, _, err := Account(":", ""); !errors.Is(err, ErrUser) {
+		t.Errorf("a colon alone: %v", err)
+	}
 	if uid, gid, err := Account("root", "root"); uid != 0 || gid != 0 || err != nil {
 		t.Errorf("Account: %d, %d, %v", uid, gid, err)
 	}

@@ -325,6 +325,9 @@ func (r *Router) mayReply(now mono.Instant) bool {
 func (r *Router) defend(now mono.Instant, conflict bool, out []Action) []Action {
 	r.t.defend = mono.Never
 	r.lastDefence = now
+	if r.cfg.Announce.LowerPrioRepeat == 0 {
+		return out // somebody said so
+	}
 	if d := r.cfg.Announce.LowerPrioDelay; d > 0 {
 		r.t.second = now.Add(d)
 	}
