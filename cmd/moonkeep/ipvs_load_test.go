@@ -152,8 +152,14 @@ func TestGuestLoad(t *testing.T) {
 	d.ip(t, d.Host, "addr add 192.168.20.1/32 dev lo")
 	client.ip(t, client.Host, "route add 192.168.20.0/24 via 192.168.10.14")
 
+	// Each time another part of a group's range comes or goes beside the address that
+	// requests go to.
+	ranges, writes := []string{"192.168.20.1-4", "192.168.20.0-2", "192.168.20.1-9", "192.168.20.1"}, 0
 	write := func(weight string) string {
-		return d.write(t, "load.conf", strings.Replace(loadConf, "WEIGHT", weight, 1), 0o600)
+		group := "virtual_server_group g {\n\t" + ranges[writes%len(ranges)] + " 80\n}\nvirtual_server group g {"
+		writes++
+		text := strings.NewReplacer("WEIGHT", weight, "virtual_server 192.168.20.1 80 {", group).Replace(loadConf)
+		return d.write(t, "load.conf", text, 0o600)
 	}
 	ready := func() {
 		t.Helper()
