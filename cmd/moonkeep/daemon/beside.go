@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
@@ -41,7 +43,10 @@ func heldByOthers(n *node.Config, journal []netspec.Address) error {
 					continue
 				}
 				if _, known := standing[space]; !known {
-					standing[space] = standingBesideVRRP(space)
+					var err error
+					if standing[space], err = standingBesideVRRP(space); err != nil {
+						return fmt.Errorf("%s: look whether another program of this host holds %v: %w", in.Name, a.Addr(), err)
+					}
 				}
 				if standing[space][a.Addr().WithZone("")] {
 					return besideError(space, in.Name, a)
@@ -54,28 +59,32 @@ func heldByOthers(n *node.Config, journal []netspec.Address) error {
 
 // standingBesideVRRP returns the addresses of a network namespace where another
 // program speaks VRRP, none where nobody does.
-func standingBesideVRRP(space string) map[netip.Addr]bool {
+func standingBesideVRRP(space string) (map[netip.Addr]bool, error) {
 	all := map[netip.Addr]bool{}
-	lookInto(space, func() {
-		if len(speakers()) == 0 {
-			return
+	err := within(space, func() error {
+		who, err := speakers()
+		if err != nil || len(who) == 0 {
+			return err
 		}
-		list, _ := net.InterfaceAddrs() // what cannot be listed is not known to stand
+		list, err := net.InterfaceAddrs()
 		for _, a := range list {
 			if p, err := netip.ParsePrefix(a.String()); err == nil {
 				all[p.Addr()] = true
 			}
 		}
+		return err
 	})
-	return all
+	return all, err
 }
 
 func besideError(space, instance string, a netspec.Address) error {
 	who := "another program"
-	lookInto(space, func() {
-		if names := namesOf(speakers()); len(names) > 0 {
+	_ = within(space, func() error { // it is known already that there is one
+		inodes, err := speakers()
+		if names := namesOf(inodes); len(names) > 0 {
 			who = strings.Join(names, " and ")
 		}
+		return err
 	})
 	_, device := netspec.Split(a.Device)
 	return fmt.Errorf("%s: %v stands on this host already, and %s speaks VRRP here: each would remove what the other sets; stop it first, or if it does not hold the address, remove that: ip address del %v dev %s",
@@ -84,31 +93,37 @@ func besideError(space, instance string, a netspec.Address) error {
 
 // strangers are the programs beside us that speak VRRP and are no moonkeep, of
 // which several may share a host.
-func strangers() []string {
-	return slices.DeleteFunc(namesOf(speakers()), func(name string) bool { return strings.HasPrefix(name, "moonkeep (") })
+func strangers() ([]string, error) {
+	inodes, err := speakers()
+	return slices.DeleteFunc(namesOf(inodes), func(name string) bool { return strings.HasPrefix(name, "moonkeep (") }), err
 }
 
-// lookInto calls f in a network namespace, in the daemon's own when it has no name.
-// It does not where there is no such namespace.
-func lookInto(space string, f func()) {
+// within calls f in a network namespace, in the daemon's own when it has no name.
+// It does not where there is no such namespace, in which nothing stands.
+func within(space string, f func() error) error {
 	if space == "" {
-		f()
-		return
+		return f()
 	}
 	ns, err := netns.Open(space)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
-		return // nothing stands there
+		return err
 	}
 	defer ns.Close()
-	_ = ns.Do(func() error { f(); return nil }) // then nothing is known of it
+	return ns.Do(f)
 }
 
 // speakers returns the inodes of the sockets that speak VRRP, plain or in
 // authentication headers, in the network namespace of the calling thread, but for
 // our own.
-func speakers() (inodes []string) {
+func speakers() (inodes []string, err error) {
 	for _, file := range []string{"/proc/thread-self/net/raw", "/proc/thread-self/net/raw6"} {
-		text, _ := os.ReadFile(file) // there is none without IPv6
+		text, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // there is none without IPv6
+			return nil, err
+		}
 		for line := range strings.Lines(string(text)) {
 			if inode, speaks := rawSocket(line); speaks {
 				inodes = append(inodes, inode)
@@ -116,10 +131,10 @@ func speakers() (inodes []string) {
 		}
 	}
 	if len(inodes) == 0 {
-		return nil
+		return nil, nil
 	}
-	own := socketsOf("/proc/self/fd")
-	return slices.DeleteFunc(inodes, func(inode string) bool { return own[inode] })
+	own, err := socketsOf("/proc/self/fd")
+	return slices.DeleteFunc(inodes, func(inode string) bool { return own[inode] }), err
 }
 
 // rawSocket reads a line of /proc/net/raw, where the number of the protocol is in
@@ -134,16 +149,16 @@ func rawSocket(line string) (inode string, speaks bool) {
 }
 
 // socketsOf returns the inodes of the sockets among the open files of a process.
-func socketsOf(dir string) map[string]bool {
+func socketsOf(dir string) (map[string]bool, error) {
 	inodes := map[string]bool{}
-	list, _ := os.ReadDir(dir) // it may have ended, or be none of our business
+	list, err := os.ReadDir(dir)
 	for _, e := range list {
 		to, _ := os.Readlink(filepath.Join(dir, e.Name()))
 		if inode, is := strings.CutPrefix(to, "socket:["); is {
 			inodes[strings.TrimSuffix(inode, "]")] = true
 		}
 	}
-	return inodes
+	return inodes, err
 }
 
 // namesOf says which processes have the sockets, as far as this process may know.
@@ -153,7 +168,7 @@ func namesOf(inodes []string) (names []string) {
 	}
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
 	for _, dir := range dirs {
-		has := socketsOf(dir + "/fd")
+		has, _ := socketsOf(dir + "/fd") // it may have ended, or be none of our business
 		if slices.ContainsFunc(inodes, func(inode string) bool { return has[inode] }) {
 			comm, _ := os.ReadFile(dir + "/comm")
 			names = append(names, fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(comm)), filepath.Base(dir)))

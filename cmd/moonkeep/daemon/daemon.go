@@ -206,7 +206,11 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if err := heldByOthers(&plan.Node, left.addresses); err != nil && left.readable {
 		return err
 	}
-	for _, who := range strangers() {
+	others, err := strangers()
+	if err != nil {
+		d.log.Warn("it is not known whether other programs speak VRRP on this host", "err", err)
+	}
+	for _, who := range others {
 		d.log.Warn(who + " speaks VRRP on this host too: if it is for the same virtual routers, stop it, for each removes what the other sets")
 	}
 	if d.alarm, err = alarm.New(); err != nil {

@@ -17,6 +17,8 @@ import (
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/engine"
+	"github.com/moonkeep/moonkeep/core/kernel/durable"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -259,7 +261,7 @@ func (f handsFile) read() (list []node.Hand, err error) {
 // write replaces the file; when people have a hand in none, there is none.
 func (f handsFile) write(list []node.Hand) error {
 	if len(list) == 0 {
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := durable.Remove(f.path); err != nil {
 			return fmt.Errorf("forget in which real servers people had a hand: %w", err)
 		}
 		return nil
@@ -295,7 +297,13 @@ func (d *daemon) watchDrains(ctx context.Context) {
 			continue // to ask wakes the engine
 		}
 		list, err := d.engine.Draining(ctx)
-		if err != nil || len(list) == 0 {
+		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, engine.ErrStopped) {
+				d.log.Warn("it is not known which servers are drained", "err", err)
+			}
+			continue
+		}
+		if len(list) == 0 {
 			continue
 		}
 		busy, err := d.balance.busy(ctx, list)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
-	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -111,17 +110,17 @@ func sames(list []netspec.Address) map[onDevice]bool {
 // and so are those of an instance that are all its interface has but for other virtual
 // ones.
 func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
-	addressesOf := listing()
+	addresses := newListing()
 	earlier := sames(journal)
 	ours := func(a netspec.Address) bool {
-		return earlier[same(a)] || !slices.Contains(addressesOf(a.Device), a.Prefix)
+		return earlier[same(a)] || !slices.Contains(addresses.of(a.Device), a.Prefix)
 	}
 	for _, s := range n.Static {
 		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
 	}
 	var virtual map[onDevice]bool // made when it is needed, which is seldom
 	last := func(in *node.Instance, a netspec.Address) bool {
-		all := addressesOf(a.Device)
+		all := addresses.of(a.Device)
 		if len(all) == 1 || a.Device != in.Interface {
 			return len(all) == 1
 		}
@@ -137,7 +136,7 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 				if slices.ContainsFunc(own, a.Same) {
 					continue
 				}
-				if p, only := onlyAs(addressesOf(a.Device), a, earlier); only && in.Router.Priority != 255 {
+				if p, only := onlyAs(addresses.of(a.Device), a, earlier); only && in.Router.Priority != 255 {
 					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s, which has it as %v: give the interface an address of its own, or the instance priority 255 and that length if the address is this host's", in.Name, a.Prefix, a.Device, p)
 				}
 				if ours(a) {
@@ -151,7 +150,7 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 			}
 		}
 	}
-	return own, nil
+	return own, addresses.err
 }
 
 // onlyBeneath reports, as an error, a virtual address that is all that the interface
@@ -170,12 +169,12 @@ func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error
 	if len(beneath) == 0 {
 		return nil
 	}
-	virtual, earlier, addressesOf := virtuals(n), sames(ours), listing()
+	virtual, earlier, addresses := virtuals(n), sames(ours), newListing()
 	for _, a := range beneath {
 		virtual[same(a)] = true
 	}
 	for _, a := range beneath {
-		all := addressesOf(a.Device)
+		all := addresses.of(a.Device)
 		p, only := onlyAs(all, a, earlier)
 		if !only {
 			p, only = a.Prefix, !earlier[same(a)] && slices.Contains(all, a.Prefix) && allVirtual(a.Device, all, virtual, earlier)
@@ -184,7 +183,7 @@ func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error
 			return fmt.Errorf("the virtual address %v is the only address of %s, other virtual ones aside, below the interface that it is to be on: give %[2]s an address of its own", p, a.Device)
 		}
 	}
-	return nil
+	return addresses.err
 }
 
 // onlyAs reports whether all that an interface has is an address, with another
@@ -211,18 +210,25 @@ func allVirtual(device string, all []netip.Prefix, virtual, earlier map[onDevice
 	})
 }
 
-// listing returns addressesOf, which asks once for each interface: a thousand
+// listing is addressesOf, which is asked once for each interface: a thousand
 // addresses may be on one.
-func listing() func(device string) []netip.Prefix {
-	listed := map[string][]netip.Prefix{}
-	return func(device string) []netip.Prefix {
-		list, known := listed[device]
-		if !known {
-			list = addressesOf(device)
-			listed[device] = list
+type listing struct {
+	listed map[string][]netip.Prefix
+	err    error // the first; nothing is known of what it is about
+}
+
+func newListing() *listing { return &listing{listed: make(map[string][]netip.Prefix)} }
+
+func (l *listing) of(device string) []netip.Prefix {
+	list, known := l.listed[device]
+	if !known {
+		var err error
+		if list, err = addressesOf(device); err != nil && l.err == nil {
+			l.err = fmt.Errorf("look for addresses of %s: %w", device, err)
 		}
-		return list
+		l.listed[device] = list
 	}
+	return list
 }
 
 // virtuals are the addresses that the host has only while it is master.
@@ -332,38 +338,36 @@ func mayStand(n *node.Config, ours []netspec.Address) bool {
 
 // addressesOf returns the IPv4 addresses of an interface, as the node names it,
 // none when it is not there.
-func addressesOf(device string) (all []netip.Prefix) {
+func addressesOf(device string) (all []netip.Prefix, err error) {
 	space, device := netspec.Split(device)
-	if space == "" {
-		return addressesHere(device)
-	}
-	ns, err := netns.Open(space)
-	if err != nil {
-		return nil
-	}
-	defer ns.Close()
-	if err := ns.Do(func() error { all = addressesHere(device); return nil }); err != nil {
-		return nil
-	}
-	return all
+	err = within(space, func() error {
+		all, err = addressesHere(device)
+		return err
+	})
+	return all, err
 }
 
-func addressesHere(device string) (all []netip.Prefix) {
-	i, err := net.InterfaceByName(device)
+func addressesHere(device string) (all []netip.Prefix, err error) {
+	interfaces, err := net.Interfaces()
 	if err != nil {
-		return nil
+		return nil, err
 	}
+	at := slices.IndexFunc(interfaces, func(i net.Interface) bool { return i.Name == device })
+	if at < 0 {
+		return nil, nil
+	}
+	i := &interfaces[at]
 	if virtual := []byte{0, 0, 0x5e, 0}; bytes.HasPrefix(i.HardwareAddr, virtual) {
-		return nil // a virtual router's (RFC 9568 7.3), on which the host has none of its own
+		return nil, nil // a virtual router's (RFC 9568 7.3), on which the host has none of its own
 	}
 	addresses, err := i.Addrs()
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	for _, a := range addresses {
 		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
 			all = append(all, p)
 		}
 	}
-	return all
+	return all, nil
 }

@@ -76,7 +76,27 @@ func TestAddressesElsewhere(t *testing.T) {
 	netnstest.Must(t, err)
 	space := filepath.Join(t.TempDir(), "other")
 	netnstest.Must(t, os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), b.FD()), space))
-	if got := addressesOf(space + "/eth0"); !slices.Equal(got, []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}) {
+	if got, err := addressesOf(space + "/eth0"); err != nil || !slices.Equal(got, []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}) {
 		t.Errorf("the addresses of an interface in another namespace are %v", got)
+	}
+}
+
+// TestWhatCannotBeRead: where nothing can be known of the addresses of an interface
+// nothing is taken for safe; a namespace that is not there has none.
+func TestWhatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "none")
+	netnstest.Must(t, os.WriteFile(file, nil, 0o644)) // no namespace can be entered by it
+	for space, known := range map[string]bool{file: false, filepath.Join(dir, "gone"): true} {
+		n := &node.Config{Instances: []node.Instance{{Name: "VI_1", Interface: netspec.Within(space, "eth0"), Addresses: []netspec.Address{
+			{Prefix: netip.MustParsePrefix("192.0.2.100/24"), Device: netspec.Within(space, "eth0")},
+		}}}}
+		_, err := hostsOwn(n, nil)
+		for what, err := range map[string]error{"the host's own": err, "another daemon's": heldByOthers(n, nil)} {
+			if (err == nil) != known {
+				t.Errorf("%s in %s: %v, want it known: %v", what, space, err, known)
+			}
+		}
 	}
 }

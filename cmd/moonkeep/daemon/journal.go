@@ -115,10 +115,17 @@ func (d *runDir) index(used map[string]bool) {
 	}
 }
 
-// origin names the network namespace and the boot of this process.
+// origin names the network namespace and the boot of this process; empty, which is
+// that of no journal, where the kernel does not tell.
 func origin() string {
-	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	ns, _ := os.Readlink("/proc/thread-self/ns/net")
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	ns, err := os.Readlink("/proc/thread-self/ns/net")
+	if err != nil {
+		return ""
+	}
 	return strings.TrimSpace(string(boot)) + " " + ns
 }
 
@@ -139,7 +146,7 @@ func (d *runDir) readJournal() (o owned, err error) {
 		return o, fmt.Errorf("read the journal %s: %w", d.journalPath(), err)
 	}
 	renamed := make(map[string][]string)
-	if j.Place == origin() {
+	if here := origin(); here != "" && j.Place == here {
 		renamed = presentNames(j.Indexes)
 	}
 	for _, a := range j.Addresses {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/moonkeep/moonkeep/core/kernel/durable"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -63,7 +64,7 @@ func (f maintenanceFile) read() (m node.Maintenance, err error) {
 // maintenance, there is none.
 func (f maintenanceFile) write(m node.Maintenance) error {
 	if !m.All && len(m.Instances) == 0 {
-		if err := os.Remove(f.path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := durable.Remove(f.path); err != nil {
 			return fmt.Errorf("forget what was in maintenance: %w", err)
 		}
 		return nil
@@ -74,26 +75,11 @@ func (f maintenanceFile) write(m node.Maintenance) error {
 	return nil
 }
 
-// replaceDurably writes JSON in the place of a file, on disk before it returns:
-// a host that is worked on may lose its power.
+// replaceDurably writes JSON in the place of a file, on disk before it returns.
 func replaceDurably(path string, value any) error {
 	data, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	next, err := os.Create(path + ".new")
-	if err != nil {
-		return err
-	}
-	_, err = next.Write(data)
-	if err == nil {
-		err = next.Sync()
-	}
-	if err := errors.Join(err, next.Close()); err != nil {
-		return err
-	}
-	return os.Rename(next.Name(), path)
+	return durable.Replace(path, data, 0o644)
 }

@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/moonkeep/moonkeep/core/kernel/durable"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
@@ -148,20 +149,14 @@ func (h *Host) Close() error { return errors.Join(h.conn.Close(), h.ns.Close()) 
 // write replaces the file, or removes it when nothing is changed any more.
 func (h *Host) write() error {
 	if len(h.done.Settings)+len(h.done.Addresses)+len(h.done.Up) == 0 {
-		if err := os.Remove(h.file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := durable.Remove(h.file); err != nil {
 			return fmt.Errorf("remove what says what was changed: %w", err)
 		}
 		return nil
 	}
 	text, err := json.MarshalIndent(h.done, "", "  ")
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(h.file), 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(h.file+".new", append(text, '\n'), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(h.file+".new", h.file)
+		err = durable.Replace(h.file, append(text, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("write down what is changed: %w", err)
