@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // maxLogs bounds the lines of the log that wait to be sent; further ones are
@@ -95,7 +96,7 @@ func (s *session) deliver() error {
 				return fmt.Errorf("send to the host: %w", err)
 			}
 		}
-		last = clock()
+		last = clock.Now()
 	}
 }
 

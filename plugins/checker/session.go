@@ -14,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 const (
@@ -97,7 +98,7 @@ func Converse(ctx context.Context, c Checker, recv func() (*checkerpb.FromHost, 
 	s.hold = time.AfterFunc(time.Hour, s.poke)
 	defer s.hold.Stop()
 	s.hold.Stop()
-	s.stall.timer = time.AfterFunc(time.Hour, func() { s.stall.look(clock(), s.busy) })
+	s.stall.timer = time.AfterFunc(time.Hour, func() { s.stall.look(clock.Now(), s.busy) })
 	defer s.stall.timer.Stop()
 	s.stall.timer.Stop()
 	if err := send(&checkerpb.FromPlugin{Hello: hello(info)}); err != nil {
@@ -154,7 +155,7 @@ func (s *session) receive(recv func() (*checkerpb.FromHost, error)) error {
 			s.mu.Lock()
 			s.under += len(list)
 			s.mu.Unlock()
-			now := clock()
+			now := clock.Now()
 			s.stall.watch(now)
 			for _, p := range list {
 				s.start(p, now)
@@ -243,13 +244,6 @@ func micro(n uint64) time.Duration {
 	const most = uint64(1<<63-1) / uint64(time.Microsecond)
 	return time.Duration(min(n, most)) * time.Microsecond
 }
-
-// origin is an instant from which the clock is read; see clock.
-var origin = time.Now()
-
-// clock is the time. It reads the clock once, where time.Now reads two: the
-// clock on the wall follows from the other one, and may have been set since.
-func clock() time.Time { return origin.Add(time.Since(origin)) }
 
 // release forgets a check.
 func (s *session) release(id uint32) {

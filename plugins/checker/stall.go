@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // A process that is stopped, or that gets little of a busy machine, looks too
@@ -73,7 +74,7 @@ func (w *stall) excuse(ctx *probeContext, out *checkerpb.Result, timedOut bool) 
 	if out.GetVerdict() != checkerpb.Verdict_FAILED || !timedOut && !ctx.over() {
 		return out
 	}
-	now := clock()
+	now := clock.Now()
 	stood := w.stood(now) - ctx.stood
 	if stood <= excused || stood <= now.Sub(ctx.begun)/2 {
 		return out

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // TestStall plays looks at the clock that come late.
@@ -13,7 +14,7 @@ func TestStall(t *testing.T) {
 	const ms = time.Millisecond
 	w := stall{timer: time.NewTimer(time.Hour)}
 	defer w.timer.Stop()
-	begin := clock()
+	begin := clock.Now()
 	at := func(d time.Duration) time.Time { return begin.Add(d) }
 	on, off := func() bool { return true }, func() bool { return false }
 	stood := func(d, want time.Duration) {
@@ -58,7 +59,7 @@ func TestExcuse(t *testing.T) {
 		{"it found out all the same", Result{Verdict: OK}, nil, time.Second, 700 * ms, checkerpb.Verdict_OK},
 	} {
 		s := &session{stall: stall{total: time.Hour + test.stood}, under: 1}
-		ctx := &probeContext{parent: t.Context(), begun: clock().Add(-test.took), stood: time.Hour, err: test.err}
+		ctx := &probeContext{parent: t.Context(), begun: clock.Now().Add(-test.took), stood: time.Hour, err: test.err}
 		s.perform(job{&check{probe: says(test.result)}, &checkerpb.Start{}, ctx})
 		if len(s.results) != 1 || s.results[0].GetVerdict() != test.want {
 			t.Errorf("%s: %v", test.name, s.results)

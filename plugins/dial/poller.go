@@ -11,6 +11,7 @@ import (
 	"unsafe"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // Dialer opens connections, and waits for what happens on all of them in one
@@ -160,7 +161,7 @@ func (p *poller) begin() {
 	p.used = true
 	if !p.running {
 		p.running = true
-		p.lookAt(Now().Add(linger))
+		p.lookAt(clock.Now().Add(linger))
 		go p.run()
 	}
 }
@@ -171,7 +172,7 @@ const linger = 100 * time.Millisecond
 
 // overdue has connections whose time has come look at it.
 func (p *poller) overdue() {
-	now := Now()
+	now := clock.Now()
 	var list []*Conn
 	p.mu.Lock()
 	next := now.Add(linger)

@@ -5,6 +5,8 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // Task is a function that a Dialer runs without a goroutine of the scheduler's:
@@ -41,7 +43,7 @@ const (
 // without a task it is the time.
 func (t *Task) Now() time.Time {
 	if t == nil {
-		return Now()
+		return clock.Now()
 	}
 	return t.now
 }
@@ -64,7 +66,7 @@ func (d *Dialer) Run(list []func(*Task)) {
 			p.advance()
 		}
 		t := p.task()
-		t.do, t.now = do, Now()
+		t.do, t.now = do, clock.Now()
 		t.resume()
 	}
 	p.use()
@@ -126,7 +128,7 @@ func (p *poller) advance() {
 		p.spare = list
 		return
 	}
-	now := Now()
+	now := clock.Now()
 	for i, t := range list {
 		t.now = now
 		t.resume()

@@ -113,13 +113,6 @@ func connect(fd int, sa syscall.Sockaddr) (errno syscall.Errno) {
 	}
 }
 
-// origin is an instant from which the clock is read; see Now.
-var origin = time.Now()
-
-// Now is the time. It reads the clock once, where time.Now reads two: the clock
-// on the wall follows from the other one, and may have been set since.
-func Now() time.Time { return origin.Add(time.Since(origin)) }
-
 // Deadline is when a step of a probe that begins now has to be over.
 func Deadline(ctx context.Context, t checker.Target, now time.Time) time.Time {
 	end, ok := ctx.Deadline()

@@ -113,11 +113,7 @@ func (p *probe) ask(ctx context.Context, network string) checker.Result {
 		return checker.Failure(err, "connect to "+p.target.Address.String())
 	}
 	defer c.Close()
-	// A socket takes deadlines; if it did not, the read would tell.
-	_ = c.SetDeadline(dial.Deadline(ctx, p.target, time.Now()))
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
-	}
+	defer dial.Within(ctx, c, dial.Deadline(ctx, p.target, time.Now()))()
 	id := uint16(rand.Uint32())
 	binary.BigEndian.PutUint16(p.query, id)
 	if err := p.send(c, network); err != nil {

@@ -61,7 +61,7 @@ type probe struct {
 	url       string
 	message   []byte
 	transport *http.Transport
-	warnedAt  time.Time
+	reminder  tlsclient.Reminder
 }
 
 // maxMessage is how long an answer may be; it needs two bytes.
@@ -199,10 +199,7 @@ func (p *probe) warn(ctx context.Context, r *checker.Result, warning string) {
 		r.Message += "; " + warning
 	}
 	r.Details = append(r.Details, checker.Detail{Name: "warning", Text: warning})
-	if now := time.Now(); now.Sub(p.warnedAt) >= 24*time.Hour {
-		p.warnedAt = now
-		checker.Log(ctx).Warn(warning, "server", p.target.Address.String())
-	}
+	p.reminder.Tell(ctx, warning, p.target.Address.String())
 }
 
 // codeText is a code of gRPC for people.

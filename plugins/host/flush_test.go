@@ -14,6 +14,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // TestLargeMessages: what is to be said to a process at once may be more than a
@@ -30,7 +31,7 @@ func TestLargeMessages(t *testing.T) {
 	g.current, g.started, g.all = i, 1, []*instance{i}
 	const n = 4000
 	set := new(Set)
-	now := clock()
+	now := clock.Now()
 	for id := range uint32(n) {
 		c := check(id, "GOOD", "ok")
 		c.Options = options

@@ -14,6 +14,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 const (
@@ -183,7 +184,7 @@ func (g *group) end(polite time.Duration) {
 func (g *group) run() {
 	t := time.NewTimer(0)
 	defer t.Stop()
-	g.awake = clock()
+	g.awake = clock.Now()
 	g.rings = g.awake
 	for {
 		var first event
@@ -193,7 +194,7 @@ func (g *group) run() {
 		case <-t.C:
 			g.rings = time.Time{}
 		}
-		g.now = clock()
+		g.now = clock.Now()
 		if first.from != nil {
 			g.event(first)
 		}

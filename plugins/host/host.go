@@ -17,6 +17,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // ErrClosed is a Host that was closed.
@@ -310,7 +311,7 @@ func (s *Set) Begin(tell func(generation uint32, answers []node.Answer)) { s.tel
 // answered exactly once, also when there is no such check, unless Host.Close has
 // returned.
 func (s *Set) Start(generation uint32, list []node.Ask) {
-	now := clock()
+	now := clock.Now()
 	var g *group
 	var lost []node.Answer
 	leave := func() {
@@ -391,7 +392,7 @@ func (s *Set) Probe(ctx context.Context, number uint32) checker.Result {
 		g.mu.Unlock()
 		return checker.Result{Message: ErrClosed.Error()}
 	}
-	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, once: answer, at: clock()})
+	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, once: answer, at: clock.Now()})
 	g.mu.Unlock()
 	g.poke()
 	select {
@@ -421,13 +422,6 @@ func (h *Host) spec(key groupKey, p Plugin) spec {
 	}
 	return sp
 }
-
-// origin is an instant from which the clock is read; see clock.
-var origin = time.Now()
-
-// clock is the time. It reads the clock once, where time.Now reads two: the
-// clock on the wall follows from the other one, and may have been set since.
-func clock() time.Time { return origin.Add(time.Since(origin)) }
 
 // jitter is d, up to a quarter more or less.
 func jitter(d time.Duration) time.Duration {

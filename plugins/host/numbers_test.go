@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // TestNumbersAgain: a number that a check has given back, and another has taken
@@ -43,7 +44,7 @@ func TestNumbersAgain(t *testing.T) {
 		s.recovers(0)
 		s.probe(1)
 		s.set.places[0].group.order(func() {
-			s.set.places[0].group.current.sent = clock().Add(300 * time.Millisecond) // the next message
+			s.set.places[0].group.current.sent = clock.Now().Add(300 * time.Millisecond) // the next message
 		})
 		exchange(s, fewer, other)
 	})

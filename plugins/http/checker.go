@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 	"github.com/moonkeep/moonkeep/plugins/dial"
 	"github.com/moonkeep/moonkeep/plugins/tlsclient"
 )
@@ -57,7 +58,7 @@ type probe struct {
 	configs  []*tls.Config
 	tls      tlsclient.Settings
 	http2    *http2Client
-	warnedAt time.Time
+	reminder tlsclient.Reminder
 	task     *dial.Task // that runs it; nil is a goroutine
 }
 
@@ -177,7 +178,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	u := &p.plans[i]
 	n := notes{want: checker.WantDetails(ctx)}
 	if n.want || p.configs != nil {
-		n.begin = dial.Now()
+		n.begin = clock.Now()
 	}
 	conn, err := p.checker.dialer.Connect(ctx, p.target, p.task)
 	if err != nil {
@@ -261,18 +262,12 @@ func (s *tlsStream) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// warnEvery is how often the log is told that a certificate ends.
-const warnEvery = 24 * time.Hour
-
 // warn adds a warning to a result that is well.
 func (p *probe) warn(ctx context.Context, res checker.Result, warning string) checker.Result {
 	if warning == "" {
 		return res
 	}
-	if now := time.Now(); now.Sub(p.warnedAt) >= warnEvery {
-		p.warnedAt = now
-		checker.Log(ctx).Warn(warning, "server", p.target.Address.String())
-	}
+	p.reminder.Tell(ctx, warning, p.target.Address.String())
 	if res.Verdict == checker.OK {
 		res.Message += "; " + warning
 	}

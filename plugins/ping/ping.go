@@ -110,11 +110,7 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	}
 	f := os.NewFile(uintptr(fd), "")
 	defer f.Close()
-	// A socket takes deadlines; if it did not, the read would tell.
-	_ = f.SetDeadline(dial.Deadline(ctx, p.target, begin))
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() { _ = f.SetDeadline(time.Unix(1, 0)) })()
-	}
+	defer dial.Within(ctx, f, dial.Deadline(ctx, p.target, begin))()
 	p.seq++
 	var token [16]byte
 	if _, err := rand.Read(token[:]); err != nil {

@@ -51,7 +51,7 @@ type probe struct {
 	settings settings
 	targets  []checker.Target
 	configs  []*tls.Config
-	warnedAt time.Time
+	reminder tlsclient.Reminder
 }
 
 // Prepare resolves the hosts.
@@ -168,10 +168,7 @@ func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 	if warning != "" {
 		r.Message += "; " + warning
 		d.note("warning", warning)
-		if now := time.Now(); now.Sub(p.warnedAt) >= 24*time.Hour {
-			p.warnedAt = now
-			checker.Log(ctx).Warn(warning, "server", at)
-		}
+		p.reminder.Tell(ctx, warning, at)
 	}
 	return r
 }

@@ -96,10 +96,7 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	}
 	defer c.Close()
 	end := dial.Deadline(ctx, p.target, begin)
-	_ = c.SetDeadline(end)
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })()
-	}
+	defer dial.Within(ctx, c, end)()
 	payload := p.options.Payload.value
 	if !p.options.Payload.given {
 		payload = make([]byte, randomLen)
