@@ -234,16 +234,16 @@ func (f handsFile) read() (list []node.Hand, err error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read in which real servers people have a hand: %w", err)
+		return nil, fmt.Errorf("read what was asked of real servers by hand: %w", err)
 	}
 	var all []handJSON
 	if err := json.Unmarshal(data, &all); err != nil {
-		return nil, fmt.Errorf("read in which real servers people have a hand: %s: %w; remove the file if in none", f.path, err)
+		return nil, fmt.Errorf("read what was asked of real servers by hand: %s: %w; remove the file if nothing was", f.path, err)
 	}
 	for _, h := range all {
 		wish, known := wishes()[h.Wish]
 		if !known {
-			return nil, fmt.Errorf("read in which real servers people have a hand: %s: %q is nothing that can be wanted", f.path, h.Wish)
+			return nil, fmt.Errorf("read what was asked of real servers by hand: %s: %q is unknown", f.path, h.Wish)
 		}
 		x := node.Hand{Service: h.Service, Server: h.Server, Wish: wish, Limit: time.Duration(h.Limit * float64(time.Second)), Weight: h.Weight, Everywhere: canonical(h.Everywhere), WeightHere: h.WeightHere}
 		if !h.Ends.IsZero() {
@@ -274,7 +274,7 @@ func (f handsFile) write(list []node.Hand) error {
 		}
 	}
 	if err := replaceDurably(f.path, all); err != nil {
-		return fmt.Errorf("remember in which real servers people have a hand: %w", err)
+		return fmt.Errorf("remember what was asked of real servers by hand: %w", err)
 	}
 	return nil
 }
