@@ -130,6 +130,11 @@ func (w *world) calmReloads(c *Cluster) {
 		return
 	}
 	for _, n := range c.Nodes {
+		if w.refused {
+			// Each virtual router may rest for minutes after refusals, alone as it was.
+			n.SetLink("eth0", false)
+			n.SetLink("eth0", true)
+		}
 		cfg := n.Config
 		cfg.Instances = slices.Clone(cfg.Instances)
 		w.regroup(&cfg, w.groupOf(n), true)

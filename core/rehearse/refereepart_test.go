@@ -64,7 +64,13 @@ func (p *partings) end(h *Happening, l *life) {
 			p.priorities[name] = append(had, l.priority[name])
 		}
 		if role == vrrp.Master && h.After(name) != vrrp.Master {
-			p.silent[name] = !slices.ContainsFunc(h.Actions, func(a node.Action) bool { return a.Kind == node.Send && a.Instance == name })
+			says := func(a node.Action) bool { return a.Kind == node.Send && a.Instance == name }
+			// Where nobody took its addresses it says that it stays, and may have to give
+			// them up all the same, for a member of its group.
+			stays := func(a node.Action) bool {
+				return a.Kind == node.Noted && a.Note.Topic == "failover" && a.Instance == name
+			}
+			p.silent[name] = !slices.ContainsFunc(h.Actions, says) || slices.ContainsFunc(h.Actions, stays)
 		}
 	}
 	for name := range p.before {
