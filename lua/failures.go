@@ -40,7 +40,7 @@ func failures() map[string]failure {
 		noJob      = "D-Bus is out of reach, systemd refuses or does not know the unit, the job fails, or it is not done in time"
 		noTable    = "the kernel does not tell, or not in time"
 		noMetric   = "the name is another kind of metric's, or there are too many series or names"
-		badKey     = "the key is longer than 128 octets"
+		badKey     = "the key is empty or longer than 128 octets"
 		badText    = "the text is too short for the format, or the position outside of it"
 	)
 	return map[string]failure{
