@@ -3,9 +3,13 @@
 package ipvs
 
 import (
+	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
 )
@@ -62,4 +66,73 @@ func TestKeeperReadsInParts(t *testing.T) {
 	x.holds(large)
 	x.eventually("told", func(c Counts) bool { return c.Repaired == 2 && c.Trouble == "" })
 	x.close(true, false)
+}
+
+// TestWithout: what the kernel has when it refused some operations is what those that
+// it carried out make, whichever they are.
+func TestWithout(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	key := balance.Key{Fwmark: 3}
+	drawn := func() *balance.Service {
+		if r.IntN(5) == 0 {
+			return nil
+		}
+		s := balance.Service{Options: balance.Options{Scheduler: []string{"rr", "wrr"}[r.IntN(2)]}}
+		for i := range byte(6) {
+			if d := at(i + 1); r.IntN(2) == 0 {
+				d.Weight = int32(r.IntN(3))
+				s.Destinations = append(s.Destinations, d)
+			}
+		}
+		return s.Normal(key)
+	}
+	for range 2000 {
+		have, want := balance.Table{}, balance.Table{}
+		old, now := drawn(), drawn()
+		if old != nil {
+			have[key] = old
+		}
+		if now != nil {
+			want[key] = now
+		}
+		var failures []Failure
+		for _, op := range balance.Diff(have, want) {
+			switch missing := op.Kind != balance.AddService && have[key] == nil; {
+			case missing:
+				failures = append(failures, Failure{op, errNoService})
+			case r.IntN(3) == 0:
+				failures = append(failures, Failure{op, unix.ENOMEM})
+			case !have.Apply(op):
+				t.Fatalf("%+v cannot be applied", op)
+			}
+		}
+		if len(failures) == 0 {
+			continue
+		}
+		if got := without(key, old, now, failures); !equal(got, have[key]) {
+			t.Fatalf("from %+v to %+v without %v: %+v, want %+v", old, now, failures, got, have[key])
+		}
+	}
+}
+
+// TestRefusedCost: a service of tens of thousands of servers of which the table takes
+// half is no burden.
+func TestRefusedCost(t *testing.T) {
+	key := balance.Key{Fwmark: 3}
+	var s balance.Service
+	var failures []Failure
+	for i := range 40_000 {
+		d := balance.Destination{Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)}
+		s.Destinations = append(s.Destinations, d)
+		if i%2 == 0 {
+			failures = append(failures, Failure{balance.Op{Kind: balance.AddDestination, Key: key, Destination: d}, unix.ENOMEM})
+		}
+	}
+	began := time.Now()
+	if got := without(key, nil, s.Normal(key), failures); len(got.Destinations) != 20_000 {
+		t.Errorf("%d are left", len(got.Destinations))
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it took %v", took)
+	}
 }

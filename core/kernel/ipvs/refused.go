@@ -5,6 +5,7 @@ package ipvs
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -40,21 +41,52 @@ func (w *keeping) refuse(key balance.Key, old *balance.Service, failures []Failu
 	r.next = time.Now().Add(r.wait)
 	w.refused[key] = r
 
-	have, want := balance.Table{}, balance.Table{}
+	delete(w.have, key)
+	if s := without(key, old, w.want[key], failures); s != nil {
+		w.have[key] = s
+	}
+}
+
+// without is what a service is when it was to turn from old into want, and some
+// operations on it were refused. Either may be nil, as the result may.
+func without(key balance.Key, old, want *balance.Service, failures []Failure) *balance.Service {
+	type part struct {
+		kind    balance.OpKind
+		address netip.AddrPort // zero for the service
+	}
+	refused := make(map[part]bool, len(failures))
+	for _, f := range failures {
+		refused[part{f.Op.Kind, f.Op.Destination.Address}] = true
+	}
+	switch {
+	case refused[part{kind: balance.AddService}]:
+		return nil
+	case want == nil:
+		return old // which was not removed
+	}
+	s := balance.Service{Options: want.Options}
+	before := map[netip.AddrPort]balance.Destination{}
 	if old != nil {
-		have[key] = old
-	}
-	if s := w.want[key]; s != nil {
-		want[key] = s
-	}
-	for _, op := range balance.Diff(have, want) {
-		if !slices.ContainsFunc(failures, func(f Failure) bool { return f.Op == op }) {
-			have.Apply(op)
+		if refused[part{kind: balance.EditService}] {
+			s.Options = old.Options
+		}
+		for _, d := range old.Destinations {
+			before[d.Address] = d
+			if refused[part{balance.RemoveDestination, d.Address}] {
+				s.Destinations = append(s.Destinations, d)
+			}
 		}
 	}
-	if delete(w.have, key); have[key] != nil {
-		w.have[key] = have[key]
+	for _, d := range want.Destinations {
+		switch {
+		case refused[part{balance.AddDestination, d.Address}]:
+			continue
+		case refused[part{balance.EditDestination, d.Address}]:
+			d = before[d.Address]
+		}
+		s.Destinations = append(s.Destinations, d)
 	}
+	return s.Normal(key)
 }
 
 // again puts services in doubt whose refusal is to be tried again.
