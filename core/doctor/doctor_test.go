@@ -34,6 +34,8 @@ func TestExamineLink(t *testing.T) {
 		{"unicast needs none", linkNeeds{}, linkState{flags: net.FlagUp | net.FlagRunning}, OK, "is up"},
 		{"only the virtual address", linkNeeds{source4: true, virtual: []netip.Addr{virtual}}, linkState{flags: up, addresses: []netip.Addr{virtual}}, Problem, "no IPv4 address of its own"},
 		{"no link-local address", linkNeeds{instance: true, vrids6: []uint8{1}}, linkState{flags: up, addresses: []netip.Addr{four, netip.MustParseAddr("2001:db8::1")}}, Problem, "no link-local IPv6 address"},
+		{"InfiniBand", linkNeeds{instance: true}, linkState{flags: up, mac: make(net.HardwareAddr, 20)}, Warning, "no gratuitous ARP"},
+		{"Ethernet", linkNeeds{instance: true}, linkState{flags: up, mac: make(net.HardwareAddr, 6)}, OK, "is up"},
 		{"a link-local address", linkNeeds{instance: true, vrids6: []uint8{1}}, linkState{flags: up, addresses: []netip.Addr{local}}, OK, "is up"},
 	}
 	for _, tt := range tests {

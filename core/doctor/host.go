@@ -58,6 +58,7 @@ func processesOf(name string) (pids []string) {
 type linkState struct {
 	err       error
 	flags     net.Flags
+	mac       net.HardwareAddr
 	addresses []netip.Addr
 }
 
@@ -66,7 +67,7 @@ func lookAt(device string) (s linkState) {
 	if err != nil {
 		return linkState{err: err}
 	}
-	s.flags = i.Flags
+	s.flags, s.mac = i.Flags, i.HardwareAddr
 	list, err := i.Addrs()
 	if err != nil {
 		return linkState{err: err}
@@ -95,6 +96,11 @@ func examineLink(n linkNeeds, s linkState) (list []Finding) {
 	}
 	if n.multicast && s.flags&net.FlagMulticast == 0 {
 		bad(Problem, "knows no multicast", "use unicast_peer, or ip link set "+n.device+" multicast on")
+	}
+	const infiniband = 20 // octets of a hardware address
+	if n.instance && len(s.mac) == infiniband {
+		bad(Warning, "is InfiniBand, on which no gratuitous ARP and no neighbour advertisement is sent: clients find a new master when what they know of the old one expires",
+			"have them ask again soon (net.ipv4.neigh.default.base_reachable_time_ms), or use Ethernet")
 	}
 	own := func(six bool) bool {
 		return slices.ContainsFunc(s.addresses, func(a netip.Addr) bool {

@@ -2,14 +2,15 @@
 
 // Package kernel is what the daemon does to Linux and hears from it: it
 // implements engine.Kernel by putting together link (interfaces and
-// addresses), wire (VRRP sockets), bfdwire (BFD sockets), firewall (nftables) and
-// announce (gratuitous ARP and unsolicited neighbour advertisements).
+// addresses), vmac (interfaces of the node's own), sysctl (their settings), wire
+// (VRRP sockets), bfdwire (BFD sockets), firewall (nftables) and announce
+// (gratuitous ARP and unsolicited neighbour advertisements).
 //
 // It keeps three lists: which interfaces are watched, which addresses were
 // claimed for whom and on which interface they were set, and which could not be
-// removed and are tried again on each tick. All else is read from the kernel whenever something
-// changed there, and on a slow tick; what differs from what the node was told
-// last is told again. It decides nothing: that an address is lost is an event,
+// removed and are tried again on each tick. All else is read from the kernel
+// whenever something changed there, and on a slow tick; what differs from what the
+// node was told last is told again. It decides nothing: that an address is lost is an event,
 // and whether it is claimed again the node's business.
 //
 // A Kernel works in the network namespace in which it was opened, whatever
@@ -148,7 +149,7 @@ type Kernel struct {
 }
 
 // Open connects to the kernel in the network namespace of the calling thread.
-// Nothing is watched until Watch. It needs CAP_NET_ADMIN and CAP_NET_RAW. The
+// The sink is told nothing until Watch. It needs CAP_NET_ADMIN and CAP_NET_RAW. The
 // sink must take events until Close has returned.
 func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	k := &Kernel{
@@ -255,7 +256,8 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 	k.mu.Unlock()
 }
 
-// Watch implements engine.Kernel. VRRP interfaces are watched too, whether
+// Watch implements engine.Kernel. The first call removes the packet filter of an
+// earlier run. VRRP interfaces are watched too, whether
 // they are among interfaces or not. An interface that is not there is no
 // error: its socket is opened when it comes. The error names each VRRP
 // interface that is there and whose socket could not be opened; that is tried

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -346,4 +347,47 @@ func daemon() {
 	}
 	fatal(json.NewEncoder(os.Stdout).Encode(pids))
 	select {}
+}
+
+// TestDropBounding: a launcher without CAP_SETPCAP drops nothing and goes on where
+// nothing could be gained, and else says what it lacks; what is out of reach already
+// needs no dropping.
+func TestDropBounding(t *testing.T) {
+	needRoot(t)
+	for _, tt := range []struct {
+		name       string
+		out        bool // of reach already
+		privileged bool
+		want       string
+	}{
+		{"a user", false, false, ""},
+		{"root", false, true, "which takes CAP_SETPCAP"},
+		{"root, with nothing in reach", true, true, ""},
+	} {
+		done := make(chan error)
+		go func() {
+			runtime.LockOSThread() // for good: the thread ends with the goroutine
+			done <- func() error {
+				if tt.out {
+					if err := dropBounding(nil, true); err != nil {
+						return fmt.Errorf("with CAP_SETPCAP: %w", err)
+					}
+				}
+				header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+				var data [2]unix.CapUserData
+				if err := unix.Capget(&header, &data[0]); err != nil {
+					return err
+				}
+				data[0].Effective &^= 1 << unix.CAP_SETPCAP
+				if err := unix.Capset(&header, &data[0]); err != nil {
+					return err
+				}
+				return dropBounding(nil, tt.privileged)
+			}()
+		}()
+		err := <-done
+		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
+			t.Errorf("%s: got %v, want %q", tt.name, err, tt.want)
+		}
+	}
 }

@@ -27,7 +27,7 @@ const (
 // newFrame builds the announcement of an address on an interface.
 func newFrame(i link.Interface, address netspec.Address) (frame, error) {
 	if len(i.MAC) != 6 {
-		return frame{}, fmt.Errorf("interface %s has no Ethernet address", i.Name)
+		return frame{}, fmt.Errorf("interface %s has no Ethernet address: nothing is announced on it", i.Name)
 	}
 	f := frame{address: address}
 	f.to = unix.SockaddrLinklayer{Ifindex: i.Index, Halen: 6}

@@ -31,8 +31,9 @@ const (
 )
 
 // Watcher calls a function when one of some tables of nftables was changed by
-// anybody, this process included. It does not say what changed. Any number of changes in a row
-// may be one call; after the last there is always a call that began later.
+// anybody, this process included. It does not say what changed. Any number of
+// changes in a row may be one call; after the last there is always a call that
+// began later.
 // Changes of other tables cost a look at the notification, and no call.
 //
 // It owns two goroutines: one empties the socket and waits for nothing else,
@@ -52,9 +53,9 @@ type Watcher struct {
 	closed bool
 }
 
-// Watch subscribes to changes of tables with these names in the namespace, which must stay
-// open until Close. Calls of changed never overlap. A subscription that is lost
-// later is opened again, with a call for what was missed.
+// Watch subscribes to changes of tables with these names in the namespace, which
+// must stay open until Close. Calls of changed never overlap. A subscription that is
+// lost later is opened again, with a call for what was missed.
 func Watch(ns *netns.NS, tables []string, changed func()) (*Watcher, error) {
 	w := &Watcher{ns: ns, tables: tables, changed: changed, dirty: make(chan struct{}, 1), done: make(chan struct{})}
 	if err := w.subscribe(); err != nil {

@@ -35,9 +35,9 @@ const (
 )
 
 // Monitor calls a function whenever interfaces or addresses of a namespace
-// changed, and routes and rules if they are followed. It does not say what changed. Any
-// number of changes in a row may be one call; after the last change there is always a
-// call that began later.
+// changed, and routes and rules if they are followed. It does not say what changed.
+// Any number of changes in a row may be one call; after the last change there is
+// always a call that began later.
 //
 // The kernel itself may be late: of the carrier of hardware it tells at most
 // once a second for the whole machine, so that the second of two cables pulled

@@ -25,6 +25,8 @@ func (h *Host) Capture(t testing.TB, name string, protocol uint16) *Capture {
 	})
 	t.Cleanup(func() { unix.Close(c.fd) })
 	Must(t, unix.SetsockoptInt(c.fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1))
+	// Thousands of frames wait for a test that a busy machine lets wait.
+	Must(t, unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20))
 	to := unix.SockaddrLinklayer{Ifindex: h.index(t, name)}
 	to.Protocol = binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, protocol))
 	Must(t, unix.Bind(c.fd, &to))

@@ -86,9 +86,9 @@ func (k *Keeper) Keep(list []netspec.Device) error {
 }
 
 // Fit makes the devices fit what was read of the kernel: those that are gone
-// are made anew, and those that somebody took down are set up. With settings it looks
-// at the settings too. It reports whether interfaces changed, so that the state is to
-// be read again.
+// are made anew, and those that somebody took down are set up. With settings it
+// looks at the settings too. It reports whether interfaces changed, so that the
+// state is to be read again.
 func (k *Keeper) Fit(state *link.State, settings bool) (changed bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
