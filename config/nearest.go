@@ -1,11 +1,18 @@
 package config
 
+import "strings"
+
 // Nearest returns the candidate that word is most likely meant to be, or ""
 // when none is near. A candidate counts when at most a third of it was
-// mistyped, three characters at the utmost; the first of equals wins.
+// mistyped, three characters at the utmost. One of less than three characters is
+// near to anything, and counts in other letters of the same only. The first of
+// equals wins.
 func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", 0
 	for _, c := range candidates {
+		if len(c) < 3 && !strings.EqualFold(word, c) {
+			continue
+		}
 		limit := min(3, max(1, len(c)/3))
 		if d := distance(word, c, limit); d <= limit && (best == "" || d < bestDistance) {
 			best, bestDistance = c, d

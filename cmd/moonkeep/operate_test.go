@@ -150,3 +150,24 @@ func TestStopAlone(t *testing.T) {
 	}
 	t.Logf("stops took %v", took)
 }
+
+// TestReloadToNothing: a file that is sound and has no instance is no mistake.
+// What was held is given up, a later reload takes it again, and a daemon starts
+// with it; an empty file is one, and changes nothing.
+func TestReloadToNothing(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	const nothing = "global_defs {\n\trouter_id a\n}\n"
+	p := a.run(t, nothing)
+	eventually(t, "a daemon without instances", func() bool { _, err := p.status(); return err == nil }, p.log.String)
+	write := func(text string) { a.write(t, "moonkeep.conf", text, 0o644) }
+	write(conf(150, vip.String(), ""))
+	p.asks(t, 0, "reload")
+	a.holds(t, vip, true)
+	write("\n")
+	mentions(t, "empty", p.asks(t, 1, "reload"), "refused, the earlier configuration runs on")
+	a.holds(t, vip, true)
+	write(nothing)
+	p.asks(t, 0, "reload")
+	a.holds(t, vip, false)
+}

@@ -110,7 +110,7 @@ func (r *reader) addressScope(l *optionLine, w token) bool {
 		names = append(names, s.String())
 	}
 	hint := ""
-	if guess := nearest(v.text, names); guess != "" {
+	if guess := config.Nearest(v.text, names); guess != "" {
 		hint = ": did you mean " + guess + "?"
 	}
 	r.out.warn(v.at, "bad-scope", "scope takes global, site, link, host, nowhere or 0..255, not %s%s", quoted(v.text), hinted(hint, "the address has the usual one, as in keepalived"))

@@ -264,7 +264,7 @@ func (f *feed) meant(name string, s config.Severity) string {
 		return ""
 	}
 	f.guesses++
-	return nearest(name, f.names())
+	return config.Nearest(name, f.names())
 }
 
 // names returns the names that are defined.

@@ -106,7 +106,7 @@ func (r *reader) state(s *statement) {
 	master := w.text == "MASTER"
 	if !master && w.text != "BACKUP" {
 		hint := ""
-		if guess := nearest(strings.ToUpper(w.text), []string{"MASTER", "BACKUP"}); guess != "" {
+		if guess := config.Nearest(strings.ToUpper(w.text), []string{"MASTER", "BACKUP"}); guess != "" {
 			hint = ": did you mean " + guess + "?"
 		}
 		r.out.warn(w.at, "bad-state", "state is MASTER or BACKUP, not %s%s", quoted(w.text), hinted(hint, "BACKUP is taken, as by keepalived"))

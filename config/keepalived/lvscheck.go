@@ -273,7 +273,7 @@ func (r *reader) follows(name string, names []string) bool {
 
 // insteadOf ends the message about a name that does not exist.
 func (r *reader) insteadOf(name string, names []string) string {
-	if guess := nearest(name, names); guess != "" {
+	if guess := config.Nearest(name, names); guess != "" {
 		return ": did you mean " + printable(guess) + "?"
 	}
 	return ": nothing would watch what this check is meant to watch"

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/schema"
 )
 
@@ -146,7 +147,7 @@ func (r *reader) setOption(f *schema.Field, keyword string, w token) bool {
 // so is the value of what is likely meant.
 func (r *reader) strangeOption(l *optionLine, w token) {
 	block := r.frames[len(r.frames)-1].block
-	guess := nearest(w.text, block.Spelled())
+	guess := config.Nearest(w.text, block.Spelled())
 	if guess == "" {
 		r.out.warn(w.at, "unknown-option", "unknown option %s of %s; it is ignored, as by keepalived", quoted(w.text), l.what)
 		return

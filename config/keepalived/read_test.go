@@ -38,26 +38,6 @@ func TestCommandWords(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"auth_pass", "auth_type", "priority", "preempt_delay", "up"}
-	for word, want := range map[string]string{
-		"autp_pass": "auth_pass", "preemtp_delay": "preempt_delay", "prioirty": "priority", "priorityy": "priority",
-		"auth_pass": "auth_pass", "bandwidth": "", "": "", "u": "", "auth": "",
-	} {
-		if got := nearest(word, known); got != want {
-			t.Errorf("%q: got %q, want %q", word, got, want)
-		}
-	}
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"abc", "abc", 0}, {"abc", "acb", 1}, {"abc", "ab", 1}, {"abc", "xabc", 1}, {"abc", "xyz", 3}, {"ca", "abc", 3}} {
-		if got := distance(c.a, c.b, 9); got != c.want {
-			t.Errorf("%q to %q: got %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
-
 func TestParseSeconds(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"1": time.Second, "0.25": 250 * time.Millisecond, ".5": 500 * time.Millisecond, "+2.": 2 * time.Second,

@@ -72,7 +72,7 @@ func (r *reader) staticReferences() {
 		}
 		if !r.skipped[*name] {
 			hint := ""
-			if guess := nearest(*name, names); guess != "" {
+			if guess := config.Nearest(*name, names); guess != "" {
 				hint = ": did you mean " + printable(guess) + "?"
 			}
 			r.out.addAt(at, config.Warning, "unknown-track-group", "no track_group is named %s%s", quoted(*name), hinted(hint, "nothing is tracked here, as by keepalived"))
@@ -96,7 +96,7 @@ func (r *reader) staticReferences() {
 	}
 	if d := r.cfg.Global.SyncDaemon; d != nil && d.Instance != "" && r.instanceNamed[d.Instance] == nil {
 		hint := ""
-		if guess := nearest(d.Instance, r.instanceNames()); guess != "" {
+		if guess := config.Nearest(d.Instance, r.instanceNames()); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
 		if !r.skipped[d.Instance] {

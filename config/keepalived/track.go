@@ -77,7 +77,7 @@ func (r *reader) trackLine(s *statement, keyword string, to *[]track) {
 // trackWord reports a word that a tracker's line does not take, and whether
 // it is the name of another tracker.
 func (r *reader) trackWord(w token, keyword string) bool {
-	guess := nearest(w.text, []string{"weight", "reverse", "noreverse"})
+	guess := config.Nearest(w.text, []string{"weight", "reverse", "noreverse"})
 	switch {
 	case guess == "weight" && w.text == guess:
 		r.out.warn(w.at, "missing-argument", "weight takes a number, -253..253, and there is none; it is ignored, as by keepalived")
@@ -194,7 +194,7 @@ func (r *reader) nearestName(word, finding string, names func() []string) string
 	if r.out.full(config.Warning, finding) {
 		return ""
 	}
-	return nearest(word, names())
+	return config.Nearest(word, names())
 }
 
 // distinct leaves out lines that name a tracker again.

@@ -427,7 +427,7 @@ func (r *reader) explain(b *block, s *statement) {
 		r.out.warn(word.at, "wrong-block", "%s belongs in %s, not %s; %s", word.text, strings.Join(homes, " or "), b.place(), ignored)
 		return
 	}
-	guess, glued := nearest(word.text, b.names), ""
+	guess, glued := config.Nearest(word.text, b.names), ""
 	for _, name := range b.names {
 		if strings.HasPrefix(word.text, name) && len(name) > len(glued) && len(name) > 3 {
 			glued = name

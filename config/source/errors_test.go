@@ -257,7 +257,7 @@ func TestFindings(t *testing.T) {
 		}},
 		"groups": {"a.yaml", instance() + "vrrp_sync_groups:\n  - {name: G, group: [A, a, B, A]}\n  - {name: H, group: [A]}\n  - {name: G, group: []}\n  - {name: I}\n", []string{
 			`a.yaml:7:26: error: vrrp_sync_group G: there is no vrrp_instance "a"; is "A" meant? [unknown-instance]`,
-			`a.yaml:7:29: error: vrrp_sync_group G: there is no vrrp_instance "B"; is "A" meant? [unknown-instance]`,
+			`a.yaml:7:29: error: vrrp_sync_group G: there is no vrrp_instance "B" [unknown-instance]`,
 			`a.yaml:7:32: error: vrrp_sync_group G: group names A twice [given-twice]`,
 			`a.yaml:8:23: error: vrrp_instance A is in vrrp_sync_group G already, and can be in one only [two-groups]`,
 			`a.yaml:9:5: error: vrrp_sync_group G is defined twice, first in line 7 [duplicate-name]`,
