@@ -25,10 +25,12 @@ func probesOf(t *testing.T, checks string) (*probes, chan node.Answer, error) {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
-		"good.lua":   `return function(ctx) return {ok = ctx.server == "192.0.2.11:80" and ctx.service == "192.0.2.1:80", weight = ctx.args.w, message = "fine"} end`,
-		"bad.lua":    `return function() return false, "too busy" end`,
-		"wrong.lua":  `return function() error "oh" end`,
-		"slow.lua":   `return function() while true do end end`,
+		"good.lua":  `return function(ctx) return {ok = ctx.server == "192.0.2.11:80" and ctx.service == "192.0.2.1:80", weight = ctx.args.w, message = "fine"} end`,
+		"bad.lua":   `return function() return false, "too busy" end`,
+		"wrong.lua": `return function() error "oh" end`,
+		"slow.lua":  `return function() while true do end end`,
+		// Takes its time, whatever that is, and waits for nobody.
+		"lasts.lua":  `local p = require "process" return function() while true do p.count{cmdline = "no such line"} end end`,
 		"weight.lua": `return {weight = function(ctx) if ctx.args.oh then error "oh" end return ctx.server == "192.0.2.11:80" and 42.4 or 0 end}`,
 		"other.lua":  `return {on_change = function() end}`,
 	} {
@@ -207,7 +209,7 @@ func TestLuaChecksTakeTurns(t *testing.T) {
 	for i := range 20 {
 		file := "bad.lua"
 		if i == 9 {
-			file = "slow.lua, timeout: 300ms"
+			file = "lasts.lua, timeout: 1s"
 		}
 		fmt.Fprintf(&b, "LUA_CHECK: {path: %s}}, {", file)
 	}
