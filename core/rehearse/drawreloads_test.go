@@ -194,3 +194,19 @@ func (r *referee) together(h *Happening, c *node.Change) {
 		}
 	}
 }
+
+// allow notes that an instance may preempt, and with it its sync group, which a
+// reload may take apart before it does.
+func (l *life) allow(h *Happening, name string) {
+	names := []string{name}
+	for _, g := range h.Node.daemon.config.Groups {
+		if slices.Contains(g.Members, name) {
+			names = g.Members
+		}
+	}
+	for _, name := range names {
+		if in := find(h, l, name); in != nil {
+			l.allowed[in.Router.VRID] = true
+		}
+	}
+}

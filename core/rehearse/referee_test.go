@@ -111,9 +111,7 @@ func (r *referee) observe(h *Happening) {
 		l.running[e.Script] = false
 	}
 	if e, ok := h.Event.(*node.PolicySaid); ok && e.Objection == "" {
-		if in := find(h, l, e.Instance); in != nil {
-			l.allowed[in.Router.VRID] = true
-		}
+		l.allow(h, e.Instance)
 	}
 	if e, ok := h.Event.(*node.Claimed); ok {
 		l.refused[e.Instance]++
