@@ -133,10 +133,10 @@ global: {lvs_sync_daemon: {interface: eth0, inst: AA}}`, []string{
 			`a.yaml:6:20: error: virtual_server group none UDP: there is no virtual_server_group "none" [unknown-block]`,
 			`a.yaml:6:34: error: virtual_server number 2 needs one of address, fwmark and group, not 0 [missing-key]`,
 			`a.yaml:6:62: error: virtual_server fwmark 1 is defined twice, first in line 6 [duplicate-name]`,
-			`a.yaml:7:27: error: track_group tg: there is no vrrp_instance "B"; is "A" meant? [unknown-block]`,
+			`a.yaml:7:27: error: track_group tg: there is no vrrp_instance "B" [unknown-block]`,
 			`a.yaml:8:35: error: track_file f is defined twice, first in line 8 [duplicate-name]`,
-			`a.yaml:9:22: error: static_ipaddresses: there is no track_group "gt"; is "tg" meant? [unknown-block]`,
-			`a.yaml:10:45: error: global: lvs_sync_daemon: there is no vrrp_instance "AA"; is "A" meant? [unknown-block]`,
+			`a.yaml:9:22: error: static_ipaddresses: there is no track_group "gt" [unknown-block]`,
+			`a.yaml:10:45: error: global: lvs_sync_daemon: there is no vrrp_instance "AA" [unknown-block]`,
 		}},
 		"routes and rules": {`static_routes: [{to: 10.0.0.0/8, via: 192.0.2.1, table: 100, mtu: 1400, metric: 5, nexthops: [{via: x}]}]
 static_rules: [{from: 10.0.0.0/8, fwmark: 7, sport: 1-2, preference: -1}]`, []string{
