@@ -4,8 +4,8 @@ package lint
 func explainConvert() []explanation {
 	return []explanation{
 		{"own-keyword", FromConvert, `The keyword is moonkeep's own: moonkeep reads it in keepalived.conf, and keepalived passes over it with a warning; of a Lua file it would run a program of that name, which fails. A real server whose only check is such a one would count as working there. Nothing has to be done when only moonkeep reads the file.`},
-		{"not-carried", FromConvert, `The language that is written has no form for this: a key of moonkeep's own that keepalived has no word for, or a comment where there is no place for one. It is left out of the result and listed, so that nothing is lost in silence. An include, a condition or a definition is carried as what it stands for.`},
+		{"not-carried", FromConvert, `The language that is written has no form for this: a key of moonkeep's own that keepalived has no word for, or a comment where there is no place for one. It is left out of the result and listed, so that nothing is lost silently. An include, a condition or a definition is carried as what it stands for.`},
 		{"secret-left-out", FromConvert, `Passwords and keys are not written unless --secrets asks for them, since converted files are often sent to others. What is written without them needs them filled in before it can run.`},
-		{"not-the-same", FromConvert, `What was written is read back and compared with what was read. They differ, or the result has errors, so it is not to be used. That is a fault of the converter and not of the file; please report it with the part of the file that is named.`},
+		{"not-the-same", FromConvert, `What was written is read back and compared with what was read. They differ, or the result has errors, so it must not be used. That is a bug of the converter and not a mistake in the file; please report it with the part of the file that is named.`},
 	}
 }

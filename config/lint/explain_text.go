@@ -4,7 +4,7 @@ package lint
 // understood, but what it says cannot be, or is not what its author means.
 func explainMeaning() []explanation {
 	return []explanation{
-		{"not-acted-on", FromText, `The word is known, and this version of moonkeep does not do what it asks for. It is passed over with a warning that says what does not happen, because the rest can run without it.`},
+		{"not-acted-on", FromText, `The keyword is known, but this version of moonkeep does not act on it. It is ignored with a warning that says what is missing, because the rest can run without it.`},
 		{"nopreempt-master", FromText, `nopreempt lets a running master of lower priority stay. A node that starts as MASTER wants the opposite, so keepalived clears nopreempt there. Write state BACKUP on all nodes: the priority elects the first master, and nopreempt keeps it.`},
 		{"authentication-dropped", FromText, `Version 3 of VRRP has no authentication (RFC 9568 9), vrrp_strict refuses that of version 2, and auth_hmac takes its place. keepalived drops the block with a warning.`},
 		{"vrid-clash", FromText, `The virtual_router_id and the interface together are a virtual router's identity: two with the same would hear each other's adverts as those of another node, and both send from the same virtual MAC address.`},
@@ -16,20 +16,20 @@ func explainMeaning() []explanation {
 		{"no-priority", FromText, `state MASTER without a priority means priority 255, the owner of the addresses (RFC 9568 5.2.4): such a node never gives way, and no tracker can lower it. That is seldom meant. Give every node a priority.`},
 		{"bad-state", FromText, `state only says how an instance begins; the priority decides what it becomes. What is neither MASTER nor BACKUP is taken for BACKUP.`},
 		{"state-master-stays", FromText, `Once state MASTER was read, a later state BACKUP of the same instance does not take it back. keepalived does the same. Keep one of the lines.`},
-		{"advert-interval-rounded", FromText, `A packet of version 2 carries the interval in whole seconds, one of version 3 in hundredths. What lies between is rounded, and a peer that rounds otherwise would disagree. Write a value that the version can carry, or set version 3 on all nodes.`},
+		{"advert-interval-rounded", FromText, `A packet of version 2 carries the interval in whole seconds, one of version 3 in hundredths. Values between are rounded, and a peer that rounds differently would disagree. Write a value that the version can carry, or set version 3 on all nodes.`},
 		{"preempt-delay-unused", FromText, `preempt_delay says how long a node of higher priority waits before it takes the addresses back. A node with nopreempt never does, and one that starts as MASTER does not wait, so the delay has nothing to delay.`},
 		{"bad-auth-type", FromText, `The kinds of authentication are those of RFC 2338. PASS is a password in clear, AH a header of IPsec. Of another word keepalived makes no authentication at all, so that peers with a password are not heard.`},
 		{"no-authentication", FromText, `An authentication block without a type or a password sends no authentication. Peers that have one discard the adverts of this node, and it theirs: both become master.`},
 		{"password-cut", FromText, `The packet has eight bytes for the password (RFC 2338 5.3.10). keepalived sends the first eight and drops the rest, and so does moonkeep. Write no more than eight, so that nobody believes the rest counts.`},
-		{"password-too-long", FromText, `The packet has eight bytes for the password (RFC 2338 5.3.10). moonkeep's own files do not cut it in silence.`},
+		{"password-too-long", FromText, `The packet has eight bytes for the password (RFC 2338 5.3.10). In moonkeep's own files a longer one is an error; it is not cut silently.`},
 		{"zero-interval", FromText, `A check that runs without a pause would take a whole processor. keepalived makes the interval one second, and so does moonkeep.`},
 		{"weight-cut", FromText, `A weight lies between -253 and 253, the greatest distance between two priorities that are not 0 or 255. keepalived cuts what is beyond.`},
-		{"unused-script", FromText, `A vrrp_script runs only where something tracks it. Name it in track_script of an instance or a sync group, or take it out.`},
+		{"unused-script", FromText, `A vrrp_script runs only if something tracks it. Name it in track_script of an instance or a sync group, or remove it.`},
 		{"unknown-script", FromText, `track_script names a vrrp_script that is not defined. keepalived runs without it, and so does moonkeep: what somebody wanted watched is not. The name is often misspelt, or its block was left out for another reason.`},
 		{"defined-later", FromText, `keepalived reads a file once, from top to bottom, and drops a track_script whose vrrp_script comes below. moonkeep tracks it all the same. Define scripts first, so that both do the same.`},
-		{"own-interface", FromText, `An instance always watches its own interface, and is in FAULT while that is down. To track it once more adds nothing, and with a weight it would contradict that; use dont_track_primary if the interface shall not matter.`},
+		{"own-interface", FromText, `An instance always watches its own interface, and is in FAULT while that is down. Tracking it again adds nothing, and with a weight it would contradict that; use dont_track_primary if the interface should not matter.`},
 		{"unknown-instance", FromText, `A sync group names an instance that is not defined. Its other members stay in step without it, as in keepalived; the one that was meant changes its role alone.`},
-		{"empty-group", FromText, `A sync group without members keeps nothing in step. keepalived ignores it; moonkeep's own files refuse it. Name the instances that shall change role together under group, or take the block out.`},
+		{"empty-group", FromText, `A sync group without members keeps nothing in step. keepalived ignores it; moonkeep's own files refuse it. List the instances that should change role together under group, or remove the block.`},
 		{"single-member-group", FromText, `A sync group keeps its members in one role. With one member there is nothing to keep in step; trackers and notify programs can stand in the instance itself.`},
 		{"two-groups", FromText, `An instance can follow one sync group only. Two that want different roles for it could not both be obeyed.`},
 		{"mixed-owners", FromText, `The members of a sync group change role together. An instance of priority 255 is master always, whatever its group does, so the others could not follow.`},
@@ -43,21 +43,21 @@ func explainMeaning() []explanation {
 		{"bad-scope", FromText, `The scope of an address says how far it is valid: global, site, link, host, nowhere, or a number from 0 to 255.`},
 		{"no-broadcast", FromText, `A prefix of length 31 or 32 has no broadcast address. Write the length of the network behind the address, or leave brd out.`},
 		{"peer-prefix", FromText, `An address with a peer is one end of a point-to-point connection. The length belongs to the peer, and the address itself is a /32.`},
-		{"deprecated", FromText, `The word still works, and a newer one took its place. Write the new one, since keepalived may drop the old one.`},
-		{"missing-keyword", FromText, `A block lacks a line that nothing can run without. When it is there but misspelt, that is reported in its place.`},
+		{"deprecated", FromText, `The keyword still works, but a newer one has replaced it. Use the new one, since keepalived may drop the old one.`},
+		{"missing-keyword", FromText, `A line without which the block cannot run is missing. If it is there but misspelt, that is reported instead.`},
 	}
 }
 
 // explainWords are what config/keepalived finds in words and braces.
 func explainWords() []explanation {
 	return []explanation{
-		{"unknown-keyword", FromText, `keepalived knows no such word in this block and goes on without it, and so does moonkeep; whatever the line was to do does not happen. The message says which word is probably meant.`},
-		{"wrong-block", FromText, `The word belongs in another block. keepalived ignores it where it stands. Usually a brace is missing or one too many above it.`},
+		{"unknown-keyword", FromText, `keepalived has no such keyword in this block and ignores the line, and so does moonkeep; whatever it was meant to do does not happen. The message says which word is probably meant.`},
+		{"wrong-block", FromText, `The word belongs in another block. keepalived ignores it where it stands. Usually there is a missing or a surplus brace above it.`},
 		{"missing-brace", FromText, `A block is opened and never closed. Everything behind it was read as part of it. The place that is named is where that shows; the brace is missing somewhere above. keepalived runs on with whatever comes of it. moonkeep does so when the last brace of the file is missing, and refuses the rest: what stands behind it would be lost, or the file was cut off.`},
 		{"surplus-brace", FromText, `A brace closes more than was opened. The block above ended earlier than its author meant, and what follows stands outside of it. A brace too many behind everything else is ignored, as by keepalived.`},
 		{"stray-brace", FromText, `Braces belong to the keyword before them, and here is none. What is in them is ignored. Often the keyword has become part of a comment.`},
 		{"unexpected-brace", FromText, `The keyword takes no block. What stands in the braces is not read, here or by keepalived; whatever it was to do does not happen.`},
-		{"missing-blank", FromText, `Words are kept apart by blanks. This one has grown together with a name, a quote or a brace; what is meant is clear, so it is read that way. keepalived may not read it so.`},
+		{"missing-blank", FromText, `Words are separated by blanks. This one is joined to a name, a quote or a brace; what is meant is clear, so it is read that way, but keepalived may read it differently.`},
 		{"one-line-block", FromText, `keepalived reads one statement from a line. What stands behind the first one between two braces on one line is lost there. Give each a line of its own.`},
 		{"line-too-long", FromText, `keepalived reads lines of at most 1024 bytes, comments not counted, and ignores longer ones as a whole. Divide the line.`},
 		{"unterminated-quote", FromText, `A quote is opened and not closed on its line, so nobody can tell where its text ends. keepalived drops most such lines, and crashes on some; moonkeep refuses them. Add the closing quote.`},
