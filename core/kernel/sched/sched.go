@@ -73,7 +73,7 @@ func (p *Process) Apply(s Settings) (failed []error) {
 		case err == nil:
 			return
 		case errors.Is(err, unix.EPERM):
-			err = fmt.Errorf("%w: the process needs CAP_SYS_NICE (or, in a cgroup, real-time bandwidth) for it", err)
+			err = fmt.Errorf("%w: the process needs CAP_SYS_NICE (in a unit of systemd CapabilityBoundingSet=CAP_SYS_NICE and RestrictRealtime=false; or, in a cgroup, real-time bandwidth) for it", err)
 		}
 		failed = append(failed, fmt.Errorf("%s: %w", what, err))
 	}
