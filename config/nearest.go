@@ -5,12 +5,13 @@ import "strings"
 // Nearest returns the candidate that word is most likely meant to be, or ""
 // when none is near. A candidate counts when at most a third of it was
 // mistyped, three characters at the utmost. One of less than three characters is
-// near to anything, and counts in other letters of the same only. The first of
+// near to anything: it counts in capitals or small letters, or, of two, when the
+// word begins with it. The first of
 // equals wins.
 func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", 0
 	for _, c := range candidates {
-		if len(c) < 3 && !strings.EqualFold(word, c) {
+		if len(c) < 3 && !strings.EqualFold(word, c) && (len(c) < 2 || !strings.HasPrefix(word, c)) {
 			continue
 		}
 		limit := min(3, max(1, len(c)/3))
