@@ -100,7 +100,8 @@ type VirtualServer struct {
 	SlowStart time.Duration `key:"slow_start" own:"true" range:"0s..24h" tier:"2"`
 	// When fewer than this share of the real servers work, those that worked
 	// last are kept rather than that all clients meet the few; 0 is never. Those
-	// that are drained, in maintenance or down by hand do not count. A sorry
+	// that are drained, in maintenance or down by hand do not count and are not
+	// kept, nor are those without a result since their maintenance. A sorry
 	// server goes before.
 	PanicThreshold int `key:"panic_threshold" own:"true" range:"0..100" unit:"percent" tier:"2"`
 

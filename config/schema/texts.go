@@ -697,7 +697,7 @@ func texts() map[string]string {
 		"VirtualServer.LBKind":                 "How packets reach the real servers.",
 		"VirtualServer.NetNamespace":           "The network namespace that checks connect from; the daemon's own when left out.",
 		"VirtualServer.Omega":                  "When the daemon stops, the programs of notify_down and quorum_down are run.",
-		"VirtualServer.PanicThreshold":         "When fewer than this share of the real servers work, those that worked last are kept rather than that all clients meet the few; 0 is never. Those that are drained, in maintenance or down by hand do not count. A sorry server goes before.",
+		"VirtualServer.PanicThreshold":         "When fewer than this share of the real servers work, those that worked last are kept rather than that all clients meet the few; 0 is never. Those that are drained, in maintenance or down by hand do not count and are not kept, nor are those without a result since their maintenance. A sorry server goes before.",
 		"VirtualServer.PersistenceEngine":      "The persistence engine of IPVS, for example sip.",
 		"VirtualServer.PersistenceGranularity": "Which clients are taken for one: the mask of their IPv4 addresses, or the length of the prefix of their IPv6 addresses.",
 		"VirtualServer.PersistenceTimeout":     "How long a client stays with its real server; 0 is not at all.",

@@ -41,7 +41,9 @@ type Panic struct {
 // servers are to serve, and has what the call before left in it; it is as long
 // as servers. It reports whether this is a panic.
 //
-// In a panic those serve that work, and those that served before it.
+// In a panic those serve that work, and those that served before it. One in which
+// people have a hand does not, and is not remembered: that it worked before they took
+// it out says nothing of how it comes back.
 func (p Panic) Keep(servers []Server, kept []bool) (panics bool) {
 	working, all := 0, 0
 	for i := range servers {
@@ -55,7 +57,7 @@ func (p Panic) Keep(servers []Server, kept []bool) (panics bool) {
 	}
 	panics = p.Percent > 0 && working*100 < p.Percent*all
 	for i := range servers {
-		kept[i] = servers[i].Up || panics && kept[i]
+		kept[i] = servers[i].Hand == Free && (servers[i].Up || panics && kept[i])
 	}
 	return panics
 }

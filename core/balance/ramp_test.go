@@ -71,12 +71,13 @@ func TestPanic(t *testing.T) {
 	step(half, true, "----", "+--+")
 	step(half, true, "-+--", "++-+")
 	step(half, false, "-++-", "-++-")
-	step(half, false, "ooxx", "++--")
+	step(half, false, "ooxx", "----")
 	step(half, false, "++++", "++++")
-	step(half, true, "oo--", "++++")
-	step(half, false, "oo+-", "+++-")
+	step(half, true, "oo--", "--++")
+	step(half, false, "oo+-", "--+-")
 	step(half, false, "xx++", "--++")
-	step(half, true, "ox--", "+-++")
+	step(half, true, "ox--", "--++")
+	step(half, true, "---+", "--++") // the first two come back, and do not work
 	step(Panic{}, false, "----", "----")
 }
 

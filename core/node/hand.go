@@ -103,7 +103,9 @@ func (n *Node) handle(now mono.Instant, e *Handle) {
 	name := serverName{e.Service, e.Server}
 	old := n.hands[name]
 	if old != nil && old.Everywhere != e.Everywhere {
-		if old.in(e.Everywhere, e.Left) == e.Hand {
+		// Who asks for a drain again begins its time anew.
+		anew := e.Limit > 0 && e.Left == 0
+		if !anew && old.in(e.Everywhere, e.Left) == e.Hand {
 			old.Everywhere = e.Everywhere // which is all that is new
 			return
 		}
@@ -120,11 +122,14 @@ func (n *Node) handle(now mono.Instant, e *Handle) {
 	s.hand = n.hands[name]
 	if s.rests() != rested {
 		if rested {
-			s.unproven, s.absent = s.tested(), !stood
+			s.unproven = s.tested() && !s.service.sleeps
 		}
 		for i := range s.checks {
 			n.wake(now, &s.checks[i], rested)
 		}
+	}
+	if e.Wish == WishAuto && s.unproven {
+		s.absent = !stood // a place that is gone does not come back before a result
 	}
 	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s", s.cfg.Name, s.service.cfg.Name, h.wanted()))
 	if h.Wish == WishAuto && old != nil && old.Wish != WishAuto && !s.unproven {

@@ -97,102 +97,6 @@ func TestDrainOfTheLast(t *testing.T) {
 	s.says("won")
 }
 
-// TestServerMaintenance: checks rest, over a reload too. After it the server is
-// probed at once, and gets no clients before that has a result, which decides
-// alone.
-func TestServerMaintenance(t *testing.T) {
-	for what, gone := range map[string]bool{"connections are left": false, "its place is gone": true} {
-		s := three(t)
-		s.asked = nil
-		s.hand("a", WishMaintenance, 0, -1)
-		s.tick(time.Hour)
-		if slices.ContainsFunc(s.asked, func(a Ask) bool { return a.Check == 0 }) {
-			t.Error("its check runs")
-		}
-		v := *s.node.services[0].cfg
-		v.Servers = slices.Clone(v.Servers)
-		v.Servers[0].Checks = []Check{tcp("other")}
-		s.asked = nil
-		s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
-		s.tick(time.Hour)
-		if slices.ContainsFunc(s.asked, func(a Ask) bool { return a.Check == 0 }) {
-			t.Error("its check runs after the reload")
-		}
-		if gone {
-			s.take(s.node.Step(s.now, &Drained{"web", "a"}))
-		}
-		s.tables, s.asked = nil, nil
-		s.hand("a", WishAuto, 0, -1)
-		s.asks()
-		if st := s.node.Servers(nil, 0, 1)[0]; !st.Unproven || s.node.Services(s.now).Services[0].Weight != 20 {
-			t.Errorf("%s: it counts before a result: %+v", what, st)
-		}
-		s.tick(50 * time.Millisecond)
-		s.run(0, health.Failed) // alone, with a retry of 1
-		s.says("a down")
-		if gone {
-			s.asks()
-		} else {
-			s.asks("1: 2*10 3*10")
-		}
-		s.run(0, health.OK)
-		s.says("a up")
-		s.asks("1: 1*10 2*10 3*10")
-
-		// Again, and this time it works; without a result people may take another
-		// hand in it.
-		s.hand("a", WishMaintenance, 0, -1)
-		if gone {
-			s.take(s.node.Step(s.now, &Drained{"web", "a"}))
-		}
-		s.hand("a", WishAuto, 0, -1)
-		s.hand("a", WishDrain, 0, -1)
-		s.hand("a", WishAuto, 0, 5)
-		s.tables = nil
-		s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
-		s.asks()
-		if got := s.node.Services(s.now).Services[0].Weight; got != 20 {
-			t.Errorf("%s: before a result the quorum counts %d", what, got)
-		}
-		s.run(0, health.OK)
-		s.says()
-		s.asks("1: 1*5 2*10 3*10")
-	}
-}
-
-// TestMaintenanceFromTheStart: a server that was in maintenance when the daemon
-// began is believed no sooner, and one whose checks are gone or have no result for
-// their grace is not waited for.
-func TestMaintenanceFromTheStart(t *testing.T) {
-	begin := func() *site {
-		v := laid(web(backend("a", tcp("1")), backend("b", tcp("2"))), vip(1))
-		v.SlowStart = balance.Ramp{Over: 20 * time.Second}
-		s := newSite(t, Config{Services: []Service{v}, Hands: []Hand{{Service: "web", Server: "a", Wish: WishMaintenance, Left: -1, Weight: 40}}})
-		s.asks("1: 2*1")
-		s.tick(time.Hour)
-		s.tables, s.asked = nil, nil
-		s.hand("a", WishAuto, 0, 40)
-		s.asks()
-		return s
-	}
-	s := begin()
-	s.tick(10 * time.Second)
-	s.asks()
-	s.run(0, health.OK)
-	s.asks("1: 1*1 2*1") // its weight rises from here
-	s = begin()
-	v := *s.node.services[0].cfg
-	v.Servers = []Server{backend("a"), v.Servers[1]}
-	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
-	s.asks("1: 1*1 2*1")
-	s = begin()
-	s.run(0, health.Unknown)
-	s.tick(29 * time.Second)
-	s.asks()
-	s.tick(1100 * time.Millisecond)
-	s.asks("1: 1*1 2*1")
-}
-
 // TestDrainOfOneThatIsDown: it has no place, and gets none to be drained, also when
 // it comes up; one that inhibits, or has a place, has it until its connections are
 // gone.
@@ -254,6 +158,18 @@ func TestDrainKeepsItsTime(t *testing.T) {
 	s.asks()
 	s.tick(time.Second)
 	s.asks("1: 3*10")
+	// Also where it is asked for anew of the server wherever it is.
+	s.hand("c", WishDrain, time.Minute, -1)
+	s.tick(40 * time.Second)
+	s.take(s.node.Step(s.now, &Handle{Hand{Service: "web", Server: "c", Wish: WishDrain, Limit: time.Minute, Weight: -1, Everywhere: "c"}}))
+	s.tables = nil
+	s.tick(59 * time.Second)
+	s.asks()
+	if got := s.node.Hands(s.now)[2]; got.Everywhere != "c" || got.Left != time.Second {
+		t.Errorf("%+v", got)
+	}
+	s.tick(time.Second)
+	s.asks("1:")
 }
 
 func TestWeightByHand(t *testing.T) {

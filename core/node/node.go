@@ -253,9 +253,9 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))
 	}
+	n.rouse(now)
 	n.requorums(now)
 	n.rebalance(now)
-	n.rouse(now)
 	n.farewell()
 	return n.out
 }

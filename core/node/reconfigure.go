@@ -87,6 +87,8 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		n.reschedule(in)
 	}
 	n.rouse(now)
+	n.requorums(now) // of services that fell asleep
+	n.rebalance(now)
 	if cfg.TellStanding && n.running {
 		n.tellStanding()
 	}

@@ -49,7 +49,8 @@ type server struct {
 	hand            *hand // nil when people have none in it
 	// unproven says that its checks rested in maintenance and have no result
 	// since, so that what they said before is too old to count, and absent that
-	// it had no place when it left it.
+	// it had no place when it was left to them. While its service sleeps nothing
+	// would prove it, and no client could meet it: there it never is.
 	unproven, absent bool
 	// rises says that its weight rises since risesFrom.
 	rises     bool
@@ -129,13 +130,20 @@ func (n *Node) first(s *server) {
 }
 
 // prove has a server that left maintenance serve, or not, as its checks say, once
-// each of them has said something since.
+// each of them has said something since, or none is waited for any more.
 func (n *Node) prove(now mono.Instant, s *server) {
 	if !s.unproven {
 		return
 	}
+	why := "has results since its maintenance"
 	for i := range s.checks {
-		if c := &s.checks[i]; !c.follows() && !c.life.Settled() {
+		switch c := &s.checks[i]; {
+		case s.service.sleeps:
+			why = "is not waited for after its maintenance, as its checks rest"
+		case c.follows() || c.life.Decided():
+		case c.life.Settled():
+			why = "has no result since its maintenance, and the time to wait for one is over"
+		default:
 			return
 		}
 	}
@@ -143,7 +151,7 @@ func (n *Node) prove(now mono.Instant, s *server) {
 	if s.up {
 		s.begin(now)
 	}
-	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s has results since its maintenance: it is %s", s.cfg.Name, s.service.cfg.Name, upOrDown(s.up)))
+	n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s %s: it is %s", s.cfg.Name, s.service.cfg.Name, why, upOrDown(s.up)))
 	n.touch(s.service)
 }
 
@@ -278,6 +286,9 @@ func (n *Node) rouse(now mono.Instant) {
 			for x := range v.servers[k].checks {
 				n.wake(now, &v.servers[k].checks[x], !sleeps)
 			}
+			if sleeps {
+				n.prove(now, &v.servers[k])
+			}
 		}
 		state := "rest: its address is not here"
 		switch {
@@ -292,10 +303,12 @@ func (n *Node) rouse(now mono.Instant) {
 
 // wake has one check run, or rest.
 func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
-	if c.follows() || awake && (c.server.service.sleeps || c.server.rests()) {
-		return
-	}
 	switch {
+	case c.follows(), awake && c.server.rests():
+		return
+	case awake && c.server.service.sleeps: // at the end of a maintenance
+		c.life.Renew(now)
+		c.life.Suspend()
 	case !awake:
 		c.life.Suspend()
 		n.darkened(now, c)

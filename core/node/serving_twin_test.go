@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -36,8 +37,9 @@ type servingTwin struct {
 	stood, unproven, absent map[serverName]bool
 	has                     map[string]bool // the quorum, by service
 	slow, slim              int             // tables in which a weight rose, and panics
-	// proved and refuted are maintenances after which a server worked, or did not.
-	proved, refuted int
+	// proved and refuted are maintenances after which a server worked, or did not,
+	// dozed those that ended or were not proved yet while the service slept.
+	proved, refuted, dozed int
 }
 
 // want is the table now, after it took note of what changed.
@@ -59,6 +61,13 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 				delete(w.unproven, name)
 			case states[x].Up && !was && !w.served[name]: // it had no clients, and has some
 				w.came[name] = now
+			}
+			if w.unproven[name] && v.Asleep { // nothing would prove it
+				delete(w.unproven, name)
+				w.dozed++
+				if states[x].Up {
+					w.came[name] = now
+				}
 			}
 			if w.unproven[name] && !slices.ContainsFunc(w.tested(i, x), func(c *checker) bool { return !c.life.Settled() }) {
 				delete(w.unproven, name)
@@ -98,7 +107,9 @@ func (w *servingTwin) want(now mono.Instant) balance.Table {
 				if instead { // nobody is kept for it, nor forgotten
 					kept[name] = w.kept[name]
 				} else {
-					serves = serves || panics && w.kept[name]
+					// Out of hands, that it worked before they took it says nothing.
+					free := w.hands[name].Wish == WishAuto && !w.unproven[name]
+					serves = free && (serves || panics && w.kept[name])
 					kept[name] = serves
 				}
 			}
@@ -177,10 +188,15 @@ func (w *servingTwin) handle(now mono.Instant, h Hand) {
 			v := &w.node.services[i]
 			for x := range v.servers {
 				if v.cfg.Name == h.Service && v.servers[x].cfg.Name == h.Server && len(w.tested(i, x)) > 0 {
-					w.unproven[name], w.absent[name] = true, !w.stood[name]
+					if w.unproven[name] = !w.node.Services(now).Services[i].Asleep; !w.unproven[name] {
+						w.dozed++
+					}
 				}
 			}
 		}
+	}
+	if h.Wish == WishAuto && w.unproven[name] {
+		w.absent[name] = !w.stood[name]
 	}
 	if h.Wish == WishAuto && w.hands[name].Wish != WishAuto && !w.unproven[name] {
 		w.came[name] = now
@@ -224,6 +240,9 @@ func placedServices(r *rand.Rand) []Service {
 		v.Sorry = balance.Sorry{Present: r.IntN(2) == 0, Inhibits: r.IntN(2) == 0}
 		v.SlowStart.Over = time.Duration(r.IntN(3)) * 4 * second
 		v.Panic.Percent = r.IntN(3) * 30
+		if r.IntN(3) == 0 {
+			v.Awake = netip.MustParseAddr("10.0.1.1") // of an instance that is drawn
+		}
 		*v = laid(*v, vip(byte(step*i+1)), vip(byte(step*i+2)))
 		v.Layout.Keys = v.Layout.Keys[r.IntN(2):]
 		v.Layout.Options.Scheduler = []string{"rr", "wrr"}[r.IntN(2)]
@@ -247,7 +266,7 @@ func placedServices(r *rand.Rand) []Service {
 // the table with the twin's after each step.
 func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 	r := rand.New(rand.NewPCG(seed, 4))
-	cfg := Config{Services: placedServices(r), Seed: seed}
+	cfg := Config{Services: placedServices(r), Seed: seed, Instances: []Instance{instance3("V", 1, 100)}}
 	p := &play{r: r, node: New(0, cfg), has: map[string]bool{}}
 	w := &servingTwin{
 		node: p.node, table: balance.Table{}, hands: map[serverName]Hand{}, out: map[serverName]bool{}, came: map[serverName]mono.Instant{},
@@ -288,8 +307,9 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 		}
 		return serverName{v.Name, v.Servers[r.IntN(len(v.Servers))].Name}
 	}
+	linked := false
 	for range steps {
-		switch x := r.IntN(24); {
+		switch x := r.IntN(25); {
 		case x < 10 && p.answer():
 		case x == 10:
 			cfg.Services = placedServices(r)
@@ -312,6 +332,9 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 				w.out[at] = true
 			}
 			p.take(fmt.Sprint("drained ", at), p.node.Step(p.now, &Drained{at.service, at.server}))
+		case x == 14: // the instance becomes master in time, or is none
+			linked = !linked
+			p.take(fmt.Sprint("a link ", linked), p.node.Step(p.now, &Link{Name: "eth0", Exists: true, Up: linked, Index: 1, Primary: source}))
 		default:
 			p.pass()
 		}
@@ -322,13 +345,13 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 // TestServingTwin: whatever checks and people say, in whatever order, and
 // whatever is loaded, the table is what follows from how things stand.
 func TestServingTwin(t *testing.T) {
-	var slow, slim, proved, refuted int
+	var slow, slim, proved, refuted, dozed int
 	for seed := range uint64(300) {
 		w := playServing(t, seed, 150)
-		slow, slim, proved, refuted = slow+w.slow, slim+w.slim, proved+w.proved, refuted+w.refuted
+		slow, slim, proved, refuted, dozed = slow+w.slow, slim+w.slim, proved+w.proved, refuted+w.refuted, dozed+w.dozed
 	}
-	if slow < 100 || slim < 100 || proved < 20 || refuted < 20 {
-		t.Errorf("weights rose %d times, %d servers were kept in a panic, %d worked and %d did not after a maintenance: nothing is shown", slow, slim, proved, refuted)
+	if slow < 100 || slim < 100 || proved < 20 || refuted < 20 || dozed < 20 {
+		t.Errorf("weights rose %d times, %d servers were kept in a panic, %d worked and %d did not after a maintenance, %d rested then: nothing is shown", slow, slim, proved, refuted, dozed)
 	}
 }
 
