@@ -196,11 +196,11 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if err != nil {
 		return err
 	}
-	if d.lasting, err = hostsOwn(&plan.Node, left.addresses); err != nil {
+	if d.lasting, err = hostsOwn(&plan.Node, left.addresses, true); err != nil {
 		return err
 	}
 	plan.Keep = d.lasting
-	if err := onlyBeneath(c, &plan.Node, left.addresses); err != nil {
+	if err := onlyBeneath(c, &plan.Node, left.addresses, true); err != nil {
 		return err
 	}
 	if err := heldByOthers(&plan.Node, left.addresses); err != nil && left.readable {

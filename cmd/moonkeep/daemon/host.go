@@ -103,13 +103,24 @@ func sames(list []netspec.Address) map[onDevice]bool {
 	return m
 }
 
+// place is an address on a device, with whatever prefix length: so it is guarded
+// (kernel.Kernel.Guard).
+type place struct {
+	device string
+	addr   netip.Addr
+}
+
+func placed(a netspec.Address) place { return place{a.Device, a.Addr()} }
+
 // hostsOwn returns the virtual addresses of owners (priority 255), and the
 // static ones, that stand already and that neither this run nor an earlier one
 // set: they are the host's own, and the engine keeps them. For any other priority a
 // virtual address that is all an interface has is an error, for the host would lose it;
 // and so are those of an instance that are all its interface has but for other virtual
-// ones.
-func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address, err error) {
+// ones. Each family counts by itself. At a start an IPv6 address that stands as it is
+// configured is taken for left behind all the same: interfaces mostly have one of
+// their own for IPv4, and need none for IPv6 beside the link-local.
+func hostsOwn(n *node.Config, journal []netspec.Address, start bool) (own []netspec.Address, err error) {
 	addresses := newListing()
 	earlier := sames(journal)
 	ours := func(a netspec.Address) bool {
@@ -118,16 +129,16 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 	for _, s := range n.Static {
 		own = append(own, slices.DeleteFunc(slices.Clone(s.Addresses), ours)...)
 	}
-	var virtual map[onDevice]bool // made when it is needed, which is seldom
+	virtual := virtuals(n)
 	last := func(in *node.Instance, a netspec.Address) bool {
+		if start && a.Addr().Is6() {
+			return false
+		}
 		all := addresses.of(a.Device)
-		if len(all) == 1 || a.Device != in.Interface {
-			return len(all) == 1
+		if a.Device != in.Interface {
+			return alone(all, a, nil, nil)
 		}
-		if virtual == nil {
-			virtual = virtuals(n)
-		}
-		return allVirtual(a.Device, all, virtual, earlier)
+		return alone(all, a, virtual, earlier)
 	}
 	for i := range n.Instances {
 		in := &n.Instances[i]
@@ -136,8 +147,8 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 				if slices.ContainsFunc(own, a.Same) {
 					continue
 				}
-				if p, only := onlyAs(addresses.of(a.Device), a, earlier); only && in.Router.Priority != 255 {
-					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s, which has it as %v: give the interface an address of its own, or the instance priority 255 and that length if the address is this host's", in.Name, a.Prefix, a.Device, p)
+				if p, only := onlyAs(addresses.of(a.Device), a, virtual, earlier); only && in.Router.Priority != 255 {
+					return nil, fmt.Errorf("%s: the virtual address %v is the only %s of %s, other virtual ones aside, which has it as %v: give the interface an address of its own, or the instance priority 255 and that length if the address is this host's", in.Name, a.Prefix, kind(a), a.Device, p)
 				}
 				if ours(a) {
 					continue
@@ -145,7 +156,7 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 				if in.Router.Priority == 255 {
 					own = append(own, a)
 				} else if last(in, a) {
-					return nil, fmt.Errorf("%s: the virtual address %v is the only address of %s, other virtual ones aside: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, a.Device)
+					return nil, fmt.Errorf("%s: the virtual address %v is the only %s of %s, other virtual ones aside: give the interface an address of its own, or the instance priority 255 if the address is this host's", in.Name, a.Prefix, kind(a), a.Device)
 				}
 			}
 		}
@@ -156,8 +167,8 @@ func hostsOwn(n *node.Config, journal []netspec.Address) (own []netspec.Address,
 // onlyBeneath reports, as an error, a virtual address that is all that the interface
 // below its own one has, other virtual ones aside (build.Guarded): it is removed from
 // there, and the host would lose it. What an earlier run of ours set there, or the
-// present one, is not the host's.
-func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error {
+// present one, is not the host's; at a start as hostsOwn has it.
+func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address, start bool) error {
 	var beneath []netspec.Address
 	for _, space := range append(build.Spaces(c), "") {
 		_, below := build.Guarded(build.Within(c, space))
@@ -171,43 +182,55 @@ func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address) error
 	}
 	virtual, earlier, addresses := virtuals(n), sames(ours), newListing()
 	for _, a := range beneath {
-		virtual[same(a)] = true
+		virtual[placed(a)] = true
 	}
 	for _, a := range beneath {
 		all := addresses.of(a.Device)
-		p, only := onlyAs(all, a, earlier)
-		if !only {
-			p, only = a.Prefix, !earlier[same(a)] && slices.Contains(all, a.Prefix) && allVirtual(a.Device, all, virtual, earlier)
+		p, only := onlyAs(all, a, virtual, earlier)
+		if !only && !(start && a.Addr().Is6()) {
+			p, only = a.Prefix, !earlier[same(a)] && slices.Contains(all, a.Prefix) && alone(all, a, virtual, earlier)
 		}
 		if only {
-			return fmt.Errorf("the virtual address %v is the only address of %s, other virtual ones aside, below the interface that it is to be on: give %[2]s an address of its own", p, a.Device)
+			return fmt.Errorf("the virtual address %v is the only %s of %s, other virtual ones aside, below the interface that it is to be on: give %[3]s an address of its own", p, kind(a), a.Device)
 		}
 	}
 	return addresses.err
 }
 
-// onlyAs reports whether all that an interface has is an address, with another
-// length than it is configured with, which an earlier run did not set: it is removed
-// with whatever length (kernel.Kernel.Guard).
-func onlyAs(all []netip.Prefix, a netspec.Address, earlier map[onDevice]bool) (as netip.Prefix, only bool) {
-	for _, p := range all {
-		if p.Addr() != a.Addr() {
-			return as, false
-		}
-		if p != a.Prefix && !earlier[onDevice{a.Device, p}] {
-			as, only = p, true
-		}
+// onlyAs reports whether all that an interface has, other virtual ones aside, is an
+// address with another length than it is configured with, which an earlier run did
+// not set: it is removed with whatever length.
+func onlyAs(all []netip.Prefix, a netspec.Address, virtual map[place]bool, earlier map[onDevice]bool) (as netip.Prefix, only bool) {
+	at := slices.IndexFunc(all, func(p netip.Prefix) bool {
+		return p.Addr() == a.Addr() && p != a.Prefix && !earlier[onDevice{a.Device, p}]
+	})
+	if at < 0 {
+		return as, false
 	}
-	return as, only
+	return all[at], alone(all, a, virtual, earlier)
 }
 
-// allVirtual reports whether the addresses of an interface are all virtual, or from
-// an earlier run.
-func allVirtual(device string, all []netip.Prefix, virtual, earlier map[onDevice]bool) bool {
+// alone reports whether the interface of an address has no other of its family that
+// is neither virtual nor from an earlier run. Link-local addresses of IPv6 do not count:
+// they are the kernel's, and reach nobody beyond the link.
+func alone(all []netip.Prefix, a netspec.Address, virtual map[place]bool, earlier map[onDevice]bool) bool {
+	if linkLocal(a.Addr()) {
+		return false
+	}
 	return !slices.ContainsFunc(all, func(p netip.Prefix) bool {
-		at := onDevice{device, p}
-		return !virtual[at] && !earlier[at]
+		return p.Addr().Is4() == a.Addr().Is4() && !linkLocal(p.Addr()) && p.Addr() != a.Addr() &&
+			!virtual[place{a.Device, p.Addr()}] && !earlier[onDevice{a.Device, p}]
 	})
+}
+
+func linkLocal(a netip.Addr) bool { return a.Is6() && a.IsLinkLocalUnicast() }
+
+// kind is what an address is called where one of the other family may stand too.
+func kind(a netspec.Address) string {
+	if a.Addr().Is6() {
+		return "IPv6 address"
+	}
+	return "address"
 }
 
 // listing is addressesOf, which is asked once for each interface: a thousand
@@ -232,15 +255,15 @@ func (l *listing) of(device string) []netip.Prefix {
 }
 
 // virtuals are the addresses that the host has only while it is master.
-func virtuals(n *node.Config) map[onDevice]bool {
-	all := map[onDevice]bool{}
+func virtuals(n *node.Config) map[place]bool {
+	all := map[place]bool{}
 	for i := range n.Instances {
 		if n.Instances[i].Router.Priority == 255 {
 			continue
 		}
 		for _, list := range [2][]netspec.Address{n.Instances[i].Addresses, n.Instances[i].Excluded} {
 			for _, a := range list {
-				all[same(a)] = true
+				all[placed(a)] = true
 			}
 		}
 	}
@@ -271,13 +294,13 @@ func (d *daemon) ours() []netspec.Address {
 // virtual from now on.
 func (d *daemon) intrudes(c *config.Config, n *node.Config) ([]netspec.Address, error) {
 	ours := d.ours()
-	if err := onlyBeneath(c, n, ours); err != nil {
+	if err := onlyBeneath(c, n, ours, false); err != nil {
 		return nil, err
 	}
 	var own []netspec.Address
 	if mayStand(n, ours) {
 		var err error
-		if own, err = hostsOwn(n, ours); err != nil {
+		if own, err = hostsOwn(n, ours, false); err != nil {
 			return nil, err
 		}
 		if err := heldByOthers(n, ours); err != nil {
@@ -290,11 +313,11 @@ func (d *daemon) intrudes(c *config.Config, n *node.Config) ([]netspec.Address, 
 	known, gone := sames(own), virtuals(n)
 	for _, s := range n.Static {
 		for _, a := range s.Addresses {
-			delete(gone, same(a))
+			delete(gone, placed(a))
 		}
 	}
 	for _, a := range d.lasting {
-		if !known[same(a)] && !gone[same(a)] {
+		if !known[same(a)] && !gone[placed(a)] {
 			own = append(own, a)
 		}
 	}
@@ -313,7 +336,7 @@ func mayStand(n *node.Config, ours []netspec.Address) bool {
 	elsewhere := false // in another network namespace, which is not asked
 	look := func(list []netspec.Address) {
 		for _, a := range list {
-			if a.Addr().Is4() && !earlier[same(a)] {
+			if !earlier[same(a)] {
 				space, _ := netspec.Split(a.Device)
 				elsewhere = elsewhere || space != ""
 				fresh = append(fresh, a.Addr())
@@ -328,15 +351,16 @@ func mayStand(n *node.Config, ours []netspec.Address) bool {
 		look(n.Static[i].Addresses)
 	}
 	return elsewhere || len(fresh) > fewAddresses || slices.ContainsFunc(fresh, func(a netip.Addr) bool {
-		c, err := net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
+		// A link-local one cannot be asked for without its interface, and may stand.
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(a, 0)))
 		if err == nil {
 			c.Close() // nothing was sent
 		}
-		return !errors.Is(err, syscall.EADDRNOTAVAIL)
+		return !errors.Is(err, syscall.EADDRNOTAVAIL) && !errors.Is(err, syscall.EAFNOSUPPORT)
 	})
 }
 
-// addressesOf returns the IPv4 addresses of an interface, as the node names it,
+// addressesOf returns the addresses of an interface, as the node names it,
 // none when it is not there.
 func addressesOf(device string) (all []netip.Prefix, err error) {
 	space, device := netspec.Split(device)
@@ -365,7 +389,7 @@ func addressesHere(device string) (all []netip.Prefix, err error) {
 		return nil, err
 	}
 	for _, a := range addresses {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Is4() {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
 			all = append(all, p)
 		}
 	}

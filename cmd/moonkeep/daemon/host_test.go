@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -36,6 +37,8 @@ func TestMayStand(t *testing.T) {
 		{nil, list("203.0.113.1/24", "127.0.0.1/8"), nil, true},
 		{list("127.0.0.1/8"), nil, list("127.0.0.1/8"), false},
 		{list("203.0.113.1/24"), list("203.0.113.2/32", "2001:db8::1/64"), nil, false},
+		{list("::1/128"), nil, nil, true},
+		{list("::1/128"), nil, list("::1/128"), false},
 		{many, nil, nil, true},
 		{many, nil, many, false},
 	} {
@@ -76,8 +79,77 @@ func TestAddressesElsewhere(t *testing.T) {
 	netnstest.Must(t, err)
 	space := filepath.Join(t.TempDir(), "other")
 	netnstest.Must(t, os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), b.FD()), space))
-	if got, err := addressesOf(space + "/eth0"); err != nil || !slices.Equal(got, []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}) {
+	got, err := addressesOf(space + "/eth0")
+	got = slices.DeleteFunc(got, func(p netip.Prefix) bool { return linkLocal(p.Addr()) })
+	if err != nil || !slices.Equal(got, []netip.Prefix{netip.MustParsePrefix("192.0.2.2/24")}) {
 		t.Errorf("the addresses of an interface in another namespace are %v", got)
+	}
+}
+
+// TestHostsOwn: an address that the host would lose is refused beside other virtual
+// ones and with whatever length, in each family; an owner's is the host's own.
+func TestHostsOwn(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		stands, journal, virtual string
+		priority                 uint8
+		start                    string // what hostsOwn says at a start
+		reload                   string // and at a reload
+		own                      string
+	}{
+		"other length beside a virtual one of this run": {
+			"10.0.0.5/24 10.0.0.100/24", "10.0.0.100/24", "10.0.0.5/32 10.0.0.100/24", 100, "which has it as 10.0.0.5/24", "which has it as 10.0.0.5/24", ""},
+		"other length beside a virtual one that nobody remembers": {
+			"10.0.0.5/24 10.0.0.100/24", "", "10.0.0.5/32 10.0.0.100/24", 100, "which has it as 10.0.0.5/24", "which has it as 10.0.0.5/24", ""},
+		"beside a virtual one of another length": {
+			"10.0.0.5/24 10.0.0.100/24", "", "10.0.0.5/24 10.0.0.100/32", 100, "10.0.0.5/24 is the only address", "10.0.0.5/24 is the only address", ""},
+		"other length beside one of the host": {
+			"10.0.0.5/24 10.0.0.6/24", "", "10.0.0.5/32", 100, "", "", ""},
+		"other length of an earlier run": {
+			"10.0.0.5/24", "10.0.0.5/24", "10.0.0.5/32", 100, "", "", ""},
+		"IPv6, other length": {
+			"10.0.0.5/24 2001:db8::5/64", "", "2001:db8::5/128", 100, "only IPv6 address", "only IPv6 address", ""},
+		"IPv6 as configured": {
+			"10.0.0.5/24 2001:db8::5/64", "", "2001:db8::5/64", 100, "", "only IPv6 address", ""},
+		"IPv6 beside one of the host": {
+			"2001:db8::5/64 2001:db8::6/64", "", "2001:db8::5/128", 100, "", "", ""},
+		"IPv6 does not stand for IPv4": {
+			"10.0.0.5/24 2001:db8::5/64", "", "10.0.0.5/32", 100, "which has it as 10.0.0.5/24", "which has it as 10.0.0.5/24", ""},
+		"an owner's": {
+			"10.0.0.5/24 2001:db8::5/64", "", "10.0.0.5/24 2001:db8::5/64", 255, "", "", "10.0.0.5/24 2001:db8::5/64"},
+		"an owner's of an earlier run": {
+			"2001:db8::5/64", "2001:db8::5/64", "2001:db8::5/64", 255, "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, b := netnstest.Pair(t, "eth0", "eth0")
+			space := filepath.Join(t.TempDir(), "other")
+			netnstest.Must(t, os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), b.FD()), space))
+			list := func(texts, device string) (all []netspec.Address) {
+				for text := range strings.FieldsSeq(texts) {
+					all = append(all, netspec.Address{Prefix: netip.MustParsePrefix(text), Device: device})
+				}
+				return all
+			}
+			_, err := b.Link.Add(list(tt.stands, "eth0")...)
+			netnstest.Must(t, err)
+			device := netspec.Within(space, "eth0")
+			n := &node.Config{Instances: []node.Instance{{Name: "VI_1", Interface: device, Addresses: list(tt.virtual, device)}}}
+			n.Instances[0].Router.Priority = tt.priority
+			for _, start := range []bool{true, false} {
+				want := tt.reload
+				if start {
+					want = tt.start
+				}
+				own, err := hostsOwn(n, list(tt.journal, device), start)
+				if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("start %v: %v, want %q", start, err, want)
+				}
+				if !slices.Equal(own, list(tt.own, device)) {
+					t.Errorf("start %v: the host's own are %v, want %s", start, own, tt.own)
+				}
+			}
+		})
 	}
 }
 
@@ -92,7 +164,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		n := &node.Config{Instances: []node.Instance{{Name: "VI_1", Interface: netspec.Within(space, "eth0"), Addresses: []netspec.Address{
 			{Prefix: netip.MustParsePrefix("192.0.2.100/24"), Device: netspec.Within(space, "eth0")},
 		}}}}
-		_, err := hostsOwn(n, nil)
+		_, err := hostsOwn(n, nil, true)
 		for what, err := range map[string]error{"the host's own": err, "another daemon's": heldByOthers(n, nil)} {
 			if (err == nil) != known {
 				t.Errorf("%s in %s: %v, want it known: %v", what, space, err, known)
