@@ -280,8 +280,8 @@ func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 	return errors.Join(err, opening)
 }
 
-// Announce implements engine.Kernel. With a gap it returns before anything was
-// sent; what is queued is dropped by Release.
+// Announce implements engine.Kernel. It returns before all is sent where there is a
+// gap or the interface takes no more at once; what is queued is dropped by Release.
 func (k *Kernel) Announce(instance string, addresses []netspec.Address, rounds int) error {
 	return k.announcer.Announce(instance, addresses, rounds)
 }

@@ -81,9 +81,9 @@ const sendBuffer = 1 << 20
 
 // Open opens the socket in the network namespace of the calling thread.
 //
-// Of a kind that has no gap Announce sends at once; otherwise it puts what there
-// is to send into the interface's queue and a goroutine sends it. Errors of the
-// latter go to the log.
+// Of a kind that has no gap Announce sends at once what the interface takes; it puts
+// the rest into the interface's queue and a goroutine sends it. Errors of the latter go
+// to the log.
 func Open(lookup Lookup, pace Pace, log *slog.Logger) (*Announcer, error) {
 	// Protocol 0: the socket sends, and receives no frame at all.
 	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)

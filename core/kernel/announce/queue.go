@@ -24,14 +24,16 @@ type lane struct {
 // when one is sent, it goes to the end. So the rounds stay rounds, and the
 // queue is never longer than the list of addresses.
 //
-// What the interface cannot take yet stays where it is, and is tried again. If it
-// takes nothing for busyLimit, all that is queued is given up.
+// What an interface cannot take yet is tried again, behind what is queued for other
+// interfaces of the group. If it takes nothing for busyLimit, all that is queued for it
+// is given up.
 type queue struct {
 	entries []entry
 	// next is when the lane may be used again.
 	next time.Time
-	// refused is when the interface began to take nothing; zero while it takes.
-	refused time.Time
+	// refused is when an interface began to take nothing, of those that something is
+	// queued for.
+	refused map[string]time.Time
 }
 
 const (
@@ -78,13 +80,74 @@ func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds
 }
 
 func (q *queue) add(e entry) {
+	waits := false // something for the interface
 	for i := range q.entries {
-		if have := &q.entries[i]; have.same(e) {
+		have := &q.entries[i]
+		if have.same(e) {
 			have.rounds = max(have.rounds, e.rounds)
 			return
 		}
+		waits = waits || have.address.Device == e.address.Device
+	}
+	if !waits { // whatever it refused was dropped
+		delete(q.refused, e.address.Device)
 	}
 	q.entries = append(q.entries, e)
+}
+
+// pop takes the first entry out.
+func (q *queue) pop() entry {
+	first := q.entries[0]
+	q.entries = q.entries[1:]
+	delete(q.refused, first.address.Device)
+	return first
+}
+
+// tried puts the first entry, which was tried with that outcome, to the end, or out
+// of the queue if that was its last round or it could not be sent. It returns what is
+// to be told.
+func (q *queue) tried(err error, now time.Time, gap time.Duration) error {
+	if busy(err) {
+		return q.refuse(err, now, gap)
+	}
+	q.next = now.Add(gap)
+	first := q.pop()
+	if err != nil {
+		return err
+	}
+	if first.rounds--; first.rounds > 0 {
+		q.entries = append(q.entries, first)
+	}
+	return nil
+}
+
+// refuse is tried where the interface cannot take more yet.
+func (q *queue) refuse(err error, now time.Time, gap time.Duration) error {
+	device := q.entries[0].address.Device
+	since, known := q.refused[device]
+	if !known {
+		if q.refused == nil {
+			q.refused = make(map[string]time.Time)
+		}
+		since, q.refused[device] = now, now
+	}
+	theirs := func(e entry) bool { return e.address.Device == device }
+	if now.Sub(since) >= busyLimit {
+		before := len(q.entries)
+		q.entries = slices.DeleteFunc(q.entries, theirs)
+		delete(q.refused, device)
+		q.next = now.Add(gap)
+		return fmt.Errorf("%w: the interface takes nothing since %v, and %d others are given up too", err, busyLimit, before-len(q.entries)-1)
+	}
+	others := slices.IndexFunc(q.entries, func(e entry) bool { return !theirs(e) })
+	if others < 0 {
+		q.next = now.Add(max(gap, busyGap))
+		return nil
+	}
+	waiting := slices.DeleteFunc(slices.Clone(q.entries), func(e entry) bool { return !theirs(e) })
+	q.entries = append(slices.DeleteFunc(q.entries, theirs), waiting...)
+	q.next = now.Add(busyGap) // nothing was sent
+	return nil
 }
 
 // Drop forgets what is queued of the instance for the addresses. When it has
@@ -176,11 +239,8 @@ func (a *Announcer) due(now time.Time) map[lane]entry {
 	return due
 }
 
-// sendFirst sends the first entry of its queue and moves it to the end, or out
-// of the queue if that was its last round or it could not be sent; it stays if the
-// interface cannot take it yet. The
-// interface is looked up without the lock, for that can take a while; an entry
-// that was dropped meanwhile is not sent.
+// sendFirst sends the first entry of its queue. The interface is looked up without
+// the lock, for that can take a while; an entry that was dropped meanwhile is not sent.
 func (a *Announcer) sendFirst(at lane, e entry) error {
 	i, err := a.lookup(e.address.Device)
 	var f frame
@@ -193,38 +253,13 @@ func (a *Announcer) sendFirst(at lane, e entry) error {
 	if q == nil || len(q.entries) == 0 || !q.entries[0].same(e) {
 		return nil
 	}
-	first := q.entries[0]
-	q.entries = q.entries[1:]
-	if err != nil {
+	if err != nil || i.NoARP {
+		q.pop()
 		return err
-	}
-	if i.NoARP {
-		return nil
 	}
 	_, gap := a.lane(e.address)
 	now := time.Now()
-	q.next = now.Add(gap)
-	switch err := a.sendLocked(&f); {
-	case err == nil:
-		q.refused = time.Time{}
-	case !busy(err):
-		return err
-	case q.refused.IsZero() || now.Sub(q.refused) < busyLimit:
-		if q.refused.IsZero() {
-			q.refused = now
-		}
-		q.entries = slices.Insert(q.entries, 0, first)
-		q.next = now.Add(max(gap, busyGap))
-		return nil
-	default:
-		more := len(q.entries)
-		q.entries, q.refused = nil, time.Time{}
-		return fmt.Errorf("%w: the interface takes nothing since %v, and %d others are given up too", err, busyLimit, more)
-	}
-	if first.rounds--; first.rounds > 0 {
-		q.entries = append(q.entries, first)
-	}
-	return nil
+	return q.tried(a.sendLocked(&f), now, gap)
 }
 
 func (e entry) same(o entry) bool {
