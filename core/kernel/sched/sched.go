@@ -45,7 +45,7 @@ type Settings struct {
 	RealTimeLimit time.Duration
 }
 
-// Process remembers how the process ran at first.
+// Process remembers how the process ran at first, which Restore goes back to.
 type Process struct {
 	attr unix.SchedAttr
 	cpus unix.CPUSet
@@ -68,12 +68,13 @@ func Current() (*Process, error) {
 // Apply makes the settings. Each error says what could not be set, and what the
 // process needs for it; the others are made nevertheless.
 func (p *Process) Apply(s Settings) (failed []error) {
+	needs := "CAP_SYS_NICE (in a unit of systemd CapabilityBoundingSet=CAP_SYS_NICE)"
 	try := func(what string, err error) {
 		switch {
 		case err == nil:
 			return
-		case errors.Is(err, unix.EPERM):
-			err = fmt.Errorf("%w: the process needs CAP_SYS_NICE (in a unit of systemd CapabilityBoundingSet=CAP_SYS_NICE and RestrictRealtime=false; or, in a cgroup, real-time bandwidth) for it", err)
+		case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES): // the latter for a nice value
+			err = fmt.Errorf("%w: the process needs %s for it", err, needs)
 		}
 		failed = append(failed, fmt.Errorf("%s: %w", what, err))
 	}
@@ -81,11 +82,15 @@ func (p *Process) Apply(s Settings) (failed []error) {
 		try(fmt.Sprintf("run on the processors %v", s.CPUs), p.pin(s.CPUs))
 	}
 	if s.Nice != 0 {
+		if from := p.attr.Nice; !p.returns(s.Nice) {
+			try(fmt.Sprintf("run programs with nice value %d, and not with %d too", from, s.Nice), unix.EPERM)
+		}
 		try(fmt.Sprintf("run with nice value %d", s.Nice), everyThread(func(tid int) error {
 			return unix.Setpriority(unix.PRIO_PROCESS, tid, s.Nice)
 		}))
 	}
 	if s.RealTime > 0 {
+		needs = "CAP_SYS_NICE (in a unit of systemd CapabilityBoundingSet=CAP_SYS_NICE and RestrictRealtime=false; or, in a cgroup, real-time bandwidth)"
 		if s.RealTimeLimit > 0 {
 			try(fmt.Sprintf("limit real time to %v", s.RealTimeLimit), limit(s.RealTimeLimit))
 		}
@@ -99,6 +104,23 @@ func (p *Process) Apply(s Settings) (failed []error) {
 		}
 	}
 	return failed
+}
+
+// returns reports whether the process may go back from a nice value to the one that
+// it has: everybody may run later, and not sooner again. If not, Restore leaves it.
+func (p *Process) returns(nice int) bool {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	set := func(n int) error { return unix.Setpriority(unix.PRIO_PROCESS, 0, n) }
+	if set(nice) != nil {
+		return true // it stays as it is, and whoever sets it says so
+	}
+	err := set(int(p.attr.Nice))
+	if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		p.attr.Nice = int32(nice)
+		return false
+	}
+	return true
 }
 
 // pin has all threads run on these processors only, and the runtime use no more
@@ -167,9 +189,16 @@ func (p *Process) Restore() error {
 	if err != nil {
 		return fmt.Errorf("schedule programs as before: %w", err)
 	}
-	// Where nothing was changed nothing is asked for, which a filter of system calls
-	// may refuse.
-	if *now != p.attr {
+	// No more is asked for than was changed: a filter of system calls may refuse it.
+	niced := *now
+	niced.Nice = p.attr.Nice
+	switch {
+	case *now == p.attr:
+	case niced == p.attr:
+		if err := unix.Setpriority(unix.PRIO_PROCESS, 0, int(p.attr.Nice)); err != nil {
+			return fmt.Errorf("give programs the nice value %d as before: %w", p.attr.Nice, err)
+		}
+	default:
 		attr := p.attr
 		attr.Size = unix.SizeofSchedAttr
 		if err := unix.SchedSetAttr(0, &attr, 0); err != nil {

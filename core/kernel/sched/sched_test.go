@@ -3,6 +3,7 @@
 package sched
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	case "settings":
 		err = settings()
+	case "nice":
+		err = nice()
 	case "timing":
 		err = timing()
 	case "burn":
@@ -159,6 +162,53 @@ func lastCPU(p *Process) (last int) {
 }
 
 func TestSettings(t *testing.T) { play(t, "settings") }
+
+// nice has a nice value only: whoever may not go back starts programs all the same,
+// with that value, and is told so.
+func nice() error {
+	runtime.LockOSThread()
+	for _, may := range []bool{true, false} {
+		if !may {
+			header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+			var data [2]unix.CapUserData
+			if err := unix.Capget(&header, &data[0]); err != nil {
+				return err
+			}
+			data[0].Effective &^= 1 << unix.CAP_SYS_NICE
+			if err := errors.Join(unix.Capset(&header, &data[0]), unix.Setrlimit(unix.RLIMIT_NICE, &unix.Rlimit{})); err != nil {
+				return err
+			}
+		}
+		p, err := Current()
+		if err != nil {
+			return err
+		}
+		from := int(p.attr.Nice)
+		to, want := from+3, from
+		if !may {
+			want = to
+		}
+		failed := p.Apply(Settings{Nice: to})
+		if told := len(failed) == 1 && strings.Contains(failed[0].Error(), fmt.Sprintf("run programs with nice value %d, and not with %d too", from, to)); told == may || len(failed) > 1 {
+			return fmt.Errorf("allowed %v: apply: %v", may, failed)
+		}
+		err = everyThread(func(tid int) error {
+			if a, err := unix.SchedGetAttr(tid, 0); err != nil || int(a.Nice) != to {
+				return fmt.Errorf("allowed %v: thread %d has nice value %d, want %d: %w", may, tid, a.Nice, to, err)
+			}
+			return nil
+		})
+		if err := errors.Join(err, p.Restore()); err != nil {
+			return err
+		}
+		if a, err := unix.SchedGetAttr(0, 0); err != nil || int(a.Nice) != want {
+			return fmt.Errorf("allowed %v: a program has nice value %d, want %d: %w", may, a.Nice, want, err)
+		}
+	}
+	return nil
+}
+
+func TestNice(t *testing.T) { play(t, "nice") }
 
 // timing waits for alarms on one processor that others use up, with garbage to
 // collect, and prints how late the later half of them was.
