@@ -5,6 +5,7 @@ package kernel
 import (
 	"errors"
 	"log/slog"
+	"net/netip"
 	"runtime"
 	"slices"
 	"strings"
@@ -203,6 +204,48 @@ func TestARemovalThatFailedIsTriedAgain(t *testing.T) {
 				t.Errorf("still due: %v", k.claims.due)
 			}
 		})
+	}
+}
+
+// A route that could not be removed is no news on each tick, whatever else is removed
+// meanwhile, and is for another reason.
+func TestARouteThatStaysIsToldOnce(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	k, told := quiet(t, h)
+	route := func(to string) netspec.Routing {
+		return netspec.Routing{Routes: []netspec.Route{{Destination: netip.MustParsePrefix(to), Hop: netspec.NextHop{Device: "eth0"}}}}
+	}
+	netnstest.Must(t, k.SetRouting("VI_1", route("198.51.100.0/24")))
+	netnstest.Must(t, k.SetRouting("VI_2", route("203.0.113.0/24")))
+	powerless(t, func() {
+		if err := k.SetRouting("VI_1", netspec.Routing{}); err == nil {
+			t.Error("a route was removed without the right to")
+		}
+	})
+	netnstest.Must(t, k.SetRouting("VI_2", netspec.Routing{}))
+	powerless(t, func() {
+		for range 2 {
+			netnstest.Must(t, k.look(true))
+		}
+	})
+	if strings.Contains(told.String(), "another reason") {
+		t.Errorf("told anew: %s", told)
+	}
+	k.mu.Lock()
+	k.directions.why = nil // as if it had been another
+	k.mu.Unlock()
+	powerless(t, func() {
+		for range 2 {
+			netnstest.Must(t, k.look(true))
+		}
+	})
+	if got := strings.Count(told.String(), "for another reason now"); got != 1 {
+		t.Errorf("another reason is told %d times: %s", got, told)
+	}
+	told.Reset()
+	netnstest.Must(t, k.look(true))
+	if !strings.Contains(told.String(), "removed routes or rules that could not be removed before") {
+		t.Errorf("the route is there still: %s", told)
 	}
 }
 

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"errors"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
@@ -28,6 +29,9 @@ func (k *Kernel) clear() {
 	}
 	k.cleared = true
 	if err := k.firewall.Reset(); err != nil {
+		k.tables.Lock()
+		defer k.tables.Unlock()
+		k.tables.unrestored = err.Error()
 		k.log.Warn("cannot remove the packet filter of an earlier run: what it dropped stays dropped, will try again", "err", err)
 	}
 }
@@ -80,12 +84,19 @@ func (k *Kernel) open(addresses []netspec.Address) error {
 // restoreFilter puts back what another program took from the filter.
 func (k *Kernel) restoreFilter() {
 	restored, err := k.firewall.Restore()
+	k.tables.Lock()
+	defer k.tables.Unlock()
+	before := k.tables.unrestored
+	if k.tables.unrestored = ""; err != nil {
+		k.tables.unrestored = err.Error()
+	}
 	switch {
+	case err != nil && err.Error() == before:
+	case errors.Is(err, firewall.ErrStays):
+		k.log.Warn("cannot remove the packet filter: what it dropped stays dropped, will try again", "err", err)
 	case err != nil:
 		k.log.Error("packets to addresses with no_accept may be answered: will try again", "err", err)
 	case restored:
-		k.tables.Lock()
-		defer k.tables.Unlock()
 		k.tables.restored++
 		if now := time.Now(); now.Sub(k.tables.told) >= restoredGap {
 			k.log.Warn("another program removed or changed the packet filter for addresses with no_accept: put it back", "times", k.tables.restored)

@@ -201,6 +201,15 @@ func TestFilterThatStays(t *testing.T) {
 		t.Fatalf("the filter went without the right to, or not told once: %s", told)
 	}
 	told.Reset()
+	powerless(t, func() {
+		for range 3 { // as each tick does
+			next.restoreFilter()
+		}
+	})
+	if strings.Contains(told.String(), "may be answered") || strings.Count(told.String(), "stays dropped") > 1 {
+		t.Errorf("what stays dropped was told to be answered, or again and again: %s", told)
+	}
+	told.Reset()
 	next.restoreFilter()
 	if !reaches(t, other, a) || told.Len() > 0 {
 		t.Errorf("the filter of the earlier run is still there, or was told as another program's: %s", told)
@@ -262,6 +271,14 @@ func TestFilterComesBack(t *testing.T) {
 	netnstest.Must(t, firewall.New(h.NS, "moonkeep").Reset())
 	if !reaches(t, other, a) {
 		t.Fatal("the filter is still there")
+	}
+	powerless(t, func() {
+		for range 3 { // as each tick does
+			k.restoreFilter()
+		}
+	})
+	if strings.Count(told.String(), "may be answered") != 1 {
+		t.Errorf("that the filter cannot be put back was not told once: %s", told)
 	}
 	k.restoreFilter()
 	if reaches(t, other, a) || !strings.Contains(told.String(), "put it back") {

@@ -91,6 +91,8 @@ type Kernel struct {
 		sync.Mutex
 		watcher *firewall.Watcher
 		failing string // why it could not be watched
+		// unrestored is why the filter could not be put back or removed, as the log has it.
+		unrestored string
 		// restored is how often the filter was put back since told, when the log
 		// last said so.
 		restored int

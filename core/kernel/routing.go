@@ -18,7 +18,7 @@ type directions struct {
 	of map[string]*direction
 	// due are those that nobody claims any more and that could not be removed.
 	due netspec.Routing
-	// why are the reasons that were told.
+	// why are the reasons that were told since redirect tried before, and of that.
 	why map[string]bool
 	// protocols are those whose routes the monitor follows, sorted.
 	protocols []uint8
@@ -72,7 +72,7 @@ func (k *Kernel) SetRouting(instance string, want netspec.Routing) error {
 	k.mu.Unlock()
 	k.forgo(instance, nil, gone)
 
-	_, err := k.undirect(free, before.indexes)
+	err := errors.Join(k.undirect(free, before.indexes)...)
 	if want.Empty() {
 		k.mu.Lock()
 		delete(k.directions.of, instance)
@@ -182,13 +182,12 @@ func protocolsOf(r netspec.Routing) []uint8 {
 
 // undirect removes rules and then routes, each in reverse order, and notes
 // what could not be removed. A route whose interface was renamed is removed
-// under the new name, too. It reports whether something failed in other words than
-// before. changing is held.
-func (k *Kernel) undirect(free netspec.Routing, indexes map[string]int) (news bool, err error) {
+// under the new name, too. It returns why, for each that failed, which the caller
+// tells. changing is held.
+func (k *Kernel) undirect(free netspec.Routing, indexes map[string]int) (failed []error) {
 	if free.Empty() {
-		return false, nil
+		return nil
 	}
-	var failed []error
 	var left netspec.Routing
 	for _, r := range slices.Backward(free.Rules) {
 		if err := k.conn.DeleteRule(r); err != nil {
@@ -221,13 +220,13 @@ func (k *Kernel) undirect(free netspec.Routing, indexes map[string]int) (news bo
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.directions.due = k.directions.due.With(left)
-	before := k.directions.why
-	k.directions.why = make(map[string]bool, len(failed))
+	if k.directions.why == nil {
+		k.directions.why = make(map[string]bool, len(failed))
+	}
 	for _, err := range failed {
-		news = news || !before[err.Error()]
 		k.directions.why[err.Error()] = true
 	}
-	return news, errors.Join(failed...)
+	return failed
 }
 
 // follow has the monitor tell of changes of what is claimed.
@@ -254,7 +253,8 @@ func (k *Kernel) redirect() {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	k.mu.Lock()
-	due := k.directions.due
+	due, told := k.directions.due, k.directions.why
+	k.directions.why = nil
 	if due.Empty() {
 		k.mu.Unlock()
 		return
@@ -263,8 +263,9 @@ func (k *Kernel) redirect() {
 	due = k.unclaimed("", due)
 	k.mu.Unlock()
 	// Whoever made them due told why.
-	if news, err := k.undirect(due, nil); news {
-		k.log.Error("routes or rules could not be removed for another reason now, will try again", "err", err)
+	failed := k.undirect(due, nil)
+	if slices.ContainsFunc(failed, func(err error) bool { return !told[err.Error()] }) {
+		k.log.Error("routes or rules could not be removed for another reason now, will try again", "err", errors.Join(failed...))
 	}
 	k.mu.Lock()
 	gone := due.Without(k.directions.due)
@@ -347,6 +348,5 @@ func (k *Kernel) HeldRouting(want netspec.Routing) (held netspec.Routing, err er
 func (k *Kernel) ClearRouting(stale netspec.Routing) error {
 	k.changing.Lock()
 	defer k.changing.Unlock()
-	_, err := k.undirect(stale, nil)
-	return err
+	return errors.Join(k.undirect(stale, nil)...)
 }

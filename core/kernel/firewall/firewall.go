@@ -39,6 +39,10 @@ import (
 // carry out.
 var ErrUnavailable = errors.New("this kernel cannot filter packets with nftables: load its module nf_tables, or let the virtual addresses accept packets")
 
+// ErrStays is wrapped in an error of Reset and Restore when nothing is to be dropped
+// any more and a table is there all the same: what it dropped stays dropped.
+var ErrStays = errors.New("the table of nftables could not be removed")
+
 // Destination is an address whose packets are dropped, wherever they come in.
 type Destination struct {
 	Addr netip.Addr
@@ -109,8 +113,10 @@ func (f *Firewall) Reset() error {
 	if errors.Is(err, ErrUnavailable) {
 		err = nil // there is no table where there are none
 	}
-	f.left = err != nil
-	return err
+	if f.left = err != nil; f.left {
+		return fmt.Errorf("%w: %w", ErrStays, err)
+	}
+	return nil
 }
 
 // Check reports whether the kernel knows all that the table is made of. It
@@ -203,6 +209,9 @@ func (f *Firewall) Restore() (restored bool, err error) {
 		return false, nil
 	}
 	if err := f.do(f.fill); err != nil {
+		if len(f.closed) == 0 {
+			return false, fmt.Errorf("%w: %w", ErrStays, err)
+		}
 		return false, fmt.Errorf("put the table %s of nftables back: %w", f.name, err)
 	}
 	restored = !f.left
