@@ -29,8 +29,9 @@ type Options struct {
 	// Earlier are the services that an earlier run owned. Those of them that
 	// the first Set does not ask for are removed then, or when the keeper ends.
 	Earlier []balance.Key
-	// Journal writes down which services are owned, before one is made and
-	// after one was removed. Its error is logged; nil does nothing.
+	// Journal writes down which services are owned: before one is made, when one
+	// that is there already is taken over, and after one was removed. Its error is
+	// logged; nil does nothing.
 	Journal func([]balance.Key) error
 	// Flush empties the table once, before anything is put into it.
 	Flush bool
@@ -85,6 +86,7 @@ type Keeper struct {
 	mu      sync.Mutex // guards what follows
 	changes balance.Table
 	asked   bool // somebody said what should be
+	anew    bool // what was refused is to be tried again
 	limits  Timeouts
 	syncs   []Sync
 	counts  Counts
@@ -166,10 +168,11 @@ func (k *Keeper) Set(changes balance.Table) {
 }
 
 // SetTimeouts changes how long idle connections are kept; what is zero stays as it
-// is. It never blocks.
+// is. What the kernel refused until now is tried again at once, whatever is asked for:
+// it comes with a reload, and who reloads may have mended it. It never blocks.
 func (k *Keeper) SetTimeouts(t Timeouts) {
 	k.mu.Lock()
-	k.limits = t
+	k.limits, k.anew = t, true
 	k.counts.Pending = true
 	k.mu.Unlock()
 	k.poke()

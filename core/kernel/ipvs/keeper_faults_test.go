@@ -436,12 +436,48 @@ func TestKeeperRefusedForLong(t *testing.T) {
 		s.Destinations = []balance.Destination{at(1)}
 		s.Destinations[0].Weight = 9
 		have[bad] = &s
+		for key, r := range x.Keeper.inside.refused { // it is not waited for that
+			r.next = time.Now().Add(time.Hour)
+			x.Keeper.inside.refused[key] = r
+		}
 	})
-	began := time.Now()
 	x.holds(balance.Table{bad: one})
-	if took := time.Since(began); took > 100*time.Millisecond {
-		t.Logf("put right after %v", took)
-	}
 	x.eventually("told", func(c Counts) bool { return c.Repaired == 1 })
+	x.close(true, false)
+}
+
+// TestKeeperRefusedAndMended: of two refusals that is told which still is one, and a
+// reload has what was refused tried again at once.
+func TestKeeperRefusedAndMended(t *testing.T) {
+	lacks := func(last byte, scheduler string) (balance.Key, *balance.Service) {
+		key := balance.Key{Protocol: balance.TCP, Address: netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, last}), 80)}
+		return key, balance.Service{Options: balance.Options{Scheduler: scheduler}, Destinations: []balance.Destination{at(1)}}.Normal(key)
+	}
+	one, first := lacks(8, "none")
+	two, second := lacks(9, "nor")
+	x := keep(t, balance.Table{}, Options{LookEvery: time.Hour}, func(x *kept) { x.f.schedulers = []string{"rr"} })
+	x.Set(balance.Table{one: first, two: second})
+	x.wait()
+	mended, left := one, two
+	if strings.Contains(x.Counts().Trouble, two.String()) {
+		mended, left = two, one
+	}
+	_, fits := lacks(mended.Address.Addr().As4()[3], "rr")
+	x.Set(balance.Table{mended: fits})
+	x.wait()
+	if told := x.Counts().Trouble; !strings.Contains(told, left.String()) {
+		t.Errorf("of %s is told %q", left, told)
+	}
+	x.inside(func(balance.Table) { x.f.schedulers = []string{"rr", "none", "nor"} })
+	x.SetTimeouts(Timeouts{})
+	x.wait()
+	x.inside(func(have balance.Table) {
+		if len(have) != 2 {
+			t.Errorf("the kernel has %v", have.Keys())
+		}
+	})
+	if told := x.Counts().Trouble; told != "" {
+		t.Errorf("when all is mended %q is told", told)
+	}
 	x.close(true, false)
 }

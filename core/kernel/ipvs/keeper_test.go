@@ -78,7 +78,9 @@ func keep(t *testing.T, table balance.Table, o Options, prepare ...func(*kept)) 
 	x := &kept{t: t, f: f, log: &logBuffer{}}
 	seed := maphash.MakeSeed()
 	o.Log = slog.New(slog.NewTextHandler(x.log, nil))
-	o.LookEvery, o.OpenEvery = 5*time.Millisecond, 5*time.Millisecond
+	if o.OpenEvery = 5 * time.Millisecond; o.LookEvery == 0 {
+		o.LookEvery = 5 * time.Millisecond
+	}
 	o.Journal = func(keys []balance.Key) error {
 		x.mu.Lock()
 		defer x.mu.Unlock()
@@ -194,6 +196,11 @@ func TestKeeperTouchesNothingElse(t *testing.T) {
 	if c := x.Counts(); c.Operations != 0 {
 		t.Errorf("%d operations to adopt a table that was right", c.Operations)
 	}
+	x.mu.Lock()
+	if !slices.Equal(x.journal, sample().Keys()) || x.writes != 1 {
+		t.Errorf("what is adopted is written down %d times, as %v", x.writes, x.journal)
+	}
+	x.mu.Unlock()
 	changed := sample()
 	k := changed.Keys()[0]
 	s := *changed[k]

@@ -169,9 +169,12 @@ func (w *keeping) drop(err error) error {
 // take carries out what was set.
 func (w *keeping) take() {
 	w.k.mu.Lock()
-	changes, syncs, asked := w.k.changes, w.k.syncs, w.k.asked
-	w.k.changes = balance.Table{}
+	changes, syncs, asked, anew := w.k.changes, w.k.syncs, w.k.asked, w.k.anew
+	w.k.changes, w.k.anew = balance.Table{}, false
 	w.k.mu.Unlock()
+	if anew {
+		w.retry()
+	}
 	w.asked = asked
 	for key, s := range changes {
 		if s == nil {
@@ -195,7 +198,8 @@ func (w *keeping) take() {
 				w.doubt[key] = true
 			}
 		case len(changes) > 0:
-			w.apply(slices.Collect(maps.Keys(changes)))
+			keys := slices.Collect(maps.Keys(changes))
+			w.apply(keys, w.owned(keys))
 		}
 		if w.conn != nil && len(w.lost) > 0 {
 			strange, _ := w.settle()
@@ -241,6 +245,7 @@ func (w *keeping) settle() (strange []balance.Key, ok bool) {
 	}
 	w.behind = false
 	keys := slices.Collect(maps.Keys(w.doubt))
+	owned := w.owned(keys) // before what is found and wanted becomes ours
 	for _, key := range keys {
 		if !equal(w.have[key], found[key]) {
 			strange = append(strange, key)
@@ -251,7 +256,7 @@ func (w *keeping) settle() (strange []balance.Key, ok bool) {
 		}
 	}
 	clear(w.doubt)
-	w.apply(keys)
+	w.apply(keys, owned)
 	return strange, w.conn != nil
 }
 
@@ -263,10 +268,9 @@ func equal(a, b *balance.Service) bool {
 	return a.Options == b.Options && slices.Equal(a.Destinations, b.Destinations)
 }
 
-// apply makes these services what they should be.
-func (w *keeping) apply(keys []balance.Key) {
+// apply makes these services what they should be. owned is which of them were ours.
+func (w *keeping) apply(keys []balance.Key, owned []bool) {
 	have, want := balance.Table{}, balance.Table{}
-	owned := w.owned(keys)
 	for _, key := range keys {
 		if s := w.have[key]; s != nil {
 			have[key] = s
@@ -283,6 +287,7 @@ func (w *keeping) apply(keys []balance.Key) {
 		for _, key := range keys {
 			delete(w.refused, key)
 		}
+		w.lasting()
 		w.journal(keys, owned)
 		w.expected(keys)
 		return
@@ -328,6 +333,7 @@ func (w *keeping) apply(keys []balance.Key) {
 			delete(w.have, key)
 		}
 	}
+	w.lasting()
 	w.journal(keys, owned)
 	w.expected(keys)
 	w.k.mu.Lock()

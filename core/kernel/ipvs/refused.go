@@ -22,6 +22,7 @@ const longestWait = time.Minute
 // refusal is a service of which the kernel refused something.
 type refusal struct {
 	why  string
+	text string        // why, and of what
 	wait time.Duration // twice as long after each refusal of the same
 	next time.Time     // when it is tried again
 }
@@ -32,7 +33,7 @@ func (w *keeping) refuse(key balance.Key, old *balance.Service, failures []Failu
 	r := refusal{wait: w.k.o.LookEvery}
 	for _, f := range failures {
 		if r.why == "" && f.Op.Key == key && !errors.Is(f.Err, errNoService) {
-			r.why = f.Err.Error()
+			r.why, r.text = f.Err.Error(), f.Error()
 		}
 	}
 	if was, again := w.refused[key]; again && was.why == r.why {
@@ -96,6 +97,37 @@ func (w *keeping) again() {
 		if !r.next.After(now) {
 			w.doubt[key] = true
 		}
+	}
+}
+
+// retry puts all services in doubt of which something was refused, and has their
+// waiting begin anew if it is again.
+func (w *keeping) retry() {
+	for key := range w.refused {
+		w.refused[key] = refusal{}
+		w.doubt[key] = true
+	}
+}
+
+// lasting has the refusal that is shown be one that there still is.
+func (w *keeping) lasting() {
+	t := &w.troubles[changing]
+	if t.text == "" {
+		return
+	}
+	var of balance.Key
+	text := ""
+	for key, r := range w.refused {
+		switch {
+		case r.text == t.text:
+			return
+		case r.text != "" && (text == "" || key.Compare(of) < 0):
+			of, text = key, r.text
+		}
+	}
+	if text != "" {
+		t.text = text
+		w.show()
 	}
 }
 
