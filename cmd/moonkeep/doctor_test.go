@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -15,13 +18,14 @@ func TestDoctor(t *testing.T) {
 	a, b := hosts(t)
 	b.run(t, conf(100, "192.0.2.77/24", ""))
 	b.holds(t, netip.MustParsePrefix("192.0.2.77/24"), true)
+	start := a.Start
 	examine := func(vip, extra, more string, status int) string {
 		t.Helper()
 		file := a.write(t, "doctor.conf", conf(100, vip, extra)+more, 0o644)
 		cmd := self("doctor", file, "--listen", "1s", "--run-dir", a.dir)
 		out := new(bytes.Buffer)
 		cmd.Stdout, cmd.Stderr = out, out
-		netnstest.Must(t, a.Start(cmd))
+		netnstest.Must(t, start(cmd))
 		_ = cmd.Wait() // ProcessState says how it ended
 		if got := cmd.ProcessState.ExitCode(); got != status {
 			t.Errorf("exit status %d, want %d:\n%s", got, status, out)
@@ -48,4 +52,8 @@ func TestDoctor(t *testing.T) {
 		" IPVS with lvs_sched mh and persistence_engine sip over IPv6: ")
 	says(examine("192.0.2.77/24", "", "virtual_server 192.0.2.77 80 {\nlb_kind DR\nreal_server 192.0.2.1 80 {\n}\n}\n", 1),
 		"problem  real servers: this host is one: ")
+	start = (*exec.Cmd).Start // here, and the file says where the daemon would go
+	space := fmt.Sprintf("net_namespace /proc/%d/fd/%d", os.Getpid(), a.NS.FD())
+	says(examine("192.0.2.77/24", "", space+"\n", 0),
+		"ok       interface eth0 in "+space+": is up", "ok       instance VI_1: 192.0.2.2 is its master")
 }

@@ -4,35 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
-
-	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
-
-// examineDirector judges the settings that balancing needs, in the network
-// namespace of the table of IPVS.
-func examineDirector(n *needs) (list []Finding) {
-	if n.balanced == "" {
-		return examineForwarding(n, readSetting)
-	}
-	ns, err := netns.Open(n.balanced)
-	if err == nil {
-		defer ns.Close()
-		err = ns.Do(func() error {
-			list = examineForwarding(n, readSetting)
-			return nil
-		})
-	}
-	if err != nil {
-		return []Finding{{Problem, "net_namespace_ipvs " + n.balanced, "cannot be looked at: " + err.Error(), "ip netns add makes one"}}
-	}
-	for i := range list {
-		list[i].What += " in net_namespace_ipvs " + n.balanced
-		if list[i].Advice != "" {
-			list[i].Advice = "ip netns exec " + n.balanced + " " + list[i].Advice
-		}
-	}
-	return list
-}
 
 // examineForwarding judges the settings of this thread's network namespace.
 func examineForwarding(n *needs, read func(string) (string, error)) (list []Finding) {

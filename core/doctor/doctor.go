@@ -54,11 +54,16 @@ type Finding struct {
 func Host(c *config.Config, runDir string) []Finding {
 	n := needsOf(c)
 	list := examineProcess(runDir, n)
-	for _, l := range n.links {
-		list = append(list, examineLink(l, lookAt(l.device))...)
-	}
-	list = append(list, examineSettings(n, readSetting)...)
-	list = append(list, examineDirector(n)...)
+	list = append(list, inSpace("net_namespace", n.space, func() (list []Finding) {
+		list = examineRivals()
+		for _, l := range n.links {
+			list = append(list, examineLink(l, lookAt(l.device))...)
+		}
+		return append(list, examineSettings(n, readSetting)...)
+	})...)
+	list = append(list, inSpace("net_namespace_ipvs", n.balanced, func() []Finding {
+		return examineForwarding(n, readSetting)
+	})...)
 	if n.clock {
 		list = append(list, examineClock(clockState()))
 	}
@@ -72,7 +77,11 @@ func Network(c *config.Config, long time.Duration) []Finding {
 	if len(n.links) == 0 {
 		return nil
 	}
-	heard, err := hear(n, long)
+	var heard []heardAdvert
+	err := within(n.space, func() (err error) {
+		heard, err = hear(n, long)
+		return err
+	})
 	if err != nil {
 		return []Finding{{Warning, "adverts", "were not listened to: " + err.Error(), "run doctor as root"}}
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
@@ -70,22 +71,62 @@ func TestExamineForwarding(t *testing.T) {
 	}
 }
 
-// TestExamineDirector: the settings are those of the network namespace in which the
-// table of IPVS is to be.
-func TestExamineDirector(t *testing.T) {
-	n := &needs{nat: true, balanced: "/proc/thread-self/ns/none"}
-	if list := examineDirector(n); len(list) != 1 || list[0].Level != Problem || !strings.HasPrefix(list[0].What, "net_namespace_ipvs") {
-		t.Errorf("of one that is not there: %+v", list)
+// written reads a configuration.
+func written(t *testing.T, text string) *config.Config {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "k.conf")
+	netnstest.Must(t, os.WriteFile(file, []byte(text), 0o600))
+	c, found, err := load.FileAs(file, "")
+	if err != nil || found.Errors() {
+		t.Fatal(err, found)
 	}
-	host := netnstest.New(t)
-	n.balanced = fmt.Sprintf("/proc/self/fd/%d", host.NS.FD())
-	for _, value := range []string{"0", "1"} {
-		host.Run(t, func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte(value), 0o644) })
-		want := map[string]Level{"0": Problem, "1": OK}[value]
-		list := examineDirector(n)
-		if len(list) != 1 || list[0].Level != want || (list[0].Advice != "") != (want == Problem) || want == Problem && !strings.HasPrefix(list[0].Advice, "ip netns exec "+n.balanced+" sysctl -w net.ipv4.ip_forward=1") {
-			t.Errorf("with %s there: %+v", value, list)
+	return c
+}
+
+// TestHostInNamespaces: interfaces and settings are those of the network namespace that
+// the daemon would enter, and of that in which the table of IPVS is to be.
+func TestHostInNamespaces(t *testing.T) {
+	const balanced = "virtual_server 192.0.2.1 80 {\nlb_kind NAT\nreal_server 10.0.0.1 80 { }\n}\n"
+	of := func(text, what string) Finding {
+		t.Helper()
+		for _, x := range Host(written(t, text), t.TempDir()) {
+			if strings.HasPrefix(x.What, what) {
+				return x
+			}
 		}
+		t.Fatalf("nothing is said of %s", what)
+		return Finding{}
+	}
+	for _, keyword := range []string{"net_namespace", "net_namespace_ipvs"} {
+		x := of(keyword+" /proc/thread-self/ns/none\n"+balanced, keyword)
+		if x.Level != Problem || !strings.Contains(x.Text, "cannot be looked at") {
+			t.Errorf("of one that is not there: %+v", x)
+		}
+	}
+	host, _ := netnstest.Pair(t, "inside", "peer")
+	host.AwaitUp(t, "inside")
+	table := netnstest.New(t)
+	path := func(h *netnstest.Host) string { return fmt.Sprintf("/proc/self/fd/%d", h.NS.FD()) }
+	one, other := "net_namespace "+path(host)+"\n", "net_namespace_ipvs "+path(table)+"\n"
+	const forwards = "net/ipv4/ip_forward"
+	for text, h := range map[string]*netnstest.Host{one: host, other: table} {
+		for _, value := range []string{"0", "1"} {
+			h.Run(t, func() error { return os.WriteFile("/proc/sys/"+forwards, []byte(value), 0o644) })
+			x, want := of(text+balanced, forwards), Finding{Level: OK}
+			if value == "0" {
+				want = Finding{Level: Problem, Advice: "nsenter --net=" + path(h) + " sysctl -w net.ipv4.ip_forward=1, each time that the namespace is made"}
+			}
+			if x.Level != want.Level || x.Advice != want.Advice {
+				t.Errorf("%s with %s there: %+v", text, value, x)
+			}
+		}
+	}
+	x := of(one+"vrrp_instance V {\ninterface inside\nvirtual_router_id 1\nvirtual_ipaddress {\n192.0.2.1/24\n}\n}\n", "interface inside")
+	if x.What != "interface inside in net_namespace "+path(host) || !strings.Contains(x.Text, "no IPv4 address of its own") || x.Advice != "give it one, or set mcast_src_ip or unicast_src_ip" {
+		t.Errorf("of an interface: %+v", x)
+	}
+	if got := enters("blue"); got != "ip netns exec blue" {
+		t.Error(got)
 	}
 }
 

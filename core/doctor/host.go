@@ -13,12 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// examineProcess looks at what else runs and at where a node would write.
-func examineProcess(runDir string, n *needs) (list []Finding) {
+// examineRivals looks at who else runs in this thread's network namespace.
+func examineRivals() (list []Finding) {
 	if pids := processesOf("keepalived"); len(pids) > 0 {
 		list = append(list, Finding{Problem, "keepalived", "runs on this host, as process " + strings.Join(pids, ", "),
 			"stop it before moonkeep runs the same virtual routers: both would hold the addresses"})
 	}
+	return list
+}
+
+// examineProcess looks at where a node would write, and says what is not looked at.
+func examineProcess(runDir string, n *needs) (list []Finding) {
 	at := runDir // or what it would be made in
 	for _, err := os.Stat(at); errors.Is(err, fs.ErrNotExist) && at != filepath.Dir(at); _, err = os.Stat(at) {
 		at = filepath.Dir(at)
@@ -28,15 +33,15 @@ func examineProcess(runDir string, n *needs) (list []Finding) {
 			"name another with --run-dir: without its journal a node cannot tell after a crash which addresses were its own"})
 	}
 	for _, space := range n.elsewhere {
-		list = append(list, Finding{Warning, "net_namespace " + space, "has instances, which were not looked at", "ip netns exec " + space + " moonkeep doctor"})
+		list = append(list, Finding{Warning, "net_namespace " + space, "has instances, which were not looked at", enters(space) + " moonkeep doctor"})
 	}
 	return list
 }
 
-// processesOf returns the processes of a program in this network namespace, as
-// far as this process may know.
+// processesOf returns the processes of a program in this thread's network namespace,
+// as far as this process may know.
 func processesOf(name string) (pids []string) {
-	here, err := os.Readlink("/proc/self/ns/net")
+	here, err := os.Readlink("/proc/thread-self/ns/net")
 	if err != nil {
 		return nil
 	}
@@ -135,6 +140,9 @@ func examineSettings(n *needs, read func(string) (string, error)) (list []Findin
 	return list
 }
 
+// atBoot is how a setting of this host outlives a boot.
+const atBoot = ", and in /etc/sysctl.d for the next boot"
+
 // examineSetting judges one; why says what is wrong with any other value.
 func examineSetting(read func(string) (string, error), name, value, why string) Finding {
 	switch is, err := read(name); {
@@ -144,7 +152,7 @@ func examineSetting(read func(string) (string, error), name, value, why string) 
 		return Finding{Warning, name, err.Error(), ""}
 	case is != value:
 		return Finding{Problem, name, "is " + is + ": " + why,
-			"sysctl -w " + strings.ReplaceAll(name, "/", ".") + "=" + value + ", and in /etc/sysctl.d for the next boot"}
+			"sysctl -w " + strings.ReplaceAll(name, "/", ".") + "=" + value + atBoot}
 	default:
 		return Finding{OK, name, "is " + is, ""}
 	}

@@ -13,6 +13,9 @@ import (
 // needs are what a configuration asks of a host beside what moonkeep check
 // looks at.
 type needs struct {
+	// space is the network namespace in which the daemon would run: empty stands
+	// for here.
+	space string
 	links []linkNeeds
 	// instances are the virtual routers in this network namespace, and
 	// elsewhere the namespaces of the others.
@@ -26,7 +29,7 @@ type needs struct {
 	services  map[serviceKind]balance.Key
 	nat, nat6 bool
 	// udp is true when a service is of UDP, persistent when one keeps clients with
-	// their servers, and balanced says where the table of
+	// their servers, and balanced says in which network namespace the table of
 	// IPVS is: empty stands for here.
 	udp, persistent bool
 	balanced        string
@@ -50,7 +53,7 @@ type linkNeeds struct {
 }
 
 func needsOf(c *config.Config) *needs {
-	n := &needs{services: map[serviceKind]balance.Key{}}
+	n := &needs{space: c.Global.NetNamespace, balanced: c.Global.NetNamespaceIPVS, services: map[serviceKind]balance.Key{}}
 	at := func(device string) *linkNeeds {
 		i := slices.IndexFunc(n.links, func(l linkNeeds) bool { return l.device == device })
 		if i < 0 {
@@ -97,9 +100,6 @@ func needsOf(c *config.Config) *needs {
 		}
 	}
 	n.filter = build.Drops(c)
-	if c.Global.NetNamespaceIPVS != c.Global.NetNamespace {
-		n.balanced = c.Global.NetNamespaceIPVS
-	}
 	for _, l := range build.Layouts(c) {
 		for _, k := range l.Keys {
 			n.udp = n.udp || k.Protocol == balance.UDP && l.Options.Flags&balance.OnePacket == 0
