@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"reflect"
 	"strings"
 	"unicode/utf8"
 
@@ -16,6 +17,7 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 	opens := k.bound.fresh.IsValid() && !k.each()
 	list := k.braces() || k.bound.field.Within != nil
 	if !opens {
+		errors := r.out.errors()
 		sound := r.gentlyIf(k, lineIgnored, func() {
 			r.damaged = len(s.words) <= k.min // which has been said
 			if k.handle != nil && !r.damaged {
@@ -23,16 +25,18 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 				k.handle(r, s)
 			}
 		})
-		if !sound {
+		switch {
+		case sound:
+			r.note(k.bound, s.at(), list)
+		case r.out.errors() > errors:
 			// It is not missing beside that.
 			r.mean(k.name)
-		} else {
-			r.note(k.bound, s.at(), list)
 		}
 		rest := r.inside(k, s)
 		if k.finish != nil {
 			k.finish(r, s)
 		}
+		r.ignored = !sound
 		return rest
 	}
 	if k.bound.field.Own || k.vital {
@@ -58,6 +62,7 @@ func (r *reader) actBound(k *keyword, s *statement) int32 {
 	rest := r.inside(k, s)
 	r.damaged = r.damaged || !sound
 	r.end(k, s)
+	r.ignored = r.damaged
 	around := r.frames[len(r.frames)-1].damaged
 	r.pop()
 	if r.out.errors() == errors {
@@ -105,12 +110,15 @@ func (r *reader) line(k *keyword, s *statement) {
 func (r *reader) require(k *keyword) bool {
 	whole := true
 	for _, f := range k.bound.required {
-		if r.given(f.Key) || r.meant[f.Spelling()] {
+		v := f.In(r.frames[len(r.frames)-1].value)
+		if r.given(f.Key) && (v.Kind() != reflect.Slice || v.Len() > 0) {
 			continue
 		}
-		whole = false
+		whole, r.damaged = false, true
+		if r.meant[f.Spelling()] {
+			continue
+		}
 		r.out.addAt(r.givenAt(""), 1, "missing-keyword", "this %s has no %s", k.name, f.Spelling())
-		r.damaged = true
 	}
 	return whole
 }

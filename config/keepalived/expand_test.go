@@ -37,10 +37,10 @@ func TestExpansionPositions(t *testing.T) {
 	want := []string{
 		"/c/main.conf:9:16: warning: unknown keyword \"prioritty\" in vrrp_instance: did you mean priority? It is ignored, as by keepalived" +
 			" (in the expansion of ~SEQ with ID = 1, $VI of line 6); and 2 more of the same line [unknown-keyword]",
-		"/c/main.conf:14:15: warning: priority takes a number, 1..255, not \"é\"; the line is ignored, as by keepalived [not-a-number]",
+		"/c/main.conf:14:15: warning: priority takes a number, 1..255, not \"é\"; 100 is taken, as by keepalived [not-a-number]",
 		"/c/main.conf:14:17: warning: priority takes one value; the rest of the line is ignored (in the expansion of $PRIO of line 1) [surplus-words]",
 		"/c/sub/more.conf:3:21: error: virtual_router_id 256 is out of range: it takes 1..255 [out-of-range]",
-		"/c/sub/more.conf:6:15: warning: priority 300 is out of range: it takes 1..255; the line is ignored, as by keepalived (in the expansion of $PRIO of line 1 of /c/main.conf) [out-of-range]",
+		"/c/sub/more.conf:6:15: warning: priority 300 is out of range: it takes 1..255; 100 is taken, as by keepalived (in the expansion of $PRIO of line 1 of /c/main.conf) [out-of-range]",
 		"/c/sub/more.conf:8:27: warning: unknown keyword \"wrod_hidden1\" at the top level of the file; it is ignored, as by keepalived" +
 			" (in the expansion of ~LST, item 1); and 1 more of the same line [unknown-keyword]",
 	}

@@ -99,6 +99,9 @@ func TestFirstCounts(t *testing.T) {
 			}
 		}
 	}
+	if u, _ := readURL(t, "digest 9b", "digest "+strings.Repeat("11", 16)); string(u.Digest) != strings.Repeat("\x11", 16) {
+		t.Errorf("a digest behind one that is none: %q", u.Digest)
+	}
 	if n < 25 {
 		t.Errorf("%d keywords of which the first counts", n)
 	}

@@ -37,10 +37,11 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 	for _, m := range g.members {
 		exists := r.instanceNamed[m.text] != nil
 		switch {
-		case !exists && r.skipped[m.text]:
 		case !exists:
-			hint := ""
-			if guess := r.nearestName(m.text, "unknown-instance", r.instanceNames); guess != "" {
+			hint := r.leftOut(m.text, g.At.File)
+			if hint != "" {
+				hint += "."
+			} else if guess := r.nearestName(m.text, "unknown-instance", r.instanceNames); guess != "" {
 				hint = ": did you mean " + printable(guess) + "?"
 			}
 			r.out.warn(m.at, "unknown-instance", "no vrrp_instance is named %s%s", quoted(m.text), hinted(hint, "it is no member, as in keepalived"))

@@ -137,6 +137,16 @@ func (r *reader) virtualRouterID(s *statement) {
 	r.inst.vridAt = s.words[1].at
 }
 
+// priorityNumber reads the priority. One that cannot be read is 100 in
+// keepalived, as if that were written: not that of the owner, which a master
+// has that says nothing about it.
+func (r *reader) priorityNumber(s *statement) {
+	const usual = 100
+	if !r.gently("100 is taken, as by keepalived", func() { setField(r, s) }) {
+		top[config.Instance](r).Priority = usual
+	}
+}
+
 // preemption makes the handler of nopreempt and of preempt.
 func preemption(without bool) handler {
 	return func(r *reader, _ *statement) { top[config.Instance](r).NoPreempt = without }

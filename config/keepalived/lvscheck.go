@@ -260,19 +260,21 @@ func (r *reader) defined(keywords ...string) []string {
 	return names
 }
 
-// follows reports whether what a check follows exists, or was misspelt, which
-// has been reported. keepalived leaves out a check that follows nothing, and
-// the server would count as working.
+// follows reports whether what a check follows exists. keepalived leaves out a
+// check that follows nothing, and the server would count as working.
 func (r *reader) follows(name string, names []string) bool {
 	if slices.Contains(names, name) {
 		return true
 	}
 	r.damaged = true
-	return r.skipped[name]
+	return false
 }
 
 // insteadOf ends the message about a name that does not exist.
 func (r *reader) insteadOf(name string, names []string) string {
+	if left := r.leftOut(name, r.givenAt("").File); left != "" {
+		return left + ": nothing would watch what this check is meant to watch"
+	}
 	if guess := config.Nearest(name, names); guess != "" {
 		return ": did you mean " + printable(guess) + "?"
 	}

@@ -163,11 +163,10 @@ func (r *reader) resolveGroups() {
 		if v.Group == "" || known[v.Group] {
 			continue
 		}
-		if r.skipped[v.Group] {
-			continue
-		}
-		hint := ""
-		if guess := r.nearestName(v.Group, "unknown-group", func() []string { return names }); guess != "" {
+		hint := r.leftOut(v.Group, v.At.File)
+		if hint != "" {
+			hint += "."
+		} else if guess := r.nearestName(v.Group, "unknown-group", func() []string { return names }); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
 		r.out.addAt(v.At, config.Warning, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), hinted(hint, "the virtual_server is left out, as by keepalived"))

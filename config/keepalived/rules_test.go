@@ -99,7 +99,7 @@ func TestRules(t *testing.T) {
 		{"no_accept, then accept", instanceText("no_accept\naccept", oneAddress), []string{"warning given-twice"},
 			func(i config.Instance) any { return []any{i.Accept, i.NoAccept} }, []any{true, false}},
 		{"a key for a credential", instanceText("version 3\nauth_hmac {\nkey 1 credential:0123456789012345678901234567890123\nactive_key 1\n}", oneAddress), []string{"error bad-value"}, nil, nil},
-		{"another auth_type is none", instanceText("authentication {\nauth_type hidden\nauth_pass x\n}", oneAddress), []string{"warning bad-auth-type"},
+		{"another auth_type is none", instanceText("authentication {\nauth_type hidden\nauth_pass x\n}", oneAddress), []string{"warning no-authentication", "warning bad-auth-type"},
 			func(i config.Instance) any { return i.Authentication.AuthPass }, ""},
 		{"version 3 needs an address", instanceText("version 3"), []string{"error no-address"}, nil, nil},
 		{"version 3 without addresses on purpose", instanceText("version 3", "no_virtual_ipaddress"), nil,
@@ -143,19 +143,20 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestOneMistake holds that one mistake gives one finding, which says this.
+// TestOneMistake holds that one mistake gives one finding, which says this, and
+// that what is left out for it is said where it is missed.
 func TestOneMistake(t *testing.T) {
 	script := "vrrp_script chk_nginx {\nscript /bin/x\n}\n"
 	tracked := instanceText("track_script {\nchk_nginx\n}", oneAddress)
 	for _, c := range []struct {
 		text, found, says string
 	}{
-		{instanceText("authentication {\nauth_type PASS\nautp_pass hidden\n}", oneAddress), "warning unknown-keyword", "auth_pass"},
-		{instanceText("authentication {\nauth_type PASS\nauth_passhidden\n}", oneAddress), "warning unknown-keyword", "auth_pass"},
-		{instanceText("authentication {\nauth_type PASS\nauth_pass=hidden\n}", oneAddress), "warning unknown-keyword", "auth_pass"},
+		{instanceText("authentication {\nauth_type PASS\nautp_pass hidden\n}", oneAddress), "warning no-authentication,warning unknown-keyword", "without a password"},
+		{instanceText("authentication {\nauth_type PASS\nauth_passhidden\n}", oneAddress), "warning no-authentication,warning unknown-keyword", "without a password"},
+		{instanceText("authentication {\nauth_type PASS\nauth_pass=hidden\n}", oneAddress), "warning no-authentication,warning unknown-keyword", "without a password"},
 		{instanceText("authentication {\nauth_type PASS\nauth_pass\nhidden\n}", oneAddress), "error missing-argument,warning unknown-keyword", "auth_pass"},
 		{instanceText("authentication {\nauth_type PASS\nauth_pass some hidden\n}", oneAddress), "warning surplus-words", "auth_pass"},
-		{instanceText("authentication { auth_type PASS auth_pass hidden }", oneAddress), "warning one-line-block", "auth_pass is lost"},
+		{instanceText("authentication { auth_type PASS auth_pass hidden }", oneAddress), "warning no-authentication,warning one-line-block", "without a password"},
 		{instanceText("auth_passhidden", oneAddress), "warning unknown-keyword", "auth_pass..."},
 		{instanceText("preemtp_delay 300", oneAddress), "warning unknown-keyword", "preempt_delay"},
 		{"global_defs {\nroute_id x\n}\n" + instanceText(oneAddress), "warning unknown-keyword", "router_id"},
@@ -164,15 +165,23 @@ func TestOneMistake(t *testing.T) {
 		{strings.Replace(instanceText(oneAddress), "s {", "s{", 1), "warning missing-blank", "virtual_ipaddress"},
 		{strings.Replace(script, "script /bin/x", `script"/bin/x"`, 1) + tracked, "warning missing-blank", "script"},
 		{strings.Replace(script, "vrrp_script c", "vrrp_script_c", 1) + tracked, "warning missing-blank", "vrrp_script chk_nginx"},
-		{strings.Replace(script, "vrrp_script", "vrrp_scrpit", 1) + tracked, "warning unknown-keyword", "vrrp_script"},
+		{strings.Replace(script, "vrrp_script", "vrrp_scrpit", 1) + tracked, "warning unknown-keyword,warning unknown-script", "vrrp_script"},
 		{script + strings.Replace(tracked, "chk_nginx", "chk_ngnix", 1), "warning unknown-script", "chk_nginx"},
-		{script + strings.Replace(tracked, "track_script", "track_scirpt", 1), "warning unknown-keyword", "track_script"},
+		{script + strings.Replace(tracked, "track_script", "track_scirpt", 1), "warning unused-script,warning unknown-keyword", "chk_nginx"},
 		{script + strings.Replace(tracked, "chk_nginx", "chk_nginx\nweight -5", 1), "warning missing-argument", "NAME weight -5"},
 		{script + strings.Replace(tracked, "chk_nginx", "chk_nginx wieght -5", 1), "warning unknown-option", "weight"},
-		{strings.Replace(instanceText(oneAddress), "virtual_ipaddress", "virtual_ipadress", 1), "warning unknown-keyword", "virtual_ipaddress"},
+		{strings.Replace(instanceText(oneAddress), "virtual_ipaddress", "virtual_ipadress", 1), "warning no-address,warning unknown-keyword", "virtual_ipaddress"},
 		{strings.Replace(instanceText(oneAddress), "interface", "interfaec", 1), "error missing-keyword,warning unknown-keyword", "interface"},
 		{strings.Replace(instanceText(oneAddress), "virtual_router_id 1", "", 1), "error missing-keyword", "virtual_router_id"},
 		{instanceText("priority300", oneAddress), "warning unknown-keyword", "priority"},
+		{instanceText("state MASTER\nprioirty 100", oneAddress), "warning no-priority,warning unknown-keyword", "255, the owner"},
+		{instanceText("state MASTER\npriority 300", oneAddress), "warning out-of-range", "100 is taken, as by keepalived"},
+		{strings.Replace(script, "script /bin/x", "scirpt /bin/x", 1) + tracked, "warning missing-keyword,warning unknown-keyword,warning unknown-script", "no script"},
+		{"bfd_instance b {\nneigbor_ip 10.0.0.9\n}\n" + instanceText("track_bfd {\nb\n}", oneAddress), "warning missing-keyword,warning unknown-keyword,warning unknown-bfd", "no neighbor_ip"},
+		{"virtual_server_gruop g {\n10.0.0.1 80\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\nlb_kind NAT\nreal_server 10.0.0.2 80 {\n}\n}\n" + instanceText(oneAddress), "warning unknown-keyword,warning unknown-group", "virtual_server_group"},
+		{"vrrp_instnace W {\n}\nglobal_defs {\nlvs_sync_daemon eth0 W\n}\n" + instanceText(oneAddress), "warning unknown-keyword,warning unknown-instance", "vrrp_instance"},
+		{instanceText("version 3\nauth_hmca {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}", oneAddress), "error unknown-keyword", "auth_hmac"},
+		{instanceText("version 3\nauth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_kye 1\n}", oneAddress), "error missing-keyword,warning unknown-keyword", "active_key"},
 		{instanceText("interval 3", oneAddress), "warning wrong-block", "vrrp_script"},
 		{instanceText("nonsense {\npriority 300\nmore {\n}\n}", oneAddress), "warning unknown-keyword", "nonsense"},
 		{instanceText("priority 300 {\n1\n}", oneAddress), "warning out-of-range,warning unexpected-brace", "priority"},
@@ -211,7 +220,10 @@ func TestOneMistake(t *testing.T) {
 		{"\ufeff" + instanceText(oneAddress), "", ""},
 		{"vrrp_instance V\n{\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress\n\n{\n10.0.0.1 }\n}", "", ""},
 	} {
-		_, findings := Read("f", []byte(c.text))
+		cfg, findings := Read("f", []byte(c.text))
+		if strings.Contains(c.text, "priority 300") && (len(cfg.Instances) != 1 || cfg.Instances[0].Priority != 100) {
+			t.Errorf("%s\nit does not have priority 100", c.text)
+		}
 		if got := strings.Join(names(findings), ","); got != c.found {
 			t.Errorf("%s\nfound %v, want %s", c.text, findings, c.found)
 		} else if len(findings) > 0 && !strings.Contains(findings[0].Text, c.says) {

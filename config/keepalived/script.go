@@ -27,7 +27,7 @@ func (r *reader) endScript(s *statement) {
 	c := &script{damaged: r.damaged, tracker: &tracker{name: in.Name, at: s.at(), place: in.At, weight: in.Weight, reverse: in.Reverse}}
 	c.Script = taken[config.Script](r)
 	if c.damaged {
-		r.skipped[in.Name] = true
+		r.skipped[in.Name] = in.At
 	} else if r.trackable("vrrp_script", c.tracker) {
 		r.scripts = append(r.scripts, c)
 	}

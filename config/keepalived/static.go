@@ -60,8 +60,8 @@ func (r *reader) staticReferences() {
 		names = append(names, g.Name)
 		g.Members = slices.DeleteFunc(g.Members, func(m string) bool {
 			missing := r.instanceNamed[m] == nil
-			if missing && !r.skipped[m] {
-				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s; it is no member, as in keepalived", printable(g.Name), quoted(m))
+			if missing {
+				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s%s; it is no member, as in keepalived", printable(g.Name), quoted(m), r.leftOut(m, g.At.File))
 			}
 			return missing
 		})
@@ -70,13 +70,13 @@ func (r *reader) staticReferences() {
 		if *name == "" || slices.Contains(names, *name) {
 			return
 		}
-		if !r.skipped[*name] {
-			hint := ""
-			if guess := config.Nearest(*name, names); guess != "" {
-				hint = ": did you mean " + printable(guess) + "?"
-			}
-			r.out.addAt(at, config.Warning, "unknown-track-group", "no track_group is named %s%s", quoted(*name), hinted(hint, "nothing is tracked here, as by keepalived"))
+		hint := r.leftOut(*name, at.File)
+		if hint != "" {
+			hint += "."
+		} else if guess := config.Nearest(*name, names); guess != "" {
+			hint = ": did you mean " + printable(guess) + "?"
 		}
+		r.out.addAt(at, config.Warning, "unknown-track-group", "no track_group is named %s%s", quoted(*name), hinted(hint, "nothing is tracked here, as by keepalived"))
 		*name = ""
 	}
 	for i := range r.cfg.StaticAddresses {
@@ -95,13 +95,13 @@ func (r *reader) staticReferences() {
 		look(&x.TrackGroup, x.Written.At("track_group", x.At))
 	}
 	if d := r.cfg.Global.SyncDaemon; d != nil && d.Instance != "" && r.instanceNamed[d.Instance] == nil {
-		hint := ""
-		if guess := config.Nearest(d.Instance, r.instanceNames()); guess != "" {
+		hint := r.leftOut(d.Instance, d.At.File)
+		if hint != "" {
+			hint += "."
+		} else if guess := config.Nearest(d.Instance, r.instanceNames()); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
-		if !r.skipped[d.Instance] {
-			r.out.addAt(d.Written.At("inst", d.At), config.Warning, "unknown-instance", "lvs_sync_daemon: no vrrp_instance is named %s%s", quoted(d.Instance), hinted(hint, "the daemon is not started"))
-		}
+		r.out.addAt(d.Written.At("inst", d.At), config.Warning, "unknown-instance", "lvs_sync_daemon: no vrrp_instance is named %s%s", quoted(d.Instance), hinted(hint, "the daemon is not started"))
 		r.cfg.Global.SyncDaemon = nil
 	}
 }

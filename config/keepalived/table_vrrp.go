@@ -66,6 +66,7 @@ func specialInstance() map[string]keyword {
 		"state":                      {handle: (*reader).state, repeats: true},
 		"interface":                  {handle: (*reader).instanceInterface, vital: true},
 		"virtual_router_id":          {handle: (*reader).virtualRouterID, vital: true},
+		"priority":                   {handle: (*reader).priorityNumber},
 		"nopreempt":                  {handle: preemption(true)},
 		"preempt":                    {handle: preemption(false)},
 		"mcast_src_ip":               {handle: (*reader).sourceAddress},

@@ -166,14 +166,22 @@ func (r *reader) resolveAll(lines tracks, own string, interfaces, scripts, files
 	*sessions = r.resolve("track_bfd", lines["track_bfd"])
 }
 
-// undefined reports something tracked that is not defined, unless its
-// tracker was met and misspelt.
-func (r *reader) undefined(kind string, t track) {
-	if r.skipped[t.name] {
-		return
+// leftOut says where the block of a name was left out: ": it was left out, on
+// line 3". It is empty for a name that nothing was given.
+func (r *reader) leftOut(name, here string) string {
+	at, ok := r.skipped[name]
+	if !ok {
+		return ""
 	}
+	return ": it was left out, on " + lineOf(at, here)
+}
+
+// undefined reports something tracked that is not defined.
+func (r *reader) undefined(kind string, t track) {
 	text, args := "no %s is named %s: nothing watches what this line is meant to watch; the line is ignored, as by keepalived", []any{kind, quoted(t.name)}
-	if guess := r.nearestName(t.name, "unknown-script", func() []string { return r.trackerNames[kind] }); guess != "" {
+	if left := r.leftOut(t.name, r.src.position(t.at).File); left != "" {
+		text, args = "no %s is named %s%s: nothing watches what this line is meant to watch; the line is ignored", append(args, left)
+	} else if guess := r.nearestName(t.name, "unknown-script", func() []string { return r.trackerNames[kind] }); guess != "" {
 		r.trackers[kind][guess].used = true
 		text, args = "no %s is named %s: did you mean %s? The line is ignored, as by keepalived", append(args, printable(guess))
 	}

@@ -154,7 +154,7 @@ func (r *reader) endTracker(kind string, s *statement, name string, weight int, 
 		return
 	}
 	if r.damaged {
-		r.skipped[name] = true
+		r.skipped[name] = r.src.position(s.words[1].at)
 		return
 	}
 	if !r.trackable(kind, &tracker{name: name, at: s.at(), place: r.src.position(s.words[1].at), weight: weight, reverse: reverse}) {

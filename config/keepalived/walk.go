@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"reflect"
 	"strings"
 
@@ -60,12 +61,14 @@ type reader struct {
 	inst     *instance
 	tracking tracks
 	members  []token
-	// meant collects the keywords that misspelt words were probably meant
-	// to be, so that what follows from their absence is not said as well. It
-	// is made when there is one.
+	// meant collects the keywords that an error has been said of, so that what
+	// follows from their absence is not said as well: nothing runs. Of what is
+	// left out with a warning it is said. It is made when there is one.
 	meant map[string]bool
-	// skipped are the names of the blocks whose keyword was misspelt.
-	skipped map[string]bool
+	// skipped are the names of the blocks that were left out, and where.
+	skipped map[string]config.Position
+	// ignored is set when nothing has become of the statement just read.
+	ignored bool
 	// damaged is set when the block being read is not whole.
 	damaged bool
 	// own counts the blocks around that keepalived has no word for.
@@ -84,7 +87,7 @@ func newReader(path string, data []byte, others []string, files Files, opts Opti
 	s := schema.New()
 	r := &reader{
 		src: src, out: out, tree: parse(f, out), language: tables(), schema: s,
-		skipped: map[string]bool{}, told: map[string]bool{},
+		skipped: map[string]config.Position{}, told: map[string]bool{},
 		instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 		trackers: map[string]map[string]*tracker{}, trackerNames: map[string][]string{},
 	}
@@ -99,7 +102,7 @@ type seenKeyword struct {
 	at  pos
 }
 
-// mean notes that a misspelt word was probably meant to be a keyword.
+// mean notes that an error has been said of a keyword.
 func (r *reader) mean(keyword string) {
 	if r.meant == nil {
 		r.meant = map[string]bool{}
@@ -164,7 +167,13 @@ func (r *reader) walk(b *block, first int32) int32 {
 		if r.inst != nil && b.name == "vrrp_instance" {
 			r.inst.says(k, s.at())
 		}
-		if rest := r.one(b, k, s); rest != none {
+		r.ignored = true
+		rest := r.one(b, k, s)
+		if k.first && r.ignored {
+			// The first that can be read is the first.
+			r.seen = r.seen[:len(r.seen)-1]
+		}
+		if rest != none {
 			// A closing brace is missing in the body: it goes on here.
 			i = rest
 			continue
@@ -270,7 +279,6 @@ func (r *reader) idle(b *block, k *keyword, s *statement) {
 // body.
 func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 	if n := len(s.words) - 1; n < k.min {
-		r.mean(k.name)
 		say := func() {
 			r.damaged = true
 			r.out.error(s.at(), "missing-argument", "%s takes %s, and there is none", k.name, arguments(k))
@@ -278,6 +286,7 @@ func (r *reader) act(b *block, k *keyword, s *statement) int32 {
 		if withoutValue(b, k) {
 			r.gently(lineIgnored, say)
 		} else {
+			r.mean(k.name)
 			say()
 		}
 		if !s.hasBody {
@@ -332,7 +341,9 @@ func (r *reader) lines(k *keyword, s *statement) int32 {
 			return none
 		}
 		if len(l.words) > 0 {
-			if !r.gentlyIf(k, lineIgnored, func() { r.line(k, l) }) {
+			errors := r.out.errors()
+			r.gentlyIf(k, lineIgnored, func() { r.line(k, l) })
+			if r.out.errors() > errors {
 				r.mean(k.name)
 			}
 		}
@@ -367,7 +378,6 @@ func (r *reader) outer(s *statement) bool {
 func (r *reader) extra(b *block, k *keyword, s *statement) {
 	for _, w := range s.words[1+k.max:] {
 		if s.oneLine && b.find(w.text) != nil {
-			r.mean(w.text)
 			r.out.warn(w.at, "one-line-block",
 				"between two braces on one line only the first keyword is read, by keepalived too: %s is lost; give each keyword a line of its own", w.text)
 			return
@@ -440,18 +450,24 @@ func (r *reader) explain(b *block, s *statement) {
 			shown = quoted(strings.TrimRight(word.text, "0123456789"))
 		}
 	}
+	// What asks for signatures, or for what only moonkeep has, does not run
+	// without them for a slip of the pen: see gentlyIf.
+	severity := config.Warning
+	if k := b.find(cmp.Or(guess, glued)); s.hasBody && k != nil && k.braces() && (k.vital || k.bound != nil && k.bound.field.Own) {
+		severity, ignored = config.Error, "put the word right: what is in its braces would not be there"
+		r.damaged = true
+		r.mean(k.name)
+	}
+	if s.hasBody && guess != "" {
+		for _, name := range s.words[1:] {
+			r.skipped[name.text] = r.src.position(word.at)
+		}
+	}
 	switch {
 	case guess != "":
-		r.mean(guess)
-		if s.hasBody {
-			for _, name := range s.words[1:] {
-				r.skipped[name.text] = true
-			}
-		}
-		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s %s: did you mean %s? %s", shown, b.place(), guess, capital(ignored))
+		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s %s: did you mean %s? %s", shown, b.place(), guess, capital(ignored))
 	case glued != "":
-		r.mean(glued)
-		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s that begins with %s: is a blank missing behind it? %s", b.place(), glued, capital(ignored))
+		r.out.add(word.at, severity, "unknown-keyword", "unknown keyword %s that begins with %s: is a blank missing behind it? %s", b.place(), glued, capital(ignored))
 	default:
 		r.out.warn(word.at, "unknown-keyword", "unknown keyword %s %s; %s", shown, b.place(), ignored)
 	}
