@@ -157,7 +157,33 @@ func (b *binder) row(block, word string, f *schema.Field) keyword {
 	if k.handle == nil && !k.braces() {
 		k.handle = setField
 	}
+	number := f.Kind == schema.KindInt || f.Kind == schema.KindInts || f.Kind == schema.KindDuration || strings.HasPrefix(word, "track_") && k.line != nil
+	k.exact = slices.Contains(exactNumbers(), block+"/"+word)
+	k.tail = number && !f.Own && !k.exact
 	return k
+}
+
+// exactNumbers are the keywords whose line keepalived ignores when something
+// stands behind the digits. Of the others it complains and takes the digits when
+// it runs; keepalived -t ignores all of them. An advert_int of 2s is there one of
+// two microseconds, which is out of its range.
+func exactNumbers() []string {
+	var all []string
+	for block, words := range map[string]string{
+		"":               "child_wait_time",
+		"vrrp_instance":  "virtual_router_id unicast_ttl priority kernel_rx_buf_size advert_int",
+		"virtual_server": "retry persistence_timeout", "real_server": "retry",
+		"UDP_CHECK":    "min_reply_length max_reply_length",
+		"bfd_instance": "min_rx min_tx idle_tx multiplier ttl hoplimit max_hops",
+		"global_defs": "nftables_priority nftables_ipvs_priority nftables_ipvs_start_fwmark " +
+			"vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs lvs_netlink_cmd_rcv_bufs lvs_netlink_monitor_rcv_bufs process_monitor_rcv_bufs " +
+			"vrrp_rx_bufs_multiplier random_seed",
+	} {
+		for word := range strings.FieldsSeq(words) {
+			all = append(all, block+"/"+word)
+		}
+	}
+	return all
 }
 
 // firstCounts are the keywords of which keepalived keeps the first.

@@ -247,7 +247,7 @@ func (r *reader) duration(f *schema.Field, keyword string, w token) (time.Durati
 	d, ok := parseSeconds(number)
 	most := time.Duration(math.MaxInt64) / (time.Second / unit)
 	switch {
-	case !ok:
+	case !ok || number != w.text && r.row != nil && r.row.exact:
 		r.out.error(w.at, "not-a-number", "%s takes a number of %s, not %s", keyword, f.Unit, quoted(w.text))
 		return 0, false
 	case d > most || d/(time.Second/unit) < time.Duration(lo) || d/(time.Second/unit) > time.Duration(hi):

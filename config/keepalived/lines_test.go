@@ -227,3 +227,49 @@ func TestPolicyRules(t *testing.T) {
 	}
 	holdLines(t, "virtual_rules", func(i *config.Instance) []rule { return i.Rules }, cases)
 }
+
+// TestTails holds which numbers may have something behind their digits, as in a
+// keepalived that runs: keepalived -t ignores all such lines, so that
+// testdata/outcomes.txt does not tell them apart.
+func TestTails(t *testing.T) {
+	instance := func(lines string) string { return instanceText(lines, oneAddress) }
+	script := func(line string) string {
+		return "vrrp_script s {\nscript /bin/x\n" + line + "\n}\n" + instance("track_script {\ns\n}")
+	}
+	service := func(line string) string {
+		return "virtual_server 10.0.0.1 80 {\nprotocol TCP\nlb_algo rr\nlb_kind NAT\n" + line + "\n}\n"
+	}
+	server := "real_server 10.0.0.2 80 {\nweight 7x\n}"
+	first := func(c *config.Config) *config.Instance { return &c.Instances[0] }
+	for name, c := range map[string]struct {
+		text string
+		read func(*config.Config) any
+		want any
+		says string
+	}{
+		"version":             {instance("version 3x"), func(c *config.Config) any { return first(c).Version }, 3, "surplus-characters"},
+		"vrrp_version":        {"global_defs {\nvrrp_version 3x\n}\n" + instance(""), func(c *config.Config) any { return first(c).Version }, 3, "surplus-characters"},
+		"down_timer_adverts":  {instance("down_timer_adverts 7x"), func(c *config.Config) any { return first(c).DownTimerAdverts }, 7, "surplus-characters"},
+		"garp_master_delay":   {instance("garp_master_delay 7s"), func(c *config.Config) any { return first(c).Garp.MasterDelay }, 7 * time.Second, "surplus-characters"},
+		"garp_master_repeat":  {instance("garp_master_repeat 7x"), func(c *config.Config) any { return first(c).Garp.MasterRepeat }, 7, "surplus-characters"},
+		"fall":                {script("fall 7x"), func(c *config.Config) any { return c.Scripts[0].Fall }, 7, "surplus-characters"},
+		"weight of a script":  {script("weight -7x"), func(c *config.Config) any { return first(c).TrackScripts[0].Weight }, -7, "surplus-characters"},
+		"weight of a line":    {instance("track_interface {\neth5 weight -7x\n}"), func(c *config.Config) any { return first(c).TrackInterfaces[0].Weight }, -7, "surplus-characters"},
+		"weight of a server":  {service(server), func(c *config.Config) any { return c.VirtualServers[0].RealServers[0].Weight }, number(7), "surplus-characters"},
+		"quorum":              {service("quorum 7x\nreal_server 10.0.0.2 80 {\n}"), func(c *config.Config) any { return c.VirtualServers[0].Quorum }, 7, "surplus-characters"},
+		"priority":            {instance("priority 7x"), func(c *config.Config) any { return first(c).Priority }, 100, "not-a-number"},
+		"unicast_ttl":         {instance("unicast_ttl 7x"), func(c *config.Config) any { return first(c).UnicastTTL }, 255, "not-a-number"},
+		"persistence_timeout": {service("persistence_timeout 7x\nreal_server 10.0.0.2 80 {\n}"), func(c *config.Config) any { return c.VirtualServers[0].PersistenceTimeout }, time.Duration(0), "not-a-number"},
+		"advert_int":          {instance("advert_int 2s"), func(c *config.Config) any { return first(c).AdvertInt }, time.Second, "not-a-number"},
+	} {
+		cfg, found := Read("f", []byte(c.text))
+		found = unlike(found, "not-acted-on", "not-built")
+		if got := names(found); len(got) != 1 || got[0] != "warning "+c.says {
+			t.Errorf("%s: %v, want %s", name, found, c.says)
+			continue
+		}
+		if got := c.read(cfg); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -55,6 +55,9 @@ type keyword struct {
 	repeats bool
 	// first says that of several in one block the first counts.
 	first bool
+	// tail says that the numbers behind it may have something behind their
+	// digits, which does not count, exact that they may not. See exactNumbers.
+	tail, exact bool
 	// command says that the first argument is a program to run. Its quotes
 	// are not those of other words, so that its handler counts the words.
 	command bool

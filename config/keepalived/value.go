@@ -9,11 +9,12 @@ import (
 )
 
 // integer reads the number of a keyword. What is not a whole number within
-// lo..hi, and nothing behind it, is an error.
+// lo..hi is an error, and so is something behind it, unless keepalived takes the
+// digits all the same: see exactNumbers.
 func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 	digits := leading(w.text, false)
 	n, err := strconv.Atoi(digits)
-	if digits == "" || digits == "-" || digits == "+" || digits != w.text {
+	if digits == "" || digits == "-" || digits == "+" || digits != w.text && (r.row == nil || !r.row.tail) {
 		r.out.error(w.at, "not-a-number", "%s takes a number%s, not %s", keyword, behindComma(between(lo, hi, strconv.Itoa)), quoted(w.text))
 		return 0, false
 	}
@@ -21,6 +22,7 @@ func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 		r.out.error(w.at, "out-of-range", "%s %s is out of range: it takes %s", keyword, printable(digits), between(lo, hi, strconv.Itoa))
 		return 0, false
 	}
+	r.surplus(w, keyword, digits)
 	return n, true
 }
 
@@ -28,7 +30,7 @@ func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 func (r *reader) seconds(w token, keyword string, lo, hi time.Duration) (time.Duration, bool) {
 	number := leading(w.text, true)
 	d, ok := parseSeconds(number)
-	if !ok {
+	if !ok || number != w.text && r.row != nil && r.row.exact {
 		r.out.error(w.at, "not-a-number", "%s takes seconds%s, not %s", keyword, behindComma(between(lo, hi, decimal)), quoted(w.text))
 		return 0, false
 	}

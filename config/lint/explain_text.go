@@ -63,7 +63,7 @@ func explainWords() []explanation {
 		{"unterminated-quote", FromText, `A quote is opened and not closed on its line, so nobody can tell where its text ends. keepalived drops most such lines, and crashes on some; moonkeep refuses them. Add the closing quote.`},
 		{"bare-id", FromText, `Before lvs_sync_daemon had the word id, the number stood behind the name of the instance. It still may, and keepalived asks for the word, too.`},
 		{"surplus-words", FromText, `The keyword takes fewer words than the line has. The rest is ignored, by keepalived too, so what it was to do does not happen.`},
-		{"surplus-characters", FromText, `The number is followed by something that is no part of it, for example a unit. Of a time keepalived reads the digits and ignores the rest; of a whole number it ignores the line.`},
+		{"surplus-characters", FromText, `The number is followed by something that is no part of it, for example a unit. The digits are taken, as by a keepalived that runs; keepalived -t says of them that it ignores the line. Of a priority, an advert_int and a few more keepalived ignores the line when it runs too, and that is a finding of another name. Write the number alone.`},
 		{"missing-argument", FromText, `The word needs something behind it: a value, a name, a program. keepalived stops at most such lines, and ignores some; moonkeep does the same.`},
 		{"not-a-number", FromText, `A number is wanted, and what stands here cannot be read as one. Write plain decimal digits, with a point for fractions where the message allows them.`},
 		{"not-a-boolean", FromText, `keepalived takes true, on, yes, false, off and no, in small letters. Other words, 1 and 0 among them, are not understood.`},
