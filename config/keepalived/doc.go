@@ -20,7 +20,7 @@
 //	lex.go     lines -> words with positions
 //	tree.go    words -> statements with nested bodies, braces balanced
 //	walk.go    statements -> handlers, by the tables of table*.go; what the
-//	           tables do not know is reported once and skipped
+//	           tables do not know is reported once and skipped: explain.go
 //	bind.go    the tables' rows, made from the tags of the configuration's
 //	           types, with bindwalk.go and bindvalue.go, which open the
 //	           structs and set their fields
