@@ -19,9 +19,10 @@ import (
 )
 
 // Replace writes a file in the place of the one with that path, and makes its
-// folder. It is on disk when Replace returns.
+// folder. It is on disk, with the folders that were made, when Replace returns nil. On
+// an error it may be the one before, or the new one until power is lost.
 func Replace(path string, data []byte, mode fs.FileMode) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	next, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, mode)
@@ -32,25 +33,42 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	if err == nil {
 		err = next.Sync()
 	}
-	if err := errors.Join(err, next.Close()); err != nil {
-		return err
+	err = errors.Join(err, next.Close())
+	if err == nil {
+		err = os.Rename(next.Name(), path)
 	}
-	if err := os.Rename(next.Name(), path); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(next.Name()))
 	}
 	return syncDir(filepath.Dir(path))
 }
 
-// Remove removes a file for good. That there is none is no error.
+// Remove removes a file for good, also one that an earlier call removed and failed
+// after that. That there is none is no error.
 func Remove(path string) error {
-	err := os.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	err := syncDir(filepath.Dir(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // there is no folder
+	}
+	return err
+}
+
+// makeFolder makes a folder and those that it is in, on disk.
+func makeFolder(path string) error {
+	if _, err := os.Stat(path); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	parent := filepath.Dir(path)
+	if err := makeFolder(parent); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(parent)
 }
 
 // syncDir has the names in a folder on disk. A file system that does not do that

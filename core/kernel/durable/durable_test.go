@@ -11,7 +11,7 @@ import (
 )
 
 func TestReplaceAndRemove(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a", "file")
+	path := filepath.Join(t.TempDir(), "a", "b", "file")
 	for _, text := range []string{"longer than the next", "short"} {
 		if err := Replace(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -43,5 +43,11 @@ func TestReplaceAndRemove(t *testing.T) {
 	}
 	if err := Replace(path, nil, 0o600); err == nil {
 		t.Error("no error where a folder stands")
+	}
+	if list, err := os.ReadDir(filepath.Dir(path)); err != nil || len(list) != 1 {
+		t.Errorf("what could not be put in its place is left: %v, %v", list, err)
+	}
+	if err := Remove(filepath.Join(t.TempDir(), "none", "file")); err != nil {
+		t.Errorf("no folder, and so no file: %v", err)
 	}
 }
