@@ -61,6 +61,21 @@ func refuse(err syscall.Errno, calls ...uint32) (rules []callRule) {
 	return rules
 }
 
+// TestUnitWaitsForTheOther: without an order systemd would start moonkeep while the
+// keepalived that it stops for it still holds the addresses.
+func TestUnitWaitsForTheOther(t *testing.T) {
+	_, lines := readUnit(t, unitFile)
+	after := strings.Fields(strings.Join(lines["After"], " "))
+	for _, other := range strings.Fields(strings.Join(lines["Conflicts"], " ")) {
+		if !slices.Contains(after, other) {
+			t.Errorf("the unit conflicts with %s and does not wait until it has stopped", other)
+		}
+	}
+	if len(lines["Conflicts"]) == 0 {
+		t.Error("the unit conflicts with nothing")
+	}
+}
+
 // readUnit reads what the unit takes away, as systemd.exec(5) has it. What it does
 // to mounts alone is left out: the daemon needs nothing of what is hidden.
 func readUnit(t *testing.T, path string) (c confinement, lines map[string][]string) {

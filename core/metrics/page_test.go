@@ -88,6 +88,10 @@ func TestRules(t *testing.T) {
 	if alerts := strings.Count(string(text), "- alert: "); alerts < 10 || alerts != len(expressions) {
 		t.Fatalf("%d alerts and %d expressions", alerts, len(expressions))
 	}
+	// Clusters in one job have the same names.
+	if sum := regexp.MustCompile(`sum by \(([^)]*)\)`).FindAllStringSubmatch(string(text), -1); len(sum) == 0 || slices.ContainsFunc(sum, func(by []string) bool { return !strings.Contains(by[1], "cluster") }) {
+		t.Errorf("a sum counts the nodes of all clusters: %v", sum)
+	}
 	for _, x := range expressions {
 		for _, wrong := range unmeasured(families(t), x[1]) {
 			t.Errorf("%s: %s", x[1], wrong)
@@ -108,7 +112,8 @@ var (
 
 // unmeasured says what of an expression there is not.
 func unmeasured(all map[string]family, expression string) (wrong []string) {
-	known := map[string]bool{"job": true, "instance": true} // Prometheus's own
+	// Prometheus's own, and the one that the rules ask for.
+	known := map[string]bool{"job": true, "instance": true, "cluster": true}
 	for _, s := range series.FindAllString(expression, -1) {
 		name, matches, _ := strings.Cut(s, "{")
 		f, measured := all[name]
