@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -108,16 +109,23 @@ func (o Options) complete() (Options, error) {
 	return o, nil
 }
 
-// How many calls may be stuck: of one runner, of all runners of one script, and of
-// all that share a Lost, before none of them is run. Each may keep a processor busy,
-// and the memory of its state. Those of one script are fewer, so that a script which
+// How many calls may be stuck: of one runner, of all runners of one file, and of
+// all that share a Lost, before those with a stuck call of their own make another. Each
+// may keep a thread, and the memory of its state. One file counts no further towards
+// all than it may have, though more of its calls were given up at once: a script that
 // is used a thousand times and reads a dead network file system keeps no other from
-// running; a runner with calls that were given up does not begin another one each
-// time it is asked.
+// running.
 const (
 	maxOwn      = 2
 	maxOfScript = 4
 	maxLost     = 16
+)
+
+// maxFirstOfScript and maxFirst are the same for a runner of whose own calls none is
+// stuck, which makes one to find out: most of these end.
+const (
+	maxFirstOfScript = 64
+	maxFirst         = 256
 )
 
 // stuckAfter is how long after it was given up a call counts as stuck. On a
@@ -129,7 +137,46 @@ const stuckAfter = time.Second
 // and bounds how many compute at a time. It is safe for concurrent use; the
 // zero value is ready.
 type Lost struct {
-	n, stuck atomic.Int32
-	slots    slots
-	watch    watch
+	n     atomic.Int32
+	slots slots
+	watch watch
+
+	stuck  atomic.Int32 // the sum of counts
+	mu     sync.Mutex
+	counts map[string]int // those that are stuck, by the path of the script
+}
+
+// count adds n calls of a script that are stuck, or takes them off.
+func (l *Lost) count(path string, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.counts == nil {
+		l.counts = map[string]int{}
+	}
+	if l.counts[path] += n; l.counts[path] == 0 {
+		delete(l.counts, path)
+	}
+	l.stuck.Add(int32(n))
+}
+
+// full returns how many calls are stuck, and of what, when there is no room for another
+// call of a script: so many of its own are, or of all, to which each script counts up to
+// ofScript.
+func (l *Lost) full(path string, ofScript, inAll int) (n int, of string) {
+	if int(l.stuck.Load()) < min(ofScript, inAll) {
+		return 0, ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := l.counts[path]; n >= ofScript {
+		return n, "this file"
+	}
+	sum := 0
+	for _, n := range l.counts {
+		sum += min(n, ofScript)
+	}
+	if sum < inAll {
+		return 0, ""
+	}
+	return int(l.stuck.Load()), "Lua scripts"
 }

@@ -58,7 +58,8 @@ func (s *Script) NewRunner(o Options) (*Runner, error) {
 // effects.
 func (r *Runner) Functions(ctx context.Context) ([]string, error) {
 	var names []string
-	err := r.run(ctx, func(s *state) error {
+	// Whatever is stuck: a configuration must be read to mend it.
+	err := r.make(ctx, false, func(s *state) error {
 		for name := range s.functions {
 			names = append(names, name)
 		}
@@ -166,10 +167,15 @@ func (r *Runner) Notify(ctx context.Context, event Event) error {
 	return errors.Join(errs...)
 }
 
-// run gives work a loaded state on a goroutine of its own, and waits until it
-// has ended or is given up. What work writes may be read only when run
-// returns nil.
+// run makes a call, unless too many are stuck.
 func (r *Runner) run(ctx context.Context, work func(*state) error) error {
+	return r.make(ctx, true, work)
+}
+
+// make gives work a loaded state on a goroutine of its own, and waits until it
+// has ended or is given up. What work writes may be read only when make
+// returns nil.
+func (r *Runner) make(ctx context.Context, bounded bool, work func(*state) error) error {
 	if _, limited := ctx.Deadline(); !limited {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
@@ -184,8 +190,10 @@ func (r *Runner) run(ctx context.Context, work func(*state) error) error {
 	if ctx.Err() != nil {
 		return r.over(ctx, "it was not started")
 	}
-	if err := r.tooMany(); err != nil {
-		return err
+	if bounded {
+		if err := r.tooMany(); err != nil {
+			return err
+		}
 	}
 	s := r.begin(ctx)
 	go s.run(work)
@@ -289,25 +297,25 @@ func (s *state) abandoned() {
 }
 
 // countStuck notes that a call is stuck, or is not any more.
-func (s *state) countStuck(n int32) {
-	s.opts.Lost.stuck.Add(n)
-	s.script.stuck.Add(n)
-}
+func (s *state) countStuck(n int) { s.opts.Lost.count(s.script.path, n) }
 
 // tooMany returns the error of a call that is not made because of those that are
 // stuck. What is stuck of the runner's own is a timeout: it is what this script does.
-// What is stuck of others says nothing about it.
+// What is stuck of others says nothing about it: while nothing is of its own, there is
+// more room.
 func (r *Runner) tooMany() error {
-	const unended = "calls of %s did not end in time and are stuck"
-	kind, text, n := ErrStuck, "Lua scripts", r.opts.Lost.stuck.Load()
-	if own := r.lost.Load(); own >= maxOwn {
-		kind, text, n = ErrTimeout, "it", own
-	} else if all := r.script.stuck.Load(); all >= maxOfScript {
-		text, n = "this file", all
-	} else if n < maxLost {
-		return nil
+	own := int(r.lost.Load())
+	kind, ofScript, inAll := ErrTimeout, maxOfScript, maxLost
+	if own == 0 {
+		kind, ofScript, inAll = ErrStuck, maxFirstOfScript, maxFirst
 	}
-	return &Error{Kind: kind, Text: fmt.Sprintf("%s: not run: %d earlier "+unended, r.script.path, n, text)}
+	n, text := own, "it"
+	if own < maxOwn {
+		if n, text = r.opts.Lost.full(r.script.path, ofScript, inAll); n == 0 {
+			return nil
+		}
+	}
+	return &Error{Kind: kind, Text: fmt.Sprintf("%s: not run: %d earlier calls of %s did not end in time and are stuck", r.script.path, n, text)}
 }
 
 // growStack makes the new goroutine's stack as large as the virtual machine

@@ -11,7 +11,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
@@ -40,8 +39,6 @@ type Script struct {
 	uses []requirement
 	// quick is what Quick reports.
 	quick bool
-	// stuck counts the calls of all runners that are stuck. It is all that changes.
-	stuck atomic.Int32
 }
 
 // Compile reads and compiles the file at path and every file that it requires

@@ -78,6 +78,8 @@ type checks struct {
 	lasting map[string]program.Outcome
 	// verdicts are the last ones.
 	verdicts map[string]scriptVerdict
+	// notRun are the scripts that were not run the last time, for too many are stuck.
+	notRun map[string]bool
 	// probes makes the checks of plugins.
 	probes *probes
 }

@@ -57,19 +57,25 @@ func (x *checks) stood(s *config.Script, out node.Checked, bad bool) node.Checke
 	return x.standing(s, out, bad && still > 0, still)
 }
 
-// luaStood is the result of a Lua script. One that was not run, because calls of
-// other scripts are stuck, has none for as long as that lasts: what is wrong with
-// them is no reason to take an address from this node.
+// luaStood is the result of a Lua script. One that was not run, because too many calls
+// of others are stuck, has none: the one before stands for a while, and no longer, for
+// what it looks at may fail meanwhile.
 func (x *checks) luaStood(s *config.Script, out node.Checked, err error) node.Checked {
-	if !errors.Is(err, lua.ErrStuck) {
+	stuck := errors.Is(err, lua.ErrStuck)
+	x.mu.Lock()
+	news := stuck && !x.notRun[s.Name]
+	if x.notRun == nil {
+		x.notRun = map[string]bool{}
+	}
+	x.notRun[s.Name] = stuck
+	x.mu.Unlock()
+	if !stuck {
 		return x.stood(s, out, out.Result != node.OK)
 	}
-	x.mu.Lock()
-	if last, ok := x.verdicts[s.Name]; ok {
-		last.at = time.Now()
-		x.verdicts[s.Name] = last
+	if news {
+		grace, _ := graceOf(s)
+		x.edges.log.Warn("script is not run: too many calls of Lua scripts are stuck; its last result stands for a while", "script", s.Name, "error", err, "for", grace)
 	}
-	x.mu.Unlock()
 	return x.standing(s, out, true, 0)
 }
 

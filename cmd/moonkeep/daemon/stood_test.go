@@ -221,9 +221,8 @@ func (l stuckLog) Handle(context.Context, slog.Record) error {
 	return nil
 }
 
-// TestStuckScriptsAreNoFaultOfOthers: a script that cannot be run because calls of
-// others are stuck keeps its result for as long as that lasts; those that are stuck
-// have failed.
+// TestStuckScriptsAreNoFaultOfOthers: a script is run, and has its own results, while
+// calls of others are stuck; those have failed.
 func TestStuckScriptsAreNoFaultOfOthers(t *testing.T) {
 	t.Parallel()
 	const most = 16 // calls that may be stuck
@@ -265,17 +264,20 @@ func TestStuckScriptsAreNoFaultOfOthers(t *testing.T) {
 			t.Errorf("one that is stuck: %+v", c)
 		}
 	}
-	for _, name := range well {
-		var c node.Checked
-		for until := time.Now().Add(10 * time.Second); !strings.HasPrefix(c.Message, "as before") && time.Now().Before(until); time.Sleep(50 * time.Millisecond) {
-			c = run(name)
+	// They count as such a second after they were given up.
+	for i := 0; ; i++ {
+		if i == most {
+			t.Fatal("they do not count as stuck")
 		}
-		time.Sleep(4 * (scriptGrace*x.scripts[name].Interval + x.scripts[name].Timeout) / 3)
-		for range 2 {
-			if c = run(name); c.Result != node.OK || !strings.Contains(c.Message, "16 earlier calls of Lua scripts") {
-				t.Errorf("%s while others are stuck: %+v", name, c)
-			}
-			time.Sleep(scriptGrace * x.scripts[name].Interval)
+		if c := run(fmt.Sprintf("stuck%d.lua", i)); strings.Contains(c.Message, "earlier calls of Lua scripts") {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	for _, name := range well {
+		x.scripts[name].Timeout = 10 * time.Second
+		if c := run(name); c.Result != node.OK || c.Message != "it is well" {
+			t.Errorf("%s while others are stuck: %+v", name, c)
 		}
 	}
 	close(l.closed)
@@ -288,5 +290,32 @@ func TestStuckScriptsAreNoFaultOfOthers(t *testing.T) {
 		if c.Message != "it is well" {
 			t.Errorf("%s afterwards: %+v", name, c)
 		}
+	}
+}
+
+// TestNotRun: the result of a script that is not run because too many calls are stuck
+// stands for a while and no longer, and the log says so once.
+func TestNotRun(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	x := &checks{edges: &edges{log: slog.New(slog.NewTextHandler(&log, nil))}, verdicts: map[string]scriptVerdict{}}
+	s := &config.Script{Name: "web", Interval: time.Second, Timeout: time.Second}
+	stuck := func(ago time.Duration) node.Result {
+		x.verdicts["web"] = scriptVerdict{node.Checked{Result: node.OK}, time.Now().Add(-ago)}
+		x.luaStood(s, node.Checked{Result: node.Broken}, lua.ErrStuck)
+		return x.luaStood(s, node.Checked{Result: node.Broken, Message: "stuck"}, lua.ErrStuck).Result
+	}
+	if r := stuck(2 * time.Second); r != node.OK {
+		t.Errorf("soon: %v", r)
+	}
+	if r := stuck(5 * time.Second); r != node.Broken {
+		t.Errorf("later: %v", r)
+	}
+	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "script=web") {
+		t.Errorf("the log:\n%s", log.String())
+	}
+	x.luaStood(s, node.Checked{Result: node.OK}, nil)
+	if stuck(0); strings.Count(log.String(), "level=WARN") != 2 {
+		t.Errorf("when it ran meanwhile:\n%s", log.String())
 	}
 }
