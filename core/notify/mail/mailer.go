@@ -88,7 +88,7 @@ func New(log *slog.Logger) *Mailer {
 func (m *Mailer) Configure(c *Config) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.config = c
+	m.config, m.pause = c, firstPause
 	m.rouse()
 }
 
@@ -243,7 +243,9 @@ func (m *Mailer) settle(a *alert, c *Config, err error) {
 		return // the next turn drops it
 	case err != nil && !m.last && time.Since(a.At) < patience:
 		pause := a.pause
-		if away {
+		if c != m.config { // another one has come meanwhile, of which this says nothing
+			pause = 0
+		} else if away {
 			pause = m.pause
 			m.away, m.pause = time.Now().Add(pause), min(2*pause, maxPause)
 		} else {

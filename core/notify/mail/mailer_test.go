@@ -131,6 +131,42 @@ func TestTroubleThatPasses(t *testing.T) {
 	}
 }
 
+// TestACorrectedRelay holds that a relay that is configured while the one before is
+// tried is used at once, however long the pauses have become.
+func TestACorrectedRelay(t *testing.T) {
+	silent, good := newRelay(t), newRelay(t)
+	silent.say("(CONNECT)", "")
+	m, log := newMailer(t, silent.config("a@example.net"))
+	m.mu.Lock()
+	m.pause = maxPause
+	m.mu.Unlock()
+	m.Send(message1(1))
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		silent.mu.Lock()
+		tried := len(silent.conns) > 0
+		silent.mu.Unlock()
+		if tried {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no try")
+		}
+	}
+	m.Configure(good.config("a@example.net"))
+	silent.mu.Lock()
+	silent.conns[0].Close() // the try fails
+	silent.mu.Unlock()
+	await(t, m, Counts{Sent: 1})
+	if !strings.Contains(log.String(), "will try again") {
+		t.Errorf("the try did not fail:\n%s", log)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pause != firstPause {
+		t.Errorf("the next pause is %v", m.pause)
+	}
+}
+
 // TestOneDeferredRecipient holds that a recipient for whom the relay takes nothing for
 // a while keeps no alert from the others, and that these get each once.
 func TestOneDeferredRecipient(t *testing.T) {
