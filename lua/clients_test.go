@@ -31,7 +31,18 @@ func TestRedisClient(t *testing.T) {
 	replica := start("--replicaof", "127.0.0.1 "+port)
 	wantExample(t, "redis", "true master", map[string]any{"address": master, "password": "secret"})
 	wantExample(t, "redis", "true replica", map[string]any{"address": replica, "password": "secret"})
-	orphan := start("--replicaof", "127.0.0.1 1")
+	gone := start()
+	_, port, _ = net.SplitHostPort(gone)
+	orphan := start("--replicaof", "127.0.0.1 "+port)
+	wantExample(t, "redis", "true replica", map[string]any{"address": orphan, "password": "secret"})
+	never := start("--replicaof", "127.0.0.1 1")
+	wantExample(t, "redis", "false it has had nothing of its master since it began to run", map[string]any{"address": never, "password": "secret"})
+	// One whose master does not let it in any more has its data.
+	saysAll(t, `local redis = require "client.redis"`, Options{Args: map[string]any{"a": gone}}, []row{
+		{`local o = {address = ctx.args.a, password = "secret"}
+		  redis.command(o, "CONFIG", "SET", "requirepass", "other") o.password = "other"
+		  return true, tostring(redis.command(o, "CLIENT", "KILL", "TYPE", "replica"))`, "1"},
+	})
 	wantExample(t, "redis", "true a replica, and the master is out of reach", map[string]any{"address": orphan, "password": "secret"})
 	wantExample(t, "redis", "false WRONGPASS*", map[string]any{"address": master, "password": "wrong"})
 	wantExample(t, "redis", "false NOAUTH*", map[string]any{"address": master})
@@ -101,7 +112,13 @@ func TestMySQLClient(t *testing.T) {
 		{`local s, why = mysql.status() return true, type(s) .. type(why)`, "nilstring"},
 	})
 	wantExample(t, "mysql", "true a replica without its primary", user(replica, "secret"))
-	saysAll(t, `local mysql = require "client.mysql" local o = {address = ctx.args.a, user = "root"}`, Options{Args: map[string]any{"a": "unix:" + data("replica.sock")}}, []row{})
+	// One that was stopped is not, until somebody makes it the primary.
+	for _, step := range [][2]string{{"STOP SLAVE", "false the replica is stopped"}, {"SET GLOBAL read_only=0", "true a replica without its primary"}} {
+		saysAll(t, `local mysql = require "client.mysql" local o = {address = ctx.args.a, user = "root"}`, Options{Args: map[string]any{"a": "unix:" + data("replica.sock")}}, []row{
+			{fmt.Sprintf(`return true, tostring(mysql.query(o, %q) ~= nil)`, step[0]), "true"},
+		})
+		wantExample(t, "mysql", step[1], user(replica, "secret"))
+	}
 }
 
 func TestPostgresClient(t *testing.T) {

@@ -2,7 +2,8 @@
 --
 -- check   it answers, and if it is a replica, it replays what it gets and is not too
 --         far behind. A replica that has lost its primary is well: it is the one that
---         is to take over
+--         is to take over. One that is told to replay nothing (STOP REPLICA) is not,
+--         unless it may be written to: then somebody has made it the primary
 -- weight  what its lag takes from the priority: of two replicas, the one that is
 --         less behind becomes the primary. Without a primary no lag is known, and what
 --         was measured last counts
@@ -13,8 +14,7 @@
 
 local file = require "file"
 local mysql = require "client.mysql"
-
-local lag = 0 -- the last one that was measured
+local store = require "store"
 
 local function status(ctx)
   local password
@@ -33,6 +33,7 @@ return {
     if not s.replica then return true, "a primary, " .. s.version end
     local r = s.replica
     if r.sql_error ~= "" then return false, "replication stands still: " .. r.sql_error end
+    if not r.sql and s.read_only then return false, "the replica is stopped" end
     if not r.lag then return true, "a replica without its primary" .. (r.io_error ~= "" and ": " .. r.io_error or "") end
     if r.lag > (ctx.args.most_lag or 60) then return false, "the replica is " .. r.lag .. " s behind" end
     return true, "a replica, " .. r.lag .. " s behind"
@@ -44,7 +45,9 @@ return {
     if not s.replica then return 0 end
     local most = ctx.args.most_lag or 60
     if s.replica.sql_error ~= "" then return -most end
-    lag = s.replica.lag or lag
-    return -math.min(lag, most)
+    -- The last one that was measured is kept longer than variables are.
+    local lag = s.replica.lag
+    if lag then store.set("lag", lag) end
+    return -math.min(lag or store.get("lag") or 0, most)
   end,
 }

@@ -1,5 +1,5 @@
 local stub, test = require "stub", require "test"
-local mysql = require "mysql"
+local mysql, store = require "mysql", require "store"
 
 local ctx = { args = { password_file = "/etc/moonkeep/mysql" }, timeout = 2 }
 
@@ -43,12 +43,19 @@ return {
     server{ replica = { io = false, sql = true, io_error = "error reconnecting to master" } }
     test.equal({ mysql.check(ctx) }, { true, "a replica without its primary: error reconnecting to master" })
     test.equal(mysql.weight(ctx), -7, "as it was measured last")
+    store.set("lag", 9)
+    test.equal(mysql.weight(ctx), -9, "when its variables are lost, too")
   end,
 
   promoted_by_hand = function()
     server{ replica = { io = false, sql = false } } -- STOP REPLICA
     test.equal({ mysql.check(ctx) }, { true, "a replica without its primary" })
     test.equal(mysql.weight(ctx), 0)
+  end,
+
+  stopped = function()
+    server{ read_only = true, replica = { io = false, sql = false } }
+    test.equal({ mysql.check(ctx) }, { false, "the replica is stopped" })
   end,
 
   stands_still = function()

@@ -1,13 +1,15 @@
 -- Redis and what speaks its protocol (Valkey, KeyDB).
 --
 -- redis.ping(o)          true | nil, reason
--- redis.replication(o)   {role =, link =, syncing =, lag =, replicas =, offset =} | nil, reason
+-- redis.replication(o)   {role =, link =, down =, syncing =, lag =, replicas =, offset =}
+--                        | nil, reason
 -- redis.command(o, ...)  the answer | nil, reason
 --
 -- o: {address = "host:port" or "unix:/path" (127.0.0.1:6379), user =, password =,
 --     tls = true and the options of TLS, timeout = seconds for all that is done}
 --
--- A replica whose master is gone has link = "down"; one that copies its master's data
+-- A replica whose master is gone has link = "down", and down = for how many seconds, -1
+-- when it has not had its master since it began to run, and may be empty; one that copies its master's data
 -- anew, syncing = true, has not all of it.
 local server = require "client.lib.server"
 
@@ -89,6 +91,7 @@ function redis.replication(o)
   local out = { role = role == "slave" and "replica" or role }
   if role == "slave" then
     out.link = field("master_link_status")
+    out.down = tonumber(field("master_link_down_since_seconds"))
     out.syncing = field("master_sync_in_progress") == "1"
     out.lag = tonumber(field("master_last_io_seconds_ago"))
     out.offset = tonumber(field("slave_repl_offset"))
