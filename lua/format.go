@@ -89,10 +89,15 @@ func convert(l *lua.LState, arg int, flags string, verb byte) string {
 		}
 		switch verb {
 		case 'c':
-			return string([]byte{byte(int64(n))})
-		case 'i', 'u':
+			width, _, _ := strings.Cut(flags, ".")
+			return padded(string([]byte{byte(int64(n))}), width)
+		case 'i':
 			verb = 'd'
-		case 'x', 'X', 'o':
+		case 'u', 'x', 'X', 'o':
+			if verb == 'u' {
+				verb = 'd'
+			}
+			flags = strings.NewReplacer("+", "", " ", "").Replace(flags) // they have no sign
 			return fmt.Sprintf("%"+flags+string(verb), uint64(int64(n)))
 		}
 		return fmt.Sprintf("%"+flags+string(verb), int64(n))

@@ -69,6 +69,7 @@ func TestStandardFunctions(t *testing.T) {
 		{`(function() local n = 0 for k, v in ("a=1, b=2"):gmatch("(%w+)=(%w+)") do n = n + v end return n end)()`, "3"},
 		{`(function() local t = {} for w in ("one two"):gmatch("%a+") do t[#t + 1] = w end return table.concat(t, "|") end)()`, "one|two"},
 		{`string.format("%5.2f|%-4d|%04d|%x|%s|%%|%c|%q", 3.14159, 7, 42, 255, true, 65, 'a"b')`, ` 3.14|7   |0042|ff|true|%|A|"a\"b"`},
+		{`string.format("%3c|%-3c|%u|%+x|% X|%+o|%+u|%+i", 65, 66, -1, 255, 255, 8, 7, 7)`, "  A|B  |18446744073709551615|ff|FF|10|7|+7"},
 		{`string.format("%s %d", {} and "t", 3.7)`, "t 3"},
 		{`string.format("%5s|%-5s|%.2s", "a", "b", "cde")`, "    a|b    |cd"},
 		{`string.format("%4s|%-4s|%.1s|%.s|%3.1s", "\195\182", "\195\182", "\195\182", "x", "xy")`, "  \xc3\xb6|\xc3\xb6  |\xc3||  x"},
