@@ -3,6 +3,7 @@ package lua
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,34 +15,41 @@ import (
 // ever. So it is done on goroutines of its own, and nobody who asks holds the table.
 const (
 	// linePatience is how long one command line is waited for. Then the old text
-	// counts until the process answers.
-	linePatience = 250 * time.Millisecond
-	// maxHung is how many processes may hang while lines are read; each keeps a
-	// goroutine and a thread.
+	// counts until the process answers. Where several hang, it is half of that for the
+	// next each time, down to leastPatience, for who asks has a deadline.
+	linePatience  = 250 * time.Millisecond
+	leastPatience = linePatience / 8
+	// maxHung is how many goroutines may hang while lines are read; each keeps a
+	// thread.
 	maxHung = 64
 )
 
 // hung are the processes whose command line is being read in vain.
 type hung struct {
 	mu   sync.Mutex
-	pids map[int]bool
+	pids map[int]int // how many goroutines read it
+	n    int         // all of them
 }
 
 func (h *hung) has(pid int) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.pids[pid]
+	return h.pids[pid] > 0
 }
 
 func (h *hung) set(pid int, hangs bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.pids == nil {
-		h.pids = map[int]bool{}
+		h.pids = map[int]int{}
 	}
 	if hangs {
-		h.pids[pid] = true
-	} else {
+		h.pids[pid]++
+		h.n++
+		return
+	}
+	h.n--
+	if h.pids[pid]--; h.pids[pid] == 0 {
 		delete(h.pids, pid)
 	}
 }
@@ -50,11 +58,15 @@ func (h *hung) set(pid int, hangs bool) {
 func (h *hung) room() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.pids) < maxHung
+	return h.n < maxHung
 }
 
+// errHung says that the command line of a process is not known because too many hang.
+var errHung = fmt.Errorf("look at processes: %d of them hang so that their command lines cannot be read, and no more are tried", maxHung)
+
 // learn reads those command lines that are not known or too old. The table, which
-// the caller has, is free meanwhile: what was in it may have gone.
+// the caller has, is free meanwhile: what was in it may have gone. The error is
+// errHung, or that ctx ended.
 func (p *Processes) learn(ctx context.Context, candidates []*process, now time.Time) error {
 	var stale []*process
 	for _, x := range candidates {
@@ -77,7 +89,18 @@ func (p *Processes) learn(ctx context.Context, candidates []*process, now time.T
 			stale[i].command, stale[i].commandAt = line.text, now
 		}
 	}
-	return ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if p.hung.room() {
+		return nil
+	}
+	for _, x := range stale {
+		if x.commandAt.IsZero() && x.command == "" && !p.hung.has(x.pid) {
+			return errHung
+		}
+	}
+	return nil
 }
 
 // line is a command line that was read, or could not be.
@@ -90,10 +113,11 @@ type line struct {
 // and room for those that hang.
 func (p *Processes) readLines(ctx context.Context, pids []int) []line {
 	lines := make([]line, len(pids))
-	for at := 0; at < len(pids) && ctx.Err() == nil && p.hung.room(); {
+	patience := linePatience
+	for at := 0; at < len(pids) && ctx.Err() == nil && p.hung.room(); patience = max(patience/2, leastPatience) {
 		r := &reading{p: p, pids: pids[at:], got: make(chan line, len(pids)-at)}
 		go r.run()
-		at += r.collect(ctx, lines[at:])
+		at += r.collect(ctx, patience, lines[at:])
 	}
 	return lines
 }
@@ -128,16 +152,16 @@ func (r *reading) run() {
 
 // collect takes what is read, and returns how many are done with: it leaves one that
 // does not answer.
-func (r *reading) collect(ctx context.Context, lines []line) (n int) {
-	patience := time.NewTimer(linePatience)
-	defer patience.Stop()
+func (r *reading) collect(ctx context.Context, patience time.Duration, lines []line) (n int) {
+	over := time.NewTimer(patience)
+	defer over.Stop()
 	for n < len(lines) {
 		select {
 		case lines[n] = <-r.got:
 			n++
-			patience.Reset(linePatience)
+			over.Reset(patience)
 			continue
-		case <-patience.C:
+		case <-over.C:
 		case <-ctx.Done():
 		}
 		r.mu.Lock()

@@ -331,6 +331,9 @@ func (p *Processes) readStat(x *process, now time.Time) bool {
 		if x.start != start {
 			x.seen = now
 		}
+		if x.start != start || x.comm != string(comm) {
+			x.command = "" // of another program
+		}
 		x.comm, x.start, x.commandAt = string(comm), start, time.Time{}
 	} else if now.Sub(x.seen) < settle {
 		x.commandAt = time.Time{} // another program of the same name

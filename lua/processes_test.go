@@ -247,8 +247,11 @@ func TestHungProcesses(t *testing.T) {
 			break
 		}
 	}
-	for p.hung.has(100) || p.hung.has(101) || p.hung.has(102) {
-		time.Sleep(time.Millisecond)
+	for until := time.Now().Add(5 * time.Second); p.hung.has(100) || p.hung.has(101) || p.hung.has(102); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Error("those that answer are taken to hang")
+			break
+		}
 	}
 	close(stop)
 	writers.Wait()
@@ -261,13 +264,22 @@ func TestTooManyHungProcesses(t *testing.T) {
 	for pid := range maxHung {
 		p.hung.set(-pid-1, true)
 	}
-	if n, err := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); n != 0 || err != nil {
+	if n, err := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); n != 0 || !errors.Is(err, errHung) {
 		t.Errorf("%d, %v", n, err)
 	}
 	p.hung.set(-1, false)
+	p.hung.set(-2, true) // a second goroutine of one process
+	if p.hung.room() {
+		t.Error("a goroutine does not count")
+	}
+	p.hung.set(-2, false)
+	until := time.Now().Add(10 * time.Second)
 	for n := 0; n == 0; {
+		if time.Now().After(until) {
+			t.Fatal("the one that answers is not found")
+		}
 		var err error
-		if n, err = p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); err != nil {
+		if n, err = p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); err != nil && !errors.Is(err, errHung) {
 			t.Fatal(err)
 		}
 		if p.hung.has(100) {
@@ -275,6 +287,55 @@ func TestTooManyHungProcesses(t *testing.T) {
 		}
 	}
 	for ; p.hung.has(100); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the one that hung is not noticed to go on")
+		}
 		answers(p, 100)
+	}
+	// What is known is found though there is no room.
+	p.hung.set(-1, true)
+	p.known[101].commandAt = time.Time{}
+	if n, err := p.search(context.Background(), &wantedProcess{exact: "x 101"}, 1, nil); n != 1 || err != nil {
+		t.Errorf("one that is known: %d, %v", n, err)
+	}
+}
+
+// Nobody waits for processes that hang whose user or age is another one, nor when the
+// one that is wanted is known; and who must does so for little longer when many hang.
+func TestWhoWaitsForHungProcesses(t *testing.T) {
+	const many = 12
+	p := fakeProc(t, many, 1)
+	well := wantedProcess{exact: fmt.Sprint("x ", 100+many)}
+	one := well
+	one.pid = 100 + many
+	other, young := well, well
+	other.user, young.younger = "4294967294", time.Nanosecond
+	for i, w := range []wantedProcess{one, well, other, young} {
+		n, err := p.search(within(t, 10*time.Second), &w, 1, nil)
+		if want := max(0, 1-i/2); n != want || err != nil || p.hung.n > 0 {
+			t.Errorf("search %d: %d, %v; %d hang", i, n, err, p.hung.n)
+		}
+		p.known[100+many].seen = time.Now().Add(-settle) // it is no news
+	}
+	p.known[100+many].commandAt = time.Time{}
+	if n, err := p.search(within(t, 8*linePatience), &well, 1, nil); n != 1 || err != nil || p.hung.n != many {
+		t.Errorf("where %d hang: %d, %v", p.hung.n, n, err)
+	}
+	for pid := 100; pid < 100+many; pid++ {
+		goOn(t, p, pid)
+	}
+	for until := time.Now().Add(5 * time.Second); !p.hung.room() || p.hung.has(100); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("those that went on are taken to hang")
+		}
+	}
+}
+
+// Another program in the place of one does not have its command line.
+func TestCommandLineOfAnother(t *testing.T) {
+	p := fakeProc(t, 0, 1)
+	p.hung.set(100, true)
+	if !p.readStat(&process{pid: 100, comm: "y", start: 7, command: "y 1"}, time.Now()) || p.known[100].command != "" {
+		t.Errorf("%+v", p.known[100])
 	}
 }
