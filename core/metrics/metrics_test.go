@@ -47,7 +47,7 @@ func node() *fixed {
 			Files:     []control.File{{Name: "F", Value: &value}, {Name: "broken", Error: "x"}},
 			Processes: []control.Process{{Name: "P", State: "up", Count: &count}},
 			Services: []control.Service{{Name: "TCP 192.0.2.9:80", HasQuorum: true, Weight: 3, Servers: []control.RealServer{
-				{Name: "10.0.0.1:80", State: "up", Weight: 3, Wish: "drain", Checks: []control.Check{{Kind: "TCP_CHECK", State: "up"}, {Kind: "TCP_CHECK", State: "down", UnknownAge: &heard, Missed: 2}}},
+				{Name: "10.0.0.1:80", State: "up", Weight: 3, Wish: "drain", Unproven: true, Checks: []control.Check{{Kind: "TCP_CHECK", State: "up"}, {Kind: "TCP_CHECK", State: "down", UnknownAge: &heard, Missed: 2}}},
 				{Name: "10.0.0.1:80", State: "down"}, // twice by one name: the first counts
 			}}},
 			IPVS:          &control.IPVS{Operations: 9, Failed: 1, Repaired: 2, Trouble: "x"},

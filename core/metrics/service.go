@@ -18,6 +18,7 @@ func (c *collection) service(v *control.Service) {
 		c.put("moonkeep_server_up", "1 if a real server works according to its checks.", gauge, truth(r.State == "up"), at...)
 		c.put("moonkeep_server_weight", "The current weight of a real server.", gauge, float64(r.Weight), at...)
 		c.one("moonkeep_server_wish", "1 for what was asked of a real server by hand, 0 for the others.", "wish", r.Wish, []string{"drain", "down", "maintenance"}, at...)
+		c.put("moonkeep_server_unproven", "1 if a real server gets no clients yet because its checks have no result since its maintenance.", gauge, truth(r.Unproven), at...)
 		for k := range r.Checks {
 			x := &r.Checks[k]
 			at := append(at[:len(at):len(at)], "check", x.Kind, "number", strconv.Itoa(k+1))
