@@ -57,7 +57,7 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 	if err != nil {
 		return nil, fmt.Errorf("find out where the table of IPVS is: %w", err)
 	}
-	namespace := space.Inode()
+	namespace := numberOf(space, log)
 	if err := space.Close(); err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 		if b.space, err = netns.Open(name); err != nil {
 			return nil, fmt.Errorf("net_namespace_ipvs: %w; `ip netns add` makes one", err)
 		}
-		o.Namespace, namespace = b.space, b.space.Inode()
+		o.Namespace, namespace = b.space, numberOf(b.space, log)
 	}
 	var elsewhere int
 	if o.Earlier, elsewhere, err = dir.readServices(namespace); err != nil {
@@ -81,6 +81,18 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 	o.Journal = func(keys []balance.Key) error { return dir.writeServices(namespace, keys) }
 	b.keeper = ipvs.NewKeeper(o)
 	return b, nil
+}
+
+// numberOf is the number under which services in a network namespace are written down.
+// One that cannot be entered has one of the kernel's that another may get later; nor
+// is its table of IPVS made then.
+func numberOf(space *netns.NS, log *slog.Logger) uint64 {
+	number, err := space.Lasting()
+	if err != nil {
+		log.Warn("the network namespace of IPVS has no lasting number", "err", err)
+		return space.Inode()
+	}
+	return number
 }
 
 // close lets go of what newBalancer took.
@@ -301,8 +313,8 @@ type journalService struct {
 
 const servicesFile = "services.json"
 
-// journalServices are services in the table of a network namespace, by the number of
-// that: in another one, which may have the same name, they are somebody else's.
+// journalServices are services in the table of a network namespace, by the lasting number
+// of that: in another one, which may have the same name, they are somebody else's.
 type journalServices struct {
 	Namespace uint64           `json:"namespace"`
 	Services  []journalService `json:"services"`

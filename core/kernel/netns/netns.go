@@ -117,6 +117,28 @@ func (n *NS) FD() int { return int(n.file.Fd()) }
 // namespace.
 func (n *NS) Inode() uint64 { return n.ino }
 
+// Lasting is a number that no other namespace gets until the next boot: an Inode is
+// given to another one when its own is gone. A kernel before Linux 5.14 has no better
+// number than that. It needs what Do needs.
+func (n *NS) Lasting() (number uint64, err error) {
+	err = n.Do(func() error {
+		fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("open a socket in network namespace %d: %w", n.ino, err)
+		}
+		defer unix.Close(fd)
+		number, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+		switch {
+		case errors.Is(err, unix.ENOPROTOOPT):
+			number = n.ino
+		case err != nil:
+			return fmt.Errorf("ask for the number of network namespace %d: %w", n.ino, err)
+		}
+		return nil
+	})
+	return number, err
+}
+
 // Do runs f in the namespace, on the calling goroutine, which stays on one
 // thread meanwhile. What f opens - sockets, files under /proc/sys/net, netlink
 // connections - belongs to the namespace for good. Goroutines that f starts do

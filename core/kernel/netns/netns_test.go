@@ -117,3 +117,48 @@ func TestStartRunsAProgramInside(t *testing.T) {
 		t.Errorf("the program ran in %s, want %s", got, want)
 	}
 }
+
+// TestLasting: a namespace keeps its number, and another one never gets it, though it
+// may get the inode of one that is gone.
+func TestLasting(t *testing.T) {
+	ask := func(ns *netns.NS) uint64 {
+		t.Helper()
+		number, err := ns.Lasting()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return number
+	}
+	first := newNS(t)
+	again, err := netns.Open(fmt.Sprintf("/proc/self/fd/%d", first.FD()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if a, b := ask(first), ask(again); a != b {
+		t.Errorf("one namespace is %d and %d", a, b)
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	home, err := unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_NETNS_COOKIE)
+	if err != nil {
+		t.Logf("this kernel has no lasting numbers: %v", err)
+		return
+	}
+	seen := map[uint64]bool{home: true, ask(first): true}
+	for range 20 {
+		ns, err := netns.New()
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := ask(ns)
+		if seen[number] || number == ns.Inode() {
+			t.Errorf("namespace %d is %d", ns.Inode(), number)
+		}
+		seen[number] = true
+		ns.Close()
+	}
+}
