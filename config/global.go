@@ -102,7 +102,7 @@ type Global struct {
 	// HigherPrioSendAdvert is higher_prio_send_advert of instances.
 	HigherPrioSendAdvert *bool `key:"vrrp_higher_prio_send_advert" tier:"3"`
 	// OwnerIgnoreAdverts is owner_ignore_adverts of instances.
-	OwnerIgnoreAdverts bool `key:"vrrp_owner_ignore_adverts" idle:"an owner hears the adverts of others" tier:"3"`
+	OwnerIgnoreAdverts bool `key:"vrrp_owner_ignore_adverts" tier:"3"`
 	// CheckUnicastSource is check_unicast_src of instances.
 	CheckUnicastSource bool `key:"vrrp_check_unicast_src" tier:"3"`
 	// ChecksumAsV2 is the checksum of RFC 9568 in version 3 over IPv4.

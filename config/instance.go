@@ -105,7 +105,8 @@ type Instance struct {
 	// master that is known. keepalived 2.4.3 takes "off" as on.
 	SkipCheckAdvAddr bool `key:"skip_check_adv_addr" inherits:"global vrrp_skip_check_adv_addr" tier:"3"`
 	// OwnerIgnoreAdverts lets the owner of the addresses (priority 255) drop
-	// all adverts.
+	// all adverts, except while another node has the addresses, or is to have
+	// them.
 	OwnerIgnoreAdverts bool `key:"owner_ignore_adverts" inherits:"global vrrp_owner_ignore_adverts" tier:"3"`
 	// DownTimerAdverts is how many adverts must be missed before the master
 	// is down.

@@ -330,7 +330,7 @@ func texts() map[string]string {
 		"Instance.NotifyLowerPrio":             "NotifyLowerPrio is run when a master hears an advert of lower priority.",
 		"Instance.NotifyPriorityChanges":       "NotifyPriorityChanges writes a change of the priority to the FIFO.",
 		"Instance.OldUnicastChecksum":          "OldUnicastChecksum takes the checksum of keepalived before 1.2.20 for unicast in version 3; never does not try it.",
-		"Instance.OwnerIgnoreAdverts":          "OwnerIgnoreAdverts lets the owner of the addresses (priority 255) drop all adverts.",
+		"Instance.OwnerIgnoreAdverts":          "OwnerIgnoreAdverts lets the owner of the addresses (priority 255) drop all adverts, except while another node has the addresses, or is to have them.",
 		"Instance.PreemptDelay":                "PreemptDelay is how long a master of lower priority is left alone.",
 		"Instance.Priority":                    "Priority decides which node is master: the highest. 255 is the owner of the addresses. Left out it is 100, in keepalived.conf 255 with state MASTER.",
 		"Instance.PromoteSecondaries":          "PromoteSecondaries lets another address of the interface take the place of a removed first one.",
