@@ -153,7 +153,7 @@ func garp(in *config.Instance, g *config.Global) {
 		delay = b.MasterDelay
 	}
 	if said("master_repeat") {
-		repeat = b.MasterRepeat
+		repeat = max(b.MasterRepeat, 1)
 	}
 	lay(&a.LowerPrioDelay, own("lower_prio_delay"), b.LowerPrioDelay, said("lower_prio_delay"), delay)
 	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), b.LowerPrioRepeat, said("lower_prio_repeat"), repeat)

@@ -56,6 +56,14 @@ func TestGarp(t *testing.T) {
 			global: config.Global{MinGarp: true, Garp: config.Garp{MasterDelay: time.Second, MasterRepeat: 3}, Written: wrote("garp.master_delay", "garp.master_repeat")},
 			want:   config.Garp{MasterDelay: time.Second, MasterRepeat: 3, MasterRefreshRepeat: 1, LowerPrioDelay: time.Second, LowerPrioRepeat: 3},
 		},
+		"a global 0 for masters": {
+			global: config.Global{MinGarp: true, Garp: config.Garp{MasterRepeat: 0}, Written: wrote("garp.master_repeat")},
+			want:   config.Garp{MasterRepeat: 1, MasterRefreshRepeat: 1, LowerPrioRepeat: 1},
+		},
+		"none after a lower advert": {
+			global: config.Global{MinGarp: true, Written: wrote("garp.lower_prio_repeat")},
+			want:   config.Garp{MasterRepeat: 1, MasterRefreshRepeat: 1},
+		},
 		"the instance's own": {
 			global: config.Global{Garp: config.Garp{LowerPrioDelay: time.Minute, MasterRefresh: 1}, Written: wrote("garp.lower_prio_delay", "garp.master_refresh")},
 			own:    config.Instance{Garp: config.Garp{MasterDelay: 2 * time.Second, MasterRepeat: 0}, Written: wrote("garp.master_delay", "garp.master_repeat")},
