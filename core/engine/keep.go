@@ -39,7 +39,18 @@ func (k *keeping) withhold(instance string, addresses []netspec.Address) {
 	if k.withheld == nil {
 		k.withheld = map[string][]netspec.Address{}
 	}
-	k.withheld[instance] = addresses
+	k.claimed(instance, addresses) // of which one may have other attributes now
+	k.withheld[instance] = append(k.withheld[instance], addresses...)
+}
+
+// claimed forgets addresses that an instance has claimed since they were withheld.
+func (k *keeping) claimed(instance string, addresses []netspec.Address) {
+	left := slices.DeleteFunc(k.withheld[instance], func(x netspec.Address) bool { return slices.ContainsFunc(addresses, x.Same) })
+	if len(left) == 0 {
+		delete(k.withheld, instance)
+		return
+	}
+	k.withheld[instance] = left
 }
 
 // take makes a plan the present one. The journal has the addresses from now on that

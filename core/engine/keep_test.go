@@ -94,6 +94,22 @@ func TestReloadKeeps(t *testing.T) {
 	}
 }
 
+// TestWithheld holds that what is withheld is forgotten by the claim of it, and by no
+// other.
+func TestWithheld(t *testing.T) {
+	var k keeping
+	k.withhold("A", []netspec.Address{address("192.0.2.101/24")})
+	k.withhold("A", []netspec.Address{address("192.0.2.102/24"), address("192.0.2.103/24")})
+	k.withhold("A", []netspec.Address{address("192.0.2.103/24")})
+	equal(t, "withheld", []string{words(k.withheld["A"])}, "192.0.2.101,192.0.2.102,192.0.2.103")
+	k.claimed("A", []netspec.Address{address("192.0.2.102/24")})
+	equal(t, "after a claim", []string{words(k.withheld["A"])}, "192.0.2.101,192.0.2.103")
+	k.claimed("A", []netspec.Address{address("192.0.2.101/24"), address("192.0.2.103/24")})
+	if len(k.withheld) > 0 {
+		t.Errorf("withheld are %v", k.withheld)
+	}
+}
+
 // TestReloadPanics holds that a node which breaks while it takes another plan gives
 // up what it held by the one before.
 func TestReloadPanics(t *testing.T) {

@@ -169,7 +169,7 @@ func (e *Engine) carry(actions []node.Action) {
 		case node.SendBFD:
 			e.sendBFD(a)
 		case node.Claim:
-			delete(e.keeping.withheld, a.Instance)
+			e.keeping.claimed(a.Instance, a.Addresses)
 			e.lane.push(*a)
 		case node.Announce:
 			e.lane.push(*a)
