@@ -32,14 +32,22 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 	}
 	g.busy = true
 	defer func() { g.busy = false }()
+	var apart string
 	if g.yielded == "" && !n.stopping {
-		g.yielded = g.contested()
+		apart = g.contested(now)
+		g.yielded = apart
 	}
 	for g.yielded != "" {
 		leader := g.yielded
 		g.yielded = ""
 		for _, m := range g.members {
-			m.acts = m.router.Demote(now, fmt.Sprintf("sync group %s: %s yielded", g.cfg.Name, leader), n.room())
+			why := fmt.Sprintf("sync group %s: %s yielded", g.cfg.Name, leader)
+			if apart != "" {
+				// No node has announced that it takes this one: others must be told.
+				m.acts = m.router.Cede(now, why, n.room())
+			} else {
+				m.acts = m.router.Demote(now, why, n.room())
+			}
 			n.emit(now, m)
 			if g.yielded == m.cfg.Name {
 				g.yielded = "" // it followed; that is no new lead
@@ -61,13 +69,13 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 // MASTER here, "" when there is none. Members change together, so that is what a
 // reload made of the group: it gave it members that follow different nodes, or one
 // that hears of another master before it could join those here.
-func (g *group) contested() string {
+func (g *group) contested(now mono.Instant) string {
 	masters, obeys := false, ""
 	for _, m := range g.members {
 		switch {
 		case m.router.Role() == vrrp.Master:
 			masters = masters || !m.router.Leaving()
-		case obeys == "" && m.router.Obeying():
+		case obeys == "" && m.router.Obeying(now):
 			obeys = m.cfg.Name
 		}
 	}

@@ -121,6 +121,22 @@ func TestGroupConflict(t *testing.T) {
 	}
 }
 
+// TestGroupConflictOfNone: one that announces nothing after a lower advert has the
+// others of its group do so.
+func TestGroupConflictOfNone(t *testing.T) {
+	v, w := instance3("V", 1, 100), instance3("W", 2, 100)
+	v.Router.Announce.LowerPrioRepeat = 0
+	d := master(t, grouped(v, w))
+	d.pass(second)
+	d.forget()
+	d.hear("V", lower, 50)
+	d.want("note conflict", "V sends 100", "W announces 10.0.2.1 x5")
+	d.pass(second)
+	d.forget()
+	d.hear("W", lower, 50)
+	d.want("note conflict", "W sends 100", "W announces 10.0.2.1 x5")
+}
+
 // TestGroupWeights: members' own weights are not used; an interface with a
 // weight faults, a script is not looked at; the group's trackers count for
 // all.

@@ -137,7 +137,8 @@ func (n *Node) term(in *instance, name string, state track.State, weight int, re
 }
 
 // settle judges an instance, and with it its sync group, and moves the
-// routers accordingly.
+// routers accordingly. It also takes a group apart whose members a reload left in
+// different roles (regroup).
 func (n *Node) settle(now mono.Instant, in *instance) {
 	members := []*instance{in}
 	if in.group != nil {

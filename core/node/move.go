@@ -157,7 +157,7 @@ func (n *Node) bar(now mono.Instant, list []*instance, force bool) {
 // be in maintenance then, and neither can the members of its sync group.
 func (n *Node) stayed(now mono.Instant, in *instance, why string) {
 	n.note(Warn, in.cfg.Name, "failover", why)
-	if in.group == nil || in.group.contested() == "" {
+	if in.group == nil || in.group.contested(now) == "" {
 		// A reload may have added some, and one that was not heard may have
 		// announced them.
 		n.claim(in)
@@ -179,8 +179,16 @@ func (n *Node) stayed(now mono.Instant, in *instance, why string) {
 }
 
 // renamed keeps instances in maintenance that a reload renames, and no other that
-// has the name of one now. after is the new name by the old.
+// has the name of one now, or of one that is gone. after is the new name by the old.
 func (n *Node) renamed(after map[string]string) {
+	taken := map[string]bool{}
+	for _, name := range after {
+		taken[name] = true
+	}
+	n.maintenance.Instances = slices.DeleteFunc(n.maintenance.Instances, func(name string) bool {
+		_, moves := after[name]
+		return taken[name] && !moves // whoever had that name has none now
+	})
 	for i, name := range n.maintenance.Instances {
 		if now, ok := after[name]; ok {
 			n.maintenance.Instances[i] = now

@@ -141,6 +141,18 @@ func TestMaintenance(t *testing.T) {
 	d.role("X", vrrp.Backup)
 	d.role("W", vrrp.Master)
 
+	// The name of one in maintenance that is gone is another's now.
+	w = instance3("W", 2, 100)
+	d = drive(t, Config{Instances: []Instance{instance3("V", 1, 100), w}, Maintenance: Maintenance{Instances: []string{"V"}}})
+	d.pass(10 * second)
+	d.role("W", vrrp.Master)
+	w.Name = "V"
+	d.forget()
+	d.reload(Config{Instances: []Instance{w}})
+	if slices.Contains(d.log, "V sends 0") || len(d.node.Maintenance().Instances) > 0 {
+		t.Errorf("%v are in maintenance: %q", d.node.Maintenance().Instances, d.log)
+	}
+
 	d = master(t, pair())
 	d.step(&Maintain{Instances: []string{"W"}, On: true, Force: true})
 	d.pass(20 * second)

@@ -413,7 +413,9 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			in.claimed, in.refusals, in.retry, in.lack = false, 0, mono.Never, lack{}
 			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses(), Tell: a.Tell})
 		case vrrp.DoAnnounce:
-			n.announce(in, a.Rounds)
+			if a.Rounds > 0 {
+				n.announce(in, a.Rounds)
+			}
 			conflict = conflict || a.Conflict
 		case vrrp.DoChange:
 			n.changed(in, a)

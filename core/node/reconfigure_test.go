@@ -316,7 +316,7 @@ func TestReloadGroupsDiffer(t *testing.T) {
 	d.hear("W", lower, 200)
 	d.forget()
 	d.reload(pair())
-	d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
+	d.want("V sends 0", "V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
 
 	d = master(t, Config{Instances: []Instance{v}})
 	d.reload(pair())
@@ -334,5 +334,19 @@ func TestReloadGroupsDiffer(t *testing.T) {
 	d.pass(second / 2)
 	d.forget()
 	d.hear("W", lower, 200)
-	d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
+	d.want("V sends 0", "V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
+
+	// W is about to preempt with the priority that the same reload gives it.
+	d = master(t, Config{Instances: []Instance{v, w}})
+	d.hear("W", lower, 120)
+	d.forget()
+	d.reload(grouped(v, instance3("W", 2, 150)))
+	d.want("note priority")
+	for range 4 {
+		d.pass(second)
+		d.hear("W", lower, 120)
+	}
+	if !slices.Contains(d.log, "W BACKUP>MASTER") || slices.Contains(d.log, "V MASTER>BACKUP") {
+		t.Errorf("W preempts: %q", d.log)
+	}
 }

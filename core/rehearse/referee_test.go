@@ -299,8 +299,10 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 	switch {
 	case rule != vrrp.Accepted:
 		r.blame(h, "%s sends what no peer accepts: %v", in.Name, rule)
-	case advert.Priority == 0 && (before != vrrp.Master || after == vrrp.Backup && !planned(h) || after == vrrp.Master && h.Cause != "stop" && !planned(h)):
+	case advert.Priority == 0 && (before != vrrp.Master || after == vrrp.Backup && !planned(h) && !cedes(h, in.Name) || after == vrrp.Master && h.Cause != "stop" && !planned(h)):
 		r.blame(h, "%s resigns going from %v to %v", in.Name, before, after)
+	case advert.Priority == 0 && after == vrrp.Backup:
+		l.parted.ceded[in.Name] = true
 	case advert.Priority == 0 && after == vrrp.Master:
 		r.seen.handovers++
 	case r.parts(h, l, &advert, in.Name):

@@ -14,6 +14,19 @@ func planned(h *Happening) bool {
 	return h.Cause == "failover" || h.Cause == "maintenance" || h.Cause == "reload"
 }
 
+// cedes reports whether a MASTER may resign at once because another member of its
+// sync group, which a reload added, hears of a master elsewhere; or may when it
+// stays because nobody took its addresses.
+func cedes(h *Happening, name string) bool {
+	group := ""
+	for _, in := range h.Node.Status().Instances {
+		if in.Name == name {
+			group = in.Group
+		}
+	}
+	return group != "" && (h.Cause == "packet" || h.Cause == "tick")
+}
+
 // moves notes which instances hand over as planned, and no longer.
 func (r *referee) moves(h *Happening, l *life) {
 	if planned(h) {

@@ -14,8 +14,9 @@ import (
 type partings struct {
 	before, now map[string]bool
 	priorities  map[string][]uint8
-	// silent are those that gave up MASTER without an advert.
-	silent map[string]bool
+	// silent are those that gave up MASTER without an advert, but for priority 0, and
+	// ceded those that sent that in the present happening.
+	silent, ceded map[string]bool
 	// renamed are those that a reload ever renamed: what the kernel has removed is
 	// told by name, and may be what another had by that. The one who has it now says
 	// its last some milliseconds early then.
@@ -51,7 +52,7 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 func (p *partings) end(h *Happening, l *life) {
 	if p.before == nil {
 		p.before, p.now, p.priorities, p.silent = map[string]bool{}, map[string]bool{}, map[string][]uint8{}, map[string]bool{}
-		p.renamed = map[string]bool{}
+		p.ceded, p.renamed = map[string]bool{}, map[string]bool{}
 	}
 	for name := range p.now {
 		p.before[name] = true
@@ -70,9 +71,10 @@ func (p *partings) end(h *Happening, l *life) {
 			stays := func(a node.Action) bool {
 				return a.Kind == node.Noted && a.Note.Topic == "failover" && a.Instance == name
 			}
-			p.silent[name] = !slices.ContainsFunc(h.Actions, says) || slices.ContainsFunc(h.Actions, stays)
+			p.silent[name] = !slices.ContainsFunc(h.Actions, says) || slices.ContainsFunc(h.Actions, stays) || p.ceded[name]
 		}
 	}
+	clear(p.ceded)
 	for name := range p.before {
 		if h.After(name) == vrrp.Master {
 			delete(p.before, name)

@@ -14,7 +14,8 @@ const (
 	// DoClaim and DoRelease: set or remove the addresses.
 	DoClaim
 	DoRelease
-	// DoAnnounce: announce the addresses Rounds times.
+	// DoAnnounce: announce the addresses Rounds times, which may be none where others
+	// are to because of a Conflict.
 	DoAnnounce
 	// DoChange: the role changed From To because of Why.
 	DoChange

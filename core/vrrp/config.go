@@ -151,7 +151,8 @@ type AnnounceConfig struct {
 	// RefreshRepeat is the rounds of each; 1.
 	RefreshRepeat int
 	// LowerPrioRepeat and LowerPrioDelay are Repeat and Delay after another
-	// master's lower advert was heard.
+	// master's lower advert was heard. With 0 no burst follows one; those by
+	// which a MASTER asserts itself for another reason are of one round then.
 	LowerPrioRepeat int
 	LowerPrioDelay  time.Duration
 }

@@ -63,6 +63,25 @@ func TestDefenceIsRepeated(t *testing.T) {
 	d.want("500ms send 100, defend 3", "2.5s announce 5")
 }
 
+// With a repeat of 0 no burst answers a lower advert; the others of the sync group
+// hear of it, and what a MASTER asserts for other reasons is announced once.
+func TestDefenceOfNone(t *testing.T) {
+	none := func(c *Config) { c.Announce.LowerPrioRepeat = 0 }
+	d := master(t, V3, 100, none)
+	d.run(900 * ms)
+	d.hear(peerLow, 50)
+	d.run(910 * ms)
+	d.hear(peerLow, 50)
+	d.do(d.r.Defend(d.at(), d.buf[:0]))
+	d.run(1999 * ms)
+	d.want("900ms send 100, defend 0", "1s send 100, defend 0")
+
+	d = master(t, V3, 100, none, interval(100*ms))
+	d.jump(401 * ms)
+	d.tick() // after a lapse
+	d.want("401ms alarm stall, send 100, defend 1")
+}
+
 // A member of a sync group defends its addresses when another member meets a
 // master; that is no conflict of its own.
 func TestDefendForTheGroup(t *testing.T) {

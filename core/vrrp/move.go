@@ -99,7 +99,7 @@ func (r *Router) released(now mono.Instant, out []Action) []Action {
 		if r.cfg.Version == V3 {
 			r.interval, r.learned = h.interval, true
 		}
-		r.follows = h.from
+		r.follows, r.defied = h.from, false
 	}
 	r.listen(now) // an owner too: it was asked to let go
 	return out

@@ -265,16 +265,60 @@ func TestFaultOfAMove(t *testing.T) {
 	}
 }
 
+// A router that is about to preempt obeys nobody, for whatever reason it is.
+func TestObeysUntilItPreempts(t *testing.T) {
+	for name, test := range map[string]struct {
+		with  []func(*Config)
+		do    func(*driver)
+		obeys bool
+	}{
+		"nothing":          {nil, func(*driver) {}, true},
+		"its own priority": {nil, func(d *driver) { d.r.SetPriority(d.at(), 150) }, false},
+		"a configuration": {nil, func(d *driver) {
+			c := *d.r.Config()
+			c.Priority = 150
+			d.r.Reconfigure(d.at(), &c)
+		}, false},
+		"the master's priority": {nil, func(d *driver) { d.hear(peerHigh, 50) }, false},
+		"a stranger's advert":   {nil, func(d *driver) { d.hear(peerLow, 50) }, true},
+		"the master's priority, after it was asked": {[]func(*Config){askPreempt}, func(d *driver) {
+			d.hear(peerHigh, 50)
+			d.consent("")
+			d.hear(peerHigh, 50)
+		}, false},
+		"the master's priority, while it asks": {[]func(*Config){askPreempt}, func(d *driver) { d.hear(peerHigh, 50) }, true},
+		"nopreempt":                            {[]func(*Config){noPreempt}, func(d *driver) { d.r.SetPriority(d.at(), 150) }, true},
+		"preempt_delay":                        {[]func(*Config){preemptDelay(time.Minute)}, func(d *driver) { d.r.SetPriority(d.at(), 150) }, true},
+		"preempt_delay is over": {[]func(*Config){preemptDelay(time.Second)}, func(d *driver) {
+			d.hear(peerHigh, 50)
+			d.run(d.now + 600*ms)
+			d.hear(peerHigh, 50)
+			d.run(d.now + 600*ms)
+		}, false},
+		"its wish was taken back": {[]func(*Config){hold}, func(d *driver) {
+			d.run(d.now + 4*time.Second)
+			d.do(d.r.Demote(d.at(), "", d.buf[:0]))
+		}, false},
+	} {
+		d := backup(t, V3, 100, test.with...)
+		d.hear(peerHigh, 120)
+		d.run(100 * ms)
+		if test.do(d); d.r.Role() != Backup || d.r.Obeying(d.at()) != test.obeys {
+			t.Errorf("%s: %v, it obeys: %v, want %v", name, d.r.Role(), d.r.Obeying(d.at()), test.obeys)
+		}
+	}
+}
+
 // A barred router that gave its master up follows nobody any more.
 func TestBarredGivesUp(t *testing.T) {
 	d := backup(t, V3, 100)
 	d.hear(peerHigh, 200)
 	d.bar(true, false)
-	if !d.r.Obeying() {
+	if !d.r.Obeying(d.at()) {
 		t.Error("it does not obey the master that it hears")
 	}
 	d.run(10 * time.Second)
-	if d.r.Role() != Backup || d.r.Obeying() {
-		t.Errorf("role is %v, it obeys a master that is gone: %v", d.r.Role(), d.r.Obeying())
+	if d.r.Role() != Backup || d.r.Obeying(d.at()) {
+		t.Errorf("role is %v, it obeys a master that is gone: %v", d.r.Role(), d.r.Obeying(d.at()))
 	}
 }

@@ -50,6 +50,16 @@ func (r *Router) withdraw(now mono.Instant, why string, out []Action) []Action {
 	return out
 }
 
+// Cede is Demote where nobody takes the MASTER's place unless told to: it says
+// priority 0 first, so that a BACKUP elsewhere need not wait, and one that counted
+// this node as its master no longer does.
+func (r *Router) Cede(now mono.Instant, why string, out []Action) []Action {
+	if r.role == Master && !r.leaving {
+		out = r.resign(now, out)
+	}
+	return r.Demote(now, why, out)
+}
+
 // Vacated says that the kernel has removed what the last DoRelease with Tell
 // named. Repeats and calls that nobody waits for are harmless.
 func (r *Router) Vacated(now mono.Instant, out []Action) []Action {

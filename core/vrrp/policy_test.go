@@ -86,6 +86,22 @@ func TestS29IgnoringOwnerMoves(t *testing.T) {
 			t.Errorf("it takes over because: %s", why)
 		}
 	})
+	t.Run("return with preempt_delay", func(t *testing.T) {
+		d := made(t, V2, 255, ignore, quiet, preemptDelay(time.Minute))
+		d.start()
+		d.hand(0, true)
+		d.run(75 * ms)
+		d.hear(peerLow, 100)
+		d.run(time.Second)
+		d.r.Return()
+		for d.now < 5*time.Second && d.r.Role() == Backup {
+			d.run(d.now + 500*ms)
+			d.hear(peerLow, 100)
+		}
+		if d.r.Role() != Master {
+			t.Errorf("role is %v", d.r.Role())
+		}
+	})
 	t.Run("the numbers of AH", func(t *testing.T) {
 		ah := func(c *Config) { c.Auth, c.Password = AuthAH, [8]byte{'s'} }
 		d, peer := made(t, V2, 255, ignore, quiet, ah), made(t, V2, 100, quiet, ah)

@@ -94,8 +94,9 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 }
 
 // deafTo reports whether an owner discards an advert because it is told to. One that
-// hands over must hear who takes the addresses, and obey that one afterwards; and in
-// BACKUP it does nothing but wait for its time to take them.
+// hands over must hear who takes the addresses, and obey that one for as long as it
+// rests. In BACKUP it hears of the masters that it is about to preempt, and of no
+// other owner, which might keep it from that.
 func (r *Router) deafTo(now mono.Instant, a *Advert) bool {
 	if !r.Owner() || !r.cfg.OwnerIgnoresAdverts || r.leaving || r.obeys(now) {
 		return false
@@ -199,9 +200,10 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, from netip.Addr, out
 		return out
 	}
 	lower := a.Priority < r.effective
-	if lower && (!r.cfg.NoPreempt || r.Owner()) && !r.obeys(now) && !r.delayed(now) {
+	if lower && r.preempts(now) && (r.Owner() || !r.delayed(now)) {
 		var may bool
 		if may, out = r.consents(now, from, a.Priority, out); may {
+			r.defied = r.defied || from == r.follows
 			return out // the timer runs on and we take over when it fires
 		}
 	}
@@ -221,8 +223,14 @@ func (r *Router) receiveBackup(now mono.Instant, a *Advert, from netip.Addr, out
 	// make us give the other up: another sender's advert only adds time.
 	r.listen(now)
 	r.t.down = max(r.t.down, running)
-	r.follows = from
+	r.follows, r.defied = from, false
 	return out
+}
+
+// preempts reports whether the router takes over from a master of lower priority,
+// once preempt_delay is over, which an owner does not wait for.
+func (r *Router) preempts(now mono.Instant) bool {
+	return (!r.cfg.NoPreempt || r.Owner()) && !r.obeys(now)
 }
 
 // delayed reports whether preempt_delay holds a preemption back, and starts
@@ -268,7 +276,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 			r.interval, r.learned = a.Interval, true
 		}
 		r.listen(now)
-		r.follows = from
+		r.follows, r.defied = from, false
 		r.parting = r.owes(r.below(heir{from: from, priority: a.Priority}))
 		return out
 	}
@@ -289,14 +297,24 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		r.t.defend, r.relayed = min(r.t.defend, due), false
 		return out
 	}
-	return r.defend(now, true, out)
+	return r.answer(now, out)
+}
+
+// answer announces the addresses again because of a lower advert, or where none is
+// to be announced after one has only the others of the sync group do so.
+func (r *Router) answer(now mono.Instant, out []Action) []Action {
+	if r.cfg.Announce.LowerPrioRepeat > 0 {
+		return r.defend(now, true, out)
+	}
+	r.t.defend, r.lastDefence = mono.Never, now
+	return append(out, Action{Kind: DoAnnounce, Conflict: true})
 }
 
 // Defend announces the addresses of a MASTER again because a member of its
 // sync group met another master: that one announced ours too, and may never
 // meet us.
 func (r *Router) Defend(now mono.Instant, out []Action) []Action {
-	if r.role != Master || r.leaving {
+	if r.role != Master || r.leaving || r.cfg.Announce.LowerPrioRepeat == 0 {
 		return out
 	}
 	if due := r.lastDefence.Add(conflictGap); due > now {
@@ -325,9 +343,6 @@ func (r *Router) mayReply(now mono.Instant) bool {
 func (r *Router) defend(now mono.Instant, conflict bool, out []Action) []Action {
 	r.t.defend = mono.Never
 	r.lastDefence = now
-	if r.cfg.Announce.LowerPrioRepeat == 0 {
-		return out // somebody said so
-	}
 	if d := r.cfg.Announce.LowerPrioDelay; d > 0 {
 		r.t.second = now.Add(d)
 	}

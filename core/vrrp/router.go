@@ -61,6 +61,7 @@ type Router struct {
 	heardFrom   netip.Addr
 	heardPrio   uint8
 	follows     netip.Addr // in BACKUP whose advert was last obeyed, if any
+	defied      bool       // a later one of it was not
 	lastReply   mono.Instant
 	lastDefence mono.Instant
 	relayed     bool         // the burst held back is for a member of the sync group
@@ -119,8 +120,16 @@ func (r *Router) Source() netip.Addr { return r.source }
 // Wanting reports whether a router with Hold waits for Promote.
 func (r *Router) Wanting() bool { return r.wanting }
 
-// Obeying reports whether a BACKUP hears a master that it leaves alone.
-func (r *Router) Obeying() bool { return r.role == Backup && r.follows.IsValid() && !r.wanting }
+// Obeying reports whether a BACKUP hears a master that it leaves alone, and would
+// leave alone if that spoke now.
+func (r *Router) Obeying(now mono.Instant) bool {
+	if r.role != Backup || !r.follows.IsValid() || r.defied || r.wanting {
+		return false
+	}
+	// The priority may have changed since, or the time to wait be over.
+	return r.heardFrom != r.follows || r.heardPrio >= r.effective || r.cfg.AskPreempt || !r.preempts(now) ||
+		!r.Owner() && r.cfg.PreemptDelay > 0 && !r.patience
+}
 
 // Leaving reports whether the router hands over after Stop.
 func (r *Router) Leaving() bool { return r.leaving }
@@ -202,6 +211,7 @@ func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 		return r.released(now, out)
 	case r.role == Backup && r.wanting:
 		r.listen(now)
+		r.follows = netip.Addr{} // who was given up
 	}
 	return out
 }
@@ -359,7 +369,11 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		}
 	}
 	if r.t.defend.Reached(now) {
-		out = r.defend(now, !r.relayed, out)
+		if r.relayed {
+			out = r.defend(now, false, out)
+		} else {
+			out = r.answer(now, out)
+		}
 	}
 	if r.t.second.Reached(now) {
 		r.t.second = mono.Never
