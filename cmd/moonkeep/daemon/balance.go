@@ -43,6 +43,7 @@ type balancer struct {
 	// news are roles that were told while all are asked for; nil else.
 	news    map[string]vrrp.Role
 	started bool
+	ended   bool // nothing begins any more
 	synced  bool
 	// keys are the services of config.
 	keys []balance.Key
@@ -104,10 +105,13 @@ func (b *balancer) close() error {
 }
 
 // adopt has it go by a configuration, and begins if that needs the table. What
-// the services should be comes by Set.
+// the services should be comes by Set. After end it does nothing.
 func (b *balancer) adopt(c *config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.ended {
+		return nil
+	}
 	b.config, b.keys = c, build.Keys(c)
 	needs := len(c.VirtualServers) > 0 || syncDaemon(c) != nil || b.earlier || c.Global.LVSFlush || c.Global.LVSTimeouts != nil
 	b.keeper.SetTimeouts(timeouts(c))
@@ -252,6 +256,7 @@ func (b *balancer) status() *control.IPVS {
 func (b *balancer) end() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.ended = true
 	if !b.started {
 		return nil
 	}

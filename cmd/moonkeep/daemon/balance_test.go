@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -77,5 +79,32 @@ func TestServicesOfANamespace(t *testing.T) {
 	}
 	if keys, elsewhere, err := d.readServices(8); len(keys) > 0 || elsewhere != 2 || err != nil {
 		t.Errorf("in another one: %v, %d, %v", keys, elsewhere, err)
+	}
+}
+
+// TestNothingBeginsAfterTheEnd: a reload that a stop overtakes opens nothing that
+// nobody would close.
+func TestNothingBeginsAfterTheEnd(t *testing.T) {
+	b := &balancer{} // without a keeper, which adopt would use
+	if err := errors.Join(b.end(), b.adopt(&config.Config{})); err != nil || b.config != nil {
+		t.Errorf("the table: %v, %v", err, b.config)
+	}
+	p := &metricsPage{log: slog.New(slog.DiscardHandler)}
+	p.close()
+	if p.adopt("127.0.0.1:0", &daemon{}); p.page != nil {
+		t.Errorf("the page is served at %v", p.page.Addr())
+		p.end()
+	}
+}
+
+// TestRememberWhileEnding: that the node answers no more is no trouble of a stop.
+func TestRememberWhileEnding(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	other := errors.New("another")
+	if ending(ctx, nil) || ending(ctx, other) || !ending(ctx, fmt.Errorf("ask: %w", engine.ErrStopped)) {
+		t.Error("while it runs")
+	}
+	if cancel(); ending(ctx, nil) || ending(ctx, other) || !ending(ctx, ctx.Err()) {
+		t.Error("when it was told to stop")
 	}
 }

@@ -325,16 +325,19 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 		found.Sort()
 	}
 	quiet()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil {
+		d.config = c // the node runs it, also while it stops
+	}
 	if ctx.Err() != nil {
 		return found, errOver
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if err != nil {
 		d.reloadError = err.Error()
 		return found, err
 	}
-	d.config, d.loaded, d.reloadError = c, time.Now(), ""
+	d.loaded, d.reloadError = time.Now(), ""
 	return found, nil
 }
 
@@ -431,7 +434,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}
 	d.notifyPlan, d.planned, d.lasting = notices, plan.Node, plan.Keep
 	d.edges.names.settle(d.edges.host)
-	if err := d.balance.relearn(ctx, c, d.roles); err != nil {
+	if err := d.balance.relearn(ctx, c, d.roles); err != nil && !ending(ctx, err) {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
 	}
 	if err := d.balance.adopt(c); err != nil {

@@ -78,7 +78,7 @@ func (d *daemon) Maintain(ctx context.Context, r control.MaintenanceRequest) (co
 // before is by those of before.
 func (d *daemon) remember(ctx context.Context, before node.Maintenance) {
 	after, err := d.engine.Maintenance(ctx)
-	if err == nil && slices.Equal(after.Instances, before.Instances) {
+	if ending(ctx, err) || err == nil && slices.Equal(after.Instances, before.Instances) {
 		return
 	}
 	d.maintaining.Lock()
@@ -86,9 +86,14 @@ func (d *daemon) remember(ctx context.Context, before node.Maintenance) {
 	if after, err = d.engine.Maintenance(ctx); err == nil {
 		err = d.maintenance.write(after)
 	}
-	if err != nil {
+	if err != nil && !ending(ctx, err) {
 		d.log.Error("the next start will not know by its new name what is in maintenance", "err", err)
 	}
+}
+
+// ending reports whether the node did not answer because the daemon stops.
+func ending(ctx context.Context, err error) bool {
+	return errors.Is(err, engine.ErrStopped) || err != nil && errors.Is(err, ctx.Err())
 }
 
 // named returns the instances that are meant by names of instances and sync

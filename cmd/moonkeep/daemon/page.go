@@ -27,14 +27,16 @@ type metricsPage struct {
 	at     config.Listen
 	page   *control.Page // nil while it is not served
 	served chan struct{} // closed when page is not served any more
+	closed bool
 }
 
 // adopt serves the page there. A page that cannot be opened is no reason not to
-// hold addresses: it is said, and tried again at the next reload.
+// hold addresses: it is said, and tried again at the next reload. After close it
+// does nothing.
 func (p *metricsPage) adopt(at config.Listen, d *daemon) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.page != nil && p.at == at {
+	if p.closed || p.page != nil && p.at == at {
 		return
 	}
 	p.end()
@@ -60,6 +62,7 @@ func (p *metricsPage) adopt(at config.Listen, d *daemon) {
 func (p *metricsPage) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
 	p.end()
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/engine"
@@ -40,7 +41,7 @@ type spaces struct {
 	// using is held while kernels are used by others than the engine, which closes
 	// them when it has done with them. closed is true from then on.
 	using  sync.RWMutex
-	closed bool
+	closed atomic.Bool
 }
 
 // errKernelOver is returned to who uses the kernels after Close.
@@ -72,7 +73,7 @@ func joinSpaces(home *kernel.Kernel) (*spaces, error) {
 func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
-	if s.closed {
+	if s.closed.Load() {
 		return errKernelOver
 	}
 	ns, err := netns.Open(name)
@@ -118,18 +119,14 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 }
 
 // over reports whether Close has begun.
-func (s *spaces) over() bool {
-	s.using.RLock()
-	defer s.using.RUnlock()
-	return s.closed
-}
+func (s *spaces) over() bool { return s.closed.Load() }
 
 // each calls f with every open kernel and the name of its namespace. f must not
 // come back to these.
 func (s *spaces) each(f func(name string, k *kernel.Kernel) error) error {
 	s.using.RLock()
 	defer s.using.RUnlock()
-	if s.closed {
+	if s.closed.Load() {
 		return errKernelOver
 	}
 	return s.every(f)
@@ -149,7 +146,7 @@ func (s *spaces) every(f func(name string, k *kernel.Kernel) error) error {
 func (s *spaces) in(name string, f func(k *kernel.Kernel) error) error {
 	s.using.RLock()
 	defer s.using.RUnlock()
-	if s.closed {
+	if s.closed.Load() {
 		return errKernelOver
 	}
 	if name == "" {
@@ -370,18 +367,25 @@ func (s *spaces) HeldRouting(list netspec.Routing) (held netspec.Routing, err er
 	return held, err
 }
 
-// Close implements engine.Kernel. It waits for who uses the kernels. It may be
-// called again.
+// Close implements engine.Kernel. It waits for who uses the kernels, but not for
+// longer than closeLimit: one that hangs must not keep the daemon from its end. Then
+// the kernels stay open until the process ends. It may be called again.
 func (s *spaces) Close() error {
-	s.using.Lock()
-	defer s.using.Unlock()
-	if s.closed {
+	if !s.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	s.closed = true
+	for end := time.Now().Add(closeLimit); !s.using.TryLock(); time.Sleep(closePoll) {
+		if time.Now().After(end) {
+			return fmt.Errorf("a reload has not let go of the network within %v, which stays open until the process ends", closeLimit)
+		}
+	}
+	defer s.using.Unlock()
 	err := s.every(func(_ string, k *kernel.Kernel) error { return k.Close() })
 	for _, x := range *s.others.Load() {
 		err = errors.Join(err, x.ns.Close())
 	}
 	return errors.Join(err, s.ns.Close())
 }
+
+// closePoll is how often Close looks whether the kernels are still used.
+const closePoll = 5 * time.Millisecond

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"errors"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/engine"
@@ -54,4 +56,23 @@ func TestNothingUsesAClosedKernel(t *testing.T) {
 	if !s.over() || s.Close() != nil {
 		t.Error("not over, or not to be closed again")
 	}
+}
+
+// TestCloseEnds: who hangs in a kernel keeps Close waiting for so long and no longer.
+func TestCloseEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s spaces
+		s.using.RLock()
+		defer s.using.RUnlock()
+		began := time.Now()
+		if err := s.Close(); err == nil || !strings.Contains(err.Error(), "has not let go") {
+			t.Errorf("closed: %v", err)
+		}
+		if took := time.Since(began); took < closeLimit || took > 2*closeLimit {
+			t.Errorf("it took %v", took)
+		}
+		if err := s.in("", nil); !errors.Is(err, errKernelOver) || s.Close() != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
 }
