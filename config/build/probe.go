@@ -41,7 +41,7 @@ type Probe struct {
 	Marks, LowPort     bool
 	Weight             *int // of the real server; nil for a script's
 	NetNamespace       string
-	ConnectTimeout     time.Duration
+	ConnectTimeout     time.Duration // of a program it is Limit
 	Limit              time.Duration // for the whole of a run
 	User, Group        string        // of a program
 	Secure             bool          // enable_script_security
@@ -203,6 +203,7 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 	case k.Plugin != nil:
 		p.Kind, p.Plugin = k.Plugin.Name, true
 	case k.Misc != nil:
+		p.ConnectTimeout = p.Limit // a program without misc_timeout takes the target's
 		p.User, p.Group, p.Secure = k.Misc.User, k.Misc.Group, c.Global.ScriptSecurity
 		if p.User == "" {
 			p.User, p.Group = c.Global.ScriptUser, c.Global.ScriptGroup

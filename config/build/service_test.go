@@ -175,6 +175,25 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// TestMiscTime holds that a program without misc_timeout has as long as a run, which
+// is delay_loop, whatever connect_timeout is.
+func TestMiscTime(t *testing.T) {
+	c := read(t, `
+virtual_servers:
+  - address: 192.0.2.1:80
+    delay_loop: 3s
+    connect_timeout: 5s
+    real_servers: [{address: 192.0.2.11, checks: [{MISC_CHECK: {misc_path: /bin/x}}]}]
+`)
+	var got []time.Duration
+	for _, p := range Probes(c) {
+		got = append(got, p.ConnectTimeout, p.Limit)
+	}
+	if want := []time.Duration{3 * time.Second, 3 * time.Second}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // TestOptions holds what each kind of check is told.
 func TestOptions(t *testing.T) {
 	want := map[string]string{

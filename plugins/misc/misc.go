@@ -3,10 +3,11 @@
 // means failed, and 2 and above set the weight to the status minus 2.
 //
 // A program that does not end in time has failed: its process group gets SIGTERM, and
-// SIGKILL two seconds later. It never runs twice at once: the next run waits for the
-// end, and is unknown if too little of its time is left then, so that one hang is one
-// failure. A program that cannot be started says nothing about the server, so the check
-// is unknown. All programs run as the user of this checker's process, which whoever
+// SIGKILL two seconds later. It never runs twice at once: a run that finds the one
+// before still running waits for its end, and is unknown if too little of its time is
+// left then, so that one hang is one failure. What even SIGKILL does not end, as a
+// program that waits for a dead disk, fails each time. A program that cannot be started
+// says nothing about the server, so the check is unknown. All programs run as the user of this checker's process, which whoever
 // starts it chooses.
 package misc
 
@@ -67,7 +68,7 @@ func (*Checker) Info() checker.Info {
 		Name: "MISC_CHECK", Version: "1", Doc: "Runs a program and checks its exit status.",
 		Options: []checker.Option{
 			{Name: "misc_path", Type: "list", Required: true, Doc: "The program, with its arguments. No shell is involved."},
-			{Name: "misc_timeout", Type: "duration", Doc: "The time limit for the program (default: that of the check)."},
+			{Name: "misc_timeout", Type: "duration", Doc: "The time limit for the program (default: the target's, for which moonkeep takes delay_loop)."},
 			{Name: "misc_dynamic", Type: "bool", Default: "false", Doc: "An exit status from 2 to 255 means success and sets the weight to the status minus 2."},
 			{Name: "secure", Type: "bool", Default: "false", Doc: "Do not run a program as root that others can change (enable_script_security)."},
 		},
@@ -78,9 +79,19 @@ type probe struct {
 	checker *Checker
 	target  checker.Target
 	options settings
-	// last is the run before, which may not have ended.
-	last <-chan struct{}
+	last    run
 }
+
+// run is the run before, which may not have ended.
+type run struct {
+	gone <-chan struct{} // closed when nothing is left of it; nil is none
+	pid  int
+	told time.Time // when it ended, or was told to
+}
+
+// killed is how long after it was told to end a program is gone, if it can be
+// killed: SIGKILL comes after two seconds, and a busy machine may be late.
+const killed = 3 * time.Second
 
 // Prepare takes the program. It need not be there yet.
 func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, error) {
@@ -135,26 +146,46 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 	if timeout == 0 {
 		timeout = p.target.Timeout
 	}
-	// What is told to end and does not has two seconds until it is killed. That
-	// is no further failure: its run was one, and how the server is now only the
-	// next run can tell, if it has its time.
-	if p.last != nil {
-		select {
-		case <-p.last:
-		case <-ctx.Done():
-			return checker.Result{Message: "the program still runs, though it was told to end"}
-		}
-		if end, ok := ctx.Deadline(); ok && time.Until(end) < timeout-timeout/10 {
-			return checker.Result{Message: fmt.Sprintf("the run before this one ended too late to leave %s to it", timeout)}
-		}
+	if r, ok := p.await(ctx, timeout); !ok {
+		return r
 	}
 	o := starter.Run(ctx, program.Spec{Argv: p.options.MiscPath, Timeout: timeout, Secure: p.options.Secure})
-	p.last = o.Gone
+	p.last = run{gone: o.Gone, pid: o.Pid, told: time.Now()}
 	r := p.judge(o)
 	if checker.WantDetails(ctx) {
 		r.Details = []checker.Detail{{Name: "program", Text: o.Path}, {Name: "pid", Text: fmt.Sprint(o.Pid)}, {Name: "output", Text: string(o.Output)}}
 	}
 	return r
+}
+
+// await waits until the run before this one is gone. If there is no run then, the
+// result says why.
+func (p *probe) await(ctx context.Context, timeout time.Duration) (r checker.Result, ok bool) {
+	last := p.last
+	if last.gone == nil {
+		return r, true
+	}
+	select {
+	case <-last.gone:
+		return r, true // there was nothing to wait for
+	default:
+	}
+	// What is told to end and does not has two seconds until it is killed. That
+	// is no further failure: its run was one, and how the server is now only the
+	// next run can tell, if it has its time.
+	select {
+	case <-last.gone:
+	case <-ctx.Done():
+		if since := time.Since(last.told); since > killed {
+			return checker.Result{Verdict: checker.Failed, TimedOut: true, Latency: since,
+				Message: fmt.Sprintf("process %d of the program cannot be killed, and still runs", last.pid)}, false
+		}
+		return checker.Result{Message: "the program still runs, though it was told to end"}, false
+	}
+	if end, limited := ctx.Deadline(); limited && time.Until(end) < timeout-timeout/10 {
+		return checker.Result{Message: fmt.Sprintf("the run before this one ended too late to leave %s to it", timeout)}, false
+	}
+	return r, true
 }
 
 // judge says what a run is worth.

@@ -152,6 +152,41 @@ func TestOneHangIsOneFailure(t *testing.T) {
 	}
 }
 
+// TestLateRunRuns holds that a run which has less time than the program may take runs
+// it all the same, if it need not wait for the one before: an answer is better than
+// none.
+func TestLateRunRuns(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, object{"misc_path": sh("exit 0"), "misc_timeout": "1h"})
+	for n := range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		if r := p.Probe(ctx); r.Verdict != checker.OK {
+			t.Errorf("run %d: %v", n, r)
+		}
+		cancel()
+	}
+}
+
+// TestUnkillable holds that a program which SIGKILL does not end has failed, once it
+// had the time to be killed.
+func TestUnkillable(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, object{"misc_path": sh("exit 0")}).(*probe)
+	for ago, want := range map[time.Duration]checker.Verdict{0: checker.Unknown, time.Minute: checker.Failed} {
+		gone := make(chan struct{})
+		p.last = run{gone: gone, pid: 7, told: time.Now().Add(-ago)}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		if r := p.Probe(ctx); r.Verdict != want || r.TimedOut != (want == checker.Failed) || !strings.Contains(r.Message, "still runs") {
+			t.Errorf("told %s ago: %v, want %v", ago, r, want)
+		}
+		cancel()
+		close(gone)
+		if r := p.Probe(t.Context()); r.Verdict != checker.OK {
+			t.Errorf("once it is gone: %v", r)
+		}
+	}
+}
+
 // gone reports whether a process has ended; one that nobody has waited for has.
 func gone(pid int) bool {
 	if syscall.Kill(pid, 0) == syscall.ESRCH {
