@@ -86,6 +86,7 @@ type group struct {
 	all      []*instance // with those two, until nothing is left of them
 	started  uint32      // instances
 	failures int         // in a row
+	silences silences    // that raise how long a process may be silent
 	retry    time.Time   // no start before it
 	reason   string      // why there is no process
 	upgrade  bool        // a new process is wanted beside the current
@@ -364,7 +365,7 @@ func (g *group) look(now time.Time) time.Duration {
 		soon(g.retry)
 	}
 	if i := g.current; i != nil {
-		soon(i.heard.Add(i.silence + 1))
+		soon(i.heard.Add(g.silence(now) + 1))
 	}
 	if i := g.current; i != nil && i.wants(g) {
 		// The writer may be busy longer; then it is asked again.

@@ -49,8 +49,8 @@ type Options struct {
 	// Ping is the time between two signs of life; 500 ms.
 	Ping time.Duration
 	// Silence is how long a process may give none before it is ended; 2 s. It
-	// doubles with each process in a row that failed, up to eight times as much, for
-	// the machine may be busy.
+	// doubles with each process that is ended for it, up to eight times as much, for
+	// the machine may be busy, and halves with each ten minutes in which none is.
 	Silence time.Duration
 	// Retry is the time until a process that ended is started again for the
 	// first time; 100 ms. It doubles, up to RetryMost; 30 s.

@@ -29,7 +29,6 @@ type instance struct {
 	pid     int  // once link is there
 	begun   time.Time
 	limit   time.Duration            // of its start, and then of its greeting
-	silence time.Duration            // how long it may give no sign of life
 	out     chan *checkerpb.FromHost // to the writer; holds one
 	quit    chan struct{}            // closed when it is to end
 	dead    bool                     // quit is closed
@@ -84,7 +83,7 @@ func (g *group) launch(now time.Time) {
 	// would only make it busier.
 	limit := g.host.opts.Start << min(g.failures, mostDoublings)
 	i := &instance{
-		group: g, number: g.started, begun: now, heard: now, limit: limit, silence: g.host.opts.Silence << min(g.failures, mostDoublings),
+		group: g, number: g.started, begun: now, heard: now, limit: limit,
 		out: make(chan *checkerpb.FromHost, 1), quit: make(chan struct{}),
 	}
 	// A line more or less is no reason to hold the plugin up for long: the
@@ -445,7 +444,8 @@ func (g *group) supervise(now time.Time) {
 	}
 	if i := g.current; i != nil {
 		switch {
-		case now.Sub(i.heard) > i.silence:
+		case now.Sub(i.heard) > g.silence(now):
+			g.silences.another(now)
 			g.lose(i, fmt.Sprintf("process %d has given no sign of life for %s", i.pid, now.Sub(i.heard).Round(time.Millisecond)))
 		case now.Sub(i.asked) >= g.host.opts.Ping:
 			i.pings++

@@ -61,6 +61,8 @@ type Status struct {
 	// Printed is how many bytes the process wrote to its standard output that
 	// nobody reads.
 	Printed int64
+	// Silence is how long a process may give no sign of life.
+	Silence time.Duration
 	// Reason is why it does not run; empty when it does.
 	Reason string
 	// Failure is why the last of Failures was one.
@@ -94,6 +96,7 @@ func (g *group) publish() {
 	s := Status{
 		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Path: g.plugin.Path,
 		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Queued: len(g.queue), Counts: g.counts, Reason: g.reason, Failure: g.failure, State: Starting,
+		Silence: g.silence(g.awake),
 	}
 	for _, i := range g.all {
 		if !i.dead && i != g.current && i != g.next {

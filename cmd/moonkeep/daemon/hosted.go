@@ -227,6 +227,17 @@ func (p *probes) probeScript(ctx context.Context, name string) checker.Result {
 	return p.set.Probe(ctx, number)
 }
 
+// pluginSilence is how long a plugin may be silent where none has been too long.
+const pluginSilence = 2 * time.Second
+
+// silence is how long the plugin that checks a vrrp_script may be silent now.
+func (p *probes) silence(name string) time.Duration {
+	if p == nil || p.set == nil {
+		return pluginSilence
+	}
+	return max(pluginSilence, p.set.Silence(p.scripts[name]))
+}
+
 // checkPlugins reports the plugins of a configuration that would not be
 // started on this host.
 func checkPlugins(c *config.Config) config.Findings {

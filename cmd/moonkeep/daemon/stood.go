@@ -13,18 +13,19 @@ import (
 // when there is none.
 const scriptGrace = 3
 
-// pluginGrace is for how long it does at least when a plugin gives the results: in
-// that time a plugin that died or hangs is seen, and runs again.
-const pluginGrace = 4 * time.Second
+// pluginRestart is for how long it does at least when a plugin gives the results,
+// after the time in which a plugin that hangs is seen: then it runs again.
+const pluginRestart = 2 * time.Second
 
 // graceOf is for how long the last result of a script stands when there is none, and
-// what it comes to then: keep, fail or ok. A check of a plugin may say it.
-func graceOf(s *config.Script) (grace time.Duration, onUnknown string) {
+// what it comes to then: keep, fail or ok. A check of a plugin may say it; a plugin that
+// gives no sign of life for silence is ended.
+func graceOf(s *config.Script, silence time.Duration) (grace time.Duration, onUnknown string) {
 	grace, onUnknown = scriptGrace*s.Interval+s.Timeout, "fail"
 	if s.Plugin == nil {
 		return grace, onUnknown
 	}
-	grace = max(grace, pluginGrace)
+	grace = max(grace, silence+pluginRestart)
 	t := s.Plugin.Timers(&config.VirtualServer{Patience: config.Patience{OnUnknown: onUnknown, UnknownGrace: &grace}}, &config.RealServer{})
 	return t.UnknownGrace, t.OnUnknown
 }
@@ -94,7 +95,7 @@ func (x *checks) standing(s *config.Script, out node.Checked, none bool, still t
 	if why == "" { // as of a program that wrote nothing
 		why = out.Result.String()
 	}
-	grace, onUnknown := graceOf(s)
+	grace, onUnknown := graceOf(s, x.probes.silence(s.Name))
 	last, ok := x.verdicts[s.Name]
 	if last.at = last.at.Add(still); ok {
 		x.verdicts[s.Name] = last

@@ -123,6 +123,10 @@ func TestScriptOnUnknown(t *testing.T) {
 			t.Errorf("%+v: %+v", test, got)
 		}
 	}
+	// One that may be silent for longer has the time of that.
+	if grace, _ := graceOf(of("", 0), 16*s); grace < 18*s {
+		t.Errorf("a plugin that may be silent for 16 s: %s", grace)
+	}
 	failed := &checks{verdicts: map[string]scriptVerdict{"web": {node.Checked{Result: node.Failed}, time.Now().Add(-5 * s)}}}
 	if got := failed.ofPlugin(of("ok", s), checker.Result{}, 0); got.Result != node.OK {
 		t.Errorf("on_unknown ok after a failure: %+v", got)
