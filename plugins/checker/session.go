@@ -199,14 +199,30 @@ func (s *session) prepared(p *checkerpb.Prepare) (probe Probe, err error) {
 	if options, err = options.as(s.options); err != nil {
 		return nil, err
 	}
-	probe, err = s.checker.Prepare(target, options)
-	if err == nil && probe == nil {
-		err = errors.New("the checker prepared nothing and gave no reason")
-	}
-	if r, ok := probe.(Restorer); ok && err == nil && p.GetState() != "" {
-		r.Restore(p.GetState())
+	again := true
+	for again {
+		probe, err = s.checker.Prepare(target, options)
+		if err == nil && probe == nil {
+			err = errors.New("the checker prepared nothing and gave no reason")
+		}
+		r, ok := probe.(Restorer)
+		again = ok && err == nil && p.GetState() != "" && !s.restored(r, p)
+		p.State = ""
 	}
 	return probe, err
+}
+
+// restored gives a check its past. One that panicked may be in any state, and is to be
+// prepared anew without: the past would come back to every process.
+func (s *session) restored(r Restorer, p *checkerpb.Prepare) (ok bool) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			ok = false
+			s.logger(p.GetCheck()).Error(fmt.Sprintf("the checker panicked at the state of a check, which has none now: %v", panicked), "label", p.GetLabel(), "stack", string(debug.Stack()))
+		}
+	}()
+	r.Restore(p.GetState())
+	return true
 }
 
 // targetOf reads a target.

@@ -33,34 +33,89 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 		if g.live == 0 {
 			g.byKey = make(map[slotKey]uint32, len(a.checks))
 		}
-		g.pasts = g.past()
-		defer func() { g.pasts = nil }()
 		times := make(map[string]int, len(a.checks))
 		ids = make([]uint32, len(a.checks))
+		var fresh []uint32
 		for i, c := range a.checks {
 			key := slotKey{c.Identity, times[c.Identity]}
 			times[c.Identity]++
-			ids[i] = g.take(key, c)
+			_, there := g.byKey[key]
+			if ids[i] = g.take(key, c); !there {
+				fresh = append(fresh, ids[i])
+			}
 		}
+		g.bequeath(ids, fresh)
 	})
 	return ids
 }
 
-// past are the states of the checks there are, by whom they are about. It is nil
-// for most kinds, which have none.
-func (g *group) past() map[netip.AddrPort]string {
-	var all map[netip.AddrPort]string
+// whose is whom a check is about, for the past that it may have.
+type whose struct {
+	address netip.AddrPort
+	label   string
+}
+
+// bequeath gives those of the slots ids that are fresh the pasts of checks that are in
+// none of these slots any more: a check whose options have changed has the past of the
+// one before. What leaves a doubt whose past it is, has none.
+func (g *group) bequeath(ids, fresh []uint32) {
+	any := false
+	for id := range g.slots { // most kinds have none
+		any = any || g.slots[id].state != ""
+	}
+	if !any || len(fresh) == 0 {
+		return
+	}
+	kept := make([]bool, len(g.slots))
+	for _, id := range ids {
+		kept[id] = true
+	}
+	const many = -1
+	find := func(from map[whose]int, id uint32) {
+		c := g.slots[id].check
+		if w := (whose{c.Target.Address, c.Label}); !w.address.IsValid() {
+		} else if _, twice := from[w]; twice {
+			from[w] = many
+		} else {
+			from[w] = int(id)
+		}
+	}
+	old, heirs := make(map[whose]int), make(map[whose]int)
 	for id := range g.slots {
-		s := &g.slots[id]
-		if s.state == "" {
+		if g.slots[id].refs > 0 && !kept[id] {
+			find(old, uint32(id))
+		}
+	}
+	for _, id := range fresh {
+		find(heirs, id)
+	}
+	for w, to := range heirs {
+		from, ok := old[w]
+		if !ok || from == many || to == many {
 			continue
 		}
-		if all == nil {
-			all = make(map[netip.AddrPort]string)
-		}
-		all[s.check.Target.Address] = s.state
+		g.slots[to].state = g.slots[from].state
+		key := g.slots[to].key
+		g.slots[from].heir = &key
 	}
-	return all
+}
+
+// remember keeps the state that a result of a check came with, which counts for the
+// check that takes its place, too. A process that was told of another is told anew.
+func (g *group) remember(i *instance, s *slot, state string) {
+	if state == s.state {
+		return
+	}
+	if s.state = state; s.prepared != i.number {
+		s.prepared = 0
+	}
+	if s.heir == nil {
+		return
+	}
+	// Until it is probed itself.
+	if id, ok := g.byKey[*s.heir]; ok && g.slots[id].probe == 0 {
+		g.slots[id].state, g.slots[id].prepared = state, 0
+	}
 }
 
 func same(a, b Plugin) bool {
@@ -84,8 +139,7 @@ func (g *group) take(key slotKey, c *Check) uint32 {
 	s := &g.slots[id]
 	// A late answer to the probe of whoever had the slot is still to be known,
 	// and its place in the queue is used up when it is met.
-	// A check whose options have changed has the past of the one before.
-	*s = slot{check: c, key: key, refs: 1, state: g.pasts[c.Target.Address], gone: s.gone, queued: s.queued}
+	*s = slot{check: c, key: key, refs: 1, gone: s.gone, queued: s.queued}
 	g.byKey[key] = id
 	g.live++
 	for _, i := range g.instances() {

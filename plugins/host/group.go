@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -68,8 +67,7 @@ type group struct {
 	plugin  Plugin
 	slots   []slot
 	byKey   map[slotKey]uint32
-	nothing *Check                    // of free slots
-	pasts   map[netip.AddrPort]string // while a set is adopted
+	nothing *Check // of free slots
 	free    []uint32
 	live    int // slots in use
 	under   deadlines

@@ -328,7 +328,7 @@ func (g *group) result(i *instance, r *checkerpb.Result) error {
 		out.Weight = &w
 	}
 	if state := r.GetState(); state != "" && len(state) <= maxText {
-		s.state = state
+		g.remember(i, s, state)
 	}
 	if s.once != nil {
 		for _, d := range r.GetDetails() {
@@ -462,36 +462,4 @@ func (g *group) supervise(now time.Time) {
 // wants reports whether there is something to tell the process.
 func (i *instance) wants(g *group) bool {
 	return len(g.queue) > 0 || len(i.fresh) > 0 || len(i.release) > 0 || len(i.cancel) > 0 || i.ping != 0
-}
-
-// prepare has the message prepare a check, unless the process knows it.
-func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
-	if s.prepared == i.number {
-		return
-	}
-	s.prepared, s.refused = i.number, ""
-	m.Prepare = append(m.Prepare, prepareOf(s.check, id, s.state))
-}
-
-// prepareOf has a check prepared.
-func prepareOf(c *Check, id uint32, state string) *checkerpb.Prepare {
-	t := &checkerpb.Target{
-		Port: uint32(c.Target.Address.Port()), BindPort: uint32(c.Target.BindPort), BindIf: c.Target.BindIf,
-		Fwmark: c.Target.Fwmark, TimeoutUs: uint64(max(0, c.Target.Timeout) / time.Microsecond),
-	}
-	if a := c.Target.Address.Addr(); a.IsValid() {
-		t.Address = a.String()
-	}
-	if c.Target.BindTo.IsValid() {
-		t.Bindto = c.Target.BindTo.String()
-	}
-	if c.Target.Weight != nil {
-		w := uint32(max(0, *c.Target.Weight))
-		t.Weight = &w
-	}
-	options := string(c.Options)
-	if options == "" || options == "null" {
-		options = "{}"
-	}
-	return &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label, State: state}
 }

@@ -246,7 +246,7 @@ func (g good) Prepare(t checker.Target, o checker.Options) (checker.Probe, error
 		return nil, err
 	}
 	if strings.HasPrefix(in.Do, "remember") {
-		p := new(remembers)
+		p := &remembers{badly: in.Do == "remember badly"}
 		if t.Weight != nil {
 			p.weight = *t.Weight
 		}

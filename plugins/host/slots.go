@@ -28,10 +28,11 @@ type slot struct {
 	until      time.Time
 	heap       int // its place in the heap
 
-	state    string // of the last result that had one; see checker.Result
-	gone     uint32 // the probe before; up to it answers may come late
-	prepared uint32 // the number of the instance that it was last sent to
-	refused  string // why that instance cannot probe it
+	state    string   // of the last result that had one; see checker.Result
+	heir     *slotKey // of the check that takes its place in a newer set, see remember
+	gone     uint32   // the probe before; up to it answers may come late
+	prepared uint32   // the number of the instance that it was last sent to
+	refused  string   // why that instance cannot probe it
 }
 
 // slotKey is what is checked, and which of those that are the same.

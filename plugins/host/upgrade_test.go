@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -20,6 +21,8 @@ import (
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/program"
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+	"github.com/moonkeep/moonkeep/plugins/clock"
 )
 
 // script writes a plugin in sh that speaks lines: it answers each probe ok
@@ -218,9 +221,14 @@ func TestVerify(t *testing.T) {
 type remembers struct {
 	weight int
 	past   string
+	badly  bool
 }
 
-func (p *remembers) Restore(state string) { p.past = state }
+func (p *remembers) Restore(state string) {
+	if p.past = state; p.badly {
+		panic("boom")
+	}
+}
 
 func (p *remembers) Probe(context.Context) checker.Result {
 	p.past += "+"
@@ -257,5 +265,118 @@ func TestPast(t *testing.T) {
 	hold("+++++2")
 	if a := s.probe(1); a.Message != "+2" {
 		t.Errorf("another server's: %q", a.Message)
+	}
+}
+
+// TestInherits: only what takes a check's place has its past: not another check of the
+// same server, nor one of nobody, nor one of two that might.
+func TestInherits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, quick(t))
+	of := func(number uint32, label, do string) Check {
+		c := check(number, "GOOD", "remember "+do)
+		c.Label = label
+		if strings.HasPrefix(label, "nobody") {
+			c.Target.Address = netip.AddrPort{}
+		}
+		return c
+	}
+	s.open(Plan{Checks: []Check{
+		of(0, "changed", "a"), of(1, "stays", "b"), of(2, "nobody", "c"), of(3, "twice", "d"), of(4, "twice", "e"), of(5, "parted", "f"), of(6, "gone", "g"),
+	}})
+	for range 2 {
+		for n := range uint32(7) {
+			s.probe(n)
+		}
+	}
+	s.open(Plan{Checks: []Check{
+		of(0, "changed", "A"), of(1, "stays", "b"), of(2, "nobody", "C"), of(3, "twice", "D"), of(4, "parted", "F"), of(5, "parted", "FF"), of(6, "stays", "B"), of(7, "new", "G"),
+	}})
+	for n, want := range []string{"+++0", "+++0", "+0", "+0", "+0", "+0", "+0", "+0"} {
+		if a := s.probe(uint32(n)); a.Message != want {
+			t.Errorf("check %d: %q, want %q", n, a.Message, want)
+		}
+	}
+}
+
+// TestRestorePanics: a state that a checker cannot bear costs a check its past, and
+// nothing else.
+func TestRestorePanics(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, quick(t))
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "remember badly"), check(1, "GOOD", "ok")}})
+	for range 2 {
+		s.recovers(1)
+		if a := s.probe(0); a.Verdict != health.OK || a.Message != "+0" {
+			t.Errorf("%v %q", a.Verdict, a.Message)
+		}
+		if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestPastComesLate: a state that a result brings after the next process, or the check
+// that takes its place, was told of the one before, is told anew.
+func TestPastComesLate(t *testing.T) {
+	t.Parallel()
+	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"})
+	old := &instance{group: g, number: 1, out: make(chan *checkerpb.FromHost, 1)}
+	next := &instance{group: g, number: 2, out: make(chan *checkerpb.FromHost, 1)}
+	c, changed := check(0, "GOOD", "a"), check(0, "GOOD", "b")
+	id := g.take(slotKey{"a", 0}, &c)
+	now, set := clock.Now(), new(Set)
+	says := func(i *instance, state string) {
+		t.Helper()
+		s := &g.slots[id]
+		g.begin(&ask{set: set, slot: id, check: &c, at: now})
+		g.queue, s.queued, s.sent = g.queue[:0], false, i
+		if err := g.result(i, &checkerpb.Result{Check: id, Probe: s.probe, Verdict: checkerpb.Verdict_OK, State: state}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told := func(i *instance, id uint32) string {
+		var m checkerpb.FromHost
+		i.prepare(&m, &g.slots[id], id)
+		if len(m.GetPrepare()) == 0 {
+			return "nothing"
+		}
+		return m.GetPrepare()[0].GetState()
+	}
+	says(old, "one")
+	g.slots[id].prepared = old.number
+	if got := told(next, id); got != "one" {
+		t.Errorf("the next process is told of %q", got)
+	}
+	says(old, "two")
+	if got := told(next, id); got != "two" {
+		t.Errorf("the next process is told of %q afterwards", got)
+	}
+	says(next, "three")
+	if got := told(next, id); got != "nothing" {
+		t.Errorf("the process is told of its own: %q", got)
+	}
+	heir := g.take(slotKey{"b", 0}, &changed)
+	g.bequeath([]uint32{heir}, []uint32{heir})
+	if got := told(next, heir); got != "three" {
+		t.Errorf("the check with other options is told of %q", got)
+	}
+	says(next, "four")
+	if got := told(next, heir); got != "four" {
+		t.Errorf("the check with other options is told of %q afterwards", got)
+	}
+	g.begin(&ask{set: set, slot: heir, check: &changed, at: now})
+	says(next, "five")
+	if got := told(next, heir); got != "nothing" {
+		t.Errorf("a check that has a present is told of another's: %q", got)
+	}
+	// What ends each process may be its past.
+	g.failures = tripped
+	third := &instance{group: g, number: 3}
+	if got := told(third, id); got != "" {
+		t.Errorf("a process after %d that failed is told of %q", tripped, got)
+	}
+	if g.slots[id].state != "five" {
+		t.Errorf("and it is forgotten: %q", g.slots[id].state)
 	}
 }

@@ -1,0 +1,45 @@
+//go:build linux
+
+package host
+
+import (
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
+)
+
+// prepare has the message prepare a check, unless the process knows it.
+func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
+	if s.prepared == i.number {
+		return
+	}
+	s.prepared, s.refused = i.number, ""
+	state := s.state
+	if i.group.failures >= tripped {
+		state = "" // it may be what ends each process
+	}
+	m.Prepare = append(m.Prepare, prepareOf(s.check, id, state))
+}
+
+// prepareOf has a check prepared.
+func prepareOf(c *Check, id uint32, state string) *checkerpb.Prepare {
+	t := &checkerpb.Target{
+		Port: uint32(c.Target.Address.Port()), BindPort: uint32(c.Target.BindPort), BindIf: c.Target.BindIf,
+		Fwmark: c.Target.Fwmark, TimeoutUs: uint64(max(0, c.Target.Timeout) / time.Microsecond),
+	}
+	if a := c.Target.Address.Addr(); a.IsValid() {
+		t.Address = a.String()
+	}
+	if c.Target.BindTo.IsValid() {
+		t.Bindto = c.Target.BindTo.String()
+	}
+	if c.Target.Weight != nil {
+		w := uint32(max(0, *c.Target.Weight))
+		t.Weight = &w
+	}
+	options := string(c.Options)
+	if options == "" || options == "null" {
+		options = "{}"
+	}
+	return &checkerpb.Prepare{Check: id, Target: t, Options: options, Label: c.Label, State: state}
+}
