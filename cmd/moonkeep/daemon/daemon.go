@@ -47,6 +47,8 @@ type daemon struct {
 	notifyPlan notify.Plan
 	// planned is what the engine runs; only newDaemon and reload use it.
 	planned node.Config
+	// checks are those of the scripts that run; only newDaemon and reload use it.
+	checks *checks
 	// lasting stood before it was configured, and is the host's own (hostsOwn);
 	// only newDaemon and reload use it.
 	lasting []netspec.Address
@@ -108,7 +110,7 @@ func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
 	if err := d.openNode(c, plan); err != nil {
 		return nil, err
 	}
-	d.config, d.loaded, d.planned = c, time.Now(), plan.Node
+	d.config, d.loaded, d.planned, d.checks = c, time.Now(), plan.Node, plan.Checks.(*checks)
 	d.library.Forget()
 	return d, nil
 }
@@ -287,6 +289,7 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 		return engine.Plan{}, err
 	}
 	x.probes = probes
+	x.inherit(d.checks)
 	n := build.Node(c)
 	n.Seed = rand.Uint64()
 	x.weightOnly(&n)
@@ -432,7 +435,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}); err != nil && !errors.Is(err, errKernelOver) {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
-	d.notifyPlan, d.planned, d.lasting = notices, plan.Node, plan.Keep
+	d.notifyPlan, d.planned, d.lasting, d.checks = notices, plan.Node, plan.Keep, plan.Checks.(*checks)
 	d.edges.names.settle(d.edges.host)
 	if err := d.balance.relearn(ctx, c, d.roles); err != nil && !ending(ctx, err) {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)

@@ -227,6 +227,15 @@ func (p *probes) probeScript(ctx context.Context, name string) checker.Result {
 	return p.set.Probe(ctx, number)
 }
 
+// identity changes when what a plugin checks for a vrrp_script does; empty when none
+// does.
+func (p *probes) identity(name string) string {
+	if p == nil {
+		return ""
+	}
+	return p.identities[name]
+}
+
 // pluginSilence is how long a plugin may be silent where none has been too long.
 const pluginSilence = 2 * time.Second
 

@@ -141,6 +141,9 @@ vrrp_instances:
 		t.Fatal(err)
 	}
 	x.probes = p
+	if web, ill := p.identity("web"), p.identity("ill"); web == "" || ill == "" || web == ill {
+		t.Errorf("the scripts check %q and %q", web, ill)
+	}
 	if r := x.Run(t.Context(), "web"); r.Result != node.OK {
 		t.Errorf("vrrp_script web: %+v", r)
 	}

@@ -35,6 +35,8 @@ type probes struct {
 	// is run. scripts are the numbers of those that are of a vrrp_script.
 	set     *pluginhost.Set
 	scripts map[string]uint32
+	// identities are those of the checks of scripts, by their names.
+	identities map[string]string
 	// split holds the asks of one Start by prober; scratch, for one caller.
 	split []share
 }
@@ -91,8 +93,16 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	if p.set, err = e.plugins.Open(plan); err != nil {
 		return nil, err
 	}
+	p.identities = make(map[string]string, len(numbers))
+	byNumber := make(map[uint32]string, len(numbers))
+	for name, n := range numbers {
+		byNumber[n] = name
+	}
 	own := &hosted{p.set}
 	for i := range plan.Checks {
+		if name, ok := byNumber[plan.Checks[i].Number]; ok {
+			p.identities[name] = plan.Checks[i].Identity
+		}
 		if n := int(plan.Checks[i].Number); n < len(p.by) {
 			p.by[n] = own
 		}

@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -34,6 +36,30 @@ func graceOf(s *config.Script, silence time.Duration) (grace time.Duration, onUn
 type scriptVerdict struct {
 	node.Checked
 	at time.Time
+}
+
+// inherit takes the last verdicts of the configuration before: of scripts that check
+// the same. A reload is no reason to have none.
+func (x *checks) inherit(before *checks) {
+	if before == nil {
+		return
+	}
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	for name, last := range before.verdicts {
+		old, s := before.scripts[name], x.scripts[name]
+		if old == nil || s == nil || !sameScript(old, s) || before.probes.identity(name) != x.probes.identity(name) {
+			continue
+		}
+		x.verdicts[name] = last
+	}
+}
+
+// sameScript reports whether two scripts run the same as the same user; of those that
+// a plugin checks, whether both are.
+func sameScript(a, b *config.Script) bool {
+	return a.Lua == b.Lua && slices.Equal(a.Argv, b.Argv) && slices.Equal(a.Allow, b.Allow) && maps.Equal(a.Args, b.Args) &&
+		a.User == b.User && a.Group == b.Group && (a.Plugin == nil) == (b.Plugin == nil)
 }
 
 // stoodStill reports whether what had a time limit took so much longer that the

@@ -136,6 +136,49 @@ func TestScriptOnUnknown(t *testing.T) {
 	}
 }
 
+// TestVerdictsOutliveReload: a script that checks the same after a reload has its
+// last verdict, with its age; one that checks something else has none.
+func TestVerdictsOutliveReload(t *testing.T) {
+	t.Parallel()
+	of := func(identity, program string) *checks {
+		return &checks{verdicts: map[string]scriptVerdict{}, probes: &probes{identities: map[string]string{"web": identity}}, scripts: map[string]*config.Script{
+			"web":     {Name: "web", Interval: time.Second, Timeout: time.Second, Plugin: &config.Check{HTTP: &config.HTTPCheck{}}},
+			"program": {Name: "program", Interval: time.Second, Timeout: time.Second, Argv: []string{program}},
+		}}
+	}
+	before := of("1", "/bin/a")
+	at := time.Now().Add(-time.Second)
+	for name := range before.scripts {
+		before.verdicts[name] = scriptVerdict{node.Checked{Result: node.OK}, at}
+	}
+	before.verdicts["gone"] = scriptVerdict{node.Checked{Result: node.OK}, at}
+	for _, test := range []struct {
+		x            *checks
+		web, program bool
+	}{{of("1", "/bin/a"), true, true}, {of("2", "/bin/a"), false, true}, {of("1", "/bin/b"), true, false}} {
+		test.x.inherit(before)
+		web, ok := test.x.verdicts["web"]
+		_, program := test.x.verdicts["program"]
+		if ok != test.web || program != test.program || ok && web.at != at || len(test.x.verdicts) > 2 {
+			t.Errorf("%v %v: %+v", test.web, test.program, test.x.verdicts)
+		}
+		if got := test.x.ofPlugin(test.x.scripts["web"], checker.Result{Message: "gone"}, 0); (got.Result == node.OK) != test.web {
+			t.Errorf("without a result: %+v, want that from before the reload: %t", got, test.web)
+		}
+	}
+	// A reload does so; at the start there is nothing before.
+	d := &daemon{edges: &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost)}}
+	for _, d.checks = range []*checks{nil, before} {
+		p, err := d.plan(&config.Config{Scripts: []config.Script{*before.scripts["program"]}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Checks.(*checks).verdicts; len(got) == 1 != (d.checks != nil) {
+			t.Errorf("the plan has %+v", got)
+		}
+	}
+}
+
 // stoppedEnv makes a test binary run scripts during which it is stopped.
 const stoppedEnv = "MOONKEEP_TEST_STOPPED"
 
