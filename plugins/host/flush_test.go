@@ -4,6 +4,7 @@ package host
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -84,7 +85,9 @@ func TestLargeMessages(t *testing.T) {
 	}
 	huge := check(0, "GOOD", "ok")
 	huge.Options = json.RawMessage(`{"do":"` + strings.Repeat("k", maxOptions) + `"}`)
-	if err := (Options{}).Check(Plan{Checks: []Check{huge}}); err == nil || !strings.Contains(err.Error(), "its options have") {
+	err = (Options{}).Check(Plan{Checks: []Check{huge, huge, huge}})
+	var about *Error
+	if err == nil || strings.Count(err.Error(), "its options have") != 1 || !errors.As(err, &about) || about.Plugin != "GOOD" {
 		t.Errorf("options larger than a message: %v", err)
 	}
 }

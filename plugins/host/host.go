@@ -218,6 +218,7 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 		}
 		plugins[x.Name] = x
 	}
+	large := make(map[string]bool) // kinds
 	byKey := make(map[groupKey]*arranged)
 	var all []*arranged
 	for i := range p.Checks {
@@ -225,8 +226,9 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 		if c.Limit <= 0 || c.Patience < c.Limit {
 			fail(c.Kind, fmt.Errorf("check %s: it may take %s, and the host waits %s for it", c.Label, c.Limit, c.Patience))
 		}
-		if len(c.Options) > maxOptions {
-			bad = append(bad, fmt.Errorf("check %s: its options have %d bytes, more than %d", c.Label, len(c.Options), maxOptions))
+		if len(c.Options) > maxOptions && !large[c.Kind] { // thousands may have the same
+			large[c.Kind] = true
+			fail(c.Kind, fmt.Errorf("check %s: its options have %d bytes, more than %d", c.Label, len(c.Options), maxOptions))
 		}
 		key, plugin := o.place(c, plugins)
 		a := byKey[key]

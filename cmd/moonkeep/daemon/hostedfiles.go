@@ -10,8 +10,13 @@ import (
 	"strings"
 )
 
-// maxPEM is how large a file with certificates may be.
-const maxPEM = 1 << 20
+const (
+	// maxPEM is how large a file with certificates may be, in bytes.
+	maxPEM = 1 << 20
+	// maxCopied is how large its text may be when each check gets a copy: three of
+	// them go into a message, see pluginhost.
+	maxCopied = 240 << 10
+)
 
 // hostedFiles are files of certificates and keys that were read, by their
 // paths: many checks name the same ones.
@@ -45,6 +50,10 @@ func (h hostedFiles) into(options json.RawMessage) (out json.RawMessage, sum str
 		_, _ = hash.Write([]byte(key + text))
 		if everybodys(path) {
 			continue // not a copy of it for each check
+		}
+		if len(text) > maxCopied {
+			return nil, "", fmt.Errorf("%s: %s has %d KiB: one that not everybody may read has at most %d; let everybody read it, if it has no key, or leave out what the check does not need",
+				key, path, len(text)>>10, maxCopied>>10)
 		}
 		if all[key], err = json.Marshal(text); err != nil {
 			return nil, "", fmt.Errorf("%s: %w", key, err)

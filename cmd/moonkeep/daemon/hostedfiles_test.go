@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 	"github.com/moonkeep/moonkeep/plugins/tlsclient/tlstest"
 )
 
@@ -58,11 +59,22 @@ func TestHostedFiles(t *testing.T) {
 			t.Errorf("%.100s, %v", out, err)
 		}
 	}
+	// The largest of them go to a checker together.
+	lines := file("lines", "-----BEGIN "+strings.Repeat(strings.Repeat("x", 64)+"\n", (maxCopied-20)/65), 0o600)
+	out, _, err = h.into(options(map[string]string{"ca": lines, "certificate": lines, "key": lines}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := pluginhost.Plan{Checks: []pluginhost.Check{{Kind: "SSL_GET", Options: out, Limit: 1, Patience: 2}}}
+	if err := (pluginhost.Options{}).Check(plan); err != nil {
+		t.Error(err)
+	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "none"):    "no such file",
 		dir:                           "is no file with certificates",
 		file("text", "no PEM", 0o600): "has nothing in PEM",
-		file("large", strings.Repeat("x", maxPEM+1), 0o600): "is no file with certificates",
+		file("private", "-----BEGIN "+strings.Repeat("x", maxCopied), 0o600): "not everybody may read",
+		file("large", strings.Repeat("x", maxPEM+1), 0o600):                  "is no file with certificates",
 	} {
 		if _, _, err := h.into(options(map[string]string{"key": path})); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v; want %q", path, err, want)
