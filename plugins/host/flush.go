@@ -59,10 +59,14 @@ func (g *group) flush(now time.Time) {
 		}
 		i.prepare(m, s, id)
 		// One that waited for its process has all of its time all the same: what was
-		// left of it might be too little for a server that is well.
+		// left of it might be too little for a server that is well. What comes of it
+		// too late for who asked is unknown in time.
 		if c := s.check; s.until.Sub(now) < c.Limit+(c.Patience-c.Limit)/2 {
 			g.under.remove(id)
-			s.until = now.Add(c.Patience)
+			last := s.until.Add(c.Last - c.Patience)
+			if s.until = now.Add(c.Patience); c.Last > 0 && s.until.After(last) {
+				s.until = last
+			}
 			g.under.push(id)
 		}
 		starts = append(starts, checkerpb.Start{Check: id, Probe: s.probe, TimeoutUs: uint64(s.check.Limit / time.Microsecond), Details: s.once != nil})

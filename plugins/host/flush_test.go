@@ -111,3 +111,29 @@ func TestFullTime(t *testing.T) {
 		t.Errorf("%v: it had %s, %v", a.Verdict, a.Message, err)
 	}
 }
+
+// TestLast: a probe that waited for its process has its time anew, and is answered
+// before nobody waits for it any more.
+func TestLast(t *testing.T) {
+	const s = time.Second
+	for _, test := range []struct{ waited, last, until time.Duration }{
+		{s / 4, 0, 6 * s}, {3 * s, 0, 9 * s}, {s / 4, 7 * s, 6 * s}, {3 * s / 4, 7 * s, 27 * s / 4}, {3 * s, 7 * s, 7 * s}, {3 * s, 6 * s, 6 * s},
+	} {
+		g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"})
+		i := &instance{group: g, number: 1, out: make(chan *checkerpb.FromHost, 1)}
+		g.current = i
+		c := check(0, "GOOD", "ok")
+		c.Limit, c.Patience, c.Last = 5*s, 6*s, test.last
+		id := g.take(slotKey{}, &c)
+		at := clock.Now()
+		g.begin(&ask{set: new(Set), slot: id, check: &c, at: at})
+		g.flush(at.Add(test.waited))
+		m := <-i.out
+		if got := g.slots[id].until.Sub(at); got != test.until || m.GetStart()[0].GetTimeoutUs() != uint64(c.Limit/time.Microsecond) {
+			t.Errorf("%+v: until %s, %v", test, got, m)
+		}
+		if first, _, _ := g.under.first(); first != &g.slots[id] {
+			t.Errorf("%+v: it is not waited for", test)
+		}
+	}
+}

@@ -223,8 +223,8 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 	var all []*arranged
 	for i := range p.Checks {
 		c := &p.Checks[i]
-		if c.Limit <= 0 || c.Patience < c.Limit {
-			fail(c.Kind, fmt.Errorf("check %s: it may take %s, and the host waits %s for it", c.Label, c.Limit, c.Patience))
+		if c.Limit <= 0 || c.Patience < c.Limit || c.Last != 0 && c.Last < c.Patience {
+			fail(c.Kind, fmt.Errorf("check %s: it may take %s, and the host waits %s for it, and %s in all", c.Label, c.Limit, c.Patience, c.Last))
 		}
 		if len(c.Options) > maxOptions && !large[c.Kind] { // thousands may have the same
 			large[c.Kind] = true

@@ -45,8 +45,12 @@ type Check struct {
 	// a little longer, see Patience.
 	Limit time.Duration
 	// Patience is when a probe is answered Unknown that the plugin has not
-	// answered; more than Limit.
+	// answered; more than Limit. One that had to wait for its process has it anew
+	// from when it is sent.
 	Patience time.Duration
+	// Last is when it is answered at the latest, however long it waited, because
+	// nobody waits for it any more; at least Patience, and 0 for no bound.
+	Last time.Duration
 	// NetNS is the network namespace, by its name in /run/netns or its
 	// absolute path; empty is the daemon's.
 	NetNS string

@@ -138,8 +138,10 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			check.Label = x.Kind + " of vrrp_script " + x.Script
 			scripts[x.Script] = x.Check
 		}
-		// The node gives up later than the host, which knows why.
+		// The node gives up later than the host, which knows why; who asks for a
+		// script's waits no longer than for its process.
 		check.Patience = check.Limit + AnswerSlack
+		check.Last = max(check.Patience, x.Patience-AnswerSlack/4)
 		p.Checks = append(p.Checks, check)
 	})
 	return p, scripts, errors.Join(bad...)
@@ -185,8 +187,8 @@ func (e *edges) openPlugins(c *config.Config, dir string, cell func() (int, func
 
 // tableFirst is for how long after the start the table of IPVS comes before all
 // that can wait: checkers are started, and garbage is collected, once it stands.
-// On one processor they would take its time. A probe that waits so long is in
-// time still.
+// On one processor they would take its time. Of a probe that waits so long an
+// answer that comes soon is in time still; without one it is unknown, and made again.
 const tableFirst = 3 * time.Second
 
 // hosted makes the probes of plugins. It implements prober.

@@ -101,6 +101,17 @@ vrrp_instances:
 	if missing := build.Unbuilt(c); len(missing) > 0 {
 		t.Fatal(missing)
 	}
+	// The node hears of each before it gives up, which a script's run does with the host.
+	plan, _, err := pluginPlan(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, x := range build.Probes(c) {
+		k := plan.Checks[i]
+		if x.Script == "" && (k.Last <= k.Patience || k.Last >= x.Patience) || x.Script != "" && k.Last != k.Patience {
+			t.Errorf("%s is waited for for %s and answered after %s, and at the latest %s", k.Label, x.Patience, k.Patience, k.Last)
+		}
+	}
 	p, err := e.newProbes(c)
 	if err != nil {
 		t.Fatal(err)
