@@ -20,7 +20,7 @@ type Script struct {
 	// the script count: interval, timeout, rise and fall. The check's
 	// unknown_grace and on_unknown say what it comes to when its plugin gives
 	// no result; left out they are three times interval and the timeout, at
-	// least 4s, and fail.
+	// least 4s, or longer if it was ended for its silence lately, and fail.
 	Plugin *Check `key:"plugin" word:"-"`
 	// Allow lists what the Lua script may do beyond reading. In
 	// keepalived.conf: "lua:PATH allow=exec,write".

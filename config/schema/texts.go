@@ -564,7 +564,7 @@ func texts() map[string]string {
 		"Script.Interval":                      "Interval is the time from one start of the check to the next; keepalived makes 1s of 0.",
 		"Script.Lua":                           "Lua is the path of a Lua file whose check function is called. In keepalived.conf: script \"lua:PATH\", relative to the file that names it.",
 		"Script.Name":                          "Name is what track_script calls it.",
-		"Script.Plugin":                        "Plugin is a check as real servers have them, with its connect_ip and connect_port: the script succeeds when it does. Of its timers those of the script count: interval, timeout, rise and fall. The check's unknown_grace and on_unknown say what it comes to when its plugin gives no result; left out they are three times interval and the timeout, at least 4s, and fail.",
+		"Script.Plugin":                        "Plugin is a check as real servers have them, with its connect_ip and connect_port: the script succeeds when it does. Of its timers those of the script count: interval, timeout, rise and fall. The check's unknown_grace and on_unknown say what it comes to when its plugin gives no result; left out they are three times interval and the timeout, at least 4s, or longer if it was ended for its silence lately, and fail.",
 		"Script.Reverse":                       "Reverse swaps success and failure. In keepalived.conf it stands behind the weight.",
 		"Script.Rise":                          "Rise is how many successes in a row make it up again.",
 		"Script.Smoothing":                     "Smoothing says how the weights that the Lua script measures count.",

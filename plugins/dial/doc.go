@@ -1,5 +1,5 @@
-// Package dial opens the TCP connections of moonkeep's own checks, and says
-// whose fault it is when one cannot be opened or used.
+// Package dial opens the TCP connections of moonkeep's own checks. Whose fault it
+// is when one cannot be opened or used, checker.Failure says of its errors.
 //
 // A check's connection lives for a millisecond, ten thousand times a second,
 // so that what it costs is system calls. Package net spends about twice as

@@ -25,8 +25,7 @@ func (c fdControl) Write(func(fd uintptr) bool) error { return errors.ErrUnsuppo
 // TCP connects to the target's address, by a Dialer of its own.
 func TCP(ctx context.Context, t checker.Target) (*Conn, error) { return new(Dialer).TCP(ctx, t) }
 
-// TCP connects to the target's address. Verdict and Reason say what an error
-// means.
+// TCP connects to the target's address. checker.Failure says what an error means.
 func (d *Dialer) TCP(ctx context.Context, t checker.Target) (*Conn, error) {
 	return d.Connect(ctx, t, nil)
 }
