@@ -7,8 +7,8 @@
 // before still running waits for its end, and is unknown if too little of its time is
 // left then, so that one hang is one failure. What even SIGKILL does not end, as a
 // program that waits for a dead disk, fails each time. A program that cannot be started
-// says nothing about the server, so the check is unknown. All programs run as the user of this checker's process, which whoever
-// starts it chooses.
+// says nothing about the server, so the check is unknown. All programs run as the user
+// of this checker's process, which whoever starts it chooses.
 package misc
 
 import (
