@@ -100,7 +100,7 @@ func (x *checks) luaStood(s *config.Script, out node.Checked, err error) node.Ch
 		return x.stood(s, out, out.Result != node.OK)
 	}
 	if news {
-		grace, _ := graceOf(s)
+		grace, _ := graceOf(s, 0)
 		x.edges.log.Warn("script is not run: too many calls of Lua scripts are stuck; its last result stands for a while", "script", s.Name, "error", err, "for", grace)
 	}
 	return x.standing(s, out, true, 0)
