@@ -77,6 +77,8 @@ func (d *daemon) Maintain(ctx context.Context, r control.MaintenanceRequest) (co
 // remember has what is in maintenance on disk by the names that a reload gave it;
 // before is by those of before.
 func (d *daemon) remember(ctx context.Context, before node.Maintenance) {
+	// The reload counts, also when the daemon is told to stop meanwhile.
+	ctx = context.WithoutCancel(ctx)
 	after, err := d.engine.Maintenance(ctx)
 	if ending(ctx, err) || err == nil && slices.Equal(after.Instances, before.Instances) {
 		return
