@@ -9,6 +9,9 @@ type Config struct {
 	// Files are the files it was read from, in order, for messages.
 	Files   []string `key:"-"`
 	Written Keys     `key:"-"`
+	// Unmatched are its includes with a pattern that no file matches: no mistake,
+	// unless files matched before.
+	Unmatched Findings `key:"-"`
 	// Global holds what concerns the daemon as a whole, and what instances
 	// inherit.
 	Global Global `key:"global" word:"global_defs" form:"block" tier:"1"`

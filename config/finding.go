@@ -57,6 +57,9 @@ type Finding struct {
 	// Text says what is wrong, what was expected and what is likely meant,
 	// in one line.
 	Text string
+	// Loses says that something of the file has no effect because of a mistake
+	// in it: a start runs without it, and a reload that adds one is refused.
+	Loses bool
 }
 
 // String renders the line that `moonkeep check` prints:
@@ -71,6 +74,44 @@ type Findings []Finding
 // Errors reports whether any of them is an Error.
 func (f Findings) Errors() bool {
 	return slices.ContainsFunc(f, func(x Finding) bool { return x.Severity == Error })
+}
+
+// Losing returns those that lose something.
+func (f Findings) Losing() Findings {
+	var out Findings
+	for _, x := range f {
+		if x.Loses {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// LosesBeyond returns those that lose something and are more than what earlier
+// has of the same, on whatever line: the mistakes that are new.
+func (f Findings) LosesBeyond(earlier Findings) Findings {
+	known := map[string]int{}
+	for _, x := range earlier.Losing() {
+		known[x.wherever()]++
+	}
+	var out Findings
+	for _, x := range f.Losing() {
+		if known[x.wherever()]--; known[x.wherever()] < 0 {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// wherever is what a finding says without the numbers of lines in it.
+func (f Finding) wherever() string {
+	words := strings.Fields(f.Text)
+	for i := 1; i < len(words); i++ {
+		if words[i-1] == "line" && words[i][0] >= '0' && words[i][0] <= '9' {
+			words[i] = strings.TrimLeft(words[i], "0123456789")
+		}
+	}
+	return f.Name + " " + strings.Join(words, " ")
 }
 
 // Add appends one finding. What cannot be printed becomes a question mark:

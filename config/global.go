@@ -331,7 +331,7 @@ type Global struct {
 	RandomSeed *uint32 `key:"random_seed" idle:"nothing is drawn by lot" tier:"3"`
 	// ReloadCheck checks a new configuration in a process of its own before
 	// it is taken; the value is a file for what is found.
-	ReloadCheck string `key:"reload_check_config" form:"optional" bare:"/dev/null" idle:"a new configuration is checked before every reload" tier:"2"`
+	ReloadCheck string `key:"reload_check_config" form:"optional" bare:"/dev/null" idle:"a new configuration is checked before every reload, which is refused if there are new mistakes in it" tier:"2"`
 	// ReloadTimeFile holds a time at which to reload.
 	ReloadTimeFile string `key:"reload_time_file" idle:"a reload must be asked for" tier:"3"`
 	// ReloadRepeat keeps that file after the reload.

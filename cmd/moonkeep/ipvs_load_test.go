@@ -210,7 +210,7 @@ func TestGuestLoad(t *testing.T) {
 	none("reloads", during("reloads", func(ctx context.Context) {
 		each(ctx, time.Second, func(i int) {
 			write(weights[i%len(weights)])
-			if _, err := c.Reload(t.Context()); err != nil {
+			if _, err := c.Reload(t.Context(), control.ReloadRequest{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -151,9 +151,9 @@ func TestStopAlone(t *testing.T) {
 	t.Logf("stops took %v", took)
 }
 
-// TestReloadToNothing: a file that is sound and has no instance is no mistake.
-// What was held is given up, a later reload takes it again, and a daemon starts
-// with it; an empty file is one, and changes nothing.
+// TestReloadToNothing: a file that is sound and has no instance is no mistake, and
+// a daemon starts with it. A reload gives up what was held only by force, and a
+// later one takes it again; an empty file is a mistake, and changes nothing.
 func TestReloadToNothing(t *testing.T) {
 	t.Parallel()
 	a, _ := hosts(t)
@@ -168,6 +168,13 @@ func TestReloadToNothing(t *testing.T) {
 	mentions(t, "empty", p.asks(t, 1, "reload"), "refused, the earlier configuration runs on")
 	a.holds(t, vip, true)
 	write(nothing)
-	p.asks(t, 0, "reload")
+	mentions(t, "nothing", p.asks(t, 1, "reload"), "no vrrp_instance and no virtual_server", "--force")
+	mentions(t, "plan", p.asks(t, 0, "plan", filepath.Join(a.dir, "moonkeep.conf")), "A RELOAD IS REFUSED", "no vrrp_instance")
+	a.holds(t, vip, true)
+	p.asks(t, 0, "reload", "--force")
 	a.holds(t, vip, false)
+	p.asks(t, 0, "reload")
+	write(conf(150, vip.String(), ""))
+	p.asks(t, 0, "reload")
+	a.holds(t, vip, true)
 }

@@ -34,7 +34,8 @@ func newPlanCommand() *cobra.Command {
 		Long: `Compares FILE with the configuration that the daemon runs, or with another file
 (--from), and says for each difference what a reload would do: what goes on
 undisturbed, what may move addresses to another node, what removes addresses and
-for how long, and what takes effect only after a restart. Nothing is changed.
+for how long, and what takes effect only after a restart. Nothing is changed. A
+reload that is refused unless it is forced is said to be, with the reasons.
 
 The daemon gets FILE's configuration through its socket and does the comparison,
 so that the configuration it runs never leaves it.
@@ -61,19 +62,27 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 	if o.from != "" {
 		paths = append(paths, o.from)
 	}
-	configs, err := sound(paths, o.configID, stderr)
+	configs, losses, err := sound(paths, o.configID, stderr)
 	if err != nil {
 		return err
 	}
 	var p plan.Report
 	if o.from != "" {
 		p = plan.NewReport(configs[1], configs[0])
+		p.Refused = refusals(daemon.Spoils(losses[1], losses[0]), daemon.Empties(configs[1], configs[0]))
 	} else {
 		text, _, err := convert.To(convert.JSON, configs[0], nil, true)
 		if err != nil {
 			return err
 		}
-		switch err := control.NewClient(o.runDir).Plan(ctx, text, &p); {
+		client := control.NewClient(o.runDir)
+		err = client.Plan(ctx, text, &p)
+		if err == nil && len(losses[0]) > 0 {
+			var s control.Status
+			s, err = client.Status(ctx)
+			p.Refused = append(refusals(daemon.Spoils(accepted(&s), losses[0])), p.Refused...)
+		}
+		switch {
 		case errors.Is(err, control.ErrNotRunning):
 			fmt.Fprintf(stderr, "moonkeep: no daemon answers in %s; --from OLD compares two files\n", o.runDir)
 			return exitUnknown
@@ -87,9 +96,23 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 	return printPlan(stdout, &p)
 }
 
+// refusals are those that there are.
+func refusals(whys ...string) []string {
+	return slices.DeleteFunc(whys, func(why string) bool { return why == "" })
+}
+
+// accepted is what of the running configuration is left out.
+func accepted(s *control.Status) config.Findings {
+	var out config.Findings
+	for _, f := range s.Lost {
+		out = append(out, config.Finding{Name: f.Name, Text: f.Text, Loses: true})
+	}
+	return out
+}
+
 // sound reads configurations that must have no errors, at once; the errors
-// are printed.
-func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config, error) {
+// are printed. With each comes what of it is left out.
+func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config, []config.Findings, error) {
 	type reading struct {
 		config *config.Config
 		found  config.Findings
@@ -104,27 +127,28 @@ func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config,
 		})
 	}
 	all.Wait()
-	configs := make([]*config.Config, len(paths))
+	configs, losses := make([]*config.Config, len(paths)), make([]config.Findings, len(paths))
 	for i, r := range readings {
 		if r.err != nil {
-			return nil, r.err
+			return nil, nil, r.err
 		}
 		configs[i] = r.config
 		if !r.found.Errors() {
+			losses[i] = daemon.Losses(r.config, r.found)
 			continue
 		}
 		texts, err := readTexts(r.config.Files)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		found := slices.DeleteFunc(r.found, func(f config.Finding) bool { return f.Severity != config.Error })
 		if err := printFindings(stderr, found, texts, checkOptions{}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		fmt.Fprintf(stderr, "moonkeep: %s has errors; put them right first\n", paths[i])
-		return nil, exitNo
+		return nil, nil, exitNo
 	}
-	return configs, nil
+	return configs, losses, nil
 }
 
 // printPlan writes a plan for people: the changes, then what they do.
@@ -144,6 +168,9 @@ func printPlan(w io.Writer, p *plan.Report) error {
 			line += ": changed"
 		}
 		fmt.Fprintf(&b, "%s\n    %s: %s\n", line, effectWords(c.Effect, c.Outage), c.Why)
+	}
+	for _, why := range p.Refused {
+		fmt.Fprintf(&b, "A RELOAD IS REFUSED: %s\n", why)
 	}
 	if len(p.Changes) == 0 {
 		b.WriteString("nothing would change\n")

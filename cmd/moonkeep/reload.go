@@ -16,6 +16,7 @@ import (
 func newReloadCommand() *cobra.Command {
 	var runDir string
 	var asJSON bool
+	var request control.ReloadRequest
 	cmd := &cobra.Command{
 		Use:   "reload",
 		Short: "reload the configuration, and print what changed",
@@ -24,13 +25,21 @@ and prints errors and warnings with their places, and what changed, as plan
 does. What did not change keeps its role, its timers and its addresses. A
 configuration with errors changes nothing.
 
+Mistakes that keepalived passes over (a misspelt word, a bad address, a missing
+brace at the end, an include of nothing) are warnings, for which something is left
+out. A start runs without it. A reload with such a mistake that the running
+configuration has not is refused, as SIGHUP is, so that a slip of the hand takes
+nothing from a node that works; and so is one that leaves no instance and no
+virtual server. --force takes the configuration as it is.
+
 Exit status 0: the new configuration runs. 1: it was refused. 2: wrong use, or
 no daemon answers.`,
 		Example: `  moonkeep reload
+  moonkeep reload --force
   moonkeep reload --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			r, err := control.NewClient(runDir).Reload(cmd.Context())
+			r, err := control.NewClient(runDir).Reload(cmd.Context(), request)
 			if err != nil {
 				return refusal(cmd.ErrOrStderr(), runDir, err)
 			}
@@ -46,6 +55,7 @@ no daemon answers.`,
 		},
 	}
 	cmd.Flags().StringVar(&runDir, "run-dir", daemon.DefaultRunDir, runDirHelp)
+	cmd.Flags().BoolVar(&request.Force, "force", false, "also with new mistakes for which something is left out, or with nothing to run")
 	cmd.Flags().BoolVar(&asJSON, "json", false, jsonHelp)
 	return cmd
 }

@@ -16,7 +16,7 @@ func (r *reader) complete() *config.Config {
 	r.resolveGroups()
 	r.pop()
 	cfg := &r.cfg
-	cfg.Files = r.src.names()
+	cfg.Files, cfg.Unmatched = r.src.names(), r.src.unmatched
 	inherit.Global(&cfg.Global)
 	// They are in the list already, each at its place or behind it.
 	cfg.Instances = cfg.Instances[:0]

@@ -15,7 +15,7 @@ func (r *reader) explain(b *block, s *statement) {
 		ignored = "it is ignored with what is in its braces"
 	}
 	if homes := r.language.homes(word.text); homes != nil {
-		r.out.warn(word.at, "wrong-block", "%s belongs in %s, not %s; %s", word.text, strings.Join(homes, " or "), b.place(), ignored)
+		r.out.lose(word.at, "wrong-block", "%s belongs in %s, not %s; %s", word.text, strings.Join(homes, " or "), b.place(), ignored)
 		return
 	}
 	guess, glued := config.Nearest(word.text, b.names), ""

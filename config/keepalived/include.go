@@ -138,8 +138,14 @@ func (f *feed) include(word string, l line) {
 			in.told = true
 		}
 	}
-	if len(in.files) == 0 && in.checks.wildcard && !in.told {
-		f.out.say(at, config.Error, "include-nothing", "%s: no file matches %s", word, printable(l.text))
+	if len(in.files) == 0 && !in.told {
+		const text = "%s: no file matches %s"
+		if in.checks.wildcard {
+			f.out.say(at, config.Error, "include-nothing", text, word, printable(l.text))
+		} else if n := &f.src.unmatched; !at.muted && len(*n) < maxPerName {
+			n.Add(at.position(), config.Warning, "include-nothing", text, word, printable(l.text))
+			(*n)[len(*n)-1].Loses = true
+		}
 	}
 	f.begin(in, at)
 }

@@ -54,15 +54,30 @@ const (
 // has no word for, so that no configuration of keepalived's is refused for it.
 func moonkeepsOwn(name string) bool { return name == "bad-lua" }
 
-// soften makes a warning of an error when what is being read is read gently.
-func (r *report) soften(s config.Severity, name, format string, args []any) (config.Severity, string, []any) {
+// soften makes a warning of an error when what is being read is read gently:
+// what it is about is lost.
+func (r *report) soften(s config.Severity, loses bool, name, format string, args []any) (_ config.Severity, lost bool, _ string, _ []any) {
 	if s != config.Error || r.becomes == "" || moonkeepsOwn(name) {
-		return s, format, args
+		return s, loses, format, args
 	}
 	if r.full(config.Warning, name) {
-		return config.Warning, "", nil // nobody will see it
+		return config.Warning, true, "", nil // nobody will see it
 	}
-	return config.Warning, "%s", []any{hinted(fmt.Sprintf(format, args...), r.becomes)}
+	return config.Warning, true, "%s", []any{hinted(fmt.Sprintf(format, args...), r.becomes)}
+}
+
+// losing reports whether every finding of a name is about a line, a block or
+// words that have no effect because of a mistake (Finding.Loses). What becomes a
+// default, is cut to a range, is old or is there twice is not among them.
+func losing(name string) bool {
+	switch name {
+	case "unknown-keyword", "unknown-option", "surplus-words", "unexpected-brace", "missing-brace", "missing-argument", "no-effect",
+		"unknown-script", "unknown-track-file", "unknown-bfd", "unknown-process", "unknown-instance", "unknown-group",
+		"duplicate-name", "empty-group", "two-groups", "no-real-server", "family-mismatch", "no-authentication",
+		"include-nothing", "include-unreadable", "empty-repetition":
+		return true
+	}
+	return false
 }
 
 // hinted puts what becomes of something behind a message, which may end in a

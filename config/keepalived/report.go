@@ -26,6 +26,8 @@ type report struct {
 	becomes string
 	given   [2]int
 	dropped [2]int
+	// lost says that one of the dropped loses something.
+	lost    bool
 	perName map[string]int
 	// repeated finds what was said about an expanded line: the same mistake
 	// in each turn of a ~SEQ is one mistake.
@@ -54,24 +56,32 @@ func (r *report) full(s config.Severity, name string) bool {
 
 // add appends one finding, or counts it.
 func (r *report) add(at pos, s config.Severity, name, format string, args ...any) {
-	s, format, args = r.soften(s, name, format, args)
+	r.addLosing(at, s, losing(name), name, format, args...)
+}
+
+func (r *report) addLosing(at pos, s config.Severity, loses bool, name, format string, args ...any) {
+	s, loses, format, args = r.soften(s, loses, name, format, args)
 	if r.full(s, name) {
-		// Before the position is looked for.
-		r.dropped[s]++
+		r.drop(s, loses) // before the position is looked for
 		return
 	}
-	r.say(r.src.place(at), s, name, format, args...)
+	r.put(r.src.place(at), s, loses, name, format, args...)
 }
 
 // say is add for a place that need not have a pos.
 func (r *report) say(at place, s config.Severity, name, format string, args ...any) {
-	s, format, args = r.soften(s, name, format, args)
+	s, loses, format, args := r.soften(s, losing(name), name, format, args)
+	r.put(at, s, loses, name, format, args...)
+}
+
+// put says what has been softened.
+func (r *report) put(at place, s config.Severity, loses bool, name, format string, args ...any) {
 	switch {
 	case at.muted:
 	case r.full(s, name):
-		r.dropped[s]++
+		r.drop(s, loses)
 	case !at.expanded:
-		r.addAt(at.position(), s, name, format, args...)
+		r.putAt(at.position(), s, loses, name, format, args...)
 	default:
 		key := repeated{at.position(), s, name}
 		if before := r.repeated[key]; before != nil {
@@ -82,20 +92,37 @@ func (r *report) say(at place, s config.Severity, name, format string, args ...a
 		if origin := at.origin(); origin != "" {
 			format, args = "%s (%s)", []any{fmt.Sprintf(format, args...), origin}
 		}
-		r.addAt(key.at, s, name, format, args...)
+		r.putAt(key.at, s, loses, name, format, args...)
 	}
 }
 
 // addAt is add for a position that is known.
 func (r *report) addAt(at config.Position, s config.Severity, name, format string, args ...any) {
-	s, format, args = r.soften(s, name, format, args)
+	s, loses, format, args := r.soften(s, losing(name), name, format, args)
+	r.putAt(at, s, loses, name, format, args...)
+}
+
+func (r *report) putAt(at config.Position, s config.Severity, loses bool, name, format string, args ...any) {
 	if r.full(s, name) {
-		r.dropped[s]++
+		r.drop(s, loses)
 		return
 	}
 	r.given[s]++
 	r.perName[name]++
 	r.found.Add(at, s, name, format, args...)
+	r.found[len(r.found)-1].Loses = loses
+}
+
+// drop counts a finding that is not shown.
+func (r *report) drop(s config.Severity, loses bool) {
+	r.dropped[s]++
+	r.lost = r.lost || loses
+}
+
+// lose is warn for what has no effect because of a mistake, where losing does
+// not tell by the name.
+func (r *report) lose(at pos, name, format string, args ...any) {
+	r.addLosing(at, config.Warning, true, name, format, args...)
 }
 
 func (r *report) warn(at pos, name, format string, args ...any) {
@@ -123,6 +150,7 @@ func (r *report) findings() config.Findings {
 		}
 		r.found.Add(config.Position{File: r.src.main.name}, s, "more-findings",
 			"%d more errors and %d more warnings are not shown: put the first ones right and check again", errors, warnings)
+		r.found[len(r.found)-1].Loses = r.lost
 	}
 	return r.found
 }

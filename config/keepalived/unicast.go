@@ -21,7 +21,7 @@ func (r *reader) peerLine(s *statement) {
 	r.inst.claim(r, w, p.Address)
 	r.options(l, func(w token) bool {
 		if _, err := netip.ParseAddr(w.text); err == nil {
-			r.out.warn(w.at, "one-line-block", "unicast_peer takes one address on each line: %s is lost, as by keepalived; give it a line of its own", printable(w.text))
+			r.out.lose(w.at, "one-line-block", "unicast_peer takes one address on each line: %s is lost, as by keepalived; give it a line of its own", printable(w.text))
 			return false
 		}
 		r.strangeOption(l, w)

@@ -377,7 +377,7 @@ func (r *reader) outer(s *statement) bool {
 func (r *reader) extra(b *block, k *keyword, s *statement) {
 	for _, w := range s.words[1+k.max:] {
 		if s.oneLine && b.find(w.text) != nil {
-			r.out.warn(w.at, "one-line-block",
+			r.out.lose(w.at, "one-line-block",
 				"between two braces on one line only the first keyword is read, by keepalived too: %s is lost; give each keyword a line of its own", w.text)
 			return
 		}

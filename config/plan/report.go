@@ -13,6 +13,9 @@ type Report struct {
 	Effect string `json:"effect"`
 	// Outage is the longest of the changes', in seconds.
 	Outage float64 `json:"outage"`
+	// Refused is why a reload is refused unless it is forced: mistakes that are
+	// new, or nothing that is left to run.
+	Refused []string `json:"refused,omitempty"`
 }
 
 // ReportChange is an Item of a Report.

@@ -82,6 +82,7 @@ func texts() map[string]string {
 		"Config.TrackFiles":                    "TrackFiles are files that hold a number, for track_file and FILE_CHECK.",
 		"Config.TrackGroups":                   "TrackGroups are instances that are in FAULT while static addresses, routes or rules that name the group cannot be held.",
 		"Config.TrackProcesses":                "TrackProcesses count running processes, for track_process.",
+		"Config.Unmatched":                     "Unmatched are its includes with a pattern that no file matches: no mistake, unless files matched before.",
 		"Config.VirtualServerGroups":           "VirtualServerGroups are addresses and firewall marks that virtual servers serve together.",
 		"Config.VirtualServers":                "VirtualServers are the services that are balanced over real servers.",
 		"DNSCheck":                             "DNSCheck is a DNS_CHECK: it succeeds when a name server answers without an error.",

@@ -64,7 +64,7 @@ func (f daemon) Servers(_ context.Context, r ServersRequest) (Hands, error) {
 	return Hands{Servers: []Hand{{Service: r.Service, Server: r.Server, Wish: r.Wish, Limit: r.Limit, Weight: r.Weight}}}, nil
 }
 
-func (f daemon) Reload(context.Context) (Reloaded, error) {
+func (f daemon) Reload(_ context.Context, _ ReloadRequest) (Reloaded, error) {
 	return Reloaded{Error: "it has errors", Findings: []Finding{{File: "a", Line: 1}}}, nil
 }
 

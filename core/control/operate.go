@@ -18,7 +18,7 @@ type Operator interface {
 	// Servers has people take a hand in real servers.
 	Servers(context.Context, ServersRequest) (Hands, error)
 	// Reload reads the configuration again. That it was refused is no error.
-	Reload(context.Context) (Reloaded, error)
+	Reload(context.Context, ReloadRequest) (Reloaded, error)
 }
 
 // FailoverRequest asks masters to give their addresses up to another node.
@@ -67,6 +67,13 @@ type Move struct {
 	// Under is true while the hand-over goes on.
 	Under       bool `json:"handing_over,omitempty"`
 	Maintenance bool `json:"maintenance"`
+}
+
+// ReloadRequest asks for the configuration to be read again.
+type ReloadRequest struct {
+	// Force takes it also when it has new mistakes for which something is left
+	// out, or when nothing would run any more.
+	Force bool `json:"force,omitempty"`
 }
 
 // Reloaded is what a reload came to.
@@ -133,7 +140,7 @@ func operations(mux *http.ServeMux, d Operator) {
 	mux.HandleFunc("POST /v1/failover", operation(d.Failover))
 	mux.HandleFunc("POST /v1/maintenance", operation(d.Maintain))
 	mux.HandleFunc("POST /v1/servers", operation(d.Servers))
-	mux.HandleFunc("POST /v1/reload", operation(func(ctx context.Context, _ struct{}) (Reloaded, error) { return d.Reload(ctx) }))
+	mux.HandleFunc("POST /v1/reload", operation(d.Reload))
 }
 
 // ErrForbidden is returned to those who may look at a daemon but not operate
@@ -154,7 +161,7 @@ func (c *Client) Maintain(ctx context.Context, r MaintenanceRequest) (Moves, err
 }
 
 // Reload is the same for a reload.
-func (c *Client) Reload(ctx context.Context) (Reloaded, error) {
-	var r Reloaded
-	return r, c.operate(ctx, "/v1/reload", struct{}{}, &r)
+func (c *Client) Reload(ctx context.Context, r ReloadRequest) (Reloaded, error) {
+	var out Reloaded
+	return out, c.operate(ctx, "/v1/reload", r, &out)
 }

@@ -27,7 +27,7 @@ func TestOperate(t *testing.T) {
 	if got, err := c.Maintain(t.Context(), MaintenanceRequest{Names: []string{"VI_1"}, On: true}); err != nil || !got.Instances[0].Maintenance {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := c.Reload(t.Context()); err != nil || got.Error != "it has errors" || len(got.Findings) != 1 {
+	if got, err := c.Reload(t.Context(), ReloadRequest{}); err != nil || got.Error != "it has errors" || len(got.Findings) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := c.Failover(t.Context(), FailoverRequest{}); err == nil || !strings.Contains(err.Error(), "nothing is named") {
@@ -37,7 +37,7 @@ func TestOperate(t *testing.T) {
 	if err := c.operate(t.Context(), "/v1/failover", map[string]int{"wrong": 1}, &into); err == nil || !strings.Contains(err.Error(), "wrong") {
 		t.Errorf("a request that nobody understands: %v", err)
 	}
-	if _, err := NewClient(filepath.Join(dir, "none")).Reload(t.Context()); !errors.Is(err, ErrNotRunning) {
+	if _, err := NewClient(filepath.Join(dir, "none")).Reload(t.Context(), ReloadRequest{}); !errors.Is(err, ErrNotRunning) {
 		t.Errorf("error %v, want ErrNotRunning", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestForbidden(t *testing.T) {
 	s.http.ConnContext = nil // nobody is known then
 	served := make(chan error, 1)
 	go func() { served <- s.Serve() }()
-	if _, err := NewClient(dir).Reload(t.Context()); !errors.Is(err, ErrForbidden) {
+	if _, err := NewClient(dir).Reload(t.Context(), ReloadRequest{}); !errors.Is(err, ErrForbidden) {
 		t.Errorf("error %v, want ErrForbidden", err)
 	}
 	must(t, errors.Join(s.Close(), <-served))

@@ -24,6 +24,9 @@ type Status struct {
 	// why the last reload was refused; empty when it was not.
 	Reloaded    time.Time `json:"config_read_at"`
 	ReloadError string    `json:"reload_error,omitempty"`
+	// Lost are the lines and blocks of the configuration in force that have no
+	// effect because of a mistake in them, or because no file matches an include.
+	Lost []Finding `json:"lost_lines,omitempty"`
 	// Maintenance is true when the node as a whole is in maintenance.
 	Maintenance bool       `json:"maintenance"`
 	Instances   []Instance `json:"instances"`

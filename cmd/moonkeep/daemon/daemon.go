@@ -79,6 +79,7 @@ type daemon struct {
 
 	mu          sync.Mutex // guards what follows
 	config      *config.Config
+	losses      config.Findings // of config, which whoever started or forced it has accepted
 	loaded      time.Time
 	reloadError string
 }
@@ -110,7 +111,7 @@ func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
 	if err := d.openNode(c, plan); err != nil {
 		return nil, err
 	}
-	d.config, d.loaded, d.planned, d.checks = c, time.Now(), plan.Node, plan.Checks.(*checks)
+	d.config, d.losses, d.loaded, d.planned, d.checks = c, Losses(c, found), time.Now(), plan.Node, plan.Checks.(*checks)
 	d.library.Forget()
 	return d, nil
 }
@@ -309,8 +310,9 @@ var errOver = errors.New("the daemon stops")
 
 // reload reads the configuration again and lets the node run it. On any error
 // the present one runs on untouched; it is errOver when the daemon stops. The
-// findings are those of the configuration. report logs both.
-func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
+// findings are those of the configuration. report logs both. What would spoil
+// the present one is taken only by force.
+func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	if d.over || ctx.Err() != nil {
@@ -318,6 +320,12 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	}
 	quiet := d.garbage.ease()
 	c, found, err := d.read()
+	var losses config.Findings
+	if err == nil {
+		if losses = Losses(c, found); !force {
+			err = d.spoils(c, losses)
+		}
+	}
 	if err == nil {
 		err = d.adopt(ctx, c)
 	}
@@ -331,7 +339,7 @@ func (d *daemon) reload(ctx context.Context) (config.Findings, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
-		d.config = c // the node runs it, also while it stops
+		d.config, d.losses = c, losses // the node runs it, also while it stops
 	}
 	if ctx.Err() != nil {
 		return found, errOver

@@ -64,7 +64,7 @@ func TestSettle(t *testing.T) {
 		}
 		end()
 		<-settled
-		if _, err := d.reload(t.Context()); !errors.Is(err, errOver) {
+		if _, err := d.reload(t.Context(), false); !errors.Is(err, errOver) {
 			t.Errorf("a reload after that: %v, want %v", err, errOver)
 		}
 	}

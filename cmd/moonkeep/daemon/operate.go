@@ -159,15 +159,12 @@ func (d *daemon) moves(ctx context.Context, list []engine.Outcome) (control.Move
 }
 
 // Reload implements control.Operator.
-func (d *daemon) Reload(ctx context.Context) (control.Reloaded, error) {
-	d.log.Info("reload requested", "by", control.Asker(ctx))
+func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.Reloaded, error) {
+	d.log.Info("reload requested", "by", control.Asker(ctx), "force", r.Force)
 	before := d.current()
-	found, err := d.reload(context.WithoutCancel(ctx)) // half a reload is none
+	found, err := d.reload(context.WithoutCancel(ctx), r.Force) // half a reload is none
 	d.report(found, err)
-	out := control.Reloaded{Findings: make([]control.Finding, len(found))}
-	for i := range found {
-		out.Findings[i] = Finding(&found[i])
-	}
+	out := control.Reloaded{Findings: findings(found)}
 	if err != nil {
 		out.Error = err.Error()
 		return out, nil
@@ -177,6 +174,14 @@ func (d *daemon) Reload(ctx context.Context) (control.Reloaded, error) {
 		return out, fmt.Errorf("encode what changed: %w", err)
 	}
 	return out, nil
+}
+
+func findings(list config.Findings) []control.Finding {
+	out := make([]control.Finding, len(list))
+	for i := range list {
+		out[i] = Finding(&list[i])
+	}
+	return out
 }
 
 // Finding is a finding in the shape for programs.

@@ -16,14 +16,20 @@ import (
 func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 	next, found := source.Read("plan.json", configuration)
 	for _, f := range found {
-		if f.Severity == config.Error {
+		// Nothing to run is a mistake in moonkeep's own languages, and none in
+		// keepalived's, in which the file may be written.
+		if f.Severity == config.Error && f.Name != "no-instance" {
 			return nil, fmt.Errorf("the configuration cannot be read back: %s", f)
 		}
 	}
 	if err := complete(next, source.NewSettings(nil)); err != nil {
 		return nil, err
 	}
-	p := plan.NewReport(d.current(), next)
+	running := d.current()
+	p := plan.NewReport(running, next)
+	if why := Empties(running, next); why != "" {
+		p.Refused = append(p.Refused, why)
+	}
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}

@@ -113,7 +113,7 @@ func (d *daemon) hear(ctx context.Context, reloads, dumps <-chan os.Signal) {
 	for {
 		select {
 		case <-reloads:
-			d.report(d.reload(ctx))
+			d.report(d.reload(ctx, false))
 			trim()
 		case s := <-dumps:
 			d.dump(ctx, s)

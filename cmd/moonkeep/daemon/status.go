@@ -48,6 +48,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.At, out.Version, out.PID, out.Uptime = at, d.opts.Version, os.Getpid(), time.Since(d.started).Seconds()
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
+	out.Lost = findings(d.losses)
 	last, most := d.engine.Lateness()
 	out.Late, out.MostLate = last.Seconds(), most.Seconds()
 	out.Notifications = notifications(d.notifier.Counts())
