@@ -95,7 +95,9 @@ func TestLosingUnseen(t *testing.T) {
 func TestUnmatched(t *testing.T) {
 	t.Parallel()
 	files := Files{
-		Read: func(string) ([]byte, error) { return []byte("include d/*.conf\nglobal_defs {\n\trouter_id a\n}\n"), nil },
+		Read: func(string) ([]byte, error) {
+			return []byte("include d/*.conf\nglobal_defs {\n\trouter_id a\n}\n"), nil
+		},
 		List: func(string) ([]string, error) { return nil, nil },
 	}
 	c, found, err := ReadFiles("/a", files, Options{WorkDir: "/"})
