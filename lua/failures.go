@@ -39,9 +39,12 @@ func failures() map[string]failure {
 		noBus      = "D-Bus is out of reach, systemd refuses, or it does not answer in time"
 		noJob      = "D-Bus is out of reach, systemd refuses or does not know the unit, the job fails, or it is not done in time"
 		noTable    = "the kernel does not tell, or not in time"
-		noMetric   = "the name is another kind of metric's, or there are too many series or names"
-		badKey     = "the key is empty or longer than 128 octets"
-		badText    = "the text is too short for the format, or the position outside of it"
+		noSeries   = "the name or a label is none, there are more than 8 labels, help is longer than 500 octets, or "
+		// So many as maxHung.
+		noProcesses = "no condition is given, /proc cannot be read, or 64 processes hang and the command line of one that may be meant is not known"
+		noMetric    = "the name is another kind of metric's, or there are too many series or names"
+		badKey      = "the key is empty or longer than 128 octets"
+		badText     = "the text is too short for the format, or the position outside of it"
 	)
 	return map[string]failure{
 		"bytes.pack":       {raises: "the format has a letter that there is not, or a value does not fit into its place"},
@@ -56,8 +59,8 @@ func failures() map[string]failure {
 		"env.hostname":     {none: "the kernel does not tell"},
 		"exec.run":         {none: "the program or its user is not there, it cannot be started, or it does not end in time and was killed", raises: "the list is empty or has something else than texts, or env has a name that no variable can have"},
 		"exec.shell":       {none: "/bin/sh cannot be started or the user is not there, or the line does not end in time and was killed", raises: "env has a name that no variable can have"},
-		"file.exists":      {none: "a folder of the path may not be searched, or is none"},
-		"file.read":        {none: noFile + ", or it is larger than 1 MiB"},
+		"file.exists":      {none: "a folder of the path may not be searched"},
+		"file.read":        {none: noFile + ", it is larger than 1 MiB, or the environment or memory of a process"},
 		"file.tail":        {none: noFile, raises: "lines is not from 1 to 1,000"},
 		"file.age":         {none: noFileSize},
 		"file.size":        {none: noFileSize},
@@ -76,8 +79,8 @@ func failures() map[string]failure {
 		"json.encode":      {raises: "a value is a function or an object, a number is none of JSON's, a table is neither a list nor has texts as keys, or it nests too deep"},
 		"json.decode":      {none: "the text is not one value in JSON, or nests too deep"},
 		"mail.send":        {none: "the configuration names no smtp_server and notification_email, there is no daemon, or the relay is out of reach or refuses", raises: "the text is longer than 64 KiB, or to is no list of at most 20 addresses"},
-		"metric.gauge":     {none: noMetric, raises: "the name or a label is none, or the value no number that can be written"},
-		"metric.counter":   {none: noMetric, raises: "the name or a label is none, or by is negative"},
+		"metric.gauge":     {none: noMetric, raises: noSeries + "the value is no number that can be written"},
+		"metric.counter":   {none: noMetric, raises: noSeries + "by is negative"},
 		"net.interfaces":   {none: noTable},
 		"net.interface":    {none: "there is no such interface, or " + noTable},
 		"net.routes":       {none: noTable, raises: `family is neither "inet" nor "inet6"`},
@@ -89,9 +92,9 @@ func failures() map[string]failure {
 		"node.instance":    {none: "there is no instance of that name, or " + noDaemon},
 		"node.sync_groups": {none: noDaemon}, "node.trackers": {none: noDaemon}, "node.peers": {none: noDaemon}, "node.real_servers": {none: noDaemon},
 		"node.maintenance": {none: noSteer}, "node.failover": {none: noSteer}, "node.weight": {none: noSteer},
-		"process.running": {raises: "no condition is given, or /proc cannot be read"},
-		"process.count":   {raises: "no condition is given, or /proc cannot be read"},
-		"process.list":    {raises: "no condition is given, or /proc cannot be read"},
+		"process.running": {raises: noProcesses},
+		"process.count":   {raises: noProcesses},
+		"process.list":    {raises: noProcesses},
 		"store.get":       {raises: badKey},
 		"store.set":       {none: "the value is too long, or there is no room for one more", raises: badKey + ", or the value is a table, a function or an object"},
 		"store.add":       {none: "what is there is no number, or there is no room for one more", raises: badKey},

@@ -48,8 +48,9 @@ const (
 // Where the kernel tells of changes (Follow), nothing is read but those, when
 // somebody asks, and everything now and then. Elsewhere a look lists /proc, reads what
 // is new, and forgets what is gone. A process that was found is looked at again before
-// it counts, unless that was done a moment ago; so that one that ended is never
-// reported for longer than fresh. One that starts is found within fresh, and one that
+// it counts, unless that was done a moment ago; so that one that ended is not
+// reported for longer than fresh after the question began; who waits for processes that
+// hang may hear of it as it was then. One that starts is found within fresh, and one that
 // turns into another program late in its life within resync.
 type Processes struct {
 	// Follow has tell called from a moment after on, with the processes that

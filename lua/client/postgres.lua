@@ -10,9 +10,10 @@
 --
 -- It logs in by trust, peer, a password in clear over TLS, md5 and scram-sha-256.
 -- receiving says that a standby is connected to its primary. lag is how long ago the
--- last transaction was that it replayed, nil when there was none, and 0 when it is
--- connected and has replayed everything it received. replicas counts the standbys
--- that a primary streams to, for users who may see that (pg_monitor).
+-- last transaction was that it replayed; 0 when it is connected and has replayed
+-- everything it received, or no transaction yet; nil when it has replayed none and is
+-- not connected. replicas counts the standbys that a primary streams to, for users who
+-- may see that (pg_monitor).
 local bytes, hash, server = require "bytes", require "hash", require "client.lib.server"
 
 local take = server.take

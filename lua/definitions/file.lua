@@ -17,13 +17,13 @@ local file = {}
 ---whether there is something at the path; nil and a reason when that cannot be known
 ---@param path string a relative one counts from the script's folder
 ---@return boolean? # whether
----@return string? # why not: a folder of the path may not be searched, or is none
+---@return string? # why not: a folder of the path may not be searched
 function file.exists(path) end
 
 ---the text of a file of at most 1 MiB; the environment and the memory of processes, in /proc, are not for scripts
 ---@param path string a relative one counts from the script's folder
 ---@return string? # the text
----@return string? # why not: there is no such file, it may not be read, or it is no regular one, or it is larger than 1 MiB
+---@return string? # why not: there is no such file, it may not be read, or it is no regular one, it is larger than 1 MiB, or the environment or memory of a process
 function file.read(path) end
 
 ---the last lines of a file, from its last 256 KiB; without their line ends

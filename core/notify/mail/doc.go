@@ -2,9 +2,10 @@
 // roles: what is said, and when, is core/notify's, which drives it.
 //
 // Send never waits. The alerts are in one queue with one goroutine, which is
-// there while something waits, so that they arrive in the order in which
-// things happened. Each recipient gets a mail of its own: one that the relay
-// refuses does not keep the others from theirs.
+// there while something waits, so that they leave in the order in which things
+// happened; one that is tried again comes after those that were taken meanwhile.
+// Each recipient gets a mail of its own: one that the relay refuses does not keep
+// the others from theirs.
 //
 // What fails for a while (no connection, a reply of 4xx) is tried again, after
 // 5 s and then twice as long each time up to 5 minutes, for an hour. An alert that
