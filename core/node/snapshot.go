@@ -9,7 +9,7 @@ import (
 
 // Status returns a copy of everything that people may ask.
 func (n *Node) Status(now mono.Instant) *Status {
-	s := &Status{At: now, Strangers: n.strangers, Maintenance: n.maintenance.All}
+	s := &Status{At: now, Strangers: n.strangers, Maintenance: n.maintenance.All, Seq: n.seq}
 	for _, in := range n.instances {
 		v := in.router.View()
 		st := InstanceStatus{

@@ -25,6 +25,8 @@ type Status struct {
 	Strangers uint64
 	// Maintenance is true when the node as a whole is in maintenance.
 	Maintenance bool
+	// Seq is that of the last Change that was told before.
+	Seq uint64
 }
 
 // InstanceStatus is one virtual router.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -40,8 +39,10 @@ type balancer struct {
 	mu     sync.Mutex // guards what follows
 	config *config.Config
 	roles  map[string]vrrp.Role
-	// news are roles that were told while all are asked for; nil else.
-	news    map[string]vrrp.Role
+	// seq is the Change.Seq that roles are at least as new as.
+	seq uint64
+	// news are changes that were told while all roles are asked for; nil else.
+	news    map[string]node.Change
 	started bool
 	ended   bool // nothing begins any more
 	synced  bool
@@ -179,9 +180,12 @@ func (b *balancer) changed(c node.Change) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if c.Seq < b.seq {
+		return // it is told late, and by the name of before a reload
+	}
 	b.roles[c.Name] = c.To
 	if b.news != nil {
-		b.news[c.Name] = c.To
+		b.news[c.Name] = c
 	}
 	if d := syncDaemon(b.config); d != nil && d.Instance == c.Name {
 		b.synchronise()
@@ -190,16 +194,16 @@ func (b *balancer) changed(c node.Change) {
 
 // relearn asks for the roles of all instances by their names, which a reload may
 // have given to others without a change of role. Nothing is asked for when no
-// daemon follows an instance. What is told meanwhile is at least as new as the
-// answer.
-func (b *balancer) relearn(ctx context.Context, c *config.Config, ask func(context.Context) (map[string]vrrp.Role, error)) error {
+// daemon follows an instance. Of what is told meanwhile
+// the answer knows what its number says that it knows.
+func (b *balancer) relearn(ctx context.Context, c *config.Config, ask func(context.Context) (map[string]vrrp.Role, uint64, error)) error {
 	if d := syncDaemon(c); d == nil || d.Instance == "" {
 		return nil
 	}
 	b.mu.Lock()
-	b.news = map[string]vrrp.Role{}
+	b.news = map[string]node.Change{}
 	b.mu.Unlock()
-	roles, err := ask(ctx)
+	roles, seq, err := ask(ctx)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	news := b.news
@@ -207,22 +211,27 @@ func (b *balancer) relearn(ctx context.Context, c *config.Config, ask func(conte
 	if err != nil {
 		return fmt.Errorf("ask for the roles that the synchronisation of connections follows: %w", err)
 	}
-	maps.Copy(roles, news)
-	b.roles = roles
+	for name, c := range news {
+		if c.Seq > seq {
+			roles[name] = c.To
+		}
+	}
+	b.roles, b.seq = roles, seq
 	return nil
 }
 
-// roles are those of all instances, by name.
-func (d *daemon) roles(ctx context.Context) (map[string]vrrp.Role, error) {
+// roles are those of all instances, by name, and the number of the last change that
+// made them.
+func (d *daemon) roles(ctx context.Context) (map[string]vrrp.Role, uint64, error) {
 	s, _, err := d.engine.Status(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	all := make(map[string]vrrp.Role, len(s.Instances))
 	for i := range s.Instances {
 		all[s.Instances[i].Name] = s.Instances[i].Role
 	}
-	return all, nil
+	return all, s.Seq, nil
 }
 
 // synchronise has those daemons run that the configuration asks for. It never

@@ -26,39 +26,46 @@ func TestSyncFollowsNames(t *testing.T) {
 		return &config.Config{Global: config.Global{SyncDaemon: &config.SyncDaemon{Interface: "eth0", Instance: instance}}}
 	}
 	older := &config.Config{Instances: []config.Instance{{Name: "W", SyncDaemonInterface: "eth0"}}}
-	changed := func(name string, to vrrp.Role) node.Change {
-		return node.Change{Occasion: node.RoleChanged, Name: name, To: to}
+	changed := func(name string, to vrrp.Role, seq uint64) node.Change {
+		return node.Change{Occasion: node.RoleChanged, Name: name, To: to, Seq: seq}
 	}
 	master, swapped := map[string]vrrp.Role{"W": vrrp.Master}, map[string]vrrp.Role{"V": vrrp.Backup, "W": vrrp.Master}
 	for what, tt := range map[string]struct {
 		c         *config.Config
 		roles     map[string]vrrp.Role
 		meanwhile []node.Change
+		later     []node.Change
 		want      ipvs.Role
 	}{
-		"renamed":                       {of("W"), master, nil, ipvs.SyncMaster},
-		"renamed, by the older keyword": {older, master, nil, ipvs.SyncMaster},
-		"names swapped, of the master":  {of("W"), swapped, nil, ipvs.SyncMaster},
-		"names swapped, of the backup":  {of("V"), swapped, nil, ipvs.SyncBackup},
-		"a role that is newer":          {of("W"), master, []node.Change{changed("W", vrrp.Backup)}, ipvs.SyncBackup},
+		"renamed":                       {of("W"), master, nil, nil, ipvs.SyncMaster},
+		"renamed, by the older keyword": {older, master, nil, nil, ipvs.SyncMaster},
+		"names swapped, of the master":  {of("W"), swapped, nil, nil, ipvs.SyncMaster},
+		"names swapped, of the backup":  {of("V"), swapped, nil, nil, ipvs.SyncBackup},
+		"a role that is newer":          {of("W"), master, []node.Change{changed("W", vrrp.Backup, 4)}, nil, ipvs.SyncBackup},
+		"a role that is older":          {of("W"), master, []node.Change{changed("W", vrrp.Backup, 2)}, nil, ipvs.SyncMaster},
+		"one that is told later":        {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 2)}, ipvs.SyncMaster},
+		"one that comes later":          {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 4)}, ipvs.SyncBackup},
 	} {
 		b := &balancer{config: &config.Config{}, roles: map[string]vrrp.Role{}}
-		b.changed(changed("V", vrrp.Master))
-		b.changed(changed("W", vrrp.Backup))
-		if err := b.relearn(t.Context(), tt.c, func(context.Context) (map[string]vrrp.Role, error) {
+		b.changed(changed("V", vrrp.Master, 1))
+		b.changed(changed("W", vrrp.Backup, 2))
+		if err := b.relearn(t.Context(), tt.c, func(context.Context) (map[string]vrrp.Role, uint64, error) {
 			for _, c := range tt.meanwhile {
 				b.changed(c)
 			}
-			return maps.Clone(tt.roles), nil
+			return maps.Clone(tt.roles), 3, nil
 		}); err != nil {
 			t.Fatal(err)
+		}
+		for _, c := range tt.later {
+			b.changed(c)
 		}
 		if list := syncs(tt.c, b.roles); len(list) != 1 || list[0].Role != tt.want {
 			t.Errorf("%s: %+v, want %v", what, list, tt.want)
 		}
 	}
 	b := &balancer{roles: map[string]vrrp.Role{"V": vrrp.Master}}
-	if err := b.relearn(t.Context(), of("V"), func(context.Context) (map[string]vrrp.Role, error) { return nil, engine.ErrStopped }); !errors.Is(err, engine.ErrStopped) || b.roles["V"] != vrrp.Master {
+	if err := b.relearn(t.Context(), of("V"), func(context.Context) (map[string]vrrp.Role, uint64, error) { return nil, 0, engine.ErrStopped }); !errors.Is(err, engine.ErrStopped) || b.roles["V"] != vrrp.Master {
 		t.Errorf("without an answer: %v, %v", err, b.roles)
 	}
 }
