@@ -46,6 +46,7 @@ func (r *reader) staticAddress(s *statement) {
 // no doubt that it is meant.
 func (r *reader) addressLine(s *statement, keyword string, seen func(token, netip.Addr)) {
 	l := &optionLine{words: s.words, what: "an address", own: addressWords}
+	l.mild = func(word string) bool { return l.more() && (word == "peer" || word == "preferred_lft") }
 	begin := func(w token) bool {
 		p, ok := r.address(w, keyword)
 		if !ok {

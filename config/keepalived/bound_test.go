@@ -118,6 +118,8 @@ func before(key string) string {
 		return "lb_algo mh\n"
 	case "virtual_server/sorry_server_inhibit", "virtual_server/sorry_server_lvs_method":
 		return "sorry_server 10.0.0.7 80\n"
+	case "virtual_server/persistence_granularity":
+		return "persistence_timeout 50\n"
 	case "vrrp_instance/native_ipv6":
 		return "virtual_ipaddress {\n2001:db8::9\n}\n"
 	}

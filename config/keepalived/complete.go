@@ -86,6 +86,9 @@ func (r *reader) completeInstance(i *instance) bool {
 		r.out.error(i.where(key), "own-interface", "vrrp_instance %s: %s", printable(out.Name), text)
 		i.damaged = true
 	}
+	if i.given("unicast_peers") && len(out.UnicastPeers) == 0 && !out.UnicastFaultNoPeer && !i.damaged {
+		r.out.warn(i.where("unicast_peer"), "as-keepalived", "vrrp_instance %s has no peer left in unicast_peer: it speaks multicast, as in keepalived", printable(out.Name))
+	}
 	r.routes(i)
 	r.resolveAll(i.tracks, out.Interface, &out.TrackInterfaces, &out.TrackScripts, &out.TrackFiles, &out.TrackProcesses, &out.TrackBFDs)
 	if i.damaged {

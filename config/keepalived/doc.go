@@ -32,9 +32,12 @@
 //
 // What keepalived runs runs here. A line or a block that it complains about and
 // leaves out is left out here too, with a warning (see gently), and what it makes
-// of a number out of range is made here; testdata/outcomes.txt has what 2.2.7
-// does with each keyword and each kind of bad value, and TestOutcomes holds that
-// this package runs whatever that runs. An error is where keepalived stops, now
+// of a number out of range is meant to be made here. testdata/outcomes.txt has
+// whether keepalived 2.2.7 -t complains of a keyword's bad value, or stops, for
+// those that have their value on their line; TestOutcomes holds that this package
+// runs whatever that runs and says something where that does. It does not hold
+// what the value becomes, nor the lines of lists (addresses, routes, peers), nor
+// what -t does not show: see exactNumbers. An error is where keepalived stops, now
 // or when it has read the file: a value that is missing, an instance without a
 // number or an address to advertise, one number twice on an interface. And an
 // error are the few things that keepalived runs with and nobody should:

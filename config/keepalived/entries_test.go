@@ -20,6 +20,12 @@ func TestAddressOptions(t *testing.T) {
 		}}
 	}
 	wrong := func(line, found string) lineCase[address] { return lineCase[address]{line: line, found: found} }
+	// mild is a line of which keepalived leaves out what is wrong.
+	mild := func(options, found string) lineCase[address] {
+		c := by(options, func(*address) {})
+		c.found = found
+		return c
+	}
 	holdLines(t, "virtual_ipaddress_excluded", func(i *config.Instance) []address { return i.Excluded }, []lineCase[address]{
 		by("", func(*address) {}),
 		by("dev eth5", func(a *address) { a.Device = "eth5" }),
@@ -43,8 +49,8 @@ func TestAddressOptions(t *testing.T) {
 			a.Prefix, a.Device, a.Peer = netip.MustParsePrefix("2001:db8::7/128"), "eth0", netip.MustParsePrefix("2001:db8::8/128")
 		}, found: "warning peer-prefix"},
 		wrong("10.7.0.1 dev a/b", "warning bad-interface"), wrong("10.7.0.1 label a_label_of_seventeen", "warning bad-label"), wrong("10.7.0.1 scope nowhre", "warning bad-scope"),
-		wrong("10.7.0.1 brd ten", "warning bad-address"), wrong("2001:db8::1 brd 10.0.0.1", "warning bad-address"), wrong("10.7.0.1 peer 2001:db8::1", "warning bad-address"),
-		wrong("10.7.0.1 preferred_lft soon", "warning bad-value"), wrong("10.7.0.1 use_vmac 01:00:00:00:00:01", "warning bad-value"), wrong("10.7.0.1 dev", "warning missing-argument"),
+		wrong("10.7.0.1 brd ten", "warning bad-address"), wrong("2001:db8::1 brd 10.0.0.1", "warning bad-address"), mild("peer 2001:db8::1", "warning bad-address"), mild("peer 10.0.0.999", "warning bad-address"),
+		mild("preferred_lft soon", "warning bad-value"), wrong("10.7.0.1 preferred_lft", "warning missing-argument"), wrong("10.7.0.1 use_vmac 01:00:00:00:00:01", "warning bad-value"), wrong("10.7.0.1 dev", "warning missing-argument"),
 		wrong("224.0.0.1", "warning bad-address"), wrong("::", "warning bad-address"), wrong("10.7.0.1 devv eth5", "warning unknown-option"),
 	})
 }
@@ -56,10 +62,45 @@ func TestPeers(t *testing.T) {
 	holdLines(t, "unicast_peer", func(i *config.Instance) []peer { return i.UnicastPeers }, []lineCase[peer]{
 		{line: "10.0.0.9", want: func(p *peer) { p.Address = at }},
 		{line: "10.0.0.9 min_ttl 254 max_ttl 255", want: func(p *peer) { p.Address, p.MinTTL, p.MaxTTL = at, number(254), number(255) }},
-		wrong("10.0.0.9 10.0.0.10", "warning one-line-block"), wrong("host", "warning bad-address"), wrong("127.0.0.1", "warning bad-address"),
-		wrong("10.0.0.9 min_ttl 256", "warning out-of-range"), wrong("10.0.0.9 max_ttl", "warning missing-argument"), wrong("10.0.0.9 min_ttl 9 max_ttl 8", "warning out-of-range"),
-		wrong("2001:db8::9", "warning wrong-family"), wrong("10.0.0.9 min_tll 3", "warning unknown-option"),
+		wrong("10.0.0.9 10.0.0.10", "warning one-line-block"),
+		{line: "10.0.0.9 min_ttl 300 max_ttl 254", want: func(p *peer) { p.Address, p.MaxTTL = at, number(254) }, found: "warning out-of-range"},
+		{line: "10.0.0.9 max_ttl", want: func(p *peer) { p.Address = at }, found: "warning missing-argument"},
+		{line: "10.0.0.9 min_ttl 9 max_ttl 8", want: func(p *peer) { p.Address, p.MinTTL, p.MaxTTL = at, number(9), number(8) }, found: "warning out-of-range"},
+		{line: "10.0.0.9 min_tll 3", want: func(p *peer) { p.Address = at }, found: "warning unknown-option"},
 	})
+	for _, line := range []string{"host", "127.0.0.1", "2001:db8::9"} {
+		cfg, found := Read("f", []byte(instanceText(oneAddress, "unicast_peer {\n"+line+"\n}")))
+		if len(cfg.Instances) != 1 || len(found) != 2 || !strings.Contains(found[0].Text, "it speaks multicast") || found.Errors() {
+			t.Errorf("only the peer %s: %v", line, found)
+		}
+	}
+}
+
+// TestBeyondBounds holds what becomes of numbers that keepalived takes and that
+// are more than there is here.
+func TestBeyondBounds(t *testing.T) {
+	cfg, found := Read("f", []byte("vrrp_script s {\nscript /bin/x\nweight -300\nrise 1048577\n}\n"+
+		instanceText("garp_master_repeat 65536", "garp_lower_prio_repeat 70000", "track_script {\ns\n}", oneAddress)))
+	in := cfg.Instances[0]
+	if got := fmt.Sprint(cfg.Scripts[0].Rise, in.TrackScripts[0].Weight, in.Garp.MasterRepeat, in.Garp.LowerPrioRepeat); got != "1048576 -253 65535 65535" {
+		t.Errorf("got %s", got)
+	}
+	if got := strings.Join(names(found), " "); got != "warning weight-cut warning out-of-range warning out-of-range warning out-of-range" || strings.Contains(fmt.Sprint(found), "ignored") {
+		t.Errorf("found %v", found)
+	}
+}
+
+// TestQuorumOrder holds that of quorum and quorum_max, which exclude each other,
+// the later is ignored.
+func TestQuorumOrder(t *testing.T) {
+	for lines, want := range map[string]string{"quorum 3\nquorum_max 2": "3 false", "quorum_max 2\nquorum 3": "1 true", "quorum_max 0\nquorum 3": "0 true"} {
+		cfg, found := Read("f", []byte("vrrp_track_process p {\nprocess nginx\n"+lines+"\n}\n"+instanceText(oneAddress)))
+		found = unlike(found, "not-acted-on", "not-built")
+		p := cfg.TrackProcesses[0]
+		if got := fmt.Sprint(p.Quorum, p.QuorumMax != nil); got != want || len(found) != 1 || found[0].Name != "out-of-range" {
+			t.Errorf("%q: got %s, %v, want %s", lines, got, found, want)
+		}
+	}
 }
 
 func TestTracks(t *testing.T) {

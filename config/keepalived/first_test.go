@@ -130,7 +130,7 @@ func TestGatewayFamily(t *testing.T) {
 	for line, want := range map[string]string{
 		"default via 2001:db8::1 dev eth0": "::/0", "any src 2001:db8::3 dev eth0": "::/0", "default dev eth0": "0.0.0.0/0", "default via 10.0.0.7": "0.0.0.0/0",
 		"default nexthop via 2001:db8::1 dev eth0 nexthop via 2001:db8::2 dev eth0": "::/0", "10.5.0.0/16 via inet6 2001:db8::2 dev eth0": "",
-		"2001:db8:1::/48 via 10.0.0.7": "", "0.0.0.0/0 via 2001:db8::1 dev eth0": "", "default via 10.0.0.7 src 2001:db8::3 dev eth0": "", "inet default via 2001:db8::1 dev eth0": "",
+		"2001:db8:1::/48 via 10.0.0.7": "", "0.0.0.0/0 via 2001:db8::1 dev eth0": "", "0.0.0.0/0 via 2001:db8::1 table default": "", "to default via 2001:db8::1 table 7": "::/0", "default via 10.0.0.7 src 2001:db8::3 dev eth0": "", "inet default via 2001:db8::1 dev eth0": "",
 	} {
 		cfg, found := Read("f", []byte(instanceText("virtual_routes {\n"+line+"\n}", oneAddress)))
 		got := ""
@@ -161,7 +161,7 @@ func TestPersistenceTaken(t *testing.T) {
 		service("10.0.0.1"):                                             {360 * time.Second, "[warning port-zero]"},
 		service("10.0.0.1 80"):                                          {0, "[]"},
 		service("10.0.0.1 80", "persistence_timeout 0"):                 {0, "[warning out-of-range]"},
-		service("10.0.0.1 80", "persistence_granularity 255.255.255.0"): {360 * time.Second, "[]"},
+		service("10.0.0.1 80", "persistence_granularity 255.255.255.0"): {360 * time.Second, "[warning as-keepalived]"},
 		service("10.0.0.1 80", "persistence_granularity 255.255.255.0", "persistence_timeout 50"): {50 * time.Second, "[]"},
 	} {
 		cfg, found := Read("f", []byte(text))

@@ -35,8 +35,9 @@ func specialGlobal() map[string]keyword {
 		"checker_rt_priority":  {handle: clamped},
 		"bfd_rt_priority":      {handle: clamped},
 
-		"vrrp_garp_master_repeat":         {handle: atLeast(1)},
-		"vrrp_garp_master_refresh_repeat": {handle: atLeast(1)},
+		"vrrp_garp_master_repeat":         {handle: atMost(atLeast(1))},
+		"vrrp_garp_master_refresh_repeat": {handle: atMost(atLeast(1))},
+		"vrrp_garp_lower_prio_repeat":     {handle: atMost(setField)},
 	}
 	for _, fifo := range []string{"notify_fifo", "vrrp_notify_fifo", "lvs_notify_fifo"} {
 		rows[fifo] = keyword{min: 1, max: 3, handle: (*reader).fifoPath}

@@ -51,7 +51,7 @@ func keywordCases() []keywordCase {
 		{"vrrp_script/script", `script "/bin/other x"`, `script "/bin/other 'x"`, w, "unterminated-quote", false},
 		{"vrrp_script/interval", "interval 0.1", "interval 0", w, "zero-interval", false},
 		{"vrrp_script/timeout", "timeout 2.5", "timeout 100000", w, "out-of-range", false},
-		{"vrrp_script/weight", "weight -253 reverse", "weight 255", w, "out-of-range", false},
+		{"vrrp_script/weight", "weight -253 reverse", "weight 255", w, "weight-cut", false},
 		{"vrrp_script/rise", "rise 2", "rise 0", w, "out-of-range", false},
 		{"vrrp_script/fall", "fall 2", "fall two", w, "not-a-number", false},
 		{"vrrp_script/user", "user u g", "user", e, "missing-argument", false},

@@ -141,6 +141,21 @@ func atLeast(least int64) handler {
 	}
 }
 
+// atMost makes the handler of a number of which keepalived takes more than there
+// is here: the most is taken. What else is wrong with it is for next.
+func atMost(next handler) handler {
+	return func(r *reader, s *statement) {
+		f, w := r.row.bound.field, s.words[1]
+		_, most := f.Bounds()
+		if n, err := strconv.ParseInt(w.text, 10, 64); err != nil || n <= most {
+			next(r, s)
+			return
+		}
+		r.out.warn(w.at, "out-of-range", "%s %s becomes %d, the most that there is here; keepalived takes it", s.words[0].text, printable(w.text), most)
+		f.In(r.frames[len(r.frames)-1].value).SetInt(most)
+	}
+}
+
 // clamped reads a number that keepalived puts within its bounds.
 func clamped(r *reader, s *statement) {
 	f, w := r.row.bound.field, s.words[1]

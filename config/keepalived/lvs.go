@@ -84,6 +84,9 @@ func (r *reader) endVirtualServer(*statement) {
 	r.family(v, name)
 	r.taken(v, name)
 	r.ports(v, name)
+	if g := v.PersistenceGranularity; g != (config.Granularity{}) && v.PersistenceTimeout == 0 && (!v.Address.IsValid() || v.Address.Port() != 0) {
+		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived", "persistence_granularity makes virtual_server %s persistent: persistence_timeout 360 is taken, as by keepalived", name)
+	}
 }
 
 // serviceName names a virtual server as the author did.

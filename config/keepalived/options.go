@@ -16,6 +16,9 @@ type optionLine struct {
 	next  int
 	// what names the thing in messages: "an address".
 	what string
+	// mild says of which words keepalived leaves out a bad value, and no more
+	// than that; nil of none.
+	mild func(word string) bool
 	// own finds the words that their tags do not describe, or not wholly; it
 	// may be nil.
 	own func(word string) option
@@ -84,16 +87,22 @@ func (r *reader) options(l *optionLine, other func(w token) bool) {
 			continue
 		}
 		ok := false
-		switch {
-		case f != nil:
-			r.notActing(f, w)
-			if ok = r.option(l, f, own, w); ok {
-				r.wrote(f.Key, w.at, f.Kind == schema.KindBlocks)
+		read := func() {
+			switch {
+			case f != nil:
+				r.notActing(f, w)
+				if ok = r.option(l, f, own, w); ok {
+					r.wrote(f.Key, w.at, f.Kind == schema.KindBlocks)
+				}
+			default:
+				ok = own(r, l, w)
 			}
-		default:
-			ok = own(r, l, w)
 		}
-		if !ok {
+		if l.mild != nil && l.mild(w.text) {
+			r.gently("it is ignored, as by keepalived", read)
+			continue
+		}
+		if read(); !ok {
 			r.damaged = true
 			return
 		}

@@ -18,10 +18,6 @@ func routeWords() map[string]option {
 		words[metric] = (*reader).lockable
 	}
 	words["inet"], words["inet6"] = (*reader).routeFamily, (*reader).routeFamily
-	words["to"] = func(r *reader, l *optionLine, w token) bool {
-		v, ok := l.value(r, w)
-		return ok && r.destination(v)
-	}
 	words["from"] = func(r *reader, l *optionLine, w token) bool {
 		v, ok := l.value(r, w)
 		return ok && r.network(v, "from", &top[config.Route](r).From)
@@ -44,7 +40,13 @@ func gatewayWords() map[string]option {
 
 // routeLine reads one line of virtual_routes or static_routes.
 func (r *reader) routeLine(s *statement) {
-	l := &optionLine{words: s.words, what: "a route", own: among(routeWords())}
+	words, leads := routeWords(), ""
+	words["to"] = func(r *reader, l *optionLine, w token) bool {
+		v, ok := l.value(r, w)
+		leads = v.text
+		return ok && r.destination(v)
+	}
+	l := &optionLine{words: s.words, what: "a route", own: among(words)}
 	route := top[config.Route](r)
 	types := r.here("type").Enum
 	r.options(l, func(w token) bool {
@@ -53,6 +55,7 @@ func (r *reader) routeLine(s *statement) {
 			route.Type = w.text
 			r.wrote("type", w.at, false)
 		case !route.Destination.IsValid() && !r.given("to"):
+			leads = w.text
 			if !r.destination(w) {
 				r.damaged = true
 				return false
@@ -68,20 +71,20 @@ func (r *reader) routeLine(s *statement) {
 		r.out.error(s.at(), "missing-argument", "a route needs a destination: ADDRESS/LENGTH, default or default6")
 	}
 	if route.Destination.IsValid() {
-		r.routeFamilies(route, s)
+		r.routeFamilies(route, s, leads)
 	}
 }
 
-// routeFamilies holds what a route says about its family together. A word for
-// all addresses is of the family of the gateway, as in keepalived, which knows no
+// routeFamilies holds what a route says about its family together. Leads is its
+// destination as written. A word for all addresses is of the family of the gateway, as in keepalived, which knows no
 // route of one family by a gateway of the other.
-func (r *reader) routeFamilies(route *config.Route, s *statement) {
+func (r *reader) routeFamilies(route *config.Route, s *statement, leads string) {
 	six := func(a netip.Addr) bool { return a.IsValid() && !a.Is4() }
 	others := []netip.Addr{route.Via, route.Source}
 	for i := range route.NextHops {
 		others = append(others, route.NextHops[i].Via)
 	}
-	byWord := route.Destination.Bits() == 0 && slices.ContainsFunc(s.words, func(w token) bool { return w.text == "default" || w.text == "any" || w.text == "all" })
+	byWord := leads == "default" || leads == "any" || leads == "all"
 	if byWord && route.Destination.Addr().Is4() && route.Family != "inet" && (route.Family == "inet6" || slices.ContainsFunc(others, six)) {
 		route.Destination = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 	}

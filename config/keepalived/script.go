@@ -1,6 +1,8 @@
 package keepalived
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,6 +92,25 @@ func (r *reader) scriptCommand(s *statement) {
 	if len(rest) > 0 {
 		r.out.warn(s.words[min(2, len(s.words)-1)].at, "surplus-words", "keepalived runs the script without what follows its first word, and so does this; put the whole command in double quotes")
 	}
+}
+
+// scriptWeight reads weight N [reverse]. keepalived complains of a number beyond
+// its bounds and adds it all the same; no priority moves by more than the most.
+// Without it the script would be one that makes a fault.
+func (r *reader) scriptWeight(s *statement) {
+	w := s.words[1]
+	if n, err := strconv.Atoi(w.text); err == nil && (n > mostFileWeight || n < -mostFileWeight) {
+		cut := mostWeight
+		if n < 0 {
+			cut = -mostWeight
+		}
+		r.out.warn(w.at, "weight-cut", "weight %s becomes %d, which moves a priority as far as it goes", printable(w.text), cut)
+		own := *s
+		own.words = slices.Clone(s.words)
+		own.words[1].text = strconv.Itoa(cut)
+		s = &own
+	}
+	weightWord(mostWeight)(r, s)
 }
 
 func (r *reader) scriptInterval(s *statement) {

@@ -55,7 +55,9 @@ func specialScript() map[string]keyword {
 		"script":   {min: 1, max: -1, command: true, handle: (*reader).scriptCommand},
 		"interval": {handle: (*reader).scriptInterval},
 		"timeout":  {handle: (*reader).scriptTimeout},
-		"weight":   {min: 1, max: 2, handle: weightWord(mostWeight)},
+		"rise":     {handle: atMost(setField)},
+		"fall":     {handle: atMost(setField)},
+		"weight":   {min: 1, max: 2, handle: (*reader).scriptWeight},
 		"user":     {min: 1, max: 2, handle: (*reader).scriptUserGroup},
 	}
 }
@@ -82,8 +84,9 @@ func specialInstance() map[string]keyword {
 		"virtual_rules":              {line: (*reader).ruleLine},
 		"use_vmac":                   {max: -1, handle: (*reader).useVMAC},
 		"use_ipvlan":                 {max: -1, handle: (*reader).useIPVLAN},
-		"garp_master_repeat":         {handle: atLeast(1)},
-		"garp_master_refresh_repeat": {handle: atLeast(1)},
+		"garp_master_repeat":         {handle: atMost(atLeast(1))},
+		"garp_master_refresh_repeat": {handle: atMost(atLeast(1))},
+		"garp_lower_prio_repeat":     {handle: atMost(setField)},
 		"garp_extra_if":              {min: 1, max: 2, handle: extraInterface(0)},
 		"vmac_garp_intvl":            {min: 1, max: 2, handle: extraInterface(0)},
 		"notify_deleted":             {max: -1, command: true, handle: (*reader).notifyDeleted},

@@ -110,7 +110,12 @@ func (r *reader) endTrackProcess(s *statement) {
 		// No process, or few: the default of 1 is not what is meant.
 		p.Quorum = *p.QuorumMax
 	}
-	if p.QuorumMax != nil && p.Quorum > *p.QuorumMax {
+	switch {
+	case p.QuorumMax == nil || p.Quorum <= *p.QuorumMax:
+	case r.givenBehind("quorum", "quorum_max"):
+		r.out.addAt(r.givenAt("quorum"), config.Warning, "out-of-range", "quorum %d is more than quorum_max %d; it is ignored, as by keepalived", p.Quorum, *p.QuorumMax)
+		p.Quorum = min(1, *p.QuorumMax)
+	default:
 		r.out.addAt(r.givenAt("quorum_max"), config.Warning, "out-of-range", "quorum_max %d is less than quorum %d; it is ignored, as by keepalived", *p.QuorumMax, p.Quorum)
 		p.QuorumMax = nil
 	}

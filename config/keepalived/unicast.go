@@ -10,7 +10,7 @@ import (
 
 // peerLine reads ADDR [min_ttl N] [max_ttl N].
 func (r *reader) peerLine(s *statement) {
-	l := &optionLine{words: s.words, what: "a peer"}
+	l := &optionLine{words: s.words, what: "a peer", mild: func(string) bool { return true }}
 	p := top[config.Peer](r)
 	w := l.take()
 	if !r.unicastAddress(w, "unicast_peer", &p.Address) {
@@ -28,8 +28,7 @@ func (r *reader) peerLine(s *statement) {
 		return true
 	})
 	if p.MinTTL != nil && p.MaxTTL != nil && *p.MinTTL > *p.MaxTTL {
-		r.damaged = true
-		r.out.error(s.at(), "out-of-range", "min_ttl %d is more than max_ttl %d: every advert of %s would be dropped", *p.MinTTL, *p.MaxTTL, p.Address)
+		r.out.warn(s.at(), "out-of-range", "min_ttl %d is more than max_ttl %d: every advert of %s is dropped, as by keepalived", *p.MinTTL, *p.MaxTTL, p.Address)
 	}
 }
 

@@ -23,7 +23,7 @@ func explainMeaning() []explanation {
 		{"password-cut", FromText, `The packet has eight bytes for the password (RFC 2338 5.3.10). keepalived sends the first eight and drops the rest, and so does moonkeep. Write no more than eight, so that nobody believes the rest counts.`},
 		{"password-too-long", FromText, `The packet has eight bytes for the password (RFC 2338 5.3.10). In moonkeep's own files a longer one is an error; it is not cut silently.`},
 		{"zero-interval", FromText, `A check that runs without a pause would take a whole processor. keepalived makes the interval one second, and so does moonkeep.`},
-		{"weight-cut", FromText, `A weight lies between -253 and 253, the greatest distance between two priorities that are not 0 or 255. keepalived cuts what is beyond.`},
+		{"weight-cut", FromText, `A weight lies between -253 and 253, the greatest distance between two priorities that are not 0 or 255. What is beyond is cut, since it moves no priority further.`},
 		{"unused-script", FromText, `A vrrp_script runs only if something tracks it. Name it in track_script of an instance or a sync group, or remove it.`},
 		{"unknown-script", FromText, `track_script names a vrrp_script that is not defined. keepalived runs without it, and so does moonkeep: what somebody wanted watched is not. The name is often misspelt, or its block was left out for another reason.`},
 		{"defined-later", FromText, `keepalived reads a file once, from top to bottom, and drops a track_script whose vrrp_script comes below. moonkeep tracks it all the same. Define scripts first, so that both do the same.`},
