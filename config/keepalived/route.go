@@ -76,8 +76,9 @@ func (r *reader) routeLine(s *statement) {
 }
 
 // routeFamilies holds what a route says about its family together. Leads is its
-// destination as written. A word for all addresses is of the family of the gateway, as in keepalived, which knows no
-// route of one family by a gateway of the other.
+// destination as written. A word for all addresses is of the family of the
+// gateway, as in keepalived, which knows no route of one family by a gateway of
+// the other.
 func (r *reader) routeFamilies(route *config.Route, s *statement, leads string) {
 	six := func(a netip.Addr) bool { return a.IsValid() && !a.Is4() }
 	others := []netip.Addr{route.Via, route.Source}
