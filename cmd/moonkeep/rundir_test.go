@@ -13,7 +13,7 @@ func TestRunDirNames(t *testing.T) {
 		"": "the run directory has no name",
 		filepath.Join(t.TempDir(), strings.Repeat("x", 100)): "has at most 107 bytes; give a shorter --run-dir",
 	} {
-		if code, _, stderr := runLine("status", "--run-dir", path); code != 1 || !strings.Contains(stderr, want) || strings.Contains(stderr, "http") {
+		if code, _, stderr := runLine("status", "--run-dir", path); code != 2 || !strings.Contains(stderr, want) || strings.Contains(stderr, "http") {
 			t.Errorf("status of %q: %d, %s", path, code, stderr)
 		}
 	}
