@@ -169,6 +169,8 @@ func TestOneFileIsStuckAtOnce(t *testing.T) {
 	for until := time.Now().Add(5 * time.Second); options.Lost.n.Load() > 0 && time.Now().Before(until); {
 		time.Sleep(time.Millisecond)
 	}
+	options.Lost.mu.Lock()
+	defer options.Lost.mu.Unlock()
 	if n := options.Lost.stuck.Load(); n != 0 || len(options.Lost.counts) != 0 {
 		t.Errorf("%d are stuck when all have ended: %v", n, options.Lost.counts)
 	}
