@@ -81,6 +81,8 @@ func TestGuestHostile(t *testing.T) {
 			t.Fatalf("the service answers %q, %v", body, err)
 		}
 	}
+	// The kernel adds them up each two seconds: both may be read beside that.
+	time.Sleep(2500 * time.Millisecond)
 	var s control.Status
 	netnstest.Must(t, json.Unmarshal(run("status", "--json"), &s))
 	if s.IPVS == nil || s.IPVS.Trouble != "" || len(s.IPVS.Services) != 3 {

@@ -181,8 +181,9 @@ func (r *reader) strictFeatures(i *instance) {
 		v.MAC = ""
 	}
 	if out.Accept && out.Version == 2 {
-		r.out.warn(i.where("accept"), "strict", "vrrp_strict: version 2 has no accept (RFC 3768): it is ignored, as by keepalived")
-		out.Accept = false
+		// keepalived 2.4 keeps to what is written, earlier ones do not. An address that
+		// answers nobody would be the worse surprise.
+		r.out.warn(i.where("accept"), "strict", "vrrp_strict: version 2 has no accept (RFC 3768), which keepalived before 2.4 ignores: it counts here")
 	}
 	if out.VMACXmitBase {
 		r.out.warn(i.where("vmac_xmit_base"), "strict", "vrrp_strict: vmac_xmit_base is ignored, as by keepalived")

@@ -174,7 +174,7 @@ func TestKilledDaemon(t *testing.T) {
 	perform(t, l, "kill a; await b VI_1")
 	agree(t, l)
 	out, err := exec.Command(needMoonkeep(t), "status", "--run-dir", l.nodes[0].site.RunDir).CombinedOutput()
-	if code := exitCode(err); code != 1 || !strings.Contains(string(out), "no daemon answers in "+l.nodes[0].site.RunDir) {
+	if code := exitCode(err); code != 2 || !strings.Contains(string(out), "no daemon answers in "+l.nodes[0].site.RunDir) {
 		t.Errorf("status of a killed daemon: exit status %d, %q", code, out)
 	}
 	// The next run removes what was left, and says so once.
