@@ -72,7 +72,7 @@ func (r *report) soften(s config.Severity, loses bool, name, format string, args
 func losing(name string) bool {
 	switch name {
 	case "unknown-keyword", "unknown-option", "surplus-words", "unexpected-brace", "missing-brace", "missing-argument", "no-effect",
-		"unknown-script", "unknown-track-file", "unknown-bfd", "unknown-process", "unknown-instance", "unknown-group",
+		"unknown-script", "unknown-track-file", "unknown-bfd", "unknown-process", "unknown-instance", "unknown-group", "unknown-track-group",
 		"duplicate-name", "empty-group", "two-groups", "no-real-server", "family-mismatch", "no-authentication",
 		"include-nothing", "include-unreadable", "empty-repetition":
 		return true

@@ -51,6 +51,7 @@ vrrp_instance V {
 		{"bad address", "192.0.2.11", "192.0.2.311", "bad-address"},
 		{"bad peer", "192.0.2.2\n", "192.0.2.2x\n", "bad-address"},
 		{"unknown script", "\t\tup\n", "\t\tupp\n", "unknown-script"},
+		{"unknown track_group", "vrrp_script up", "static_routes {\n\t198.51.100.0/24 via 192.0.2.254 dev eth0 track_group gg\n}\nvrrp_script up", "unknown-track-group"},
 		{"word of another block", "priority 100", "priority 100\n\tscript /bin/x", "wrong-block"},
 		{"words on one line", "priority 100", "priority 100 preempt_delay 5", "surplus-words"},
 		{"no password", "auth_pass secret", "", "no-authentication"},
