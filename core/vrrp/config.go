@@ -55,8 +55,8 @@ type Config struct {
 	Interval time.Duration
 	// Slot is in which of Slots parts of the interval a MASTER's adverts leave,
 	// counted from 1 on the clock of the caller; routers that became MASTER
-	// together must not send in one burst for ever. Of long and of very short
-	// intervals three parts are one. 0 keeps the part in which it became MASTER.
+	// together must not send in one burst for ever. Of very short intervals three
+	// parts are one. 0 keeps the part in which it became MASTER.
 	Slot int
 	// InitialMaster shortens the first Active_Down_Timer to one interval plus
 	// the skew of priority 1, as keepalived's "state MASTER" does.

@@ -346,14 +346,8 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 		out = r.defend(now, true, out)
 	}
 	if r.t.advert.Reached(now) {
-		// Keep the rhythm: the next is due an interval after this one was,
-		// not after it was noticed. After a long delay start anew.
 		late := now.Sub(r.t.advert)
-		next := r.t.advert.Add(r.cfg.Interval)
-		if next <= now {
-			next = r.nextAdvert(now)
-		}
-		r.t.advert = next
+		r.t.advert = r.afterAdvert(now)
 		out = r.send(now, out)
 		if late >= slept {
 			// No backup has taken over, but a machine that stood still may

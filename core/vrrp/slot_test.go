@@ -19,15 +19,13 @@ func TestSlot(t *testing.T) {
 	}{
 		"none":             {800 * time.Millisecond, 0, at(130), []mono.Instant{at(130), at(930), at(1730)}},
 		"first":            {800 * time.Millisecond, 1, at(130), []mono.Instant{at(130), at(800), at(1600)}},
-		"of the first too": {800 * time.Millisecond, 3, at(130), []mono.Instant{at(130), at(800), at(1600)}},
+		"second":           {240 * time.Millisecond, 2, at(130), []mono.Instant{at(130), at(250), at(490)}},
 		"later slot":       {800 * time.Millisecond, 7, at(130), []mono.Instant{at(130), at(200), at(1000), at(1800)}},
 		"slot just gone":   {800 * time.Millisecond, 4, at(130), []mono.Instant{at(130), at(900), at(1700)}},
 		"in its slot":      {800 * time.Millisecond, 4, at(900), []mono.Instant{at(900), at(1700), at(2500)}},
-		"last":             {800 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(700), at(1500)}},
+		"last":             {240 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(230), at(470)}},
 		"before the clock": {800 * time.Millisecond, 4, at(-130), []mono.Instant{at(-130), at(100), at(900)}},
-		"medium":           {240 * time.Millisecond, 2, at(130), []mono.Instant{at(130), at(250), at(490)}},
-		"medium, next":     {240 * time.Millisecond, 3, at(130), []mono.Instant{at(130), at(260), at(500)}},
-		"medium, last":     {240 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(230), at(470)}},
+		"short, second":    {80 * time.Millisecond, 2, at(130), []mono.Instant{at(130), at(160), at(240)}},
 		"short, last":      {80 * time.Millisecond, Slots, at(130), []mono.Instant{at(130), at(150), at(230)}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,6 +50,37 @@ func TestSlot(t *testing.T) {
 				if sent[i] != tt.want[i] {
 					t.Errorf("advert %d at %v ms, want %v", i, int64(sent[i])/1e6, int64(tt.want[i])/1e6)
 				}
+			}
+		})
+	}
+}
+
+// A late advert makes one interval wrong, and the router comes back to its slot in
+// steps; at once when it is behind by as much as a slot.
+func TestLateSlot(t *testing.T) {
+	const interval = 960 * time.Millisecond // a slot is 40 ms
+	for name, tt := range map[string]struct {
+		late time.Duration
+		want []time.Duration // what each interval after it is shorter by
+	}{
+		"a little": {150 * time.Microsecond, []time.Duration{150 * time.Microsecond, 0}},
+		"steps":    {500 * time.Microsecond, []time.Duration{catchUp, catchUp, 100 * time.Microsecond, 0}},
+		"a slot":   {40 * time.Millisecond, []time.Duration{40 * time.Millisecond, 0}},
+		"stalled":  {900 * time.Millisecond, []time.Duration{900 * time.Millisecond, 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := Defaults()
+			c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, interval, 1
+			r := New(0, new(c))
+			r.SetSource(netip.MustParseAddr("192.0.2.1"))
+			r.Start(0, "test", nil)
+			now := r.t.advert.Add(tt.late)
+			for i, shorter := range tt.want {
+				r.Tick(now, nil)
+				if got := interval - r.t.advert.Sub(now); got != shorter {
+					t.Errorf("interval %d is shorter by %v, want %v", i, got, shorter)
+				}
+				now = r.t.advert
 			}
 		})
 	}
