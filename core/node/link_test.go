@@ -3,8 +3,10 @@ package node
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -76,14 +78,24 @@ func TestReturnWithNewIndex(t *testing.T) {
 }
 
 // TestUntrackedReturns: a MASTER that stayed so over a loss of carrier
-// announces itself again.
+// announces itself again, with both bursts: a switch may forward nothing when its
+// port has just come up.
 func TestUntrackedReturns(t *testing.T) {
 	in := instance3("V", 1, 100)
 	in.IgnorePrimary = true
+	in.Router.Announce.Delay = 300 * time.Millisecond
 	d := master(t, Config{Instances: []Instance{in}})
 	d.down("eth0")
 	d.up("eth0")
 	d.want("note link", "note link", "V claims 10.0.1.1", "V announces 10.0.1.1 x5")
+	d.pass(299 * time.Millisecond)
+	d.forget()
+	d.pass(time.Millisecond)
+	d.want("V announces 10.0.1.1 x5")
+	d.pass(20 * second)
+	if slices.Contains(d.log, "V announces 10.0.1.1 x5") {
+		t.Errorf("and again: %q", d.log)
+	}
 }
 
 // TestUnknownLink: an instance waits in INIT until its interface is known.

@@ -161,7 +161,7 @@ func (n *Node) stayed(now mono.Instant, in *instance, why string) {
 		// A reload may have added some, and one that was not heard may have
 		// announced them.
 		n.claim(in)
-		n.announce(in, in.cfg.Router.Announce.Repeat)
+		n.announceAgain(now, in)
 	}
 	if !in.router.Barred() {
 		return

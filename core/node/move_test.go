@@ -73,6 +73,25 @@ func TestFailoverOutlastsItsInterface(t *testing.T) {
 	}
 }
 
+// TestStayedAnnounces: who keeps its addresses because nobody took them announces
+// them with both bursts.
+func TestStayedAnnounces(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Router.Announce.Delay = 300 * time.Millisecond
+	d := master(t, Config{Instances: []Instance{in}})
+	d.step(&Failover{Instances: []string{"V"}})
+	d.pass(3 * second)
+	bursts := 0
+	for _, line := range d.log {
+		if line == "V announces 10.0.1.1 x5" {
+			bursts++
+		}
+	}
+	if bursts != 2 {
+		t.Errorf("announced %d times: %q", bursts, d.log)
+	}
+}
+
 // TestFailoverOfGroup: the members go together, and wait for the successor as
 // long as the slowest of them.
 func TestFailoverOfGroup(t *testing.T) {

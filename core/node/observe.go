@@ -94,9 +94,15 @@ func (n *Node) adopt(now mono.Instant, e Link, blinked bool) {
 			// It stayed MASTER over the interruption (dont_track_primary, or
 			// a short one): switches and clients may have learned otherwise meanwhile.
 			n.claim(in)
-			n.announce(in, in.cfg.Router.Announce.Repeat)
+			n.announceAgain(now, in)
 		}
 	}
+}
+
+// announceAgain announces what a MASTER has as if it had just become one.
+func (n *Node) announceAgain(now mono.Instant, in *instance) {
+	in.acts = in.router.AnnounceAgain(now, n.room())
+	n.emit(now, in)
 }
 
 // watches reports whether the state of an interface matters to the instance.

@@ -57,3 +57,27 @@ func TestAnnounceEndsWithMaster(t *testing.T) {
 		})
 	}
 }
+
+// An announcement to be repeated begins the rhythm of the second burst anew, and only
+// a MASTER makes one.
+func TestAnnounceAgain(t *testing.T) {
+	again := func(d *driver) { d.do(d.r.AnnounceAgain(d.at(), d.buf[:0])) }
+	d := master(t, V3, 100, announces(AnnounceConfig{Repeat: 3, Delay: 4 * time.Second}))
+	d.run(2 * time.Second)
+	again(d)
+	d.run(20 * time.Second)
+	d.want("2s announce 3", "6s announce 3")
+
+	d = master(t, V3, 100, announces(AnnounceConfig{Repeat: 3}))
+	again(d)
+	d.run(20 * time.Second)
+	d.want("0s announce 3")
+	d.stop()
+	d.lines = nil
+	again(d)
+	d.want()
+
+	d = backup(t, V3, 100)
+	again(d)
+	d.want()
+}

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -54,6 +55,85 @@ func TestHandOverWithoutNewMaster(t *testing.T) {
 			resigns = "0s hasten, send 0"
 		}
 		d.want(resigns, tt.want)
+	}
+}
+
+// A router that took over because the master fell silent has no peer either: it waits
+// for nobody but those who hear that they are to hasten. One that preempted, or that
+// has met a master since, has.
+func TestHandOverBereft(t *testing.T) {
+	const short, whole = 169531250, 1046093750
+	for name, tt := range map[string]struct {
+		opts []func(*Config)
+		do   func(*driver)
+		want time.Duration
+	}{
+		"it died": {nil, func(d *driver) { d.hear(peerHigh, 200); d.run(4 * time.Second) }, short},
+		"it died, and its interval was longer": {nil, func(d *driver) {
+			d.hear(peerHigh, 200, interval(3*time.Second))
+			d.run(15 * time.Second)
+		}, short},
+		"it died, and its group waited": {[]func(*Config){hold}, func(d *driver) {
+			d.hear(peerHigh, 200)
+			d.run(5 * time.Second)
+			d.promote()
+		}, short},
+		"it died, and another was heard since": {nil, func(d *driver) {
+			d.hear(peerHigh, 200)
+			d.run(4 * time.Second)
+			d.hear(peerLow, 50)
+		}, whole},
+		"it was preempted": {nil, func(d *driver) {
+			d.run(3500 * ms)
+			d.hear(peerLow, 50)
+			d.run(4 * time.Second)
+		}, whole},
+		"the group took over before it was missed": {[]func(*Config){hold}, func(d *driver) {
+			d.hear(peerHigh, 200)
+			d.run(3 * time.Second)
+			d.promote()
+		}, whole},
+		"it was not listened to": {nil, func(d *driver) {
+			d.hear(peerHigh, 200)
+			d.fault()
+			d.run(20 * time.Second)
+			d.clear()
+			d.promote()
+		}, whole},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := backup(t, V3, 100, append(tt.opts, func(c *Config) { c.Announce.Delay = 0 })...)
+			tt.do(d)
+			if d.r.Role() != Master {
+				t.Fatalf("role is %v", d.r.Role())
+			}
+			begin := d.now
+			d.stop()
+			d.lines = nil
+			d.run(time.Minute)
+			d.want(fmt.Sprintf("%v release, MASTER->INIT stopped", begin+tt.want))
+		})
+	}
+}
+
+// Where adverts go to nobody, nobody is waited for.
+func TestLeaveWithoutPeers(t *testing.T) {
+	nobody := func(c *Config) { c.Unicast.On = true }
+	for _, v := range []Version{V2, V3} {
+		d := master(t, v, 100, nobody)
+		d.stop()
+		d.run(0)
+		d.want("0s release, MASTER->INIT stopped")
+
+		d = master(t, v, 100, nobody)
+		d.hand(0, false)
+		d.run(0)
+		d.want("0s stay")
+
+		d = master(t, v, 100, nobody)
+		d.hand(0, true)
+		d.run(0)
+		d.want("0s release, MASTER->BACKUP")
 	}
 }
 

@@ -47,6 +47,9 @@ type Router struct {
 	dual    dual
 	// started is true once BACKUP or MASTER was entered.
 	started bool
+	// bereft is true when the router became MASTER because the one before it had
+	// fallen silent.
+	bereft bool
 	// patience is true when a preempt_delay has run out.
 	patience bool
 	// consent is nil unless Config.AskPreempt was seen.
@@ -459,6 +462,9 @@ func (r *Router) becomeBackup(now mono.Instant, why string, out []Action) []Acti
 // becomeMaster sends the advert first, so that the old master lets go of the
 // addresses before they are announced from here (RFC 9568 6.4.2).
 func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Action {
+	// What was said while it did not listen does not count.
+	down := r.masterDown()
+	r.bereft = r.role == Backup && r.lastHeard != mono.Never && now.Sub(r.lastHeard) >= down && now.Sub(r.since) >= down
 	out = r.send(now, out)
 	out = append(out, Action{Kind: DoClaim})
 	out = r.announce(r.cfg.Announce.Repeat, out)
@@ -485,4 +491,16 @@ func (r *Router) send(now mono.Instant, out []Action) []Action {
 func (r *Router) announce(rounds int, out []Action) []Action {
 	r.counts.Announced++
 	return append(out, Action{Kind: DoAnnounce, Rounds: max(1, rounds)})
+}
+
+// AnnounceAgain has a MASTER announce the addresses as when it became MASTER, with
+// the second burst after Announce.Delay: its network may have forgotten them.
+func (r *Router) AnnounceAgain(now mono.Instant, out []Action) []Action {
+	if r.role != Master || r.leaving {
+		return out
+	}
+	if d := r.cfg.Announce.Delay; d > 0 {
+		r.t.second = now.Add(d)
+	}
+	return r.announce(r.cfg.Announce.Repeat, out)
 }
