@@ -11,7 +11,7 @@ import (
 // dual is what a MASTER knows of another one beside it. It begins with the first
 // advert that is heard from it - masters that do not hear each other cannot know
 // - and is over when one of them yields, or the other is silent for as long as
-// backups wait.
+// backups wait, ours or its own.
 type dual struct {
 	on   bool
 	peer netip.Addr
@@ -35,9 +35,9 @@ type DualView struct {
 	Sum   time.Duration
 }
 
-// meet notes that another master was heard. That its first advert begins a
-// new conflict is for the caller to tell.
-func (r *Router) meet(now mono.Instant, from netip.Addr) {
+// meet notes that another master was heard, with its interval. That its first
+// advert begins a new conflict is for the caller to tell.
+func (r *Router) meet(now mono.Instant, from netip.Addr, interval time.Duration) {
 	d := &r.dual
 	if d.on {
 		d.sum += now.Sub(d.last)
@@ -46,7 +46,12 @@ func (r *Router) meet(now mono.Instant, from netip.Addr) {
 		d.times++
 	}
 	d.peer, d.last = from, now
-	r.t.peace = now.Add(time.Duration(r.cfg.DownAdverts) * r.cfg.Interval)
+	r.t.peace = now.Add(r.silence(interval))
+}
+
+// silence is how long a master of an interval is silent until it counts as gone.
+func (r *Router) silence(interval time.Duration) time.Duration {
+	return time.Duration(r.cfg.DownAdverts) * max(interval, r.cfg.Interval)
 }
 
 // alone ends the time of two masters, which an advert of this very moment may

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"strings"
 	"testing"
 	"time"
 )
@@ -76,5 +77,33 @@ func TestDualHandOver(t *testing.T) {
 	d.hear(peerLow, 50)
 	if v := d.r.View().Dual; !v.On || v.Times != 2 || v.Sum != 0 || v.Since != d.at() {
 		t.Errorf("when they meet again: %+v", v)
+	}
+}
+
+// TestDualSlow: another master that speaks more seldom than we do, and does not hear
+// us, is not gone in between.
+func TestDualSlow(t *testing.T) {
+	d := master(t, V3, 100)
+	d.run(1500 * ms)
+	d.lines = nil
+	alarms := 0
+	for range 4 {
+		d.hear(peerLow, 50, interval(4*time.Second))
+		d.run(d.now + 4*time.Second)
+	}
+	if v := d.r.View().Dual; !v.On || v.Times != 1 || v.Sum != 12*time.Second {
+		t.Errorf("%+v", v)
+	}
+	for _, line := range d.lines {
+		if strings.Contains(line, "alarm conflict") {
+			alarms++
+		}
+	}
+	if alarms != 1 {
+		t.Errorf("told %d times: %q", alarms, d.lines)
+	}
+	d.run(d.now + 8*time.Second)
+	if v := d.r.View().Dual; v.On || v.Sum != 12*time.Second {
+		t.Errorf("when it was silent for three of its intervals: %+v", v)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
 )
@@ -262,7 +261,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 			why = fmt.Sprintf("%v has our priority %d and the higher address", from, a.Priority)
 		}
 		if r.dual.on {
-			r.meet(now, from)
+			r.meet(now, from, a.Interval)
 		}
 		if !r.cfg.YieldSilently && !r.cfg.Shared {
 			// After a partition the winner may never have heard us. This last
@@ -283,12 +282,12 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 	// The master that we replace answers our first advert with its last: that
 	// is no conflict worth telling.
 	if now.Sub(r.since) >= r.cfg.Interval {
-		r.meet(now, from)
+		r.meet(now, from, a.Interval)
 		if now >= r.conflictEnd {
 			out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
 				Why: fmt.Sprintf("%v is master too, with priority %d against our %d: asserting ours", from, a.Priority, r.effective)})
 		}
-		r.conflictEnd = now.Add(time.Duration(r.cfg.DownAdverts) * r.cfg.Interval)
+		r.conflictEnd = now.Add(r.silence(a.Interval))
 	}
 	if !r.cfg.LowerPrioNoAdvert && r.mayReply(now) {
 		out = r.send(now, out)
