@@ -16,15 +16,21 @@ func planned(h *Happening) bool {
 
 // cedes reports whether a MASTER may resign at once because another member of its
 // sync group, which a reload added, hears of a master elsewhere; or may when it
-// stays because nobody took its addresses.
+// stays because nobody took its addresses. That other one was BACKUP and stays it.
 func cedes(h *Happening, name string) bool {
+	if h.Cause != "packet" && h.Cause != "tick" {
+		return false
+	}
+	instances := h.Node.Status().Instances
 	group := ""
-	for _, in := range h.Node.Status().Instances {
+	for _, in := range instances {
 		if in.Name == name {
 			group = in.Group
 		}
 	}
-	return group != "" && (h.Cause == "packet" || h.Cause == "tick")
+	return group != "" && slices.ContainsFunc(instances, func(in node.InstanceStatus) bool {
+		return in.Group == group && in.Name != name && h.Before(in.Name) == vrrp.Backup && h.After(in.Name) == vrrp.Backup
+	})
 }
 
 // moves notes which instances hand over as planned, and no longer.
