@@ -39,7 +39,7 @@ type balancer struct {
 	mu     sync.Mutex // guards what follows
 	config *config.Config
 	roles  map[string]vrrp.Role
-	// seq is the Change.Seq that roles are at least as new as.
+	// seq is that of the last change that roles knew of when they were asked for.
 	seq uint64
 	// news are changes that were told while all roles are asked for; nil else.
 	news    map[string]node.Change
@@ -180,7 +180,7 @@ func (b *balancer) changed(c node.Change) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if c.Seq < b.seq {
+	if c.Seq <= b.seq {
 		return // it is told late, and by the name of before a reload
 	}
 	b.roles[c.Name] = c.To

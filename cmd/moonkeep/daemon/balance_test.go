@@ -37,14 +37,16 @@ func TestSyncFollowsNames(t *testing.T) {
 		later     []node.Change
 		want      ipvs.Role
 	}{
-		"renamed":                       {of("W"), master, nil, nil, ipvs.SyncMaster},
-		"renamed, by the older keyword": {older, master, nil, nil, ipvs.SyncMaster},
-		"names swapped, of the master":  {of("W"), swapped, nil, nil, ipvs.SyncMaster},
-		"names swapped, of the backup":  {of("V"), swapped, nil, nil, ipvs.SyncBackup},
-		"a role that is newer":          {of("W"), master, []node.Change{changed("W", vrrp.Backup, 4)}, nil, ipvs.SyncBackup},
-		"a role that is older":          {of("W"), master, []node.Change{changed("W", vrrp.Backup, 2)}, nil, ipvs.SyncMaster},
-		"one that is told later":        {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 2)}, ipvs.SyncMaster},
-		"one that comes later":          {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 4)}, ipvs.SyncBackup},
+		"renamed":                        {of("W"), master, nil, nil, ipvs.SyncMaster},
+		"renamed, by the older keyword":  {older, master, nil, nil, ipvs.SyncMaster},
+		"names swapped, of the master":   {of("W"), swapped, nil, nil, ipvs.SyncMaster},
+		"names swapped, of the backup":   {of("V"), swapped, nil, nil, ipvs.SyncBackup},
+		"a role that is newer":           {of("W"), master, []node.Change{changed("W", vrrp.Backup, 4)}, nil, ipvs.SyncBackup},
+		"a role that is older":           {of("W"), master, []node.Change{changed("W", vrrp.Backup, 2)}, nil, ipvs.SyncMaster},
+		"one that is told later":         {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 2)}, ipvs.SyncMaster},
+		"one that comes later":           {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 4)}, ipvs.SyncBackup},
+		"the last that the answer knows": {of("W"), master, []node.Change{changed("W", vrrp.Backup, 3)}, nil, ipvs.SyncMaster},
+		"the same, told later":           {of("W"), master, nil, []node.Change{changed("W", vrrp.Backup, 3)}, ipvs.SyncMaster},
 	} {
 		b := &balancer{config: &config.Config{}, roles: map[string]vrrp.Role{}}
 		b.changed(changed("V", vrrp.Master, 1))
