@@ -107,7 +107,7 @@ type item struct {
 	change node.Change
 	target Target
 	state  string
-	// over is closed when it was delivered or dropped.
+	// over is closed when it, or what took its place, was delivered or dropped.
 	over chan struct{}
 	// after are those of others which come first.
 	after []<-chan struct{}
@@ -196,10 +196,12 @@ func (n *Notifier) enqueue(key Key, it item) {
 		if it.change.Occasion != node.PriorityChanged {
 			return
 		}
-		close(q.items[i].over)
+		it.over = q.items[i].over // who waits for that one waits for this
 		q.items = slices.Delete(q.items, i, i+1)
 	}
-	it.over = make(chan struct{})
+	if it.over == nil {
+		it.over = make(chan struct{})
+	}
 	for _, m := range it.target.Members {
 		if before := n.busy[Key{Name: m}]; before != nil {
 			it.after = append(it.after, before.last)

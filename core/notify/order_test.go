@@ -48,6 +48,47 @@ func TestAGroupComesAfterItsMembers(t *testing.T) {
 	}
 }
 
+// TestAGroupWaitsForWhatReplaces holds that a group waits also for the change that
+// takes the place of the one of its member that it waits for.
+func TestAGroupWaitsForWhatReplaces(t *testing.T) {
+	begun, hold := make(chan string, 8), make(chan struct{})
+	targets := pairOf()
+	targets[instance("A")] = &Target{Lua: &Lua{Path: "x.lua", OnPriority: true}}
+	n, _ := newNotifier(t, Options{
+		Run: func(_ context.Context, spec program.Spec) program.Outcome {
+			begun <- spec.Argv[0]
+			return program.Outcome{}
+		},
+		Lua: func(_ context.Context, _ Lua, c node.Change, _ string, _ []netspec.Address) error {
+			begun <- fmt.Sprint("a ", c.Priority)
+			<-hold
+			return nil
+		},
+		Plan: Plan{Targets: targets},
+	})
+	lower := func(priority uint8) {
+		n.Notify(node.Change{Name: "A", Occasion: node.PriorityChanged, From: vrrp.Master, To: vrrp.Master, Priority: priority})
+	}
+	n.Notify(node.Change{Name: "A", To: vrrp.Master, Priority: 100})
+	if got := <-begun; got != "a 100" {
+		t.Fatalf("told %s first", got)
+	}
+	lower(90)
+	n.Notify(node.Change{Group: true, Name: "G", To: vrrp.Master})
+	lower(80)
+	time.Sleep(50 * time.Millisecond)
+	close(hold)
+	idle(t, n)
+	close(begun)
+	var got []string
+	for what := range begun {
+		got = append(got, what)
+	}
+	if want := []string{"a 80", "g"}; !slices.Equal(got, want) {
+		t.Errorf("told %q then, want %q", got, want)
+	}
+}
+
 // TestAGroupIsToldAtTheStop holds that a member's program which does not end
 // does not keep the group's from being run in the time of a stop.
 func TestAGroupIsToldAtTheStop(t *testing.T) {
