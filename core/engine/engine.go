@@ -21,9 +21,9 @@ const (
 	mailLen  = 4096
 	queueLen = 4096
 	asksLen  = 16
-	// stopLimit is how long a stop waits for hand-overs, then for addresses,
-	// and at last for the journal; tellLimit is how long it waits for
-	// notifications in between.
+	// stopLimit is how long a stop waits for hand-overs, then for checks, twice
+	// for addresses, and at last for the journal; tellLimit is how long it waits
+	// for notifications before that.
 	stopLimit = 2 * time.Second
 	tellLimit = 5 * time.Second
 	// clockStep is by how many nanoseconds the wall clock may differ from what
@@ -266,7 +266,9 @@ func (e *Engine) sweepRouting() error {
 // finish waits, within limits, until what the loop asked for is done, and ends
 // the goroutines of Run.
 func (e *Engine) finish(calls, writes *sync.WaitGroup) (err error) {
-	within(stopLimit, e.lane.drain)
+	e.lane.close()
+	// What waits there to be told follows the addresses, and is told before Drain.
+	released := within(2*stopLimit, ended(calls))
 	if e.opts.Notifier != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), tellLimit)
 		if derr := e.opts.Notifier.Drain(ctx); derr != nil {
@@ -274,8 +276,7 @@ func (e *Engine) finish(calls, writes *sync.WaitGroup) (err error) {
 		}
 		cancel()
 	}
-	e.lane.close()
-	if within(stopLimit, ended(calls)) {
+	if released {
 		e.reloading.Lock()
 		err = errors.Join(e.unwatch(&e.plan), e.kernel.Close())
 		e.reloading.Unlock()

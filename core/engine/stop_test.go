@@ -31,6 +31,23 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// TestStopTellsOfSlowReleases holds that what is told behind a release is delivered
+// too when that takes longer than usual, before the engine ends.
+func TestStopTellsOfSlowReleases(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prepare(one(), Options{Notifier: &fakeNotifier{}})
+		r.kernel.on("release", func() error { time.Sleep(stopLimit * 3 / 2); return nil })
+		r.begin()
+		after(interval / 2)
+		before := len(r.kernel.made())
+		if _, err := r.end(); err != nil {
+			t.Error(err)
+		}
+		made := r.kernel.made()[before:]
+		equal(t, "calls of the stop", made, "send VI_1 0", "release VI_1 192.0.2.100", "notify VI_1 INIT", "drain", "close")
+	})
+}
+
 // TestHurryAtOnce holds that a stop which is hastened at once waits for nobody, in
 // whatever order the loop sees the two.
 func TestHurryAtOnce(t *testing.T) {
