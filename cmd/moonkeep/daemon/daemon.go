@@ -30,8 +30,11 @@ import (
 
 // daemon is one running node with everything wired to it.
 type daemon struct {
-	opts   *Options
-	log    *slog.Logger
+	opts *Options
+	log  *slog.Logger
+	// ctx ends when the daemon is told to stop, for what is asked of it meanwhile;
+	// Run sets it.
+	ctx    context.Context
 	dir    *runDir
 	edges  *edges
 	engine *engine.Engine

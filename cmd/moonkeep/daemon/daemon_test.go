@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/control"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
@@ -67,6 +70,21 @@ func TestSettle(t *testing.T) {
 		if _, err := d.reload(t.Context(), false); !errors.Is(err, errOver) {
 			t.Errorf("a reload after that: %v, want %v", err, errOver)
 		}
+	}
+}
+
+// TestReloadWhileStopping: one that is asked for on the control socket while the
+// daemon stops is not taken for done, nor begun.
+func TestReloadWhileStopping(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	garbage, begun := newCollection()
+	begun()
+	d := &daemon{log: slog.New(slog.DiscardHandler), garbage: garbage, opts: &Options{Configs: []string{filepath.Join(t.TempDir(), "absent.conf")}}, config: &config.Config{}, ctx: ctx}
+	out, err := d.Reload(t.Context(), control.ReloadRequest{})
+	if err != nil || out.Error != errOver.Error() || d.reloadError != "" {
+		t.Errorf("%+v, %v, and it remembers %q; want %q", out, err, d.reloadError, errOver)
 	}
 }
 

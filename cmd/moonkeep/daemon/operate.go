@@ -162,7 +162,7 @@ func (d *daemon) moves(ctx context.Context, list []engine.Outcome) (control.Move
 func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.Reloaded, error) {
 	d.log.Info("reload requested", "by", control.Asker(ctx), "force", r.Force)
 	before := d.current()
-	found, err := d.reload(context.WithoutCancel(ctx), r.Force) // half a reload is none
+	found, err := d.reload(d.ctx, r.Force) // also when the asker goes: half a reload is none
 	d.report(found, err)
 	out := control.Reloaded{Findings: findings(found)}
 	if err != nil {

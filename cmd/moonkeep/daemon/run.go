@@ -68,6 +68,7 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 	d.garbage, d.begun = garbage, begun
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	d.ctx = ctx
 	ended := make(chan error, 1)
 	go func() { ended <- d.run(ctx) }()
 	// Apart from the stops, which must not wait for a slow file.
