@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/config/keepalived"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
@@ -331,4 +332,22 @@ func (h *host) hasOn(device string, p netip.Prefix) bool {
 		}
 	}
 	return false
+}
+
+// TestUnitLetsItStop holds that the shipped unit gives a stop at least the time that
+// the daemon takes at most before it gives up on something itself.
+func TestUnitLetsItStop(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(unitFile)
+	netnstest.Must(t, err)
+	_, rest, _ := strings.Cut(string(text), "\nTimeoutStopSec=")
+	value, _, _ := strings.Cut(rest, "\n")
+	limit, err := time.ParseDuration(value)
+	netnstest.Must(t, err)
+	c, _ := keepalived.Read("defaults.conf", nil)
+	// As the unit's comment has it; a program that is killed has two seconds more.
+	most := (2+2+4+5+2+3+1)*time.Second + c.Global.ShutdownTimeout + 2*time.Second
+	if limit <= most {
+		t.Errorf("the unit kills the daemon after %v, which may take %v to stop", limit, most)
+	}
 }
