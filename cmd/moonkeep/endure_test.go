@@ -125,6 +125,32 @@ func TestStopTwice(t *testing.T) {
 	}
 }
 
+// TestStopAtOnce holds that a third signal ends the daemon also while it waits for a
+// program that is told of the stop, with a status that is not that of an orderly one.
+func TestStopAtOnce(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	begun := filepath.Join(a.dir, "begun")
+	program := a.write(t, "stop.sh", "#!/bin/sh\ntouch "+begun+"\nexec sleep 20\n", 0o755)
+	p := a.run(t, conf(100, vip.String(), "\tnotify_stop "+program))
+	p.awaitRole(t, "MASTER")
+	for _, said := range []string{"msg=stopping signal", "msg=\"stopping without waiting"} {
+		p.signal(t, syscall.SIGTERM)
+		eventually(t, said, func() bool { return strings.Contains(p.log.String(), said) }, p.log.String)
+	}
+	eventually(t, "the program that is told of the stop", func() bool { _, err := os.Stat(begun); return err == nil }, p.log.String)
+	p.signal(t, syscall.SIGTERM)
+	begin := time.Now()
+	p.ended(t, 1)
+	// It would wait five seconds for the program.
+	if took := time.Since(begin); took > 2500*time.Millisecond {
+		t.Errorf("the third signal took %v", took)
+	}
+	if !strings.Contains(p.log.String(), "level=WARN msg=\"stopping at once") {
+		t.Errorf("it does not say what it leaves behind:\n%s", p.log)
+	}
+}
+
 // TestOwnersAddress holds that an owner's address which is the host's own stays
 // when the daemon stops, and when it starts after a kill -9.
 func TestOwnersAddress(t *testing.T) {

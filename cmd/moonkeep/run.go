@@ -28,7 +28,8 @@ once. SIGHUP reloads FILE.
 The control socket, the journal of owned addresses and the lock are in the run
 directory. Several daemons can run on one host if each has its own.
 
-Exit status 0: it was stopped. 1: it could not start, or it broke. 2: wrong use.`,
+Exit status 0: it was stopped. 1: it could not start, it broke, or it was stopped
+at once, by a third signal. 2: wrong use.`,
 		Example: `  moonkeep run -c /etc/keepalived/keepalived.conf
   moonkeep run -c /etc/moonkeep/moonkeep.yaml --log-format json`,
 		Args: cobra.NoArgs,
