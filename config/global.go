@@ -328,7 +328,7 @@ type Global struct {
 	// Umask is the mode that new files do not have.
 	Umask *Umask `key:"umask" form:"special" idle:"the service manager sets it: UMask= in a unit of systemd" tier:"3"`
 	// RandomSeed fixes what is drawn by lot.
-	RandomSeed *uint32 `key:"random_seed" idle:"nothing is drawn by lot" tier:"3"`
+	RandomSeed *uint32 `key:"random_seed" idle:"what is drawn by lot, when checks begin and the numbers of BFD sessions, must differ at each start" tier:"3"`
 	// ReloadCheck checks a new configuration in a process of its own before
 	// it is taken; the value is a file for what is found.
 	ReloadCheck string `key:"reload_check_config" form:"optional" bare:"/dev/null" idle:"a new configuration is checked before every reload, which is refused if there are new mistakes in it" tier:"2"`

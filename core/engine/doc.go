@@ -1,10 +1,10 @@
 // Package engine runs one node: it feeds it from the kernel, the clock and
 // the checks, and carries its actions out.
 //
-// It decides nothing. What acts is reached through interfaces, which cmd/moonkeep
-// wires: Kernel to core/kernel, Alarm to core/kernel/alarm, Checks to core/program
-// and lua, Probes to plugins/host, Notifier to core/notify, Balancer to
-// core/kernel/ipvs, and Watcher and Policy to parts of its own.
+// It decides nothing. What acts is reached through interfaces, which
+// cmd/moonkeep/daemon wires: Kernel to core/kernel, Alarm to core/kernel/alarm,
+// Checks to core/program and lua, Probes to plugins/host, Notifier to core/notify,
+// Balancer to core/kernel/ipvs, and Watcher and Policy to parts of its own.
 //
 // The goroutines of a running Engine, all ended by Run before it returns unless
 // what they call hangs:

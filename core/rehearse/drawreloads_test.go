@@ -81,7 +81,7 @@ func (w *world) hurtReloads(c *Cluster) {
 	n.Reload(cfg)
 }
 
-// swapNames exchanges the names of two virtual routers, or hands one's on.
+// swapNames exchanges the names of two virtual routers, which may be the same one.
 func (w *world) swapNames(cfg *node.Config) {
 	r := w.reloads.rng
 	a, b := &cfg.Instances[r.IntN(len(cfg.Instances))], &cfg.Instances[r.IntN(len(cfg.Instances))]

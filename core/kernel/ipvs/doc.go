@@ -20,6 +20,6 @@
 // there was no IPVS, so that it is not opened before IPVS is there, and not
 // before it is needed.
 //
-// cmd/moonkeep drives the Keeper; tests run it against a fake that speaks the
+// cmd/moonkeep/daemon drives the Keeper; tests run it against a fake that speaks the
 // messages, and against the kernel.
 package ipvs
