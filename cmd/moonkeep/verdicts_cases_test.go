@@ -23,6 +23,7 @@ type verdictCase struct {
 	reply   func([]byte) []byte // by UDP; nil: nobody listens
 	six     bool                // by IPv6
 	silent  bool                // packets to it vanish
+	refused string              // the kind of route that refuses packets to it, with an ICMP error
 	// theirs is what keepalived says: up, down, or a weight. ours is moonkeep's
 	// where it differs, for the reason why.
 	theirs, ours, why string
@@ -302,6 +303,9 @@ func datagramCases() []verdictCase {
 		{kind: "DNS_CHECK", name: "nobody listens", theirs: down},
 		{kind: "UDP_CHECK", name: "no reply, none is required", reply: none, theirs: up},
 		{kind: "UDP_CHECK", name: "nobody listens", theirs: down},
+		{kind: "UDP_CHECK", name: "the host is gone", refused: "unreachable", theirs: down},
+		{kind: "UDP_CHECK", name: "the same by IPv6", refused: "unreachable", six: true, theirs: down, more: true},
+		{kind: "UDP_CHECK", name: "prohibited by a firewall, IPv6", refused: "prohibit", six: true, theirs: down},
 		{kind: "UDP_CHECK", name: "a reply, one is required", options: "require_reply", reply: echo, theirs: up},
 		{kind: "UDP_CHECK", name: "no reply, one is required", options: "require_reply", reply: none, theirs: down},
 		{kind: "UDP_CHECK", name: "the payload, echoed", options: "payload 01 02 ff\nrequire_reply 01 02 ff", reply: echo, theirs: up},
@@ -316,6 +320,8 @@ func datagramCases() []verdictCase {
 		{kind: "TCP_CHECK", name: "takes it by IPv6", serve: hold, six: true, theirs: up},
 		{kind: "TCP_CHECK", name: "nobody listens", theirs: down},
 		{kind: "TCP_CHECK", name: "does not answer", silent: true, theirs: down},
+		{kind: "TCP_CHECK", name: "prohibited by a firewall", refused: "prohibit", theirs: down, more: true},
+		{kind: "TCP_CHECK", name: "prohibited by a firewall, IPv6", refused: "prohibit", six: true, theirs: down},
 		{kind: "TCP_CHECK", name: "nobody listens, connect_port leads elsewhere", options: "connect_ip 10.2.0.1\nconnect_port 80", theirs: up},
 	}
 	return list

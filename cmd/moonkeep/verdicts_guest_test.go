@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -96,7 +97,10 @@ func (d *director) attend(t *testing.T, cases []verdictCase) {
 		mu.Unlock()
 		all.Wait()
 	})
-	d.servers.Run(t, func() error { return os.WriteFile("/proc/sys/net/ipv6/ip_nonlocal_bind", []byte("1"), 0) })
+	d.servers.Run(t, func() error {
+		// Who does not forward sends no ICMP errors of routes, either.
+		return errors.Join(os.WriteFile("/proc/sys/net/ipv6/ip_nonlocal_bind", []byte("1"), 0), os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0))
+	})
 	for i := range cases {
 		c := &cases[i]
 		at := net.JoinHostPort(c.address(i), fmt.Sprint(verdictPort))
@@ -143,6 +147,13 @@ func (d *director) attend(t *testing.T, cases []verdictCase) {
 		}
 		if c.silent {
 			d.ip(t, d.servers, "route add blackhole "+c.address(i)+"/32 table local")
+		}
+		switch {
+		case c.refused == "":
+		case c.six:
+			d.ip(t, d.servers, "-6 route add "+c.refused+" "+c.address(i)+"/128 table local")
+		default:
+			d.ip(t, d.servers, "route add "+c.refused+" "+c.address(i)+"/32 table local")
 		}
 	}
 }

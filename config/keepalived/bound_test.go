@@ -123,6 +123,9 @@ func before(key string) string {
 	case "vrrp_instance/native_ipv6":
 		return "virtual_ipaddress {\n2001:db8::9\n}\n"
 	}
+	if strings.Contains(key, "/regex_") {
+		return "regex x\n"
+	}
 	return ""
 }
 

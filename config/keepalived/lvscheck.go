@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -188,6 +189,35 @@ func (r *reader) regex(s *statement) {
 		r.out.warn(s.words[1].at, "surplus-words", "regex takes one pattern: %s is read, the rest of the line is ignored; put a pattern with blanks in quotes", quoted(words[0]))
 	}
 	r.row.bound.field.In(r.frames[len(r.frames)-1].value).SetString(words[0])
+}
+
+// endURL drops what says nothing without a pattern, or could never match.
+func (r *reader) endURL(*statement) {
+	if !r.require(r.ended) {
+		return
+	}
+	var u *config.URL
+	switch v := r.frames[len(r.frames)-1].value.Addr().Interface().(type) {
+	case *config.URL:
+		u = v
+	case *config.TLSURL:
+		u = &v.URL
+	}
+	if strings.ContainsRune(u.Path, ' ') {
+		r.out.addAt(r.givenAt("path"), config.Warning, "blank-in-path", "path %s has a blank, which is sent as it is, as by keepalived: many servers refuse such a request; write %%20", quoted(u.Path))
+	}
+	if u.Regex == "" {
+		for _, key := range []string{"regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"} {
+			if r.given(key) {
+				r.out.addAt(r.givenAt(key), config.Warning, "no-effect", "%s is of a pattern, and this url has no regex: it is ignored, as by keepalived", key)
+			}
+		}
+		u.RegexNoMatch, u.RegexOptions, u.RegexMinOffset, u.RegexMaxOffset = false, nil, 0, nil
+	}
+	if most := u.RegexMaxOffset; most != nil && u.RegexMinOffset > *most {
+		r.out.addAt(r.givenAt("regex_min_offset"), config.Warning, "no-effect", "regex_min_offset %d is above regex_max_offset %d, and nothing could match: both are ignored, as by keepalived", u.RegexMinOffset, *most)
+		u.RegexMinOffset, u.RegexMaxOffset = 0, nil
+	}
 }
 
 func (r *reader) miscUser(s *statement) {

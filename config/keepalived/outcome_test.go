@@ -1,12 +1,17 @@
 package keepalived
 
 import (
+	"bytes"
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/standard"
 )
 
 // outcomeRow is a file that holds one keyword with a dubious value.
@@ -29,9 +34,13 @@ func outcomeRows() []outcomeRow {
 				continue
 			}
 			title := b.title + "/" + k.name
+			first := before(title)
+			if strings.HasPrefix(k.name, "regex_") {
+				first = "" // without a pattern it is of no use, which keepalived says
+			}
 			for _, v := range dubious(title, k) {
 				r := outcomeRow{name: strings.TrimRight(name+"/"+k.name+" "+v, " "), key: name + "/" + k.name, word: k.name}
-				r.text, r.base = inBlock(l, name, before(title), k.name+" "+v), inBlock(l, name, before(title), "")
+				r.text, r.base = inBlock(l, name, first, k.name+" "+v), inBlock(l, name, first, "")
 				r.line = strings.Count(r.text[:strings.LastIndex(r.text, "\n"+k.name+" "+v+"\n")+1], "\n") + 1
 				rows = append(rows, r)
 			}
@@ -80,7 +89,7 @@ func TestOutcomes(t *testing.T) {
 	refused, silent := refusals(), silences()
 	for _, row := range rows {
 		outcome := recorded[row.name]
-		_, found := Read("f", []byte(row.text))
+		c, found := Read("f", []byte(row.text))
 		reason, refuses := refused[row.name]
 		delete(refused, row.name)
 		switch {
@@ -93,6 +102,8 @@ func TestOutcomes(t *testing.T) {
 		case outcome == "stops", refuses, outcome == "unknown" && row.name == row.key:
 		case found.Errors():
 			t.Errorf("%s: keepalived %s; here %v", row.name, outcome, found)
+		case refusedChecks(c) != nil:
+			t.Errorf("%s: keepalived %s; a checker refuses it: %v", row.name, outcome, refusedChecks(c))
 		case outcome == "complains" && silent[row.name] == "" && !slices.ContainsFunc(found, func(f config.Finding) bool { return f.At.Line == row.line }):
 			t.Errorf("%s: keepalived complains; nothing is said on line %d: %v", row.name, row.line, found)
 		}
@@ -100,6 +111,23 @@ func TestOutcomes(t *testing.T) {
 	for name := range refused {
 		t.Errorf("%s is among the refusals and no row", name)
 	}
+}
+
+// refusedChecks is what moonkeep's checkers say of checks that they refuse, as
+// which the daemon does not start.
+func refusedChecks(c *config.Config) (err error) {
+	build.EachProbe(c, func(p *build.Probe) {
+		own := standard.New(p.Kind)
+		if own == nil || p.Kind == "MISC_CHECK" || bytes.Contains(p.Options, []byte(`"certificate"`)) { // its files are not here
+			return
+		}
+		o, bad := checker.NewOptions(p.Options)
+		if bad == nil {
+			_, bad = own.Prepare(checker.Target{Address: p.Address, BindTo: p.BindTo, BindPort: p.BindPort, BindIf: p.BindIf, Fwmark: p.Fwmark, Timeout: p.ConnectTimeout, Weight: p.Weight}, o)
+		}
+		err = errors.Join(err, bad)
+	})
+	return err
 }
 
 // refusals are rows that keepalived reads and moonkeep does not, and why.

@@ -31,6 +31,7 @@ func specialLVS() map[string]keyword {
 	}
 	for _, check := range []string{"HTTP_GET", "SSL_GET"} {
 		special[check+"/nb_get_retry"] = keyword{as: "retry"}
+		special[check+"/url"] = keyword{finish: (*reader).endURL}
 	}
 	for _, check := range []string{"HTTP_GET", "SSL_GET", "TCP_CHECK", "SMTP_CHECK", "DNS_CHECK", "UDP_CHECK", "PING_CHECK", "GRPC_HEALTH", "AGENT_CHECK", "PLUGIN_CHECK", "host"} {
 		special[check+"/bind_if"] = keyword{handle: (*reader).bindInterface}

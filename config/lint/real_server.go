@@ -3,6 +3,7 @@ package lint
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,7 +104,7 @@ func (l *service) checks(r *config.RealServer) {
 		case c.TCP != nil && v.Protocol == "UDP" && v.Address.IsValid() && c.TCP.ConnectPort == 0 && v.Address.Port() != dns:
 			l.many(manyOtherProtocol, r, at, nothing)
 		}
-		if (c.TCP != nil || c.HTTP != nil || c.SSL != nil) && c.Target().Connect(v, r).Port() == 0 {
+		if needsPort(c) && portless(c, v, r) {
 			l.many(manyNowhere, r, at, nothing)
 		}
 		if c.Misc == nil && c.Target() != nil {
@@ -113,6 +114,21 @@ func (l *service) checks(r *config.RealServer) {
 	if pings == len(r.Checks) && v.Fwmark == 0 && v.Group == "" && v.Protocol == "TCP" {
 		l.many(manyPinged, r, checkAt(&r.Checks[0], r), nothing)
 	}
+}
+
+// needsPort reports whether a check is one that asks at a port and fails without.
+func needsPort(c *config.Check) bool {
+	return c.TCP != nil || c.HTTP != nil || c.SSL != nil || c.DNS != nil || c.UDP != nil || c.SMTP != nil
+}
+
+// portless reports whether a check has nothing to connect to, or one of its hosts has
+// not.
+func portless(c *config.Check, v *config.VirtualServer, r *config.RealServer) bool {
+	own := c.Target().Connect(v, r).Port() == 0
+	if c.SMTP == nil || len(c.SMTP.Hosts) == 0 {
+		return own
+	}
+	return own && slices.ContainsFunc(c.SMTP.Hosts, func(h config.SMTPHost) bool { return h.ConnectPort == 0 })
 }
 
 func nothing() string { return "" }
@@ -173,7 +189,7 @@ func (l *service) tell() {
 	l.common(manyPinged, "ping-only", "PING_CHECK alone is answered by the host's kernel whether the service runs or not; add a TCP_CHECK or one that speaks the protocol")
 	l.common(manySlow, "slow-removal", "%s", l.said[manySlow].text)
 	l.common(manyMisc, "misc-timeout", "%s", l.said[manyMisc].text)
-	l.common(manySilent, "silent-success", "UDP_CHECK without require_reply takes silence for success: a host that is gone, or a firewall that drops the packet, passes; add require_reply if the service answers")
+	l.common(manySilent, "silent-success", "UDP_CHECK without require_reply takes silence for success: a service that hangs, or a firewall that drops the packet, passes; add require_reply if the service answers")
 	l.common(manyNameless, "no-server-name", "enable_sni and no name to send: neither sni_name nor virtualhost is written; add sni_name")
 	l.common(manyOtherProtocol, "check-protocol", "the service is UDP, and TCP_CHECK asks the same port by TCP, where something else answers or nothing; use UDP_CHECK, or connect_port")
 	l.common(manyNowhere, "check-no-port", "a check has no port to connect to and always fails, as with keepalived; give the real server its port, or the check a connect_port")

@@ -86,6 +86,27 @@ func TestServices(t *testing.T) {
 			},
 			[]string{"a.conf check-no-port: virtual_server fwmark 3: a check has no port"},
 		},
+		"no port, by UDP": {
+			func(v *config.VirtualServer) {
+				v.Address, v.Fwmark = config.Endpoint{}, 3
+				for i := range v.RealServers {
+					v.RealServers[i].Address = endpointOf(v.RealServers[i].Address.Addr().String())
+				}
+				v.RealServers[0].Checks = []config.Check{{DNS: &config.DNSCheck{}}}
+				v.RealServers[1].Checks = []config.Check{{UDP: &config.UDPCheck{RequireReply: config.Reply{Required: true}}}}
+				v.RealServers[2].Checks = []config.Check{{SMTP: &config.SMTPCheck{Hosts: []config.SMTPHost{{Target: config.Target{ConnectPort: 25}}, {}}}}}
+			},
+			[]string{"a.conf check-no-port: virtual_server fwmark 3: a check has no port…; so it is with 3 of 3 real servers"},
+		},
+		"a port of each host": {
+			func(v *config.VirtualServer) {
+				v.Address, v.Fwmark = config.Endpoint{}, 3
+				for i := range v.RealServers {
+					v.RealServers[i].Address = endpointOf(v.RealServers[i].Address.Addr().String())
+					v.RealServers[i].Checks = []config.Check{{SMTP: &config.SMTPCheck{Hosts: []config.SMTPHost{{Target: config.Target{ConnectPort: 25}}}}}}
+				}
+			}, nil,
+		},
 		"sorry server on another port": {
 			func(v *config.VirtualServer) {
 				v.SorryServer = &config.SorryServer{Address: endpointOf("10.0.0.2:8080")}

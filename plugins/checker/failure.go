@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"syscall"
 )
@@ -31,12 +32,26 @@ func blame(err error) Verdict {
 	if errors.As(err, &local) {
 		return Unknown
 	}
+	if prohibited(err) {
+		return Failed
+	}
 	for _, e := range ours {
 		if errors.Is(err, e) {
 			return Unknown
 		}
 	}
 	return Failed
+}
+
+// prohibited reports whether EACCES is the network's word: the kernel makes it of an
+// ICMPv6 error by which a router or a firewall says that it lets nothing through (RFC
+// 4443 section 3.1, codes 1, 5 and 6). Package net does not tell whether connect said
+// so itself.
+func prohibited(err error) bool {
+	var op *net.OpError
+	var call *os.SyscallError
+	return errors.Is(err, syscall.EACCES) &&
+		(errors.As(err, &op) && op.Op == "read" || errors.As(err, &call) && call.Syscall == "connect")
 }
 
 // Failure is the result of a probe that an error of a connection ended while it was

@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"fmt"
+	"net"
 	"os"
 	"syscall"
 	"testing"
@@ -21,6 +22,12 @@ func TestFailure(t *testing.T) {
 		{&LocalError{syscall.EMFILE}, Unknown, "connect: too many open files; open_files of the plugin is its limit", false},
 		{fmt.Errorf("socket: %w", syscall.ENOBUFS), Unknown, "connect: no buffer space available", false},
 		{fmt.Errorf("dial: %w", syscall.ECONNREFUSED), Failed, "connect: connection refused", false},
+		// What an ICMPv6 error "administratively prohibited" comes as, and what a right
+		// that this process lacks does.
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, Failed, "connect: permission denied", false},
+		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.EACCES)}, Failed, "connect: permission denied", false},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EACCES)}, Unknown, "connect: permission denied", false},
+		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EPERM)}, Unknown, "connect: operation not permitted", false},
 		{fmt.Errorf("dial: %w", os.ErrDeadlineExceeded), Failed, "connect: timed out", true},
 		{fmt.Errorf("dial: %w", context.DeadlineExceeded), Failed, "connect: timed out", true},
 		// The kernel's own, after minutes.

@@ -140,10 +140,16 @@ func (c *Conn) connected() error {
 	if err != nil {
 		return &checker.LocalError{Err: os.NewSyscallError("getsockopt", err)}
 	}
-	if n != 0 {
-		return connectError(syscall.Errno(n))
+	switch errno := syscall.Errno(n); errno {
+	case 0:
+		return nil
+	case syscall.EACCES:
+		// An ICMPv6 error says that the way is prohibited (RFC 4443 section 3.1, codes 1,
+		// 5 and 6). Of connect itself it would be this side's.
+		return connectError(syscall.EHOSTUNREACH)
+	default:
+		return connectError(errno)
 	}
-	return nil
 }
 
 // lowest is the first port that the kernel may give a connection which asks for none.

@@ -9,7 +9,6 @@ package dns
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -62,9 +61,6 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 	if err := o.Decode(&s); err != nil {
 		return nil, err
 	}
-	if t.Address.Port() == 0 {
-		return nil, errors.New("DNS_CHECK needs a port to connect to")
-	}
 	kind, ok := dns.StringToType[strings.ToUpper(s.Type)]
 	if !ok {
 		return nil, fmt.Errorf("type %q is no type of a record", s.Type)
@@ -78,6 +74,9 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 	query, err := m.Pack()
 	if err != nil {
 		return nil, fmt.Errorf("ask for %q: %w", s.Name, err)
+	}
+	if t.Address.Port() == 0 {
+		return dial.Nowhere("DNS_CHECK"), nil
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
 	p := &probe{target: t, dialer: checker.Dialer(t), query: query, kind: kind, text: name + " " + dns.TypeToString[kind]}

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// control reports what would end a line of a request, or could. A blank is sent as
+// it is, as by keepalived; whether it is right is the server's affair.
+func control(r rune) bool { return r < ' ' || r == 0x7f }
+
 // bytes is the request as keepalived sends it.
 func (p *plan) bytes() ([]byte, error) {
 	minor, closes := "0", true
@@ -25,9 +29,9 @@ func (p *plan) bytes() ([]byte, error) {
 	switch {
 	case p.path == "":
 		return nil, errors.New("path is missing")
-	case strings.ContainsFunc(p.path, func(r rune) bool { return r <= ' ' || r == 0x7f }):
-		return nil, fmt.Errorf("path %q has a blank or a control character, which has to be written as %%20 and the like", p.path)
-	case strings.ContainsFunc(p.host, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+	case strings.ContainsFunc(p.path, control):
+		return nil, fmt.Errorf("path %q has a control character, which has to be written as %%0A and the like", p.path)
+	case strings.ContainsFunc(p.host, control):
 		return nil, fmt.Errorf("virtualhost %q is no name of a host", p.host)
 	}
 	host, agent, connection := "Host: "+p.host, "User-Agent: KeepAliveClient", ""

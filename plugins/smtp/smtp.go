@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,9 +78,6 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 	p := &probe{dialer: &c.dialer, settings: s}
 	for i, host := range s.Hosts {
 		target, err := host.Target(t)
-		if err == nil && target.Address.Port() == 0 {
-			err = errors.New("SMTP_CHECK needs a port to connect to")
-		}
 		if err != nil {
 			return nil, fmt.Errorf("host %d: %w", i+1, err)
 		}
@@ -95,6 +93,9 @@ func (c *Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, e
 			}
 		}
 		p.configs = append(p.configs, config)
+	}
+	if slices.ContainsFunc(p.targets, func(t checker.Target) bool { return t.Address.Port() == 0 }) {
+		return dial.Nowhere("SMTP_CHECK"), nil // all hosts must be well
 	}
 	p.settings.Settings = s.Lasting()
 	return p, nil

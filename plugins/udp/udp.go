@@ -3,7 +3,8 @@
 // a reply must come, and may have to look as described.
 //
 // Without require_reply silence until connect_timeout is a success, as in
-// keepalived; so is any reply, at once.
+// keepalived; so is any reply, at once. That the host is gone the network reports
+// after a while: three seconds, as a rule, on the network of this host.
 package udp
 
 import (
@@ -14,6 +15,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -69,15 +71,41 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return nil, err
 	}
 	switch {
-	case t.Address.Port() == 0:
-		return nil, errors.New("UDP_CHECK needs a port to send to")
-	case s.MinReplyLength < 0 || s.MaxReplyLength > maxDatagram || s.MinReplyLength > s.MaxReplyLength:
-		return nil, fmt.Errorf("min_reply_length and max_reply_length must be from 0 to %d, the latter not below the former", maxDatagram)
+	case s.MinReplyLength < 0 || s.MaxReplyLength < 0 || s.MinReplyLength > maxDatagram || s.MaxReplyLength > maxDatagram:
+		return nil, fmt.Errorf("min_reply_length and max_reply_length must be from 0 to %d", maxDatagram)
 	case len(s.Payload.value) > maxDatagram-8-40:
 		return nil, fmt.Errorf("payload has %d bytes, more than a datagram takes", len(s.Payload.value))
 	}
+	if t.Address.Port() == 0 {
+		return dial.Nowhere("UDP_CHECK"), nil
+	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	return &probe{t, checker.Dialer(t), s}, nil
+	d := checker.Dialer(t)
+	bind := d.Control
+	d.Control = func(network, address string, c syscall.RawConn) error {
+		if bind != nil {
+			if err := bind(network, address, c); err != nil {
+				return err
+			}
+		}
+		return hearErrors(network, c)
+	}
+	return &probe{t, d, s}, nil
+}
+
+// hearErrors has the kernel tell of every ICMP error: without it only that nobody
+// listens counts, and not that the host or the way to it is gone.
+func hearErrors(network string, c syscall.RawConn) error {
+	level, option := syscall.IPPROTO_IP, syscall.IP_RECVERR
+	if strings.HasSuffix(network, "6") {
+		level, option = syscall.IPPROTO_IPV6, syscall.IPV6_RECVERR
+	}
+	var failed error
+	err := c.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), level, option, 1) })
+	if err = errors.Join(err, os.NewSyscallError("setsockopt", failed)); err != nil {
+		return &checker.LocalError{Err: fmt.Errorf("ask for the errors of the network: %w", err)}
+	}
+	return nil
 }
 
 // Probe sends one datagram.
@@ -157,7 +185,7 @@ func waiting(c net.Conn, buf []byte, late error) (n int, err error) {
 	case err == syscall.EAGAIN:
 		return 0, late
 	case err != nil:
-		return 0, os.NewSyscallError("recvfrom", err)
+		return 0, &net.OpError{Op: "read", Net: "udp", Err: os.NewSyscallError("recvfrom", err)}
 	}
 	return n, nil
 }
