@@ -76,12 +76,14 @@ type InterfaceDelay struct {
 	Interface string `key:"interface" required:"true" tier:"2"`
 	// Down is the time from the loss of the link until it counts as down. It is
 	// cut to what instances on the interface can wait for before a backup takes
-	// over: the adverts that may be missed but one, less the skew of their
-	// priority.
+	// over: the adverts that may be missed but one, less a 256th of an interval.
+	// Interfaces of virtual routers (use_vmac, use_ipvlan) are as late as the one
+	// below them.
 	Down time.Duration `key:"down" range:"0s..255s" required:"true" tier:"2"`
 	// Up is the time from the return of the link until it counts as up.
 	// keepalived's manual says that it is Down when left out; its program
-	// takes 0.
+	// takes 0. Where both are the same, both are cut; with down_timer_adverts 1
+	// both are 0.
 	Up time.Duration `key:"up" default:"0s" range:"0s..255s" tier:"2"`
 }
 

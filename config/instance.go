@@ -184,6 +184,16 @@ type Instance struct {
 // namespace.
 func (i *Instance) Place(name string) string { return netspec.Within(i.NetNamespace, name) }
 
+// LongestDelay is the most that the loss of the instance's interface may count late,
+// as in keepalived: backups must not take over while it still counts as up. It is
+// the adverts that may be missed but one, less one step of the skew.
+func (i *Instance) LongestDelay() time.Duration {
+	if i.DownTimerAdverts <= 1 {
+		return 0
+	}
+	return i.AdvertInt*time.Duration(i.DownTimerAdverts-1) - i.AdvertInt/256
+}
+
 // Unicast reports whether adverts go to peers and not to a group.
 func (i *Instance) Unicast() bool { return len(i.UnicastPeers) > 0 || i.UnicastFaultNoPeer }
 

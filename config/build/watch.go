@@ -1,12 +1,9 @@
 package build
 
 import (
-	"time"
-
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/track"
-	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 // Files returns where each track_file of c is, by name.
@@ -71,29 +68,57 @@ func processes(tracks []config.Track) []node.TrackProcess {
 }
 
 // delays returns how late changes of interfaces count. As in keepalived no
-// loss counts later than the instances on the interface can wait for: backups
-// must not take over while it still counts as up. Of several lines for one
-// interface the last counts.
+// loss counts later than the instances on the interface can wait for (which cuts the
+// return, too, where it is to take as long), and what an instance has in its place
+// (use_vmac, use_ipvlan) is as slow. Of several lines for one interface the last counts.
 func delays(c *config.Config) []node.InterfaceDelay {
 	c = Within(c, "")
+	if len(c.InterfaceDelays) == 0 {
+		return nil
+	}
 	var all []node.InterfaceDelay
 	at := make(map[string]int)
+	add := func(x node.InterfaceDelay) {
+		if i, ok := at[x.Interface]; ok {
+			all[i] = x
+			return
+		}
+		at[x.Interface] = len(all)
+		all = append(all, x)
+	}
 	for _, d := range c.InterfaceDelays {
 		x := node.InterfaceDelay{Interface: d.Interface, Up: d.Up, Down: d.Down}
 		for i := range c.Instances {
 			in := &c.Instances[i]
-			if in.Interface != d.Interface {
-				continue
+			if in.Interface == d.Interface {
+				x = cut(x, in)
 			}
-			skew := vrrp.Version(in.Version).Skew(uint8(in.Priority), in.AdvertInt)
-			x.Down = min(x.Down, max(0, in.AdvertInt*time.Duration(in.DownTimerAdverts-1)-skew))
 		}
-		if i, ok := at[d.Interface]; ok {
-			all[i] = x
+		add(x)
+	}
+	l := lay(c)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		x := node.InterfaceDelay{Interface: l.carrier(in, i)}
+		below, slow := at[in.Interface]
+		if _, written := at[x.Interface]; !slow || written {
 			continue
 		}
-		at[d.Interface] = len(all)
-		all = append(all, x)
+		x.Up, x.Down = all[below].Up, all[below].Down
+		add(x)
 	}
 	return all
+}
+
+func cut(x node.InterfaceDelay, in *config.Instance) node.InterfaceDelay {
+	longest := in.LongestDelay()
+	switch {
+	case longest == 0:
+		x.Up, x.Down = 0, 0
+	case x.Down > longest && x.Up == x.Down:
+		x.Up, x.Down = longest, longest
+	case x.Down > longest:
+		x.Down = longest
+	}
+	return x
 }

@@ -67,28 +67,65 @@ func TestWatched(t *testing.T) {
 }
 
 // TestDelays: a loss counts no later than every instance on the interface can
-// wait for.
+// wait for, and a return as late as it was to when both were the same.
 func TestDelays(t *testing.T) {
 	s := time.Second
-	on := func(iface string, version, priority, adverts int, interval time.Duration) config.Instance {
-		return config.Instance{Interface: iface, Version: version, Priority: priority, DownTimerAdverts: adverts, AdvertInt: interval}
+	on := func(iface string, version, adverts int, interval time.Duration) config.Instance {
+		return config.Instance{Interface: iface, Version: version, Priority: 128, DownTimerAdverts: adverts, AdvertInt: interval}
 	}
+	step := s / 256 // of 1 s
 	for name, tt := range map[string]struct {
 		instances []config.Instance
-		down      time.Duration // is asked for
-		want      time.Duration
+		down, up  time.Duration // are asked for
+		want      [2]time.Duration
 	}{
-		"short enough":       {[]config.Instance{on("eth0", 3, 128, 3, s)}, s, s},
-		"cut, version 3":     {[]config.Instance{on("eth0", 3, 128, 3, 2*s)}, 9 * s, 3 * s},
-		"cut, version 2":     {[]config.Instance{on("eth0", 2, 128, 3, 2*s)}, 9 * s, 3500 * time.Millisecond},
-		"the shortest":       {[]config.Instance{on("eth0", 3, 128, 5, s), on("eth0", 3, 128, 2, s)}, 9 * s, s / 2},
-		"no advert to spare": {[]config.Instance{on("eth0", 3, 128, 1, s)}, 9 * s, 0},
-		"another interface":  {[]config.Instance{on("eth1", 3, 128, 1, s)}, 9 * s, 9 * s},
+		"short enough":       {[]config.Instance{on("eth0", 3, 3, s)}, s, 20 * s, [2]time.Duration{s, 20 * s}},
+		"long enough":        {[]config.Instance{on("eth0", 3, 3, s)}, 2*s - step, 0, [2]time.Duration{2*s - step}},
+		"cut, version 3":     {[]config.Instance{on("eth0", 3, 3, 2*s)}, 9 * s, 20 * s, [2]time.Duration{4*s - 2*step, 20 * s}},
+		"cut, version 2":     {[]config.Instance{on("eth0", 2, 3, 2*s)}, 9 * s, 20 * s, [2]time.Duration{4*s - 2*step, 20 * s}},
+		"both cut":           {[]config.Instance{on("eth0", 3, 3, s)}, 9 * s, 9 * s, [2]time.Duration{2*s - step, 2*s - step}},
+		"the shortest":       {[]config.Instance{on("eth0", 3, 5, s), on("eth0", 3, 2, s)}, 9 * s, s, [2]time.Duration{s - step, s}},
+		"no advert to spare": {[]config.Instance{on("eth0", 3, 1, s)}, 9 * s, 8 * s, [2]time.Duration{}},
+		"another interface":  {[]config.Instance{on("eth1", 3, 1, s)}, 9 * s, 8 * s, [2]time.Duration{9 * s, 8 * s}},
 	} {
-		c := &config.Config{Instances: tt.instances, InterfaceDelays: []config.InterfaceDelay{{Interface: "eth0", Down: 7, Up: 8}, {Interface: "eth0", Down: tt.down, Up: 20 * s}}}
-		want := []node.InterfaceDelay{{Interface: "eth0", Down: tt.want, Up: 20 * s}}
+		c := &config.Config{Instances: tt.instances, InterfaceDelays: []config.InterfaceDelay{{Interface: "eth0", Down: 7, Up: 8}, {Interface: "eth0", Down: tt.down, Up: tt.up}}}
+		want := []node.InterfaceDelay{{Interface: "eth0", Down: tt.want[0], Up: tt.want[1]}}
 		if got := Node(c).Delays; !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, want %+v", name, got, want)
 		}
+	}
+}
+
+// TestDelaysOfOwn: what the adverts of an instance travel on is as slow as the
+// interface below it, unless it has a line of its own.
+func TestDelaysOfOwn(t *testing.T) {
+	s := time.Second
+	in := func(name string, vrid int, iface string) config.Instance {
+		return config.Instance{
+			Name: name, VRID: vrid, Interface: iface, Version: 3, Priority: 128, DownTimerAdverts: 3, AdvertInt: s,
+			UseVMAC: &config.VMAC{Name: "own" + name},
+		}
+	}
+	base := in("E", 5, "eth0")
+	base.VMACXmitBase = true
+	vlan := in("F", 6, "eth0")
+	vlan.UseVMAC, vlan.UseIPVLAN = nil, &config.IPVLAN{Name: "ownF"}
+	c := &config.Config{
+		Instances: []config.Instance{in("A", 1, "eth0"), in("B", 2, "eth0"), in("C", 3, "eth1"), in("D", 4, "eth2"), base, vlan},
+		InterfaceDelays: []config.InterfaceDelay{
+			{Interface: "ownB", Down: 4}, {Interface: "eth0", Down: 9 * s, Up: 5 * s}, {Interface: "eth2", Down: s},
+		},
+	}
+	cut := 2*s - s/256
+	want := []node.InterfaceDelay{
+		{Interface: "ownB", Down: 4},
+		{Interface: "eth0", Down: cut, Up: 5 * s},
+		{Interface: "eth2", Down: s},
+		{Interface: "ownA", Down: cut, Up: 5 * s},
+		{Interface: "ownD", Down: s},
+		{Interface: "ownF", Down: cut, Up: 5 * s},
+	}
+	if got := Node(c).Delays; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

@@ -43,7 +43,7 @@ func TestGlobal(t *testing.T) {
 		}, nil},
 		"a long delay": {func(c *config.Config) {
 			c.InterfaceDelays = []config.InterfaceDelay{{At: c.Instances[0].At, Interface: "eth0", Down: 2 * time.Second}}
-		}, []string{"a.yaml interface-delay-cut: eth0 may be down for 2s before it counts, but vrrp_instance A on it is missed after 3 times advert_int 1s: keepalived cuts the delay to 1.39s"}},
+		}, []string{"a.yaml interface-delay-cut: eth0 may be down for 2s before it counts, but vrrp_instance A on it is missed after 3 times advert_int 1s: keepalived cuts the delay to 1.996s"}},
 		"a session": {func(c *config.Config) {
 			c.BFDs = []config.BFD{{Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5}}
 		}, nil},

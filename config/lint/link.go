@@ -13,21 +13,17 @@ func interfaceDelays(c *config.Config, found *config.Findings) {
 		return
 	}
 	on := make(map[string]*config.Instance)
-	longest := func(in *config.Instance) time.Duration {
-		silence, skew := failover(in)
-		return max(silence-in.AdvertInt-skew, 0)
-	}
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		if o := on[in.Place(in.Interface)]; o == nil || longest(in) < longest(o) {
+		if o := on[in.Place(in.Interface)]; o == nil || in.LongestDelay() < o.LongestDelay() {
 			on[in.Place(in.Interface)] = in
 		}
 	}
 	for i := range c.InterfaceDelays {
 		d := &c.InterfaceDelays[i]
-		if in := on[d.Interface]; in != nil && d.Down > longest(in) {
+		if in := on[d.Interface]; in != nil && d.Down > in.LongestDelay() {
 			found.Add(d.At, config.Warning, "interface-delay-cut", "interface_up_down_delays: %s may be down for %v before it counts, but vrrp_instance %s on it is missed after %d times advert_int %v: keepalived cuts the delay to %v; write less, or a longer advert_int",
-				d.Interface, d.Down, in.Name, in.DownTimerAdverts, in.AdvertInt, round(longest(in)))
+				d.Interface, d.Down, in.Name, in.DownTimerAdverts, in.AdvertInt, in.LongestDelay().Round(time.Millisecond))
 		}
 	}
 }
