@@ -201,7 +201,8 @@ type Rule struct {
 	Type string `key:"type" word:"type,blackhole,unreachable,prohibit,nop" form:"special" default:"unicast" enum:"unicast,blackhole,unreachable,prohibit,nat,nop" tier:"3"`
 	// Goto is the preference of the rule to go on with.
 	Goto *uint32 `key:"goto" tier:"3"`
-	// NoTrack leaves the rule alone when somebody removes it.
+	// NoTrack leaves the rule alone when somebody removes it, and its interfaces
+	// untracked.
 	NoTrack bool `key:"no_track" form:"bare" tier:"2"`
 	// TrackGroup is the track_group whose instances are in FAULT while a static
 	// rule cannot be held.

@@ -102,7 +102,7 @@ func Own(c *config.Config) []netip.Addr {
 }
 
 // Interfaces returns the name of every interface that c needs, sorted: those
-// of instances, of addresses, of routes and of trackers. Those of other network
+// of instances, of addresses, of routes and rules, and of trackers. Those of other network
 // namespaces than the daemon's own are named by both (netspec.Within).
 func Interfaces(c *config.Config) []string {
 	all := interfacesOf(Within(c, ""))
@@ -139,6 +139,9 @@ func interfacesOf(c *config.Config) []string {
 				names[name] = true
 			}
 		}
+		for k := range in.Rules {
+			names[in.Rules[k].In], names[in.Rules[k].Out] = true, true
+		}
 	}
 	for _, s := range static(c, newPreferences()) {
 		for _, a := range s.Addresses {
@@ -146,6 +149,11 @@ func interfacesOf(c *config.Config) []string {
 		}
 		for i := range s.Routing.Routes {
 			for _, name := range s.Routing.Routes[i].Devices() {
+				names[name] = true
+			}
+		}
+		for i := range s.Routing.Rules {
+			for _, name := range s.Routing.Rules[i].Devices() {
 				names[name] = true
 			}
 		}
@@ -179,7 +187,7 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 	n.Extra = l.extra(in, n.Interface, n.Addresses, n.Excluded)
 	follow := func(name string) {
 		tracked := slices.ContainsFunc(n.Interfaces, func(t node.TrackInterface) bool { return t.Name == name })
-		if name != in.Interface && name != "" && !tracked {
+		if name != in.Interface && name != n.Interface && name != "" && !tracked {
 			n.Interfaces = append(n.Interfaces, node.TrackInterface{Name: name})
 		}
 	}

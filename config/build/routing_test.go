@@ -91,6 +91,35 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// TestRuleInterfaces: the interfaces that rules of an instance name are tracked like
+// those of its routes, except its own and with no_track; those of all are watched.
+func TestRuleInterfaces(t *testing.T) {
+	c := &config.Config{
+		Instances: []config.Instance{plain()},
+		StaticRules: []config.Rule{
+			{Table: "9", In: "eth8", Out: "eth9"},
+		},
+	}
+	in := &c.Instances[0]
+	in.UseVMAC = &config.VMAC{Name: "own"}
+	in.Rules = []config.Rule{
+		{Table: "9", In: "eth4", Out: "eth5"}, {Table: "9", In: "eth4"}, {Table: "9", In: "eth6", NoTrack: true},
+		{Table: "9", In: in.Interface, Out: "own"},
+	}
+	var got []string
+	for _, x := range Node(c).Instances[0].Interfaces {
+		got = append(got, x.Name)
+	}
+	if want := []string{"eth4", "eth5"}; !slices.Equal(got, want) {
+		t.Errorf("tracked are %v, want %v", got, want)
+	}
+	for _, name := range []string{"eth4", "eth5", "eth6", "eth8", "eth9"} {
+		if !slices.Contains(Interfaces(c), name) {
+			t.Errorf("%s is not watched", name)
+		}
+	}
+}
+
 // TestStatics: what belongs to a track_group is held apart; routes of instances
 // have their interfaces tracked.
 func TestStatics(t *testing.T) {

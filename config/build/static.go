@@ -119,5 +119,13 @@ func routeInterfaces(r *netspec.Routing) []string {
 			names[name] = true
 		}
 	}
+	for i := range r.Rules {
+		if r.Rules[i].NoTrack {
+			continue
+		}
+		for _, name := range r.Rules[i].Devices() {
+			names[name] = true
+		}
+	}
 	return slices.Sorted(maps.Keys(names))
 }

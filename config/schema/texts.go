@@ -522,7 +522,7 @@ func texts() map[string]string {
 		"Rule.In":                              "In is the interface that packets come in by.",
 		"Rule.L3MDev":                          "L3MDev looks into the table of the VRF that the packet belongs to.",
 		"Rule.Mark":                            "Mark is the firewall mark that it matches: MARK[/MASK].",
-		"Rule.NoTrack":                         "NoTrack leaves the rule alone when somebody removes it.",
+		"Rule.NoTrack":                         "NoTrack leaves the rule alone when somebody removes it, and its interfaces untracked.",
 		"Rule.Not":                             "Not inverts the match.",
 		"Rule.Out":                             "Out is the interface that packets of the node itself leave by.",
 		"Rule.Preference":                      "Preference is the rule's place; the lowest is asked first. keepalived complains when there is none.",

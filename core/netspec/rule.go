@@ -76,6 +76,19 @@ type Rule struct {
 	Space   string `json:",omitempty"`
 }
 
+// Devices returns the names of the interfaces that the rule matches, each once.
+func (r *Rule) Devices() []string {
+	switch {
+	case r.In == "" && r.Out == "":
+		return nil
+	case r.Out == "" || r.Out == r.In:
+		return []string{r.In}
+	case r.In == "":
+		return []string{r.Out}
+	}
+	return []string{r.In, r.Out}
+}
+
 // Normal returns the rule with the defaults of the kernel filled in, as the
 // kernel shows it.
 func (r Rule) Normal() Rule {
