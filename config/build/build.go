@@ -4,8 +4,8 @@
 // wrong with it, but for what only shows in the translation: the rules of
 // strict mode (Strict).
 //
-// One thing is added that nobody wrote: the interfaces of addresses and routes
-// are tracked without being named (as in keepalived, unless no_track).
+// One thing is added that nobody wrote: the interfaces of addresses, routes and
+// rules are tracked without being named (as in keepalived, unless no_track).
 package build
 
 import (

@@ -9,12 +9,18 @@ import (
 )
 
 // pace is how fast the announcements of a configuration may follow each other: on
-// an interface as slowly as any of its instances asks for, since it is shared. An
+// an interface as slowly as any instance asks for that announces there. An
 // interface of a virtual router's own is in the group of the one below it.
 func pace(c *config.Config) announce.Pace {
-	p := announce.Pace{Gaps: announce.Gaps{NA: c.Global.GnaInterval}}
-	for i := range c.Instances {
-		p.Gaps.ARP = max(p.Gaps.ARP, c.Instances[i].Garp.Interval)
+	p := announce.Pace{Gaps: announce.Gaps{ARP: c.Global.GarpInterval, NA: c.Global.GnaInterval}}
+	for name, gap := range build.GarpIntervals(c) {
+		if gap == p.Gaps.ARP {
+			continue
+		}
+		if p.Interfaces == nil {
+			p.Interfaces = make(map[string]announce.Gaps)
+		}
+		p.Interfaces[name] = announce.Gaps{ARP: gap, NA: p.Gaps.NA}
 	}
 	devices := build.Devices(c)
 	for _, g := range c.GarpGroups {

@@ -51,8 +51,10 @@ type Group struct {
 
 // Pace is how fast announcements may follow each other.
 type Pace struct {
-	// Gaps are those of each interface that is in no group.
-	Gaps Gaps
+	// Gaps are those of each interface that is in no group and not in Interfaces,
+	// which has others.
+	Gaps       Gaps
+	Interfaces map[string]Gaps
 	// Groups are the groups; of several that name an interface the first counts.
 	Groups []Group
 }
@@ -125,6 +127,9 @@ func (a *Announcer) SetPace(p Pace) {
 // held.
 func (a *Announcer) lane(address netspec.Address) (lane, time.Duration) {
 	l, gaps := lane{device: address.Device, six: address.Addr().Is6()}, a.pace.Gaps
+	if own, has := a.pace.Interfaces[address.Device]; has {
+		gaps = own
+	}
 	if g := a.group[address.Device]; g > 0 {
 		l.device, l.group, gaps = "", g, a.pace.Groups[g-1].Gaps
 	}

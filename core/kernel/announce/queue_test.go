@@ -89,3 +89,25 @@ func TestRefusalEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestLane: which gap an interface has, and that those of a group share a lane.
+func TestLane(t *testing.T) {
+	gaps := func(arp time.Duration) Gaps { return Gaps{ARP: arp, NA: 2 * arp} }
+	a := &Announcer{}
+	a.SetPace(Pace{Gaps: gaps(1), Interfaces: map[string]Gaps{"eth1": gaps(2), "eth2": gaps(3)}, Groups: []Group{{gaps(4), []string{"eth2"}}}})
+	for device, want := range map[string]time.Duration{"eth0": 1, "eth1": 2, "eth2": 4} {
+		for _, text := range []string{"192.0.2.1/24", "2001:db8::1/64"} {
+			x := netspec.Address{Device: device, Prefix: netip.MustParsePrefix(text)}
+			gap, l := want, lane{device: device}
+			if x.Addr().Is6() {
+				gap, l.six = 2*want, true
+			}
+			if device == "eth2" {
+				l.device, l.group = "", 1
+			}
+			if at, got := a.lane(x); at != l || got != gap {
+				t.Errorf("%s on %s: %+v with a gap of %v, want %+v with %v", text, device, at, got, l, gap)
+			}
+		}
+	}
+}
