@@ -168,6 +168,7 @@ func supply(tree string) error {
 		{"ip", "link", "set", "lo", "up"},
 		{"stty", "-F", "/dev/tty1", "raw"}, // as a pipe: the output is not to be changed
 		{"stty", "-F", "/dev/tty2", "raw"},
+		{"stty", "-F", meterTTY, "raw", "-echo"},
 	} {
 		if out, err := exec.Command(busybox, argv...).CombinedOutput(); err != nil {
 			return fmt.Errorf("busybox %s in the guest: %w: %s", strings.Join(argv, " "), err, bytes.TrimSpace(out))
@@ -190,7 +191,7 @@ func perform(j *job) (int, error) {
 	}
 	defer null.Close()
 	child, err := os.StartProcess(j.Argv[0], j.Argv, &os.ProcAttr{
-		Dir: j.Dir, Env: append(j.Env, "PWD="+j.Dir), Files: []*os.File{null, out, out},
+		Dir: j.Dir, Env: append(j.Env, "PWD="+j.Dir, meterVariable+"="+meterTTY), Files: []*os.File{null, out, out},
 		Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {

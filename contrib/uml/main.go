@@ -13,6 +13,8 @@
 // that there was no guest, or that it ended without one (as env and docker
 // have it). What the guest's kernel said is shown only then.
 //
+// A program that measures what it costs asks by UML_METER (meter.go).
+//
 // It needs Debian's user-mode-linux and busybox; see guest.go for what the
 // guest is made of. It knows nothing of tests, except that the -test.timeout of
 // a test binary bounds the guest too.
@@ -116,10 +118,11 @@ func boot(ctx context.Context, argv []string, stdout, console io.Writer) (int, e
 		return 0, err
 	}
 	// The kernel's own words go to file 1, which it also writes to before it
-	// has consoles; the program's to 3; the status to 4.
+	// has consoles; the program's to 3; the status to 4; what the program asks
+	// the meter to 6, and its answers come from 5.
 	cmd := exec.Command(kernel, "mem="+memory, "rootfstype=hostfs", "rootflags=/", "ro", "quiet", "panic=-1",
 		"uml_dir="+dir, "init="+init, jobVariable+"="+filepath.Join(dir, "job"),
-		"con=null", "con0=null,fd:1", "con1=null,fd:3", "con2=null,fd:4")
+		"con=null", "con0=null,fd:1", "con1=null,fd:3", "con2=null,fd:4", "con3=fd:5,fd:6")
 	// With no TMPDIR its memory is in /dev/shm, not in a file on a disk.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH")}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -133,6 +136,11 @@ func boot(ctx context.Context, argv []string, stdout, console io.Writer) (int, e
 	if err != nil {
 		return 0, err
 	}
+	begin, endMeter, err := attach(cmd)
+	if err != nil {
+		return 0, err
+	}
+	defer endMeter()
 	runtime.LockOSThread() // the guest dies with the thread that starts it
 	defer runtime.UnlockOSThread()
 	err = cmd.Start()
@@ -144,6 +152,7 @@ func boot(ctx context.Context, argv []string, stdout, console io.Writer) (int, e
 		waitStatus()
 		return 0, fmt.Errorf("start the guest: %w", err)
 	}
+	begin(cmd.Process.Pid)
 	// All processes of the guest are in its group: those that the kernel made
 	// for it must not outlive it, and they hold our pipes open.
 	end := func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

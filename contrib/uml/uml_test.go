@@ -56,6 +56,13 @@ func TestGuest(t *testing.T) {
 			argv:   []string{"sh", "-c", "ip link add vrf9 type vrf table 9 && ip -6 addr add fd00::1/64 dev lo nodad && unshare -rn true && ip netns add n && echo fine; exit 3"},
 			stdout: "fine\n", status: 3,
 		},
+		{
+			name: "meter",
+			argv: []string{"bash", "-c", `exec 7<>$UML_METER
+				for i in 1 2; do echo >&7; read -u 7 n[$i]; for ((k = 0; k < 10000; k++)); do :; done; done
+				(( n[1] > 0 && n[2] - n[1] > 1000000 )) && echo counts || echo "${n[@]}"`},
+			stdout: "counts\n",
+		},
 		{name: "much output", argv: []string{"sh", "-c", "yes 123456789 | head -n 100000"}, stdout: strings.Repeat("123456789\n", 100_000)},
 		{name: "killed", argv: []string{"sh", "-c", "kill -TERM $$"}, status: 143},
 		{name: "panic", argv: []string{"sh", "-c", "echo before; sleep 0.2; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"}, status: noGuest,

@@ -59,7 +59,7 @@ func TestTable(t *testing.T) {
 	tbl.print(&out, true)
 	want := `| check | servers | delay_loop | figure | moonkeep | keepalived | ratio |
 |---|---|---|---|---|---|---|
-| TCP_CHECK | 1000 | 1s | CPU a check, us | 90 | 100 / 120 / 140 | 0.75 |
+| TCP_CHECK | 1000 | 1s | CPU of the guest a check, us | 90 | 100 / 120 / 140 | 0.75 |
 | TCP_CHECK | 1000 | 1s | RSS, MiB | - | 13 | - |
 `
 	if out.String() != want {

@@ -127,8 +127,16 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 		}
 		defer os.RemoveAll(s.logs)
 	}
+	meter, err := subject.OpenMeter()
+	if err != nil {
+		return err
+	}
+	if meter == nil {
+		return errors.New("it counts the CPU time of a guest of User-Mode Linux, and this is none; run it by `make bench-checkers`")
+	}
+	defer meter.Close()
 	t := &table{}
-	failure := measure(ctx, s, t, progress)
+	failure := measure(ctx, s, meter, t, progress)
 	fmt.Fprintln(out, machine)
 	fmt.Fprintf(out, "%d turns each; CPU time over %v\n\n", s.runs, s.window)
 	t.print(out, s.markdown)
@@ -139,14 +147,24 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 }
 
 // measure plays all trials, each in a network of its own.
-func measure(ctx context.Context, s settings, t *table, progress io.Writer) error {
+func measure(ctx context.Context, s settings, meter *subject.Meter, t *table, progress io.Writer) error {
+	// What was begun before may go on for a moment: the least of some counts.
+	idle := time.Second
+	for range 3 {
+		spent, err := spend(ctx, meter, time.Second)
+		if err != nil {
+			return err
+		}
+		idle = min(idle, spent)
+	}
+	fmt.Fprintf(progress, "an idle second costs %v\n", idle.Round(time.Microsecond))
 	for _, kind := range s.kinds {
 		for _, n := range s.sizes {
 			for _, loop := range s.loops {
 				for turn := range s.runs {
 					for _, program := range s.programs {
 						fmt.Fprintf(progress, "%s: %d real servers, %s each %v, turn %d of %d\n", program, n, kind, loop, turn+1, s.runs)
-						tr := trial{settings: s, program: program, kind: kind, n: n, loop: loop, report: func(figure string, v float64) {
+						tr := trial{settings: s, program: program, kind: kind, n: n, loop: loop, meter: meter, idle: idle, report: func(figure string, v float64) {
 							t.Add(row{kind, n, loop, figure}, program, v)
 						}}
 						if err := tr.run(ctx); err != nil {

@@ -22,14 +22,17 @@ type trial struct {
 	n       int
 	loop    time.Duration
 	report  func(figure string, v float64)
+	meter   *subject.Meter
+	// idle is what a second costs in which nothing is done.
+	idle time.Duration
 }
 
 // The figures, in the order in which they are printed.
 const (
 	figureStart  = "start until all stand in IPVS, ms"
 	figureChecks = "checks a second"
-	figureCPU    = "CPU, ms a second"
-	figureCheck  = "CPU a check, us"
+	figureCPU    = "CPU of the guest, ms a second"
+	figureCheck  = "CPU of the guest a check, us"
 	figureMemory = "RSS, MiB"
 	figurePSS    = "PSS, MiB"
 )
@@ -63,6 +66,19 @@ func wait(ctx context.Context, d time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// spend is what the guest costs within a time.
+func spend(ctx context.Context, m *subject.Meter, d time.Duration) (time.Duration, error) {
+	before, err := m.CPU()
+	if err != nil {
+		return 0, err
+	}
+	if err := wait(ctx, d); err != nil {
+		return 0, err
+	}
+	after, err := m.CPU()
+	return after - before, err
 }
 
 // stopLimit is how long a program may take to end; keepalived takes its time
@@ -127,19 +143,12 @@ func (t *trial) await(ctx context.Context, d *subject.Daemon, what string, count
 
 // rest counts what the checks cost.
 func (t *trial) rest(ctx context.Context, w *network, d *subject.Daemon) error {
-	cpu, err := d.CPU()
-	if err != nil {
-		return err
-	}
 	connections, err := w.connections()
 	if err != nil {
 		return err
 	}
 	begin := time.Now()
-	if err := wait(ctx, t.window); err != nil {
-		return err
-	}
-	now, err := d.CPU()
+	cpu, err := spend(ctx, t.meter, t.window)
 	if err != nil {
 		return err
 	}
@@ -157,8 +166,9 @@ func (t *trial) rest(ctx context.Context, w *network, d *subject.Daemon) error {
 		return errors.New("no server was checked")
 	}
 	t.report(figureChecks, float64(n)/took.Seconds())
-	t.report(figureCPU, (now-cpu).Seconds()*1000/took.Seconds())
-	t.report(figureCheck, float64((now-cpu).Microseconds())/float64(n))
+	cpu -= time.Duration(t.idle.Seconds() * took.Seconds() * float64(time.Second))
+	t.report(figureCPU, cpu.Seconds()*1000/took.Seconds())
+	t.report(figureCheck, float64(cpu.Microseconds())/float64(n))
 	t.report(figureMemory, float64(rss)/(1<<20))
 	t.report(figurePSS, float64(pss)/(1<<20))
 	// Servers that were called down would make checks cheaper.
