@@ -20,7 +20,7 @@ const perTick = 256
 // interval, within these bounds.
 const (
 	finest   = time.Millisecond
-	coarsest = 40 * time.Millisecond
+	coarsest = 100 * time.Millisecond
 )
 
 // checker is one check with what it said last.

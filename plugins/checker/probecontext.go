@@ -22,9 +22,11 @@ type probeContext struct {
 	done  chan struct{} // nil until somebody asks for it
 	timer *time.Timer   // with done
 	apart func() bool   // lets go of parent, with done
-	// after are functions to be called when the probe is called off.
-	after map[int]func()
-	next  int
+	// after is called when the probe is called off, and so are others; most
+	// probes ask for one call.
+	after  func()
+	others map[int]func()
+	next   int
 }
 
 // Deadline is context.Context's.
@@ -84,19 +86,32 @@ func (c *probeContext) AfterCancel(f func()) (stop func() bool) {
 		go f() // as long as f takes; once for each call
 		return func() bool { return false }
 	}
-	if c.after == nil {
-		c.after = make(map[int]func(), 1)
+	if c.next == 0 {
+		c.after, c.next = f, 1
+		return c.unask
+	}
+	if c.others == nil {
+		c.others = make(map[int]func(), 1)
 	}
 	id := c.next
 	c.next++
-	c.after[id] = f
+	c.others[id] = f
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_, there := c.after[id]
-		delete(c.after, id)
+		_, there := c.others[id]
+		delete(c.others, id)
 		return there
 	}
+}
+
+// unask undoes the first call of AfterCancel.
+func (c *probeContext) unask() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	there := c.after != nil
+	c.after = nil
+	return there
 }
 
 // over reports whether somebody was told that the time of the probe is over.
@@ -122,8 +137,11 @@ func (c *probeContext) end(why error) {
 		c.apart()
 		close(c.done)
 	}
-	for _, f := range c.after { // as many as the probe has asked for: one, most often
+	if c.after != nil {
+		go c.after()
+	}
+	for _, f := range c.others { // as many as the probe has asked for
 		go f()
 	}
-	c.after = nil
+	c.after, c.others = nil, nil
 }

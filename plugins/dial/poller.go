@@ -119,6 +119,13 @@ func (p *poller) add(c *Conn) error {
 	return nil
 }
 
+// some reports whether connections are in the epoll.
+func (p *poller) some() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.n > 0
+}
+
 // remove forgets a connection; the kernel does when its file is closed. It must
 // be called before that, for the number may be another's at once.
 func (p *poller) remove(c *Conn) {
