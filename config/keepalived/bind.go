@@ -48,6 +48,8 @@ type binder struct {
 	special  map[string]keyword
 	// names are the blocks of the language that were made of structs.
 	names map[*schema.Block]string
+	// exact and first are exactNumbers and firstCounts.
+	exact, first map[string]bool
 }
 
 // binding is how a row is bound to a field.
@@ -151,14 +153,14 @@ func (b *binder) row(block, word string, f *schema.Field) keyword {
 	if own, ok := b.special[block+"/"+word]; ok {
 		k.replace(&own)
 	}
-	if slices.Contains(firstCounts(), block+"/"+word) {
+	if b.first[block+"/"+word] {
 		k.first, k.repeats = true, false
 	}
 	if k.handle == nil && !k.braces() {
 		k.handle = setField
 	}
 	number := f.Kind == schema.KindInt || f.Kind == schema.KindInts || f.Kind == schema.KindDuration || strings.HasPrefix(word, "track_") && k.line != nil
-	k.exact = slices.Contains(exactNumbers(), block+"/"+word)
+	k.exact = b.exact[block+"/"+word]
 	k.tail = number && !f.Own && !k.exact
 	return k
 }
@@ -167,9 +169,8 @@ func (b *binder) row(block, word string, f *schema.Field) keyword {
 // stands behind the digits. Of the others it complains and takes the digits when
 // it runs; keepalived -t ignores all of them. An advert_int of 2s is there one of
 // two microseconds, which is out of its range.
-func exactNumbers() []string {
-	var all []string
-	for block, words := range map[string]string{
+func exactNumbers() map[string]bool {
+	return each(map[string]string{
 		"":               "child_wait_time",
 		"vrrp_instance":  "virtual_router_id unicast_ttl priority kernel_rx_buf_size advert_int",
 		"virtual_server": "retry persistence_timeout", "real_server": "retry",
@@ -178,18 +179,23 @@ func exactNumbers() []string {
 		"global_defs": "nftables_priority nftables_ipvs_priority nftables_ipvs_start_fwmark " +
 			"vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs lvs_netlink_cmd_rcv_bufs lvs_netlink_monitor_rcv_bufs process_monitor_rcv_bufs " +
 			"vrrp_rx_bufs_multiplier random_seed",
-	} {
+	})
+}
+
+// each are the words of blocks, as BLOCK/KEYWORD.
+func each(blocks map[string]string) map[string]bool {
+	all := make(map[string]bool)
+	for block, words := range blocks {
 		for word := range strings.FieldsSeq(words) {
-			all = append(all, block+"/"+word)
+			all[block+"/"+word] = true
 		}
 	}
 	return all
 }
 
 // firstCounts are the keywords of which keepalived keeps the first.
-func firstCounts() []string {
-	var all []string
-	for block, words := range map[string]string{
+func firstCounts() map[string]bool {
+	return each(map[string]string{
 		"": "net_namespace instance",
 		"global_defs": "notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script lvs_notify_fifo lvs_notify_fifo_script " +
 			"startup_script shutdown_script snmp_socket nftables lvs_sync_daemon",
@@ -201,12 +207,7 @@ func firstCounts() []string {
 		"real_server":        "notify_up notify_down",
 		"url":                "digest",
 		"TLSURL-url":         "digest",
-	} {
-		for word := range strings.FieldsSeq(words) {
-			all = append(all, block+"/"+word)
-		}
-	}
-	return all
+	})
 }
 
 // structure makes the row of a keyword that opens a struct.

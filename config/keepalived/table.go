@@ -118,7 +118,10 @@ var compute = sync.OnceValue(languageOf)
 func languageOf() language {
 	l := language{}
 	s := schema.New()
-	b := &binder{schema: s, language: l, special: specials(), names: map[*schema.Block]string{}}
+	b := &binder{
+		schema: s, language: l, special: specials(), names: map[*schema.Block]string{},
+		exact: exactNumbers(), first: firstCounts(),
+	}
 	l.add("", b.rows("", s.Root()))
 	l.add("global_defs", append(l["global_defs"].keywords, includeCheckRow()))
 	for _, secret := range []string{"SSL", "authentication", "auth_hmac"} {
