@@ -66,6 +66,7 @@ type keeper struct {
 func (k *keeper) count(s *state) {
 	k.push(s.l.G.Global)
 	k.push(s.l.G.Registry)
+	k.push(s.argument)
 	for _, v := range s.modules {
 		k.push(v)
 	}

@@ -24,10 +24,12 @@ func TestWhatAScriptKeepsIsBounded(t *testing.T) {
 		"metatables":      "local s = ('x'):rep(1e6) .. #kept kept[#kept + 1] = setmetatable({}, {__index = {s = s}})",
 		"keys":            "kept[('x'):rep(1e6) .. #names] = 1 names[#names + 1] = true",
 		"a module":        "local m = require 'file' m[#m + 1] = ('x'):rep(1e6) .. #m",
+		"the argument":    "ctx.kept = ctx.kept or {} ctx.kept[#ctx.kept + 1] = ('x'):rep(1e6) .. #ctx.kept",
+		"the arguments":   "local a = ctx.args a.kept = a.kept or {} a.kept[#a.kept + 1] = ('x'):rep(1e6) .. #a.kept",
 		"strings' table":  "string[#string + 1] = ('x'):rep(1e6) .. #string",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := runner(t, "require 'file' local kept, names = {}, {} return function()\n"+body+"\nreturn true end", Options{Limits: Limits{Memory: 4 << 20}})
+			r := runner(t, "require 'file' local kept, names = {}, {} return function(ctx)\n"+body+"\nreturn true end", Options{Limits: Limits{Memory: 4 << 20}})
 			var before, after runtime.MemStats
 			runtime.GC()
 			runtime.ReadMemStats(&before)

@@ -48,6 +48,9 @@ func TestStandardFunctions(t *testing.T) {
 		// string
 		{`("abc"):byte() .. ("abc"):byte(-1) .. select("#", ("abc"):byte(1, -1)) .. select("#", ("abc"):byte(9))`, "979930"},
 		{`("abc"):upper() .. ("ABC"):lower() .. ("abc"):reverse() .. ("abc"):sub(2, -2) .. #("abc")`, "ABCabccbab3"},
+		{`("\195\164\255z\128"):upper() == "\195\164\255Z\128" and ("\195\132\255Z{[@"):lower()`, "\xc3\x84\xffz{[@"},
+		{`#(("\255"):rep(1000):upper() .. ("\255"):rep(1000):lower())`, "2000"},
+		{`string.char(97, 98, 255):byte(-1) .. string.char()`, "255"},
 		{`("x"):rep(0) .. ("x"):rep(-1) .. (""):rep(1e9)`, ""},
 		{`("hello world"):find("o w") .. "," .. select(2, ("hello world"):find("o w"))`, "5,7"},
 		{`table.concat({("key = value"):match("^(%w+)%s*=%s*(%w+)$")}, "|")`, "key|value"},

@@ -12,10 +12,17 @@ import (
 func (s *state) openString(mod *lua.LTable) {
 	mod.RawSetString("dump", lua.LNil)
 	mod.RawSetString("gfind", lua.LNil)
-	for _, name := range []string{"upper", "lower", "reverse"} {
-		mod.RawSetString(name, s.l.NewFunction(s.charged(mod.RawGetString(name).(*lua.LFunction).GFunction)))
-	}
+	reverse := mod.RawGetString("reverse").(*lua.LFunction).GFunction
+	char := mod.RawGetString("char").(*lua.LFunction).GFunction
 	s.l.SetFuncs(mod, map[string]lua.LGFunction{
+		"upper":   s.mapped('a', 'z'),
+		"lower":   s.mapped('A', 'Z'),
+		"reverse": s.charged(reverse),
+		"char": func(l *lua.LState) int {
+			s.meter.chargeCopies(l, l.GetTop(), 2)
+			s.meter.work(l, l.GetTop())
+			return char(l)
+		},
 		"byte":   s.stringByte,
 		"sub":    s.stringSub,
 		"rep":    s.stringRep,
@@ -27,13 +34,30 @@ func (s *state) openString(mod *lua.LTable) {
 	})
 }
 
-// charged returns a string function that first pays for a copy of its
-// argument.
+// charged returns a string function that first pays for two copies
+// of its argument: the octets that it works on, and the text.
 func (s *state) charged(fn lua.LGFunction) lua.LGFunction {
 	return func(l *lua.LState) int {
-		s.meter.chargeString(l, len(l.CheckString(1)))
+		s.meter.chargeCopies(l, len(l.CheckString(1)), 2)
 		return fn(l)
 	}
+}
+
+// mapped returns a string function that turns the letters from first to last
+// into those of the other case. Those are letters of ASCII, as in Lua's "C"
+// locale: every other octet stays, so that no text grows and none is taken for
+// UTF-8.
+func (s *state) mapped(first, last byte) lua.LGFunction {
+	return s.charged(func(l *lua.LState) int {
+		text := []byte(l.CheckString(1))
+		for i, c := range text {
+			if c >= first && c <= last {
+				text[i] = c ^ ('a' - 'A')
+			}
+		}
+		l.Push(lua.LString(text))
+		return 1
+	})
 }
 
 // offsets turns Lua's first and last positions, counted from 1 or from the
