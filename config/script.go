@@ -98,23 +98,3 @@ func (p *Program) File() *Lua {
 	}
 	return &Lua{At: p.At, Written: p.Written, Path: p.Lua, Allow: p.Allow, Args: p.Args}
 }
-
-// Smoothing says how a weight follows what is measured, so that what depends on
-// it does not swing.
-type Smoothing struct {
-	At      Position `key:"-"`
-	Written Keys     `key:"-"`
-	// TimeConstant is that of an exponential average: after it a jump has come
-	// through to 63 %, after three times it to 95 %.
-	TimeConstant time.Duration `key:"time_constant" own:"true" range:"0s..24h" tier:"3"`
-	// Min is the least weight; with max, which must be given too.
-	Min int `key:"min" own:"true" range:"-65535..65535" unit:"weight" tier:"3"`
-	// Max is the greatest weight.
-	Max int `key:"max" own:"true" range:"-65535..65535" unit:"weight" tier:"3"`
-	// Step is the least change that counts.
-	Step int `key:"step" own:"true" default:"1" range:"1..65535" unit:"weight" tier:"3"`
-	// SlowStart is how long the weight takes to rise to its full value after
-	// a check was down. That of a real server is slow_start of its virtual
-	// server.
-	SlowStart time.Duration `key:"slow_start" own:"true" range:"0s..24h" tier:"3"`
-}

@@ -203,6 +203,9 @@ func (r *reader) beginRealServer(s *statement) {
 func (r *reader) endRealServer(*statement) {
 	s := top[config.RealServer](r)
 	s.Checks = slices.Clip(s.Checks)
+	if at, text := s.SmoothingFault(); text != "" {
+		r.out.addAt(at, config.Error, "bad-smoothing", "real_server %s: smoothing %s", s.Address, text)
+	}
 }
 
 // sorryServer reads ADDR [PORT].

@@ -67,6 +67,10 @@ func (r *reader) block(v *value, b *schema.Block, dst reflect.Value, what string
 		}
 	case *config.MiscCheck:
 		r.account(&table{v, what}, whole)
+	case *config.RealServer:
+		if at, text := whole.SmoothingFault(); text != "" {
+			r.error(at, "bad-smoothing", "%s: smoothing %s", what, text)
+		}
 	case *config.Plugin:
 		r.groupNeedsUser(&table{v, what}, "group", "user")
 	}

@@ -225,12 +225,15 @@ func TestFindings(t *testing.T) {
 			`a.yaml:2:5: error: vrrp_script s needs what it runs: script, lua or plugin [missing-key]`,
 		}},
 		"smoothing": {"a.yaml", script("lua: a.lua", "smoothing: {time_constant: 5s, min: 3, max: 2, step: 2}"), []string{
-			`a.yaml:4:41: error: vrrp_script s: smoothing: min 3 must be less than max 2 [out-of-range]`,
+			`a.yaml:4:36: error: vrrp_script s: smoothing has a min of 3, which must be less than its max of 2 [bad-smoothing]`,
 		}},
 		"smoothing by half": {"a.yaml", script("script: /bin/true", "smoothing: {max: 2}"), []string{
-			`a.yaml:4:5: error: vrrp_script s: smoothing goes with lua only [exclusive-keys]`,
-			`a.yaml:4:16: error: vrrp_script s: smoothing: min and max go together [missing-key]`,
+			`a.yaml:4:5: error: vrrp_script s: smoothing goes with lua only: nothing else of a vrrp_script measures a weight [bad-smoothing]`,
 		}},
+		"smoothing without max": {"a.yaml", script("lua: a.lua", "smoothing: {min: 2}"), []string{
+			`a.yaml:4:16: error: vrrp_script s: smoothing has one of min and max: they go together [bad-smoothing]`,
+		}},
+		"smoothing to 0": {"a.yaml", script("lua: a.lua", "smoothing: {min: -40, max: 0}"), []string{}},
 		"a plugin": {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{}},
 		"a plugin without an address": {"a.yaml", script("plugin: {TCP_CHECK: {connect_port: 80}}", "user: nobody"), []string{
 			`a.yaml:3:13: error: vrrp_script s: plugin: TCP_CHECK needs a connect_ip: no real server gives it an address [missing-key]`,

@@ -29,8 +29,8 @@ func (r *reader) checkScript(t *table, s *config.Script) {
 	if s.Plugin != nil {
 		r.scriptPlugin(t, s.Plugin)
 	}
-	if s.Smoothing != nil {
-		r.smoothing(t, s.Smoothing)
+	if at, text := s.SmoothingFault(); text != "" {
+		r.error(at, "bad-smoothing", "%s: smoothing %s", t.what, text)
 	}
 	for _, x := range [...]struct {
 		key   string
@@ -82,20 +82,5 @@ func (r *reader) scriptPlugin(t *table, c *config.Check) {
 		r.error(at, "missing-key", "%s: plugin: %s needs a connect_ip: no real server gives it an address", t.what, c.Kind())
 	case to.ConnectPort == 0 && c.Ping == nil:
 		r.error(at, "missing-key", "%s: plugin: %s needs a connect_port: no real server gives it a port", t.what, c.Kind())
-	}
-}
-
-// smoothing looks at what its keys mean together.
-func (r *reader) smoothing(t *table, s *config.Smoothing) {
-	if !t.has("lua") {
-		r.error(t.place("smoothing"), "exclusive-keys", "%s: smoothing goes with lua only", t.what)
-	}
-	in := &table{t.v.get("smoothing").value, t.what + ": smoothing"}
-	switch {
-	case in.v.kind != kindTable:
-	case in.has("min") != in.has("max"):
-		r.error(in.v.at, "missing-key", "%s: min and max go together", in.what)
-	case in.has("min") && s.Min >= s.Max:
-		r.error(in.value("min"), "out-of-range", "%s: min %d must be less than max %d", in.what, s.Min, s.Max)
 	}
 }

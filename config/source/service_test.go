@@ -113,6 +113,20 @@ func TestFindingsOfTheRest(t *testing.T) {
 			`a.yaml:6:86: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK needs a misc_path [missing-key]`,
 			`a.yaml:6:111: error: virtual_server 1: real_server number 2 needs an address [missing-key]`,
 		}},
+		"smoothing from min": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, weight_by: {lua: a.lua}, smoothing: {min: 5}}]}]`, []string{
+			`a.yaml:6:103: error: virtual_server 1: real_server 192.0.2.2: smoothing has one of min and max: they go together [bad-smoothing]`,
+		}},
+		"smoothing upside down": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{AGENT_CHECK: {connect_port: 1}}], smoothing: {min: 10, max: 5}}]}]`, []string{
+			`a.yaml:6:123: error: virtual_server 1: real_server 192.0.2.2: smoothing has a min of 10, which must be less than its max of 5 [bad-smoothing]`,
+		}},
+		"smoothing of nothing": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [TCP_CHECK, {MISC_CHECK: {misc_path: /bin/true}}], smoothing: {step: 2}}]}]`, []string{
+			`a.yaml:6:126: error: virtual_server 1: real_server 192.0.2.2: smoothing smooths nothing: give weight_by, or a check that tells a weight (LUA_CHECK, AGENT_CHECK, a plugin, or MISC_CHECK with misc_dynamic or a Lua file) [bad-smoothing]`,
+		}},
+		"a server's own slow start": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, weight_by: {lua: a.lua}, smoothing: {slow_start: 5s}}]}]`, []string{
+			`a.yaml:6:104: error: virtual_server 1: real_server 192.0.2.2: smoothing has no slow_start for a real server: that is slow_start of its virtual server [bad-smoothing]`,
+		}},
+		"smoothing": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, weight_by: {lua: a.lua}, smoothing: {min: 1, max: 5}}]}]`, []string{}},
+		"smoothing of a program": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{MISC_CHECK: {misc_path: /bin/true, misc_dynamic: true}}], smoothing: {step: 2}}]}]`, []string{}},
 		"what a check cannot have": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{DNS_CHECK: {name: a..b}}, {DNS_CHECK: {name: a.b.}}, {MISC_CHECK: {misc_path: {script: /bin/true, user: a}, user: b}}, {MISC_CHECK: {misc_path: /bin/true, group: b}}]}]}]`, []string{
 			`a.yaml:6:95: error: virtual_server 1: real_server 192.0.2.2: DNS_CHECK: name: a name has no empty label [wrong-value]`,
 			`a.yaml:6:155: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK: misc_path names a user, and user does too: take one of them out [exclusive-keys]`,
