@@ -19,8 +19,8 @@ type Smoothing struct {
 	// Step is the least change that is passed on: below it the weight stays.
 	// Zero and one pass every change on.
 	Step int
-	// SlowStart is how long a weight takes to rise from Min, or from 0 if that
-	// is less, to the full value after Restart, linearly. Zero is none.
+	// SlowStart is how long a weight takes to rise from Min, or from 0 without
+	// bounds, to the full value after Restart, linearly. Zero is none.
 	SlowStart time.Duration
 }
 
@@ -54,7 +54,7 @@ func (w *Weight) Value() int { return w.value }
 func (w *Weight) Restart(now mono.Instant) {
 	w.slow, w.began = w.cfg.SlowStart > 0, now
 	if w.slow && w.known {
-		w.value = w.bound(float64(max(w.cfg.Min, 0)))
+		w.value = w.bound(float64(w.cfg.Min)) // 0 without bounds
 	}
 }
 
@@ -76,7 +76,7 @@ func (w *Weight) Observe(now mono.Instant, measured float64) (changed bool) {
 	w.known, w.at = true, now
 	target := w.average
 	if w.slow {
-		low := float64(max(w.cfg.Min, 0))
+		low := float64(w.cfg.Min)
 		part := now.Sub(w.began).Seconds() / w.cfg.SlowStart.Seconds()
 		if w.slow = part < 1; w.slow && target > low {
 			target = low + (target-low)*part

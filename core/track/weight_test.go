@@ -3,6 +3,7 @@ package track
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -132,6 +133,37 @@ func TestWeightSlowStart(t *testing.T) {
 	w.Restart(now.Add(20 * time.Second))
 	if w.Value() != 1 {
 		t.Errorf("a restart leaves %d", w.Value())
+	}
+}
+
+// TestWeightSlowStartBelowZero: what takes from a priority at most begins where it
+// takes the most, and without bounds, or with 0 within them, the least that may be
+// is where it begins.
+func TestWeightSlowStartBelowZero(t *testing.T) {
+	now := mono.Instant(0)
+	for _, tt := range []struct {
+		low, high   int
+		measured    float64
+		at0, at5, t int
+	}{
+		{-40, 0, -4, -40, -22, -4},
+		{-40, 0, 0, -40, -20, 0},
+		{-40, 40, 40, -40, 0, 40},
+		{0, 40, 40, 0, 20, 40},
+		{0, 0, 40, 0, 20, 40},
+		{10, 40, 40, 10, 25, 40},
+	} {
+		w := NewWeight(Smoothing{Min: tt.low, Max: tt.high, SlowStart: 10 * time.Second})
+		w.Observe(now, tt.measured)
+		w.Restart(now)
+		var got []int
+		for _, after := range []time.Duration{0, 5, 10} {
+			w.Observe(now.Add(after*time.Second), tt.measured)
+			got = append(got, w.Value())
+		}
+		if want := []int{tt.at0, tt.at5, tt.t}; !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, want %v", tt, got, want)
+		}
 	}
 }
 
