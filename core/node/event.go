@@ -63,6 +63,9 @@ type Checked struct {
 	// Weight is what the script adds to the priority by itself, nil when the
 	// configured weight counts.
 	Weight *float64
+	// Unmeasured says that the check was good and its weight could not be
+	// measured: it adds nothing then.
+	Unmeasured bool
 }
 
 // PolicySaid answers an AskPolicy about an instance, and with it about its sync group.

@@ -93,13 +93,13 @@ func (n *Node) weigh(in *instance, interfaces []TrackInterface, scripts []TrackS
 	}
 	for _, t := range scripts {
 		s := n.scripts[t.Name]
-		measured := s.cfg.WeightOnly || s.weight.Known()
+		measured := s.cfg.WeightOnly || s.weight.Known() || s.lacking()
 		if !weights && (t.Weight != 0 || measured) {
 			continue
 		}
 		state, _ := s.life.State()
 		if measured && (state == track.Up || s.cfg.WeightOnly) {
-			sum += in.measured("script "+t.Name, state, s.weight)
+			sum += in.measured("script "+t.Name, state, s)
 			continue
 		}
 		sum += n.term(in, "script "+t.Name, state, t.Weight, t.Reverse)
@@ -107,12 +107,12 @@ func (n *Node) weigh(in *instance, interfaces []TrackInterface, scripts []TrackS
 	return sum
 }
 
-// measured adds the weight that a script measured itself; one that is not up
-// adds nothing, and is no fault.
-func (in *instance) measured(name string, state track.State, weight *track.Weight) int {
+// measured adds the weight that a script measured itself; one that is not up, or
+// cannot measure it, adds nothing, and is no fault.
+func (in *instance) measured(name string, state track.State, s *script) int {
 	value := 0
-	if state == track.Up {
-		value = min(max(weight.Value(), -maxMeasured), maxMeasured)
+	if state == track.Up && !s.lacking() {
+		value = min(max(s.weight.Value(), -maxMeasured), maxMeasured)
 	}
 	in.terms = append(in.terms, Term{Tracker: name, Weight: value, Value: value, State: state.String()})
 	return value

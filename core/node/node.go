@@ -157,6 +157,9 @@ type script struct {
 	users   []*instance
 	// weight is what it measures, not known for one that measures none.
 	weight *track.Weight
+	// lacks is how many times in a row its check was good and the weight could not be
+	// measured. It adds nothing once they are as many as make a check fail.
+	lacks int
 }
 
 // New returns a node whose instances wait in INIT for the state of their

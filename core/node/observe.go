@@ -135,10 +135,14 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 	if state, _ := s.life.State(); changed && state == track.Up {
 		s.weight.Restart(now)
 	}
-	weighed := e.Weight != nil && s.weight.Observe(now, *e.Weight)
-	if told || changed {
+	lacked := s.lacking()
+	if s.lacks = min(s.lacks+1, max(1, s.cfg.Fall)); !e.Unmeasured {
+		s.lacks = 0
+	}
+	weighed := e.Weight != nil && s.weight.Observe(now, *e.Weight) || s.lacking() != lacked
+	if told || changed || s.lacking() != lacked {
 		s.quiet = now.Add(quietFor)
-		n.note(level(e.Result), "", "check", s.report(e, changed))
+		n.note(level(e), "", "check", s.report(e, changed))
 	}
 	if !changed && !weighed {
 		return
@@ -150,15 +154,18 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 
 // measured returns the weight that a script measured, nil when there is none.
 func (s *script) measured() *int {
-	if !s.weight.Known() {
+	if !s.weight.Known() || s.lacking() {
 		return nil
 	}
 	value := s.weight.Value()
 	return &value
 }
 
-func level(r Result) Level {
-	if r == OK {
+// lacking reports whether there is no weight, although the check is good.
+func (s *script) lacking() bool { return s.lacks >= max(1, s.cfg.Fall) }
+
+func level(e *Checked) Level {
+	if e.Result == OK && !e.Unmeasured {
 		return Info
 	}
 	return Warn

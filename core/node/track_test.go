@@ -217,6 +217,9 @@ func TestMeasuredWeights(t *testing.T) {
 		{"beside a check", false, 0, 0, []Checked{{Weight: value(-2)}}, 98, false},
 		{"a check that fails faults", false, 0, 0, []Checked{{Weight: value(-2)}, {Result: Failed}}, 100, true},
 		{"or has its weight", false, -20, 0, []Checked{{Weight: value(-2)}, {Result: Failed}}, 80, false},
+		{"no weight beside a check", false, 0, 0, []Checked{{Weight: value(-2)}, {Unmeasured: true}}, 100, false},
+		{"nor the check's", false, 20, 0, []Checked{{Unmeasured: true}}, 100, false},
+		{"and its weight again", false, 0, 0, []Checked{{Weight: value(-2)}, {Unmeasured: true}, {Weight: value(-2)}}, 98, false},
 		{"before its weight", false, -20, 0, []Checked{{Weight: value(-2)}}, 98, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

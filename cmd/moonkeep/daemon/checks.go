@@ -151,14 +151,21 @@ func (s *luaScript) inline(ctx context.Context, limit time.Duration, tell func(n
 			return
 		}
 		s.InlineWeight(ctx, time.Until(end), lua.Subject{}, func(w lua.Verdict, err error) {
-			w.Message = v.Message
-			done(w, err)
+			if err == nil {
+				w.Message = v.Message
+				done(w, nil)
+				return
+			}
+			c := unmeasured(luaVerdict(true, v.Message, nil), err)
+			c.Took = time.Since(end.Add(-limit))
+			tell(c, nil)
 		})
 	})
 }
 
-// run runs it once. The weight counts while the check is good. The error is the
-// script's, which the result tells, too.
+// run runs it once. The weight counts while the check is good; when it fails, the
+// check's result stands. The error is that of what there is no result of; the result
+// tells it, too.
 func (s *luaScript) run(ctx context.Context) (node.Checked, error) {
 	out := node.Checked{Result: node.OK}
 	if s.checks {
@@ -173,11 +180,25 @@ func (s *luaScript) run(ctx context.Context) (node.Checked, error) {
 		return out, nil
 	}
 	weight, err := s.Weight(ctx)
-	if err != nil {
+	switch {
+	case err != nil && s.checks:
+		return unmeasured(out, err), nil
+	case err != nil:
 		return luaVerdict(false, "", err), err
 	}
 	out.Weight = &weight
 	return out, nil
+}
+
+// unmeasured is the result of a check that was good, whose weight failed: that is no
+// fault, and people are told.
+func unmeasured(c node.Checked, err error) node.Checked {
+	c.Weight, c.Unmeasured = nil, true
+	if c.Message != "" {
+		c.Message += "; "
+	}
+	c.Message += "no weight: " + err.Error()
+	return c
 }
 
 // weightOnly says which scripts measure a weight and check nothing.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -54,5 +55,46 @@ func TestQuickScriptsSayTheSame(t *testing.T) {
 	}
 	if weights != 2+2+4 {
 		t.Errorf("%d weights", weights)
+	}
+}
+
+// TestAWeightThatFailsIsNoFault: in a file with a check, too, whose result and message
+// stand, in whatever way the file is run.
+func TestAWeightThatFailsIsNoFault(t *testing.T) {
+	dir := luaDir(t, map[string]string{
+		"error.lua":   `return {check = function() return true, "well" end, weight = function() error("no load", 0) end}`,
+		"nothing.lua": `return {check = function() return true end, weight = function() end}`,
+		"loop.lua":    `return {check = function() return true, "well" end, weight = function() while true do end end}`,
+		"failed.lua":  `return {check = function() return false, "ill" end, weight = function() error("no load", 0) end}`,
+	})
+	c := &config.Config{}
+	for _, name := range []string{"error", "nothing", "loop", "failed"} {
+		c.Scripts = append(c.Scripts, config.Script{Name: name, Lua: filepath.Join(dir, name+".lua"), Timeout: 1e9})
+	}
+	e := &edges{log: slog.New(slog.DiscardHandler), lost: new(lua.Lost)}
+	x, err := e.newChecks(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]struct {
+		result node.Result
+		text   string
+		lacks  bool
+	}{
+		"error": {node.OK, "well; no weight: ", true}, "nothing": {node.OK, "weight returned nothing", true},
+		"loop": {node.OK, "well; no weight: ", true}, "failed": {node.Failed, "ill", false},
+	} {
+		for range 2 {
+			got := []node.Checked{x.Run(t.Context(), name)}
+			x.Quick(t.Context(), name, func(c node.Checked) { got = append(got, c) })
+			for i, c := range got {
+				if c.Result != want.result || !strings.Contains(c.Message, want.text) || c.Weight != nil || c.Unmeasured != want.lacks {
+					t.Errorf("%s, way %d: %+v", name, i, c)
+				}
+			}
+			if len(got) != 2 {
+				t.Errorf("%s: told %d times", name, len(got)-1)
+			}
+		}
 	}
 }
