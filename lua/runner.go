@@ -143,11 +143,16 @@ func (r *Runner) WeightOf(ctx context.Context, about Subject) (float64, error) {
 
 // Notify calls the functions of the event, those of them that the script has,
 // each with a table of its own. A failure of the
-// first does not keep the second from being called; err then joins both.
+// first does not keep the second from being called; err then joins both. They share the
+// time of ctx: that the second was not called is an error.
 func (r *Runner) Notify(ctx context.Context, event Event) error {
 	var errs []error
-	for _, name := range event.functions() {
+	names := event.functions()
+	last := names[len(names)-1]
+	var hasLast atomic.Bool // a call that was given up may still write it
+	for i, name := range names {
 		err := r.run(ctx, func(s *state) error {
+			hasLast.Store(s.functions[last] != nil)
 			if s.functions[name] == nil {
 				return nil
 			}
@@ -158,6 +163,9 @@ func (r *Runner) Notify(ctx context.Context, event Event) error {
 			errs = append(errs, err)
 		}
 		if errors.Is(err, ErrStuck) || ctx.Err() != nil {
+			if i < len(names)-1 && hasLast.Load() {
+				errs = append(errs, r.over(ctx, last+" was not called"))
+			}
 			break
 		}
 	}

@@ -193,11 +193,35 @@ func TestWeight(t *testing.T) {
 	}
 }
 
+// TestNotifySaysWhatItDidNotCall: the functions of a change share its time, and one
+// that is left out is no secret.
+func TestNotifySaysWhatItDidNotCall(t *testing.T) {
+	for source, want := range map[string]string{
+		`local time = require "time" return {on_master = function() time.sleep(9) end, on_change = function() end}`: "on_change was not called",
+		`return {on_master = function() while true do end end, on_change = function() end}`:                         "on_change was not called",
+		`local time = require "time" return {on_master = function() time.sleep(9) end}`:                             "",
+	} {
+		r := runner(t, source, Options{Limits: Limits{Instructions: 1 << 40}})
+		err := r.Notify(within(t, 50*time.Millisecond), Event{Instance: "VI_1", To: "MASTER"})
+		if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), want) || want == "" && strings.Contains(err.Error(), "on_change") {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+	// One that ends well as the time does.
+	var event Event
+	ctx, cancel := context.WithCancel(within(t, 5*time.Second))
+	r := runner(t, `local log = require "log" return {on_master = function() log.info("x") end, on_change = function() end}`, Options{Log: func(level, string) { cancel() }})
+	event.To = "MASTER"
+	if err := r.Notify(ctx, event); err == nil || !strings.Contains(err.Error(), "on_change was not called") {
+		t.Errorf("a call that used its time up: %v", err)
+	}
+}
+
 func TestNotify(t *testing.T) {
 	const source = `
 local log = require "log"
 local function show(name, e)
-  log.info(name, e.instance, e.group, e.from, e.to, e.why, e.priority, table.concat(e.addresses, "+"), e.seq, e.node, e.args.a)
+  log.info(name, e.instance, e.group, e.from, e.to, e.why, e.priority, table.concat(e.addresses, "+"), e.seq, e.node, e.args.a, e.dropped)
   e.from = "spoiled"
 end
 return {
@@ -207,7 +231,8 @@ return {
   on_change = function(e) show("change", e) end,
 }`
 	event := Event{Instance: "VI_1", From: "BACKUP", To: "MASTER", Why: "alone", Priority: 100, Addresses: []string{"192.0.2.1/24", "192.0.2.2/24"}, Seq: 7, Node: "lb-a"}
-	const line = " VI_1 nil BACKUP MASTER alone 100 192.0.2.1/24+192.0.2.2/24 7 lb-a 1"
+	const line = " VI_1 nil BACKUP MASTER alone 100 192.0.2.1/24+192.0.2.2/24 7 lb-a 1 3"
+	event.Dropped = 3
 	fault, stop, backup := event, event, event
 	fault.To, stop.To, backup.To = "FAULT", "STOP", "BACKUP"
 	stop.Instance, stop.Group = "", "G"
@@ -220,8 +245,8 @@ return {
 		{backup, []string{"change" + strings.Replace(line, "MASTER", "BACKUP", 1)}, ""},
 		{fault, []string{"change" + strings.Replace(line, "MASTER", "FAULT", 1)}, "s.lua:9: fault"},
 		{stop, []string{
-			"stop nil G BACKUP STOP alone 100 192.0.2.1/24+192.0.2.2/24 7 lb-a 1",
-			"change nil G BACKUP STOP alone 100 192.0.2.1/24+192.0.2.2/24 7 lb-a 1",
+			"stop nil G BACKUP STOP alone 100 192.0.2.1/24+192.0.2.2/24 7 lb-a 1 3",
+			"change nil G BACKUP STOP alone 100 192.0.2.1/24+192.0.2.2/24 7 lb-a 1 3",
 		}, ""},
 	}
 	var got []string

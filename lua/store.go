@@ -174,7 +174,7 @@ func storeModule() Module {
 	return Module{
 		Name: "store",
 		Doc: "Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. " +
-			"Each use of a script in the configuration has its own: 256 values of 4 KiB at most, and all together 16 MiB.",
+			"Each use of a script in the configuration has its own, which accept_failover shares with the other functions of its notify file: 256 values of 4 KiB at most, and all together 16 MiB.",
 		Functions: []Function{
 			{Name: "get", Doc: "a value; nil when there is none", Params: []Value{key}, Returns: []Value{{Type: "string|number|boolean", Doc: "the value", Optional: true}}, call: storeGet},
 			{

@@ -12,7 +12,8 @@ import (
 // Event is a change that notify functions are told about. Scripts see it as a
 // table with the names in brackets; empty fields are nil there, except args.
 type Event struct {
-	// Instance [instance] or Group [group] is the name of what changed.
+	// Instance [instance] or Group [group] is the name of what changed. The event of
+	// an instance in a sync group has both.
 	Instance string
 	Group    string
 	// From [from] and To [to] are states: INIT, BACKUP, MASTER, FAULT; To is
@@ -29,6 +30,9 @@ type Event struct {
 	Addresses []string
 	// Seq [seq] numbers the changes of a node from 1.
 	Seq uint64
+	// Dropped [dropped] is how many changes before this one were not told, because
+	// too many waited.
+	Dropped uint64
 	// Node [node] is the router_id of this node.
 	Node string
 	// Peer [peer] is the address of the other node that was heard last, empty when
@@ -84,6 +88,7 @@ func (s *state) event(e Event) lua.LValue {
 		tb.RawSetString("times", lua.LNumber(e.DualTimes))
 	}
 	tb.RawSetString("seq", lua.LNumber(e.Seq))
+	tb.RawSetString("dropped", lua.LNumber(e.Dropped))
 	addresses := s.l.NewTable()
 	for _, address := range e.Addresses {
 		addresses.Append(lua.LString(address))

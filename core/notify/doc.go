@@ -19,7 +19,8 @@
 // other, but for a group, which is told when its members were told of what
 // happened before.
 //
-// A program or function has Options.Timeout; then it is told to end and the
+// A program has Options.Timeout, and the functions that a change calls in a Lua file
+// have a minute together; then it is told to end and the
 // next one's turn comes, at the latest some seconds after. What fails is
 // logged and never tried again: the next change supersedes it.
 //
@@ -28,7 +29,7 @@
 // A queue holds QueueBound changes beside the one being delivered. When one
 // more comes the oldest in the queue is dropped: the newest, which says how
 // things stand, is always delivered. The drop is logged with the count, and
-// the next program learns it from MOONKEEP_DROPPED.
+// the next program learns it from MOONKEEP_DROPPED, and a Lua function from its event.
 //
 // # The stop
 //

@@ -24,6 +24,9 @@ const QueueBound = 8
 
 const (
 	defaultTimeout = 30 * time.Second
+	// luaTimeout is what a Lua file gets for the functions that one change calls, which
+	// often try something again and again until it is done.
+	luaTimeout = time.Minute
 	// gonePatience is how long the next program waits for one that was told
 	// to end and has not: its SIGKILL comes after two seconds.
 	gonePatience = 3 * time.Second
@@ -40,7 +43,7 @@ type Options struct {
 	// meant for. It must return soon after the end of its context, which has
 	// the deadline. Required.
 	Lua func(ctx context.Context, file Lua, c node.Change, state string, addresses []netspec.Address) error
-	// Timeout is what each program and function gets; 30 s when zero.
+	// Timeout is what each program gets; 30 s when zero. A Lua file has a minute.
 	Timeout time.Duration
 	// Log takes one line for each thing told, failed or dropped. Required.
 	Log *slog.Logger
@@ -376,10 +379,10 @@ func (n *Notifier) next(key Key, q *queue, stop context.CancelFunc) (it item, dr
 	return it, dropped, true
 }
 
-// await waits until what comes before was told, but no longer than one program
-// may take; false when there is no time left to tell it at all.
+// await waits until what comes before was told, but no longer than one program or Lua
+// file may take; false when there is no time left to tell it at all.
 func (n *Notifier) await(ctx context.Context, q *queue, it item) bool {
-	t := time.NewTimer(n.timeout)
+	t := time.NewTimer(max(n.timeout, luaTimeout))
 	defer t.Stop()
 	for _, before := range it.after {
 		select {
@@ -437,7 +440,7 @@ func (n *Notifier) deliver(ctx context.Context, key Key, q *queue, it item, drop
 
 // call calls a Lua function, or those of the state.
 func (n *Notifier) call(ctx context.Context, log *slog.Logger, file *Lua, it item) {
-	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	ctx, cancel := context.WithTimeout(ctx, luaTimeout)
 	defer cancel()
 	begin := time.Now()
 	err := n.lua(ctx, *file, it.change, it.state, it.target.Addresses)

@@ -19,14 +19,14 @@ import (
 func TestOneChangeIsToldInOrder(t *testing.T) {
 	r := new(recorder)
 	lua := func(ctx context.Context, file Lua, c node.Change, state string, addresses []netspec.Address) error {
-		if d, ok := ctx.Deadline(); !ok || time.Until(d) > time.Minute {
+		if d, ok := ctx.Deadline(); !ok || time.Until(d) > time.Minute || time.Until(d) < 40*time.Second {
 			t.Errorf("got deadline %v, %t", d, ok)
 		}
 		r.record(fmt.Sprintf("lua %s %s %d %s", file.Path, state, c.Seq, addresses[0].Addr()), nil)
 		return errors.New("odd script")
 	}
 	n, log := newNotifier(t, Options{
-		Run: r.run, Lua: lua, Timeout: time.Minute,
+		Run: r.run, Lua: lua, Timeout: 30 * time.Second,
 		Plan: Plan{Targets: map[Key]*Target{instance("A"): {
 			Master: prog("m"), Backup: prog("b"), Any: prog("any"), Lua: &Lua{Path: "n.lua"},
 			Addresses: []netspec.Address{address("192.0.2.1/24")},
@@ -46,6 +46,38 @@ func TestOneChangeIsToldInOrder(t *testing.T) {
 	}
 	if s := log.String(); strings.Count(s, `msg="notify script failed" name="INSTANCE A" state=MASTER seq=2 lua=n.lua error="odd script"`) != 1 {
 		t.Errorf("got log\n%s", s)
+	}
+}
+
+// TestLuaLearnsWhatWasDropped, as programs do by MOONKEEP_DROPPED: a file of all
+// states, and one in the place of a program.
+func TestLuaLearnsWhatWasDropped(t *testing.T) {
+	var mu sync.Mutex
+	var got []uint64
+	first, hold := make(chan struct{}, 1), make(chan struct{})
+	n, _ := newNotifier(t, Options{
+		Run: new(recorder).run, Plan: Plan{Targets: map[Key]*Target{instance("A"): {Master: &Program{Lua: &Lua{Path: "m"}}, Lua: &Lua{Path: "n"}}}},
+		Lua: func(_ context.Context, file Lua, _ node.Change, _ string, _ []netspec.Address) error {
+			mu.Lock()
+			got = append(got, file.Dropped)
+			mu.Unlock()
+			select {
+			case first <- struct{}{}:
+			default:
+			}
+			<-hold
+			return nil
+		},
+	})
+	n.Notify(change(vrrp.Master, 1))
+	<-first
+	for seq := range uint64(QueueBound + 2) {
+		n.Notify(change(vrrp.Master, 2+seq))
+	}
+	close(hold)
+	idle(t, n)
+	if want := []uint64{0, 0, 2, 2, 0, 0}; !slices.Equal(got[:6], want) {
+		t.Errorf("told %v, want %v first", got, want)
 	}
 }
 

@@ -121,6 +121,11 @@ type Lua struct {
 	// OnPriority and OnDualMaster say that it has a function for changes of
 	// the priority and for another master: else it is not called for these.
 	OnPriority, OnDualMaster bool
+	// Group is the sync group of an instance, empty when it has none.
+	Group string
+	// Dropped is how many changes of the name were dropped just before the one that
+	// the file is called for. The notifier sets it.
+	Dropped uint64
 }
 
 // told is one thing to do for a change: a program to run or a function to call.
@@ -180,6 +185,7 @@ func (t Target) tells(c node.Change, state string, dropped uint64) []told {
 		return all
 	}
 	call := *t.Lua
+	call.Dropped = dropped
 	switch {
 	case c.Occasion == node.RoleChanged:
 	case c.Occasion == node.PriorityChanged && call.OnPriority:
@@ -200,7 +206,9 @@ func (t Target) programs(c node.Change, state string, dropped uint64) []told {
 		switch {
 		case p == nil:
 		case p.Lua != nil:
-			specs = append(specs, told{lua: p.Lua})
+			call := *p.Lua
+			call.Dropped = dropped
+			specs = append(specs, told{lua: &call})
 		default:
 			specs = append(specs, told{spec: p.spec(env, more...)})
 		}

@@ -28,7 +28,7 @@
 ---What a notify function is called with.
 ---@class moonkeep.Event
 ---@field instance? string the vrrp_instance
----@field group? string the vrrp_sync_group
+---@field group? string the vrrp_sync_group, also of an instance in one
 ---@field from string INIT, BACKUP, MASTER or FAULT
 ---@field to string as from, or STOP, DELETED, UP, DOWN
 ---@field why? string one line for people
@@ -40,6 +40,7 @@
 ---@field times? integer for the how manieth time since the start another node is
 ---@field service? string the virtual server
 ---@field server? string the real server
+---@field dropped integer how many changes before this one were not told
 ---@field seq integer counts the events of the node
 ---@field node string its router_id
 ---@field args table<string, string|number|boolean> args of the configuration

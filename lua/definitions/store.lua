@@ -1,6 +1,6 @@
 ---@meta store
 
----Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. Each use of a script in the configuration has its own: 256 values of 4 KiB at most, and all together 16 MiB.
+---Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. Each use of a script in the configuration has its own, which accept_failover shares with the other functions of its notify file: 256 values of 4 KiB at most, and all together 16 MiB.
 ---@class moonkeep.store
 local store = {}
 

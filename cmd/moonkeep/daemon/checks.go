@@ -97,7 +97,7 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 		if s.Lua == "" {
 			continue
 		}
-		runner, err := e.runner(s.Lua, s.Allow, s.Args, "script "+s.Name)
+		runner, err := e.runner(s.Lua, s.Allow, s.Args, "script "+s.Name, "script "+s.Name)
 		if err != nil {
 			return nil, fmt.Errorf("vrrp_script %s: %w", s.Name, err)
 		}
@@ -110,18 +110,20 @@ func (e *edges) newChecks(c *config.Config) (*checks, error) {
 	return x, nil
 }
 
-func (e *edges) runner(path string, allow []string, args config.Args, who string) (*lua.Runner, error) {
+// runner compiles a file. The log names it by who; name is by what it keeps values and
+// publishes metrics, and that of no other use.
+func (e *edges) runner(path string, allow []string, args config.Args, who, name string) (*lua.Runner, error) {
 	script, err := e.library.Compile(path)
 	if err != nil {
 		return nil, err
 	}
-	return script.NewRunner(e.luaOptions(path, allow, args, who))
+	return script.NewRunner(e.luaOptions(path, allow, args, who, name))
 }
 
 // luaOptions are what a script of the configuration gets.
-func (e *edges) luaOptions(path string, allow []string, args config.Args, who string) lua.Options {
-	e.names.note(who)
-	return lua.Options{Allow: allow, Args: args, Name: who, Host: e.host, Lost: e.lost, Log: func(l slog.Level, text string) {
+func (e *edges) luaOptions(path string, allow []string, args config.Args, who, name string) lua.Options {
+	e.names.note(name)
+	return lua.Options{Allow: allow, Args: args, Name: name, Host: e.host, Lost: e.lost, Log: func(l slog.Level, text string) {
 		e.log.Log(context.Background(), l, "("+who+") "+text, "lua", path)
 	}}
 }

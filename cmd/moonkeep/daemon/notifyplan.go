@@ -32,9 +32,35 @@ type targetMaker struct {
 	edges  *edges
 	config *config.Config
 	who    string
-	files  runners
-	errs   []error
+	// group is the sync group of an instance.
+	group string
+	files runners
+	errs  []error
+	// names are those that files were given.
+	names map[string]bool
 }
+
+// name is by what a file keeps values. That of notify, which hears of everything, is
+// that of its policy; another file of the same path has other arguments, and is
+// another one.
+func (t *targetMaker) name(path, function string) string {
+	first := notifyName(t.who, path)
+	if function != "" {
+		first += " " + function
+	}
+	name := first
+	for n := 2; t.names[name]; n++ {
+		name = fmt.Sprintf("%s (%d)", first, n)
+	}
+	if t.names == nil {
+		t.names = map[string]bool{}
+	}
+	t.names[name] = true
+	return name
+}
+
+// notifyName is by what the file at notify keeps values.
+func notifyName(who, path string) string { return "notify " + who + ": " + path }
 
 // file compiles a Lua file, which must have one of the functions.
 func (t *targetMaker) file(f *config.Lua, function string, functions ...string) *notify.Lua {
@@ -43,10 +69,10 @@ func (t *targetMaker) file(f *config.Lua, function string, functions ...string) 
 		t.errs = append(t.errs, err)
 		return nil
 	}
-	out := &notify.Lua{Path: f.Path, ID: id, Function: function}
+	out := &notify.Lua{Path: f.Path, ID: id, Function: function, Group: t.group}
 	runner := t.files[id]
 	if runner == nil {
-		runner, err = t.edges.runner(f.Path, f.Allow, f.Args, "notify "+t.who)
+		runner, err = t.edges.runner(f.Path, f.Allow, f.Args, "notify "+t.who, t.name(f.Path, function))
 	}
 	var names []string
 	if err == nil {
@@ -102,14 +128,15 @@ func (t *targetMaker) program(p *config.Program, function string) *notify.Progra
 	return toldProgram(t.config, p)
 }
 
-// notify fills in what a notify block says.
+// notify fills in what a notify block says. The file that hears of everything is the
+// first, so that it has its name also where other keywords name it, too.
 func (t *targetMaker) notify(n *config.Notify, to *notify.Target) {
-	to.Master, to.Backup = t.program(n.Master, "on_master"), t.program(n.Backup, "on_backup")
-	to.Fault, to.Stop = t.program(n.Fault, "on_fault"), t.program(n.Stop, "on_stop")
-	to.Any = toldProgram(t.config, n.Any)
 	if n.Lua != nil {
 		to.Lua = t.file(n.Lua, "", "on_change", "on_master", "on_backup", "on_fault", "on_stop", "on_priority", "on_dual_master", acceptFailover)
 	}
+	to.Master, to.Backup = t.program(n.Master, "on_master"), t.program(n.Backup, "on_backup")
+	to.Fault, to.Stop = t.program(n.Fault, "on_fault"), t.program(n.Stop, "on_stop")
+	to.Any = toldProgram(t.config, n.Any)
 }
 
 // notifyPlan returns what is told to whom, and the Lua files for it.
@@ -117,16 +144,20 @@ func (e *edges) notifyPlan(c *config.Config) (notify.Plan, runners, error) {
 	all, files := map[notify.Key]*notify.Target{}, runners{}
 	// Most instances tell nobody. A thousand of them need not be told apart.
 	silent := map[bool]*notify.Target{true: {NoPriorityLines: true}, false: {}}
+	groups := map[string]string{}
+	for i := range c.Groups {
+		for _, member := range c.Groups[i].Members {
+			groups[member] = c.Groups[i].Name
+		}
+	}
 	var errs []error
 	var to notify.Target
 	for i := range c.Instances {
 		in := &c.Instances[i]
-		t := targetMaker{edges: e, config: c, who: in.Name, files: files}
-		to = notify.Target{
-			Deleted: t.program(in.NotifyDeletedProgram, "on_stop"), TellDeleted: in.NotifyDeleted || in.NotifyDeletedProgram != nil,
-			Lower: t.program(in.NotifyLowerPrio, "on_dual_master"), Mail: in.SMTPAlert, NoPriorityLines: !build.TellsPriority(c, in),
-		}
+		t := targetMaker{edges: e, config: c, who: in.Name, group: groups[in.Name], files: files}
+		to = notify.Target{TellDeleted: in.NotifyDeleted || in.NotifyDeletedProgram != nil, Mail: in.SMTPAlert, NoPriorityLines: !build.TellsPriority(c, in)}
 		t.notify(&in.Notify, &to)
+		to.Deleted, to.Lower = t.program(in.NotifyDeletedProgram, "on_stop"), t.program(in.NotifyLowerPrio, "on_dual_master")
 		if errs = append(errs, t.errs...); to.Silent() {
 			all[notify.Key{Name: in.Name}] = silent[to.NoPriorityLines]
 			continue
@@ -203,7 +234,7 @@ func (f luaFiles) call(ctx context.Context, routerID string, file notify.Lua, c 
 	if r == nil {
 		return fmt.Errorf("the Lua file %s is not loaded for %s", file.Path, c.Name)
 	}
-	event := lua.Event{From: c.From.String(), To: state, Why: c.Why, Priority: int(c.Priority), Seq: c.Seq, Node: routerID, Function: file.Function}
+	event := lua.Event{From: c.From.String(), To: state, Why: c.Why, Priority: int(c.Priority), Seq: c.Seq, Dropped: file.Dropped, Node: routerID, Function: file.Function}
 	if c.Peer.IsValid() {
 		event.Peer, event.PeerPriority = c.Peer.String(), int(c.PeerPriority)
 		event.Dual, event.DualTimes = c.Dual, c.DualTimes
@@ -214,7 +245,7 @@ func (f luaFiles) call(ctx context.Context, routerID string, file notify.Lua, c 
 	case c.Group:
 		event.Group, event.Priority = c.Name, 0
 	default:
-		event.Instance = c.Name
+		event.Instance, event.Group = c.Name, file.Group
 	}
 	if c.Occasion != node.RoleChanged && !c.Occasion.OfService() {
 		event.To = c.To.String()

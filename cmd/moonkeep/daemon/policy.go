@@ -17,7 +17,7 @@ const acceptFailover = "accept_failover"
 // policies are those of the Lua files of notify that have such a function, by
 // the name of the instance: its own, then that of its sync group. Each runs
 // apart from the file's other functions, so that a notification which takes its
-// time keeps no move waiting. It implements engine.Policy.
+// time keeps no move waiting; what the module store keeps is the same for both. It implements engine.Policy.
 type policies map[string][]*lua.Runner
 
 // newPolicies finds the files that have the function.
@@ -27,7 +27,7 @@ func (e *edges) newPolicies(c *config.Config) (policies, error) {
 		if f == nil {
 			return nil
 		}
-		r, err := e.runner(f.Path, f.Allow, f.Args, "policy "+who)
+		r, err := e.runner(f.Path, f.Allow, f.Args, "policy "+who, notifyName(who, f.Path))
 		if err != nil {
 			return fmt.Errorf("policy of %s: %w", who, err)
 		}

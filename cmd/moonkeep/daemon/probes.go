@@ -180,7 +180,7 @@ type luaChecks struct {
 }
 
 // luaCheck compiles the file of a check, and makes sure, once for each file, that
-// it has the function: seen are those that were looked at.
+// it has the function: seen are those that were looked at, and the names given.
 func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error) {
 	kind := p.Kind
 	if p.Lua.Measures {
@@ -192,7 +192,13 @@ func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error
 	if p.Lua.Measures {
 		function = "weight"
 	}
-	r, err := e.runner(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who)
+	first := who + ": " + p.Lua.Path
+	name := first
+	for n := 2; seen[name]; n++ {
+		name = fmt.Sprintf("%s (%d)", first, n)
+	}
+	seen[name] = true
+	r, err := e.runner(p.Lua.Path, p.Lua.Allow, p.Lua.Args, who, name)
 	if err != nil {
 		return nil, fault(err)
 	}
