@@ -101,6 +101,9 @@ func compileScript(path string, more ...string) (*Script, error) {
 	return s, nil
 }
 
+// Files returns the paths of the script and of the files that it requires.
+func (s *Script) Files() []string { return slices.Clone(s.sources) }
+
 // names reports whether a message starts with the place in one of the files.
 func (s *Script) names(message string) bool {
 	for _, source := range s.sources {

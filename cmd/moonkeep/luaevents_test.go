@@ -124,7 +124,7 @@ vrrp_sync_group G {
 	step := func(state, from string, more map[string]any) {
 		t.Helper()
 		function := "on_" + strings.ToLower(state)
-		own := map[string]any{"instance": "VI_1", "group": nil, "from": from, "to": state, "priority": 100., "addresses": both, "node": "lb-a", "peer": nil, "peer_priority": nil, "seconds": nil, "times": nil, "service": nil, "server": nil, "args": map[string]any{"to": instance}}
+		own := map[string]any{"instance": "VI_1", "group": "G", "from": from, "to": state, "priority": 100., "addresses": both, "node": "lb-a", "peer": nil, "peer_priority": nil, "seconds": nil, "times": nil, "service": nil, "server": nil, "args": map[string]any{"to": instance}}
 		for name, value := range more {
 			own[name] = value
 		}

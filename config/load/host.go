@@ -23,9 +23,10 @@ import (
 // lowers it. What runs and is doubtful here is a Warning, as a program that
 // others could change; Subnets has more of these.
 // Names of tables and the like that only this host knows become numbers in c.
-// compile compiles a Lua file without running it; its error names file and
+// compile compiles a Lua file without running it, and returns the paths of it and of
+// the files that it requires; its error names file and
 // line. Each interface, program and file is reported once, at its first use.
-func Host(c *config.Config, compile func(path string) error) config.Findings {
+func Host(c *config.Config, compile func(path string) (files []string, err error)) config.Findings {
 	numbers(c, os.ReadFile, filepath.Glob)
 	return on(kernel{}, c, compile)
 }
@@ -56,7 +57,7 @@ func subnets(m machine, c *config.Config) config.Findings {
 }
 
 // on is Host for a machine.
-func on(m machine, c *config.Config, compile func(path string) error) config.Findings {
+func on(m machine, c *config.Config, compile func(path string) (files []string, err error)) config.Findings {
 	h := host{machine: m, config: build.Within(c, ""), place: "this host", compile: compile, said: make(map[string]bool)}
 	h.interfaces()
 	h.config = c
@@ -89,7 +90,7 @@ type host struct {
 	config  *config.Config
 	// place is what people call what interfaces are looked for in.
 	place   string
-	compile func(string) error
+	compile func(string) ([]string, error)
 	found   config.Findings
 	said    map[string]bool
 }
@@ -272,14 +273,17 @@ func (h *host) lua(at config.Position, what, path string) {
 		h.once(subject, at, "no-lua-file", "%s: %s is no regular file, so no Lua file", what, path)
 		return
 	}
-	if err := h.compile(path); err != nil {
+	files, err := h.compile(path)
+	if err != nil {
 		h.once(subject, at, "bad-lua-file", "%s: %s", what, oneLine(err.Error()))
 		return
 	}
-	// It runs with the daemon's rights, as far as it is let.
-	if absolute, err := filepath.Abs(path); err == nil && h.config.Global.ScriptSecurity {
-		if err := program.Trusted(absolute); errors.Is(err, program.ErrUntrusted) {
-			h.once(subject, at, "unsafe-program", "%s: %v; enable_script_security does not let it run", what, err)
+	// It runs with the daemon's rights, as far as it is let, and so does what it requires.
+	for _, file := range files {
+		if absolute, err := filepath.Abs(file); err == nil && h.config.Global.ScriptSecurity {
+			if err := program.Trusted(absolute); errors.Is(err, program.ErrUntrusted) {
+				h.once("lua "+file, at, "unsafe-program", "%s: %v; enable_script_security does not let it run", what, err)
+			}
 		}
 	}
 }

@@ -148,11 +148,11 @@ func TestHost(t *testing.T) {
 	if err := os.Mkdir(path("folder.lua"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	compile := func(p string) error {
+	compile := func(p string) ([]string, error) {
 		if strings.HasSuffix(p, "bad.lua") {
-			return errors.New("bad.lua:1: first\nsecond")
+			return nil, errors.New("bad.lua:1: first\nsecond")
 		}
-		return nil
+		return []string{p}, nil
 	}
 	for name, test := range map[string]struct {
 		text string // of a YAML file a.yaml in dir

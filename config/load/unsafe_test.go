@@ -75,7 +75,12 @@ func TestScriptSecurity(t *testing.T) {
 	if err := os.Symlink(open, link); err != nil {
 		t.Fatal(err)
 	}
-	compile := func(string) error { return nil }
+	compile := func(path string) ([]string, error) {
+		if path == good {
+			return []string{good, open}, nil // as if it required the other
+		}
+		return []string{path}, nil
+	}
 	first := func(path string) func(*config.Config) {
 		return func(c *config.Config) { c.Scripts[0].Argv = []string{path} }
 	}
@@ -93,6 +98,7 @@ func TestScriptSecurity(t *testing.T) {
 		}, "warning unsafe-program: " + filepath.Dir(open)},
 		"nobody to run it": {func(c *config.Config) { c.Global.ScriptUser = "" }, "error no-user: useradd -r keepalived_script"},
 		"Lua":              {func(c *config.Config) { c.Scripts[0].Lua = lua }, "error unsafe-program: " + filepath.Dir(lua)},
+		"what Lua requires": {func(c *config.Config) { c.Scripts[0].Lua = good }, "error unsafe-program: vrrp_script s: program " + open + " is not safe to run as root: " + filepath.Dir(open) + " can be written by everyone"},
 		"FIFO reader": {func(c *config.Config) {
 			c.Global.NotifyFIFOScript = &config.Program{Argv: []string{open, "x"}}
 		}, "error unsafe-program: notify_fifo_script: program " + open},

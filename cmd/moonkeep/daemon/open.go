@@ -71,9 +71,12 @@ func complete(c *config.Config, settings *source.Settings) error {
 }
 
 // compiles returns a function that compiles a Lua file without running it.
-func compiles(library *lua.Library) func(path string) error {
-	return func(path string) error {
-		_, err := library.Compile(path)
-		return err
+func compiles(library *lua.Library) func(path string) (files []string, err error) {
+	return func(path string) ([]string, error) {
+		script, err := library.Compile(path)
+		if err != nil {
+			return nil, err
+		}
+		return script.Files(), nil
 	}
 }

@@ -17,7 +17,8 @@ const acceptFailover = "accept_failover"
 // policies are those of the Lua files of notify that have such a function, by
 // the name of the instance: its own, then that of its sync group. Each runs
 // apart from the file's other functions, so that a notification which takes its
-// time keeps no move waiting; what the module store keeps is the same for both. It implements engine.Policy.
+// time keeps no move waiting; what the module store keeps is the same for both. It
+// implements engine.Policy.
 type policies map[string][]*lua.Runner
 
 // newPolicies finds the files that have the function.
