@@ -96,8 +96,8 @@ func TestScriptSecurity(t *testing.T) {
 		"as another": {func(c *config.Config) {
 			c.Scripts[0].Argv, c.Global.ScriptUser = []string{open}, "nobody"
 		}, "warning unsafe-program: " + filepath.Dir(open)},
-		"nobody to run it": {func(c *config.Config) { c.Global.ScriptUser = "" }, "error no-user: useradd -r keepalived_script"},
-		"Lua":              {func(c *config.Config) { c.Scripts[0].Lua = lua }, "error unsafe-program: " + filepath.Dir(lua)},
+		"nobody to run it":  {func(c *config.Config) { c.Global.ScriptUser = "" }, "error no-user: useradd -r keepalived_script"},
+		"Lua":               {func(c *config.Config) { c.Scripts[0].Lua = lua }, "error unsafe-program: " + filepath.Dir(lua)},
 		"what Lua requires": {func(c *config.Config) { c.Scripts[0].Lua = good }, "error unsafe-program: vrrp_script s: program " + open + " is not safe to run as root: " + filepath.Dir(open) + " can be written by everyone"},
 		"FIFO reader": {func(c *config.Config) {
 			c.Global.NotifyFIFOScript = &config.Program{Argv: []string{open, "x"}}

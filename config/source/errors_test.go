@@ -234,7 +234,7 @@ func TestFindings(t *testing.T) {
 			`a.yaml:4:16: error: vrrp_script s: smoothing has one of min and max: they go together [bad-smoothing]`,
 		}},
 		"smoothing to 0": {"a.yaml", script("lua: a.lua", "smoothing: {min: -40, max: 0}"), []string{}},
-		"a plugin": {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{}},
+		"a plugin":       {"a.yaml", script("plugin: {HTTP_GET: {connect_ip: 192.0.2.9, connect_port: 80, urls: [/]}}"), []string{}},
 		"a plugin without an address": {"a.yaml", script("plugin: {TCP_CHECK: {connect_port: 80}}", "user: nobody"), []string{
 			`a.yaml:3:13: error: vrrp_script s: plugin: TCP_CHECK needs a connect_ip: no real server gives it an address [missing-key]`,
 			`a.yaml:4:5: error: vrrp_script s: user goes with a program; the account of a plugin is that of plugins [exclusive-keys]`,
