@@ -17,26 +17,32 @@ local log = require "log"
 local node = require "node"
 local time = require "time"
 
-local function headers(args)
+-- request asks the API; nil and a reason when there is no token or no answer.
+local function request(method, args, body, timeout)
   local token, why = file.read(args.token or "/etc/moonkeep/token")
-  if not token then error("the token: " .. why, 0) end
-  return { Authorization = "Bearer " .. token:match("^%s*(.-)%s*$"), ["Content-Type"] = "application/json" }
+  if not token then return nil, "the token: " .. why end
+  local options = { headers = { Authorization = "Bearer " .. token:match("^%s*(.-)%s*$") }, timeout = timeout }
+  if method == "GET" then return http.get(args.api, options) end
+  options.headers["Content-Type"], options.body = "application/json", body
+  return http.request(method, args.api, options)
 end
 
--- assigned returns the machine that has the address.
+-- assigned returns the machine that has the address, "" when none has it.
 local function assigned(args, timeout)
-  local answer, why = http.get(args.api, { headers = headers(args), timeout = timeout })
+  local answer, why = request("GET", args, nil, timeout)
   if not answer then return nil, why end
   if answer.status ~= 200 then return nil, "the API answers " .. answer.status end
   local value
   value, why = json.decode(answer.body)
-  if not value then return nil, why end
-  return value.machine
+  if value == nil then return nil, why end
+  if type(value) ~= "table" then return nil, "the API answers no object" end
+  if value.machine == nil or value.machine == json.null then return "" end
+  return tostring(value.machine)
 end
 
 -- assign gives the address to this machine.
 local function assign(args, timeout)
-  local answer, why = http.request("PUT", args.api, { headers = headers(args), body = json.encode{ machine = args.machine }, timeout = timeout })
+  local answer, why = request("PUT", args, json.encode{ machine = args.machine }, timeout)
   if not answer then return nil, why end
   if answer.status >= 300 then return nil, "the API answers " .. answer.status end
   return true
@@ -67,7 +73,7 @@ return {
     if machine == ctx.args.machine then return true, "assigned" end
     -- Whatever is wrong, the other node has the same API: no reason to fail.
     if not machine then return true, "not known: " .. why end
-    log.warn("the address is assigned to", machine, "and this node is MASTER")
+    log.warn("the address is assigned to", machine == "" and "nobody" or machine, "and this node is MASTER")
     local ok
     ok, why = assign(ctx.args, ctx.timeout / 3)
     if not ok then return true, "not assigned: " .. why end

@@ -47,6 +47,36 @@ return {
     test.equal(#stub.calls("http.request"), 0)
   end,
 
+  nobodys = function()
+    stub.node.instance("VI_1", { role = "MASTER" })
+    stub.http.request("PUT", api, { status = 200 })
+    for n, body in ipairs{ "{}", '{"machine": null}', '{"machine": ""}' } do
+      stub.http.get(api, { status = 200, body = body })
+      test.equal({ move.check{ args = args, timeout = 3 } }, { true, "assigned again" }, body)
+      test.equal(#stub.calls("http.request"), n, body)
+    end
+  end,
+
+  never_fails = function()
+    stub.node.instance("VI_1", { role = "MASTER" })
+    stub.http.request("PUT", api, nil, "timeout")
+    for _, body in ipairs{ "", "[]", "7", '"lb-a"', "true", "null", "{", "<html>", '{"machine": 7}', '{"machine": {}}' } do
+      stub.http.get(api, { status = 200, body = body })
+      local ok = move.check{ args = args, timeout = 3 }
+      test.equal(ok, true, body)
+    end
+    stub.http.get(api, { status = 500, body = "" })
+    test.equal({ move.check{ args = args, timeout = 3 } }, { true, "not known: the API answers 500" })
+  end,
+
+  no_token = function()
+    stub.node.instance("VI_1", { role = "MASTER" })
+    stub.file.read("/etc/moonkeep/token", nil, "permission denied")
+    test.equal({ move.check{ args = args, timeout = 3 } }, { true, "not known: the token: permission denied" })
+    test.fails(function() move.on_master{ args = args } end, "the check goes on trying")
+    test.equal(#stub.calls("http.request"), 0)
+  end,
+
   not_ours = function()
     stub.node.instance("VI_1", { role = "BACKUP" })
     test.equal({ move.check{ args = args, timeout = 3 } }, { true, "BACKUP" })
