@@ -95,7 +95,7 @@ func advertisement(i link.Interface, address netspec.Address) []byte {
 	b = append(b, allNodes[:]...)
 	b = append(b, neighbourAdvertisement, 0, 0, 0)
 	flags := uint32(override)
-	if i.Forwards6 {
+	if i.Settings.Forwards6 {
 		flags |= router
 	}
 	b = binary.BigEndian.AppendUint32(b, flags)

@@ -32,9 +32,8 @@ type Interface struct {
 	Up bool
 	// NoARP is true for interfaces that have nobody to resolve an address for:
 	// loopback, most tunnels, and those where it was turned off.
-	NoARP bool
-	// Forwards6 is true when it forwards IPv6 packets, as a router does.
-	Forwards6 bool
+	NoARP    bool
+	Settings Settings
 	// MTU is in octets.
 	MTU int
 	// MAC is the hardware address, nil for interfaces without one.
@@ -45,11 +44,16 @@ type Interface struct {
 	// Private is true for a macvlan or an ipvlan whose traffic others on the
 	// same parent do not get.
 	Private bool
+	// Mode is an ipvlan's, by the kernel's number (AddIPVLAN). All of a parent have
+	// the one that was set last.
+	Mode uint16
 	// Parent is the index of the interface below, or of a veth pair's other
 	// end, in whatever namespace that is; 0 for none.
 	Parent int
 	// Master is the index of the bridge or VRF that it is a port of; 0 for none.
 	Master int
+	// Group is the interface group that it is in, 0 for the default one.
+	Group uint32
 	// Alias is the text that its maker left on it.
 	Alias string
 	// Enabled is true when it is administratively up.
@@ -376,12 +380,16 @@ func parseInterface(data []byte) (Interface, error) {
 			} else {
 				i.Master = index
 			}
+		case unix.IFLA_GROUP:
+			if len(a.value) >= 4 {
+				i.Group = binary.NativeEndian.Uint32(a.value)
+			}
 		case unix.IFLA_IFALIAS:
 			i.Alias = text(a.value)
 		case unix.IFLA_LINKINFO:
-			i.Kind, i.Private, err = parseKind(a.value)
+			err = i.parseKind(a.value)
 		case unix.IFLA_AF_SPEC:
-			i.Forwards6, err = forwards6(a.value)
+			err = i.Settings.parse(a.value)
 		case unix.IFLA_PROP_LIST:
 			n := attrs{rest: a.value}
 			for n.next() {
@@ -396,30 +404,6 @@ func parseInterface(data []byte) (Interface, error) {
 		}
 	}
 	return i, a.err()
-}
-
-// inet6Conf is the kernel's IFLA_INET6_CONF.
-const inet6Conf = 2
-
-// forwards6 reads from what the families say of an interface whether it
-// forwards IPv6: the first of its settings (DEVCONF_FORWARDING).
-func forwards6(families []byte) (bool, error) {
-	family := attrs{rest: families}
-	for family.next() {
-		if family.kind&^unix.NLA_F_NESTED != unix.AF_INET6 {
-			continue
-		}
-		a := attrs{rest: family.value}
-		for a.next() {
-			if a.kind == inet6Conf && len(a.value) >= 4 {
-				return binary.NativeEndian.Uint32(a.value) != 0, nil
-			}
-		}
-		if err := a.err(); err != nil {
-			return false, err
-		}
-	}
-	return false, family.err()
 }
 
 // parseAddress reads one address. Its device is left to the caller.

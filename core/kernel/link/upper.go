@@ -83,29 +83,30 @@ func (c *Conn) SetGroup(name string, group int) error {
 }
 
 // parseKind reads what an interface is, and for a macvlan or ipvlan whether it
-// is private.
-func parseKind(info []byte) (kind string, private bool, err error) {
+// is private, and the mode of an ipvlan.
+func (i *Interface) parseKind(info []byte) error {
 	var data []byte
 	a := attrs{rest: info}
 	for a.next() {
 		switch a.kind &^ unix.NLA_F_NESTED {
 		case nl.IFLA_INFO_KIND:
-			kind = text(a.value)
+			i.Kind = text(a.value)
 		case nl.IFLA_INFO_DATA:
 			data = a.value
 		}
 	}
-	if err := a.err(); err != nil || kind != MACVLAN && kind != IPVLAN {
-		return kind, false, err
+	if err := a.err(); err != nil || i.Kind != MACVLAN && i.Kind != IPVLAN {
+		return err
 	}
 	a = attrs{rest: data}
 	for a.next() {
 		switch {
-		case kind == MACVLAN && a.kind == nl.IFLA_MACVLAN_MODE && len(a.value) >= 4:
-			private = binary.NativeEndian.Uint32(a.value) == nl.MACVLAN_MODE_PRIVATE
-		case kind == IPVLAN && a.kind == nl.IFLA_IPVLAN_FLAG && len(a.value) >= 2:
-			private = binary.NativeEndian.Uint16(a.value) == uint16(netlink.IPVLAN_FLAG_PRIVATE)
+		case i.Kind == MACVLAN && a.kind == nl.IFLA_MACVLAN_MODE && len(a.value) >= 4:
+			i.Private = binary.NativeEndian.Uint32(a.value) == nl.MACVLAN_MODE_PRIVATE
+		case i.Kind == IPVLAN && a.kind == nl.IFLA_IPVLAN_FLAG && len(a.value) >= 2:
+			i.Mode = binary.NativeEndian.Uint16(a.value)
+			i.Private = i.Mode == uint16(netlink.IPVLAN_FLAG_PRIVATE)
 		}
 	}
-	return kind, private, a.err()
+	return a.err()
 }

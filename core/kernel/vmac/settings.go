@@ -14,42 +14,72 @@ import (
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
-// own are the settings of a device, by family, with what they are for.
+// setting is one of a device, with where it is in what the kernel tells of an
+// interface.
+type setting struct {
+	family, name string
+	want         uint32
+	is           func(*link.Settings) uint32
+}
+
+// most is how many settings a device has at most.
+const most = 7
+
+// own appends the settings of a device, in the order in which they are made.
 //
 // Traffic to a virtual address comes in on the device while the route back to
 // its sender leads over the parent: rp_filter would drop it. Adverts of other
 // nodes come from addresses that this host may have too (accept_local). The
 // device answers ARP for its own addresses only (arp_ignore).
-func own(d netspec.Device) (list [][2]string) {
-	add := func(family, name, value string) {
-		list = append(list, [2]string{family + "/conf/" + d.Name + "/" + name, value})
-	}
+func own(list []setting, d netspec.Device) []setting {
 	if d.IPv4 {
-		add("ipv4", "rp_filter", "0")
-		add("ipv4", "accept_local", "1")
-		add("ipv4", "arp_ignore", "1")
-		add("ipv4", "promote_secondaries", "1")
+		list = append(list,
+			setting{"ipv4", "rp_filter", 0, func(s *link.Settings) uint32 { return s.RPFilter }},
+			setting{"ipv4", "accept_local", 1, func(s *link.Settings) uint32 { return s.AcceptLocal }},
+			setting{"ipv4", "arp_ignore", 1, func(s *link.Settings) uint32 { return s.ARPIgnore }},
+			setting{"ipv4", "promote_secondaries", 1, func(s *link.Settings) uint32 { return s.PromoteSecondaries }},
+		)
 	}
-	switch {
-	case !d.IPv6:
-		add("ipv6", "disable_ipv6", "1")
-	case !d.IPVLAN():
+	if d.IPv6 && !d.IPVLAN() {
 		// No address of its own may be made of the virtual hardware address,
-		// which all nodes share (RFC 9568 7.4), nor by what a router tells.
-		add("ipv6", "disable_ipv6", "0")
-		add("ipv6", "addr_gen_mode", "1")
-		add("ipv6", "accept_ra", "0")
+		// which all nodes share (RFC 9568 7.4), nor by what a router tells. On a
+		// device that is up, one would be made with IPv6.
+		list = append(list,
+			setting{"ipv6", "addr_gen_mode", 1, func(s *link.Settings) uint32 { return s.AddrGenMode }},
+			setting{"ipv6", "accept_ra", 0, func(s *link.Settings) uint32 { return s.AcceptRA }},
+		)
 	}
-	return list
+	off := uint32(1)
+	if d.IPv6 {
+		off = 0
+	}
+	return append(list, setting{"ipv6", "disable_ipv6", off, func(s *link.Settings) uint32 { return s.DisableIPv6 }})
+}
+
+// settled reports whether an interface has the settings of its device, as far as the
+// kernel tells. It asks for nothing: others may set them at any time, as when
+// systemd applies what is configured for all interfaces to a new one.
+func settled(d netspec.Device, s *link.Settings) bool {
+	var list [most]setting // a thousand devices are looked at each time: no memory for that
+	for _, o := range own(list[:0], d) {
+		has := s.Has4
+		if o.family == "ipv6" {
+			has = s.Has6
+		}
+		if has && o.is(s) != o.want {
+			return false
+		}
+	}
+	return true
 }
 
 // settle makes the settings of a device. They go with it, so that nothing needs
 // to be put back.
 func (k *Keeper) settle(d netspec.Device) error {
 	var failed []error
-	for _, s := range own(d) {
-		err := k.settings.Put(s[0], s[1])
-		if errors.Is(err, fs.ErrNotExist) && s[0][:4] == "ipv6" {
+	for _, s := range own(nil, d) {
+		err := k.settings.Put(s.family+"/conf/"+d.Name+"/"+s.name, strconv.Itoa(int(s.want)))
+		if errors.Is(err, fs.ErrNotExist) && s.family == "ipv6" {
 			continue // this kernel has no IPv6
 		}
 		failed = append(failed, err)

@@ -17,9 +17,11 @@ package vmac
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 
@@ -41,14 +43,19 @@ type Keeper struct {
 
 	mu     sync.Mutex
 	wanted map[string]netspec.Device
-	// tuned holds, by name, the index of the interface that was made ready for
-	// its device.
-	tuned map[string]int
+	// tuned holds, by name, the interface that was made ready for its device.
+	tuned map[string]tuned
 	// mtu is the parent's MTU at the last look, by the device's name.
 	mtu map[string]int
 	// around are the settings of parents that are made, moved those that took
 	// the place of one for all interfaces.
 	around, moved map[string]bool
+}
+
+// tuned is the index of an interface and the device for which it was made ready.
+type tuned struct {
+	index  int
+	device netspec.Device
 }
 
 // New returns a keeper without devices. The mark is put on the interfaces that
@@ -57,7 +64,7 @@ type Keeper struct {
 func New(conn *link.Conn, settings *sysctl.Settings, mark string) *Keeper {
 	return &Keeper{
 		conn: conn, settings: settings, mark: mark,
-		wanted: make(map[string]netspec.Device), tuned: make(map[string]int), mtu: make(map[string]int),
+		wanted: make(map[string]netspec.Device), tuned: make(map[string]tuned), mtu: make(map[string]int),
 		around: make(map[string]bool), moved: make(map[string]bool),
 	}
 }
@@ -78,17 +85,16 @@ func (k *Keeper) Keep(list []netspec.Device) error {
 	if err != nil {
 		return err
 	}
-	failed := []error{k.sweep(state)}
-	if _, err := k.fit(state, true); err != nil {
-		failed = append(failed, err)
-	}
-	return errors.Join(failed...)
+	state, swept := k.sweep(state, true)
+	_, err = k.fit(state, true)
+	return errors.Join(swept, err)
 }
 
 // Fit makes the devices fit what was read of the kernel: those that are gone
-// are made anew, and those that somebody took down are set up. With settings it
-// looks at the settings too. It reports whether interfaces changed, so that the
-// state is to be read again.
+// are made anew, those that somebody took down are set up, and their settings and
+// addresses of their own are made again. With settings it looks at the settings of
+// their parents too. It reports whether interfaces changed, so that the state is
+// to be read again.
 func (k *Keeper) Fit(state *link.State, settings bool) (changed bool, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -115,7 +121,8 @@ func (k *Keeper) Close() error {
 	if err != nil {
 		return fmt.Errorf("remove the interfaces of virtual routers: %w", err)
 	}
-	return k.sweep(state)
+	_, err = k.sweep(state, false)
+	return err
 }
 
 func (k *Keeper) remove(name string) error {
@@ -129,13 +136,14 @@ func (k *Keeper) remove(name string) error {
 
 func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error) {
 	var failed []error
-	if settings {
-		if err := k.surround(state); err != nil {
-			failed = append(failed, err)
-		}
+	lacking := k.lacking(state)
+	if settings || lacking { // a parent that is new has none yet
+		failed = append(failed, k.surround(state))
 	}
-	if err := k.strayed(state); err != nil {
-		failed = append(failed, err)
+	if lacking {
+		var swept error
+		state, swept = k.sweep(state, false)
+		failed = append(failed, swept)
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.wanted)) {
 		did, err := k.fitOne(state, k.wanted[name])
@@ -147,28 +155,49 @@ func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error)
 	return changed, errors.Join(failed...)
 }
 
-// strayed removes, when a device is gone, what is this node's under names that
-// are not wanted: somebody gave the device another one, and no second interface
-// with its hardware address could be set up beside it.
-func (k *Keeper) strayed(state *link.State) error {
+// lacking reports whether a device is to be made. What is this node's under names
+// that are not wanted goes first: somebody may have given the device another one, and
+// no second interface with its hardware address could be set up beside it.
+func (k *Keeper) lacking(state *link.State) bool {
 	for name, d := range k.wanted {
-		_, exists := state.Find(name)
-		if _, parent := state.Find(d.Parent); parent && !exists {
-			return k.sweep(state)
+		i, exists := state.Find(name)
+		if parent, there := state.Find(d.Parent); there && (!exists || i.Alias == k.mark && !k.fits(i, parent, d)) {
+			return true
 		}
 	}
-	return nil
+	return false
 }
 
-// sweep removes what is this node's and not wanted.
-func (k *Keeper) sweep(state *link.State) error {
+// sweep removes what is this node's and not wanted, or not as it is wanted, which
+// fitOne makes anew: two devices may have changed places. At first that is also
+// an ipvlan of an earlier run that has not the address of its own. It returns the
+// state as it is then.
+func (k *Keeper) sweep(state *link.State, first bool) (*link.State, error) {
 	var failed []error
+	removed := false
 	for i := range state.All() {
-		if _, wanted := k.wanted[i.Name]; !wanted && i.Alias == k.mark {
-			failed = append(failed, k.remove(i.Name))
+		if i.Alias != k.mark {
+			continue
+		}
+		d, wanted := k.wanted[i.Name]
+		parent, there := state.Find(d.Parent)
+		if wanted && (!there || k.fits(i, parent, d)) {
+			_, known := k.tuned[i.Name]
+			if !first || !there || known || !d.Address.IsValid() || state.Has(i.Index, d.Address.Addr()) {
+				continue
+			}
+		}
+		removed = true
+		failed = append(failed, k.remove(i.Name))
+	}
+	if removed {
+		after, err := k.conn.State()
+		failed = append(failed, err)
+		if err == nil {
+			state = after
 		}
 	}
-	return errors.Join(failed...)
+	return state, errors.Join(failed...)
 }
 
 func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err error) {
@@ -181,7 +210,7 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 	// settings are gone: too late for addr_gen_mode.
 	const least6 = 1280
 	stunted := d.IPv6 && i.Alias == k.mark && i.MTU < least6 && parent.MTU >= least6
-	if exists && (stunted || !fits(i, parent, d)) {
+	if exists && (stunted || !k.fits(i, parent, d)) {
 		if i.Alias != k.mark {
 			return false, ErrTaken
 		}
@@ -205,16 +234,15 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 		}
 	}
 	k.mtu[d.Name] = parent.MTU
-	if k.tuned[d.Name] != i.Index {
+	if k.tuned[d.Name] != (tuned{i.Index, d}) {
 		changed = true
 		if err := k.tune(d, i); err != nil {
 			return true, err
 		}
-		k.tuned[d.Name] = i.Index
-	} else if !i.Enabled && i.Alias == k.mark {
-		// Nobody but us may say whether it serves.
+		k.tuned[d.Name] = tuned{i.Index, d}
+	} else if did, err := k.mend(state, d, i); err != nil || did {
 		changed = true
-		if err := k.conn.SetUp(d.Name); err != nil {
+		if err != nil {
 			return true, err
 		}
 	}
@@ -235,11 +263,48 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 	return changed, nil
 }
 
+// mend puts right what others changed of an interface that was tuned. Settings do
+// not count as a change.
+func (k *Keeper) mend(state *link.State, d netspec.Device, i link.Interface) (changed bool, err error) {
+	if !settled(d, &i.Settings) {
+		err = k.settle(d)
+		if own := generated(d); d.IPv6 && !d.IPVLAN() && i.Settings.AddrGenMode == 0 {
+			err = errors.Join(err, k.conn.Remove(netspec.Address{Prefix: own, Device: d.Name}))
+		}
+	}
+	if !i.Enabled && i.Alias == k.mark {
+		// Nobody but us may say whether it serves.
+		changed = true
+		err = errors.Join(err, k.conn.SetUp(d.Name))
+	}
+	if d.Address.IsValid() && !state.Has(i.Index, d.Address.Addr()) {
+		changed = true
+		err = errors.Join(err, k.address(d))
+	}
+	return changed, err
+}
+
+// generated is the link-local address that the kernel makes of a hardware address
+// while addr_gen_mode is 0 (RFC 4291 appendix A).
+func generated(d netspec.Device) netip.Prefix {
+	m := d.MAC
+	return netip.PrefixFrom(netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]}), 64)
+}
+
+// address has an ipvlan's own address stand.
+func (k *Keeper) address(d netspec.Device) error {
+	_, err := k.conn.Add(netspec.Address{Prefix: d.Address, Device: d.Name})
+	return err
+}
+
 // fits reports whether the interface is what the device should be, but for what
-// can be changed.
-func fits(i, parent link.Interface, d netspec.Device) bool {
+// can be changed. The mode of an ipvlan that was made is not looked at again: one
+// of the same parent that was made later has changed it.
+func (k *Keeper) fits(i, parent link.Interface, d netspec.Device) bool {
 	if d.IPVLAN() {
-		return i.Kind == link.IPVLAN && i.Parent == parent.Index && i.Private == (d.Mode == netspec.Private)
+		t := k.tuned[d.Name]
+		made := t.index == i.Index && t.device.Mode == d.Mode
+		return i.Kind == link.IPVLAN && i.Parent == parent.Index && (made || i.Mode == uint16(d.Mode))
 	}
 	return i.Kind == link.MACVLAN && i.Parent == parent.Index && i.Private
 }
@@ -261,13 +326,18 @@ func (k *Keeper) create(d netspec.Device) (link.Interface, error) {
 	return k.conn.Interface(d.Name)
 }
 
-// tune makes an interface ready that was created or is adopted, and sets it up.
+// tune makes an interface ready that was created, is adopted, or was for a device
+// that is another one now, and sets it up.
 func (k *Keeper) tune(d netspec.Device, i link.Interface) error {
+	var was netspec.Device
+	if t := k.tuned[d.Name]; t.index == i.Index {
+		was = t.device
+	}
 	if err := k.settle(d); err != nil {
 		return err
 	}
-	if d.Group != "" {
-		group, err := groupNumber(d.Group)
+	if d.Group != "" || i.Group != 0 && i.Alias == k.mark {
+		group, err := groupNumber(cmp.Or(d.Group, "0"))
 		if err == nil {
 			err = k.conn.SetGroup(d.Name, group)
 		}
@@ -281,8 +351,12 @@ func (k *Keeper) tune(d netspec.Device, i link.Interface) error {
 		}
 	}
 	if d.Address.IsValid() {
-		_, err := k.conn.Add(netspec.Address{Prefix: d.Address, Device: d.Name})
-		return err
+		if err := k.address(d); err != nil {
+			return err
+		}
+	}
+	if was.Address.IsValid() && was.Address != d.Address {
+		return k.conn.Remove(netspec.Address{Prefix: was.Address, Device: d.Name})
 	}
 	return nil
 }
