@@ -12,6 +12,9 @@ type Config struct {
 	// Unmatched are its includes with a pattern that no file matches: no mistake,
 	// unless files matched before.
 	Unmatched Findings `key:"-"`
+	// Names are those of interfaces of instances' own that are made up, from a
+	// reload on (build.KeepNames). Nil: all are made up anew.
+	Names map[Own]string `key:"-"`
 	// Global holds what concerns the daemon as a whole, and what instances
 	// inherit.
 	Global Global `key:"global" word:"global_defs" form:"block" tier:"1"`

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -44,20 +45,30 @@ var (
 	errVirtualMAC = fmt.Errorf("is one of the RFC's hardware addresses for virtual routers: leave it out, and the right one is taken")
 )
 
+// Own is an interface of an instance's own for which no name is written: that of the
+// instance, or one for addresses on Parent with what is written of its hardware address.
+type Own struct {
+	Instance, Parent, MAC string
+	Addresses             bool
+}
+
 // Layered says what is wrong with how the instance uses an interface of its
 // own, or one of another network namespace, and at which key; both are empty when
 // nothing is. What is global was inherited.
 func (i *Instance) Layered(g *Global) (key, text string) {
+	const tooLong = "an interface's name has at most %d bytes, and %s has more: shorten %s"
 	var name string
-	long := func(own string) bool {
-		name = fmt.Sprintf("%s.%d", g.VMACPrefix, i.VRID)
-		return own == "" && len(name) > MaxName
+	long := func(prefix string) bool {
+		name = fmt.Sprintf("%s.%d", prefix, i.VRID)
+		return len(name) > MaxName
 	}
 	switch v := i.UseIPVLAN; {
-	case i.UseVMAC != nil && long(i.UseVMAC.Name):
-		return "use_vmac", fmt.Sprintf("an interface's name has at most %d bytes, and %s has more: shorten vmac_prefix, or give it another name here", MaxName, name)
-	case v != nil && long(v.Name):
-		return "use_ipvlan", fmt.Sprintf("an interface's name has at most %d bytes, and %s has more: shorten vmac_prefix, or give it another name here", MaxName, name)
+	case i.UseVMAC != nil && i.UseVMAC.Name == "" && long(g.VMACPrefix):
+		return "use_vmac", fmt.Sprintf(tooLong, MaxName, name, "vmac_prefix, or give it another name here")
+	case v != nil && v.Name == "" && long(g.VMACPrefix):
+		return "use_ipvlan", fmt.Sprintf(tooLong, MaxName, name, "vmac_prefix, or give it another name here")
+	case i.namesUppers() && long(g.VMACAddrPrefix):
+		return "use_vmac_addr", fmt.Sprintf(tooLong, MaxName, name, "vmac_addr_prefix")
 	case i.UseVMAC != nil && v != nil:
 		return "use_ipvlan", "use_vmac and use_ipvlan exclude each other: take one of them out"
 	case v != nil && i.Interface == "":
@@ -72,6 +83,19 @@ func (i *Instance) Layered(g *Global) (key, text string) {
 		return "vrf", "adverts to a group leave by one interface: name it with the keyword interface, which may be in the VRF, or name unicast peers"
 	}
 	return "", ""
+}
+
+// namesUppers reports whether a name is to be made up for an interface that carries
+// addresses alone.
+func (i *Instance) namesUppers() bool {
+	own := i.UseVMAC != nil || i.UseIPVLAN != nil
+	return slices.ContainsFunc(slices.Concat(i.Addresses, i.Excluded), func(a Address) bool {
+		here := a.Device == "" || a.Device == i.Interface
+		if a.UseVMAC == nil {
+			return i.UseVMACAddr && !here
+		}
+		return a.UseVMAC.Name == "" && !(here && own && a.UseVMAC.MAC == "")
+	})
 }
 
 // XmitBase reports whether adverts travel on the interface below that of the

@@ -2,7 +2,6 @@ package build
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -28,6 +27,8 @@ type layout struct {
 	// address has the interfaces of addresses that are on one of the node's own.
 	address map[*config.Address]string
 	taken   map[string]bool
+	// made are the names that are not written.
+	made []made
 }
 
 // upper is what makes addresses share an interface of their own.
@@ -37,19 +38,28 @@ type upper struct {
 }
 
 // lay works the interfaces out. Their names depend on no order in the file, so
-// that a reload which moves an instance about does not rename what stands.
-func lay(c *config.Config) *layout {
+// that a start after an instance was moved about has them as before.
+func lay(c *config.Config) *layout { return layBeside(c, nil) }
+
+// layBeside is lay, where those names are not to be made up.
+func layBeside(c *config.Config, others []string) *layout {
 	l := &layout{
 		router: make([]string, len(c.Instances)), address: make(map[*config.Address]string),
-		at: make(map[string]int), taken: make(map[string]bool),
-	}
-	order := make([]int, len(c.Instances))
-	for i := range order {
-		order[i] = i
-		l.reserve(&c.Instances[i])
+		at: make(map[string]int), taken: written(c),
 	}
 	if len(l.taken) == 0 {
 		return l // nobody has one
+	}
+	order := make([]int, len(c.Instances))
+	here := make(map[string]bool, len(c.Instances))
+	for i := range order {
+		order[i], here[c.Instances[i].Name] = i, true
+	}
+	for own, name := range c.Names {
+		l.taken[name] = l.taken[name] || here[own.Instance]
+	}
+	for _, name := range others {
+		l.taken[name] = true
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		x, y := &c.Instances[a], &c.Instances[b]
@@ -70,36 +80,30 @@ func lay(c *config.Config) *layout {
 	return l
 }
 
-// reserve notes names that are written, so that none is made up that is one of
-// them.
-func (l *layout) reserve(in *config.Instance) {
-	if in.UseVMAC != nil {
-		l.taken[in.UseVMAC.Name] = true
-	}
-	if in.UseIPVLAN != nil {
-		l.taken[in.UseIPVLAN.Name] = true
-	}
-	for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
-		for i := range list {
-			if v := list[i].UseVMAC; v != nil {
-				l.taken[v.Name] = true
+// written are the names that are written, of which none is to be made up, with an
+// empty one if any is to be.
+func written(c *config.Config) map[string]bool {
+	names := make(map[string]bool)
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		if in.UseVMAC != nil {
+			names[in.UseVMAC.Name] = true
+		}
+		if in.UseIPVLAN != nil {
+			names[in.UseIPVLAN.Name] = true
+		}
+		if in.UseVMACAddr {
+			names[""] = true
+		}
+		for _, list := range [2][]config.Address{in.Addresses, in.Excluded} {
+			for k := range list {
+				if v := list[k].UseVMAC; v != nil {
+					names[v.Name] = true
+				}
 			}
 		}
 	}
-}
-
-// name makes a name up, as keepalived does: the prefix and the virtual router's
-// number, with a 6 between them if that of IPv4 is taken, or else a number.
-func (l *layout) name(prefix string, in *config.Instance) string {
-	name := fmt.Sprintf("%s.%d", prefix, in.VRID)
-	if l.taken[name] && in.Six() {
-		name = fmt.Sprintf("%s6.%d", prefix, in.VRID)
-	}
-	for n := 1; l.taken[name]; n++ {
-		name = fmt.Sprintf("%s%d.%d", prefix, n, in.VRID)
-	}
-	l.taken[name] = true
-	return name
+	return names
 }
 
 // own adds the interface of an instance.
@@ -117,7 +121,7 @@ func (l *layout) own(c *config.Config, i int) {
 		return
 	}
 	if d.Name == "" {
-		d.Name = l.name(c.Global.VMACPrefix, in)
+		d.Name = l.name(c, in, config.Own{Instance: in.Name}, alike{prefix: c.Global.VMACPrefix, parent: d.Parent, ipvlan: d.IPVLAN()})
 	}
 	l.router[i] = d.Name
 	l.add(d)
@@ -144,7 +148,8 @@ func (l *layout) addresses(c *config.Config, i int) {
 			case uppers[u] == "":
 				d := netspec.Device{Name: u.name, Parent: u.parent, MAC: hardware(in, u.mac)}
 				if d.Name == "" {
-					d.Name = l.name(c.Global.VMACAddrPrefix, in)
+					d.Name = l.name(c, in, config.Own{Instance: in.Name, Parent: u.parent, MAC: u.mac, Addresses: true},
+						alike{prefix: c.Global.VMACAddrPrefix, parent: u.parent, mac: u.mac, addresses: true})
 				}
 				l.add(d)
 				uppers[u] = d.Name

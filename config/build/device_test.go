@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,9 @@ func TestDevices(t *testing.T) {
 		}, []netspec.Device{vmac5(nil), vmac5(func(d *netspec.Device) { d.Name, d.Parent = "vrrp1.51", "eth1" })},
 			"vrrp.51", []string{"vrrp.51", "vrrp1.51", "vrrp1.51"}, []string{"eth1"},
 			node.Extra{Soon: true, Interval: time.Minute, Addresses: []netspec.Address{{Prefix: netip.MustParsePrefix("198.51.100.1/24"), Device: "vrrp1.51"}}}},
+		"elsewhere alone": {func(in *config.Instance) {
+			in.UseVMACAddr, in.Excluded = true, []config.Address{address("198.51.100.1/24", "eth1")}
+		}, []netspec.Device{vmac5(func(d *netspec.Device) { d.Parent = "eth1" })}, "eth0", []string{"eth0", "vrrp.51"}, []string{"eth1"}, node.Extra{Soon: true}},
 		"one address": {func(in *config.Instance) {
 			in.Addresses[0].UseVMAC = &config.AddressVMAC{Name: "mine", MAC: "02:00:00:00:00:09"}
 		}, []netspec.Device{vmac5(func(d *netspec.Device) { d.Name, d.MAC = "mine", [6]byte{2, 0, 0, 0, 0, 9} })},
@@ -122,5 +126,106 @@ func TestDeviceNames(t *testing.T) {
 	c := &config.Config{Global: config.Global{VMACPrefix: "vrrp"}, Instances: []config.Instance{six}}
 	if got := Node(c).Instances[0].Interface; got != "vrrp.51" {
 		t.Errorf("IPv6 alone: got %s, want vrrp.51", got)
+	}
+}
+
+// running is a configuration of instances with one VRID, by their names: each is on
+// the interface behind the colon, one whose interface ends with a 6 is of IPv6.
+func running(list ...string) *config.Config {
+	c := &config.Config{Global: config.Global{VMACPrefix: "vrrp", VMACAddrPrefix: "vrrp"}}
+	for _, text := range list {
+		name, device, _ := strings.Cut(text, ":")
+		in := plain()
+		in.Name, in.UseVMAC = name, &config.VMAC{}
+		device, six := strings.CutSuffix(device, "/6")
+		device, addresses := strings.CutSuffix(device, "+")
+		in.Interface, in.Addresses = device, []config.Address{address("192.0.2.1/24", "")}
+		if six {
+			in.Addresses = []config.Address{address("fe80::1/64", "")}
+		}
+		if in.UseVMACAddr = addresses; addresses {
+			in.Excluded = []config.Address{address("198.51.100.1/24", "eth9")}
+		}
+		c.Instances = append(c.Instances, in)
+	}
+	return c
+}
+
+// TestKeepNames holds that a name that is made up stays with the instance that has it
+// over reloads, and that who is new gets none that runs.
+func TestKeepNames(t *testing.T) {
+	red := func(c *config.Config) *config.Config {
+		for i := range c.Instances {
+			c.Instances[i].NetNamespace = "red"
+		}
+		return c
+	}
+	mixed := running("A:eth1", "B:eth0", "C:eth1")
+	mixed.Instances[1].NetNamespace = "red"
+	other := running("A:eth1")
+	other.Global.VMACPrefix = "vip"
+	named := running("A:eth1", "B:eth0")
+	named.Instances[1].UseVMAC = &config.VMAC{Name: "vrrp.51"}
+	for name, reloads := range map[string][]struct {
+		c    *config.Config
+		want string
+	}{
+		"one before it comes":         {{running("A:eth1"), "A=vrrp.51"}, {running("B:eth0", "A:eth1"), "A=vrrp.51 B=vrrp1.51"}, {running("B:eth0", "A:eth1"), "A=vrrp.51 B=vrrp1.51"}},
+		"the first goes":              {{running("B:eth0", "A:eth1"), "A=vrrp1.51 B=vrrp.51"}, {running("A:eth1"), "A=vrrp1.51"}, {running("B:eth0", "A:eth1"), "A=vrrp1.51 B=vrrp.51"}},
+		"one for another":             {{running("B:eth0", "A:eth1"), "A=vrrp1.51 B=vrrp.51"}, {running("A:eth1", "C:eth2"), "A=vrrp1.51 C=vrrp2.51"}},
+		"IPv4 goes":                   {{running("A:eth0", "S:eth0/6"), "A=vrrp.51 S=vrrp6.51"}, {running("S:eth0/6"), "S=vrrp6.51"}},
+		"IPv4 comes":                  {{running("S:eth0/6"), "S=vrrp.51"}, {running("A:eth0", "S:eth0/6"), "A=vrrp1.51 S=vrrp.51"}},
+		"another family":              {{running("A:eth0"), "A=vrrp.51"}, {running("A:eth0/6"), "A=vrrp6.51"}},
+		"another interface":           {{running("A:eth0"), "A=vrrp.51"}, {running("A:eth1"), "A=vrrp1.51"}},
+		"renamed":                     {{running("A:eth1"), "A=vrrp.51"}, {running("Z:eth1", "B:eth0"), "B=vrrp1.51 Z=vrrp.51"}},
+		"names swapped":               {{running("A:eth0", "B:eth1"), "A=vrrp.51 B=vrrp1.51"}, {running("A:eth1", "B:eth0"), "A=vrrp1.51 B=vrrp.51"}},
+		"addresses":                   {{running("A:eth1+"), "A=vrrp.51,vrrp1.51"}, {running("B:eth0+", "A:eth1+"), "A=vrrp.51,vrrp1.51 B=vrrp2.51,vrrp3.51"}, {running("A:eth1+"), "A=vrrp.51,vrrp1.51"}},
+		"another prefix":              {{running("A:eth1"), "A=vrrp.51"}, {other, "A=vip.51"}},
+		"somebody writes the name":    {{running("A:eth1"), "A=vrrp.51"}, {named, "A=vrrp1.51 B=vrrp.51"}},
+		"another namespace's":         {{running("A:eth1"), "A=vrrp.51"}, {mixed, "A=vrrp.51 B=vrrp.51 C=vrrp1.51"}},
+		"moved to another namespace":  {{running("A:eth1"), "A=vrrp.51"}, {red(running("A:eth1")), "A=vrrp.51"}},
+		"all of a namespace, one new": {{red(running("A:eth1")), "A=vrrp.51"}, {red(running("A:eth1", "B:eth0")), "A=vrrp.51 B=vrrp1.51"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for i, r := range reloads {
+				if i > 0 {
+					KeepNames(r.c, reloads[i-1].c)
+				}
+				var got []string
+				for _, space := range append(Spaces(r.c), "") {
+					within := Within(r.c, space)
+					l := lay(within)
+					for k := range within.Instances {
+						in := &within.Instances[k]
+						text := in.Name + "=" + l.router[k]
+						for x := range in.Excluded {
+							text += "," + l.address[&in.Excluded[x]]
+						}
+						got = append(got, text)
+					}
+				}
+				slices.Sort(got)
+				if got := strings.Join(got, " "); got != r.want {
+					t.Errorf("%d: got %s, want %s", i, got, r.want)
+				}
+			}
+		})
+	}
+}
+
+// TestNamesFit holds that a name that is made up is one that an interface can have,
+// however many of the virtual router there are.
+func TestNamesFit(t *testing.T) {
+	c := running("A:eth0", "B:eth0/6", "C:eth1", "D:eth2", "E:eth3+", "F:eth4/6")
+	c.Global.VMACPrefix, c.Global.VMACAddrPrefix = "longprefix12", "longprefix12"
+	seen := map[string]bool{}
+	for _, d := range Devices(c) {
+		if len(d.Name) > config.MaxName || seen[d.Name] {
+			t.Errorf("%s: it has %d bytes, and is taken %v", d.Name, len(d.Name), seen[d.Name])
+		}
+		seen[d.Name] = true
+	}
+	if len(seen) != 7 || !seen["longprefix12.51"] {
+		t.Errorf("got %v", seen)
 	}
 }

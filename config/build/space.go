@@ -36,7 +36,7 @@ func Within(c *config.Config, space string) *config.Config {
 		}
 	}
 	if space != "" {
-		v = config.Config{Files: c.Files, Global: c.Global, GarpGroups: c.GarpGroups, Instances: v.Instances}
+		v = config.Config{Files: c.Files, Names: c.Names, Global: c.Global, GarpGroups: c.GarpGroups, Instances: v.Instances}
 	}
 	return &v
 }

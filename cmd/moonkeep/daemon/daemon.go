@@ -330,6 +330,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		}
 	}
 	if err == nil {
+		build.KeepNames(c, d.current())
 		err = d.adopt(ctx, c)
 	}
 	d.library.Forget()
