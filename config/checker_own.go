@@ -84,9 +84,11 @@ type Plugin struct {
 	User string `key:"user" form:"special" own:"true" inherits:"global plugin_user, else nobody" tier:"2"`
 	// Group runs it. In keepalived.conf it stands behind the user.
 	Group string `key:"group" word:"-" inherits:"the user's group"`
-	// Memory is how much of it a process may take, in MiB.
+	// Memory is how much of it a process may take, in MiB. Where neither it nor
+	// open_files is written, both grow with the number of checks of the kind.
 	Memory int `key:"memory" own:"true" range:"8..1048576" unit:"MiB" default:"256" tier:"3"`
-	// OpenFiles is how many files and connections a process may have open.
+	// OpenFiles is how many files and connections a process may have open. When all
+	// servers are silent each check holds one.
 	OpenFiles int `key:"open_files" own:"true" range:"16..1048576" unit:"files" default:"16384" tier:"3"`
 	// Processes is how many processes it may start beside itself.
 	Processes int `key:"processes" own:"true" range:"0..65536" unit:"processes" tier:"3"`

@@ -44,8 +44,32 @@ func configured(c *config.Config, p *config.Plugin) pluginhost.Plugin {
 
 // ownPlugin is one of moonkeep's own, with what its checks cannot do without.
 func ownPlugin(c *config.Config, kind string) pluginhost.Plugin {
-	p := configured(c, &config.Plugin{Name: kind, Memory: 256, OpenFiles: 16384})
-	return needed(p)
+	return needed(configured(c, &config.Plugin{Name: kind, Memory: leastMemory, OpenFiles: leastFiles}))
+}
+
+// What a plugin may take of which a configuration says nothing: MiB, and files.
+const (
+	leastMemory = 256
+	leastFiles  = 16384
+	mostFiles   = 1 << 20 // as a rule the kernel gives no process more (fs.nr_open)
+)
+
+// spareFiles are those of a checker beside one for each of its checks.
+const spareFiles = 1024
+
+// roomFor gives a plugin whose limits the configuration leaves open room for so many
+// checks at once: when all servers are silent, each probe holds a connection until
+// its time is over, and one that gets none finds out nothing. It is a power of two,
+// so that few reloads change it, for which the process would have to be a new one.
+func roomFor(p *pluginhost.Plugin, checks int) {
+	files := leastFiles
+	for files < checks+spareFiles && files < mostFiles {
+		files *= 2
+	}
+	p.OpenFiles = files
+	if p.Memory > 0 { // of a Plain one there is no limit
+		p.Memory = int64(leastMemory) << 20 * int64(files/leastFiles)
+	}
 }
 
 // needed allows a checker of moonkeep's own what it says that it needs.
@@ -79,6 +103,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		}
 	}
 	known := make(map[string]bool)
+	implied, times := map[string]int{}, map[string]int{} // places in p.Plugins, and checks, by kind
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
 		if x.Path == "" {
@@ -89,6 +114,9 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			}
 		}
 		known[x.Name], p.Plugins = true, append(p.Plugins, x)
+		if w := c.Plugins[i].Written; !w.Has("open_files") && !w.Has("memory") {
+			implied[x.Name] = i
+		}
 	}
 	// Grown by and by it would take several times the room.
 	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
@@ -103,11 +131,13 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 					fail(x.Kind, fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
 					return
 				}
-				own = configured(c, &config.Plugin{Name: x.Kind, Memory: 256, OpenFiles: 16384})
+				own = configured(c, &config.Plugin{Name: x.Kind, Memory: leastMemory, OpenFiles: leastFiles})
 				own.Path = filepath.Join(pluginDirectory(c), x.Kind)
 			}
 			known[x.Kind], p.Plugins = true, append(p.Plugins, own)
+			implied[x.Kind] = len(p.Plugins) - 1
 		}
+		times[x.Kind]++
 		check := pluginhost.Check{
 			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
 			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort,
@@ -144,6 +174,9 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		check.Last = max(check.Patience, x.Patience-AnswerSlack/4)
 		p.Checks = append(p.Checks, check)
 	})
+	for kind, i := range implied {
+		roomFor(&p.Plugins[i], times[kind])
+	}
 	return p, scripts, errors.Join(bad...)
 }
 

@@ -99,7 +99,7 @@ func FindPlugin(c *config.Config, dir, name string) (pluginhost.Plugin, error) {
 			return pluginhost.Plugin{}, fmt.Errorf("there is no checker %q%s moonkeep has %s, and %s is not there", name, meantCheck(name), strings.Join(standard.Names(), ", "), path)
 		}
 	}
-	p := configured(c, &config.Plugin{Name: filepath.Base(path), Memory: 256, OpenFiles: 16384})
+	p := configured(c, &config.Plugin{Name: filepath.Base(path), Memory: leastMemory, OpenFiles: leastFiles})
 	var err error
 	if p.Path, err = filepath.Abs(path); err != nil {
 		return p, fmt.Errorf("find plugin %s: %w", name, err)

@@ -1,0 +1,43 @@
+package daemon
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// TestRoomForChecks: a checker has a file for each of its checks, unless the
+// configuration says how many it may have.
+func TestRoomForChecks(t *testing.T) {
+	timeout := 5 * time.Second
+	with := func(checks int, plugins ...config.Plugin) *config.Config {
+		v := config.VirtualServer{Address: config.Endpoint{AddrPort: netip.MustParseAddrPort("192.0.2.1:80")}, Protocol: "TCP", ConnectTimeout: timeout, DelayLoop: timeout}
+		for i := range checks {
+			at := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)
+			v.RealServers = append(v.RealServers, config.RealServer{Address: config.Endpoint{AddrPort: at}, Checks: []config.Check{{TCP: &config.TCPCheck{}}}})
+		}
+		return &config.Config{VirtualServers: []config.VirtualServer{v}, Plugins: plugins}
+	}
+	for _, test := range []struct {
+		c      *config.Config
+		files  int
+		memory int64
+	}{
+		{with(1), 16384, 256 << 20},
+		{with(15360), 16384, 256 << 20},
+		{with(15361), 32768, 512 << 20},
+		{with(37000), 65536, 1 << 30},
+		{with(37000, config.Plugin{Name: "TCP_CHECK", User: "daemon", Memory: 256, OpenFiles: 16384}), 65536, 1 << 30},
+		{with(37000, config.Plugin{Name: "TCP_CHECK", Memory: 256, OpenFiles: 100, Written: config.Keys{{Name: "open_files"}}}), 100, 256 << 20},
+	} {
+		plan, _, err := pluginPlan(test.c)
+		if err != nil || len(plan.Plugins) != 1 {
+			t.Fatalf("%d plugins, %v", len(plan.Plugins), err)
+		}
+		if p := plan.Plugins[0]; p.OpenFiles != test.files || p.Memory != test.memory {
+			t.Errorf("%d checks have %d files and %d bytes, want %d and %d", len(plan.Checks), p.OpenFiles, p.Memory, test.files, test.memory)
+		}
+	}
+}
