@@ -10,13 +10,6 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// lvs is what is known of the IPVS part beside the configuration itself.
-type lvs struct {
-	// trackFiles and sessions are the names that checks may follow; nil until
-	// one is asked for.
-	trackFiles, sessions []string
-}
-
 // endpoint reads ADDR [PORT].
 func (r *reader) endpoint(words []token, what string) (config.Endpoint, bool) {
 	a, err := netip.ParseAddr(words[0].text)

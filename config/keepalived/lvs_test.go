@@ -93,6 +93,8 @@ func TestServices(t *testing.T) {
 		"no file":           {checkText("FILE_CHECK", "track_file tg"), []string{"warning unknown-track-file"}},
 		"a file":            {checkText("FILE_CHECK", "track_file tf\nweight 5 revers"), []string{"warning surplus-words"}},
 		"no session":        {checkText("BFD_CHECK", "name bg"), []string{"warning unknown-bfd"}},
+		"a lost file":       {"track_file tg {\nweight 5\n}\n" + checkText("FILE_CHECK", "track_file tg"), []string{"warning missing-keyword", "warning unknown-track-file"}},
+		"a lost session":    {"bfd_instance bg {\nneighbor_ip x\n}\n" + checkText("BFD_CHECK", "name bg"), []string{"warning missing-keyword", "warning bad-address", "warning unknown-bfd"}},
 		"no name":           {checkText("BFD_CHECK", ""), []string{"warning missing-keyword"}},
 		"a root":            {checkText("DNS_CHECK", "name ."), nil},
 		"a name":            {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 63)), nil},
@@ -135,6 +137,15 @@ func TestLeftOut(t *testing.T) {
 		}
 		if services != test.services || servers != test.servers {
 			t.Errorf("%s: got %d virtual servers with %d real servers, want %d with %d", name, services, servers, test.services, test.servers)
+		}
+	}
+	for _, text := range []string{
+		checkText("FILE_CHECK", "track_file tg"), "track_file tg {\nweight 5\n}\n" + checkText("FILE_CHECK", "track_file tg"),
+		checkText("BFD_CHECK", "name bg"), "bfd_instance bg {\nneighbor_ip x\n}\n" + checkText("BFD_CHECK", "name bg"),
+	} {
+		cfg, _ := Read("f", []byte(text))
+		if checks := cfg.VirtualServers[0].RealServers[0].Checks; len(checks) != 0 {
+			t.Errorf("a check follows what is not there: %+v in\n%s", checks, text)
 		}
 	}
 	cfg, _ := Read("f", []byte(checkText("MISC_CHECK", "misc_path /bin/x\nuser u g")+checkText("FILE_CHECK", "track_file tf\nweight 5 noreverse")[len(instanceText(oneAddress)):]))

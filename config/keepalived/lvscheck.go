@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -251,58 +252,43 @@ func (r *reader) fileWeight(s *statement) {
 	}
 }
 
-func (r *reader) endFileCheck(*statement) {
-	if !r.require(r.ended) {
-		return
+// followers leaves out checks that follow a file or a session which is not there,
+// as keepalived does: also when its own block was left out. The server would count as
+// working, or as down, for ever.
+func (r *reader) followers() {
+	var files, sessions []string
+	for i := range r.cfg.TrackFiles {
+		files = append(files, r.cfg.TrackFiles[i].Name)
 	}
-	if r.lvs.trackFiles == nil {
-		r.lvs.trackFiles = r.defined("track_file", "vrrp_track_file")
+	for i := range r.cfg.BFDs {
+		sessions = append(sessions, r.cfg.BFDs[i].Name)
 	}
-	name := top[config.FileCheck](r).TrackFile
-	if r.follows(name, r.lvs.trackFiles) {
-		return
+	text := func(kind, name string, names []string, at config.Position) string {
+		return hinted(fmt.Sprintf("no %s is named %s%s", kind, quoted(name), r.insteadOf(name, names, at.File)), blockLeftOut)
 	}
-	r.out.addAt(r.givenAt("track_file"), config.Error, "unknown-track-file", "no track_file is named %s%s", quoted(name), r.insteadOf(name, r.lvs.trackFiles))
-}
-
-func (r *reader) endBFDCheck(*statement) {
-	if !r.require(r.ended) {
-		return
-	}
-	if r.lvs.sessions == nil {
-		r.lvs.sessions = r.defined("bfd_instance")
-	}
-	name := top[config.BFDCheck](r).Name
-	if r.follows(name, r.lvs.sessions) {
-		return
-	}
-	r.out.addAt(r.givenAt("name"), config.Error, "unknown-bfd", "no bfd_instance is named %s%s", quoted(name), r.insteadOf(name, r.lvs.sessions))
-}
-
-// defined returns the names of the blocks of some keywords.
-func (r *reader) defined(keywords ...string) []string {
-	names := []string{}
-	for s := range r.tree.chain(r.tree.first) {
-		if len(s.words) > 1 && slices.Contains(keywords, s.words[0].text) {
-			names = append(names, s.words[1].text)
+	for i := range r.cfg.VirtualServers {
+		for k := range r.cfg.VirtualServers[i].RealServers {
+			server := &r.cfg.VirtualServers[i].RealServers[k]
+			server.Checks = slices.DeleteFunc(server.Checks, func(c config.Check) bool {
+				switch {
+				case c.File != nil && !slices.Contains(files, c.File.TrackFile):
+					at := c.File.Written.At("track_file", c.File.At)
+					r.out.addAt(at, config.Warning, "unknown-track-file", "%s", text("track_file", c.File.TrackFile, files, at))
+					return true
+				case c.BFD != nil && !slices.Contains(sessions, c.BFD.Name):
+					at := c.BFD.Written.At("name", c.BFD.At)
+					r.out.addAt(at, config.Warning, "unknown-bfd", "%s", text("bfd_instance", c.BFD.Name, sessions, at))
+					return true
+				}
+				return false
+			})
 		}
 	}
-	return names
-}
-
-// follows reports whether what a check follows exists. keepalived leaves out a
-// check that follows nothing, and the server would count as working.
-func (r *reader) follows(name string, names []string) bool {
-	if slices.Contains(names, name) {
-		return true
-	}
-	r.damaged = true
-	return false
 }
 
 // insteadOf ends the message about a name that does not exist.
-func (r *reader) insteadOf(name string, names []string) string {
-	if left := r.leftOut(name, r.givenAt("").File); left != "" {
+func (r *reader) insteadOf(name string, names []string, here string) string {
+	if left := r.leftOut(name, here); left != "" {
 		return left + ": nothing would watch what this check is meant to watch"
 	}
 	if guess := config.Nearest(name, names); guess != "" {

@@ -33,7 +33,6 @@ type reader struct {
 	// told are the blocks and keywords of which was said that nothing comes
 	// of them.
 	told map[string]bool
-	lvs  lvs
 
 	// enclosing are the blocks around the present one, the file first.
 	enclosing []*block

@@ -60,6 +60,21 @@ func keepCaps(caps []int, root bool) error {
 	return nil
 }
 
+// inReach are those of some capabilities that the process has.
+func inReach(caps []int) (has []int) {
+	var set [2]unix.CapUserData
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	if unix.Capget(&header, &set[0]) != nil {
+		return nil
+	}
+	for _, c := range caps {
+		if set[c/32].Permitted&(1<<(c%32)) != 0 {
+			has = append(has, c)
+		}
+	}
+	return has
+}
+
 // rulesetAttr and pathAttr are landlock's, of which x/sys has no call.
 type rulesetAttr struct{ access, net, scoped uint64 }
 

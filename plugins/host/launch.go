@@ -82,9 +82,11 @@ func launch() error {
 		}
 		unix.CloseOnExec(fdNetNS)
 	}
-	unix.Umask(0o077)
-	if err := unix.Chdir("/"); err != nil {
-		return fmt.Errorf("go to /: %w", err)
+	if !s.Plain { // the users' programs have the daemon's, as without a plugin
+		unix.Umask(0o077)
+		if err := unix.Chdir("/"); err != nil {
+			return fmt.Errorf("go to /: %w", err)
+		}
 	}
 	if err := s.limits(); err != nil {
 		return err
@@ -142,20 +144,24 @@ func bound(what string, resource int, n uint64) error {
 
 // limits sets what the process may take.
 func (s *launchSpec) limits() error {
-	// A core would hold passwords.
-	if err := bound("core dumps", unix.RLIMIT_CORE, 0); err != nil {
-		return err
-	}
-	// Threads of C programs have stacks of this size, all of which counts as
-	// memory.
-	if err := bound("stack", unix.RLIMIT_STACK, 2<<20); err != nil {
-		return err
-	}
-	// Files in the directory of its socket, and those that are memory only,
-	// stay empty: their content would count as nobody's.
 	if !s.Plain {
-		if err := bound("the size of files", unix.RLIMIT_FSIZE, 0); err != nil {
-			return err
+		for _, b := range []struct {
+			what     string
+			resource int
+			n        uint64
+		}{
+			// A core would hold passwords.
+			{"core dumps", unix.RLIMIT_CORE, 0},
+			// Threads of C programs have stacks of this size, all of which counts as
+			// memory.
+			{"stack", unix.RLIMIT_STACK, 2 << 20},
+			// Files in the directory of its socket, and those that are memory only,
+			// stay empty: their content would count as nobody's.
+			{"the size of files", unix.RLIMIT_FSIZE, 0},
+		} {
+			if err := bound(b.what, b.resource, b.n); err != nil {
+				return err
+			}
 		}
 	}
 	if s.OpenFiles > 0 {
@@ -180,7 +186,11 @@ func (s *launchSpec) drop() error {
 		}
 	}
 	if !s.Switch {
-		return nil
+		if s.Plain {
+			return nil
+		}
+		// What the daemon was given so that it need not be root is not for its plugins.
+		return keepCaps(inReach(s.Caps), false)
 	}
 	if !s.Plain {
 		// Without new privileges only root gets any by executing something.

@@ -34,6 +34,9 @@ func TestMain(m *testing.M) {
 		be(os.Args[len(os.Args)-1])
 	case os.Getenv(daemonEnv) != "":
 		daemon()
+	case os.Getenv(ambientEnv) != "":
+		ambient()
+		return
 	}
 	goleak.VerifyTestMain(m)
 }
