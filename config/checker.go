@@ -155,7 +155,7 @@ type Target struct {
 	BindPort int `key:"bind_port" range:"1..65535" tier:"3"`
 	// The interface it connects through; a link-local address needs one.
 	BindIf string `key:"bind_if" tier:"3"`
-	// The time that the connection or the reply may take.
+	// The time that the connection may take, and each reply again.
 	ConnectTimeout *time.Duration `key:"connect_timeout" range:"1us..4294.967295s" inherits:"the real server's connect_timeout" tier:"1"`
 	// The firewall mark of its packets.
 	Fwmark uint32 `key:"fwmark" range:"0..4294967295" tier:"3"`

@@ -217,20 +217,25 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 const slack = 2 * time.Second
 
 // limit is how long a run may take in all: every connection has its time, and
-// where something is said on it the answer has it again; a program has its own.
+// where something is said on it each answer has it again, and so has the handshake of
+// TLS; a program has its own.
 func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t config.Timers) time.Duration {
 	switch {
 	case k.HTTP != nil:
 		return 2 * t.ConnectTimeout * time.Duration(max(1, len(k.HTTP.URLs)))
 	case k.SSL != nil:
-		return 2 * t.ConnectTimeout * time.Duration(max(1, len(k.SSL.URLs)))
+		return 3 * t.ConnectTimeout * time.Duration(max(1, len(k.SSL.URLs)))
 	case k.SMTP != nil:
+		steps := time.Duration(3) // connection, greeting, HELO
+		if k.SMTP.StartTLS {
+			steps = 6 // and STARTTLS, the handshake, EHLO again
+		}
 		if len(k.SMTP.Hosts) == 0 {
-			return 2 * t.ConnectTimeout
+			return steps * t.ConnectTimeout
 		}
 		var sum time.Duration
 		for i := range k.SMTP.Hosts {
-			sum += 2 * k.SMTP.Hosts[i].Timers(k.SMTP, v, r).ConnectTimeout
+			sum += steps * k.SMTP.Hosts[i].Timers(k.SMTP, v, r).ConnectTimeout
 		}
 		return sum
 	case k.Agent != nil:

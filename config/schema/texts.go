@@ -621,7 +621,7 @@ func texts() map[string]string {
 		"Target.BindTo":                        "The local address it connects from.",
 		"Target.ConnectIP":                     "The address it connects to.",
 		"Target.ConnectPort":                   "The port it connects to.",
-		"Target.ConnectTimeout":                "The time that the connection or the reply may take.",
+		"Target.ConnectTimeout":                "The time that the connection may take, and each reply again.",
 		"Target.Fwmark":                        "The firewall mark of its packets.",
 		"Target.NetNamespace":                  "The network namespace that it connects from.",
 		"TimeMetric":                           "TimeMetric is a time of a route that the kernel may change unless it is locked. Zero is none.",

@@ -186,7 +186,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	}
 	defer conn.Close()
 	n.took("connected")
-	// The answer has the time again that the connection had.
+	// The answer has the time again that the connection had, and so has the handshake.
 	conn.Renew(ctx, p.target)
 	stream := io.ReadWriter(conn)
 	warning := ""
@@ -197,6 +197,7 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 		if err := t.Handshake(); err != nil {
 			return n.result(checker.Failure(err, "TLS handshake"))
 		}
+		conn.Renew(ctx, p.target)
 		n.took("TLS handshake")
 		state := t.ConnectionState()
 		if n.want {

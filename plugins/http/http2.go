@@ -2,10 +2,12 @@ package http
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"time"
 
@@ -29,8 +31,10 @@ func newHTTP2(p *probe) *http2Client {
 					return nil, err
 				}
 				conn.NoDelay()
-				// The answer has the time again that the connection had.
+				// The answer has the time again that the connection had, and so has the
+				// handshake of TLS.
 				if r, ok := ctx.Value(renewKey{}).(*renewal); ok {
+					r.connected = func() { conn.Renew(r.ctx, p.target) }
 					r.renew()
 				}
 				return conn, nil
@@ -82,6 +86,7 @@ func (c *http2Client) ask(ctx context.Context, i int) checker.Result {
 	n := notes{want: checker.WantDetails(ctx), begin: time.Now()}
 	ctx, renewal := renewable(ctx, p.target.Timeout)
 	defer renewal.end()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{TLSHandshakeDone: func(tls.ConnectionState, error) { renewal.renew() }})
 	scheme := "http"
 	if p.configs != nil {
 		scheme = "https"
@@ -119,12 +124,16 @@ func (c *http2Client) ask(ctx context.Context, i int) checker.Result {
 }
 
 // renewal is the time of a step of a request, which begins anew when the request is
-// connected. A deadline of the connection would not do: that is net/http's by then.
+// connected, and after the handshake of TLS. A deadline of the connection alone would
+// not do: that is net/http's by then.
 type renewal struct {
 	ctx   context.Context
 	timer *time.Timer // nil when a step has no time of its own
 	step  time.Duration
 	end   context.CancelFunc
+	// connected gives the connection, once there is one, the time again. It belongs to
+	// the goroutine that connects.
+	connected func()
 }
 
 type renewKey struct{}
@@ -141,6 +150,9 @@ func renewable(ctx context.Context, step time.Duration) (context.Context, *renew
 }
 
 func (r *renewal) renew() {
+	if r.connected != nil {
+		r.connected()
+	}
 	if r.timer != nil && r.timer.Stop() { // else it is over
 		r.timer.Reset(r.step)
 	}

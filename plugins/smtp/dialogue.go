@@ -22,6 +22,7 @@ type dialogue struct {
 	want    bool
 	begin   time.Time
 	conn    io.ReadWriter
+	renew   func() // gives the next answer connect_timeout anew
 	r       *bufio.Reader
 	last    string
 	details []checker.Detail
@@ -76,6 +77,7 @@ func reply(r *bufio.Reader) (code int, line string, err error) {
 
 // expect reads an answer and holds its code.
 func (d *dialogue) expect(what string, want int) (checker.Result, bool) {
+	d.renew()
 	code, line, err := reply(d.r)
 	if err != nil {
 		return checker.Failure(err, what), false
@@ -98,7 +100,8 @@ func (d *dialogue) say(line, at string, want int) (checker.Result, bool) {
 }
 
 // quit ends the dialogue. It waits for the answer, so that the server need not
-// write to a connection that is gone.
+// write to a connection that is gone; it has what is left of the time of the answer
+// before, for it does not count.
 func (d *dialogue) quit() {
 	d.note("sent", "QUIT")
 	if _, err := io.WriteString(d.conn, "QUIT\r\n"); err != nil {

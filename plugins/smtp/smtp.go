@@ -127,7 +127,8 @@ func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 		return checker.Failure(err, "connect to "+at)
 	}
 	defer conn.Close()
-	conn.Renew(ctx, t)
+	// Each answer has the time that the connection had.
+	d.renew = func() { conn.Renew(ctx, t) }
 	d.start(conn)
 	if r, ok := d.expect("the greeting of "+at, 220); !ok {
 		return r
@@ -152,6 +153,7 @@ func (p *probe) ask(ctx context.Context, i int, d *dialogue) checker.Result {
 			return failed(at + " says more after STARTTLS before TLS begins")
 		}
 		conn.NoDelay()
+		d.renew()
 		c := tls.Client(conn, p.configs[i])
 		if err := c.Handshake(); err != nil {
 			return checker.Failure(err, "TLS handshake with "+at)

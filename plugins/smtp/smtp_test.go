@@ -104,6 +104,35 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestSlowAnswers: each answer has connect_timeout, as with keepalived, and not all of
+// them together.
+func TestSlowAnswers(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			for _, text := range []string{"220 mail\r\n", "250 hello\r\n"} {
+				time.Sleep(600 * time.Millisecond)
+				c.Write([]byte(text))
+			}
+			time.Sleep(100 * time.Millisecond)
+			c.Close()
+		}
+	}()
+	target := checker.Target{Address: l.Addr().(*net.TCPAddr).AddrPort(), Timeout: time.Second}
+	if r := run(t, target, ""); r.Verdict != checker.OK {
+		t.Errorf("two answers of 0.6 s each within connect_timeout 1 s: %v", r)
+	}
+}
+
 // TestSaid holds what the server hears.
 func TestSaid(t *testing.T) {
 	target, heard := server(t, "220 mail\r\n", "250 hello\r\n", "221 bye\r\n|")

@@ -66,6 +66,9 @@ func (s Settings) Config(store *Store, name Name) (*tls.Config, error) {
 		// what is told to the server are two things.
 		InsecureSkipVerify: true,
 		MinVersion:         tls.VersionTLS10,
+		// Servers ask for a certificate when they know the path (SSLVerifyClient of
+		// Apache in a Location, IIS), in versions before 1.3 by another handshake.
+		Renegotiation: tls.RenegotiateOnceAsClient,
 	}
 	if s.Verify {
 		c.MinVersion = 0
