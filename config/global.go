@@ -185,7 +185,7 @@ type Global struct {
 	LVSFlushOnStop string `key:"lvs_flush_on_stop" word:"lvs_flush_on_stop,lvs_flush_onstop" form:"optional" bare:"all" enum:"all,VS" tier:"2"`
 	// SyncDaemon tells connections of IPVS to other nodes.
 	SyncDaemon *SyncDaemon `key:"lvs_sync_daemon" form:"special" tier:"2"`
-	// RSInitNotifies tells the first state of real servers too.
+	// RSInitNotifies tells of each real server that counts as working when it begins.
 	RSInitNotifies bool `key:"rs_init_notifies" tier:"3"`
 	// PluginDirectory is where the programs of plugins are looked for by their
 	// names. It and all directories above it must belong to root, and nobody

@@ -161,9 +161,12 @@ type Change struct {
 	From  vrrp.Role
 	To    vrrp.Role
 	// Stop marks the change to INIT of an orderly stop, and Deleted the one
-	// of an instance that a reload removed.
+	// of an instance that a reload removed, and of a virtual or a real server.
 	Stop    bool
 	Deleted bool
+	// Start marks what tells how a virtual or a real server stands when it
+	// begins.
+	Start bool
 	// Why is one line for people, without the names of the roles.
 	Why string
 	// Priority is the effective priority at that moment; 0 for a group.

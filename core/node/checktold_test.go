@@ -3,7 +3,9 @@ package node
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/health"
 )
 
@@ -12,12 +14,107 @@ func TestFirstTold(t *testing.T) {
 	v := web(backend("a", tcp("1"), tcp("2")))
 	v.TellFirst = true
 	s := newSite(t, Config{Services: []Service{v}})
+	s.says("a up start", "won start")
 	s.run(0, health.OK)
+	s.run(1, health.OK)
 	s.says()
+	// Also of one that a reload adds, and not of the others; in alpha mode there is
+	// something to tell with the first result only.
+	alpha := tcp("4")
+	alpha.Life = &health.Config{Interval: second, Doubt: second, Patience: time.Hour, Rise: 1, Fall: 1, Alpha: true}
+	v.Servers = append(v.Servers, backend("b", tcp("3")), backend("c", alpha), backend("d"))
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
+	s.says("b up start", "d up start")
+	s.asked = nil
+	s.run(3, health.OK)
+	s.says("c up")
+}
+
+// TestFirstOfAlpha: a server in alpha mode whose first check fails did not work
+// before, and is told to be down, once; a reload in between makes no difference.
+func TestFirstOfAlpha(t *testing.T) {
+	one, two := tcp("1"), tcp("2")
+	one.Life = &health.Config{Interval: 10 * second, Doubt: second, Patience: time.Hour, Rise: 1, Fall: 3, Alpha: true}
+	two.Life = one.Life
+	cfg := Config{Services: []Service{web(backend("a", one, two), backend("b", tcp("3")))}}
+	s := newSite(t, cfg)
+	s.says("won start")
+	s.run(1, health.OK)
+	s.says()
+	s.take(s.node.Reconfigure(s.now, cfg))
+	s.asked = nil
+	s.run(0, health.Failed)
+	s.says("a down start")
+	s.run(0, health.Failed)
+	s.run(1, health.Failed)
+	s.take(s.node.Reconfigure(s.now, cfg))
+	s.asked = nil
+	s.says()
+	s.run(0, health.OK)
 	s.run(1, health.OK)
 	s.says("a up")
-	s.run(0, health.OK)
+	// One that follows something says so once it is known.
+	file := Check{Kind: "FILE_CHECK", Identity: "f", Life: &health.Config{Alpha: true}, File: "load"}
+	s = newSite(t, Config{Services: []Service{web(backend("a", file))}, Files: []File{{Name: "load"}}})
 	s.says()
+	for range 2 {
+		s.take(s.node.Step(s.now, &FileRead{File: "load", Value: 1}))
+	}
+	s.says("a down start")
+}
+
+// TestBegins: what is told of the quorum when a service begins, at the start and
+// when a reload adds it.
+func TestBegins(t *testing.T) {
+	alpha := tcp("1")
+	alpha.Life = &health.Config{Interval: second, Doubt: second, Patience: time.Hour, Rise: 1, Fall: 1, Alpha: true}
+	sorry := func(v Service) Service {
+		v.Sorry = balance.Sorry{Present: true}
+		return v
+	}
+	for what, c := range map[string]struct {
+		v    Service
+		told []string
+	}{
+		"with quorum":                       {web(backend("a", tcp("1"))), []string{"won start"}},
+		"with quorum and a sorry server":    {sorry(web(backend("a", tcp("1")))), []string{"won start"}},
+		"without quorum":                    {web(backend("a", alpha)), nil},
+		"without quorum and a sorry server": {sorry(web(backend("a", alpha))), []string{"lost start"}},
+		"with a sorry server alone":         {sorry(web()), []string{"lost start"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			s := newSite(t, Config{Services: []Service{c.v}})
+			s.says(c.told...)
+			s = newSite(t, Config{})
+			s.take(s.node.Reconfigure(s.now, Config{Services: []Service{c.v}}))
+			s.says(c.told...)
+			s.take(s.node.Reconfigure(s.now, Config{Services: []Service{c.v}}))
+			s.says()
+		})
+	}
+}
+
+// TestRemovedTold: what a reload removes is told to be down, whatever omega says,
+// if it was up.
+func TestRemovedTold(t *testing.T) {
+	v, w := web(backend("a", tcp("1")), backend("b", tcp("2")), backend("c", tcp("3"))), web(backend("d", tcp("4")), backend("e", tcp("5")))
+	w.Name = "other"
+	s := newSite(t, Config{Services: []Service{v, w}})
+	s.says("won start", "won start")
+	s.run(1, health.Failed)
+	s.run(4, health.Failed)
+	s.says("b down", "e down")
+	less := web(backend("c", tcp("3")), backend("f", tcp("6")))
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{less}}))
+	s.says("a down deleted", "d down deleted", "lost deleted")
+	// They are others when they are there again.
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v, w}}))
+	s.says("f down deleted", "won start")
+	// Without its last server a service has no quorum.
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{web(), w}}))
+	s.says("a down deleted", "b down deleted", "c down deleted", "lost")
+	s.take(s.node.Reconfigure(s.now, Config{}))
+	s.says("d down deleted", "e down deleted", "lost deleted")
 }
 
 // TestChecksTold: who is to be told of every check is told of those that leave
@@ -27,6 +124,7 @@ func TestChecksTold(t *testing.T) {
 	for _, tells := range []bool{true, false} {
 		v.TellChecks = tells
 		s := newSite(t, Config{Services: []Service{v}})
+		s.says("won start")
 		want := func(with ...string) {
 			t.Helper()
 			if !tells {

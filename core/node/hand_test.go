@@ -23,6 +23,7 @@ func three(t *testing.T, change ...func(*Service)) *site {
 		f(&v)
 	}
 	s := newSite(t, Config{Services: []Service{v}})
+	s.says("won start")
 	for i := range 3 {
 		s.run(i, health.OK)
 	}

@@ -308,7 +308,7 @@ func (n *Node) result(now mono.Instant, c *checker, a *Answer) {
 		n.reweigh(now, c.server, c.cfg.Kind)
 	}
 	if o.First {
-		n.first(c.server)
+		n.first(c)
 	}
 }
 

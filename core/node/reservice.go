@@ -1,6 +1,7 @@
 package node
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -27,6 +28,7 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 			checks += len(cfg[i].Servers[k].Checks)
 		}
 	}
+	before := n.services
 	n.services = make([]service, len(cfg))
 	n.servers = make([]server, servers)
 	n.queue = checkQueue{checks: make([]checker, checks), heap: make([]checkDue, 0, checks)}
@@ -40,19 +42,24 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 		v.servers = n.servers[servers : servers+len(v.cfg.Servers)]
 		servers += len(v.cfg.Servers)
 		if was != nil {
-			v.sleeps = was.sleeps
+			v.sleeps, was.stays = was.sleeps, true
 		}
 		find := was.finder()
 		for k := range v.servers {
 			s := &v.servers[k]
 			*s = server{cfg: &v.cfg.Servers[k], service: v}
 			s.checks = n.queue.checks[checks : checks+len(s.cfg.Checks)]
-			n.recheck(now, s, find(k, s.cfg.Name), uint32(checks))
+			b := find(k, s.cfg.Name)
+			if b != nil {
+				b.stays = true
+			}
+			n.recheck(now, s, b, uint32(checks))
 			checks += len(s.cfg.Checks)
 		}
 	}
 	n.attachChecks()
 	n.rehand(now)
+	n.tellRemoved(before)
 	for i := range n.services {
 		v := &n.services[i]
 		n.restand(now, v, old[v.cfg.Name])
@@ -62,6 +69,23 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.rebalance(now)
 	n.queue.fill()
 	n.stirred = true
+}
+
+// tellRemoved tells of servers that were up, and of services that had their quorum,
+// and are gone: whoever was told that they came has something to undo.
+func (n *Node) tellRemoved(before []service) {
+	const why = "it was removed from the configuration"
+	for i := range before {
+		v := &before[i]
+		for k := range v.servers {
+			if s := &v.servers[k]; s.up && !s.stays {
+				n.tellService(ServerDown, v, s, why).Deleted = true
+			}
+		}
+		if v.has && !v.stays {
+			n.tellService(QuorumLost, v, nil, why).Deleted = true
+		}
+	}
 }
 
 // finder returns a function that finds a server by its name, which it probably
@@ -219,13 +243,18 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		if b := find(i, s.cfg.Name); b != nil {
 			s.up, s.since, s.risesFrom, s.serves = b.up, b.since, b.risesFrom, b.serves
 			s.unproven, s.absent = b.unproven, b.absent
-			s.rises = b.rises && now.Sub(b.risesFrom) < was.cfg.SlowStart.Over
+			s.rises, s.untold = b.rises && now.Sub(b.risesFrom) < was.cfg.SlowStart.Over, b.untold
+			continue
+		}
+		s.untold = !s.up
+		if s.up && v.cfg.TellFirst {
+			n.tellService(ServerUp, v, s, "it counts as working from the start").Start = true
 		}
 	}
 	v.sum = v.total()
 	v.quorum = balance.NewQuorum(v.cfg.Quorum, v.cfg.Hysteresis, all)
 	if was == nil {
-		v.has = v.quorum.Holds(false, v.sum)
+		n.begins(v)
 		return
 	}
 	v.has, v.since = was.has, was.since
@@ -236,6 +265,21 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		n.prove(now, &v.servers[i]) // there may be none left that it waits for
 	}
 	n.touch(v)
+}
+
+// begins finds out whether a new service has its quorum, and tells it: whoever
+// is told of the quorum may have something to do where it is there from the start. Of one
+// without it there is nothing to tell unless a sorry server serves instead.
+func (n *Node) begins(v *service) {
+	v.has = v.quorum.Holds(false, v.sum)
+	switch why := v.weighed(); {
+	case v.has:
+		n.note(Info, "", "quorum", fmt.Sprintf("virtual server %s starts with quorum: %s", v.cfg.Name, why))
+		n.tellService(QuorumWon, v, nil, why).Start = true
+	case v.cfg.Sorry.Present:
+		n.note(Warn, "", "quorum", fmt.Sprintf("virtual server %s starts without quorum: %s", v.cfg.Name, why))
+		n.tellService(QuorumLost, v, nil, why).Start = true
+	}
 }
 
 // resmooth makes what is between the weights that are told and those that count,

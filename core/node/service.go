@@ -33,8 +33,8 @@ type Service struct {
 	Panic     balance.Panic
 	// Omega has an orderly stop told as the loss of servers and quorum.
 	Omega bool
-	// TellFirst has the first result of a server told also when the server
-	// counted as working before (rs_init_notifies).
+	// TellFirst has it told of each new server that counts as working from the
+	// start (rs_init_notifies).
 	TellFirst bool
 	// TellChecks has each change of a check told, also when its server stays
 	// down.

@@ -21,6 +21,8 @@ type service struct {
 	since mono.Instant
 	// sleeps says that its address is not here.
 	sleeps bool
+	// stays says that a reload found it again.
+	stays bool
 	// places are those that the table was last asked for, if it was.
 	places []balance.Place
 	placed bool
@@ -55,6 +57,10 @@ type server struct {
 	// rises says that its weight rises since risesFrom.
 	rises     bool
 	risesFrom mono.Instant
+	// untold says that it began as not working, and nobody was told so yet.
+	untold bool
+	// stays says that a reload found it again.
+	stays bool
 	// serves says that it is to have clients unless people or the quorum forbid
 	// it, and placed is its weight then.
 	serves bool
@@ -108,7 +114,7 @@ func (s *server) retell() {
 // serverChanged lets a server that came up or went down count for its service.
 func (n *Node) serverChanged(now mono.Instant, s *server, up bool, why string) {
 	v := s.service
-	s.up, s.since, s.weight = up, now, balance.Weight(s.cfg.Weight, s.added)
+	s.up, s.untold, s.since, s.weight = up, false, now, balance.Weight(s.cfg.Weight, s.added)
 	level, occasion := Warn, ServerDown
 	if up {
 		if !s.serves { // else a panic kept it, and it goes on
@@ -121,12 +127,22 @@ func (n *Node) serverChanged(now mono.Instant, s *server, up bool, why string) {
 	n.touch(v)
 }
 
-// first tells of a server whose checks have all had a result, when it counted
-// as working before.
-func (n *Node) first(s *server) {
-	if s.retell(); s.undecided == 0 && s.up && s.service.cfg.TellFirst {
-		n.tellService(ServerUp, s.service, s, "its first checks succeeded")
+// first takes the first result of a check that changed nothing. Where it is the
+// failure of one in alpha mode, its server did not work before, which somebody is
+// to be told.
+func (n *Node) first(c *checker) {
+	s := c.server
+	s.retell()
+	if !s.untold || c.working() || !c.cfg.Life.Alpha {
+		return
 	}
+	s.untold = false
+	why := fmt.Sprintf("its first %s failed", c.cfg.Kind)
+	if c.message != "" {
+		why += ": " + c.message
+	}
+	n.note(Warn, "", "server", fmt.Sprintf("real server %s of virtual server %s starts down: %s", s.cfg.Name, s.service.cfg.Name, why))
+	n.tellService(ServerDown, s.service, s, why).Start = true
 }
 
 // prove has a server that left maintenance serve, or not, as its checks say, once
@@ -202,19 +218,26 @@ func (n *Node) requorum(now mono.Instant, v *service) {
 	if has {
 		level, occasion, text = Info, QuorumWon, "Gained quorum"
 	}
-	why := fmt.Sprintf("the weights of working servers are %d, quorum %d, hysteresis %d", v.sum, v.quorum.Need, v.quorum.Slack)
+	why := v.weighed()
 	n.note(level, "", "quorum", fmt.Sprintf("%s of virtual server %s: %s", text, v.cfg.Name, why))
 	n.tellService(occasion, v, nil, why)
 }
 
-// tellService tells what happened to a service, or to one of its servers.
-func (n *Node) tellService(o Occasion, v *service, s *server, why string) {
+// weighed says why it has its quorum, or has not.
+func (v *service) weighed() string {
+	return fmt.Sprintf("the weights of working servers are %d, quorum %d, hysteresis %d", v.sum, v.quorum.Need, v.quorum.Slack)
+}
+
+// tellService tells what happened to a service, or to one of its servers, and
+// returns what is told.
+func (n *Node) tellService(o Occasion, v *service, s *server, why string) *Change {
 	n.seq++
 	c := &Change{Occasion: o, Name: v.cfg.Name, Service: v.cfg.Tuple, Why: why, Seq: n.seq, Stop: n.stopping}
 	if s != nil {
 		c.Server, c.ServerName, c.Weight = s.cfg.Tuple, s.cfg.Name, s.weight
 	}
 	n.out = append(n.out, Action{Kind: Told, Change: c})
+	return c
 }
 
 // fileTold lets what is in a file count for the checks that follow it.
@@ -235,8 +258,11 @@ func (n *Node) follow(now mono.Instant, checks []uint32, look func(*checker) boo
 		c.fresh = !c.known
 		if look(c) {
 			n.checkChanged(now, c, "")
-		} else {
-			n.reweigh(now, c.server, c.cfg.Kind)
+			continue
+		}
+		n.reweigh(now, c.server, c.cfg.Kind)
+		if c.fresh && c.known {
+			n.first(c)
 		}
 	}
 }

@@ -67,8 +67,13 @@ func (s *site) take(actions []Action) {
 			if c.Occasion == ServerWeighed {
 				text += fmt.Sprint(" ", c.Weight)
 			}
-			if c.Stop {
-				text += " stop"
+			for _, mark := range []struct {
+				set  bool
+				word string
+			}{{c.Stop, " stop"}, {c.Deleted, " deleted"}, {c.Start, " start"}} {
+				if mark.set {
+					text += mark.word
+				}
 			}
 			s.told = append(s.told, strings.TrimSpace(c.ServerName+" "+text))
 		case Balance:
@@ -125,6 +130,7 @@ func weighs(w int32) func(*Answer) { return func(a *Answer) { a.Weighs, a.Weight
 // the quorum, and back.
 func TestServerAndQuorum(t *testing.T) {
 	s := newSite(t, Config{Services: []Service{web(backend("a", tcp("1")), backend("b", tcp("2"), tcp("3")))}})
+	s.says("won start")
 	s.run(0, health.OK)
 	s.run(1, health.OK)
 	s.run(2, health.OK)
@@ -155,6 +161,7 @@ func TestServerAndQuorum(t *testing.T) {
 // TestFirstFailureAlone: keepalived's rule, through to the quorum.
 func TestFirstFailureAlone(t *testing.T) {
 	s := newSite(t, Config{Services: []Service{web(backend("a", tcp("1")))}})
+	s.says("won start")
 	s.run(0, health.Failed)
 	s.says("a down", "lost")
 }
@@ -179,6 +186,7 @@ func TestServerWeights(t *testing.T) {
 	v := web(b)
 	v.Quorum = 8
 	s := newSite(t, Config{Services: []Service{v}})
+	s.says("won start")
 	s.run(0, health.OK, weighs(12))
 	s.says("a weighs 12")
 	s.run(0, health.OK, weighs(12))
@@ -211,6 +219,7 @@ func TestSmoothedWeights(t *testing.T) {
 	b.Weight = 10
 	v := web(b)
 	s := newSite(t, Config{Services: []Service{v}})
+	s.says("won start")
 	s.run(0, health.OK, weighs(40))
 	s.says("a weighs 40")
 	// Runs are ten seconds apart: 1 - exp(-1/3) of the jump.
@@ -236,6 +245,8 @@ func TestUnknownServers(t *testing.T) {
 		servers = append(servers, backend(fmt.Sprint("s", i), c))
 	}
 	s := newSite(t, Config{Services: []Service{web(servers...)}})
+	s.says("won start")
+	s.notes = nil
 	for i := range many {
 		s.run(i, health.Unknown)
 	}
@@ -281,6 +292,7 @@ func TestFollowing(t *testing.T) {
 	}
 	cfg.Sessions[0].BFD.Path, cfg.Sessions[0].BFD.Passive = bfd.Path{Source: source, Neighbor: higher}, true
 	s := newSite(t, cfg)
+	s.says("won start")
 	if len(s.asked) > 0 {
 		t.Error("what follows is run")
 	}
@@ -319,6 +331,7 @@ func TestFollowing(t *testing.T) {
 // is what changed.
 func TestReloadKeepsChecks(t *testing.T) {
 	s := newSite(t, Config{Services: []Service{web(backend("a", tcp("1")), backend("b", tcp("2")), backend("c", tcp("3")))}})
+	s.says("won start")
 	for i := range 3 {
 		s.run(i, health.Failed)
 	}
@@ -373,6 +386,7 @@ func TestReloadKeepsChecks(t *testing.T) {
 // TestReloadTells: what a reload itself changes is told.
 func TestReloadTells(t *testing.T) {
 	s := newSite(t, Config{Services: []Service{web(backend("a", tcp("1"), tcp("2")), backend("b", tcp("3")))}})
+	s.says("won start")
 	s.run(0, health.OK)
 	s.run(1, health.Failed)
 	s.says("a down")
@@ -383,7 +397,7 @@ func TestReloadTells(t *testing.T) {
 	v := web(backend("a", tcp("1")), backend("c", tcp("5")), backend("d", tcp("6")))
 	v.Quorum = 3
 	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
-	s.says()
+	s.says("b down deleted")
 	s.run(0, health.Failed)
 	s.run(0, health.Failed)
 	s.says("a down", "lost")
@@ -397,6 +411,7 @@ func TestOmega(t *testing.T) {
 	v, w := web(backend("a", tcp("1")), backend("b", tcp("2"))), web(backend("c", tcp("3")))
 	v.Omega, w.Name = true, "other"
 	s := newSite(t, Config{Services: []Service{v, w}})
+	s.says("won start", "won start")
 	s.run(1, health.Failed)
 	s.says("b down")
 	s.take(s.node.Stop(s.now))
@@ -413,6 +428,7 @@ func TestOmega(t *testing.T) {
 // exist, change nothing.
 func TestStrangeAnswers(t *testing.T) {
 	s := newSite(t, Config{Services: []Service{web(backend("a", tcp("1"), Check{Kind: "FILE_CHECK", Life: life(), File: "f"}))}, Files: []File{{Name: "f"}}})
+	s.says("won start")
 	for _, e := range []Probed{
 		{Generation: 0, Answers: []Answer{{Check: 0, Seq: 1, Verdict: health.Failed}}},
 		{Generation: 1, Answers: []Answer{{Check: 0, Seq: 7, Verdict: health.Failed}, {Check: 1, Seq: 0, Verdict: health.Failed}, {Check: 99, Seq: 1, Verdict: health.Failed}}},

@@ -154,18 +154,36 @@ func playServices(t *testing.T, seed uint64, steps int) (told int) {
 	r := rand.New(rand.NewPCG(seed, 3))
 	cfg := Config{Services: drawnServices(r), Files: []File{{Name: "f"}}, Seed: seed}
 	p := &play{r: r, node: New(0, cfg), has: map[string]bool{}}
+	hears := map[string]bool{} // the quorum that each service has, for one who knows only what is told
 	p.seen = func(what string, actions []Action) {
 		t.Helper()
 		for _, a := range actions {
-			if a.Kind == Told {
-				told++
+			if a.Kind != Told {
+				continue
 			}
+			told++
+			switch c := a.Change; {
+			case c.Occasion == QuorumWon && !hears[c.Name]:
+				hears[c.Name] = true
+			case c.Occasion == QuorumLost && (hears[c.Name] || c.Start):
+				delete(hears, c.Name)
+			case c.Occasion == QuorumWon, c.Occasion == QuorumLost:
+				t.Fatalf("seed %d, after %s: told again: %+v", seed, what, c)
+			}
+		}
+		for _, v := range p.node.Services(0).Services {
+			if hears[v.Name] != v.Quorum {
+				t.Fatalf("seed %d, after %s: %s has its quorum: %v, and what was told says %v", seed, what, v.Name, v.Quorum, hears[v.Name])
+			}
+		}
+		if len(hears) > len(p.node.services) {
+			t.Fatalf("seed %d, after %s: nobody is told of what is gone: %v", seed, what, hears)
 		}
 		if err := agree(p.node, p.has); err != nil {
 			t.Fatalf("seed %d, after %s: %v", seed, what, err)
 		}
 	}
-	p.take("the beginning", nil)
+	p.take("the beginning", p.node.Tick(0))
 	for range steps {
 		switch x := r.IntN(20); {
 		case x < 10 && p.answer():

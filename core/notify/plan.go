@@ -61,9 +61,8 @@ func (n *Notifier) Adopt(p Plan) error {
 	n.retired = n.plan.Targets
 	n.plan, n.feeds = p, feeds
 	maps.DeleteFunc(n.mailed, func(k Key, _ string) bool {
-		_, is := p.Targets[k]
-		_, was := n.retired[k]
-		return !is && !was
+		_, was := n.retired[k] // else it is gone, or new under the name of one that was
+		return !was
 	})
 	n.mu.Unlock()
 	n.mailer.Configure(config)
@@ -186,9 +185,12 @@ func (n *Notifier) mailCheck(c node.Change, t *Target) {
 	}
 }
 
-// mail sends an alert of a change of role, unless that state was mailed last;
-// n.mu is held.
+// mail sends an alert of a change of role, or of a server, unless that state was
+// mailed last; n.mu is held. How a real server begins is none, as with keepalived.
 func (n *Notifier) mail(key Key, c node.Change, state string, t Target) {
+	if c.Start && c.ServerName != "" {
+		return
+	}
 	if !essential(&c) || !t.Mail || n.plan.Mail == nil || n.plan.NoFaultMails && state == "FAULT" || n.mailed[key] == state {
 		return
 	}

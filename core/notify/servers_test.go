@@ -127,3 +127,69 @@ func TestManyServers(t *testing.T) {
 		t.Errorf("%d at once and %d in all, want %d and %d", most.Load(), all.Load(), atOnce, servers)
 	}
 }
+
+// TestServersComeAndGo: how a server begins is mailed to nobody, as with keepalived;
+// what a reload took away is told to those who were told of it, and mailed; and
+// what is there again under the same name is mailed anew.
+func TestServersComeAndGo(t *testing.T) {
+	r, b := new(recorder), newMailbox(t)
+	with := func(servers ...string) Plan {
+		p := Plan{Targets: map[Key]*Target{}, Node: "lb", Mail: &mail.Config{Host: "127.0.0.1", Port: b.l.Addr().(*net.TCPAddr).Port, To: []string{"a@example.net"}, Timeout: 5 * time.Second}}
+		for _, s := range servers {
+			p.Targets[keyServer(s)] = &Target{Up: prog("up", s), Down: prog("down", s), Mail: true}
+		}
+		return p
+	}
+	marked := func(o node.Occasion, server string, mark func(*node.Change)) node.Change {
+		c := ofServer(o, server)
+		mark(&c)
+		return c
+	}
+	start, deleted := func(c *node.Change) { c.Start = true }, func(c *node.Change) { c.Deleted = true }
+	n, _ := newNotifier(t, Options{Run: r.run, Plan: with("", "192.0.2.11", "192.0.2.12")})
+	told := 0
+	tell := func(all ...node.Change) {
+		t.Helper()
+		for _, c := range all {
+			n.Notify(c)
+			idle(t, n)
+		}
+		told += len(all)
+	}
+	tell(marked(node.ServerUp, "192.0.2.11", start), marked(node.QuorumWon, "", start), marked(node.ServerDown, "192.0.2.12", start))
+	if err := n.Adopt(with()); err != nil {
+		t.Fatal(err)
+	}
+	tell(marked(node.ServerDown, "192.0.2.11", deleted), marked(node.QuorumLost, "", deleted))
+	for _, servers := range [][]string{{"", "192.0.2.11"}, {""}} {
+		if err := n.Adopt(with(servers...)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := n.Adopt(with("", "192.0.2.11")); err != nil {
+		t.Fatal(err)
+	}
+	tell(ofServer(node.ServerDown, "192.0.2.11"))
+	want := []string{"up 192.0.2.11", "up ", "down 192.0.2.12", "down 192.0.2.11", "down ", "down 192.0.2.11"}
+	if got := r.await(t, told); !slices.Equal(got, want) {
+		t.Errorf("run %q, want %q", got, want)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := n.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var mails []string
+	for _, text := range b.in {
+		_, after, _ := strings.Cut(text, "Subject: [lb] ")
+		subject, _, _ := strings.Cut(strings.ReplaceAll(after, "\n ", " "), "\n")
+		mails = append(mails, subject)
+	}
+	want = []string{
+		"Virtualserver [192.0.2.1]:tcp:80 - UP", "Realserver [192.0.2.11]:tcp:80 of virtual server [192.0.2.1]:tcp:80 - DOWN",
+		"Virtualserver [192.0.2.1]:tcp:80 - DOWN", "Realserver [192.0.2.11]:tcp:80 of virtual server [192.0.2.1]:tcp:80 - DOWN",
+	}
+	if !slices.Equal(mails, want) {
+		t.Errorf("mails %q, want %q", mails, want)
+	}
+}

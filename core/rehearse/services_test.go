@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -82,6 +83,11 @@ type serviceLife struct {
 	checks  map[string]*seenCheck
 	up      map[string]bool // by service and server
 	has     map[string]bool // the quorum
+	// quiet are servers that began as not working, of which nothing was told.
+	quiet map[string]bool
+	// gone are servers that were up, and services that had their quorum, without
+	// which the configuration is now, which is to be told.
+	gone map[string]bool
 }
 
 // seenCheck is what one check was answered.
@@ -120,8 +126,8 @@ func (r *serviceReferee) observe(h *Happening) string {
 func (l *serviceLife) adopt(now mono.Instant, d *daemon) {
 	cfg := d.config
 	l.configs = append(l.configs, &cfg)
-	checks, up, has := l.checks, l.up, l.has
-	l.checks, l.up, l.has = map[string]*seenCheck{}, map[string]bool{}, map[string]bool{}
+	checks, up, has, quiet := l.checks, l.up, l.has, l.quiet
+	l.checks, l.up, l.has, l.quiet, l.gone = map[string]*seenCheck{}, map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for i := range cfg.Services {
 		v := &cfg.Services[i]
 		for k := range v.Servers {
@@ -140,11 +146,18 @@ func (l *serviceLife) adopt(now mono.Instant, d *daemon) {
 			key := v.Name + " " + s.Name
 			was, known := up[key]
 			l.up[key] = known && was || !known && all
+			l.quiet[key] = known && quiet[key] || !known && !all
 		}
-		if was, known := has[v.Name]; known {
-			l.has[v.Name] = was
-		} else {
-			l.has[v.Name] = quorumOf(v).Holds(false, l.sum(v))
+		l.has[v.Name] = has[v.Name] // of a new one nothing was told yet
+	}
+	for key, was := range up {
+		if _, stays := l.up[key]; was && !stays {
+			l.gone[key] = true
+		}
+	}
+	for name, had := range has {
+		if _, stays := l.has[name]; had && !stays {
+			l.gone[name] = true
 		}
 	}
 }
@@ -213,33 +226,48 @@ func (l *serviceLife) told(h *Happening) string {
 		if a.Kind != node.Told || !c.Occasion.OfService() || c.Stop {
 			continue
 		}
+		if c.Deleted {
+			of := strings.TrimSpace(c.Name + " " + c.ServerName)
+			if !l.gone[of] || h.Cause != "reload" || c.Occasion != node.ServerDown && c.Occasion != node.QuorumLost {
+				return fmt.Sprintf("%s: %s is told to be gone", h.Node.Name, of)
+			}
+			delete(l.gone, of)
+			continue
+		}
 		v := &cfg.Services[slices.IndexFunc(cfg.Services, func(v node.Service) bool { return v.Name == c.Name })]
 		key := c.Name + " " + c.ServerName
 		switch c.Occasion {
 		case node.ServerUp, node.ServerDown:
 			up := c.Occasion == node.ServerUp
-			if l.up[key] == up {
+			if l.up[key] == up && !(c.Start && !up && l.quiet[key]) {
 				return fmt.Sprintf("%s: %s is told twice to be up=%v", h.Node.Name, key, up)
 			}
-			l.up[key] = up
+			l.up[key], l.quiet[key] = up, false
 			s := &v.Servers[slices.IndexFunc(v.Servers, func(s node.Server) bool { return s.Name == c.ServerName })]
 			explained := false
 			for _, k := range s.Checks {
 				// All are asked: each notes what made its state.
-				explained = l.checks[k.Identity].explains(h.At, up) || explained
+				seen := l.checks[k.Identity]
+				explained = seen.explains(h.At, up) || c.Start && k.Life.Alpha && seen.row > 0 || explained
 			}
 			if h.Cause != "reload" && !explained {
 				return fmt.Sprintf("%s: %s is up=%v for no reason: %s", h.Node.Name, key, up, c.Why)
 			}
 		case node.QuorumWon, node.QuorumLost:
 			has := c.Occasion == node.QuorumWon
-			if l.has[c.Name] == has || quorumOf(v).Holds(!has, l.sum(v)) != has {
+			if l.has[c.Name] == has && !c.Start || quorumOf(v).Holds(!has, l.sum(v)) != has {
 				return fmt.Sprintf("%s: the quorum of %s is %v with %d of %+v", h.Node.Name, c.Name, has, l.sum(v), quorumOf(v))
 			}
 			l.has[c.Name] = has
 		}
 	}
+	if h.Cause == "start" { // what it tells of the beginning comes with its first event
+		return ""
+	}
 	// What was to be told is told by now.
+	for of := range l.gone {
+		return fmt.Sprintf("%s: nobody is told that %s is gone", h.Node.Name, of)
+	}
 	for i := range cfg.Services {
 		v := &cfg.Services[i]
 		if want := quorumOf(v).Holds(l.has[v.Name], l.sum(v)); want != l.has[v.Name] && !h.Node.stopping() {
