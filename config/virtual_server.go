@@ -326,6 +326,9 @@ func (e Endpoint) MarshalText() ([]byte, error) { return []byte(e.String()), nil
 // UnmarshalText reads ADDRESS, ADDRESS:PORT or [IPv6]:PORT.
 func (e *Endpoint) UnmarshalText(text []byte) error {
 	s := string(text)
+	if strings.Contains(s, "%") {
+		return fmt.Errorf("must be an address without a zone, which IPVS does not know, not %q", s)
+	}
 	if a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]")); err == nil {
 		e.AddrPort = netip.AddrPortFrom(a, 0)
 		return nil

@@ -96,11 +96,7 @@ func keys(c *config.Config, v *config.VirtualServer) []balance.Key {
 				list = append(list, mark(e.Fwmark, g.MarkFamily(&e, v)))
 				continue
 			}
-			last := e.Last
-			if !last.IsValid() {
-				last = e.Address
-			}
-			for a := e.Address; a.IsValid() && a.Compare(last) <= 0; a = a.Next() {
+			for a := range e.Addresses() {
 				list = append(list, address(netip.AddrPortFrom(a, uint16(e.Port))))
 			}
 		}

@@ -17,6 +17,10 @@ func (r *reader) endpoint(words []token, what string) (config.Endpoint, bool) {
 		r.out.error(words[0].at, "bad-address", "%s %s is not an address", what, quoted(words[0].text))
 		return config.Endpoint{}, false
 	}
+	if a.Zone() != "" {
+		r.out.error(words[0].at, "bad-address", "%s %s has a zone, and IPVS knows none: name an address that needs none", what, quoted(words[0].text))
+		return config.Endpoint{}, false
+	}
 	port := 0
 	if len(words) > 1 {
 		var ok bool

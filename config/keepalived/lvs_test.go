@@ -57,6 +57,13 @@ func TestServices(t *testing.T) {
 		"no real server":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\n}", []string{"warning no-real-server"}},
 		"a misspelt one":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2 {\n}\n}", []string{"warning no-real-server", "warning unknown-keyword"}},
 		"a misspelt line":   {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2\n}", []string{"warning no-real-server", "warning unknown-keyword"}},
+		"a wide range":      {bare + "virtual_server_group g {\n10.0.0.0/15 80\n}", []string{"error group-range"}},
+		"wide together":     {bare + "virtual_server_group g {\n10.0.0.0/16 80\n10.1.0.1 80\n}", []string{"error group-range"}},
+		"wide of IPv6":      {bare + "virtual_server_group g {\nfd00:9::/64 80\n}", []string{"warning range-cut"}},
+		"cut to the end":    {bare + "virtual_server_group g {\nfd00:9::1-fd00:9::1:5 80\n}", []string{"warning range-cut"}},
+		"for ever":          {bare + "virtual_server_group g {\nfd00:9::6-fd00:9::2:5 80\n}", []string{"error group-range"}},
+		"a zone":            {strings.Replace(service(""), "10.0.0.1 80 {", "fe80::1%eth0 80 {", 1), []string{"warning bad-address"}},
+		"a server's zone":   {service("real_server fe80::1%eth0 80 {\n}"), []string{"warning no-real-server", "warning bad-address"}},
 		"a group twice":     {bare + "virtual_server_group g {\n10.0.0.1\n}\nvirtual_server_group g {\n10.0.0.2\n}", []string{"warning duplicate-name"}},
 		"a group of both":   {bare + "virtual_server_group g {\n10.0.0.1 80\nfd00::1 80\nfwmark 3 inet\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind NAT\nreal_server 10.0.0.2 80 {\n}\n}", []string{"warning family-mismatch"}},
 		"both by tunnels":   {bare + "virtual_server_group g {\n10.0.0.1 80\nfd00::1 80\nfwmark 3 inet\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind TUN\nreal_server 10.0.0.2 80 {\n}\n}", nil},
@@ -275,6 +282,7 @@ func TestAddressRanges(t *testing.T) {
 		"10.0.0.1": "10.0.0.1 10.0.0.1", "10.0.0.1-5": "10.0.0.1 10.0.0.5", "10.0.0.0/30": "10.0.0.0 10.0.0.3", "fe80::1-1f": "fe80::1 fe80::1f", "fe80::1-1ff": "fe80::1 fe80::1ff",
 		"fe80::/126": "fe80:: fe80::3", "10.0.0.250-10.0.1.5": "10.0.0.250 10.0.1.5", "10.0.0.0/32": "10.0.0.0 10.0.0.0",
 		"10.0.0.1-0": "", "10.0.0.1-1": "", "10.0.0.1-256": "", "10.0.0.1/28": "", "10.0.0.0/33": "", "10.0.0.0/x": "", "x": "", "10.0.0.1-::5": "", "10.0.0.1-": "",
+		"fe80::1%eth0": "", "fe80::1%eth0-5": "", "fe80::%eth0/120": "",
 	} {
 		first, last, wrong := addressRange(text)
 		got := ""

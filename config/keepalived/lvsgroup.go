@@ -56,6 +56,10 @@ func (r *reader) groupRange(e *config.GroupEntry, s *statement) bool {
 		r.out.error(w.at, "bad-address", "%s is no address of a virtual_server_group: %s", quoted(w.text), err)
 		return false
 	}
+	if cut, cuts := walked(first, last); cuts {
+		r.out.warn(w.at, "range-cut", "%s: keepalived 2.2.7 counts the last 16 bits of a range only, and makes services of %s to %s, as is done here; write that, or a fwmark for the whole network", quoted(w.text), first, cut)
+		last = cut
+	}
 	e.Address = first
 	if last != first {
 		e.Last = last
@@ -89,6 +93,9 @@ func addressRange(text string) (first, last netip.Addr, wrong string) {
 		}
 		return a, lastOf(p), ""
 	}
+	if strings.Contains(text, "%") {
+		return first, last, "IPVS knows no zones"
+	}
 	from, to, cut := strings.Cut(text, "-")
 	first, err := netip.ParseAddr(from)
 	if err != nil {
@@ -117,6 +124,19 @@ func addressRange(text string) (first, last netip.Addr, wrong string) {
 		return first, last, "the end of the range is not behind its beginning"
 	}
 	return first, last, ""
+}
+
+// walked is where keepalived ends on its way from first to last, and whether that
+// is not last. It counts the last 16 bits of IPv6, up to those of last; where that
+// goes on for ever the range is left as it is, and is too long.
+func walked(first, last netip.Addr) (end netip.Addr, cuts bool) {
+	if !first.Is6() {
+		return last, false
+	}
+	from, to := first.As16(), last.As16()
+	to = [16]byte(append(from[:14:14], to[14:]...))
+	end = netip.AddrFrom16(to)
+	return end, end != last && !end.Less(first)
 }
 
 // lastOf is the last address of a prefix.
@@ -154,6 +174,9 @@ func (r *reader) resolveGroups() {
 	for i := range r.cfg.VirtualServerGroups {
 		names = append(names, r.cfg.VirtualServerGroups[i].Name)
 	}
+	r.cfg.GroupFaults(func(at config.Position, g *config.VirtualServerGroup, text string) {
+		r.out.addAt(at, config.Error, "group-range", "virtual_server_group %s: %s", printable(g.Name), text)
+	})
 	known := make(map[string]bool, len(names))
 	for _, name := range names {
 		known[name] = true

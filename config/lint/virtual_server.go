@@ -119,12 +119,8 @@ func stands(c *config.Config, v *config.VirtualServer) (list []string) {
 				list = append(list, one.Identity())
 				continue
 			}
-			last := e.Last
-			if !last.IsValid() {
-				last = e.Address
-			}
 			one.Fwmark = 0
-			for a := e.Address; a.IsValid() && a.Compare(last) <= 0; a = a.Next() {
+			for a := range e.Addresses() {
 				one.Address = config.Endpoint{AddrPort: netip.AddrPortFrom(a, uint16(e.Port))}
 				list = append(list, one.Identity())
 			}

@@ -124,6 +124,9 @@ func (r *reader) references(c *config.Config) {
 			r.error(at, "unknown-block", "%s: there is no %s %s%s", what, kind, r.name(name), r.hintName(name, names(r.named[list])))
 		}
 	}
+	c.GroupFaults(func(at config.Position, g *config.VirtualServerGroup, text string) {
+		r.error(at, "group-range", "virtual_server_group %s: %s", r.plain(g.Name), text)
+	})
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
 		what := "virtual_server " + r.plain(v.Identity())

@@ -152,6 +152,17 @@ global: {lvs_sync_daemon: {interface: eth0, inst: AA}}`, []string{
 			`a.yaml:9:22: error: static_ipaddresses: there is no track_group "gt" [unknown-block]`,
 			`a.yaml:10:45: error: global: lvs_sync_daemon: there is no vrrp_instance "AA" [unknown-block]`,
 		}},
+		"groups": {`virtual_server_groups:
+  - {name: g, entries: [{address: 10.0.0.9, last: 10.0.0.1}, {address: 10.0.0.1, last: "fd00::1"}, {port: 80}, {address: "fe80::1%eth0"}]}
+  - {name: h, entries: [{address: "fd00:9::", last: "fd00:9::ffff:ffff:ffff:ffff"}]}
+virtual_servers: [{address: "[fe80::1%eth0]:80"}]`, []string{
+			`a.yaml:7:25: error: virtual_server_group g: the end of the range, 10.0.0.1, is not behind its beginning, 10.0.0.9 [group-range]`,
+			`a.yaml:7:62: error: virtual_server_group g: the range begins at 10.0.0.1 and ends at fd00::1, of another address family [group-range]`,
+			`a.yaml:7:100: error: virtual_server_group g: an entry needs an address or a fwmark [group-range]`,
+			`a.yaml:7:112: error: virtual_server_group g: fe80::1%eth0 has a zone, and IPVS knows none [group-range]`,
+			`a.yaml:8:25: error: virtual_server_group h: with this line the groups have more than 65536 addresses, each of which is a service in IPVS; write a fwmark, which stands for any number of them, or a shorter range [group-range]`,
+			`a.yaml:9:29: error: virtual_server [fe80::1%eth0]:80: address must be an address without a zone, which IPVS does not know, not "[fe80::1%eth0]:80" [wrong-value]`,
+		}},
 		"routes and rules": {`static_routes: [{to: 10.0.0.0/8, via: 192.0.2.1, table: 100, mtu: 1400, metric: 5, nexthops: [{via: x}]}]
 static_rules: [{from: 10.0.0.0/8, fwmark: 7, sport: 1-2, preference: -1}]`, []string{
 			`a.yaml:6:57: error: static_routes: item 1: table must be text, not a number: put it in quotes [wrong-type]`,
