@@ -346,7 +346,7 @@ type Global struct {
 	// DataUseInstance puts the instance into the names of dumps.
 	DataUseInstance bool `key:"data_use_instance" idle:"moonkeep status shows the state" tier:"3"`
 	// JSONVersion is the layout of the JSON dump.
-	JSONVersion int `key:"json_version" default:"1" range:"1..2" idle:"moonkeep status shows the state" tier:"2"`
+	JSONVersion int `key:"json_version" default:"1" range:"1..2" tier:"2"`
 	// StateDumpFile gets the state at SIGUSR1; moonkeep.data in the run
 	// directory when left out.
 	StateDumpFile string `key:"state_dump_file" tier:"3"`

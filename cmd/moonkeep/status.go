@@ -211,6 +211,9 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	if i.MasterDownIn != nil && !i.Maintenance {
 		fmt.Fprintf(b, "  take-over  in %s unless the master is heard\n", age(*i.MasterDownIn))
 	}
+	if n := i.Counters.OtherAddresses; n > 0 {
+		fmt.Fprintf(b, "  mismatch   %d adverts were taken although they list other addresses\n", n)
+	}
 	if n := i.Counters.Unsigned; n > 0 {
 		fmt.Fprintf(b, "  unsigned   %d adverts were taken without a signature\n", n)
 	}

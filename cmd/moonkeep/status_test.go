@@ -28,7 +28,7 @@ func TestPrintStatus(t *testing.T) {
 		Base: 100, Effective: 80, Terms: []control.Term{{Tracker: "script nginx", State: "down", Weight: -20, Value: -20}},
 		Addresses: []control.Address{{Address: "192.0.2.100/24", Device: "eth0", Held: true}, {Address: "192.0.2.101/32", Device: "eth1"}},
 		Source:    "192.0.2.1", AdvertInterval: 0.1, NextAdvertIn: number(0.05), SentAge: number(0.05),
-		Counters:       control.Counters{Unsigned: 12, Rejected: map[string]uint64{"ttl": 3, "checksum": 1}, RejectedWhy: map[string]string{"ttl": "the TTL is not 255"}},
+		Counters:       control.Counters{OtherAddresses: 13, Unsigned: 12, Rejected: map[string]uint64{"ttl": 3, "checksum": 1}, RejectedWhy: map[string]string{"ttl": "the TTL is not 255"}},
 		Authentication: "HMAC", HMACMode: "permissive", ActiveKey: 7,
 	}
 	backup := control.Instance{

@@ -16,6 +16,19 @@ func Devices(c *config.Config) []netspec.Device {
 	return slices.SortedFunc(slices.Values(l.devices), func(a, b netspec.Device) int { return cmp.Compare(a.Name, b.Name) })
 }
 
+// OwnInterfaces returns the name of the interface that the node makes for each
+// instance of c alone, in their order and without their network namespace; empty for
+// those that have none.
+func OwnInterfaces(c *config.Config) []string {
+	names, spaces := make([]string, 0, len(c.Instances)), split(c)
+	for i := range c.Instances {
+		s := spaces[c.Instances[i].NetNamespace]
+		names = append(names, s.layout.router[s.next])
+		s.next++
+	}
+	return names
+}
+
 // layout says which instance and which address is on which interface of the
 // node's own.
 type layout struct {

@@ -155,6 +155,9 @@ type Counters struct {
 	LeftMaster   uint64 `json:"left_master"`
 	Announced    uint64 `json:"announcement_bursts"`
 	Conflicts    uint64 `json:"adverts_of_other_masters"`
+	// OtherAddresses counts adverts that were taken although they list other
+	// addresses than the instance has.
+	OtherAddresses uint64 `json:"adverts_with_other_addresses"`
 	// Unsigned counts adverts that were taken without a signature although
 	// there are keys: while it grows, they must not be refused yet.
 	Unsigned uint64 `json:"adverts_accepted_unsigned"`
@@ -313,7 +316,7 @@ func counters(c *vrrp.Counters) Counters {
 	x := Counters{
 		Sent: c.Sent, Received: c.Received, SentZero: c.SentZero, ReceivedZero: c.ReceivedZero,
 		BecameMaster: c.BecameMaster, LeftMaster: c.LeftMaster, Announced: c.Announced, Conflicts: c.Conflicts,
-		Unsigned: c.Unsigned, Rejected: map[string]uint64{}, RejectedWhy: map[string]string{}, Keepalived: map[string]uint64{},
+		OtherAddresses: c.AddressLists, Unsigned: c.Unsigned, Rejected: map[string]uint64{}, RejectedWhy: map[string]string{}, Keepalived: map[string]uint64{},
 	}
 	for i, n := range c.Rejected {
 		if n > 0 {
@@ -323,6 +326,9 @@ func counters(c *vrrp.Counters) Counters {
 				x.Keepalived[key] += n
 			}
 		}
+	}
+	if c.AddressLists > 0 {
+		x.Keepalived["addr_list_err"] += c.AddressLists
 	}
 	return x
 }

@@ -55,7 +55,7 @@ func nodeStatus() *node.Status {
 		return netspec.Address{Prefix: netip.MustParsePrefix(text), Device: device}
 	}
 	counts := vrrp.Counters{Tally: vrrp.Tally{
-		Sent: 1, Received: 2, SentZero: 3, ReceivedZero: 4, BecameMaster: 5, LeftMaster: 6, Announced: 7, Conflicts: 8, Unsigned: 11,
+		Sent: 1, Received: 2, SentZero: 3, ReceivedZero: 4, BecameMaster: 5, LeftMaster: 6, Announced: 7, Conflicts: 8, AddressLists: 12, Unsigned: 11,
 	}}
 	counts.Rejected[2] = 9
 	files, processes := nodeWatched(at)

@@ -83,6 +83,7 @@ func (c *collection) instance(in *control.Instance) {
 	n := &in.Counters
 	put("adverts_sent_total", "Adverts sent.", counter, float64(n.Sent))
 	put("adverts_received_total", "Adverts received and accepted.", counter, float64(n.Received))
+	put("adverts_with_other_addresses_total", "Adverts accepted although they list other addresses than the instance has.", counter, float64(n.OtherAddresses))
 	put("adverts_unsigned_total", "Adverts accepted without a signature although auth_hmac has keys.", counter, float64(n.Unsigned))
 	put("priority_zero_sent_total", "Adverts sent with priority 0 (this node gives up).", counter, float64(n.SentZero))
 	put("priority_zero_received_total", "Adverts received with priority 0 (the master gives up).", counter, float64(n.ReceivedZero))

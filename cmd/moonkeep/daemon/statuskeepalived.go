@@ -1,17 +1,21 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/control"
+	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/track"
 )
 
-// kaInstance is an instance in the JSON that keepalived dumps (version 1): its
-// keys in its order, for programs that read that.
+// kaInstance is an instance in the JSON that keepalived dumps: its keys in its
+// order, for programs that read that.
 type kaInstance struct {
 	Data  kaData  `json:"data"`
 	Stats kaStats `json:"stats"`
@@ -56,8 +60,11 @@ type kaData struct {
 	Script            string   `json:"script,omitempty"`
 	VIPs              []string `json:"vips,omitempty"`
 	EVIPs             []string `json:"evips,omitempty"`
+	VRoutes           []string `json:"vroutes,omitempty"`
+	VRules            []string `json:"vrules,omitempty"`
 	TrackInterfaces   []string `json:"track_ifp,omitempty"`
 	TrackScripts      []string `json:"track_script,omitempty"`
+	TrackProcesses    []string `json:"track_process,omitempty"`
 	AuthType          int      `json:"auth_type"`
 }
 
@@ -84,6 +91,29 @@ type kaStats struct {
 	ZeroSent         uint64 `json:"pri_zero_sent"`
 }
 
+// kaDump is the JSON of version 2.
+type kaDump struct {
+	VRRP         []kaInstance `json:"vrrp"`
+	TrackProcess []kaProcess  `json:"track_process,omitempty"`
+}
+
+// kaProcess is a track_process, of which only version 2 tells.
+type kaProcess struct {
+	Process          string  `json:"process"`
+	Parameters       string  `json:"parameters,omitempty"`
+	ParamMatch       string  `json:"param_match"`
+	Least            int     `json:"min_processes"`
+	Most             *int    `json:"max_processes,omitempty"`
+	Count            int     `json:"current_processes"`
+	Quorum           bool    `json:"have_quorum"`
+	Weight           int     `json:"weight"`
+	TerminateDelay   float64 `json:"terminate_delay"`
+	ForkDelay        float64 `json:"fork_delay"`
+	ForkRunning      bool    `json:"fork_delay_timer_running"`
+	TerminateRunning bool    `json:"terminate_delay_timer_running"`
+	FullCommand      bool    `json:"full_command"`
+}
+
 // Keepalived implements control.Daemon: the instances as keepalived dumps
 // them, without passwords.
 func (d *daemon) Keepalived(ctx context.Context) (any, error) {
@@ -94,24 +124,110 @@ func (d *daemon) Keepalived(ctx context.Context) (any, error) {
 	return keepalivedJSON(&s, d.current()), nil
 }
 
-// keepalivedJSON describes the instances that both the status and the
+// keepalivedJSON is the dump in the version that the configuration asks for.
+func keepalivedJSON(s *control.Status, c *config.Config) any {
+	list := kaInstances(s, c)
+	if c.Global.JSONVersion != 2 {
+		return list
+	}
+	return kaDump{list, kaProcesses(s, c)}
+}
+
+// kaInstances describes the instances that both the status and the
 // configuration have, in the order of the second.
-func keepalivedJSON(s *control.Status, c *config.Config) []kaInstance {
+func kaInstances(s *control.Status, c *config.Config) []kaInstance {
 	out := []kaInstance{}
 	byName := map[string]*control.Instance{}
 	for i := range s.Instances {
 		byName[s.Instances[i].Name] = &s.Instances[i]
 	}
+	parents := map[string]string{}
+	for _, space := range append(build.Spaces(c), "") {
+		for _, d := range build.Devices(build.Within(c, space)) {
+			parents[netspec.Within(space, d.Name)] = d.Parent
+		}
+	}
+	built, own := build.Node(c), build.OwnInterfaces(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		if now := byName[in.Name]; now != nil {
-			out = append(out, kaInstance{kaDataOf(in, now, c, s.At), kaStatsOf(&now.Counters)})
+			x := kaInstance{kaDataOf(in, &built.Instances[i], now, c, s.At), kaStatsOf(&now.Counters)}
+			if own[i] != "" {
+				x.Data.VMACIfname, x.Data.Ifname = own[i], own[i]
+			}
+			x.Data.hold(in, &built.Instances[i], now, parents)
+			out = append(out, x)
 		}
 	}
 	return out
 }
 
-// kaStates are keepalived's numbers of the roles.
+// hold says which addresses, routes and rules there are, and whether the addresses
+// stand. They are those that the node made of the configuration: on an interface of
+// its own, or in a network namespace, they have another device than that says.
+func (d *kaData) hold(in *config.Instance, n *node.Instance, now *control.Instance, parents map[string]string) {
+	held := map[string]bool{}
+	d.VIPSet = len(now.Addresses) > 0
+	for _, a := range now.Addresses {
+		d.VIPSet = d.VIPSet && a.Held
+		held[a.Address+" "+a.Device] = a.Held
+	}
+	dropped := n.Router.Drops() && now.Role == "MASTER"
+	for _, list := range []struct {
+		from  []config.Address
+		built []netspec.Address
+		to    *[]string
+	}{{in.Addresses, n.Addresses, &d.VIPs}, {in.Excluded, n.Excluded, &d.EVIPs}} {
+		for i := range list.built {
+			a := &list.built[i]
+			*list.to = append(*list.to, kaAddress(&list.from[i], a, parents, held[a.Prefix.String()+" "+a.Device], dropped))
+		}
+	}
+	for i := range n.Routing.Routes {
+		d.VRoutes = append(d.VRoutes, kaRoute(&n.Routing.Routes[i], parents))
+	}
+	for i := range n.Routing.Rules {
+		d.VRules = append(d.VRules, kaRule(&n.Routing.Rules[i]))
+	}
+}
+
+// kaProcesses describes the processes that are tracked.
+func kaProcesses(s *control.Status, c *config.Config) (out []kaProcess) {
+	byName := map[string]*control.Process{}
+	for i := range s.Processes {
+		byName[s.Processes[i].Name] = &s.Processes[i]
+	}
+	for i := range c.TrackProcesses {
+		p := &c.TrackProcesses[i]
+		now := byName[p.Name]
+		if now == nil {
+			continue
+		}
+		x := kaProcess{
+			Process: p.Name, ParamMatch: cmp.Or(p.ParamMatch, "none"), Least: p.Quorum, Most: p.QuorumMax, Quorum: now.State == track.Up.String(),
+			Weight: p.Weight, TerminateDelay: p.TerminateDelay.Seconds(), ForkDelay: p.ForkDelay.Seconds(), FullCommand: p.FullCommand,
+		}
+		if len(p.Process) > 1 {
+			x.Parameters = strings.Join(p.Process[1:], " ")
+			if p.ParamMatch == "" {
+				x.ParamMatch = "exact"
+			}
+		}
+		if p.Reverse {
+			x.Weight = -x.Weight
+		}
+		if now.Count != nil {
+			x.Count = *now.Count
+			// The one delay is for more processes, the other for fewer.
+			x.ForkRunning = now.ChangesIn != nil && x.Count >= p.Quorum
+			x.TerminateRunning = now.ChangesIn != nil && x.Count < p.Quorum
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// kaState is keepalived's number of a role.
 func kaState(role string) int {
 	switch role {
 	case "BACKUP":
@@ -124,7 +240,7 @@ func kaState(role string) int {
 	return 0
 }
 
-func kaDataOf(in *config.Instance, now *control.Instance, c *config.Config, at time.Time) kaData {
+func kaDataOf(in *config.Instance, n *node.Instance, now *control.Instance, c *config.Config, at time.Time) kaData {
 	number := func(b bool) int {
 		if b {
 			return 1
@@ -138,8 +254,8 @@ func kaDataOf(in *config.Instance, now *control.Instance, c *config.Config, at t
 		GarpDelay: in.Garp.MasterDelay.Seconds(), GarpRefresh: in.Garp.MasterRefresh.Seconds(), GarpRep: in.Garp.MasterRepeat,
 		GarpRefreshRep: in.Garp.MasterRefreshRepeat, GarpLowerDelay: in.Garp.LowerPrioDelay.Seconds(), GarpLowerRep: in.Garp.LowerPrioRepeat,
 		LowerNoAdvert: number(in.LowerPrioNoAdvert), HigherSendAdvert: number(in.HigherPrioSendAdvert != nil && *in.HigherPrioSendAdvert),
-		VRID: in.VRID, BasePriority: now.Base, EffectivePriority: now.Effective, VIPSet: len(now.Addresses) > 0, Promote: in.PromoteSecondaries,
-		AdvertInt: now.AdvertInterval, MasterAdvertInt: now.MasterInterval, Accept: number(!in.NoAccept), NoPreempt: in.NoPreempt,
+		VRID: in.VRID, BasePriority: now.Base, EffectivePriority: now.Effective, Promote: in.PromoteSecondaries,
+		AdvertInt: now.AdvertInterval, MasterAdvertInt: now.MasterInterval, Accept: number(!n.Router.NoAccept), NoPreempt: in.NoPreempt,
 		PreemptDelay: in.PreemptDelay.Seconds(), State: kaState(now.Role), WantState: kaState(now.Role), Version: in.Version,
 		SMTPAlert: in.SMTPAlert, NotifyDeleted: in.NotifyDeleted,
 		ScriptBackup: kaScript(in.Notify.Backup), ScriptMaster: kaScript(in.Notify.Master), ScriptFault: kaScript(in.Notify.Fault),
@@ -148,19 +264,6 @@ func kaDataOf(in *config.Instance, now *control.Instance, c *config.Config, at t
 	}
 	if now.HeardPriority != nil && now.Role == "BACKUP" {
 		d.MasterPriority = *now.HeardPriority
-	}
-	held := map[string]bool{}
-	for _, a := range now.Addresses {
-		d.VIPSet = d.VIPSet && a.Held
-		held[a.Address+" "+a.Device] = a.Held
-	}
-	for _, list := range []struct {
-		from []config.Address
-		to   *[]string
-	}{{in.Addresses, &d.VIPs}, {in.Excluded, &d.EVIPs}} {
-		for _, a := range list.from {
-			*list.to = append(*list.to, kaAddress(a, held[a.Prefix.String()+" "+a.Device]))
-		}
 	}
 	for _, t := range in.TrackInterfaces {
 		d.TrackInterfaces = append(d.TrackInterfaces, t.Name)
@@ -172,19 +275,10 @@ func kaDataOf(in *config.Instance, now *control.Instance, c *config.Config, at t
 			}
 		}
 	}
+	for _, t := range in.TrackProcesses {
+		d.TrackProcesses = append(d.TrackProcesses, t.Name)
+	}
 	return d
-}
-
-// kaAddress is an address as keepalived prints it.
-func kaAddress(a config.Address, held bool) string {
-	text := fmt.Sprintf("%s dev %s scope %s", a.Prefix, a.Device, a.Scope)
-	if a.Label != "" {
-		text += " label " + a.Label
-	}
-	if held {
-		text += " set"
-	}
-	return text
 }
 
 func kaScript(p *config.Program) string {
