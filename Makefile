@@ -85,12 +85,13 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 
 .PHONY: interop
 interop: setup build build/uml ## play the whole interop matrix against keepalived (root)
-	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD|TestVMAC' ./core/lab -matrix
+	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD|TestVMAC|TestHardwareSources' ./core/lab -matrix
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 30m -run 'TestStackedInterface|TestLoss' ./core/lab -matrix
 	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 30m -run 'TestGuestVerdicts' ./cmd/moonkeep -matrix
 
 .PHONY: endure
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
-	@go run ./contrib/testrun -timeout 30m -run 'TestReloadEachSecond|TestStoppedMasterResumes' ./core/lab -endure
+	@go run ./contrib/testrun -timeout 30m -run 'TestReloadEachSecond|TestStoppedMasterResumes|TestPlannedMoves' ./core/lab -endure
 	@go run ./contrib/testrun -timeout 30m -run TestMutatedFlood ./cmd/moonkeep -flood 1000000
 	@go run ./contrib/testrun -timeout 30m -run 'TestReloadsUnderChecks' ./lua -endure 10m
 	@go run ./contrib/testrun -timeout 30m -run TestReloadsWithScripts ./cmd/moonkeep -scripts 10m
