@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -10,8 +11,8 @@ import (
 )
 
 // TestStartDelay holds that instances begin when the delay is over and not
-// before, whatever they hear meanwhile, and that a reload does not begin it
-// anew.
+// before, that no advert that they hear meanwhile makes a master known, and that a reload does
+// not begin it anew.
 func TestStartDelay(t *testing.T) {
 	cfg := Config{Instances: []Instance{instance3("V", 1, 255)}, StartDelay: 5 * second}
 	cfg.Instances[0].Router.InitialMaster = true
@@ -19,6 +20,8 @@ func TestStartDelay(t *testing.T) {
 	role := func() vrrp.Role { return d.node.Status(d.now).Instances[0].Role }
 	for at := mono.Instant(0); at < mono.Instant(5*second); at = at.Add(100 * cs) {
 		d.now = at
+		d.up("eth0")
+		d.hear("V", netip.MustParseAddr("192.0.2.9"), 200)
 		d.take(d.node.Tick(at))
 		if role() != vrrp.Init || len(d.log) > 0 {
 			t.Fatalf("at %v: %v, %q", at, role(), d.log)
@@ -26,6 +29,9 @@ func TestStartDelay(t *testing.T) {
 	}
 	if w := d.node.Status(d.now).Instances[0].Waiting; len(w) != 1 || !strings.Contains(w[0], "start delay") {
 		t.Errorf("it waits for %q", w)
+	}
+	if v := d.node.Status(d.now).Instances[0]; v.HeardFrom.IsValid() || v.LastHeard != mono.Never || v.MasterDown != mono.Never || v.Counts.Received != 5 {
+		t.Errorf("it took the sender of one for a master: %+v", v)
 	}
 	d.take(d.node.Reconfigure(d.now, cfg))
 	d.now = mono.Instant(5 * second)

@@ -85,14 +85,17 @@ func ledgerHMAC() []ledgerRule {
 	}
 }
 
+// asKeepalived is why a default is not the one of the document that has the rule.
+const asKeepalived = "every language of configuration has keepalived's default, so that a file that is converted, or a node beside a keepalived, means the same"
+
 const unicastSource = "draft-abinabraham-vrrp-unicast"
 
 func ledgerUnicast() []ledgerRule {
 	return []ledgerRule{
 		{"U-1", unicastSource, "A router is multicast or unicast and hears no other.", "TestU1U3Unicast TestDefaults", "TestU1U3Unicast kernel/wire.TestUnicastSocketsHearNoGroup", ""},
 		{"U-2", unicastSource, "Each peer is sent the same.", "TestU2Send", "node.TestSendFailedPeers", ""},
-		{"U-3", unicastSource, "Only peers are heard where check_unicast_src says so, as in keepalived, and with HMAC always.", "TestU1U3Unicast", "TestU1U3Unicast", ""},
-		{"U-4", unicastSource, "Packets leave with TTL 255; received ones may have any, as in keepalived, unless min_ttl or max_ttl says more.", "TestU1U3Unicast node.TestU4TTL", "TestU1U3Unicast", ""},
+		{"U-3", unicastSource, "Only peers are heard where check_unicast_src says so, as in keepalived, and with HMAC always.", "TestU1U3Unicast", "TestU1U3Unicast", asKeepalived},
+		{"U-4", unicastSource, "Packets leave with TTL 255; received ones may have any, as in keepalived, unless min_ttl or max_ttl says more.", "TestU1U3Unicast node.TestU4TTL", "TestU1U3Unicast", asKeepalived},
 		{"U-5", unicastSource, "IPv6 peers are link-local or, as in keepalived, global.", "TestU5IPv6Unicast lab.TestTransports", "TestU1U3Unicast", ""},
 		{"U-6", "RFC 5082", "A TTL that is not known passes no check that is asked for.", "TestV2TTL", "TestU1U3Unicast", ""},
 	}
@@ -100,7 +103,7 @@ func ledgerUnicast() []ledgerRule {
 
 func ledgerAnnouncements() []ledgerRule {
 	return []ledgerRule{
-		{"A-1", "6.4.1, EID 7947", "Gratuitous ARP is a broadcast request that carries the address and the MAC address.", "kernel/announce.TestRoundsInOrderByteForByte lab.TestHardwareSources", "kernel/announce.TestInterfacesWithoutARPArePassedOver", ""},
+		{"A-1", "6.4.1, EID 7947", "Gratuitous ARP is a broadcast request that carries the address and the MAC address.", "kernel/announce.TestRoundsInOrderByteForByte lab.TestHardwareSources", "kernel/announce.TestInterfacesWithoutARPArePassedOver", "the target MAC address of the request, which nobody reads, is keepalived's broadcast address and not the erratum's"},
 		{"A-2", "6.4.1, RFC 4861 7.2.6", "Unsolicited advertisements go to all nodes, override, and say router where the interface forwards.", "kernel/announce.TestAdvertisementByteForByte", "kernel/announce.TestAdvertisementByteForByte", ""},
 		{"A-3", "6.4.2", "The order is advert, addresses, announcements.", "TestS10TimerFires node.TestBecomeMaster", "rehearse.TestSeeds", ""},
 		{"A-4", "8.1.2, 8.2.2", "What does not stand is not announced.", "rehearse.TestSeeds", "engine.TestNoAnnounceAfterFailedClaim", ""},

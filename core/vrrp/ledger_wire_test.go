@@ -66,7 +66,7 @@ func ledgerChecksums() []ledgerRule {
 		{"K-2", "5.2.8", "Version 3 over IPv4 sums the message only.", "TestGolden TestFormat3", "TestK5StrictChecksum", ""},
 		{"K-3", "5.2.8, RFC 8200 8.1", "Version 3 over IPv6 has a pseudo header.", "TestGolden TestFormat3 kernel/wire.TestWhatIsSentOverIPv6", "TestV9Checksum", ""},
 		{"K-4", "RFC 3768 5.3.8", "Version 2 sums the message with its authentication data.", "TestFormat2", "TestFormat2", ""},
-		{"K-5", "RFC 5798 5.2.8", "Both forms of version 3 over IPv4 are accepted and counted; one of them is sent.", "TestChecksumForms TestChecksumFormsAreCounted TestChecksumAmbiguous", "TestK5StrictChecksum", ""},
+		{"K-5", "RFC 5798 5.2.8", "Both forms of version 3 over IPv4 are accepted and counted; one of them is sent.", "TestChecksumForms TestChecksumFormsAreCounted TestChecksumAmbiguous", "TestK5StrictChecksum", asKeepalived + "; `v3_checksum: rfc9568` is the RFC's"},
 		{"K-6", "keepalived before 1.3.6", "The group may be the destination in the pseudo header of a unicast advert.", "TestK6OldChecksum", "TestK6OldChecksum", ""},
 		{"K-7", "keepalived's auth_hmac", "The sum covers the trailer over IPv6 and does not over IPv4.", "TestHMACCaptured TestHMACPublished", "TestHMACBitFlips", ""},
 		{"K-8", "RFC 1624", "Another priority has the sum that the whole message has.", "TestK8EveryPriority", "", "a sum is always computed anew, never adjusted: there is nothing that could differ"},
