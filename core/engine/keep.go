@@ -73,33 +73,39 @@ func (e *Engine) take(p Plan) {
 // forget drops what is known of adverts and BFD packets that do not leave where a
 // name stands for another from now on. The node does the same.
 func (e *Engine) forget(next *node.Config) {
-	for to := range e.failed {
-		was, is := named(&e.plan.Node, to.instance), named(next, to.instance)
-		if was == nil || is == nil || !was.Alike(is) || is.Router.Unicast.On && is.Router.Unicast.Peer(to.destination) == nil {
-			delete(e.failed, to)
+	if len(e.failed) > 0 {
+		before, after := instancesByName(&e.plan.Node), instancesByName(next)
+		for to := range e.failed {
+			was, is := before[to.instance], after[to.instance]
+			if was == nil || is == nil || !was.Alike(is) || is.Router.Unicast.On && is.Router.Unicast.Peer(to.destination) == nil {
+				delete(e.failed, to)
+			}
 		}
 	}
-	path := func(c *node.Config, name string) (p bfd.Path, ok bool) {
-		i := slices.IndexFunc(c.Sessions, func(s node.Session) bool { return s.Name == name })
-		if i < 0 {
-			return p, false
-		}
-		return c.Sessions[i].BFD.Path, true
-	}
-	for name := range e.bfdFailed {
-		was, _ := path(&e.plan.Node, name)
-		if is, ok := path(next, name); !ok || is != was {
-			delete(e.bfdFailed, name)
+	if len(e.bfdFailed) > 0 {
+		before, after := pathsByName(&e.plan.Node), pathsByName(next)
+		for name := range e.bfdFailed {
+			if is, ok := after[name]; !ok || is != before[name] {
+				delete(e.bfdFailed, name)
+			}
 		}
 	}
 }
 
-func named(c *node.Config, instance string) *node.Instance {
-	i := slices.IndexFunc(c.Instances, func(in node.Instance) bool { return in.Name == instance })
-	if i < 0 {
-		return nil
+func instancesByName(c *node.Config) map[string]*node.Instance {
+	all := make(map[string]*node.Instance, len(c.Instances))
+	for i := range c.Instances {
+		all[c.Instances[i].Name] = &c.Instances[i]
 	}
-	return &c.Instances[i]
+	return all
+}
+
+func pathsByName(c *node.Config) map[string]bfd.Path {
+	all := make(map[string]bfd.Path, len(c.Sessions))
+	for i := range c.Sessions {
+		all[c.Sessions[i].Name] = c.Sessions[i].BFD.Path
+	}
+	return all
 }
 
 // sorted returns the keys of a map in order.

@@ -2,13 +2,18 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 // journalled keeps what the journal says last.
@@ -129,4 +134,44 @@ func TestReloadPanics(t *testing.T) {
 			t.Errorf("released %q", got)
 		}
 	})
+}
+
+// TestForgetIsQuick holds that the loop does not stand still in a reload because
+// nothing leaves for many: it looks each one up, and does not search for it.
+func TestForgetIsQuick(t *testing.T) {
+	const many, allowed = 3000, 300 * time.Millisecond // searching takes seconds
+	var plan Plan
+	e := New(plan, Options{})
+	for i := range many {
+		in := instance(fmt.Sprintf("V%d", i), uint8(i%255+1), 100, "192.0.2.101/24")
+		in.Router.Unicast = vrrp.Unicast{On: true, Peers: []vrrp.Peer{{Addr: peer}}}
+		plan.Node.Instances = append(plan.Node.Instances, in)
+		s := node.Session{Name: in.Name}
+		s.BFD.Neighbor = peer
+		plan.Node.Sessions = append(plan.Node.Sessions, s)
+		e.failed[recipient{in.Name, peer}] = true
+		e.bfdFailed[in.Name] = true
+	}
+	e.plan = plan
+	next := plan.Node
+	next.Instances, next.Sessions = slices.Clone(next.Instances), slices.Clone(next.Sessions)
+	next.Instances[5].Router.Unicast.Peers = nil
+	next.Instances[6].Name = "another"
+	next.Sessions[7].BFD.Neighbor = netip.MustParseAddr("192.0.2.77")
+	next.Sessions[8].Name = "another"
+	start := time.Now()
+	e.forget(&next)
+	if took := time.Since(start); took > allowed {
+		t.Errorf("it took %v, want at most %v", took, allowed)
+	}
+	for name, left := range map[string]bool{"V4": true, "V5": false, "V6": false, "V7": true} {
+		if e.failed[recipient{name, peer}] != left {
+			t.Errorf("adverts of %s: %v is known, want %v", name, !left, left)
+		}
+	}
+	for name, left := range map[string]bool{"V6": true, "V7": false, "V8": false, "V9": true} {
+		if e.bfdFailed[name] != left {
+			t.Errorf("BFD of %s: %v is known, want %v", name, !left, left)
+		}
+	}
 }
