@@ -40,6 +40,10 @@ const (
 	// hung is how long a look may take before the counts are of no use. The
 	// kernel may keep a reader of a stuck process' command line waiting.
 	hung = 5 * time.Second
+	// soon is how often a process whose first thread has ended is looked at, for a
+	// while (often) after that: most others end with it. Later it is at each tick.
+	soon  = 10 * time.Millisecond
+	often = 200 * time.Millisecond
 	// closeLimit is how long Close waits for a look that hangs.
 	closeLimit = time.Second
 )
@@ -67,10 +71,12 @@ type Watcher struct {
 	wg       sync.WaitGroup
 
 	// Of the goroutine only: what is known of each process, which of them could not
-	// be read last, how many looks there were, the sums, and what files and the list
-	// of processes are read into.
+	// be read last, which have lost their first thread and until when they are looked
+	// at often, how many looks there were, the sums, and what files and the list of
+	// processes are read into.
 	known        map[int]*entry
 	unread       map[int]bool
+	headless     map[int]time.Time
 	looks        int
 	counts       []int
 	buf, entries []byte
@@ -88,7 +94,7 @@ type Watcher struct {
 // touches nothing before Start.
 func New(patterns map[string]track.Pattern, feed *Feed) *Watcher {
 	follow := func() (*follower, error) { return feed.follow(nil, listen) }
-	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), known: map[int]*entry{}, unread: map[int]bool{}, buf: make([]byte, 64<<10)}
+	w := &Watcher{root: "/proc", listen: follow, ends: make(chan struct{}), known: map[int]*entry{}, unread: map[int]bool{}, headless: map[int]time.Time{}, buf: make([]byte, 64<<10)}
 	for name := range patterns {
 		w.names = append(w.names, name)
 	}
@@ -162,10 +168,12 @@ func (w *Watcher) run() {
 		if soon := time.Now().Add(tick); len(w.unread) > 0 && due.After(soon) {
 			due = soon
 		}
-		changed, err := events.next(due)
+		changed, err := events.next(w.wait(time.Now(), due))
 		switch {
 		case w.ended():
 			return
+		case errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(due):
+			w.look(func() error { return w.update(nil) })
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, unix.ENOBUFS):
 			w.look(w.lookThrough)
 			due = time.Now().Add(resync)
@@ -179,6 +187,21 @@ func (w *Watcher) run() {
 			w.look(func() error { return w.update(changed) })
 		}
 	}
+}
+
+// wait returns until when events are waited for: those who lost their first thread
+// have no more of them.
+func (w *Watcher) wait(now, due time.Time) time.Time {
+	for _, until := range w.headless {
+		next := now.Add(tick)
+		if now.Before(until) {
+			next = now.Add(soon)
+		}
+		if next.Before(due) {
+			due = next
+		}
+	}
+	return due
 }
 
 func (w *Watcher) ended() bool {
@@ -276,6 +299,13 @@ func parseStat(text string) (comm string, runs bool) {
 		}
 	}
 	return text[begin+1 : end], true
+}
+
+// headless reports whether a process that runs has lost its first thread, and with
+// it what only that has, such as the command line.
+func headless(text string) bool {
+	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+	return len(fields) > 0 && fields[0] == "Z"
 }
 
 // parseCommand splits the text of a cmdline file.

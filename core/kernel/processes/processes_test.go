@@ -5,10 +5,12 @@ package processes
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -30,9 +32,27 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
+func init() {
+	if os.Getenv("MOONKEEP_WORKER") == "headless" {
+		runtime.LockOSThread() // main to the first thread
+	}
+}
+
 // work waits for the end of standard input, or does something at each line of
 // it first.
 func work(how string) {
+	if how == "headless" {
+		begun := make(chan struct{})
+		go func() {
+			line := make([]byte, 1)
+			_, _ = os.Stdin.Read(line)
+			close(begun)
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(0)
+		}()
+		<-begun
+		unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // of this thread alone
+	}
 	line := make([]byte, 64)
 	for {
 		n, err := os.Stdin.Read(line)
@@ -201,6 +221,42 @@ func TestZombie(t *testing.T) {
 		}
 		a.end()
 	}
+}
+
+// TestHeadless: a process whose first thread has ended runs on while others do, and
+// nobody is told in between that it does not.
+func TestHeadless(t *testing.T) {
+	path := program(t, "mk-headless")
+	c, err := listen()
+	if err != nil {
+		t.Skipf("needs root, in the first network namespace: %v", err)
+	}
+	c.close()
+	x := count(t, track.Pattern{Name: "mk-headless"}, listen)
+	a := start(t, path, "headless")
+	x.want("it runs", 1)
+	a.say("")
+	stat := fmt.Sprintf("/proc/%d/stat", a.cmd.Process.Pid)
+	for begin := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+		b, err := os.ReadFile(stat)
+		must(t, err)
+		if strings.Contains(string(b), ") Z ") {
+			break
+		}
+		if time.Since(begin) > 5*time.Second {
+			t.Fatalf("the first thread does not end: %s", b)
+		}
+	}
+	select {
+	case told := <-x.told:
+		t.Errorf("told while other threads run: %+v", told)
+	case <-time.After(300 * time.Millisecond):
+	}
+	a.in.Close()
+	if late := x.want("it ends", 0); late > 4*time.Second {
+		t.Errorf("its end was noticed after %v", late)
+	}
+	a.end()
 }
 
 // TestCommandLine counts by path and arguments.

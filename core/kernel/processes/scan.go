@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -94,6 +95,7 @@ func (w *Watcher) forget(pid int, e *entry) {
 	w.note(e, nil)
 	delete(w.known, pid)
 	delete(w.unread, pid)
+	delete(w.headless, pid)
 }
 
 // visit takes a process that is listed. It fails as inspect does.
@@ -185,8 +187,12 @@ func number(name []byte) (n int, ok bool) {
 	return n, len(name) > 0 && name[0] != '0'
 }
 
-// update looks at some processes again; those with false are gone. So it does at
-// those that could not be read last. It fails as inspect does.
+// errHeadless says that only another thread of a process has what was to be read.
+var errHeadless = errors.New("its first thread has ended")
+
+// update looks at some processes again; those with false have ended, or their first
+// thread has. So it does at those that could not be read last, or lost that. It fails
+// as inspect does.
 func (w *Watcher) update(changed map[int]bool) (unread error) {
 	inspect := func(pid int, e *entry) {
 		if err := w.inspect(pid, e); err != nil && unread == nil {
@@ -198,17 +204,34 @@ func (w *Watcher) update(changed map[int]bool) (unread error) {
 			inspect(pid, w.known[pid])
 		}
 	}
+	// One of which nobody counts is gone for all that it matters.
+	ends := func(pid int, e *entry) {
+		if len(e.means) > 0 {
+			inspect(pid, e)
+		}
+		if len(e.means) == 0 {
+			w.forget(pid, e)
+		}
+	}
+	for pid := range w.headless {
+		if _, told := changed[pid]; !told && !w.unread[pid] {
+			ends(pid, w.known[pid])
+		}
+	}
 	for pid, alive := range changed {
 		e := w.known[pid]
 		switch {
 		case alive:
+			delete(w.headless, pid)
 			if e == nil {
 				e = &entry{last: w.looks}
 				w.known[pid] = e
 			}
 			inspect(pid, e)
 		case e != nil:
-			w.forget(pid, e)
+			if ends(pid, e); w.known[pid] == e {
+				w.headless[pid] = time.Now().Add(often)
+			}
 		}
 	}
 	return unread
@@ -233,6 +256,11 @@ func (w *Watcher) inspect(number int, e *entry) error {
 	pid := strconv.Itoa(number)
 	var x track.Process
 	means, err := w.meaning(pid, &x)
+	if errors.Is(err, errHeadless) {
+		if err = nil; x.Comm == e.comm {
+			means = e.means // as what it was known
+		}
+	}
 	if err != nil && !gone(err) {
 		e.failed++
 		if !hidden(err) {
@@ -263,6 +291,9 @@ func (w *Watcher) meaning(pid string, x *track.Process) (means []int, err error)
 	var runs bool
 	if x.Comm, runs = parseStat(string(stat)); !runs {
 		return nil, nil
+	}
+	if w.command && headless(string(stat)) {
+		return nil, errHeadless
 	}
 	if w.command {
 		line, err := w.read(pid + "/cmdline")

@@ -33,11 +33,15 @@ func newProc(t *testing.T, wanted string) *proc {
 }
 
 // run has a process run a program of this name.
-func (p *proc) run(pid int, comm string) {
+func (p *proc) run(pid int, comm string) { p.t.Helper(); p.is(pid, comm, "S", 1) }
+
+// is has a process be in a state, of its first thread, with so many threads.
+func (p *proc) is(pid int, comm, state string, threads int) {
 	p.t.Helper()
 	dir := filepath.Join(p.root, fmt.Sprint(pid))
 	must(p.t, os.MkdirAll(dir, 0o755))
-	must(p.t, os.WriteFile(filepath.Join(dir, "stat"), []byte(fmt.Sprintf("%d (%s) S%s", pid, comm, strings.Repeat(" 1", 30))), 0o644))
+	text := fmt.Sprintf("%d (%s) %s%s %d%s", pid, comm, state, strings.Repeat(" 1", 16), threads, strings.Repeat(" 1", 13))
+	must(p.t, os.WriteFile(filepath.Join(dir, "stat"), []byte(text), 0o644))
 }
 
 // replace puts another process in the place of one: its directory is another.
@@ -119,6 +123,70 @@ func TestSettledAreNotRead(t *testing.T) {
 	if read := p.w.counts[0]; read != n {
 		t.Errorf("%d of %d were read, want all", read, n)
 	}
+}
+
+// The end of a first thread is the end of the process when no other goes on, which
+// is looked at until that is known; the kernel tells of no other thread.
+func TestFirstThreadEnds(t *testing.T) {
+	p := newProc(t, "web")
+	for _, pid := range []int{10, 11, 12} {
+		p.run(pid, "web")
+	}
+	ends := func(pid int) { t.Helper(); must(t, p.w.update(map[int]bool{pid: false})) }
+	want := func(what string, n, watched int) {
+		t.Helper()
+		if p.w.counts[0] != n || len(p.w.headless) != watched {
+			t.Errorf("%s: %d counted and %v looked at, want %d and %d", what, p.w.counts[0], p.w.headless, n, watched)
+		}
+	}
+	must(t, p.w.lookThrough())
+	want("before", 3, 0)
+	p.is(10, "web", "Z", 1)
+	ends(10)
+	want("one is a zombie", 2, 0)
+	must(t, os.RemoveAll(filepath.Join(p.root, "11")))
+	ends(11)
+	want("one is gone", 1, 0)
+	p.is(12, "web", "Z", 3)
+	ends(12)
+	want("other threads go on", 1, 1)
+	must(t, p.w.update(nil))
+	want("and still do", 1, 1)
+	must(t, p.w.lookThrough())
+	want("also where all is read", 1, 1)
+	p.is(12, "web", "Z", 1)
+	must(t, p.w.update(nil))
+	want("until the last has ended", 0, 0)
+	p.run(13, "web")
+	must(t, p.w.update(map[int]bool{13: true}))
+	p.is(13, "web", "Z", 2)
+	ends(13)
+	want("another goes on", 1, 1)
+	p.run(13, "web")
+	must(t, p.w.update(map[int]bool{13: true}))
+	want("another process has its number", 1, 0)
+}
+
+// What cannot be read of a process without its first thread is what it was: the
+// command line is gone with that.
+func TestFirstThreadHadTheCommand(t *testing.T) {
+	p := newProc(t, "web")
+	p.w = New(map[string]track.Pattern{"p": {Name: "web", Match: track.ExactArgs, Args: []string{"-d"}}}, new(Feed))
+	p.w.root = p.root
+	p.run(10, "web")
+	line := filepath.Join(p.root, "10", "cmdline")
+	must(t, os.WriteFile(filepath.Join(p.root, "1", "cmdline"), nil, 0o644))
+	must(t, os.WriteFile(filepath.Join(p.root, "7", "cmdline"), nil, 0o644))
+	must(t, os.WriteFile(line, []byte("web\x00-d\x00"), 0o644))
+	p.want("before", 1)
+	p.is(10, "web", "Z", 2)
+	must(t, os.WriteFile(line, nil, 0o644))
+	must(t, p.w.update(map[int]bool{10: false}))
+	for range settleLooks + everyLooks {
+		p.want("its first thread has ended", 1)
+	}
+	p.is(10, "web", "Z", 1)
+	p.want("the last has ended", 0)
 }
 
 // One that is there and cannot be read counts as it did, and is read again at the
