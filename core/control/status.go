@@ -46,6 +46,8 @@ type Status struct {
 	// Strangers those of virtual routers that are not configured here.
 	Dropped   uint64 `json:"packets_dropped"`
 	Strangers uint64 `json:"packets_of_other_vrids"`
+	// Unannounced counts announcements of addresses that could not be sent.
+	Unannounced uint64 `json:"announcements_failed"`
 	// Late is how many seconds after it was due something was done last, and
 	// MostLate the most since the start: what the host costs in time.
 	Late     float64 `json:"late_s"`

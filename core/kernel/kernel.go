@@ -56,6 +56,8 @@ type Options struct {
 	// Pace is how fast announcements may follow each other (keepalived's
 	// vrrp_garp_interval, vrrp_gna_interval and garp_group).
 	Pace announce.Pace
+	// Unannounced counts the announcements of addresses that failed; nil is nobody.
+	Unannounced *atomic.Uint64
 	// Table is the name of our own table of nftables; "moonkeep" if empty. No
 	// two kernels in one namespace may have the same.
 	Table string
@@ -182,7 +184,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		return nil, errors.Join(err, k.Close())
 	}
 	k.devices = vmac.New(k.conn, k.settings, cmp.Or(opts.Mark, "moonkeep"))
-	if k.announcer, err = announce.Open(k.conn.Recent, opts.Pace, k.log); err != nil {
+	if k.announcer, err = announce.Open(k.conn.Recent, opts.Pace, opts.Unannounced, k.log); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if k.wire, err = wire.Open(k.sink, k.log); err != nil {

@@ -34,7 +34,7 @@ func node() *fixed {
 	weight, value, count, heard := -7, int64(3), 2, 0.25
 	return &fixed{
 		status: control.Status{
-			Version: "1.2", RouterID: `lb "a"`, Uptime: 60, Reloaded: time.Unix(1700000000, 5e8), ReloadError: "x", Dropped: 1, Strangers: 2, Late: 0.001, MostLate: 0.02,
+			Version: "1.2", RouterID: `lb "a"`, Uptime: 60, Reloaded: time.Unix(1700000000, 5e8), ReloadError: "x", Dropped: 1, Strangers: 2, Unannounced: 3, Late: 0.001, MostLate: 0.02,
 			Instances: []control.Instance{{
 				Name: "VI_1", Interface: "eth0", Version: 3, VRID: 51, Role: "MASTER", SinceAge: 5, Base: 100, Effective: 90, Faults: []string{"a"}, Repaired: 4,
 				Addresses: []control.Address{{Address: "192.0.2.9/24", Held: true}, {Address: "192.0.2.10/24"}}, HeardAge: &heard,

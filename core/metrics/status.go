@@ -23,6 +23,7 @@ func (c *collection) status(s *control.Status) {
 	c.put("moonkeep_late_max_seconds", "The most that the daemon's main loop has been late since the start.", gauge, s.MostLate)
 	c.put("moonkeep_packets_dropped_total", "VRRP packets dropped because the daemon was busy.", counter, float64(s.Dropped))
 	c.put("moonkeep_packets_of_other_vrids_total", "VRRP packets received for virtual routers that are not configured.", counter, float64(s.Strangers))
+	c.put("moonkeep_announcements_failed_total", "Announcements of addresses (gratuitous ARP, unsolicited NA) that could not be sent.", counter, float64(s.Unannounced))
 	for i := range s.Instances {
 		c.instance(&s.Instances[i])
 	}

@@ -42,7 +42,9 @@ type daemon struct {
 	// table and settings are what all kernels have in common.
 	table    string
 	settings *changedSettings
-	alarm    *alarm.Alarm
+	// unannounced counts announcements that failed, in all kernels.
+	unannounced atomic.Uint64
+	alarm       *alarm.Alarm
 	// fence is where programs begin; nil where there is none to be had.
 	fence    *fence.Fence
 	notifier *notify.Notifier

@@ -53,7 +53,7 @@ func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
 func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.Change) kernel.Options {
 	within := build.Within(c, space)
 	return kernel.Options{
-		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within),
+		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within), Unannounced: &d.unannounced,
 		Table: d.table, Mark: d.table, Changed: changed, Settings: d.settings.in(space), Log: d.log,
 	}
 }

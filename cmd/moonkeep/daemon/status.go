@@ -49,6 +49,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
 	out.Lost = findings(d.losses)
+	out.Unannounced = d.unannounced.Load()
 	last, most := d.engine.Lateness()
 	out.Late, out.MostLate = last.Seconds(), most.Seconds()
 	out.Notifications = notifications(d.notifier.Counts())

@@ -18,14 +18,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
@@ -59,11 +60,12 @@ type Pace struct {
 	Groups []Group
 }
 
-// Announcer sends announcements through one packet socket. Its methods may be
-// called by any goroutine.
+// Announcer sends announcements through one packet socket, and through further ones
+// for interfaces when that is full. Its methods may be called by any goroutine.
 type Announcer struct {
 	lookup Lookup
 	log    *slog.Logger
+	ns     *netns.NS
 	wake   chan struct{} // capacity 1
 	done   chan struct{}
 	ended  chan struct{}
@@ -72,35 +74,42 @@ type Announcer struct {
 	mu     sync.Mutex
 	closed bool
 	fd     int
+	beside map[string]int // sockets of interfaces
 	queues map[lane]*queue
-	pace   Pace
+	// failing is why what was tried last was not announced.
+	failing  map[target]string
+	failures *atomic.Uint64
+	pace     Pace
 	// group is the number of an interface's group, counted from 1.
 	group map[string]int
 }
-
-// sendBuffer holds some thousand announcements.
-const sendBuffer = 1 << 20
 
 // Open opens the socket in the network namespace of the calling thread.
 //
 // Of a kind that has no gap Announce sends at once what the interface takes; it puts
 // the rest into the interface's queue and a goroutine sends it. Errors of the latter go
-// to the log.
-func Open(lookup Lookup, pace Pace, log *slog.Logger) (*Announcer, error) {
-	// Protocol 0: the socket sends, and receives no frame at all.
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+// to the log. Each that could not be announced is counted in failures, unless that is
+// nil.
+func Open(lookup Lookup, pace Pace, failures *atomic.Uint64, log *slog.Logger) (*Announcer, error) {
+	ns, err := netns.Current()
 	if err != nil {
-		return nil, fmt.Errorf("open packet socket for announcements: %w", err)
+		return nil, err
 	}
-	// A link that is slow holds what it did not send yet. More than the buffer takes
-	// waits in a queue (busy); without CAP_NET_ADMIN the buffer stays as it is.
-	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer)
+	fd, err := socket()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open packet socket for announcements: %w", err), ns.Close())
+	}
+	if failures == nil {
+		failures = new(atomic.Uint64)
+	}
 	a := &Announcer{
-		lookup: lookup, log: log, fd: fd,
-		wake:   make(chan struct{}, 1),
-		done:   make(chan struct{}),
-		ended:  make(chan struct{}),
-		queues: make(map[lane]*queue),
+		lookup: lookup, log: log, ns: ns, fd: fd, failures: failures,
+		wake:    make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		ended:   make(chan struct{}),
+		queues:  make(map[lane]*queue),
+		beside:  make(map[string]int),
+		failing: make(map[target]string),
 	}
 	a.SetPace(pace)
 	go a.run()
@@ -136,7 +145,7 @@ func (a *Announcer) lane(address netspec.Address) (lane, time.Duration) {
 	return l, gaps.of(address.Addr())
 }
 
-// Close drops what is queued and closes the socket.
+// Close drops what is queued and closes the sockets.
 func (a *Announcer) Close() error {
 	a.mu.Lock()
 	if a.closed {
@@ -146,7 +155,10 @@ func (a *Announcer) Close() error {
 	a.closed = true
 	a.queues = nil
 	close(a.done)
-	err := unix.Close(a.fd)
+	err := errors.Join(unix.Close(a.fd), a.ns.Close())
+	for _, fd := range a.beside {
+		err = errors.Join(err, unix.Close(fd))
+	}
 	a.mu.Unlock()
 	<-a.ended
 	return err
@@ -154,14 +166,19 @@ func (a *Announcer) Close() error {
 
 // Announce sends rounds of announcements, each over all addresses in their
 // order. Interfaces without ARP are passed over. The error joins one for each
-// address that could not be announced, at whatever round that was; such an
-// address is not tried again in this call.
+// address that could not be announced, at whatever round that was, unless it was told
+// of before and nothing has changed; such an address is not tried again in this call.
 //
 // Of a kind with a gap it returns before anything is sent; and without one before all
 // is sent where the interface cannot take that much at once. Instance is the name by
 // which Drop finds what is queued.
 func (a *Announcer) Announce(instance string, addresses []netspec.Address, rounds int) error {
 	var failed []error
+	fail := func(address netspec.Address, err error) {
+		if err = a.tell(instance, address, err); err != nil {
+			failed = append(failed, err)
+		}
+	}
 	var paced []netspec.Address
 	frames := make([]frame, 0, len(addresses))
 	known := make(map[string]link.Interface)
@@ -174,7 +191,7 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 		if !looked {
 			var err error
 			if i, err = a.lookup(address.Device); err != nil {
-				failed = append(failed, announceError(address, err))
+				fail(address, err)
 				continue
 			}
 			known[address.Device] = i
@@ -184,7 +201,7 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 		}
 		f, err := newFrame(i, address)
 		if err != nil {
-			failed = append(failed, announceError(address, err))
+			fail(address, err)
 			continue
 		}
 		frames = append(frames, f)
@@ -202,12 +219,14 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 			err := a.send(f)
 			switch {
 			case err == nil:
-				f.sent++
+				if f.sent++; f.sent == rounds {
+					fail(f.address, nil)
+				}
 			case busy(err):
 				full[f.address.Device] = true
 			default:
 				f.failed = true
-				failed = append(failed, announceError(f.address, err))
+				fail(f.address, err)
 			}
 		}
 	}
@@ -228,10 +247,6 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 	}
 	return errors.Join(failed...)
 }
-
-// busy reports whether a frame could not be sent because others wait still: in the
-// socket's buffer, or in the queue of the interface.
-func busy(err error) bool { return errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.ENOBUFS) }
 
 // paced reports whether the address is announced through the queue of its lane, as
 // it is while others wait there.
@@ -256,16 +271,4 @@ func (a *Announcer) send(f *frame) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.sendLocked(f)
-}
-
-// sendLocked sends while mu is held.
-func (a *Announcer) sendLocked(f *frame) error {
-	if a.closed {
-		return net.ErrClosed
-	}
-	return unix.Sendto(a.fd, f.data, unix.MSG_DONTWAIT, &f.to)
-}
-
-func announceError(address netspec.Address, err error) error {
-	return fmt.Errorf("announce %s: %w", address, err)
 }

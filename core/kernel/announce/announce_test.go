@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +34,7 @@ func open(t *testing.T, h *netnstest.Host, gap time.Duration, log *bytes.Buffer)
 	}
 	var a *announce.Announcer
 	h.Run(t, func() (err error) {
-		a, err = announce.Open(h.Link.Interface, announce.Pace{Gaps: announce.Gaps{ARP: gap, NA: gap}}, logger)
+		a, err = announce.Open(h.Link.Interface, announce.Pace{Gaps: announce.Gaps{ARP: gap, NA: gap}}, nil, logger)
 		return err
 	})
 	t.Cleanup(func() { netnstest.Must(t, a.Close()) })
@@ -43,7 +45,7 @@ func openGaps(t *testing.T, h *netnstest.Host, arp, na time.Duration) *announce.
 	t.Helper()
 	var a *announce.Announcer
 	h.Run(t, func() (err error) {
-		a, err = announce.Open(h.Link.Interface, announce.Pace{Gaps: announce.Gaps{ARP: arp, NA: na}}, slog.New(slog.DiscardHandler))
+		a, err = announce.Open(h.Link.Interface, announce.Pace{Gaps: announce.Gaps{ARP: arp, NA: na}}, nil, slog.New(slog.DiscardHandler))
 		return err
 	})
 	t.Cleanup(func() { netnstest.Must(t, a.Close()) })
@@ -278,4 +280,77 @@ func TestQueuedFailuresAreLoggedOnce(t *testing.T) {
 	if err := a.Announce("VI_1", on("eth0", "192.0.2.2/24"), 1); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v, want net.ErrClosed", err)
 	}
+}
+
+// TestFailuresAreToldOnce: each is counted, and told when it begins, after it was
+// over, or when the reason is another; at once and by the queue alike.
+func TestFailuresAreToldOnce(t *testing.T) {
+	for name, gap := range map[string]time.Duration{"at once": 0, "paced": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, _ := netnstest.Pair(t, "eth0", "eth1")
+			var log syncBuffer
+			var failures atomic.Uint64
+			var why atomic.Pointer[error]
+			lookup := func(name string) (link.Interface, error) {
+				if err := why.Load(); err != nil {
+					return link.Interface{}, *err
+				}
+				return h.Link.Interface(name)
+			}
+			var a *announce.Announcer
+			h.Run(t, func() (err error) {
+				a, err = announce.Open(lookup, announce.Pace{Gaps: announce.Gaps{ARP: gap}}, &failures, slog.New(slog.NewTextHandler(&log, nil)))
+				return err
+			})
+			defer func() { netnstest.Must(t, a.Close()) }()
+			told, failed := 0, uint64(0)
+			list := on("eth0", "192.0.2.1/24")
+			step := func(what string, reason error, more, lines int) {
+				t.Helper()
+				why.Store(nil)
+				if reason != nil {
+					why.Store(&reason)
+				}
+				if err := a.Announce("VI_1", list, 1); err != nil {
+					told += strings.Count(err.Error(), "announce 192.0.2.1")
+				}
+				failed += uint64(more)
+				time.Sleep(20 * time.Millisecond)
+				for begin := time.Now(); failures.Load() < failed && time.Since(begin) < 2*time.Second; {
+					time.Sleep(time.Millisecond)
+				}
+				if got := told + strings.Count(log.String(), "192.0.2.1"); got != lines || failures.Load() != failed {
+					t.Errorf("%s: %d lines and %d failures, want %d and %d:\n%s", what, got, failures.Load(), lines, failed, log.String())
+				}
+			}
+			first, second := errors.New("it is not there"), errors.New("it is odd")
+			step("it begins", first, 1, 1)
+			step("it goes on", first, 1, 1)
+			step("for another reason", second, 1, 2)
+			step("and on", second, 1, 2)
+			step("it is over", nil, 0, 2)
+			step("it begins again", second, 1, 3)
+			a.Drop("VI_1", list)
+			step("after the address was given up", second, 1, 4)
+		})
+	}
+}
+
+// syncBuffer is a buffer for two goroutines.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

@@ -151,10 +151,15 @@ func (q *queue) refuse(err error, now time.Time, gap time.Duration) error {
 }
 
 // Drop forgets what is queued of the instance for the addresses. When it has
-// returned, none of them is announced any more.
+// returned, none of them is announced any more; what failed is told anew afterwards.
 func (a *Announcer) Drop(instance string, addresses []netspec.Address) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.failing) > 0 {
+		for _, address := range addresses {
+			delete(a.failing, target{instance, identity(address)})
+		}
+	}
 	if len(a.queues) == 0 {
 		return
 	}
@@ -202,7 +207,7 @@ func (a *Announcer) run() {
 func (a *Announcer) sendDue() (wait time.Duration, more bool) {
 	for at, e := range a.due(time.Now()) {
 		if err := a.sendFirst(at, e); err != nil {
-			a.log.Warn("cannot announce an address", "instance", e.instance, "err", announceError(e.address, err))
+			a.log.Warn("cannot announce an address", "instance", e.instance, "err", err)
 		}
 	}
 	now := time.Now()
@@ -239,8 +244,9 @@ func (a *Announcer) due(now time.Time) map[lane]entry {
 	return due
 }
 
-// sendFirst sends the first entry of its queue. The interface is looked up without
-// the lock, for that can take a while; an entry that was dropped meanwhile is not sent.
+// sendFirst sends the first entry of its queue, and returns what is to be told. The
+// interface is looked up without the lock, for that can take a while; an entry that
+// was dropped meanwhile is not sent.
 func (a *Announcer) sendFirst(at lane, e entry) error {
 	i, err := a.lookup(e.address.Device)
 	var f frame
@@ -255,11 +261,15 @@ func (a *Announcer) sendFirst(at lane, e entry) error {
 	}
 	if err != nil || i.NoARP {
 		q.pop()
-		return err
+		return a.tellLocked(e.instance, e.address, err)
 	}
 	_, gap := a.lane(e.address)
 	now := time.Now()
-	return q.tried(a.sendLocked(&f), now, gap)
+	sent := a.sendLocked(&f)
+	if err = q.tried(sent, now, gap); err == nil && sent != nil {
+		return nil // it is tried again
+	}
+	return a.tellLocked(e.instance, e.address, err)
 }
 
 func (e entry) same(o entry) bool {
