@@ -57,6 +57,7 @@ func (k *keeping) claimed(instance string, addresses []netspec.Address) {
 // the plan keeps no longer, and those are removed that nobody has claimed since:
 // this node set none of them, but a virtual address stands where its master is.
 func (e *Engine) take(p Plan) {
+	e.lane.hurry() // what is held goes by the names of before
 	e.forget(&p.Node)
 	e.plan = p
 	e.owning.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -21,6 +22,12 @@ type lane struct {
 	// waiting counts the queued actions of each instance, by kind: with thousands
 	// queued, looking for what is not there would take most of the time.
 	waiting map[string]kinds
+	// held are releases whose grace is not over, and what is to be told after
+	// them, in order; holding has the instances of the releases. There is no more of
+	// them than of what is queued.
+	held    []held
+	holding map[string]bool
+	mature  *time.Timer
 	// told counts the queued changes that are to be told.
 	told   int
 	busy   bool
@@ -58,7 +65,7 @@ func (k *kinds) replaced(a *node.Action) bool {
 }
 
 func newLane() *lane {
-	l := &lane{waiting: map[string]kinds{}, among: map[string]bool{}}
+	l := &lane{waiting: map[string]kinds{}, among: map[string]bool{}, holding: map[string]bool{}}
 	l.wake.L = &l.mu
 	return l
 }
@@ -66,6 +73,18 @@ func newLane() *lane {
 func (l *lane) push(a node.Action) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.holding[a.Instance] {
+		l.release(time.Time{})
+	}
+	if a.Grace > 0 && !l.closed {
+		l.hold(a)
+		return
+	}
+	l.queued(a)
+}
+
+// queued queues an address action. mu is held.
+func (l *lane) queued(a node.Action) {
 	waiting := l.waiting[a.Instance]
 	if a.Kind == node.Claim && waiting.claims > 0 && l.reclaim(&a) {
 		l.wake.Signal()
@@ -114,11 +133,15 @@ const maxTold = 4096
 func (l *lane) after(a node.Action) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) == 0 && !l.busy || l.told == maxTold {
+	if len(l.queue) == 0 && len(l.held) == 0 && !l.busy || l.told == maxTold {
 		return false
 	}
-	l.queue = append(l.queue, a)
 	l.told++
+	if n := len(l.held); n > 0 {
+		l.held = append(l.held, held{a, l.held[n-1].at})
+		return true
+	}
+	l.queue = append(l.queue, a)
 	l.wake.Signal()
 	return true
 }
@@ -212,10 +235,11 @@ func (l *lane) work(act func([]node.Action)) {
 	}
 }
 
-// drain waits until nothing is queued or under way; false when ctx ended
-// first.
+// drain ends all graces and waits until nothing is queued or under way; false when
+// ctx ended first.
 func (l *lane) drain(ctx context.Context) bool {
 	l.mu.Lock()
+	l.release(time.Time{})
 	if len(l.queue) == 0 && !l.busy {
 		l.mu.Unlock()
 		return true
@@ -235,6 +259,7 @@ func (l *lane) drain(ctx context.Context) bool {
 func (l *lane) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.release(time.Time{})
 	l.closed = true
 	l.wake.Signal()
 }

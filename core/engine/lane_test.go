@@ -198,3 +198,80 @@ func TestReleaseOvertakes(t *testing.T) {
 		r.stop(t)
 	})
 }
+
+// TestLaneGrace: a release with a grace, and what is told after it, wait, and nothing
+// else does; what its instance is to do next, a reload and a stop end the grace.
+func TestLaneGrace(t *testing.T) {
+	const grace = 10 * time.Millisecond
+	graced := func(word string) node.Action {
+		a := asked(word)
+		a.Grace = grace
+		return a
+	}
+	told := func(name string) node.Action { return node.Action{Kind: node.Changed, Instance: name} }
+	letters := map[node.ActionKind]string{node.Claim: "c", node.Release: "r", node.Announce: "a", node.Changed: "t"}
+	for name, tt := range map[string]struct {
+		play func(l *lane)
+		want []string // with how many milliseconds after the start
+	}{
+		"alone": {func(l *lane) { l.push(graced("r/x")) }, []string{"r/x 10"}},
+		"told behind it, another's claim at once": {func(l *lane) {
+			l.push(graced("r/x"))
+			l.after(told("x"))
+			l.push(asked("c/y"))
+		}, []string{"c/y 0", "r/x 10", "t/x 10"}},
+		"each its own": {func(l *lane) {
+			l.push(graced("r/x"))
+			time.Sleep(4 * time.Millisecond)
+			l.push(graced("r/y"))
+			l.after(told("y"))
+		}, []string{"r/x 10", "r/y 14", "t/y 14"}},
+		"claimed again": {func(l *lane) {
+			l.push(graced("r/x"))
+			l.push(graced("r/y"))
+			time.Sleep(4 * time.Millisecond)
+			l.push(asked("c/x"))
+		}, []string{"r/x 4", "r/y 4", "c/x 4"}},
+		"released again": {func(l *lane) {
+			l.push(graced("r/x"))
+			time.Sleep(20 * time.Millisecond)
+			l.push(graced("r/x"))
+		}, []string{"r/x 10", "r/x 30"}},
+		"a reload": {func(l *lane) {
+			l.push(graced("r/x"))
+			l.hurry()
+		}, []string{"r/x 0"}},
+		"a stop": {func(l *lane) {
+			l.push(graced("r/x"))
+			l.after(told("x"))
+			if !within(time.Millisecond, l.drain) {
+				t.Error("not drained")
+			}
+		}, []string{"r/x 0", "t/x 0"}},
+		"the end": {func(l *lane) {
+			l.push(graced("r/x"))
+			l.close()
+			l.push(graced("r/y"))
+		}, []string{"r/x 0", "r/y 0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l, start := newLane(), time.Now()
+				var got []string
+				go l.work(func(batch []node.Action) {
+					for _, a := range batch {
+						got = append(got, fmt.Sprintf("%s/%s %d", letters[a.Kind], a.Instance, time.Since(start).Milliseconds()))
+					}
+				})
+				tt.play(l)
+				time.Sleep(time.Second)
+				synctest.Wait()
+				equal(t, "done", got, tt.want...)
+				if l.told != 0 || len(l.held) != 0 || len(l.holding) != 0 {
+					t.Errorf("%d told, %d held, of %v are left", l.told, len(l.held), l.holding)
+				}
+				l.close()
+			})
+		})
+	}
+}

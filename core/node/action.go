@@ -87,7 +87,10 @@ type Action struct {
 	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
 	NoAccept bool
 	Tell     bool
-	Rounds   int
+	// Grace is by how much a Release, and what is told after it, may wait for the
+	// new master to claim the addresses.
+	Grace  time.Duration
+	Rounds int
 
 	Session  string
 	Multihop bool

@@ -66,6 +66,8 @@ func (k *kernel) remove(a netip.Addr) []*node.Gone {
 type lane struct {
 	queue []node.Action
 	busy  *node.Action // under way
+	// held are releases whose grace is not over.
+	held []node.Action
 	// refused holds the instances whose last claim failed: what does not
 	// stand is not announced.
 	refused map[string]bool
@@ -74,6 +76,33 @@ type lane struct {
 // enqueue adds an action to the daemon's lane. A release makes an earlier
 // claim or announcement of the same addresses pointless, as in the engine.
 func (n *Node) enqueue(d *daemon, a node.Action) {
+	n.release(d, a.Instance)
+	if a.Grace > 0 {
+		d.lane.held = append(d.lane.held, a)
+		n.c.after(a.Grace, func() { n.whenAwake(d, func() { n.release(d, a.Instance) }) })
+		return
+	}
+	n.queue(d, a)
+}
+
+// release queues what an instance has held back.
+func (n *Node) release(d *daemon, instance string) {
+	i := slices.IndexFunc(d.lane.held, func(a node.Action) bool { return a.Instance == instance })
+	if i >= 0 {
+		a := d.lane.held[i]
+		d.lane.held = slices.Delete(d.lane.held, i, i+1)
+		n.queue(d, a)
+	}
+}
+
+// hurry queues all that is held back.
+func (n *Node) hurry(d *daemon) {
+	for len(d.lane.held) > 0 {
+		n.release(d, d.lane.held[0].Instance)
+	}
+}
+
+func (n *Node) queue(d *daemon, a node.Action) {
 	d.lane.queue = slices.DeleteFunc(d.lane.queue, func(b node.Action) bool {
 		switch {
 		case a.Instance != b.Instance:

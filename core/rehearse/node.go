@@ -236,6 +236,7 @@ func (n *Node) Reload(cfg node.Config) {
 				return
 			}
 			d.config = cfg
+			n.hurry(d)
 			n.decide("reload", nil, func(now mono.Instant) []node.Action { return d.node.Reconfigure(now, cfg) })
 			n.tellLinks()
 			n.tellWatched()
@@ -352,6 +353,7 @@ func (n *Node) decide(cause string, ev node.Event, f func(mono.Instant) []node.A
 	}
 	if d.node.Stopped() {
 		n.daemon, n.ending = nil, d
+		n.hurry(d)
 		n.tell("stopped")
 	}
 }

@@ -466,7 +466,7 @@ func (r *referee) kernel(h *Happening) {
 			}
 		}
 	}
-	if len(d.lane.queue) > 0 {
+	if len(d.lane.queue)+len(d.lane.held) > 0 {
 		return
 	}
 	stand := 0

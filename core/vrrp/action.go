@@ -1,6 +1,9 @@
 package vrrp
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // ActionKind says what an Action asks for.
 type ActionKind uint8
@@ -53,6 +56,9 @@ type Action struct {
 	// Tell asks for a call of Vacated when the kernel has removed the addresses,
 	// for DoRelease.
 	Tell bool
+	// Grace is how long the addresses may go on answering, for DoRelease: the new
+	// master claims and announces them just after the advert that was heard.
+	Grace time.Duration
 	// Stopped marks the change to INIT of an orderly Stop.
 	Stopped bool
 }

@@ -166,7 +166,7 @@ func TestS14EqualFromEitherSide(t *testing.T) {
 func TestS15OwnerPreempts(t *testing.T) {
 	d := master(t, V3, 255, noPreempt)
 	d.hear(peerHigh, 255)
-	d.want("0s send 255, release, MASTER->BACKUP")
+	d.want("0s send 255, release in 10ms, MASTER->BACKUP")
 	d.run(2 * time.Second)
 	d.hear(peerLow, 254) // discarded; without being an owner we would accept it
 	d.run(3004 * ms)

@@ -121,6 +121,9 @@ func (d *driver) text(a *Action) string {
 	case DoClaim:
 		return "claim"
 	case DoRelease:
+		if a.Grace > 0 {
+			return "release in " + a.Grace.String()
+		}
 		return "release"
 	case DoAnnounce:
 		if a.Conflict {

@@ -246,7 +246,7 @@ func TestDemote(t *testing.T) {
 	d := master(t, V3, 100)
 	d.run(500 * ms)
 	d.demote()
-	d.want("500ms release, MASTER->BACKUP")
+	d.want("500ms release in 10ms, MASTER->BACKUP")
 	d.wantWhy("group yielded")
 	d.wantDown(4_109_375_000)
 }

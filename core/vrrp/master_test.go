@@ -108,7 +108,7 @@ func TestS26Yield(t *testing.T) {
 			d := master(t, V3, 100, tt.opts...)
 			d.run(500 * ms)
 			d.hear(parseAddrs(tt.from)[0], tt.heard, interval(100*ms))
-			d.want("500ms note interval, send 100, release, MASTER->BACKUP")
+			d.want("500ms note interval, send 100, release in 10ms, MASTER->BACKUP")
 			d.wantDown(860_937_500)
 			d.run(860 * ms)
 			d.want() // Adver_Timer is cancelled
@@ -120,7 +120,7 @@ func TestS26Yield(t *testing.T) {
 func TestS26YieldVersion2(t *testing.T) {
 	d := master(t, V2, 100, interval(2*time.Second))
 	d.hear(peerLow, 101)
-	d.want("0s send 100, release, MASTER->BACKUP")
+	d.want("0s send 100, release in 10ms, MASTER->BACKUP")
 	d.wantWhy("192.0.2.1 has priority 101, ours is 100")
 	d.wantDown(6_609_375_000)
 }
@@ -205,7 +205,7 @@ func TestS28Zone(t *testing.T) {
 	d.hear(parseAddrs("fe80::1")[0], 100)
 	d.want("0s send 100")
 	d.hear(parseAddrs("fe80::3")[0], 100)
-	d.want("0s send 100, release, MASTER->BACKUP")
+	d.want("0s send 100, release in 10ms, MASTER->BACKUP")
 }
 
 // S29, RFC 9568 7.1 with erratum 8298: an owner processes adverts; of two
@@ -218,7 +218,7 @@ func TestS29TwoOwners(t *testing.T) {
 		d.hear(peerLow, 255)
 		d.want("1s send 255", "1.5s alarm conflict, send 255, defend 5")
 		d.hear(peerHigh, 255)
-		d.want("1.5s send 255, release, note conflict, MASTER->BACKUP")
+		d.want("1.5s send 255, release in 10ms, note conflict, MASTER->BACKUP")
 		d.wantDown(1500*ms + 3_003_906_250)
 	}
 }
@@ -233,7 +233,7 @@ func TestPriorityChangeInMaster(t *testing.T) {
 	d.run(time.Second)
 	d.want("1s send 80")
 	d.hear(peerLow, 81)
-	d.want("1s send 80, release, MASTER->BACKUP")
+	d.want("1s send 80, release in 10ms, MASTER->BACKUP")
 }
 
 // The last advert of a master that yields tells a winner which never heard us,
@@ -243,7 +243,7 @@ func TestYield(t *testing.T) {
 	silent := func(c *Config) { c.YieldSilently = true }
 	d := master(t, V3, 100, silent)
 	d.hear(peerHigh, 200)
-	d.want("0s release, MASTER->BACKUP")
+	d.want("0s release in 10ms, MASTER->BACKUP")
 
 	loser, winner := master(t, V3, 100), master(t, V3, 200)
 	loser.run(1500 * ms)
@@ -251,7 +251,7 @@ func TestYield(t *testing.T) {
 	winner.r.SetSource(peerHigh)
 	loser.lines, winner.lines = nil, nil
 	loser.hear(peerHigh, 200)
-	loser.want("1.5s send 100, release, MASTER->BACKUP")
+	loser.want("1.5s send 100, release in 10ms, MASTER->BACKUP")
 	winner.hear(ownAddr, 100)
 	winner.want("1.5s alarm conflict, send 200, defend 5")
 	loser.hear(peerHigh, 200) // the answer does not start it all again

@@ -43,8 +43,8 @@ func (r *Router) owes(priority uint8) parting {
 
 // withdraw makes a MASTER a BACKUP that has not heard its successor yet, and says
 // its last when it does.
-func (r *Router) withdraw(now mono.Instant, why string, out []Action) []Action {
-	out = append(out, Action{Kind: DoRelease, Tell: !r.cfg.YieldSilently})
+func (r *Router) withdraw(now mono.Instant, why string, grace time.Duration, out []Action) []Action {
+	out = append(out, Action{Kind: DoRelease, Tell: !r.cfg.YieldSilently, Grace: grace})
 	out = r.becomeBackup(now, why, out)
 	r.parting = parting{owed: !r.cfg.YieldSilently}
 	return out
@@ -110,7 +110,7 @@ func (r *Router) below(h heir) uint8 {
 	return 0
 }
 
-// grace is how long the addresses are kept after the heir's first advert.
+// grace is how long the addresses are kept after the first advert of a new master.
 func (r *Router) grace() time.Duration {
 	if r.cfg.Shared {
 		return 0 // each answer of ours would turn the switches back

@@ -88,7 +88,7 @@ func TestPartingOfAGroup(t *testing.T) {
 		d := master(t, V3, 100, func(c *Config) { c.Shared = !own })
 		d.lines = nil
 		d.demote()
-		d.want("0s release, MASTER->BACKUP")
+		d.want(map[bool]string{true: "0s release in 10ms, MASTER->BACKUP", false: "0s release, MASTER->BACKUP"}[own])
 		d.run(5 * ms)
 		d.vacated()
 		d.run(10 * ms)

@@ -269,7 +269,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 			// still send to us find it at once.
 			out = r.send(now, out)
 		}
-		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared})
+		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared, Grace: r.grace()})
 		out = r.becomeBackup(now, why, out)
 		if r.cfg.Version == V3 {
 			r.interval, r.learned = a.Interval, true

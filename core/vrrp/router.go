@@ -207,7 +207,8 @@ func (r *Router) Promote(now mono.Instant, why string, out []Action) []Action {
 func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 	switch {
 	case r.role == Master && !r.leaving:
-		return r.withdraw(now, why, out)
+		// The new master of that one becomes ours at about the same time.
+		return r.withdraw(now, why, r.grace(), out)
 	case r.move.on:
 		// The group's successor has them all by now.
 		r.move.must = true
@@ -332,7 +333,7 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
 	if r.overslept(now) {
 		// Do not advertise into a network that has moved on.
-		return r.withdraw(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), out)
+		return r.withdraw(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), 0, out)
 	}
 	if r.lapsed(now) {
 		// Every backup has given us up by now.
