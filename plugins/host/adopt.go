@@ -11,18 +11,12 @@ import (
 )
 
 // adopt takes the checks of a new set, and returns their slots. No process is
-// started before the instant held.
+// started before the instant held. How the process runs is that of the set before
+// until use: the new one may come to nothing.
 func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 	g.order(func() {
-		if g.started > 0 && !same(g.plugin, a.plugin) {
-			g.upgrade = true
-		}
-		g.plugin = a.plugin
-		if g.next != nil {
-			g.next.recheck = true // which file it has, only its own goroutine knows
-		}
-		if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
-			g.upgrade = true
+		if g.live == 0 {
+			g.plugin = a.plugin
 		}
 		// Somebody may have put right what was wrong.
 		g.failures, g.retry = 0, held
@@ -47,6 +41,32 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 		g.bequeath(ids, fresh)
 	})
 	return ids
+}
+
+// use has the process run as a set wants it, which is in force from now on. It does not
+// wait.
+func (g *group) use(p Plugin) {
+	g.mu.Lock()
+	if !g.over {
+		g.orders = append(g.orders, func() { g.replace(p) })
+	}
+	g.mu.Unlock()
+	g.poke()
+}
+
+// replace starts a new process when how it runs, or its file, is another than that of
+// the one which runs.
+func (g *group) replace(p Plugin) {
+	if g.started > 0 && !same(g.plugin, p) {
+		g.upgrade = true
+	}
+	g.plugin = p
+	if g.next != nil {
+		g.next.recheck = true // which file it has, only its own goroutine knows
+	}
+	if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
+		g.upgrade = true
+	}
 }
 
 // whose is whom a check is about, for the past that it may have.

@@ -260,6 +260,7 @@ type Set struct {
 	host   *Host
 	places []place // by number
 	groups []*group
+	wants  []Plugin // how the process of each of groups is to run
 	tell   func(generation uint32, answers []node.Answer)
 	once   sync.Once
 }
@@ -272,8 +273,8 @@ type place struct {
 }
 
 // Open takes the checks of a configuration: it verifies their plugins, starts
-// those that do not run, has those run anew whose file or limits changed, and
-// prepares the checks that are new. The set before goes on until its Close.
+// those that do not run, and prepares the checks that are new. The set before goes on
+// until its Close.
 func (h *Host) Open(p Plan) (*Set, error) {
 	all, err := h.opts.arrange(p)
 	if err != nil {
@@ -297,7 +298,7 @@ func (h *Host) Open(p Plan) (*Set, error) {
 			h.groups[a.key] = g
 			h.running.run(g.run) // it has not ended: closed is said before
 		}
-		s.groups = append(s.groups, g)
+		s.groups, s.wants = append(s.groups, g), append(s.wants, a.plugin)
 		for i, id := range g.adopt(a, h.held) {
 			s.places[a.checks[i].Number] = place{g, id, a.checks[i]}
 		}
@@ -305,9 +306,15 @@ func (h *Host) Open(p Plan) (*Set, error) {
 	return s, nil
 }
 
-// Begin says where answers go. It is called before the first Start. tell may
-// wait; it must not call Start.
-func (s *Set) Begin(tell func(generation uint32, answers []node.Answer)) { s.tell = tell }
+// Begin puts the set in force: it says where answers go, and has processes run anew
+// whose file or limits changed. It is called before the first Start, and does not
+// wait. tell may wait; it must not call Start.
+func (s *Set) Begin(tell func(generation uint32, answers []node.Answer)) {
+	s.tell = tell
+	for i, g := range s.groups {
+		g.use(s.wants[i])
+	}
+}
 
 // Start begins probes. It never blocks, and list is the caller's. Each is
 // answered exactly once, also when there is no such check, unless Host.Close has

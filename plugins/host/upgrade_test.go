@@ -119,6 +119,46 @@ func TestReplaced(t *testing.T) {
 	noProcesses(s)
 }
 
+// TestRefusedReload: a set that comes to nothing, because something else of its
+// configuration is refused, leaves the program that runs alone.
+func TestRefusedReload(t *testing.T) {
+	needRoot(t)
+	dir := openDir(t)
+	script(t, filepath.Join(dir, "first"), "first")
+	script(t, filepath.Join(dir, "second"), "second")
+	plan := func(name string) Plan {
+		return Plan{Checks: []Check{check(0, "SH", "a")}, Plugins: []Plugin{{Name: "SH", Path: filepath.Join(dir, name), Processes: 20}}}
+	}
+	s := newSite(t, quick(t))
+	s.open(plan("first"))
+	if a := s.probe(0); a.Message != "first" {
+		t.Fatalf("answered %+v", a)
+	}
+	refused, err := s.host.Open(plan("second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(20 * pace)
+	if st := s.status(); st.Starts != 1 || st.Path != filepath.Join(dir, "first") {
+		t.Errorf("before the set began: %+v", st)
+	}
+	refused.Close()
+	time.Sleep(20 * pace)
+	if a := s.probe(0); a.Verdict != health.OK || a.Message != "first" {
+		t.Errorf("after the set was closed: %+v", a)
+	}
+	// What ends is started as the set in force has it.
+	if out, err := exec.Command("kill", "-9", children()[0]).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	s.eventually("another process", func() bool { return s.status().Starts == 2 && s.status().Version != "" })
+	if a := s.probe(0); a.Message != "first" {
+		t.Errorf("after its process was killed: %+v", a)
+	}
+	s.open(plan("second"))
+	s.eventually("the new program", func() bool { return s.status().Version == "second" })
+}
+
 // TestPinned is a plugin with a sum: another file is refused, at the start and
 // at a restart.
 func TestPinned(t *testing.T) {
