@@ -39,6 +39,7 @@ type Probe struct {
 	// Marks and LowPort say that it marks packets, and that it connects from a port
 	// below 1024: some of what it connects to, for there may be more than one.
 	Marks, LowPort     bool
+	Binds              bool // chooses an interface, as they say
 	Weight             *int // of the real server; nil for a script's
 	NetNamespace       string
 	ConnectTimeout     time.Duration // of a program it is Limit
@@ -189,6 +190,7 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 	}
 	needs := func(to *config.Target) {
 		p.Marks = p.Marks || to.Fwmark != 0
+		p.Binds = p.Binds || to.BindIf != ""
 		p.LowPort = p.LowPort || to.BindPort != 0 && to.BindPort < 1024
 	}
 	if to := k.Target(); to != nil {

@@ -126,5 +126,8 @@ func refused(keyword, value string, err error) error {
 	if errors.Is(err, unix.EPERM) && keyword == "fwmark" {
 		err = fmt.Errorf("%w: the process lacks CAP_NET_ADMIN", err)
 	}
+	if errors.Is(err, unix.EPERM) && keyword == "bind_if" {
+		err = fmt.Errorf("%w: the process lacks CAP_NET_RAW, which kernels before 5.7 ask for", err)
+	}
 	return fmt.Errorf("%s %s: %w", keyword, value, err)
 }

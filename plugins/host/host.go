@@ -60,6 +60,8 @@ type Options struct {
 	// Hold is for how long after New no process is started, unless Release is
 	// called; 0 holds none. Probes that begin meanwhile wait.
 	Hold time.Duration
+
+	release string // of the kernel
 }
 
 func (o *Options) defaults() {
@@ -76,6 +78,9 @@ func (o *Options) defaults() {
 	set(&o.Farewell, 500*time.Millisecond)
 	if o.User == "" && os.Geteuid() == 0 {
 		o.User = "nobody"
+	}
+	if o.release == "" {
+		o.release = release()
 	}
 	if o.Serve == nil {
 		o.Serve = []string{"plugin"}

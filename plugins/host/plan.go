@@ -38,9 +38,9 @@ type Check struct {
 	Label   string
 	Target  checker.Target
 	Options json.RawMessage
-	// Marks and LowPort say that it sends with a mark, and connects from a port below
-	// 1024, where its options say so and not Target.
-	Marks, LowPort bool
+	// Marks, LowPort and Binds say that it sends with a mark, connects from a port below
+	// 1024, and through an interface, where its options say so and not Target.
+	Marks, LowPort, Binds bool
 	// Limit is how long a probe may take. The plugin is told; the host waits
 	// a little longer, see Patience.
 	Limit time.Duration
@@ -150,7 +150,10 @@ func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) 
 	p.Allow = slices.Clone(p.Allow)
 	if p.Path == "" && !p.Plain {
 		if c.Target.Fwmark != 0 || c.Marks {
-			p.Allow = append(p.Allow, markCapability())
+			p.Allow = append(p.Allow, markCapability(o.release))
+		}
+		if (c.Target.BindIf != "" || c.Binds) && !since(o.release, 5, 7) {
+			p.Allow = append(p.Allow, "net_raw") // later kernels let anybody choose an interface
 		}
 		if c.LowPort || c.Target.BindPort != 0 && c.Target.BindPort < 1024 {
 			p.Allow = append(p.Allow, "net_bind_service")

@@ -243,9 +243,9 @@ func TestIdentity(t *testing.T) {
 	}
 	who := fmt.Sprintf("Uid=%d,%[1]d,%[1]d,%[1]d Gid=%d,%[2]d,%[2]d,%[2]d Groups=%[2]d", nobody.UID, nobody.GID)
 	has(0, who, "CapEff="+none, "CapBnd="+none, "CapAmb="+none, "NoNewPrivs=1", "Seccomp=2")
-	mark := fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability()])
+	mark := fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability(release())])
 	has(2, who, mark, "NoNewPrivs=1")
-	has(5, who, fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability()]|1<<capabilities["net_bind_service"]))
+	has(5, who, fmt.Sprintf("CapEff=%016x", 1<<capabilities[markCapability(release())]|1<<capabilities["net_bind_service"]))
 	has(3, "Uid=1,1,1,1", "CapEff="+none, "NoNewPrivs=0", "Seccomp=0")
 	has(4, who, "CapEff=0000000000000400", "CapAmb=0000000000000400")
 	if n := len(s.host.Status()); n != 5 {

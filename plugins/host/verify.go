@@ -150,13 +150,25 @@ func openNetNS(name string) (*os.File, error) {
 
 // markCapability is what setting a firewall mark needs: CAP_NET_RAW is enough
 // since Linux 5.17, and lets a process do less than CAP_NET_ADMIN.
-func markCapability() string {
-	var u unix.Utsname
-	if unix.Uname(&u) == nil {
-		var major, minor int
-		if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err == nil && (major > 5 || major == 5 && minor >= 17) {
-			return "net_raw"
-		}
+func markCapability(release string) string {
+	if since(release, 5, 17) {
+		return "net_raw"
 	}
 	return "net_admin"
+}
+
+// release is that of the kernel, such as 6.1.0-9-amd64; empty when it is not known.
+func release() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// since reports whether a kernel is of a version or a later one.
+func since(release string, major, minor int) bool {
+	var a, b int
+	_, err := fmt.Sscanf(release, "%d.%d", &a, &b)
+	return err == nil && (a > major || a == major && b >= minor)
 }

@@ -176,6 +176,11 @@ func (p *probe) await(ctx context.Context, timeout time.Duration) (r checker.Res
 	select {
 	case <-last.gone:
 	case <-ctx.Done():
+		select {
+		case <-last.gone: // in the very moment
+			return tooLate(timeout), false
+		default:
+		}
 		if since := time.Since(last.told); since > killed {
 			return checker.Result{Verdict: checker.Failed, TimedOut: true, Latency: since,
 				Message: fmt.Sprintf("process %d of the program cannot be killed, and still runs", last.pid)}, false
@@ -183,9 +188,14 @@ func (p *probe) await(ctx context.Context, timeout time.Duration) (r checker.Res
 		return checker.Result{Message: "the program still runs, though it was told to end"}, false
 	}
 	if end, limited := ctx.Deadline(); limited && time.Until(end) < timeout-timeout/10 {
-		return checker.Result{Message: fmt.Sprintf("the run before this one ended too late to leave %s to it", timeout)}, false
+		return tooLate(timeout), false
 	}
 	return r, true
+}
+
+// tooLate is that the run before has left too little of the time.
+func tooLate(timeout time.Duration) checker.Result {
+	return checker.Result{Message: fmt.Sprintf("the run before this one ended too late to leave %s to it", timeout)}
 }
 
 // judge says what a run is worth.

@@ -140,7 +140,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		times[x.Kind]++
 		check := pluginhost.Check{
 			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
-			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort,
+			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort, Binds: x.Binds,
 			Target: checker.Target{
 				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout, Weight: x.Weight,
 			},
