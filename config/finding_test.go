@@ -1,6 +1,9 @@
 package config
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 func TestFindingIsOnePrintableLine(t *testing.T) {
 	var found Findings
@@ -16,7 +19,13 @@ func TestLosesBeyond(t *testing.T) {
 	lost := func(line int, text string) Finding {
 		return Finding{At: Position{File: "a", Line: line}, Name: "x", Text: text, Loses: true}
 	}
-	before := Findings{lost(1, "word"), lost(9, "twice, first on line 3: left out"), {Name: "x", Text: "no loss"}}
+	guess := func(essence, rest string) Finding {
+		return Finding{Name: "x", Text: essence + rest, Essence: essence, Loses: true}
+	}
+	unseen := func(name string, n int) Finding {
+		return Finding{Name: name, Text: fmt.Sprintf("%d more", n), Loses: true, Unseen: n}
+	}
+	before := Findings{lost(1, "word"), lost(9, "twice, first on line 3: left out"), {Name: "x", Text: "no loss"}, guess(`no script "upp"`, ": did you mean up?")}
 	for _, tt := range []struct {
 		what string
 		now  Findings
@@ -29,9 +38,32 @@ func TestLosesBeyond(t *testing.T) {
 		{"another", Findings{lost(1, "other")}, 1},
 		{"what loses nothing", Findings{{Name: "x", Text: "else"}}, 0},
 		{"what lost nothing before", Findings{lost(1, "no loss")}, 1},
+		{"another guess", Findings{guess(`no script "upp"`, ": did you mean down?")}, 0},
+		{"no guess", Findings{lost(1, `no script "upp"`)}, 0},
+		{"guess for another", Findings{guess(`no script "dwn"`, ": did you mean up?")}, 1},
 	} {
 		if got := tt.now.LosesBeyond(before); len(got) != tt.want {
 			t.Errorf("%s: %v are new, want %d", tt.what, got, tt.want)
+		}
+	}
+	y := Finding{Name: "y", Text: "y", Loses: true}
+	before = Findings{lost(1, "a"), lost(1, "b"), unseen("x", 3), y}
+	for _, tt := range []struct {
+		what string
+		now  Findings
+		want int
+	}{
+		{"the same", before, 0},
+		{"one shown instead of another", Findings{lost(1, "b"), lost(1, "c"), unseen("x", 3), y}, 0},
+		{"all shown", Findings{lost(1, "a"), lost(1, "b"), lost(1, "c"), lost(1, "d"), lost(1, "e")}, 0},
+		{"all shown and one more", Findings{lost(1, "a"), lost(1, "b"), lost(1, "c"), lost(1, "d"), lost(1, "e"), lost(1, "f")}, 4},
+		{"one mended", Findings{lost(1, "a"), lost(1, "b"), unseen("x", 2)}, 0},
+		{"one more unseen", Findings{lost(1, "a"), lost(1, "b"), unseen("x", 4)}, 1},
+		{"one more shown", Findings{lost(1, "a"), lost(1, "b"), lost(1, "c"), unseen("x", 3)}, 1},
+		{"another name", Findings{lost(1, "a"), unseen("x", 4), y, y}, 1},
+	} {
+		if got := tt.now.LosesBeyond(before); len(got) != tt.want {
+			t.Errorf("of some unseen: %s: %v are new, want %d", tt.what, got, tt.want)
 		}
 	}
 }

@@ -20,12 +20,12 @@ const shortest = 3
 // and be repeated as what is wrong there.
 func (f Findings) Hide(secrets []string) {
 	for _, s := range byLength(secrets) {
+		hide := hideWord
+		if utf8.RuneCountInString(s) >= longest { // cut anywhere
+			hide = func(text, secret string) string { return strings.ReplaceAll(text, secret, Hidden) }
+		}
 		for i := range f {
-			if utf8.RuneCountInString(s) >= longest {
-				f[i].Text = strings.ReplaceAll(f[i].Text, s, Hidden) // cut anywhere
-			} else {
-				f[i].Text = hideWord(f[i].Text, s)
-			}
+			f[i].Text, f[i].Essence = hide(f[i].Text, s), hide(f[i].Essence, s)
 		}
 	}
 }
@@ -66,7 +66,7 @@ const longest = 40
 func byLength(secrets []string) []string {
 	all := make([]string, 0, len(secrets))
 	for _, s := range secrets {
-		if runes := []rune(printable(s)); len(runes) >= shortest {
+		if runes := []rune(Printable(s)); len(runes) >= shortest {
 			all = append(all, string(runes))
 			if len(runes) > longest {
 				all = append(all, string(runes[:longest]))

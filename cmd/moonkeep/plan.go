@@ -105,7 +105,7 @@ func refusals(whys ...string) []string {
 func accepted(s *control.Status) config.Findings {
 	var out config.Findings
 	for _, f := range s.Lost {
-		out = append(out, config.Finding{Name: f.Name, Text: f.Text, Loses: true})
+		out = append(out, config.Finding{Name: f.Name, Text: f.Text, Essence: f.Essence, Unseen: f.Unseen, Loses: true})
 	}
 	return out
 }

@@ -44,11 +44,11 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 			} else if guess := r.nearestName(m.text, "unknown-instance", r.instanceNames); guess != "" {
 				hint = ": did you mean " + printable(guess) + "?"
 			}
-			r.out.warn(m.at, "unknown-instance", "no vrrp_instance is named %s%s", quoted(m.text), hinted(hint, "it is no member, as in keepalived"))
+			r.out.warn(m.at, "unknown-instance", "no vrrp_instance is named %s%s", quoted(m.text), aside(hinted(hint, "it is no member, as in keepalived")))
 		case taken[m.text] == g:
 			r.out.warn(m.at, "given-twice", "%s is named a second time in this group", printable(m.text))
 		case taken[m.text] != nil:
-			r.out.warn(m.at, "two-groups", "%s already belongs to vrrp_sync_group %s, which keeps it", printable(m.text), printable(taken[m.text].Name))
+			r.out.warn(m.at, "two-groups", "%s%s", printable(m.text), aside(" already belongs to vrrp_sync_group "+printable(taken[m.text].Name)+", which keeps it"))
 		default:
 			taken[m.text] = g
 			g.Members = append(g.Members, m.text)

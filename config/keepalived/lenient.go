@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,7 +62,8 @@ func (r *report) soften(s config.Severity, loses bool, name, format string, args
 	if r.full(config.Warning, name) {
 		return config.Warning, true, "", nil // nobody will see it
 	}
-	return config.Warning, true, "%s", []any{hinted(fmt.Sprintf(format, args...), r.becomes)}
+	text, essence := written(format, args)
+	return config.Warning, true, "%s%s", []any{essence, aside(hinted(text, r.becomes)[len(essence):])}
 }
 
 // losing reports whether every finding of a name is about a line, a block or

@@ -3,6 +3,8 @@ package keepalived
 import (
 	"strings"
 	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
 )
 
 // TestLosing holds which mistakes take something out of what runs, and which only
@@ -85,10 +87,66 @@ vrrp_instance V {
 func TestLosingUnseen(t *testing.T) {
 	t.Parallel()
 	text := "global_defs {\n\trouter_id a\n" + strings.Repeat("\tnonsense 1\n", maxPerName)
-	_, before := Read("a", []byte(text+"}\n"))
-	_, after := Read("a", []byte(text+"\tnonsense 1\n}\n"))
-	if n := len(after.LosesBeyond(before)); n != 1 {
-		t.Errorf("%d are new, want the count of those that are not shown: %v", n, after[len(after)-1])
+	twice := strings.Repeat("vrrp_garp_interval 1\n", maxPerName+2) // harmless
+	found := func(text string) config.Findings {
+		_, found := Read("a", []byte(text+"}\n"))
+		return found
+	}
+	for _, tt := range []struct {
+		what, before, after string
+		want                int
+	}{
+		{"one more", text, text + "\tnonsense 1\n", 1},
+		{"one of many mended", text + strings.Repeat("\tnonsense 1\n", 2), text + "\tnonsense 1\n", 0},
+		{"more of what loses nothing", text + "\tnonsense 1\n" + twice, text + "\tnonsense 1\n" + twice + "vrrp_garp_interval 1\n", 0},
+		{"less than before are hidden", text + "\tnonsense 1\n", text, 0},
+		{"another name", text + "\tnonsense 1\n", text + "\tnonsense 1\n\trouter_id a b\n", 1},
+	} {
+		if news := found(tt.after).LosesBeyond(found(tt.before)); len(news) != tt.want {
+			t.Errorf("%s: %v are new, want %d", tt.what, news, tt.want)
+		}
+	}
+}
+
+// TestLosesTheSame: what was accepted stays so, whatever changes in what a message
+// says of other parts of the file.
+func TestLosesTheSame(t *testing.T) {
+	t.Parallel()
+	const router = "vrrp_instance V {\n\tinterface eth0\n\tvirtual_router_id 1\n\tversion 2\n\tvirtual_ipaddress {\n\t\t192.0.2.1\n\t}\n\tSTH\n}\n"
+	for _, tt := range []struct{ what, mistake, before, after string }{
+		{"a script renamed", "track_script {\n\t\tupp\n\t}", "vrrp_script up {\n\tscript /bin/true\n}\n", "vrrp_script other {\n\tscript /bin/true\n}\n"},
+		{"a script that became broken", "track_script {\n\t\tup\n\t}", "vrrp_script upp {\n\tscript /bin/true\n}\n", "vrrp_script up {\n}\n"},
+		{"a file renamed", "track_file {\n\t\tupp\n\t}", "track_file up {\n\tfile /a\n}\n", "track_file other {\n\tfile /a\n}\n"},
+		{"an instance renamed", "}\nvrrp_sync_group G {\n\tgroup {\n\t\tV\n\t\tWorkd\n\t}", strings.ReplaceAll(router, "_instance V", "_instance World"), strings.ReplaceAll(router, "_instance V", "_instance Else")},
+		{"the other group renamed", "}\nvrrp_sync_group H {\n\tgroup {\n\t\tV\n\t}", "vrrp_sync_group G {\n\tgroup {\n\t\tV\n\t}\n}\n", "vrrp_sync_group K {\n\tgroup {\n\t\tV\n\t}\n}\n"},
+		{"a track_group renamed", "}\nstatic_routes {\n\t198.51.100.0/24 dev eth0 track_group upp", "track_group up {\n\tgroup {\n\t\tV\n\t}\n}\n", "track_group other {\n\tgroup {\n\t\tV\n\t}\n}\n"},
+		{"a server group renamed", "}\nvirtual_server group upp {\n\tlb_algo rr\n\tlb_kind NAT\n\tprotocol TCP\n\treal_server 192.0.2.9 80 {\n\t}", "virtual_server_group up {\n\t192.0.2.1 80\n}\n", "virtual_server_group other {\n\t192.0.2.1 80\n}\n"},
+		{"a file to check renamed", "}\nvirtual_server 192.0.2.1 80 {\n\tlb_algo rr\n\tlb_kind NAT\n\tprotocol TCP\n\treal_server 192.0.2.9 80 {\n\t\tFILE_CHECK {\n\t\t\ttrack_file upp\n\t\t}\n\t}", "track_file up {\n\tfile /a\n}\n", "track_file other {\n\tfile /a\n}\n"},
+		{"the sync daemon's instance renamed", "}\nglobal_defs {\n\tlvs_sync_daemon eth0 Workd", strings.ReplaceAll(router, "_instance V", "_instance World"), strings.ReplaceAll(router, "_instance V", "_instance Else")},
+		{"another number of turns", "~SEQ(x, 1, 1) nonsense 1", "", ""},
+	} {
+		text := strings.Replace(router, "STH", tt.mistake, 1)
+		said := func(more string) (losing config.Findings) {
+			_, found := Read("a", []byte(strings.ReplaceAll(more, "STH", "priority 90")+text))
+			return found.Losing()
+		}
+		before, after := said(tt.before), said(tt.after)
+		if tt.before == tt.after {
+			text = strings.Replace(text, "1, 1)", "1, 3)", 1)
+			after = said("")
+		}
+		if len(before) != 1 || len(after) < 1 {
+			t.Errorf("%s: lost %v, then %v", tt.what, before, after)
+			continue
+		}
+		if before[0].Text == after[0].Text {
+			t.Errorf("%s: nothing changed: %v", tt.what, before)
+		}
+		for _, f := range after.LosesBeyond(before) {
+			if f.Name == before[0].Name {
+				t.Errorf("%s: %v, then %v is new", tt.what, before, f)
+			}
+		}
 	}
 }
 

@@ -287,12 +287,12 @@ func (r *reader) followers() {
 }
 
 // insteadOf ends the message about a name that does not exist.
-func (r *reader) insteadOf(name string, names []string, here string) string {
+func (r *reader) insteadOf(name string, names []string, here string) aside {
 	if left := r.leftOut(name, here); left != "" {
-		return left + ": nothing would watch what this check is meant to watch"
+		return aside(left) + ": nothing would watch what this check is meant to watch"
 	}
 	if guess := config.Nearest(name, names); guess != "" {
-		return ": did you mean " + printable(guess) + "?"
+		return aside(": did you mean " + printable(guess) + "?")
 	}
 	return ": nothing would watch what this check is meant to watch"
 }

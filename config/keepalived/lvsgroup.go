@@ -192,7 +192,7 @@ func (r *reader) resolveGroups() {
 		} else if guess := r.nearestName(v.Group, "unknown-group", func() []string { return names }); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
-		r.out.addAt(v.At, config.Warning, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), hinted(hint, "the virtual_server is left out, as by keepalived"))
+		r.out.addAt(v.At, config.Warning, "unknown-group", "no virtual_server_group with an address is named %s%s", quoted(v.Group), aside(hinted(hint, "the virtual_server is left out, as by keepalived")))
 	}
 	r.cfg.VirtualServers = slices.DeleteFunc(r.cfg.VirtualServers, func(v config.VirtualServer) bool { return v.Group != "" && !known[v.Group] || r.strange(&v) })
 	for i := range r.cfg.VirtualServers {

@@ -1,7 +1,10 @@
 package keepalived
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -26,8 +29,8 @@ type report struct {
 	becomes string
 	given   [2]int
 	dropped [2]int
-	// lost says that one of the dropped loses something.
-	lost    bool
+	// unseen counts the dropped ones that lose something, by the name.
+	unseen  map[string]int
 	perName map[string]int
 	// repeated finds what was said about an expanded line: the same mistake
 	// in each turn of a ~SEQ is one mistake.
@@ -45,7 +48,7 @@ type repeated struct {
 type repeats struct{ index, more int }
 
 func newReport(src *source) *report {
-	return &report{src: src, perName: map[string]int{}, repeated: map[repeated]*repeats{}}
+	return &report{src: src, unseen: map[string]int{}, perName: map[string]int{}, repeated: map[repeated]*repeats{}}
 }
 
 // full reports whether a finding of this kind would be dropped; a caller
@@ -62,7 +65,7 @@ func (r *report) add(at pos, s config.Severity, name, format string, args ...any
 func (r *report) addLosing(at pos, s config.Severity, loses bool, name, format string, args ...any) {
 	s, loses, format, args = r.soften(s, loses, name, format, args)
 	if r.full(s, name) {
-		r.drop(s, loses) // before the position is looked for
+		r.drop(s, loses, name) // before the position is looked for
 		return
 	}
 	r.put(r.src.place(at), s, loses, name, format, args...)
@@ -79,7 +82,7 @@ func (r *report) put(at place, s config.Severity, loses bool, name, format strin
 	switch {
 	case at.muted:
 	case r.full(s, name):
-		r.drop(s, loses)
+		r.drop(s, loses, name)
 	case !at.expanded:
 		r.putAt(at.position(), s, loses, name, format, args...)
 	default:
@@ -90,7 +93,8 @@ func (r *report) put(at place, s config.Severity, loses bool, name, format strin
 		}
 		r.repeated[key] = &repeats{index: len(r.found)}
 		if origin := at.origin(); origin != "" {
-			format, args = "%s (%s)", []any{fmt.Sprintf(format, args...), origin}
+			text, essence := written(format, args)
+			format, args = "%s%s", []any{essence, aside(text[len(essence):] + " (" + origin + ")")}
 		}
 		r.putAt(key.at, s, loses, name, format, args...)
 	}
@@ -104,19 +108,40 @@ func (r *report) addAt(at config.Position, s config.Severity, name, format strin
 
 func (r *report) putAt(at config.Position, s config.Severity, loses bool, name, format string, args ...any) {
 	if r.full(s, name) {
-		r.drop(s, loses)
+		r.drop(s, loses, name)
 		return
 	}
 	r.given[s]++
 	r.perName[name]++
-	r.found.Add(at, s, name, format, args...)
-	r.found[len(r.found)-1].Loses = loses
+	text, essence := written(format, args)
+	r.found.Add(at, s, name, "%s", text)
+	f := &r.found[len(r.found)-1]
+	if f.Loses = loses; len(essence) < len(text) {
+		f.Essence = config.Printable(essence)
+	}
+}
+
+// aside is the end of a message that depends on other parts of the file, such as
+// what may be meant: it is no part of Finding.Essence. It is the last argument.
+type aside string
+
+// written returns a message, and it without an aside.
+func written(format string, args []any) (text, essence string) {
+	text = fmt.Sprintf(format, args...)
+	if len(args) > 0 {
+		if end, ok := args[len(args)-1].(aside); ok {
+			return text, strings.TrimSuffix(text, string(end))
+		}
+	}
+	return text, text
 }
 
 // drop counts a finding that is not shown.
-func (r *report) drop(s config.Severity, loses bool) {
+func (r *report) drop(s config.Severity, loses bool, name string) {
 	r.dropped[s]++
-	r.lost = r.lost || loses
+	if loses {
+		r.unseen[name]++
+	}
 }
 
 // lose is warn for what has no effect because of a mistake, where losing does
@@ -138,11 +163,19 @@ func (r *report) error(at pos, name, format string, args ...any) {
 func (r *report) findings() config.Findings {
 	for _, again := range r.repeated {
 		if again.more > 0 {
-			r.found[again.index].Text += fmt.Sprintf("; and %d more of the same line", again.more)
+			f := &r.found[again.index]
+			f.Essence = cmp.Or(f.Essence, f.Text)
+			f.Text += fmt.Sprintf("; and %d more of the same line", again.more)
 		}
 	}
 	r.found.Sort()
 	errors, warnings := r.dropped[config.Error], r.dropped[config.Warning]
+	for _, name := range slices.Sorted(maps.Keys(r.unseen)) {
+		n := r.unseen[name]
+		r.found.Add(config.Position{File: r.src.main.name}, config.Warning, name, "%d more that lose something are not shown", n)
+		f := &r.found[len(r.found)-1]
+		f.Loses, f.Unseen = true, n
+	}
 	if errors+warnings > 0 {
 		s := config.Warning
 		if errors > 0 {
@@ -150,7 +183,6 @@ func (r *report) findings() config.Findings {
 		}
 		r.found.Add(config.Position{File: r.src.main.name}, s, "more-findings",
 			"%d more errors and %d more warnings are not shown: put the first ones right and check again", errors, warnings)
-		r.found[len(r.found)-1].Loses = r.lost
 	}
 	return r.found
 }

@@ -61,7 +61,7 @@ func (r *reader) staticReferences() {
 		g.Members = slices.DeleteFunc(g.Members, func(m string) bool {
 			missing := r.instanceNamed[m] == nil
 			if missing {
-				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s%s; it is no member, as in keepalived", printable(g.Name), quoted(m), r.leftOut(m, g.At.File))
+				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s%s", printable(g.Name), quoted(m), aside(hinted(r.leftOut(m, g.At.File), "it is no member, as in keepalived")))
 			}
 			return missing
 		})
@@ -76,7 +76,7 @@ func (r *reader) staticReferences() {
 		} else if guess := config.Nearest(*name, names); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
-		r.out.addAt(at, config.Warning, "unknown-track-group", "no track_group is named %s%s", quoted(*name), hinted(hint, "nothing is tracked here, as by keepalived"))
+		r.out.addAt(at, config.Warning, "unknown-track-group", "no track_group is named %s%s", quoted(*name), aside(hinted(hint, "nothing is tracked here, as by keepalived")))
 		*name = ""
 	}
 	for i := range r.cfg.StaticAddresses {
@@ -101,7 +101,7 @@ func (r *reader) staticReferences() {
 		} else if guess := config.Nearest(d.Instance, r.instanceNames()); guess != "" {
 			hint = ": did you mean " + printable(guess) + "?"
 		}
-		r.out.addAt(d.Written.At("inst", d.At), config.Warning, "unknown-instance", "lvs_sync_daemon: no vrrp_instance is named %s%s", quoted(d.Instance), hinted(hint, "the daemon is not started"))
+		r.out.addAt(d.Written.At("inst", d.At), config.Warning, "unknown-instance", "lvs_sync_daemon: no vrrp_instance is named %s%s", quoted(d.Instance), aside(hinted(hint, "the daemon is not started")))
 		r.cfg.Global.SyncDaemon = nil
 	}
 }

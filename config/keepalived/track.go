@@ -1,6 +1,8 @@
 package keepalived
 
 import (
+	"cmp"
+
 	"github.com/moonkeep/moonkeep/config"
 )
 
@@ -178,23 +180,15 @@ func (r *reader) leftOut(name, here string) string {
 
 // undefined reports something tracked that is not defined.
 func (r *reader) undefined(kind string, t track) {
-	text, args := "no %s is named %s: nothing watches what this line is meant to watch; the line is ignored, as by keepalived", []any{kind, quoted(t.name)}
+	rest := ": nothing watches what this line is meant to watch; the line is ignored, as by keepalived"
 	if left := r.leftOut(t.name, r.src.position(t.at).File); left != "" {
-		text, args = "no %s is named %s%s: nothing watches what this line is meant to watch; the line is ignored", append(args, left)
+		rest = left + ": nothing watches what this line is meant to watch; the line is ignored"
 	} else if guess := r.nearestName(t.name, "unknown-script", func() []string { return r.trackerNames[kind] }); guess != "" {
 		r.trackers[kind][guess].used = true
-		text, args = "no %s is named %s: did you mean %s? The line is ignored, as by keepalived", append(args, printable(guess))
+		rest = ": did you mean " + printable(guess) + "? The line is ignored, as by keepalived"
 	}
-	switch kind {
-	case "vrrp_script":
-		r.out.warn(t.at, "unknown-script", text, args...)
-	case "track_file":
-		r.out.warn(t.at, "unknown-track-file", text, args...)
-	case "bfd_instance":
-		r.out.warn(t.at, "unknown-bfd", text, args...)
-	default:
-		r.out.warn(t.at, "unknown-process", text, args...)
-	}
+	finding := map[string]string{"vrrp_script": "unknown-script", "track_file": "unknown-track-file", "bfd_instance": "unknown-bfd"}[kind]
+	r.out.warn(t.at, cmp.Or(finding, "unknown-process"), "no %s is named %s%s", kind, quoted(t.name), aside(rest))
 }
 
 // nearestName is nearest among names, unless nobody will see the finding.

@@ -95,6 +95,12 @@ type Finding struct {
 	Severity string `json:"severity"`
 	Name     string `json:"name"`
 	Text     string `json:"text"`
+	// Essence is the beginning of Text that tells one mistake from another, when
+	// the rest depends on other parts of the file.
+	Essence string `json:"essence,omitempty"`
+	// Unseen is how many lost lines of this name are not shown, of which this one
+	// tells.
+	Unseen int `json:"unseen,omitempty"`
 }
 
 const (

@@ -186,5 +186,5 @@ func findings(list config.Findings) []control.Finding {
 
 // Finding is a finding in the shape for programs.
 func Finding(f *config.Finding) control.Finding {
-	return control.Finding{File: f.At.File, Line: f.At.Line, Column: f.At.Column, Severity: f.Severity.String(), Name: f.Name, Text: f.Text}
+	return control.Finding{File: f.At.File, Line: f.At.Line, Column: f.At.Column, Severity: f.Severity.String(), Name: f.Name, Text: f.Text, Essence: f.Essence, Unseen: f.Unseen}
 }
