@@ -66,7 +66,8 @@ type VirtualServer struct {
 
 	// The persistence engine of IPVS, for example sip.
 	PersistenceEngine string `key:"persistence_engine" tier:"3"`
-	// How long a client stays with its real server; 0 is not at all.
+	// How long a client stays with its real server. When left out it does not, but
+	// for 360s with persistence_granularity or when the service has all ports.
 	PersistenceTimeout time.Duration `key:"persistence_timeout" form:"optional" bare:"360" range:"1s..2678400s" whole:"true" tier:"1"`
 	// Which clients are taken for one: the mask of their IPv4 addresses, or the
 	// length of the prefix of their IPv6 addresses.

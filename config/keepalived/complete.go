@@ -50,7 +50,7 @@ func (r *reader) complete() *config.Config {
 	r.staticReferences()
 	switch sound := r.out.given[config.Error]+r.out.dropped[config.Error] == 0; {
 	case len(r.instances) > 0 || len(cfg.VirtualServers) > 0 || !sound:
-	case r.closed > 0 || len(cfg.Global.Written) > 0:
+	case r.closed > 0 || len(cfg.Global.Written) > 0 || len(cfg.Unmatched) > 0:
 		r.out.warn(r.src.end(), "no-instance", "the file defines no vrrp_instance and no virtual_server: nothing runs until a reload brings one")
 	default:
 		// Rather a lost file, or another one, than a configuration.

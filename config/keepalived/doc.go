@@ -42,9 +42,10 @@
 // number or an address to advertise, one number twice on an interface. And an
 // error are the few things that keepalived runs with and nobody should:
 //
-//	unbalanced braces        unless one } is missing at the very end, or one is
-//	                         too many there: what follows would be lost, or the
-//	                         file was cut off while it was written
+//	unbalanced braces        unless one } is missing at the very end, or those that
+//	                         are too many end no block that goes on behind them:
+//	                         what follows would be lost, or the file was cut off
+//	                         while it was written
 //	a quote left open        nobody knows where the word ends; keepalived crashes
 //	                         on some of these
 //	${NAME} undefined        its braces would open and close blocks

@@ -58,6 +58,9 @@ vrrp_instance V {
 		{"words on one line", "priority 100", "priority 100 preempt_delay 5", "surplus-words"},
 		{"no password", "auth_pass secret", "", "no-authentication"},
 		{"second of a name", "vrrp_script up {\n\tscript /bin/true\n}\n", "vrrp_script up {\n\tscript /bin/true\n}\nvrrp_script up {\n\tscript /bin/false\n}\n", "duplicate-name"},
+		{"no peer is heard", "192.0.2.2\n", "192.0.2.2 min_ttl 9 max_ttl 8\n", "out-of-range"},
+		{"quorum without use", "vrrp_script up", "vrrp_track_process p {\n\tprocess nginx\n\tquorum_max 2\n\tquorum 3\n}\nvrrp_script up", "out-of-range"},
+		{"quorum_max without use", "vrrp_script up", "vrrp_track_process p {\n\tprocess nginx\n\tquorum 3\n\tquorum_max 2\n}\nvrrp_script up", "out-of-range"},
 		{"address twice", "192.0.2.11", "192.0.2.10", ""},
 		{"deprecated or as keepalived", "advert_int 1", "advert_int 1.4", ""},
 		{"a state that is none", "state BACKUP", "state BAKUP", ""},
@@ -155,7 +158,7 @@ func TestUnmatched(t *testing.T) {
 	t.Parallel()
 	files := Files{
 		Read: func(string) ([]byte, error) {
-			return []byte("include d/*.conf\nglobal_defs {\n\trouter_id a\n}\n"), nil
+			return []byte("include d/*.conf\n"), nil
 		},
 		List: func(string) ([]string, error) { return nil, nil },
 	}
@@ -163,7 +166,8 @@ func TestUnmatched(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found.Errors() || len(found.Losing()) > 0 {
+	// Nothing else is in it: it waits for files.
+	if len(found) != 1 || found.Errors() || found[0].Name != "no-instance" || len(found.Losing()) > 0 {
 		t.Errorf("found %v", found)
 	}
 	if u := c.Unmatched; len(u) != 1 || !u[0].Loses || u[0].At.Line != 1 || !strings.Contains(u[0].Text, "d/*.conf") {

@@ -77,6 +77,11 @@ func (r *report) say(at place, s config.Severity, name, format string, args ...a
 	r.put(at, s, loses, name, format, args...)
 }
 
+// loseAt is lose for a position that is known.
+func (r *report) loseAt(at config.Position, name, format string, args ...any) {
+	r.putAt(at, config.Warning, true, name, format, args...)
+}
+
 // put says what has been softened.
 func (r *report) put(at place, s config.Severity, loses bool, name, format string, args ...any) {
 	switch {
@@ -171,10 +176,9 @@ func (r *report) findings() config.Findings {
 	r.found.Sort()
 	errors, warnings := r.dropped[config.Error], r.dropped[config.Warning]
 	for _, name := range slices.Sorted(maps.Keys(r.unseen)) {
-		n := r.unseen[name]
-		r.found.Add(config.Position{File: r.src.main.name}, config.Warning, name, "%d more that lose something are not shown", n)
-		f := &r.found[len(r.found)-1]
-		f.Loses, f.Unseen = true, n
+		f := config.Finding{At: config.Position{File: r.src.main.name}, Loses: true, Unseen: r.unseen[name]}
+		f.Name, f.Text = name, fmt.Sprintf("%d more that lose something are not shown", f.Unseen)
+		r.found = append(r.found, f)
 	}
 	if errors+warnings > 0 {
 		s := config.Warning

@@ -1,8 +1,6 @@
 package keepalived
 
 import (
-	"cmp"
-
 	"github.com/moonkeep/moonkeep/config"
 )
 
@@ -187,8 +185,17 @@ func (r *reader) undefined(kind string, t track) {
 		r.trackers[kind][guess].used = true
 		rest = ": did you mean " + printable(guess) + "? The line is ignored, as by keepalived"
 	}
-	finding := map[string]string{"vrrp_script": "unknown-script", "track_file": "unknown-track-file", "bfd_instance": "unknown-bfd"}[kind]
-	r.out.warn(t.at, cmp.Or(finding, "unknown-process"), "no %s is named %s%s", kind, quoted(t.name), aside(rest))
+	const text = "no %s is named %s%s"
+	switch args := []any{kind, quoted(t.name), aside(rest)}; kind {
+	case "vrrp_script":
+		r.out.warn(t.at, "unknown-script", text, args...)
+	case "track_file":
+		r.out.warn(t.at, "unknown-track-file", text, args...)
+	case "bfd_instance":
+		r.out.warn(t.at, "unknown-bfd", text, args...)
+	default:
+		r.out.warn(t.at, "unknown-process", text, args...)
+	}
 }
 
 // nearestName is nearest among names, unless nobody will see the finding.

@@ -113,10 +113,10 @@ func (r *reader) endTrackProcess(s *statement) {
 	switch {
 	case p.QuorumMax == nil || p.Quorum <= *p.QuorumMax:
 	case r.givenBehind("quorum", "quorum_max"):
-		r.out.addAt(r.givenAt("quorum"), config.Warning, "out-of-range", "quorum %d is more than quorum_max %d; it is ignored, as by keepalived", p.Quorum, *p.QuorumMax)
+		r.out.loseAt(r.givenAt("quorum"), "out-of-range", "quorum %d is more than quorum_max %d; it is ignored, as by keepalived", p.Quorum, *p.QuorumMax)
 		p.Quorum = min(1, *p.QuorumMax)
 	default:
-		r.out.addAt(r.givenAt("quorum_max"), config.Warning, "out-of-range", "quorum_max %d is less than quorum %d; it is ignored, as by keepalived", *p.QuorumMax, p.Quorum)
+		r.out.loseAt(r.givenAt("quorum_max"), "out-of-range", "quorum_max %d is less than quorum %d; it is ignored, as by keepalived", *p.QuorumMax, p.Quorum)
 		p.QuorumMax = nil
 	}
 	r.endTracker("vrrp_track_process", s, p.Name, p.Weight, p.Reverse)

@@ -28,7 +28,7 @@ func (r *reader) peerLine(s *statement) {
 		return true
 	})
 	if p.MinTTL != nil && p.MaxTTL != nil && *p.MinTTL > *p.MaxTTL {
-		r.out.warn(s.at(), "out-of-range", "min_ttl %d is more than max_ttl %d: every advert of %s is dropped, as by keepalived", *p.MinTTL, *p.MaxTTL, p.Address)
+		r.out.lose(s.at(), "out-of-range", "min_ttl %d is more than max_ttl %d: every advert of %s is dropped, as by keepalived", *p.MinTTL, *p.MaxTTL, p.Address)
 	}
 }
 

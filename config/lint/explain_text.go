@@ -45,7 +45,7 @@ func explainMeaning() []explanation {
 		{"no-broadcast", FromText, `A prefix of length 31 or 32 has no broadcast address. Write the length of the network behind the address, or leave brd out.`},
 		{"peer-prefix", FromText, `An address with a peer is one end of a point-to-point connection. The length belongs to the peer, and the address itself is a /32.`},
 		{"deprecated", FromText, `The keyword still works, but a newer one has replaced it. Use the new one, since keepalived may drop the old one.`},
-		{"missing-keyword", FromText, `A line without which the block cannot run is missing. If it is there but misspelt, that is reported instead.`},
+		{"missing-keyword", FromText, `A line without which the block cannot run is missing. If it is there but misspelt, that is reported too.`},
 	}
 }
 
@@ -61,7 +61,7 @@ func explainWords() []explanation {
 		{"missing-blank", FromText, `Words are separated by blanks. This one is joined to a name, a quote or a brace; what is meant is clear, so it is read that way, but keepalived may read it differently.`},
 		{"one-line-block", FromText, `keepalived reads one statement from a line. What stands behind the first one between two braces on one line is lost there. Give each a line of its own.`},
 		{"line-too-long", FromText, `keepalived reads lines of at most 1024 bytes, comments not counted, and ignores longer ones as a whole. Divide the line.`},
-		{"unterminated-quote", FromText, `A quote is opened and not closed on its line, so nobody can tell where its text ends. keepalived drops most such lines, and crashes on some; moonkeep refuses them. Add the closing quote.`},
+		{"unterminated-quote", FromText, `A quote is opened and not closed on its line, so nobody can tell where its text ends. keepalived drops most such lines, and crashes on some; moonkeep refuses a double quote that is left open, and leaves the line out when one within a command is. Add the closing quote.`},
 		{"bare-id", FromText, `Before lvs_sync_daemon had the word id, the number stood behind the name of the instance. It still may, and keepalived asks for the word, too.`},
 		{"surplus-words", FromText, `The keyword takes fewer words than the line has. The rest is ignored, by keepalived too, so what it was to do does not happen.`},
 		{"surplus-characters", FromText, `The number is followed by something that is no part of it, for example a unit. The digits are taken, as by a keepalived that runs; keepalived -t says of them that it ignores the line. Of a priority, an advert_int and a few more keepalived ignores the line when it runs too, and that is a finding of another name. Write the number alone.`},

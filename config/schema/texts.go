@@ -703,7 +703,7 @@ func texts() map[string]string {
 		"VirtualServer.PanicThreshold":         "When fewer than this share of the real servers work, those that worked last are kept rather than that all clients meet the few; 0 is never. Those that are drained, in maintenance or down by hand do not count and are not kept, nor are those without a result since their maintenance. A sorry server goes before.",
 		"VirtualServer.PersistenceEngine":      "The persistence engine of IPVS, for example sip.",
 		"VirtualServer.PersistenceGranularity": "Which clients are taken for one: the mask of their IPv4 addresses, or the length of the prefix of their IPv6 addresses.",
-		"VirtualServer.PersistenceTimeout":     "How long a client stays with its real server; 0 is not at all.",
+		"VirtualServer.PersistenceTimeout":     "How long a client stays with its real server. When left out it does not, but for 360s with persistence_granularity or when the service has all ports.",
 		"VirtualServer.Protocol":               "The transport protocol. keepalived takes UDP, with a warning, when none is written, and ignores it for a firewall mark.",
 		"VirtualServer.Quorum":                 "The sum of the weights of working real servers that the service needs. It is cut down to the sum of all weights.",
 		"VirtualServer.QuorumDown":             "Run when the quorum is lost, and when the service begins with its sorry server.",

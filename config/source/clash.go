@@ -141,6 +141,13 @@ func (r *reader) references(c *config.Config) {
 			continue
 		}
 		look(v.Written.At("group", v.At), what, "virtual_server_group", "virtual_server_groups", v.Group)
+		switch {
+		case v.PersistenceTimeout != 0:
+		case c.AllPorts(v):
+			r.warn(v.At, "port-zero", "%s has no port, which only a persistent service can do: persistence_timeout 360s is taken", what)
+		case c.Persistence(v) != 0:
+			r.warn(v.Written.At("persistence_granularity", v.At), "as-keepalived", "%s: persistence_granularity makes it persistent: persistence_timeout 360s is taken, as by keepalived", what)
+		}
 		for k := range v.RealServers {
 			for _, check := range v.RealServers[k].Checks {
 				if check.File != nil {

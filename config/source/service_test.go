@@ -3,6 +3,7 @@ package source
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ virtual_servers:
   - {fwmark: 3, sorry_server: 192.0.2.250}
 `))
 	for _, f := range findings {
-		if f.Severity == config.Error || f.Name != "not-acted-on" {
+		if f.Severity == config.Error || f.Name != "not-acted-on" && f.Name != "port-zero" {
 			t.Error(f)
 		}
 	}
@@ -198,6 +199,33 @@ global: {vrrp_version: 4, smtp_connect_timeout: 99h, umask: 8888, notification_e
 				}
 			}
 		})
+	}
+}
+
+// TestPersistenceTold: a service that is persistent without persistence_timeout is
+// told of.
+func TestPersistenceTold(t *testing.T) {
+	for keys, want := range map[string]string{
+		`address: 192.0.2.1`:                                                           "port-zero",
+		`group: all`:                                                                   "port-zero",
+		`group: web`:                                                                   "",
+		`address: "192.0.2.1:80"`:                                                      "",
+		`address: "192.0.2.1:80", persistence_granularity: 255.255.255.0`:              "as-keepalived",
+		`fwmark: 1, persistence_granularity: 255.255.255.0`:                            "as-keepalived",
+		`fwmark: 1`:                                                                    "",
+		`address: 192.0.2.1, persistence_timeout: 5s`:                                  "",
+		`fwmark: 1, persistence_granularity: 255.255.255.0, persistence_timeout: 360s`: "",
+	} {
+		_, found := Read("a.yaml", []byte(`virtual_server_groups: [{name: web, entries: [{address: 192.0.2.1, port: 80}]}, {name: all, entries: ["192.0.2.2"]}]
+virtual_servers: [{`+keys+`, protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: ["192.0.2.11:80"]}]
+`))
+		var got []string
+		for _, f := range found {
+			got = append(got, f.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: found %v, want %q", keys, found, want)
+		}
 	}
 }
 
