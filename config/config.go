@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Config is a whole configuration, valid by construction: a reader that
 // returns one without an error Finding has checked every range, name and
@@ -9,9 +12,8 @@ type Config struct {
 	// Files are the files it was read from, in order, for messages.
 	Files   []string `key:"-"`
 	Written Keys     `key:"-"`
-	// Unmatched are its includes with a pattern that no file matches: no mistake,
-	// unless files matched before.
-	Unmatched Findings `key:"-"`
+	// Includes are the patterns by which other files were read.
+	Includes []Include `key:"-"`
 	// Names are those of interfaces of instances' own that are made up, from a
 	// reload on (build.KeepNames). Nil: all are made up anew.
 	Names map[Own]string `key:"-"`
@@ -57,6 +59,21 @@ type Config struct {
 	VirtualServerGroups []VirtualServerGroup `key:"virtual_server_groups" word:"virtual_server_group" form:"block" tier:"2"`
 	// VirtualServers are the services that are balanced over real servers.
 	VirtualServers []VirtualServer `key:"virtual_servers" word:"virtual_server" form:"block" tier:"1"`
+}
+
+// Include is a pattern of files to read. That none matches is no mistake, unless
+// one did before.
+type Include struct {
+	At Position
+	// Pattern is absolute, or names what it was taken from and must not be shown.
+	Pattern string
+	// Matched says that there was a file.
+	Matched bool
+}
+
+// Unmatched returns the includes that read nothing.
+func (c *Config) Unmatched() []Include {
+	return slices.DeleteFunc(slices.Clone(c.Includes), func(i Include) bool { return i.Matched })
 }
 
 // Linkbeat is an interface whose link is polled.

@@ -16,8 +16,9 @@ type Instance struct {
 	Written Keys     `key:"-"`
 	// Version is that of the protocol. IPv6 is spoken in version 3 only.
 	Version int `key:"version" range:"2..3" inherits:"global vrrp_version" tier:"2"`
-	// Interface is the network interface that the instance runs on.
-	Interface string `key:"interface" required:"true" tier:"1"`
+	// Interface is the network interface that the instance runs on. Only unicast with
+	// unicast_src_ip, and an instance of a vrf, can do without.
+	Interface string `key:"interface" tier:"1"`
 	// NetNamespace is the network namespace that the instance is in: its
 	// interface, its addresses, routes and rules, and the interfaces that it
 	// tracks. It is a name of ip-netns(8), or the path of a file that stands for

@@ -52,6 +52,20 @@ type Own struct {
 	Addresses             bool
 }
 
+// Lacks returns the key without which an instance cannot send, and what to write
+// there; both are empty when it has all. Unicast adverts find their way by
+// themselves, from an address that is given.
+func (i *Instance) Lacks() (key, hint string) {
+	switch {
+	case i.Interface != "" || i.VRF != "" || i.UseIPVLAN != nil:
+	case len(i.UnicastPeers) == 0:
+		return "interface", "name the network interface that it runs on"
+	case !i.UnicastSource.IsValid() && !i.Source.IsValid():
+		return "unicast_src_ip", "without an interface it needs the address to send from"
+	}
+	return "", ""
+}
+
 // Layered says what is wrong with how the instance uses an interface of its
 // own, or one of another network namespace, and at which key; both are empty when
 // nothing is. What is global was inherited.

@@ -69,7 +69,7 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 	var p plan.Report
 	if o.from != "" {
 		p = plan.NewReport(configs[1], configs[0])
-		p.Refused = refusals(daemon.Spoils(losses[1], losses[0]), daemon.Empties(configs[1], configs[0]))
+		p.Refused = refusals(daemon.Spoils(losses[1], losses[0]), daemon.Parts(configs[1].Includes, configs[0].Includes), daemon.Empties(configs[1], configs[0]))
 	} else {
 		text, _, err := convert.To(convert.JSON, configs[0], nil, true)
 		if err != nil {
@@ -77,10 +77,10 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 		}
 		client := control.NewClient(o.runDir)
 		err = client.Plan(ctx, text, &p)
-		if err == nil && len(losses[0]) > 0 {
+		if err == nil && len(losses[0])+len(configs[0].Includes) > 0 {
 			var s control.Status
 			s, err = client.Status(ctx)
-			p.Refused = append(refusals(daemon.Spoils(accepted(&s), losses[0])), p.Refused...)
+			p.Refused = append(refusals(daemon.Spoils(accepted(&s), losses[0]), daemon.Parts(included(&s), configs[0].Includes)), p.Refused...)
 		}
 		switch {
 		case errors.Is(err, control.ErrNotRunning):
@@ -110,6 +110,15 @@ func accepted(s *control.Status) config.Findings {
 	return out
 }
 
+// included are the patterns of the running configuration.
+func included(s *control.Status) []config.Include {
+	out := make([]config.Include, len(s.Includes))
+	for i, x := range s.Includes {
+		out[i] = config.Include{Pattern: x.Pattern, Matched: x.Matched}
+	}
+	return out
+}
+
 // sound reads configurations that must have no errors, at once; the errors
 // are printed. With each comes what of it is left out.
 func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config, []config.Findings, error) {
@@ -134,7 +143,7 @@ func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config,
 		}
 		configs[i] = r.config
 		if !r.found.Errors() {
-			losses[i] = daemon.Losses(r.config, r.found)
+			losses[i] = r.found.Losing()
 			continue
 		}
 		texts, err := readTexts(r.config.Files)

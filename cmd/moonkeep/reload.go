@@ -26,11 +26,12 @@ does. What did not change keeps its role, its timers and its addresses. A
 configuration with errors changes nothing.
 
 Mistakes that keepalived passes over (a misspelt word, a bad address, a missing
-brace at the end, an include of nothing) are warnings, for which something is left
-out. A start runs without it. A reload with such a mistake that the running
-configuration has not is refused, as SIGHUP is, so that a slip of the hand takes
-nothing from a node that works; and so is one that leaves no instance and no
-virtual server. --force takes the configuration as it is.
+brace at the end) are warnings, for which something is left out. A start runs
+without it. A reload with such a mistake that the running configuration has not is
+refused, as SIGHUP is, so that a slip of the hand takes nothing from a node that
+works; and so is one by which no file matches an include any more, in every
+language, or that leaves no instance and no virtual server. --force takes the
+configuration as it is.
 
 Exit status 0: the new configuration runs. 1: it was refused. 2: wrong use, or
 no daemon answers.`,

@@ -70,13 +70,23 @@ func TestReloadWithSlips(t *testing.T) {
 	stays("pattern")
 	netnstest.Must(t, os.WriteFile(other, text, 0o644))
 	mentions(t, "mended", p.asks(t, 0, "reload"), "reloaded, nothing changed")
+	// A pattern for files to come takes nothing; one with a slip does.
+	path := a.write(t, "moonkeep.conf", sound+"include "+filepath.Join(a.dir, "conf.d", "*.later")+"\n", 0o644)
+	if text := p.asks(t, 0, "plan", path); strings.Contains(text, "REFUSED") {
+		t.Errorf("a new include: %s", text)
+	}
+	mentions(t, "a new include", p.asks(t, 0, "reload"), "reloaded, nothing changed")
+	path = a.write(t, "moonkeep.conf", strings.Replace(sound, "*.conf", "*.cnof", 1), 0o644)
+	mentions(t, "include with a slip", p.asks(t, 1, "reload"), "no file matches ", "*.cnof", "--force")
+	mentions(t, "plan of it", p.asks(t, 0, "plan", path), "A RELOAD IS REFUSED: ", "*.cnof")
+	stays("include with a slip")
 
 	// A signal forces nothing.
 	slip := strings.Replace(sound, "192.0.2.101", "192.0.2.501", 1)
 	a.write(t, "moonkeep.conf", slip, 0o644)
 	p.signal(t, syscall.SIGHUP)
 	eventually(t, "the refusal in the log", func() bool {
-		return strings.Count(p.log.String(), "reload refused") == 10
+		return strings.Count(p.log.String(), "reload refused") == 11
 	}, p.log.String)
 	line := p.log.String()[strings.LastIndex(p.log.String(), "reload refused"):]
 	mentions(t, "log", line, "moonkeep.conf:", "192.0.2.501", "--force")
@@ -85,7 +95,7 @@ func TestReloadWithSlips(t *testing.T) {
 	// What was forced is accepted, wherever it stands; one more is not.
 	mentions(t, "forced", p.asks(t, 0, "reload", "--force"), "192.0.2.501", "reloaded")
 	slip = "# one line more\n" + slip
-	path := a.write(t, "moonkeep.conf", strings.Replace(slip, "priority 150", "priority 140", 1), 0o644)
+	path = a.write(t, "moonkeep.conf", strings.Replace(slip, "priority 150", "priority 140", 1), 0o644)
 	mentions(t, "again", p.asks(t, 0, "reload"), "priority: 150 -> 140", "reloaded")
 	if text := p.asks(t, 0, "plan", path); strings.Contains(text, "REFUSED") {
 		t.Errorf("a plan of what runs: %s", text)

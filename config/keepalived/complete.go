@@ -16,7 +16,7 @@ func (r *reader) complete() *config.Config {
 	r.resolveGroups()
 	r.pop()
 	cfg := &r.cfg
-	cfg.Files, cfg.Unmatched = r.src.names(), r.src.unmatched
+	cfg.Files, cfg.Includes = r.src.names(), r.src.includes
 	inherit.Global(&cfg.Global)
 	// They are in the list already, each at its place or behind it.
 	cfg.Instances = cfg.Instances[:0]
@@ -50,7 +50,7 @@ func (r *reader) complete() *config.Config {
 	r.staticReferences()
 	switch sound := r.out.given[config.Error]+r.out.dropped[config.Error] == 0; {
 	case len(r.instances) > 0 || len(cfg.VirtualServers) > 0 || !sound:
-	case r.closed > 0 || len(cfg.Global.Written) > 0 || len(cfg.Unmatched) > 0:
+	case r.closed > 0 || len(cfg.Global.Written) > 0 || len(cfg.Unmatched()) > 0:
 		r.out.warn(r.src.end(), "no-instance", "the file defines no vrrp_instance and no virtual_server: nothing runs until a reload brings one")
 	default:
 		// Rather a lost file, or another one, than a configuration.
@@ -96,18 +96,15 @@ func (r *reader) completeInstance(i *instance) bool {
 		return false
 	}
 	whole := true
-	for _, m := range []struct {
-		missing       bool
-		keyword, hint string
-	}{
-		{out.Interface == "" && out.VRF == "" && len(out.UnicastPeers) == 0 && out.UseIPVLAN == nil, "interface", "name the network interface that it runs on"},
-		{out.Interface == "" && out.VRF == "" && out.Unicast() && out.UseIPVLAN == nil && !out.UnicastSource.IsValid() && !out.Source.IsValid(), "unicast_src_ip", "without an interface it needs the address to send from"},
-		{out.VRID == 0, "virtual_router_id", "give a number, 1..255, the same on all nodes"},
-	} {
-		if m.missing {
-			whole = false
-			r.out.error(i.at, "missing-keyword", "vrrp_instance %s has no %s: %s", printable(out.Name), m.keyword, m.hint)
-		}
+	lacks := func(keyword, hint string) {
+		whole = false
+		r.out.error(i.at, "missing-keyword", "vrrp_instance %s has no %s: %s", printable(out.Name), keyword, hint)
+	}
+	if keyword, hint := out.Lacks(); keyword != "" {
+		lacks(keyword, hint)
+	}
+	if out.VRID == 0 {
+		lacks("virtual_router_id", "give a number, 1..255, the same on all nodes")
 	}
 	return whole
 }
@@ -119,6 +116,7 @@ func (r *reader) priority(i *instance) {
 	case i.given("priority"):
 	case bool(out.Master):
 		out.Priority = 255
+		out.Written = append(out.Written, config.Key{Name: "priority", At: r.src.position(i.where("state"))})
 		if !i.meant["priority"] {
 			r.out.warn(i.where("state"), "no-priority", "state MASTER without priority makes it 255, the owner of the addresses; give a priority")
 		}

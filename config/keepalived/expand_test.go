@@ -225,7 +225,7 @@ func TestRewriteFiles(t *testing.T) {
 	if err != nil || len(findings) > 0 {
 		t.Fatal(findings, err)
 	}
-	want.Scripts[0].Argv = []string{"/bin/new"}
+	want.Scripts[0].Argv, want.Includes = []string{"/bin/new"}, nil
 	got, findings := Read("/c/flat.conf", text)
 	if len(findings) > 0 || dumped(got) != dumped(want) {
 		t.Errorf("%s\n%v\ngot\n%s\nwant\n%s", text, findings, dumped(got), dumped(want))

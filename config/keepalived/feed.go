@@ -55,6 +55,8 @@ type feed struct {
 	defined  map[string]*definition
 	// cache holds the files that were read, by path: each is read once.
 	cache map[string]*file
+	// noted are the patterns that are among the source's includes.
+	noted map[string]bool
 	// expanded counts the lines of definitions and the turns of repetitions,
 	// bytes the text that comes of them, expansions references, included
 	// files.
@@ -74,7 +76,7 @@ func newFeed(src *source, out *report, files Files, opts Options) *feed {
 	if opts.bounds != nil {
 		most = *opts.bounds
 	}
-	return &feed{src: src, out: out, files: files, opts: opts, most: most, defined: map[string]*definition{}, cache: map[string]*file{}}
+	return &feed{src: src, out: out, files: files, opts: opts, most: most, defined: map[string]*definition{}, cache: map[string]*file{}, noted: map[string]bool{}}
 }
 
 // next returns the next line that words are on, and where it is.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -138,16 +139,28 @@ func (f *feed) include(word string, l line) {
 			in.told = true
 		}
 	}
-	if len(in.files) == 0 && !in.told {
-		const text = "%s: no file matches %s"
-		if in.checks.wildcard {
-			f.out.say(at, config.Error, "include-nothing", text, word, printable(l.text))
-		} else if n := &f.src.unmatched; !at.muted && len(*n) < maxPerName {
-			n.Add(at.position(), config.Warning, "include-nothing", text, word, printable(l.text))
-			(*n)[len(*n)-1].Loses = true
-		}
+	switch {
+	case in.told || at.muted:
+	case len(in.files) == 0 && in.checks.wildcard:
+		f.out.say(at, config.Error, "include-nothing", "%s: no file matches %s", word, printable(l.text))
+	case slices.ContainsFunc(names, isWild):
+		f.note(l.text, at, len(in.files) > 0)
 	}
 	f.begin(in, at)
+}
+
+// note keeps that a pattern was included, and whether a file matched.
+func (f *feed) note(pattern string, at place, matched bool) {
+	for _, folder := range []string{f.document().folder(), f.opts.WorkDir} {
+		if !filepath.IsAbs(pattern) {
+			pattern = filepath.Join(folder, pattern)
+		}
+	}
+	pattern = config.Printable(filepath.Clean(pattern))
+	if !f.noted[pattern] {
+		f.noted[pattern] = true
+		f.src.includes = append(f.src.includes, config.Include{At: at.position(), Pattern: pattern, Matched: matched})
+	}
 }
 
 // inclusion is an include line that is being read: the files that are left.

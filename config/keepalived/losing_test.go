@@ -170,7 +170,7 @@ func TestUnmatched(t *testing.T) {
 	if len(found) != 1 || found.Errors() || found[0].Name != "no-instance" || len(found.Losing()) > 0 {
 		t.Errorf("found %v", found)
 	}
-	if u := c.Unmatched; len(u) != 1 || !u[0].Loses || u[0].At.Line != 1 || !strings.Contains(u[0].Text, "d/*.conf") {
+	if u := c.Unmatched(); len(u) != 1 || u[0].At.Line != 1 || u[0].Pattern != "/d/*.conf" {
 		t.Errorf("unmatched %v", u)
 	}
 }

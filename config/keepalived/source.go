@@ -111,8 +111,8 @@ type source struct {
 	// dropped are the parts that are not themselves text of the
 	// configuration: directives, and lines of which the expansion follows.
 	dropped []extent
-	// unmatched are Config.Unmatched.
-	unmatched config.Findings
+	// includes are Config.Includes, each pattern once.
+	includes []config.Include
 }
 
 // extent is from one pos up to another.

@@ -55,9 +55,7 @@ func (r *reader) delayLine(s *statement) {
 // staticReferences holds that the track groups are there and name instances.
 func (r *reader) staticReferences() {
 	var names []string
-	for i := range r.cfg.TrackGroups {
-		g := &r.cfg.TrackGroups[i]
-		names = append(names, g.Name)
+	r.cfg.TrackGroups = slices.DeleteFunc(r.cfg.TrackGroups, func(g config.TrackGroup) bool {
 		g.Members = slices.DeleteFunc(g.Members, func(m string) bool {
 			missing := r.instanceNamed[m] == nil
 			if missing {
@@ -65,7 +63,16 @@ func (r *reader) staticReferences() {
 			}
 			return missing
 		})
-	}
+		if len(g.Members) > 0 {
+			names = append(names, g.Name)
+			return false
+		}
+		if !g.Written.Has("group") {
+			r.out.addAt(g.At, config.Warning, "empty-group", "track_group %s has no members and is left out", printable(g.Name))
+		}
+		r.skipped[g.Name] = g.At
+		return true
+	})
 	look := func(name *string, at config.Position) {
 		if *name == "" || slices.Contains(names, *name) {
 			return

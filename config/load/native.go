@@ -38,6 +38,7 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 	}
 	n := &nativeFiles{left: MaxNative}
 	var files []source.File
+	var folders []config.Include
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		isDir := err == nil && info.IsDir()
@@ -54,6 +55,9 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 			return nil, nil, fmt.Errorf("read configuration: %w", err)
 		}
 		files = append(files, some...)
+		if isDir {
+			folders = append(folders, config.Include{At: config.Position{File: path}, Pattern: absolute(path), Matched: len(some) > 0})
+		}
 	}
 	if len(files) == 0 {
 		return nil, nil, fmt.Errorf("read configuration: no file with one of the endings %s is in %s", strings.Join(source.Extensions(), " "), strings.Join(paths, ", "))
@@ -62,8 +66,17 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 		c, found := emptyFile(files[0].Path)
 		return c, found, nil
 	}
-	c, found := source.ReadAll(files, source.Options{Getenv: os.LookupEnv, Include: n.include, Global: global})
+	c, found := source.ReadAll(files, source.Options{Getenv: os.LookupEnv, Include: n.include, Global: global, WorkDir: absolute("")})
+	c.Includes = append(folders, c.Includes...)
 	return c, found, nil
+}
+
+// absolute is a path from the root, as it is when that cannot be found out.
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil {
+		return whole
+	}
+	return path
 }
 
 // native reports whether a path ends as one of moonkeep's own languages.

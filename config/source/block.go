@@ -53,7 +53,7 @@ func (r *reader) block(v *value, b *schema.Block, dst reflect.Value, what string
 		r.field(b, sf, f, dst, what, quiet)
 	}
 	for i := range b.Fields {
-		if sf := &b.Fields[i]; sf.Required && v.get(sf.Key) == nil {
+		if sf := &b.Fields[i]; sf.Required && !r.sound && v.get(sf.Key) == nil {
 			r.error(v.at, "missing-key", "%s needs %s", what, needed(b, sf))
 		}
 	}

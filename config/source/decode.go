@@ -30,6 +30,8 @@ type decoder struct {
 	// unread are the places of values that could not be found out, which is
 	// said: nothing more is, since any value would be a guess.
 	unread map[config.Position]bool
+	// silent is set while nothing is to be told.
+	silent bool
 }
 
 func (d *decoder) error(at config.Position, name, format string, args ...any) {
@@ -41,7 +43,7 @@ func (d *decoder) warn(at config.Position, name, format string, args ...any) {
 }
 
 func (d *decoder) add(at config.Position, s config.Severity, name, format string, args ...any) {
-	if d.unread[at] {
+	if d.silent || d.unread[at] {
 		return
 	}
 	if d.given[s]++; d.given[s] <= maxKept {

@@ -105,8 +105,8 @@ func TestFindings(t *testing.T) {
 		}},
 		"nothing that identifies": {"a.yaml", "vrrp_instances:\n  - virtual_ipaddresses: [192.0.2.1]\n", []string{
 			`a.yaml:2:5: error: vrrp_instance number 1 needs a name [missing-key]`,
-			`a.yaml:2:5: error: vrrp_instance number 1 needs an interface [missing-key]`,
 			`a.yaml:2:5: error: vrrp_instance number 1 needs a virtual_router_id from 1 to 255, the same on all nodes [missing-key]`,
+			`a.yaml:2:5: error: vrrp_instance number 1 needs interface: name the network interface that it runs on [missing-key]`,
 		}},
 		"loopback": {"a.yaml", "vrrp_instances:\n  - {name: A, interface: lo, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1]}\n", []string{
 			`a.yaml:2:26: error: vrrp_instance A: the loopback interface carries no VRRP [bad-interface]`,
@@ -271,7 +271,10 @@ func TestFindings(t *testing.T) {
 			`a.yaml:7:15: warning: vrrp_sync_group G has one member: there is nothing to keep in step [single-member-group]`,
 		}},
 		"no instance": {"a.yaml", "global: {router_id: a}\n", []string{
-			`a.yaml:1:1: error: the file defines no vrrp_instances: there is nothing to run [no-instance]`,
+			`a.yaml:1:1: warning: the file defines no vrrp_instances and no virtual_servers: nothing runs until a reload brings one [no-instance]`,
+		}},
+		"an empty table": {"a.json", "{}\n", []string{
+			`a.json:1:1: error: the file defines no vrrp_instances: there is nothing to run [no-instance]`,
 		}},
 		"not a table": {"a.json", `[1]`, []string{
 			`a.json:1:1: error: the configuration must be a table of keys, not a list [wrong-type]`,

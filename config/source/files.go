@@ -26,6 +26,12 @@ type Options struct {
 	Include func(pattern string) ([]File, error)
 	// Global are keys of global that stand above all files.
 	Global []Setting
+	// WorkDir is what a relative path of a file counts from, for Config.Includes.
+	WorkDir string
+	// Sound says that the files were written of a configuration that a reader has
+	// found sound: only what cannot be read is told, not what keys mean together,
+	// of which other languages take more.
+	Sound bool
 	// Schema spares its computation; nil computes it.
 	Schema *schema.Schema
 }
@@ -50,11 +56,12 @@ func ReadAll(files []File, o Options) (*config.Config, config.Findings) {
 		first = files[0].Path
 	}
 	r := newReader(first, o.Schema)
+	r.sound = o.Sound
 	l := layers{reader: r, options: o}
 	for _, f := range files {
 		l.add(f, nil, len(files) > 1)
 	}
-	c := &config.Config{Files: l.paths}
+	c := &config.Config{Files: l.paths, Includes: l.includes}
 	// Reading takes the tree apart.
 	hidden := secrets(l.root)
 	switch {
@@ -75,6 +82,8 @@ type layers struct {
 	options Options
 	root    *value
 	paths   []string
+	// includes are Config.Includes.
+	includes []config.Include
 	// full is set when there are too many files.
 	full bool
 }
@@ -177,6 +186,14 @@ func (l *layers) include(v *value, from string, around []string) {
 			l.error(p.at, "include-unreadable", "include: %s", printable(err.Error()))
 			continue
 		}
+		pattern := l.path(p.at, text)
+		switch {
+		case p.reference != "":
+			pattern = p.describe()
+		case !filepath.IsAbs(pattern):
+			pattern = filepath.Join(l.options.WorkDir, pattern)
+		}
+		l.includes = append(l.includes, config.Include{At: p.at, Pattern: config.Printable(pattern), Matched: len(files) > 0})
 		for _, f := range files {
 			switch {
 			case slices.ContainsFunc(around, func(a string) bool { return filepath.Clean(a) == filepath.Clean(f.Path) }):

@@ -66,6 +66,9 @@ func (r *reader) checkInstance(t *table, in *config.Instance, global *config.Glo
 	r.count(t, in)
 	r.strict(t, in)
 	r.layered(t, in, global)
+	if key, hint := in.Lacks(); key != "" && !t.has(key) {
+		r.error(t.v.at, "missing-key", "%s needs %s: %s", t.what, key, hint)
+	}
 }
 
 // layered looks at the interfaces that the instance has of its own.

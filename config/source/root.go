@@ -37,6 +37,8 @@ type reader struct {
 	used      map[string]bool // scripts that something tracks
 	// expanded counts the bytes that came from the environment.
 	expanded int
+	// sound is Options.Sound.
+	sound bool
 }
 
 func newReader(file string, s *schema.Schema) *reader {
@@ -80,6 +82,7 @@ func (r *reader) root(v *value, c *config.Config) {
 	if !r.block(v, r.schema.Root(), reflect.ValueOf(c).Elem(), whole, false) && v.kind != kindTable {
 		return
 	}
+	r.silent = r.sound
 	if f := v.get("global"); f != nil && f.value.kind == kindTable {
 		r.groupNeedsUser(&table{f.value, "global"}, "script_group", "script_user")
 	}
@@ -108,7 +111,10 @@ func (r *reader) root(v *value, c *config.Config) {
 	r.dropUnused(c)
 	switch {
 	case len(c.Instances) > 0 || len(c.VirtualServers) > 0 || r.errors() > 0:
+	case len(v.fields) > 0 || len(c.Unmatched()) > 0:
+		r.warn(v.at, "no-instance", "the file defines no vrrp_instances and no virtual_servers: nothing runs until a reload brings one")
 	default:
+		// Rather a lost file, or another one, than a configuration.
 		r.error(v.at, "no-instance", "the file defines no vrrp_instances: there is nothing to run")
 	}
 }

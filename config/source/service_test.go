@@ -206,13 +206,13 @@ global: {vrrp_version: 4, smtp_connect_timeout: 99h, umask: 8888, notification_e
 // told of.
 func TestPersistenceTold(t *testing.T) {
 	for keys, want := range map[string]string{
-		`address: 192.0.2.1`:                                                           "port-zero",
-		`group: all`:                                                                   "port-zero",
-		`group: web`:                                                                   "",
-		`address: "192.0.2.1:80"`:                                                      "",
-		`address: "192.0.2.1:80", persistence_granularity: 255.255.255.0`:              "as-keepalived",
-		`fwmark: 1, persistence_granularity: 255.255.255.0`:                            "as-keepalived",
-		`fwmark: 1`:                                                                    "",
+		`address: 192.0.2.1`:      "port-zero",
+		`group: all`:              "port-zero",
+		`group: web`:              "",
+		`address: "192.0.2.1:80"`: "",
+		`address: "192.0.2.1:80", persistence_granularity: 255.255.255.0`: "as-keepalived",
+		`fwmark: 1, persistence_granularity: 255.255.255.0`:               "as-keepalived",
+		`fwmark: 1`: "",
 		`address: 192.0.2.1, persistence_timeout: 5s`:                                  "",
 		`fwmark: 1, persistence_granularity: 255.255.255.0, persistence_timeout: 360s`: "",
 	} {

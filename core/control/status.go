@@ -25,8 +25,10 @@ type Status struct {
 	Reloaded    time.Time `json:"config_read_at"`
 	ReloadError string    `json:"reload_error,omitempty"`
 	// Lost are the lines and blocks of the configuration in force that have no
-	// effect because of a mistake in them, or because no file matches an include.
+	// effect because of a mistake in them.
 	Lost []Finding `json:"lost_lines,omitempty"`
+	// Includes are the patterns by which files of the configuration were read.
+	Includes []Include `json:"includes,omitempty"`
 	// Maintenance is true when the node as a whole is in maintenance.
 	Maintenance bool       `json:"maintenance"`
 	Instances   []Instance `json:"instances"`
@@ -69,6 +71,14 @@ type Metric struct {
 	Counter bool              `json:"counter,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Value   float64           `json:"value"`
+}
+
+// Include is a pattern of files to read.
+type Include struct {
+	// Pattern is absolute.
+	Pattern string `json:"pattern"`
+	// Matched says that there was a file.
+	Matched bool `json:"matched"`
 }
 
 // Instance is one virtual router.

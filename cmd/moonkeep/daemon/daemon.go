@@ -116,7 +116,7 @@ func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
 	if err := d.openNode(c, plan); err != nil {
 		return nil, err
 	}
-	d.config, d.losses, d.loaded, d.planned, d.checks = c, Losses(c, found), time.Now(), plan.Node, plan.Checks.(*checks)
+	d.config, d.losses, d.loaded, d.planned, d.checks = c, found.Losing(), time.Now(), plan.Node, plan.Checks.(*checks)
 	d.library.Forget()
 	return d, nil
 }
@@ -327,7 +327,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 	c, found, err := d.read()
 	var losses config.Findings
 	if err == nil {
-		if losses = Losses(c, found); !force {
+		if losses = found.Losing(); !force {
 			err = d.spoils(c, losses)
 		}
 	}

@@ -8,14 +8,6 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// Losses are the findings about what of a configuration has no effect because of
-// a mistake in it, or because no file matches an include.
-func Losses(c *config.Config, found config.Findings) config.Findings {
-	out := append(found.Losing(), c.Unmatched...)
-	out.Sort()
-	return out
-}
-
 // shownLosses is how many of them a refusal names; check shows the others.
 const shownLosses = 20
 
@@ -48,15 +40,55 @@ func Empties(running, next *config.Config) string {
 	return fmt.Sprintf("the new configuration has no vrrp_instance and no virtual_server, and %d run: "+orForce, before)
 }
 
+// Parts says the same when files are no longer read: no file matches an include
+// that some matched, or one that stands for another that some matched. A new one of
+// nothing loses nothing.
+func Parts(running, next []config.Include) string {
+	before, now := map[string]bool{}, map[string]bool{} // whether a file matches
+	for _, i := range next {
+		now[i.Pattern] = i.Matched
+	}
+	replaced := ""
+	for _, i := range running {
+		before[i.Pattern] = i.Matched
+		if _, still := now[i.Pattern]; i.Matched && !still {
+			replaced = i.Pattern
+		}
+	}
+	var b strings.Builder
+	n := 0
+	for _, i := range next {
+		matched, known := before[i.Pattern]
+		if i.Matched || !matched && (known || replaced == "") {
+			continue
+		}
+		if n++; n > shownLosses {
+			continue
+		}
+		fmt.Fprintf(&b, "%s: no file matches %s", i.At, i.Pattern)
+		if !known {
+			fmt.Fprintf(&b, ", and %s is not included any more", replaced)
+		}
+		b.WriteString("; ")
+	}
+	if n == 0 {
+		return ""
+	}
+	if n -= shownLosses; n > 0 {
+		fmt.Fprintf(&b, "and %d more; ", n)
+	}
+	return "the running configuration has files that the new one does not read: " + b.String() + orForce
+}
+
 const orForce = "put that right, or take it as it is with `moonkeep reload --force`"
 
-// spoils is Spoils and Empties against what runs, for an error.
+// spoils is Spoils, Parts and Empties against what runs, for an error.
 func (d *daemon) spoils(c *config.Config, losses config.Findings) error {
 	d.mu.Lock()
 	running, accepted := d.config, d.losses
 	d.mu.Unlock()
 	var all []string
-	for _, why := range []string{Spoils(accepted, losses), Empties(running, c)} {
+	for _, why := range []string{Spoils(accepted, losses), Parts(running.Includes, c.Includes), Empties(running, c)} {
 		if why != "" {
 			all = append(all, why)
 		}

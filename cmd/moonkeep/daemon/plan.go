@@ -14,11 +14,10 @@ import (
 // in moonkeep's JSON, which the environment and the host complete as they
 // completed the running one.
 func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
-	next, found := source.Read("plan.json", configuration)
+	// What was read in another language need not be what this one asks for.
+	next, found := source.ReadAll([]source.File{{Path: "plan.json", Data: configuration}}, source.Options{Sound: true})
 	for _, f := range found {
-		// Nothing to run is a mistake in moonkeep's own languages, and none in
-		// keepalived's, in which the file may be written.
-		if f.Severity == config.Error && f.Name != "no-instance" {
+		if f.Severity == config.Error {
 			return nil, fmt.Errorf("the configuration cannot be read back: %s", f)
 		}
 	}

@@ -50,6 +50,9 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
 	out.Lost = findings(d.losses)
 	out.Unannounced = d.unannounced.Load()
+	for _, i := range d.config.Includes {
+		out.Includes = append(out.Includes, control.Include{Pattern: i.Pattern, Matched: i.Matched})
+	}
 	last, most := d.engine.Lateness()
 	out.Late, out.MostLate = last.Seconds(), most.Seconds()
 	out.Notifications = notifications(d.notifier.Counts())
