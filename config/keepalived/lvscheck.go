@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"fmt"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -263,8 +262,9 @@ func (r *reader) followers() {
 	for i := range r.cfg.BFDs {
 		sessions = append(sessions, r.cfg.BFDs[i].Name)
 	}
-	text := func(kind, name string, names []string, at config.Position) string {
-		return hinted(fmt.Sprintf("no %s is named %s%s", kind, quoted(name), r.insteadOf(name, names, at.File)), blockLeftOut)
+	const text = "no %s is named %s%s"
+	rest := func(name string, names []string, at config.Position) aside {
+		return aside(hinted(r.insteadOf(name, names, at.File), blockLeftOut))
 	}
 	for i := range r.cfg.VirtualServers {
 		for k := range r.cfg.VirtualServers[i].RealServers {
@@ -273,11 +273,11 @@ func (r *reader) followers() {
 				switch {
 				case c.File != nil && !slices.Contains(files, c.File.TrackFile):
 					at := c.File.Written.At("track_file", c.File.At)
-					r.out.addAt(at, config.Warning, "unknown-track-file", "%s", text("track_file", c.File.TrackFile, files, at))
+					r.out.addAt(at, config.Warning, "unknown-track-file", text, "track_file", quoted(c.File.TrackFile), rest(c.File.TrackFile, files, at))
 					return true
 				case c.BFD != nil && !slices.Contains(sessions, c.BFD.Name):
 					at := c.BFD.Written.At("name", c.BFD.At)
-					r.out.addAt(at, config.Warning, "unknown-bfd", "%s", text("bfd_instance", c.BFD.Name, sessions, at))
+					r.out.addAt(at, config.Warning, "unknown-bfd", text, "bfd_instance", quoted(c.BFD.Name), rest(c.BFD.Name, sessions, at))
 					return true
 				}
 				return false
@@ -287,12 +287,12 @@ func (r *reader) followers() {
 }
 
 // insteadOf ends the message about a name that does not exist.
-func (r *reader) insteadOf(name string, names []string, here string) aside {
+func (r *reader) insteadOf(name string, names []string, here string) string {
 	if left := r.leftOut(name, here); left != "" {
-		return aside(left) + ": nothing would watch what this check is meant to watch"
+		return left + ": nothing would watch what this check is meant to watch"
 	}
 	if guess := config.Nearest(name, names); guess != "" {
-		return aside(": did you mean " + printable(guess) + "?")
+		return ": did you mean " + printable(guess) + "?"
 	}
 	return ": nothing would watch what this check is meant to watch"
 }
