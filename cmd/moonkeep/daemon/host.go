@@ -199,10 +199,12 @@ func onlyBeneath(c *config.Config, n *node.Config, ours []netspec.Address, start
 
 // onlyAs reports whether all that an interface has, other virtual ones aside, is an
 // address with another length than it is configured with, which an earlier run did
-// not set: it is removed with whatever length.
+// not set: it is removed with whatever length. One with a peer is listed with the
+// length of that.
 func onlyAs(all []netip.Prefix, a netspec.Address, virtual map[place]bool, earlier map[onDevice]bool) (as netip.Prefix, only bool) {
 	at := slices.IndexFunc(all, func(p netip.Prefix) bool {
-		return p.Addr() == a.Addr() && p != a.Prefix && !earlier[onDevice{a.Device, p}]
+		return p.Addr() == a.Addr() && p != a.Prefix && !earlier[onDevice{a.Device, p}] &&
+			!(a.Peer.IsValid() && p.Bits() == a.Peer.Bits() && earlier[same(a)])
 	})
 	if at < 0 {
 		return as, false

@@ -119,6 +119,14 @@ func TestHostsOwn(t *testing.T) {
 			"10.0.0.5/24 2001:db8::5/64", "", "10.0.0.5/24 2001:db8::5/64", 255, "", "", "10.0.0.5/24 2001:db8::5/64"},
 		"an owner's of an earlier run": {
 			"2001:db8::5/64", "2001:db8::5/64", "2001:db8::5/64", 255, "", "", ""},
+		"with a peer, of an earlier run": {
+			"10.0.0.5>10.0.0.6/24", "10.0.0.5>10.0.0.6/24", "10.0.0.5>10.0.0.6/24", 100, "", "", ""},
+		"with a peer, of the host": {
+			"10.0.0.5>10.0.0.6/24", "", "10.0.0.5>10.0.0.6/24", 100, "which has it as 10.0.0.5/24", "which has it as 10.0.0.5/24", ""},
+		"with a peer, as another length": {
+			"10.0.0.5/25", "10.0.0.5>10.0.0.6/24", "10.0.0.5>10.0.0.6/24", 100, "which has it as 10.0.0.5/25", "which has it as 10.0.0.5/25", ""},
+		"IPv6 with a peer, of an earlier run": {
+			"2001:db8::5>2001:db8::6/64", "2001:db8::5>2001:db8::6/64", "2001:db8::5>2001:db8::6/64", 100, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -127,7 +135,15 @@ func TestHostsOwn(t *testing.T) {
 			netnstest.Must(t, os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), b.FD()), space))
 			list := func(texts, device string) (all []netspec.Address) {
 				for text := range strings.FieldsSeq(texts) {
-					all = append(all, netspec.Address{Prefix: netip.MustParsePrefix(text), Device: device})
+					own, peer, peered := strings.Cut(text, ">")
+					a := netspec.Address{Device: device}
+					if peered {
+						addr := netip.MustParseAddr(own)
+						a.Prefix, a.Peer = netip.PrefixFrom(addr, addr.BitLen()), netip.MustParsePrefix(peer)
+					} else {
+						a.Prefix = netip.MustParsePrefix(own)
+					}
+					all = append(all, a)
 				}
 				return all
 			}
