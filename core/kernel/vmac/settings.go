@@ -19,7 +19,7 @@ import (
 type setting struct {
 	family, name string
 	want         uint32
-	is           func(*link.Settings) uint32
+	is           func(link.Settings) uint32
 }
 
 // most is how many settings a device has at most.
@@ -34,10 +34,10 @@ const most = 7
 func own(list []setting, d netspec.Device) []setting {
 	if d.IPv4 {
 		list = append(list,
-			setting{"ipv4", "rp_filter", 0, func(s *link.Settings) uint32 { return s.RPFilter }},
-			setting{"ipv4", "accept_local", 1, func(s *link.Settings) uint32 { return s.AcceptLocal }},
-			setting{"ipv4", "arp_ignore", 1, func(s *link.Settings) uint32 { return s.ARPIgnore }},
-			setting{"ipv4", "promote_secondaries", 1, func(s *link.Settings) uint32 { return s.PromoteSecondaries }},
+			setting{"ipv4", "rp_filter", 0, func(s link.Settings) uint32 { return s.RPFilter }},
+			setting{"ipv4", "accept_local", 1, func(s link.Settings) uint32 { return s.AcceptLocal }},
+			setting{"ipv4", "arp_ignore", 1, func(s link.Settings) uint32 { return s.ARPIgnore }},
+			setting{"ipv4", "promote_secondaries", 1, func(s link.Settings) uint32 { return s.PromoteSecondaries }},
 		)
 	}
 	if d.IPv6 && !d.IPVLAN() {
@@ -45,21 +45,21 @@ func own(list []setting, d netspec.Device) []setting {
 		// which all nodes share (RFC 9568 7.4), nor by what a router tells. On a
 		// device that is up, one would be made with IPv6.
 		list = append(list,
-			setting{"ipv6", "addr_gen_mode", 1, func(s *link.Settings) uint32 { return s.AddrGenMode }},
-			setting{"ipv6", "accept_ra", 0, func(s *link.Settings) uint32 { return s.AcceptRA }},
+			setting{"ipv6", "addr_gen_mode", 1, func(s link.Settings) uint32 { return s.AddrGenMode }},
+			setting{"ipv6", "accept_ra", 0, func(s link.Settings) uint32 { return s.AcceptRA }},
 		)
 	}
 	off := uint32(1)
 	if d.IPv6 {
 		off = 0
 	}
-	return append(list, setting{"ipv6", "disable_ipv6", off, func(s *link.Settings) uint32 { return s.DisableIPv6 }})
+	return append(list, setting{"ipv6", "disable_ipv6", off, func(s link.Settings) uint32 { return s.DisableIPv6 }})
 }
 
 // settled reports whether an interface has the settings of its device, as far as the
 // kernel tells. It asks for nothing: others may set them at any time, as when
 // systemd applies what is configured for all interfaces to a new one.
-func settled(d netspec.Device, s *link.Settings) bool {
+func settled(d netspec.Device, s link.Settings) bool {
 	var list [most]setting // a thousand devices are looked at each time: no memory for that
 	for _, o := range own(list[:0], d) {
 		has := s.Has4

@@ -266,7 +266,7 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 // mend puts right what others changed of an interface that was tuned. Settings do
 // not count as a change.
 func (k *Keeper) mend(state *link.State, d netspec.Device, i link.Interface) (changed bool, err error) {
-	if !settled(d, &i.Settings) {
+	if !settled(d, i.Settings) {
 		err = k.settle(d)
 		if own := generated(d); d.IPv6 && !d.IPVLAN() && i.Settings.AddrGenMode == 0 {
 			err = errors.Join(err, k.conn.Remove(netspec.Address{Prefix: own, Device: d.Name}))
