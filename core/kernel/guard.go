@@ -4,7 +4,9 @@ package kernel
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"time"
@@ -94,13 +96,39 @@ func (k *Kernel) expel() (removed []intruder, err error) {
 		return nil, err
 	}
 	for _, a := range k.intruders(state) {
-		if err := k.conn.Remove(a.Address); err != nil {
+		if err := k.oust(a.Address); err != nil {
 			k.log.Error("cannot remove an address that "+a.told+", will try again", "err", err)
 			continue
 		}
 		removed = append(removed, a)
 	}
 	return removed, nil
+}
+
+// oust removes an address, and leaves the others of its network: the kernel would
+// remove them with the first, and one of them may be the host's own.
+func (k *Kernel) oust(a netspec.Address) error {
+	network := a.Prefix
+	if a.Peer.IsValid() {
+		network = a.Peer
+	}
+	if !a.Addr().Is4() || network.IsSingleIP() {
+		return k.conn.Remove(a)
+	}
+	setting := promoteSetting(a.Device)
+	if err := k.settings.Set(setting, "1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := k.conn.Remove(a)
+	k.mu.Lock()
+	stays := k.promoted[a.Device]
+	k.mu.Unlock()
+	if !stays {
+		if err := k.settings.Restore(setting); err != nil {
+			k.log.Warn("cannot put promote_secondaries back", "err", err)
+		}
+	}
+	return err
 }
 
 // intruded tells of an address that was removed, and of who may have set it.

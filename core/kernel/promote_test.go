@@ -47,3 +47,36 @@ func TestPromote(t *testing.T) {
 		t.Errorf("after Close it is %s, want 0", got)
 	}
 }
+
+// TestGuardLeavesTheNetwork holds that a guarded address which is the first of a network
+// goes without the host's own of that network, and the setting is as before.
+func TestGuardLeavesTheNetwork(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	s := sysctl.New(h.NS, nil)
+	k, _ := open(t, h, kernel.Options{})
+	netnstest.Must(t, k.Watch([]string{"eth0"}, nil))
+	guarded, stands, own := addr("192.0.2.100/32", "eth0"), addr("192.0.2.100/24", "eth0"), addr("192.0.2.5/24", "eth0")
+	for _, promoted := range []string{"0", "1"} {
+		k.Guard(nil, nil)
+		netnstest.Must(t, k.Promote(map[string][]string{"1": {"eth0"}}[promoted]))
+		netnstest.Must(t, h.Link.Remove(own))
+		add(t, h, stands)
+		add(t, h, own)
+		k.Guard([]netspec.Address{guarded}, nil)
+		for end := time.Now().Add(soon); slices.Contains(must[[]netspec.Address](t)(h.Link.List("eth0")), stands); time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal("the guarded address still stands")
+			}
+		}
+		if list := must[[]netspec.Address](t)(h.Link.List("eth0")); !slices.Contains(list, own) {
+			t.Errorf("promote_secondaries %s: addresses %v, want the host's own to have stayed", promoted, list)
+		}
+		var setting string
+		for end := time.Now().Add(soon); setting != promoted && time.Now().Before(end); time.Sleep(time.Millisecond) {
+			setting = must[string](t)(s.Read("ipv4/conf/eth0/promote_secondaries"))
+		}
+		if setting != promoted {
+			t.Errorf("promote_secondaries is %s, want %s as before", setting, promoted)
+		}
+	}
+}
