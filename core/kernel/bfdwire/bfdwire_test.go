@@ -283,6 +283,46 @@ func TestInterfaceComesAnew(t *testing.T) {
 	heard.next(t)
 }
 
+// TestLinkLocalSourceToCome: so may one whose source is of an interface that is not
+// there yet; its packets begin when it comes, and go on when it comes anew.
+func TestLinkLocalSourceToCome(t *testing.T) {
+	a, b := netnstest.Pair(t, "eth0", "eth1")
+	left, right := netip.MustParseAddr("fe80::51"), netip.MustParseAddr("fe80::52")
+	c := session(left, right.WithZone("eth5"))
+	w, _ := wired(t, a, c)
+	if err := w.Send(packet(c, []byte("x"))); err == nil || !strings.Contains(err.Error(), "eth5") {
+		t.Errorf("sent without the interface: %v", err)
+	}
+	_, heard := wired(t, b, session(netip.Addr{}, left.WithZone("eth6")))
+	for _, what := range []string{"comes", "comes anew"} {
+		netnstest.Connect(t, a, "eth5", b, "eth6")
+		for _, x := range []struct {
+			host   *netnstest.Host
+			device string
+			addr   netip.Addr
+		}{{a, "eth5", left}, {b, "eth6", right}} {
+			_, err := x.host.Link.Add(netspec.Address{Prefix: netip.PrefixFrom(x.addr, 64), Device: x.device})
+			netnstest.Must(t, err)
+		}
+		var got bfd.Packet
+		for begin := time.Now(); !got.Source.IsValid(); {
+			err := w.Send(packet(c, []byte("x")))
+			select {
+			case e := <-heard:
+				got = e.Packet
+			case <-time.After(20 * time.Millisecond):
+			}
+			if time.Since(begin) > 5*time.Second {
+				t.Fatalf("nothing arrives when the interface %s: %v", what, err)
+			}
+		}
+		if got.Source.WithZone("") != left {
+			t.Errorf("from %v, want %v", got.Source, left)
+		}
+		netnstest.Must(t, a.Link.Delete("eth5"))
+	}
+}
+
 // TestManySessions: each of them sends, nothing is lost, and Close is the end.
 func TestManySessions(t *testing.T) {
 	a, b := pair(t, false)

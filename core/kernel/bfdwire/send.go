@@ -17,13 +17,13 @@ import (
 // sender is the socket that one session sends from.
 type sender struct {
 	path bfd.Path
-	port int // the source port
 
 	// mu guards what follows. It is held for some non-blocking system calls
 	// at most.
 	mu     sync.Mutex
 	closed bool
 	fd     int
+	port   int // the source port; 0 before it is bound
 	ttl    int
 	to4    unix.SockaddrInet4
 	to6    unix.SockaddrInet6
@@ -69,7 +69,7 @@ func open(c *bfd.Config) (*sender, error) {
 		s.to4.Addr = c.Neighbor.As4()
 	}
 	err = s.setup(c)
-	if err == nil {
+	if err == nil && !s.early() {
 		err = s.bind()
 	}
 	if err != nil {
@@ -118,35 +118,62 @@ func (s *sender) bind() error {
 	const ports = 65536 - bfd.FirstSourcePort
 	begin := rand.IntN(ports)
 	for i := range ports {
-		s.port = bfd.FirstSourcePort + (begin+i)%ports
-		err := unix.Bind(s.fd, s.local())
+		port := bfd.FirstSourcePort + (begin+i)%ports
+		err := unix.Bind(s.fd, s.local(port))
 		if !errors.Is(err, unix.EADDRINUSE) {
 			if err != nil {
 				return fmt.Errorf("bind to %v: %w", s.path.Source, err)
 			}
+			s.port = port
 			return nil
 		}
 	}
 	return fmt.Errorf("no source port from %d on is free", bfd.FirstSourcePort)
 }
 
-func (s *sender) local() unix.Sockaddr {
+func (s *sender) local(port int) unix.Sockaddr {
 	source := s.path.Source
 	if !s.path.Neighbor.Is6() {
-		a := unix.SockaddrInet4{Port: s.port}
+		a := unix.SockaddrInet4{Port: port}
 		if source.IsValid() {
 			a.Addr = source.As4()
 		}
 		return &a
 	}
-	a := unix.SockaddrInet6{Port: s.port}
+	a := unix.SockaddrInet6{Port: port}
 	if source.IsValid() {
 		a.Addr = source.As16()
-		if source.IsLinkLocalUnicast() {
+		if s.scoped() {
 			a.ZoneId = s.zone()
 		}
 	}
 	return &a
+}
+
+// scoped reports whether the source is an address of one interface.
+func (s *sender) scoped() bool { return s.path.Source.Is6() && s.path.Source.IsLinkLocalUnicast() }
+
+// early reports whether the interface of the source is still to come: the kernel
+// binds to none that it does not have.
+func (s *sender) early() bool { return s.scoped() && s.path.Neighbor.Zone() != "" && s.zone() == 0 }
+
+// find has the socket send by the interface that has the name of the neighbor's zone
+// now, and binds it if that was not there before.
+func (s *sender) find() error {
+	name := s.path.Neighbor.Zone()
+	index := s.zone()
+	switch {
+	case name == "":
+		return nil
+	case index == 0:
+		return fmt.Errorf("there is no interface %s", name)
+	case s.port == 0:
+		if err := s.bind(); err != nil {
+			return err
+		}
+	}
+	s.to6.ZoneId = index
+	return nil
 }
 
 // zone returns the index of the interface that the neighbor's zone names, 0
@@ -174,9 +201,11 @@ func (s *sender) send(payload []byte) error {
 	var err error
 	if s.path.Neighbor.Is6() {
 		if s.to6.ZoneId == 0 {
-			s.to6.ZoneId = s.zone()
+			err = s.find()
 		}
-		err = unix.Sendto(s.fd, payload, unix.MSG_DONTWAIT, &s.to6)
+		if err == nil {
+			err = unix.Sendto(s.fd, payload, unix.MSG_DONTWAIT, &s.to6)
+		}
 		if err != nil {
 			s.to6.ZoneId = 0 // the interface may be another one now
 		}
