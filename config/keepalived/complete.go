@@ -46,7 +46,7 @@ func (r *reader) complete() *config.Config {
 		}
 		cfg.Scripts = append(cfg.Scripts, c.Script)
 	}
-	r.followers()
+	r.aimless()
 	r.staticReferences()
 	switch sound := r.out.given[config.Error]+r.out.dropped[config.Error] == 0; {
 	case len(r.instances) > 0 || len(cfg.VirtualServers) > 0 || !sound:

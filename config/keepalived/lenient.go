@@ -73,7 +73,7 @@ func losing(name string) bool {
 	switch name {
 	case "unknown-keyword", "unknown-option", "surplus-words", "unexpected-brace", "missing-brace", "missing-argument", "no-effect",
 		"unknown-script", "unknown-track-file", "unknown-bfd", "unknown-process", "unknown-instance", "unknown-group", "unknown-track-group",
-		"duplicate-name", "empty-group", "two-groups", "no-real-server", "family-mismatch", "no-authentication",
+		"duplicate-name", "no-bind-if", "empty-group", "two-groups", "no-real-server", "family-mismatch", "no-authentication",
 		"include-nothing", "include-unreadable", "empty-repetition":
 		return true
 	}

@@ -251,6 +251,44 @@ func (r *reader) fileWeight(s *statement) {
 	}
 }
 
+// aimless leaves out checks that cannot be made, as keepalived does.
+func (r *reader) aimless() {
+	r.followers()
+	for i := range r.cfg.VirtualServers {
+		v := &r.cfg.VirtualServers[i]
+		for k := range v.RealServers {
+			server := &v.RealServers[k]
+			server.Checks = slices.DeleteFunc(server.Checks, func(c config.Check) bool {
+				to := c.Target()
+				if to == nil || c.Plugin != nil { // which may know better
+					return false
+				}
+				if c.SMTP == nil || len(c.SMTP.Hosts) == 0 {
+					return r.unbound(c.Kind(), to.Connect(v, server), to.BindIf, c.At())
+				}
+				c.SMTP.Hosts = slices.DeleteFunc(c.SMTP.Hosts, func(h config.SMTPHost) bool {
+					if !h.ConnectIP.IsValid() {
+						h.ConnectIP = c.SMTP.ConnectIP
+					}
+					return r.unbound("host of SMTP_CHECK", h.Connect(v, server), h.BindIf, h.At)
+				})
+				return len(c.SMTP.Hosts) == 0
+			})
+		}
+	}
+}
+
+// unbound reports, and says, that an address is one on each network, and nothing tells
+// which is meant.
+func (r *reader) unbound(what string, to config.Endpoint, bindIf string, at config.Position) bool {
+	a := to.Addr()
+	if !a.Is6() || !a.IsLinkLocalUnicast() || a.Zone() != "" || bindIf != "" {
+		return false
+	}
+	r.out.addAt(at, config.Warning, "no-bind-if", "this %s connects to the link-local address %s, which may be on every network, and does not say on which: add bind_if; %s", what, a, blockLeftOut)
+	return true
+}
+
 // followers leaves out checks that follow a file or a session which is not there,
 // as keepalived does: also when its own block was left out. The server would count as
 // working, or as down, for ever.

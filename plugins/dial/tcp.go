@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -197,7 +198,10 @@ func sockaddr(t checker.Target) (syscall.Sockaddr, string, error) {
 	if zone == "" && a.IsLinkLocalUnicast() {
 		zone = t.BindIf
 	}
-	if zone == "" {
+	switch {
+	case zone == "" && a.IsLinkLocalUnicast():
+		return nil, "", &checker.LocalError{Err: fmt.Errorf("%s may be on every network: it takes a bind_if", a)}
+	case zone == "":
 		return sa, "tcp6", nil
 	}
 	if n, err := strconv.ParseUint(zone, 10, 32); err == nil {

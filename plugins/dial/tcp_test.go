@@ -93,6 +93,8 @@ func TestWhoseFault(t *testing.T) {
 	elsewhere, noIf, zone := up, up, up
 	elsewhere.BindTo = netip.MustParseAddr("203.0.113.7")
 	noIf.BindIf = "no-such-if"
+	nowhere := up
+	nowhere.Address = netip.MustParseAddrPort("[fe80::1]:80")
 	zone.Address = netip.MustParseAddrPort("[fe80::1%no-such-if]:80")
 	tests := []struct {
 		name   string
@@ -103,6 +105,7 @@ func TestWhoseFault(t *testing.T) {
 		{"refused", closed, checker.Failed, "connection refused"},
 		{"an address that is not here", elsewhere, checker.Unknown, "bindto 203.0.113.7: cannot assign requested address"},
 		{"no interface", noIf, checker.Unknown, "bind_if no-such-if: no such device"},
+		{"a link-local address of no network", nowhere, checker.Unknown, "fe80::1 may be on every network: it takes a bind_if"},
 		{"no zone", zone, checker.Unknown, "find interface no-such-if for [fe80::1%no-such-if]:80: route ip+net: no such network interface"},
 	}
 	for _, test := range tests {
