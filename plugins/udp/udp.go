@@ -9,7 +9,6 @@ package udp
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -41,7 +40,7 @@ func (*Checker) Info() checker.Info {
 	return checker.Info{
 		Name: "UDP_CHECK", Version: "1", Doc: "Sends a datagram and checks the reply, or the error that the network reports.",
 		Options: []checker.Option{
-			{Name: "payload", Type: "string", Doc: "The content of the datagram, in hexadecimal (default: 32 random bytes)."},
+			{Name: "payload", Type: "string", Doc: "The content of the datagram, in hexadecimal (default: 32 bytes of a text that says that it is a check)."},
 			{Name: "require_reply", Type: "string", Default: "false", Doc: "true: require a reply. Hexadecimal digits: require a reply that begins with these bytes; a shorter reply is compared as far as it goes. An X stands for any digit."},
 			{Name: "min_reply_length", Type: "int", Unit: "bytes", Default: "0", Doc: "The minimum length of a reply whose bytes are given."},
 			{Name: "max_reply_length", Type: "int", Unit: "bytes", Default: "255", Doc: "The maximum length of a reply whose bytes are given."},
@@ -58,8 +57,9 @@ type probe struct {
 // maxDatagram is the longest that UDP has.
 const maxDatagram = 65535
 
-// randomLen is how much of chance is sent when nothing else is said.
-const randomLen = 32
+// defaultPayload is sent when nothing else is said: as long as keepalived's, and like
+// that a text, which is no request of any protocol. Random bytes might be one.
+const defaultPayload = "moonkeep check - moonkeep check "
 
 // minBuffer is room for a reply whose length does not matter.
 const minBuffer = 2048
@@ -127,10 +127,7 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 	defer dial.Within(ctx, c, end)()
 	payload := p.options.Payload.value
 	if !p.options.Payload.given {
-		payload = make([]byte, randomLen)
-		if _, err := rand.Read(payload); err != nil {
-			return checker.Result{Message: "make up what is sent: " + err.Error()}
-		}
+		payload = []byte(defaultPayload)
 	}
 	if _, err := c.Write(payload); err != nil {
 		return checker.Failure(err, "send to "+at)
