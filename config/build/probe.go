@@ -281,24 +281,32 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 	case k.TCP != nil, k.Ping != nil:
 		return json.RawMessage("{}")
 	case k.HTTP != nil:
-		h := *k.HTTP
+		h := last.http.room()
+		urls := append(h.URLs[:0], k.HTTP.URLs...)
+		*h = *k.HTTP
 		h.At, h.Written, h.Target, h.Timing = config.Position{}, nil, config.Target{}, config.Timing{}
-		h.URLs = slices.Clone(h.URLs)
+		if h.URLs = h.URLs[:0:0]; len(urls) > 0 { // without any it is nil or not, which differs
+			h.URLs = urls
+		}
 		for i := range h.URLs {
 			u := &h.URLs[i]
 			u.VirtualHost, u.At, u.Written = h.Host(u, v, r), config.Position{}, nil
 		}
-		return last.http.of(&h, func() map[string]any { return object(reflect.ValueOf(h)) })
+		return last.http.of(func() map[string]any { return object(reflect.ValueOf(*h)) })
 	case k.SSL != nil:
-		h := *k.SSL
+		h := last.ssl.room()
+		urls := append(h.URLs[:0], k.SSL.URLs...)
+		*h = *k.SSL
 		h.At, h.Written, h.Target, h.Timing = config.Position{}, nil, config.Target{}, config.Timing{}
-		h.URLs = slices.Clone(h.URLs)
+		if h.URLs = h.URLs[:0:0]; len(urls) > 0 { // without any it is nil or not, which differs
+			h.URLs = urls
+		}
 		for i := range h.URLs {
 			u := &h.URLs[i]
 			u.VirtualHost, u.At, u.Written = h.Host(&u.URL, v, r), config.Position{}, nil
 		}
-		return last.ssl.of(&h, func() map[string]any {
-			m := object(reflect.ValueOf(h))
+		return last.ssl.of(func() map[string]any {
+			m := object(reflect.ValueOf(*h))
 			trust(m, c.SSL)
 			return m
 		})
@@ -363,12 +371,23 @@ type texts struct {
 type lastText[T any] struct {
 	check *T // nil before the first
 	text  json.RawMessage
+	// next is room for the one after: tens of thousands are looked at some times.
+	next *T
 }
 
-// of is the text of a check, which must not be changed after. render makes its object.
-func (l *lastText[T]) of(check *T, render func() map[string]any) json.RawMessage {
-	if l.check == nil || !reflect.DeepEqual(l.check, check) {
-		l.check, l.text = check, text(render())
+// room is what of is asked for next, to be filled in; what it has may be used again.
+func (l *lastText[T]) room() *T {
+	if l.next == nil {
+		l.next = new(T)
+	}
+	return l.next
+}
+
+// of is the text of the check in room. render makes its object.
+func (l *lastText[T]) of(render func() map[string]any) json.RawMessage {
+	if l.check == nil || !reflect.DeepEqual(l.check, l.next) {
+		l.text = text(render())
+		l.check, l.next = l.next, l.check
 	}
 	return l.text
 }

@@ -18,8 +18,9 @@ func refusedChecks(c *config.Config) config.Findings {
 	type question struct{ kind, options string }
 	asked := map[question]bool{}
 	files := hostedFiles{}
+	var last question // most often the one before
 	build.EachProbe(c, func(p *build.Probe) {
-		if p.Plugin || p.Lua != nil || p.Kind == "MISC_CHECK" {
+		if p.Plugin || p.Lua != nil || p.Kind == "MISC_CHECK" || p.Kind == last.kind && string(p.Options) == last.options {
 			return
 		}
 		own, ok := checkers[p.Kind]
@@ -27,10 +28,11 @@ func refusedChecks(c *config.Config) config.Findings {
 			own = standard.New(p.Kind)
 			checkers[p.Kind] = own
 		}
-		if own == nil || asked[question{p.Kind, string(p.Options)}] {
+		last = question{p.Kind, string(p.Options)}
+		if own == nil || asked[last] {
 			return // the same options are the same everywhere
 		}
-		asked[question{p.Kind, string(p.Options)}] = true
+		asked[last] = true
 		if err := refusedBy(own, p, files); err != nil {
 			found.Add(checkAt(c, p), config.Error, "bad-plugin", "%s of %s: %v", p.Kind, p.Server(), err)
 		}

@@ -1,0 +1,75 @@
+package build
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// webs is a service whose servers are checked by these.
+func webs(checks ...*config.HTTPCheck) *config.Config {
+	v := config.VirtualServer{Address: config.Endpoint{AddrPort: netip.MustParseAddrPort("192.0.2.1:80")}}
+	for i, k := range checks {
+		e := config.Endpoint{AddrPort: netip.MustParseAddrPort(fmt.Sprintf("192.0.%d.%d:80", 2+i/250, i%250+1))}
+		v.RealServers = append(v.RealServers, config.RealServer{Address: e, Checks: []config.Check{{HTTP: k}}})
+	}
+	return &config.Config{VirtualServers: []config.VirtualServer{v}}
+}
+
+// web is an HTTP_GET of paths; without any its list is empty, with room.
+func web(paths ...string) *config.HTTPCheck {
+	k := &config.HTTPCheck{}
+	k.URLs = make([]config.URL, 0, 3)
+	for _, p := range paths {
+		k.URLs = append(k.URLs, config.URL{Path: p})
+	}
+	return k
+}
+
+// optionsOf are the options of all probes, in order.
+func optionsOf(c *config.Config) (all []string) {
+	EachProbe(c, func(p *Probe) { all = append(all, string(p.Options)) })
+	return all
+}
+
+// TestOptionsAreOfTheirCheck: a check has the options that it has alone, whichever
+// come before it, and nothing of it is changed.
+func TestOptionsAreOfTheirCheck(t *testing.T) {
+	kinds := []*config.HTTPCheck{web("/a"), web("/b", "/c"), web(), {}, web("/a", "/c")}
+	var checks []*config.HTTPCheck
+	var want []string
+	for i := range 60 {
+		k := kinds[i*i%7%len(kinds)]
+		checks, want = append(checks, k), append(want, optionsOf(webs(k))...)
+	}
+	c := webs(checks...)
+	for range 2 {
+		if got := optionsOf(c); !slices.Equal(got, want) {
+			t.Errorf("got %q\nwant %q", got, want)
+		}
+	}
+	for i, k := range kinds {
+		for _, u := range k.URLs[:cap(k.URLs)][len(k.URLs):] {
+			if u.Path != "" {
+				t.Errorf("check %d has %q behind its URLs", i, u.Path)
+			}
+		}
+	}
+}
+
+// TestProbesShareTheirOptions: of thousands that are checked in one way, each costs a
+// start next to nothing.
+func TestProbesShareTheirOptions(t *testing.T) {
+	checks := make([]*config.HTTPCheck, 1000)
+	for i := range checks {
+		checks[i] = web("/a")
+	}
+	c := webs(checks...)
+	got := testing.AllocsPerRun(3, func() { EachProbe(c, func(*Probe) {}) })
+	if got > 200 {
+		t.Errorf("%v allocations for 1000 probes", got)
+	}
+}
