@@ -97,7 +97,11 @@ func (q *checkQueue) next() mono.Instant {
 	if len(q.heap) == 0 {
 		return mono.Never
 	}
-	at := q.heap[0].at
+	return q.onGrid(q.heap[0].at)
+}
+
+// onGrid is the first instant of the grid from an instant on.
+func (q *checkQueue) onGrid(at mono.Instant) mono.Instant {
 	if over := time.Duration(at) % q.grid; over > 0 {
 		return at.Add(q.grid - over)
 	}
@@ -217,7 +221,8 @@ func (n *Node) runChecks(now mono.Instant) {
 		if probe {
 			c.asked = uint64(n.generation)<<32 | uint64(c.id)
 			n.asks = append(n.asks, Ask{Check: c.id, Seq: c.life.Seq()})
-			n.probing.begun(c.life.Late().Last)
+			// To wait for the grid is not to be late.
+			n.probing.begun(now.Sub(n.queue.onGrid(now.Add(-c.life.Late().Last))))
 		}
 		n.queue.set(c)
 		if probe && !changed && !c.server.unproven {
@@ -357,7 +362,8 @@ type ProbeCounts struct {
 	// Begun and Answered count probes; Strange counts answers that nobody
 	// waited for.
 	Begun, Answered, Strange uint64
-	// Late counts probes by how late they began: the first those of less than
+	// Late counts probes by how late they began, from the instant of the grid at
+	// which they were due: the first those of less than
 	// a millisecond, each further one those of less than twice as much, the
 	// last all others.
 	Late [LateBuckets]uint64
@@ -370,6 +376,7 @@ const LateBuckets = 15
 
 func (p *ProbeCounts) begun(late time.Duration) {
 	p.Begun++
+	late = max(0, late)
 	p.MostLate = max(p.MostLate, late)
-	p.Late[min(bits.Len64(uint64(max(0, late)/time.Millisecond)), LateBuckets-1)]++
+	p.Late[min(bits.Len64(uint64(late/time.Millisecond)), LateBuckets-1)]++
 }

@@ -215,8 +215,11 @@ func FuzzServices(f *testing.F) {
 }
 
 // crowd returns a node with so many servers, each with one check a second.
-func crowd(servers int) *Node {
-	shared := &health.Config{Interval: second, Doubt: second, Warmup: second, Patience: 5 * second, Rise: 1, Fall: 2, Grace: 3 * second}
+func crowd(servers int) *Node { return crowdEach(second, servers) }
+
+// crowdEach is crowd with another interval.
+func crowdEach(interval time.Duration, servers int) *Node {
+	shared := &health.Config{Interval: interval, Doubt: interval, Warmup: interval, Patience: 5 * second, Rise: 1, Fall: 2, Grace: 3 * second}
 	var cfg Config
 	for i := range servers / 10 {
 		v := Service{Name: fmt.Sprint("v", i), Tuple: "<v>", Quorum: 1}
@@ -284,6 +287,29 @@ func TestSpread(t *testing.T) {
 	}
 	if n.queue.grid != second/50 {
 		t.Errorf("a grid of %v for an interval of a second", n.queue.grid)
+	}
+}
+
+// TestLate: who wakes the node late has late checks, and who wakes it in time has none,
+// however wide the grid is.
+func TestLate(t *testing.T) {
+	for _, c := range []struct {
+		interval, grid time.Duration
+	}{{second, 20 * time.Millisecond}, {5 * second, 100 * time.Millisecond}, {60 * second, 100 * time.Millisecond}} {
+		n := crowdEach(c.interval, 1000)
+		beat(n, 0, int(c.interval/time.Millisecond), nil)
+		if n.queue.grid != c.grid {
+			t.Errorf("a grid of %v for an interval of %v, want %v", n.queue.grid, c.interval, c.grid)
+		}
+		p := n.Services(0).Probes
+		if p.MostLate >= 2*time.Millisecond || p.Begun < 900 {
+			t.Errorf("each %v: %d began, the latest late by %v", c.interval, p.Begun, p.MostLate)
+		}
+		const stood = 300 * time.Millisecond
+		beat(n, mono.Instant(c.interval+stood), 1, nil)
+		if p := n.Services(0).Probes; p.MostLate < stood-c.grid || p.MostLate > stood+c.grid {
+			t.Errorf("each %v: the latest was late by %v after the node stood still for %v", c.interval, p.MostLate, stood)
+		}
 	}
 }
 
