@@ -93,6 +93,8 @@ func matrix() []row {
 			alone: "keepalived 2.2.7 has no no_virtual_ipaddress"},
 		{name: "v3 unicast", dialect: v3, inside: four, order: true},
 		{name: "v3 several addresses", dialect: many, order: true, always: true},
+		{name: "v2 use_vmac", dialect: v2vmac, order: true},
+		{name: "v3 use_vmac", dialect: v3vmac, order: true},
 		{name: "v3 sync group", dialect: v3, outside: [2]string{together, together}, order: true, always: true},
 		// No tie: a session may be up on one side a second before the other, and
 		// who has its weight first is preferred until then.
