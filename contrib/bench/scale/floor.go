@@ -92,9 +92,9 @@ func closeAll(list []int) (err error) {
 }
 
 // packet is the advert of virtual router i.
-func packet(i int, interval time.Duration) []byte {
+func packet(i, version int, interval time.Duration) []byte {
 	from, to := own(masterSide, i/perInterface), vrrp.Group(false)
-	c := vrrp.Config{Version: vrrp.V3, VRID: uint8(vrid(i)), Priority: masterPriority, Interval: interval}
+	c := vrrp.Config{Version: vrrp.Version(version), VRID: uint8(vrid(i)), Priority: masterPriority, Interval: interval}
 	c.Addresses = append(c.Addresses, vip(i))
 	ip := []byte{0x45, 0xc0, 0, 0, 0, 0, 0, 0, vrrp.TTL, vrrp.Protocol, 0, 0}
 	ip = append(ip, from.AsSlice()...)
@@ -104,7 +104,7 @@ func packet(i int, interval time.Duration) []byte {
 
 // send sends the adverts of all virtual routers each interval, a part of them
 // at a time.
-func (w *network) send(l *loop, interval time.Duration) (err error) {
+func (w *network) send(l *loop, version int, interval time.Duration) (err error) {
 	list, err := sockets(w.hosts[masterSide], w.n)
 	defer func() { err = errors.Join(err, closeAll(list)) }()
 	if err != nil {
@@ -113,7 +113,7 @@ func (w *network) send(l *loop, interval time.Duration) (err error) {
 	to := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: vrrp.Group(false).As4()}
 	messages, vectors := make([]mmsghdr, w.n), make([]unix.Iovec, w.n)
 	for i := range messages {
-		p := packet(i, interval)
+		p := packet(i, version, interval)
 		vectors[i].Base = &p[0]
 		vectors[i].SetLen(len(p))
 		h := &messages[i].header
@@ -204,9 +204,9 @@ func threadTime(tid int) (time.Duration, error) {
 
 // floorTimes runs both loops for the window and returns the CPU time of each
 // per minute.
-func (w *network) floorTimes(interval, settle, window time.Duration) (out [sides]float64, err error) {
+func (w *network) floorTimes(version int, interval, settle, window time.Duration) (out [sides]float64, err error) {
 	receiver := begin(w.hosts[backupSide].ns, w.receive)
-	sender := begin(w.hosts[masterSide].ns, func(l *loop) error { return w.send(l, interval) })
+	sender := begin(w.hosts[masterSide].ns, func(l *loop) error { return w.send(l, version, interval) })
 	loops := [sides]*loop{masterSide: sender, backupSide: receiver}
 	var tid [sides]int
 	for side, l := range loops {

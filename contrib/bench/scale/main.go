@@ -31,6 +31,7 @@ import (
 type settings struct {
 	subject.Programs
 	sizes     []int
+	version   int
 	intervals []time.Duration
 	programs  []string
 	runs      int
@@ -53,6 +54,7 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s.Flags(f)
 	sizes := f.String("instances", "1,250,1000,2000", "how many virtual routers")
 	intervals := f.String("intervals", "1s,100ms", "advertisement intervals")
+	f.IntVar(&s.version, "version", 3, "version of VRRP; 2 has intervals of whole seconds")
 	programs := f.String("programs", ours+","+theirs+","+floor, "what is measured, in this order in each turn")
 	f.IntVar(&s.runs, "runs", 1, "how many turns each program has for each size and interval")
 	f.DurationVar(&s.settle, "settle", 6*time.Second, "how long a pair is left alone before it is measured: what follows a start, such as a second round of announcements, is to be over")
@@ -64,6 +66,9 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	err := subject.Parse(f, args, func() error {
 		if *short {
 			*sizes, *intervals = "20", "100ms"
+			if s.version == 2 {
+				*intervals = "1s"
+			}
 			s.settle, s.window, s.capture = 200*time.Millisecond, time.Second, time.Second
 		}
 		return s.fill(*sizes, *intervals, *programs)
@@ -84,7 +89,13 @@ func (s *settings) fill(sizes, intervals, programs string) (err error) {
 		if err != nil || d < 10*time.Millisecond || d > 40*time.Second || d%(10*time.Millisecond) != 0 {
 			return fmt.Errorf("-intervals %q: use multiples of 10ms up to 40s", text)
 		}
+		if s.version == 2 && d%time.Second != 0 {
+			return fmt.Errorf("-intervals %q: version 2 has whole seconds; give -intervals 1s", text)
+		}
 		s.intervals = append(s.intervals, d)
+	}
+	if s.version != 2 && s.version != 3 {
+		return errors.New("-version must be 2 or 3")
 	}
 	if s.runs < 1 || s.settle < 0 || s.window <= 0 || s.capture <= 0 {
 		return errors.New("-runs, -window and -capture must be positive")
@@ -115,7 +126,7 @@ func run(ctx context.Context, s settings, out, progress io.Writer) (err error) {
 	t := &table{}
 	failure := measure(ctx, s, t, progress)
 	fmt.Fprintln(out, machine)
-	fmt.Fprintf(out, "%d turns each; CPU time over %v, adverts over %v\n\n", s.runs, s.window, s.capture)
+	fmt.Fprintf(out, "VRRP version %d; %d turns each; CPU time over %v, adverts over %v\n\n", s.version, s.runs, s.window, s.capture)
 	t.grow()
 	t.print(out, s.markdown)
 	if ctx.Err() != nil {

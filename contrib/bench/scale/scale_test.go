@@ -29,7 +29,7 @@ func TestFlags(t *testing.T) {
 	if s, err = parseFlags([]string{"-short"}, io.Discard); err != nil || len(s.sizes) != 1 || s.window > time.Second {
 		t.Errorf("-short: got %+v, %v", s, err)
 	}
-	for _, args := range []string{"-instances 0", "-instances x", "-instances 999999", "-intervals 1", "-intervals 15ms", "-programs vrrpd", "-runs 0", "-window 0s", "more"} {
+	for _, args := range []string{"-instances 0", "-instances x", "-instances 999999", "-intervals 1", "-intervals 15ms", "-programs vrrpd", "-runs 0", "-window 0s", "-version 4", "-version 2 -intervals 100ms", "more"} {
 		var said strings.Builder
 		if _, err := parseFlags(strings.Fields(args), &said); err == nil || said.Len() == 0 {
 			t.Errorf("%s: %v, said %q; want an error and a word", args, err, &said)
@@ -40,13 +40,14 @@ func TestFlags(t *testing.T) {
 // TestConfiguration holds that both sides mean the same virtual routers, and
 // that a reload adds one address.
 func TestConfiguration(t *testing.T) {
+	version, interval := 3, 100*ms
 	addresses := func(side int, extra bool) (n int) {
-		c, findings := keepalived.Read("f", []byte(configuration(side, 300, 100*ms, extra)))
+		c, findings := keepalived.Read("f", []byte(configuration(side, 300, version, interval, extra)))
 		if findings.Errors() || len(c.Instances) != 300 {
 			t.Fatalf("%d instances, %v", len(c.Instances), findings)
 		}
 		last := c.Instances[299]
-		if last.Interface != "e1" || last.VRID != 50 || last.AdvertInt != 100*ms || last.Priority != masterPriority-side*100 {
+		if last.Interface != "e1" || last.VRID != 50 || last.AdvertInt != interval || last.Version != version || last.Priority != masterPriority-side*100 {
 			t.Errorf("the last instance is %+v", last)
 		}
 		for _, i := range c.Instances {

@@ -25,7 +25,7 @@ const (
 
 // configuration is the keepalived.conf of a side, which both programs read.
 // With extra the last virtual router has one more address.
-func configuration(side, n int, interval time.Duration, extra bool) string {
+func configuration(side, n, version int, interval time.Duration, extra bool) string {
 	state, priority := "MASTER", masterPriority
 	if side == backupSide {
 		state, priority = "BACKUP", backupPriority
@@ -33,7 +33,7 @@ func configuration(side, n int, interval time.Duration, extra bool) string {
 	var b strings.Builder
 	// The second burst of announcements comes soon, so that it is over when a
 	// pair is measured.
-	b.WriteString("global_defs {\n    router_id bench\n    vrrp_version 3\n    vrrp_garp_master_delay 1\n}\n")
+	fmt.Fprintf(&b, "global_defs {\n    router_id bench\n    vrrp_version %d\n    vrrp_garp_master_delay 1\n}\n", version)
 	for i := range n {
 		fmt.Fprintf(&b, "vrrp_instance VI_%d {\n    state %s\n    interface %s\n    virtual_router_id %d\n    priority %d\n    advert_int %s\n",
 			i, state, device(i), vrid(i), priority, strconv.FormatFloat(interval.Seconds(), 'f', -1, 64))

@@ -69,7 +69,7 @@ func (t *trial) run(ctx context.Context) (err error) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		cpu, err := t.net.floorTimes(t.interval, min(t.settle, time.Second), t.window)
+		cpu, err := t.net.floorTimes(t.version, t.interval, min(t.settle, time.Second), t.window)
 		if err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ func (t *trial) begin(ctx context.Context) (err error) {
 		if err := os.RemoveAll(t.dir(side)); err != nil {
 			return err
 		}
-		d, err := t.Start(t.program, subject.VRRP, h.ns, t.dir(side), configuration(side, t.n, t.interval, false))
+		d, err := t.Start(t.program, subject.VRRP, h.ns, t.dir(side), configuration(side, t.n, t.version, t.interval, false))
 		if err != nil {
 			return err
 		}
@@ -212,7 +212,7 @@ func (t *trial) reload(ctx context.Context) error {
 			return err
 		}
 		d := t.daemons[masterSide]
-		if err := d.Configure(configuration(masterSide, t.n, t.interval, true)); err != nil {
+		if err := d.Configure(configuration(masterSide, t.n, t.version, t.interval, true)); err != nil {
 			return err
 		}
 		start := time.Now()
