@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,17 @@ var (
 type Own struct {
 	Instance, Parent, MAC string
 	Addresses             bool
+}
+
+// Group is the multicast group of an instance of one family.
+func (i *Instance) Group(g *Global, six bool) netip.Addr {
+	switch {
+	case i.Destination.IsValid():
+		return i.Destination
+	case six:
+		return g.MulticastGroup6
+	}
+	return g.MulticastGroup4
 }
 
 // Lacks returns the key without which an instance cannot send, and what to write

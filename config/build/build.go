@@ -261,13 +261,8 @@ func router(in *config.Instance, global *config.Global, member bool) vrrp.Config
 // group4or6 is the multicast group of an instance, the zero value for the usual
 // one of its family and for unicast.
 func group4or6(in *config.Instance, global *config.Global, r *vrrp.Config) netip.Addr {
-	g := in.Destination
-	if !g.IsValid() {
-		six, known := r.Family()
-		if g = global.MulticastGroup4; known && six || !known && source(in).Is6() {
-			g = global.MulticastGroup6
-		}
-	}
+	six, known := r.Family()
+	g := in.Group(global, known && six || !known && source(in).Is6())
 	if r.Unicast.On || g == vrrp.Group(g.Is6()) {
 		return netip.Addr{}
 	}

@@ -57,15 +57,11 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 		}
 	}
 	if s := v.SorryServer; s != nil {
-		method := v.LBKind
-		if s.LVSMethod != nil {
-			method = *s.LVSMethod
-		}
 		a := s.Address.AddrPort
 		if a.Port() == 0 && v.Address.IsValid() {
 			a = netip.AddrPortFrom(a.Addr(), v.Address.Port())
 		}
-		l.Sorry = destination(a, method, 0, 0)
+		l.Sorry = destination(a, v.SorryMethod(), 0, 0)
 	}
 	return l
 }

@@ -131,7 +131,7 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 	ids := make([]string, len(c.VirtualServers))
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
-		ids[i] = serviceName(v)
+		ids[i] = v.Identity()
 		switch id := ids[i]; {
 		case !services[id]:
 			services[id] = true

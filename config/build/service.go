@@ -136,9 +136,6 @@ func policy(word string) health.Policy {
 	return health.Keep
 }
 
-// serviceName is how people call a virtual server.
-func serviceName(v *config.VirtualServer) string { return v.Identity() }
-
 // serviceTuple is how keepalived writes a virtual server into FIFOs and mails.
 func serviceTuple(v *config.VirtualServer) string {
 	switch {

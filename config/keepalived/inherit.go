@@ -45,14 +45,7 @@ func (r *reader) clashes() {
 			continue
 		}
 		unicast := len(i.UnicastPeers) > 0 || i.UnicastFaultNoPeer
-		group := i.Destination
-		if !group.IsValid() {
-			group = r.cfg.Global.MulticastGroup4
-			if i.six() {
-				group = r.cfg.Global.MulticastGroup6
-			}
-		}
-		key := mark{vrid: i.VRID, device: i.Place(i.Interface), group: group}
+		key := mark{vrid: i.VRID, device: i.Place(i.Interface), group: i.Group(&r.cfg.Global, i.six())}
 		if unicast {
 			key.group, key.unicast, key.six = netip.Addr{}, true, i.six()
 		}

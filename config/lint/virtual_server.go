@@ -220,7 +220,7 @@ func (l *service) service(c *config.Config) {
 	if s == nil {
 		return
 	}
-	sorry := endpoint(s.Address, v, v.LBKind, s.LVSMethod)
+	sorry := (&config.RealServer{Address: s.Address, LVSMethod: s.LVSMethod}).Endpoint(v).AddrPort
 	for i := range v.RealServers {
 		r := &v.RealServers[i]
 		if r.Endpoint(v).AddrPort == sorry {
@@ -232,17 +232,6 @@ func (l *service) service(c *config.Config) {
 
 // allOnes is the granularity of a single client.
 var allOnes = netip.AddrFrom4([4]byte{255, 255, 255, 255})
-
-// endpoint is where a server's packets go, as config.RealServer.Endpoint.
-func endpoint(e config.Endpoint, v *config.VirtualServer, kind config.LVSMethod, own *config.LVSMethod) netip.AddrPort {
-	if own != nil {
-		kind = *own
-	}
-	if v.Address.IsValid() && (e.Port() == 0 || kind.Kind == config.DR || kind.Kind == config.TUN) {
-		return netip.AddrPortFrom(e.Addr(), v.Address.Port())
-	}
-	return e.AddrPort
-}
 
 // quorum compares the quorum, which counts weights, with the weights.
 func (l *service) quorum() {

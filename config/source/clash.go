@@ -76,11 +76,8 @@ func (r *reader) clashes(all []config.Instance, global *config.Global) {
 			continue // it is a second one of this name
 		}
 		key := router{in.Place(in.Interface), in.VRID, in.Six(), in.Destination}
-		if !key.group.IsValid() && !in.Unicast() {
-			key.group = global.MulticastGroup4
-			if key.six {
-				key.group = global.MulticastGroup6
-			}
+		if !in.Unicast() {
+			key.group = in.Group(global, key.six)
 		}
 		for _, other := range routers[key] {
 			if in.VRID != 0 && in.Interface != "" && (!in.Unicast() || sharePeer(in, other)) {

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -148,19 +147,12 @@ func (v *value) shown(part string) string {
 	return quoted(part)
 }
 
-func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
-
 // maxQuoted is how many characters of a file a message repeats.
 const maxQuoted = 60
 
 // printable returns s on one line, printable, and not longer than a line.
 func printable(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unprintable(r) {
-			return '?'
-		}
-		return r
-	}, s)
+	s = config.Printable(s)
 	if utf8.RuneCountInString(s) > 2*maxQuoted {
 		s = string([]rune(s)[:2*maxQuoted]) + "..."
 	}

@@ -181,7 +181,7 @@ func (d *decoder) asText(v *value, what string) (string, bool) {
 	switch {
 	case v.kind == kindText && v.text == "":
 		d.error(v.at, "wrong-value", "%s is empty", what)
-	case v.kind == kindText && strings.ContainsFunc(v.text, unprintable):
+	case v.kind == kindText && config.Printable(v.text) != v.text:
 		d.error(v.at, "wrong-value", "%s has a character in it that cannot be printed", what)
 	case v.kind == kindText:
 		return v.text, true
