@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"slices"
@@ -116,5 +117,52 @@ func TestLuaRelative(t *testing.T) {
 	if _, found := source.Read("a.yaml", []byte("global: {startup_script: {lua: x.lua}}\nvrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1], notify: {any: {lua: x.lua}, master: {allow: [exec], script: x}}}]\n")); len(found) != 3 ||
 		!strings.Contains(fmt.Sprint(found), "name a program") || !strings.Contains(fmt.Sprint(found), "hear of all changes") || !strings.Contains(fmt.Sprint(found), "goes with lua only") {
 		t.Errorf("got %v", found)
+	}
+}
+
+// TestLuaWithAUser: an account beside a Lua file means nothing in keepalived.conf, and
+// is left out of the other languages, which refuse it.
+func TestLuaWithAUser(t *testing.T) {
+	c, found := keepalived.Read("/etc/keepalived/keepalived.conf", []byte(`vrrp_script s {
+ user nobody nogroup
+ script "lua:/s.lua"
+}
+vrrp_instance A {
+ interface eth0
+ virtual_router_id 1
+ virtual_ipaddress {
+  192.0.2.1/24
+ }
+ track_script {
+  s
+ }
+}
+virtual_server 192.0.2.1 80 {
+ lb_algo rr
+ lb_kind NAT
+ protocol TCP
+ real_server 192.0.2.2 80 {
+  MISC_CHECK {
+   misc_path "lua:/m.lua"
+   user nobody
+  }
+ }
+}
+`))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	for _, to := range []string{"yaml", "toml", "json"} {
+		text, lost, err := To(to, c, nil, true)
+		if err != nil || len(lost) > 0 {
+			t.Fatal(lost, err)
+		}
+		again, found := source.Read("/a."+to, text)
+		if found.Errors() {
+			t.Fatalf("%s: %v\n%s", to, found, text)
+		}
+		if m := again.VirtualServers[0].RealServers[0].Checks[0].Misc; bytes.Contains(text, []byte("nobody")) || again.Scripts[0].User != "" || m.User != "" {
+			t.Errorf("%s has the account: %s", to, text)
+		}
 	}
 }

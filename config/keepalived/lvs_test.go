@@ -92,6 +92,8 @@ func TestServices(t *testing.T) {
 		"misspelt program":  {checkText("MISC_CHECK", "misc_pth /x"), []string{"warning missing-keyword", "warning unknown-keyword"}},
 		"no program":        {checkText("MISC_CHECK", ""), []string{"warning missing-keyword"}},
 		"a Lua file":        {checkText("MISC_CHECK", `misc_path "lua:/x min=3 allow=exec"`), nil},
+		"a Lua file's user": {checkText("MISC_CHECK", "misc_path \"lua:/x\"\nuser nobody"), []string{"warning surplus-words"}},
+		"its user before":   {checkText("MISC_CHECK", "user nobody nogroup\nmisc_path \"lua:/x\""), []string{"warning surplus-words"}},
 		"a Lua file's word": {checkText("MISC_CHECK", `misc_path "lua:/x allow"`), []string{"error bad-lua"}},
 		"smoothing":         {service("real_server 10.0.0.2 80 {\nweight_by \"lua:/x\"\nsmoothing {\nmin 1\nmax 9\n}\n}"), nil},
 		"smoothing by half": {service("real_server 10.0.0.2 80 {\nweight_by \"lua:/x\"\nsmoothing {\nmin 1\n}\n}"), []string{"error bad-smoothing"}},

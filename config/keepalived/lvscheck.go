@@ -228,6 +228,12 @@ func (r *reader) miscUser(s *statement) {
 	}
 }
 
+func (r *reader) endMiscCheck(*statement) {
+	if c := top[config.MiscCheck](r); r.require(r.ended) && c.MiscPath.File() != nil {
+		r.noAccount(&c.User, &c.Group)
+	}
+}
+
 func (r *reader) endUDPCheck(*statement) {
 	c := top[config.UDPCheck](r)
 	if c.MinReplyLength > c.MaxReplyLength {

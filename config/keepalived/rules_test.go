@@ -198,6 +198,8 @@ func TestOneMistake(t *testing.T) {
 		{instanceText("notify_fault \"lua:/a x=1 x=2\"", oneAddress), "error bad-lua", "twice"},
 		{instanceText("notify_fault \"lua:/a allow=exec,wirte\"", oneAddress), "error bad-lua", "is write meant?"},
 		{instanceText("notify_fault \"lua:/a allow=exec allow=exec\"", oneAddress), "error bad-lua", "twice"},
+		{strings.Replace(script, "/bin/x", "\"lua:/x\"\nuser nobody", 1) + tracked, "warning surplus-words", "runs inside the daemon"},
+		{strings.Replace(script, "script /bin/x", "user nobody nogroup\nscript \"lua:/x\"", 1) + tracked, "warning surplus-words", "takes no account"},
 		{strings.Replace(script, "/bin/x", "\"/bin/x\"\nsmoothing {\nmin 1\nmax 2\n}", 1) + tracked, "error bad-smoothing", "goes with lua only"},
 		{strings.Replace(script, "/bin/x", "\"lua:/x\"\nsmoothing {\nmin 2\nmax 2\n}", 1) + tracked, "error bad-smoothing", "less than its max"},
 		{strings.Replace(script, "/bin/x", "\"lua:/x\"\nsmoothing {\nmin -2\nmax 0\n}", 1) + tracked, "", ""},

@@ -25,6 +25,9 @@ func (r *reader) endScript(s *statement) {
 		r.damaged = true
 		r.out.error(s.at(), "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(in.Name))
 	}
+	if in.Lua != "" {
+		r.noAccount(&in.User, &in.Group)
+	}
 	if at, text := in.SmoothingFault(); text != "" {
 		r.out.addAt(at, config.Error, "bad-smoothing", "vrrp_script %s: smoothing %s", printable(in.Name), text)
 	}

@@ -15,6 +15,7 @@ func specialLVS() map[string]keyword {
 		"virtual_server/mh-port":                 {handle: schedulerFlag("mh")},
 		"virtual_server/mh-fallback":             {handle: schedulerFlag("mh")},
 		"real_server/UDP_CHECK":                  {finish: (*reader).endUDPCheck},
+		"real_server/MISC_CHECK":                 {finish: (*reader).endMiscCheck},
 		"MISC_CHECK/misc_path":                   {min: 1, max: -1, command: true, handle: (*reader).miscPath},
 		"MISC_CHECK/user":                        {min: 1, max: 2, handle: (*reader).miscUser},
 		"DNS_CHECK/name":                         {handle: (*reader).dnsName},

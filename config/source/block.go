@@ -82,6 +82,10 @@ func (r *reader) block(v *value, b *schema.Block, dst reflect.Value, what string
 func (r *reader) account(t *table, m *config.MiscCheck) {
 	r.groupNeedsUser(t, "group", "user")
 	p := m.MiscPath
+	if p.File() != nil && t.has("user") {
+		r.error(t.place("user"), "exclusive-keys", "%s: user goes with a program; a Lua script runs inside the daemon", t.what)
+		return
+	}
 	if p == nil || p.User == "" {
 		return
 	}

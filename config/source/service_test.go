@@ -126,7 +126,10 @@ func TestFindingsOfTheRest(t *testing.T) {
 		"a server's own slow start": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, weight_by: {lua: a.lua}, smoothing: {slow_start: 5s}}]}]`, []string{
 			`a.yaml:6:104: error: virtual_server 1: real_server 192.0.2.2: smoothing has no slow_start for a real server: that is slow_start of its virtual server [bad-smoothing]`,
 		}},
-		"smoothing":              {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, weight_by: {lua: a.lua}, smoothing: {min: 1, max: 5}}]}]`, []string{}},
+		"smoothing": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, weight_by: {lua: a.lua}, smoothing: {min: 1, max: 5}}]}]`, []string{}},
+		"the account of a Lua check": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{MISC_CHECK: {misc_path: {lua: a.lua}, user: nobody}}]}]}]`, []string{
+			`a.yaml:6:115: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK: user goes with a program; a Lua script runs inside the daemon [exclusive-keys]`,
+		}},
 		"smoothing of a program": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{MISC_CHECK: {misc_path: /bin/true, misc_dynamic: true}}], smoothing: {step: 2}}]}]`, []string{}},
 		"what a check cannot have": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{DNS_CHECK: {name: a..b}}, {DNS_CHECK: {name: a.b.}}, {MISC_CHECK: {misc_path: {script: /bin/true, user: a}, user: b}}, {MISC_CHECK: {misc_path: /bin/true, group: b}}]}]}]`, []string{
 			`a.yaml:6:95: error: virtual_server 1: real_server 192.0.2.2: DNS_CHECK: name: a name has no empty label [wrong-value]`,
