@@ -95,6 +95,9 @@ local function get(url) local a, why = http.get(url, o) return true, a and a.sta
 		{`return get(ctx.args.second)`, "202"},
 		{`o.follow = 0 return get(ctx.args.first)`, "302"},
 		{`o.server_name = "127.0.0.1" return get(ctx.args.first)`, "certificate is valid for 127.0.0.2, not 127.0.0.1*"},
+		{`o.host = "127.0.0.1" return get(ctx.args.first)`, "202"},
+		{`o.headers = {Host = "127.0.0.1"} return get(ctx.args.first)`, "202"},
+		{`o.headers = {Host = "127.0.0.9"} return get(ctx.args.second)`, "certificate is valid for 127.0.0.2, not 127.0.0.9*"},
 		{`o.host = "127.0.0.9" return get(ctx.args.second)`, "certificate is valid for 127.0.0.2, not 127.0.0.9*"},
 	})
 }

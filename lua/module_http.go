@@ -25,8 +25,8 @@ func httpModule() Module {
 	link := arg("url", "string", "http:// or https://")
 	options := slices.Concat([]Value{
 		timeoutOption(),
-		opt("headers", "table<string, string>", "headers to send"),
-		opt("host", "string", "asks for another name than the URL's, in the Host header and in TLS"),
+		opt("headers", "table<string, string>", "headers to send; Host is as the option host, and those that follow from the request, such as Content-Length, cannot be given"),
+		opt("host", "string", "asks for another name than the URL's, in the Host header and in TLS; a redirect to another host asks for that one's"),
 		opt("connect", "string", "connects to this address in place of the URL's: host:port, [IPv6]:port or unix:/path"),
 		opt("max_body", "integer", "how much of the body is read, 524,288 unless given, which is the most").in("octets"),
 		opt("follow", "integer", "how many redirects are followed; 0 unless given, at most 10"),
@@ -136,20 +136,37 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	if x.json {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	req.Host = opts.text("host")
 	for name, value := range opts.words("headers") {
-		req.Header.Set(name, value)
+		switch name = http.CanonicalHeaderKey(name); name {
+		case "Host":
+			// net/http sends none of the map.
+			if opts.text("host") != "" {
+				c.l.RaiseError("%s: host and the header Host are the same: give one", c.name)
+			}
+			req.Host = value
+		case "Content-Length", "Transfer-Encoding", "Trailer":
+			c.l.RaiseError("%s: headers: %s follows from the request, and cannot be given", c.name, name)
+		default:
+			req.Header.Set(name, value)
+		}
 	}
 	name := "" // the host's: of each that a redirect leads to, its own
-	if req.Host = opts.text("host"); req.Host != "" {
-		if name = req.Host; strings.Contains(name, ":") {
-			name, _, _ = net.SplitHostPort(name)
-		}
+	if name = req.Host; strings.Contains(name, ":") {
+		name, _, _ = net.SplitHostPort(name)
 	}
 	config, err := c.tlsConfig(opts, name)
 	if err != nil {
 		return nil, err
 	}
-	client := http.Client{Transport: c.transport(traced, config, opts), CheckRedirect: redirects(opts.integer("follow", 0, 10, 0))}
+	follow, serverName := redirects(opts.integer("follow", 0, 10, 0)), opts.text("server_name")
+	client := http.Client{Transport: c.transport(traced, config, opts), CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if next.Host == "" && serverName == "" {
+			// It leads to another host, which was not asked for by that name.
+			config.ServerName = ""
+		}
+		return follow(next, via)
+	}}
 	res, err := client.Do(req)
 	if refused := new(notGranted); errors.As(err, &refused) {
 		c.l.RaiseError("%s", refused.Error())

@@ -40,6 +40,7 @@ func TestHTTP(t *testing.T) {
 		w.WriteHeader(http.StatusTeapot)
 		fmt.Fprintf(w, "%s %s %s %s %s", r.Method, r.Host, r.Header.Get("X-A"), r.UserAgent(), body)
 	})
+	mux.HandleFunc("/host", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, r.Host) })
 	mux.Handle("/moved", http.RedirectHandler("/echo", http.StatusFound))
 	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) {
 		block := bytes.Repeat([]byte("x"), 64<<10)
@@ -56,6 +57,8 @@ func TestHTTP(t *testing.T) {
 	host := server.Listener.Addr().String()
 	tests := []struct{ body, want string }{
 		{`local r = http.get(u .. "/echo", {headers = {["X-A"] = "1"}, host = "www.example.org"}) return true, r.status .. r.body .. r.headers["x-two"]`, "418GET www.example.org 1 moonkeep a, b"},
+		{`local r = http.get(u .. "/echo", {headers = {hOST = "a.example"}}) return true, r.body`, "GET a.example  moonkeep"},
+		{`local r = require("webhook").post(u .. "/host", 1, {headers = {Host = "a.example", ["X-A"] = "2"}}) return true, r.body`, "a.example"},
 		{`local r = http.post(u .. "/echo", "data") return true, r.body`, "POST " + host + "  moonkeep data"},
 		{`local r = http.get(u .. "/moved") return true, r.status .. r.headers.location`, "302/echo"},
 		{`local r = http.get(u .. "/large") return true, #r.body .. tostring(r.truncated)`, "524288true"},
@@ -261,6 +264,10 @@ func TestModuleErrors(t *testing.T) {
 		{`require("http").get("http://127.0.0.1", {timeout = 0})`, "timeout must be a number of seconds above 0, at most 86400, not 0"},
 		{`require("http").get("http://127.0.0.1", {headers = 1})`, "headers must be a table"},
 		{`require("http").get("http://127.0.0.1", {headers = {"x"}})`, "headers must have names"},
+		{`require("http").get("http://127.0.0.1", {headers = {["content-length"] = "3"}})`, "http.get: headers: Content-Length follows from the request"},
+		{`require("http").get("http://127.0.0.1", {headers = {["Transfer-Encoding"] = "chunked"}})`, "headers: Transfer-Encoding follows"},
+		{`require("http").get("http://127.0.0.1", {headers = {Trailer = "X"}})`, "headers: Trailer follows"},
+		{`require("http").get("http://127.0.0.1", {host = "a", headers = {Host = "b"}})`, "http.get: host and the header Host are the same: give one"},
 		{`require("tcp").connect("127.0.0.1")`, "want host:port"},
 		{`require("process").running{}`, "process.running: say which"},
 		{`require("process").running("nginx")`, "table expected"},
