@@ -2,6 +2,7 @@ package lua
 
 import (
 	"context"
+	"encoding/json"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -42,66 +43,124 @@ func nodeModule() Module {
 	}
 }
 
-// status asks the daemon; nil and what was pushed when it cannot be asked.
-func (c call) status() (*lua.LTable, int) {
+// status asks the daemon, and hands what of its answer part has a field for to use,
+// which pushes what the function returns: a node may have thousands of instances and
+// servers, and a script pays for what it asked for. A nil part is all.
+func (c call) status(part any, use func(*lua.LTable) int) (pushed int) {
 	if c.s.opts.Host.Status == nil {
-		return nil, c.fail("there is no daemon to ask")
+		return c.fail("there is no daemon to ask")
 	}
 	text, err := c.s.opts.Host.Status(c.s.meter.ctx)
 	if err != nil {
-		return nil, c.fail("%v", err)
+		return c.fail("%v", err)
 	}
-	value, err := c.decode(text)
-	if err != nil {
-		return nil, c.fail("%v", err)
-	}
-	tb, ok := value.(*lua.LTable)
-	if !ok {
-		return nil, c.fail("the daemon says nothing of itself")
-	}
-	return tb, 0
+	c.s.compute(func() {
+		if part != nil {
+			text, err = c.reduced(text, part)
+		}
+		var value lua.LValue
+		if err == nil {
+			value, err = c.decode(text)
+		}
+		tb, ok := value.(*lua.LTable)
+		switch {
+		case err != nil:
+			pushed = c.fail("%v", err)
+		case !ok:
+			pushed = c.fail("the daemon says nothing of itself")
+		default:
+			pushed = use(tb)
+		}
+	})
+	return pushed
 }
 
-func nodeStatus(c call) int {
-	tb, n := c.status()
-	if tb == nil {
-		return n
+// reduced is JSON without what part has no field for.
+func (c call) reduced(text []byte, part any) ([]byte, error) {
+	c.s.meter.work(c.l, len(text)/8)
+	if err := json.Unmarshal(text, part); err != nil {
+		return nil, err
 	}
-	return c.push(tb)
+	return json.Marshal(part)
 }
+
+func nodeStatus(c call) int { return c.status(nil, func(tb *lua.LTable) int { return c.push(tb) }) }
 
 // statusList is each function that returns a list.
 func (c call) statusList(what string) int {
-	tb, n := c.status()
-	if tb == nil {
-		return n
+	type raw = json.RawMessage
+	list := func(name string) func(*lua.LTable) int {
+		return func(tb *lua.LTable) int {
+			if list, ok := tb.RawGetString(name).(*lua.LTable); ok {
+				return c.push(list)
+			}
+			return c.push(c.l.NewTable())
+		}
 	}
 	switch what {
 	case "trackers":
-		out := c.l.NewTable()
-		for _, kind := range [...]struct{ key, name string }{{"scripts", "script"}, {"track_files", "file"}, {"track_processes", "process"}, {"bfd_sessions", "bfd"}} {
-			each(tb.RawGetString(kind.key), func(x *lua.LTable) {
-				x.RawSetString("kind", lua.LString(kind.name))
-				out.Append(x)
-			})
-		}
-		return c.push(out)
+		part := struct {
+			Scripts   raw `json:"scripts,omitempty"`
+			Files     raw `json:"track_files,omitempty"`
+			Processes raw `json:"track_processes,omitempty"`
+			Sessions  raw `json:"bfd_sessions,omitempty"`
+		}{}
+		return c.status(&part, func(tb *lua.LTable) int { return c.push(c.trackers(tb)) })
 	case "peers":
-		return c.push(c.peers(tb))
+		part := struct {
+			Instances []struct {
+				Name          raw `json:"name,omitempty"`
+				Peers         raw `json:"unicast_peers,omitempty"`
+				HeardFrom     raw `json:"last_advert_heard_from,omitempty"`
+				HeardPriority raw `json:"last_advert_heard_priority,omitempty"`
+				HeardAge      raw `json:"last_advert_heard_age_s,omitempty"`
+			} `json:"instances"`
+		}{}
+		return c.status(&part, func(tb *lua.LTable) int { return c.push(c.peers(tb)) })
 	case "real_servers":
-		out := c.l.NewTable()
-		each(tb.RawGetString("virtual_servers"), func(vs *lua.LTable) {
-			each(vs.RawGetString("real_servers"), func(rs *lua.LTable) {
-				rs.RawSetString("virtual_server", vs.RawGetString("name"))
-				out.Append(rs)
-			})
+		part := struct {
+			Services []struct {
+				Name    raw `json:"name,omitempty"`
+				Servers raw `json:"real_servers,omitempty"`
+			} `json:"virtual_servers"`
+		}{}
+		return c.status(&part, func(tb *lua.LTable) int { return c.push(c.realServers(tb)) })
+	case "sync_groups":
+		part := struct {
+			Groups raw `json:"sync_groups,omitempty"`
+		}{}
+		return c.status(&part, list(what))
+	}
+	part := struct {
+		Instances raw `json:"instances,omitempty"`
+	}{}
+	return c.status(&part, list(what))
+}
+
+// trackers are those of all kinds.
+func (c call) trackers(status *lua.LTable) *lua.LTable {
+	out := c.l.NewTable()
+	for _, kind := range [...]struct{ key, name string }{{"scripts", "script"}, {"track_files", "file"}, {"track_processes", "process"}, {"bfd_sessions", "bfd"}} {
+		each(status.RawGetString(kind.key), func(x *lua.LTable) {
+			c.s.meter.charge(c.l, costField+costItem)
+			x.RawSetString("kind", lua.LString(kind.name))
+			out.Append(x)
 		})
-		return c.push(out)
 	}
-	if list, ok := tb.RawGetString(what).(*lua.LTable); ok {
-		return c.push(list)
-	}
-	return c.push(c.l.NewTable())
+	return out
+}
+
+// realServers are those of all virtual servers.
+func (c call) realServers(status *lua.LTable) *lua.LTable {
+	out := c.l.NewTable()
+	each(status.RawGetString("virtual_servers"), func(vs *lua.LTable) {
+		each(vs.RawGetString("real_servers"), func(rs *lua.LTable) {
+			c.s.meter.charge(c.l, costField+costItem)
+			rs.RawSetString("virtual_server", vs.RawGetString("name"))
+			out.Append(rs)
+		})
+	})
+	return out
 }
 
 // each calls f for each table of a list.
@@ -150,22 +209,46 @@ func heardFrom(peer, instance *lua.LTable) {
 	peer.RawSetString("heard_age", instance.RawGetString("last_advert_heard_age_s"))
 }
 
-func nodeInstance(c call) int {
-	name := c.l.CheckString(1)
-	tb, n := c.status()
-	if tb == nil {
-		return n
+// oneInstance is the instance of a name out of a list.
+type oneInstance struct {
+	name  string
+	found json.RawMessage
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (o *oneInstance) UnmarshalJSON(text []byte) error {
+	var all []json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
 	}
-	var found *lua.LTable
-	each(tb.RawGetString("instances"), func(x *lua.LTable) {
-		if x.RawGetString("name") == lua.LString(name) {
-			found = x
+	for _, in := range all {
+		var named struct {
+			Name string `json:"name"`
 		}
-	})
-	if found == nil {
-		return c.fail("there is no instance %s", name)
+		if err := json.Unmarshal(in, &named); err != nil {
+			return err
+		}
+		if named.Name == o.name {
+			o.found = in
+		}
 	}
-	return c.push(found)
+	return nil
+}
+
+// MarshalJSON implements json.Marshaler: null when there is none.
+func (o *oneInstance) MarshalJSON() ([]byte, error) { return json.Marshal(o.found) }
+
+func nodeInstance(c call) int {
+	part := struct {
+		Instance oneInstance `json:"instances"`
+	}{oneInstance{name: c.l.CheckString(1)}}
+	return c.status(&part, func(tb *lua.LTable) int {
+		found, ok := tb.RawGetString("instances").(*lua.LTable)
+		if !ok {
+			return c.fail("there is no instance %s", part.Instance.name)
+		}
+		return c.push(found)
+	})
 }
 
 // control calls one of the functions that change something.
