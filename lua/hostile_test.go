@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // deadline is that of every hostile call. It must have ended promised later.
@@ -349,5 +350,69 @@ func TestAPipeOrADeviceIsNotRead(t *testing.T) {
 	}
 	if _, err := os.Stat(dir + "/pipe"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestADeviceIsNotOpened: opening one may act, as with a watchdog or a terminal. A
+// terminal of its own tells whether somebody opened it: its other side hangs up when
+// the last who did closes.
+func TestADeviceIsNotOpened(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("needs /dev/ptmx: " + err.Error())
+	}
+	defer master.Close()
+	control := func(request, argument uintptr) {
+		t.Helper()
+		raw, err := master.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errno syscall.Errno
+		if err := raw.Control(func(fd uintptr) { _, _, errno = syscall.Syscall(syscall.SYS_IOCTL, fd, request, argument) }); err != nil || errno != 0 {
+			t.Fatal(err, errno)
+		}
+	}
+	var n, unlocked uint32
+	control(syscall.TIOCGPTN, uintptr(unsafe.Pointer(&n)))
+	control(syscall.TIOCSPTLCK, uintptr(unsafe.Pointer(&unlocked)))
+	tty := fmt.Sprintf("/dev/pts/%d", n)
+	wasOpened := func() bool {
+		raw, err := master.SyscallConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errno error
+		if err := raw.Control(func(fd uintptr) {
+			if errno = syscall.SetNonblock(int(fd), true); errno == nil {
+				_, errno = syscall.Read(int(fd), make([]byte, 1))
+			}
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return errors.Is(errno, syscall.EIO) // and EAGAIN before anybody did
+	}
+	for body, grants := range map[string][]string{
+		`require("file").read(ctx.args.p)`: nil, `require("file").tail(ctx.args.p)`: nil,
+		`require("http").get("https://127.0.0.1:1/", {ca = ctx.args.p})`:   nil,
+		`require("http").get("https://127.0.0.1:1/", {cert = ctx.args.p})`: nil,
+		`nil, require("process").running({pidfile = ctx.args.p}) or "not a regular file"`:               nil,
+		`require("file").append(ctx.args.p, "x")`:                          {GrantWrite}, `require("file").write(ctx.args.p, "x")`: {GrantWrite},
+	} {
+		message, err := says(t, "local r, why = "+body+" return true, tostring(r) .. why", Options{Allow: grants, Args: map[string]any{"p": tty}})
+		if err != nil || !strings.Contains(message, "not a regular file") || !strings.HasPrefix(message, "nil") {
+			t.Errorf("%s: %q, %v", body, message, err)
+		}
+		if wasOpened() {
+			t.Fatalf("%s: opened %s", body, tty)
+		}
+	}
+	file, err := os.OpenFile(tty, os.O_RDWR|syscall.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	if !wasOpened() {
+		t.Error("the test would not have seen it")
 	}
 }

@@ -2,6 +2,7 @@ package lua
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ func fileModule() Module {
 			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge},
 			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize},
 			{Name: "space", Doc: "the room on the file system that a path is on, as df tells it", Params: []Value{path}, Returns: []Value{ret("file.Space", "the room")}, Fails: true, call: fileSpace},
-			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
+			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. A symbolic link is replaced, and not followed", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
 			{Name: "append", Doc: "adds to the end of a file; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileAppend},
 			{Name: "remove", Doc: "removes a file; one that is not there is removed, too", Params: []Value{path}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileRemove},
 		},
@@ -156,10 +157,14 @@ func fileWrite(c call) int {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c.fail("%v", err)
 	}
+	mode := os.FileMode(0o644)
+	if old != nil {
+		mode = 0o600 // until it has the owner and the mode of the one that it replaces
+	}
 	// The name is this call's own: others may write the same file, and somebody
 	// who may make links in the folder must not choose what is overwritten.
 	part := fmt.Sprintf("%s.moonkeep-%016x", path, rand.Uint64())
-	file, err := c.open(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	file, err := openRegular(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
 	if err != nil {
 		return c.fail("%v", err)
 	}
@@ -266,12 +271,49 @@ func (c call) open(path string, flags int) (*os.File, error) {
 }
 
 // openRegular opens a regular file. It neither waits for the other end of a
-// pipe nor reads from a device, which may never end.
+// pipe nor opens a device: that may act, as with a watchdog, and reading may never
+// end. So what there is is held, looked at, and only then opened.
 func openRegular(path string, flags int, mode os.FileMode) (*os.File, error) {
-	file, err := os.OpenFile(path, flags|syscall.O_NONBLOCK, mode)
+	held, err := openAt(path, path, oPath, 0)
+	if errors.Is(err, fs.ErrNotExist) && flags&os.O_CREATE != 0 {
+		return regular(openAt(path, path, flags|syscall.O_NONBLOCK|syscall.O_NOCTTY, mode))
+	}
 	if err != nil {
 		return nil, err
 	}
+	defer held.Close()
+	if flags&os.O_EXCL != 0 {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: syscall.EEXIST}
+	}
+	if info, err := held.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, cmp.Or(err, fmt.Errorf("open %s: it is not a regular file", path))
+	}
+	same := fmt.Sprintf("/proc/self/fd/%d", held.Fd())
+	return regular(openAt(same, path, flags&^os.O_CREATE|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0))
+}
+
+// oPath opens nothing, and holds what is at a path (open(2), O_PATH).
+const oPath = 0x200000
+
+// openAt opens a path for which messages have a name.
+func openAt(path, name string, flags int, mode os.FileMode) (*os.File, error) {
+	for {
+		fd, err := syscall.Open(path, flags|syscall.O_CLOEXEC, uint32(mode.Perm()))
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case !errors.Is(err, syscall.EINTR):
+			return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+		}
+	}
+}
+
+// regular closes a file that was opened and is none for scripts.
+func regular(file *os.File, err error) (*os.File, error) {
+	if err != nil {
+		return nil, err
+	}
+	path := file.Name()
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = fmt.Errorf("open %s: it is not a regular file", path)

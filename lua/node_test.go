@@ -52,11 +52,11 @@ func largeStatus(t *testing.T, instances, servers int) []byte {
 
 // TestNodeOfALargeNode: what is asked for costs a script, not what there is beside it.
 func TestNodeOfALargeNode(t *testing.T) {
-	text := largeStatus(t, 1500, 20)
+	text := largeStatus(t, 600, 20)
 	host := &Host{Status: func(context.Context) ([]byte, error) { return text, nil }}
 	for body, want := range map[string]string{
-		`local i = node.instance("VI_1400") return true, i.name .. i.role .. i.more.field_3.value`:                                                                                    "VI_1400MASTER3",
-		`local i, why = node.instance("VI_1500") return true, why`:                                                                                                                    "there is no instance VI_1500",
+		`local i = node.instance("VI_550") return true, i.name .. i.role .. i.more.field_3.value`:                                                                                    "VI_550MASTER3",
+		`local i, why = node.instance("VI_600") return true, why`:                                                                                                                    "there is no instance VI_600",
 		`local l = node.sync_groups() return true, #l .. l[1].name`:                                                                                                                   "1G",
 		`local l = node.trackers() return true, #l .. l[1].kind .. l[1].name`:                                                                                                         "1scripts",
 		`local l = node.real_servers() return true, #l .. l[20].virtual_server .. " " .. l[20].name`:                                                                                  "20TCP 192.0.2.1:80 192.0.2.19",
@@ -84,6 +84,6 @@ func TestNodeOfALargeNode(t *testing.T) {
 	// All of it is as large as it is.
 	r := runner(t, `local node = require "node" return function() return #node.instances() > 0 end`, Options{Host: host})
 	if _, _, err := r.Check(within(t, 20*time.Second)); err == nil || !strings.Contains(err.Error(), "of memory in one call") {
-		t.Errorf("all instances of a node of 1,500: %v", err)
+		t.Errorf("all instances of a node of 600: %v", err)
 	}
 }

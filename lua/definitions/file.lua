@@ -51,7 +51,7 @@ function file.size(path) end
 ---@return string? # why not: there is no such path, or the file system does not tell
 function file.space(path) end
 
----replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. Needs allow: [write]
+---replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. A symbolic link is replaced, and not followed. Needs allow: [write]
 ---@param path string a relative one counts from the script's folder
 ---@param text string what to write
 ---@return boolean? # true
