@@ -394,10 +394,10 @@ func TestADeviceIsNotOpened(t *testing.T) {
 	}
 	for body, grants := range map[string][]string{
 		`require("file").read(ctx.args.p)`: nil, `require("file").tail(ctx.args.p)`: nil,
-		`require("http").get("https://127.0.0.1:1/", {ca = ctx.args.p})`:   nil,
-		`require("http").get("https://127.0.0.1:1/", {cert = ctx.args.p})`: nil,
-		`nil, require("process").running({pidfile = ctx.args.p}) or "not a regular file"`:               nil,
-		`require("file").append(ctx.args.p, "x")`:                          {GrantWrite}, `require("file").write(ctx.args.p, "x")`: {GrantWrite},
+		`require("http").get("https://127.0.0.1:1/", {ca = ctx.args.p})`:                  nil,
+		`require("http").get("https://127.0.0.1:1/", {cert = ctx.args.p})`:                nil,
+		`nil, require("process").running({pidfile = ctx.args.p}) or "not a regular file"`: nil,
+		`require("file").append(ctx.args.p, "x")`:                                         {GrantWrite}, `require("file").write(ctx.args.p, "x")`: {GrantWrite},
 	} {
 		message, err := says(t, "local r, why = "+body+" return true, tostring(r) .. why", Options{Allow: grants, Args: map[string]any{"p": tty}})
 		if err != nil || !strings.Contains(message, "not a regular file") || !strings.HasPrefix(message, "nil") {

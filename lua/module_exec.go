@@ -28,7 +28,7 @@ func execModule() Module {
 		timeoutOption(),
 		opt("input", "string", "what the program reads from its standard input; nothing unless given"),
 		opt("env", "table<string, string>", "variables beside PATH"),
-		opt("dir", "string", "the directory that it runs in, / unless given"),
+		opt("dir", "string", "the directory that it runs in, / unless given; a relative one counts from the script's folder"),
 		opt("user", "string", "runs as this user and its groups; the daemon must be root"),
 		opt("max_output", "integer", "how much of the output is kept, 65,536 unless given, at most 524,288").in("octets"),
 	}
@@ -37,7 +37,7 @@ func execModule() Module {
 		Doc: "Programs. A program runs as the daemon's user, in a process group of its own, with PATH as its only variable and / as its directory, unless the options say otherwise. " +
 			"At the deadline the program and its children are killed. What it prints beyond the limit is read and dropped.",
 		Functions: []Function{
-			{Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun},
+			{Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}; a relative path of the program counts from the script's folder, and a name without a slash is looked for in PATH")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun},
 			{Name: "shell", Doc: "runs a line by /bin/sh -c", Params: []Value{arg("line", "string", "the line; nothing of the script's is quoted by it")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execShell},
 		},
 		Classes: []Class{{Name: "exec.Result", Doc: "How a program ended.", Fields: []Value{
@@ -94,7 +94,11 @@ func (c call) program(argv []string) int {
 
 // command prepares a program as the options want it.
 func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cmd, error) {
-	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	name := argv[0]
+	if strings.Contains(name, "/") {
+		name = c.s.resolve(name)
+	}
+	cmd := exec.CommandContext(ctx, name, argv[1:]...)
 	cmd.Env = []string{"PATH=" + searchPath()}
 	for name, value := range opts.words("env") {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
@@ -102,9 +106,9 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 		}
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.Dir = opts.text("dir")
-	if cmd.Dir == "" {
-		cmd.Dir = "/"
+	cmd.Dir = "/"
+	if dir := opts.text("dir"); dir != "" {
+		cmd.Dir = c.s.resolve(dir)
 	}
 	if input := opts.text("input"); input != "" {
 		cmd.Stdin = strings.NewReader(input)

@@ -55,8 +55,8 @@ func TestNodeOfALargeNode(t *testing.T) {
 	text := largeStatus(t, 600, 20)
 	host := &Host{Status: func(context.Context) ([]byte, error) { return text, nil }}
 	for body, want := range map[string]string{
-		`local i = node.instance("VI_550") return true, i.name .. i.role .. i.more.field_3.value`:                                                                                    "VI_550MASTER3",
-		`local i, why = node.instance("VI_600") return true, why`:                                                                                                                    "there is no instance VI_600",
+		`local i = node.instance("VI_550") return true, i.name .. i.role .. i.more.field_3.value`:                                                                                     "VI_550MASTER3",
+		`local i, why = node.instance("VI_600") return true, why`:                                                                                                                     "there is no instance VI_600",
 		`local l = node.sync_groups() return true, #l .. l[1].name`:                                                                                                                   "1G",
 		`local l = node.trackers() return true, #l .. l[1].kind .. l[1].name`:                                                                                                         "1scripts",
 		`local l = node.real_servers() return true, #l .. l[20].virtual_server .. " " .. l[20].name`:                                                                                  "20TCP 192.0.2.1:80 192.0.2.19",

@@ -74,7 +74,8 @@ the verdict, the message, and the time and memory it took. What the script logs
 goes to standard error.
 
 A function whose name begins with on_ is called with an event. --event sets the
-event's fields: instance, group, from, to, why, priority, peer, service, server.
+event's fields: instance, group, from, to, why, priority, peer, peer_priority,
+dropped, service, server.
 A check or a weight of a real server is called with --server and --service.
 
 Exit status 0: the check succeeded, or the function returned. 1: the check
@@ -230,6 +231,13 @@ func eventOf(function string, given []string) (lua.Event, error) {
 	if function == "on_dual_master" {
 		e.From, e.Peer, e.PeerPriority, e.DualTimes = "MASTER", "192.0.2.2", 90, 1
 	}
+	ofService := function == "on_real_server" || function == "on_quorum"
+	if ofService {
+		e = lua.Event{Function: function, Service: "TCP 192.0.2.1:80", To: "DOWN", Why: e.Why, Seq: e.Seq, Node: e.Node}
+		if function == "on_real_server" {
+			e.Server = "192.0.2.11:80"
+		}
+	}
 	if len(given) > 0 && !strings.HasPrefix(function, "on_") {
 		return e, fmt.Errorf("--event goes with a function that begins with on_, not with %s", function)
 	}
@@ -239,22 +247,28 @@ func eventOf(function string, given []string) (lua.Event, error) {
 		switch field := fields[name]; {
 		case field != nil:
 			*field = value
-		case name == "priority" || name == "peer_priority":
+		case name == "priority" || name == "peer_priority" || name == "dropped":
 			n, ok := config.ParseArg(value).(float64)
-			if !ok {
+			if !ok || n < 0 {
 				return e, fmt.Errorf("--event %s: the %s is a number", text, strings.ReplaceAll(name, "_", " "))
 			}
-			if name == "priority" {
+			switch name {
+			case "priority":
 				e.Priority = int(n)
-			} else {
+			case "peer_priority":
 				e.PeerPriority = int(n)
+			default:
+				e.Dropped = uint64(n)
 			}
 		default:
-			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, from, to, why, priority, peer, peer_priority, service and server", text, name)
+			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, from, to, why, priority, peer, peer_priority, dropped, service and server", text, name)
 		}
-		if name == "group" {
+		if name == "group" && !slices.ContainsFunc(given, func(g string) bool { return strings.HasPrefix(g, "instance=") }) {
 			e.Instance = ""
 		}
+	}
+	if ofService && e.From == "" {
+		e.From = map[string]string{"UP": "DOWN", "DOWN": "UP"}[e.To]
 	}
 	return e, nil
 }
