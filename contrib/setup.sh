@@ -13,7 +13,7 @@ nginx       nginx-light     the nginx examples, and the checks of web servers
 tshark      tshark          the check of our packets by an independent decoder
 tcpdump     tcpdump         packet captures
 arping      iputils-arping  address probing by an independent program
-nft         nftables        how an independent program reads our filter
+nft         nftables        how an independent program reads our filter, and a firewall that refuses
 ipvsadm     ipvsadm         how an independent program reads our table of IPVS
 tc          iproute2        a network that loses packets
 linux.uml   user-mode-linux a kernel that can what this machine may not
@@ -26,6 +26,7 @@ dnsmasq     dnsmasq-base    the client of DNS in Lua, and the check of name serv
 slapd       slapd           the client of LDAP in Lua
 smtpd       opensmtpd       the client of SMTP in Lua, and the check of mail servers
 python3     python3-minimal the checker in Python
+openssl     openssl         a server of TLS that begins a handshake again
 dbus-daemon dbus-daemon     the module for systemd in Lua
 '
 
