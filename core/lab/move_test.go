@@ -29,7 +29,9 @@ func TestPlannedMoves(t *testing.T) {
 				}
 				l, _ := raise(t, Options{Plan: plan, Daemons: daemons})
 				perform(t, l, "settle; await a VI_1")
-				var lost []time.Duration
+				// What each move lost, and by how much that was more than it may be on the
+				// machine as it was then.
+				var lost, more []time.Duration
 				move := func(there, back string) {
 					t.Helper()
 					before := l.Now()
@@ -38,7 +40,7 @@ func TestPlannedMoves(t *testing.T) {
 					for _, m := range awaitMove(t, l, before) {
 						sum += m.Outage()
 					}
-					lost = append(lost, sum)
+					lost, more = append(lost, sum), append(more, sum-10*ms-little(l))
 					perform(t, l, back)
 				}
 				rests := func() {
@@ -64,10 +66,10 @@ func TestPlannedMoves(t *testing.T) {
 				}
 				move("stop a", "start a; await a VI_1")
 				// The machine may be busy once.
-				slices.Sort(lost)
+				slices.Sort(more)
 				t.Logf("lost %v; the machine was %.1f times as slow as alone", lost, busy.factor())
-				if limit := 10*ms + little(l); lost[len(lost)/2-1+len(lost)%2] > limit {
-					t.Errorf("planned moves cost the client %v, want %s at most at the median", lost, limit)
+				if over := more[len(more)/2-1+len(more)%2]; over > 0 {
+					t.Errorf("planned moves cost the client %v, at the median %s more than 10ms and %s for a busy machine", lost, over, little(l))
 				}
 				agree(t, l)
 			})

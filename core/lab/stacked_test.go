@@ -5,6 +5,7 @@ package lab
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -126,31 +127,48 @@ func TestLoss(t *testing.T) {
 		return s.Instances[0].Counters.BecameMaster
 	}
 	from := plan.Nodes[0].Interfaces[0].Addresses[0].Addr().As4()
-	before := became()
 	heard := (&netnstest.Host{NS: l.nodes[1].host.ns, Link: l.nodes[1].host.conn}).Capture(t, "eth0", 0x0800)
-	blow(t, l, 0, "loss 20%")
-	var times []time.Duration
-	for begin := time.Now(); time.Since(begin) < long; {
-		if f := heard.Next(t, 50*ms); f != nil && f[23] == 112 && string(f[26:30]) == string(from[:]) {
-			times = append(times, time.Since(begin))
+	var times []time.Time // of adverts, the first before anything is lost
+	slow := time.Duration(0)
+	hear := func(limit time.Duration) bool {
+		f, at := heard.NextAt(t, limit)
+		if f != nil && f[23] == 112 && string(f[26:30]) == string(from[:]) {
+			times = append(times, at)
 		}
+		slow = max(slow, busy.times(30*ms)) // at any time of it
+		return f != nil
 	}
+	before := became()
+	for len(times) == 0 {
+		hear(time.Second)
+	}
+	blow(t, l, 0, "loss 20%")
+	for begin := time.Now(); time.Since(begin) < long; {
+		hear(50 * ms)
+	}
+	asked := time.Now()
 	after := became()
+	told := time.Now()
+	for hear(time.Microsecond) {
+	}
 	blow(t, l, 0, "")
+	times = slices.DeleteFunc(times, func(at time.Time) bool { return at.After(told) })
 	// What is near the edge may go either way.
 	least, most := 0, 0
-	for i, at := range append(times, long) {
-		last := time.Duration(0)
-		if i > 0 {
-			last = times[i-1]
+	for i, at := range times {
+		next, sure := told, asked // of the last gap it is not known how far b had come
+		if i < len(times)-1 {
+			next = times[i+1]
+			sure = next
 		}
-		if at-last > v3.down(100)+busy.times(30*ms) {
+		if sure.Sub(at) > v3.down(100)+slow {
 			least++
 		}
-		if at-last > 5*v3.interval/2 { // two were lost, and a third late
+		if next.Sub(at) > 5*v3.interval/2 { // two were lost, and a third late
 			most++
 		}
 	}
+	long = told.Sub(times[0])
 	n := int(after - before)
 	t.Logf("%d of some %d adverts of a came to b, which became master %d times; %d to %d gaps were long enough", len(times), long/v3.interval, n, least, most)
 	if len(times) < int(long/v3.interval)/2 || len(times) > int(long/v3.interval) {

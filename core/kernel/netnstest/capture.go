@@ -7,6 +7,7 @@ import (
 	"errors"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,6 +51,41 @@ func (c *Capture) Next(t testing.TB, limit time.Duration) []byte {
 			t.Fatal(err)
 		}
 	}
+}
+
+// NextAt is Next with the instant at which the kernel received the frame, which a
+// busy machine reads late.
+func (c *Capture) NextAt(t testing.TB, limit time.Duration) ([]byte, time.Time) {
+	t.Helper()
+	tv := unix.NsecToTimeval(max(limit, time.Microsecond).Nanoseconds())
+	Must(t, unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv))
+	Must(t, unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1))
+	b, control := make([]byte, 65536), make([]byte, 128)
+	for {
+		n, m, _, _, err := unix.Recvmsg(c.fd, b, control, 0)
+		switch {
+		case err == nil:
+			return b[:n], stamp(t, control[:m])
+		case errors.Is(err, unix.EAGAIN):
+			return nil, time.Time{}
+		case !errors.Is(err, unix.EINTR):
+			t.Fatal(err)
+		}
+	}
+}
+
+// stamp returns the instant in control messages; that of a frame which was received
+// before instants were asked for is the present one.
+func stamp(t testing.TB, control []byte) time.Time {
+	t.Helper()
+	list, err := unix.ParseSocketControlMessage(control)
+	Must(t, err)
+	for _, m := range list {
+		if m.Header.Level == unix.SOL_SOCKET && m.Header.Type == unix.SO_TIMESTAMPNS && len(m.Data) >= int(unsafe.Sizeof(unix.Timespec{})) {
+			return time.Unix((*unix.Timespec)(unsafe.Pointer(&m.Data[0])).Unix())
+		}
+	}
+	return time.Now()
 }
 
 // Inject sends a whole frame from the host's interface.
