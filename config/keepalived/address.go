@@ -2,6 +2,8 @@ package keepalived
 
 import (
 	"net/netip"
+	"strconv"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -75,6 +77,13 @@ func (r *reader) addressLine(s *statement, keyword string, seen func(token, neti
 // address reads the address itself.
 func (r *reader) address(w token, keyword string) (netip.Prefix, bool) {
 	p, ok := prefix(w.text)
+	if host, length, cut := strings.Cut(w.text, "/"); !ok && cut {
+		whole, is := prefix(host)
+		if n, err := strconv.Atoi(leading(length, false)); is && err == nil && (n < 0 || n > whole.Bits()) {
+			p, ok = whole, true
+			r.out.warn(w.at, "bad-address", "%s: %s is not the length of a prefix: %s is taken, as by keepalived", keyword, quoted(length), p)
+		}
+	}
 	switch a := p.Addr(); {
 	case !ok:
 		r.out.error(w.at, "bad-address", "%s: %s is not an address; write ADDRESS/LENGTH first, options behind it", keyword, quoted(w.text))

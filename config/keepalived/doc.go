@@ -36,8 +36,9 @@
 // whether keepalived 2.2.7 -t complains of a keyword's bad value, or stops, for
 // those that have their value on their line; TestOutcomes holds that this package
 // runs whatever that runs and says something where that does. It does not hold
-// what the value becomes, nor the lines of lists (addresses, routes, peers), nor
-// what -t does not show: see exactNumbers. An error is where keepalived stops, now
+// the lines of lists (addresses, routes, peers), nor what -t does not show: see
+// exactNumbers. TestValues compares what becomes of values, of instances and scripts.
+// An error is where keepalived stops, now
 // or when it has read the file: a value that is missing, an instance without a
 // number or an address to advertise, one number twice on an interface. And an
 // error are the few things that keepalived runs with and nobody should:

@@ -19,7 +19,7 @@ import (
 
 // record makes TestOutcomes ask keepalived, and write down what it made of
 // each row.
-var record = flag.Bool("record", false, "write testdata/outcomes.txt anew; needs keepalived 2.2.7, root, and an interface eth0 with 10.0.0.5/24")
+var record = flag.Bool("record", false, "write testdata/outcomes.txt and testdata/values.txt anew; needs keepalived 2.2.7, root, and an interface eth0 with 10.0.0.5/24")
 
 // dubious are values of a keyword at the edges of what it takes, and beyond.
 func dubious(key string, k *keyword) []string {
