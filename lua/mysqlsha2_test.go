@@ -108,6 +108,25 @@ func (s sha2Server) serve(c net.Conn) {
 	send(3, 0xfe, 0, 0, 2, 0)
 	send(4, 1, '1')
 	send(5, 0xfe, 0, 0, 2, 0)
+	for { // what it is asked next it refuses, as MySQL 8.4 to an account without a right
+		switch asked := receive(); {
+		case asked == nil:
+			return
+		case string(asked) == "\x03SHOW REPLICA STATUS":
+			send(1, []byte("\xff\xcb\x04#42000Access denied; you need the REPLICATION CLIENT privilege")...)
+		default:
+			send(1, []byte("\xff\x28\x04#42000You have an error in your SQL syntax")...)
+		}
+	}
+}
+
+// TestMySQLStatusWithoutTheRight: the reason is the right that is missing, and not that
+// the server does not know how others are asked.
+func TestMySQLStatusWithoutTheRight(t *testing.T) {
+	at := eachOn(t, sha2Server{cached: true}.serve)
+	saysAll(t, `local mysql = require "client.mysql"`, Options{Args: map[string]any{"a": at}}, []row{
+		{`local s, why = mysql.status{address = ctx.args.a, user = "u"} return true, tostring(s) .. why`, "nilAccess denied; you need the REPLICATION CLIENT privilege (error 1227)"},
+	})
 }
 
 // The client of MySQL logs in by caching_sha2_password, and never sends a

@@ -268,6 +268,7 @@ func (p *Processes) look(ctx context.Context, now time.Time) error {
 	p.at = now
 	if all {
 		p.full = now
+		clear(p.uids) // an account may have got another name
 	}
 	return nil
 }

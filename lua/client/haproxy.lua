@@ -33,20 +33,24 @@ function haproxy.info(o)
   return info
 end
 
-function haproxy.stat(o)
-  local text, why = haproxy.command(o, "show stat")
-  if not text then return nil, why end
+-- table_of makes tables of the lines of "show stat", of those that wanted says yes to,
+-- with all columns or those of a list.
+local function table_of(text, wanted, columns)
   local list, names = {}, nil
   for line in text:gmatch("[^\n]+") do
-    local fields = {}
-    for field in (line:gsub("^# ", "") .. ","):gmatch("([^,]*),") do fields[#fields + 1] = field end
     if not names then
-      names = fields
-    else
-      local row = {}
-      for i, name in ipairs(names) do
-        local text = name == "pxname" or name == "svname" -- also of the name 8080
-        if name ~= "" then row[name] = not text and tonumber(fields[i]) or fields[i] end
+      names = {}
+      for name in (line:gsub("^# ", "") .. ","):gmatch("([^,]*),") do names[#names + 1] = name end
+      if names[1] ~= "pxname" then break end
+    elseif not wanted or wanted(line) then
+      local row, i = {}, 0
+      for field in (line .. ","):gmatch("([^,]*),") do
+        i = i + 1
+        local name = names[i]
+        if name and name ~= "" and (not columns or columns[name]) then
+          local text = name == "pxname" or name == "svname" -- also of the name 8080
+          row[name] = not text and tonumber(field) or field
+        end
       end
       list[#list + 1] = row
     end
@@ -55,15 +59,27 @@ function haproxy.stat(o)
   return list
 end
 
+function haproxy.stat(o)
+  local text, why = haproxy.command(o, "show stat")
+  if not text then return nil, why end
+  return table_of(text)
+end
+
 function haproxy.backend(o, name)
   name = tostring(name)
-  local list, why = haproxy.stat(o)
+  local text, why = haproxy.command(o, "show stat")
+  if not text then return nil, why end
+  local begin = name .. ","
+  local list
+  -- A large HAProxy has thousands of lines of some hundred columns.
+  list, why = table_of(text, function(line) return line:sub(1, #begin) == begin end,
+    { svname = true, status = true, scur = true })
   if not list then return nil, why end
   local out = { servers = 0, up = 0 }
   for _, row in ipairs(list) do
-    if row.pxname == name and row.svname == "BACKEND" then
+    if row.svname == "BACKEND" then
       out.status, out.sessions = row.status, row.scur
-    elseif row.pxname == name and row.svname ~= "FRONTEND" then
+    elseif row.svname ~= "FRONTEND" then
       out.servers = out.servers + 1
       local status = tostring(row.status)
       if status:sub(1, 2) == "UP" or status == "no check" then out.up = out.up + 1 end

@@ -226,14 +226,16 @@ function mysql.status(o)
   local rows, why = query(conn, "SELECT @@global.read_only")
   if not rows or not rows[1] then conn:close() return nil, why or "it does not say whether it is read-only" end
   local out = { version = g.version, read_only = rows[1][1] ~= "0" }
-  local names
-  -- All sources: MariaDB's, those of MySQL since 8.0.22, and of older servers.
+  local names, denied
+  -- All sources: MariaDB's, those of MySQL since 8.0.22, and of older servers. One that
+  -- does not know a statement finds its syntax wrong; another reason is the one.
   for _, ask in ipairs{ "SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS" } do
     rows, names = query(conn, ask)
     if rows then break end
+    if not denied and not names:find("syntax", 1, true) then denied = names end
   end
   conn:close()
-  if not rows then return nil, names end
+  if not rows then return nil, denied or names end
   if rows[1] then out.replica = replication(rows, names) end
   return out
 end
