@@ -79,10 +79,16 @@ func httpPost(c call) int {
 func httpRequest(c call) int {
 	method, opts := c.l.CheckString(1), c.options()
 	body := opts.text("body")
+	c.needToRequest(method, body)
+	return c.request(method, c.l.CheckString(2), body, opts)
+}
+
+// needToRequest raises an error when a request may change something and that is not
+// granted.
+func (c call) needToRequest(method, body string) {
 	if body != "" || method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions {
 		c.s.need(c.l, c.name, GrantNet)
 	}
-	return c.request(method, c.l.CheckString(2), body, opts)
 }
 
 // request asks, and returns the answer to the script.

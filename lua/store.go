@@ -197,8 +197,24 @@ func (c call) storeKey() string {
 	return key
 }
 
+// kept is where the values are: a test has its own.
+func (c call) kept() *Store {
+	if c.s.stubs != nil {
+		return &c.s.stubs.kept
+	}
+	return c.s.opts.Host.Store
+}
+
+// now is the time by which values end, in a test that of its clock.
+func (c call) now() time.Time {
+	if x := c.s.stubs; x != nil {
+		return time.Unix(0, int64(x.clock*1e9))
+	}
+	return time.Now()
+}
+
 func storeGet(c call) int {
-	switch v := c.s.opts.Host.Store.get(c.s.opts.Name, c.storeKey(), time.Now()).(type) {
+	switch v := c.kept().get(c.s.opts.Name, c.storeKey(), c.now()).(type) {
 	case string:
 		return c.text(v)
 	case float64:
@@ -228,16 +244,16 @@ func storeSet(c call) int {
 		c.l.ArgError(2, "want a string, a number, a boolean or nil, not a "+value.Type().String()+" value")
 	}
 	if d := opts.seconds("expires"); d > 0 {
-		v.ends = time.Now().Add(d)
+		v.ends = c.now().Add(d)
 	}
-	if err := c.s.opts.Host.Store.set(c.s.opts.Name, key, v); err != nil {
+	if err := c.kept().set(c.s.opts.Name, key, v); err != nil {
 		return c.fail("%v", err)
 	}
 	return c.push(lua.LTrue)
 }
 
 func storeAdd(c call) int {
-	n, err := c.s.opts.Host.Store.add(c.s.opts.Name, c.storeKey(), float64(c.l.OptNumber(2, 1)), time.Now())
+	n, err := c.kept().add(c.s.opts.Name, c.storeKey(), float64(c.l.OptNumber(2, 1)), c.now())
 	if err != nil {
 		return c.fail("%v", err)
 	}
@@ -246,7 +262,7 @@ func storeAdd(c call) int {
 
 func storeKeys(c call) int {
 	list := c.l.NewTable()
-	for _, key := range c.s.opts.Host.Store.keys(c.s.opts.Name, time.Now()) {
+	for _, key := range c.kept().keys(c.s.opts.Name, c.now()) {
 		c.s.meter.charge(c.l, 2*costItem+len(key))
 		list.Append(lua.LString(key))
 	}

@@ -2,9 +2,9 @@ package lua
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -73,7 +73,7 @@ func newStubs(s *state) *stubs {
 }
 
 // bind is state.bind for a test: a function that records its call and answers
-// as the test says, or nil when the real one is to be used. Grants and the
+// as the test says, or nil when the real one is to be used. Grants, the names of options and the
 // refusal to act while the script is loaded hold as in the daemon.
 func (x *stubs) bind(owner string, f *Function) *lua.LFunction {
 	module, _, _ := strings.Cut(owner, ".")
@@ -88,6 +88,13 @@ func (x *stubs) bind(owner string, f *Function) *lua.LFunction {
 		x.s.meter.live(l)
 		if f.Acts && x.s.loading {
 			l.RaiseError("%s: not while the script is loaded; call it inside a function", name)
+		}
+		c := call{s: x.s, l: l, f: f, name: name}
+		if name == "http.request" {
+			c.needToRequest(l.OptString(1, http.MethodGet), c.options().text("body"))
+		}
+		if len(f.Options) > 0 {
+			c.options()
 		}
 		return x.call(l, name, f)
 	})
@@ -116,8 +123,8 @@ func (x *stubs) call(l *lua.LState, name string, f *Function) int {
 	if n, ok := x.time(l, name, f); ok {
 		return n
 	}
-	if n, ok := x.store(l, name); ok {
-		return n
+	if strings.HasPrefix(name, "store.") {
+		return f.call(call{s: x.s, l: l, f: f, name: name}) // on what this test keeps
 	}
 	text := fmt.Sprintf("%s(%s) has no stub; add stub.%s(...) to the test", name, shown(args), name)
 	if x.fault == "" {
@@ -149,58 +156,6 @@ func (x *stubs) time(l *lua.LState, name string, f *Function) (int, bool) {
 		return f.call(call{s: x.s, l: l, f: f, name: name}), true
 	}
 	return 0, false
-}
-
-// store keeps values as the daemon does, by the clock of the test.
-func (x *stubs) store(l *lua.LState, name string) (int, bool) {
-	now := time.Unix(0, int64(x.clock*1e9))
-	var err error
-	switch name {
-	case "store.get":
-		l.Push(luaValue(x.kept.get(testName, l.CheckString(1), now)))
-		return 1, true
-	case "store.set":
-		v := stored{}
-		switch value := l.Get(2).(type) {
-		case lua.LString:
-			v.value = string(value)
-		case lua.LNumber:
-			v.value = float64(value)
-		case lua.LBool:
-			v.value = bool(value)
-		}
-		if options := l.OptTable(3, nil); options != nil {
-			if expires, ok := options.RawGetString("expires").(lua.LNumber); ok {
-				v.ends = now.Add(time.Duration(float64(expires) * float64(time.Second)))
-			}
-		}
-		err = x.kept.set(testName, l.CheckString(1), v)
-		l.Push(lua.LTrue)
-	case "store.add":
-		n, _ := x.kept.get(testName, l.CheckString(1), now).(float64)
-		n += float64(l.OptNumber(2, 1))
-		err = x.kept.set(testName, l.CheckString(1), stored{value: n})
-		l.Push(lua.LNumber(n))
-	default:
-		return 0, false
-	}
-	if err != nil {
-		return x.s.failed(l, "%v", err), true
-	}
-	return 1, true
-}
-
-// luaValue is a kept value in Lua.
-func luaValue(v any) lua.LValue {
-	switch v := v.(type) {
-	case string:
-		return lua.LString(v)
-	case float64:
-		return lua.LNumber(v)
-	case bool:
-		return lua.LBool(v)
-	}
-	return lua.LNil
 }
 
 // push returns results to the script: of sequences the next value, of tables a

@@ -312,3 +312,53 @@ func TestNoSuchTests(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// TestStubsAreAsStrictAsTheDaemon: what would fail there fails in a test.
+func TestStubsAreAsStrictAsTheDaemon(t *testing.T) {
+	got := tested(t, map[string]string{"a_test.lua": `
+local test, stub = require "test", require "stub"
+local http, store, exec, time = require "http", require "store", require "exec", require "time"
+return {
+  options = function()
+    stub.http.get({status = 200})
+    test.fails(function() http.get("http://x/", {timeot = 1}) end, 'there is no option "timeot"')
+    test.equal(#stub.calls("http.get"), 0)
+    stub.exec.run({status = 0})
+    test.fails(function() exec.run({"x"}, {stdin = "y"}) end, 'there is no option "stdin"')
+    test.fails(function() store.set("k", 1, {expire = 1}) end, 'there is no option "expire"')
+    http.get("http://x/", {timeout = 1})
+    http.get("http://x/")
+  end,
+  values = function()
+    test.fails(function() store.set("k", {}) end, "want a string, a number, a boolean or nil, not a table value")
+    test.fails(function() store.set("", 1) end, "a key has 1 to 128 octets")
+    test.equal({store.set("k", ("x"):rep(5000))}, {nil, "a value has at most 4096 octets"})
+    test.equal({store.set("k", "text", {expires = 5})}, {true})
+    test.equal({store.add("k")}, {nil, "the value is no number"})
+    test.equal(store.get("k"), "text")
+    test.equal(store.add("n", 2), 2)
+    store.set("n", 1, {expires = 5})
+    test.equal(store.add("n", 2), 3)
+    stub.clock.advance(6)
+    test.equal({store.get("n"), store.get("k")}, {})
+    test.equal(store.set("k", nil), true)
+  end,
+  grants = function()
+    stub.http.request(stub.any, stub.any, {status = 200})
+    stub.allow()
+    test.equal(http.request("GET", "http://x/").status, 200)
+    test.fails(function() http.request("PUT", "http://x/") end, "allow: [net]")
+    test.fails(function() http.request("GET", "http://x/", {body = "x"}) end, "allow: [net]")
+    stub.allow("net")
+    test.equal(http.request("PUT", "http://x/").status, 200)
+  end,
+}`})
+	if len(got) != 3 {
+		t.Fatal(got)
+	}
+	for name, r := range got {
+		if r.Message != "" {
+			t.Errorf("%s: %s", name, r.Message)
+		}
+	}
+}
