@@ -133,8 +133,13 @@ func (g Granularity) MarshalText() ([]byte, error) {
 	return nil, nil
 }
 
-// UnmarshalText reads a mask as 255.255.255.0, or a length of 1..128.
+// UnmarshalText reads a mask as 255.255.255.0, 0 for 0.0.0.0, or a length of
+// 1..128.
 func (g *Granularity) UnmarshalText(text []byte) error {
+	if string(text) == "0" {
+		*g = Granularity{Mask: netip.IPv4Unspecified()}
+		return nil
+	}
 	if n, err := strconv.Atoi(string(text)); err == nil && n >= 1 && n <= 128 {
 		*g = Granularity{Bits: n}
 		return nil

@@ -168,7 +168,7 @@ func TestTexts(t *testing.T) {
 				{"TUN type gue port 5 remcsum", "TUN type gue port 5 remcsum"}, {"TUN type gre nocsum", "TUN type gre"}},
 			[]string{"", "nat", "DR csum", "TUN type", "TUN type x", "TUN type gue", "TUN type gre port 5", "TUN type gue port 0", "TUN csum", "TUN type gre remcsum", "TUN x"}},
 		{func() value { return new(Granularity) },
-			[][2]string{{"255.255.255.0", "255.255.255.0"}, {"64", "64"}}, []string{"", "0", "129", "::1", "x"}},
+			[][2]string{{"255.255.255.0", "255.255.255.0"}, {"64", "64"}, {"0", "0.0.0.0"}}, []string{"", "-0", "129", "::1", "x"}},
 		{func() value { return new(Hex) }, [][2]string{{"0aFF", "0aff"}, {"Ab12f 3 456", "ab120f034506"}}, []string{"", "0x", "zz"}},
 		{func() value { return new(Reply) },
 			[][2]string{{"true", "true"}, {"false", "false"}, {"0aXx", "0aXX"}, {"1X x2", "1XX2"}}, []string{"", "yes", "0g"}},

@@ -105,11 +105,11 @@ func examineServer(c *config.Config, runDir string) []doctor.Finding {
 	if err != nil {
 		return failed(err)
 	}
-	if p := serverPlan(c, nil, true); len(p.Direct)+len(p.Tunnelled) == 0 {
+	if p := serverPlan(c, nil, true); len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
 		return nil
 	}
 	p := serverPlan(c, own, false)
-	if len(p.Direct)+len(p.Tunnelled) == 0 {
+	if len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
 		return []doctor.Finding{{Level: doctor.OK, What: what, Text: "those by DR and TUN need the services' addresses; on each of them `moonkeep realserver check` looks"}}
 	}
 	missing, err := h.Missing(p)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,9 @@ up sets arp_ignore and arp_announce (and rp_filter for tunnels), and then adds
 the addresses to lo (DR) or to tunl0 and ip6tnl0 (TUN). It prints what it
 changes, changes nothing twice, and removes what FILE no longer asks for. down
 undoes what up changed, and nothing else; it needs no FILE. check prints what is
-missing.
+missing. What comes by GUE or GRE, or by IPv4 within IPv6 and the other way round,
+is set up by hand: up changes nothing before the address stands, and says what takes
+the packets.
 
 Only services count that have an address of this host among their real servers or
 as their sorry server; --all takes every service that uses DR or TUN.
@@ -74,7 +77,7 @@ errors. 2: wrong use, or it could not be done.`,
 				return err
 			}
 			p := serverPlan(c, own, all)
-			if len(p.Direct)+len(p.Tunnelled) == 0 {
+			if len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
 				return fmt.Errorf("no service of %s reaches this host by DR or TUN: none of its real servers has an address of this host (--all takes all services)", args[1])
 			}
 			if args[0] == "up" {
@@ -118,6 +121,10 @@ func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan
 				case balance.Direct:
 					p.Direct = append(p.Direct, k.Address.Addr())
 				case balance.Tunnel:
+					if needs := otherTunnel(s, k.Address.Addr()); needs != "" {
+						p.Others = append(p.Others, realserver.Other{Address: k.Address.Addr(), Needs: needs})
+						continue
+					}
 					p.Tunnelled = append(p.Tunnelled, k.Address.Addr())
 				}
 			}
@@ -128,5 +135,33 @@ func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan
 		return slices.Compact(list)
 	}
 	p.Direct, p.Tunnelled = unique(p.Direct), unique(p.Tunnelled)
+	slices.SortFunc(p.Others, func(a, b realserver.Other) int {
+		return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Needs, b.Needs))
+	})
+	p.Others = slices.Compact(p.Others)
 	return p
+}
+
+// otherTunnel says what takes the packets of a service that come to a server by
+// another tunnel than IP in IP of one family; "" for that one.
+func otherTunnel(s balance.Destination, service netip.Addr) string {
+	family := func(a netip.Addr) string {
+		if a.Is4() {
+			return "IPv4"
+		}
+		return "IPv6"
+	}
+	inner, outer := family(service), family(s.Address.Addr())
+	within := fmt.Sprintf("its packets come as %s within %s", inner, outer)
+	switch {
+	case s.Tunnel == balance.GUE:
+		return fmt.Sprintf("%s by GUE to UDP port %d; set up a receiver (ip fou add port %d gue, with -6 for IPv6), the tunnel that takes what it delivers, and the address on that", within, s.TunnelPort, s.TunnelPort)
+	case s.Tunnel == balance.GRE:
+		return within + " by GRE; set up a tunnel (ip link add NAME type gre, or ip6gre for IPv6) with the address"
+	case inner != outer && outer == "IPv6":
+		return within + "; set up a tunnel (ip link add NAME type ip6tnl mode ipip6) with the address"
+	case inner != outer:
+		return within + "; set up a tunnel (ip link add NAME type sit) with the address"
+	}
+	return ""
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -45,6 +46,20 @@ virtual_server 192.0.2.103 80 {
     sorry_server 127.0.0.1 80
     real_server 10.0.0.3 80 { }
 }
+virtual_server 192.0.2.104 80 {
+    lb_kind TUN
+    protocol TCP
+    real_server 10.0.0.5 80 { lvs_method TUN type gue port 6080 }
+    real_server 10.0.0.6 80 { lvs_method TUN type gre }
+    real_server 2001:db8::7 80 { }
+    real_server 10.0.0.8 80 { }
+}
+virtual_server 2001:db8::104 80 {
+    lb_kind TUN
+    protocol TCP
+    real_server 10.0.0.8 80 { }
+    real_server 2001:db8::7 80 { }
+}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -66,7 +81,18 @@ virtual_server 192.0.2.103 80 {
 		{"a sorry server", []netip.Addr{a("10.0.0.4")}, false, realserver.Plan{Direct: []netip.Addr{a("192.0.2.102")}}},
 		{"the director is its own", []netip.Addr{a("127.0.0.1")}, false, realserver.Plan{}},
 		{"a stranger", []netip.Addr{a("10.0.0.9")}, false, realserver.Plan{}},
-		{"all", nil, true, realserver.Plan{Direct: []netip.Addr{a("192.0.2.100"), a("192.0.2.102"), a("192.0.2.103")}, Tunnelled: []netip.Addr{a("192.0.2.101")}}},
+		{"by GUE", []netip.Addr{a("10.0.0.5")}, false, realserver.Plan{Others: []realserver.Other{{Address: a("192.0.2.104"),
+			Needs: "its packets come as IPv4 within IPv4 by GUE to UDP port 6080; set up a receiver (ip fou add port 6080 gue, with -6 for IPv6), the tunnel that takes what it delivers, and the address on that"}}}},
+		{"by GRE", []netip.Addr{a("10.0.0.6")}, false, realserver.Plan{Others: []realserver.Other{{Address: a("192.0.2.104"),
+			Needs: "its packets come as IPv4 within IPv4 by GRE; set up a tunnel (ip link add NAME type gre, or ip6gre for IPv6) with the address"}}}},
+		{"of the other family, and of its own", []netip.Addr{a("2001:db8::7")}, false, realserver.Plan{Tunnelled: []netip.Addr{a("2001:db8::104")}, Others: []realserver.Other{{Address: a("192.0.2.104"),
+			Needs: "its packets come as IPv4 within IPv6; set up a tunnel (ip link add NAME type ip6tnl mode ipip6) with the address"}}}},
+		{"of its own family, and the other", []netip.Addr{a("10.0.0.8")}, false, realserver.Plan{Tunnelled: []netip.Addr{a("192.0.2.104")}, Others: []realserver.Other{{Address: a("2001:db8::104"),
+			Needs: "its packets come as IPv6 within IPv4; set up a tunnel (ip link add NAME type sit) with the address"}}}},
+	}
+	every := serverPlan(c, nil, true)
+	if got, want := fmt.Sprint(every.Direct, every.Tunnelled, len(every.Others)), "[192.0.2.100 192.0.2.102 192.0.2.103] [192.0.2.101 192.0.2.104 2001:db8::104] 4"; got != want {
+		t.Errorf("all: %s, want %s", got, want)
 	}
 	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, serverPlan(c, tt.own, tt.all), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {

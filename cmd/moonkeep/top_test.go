@@ -15,7 +15,7 @@ func TestPrintUsage(t *testing.T) {
 			{Name: "10.0.0.1:80", Weight: 0, Active: 2, Counters: control.Traffic{ConnectionRate: 1, Connections: 10}},
 			{Name: "10.0.0.2:80", Weight: 3, Active: 1, Inactive: 9, Persistent: 6, Counters: control.Traffic{ConnectionRate: 4, Connections: 60, BytesOut: 5 << 30, PacketRateOut: 1000}},
 		}},
-		{Name: "FWM 3", Scheduler: "rr", Counters: control.Traffic{ConnectionRate: 90}},
+		{Name: "fwmark 3", Scheduler: "rr", Counters: control.Traffic{ConnectionRate: 90}},
 	}}
 	tests := []struct {
 		by      string
@@ -24,7 +24,7 @@ func TestPrintUsage(t *testing.T) {
 	}{
 		{"connections", false, `
 SERVICE               WEIGHT  ACTIVE  INACTIVE  PERSIST  CONN/S  PKT/S IN  OUT   BYTE/S IN  OUT  CONNS  PKTS IN  OUT  BYTES IN  OUT
-FWM 3 rr                      0                          90      0         0     0          0    0      0        0    0         0
+fwmark 3 rr                   0                          90      0         0     0          0    0      0        0    0         0
 TCP 192.0.2.1:80 wrr          3                          5       900       0     0          0    70     12.3K    0    2.0K      0
   10.0.0.2:80         3       1       9         6        4       0         1.0K  0          0    60     0        0    0         5.0G
   10.0.0.1:80         0       2       0         0        1       0         0     0          0    10     0        0    0         0
@@ -34,14 +34,14 @@ TCP 192.0.2.1:80 wrr          3                          5       900       0    
 {TCP 192.0.2.1:80 wrr          3                          5       900       0     0          0    70     12.3K    0    2.0K      0}
 <  10.0.0.1:80         0       2       0         0        1       0         0     0          0    10     0        0    0         0}
   10.0.0.2:80         3       1       9         6        4       0         1.0K  0          0    60     0        0    0         5.0G
-{FWM 3 rr                      0                          90      0         0     0          0    0      0        0    0         0}
+{fwmark 3 rr                   0                          90      0         0     0          0    0      0        0    0         0}
 `},
 		{"packets", false, `
 SERVICE               WEIGHT  ACTIVE  INACTIVE  PERSIST  CONN/S  PKT/S IN  OUT   BYTE/S IN  OUT  CONNS  PKTS IN  OUT  BYTES IN  OUT
 TCP 192.0.2.1:80 wrr          3                          5       900       0     0          0    70     12.3K    0    2.0K      0
   10.0.0.2:80         3       1       9         6        4       0         1.0K  0          0    60     0        0    0         5.0G
   10.0.0.1:80         0       2       0         0        1       0         0     0          0    10     0        0    0         0
-FWM 3 rr                      0                          90      0         0     0          0    0      0        0    0         0
+fwmark 3 rr                   0                          90      0         0     0          0    0      0        0    0         0
 `},
 	}
 	for _, tt := range tests {

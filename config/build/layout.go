@@ -57,11 +57,9 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 		}
 	}
 	if s := v.SorryServer; s != nil {
-		a := s.Address.AddrPort
-		if a.Port() == 0 && v.Address.IsValid() {
-			a = netip.AddrPortFrom(a.Addr(), v.Address.Port())
-		}
-		l.Sorry = destination(a, v.SorryMethod(), 0, 0)
+		// Without a port it is one of all ports where packets are rewritten, as with
+		// keepalived; of others Destination.In knows the port.
+		l.Sorry = destination(s.Address.AddrPort, v.SorryMethod(), 0, 0)
 	}
 	return l
 }
@@ -111,7 +109,7 @@ func transport(word string) uint8 {
 }
 
 func options(c *config.Config, v *config.VirtualServer) balance.Options {
-	o := balance.Options{Scheduler: v.LBAlgo, Engine: v.PersistenceEngine}
+	o := balance.Options{Scheduler: v.LBAlgo, Mask: [4]byte{255, 255, 255, 255}}
 	set := func(on bool, f balance.Flags) {
 		if on {
 			o.Flags |= f
@@ -125,6 +123,7 @@ func options(c *config.Config, v *config.VirtualServer) balance.Options {
 	if p := c.Persistence(v); p > 0 {
 		o.Flags |= balance.Persistent
 		o.Persistence = uint32(p / time.Second)
+		o.Engine = v.PersistenceEngine // which finds clients that stay with one server
 	}
 	switch g := v.PersistenceGranularity; {
 	case v.Group != "": // has none, as with keepalived; `moonkeep check` says so

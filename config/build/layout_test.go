@@ -27,6 +27,7 @@ func TestLayout(t *testing.T) {
 	key := func(p uint8, a string) balance.Key {
 		return balance.Key{IPv6: at(a).Addr().Is6(), Protocol: p, Address: at(a)}
 	}
+	const everyone = 255 // in the place of Bits: a mask of 0.0.0.0; others have that of one client
 	tests := []struct {
 		name string
 		v    config.VirtualServer
@@ -42,8 +43,18 @@ func TestLayout(t *testing.T) {
 				{Address: at("10.0.0.1:80"), Forward: balance.Direct, Upper: 9, Lower: 3},
 				{Address: at("10.0.0.2:80"), Forward: balance.Tunnel, Tunnel: balance.GUE, TunnelPort: 6080, Checksum: balance.RemoteChecksum},
 			},
-			Sorry: balance.Destination{Address: at("127.0.0.1:80")},
+			Sorry: balance.Destination{Address: at("127.0.0.1:0")},
 		}},
+		{"a sorry server that keeps the port", config.VirtualServer{
+			Address: end("192.0.2.1:80"), Protocol: "TCP", LBAlgo: "rr", SorryServer: &config.SorryServer{Address: end("10.0.0.9:0"), LVSMethod: &config.LVSMethod{Kind: config.DR}},
+		}, balance.Layout{
+			Keys: []balance.Key{key(balance.TCP, "192.0.2.1:80")}, Options: balance.Options{Scheduler: "rr"},
+			Sorry: balance.Destination{Address: at("10.0.0.9:0"), Forward: balance.Direct},
+		}},
+		{"an engine without persistence", config.VirtualServer{Address: end("192.0.2.1:5060"), Protocol: "UDP", LBAlgo: "rr", PersistenceEngine: "sip"},
+			balance.Layout{Keys: []balance.Key{key(balance.UDP, "192.0.2.1:5060")}, Options: balance.Options{Scheduler: "rr"}}},
+		{"all clients as one", config.VirtualServer{Address: end("192.0.2.1:80"), Protocol: "TCP", LBAlgo: "rr", PersistenceGranularity: config.Granularity{Mask: netip.IPv4Unspecified()}},
+			balance.Layout{Keys: []balance.Key{key(balance.TCP, "192.0.2.1:80")}, Options: balance.Options{Scheduler: "rr", Flags: balance.Persistent, Persistence: 360, Bits: everyone}}},
 		{"all ports", config.VirtualServer{Address: end("[2001:db8::5]:0"), Protocol: "SCTP", LBAlgo: "mh",
 			LVSFlags: config.LVSFlags{OPS: true, MHFallback: true, SHPort: true, Flag3: true, Hashed: true}, PersistenceEngine: "sip",
 			PersistenceGranularity: config.Granularity{Bits: 64}},
@@ -88,6 +99,14 @@ func TestLayout(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c.VirtualServers = []config.VirtualServer{tt.v}
 			got := Layouts(c)[0]
+			tt.want.Options.Mask = [4]byte{255, 255, 255, 255}
+			if tt.want.Options.Bits == everyone {
+				tt.want.Options.Bits, tt.want.Options.Mask = 0, [4]byte{}
+			}
+			// One service has one name, whoever shows it.
+			if name := tt.v.Identity(); tt.v.Group == "" && got.Keys[0].String() != name {
+				t.Errorf("in the table it is %s, else %s", got.Keys[0], name)
+			}
 			compare := cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })
 			if diff := cmp.Diff(tt.want, got, compare); diff != "" {
 				t.Error(diff)

@@ -37,6 +37,9 @@ func services(c *config.Config) []node.Service {
 			s.Awake = v.Address.Addr()
 		}
 		for _, r := range list {
+			if v.SorryServer != nil && r.Address == v.SorryServer.Address {
+				s.Sorry.Inhibits = r.Inhibits(v) // of the two settings this one counts, as with keepalived
+			}
 			x := node.Server{
 				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
 			}

@@ -121,11 +121,16 @@ func (r *reader) family(v *config.VirtualServer, name string) {
 	if s := v.SorryServer; s != nil && other(s.At, "sorry_server", s.Address, v.SorryMethod()) {
 		v.SorryServer = nil
 	}
-	g := v.PersistenceGranularity
-	if family == "inet" && g.Bits > 0 || family == "inet6" && g.Mask.IsValid() {
+	switch g := v.PersistenceGranularity; {
+	case family == "inet6" && g.Mask.IsValid():
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "family-mismatch",
 			"virtual_server %s: persistence_granularity takes a mask for IPv4 and the length of a prefix for IPv6; it is ignored", name)
 		v.PersistenceGranularity = config.Granularity{}
+	case family == "inet" && g.Bits > 0:
+		mask := netip.AddrFrom4([4]byte{3: byte(g.Bits)})
+		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived",
+			"virtual_server %s: persistence_granularity %d is taken for the mask %s, as by keepalived, which takes no length for IPv4: clients are one by these bits of their addresses; write a mask such as 255.255.255.0", name, g.Bits, mask)
+		v.PersistenceGranularity = config.Granularity{Mask: mask}
 	}
 }
 

@@ -65,9 +65,24 @@ func TestServices(t *testing.T) {
 		},
 		"sorry server with the port of the service": {
 			func(v *config.VirtualServer) {
+				v.LBKind.Kind = config.DR
 				v.SorryServer = &config.SorryServer{At: v.At, Address: endpointOf("10.0.0.2")}
 			},
 			[]string{"a.conf sorry-server-real: the sorry server 10.0.0.2 is a real server too"},
+		},
+		"sorry server of all ports": {
+			func(v *config.VirtualServer) {
+				v.SorryServer = &config.SorryServer{At: v.At, Address: endpointOf("10.0.0.2")}
+			},
+			nil,
+		},
+		"an engine alone": {
+			func(v *config.VirtualServer) { v.PersistenceEngine = "sip" },
+			[]string{"a.conf engine-unused: persistence_engine sip finds the server that a client stays with"},
+		},
+		"an engine with persistence": {
+			func(v *config.VirtualServer) { v.PersistenceEngine, v.PersistenceTimeout = "sip", time.Minute },
+			nil,
 		},
 		"granularity in a group": {
 			func(v *config.VirtualServer) {

@@ -207,6 +207,9 @@ func (l *service) service(c *config.Config) {
 			l.report(at, "ops-persistent", "ops schedules each packet by itself, and persistence_timeout %v keeps a client with one server: one of them does not do what it is for; take one out", v.PersistenceTimeout)
 		}
 	}
+	if v.PersistenceEngine != "" && c.Persistence(v) == 0 {
+		l.report(v.Written.At("persistence_engine", v.At), "engine-unused", "persistence_engine %s finds the server that a client stays with, and without persistence_timeout clients stay with none: it is not used, as by keepalived; write persistence_timeout, or take it out", v.PersistenceEngine)
+	}
 	if g := v.PersistenceGranularity; v.Group != "" && (g.Mask.Is4() && g.Mask != allOnes || g.Bits != 0) {
 		l.report(v.Written.At("persistence_granularity", v.At), "granularity-unused", "persistence_granularity does nothing for the services of a group, as with keepalived: each client is persistent by itself; take it out, or write one virtual_server for each address")
 	}
@@ -220,7 +223,10 @@ func (l *service) service(c *config.Config) {
 	if s == nil {
 		return
 	}
-	sorry := (&config.RealServer{Address: s.Address, LVSMethod: s.LVSMethod}).Endpoint(v).AddrPort
+	sorry := s.Address.AddrPort // by NAT one without a port is of all ports
+	if m := v.SorryMethod(); v.Address.IsValid() && (m.Kind == config.DR || m.Kind == config.TUN) {
+		sorry = netip.AddrPortFrom(sorry.Addr(), v.Address.Port())
+	}
 	for i := range v.RealServers {
 		r := &v.RealServers[i]
 		if r.Endpoint(v).AddrPort == sorry {

@@ -136,12 +136,12 @@ func TestFindingsOfTheRest(t *testing.T) {
 			`a.yaml:6:155: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK: misc_path names a user, and user does too: take one of them out [exclusive-keys]`,
 			`a.yaml:6:232: error: virtual_server 1: real_server 192.0.2.2: MISC_CHECK: group needs user [missing-key]`,
 		}},
-		"words and notations": {`virtual_servers: [{address: host, lb_algo: rrr, lb_kind: XX, persistence_granularity: 0, real_servers: 5}]`, []string{
+		"words and notations": {`virtual_servers: [{address: host, lb_algo: rrr, lb_kind: XX, persistence_granularity: 129, real_servers: 5}]`, []string{
 			`a.yaml:6:29: error: virtual_server host: address must be an address with a port, such as 192.0.2.1:80 or [2001:db8::1]:80, not "host" [wrong-value]`,
 			`a.yaml:6:44: error: virtual_server host: lb_algo must be rr, wrr, lc, wlc, lblc, sh, mh, dh, fo, ovf, lblcr, sed, nq or twos, not "rrr" [wrong-value]`,
 			`a.yaml:6:58: error: virtual_server host: lb_kind must be NAT, DR or TUN [wrong-value]`,
 			`a.yaml:6:87: error: virtual_server host: persistence_granularity must be an IPv4 mask such as 255.255.255.0, or the length of an IPv6 prefix from 1 to 128 [wrong-value]`,
-			`a.yaml:6:104: error: virtual_server host: real_servers must be a list, not "5" [wrong-type]`,
+			`a.yaml:6:106: error: virtual_server host: real_servers must be a list, not "5" [wrong-type]`,
 		}},
 		"names": {`virtual_servers: [{group: none}, {lb_algo: rr}, {fwmark: 1}, {fwmark: 1}]
 track_groups: [{name: tg, group: [A, B]}]

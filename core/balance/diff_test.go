@@ -231,8 +231,10 @@ func TestNormal(t *testing.T) {
 	if diff := cmp.Diff(want, s, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
-	if got := (Service{Options: Options{Bits: 24}}).Normal(web(1)); got.Mask != [4]byte{255, 255, 255, 255} || got.Bits != 0 {
-		t.Errorf("IPv4: %+v", got)
+	for _, mask := range [][4]byte{{}, {255, 255, 0, 0}} { // 0.0.0.0 is a mask as any other
+		if got := (Service{Options: Options{Bits: 24, Mask: mask}}).Normal(web(1)); got.Mask != mask || got.Bits != 0 {
+			t.Errorf("IPv4: %+v", got)
+		}
 	}
 }
 

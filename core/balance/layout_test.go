@@ -12,7 +12,7 @@ func TestLayout(t *testing.T) {
 	at := netip.MustParseAddrPort
 	l := Layout{
 		Keys:    []Key{web(1), {Fwmark: 3}},
-		Options: Options{Scheduler: "wrr", Flags: Persistent, Persistence: 50},
+		Options: Options{Scheduler: "wrr", Flags: Persistent, Persistence: 50, Mask: [4]byte{255, 255, 255, 255}},
 		Servers: []Destination{
 			{Address: at("192.0.2.1:8080"), Weight: 9},
 			{Address: at("192.0.2.2:8080"), Forward: Direct},

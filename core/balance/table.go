@@ -28,13 +28,14 @@ type Key struct {
 	Address  netip.AddrPort
 }
 
-// String is the service as ipvsadm names it: "TCP 192.0.2.1:80", "FWM 3".
+// String is how people call the service, as config.VirtualServer.Identity has it:
+// "TCP 192.0.2.1:80", "fwmark 3", "fwmark 3 inet6".
 func (k Key) String() string {
 	switch {
 	case k.Fwmark != 0 && k.IPv6:
-		return fmt.Sprintf("FWM %d IPv6", k.Fwmark)
+		return fmt.Sprintf("fwmark %d inet6", k.Fwmark)
 	case k.Fwmark != 0:
-		return fmt.Sprintf("FWM %d", k.Fwmark)
+		return fmt.Sprintf("fwmark %d", k.Fwmark)
 	}
 	return protocolName(k.Protocol) + " " + k.Address.String()
 }
@@ -98,7 +99,8 @@ type Options struct {
 	// where that is not the whole of the address, 32 or 128. IPv4 masks with
 	// holes are in Mask.
 	Bits uint8
-	// Mask is an IPv4 mask, in network order; it counts for IPv4.
+	// Mask is an IPv4 mask, in network order, of those who count as one client; it
+	// counts for IPv4. With 0.0.0.0 all clients are one.
 	Mask [4]byte
 	// Engine is the persistence engine, for example "sip"; empty is none.
 	Engine string
@@ -187,9 +189,6 @@ func (s Service) normal(k Key) *Service {
 		}
 	} else {
 		s.Bits = 0
-		if s.Mask == ([4]byte{}) {
-			s.Mask = [4]byte{255, 255, 255, 255}
-		}
 	}
 	s.Flags &= Persistent | OnePacket | Sched1 | Sched2 | Sched3 // Hashed is the kernel's own
 	list := s.Destinations

@@ -13,7 +13,7 @@ type Usage struct {
 
 // ServiceUsage is one service of IPVS; a group has one for each of its entries.
 type ServiceUsage struct {
-	// Name is that of ipvsadm: "TCP 192.0.2.1:80", "FWM 3".
+	// Name is that of the status: "TCP 192.0.2.1:80", "fwmark 3".
 	Name      string        `json:"name"`
 	Scheduler string        `json:"scheduler"`
 	Counters  Traffic       `json:"counters"`

@@ -164,9 +164,9 @@ func TestKernelRefuses(t *testing.T) {
 		got = append(got, f.Error())
 	}
 	want := []string{
-		"add service FWM 1: no such file or directory (the kernel lacks the scheduler zzz: load ip_vs_zzz)",
+		"add service fwmark 1: no such file or directory (the kernel lacks the scheduler zzz: load ip_vs_zzz)",
 		"add destination TCP 192.0.2.1:80 -> [2001:db8::9]:80: invalid argument (a server of another address family needs forwarding by TUN, and cannot be used while connections are synchronised (lvs_sync_daemon))",
-		"edit destination FWM 9 -> 10.2.0.1:80: no such process (there is no such service)",
+		"edit destination fwmark 9 -> 10.2.0.1:80: no such process (there is no such service)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

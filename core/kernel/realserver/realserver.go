@@ -24,6 +24,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/core/kernel/durable"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
@@ -37,6 +38,16 @@ type Plan struct {
 	// Direct are addresses of services that reach it by DR, Tunnelled those by
 	// TUN, each once.
 	Direct, Tunnelled []netip.Addr
+	// Others are addresses of services that reach it in ways that are left to the
+	// administrator.
+	Others []Other
+}
+
+// Other is an address that is to be set up by hand.
+type Other struct {
+	Address netip.Addr
+	// Needs says how packets come, and what takes them.
+	Needs string
 }
 
 // The interfaces that tunnels end on; the modules ipip and ip6_tunnel make
@@ -165,8 +176,16 @@ func (h *Host) write() error {
 }
 
 // Up makes the host have what the plan says, and puts back what an earlier Up
-// changed beyond that. Each change is told in half a sentence.
+// changed beyond that. Each change is told in half a sentence. Where something is to be
+// set up by hand and is not, nothing is changed.
 func (h *Host) Up(p Plan, tell func(string)) error {
+	byHand, err := h.byHand(p)
+	if err != nil {
+		return err
+	}
+	if len(byHand) > 0 {
+		return fmt.Errorf("nothing was changed, since this is to be set up by hand first: %s", strings.Join(byHand, "; "))
+	}
 	for _, s := range p.Settings() {
 		before, err := h.settings.Read(s.Name)
 		if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Dir(s.Name)) == tunnel4 {
@@ -298,6 +317,30 @@ func (h *Host) Down(tell func(string)) error {
 	return errors.Join(append(failed, h.putBack(Plan{}, tell))...)
 }
 
+// byHand says what is to be set up by hand and is not: an address that stands
+// somewhere was.
+func (h *Host) byHand(p Plan) (list []string, err error) {
+	if len(p.Others) == 0 {
+		return nil, nil
+	}
+	all, err := h.conn.State()
+	if err != nil {
+		return nil, fmt.Errorf("read the addresses of this host: %w", err)
+	}
+	has := map[netip.Addr]bool{}
+	for i := range all.All() {
+		for _, a := range all.Addresses(i.Index) {
+			has[a.Prefix.Addr()] = true
+		}
+	}
+	for _, o := range p.Others {
+		if !has[o.Address] {
+			list = append(list, fmt.Sprintf("%s is on no interface: %s", o.Address, o.Needs))
+		}
+	}
+	return list, nil
+}
+
 // Missing says what of the plan the host does not have, in half a sentence
 // each.
 func (h *Host) Missing(p Plan) (list []string, err error) {
@@ -325,7 +368,8 @@ func (h *Host) Missing(p Plan) (list []string, err error) {
 			list = append(list, fmt.Sprintf("%s is down", a.Device))
 		}
 	}
-	return list, nil
+	byHand, err := h.byHand(p)
+	return append(list, byHand...), err
 }
 
 // Own returns the addresses that the host has, without those that Up added.

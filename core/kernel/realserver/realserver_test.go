@@ -200,6 +200,36 @@ func TestTunnel(t *testing.T) {
 	}
 }
 
+// TestByHand: what is to be set up by hand is asked for before anything is
+// changed, and taken as it is when the address stands.
+func TestByHand(t *testing.T) {
+	server := netnstest.New(t)
+	netnstest.Must(t, server.Link.SetUp("lo"))
+	file := filepath.Join(t.TempDir(), "realserver")
+	p := realserver.Plan{Direct: addresses("192.0.2.100"), Others: []realserver.Other{{Address: netip.MustParseAddr("192.0.2.101"), Needs: "it comes by GUE"}}}
+	err := server.NS.Do(func() error {
+		h, err := realserver.Open(file)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		return h.Up(p, func(line string) { t.Errorf("changed: %s", line) })
+	})
+	const asks = "192.0.2.101 is on no interface: it comes by GUE"
+	if err == nil || err.Error() != "nothing was changed, since this is to be set up by hand first: "+asks {
+		t.Errorf("%v", err)
+	}
+	if got := missing(t, server.NS, file, p); !slices.Contains(got, asks) || len(got) < 2 {
+		t.Errorf("missing %q", got)
+	}
+	_, err = server.Link.Add(netspec.Address{Prefix: netip.MustParsePrefix("192.0.2.101/32"), Device: "lo"})
+	netnstest.Must(t, err)
+	use(t, server.NS, file, up(p))
+	if got := missing(t, server.NS, file, p); len(got) > 0 {
+		t.Errorf("missing after it was set up: %q", got)
+	}
+}
+
 // TestNoTunnel: a kernel without tunnels is told what to do.
 func TestNoTunnel(t *testing.T) {
 	if _, err := os.Stat("/sys/module/ipip"); err == nil {
