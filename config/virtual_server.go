@@ -73,7 +73,8 @@ type VirtualServer struct {
 	// length of the prefix of their IPv6 addresses.
 	PersistenceGranularity Granularity `key:"persistence_granularity" tier:"2"`
 
-	// Checks rest while the address is not on this host.
+	// Checks rest while the instances of the file that have the address are not
+	// MASTER; an address that none has is taken as held.
 	HASuspend bool `key:"ha_suspend" form:"bare" tier:"2"`
 	// A mail is sent when the quorum is won or lost, and by default for each
 	// real server that changes.

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/core/control"
@@ -74,13 +76,19 @@ func (o *topOptions) run(cmd *cobra.Command) error {
 		if o.json {
 			return printIndented(cmd.OutOrStdout(), u)
 		}
-		var text strings.Builder
-		if !o.once {
-			text.WriteString("\x1b[H\x1b[2J") // home, clear
-		}
+		var table strings.Builder
 		f, isFile := cmd.OutOrStdout().(*os.File)
-		printUsage(&text, &u, o.sort, isFile && terminal(f) && colourful(os.Getenv))
-		if _, err := io.WriteString(cmd.OutOrStdout(), text.String()); err != nil || o.once {
+		printUsage(&table, &u, o.sort, isFile && terminal(f) && colourful(os.Getenv))
+		text := table.String()
+		if !o.once {
+			if isFile {
+				if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+					text = fit(text, int(size.Row), int(size.Col))
+				}
+			}
+			text = "\x1b[H\x1b[2J" + text // home, clear
+		}
+		if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil || o.once {
 			return err
 		}
 		select {
@@ -89,6 +97,27 @@ func (o *topOptions) run(cmd *cobra.Command) error {
 		case <-time.After(o.every):
 		}
 	}
+}
+
+// fit cuts a text to what a terminal shows at once, with a last line that says how
+// many lines are left out: the first ones, which matter most, would scroll away.
+// One that tells no size has 0 rows and columns, and is shown all.
+func fit(text string, rows, columns int) string {
+	lines := strings.SplitAfter(strings.TrimSuffix(text, "\n"), "\n")
+	if rows < 3 || columns < 1 {
+		return text
+	}
+	shown := strings.NewReplacer(bold, "", magenta, "", plain, "", "\n", "")
+	used := 0
+	for i, line := range lines {
+		takes := max(1, (utf8.RuneCountInString(shown.Replace(line))+columns-1)/columns)
+		// The cursor stands on a row of its own, and what says what is left out needs one.
+		if used+takes > rows-2 && (i < len(lines)-1 || used+takes > rows-1) {
+			return strings.Join(lines[:i], "") + fmt.Sprintf("%d more lines: --once prints all\n", len(lines)-i)
+		}
+		used += takes
+	}
+	return text
 }
 
 // figures are what lines are ordered by.

@@ -53,3 +53,22 @@ fwmark 3 rr                   0                          90      0         0    
 		}
 	}
 }
+
+// TestFit: a terminal shows the first lines, and how many are left out.
+func TestFit(t *testing.T) {
+	const text = bold + "head" + plain + "\none\ntwo\n1234567890\nend\n"
+	for _, tt := range []struct {
+		rows, columns int
+		want          string
+	}{
+		{6, 80, text}, {60, 80, text}, {0, 0, text},
+		{5, 80, bold + "head" + plain + "\none\ntwo\n2 more lines: --once prints all\n"},
+		{4, 80, bold + "head" + plain + "\none\n3 more lines: --once prints all\n"},
+		{6, 9, bold + "head" + plain + "\none\ntwo\n2 more lines: --once prints all\n"}, // one line takes two rows
+		{7, 9, text}, {7, 10, text},
+	} {
+		if got := fit(text, tt.rows, tt.columns); got != tt.want {
+			t.Errorf("%d rows of %d: %q, want %q", tt.rows, tt.columns, got, tt.want)
+		}
+	}
+}

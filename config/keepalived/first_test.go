@@ -162,7 +162,7 @@ func TestPersistenceTaken(t *testing.T) {
 		service("10.0.0.1 80"):                                          {0, "[]"},
 		service("10.0.0.1 80", "persistence_timeout 0"):                 {0, "[warning out-of-range]"},
 		service("10.0.0.1 80", "persistence_granularity 24"):            {360 * time.Second, "[warning as-keepalived warning as-keepalived]"},
-		service("10.0.0.1 80", "persistence_granularity 0"):             {360 * time.Second, "[warning as-keepalived]"},
+		service("10.0.0.1 80", "persistence_granularity 0"):             {360 * time.Second, "[warning as-keepalived warning as-keepalived]"},
 		service("10.0.0.1 80", "persistence_granularity 255.255.255.0"): {360 * time.Second, "[warning as-keepalived]"},
 		service("10.0.0.1 80", "persistence_granularity 255.255.255.0", "persistence_timeout 50"): {50 * time.Second, "[]"},
 	} {

@@ -126,6 +126,9 @@ func (r *reader) family(v *config.VirtualServer, name string) {
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "family-mismatch",
 			"virtual_server %s: persistence_granularity takes a mask for IPv4 and the length of a prefix for IPv6; it is ignored", name)
 		v.PersistenceGranularity = config.Granularity{}
+	case g.Mask == netip.IPv4Unspecified():
+		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived",
+			"virtual_server %s: persistence_granularity 0.0.0.0 takes all clients for one, as by keepalived: all of them go to one real server at a time; write a mask such as 255.255.255.0", name)
 	case family == "inet" && g.Bits > 0:
 		mask := netip.AddrFrom4([4]byte{3: byte(g.Bits)})
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived",

@@ -74,7 +74,7 @@ func TestServices(t *testing.T) {
 		"another ip_family": {service("ip_family inet6"), []string{"warning family-mismatch"}},
 		"a sorry family":    {service("sorry_server ::1"), []string{"warning family-mismatch"}},
 		"a prefix for IPv4": {service("persistence_timeout 5\npersistence_granularity 64"), []string{"warning as-keepalived"}},
-		"0 for IPv4":        {service("persistence_timeout 5\npersistence_granularity 0"), nil},
+		"0 for IPv4":        {service("persistence_timeout 5\npersistence_granularity 0"), []string{"warning as-keepalived"}},
 		"sorry too early":   {service("sorry_server_inhibit"), []string{"warning no-effect"}},
 		"flag too early":    {service("sh-port\nlb_algo sh"), []string{"warning no-effect"}},
 		"flag of another":   {service("lb_algo sh\nmh-port"), []string{"warning no-effect"}},

@@ -37,6 +37,9 @@ func (k Key) String() string {
 	case k.Fwmark != 0:
 		return fmt.Sprintf("fwmark %d", k.Fwmark)
 	}
+	if k.Address.IsValid() && k.Address.Port() == 0 { // of all ports
+		return protocolName(k.Protocol) + " " + k.Address.Addr().String()
+	}
 	return protocolName(k.Protocol) + " " + k.Address.String()
 }
 

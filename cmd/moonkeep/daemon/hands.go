@@ -145,6 +145,7 @@ func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node
 // remembered returns the hands that a request means in servers that are gone.
 func remembered(before []node.Hand, r control.ServersRequest) (list []node.Hand) {
 	server := everywhere(control.ServersRequest{Server: r.Server})
+	r.Service = called(r.Service)
 	for _, h := range before {
 		if means(server, h.Server) && (r.Service == "" || r.Service == h.Service || strings.HasSuffix(h.Service, " "+r.Service)) {
 			list = append(list, h)
@@ -160,6 +161,15 @@ func means(everywhere, server string) bool {
 	return everywhere != "" && (everywhere == server || err == nil && whole.Addr().String() == everywhere)
 }
 
+// called is the name of a service that may be written as ipvsadm and keepalived
+// do: FWM 3, FWM 3 IPv6.
+func called(service string) string {
+	if mark, is := strings.CutPrefix(service, "FWM "); is {
+		return "fwmark " + strings.Replace(mark, " IPv6", " inet6", 1)
+	}
+	return service
+}
+
 // meant returns the real servers of c that are meant by a text, of one service
 // or of all.
 func meant(c *config.Config, service, server string) (list []node.Hand, err error) {
@@ -172,6 +182,7 @@ func meant(c *config.Config, service, server string) (list []node.Hand, err erro
 		address = whole.Addr()
 	}
 	var services, servers []string
+	service = called(service)
 	for name, names := range build.Servers(c) {
 		if service != "" && service != name && !strings.HasSuffix(name, " "+service) {
 			services = append(services, name)
