@@ -83,12 +83,13 @@
 //
 // A virtual server is UP when it won its quorum and DOWN when it lost it, a real
 // server when its checks say so; a virtual server also when it begins with its
-// quorum, or with its sorry server, and both are DOWN when a reload removes them.
-// Their programs (quorum_up, notify_up and so on) get the arguments that the
-// configuration gives them, and of the environment below KIND (VS or RS), NAME,
-// STATE, FROM, TO, WHY, SEQ and DROPPED, with MOONKEEP_SERVICE, the virtual server, and MOONKEEP_WEIGHT, the weight of a real
-// server. At most 64 of them run at a time. FIFOs are told of all servers, mail
-// is sent for those that ask for it.
+// quorum, or with its sorry server, and both are DOWN when a reload removes
+// them. Their programs (quorum_up, notify_up and so on) get the arguments that
+// the configuration gives them, and of the environment below KIND (VS or RS),
+// NAME, STATE, FROM, TO, WHY, SEQ and DROPPED, with MOONKEEP_SERVICE, the
+// virtual server, and MOONKEEP_WEIGHT, the weight of a real server. At most 64
+// of them run at a time. FIFOs are told of all servers, mail is sent for those
+// that ask for it.
 //
 // The program of a state gets the arguments that the configuration gives it,
 // and so does the one for masters of lower priority, which alone is run then:
