@@ -205,11 +205,17 @@ func instance(in *config.Instance, global *config.Global, member bool, p *prefer
 }
 
 // slot spreads the adverts of instances that start together, the same way each
-// time.
-func slot(name string) int {
+// time. Those of an interface share one slot in four: a receiver wakes for each
+// interface on its own.
+func slot(name, device string) int {
+	const phases = 4
 	h := fnv.New32a()
 	h.Write([]byte(name))
-	return 1 + int(h.Sum32()>>8%vrrp.Slots)
+	phase := 0
+	for _, c := range []byte(device) {
+		phase += int(c) // neighbours such as eth0 and eth1 differ
+	}
+	return 1 + int(h.Sum32()>>8%(vrrp.Slots/phases))*phases + phase%phases
 }
 
 func router(in *config.Instance, global *config.Global, member bool) vrrp.Config {
@@ -218,7 +224,7 @@ func router(in *config.Instance, global *config.Global, member bool) vrrp.Config
 		VRID:              uint8(in.VRID),
 		Priority:          uint8(in.Priority),
 		Interval:          in.AdvertInt,
-		Slot:              slot(in.Name),
+		Slot:              slot(in.Name, in.Interface),
 		InitialMaster:     bool(in.Master),
 		NoPreempt:         in.NoPreempt,
 		PreemptDelay:      in.PreemptDelay,

@@ -33,7 +33,7 @@ func plain() config.Instance {
 // plainRouter is what becomes of it.
 func plainRouter() vrrp.Config {
 	r := vrrp.Defaults()
-	r.VRID, r.Slot = 51, slot("VI_1")
+	r.VRID, r.Slot = 51, slot("VI_1", "eth0")
 	r.Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
 	return r
 }
@@ -183,7 +183,7 @@ func TestNodeIsComplete(t *testing.T) {
 	router := plainRouter()
 	held := router
 	held.Hold = true
-	router.Slot = slot("VI_2")
+	router.Slot = slot("VI_2", "eth0")
 	want := node.Config{
 		Instances: []node.Instance{{
 			Name: "VI_1", Interface: "eth0", Router: held, Source: in.Source, IgnorePrimary: true,
@@ -248,19 +248,27 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// Instances that start together must not send in one burst for ever.
+// Instances that start together must not send in one burst for ever, and those of
+// neighbouring interfaces not in the same ones.
 func TestSlotsSpread(t *testing.T) {
 	for _, format := range []string{"VI_%d", "vlan%d-gw", "%d"} {
-		var in [vrrp.Slots + 1]int
-		for i := range 250 {
-			in[slot(fmt.Sprintf(format, i))]++
-		}
-		if in[0] != 0 {
-			t.Errorf("%s: %d instances without a slot", format, in[0])
-		}
-		for i, n := range in[1:] {
-			if even := 250 / vrrp.Slots; n < even/2 || n > 2*even {
-				t.Errorf("%s: slot %d of %d has %d of 250 instances", format, i+1, vrrp.Slots, n)
+		used := map[int]string{}
+		for _, device := range []string{"eth0", "eth1", "eth2", "eth3"} {
+			in := map[int]int{}
+			for i := range 250 {
+				in[slot(fmt.Sprintf(format, i), device)]++
+			}
+			if len(in) != vrrp.Slots/4 {
+				t.Errorf("%s: %s uses %d slots, want %d", format, device, len(in), vrrp.Slots/4)
+			}
+			for s, n := range in {
+				if even := 250 * 4 / vrrp.Slots; s < 1 || s > vrrp.Slots || n < even/2 || n > 2*even {
+					t.Errorf("%s: slot %d of %d has %d of 250 instances", format, s, vrrp.Slots, n)
+				}
+				if used[s] != "" {
+					t.Errorf("%s: slot %d is of %s and of %s", format, s, used[s], device)
+				}
+				used[s] = device
 			}
 		}
 	}
