@@ -209,6 +209,8 @@ vrrp_instance VI_6 {
 		{"another version", []heardAdvert{with(four, func(a *heardAdvert) { a.version = 2 })}, "of version 2, this file's of version 3", Problem},
 		{"an address less", []heardAdvert{with(four, func(a *heardAdvert) { a.addresses = addrs("192.0.2.9") })}, "other addresses", Problem},
 		{"two masters", []heardAdvert{four, with(four, func(a *heardAdvert) { a.source = netip.MustParseAddr("192.0.2.3") })}, "several masters: 192.0.2.2, 192.0.2.3", Problem},
+		{"which are free", []heardAdvert{with(four, func(a *heardAdvert) { a.version = 2 }), with(four, func(a *heardAdvert) { a.vrid = 52 }),
+			with(six, func(a *heardAdvert) { a.vrid = 53 })}, "such as 53, which nobody was heard to use", Problem},
 		{"another interface", []heardAdvert{with(four, func(a *heardAdvert) { a.device = "eth9" })}, "", OK},
 	}
 	for _, tt := range tests {
@@ -216,7 +218,7 @@ vrrp_instance VI_6 {
 		ok := false
 		for _, x := range list {
 			if x.What == "instance VI_1" && tt.want != "" {
-				ok = ok || x.Level == tt.Level && strings.Contains(x.Text, tt.want)
+				ok = ok || x.Level == tt.Level && strings.Contains(x.Text+x.Advice, tt.want)
 			} else if tt.want == "" {
 				ok = true
 			}

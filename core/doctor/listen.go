@@ -154,7 +154,7 @@ func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []Fin
 			if why := clashing(in, a); why != "" {
 				odd = true
 				list = append(list, Finding{Problem, what, fmt.Sprintf("%s of %v on %s is used otherwise: %s", vridText(a.vrid), a.source, a.device, why),
-					"if it is another cluster's, take another virtual_router_id; if it is a node of this one, make the files agree"})
+					fmt.Sprintf("if it is another cluster's, take another virtual_router_id, such as %d, which nobody was heard to use; if it is a node of this one, make the files agree", unheard(n, heard, a))})
 			}
 		}
 		switch {
@@ -175,6 +175,23 @@ func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []Fin
 		}
 	}
 	return list
+}
+
+// unheard is the next virtual router id after an advert's that neither the file nor
+// anybody who was heard uses on its interface for its family, as far as there is one.
+func unheard(n *needs, heard []heardAdvert, a heardAdvert) uint8 {
+	taken := map[uint8]bool{0: true}
+	for _, b := range heard {
+		taken[b.vrid] = taken[b.vrid] || b.device == a.device && b.six == a.six
+	}
+	for _, in := range n.instances {
+		taken[uint8(in.VRID)] = taken[uint8(in.VRID)] || in.Interface == a.device && in.Six() == a.six
+	}
+	id := a.vrid + 1
+	for taken[id] && id != a.vrid {
+		id++
+	}
+	return id
 }
 
 // joinAddrs lists addresses for people.
