@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -76,6 +77,7 @@ type intrusion struct {
 // looking is held.
 func (k *Kernel) guard(state *link.State) error {
 	if len(k.intruders(state)) == 0 {
+		k.unremoved = nil
 		return nil
 	}
 	removed, err := k.expel()
@@ -85,7 +87,7 @@ func (k *Kernel) guard(state *link.State) error {
 	return err
 }
 
-// expel removes the intruders, and returns which.
+// expel removes the intruders, and returns which. looking is held.
 func (k *Kernel) expel() (removed []intruder, err error) {
 	// The state may be of before a release that has ended since, and a claim may
 	// be under way: what counts is what stands while nothing changes.
@@ -95,40 +97,81 @@ func (k *Kernel) expel() (removed []intruder, err error) {
 	if err != nil {
 		return nil, err
 	}
+	of := make(map[string][]intruder)
 	for _, a := range k.intruders(state) {
-		if err := k.oust(a.Address); err != nil {
-			k.log.Error("cannot remove an address that "+a.told+", will try again", "err", err)
-			continue
-		}
-		removed = append(removed, a)
+		of[a.Device] = append(of[a.Device], a)
 	}
+	unremoved := make(map[place]string)
+	for _, device := range slices.Sorted(maps.Keys(of)) {
+		for n, err := range k.oust(state, device, of[device]) {
+			a := of[device][n]
+			if err == nil {
+				removed = append(removed, a)
+				continue
+			}
+			at, text := place{a.Device, a.Prefix}, err.Error()
+			unremoved[at] = text
+			if k.unremoved[at] != text {
+				k.log.Error("cannot remove an address that "+a.told+", will try again", "err", err)
+			}
+		}
+	}
+	k.unremoved = unremoved
 	return removed, nil
 }
 
-// oust removes an address, and leaves the others of its network: the kernel would
-// remove them with the first, and one of them may be the host's own.
-func (k *Kernel) oust(a netspec.Address) error {
-	network := a.Prefix
-	if a.Peer.IsValid() {
-		network = a.Peer
-	}
-	if !a.Addr().Is4() || network.IsSingleIP() {
-		return k.conn.Remove(a)
-	}
-	setting := promoteSetting(a.Device)
-	if err := k.settings.Set(setting, "1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	err := k.conn.Remove(a)
-	k.mu.Lock()
-	stays := k.promoted[a.Device]
-	k.mu.Unlock()
-	if !stays {
-		if err := k.settings.Restore(setting); err != nil {
-			k.log.Warn("cannot put promote_secondaries back", "err", err)
+// oust removes intruders of a device, and leaves the others of their networks: the
+// kernel would remove them with the first, and one of them may be the host's own. Where
+// it cannot be told to leave them, one that has such others stays. The errors are those
+// of each.
+func (k *Kernel) oust(state *link.State, device string, list []intruder) []error {
+	errs, setting := make([]error, len(list)), promoteSetting(device)
+	var unset error
+	first := func(a intruder) bool { return a.Addr().Is4() && (a.Peer.IsValid() || !a.Prefix.IsSingleIP()) }
+	if slices.ContainsFunc(list, first) {
+		if unset = k.settings.Set(setting, "1"); errors.Is(unset, fs.ErrNotExist) {
+			unset = nil // and the device is gone
+		}
+		if unset == nil {
+			defer k.unpromote(device)
+		} else if text := unset.Error(); k.unset != text {
+			k.unset = text
+			k.log.Warn("cannot set promote_secondaries: what others set is removed only where nothing goes with it", "err", unset)
 		}
 	}
-	return err
+	going := make(map[netspec.Address]bool, len(list))
+	for _, a := range list {
+		going[a.Address] = true
+	}
+	var placed []link.Placed
+	var which []int
+	for n, a := range list {
+		if unset != nil {
+			others := state.Followers(a.Address)
+			if at := slices.IndexFunc(others, func(o netspec.Address) bool { return !going[o] }); at >= 0 {
+				errs[n] = fmt.Errorf("remove %s: %s would go with it: %w", a.Address, others[at].Prefix, unset)
+				continue
+			}
+		}
+		placed, which = append(placed, link.Placed{Address: a.Address}), append(which, n)
+	}
+	for n, err := range k.conn.Withdraw(placed) {
+		errs[which[n]] = err
+	}
+	return errs
+}
+
+// unpromote puts the setting of a device back, unless it is to stay.
+func (k *Kernel) unpromote(device string) {
+	k.mu.Lock()
+	stays := k.promoted[device]
+	k.mu.Unlock()
+	if stays {
+		return
+	}
+	if err := k.settings.Restore(promoteSetting(device)); err != nil {
+		k.log.Warn("cannot put promote_secondaries back", "err", err)
+	}
 }
 
 // intruded tells of an address that was removed, and of who may have set it.

@@ -124,6 +124,10 @@ type Kernel struct {
 	rivals  rivals
 	// intrusions are addresses that guard removed lately.
 	intrusions map[place]intrusion
+	// unremoved is why guard could not remove addresses at the last look, and unset
+	// why it could not have others stay.
+	unremoved map[place]string
+	unset     string
 	// unpromoted is why settings of interfaces could not be made.
 	unpromoted string
 	// unfit is why interfaces of our own could not be made.

@@ -18,6 +18,9 @@ func promoteSetting(device string) string { return "ipv4/conf/" + device + "/pro
 // is not now is put back to what it was; so is all at Close. An interface that
 // comes later is set when it comes.
 func (k *Kernel) Promote(devices []string) error {
+	// Whoever removes addresses may have set it for that time.
+	k.changing.Lock()
+	defer k.changing.Unlock()
 	k.mu.Lock()
 	before := k.promoted
 	k.promoted = set(devices)

@@ -230,6 +230,33 @@ func (s *State) Addresses(index int) (list []netspec.Address) {
 	return list
 }
 
+// Followers returns the IPv4 addresses that the kernel removes with one that stands on
+// its device: the others of its network if it is the first, without promote_secondaries.
+func (s *State) Followers(a netspec.Address) (list []netspec.Address) {
+	i, exists := s.Find(a.Device)
+	if !exists || !a.Addr().Is4() {
+		return nil
+	}
+	rows := s.on(i.Index)[0]
+	if !slices.ContainsFunc(rows, func(r row) bool { return r.is(a) && !r.secondary }) {
+		return nil
+	}
+	for _, r := range rows {
+		if r.secondary && r.network() == (&row{address: a}).network() {
+			list = append(list, r.address)
+		}
+	}
+	return list
+}
+
+// network is the one that the row is in: that of its peer if it has one.
+func (r *row) network() netip.Prefix {
+	if r.address.Peer.IsValid() {
+		return r.address.Peer.Masked()
+	}
+	return r.address.Prefix.Masked()
+}
+
 // Usable yields each address that is in use as it stands, with its interface's
 // name as its device.
 func (s *State) Usable() iter.Seq[netspec.Address] {
