@@ -171,6 +171,10 @@ func (k *fakeKernel) Announce(instance string, addresses []netspec.Address, roun
 	return k.note("announce %s %s %d", instance, words(addresses), rounds)
 }
 
+func (k *fakeKernel) Hush(instance string, addresses []netspec.Address) {
+	k.note("hush %s %s", instance, words(addresses))
+}
+
 func (k *fakeKernel) Held(addresses []netspec.Address) ([]netspec.Address, error) {
 	if err := k.note("held %s", words(addresses)); err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ func (e *Engine) release(a node.Action) {
 		})
 		e.keeping.withhold(a.Instance, kept)
 	}
+	if a.Grace > 0 {
+		e.kernel.Hush(a.Instance, a.Addresses) // the addresses may still answer, and no more
+	}
 	e.lane.push(a)
 }
 

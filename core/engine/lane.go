@@ -76,7 +76,8 @@ func (l *lane) push(a node.Action) {
 	if l.holding[a.Instance] {
 		l.release(time.Time{})
 	}
-	if a.Grace > 0 && !l.closed {
+	// What waits of the instance, which is no longer MASTER, must not be done meanwhile.
+	if a.Grace > 0 && !l.closed && l.waiting[a.Instance] == (kinds{}) {
 		l.hold(a)
 		return
 	}

@@ -199,6 +199,26 @@ func TestReleaseOvertakes(t *testing.T) {
 	})
 }
 
+// TestYieldHushes: what a master that yields has still to announce is forgotten at
+// once, though it goes on answering.
+func TestYieldHushes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := instance("A", 1, 100, "192.0.2.100/24")
+		r := prepare(planOf(in), Options{})
+		r.begin()
+		after(time.Second)
+		from := time.Since(r.kernel.start)
+		r.Packets(fill(r.NewPacket(), &in, 200))
+		after(time.Second)
+		var got []string
+		for _, c := range r.kernel.timed("hush", "release") {
+			got = append(got, fmt.Sprintf("%v %s", c.at-from, c.what))
+		}
+		equal(t, "calls", got, "0s hush A 192.0.2.100", "10ms release A 192.0.2.100")
+		r.stop(t)
+	})
+}
+
 // TestLaneGrace: a release with a grace, and what is told after it, wait, and nothing
 // else does; what its instance is to do next, a reload and a stop end the grace.
 func TestLaneGrace(t *testing.T) {
@@ -220,6 +240,19 @@ func TestLaneGrace(t *testing.T) {
 			l.after(told("x"))
 			l.push(asked("c/y"))
 		}, []string{"c/y 0", "r/x 10", "t/x 10"}},
+		"what waits of its instance is not done first": {func(l *lane) {
+			l.push(asked("c/y")) // the worker is busy with it for 1 ms
+			synctest.Wait()
+			l.push(asked("c/x"))
+			l.push(asked("a/x"))
+			l.push(graced("r/x"))
+		}, []string{"c/y 0", "r/x 1"}},
+		"what is under way of its instance is done": {func(l *lane) {
+			l.push(asked("c/x"))
+			synctest.Wait()
+			l.push(asked("c/y"))
+			l.push(graced("r/x"))
+		}, []string{"c/x 0", "c/y 1", "r/x 10"}},
 		"each its own": {func(l *lane) {
 			l.push(graced("r/x"))
 			time.Sleep(4 * time.Millisecond)
@@ -261,6 +294,9 @@ func TestLaneGrace(t *testing.T) {
 				go l.work(func(batch []node.Action) {
 					for _, a := range batch {
 						got = append(got, fmt.Sprintf("%s/%s %d", letters[a.Kind], a.Instance, time.Since(start).Milliseconds()))
+						if a.Kind == node.Claim {
+							time.Sleep(time.Millisecond)
+						}
 					}
 				})
 				tt.play(l)

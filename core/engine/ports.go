@@ -12,8 +12,8 @@ import (
 
 // Kernel is what the engine needs of the operating system. core/kernel
 // implements it on Linux. Its methods are called from lane 1 only, except
-// Send and SendBFD, which the loop calls itself, and Held and HeldRouting, which
-// any goroutine may call.
+// Send, SendBFD and Hush, which the loop calls itself, and Held and HeldRouting,
+// which any goroutine may call.
 type Kernel interface {
 	// Watch names the interfaces whose Link events are wanted, and the channels
 	// on which VRRP packets are received; their interfaces are wanted, too. It
@@ -54,6 +54,9 @@ type Kernel interface {
 	// Announce sends rounds of gratuitous ARP, or of unsolicited neighbour
 	// advertisements, for the addresses.
 	Announce(instance string, addresses []netspec.Address, rounds int) error
+	// Hush forgets what an instance has still to announce for the addresses, as
+	// Release does, which comes later. It does not wait for lane 1.
+	Hush(instance string, addresses []netspec.Address)
 	// Held returns which of the addresses stand in the kernel now, read from
 	// the kernel at the call.
 	Held(addresses []netspec.Address) ([]netspec.Address, error)

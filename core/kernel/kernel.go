@@ -294,6 +294,11 @@ func (k *Kernel) Announce(instance string, addresses []netspec.Address, rounds i
 	return k.announcer.Announce(instance, addresses, rounds)
 }
 
+// Hush implements engine.Kernel.
+func (k *Kernel) Hush(instance string, addresses []netspec.Address) {
+	k.announcer.Drop(instance, addresses)
+}
+
 // Held implements engine.Kernel.
 func (k *Kernel) Held(addresses []netspec.Address) ([]netspec.Address, error) {
 	state, err := k.conn.State()

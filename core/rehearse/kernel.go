@@ -6,6 +6,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
 // kernel is which addresses stand on a machine, and for which instances: an
@@ -66,6 +67,8 @@ func (k *kernel) remove(a netip.Addr) []*node.Gone {
 type lane struct {
 	queue []node.Action
 	busy  *node.Action // under way
+	// begun is the role of its instance when that began.
+	begun vrrp.Role
 	// held are releases whose grace is not over.
 	held []node.Action
 	// refused holds the instances whose last claim failed: what does not
@@ -77,7 +80,8 @@ type lane struct {
 // claim or announcement of the same addresses pointless, as in the engine.
 func (n *Node) enqueue(d *daemon, a node.Action) {
 	n.release(d, a.Instance)
-	if a.Grace > 0 {
+	waits := func(b node.Action) bool { return a.Instance == b.Instance }
+	if a.Grace > 0 && !slices.ContainsFunc(d.lane.queue, waits) {
 		d.lane.held = append(d.lane.held, a)
 		n.c.after(a.Grace, func() { n.whenAwake(d, func() { n.release(d, a.Instance) }) })
 		return
@@ -123,6 +127,7 @@ func (n *Node) work(d *daemon) {
 		return
 	}
 	d.lane.busy = &d.lane.queue[0]
+	d.lane.begun = n.Role(d.lane.busy.Instance)
 	d.lane.queue = d.lane.queue[1:]
 	end := func() {
 		if !d.dead && d.lane.busy != nil {
@@ -150,6 +155,7 @@ func (n *Node) finish() {
 	}
 	for len(d.lane.queue) > 0 {
 		d.lane.busy, d.lane.queue = &d.lane.queue[0], d.lane.queue[1:]
+		d.lane.begun = n.Role(d.lane.busy.Instance)
 		n.carryOut(d)
 	}
 	d.dead = true

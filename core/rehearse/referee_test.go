@@ -453,6 +453,9 @@ func (r *referee) kernel(h *Happening) {
 			r.stranded[x.Addr()] = n.Role(a.Instance) != vrrp.Master
 		}
 	}
+	if d != nil && a.Kind == node.Announce && d.lane.begun == vrrp.Backup {
+		r.blame(h, "begins to announce %v as BACKUP", a.Addresses)
+	}
 	if d == nil {
 		if len(n.ending.lane.queue) == 0 && len(n.kernel.stands) > 0 {
 			r.blame(h, "it ends and leaves %v", n.kernel.stands)

@@ -308,6 +308,14 @@ func (s *spaces) Announce(instance string, addresses []netspec.Address, rounds i
 	})
 }
 
+// Hush implements engine.Kernel. Once the kernels are closed, there is nothing to do.
+func (s *spaces) Hush(instance string, addresses []netspec.Address) {
+	_ = s.split(addresses, func(_ string, k *kernel.Kernel, list []netspec.Address) error {
+		k.Hush(instance, list)
+		return nil
+	})
+}
+
 // Held implements engine.Kernel.
 func (s *spaces) Held(addresses []netspec.Address) (held []netspec.Address, err error) {
 	err = s.split(addresses, func(space string, k *kernel.Kernel, list []netspec.Address) error {
