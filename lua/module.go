@@ -221,7 +221,7 @@ func (c call) path(n int) string {
 	return c.s.resolve(path)
 }
 
-// resolve makes a path absolute, or relative to what the daemon runs in.
+// resolve makes a path absolute.
 func (s *state) resolve(path string) string {
 	if filepath.IsAbs(path) {
 		return path

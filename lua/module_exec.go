@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,7 +38,7 @@ func execModule() Module {
 		Doc: "Programs. A program runs as the daemon's user, in a process group of its own, with PATH as its only variable and / as its directory, unless the options say otherwise. " +
 			"At the deadline the program and its children are killed. What it prints beyond the limit is read and dropped.",
 		Functions: []Function{
-			{Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}; a relative path of the program counts from the script's folder, and a name without a slash is looked for in PATH")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun},
+			{Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}; a relative path of the program counts from `dir`, from the script's folder without it, and a name without a slash is looked for in PATH")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun},
 			{Name: "shell", Doc: "runs a line by /bin/sh -c", Params: []Value{arg("line", "string", "the line; nothing of the script's is quoted by it")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execShell},
 		},
 		Classes: []Class{{Name: "exec.Result", Doc: "How a program ended.", Fields: []Value{
@@ -94,9 +95,13 @@ func (c call) program(argv []string) int {
 
 // command prepares a program as the options want it.
 func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cmd, error) {
-	name := argv[0]
-	if strings.Contains(name, "/") {
-		name = c.s.resolve(name)
+	name, dir, from := argv[0], "/", c.s.script.dir
+	if wanted := opts.text("dir"); wanted != "" {
+		dir = c.s.resolve(wanted)
+		from = dir
+	}
+	if strings.Contains(name, "/") && !filepath.IsAbs(name) {
+		name = filepath.Join(from, name)
 	}
 	cmd := exec.CommandContext(ctx, name, argv[1:]...)
 	cmd.Env = []string{"PATH=" + searchPath()}
@@ -106,10 +111,7 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 		}
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
-	cmd.Dir = "/"
-	if dir := opts.text("dir"); dir != "" {
-		cmd.Dir = c.s.resolve(dir)
-	}
+	cmd.Dir = dir
 	if input := opts.text("input"); input != "" {
 		cmd.Stdin = strings.NewReader(input)
 	}

@@ -27,12 +27,14 @@ const maxFiles = 64
 // change and any number of runners may share it.
 type Script struct {
 	path string
+	// dir is the script's folder, absolute.
 	dir  string
 	main *lua.FunctionProto
 	// files are the required files, by the name that require gives.
 	files map[string]*lua.FunctionProto
-	// sources are the paths of all files, as messages give them.
-	sources []string
+	// sources are the paths of all files, as messages give them, and onDisk those that
+	// are not embedded.
+	sources, onDisk []string
 	// requires are the modules that are required by a name written out.
 	requires []string
 	// uses are the calls of functions of modules, as far as they are plain.
@@ -67,7 +69,12 @@ func compileScript(path string, more ...string) (*Script, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read script %s: %w", path, err)
 	}
-	s := &Script{path: path, dir: dir, files: map[string]*lua.FunctionProto{}, sources: []string{path}}
+	// Programs are not started in the daemon's folder.
+	absolute, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("find the folder of script %s: %w", path, err)
+	}
+	s := &Script{path: path, dir: absolute, files: map[string]*lua.FunctionProto{}, sources: []string{path}, onDisk: []string{path}}
 	proto, wanted, err := compile(path, source)
 	if err != nil {
 		return nil, err
@@ -95,14 +102,18 @@ func compileScript(path string, more ...string) (*Script, error) {
 		}
 		s.files[need.name] = proto
 		s.sources = append(s.sources, proto.SourceName)
+		if _, embedded := embeddedSource(need.name); !embedded {
+			s.onDisk = append(s.onDisk, proto.SourceName)
+		}
 		wanted = append(wanted, more...)
 	}
 	s.quick = s.waitsForNobody()
 	return s, nil
 }
 
-// Files returns the paths of the script and of the files that it requires.
-func (s *Script) Files() []string { return slices.Clone(s.sources) }
+// Files returns the paths of the script and of the files that it requires, without
+// the clients, which are part of moonkeep.
+func (s *Script) Files() []string { return slices.Clone(s.onDisk) }
 
 // names reports whether a message starts with the place in one of the files.
 func (s *Script) names(message string) bool {
@@ -126,6 +137,15 @@ type requirement struct {
 // requireName is what a required name looks like: the dots stand for folders.
 var requireName = regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`)
 
+// fileOf is the file that a required name means, below the script's folder.
+func fileOf(name string) string { return strings.ReplaceAll(name, ".", "/") + ".lua" }
+
+// embeddedSource returns what a client, or what clients share, is made from.
+func embeddedSource(name string) ([]byte, bool) {
+	source, err := clients.ReadFile(fileOf(name))
+	return source, err == nil
+}
+
 func (s *Script) compileRequired(root *os.Root, need requirement) (*lua.FunctionProto, []requirement, error) {
 	fail := func(format string, args ...any) error {
 		return &SyntaxError{Path: need.path, Line: need.line, Text: fmt.Sprintf(format, args...)}
@@ -133,11 +153,11 @@ func (s *Script) compileRequired(root *os.Root, need requirement) (*lua.Function
 	if !requireName.MatchString(need.name) {
 		return nil, nil, fail("require %q: a name has letters, digits, _ and -, with dots for folders", need.name)
 	}
-	name := strings.ReplaceAll(need.name, ".", "/") + ".lua"
-	if source, err := clients.ReadFile(name); err == nil {
+	name := fileOf(need.name)
+	if source, embedded := embeddedSource(need.name); embedded {
 		return compile(name, source)
 	}
-	full := filepath.Join(s.dir, name)
+	full := filepath.Join(filepath.Dir(s.path), name)
 	file, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fail("require %q: no module of moonkeep has that name (%s), and there is no file %s", need.name, strings.Join(append(moduleNames(), clientNames()...), ", "), full)

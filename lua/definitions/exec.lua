@@ -13,7 +13,7 @@ local exec_Result = {}
 local exec = {}
 
 ---runs a program without a shell. Needs allow: [exec]
----@param argv string[] {program, argument, ...}; a relative path of the program counts from the script's folder, and a name without a slash is looked for in PATH
+---@param argv string[] {program, argument, ...}; a relative path of the program counts from `dir`, from the script's folder without it, and a name without a slash is looked for in PATH
 ---@param options? {timeout?: number, input?: string, env?: table<string, string>, dir?: string, user?: string, max_output?: integer}
 ---@return exec.Result? # how it ended
 ---@return string? # why not: the program or its user is not there, it cannot be started, or it does not end in time and was killed
