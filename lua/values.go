@@ -12,10 +12,11 @@ import (
 // Event is a change that notify functions are told about. Scripts see it as a
 // table with the names in brackets; empty fields are nil there, except args.
 type Event struct {
-	// Instance [instance] or Group [group] is the name of what changed. The event of
-	// an instance in a sync group has both.
+	// Instance [instance] or Group [group] is the name of what changed, never both.
 	Instance string
 	Group    string
+	// SyncGroup [sync_group] is the sync group that an instance is in.
+	SyncGroup string
 	// From [from] and To [to] are states: INIT, BACKUP, MASTER, FAULT; To is
 	// STOP when the daemon stops in order, DELETED when a reload removed the
 	// instance; for on_real_server and on_quorum UP
@@ -71,7 +72,7 @@ func (e Event) functions() []string {
 func (s *state) event(e Event) lua.LValue {
 	tb := s.l.NewTable()
 	for _, field := range [...]struct{ name, value string }{
-		{"instance", e.Instance}, {"group", e.Group}, {"from", e.From},
+		{"instance", e.Instance}, {"group", e.Group}, {"sync_group", e.SyncGroup}, {"from", e.From},
 		{"to", e.To}, {"why", e.Why}, {"node", e.Node},
 		{"peer", e.Peer}, {"service", e.Service}, {"server", e.Server},
 	} {

@@ -74,8 +74,8 @@ the verdict, the message, and the time and memory it took. What the script logs
 goes to standard error.
 
 A function whose name begins with on_ is called with an event. --event sets the
-event's fields: instance, group, from, to, why, priority, peer, peer_priority,
-dropped, service, server.
+event's fields: instance, group, sync_group, from, to, why, priority, peer,
+peer_priority, dropped, service, server.
 A check or a weight of a real server is called with --server and --service.
 
 Exit status 0: the check succeeded, or the function returned. 1: the check
@@ -241,7 +241,7 @@ func eventOf(function string, given []string) (lua.Event, error) {
 	if len(given) > 0 && !strings.HasPrefix(function, "on_") {
 		return e, fmt.Errorf("--event goes with a function that begins with on_, not with %s", function)
 	}
-	fields := map[string]*string{"instance": &e.Instance, "group": &e.Group, "from": &e.From, "to": &e.To, "why": &e.Why, "peer": &e.Peer, "service": &e.Service, "server": &e.Server}
+	fields := map[string]*string{"instance": &e.Instance, "group": &e.Group, "sync_group": &e.SyncGroup, "from": &e.From, "to": &e.To, "why": &e.Why, "peer": &e.Peer, "service": &e.Service, "server": &e.Server}
 	for _, text := range given {
 		name, value, _ := strings.Cut(text, "=")
 		switch field := fields[name]; {
@@ -261,9 +261,9 @@ func eventOf(function string, given []string) (lua.Event, error) {
 				e.Dropped = uint64(n)
 			}
 		default:
-			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, from, to, why, priority, peer, peer_priority, dropped, service and server", text, name)
+			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, sync_group, from, to, why, priority, peer, peer_priority, dropped, service and server", text, name)
 		}
-		if name == "group" && !slices.ContainsFunc(given, func(g string) bool { return strings.HasPrefix(g, "instance=") }) {
+		if name == "group" {
 			e.Instance = ""
 		}
 	}

@@ -28,7 +28,7 @@ func TestEventsOfServices(t *testing.T) {
 	if e, err := eventOf("on_master", nil); err != nil || e.Instance == "" || e.Service != "" {
 		t.Errorf("on_master: %+v, %v", e, err)
 	}
-	if e, err := eventOf("on_master", []string{"instance=A", "group=G", "dropped=2"}); err != nil || e.Instance != "A" || e.Group != "G" || e.Dropped != 2 {
+	if e, err := eventOf("on_master", []string{"instance=A", "sync_group=G", "dropped=2"}); err != nil || e.Instance != "A" || e.Group != "" || e.SyncGroup != "G" || e.Dropped != 2 {
 		t.Errorf("an instance in a group: %+v, %v", e, err)
 	}
 	if e, err := eventOf("on_master", []string{"group=G"}); err != nil || e.Instance != "" || e.Group != "G" {

@@ -124,11 +124,11 @@ vrrp_sync_group G {
 	step := func(state, from string, more map[string]any) {
 		t.Helper()
 		function := "on_" + strings.ToLower(state)
-		own := map[string]any{"instance": "VI_1", "group": "G", "from": from, "to": state, "priority": 100., "addresses": both, "node": "lb-a", "peer": nil, "peer_priority": nil, "seconds": nil, "times": nil, "service": nil, "server": nil, "args": map[string]any{"to": instance}}
+		own := map[string]any{"instance": "VI_1", "group": nil, "sync_group": "G", "from": from, "to": state, "priority": 100., "addresses": both, "node": "lb-a", "peer": nil, "peer_priority": nil, "seconds": nil, "times": nil, "service": nil, "server": nil, "args": map[string]any{"to": instance}}
 		for name, value := range more {
 			own[name] = value
 		}
-		whole := map[string]any{"instance": nil, "group": "G", "from": from, "to": state, "priority": 0., "node": "lb-a", "peer": nil, "args": map[string]any{"to": group}}
+		whole := map[string]any{"instance": nil, "group": "G", "sync_group": nil, "from": from, "to": state, "priority": 0., "node": "lb-a", "peer": nil, "args": map[string]any{"to": group}}
 		for _, called := range []string{function, "on_change"} {
 			i = awaitEvent(t, p, instance, i, called, own)
 			g = awaitEvent(t, p, group, g, called, whole)

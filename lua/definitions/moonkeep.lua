@@ -28,7 +28,8 @@
 ---What a notify function is called with.
 ---@class moonkeep.Event
 ---@field instance? string the vrrp_instance
----@field group? string the vrrp_sync_group, also of an instance in one
+---@field group? string the vrrp_sync_group, of an event that is the group's own
+---@field sync_group? string the vrrp_sync_group that the instance is in
 ---@field from string INIT, BACKUP, MASTER or FAULT
 ---@field to string as from, or STOP, DELETED, UP, DOWN
 ---@field why? string one line for people

@@ -245,7 +245,7 @@ func (f luaFiles) call(ctx context.Context, routerID string, file notify.Lua, c 
 	case c.Group:
 		event.Group, event.Priority = c.Name, 0
 	default:
-		event.Instance, event.Group = c.Name, file.Group
+		event.Instance, event.SyncGroup = c.Name, file.Group
 	}
 	if c.Occasion != node.RoleChanged && !c.Occasion.OfService() {
 		event.To = c.To.String()
