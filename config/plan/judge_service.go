@@ -13,15 +13,15 @@ func judgeService(out *Item, c *schema.Change) {
 	last := path[len(path)-1]
 	switch {
 	case key(c) == "" && out.What == "removed":
-		out.Effect, out.Why = Interrupts, "it is not balanced any more, and its checks end"
+		out.Effect, out.Why = Interrupts, "it is not balanced any more, and its checks end; its real servers and its quorum are told to be down if they were up"
 	case key(c) == "":
-		out.Effect, out.Why = Nothing, "it is balanced at once; a real server works until a check fails, with alpha from its first success on"
+		out.Effect, out.Why = Nothing, "it is balanced at once, and a quorum that it has from the start is told; a real server works until a check fails, with alpha from its first success on"
 	case slices.Contains(path, "checks"):
 		judgeCheck(out, c)
 	case key(c) == "real_servers" && out.What == "removed":
-		out.Effect, out.Why = Interrupts, "it gets nothing any more, which is told to nobody; the quorum is worked out anew"
+		out.Effect, out.Why = Interrupts, "it gets nothing any more, and is told to be down if it was up; the quorum is worked out anew"
 	case key(c) == "real_servers" && out.What == "added":
-		out.Effect, out.Why = Nothing, "it works until a check fails, with alpha from its first success on"
+		out.Effect, out.Why = Nothing, "it works until a check fails, with alpha from its first success on; with rs_init_notifies that is told"
 	case timing(last):
 		out.Effect, out.Why = Nothing, "checks that inherit it keep their states and stay spread over the interval"
 	case last == "weight" || last == "quorum" || last == "hysteresis":
