@@ -58,8 +58,12 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 	}
 	if s := v.SorryServer; s != nil {
 		// Without a port it is one of all ports where packets are rewritten, as with
-		// keepalived; of others Destination.In knows the port.
-		l.Sorry = destination(s.Address.AddrPort, v.SorryMethod(), 0, 0)
+		// keepalived; others have the service's.
+		a := s.Address.AddrPort
+		l.Sorry = destination(a, v.SorryMethod(), 0, 0)
+		if v.Address.IsValid() && l.Sorry.Forward != balance.Masq {
+			l.Sorry.Address = netip.AddrPortFrom(a.Addr(), v.Address.Port())
+		}
 	}
 	return l
 }

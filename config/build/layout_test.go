@@ -49,7 +49,7 @@ func TestLayout(t *testing.T) {
 			Address: end("192.0.2.1:80"), Protocol: "TCP", LBAlgo: "rr", SorryServer: &config.SorryServer{Address: end("10.0.0.9:0"), LVSMethod: &config.LVSMethod{Kind: config.DR}},
 		}, balance.Layout{
 			Keys: []balance.Key{key(balance.TCP, "192.0.2.1:80")}, Options: balance.Options{Scheduler: "rr"},
-			Sorry: balance.Destination{Address: at("10.0.0.9:0"), Forward: balance.Direct},
+			Sorry: balance.Destination{Address: at("10.0.0.9:80"), Forward: balance.Direct},
 		}},
 		{"an engine without persistence", config.VirtualServer{Address: end("192.0.2.1:5060"), Protocol: "UDP", LBAlgo: "rr", PersistenceEngine: "sip"},
 			balance.Layout{Keys: []balance.Key{key(balance.UDP, "192.0.2.1:5060")}, Options: balance.Options{Scheduler: "rr"}}},

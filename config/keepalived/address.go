@@ -81,7 +81,7 @@ func (r *reader) address(w token, keyword string) (netip.Prefix, bool) {
 		whole, is := prefix(host)
 		if n, err := strconv.Atoi(leading(length, false)); is && err == nil && (n < 0 || n > whole.Bits()) {
 			p, ok = whole, true
-			r.out.warn(w.at, "bad-address", "%s: %s is not the length of a prefix: %s is taken, as by keepalived", keyword, quoted(length), p)
+			r.out.lose(w.at, "bad-address", "%s: %s is not the length of a prefix: %s is taken, as by keepalived", keyword, quoted(length), p)
 		}
 	}
 	switch a := p.Addr(); {

@@ -51,6 +51,8 @@ vrrp_instance V {
 		{"misspelt authentication", "authentication {", "autentication {", "unknown-keyword"},
 		{"no } at the end", "\t}\n}\n", "\t}\n", "missing-brace"},
 		{"bad address", "192.0.2.11", "192.0.2.311", "bad-address"},
+		{"bad length", "192.0.2.11", "192.0.2.11/240", "bad-address"},
+		{"mask for a length", "192.0.2.11", "192.0.2.11/255.255.255.0", "bad-address"},
 		{"bad peer", "192.0.2.2\n", "192.0.2.2x\n", "bad-address"},
 		{"unknown script", "\t\tup\n", "\t\tupp\n", "unknown-script"},
 		{"unknown track_group", "vrrp_script up", "static_routes {\n\t198.51.100.0/24 via 192.0.2.254 dev eth0 track_group gg\n}\nvrrp_script up", "unknown-track-group"},

@@ -45,6 +45,7 @@ func TestPlanReadsWhatAReloadTakes(t *testing.T) {
 		"reply length":                  "virtual_server 192.0.2.1 53 {\n\tlb_algo rr\n\tlb_kind NAT\n\tprotocol UDP\n\treal_server 192.0.2.2 53 {\n\t\tUDP_CHECK {\n\t\t\tmin_reply_length 9\n\t\t\tmax_reply_length 8\n\t\t}\n\t}\n}\n",
 		"peer of no TTL":                router + "\tunicast_src_ip 192.0.2.1\n\tunicast_peer {\n\t\t192.0.2.2 min_ttl 9 max_ttl 8\n\t}\n}\n",
 		"scripts without a user or use": "vrrp_script s {\n\tscript /bin/true\n\tinterval 3\n\ttimeout 9\n}\n" + router + "\ttrack_script {\n\t\ts weight 5\n\t}\n}\n",
+		"script of a group of nobody":   "vrrp_script s {\n\tscript /bin/true\n}\n" + router + "}\nvrrp_sync_group G {\n\tgroup {\n\t\tW\n\t}\n\ttrack_script {\n\t\ts\n\t}\n}\n",
 		"no priority to lose":           "vrrp_script s {\n\tscript /bin/true\n\tweight -254\n}\n" + router + "\tpriority 255\n\ttrack_script {\n\t\ts\n\t}\n}\n",
 	} {
 		c, found := keepalived.Read("a", []byte(text))
