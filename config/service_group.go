@@ -7,8 +7,8 @@ import (
 	"net/netip"
 )
 
-// MostGroupAddresses is how many addresses all virtual_server_groups of a
-// configuration may have together. Each is a service in IPVS, with all real
+// MostGroupAddresses is how many addresses all virtual_server_groups that virtual
+// servers name may have together. Each is a service in IPVS, with all real
 // servers of its virtual server.
 const MostGroupAddresses = 1 << 16
 
@@ -72,8 +72,12 @@ func (e *GroupEntry) fault() string {
 }
 
 // GroupFaults reports what is wrong with the entries of virtual_server_groups,
-// each by itself and all together, and where.
+// each by itself and all together of those that a virtual server names, and where.
 func (c *Config) GroupFaults(report func(at Position, g *VirtualServerGroup, text string)) {
+	named := make(map[string]bool, len(c.VirtualServers))
+	for i := range c.VirtualServers {
+		named[c.VirtualServers[i].Group] = true
+	}
 	all, told := 0, false
 	for i := range c.VirtualServerGroups {
 		g := &c.VirtualServerGroups[i]
@@ -82,6 +86,9 @@ func (c *Config) GroupFaults(report func(at Position, g *VirtualServerGroup, tex
 			if text := e.fault(); text != "" {
 				report(e.At, g, text)
 				continue
+			}
+			if !named[g.Name] {
+				continue // nothing stands in IPVS for it
 			}
 			all += e.count(MostGroupAddresses + 1)
 			if all > MostGroupAddresses && !told {

@@ -39,7 +39,13 @@ func TestGroupFaults(t *testing.T) {
 		"the end of a mark":      {[]GroupEntry{{Fwmark: 3, Last: netip.MustParseAddr("10.0.0.1")}}, 0, "a fwmark has none"},
 		"an address with a zone": {[]GroupEntry{entry("fe80::1%eth0", "")}, 1, "has a zone"},
 	} {
-		c := Config{VirtualServerGroups: []VirtualServerGroup{{Name: "g", Entries: test.entries}}}
+		c := Config{
+			VirtualServers: []VirtualServer{{Group: "g"}},
+			VirtualServerGroups: []VirtualServerGroup{
+				{Name: "of nobody", Entries: []GroupEntry{entry("10.9.0.0", "10.9.255.255"), entry("fd00::1", "fd00::1:1:1")}},
+				{Name: "g", Entries: test.entries},
+			},
+		}
 		many := 0
 		for i := range test.entries {
 			e := &test.entries[i]

@@ -50,6 +50,10 @@
 //	a quote left open        nobody knows where the word ends; keepalived crashes
 //	                         on some of these
 //	${NAME} undefined        its braces would open and close blocks
+//	more than 65536          each is a service in IPVS, with all real servers: a slip in
+//	addresses in the         a range would fill it, or never end. Groups that no
+//	virtual_server_groups    virtual_server names do not count
+//	that are named
 //	NUL bytes, loops and     the text is damaged, or no configuration
 //	bounds of includes and
 //	repetitions

@@ -86,6 +86,19 @@ func (r *reader) endVirtualServer(*statement) {
 	}
 }
 
+// granularity reads a mask or a length. Where nothing has told the family yet, a word
+// without a point is a length.
+func (r *reader) granularity(s *statement) {
+	v := top[config.VirtualServer](r)
+	told := v.Address.IsValid() || v.IPFamily != "" || slices.ContainsFunc(v.RealServers, func(s config.RealServer) bool { return s.Method(v).Kind != config.TUN })
+	if w := s.words[1]; w.text == "0" && !told {
+		r.damaged = true
+		r.out.error(w.at, "bad-value", "persistence_granularity 0: where no ip_family stands before it, a number is the length of an IPv6 prefix, from 1 to 128; write a mask such as 255.255.255.0")
+		return
+	}
+	setField(r, s)
+}
+
 // serviceName names a virtual server as the author did.
 func serviceName(v *config.VirtualServer) string {
 	switch {

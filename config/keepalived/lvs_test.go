@@ -42,6 +42,7 @@ func lvsFindings(text string) []string {
 // in a way of its own, or leaves out.
 func TestServices(t *testing.T) {
 	bare := instanceText(oneAddress) + "\n"
+	served := "\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind NAT\nreal_server 10.0.0.2 80 {\n}\n}"
 	for name, test := range map[string]struct {
 		text string
 		want []string
@@ -57,11 +58,12 @@ func TestServices(t *testing.T) {
 		"no real server":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\n}", []string{"warning no-real-server"}},
 		"a misspelt one":    {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2 {\n}\n}", []string{"warning no-real-server", "warning unknown-keyword"}},
 		"a misspelt line":   {bare + "virtual_server 10.0.0.1 80 {\nprotocol TCP\nreal_sever 10.0.0.2\n}", []string{"warning no-real-server", "warning unknown-keyword"}},
-		"a wide range":      {bare + "virtual_server_group g {\n10.0.0.0/15 80\n}", []string{"error group-range"}},
-		"wide together":     {bare + "virtual_server_group g {\n10.0.0.0/16 80\n10.1.0.1 80\n}", []string{"error group-range"}},
+		"a wide range":      {bare + "virtual_server_group g {\n10.0.0.0/15 80\n}" + served, []string{"error group-range"}},
+		"wide, of nobody":   {bare + "virtual_server_group g {\n10.0.0.0/15 80\n}", nil},
+		"wide together":     {bare + "virtual_server_group g {\n10.0.0.0/16 80\n10.1.0.1 80\n}" + served, []string{"error group-range"}},
 		"wide of IPv6":      {bare + "virtual_server_group g {\nfd00:9::/64 80\n}", []string{"warning range-cut"}},
 		"cut to the end":    {bare + "virtual_server_group g {\nfd00:9::1-fd00:9::1:5 80\n}", []string{"warning range-cut"}},
-		"for ever":          {bare + "virtual_server_group g {\nfd00:9::6-fd00:9::2:5 80\n}", []string{"error group-range"}},
+		"for ever":          {bare + "virtual_server_group g {\nfd00:9::6-fd00:9::2:5 80\n}" + strings.Replace(served, "10.0.0.2", "fd00::2", 1), []string{"error group-range"}},
 		"a zone":            {strings.Replace(service(""), "10.0.0.1 80 {", "fe80::1%eth0 80 {", 1), []string{"warning bad-address"}},
 		"a server's zone":   {service("real_server fe80::1%eth0 80 {\n}"), []string{"warning no-real-server", "warning bad-address"}},
 		"a group twice":     {bare + "virtual_server_group g {\n10.0.0.1\n}\nvirtual_server_group g {\n10.0.0.2\n}", []string{"warning duplicate-name"}},
@@ -74,6 +76,9 @@ func TestServices(t *testing.T) {
 		"another ip_family": {service("ip_family inet6"), []string{"warning family-mismatch"}},
 		"a sorry family":    {service("sorry_server ::1"), []string{"warning family-mismatch"}},
 		"a prefix for IPv4": {service("persistence_timeout 5\npersistence_granularity 64"), []string{"warning as-keepalived"}},
+		"0 for a mark":      {strings.Replace(service("persistence_timeout 5\npersistence_granularity 0"), "10.0.0.1 80 {", "fwmark 1 {", 1), []string{"warning bad-value"}},
+		"0 behind a family": {strings.Replace(service("persistence_timeout 5\npersistence_granularity 0"), "10.0.0.1 80 {", "fwmark 1 {\nip_family inet", 1), []string{"warning as-keepalived"}},
+		"0 behind a server": {strings.Replace(service("persistence_timeout 5\nreal_server 10.0.0.2 80 {\n}\npersistence_granularity 0"), "10.0.0.1 80 {", "fwmark 1 {", 1), []string{"warning as-keepalived"}},
 		"0 for IPv4":        {service("persistence_timeout 5\npersistence_granularity 0"), []string{"warning as-keepalived"}},
 		"sorry too early":   {service("sorry_server_inhibit"), []string{"warning no-effect"}},
 		"flag too early":    {service("sh-port\nlb_algo sh"), []string{"warning no-effect"}},

@@ -9,6 +9,7 @@ func specialLVS() map[string]keyword {
 		"virtual_server/sorry_server":            {min: 1, max: 2, handle: (*reader).sorryServer},
 		"virtual_server/sorry_server_inhibit":    {handle: (*reader).sorryServerOption},
 		"virtual_server/sorry_server_lvs_method": {handle: (*reader).sorryServerOption},
+		"virtual_server/persistence_granularity": {min: 1, max: 1, handle: (*reader).granularity},
 		"virtual_server/hashed":                  {handle: schedulerFlag("sh")},
 		"virtual_server/sh-port":                 {handle: schedulerFlag("sh")},
 		"virtual_server/sh-fallback":             {handle: schedulerFlag("sh")},

@@ -113,6 +113,25 @@ func sharePeer(a, b *config.Instance) bool {
 	return len(a.UnicastPeers) == 0 && len(b.UnicastPeers) == 0
 }
 
+// granularity says where a service's clients are not made one by their addresses, or
+// all are one.
+func (r *reader) granularity(v *config.VirtualServer, what string) {
+	family, g := v.IPFamily, v.PersistenceGranularity
+	if v.Address.IsValid() {
+		family = v.Address.Family()
+	}
+	at := v.Written.At("persistence_granularity", v.At)
+	switch {
+	case v.Group != "": // it does nothing there, which moonkeep check says
+	case family == "inet" && g.Bits > 0:
+		r.error(at, "family-mismatch", "%s: persistence_granularity %d is the length of an IPv6 prefix, and the service is IPv4; write a mask such as 255.255.255.0", what, g.Bits)
+	case family == "inet6" && g.Mask.IsValid():
+		r.error(at, "family-mismatch", "%s: persistence_granularity %s is an IPv4 mask, and the service is IPv6; write the length of a prefix such as 64", what, g.Mask)
+	case g.Mask == netip.IPv4Unspecified():
+		r.warn(at, "as-keepalived", "%s: persistence_granularity 0.0.0.0 takes all clients for one, as by keepalived: all of them go to one real server at a time; write a mask such as 255.255.255.0", what)
+	}
+}
+
 // references looks up the names by which blocks of the IPVS part and of what
 // stands on a node all the time refer to others.
 func (r *reader) references(c *config.Config) {
@@ -145,6 +164,7 @@ func (r *reader) references(c *config.Config) {
 		case c.Persistence(v) != 0:
 			r.warn(v.Written.At("persistence_granularity", v.At), "as-keepalived", "%s: persistence_granularity makes it persistent: persistence_timeout 360s is taken, as by keepalived", what)
 		}
+		r.granularity(v, what)
 		for k := range v.RealServers {
 			for _, check := range v.RealServers[k].Checks {
 				if check.File != nil {

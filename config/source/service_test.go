@@ -159,7 +159,7 @@ global: {lvs_sync_daemon: {interface: eth0, inst: AA}}`, []string{
 		"groups": {`virtual_server_groups:
   - {name: g, entries: [{address: 10.0.0.9, last: 10.0.0.1}, {address: 10.0.0.1, last: "fd00::1"}, {port: 80}, {address: "fe80::1%eth0"}]}
   - {name: h, entries: [{address: "fd00:9::", last: "fd00:9::ffff:ffff:ffff:ffff"}]}
-virtual_servers: [{address: "[fe80::1%eth0]:80"}]`, []string{
+virtual_servers: [{address: "[fe80::1%eth0]:80"}, {group: h}]`, []string{
 			`a.yaml:7:25: error: virtual_server_group g: the end of the range, 10.0.0.1, is not behind its beginning, 10.0.0.9 [group-range]`,
 			`a.yaml:7:62: error: virtual_server_group g: the range begins at 10.0.0.1 and ends at fd00::1, of another address family [group-range]`,
 			`a.yaml:7:100: error: virtual_server_group g: an entry needs an address or a fwmark [group-range]`,
@@ -216,8 +216,14 @@ func TestPersistenceTold(t *testing.T) {
 		`address: "192.0.2.1:80", persistence_granularity: 255.255.255.0`: "as-keepalived",
 		`fwmark: 1, persistence_granularity: 255.255.255.0`:               "as-keepalived",
 		`fwmark: 1`: "",
-		`address: 192.0.2.1, persistence_timeout: 5s`:                                  "",
-		`fwmark: 1, persistence_granularity: 255.255.255.0, persistence_timeout: 360s`: "",
+		`address: 192.0.2.1, persistence_timeout: 5s`:                                              "",
+		`fwmark: 1, persistence_granularity: 255.255.255.0, persistence_timeout: 360s`:             "",
+		`address: "192.0.2.1:80", persistence_timeout: 5s, persistence_granularity: 24`:            "family-mismatch",
+		`address: "[fd00::1]:80", persistence_timeout: 5s, persistence_granularity: 255.255.255.0`: "family-mismatch",
+		`fwmark: 1, ip_family: inet, persistence_timeout: 5s, persistence_granularity: 24`:         "family-mismatch",
+		`address: "[fd00::1]:80", persistence_timeout: 5s, persistence_granularity: 64`:            "",
+		`address: "192.0.2.1:80", persistence_timeout: 5s, persistence_granularity: 0`:             "as-keepalived",
+		`fwmark: 1, persistence_timeout: 5s, persistence_granularity: 0.0.0.0`:                     "as-keepalived",
 	} {
 		_, found := Read("a.yaml", []byte(`virtual_server_groups: [{name: web, entries: [{address: 192.0.2.1, port: 80}]}, {name: all, entries: ["192.0.2.2"]}]
 virtual_servers: [{`+keys+`, protocol: TCP, lb_algo: rr, lb_kind: NAT, real_servers: ["192.0.2.11:80"]}]
@@ -228,6 +234,9 @@ virtual_servers: [{`+keys+`, protocol: TCP, lb_algo: rr, lb_kind: NAT, real_serv
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: found %v, want %q", keys, found, want)
+		}
+		if found.Errors() != (want == "family-mismatch") {
+			t.Errorf("%s: found %v", keys, found)
 		}
 	}
 }
