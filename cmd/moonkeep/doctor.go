@@ -112,13 +112,21 @@ func examineServer(c *config.Config, runDir string) []doctor.Finding {
 	if len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
 		return []doctor.Finding{{Level: doctor.OK, What: what, Text: "those by DR and TUN need the services' addresses; on each of them `moonkeep realserver check` looks"}}
 	}
-	missing, err := h.Missing(p)
-	if err != nil {
-		return failed(err)
-	}
 	var list []doctor.Finding
-	for _, m := range missing {
-		list = append(list, doctor.Finding{Level: doctor.Problem, What: what, Text: "this host is one: " + m, Advice: "moonkeep realserver up makes it so"})
+	for _, part := range []struct {
+		plan   realserver.Plan
+		advice string
+	}{
+		{realserver.Plan{Direct: p.Direct, Tunnelled: p.Tunnelled}, "moonkeep realserver up makes it so"},
+		{realserver.Plan{Others: p.Others}, "this is done by hand: moonkeep realserver up makes no such tunnel"},
+	} {
+		missing, err := h.Missing(part.plan)
+		if err != nil {
+			return failed(err)
+		}
+		for _, m := range missing {
+			list = append(list, doctor.Finding{Level: doctor.Problem, What: what, Text: "this host is one: " + m, Advice: part.advice})
+		}
 	}
 	if len(list) == 0 {
 		list = append(list, doctor.Finding{Level: doctor.OK, What: what, Text: "this host is one, and has what it needs"})

@@ -51,7 +51,11 @@ func TestDoctor(t *testing.T) {
 	says(examine("192.0.2.77/24", "", "virtual_server fd00::77 5060 {\nprotocol UDP\nlb_algo mh\nlb_kind NAT\npersistence_timeout 9\npersistence_engine sip\nreal_server fd00::1 5060 {\n}\n}\n", 1),
 		" IPVS with lvs_sched mh and persistence_engine sip over IPv6: ")
 	says(examine("192.0.2.77/24", "", "virtual_server 192.0.2.77 80 {\nlb_kind DR\nreal_server 192.0.2.1 80 {\n}\n}\n", 1),
-		"problem  real servers: this host is one: ")
+		"problem  real servers: this host is one: ", "-> moonkeep realserver up makes it so")
+	by := examine("192.0.2.77/24", "", "virtual_server 192.0.2.77 80 {\nlb_kind TUN type gre\nreal_server 192.0.2.1 80 {\n}\n}\n", 1)
+	if says(by, "this host is one: 192.0.2.77 is on no interface: ", "set up a tunnel", "-> this is done by hand: "); strings.Contains(by, "makes it so") {
+		t.Errorf("what realserver up does not make is not told apart:\n%s", by)
+	}
 	start = (*exec.Cmd).Start // here, and the file says where the daemon would go
 	space := fmt.Sprintf("net_namespace /proc/%d/fd/%d", os.Getpid(), a.NS.FD())
 	says(examine("192.0.2.77/24", "", space+"\n", 0),

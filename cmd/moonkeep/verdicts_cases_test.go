@@ -316,6 +316,7 @@ func datagramCases() []verdictCase {
 		{kind: "PING_CHECK", name: "replies", serve: hold, theirs: up},
 		{kind: "PING_CHECK", name: "replies by IPv6", serve: hold, six: true, theirs: up},
 		{kind: "PING_CHECK", name: "does not reply", silent: true, theirs: down},
+		{kind: "PING_CHECK", name: "prohibited by a firewall, IPv6", refused: "prohibit", six: true, theirs: down},
 		{kind: "TCP_CHECK", name: "takes the connection", serve: hold, theirs: up},
 		{kind: "TCP_CHECK", name: "takes it by IPv6", serve: hold, six: true, theirs: up},
 		{kind: "TCP_CHECK", name: "nobody listens", theirs: down},

@@ -113,6 +113,7 @@ func TestServices(t *testing.T) {
 		"link-local":        {checkText("TCP_CHECK", "connect_ip fe80::1"), []string{"warning no-bind-if"}},
 		"link-local, there": {checkText("TCP_CHECK", "connect_ip fe80::1\nbind_if eth0"), nil},
 		"a link-local host": {checkText("SMTP_CHECK", "host {\nconnect_ip fe80::1\n}\nhost {\nconnect_ip 10.0.0.8\n}"), []string{"warning no-bind-if"}},
+		"a bound host":      {checkText("SMTP_CHECK", "bind_if eth0\nhost {\nconnect_ip fe80::1\n}"), nil},
 		"no name":           {checkText("BFD_CHECK", ""), []string{"warning missing-keyword"}},
 		"a root":            {checkText("DNS_CHECK", "name ."), nil},
 		"a name":            {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 63)), nil},

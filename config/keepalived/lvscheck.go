@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -276,7 +277,7 @@ func (r *reader) aimless() {
 					if !h.ConnectIP.IsValid() {
 						h.ConnectIP = c.SMTP.ConnectIP
 					}
-					return r.unbound("host of SMTP_CHECK", h.Connect(v, server), h.BindIf, h.At)
+					return r.unbound("host of SMTP_CHECK", h.Connect(v, server), cmp.Or(h.BindIf, c.SMTP.BindIf), h.At)
 				})
 				return len(c.SMTP.Hosts) == 0
 			})

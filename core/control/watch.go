@@ -35,6 +35,8 @@ type Process struct {
 	// ChangesIn is when the state changes if the count stays, null when it
 	// does not.
 	ChangesIn *float64 `json:"state_changes_in_s"`
+	// Fewer says that it changes because some ended.
+	Fewer bool `json:"-"`
 	// Method is how processes are counted.
 	Method string `json:"counted_by"`
 	// Error is why they cannot be counted: those in TrackedBy are FAULT.
@@ -55,7 +57,7 @@ func describeFile(f *node.FileStatus, age func(mono.Instant) *float64) File {
 
 func describeProcess(p *node.ProcessStatus, age, in func(mono.Instant) *float64) Process {
 	x := Process{
-		Name: p.Name, State: p.State, Least: p.Quorum.Least, ChangesIn: in(p.Changes),
+		Name: p.Name, State: p.State, Least: p.Quorum.Least, ChangesIn: in(p.Changes), Fewer: p.Fewer,
 		Method: p.Method, Error: p.Failure, TrackedBy: append([]string{}, p.Users...),
 	}
 	if p.State != track.Unknown.String() {

@@ -136,7 +136,10 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 		s.weight.Restart(now)
 	}
 	lacked := s.lacking()
-	if s.lacks = min(s.lacks+1, max(1, s.cfg.Fall)); !e.Unmeasured {
+	switch {
+	case e.Unmeasured:
+		s.lacks = min(s.lacks+1, max(1, s.cfg.Fall))
+	case e.Weight != nil || e.Result != OK: // else nobody knows
 		s.lacks = 0
 	}
 	weighed := e.Weight != nil && s.weight.Observe(now, *e.Weight) || s.lacking() != lacked

@@ -220,6 +220,7 @@ func TestMeasuredWeights(t *testing.T) {
 		{"no weight beside a check", false, 0, 0, []Checked{{Weight: value(-2)}, {Unmeasured: true}}, 100, false},
 		{"nor the check's", false, 20, 0, []Checked{{Unmeasured: true}}, 100, false},
 		{"and its weight again", false, 0, 0, []Checked{{Weight: value(-2)}, {Unmeasured: true}, {Weight: value(-2)}}, 98, false},
+		{"and none that nobody asked for", false, 0, 0, []Checked{{Weight: value(-2)}, {Unmeasured: true}, {}}, 100, false},
 		{"before its weight", false, -20, 0, []Checked{{Weight: value(-2)}}, 98, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

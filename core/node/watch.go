@@ -86,6 +86,8 @@ type process struct {
 	known bool
 	seen  ProcessesCounted
 	life  track.Debounce
+	// fewer says that the change under way is one to fewer of them.
+	fewer bool
 	timer *timed
 	users []*instance
 }
@@ -153,6 +155,9 @@ func (n *Node) counted(now mono.Instant, e *ProcessesCounted) {
 // delay sets how long it takes until a change counts: of more processes the
 // fork_delay, of fewer the terminate_delay, whatever the quorum makes of it.
 func (p *process) delay(more bool) {
+	if _, pending := p.life.Pending(); !pending { // else that keeps the time it has
+		p.fewer = !more
+	}
 	wait := p.cfg.TerminateDelay
 	if more {
 		wait = p.cfg.ForkDelay
@@ -346,6 +351,9 @@ type ProcessStatus struct {
 	// Changes is when the state will change if the count stays; Never when it
 	// will not.
 	Changes mono.Instant
+	// Fewer says that what will change it is that some ended: it waits for the
+	// terminate_delay, and not for the fork_delay.
+	Fewer bool
 	// Method and Failure are those of the last ProcessesCounted.
 	Method  string
 	Failure string
@@ -364,7 +372,7 @@ func (p *process) status() ProcessStatus {
 	state, since := p.life.State()
 	st := ProcessStatus{
 		Name: p.cfg.Name, State: state.String(), Since: since, Count: p.seen.Count, Quorum: p.cfg.Quorum,
-		Changes: p.life.Deadline(), Method: p.seen.Method, Failure: p.seen.Failure,
+		Changes: p.life.Deadline(), Fewer: p.fewer, Method: p.seen.Method, Failure: p.seen.Failure,
 	}
 	for _, in := range p.users {
 		st.Users = append(st.Users, in.cfg.Name)

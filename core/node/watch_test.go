@@ -170,6 +170,9 @@ func TestProcessDelays(t *testing.T) {
 	after := func(what string, wait time.Duration, before, then uint8) {
 		t.Helper()
 		d.pass(wait - cs)
+		if p := d.node.Status(d.now).Processes[0]; p.Fewer != (wait == 5*second) {
+			t.Errorf("%s: fewer is %v", what, p.Fewer)
+		}
 		if got := d.status("V").Effective; got != before {
 			t.Errorf("%s: priority %d before its time, want %d", what, got, before)
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -45,13 +46,15 @@ func blame(err error) Verdict {
 
 // prohibited reports whether EACCES is the network's word: the kernel makes it of an
 // ICMPv6 error by which a router or a firewall says that it lets nothing through (RFC
-// 4443 section 3.1, codes 1, 5 and 6). Package net does not tell whether connect said
-// so itself.
+// 4443 section 3.1, codes 1, 5 and 6). Of connect it may be so with TCP only, whose
+// connect sends something; package net does not tell whether connect said so itself.
 func prohibited(err error) bool {
 	var op *net.OpError
 	var call *os.SyscallError
-	return errors.Is(err, syscall.EACCES) &&
-		(errors.As(err, &op) && op.Op == "read" || errors.As(err, &call) && call.Syscall == "connect")
+	if !errors.Is(err, syscall.EACCES) || !errors.As(err, &op) {
+		return false
+	}
+	return op.Op == "read" || strings.HasPrefix(op.Net, "tcp") && errors.As(err, &call) && call.Syscall == "connect"
 }
 
 // Failure is the result of a probe that an error of a connection ended while it was

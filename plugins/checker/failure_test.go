@@ -24,7 +24,9 @@ func TestFailure(t *testing.T) {
 		{fmt.Errorf("dial: %w", syscall.ECONNREFUSED), Failed, "connect: connection refused", false},
 		// What an ICMPv6 error "administratively prohibited" comes as, and what a right
 		// that this process lacks does.
-		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EACCES)}, Failed, "connect: permission denied", false},
+		{&net.OpError{Op: "dial", Net: "tcp6", Err: os.NewSyscallError("connect", syscall.EACCES)}, Failed, "connect: permission denied", false},
+		// Without a connection nothing has been sent: this host itself does not let it.
+		{&net.OpError{Op: "dial", Net: "udp6", Err: os.NewSyscallError("connect", syscall.EACCES)}, Unknown, "connect: permission denied", false},
 		{&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.EACCES)}, Failed, "connect: permission denied", false},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("socket", syscall.EACCES)}, Unknown, "connect: permission denied", false},
 		{&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EPERM)}, Unknown, "connect: operation not permitted", false},

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -125,7 +126,8 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 			if ctx.Err() == context.Canceled {
 				return checker.Result{Message: "called off"}
 			}
-			return checker.Failure(err, "wait for the reply of "+at)
+			// As of a connection: what is read is what the network says, too.
+			return checker.Failure(&net.OpError{Op: "read", Net: network, Err: err}, "wait for the reply of "+at)
 		}
 		if answers(buf[:n], six, raw, p.id, p.seq, token[:]) {
 			return checker.Result{Verdict: checker.OK, Message: "replied"}

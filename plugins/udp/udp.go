@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 
@@ -80,28 +79,19 @@ func (*Checker) Prepare(t checker.Target, o checker.Options) (checker.Probe, err
 		return dial.Nowhere("UDP_CHECK"), nil
 	}
 	t.Address = netip.AddrPortFrom(t.Address.Addr().Unmap(), t.Address.Port())
-	d := checker.Dialer(t)
-	bind := d.Control
-	d.Control = func(network, address string, c syscall.RawConn) error {
-		if bind != nil {
-			if err := bind(network, address, c); err != nil {
-				return err
-			}
-		}
-		return hearErrors(network, c)
-	}
-	return &probe{t, d, s}, nil
+	return &probe{t, checker.Dialer(t), s}, nil
 }
 
 // hearErrors has the kernel tell of every ICMP error: without it only that nobody
-// listens counts, and not that the host or the way to it is gone.
-func hearErrors(network string, c syscall.RawConn) error {
+// listens counts, and not that the host or the way to it is gone. Of a socket that is
+// not connected yet these might be about another server.
+func hearErrors(c net.Conn, six bool) error {
 	level, option := syscall.IPPROTO_IP, syscall.IP_RECVERR
-	if strings.HasSuffix(network, "6") {
+	if six {
 		level, option = syscall.IPPROTO_IPV6, syscall.IPV6_RECVERR
 	}
 	var failed error
-	err := c.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), level, option, 1) })
+	err := control(c, func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), level, option, 1) })
 	if err = errors.Join(err, os.NewSyscallError("setsockopt", failed)); err != nil {
 		return &checker.LocalError{Err: fmt.Errorf("ask for the errors of the network: %w", err)}
 	}
@@ -123,6 +113,9 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 		return checker.Failure(err, "send to "+at)
 	}
 	defer c.Close()
+	if err := hearErrors(c, p.target.Address.Addr().Is6()); err != nil {
+		return checker.Failure(err, "send to "+at)
+	}
 	end := dial.Deadline(ctx, p.target, begin)
 	defer dial.Within(ctx, c, end)()
 	payload := p.options.Payload.value
@@ -163,15 +156,7 @@ func hear(c net.Conn, buf []byte) (n int, err error) {
 // waiting reads what has come to a socket, or what the network has reported; late
 // when that is nothing.
 func waiting(c net.Conn, buf []byte, late error) (n int, err error) {
-	s, ok := c.(syscall.Conn)
-	if !ok {
-		return 0, late
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	failed := raw.Control(func(fd uintptr) {
+	failed := control(c, func(fd uintptr) {
 		for err = syscall.EINTR; err == syscall.EINTR; {
 			n, _, err = syscall.Recvfrom(int(fd), buf, syscall.MSG_DONTWAIT)
 		}
@@ -185,6 +170,19 @@ func waiting(c net.Conn, buf []byte, late error) (n int, err error) {
 		return 0, &net.OpError{Op: "read", Net: "udp", Err: os.NewSyscallError("recvfrom", err)}
 	}
 	return n, nil
+}
+
+// control has f look at the socket of a connection.
+func control(c net.Conn, f func(fd uintptr)) error {
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return fmt.Errorf("%T shows no socket", c)
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Control(f)
 }
 
 // judge says what a reply, or the end of waiting for it, is worth.

@@ -160,7 +160,7 @@ func (s *luaScript) inline(ctx context.Context, limit time.Duration, tell func(n
 			}
 			c := unmeasured(luaVerdict(true, v.Message, nil), err)
 			c.Took = time.Since(end.Add(-limit))
-			tell(c, nil)
+			tell(c, notAsked(err))
 		})
 	})
 }
@@ -184,12 +184,21 @@ func (s *luaScript) run(ctx context.Context) (node.Checked, error) {
 	weight, err := s.Weight(ctx)
 	switch {
 	case err != nil && s.checks:
-		return unmeasured(out, err), nil
+		return unmeasured(out, err), notAsked(err)
 	case err != nil:
 		return luaVerdict(false, "", err), err
 	}
 	out.Weight = &weight
 	return out, nil
+}
+
+// notAsked is the error of a weight that was not run, for too many are stuck: there is
+// no result, and none that failed. Else the check's is one.
+func notAsked(err error) error {
+	if errors.Is(err, lua.ErrStuck) {
+		return err
+	}
+	return nil
 }
 
 // unmeasured is the result of a check that was good, whose weight failed: that is no

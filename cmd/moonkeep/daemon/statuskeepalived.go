@@ -219,8 +219,8 @@ func kaProcesses(s *control.Status, c *config.Config) (out []kaProcess) {
 		if now.Count != nil {
 			x.Count = *now.Count
 			// The one delay is for more processes, the other for fewer.
-			x.ForkRunning = now.ChangesIn != nil && x.Count >= p.Quorum
-			x.TerminateRunning = now.ChangesIn != nil && x.Count < p.Quorum
+			x.ForkRunning = now.ChangesIn != nil && !now.Fewer
+			x.TerminateRunning = now.ChangesIn != nil && now.Fewer
 		}
 		out = append(out, x)
 	}

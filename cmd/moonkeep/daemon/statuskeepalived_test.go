@@ -64,7 +64,7 @@ vrrp_instance VI_1 {
 		Name: "VI_1", Role: "MASTER", SinceAge: 2.5, Base: 100, Effective: 107, AdvertInterval: 1, MasterInterval: 1,
 		Addresses: []control.Address{{Address: "10.9.9.7/24", Device: "blue/vrrp.51", Held: true}, {Address: "10.9.9.8/24", Device: "blue/vrrp1.51"}},
 		Counters:  control.Counters{Sent: 4, BecameMaster: 1, Keepalived: map[string]uint64{"ip_ttl_err": 3, "addr_list_err": 2}},
-	}}, Processes: []control.Process{{Name: "web", State: "up", Count: &count, ChangesIn: &soon}}}
+	}}, Processes: []control.Process{{Name: "web", State: "up", Count: &count, ChangesIn: &soon, Fewer: true}}}
 	got, err := json.Marshal(keepalivedJSON(s, c))
 	if err != nil {
 		t.Fatal(err)
@@ -82,6 +82,13 @@ vrrp_instance VI_1 {
 		if !strings.Contains(string(got), want) {
 			t.Errorf("it lacks %s:\n%s", want, got)
 		}
+	}
+	count, s.Processes[0].State = 4, "down"
+	if p := kaProcesses(s, c)[0]; p.ForkRunning || !p.TerminateRunning {
+		t.Errorf("from 5 to 4, the most: %+v", p)
+	}
+	if s.Processes[0].Fewer = false; !kaProcesses(s, c)[0].ForkRunning {
+		t.Error("from 1 to 4: no fork_delay runs")
 	}
 	if strings.Contains(string(got), "abcd") {
 		t.Error("the password is in it")

@@ -133,6 +133,6 @@ func (x *checks) standing(s *config.Script, out node.Checked, none bool, still t
 		return out
 	}
 	last.Message = "as before, for there is no result: " + why
-	last.Took = out.Took
+	last.Took, last.Unmeasured = out.Took, false // it is no news of the weight
 	return last.Checked
 }

@@ -361,6 +361,15 @@ func TestNotRun(t *testing.T) {
 	if n := strings.Count(log.String(), "level=WARN"); n != 1 || !strings.Contains(log.String(), "script=web") {
 		t.Errorf("the log:\n%s", log.String())
 	}
+	// Of a weight that was not asked for, too.
+	measured := -2.0
+	for _, last := range []node.Checked{{Weight: &measured}, {Unmeasured: true}} {
+		x.verdicts["web"] = scriptVerdict{last, time.Now()}
+		err := fmt.Errorf("not run: %w", lua.ErrStuck)
+		if c := x.luaStood(s, unmeasured(node.Checked{}, err), notAsked(err)); c.Unmeasured || c.Weight != last.Weight {
+			t.Errorf("a weight that was not asked for, after %+v: %+v", last, c)
+		}
+	}
 	x.luaStood(s, node.Checked{Result: node.OK}, nil)
 	if stuck(0); strings.Count(log.String(), "level=WARN") != 2 {
 		t.Errorf("when it ran meanwhile:\n%s", log.String())
