@@ -61,7 +61,7 @@ type Pace struct {
 }
 
 // Announcer sends announcements through one packet socket, and through further ones
-// for interfaces when that is full. Its methods may be called by any goroutine.
+// for links when that is full. Its methods may be called by any goroutine.
 type Announcer struct {
 	lookup Lookup
 	log    *slog.Logger
@@ -74,7 +74,7 @@ type Announcer struct {
 	mu     sync.Mutex
 	closed bool
 	fd     int
-	beside map[string]int // sockets of interfaces
+	beside map[int]int // sockets of links, by the index of the interface (below)
 	queues map[lane]*queue
 	// failing is why what was tried last was not announced.
 	failing  map[target]string
@@ -108,7 +108,7 @@ func Open(lookup Lookup, pace Pace, failures *atomic.Uint64, log *slog.Logger) (
 		done:    make(chan struct{}),
 		ended:   make(chan struct{}),
 		queues:  make(map[lane]*queue),
-		beside:  make(map[string]int),
+		beside:  make(map[int]int),
 		failing: make(map[target]string),
 	}
 	a.SetPace(pace)
@@ -261,6 +261,7 @@ func (a *Announcer) paced(address netspec.Address) bool {
 // frame is one announcement, ready to be sent.
 type frame struct {
 	address netspec.Address
+	below   int // the index of the interface that sends it
 	to      unix.SockaddrLinklayer
 	data    []byte
 	sent    int // rounds

@@ -29,7 +29,7 @@ func newFrame(i link.Interface, address netspec.Address) (frame, error) {
 	if len(i.MAC) != 6 {
 		return frame{}, fmt.Errorf("interface %s has no Ethernet address: nothing is announced on it", i.Name)
 	}
-	f := frame{address: address}
+	f := frame{address: address, below: below(i)}
 	f.to = unix.SockaddrLinklayer{Ifindex: i.Index, Halen: 6}
 	kind := uint16(unix.ETH_P_ARP)
 	if address.Addr().Is6() {

@@ -44,6 +44,18 @@ const (
 	busyLimit = 10 * time.Second
 )
 
+// givenUp is why an announcement was given up, and how many others with it.
+type givenUp struct {
+	why    error
+	others int
+}
+
+func (g *givenUp) Error() string {
+	return fmt.Sprintf("%v, and %d others are given up too", g.why, g.others)
+}
+
+func (g *givenUp) Unwrap() error { return g.why }
+
 type entry struct {
 	instance string
 	address  netspec.Address
@@ -137,7 +149,7 @@ func (q *queue) refuse(err error, now time.Time, gap time.Duration) error {
 		q.entries = slices.DeleteFunc(q.entries, theirs)
 		delete(q.refused, device)
 		q.next = now.Add(gap)
-		return fmt.Errorf("%w: the interface takes nothing since %v, and %d others are given up too", err, busyLimit, before-len(q.entries)-1)
+		return &givenUp{fmt.Errorf("%w: the interface takes nothing since %v", err, busyLimit), before - len(q.entries) - 1}
 	}
 	others := slices.IndexFunc(q.entries, func(e entry) bool { return !theirs(e) })
 	if others < 0 {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -109,5 +110,27 @@ func TestLane(t *testing.T) {
 				t.Errorf("%s on %s: %+v with a gap of %v, want %+v with %v", text, device, at, got, l, gap)
 			}
 		}
+	}
+}
+
+// TestGivenUpTogether holds that all that are given up with one are counted, and that
+// their number alone is no news.
+func TestGivenUpTogether(t *testing.T) {
+	var failures atomic.Uint64
+	a := &Announcer{failing: make(map[target]string), failures: &failures}
+	now := time.Unix(1000, 0)
+	for n, texts := range [][]string{{"eth0 1", "eth0 2", "eth0 3"}, {"eth0 1", "eth0 2"}} {
+		q := holding(1, texts...)
+		e := q.entries[0]
+		if err := q.tried(unix.EAGAIN, now, 0); err != nil {
+			t.Fatal(err)
+		}
+		told := a.tell(e.instance, e.address, q.tried(unix.EAGAIN, now.Add(busyLimit), 0))
+		if n == 0 && (told == nil || !strings.Contains(told.Error(), "2 others")) || n > 0 && told != nil {
+			t.Errorf("%d: told %v", n, told)
+		}
+	}
+	if got := failures.Load(); got != 5 {
+		t.Errorf("%d are counted, want 5", got)
 	}
 }

@@ -3,6 +3,7 @@
 package announce
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -29,7 +30,12 @@ func (a *Announcer) tellLocked(instance string, address netspec.Address, err err
 		return nil
 	}
 	a.failures.Add(1)
-	if text := err.Error(); a.failing[t] != text {
+	text := err.Error()
+	if g := (*givenUp)(nil); errors.As(err, &g) {
+		a.failures.Add(uint64(g.others))
+		text = g.why.Error() // the number alone is no news
+	}
+	if a.failing[t] != text {
 		a.failing[t] = text
 		return announceError(address, err)
 	}
