@@ -40,7 +40,7 @@ type layout struct {
 	// address has the interfaces of addresses that are on one of the node's own.
 	address map[*config.Address]string
 	taken   map[string]bool
-	// made are the names that are not written.
+	// made are the names, be they written or made up.
 	made []made
 }
 
@@ -133,9 +133,7 @@ func (l *layout) own(c *config.Config, i int) {
 	default:
 		return
 	}
-	if d.Name == "" {
-		d.Name = l.name(c, in, config.Own{Instance: in.Name}, alike{prefix: c.Global.VMACPrefix, parent: d.Parent, ipvlan: d.IPVLAN()})
-	}
+	d.Name = l.name(c, in, d.Name, config.Own{Instance: in.Name}, alike{prefix: c.Global.VMACPrefix, parent: d.Parent, ipvlan: d.IPVLAN()})
 	l.router[i] = d.Name
 	l.add(d)
 }
@@ -159,11 +157,9 @@ func (l *layout) addresses(c *config.Config, i int) {
 			case a.UseVMAC == nil && (u.parent == in.Interface || !in.UseVMACAddr):
 				continue
 			case uppers[u] == "":
-				d := netspec.Device{Name: u.name, Parent: u.parent, MAC: hardware(in, u.mac)}
-				if d.Name == "" {
-					d.Name = l.name(c, in, config.Own{Instance: in.Name, Parent: u.parent, MAC: u.mac, Addresses: true},
-						alike{prefix: c.Global.VMACAddrPrefix, parent: u.parent, mac: u.mac, addresses: true})
-				}
+				d := netspec.Device{Parent: u.parent, MAC: hardware(in, u.mac)}
+				d.Name = l.name(c, in, u.name, config.Own{Instance: in.Name, Parent: u.parent, MAC: u.mac, Addresses: true},
+					alike{prefix: c.Global.VMACAddrPrefix, parent: u.parent, mac: u.mac, addresses: true})
 				l.add(d)
 				uppers[u] = d.Name
 				fallthrough

@@ -166,10 +166,38 @@ func TestKeepNames(t *testing.T) {
 	other.Global.VMACPrefix = "vip"
 	named := running("A:eth1", "B:eth0")
 	named.Instances[1].UseVMAC = &config.VMAC{Name: "vrrp.51"}
+	write := func(c *config.Config, name string) *config.Config {
+		c.Instances[0].UseVMAC = &config.VMAC{Name: name}
+		return c
+	}
+	sharing := running("A:eth1", "B:eth0")
+	for i := range sharing.Instances {
+		in := &sharing.Instances[i]
+		in.UseVMAC, in.Excluded = nil, []config.Address{address("198.51.100.1/24", "eth9")}
+		in.Excluded[0].UseVMAC = &config.AddressVMAC{Name: "vrrp.51"}
+	}
+	unshared := running("A:eth1", "B:eth0")
+	for i := range unshared.Instances {
+		in := &unshared.Instances[i]
+		in.UseVMAC, in.Excluded = nil, []config.Address{address("198.51.100.1/24", "eth9")}
+		in.Excluded[0].UseVMAC = &config.AddressVMAC{}
+	}
+	beside := func(instances ...string) *config.Config { // one that is written, and one that is not
+		c := running(instances...)
+		a := &c.Instances[len(c.Instances)-1]
+		a.UseVMAC, a.Excluded = nil, []config.Address{address("198.51.100.1/24", "eth9"), address("198.51.100.2/24", "eth9")}
+		a.Excluded[0].UseVMAC, a.Excluded[1].UseVMAC = &config.AddressVMAC{Name: "own"}, &config.AddressVMAC{}
+		return c
+	}
 	for name, reloads := range map[string][]struct {
 		c    *config.Config
 		want string
 	}{
+		"one written beside":          {{beside("A:eth1"), "A=,own,vrrp.51"}, {beside("B:eth0", "A:eth1"), "A=,own,vrrp.51 B=vrrp1.51"}},
+		"a written one goes":          {{write(running("A:eth1"), "vrrp.51"), "A=vrrp.51"}, {running("B:eth0"), "B=vrrp1.51"}},
+		"no longer written":           {{write(running("A:eth1"), "vrrp.51"), "A=vrrp.51"}, {running("A:eth1", "B:eth0"), "A=vrrp.51 B=vrrp1.51"}},
+		"written now":                 {{running("A:eth1"), "A=vrrp.51"}, {write(running("A:eth1", "B:eth0"), "other"), "A=other B=vrrp1.51"}},
+		"one written for two":         {{sharing, "A=,vrrp.51 B=,vrrp.51"}, {unshared, "A=,vrrp1.51 B=,vrrp.51"}},
 		"one before it comes":         {{running("A:eth1"), "A=vrrp.51"}, {running("B:eth0", "A:eth1"), "A=vrrp.51 B=vrrp1.51"}, {running("B:eth0", "A:eth1"), "A=vrrp.51 B=vrrp1.51"}},
 		"the first goes":              {{running("B:eth0", "A:eth1"), "A=vrrp1.51 B=vrrp.51"}, {running("A:eth1"), "A=vrrp1.51"}, {running("B:eth0", "A:eth1"), "A=vrrp1.51 B=vrrp.51"}},
 		"one for another":             {{running("B:eth0", "A:eth1"), "A=vrrp1.51 B=vrrp.51"}, {running("A:eth1", "C:eth2"), "A=vrrp1.51 C=vrrp2.51"}},

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,11 +9,12 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// made is a name that is made up.
+// made is the name of an interface that is made, and whether the configuration has it.
 type made struct {
 	own config.Own
 	alike
-	name string
+	name    string
+	written bool
 }
 
 // alike is what two configurations have in common of an interface that is the same
@@ -23,15 +25,15 @@ type alike struct {
 	six, ipvlan, addresses bool
 }
 
-// name is the one that the interface has had before a reload, or else one that is
-// made up.
-func (l *layout) name(c *config.Config, in *config.Instance, own config.Own, a alike) string {
-	name := c.Names[own]
+// name is the one that is written, or else the one that the interface has had before a
+// reload, or else one that is made up.
+func (l *layout) name(c *config.Config, in *config.Instance, written string, own config.Own, a alike) string {
+	name := cmp.Or(written, c.Names[own])
 	if name == "" {
 		name = l.free(a.prefix, in)
 	}
 	a.vrid, a.six = in.VRID, in.Six()
-	l.made = append(l.made, made{own, a, name})
+	l.made = append(l.made, made{own, a, name, written != ""})
 	return name
 }
 
@@ -82,15 +84,20 @@ func keepNames(c *config.Config, running []made) {
 	for _, renamed := range [2]bool{false, true} {
 		for _, m := range all {
 			list := standing[m.alike]
-			at := slices.IndexFunc(list, func(o made) bool { return renamed || o.own.Instance == m.own.Instance })
-			if c.Names[m.own] != "" || at < 0 || taken[list[at].name] {
+			at := slices.IndexFunc(list, func(o made) bool {
+				return !taken[o.name] && (renamed || o.own.Instance == m.own.Instance)
+			})
+			if m.written || c.Names[m.own] != "" || at < 0 {
 				continue
 			}
 			c.Names[m.own] = list[at].name
+			taken[list[at].name] = true // several may have had one that was written
 			standing[m.alike] = slices.Delete(list, at, at+1)
 		}
 	}
 	for _, m := range layBeside(c, others).made {
-		c.Names[m.own] = m.name
+		if !m.written {
+			c.Names[m.own] = m.name
+		}
 	}
 }
