@@ -339,3 +339,27 @@ func TestCommandLineOfAnother(t *testing.T) {
 		t.Errorf("%+v", p.known[100])
 	}
 }
+
+// What an account is called is looked up again with everything else.
+func TestNamesOfUsersAreLookedUpAgain(t *testing.T) {
+	p, now := fakeProc(t, 0, 1), time.Now()
+	name := func(at time.Time) string {
+		t.Helper()
+		if err := p.look(context.Background(), at); err != nil {
+			t.Fatal(err)
+		}
+		name, _, err := p.details(context.Background(), &process{pid: 100})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	first := name(now)
+	p.uids[0] = "earlier"
+	if got := name(now.Add(2 * fresh)); got != "earlier" {
+		t.Errorf("%q is looked up at each look", got)
+	}
+	if got := name(now.Add(2 * resync)); got != first {
+		t.Errorf("%q, want %q", got, first)
+	}
+}
