@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"net"
@@ -9,8 +10,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -345,9 +348,33 @@ func TestUnitLetsItStop(t *testing.T) {
 	limit, err := time.ParseDuration(value)
 	netnstest.Must(t, err)
 	c, _ := keepalived.Read("defaults.conf", nil)
-	// As the unit's comment has it; a program that is killed has two seconds more.
-	most := (2+2+4+5+2+3+1)*time.Second + c.Global.ShutdownTimeout + 2*time.Second
+	stop, tell := constant(t, "../../core/engine/engine.go", "stopLimit"), constant(t, "../../core/engine/engine.go", "tellLimit")
+	closing, grace := constant(t, "daemon/run.go", "closeLimit"), constant(t, "../../core/program/starter.go", "defaultGrace")
+	// In the order of the unit's comment. closeLimit is for the reload, the network, and
+	// what runs for checks.
+	waits := []time.Duration{stop, stop, 2 * stop, tell, stop, c.Global.ShutdownTimeout + grace, closing, closing, closing, logLimit}
+	var most time.Duration
+	for _, w := range waits {
+		most += w
+	}
+	if want := fmt.Sprintf("%d in all", int(most.Seconds())); !strings.Contains(string(text), want) {
+		t.Errorf("the unit's comment does not say %q", want)
+	}
 	if limit <= most {
 		t.Errorf("the unit kills the daemon after %v, which may take %v to stop", limit, most)
 	}
+}
+
+// constant is one of a file, which is in seconds.
+func constant(t *testing.T, file, name string) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	netnstest.Must(t, err)
+	found := regexp.MustCompile(`(?m)^(?:const)?\s*` + name + `\s*= (?:(\d+) \* )?time\.Second$`).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("%s has no constant %s of seconds", file, name)
+	}
+	n, err := strconv.Atoi(cmp.Or(string(found[1]), "1"))
+	netnstest.Must(t, err)
+	return time.Duration(n) * time.Second
 }
