@@ -83,6 +83,45 @@ func TestSettingsStay(t *testing.T) {
 	}
 }
 
+// TestVirtualAddressStays holds that a virtual address which is what the kernel would
+// make of the hardware address is not taken for that.
+func TestVirtualAddressStays(t *testing.T) {
+	b := newBench(t)
+	six := netspec.Device{Name: "vrrp.6", Parent: "eth0", MAC: netspec.VirtualMAC(6, true), IPv6: true}
+	netnstest.Must(t, b.keeper.Keep([]netspec.Device{six}))
+	virtual := netspec.Address{Prefix: netip.MustParsePrefix("fe80::200:5eff:fe00:206/64"), Device: "vrrp.6"}
+	_, err := b.Link.Add(virtual)
+	netnstest.Must(t, err)
+	netnstest.Must(t, b.settings.Put("ipv6/conf/vrrp.6/addr_gen_mode", "0"))
+	b.fit(t, false)
+	b.is(t, "ipv6/conf/vrrp.6/addr_gen_mode", "1")
+	if list, err := b.Link.List("vrrp.6"); err != nil || len(list) != 1 || list[0].Prefix != virtual.Prefix {
+		t.Errorf("vrrp.6 has %v, error %v, want %s", list, err, virtual)
+	}
+}
+
+// TestLackingAlways holds that a device which cannot be made does not have the settings
+// of all parents looked at each time.
+func TestLackingAlways(t *testing.T) {
+	b := newBench(t)
+	never := netspec.Device{Name: "vrrp.7", Parent: "lo", MAC: netspec.VirtualMAC(7, false), IPv4: true}
+	if err := b.keeper.Keep([]netspec.Device{five, never}); err == nil {
+		t.Fatal("an interface was made on lo")
+	}
+	look := func(settings bool, want string) {
+		t.Helper()
+		state, err := b.Link.State()
+		netnstest.Must(t, err)
+		if _, err := b.keeper.Fit(state, settings); err == nil {
+			t.Fatal("an interface was made on lo")
+		}
+		b.is(t, "ipv4/conf/eth0/arp_ignore", want)
+	}
+	netnstest.Must(t, b.settings.Put("ipv4/conf/eth0/arp_ignore", "0"))
+	look(false, "0")
+	look(true, "1")
+}
+
 // TestParentAgain holds that a parent that is made again has its settings at once.
 func TestParentAgain(t *testing.T) {
 	b := newBench(t)

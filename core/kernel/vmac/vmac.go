@@ -50,6 +50,8 @@ type Keeper struct {
 	// around are the settings of parents that are made, moved those that took
 	// the place of one for all interfaces.
 	around, moved map[string]bool
+	// lacked are the indexes of parents that lacked devices at the last look, by name.
+	lacked map[string]int
 }
 
 // tuned is the index of an interface and the device for which it was made ready.
@@ -136,8 +138,8 @@ func (k *Keeper) remove(name string) error {
 
 func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error) {
 	var failed []error
-	lacking := k.lacking(state)
-	if settings || lacking { // a parent that is new has none yet
+	lacking, fresh := k.lacking(state)
+	if settings || fresh { // a parent that is new has none yet
 		failed = append(failed, k.surround(state))
 	}
 	if lacking {
@@ -155,17 +157,24 @@ func (k *Keeper) fit(state *link.State, settings bool) (changed bool, err error)
 	return changed, errors.Join(failed...)
 }
 
-// lacking reports whether a device is to be made. What is this node's under names
-// that are not wanted goes first: somebody may have given the device another one, and
-// no second interface with its hardware address could be set up beside it.
-func (k *Keeper) lacking(state *link.State) bool {
+// lacking reports whether a device is to be made, and whether one is on a parent that
+// lacked none at the last look. What is this node's under names that are not wanted goes
+// first: somebody may have given the device another one, and no second interface with
+// its hardware address could be set up beside it.
+func (k *Keeper) lacking(state *link.State) (lacking, fresh bool) {
+	var parents map[string]int
 	for name, d := range k.wanted {
 		i, exists := state.Find(name)
 		if parent, there := state.Find(d.Parent); there && (!exists || i.Alias == k.mark && !k.fits(i, parent, d)) {
-			return true
+			if parents == nil {
+				parents = make(map[string]int)
+			}
+			parents[d.Parent] = parent.Index
+			fresh = fresh || k.lacked[d.Parent] != parent.Index
 		}
 	}
-	return false
+	k.lacked = parents
+	return len(parents) > 0, fresh
 }
 
 // sweep removes what is this node's and not wanted, or not as it is wanted, which
@@ -268,8 +277,12 @@ func (k *Keeper) fitOne(state *link.State, d netspec.Device) (changed bool, err 
 func (k *Keeper) mend(state *link.State, d netspec.Device, i link.Interface) (changed bool, err error) {
 	if !settled(d, i.Settings) {
 		err = k.settle(d)
-		if own := generated(d); d.IPv6 && !d.IPVLAN() && i.Settings.AddrGenMode == 0 {
-			err = errors.Join(err, k.conn.Remove(netspec.Address{Prefix: own, Device: d.Name}))
+		own := netspec.Address{Prefix: generated(d), Device: d.Name}
+		// A virtual address may be the same. It is set without detection of duplicates,
+		// and the kernel's is with it.
+		virtual := func(a netspec.Address) bool { return a.Prefix == own.Prefix && !a.DAD }
+		if d.IPv6 && !d.IPVLAN() && i.Settings.AddrGenMode == 0 && !slices.ContainsFunc(state.Addresses(i.Index), virtual) {
+			err = errors.Join(err, k.conn.Remove(own))
 		}
 	}
 	if !i.Enabled && i.Alias == k.mark {
