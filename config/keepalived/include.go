@@ -134,17 +134,21 @@ func (f *feed) include(word string, l line) {
 		for _, path := range paths {
 			in.files = append(in.files, candidate{path: path})
 		}
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			// It is no mistake yet: the folder may come, as a file in it may.
+			s := in.severity(in.checks.brace && in.braces || in.checks.match && !in.braces)
+			f.out.put(at, s, false, "include-nothing", "%s %s: its folder is not there, and no file is read from it, as by keepalived", word, printable(l.text))
+			in.told = true
+		} else if err != nil {
 			f.out.say(at, in.severity(in.checks.read || in.checks.wildcard), "include-unreadable", "%s %s: %v", word, printable(l.text), err)
 			in.told = true
 		}
 	}
-	switch {
-	case in.told || at.muted:
-	case len(in.files) == 0 && in.checks.wildcard:
+	if !at.muted && slices.ContainsFunc(names, isWild) {
+		f.note(l.text, at, slices.ContainsFunc(in.files, func(c candidate) bool { return !c.literal }))
+	}
+	if !in.told && !at.muted && len(in.files) == 0 && in.checks.wildcard {
 		f.out.say(at, config.Error, "include-nothing", "%s: no file matches %s", word, printable(l.text))
-	case slices.ContainsFunc(names, isWild):
-		f.note(l.text, at, len(in.files) > 0)
 	}
 	f.begin(in, at)
 }

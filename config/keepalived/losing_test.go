@@ -1,6 +1,8 @@
 package keepalived
 
 import (
+	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,24 +157,48 @@ func TestLosesTheSame(t *testing.T) {
 	}
 }
 
-// TestUnmatched: a pattern that no file matches is no mistake, but is noted.
+// TestUnmatched: a pattern that no file matches is no mistake, nor is a folder that
+// is not there, but both are noted, and so is one that cannot be listed.
 func TestUnmatched(t *testing.T) {
 	t.Parallel()
-	files := Files{
-		Read: func(string) ([]byte, error) {
-			return []byte("include d/*.conf\n"), nil
-		},
-		List: func(string) ([]string, error) { return nil, nil },
-	}
-	c, found, err := ReadFiles("/a", files, Options{WorkDir: "/"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Nothing else is in it: it waits for files.
-	if len(found) != 1 || found.Errors() || found[0].Name != "no-instance" || len(found.Losing()) > 0 {
-		t.Errorf("found %v", found)
-	}
-	if u := c.Unmatched(); len(u) != 1 || u[0].At.Line != 1 || u[0].Pattern != "/d/*.conf" {
-		t.Errorf("unmatched %v", u)
+	for _, tt := range []struct {
+		line  string
+		list  error
+		names []string
+		found string
+		loses bool
+		want  string // the pattern, with a + when files match
+	}{
+		{"d/*.conf", nil, nil, "no-instance", false, "/d/*.conf"},
+		{"d/*.conf", nil, []string{"b.conf"}, "no-instance", false, "/d/*.conf+"},
+		{"d/*.conf", fs.ErrNotExist, nil, "no-instance include-nothing", false, "/d/*.conf"},
+		{"d/*.conf", fs.ErrPermission, nil, "no-instance include-unreadable", true, "/d/*.conf"},
+		{"d/{a,b*}.conf", nil, nil, "no-instance", false, "/d/{a,b*}.conf"},
+	} {
+		files := Files{
+			Read: func(path string) ([]byte, error) {
+				if path == "/a" {
+					return []byte("include " + tt.line + "\nglobal_defs {\n\trouter_id a\n}\n"), nil
+				}
+				return []byte("# nothing\n"), nil
+			},
+			List: func(string) ([]string, error) { return tt.names, tt.list },
+		}
+		c, found, err := ReadFiles("/a", files, Options{WorkDir: "/"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, f := range found {
+			names = append(names, f.Name)
+		}
+		// Nothing else is in it: it waits for files.
+		slices.Sort(names)
+		if want := strings.Fields(tt.found); found.Errors() || !slices.Equal(names, slices.Sorted(slices.Values(want))) || (len(found.Losing()) > 0) != tt.loses {
+			t.Errorf("%s with %v: found %v", tt.line, tt.list, found)
+		}
+		if u := c.Includes; len(u) != 1 || u[0].At.Line != 1 || u[0].Pattern != strings.TrimSuffix(tt.want, "+") || u[0].Matched != strings.HasSuffix(tt.want, "+") {
+			t.Errorf("%s with %v: %v", tt.line, tt.list, u)
+		}
 	}
 }
