@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -69,7 +70,11 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 	var p plan.Report
 	if o.from != "" {
 		p = plan.NewReport(configs[1], configs[0])
-		p.Refused = refusals(daemon.Spoils(losses[1], losses[0]), daemon.Parts(configs[1].Includes, configs[0].Includes), daemon.Empties(configs[1], configs[0]))
+		main, err := filepath.Abs(slices.Concat(configs[1].Files, paths[1:])[0])
+		if err != nil {
+			return err
+		}
+		p.Refused = refusals(daemon.Spoils(losses[1], losses[0]), daemon.Parts(staged(configs[1].Includes, main, configs[0]), configs[0].Includes), daemon.Empties(configs[1], configs[0]))
 	} else {
 		text, _, err := convert.To(convert.JSON, configs[0], nil, true)
 		if err != nil {
@@ -80,7 +85,8 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 		if err == nil && len(losses[0])+len(configs[0].Includes) > 0 {
 			var s control.Status
 			s, err = client.Status(ctx)
-			p.Refused = append(refusals(daemon.Spoils(accepted(&s), losses[0]), daemon.Parts(included(&s), configs[0].Includes)), p.Refused...)
+			main, _, _ := strings.Cut(s.Config, " ")
+			p.Refused = append(refusals(daemon.Spoils(accepted(&s), losses[0]), daemon.Parts(staged(included(&s), main, configs[0]), configs[0].Includes)), p.Refused...)
 		}
 		switch {
 		case errors.Is(err, control.ErrNotRunning):
@@ -115,6 +121,28 @@ func included(s *control.Status) []config.Include {
 	out := make([]config.Include, len(s.Includes))
 	for i, x := range s.Includes {
 		out[i] = config.Include{Pattern: x.Pattern, Matched: x.Matched}
+	}
+	return out
+}
+
+// staged are the patterns of the running configuration, whose first file is main, as a
+// copy of it has them in the folder of next. A pattern that next has too stays.
+func staged(running []config.Include, main string, next *config.Config) []config.Include {
+	if len(next.Files) == 0 || !filepath.IsAbs(main) {
+		return running // what a relative name of the daemon's counts from is not known
+	}
+	path, err := filepath.Abs(next.Files[0])
+	if err != nil {
+		return running // as if the folders were the same
+	}
+	from, to := filepath.Dir(main), filepath.Dir(path)
+	out := slices.Clone(running)
+	for i := range out {
+		pattern := out[i].Pattern
+		rest, under := strings.CutPrefix(pattern, strings.TrimSuffix(from, "/")+"/")
+		if under && !slices.ContainsFunc(next.Includes, func(x config.Include) bool { return x.Pattern == pattern }) {
+			out[i].Pattern = filepath.Join(to, rest)
+		}
 	}
 	return out
 }

@@ -44,6 +44,7 @@ func TestReloadWithSlips(t *testing.T) {
 		{"end", "\t}\n\n}\n", "\t}\n\n", "never closed"},
 		{"named include", "include " + more, "include " + more + "x", "more.incx"},
 		{"address", "192.0.2.101", "192.0.2.501", "192.0.2.501"},
+		{"length", "192.0.2.101/24", "192.0.2.101/240", "/32 is taken"},
 	} {
 		text := strings.Replace(sound, tt.old, tt.new, 1)
 		if text == sound {
@@ -86,7 +87,7 @@ func TestReloadWithSlips(t *testing.T) {
 	a.write(t, "moonkeep.conf", slip, 0o644)
 	p.signal(t, syscall.SIGHUP)
 	eventually(t, "the refusal in the log", func() bool {
-		return strings.Count(p.log.String(), "reload refused") == 11
+		return strings.Count(p.log.String(), "reload refused") == 12
 	}, p.log.String)
 	line := p.log.String()[strings.LastIndex(p.log.String(), "reload refused"):]
 	mentions(t, "log", line, "moonkeep.conf:", "192.0.2.501", "--force")
