@@ -17,11 +17,18 @@ import (
 // stands inside each, without the timers.
 func toldConf(fifo string, services ...string) string {
 	text := "global_defs {\n\trouter_id LAB\n\tscript_user root\n\trs_init_notifies\n\tlvs_notify_fifo " + fifo + "\n}\n"
+	for name, value := range map[string]int{"serves": 0, "rests": 1} {
+		text += fmt.Sprintf("track_file %s {\n\tfile %s.%[1]s\n\tweight 0\n\tinit_file %[3]d\n}\n", name, fifo, value)
+	}
 	for _, s := range services {
 		port, rest, _ := strings.Cut(s, " ")
 		text += fmt.Sprintf("virtual_server 10.9.0.1 %s {\n\tdelay_loop 1\n\tlb_algo rr\n\tlb_kind NAT\n\tprotocol TCP\n", port)
 		for word := range strings.FieldsSeq(rest) {
 			server, is := strings.CutPrefix(word, "server=")
+			if file, follows := strings.CutPrefix(word, "file="); follows {
+				text += "\treal_server 10.2.0.7 80 {\n\t\tFILE_CHECK {\n\t\t\ttrack_file " + file + "\n\t\t}\n\t}\n"
+				continue
+			}
 			if !is {
 				text += "\t" + strings.ReplaceAll(word, "=", " ") + "\n"
 				continue
@@ -49,7 +56,8 @@ func TestGuestServersTold(t *testing.T) {
 		fifo string
 	}
 	sides := make([]*side, 2)
-	first := []string{"1001 server=1 server=2", "1002 alpha sorry_server=10.2.0.9=80 server=3", "1003 server=4", "1004 alpha server=5", "1005 alpha server=3"}
+	first := []string{"1001 server=1 server=2", "1002 alpha sorry_server=10.2.0.9=80 server=3", "1003 server=4", "1004 alpha server=5", "1005 alpha server=3",
+		"1007 file=rests", "1008 alpha sorry_server=10.2.0.9=80 file=serves", "1009 sorry_server=10.2.0.9=80 file=rests"}
 	for i := range sides {
 		d := newDirector(t)
 		s := &side{director: d, fifo: filepath.Join(d.dir, "fifo")}
@@ -84,6 +92,7 @@ func TestGuestServersTold(t *testing.T) {
 		rs("4", "1003"): " UP", vs("1003"): " UP",
 		rs("5", "1004"): " UP", vs("1004"): " UP",
 		rs("3", "1005"): " DOWN",
+		rs("7", "1008"): " UP", vs("1008"): " UP", vs("1009"): " DOWN",
 	}
 	says := func(step string) {
 		t.Helper()
@@ -99,7 +108,7 @@ func TestGuestServersTold(t *testing.T) {
 	says("as they begin")
 	for _, s := range sides {
 		// One server less, a service less, and one more.
-		s.write(t, "site.conf", toldConf(s.fifo, "1001 server=1", first[1], first[3], first[4], "1006 omega server=6"), 0o600)
+		s.write(t, "site.conf", toldConf(s.fifo, "1001 server=1", first[1], first[3], first[4], first[6], "1006 omega server=6"), 0o600)
 		netnstest.Must(t, s.cmd.Process.Signal(syscall.SIGHUP))
 	}
 	want[rs("2", "1001")] += " DOWN"

@@ -95,6 +95,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 	switch {
 	case k.File != nil:
 		out.File, out.Identity = k.File.TrackFile, k.File.TrackFile
+		life.Alpha = false // as by keepalived: what is in the file is known at once
 		if f := files[k.File.TrackFile]; f != nil {
 			out.Weight, out.Reverse = f.Weight, f.Reverse
 		}

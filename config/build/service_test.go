@@ -382,6 +382,24 @@ func TestDoubtFromStart(t *testing.T) {
 	}
 }
 
+// TestAlphaOfFile: what is in a file is known from the start, whatever alpha says.
+func TestAlphaOfFile(t *testing.T) {
+	on := true
+	c := config.Config{
+		TrackFiles: []config.TrackFile{{Name: "f", File: "/f", Weight: 1}},
+		VirtualServers: []config.VirtualServer{{Fwmark: 7, RealServers: []config.RealServer{{
+			Alpha:   &on,
+			Address: config.Endpoint{AddrPort: netip.MustParseAddrPort("10.0.0.1:80")},
+			Checks:  []config.Check{{File: &config.FileCheck{TrackFile: "f"}}, {BFD: &config.BFDCheck{Name: "b"}}},
+		}}}},
+	}
+	for _, k := range Node(&c).Services[0].Servers[0].Checks {
+		if k.Life.Alpha != (k.Kind == "BFD_CHECK") {
+			t.Errorf("%s: alpha %v", k.Kind, k.Life.Alpha)
+		}
+	}
+}
+
 // TestTellsChecks: changes of single checks are told when they are mailed.
 func TestTellsChecks(t *testing.T) {
 	const relay, to = "smtp_server: 127.0.0.1, ", "notification_email: [a@example.net], "

@@ -53,14 +53,45 @@ func TestFirstOfAlpha(t *testing.T) {
 	s.run(0, health.OK)
 	s.run(1, health.OK)
 	s.says("a up")
-	// One that follows something says so once it is known.
-	file := Check{Kind: "FILE_CHECK", Identity: "f", Life: &health.Config{Alpha: true}, File: "load"}
-	s = newSite(t, Config{Services: []Service{web(backend("a", file))}, Files: []File{{Name: "load"}}})
-	s.says()
-	for range 2 {
-		s.take(s.node.Step(s.now, &FileRead{File: "load", Value: 1}))
+}
+
+// TestFirstOfFile: what is in a file is known when what follows it begins: nobody is
+// told of a state that never was, at the start and when a reload adds it.
+func TestFirstOfFile(t *testing.T) {
+	file := Check{Kind: "FILE_CHECK", Identity: "f", Life: &health.Config{}, File: "load"}
+	plain := web(backend("a", file))
+	sorry, first := plain, plain
+	sorry.Sorry, first.TellFirst = balance.Sorry{Present: true}, true
+	for _, c := range []struct {
+		v     Service
+		value int64
+		told  []string
+		later []string // when the file says the contrary
+	}{
+		{plain, 0, []string{"won start"}, []string{"a down", "lost"}},
+		{plain, 1, nil, []string{"a up", "won"}},
+		{sorry, 0, []string{"won start"}, []string{"a down", "lost"}},
+		{sorry, 1, []string{"lost start"}, []string{"a up", "won"}},
+		{first, 0, []string{"a up start", "won start"}, []string{"a down", "lost"}},
+		{first, 1, nil, []string{"a up", "won"}},
+	} {
+		is := FileRead{File: "load", Value: c.value}
+		cfg := Config{Services: []Service{c.v}, Files: []File{{Name: "load"}}, Readings: []FileRead{is}}
+		s := newSite(t, cfg)
+		s.says(c.told...)
+		for range 2 {
+			s.take(s.node.Step(s.now, &is))
+			s.says()
+		}
+		s.take(s.node.Step(s.now, &FileRead{File: "load", Value: 1 - c.value}))
+		s.says(c.later...)
+		// What is known since is newer than a reading.
+		s.take(s.node.Reconfigure(s.now, cfg))
+		s.says()
+		s = newSite(t, Config{})
+		s.take(s.node.Reconfigure(s.now, cfg))
+		s.says(c.told...)
 	}
-	s.says("a down start")
 }
 
 // TestBegins: what is told of the quorum when a service begins, at the start and

@@ -21,6 +21,9 @@ type Config struct {
 	Static    []Static
 	Files     []File
 	Processes []Process
+	// Readings are of files, read before: what follows one that was not known begins
+	// with it, so that nobody is told of a state that never was.
+	Readings []FileRead
 	// Services are not changed while the node has them.
 	Services []Service
 	// Hands are real servers that people have taken a hand in, before New;

@@ -97,6 +97,13 @@ func (n *Node) fileRead(now mono.Instant, e *FileRead) {
 	if f == nil || f.known && f.read == *e {
 		return
 	}
+	n.learn(now, f, e)
+	n.settleAll(now, f.users)
+	n.fileTold(now, f)
+}
+
+// learn takes what is in a file, which nobody has looked at yet.
+func (n *Node) learn(now mono.Instant, f *file, e *FileRead) {
 	before, known := f.read, f.known
 	f.read, f.known, f.since = *e, true, now
 	switch {
@@ -106,8 +113,6 @@ func (n *Node) fileRead(now mono.Instant, e *FileRead) {
 		f.quiet = now.Add(quietFor)
 		n.note(Info, "", "check", fmt.Sprintf("file %s is %s", e.File, f.text()))
 	}
-	n.settleAll(now, f.users)
-	n.fileTold(now, f)
 }
 
 // text is what is in a file, for people.
@@ -278,6 +283,12 @@ func (n *Node) rewatch(now mono.Instant, cfg *Config) {
 		f.cfg, f.users = c, nil
 		n.files[c.Name] = f
 		n.fileOrder = append(n.fileOrder, f)
+	}
+	for i := range cfg.Readings {
+		e := &cfg.Readings[i]
+		if f := n.files[e.File]; f != nil && !f.known {
+			n.learn(now, f, e)
+		}
 	}
 	n.processes, n.processOrder, n.watched = map[string]*process{}, nil, nil
 	for _, c := range cfg.Processes {

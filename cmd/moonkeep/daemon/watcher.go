@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
@@ -26,7 +27,7 @@ func newWatcher(c *config.Config, feed *processes.Feed) *watcher {
 // Start implements engine.Watcher.
 func (w *watcher) Start(tell func(node.Event)) {
 	w.files.Start(func(name string, r numfile.Reading) {
-		tell(&node.FileRead{File: name, Value: r.Value, Missing: r.Missing, Failure: r.Failure})
+		tell(fileRead(name, r))
 	})
 	w.processes.Start(func(name string, c processes.Count) {
 		tell(&node.ProcessesCounted{Process: name, Count: c.Count, Method: c.Method, Failure: c.Failure})
@@ -35,6 +36,32 @@ func (w *watcher) Start(tell func(node.Event)) {
 
 // Close implements engine.Watcher.
 func (w *watcher) Close() error { return errors.Join(w.files.Close(), w.processes.Close()) }
+
+// readLimit is how long the start, or a reload, waits for the files of checks.
+const readLimit = time.Second
+
+// readings is what is in the files that checks of n follow. A file that hangs is
+// left to the watcher.
+func readings(c *config.Config, n *node.Config) (list []node.FileRead) {
+	paths, all := map[string]string{}, build.Files(c)
+	for i := range n.Services {
+		for k := range n.Services[i].Servers {
+			for _, check := range n.Services[i].Servers[k].Checks {
+				if check.File != "" {
+					paths[check.File] = all[check.File]
+				}
+			}
+		}
+	}
+	for name, r := range numfile.ReadAll(paths, readLimit) {
+		list = append(list, *fileRead(name, r))
+	}
+	return list
+}
+
+func fileRead(name string, r numfile.Reading) *node.FileRead {
+	return &node.FileRead{File: name, Value: r.Value, Missing: r.Missing, Failure: r.Failure}
+}
 
 // initialise writes the files that have init_file, but for those that an
 // earlier configuration had. undo, which is never nil, puts back what was in them.

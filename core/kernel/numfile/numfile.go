@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -65,6 +66,29 @@ func Read(path string) Reading {
 			return parse(string(text))
 		}
 	}
+}
+
+// ReadAll reads files, by name, at the same time. One that takes longer than limit
+// is left out: its goroutine ends when the reading does.
+func ReadAll(paths map[string]string, limit time.Duration) map[string]Reading {
+	type reading struct {
+		name string
+		Reading
+	}
+	read := make(chan reading, len(paths))
+	for name, path := range paths {
+		go func() { read <- reading{name, Read(path)} }()
+	}
+	all, late := make(map[string]Reading, len(paths)), time.After(limit)
+	for range paths {
+		select {
+		case r := <-read:
+			all[r.name] = r.Reading
+		case <-late:
+			return all
+		}
+	}
+	return all
 }
 
 func regular(fd int) error {

@@ -5,11 +5,13 @@ package numfile
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -45,6 +47,16 @@ func TestRead(t *testing.T) {
 		if got.Value != tt.want.Value || got.Missing || !strings.Contains(got.Failure, tt.want.Failure) || (got.Failure == "") != (tt.want.Failure == "") {
 			t.Errorf("%.30q reads %+v, want %+v", tt.content, got, tt.want)
 		}
+	}
+}
+
+func TestReadAll(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "number")
+	must(t, os.WriteFile(path, []byte("5"), 0o644))
+	got := ReadAll(map[string]string{"a": path, "b": path + "s", "c": path}, time.Minute)
+	want := map[string]Reading{"a": {Value: 5}, "b": {Missing: true}, "c": {Value: 5}}
+	if !maps.Equal(got, want) {
+		t.Errorf("read %+v, want %+v", got, want)
 	}
 }
 
