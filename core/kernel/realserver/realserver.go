@@ -318,7 +318,8 @@ func (h *Host) Down(tell func(string)) error {
 }
 
 // byHand says what is to be set up by hand and is not: an address that stands
-// somewhere was.
+// somewhere was, unless an earlier Up put it there for another way that the plan
+// no longer has, and this one will remove it.
 func (h *Host) byHand(p Plan) (list []string, err error) {
 	if len(p.Others) == 0 {
 		return nil, nil
@@ -327,14 +328,24 @@ func (h *Host) byHand(p Plan) (list []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the addresses of this host: %w", err)
 	}
-	has := map[netip.Addr]bool{}
+	has, leaves := map[netip.Addr]bool{}, map[netip.Addr]string{}
+	want := p.Addresses()
 	for i := range all.All() {
 		for _, a := range all.Addresses(i.Index) {
-			has[a.Prefix.Addr()] = true
+			stays := slices.ContainsFunc(want, func(w netspec.Address) bool { return w.Prefix == a.Prefix && w.Device == a.Device })
+			if !stays && slices.Contains(h.done.Addresses, placed{a.Prefix, a.Device}) {
+				leaves[a.Prefix.Addr()] = a.Device
+			} else {
+				has[a.Prefix.Addr()] = true
+			}
 		}
 	}
 	for _, o := range p.Others {
-		if !has[o.Address] {
+		switch device, there := leaves[o.Address]; {
+		case has[o.Address]:
+		case there:
+			list = append(list, fmt.Sprintf("%s is on %s only, where an earlier up put it: %s", o.Address, device, o.Needs))
+		default:
 			list = append(list, fmt.Sprintf("%s is on no interface: %s", o.Address, o.Needs))
 		}
 	}

@@ -230,6 +230,43 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// TestOtherWay: where a service's address stands since an earlier up, for a tunnel
+// that is another since, is not where it is to be set up by hand.
+func TestOtherWay(t *testing.T) {
+	server := netnstest.New(t)
+	netnstest.Must(t, server.Link.SetUp("lo"))
+	file := filepath.Join(t.TempDir(), "realserver")
+	const address = "192.0.2.100"
+	use(t, server.NS, file, up(realserver.Plan{Direct: addresses(address)}))
+	p := realserver.Plan{Others: []realserver.Other{{Address: netip.MustParseAddr(address), Needs: "it comes by GUE"}}}
+	const asks = address + " is on lo only, where an earlier up put it: it comes by GUE"
+	if got := missing(t, server.NS, file, p); !slices.Contains(got, asks) {
+		t.Errorf("missing %q", got)
+	}
+	err := server.NS.Do(func() error {
+		h, err := realserver.Open(file)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		return h.Up(p, func(line string) { t.Errorf("changed: %s", line) })
+	})
+	if err == nil || !strings.Contains(err.Error(), asks) {
+		t.Errorf("%v", err)
+	}
+	// Where another service needs it there, it stays.
+	both := realserver.Plan{Direct: addresses(address), Others: p.Others}
+	if got := missing(t, server.NS, file, both); len(got) > 0 {
+		t.Errorf("missing with both %q", got)
+	}
+	_, err = server.Link.Add(netspec.Address{Prefix: netip.MustParsePrefix(address + "/24"), Device: "lo"})
+	netnstest.Must(t, err)
+	use(t, server.NS, file, up(p))
+	if got := missing(t, server.NS, file, p); len(got) > 0 {
+		t.Errorf("missing after it was set up: %q", got)
+	}
+}
+
 // TestNoTunnel: a kernel without tunnels is told what to do.
 func TestNoTunnel(t *testing.T) {
 	if _, err := os.Stat("/sys/module/ipip"); err == nil {
