@@ -139,14 +139,17 @@ func (r *reader) family(v *config.VirtualServer, name string) {
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "family-mismatch",
 			"virtual_server %s: persistence_granularity takes a mask for IPv4 and the length of a prefix for IPv6; it is ignored", name)
 		v.PersistenceGranularity = config.Granularity{}
-	case g.Mask == netip.IPv4Unspecified():
+	case v.Group == "" && g.Mask == netip.IPv4Unspecified():
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived",
 			"virtual_server %s: persistence_granularity 0.0.0.0 takes all clients for one, as by keepalived: all of them go to one real server at a time; write a mask such as 255.255.255.0", name)
 	case family == "inet" && g.Bits > 0:
 		mask := netip.AddrFrom4([4]byte{3: byte(g.Bits)})
+		v.PersistenceGranularity = config.Granularity{Mask: mask}
+		if v.Group != "" {
+			break // which takes none
+		}
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived",
 			"virtual_server %s: persistence_granularity %d is taken for the mask %s, as by keepalived, which takes no length for IPv4: clients are one by these bits of their addresses; write a mask such as 255.255.255.0", name, g.Bits, mask)
-		v.PersistenceGranularity = config.Granularity{Mask: mask}
 	}
 }
 

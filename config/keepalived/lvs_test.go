@@ -43,6 +43,8 @@ func lvsFindings(text string) []string {
 func TestServices(t *testing.T) {
 	bare := instanceText(oneAddress) + "\n"
 	served := "\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind NAT\nreal_server 10.0.0.2 80 {\n}\n}"
+	grouped := bare + "virtual_server_group g {\n10.0.0.1 80\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind NAT\n" +
+		"real_server 10.0.0.2 80 {\n}\npersistence_timeout 5\n"
 	for name, test := range map[string]struct {
 		text string
 		want []string
@@ -79,6 +81,9 @@ func TestServices(t *testing.T) {
 		"0 for a mark":      {strings.Replace(service("persistence_timeout 5\npersistence_granularity 0"), "10.0.0.1 80 {", "fwmark 1 {", 1), []string{"warning bad-value"}},
 		"0 behind a family": {strings.Replace(service("persistence_timeout 5\npersistence_granularity 0"), "10.0.0.1 80 {", "fwmark 1 {\nip_family inet", 1), []string{"warning as-keepalived"}},
 		"0 behind a server": {strings.Replace(service("persistence_timeout 5\nreal_server 10.0.0.2 80 {\n}\npersistence_granularity 0"), "10.0.0.1 80 {", "fwmark 1 {", 1), []string{"warning as-keepalived"}},
+		"0 for a group":     {grouped + "persistence_granularity 0\n}", nil},
+		"24 for a group":    {strings.Replace(grouped, "protocol TCP", "protocol TCP\nip_family inet", 1) + "persistence_granularity 24\n}", nil},
+		"a mask of a group": {grouped + "persistence_granularity 0.0.0.0\n}", nil},
 		"0 for IPv4":        {service("persistence_timeout 5\npersistence_granularity 0"), []string{"warning as-keepalived"}},
 		"sorry too early":   {service("sorry_server_inhibit"), []string{"warning no-effect"}},
 		"flag too early":    {service("sh-port\nlb_algo sh"), []string{"warning no-effect"}},
