@@ -424,7 +424,7 @@ func (e *Engine) Reload(ctx context.Context, p Plan) error {
 		err = fmt.Errorf("begin the new configuration's BFD: %w", err)
 	} else {
 		e.beginProbes(&p)
-		err = e.quietly(ctx, takes(&p.Node), func(now mono.Instant) {
+		err = e.quietly(ctx, takes(&old.Node, &p.Node), func(now mono.Instant) {
 			// Should it panic, what is to be given up is what the present plan has.
 			actions := e.node.Reconfigure(now, p.Node)
 			e.take(p)

@@ -10,7 +10,7 @@ import (
 
 const (
 	// perServer is how long the node takes in a reload for a real server with
-	// a check: half a microsecond, and as much again for a slow machine.
+	// a check, or for one that is gone: half a microsecond, and as much again for a slow machine.
 	perServer = time.Microsecond
 	// shortWork is not waited for: less is how late adverts are anyhow.
 	shortWork = 2 * time.Millisecond
@@ -19,12 +19,16 @@ const (
 	quietLimit = time.Second
 )
 
-// takes is how long a reload of a configuration may keep the loop.
-func takes(c *node.Config) (d time.Duration) {
-	for i := range c.Services {
-		d += time.Duration(len(c.Services[i].Servers)) * perServer
+// takes is how long a reload of a configuration may keep the loop: of servers that
+// it removes there is as much to tell.
+func takes(old, c *node.Config) time.Duration {
+	servers := func(c *node.Config) (n int) {
+		for i := range c.Services {
+			n += len(c.Services[i].Servers)
+		}
+		return n
 	}
-	return d
+	return time.Duration(max(servers(old), servers(c))) * perServer
 }
 
 // quietly is ask for what takes a while: it waits for a moment in which no
