@@ -269,12 +269,12 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 
 // begins finds out whether a new service has its quorum, and tells it: whoever
 // is told of the quorum may have something to do where it is there from the start. Of one
-// without it there is nothing to tell unless a sorry server serves instead.
+// without it there is nothing to tell unless a sorry server serves instead. There may be more
+// services than the log has room for at once: what is usual is not noted.
 func (n *Node) begins(v *service) {
 	v.has = v.quorum.Holds(false, v.sum)
 	switch why := v.weighed(); {
 	case v.has:
-		n.note(Info, "", "quorum", fmt.Sprintf("virtual server %s starts with quorum: %s", v.cfg.Name, why))
 		n.tellService(QuorumWon, v, nil, why).Start = true
 	case v.cfg.Sorry.Present:
 		n.note(Warn, "", "quorum", fmt.Sprintf("virtual server %s starts without quorum: %s", v.cfg.Name, why))
