@@ -164,10 +164,15 @@ func means(everywhere, server string) bool {
 // called is the name of a service that may be written as ipvsadm and keepalived
 // do: FWM 3, FWM 3 IPv6.
 func called(service string) string {
-	if mark, is := strings.CutPrefix(service, "FWM "); is {
-		return "fwmark " + strings.Replace(mark, " IPv6", " inet6", 1)
+	words := strings.Fields(service)
+	if len(words) < 2 || words[0] != "FWM" {
+		return service
 	}
-	return service
+	words[0] = "fwmark"
+	if len(words) > 2 && words[2] == "IPv6" {
+		words[2] = "inet6"
+	}
+	return strings.Join(words, " ")
 }
 
 // meant returns the real servers of c that are meant by a text, of one service

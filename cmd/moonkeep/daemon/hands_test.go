@@ -47,6 +47,8 @@ virtual_server fd00:9::1 80 {
 		{"192.0.2.100:80", "10.0.0.1", "TCP 192.0.2.100:80 10.0.0.1:80"},
 		{"fwmark 7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},
 		{"FWM 7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},
+		{"FWM  7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},
+		{"FWM  7 IPv6", "10.0.0.1", `there is no virtual server "fwmark 7 inet6"`},
 		{"FWM 7 IPv6", "10.0.0.1", `there is no virtual server "fwmark 7 inet6"`},
 		{"", "[fd00::1]:80", "TCP [fd00:9::1]:80 [fd00::1]:80"},
 		{"", "fd00::1", "TCP [fd00:9::1]:80 [fd00::1]:80"},
