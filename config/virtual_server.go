@@ -86,8 +86,8 @@ type VirtualServer struct {
 
 	// Run when the quorum is won, also when the service begins with it.
 	QuorumUp *Program `key:"quorum_up" form:"command" tier:"1"`
-	// Run when the quorum is lost, and when the service begins with its sorry
-	// server.
+	// Run when the quorum is lost, also since a reload removes the service, and when
+	// the service begins with its sorry server.
 	QuorumDown *Program `key:"quorum_down" form:"command" tier:"1"`
 	// The sum of the weights of working real servers that the service needs. It
 	// is cut down to the sum of all weights.

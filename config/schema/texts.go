@@ -707,7 +707,7 @@ func texts() map[string]string {
 		"VirtualServer.PersistenceTimeout":     "How long a client stays with its real server. When left out it does not, but for 360s with persistence_granularity or when the service has all ports.",
 		"VirtualServer.Protocol":               "The transport protocol. keepalived takes UDP, with a warning, when none is written, and ignores it for a firewall mark.",
 		"VirtualServer.Quorum":                 "The sum of the weights of working real servers that the service needs. It is cut down to the sum of all weights.",
-		"VirtualServer.QuorumDown":             "Run when the quorum is lost, and when the service begins with its sorry server.",
+		"VirtualServer.QuorumDown":             "Run when the quorum is lost, also since a reload removes the service, and when the service begins with its sorry server.",
 		"VirtualServer.QuorumUp":               "Run when the quorum is won, also when the service begins with it.",
 		"VirtualServer.RealServers":            "The servers that the service is balanced over.",
 		"VirtualServer.Retry":                  "How many failures in a row a check of this service tolerates before it fails.",
