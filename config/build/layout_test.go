@@ -53,6 +53,9 @@ func TestLayout(t *testing.T) {
 		}},
 		{"an engine without persistence", config.VirtualServer{Address: end("192.0.2.1:5060"), Protocol: "UDP", LBAlgo: "rr", PersistenceEngine: "sip"},
 			balance.Layout{Keys: []balance.Key{key(balance.UDP, "192.0.2.1:5060")}, Options: balance.Options{Scheduler: "rr"}}},
+		{"clients by networks", config.VirtualServer{Address: end("192.0.2.1:80"), Protocol: "TCP", LBAlgo: "rr", PersistenceGranularity: config.Granularity{Mask: netip.MustParseAddr("255.255.255.0")}},
+			balance.Layout{Keys: []balance.Key{key(balance.TCP, "192.0.2.1:80")}, Options: balance.Options{
+				Scheduler: "rr", Flags: balance.Persistent, Persistence: 360, Mask: [4]byte{255, 255, 255}}}},
 		{"all clients as one", config.VirtualServer{Address: end("192.0.2.1:80"), Protocol: "TCP", LBAlgo: "rr", PersistenceGranularity: config.Granularity{Mask: netip.IPv4Unspecified()}},
 			balance.Layout{Keys: []balance.Key{key(balance.TCP, "192.0.2.1:80")}, Options: balance.Options{Scheduler: "rr", Flags: balance.Persistent, Persistence: 360, Bits: everyone}}},
 		{"all ports", config.VirtualServer{Address: end("[2001:db8::5]:0"), Protocol: "SCTP", LBAlgo: "mh",
@@ -99,7 +102,9 @@ func TestLayout(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c.VirtualServers = []config.VirtualServer{tt.v}
 			got := Layouts(c)[0]
-			tt.want.Options.Mask = [4]byte{255, 255, 255, 255}
+			if tt.want.Options.Mask == [4]byte{} {
+				tt.want.Options.Mask = [4]byte{255, 255, 255, 255}
+			}
 			if tt.want.Options.Bits == everyone {
 				tt.want.Options.Bits, tt.want.Options.Mask = 0, [4]byte{}
 			}
