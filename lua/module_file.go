@@ -288,8 +288,35 @@ func openRegular(path string, flags int, mode os.FileMode) (*os.File, error) {
 	if info, err := held.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, cmp.Or(err, fmt.Errorf("open %s: it is not a regular file", path))
 	}
+	if flags&os.O_CREATE != 0 {
+		return openHeld(held, path, flags, mode)
+	}
 	same := fmt.Sprintf("/proc/self/fd/%d", held.Fd())
-	return regular(openAt(same, path, flags&^os.O_CREATE|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0))
+	return regular(openAt(same, path, flags|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0))
+}
+
+// openHeld opens by its path a file that is held and may be created. With the link in
+// /proc the kernel would not refuse a file of somebody else in a folder where everybody
+// may make files (fs.protected_regular).
+func openHeld(held *os.File, path string, flags int, mode os.FileMode) (*os.File, error) {
+	// What has taken its place since may be a link to a device.
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := regular(openAt(target, path, flags|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_NOCTTY, mode))
+	if err != nil {
+		return nil, err
+	}
+	before, err := held.Stat()
+	now, errNow := file.Stat()
+	if err = errors.Join(err, errNow); err == nil && !os.SameFile(before, now) {
+		err = fmt.Errorf("open %s: it was replaced meanwhile", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // oPath opens nothing, and holds what is at a path (open(2), O_PATH).
