@@ -32,8 +32,9 @@ func Languages() []string { return []string{YAML, TOML, JSON, Keepalived} }
 
 // To renders a configuration that was read without an error. The findings
 // name what the other language has no words for (not-carried), secrets that
-// were left out because they were not asked for (secret-left-out), and what
-// reads back differently (not-the-same, an Error, which is a fault of
+// were left out because they were not asked for (secret-left-out), what the reader
+// of the other language refuses though keepalived runs it (refused-there, an Error),
+// and what reads back differently (not-the-same, an Error, which is a fault of
 // moonkeep's). The error is for a language that is not known.
 func To(language string, c *config.Config, comments []document.Comment, secrets bool) ([]byte, config.Findings, error) {
 	if !slices.Contains(Languages(), language) {
@@ -75,10 +76,15 @@ func write(language string, doc *document.Node, comments []document.Comment) ([]
 // verify reads the text back and says where it means something else than c.
 func verify(s *schema.Schema, language string, c *config.Config, text []byte, lost config.Findings) config.Findings {
 	path := "converted." + language
-	read := func() (*config.Config, config.Findings) { return source.Read(path, text) }
+	read := func() (*config.Config, config.Findings) {
+		return source.ReadAll([]source.File{{Path: path, Data: text}}, source.Options{Sound: true})
+	}
+	var refused config.Findings
 	if language == Keepalived {
 		path = "converted.conf"
 		read = func() (*config.Config, config.Findings) { return keepalived.Read(path, text) }
+	} else {
+		_, refused = source.Read(path, text)
 	}
 	again, errors := read()
 	var found config.Findings
@@ -92,6 +98,11 @@ func verify(s *schema.Schema, language string, c *config.Config, text []byte, lo
 	}
 	for _, change := range s.Diff(c, again) {
 		found.Add(change.At, config.Error, "not-the-same", "%s reads back differently", change.Path)
+	}
+	for _, f := range refused {
+		if f.Severity == config.Error {
+			found.Add(config.Position{}, config.Error, "refused-there", "the result is refused until this is put right, which keepalived runs: %s", f)
+		}
 	}
 	return found
 }

@@ -192,6 +192,36 @@ vrrp_instances:
 	}
 }
 
+// TestRefusedThere: what keepalived runs and moonkeep's own languages refuse is
+// written whole, and said to load only when it has been put right.
+func TestRefusedThere(t *testing.T) {
+	t.Parallel()
+	instance := "vrrp_instance A {\n\tinterface eth0\n\tvirtual_router_id 1\n\tvirtual_ipaddress {\n\t\t192.0.2.9\n\t}\n}\n"
+	other := strings.NewReplacer("instance A", "instance B", "router_id 1", "router_id 2").Replace(instance)
+	group := "vrrp_sync_group G {\n\tgroup {\n\t\tA\n\t\tB\n\t}\n}\n"
+	for _, tt := range []struct{ text, says string }{
+		{instance + other, "192.0.2.9 is an address of vrrp_instance A already"},
+		{strings.Replace(instance, "router_id 1", "router_id 1\n\tpriority 255", 1) + strings.Replace(other, "2.9", "2.8", 1) + group, "vrrp_sync_group G mixes instances of priority 255"},
+	} {
+		c, found := keepalived.Read("a.conf", []byte(tt.text))
+		if found.Errors() {
+			t.Fatal(found)
+		}
+		for _, language := range []string{YAML, TOML, JSON} {
+			text, lost, err := To(language, c, nil, true)
+			if err != nil || len(lost) != 1 || lost[0].Name != "refused-there" || lost[0].Severity != config.Error || !strings.Contains(lost[0].Text, tt.says) {
+				t.Errorf("%s: %v, %v, want that %q", language, lost, err, tt.says)
+			}
+			if _, found := source.Read("a."+language, text); !found.Errors() {
+				t.Errorf("%s loads: %s", language, text)
+			}
+		}
+		if _, lost, err := To(Keepalived, c, nil, true); err != nil || len(lost) > 0 {
+			t.Errorf("keepalived: %v, %v", lost, err)
+		}
+	}
+}
+
 func TestFlattened(t *testing.T) {
 	text := "include x.conf\n$A=1\n~SEQ(i, 3) x\n@host x\n  include y\n"
 	var lines []int
