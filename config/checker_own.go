@@ -88,7 +88,8 @@ type Plugin struct {
 	// open_files is written, both grow with the number of checks of the kind.
 	Memory int `key:"memory" own:"true" range:"8..1048576" unit:"MiB" default:"256" tier:"3"`
 	// OpenFiles is how many files and connections a process may have open. When all
-	// servers are silent each check holds one.
+	// servers are silent each check holds one. Of MISC_CHECK its programs have the
+	// limit, too, or the daemon's where it is not written.
 	OpenFiles int `key:"open_files" own:"true" range:"16..1048576" unit:"files" default:"16384" tier:"3"`
 	// Processes is how many processes it may start beside itself.
 	Processes int `key:"processes" own:"true" range:"0..65536" unit:"processes" tier:"3"`

@@ -435,7 +435,7 @@ func texts() map[string]string {
 		"Plugin.Group":                         "Group runs it. In keepalived.conf it stands behind the user.",
 		"Plugin.Memory":                        "Memory is how much of it a process may take, in MiB. Where neither it nor open_files is written, both grow with the number of checks of the kind.",
 		"Plugin.Name":                          "Name is the kind: HTTP_GET and the like, or what the name of a plugin check refers to.",
-		"Plugin.OpenFiles":                     "OpenFiles is how many files and connections a process may have open. When all servers are silent each check holds one.",
+		"Plugin.OpenFiles":                     "OpenFiles is how many files and connections a process may have open. When all servers are silent each check holds one. Of MISC_CHECK its programs have the limit, too, or the daemon's where it is not written.",
 		"Plugin.Path":                          "Path is the file of the program; NAME in the global plugin_directory when left out.",
 		"Plugin.Processes":                     "Processes is how many processes it may start beside itself.",
 		"Plugin.SHA256":                        "SHA256 is the sum that the file must have, in hexadecimal. One that has another is not started.",

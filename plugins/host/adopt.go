@@ -16,10 +16,8 @@ import (
 func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 	g.order(func() {
 		if g.live == 0 {
-			g.plugin = a.plugin
+			g.plugin, g.failures, g.retry = a.plugin, 0, held
 		}
-		// Somebody may have put right what was wrong.
-		g.failures, g.retry = 0, held
 		if g.started == 0 && time.Now().Before(held) {
 			g.reason = "its start is put off"
 		}
@@ -61,6 +59,9 @@ func (g *group) replace(p Plugin) {
 		g.upgrade = true
 	}
 	g.plugin = p
+	if g.failures > 0 { // somebody may have put right what was wrong
+		g.failures, g.retry = 0, time.Time{}
+	}
 	if g.next != nil {
 		g.next.recheck = true // which file it has, only its own goroutine knows
 	}

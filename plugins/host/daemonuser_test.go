@@ -32,8 +32,12 @@ func ambient() {
 	h, err := New(Options{Dir: filepath.Join(os.Getenv(ambientEnv), "plugins")})
 	fatal(err)
 	plugins := []Plugin{{Name: "GOOD-raw", Allow: []string{"net_raw", "net_bind_service"}}, {Name: "GOOD-plain", Plain: true}}
-	for _, kind := range []string{"GOOD", "GOOD-raw", "GOOD-plain"} {
-		got, err := h.Probe(context.Background(), check(0, kind, "ids"), plugins...)
+	for _, kind := range []string{"GOOD", "GOOD-raw", "GOOD-plain", "GOOD-mark"} {
+		c := check(0, kind, "ids")
+		if kind == "GOOD-mark" {
+			c.Target.Fwmark = 1
+		}
+		got, err := h.Probe(context.Background(), c, plugins...)
 		fatal(err)
 		if got.Verdict != checker.OK {
 			got.Message = got.Verdict.String() + " " + got.Message
@@ -68,26 +72,40 @@ func TestDaemonsCapabilities(t *testing.T) {
 	if err := os.Chown(run, int(nobody.UID), int(nobody.GID)); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(self)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), ambientEnv+"="+run)
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Credential:  &syscall.Credential{Uid: nobody.UID, Gid: nobody.GID},
-		AmbientCaps: []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW},
-	}
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	for kind, want := range map[string]string{
-		"GOOD":       "CapEff=0000000000000000",
-		"GOOD-raw":   "CapEff=0000000000002000",
-		"GOOD-plain": "CapEff=0000000000003000", // as every program of the daemon's user
+	for _, test := range []struct {
+		daemon                 []uintptr
+		none, raw, plain, mark int
+	}{
+		// One that is Plain has what every program of the daemon's user has.
+		{[]uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_RAW}, 0, 0x2000, 0x3000, 1 << capabilities[markCapability(release())]},
+		{[]uintptr{unix.CAP_NET_ADMIN}, 0, 0, 0x1000, 0x1000},
 	} {
-		if !strings.Contains(string(out), "\n"+kind+" Uid="+fmt.Sprint(nobody.UID)) && !strings.HasPrefix(string(out), kind+" ") {
+		cmd := exec.Command(self)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), ambientEnv+"="+run)
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Credential:  &syscall.Credential{Uid: nobody.UID, Gid: nobody.GID},
+			AmbientCaps: test.daemon,
+		}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		holdCapabilities(t, string(out), fmt.Sprint(nobody.UID), map[string]int{
+			"GOOD": test.none, "GOOD-raw": test.raw, "GOOD-plain": test.plain, "GOOD-mark": test.mark,
+		})
+	}
+}
+
+// holdCapabilities holds that each kind ran, and had what it is to have.
+func holdCapabilities(t *testing.T, out, uid string, all map[string]int) {
+	t.Helper()
+	for kind, caps := range all {
+		want := fmt.Sprintf("CapEff=%016x", caps)
+		if !strings.Contains(out, "\n"+kind+" Uid="+uid) && !strings.HasPrefix(out, kind+" ") {
 			t.Errorf("%s did not run: %s", kind, out)
 		}
-		for line := range strings.Lines(string(out)) {
+		for line := range strings.Lines(out) {
 			if strings.HasPrefix(line, kind+" ") && !strings.Contains(line, want) {
 				t.Errorf("%s: %q, want %s", kind, line, want)
 			}
@@ -134,11 +152,15 @@ func limits() string {
 		return err.Error()
 	}
 	var stack, core unix.Rlimit
+	files, err := exec.Command("sh", "-c", "ulimit -Sn; ulimit -Hn").Output() // of what it runs
+	if err != nil {
+		files = []byte(err.Error())
+	}
 	if err := unix.Getrlimit(unix.RLIMIT_STACK, &stack); err != nil {
 		return err.Error()
 	}
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("umask %s, folder %s, stack %d %d, core %d %d", umask, dir, stack.Cur, stack.Max, core.Cur, core.Max)
+	return fmt.Sprintf("umask %s, folder %s, stack %d %d, core %d %d, files %s", umask, dir, stack.Cur, stack.Max, core.Cur, core.Max, strings.Fields(string(files)))
 }

@@ -62,6 +62,7 @@ type Options struct {
 	Hold time.Duration
 
 	release string // of the kernel
+	mark    string // the capability that setting a firewall mark takes
 }
 
 func (o *Options) defaults() {
@@ -81,6 +82,11 @@ func (o *Options) defaults() {
 	}
 	if o.release == "" {
 		o.release = release()
+	}
+	o.mark = markCapability(o.release)
+	// Who is not root passes on what it has.
+	if admin, raw := capabilities["net_admin"], capabilities["net_raw"]; os.Geteuid() != 0 && slices.Equal(inReach([]int{admin, raw}), []int{admin}) {
+		o.mark = "net_admin"
 	}
 	if o.Serve == nil {
 		o.Serve = []string{"plugin"}

@@ -28,7 +28,7 @@ func TestNeeded(t *testing.T) {
 		{middle, Check{Marks: true}, []string{"net_admin"}},
 		{old, Check{Target: checker.Target{BindPort: 99}}, []string{"net_bind_service"}},
 	} {
-		o := Options{release: test.release}
+		o := Options{release: test.release, mark: markCapability(test.release)}
 		if _, p := o.place(&test.check, nil); !slices.Equal(p.Allow, test.want) {
 			t.Errorf("%s, %+v: %v, want %v", test.release, test.check, p.Allow, test.want)
 		}

@@ -150,7 +150,7 @@ func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) 
 	p.Allow = slices.Clone(p.Allow)
 	if p.Path == "" && !p.Plain {
 		if c.Target.Fwmark != 0 || c.Marks {
-			p.Allow = append(p.Allow, markCapability(o.release))
+			p.Allow = append(p.Allow, o.mark)
 		}
 		if (c.Target.BindIf != "" || c.Binds) && !since(o.release, 5, 7) {
 			p.Allow = append(p.Allow, "net_raw") // later kernels let anybody choose an interface

@@ -62,14 +62,16 @@ const spareFiles = 1024
 // its time is over, and one that gets none finds out nothing. It is a power of two,
 // so that few reloads change it, for which the process would have to be a new one.
 func roomFor(p *pluginhost.Plugin, checks int) {
+	if p.Plain { // the programs that it runs would have its limits
+		p.OpenFiles = 0
+		return
+	}
 	files := leastFiles
 	for files < checks+spareFiles && files < mostFiles {
 		files *= 2
 	}
 	p.OpenFiles = files
-	if p.Memory > 0 { // of a Plain one there is no limit
-		p.Memory = int64(leastMemory) << 20 * int64(files/leastFiles)
-	}
+	p.Memory = int64(leastMemory) << 20 * int64(files/leastFiles)
 }
 
 // needed allows a checker of moonkeep's own what it says that it needs.
@@ -114,7 +116,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			}
 		}
 		known[x.Name], p.Plugins = true, append(p.Plugins, x)
-		if w := c.Plugins[i].Written; !w.Has("open_files") && !w.Has("memory") {
+		if w := c.Plugins[i].Written; !w.Has("open_files") && (x.Plain || !w.Has("memory")) {
 			implied[x.Name] = i
 		}
 	}

@@ -20,6 +20,13 @@ func TestRoomForChecks(t *testing.T) {
 		}
 		return &config.Config{VirtualServers: []config.VirtualServer{v}, Plugins: plugins}
 	}
+	programs := func(plugins ...config.Plugin) *config.Config {
+		c := with(16000, plugins...)
+		for i := range c.VirtualServers[0].RealServers {
+			c.VirtualServers[0].RealServers[i].Checks = []config.Check{{Misc: &config.MiscCheck{MiscPath: &config.Program{Argv: []string{"/x"}}}}}
+		}
+		return c
+	}
 	for _, test := range []struct {
 		c      *config.Config
 		files  int
@@ -31,6 +38,10 @@ func TestRoomForChecks(t *testing.T) {
 		{with(37000), 65536, 1 << 30},
 		{with(37000, config.Plugin{Name: "TCP_CHECK", User: "daemon", Memory: 256, OpenFiles: 16384}), 65536, 1 << 30},
 		{with(37000, config.Plugin{Name: "TCP_CHECK", Memory: 256, OpenFiles: 100, Written: config.Keys{{Name: "open_files"}}}), 100, 256 << 20},
+		// Users' programs have the daemon's limits, whatever the number of the checks.
+		{programs(), 0, 0},
+		{programs(config.Plugin{Name: "MISC_CHECK", Memory: 64, OpenFiles: 16384, Written: config.Keys{{Name: "memory"}}}), 0, 0},
+		{programs(config.Plugin{Name: "MISC_CHECK", Memory: 256, OpenFiles: 100, Written: config.Keys{{Name: "open_files"}}}), 100, 0},
 	} {
 		plan, _, err := pluginPlan(test.c)
 		if err != nil || len(plan.Plugins) != 1 {
