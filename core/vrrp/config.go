@@ -56,7 +56,7 @@ type Config struct {
 	// Slot is in which of Slots parts of the interval a MASTER's adverts leave,
 	// counted from 1 on the clock of the caller; routers that became MASTER
 	// together must not send in one burst for ever. Of very short intervals three
-	// parts are one. 0 keeps the part in which it became MASTER.
+	// parts are one. 0 has none: each advert is an interval after the last.
 	Slot int
 	// InitialMaster shortens the first Active_Down_Timer to one interval plus
 	// the skew of priority 1, as keepalived's "state MASTER" does.

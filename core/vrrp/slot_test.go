@@ -59,29 +59,53 @@ func TestSlot(t *testing.T) {
 // steps; at once when it is behind by as much as a slot.
 func TestLateSlot(t *testing.T) {
 	const interval = 960 * time.Millisecond // a slot is 40 ms
+	const short = 10 * time.Millisecond     // 1.25 ms
 	for name, tt := range map[string]struct {
-		late time.Duration
-		want []time.Duration // what each interval after it is shorter by
+		interval, late time.Duration
+		want           []time.Duration // what each interval after it is shorter by
 	}{
-		"a little": {150 * time.Microsecond, []time.Duration{150 * time.Microsecond, 0}},
-		"steps":    {500 * time.Microsecond, []time.Duration{catchUp, catchUp, 100 * time.Microsecond, 0}},
-		"a slot":   {40 * time.Millisecond, []time.Duration{40 * time.Millisecond, 0}},
-		"stalled":  {900 * time.Millisecond, []time.Duration{900 * time.Millisecond, 0}},
+		"a little":        {interval, 150 * time.Microsecond, []time.Duration{150 * time.Microsecond, 0}},
+		"steps":           {interval, 500 * time.Microsecond, []time.Duration{catchUp, catchUp, 100 * time.Microsecond, 0}},
+		"longer steps":    {interval, 16 * time.Millisecond, []time.Duration{2 * time.Millisecond, 1750 * time.Microsecond}},
+		"a slot":          {interval, 40 * time.Millisecond, []time.Duration{40 * time.Millisecond, 0}},
+		"stalled":         {interval, 900 * time.Millisecond, []time.Duration{900 * time.Millisecond, 0}},
+		"short":           {short, 500 * time.Microsecond, []time.Duration{catchUp, catchUp, 100 * time.Microsecond, 0}},
+		"short, a slot":   {short, 1250 * time.Microsecond, []time.Duration{1250 * time.Microsecond, 0}},
+		"short, the next": {short, 1249 * time.Microsecond, []time.Duration{catchUp}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := Defaults()
-			c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, interval, 1
+			c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, tt.interval, 1
 			r := New(0, new(c))
 			r.SetSource(netip.MustParseAddr("192.0.2.1"))
 			r.Start(0, "test", nil)
 			now := r.t.advert.Add(tt.late)
 			for i, shorter := range tt.want {
 				r.Tick(now, nil)
-				if got := interval - r.t.advert.Sub(now); got != shorter {
+				if got := tt.interval - r.t.advert.Sub(now); got != shorter {
 					t.Errorf("interval %d is shorter by %v, want %v", i, got, shorter)
 				}
 				now = r.t.advert
 			}
 		})
+	}
+}
+
+// Where every wake-up is late by about the same, all intervals are as they should be.
+func TestSteadilyLate(t *testing.T) {
+	const late = time.Millisecond
+	c := Defaults()
+	c.Version, c.VRID, c.Priority, c.Interval, c.Slot = V3, 51, 255, time.Second, 1
+	r := New(0, new(c))
+	r.SetSource(netip.MustParseAddr("192.0.2.1"))
+	r.Start(0, "test", nil)
+	now := r.t.advert.Add(late)
+	for i := range 200 {
+		r.Tick(now, nil)
+		next := r.t.advert.Add(late)
+		if off := next.Sub(now) - c.Interval; off.Abs() > 2*time.Millisecond {
+			t.Fatalf("interval %d is off by %v", i, off)
+		}
+		now = next
 	}
 }

@@ -65,7 +65,7 @@ const (
 	// that a router in maintenance does not take over.
 	vacantPause = time.Minute
 	// catchUp is by how much an interval between two adverts is shorter at most
-	// because the first of them was late.
+	// because the first of them was late by little.
 	catchUp = 200 * time.Microsecond
 	// handoverGrace is how long the addresses are kept after the new
 	// master's first advert: it claims and announces them just after it.
@@ -97,23 +97,33 @@ const (
 
 // slotStart returns how far into each interval the slot begins.
 func slotStart(interval time.Duration, slot int) int64 {
-	i, parts := int64(slot-1), int64(Slots)
-	if interval < shortest {
-		i, parts = i/slotsTogether, parts/slotsTogether
+	i, n := int64(slot-1), parts(interval)
+	if n < Slots {
+		i /= slotsTogether
 	}
-	return int64(interval) * i / parts
+	return int64(interval) * i / n
+}
+
+// parts is in how many parts an interval is divided.
+func parts(interval time.Duration) int64 {
+	if interval < shortest {
+		return Slots / slotsTogether
+	}
+	return Slots
 }
 
 // afterAdvert returns when the advert after a regular one at now is due: an
 // interval later (RFC 9568 6.4.3). One that was late brings the router behind its
 // slot. Were the next one due there again, a late advert would make two intervals
-// wrong; so as long as it is behind by less than a slot, it comes back in steps.
+// wrong; so as long as it is behind by less than a slot, it comes back in steps. They
+// are the longer the farther it is behind, or it would drift away where each is late.
 func (r *Router) afterAdvert(now mono.Instant) mono.Instant {
 	next, slotted := now.Add(r.cfg.Interval), r.nextAdvert(now)
-	if behind := next.Sub(slotted); behind >= r.cfg.Interval/Slots {
+	behind := next.Sub(slotted)
+	if behind >= r.cfg.Interval/time.Duration(parts(r.cfg.Interval)) {
 		return slotted
 	}
-	return max(slotted, next.Add(-catchUp))
+	return max(slotted, next.Add(-max(catchUp, behind/8)))
 }
 
 // nextAdvert returns when the advert after one at now is due: an interval
