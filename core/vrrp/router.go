@@ -207,8 +207,13 @@ func (r *Router) Promote(now mono.Instant, why string, out []Action) []Action {
 func (r *Router) Demote(now mono.Instant, why string, out []Action) []Action {
 	switch {
 	case r.role == Master && !r.leaving:
-		// The new master of that one becomes ours at about the same time.
-		return r.withdraw(now, why, r.grace(), out)
+		// The new master of that one becomes ours at about the same time; long ago
+		// if we slept.
+		grace := r.grace()
+		if r.overslept(now) {
+			grace = 0
+		}
+		return r.withdraw(now, why, grace, out)
 	case r.move.on:
 		// The group's successor has them all by now.
 		r.move.must = true
