@@ -78,14 +78,14 @@ func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
 // leave sends priority 0 and keeps the addresses until the new master is heard
 // or must have taken over: one whose skew is the longest that there is, and that
 // did not hear the other interval. Where no other router was ever heard, or the
-// last one left or fell silent, nobody is waited for who heard priority 0 and not
-// the advert before it; and nobody at all where there are no peers.
+// last one left or has just fallen silent, nobody is waited for who heard priority 0
+// and not the advert before it; and nobody at all where there are no peers.
 func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
 	out = r.alone(now, "we hand over", r.resign(now, out))
 	r.t = disarmed
 	r.leaving, r.why, r.heir, r.parting = true, why, heir{}, parting{}
 	longest := r.cfg.Interval
-	if r.solitary() && r.hastens() && !r.move.on {
+	if r.solitary(now) && r.hastens() && !r.move.on {
 		longest = hastened
 	}
 	margin := handoverMargin
@@ -99,10 +99,15 @@ func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
 	return out
 }
 
-// solitary reports whether a MASTER knows of no other router.
-func (r *Router) solitary() bool {
-	return r.lastHeard == mono.Never || r.heardPrio == 0 || r.bereft && r.lastHeard.Before(r.since)
+// solitary reports whether a MASTER knows of no other router. One that fell silent may
+// be there again after a while, as a BACKUP, which nobody hears.
+func (r *Router) solitary(now mono.Instant) bool {
+	bereft := r.bereft && r.lastHeard.Before(r.since) && now.Sub(r.since) < bereavement
+	return r.lastHeard == mono.Never || r.heardPrio == 0 || bereft
 }
+
+// bereavement is how long a router that fell silent counts as gone.
+const bereavement = time.Minute
 
 // resign sends the advert of priority 0, and before it one that hastens the
 // take-over.

@@ -60,7 +60,7 @@ func TestHandOverWithoutNewMaster(t *testing.T) {
 
 // A router that took over because the master fell silent has no peer either: it waits
 // for nobody but those who hear that they are to hasten. One that preempted, or that
-// has met a master since, has.
+// has met a master since, has; and one that took over long ago may have.
 func TestHandOverBereft(t *testing.T) {
 	const short, whole = 169531250, 1046093750
 	for name, tt := range map[string]struct {
@@ -69,6 +69,11 @@ func TestHandOverBereft(t *testing.T) {
 		want time.Duration
 	}{
 		"it died": {nil, func(d *driver) { d.hear(peerHigh, 200); d.run(4 * time.Second) }, short},
+		"it died a minute ago": {nil, func(d *driver) { d.hear(peerHigh, 200); d.run(63 * time.Second) }, short},
+		"it died, and may be there again": {nil, func(d *driver) {
+			d.hear(peerHigh, 200)
+			d.run(64 * time.Second)
+		}, whole},
 		"it died, and its interval was longer": {nil, func(d *driver) {
 			d.hear(peerHigh, 200, interval(3*time.Second))
 			d.run(15 * time.Second)
@@ -110,7 +115,7 @@ func TestHandOverBereft(t *testing.T) {
 			begin := d.now
 			d.stop()
 			d.lines = nil
-			d.run(time.Minute)
+			d.run(begin + time.Minute)
 			d.want(fmt.Sprintf("%v release, MASTER->INIT stopped", begin+tt.want))
 		})
 	}
