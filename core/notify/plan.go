@@ -36,7 +36,13 @@ type Plan struct {
 // longer there keeps its target until the next Adopt, for the change that says
 // that it was deleted, and for no other. On an error, which names what cannot
 // be made, the present plan stays.
-func (n *Notifier) Adopt(p Plan) error {
+func (n *Notifier) Adopt(p Plan) error { return n.adopt(p, true) }
+
+// Restore puts the plan back that was there before the last Adopt, of a reload that
+// was refused: what was mailed before that is not mailed again.
+func (n *Notifier) Restore(p Plan) error { return n.adopt(p, false) }
+
+func (n *Notifier) adopt(p Plan, forget bool) error {
 	n.adopting.Lock()
 	defer n.adopting.Unlock()
 	var config *mail.Config
@@ -62,7 +68,7 @@ func (n *Notifier) Adopt(p Plan) error {
 	n.plan, n.feeds = p, feeds
 	maps.DeleteFunc(n.mailed, func(k Key, _ string) bool {
 		_, was := n.retired[k] // else it is gone, or new under the name of one that was
-		return !was
+		return !was && forget
 	})
 	n.mu.Unlock()
 	n.mailer.Configure(config)

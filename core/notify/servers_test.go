@@ -128,6 +128,41 @@ func TestManyServers(t *testing.T) {
 	}
 }
 
+// TestARefusedReloadForgetsNoMail: what a reload that was refused would have taken away
+// is not mailed a second time.
+func TestARefusedReloadForgetsNoMail(t *testing.T) {
+	b := newMailbox(t)
+	with := func(servers ...string) Plan {
+		p := Plan{Targets: map[Key]*Target{}, Node: "lb", Mail: &mail.Config{Host: "127.0.0.1", Port: b.l.Addr().(*net.TCPAddr).Port, To: []string{"a@example.net"}, Timeout: 5 * time.Second}}
+		for _, s := range servers {
+			p.Targets[keyServer(s)] = &Target{Mail: true}
+		}
+		return p
+	}
+	n, _ := newNotifier(t, Options{Run: new(recorder).run, Plan: with("192.0.2.11")})
+	down := func() {
+		t.Helper()
+		n.Notify(ofServer(node.ServerDown, "192.0.2.11"))
+		idle(t, n)
+	}
+	down()
+	if err := n.Adopt(with("192.0.2.12")); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Restore(with("192.0.2.11")); err != nil {
+		t.Fatal(err)
+	}
+	down()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := n.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.in) != 1 {
+		t.Errorf("%d mails, want 1: %q", len(b.in), b.in)
+	}
+}
+
 // TestServersComeAndGo: how a server begins is mailed to nobody, as with keepalived;
 // what a reload took away is told to those who were told of it, and mailed; and
 // what is there again under the same name is mailed anew.

@@ -420,7 +420,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err := d.notifier.Adopt(notices); err != nil {
 		return err
 	}
-	undo = append(undo, func() error { return d.notifier.Adopt(d.notifyPlan) }, func() error {
+	undo = append(undo, func() error { return d.notifier.Restore(d.notifyPlan) }, func() error {
 		if d.kernel.over() {
 			return nil // there is nothing to be put back
 		}
