@@ -157,8 +157,11 @@ type script struct {
 	users   []*instance
 	// weight is what it measures, not known for one that measures none.
 	weight *track.Weight
-	// lacks is how many times in a row its check was good and the weight could not be
-	// measured. It adds nothing once they are as many as make a check fail.
+	// lent is true while that, and lacks, are those of another script, which a reload
+	// replaced.
+	lent bool
+	// lacks is how many times its check was good and the weight could not be measured,
+	// since it was last. It adds nothing once they are as many as make a check fail.
 	lacks int
 }
 

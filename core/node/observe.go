@@ -136,13 +136,18 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 		s.weight.Restart(now)
 	}
 	lacked := s.lacking()
+	weighed := false
 	switch {
 	case e.Unmeasured:
-		s.lacks = min(s.lacks+1, max(1, s.cfg.Fall))
-	case e.Weight != nil || e.Result != OK: // else nobody knows
-		s.lacks = 0
+		s.lacks, s.lent = min(s.lacks+1, max(1, s.cfg.Fall)), false
+	case e.Weight != nil:
+		s.lacks, s.lent = 0, false
+		weighed = s.weight.Observe(now, *e.Weight)
+	case e.Result == OK && s.lent: // it measures none
+		s.weight, s.lacks, s.lent = track.NewWeight(s.cfg.Smoothing), 0, false
+		weighed = true
 	}
-	weighed := e.Weight != nil && s.weight.Observe(now, *e.Weight) || s.lacking() != lacked
+	weighed = weighed || s.lacking() != lacked
 	if told || changed || s.lacking() != lacked {
 		s.quiet = now.Add(quietFor)
 		n.note(level(e), "", "check", s.report(e, changed))

@@ -214,7 +214,10 @@ func (n *Node) rescript(now mono.Instant, cfg []Script) {
 		if s != nil && s.cfg.Identity == c.Identity {
 			s.life.Reconfigure(c.Interval, c.Rise, c.Fall)
 			s.weight.Reconfigure(c.Smoothing)
-			s.cfg, s.users = c, nil
+			lacked := s.lacking()
+			if s.cfg, s.users = c, nil; lacked {
+				s.lacks = max(1, c.Fall)
+			}
 		} else {
 			s = n.replace(now, s, c)
 		}
@@ -240,9 +243,13 @@ func (n *Node) replace(now mono.Instant, old *script, cfg Script) *script {
 	s := &script{cfg: cfg, last: mono.Never, life: track.NewScript(now, cfg.Interval, cfg.Rise, cfg.Fall, cfg.InitFail), weight: track.NewWeight(cfg.Smoothing)}
 	if old != nil {
 		s.life.Lend(old.life.State())
+		if s.lacks = old.lacks; old.lacking() {
+			s.lacks = max(1, cfg.Fall)
+		}
 		if old.weight.Known() {
 			s.weight.Observe(now, float64(old.weight.Value()))
 		}
+		s.lent = true
 	}
 	return s
 }

@@ -242,3 +242,54 @@ func TestMeasuredWeights(t *testing.T) {
 		})
 	}
 }
+
+// TestLackOfAWeight: once a weight could not be measured for as long as makes a check
+// fail, none counts until one is, whatever comes between.
+func TestLackOfAWeight(t *testing.T) {
+	const fall = 3
+	weight := func(v float64) *Checked { return &Checked{Weight: &v} }
+	none, failed, good := &Checked{Unmeasured: true}, &Checked{Result: Failed}, &Checked{}
+	other := func(s *Script) { s.Identity = "other" }
+	patient := func(s *Script) { s.Fall = fall + 2 }
+	weighs := func(s *Script) { s.Smoothing.Step = 0 }
+	for name, tt := range map[string]struct {
+		events []any // *Checked, or what a reload makes of the script
+		want   uint8
+	}{
+		"not yet":                        {[]any{weight(-50), none, none}, 50},
+		"lacks":                          {[]any{weight(-50), none, none, none}, 100},
+		"a failed run between":           {[]any{weight(-50), none, none, none, failed}, 100},
+		"and again none":                 {[]any{weight(-50), none, none, none, failed, none}, 100},
+		"measured":                       {[]any{weight(-50), none, none, none, failed, weight(-20)}, 80},
+		"a failed run is no measurement": {[]any{weight(-50), none, none, failed, none}, 100},
+		"reload":                         {[]any{weight(-50), none, none, none, weighs}, 100},
+		"reload, more patience":          {[]any{weight(-50), none, none, none, patient}, 100},
+		"reload, another script":         {[]any{weight(-50), none, none, none, other}, 100},
+		"another, it fails":              {[]any{weight(-50), none, none, none, other, failed}, 100},
+		"another, measured":              {[]any{weight(-50), none, none, none, other, weight(-30)}, 70},
+		"another, not lacking yet":       {[]any{weight(-50), none, other}, 50},
+		"it measures nothing any more":   {[]any{weight(-50), none, none, none, other, good}, 110},
+		"nor did it lack":                {[]any{weight(-50), other, good}, 110},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := instance3("V", 1, 100)
+			in.Scripts = []TrackScript{{Name: "s", Weight: 10}}
+			s := check("s")
+			s.Fall = fall
+			d := drive(t, Config{Instances: []Instance{in}, Scripts: []Script{s}})
+			for _, e := range tt.events {
+				switch e := e.(type) {
+				case *Checked:
+					e = new(*e)
+					e.Script = "s"
+					d.node.scripts["s"].life.Tick(d.node.scripts["s"].life.Deadline())
+					d.step(e)
+				case func(*Script):
+					e(&s)
+					d.take(d.node.Reconfigure(d.now, Config{Instances: []Instance{in}, Scripts: []Script{s}}))
+				}
+			}
+			d.priority("V", tt.want)
+		})
+	}
+}
