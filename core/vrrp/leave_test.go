@@ -68,7 +68,7 @@ func TestHandOverBereft(t *testing.T) {
 		do   func(*driver)
 		want time.Duration
 	}{
-		"it died": {nil, func(d *driver) { d.hear(peerHigh, 200); d.run(4 * time.Second) }, short},
+		"it died":              {nil, func(d *driver) { d.hear(peerHigh, 200); d.run(4 * time.Second) }, short},
 		"it died a minute ago": {nil, func(d *driver) { d.hear(peerHigh, 200); d.run(63 * time.Second) }, short},
 		"it died, and may be there again": {nil, func(d *driver) {
 			d.hear(peerHigh, 200)
