@@ -168,7 +168,7 @@ type Change struct {
 	Stop    bool
 	Deleted bool
 	// Start marks what tells how a virtual or a real server stands when it
-	// begins.
+	// begins, or a virtual server when a reload brings the sorry server that serves.
 	Start bool
 	// Why is one line for people, without the names of the roles.
 	Why string

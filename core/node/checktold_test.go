@@ -125,6 +125,30 @@ func TestBegins(t *testing.T) {
 	}
 }
 
+// TestSorryComes: a reload that gives a sorry server to a service without quorum has
+// clients served by it from then on, which is told once.
+func TestSorryComes(t *testing.T) {
+	v := web(backend("a", tcp("1")))
+	s := newSite(t, Config{Services: []Service{v}})
+	s.says("won start")
+	sorry := v
+	sorry.Sorry = balance.Sorry{Present: true}
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{sorry}}))
+	s.says() // it has its quorum
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
+	s.run(0, health.Failed)
+	s.says("a down", "lost")
+	for _, told := range [][]string{{"lost start"}, nil} {
+		s.take(s.node.Reconfigure(s.now, Config{Services: []Service{sorry}}))
+		s.says(told...)
+	}
+	// The quorum is won by the reload itself.
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
+	sorry.Servers = append(slices.Clip(sorry.Servers), backend("b", tcp("2")))
+	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{sorry}}))
+	s.says("won")
+}
+
 // TestRemovedTold: what a reload removes is told to be down, whatever omega says,
 // if it was up.
 func TestRemovedTold(t *testing.T) {
