@@ -5,6 +5,7 @@ package ipvs
 import (
 	"encoding/binary"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -35,7 +36,8 @@ type fake struct {
 	silentFlushes int
 	limits        []Timeouts // that were set
 	// links, unless nil, is the interface that there is, or none when it is empty.
-	// With it daemons that synchronise connections can be started, and syncs are
+	// With it daemons that synchronise connections can be started, one of each role,
+	// and syncs are
 	// those that run. asked is how often it was asked for the interface.
 	links *iface
 	// slow is how long it takes to read a service's destinations; reads is how many
@@ -153,13 +155,13 @@ func (f *fake) serve(r reply) {
 			at := m.open(attrDaemon | nestedAttr)
 			m.u32(daemonState, uint32(f.syncs[i].Role))
 			m.text(daemonInterface, f.syncs[i].Interface)
+			m.u32(daemonID, uint32(f.syncs[i].ID))
 			m.close(at)
 		})
 	case cmdNewDaemon:
-		f.acknowledge(r.seq, f.startSync())
+		f.acknowledge(r.seq, f.startSync(f.daemon(r)))
 	case cmdDelDaemon:
-		f.syncs = nil
-		f.acknowledge(r.seq, nil)
+		f.acknowledge(r.seq, f.stopSync(f.daemon(r).Role))
 	case cmdGetSvc:
 		f.reads = 0
 		keys := f.table.Keys()
@@ -226,16 +228,50 @@ func (f *fake) serve(r reply) {
 	}
 }
 
-// startSync starts the one daemon that it has.
-func (f *fake) startSync() error {
+// daemon reads which one a message is about.
+func (f *fake) daemon(r reply) (s Sync) {
+	err := within(r.body, attrDaemon, func(kind uint16, v []byte) error {
+		if kind == daemonInterface {
+			s.Interface = word(v)
+			return nil
+		}
+		n, err := number(v)
+		switch kind {
+		case daemonState:
+			s.Role = Role(n)
+		case daemonID:
+			s.ID = uint8(n)
+		}
+		return err
+	})
+	if err != nil {
+		f.t.Error(err)
+	}
+	return s
+}
+
+// startSync starts a daemon of a role that none has.
+func (f *fake) startSync(s Sync) error {
+	has := slices.ContainsFunc(f.syncs, func(r Sync) bool { return r.Role == s.Role })
 	switch {
+	case s.Role != SyncMaster && s.Role != SyncBackup:
+		return unix.EINVAL
 	case f.links == nil || f.links.index == 0:
 		return unix.ENODEV
-	case len(f.syncs) > 0:
+	case has:
 		return unix.EEXIST
 	}
-	f.syncs = []Sync{{Role: SyncMaster, Interface: "eth7"}}
+	f.syncs = append(f.syncs, s)
 	f.starts++
+	return nil
+}
+
+func (f *fake) stopSync(role Role) error {
+	before := len(f.syncs)
+	f.syncs = slices.DeleteFunc(f.syncs, func(s Sync) bool { return s.Role == role })
+	if len(f.syncs) == before {
+		return unix.ESRCH
+	}
 	return nil
 }
 
