@@ -210,6 +210,12 @@ func (t *Target) Connect(v *VirtualServer, r *RealServer) Endpoint {
 	return Endpoint{netip.AddrPortFrom(addr, port)}
 }
 
+// Unbound reports whether an address is one that every network may have, and nothing
+// says on which it is: the kernel connects to none.
+func Unbound(a netip.Addr, bindIf string) bool {
+	return a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "" && bindIf == ""
+}
+
 // firstOf returns the first that is not nil, or nil.
 func firstOf[T any](ps ...*T) *T {
 	for _, p := range ps {

@@ -289,7 +289,7 @@ func (r *reader) aimless() {
 // which is meant.
 func (r *reader) unbound(what string, to config.Endpoint, bindIf string, at config.Position) bool {
 	a := to.Addr()
-	if !a.Is6() || !a.IsLinkLocalUnicast() || a.Zone() != "" || bindIf != "" {
+	if !config.Unbound(a, bindIf) {
 		return false
 	}
 	r.out.addAt(at, config.Warning, "no-bind-if", "this %s connects to the link-local address %s, which may be on every network, and does not say on which: add bind_if; %s", what, a, blockLeftOut)

@@ -15,7 +15,7 @@ func explainBalance() []explanation {
 		{"unknown-group", FromText, `A virtual server names a virtual_server_group that does not exist, or that has no address. It would balance nothing.`},
 		{"unknown-track-file", FromText, `A FILE_CHECK follows a track_file that is not defined. keepalived leaves the check out, and the server counts as working whatever the file says.`},
 		{"unknown-bfd", FromText, `A BFD_CHECK follows a bfd_instance that is not defined. keepalived leaves the check out, and the server counts as working whatever happens to the path.`},
-		{"no-bind-if", FromText, `A check connects to a link-local address (fe80::/10), which every network may have, and has no bind_if to say on which it is. The kernel refuses such a connection. keepalived leaves the check out, and the server would count as working.`},
+		{"no-bind-if", FromText, `A check connects to a link-local address (fe80::/10), which every network may have, and has no bind_if to say on which it is. The kernel refuses such a connection. keepalived leaves the check out, and the server would count as working; in YAML, TOML and JSON it is an error.`},
 		{"blank-in-path", FromText, `The path of a url has a blank. It is sent as it stands, as by keepalived, and ends the path for a server that holds to RFC 9112: many answer 400. In a path a blank is written %20.`},
 		{"reply-length", FromText, `A UDP_CHECK wants replies that are longer than the longest that it takes. No reply can be right, so the check always fails; max_reply_length is 255 when it is not written.`},
 	}

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -132,6 +133,28 @@ func (r *reader) granularity(v *config.VirtualServer, what string) {
 	}
 }
 
+// unbound reports checks that connect to an address which may be on every network.
+func (r *reader) unbound(what string, v *config.VirtualServer, server *config.RealServer, check *config.Check) {
+	one := func(kind string, to *config.Target, bindIf string, at config.Position) {
+		if a := to.Connect(v, server).Addr(); config.Unbound(a, bindIf) {
+			r.error(at, "no-bind-if", "%s: %s connects to the link-local address %s, which may be on every network: write bind_if", what, kind, a)
+		}
+	}
+	to := check.Target()
+	switch {
+	case to == nil || check.Plugin != nil: // which may know better
+	case check.SMTP == nil || len(check.SMTP.Hosts) == 0:
+		one(check.Kind(), to, to.BindIf, check.At())
+	default:
+		for _, h := range check.SMTP.Hosts {
+			if !h.ConnectIP.IsValid() {
+				h.ConnectIP = to.ConnectIP
+			}
+			one("a host of SMTP_CHECK", &h.Target, cmp.Or(h.BindIf, to.BindIf), h.At)
+		}
+	}
+}
+
 // references looks up the names by which blocks of the IPVS part and of what
 // stands on a node all the time refer to others.
 func (r *reader) references(c *config.Config) {
@@ -167,6 +190,7 @@ func (r *reader) references(c *config.Config) {
 		r.granularity(v, what)
 		for k := range v.RealServers {
 			for _, check := range v.RealServers[k].Checks {
+				r.unbound(what, v, &v.RealServers[k], &check)
 				if check.File != nil {
 					look(check.File.Written.At("track_file", check.File.At), what+": FILE_CHECK", "track_file", "track_files", check.File.TrackFile)
 				}

@@ -26,7 +26,10 @@ func Dialer(t Target) *net.Dialer {
 		Timeout:   t.Timeout,
 		KeepAlive: -1, // a check's connection is too short for it
 	}
-	if t.BindTo.IsValid() || t.BindPort != 0 || t.BindIf != "" || t.Fwmark != 0 {
+	if a := t.Address.Addr(); a.Is6() && a.IsLinkLocalUnicast() && a.Zone() == "" && t.BindIf == "" {
+		err := &LocalError{fmt.Errorf("%s may be on every network: it takes a bind_if", a)}
+		d.Control = func(string, string, syscall.RawConn) error { return err }
+	} else if t.BindTo.IsValid() || t.BindPort != 0 || t.BindIf != "" || t.Fwmark != 0 {
 		d.Control = func(network, _ string, c syscall.RawConn) error { return Bind(t, network, c) }
 	}
 	return d

@@ -65,3 +65,17 @@ func TestDialerNamesTheKeywordThatIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestNoNetwork: an address that every network may have is no fault of the server.
+func TestNoNetwork(t *testing.T) {
+	target := Target{Address: netip.MustParseAddrPort("[fe80::1]:53"), Timeout: time.Second}
+	for _, network := range []string{"udp", "tcp"} {
+		_, err := Dialer(target).DialContext(t.Context(), network, target.Address.String())
+		if err == nil {
+			t.Fatalf("%s: connected", network)
+		}
+		if r := Failure(err, "ask"); r.Verdict != Unknown || !strings.Contains(r.Message, "it takes a bind_if") {
+			t.Errorf("%s: %v %q", network, r.Verdict, r.Message)
+		}
+	}
+}
