@@ -66,6 +66,8 @@ func recordValues(t *testing.T, to string) {
 				word, _, _ = strings.Cut(word, rest)
 			}
 			b.WriteString("  " + list + " " + word + "\n")
+		case strings.HasPrefix(word, "Virtual IP Excluded"):
+			list = "excluded"
 		case strings.HasPrefix(word, "Virtual IP"):
 			list = "address"
 		case word == "Tracked scripts :":

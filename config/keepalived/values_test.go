@@ -119,18 +119,10 @@ func valuesOf(c *config.Config) map[string][]string {
 			put(in.Name, "Preempt delay", strconv.FormatFloat(in.PreemptDelay.Seconds(), 'g', -1, 64)+" secs")
 		}
 		for _, a := range in.Addresses {
-			line := "address " + a.Addr().String()
-			if a.Prefix.Bits() < a.Addr().BitLen() {
-				line = "address " + a.Prefix.String()
-			}
-			if a.Broadcast.IsValid() {
-				line += " brd " + a.Broadcast.String()
-			}
-			line += fmt.Sprint(" dev ", a.Device, " scope ", a.Scope)
-			if a.Label != "" {
-				line += " label " + a.Label
-			}
-			all[in.Name] = append(all[in.Name], line)
+			all[in.Name] = append(all[in.Name], "address "+addressLine(a))
+		}
+		for _, a := range in.Excluded {
+			all[in.Name] = append(all[in.Name], "excluded "+addressLine(a))
 		}
 		for _, s := range in.TrackScripts {
 			line := fmt.Sprintf("script %s weight %d", s.Name, s.Weight)
@@ -157,6 +149,21 @@ func valuesOf(c *config.Config) map[string][]string {
 		put(s.Name, "Fall", s.Fall)
 	}
 	return all
+}
+
+func addressLine(a config.Address) string {
+	line := a.Addr().String()
+	if a.Prefix.Bits() < a.Addr().BitLen() {
+		line = a.Prefix.String()
+	}
+	if a.Broadcast.IsValid() {
+		line += " brd " + a.Broadcast.String()
+	}
+	line += fmt.Sprint(" dev ", a.Device, " scope ", a.Scope)
+	if a.Label != "" {
+		line += " label " + a.Label
+	}
+	return line
 }
 
 // differences are what is here where keepalived has something else: why.
