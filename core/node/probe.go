@@ -17,7 +17,8 @@ const perTick = 256
 // Checks are looked at on a grid of instants: those that are due within it begin
 // together, so that ten thousand a second do not wake anybody ten thousand
 // times, and the edge gets them in batches. It is a fiftieth of the shortest
-// interval, within these bounds.
+// interval, or a tenth of the shortest time until a verdict is tried again where that
+// is less, within these bounds.
 const (
 	finest   = time.Millisecond
 	coarsest = 100 * time.Millisecond
@@ -36,6 +37,7 @@ type checker struct {
 	asked   uint64
 	message string
 	took    time.Duration
+	late    time.Duration // the most that a run began late, as of ProbeCounts
 	// weight is the absolute weight that it told, if weighs.
 	weight int32
 	weighs bool
@@ -115,13 +117,17 @@ func (q *checkQueue) fill() {
 		c := &q.checks[i]
 		c.place = 0
 		if !c.follows() {
-			q.grid = max(finest, min(q.grid, c.cfg.Life.Interval/50))
+			q.grid = min(q.grid, c.cfg.Life.Interval/50)
+			if again := c.cfg.Life.Doubt; again > 0 {
+				q.grid = min(q.grid, again/10)
+			}
 			if at := c.life.Deadline(); at != mono.Never {
 				q.heap = append(q.heap, checkDue{at, c.id})
 				c.place = int32(len(q.heap))
 			}
 		}
 	}
+	q.grid = max(finest, q.grid)
 	for i := (len(q.heap) - 2) / fanout; i >= 0 && len(q.heap) > 1; i-- {
 		q.down(i, q.heap[i])
 	}
@@ -222,7 +228,9 @@ func (n *Node) runChecks(now mono.Instant) {
 			c.asked = uint64(n.generation)<<32 | uint64(c.id)
 			n.asks = append(n.asks, Ask{Check: c.id, Seq: c.life.Seq()})
 			// To wait for the grid is not to be late.
-			n.probing.begun(now.Sub(n.queue.onGrid(now.Add(-c.life.Late().Last))))
+			late := now.Sub(n.queue.onGrid(now.Add(-c.life.Late().Last)))
+			c.late = max(c.late, late)
+			n.probing.begun(late)
 		}
 		n.queue.set(c)
 		if probe && !changed && !c.server.unproven {

@@ -305,10 +305,28 @@ func TestLate(t *testing.T) {
 		if p.MostLate >= 2*time.Millisecond || p.Begun < 900 {
 			t.Errorf("each %v: %d began, the latest late by %v", c.interval, p.Begun, p.MostLate)
 		}
+		for _, x := range n.Servers(nil, 0, 1000) {
+			if most := x.Checks[0].Late.Most; most >= 2*time.Millisecond {
+				t.Errorf("each %v: of one check the latest was late by %v, of all by %v", c.interval, most, p.MostLate)
+			}
+		}
 		const stood = 300 * time.Millisecond
 		beat(n, mono.Instant(c.interval+stood), 1, nil)
 		if p := n.Services(0).Probes; p.MostLate < stood-c.grid || p.MostLate > stood+c.grid {
 			t.Errorf("each %v: the latest was late by %v after the node stood still for %v", c.interval, p.MostLate, stood)
+		}
+	}
+}
+
+// TestQuickRetriesKeepTime: the grid is as fine as the shortest time between runs asks.
+func TestQuickRetriesKeepTime(t *testing.T) {
+	for doubt, want := range map[time.Duration]time.Duration{
+		0: coarsest, 5 * second: coarsest, 50 * time.Millisecond: 5 * time.Millisecond, time.Millisecond: finest,
+	} {
+		life := &health.Config{Interval: 5 * second, Doubt: doubt, Warmup: second, Patience: 5 * second, Rise: 1, Fall: 3, Grace: 3 * second}
+		v := web(backend("a", Check{Kind: "TCP_CHECK", Identity: "1", Life: life}))
+		if got := New(0, Config{Services: []Service{v}}).queue.grid; got != want {
+			t.Errorf("again after %v: a grid of %v, want %v", doubt, got, want)
 		}
 	}
 }

@@ -64,8 +64,8 @@ type ServerStatus struct {
 // CheckStatus is one check.
 type CheckStatus struct {
 	Kind string
-	// View is the check's own account. Of a check that follows a file or a
-	// session Up and Decided count only.
+	// View is the check's own account, but for how late it was at most. Of a check
+	// that follows a file or a session Up and Decided count only.
 	health.View
 	// Follows is the file or the BFD session that it follows, "" for none.
 	Follows string
@@ -134,6 +134,7 @@ func (c *checker) status() CheckStatus {
 		st.Follows = "BFD session " + c.cfg.Session
 	default:
 		st.View = c.life.View()
+		st.Late.Most = c.late // else it would have the time until the grid in it
 		return st
 	}
 	st.Up, st.Decided, st.Due, st.Last, st.Dark = c.up, c.known, mono.Never, mono.Never, mono.Never
