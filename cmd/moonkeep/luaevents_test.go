@@ -396,10 +396,11 @@ virtual_servers:
 	fields := func(server any, from, to string, file string) map[string]any {
 		return map[string]any{"service": "TCP 10.9.0.1:80", "server": server, "from": from, "to": to, "node": "lb-a", "instance": nil, "group": nil, "peer": nil, "args": map[string]any{"to": file}}
 	}
+	begun := awaitEvent(t, p, quorum, 0, "on_quorum", fields(nil, "DOWN", "UP", quorum))
 	s := awaitEvent(t, p, server, 0, "on_real_server", fields("10.2.0.1:80", "UP", "DOWN", server))
 	netnstest.Must(t, os.WriteFile(filepath.Join(d.dir, "down2"), nil, 0o644))
 	weight("10.2.0.2", "none")
-	q := awaitEvent(t, p, quorum, 0, "on_quorum", fields(nil, "UP", "DOWN", quorum))
+	q := awaitEvent(t, p, quorum, begun, "on_quorum", fields(nil, "UP", "DOWN", quorum))
 	netnstest.Must(t, os.Remove(filepath.Join(d.dir, "down1")))
 	awaitEvent(t, p, server, s, "on_real_server", fields("10.2.0.1:80", "DOWN", "UP", server))
 	awaitEvent(t, p, quorum, q, "on_quorum", fields(nil, "DOWN", "UP", quorum))
