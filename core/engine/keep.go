@@ -29,10 +29,12 @@ func (e *Engine) release(a node.Action) {
 		})
 		e.keeping.withhold(a.Instance, kept)
 	}
-	if a.Grace > 0 {
-		e.kernel.Hush(a.Instance, a.Addresses) // the addresses may still answer, and no more
-	}
 	e.lane.push(a)
+	if a.Grace > 0 {
+		// The addresses may still answer, and no more. Lane 1 may be at it with them:
+		// what it announces after this it finds to be leaving.
+		e.kernel.Hush(a.Instance, a.Addresses)
+	}
 }
 
 func (k *keeping) withhold(instance string, addresses []netspec.Address) {

@@ -28,6 +28,9 @@ type lane struct {
 	held    []held
 	holding map[string]bool
 	mature  *time.Timer
+	// leaving has the instances whose release with a grace is not under way yet, and
+	// that have not claimed again: they announce nothing.
+	leaving map[string]bool
 	// told counts the queued changes that are to be told.
 	told   int
 	busy   bool
@@ -65,7 +68,7 @@ func (k *kinds) replaced(a *node.Action) bool {
 }
 
 func newLane() *lane {
-	l := &lane{waiting: map[string]kinds{}, among: map[string]bool{}, holding: map[string]bool{}}
+	l := &lane{waiting: map[string]kinds{}, among: map[string]bool{}, holding: map[string]bool{}, leaving: map[string]bool{}}
 	l.wake.L = &l.mu
 	return l
 }
@@ -75,6 +78,12 @@ func (l *lane) push(a node.Action) {
 	defer l.mu.Unlock()
 	if l.holding[a.Instance] {
 		l.release(time.Time{})
+	}
+	switch {
+	case a.Grace > 0:
+		l.leaving[a.Instance] = true
+	case a.Kind == node.Claim:
+		delete(l.leaving, a.Instance)
 	}
 	// What waits of the instance, which is no longer MASTER, must not be done meanwhile.
 	if a.Grace > 0 && !l.closed && l.waiting[a.Instance] == (kinds{}) {
@@ -105,6 +114,13 @@ func (l *lane) queued(a node.Action) {
 	waiting.add(&a, 1)
 	l.waiting[a.Instance] = waiting
 	l.wake.Signal()
+}
+
+// leaves reports whether an instance is no longer to announce what it still has.
+func (l *lane) leaves(instance string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leaving[instance]
 }
 
 // reclaim puts a claim in the place of one of the same addresses that waits, when
@@ -189,6 +205,7 @@ func (l *lane) batch() []node.Action {
 			return l.taken
 		case a.Kind == node.Release:
 			releases = true
+			delete(l.leaving, a.Instance)
 		default:
 			claims = true
 		}

@@ -180,14 +180,20 @@ func (a *Announcer) Drop(instance string, addresses []netspec.Address) {
 		gone[identity(address)] = true
 	}
 	for _, q := range a.queues {
-		kept := q.entries[:0]
-		for _, e := range q.entries {
-			if e.instance != instance || !gone[identity(e.address)] {
-				kept = append(kept, e)
-			}
+		q.drop(instance, gone)
+	}
+}
+
+// drop looks before it moves anything: most queues have nothing of an instance, and
+// the thousands that yield together each ask.
+func (q *queue) drop(instance string, gone map[netspec.Address]bool) {
+	dropped := func(e *entry) bool { return e.instance == instance && gone[identity(e.address)] }
+	for i := range q.entries {
+		if dropped(&q.entries[i]) {
+			rest := slices.DeleteFunc(q.entries[i:], func(e entry) bool { return dropped(&e) })
+			q.entries = q.entries[:i+len(rest)]
+			return
 		}
-		clear(q.entries[len(kept):])
-		q.entries = kept
 	}
 }
 
