@@ -23,7 +23,9 @@
 //	runs    one goroutine for each run of a check, ended by its context. The
 //	        node never has two runs of one check under way.
 //
-// Received adverts wait in mail, at most mailLen of them; any more are dropped and
+// While the loop waits, the kernel's goroutine that brings adverts has the turn: it
+// has the node judge them and carries out what follows, as the loop would. While the
+// loop works they wait in mail, at most mailLen of them; any more are dropped and
 // counted. The inbox holds inboxLen events of other kinds. A BFD packet that
 // finds it full is dropped and counted; any other event waits for room. Answers of
 // probes have a queue of their own, which is looked at behind both; who answers

@@ -96,6 +96,11 @@ type Engine struct {
 	bfdPackets sync.Pool
 	dropped    atomic.Uint64
 
+	// turn is held by whoever works the node and what goes with it: the loop from
+	// New to the end of Run, except while it waits; then whoever brings packets.
+	turn sync.Mutex
+	// broken is what became of the node when it was the turn of somebody else.
+	broken  string
 	node    *node.Node
 	keeping keeping
 	kernel  Kernel
@@ -148,6 +153,7 @@ func New(plan Plan, opts Options) *Engine {
 	if e.opts.Alarm == nil {
 		e.opts.Alarm = newTimerAlarm()
 	}
+	e.turn.Lock()
 	e.lane = newLane()
 	e.teller = newTeller(opts.Log)
 	return e

@@ -57,7 +57,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			}
 		}
 		if !more {
-			off, werr := e.opts.Alarm.Wait()
+			off, werr := e.wait()
 			if werr != nil {
 				e.lastWill()
 				return fmt.Errorf("cannot keep time, giving all addresses up: %w", werr)
@@ -98,6 +98,17 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 			more = false
 		}
 	}
+}
+
+// wait leaves the node to whoever brings packets until the alarm goes off or rings.
+func (e *Engine) wait() (off bool, err error) {
+	e.turn.Unlock()
+	off, err = e.opts.Alarm.Wait()
+	e.turn.Lock()
+	if e.broken != "" {
+		panic(e.broken)
+	}
+	return off, err
 }
 
 // drain takes the adverts and the events that wait before anybody looks at the

@@ -11,9 +11,9 @@ import (
 )
 
 // Kernel is what the engine needs of the operating system. core/kernel
-// implements it on Linux. Its methods are called from lane 1 only, except
-// Send, SendBFD and Hush, which the loop calls itself, and Held and HeldRouting,
-// which any goroutine may call.
+// implements it on Linux. Its methods are called from lane 1 only, except Send,
+// SendBFD and Hush, which the loop calls itself, or inside Packets the goroutine that
+// called that, and Held and HeldRouting, which any goroutine may call.
 type Kernel interface {
 	// Watch names the interfaces whose Link events are wanted, and the channels
 	// on which VRRP packets are received; their interfaces are wanted, too. It
@@ -72,7 +72,8 @@ type Holding struct {
 	NoAccept bool
 }
 
-// Sink takes what the kernel reports. Its methods never block for long:
+// Sink takes what the kernel reports. Packets may call back Send, SendBFD and Hush.
+// Its methods never block for long:
 // packets are dropped and counted when too many wait, everything else
 // waits for room.
 type Sink interface {

@@ -235,6 +235,57 @@ func TestPanic(t *testing.T) {
 	})
 }
 
+// TestPanicInPacket holds the same for a packet, which the loop does not judge while
+// it waits: who brought it goes on.
+func TestPanicInPacket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prepare(planOf(instance("VI_1", 1, 255, "192.0.2.100/24")), Options{})
+		r.begin()
+		after(interval)
+		r.Packets(nil) // one that is none: Step panics
+		r.Packets(nil)
+		err := <-r.err
+		for _, part := range []string{"internal error, giving all addresses up", "nil pointer", "node.(*Node).Step", "engine.(*Engine).Packets"} {
+			if err == nil || !strings.Contains(err.Error(), part) {
+				t.Errorf("the error lacks %q: %v", part, err)
+			}
+		}
+		equal(t, "releases", r.kernel.made("release", "close"), "release VI_1 192.0.2.100", "close")
+		r.cancel()
+	})
+}
+
+// TestPacketsAtOnce: while the loop waits for nothing but its alarm, a packet is judged
+// before whoever brought it goes on; during work of the loop, after that.
+func TestPacketsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := instance("A", 1, 100, "192.0.2.100/24")
+		r := prepare(planOf(in), Options{})
+		r.begin()
+		after(time.Second)
+		synctest.Wait()
+		r.Packets(fill(r.NewPacket(), &in, 200))
+		if r.kernel.made("hush") == nil {
+			t.Error("the loop had to judge the packet")
+		}
+		begun, end := make(chan struct{}), make(chan struct{})
+		go r.ask(context.Background(), func(mono.Instant) { close(begun); <-end })
+		<-begun
+		r.Packets(fill(r.NewPacket(), &in, 0)) // the other master leaves
+		at := time.Now()
+		close(end)
+		after(10 * interval)
+		for _, c := range r.kernel.timed("claim") {
+			if took := r.kernel.start.Add(c.at).Sub(at); took > 0 && took < interval {
+				r.stop(t)
+				return
+			}
+		}
+		t.Errorf("it is not MASTER within its skew of the other's end: %v", r.kernel.timed("claim"))
+		r.stop(t)
+	})
+}
+
 // TestPanicWhileAsked holds that who asked is not left waiting.
 func TestPanicWhileAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -33,9 +33,11 @@ const (
 	// routers that advertise in step come some microseconds apart, and waking
 	// for each costs more than the packet. What comes after a quiet time is
 	// taken at once. Both are short against the shortest time in which a
-	// master is given up, three intervals of ten milliseconds.
+	// master is given up, three intervals of ten milliseconds. Where many came
+	// together the last time, the next are expected to be as many.
 	busy   = 4 * time.Millisecond
 	gather = 2 * time.Millisecond
+	many   = 8
 )
 
 // batch is what recvmmsg(2) fills. It is used for one socket after the other.
@@ -88,7 +90,7 @@ func (w *Wire) receive() {
 			if raw.Read(wait) != nil {
 				return // closed; nothing here has a deadline that could pass
 			}
-			if time.Since(last) < busy {
+			if len(x.packets) >= many || time.Since(last) < busy {
 				time.Sleep(gather) // with the gate shut, which nothing interrupts
 			}
 		}
