@@ -112,6 +112,30 @@ func TestMySQLClient(t *testing.T) {
 		{`local s, why = mysql.status() return true, type(s) .. type(why)`, "nilstring"},
 	})
 	wantExample(t, "mysql", "true a replica without its primary", user(replica, "secret"))
+	// The account of examples/mysql-replica, by what its README says to a server.
+	readme, err := os.ReadFile("../examples/mysql-replica/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sql, _ := strings.Cut(string(readme), "```sql\n")
+	sql, _, _ = strings.Cut(sql, "```")
+	for statement := range strings.Lines(sql) {
+		saysAll(t, `local mysql = require "client.mysql" local o = {address = ctx.args.a, user = "root"}`, Options{Args: map[string]any{"a": "unix:" + data("primary.sock")}}, []row{
+			{fmt.Sprintf(`local rows, why = mysql.query(o, %q) return true, rows and "done" or why`, strings.TrimSpace(statement)), "done"},
+		})
+	}
+	script, err := Compile("../examples/mysql-replica/mysql.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := filepath.Join(write(t, map[string]string{"password": "...\n"}), "password")
+	r, err := script.NewRunner(Options{Args: map[string]any{"address": "unix:" + data("primary.sock"), "password_file": password}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, why, err := r.Check(within(t, 5*time.Second)); !ok || !strings.HasPrefix(why, "a primary, ") || err != nil {
+		t.Errorf("the example says %v %q, %v", ok, why, err)
+	}
 	// One that was stopped is not, until somebody makes it the primary.
 	for _, step := range [][2]string{{"STOP SLAVE", "false the replica is stopped"}, {"SET GLOBAL read_only=0", "true a replica without its primary"}} {
 		saysAll(t, `local mysql = require "client.mysql" local o = {address = ctx.args.a, user = "root"}`, Options{Args: map[string]any{"a": "unix:" + data("replica.sock")}}, []row{
@@ -201,6 +225,12 @@ local function data(name, kind, tcp) local a = q(name, kind, {server = s, tcp = 
 			{`return data("_sip.test", "SRV")`, "SRV 1 2 5060 sip.test"},
 			{`return data("h.test", "AAAA", true)`, "AAAA 2001:db8::9"},
 			{`return data("9.2.0.192.in-addr.arpa", "PTR")`, "PTR h.test"},
+			// Names are the same in any case, and with a dot; what a text says is not.
+			{`local ok, why = dns.check{server = s, name = "h.test", type = "aaaa", expect = "2001:DB8::9"} return true, tostring(ok) .. why`, "true2001:db8::9"},
+			{`local ok, why = dns.check{server = s, name = "mail.test", type = "mx", expect = "10 MX.mail.test."} return true, tostring(ok) .. why`, "true10 mx.mail.test"},
+			{`local ok, why = dns.check{server = s, name = "mail.test", type = "MX", expect = "10 mx.mail"} return true, tostring(ok) .. why`, "falsethe answer has 10 mx.mail.test, not 10 mx.mail"},
+			{`local ok, why = dns.check{server = s, name = "t.test", type = "TXT", expect = "v=SPF1-all"} return true, tostring(ok) .. why`, "falsethe answer has v=spf1-all, not v=SPF1-all"},
+			{`local ok, why = dns.check{server = s, name = "mail.test", type = "ANY", tcp = true} return true, tostring(ok) .. why`, "true10 mx.mail.test"},
 		})
 }
 
@@ -226,6 +256,32 @@ func TestLDAPClient(t *testing.T) {
 		{`return true, select(2, ldap.bind{address = ctx.args.a, starttls = true})`, "protocol error*"},
 		{`return true, select(2, ldap.bind{address = ctx.args.a, tls = true, verify = false})`, "*"},
 	})
+}
+
+// TestLDAPClientOfActiveDirectory: that writes each length in four octets.
+func TestLDAPClientOfActiveDirectory(t *testing.T) {
+	t.Parallel()
+	answer := func(octets string) string {
+		return eachOn(t, func(conn net.Conn) {
+			buf := make([]byte, 256)
+			if _, err := conn.Read(buf); err == nil {
+				_, _ = conn.Write([]byte(octets))
+				_, _ = conn.Read(buf) // it unbinds, or goes
+			}
+		})
+	}
+	for name, tt := range map[string][2]string{
+		"success":             {"\x30\x84\x00\x00\x00\x10\x02\x01\x02\x61\x84\x00\x00\x00\x07\x0a\x01\x00\x04\x00\x04\x00", "true"},
+		"invalid credentials": {"\x30\x84\x00\x00\x00\x14\x02\x01\x02\x61\x84\x00\x00\x00\x0b\x0a\x01\x31\x04\x00\x04\x04wrog", "falseinvalid credentials: wrog"},
+		"a long one":          {"\x30\x84\x00\x01\x00\x00", "falsethis is no LDAP"},
+		"a longer one":        {"\x30\x85\x00\x00\x00\x00\x10", "falsethis is no LDAP"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			saysAll(t, `local ldap = require "client.ldap"`, Options{Args: map[string]any{"a": answer(tt[0])}}, []row{
+				{`local ok, why = ldap.bind{address = ctx.args.a, timeout = 2} return true, tostring(ok) .. (why or "")`, tt[1]},
+			})
+		})
+	}
 }
 
 func TestSMTPClient(t *testing.T) {
@@ -325,10 +381,12 @@ func TestHAProxyClient(t *testing.T) {
 	dir := t.TempDir()
 	socket, address := filepath.Join(dir, "s"), ""
 	address, _ = freePort(t)
+	second, _ := freePort(t)
 	config := filepath.Join(dir, "haproxy.cfg")
 	if err := os.WriteFile(config, []byte("global\n  stats socket "+socket+" mode 600 level admin\ndefaults\n  mode tcp\n  timeout connect 1s\n  timeout client 1s\n  timeout server 1s\n"+
 		"frontend in\n  bind "+address+"\n  default_backend web\nbackend web\n  server one "+up.Listener.Addr().String()+" check inter 200\n  server two "+closedAddress(t)+" check inter 200 fall 1\n"+
-		"backend 8080\n  server three "+up.Listener.Addr().String()+"\n"), 0o600); err != nil {
+		"backend 8080\n  server three "+up.Listener.Addr().String()+"\n"+
+		"listen both\n  bind "+second+"\n  option socket-stats\n  server four "+up.Listener.Addr().String()+" check inter 200\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	serve(t, exec.Command(haproxy, "-f", config, "-db"), "unix", socket)
@@ -338,6 +396,8 @@ func TestHAProxyClient(t *testing.T) {
 		{`local b, why = haproxy.backend(o, "other") return true, why`, "there is no backend other"},
 		{`local b, why = haproxy.backend(o, "8080") return true, why or b.up .. " of " .. b.servers .. " " .. b.status`, "1 of 1 UP"},
 		{`local b, why = haproxy.backend(o, 8080) return true, why or b.up .. " of " .. b.servers .. " " .. b.status`, "1 of 1 UP"},
+		{`local b, why = haproxy.backend(o, "both") return true, why or b.up .. " of " .. b.servers .. " " .. b.status`, "1 of 1 UP"}, // its socket is a line of its own
+		{`local n = 0 for _, line in ipairs(haproxy.stat(o)) do if line.pxname == "both" then n = n + 1 end end return true, n`, "4"},
 		{`return true, haproxy.command(o, "nonsense")`, "Unknown command*"},
 		{`haproxy.command(o, "set server web/one state maint") local b = haproxy.backend(o, "web") return true, b.up .. b.status`, "0DOWN"},
 	})

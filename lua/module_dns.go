@@ -27,7 +27,7 @@ func dnsModule() Module {
 		Doc:  "Questions to name servers. dns.query asks one server and shows its answer, dns.lookup resolves a name as this host does.",
 		Functions: []Function{
 			{
-				Name: "query", Doc: "asks a server", Params: []Value{arg("name", "string", "the name"), opt("type", "string", "A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY; A unless given")},
+				Name: "query", Doc: "asks a server; over UDP each second again, and three times at least within the timeout, until it answers", Params: []Value{arg("name", "string", "the name"), opt("type", "string", "A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY; A unless given")},
 				Options: []Value{
 					timeoutOption(),
 					opt("server", "string", "host, host:port or [IPv6]:port; the first of /etc/resolv.conf unless given"),
@@ -137,7 +137,8 @@ func (c call) nameServer(server string) (string, error) {
 }
 
 // askServer sends a query and waits for its answer. What is not the answer is
-// passed over: anybody may send to a port.
+// passed over: anybody may send to a port. A datagram may be lost on either way: it is
+// sent again each second, and two times at least before the deadline.
 func askServer(ctx context.Context, network, server string, packet []byte, query *dnsmessage.Message) (m dnsmessage.Message, err error) {
 	conn, err := dialer().DialContext(ctx, network, server)
 	if err != nil {
@@ -151,6 +152,11 @@ func askServer(ctx context.Context, network, server string, packet []byte, query
 	if _, err := conn.Write(packet); err != nil {
 		return m, err
 	}
+	patience := time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, max(time.Until(deadline)/3, 50*time.Millisecond))
+	}
+	again := time.Now().Add(patience)
 	buf := make([]byte, maxDatagram)
 	for {
 		n := 0
@@ -161,7 +167,17 @@ func askServer(ctx context.Context, network, server string, packet []byte, query
 			n = int(binary.BigEndian.Uint16(buf))
 			_, err = io.ReadFull(conn, buf[:n])
 		} else {
-			n, err = conn.Read(buf)
+			_ = conn.SetReadDeadline(again) // fails only for a closed one, as does what follows
+			if ctx.Err() != nil {
+				_ = conn.SetReadDeadline(time.Unix(1, 0))
+			}
+			if n, err = conn.Read(buf); errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+				if _, err := conn.Write(packet); err != nil {
+					return m, err
+				}
+				again = time.Now().Add(patience)
+				continue
+			}
 		}
 		if err != nil {
 			return m, err

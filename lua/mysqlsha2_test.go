@@ -10,7 +10,9 @@ import (
 	"encoding/pem"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +26,9 @@ type sha2Server struct {
 	cached   bool
 	// key, if there is one, is what passwords are encrypted for.
 	key *rsa.PrivateKey
+	// readOnly, if it is not empty, is what the server answers to SELECT in place of 1,
+	// and then it says to all that it is a replica that was stopped.
+	readOnly string
 }
 
 var sha2Salt = []byte("abcdefghijklmnopqrst")
@@ -103,15 +108,25 @@ func (s sha2Server) serve(c net.Conn) {
 	if receive() == nil {
 		return
 	}
+	value := s.readOnly
+	if value == "" {
+		value = "1"
+	}
 	send(1, 1)
 	send(2, append([]byte("\x03def\x00\x00\x00\x011\x00"), make([]byte, 13)...)...)
 	send(3, 0xfe, 0, 0, 2, 0)
-	send(4, 1, '1')
+	send(4, append([]byte{byte(len(value))}, value...)...)
 	send(5, 0xfe, 0, 0, 2, 0)
 	for { // what it is asked next it refuses, as MySQL 8.4 to an account without a right
 		switch asked := receive(); {
 		case asked == nil:
 			return
+		case string(asked) == "\x03SHOW REPLICA STATUS" && s.readOnly != "":
+			send(1, 1)
+			send(2, append([]byte("\x03def\x00\x00\x00\x13Replica_SQL_Running\x00"), make([]byte, 12)...)...)
+			send(3, 0xfe, 0, 0, 2, 0)
+			send(4, []byte("\x02No")...)
+			send(5, 0xfe, 0, 0, 2, 0)
 		case string(asked) == "\x03SHOW REPLICA STATUS":
 			send(1, []byte("\xff\xcb\x04#42000Access denied; you need the REPLICATION CLIENT privilege")...)
 		default:
@@ -127,6 +142,50 @@ func TestMySQLStatusWithoutTheRight(t *testing.T) {
 	saysAll(t, `local mysql = require "client.mysql"`, Options{Args: map[string]any{"a": at}}, []row{
 		{`local s, why = mysql.status{address = ctx.args.a, user = "u"} return true, tostring(s) .. why`, "nilAccess denied; you need the REPLICATION CLIENT privilege (error 1227)"},
 	})
+}
+
+// TestMySQLReadOnly: MariaDB has names for it, and a server that was stopped and may be
+// written to is a primary.
+func TestMySQLReadOnly(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"0": "true a replica without its primary", "OFF": "true a replica without its primary",
+		"1": "false the replica is stopped", "ON": "false the replica is stopped", "NO_LOCK_NO_ADMIN": "false the replica is stopped",
+	} {
+		at := eachOn(t, sha2Server{cached: true, readOnly: value}.serve)
+		if got := clientExample(t, "mysql", map[string]any{"address": at, "user": "u"}); got != want {
+			t.Errorf("%s: %s, want %s", value, got, want)
+		}
+	}
+}
+
+// TestMySQLExample: the server that has just begun, and has no password in its cache,
+// lets the example in, by the kind of address that its configuration has.
+func TestMySQLExample(t *testing.T) {
+	t.Parallel()
+	conf, err := os.ReadFile("../examples/mysql-replica/keepalived.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := map[string]any{"user": "moonkeep", "password_file": filepath.Join(write(t, map[string]string{"password": "secret\n"}), "password")}
+	network, address := "tcp", "127.0.0.1:0"
+	if regexp.MustCompile(`(?m)^ *script "lua:mysql.lua .*\baddress=unix:/`).Match(conf) {
+		network, address = "unix", filepath.Join(t.TempDir(), "mysql.sock")
+	}
+	at := serveTCP(t, network, address, sha2Server{password: "secret", readOnly: "ON"}.serve)
+	args["address"] = strings.Replace(at, "/", "unix:/", 1)
+	script, err := Compile("../examples/mysql-replica/mysql.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := script.NewRunner(Options{Args: args})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ok, why, err := r.Check(within(t, 5*time.Second))
+	if ok || why != "the replica is stopped" || err != nil {
+		t.Errorf("%v %q, %v; want what the server says of itself", ok, why, err)
+	}
 }
 
 // The client of MySQL logs in by caching_sha2_password, and never sends a
@@ -150,17 +209,17 @@ func TestMySQLCachingSHA2(t *testing.T) {
 		key    any
 		want   string
 	}{
-		{"cached", sha2Server{"secret", true, nil}, "secret", false, nil, "1"},
-		{"cached, and wrong", sha2Server{"secret", true, nil}, "other", false, nil, "Access denied (error 1045)"},
-		{"not cached, by TCP", sha2Server{"secret", false, nil}, "secret", false, nil, "use tls = true, the server's unix socket, or server_key"},
-		{"not cached, by a socket", sha2Server{"secret", false, nil}, "secret", true, nil, "1"},
-		{"not cached, by a socket, and wrong", sha2Server{"secret", false, nil}, "other", true, nil, "Access denied (error 1045)"},
+		{"cached", sha2Server{password: "secret", cached: true}, "secret", false, nil, "1"},
+		{"cached, and wrong", sha2Server{password: "secret", cached: true}, "other", false, nil, "Access denied (error 1045)"},
+		{"not cached, by TCP", sha2Server{password: "secret", cached: false}, "secret", false, nil, "use tls = true, the server's unix socket, or server_key"},
+		{"not cached, by a socket", sha2Server{password: "secret", cached: false}, "secret", true, nil, "1"},
+		{"not cached, by a socket, and wrong", sha2Server{password: "secret", cached: false}, "other", true, nil, "Access denied (error 1045)"},
 		{"none", sha2Server{password: ""}, "", false, nil, "1"},
-		{"not cached, encrypted", sha2Server{long, false, key}, long, false, true, "1"},
-		{"not cached, encrypted, and wrong", sha2Server{long, false, key}, "other", false, true, "Access denied (error 1045)"},
-		{"not cached, encrypted by a key that is known", sha2Server{long, false, key}, long, false, public, "1"},
-		{"not cached, encrypted by what is no key", sha2Server{long, false, key}, long, false, "key", "server_key: the key is no public key in PEM"},
-		{"not cached, and the server shows no key", sha2Server{"secret", false, nil}, "secret", false, true, "Access denied (error 1045)"},
+		{"not cached, encrypted", sha2Server{password: long, cached: false, key: key}, long, false, true, "1"},
+		{"not cached, encrypted, and wrong", sha2Server{password: long, cached: false, key: key}, "other", false, true, "Access denied (error 1045)"},
+		{"not cached, encrypted by a key that is known", sha2Server{password: long, cached: false, key: key}, long, false, public, "1"},
+		{"not cached, encrypted by what is no key", sha2Server{password: long, cached: false, key: key}, long, false, "key", "server_key: the key is no public key in PEM"},
+		{"not cached, and the server shows no key", sha2Server{password: "secret", cached: false}, "secret", false, true, "Access denied (error 1045)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			network, address := "tcp", "127.0.0.1:0"

@@ -275,6 +275,27 @@ func TestHTTPOptions(t *testing.T) {
 		})
 }
 
+// TestDNSLosses: a question that is lost, or its answer, is asked again, also when there
+// is little time.
+func TestDNSLosses(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []int32{1, 2} {
+		var asked atomic.Int32
+		server := serveUDP(t, func(query []byte) []byte {
+			if asked.Add(1) <= lost {
+				return []byte("no answer") // which is passed over
+			}
+			return answerDNS(query)
+		})
+		saysAll(t, `local dns = require "client.dns"`, Options{Args: map[string]any{"a": server}}, []row{
+			{`local ok, why = dns.check{server = ctx.args.a, name = "www.example.org", timeout = 1.5} return true, tostring(ok) .. why`, "true192.0.2.7"},
+		})
+		if n := asked.Load(); n != lost+1 {
+			t.Errorf("%d lost, and %d sent", lost, n)
+		}
+	}
+}
+
 func TestUDPAndDNS(t *testing.T) {
 	silent, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -1,40 +1,29 @@
 local stub, test = require "stub", require "test"
 local check = require "haproxy"
 
-local commas = (","):rep(16)
-local stat = "# pxname,svname\nweb,s1" .. commas .. "DOWN,\nweb,BACKEND" .. commas .. "%s,\n"
-
-local function answers(status)
-  stub.process.running({ name = "haproxy" }, true)
-  stub.tcp.connect("unix:/run/haproxy/admin.sock", stub.object("tcp.Connection", { send = true, receive = stat:format(status) }))
-end
-
 return {
+  before = function()
+    stub.process.running({ name = "haproxy" }, true)
+  end,
   well = function()
-    answers("UP")
+    stub.client.haproxy.info({ socket = "/run/haproxy/admin.sock", timeout = 0.5 }, { Name = "HAProxy" })
     test.equal(check{ args = {} }, true)
-    test.equal({ check{ args = { backend = "web" } } }, { true, "backend web is UP" })
-    test.equal(stub.calls("tcp.Connection.send")[1], { "show stat\n" })
+  end,
+  backend = function()
+    stub.client.haproxy.backend(stub.any, "web", { status = "UP", servers = 3, up = 2 })
+    test.equal({ check{ args = { backend = "web" } } }, { true, "backend web is UP, 2 of 3 servers are up" })
   end,
   no_servers = function()
-    answers("DOWN")
-    test.equal({ check{ args = { backend = "web" } } }, { false, "backend web is DOWN" })
-    test.equal({ check{ args = { backend = "api" } } }, { false, "haproxy has no backend api" })
+    stub.client.haproxy.backend(stub.any, "web", { status = "DOWN", servers = 2, up = 0 })
+    test.equal({ check{ args = { backend = "web" } } }, { false, "backend web is DOWN, 0 of 2 servers are up" })
   end,
-  something_else = function()
-    stub.process.running(true)
-    stub.tcp.connect("unix:/run/haproxy/admin.sock", stub.object("tcp.Connection", { send = true, receive = "Permission denied\n" }))
-    test.equal({ check{ args = {} } }, { false, "what answers at /run/haproxy/admin.sock is no haproxy" })
-  end,
-  a_number = function()
-    stat = stat:gsub("web", "8080")
-    answers("UP")
-    test.equal({ check{ args = { backend = 8080 } } }, { true, "backend 8080 is UP" })
+  no_such_backend = function()
+    stub.client.haproxy.backend(stub.any, nil, "there is no backend api")
+    test.equal({ check{ args = { backend = "api" } } }, { false, "/run/haproxy/admin.sock: there is no backend api" })
   end,
   hangs = function()
-    stub.process.running(true)
-    stub.tcp.connect(stub.any, nil, "timeout")
-    test.equal({ check{ args = { socket = "/s" } } }, { false, "haproxy does not answer at /s: timeout" })
+    stub.client.haproxy.info(nil, "no answer in time")
+    test.equal({ check{ args = { socket = "/s" } } }, { false, "/s: no answer in time" })
   end,
   gone = function()
     stub.process.running(false)

@@ -8,7 +8,8 @@
 --         less behind becomes the primary. Without a primary no lag is known, and what
 --         was measured last counts
 --
--- args.address    by default 127.0.0.1:3306
+-- args.address    unix:/path of the server's socket, or host:port; by default
+--                 127.0.0.1:3306
 -- args.user, args.password_file
 -- args.most_lag   seconds at which a replica is no good, by default 60
 

@@ -13,13 +13,23 @@ local server = require "client.lib.server"
 
 local haproxy = {}
 
-function haproxy.command(o, text)
+-- ask sends a command; a connection that the answer comes from.
+local function ask(o, text)
   o = o or {}
   local conn, why = server.connect(o, "unix:" .. (o.socket or "/run/haproxy/admin.sock"))
   if not conn then return nil, why end
-  local ok, answer
+  local ok
   ok, why = conn:send(text .. "\n")
-  if ok then answer, why = conn:receive("all") end
+  if ok then return conn end
+  conn:close()
+  return nil, why
+end
+
+function haproxy.command(o, text)
+  local conn, why = ask(o, text)
+  if not conn then return nil, why end
+  local answer
+  answer, why = conn:receive("all")
   conn:close()
   return answer, why
 end
@@ -33,58 +43,81 @@ function haproxy.info(o)
   return info
 end
 
--- table_of makes tables of the lines of "show stat", of those that wanted says yes to,
--- with all columns or those of a list.
-local function table_of(text, wanted, columns)
-  local list, names = {}, nil
-  for line in text:gmatch("[^\n]+") do
-    if not names then
-      names = {}
-      for name in (line:gsub("^# ", "") .. ","):gmatch("([^,]*),") do names[#names + 1] = name end
-      if names[1] ~= "pxname" then break end
-    elseif not wanted or wanted(line) then
-      local row, i = {}, 0
-      for field in (line .. ","):gmatch("([^,]*),") do
-        i = i + 1
-        local name = names[i]
-        if name and name ~= "" and (not columns or columns[name]) then
-          local text = name == "pxname" or name == "svname" -- also of the name 8080
-          row[name] = not text and tonumber(field) or field
-        end
-      end
-      list[#list + 1] = row
+-- fields takes a line of CSV apart, up to the field of a number if there is one. What
+-- has commas is in quotes.
+local function fields(line, last)
+  local list, quoted, part = {}, line:find('"', 1, true), nil
+  for piece in (line .. ","):gmatch("([^,]*),") do
+    part = part and part .. "," .. piece or piece
+    if not quoted or select(2, part:gsub('"', "")) % 2 == 0 then
+      if part:byte(1) == 34 then part = part:sub(2, -2):gsub('""', '"') end
+      list[#list + 1], part = part, nil
+      if #list == last then break end
     end
   end
-  if not names or names[1] ~= "pxname" then return nil, "this is no answer of HAProxy" end
   return list
 end
 
+-- each calls take with each line of "show stat" and with the names of its columns, until
+-- that says true. The lines are taken one by one, for all together may be more than
+-- what is received at once.
+local function each(o, take)
+  local conn, why = ask(o, "show stat")
+  if not conn then return nil, why end
+  local function fail(why) conn:close() return nil, why end
+  local line
+  line, why = conn:receive("line")
+  if not line then return fail(why) end
+  if line:sub(1, 9) ~= "# pxname," then return fail("this is no answer of HAProxy") end
+  local names = fields(line:sub(3))
+  repeat
+    line, why = conn:receive("line")
+    if not line then return fail(why) end
+  until line == "" or take(line, names) -- an empty line ends the answer
+  conn:close()
+  return true
+end
+
 function haproxy.stat(o)
-  local text, why = haproxy.command(o, "show stat")
-  if not text then return nil, why end
-  return table_of(text)
+  local list = {}
+  local ok, why = each(o, function(line, names)
+    local row = {}
+    for i, field in ipairs(fields(line)) do
+      local name = names[i]
+      if name and name ~= "" then
+        local text = name == "pxname" or name == "svname" -- also of the name 8080
+        row[name] = not text and tonumber(field) or field
+      end
+    end
+    list[#list + 1] = row
+  end)
+  if not ok then return nil, why end
+  return list
 end
 
 function haproxy.backend(o, name)
   name = tostring(name)
-  local text, why = haproxy.command(o, "show stat")
-  if not text then return nil, why end
   local begin = name .. ","
-  local list
-  -- A large HAProxy has thousands of lines of some hundred columns.
-  list, why = table_of(text, function(line) return line:sub(1, #begin) == begin end,
-    { svname = true, status = true, scur = true })
-  if not list then return nil, why end
-  local out = { servers = 0, up = 0 }
-  for _, row in ipairs(list) do
-    if row.svname == "BACKEND" then
-      out.status, out.sessions = row.status, row.scur
-    elseif row.svname ~= "FRONTEND" then
+  local out, at, last = { servers = 0, up = 0 }, nil, 0
+  local ok, why = each(o, function(line, names)
+    -- A large HAProxy has thousands of lines of some hundred columns.
+    if line:sub(1, #begin) ~= begin then return false end
+    if not at then
+      at = {}
+      for i, column in ipairs(names) do at[column] = i end
+      for _, column in ipairs{ "scur", "status", "type" } do last = math.max(last, at[column] or 0) end
+    end
+    local row = fields(line, last)
+    local kind, status = row[at.type], row[at.status] or ""
+    if kind == "1" then -- the backend, behind its servers
+      out.status, out.sessions = status, tonumber(row[at.scur])
+    elseif kind == "2" then -- a server; 0 is a frontend, and 3 a socket
       out.servers = out.servers + 1
-      local status = tostring(row.status)
       if status:sub(1, 2) == "UP" or status == "no check" then out.up = out.up + 1 end
     end
-  end
+    return out.status ~= nil
+  end)
+  if not ok then return nil, why end
   if not out.status then return nil, "there is no backend " .. name end
   return out
 end

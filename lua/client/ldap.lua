@@ -15,14 +15,16 @@ local function ber(tag, content)
   return string.char(tag, 0x82, math.floor(n / 256), n % 256) .. content
 end
 
--- header takes a tag and a length.
+-- header takes a tag and a length, which Active Directory writes in four octets,
+-- however short it is.
 local function header(conn)
   local head, why = conn:receive(2)
   if not head then return nil, why end
   local tag, n = head:byte(1, 2)
   if n > 128 then
+    if n > 132 then return nil, "this is no LDAP" end
     local more, why = conn:receive(n - 128)
-    if not more or n > 130 then return nil, why or "an element is too long" end
+    if not more then return nil, why end
     n = 0
     for i = 1, #more do n = n * 256 + more:byte(i) end
   end

@@ -225,7 +225,9 @@ function mysql.status(o)
   if not conn then return nil, g end
   local rows, why = query(conn, "SELECT @@global.read_only")
   if not rows or not rows[1] then conn:close() return nil, why or "it does not say whether it is read-only" end
-  local out = { version = g.version, read_only = rows[1][1] ~= "0" }
+  -- MariaDB has names for it since 12.0.1: OFF, ON and kinds of ON.
+  local ro = rows[1][1]
+  local out = { version = g.version, read_only = ro ~= "0" and ro ~= "OFF" }
   local names, denied
   -- All sources: MariaDB's, those of MySQL since 8.0.22, and of older servers. One that
   -- does not know a statement finds its syntax wrong; another reason is the one.

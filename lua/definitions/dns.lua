@@ -22,7 +22,7 @@ local dns_Record = {}
 ---@class moonkeep.dns
 local dns = {}
 
----asks a server
+---asks a server; over UDP each second again, and three times at least within the timeout, until it answers
 ---@param name string the name
 ---@param type? string A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY; A unless given
 ---@param options? {timeout?: number, server?: string, tcp?: boolean, recurse?: boolean}
