@@ -35,7 +35,7 @@ type Address struct {
 	// Home marks an IPv6 home address.
 	Home bool `key:"home" form:"bare" tier:"3"`
 	// NoDAD leaves out duplicate address detection (IPv6).
-	NoDAD bool `key:"nodad" word:"-nodad" form:"bare" idle:"an IPv4 address has no duplicate address detection" tier:"3"`
+	NoDAD bool `key:"nodad" word:"-nodad" form:"bare" idle:"no virtual address goes through duplicate address detection" tier:"3"`
 	// ManageTemporary makes the kernel keep temporary addresses beside it
 	// (IPv6).
 	ManageTemporary bool `key:"mngtmpaddr" form:"bare" tier:"3"`

@@ -157,7 +157,7 @@ type Global struct {
 	// IPSets are the names of the ipsets to use with them.
 	IPSets []string `key:"vrrp_ipsets" form:"words" bare:"[]" idle:"packets are dropped by nftables" tier:"3"`
 	// NamespaceIPSets uses ipsets in another network namespace too.
-	NamespaceIPSets bool `key:"namespace_with_ipsets" at:"root" form:"bare" idle:"no filter is set" tier:"3"`
+	NamespaceIPSets bool `key:"namespace_with_ipsets" at:"root" form:"bare" idle:"packets are dropped by nftables" tier:"3"`
 	// NFTables is the table of nftables to put rules into.
 	NFTables string `key:"nftables" form:"optional" bare:"keepalived" idle:"the table has a name of moonkeep's own, and is made when something needs it" tier:"3"`
 	// NFTablesPriority is the priority of its base chains.
@@ -202,20 +202,20 @@ type Global struct {
 	// LogAllFailures logs every failed check, those too that are tried again.
 	LogAllFailures bool `key:"checker_log_all_failures" tier:"3"`
 
-	// Processes: keepalived's several ones; moonkeep is one.
+	// Processes: keepalived's several ones; moonkeep has one, and one for each kind of checker.
 
 	// ProcessNames gives each process a name of its own.
-	ProcessNames bool `key:"process_names" form:"bare" idle:"moonkeep is one process, and named so" tier:"3"`
+	ProcessNames bool `key:"process_names" form:"bare" idle:"the daemon is one process, called moonkeep, and its checkers are others" tier:"3"`
 	// ProcessName is the name of the first process.
-	ProcessName string `key:"process_name" default:"keepalived" idle:"moonkeep is one process" tier:"3"`
+	ProcessName string `key:"process_name" default:"keepalived" idle:"the daemon is one process, called moonkeep, and its checkers are others" tier:"3"`
 	// VRRPProcessName is the name of the VRRP process.
-	VRRPProcessName string `key:"vrrp_process_name" inherits:"process_name" idle:"moonkeep is one process" tier:"3"`
+	VRRPProcessName string `key:"vrrp_process_name" inherits:"process_name" idle:"the daemon is one process, called moonkeep, and its checkers are others" tier:"3"`
 	// CheckerProcessName is the name of the process that checks.
-	CheckerProcessName string `key:"checker_process_name" word:"checker_process_name,lvs_process_name" inherits:"process_name" idle:"moonkeep is one process" tier:"3"`
+	CheckerProcessName string `key:"checker_process_name" word:"checker_process_name,lvs_process_name" inherits:"process_name" idle:"the daemon is one process, called moonkeep, and its checkers are others" tier:"3"`
 	// BFDProcessName is the name of the BFD process.
-	BFDProcessName string `key:"bfd_process_name" inherits:"process_name" idle:"moonkeep is one process" tier:"3"`
+	BFDProcessName string `key:"bfd_process_name" inherits:"process_name" idle:"the daemon is one process, called moonkeep, and its checkers are others" tier:"3"`
 	// ChildWaitTime is how long the first process waits for the others.
-	ChildWaitTime time.Duration `key:"child_wait_time" at:"root" default:"5s" range:"0s..4294967295s" whole:"true" idle:"moonkeep is one process" tier:"3"`
+	ChildWaitTime time.Duration `key:"child_wait_time" at:"root" default:"5s" range:"0s..4294967295s" whole:"true" idle:"the end of each kind of process has limits of its own" tier:"3"`
 	// VRRPPriority is the nice value of the daemon. Of this and bfd_priority
 	// the lower counts. Programs that it starts have the value that it was
 	// started with.
@@ -342,7 +342,7 @@ type Global struct {
 	// ConfigSaveDir is where the text that was read is kept.
 	ConfigSaveDir string `key:"config_save_dir" idle:"the files that are read are not copied; moonkeep convert prints what they come to" tier:"3"`
 	// TempConfigDir is where keepalived passes the text to its processes.
-	TempConfigDir string `key:"tmp_config_directory" idle:"moonkeep is one process" tier:"3"`
+	TempConfigDir string `key:"tmp_config_directory" idle:"the daemon reads the configuration itself" tier:"3"`
 	// DataUseInstance puts the instance into the names of dumps.
 	DataUseInstance bool `key:"data_use_instance" idle:"moonkeep status shows the state" tier:"3"`
 	// JSONVersion is the layout of the JSON dump.

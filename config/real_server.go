@@ -86,9 +86,6 @@ func (r *RealServer) Inhibits(v *VirtualServer) bool {
 	return inherited(v.InhibitOnFailure, r.InhibitOnFailure)
 }
 
-// StartsDown reports whether it counts as failed until its first check.
-func (r *RealServer) StartsDown(v *VirtualServer) bool { return inherited(v.Alpha, r.Alpha) }
-
 // inherited returns the first that was written, or otherwise.
 func inherited[T any](otherwise T, written ...*T) T {
 	for _, p := range written {

@@ -15,6 +15,8 @@ func TestUsage(t *testing.T) {
 		"run --nonsense":                 "--nonsense",
 		"run extra":                      "extra",
 		"run --log-level loud":           "use debug, info, warn or error",
+		"run --set router_id":            "write KEY=VALUE",
+		"run --set router_idd=x":         "router_idd",
 		"run --log-format xml":           "use text or json",
 		"status extra":                   "extra",
 		"status --run-dir":               "--run-dir",
@@ -69,7 +71,7 @@ func TestRunRefuses(t *testing.T) {
 	}{
 		{"missing file", filepath.Join(dir, "none.conf"), []string{"none.conf", "create it or name another"}},
 		{"folder without a configuration", t.TempDir(), []string{"no file with one of the endings .yaml .yml .toml .json is in"}},
-		{"empty file", file("empty.conf", "", 0o644), []string{"empty.conf:1:1", "needs at least one vrrp_instance"}},
+		{"empty file", file("empty.conf", "", 0o644), []string{"empty.conf:1:1", "needs a vrrp_instance or a virtual_server"}},
 		{"binary garbage", file("garbage.conf", "\x7fELF\x02\x01\x01\x00\xff\xfe{}{}{\x00\x80\n}}}", 0o644), []string{"garbage.conf:1"}},
 		{"unknown interface", file("iface.conf", strings.ReplaceAll(good, "interface eth0", "interface nope0"), 0o644),
 			[]string{"iface.conf:", `no interface \"nope0\"`, "there are"}},

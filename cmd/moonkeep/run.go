@@ -39,6 +39,9 @@ at once, by a third signal. 2: wrong use.`,
 				return err
 			}
 			defer closeLog()
+			if err := o.Check(); err != nil {
+				return err
+			}
 			if err := daemon.Run(cmd.Context(), &o, log); err != nil {
 				if errors.Is(err, daemon.ErrAtOnce) {
 					log.Warn(err.Error())

@@ -54,7 +54,7 @@ func (r *reader) complete() *config.Config {
 		r.out.warn(r.src.end(), "no-instance", "the file defines no vrrp_instance and no virtual_server: nothing runs until a reload brings one")
 	default:
 		// Rather a lost file, or another one, than a configuration.
-		r.out.error(r.src.end(), "no-instance", "the file defines no vrrp_instance: there is nothing to run")
+		r.out.error(r.src.end(), "no-instance", "the file defines no vrrp_instance and no virtual_server: there is nothing to run")
 	}
 	return cfg
 }

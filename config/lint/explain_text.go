@@ -77,7 +77,7 @@ func explainWords() []explanation {
 func explainFiles() []explanation {
 	return []explanation{
 		{"unreadable-file", FromText, `The file cannot be opened or read: it is not there, may not be read, is no regular file, or is larger than any configuration. The message says which, and what would help.`},
-		{"empty-file", FromText, `Nothing is in the file but blanks. A configuration needs at least one vrrp_instance; an empty file is more often the remains of a failed copy.`},
+		{"empty-file", FromText, `Nothing is in the file but blanks. A configuration needs a vrrp_instance or a virtual_server; an empty file is more often the remains of a failed copy.`},
 		{"not-text", FromText, `The file has so many control characters that it is no text: a program, an archive, or a text in UTF-16. Configuration files are UTF-8.`},
 		{"nul-byte", FromText, `A line with a NUL byte in it is ignored by keepalived, and here. It comes from a damaged file or one in UTF-16.`},
 		{"file-too-large", FromText, `The file is several times as large as the largest configurations that are known. The bound keeps a wrong file from taking all memory.`},

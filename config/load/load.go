@@ -50,7 +50,7 @@ func blank(data []byte) bool { return len(bytes.TrimSpace(data)) == 0 }
 func emptyFile(path string) (*config.Config, config.Findings) {
 	var found config.Findings
 	found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "empty-file",
-		"the file is empty: it needs at least one vrrp_instance")
+		"the file is empty: it needs a vrrp_instance or a virtual_server")
 	return &config.Config{Files: []string{path}}, found
 }
 

@@ -114,8 +114,8 @@ func TestEmptyFileAndGarbage(t *testing.T) {
 	for _, ending := range append(source.Extensions(), ".conf") {
 		path := filepath.Join(dir, "a"+ending)
 		for text, want := range map[string]string{
-			"":                    path + ":1:1: error: the file is empty: it needs at least one vrrp_instance [empty-file]",
-			" \n\t\n":             path + ":1:1: error: the file is empty: it needs at least one vrrp_instance [empty-file]",
+			"":                    path + ":1:1: error: the file is empty: it needs a vrrp_instance or a virtual_server [empty-file]",
+			" \n\t\n":             path + ":1:1: error: the file is empty: it needs a vrrp_instance or a virtual_server [empty-file]",
 			"\x7fELF\x00\x01\xff": "",
 		} {
 			write(t, path, text)

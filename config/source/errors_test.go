@@ -274,7 +274,7 @@ func TestFindings(t *testing.T) {
 			`a.yaml:1:1: warning: the file defines no vrrp_instances and no virtual_servers: nothing runs until a reload brings one [no-instance]`,
 		}},
 		"an empty table": {"a.json", "{}\n", []string{
-			`a.json:1:1: error: the file defines no vrrp_instances: there is nothing to run [no-instance]`,
+			`a.json:1:1: error: the file defines no vrrp_instances and no virtual_servers: there is nothing to run [no-instance]`,
 		}},
 		"not a table": {"a.json", `[1]`, []string{
 			`a.json:1:1: error: the configuration must be a table of keys, not a list [wrong-type]`,

@@ -117,7 +117,7 @@ func (r *reader) root(v *value, c *config.Config) {
 		r.warn(v.at, "no-instance", "the file defines no vrrp_instances and no virtual_servers: nothing runs until a reload brings one")
 	default:
 		// Rather a lost file, or another one, than a configuration.
-		r.error(v.at, "no-instance", "the file defines no vrrp_instances: there is nothing to run")
+		r.error(v.at, "no-instance", "the file defines no vrrp_instances and no virtual_servers: there is nothing to run")
 	}
 }
 

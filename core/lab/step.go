@@ -71,16 +71,6 @@ func (s Step) String() string {
 	return strings.Join(words, " ")
 }
 
-// Disturbs reports whether the step does something that can make an address
-// move, as opposed to waiting, saying and looking.
-func (s Step) Disturbs() bool {
-	switch s.Verb {
-	case Wait, Settle, Say, Expect, Await, Show:
-		return false
-	}
-	return true
-}
-
 // form is the grammar of one verb.
 type form struct {
 	verb Verb

@@ -25,19 +25,10 @@ func OpenConfig(path, configID string) (*config.Config, config.Findings, error) 
 // openLayers is OpenConfig for several files, later ones over earlier ones, with
 // the settings of set (KEY=VALUE) over those of the environment.
 func openLayers(paths []string, configID string, set []string) (*config.Config, config.Findings, error) {
-	settings := source.NewSettings(nil)
-	flags := map[string]string{}
-	for _, text := range set {
-		s, err := settings.ParseSetting(text)
-		if err != nil {
-			return nil, nil, err
-		}
-		flags[s.Key] = s.Value
+	settings, err := above(configID, set)
+	if err != nil {
+		return nil, nil, err
 	}
-	if configID != "" {
-		flags[source.SettingConfigID] = configID
-	}
-	settings = source.NewSettings(flags)
 	if len(paths) == 0 {
 		path, err := settings.ConfigFile()
 		if err != nil {
@@ -58,6 +49,23 @@ func openLayers(paths []string, configID string, set []string) (*config.Config, 
 		return nil, nil, err
 	}
 	return c, append(findings, build.Strict(c)...), nil
+}
+
+// above returns what stands above the files: the flags, and the environment.
+func above(configID string, set []string) (*source.Settings, error) {
+	settings := source.NewSettings(nil)
+	flags := map[string]string{}
+	for _, text := range set {
+		s, err := settings.ParseSetting(text)
+		if err != nil {
+			return nil, err
+		}
+		flags[s.Key] = s.Value
+	}
+	if configID != "" {
+		flags[source.SettingConfigID] = configID
+	}
+	return source.NewSettings(flags), nil
 }
 
 // complete puts the settings of the environment over what a file says, and the

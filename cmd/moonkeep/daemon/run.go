@@ -36,6 +36,12 @@ type Options struct {
 	Print func(io.Writer, *control.Status) error
 }
 
+// Check reports what was given wrongly, before there is a daemon.
+func (o *Options) Check() error {
+	_, err := above(o.ConfigID, o.Set)
+	return err
+}
+
 // ErrAtOnce is what Run returns when it was told to stop a third time: the node
 // still runs, and ends with the process.
 var ErrAtOnce = errors.New("stopping at once: addresses may be left behind; the next start removes them")

@@ -51,17 +51,6 @@ func (c *Conn) AddVeth(name, peer string, in *netns.NS) error {
 	return nil
 }
 
-// AddDummy creates an interface that swallows what it is sent,
-// administratively down. Not every kernel can.
-func (c *Conn) AddDummy(name string) error {
-	attrs := netlink.NewLinkAttrs()
-	attrs.Name = name
-	if err := c.handle.LinkAdd(&netlink.Dummy{LinkAttrs: attrs}); err != nil {
-		return fmt.Errorf("create dummy interface %s: %w", name, err)
-	}
-	return nil
-}
-
 // Delete deletes the interface, and with it the other end of a veth pair.
 func (c *Conn) Delete(name string) error {
 	return c.change(name, "delete", c.handle.LinkDel)
