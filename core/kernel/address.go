@@ -38,7 +38,13 @@ func (k *Kernel) Claim(list []engine.Holding, errs []error) {
 			all = append(all, list[i].Addresses...)
 		}
 	}
-	on, failed := k.conn.AddAll(all)
+	var spared []string
+	on, failed := k.conn.AddAll(all, func(device string) {
+		if !slices.Contains(spared, device) && k.spare(device) == nil {
+			spared = append(spared, device)
+		}
+	})
+	k.unspare(spared)
 	rest := failed
 	for i := range list {
 		if errs[i] != nil {
@@ -73,7 +79,7 @@ func (k *Kernel) Claim(list []engine.Holding, errs []error) {
 	k.mu.Unlock()
 	// What is claimed does stand: that its old place is not clean is no failure
 	// of the claim, and so is told here.
-	if began, err := k.withdraw(stale); began {
+	if began, err := k.withdraw(stale, make(map[string]link.Interface)); began {
 		k.log.Error("addresses could not be removed from an interface that was renamed, will try again", "err", errors.Join(err...))
 	}
 	for i := range list {
@@ -99,7 +105,7 @@ func (k *Kernel) Release(list []engine.Holding, errs []error) {
 	k.changing.Lock()
 	defer k.changing.Unlock()
 	clear(errs)
-	named := make(map[string]int)
+	named := make(map[string]link.Interface)
 	var all []link.Placed
 	var of []int // whose each of them is
 	for i := range list {
@@ -110,7 +116,7 @@ func (k *Kernel) Release(list []engine.Holding, errs []error) {
 			all, of = append(all, p), append(of, i)
 		}
 	}
-	_, failed := k.withdraw(all)
+	_, failed := k.withdraw(all, named)
 	for n, err := range failed {
 		if err != nil {
 			errs[of[n]] = errors.Join(errs[of[n]], err)
@@ -135,17 +141,11 @@ func (k *Kernel) Release(list []engine.Holding, errs []error) {
 // everywhere adds to each address whose interface has lost its name the one
 // that has that name now; named remembers these. It leaves out what is claimed
 // under the new name.
-func (k *Kernel) everywhere(free []link.Placed, named map[string]int) []link.Placed {
+func (k *Kernel) everywhere(free []link.Placed, named map[string]link.Interface) []link.Placed {
 	list := make([]link.Placed, 0, len(free))
 	for _, p := range free {
 		device := p.Address.Device
-		if _, known := named[device]; !known {
-			// A name that cannot be read is left to the removal by name, which
-			// says why.
-			i, _ := k.conn.Interface(device)
-			named[device] = i.Index
-		}
-		if p.Index == 0 || p.Index == named[device] {
+		if p.Index == 0 || p.Index == k.called(device, named).Index {
 			list = append(list, p)
 			continue
 		}
@@ -160,11 +160,25 @@ func (k *Kernel) everywhere(free []link.Placed, named map[string]int) []link.Pla
 	return list
 }
 
-// withdraw removes the addresses and notes which are due. It reports whether
+// called returns the interface that has the name now, and remembers it in named. One
+// that cannot be read is as one that is not there: the removal by name says why.
+func (k *Kernel) called(device string, named map[string]link.Interface) link.Interface {
+	i, known := named[device]
+	if !known {
+		i, _ = k.conn.Interface(device)
+		named[device] = i
+	}
+	return i
+}
+
+// withdraw removes the addresses, and no others, and notes which are due; named are
+// interfaces that are known by their names. It reports whether
 // one became due, or is for another reason, with the errors of each, and tells the
 // log of each that is no longer. changing is held.
-func (k *Kernel) withdraw(list []link.Placed) (news bool, errs []error) {
+func (k *Kernel) withdraw(list []link.Placed, named map[string]link.Interface) (news bool, errs []error) {
+	spared := k.spareOthers(list, named)
 	errs = k.conn.Withdraw(list)
+	k.unspare(spared)
 	var gone []link.Placed
 	k.mu.Lock()
 	for n, p := range list {
@@ -210,7 +224,7 @@ func (k *Kernel) retry() {
 		k.mu.Unlock()
 		if still {
 			// Whoever made it due told why.
-			if news, err := k.withdraw([]link.Placed{p}); news {
+			if news, err := k.withdraw([]link.Placed{p}, make(map[string]link.Interface)); news {
 				k.log.Error("an address could not be removed for another reason now, will try again", "err", errors.Join(err...))
 			}
 			if err := k.open([]netspec.Address{p.Address}); err != nil {

@@ -46,7 +46,12 @@ func (k *Kernel) Devices(list []netspec.Device) error {
 
 // RestoreSettings puts back what an earlier run changed and this one does not
 // need. It is called when all that needs settings was told of it.
-func (k *Kernel) RestoreSettings() error { return k.settings.RestoreAdopted() }
+func (k *Kernel) RestoreSettings() error {
+	// Whoever removes addresses may count on one of them.
+	k.changing.Lock()
+	defer k.changing.Unlock()
+	return k.settings.RestoreAdopted()
+}
 
 // hush has the interfaces say nothing by themselves, and no others. Without it a
 // switch may send a frame to the wrong node, now and then, which is no reason

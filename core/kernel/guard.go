@@ -4,9 +4,7 @@ package kernel
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"net/netip"
 	"slices"
@@ -125,18 +123,11 @@ func (k *Kernel) expel() (removed []intruder, err error) {
 // it cannot be told to leave them, one that has such others stays. The errors are those
 // of each.
 func (k *Kernel) oust(state *link.State, device string, list []intruder) []error {
-	errs, setting := make([]error, len(list)), promoteSetting(device)
+	errs := make([]error, len(list))
 	var unset error
-	first := func(a intruder) bool { return a.Addr().Is4() && (a.Peer.IsValid() || !a.Prefix.IsSingleIP()) }
-	if slices.ContainsFunc(list, first) {
-		if unset = k.settings.Set(setting, "1"); errors.Is(unset, fs.ErrNotExist) {
-			unset = nil // and the device is gone
-		}
-		if unset == nil {
-			defer k.unpromote(device)
-		} else if text := unset.Error(); k.unset != text {
-			k.unset = text
-			k.log.Warn("cannot set promote_secondaries: what others set is removed only where nothing goes with it", "err", unset)
+	if slices.ContainsFunc(list, func(a intruder) bool { return leads(a.Address) }) {
+		if unset = k.spare(device); unset == nil {
+			defer k.unspare([]string{device})
 		}
 	}
 	going := make(map[netspec.Address]bool, len(list))
@@ -159,19 +150,6 @@ func (k *Kernel) oust(state *link.State, device string, list []intruder) []error
 		errs[which[n]] = err
 	}
 	return errs
-}
-
-// unpromote puts the setting of a device back, unless it is to stay.
-func (k *Kernel) unpromote(device string) {
-	k.mu.Lock()
-	stays := k.promoted[device]
-	k.mu.Unlock()
-	if stays {
-		return
-	}
-	if err := k.settings.Restore(promoteSetting(device)); err != nil {
-		k.log.Warn("cannot put promote_secondaries back", "err", err)
-	}
 }
 
 // intruded tells of an address that was removed, and of who may have set it.

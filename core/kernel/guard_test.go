@@ -82,6 +82,35 @@ func TestGuardWithoutSettings(t *testing.T) {
 	}
 }
 
+// TestTroubleIsToldAgain holds that a setting which cannot be made is told of once for as
+// long as that lasts, and when it is so again; what is to go goes all the same.
+func TestTroubleIsToldAgain(t *testing.T) {
+	log := new(bytes.Buffer)
+	var fails atomic.Bool
+	_, k, list := guarding(t, Options{
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+		Settings: func([]sysctl.Change) error {
+			if fails.Load() {
+				return errors.New("no room")
+			}
+			return nil
+		},
+	})
+	virtual := []netspec.Address{onEth0("192.0.2.100/24")}
+	for _, failing := range []bool{true, true, false, true, true} {
+		fails.Store(failing)
+		netnstest.Must(t, Take(k, "VI_1", virtual, false))
+		netnstest.Must(t, Drop(k, "VI_1", virtual))
+		if left := list(); len(left) > 0 {
+			t.Errorf("there are %v, want none", left)
+		}
+	}
+	fails.Store(false)
+	if got := strings.Count(log.String(), "cannot set promote_secondaries"); got != 2 {
+		t.Errorf("it was told %d times, want 2:\n%s", got, log)
+	}
+}
+
 // TestGuardSetsOnce holds that the setting is made once for all that are removed of an
 // interface: claims wait meanwhile, and each change of it is a file that is replaced.
 func TestGuardSetsOnce(t *testing.T) {

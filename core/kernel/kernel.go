@@ -124,10 +124,8 @@ type Kernel struct {
 	rivals  rivals
 	// intrusions are addresses that guard removed lately.
 	intrusions map[place]intrusion
-	// unremoved is why guard could not remove addresses at the last look, and unset
-	// why it could not have others stay.
+	// unremoved is why guard could not remove addresses at the last look.
 	unremoved map[place]string
-	unset     string
 	// unpromoted is why settings of interfaces could not be made.
 	unpromoted string
 	// unfit is why interfaces of our own could not be made.
@@ -138,6 +136,8 @@ type Kernel struct {
 	changing sync.Mutex
 	// without is why what is not tracked does not stand.
 	without map[untracked]string
+	// unspared is why other addresses of a device could not be had stay, by its name.
+	unspared map[string]string
 
 	// mu guards what follows. It is held for no system call.
 	mu      sync.Mutex
@@ -168,6 +168,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		claims:  newClaims(),
 
 		without:    make(map[untracked]string),
+		unspared:   make(map[string]string),
 		intrusions: make(map[place]intrusion),
 		directions: directions{of: make(map[string]*direction)},
 	}

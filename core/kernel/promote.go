@@ -3,10 +3,14 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"maps"
 	"slices"
+
+	"github.com/moonkeep/moonkeep/core/kernel/link"
+	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // promoteSetting has the kernel, when the first address of a network leaves an
@@ -32,6 +36,75 @@ func (k *Kernel) Promote(devices []string) error {
 		}
 	}
 	return errors.Join(append(failed, k.promote())...)
+}
+
+// leads reports whether others may be in the network of an address, which the kernel
+// removes with it if it is the first.
+func leads(a netspec.Address) bool {
+	return a.Addr().Is4() && (a.Peer.IsValid() || !a.Prefix.IsSingleIP())
+}
+
+// spareOthers has the kernel leave the others of the networks of addresses that are to
+// be removed: one may be the host's own, or another instance's. It returns the devices
+// whose setting unspare is to put back. What cannot be set was told of, and does not
+// keep the addresses here: another node has them by now. changing is held.
+func (k *Kernel) spareOthers(list []link.Placed, named map[string]link.Interface) (spared []string) {
+	seen := make(map[link.Placed]bool) // by device and index alone
+	all := ""
+	for _, p := range list {
+		at := link.Placed{Address: netspec.Address{Device: p.Address.Device}, Index: p.Index}
+		if !leads(p.Address) || seen[at] {
+			continue
+		}
+		seen[at] = true
+		i := k.called(p.Address.Device, named)
+		if p.Index != 0 && p.Index != i.Index {
+			// It has another name now. If it cannot be read, it is gone.
+			i, _ = k.conn.InterfaceAt(p.Index)
+		}
+		if i.Index == 0 || i.Settings.PromoteSecondaries != 0 || slices.Contains(spared, i.Name) {
+			continue
+		}
+		if all == "" {
+			// If it cannot be read, that of the device says why.
+			all, _ = k.settings.Read(promoteSetting("all"))
+			all = cmp.Or(all, "0")
+		}
+		if all == "0" && k.spare(i.Name) == nil {
+			spared = append(spared, i.Name)
+		}
+	}
+	return spared
+}
+
+// spare has the kernel leave the others of a network when its first address leaves the
+// device, until unspare. Why it cannot is told once. changing is held.
+func (k *Kernel) spare(device string) error {
+	err := k.settings.Set(promoteSetting(device), "1")
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // then the device is gone
+		delete(k.unspared, device)
+		return nil
+	}
+	if text := err.Error(); k.unspared[device] != text {
+		k.unspared[device] = text
+		k.log.Warn("cannot set promote_secondaries: the kernel removes other addresses of a network with its first", "err", err)
+	}
+	return err
+}
+
+// unspare puts the settings of devices back, unless they are to stay. changing is held.
+func (k *Kernel) unspare(devices []string) {
+	for _, device := range devices {
+		k.mu.Lock()
+		stays := k.promoted[device]
+		k.mu.Unlock()
+		if stays {
+			continue
+		}
+		if err := k.settings.Restore(promoteSetting(device)); err != nil {
+			k.log.Warn("cannot put promote_secondaries back", "err", err)
+		}
+	}
 }
 
 // reports is the setting of whether the kernel reports its membership of

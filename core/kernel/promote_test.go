@@ -3,10 +3,14 @@
 package kernel_test
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
@@ -82,5 +86,127 @@ func TestGuardLeavesTheNetwork(t *testing.T) {
 		if setting != promoted {
 			t.Errorf("promote_secondaries is %s, want %s as before", setting, promoted)
 		}
+	}
+}
+
+// TestReleaseLeavesTheNetwork holds that an address which is the first of a network goes,
+// or is replaced, without those of other instances and the host's own, and that the
+// setting is as before; where it is 1 already, nothing is changed.
+func TestReleaseLeavesTheNetwork(t *testing.T) {
+	for name, c := range map[string]struct {
+		device, all string
+		changes     int32 // that are written down, by one release
+	}{
+		"off":             {"0", "0", 2},
+		"of the device":   {"1", "0", 0},
+		"of all of them":  {"0", "1", 0},
+		"by Promote":      {"promote", "0", 0},
+		"of a single one": {"0", "0", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h, _ := netnstest.Pair(t, "eth0", "eth1")
+			s := sysctl.New(h.NS, nil)
+			var told atomic.Int32
+			k, heard := open(t, h, kernel.Options{Settings: func([]sysctl.Change) error { told.Add(1); return nil }})
+			setting := "ipv4/conf/eth0/promote_secondaries"
+			want := c.device
+			if want == "promote" {
+				want = "1"
+				netnstest.Must(t, k.Promote([]string{"eth0"}))
+			} else {
+				netnstest.Must(t, s.Put(setting, c.device))
+			}
+			netnstest.Must(t, s.Put("ipv4/conf/all/promote_secondaries", c.all))
+			netnstest.Must(t, k.Watch([]string{"eth0"}, nil))
+			first, other, own := addr("192.0.2.100/24", "eth0"), addr("192.0.2.101/24", "eth0"), addr("192.0.2.5/24", "eth0")
+			single := addr("192.0.2.102/32", "eth0")
+			netnstest.Must(t, kernel.Take(k, "VI_1", []netspec.Address{first, single}, false))
+			netnstest.Must(t, kernel.Take(k, "VI_2", []netspec.Address{other}, false))
+			add(t, h, own)
+			before := told.Load()
+			leaves := first
+			if name == "of a single one" {
+				leaves = single
+			}
+			stays := func(what string, list ...netspec.Address) {
+				t.Helper()
+				stand := must[[]netspec.Address](t)(h.Link.List("eth0"))
+				for _, a := range list {
+					if !slices.ContainsFunc(stand, func(b netspec.Address) bool { return a.Prefix == b.Prefix }) {
+						t.Errorf("%s: there are %v, want %s among them", what, stand, a)
+					}
+				}
+				netnstest.Must(t, k.Watch([]string{"eth0"}, nil))
+				if gone := heard.gone(); len(gone) > 0 {
+					t.Errorf("%s: told as gone: %+v", what, gone[0])
+				}
+				if got := must[string](t)(s.Read(setting)); got != want {
+					t.Errorf("%s: promote_secondaries is %s, want %s as before", what, got, want)
+				}
+			}
+			netnstest.Must(t, kernel.Drop(k, "VI_1", []netspec.Address{leaves}))
+			stays("release", other, own)
+			if got := told.Load() - before; got != c.changes {
+				t.Errorf("%d changes of settings were written down, want %d", got, c.changes)
+			}
+			if leaves == single {
+				return
+			}
+			// Now the other one is the first, and is to have a label.
+			other.Label = "eth0:2"
+			netnstest.Must(t, kernel.Take(k, "VI_2", []netspec.Address{other}, false))
+			if got := must[[]netspec.Address](t)(h.Link.List("eth0")); !slices.ContainsFunc(got, func(a netspec.Address) bool { return a.Label == other.Label }) {
+				t.Errorf("there are %v, want %s replaced", got, other)
+			}
+			stays("replacement", other, own)
+		})
+	}
+}
+
+// TestReleaseOfManySetsOnce holds that the setting is changed once for all that leave an
+// interface together, and for none of another's that need nothing.
+func TestReleaseOfManySetsOnce(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	var told atomic.Int32
+	k, _ := open(t, h, kernel.Options{Settings: func([]sysctl.Change) error { told.Add(1); return nil }})
+	var list []engine.Holding
+	for n := range 200 {
+		list = append(list, engine.Holding{Instance: fmt.Sprint("VI_", n), Addresses: []netspec.Address{
+			addr(fmt.Sprintf("192.0.2.%d/24", n+1), "eth0"), addr(fmt.Sprintf("198.51.100.%d/32", n+1), "lo"),
+		}})
+	}
+	errs := make([]error, len(list))
+	k.Claim(list, errs)
+	netnstest.Must(t, errors.Join(errs...))
+	k.Release(list, errs)
+	netnstest.Must(t, errors.Join(errs...))
+	if n := told.Load(); n != 2 {
+		t.Errorf("%d changes of settings were written down, want 2", n)
+	}
+	if left := must[[]netspec.Address](t)(h.Link.List("eth0")); slices.ContainsFunc(left, func(a netspec.Address) bool { return a.Addr().Is4() }) {
+		t.Errorf("there are %v, want none", left)
+	}
+}
+
+// TestReleaseOfANetworkIsQuick holds that a thousand addresses of one network leave an
+// interface about as fast as others do: each that goes as the first of those that are left
+// would have the kernel go through these, which takes seconds in all.
+func TestReleaseOfANetworkIsQuick(t *testing.T) {
+	h, _ := netnstest.Pair(t, "eth0", "eth1")
+	k, _ := open(t, h, kernel.Options{})
+	netnstest.Must(t, k.Promote([]string{"eth0"}))
+	var list []netspec.Address
+	for n := range 1000 {
+		list = append(list, addr(fmt.Sprintf("10.0.%d.%d/16", n/250, n%250+1), "eth0"))
+	}
+	netnstest.Must(t, kernel.Take(k, "VI_1", list, false))
+	begin := time.Now()
+	netnstest.Must(t, kernel.Drop(k, "VI_1", list))
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("it took %v, want tens of milliseconds", took)
+	}
+	if left := must[[]netspec.Address](t)(k.Held(list)); len(left) > 0 {
+		t.Errorf("%d stand, want none", len(left))
 	}
 }

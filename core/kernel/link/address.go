@@ -38,7 +38,7 @@ type Placed struct {
 // the device is not there.
 func (c *Conn) Add(addresses ...netspec.Address) ([]Placed, error) {
 	standing := make([]Placed, 0, len(addresses))
-	on, errs := c.AddAll(addresses)
+	on, errs := c.AddAll(addresses, func(string) {})
 	for i, a := range addresses {
 		if errs[i] == nil {
 			standing = append(standing, Placed{a, on[i]})
@@ -48,8 +48,9 @@ func (c *Conn) Add(addresses ...netspec.Address) ([]Placed, error) {
 }
 
 // AddAll is Add with the answer to each address: the index of the interface on
-// which it stands, or an error.
-func (c *Conn) AddAll(addresses []netspec.Address) (on []int, errs []error) {
+// which it stands, or an error. Before one is replaced with which the kernel would
+// remove others of its network (Withdraw), spare is called with the interface's name.
+func (c *Conn) AddAll(addresses []netspec.Address, spare func(device string)) (on []int, errs []error) {
 	on, errs = make([]int, len(addresses)), make([]error, len(addresses))
 	fresh := make([]int, 0, len(addresses)) // places of those that may be new
 	var known []int                         // of those that may not
@@ -93,7 +94,7 @@ func (c *Conn) AddAll(addresses []netspec.Address) (on []int, errs []error) {
 			state, err = c.State()
 		}
 		if err == nil {
-			on[i], err = c.add(state, addresses[i])
+			on[i], err = c.add(state, addresses[i], spare)
 		}
 		errs[i] = err
 	}
@@ -116,7 +117,7 @@ func (c *Conn) addNew(a netspec.Address) (on int, err error) {
 }
 
 // add returns the index of the interface on which the address stands.
-func (c *Conn) add(state *State, want netspec.Address) (index int, err error) {
+func (c *Conn) add(state *State, want netspec.Address, spare func(device string)) (index int, err error) {
 	i, exists := state.Find(want.Device)
 	if !exists {
 		return 0, noInterface(want.Device)
@@ -134,6 +135,9 @@ func (c *Conn) add(state *State, want netspec.Address) (index int, err error) {
 		}
 		// The kernel changes only lifetimes of an address that is there; all
 		// else needs a new one.
+		if i.Settings.PromoteSecondaries == 0 && len(state.Followers(r.address)) > 0 {
+			spare(i.Name)
+		}
 		if err := c.set(unix.RTM_DELADDR, 0, i.Index, r.address); err != nil && !absent(err) {
 			return 0, fmt.Errorf("replace %s: %w", r.address, err)
 		}
@@ -156,7 +160,9 @@ func (c *Conn) Remove(addresses ...netspec.Address) error {
 	return errors.Join(c.Withdraw(list)...)
 }
 
-// Withdraw removes the addresses, in their order. The errors are those of each;
+// Withdraw removes the addresses, the last first: those that were set in this order
+// leave no other one to be the first of a network, which costs the kernel a step for
+// each that is left. The errors are those of each;
 // an address with one may still stand. One that is not there is no error, nor is
 // an interface that is not there.
 //
@@ -175,6 +181,7 @@ func (c *Conn) Withdraw(list []Placed) []error {
 			standing = append(standing, n)
 		}
 	}
+	slices.Reverse(standing)
 	said := c.setAll(unix.RTM_DELADDR, 0, len(standing), func(n int) (int, netspec.Address) {
 		return on[standing[n]], list[standing[n]].Address
 	})

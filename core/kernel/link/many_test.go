@@ -30,7 +30,7 @@ func TestMany(t *testing.T) {
 		list[i].Label = tooLong
 	}
 	list[perCall-1] = standing[3]
-	on, errs := c.AddAll(list)
+	on, errs := c.AddAll(list, func(string) {})
 	for i, err := range errs {
 		switch want := wrong[i]; {
 		case want == "" && (err != nil || on[i] != index):
@@ -77,7 +77,7 @@ func TestManyUnheard(t *testing.T) {
 		list[i] = netspec.Address{Prefix: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 1, 0, byte(i)}), 32), Device: "eth0", Label: tooLong}
 	}
 	unheard := 0
-	_, errs := c.AddAll(list)
+	_, errs := c.AddAll(list, func(string) {})
 	for i, err := range errs {
 		switch {
 		case errors.Is(err, unix.ENOBUFS):
