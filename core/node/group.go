@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -83,23 +82,6 @@ func (g *group) contested(now mono.Instant) string {
 		return ""
 	}
 	return obeys
-}
-
-// stood is how late a call of Tick may be before it is looked whether the node
-// stood still. What counts as that is much longer.
-const stood = time.Millisecond
-
-// awake has the members of sync groups that stood still for too long listen,
-// and with them the others of their group, before any of those speaks as the
-// MASTER that it is not any more.
-func (n *Node) awake(now mono.Instant) {
-	for _, g := range n.groups {
-		for _, m := range g.members {
-			if m.router.Overslept(now) {
-				n.run(now, m)
-			}
-		}
-	}
 }
 
 // ready reports whether every member is MASTER or wants to be, and one wants.

@@ -89,6 +89,8 @@ type Node struct {
 	// fresh is true until the first call after New, which also returns what
 	// New asked for.
 	fresh bool
+	// looked is when it was last looked whether anybody stood still for too long.
+	looked mono.Instant
 	// running is true after the first configuration.
 	running bool
 	// orphans counts, by name, runs of scripts that a reload replaced or
@@ -209,6 +211,7 @@ func (n *Node) begin() {
 // Step takes one event.
 func (n *Node) Step(now mono.Instant, ev Event) []Action {
 	n.begin()
+	n.awake(now)
 	switch e := ev.(type) {
 	case *Received:
 		n.received(now, e)
@@ -269,15 +272,13 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 // Tick does what is due. Early or repeated calls are harmless.
 func (n *Node) Tick(now mono.Instant) []Action {
 	n.begin()
+	n.awake(now)
 	// After a stall both may be due: no advert must leave with a priority, or
 	// in a role, that what is tracked has ended.
 	for _, t := range n.watched {
 		if t.at.Reached(now) {
 			t.run(now)
 		}
-	}
-	if next := n.sched.next(); next.Reached(now) && now.Sub(next) > stood {
-		n.awake(now)
 	}
 	for n.sched.next().Reached(now) {
 		t := n.sched.heap[0]
@@ -312,6 +313,7 @@ func (n *Node) Urgent() mono.Instant { return n.sched.next() }
 // until Stopped.
 func (n *Node) Stop(now mono.Instant) []Action {
 	n.begin()
+	n.awake(now)
 	n.stopping = true
 	n.stopServices()
 	for _, s := range n.order {

@@ -23,6 +23,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	if n.stopping {
 		return n.out
 	}
+	n.awake(now)
 	n.tellStrangers, n.strange = cfg.TellStrangers, nil
 	n.restatic(cfg.Static)
 	n.rescript(now, cfg.Scripts)
