@@ -26,7 +26,7 @@ func idioms() []idiom {
 		{"ping -c 1", `stub.icmp.ping("192.0.2.1", {rtt = 0.001})`, "true", `stub.icmp.ping(nil, "timeout")`, "false"},
 		{"dig +short", `stub.dns.query("www.example.org", "A", {answers = {{data = "192.0.2.7"}}})`, `"192.0.2.7"`, `stub.dns.query({rcode = "NXDOMAIN", answers = {}})`, "error"},
 		{"df --output", `stub.file.space("/var", {used = 12.5})`, "12.5", `stub.file.space(nil, "no such file")`, "error"},
-		{"curl -s http", `stub.http.get("http://127.0.0.1/health", {status = 200, body = "ok\n"})`, "true", `stub.http.get({status = 200, body = "not ok"})`, "false"},
+		{"curl -s http", `stub.http.get("http://127.0.0.1/health", {status = 200, body = "nginx\nok\n"})`, "true", `stub.http.get({status = 200, body = "not ok"})`, "false"},
 		{"echo \"show stat\"", `stub.client.haproxy.backend({}, "web", {up = 2, servers = 3})`, "2", `stub.client.haproxy.backend(nil, "no such file")`, "error"},
 		{"mysql -e", `stub.client.mysql.status({replica = {lag = 4}})`, "4", `stub.client.mysql.status(nil, "connection refused")`, "error"},
 		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true", `stub.file.exists(false)`, "false"},
@@ -114,16 +114,15 @@ func TestReadmeTest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, example, _ := strings.Cut(string(text), "```lua\nlocal stub, test")
-	example, _, ok := strings.Cut(example, "```")
-	script, err := os.ReadFile("../examples/nginx-restart/nginx.lua")
-	if err != nil || !ok {
-		t.Fatal(err, "or the example is not there")
+	files := map[string]string{}
+	for _, name := range []string{"chk_nginx.lua", "chk_nginx_test.lua"} {
+		_, source, ok := strings.Cut(string(text), "```lua\n-- "+name+"\n")
+		if !ok {
+			t.Fatal(name, "is not there")
+		}
+		files[name], _, _ = strings.Cut(source, "```")
 	}
-	got := tested(t, map[string]string{
-		"x_test.lua": "local stub, test" + example,
-		"nginx.lua":  strings.ReplaceAll(string(script), `cmdline = "nginx: master process"`, `name = "nginx"`),
-	})
+	got := tested(t, files)
 	if r := got["restarted"]; !r.OK || len(got) != 1 {
 		t.Errorf("%+v", got)
 	}

@@ -42,7 +42,7 @@ func TestHelpExamples(t *testing.T) {
 		"new.conf":              node("90"),
 		"checks/nginx.lua":      "return { check = function(ctx) return ctx.args.url ~= nil end }",
 		"checks/nginx_test.lua": `return { passes = function() require("test").ok(require("nginx").check{ args = { url = "u" } }) end }`,
-		"notify.lua":            "return { on_master = function(e) assert(e.instance == 'VI_1') end }",
+		"notify.lua":            "return { on_change = function(e) assert(e.to == 'BACKUP' and e.args.file) end }",
 	} {
 		if err := os.WriteFile(filepath.FromSlash(name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)

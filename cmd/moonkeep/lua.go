@@ -82,7 +82,7 @@ Exit status 0: the check succeeded, or the function returned. 1: the check
 failed, or accept_failover said no. 2: wrong use, or the script broke: an error,
 a timeout, a limit.`,
 		Example: `  moonkeep lua run checks/nginx.lua --arg url=http://127.0.0.1/
-  moonkeep lua run notify.lua on_master --grant write --event instance=VI_1`,
+  moonkeep lua run notify.lua on_change --grant write --arg file=/tmp/changes --event to=BACKUP`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) < 1 || len(args) > 2 {
 				return errors.New("lua run needs a Lua file, and may have the name of a function behind it; `moonkeep lua run --help` says more")
