@@ -24,6 +24,7 @@ pg_ctlcluster postgresql    the client of PostgreSQL in Lua
 redis-server redis-server   the client of Redis in Lua
 dnsmasq     dnsmasq-base    the client of DNS in Lua, and the check of name servers
 slapd       slapd           the client of LDAP in Lua
+podman      podman          the client of Docker in Lua
 smtpd       opensmtpd       the client of SMTP in Lua, and the check of mail servers
 python3     python3-minimal the checker in Python
 openssl     openssl         a server of TLS that begins a handshake again

@@ -445,7 +445,7 @@ func TestClientsEndInTime(t *testing.T) {
 // example.
 func TestClientsPage(t *testing.T) {
 	var b bytes.Buffer
-	b.WriteString("# Clients in Lua\n\nWritten by `go test ./lua -run TestClientsPage -update`. A client is a script that comes\nwith the program: `require \"client.redis\"`. Each is tried on the real server.\n")
+	b.WriteString("# Clients in Lua\n\nWritten by `go test ./lua -run TestClientsPage -update`. A client is a script that comes\nwith the program: `require \"client.redis\"`. Each is tried on the real server: that of\nDocker on Podman, and that of MySQL on MariaDB and, for logins by\ncaching_sha2_password, on a stand-in.\n")
 	for _, name := range clientNames() {
 		short := strings.TrimPrefix(name, "client.")
 		source, err := clients.ReadFile("client/" + short + ".lua")

@@ -38,10 +38,12 @@ function docker.container(o, name)
   if not value then return nil, why end
   local state = type(value) == "table" and value.State
   if type(state) ~= "table" then return nil, "the answer has no State" end
-  local health = state.Health
+  -- Without a health check Docker has no Health, or one whose Status is none, and
+  -- Podman one whose Status is empty.
+  local health = type(state.Health) == "table" and state.Health.Status or ""
   return {
     running = state.Running == true, status = state.Status, restarts = value.RestartCount,
-    health = type(health) == "table" and health.Status or "none",
+    health = health ~= "" and health or "none",
   }
 end
 
