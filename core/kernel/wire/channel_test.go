@@ -255,6 +255,36 @@ func TestTune(t *testing.T) {
 	}
 }
 
+// A join waits for as long as somebody configures interfaces; adverts do not wait for it.
+func TestSendDoesNotWaitForAJoin(t *testing.T) {
+	a, _ := netnstest.Pair(t, "eth0", "eth1")
+	s, _ := listen(t, a, Spec{Interface: "eth0", Groups: []netip.Addr{netip.MustParseAddr("224.0.0.18")}})
+	joins := s.wire.member
+	for name, change := range map[string]func() error{
+		"tune":   func() error { return s.Tune([]netip.Addr{netip.MustParseAddr("224.0.0.77")}, nil) },
+		"rejoin": s.Rejoin,
+	} {
+		begun, end := make(chan struct{}, 4), make(chan struct{})
+		s.wire.member = func(s *Socket, index int, group netip.Addr, join bool) error {
+			begun <- struct{}{}
+			<-end
+			return joins(s, index, group, join)
+		}
+		changed, sent := make(chan error, 1), make(chan error, 1)
+		go func() { changed <- change() }()
+		<-begun
+		go func() { sent <- send(s, advert(left, netip.MustParseAddr("224.0.0.18"), []byte("x"))) }()
+		select {
+		case err := <-sent:
+			netnstest.Must(t, err)
+		case <-time.After(5 * time.Second):
+			t.Errorf("%s: an advert waits for it", name)
+		}
+		close(end)
+		netnstest.Must(t, <-changed)
+	}
+}
+
 // A socket lets its own virtual routers' packets pass, all of them, and of the
 // others' a sample.
 func TestFilter(t *testing.T) {

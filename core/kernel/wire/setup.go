@@ -84,10 +84,10 @@ func (s *Socket) setup() error {
 // Tune makes an open socket fit for other groups and virtual routers. On an
 // error the socket is as it was, but for groups that were joined already.
 func (s *Socket) Tune(groups []netip.Addr, vrids []uint8) error {
+	s.tuning.Lock()
+	defer s.tuning.Unlock()
 	next := s.spec
 	next.Groups, next.VRIDs = groups, vrids
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
 		return fmt.Errorf("change %s: it is closed", s.spec)
 	}
@@ -112,6 +112,8 @@ func (s *Socket) Tune(groups []netip.Addr, vrids []uint8) error {
 	}
 	s.wire.mu.Lock()
 	defer s.wire.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.spec, s.own = next, newVRIDSet(vrids)
 	return nil
 }
@@ -119,8 +121,8 @@ func (s *Socket) Tune(groups []netip.Addr, vrids []uint8) error {
 // Rejoin renews the memberships of the socket, which end without its knowledge
 // when the kernel ends the protocol on an interface.
 func (s *Socket) Rejoin() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.tuning.Lock()
+	defer s.tuning.Unlock()
 	if s.closed {
 		return fmt.Errorf("join the groups of %s again: it is closed", s.spec)
 	}
@@ -151,10 +153,10 @@ func (s *Socket) sendOn() error {
 
 // member joins or leaves a group.
 func (s *Socket) member(group netip.Addr, joins bool) error {
-	if err := s.memberOn(s.spec.Index, group, joins); err != nil || s.spec.Below == 0 {
+	if err := s.wire.member(s, s.spec.Index, group, joins); err != nil || s.spec.Below == 0 {
 		return err
 	}
-	return s.memberOn(s.spec.Below, group, joins)
+	return s.wire.member(s, s.spec.Below, group, joins)
 }
 
 func (s *Socket) memberOn(index int, group netip.Addr, joins bool) (err error) {

@@ -69,6 +69,8 @@ type Wire struct {
 	pfd   int      // an epoll instance over all sockets
 	done  chan struct{}
 	ended chan struct{}
+	// member is memberOn, but in tests.
+	member func(s *Socket, index int, group netip.Addr, joins bool) error
 
 	// mu is held while a socket's packets are handed to the sink, so that a
 	// socket which is closed hands on nothing any more.
@@ -108,12 +110,16 @@ type Socket struct {
 	id   int32
 	own  vridSet // guarded by wire.mu
 
-	// mu guards what follows, but the receiver may read under wire.mu, too. It
-	// is held for some non-blocking system calls at most, so that Send never
-	// waits for long.
+	// tuning is held while the socket is changed or closed. Whoever holds it may
+	// wait for as long as somebody configures interfaces (the kernel's rtnl lock),
+	// which joining, leaving and closing do.
+	tuning sync.Mutex
+	// mu guards what follows, but the receiver may read under wire.mu, too, and who
+	// holds tuning in any case. It is held for some non-blocking system calls at
+	// most, so that Send never waits for long.
 	mu     sync.Mutex
-	spec   Spec // changed under both locks
-	closed bool
+	spec   Spec // changed under all locks
+	closed bool // changed under tuning and mu
 	fd     int
 }
 
@@ -134,6 +140,7 @@ func Open(sink Sink, log *slog.Logger) (*Wire, error) {
 		done:    make(chan struct{}),
 		ended:   make(chan struct{}),
 		sockets: make(map[int32]*Socket),
+		member:  (*Socket).memberOn,
 	}
 	go w.receive()
 	return w, nil
@@ -213,12 +220,14 @@ func (s *Socket) Close() error {
 	s.wire.mu.Lock()
 	delete(s.wire.sockets, s.id)
 	s.wire.mu.Unlock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.tuning.Lock()
+	defer s.tuning.Unlock()
 	if s.closed {
 		return nil
 	}
+	s.mu.Lock()
 	s.closed = true
+	s.mu.Unlock()
 	// That ends its membership in the epoll instance, too.
 	return unix.Close(s.fd)
 }
