@@ -9,7 +9,14 @@ import (
 
 // Sessions implements engine.Kernel.
 func (k *Kernel) Sessions(list []bfd.Config) error {
-	return k.ns.Do(func() error { return k.bfd.Set(list) })
+	// A report of an older state must not come after it.
+	k.looking.Lock()
+	defer k.looking.Unlock()
+	interfaces := func(name string) int {
+		i, _ := k.conn.Interface(name) // one that cannot be read is placed by the next report
+		return i.Index
+	}
+	return k.ns.Do(func() error { return k.bfd.Set(list, interfaces) })
 }
 
 // SendBFD implements engine.Kernel.

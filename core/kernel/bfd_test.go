@@ -4,11 +4,14 @@ package kernel_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/bfd"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -42,5 +45,47 @@ func TestSessions(t *testing.T) {
 	netnstest.Must(t, left.Sessions(nil))
 	if err := left.SendBFD(action); err == nil {
 		t.Error("sent for a session that is gone")
+	}
+}
+
+// TestLinkLocalSourceToCome: a session may be configured before the interface of its
+// source is there; its packets begin when it comes, and go on when it comes anew.
+func TestLinkLocalSourceToCome(t *testing.T) {
+	a, b := netnstest.Pair(t, "eth0", "eth1")
+	left, right := netip.MustParseAddr("fe80::51"), netip.MustParseAddr("fe80::52")
+	near, _ := open(t, a, kernel.Options{})
+	far, heard := open(t, b, kernel.Options{})
+	c, back := bfd.Defaults(), bfd.Defaults()
+	c.Source, c.Neighbor, back.Neighbor = left, right.WithZone("eth5"), left.WithZone("eth6")
+	action := &node.Action{Kind: node.SendBFD, Session: "S", Source: c.Source, Destination: c.Neighbor, Payload: []byte("x")}
+	netnstest.Must(t, near.Sessions([]bfd.Config{c}))
+	netnstest.Must(t, far.Sessions([]bfd.Config{back}))
+	if err := near.SendBFD(action); err == nil || !strings.Contains(err.Error(), "no interface eth5") {
+		t.Errorf("sent without the interface: %v", err)
+	}
+	for _, what := range []string{"comes", "comes anew"} {
+		heard.forget()
+		netnstest.Connect(t, a, "eth5", b, "eth6")
+		add(t, a, netspec.Address{Prefix: netip.PrefixFrom(left, 64), Device: "eth5"})
+		add(t, b, netspec.Address{Prefix: netip.PrefixFrom(right, 64), Device: "eth6"})
+		arrived := func() (from netip.Addr) {
+			heard.mu.Lock()
+			defer heard.mu.Unlock()
+			for _, e := range heard.events {
+				if p, ok := e.(*node.BFDReceived); ok {
+					from = p.Packet.Source
+				}
+			}
+			return from
+		}
+		for end := time.Now().Add(5 * time.Second); !arrived().IsValid(); time.Sleep(20 * time.Millisecond) {
+			if err := near.SendBFD(action); time.Now().After(end) {
+				t.Fatalf("nothing arrives when the interface %s: %v", what, err)
+			}
+		}
+		if got := arrived().WithZone(""); got != left {
+			t.Errorf("from %v, want %v", got, left)
+		}
+		netnstest.Must(t, a.Link.Delete("eth5"))
 	}
 }

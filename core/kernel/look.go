@@ -48,6 +48,10 @@ func (k *Kernel) report(all bool) (opening, err error) {
 	}
 	devices := k.devices.Devices()
 	opening = k.fitSockets(state, outlets, devices)
+	k.bfd.Place(func(name string) int {
+		i, _ := state.Find(name)
+		return i.Index
+	})
 
 	unpromoted := ""
 	if err := k.promote(); err != nil {

@@ -87,8 +87,9 @@ func Open(sink Sink, log *slog.Logger) *Wire {
 
 // Set makes these the sessions that packets are sent and received for, in the
 // network namespace of the calling thread. Sockets that are as they should be
-// stay as they are. The error names each one that could not be opened.
-func (w *Wire) Set(sessions []bfd.Config) error {
+// stay as they are. The error names each one that could not be opened. Interfaces is
+// as in Place.
+func (w *Wire) Set(sessions []bfd.Config, interfaces func(name string) (index int)) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var failed []error
@@ -107,6 +108,7 @@ func (w *Wire) Set(sessions []bfd.Config) error {
 			failed = append(failed, err)
 		}
 		if s != nil {
+			s.place(interfaces)
 			next[c.Path] = s
 		}
 	}
@@ -140,6 +142,19 @@ func (w *Wire) receiveOn(o outlet) error {
 	return nil
 }
 
+// Place has each session with a link-local neighbor send by the interface that has the
+// name of the neighbor's zone now; interfaces says its index, 0 for one that is not
+// there. While there is none Send fails, and looks for none itself: before the kernel
+// says that there is no interface of a name, it may run a program that loads modules.
+// Place is to be called whenever an interface came, went or was renamed.
+func (w *Wire) Place(interfaces func(name string) (index int)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range *w.senders.Load() {
+		s.place(interfaces)
+	}
+}
+
 // Send sends one packet now or not at all. It never blocks and allocates only
 // for an error.
 func (w *Wire) Send(a *node.Action) error {
@@ -151,4 +166,4 @@ func (w *Wire) Send(a *node.Action) error {
 }
 
 // Close closes all sockets. After it the sink is not called any more.
-func (w *Wire) Close() error { return w.Set(nil) }
+func (w *Wire) Close() error { return w.Set(nil, nil) }

@@ -108,8 +108,16 @@ func wired(t testing.TB, h *netnstest.Host, sessions ...bfd.Config) (*Wire, pack
 	p := make(packets, 1024)
 	w := Open(p, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { netnstest.Must(t, w.Close()) })
-	h.Run(t, func() error { return w.Set(sessions) })
+	h.Run(t, func() error { return w.Set(sessions, interfaces(h)) })
 	return w, p
+}
+
+// interfaces are those of a host now.
+func interfaces(h *netnstest.Host) func(string) int {
+	return func(name string) int {
+		i, _ := h.Link.Interface(name)
+		return i.Index
+	}
 }
 
 func packet(c bfd.Config, payload []byte) *node.Action {
@@ -207,7 +215,7 @@ func TestSet(t *testing.T) {
 	_, heard := wired(t, b, session(netip.Addr{}, left4), session(netip.Addr{}, left6))
 	before := (*w.senders.Load())[one.Path]
 	one.TTL = 100
-	a.Run(t, func() error { return w.Set([]bfd.Config{one}) })
+	a.Run(t, func() error { return w.Set([]bfd.Config{one}, interfaces(a)) })
 	if (*w.senders.Load())[one.Path] != before {
 		t.Error("the session that stays has another socket")
 	}
@@ -234,7 +242,7 @@ func TestPortInUse(t *testing.T) {
 	w := Open(make(packets, 1), slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { netnstest.Must(t, w.Close()) })
 	err := a.Do(func() error {
-		return w.Set([]bfd.Config{session(left4, right4), session(netip.Addr{}, right4), session(left6, right6)})
+		return w.Set([]bfd.Config{session(left4, right4), session(netip.Addr{}, right4), session(left6, right6)}, interfaces(a))
 	})
 	if err == nil || strings.Count(err.Error(), "UDP port 3784") != 1 || !strings.Contains(err.Error(), "another program has it") {
 		t.Errorf("got %v", err)
@@ -278,48 +286,40 @@ func TestInterfaceComesAnew(t *testing.T) {
 	linkLocal(t, a, "eth0")
 	_, heard := wired(t, b, session(netip.Addr{}, netip.MustParseAddr("fe80::1%eth1")))
 	c.Neighbor = linkLocal(t, b, "eth1").WithZone("eth0")
-	a.Run(t, func() error { return w.Set([]bfd.Config{c}) })
+	a.Run(t, func() error { return w.Set([]bfd.Config{c}, interfaces(a)) })
 	netnstest.Must(t, w.Send(packet(c, []byte("x"))))
 	heard.next(t)
 }
 
-// TestLinkLocalSourceToCome: so may one whose source is of an interface that is not
-// there yet; its packets begin when it comes, and go on when it comes anew.
-func TestLinkLocalSourceToCome(t *testing.T) {
-	a, b := netnstest.Pair(t, "eth0", "eth1")
-	left, right := netip.MustParseAddr("fe80::51"), netip.MustParseAddr("fe80::52")
-	c := session(left, right.WithZone("eth5"))
-	w, _ := wired(t, a, c)
-	if err := w.Send(packet(c, []byte("x"))); err == nil || !strings.Contains(err.Error(), "eth5") {
-		t.Errorf("sent without the interface: %v", err)
-	}
-	_, heard := wired(t, b, session(netip.Addr{}, left.WithZone("eth6")))
-	for _, what := range []string{"comes", "comes anew"} {
-		netnstest.Connect(t, a, "eth5", b, "eth6")
-		for _, x := range []struct {
-			host   *netnstest.Host
-			device string
-			addr   netip.Addr
-		}{{a, "eth5", left}, {b, "eth6", right}} {
-			_, err := x.host.Link.Add(netspec.Address{Prefix: netip.PrefixFrom(x.addr, 64), Device: x.device})
-			netnstest.Must(t, err)
-		}
-		var got bfd.Packet
-		for begin := time.Now(); !got.Source.IsValid(); {
-			err := w.Send(packet(c, []byte("x")))
-			select {
-			case e := <-heard:
-				got = e.Packet
-			case <-time.After(20 * time.Millisecond):
-			}
-			if time.Since(begin) > 5*time.Second {
-				t.Fatalf("nothing arrives when the interface %s: %v", what, err)
+// TestSendLooksForNoInterface: a packet to a neighbor on an interface goes where Place
+// said, and nowhere before that, whatever interfaces there are.
+func TestSendLooksForNoInterface(t *testing.T) {
+	a, b := pair(t, true)
+	fe1, fe2 := linkLocal(t, a, "eth0"), linkLocal(t, b, "eth1")
+	_, heard := wired(t, b, session(netip.Addr{}, fe1.WithZone("eth1")))
+	for _, source := range []netip.Addr{{}, fe1} {
+		c := session(source, fe2.WithZone("eth0"))
+		w := Open(make(packets, 1), slog.New(slog.DiscardHandler))
+		t.Cleanup(func() { netnstest.Must(t, w.Close()) })
+		asked := 0
+		none := func(string) int { asked++; return 0 }
+		a.Run(t, func() error { return w.Set([]bfd.Config{c}, none) })
+		for range 100 {
+			if err := w.Send(packet(c, []byte("x"))); err == nil || !strings.Contains(err.Error(), "no interface eth0") {
+				t.Fatalf("sent without an interface that was told: %v", err)
 			}
 		}
-		if got.Source.WithZone("") != left {
-			t.Errorf("from %v, want %v", got.Source, left)
+		if asked != 1 {
+			t.Errorf("was asked for an interface %d times, want once", asked)
 		}
-		netnstest.Must(t, a.Link.Delete("eth5"))
+		w.Place(interfaces(a))
+		netnstest.Must(t, w.Send(packet(c, []byte("x"))))
+		heard.next(t)
+		w.Place(none)
+		if err := w.Send(packet(c, []byte("x"))); err == nil {
+			t.Error("sent by an interface that is gone")
+		}
+		netnstest.Must(t, w.Close())
 	}
 }
 

@@ -27,6 +27,8 @@ type sender struct {
 	ttl    int
 	to4    unix.SockaddrInet4
 	to6    unix.SockaddrInet6
+	// unbound is why place could not bind it.
+	unbound error
 }
 
 // fit makes a session's socket fit, or opens one where there is none. It may
@@ -144,7 +146,7 @@ func (s *sender) local(port int) unix.Sockaddr {
 	if source.IsValid() {
 		a.Addr = source.As16()
 		if s.scoped() {
-			a.ZoneId = s.zone()
+			a.ZoneId = s.to6.ZoneId
 		}
 	}
 	return &a
@@ -153,41 +155,39 @@ func (s *sender) local(port int) unix.Sockaddr {
 // scoped reports whether the source is an address of one interface.
 func (s *sender) scoped() bool { return s.path.Source.Is6() && s.path.Source.IsLinkLocalUnicast() }
 
-// early reports whether the interface of the source is still to come: the kernel
-// binds to none that it does not have.
-func (s *sender) early() bool { return s.scoped() && s.path.Neighbor.Zone() != "" && s.zone() == 0 }
+// early reports whether the source cannot be bound to before place says where it is: the
+// kernel binds to no interface that it does not have.
+func (s *sender) early() bool { return s.scoped() && s.path.Neighbor.Zone() != "" }
 
-// find has the socket send by the interface that has the name of the neighbor's zone
-// now, and binds it if that was not there before.
-func (s *sender) find() error {
-	name := s.path.Neighbor.Zone()
-	index := s.zone()
-	switch {
-	case name == "":
-		return nil
-	case index == 0:
-		return fmt.Errorf("there is no interface %s", name)
-	case s.port == 0:
-		if err := s.bind(); err != nil {
-			return err
-		}
-	}
-	s.to6.ZoneId = index
-	return nil
-}
-
-// zone returns the index of the interface that the neighbor's zone names, 0
-// when there is none.
-func (s *sender) zone() uint32 {
+// place has the socket send by the interface that the neighbor's zone names now, and
+// binds it there if it is not yet bound.
+func (s *sender) place(interfaces func(name string) (index int)) {
 	name := s.path.Neighbor.Zone()
 	if name == "" {
-		return 0
+		return
 	}
-	request, err := unix.NewIfreq(name)
-	if err != nil || unix.IoctlIfreq(s.fd, unix.SIOCGIFINDEX, request) != nil {
-		return 0 // sending says what is wrong with it
+	index := interfaces(name)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to6.ZoneId, s.unbound = uint32(index), nil
+	if index == 0 || s.port != 0 || s.closed {
+		return
 	}
-	return request.Uint32()
+	if err := s.bind(); err != nil {
+		s.to6.ZoneId, s.unbound = 0, err // which send tells, until the next time
+	}
+}
+
+// unplaced says why the neighbor cannot be sent to now, nil if it can. mu is held.
+func (s *sender) unplaced() error {
+	name := s.path.Neighbor.Zone()
+	if name == "" || s.to6.ZoneId != 0 {
+		return nil
+	}
+	if s.unbound != nil {
+		return s.unbound
+	}
+	return fmt.Errorf("there is no interface %s", name)
 }
 
 func (s *sender) send(payload []byte) error {
@@ -200,14 +200,8 @@ func (s *sender) send(payload []byte) error {
 	// packet, never an ICMP message about an earlier one.
 	var err error
 	if s.path.Neighbor.Is6() {
-		if s.to6.ZoneId == 0 {
-			err = s.find()
-		}
-		if err == nil {
+		if err = s.unplaced(); err == nil {
 			err = unix.Sendto(s.fd, payload, unix.MSG_DONTWAIT, &s.to6)
-		}
-		if err != nil {
-			s.to6.ZoneId = 0 // the interface may be another one now
 		}
 	} else {
 		err = unix.Sendto(s.fd, payload, unix.MSG_DONTWAIT, &s.to4)
