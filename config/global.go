@@ -374,7 +374,8 @@ type SMTPServer struct {
 }
 
 // LVSTimeouts are how long idle connections are kept; a zero keeps the
-// kernel's.
+// kernel's. What was before is put back when a reload asks for it no more, and at
+// the stop, but not after a crash.
 type LVSTimeouts struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`

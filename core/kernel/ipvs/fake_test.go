@@ -194,20 +194,20 @@ func (f *fake) serve(r reply) {
 	case cmdFlush:
 		clear(f.table)
 		f.acknowledge(r.seq, nil)
-	case cmdSetConfig:
-		var t Timeouts
-		err := attributes(r.body[genlHeader:], func(kind uint16, v []byte) error {
-			n, err := number(v)
-			switch s := time.Duration(n) * time.Second; kind {
-			case attrTCP:
-				t.TCP = s
-			case attrTCPFin:
-				t.TCPFin = s
-			case attrUDP:
-				t.UDP = s
+	case cmdGetConfig:
+		now := usual
+		for _, t := range f.limits {
+			now = t.over(now)
+		}
+		f.answer(fakeFamily, 0, r.seq, func(m *message) {
+			m.b = append(m.b, cmdSetConfig, version, 0, 0)
+			for kind, d := range map[uint16]time.Duration{attrTCP: now.TCP, attrTCPFin: now.TCPFin, attrUDP: now.UDP} {
+				m.u32(kind, uint32(d/time.Second))
 			}
-			return err
 		})
+		f.acknowledge(r.seq, nil)
+	case cmdSetConfig:
+		t, err := readTimeouts(r.body[genlHeader:])
 		if err != nil {
 			f.t.Error(err)
 		}
@@ -376,7 +376,9 @@ func (f *fake) Flush() error {
 	return nil
 }
 
-func (f *fake) Timeouts() (Timeouts, error) { return Timeouts{}, nil }
+// usual are the time limits of a fake at the start.
+var usual = Timeouts{TCP: 15 * time.Minute, TCPFin: 2 * time.Minute, UDP: 5 * time.Minute}
+
 func (f *fake) SetTimeouts(t Timeouts) error {
 	if f.stale {
 		return unix.ENOENT

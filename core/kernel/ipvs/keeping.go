@@ -18,9 +18,10 @@ type keeping struct {
 	k      *Keeper
 	conn   *Conn
 	look   Looker
-	begun  bool     // what is done once was tried
-	asked  bool     // somebody said what should be
-	limits Timeouts // that were set
+	begun  bool      // what is done once was tried
+	asked  bool      // somebody said what should be
+	limits Timeouts  // that were asked for when they were set
+	before *Timeouts // what they were before; nil while they are as they were
 	tried  time.Time
 
 	// want is what should be, have what the kernel is believed to have of what
@@ -125,20 +126,35 @@ func (w *keeping) begin() {
 }
 
 // limit sets the time limits of connections, if others are asked for than were
-// set. What the kernel refuses is not asked for again.
+// set. Those that nobody asks for, or asks for no longer, are what they were before.
+// What the kernel refuses is not asked for again.
 func (w *keeping) limit() {
 	w.k.mu.Lock()
-	want := w.k.limits
+	asked := w.k.limits
 	w.k.mu.Unlock()
-	if want == w.limits {
+	none := asked == Timeouts{}
+	if asked == w.limits && !(none && w.before != nil) {
 		return
 	}
 	var err error
-	if want != (Timeouts{}) {
-		err = w.used(w.conn.SetTimeouts(want))
+	if w.before == nil && !none {
+		var now Timeouts
+		if now, err = w.conn.Timeouts(); err == nil {
+			w.before = &now
+		}
+		err = w.used(err)
+	}
+	want := asked
+	if w.before != nil {
+		want = asked.over(*w.before)
 	}
 	if w.conn != nil {
-		w.limits = want
+		err = errors.Join(err, w.used(w.conn.SetTimeouts(want)))
+	}
+	if w.conn != nil {
+		if w.limits = asked; none {
+			w.before = nil
+		}
 	}
 	if err != nil {
 		w.trouble(limiting, err)
@@ -421,6 +437,12 @@ func (w *keeping) end(remove bool) {
 			w.synchronise()
 		}
 		w.remove()
+		w.k.mu.Lock()
+		w.k.limits = Timeouts{}
+		w.k.mu.Unlock()
+		if w.conn != nil {
+			w.limit()
+		}
 	}
 	if w.conn != nil {
 		w.endError = errors.Join(w.endError, w.conn.Close(), w.look.Close())
@@ -431,14 +453,16 @@ func (w *keeping) remove() {
 	w.k.mu.Lock()
 	all := w.flushAtEnd
 	w.k.mu.Unlock()
-	if w.conn == nil {
-		return
+	if all && w.open() {
+		if w.endError = w.used(w.conn.Flush()); w.endError == nil {
+			clear(w.have)
+			clear(w.refused)
+			w.write()
+			return
+		}
 	}
-	if all {
-		w.endError = w.conn.Flush()
-		clear(w.have)
-		clear(w.refused)
-		w.write()
+	if !w.open() {
+		w.endError = errors.Join(w.endError, fmt.Errorf("%d services could not be removed from IPVS", len(w.have)))
 		return
 	}
 	for key := range w.have {
@@ -449,6 +473,6 @@ func (w *keeping) remove() {
 	}
 	clear(w.want)
 	if _, ok := w.settle(); !ok || len(w.doubt)+len(w.refused) > 0 {
-		w.endError = fmt.Errorf("%d services could not be removed from IPVS", len(w.have))
+		w.endError = errors.Join(w.endError, fmt.Errorf("%d services could not be removed from IPVS", len(w.have)))
 	}
 }

@@ -25,6 +25,7 @@ const (
 	cmdDelDaemon = 10
 	cmdGetDaemon = 11
 	cmdSetConfig = 12
+	cmdGetConfig = 13
 	cmdGetInfo   = 15
 	cmdZero      = 16
 	cmdFlush     = 17

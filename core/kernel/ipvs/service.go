@@ -3,6 +3,7 @@
 package ipvs
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,7 +24,6 @@ import (
 type serviceWriter interface {
 	Edit(balance.Key, balance.Options) error
 	Flush() error
-	Timeouts() (Timeouts, error)
 	SetTimeouts(Timeouts) error
 	Close() error
 }
@@ -72,14 +72,43 @@ func (c *Conn) Flush() error {
 
 // Timeouts returns how long idle connections are kept.
 func (c *Conn) Timeouts() (t Timeouts, err error) {
-	l, err := c.library()
-	if err == nil {
-		t, err = l.Timeouts()
-	}
+	c.out.b = c.out.b[:0]
+	c.seq++
+	c.out.begin(c.family, cmdGetConfig, unix.NLM_F_ACK, c.seq)
+	c.out.end()
+	err = c.exchange(func(r reply) error {
+		if len(r.body) < genlHeader {
+			return errShort
+		}
+		t, err = readTimeouts(r.body[genlHeader:])
+		return err
+	})
 	if err != nil {
-		return t, fmt.Errorf("read the time limits of IPVS: %w", err)
+		return t, fmt.Errorf("read the time limits of IPVS: %w", permit(err))
 	}
 	return t, nil
+}
+
+// readTimeouts reads time limits from the attributes of a message.
+func readTimeouts(b []byte) (t Timeouts, err error) {
+	err = attributes(b, func(kind uint16, v []byte) error {
+		n, err := number(v)
+		switch s := time.Duration(n) * time.Second; kind {
+		case attrTCP:
+			t.TCP = s
+		case attrTCPFin:
+			t.TCPFin = s
+		case attrUDP:
+			t.UDP = s
+		}
+		return err
+	})
+	return t, err
+}
+
+// over is t, with those of before where it says nothing.
+func (t Timeouts) over(before Timeouts) Timeouts {
+	return Timeouts{TCP: cmp.Or(t.TCP, before.TCP), TCPFin: cmp.Or(t.TCPFin, before.TCPFin), UDP: cmp.Or(t.UDP, before.UDP)}
 }
 
 // SetTimeouts sets how long idle connections are kept.
@@ -142,18 +171,6 @@ func (l *library) Edit(k balance.Key, o balance.Options) error {
 
 func (l *library) Flush() error {
 	return l.limited(func(h *ipvs.Handle) error { return h.Flush() })
-}
-
-func (l *library) Timeouts() (t Timeouts, err error) {
-	var c *ipvs.Config
-	err = l.limited(func(h *ipvs.Handle) (err error) {
-		c, err = h.GetConfig()
-		return err
-	})
-	if err != nil {
-		return t, err
-	}
-	return Timeouts{TCP: c.TimeoutTCP, TCPFin: c.TimeoutTCPFin, UDP: c.TimeoutUDP}, nil
 }
 
 func (l *library) SetTimeouts(t Timeouts) error {
