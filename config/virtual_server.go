@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -246,26 +245,54 @@ type VirtualServerGroup struct {
 	Entries []GroupEntry `key:"entries" word:"-" form:"lines" tier:"1"`
 }
 
+// Families reports whether something of the group is of IPv4 and of IPv6: an address,
+// or a mark with a family.
+func (g *VirtualServerGroup) Families() (four, six bool) {
+	for i := range g.Entries {
+		e := &g.Entries[i]
+		four = four || e.Address.Is4() || e.Family == "inet"
+		six = six || e.Address.Is6() || e.Family == "inet6"
+	}
+	return four, six
+}
+
+// Undecided is a mark without a family in a group with something of both, or nil.
+func (g *VirtualServerGroup) Undecided() *GroupEntry {
+	if four, six := g.Families(); !four || !six {
+		return nil
+	}
+	for i := range g.Entries {
+		if e := &g.Entries[i]; e.Fwmark != 0 && e.Family == "" {
+			return e
+		}
+	}
+	return nil
+}
+
 // MarkFamily is inet or inet6 for a mark of the group in a virtual server: what
-// stands behind it, or the family of the group's addresses if they have one,
-// or that of the virtual server.
+// stands behind it, or the family of all else in the group if that has one, or that
+// of the virtual server.
 func (g *VirtualServerGroup) MarkFamily(e *GroupEntry, v *VirtualServer) string {
 	if e.Family != "" {
 		return e.Family
 	}
-	family := ""
-	for i := range g.Entries {
-		switch a := g.Entries[i].Address; {
-		case !a.IsValid():
-		case family != "" && (family == "inet") != a.Is4():
-			return v.Family()
-		case a.Is4():
-			family = "inet"
-		default:
-			family = "inet6"
+	switch four, six := g.Families(); {
+	case four == six:
+		return v.Family()
+	case four:
+		return "inet"
+	}
+	return "inet6"
+}
+
+// AnyMark reports whether a virtual server, or something of its group, has a mark.
+func (c *Config) AnyMark(v *VirtualServer) bool {
+	for i := range c.VirtualServerGroups {
+		if g := &c.VirtualServerGroups[i]; v.Group != "" && g.Name == v.Group {
+			return slices.ContainsFunc(g.Entries, func(e GroupEntry) bool { return e.Fwmark != 0 })
 		}
 	}
-	return cmp.Or(family, v.Family())
+	return v.Fwmark != 0
 }
 
 // Marked reports whether firewall marks, and no addresses, say which packets

@@ -235,3 +235,25 @@ func TestMarkFamily(t *testing.T) {
 		t.Errorf("with one behind a tunnel it is %q", v.Family())
 	}
 }
+
+// TestGroupMarkFamily holds that a mark without a family in a group has that of all
+// else in it, of addresses and of other marks, and else that of the virtual server.
+func TestGroupMarkFamily(t *testing.T) {
+	four, six := GroupEntry{Address: netip.MustParseAddr("192.0.2.1")}, GroupEntry{Address: netip.MustParseAddr("2001:db8::1")}
+	mark, mark4, mark6 := GroupEntry{Fwmark: 3}, GroupEntry{Fwmark: 4, Family: "inet"}, GroupEntry{Fwmark: 6, Family: "inet6"}
+	for want, groups := range map[string][][]GroupEntry{
+		"inet":  {{mark, four}, {mark4, mark}, {mark, four, mark4}},
+		"inet6": {{mark, six}, {mark, mark6}, {mark6, six, mark}},
+		"":      {{mark}, {mark, four, six}, {mark, four, mark6}, {mark, mark4, mark6}},
+	} {
+		for _, entries := range groups {
+			g := VirtualServerGroup{Entries: entries}
+			if got := g.MarkFamily(&mark, &VirtualServer{}); got != want {
+				t.Errorf("%+v: %q, want %q", entries, got, want)
+			}
+			if got := g.Undecided(); (got != nil) != (want == "" && len(entries) > 1) {
+				t.Errorf("%+v: undecided is %+v", entries, got)
+			}
+		}
+	}
+}

@@ -105,10 +105,10 @@ func examineServer(c *config.Config, runDir string) []doctor.Finding {
 	if err != nil {
 		return failed(err)
 	}
-	if p := serverPlan(c, nil, true); len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
+	if p, _ := serverPlan(c, nil, true); len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
 		return nil
 	}
-	p := serverPlan(c, own, false)
+	p, _ := serverPlan(c, own, false)
 	if len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
 		return []doctor.Finding{{Level: doctor.OK, What: what, Text: "those by DR and TUN need the services' addresses; on each of them `moonkeep realserver check` looks"}}
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -13,16 +14,27 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
-// toldConf has a FIFO and services by the last number of their address: what
+// toldConf has a FIFO and services by their port, or by a mark or a group: what
 // stands inside each, without the timers.
 func toldConf(fifo string, services ...string) string {
 	text := "global_defs {\n\trouter_id LAB\n\tscript_user root\n\trs_init_notifies\n\tlvs_notify_fifo " + fifo + "\n}\n"
 	for name, value := range map[string]int{"serves": 0, "rests": 1} {
 		text += fmt.Sprintf("track_file %s {\n\tfile %s.%[1]s\n\tweight 0\n\tinit_file %[3]d\n}\n", name, fifo, value)
 	}
+	text += "virtual_server_group both {\n\t10.9.0.2 80\n}\nvirtual_server_group marks {\n\tfwmark 7\n}\n"
 	for _, s := range services {
-		port, rest, _ := strings.Cut(s, " ")
-		text += fmt.Sprintf("virtual_server 10.9.0.1 %s {\n\tdelay_loop 1\n\tlb_algo rr\n\tlb_kind NAT\n\tprotocol TCP\n", port)
+		name, rest, _ := strings.Cut(s, " ")
+		if kind, of, is := strings.Cut(name, "="); is {
+			name = kind + " " + of
+		} else {
+			name = "10.9.0.1 " + name
+		}
+		text += fmt.Sprintf("virtual_server %s {\n\tdelay_loop 1\n\tlb_algo rr\n", name)
+		for key, usual := range map[string]string{"lb_kind": "NAT", "protocol": "TCP"} {
+			if !strings.Contains(rest, key+"=") {
+				text += "\t" + key + " " + usual + "\n"
+			}
+		}
 		for word := range strings.FieldsSeq(rest) {
 			server, is := strings.CutPrefix(word, "server=")
 			if file, follows := strings.CutPrefix(word, "file="); follows {
@@ -58,13 +70,14 @@ func TestGuestServersTold(t *testing.T) {
 	sides := make([]*side, 2)
 	first := []string{"1001 server=1 server=2", "1002 alpha sorry_server=10.2.0.9=80 server=3", "1003 server=4", "1004 alpha server=5", "1005 alpha server=3",
 		"1007 file=rests", "1008 alpha sorry_server=10.2.0.9=80 file=serves", "1009 sorry_server=10.2.0.9=80 file=rests"}
+	stay := []string{"1010 omega alpha server=8", "group=both server=4", "group=both protocol=UDP server=4", "group=marks server=4", "fwmark=8 lb_kind=DR server=4"}
 	for i := range sides {
 		d := newDirector(t)
 		s := &side{director: d, fifo: filepath.Join(d.dir, "fifo")}
 		sides[i] = s
 		s.tape.listen(t, s.fifo)
-		d.fail(t, "add", "3")
-		conf := d.write(t, "site.conf", toldConf(s.fifo, first...), 0o600)
+		d.fail(t, "add", "3", "8")
+		conf := d.write(t, "site.conf", toldConf(s.fifo, slices.Concat(first, stay, []string{"1011 alpha sorry_server=10.2.0.9=80 server=8"})...), 0o600)
 		pid := func(n string) string { return filepath.Join(d.dir, n+".pid") }
 		s.cmd = exec.Command("keepalived", "-n", "-l", "-D", "-C", "-f", conf, "-p", pid("p"), "-c", pid("c"), "-r", pid("r"), "-b", pid("b"))
 		if i == 1 {
@@ -93,6 +106,9 @@ func TestGuestServersTold(t *testing.T) {
 		rs("5", "1004"): " UP", vs("1004"): " UP",
 		rs("3", "1005"): " DOWN",
 		rs("7", "1008"): " UP", vs("1008"): " UP", vs("1009"): " DOWN",
+		rs("8", "1010"): " DOWN", rs("8", "1011"): " DOWN", vs("1011"): " DOWN",
+		"RS [10.2.0.4]:tcp:80 [both]:0": " UP", "VS [both]:0": " UP", "RS [10.2.0.4]:udp:80 [both]:1": " UP", "VS [both]:1": " UP",
+		"RS [10.2.0.4]:none:80 [marks]:0": " UP", "VS [marks]:0": " UP", "RS [10.2.0.4]:none:0 FWM 8": " UP", "VS FWM 8": " UP",
 	}
 	says := func(step string) {
 		t.Helper()
@@ -107,14 +123,16 @@ func TestGuestServersTold(t *testing.T) {
 	}
 	says("as they begin")
 	for _, s := range sides {
-		// One server less, a service less, and one more.
-		s.write(t, "site.conf", toldConf(s.fifo, "1001 server=1", first[1], first[3], first[4], first[6], "1006 omega server=6"), 0o600)
+		// One server less, a service less, one more, and another sorry server.
+		now := []string{"1001 server=1", first[1], first[3], first[4], first[6], "1006 omega server=6", "1011 alpha sorry_server=10.2.0.6=80 server=8"}
+		s.write(t, "site.conf", toldConf(s.fifo, slices.Concat(now, stay)...), 0o600)
 		netnstest.Must(t, s.cmd.Process.Signal(syscall.SIGHUP))
 	}
 	want[rs("2", "1001")] += " DOWN"
 	want[rs("4", "1003")] += " DOWN"
 	want[vs("1003")] += " DOWN"
 	want[rs("6", "1006")], want[vs("1006")] = " UP", " UP"
+	want[vs("1011")] += " DOWN"
 	says("after the reload")
 	for _, s := range sides {
 		s.fail(t, "add", "1")
@@ -132,5 +150,6 @@ func TestGuestServersTold(t *testing.T) {
 	}
 	want[rs("6", "1006")] += " DOWN"
 	want[vs("1006")] += " DOWN"
+	want[vs("1010")] += " DOWN"
 	says("after the stop")
 }

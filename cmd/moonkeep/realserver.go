@@ -39,7 +39,8 @@ changes, changes nothing twice, and removes what FILE no longer asks for. down
 undoes what up changed, and nothing else; it needs no FILE. check prints what is
 missing. What comes by GUE or GRE, or by IPv4 within IPv6 and the other way round,
 is set up by hand: up changes nothing before the address stands, and says what takes
-the packets.
+the packets. A firewall mark tells no addresses: up and check name it, and those that
+the director marks are added by hand.
 
 Only services count that have an address of this host among their real servers or
 as their sorry server; --all takes every service that uses DR or TUN.
@@ -76,8 +77,11 @@ errors. 2: wrong use, or it could not be done.`,
 			if err != nil {
 				return err
 			}
-			p := serverPlan(c, own, all)
-			if len(p.Direct)+len(p.Tunnelled)+len(p.Others) == 0 {
+			p, marks := serverPlan(c, own, all)
+			for _, text := range marks {
+				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: %s\n", text)
+			}
+			if len(p.Direct)+len(p.Tunnelled)+len(p.Others)+len(marks) == 0 {
 				return fmt.Errorf("no service of %s reaches this host by DR or TUN: none of its real servers has an address of this host (--all takes all services)", args[1])
 			}
 			if args[0] == "up" {
@@ -106,8 +110,9 @@ func printMissing(w io.Writer, h *realserver.Host, p realserver.Plan) error {
 	return nil
 }
 
-// serverPlan says what a host with these addresses needs as a real server.
-func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan) {
+// serverPlan says what a host with these addresses needs as a real server, and of
+// which firewall marks it is not known.
+func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan, marks []string) {
 	for _, l := range build.Layouts(c) {
 		for _, s := range l.Reached() {
 			if !all && !slices.Contains(own, s.Address.Addr()) {
@@ -115,7 +120,13 @@ func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan
 			}
 			for _, k := range l.Keys {
 				if k.Fwmark != 0 {
-					continue // the mark says nothing of addresses
+					switch s.Forward {
+					case balance.Direct:
+						marks = append(marks, k.String()+" comes by DR, and a mark tells no address: add those that the director marks to lo by hand, with arp_ignore 1 and arp_announce 2")
+					case balance.Tunnel:
+						marks = append(marks, k.String()+" comes by TUN, and a mark tells no address: add those that the director marks to the interface of the tunnel by hand")
+					}
+					continue
 				}
 				switch s.Forward {
 				case balance.Direct:
@@ -139,7 +150,8 @@ func serverPlan(c *config.Config, own []netip.Addr, all bool) (p realserver.Plan
 		return cmp.Or(a.Address.Compare(b.Address), cmp.Compare(a.Needs, b.Needs))
 	})
 	p.Others = slices.Compact(p.Others)
-	return p
+	slices.Sort(marks)
+	return p, slices.Compact(marks)
 }
 
 // otherTunnel says what takes the packets of a service that come to a server by

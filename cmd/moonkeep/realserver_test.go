@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -60,6 +61,19 @@ virtual_server 2001:db8::104 80 {
     real_server 10.0.0.8 80 { }
     real_server 2001:db8::7 80 { }
 }
+virtual_server fwmark 7 {
+    lb_kind DR
+    real_server 10.0.0.7 { }
+}
+virtual_server fwmark 8 {
+    ip_family inet6
+    lb_kind TUN
+    real_server 10.0.0.7 { }
+}
+virtual_server fwmark 9 {
+    lb_kind NAT
+    real_server 10.0.0.7 { }
+}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -90,12 +104,23 @@ virtual_server 2001:db8::104 80 {
 		{"of its own family, and the other", []netip.Addr{a("10.0.0.8")}, false, realserver.Plan{Tunnelled: []netip.Addr{a("192.0.2.104")}, Others: []realserver.Other{{Address: a("2001:db8::104"),
 			Needs: "its packets come as IPv6 within IPv4; set up a tunnel (ip link add NAME type sit) with the address"}}}},
 	}
-	every := serverPlan(c, nil, true)
+	every, marks := serverPlan(c, nil, true)
+	for i, want := range []string{"fwmark 7 comes by DR", "fwmark 8 inet6 comes by TUN"} {
+		if len(marks) != 2 || !strings.HasPrefix(marks[i], want) {
+			t.Errorf("marks %q", marks)
+		}
+	}
+	for own, want := range map[string]int{"10.0.0.1": 0, "10.0.0.7": 2} {
+		if p, marks := serverPlan(c, []netip.Addr{a(own)}, false); len(marks) != want || want > 0 && len(p.Direct) > 0 {
+			t.Errorf("%s: %+v and the marks %q", own, p, marks)
+		}
+	}
 	if got, want := fmt.Sprint(every.Direct, every.Tunnelled, len(every.Others)), "[192.0.2.100 192.0.2.102 192.0.2.103] [192.0.2.101 192.0.2.104 2001:db8::104] 4"; got != want {
 		t.Errorf("all: %s, want %s", got, want)
 	}
 	for _, tt := range tests {
-		if diff := cmp.Diff(tt.want, serverPlan(c, tt.own, tt.all), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
+		got, _ := serverPlan(c, tt.own, tt.all)
+		if diff := cmp.Diff(tt.want, got, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 			t.Errorf("%s: %s", tt.name, diff)
 		}
 	}

@@ -46,7 +46,7 @@ func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) 
 	for _, r := range list {
 		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
 	}
-	if v.Group != "" { // whose real servers have ports of their own
+	if v.Group != "" || v.Fwmark != 0 { // where real servers have ports of their own
 		// Where packets are rewritten they keep them, so that only others may be one.
 		loss := make(map[netip.Addr]bool, len(l.Servers)) // whether one does not keep its port
 		for i := range l.Servers {

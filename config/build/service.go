@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,17 +22,28 @@ func services(c *config.Config) []node.Service {
 	for i := range c.TrackFiles {
 		files[c.TrackFiles[i].Name] = &c.TrackFiles[i]
 	}
+	members, places := map[string]int{}, map[*config.VirtualServer]int{}
+	for i := range c.VirtualServers {
+		if v := &c.VirtualServers[i]; v.Group != "" {
+			places[v] = members[v.Group]
+			members[v.Group]++
+		}
+	}
 	number := uint32(0)
 	var one Probe
 	var last texts
 	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
 		s := node.Service{
-			Name: name, Tuple: serviceTuple(v), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
+			Name: name, Tuple: serviceTuple(v, places[v]), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
 			Layout: laid(c, v, list), SlowStart: balance.Ramp{Over: v.SlowStart}, Panic: balance.Panic{Percent: v.PanicThreshold}, Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
 		}
 		s.TellChecks = c.Global.SMTPServer != nil && len(c.Global.Email) > 0 && !c.Global.NoCheckerEmails
 		if v.SorryServer != nil {
 			s.Sorry = balance.Sorry{Present: true, Inhibits: v.SorryServer.Inhibit}
+		}
+		protocol := v.Protocol
+		if c.Marked(v) {
+			protocol = "none"
 		}
 		if v.HASuspend {
 			s.Awake = v.Address.Addr()
@@ -41,7 +53,7 @@ func services(c *config.Config) []node.Service {
 				s.Sorry.Inhibits = r.Inhibits(v) // of the two settings this one counts, as with keepalived
 			}
 			x := node.Server{
-				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
+				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r, protocol), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
 			}
 			list := checksOf(r)
 			x.Checks = make([]node.Check, 0, len(list))
@@ -140,23 +152,26 @@ func policy(word string) health.Policy {
 	return health.Keep
 }
 
-// serviceTuple is how keepalived writes a virtual server into FIFOs and mails.
-func serviceTuple(v *config.VirtualServer) string {
+// serviceTuple is how keepalived writes a virtual server into FIFOs and mails. place
+// is how many virtual servers of its group are before it.
+func serviceTuple(v *config.VirtualServer, place int) string {
 	switch {
 	case v.Group != "":
-		return "[" + v.Group + "]:0"
+		return fmt.Sprintf("[%s]:%d", v.Group, place)
 	case v.Fwmark != 0:
 		return fmt.Sprintf("FWM %d", v.Fwmark)
 	}
 	return tuple(v.Address, v.Protocol)
 }
 
-func serverTuple(v *config.VirtualServer, r *config.RealServer) string {
-	protocol := v.Protocol
-	if v.Fwmark != 0 {
-		protocol = "none"
+// serverTuple does so with a real server. By the mark of a virtual server packets that
+// are not rewritten come to any port, which is 0 then.
+func serverTuple(v *config.VirtualServer, r *config.RealServer, protocol string) string {
+	e := r.Endpoint(v)
+	if v.Fwmark != 0 && r.Method(v).Kind != config.NAT {
+		e.AddrPort = netip.AddrPortFrom(e.Addr(), 0)
 	}
-	return tuple(r.Endpoint(v), protocol)
+	return tuple(e, protocol)
 }
 
 func tuple(e config.Endpoint, protocol string) string {

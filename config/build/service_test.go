@@ -119,6 +119,32 @@ func TestServiceTwice(t *testing.T) {
 	}
 }
 
+// TestTuples: virtual and real servers are written as by keepalived: those of one group
+// by their order, without a protocol where marks say what belongs to them, and by a
+// mark without a port where that is kept.
+func TestTuples(t *testing.T) {
+	c := read(t, `
+virtual_server_groups:
+  - {name: g, entries: [{address: 192.0.2.1, port: 80}, {fwmark: 4}]}
+  - {name: marks, entries: [{fwmark: 5}]}
+virtual_servers:
+  - {group: marks, protocol: TCP, lb_algo: rr, lb_kind: DR, real_servers: [{address: 192.0.2.11:80}]}
+  - {group: g, protocol: TCP, lb_algo: rr, real_servers: [{address: 192.0.2.11:80}]}
+  - {group: g, protocol: UDP, lb_algo: rr, real_servers: [{address: 192.0.2.11:80}]}
+  - {fwmark: 6, protocol: TCP, lb_algo: rr, lb_kind: TUN, real_servers: [{address: 192.0.2.11:80}, {address: 192.0.2.12:80, lvs_method: NAT}]}
+`)
+	var got []string
+	for _, v := range Node(c).Services {
+		for _, s := range v.Servers {
+			got = append(got, s.Tuple+" "+v.Tuple)
+		}
+	}
+	want := []string{"[192.0.2.11]:none:80 [marks]:0", "[192.0.2.11]:tcp:80 [g]:0", "[192.0.2.11]:udp:80 [g]:1", "[192.0.2.11]:none:0 FWM 6", "[192.0.2.12]:none:80 FWM 6"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 // TestServices holds what the node gets, and that numbers are the same for both.
 func TestServices(t *testing.T) {
 	c := read(t, servicesText)

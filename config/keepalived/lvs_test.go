@@ -70,6 +70,8 @@ func TestServices(t *testing.T) {
 		"a server's zone":   {service("real_server fe80::1%eth0 80 {\n}"), []string{"warning no-real-server", "warning bad-address"}},
 		"a group twice":     {bare + "virtual_server_group g {\n10.0.0.1\n}\nvirtual_server_group g {\n10.0.0.2\n}", []string{"warning duplicate-name"}},
 		"a group of both":   {bare + "virtual_server_group g {\n10.0.0.1 80\nfd00::1 80\nfwmark 3 inet\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind NAT\nreal_server 10.0.0.2 80 {\n}\n}", []string{"warning family-mismatch"}},
+		"both and a mark":   {bare + "virtual_server_group g {\n10.0.0.1 80\nfwmark 3 inet6\nfwmark 4\n}" + strings.Replace(served, "lb_kind NAT", "lb_kind TUN", 1), []string{"warning family-mismatch", "warning unknown-group"}},
+		"a mark by others":  {bare + "virtual_server_group g {\nfwmark 3 inet6\nfwmark 4\n}" + strings.Replace(served, "10.0.0.2", "fd00::2", 1), nil},
 		"both by tunnels":   {bare + "virtual_server_group g {\n10.0.0.1 80\nfd00::1 80\nfwmark 3 inet\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind TUN\nreal_server 10.0.0.2 80 {\n}\n}", nil},
 		"a group of one":    {strings.NewReplacer("10.0.0.1 80\n", "", "fd00::1 80\n", "").Replace(bare + "virtual_server_group g {\n10.0.0.1 80\nfd00::1 80\nfwmark 3 inet\n}\nvirtual_server group g {\nprotocol TCP\nlb_algo rr\ndelay_loop 5\nlb_kind NAT\nreal_server 10.0.0.2 80 {\n}\n}"), nil},
 		"a reply of 255":    {checkText("UDP_CHECK", "min_reply_length 255"), nil},

@@ -149,12 +149,18 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return last
 }
 
-// endServerGroup leaves out a group that has nothing in it, or a name that was
-// taken.
+// endServerGroup leaves out a group that has nothing in it, or something of both
+// families and a mark that has none, or a name that was taken.
 func (r *reader) endServerGroup(*statement) {
 	g := top[config.VirtualServerGroup](r)
 	if len(g.Entries) == 0 && !r.damaged {
 		r.out.addAt(g.At, config.Warning, "empty-group", "virtual_server_group %s has no addresses: it is left out, as by keepalived", printable(g.Name))
+		r.drop()
+		return
+	}
+	if e := g.Undecided(); e != nil {
+		r.out.addAt(e.At, config.Warning, "family-mismatch", "virtual_server_group %s is left out, as by keepalived: it has something of IPv4 and of IPv6, and fwmark %d has no family; write fwmark %d inet, or inet6", printable(g.Name), e.Fwmark, e.Fwmark)
+		r.skipped[g.Name] = g.At
 		r.drop()
 		return
 	}

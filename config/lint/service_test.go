@@ -271,7 +271,11 @@ virtual_servers:
   - {group: g, protocol: TCP, ip_family: inet6, lb_kind: TUN, real_servers: [{address: "[2001:db8::9]:80", checks: [{TCP_CHECK: {}}]}]}
 `)
 	said(t, One(c), "a.yaml mark-family: virtual_server_group g: fwmark 4 has no family")
+	c.VirtualServerGroups[0].Entries[1].Address = netip.Addr{} // the other mark is of a family, too
+	c.VirtualServerGroups[0].Entries[1].Fwmark, c.VirtualServerGroups[0].Entries[1].Family = 5, "inet6"
+	said(t, One(c), "a.yaml mark-family: virtual_server_group g: fwmark 4 has no family")
 	c.VirtualServerGroups[0].Entries = c.VirtualServerGroups[0].Entries[1:]
+	c.VirtualServerGroups[0].Entries[1].Family = "inet6"
 	said(t, One(c))
 }
 

@@ -142,18 +142,8 @@ func (l *service) entries(g *config.VirtualServerGroup) {
 
 // families looks for a mark whose family nothing in the group tells.
 func (l *service) families(g *config.VirtualServerGroup) {
-	var four, six bool
-	var mark *config.GroupEntry
-	for i := range g.Entries {
-		switch e := &g.Entries[i]; {
-		case e.Fwmark == 0:
-			four, six = four || e.Address.Is4(), six || e.Address.Is6()
-		case e.Family == "" && mark == nil:
-			mark = e
-		}
-	}
-	if four && six && mark != nil {
-		l.found.Add(mark.At, config.Warning, "mark-family", "virtual_server_group %s: fwmark %d has no family, and the addresses of the group are of both: keepalived drops the whole group, and here the virtual server decides; write fwmark %d inet, or inet6", g.Name, mark.Fwmark, mark.Fwmark)
+	if mark := g.Undecided(); mark != nil {
+		l.found.Add(mark.At, config.Warning, "mark-family", "virtual_server_group %s: fwmark %d has no family, and the group has something of both: keepalived drops the whole group, and here the virtual server decides; write fwmark %d inet, or inet6", g.Name, mark.Fwmark, mark.Fwmark)
 	}
 }
 
@@ -214,7 +204,11 @@ func (l *service) service(c *config.Config) {
 		l.report(v.Written.At("persistence_granularity", v.At), "granularity-unused", "persistence_granularity does nothing for the services of a group, as with keepalived: each client is persistent by itself; take it out, or write one virtual_server for each address")
 	}
 	if v.HASuspend && (v.Fwmark != 0 || v.Group != "") {
-		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unused", "ha_suspend looks for the virtual server's address on this host, and %s has none: keepalived checks all the time; take it out, or write one virtual_server for each address", serverName(v))
+		theirs := "so does keepalived"
+		if v.Group != "" && !c.AnyMark(v) {
+			theirs = "keepalived never checks them, and they stay as they begin"
+		}
+		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unused", "ha_suspend looks for the virtual server's address on this host, and %s has none: its servers are checked all the time here, and %s; take it out, or write one virtual_server for each address", serverName(v), theirs)
 	}
 	if addr := v.Address.Addr(); v.HASuspend && v.Address.IsValid() && !l.moves(c, addr) {
 		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unmoved", "ha_suspend does nothing: %s is a virtual address of no vrrp_instance of this file, and such a one is taken as held here, so that the checks always run; keepalived looks at the addresses of the host, whoever sets them; make it a virtual address, or take ha_suspend out", addr)

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -125,8 +126,8 @@ func TestBegins(t *testing.T) {
 	}
 }
 
-// TestSorryComes: a reload that gives a sorry server to a service without quorum has
-// clients served by it from then on, which is told once.
+// TestSorryComes: a reload that gives a sorry server, or another one, to a service
+// without quorum has clients served by it from then on, which is told once.
 func TestSorryComes(t *testing.T) {
 	v := web(backend("a", tcp("1")))
 	s := newSite(t, Config{Services: []Service{v}})
@@ -138,6 +139,11 @@ func TestSorryComes(t *testing.T) {
 	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
 	s.run(0, health.Failed)
 	s.says("a down", "lost")
+	for _, told := range [][]string{{"lost start"}, nil} {
+		s.take(s.node.Reconfigure(s.now, Config{Services: []Service{sorry}}))
+		s.says(told...)
+	}
+	sorry.Layout.Sorry.Address = netip.MustParseAddrPort("192.0.2.9:80")
 	for _, told := range [][]string{{"lost start"}, nil} {
 		s.take(s.node.Reconfigure(s.now, Config{Services: []Service{sorry}}))
 		s.says(told...)

@@ -265,8 +265,9 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 		n.prove(now, &v.servers[i]) // there may be none left that it waits for
 	}
 	v.sum = v.total()
-	if comes := v.cfg.Sorry.Present && !was.cfg.Sorry.Present; comes && !v.has && !v.quorum.Holds(false, v.sum) {
-		n.tellService(QuorumLost, v, nil, "a sorry server serves since the reload: "+v.weighed()).Start = true
+	another := !was.cfg.Sorry.Present || v.cfg.Layout.Sorry.Address != was.cfg.Layout.Sorry.Address
+	if v.cfg.Sorry.Present && another && !v.has && !v.quorum.Holds(false, v.sum) {
+		n.tellService(QuorumLost, v, nil, "another sorry server serves since the reload: "+v.weighed()).Start = true
 	}
 	n.touch(v)
 }

@@ -381,8 +381,6 @@ func (n *Node) stopServices() {
 				n.tellService(ServerDown, v, s, "stopping")
 			}
 		}
-		if v.has {
-			n.tellService(QuorumLost, v, nil, "stopping")
-		}
+		n.tellService(QuorumLost, v, nil, "stopping") // also of one that had none, as keepalived
 	}
 }

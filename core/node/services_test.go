@@ -408,14 +408,17 @@ func TestReloadTells(t *testing.T) {
 
 // TestOmega: a stop is told to those who want it, and no probe begins after it.
 func TestOmega(t *testing.T) {
-	v, w := web(backend("a", tcp("1")), backend("b", tcp("2"))), web(backend("c", tcp("3")))
+	v, w, x := web(backend("a", tcp("1")), backend("b", tcp("2"))), web(backend("c", tcp("3"))), web(backend("d", tcp("4")))
 	v.Omega, w.Name = true, "other"
-	s := newSite(t, Config{Services: []Service{v, w}})
-	s.says("won start", "won start")
+	x.Omega, x.Name = true, "without quorum"
+	s := newSite(t, Config{Services: []Service{v, w, x}})
+	s.says("won start", "won start", "won start")
 	s.run(1, health.Failed)
 	s.says("b down")
+	s.run(3, health.Failed)
+	s.says("d down", "lost")
 	s.take(s.node.Stop(s.now))
-	s.says("a down stop", "lost stop")
+	s.says("a down stop", "lost stop", "lost stop")
 	if s.node.Deadline() != mono.Never || !s.node.Stopped() {
 		t.Error("there is something left to do")
 	}

@@ -61,7 +61,9 @@
 //	RS [ADDRESS]:PROTOCOL:PORT [ADDRESS]:PROTOCOL:PORT UP|DOWN
 //
 // where the second is the virtual server, "FWM MARK" one of a firewall mark, and
-// "[NAME]:0" one of a group.
+// "[NAME]:N" one of a group, with the number of those of the group that stand before
+// it. PROTOCOL is none where only marks say which packets belong to it, and PORT is 0
+// with a mark and DR or TUN.
 //
 // The reader that the configuration names runs with the FIFO's path as its last
 // argument. It is ended and started anew at each reload, and started again when

@@ -368,7 +368,8 @@ func busyOf(list []node.Draining, usage []ipvs.Usage) map[string]bool {
 				continue
 			}
 			for _, s := range u.Destinations {
-				if s.Address == x.Address.In(k) && connections(k, s) > 0 {
+				// Of one that has a weight yet the kernel has not heard of the drain.
+				if s.Address == x.Address.In(k) && (s.Weight > 0 || connections(k, s) > 0) {
 					busy[x.Service+" "+x.Server] = true
 				}
 			}

@@ -86,6 +86,8 @@ func TestBusy(t *testing.T) {
 		d := ipvs.DestinationState{Destination: balance.Destination{Address: at(address)}, Active: active, Inactive: inactive}
 		return ipvs.Usage{ServiceState: ipvs.ServiceState{Key: k}, Destinations: []ipvs.DestinationState{d}}
 	}
+	weighs := has(web, "10.0.0.1:80", 0, 0)
+	weighs.Destinations[0].Weight = 1
 	for what, tt := range map[string]struct {
 		list  []node.Draining
 		usage ipvs.Usage
@@ -96,6 +98,7 @@ func TestBusy(t *testing.T) {
 		"DR has the service's port":         {drains(balance.Direct, "10.0.0.1:8080", web), has(web, "10.0.0.1:80", 1, 0), true},
 		"TUN by a mark has none":            {drains(balance.Tunnel, "10.0.0.1:80", mark), has(mark, "10.0.0.1:0", 0, 1), true},
 		"of TCP what has ended is no more":  {drains(balance.Direct, "10.0.0.1:80", web), has(web, "10.0.0.1:80", 0, 1), false},
+		"its weight is not yet 0":           {drains(balance.Direct, "10.0.0.1:80", web), weighs, true},
 		"of another service":                {drains(balance.Direct, "10.0.0.1:80", web), has(mark, "10.0.0.1:80", 1, 0), false},
 		"NAT by a mark, all ports":          {drains(balance.Masq, "10.0.0.1:0", mark), has(mark, "10.0.0.1:0", 1, 0), true},
 		"NAT by a mark, another one's port": {drains(balance.Masq, "10.0.0.1:80", mark), has(mark, "10.0.0.1:0", 1, 0), false},
