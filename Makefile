@@ -87,7 +87,7 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 interop: setup build build/uml ## play the whole interop matrix against keepalived (root)
 	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD|TestVMAC|TestHardwareSources' ./core/lab -matrix
 	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 30m -run 'TestStackedInterface|TestLoss' ./core/lab -matrix
-	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 30m -run 'TestGuestVerdicts' ./cmd/moonkeep -matrix
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 60m -run 'TestGuestVerdicts|TestGuestSameTable|TestGuestLoad' ./cmd/moonkeep -matrix
 
 .PHONY: endure
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters

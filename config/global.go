@@ -318,9 +318,9 @@ type Global struct {
 	// NetNamespace is the network namespace to run in: a name of ip-netns(8), or
 	// the path of a file that stands for it.
 	NetNamespace string `key:"net_namespace" at:"root" tier:"2"`
-	// NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf
-	// the bare keyword means the one that the daemon was started in.
-	NetNamespaceIPVS string `key:"net_namespace_ipvs" at:"root" form:"optional" bare:"default" inherits:"net_namespace" tier:"3"`
+	// NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf the bare
+	// keyword means that of the first process, /proc/1/ns/net.
+	NetNamespaceIPVS string `key:"net_namespace_ipvs" at:"root" form:"optional" bare:"/proc/1/ns/net" inherits:"net_namespace" tier:"3"`
 	// Instance names this daemon among several on a host.
 	Instance string `key:"instance" at:"root" idle:"a run directory of its own tells a daemon from others" tier:"2"`
 	// UsePIDDir puts the process ids into a directory.

@@ -67,6 +67,16 @@ func TestRepeatsAdd(t *testing.T) {
 	}
 }
 
+// TestBareNamespace: net_namespace_ipvs alone is the network namespace of the first
+// process, wherever the daemon is.
+func TestBareNamespace(t *testing.T) {
+	for text, want := range map[string]string{"net_namespace_ipvs\n": "/proc/1/ns/net", "net_namespace a\nnet_namespace_ipvs\n": "/proc/1/ns/net", "net_namespace a\nnet_namespace_ipvs b\n": "b"} {
+		if cfg, found := Read("f", []byte(text+instanceText(oneAddress))); cfg.Global.NetNamespaceIPVS != want || found.Errors() {
+			t.Errorf("%q: %q, want %q; %v", text, cfg.Global.NetNamespaceIPVS, want, found)
+		}
+	}
+}
+
 // TestFirstCounts holds that of the keywords of which keepalived keeps the first
 // so does this package, and says so.
 func TestFirstCounts(t *testing.T) {

@@ -200,7 +200,7 @@ func texts() map[string]string {
 		"Global.NFTablesPriority":              "NFTablesPriority is the priority of its base chains.",
 		"Global.NamespaceIPSets":               "NamespaceIPSets uses ipsets in another network namespace too.",
 		"Global.NetNamespace":                  "NetNamespace is the network namespace to run in: a name of ip-netns(8), or the path of a file that stands for it.",
-		"Global.NetNamespaceIPVS":              "NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf the bare keyword means the one that the daemon was started in.",
+		"Global.NetNamespaceIPVS":              "NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf the bare keyword means that of the first process, /proc/1/ns/net.",
 		"Global.NoCheckerEmails":               "NoCheckerEmails mails the changes of a real server only, not of each check of it.",
 		"Global.NoEmailFaults":                 "NoEmailFaults mails no change to FAULT.",
 		"Global.NotifyFIFO":                    "NotifyFIFO gets the changes of instances, groups and servers.",

@@ -65,7 +65,7 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 	}
 	if name := c.Global.NetNamespaceIPVS; name != c.Global.NetNamespace {
 		if name == "" {
-			return nil, errors.New("net_namespace_ipvs: the bare keyword means the namespace that the daemon was started in, which it has left for net_namespace; give it a name")
+			return nil, errors.New("net_namespace_ipvs is empty, and the daemon is in net_namespace; give it a name, or the path of a file: /proc/1/ns/net is that of the first process")
 		}
 		if b.space, err = netns.Open(name); err != nil {
 			return nil, fmt.Errorf("net_namespace_ipvs: %w; `ip netns add` makes one", err)
