@@ -24,12 +24,21 @@ const (
 
 // checkEvery is after how many instructions the meter looks at the clock. One
 // instruction takes some 50 ns, at worst (arithmetic on a text of a million
-// digits) some milliseconds.
-const checkEvery = 32
+// digits) some milliseconds: after a look that shows such ones, the meter looks
+// after each of the next closely ones.
+const (
+	checkEvery = 32
+	closely    = 4 * checkEvery
+	// slow is how long instructions between two looks take of which one is such.
+	slow = time.Millisecond
+)
 
-// sliceOf is after how many looks at the clock, or steps in Go that take as long, a
-// call lets others compute: some milliseconds.
-const sliceOf = 512
+// A call lets others compute after sliceOf looks at the clock, or steps in Go that
+// take as long, some milliseconds together, and at the first look after sliceTime.
+const (
+	sliceOf   = 512
+	sliceTime = 5 * time.Millisecond
+)
 
 // largeCharge is the charge from which on an instruction is no longer cheap,
 // so that the clock is looked at before it.
@@ -56,12 +65,18 @@ type meter struct {
 	// lets other calls compute.
 	slice int
 	yield func()
+	// born is the zero of began and looked: when the slice began, 0 before its
+	// first look, and the last look. fine is how many instructions more are
+	// looked at one by one.
+	born          time.Time
+	began, looked time.Duration
+	fine          int
 	// ended is a closed channel.
 	ended chan struct{}
 }
 
 func newMeter() *meter {
-	m := &meter{ended: make(chan struct{}), slice: sliceOf, yield: func() {}}
+	m := &meter{ended: make(chan struct{}), slice: sliceOf, yield: func() {}, born: time.Now()}
 	close(m.ended)
 	return m
 }
@@ -73,13 +88,18 @@ func (m *meter) begin(ctx context.Context, limits Limits) {
 	m.instructions = limits.Instructions
 	m.memory = limits.Memory
 	m.over = nil
+	m.fine = 0
+	m.resume()
 }
+
+// resume begins a slice: the call has a slot again, or has let others compute.
+func (m *meter) resume() { m.began = 0 }
 
 // Done counts one instruction. It returns nil, on which nothing can be
 // received, while the call may go on.
 func (m *meter) Done() <-chan struct{} {
 	m.instructions--
-	if m.instructions%checkEvery != 0 && m.over == nil {
+	if m.instructions%checkEvery != 0 && m.fine == 0 && m.over == nil {
 		return nil
 	}
 	if m.check() == nil {
@@ -100,8 +120,9 @@ func (m *meter) check() error {
 	if m.over != nil {
 		return m.over
 	}
-	if m.slice--; m.slice <= 0 {
+	if m.slice--; m.slice <= 0 || m.late() {
 		m.slice = sliceOf
+		m.resume()
 		m.yield()
 	}
 	if err := m.ctx.Err(); err != nil {
@@ -110,6 +131,24 @@ func (m *meter) check() error {
 		m.over = fmt.Errorf("%w: %d instructions in one call", ErrLimit, m.limits.Instructions)
 	}
 	return m.over
+}
+
+// late looks at the clock and reports whether the slice has taken too long. What
+// took long since the last look may have been one instruction or few, so that the
+// next ones are looked at one by one.
+func (m *meter) late() bool {
+	now := time.Since(m.born)
+	if m.began == 0 {
+		m.began, m.looked = now, now
+		return false
+	}
+	if now-m.looked > slow {
+		m.fine = closely
+	} else if m.fine > 0 {
+		m.fine--
+	}
+	m.looked = now
+	return now-m.began > sliceTime
 }
 
 // endOf turns a context's error into the kind that callers see.

@@ -48,6 +48,16 @@ func (m *matcher) step() {
 	}
 }
 
+// passed counts n characters that were looked at in a row, which is less work than
+// so many steps.
+func (m *matcher) passed(n int) {
+	m.steps += n / 16
+	if m.steps >= 1024 {
+		n, m.steps = m.steps, 0
+		m.more(n)
+	}
+}
+
 func (m *matcher) fail(format string, args ...any) int {
 	if m.err == nil {
 		m.err = fmt.Errorf("%w: %s", errPattern, fmt.Sprintf(format, args...))
@@ -239,11 +249,7 @@ func (m *matcher) again(s int, digit byte) int {
 	}
 	c := m.captures[i]
 	text := m.subject[c.start : c.start+c.length]
-	m.steps += len(text) / 16
-	if m.steps >= 1024 {
-		m.more(m.steps)
-		m.steps = 0
-	}
+	m.passed(len(text))
 	if len(m.subject)-s < len(text) || m.subject[s:s+len(text)] != text {
 		return -1
 	}
@@ -261,6 +267,7 @@ func (m *matcher) classEnd(p int) int {
 		}
 		return p + 1
 	case '[':
+		begin := p
 		if p < len(m.pattern) && m.pattern[p] == '^' {
 			p++
 		}
@@ -269,6 +276,7 @@ func (m *matcher) classEnd(p int) int {
 				return m.fail("a [ without its ]")
 			}
 			if m.pattern[p] == ']' && !first {
+				m.passed(p - begin)
 				return p + 1
 			}
 			if m.pattern[p] == '%' {

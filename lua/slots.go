@@ -89,6 +89,7 @@ func (s *state) enter() {
 	}
 	if s.opts.Lost.slots.acquire(s.meter.ctx, s.long) {
 		s.holding.Store(true)
+		s.meter.resume()
 	}
 }
 

@@ -122,3 +122,37 @@ func TestWordsOfALogAreComputedWithASlot(t *testing.T) {
 		t.Errorf("%d times it computed without a slot, %v", without, err)
 	}
 }
+
+// What takes long in one instruction, or in one function of ours, does not keep the
+// slot from others: a call gives it up by time, not by what it counts.
+func TestSlowInstructionsLetOthersCompute(t *testing.T) {
+	for name, body := range map[string]string{
+		"arithmetic on a text of a million digits": `local s = ("0"):rep(1e6) while true do local x = s + 1 end`,
+		"a set that is read at each character":     `local p = "[^a" .. ("b"):rep(9e5) .. "]" while true do (("a"):rep(1e5)):find(p) end`,
+		"the length of what was long":              `local t = {} for i = 1, 6e4 do t[i] = i end for i = 6e4, 2, -1 do t[i] = nil end while true do local n = #t end`,
+	} {
+		lost := new(Lost)
+		lost.slots.made, lost.slots.all, lost.slots.free = true, 1, 1
+		slow := runner(t, "return function() "+body+" end", Options{Lost: lost, Limits: Limits{Instructions: 1 << 30}})
+		small := runner(t, "return function() for i = 1, 100 do end return true end", Options{Lost: lost})
+		ctx, cancel := context.WithTimeout(context.Background(), 1500*time.Millisecond)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			if _, _, err := slow.Check(ctx); err == nil {
+				t.Errorf("%s: it ended", name)
+			}
+		}()
+		time.Sleep(100 * time.Millisecond)
+		if ok, _, err := small.Check(within(t, time.Second)); !ok || err != nil {
+			t.Errorf("%s: a check beside it: %v, %v", name, ok, err)
+		}
+		select {
+		case <-ended:
+			t.Errorf("%s: it was not running beside the check", name)
+		default:
+		}
+		cancel()
+		<-ended
+	}
+}
