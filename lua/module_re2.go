@@ -35,13 +35,21 @@ type compiled struct {
 	*regexp.Regexp
 	instructions int
 	size         int // in octets, by estimate
+	// text is what it was compiled from. atBegin says that it matches only where
+	// the text begins, and looksBack that a match may depend on the character
+	// before it.
+	text               string
+	atBegin, looksBack bool
+	// after finds a match behind the first character of a text, as its first group;
+	// nil before somebody asks for it.
+	after *regexp.Regexp
 }
 
 func re2Module() Module {
 	pattern, text := arg("pattern", "string", "a regular expression in RE2's syntax"), arg("text", "string", "where to look")
 	return Module{
 		Name: "re2",
-		Doc: "Regular expressions in the syntax of RE2, which are matched in a time that grows with the length of the text and never faster. " +
+		Doc: "Regular expressions in the syntax of RE2: a match is found in a time that grows with the length of the text and never faster. " +
 			"The length of the text times that of the pattern is bounded: 64 KiB of text for a pattern of some 60 characters. " +
 			"A pattern that goes beyond ASCII has at most 64 classes and ranges, and 4 with the flag i.",
 		Functions: []Function{
@@ -100,6 +108,7 @@ func (c call) compilePattern(pattern string) *compiled {
 	if err != nil {
 		c.l.ArgError(1, err.Error())
 	}
+	text := parsed.String() // before it is made simpler
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
 		c.l.ArgError(1, err.Error())
@@ -107,8 +116,10 @@ func (c call) compilePattern(pattern string) *compiled {
 	if len(program.Inst) > maxProgram {
 		c.l.ArgError(1, "the pattern is too complex: its repetitions multiply")
 	}
-	size := 0
+	size, looksBack := 0, false
+	const back = syntax.EmptyBeginLine | syntax.EmptyBeginText | syntax.EmptyWordBoundary | syntax.EmptyNoWordBoundary
 	for i := range program.Inst {
+		looksBack = looksBack || program.Inst[i].Op == syntax.InstEmptyWidth && syntax.EmptyOp(program.Inst[i].Arg)&back != 0
 		size += 2 * (40 + 4*len(program.Inst[i].Rune)) // the program, and a form for matching in one pass
 	}
 	c.s.meter.charge(c.l, 2*size)
@@ -117,7 +128,75 @@ func (c call) compilePattern(pattern string) *compiled {
 		c.l.ArgError(1, err.Error())
 	}
 	c.s.meter.live(c.l)
-	return &compiled{re, len(program.Inst), size}
+	if looksBack {
+		size = 2*size + len(text) // as much again for after
+	}
+	atBegin := program.StartCond()&syntax.EmptyBeginText != 0
+	return &compiled{Regexp: re, instructions: len(program.Inst), size: size, text: text, atBegin: atBegin, looksBack: looksBack}
+}
+
+// each calls found with where each match and its groups are, at most most times,
+// as Regexp.FindAllStringSubmatchIndex finds them. That itself can take the square
+// of what one match takes, and nothing stops it. What comes after a match is a text
+// of its own here, whose first character is the one before, if that matters.
+func (c call) each(re *compiled, text string, most int, found func(at []int)) {
+	ended := -1 // where the last match ended
+	for pos := 0; pos <= len(text) && most > 0; {
+		at := c.next(re, text, pos)
+		if at == nil {
+			return
+		}
+		c.s.meter.charge(c.l, costItem*len(at))
+		c.s.meter.work(c.l, 64)
+		empty, again := at[1] == pos, at[0] == ended
+		ended = at[1]
+		if !empty || !again { // an empty one right behind another is none
+			found(at)
+			most--
+		}
+		if pos = at[1]; empty {
+			_, width := utf8.DecodeRuneInString(text[pos:])
+			pos += max(1, width)
+		}
+	}
+}
+
+// next returns where the first match is that begins at pos or behind it, nil when
+// there is none.
+func (c call) next(re *compiled, text string, pos int) []int {
+	switch {
+	case pos == 0:
+		return re.FindStringSubmatchIndex(text)
+	case re.atBegin:
+		return nil
+	case !re.looksBack:
+		return moved(re.FindStringSubmatchIndex(text[pos:]), pos)
+	}
+	if re.after == nil {
+		c.s.meter.charge(c.l, 8*len(re.text)+8192+re.size)
+		after, err := regexp.Compile(`\A(?s:.)(?s:.*?)(` + re.text + `)`)
+		if err != nil {
+			c.l.ArgError(1, err.Error())
+		}
+		re.after = after
+		c.s.meter.live(c.l)
+	}
+	_, width := utf8.DecodeLastRuneInString(text[:pos])
+	at := re.after.FindStringSubmatchIndex(text[pos-width:])
+	if at == nil {
+		return nil
+	}
+	return moved(at[2:], pos-width)
+}
+
+// moved adds n to the places of a match; those that are not there stay so.
+func moved(at []int, n int) []int {
+	for i := range at {
+		if at[i] >= 0 {
+			at[i] += n
+		}
+	}
+	return at
 }
 
 // folded finds the flag i of a pattern.
@@ -183,10 +262,14 @@ func re2FindAll(c call) int {
 	re, text := c.regexp()
 	group := min(re.NumSubexp(), 1)
 	list := c.l.NewTable()
-	for _, m := range re.FindAllStringSubmatch(text, maxValues) {
-		c.s.meter.charge(c.l, 2*costItem*len(m)+len(m[group]))
-		list.Append(lua.LString(strings.Clone(m[group])))
-	}
+	c.each(re, text, maxValues, func(at []int) {
+		match := ""
+		if from := at[2*group]; from >= 0 {
+			match = text[from:at[2*group+1]]
+		}
+		c.s.meter.charge(c.l, 2*costItem+len(match))
+		list.Append(lua.LString(strings.Clone(match)))
+	})
 	return c.push(list)
 }
 
@@ -196,8 +279,7 @@ func re2Replace(c call) int {
 	pieces := c.template(re, by)
 	var out strings.Builder
 	done := 0
-	for _, m := range re.FindAllStringSubmatchIndex(text, -1) {
-		c.s.meter.charge(c.l, costItem*len(m))
+	c.each(re, text, len(text)+1, func(m []int) {
 		c.s.meter.work(c.l, 8*len(pieces))
 		c.add(&out, text[done:m[0]])
 		for _, p := range pieces {
@@ -208,7 +290,7 @@ func re2Replace(c call) int {
 			}
 		}
 		done = m[1]
-	}
+	})
 	c.add(&out, text[done:])
 	return c.push(lua.LString(out.String()))
 }
