@@ -76,10 +76,14 @@ func (c call) bus(ctx context.Context) (*dbus.Conn, error) {
 	return conn, nil
 }
 
-// unitName is the unit that the first argument names.
+// unitSuffixes are those of systemd's kinds of units (systemd.unit(5)).
+var unitSuffixes = [...]string{".service", ".socket", ".device", ".mount", ".automount", ".swap", ".target", ".path", ".timer", ".slice", ".scope"}
+
+// unitName is the unit that the first argument names: a service, unless it says
+// otherwise. A dot alone says nothing: php8.2-fpm has one.
 func (c call) unitName() string {
 	name := c.l.CheckString(1)
-	if !strings.Contains(name, ".") {
+	if !slices.ContainsFunc(unitSuffixes[:], func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
 		name += ".service"
 	}
 	return name

@@ -155,6 +155,8 @@ func TestSystemd(t *testing.T) {
 	for _, tt := range []struct{ body, want string }{
 		{`local u = s.unit("nginx") return true, u.name .. " " .. u.active_state .. " " .. u.main_pid .. " " .. u.restarts .. " " .. u.result`, "nginx.service failed 4711 2 exit-code"},
 		{`local u = s.unit("other.timer") return true, u.load_state .. " " .. tostring(u.main_pid)`, "not-found nil"},
+		{`return true, s.unit("php8.2-fpm").name .. " " .. s.unit("a.mount").name .. " " .. s.unit("user-0.slice").name`, "php8.2-fpm.service a.mount user-0.slice"},
+		{`local ok, why = s.restart("php8.2-fpm") return true, why`, "ask systemd for php8.2-fpm.service: Unit php8.2-fpm.service not found."},
 		{`local ok, why = s.reload("nginx") return true, tostring(ok) .. " " .. why`, "nil nginx.service: systemd says that the job's result is failed"},
 		{`local ok, why = s.restart("other") return true, tostring(ok) .. " " .. why`, "nil ask systemd for other.service: Unit other.service not found."},
 		{`return true, tostring(s.restart("nginx")) .. tostring(s.active("nginx"))`, "truetrue"},
