@@ -242,8 +242,10 @@ func eventOf(function string, given []string) (lua.Event, error) {
 		return e, fmt.Errorf("--event goes with a function that begins with on_, not with %s", function)
 	}
 	fields := map[string]*string{"instance": &e.Instance, "group": &e.Group, "sync_group": &e.SyncGroup, "from": &e.From, "to": &e.To, "why": &e.Why, "peer": &e.Peer, "service": &e.Service, "server": &e.Server}
+	seen := map[string]bool{}
 	for _, text := range given {
 		name, value, _ := strings.Cut(text, "=")
+		seen[name] = true
 		switch field := fields[name]; {
 		case field != nil:
 			*field = value
@@ -263,9 +265,12 @@ func eventOf(function string, given []string) (lua.Event, error) {
 		default:
 			return e, fmt.Errorf("--event %s: there is no field %q; they are instance, group, sync_group, from, to, why, priority, peer, peer_priority, dropped, service and server", text, name)
 		}
-		if name == "group" {
-			e.Instance = ""
+	}
+	if seen["group"] {
+		if seen["instance"] {
+			return e, errors.New("--event: an event is of an instance or of a group; the group that an instance is in is sync_group")
 		}
+		e.Instance = ""
 	}
 	if ofService && e.From == "" {
 		e.From = map[string]string{"UP": "DOWN", "DOWN": "UP"}[e.To]

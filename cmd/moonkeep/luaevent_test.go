@@ -1,6 +1,7 @@
 package main
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/lua"
@@ -33,6 +34,11 @@ func TestEventsOfServices(t *testing.T) {
 	}
 	if e, err := eventOf("on_master", []string{"group=G"}); err != nil || e.Instance != "" || e.Group != "G" {
 		t.Errorf("a group: %+v, %v", e, err)
+	}
+	for _, given := range [][]string{{"instance=A", "group=G"}, {"group=G", "instance=A"}} {
+		if e, err := eventOf("on_master", given); err == nil || !strings.Contains(err.Error(), "the group that an instance is in is sync_group") {
+			t.Errorf("%q: %+v, %v", given, e, err)
+		}
 	}
 }
 
