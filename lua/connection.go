@@ -56,14 +56,28 @@ func ownSocket(conn net.Conn) bool {
 }
 
 // dial connects for a script. A socket of the daemon's own is for those that may
-// steer it: whoever speaks to it there is the daemon's user.
+// steer it, and one where programs are run for those that may run programs: whoever
+// speaks to it there is the daemon's user.
 func (c call) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	conn, err := dialer().DialContext(ctx, network, address)
-	if err != nil || c.s.opts.Host.Control == nil || slices.Contains(c.s.opts.Allow, GrantControl) || !ownSocket(conn) {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	allowed := func(grant string) bool { return slices.Contains(c.s.opts.Allow, grant) }
+	wanted := ""
+	switch {
+	case c.s.opts.Host.Control != nil && !allowed(GrantControl) && ownSocket(conn):
+		wanted = GrantControl
+	case !allowed(GrantExec):
+		if takes := c.s.opts.Host.ordersOf(conn, address); takes == anyOrders || takes == ordersByHTTP && !c.reads {
+			wanted = GrantExec
+		}
+	}
+	if wanted == "" {
+		return conn, nil
 	}
 	conn.Close()
-	return nil, &notGranted{c.name, GrantControl}
+	return nil, &notGranted{c.name, wanted}
 }
 
 // notGranted is the error of what only turned out to want a grant when it was

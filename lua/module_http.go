@@ -86,9 +86,14 @@ func httpRequest(c call) int {
 // needToRequest raises an error when a request may change something and that is not
 // granted.
 func (c call) needToRequest(method, body string) {
-	if body != "" || method != http.MethodGet && method != http.MethodHead && method != http.MethodOptions {
+	if !reads(method, body) {
 		c.s.need(c.l, c.name, GrantNet)
 	}
+}
+
+// reads reports whether a request only asks for something.
+func reads(method, body string) bool {
+	return body == "" && (method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions)
 }
 
 // request asks, and returns the answer to the script.
@@ -130,6 +135,7 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, brief(target))
 	}
+	c.reads = reads(method, body)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	x.begin, x.times = time.Now(), map[string]time.Duration{}

@@ -13,8 +13,8 @@ import (
 // The grants: what a configuration may allow a script beyond reading files,
 // looking at processes, connecting to sockets, and asking by HTTP and DNS.
 const (
-	// GrantExec allows to run programs, and to have systemd start and stop
-	// units.
+	// GrantExec allows to run programs, to have systemd start and stop units, and to
+	// speak to the sockets over which others run programs.
 	GrantExec = "exec"
 	// GrantNet allows what asks another machine to change something: HTTP
 	// with another method than GET, HEAD or OPTIONS, webhooks, mail.

@@ -149,6 +149,8 @@ type call struct {
 	f *Function
 	// name is the function's full name, for messages.
 	name string
+	// reads says that what is sent by HTTP asks for something and changes nothing.
+	reads bool
 }
 
 // bind makes a function that scripts can call. It refuses what the

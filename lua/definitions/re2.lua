@@ -1,6 +1,6 @@
 ---@meta re2
 
----Regular expressions in the syntax of RE2, which are matched in a time that grows with the length of the text and never faster. The length of the text times that of the pattern is bounded: 64 KiB of text for a pattern of some 60 characters. A pattern that goes beyond ASCII has at most 64 classes and ranges, and 4 with the flag i.
+---Regular expressions in the syntax of RE2: a match is found in a time that grows with the length of the text and never faster. The length of the text times that of the pattern is bounded: 64 KiB of text for a pattern of some 60 characters. A pattern that goes beyond ASCII has at most 64 classes and ranges, and 4 with the flag i.
 ---@class moonkeep.re2
 local re2 = {}
 
