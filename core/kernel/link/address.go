@@ -361,6 +361,7 @@ func setting(b []byte, kind, index int, a netspec.Address) []byte {
 		return b
 	}
 	b = attribute(b, unix.IFA_FLAGS, binary.NativeEndian.AppendUint32(nil, kernelFlags(a)))
+	b = attribute(b, ifaProto, []byte{netspec.Keepalived})
 	if a.Limited {
 		b = attribute(b, unix.IFA_CACHEINFO, (&nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{
 			Prefered: uint32(a.Preferred / time.Second), Valid: forever,
@@ -374,6 +375,10 @@ func setting(b []byte, kind, index int, a netspec.Address) []byte {
 	}
 	return b
 }
+
+// ifaProto is IFA_PROTO, which says who set an address: `ip address show proto 18` lists
+// ours, and mostly those of keepalived 2.3.2 and later. Kernels before 5.18 pass over it.
+const ifaProto = 11
 
 // forever is a lifetime without end.
 const forever = math.MaxUint32

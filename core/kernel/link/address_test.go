@@ -4,12 +4,14 @@ package link_test
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vishvananda/netlink/nl"
 	"go.uber.org/goleak"
 	"golang.org/x/sys/unix"
 
@@ -80,6 +82,9 @@ func TestAddListRemove(t *testing.T) {
 			if !state.Stands(c.want) {
 				t.Error("Stands does not see it")
 			}
+			if n := marked(t, h); n != 1 && marks(t) {
+				t.Errorf("%d addresses are marked as ours, want 1", n)
+			}
 			for range 2 {
 				netnstest.Must(t, h.Link.Remove(c.want))
 				if got := list(t, h); len(got) != 0 {
@@ -88,6 +93,39 @@ func TestAddListRemove(t *testing.T) {
 			}
 		})
 	}
+}
+
+// marked counts the addresses whose IFA_PROTO is ours.
+func marked(t *testing.T, h *netnstest.Host) (n int) {
+	t.Helper()
+	h.Run(t, func() error {
+		ask := nl.NewNetlinkRequest(unix.RTM_GETADDR, unix.NLM_F_DUMP)
+		ask.AddData(nl.NewIfAddrmsg(unix.AF_UNSPEC))
+		data, err := ask.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWADDR)
+		for _, d := range data {
+			list, perr := nl.ParseRouteAttr(d[unix.SizeofIfAddrmsg:])
+			err = errors.Join(err, perr)
+			for _, a := range list {
+				if a.Attr.Type == 11 && slices.Equal(a.Value, []byte{18}) {
+					n++
+				}
+			}
+		}
+		return err
+	})
+	return n
+}
+
+// marks reports whether the kernel is one of those that know IFA_PROTO, 5.18 and later.
+func marks(t *testing.T) bool {
+	t.Helper()
+	var u unix.Utsname
+	var major, minor int
+	netnstest.Must(t, unix.Uname(&u))
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		t.Fatal(err)
+	}
+	return major > 5 || major == 5 && minor >= 18
 }
 
 func index(t *testing.T, h *netnstest.Host, name string) int {
