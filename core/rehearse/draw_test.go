@@ -23,9 +23,10 @@ type world struct {
 	// then stay with the old master, as users of that option chose.
 	quiet bool
 	// refused is true once a kernel refused addresses.
-	refused bool
-	more    more
-	reloads reloads
+	refused  bool
+	more     more
+	reloads  reloads
+	settings settings
 	// servers is the chance of real servers, nil when there are none.
 	servers *rand.Rand
 }
@@ -252,7 +253,7 @@ func setAddresses(in *node.Instance, count int, excluded bool) {
 }
 
 // reloaded draws a changed configuration of a node: priorities, names,
-// addresses, a script's identity, or an instance that comes or goes.
+// addresses, or a script's identity.
 func (w *world) reloaded(cfg node.Config) node.Config {
 	r := w.rng
 	cfg.Instances = slices.Clone(cfg.Instances)
@@ -303,6 +304,12 @@ func (w *world) span() time.Duration {
 			interval = max(interval, cfg.Instances[i].Router.Interval)
 			adverts = max(adverts, cfg.Instances[i].Router.DownAdverts)
 		}
+	}
+	if w.settings.intervals {
+		interval *= 2
+	}
+	if w.settings.adverts {
+		adverts = max(adverts, 5)
 	}
 	return w.version.MasterDown(1, interval, adverts)
 }

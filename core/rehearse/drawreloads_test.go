@@ -107,17 +107,23 @@ func (w *world) groupOf(n *Node) *node.Group {
 	return &w.configs[n.Index].Groups[0]
 }
 
-// regroup makes the group, or takes it apart. Its members are the first virtual
-// routers, by whatever names.
+// regroup makes the group, or takes it apart. Its members are those of the first
+// virtual routers that the node has, by whatever names.
 func (w *world) regroup(cfg *node.Config, g *node.Group, together bool) {
 	if g == nil {
 		return
 	}
 	group := *g
 	group.Members = nil
-	for i := range g.Members {
-		cfg.Instances[i].Router.Hold = together
-		group.Members = append(group.Members, cfg.Instances[i].Name)
+	for i := range cfg.Instances {
+		in := &cfg.Instances[i]
+		if in.Router.Hold = int(in.Router.VRID) <= len(g.Members); in.Router.Hold {
+			group.Members = append(group.Members, in.Name)
+		}
+	}
+	together = together && len(group.Members) > 1
+	for i := range cfg.Instances {
+		cfg.Instances[i].Router.Hold = cfg.Instances[i].Router.Hold && together
 	}
 	if cfg.Groups = nil; together {
 		cfg.Groups = []node.Group{group}

@@ -86,6 +86,7 @@ func (w *world) calm(c *Cluster, span time.Duration) {
 		n.SetLink("eth0", true)
 	}
 	w.calmMore(c)
+	w.calmSettings(c)
 	w.calmReloads(c)
 	c.Run(span + 2*time.Second) // whoever is about to stop has stopped
 	for _, n := range c.Nodes {

@@ -28,6 +28,16 @@ type Happening struct {
 	Actions []node.Action
 
 	before, after map[string]vrrp.Role
+	status        *node.Status // nil until somebody asks
+}
+
+// Status is what the daemon says of itself after it decided, nil where none runs.
+// Like Actions it is good until Observe returns.
+func (h *Happening) Status() *node.Status {
+	if h.status == nil {
+		h.status = h.Node.Status()
+	}
+	return h.status
 }
 
 // Before and After return the role that the instance had before the daemon

@@ -215,9 +215,9 @@ func (w *world) patienceMore() (d time.Duration) {
 	return d + w.more.delay
 }
 
-// yields reports whether an instance leaves a master of lower priority alone.
-func (n *Node) yields(name string) bool {
-	for _, in := range n.Status().Instances {
+// leavesAlone reports whether an instance leaves a master of lower priority alone.
+func leavesAlone(h *Happening, name string) bool {
+	for _, in := range h.Status().Instances {
 		if in.Name == name {
 			return in.Maintenance || in.Resting
 		}

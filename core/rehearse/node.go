@@ -339,7 +339,7 @@ func (n *Node) decide(cause string, ev node.Event, f func(mono.Instant) []node.A
 	}
 	if f == nil || cause == "reload" || changes(h.Actions) {
 		d.roles = map[string]vrrp.Role{}
-		for _, in := range d.node.Status(n.local()).Instances {
+		for _, in := range h.Status().Instances {
 			d.roles[in.Name] = in.Role
 		}
 	}

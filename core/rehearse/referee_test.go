@@ -34,11 +34,11 @@ type referee struct {
 	distrust bool
 	// versions is set when nodes may speak different ones.
 	versions bool
-	seen     seen
+	// differ is set when nodes may differ in what makes them refuse each other's
+	// adverts.
+	differ bool
+	seen   seen
 }
-
-// seen counts what the run was good for.
-type seen struct{ takeovers, yields, faults, handovers, refusals, stalls, moves, permitted, partings int }
 
 // life is what the referee keeps of one daemon.
 type life struct {
@@ -57,6 +57,7 @@ type life struct {
 	seq      uint64
 	ticks    int
 	since    mono.Instant
+	clock    time.Duration // Node.Clock
 }
 
 // acceptance is the last advert of a live master that a BACKUP obeyed.
@@ -86,7 +87,7 @@ func (r *referee) observe(h *Happening) {
 	case "start":
 		r.lives[h.Node] = &life{
 			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{}, counts: map[uint8]vrrp.Counters{},
-			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, spoke: map[string]mono.Instant{}, refused: map[string]int{}, allowed: map[uint8]bool{}, since: h.At, config: h.Node.daemon.config,
+			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, spoke: map[string]mono.Instant{}, refused: map[string]int{}, allowed: map[uint8]bool{}, since: h.At, config: h.Node.daemon.config, clock: h.Node.Clock,
 		}
 	case "pause", "resume":
 		return
@@ -108,6 +109,12 @@ func (r *referee) observe(h *Happening) {
 	r.moves(h, l)
 	if h.Cause == "reload" {
 		l.otherwise(h)
+		r.reloaded(h, l)
+		l.ticks, l.since = 0, h.At // intervals may be others
+	}
+	if h.Cause == "clock" && l.clock != h.Node.Clock {
+		l.clock = h.Node.Clock
+		r.seen[clockSteps]++
 	}
 	if e, ok := h.Event.(*node.Checked); ok {
 		l.running[e.Script] = false
@@ -131,7 +138,7 @@ func (r *referee) observe(h *Happening) {
 		r.listen(h, l, e)
 	}
 	other := func(a node.Action) bool { return a.Kind != node.Send && a.Kind != node.SendBFD }
-	if slices.ContainsFunc(h.Actions, other) || h.Cause == "reload" || l.ticks%32 == 0 {
+	if slices.ContainsFunc(h.Actions, other) || h.Cause == "reload" || h.Cause == "tick" && l.ticks%32 == 0 {
 		r.status(h, l) // costs most of the test's time when done each time
 	}
 	for i := range h.Actions {
@@ -178,12 +185,15 @@ func (r *referee) tick(h *Happening, l *life) {
 // find returns the configuration of an instance, as it is now or, for one
 // that a reload removed, was before.
 func find(h *Happening, l *life, name string) *node.Instance {
-	for _, cfg := range []*node.Config{&h.Node.daemon.config, &l.config} {
-		for i := range cfg.Instances {
-			if cfg.Instances[i].Name == name {
-				return &cfg.Instances[i]
-			}
-		}
+	if in := named(&h.Node.daemon.config, name); in != nil {
+		return in
+	}
+	return named(&l.config, name)
+}
+
+func named(cfg *node.Config, name string) *node.Instance {
+	if i := slices.IndexFunc(cfg.Instances, func(in node.Instance) bool { return in.Name == name }); i >= 0 {
+		return &cfg.Instances[i]
 	}
 	return nil
 }
@@ -198,9 +208,11 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 		if in.Router.Interop || in.Router.HMAC.Mode != vrrp.HMACOff || in.Router.Auth == vrrp.AuthAH {
 			// One that is old, came twice, or repeats in another version does
 			// not count. Only the router's own counts tell.
-			now := h.Node.counts(in.Name)
+			now := counts(h, in.Name)
 			before := l.counts[in.Router.VRID]
 			counted = now.Received > before.Received && now.Echoes == before.Echoes
+			r.seen[stale] += int(now.Rejected[vrrp.RejectExtStale] - before.Rejected[vrrp.RejectExtStale])
+			r.seen[replayed] += int(now.Rejected[vrrp.RejectExtReplay] - before.Rejected[vrrp.RejectExtReplay])
 			l.counts[in.Router.VRID] = now
 		}
 		if !counted || h.After(in.Name) != vrrp.Backup {
@@ -208,6 +220,7 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 		}
 		a, rule := in.Router.Verify(&e.Packet)
 		switch {
+		case r.differ && rule != vrrp.Accepted:
 		case r.versions && (rule == vrrp.RejectVersion || rule == vrrp.RejectInterval):
 		case rule != vrrp.Accepted:
 			r.blame(h, "a peer rejects the advert: %v", rule)
@@ -215,7 +228,7 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 			delete(l.heard, in.Name)
 		case a.Priority >= l.priority[in.Name] || in.Router.NoPreempt && in.Router.Priority < 255:
 			l.heard[in.Name] = acceptance{h.At, a.Interval}
-		case in.Router.PreemptDelay > 0 || in.Router.AskPreempt || h.Node.yields(in.Name):
+		case in.Router.PreemptDelay > 0 || in.Router.AskPreempt || leavesAlone(h, in.Name):
 			// Obeyed or not, depending on since when it is heard; or obeyed,
 			// after a planned move or in maintenance.
 			delete(l.heard, in.Name)
@@ -223,8 +236,8 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 	}
 }
 
-func (n *Node) counts(name string) vrrp.Counters {
-	for _, in := range n.Status().Instances {
+func counts(h *Happening, name string) vrrp.Counters {
+	for _, in := range h.Status().Instances {
 		if in.Name == name {
 			return in.Counts
 		}
@@ -241,11 +254,17 @@ func (r *referee) action(h *Happening, l *life, i int) {
 	case node.Send:
 		r.send(h, l, a, in)
 	case node.Claim, node.Announce:
+		if strings.HasPrefix(a.Instance, static) {
+			return // whatever the roles
+		}
 		// One that hands over may be renamed, or get other addresses.
 		if !holding && !(h.Cause == "reload" && a.Kind == node.Claim && after == vrrp.Master) {
 			r.blame(h, "%s claims or announces as %v", a.Instance, after)
 		}
 	case node.Release:
+		if strings.HasPrefix(a.Instance, static) {
+			return
+		}
 		kept := h.Node.daemon.config.Instances
 		still := slices.ContainsFunc(kept, func(in node.Instance) bool {
 			return in.Name == a.Instance && slices.ContainsFunc(a.Addresses, func(x netspec.Address) bool { return slices.Contains(owned(&in), x) })
@@ -271,29 +290,19 @@ func (r *referee) action(h *Happening, l *life, i int) {
 	case node.Changed:
 		r.change(h, l, i, in)
 	case node.Noted:
-		if a.Note.Topic == "stall" {
-			r.seen.stalls++
-		}
+		r.noted(a.Note)
 		if a.Note.Topic == "policy" && a.Note.Level == node.Warn {
 			l.allowed[find(h, l, a.Instance).Router.VRID] = true // nobody answered
-		}
-		if a.Note.Topic == "address" {
-			r.seen.refusals++
 		}
 	}
 }
 
 // send: only a master advertises, and it says priority 0 only when it leaves.
 func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance) {
-	peer := in.Router
-	if peer.Unicast.On {
-		peer.Unicast.Peers = []vrrp.Peer{{Addr: a.Source}}
+	advert, rule := verify(a, in)
+	if was := named(&l.config, a.Instance); h.Cause == "reload" && rule != vrrp.Accepted && was != nil {
+		advert, rule = verify(a, was) // one that ends is what it was
 	}
-	p := vrrp.Packet{Source: a.Source, Destination: a.Destination, TTL: int(a.TTL), Protocol: a.Protocol, Payload: a.Payload}
-	if a.Protocol == vrrp.ProtocolAH {
-		p.Header = vrrp.AppendIPv4Header(nil, a.Source, a.Destination, a.Protocol, a.TTL, a.ID, len(a.Payload))
-	}
-	advert, rule := peer.Verify(&p)
 	before, after := h.Before(in.Name), h.After(in.Name)
 	if hastens(h, a, &advert, in) {
 		advert.Priority = 0 // it belongs to the one of priority 0
@@ -306,7 +315,7 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 	case advert.Priority == 0 && after == vrrp.Backup:
 		l.parted.ceded[in.Name] = true
 	case advert.Priority == 0 && after == vrrp.Master:
-		r.seen.handovers++
+		r.seen[handovers]++
 	case r.parts(h, l, &advert, in.Name):
 	case advert.Priority > 0 && before != vrrp.Master && after != vrrp.Master:
 		r.blame(h, "%s advertises as %v", in.Name, after)
@@ -316,6 +325,19 @@ func (r *referee) send(h *Happening, l *life, a *node.Action, in *node.Instance)
 		// One call of Tick may send an advert and then see a session go down.
 		r.blame(h, "%s advertises priority %d, its effective one is %d", in.Name, advert.Priority, l.priority[in.Name])
 	}
+}
+
+// verify judges an advert as a peer of the same configuration does.
+func verify(a *node.Action, in *node.Instance) (vrrp.Advert, vrrp.Rejection) {
+	peer := in.Router
+	if peer.Unicast.On {
+		peer.Unicast.Peers = []vrrp.Peer{{Addr: a.Source}}
+	}
+	p := vrrp.Packet{Source: a.Source, Destination: a.Destination, TTL: int(a.TTL), Protocol: a.Protocol, Payload: a.Payload}
+	if a.Protocol == vrrp.ProtocolAH {
+		p.Header = vrrp.AppendIPv4Header(nil, a.Source, a.Destination, a.Protocol, a.TTL, a.ID, len(a.Payload))
+	}
+	return peer.Verify(&p)
 }
 
 // change: what belongs to a change of role happens with it.
@@ -329,6 +351,12 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 		r.blame(h, "%s changes its role for no reason", c.Name)
 	}
 	if c.Group {
+		switch {
+		case c.To == vrrp.Master:
+			r.seen[promotedGroups]++
+		case c.From == vrrp.Master && c.To == vrrp.Backup:
+			r.seen[yieldingGroups]++
+		}
 		return
 	}
 	index := func(k node.ActionKind, list []node.Action) int {
@@ -347,7 +375,7 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 			r.strand(h.Actions[at].Addresses)
 		}
 		if c.To == vrrp.Backup {
-			r.seen.yields++
+			r.seen[yields]++
 		}
 	}
 	switch c.To {
@@ -356,25 +384,25 @@ func (r *referee) change(h *Happening, l *life, i int, in *node.Instance) {
 		if send < 0 || claim < send || announce < claim {
 			r.blame(h, "%s becomes MASTER and does not advertise, claim and announce in this order", c.Name)
 		}
-		if last, ok := l.heard[c.Name]; ok && !in.Router.Hold && h.Cause == "tick" {
+		if last, ok := l.heard[c.Name]; ok && h.Cause == "tick" {
 			if silence := h.At.Sub(last.at); silence < time.Duration(in.Router.DownAdverts)*last.interval {
 				r.blame(h, "%s takes over %v after the advert of a live master", c.Name, silence)
 			}
 		}
-		if !in.Router.Hold && h.At.Sub(r.calm) > r.span {
+		if h.At.Sub(r.calm) > r.span {
 			r.rival(h, l, in)
 		}
 		if in.Router.AskPreempt && !in.Router.Hold && in.Router.Priority < 255 && strings.HasPrefix(c.Why, "preempting ") {
 			if !l.allowed[in.Router.VRID] {
 				r.blame(h, "%s preempts and was not allowed to", c.Name)
 			}
-			r.seen.permitted++
+			r.seen[permitted]++
 		}
 		delete(l.allowed, in.Router.VRID)
 		l.master[c.Name] = h.At
-		r.seen.takeovers++
+		r.seen[takeovers]++
 	case vrrp.Fault:
-		r.seen.faults++
+		r.seen[faults]++
 	}
 	if c.To != vrrp.Backup {
 		delete(l.heard, c.Name)
@@ -400,12 +428,18 @@ func (r *referee) rival(h *Happening, l *life, in *node.Instance) {
 
 // status: what the node says of itself fits together.
 func (r *referee) status(h *Happening, l *life) {
-	s := h.Node.Status()
+	s := h.Status()
 	if h.Cause == "reload" {
 		clear(l.heard)
 	}
 	for i := range s.Instances {
 		in := &s.Instances[i]
+		if was := l.priority[in.Name]; was != in.Effective && was > 0 && h.Cause != "reload" {
+			r.seen[priorities]++
+		}
+		if h.Cause == "reload" {
+			l.counts[in.VRID] = in.Counts
+		}
 		l.previous[in.Name] = l.priority[in.Name]
 		l.priority[in.Name] = in.Effective
 		cfg := find(h, l, in.Name)
@@ -475,6 +509,16 @@ func (r *referee) kernel(h *Happening) {
 		return
 	}
 	stand := 0
+	for _, s := range d.config.Static {
+		for _, x := range s.Addresses {
+			switch {
+			case n.Holds(x.Addr()):
+				stand++
+			case len(n.kernel.claims[x.Addr()]) == 0 && !d.stopping:
+				r.blame(h, "%s is not held", s.Name)
+			}
+		}
+	}
 	for i := range d.config.Instances {
 		in := &d.config.Instances[i]
 		for _, x := range owned(in) {

@@ -21,7 +21,7 @@ func cedes(h *Happening, name string) bool {
 	if h.Cause != "packet" && h.Cause != "tick" {
 		return false
 	}
-	instances := h.Node.Status().Instances
+	instances := h.Status().Instances
 	group := ""
 	for _, in := range instances {
 		if in.Name == name {
@@ -36,10 +36,10 @@ func cedes(h *Happening, name string) bool {
 // moves notes which instances hand over as planned, and no longer.
 func (r *referee) moves(h *Happening, l *life) {
 	if planned(h) {
-		for _, in := range h.Node.Status().Instances {
+		for _, in := range h.Status().Instances {
 			if in.Leaving && !l.leaving[in.Name] {
 				l.leaving[in.Name] = true
-				r.seen.moves++
+				r.seen[moves]++
 			}
 		}
 	}
@@ -79,6 +79,11 @@ func (l *life) otherwise(h *Happening) {
 			if was.Router.VRID == in.Router.VRID && (!slices.Equal(owned(was), owned(in)) || !was.Routing.Equal(in.Routing)) {
 				l.refused[in.Name] = 0
 			}
+		}
+	}
+	for i := range l.config.Instances {
+		if was := &l.config.Instances[i]; instanceIn(&h.Node.daemon.config, was.Router.VRID) == nil {
+			delete(l.allowed, was.Router.VRID) // one that comes back is another
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 		return false
 	}
 	if !l.parted.now[name] {
-		r.seen.partings++
+		r.seen[lastWords]++
 	}
 	l.parted.now[name] = true
 	return true

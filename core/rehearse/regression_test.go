@@ -8,13 +8,13 @@ import (
 )
 
 // TestRegressions runs the seeds that showed bugs: each line of
-// testdata/seeds.txt is "plain", "more" or "reloads", a seed, and what was wrong.
+// testdata/seeds.txt is "plain", "more", "reloads" or "settings", a seed, and what was wrong.
 func TestRegressions(t *testing.T) {
 	text, err := os.ReadFile("testdata/seeds.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[string]drawn{"plain": drawnPlain, "more": drawnMore, "reloads": drawnReloads}
+	kinds := map[string]drawn{"plain": drawnPlain, "more": drawnMore, "reloads": drawnReloads, "settings": drawnSettings}
 	for line := range strings.Lines(string(text)) {
 		if strings.HasPrefix(line, "#") || strings.TrimSpace(line) == "" {
 			continue
@@ -23,7 +23,7 @@ func TestRegressions(t *testing.T) {
 		_, err := fmt.Sscan(line, &kind, &seed)
 		much, known := kinds[kind]
 		if err != nil || !known {
-			t.Fatalf("testdata/seeds.txt: %q: got kind %q, want plain, more or reloads and a seed: %v", line, kind, err)
+			t.Fatalf("testdata/seeds.txt: %q: got kind %q, want plain, more, reloads or settings and a seed: %v", line, kind, err)
 		}
 		t.Run(fmt.Sprint(kind, " ", seed), func(t *testing.T) {
 			if r := runSeed(seed, much, nil); r.problem != "" {

@@ -34,30 +34,17 @@ func TestSeeds(t *testing.T) {
 	if *seedFlag > 0 {
 		first, count = *seedFlag, 1
 	}
-	var total [9]atomic.Int64
-	var ran atomic.Uint64
-	t.Cleanup(func() {
-		// Chance must have brought about what the test is for.
-		names := []string{"take-overs", "yields", "faults", "hand-overs", "refused claims", "stalls", "planned moves", "permitted preemptions", "partings"}
-		for i := range total {
-			if n := ran.Load(); n >= 1000 && total[i].Load() < int64(n)/20 {
-				t.Errorf("only %d %s in %d seeds", total[i].Load(), names[i], n)
-			}
-		}
-	})
+	var all tally
+	t.Cleanup(func() { all.judge(t) })
 	one := func(seed uint64) func(*testing.T) {
 		return func(t *testing.T) {
-			r := runSeed(seed, drawnReloads, nil)
+			r := runSeed(seed, drawnSettings, nil)
 			if r.problem != "" {
 				var last timeline
-				runSeed(seed, drawnReloads, &last)
+				runSeed(seed, drawnSettings, &last)
 				t.Errorf("%s\n%srerun: go test ./core/rehearse -run 'TestSeeds/seed=%d' -seed %d", r.problem, &last, seed, seed)
 			}
-			s := r.seen
-			for i, n := range []int{s.takeovers, s.yields, s.faults, s.handovers, s.refusals, s.stalls, s.moves, s.permitted, s.partings} {
-				total[i].Add(int64(n))
-			}
-			ran.Add(1)
+			all.add(&r.seen)
 		}
 	}
 	// The heap stays small; collecting it less often saves a third of the time.
@@ -90,9 +77,10 @@ func (w *world) cluster(seed uint64) *Cluster {
 type drawn int
 
 const (
-	drawnPlain   drawn = iota
-	drawnMore          // and drawMore and drawServices
-	drawnReloads       // and drawReloads
+	drawnPlain    drawn = iota
+	drawnMore           // and drawMore and drawServices
+	drawnReloads        // and drawReloads
+	drawnSettings       // and drawSettings
 )
 
 // runSeed runs the simulation of a seed until the first breach. The timeline, when
@@ -105,6 +93,9 @@ func runSeed(seed uint64, much drawn, told *timeline) (r *referee) {
 	}
 	if much >= drawnReloads {
 		w.drawReloads(seed)
+	}
+	if much >= drawnSettings {
+		w.drawSettings(seed)
 	}
 	c := w.cluster(seed)
 	r = newReferee()
@@ -125,6 +116,7 @@ func runSeed(seed uint64, much drawn, told *timeline) (r *referee) {
 	}
 	span := w.span()
 	r.span, r.distrust, r.versions = span, w.more.steps, w.reloads.versions
+	r.differ = w.settings.auth || w.settings.ways || w.settings.intervals && w.version == vrrp.V2
 	for i, n := range c.Nodes {
 		n.Clock = w.clocks[i]
 		n.Policy = drawPolicy(rand.New(rand.NewPCG(seed, uint64(i))))
@@ -139,6 +131,7 @@ func runSeed(seed uint64, much drawn, told *timeline) (r *referee) {
 		w.hurtMore(c, told)
 		w.hurtServices(c)
 		w.hurtReloads(c)
+		w.hurtSettings(c)
 		if r.problem != "" {
 			return r
 		}
