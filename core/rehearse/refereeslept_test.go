@@ -11,19 +11,28 @@ import (
 // second at least, neither advertises nor announces: not even that it resigns. It is
 // called before anything is noted of the happening.
 func (r *referee) slept(h *Happening, l *life) {
-	if h.Cause == "reload" {
-		clear(l.spoke) // the names may be others' now
-		return
-	}
 	for i := range h.Actions {
 		a := &h.Actions[i]
-		if a.Kind != node.Send && a.Kind != node.Announce || h.Before(a.Instance) != vrrp.Master || l.leaving[a.Instance] {
+		left := a.Change != nil && !a.Change.Group && a.Change.From == vrrp.Master
+		if a.Kind != node.Send && a.Kind != node.Announce && !left || h.Before(a.Instance) != vrrp.Master || l.leaving[a.Instance] {
 			continue
 		}
-		own := &find(h, l, a.Instance).Router
+		// A reload may give the name to another: but not before who slept listens.
+		was := named(&l.config, a.Instance)
 		spoke, ever := l.spoke[a.Instance]
-		if silent := h.At.Sub(spoke); ever && !own.Owner() && silent > own.Interval+max(time.Duration(own.DownAdverts)*own.Interval, time.Second) {
+		if was == nil || !ever {
+			continue
+		}
+		own := &was.Router
+		silent := h.At.Sub(spoke)
+		switch over := !own.Owner() && silent > own.Interval+max(time.Duration(own.DownAdverts)*own.Interval, time.Second); {
+		case over && left:
+			r.seen[overslept]++
+		case over:
 			r.blame(h, "%s speaks as the MASTER that it was before it slept %v", a.Instance, silent)
+		}
+		if left {
+			delete(l.spoke, a.Instance)
 		}
 	}
 	for i := range h.Actions {

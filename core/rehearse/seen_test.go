@@ -43,6 +43,7 @@ const (
 	memberships
 	delayedLinks
 	staticsRefused
+	overslept
 	things
 )
 
@@ -88,6 +89,7 @@ func least() [things]struct {
 		memberships:    {"reloads with other members of a sync group", 40},
 		delayedLinks:   {"links that count later", 60},
 		staticsRefused: {"refused static addresses", 80},
+		overslept:      {"masters that overslept", 30},
 	}
 }
 
