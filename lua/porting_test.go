@@ -29,6 +29,8 @@ func idioms() []idiom {
 		{"curl -s http", `stub.http.get("http://127.0.0.1/health", {status = 200, body = "nginx\nok\n"})`, "true", `stub.http.get({status = 200, body = "not ok"})`, "false"},
 		{"echo \"show stat\"", `stub.client.haproxy.backend({}, "web", {up = 2, servers = 3})`, "2", `stub.client.haproxy.backend(nil, "no such file")`, "error"},
 		{"mysql -e", `stub.client.mysql.status({replica = {lag = 4}})`, "4", `stub.client.mysql.status(nil, "connection refused")`, "error"},
+		{"psql -h", `stub.client.postgres.query({user = "check"}, stub.any, {{"12"}})`, "12", `stub.client.postgres.query(nil, "connection refused")`, "error"},
+		{"PGPASSWORD=", `stub.file.read("/etc/check.password", "secret\n")`, `"secret"`, `stub.file.read(nil, "no such file")`, "error"},
 		{"[ -f", `stub.file.exists("/run/maintenance", true)`, "true", `stub.file.exists(false)`, "false"},
 		{"cut -d' '", `stub.file.read("/proc/loadavg", "0.50 1 2 1/1 1\n")`, "0.5", `stub.file.read(nil, "no such file")`, "error"},
 		{"[ -n \"$(find", `stub.file.age("/run/beat", 59)`, "true", `stub.file.age("/run/beat", 61)`, "false"},
@@ -42,7 +44,7 @@ func idioms() []idiom {
 		{"$(hostname)", `stub.env.hostname("lb-a")`, `"lb-a"`, "", ""},
 		{"mail -s", `stub.mail.send("lb-a is master", "timeout", true)`, "true", `stub.mail.send(nil, "connection refused")`, "nil"},
 		{"curl -d", `stub.webhook.post("https://chat.example.org/hook", {text = "down"}, {status = 200})`, "{status = 200}", `stub.webhook.post(nil, "connection refused")`, "nil"},
-		{"$1", ``, `"192.0.2.1/24"`, "", ""},
+		{"$1", ``, `"192.0.2.1"`, "", ""},
 		{"$2", ``, `"master"`, "", ""},
 		{"n=$(cat", ``, "1", "", ""},
 		{"exit 1", ``, "false", "", ""},
@@ -71,7 +73,7 @@ func TestPortingTable(t *testing.T) {
 	for _, m := range modules() {
 		fmt.Fprintf(&b, "local %s = require %q\n", m.Name, m.Name)
 	}
-	b.WriteString("local haproxy, mysql = require 'client.haproxy', require 'client.mysql'\n")
+	b.WriteString("local haproxy, mysql, postgres = require 'client.haproxy', require 'client.mysql', require 'client.postgres'\n")
 	b.WriteString("local event = {node = 'lb-a', to = 'MASTER', why = 'timeout', addresses = {'192.0.2.1/24'}}\nlocal ctx = {args = {msg = 'text'}}\nreturn {\n")
 	more := 0
 	for i, try := range idioms() {

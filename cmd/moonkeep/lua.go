@@ -138,7 +138,7 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 		runner, err = script.NewRunner(opts)
 	}
 	if err == nil {
-		_, err = runner.Has(context.Background(), function)
+		err = hasFunction(runner, function)
 	}
 	if err == nil {
 		ctx, cancel := context.WithTimeout(ctx, o.timeout)
@@ -175,6 +175,27 @@ func (o *luaRun) run(ctx context.Context, path, function string, stdout, stderr 
 		return exitNo
 	}
 	return exitUnknown
+}
+
+// hasFunction is an error when the script does not have the function, which names the
+// one that hears of the same change if that is there.
+func hasFunction(runner *lua.Runner, function string) error {
+	_, err := runner.Has(context.Background(), function)
+	if state := stateOf(function); err != nil && state != "" {
+		if _, other := runner.Has(context.Background(), "on_change"); other == nil {
+			return fmt.Errorf("%w; here: on_change --event to=%s", err, state)
+		}
+	}
+	return err
+}
+
+// stateOf returns the state that a notify function is called for, if it is one.
+func stateOf(function string) string {
+	state := strings.ToUpper(strings.TrimPrefix(function, "on_"))
+	if slices.Contains([]string{"MASTER", "BACKUP", "FAULT", "STOP"}, state) {
+		return state
+	}
+	return ""
 }
 
 // call calls the function and notes its answer.
@@ -221,8 +242,7 @@ func (r *luaResult) print(w io.Writer, asJSON bool) error {
 // fields that were given.
 func eventOf(function string, given []string) (lua.Event, error) {
 	e := lua.Event{Function: function, Instance: "VI_1", From: "BACKUP", To: "MASTER", Why: "moonkeep lua run", Priority: 100, Addresses: []string{"192.0.2.1/24"}, Seq: 1, Node: "node"}
-	state := strings.ToUpper(strings.TrimPrefix(function, "on_"))
-	if slices.Contains([]string{"MASTER", "BACKUP", "FAULT", "STOP"}, state) {
+	if state := stateOf(function); state != "" {
 		e.To = state
 		if state != "MASTER" {
 			e.From = "MASTER"

@@ -44,6 +44,7 @@ return {
   on_master = function(e) assert(e.instance == "VI_9" and e.priority == 50 and e.from == "BACKUP" and e.to == "MASTER") end,
 }`,
 		"bad.lua": "return {\n  check = function( end\n}\n",
+		"all.lua": "return { on_change = function(e) assert(e.to == 'FAULT') end }",
 	})
 	file := filepath.Join(dir, "s.lua")
 	for _, tt := range []struct {
@@ -65,6 +66,8 @@ return {
 		{[]string{file, "on_master", "--service", "192.0.2.1:80"}, 2, `^$`, "--server and --service go with check and weight"},
 		{[]string{file, "on_master", "--event", "instance=VI_9", "--event", "priority=50"}, 0, `^ok\n`, ""},
 		{[]string{file, "on_master"}, 2, `^error: `, ""},
+		{[]string{filepath.Join(dir, "all.lua"), "on_fault"}, 2, `^error: it returns no function on_fault; it has on_change; here: on_change --event to=FAULT\n`, ""},
+		{[]string{filepath.Join(dir, "all.lua"), "on_change", "--event", "to=FAULT"}, 0, `^ok\n`, ""},
 		{[]string{file, "on_fault"}, 2, `^error: it returns no function on_fault; it has check, on_master, weight\n`, ""},
 		{[]string{filepath.Join(dir, "bad.lua")}, 2, `^error: .*bad.lua:2`, ""},
 		{[]string{filepath.Join(dir, "none.lua")}, 2, `^error: .*no such file`, ""},
