@@ -8,7 +8,9 @@
 -- o: {socket = ("/run/haproxy/admin.sock"), address = "host:port" in place of it,
 --     timeout = seconds for all that is done}
 --
--- up counts the servers that get clients, those without a check among them.
+-- up counts the servers that get clients, those without a check among them. A line of
+-- "show stat" has some hundred values: stat is for some hundred lines, and backend for
+-- thousands, of which 2,000 may be its own.
 local server = require "client.lib.server"
 
 local haproxy = {}
