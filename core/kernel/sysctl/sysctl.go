@@ -6,14 +6,14 @@
 // It knows no setting by name and decides for none; core/kernel, which drives
 // it, does. It keeps what it found, and tells a journal of it before it changes
 // anything: the next run can take over from there (Adopt), so that a setting is
-// put back even if the process was killed.
+// put back even if the process was killed. What is an interface's stays that
+// interface's when it gets another name.
 package sysctl
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"slices"
@@ -35,16 +35,22 @@ type Settings struct {
 
 	mu sync.Mutex
 	// changed are in the order in which they were changed first.
-	changed []Change
-	// adopted are the names of those that an earlier run changed and this one
-	// has not.
-	adopted map[string]bool
+	changed []change
+}
+
+// change is one with what need not be written down.
+type change struct {
+	Change
+	// adopted is true of one that an earlier run made and this one has not.
+	adopted bool
 }
 
 // Change is a setting that was changed.
 type Change struct {
-	// Name is its path from net on.
+	// Name is its path from net on, with the interface's name as it was.
 	Name string `json:"setting"`
+	// Index is the interface's, 0 if it is of none.
+	Index int `json:"interface_index,omitempty"`
 	// Before is what it was, Value what it was set to.
 	Before string `json:"before"`
 	Value  string `json:"value"`
@@ -63,23 +69,15 @@ func New(ns *netns.NS, journal func([]Change) error) *Settings {
 func (s *Settings) Adopt(list []Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.changed = slices.Clone(list)
-	s.adopted = make(map[string]bool, len(list))
+	s.changed = nil
 	for _, c := range list {
-		s.adopted[c.Name] = true
+		s.changed = append(s.changed, change{c, true})
 	}
 }
 
-// RestoreAdopted puts back what was adopted and not set since.
+// RestoreAdopted puts back what was adopted and not set since, the last first.
 func (s *Settings) RestoreAdopted() error {
-	s.mu.Lock()
-	left := slices.Sorted(maps.Keys(s.adopted))
-	s.mu.Unlock()
-	var failed []error
-	for _, name := range left {
-		failed = append(failed, s.Restore(name))
-	}
-	return errors.Join(failed...)
+	return s.restore(func(c change) bool { return c.adopted })
 }
 
 // Put changes a setting of an interface that will be gone when it is not wanted
@@ -104,7 +102,8 @@ func (s *Settings) Read(name string) (value string, err error) {
 	return value, err
 }
 
-// Set changes a setting and remembers what it was before it was changed first.
+// Set changes a setting and remembers what it was before it was changed first, by
+// whatever name its interface had then.
 func (s *Settings) Set(name, value string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,21 +112,34 @@ func (s *Settings) Set(name, value string) error {
 		if err != nil {
 			return err
 		}
+		index, err := indexIn(name)
+		if err != nil {
+			return err
+		}
+		i := s.find(name, index)
 		if before == value {
 			// It is remembered all the same if it is ours.
-			delete(s.adopted, name)
+			if i < 0 {
+				return nil
+			}
+			s.changed[i].adopted = false
+			if c := &s.changed[i].Change; c.Name != name || c.Index != index {
+				c.Name, c.Index = name, index
+				return s.tell()
+			}
 			return nil
 		}
-		i := s.find(name)
 		if i < 0 {
+			s.changed = slices.DeleteFunc(s.changed, func(c change) bool { return c.Name == name && c.gone() })
 			i = len(s.changed)
-			s.changed = append(s.changed, Change{Name: name, Before: before})
+			s.changed = append(s.changed, change{Change: Change{Before: before}})
 		}
-		s.changed[i].Value = value
+		c := &s.changed[i]
+		c.Name, c.Index, c.Value = name, index, value
 		if err := s.tell(); err != nil {
 			return err
 		}
-		delete(s.adopted, name)
+		c.adopted = false
 		return write(file, value)
 	})
 }
@@ -137,7 +149,11 @@ func (s *Settings) tell() error {
 	if s.journal == nil {
 		return nil
 	}
-	if err := s.journal(slices.Clone(s.changed)); err != nil {
+	list := make([]Change, 0, len(s.changed))
+	for _, c := range s.changed {
+		list = append(list, c.Change)
+	}
+	if err := s.journal(list); err != nil {
 		return fmt.Errorf("write down what it was: %w", err)
 	}
 	return nil
@@ -145,17 +161,35 @@ func (s *Settings) tell() error {
 
 // Restore puts the setting back to what it was, if it is still what it was set
 // to: who changed it since wants it so. One that was never changed, or whose
-// interface is gone, is no error.
+// interface is gone, is no error. Put back is that of the interface that had the name
+// when it was set, whatever name that has now: another one of the name is left alone.
 func (s *Settings) Restore(name string) error {
+	return s.restore(func(c change) bool { return c.Name == name })
+}
+
+// restore puts back what is, the last first.
+func (s *Settings) restore(is func(change) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := s.find(name)
-	if i < 0 {
-		return nil
+	var failed []error
+	for i, c := range slices.Backward(s.changed) {
+		if is(c) {
+			failed = append(failed, s.restoreOne(i))
+		}
 	}
+	return errors.Join(failed...)
+}
+
+// restoreOne puts one back and forgets it. mu is held.
+func (s *Settings) restoreOne(i int) error {
 	c := s.changed[i]
-	err := s.do(name, func(file string) error {
-		now, err := read(file)
+	err := s.do(c.Name, func(file string) error {
+		name, err := c.nameNow()
+		now := ""
+		if err == nil {
+			file = path.Join(root, name)
+			now, err = read(file)
+		}
 		if err == nil && now == c.Value {
 			err = write(file, c.Before)
 		}
@@ -166,7 +200,6 @@ func (s *Settings) Restore(name string) error {
 	})
 	if err == nil {
 		s.changed = slices.Delete(s.changed, i, i+1)
-		delete(s.adopted, name)
 		err = s.tell()
 	}
 	return err
@@ -174,21 +207,15 @@ func (s *Settings) Restore(name string) error {
 
 // Close puts every setting back, the last first.
 func (s *Settings) Close() error {
-	s.mu.Lock()
-	var names []string
-	for _, c := range slices.Backward(s.changed) {
-		names = append(names, c.Name)
-	}
-	s.mu.Unlock()
-	var failed []error
-	for _, name := range names {
-		failed = append(failed, s.Restore(name))
-	}
-	return errors.Join(failed...)
+	return s.restore(func(change) bool { return true })
 }
 
-func (s *Settings) find(name string) int {
-	return slices.IndexFunc(s.changed, func(c Change) bool { return c.Name == name })
+// find returns where the setting is in changed, by what was its interface's name then; -1
+// if it is not.
+func (s *Settings) find(name string, index int) int {
+	return slices.IndexFunc(s.changed, func(c change) bool {
+		return c.Index == index && rename(c.Name, deviceIn(name)) == name || c.Index == 0 && c.Name == name
+	})
 }
 
 // do calls f with the file of the setting, in the namespace.
