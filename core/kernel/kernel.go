@@ -120,6 +120,7 @@ type Kernel struct {
 	looking sync.Mutex
 	told    map[string]node.Link // last told, by name
 	failing map[outlet]string    // why a socket could not be opened or changed
+	fitted  map[outlet]wire.Spec // what was wanted then
 	mute    map[outlet]bool      // whose interface had no address of the family
 	rivals  rivals
 	// intrusions are addresses that guard removed lately.
@@ -269,10 +270,14 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 // earlier run. VRRP interfaces are watched too, whether
 // they are among interfaces or not. An interface that is not there is no
 // error: its socket is opened when it comes. The error names each VRRP
-// interface that is there and whose socket could not be opened; that is tried
-// again on each change and tick.
+// interface that is there and whose socket could not be opened or changed for what
+// this call wants; that is tried again on each change and tick. One that failed before,
+// or that the call before wanted the same, is no error: the log was told of it, and what
+// is wanted now may be the way out.
 func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 	k.clear()
+	k.looking.Lock()
+	defer k.looking.Unlock()
 	k.mu.Lock()
 	k.outlets, k.sources = sockets(channels), make(map[string][]netip.Addr)
 	k.watched = set(interfaces)
@@ -285,7 +290,7 @@ func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 		}
 	}
 	k.mu.Unlock()
-	opening, err := k.report(true)
+	opening, err := k.reportHeld(true)
 	return errors.Join(err, opening)
 }
 

@@ -26,14 +26,19 @@ func (k *Kernel) look(tick bool) error {
 	return err
 }
 
-// report reads the kernel, makes the sockets fit the interfaces, and tells the
-// sink what is not as it was told last; with all, the state of every watched
-// interface and the loss of every lost address. Sockets come first: an
-// interface that is reported can be sent on. The first error says which
-// sockets could not be opened, the second that the kernel could not be read.
+// report is reportHeld.
 func (k *Kernel) report(all bool) (opening, err error) {
 	k.looking.Lock()
 	defer k.looking.Unlock()
+	return k.reportHeld(all)
+}
+
+// reportHeld reads the kernel, makes the sockets fit the interfaces, and tells the
+// sink what is not as it was told last; with all, the state of every watched
+// interface and the loss of every lost address. Sockets come first: an
+// interface that is reported can be sent on. The first error is fitSockets', the
+// second says that the kernel could not be read. looking is held.
+func (k *Kernel) reportHeld(all bool) (opening, err error) {
 	k.mu.Lock()
 	watched, outlets := k.watched, k.outlets
 	reading := k.claims.begin()

@@ -64,6 +64,10 @@ func sockets(channels []netspec.Channel) map[outlet]wire.Spec {
 // membership ended with that. An interface that goes down and up again keeps
 // both. One that lost the protocol, as IPv6 ends below an MTU of 1280 octets,
 // lost the membership; the socket does not know, and joins again.
+//
+// The log is told of each that could not be made fit, and each time for another reason.
+// The error names only those that what is wanted since the last time is to blame for: they
+// are wanted otherwise than then, and did fit. looking is held.
 func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec, devices map[string]netspec.Device) error {
 	have := *k.sockets.Load()
 	next := make(map[outlet]*wire.Socket, len(wanted))
@@ -94,14 +98,16 @@ func (k *Kernel) fitSockets(state *link.State, wanted map[outlet]wire.Spec, devi
 			}
 		}
 		if err != nil {
-			failed = append(failed, err)
 			failing[o] = err.Error()
+			if last, known := k.fitted[o]; k.failing[o] == "" && (!known || !wanted[o].Equal(last)) {
+				failed = append(failed, err)
+			}
 			if k.failing[o] != err.Error() {
 				k.log.Warn("cannot receive VRRP as configured, will try again", "err", err)
 			}
 		}
 	}
-	k.failing, k.mute = failing, mute
+	k.failing, k.mute, k.fitted = failing, mute, wanted
 	k.sockets.Store(&next)
 	for o, s := range have {
 		if next[o] == s {

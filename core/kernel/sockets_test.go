@@ -4,7 +4,9 @@ package kernel
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,6 +39,63 @@ func TestSockets(t *testing.T) {
 	}
 	if d := cmp.Diff(want, got, cmp.AllowUnexported(outlet{}), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestWatchBlamesWhatIsNew holds that a socket which broke since it was wanted does not
+// keep a configuration away that goes without it, or that changes something else, and
+// that one which a configuration brings and which cannot be opened does.
+func TestWatchBlamesWhatIsNew(t *testing.T) {
+	h, peer := netnstest.Pair(t, "eth0", "eth1")
+	var k *Kernel
+	h.Run(t, func() (err error) {
+		k, err = Open(make(packets, 10), Options{})
+		return err
+	})
+	defer k.Close()
+	// More groups than a socket may join.
+	broken := func(device string) (list []netspec.Channel) {
+		for n := range 30 {
+			list = append(list, netspec.Channel{Interface: device, Group: netip.AddrFrom4([4]byte{239, 0, 0, byte(n)}), VRID: 1})
+		}
+		return list
+	}
+	good := []netspec.Channel{{Interface: "eth0", Group: vrrp.Group(false), VRID: 1}}
+	more := []netspec.Channel{{Interface: "eth0", Group: vrrp.Group(false), VRID: 2}}
+	if err := k.Watch(nil, broken("eth0")); err == nil {
+		t.Fatal("a first configuration with too many groups is taken")
+	}
+	old := slices.Concat(good, broken("eth5"))
+	netnstest.Must(t, k.Watch(nil, old)) // it comes later
+	netnstest.Connect(t, h, "eth5", peer, "eth6")
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		k.looking.Lock()
+		failing := len(k.failing)
+		k.looking.Unlock()
+		if failing > 0 {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the socket for too many groups is open")
+		}
+	}
+	// As a reload does: first all that is wanted before or after it.
+	for _, next := range [][]netspec.Channel{slices.Concat(more, broken("eth5")), more} {
+		for _, list := range [][]netspec.Channel{slices.Concat(old, next), next} {
+			if err := k.Watch(nil, list); err != nil {
+				t.Errorf("%d channels after %d: %v", len(list), len(old), err)
+			}
+		}
+		old = next
+	}
+	netnstest.Must(t, k.Watch(nil, good))
+	for _, next := range [][]netspec.Channel{broken("eth0"), broken("eth5")} {
+		for range 2 { // it is no better the second time
+			if err := k.Watch(nil, slices.Concat(good, next)); err == nil {
+				t.Errorf("too many groups on %s are taken", next[0].Interface)
+			}
+			netnstest.Must(t, k.Watch(nil, good))
+		}
 	}
 }
 
