@@ -157,9 +157,7 @@ func (n *Node) settleSession(now mono.Instant, s *session) {
 	if n.stopping {
 		return // everybody leaves anyway
 	}
-	for _, in := range s.users {
-		n.settle(now, in)
-	}
+	n.settleAll(now, s.users)
 	n.sessionTold(now, s)
 }
 

@@ -89,6 +89,16 @@ func drive(t *testing.T, cfg Config) *driver {
 //	V sends 100 | V claims 10.0.1.1 | V releases 10.0.1.1 | V announces 10.0.1.1 x5
 //	run s | V INIT>BACKUP | group G INIT>BACKUP | note address
 func (d *driver) take(actions []Action) {
+	d.t.Helper()
+	for _, g := range d.node.groups {
+		var roles [4]int
+		for _, m := range g.members {
+			roles[m.router.Role()]++
+		}
+		if roles != g.roles {
+			d.t.Errorf("group %s counts %v, its members are %v", g.cfg.Name, g.roles, roles)
+		}
+	}
 	for _, a := range actions {
 		var list []string
 		for _, x := range a.Addresses {

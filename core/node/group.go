@@ -12,8 +12,12 @@ import (
 type group struct {
 	cfg     Group
 	members []*instance
-	role    vrrp.Role
-	since   mono.Instant
+	// roles counts the members in each role: each advert of a member is followed by a
+	// look at the group.
+	roles [4]int
+	pass  uint64 // Node.pass that settled it last
+	role  vrrp.Role
+	since mono.Instant
 	// yielded names the member that left MASTER for BACKUP, or came from elsewhere
 	// as a BACKUP, and whose lead the others must follow; empty when none did.
 	yielded string
@@ -69,6 +73,9 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 // reload made of the group: it gave it members that follow different nodes, or one
 // that hears of another master before it could join those here.
 func (g *group) contested(now mono.Instant) string {
+	if g.roles[vrrp.Master] == 0 {
+		return ""
+	}
 	masters, obeys := false, ""
 	for _, m := range g.members {
 		switch {
@@ -101,17 +108,7 @@ func (g *group) ready() bool {
 // regroupRole works out the group's role: FAULT if one member is, MASTER when
 // all are, INIT while one has not started, else BACKUP.
 func (n *Node) regroupRole(now mono.Instant, g *group) {
-	masters, inits, faults := 0, 0, 0
-	for _, m := range g.members {
-		switch m.router.Role() {
-		case vrrp.Master:
-			masters++
-		case vrrp.Init:
-			inits++
-		case vrrp.Fault:
-			faults++
-		}
-	}
+	masters, inits, faults := g.roles[vrrp.Master], g.roles[vrrp.Init], g.roles[vrrp.Fault]
 	role := vrrp.Backup
 	switch {
 	case faults > 0:

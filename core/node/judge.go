@@ -136,6 +136,21 @@ func (n *Node) term(in *instance, name string, state track.State, weight int, re
 	return value
 }
 
+// settleAll settles each instance of a list, and a sync group once however many of
+// its members are in it.
+func (n *Node) settleAll(now mono.Instant, list []*instance) {
+	n.pass++
+	for _, in := range list {
+		if g := in.group; g != nil {
+			if g.pass == n.pass {
+				continue
+			}
+			g.pass = n.pass
+		}
+		n.settle(now, in)
+	}
+}
+
 // settle judges an instance, and with it its sync group, and moves the
 // routers accordingly. It also takes a group apart whose members a reload left in
 // different roles (regroup).

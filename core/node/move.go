@@ -50,12 +50,15 @@ type Maintenance struct {
 // together returns the instances of these names with the other members of their
 // sync groups, in configuration order. Unknown names count for nothing.
 func (n *Node) together(names []string) []*instance {
-	return slices.DeleteFunc(slices.Clone(n.instances), func(in *instance) bool {
-		if in.group == nil {
-			return !slices.Contains(names, in.cfg.Name)
+	named, groups := map[*instance]bool{}, map[*group]bool{}
+	for _, name := range names {
+		if in := n.byName[name]; in != nil {
+			if named[in] = true; in.group != nil {
+				groups[in.group] = true
+			}
 		}
-		return !slices.ContainsFunc(in.group.members, func(m *instance) bool { return slices.Contains(names, m.cfg.Name) })
-	})
+	}
+	return slices.DeleteFunc(slices.Clone(n.instances), func(in *instance) bool { return !named[in] && !groups[in.group] })
 }
 
 // handing does something that may begin a hand-over with instances, and has the

@@ -24,6 +24,7 @@ type Node struct {
 	// different groups, and those of unicast whose peers differ.
 	byKey  map[key][]*instance
 	groups []*group
+	pass   uint64 // of settleAll
 	// groupsByName finds a group again after a reload.
 	groupsByName map[string]*group
 	scripts      map[string]*script
@@ -88,9 +89,8 @@ type Node struct {
 	left bool
 	// fresh is true until the first call after New, which also returns what
 	// New asked for.
-	fresh bool
-	// looked is when it was last looked whether anybody stood still for too long.
-	looked mono.Instant
+	fresh  bool
+	looked mono.Instant // last, whether anybody stood still for too long
 	// running is true after the first configuration.
 	running bool
 	// orphans counts, by name, runs of scripts that a reload replaced or
@@ -405,7 +405,7 @@ func (n *Node) room() []vrrp.Action {
 // emit turns what a router wants into the node's actions and lets its sync
 // group follow.
 func (n *Node) emit(now mono.Instant, in *instance) {
-	conflict, stayed := false, ""
+	conflict, moved, stayed := false, false, ""
 	for i := range in.acts {
 		a := &in.acts[i]
 		switch a.Kind {
@@ -427,6 +427,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			conflict = conflict || a.Conflict
 		case vrrp.DoChange:
 			n.changed(in, a)
+			moved = true
 		case vrrp.DoNote:
 			level := Info
 			if a.Alarm {
@@ -459,7 +460,10 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			}
 		}
 	}
-	n.regroup(now, in.group)
+	// What a MASTER does that stays one, and does not begin to stay one, moves no other.
+	if moved || stayed != "" || in.router.Role() != vrrp.Master {
+		n.regroup(now, in.group)
+	}
 }
 
 // payload returns the octets of an advert, copied when the router will write
@@ -482,11 +486,11 @@ func (n *Node) changed(in *instance, a *vrrp.Action) {
 		Name: in.cfg.Name, From: a.From, To: a.To, Stop: a.Stopped, Why: a.Why,
 		Priority: v.Effective, Peer: v.HeardFrom, PeerPriority: v.HeardPriority, Seq: n.seq,
 	}})
-	if in.group != nil && a.From == vrrp.Master && a.To == vrrp.Backup {
-		in.group.yielded = in.cfg.Name
+	if g := in.group; g != nil {
+		g.roles[a.From]--
+		g.roles[a.To]++
+		if a.From == vrrp.Master && a.To == vrrp.Backup {
+			g.yielded = in.cfg.Name
+		}
 	}
-}
-
-func (n *Node) note(level Level, instance, topic, text string) {
-	n.out = append(n.out, Action{Kind: Noted, Instance: instance, Note: &Note{Level: level, Topic: topic, Text: text}})
 }

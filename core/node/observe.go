@@ -78,6 +78,7 @@ func (n *Node) adopt(now mono.Instant, e Link, blinked bool) {
 		n.staticLink()
 	}
 	returned := known && e.Up && (!before.Up || before.Index != e.Index || blinked)
+	var watching []*instance
 	for _, in := range n.instances {
 		if e.Up && in.lack.why != "" {
 			in.lack.at, in.lack.wait = now, 0 // by whatever interface its gateway is reached
@@ -89,7 +90,10 @@ func (n *Node) adopt(now mono.Instant, e Link, blinked bool) {
 		if returned {
 			in.forgive()
 		}
-		n.settle(now, in)
+		watching = append(watching, in)
+	}
+	n.settleAll(now, watching)
+	for _, in := range watching {
 		if returned && in.router.Role() == vrrp.Master && !in.router.Leaving() {
 			// It stayed MASTER over the interruption (dont_track_primary, or
 			// a short one): switches and clients may have learned otherwise meanwhile.
@@ -155,9 +159,7 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 	if !changed && !weighed {
 		return
 	}
-	for _, in := range s.users {
-		n.settle(now, in)
-	}
+	n.settleAll(now, s.users)
 }
 
 // measured returns the weight that a script measured, nil when there is none.

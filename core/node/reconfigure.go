@@ -83,8 +83,8 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 	n.attachStatics()
 	n.attachWatched()
 	n.bar(now, n.instances, false)
+	n.settleAll(now, n.instances)
 	for _, in := range n.instances {
-		n.settle(now, in)
 		n.reschedule(in)
 	}
 	n.rouse(now)
@@ -295,6 +295,7 @@ func (n *Node) regroupAll(now mono.Instant, cfg []Group) {
 		for _, name := range c.Members {
 			if in := n.byName[name]; in != nil && in.group == nil {
 				in.group = g
+				g.roles[in.router.Role()]++
 				g.members = append(g.members, in)
 			}
 		}

@@ -18,8 +18,8 @@ func (n *Node) delay(now mono.Instant, d time.Duration) {
 	t.run = func(now mono.Instant) {
 		n.sched.set(t, mono.Never)
 		n.delayed = false
+		n.settleAll(now, n.instances)
 		for _, in := range n.instances {
-			n.settle(now, in)
 			n.reschedule(in)
 		}
 	}

@@ -116,11 +116,13 @@ func (n *Node) judgeStatic(now mono.Instant, s *static, failure string) {
 	if !changed {
 		return
 	}
+	var members []*instance
 	for _, in := range n.instances {
 		if slices.Contains(in.statics, s) {
-			n.settle(now, in)
+			members = append(members, in)
 		}
 	}
+	n.settleAll(now, members)
 }
 
 // staticGone puts back what somebody removed; at once, unless that happens

@@ -76,3 +76,7 @@ func (n *Node) tellUnadvertised(in *instance, mtu int) {
 			carried, all, in.cfg.Interface, mtu, in.unadvertised))
 	}
 }
+
+func (n *Node) note(level Level, instance, topic, text string) {
+	n.out = append(n.out, Action{Kind: Noted, Instance: instance, Note: &Note{Level: level, Topic: topic, Text: text}})
+}

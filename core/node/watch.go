@@ -208,12 +208,6 @@ func (n *Node) runProcess(now mono.Instant, p *process) {
 	}
 }
 
-func (n *Node) settleAll(now mono.Instant, users []*instance) {
-	for _, in := range users {
-		n.settle(now, in)
-	}
-}
-
 // weighFiles adds up tracked files. With weights false, as for a member of a
 // sync group, one with the default weight of 1 only faults and any other
 // weighted one is not used, as in keepalived.
