@@ -16,6 +16,7 @@ type group struct {
 	// look at the group.
 	roles [4]int
 	pass  uint64 // Node.pass that settled it last
+	stops int    // members that Stop has ended, until the group is told of it
 	role  vrrp.Role
 	since mono.Instant
 	// yielded names the member that left MASTER for BACKUP, or came from elsewhere
@@ -106,14 +107,19 @@ func (g *group) ready() bool {
 }
 
 // regroupRole works out the group's role: FAULT if one member is, MASTER when
-// all are, INIT while one has not started, else BACKUP.
+// all are, INIT while one has not started, else BACKUP. One that a reload adds, and
+// that waits, makes no INIT of what the others have told already.
 func (n *Node) regroupRole(now mono.Instant, g *group) {
 	masters, inits, faults := g.roles[vrrp.Master], g.roles[vrrp.Init], g.roles[vrrp.Fault]
-	role := vrrp.Backup
+	role, told := vrrp.Backup, g.role == vrrp.Backup || g.role == vrrp.Master
 	switch {
+	case n.stopping && g.stops < len(g.members):
+		return // told once, when the last member has stopped
+	case n.stopping:
+		role, g.stops = vrrp.Init, 0
 	case faults > 0:
 		role = vrrp.Fault
-	case inits > 0:
+	case inits > 0 && !(told && inits < len(g.members)):
 		role = vrrp.Init
 	case masters == len(g.members):
 		role = vrrp.Master
@@ -122,10 +128,7 @@ func (n *Node) regroupRole(now mono.Instant, g *group) {
 		// until no other node can be its master before it joins.
 		return
 	}
-	if n.stopping && inits != len(g.members) {
-		return // told once, when the last member has stopped
-	}
-	if role == g.role {
+	if role == g.role && !n.stopping {
 		return
 	}
 	n.seq++

@@ -489,6 +489,9 @@ func (n *Node) changed(in *instance, a *vrrp.Action) {
 	if g := in.group; g != nil {
 		g.roles[a.From]--
 		g.roles[a.To]++
+		if a.Stopped {
+			g.stops++
+		}
 		if a.From == vrrp.Master && a.To == vrrp.Backup {
 			g.yielded = in.cfg.Name
 		}

@@ -2,6 +2,7 @@ package node
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -335,6 +336,40 @@ func TestReloadGroupsDiffer(t *testing.T) {
 	d.forget()
 	d.hear("W", lower, 200)
 	d.want("V sends 0", "V releases 10.0.1.1", "V MASTER>BACKUP", "group G INIT>BACKUP")
+
+	// W waits for the first result of its script, which is no change of the others'.
+	waiting := grouped(v, w)
+	waiting.Scripts = []Script{check("s")}
+	waiting.Instances[1].Scripts = []TrackScript{{Name: "s", Weight: 0}}
+	join := func(d *driver) {
+		t.Helper()
+		d.reload(waiting)
+		d.pass(0)
+		d.want("run s")
+		d.role("W", vrrp.Init)
+	}
+	d = master(t, grouped(v))
+	join(d)
+	d.checked("s", OK)
+	d.pass(second / 2)
+	d.hear("W", lower, 50)
+	d.pass(4 * second)
+	d.role("W", vrrp.Master)
+	for _, line := range d.log {
+		if strings.HasPrefix(line, "group") {
+			t.Errorf("a group of a master is joined: %s", line)
+		}
+	}
+	d = drive(t, grouped(v))
+	d.hear("V", lower, 200)
+	d.forget()
+	join(d)
+	d.checked("s", OK)
+	d.want("note check", "W INIT>BACKUP")
+	d = master(t, grouped(v))
+	join(d)
+	d.hear("V", lower, 200) // while W waits
+	d.want("V sends 100", "V releases 10.0.1.1", "V MASTER>BACKUP", "group G MASTER>BACKUP")
 
 	// W is about to preempt with the priority that the same reload gives it.
 	d = master(t, Config{Instances: []Instance{v, w}})

@@ -118,3 +118,29 @@ func TestStopEndsChecks(t *testing.T) {
 	d.pass(10 * second)
 	d.want("V releases 10.0.1.1", "V MASTER>INIT stop")
 }
+
+// TestStopWaiting: an instance that still waits in INIT tells that it ends, and so
+// does its sync group, once; one that a reload removes tells that it is gone.
+func TestStopWaiting(t *testing.T) {
+	cfg := pair()
+	cfg.Instances = append(cfg.Instances, instance3("X", 3, 100))
+	cfg.Instances[0].Interface = "eth1" // which is not known
+	d := drive(t, cfg)
+	d.role("W", vrrp.Init)
+	d.role("X", vrrp.Backup)
+	d.forget()
+	d.take(d.node.Stop(d.now))
+	d.want("V INIT>INIT stop", "W INIT>INIT stop", "group G INIT>INIT stop", "X BACKUP>INIT stop")
+	if !d.node.Stopped() {
+		t.Error("it has not stopped")
+	}
+	d.take(d.node.Stop(d.now))
+	d.take(d.node.Abandon(d.now))
+	d.want()
+
+	d = drive(t, cfg)
+	d.forget()
+	cfg = Config{Instances: []Instance{cfg.Instances[2]}}
+	d.reload(cfg)
+	d.want("V INIT>INIT deleted", "W INIT>INIT deleted")
+}

@@ -53,7 +53,6 @@ func TestS3InitDoesNothing(t *testing.T) {
 	d.promote()
 	d.demote()
 	d.clear()
-	d.stop()
 	d.abandon()
 	d.r.SetPriority(d.at(), 7)
 	d.want()

@@ -24,11 +24,14 @@ func (r *Router) hastens() bool {
 // Stop leaves for INIT in an orderly way (RFC 9568 6.4.2, 6.4.3). A master
 // sends priority 0 and keeps the addresses until the new master is heard or
 // must have taken over, also when it never heard a peer: backups are silent.
-// It ends in INIT by itself: drive it with Tick until Role is INIT.
+// It ends in INIT by itself: drive it with Tick until Role is INIT. A router that
+// waits in INIT says that it ends, too.
 func (r *Router) Stop(now mono.Instant, why string, out []Action) []Action {
 	switch r.role {
 	case Init:
-		return out
+		if r.ended {
+			return out
+		}
 	case Master:
 		if r.leaving {
 			r.move.on = false

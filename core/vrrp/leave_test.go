@@ -310,3 +310,13 @@ func TestHasten(t *testing.T) {
 	d.hear(peerHigh, 200, interval(hastened))
 	d.want("0s note interval")
 }
+
+// A router that waits in INIT says that it ends, as keepalived's does, and once.
+func TestInitStops(t *testing.T) {
+	d := made(t, V3, 100)
+	d.stop()
+	d.stop()
+	d.abandon()
+	d.run(time.Hour)
+	d.want("0s INIT->INIT stopped")
+}

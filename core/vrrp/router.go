@@ -47,6 +47,8 @@ type Router struct {
 	dual    dual
 	// started is true once BACKUP or MASTER was entered.
 	started bool
+	// ended is true in INIT after Stop.
+	ended bool
 	// bereft is true when the router became MASTER because the one before it had
 	// fallen silent.
 	bereft bool
@@ -442,6 +444,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	r.t = disarmed
 	r.role, r.since, r.why = to, now, why
 	r.wanting, r.leaving, r.patience = false, false, false
+	r.ended = to == Init // which only Stop leads to
 	r.consent.forget()
 	r.move.on, r.parting = false, parting{}
 	r.move.resting = r.move.resting && to != Master

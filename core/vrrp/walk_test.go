@@ -98,7 +98,7 @@ func TestWalk(t *testing.T) {
 	}
 	for _, change := range []string{
 		"INIT->BACKUP", "INIT->MASTER", "INIT->FAULT", "BACKUP->MASTER", "BACKUP->FAULT", "BACKUP->INIT stopped",
-		"MASTER->BACKUP", "MASTER->FAULT", "MASTER->INIT stopped", "FAULT->BACKUP", "FAULT->INIT stopped",
+		"MASTER->BACKUP", "MASTER->FAULT", "MASTER->INIT stopped", "FAULT->BACKUP", "FAULT->INIT stopped", "INIT->INIT stopped",
 	} {
 		if roles[change] == 0 {
 			t.Errorf("no walk came through %s", change)
