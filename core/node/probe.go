@@ -16,9 +16,10 @@ const perTick = 256
 
 // Checks are looked at on a grid of instants: those that are due within it begin
 // together, so that ten thousand a second do not wake anybody ten thousand
-// times, and the edge gets them in batches. It is a fiftieth of the shortest
+// times, and the edge gets them in batches. It is a twenty-fifth of the shortest
 // interval, or a tenth of the shortest time until a verdict is tried again where that
-// is less, within these bounds.
+// is less, within these bounds. A check has its own place before an instant of the
+// grid, and so begins as long after the run before as its interval says.
 const (
 	finest   = time.Millisecond
 	coarsest = 100 * time.Millisecond
@@ -117,9 +118,11 @@ func (q *checkQueue) fill() {
 		c := &q.checks[i]
 		c.place = 0
 		if !c.follows() {
-			q.grid = min(q.grid, c.cfg.Life.Interval/50)
-			if again := c.cfg.Life.Doubt; again > 0 {
-				q.grid = min(q.grid, again/10)
+			life := c.cfg.Life
+			q.grid = min(q.grid, life.Interval/25)
+			// Where one verdict is enough none is tried again.
+			if life.Doubt > 0 && max(life.Rise, life.Fall) > 1 {
+				q.grid = min(q.grid, life.Doubt/10)
 			}
 			if at := c.life.Deadline(); at != mono.Never {
 				q.heap = append(q.heap, checkDue{at, c.id})
@@ -314,8 +317,8 @@ func (n *Node) result(now mono.Instant, c *checker, a *Answer) {
 	case o.Changed:
 		n.checkChanged(now, c, "")
 		return
-	case a.Verdict == health.Failed && c.cfg.LogAll:
-		n.note(Warn, "", "check", n.told(c, "failed")+", still "+upOrDown(c.working()))
+	case a.Verdict == health.Failed && c.cfg.LogAll && c.working(): // as keepalived: one that is down fails at every run
+		n.note(Warn, "", "check", n.told(c, "failed")+", still up")
 	}
 	if weighed {
 		n.reweigh(now, c.server, c.cfg.Kind)

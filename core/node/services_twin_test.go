@@ -262,8 +262,8 @@ func beat(n *Node, from mono.Instant, ms int, seen func(now mono.Instant, asks i
 func TestSpread(t *testing.T) {
 	const servers = 40_000
 	n := crowd(servers)
-	slots := make([]int, 50) // as many as there are places on the grid
-	count := func(now mono.Instant, asks int) { slots[int64(now)/int64(second/50)%50] += asks }
+	slots := make([]int, 25) // as many as there are places on the grid
+	count := func(now mono.Instant, asks int) { slots[int64(now)/int64(second/25)%25] += asks }
 	beat(n, 0, 1000, nil)
 	for _, from := range []time.Duration{second, 2 * second} {
 		clear(slots)
@@ -271,8 +271,8 @@ func TestSpread(t *testing.T) {
 			t.Errorf("%d probes in a second, want %d", got, servers)
 		}
 		for i, got := range slots {
-			if got < servers/50*8/10 || got > servers/50*12/10 {
-				t.Errorf("%d probes in fiftieth %d of the second, want %d", got, i, servers/50)
+			if got < servers/25*9/10 || got > servers/25*11/10 {
+				t.Errorf("%d probes in part %d of the second, want %d", got, i, servers/25)
 			}
 		}
 		var cfg Config
@@ -282,10 +282,10 @@ func TestSpread(t *testing.T) {
 		n.Reconfigure(mono.Instant(from+999*time.Millisecond), cfg)
 	}
 	p := n.Services(0).Probes
-	if p.MostLate >= second/50+time.Millisecond {
+	if p.MostLate >= second/25+time.Millisecond {
 		t.Errorf("lateness %+v", p)
 	}
-	if n.queue.grid != second/50 {
+	if n.queue.grid != second/25 {
 		t.Errorf("a grid of %v for an interval of a second", n.queue.grid)
 	}
 }
@@ -295,7 +295,7 @@ func TestSpread(t *testing.T) {
 func TestLate(t *testing.T) {
 	for _, c := range []struct {
 		interval, grid time.Duration
-	}{{second, 20 * time.Millisecond}, {5 * second, 100 * time.Millisecond}, {60 * second, 100 * time.Millisecond}} {
+	}{{second, 40 * time.Millisecond}, {2500 * time.Millisecond, 100 * time.Millisecond}, {60 * second, 100 * time.Millisecond}} {
 		n := crowdEach(c.interval, 1000)
 		beat(n, 0, int(c.interval/time.Millisecond), nil)
 		if n.queue.grid != c.grid {
@@ -318,15 +318,21 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestQuickRetriesKeepTime: the grid is as fine as the shortest time between runs asks.
+// TestQuickRetriesKeepTime: the grid is as fine as the shortest time between runs asks,
+// and no finer where nothing is tried again.
 func TestQuickRetriesKeepTime(t *testing.T) {
-	for doubt, want := range map[time.Duration]time.Duration{
-		0: coarsest, 5 * second: coarsest, 50 * time.Millisecond: 5 * time.Millisecond, time.Millisecond: finest,
+	for _, c := range []struct {
+		doubt      time.Duration
+		rise, fall int
+		want       time.Duration
+	}{
+		{0, 1, 3, coarsest}, {5 * second, 1, 3, coarsest}, {50 * time.Millisecond, 1, 3, 5 * time.Millisecond}, {time.Millisecond, 1, 3, finest},
+		{50 * time.Millisecond, 2, 1, 5 * time.Millisecond}, {50 * time.Millisecond, 1, 1, coarsest}, {time.Millisecond, 0, 0, coarsest},
 	} {
-		life := &health.Config{Interval: 5 * second, Doubt: doubt, Warmup: second, Patience: 5 * second, Rise: 1, Fall: 3, Grace: 3 * second}
+		life := &health.Config{Interval: 5 * second, Doubt: c.doubt, Warmup: second, Patience: 5 * second, Rise: c.rise, Fall: c.fall, Grace: 3 * second}
 		v := web(backend("a", Check{Kind: "TCP_CHECK", Identity: "1", Life: life}))
-		if got := New(0, Config{Services: []Service{v}}).queue.grid; got != want {
-			t.Errorf("again after %v: a grid of %v, want %v", doubt, got, want)
+		if got := New(0, Config{Services: []Service{v}}).queue.grid; got != c.want {
+			t.Errorf("again after %v, with a rise of %d and a fall of %d: a grid of %v, want %v", c.doubt, c.rise, c.fall, got, c.want)
 		}
 	}
 }

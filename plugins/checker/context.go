@@ -17,14 +17,14 @@ type ambienceKey struct{}
 // details. Serve does it for every probe; tests and programs that probe
 // without a host may.
 func WithLog(ctx context.Context, log *slog.Logger, details bool) context.Context {
-	return context.WithValue(ctx, ambienceKey{}, ambience{log, details})
+	return context.WithValue(ctx, ambienceKey{}, &ambience{log, details})
 }
 
 // Log is where a probe tells what people should know and what is no verdict.
 // It goes into the daemon's log, with the name of the check; more than a few
 // lines a second are dropped and counted. It is never nil.
 func Log(ctx context.Context) *slog.Logger {
-	if a, ok := ctx.Value(ambienceKey{}).(ambience); ok && a.log != nil {
+	if a, ok := ctx.Value(ambienceKey{}).(*ambience); ok && a.log != nil {
 		return a.log
 	}
 	return slog.New(slog.DiscardHandler)
@@ -48,6 +48,6 @@ func AfterCancel(ctx context.Context, f func()) (stop func() bool) {
 // WantDetails reports whether somebody looks at this probe. When nobody does,
 // Result.Details are dropped, and not making them is cheaper.
 func WantDetails(ctx context.Context) bool {
-	a, _ := ctx.Value(ambienceKey{}).(ambience)
-	return a.details
+	a, ok := ctx.Value(ambienceKey{}).(*ambience)
+	return ok && a.details
 }

@@ -70,7 +70,7 @@ func (c *probeContext) Err() error {
 // Value is context.Context's.
 func (c *probeContext) Value(key any) any {
 	if key == (ambienceKey{}) {
-		return c.ambience
+		return &c.ambience
 	}
 	return c.parent.Value(key)
 }

@@ -26,6 +26,7 @@ type Conn struct {
 	tag    int32 // tells it from others of the same file
 	listed bool  // it has a place in the epoll
 	young  bool  // nobody has waited for it
+	heeded bool  // its task has waited for an answer
 	closed bool
 	off    bool   // nobody wants it any more: it is out of time for good
 	broken error  // nothing is told of it, for this

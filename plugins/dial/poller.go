@@ -42,10 +42,11 @@ type poller struct {
 	fd   int
 
 	// turn is held by who runs tasks. It is taken before all other locks, and
-	// guards rest, young, asked and spare.
+	// guards rest, young, quiet, asked and spare.
 	turn  sync.Mutex
 	rest  []*Task  // tasks without anything to do
 	young []*Conn  // connections that were begun, and nobody asked about
+	quiet []*Conn  // those that said something, and whose answer nobody asked for
 	asked []pollFD // room for the question
 	spare []*Task  // room for woken
 
@@ -58,6 +59,7 @@ type poller struct {
 	used    bool        // since run last looked
 	running bool
 	looks   time.Time // when run looks at due at the latest
+	hears   time.Time // when quiet is asked about; zero is never
 }
 
 func newPoller() (*poller, error) {
@@ -192,6 +194,9 @@ func (p *poller) overdue() {
 			next = at
 		}
 	}
+	if p.hears.After(now) && p.hears.Before(next) {
+		next = p.hears
+	}
 	p.lookAt(next)
 	p.mu.Unlock()
 	for _, c := range list {
@@ -204,7 +209,7 @@ func (p *poller) ends() bool {
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	p.mu.Lock()
-	idle := p.n == 0 && !p.used
+	idle := p.n == 0 && len(p.quiet) == 0 && !p.used
 	p.used = false
 	if idle {
 		p.running = false

@@ -21,6 +21,7 @@ type Task struct {
 	poll  *poller
 	do    func(*Task) // what it runs; nil when it rests
 	now   time.Time   // when it was last resumed, or few before it were
+	many  bool        // few or more began together
 	next  func() (struct{}, bool)
 	stop  func()
 	yield func(struct{}) bool
@@ -37,6 +38,11 @@ const (
 	// greed is how often in a row a task may read or write what is there before
 	// others have their turn.
 	greed = 16
+	// patience is how long those that began together are left alone after they have
+	// asked, so that most answers are there then and are taken together. Each that is
+	// waited for alone costs a change of processes, and most come a moment after
+	// each other.
+	patience = time.Millisecond
 )
 
 // Now is when the task was last resumed, which costs no reading of the clock, or
@@ -73,11 +79,12 @@ func (d *Dialer) Run(list []func(*Task)) {
 			now = clock.Now()
 		}
 		t := p.task()
-		t.do, t.now = do, now
+		t.do, t.now, t.many = do, now, len(list) >= few
 		t.resume()
 	}
 	p.use()
 	p.advance()
+	p.heed()
 }
 
 // task is one that rests, or a new one. It is called with the turn.
@@ -155,6 +162,7 @@ func (p *poller) kick() {
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	p.advance()
+	p.heed()
 }
 
 // dismiss ends the tasks that rest. It is called with the turn.
@@ -174,32 +182,81 @@ type pollFD struct {
 
 // The events of poll(2) that are asked for and told. Their numbers are those of
 // epoll.
-const wantOut = syscall.EPOLLOUT
+const (
+	wantOut = syscall.EPOLLOUT
+	wantIn  = syscall.EPOLLIN | syscall.EPOLLRDHUP
+)
 
 // sweep asks about all connections that were begun since the last time, in one
-// system call. In a network that is near they stand by now, and need no place in
-// the epoll; the others get one. It is called with the turn.
+// system call: in a network that is near they stand by now. So it does about those
+// whose answers are due. It is called with the turn.
 func (p *poller) sweep() {
-	if len(p.young) == 0 {
-		return
+	if len(p.young) > 0 {
+		p.inquire(p.young, wantOut)
+		p.young = p.young[:0]
 	}
+	p.mu.Lock()
+	due := !p.hears.IsZero() && !clock.Now().Before(p.hears)
+	if due {
+		p.hears = time.Time{}
+	}
+	p.mu.Unlock()
+	if due {
+		p.inquire(p.quiet, wantIn)
+		p.quiet = p.quiet[:0]
+	}
+}
+
+// inquire asks about connections. Those of which something is known need no place in
+// the epoll; the others get one. It clears the list, and is called with the turn.
+func (p *poller) inquire(list []*Conn, events int16) {
 	asked := p.asked[:0]
-	for _, c := range p.young {
-		asked = append(asked, pollFD{fd: int32(c.fd), events: wantOut})
+	for _, c := range list {
+		asked = append(asked, pollFD{fd: c.file(), events: events})
 	}
 	p.asked = asked
 	var none syscall.Timespec
 	// When it fails nothing is known of any, and the epoll tells.
 	_, _, _ = syscall.RawSyscall6(syscall.SYS_PPOLL, uintptr(unsafe.Pointer(&asked[0])), uintptr(len(asked)), uintptr(unsafe.Pointer(&none)), 0, 0, 0)
-	for i, c := range p.young {
-		p.young[i] = nil
-		if got := asked[i].revents; got != 0 {
+	for i, c := range list {
+		list[i] = nil
+		switch got := asked[i].revents; {
+		case asked[i].fd == nobody: // called off meanwhile
+		case got != 0:
 			c.happened(uint32(got))
-		} else {
+		default:
 			c.enrol()
 		}
 	}
-	p.young = p.young[:0]
+}
+
+// nobody is what poll(2) passes over in place of a file.
+const nobody = -1
+
+// file is the connection's file, nobody when it is closed.
+func (c *Conn) file() int32 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nobody
+	}
+	return int32(c.fd)
+}
+
+// heed has run ask for the answers in a while. It is called with the turn, by who is
+// about to give it up: what has been asked since is left alone for as long.
+func (p *poller) heed() {
+	if len(p.quiet) == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hears.IsZero() {
+		p.hears = clock.Now().Add(patience)
+		if p.hears.Before(p.looks) {
+			p.lookAt(p.hears)
+		}
+	}
 }
 
 // stepAside has the task of a connection wait. It is called with the lock of the
@@ -209,7 +266,11 @@ func (c *Conn) stepAside() error {
 	switch {
 	case c.young:
 		c.poll.young = append(c.poll.young, c)
-	case !c.listed:
+	case c.listed:
+	case c.task.many && c.in.waiting && !c.heeded:
+		c.heeded = true // once: it is listed when there is no answer
+		c.poll.quiet = append(c.poll.quiet, c)
+	default:
 		if err := c.poll.add(c); err != nil {
 			return err
 		}

@@ -407,18 +407,19 @@ func (g *group) tell() {
 		a.to <- a.r
 	}
 	g.onces = g.onces[:0]
-	for len(g.answers) > 0 {
-		first := g.answers[0]
+	for rest := g.answers; len(rest) > 0; {
+		first := rest[0]
 		n := 1
-		for n < len(g.answers) && g.answers[n].set == first.set && g.answers[n].generation == first.generation {
+		for n < len(rest) && rest[n].set == first.set && rest[n].generation == first.generation {
 			n++
 		}
 		list := make([]node.Answer, n)
 		for i := range list {
-			list[i] = g.answers[i].Answer
+			list[i] = rest[i].Answer
 		}
-		g.answers = g.answers[n:]
+		rest = rest[n:]
 		first.set.tell(first.generation, list)
 	}
+	clear(g.answers) // the sets and the texts are not kept
 	g.answers = g.answers[:0]
 }
