@@ -119,7 +119,7 @@ type Timing struct {
 	DelayLoop *time.Duration `key:"delay_loop" range:"1us.." inherits:"the real server's delay_loop" tier:"1"`
 	// It counts as failed until it first succeeds.
 	Alpha *bool `key:"alpha" inherits:"the real server's alpha" tier:"2"`
-	// Each failure is logged, not only those that change the state.
+	// Each failure of what works is logged, not only the one that changes the state.
 	LogAllFailures *bool `key:"log_all_failures" inherits:"global checker_log_all_failures" tier:"3"`
 	Patience
 }
@@ -195,7 +195,8 @@ type SMTPCheck struct {
 	TLS
 	Target
 	Timing
-	// Further hosts to test; without any the real server is.
+	// The hosts to test instead of the real server, each by a check of its own. What a host
+	// does not say is as the check says.
 	Hosts []SMTPHost `key:"hosts" word:"host" form:"block" tier:"3"`
 }
 

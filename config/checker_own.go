@@ -85,7 +85,8 @@ type Plugin struct {
 	// Group runs it. In keepalived.conf it stands behind the user.
 	Group string `key:"group" word:"-" inherits:"the user's group"`
 	// Memory is how much of it a process may take, in MiB. Where neither it nor
-	// open_files is written, both grow with the number of checks of the kind.
+	// open_files is written, both grow with the number of checks of the kind. Of
+	// MISC_CHECK it has no effect: its programs would have the limit, too.
 	Memory int `key:"memory" own:"true" range:"8..1048576" unit:"MiB" default:"256" tier:"3"`
 	// OpenFiles is how many files and connections a process may have open. When all
 	// servers are silent each check holds one. Of MISC_CHECK its programs have the

@@ -99,15 +99,33 @@ func (c *Check) Timers(v *VirtualServer, r *RealServer) Timers {
 
 // Timers is Check.Timers for one host of an SMTP_CHECK.
 func (h *SMTPHost) Timers(c *SMTPCheck, v *VirtualServer, r *RealServer) Timers {
-	whole := Check{SMTP: c}
-	t := h.Timing
-	t.Retry, t.DelayBeforeRetry = firstOf(t.Retry, c.Retry), firstOf(t.DelayBeforeRetry, c.DelayBeforeRetry)
-	t.Warmup, t.DelayLoop = firstOf(t.Warmup, c.Warmup), firstOf(t.DelayLoop, c.DelayLoop)
-	t.Alpha = firstOf(t.Alpha, c.Alpha)
-	t.Rise, t.Fall = firstOf(t.Rise, c.Rise), firstOf(t.Fall, c.Fall)
-	t.FastInterval, t.UnknownGrace = firstOf(t.FastInterval, c.FastInterval), firstOf(t.UnknownGrace, c.UnknownGrace)
-	t.OnUnknown = cmp.Or(t.OnUnknown, c.OnUnknown)
-	return timers(&whole, &t, firstOf(h.ConnectTimeout, c.ConnectTimeout), v, r)
+	return (&Check{SMTP: h.Alone(c)}).Timers(v, r)
+}
+
+// Alone is one host of an SMTP_CHECK as a check of its own, as which keepalived has it,
+// too: what the host does not say is the check's.
+func (h *SMTPHost) Alone(c *SMTPCheck) *SMTPCheck {
+	out := *c
+	out.At, out.Written, out.Hosts = h.At, h.Written, nil
+	to := &out.Target
+	if h.ConnectIP.IsValid() {
+		to.ConnectIP = h.ConnectIP
+	}
+	if h.BindTo.IsValid() {
+		to.BindTo = h.BindTo
+	}
+	to.ConnectPort, to.BindPort = cmp.Or(h.ConnectPort, c.ConnectPort), cmp.Or(h.BindPort, c.BindPort)
+	to.BindIf, to.Fwmark = cmp.Or(h.BindIf, c.BindIf), cmp.Or(h.Fwmark, c.Fwmark)
+	to.ConnectTimeout = firstOf(h.ConnectTimeout, c.ConnectTimeout)
+	to.NetNamespace = cmp.Or(h.NetNamespace, c.NetNamespace)
+	t := &out.Timing
+	t.Retry, t.DelayBeforeRetry = firstOf(h.Retry, c.Retry), firstOf(h.DelayBeforeRetry, c.DelayBeforeRetry)
+	t.Warmup, t.DelayLoop = firstOf(h.Warmup, c.Warmup), firstOf(h.DelayLoop, c.DelayLoop)
+	t.Alpha, t.LogAllFailures = firstOf(h.Alpha, c.Alpha), firstOf(h.LogAllFailures, c.LogAllFailures)
+	t.Rise, t.Fall = firstOf(h.Rise, c.Rise), firstOf(h.Fall, c.Fall)
+	t.FastInterval, t.UnknownGrace = firstOf(h.FastInterval, c.FastInterval), firstOf(h.UnknownGrace, c.UnknownGrace)
+	t.OnUnknown = cmp.Or(h.OnUnknown, c.OnUnknown)
+	return &out
 }
 
 func timers(c *Check, t *Timing, connect *time.Duration, v *VirtualServer, r *RealServer) Timers {

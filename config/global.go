@@ -199,7 +199,8 @@ type Global struct {
 	// HTTP: ADDRESS:PORT, or unix:PATH. Whoever can connect may read; nothing can
 	// be changed there.
 	MetricsListen Listen `key:"metrics_listen" own:"true" inherits:"nowhere" tier:"2"`
-	// LogAllFailures logs every failed check, those too that are tried again.
+	// LogAllFailures logs every failed check of what works, those too that are tried
+	// again.
 	LogAllFailures bool `key:"checker_log_all_failures" tier:"3"`
 
 	// Processes: keepalived's several ones; moonkeep has one, and one for each kind of checker.

@@ -69,6 +69,11 @@ func MostProbes(c *config.Config) int {
 			if n += len(r.Checks); r.WeightBy != nil {
 				n++
 			}
+			for x := range r.Checks {
+				if mail := r.Checks[x].SMTP; mail != nil {
+					n += len(mail.Hosts)
+				}
+			}
 		}
 	}
 	return n
@@ -380,7 +385,8 @@ func trust(m map[string]any, ssl *config.SSL) {
 	}
 }
 
-// host is one host of an SMTP_CHECK, with its target.
+// host is one host of an SMTP_CHECK that is a vrrp_script's, with its target. The
+// process is in the namespace of all of them.
 func host(c *config.SMTPCheck, h *config.SMTPHost, v *config.VirtualServer, r *config.RealServer) map[string]any {
 	m := object(reflect.ValueOf(h.Target))
 	t := h.Target
@@ -391,6 +397,7 @@ func host(c *config.SMTPCheck, h *config.SMTPHost, v *config.VirtualServer, r *c
 		t.ConnectPort = c.ConnectPort
 	}
 	e := t.Connect(v, r)
+	delete(m, "net_namespace")
 	m["connect_ip"], m["connect_port"] = e.Addr().String(), e.Port()
 	m["connect_timeout"] = h.Timers(c, v, r).ConnectTimeout.String()
 	return m
@@ -460,15 +467,28 @@ func jsonValue(v reflect.Value) any {
 	return v.Interface()
 }
 
-// checksOf are the checks of a real server, and behind them what measures its
-// weight.
+// checksOf are the checks of a real server, each host of an SMTP_CHECK as one of its
+// own, and behind them what measures its weight.
 func checksOf(r *config.RealServer) []config.Check {
+	list := r.Checks
+	if slices.ContainsFunc(list, func(k config.Check) bool { return k.SMTP != nil && len(k.SMTP.Hosts) > 0 }) {
+		list = nil
+		for _, k := range r.Checks {
+			if k.SMTP == nil || len(k.SMTP.Hosts) == 0 {
+				list = append(list, k)
+				continue
+			}
+			for i := range k.SMTP.Hosts {
+				list = append(list, config.Check{SMTP: k.SMTP.Hosts[i].Alone(k.SMTP)})
+			}
+		}
+	}
 	f := r.WeightBy.File()
 	if f == nil {
-		return r.Checks
+		return list
 	}
 	by := config.Check{Lua: &config.LuaCheck{At: f.At, Path: f.Path, Allow: f.Allow, Args: f.Args, Measures: true}}
-	return append(slices.Clone(r.Checks), by)
+	return append(slices.Clone(list), by)
 }
 
 // luaOf is the Lua file of a check, nil when it has none: a program's place may

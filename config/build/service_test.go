@@ -196,7 +196,7 @@ func TestServices(t *testing.T) {
 			}
 		}
 	}
-	if found != len(probes) || found != 13 {
+	if found != len(probes) || found != 14 {
 		t.Errorf("%d of %d probes are of a check", found, len(probes))
 	}
 }
@@ -223,19 +223,20 @@ virtual_servers:
 // TestOptions holds what each kind of check is told.
 func TestOptions(t *testing.T) {
 	want := map[string]string{
-		"TCP_CHECK":   `{}`,
-		"PING_CHECK":  `{}`,
-		"HTTP_GET":    `{"http_protocol":"1.0","urls":[{"path":"/a","status_code":"200 301-303","virtualhost":"v.example"},{"digest":"9b3a0c85a887a256d6939da88aabd8cd","headers":["X: y"],"path":"/b","status_code":"200-299","virtualhost":"b.example"}]}`,
-		"SSL_GET":     `{"ca":"/ca.pem","certificate":"/c.pem","enable_sni":true,"http_protocol":"1.0","key":"/k.pem","password":"secret","urls":[{"path":"/","status_code":"200-299","virtualhost":"v.example"}]}`,
-		"SSL_GET own": `{"ca":"/ca.pem","certificate":"/own.pem","http_protocol":"1.0","key":"/own.key","urls":[{"path":"/","status_code":"200-299","virtualhost":"v.example"}]}`,
-		"SMTP_CHECK":  `{"helo_name":"smtpchecker.keepalived.org","hosts":[{"connect_ip":"192.0.2.13","connect_port":25,"connect_timeout":"2s"},{"connect_ip":"192.0.2.12","connect_port":26,"connect_timeout":"5s"}]}`,
-		"DNS_CHECK":   `{"answer":["192.0.2.1"],"name":"x.example","type":"A"}`,
-		"UDP_CHECK":   `{"max_reply_length":255,"payload":"01ab","require_reply":"0X"}`,
-		"MISC_CHECK":  `{"misc_dynamic":true,"misc_path":["/bin/x","y"],"misc_timeout":"3s"}`,
-		"LUA_CHECK":   `{"args":{"a":"b"},"path":"/c.lua","timeout":"1.5s"}`,
-		"GRPC_HEALTH": `{"authority":"v.example","ca":"/ca.pem","certificate":"/c.pem","key":"/k.pem","password":"secret","service":"s","tls":true}`,
-		"AGENT_CHECK": `{"send":"hi"}`,
-		"redis-role":  `{"db":"3","role":"master"}`,
+		"TCP_CHECK":      `{}`,
+		"PING_CHECK":     `{}`,
+		"HTTP_GET":       `{"http_protocol":"1.0","urls":[{"path":"/a","status_code":"200 301-303","virtualhost":"v.example"},{"digest":"9b3a0c85a887a256d6939da88aabd8cd","headers":["X: y"],"path":"/b","status_code":"200-299","virtualhost":"b.example"}]}`,
+		"SSL_GET":        `{"ca":"/ca.pem","certificate":"/c.pem","enable_sni":true,"http_protocol":"1.0","key":"/k.pem","password":"secret","urls":[{"path":"/","status_code":"200-299","virtualhost":"v.example"}]}`,
+		"SSL_GET own":    `{"ca":"/ca.pem","certificate":"/own.pem","http_protocol":"1.0","key":"/own.key","urls":[{"path":"/","status_code":"200-299","virtualhost":"v.example"}]}`,
+		"SMTP_CHECK":     `{"helo_name":"smtpchecker.keepalived.org"}`,
+		"SMTP_CHECK own": `{"helo_name":"smtpchecker.keepalived.org"}`,
+		"DNS_CHECK":      `{"answer":["192.0.2.1"],"name":"x.example","type":"A"}`,
+		"UDP_CHECK":      `{"max_reply_length":255,"payload":"01ab","require_reply":"0X"}`,
+		"MISC_CHECK":     `{"misc_dynamic":true,"misc_path":["/bin/x","y"],"misc_timeout":"3s"}`,
+		"LUA_CHECK":      `{"args":{"a":"b"},"path":"/c.lua","timeout":"1.5s"}`,
+		"GRPC_HEALTH":    `{"authority":"v.example","ca":"/ca.pem","certificate":"/c.pem","key":"/k.pem","password":"secret","service":"s","tls":true}`,
+		"AGENT_CHECK":    `{"send":"hi"}`,
+		"redis-role":     `{"db":"3","role":"master"}`,
 	}
 	seen := map[string]bool{}
 	for _, p := range Probes(read(t, servicesText)) {
@@ -340,10 +341,10 @@ func TestProbeWeight(t *testing.T) {
 func TestProbeNeeds(t *testing.T) {
 	for check, want := range map[string][2]bool{
 		"SMTP_CHECK": {false, false},
-		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12}, {connect_ip: 192.0.2.13, fwmark: 7}]}":         {true, false},
+		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.13, fwmark: 7}, {connect_ip: 192.0.2.12}]}":         {true, false},
 		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 25}]}":                               {false, true},
 		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 2500}]}":                             {false, false},
-		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 25}, {bind_port: 1024, fwmark: 1}]}": {true, true},
+		"SMTP_CHECK: {hosts: [{connect_ip: 192.0.2.12, bind_port: 25, fwmark: 1}, {bind_port: 1024}]}": {true, true},
 		"TCP_CHECK: {fwmark: 7}":    {true, false},
 		"TCP_CHECK: {bind_port: 7}": {false, true},
 	} {
@@ -363,7 +364,7 @@ vrrp_scripts: [{name: web, plugin: {HTTP_GET: {connect_ip: 192.0.2.7, connect_po
 `)
 	all := Probes(c)
 	p := all[len(all)-1]
-	if p.Script != "web" || p.Check != 15 || p.Kind != "HTTP_GET" || p.Address.String() != "192.0.2.7:8" || p.Limit != time.Second || p.ConnectTimeout != time.Second {
+	if p.Script != "web" || p.Check != 16 || p.Kind != "HTTP_GET" || p.Address.String() != "192.0.2.7:8" || p.Limit != time.Second || p.ConnectTimeout != time.Second {
 		t.Errorf("%+v", p)
 	}
 	n := Node(c)

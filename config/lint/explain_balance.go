@@ -11,7 +11,7 @@ func explainBalance() []explanation {
 		{"family-mismatch", FromText, `IPv4 packets reach IPv6 servers, or the other way round, through a tunnel only (lb_kind TUN). A real server, sorry server or local address of the other family is left out, and so is an ip_family that the address contradicts.`},
 		{"port-zero", FromText, `A virtual server without a port stands for all ports. IPVS then sends a client's connections to the same server for as long as the persistence lasts, so that a service of this kind must be persistent; 360 seconds are taken when persistence_timeout is not written.`},
 		{"port-forced", FromText, `With DR and TUN packets arrive at the real server as the client has sent them, to the port of the virtual server. Another port cannot be given there; only NAT changes ports.`},
-		{"no-effect", FromText, `The keyword is read, and nothing comes of it where it stands, in keepalived either. The message says why.`},
+		{"no-effect", FromText, `The keyword is read, and nothing comes of it where it stands; of what keepalived has, in keepalived neither. The message says why.`},
 		{"unknown-group", FromText, `A virtual server names a virtual_server_group that does not exist, or that has no address. It would balance nothing.`},
 		{"unknown-track-file", FromText, `A FILE_CHECK follows a track_file that is not defined. keepalived leaves the check out, and the server counts as working whatever the file says.`},
 		{"unknown-bfd", FromText, `A BFD_CHECK follows a bfd_instance that is not defined. keepalived leaves the check out, and the server counts as working whatever happens to the path.`},

@@ -35,6 +35,7 @@ func One(c *config.Config) config.Findings {
 	mail(c, &found)
 	interfaceDelays(c, &found)
 	sessions(c, &found)
+	idle(c, &found)
 	return settle(found)
 }
 

@@ -3,6 +3,7 @@ package node
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -217,5 +218,29 @@ func TestChecksTold(t *testing.T) {
 	}{{0, nil}, {0, nil}, {1, []string{"a check"}}, {2, nil}, {0, []string{"a check"}}} {
 		s.take(s.node.Step(s.now, &FileRead{File: "load", Value: change.value}))
 		s.says(change.told...)
+	}
+}
+
+// TestLogAll: each failure of what works is logged, and none of what is down already,
+// which fails at every run.
+func TestLogAll(t *testing.T) {
+	loud := tcp("1")
+	loud.LogAll = true
+	loud.Life = &health.Config{Interval: 10 * second, Doubt: second, Patience: time.Hour, Rise: 2, Fall: 3}
+	s := newSite(t, Config{Services: []Service{web(backend("a", loud))}})
+	notes := func() (n int) {
+		for _, note := range s.notes {
+			if strings.Contains(note, ", still up") {
+				n++
+			}
+		}
+		return n
+	}
+	s.run(0, health.OK)
+	for i, v := range []health.Verdict{health.Failed, health.Failed, health.Failed, health.Failed, health.OK, health.Failed} {
+		s.run(0, v)
+		if got, want := notes(), min(i+1, 2); got != want {
+			t.Errorf("%d notes after %d verdicts, want %d", got, i+1, want)
+		}
 	}
 }

@@ -1,0 +1,68 @@
+package lint
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/config"
+)
+
+// idle looks at keys of which nothing comes where they stand.
+func idle(c *config.Config, found *config.Findings) {
+	for i := range c.Plugins {
+		p := &c.Plugins[i]
+		if p.Name == "MISC_CHECK" && p.Path == "" && p.Written.Has("memory") {
+			found.Add(p.Written.At("memory", p.At), config.Warning, "no-effect", "plugin MISC_CHECK: memory has no effect: its programs would have the limit, too; limit them where they are started")
+		}
+	}
+	for i := range c.Scripts {
+		if s := &c.Scripts[i]; s.Plugin != nil {
+			idleTiming(s, found)
+		}
+	}
+}
+
+// idleTiming looks at the check that is a script: when it runs is the script's to say.
+func idleTiming(s *config.Script, found *config.Findings) {
+	none := func(keys config.Keys, but string) {
+		for _, k := range keys {
+			if slices.Contains(timingKeys(), k.Name) {
+				found.Add(k.At, config.Warning, "no-effect", "vrrp_script %s: plugin: %s%s has no effect: interval, timeout, rise and fall of the script say when it runs and what its results come to", s.Name, but, k.Name)
+			}
+		}
+	}
+	none(written(s.Plugin), "")
+	if s.Plugin.SMTP == nil {
+		return
+	}
+	for i := range s.Plugin.SMTP.Hosts {
+		h := &s.Plugin.SMTP.Hosts[i]
+		none(h.Written, "hosts: ")
+		if h.NetNamespace != "" {
+			found.Add(h.Written.At("net_namespace", h.At), config.Warning, "no-effect", "vrrp_script %s: plugin: hosts: net_namespace has no effect: all of them are asked from the one of the check; write a script for each", s.Name)
+		}
+	}
+}
+
+// timingKeys are the keys of config.Timing.
+func timingKeys() (keys []string) {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Timing]()) {
+		if key := f.Tag.Get("key"); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// written are the keys of a check that its author wrote.
+func written(k *config.Check) config.Keys {
+	v := reflect.ValueOf(k).Elem()
+	for i := range v.NumField() {
+		if f := v.Field(i); f.Kind() == reflect.Pointer && !f.IsNil() {
+			if keys, ok := f.Elem().FieldByName("Written").Interface().(config.Keys); ok {
+				return keys
+			}
+		}
+	}
+	return nil
+}
