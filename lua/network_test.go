@@ -288,9 +288,9 @@ func TestDNSLosses(t *testing.T) {
 			return answerDNS(query)
 		})
 		saysAll(t, `local dns = require "client.dns"`, Options{Args: map[string]any{"a": server}}, []row{
-			{`local ok, why = dns.check{server = ctx.args.a, name = "www.example.org", timeout = 1.5} return true, tostring(ok) .. why`, "true192.0.2.7"},
+			{`local ok, why = dns.check{server = ctx.args.a, name = "www.example.org", timeout = 2.4} return true, tostring(ok) .. why`, "true192.0.2.7"},
 		})
-		if n := asked.Load(); n != lost+1 {
+		if n := asked.Load(); n <= lost || n > 3 {
 			t.Errorf("%d lost, and %d sent", lost, n)
 		}
 	}

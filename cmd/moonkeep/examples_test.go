@@ -198,6 +198,20 @@ func TestCloudAddressExample(t *testing.T) {
 	expect("assigned again", "lb-a")
 	api.machine, role = "lb-b", "BACKUP"
 	expect("BACKUP", "lb-b")
+	// The README's line, at this API and with this token.
+	readme, err := os.ReadFile("../../examples/cloud-address/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^    moonkeep (lua run move\.lua .*)$`).FindSubmatch(readme)
+	if line == nil {
+		t.Fatal("the README does not say how to try it")
+	}
+	here := strings.NewReplacer("move.lua", "../../examples/cloud-address/move.lua", "http://127.0.0.1:8080/address", server.URL, "/etc/moonkeep/token", token)
+	if status, stdout, stderr := runLine(strings.Fields(here.Replace(string(line[1])))...); status != 0 || api.has() != "lb-a" {
+		t.Errorf("%s: status %d\n%s%s", line[1], status, stdout, stderr)
+	}
+	api.machine = "lb-b"
 	role = "MASTER"
 	server.Close()
 	expect("not known", "lb-b")

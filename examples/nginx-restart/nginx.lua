@@ -25,7 +25,7 @@ return function(ctx)
   store.set("restarted", true, { expires = ctx.args.rest or 60 })
   local ok, why = systemd.restart(unit, { timeout = ctx.timeout / 2 })
   if not ok then
-    log.error("cannot restart", unit, why)
+    log.error("cannot restart " .. unit .. ": " .. why)
     return false, "no nginx, and it cannot be restarted: " .. why
   end
   log.warn("restarted", unit)

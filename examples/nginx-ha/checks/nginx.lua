@@ -26,7 +26,7 @@ local function restart(unit)
     why = done.output
   end
   if why then
-    log.error("cannot restart", unit, why)
+    log.error("cannot restart " .. unit .. ": " .. why)
     return "restart of " .. unit .. " failed"
   end
   log.warn("restarted", unit)
