@@ -47,10 +47,13 @@ func leads(a netspec.Address) bool {
 // spareOthers has the kernel leave the others of the networks of addresses that are to
 // be removed: one may be the host's own, or another instance's. It returns the devices
 // whose setting unspare is to put back. What cannot be set was told of, and does not
-// keep the addresses here: another node has them by now. changing is held.
+// keep the addresses here: another node has them by now.
+//
+// Each device costs two files that are written. Where there are several, those are left
+// out that have no others: what stands is read once for all. changing is held.
 func (k *Kernel) spareOthers(list []link.Placed, named map[string]link.Interface) (spared []string) {
 	seen := make(map[link.Placed]bool) // by device and index alone
-	all := ""
+	var devices []string
 	for _, p := range list {
 		at := link.Placed{Address: netspec.Address{Device: p.Address.Device}, Index: p.Index}
 		if !leads(p.Address) || seen[at] {
@@ -62,19 +65,62 @@ func (k *Kernel) spareOthers(list []link.Placed, named map[string]link.Interface
 			// It has another name now. If it cannot be read, it is gone.
 			i, _ = k.conn.InterfaceAt(p.Index)
 		}
-		if i.Index == 0 || i.Settings.PromoteSecondaries != 0 || slices.Contains(spared, i.Name) {
+		if i.Index == 0 || i.Settings.PromoteSecondaries != 0 {
 			continue
 		}
-		if all == "" {
-			// If it cannot be read, that of the device says why.
-			all, _ = k.settings.Read(promoteSetting("all"))
-			all = cmp.Or(all, "0")
+		devices = append(devices, i.Name)
+	}
+	if len(devices) == 0 {
+		return nil
+	}
+	// If it cannot be read, that of the device says why.
+	if all, _ := k.settings.Read(promoteSetting("all")); all == "1" {
+		return nil
+	}
+	slices.Sort(devices)
+	devices = slices.Compact(devices)
+	if len(devices) > 1 {
+		// If it cannot be read, none is left out.
+		if state, err := k.conn.State(); err == nil {
+			of := byDevice(state, list)
+			devices = slices.DeleteFunc(devices, func(device string) bool { return alone(state, of[device]) })
 		}
-		if all == "0" && k.spare(i.Name) == nil {
-			spared = append(spared, i.Name)
+	}
+	for _, device := range devices {
+		if k.spare(device) == nil {
+			spared = append(spared, device)
 		}
 	}
 	return spared
+}
+
+// byDevice are the addresses that leads holds for, by the names that their interfaces have
+// in the state, which are their devices then.
+func byDevice(state *link.State, list []link.Placed) map[string][]netspec.Address {
+	of := make(map[string][]netspec.Address)
+	for _, p := range list {
+		if !leads(p.Address) {
+			continue
+		}
+		on, _ := state.Find(p.Address.Device)
+		a := p.Address
+		a.Device = cmp.Or(state.Name(p.Index), on.Name)
+		of[a.Device] = append(of[a.Device], a)
+	}
+	return of
+}
+
+// alone reports whether none but those of the list, which are of one device, would leave it
+// with them.
+func alone(state *link.State, list []netspec.Address) bool {
+	for _, a := range list {
+		for _, follower := range state.Followers(a) {
+			if !slices.ContainsFunc(list, func(b netspec.Address) bool { return b.Prefix == follower.Prefix && b.Peer == follower.Peer }) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // spare has the kernel leave the others of a network when its first address leaves the

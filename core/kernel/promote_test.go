@@ -210,3 +210,46 @@ func TestReleaseOfANetworkIsQuick(t *testing.T) {
 		t.Errorf("%d stand, want none", len(left))
 	}
 }
+
+// TestReleaseSparesWhereOthersAre holds that of many interfaces only those have their
+// setting changed on which others would go along.
+func TestReleaseSparesWhereOthersAre(t *testing.T) {
+	h, peer := netnstest.Pair(t, "eth0", "peer0")
+	var told atomic.Int32
+	k, _ := open(t, h, kernel.Options{Settings: func([]sysctl.Change) error { told.Add(1); return nil }})
+	var list []engine.Holding
+	var stay []netspec.Address
+	for n := range 6 {
+		device := fmt.Sprint("eth", n)
+		if n > 0 {
+			netnstest.Connect(t, h, device, peer, fmt.Sprint("peer", n))
+		}
+		virtual, own := addr(fmt.Sprintf("10.%d.0.100/24", n), device), addr(fmt.Sprintf("10.%d.0.1/24", n), device)
+		also := addr(fmt.Sprintf("10.%d.0.101/24", n), device)
+		switch n {
+		case 0: // the host's own comes after those of the instance
+			add(t, h, virtual, also, own)
+			stay = append(stay, own)
+		case 1: // and here before them
+			add(t, h, own)
+			stay = append(stay, own)
+		}
+		list = append(list, engine.Holding{Instance: fmt.Sprint("VI_", n), Addresses: []netspec.Address{virtual, also}})
+	}
+	errs := make([]error, len(list))
+	k.Claim(list, errs)
+	netnstest.Must(t, errors.Join(errs...))
+	k.Release(list, errs)
+	netnstest.Must(t, errors.Join(errs...))
+	if n := told.Load(); n != 2 {
+		t.Errorf("%d changes of settings were written down, want 2, of one interface", n)
+	}
+	if held := must[[]netspec.Address](t)(k.Held(stay)); !slices.Equal(held, stay) {
+		t.Errorf("there are %v, want %v", held, stay)
+	}
+	for _, x := range list {
+		if held := must[[]netspec.Address](t)(k.Held(x.Addresses)); len(held) > 0 {
+			t.Errorf("there are still %v", held)
+		}
+	}
+}
