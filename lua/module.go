@@ -98,6 +98,7 @@ type fields struct {
 	l        *lua.LState
 	function string
 	table    *lua.LTable
+	known    []Value // the function's options
 }
 
 func (f fields) get(name string) lua.LValue {
@@ -134,9 +135,15 @@ func (f fields) flag(name string, otherwise bool) bool {
 	}
 }
 
-// integer returns an option that is an integer between from and to, or
-// otherwise when it is not given.
-func (f fields) integer(name string, from, to, otherwise int) int {
+// integer returns an option that is an integer in its range, or otherwise when it
+// is not given.
+func (f fields) integer(name string, otherwise int) int {
+	from, to := 0, 0
+	for i := range f.known {
+		if f.known[i].Name == name {
+			from, to = f.known[i].Least, f.known[i].Most
+		}
+	}
 	switch v := f.get(name).(type) {
 	case *lua.LNilType:
 		return otherwise

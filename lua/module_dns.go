@@ -71,14 +71,7 @@ func dnsTypes() map[string]dnsmessage.Type {
 func dnsQuery(c call) int {
 	name, kind := c.l.CheckString(1), strings.ToUpper(c.l.OptString(2, "A"))
 	opts := c.options()
-	number, ok := dnsTypes()[kind]
-	if !ok {
-		c.l.ArgError(2, "want A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY")
-	}
-	owner, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
-	if err != nil {
-		c.l.ArgError(1, "this is no name: "+err.Error())
-	}
+	owner, number := c.question(name, kind)
 	server, err := c.nameServer(opts.text("server"))
 	if err != nil {
 		return c.fail("%v", err)
@@ -111,6 +104,19 @@ func dnsQuery(c call) int {
 		}
 	}
 	return c.push(c.answerTable(&answer, time.Since(begin)))
+}
+
+// question returns what is asked for, and raises an error for what cannot be.
+func (c call) question(name, kind string) (dnsmessage.Name, dnsmessage.Type) {
+	number, ok := dnsTypes()[kind]
+	if !ok {
+		c.l.ArgError(2, "want A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY")
+	}
+	owner, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
+	if err != nil {
+		c.l.ArgError(1, "this is no name: "+err.Error())
+	}
+	return owner, number
 }
 
 // nameServer returns the address of the server to ask.

@@ -31,7 +31,7 @@ func execModule() Module {
 		opt("env", "table<string, string>", "variables beside PATH"),
 		opt("dir", "string", "the directory that it runs in, / unless given; a relative one counts from the script's folder"),
 		opt("user", "string", "runs as this user and its groups; the daemon must be root"),
-		opt("max_output", "integer", "how much of the output is kept, 65,536 unless given, at most 524,288").in("octets"),
+		opt("max_output", "integer", "how much of the output is kept, 65,536 unless given, at most 524,288").in("octets").between(0, mostOutput),
 	}
 	return Module{
 		Name: "exec",
@@ -60,7 +60,7 @@ func (c call) program(argv []string) int {
 	opts := c.options()
 	ctx, cancel := c.within(opts)
 	defer cancel()
-	out := &clipped{room: opts.integer("max_output", 0, mostOutput, maxOutput)}
+	out := &clipped{room: opts.integer("max_output", maxOutput)}
 	cmd, err := c.command(ctx, argv, opts)
 	if err != nil {
 		return c.fail("%v", err)

@@ -28,8 +28,8 @@ func httpModule() Module {
 		opt("headers", "table<string, string>", "headers to send; Host is as the option host, and those that follow from the request, such as Content-Length, cannot be given"),
 		opt("host", "string", "asks for another name than the URL's, in the Host header and in TLS; a redirect to another host asks for that one's"),
 		opt("connect", "string", "connects to this address in place of the URL's: host:port, [IPv6]:port or unix:/path"),
-		opt("max_body", "integer", "how much of the body is read, 524,288 unless given, which is the most").in("octets"),
-		opt("follow", "integer", "how many redirects are followed; 0 unless given, at most 10"),
+		opt("max_body", "integer", "how much of the body is read, 524,288 unless given, which is the most").in("octets").between(0, maxBody),
+		opt("follow", "integer", "how many redirects are followed; 0 unless given, at most 10").between(0, 10),
 	}, tlsOptions())
 	answer := []Value{ret("http.Response", "the answer")}
 	return Module{
@@ -98,7 +98,7 @@ func reads(method, body string) bool {
 
 // request asks, and returns the answer to the script.
 func (c call) request(method, target, body string, opts fields) int {
-	x := &exchange{limit: opts.integer("max_body", 0, maxBody, maxBody)}
+	x := &exchange{limit: opts.integer("max_body", maxBody)}
 	ctx, cancel := c.within(opts)
 	defer cancel()
 	res, err := c.exchange(ctx, x, method, target, body, opts)
@@ -131,38 +131,12 @@ func (x *exchange) note(name string) {
 // exchange sends a request and reads the answer. Wrong arguments raise an
 // error; what the world did is returned.
 func (c call) exchange(ctx context.Context, x *exchange, method, target, body string, opts fields) (*http.Response, error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, brief(target))
-	}
 	c.reads = reads(method, body)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	x.begin, x.times = time.Now(), map[string]time.Duration{}
 	traced := httptrace.WithClientTrace(ctx, x.trace())
-	req, err := http.NewRequestWithContext(traced, method, target, strings.NewReader(body))
-	if err != nil {
-		c.l.RaiseError("%s: %s", c.name, err.Error())
-	}
-	req.Header.Set("User-Agent", "moonkeep")
-	if x.json {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	req.Host = opts.text("host")
-	for name, value := range opts.words("headers") {
-		switch name = http.CanonicalHeaderKey(name); name {
-		case "Host":
-			// net/http sends none of the map.
-			if opts.text("host") != "" {
-				c.l.RaiseError("%s: host and the header Host are the same: give one", c.name)
-			}
-			req.Host = value
-		case "Content-Length", "Transfer-Encoding", "Trailer":
-			c.l.RaiseError("%s: headers: %s follows from the request, and cannot be given", c.name, name)
-		default:
-			req.Header.Set(name, value)
-		}
-	}
+	req := c.prepare(traced, x.json, method, target, body, opts)
 	name := "" // the host's: of each that a redirect leads to, its own
 	if name = req.Host; strings.Contains(name, ":") {
 		name, _, _ = net.SplitHostPort(name)
@@ -171,7 +145,7 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	if err != nil {
 		return nil, err
 	}
-	follow, serverName := redirects(opts.integer("follow", 0, 10, 0)), opts.text("server_name")
+	follow, serverName := redirects(opts.integer("follow", 0)), opts.text("server_name")
 	client := http.Client{Transport: c.transport(traced, config, opts), CheckRedirect: func(next *http.Request, via []*http.Request) error {
 		if next.Host == "" && serverName == "" {
 			// It leads to another host, which was not asked for by that name.
@@ -198,6 +172,38 @@ func (c call) exchange(ctx context.Context, x *exchange, method, target, body st
 	return res, nil
 }
 
+// prepare makes a request, and raises an error for what makes none.
+func (c call) prepare(ctx context.Context, json bool, method, target, body string, opts fields) *http.Request {
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		c.l.RaiseError("%s: want a URL that starts with http:// or https:// and a host, not %q", c.name, brief(target))
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
+	if err != nil {
+		c.l.RaiseError("%s: %s", c.name, err.Error())
+	}
+	req.Header.Set("User-Agent", "moonkeep")
+	if json {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Host = opts.text("host")
+	for name, value := range opts.words("headers") {
+		switch name = http.CanonicalHeaderKey(name); name {
+		case "Host":
+			// net/http sends none of the map.
+			if opts.text("host") != "" {
+				c.l.RaiseError("%s: host and the header Host are the same: give one", c.name)
+			}
+			req.Host = value
+		case "Content-Length", "Transfer-Encoding", "Trailer":
+			c.l.RaiseError("%s: headers: %s follows from the request, and cannot be given", c.name, name)
+		default:
+			req.Header.Set(name, value)
+		}
+	}
+	return req
+}
+
 // transport connects once and leaves nothing behind. It uses no proxy from
 // the environment: a check asks the server itself. It dials with the call's
 // context: net/http's own has no deadline, so that a question to a name server
@@ -214,18 +220,26 @@ func (c call) transport(ctx context.Context, config *tls.Config, opts fields) *h
 		DialContext: dial, DisableKeepAlives: true, DisableCompression: true,
 		MaxResponseHeaderBytes: 64 << 10, TLSClientConfig: config,
 	}
-	to := opts.text("connect")
-	if to == "" {
-		return t
+	if network, address := c.connectTo(opts); network != "" {
+		t.DialContext = func(context.Context, string, string) (net.Conn, error) { return dial(ctx, network, address) }
 	}
-	network, address := "tcp", to
+	return t
+}
+
+// connectTo returns the network and the address of the option connect, both empty
+// without it.
+func (c call) connectTo(opts fields) (network, address string) {
+	to := opts.text("connect")
 	if path, ok := strings.CutPrefix(to, "unix:"); ok {
-		network, address = "unix", path
-	} else if _, _, err := splitHostPort(to); err != nil {
+		return "unix", path
+	}
+	if to == "" {
+		return "", ""
+	}
+	if _, _, err := splitHostPort(to); err != nil {
 		c.l.RaiseError("%s: connect: want host:port, [IPv6]:port or unix:/path: %s", c.name, err.Error())
 	}
-	t.DialContext = func(context.Context, string, string) (net.Conn, error) { return dial(ctx, network, address) }
-	return t
+	return "tcp", to
 }
 
 // redirects follows so many redirects; the last answer counts.

@@ -26,9 +26,9 @@ func icmpModule() Module {
 			Name: "ping", Doc: "sends echo requests and waits for the answers; fails when none comes", Params: []Value{arg("host", "string", "an address or a name")},
 			Options: []Value{
 				timeoutOption(),
-				opt("count", "integer", "how many, 1 unless given, at most 20"),
+				opt("count", "integer", "how many, 1 unless given, at most 20").between(1, 20),
 				opt("interval", "number", "the time from one to the next, 0.2 unless given").in("s"),
-				opt("size", "integer", "what each carries, 56 unless given, at most 8,000").in("octets"),
+				opt("size", "integer", "what each carries, 56 unless given, at most 8,000").in("octets").between(16, 8000),
 				opt("source", "string", "the address to send from"),
 			},
 			Returns: []Value{ret("icmp.Result", "the answers")}, Fails: true, Acts: true, call: icmpPing,
@@ -59,7 +59,7 @@ type pinger struct {
 // icmpPing is icmp.ping(host [, options]).
 func icmpPing(c call) int {
 	host, opts := c.l.CheckString(1), c.options()
-	count, size := opts.integer("count", 1, 20, 1), opts.integer("size", 16, 8000, 56)
+	count, size := opts.integer("count", 1), opts.integer("size", 56)
 	interval := opts.seconds("interval")
 	if interval == 0 {
 		interval = 200 * time.Millisecond

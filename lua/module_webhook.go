@@ -24,7 +24,7 @@ func webhookModule() Module {
 			Name: "post", Doc: "sends a value as JSON", Params: []Value{arg("url", "string", "http:// or https://"), arg("value", "any", "a table, which is encoded as json.encode does; a string is sent as it is")},
 			Options: slices.Concat([]Value{
 				timeoutOption(),
-				opt("tries", "integer", "how often it is tried, 5 unless given, at most 20"),
+				opt("tries", "integer", "how often it is tried, 5 unless given, at most 20").between(1, 20),
 				opt("headers", "table<string, string>", "headers to send; Content-Type is application/json unless given"),
 				opt("connect", "string", "connects to this address in place of the URL's, as in http"),
 			}, tlsOptions()),
@@ -47,7 +47,7 @@ func webhookPost(c call) int {
 	}
 	ctx, cancel := c.within(opts)
 	defer cancel()
-	tries, wait := opts.integer("tries", 1, 20, 5), firstRetry
+	tries, wait := opts.integer("tries", 5), firstRetry
 	for n := 1; ; n++ {
 		x := &exchange{limit: maxBody, json: true}
 		res, err := c.exchange(ctx, x, http.MethodPost, c.l.CheckString(1), body, opts)

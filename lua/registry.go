@@ -62,7 +62,9 @@ type Value struct {
 	Type string
 	// Unit is of a number: "s" or "octets"; empty when it has none.
 	Unit string
-	Doc  string
+	// Least and Most are the range of an option that is an integer.
+	Least, Most int
+	Doc         string
 	// Optional says that it may be nil.
 	Optional bool
 }
@@ -78,6 +80,12 @@ func ret(kind, doc string) Value { return Value{Type: kind, Doc: doc} }
 // in gives a value its unit.
 func (v Value) in(unit string) Value {
 	v.Unit = unit
+	return v
+}
+
+// between gives an option that is an integer its range.
+func (v Value) between(least, most int) Value {
+	v.Least, v.Most = least, most
 	return v
 }
 
@@ -224,7 +232,7 @@ func (c call) options() fields { return c.optionsAt(len(c.f.Params) + 1) }
 func (c call) methodOptions() fields { return c.optionsAt(len(c.f.Params) + 2) }
 
 func (c call) optionsAt(n int) fields {
-	f := fields{l: c.l, function: c.name, table: c.l.OptTable(n, nil)}
+	f := fields{l: c.l, function: c.name, table: c.l.OptTable(n, nil), known: c.f.Options}
 	if f.table == nil {
 		return f
 	}

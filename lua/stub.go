@@ -2,7 +2,6 @@ package lua
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -36,8 +35,9 @@ type stubs struct {
 	// fault is the first call that had no stub. A script may catch the error;
 	// the test fails all the same.
 	fault string
-	// clock is what time.now says, in seconds; slept what time.sleep took.
-	clock, slept float64
+	// clock is what time.now says, in seconds; slept what time.sleep took, and
+	// passed what time.monotonic says: clock, but for setting it.
+	clock, slept, passed float64
 	// kept is what store keeps, of this test alone.
 	kept Store
 	any  *lua.LTable
@@ -73,7 +73,7 @@ func newStubs(s *state) *stubs {
 }
 
 // bind is state.bind for a test: a function that records its call and answers
-// as the test says, or nil when the real one is to be used. Grants, the names of options and the
+// as the test says, or nil when the real one is to be used. Grants, what arguments may be and the
 // refusal to act while the script is loaded hold as in the daemon.
 func (x *stubs) bind(owner string, f *Function) *lua.LFunction {
 	module, _, _ := strings.Cut(owner, ".")
@@ -90,12 +90,7 @@ func (x *stubs) bind(owner string, f *Function) *lua.LFunction {
 			l.RaiseError("%s: not while the script is loaded; call it inside a function", name)
 		}
 		c := call{s: x.s, l: l, f: f, name: name}
-		if name == "http.request" {
-			c.needToRequest(l.OptString(1, http.MethodGet), c.options().text("body"))
-		}
-		if len(f.Options) > 0 {
-			c.options()
-		}
+		c.accept()
 		return x.call(l, name, f)
 	})
 }
@@ -137,13 +132,17 @@ func (x *stubs) call(l *lua.LState, name string, f *Function) int {
 // time is the clock of a test: it stands still, but for time.sleep.
 func (x *stubs) time(l *lua.LState, name string, f *Function) (int, bool) {
 	switch name {
-	case "time.now", "time.monotonic":
+	case "time.now":
 		l.Push(lua.LNumber(x.clock))
+		return 1, true
+	case "time.monotonic":
+		l.Push(lua.LNumber(x.passed))
 		return 1, true
 	case "time.sleep":
 		took := seconds(l, "time.sleep: the argument", float64(l.CheckNumber(1))).Seconds()
 		x.clock += took
 		x.slept += took
+		x.passed += took
 		return 0, true
 	case "time.format":
 		if l.GetTop() < 1 || l.Get(1) == lua.LNil {

@@ -39,7 +39,9 @@ func (x *stubs) setClock(l *lua.LState) int {
 
 // advanceClock is stub.clock.advance(seconds).
 func (x *stubs) advanceClock(l *lua.LState) int {
-	x.clock += float64(l.CheckNumber(1))
+	by := float64(l.CheckNumber(1))
+	x.clock += by
+	x.passed += by
 	return 0
 }
 
@@ -85,6 +87,9 @@ func (x *stubs) newObject(l *lua.LState) int {
 				args = args[1:] // the object itself
 			}
 			x.calls = append(x.calls, stubCall{full, args})
+			if c := (call{s: x.s, l: l, f: f, name: full}); len(f.Options) > 0 {
+				c.acceptOptions(c.methodOptions())
+			}
 			if fn, ok := result.(*lua.LFunction); ok {
 				top := l.GetTop()
 				l.Push(fn)

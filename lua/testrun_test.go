@@ -1,6 +1,7 @@
 package lua
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -119,6 +120,105 @@ return {
 	}
 }
 
+// TestStubsRefuseWhatModulesRefuse: a call that raises an error in the daemon fails a
+// test, whatever its stub answers, and one that does not passes.
+func TestStubsRefuseWhatModulesRefuse(t *testing.T) {
+	calls := map[string][2]string{ // the call, and what the error says of it
+		"url":        {`http.get("localhost/health")`, "want a URL that starts with http://"},
+		"timeout":    {`http.get("http://x/", {timeout = 0})`, "timeout must be a number of seconds above 0"},
+		"max_body":   {`http.get("http://x/", {max_body = 1e9})`, "max_body must be an integer from 0 to 524288"},
+		"connect":    {`http.head("http://x/", {connect = "127.0.0.1"})`, "connect: want host:port"},
+		"headers":    {`http.post("http://x/", "y", {headers = {["Content-Length"] = "1"}})`, "cannot be given"},
+		"method":     {`http.request("A B", "http://x/")`, "invalid method"},
+		"no_url":     {`http.get()`, "string expected, got nil"},
+		"verify":     {`http.get("https://x/", {verify = "no"})`, "verify must be true or false"},
+		"webhook":    {`webhook.post("hooks/x", {})`, "want a URL that starts with http://"},
+		"tries":      {`webhook.post("http://x/", {}, {tries = 0})`, "tries must be an integer from 1 to 20"},
+		"port":       {`tcp.connect("127.0.0.1")`, "want host:port"},
+		"within":     {`tcp.connect("127.0.0.1:1", {within = -1})`, "within must be a number of seconds"},
+		"accept":     {`tcp.accept("80")`, "want host:port"},
+		"udp":        {`udp.exchange("::1", "x")`, "want host:port"},
+		"dns_type":   {`dns.query("x", "SPF")`, "want A, AAAA"},
+		"dns_server": {`dns.query("x", "A", {server = "a:b:c"})`, "server: want host"},
+		"count":      {`icmp.ping("x", {count = 21})`, "count must be an integer from 1 to 20"},
+		"argv":       {`exec.run({})`, "want a list"},
+		"dir":        {`exec.run({"x"}, {dir = 1})`, "dir must be a string"},
+		"output":     {`exec.shell("x", {max_output = 1.5})`, "max_output must be an integer from 0"},
+		"path":       {`file.read("")`, "the path is empty"},
+		"older":      {`process.running{older = "1"}`, "older must be a number of seconds"},
+		"labels":     {`metric.gauge("x", 1, {labels = {1}})`, "labels must have names"},
+		"expires":    {`store.set("k", 1, {expires = 0})`, "expires must be a number of seconds"},
+		"sleep":      {`time.sleep(0)`, "must be a number of seconds"},
+		"method_of":  {`tcp.connect("127.0.0.1:1"):send("x", {timeout = "1"})`, "timeout must be a number of seconds"},
+
+		"good_url":   {`http.get("http://x/", {timeout = 1, max_body = 0, follow = 10, connect = "unix:/x", headers = {Host = "y"}, verify = false})`, ""},
+		"good_tcp":   {`tcp.connect("unix:/x", {tls = true, within = 2}):send("x", {timeout = 1})`, ""},
+		"good_hook":  {`webhook.post("https://x/", "text", {tries = 20})`, ""},
+		"good_dns":   {`dns.query("x.example.", "srv", {server = "192.0.2.1", tcp = true})`, ""},
+		"good_exec":  {`exec.run({"x", 1}, {env = {A = "b"}, max_output = 0, user = "nobody"})`, ""},
+		"good_alone": {`icmp.ping("x")`, ""},
+	}
+	modules := []string{"http", "webhook", "tcp", "udp", "dns", "icmp", "exec", "file", "process", "metric", "store", "time"}
+	var b strings.Builder
+	for _, m := range modules {
+		fmt.Fprintf(&b, "local %s = require %q\n", m, m)
+	}
+	b.WriteString(`local test, stub = require "test", require "stub"
+local function any() return true end
+local function object() return stub.object("tcp.Connection", {send = true}) end
+local function all()
+  for _, f in ipairs{"get", "head", "post", "request"} do stub.http[f](any) end
+  stub.webhook.post(any) stub.tcp.connect(object) stub.tcp.accept(object) stub.udp.exchange(any) stub.dns.query(any) stub.icmp.ping(any)
+  stub.exec.run(any) stub.exec.shell(any) stub.file.read(any) stub.process.running(any) stub.metric.gauge(any) stub.store.set(any) stub.time.sleep(any)
+end
+return {
+`)
+	for name, call := range calls {
+		fmt.Fprintf(&b, "%s = function() all() %s end,\n", name, call[0])
+	}
+	b.WriteString("}")
+	got := tested(t, map[string]string{"calls_test.lua": b.String()})
+	for name, call := range calls {
+		if r := got[name]; r.OK != (call[1] == "") || !strings.Contains(r.Message, call[1]) {
+			t.Errorf("%s: %v, %q; want %q", call[0], r.OK, r.Message, call[1])
+		}
+	}
+}
+
+// In a test as in the daemon, time.monotonic goes on whatever the clock is set to.
+func TestMonotonicIsNotSet(t *testing.T) {
+	got := tested(t, map[string]string{"clock_test.lua": `
+local test, stub, time = require "test", require "stub", require "time"
+return {clock = function()
+  local start, now = time.monotonic(), time.now()
+  stub.clock.set(now - 3600)
+  test.equal(time.monotonic() - start, 0)
+  time.sleep(2) stub.clock.advance(3)
+  test.equal({time.monotonic() - start, time.now()}, {5, now - 3595})
+end}`})
+	if r := got["clock"]; !r.OK {
+		t.Errorf("%s: %s", r.Place, r.Message)
+	}
+}
+
+// acceptable are arguments that a function takes.
+func acceptable(f Function) string {
+	var words []string
+	for _, p := range f.Params {
+		word := map[string]string{"string": `"x"`, "integer": "1", "number": "1", "boolean": "true", "string[]": `{"x"}`, "any": "1"}[p.Type]
+		switch p.Name {
+		case "url":
+			word = `"http://x/"`
+		case "address":
+			word = `"x:1"`
+		case "type":
+			word = `"A"`
+		}
+		words = append(words, cmp.Or(word, "1"))
+	}
+	return strings.Join(words, ", ")
+}
+
 // TestEveryModuleIsStubbed holds that no function of any module reaches the
 // world in a test.
 func TestEveryModuleIsStubbed(t *testing.T) {
@@ -137,9 +237,9 @@ func TestEveryModuleIsStubbed(t *testing.T) {
 		for _, f := range m.Functions {
 			n++
 			full := m.Name + "." + f.Name
-			fmt.Fprintf(&b, "[%q] = function()\n stub.%s(function() return 42 end)\n test.equal(require(%q).%s(), 42)\n test.equal(#stub.calls(%q), 1)\nend,\n", full, full, m.Name, f.Name, full)
+			fmt.Fprintf(&b, "[%q] = function()\n stub.%s(function() return 42 end)\n test.equal(require(%q).%s(%s), 42)\n test.equal(#stub.calls(%q), 1)\nend,\n", full, full, m.Name, f.Name, acceptable(f), full)
 			if m.Name != "time" {
-				fmt.Fprintf(&b, "[%q] = function() test.fails(require(%q).%s, 'no stub') end,\n", "not "+full, m.Name, f.Name)
+				fmt.Fprintf(&b, "[%q] = function() test.fails(function() require(%q).%s(%s) end, 'no stub') end,\n", "not "+full, m.Name, f.Name, acceptable(f))
 				n++
 			}
 		}
