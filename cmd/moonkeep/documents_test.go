@@ -142,6 +142,9 @@ func TestUnitKeepsTheJournal(t *testing.T) {
 			t.Errorf("the unit has no line %s", line)
 		}
 	}
+	if strings.Contains(string(text), "\nExecStartPre=/") {
+		t.Error("what runs before the daemon keeps it from removing what a crash left")
+	}
 }
 
 // wrong says what is wrong with a command line, without running it.

@@ -46,7 +46,7 @@ func TestInstanceNamespaces(t *testing.T) {
 	t.Parallel()
 	own, ownPeer := hosts(t)
 	red, redPeer := hosts(t)
-	blue, _ := hosts(t)
+	blue, bluePeer := hosts(t)
 	redName, blueName := red.named(t, "red"), blue.named(t, "blue")
 	global := "global_defs {\n\tscript_user root\n}\n"
 	ownText := in("OWN", "")
@@ -148,6 +148,22 @@ func TestInstanceNamespaces(t *testing.T) {
 	red.owns(t, "after the next start", 0, 0)
 	promoted("0")
 	layered(false)
+
+	// Also the interface of a backup, which has set nothing else there.
+	six := strings.NewReplacer("192.0.2.100/24", "fe80::100/64", "VI_1", "SIX", "version 3", "version 3\n\tuse_vmac six.51\n\tnet_namespace "+blueName).Replace(in("VI_1", ""))
+	bluePeer.run(t, strings.NewReplacer("\tuse_vmac six.51\n\tnet_namespace "+blueName+"\n", "", "priority 150", "priority 200").Replace(global+six)).awaitRole(t, "MASTER")
+	own.write(t, "moonkeep.conf", global+ownText+six, 0o644)
+	p.signal(t, syscall.SIGHUP)
+	p.awaitRoles(t, map[string]string{"OWN": "MASTER", "SIX": "BACKUP"})
+	if _, err := blue.Link.Interface("six.51"); err != nil {
+		t.Error(err)
+	}
+	p.kill(t)
+	p = own.run(t, global+ownText)
+	p.awaitRoles(t, map[string]string{"OWN": "MASTER"})
+	if _, err := blue.Link.Interface("six.51"); err == nil {
+		t.Error("the interface of a backup that was killed still stands")
+	}
 	p.stop(t)
 	own.holds(t, vip, false)
 }

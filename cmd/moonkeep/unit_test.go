@@ -269,13 +269,6 @@ vrrp_instances:
     track_scripts: [tcp, ping, program, lua]
     notify: {any: %[4]s.sh}
 `, a.dir, web.Addr().(*net.TCPAddr).Port, program, states), 0o644)
-	check := self("check", file) // ExecStartPre=
-	var told output
-	check.Stdout, check.Stderr = &told, &told
-	netnstest.Must(t, unit.start(a, check))
-	if err := check.Wait(); err != nil {
-		t.Errorf("check: %v\n%s", err, &told)
-	}
 	begin := func() *process {
 		p := &process{dir: filepath.Join(a.dir, "run"), log: new(output), done: make(chan struct{})}
 		p.Cmd = self("run", "-c", file, "--run-dir", p.dir)

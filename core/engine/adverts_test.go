@@ -79,7 +79,7 @@ func TestOrder(t *testing.T) {
 		r.begin()
 		after(0)
 		equal(t, "calls at the start", r.kernel.made(),
-			"held ", "watch eth0 eth0", "send VI_1 255", "claim VI_1 192.0.2.100", "announce VI_1 192.0.2.100 5")
+			"watch eth0 eth0", "send VI_1 255", "claim VI_1 192.0.2.100", "announce VI_1 192.0.2.100 5")
 		r.stop(t)
 	})
 }

@@ -178,7 +178,7 @@ func (e *Engine) Event(ev node.Event) {
 // could not begin, or that something could not be undone. Run is called once.
 func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	e.kernel = k
-	if err := e.sweep(); err != nil {
+	if err := e.Sweep(k); err != nil {
 		close(e.done)
 		return errors.Join(err, e.unwatch(&e.plan), k.Close())
 	}
@@ -224,9 +224,15 @@ func (e *Engine) Hurry() {
 	}
 }
 
-// sweep removes what an earlier run left behind, before anything is heard: an
-// address that stands here while another node is master would answer for it.
-func (e *Engine) sweep() error {
+// Sweep removes what an earlier run left behind (Options.Stale): an address that
+// stands here while another node is master would answer for it. Run does it before
+// anything is heard; who has to wait before it can run calls it before that. It
+// removes each once.
+func (e *Engine) Sweep(k Kernel) error {
+	if len(e.opts.Stale) == 0 && e.opts.StaleRouting.Empty() {
+		return nil
+	}
+	e.kernel = k
 	left, err := e.kernel.Held(e.opts.Stale)
 	if err != nil {
 		return fmt.Errorf("look for addresses of an earlier run: %w", err)

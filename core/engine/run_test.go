@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -63,6 +64,23 @@ func TestSweep(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestSweepFirst: what was removed before Run is not looked for again.
+func TestSweepFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stale := []netspec.Address{{Prefix: netip.MustParsePrefix("192.0.2.50/24"), Device: "eth0"}}
+		r := prepare(one(), Options{Stale: stale})
+		r.kernel.stands = slices.Clone(stale)
+		if err := r.Sweep(r.kernel); err != nil {
+			t.Error(err)
+		}
+		equal(t, "before Run", r.kernel.made(), "held 192.0.2.50", "release  192.0.2.50")
+		r.begin()
+		after(0)
+		equal(t, "then", r.kernel.made()[2:3], "watch eth0 eth0")
+		r.stop(t)
+	})
 }
 
 func TestStatus(t *testing.T) {

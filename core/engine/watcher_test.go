@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -116,7 +117,7 @@ func TestWatcherUnused(t *testing.T) {
 	for _, call := range []string{"held", "sessions"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := &fakeWatcher{}
-			r := prepare(watching(w, 100), Options{})
+			r := prepare(watching(w, 100), Options{Stale: []netspec.Address{{Device: "eth0"}}})
 			r.kernel.bfd = true // so that naming none is a call, too
 			r.kernel.on(call, func() error { return errors.New("it is broken") })
 			r.begin()

@@ -91,38 +91,44 @@ type daemon struct {
 
 // newDaemon reads the configuration and prepares everything that can fail, so
 // that what cannot work is refused before anything happens.
-func newDaemon(o *Options, log *slog.Logger) (_ *daemon, err error) {
+func newDaemon(o *Options, log *slog.Logger) (*daemon, error) {
 	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}}
 	c, found, err := d.read()
 	d.logFindings(found)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = d.open(c, found)
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.close())
+	if err != nil {
+		if left := d.giveUp(); left != nil {
+			err = errors.Join(err, fmt.Errorf("clear what an earlier run left behind: %w", left))
 		}
-	}()
-	if err := d.claim(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
-	if err := d.openEdges(c); err != nil {
-		return nil, err
-	}
-	plan, err := d.firstPlan(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.openNode(c, plan); err != nil {
-		return nil, err
-	}
-	d.config, d.losses, d.loaded, d.planned, d.checks = c, found.Losing(), time.Now(), plan.Node, plan.Checks.(*checks)
-	d.library.Forget()
 	return d, nil
 }
 
+// open prepares the daemon to run a configuration, with the findings about it.
+func (d *daemon) open(c *config.Config, found config.Findings) error {
+	if err := d.claim(c.Global.NetNamespace); err != nil {
+		return err
+	}
+	if err := d.openEdges(c); err != nil {
+		return err
+	}
+	plan, err := d.firstPlan(c)
+	if err != nil {
+		return err
+	}
+	if err := d.openNode(c, plan); err != nil {
+		return err
+	}
+	d.config, d.losses, d.loaded, d.planned, d.checks = c, found.Losing(), time.Now(), plan.Node, plan.Checks.(*checks)
+	d.library.Forget()
+	return nil
+}
+
 // claim looks whether the daemon may run, and takes its run directory.
-func (d *daemon) claim() (err error) {
+func (d *daemon) claim(netNamespace string) (err error) {
 	if err := Permitted(); err != nil {
 		return err
 	}
@@ -134,6 +140,7 @@ func (d *daemon) claim() (err error) {
 	if d.dir, err = openRunDir(d.opts.RunDir); err != nil {
 		return err
 	}
+	d.dir.netNamespace = netNamespace
 	for _, w := range d.dir.warnings {
 		d.log.Warn(w)
 	}

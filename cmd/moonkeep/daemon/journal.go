@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -24,8 +23,7 @@ type owned struct {
 
 // journal is that on disk.
 type journal struct {
-	// Place tells the network namespace and the boot in which Indexes count.
-	Place     string           `json:"place"`
+	site
 	Addresses []journalAddress `json:"addresses"`
 	Routes    []netspec.Route  `json:"routes,omitempty"`
 	Rules     []netspec.Rule   `json:"rules,omitempty"`
@@ -48,7 +46,7 @@ func (d *runDir) journalPath() string { return filepath.Join(d.path, "owned.json
 // never half of one. It makes the directory again when somebody deleted it,
 // for without a journal the next start would not know what to remove.
 func (d *runDir) writeJournal(o owned) error {
-	j := journal{Place: origin(), Addresses: make([]journalAddress, 0, len(o.addresses)), Routes: o.routing.Routes, Rules: o.routing.Rules}
+	j := journal{site: d.site(), Addresses: make([]journalAddress, 0, len(o.addresses)), Routes: o.routing.Routes, Rules: o.routing.Rules}
 	used := make(map[string]bool)
 	for _, a := range o.addresses {
 		j.Addresses = append(j.Addresses, journalAddress{a.Prefix, a.Device, a.Peer})
@@ -115,24 +113,11 @@ func (d *runDir) index(used map[string]bool) {
 	}
 }
 
-// origin names the network namespace and the boot of this process; empty, which is
-// that of no journal, where the kernel does not tell.
-func origin() string {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return ""
-	}
-	ns, err := os.Readlink("/proc/thread-self/ns/net")
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(boot)) + " " + ns
-}
-
 // readJournal returns what an earlier run owned when it ended, by the names
 // that its interfaces had then and, where these differ, by those that they have
 // now. A journal that cannot be read is an error that does not keep the daemon
-// from starting: what is configured is cleared anyway.
+// from starting: what is configured is cleared anyway. With errElsewhere comes what
+// it has of namespaces that have names of their own.
 func (d *runDir) readJournal() (o owned, err error) {
 	data, err := os.ReadFile(d.journalPath())
 	if errors.Is(err, os.ErrNotExist) {
@@ -145,20 +130,57 @@ func (d *runDir) readJournal() (o owned, err error) {
 	if err := json.Unmarshal(data, &j); err != nil {
 		return o, fmt.Errorf("read the journal %s: %w", d.journalPath(), err)
 	}
-	renamed := make(map[string][]string)
-	if here := origin(); here != "" && j.Place == here {
-		renamed = presentNames(j.Indexes)
+	space, nowhere := j.reach()
+	if errors.Is(nowhere, errGone) {
+		return o, nil
 	}
-	for _, a := range j.Addresses {
-		for _, name := range append([]string{a.Device}, renamed[a.Device]...) {
-			o.addresses = append(o.addresses, netspec.Address{Prefix: a.Prefix, Device: name, Peer: a.Peer})
+	renamed := make(map[string][]string)
+	if j.Place != "" && nowhere == nil {
+		if err := within(space, func() error { renamed = presentNames(j.Indexes); return nil }); err != nil {
+			return o, fmt.Errorf("use the journal %s: %w", d.journalPath(), err)
 		}
 	}
-	o.routing = netspec.Routing{Routes: j.Routes, Rules: j.Rules}
-	for _, r := range j.Routes {
+	// reached is the namespace of an entry, and whether it can be found.
+	reached := func(in string) (string, bool) {
+		if in != "" {
+			return in, true
+		}
+		if nowhere != nil {
+			err = fmt.Errorf("use the journal %s: %w", d.journalPath(), nowhere)
+		}
+		return space, nowhere == nil
+	}
+	for _, a := range j.Addresses {
+		in, device := netspec.Split(a.Device)
+		in, found := reached(in)
+		if !found {
+			continue
+		}
+		for _, name := range append([]string{device}, renamed[a.Device]...) {
+			o.addresses = append(o.addresses, netspec.Address{Prefix: a.Prefix, Device: netspec.Within(in, name), Peer: a.Peer})
+		}
+	}
+	for _, r := range renamedRoutes(j.Routes, renamed) {
+		if in, found := reached(r.Space); found {
+			o.routing.Routes = append(o.routing.Routes, r.Bare().Within(in))
+		}
+	}
+	for _, r := range j.Rules {
+		if in, found := reached(r.Space); found {
+			o.routing.Rules = append(o.routing.Rules, r.Bare().Within(in))
+		}
+	}
+	return o, err
+}
+
+// renamedRoutes returns the routes, and behind them those with interfaces that have
+// other names now.
+func renamedRoutes(routes []netspec.Route, renamed map[string][]string) []netspec.Route {
+	all := slices.Clone(routes)
+	for _, r := range routes {
 		for _, was := range r.Devices() {
 			for _, now := range renamed[was] {
-				o.routing.Routes = append(o.routing.Routes, r.Renamed(func(name string) string {
+				all = append(all, r.Renamed(func(name string) string {
 					if name == was {
 						return now
 					}
@@ -167,7 +189,7 @@ func (d *runDir) readJournal() (o owned, err error) {
 			}
 		}
 	}
-	return o, nil
+	return all
 }
 
 // presentNames returns, for each name, the other names that interfaces with its

@@ -1,13 +1,18 @@
 package daemon
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
 	"net/netip"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
@@ -92,8 +97,81 @@ func TestJournalRenamed(t *testing.T) {
 	if got, want := names(read()), []string{"eth0", "lan0", "eth0", "lan0"}; !slices.Equal(got, want) {
 		t.Errorf("got devices %v, want %v", got, want)
 	}
-	got, err := d.readJournal() // outside the namespace
-	if want := []string{"eth0", "eth0"}; err != nil || !slices.Equal(names(got), want) {
-		t.Errorf("got devices %v and error %v, want %v", names(got), err, want)
+	got, err := d.readJournal() // outside of the namespace
+	if !errors.Is(err, errElsewhere) || len(names(got)) > 0 {
+		t.Errorf("got devices %v and error %v, want none and %v", names(got), err, errElsewhere)
+	}
+}
+
+// TestJournalElsewhere: what journals have of a network namespace that has a name is
+// read there, of namespaces with names of their own everywhere, and nothing after a
+// reboot.
+func TestJournalElsewhere(t *testing.T) {
+	was, here := netnstest.New(t), netnstest.New(t)
+	d := openDir(t, t.TempDir())
+	d.netNamespace = fmt.Sprintf("/proc/self/fd/%d", was.FD())
+	o := held()
+	o.addresses = append(o.addresses, netspec.Address{Prefix: netip.MustParsePrefix("192.0.2.102/24"), Device: "red/eth0"})
+	change := func(name string) []sysctl.Change { return []sysctl.Change{{Name: name, Before: "0", Value: "1"}} }
+	s := &changedSettings{dir: d, spaces: []string{"", "red"}, of: map[string][]sysctl.Change{"": change("own"), "red": change("red")}}
+	was.Run(t, func() error { return errors.Join(d.writeJournal(o), s.write()) })
+	type found struct {
+		owned                 owned
+		spaces                []string
+		settings              map[string][]sysctl.Change
+		ofJournal, ofSettings error
+	}
+	read := func() (f found) {
+		here.Run(t, func() error {
+			f.owned, f.ofJournal = d.readJournal()
+			f.spaces, f.settings, f.ofSettings = d.readSettings()
+			return nil
+		})
+		return f
+	}
+
+	f := read()
+	want := append(addressesIn(d.netNamespace, o.addresses[:2]), o.addresses[2])
+	if !slices.Equal(f.owned.addresses, want) || !f.owned.routing.Equal(o.routing.Within(d.netNamespace)) || f.ofJournal != nil {
+		t.Errorf("got %+v, %v; want %+v and all in that namespace", f.owned, f.ofJournal, want)
+	}
+	settings := map[string][]sysctl.Change{d.netNamespace: change("own"), "red": change("red")}
+	if !slices.Equal(f.spaces, []string{d.netNamespace, "red"}) || !reflect.DeepEqual(f.settings, settings) || f.ofSettings != nil {
+		t.Errorf("got %q and %v, %v; want %v", f.spaces, f.settings, f.ofSettings, settings)
+	}
+
+	// One that has the name and is another, or that has none.
+	for _, name := range []string{fmt.Sprintf("/proc/self/fd/%d", here.FD()), ""} {
+		d.netNamespace = name
+		was.Run(t, func() error { return errors.Join(d.writeJournal(o), s.write()) })
+		f = read()
+		if !slices.Equal(f.owned.addresses, o.addresses[2:]) || !f.owned.routing.Empty() || !errors.Is(f.ofJournal, errElsewhere) {
+			t.Errorf("%q: got %+v, %v; want what is in red alone", name, f.owned, f.ofJournal)
+		}
+		if !reflect.DeepEqual(f.settings, map[string][]sysctl.Change{"red": change("red")}) || !errors.Is(f.ofSettings, errElsewhere) {
+			t.Errorf("%q: got %v, %v; want what is in red alone", name, f.settings, f.ofSettings)
+		}
+	}
+
+	// The namespace of the host's first process needs no name.
+	first, err := os.Readlink(startedIn)
+	if err != nil {
+		t.Skip("needs " + startedIn + ": to read another process's namespace")
+	}
+	boot, _, _ := strings.Cut(origin(), " ")
+	here.Run(t, func() error {
+		if space, err := (site{Place: boot + " " + first}).reach(); space != startedIn || err != nil {
+			t.Errorf("that of process 1: got %q, %v", space, err)
+		}
+		return nil
+	})
+
+	for _, file := range []string{d.journalPath(), d.settingsPath()} {
+		text, err := os.ReadFile(file)
+		netnstest.Must(t, err)
+		netnstest.Must(t, os.WriteFile(file, bytes.ReplaceAll(text, []byte(boot), []byte("another")), 0o644))
+	}
+	if f := read(); len(f.owned.addresses)+len(f.spaces)+len(f.settings) > 0 || !f.owned.routing.Empty() || f.ofJournal != nil || f.ofSettings != nil {
+		t.Errorf("after a reboot: got %+v", f)
 	}
 }

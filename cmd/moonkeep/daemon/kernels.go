@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 
@@ -33,6 +34,7 @@ func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
 			return errors.Join(err, d.kernel.Close())
 		}
 	}
+	d.kernel.telling(d.opened)
 	err = d.filters(c)
 	if err == nil {
 		err = d.kernel.each(func(space string, k *kernel.Kernel) error {
@@ -48,6 +50,15 @@ func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
 	}
 	d.guard(c)
 	return nil
+}
+
+// opened writes down which network namespaces are open. Without that a start after a
+// crash may not find what is in one that is configured no more, which is no reason not
+// to run.
+func (d *daemon) opened(spaces []string) {
+	if err := d.settings.open(spaces); err != nil {
+		d.log.Warn("should this daemon crash, the next may not know in which network namespaces it was", "err", err)
+	}
 }
 
 func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.Change) kernel.Options {
@@ -124,6 +135,9 @@ type leftovers struct {
 	// readable is false when an earlier run left a journal that is of no use.
 	readable bool
 	settings map[string][]sysctl.Change
+	// killed is true when the earlier run ended without notice: then there may be
+	// interfaces that it made, too.
+	killed bool
 	// spaces are the network namespaces beside the daemon's own that are in
 	// use: those of the configuration, and those that hold what was left.
 	spaces []string
@@ -136,13 +150,13 @@ func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 	if err != nil {
 		d.log.Warn("cannot use the journal that an earlier run left", "err", err)
 	}
-	readable := err == nil
-	changed, err := d.dir.readSettings()
+	readable := err == nil || errors.Is(err, errElsewhere)
+	open, changed, err := d.dir.readSettings()
 	if err != nil {
 		d.log.Warn("settings that an earlier run changed cannot be put back", "err", err)
 	}
-	l := leftovers{readable: readable, settings: make(map[string][]sysctl.Change), spaces: build.Spaces(c)}
-	names := &spaceNames{known: make(map[string]*string)}
+	l := leftovers{readable: readable, killed: len(open) > 0, settings: make(map[string][]sysctl.Change), spaces: build.Spaces(c)}
+	names := &spaceNames{log: d.log, known: make(map[string]*string)}
 	defer names.close()
 	if err := names.configured(l.spaces); err != nil {
 		return l, err
@@ -169,6 +183,9 @@ func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 			l.settings[space] = append(l.settings[space], changed[was]...)
 		}
 	}
+	for _, was := range open {
+		names.now(was)
+	}
 	for _, name := range names.known {
 		if name != nil && *name != "" && !slices.Contains(l.spaces, *name) {
 			l.spaces = append(l.spaces, *name)
@@ -179,6 +196,7 @@ func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 
 // spaceNames finds out what network namespaces are called now.
 type spaceNames struct {
+	log *slog.Logger
 	// known are the present names by those in a journal; nil is gone.
 	known map[string]*string
 	// open are namespaces under their present names.
@@ -218,6 +236,11 @@ func (s *spaceNames) now(was string) (name string, stands bool) {
 	ns, err := netns.Open(was)
 	if err != nil {
 		return "", false // gone, and what was in it as well
+	}
+	if err := ns.Do(func() error { return nil }); err != nil {
+		s.log.Warn("what an earlier run left in network namespace "+was+" stays", "err", err)
+		ns.Close()
+		return "", false
 	}
 	name = was
 	if here, err := netns.Current(); err == nil {

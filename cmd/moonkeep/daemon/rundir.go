@@ -21,6 +21,8 @@ type runDir struct {
 	// warnings are for the log: what did not work out and does not matter
 	// enough to refuse the start.
 	warnings []string
+	// netNamespace is the global net_namespace of the configuration.
+	netNamespace string
 	// indexes are those that interfaces had while something on them was in the
 	// journal, by name.
 	indexes map[string][]int

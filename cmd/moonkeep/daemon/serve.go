@@ -15,6 +15,10 @@ import (
 // names for before and after that.
 func (d *daemon) run(ctx context.Context) error {
 	c := d.current()
+	// What a crash left answers beside the new master until then.
+	if err := d.engine.Sweep(d.kernel); err != nil {
+		return errors.Join(err, d.kernel.Close())
+	}
 	d.hook(ctx, "startup_script", c, c.Global.StartupScript, c.Global.StartupTimeout)
 	if ctx.Err() != nil {
 		return d.kernel.Close() // before anything began

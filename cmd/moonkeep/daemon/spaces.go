@@ -33,6 +33,7 @@ type spaces struct {
 	// others are the kernels of the other namespaces by name. The map is
 	// never changed, only replaced.
 	others atomic.Pointer[map[string]*space]
+	tell   func(open []string) // nil before telling
 	// adverts and errs are what Send works with.
 	adverts []node.Action
 	errs    []error
@@ -65,6 +66,21 @@ func joinSpaces(home *kernel.Kernel) (*spaces, error) {
 	s := &spaces{home: home, ns: ns}
 	s.others.Store(&map[string]*space{})
 	return s, nil
+}
+
+// telling has tell told which namespaces are open, now and whenever that changes, ""
+// being the daemon's own; none when nothing is left in any.
+func (s *spaces) telling(tell func(open []string)) {
+	s.tell = tell
+	s.put(*s.others.Load())
+}
+
+// put has the kernels of the other namespaces be these.
+func (s *spaces) put(others map[string]*space) {
+	s.others.Store(&others)
+	if s.tell != nil {
+		s.tell(append([]string{""}, slices.Sorted(maps.Keys(others))...))
+	}
 }
 
 // open opens the kernel of a namespace; its events go to the sink. One that is
@@ -114,7 +130,7 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 		return fmt.Errorf("net_namespace %s: %w", name, err)
 	}
 	all[name] = x
-	s.others.Store(&all)
+	s.put(all)
 	return nil
 }
 
@@ -391,6 +407,9 @@ func (s *spaces) Close() error {
 	err := s.every(func(_ string, k *kernel.Kernel) error { return k.Close() })
 	for _, x := range *s.others.Load() {
 		err = errors.Join(err, x.ns.Close())
+	}
+	if err == nil && s.tell != nil {
+		s.tell(nil)
 	}
 	return errors.Join(err, s.ns.Close())
 }
