@@ -145,7 +145,7 @@ func readUnit(t *testing.T, path string) (c confinement, lines map[string][]stri
 		"SystemCallArchitectures": func(string) {}, // no other is called
 	}
 	// What takes nothing away.
-	for _, name := range strings.Fields(`Description Documentation Wants After Conflicts Type Environment ExecStartPre ExecStart ExecReload KillMode TimeoutStopSec
+	for _, name := range strings.Fields(`Description Documentation Wants After Conflicts Type NotifyAccess Environment ExecStart ExecReload KillMode TimeoutStopSec
 		Restart RestartSec RuntimeDirectory RuntimeDirectoryMode RuntimeDirectoryPreserve StateDirectory OOMScoreAdjust CPUWeight Delegate WantedBy`) {
 		takes[name] = func(string) {}
 	}

@@ -74,6 +74,9 @@ type Options struct {
 	// Journal is told which addresses, routes and rules the node owns, each
 	// time that changes. It is called from one goroutine. Nil means no journal.
 	Journal func([]netspec.Address, netspec.Routing) error
+	// Watching is called once all of the first plan is watched: from then on adverts
+	// are heard. It must not wait. Nil is nobody.
+	Watching func()
 }
 
 // Engine runs one node. It implements Sink for the kernel.
@@ -201,7 +204,11 @@ func (e *Engine) Run(ctx context.Context, k Kernel) error {
 	interfaces, channels := e.plan.Interfaces, e.plan.Node.Channels()
 	// Watch delivers into the inbox, so the loop must already be reading it.
 	calls.Go(func() {
-		watched <- k.Watch(interfaces, channels)
+		err := k.Watch(interfaces, channels)
+		if err == nil && e.opts.Watching != nil {
+			e.opts.Watching()
+		}
+		watched <- err
 		e.opts.Alarm.Ring()
 		close(e.begun)
 	})

@@ -70,6 +70,9 @@ type daemon struct {
 	// processes hears of processes, for what is tracked and for Lua scripts.
 	processes processes.Feed
 	started   time.Time
+	manager   manager
+	// watching is closed once adverts are heard.
+	watching chan struct{}
 	// maintenance remembers what is in maintenance; maintaining is held while
 	// that changes, and reloading while the configuration does.
 	maintenance            maintenanceFile
@@ -92,7 +95,7 @@ type daemon struct {
 // newDaemon reads the configuration and prepares everything that can fail, so
 // that what cannot work is refused before anything happens.
 func newDaemon(o *Options, log *slog.Logger) (*daemon, error) {
-	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}}
+	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}, manager: newManager(log), watching: make(chan struct{})}
 	c, found, err := d.read()
 	d.logFindings(found)
 	if err == nil {
@@ -238,6 +241,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	}
 	d.engine = engine.New(plan, engine.Options{
 		Notifier: balanceFirst{d.notifier, d.balance}, Balancer: d.balance, Log: d.log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
+		Watching: func() { close(d.watching) },
 		Journal: func(all []netspec.Address, routing netspec.Routing) error {
 			return d.dir.writeJournal(owned{all, routing})
 		},

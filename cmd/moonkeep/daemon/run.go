@@ -102,6 +102,7 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 				log.Info("stopping", "signal", s.String())
 				d.garbage.ease() // to the end, which comes before the heap is large
 				stop()
+				d.manager.tell("STOPPING=1")
 			case 2:
 				// Often the same stop, sent to the process and to its group.
 				log.Info("stopping without waiting for another node to take over", "signal", s.String())

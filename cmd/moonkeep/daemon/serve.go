@@ -46,7 +46,7 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
 	d.page.adopt(c.Global.MetricsListen, d)
 	defer d.page.close()
-	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end(), d.control.Close())
 	<-served
@@ -69,6 +69,15 @@ func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {
 // doubt logs what is doubtful about the configuration that the daemon began with:
 // nothing waits for it.
 func (d *daemon) doubt(context.Context) { d.logFindings(doubtfulHere(d.current())) }
+
+// ready tells the service manager once adverts are heard.
+func (d *daemon) ready(ctx context.Context) {
+	select {
+	case <-d.watching:
+		d.manager.tell("READY=1")
+	case <-ctx.Done():
+	}
+}
 
 // aside has others run beside run, and ends them when run ends, which it may
 // do by itself, on an error.
