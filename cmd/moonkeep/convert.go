@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -15,7 +14,6 @@ import (
 	"github.com/moonkeep/moonkeep/config/document"
 	"github.com/moonkeep/moonkeep/config/excerpt"
 	"github.com/moonkeep/moonkeep/config/load"
-	"github.com/moonkeep/moonkeep/config/source"
 )
 
 // convertOptions are the flags of convert.
@@ -57,7 +55,7 @@ written all the same. 2: wrong use, or FILE cannot be read.`,
 }
 
 func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error {
-	native := slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(path)))
+	native := !load.OfKeepalived(path)
 	if o.to == "" {
 		o.to = convert.YAML
 		if native {

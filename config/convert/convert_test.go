@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -314,5 +315,21 @@ func TestUnread(t *testing.T) {
 	}
 	if !slices.Equal(lines, []int{3, 5}) {
 		t.Errorf("got lines %v of %v, want 3 and 5", lines, found)
+	}
+	const router = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 5\npriority 90\nvirtual_ipaddress {\n192.0.2.1/24\n%s\n}\n%s\n}\n%s"
+	const service = "virtual_server 192.0.2.1 80 {\nprotocol TCP\nreal_server 192.0.2.9 80 {\n%s\n}\n%s\n}\n"
+	for name, text := range map[string]string{
+		"bad-address":       fmt.Sprintf(router, "192.0.2.300/24", "", ""),
+		"unused-script":     fmt.Sprintf(router, "", "", "vrrp_script S {\nscript /bin/true\n}\n"),
+		"track_script":      fmt.Sprintf(router, "", "track_script {\nmisspelt\n}", ""),
+		"second block":      fmt.Sprintf(router, "", "", fmt.Sprintf(router, "", "", "")),
+		"another family":    fmt.Sprintf(service, "", "real_server 2001:db8::1 80 {\n}"),
+		"no-bind-if":        fmt.Sprintf(service, "TCP_CHECK {\nconnect_ip fe80::1\n}", ""),
+		"nothing is passed": fmt.Sprintf(router, "", "", "") + fmt.Sprintf(service, "TCP_CHECK {\n}", ""),
+	} {
+		_, found := keepalived.Read("a.conf", []byte(text))
+		if got := len(Unread(found)) > 0; got != (name != "nothing is passed") {
+			t.Errorf("%s: passed over %v of %v", name, Unread(found), found)
+		}
 	}
 }

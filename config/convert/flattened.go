@@ -49,8 +49,12 @@ func Unread(found config.Findings) config.Findings {
 	var passed config.Findings
 	for _, f := range found {
 		switch f.Name {
-		case "unknown-keyword", "wrong-block", "unknown-option", "surplus-words", "unexpected-brace":
+		case "unknown-keyword", "wrong-block", "unknown-option", "surplus-words", "unexpected-brace", "unused-script":
 			passed = append(passed, f)
+		default:
+			if f.Loses {
+				passed = append(passed, f)
+			}
 		}
 	}
 	return passed

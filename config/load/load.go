@@ -28,19 +28,28 @@ const MaxSize = 64 << 20
 // default: its name up to the first dot. See FileAs.
 func File(path string) (*config.Config, config.Findings, error) { return FileAs(path, "") }
 
-// FileAs reads one configuration file, with those that it includes. The
-// endings .yaml, .yml, .toml and .json name moonkeep's own schema; everything
-// else is keepalived's language, in which the config id decides lines that
-// begin with @NAME. An empty one is the node's default.
+// FileAs reads one configuration file, with those that it includes, or a folder of
+// files of moonkeep's own schema, whose endings are .yaml, .yml, .toml and .json;
+// everything else is keepalived's language, in which the config id decides lines
+// that begin with @NAME. An empty one is the node's default.
 //
 // The error is for a file that could not be read at all; it names the path
 // and wraps the cause. The configuration is nil with an error and only then;
 // it is of use only if the findings hold no error.
 func FileAs(path, configID string) (*config.Config, config.Findings, error) {
-	if !native(path) {
+	if OfKeepalived(path) {
 		return fileKeepalived(path, configID)
 	}
 	return Layers([]string{path}, nil)
+}
+
+// OfKeepalived reports whether a path is read in keepalived's language.
+func OfKeepalived(path string) bool {
+	if native(path) {
+		return false
+	}
+	info, err := os.Stat(path)
+	return err != nil || !info.IsDir()
 }
 
 // blank reports whether there is nothing in a file.

@@ -60,7 +60,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}{
 		path("none.conf"):   {fs.ErrNotExist, "none.conf: file does not exist; create it or name another"},
 		path("file/a.conf"): {syscall.ENOTDIR, "file/a.conf: not a directory"},
-		dir:                 {ErrNotRegular, ": not a regular file but a directory; name the configuration file itself"},
+		dir:                 {ErrNotUTF8, "utf16.yaml: not in UTF-8 but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8"}, // as part of a folder
 		path("fifo.conf"):   {ErrNotRegular, "fifo.conf: not a regular file but a FIFO; name the configuration file itself"},
 		path("socket.conf"): {ErrNotRegular, "socket.conf: not a regular file but a socket; name the configuration file itself"},
 		"/dev/null":         {ErrNotRegular, "/dev/null: not a regular file but a device; name the configuration file itself"},

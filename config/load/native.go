@@ -30,11 +30,8 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 	if settings != nil {
 		configID, global = settings.ConfigID(), settings.Global()
 	}
-	if len(paths) == 1 && !native(paths[0]) {
-		info, err := os.Stat(paths[0])
-		if err != nil || !info.IsDir() {
-			return fileKeepalived(paths[0], configID)
-		}
+	if len(paths) == 1 && OfKeepalived(paths[0]) {
+		return fileKeepalived(paths[0], configID)
 	}
 	n := &nativeFiles{left: MaxNative}
 	var files []source.File

@@ -41,6 +41,9 @@ func TestLayers(t *testing.T) {
 	if c, found, err := Layers([]string{path("more"), path("a.yaml")}, nil); err != nil || found.Errors() || len(c.Files) != 5 {
 		t.Errorf("a folder first: %v, %v", found, err)
 	}
+	if c, _, err := FileAs(path("more"), ""); err != nil || !slices.Equal(c.Files, []string{path("more/1.json"), path("more/2.toml")}) {
+		t.Errorf("a folder alone: %v", err)
+	}
 	if c, _, err := Layers([]string{path("k.conf")}, nil); err != nil || len(c.Instances) != 1 {
 		t.Errorf("keepalived.conf alone: %v", err)
 	}
