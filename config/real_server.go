@@ -50,7 +50,7 @@ type RealServer struct {
 	// How the weight follows what is measured.
 	Smoothing *Smoothing `key:"smoothing" form:"block" own:"true" tier:"3"`
 	// A text shown in SNMP.
-	SNMPName string `key:"snmp_name" tier:"3"`
+	SNMPName string `key:"snmp_name" idle:"SNMP is not spoken" tier:"3"`
 	// Its checks: it works as long as none of them fails.
 	Checks []Check `key:"checks" word:"-" flat:"" tier:"1"`
 }

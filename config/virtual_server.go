@@ -81,7 +81,7 @@ type VirtualServer struct {
 	// The host that HTTP checks ask for, and the name sent in a TLS handshake.
 	VirtualHost string `key:"virtualhost" tier:"1"`
 	// A text shown in SNMP.
-	SNMPName string `key:"snmp_name" tier:"3"`
+	SNMPName string `key:"snmp_name" idle:"SNMP is not spoken" tier:"3"`
 
 	// Run when the quorum is won, also when the service begins with it.
 	QuorumUp *Program `key:"quorum_up" form:"command" tier:"1"`

@@ -63,6 +63,7 @@ func TestKeywordStatus(t *testing.T) {
 		"(root) global_defs":                        "acts",
 		"(root) net_namespace":                      "acts",
 		"(types) BOOL":                              "acts",
+		"virtual_server snmp_name":                  "warns",
 		"vrrp_instance unknown":                     "",
 		"vrrp_instance/authentication auth_unknown": "",
 	} {

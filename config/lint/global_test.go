@@ -57,6 +57,20 @@ func TestGlobal(t *testing.T) {
 			},
 			[]string{"a.yaml session-for-checkers: bfd_instance b is for checkers only"},
 		},
+		"a session for checkers that a group tracks": {
+			func(c *config.Config) {
+				c.BFDs = []config.BFD{{At: c.Instances[0].At, Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5, Checker: true}}
+				c.Groups = []config.SyncGroup{{At: c.Instances[0].At, Name: "G", Members: []string{"A"}, TrackBFDs: []config.Track{{Name: "b"}}}}
+			},
+			[]string{"a.yaml session-for-checkers: and vrrp_sync_group G tracks it"},
+		},
+		"a session for VRRP": {
+			func(c *config.Config) {
+				c.BFDs = []config.BFD{{At: c.Instances[0].At, Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5, VRRP: true}}
+				c.VirtualServers = []config.VirtualServer{{RealServers: []config.RealServer{{Weight: 1, Checks: []config.Check{{BFD: &config.BFDCheck{Name: "b"}}}}}}}
+			},
+			[]string{"a.yaml session-for-vrrp: bfd_instance b is for instances only"},
+		},
 		"a session for both": {func(c *config.Config) {
 			c.BFDs = []config.BFD{{Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5, Checker: true, VRRP: true}}
 			c.Instances[0].TrackBFDs = []config.Track{{Name: "b"}}

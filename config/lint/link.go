@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -32,6 +33,41 @@ func interfaceDelays(c *config.Config, found *config.Findings) {
 // pause of a process already reaches.
 const shortSession = 50 * time.Millisecond
 
+// withheld says of a session that is for one use only who has it for the other.
+func withheld(c *config.Config, b *config.BFD, found *config.Findings) {
+	if b.Checker == b.VRRP {
+		return
+	}
+	uses := func(t config.Track) bool { return t.Name == b.Name }
+	if b.Checker {
+		by := ""
+		for i := range c.Groups {
+			if slices.ContainsFunc(c.Groups[i].TrackBFDs, uses) {
+				by = "vrrp_sync_group " + c.Groups[i].Name
+			}
+		}
+		for i := range c.Instances {
+			if slices.ContainsFunc(c.Instances[i].TrackBFDs, uses) {
+				by = "vrrp_instance " + c.Instances[i].Name
+			}
+		}
+		if by != "" {
+			found.Add(b.Written.At("checker", b.At), config.Warning, "session-for-checkers", "bfd_instance %s is for checkers only (checker without vrrp), and %s tracks it: keepalived would not let it; write vrrp, too", b.Name, by)
+		}
+		return
+	}
+	for i := range c.VirtualServers {
+		for j := range c.VirtualServers[i].RealServers {
+			for k := range c.VirtualServers[i].RealServers[j].Checks {
+				if x := c.VirtualServers[i].RealServers[j].Checks[k].BFD; x != nil && x.Name == b.Name {
+					found.Add(b.Written.At("vrrp", b.At), config.Warning, "session-for-vrrp", "bfd_instance %s is for instances only (vrrp without checker), and a BFD_CHECK of real_server %s follows it: keepalived would not let it; write checker, too", b.Name, c.VirtualServers[i].RealServers[j].Address)
+					return
+				}
+			}
+		}
+	}
+}
+
 // sessions compares how fast BFD notices a failure with the failover that it
 // is to be faster than.
 func sessions(c *config.Config, found *config.Findings) {
@@ -49,9 +85,7 @@ func sessions(c *config.Config, found *config.Findings) {
 	}
 	for i := range c.BFDs {
 		b := &c.BFDs[i]
-		if in := fastest[b.Name]; in != nil && b.Checker && !b.VRRP {
-			found.Add(b.Written.At("checker", b.At), config.Warning, "session-for-checkers", "bfd_instance %s is for checkers only (checker without vrrp), and vrrp_instance %s tracks it: keepalived would not let it; write vrrp, too", b.Name, in.Name)
-		}
+		withheld(c, b, found)
 		detect := b.MinRX * time.Duration(b.Multiplier)
 		switch in := fastest[b.Name]; {
 		case detect < shortSession:
