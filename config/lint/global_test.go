@@ -67,7 +67,7 @@ func TestGlobal(t *testing.T) {
 		"a session for VRRP": {
 			func(c *config.Config) {
 				c.BFDs = []config.BFD{{At: c.Instances[0].At, Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5, VRRP: true}}
-				c.VirtualServers = []config.VirtualServer{{RealServers: []config.RealServer{{Weight: 1, Checks: []config.Check{{BFD: &config.BFDCheck{Name: "b"}}}}}}}
+				c.VirtualServers = []config.VirtualServer{{Quorum: 1, RealServers: []config.RealServer{{Weight: new(1), Checks: []config.Check{{BFD: &config.BFDCheck{Name: "b"}}}}}}}
 			},
 			[]string{"a.yaml session-for-vrrp: bfd_instance b is for instances only"},
 		},

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/viper"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
 	"github.com/moonkeep/moonkeep/config/schema"
 )
 
@@ -105,10 +106,19 @@ func (s *Settings) Global() []Setting {
 	return all
 }
 
-// inherited are the keys that instances take over while a file is read, so
-// that only files of moonkeep's own languages can have them set from outside.
-func inherited(f *schema.Field) bool {
-	return f.Idle == "" && (strings.HasPrefix(f.Key, "vrrp_") || f.Key == "v3_checksum_as_v2")
+// inherited reports whether instances or groups take a key over while a file is read
+// (config/inherit), so that only files of moonkeep's own languages can have it set from
+// outside.
+func inherited(key string) bool {
+	switch key {
+	case "vrrp_version", "vrrp_strict", "v3_checksum_as_v2", "vrrp_skip_check_adv_addr",
+		"vrrp_lower_prio_no_advert", "vrrp_higher_prio_send_advert", "vrrp_owner_ignore_adverts",
+		"vrrp_check_unicast_src", "vrrp_down_timer_adverts", "vrrp_garp_extra_if",
+		"vrrp_notify_priority_changes", "vrrp_min_garp", "vrrp_garp_interval",
+		"smtp_alert", "smtp_alert_vrrp", "default_interface":
+		return true
+	}
+	return false
 }
 
 // Apply replaces what a file said by what the flags and the environment say.
@@ -125,13 +135,19 @@ func (s *Settings) Apply(g *config.Global) error {
 		if err := f.Set(f.In(v), given.Value); err != nil {
 			return fmt.Errorf("setting %s (MOONKEEP_%s): %s", f.Key, strings.ToUpper(f.Key), settingError(f, err))
 		}
-		if inherited(f) && !schema.Equal(was.Interface(), f.In(v).Interface()) {
+		if inherited(f.Key) && !schema.Equal(was.Interface(), f.In(v).Interface()) {
 			return fmt.Errorf("setting %s (MOONKEEP_%s): instances take it over, so that it can be set for files of moonkeep's own languages only: write it into the file", f.Key, strings.ToUpper(f.Key))
 		}
 	}
 	if g.ScriptUser != user && g.ScriptGroup == group {
 		g.ScriptGroup = ""
 	}
+	written := g.Written
+	for _, given := range s.Global() {
+		g.Written = append(slices.Clip(g.Written), config.Key{Name: given.Key})
+	}
+	inherit.Global(g)
+	g.Written = written
 	return nil
 }
 

@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/inherit"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 func TestSettingsAreLayered(t *testing.T) {
@@ -47,6 +50,59 @@ func TestSettingsAreLayered(t *testing.T) {
 				t.Errorf("%+v, %v, want %+v", got, err, test.want)
 			}
 		})
+	}
+}
+
+// TestInherited holds which settings a keepalived.conf cannot have set from outside: just
+// those whose value an instance or a group has by then.
+func TestInherited(t *testing.T) {
+	complete := func(f *schema.Field, text string) ([]config.Instance, []config.SyncGroup) {
+		c := &config.Config{
+			Instances: []config.Instance{{Addresses: []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/24")}}, UnicastPeers: []config.Peer{{}}}},
+			Groups:    []config.SyncGroup{{}},
+		}
+		if text != "" {
+			if err := f.Set(f.In(reflect.ValueOf(&c.Global).Elem()), text); err != nil {
+				return nil, nil
+			}
+		}
+		inherit.Complete(c)
+		inherit.Devices(&c.Instances[0], &c.Global)
+		return c.Instances, c.Groups
+	}
+	tried := 0
+	for _, f := range scalars() {
+		if f.Idle != "" {
+			continue
+		}
+		was, wasGroups := complete(f, "")
+		takes, sound := false, false
+		for _, text := range append(f.Enum, "true", "2", "3", "1s", "10", "eth7", "192.0.2.9", "192.0.2.0/24") {
+			is, groups := complete(f, text)
+			sound = sound || is != nil
+			takes = takes || is != nil && !(reflect.DeepEqual(is, was) && reflect.DeepEqual(groups, wasGroups))
+		}
+		if sound {
+			tried++
+		}
+		if takes != inherited(f.Key) {
+			t.Errorf("%s: instances or groups take it over: %v, and it counts as such: %v", f.Key, takes, inherited(f.Key))
+		}
+	}
+	if tried < 40 {
+		t.Errorf("only %d keys could be tried", tried)
+	}
+}
+
+// TestSettingOfASetting: what one key takes from another it takes from a setting, too.
+func TestSettingOfASetting(t *testing.T) {
+	g := config.Global{VMACPrefix: "vrrp", VMACAddrPrefix: "vrrp"}
+	if err := NewSettings(map[string]string{"vmac_prefix": "v"}).Apply(&g); err != nil || g.VMACAddrPrefix != "v" {
+		t.Errorf("%q, %v", g.VMACAddrPrefix, err)
+	}
+	g = config.Global{VMACPrefix: "vrrp", VMACAddrPrefix: "vrrp"}
+	if err := NewSettings(map[string]string{"vmac_prefix": "v", "vmac_addr_prefix": "w"}).Apply(&g); err != nil || g.VMACAddrPrefix != "w" {
+		t.Errorf("%q, %v", g.VMACAddrPrefix, err)
 	}
 }
 
