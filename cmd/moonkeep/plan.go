@@ -39,7 +39,9 @@ for how long, and what takes effect only after a restart. Nothing is changed. A
 reload that is refused unless it is forced is said to be, with the reasons.
 
 The daemon gets FILE's configuration through its socket and does the comparison,
-so that the configuration it runs never leaves it.
+so that the configuration it runs never leaves it. FILE is a whole configuration, a
+folder too: what a daemon that was given several files has in the others is missing
+from it.
 
 Exit status 0: done, whatever the differences are. 1: FILE has errors. 2: wrong
 use, a file cannot be read, or no daemon answers.`,

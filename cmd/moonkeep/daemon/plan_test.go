@@ -2,11 +2,15 @@ package daemon
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/convert"
 	"github.com/moonkeep/moonkeep/config/keepalived"
+	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/plan"
 	"github.com/moonkeep/moonkeep/config/source"
 )
@@ -60,7 +64,7 @@ func TestPlanReadsWhatAReloadTakes(t *testing.T) {
 		if err := complete(c, source.NewSettings(nil)); err != nil {
 			t.Fatal(err)
 		}
-		answer, err := (&daemon{config: c}).Plan(t.Context(), sent)
+		answer, err := (&daemon{opts: &Options{}, config: c}).Plan(t.Context(), sent)
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
 			continue
@@ -73,7 +77,38 @@ func TestPlanReadsWhatAReloadTakes(t *testing.T) {
 			t.Errorf("%s: %+v", what, p)
 		}
 	}
-	if _, err := (&daemon{}).Plan(t.Context(), []byte(`{"vrrp_instances": [{"name": "V", "priorty": 5}]}`)); err == nil || !strings.Contains(err.Error(), "priority") {
+	if _, err := (&daemon{opts: &Options{}, config: &config.Config{}}).Plan(t.Context(), []byte(`{"vrrp_instances": [{"name": "V", "priorty": 5}]}`)); err == nil || !strings.Contains(err.Error(), "priority") {
 		t.Errorf("a word that is none: %v", err)
+	}
+}
+
+// TestPlanUnderSettings: what stands above the files of the daemon stands above those
+// that it plans for.
+func TestPlanUnderSettings(t *testing.T) {
+	t.Setenv("MOONKEEP_VRRP_VERSION", "2")
+	path := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(path, []byte("vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1]}]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	set := []string{"router_id=flag"}
+	running, found, err := openLayers([]string{path}, "", set)
+	if err != nil || found.Errors() {
+		t.Fatalf("%v, %v", found, err)
+	}
+	written, found, err := load.FileAs(path, "") // as the command sends it
+	if err != nil || found.Errors() {
+		t.Fatalf("%v, %v", found, err)
+	}
+	sent, _, err := convert.To(convert.JSON, written, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := (&daemon{opts: &Options{Set: set}, config: running}).Plan(t.Context(), sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p plan.Report
+	if err := json.Unmarshal(answer, &p); err != nil || len(p.Changes) > 0 || len(p.Refused) > 0 {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
