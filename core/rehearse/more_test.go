@@ -130,7 +130,10 @@ func (w *world) hurtMore(c *Cluster, told *timeline) {
 		cfg := n.Config
 		cfg.Instances = slices.Clone(cfg.Instances)
 		for i := range cfg.Instances {
-			cfg.Instances[i].Router.HMAC.Active = pick[uint8](m.keys, 1, 2)
+			h, id := &cfg.Instances[i].Router.HMAC, pick[uint8](m.keys, 1, 2)
+			if slices.ContainsFunc(h.Keys, func(k vrrp.Key) bool { return k.ID == id }) {
+				h.Active = id
+			}
 		}
 		n.Reload(cfg)
 	}
