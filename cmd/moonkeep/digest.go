@@ -30,7 +30,8 @@ func newDigestCommand() *cobra.Command {
 		Short: "print the MD5 sum of a page, for the digest of a check",
 		Long: `Requests a page as HTTP_GET and SSL_GET do, and prints the MD5 sum of its body,
 as digest in a url of a check expects it. keepalived's genhash prints the same
-line.
+line, but for a body in chunks, of which it sums up the chunks' lengths, too: checks
+take both.
 
 A host name in the URL is resolved, and sent as the virtual host; --server gives
 the address to connect to instead. --verbose also shows the request and the head
@@ -122,11 +123,11 @@ func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, addre
 	page, details, err := c.Fetch(checker.WithLog(ctx, nil, o.verbose), target, given)
 	if o.verbose {
 		for _, d := range details {
-			fmt.Fprintf(stdout, "%s: %s\n", d.Name, d.Text)
+			fmt.Fprintf(stdout, "%s: %s\n", d.Name, harmless(d.Text))
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "moonkeep:", err)
+		fmt.Fprintln(stderr, "moonkeep:", harmless(err.Error()))
 		return exitUnknown
 	}
 	if page.Status/100 != 2 {

@@ -5,23 +5,35 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
 )
+
+// harmless is what a server sent, for a terminal: what would steer that is a question
+// mark, but for tabs and the ends of lines.
+func harmless(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' || r == unicode.ReplacementChar {
+			return '?'
+		}
+		return r
+	}, strings.ReplaceAll(text, "\r\n", "\n"))
+}
 
 func printProbe(w io.Writer, name, host string, r checker.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", strings.TrimSpace(name+" "+host), r.Verdict)
 	if r.Message != "" {
-		b.WriteString(": " + r.Message)
+		b.WriteString(": " + harmless(r.Message))
 	}
 	if r.Weight != nil {
 		fmt.Fprintf(&b, ", weight %d", *r.Weight)
 	}
 	fmt.Fprintf(&b, " (%s)\n", r.Latency.Round(time.Microsecond))
 	for _, d := range r.Details {
-		for i, line := range strings.Split(strings.TrimRight(strings.ReplaceAll(d.Text, "\r\n", "\n"), "\n"), "\n") {
-			label := d.Name
+		for i, line := range strings.Split(strings.TrimRight(harmless(d.Text), "\n"), "\n") {
+			label := harmless(d.Name)
 			if i > 0 {
 				label = ""
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -50,6 +51,18 @@ func FinishCheck(check *pluginhost.Check, host string) error {
 	}
 	if closer, ok := p.(interface{ Close() }); ok {
 		closer.Close()
+	}
+	if check.Kind != "MISC_CHECK" {
+		return nil
+	}
+	var program struct {
+		Time checker.Duration `json:"misc_timeout"`
+	}
+	if err := json.Unmarshal(check.Options, &program); err != nil {
+		return fmt.Errorf("read misc_timeout: %w", err)
+	}
+	if own := time.Duration(program.Time); own > 0 { // it has this and no less
+		check.Target.Timeout = own
 	}
 	return nil
 }

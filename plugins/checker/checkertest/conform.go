@@ -1,6 +1,8 @@
 package checkertest
 
 import (
+	"encoding/json"
+	"fmt"
 	"net"
 	"net/netip"
 	"reflect"
@@ -36,15 +38,53 @@ const limit = 2 * time.Second
 func Conform(t *testing.T, c checker.Checker, cases ...Case) {
 	t.Run("describes itself", func(t *testing.T) { describes(t, c) })
 	t.Run("refuses an unknown option", func(t *testing.T) {
-		h := Start(t, c)
-		if _, err := h.Prepare(checker.Target{}, map[string]int{"no_such_option": 1}); err == nil {
-			t.Error("it took the option no_such_option")
+		k := Case{}
+		if len(cases) > 0 { // which is right but for the option
+			k = cases[0]
 		}
+		refuses(t, c, k)
 	})
 	t.Run("gives its verdicts", func(t *testing.T) { verdicts(t, c, cases) })
 	if len(cases) > 0 && cases[0].Target.Address.IsValid() {
 		t.Run("keeps to its time", func(t *testing.T) { inTime(t, c, cases[0]) })
 	}
+}
+
+// odd is an option that no checker has.
+const odd = "no_such_option"
+
+// refuses gives a check one option too many. Another error than about that one would
+// hide that it is taken.
+func refuses(t testing.TB, c checker.Checker, k Case) {
+	options, err := withOdd(k.Options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := Start(t, c)
+	defer h.Close()
+	switch _, err := h.Prepare(k.Target, options); {
+	case err == nil:
+		t.Errorf("it took the option %s", odd)
+	case !strings.Contains(err.Error(), odd):
+		t.Errorf("it refused the option %s with %q, which does not name it", odd, err)
+	}
+}
+
+// withOdd are options with one that there is not.
+func withOdd(options any) (map[string]any, error) {
+	raw, err := json.Marshal(options)
+	if err != nil {
+		return nil, fmt.Errorf("write the options: %w", err)
+	}
+	out := map[string]any{}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		return nil, fmt.Errorf("the options %s are no object: %w", raw, err)
+	}
+	if out == nil { // of null
+		out = map[string]any{}
+	}
+	out[odd] = 1
+	return out, nil
 }
 
 // kinds are what options may be.
@@ -100,7 +140,7 @@ func verdicts(t *testing.T, c checker.Checker, cases []Case) {
 }
 
 // inTime asks servers that never answer, and that answer nonsense.
-func inTime(t *testing.T, c checker.Checker, k Case) {
+func inTime(t testing.TB, c checker.Checker, k Case) {
 	before := runtime.NumGoroutine()
 	for name, talk := range map[string]func(net.Conn){
 		"silent": func(net.Conn) {},
@@ -121,19 +161,10 @@ func inTime(t *testing.T, c checker.Checker, k Case) {
 		if took := time.Since(begin); took > 300*time.Millisecond+limit {
 			t.Errorf("%s server: it took %s, and had 300ms", name, took)
 		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			check.Probe(time.Hour)
-		}()
-		time.Sleep(10 * time.Millisecond) // it may have begun, or not yet
+		done := cancels(t, name, check, limit)
 		check.Release()
-		begin = time.Now()
 		h.Close()
 		<-done
-		if took := time.Since(begin); took > limit {
-			t.Errorf("%s server: it took %s to be cancelled", name, took)
-		}
 		stop()
 	}
 	for end := time.Now().Add(patience); runtime.NumGoroutine() > before; time.Sleep(10 * time.Millisecond) {
@@ -144,8 +175,33 @@ func inTime(t *testing.T, c checker.Checker, k Case) {
 	}
 }
 
+// cancels begins a probe that has much time and calls it off, which has to end it within
+// most. The result is closed when it has ended, or its session has.
+func cancels(t testing.TB, name string, check *Check, most time.Duration) (done <-chan struct{}) {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		check.Probe(time.Hour)
+	}()
+	again := time.NewTicker(10 * time.Millisecond) // the first may come before the probe
+	defer again.Stop()
+	late := time.NewTimer(most)
+	defer late.Stop()
+	for {
+		select {
+		case <-ended:
+			return ended
+		case <-again.C:
+			check.Cancel()
+		case <-late.C:
+			t.Errorf("%s server: it goes on for %s after it was cancelled", name, most)
+			return ended
+		}
+	}
+}
+
 // serve is a server by TCP that says what talk does, until stop.
-func serve(t *testing.T, talk func(net.Conn)) (at netip.AddrPort, stop func()) {
+func serve(t testing.TB, talk func(net.Conn)) (at netip.AddrPort, stop func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
