@@ -72,8 +72,7 @@ type VirtualServer struct {
 	// length of the prefix of their IPv6 addresses.
 	PersistenceGranularity Granularity `key:"persistence_granularity" tier:"2"`
 
-	// Checks rest while the instances of the file that have the address are not
-	// MASTER; an address that none has is taken as held.
+	// Checks rest while no interface of the host has the address, whoever sets it.
 	HASuspend bool `key:"ha_suspend" form:"bare" tier:"2"`
 	// A mail is sent when the quorum is won or lost, and by default for each
 	// real server that changes.

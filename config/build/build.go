@@ -61,6 +61,18 @@ func Node(c *config.Config) node.Config {
 	return n
 }
 
+// Sought returns the addresses of virtual servers with ha_suspend, once.
+func Sought(c *config.Config) []netip.Addr {
+	var all []netip.Addr
+	for i := range c.VirtualServers {
+		if v := &c.VirtualServers[i]; v.HASuspend && v.Address.IsValid() {
+			all = append(all, v.Address.Addr())
+		}
+	}
+	slices.SortFunc(all, netip.Addr.Compare)
+	return slices.Compact(all)
+}
+
 // Virtual returns every virtual address of c, which is that of one network
 // namespace (see Within), once, advertised and excluded ones, in the order of
 // the configuration. Those of an owner (priority 255) are

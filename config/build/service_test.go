@@ -153,6 +153,9 @@ func TestServices(t *testing.T) {
 	if len(n.Services) != 2 {
 		t.Fatalf("%d services, want 2: one is there twice", len(n.Services))
 	}
+	if got := Sought(c); len(got) != 1 || got[0] != netip.MustParseAddr("192.0.2.1") {
+		t.Errorf("sought are %v", got)
+	}
 	v := n.Services[0]
 	if v.Name != "TCP 192.0.2.1:80" || v.Tuple != "[192.0.2.1]:tcp:80" || v.Quorum != 2 || v.Hysteresis != 1 || !v.Omega || !v.TellFirst ||
 		v.Awake != netip.MustParseAddr("192.0.2.1") || !v.Sorry.Present || !v.Sorry.Inhibits || len(v.Servers) != 2 {

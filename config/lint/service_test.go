@@ -179,7 +179,7 @@ func TestServices(t *testing.T) {
 			v.OPS, v.Protocol, v.PersistenceTimeout, v.RealServers = true, "UDP", 50*time.Second, nil
 		}, []string{"a.conf ops-persistent: persistence_timeout 50s"}},
 		"ha_suspend of a mark": {func(v *config.VirtualServer) { v.HASuspend, v.Fwmark, v.Address = true, 7, config.Endpoint{} }, []string{"a.conf ha-suspend-unused: virtual_server fwmark 7: ha_suspend"}},
-		"ha_suspend":           {func(v *config.VirtualServer) { v.HASuspend = true }, []string{"a.conf ha-suspend-unmoved: ha_suspend does nothing: 192.0.2.1 is a virtual address of no vrrp_instance"}},
+		"ha_suspend":           {func(v *config.VirtualServer) { v.HASuspend = true }, nil},
 		"no check":             {func(v *config.VirtualServer) { v.RealServers[0].Checks = nil }, []string{"a.conf no-check: add a check, TCP_CHECK at least"}},
 		"no checks": {
 			func(v *config.VirtualServer) { v.RealServers[0].Checks, v.RealServers[1].Checks = nil, nil },
@@ -306,7 +306,7 @@ func TestServiceNotHeld(t *testing.T) {
 	said(t, One(c))
 	c.StaticAddresses = nil
 	c.VirtualServers[0].Address, c.VirtualServers[0].HASuspend = endpointOf("192.0.2.2:80"), true
-	said(t, One(c)) // an instance moves it, so that ha_suspend has something to follow
+	said(t, One(c))
 	c.VirtualServers[0].Address, c.VirtualServers[0].HASuspend = config.Endpoint{}, false
 	c.VirtualServers[0].Group = "G"
 	c.VirtualServerGroups = []config.VirtualServerGroup{{Name: "G", Entries: []config.GroupEntry{

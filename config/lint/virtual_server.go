@@ -210,9 +210,6 @@ func (l *service) service(c *config.Config) {
 		}
 		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unused", "ha_suspend looks for the virtual server's address on this host, and %s has none: its servers are checked all the time here, and %s; take it out, or write one virtual_server for each address", serverName(v), theirs)
 	}
-	if addr := v.Address.Addr(); v.HASuspend && v.Address.IsValid() && !l.moves(c, addr) {
-		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unmoved", "ha_suspend does nothing: %s is a virtual address of no vrrp_instance of this file, and such a one is taken as held here, so that the checks always run; keepalived looks at the addresses of the host, whoever sets them; make it a virtual address, or take ha_suspend out", addr)
-	}
 	if addr := v.Address.Addr(); l.held != nil && v.Address.IsValid() && !l.held[addr] {
 		l.report(v.At, "service-not-held", "%s", notHeld(addr))
 	}
@@ -231,18 +228,6 @@ func (l *service) service(c *config.Config) {
 			return
 		}
 	}
-}
-
-// moves reports whether an instance has an address at times.
-func (l *service) moves(c *config.Config, addr netip.Addr) bool {
-	for i := range c.Instances {
-		for a := range addresses(&c.Instances[i]) {
-			if a.Prefix.Addr() == addr {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // allOnes is the granularity of a single client.

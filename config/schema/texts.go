@@ -693,7 +693,7 @@ func texts() map[string]string {
 		"VirtualServer.DelayLoop":              "The time between two checks.",
 		"VirtualServer.Fwmark":                 "The firewall mark of the packets that belong to the service.",
 		"VirtualServer.Group":                  "The name of a virtual_server_group whose entries are services with the same real servers and one quorum.",
-		"VirtualServer.HASuspend":              "Checks rest while the instances of the file that have the address are not MASTER; an address that none has is taken as held.",
+		"VirtualServer.HASuspend":              "Checks rest while no interface of the host has the address, whoever sets it.",
 		"VirtualServer.Hysteresis":             "How far below the quorum the sum may fall before it is lost, and how far above it must rise before it is won. It stays below quorum.",
 		"VirtualServer.IPFamily":               "The family of the addresses, when neither the address nor the group nor the real servers tell it.",
 		"VirtualServer.InhibitOnFailure":       "A real server that fails keeps its place in IPVS with the weight 0 instead of being removed.",

@@ -53,6 +53,9 @@ type Options struct {
 	// Own are the addresses of instances that own theirs (priority 255):
 	// adverts are sent from them although they are claimed.
 	Own []netip.Addr
+	// Sought are addresses of which the sink is told whether any interface has them
+	// (node.HostHas).
+	Sought []netip.Addr
 	// Pace is how fast announcements may follow each other (keepalived's
 	// vrrp_garp_interval, vrrp_gna_interval and garp_group).
 	Pace announce.Pace
@@ -117,12 +120,13 @@ type Kernel struct {
 	// looking is held while the kernel is read and the sink is told, so that
 	// the sink hears of states in the order in which they were. It guards
 	// what only that work uses.
-	looking sync.Mutex
-	told    map[string]node.Link // last told, by name
-	failing map[outlet]string    // why a socket could not be opened or changed
-	fitted  map[outlet]wire.Spec // what was wanted then
-	mute    map[outlet]bool      // whose interface had no address of the family
-	rivals  rivals
+	looking  sync.Mutex
+	told     map[string]node.Link // last told, by name
+	presence map[netip.Addr]bool  // last told of the sought addresses
+	failing  map[outlet]string    // why a socket could not be opened or changed
+	fitted   map[outlet]wire.Spec // what was wanted then
+	mute     map[outlet]bool      // whose interface had no address of the family
+	rivals   rivals
 	// intrusions are addresses that guard removed lately.
 	intrusions map[place]intrusion
 	// unremoved is why guard could not remove addresses at the last look.
@@ -149,8 +153,10 @@ type Kernel struct {
 	// sources are the addresses by interface whose presence is told of.
 	sources map[string][]netip.Addr
 	virtual map[netip.Addr]bool
-	own     map[netip.Addr]bool
-	claims  claims
+	// sought are the addresses whose presence on any interface is told of.
+	sought []netip.Addr
+	own    map[netip.Addr]bool
+	claims claims
 	// directions are the claimed routes and rules.
 	directions directions
 	// guarded and beneath are the addresses that Guard names.
@@ -177,7 +183,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 		k.log = slog.New(slog.DiscardHandler)
 	}
 	k.sockets.Store(&map[outlet]*wire.Socket{})
-	k.virtual, k.own = set(opts.Virtual), set(opts.Own)
+	k.virtual, k.own, k.sought = set(opts.Virtual), set(opts.Own), opts.Sought
 	var err error
 	if k.ns, err = netns.Current(); err != nil {
 		return nil, err
@@ -263,6 +269,14 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 	virtual, owned := set(addresses), set(own)
 	k.mu.Lock()
 	k.virtual, k.own = virtual, owned
+	k.mu.Unlock()
+}
+
+// SetSought says of which addresses the sink is told whether any interface has them
+// (node.HostHas). Those of a reload are reported by the Watch that is to follow.
+func (k *Kernel) SetSought(addresses []netip.Addr) {
+	k.mu.Lock()
+	k.sought = addresses
 	k.mu.Unlock()
 }
 

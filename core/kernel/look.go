@@ -40,7 +40,7 @@ func (k *Kernel) report(all bool) (opening, err error) {
 // second says that the kernel could not be read. looking is held.
 func (k *Kernel) reportHeld(all bool) (opening, err error) {
 	k.mu.Lock()
-	watched, outlets := k.watched, k.outlets
+	watched, outlets, sought := k.watched, k.outlets, k.sought
 	reading := k.claims.begin()
 	k.mu.Unlock()
 
@@ -90,6 +90,13 @@ func (k *Kernel) reportHeld(all bool) (opening, err error) {
 		}
 	}
 	k.told = told
+	if len(sought) > 0 {
+		standing := standingOf(state, sought)
+		if all || !maps.Equal(standing, k.presence) {
+			k.sink.Event(&node.HostHas{Here: standing})
+		}
+		k.presence = standing
+	}
 	gone, err = k.astray(gone, reading, all)
 	for _, g := range gone {
 		g.Suspects = k.rivals.suspects(state, g)
@@ -100,6 +107,20 @@ func (k *Kernel) reportHeld(all bool) (opening, err error) {
 		k.rivals.look(k.ns, nil)
 	}
 	return opening, errors.Join(err, k.guard(state))
+}
+
+// standingOf says of each of the addresses whether an interface has it.
+func standingOf(state *link.State, addresses []netip.Addr) map[netip.Addr]bool {
+	here := make(map[netip.Addr]bool, len(addresses))
+	for _, a := range addresses {
+		here[a] = false
+	}
+	for a := range state.Usable() {
+		if _, sought := here[a.Addr()]; sought {
+			here[a.Addr()] = true
+		}
+	}
+	return here
 }
 
 // present is the state of the interface as the node wants it. mu is held.

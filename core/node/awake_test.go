@@ -41,6 +41,45 @@ func TestAwake(t *testing.T) {
 	}
 }
 
+// TestAwakeByTheHost: once it is told whether the host has the address that counts,
+// whoever sets it, and the master of an instance has its addresses in any case.
+func TestAwakeByTheHost(t *testing.T) {
+	moved, nobodys := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.9.9.9")
+	for _, address := range []netip.Addr{moved, nobodys} {
+		cfg := Config{Instances: []Instance{instance3("V", 1, 100)}, Services: []Service{web(backend("a", tcp("1")))}}
+		cfg.Services[0].Awake = address
+		n, now := New(0, cfg), mono.Instant(0)
+		n.Tick(now)
+		is := func(when string, awake bool) {
+			t.Helper()
+			asked := false
+			for end := now + mono.Instant(10*second); n.Deadline() <= end; {
+				now = max(now+1, n.Deadline())
+				actions := n.Tick(now)
+				asked = asked || slices.ContainsFunc(actions, func(a Action) bool { return a.Kind == Probe })
+			}
+			if asleep := n.Services(now).Services[0].Asleep; asleep == awake || asked && !awake {
+				t.Errorf("%v, %s: asleep %v, and checks run %v", address, when, asleep, asked)
+			}
+		}
+		tell := func(here map[netip.Addr]bool) { n.Step(now, &HostHas{here}) }
+		is("not known", address == nobodys)
+		tell(map[netip.Addr]bool{address: false})
+		is("not there", false)
+		tell(map[netip.Addr]bool{address: true})
+		is("it comes", true)
+		tell(map[netip.Addr]bool{address: false})
+		is("it goes", false)
+		n.Reconfigure(now, cfg)
+		is("after a reload", false)
+		tell(map[netip.Addr]bool{netip.MustParseAddr("10.9.9.8"): true})
+		is("it is told of others", address == nobodys)
+		tell(map[netip.Addr]bool{address: false})
+		n.Step(now, &Link{Name: "eth0", Exists: true, Up: true, Index: 1, Primary: source})
+		is("while the instance is master", address == moved)
+	}
+}
+
 // TestAwakeOverReload: checks that rest because the address is not here run when a
 // reload takes ha_suspend out, or names an address that is here, and rest when
 // it comes.

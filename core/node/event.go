@@ -52,6 +52,11 @@ type Link struct {
 	PortOf string
 }
 
+// HostHas says of the addresses that services with Awake name whether any interface of
+// the host has them. The edge sends it when that changed, and with the first look after a
+// change of the configuration. The map is not changed afterwards.
+type HostHas struct{ Here map[netip.Addr]bool }
+
 // Checked is the result of one run of a script.
 type Checked struct {
 	Script string
@@ -146,6 +151,7 @@ type Clock struct {
 
 func (*Received) event()    {}
 func (*Link) event()        {}
+func (*HostHas) event()     {}
 func (*Checked) event()     {}
 func (*CheckedMany) event() {}
 func (*PolicySaid) event()  {}

@@ -71,11 +71,13 @@ type Node struct {
 	touched   []*service
 	balancing balancing
 	hands     map[serverName]*hand
-	// stirred says that services may have to wake or to rest.
-	stirred bool
-	out     []Action
-	spare   []vrrp.Action // see room
-	small   int           // calls in a row that used little of out
+	// stirred says that services may have to wake or to rest, and standing whether
+	// their addresses are on the host, as far as that is told.
+	stirred  bool
+	standing map[netip.Addr]bool
+	out      []Action
+	spare    []vrrp.Action // see room
+	small    int           // calls in a row that used little of out
 	// scratch holds the payloads of this call that their router will write
 	// into again.
 	scratch []byte
@@ -217,6 +219,8 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.received(now, e)
 	case *Link:
 		n.link(now, e)
+	case *HostHas:
+		n.stirred, n.standing = true, e.Here
 	case *Checked:
 		n.checked(now, e)
 	case *PolicySaid:

@@ -39,8 +39,8 @@ type Service struct {
 	// TellChecks has each change of a check told, also when its server stays
 	// down.
 	TellChecks bool
-	// Awake, when it is valid, has checks run only while this address is held
-	// here (ha_suspend). One that no instance moves is taken as held.
+	// Awake, when it is valid, has checks run only while an instance that has this
+	// address is master, or the host has it (ha_suspend).
 	Awake   netip.Addr
 	Servers []Server
 }

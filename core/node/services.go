@@ -346,8 +346,9 @@ func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
 	n.queue.set(c)
 }
 
-// holds reports whether the address of a service is held here, as far as the
-// node knows.
+// holds reports whether the address of a service is here: an instance that has it is
+// master, or the host has it. Before that is known an address counts as held that no
+// instance moves.
 func (n *Node) holds(v *service) bool {
 	moved := false
 	for _, in := range n.instances {
@@ -359,6 +360,9 @@ func (n *Node) holds(v *service) bool {
 				moved = true
 			}
 		}
+	}
+	if here, known := n.standing[v.cfg.Awake]; known {
+		return here
 	}
 	return !moved
 }

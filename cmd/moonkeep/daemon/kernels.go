@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -64,9 +65,19 @@ func (d *daemon) opened(spaces []string) {
 func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.Change) kernel.Options {
 	within := build.Within(c, space)
 	return kernel.Options{
+		Sought:  sought(c, space),
 		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within), Unannounced: &d.unannounced,
 		Table: d.table, Mark: d.table, Changed: changed, Settings: d.settings.in(space), Log: d.log,
 	}
+}
+
+// sought are the addresses that checks wait for in a network namespace: that of the
+// daemon, as with keepalived.
+func sought(c *config.Config, space string) []netip.Addr {
+	if space != "" {
+		return nil
+	}
+	return build.Sought(c)
 }
 
 // prepare has the kernels ready for what another configuration adds to the
@@ -87,6 +98,7 @@ func (d *daemon) virtual(c *config.Config) error {
 	return d.kernel.each(func(space string, k *kernel.Kernel) error {
 		within := build.Within(c, space)
 		k.SetVirtual(build.Virtual(within), build.Own(within))
+		k.SetSought(sought(c, space))
 		k.SetPace(pace(within))
 		return k.Devices(both(build.Devices(within), build.Devices(build.Within(running, space))))
 	})
