@@ -470,18 +470,6 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 	}
 }
 
-// payload returns the octets of an advert, copied when the router will write
-// into them before this call ends. Where the scratch has to grow, what was handed
-// out stays where it was.
-func (n *Node) payload(in *instance, b []byte) []byte {
-	if !in.router.Rewrites() {
-		return b
-	}
-	start := len(n.scratch)
-	n.scratch = append(n.scratch, b...)
-	return n.scratch[start:len(n.scratch):len(n.scratch)]
-}
-
 func (n *Node) changed(in *instance, a *vrrp.Action) {
 	n.stirred = true
 	n.seq++

@@ -80,3 +80,15 @@ func (n *Node) tellUnadvertised(in *instance, mtu int) {
 func (n *Node) note(level Level, instance, topic, text string) {
 	n.out = append(n.out, Action{Kind: Noted, Instance: instance, Note: &Note{Level: level, Topic: topic, Text: text}})
 }
+
+// payload returns the octets of an advert, copied when the router will write
+// into them before this call ends. Where the scratch has to grow, what was handed
+// out stays where it was.
+func (n *Node) payload(in *instance, b []byte) []byte {
+	if !in.router.Rewrites() {
+		return b
+	}
+	start := len(n.scratch)
+	n.scratch = append(n.scratch, b...)
+	return n.scratch[start:len(n.scratch):len(n.scratch)]
+}
