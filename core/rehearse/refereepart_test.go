@@ -33,6 +33,9 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 	if in == nil || !in.Router.Shared && !l.parted.silent[name] || in.Router.YieldSilently || h.After(name) == vrrp.Master || advert.Priority == 0 || l.parted.before[name] {
 		return false
 	}
+	if h.Before(name) == vrrp.Master && h.After(name) == vrrp.Backup {
+		return false // one that first stays, and says so, and must follow its group at once
+	}
 	// Ours when the new master was heard, or 1.
 	if advert.Priority != 1 && advert.Priority != l.priority[name] && !slices.Contains(l.parted.priorities[name], advert.Priority) {
 		return false
