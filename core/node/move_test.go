@@ -35,6 +35,22 @@ func TestFailover(t *testing.T) {
 	}
 }
 
+// TestRestEnds: the status no longer says so when the rest is over, though nothing
+// has happened then.
+func TestRestEnds(t *testing.T) {
+	in := instance3("V", 1, 100)
+	in.Router.NoPreempt = true
+	d := master(t, Config{Instances: []Instance{in}})
+	d.step(&Failover{Instances: []string{"V"}, Rest: 3 * second})
+	for at := range 4 {
+		d.hear("V", lower, 50)
+		d.pass(second)
+		if d.role("V", vrrp.Backup); d.status("V").Resting != (at < 3) {
+			t.Errorf("after %d s: resting %v", at+1, at >= 3)
+		}
+	}
+}
+
 // TestFailoverOutlastsItsInterface: what was moved away is not taken back because a
 // reload has it on another interface, as use_vmac does.
 func TestFailoverOutlastsItsInterface(t *testing.T) {

@@ -213,7 +213,7 @@ func (n *Node) rescript(now mono.Instant, cfg []Script) {
 	for _, c := range cfg {
 		s := old[c.Name]
 		if s != nil && s.cfg.Identity == c.Identity {
-			s.life.Reconfigure(c.Interval, c.Rise, c.Fall)
+			s.life.Reconfigure(now, c.Interval, c.Rise, c.Fall)
 			s.weight.Reconfigure(c.Smoothing)
 			lacked := s.lacking()
 			if s.cfg, s.users = c, nil; lacked {
@@ -278,20 +278,19 @@ func (n *Node) attach() {
 		case len(s.users) == 0 && s.timer != nil:
 			n.sched.remove(s.timer)
 			s.timer = nil
+		case s.timer != nil:
+			n.sched.set(s.timer, n.due(s))
 		}
 	}
 }
 
 // regroupAll makes the sync groups anew; a group of the same name keeps its
-// role.
+// role, and so does one of the same members that only the name of was changed.
 func (n *Node) regroupAll(now mono.Instant, cfg []Group) {
 	old := n.groupsByName
 	n.groups, n.groupsByName = nil, map[string]*group{}
 	for _, c := range cfg {
 		g := &group{cfg: c, since: now}
-		if was := old[c.Name]; was != nil {
-			g.role, g.since = was.role, was.since
-		}
 		for _, name := range c.Members {
 			if in := n.byName[name]; in != nil && in.group == nil {
 				in.group = g
@@ -302,4 +301,22 @@ func (n *Node) regroupAll(now mono.Instant, cfg []Group) {
 		n.groups = append(n.groups, g)
 		n.groupsByName[c.Name] = g
 	}
+	for _, g := range n.groups {
+		was := old[g.cfg.Name]
+		for name, o := range old {
+			if was == nil && n.groupsByName[name] == nil && sameMembers(o, g) {
+				was = o
+			}
+		}
+		if was != nil {
+			g.role, g.since = was.role, was.since
+		}
+	}
+}
+
+// sameMembers reports whether two groups have the same members, of which an instance
+// can only be in one before a reload and in one after it.
+func sameMembers(a, b *group) bool {
+	return len(a.members) == len(b.members) && len(a.members) > 0 &&
+		!slices.ContainsFunc(a.members, func(in *instance) bool { return in.group != b })
 }

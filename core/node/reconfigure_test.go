@@ -158,6 +158,16 @@ func TestReloadScript(t *testing.T) {
 		if got := d.node.scripts["s"].timer.at; got != 22*1000*1000*1000 {
 			t.Errorf("next run at %d", got)
 		}
+		d.pass(2 * second)
+		d.checked("s", Failed)
+		d.forget()
+		d.reload(Config{Instances: []Instance{in}, Scripts: []Script{check("s")}}) // each 2 s again
+		d.pass(2*second - 1)
+		early := slices.Contains(d.log, "run s")
+		d.pass(1)
+		if early || !slices.Contains(d.log, "run s") {
+			t.Errorf("two seconds after a shorter interval: %q, too early %v", d.log, early)
+		}
 	})
 	t.Run("another program disturbs nothing until it has spoken", func(t *testing.T) {
 		d := begin(Failed)
@@ -235,6 +245,24 @@ func TestReloadGroup(t *testing.T) {
 	}
 	if g := d.node.Status(d.now).Groups[0]; g.Role != vrrp.Master {
 		t.Errorf("the group is %v", g.Role)
+	}
+
+	// So does one that is renamed, while another with its members does not begin
+	// with what a third one was.
+	cfg, since := pair(), d.node.groups[0].since
+	d.pass(second)
+	d.forget()
+	cfg.Groups[0].Name = "H"
+	d.reload(cfg)
+	d.want("note priority", "note priority")
+	if g := d.node.groups[0]; g.role != vrrp.Master || g.since != since {
+		t.Errorf("the renamed group is %v since %d, not since %d", g.role, g.since, since)
+	}
+	other := grouped(instance3("V", 1, 100), instance3("W", 2, 100), instance3("X", 3, 100))
+	d.forget()
+	d.reload(other)
+	if !slices.Contains(d.log, "X INIT>BACKUP") || d.node.groups[0].since == since {
+		t.Errorf("a group of other members: %q", d.log)
 	}
 }
 

@@ -19,7 +19,7 @@ func (n *Node) Status(now mono.Instant) *Status {
 			Interval: in.cfg.Router.Interval, MasterInterval: v.Interval, MasterDown: v.MasterDown, NextAdvert: v.NextAdvert,
 			Source: v.Source, LastSent: v.LastSent, LastHeard: v.LastHeard, HeardFrom: v.HeardFrom, HeardPriority: v.HeardPriority,
 			Addresses: slices.Clone(in.addresses()), Routing: in.cfg.Routing, Claimed: in.claimed, Repaired: in.repaired, Lacks: in.lack.why, Leaving: v.Leaving,
-			Dual: v.Dual, Maintenance: v.Barred, Resting: v.Resting, RestEnd: v.RestEnd, Counts: v.Counts,
+			Dual: v.Dual, Maintenance: v.Barred, Resting: v.Resting && !v.RestEnd.Reached(now), RestEnd: v.RestEnd, Counts: v.Counts,
 		}
 		st.Auth, st.HMAC = in.cfg.Router.Auth, in.cfg.Router.HMAC.Mode
 		if st.HMAC != vrrp.HMACOff {

@@ -26,7 +26,7 @@ type Script struct {
 // and needs rise successes; otherwise it starts unknown.
 func NewScript(now mono.Instant, interval time.Duration, rise, fall int, initFail bool) *Script {
 	s := &Script{due: now, since: now}
-	s.Reconfigure(interval, rise, fall)
+	s.Reconfigure(now, interval, rise, fall)
 	if initFail {
 		s.state = Down
 	}
@@ -39,9 +39,11 @@ func (s *Script) Lend(state State, since mono.Instant) {
 	s.state, s.since, s.lent = state, since, state != Unknown
 }
 
-// Reconfigure changes the schedule and the thresholds and keeps the state.
-func (s *Script) Reconfigure(interval time.Duration, rise, fall int) {
+// Reconfigure changes the schedule and the thresholds and keeps the state. The next
+// slot is no later than an interval from now.
+func (s *Script) Reconfigure(now mono.Instant, interval time.Duration, rise, fall int) {
 	s.interval, s.rise, s.fall = interval, max(1, rise), max(1, fall)
+	s.due = min(s.due, now.Add(interval))
 }
 
 // State returns what is known of the script and since when.

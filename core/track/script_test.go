@@ -156,7 +156,7 @@ func TestReconfigure(t *testing.T) {
 	for range 2 {
 		s.Result(second, false)
 	}
-	s.Reconfigure(10*time.Second, 1, 3)
+	s.Reconfigure(0, 10*time.Second, 1, 3)
 	if state, since := s.State(); state != Up || since != 0 {
 		t.Fatalf("state %v since %d", state, since)
 	}
@@ -165,5 +165,10 @@ func TestReconfigure(t *testing.T) {
 	}
 	if !s.Tick(second) || s.Deadline() != 11*second {
 		t.Errorf("the next slot is at %d", s.Deadline())
+	}
+	s.Reconfigure(4*second, 2*time.Second, 1, 3)
+	s.Reconfigure(5*second, 2*time.Second, 1, 3) // which puts nothing off
+	if s.Deadline() != 6*second {
+		t.Errorf("the next slot of a shorter interval is at %d", s.Deadline())
 	}
 }

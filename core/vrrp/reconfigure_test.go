@@ -121,6 +121,44 @@ func TestReconfigureKeepsThePreemptDelay(t *testing.T) {
 	d.wantDown(3_570_312_500)
 }
 
+// A delay that a reload makes shorter or longer is over that much sooner or later, also
+// when it was over before: then it begins anew.
+func TestReconfigureChangesThePreemptDelay(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before, after time.Duration
+		at, over      int // s after the first lower advert
+	}{
+		{"shorter", 600 * time.Second, 5 * time.Second, 1, 5},
+		{"shorter than what has passed", 600 * time.Second, 5 * time.Second, 20, 20},
+		{"longer", 5 * time.Second, 30 * time.Second, 3, 30},
+		{"longer than one that is over", 3 * time.Second, 30 * time.Second, 5, 35},
+		{"shorter than one that is over", 3 * time.Second, 2 * time.Second, 5, 5},
+		{"none", 600 * time.Second, 0, 4, 4},
+		{"one", 0, 30 * time.Second, 1, 31},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := backup(t, V3, 100, preemptDelay(tt.before))
+			for at := range tt.over + 5 {
+				d.run(time.Duration(at) * time.Second)
+				if at == tt.at {
+					d.reconfigure(preemptDelay(tt.after))
+				}
+				d.hear(peerLow, 50)
+				if at == 0 || at < tt.at {
+					continue
+				}
+				if delays := d.r.Obeying(d.at()); delays != (at < tt.over) {
+					t.Fatalf("after %d s it obeys: %v", at, delays)
+				}
+				if at >= tt.over {
+					break
+				}
+			}
+		})
+	}
+}
+
 // A member that waits goes on waiting, unless it is no member any more: nobody
 // would promote it.
 func TestReconfigureWanting(t *testing.T) {

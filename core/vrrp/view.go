@@ -29,8 +29,8 @@ type View struct {
 	Wanting       bool
 	Leaving       bool
 	// Barred is true in maintenance. Resting is true after a planned move while
-	// a master of lower priority is obeyed: until RestEnd, Never when until that
-	// one fails.
+	// a master of lower priority is obeyed, and remains true after RestEnd, which is
+	// Never when that one is obeyed until it fails.
 	Barred  bool
 	Resting bool
 	RestEnd mono.Instant
