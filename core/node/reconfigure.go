@@ -94,6 +94,7 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		n.tellStanding()
 	}
 	n.running = true
+	n.looked = now.Add(-stood) // who is late may be too late by a shorter interval
 	return n.out
 }
 

@@ -127,3 +127,16 @@ func TestMasterThatSleptIsSilent(t *testing.T) {
 		})
 	}
 }
+
+// TestMasterThatSleptIsReloaded: one that is late, and too late by the interval that a
+// reload brings, listens before what comes at the same instant, as it would at Tick.
+func TestMasterThatSleptIsReloaded(t *testing.T) {
+	in := instance3("V", 1, 150)
+	d := master(t, Config{Instances: []Instance{in}})
+	d.now = d.node.Deadline().Add(1500 * time.Millisecond)
+	in.Router.Interval = 300 * time.Millisecond
+	d.reload(Config{Instances: []Instance{in}})
+	d.want()
+	d.down("eth0")
+	d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "note link", "V BACKUP>FAULT")
+}

@@ -166,7 +166,7 @@ func (l *life) rename(h *Happening) {
 	h.before = renamed(h.before, now)
 	l.leaving, l.heard, l.priority = renamed(l.leaving, now), renamed(l.heard, now), renamed(l.priority, now)
 	l.previous, l.master, l.refused = renamed(l.previous, now), renamed(l.master, now), renamed(l.refused, now)
-	l.spoke = renamed(l.spoke, now)
+	l.due = renamed(l.due, now)
 	p := &l.parted
 	p.before, p.now, p.priorities, p.silent = renamed(p.before, now), renamed(p.now, now), renamed(p.priorities, now), renamed(p.silent, now)
 	for _, name := range now {

@@ -50,7 +50,7 @@ type life struct {
 	priority map[string]uint8        // effective
 	previous map[string]uint8        // effective before the present happening
 	master   map[string]mono.Instant // since when
-	spoke    map[string]mono.Instant // the last advert
+	due      map[string]mono.Instant // the advert after the last one
 	refused  map[string]int          // claims in a row that failed
 	parted   partings
 	allowed  map[uint8]bool // to preempt, by VRID, since it is not MASTER
@@ -87,7 +87,7 @@ func (r *referee) observe(h *Happening) {
 	case "start":
 		r.lives[h.Node] = &life{
 			leaving: map[string]bool{}, running: map[string]bool{}, heard: map[string]acceptance{}, counts: map[uint8]vrrp.Counters{},
-			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, spoke: map[string]mono.Instant{}, refused: map[string]int{}, allowed: map[uint8]bool{}, since: h.At, config: h.Node.daemon.config, clock: h.Node.Clock,
+			priority: map[string]uint8{}, previous: map[string]uint8{}, master: map[string]mono.Instant{}, due: map[string]mono.Instant{}, refused: map[string]int{}, allowed: map[uint8]bool{}, since: h.At, config: h.Node.daemon.config, clock: h.Node.Clock,
 		}
 	case "pause", "resume":
 		return

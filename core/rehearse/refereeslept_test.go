@@ -19,25 +19,25 @@ func (r *referee) slept(h *Happening, l *life) {
 		}
 		// A reload may give the name to another: but not before who slept listens.
 		was := named(&l.config, a.Instance)
-		spoke, ever := l.spoke[a.Instance]
+		due, ever := l.due[a.Instance]
 		if was == nil || !ever {
 			continue
 		}
 		own := &was.Router
-		silent := h.At.Sub(spoke)
-		switch over := !own.Owner() && silent > own.Interval+max(time.Duration(own.DownAdverts)*own.Interval, time.Second); {
+		late := h.At.Sub(due)
+		switch over := !own.Owner() && late > max(time.Duration(own.DownAdverts)*own.Interval, time.Second); {
 		case over && left:
 			r.seen[overslept]++
 		case over:
-			r.blame(h, "%s speaks as the MASTER that it was before it slept %v", a.Instance, silent)
+			r.blame(h, "%s speaks as the MASTER that it was before it slept, %v late", a.Instance, late)
 		}
 		if left {
-			delete(l.spoke, a.Instance)
+			delete(l.due, a.Instance)
 		}
 	}
 	for i := range h.Actions {
 		if a := &h.Actions[i]; a.Kind == node.Send {
-			l.spoke[a.Instance] = h.At
+			l.due[a.Instance] = h.At.Add(find(h, l, a.Instance).Router.Interval)
 		}
 	}
 }
