@@ -8,7 +8,8 @@
 // changed it. A Keeper owns both: it holds the table that should be, compares the
 // kernel's with it every two seconds and at each change, and puts right what
 // differs; after a look it rests for twenty times as long as that took, so that where
-// one takes over 0.1 s the next comes later than after two seconds. What should be in the table is decided elsewhere (core/balance). Nothing
+// one takes over 0.1 s the next comes later than after two seconds.
+// What should be in the table is decided elsewhere (core/balance). Nothing
 // here empties a table unasked, or touches a service that is somebody else's.
 //
 // Changed services, time limits and flushing go through moby/ipvs. What that
