@@ -100,6 +100,9 @@ func (l *lane) queued(a node.Action) {
 		l.wake.Signal()
 		return
 	}
+	if a.Kind == node.Release && waiting.announcements > 0 {
+		l.hush(&a)
+	}
 	if waiting.replaced(&a) {
 		l.queue = slices.DeleteFunc(l.queue, func(b node.Action) bool {
 			gone := a.Instance == b.Instance && !tells(&b) && replaces(a, b)
@@ -114,6 +117,19 @@ func (l *lane) queued(a node.Action) {
 	waiting.add(&a, 1)
 	l.waiting[a.Instance] = waiting
 	l.wake.Signal()
+}
+
+// hush takes what is released out of what waits to be announced. That may be more than
+// any one release has, when a reload gives up a part and then the instance the rest:
+// it must not be announced once another node is MASTER. mu is held.
+func (l *lane) hush(release *node.Action) {
+	gone := func(x netspec.Address) bool { return slices.ContainsFunc(release.Addresses, x.Same) }
+	for i := range l.queue {
+		b := &l.queue[i]
+		if b.Kind == node.Announce && b.Instance == release.Instance && slices.ContainsFunc(b.Addresses, gone) {
+			b.Addresses = slices.DeleteFunc(slices.Clone(b.Addresses), gone) // the list is the node's
+		}
+	}
 }
 
 // leaves reports whether an instance is no longer to announce what it still has.

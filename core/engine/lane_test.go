@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -67,6 +68,45 @@ func TestLaneReplaces(t *testing.T) {
 				if n != waiting[name] {
 					t.Errorf("%+v of %s are counted, %+v wait", n, name, waiting[name])
 				}
+			}
+		})
+	}
+}
+
+// TestLaneReleasesInParts: what one release and then another takes is not announced,
+// though neither has all that was to be; what stays is.
+func TestLaneReleasesInParts(t *testing.T) {
+	one, other, labelled := address("192.0.2.100/24"), address("192.0.2.200/24"), address("192.0.2.200/24")
+	labelled.Label = "eth0:1"
+	announced := []netspec.Address{one, other}
+	for _, tt := range []struct {
+		name     string
+		released [][]netspec.Address
+		want     []netspec.Address
+	}{
+		{"a part", [][]netspec.Address{{one}}, []netspec.Address{other}},
+		{"a part and then the rest", [][]netspec.Address{{one}, {other}}, nil},
+		{"a part and then the rest and others", [][]netspec.Address{{one}, {labelled, address("192.0.2.7/24")}}, nil},
+		{"others", [][]netspec.Address{{address("192.0.2.7/24")}}, announced},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l := newLane()
+			l.push(node.Action{Kind: node.Announce, Instance: "y", Addresses: announced})
+			l.push(node.Action{Kind: node.Announce, Instance: "x", Addresses: announced})
+			for _, list := range tt.released {
+				l.push(node.Action{Kind: node.Release, Instance: "x", Addresses: list})
+			}
+			var got []netspec.Address
+			for _, a := range l.queue {
+				switch {
+				case a.Kind == node.Announce && a.Instance == "x":
+					got = a.Addresses
+				case a.Kind == node.Announce && !slices.Equal(a.Addresses, []netspec.Address{one, other}):
+					t.Errorf("another instance announces %v", a.Addresses)
+				}
+			}
+			if !slices.Equal(got, tt.want) || (l.waiting["x"].announcements == 0) != (tt.want == nil) {
+				t.Errorf("%v is announced, %d are counted, want %v", got, l.waiting["x"].announcements, tt.want)
 			}
 		})
 	}

@@ -77,7 +77,8 @@ type lane struct {
 }
 
 // enqueue adds an action to the daemon's lane. A release makes an earlier
-// claim or announcement of the same addresses pointless, as in the engine.
+// claim or announcement of the same addresses pointless, as in the engine, and
+// takes them out of one of more.
 func (n *Node) enqueue(d *daemon, a node.Action) {
 	n.release(d, a.Instance)
 	waits := func(b node.Action) bool { return a.Instance == b.Instance }
@@ -107,6 +108,12 @@ func (n *Node) hurry(d *daemon) {
 }
 
 func (n *Node) queue(d *daemon, a node.Action) {
+	gone := func(x netspec.Address) bool { return slices.ContainsFunc(a.Addresses, x.Same) }
+	for i := range d.lane.queue {
+		if b := &d.lane.queue[i]; a.Kind == node.Release && b.Kind == node.Announce && b.Instance == a.Instance {
+			b.Addresses = slices.DeleteFunc(slices.Clone(b.Addresses), gone)
+		}
+	}
 	d.lane.queue = slices.DeleteFunc(d.lane.queue, func(b node.Action) bool {
 		switch {
 		case a.Instance != b.Instance:

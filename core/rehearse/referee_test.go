@@ -204,6 +204,7 @@ func (r *referee) listen(h *Happening, l *life, e *node.Received) {
 		if in.Router.VRID != e.Packet.Message()[1] {
 			continue
 		}
+		r.unheard(h, &in, e)
 		counted := true
 		if in.Router.Interop || in.Router.HMAC.Mode != vrrp.HMACOff || in.Router.Auth == vrrp.AuthAH {
 			// One that is old, came twice, or repeats in another version does

@@ -51,6 +51,25 @@ func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string)
 	return true
 }
 
+// unheard: a MASTER that refuses the last advert of one that is MASTER no longer, for
+// a reload between made them differ, does not know to announce what that one had.
+func (r *referee) unheard(h *Happening, in *node.Instance, e *node.Received) {
+	if !r.versions && !r.differ || h.After(in.Name) != vrrp.Master {
+		return
+	}
+	if _, rule := in.Router.Verify(&e.Packet); rule == vrrp.Accepted {
+		return
+	}
+	for _, n := range h.Node.c.Nodes {
+		if n.daemon == nil || !n.has(e.Packet.Source) {
+			continue
+		}
+		if own := instanceIn(&n.daemon.config, in.Router.VRID); own == nil || n.Role(own.Name) != vrrp.Master {
+			r.strand(owned(in))
+		}
+	}
+}
+
 // end notes after a happening who has said its last, and who may again.
 func (p *partings) end(h *Happening, l *life) {
 	if p.before == nil {
