@@ -86,7 +86,7 @@ func (r *Router) gone(now mono.Instant, why string, out []Action) []Action {
 func (r *Router) leave(now mono.Instant, why string, out []Action) []Action {
 	out = r.alone(now, "we hand over", r.resign(now, out))
 	r.t = disarmed
-	r.leaving, r.why, r.heir, r.parting = true, why, heir{}, parting{}
+	r.leaving, r.why, r.heir, r.parting, r.dozed = true, why, heir{}, parting{}, false
 	longest := r.cfg.Interval
 	if r.solitary(now) && r.hastens() && !r.move.on {
 		longest = hastened

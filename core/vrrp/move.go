@@ -70,6 +70,12 @@ func (r *Router) released(now mono.Instant, out []Action) []Action {
 		return r.gone(now, r.why, out)
 	}
 	if !h.from.IsValid() && !r.move.must {
+		if now.Sub(r.t.release) > handoverMargin && !r.dozed {
+			// The process stood still. The adverts of a new master may still wait to be
+			// read, and to stay would take the addresses from it.
+			r.t.release, r.dozed = now.Add(moveMargin), true
+			return out
+		}
 		r.move.on, r.leaving = false, false
 		why := fmt.Sprintf("no other node took the addresses within %v: staying MASTER", now.Sub(r.lastSent).Round(time.Millisecond))
 		r.t.release = mono.Never

@@ -107,6 +107,35 @@ func TestHandToNobody(t *testing.T) {
 		"7.95546875s send 100", "8.95546875s send 100", "9.95546875s send 100")
 }
 
+// One that stands still while it hands over as planned, and looks at its clock first,
+// reads what came meanwhile before it says that nobody took the addresses. Each
+// hand-over is late at most once.
+func TestHandThatSlept(t *testing.T) {
+	for name, taken := range map[string]bool{"taken": true, "not taken": false} {
+		t.Run(name, func(t *testing.T) {
+			d := master(t, V3, 100)
+			for _, at := range []time.Duration{0, 30 * time.Second} {
+				d.run(at)
+				d.lines = nil
+				d.hand(0, false)
+				d.now = at + 20*time.Second
+				d.do(d.r.Tick(d.at(), d.buf[:0]))
+				if taken {
+					d.hear(peerLow, 50)
+				}
+				d.run(d.now + 300*ms)
+				if taken {
+					d.want("0s hasten, send 0", "20.01s release, MASTER->BACKUP")
+					return
+				}
+				d.want(at.String()+" hasten, send 0", (at+20250*ms).String()+" stay, send 100")
+				d.run(at + 20900*ms)
+				d.want()
+			}
+		})
+	}
+}
+
 // While it hands over as planned, a fault or a stop counts at once, and a sync
 // group that went ahead cannot be left.
 func TestHandIsInterrupted(t *testing.T) {

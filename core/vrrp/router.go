@@ -56,7 +56,8 @@ type Router struct {
 	patience bool
 	// consent is nil unless Config.AskPreempt was seen.
 	consent *consent
-	// dozed is true when the down timer was seen late and runs once more.
+	// dozed is true when the down timer, or the end of a planned move, was seen late
+	// and runs once more.
 	dozed bool
 
 	since       mono.Instant
