@@ -304,9 +304,14 @@ func (n *Node) regroupAll(now mono.Instant, cfg []Group) {
 	}
 	for _, g := range n.groups {
 		was := old[g.cfg.Name]
-		for name, o := range old {
-			if was == nil && n.groupsByName[name] == nil && sameMembers(o, g) {
-				was = o
+		if was == nil {
+			// Of one that has a new name keepalived tells again that it is BACKUP or
+			// in FAULT, and not that it is MASTER.
+			for name, o := range old {
+				if n.groupsByName[name] == nil && o.role == vrrp.Master && sameMembers(o, g) {
+					was = o
+					break
+				}
 			}
 		}
 		if was != nil {

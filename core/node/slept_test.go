@@ -1,6 +1,7 @@
 package node
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,23 @@ func TestMasterThatSleptIsSilent(t *testing.T) {
 			}
 			if role := d.node.Status(d.now).Instances; len(role) > 0 && role[0].Role == vrrp.Master {
 				t.Error("it is MASTER still")
+			}
+		})
+		t.Run(tt.name+", late by less than backups wait", func(t *testing.T) {
+			d := drive(t, tt.cfg)
+			d.step(&ProcessesCounted{Process: "p", Count: 1})
+			d.checked("s", OK)
+			d.pass(10 * second)
+			d.checked("s", OK)
+			d.step(&Claimed{Instance: "V"})
+			d.pass(second)
+			d.role("V", vrrp.Master)
+			d.step(&ProcessesCounted{Process: "p"})
+			d.now = d.now.Add(1900 * time.Millisecond)
+			for _, a := range tt.do(d) {
+				if a.Change != nil && strings.HasPrefix(a.Change.Why, "slept") {
+					t.Errorf("%s: %v: %s", a.Instance, a.Change.To, a.Change.Why)
+				}
 			}
 		})
 	}

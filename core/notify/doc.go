@@ -80,8 +80,8 @@
 //
 // The state is MASTER, BACKUP, FAULT, STOP (an orderly stop) or DELETED (a
 // reload removed the instance, and Target.TellDeleted is set; otherwise that
-// is told as FAULT, as in keepalived). A change to INIT that is neither is
-// told to nobody.
+// is told as FAULT, as in keepalived, unless the instance is in FAULT or waits
+// still). A change to INIT that is neither is told to nobody.
 //
 // A virtual server is UP when it won its quorum and DOWN when it lost it, a real
 // server when its checks say so; a virtual server also when it begins with its

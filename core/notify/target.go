@@ -149,8 +149,8 @@ func (t Target) State(c node.Change) string {
 		return c.To.String() + "_PRIORITY"
 	case c.Deleted && t.TellDeleted:
 		return "DELETED"
-	case c.Deleted && c.From == vrrp.Fault:
-		return "" // it was told
+	case c.Deleted && (c.From == vrrp.Fault || c.From == vrrp.Init):
+		return "" // it was told, or is in FAULT without a word in keepalived, too
 	case c.Deleted:
 		return "FAULT"
 	case c.Stop:
