@@ -54,7 +54,12 @@ func (l *service) realServers() {
 		r := &v.RealServers[i]
 		e := r.Endpoint(v).AddrPort
 		if j, twice := l.seen[e]; twice {
-			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d: IPVS has each once, and keepalived drops the second; take one out, and raise the weight if it shall get more", r.Address, v.RealServers[j].At.Line)
+			first := &v.RealServers[j]
+			theirs := "keepalived drops the second"
+			if r.Address != first.Address {
+				theirs = "keepalived tries to set both, of which the first that is set counts"
+			}
+			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d: IPVS has each once, and %s; take one out, and raise the weight if it shall get more", r.Address, first.At.Line, theirs)
 			continue
 		}
 		l.seen[e] = i

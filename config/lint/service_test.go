@@ -151,7 +151,7 @@ func TestServices(t *testing.T) {
 		},
 		"a real server twice": {
 			func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("10.0.0.1:80") },
-			[]string{"a.conf real-server-twice: real_server 10.0.0.1:80 is there twice, first on line 2"},
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:80 is there twice, first on line 2: IPVS has each once, and keepalived drops the second;"},
 		},
 		"two ports": {func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("10.0.0.1:81") }, nil},
 		"two ports that DR ignores": {
@@ -159,7 +159,7 @@ func TestServices(t *testing.T) {
 				v.LBKind.Kind = config.DR
 				v.RealServers[2].Address = endpointOf("10.0.0.1:81")
 			},
-			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is there twice"},
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is there twice, first on line 2: IPVS has each once, and keepalived tries to set both,"},
 		},
 		"a loop": {
 			func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("192.0.2.1:80") },
