@@ -87,7 +87,7 @@ func planFile(ctx context.Context, path string, o planOptions, stdout, stderr io
 		if err == nil && len(losses[0])+len(configs[0].Includes) > 0 {
 			var s control.Status
 			s, err = client.Status(ctx)
-			main, _, _ := strings.Cut(s.Config, " ")
+			main := slices.Concat(s.ConfigFiles, []string{""})[0]
 			p.Refused = append(refusals(daemon.Spoils(accepted(&s), losses[0]), daemon.Parts(staged(included(&s), main, configs[0]), configs[0].Includes)), p.Refused...)
 		}
 		switch {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 // TestPlanStaged: a copy of a configuration in another folder has the files of its
@@ -54,4 +56,26 @@ func TestPlanStaged(t *testing.T) {
 			t.Errorf("%s: %s", tt.what, text)
 		}
 	}
+}
+
+// TestPlanStagedBlank: the folder of the file that the daemon runs may have a blank in
+// its name.
+func TestPlanStagedBlank(t *testing.T) {
+	t.Parallel()
+	h, _ := hosts(t)
+	for _, folder := range []string{"a live one", "staged"} {
+		netnstest.Must(t, os.MkdirAll(filepath.Join(h.dir, folder, "conf.d"), 0o755))
+		netnstest.Must(t, os.MkdirAll(filepath.Join(h.dir, folder, "later.d"), 0o755))
+		h.write(t, folder+"/conf.d/a.conf", "# nothing\n", 0o644)
+		h.write(t, folder+"/keepalived.conf", conf(150, vip.String(), "")+"include conf.d/*.conf\ninclude later.d/*.conf\n", 0o644)
+	}
+	p := h.start(t, "run", filepath.Join(h.dir, "a live one", "keepalived.conf"))
+	p.awaitRole(t, "MASTER")
+	staged := filepath.Join(h.dir, "staged")
+	if text := p.asks(t, 0, "plan", filepath.Join(staged, "keepalived.conf")); strings.Contains(text, "REFUSED") {
+		t.Errorf("a whole copy: %s", text)
+	}
+	netnstest.Must(t, os.Remove(filepath.Join(staged, "conf.d", "a.conf")))
+	mentions(t, "a copy without its files", p.asks(t, 0, "plan", filepath.Join(staged, "keepalived.conf")), "REFUSED", "no file matches "+filepath.Join(staged, "conf.d"))
+	p.stop(t)
 }

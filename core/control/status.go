@@ -20,6 +20,8 @@ type Status struct {
 	PID      int       `json:"pid"`
 	Uptime   float64   `json:"uptime_s"`
 	Config   string    `json:"config"`
+	// ConfigFiles are those of Config, the main one first; one may have blanks in its name.
+	ConfigFiles []string `json:"config_files"`
 	// Reloaded is when the configuration in force was read, and ReloadError
 	// why the last reload was refused; empty when it was not.
 	Reloaded    time.Time `json:"config_read_at"`

@@ -97,6 +97,7 @@ func sample() Status {
 	s := Describe(nodeStatus(), func(list []netspec.Address) ([]netspec.Address, error) { return list[:min(1, len(list))], nil })
 	s.At, s.Version, s.RouterID = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC), "1.2.3", "lb-a"
 	s.PID, s.Uptime, s.Config, s.Reloaded = 4711, 100.5, "/etc/moonkeep/a.yaml", s.At.Add(-time.Minute)
+	s.ConfigFiles = []string{s.Config}
 	s.Unannounced, s.ReloadError, s.Dropped, s.Instances[0].HeldError = 12, "a.yaml:1:2: no", 11, "netlink: no"
 	s.Late, s.MostLate = 0.001, 0.25
 	return s

@@ -47,6 +47,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	defer d.mu.Unlock()
 	out.At, out.Version, out.PID, out.Uptime = at, d.opts.Version, os.Getpid(), time.Since(d.started).Seconds()
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
+	out.ConfigFiles = d.config.Files
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
 	out.Lost = findings(d.losses)
 	out.Unannounced = d.unannounced.Load()
