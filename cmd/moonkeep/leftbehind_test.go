@@ -14,7 +14,7 @@ func crash(t *testing.T, h *host, text string, routes, rules int) {
 	p.awaitRole(t, "MASTER")
 	h.holds(t, vip, true)
 	h.owns(t, "all is set", routes, rules)
-	p.journalled(t)
+	p.journalled(t, vip.String())
 	p.kill(t)
 	if !h.has(t, vip) {
 		t.Fatal("the killed daemon took its address away: nothing is tested below")
@@ -22,11 +22,11 @@ func crash(t *testing.T, h *host, text string, routes, rules int) {
 }
 
 // journalled waits until the address is in the journal, which nothing waits for.
-func (p *process) journalled(t *testing.T) {
+func (p *process) journalled(t *testing.T, address string) {
 	t.Helper()
 	eventually(t, "the journal", func() bool {
 		text, err := os.ReadFile(filepath.Join(p.dir, "owned.json"))
-		return err == nil && strings.Contains(string(text), vip.String())
+		return err == nil && strings.Contains(string(text), address)
 	}, nothing)
 }
 
@@ -99,7 +99,7 @@ func TestSweptInTheNamespaceLeft(t *testing.T) {
 	p := here.run(t, "net_namespace "+name+"\n"+text)
 	p.awaitRole(t, "MASTER")
 	blue.holds(t, vip, true)
-	p.journalled(t)
+	p.journalled(t, vip.String())
 	p.kill(t)
 	if got := setting(blue); got != "1" {
 		t.Fatalf("promote_secondaries is %s in the namespace, want 1: nothing is tested below", got)

@@ -210,6 +210,7 @@ func TestPeerLeftBehind(t *testing.T) {
 		p := a.run(t, conf(150, with, ""))
 		p.awaitRole(t, "MASTER")
 		eventually(t, "it stands", func() bool { return slices.Equal(standing(), []string{"192.0.2.99/32"}) }, nothing)
+		p.journalled(t, "192.0.2.50")
 		p.kill(t)
 		p = a.run(t, conf(150, next, ""))
 		p.awaitRole(t, "MASTER")
