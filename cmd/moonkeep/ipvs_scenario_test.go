@@ -289,6 +289,16 @@ virtual_server fd00:9::1 80 {
 	}) {
 		t.Errorf("status --json counts %+v", v)
 	}
+	if out := drain("top", "--zero"); out != "set to zero: the counters of 3 services in IPVS\n" {
+		t.Errorf("top --zero: %s", out)
+	}
+	var zeroed control.Usage
+	netnstest.Must(t, json.Unmarshal([]byte(drain("top", "--json")), &zeroed))
+	if len(zeroed.Services) != 3 || slices.ContainsFunc(zeroed.Services, func(s control.ServiceUsage) bool {
+		return s.Counters.Connections > 0 || slices.ContainsFunc(s.Servers, func(r control.ServerUsage) bool { return r.Counters.BytesIn > 0 })
+	}) {
+		t.Errorf("after top --zero: %+v", zeroed)
+	}
 	drain("drain", "192.168.10.16:80", "--service", "192.168.20.1:80")
 	want("192.168.20.1:80", "two")
 	for began := time.Now(); d.destinations(t, "192.168.10.16") > 1 && time.Since(began) < 30*time.Second; {

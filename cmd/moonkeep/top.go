@@ -23,6 +23,7 @@ import (
 type topOptions struct {
 	runDir, sort string
 	once, json   bool
+	zero         bool
 	every        time.Duration
 }
 
@@ -36,12 +37,13 @@ connections, packets and bytes as counted by the kernel, busiest first.
 
 ACTIVE and INACTIVE are current connections, PERSIST clients held by persistence;
 columns with /S are per second, averaged by the kernel; the others count since the
-server was added. IN is from clients, OUT to them. On a terminal services are bold,
+server was added, or since "top --zero", which those may use who may reload. IN is from clients, OUT to them. On a terminal services are bold,
 and servers with weight 0, which get no new connections, are in colour unless
 NO_COLOR is set. Ctrl-C ends it.`,
 		Example: `  moonkeep top
   moonkeep top --sort bytes --every 5s
-  moonkeep top --once`,
+  moonkeep top --once
+  moonkeep top --zero`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if _, known := orders()[o.sort]; !known {
@@ -49,6 +51,9 @@ NO_COLOR is set. Ctrl-C ends it.`,
 			}
 			if o.every < 100*time.Millisecond {
 				return fmt.Errorf("--every %v: at least 100ms", o.every)
+			}
+			if o.zero {
+				return o.reset(cmd)
 			}
 			return o.run(cmd)
 		},
@@ -58,7 +63,24 @@ NO_COLOR is set. Ctrl-C ends it.`,
 	cmd.Flags().BoolVar(&o.once, "once", false, "print once, without clearing the screen")
 	cmd.Flags().BoolVar(&o.json, "json", false, "print once, as JSON")
 	cmd.Flags().DurationVar(&o.every, "every", time.Second, "the refresh interval")
+	cmd.Flags().BoolVar(&o.zero, "zero", false, "show nothing; set the counters to zero, also those of metrics")
+	for _, other := range []string{"once", "sort", "every"} {
+		cmd.MarkFlagsMutuallyExclusive("zero", other)
+	}
 	return cmd
+}
+
+// reset sets the counters to zero.
+func (o *topOptions) reset(cmd *cobra.Command) error {
+	z, err := control.NewClient(o.runDir).Zero(cmd.Context(), control.ZeroRequest{})
+	if err != nil {
+		return refusal(cmd.ErrOrStderr(), o.runDir, err)
+	}
+	if o.json {
+		return printIndented(cmd.OutOrStdout(), z)
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "set to zero: the counters of %d services in IPVS\n", z.Services)
+	return err
 }
 
 func (o *topOptions) run(cmd *cobra.Command) error {

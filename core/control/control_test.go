@@ -64,6 +64,8 @@ func (f daemon) Servers(_ context.Context, r ServersRequest) (Hands, error) {
 	return Hands{Servers: []Hand{{Service: r.Service, Server: r.Server, Wish: r.Wish, Limit: r.Limit, Weight: r.Weight}}}, nil
 }
 
+func (f daemon) Zero(context.Context, ZeroRequest) (Zeroed, error) { return Zeroed{Services: 7}, nil }
+
 func (f daemon) Reload(_ context.Context, _ ReloadRequest) (Reloaded, error) {
 	return Reloaded{Error: "it has errors", Findings: []Finding{{File: "a", Line: 1}}}, nil
 }

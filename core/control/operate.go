@@ -17,6 +17,8 @@ type Operator interface {
 	Maintain(context.Context, MaintenanceRequest) (Moves, error)
 	// Servers has people take a hand in real servers.
 	Servers(context.Context, ServersRequest) (Hands, error)
+	// Zero has the counters of the virtual servers begin anew.
+	Zero(context.Context, ZeroRequest) (Zeroed, error)
 	// Reload reads the configuration again. That it was refused is no error.
 	Reload(context.Context, ReloadRequest) (Reloaded, error)
 }
@@ -146,6 +148,7 @@ func operations(mux *http.ServeMux, d Operator) {
 	mux.HandleFunc("POST /v1/failover", operation(d.Failover))
 	mux.HandleFunc("POST /v1/maintenance", operation(d.Maintain))
 	mux.HandleFunc("POST /v1/servers", operation(d.Servers))
+	mux.HandleFunc("POST /v1/zero", operation(d.Zero))
 	mux.HandleFunc("POST /v1/reload", operation(d.Reload))
 }
 

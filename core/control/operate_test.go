@@ -27,6 +27,9 @@ func TestOperate(t *testing.T) {
 	if got, err := c.Maintain(t.Context(), MaintenanceRequest{Names: []string{"VI_1"}, On: true}); err != nil || !got.Instances[0].Maintenance {
 		t.Errorf("%+v, %v", got, err)
 	}
+	if got, err := c.Zero(t.Context(), ZeroRequest{}); err != nil || got.Services != 7 {
+		t.Errorf("%+v, %v", got, err)
+	}
 	if got, err := c.Reload(t.Context(), ReloadRequest{}); err != nil || got.Error != "it has errors" || len(got.Findings) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}

@@ -32,7 +32,7 @@ type ServerUsage struct {
 }
 
 // Traffic is what the kernel counted since the service, or the server in it,
-// exists, and their rates by the kernel's account.
+// exists or was set to zero, and their rates by the kernel's account.
 type Traffic struct {
 	Connections    uint64 `json:"connections"`
 	PacketsIn      uint64 `json:"packets_in"`
@@ -51,4 +51,18 @@ type Traffic struct {
 func (c *Client) Usage(ctx context.Context) (Usage, error) {
 	var u Usage
 	return u, c.get(ctx, "/v1/usage", &u)
+}
+
+// ZeroRequest asks for the counters of all services to begin anew.
+type ZeroRequest struct{}
+
+// Zeroed says of how many services of IPVS they did.
+type Zeroed struct {
+	Services int `json:"services"`
+}
+
+// Zero asks for it, as Failover does.
+func (c *Client) Zero(ctx context.Context, r ZeroRequest) (Zeroed, error) {
+	var z Zeroed
+	return z, c.operate(ctx, "/v1/zero", r, &z)
 }

@@ -30,6 +30,13 @@ func (d *daemon) Usage(ctx context.Context) (control.Usage, error) {
 	return u, nil
 }
 
+// Zero implements control.Operator.
+func (d *daemon) Zero(ctx context.Context, _ control.ZeroRequest) (control.Zeroed, error) {
+	n, err := d.balance.zero(ctx)
+	d.log.Info("counters of virtual servers set to zero", "services", n, "by", control.Asker(ctx))
+	return control.Zeroed{Services: n}, err
+}
+
 func counters(c *ipvs.Counters) control.Traffic {
 	return control.Traffic{
 		Connections: c.Connections, PacketsIn: c.PacketsIn, PacketsOut: c.PacketsOut, BytesIn: c.BytesIn, BytesOut: c.BytesOut,
@@ -51,4 +58,15 @@ func (b *balancer) usage(ctx context.Context) ([]ipvs.Usage, error) {
 		return nil, nil
 	}
 	return b.keeper.Usage(ctx, func(k balance.Key) bool { return ours[k] })
+}
+
+// zero has the counters of the services that are ours begin anew.
+func (b *balancer) zero(ctx context.Context) (int, error) {
+	b.mu.Lock()
+	started, keys := b.started, b.keys
+	b.mu.Unlock()
+	if !started {
+		return 0, nil
+	}
+	return b.keeper.Zero(ctx, keys)
 }

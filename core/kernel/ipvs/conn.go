@@ -247,6 +247,14 @@ func (c *Conn) Destinations(k balance.Key) (list []DestinationState, err error) 
 	return list, nil
 }
 
+// Zero sets the counters of a service and of its destinations to zero.
+func (c *Conn) Zero(k balance.Key) error {
+	if err := c.command(cmdZero, func(m *message) { m.putKey(k) }); err != nil {
+		return fmt.Errorf("set the counters of %v to zero: %w", k, permit(err))
+	}
+	return nil
+}
+
 // Read returns the part of the table that wanted asks for. A service that
 // disappears meanwhile is left out.
 func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {

@@ -212,11 +212,3 @@ func (c *Conn) Info() (i Info, err error) {
 	}
 	return i, nil
 }
-
-// ZeroCounters sets all counters to zero.
-func (c *Conn) ZeroCounters() error {
-	if err := c.command(cmdZero, func(*message) {}); err != nil {
-		return fmt.Errorf("set the counters of IPVS to zero: %w", err)
-	}
-	return nil
-}

@@ -34,7 +34,8 @@ type fake struct {
 	refuse        error
 	blind         bool
 	silentFlushes int
-	limits        []Timeouts // that were set
+	limits        []Timeouts    // that were set
+	zeroed        []balance.Key // whose counters were
 	// links, unless nil, is the interface that there is, or none when it is empty.
 	// With it daemons that synchronise connections can be started, one of each role,
 	// and syncs are
@@ -189,6 +190,15 @@ func (f *fake) serve(r reply) {
 		s, err := readService(r.body)
 		if err == nil {
 			err = f.edit(balance.EditService, s.Key, s.Options, unix.ESRCH)
+		}
+		f.acknowledge(r.seq, err)
+	case cmdZero:
+		s, err := readService(r.body)
+		if err == nil && f.table[s.Key] == nil {
+			err = unix.ESRCH
+		}
+		if err == nil {
+			f.zeroed = append(f.zeroed, s.Key)
 		}
 		f.acknowledge(r.seq, err)
 	case cmdFlush:

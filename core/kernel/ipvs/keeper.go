@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 )
@@ -242,6 +244,23 @@ func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list
 		return nil
 	})
 	return list, err
+}
+
+// Zero sets the counters of services and of their destinations to zero, and returns
+// of how many: those that are not in the table are passed over.
+func (k *Keeper) Zero(ctx context.Context, keys []balance.Key) (n int, err error) {
+	err = k.ask(ctx, func(c *Conn) error {
+		for _, key := range keys {
+			switch err := c.Zero(key); {
+			case err == nil:
+				n++
+			case !errors.Is(err, unix.ESRCH):
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
 }
 
 // ask has the goroutine do something with its connection.

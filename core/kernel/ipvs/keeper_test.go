@@ -164,6 +164,30 @@ func with(tables ...balance.Table) balance.Table {
 	return all
 }
 
+// TestKeeperZero: counters of the named services begin anew, of no others, and one
+// that is gone is no error.
+func TestKeeperZero(t *testing.T) {
+	x := keep(t, others(), Options{})
+	x.Set(sample())
+	x.wait()
+	want := sample().Keys()
+	n, err := x.Zero(t.Context(), append([]balance.Key{{Fwmark: 77}}, want...))
+	if err != nil || n != len(want) {
+		t.Errorf("%d, %v; want %d", n, err, len(want))
+	}
+	x.inside(func(balance.Table) {
+		if !slices.Equal(x.f.zeroed, want) {
+			t.Errorf("of %v, want %v", x.f.zeroed, want)
+		}
+		x.f.refuse = unix.EPERM
+	})
+	if n, err := x.Zero(t.Context(), want); !errors.Is(err, unix.EPERM) || n != 0 {
+		t.Errorf("refused: %d, %v", n, err)
+	}
+	x.inside(func(balance.Table) { x.f.refuse = nil })
+	x.close(true, false)
+}
+
 func TestKeeperSets(t *testing.T) {
 	x := keep(t, others(), Options{})
 	x.Set(sample())
