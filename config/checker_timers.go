@@ -102,8 +102,8 @@ func (h *SMTPHost) Timers(c *SMTPCheck, v *VirtualServer, r *RealServer) Timers 
 	return (&Check{SMTP: h.Alone(c)}).Timers(v, r)
 }
 
-// Alone is one host of an SMTP_CHECK as a check of its own, as which keepalived has it,
-// too: what the host does not say is the check's.
+// Alone is one host of an SMTP_CHECK as a check of its own: what the host does not say
+// is the check's.
 func (h *SMTPHost) Alone(c *SMTPCheck) *SMTPCheck {
 	out := *c
 	out.At, out.Written, out.Hosts = h.At, h.Written, nil

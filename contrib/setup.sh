@@ -66,7 +66,19 @@ if [ ! -e "$policy" ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
-if ! { apt-get update && apt-get install -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1; then
+install() {
+	apt-get update || return
+	local known=()
+	for package in "${packages[@]}"; do # one that a release has not would cost all others
+		if apt-cache show "$package" >/dev/null 2>&1; then
+			known+=("$package")
+		else
+			echo "setup: this release has no $package: what it is for is left out" >&3
+		fi
+	done
+	[ ${#known[@]} = 0 ] || apt-get install -y --no-install-recommends "${known[@]}"
+}
+if ! install 3>&1 >"$log" 2>&1; then
 	tail -n 20 "$log"
 	rm -f "$log"
 	left_out "apt-get failed"

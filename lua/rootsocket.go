@@ -26,9 +26,10 @@ const (
 // listens for every service that it starts by its socket.
 var (
 	busPaths       = [...]string{"/run/dbus/", "/run/systemd/"}
+	askedPaths     = [...]string{"/run/systemd/resolve/", "/run/systemd/userdb/"} // run nothing
 	userBusPaths   = [...]string{"/run/user/*/bus", "/run/user/*/systemd/*"}
-	containerPaths = [...]string{"/run/containerd/", "/run/crio/", "/run/podman/", "/run/libvirt/", "/var/lib/lxd/", "/var/lib/incus/"}
-	containerNames = [...]string{"docker.sock", "podman.sock", "containerd.sock", "crio.sock", "snapd.socket"}
+	containerPaths = [...]string{"/run/containerd/", "/run/crio/", "/run/podman/", "/run/libvirt/", "/var/lib/lxd/", "/var/snap/lxd/", "/var/lib/incus/", "/run/incus/", "/run/buildkit/"}
+	containerNames = [...]string{"docker.sock", "podman.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock", "snapd.socket"}
 )
 
 // ordersOf finds out what a socket takes, by the name that it was bound to and the
@@ -79,6 +80,8 @@ func (h *Host) ordersAt(name string) orders {
 		return matched && err == nil
 	}
 	switch {
+	case slices.ContainsFunc(askedPaths[:], under):
+		return noOrders
 	case slices.ContainsFunc(busPaths[:], under), slices.ContainsFunc(userBusPaths[:], like), slices.Contains(busNames(h.SystemBus), name):
 		return anyOrders
 	case slices.ContainsFunc(containerPaths[:], under), slices.Contains(containerNames[:], filepath.Base(name)):

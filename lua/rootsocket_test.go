@@ -86,6 +86,8 @@ func TestOrdersBySocket(t *testing.T) {
 		"/tmp/my bus": anyOrders, "@my-bus": anyOrders, "@/tmp/dbus-AbCd": anyOrders,
 		"/run/docker.sock": ordersByHTTP, "/var/run/docker.sock": ordersByHTTP, "/srv/docker.sock": ordersByHTTP, "/run/user/1000/podman/podman.sock": ordersByHTTP,
 		"/run/containerd/containerd.sock.ttrpc": ordersByHTTP, "/run/libvirt/libvirt-sock": ordersByHTTP, "/run/snapd.socket": ordersByHTTP, "/var/lib/incus/unix.socket": ordersByHTTP,
+		"/var/snap/lxd/common/lxd/unix.socket": ordersByHTTP, "/run/incus/unix.socket": ordersByHTTP, "/run/cri-dockerd.sock": ordersByHTTP,
+		"/run/systemd/resolve/io.systemd.Resolve": noOrders, "/run/systemd/userdb/io.systemd.DynamicUser": noOrders, "/run/systemd/resolve/../private": anyOrders,
 		"/run/mysqld/mysqld.sock": noOrders, "/run/haproxy/admin.sock": noOrders, "/run/php/php8.2-fpm.sock": noOrders, "/run/gunicorn.sock": noOrders, "/run/dbusy": noOrders,
 		"/run/user/1000/app.sock": noOrders, "@app": noOrders, "": noOrders,
 	} {

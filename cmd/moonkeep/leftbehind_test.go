@@ -76,6 +76,29 @@ func TestSweptWhenRefused(t *testing.T) {
 	p.stop(t)
 }
 
+// TestRefusedBesideAnother: a start that is refused leaves alone what another daemon has
+// taken over since the crash.
+func TestRefusedBesideAnother(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	broken := a.write(t, "broken.conf", "vrrp_instance VI_1 {\n\tinterface\n", 0o644)
+	crash(t, a, conf(150, vip.String(), routing), 2, 1)
+	second := a.start(t, "second", a.write(t, "second.conf", conf(150, vip.String(), ""), 0o644))
+	second.awaitRole(t, "MASTER")
+	a.holds(t, vip, true)
+	for range 2 {
+		p := a.start(t, "run", broken)
+		p.ended(t, 1)
+		mentions(t, "the log", p.log.String(), "left behind is not removed", "speaks VRRP here")
+		if !a.has(t, vip) {
+			t.Fatalf("the address of the daemon that runs is gone:\n%s", p.log)
+		}
+	}
+	second.stop(t)
+	a.start(t, "run", broken).ended(t, 1)
+	a.owns(t, "no route that is left", 0, 0)
+}
+
 // TestSweptInTheNamespaceLeft: what a daemon left in the network namespace that
 // net_namespace named is removed there by one that works elsewhere, where nothing is
 // changed.

@@ -32,11 +32,11 @@ func TestLuaReadmeByHand(t *testing.T) {
 	t.Chdir(dir)
 	// The script would restart an nginx that does not run, and this machine's is none of
 	// the test's.
-	sleep, err := exec.LookPath("sleep")
+	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nginx := &exec.Cmd{Path: sleep, Args: []string{"nginx: master process", "60"}}
+	nginx := &exec.Cmd{Path: self, Args: []string{"nginx: master process"}, Env: append(os.Environ(), waitEnv+"=1")}
 	if err := nginx.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -17,6 +18,9 @@ import (
 // a process of its own, and it can start itself.
 const programEnv = "MOONKEEP_TEST_IS_PROGRAM"
 
+// waitEnv has the test's program do nothing for a minute, under another name.
+const waitEnv = "MOONKEEP_TEST_WAIT"
+
 func TestMain(m *testing.M) {
 	if pluginhost.IsLaunch() {
 		pluginhost.Launch()
@@ -26,6 +30,10 @@ func TestMain(m *testing.M) {
 	}
 	if file := os.Getenv(measureEnv); file != "" {
 		os.Exit(measure(file, os.Args[1:]))
+	}
+	if os.Getenv(waitEnv) != "" {
+		time.Sleep(time.Minute) // as whom the test calls it
+		return
 	}
 	if os.Getenv(programEnv) != "" {
 		os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))

@@ -107,15 +107,16 @@ func (s *Settings) Global() []Setting {
 }
 
 // inherited reports whether instances or groups take a key over while a file is read
-// (config/inherit), so that only files of moonkeep's own languages can have it set from
-// outside.
+// (config/inherit), or the reader holds it against them, so that only files of
+// moonkeep's own languages can have it set from outside.
 func inherited(key string) bool {
 	switch key {
 	case "vrrp_version", "vrrp_strict", "v3_checksum_as_v2", "vrrp_skip_check_adv_addr",
 		"vrrp_lower_prio_no_advert", "vrrp_higher_prio_send_advert", "vrrp_owner_ignore_adverts",
 		"vrrp_check_unicast_src", "vrrp_down_timer_adverts", "vrrp_garp_extra_if",
 		"vrrp_notify_priority_changes", "vrrp_min_garp", "vrrp_garp_interval",
-		"smtp_alert", "smtp_alert_vrrp", "default_interface":
+		"smtp_alert", "smtp_alert_vrrp", "default_interface",
+		"vrrp_mcast_group4", "vrrp_mcast_group6":
 		return true
 	}
 	return false

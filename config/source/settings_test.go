@@ -85,6 +85,9 @@ func TestInherited(t *testing.T) {
 		if sound {
 			tried++
 		}
+		if strings.HasPrefix(f.Key, "vrrp_mcast_group") {
+			takes = true // the reader looks for two instances that are one by it, and at the family
+		}
 		if takes != inherited(f.Key) {
 			t.Errorf("%s: instances or groups take it over: %v, and it counts as such: %v", f.Key, takes, inherited(f.Key))
 		}

@@ -9,7 +9,7 @@
 // The goroutines of a running Engine, all ended by Run before it returns unless
 // what they call hangs:
 //
-//	loop    owns the node; never blocks. It waits for the alarm only, which goes
+//	loop    owns the node, but while it waits; never blocks. It waits for the alarm only, which goes
 //	        off at the node's deadline and is rung by whoever leaves something
 //	        for it. Sends adverts and BFD packets itself, so that nothing can
 //	        delay them.

@@ -84,7 +84,7 @@ type Engine struct {
 	opts Options
 	plan Plan
 	// start is when instant 0 was, by a clock that goes on while the machine is
-	// suspended; slept is what Slept returned last. Both are the loop's.
+	// suspended; slept is what Slept returned last. Both are of who has the turn.
 	start time.Time
 	slept time.Duration
 

@@ -15,7 +15,7 @@ import (
 type mail struct {
 	mu   sync.Mutex
 	list []*node.Received
-	// spare is the list that the loop has gone through.
+	// spare is the list that was gone through.
 	spare []*node.Received
 }
 

@@ -209,8 +209,11 @@ func (p *poller) ends() bool {
 	p.turn.Lock()
 	defer p.turn.Unlock()
 	p.mu.Lock()
-	idle := p.n == 0 && len(p.quiet) == 0 && !p.used
-	p.used = false
+	idle := false
+	if len(p.quiet) == 0 { // else it was woken to ask about these, soon after they were used
+		idle = p.n == 0 && !p.used
+		p.used = false
+	}
 	if idle {
 		p.running = false
 		_ = p.file.SetReadDeadline(time.Time{}) // no timer is left

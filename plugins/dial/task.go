@@ -70,6 +70,7 @@ func (d *Dialer) Run(list []func(*Task)) {
 	for i, do := range list {
 		if i > 0 && i%few == 0 {
 			p.advance()
+			p.heed() // or those that wait for an answer would be as many as the list
 			if p.some() {
 				p.look()
 				p.advance()
@@ -251,6 +252,7 @@ func (p *poller) heed() {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.begin() // who looks at hears
 	if p.hears.IsZero() {
 		p.hears = clock.Now().Add(patience)
 		if p.hears.Before(p.looks) {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -195,7 +196,7 @@ func cut(text string) string {
 		text = text[:n] + fmt.Sprintf("... (%d bytes)", len(text))
 	}
 	clean := func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+		if unicode.IsControl(r) || r == utf8.RuneError {
 			return '?'
 		}
 		return r

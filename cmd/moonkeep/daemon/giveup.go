@@ -3,6 +3,8 @@ package daemon
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/engine"
@@ -10,7 +12,8 @@ import (
 )
 
 // giveUp removes what an earlier run left behind when this one does not start: until
-// one does, it would stand beside the new master's. Only the journals say what that is.
+// one does, it would stand beside the new master's. Only the journals say what that is,
+// and it is left alone where another program may have taken it over.
 // What it removed is in them no more, so that the next start that is refused leaves
 // alone what somebody sets by hand.
 func (d *daemon) giveUp() error {
@@ -21,6 +24,14 @@ func (d *daemon) giveUp() error {
 	left, err := d.leftovers(none)
 	if err != nil || len(left.addresses)+len(left.settings) == 0 && left.routing.Empty() && !left.killed {
 		return err
+	}
+	who, err := besides(left.spaces)
+	if err != nil {
+		return err
+	}
+	if len(who) > 0 {
+		d.log.Warn("what an earlier run left behind is not removed: " + strings.Join(who, " and ") + " speaks VRRP here, and may have it by now")
+		return nil
 	}
 	d.engine = engine.New(engine.Plan{}, engine.Options{Log: d.log, Stale: left.addresses, StaleRouting: left.routing})
 	if err := d.openKernels(none, left); err != nil {
@@ -33,6 +44,20 @@ func (d *daemon) giveUp() error {
 		err = d.dir.writeJournal(owned{})
 	}
 	return err
+}
+
+// besides returns the other programs that speak VRRP in the daemon's network namespace or
+// one of these: an administrator may have started keepalived after the crash.
+func besides(spaces []string) (who []string, err error) {
+	for _, space := range append([]string{""}, spaces...) {
+		err = errors.Join(err, within(space, func() error {
+			names, err := strangers()
+			who = append(who, names...)
+			return err
+		}))
+	}
+	slices.Sort(who)
+	return slices.Compact(who), err
 }
 
 // follows reports whether there is a journal of an earlier run, and takes the run

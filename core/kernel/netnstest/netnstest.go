@@ -6,6 +6,7 @@ package netnstest
 
 import (
 	"errors"
+	"os"
 	"testing"
 	"time"
 
@@ -36,6 +37,14 @@ func New(t testing.TB) *Host {
 	t.Cleanup(func() { ns.Close() })
 	h := &Host{NS: ns}
 	h.Run(t, func() error {
+		// A new namespace has these as the host's first one has them.
+		for _, name := range []string{"promote_secondaries", "arp_ignore", "arp_filter"} {
+			for _, of := range []string{"all", "default"} {
+				if err := os.WriteFile("/proc/sys/net/ipv4/conf/"+of+"/"+name, []byte("0"), 0); err != nil {
+					return err
+				}
+			}
+		}
 		h.Link, err = link.Open()
 		return err
 	})
