@@ -32,9 +32,9 @@ const (
 	// gather for a while, the time of gather, before it takes them: those of
 	// routers that advertise in step come some microseconds apart, and waking
 	// for each costs more than the packet. What comes after a quiet time is
-	// taken at once, unless many came together before it. Both are short against the
-	// shortest time in which a master is given up, three intervals of ten milliseconds. Where many came
-	// together the last time, the next are expected to be as many.
+	// taken at once, unless many came together before it: the next are expected
+	// to be as many. Both are short against the shortest time in which a master is
+	// given up, three intervals of ten milliseconds.
 	busy   = 4 * time.Millisecond
 	gather = 2 * time.Millisecond
 	many   = 8
