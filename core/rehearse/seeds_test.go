@@ -19,7 +19,7 @@ import (
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "run the simulation of this seed only")
-	seedsFlag = flag.Uint64("seeds", 1200, "run the simulations of so many seeds")
+	seedsFlag = flag.Uint64("seeds", 1000, "run the simulations of so many seeds")
 	fromFlag  = flag.Uint64("from", 1, "the first of these seeds")
 )
 
