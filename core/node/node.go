@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -220,7 +221,9 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 	case *Link:
 		n.link(now, e)
 	case *HostHas:
-		n.stirred, n.standing = true, e.Here
+		if !maps.Equal(n.standing, e.Here) { // it is told again now and then
+			n.stirred, n.standing = true, e.Here
+		}
 	case *Checked:
 		n.checked(now, e)
 	case *PolicySaid:
