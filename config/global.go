@@ -374,8 +374,8 @@ type SMTPServer struct {
 	Port int `key:"port" default:"25" range:"1..65535" unit:"port" tier:"1"`
 }
 
-// LVSTimeouts are how long idle connections are kept; a zero keeps the
-// kernel's. What was before is put back when a reload asks for it no more, and at
+// LVSTimeouts are how long idle connections are kept; a zero is what the kernel had
+// before the first of them was set. What was before is put back when a reload asks for it no more, and at
 // the stop, but not after a crash.
 type LVSTimeouts struct {
 	At      Position `key:"-"`

@@ -72,7 +72,9 @@ type VirtualServer struct {
 	// length of the prefix of their IPv6 addresses.
 	PersistenceGranularity Granularity `key:"persistence_granularity" tier:"2"`
 
-	// Checks rest while no interface of the host has the address, whoever sets it.
+	// Checks rest while no interface in the daemon's network namespace has the
+	// address, whoever sets it, and no MASTER of the daemon's. With an address that
+	// is only routed to the host they never run.
 	HASuspend bool `key:"ha_suspend" form:"bare" tier:"2"`
 	// A mail is sent when the quorum is won or lost, and by default for each
 	// real server that changes.

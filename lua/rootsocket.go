@@ -14,7 +14,7 @@ type orders int
 
 const (
 	noOrders orders = iota
-	// ordersByHTTP runs programs, and is read by HTTP (GET and HEAD).
+	// ordersByHTTP runs programs, and is read by HTTP (GET, HEAD and OPTIONS).
 	ordersByHTTP
 	// anyOrders runs programs, by whatever is said.
 	anyOrders

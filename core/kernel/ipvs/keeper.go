@@ -169,8 +169,8 @@ func (k *Keeper) Set(changes balance.Table) {
 	k.poke()
 }
 
-// SetTimeouts changes how long idle connections are kept; what is zero stays as it
-// is. What the kernel refused until now is tried again at once, whatever is asked for:
+// SetTimeouts changes how long idle connections are kept; what is zero is as it was
+// before the first change. What the kernel refused until now is tried again at once, whatever is asked for:
 // it comes with a reload, and who reloads may have mended it. It never blocks.
 func (k *Keeper) SetTimeouts(t Timeouts) {
 	k.mu.Lock()
