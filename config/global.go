@@ -375,8 +375,8 @@ type SMTPServer struct {
 }
 
 // LVSTimeouts are how long idle connections are kept; a zero is what the kernel had
-// before the first of them was set. What was before is put back when a reload asks for it no more, and at
-// the stop, but not after a crash.
+// before the first of them was set. What was before is put back when a reload asks for
+// it no more, and at the stop, but not after a crash.
 type LVSTimeouts struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`

@@ -170,8 +170,9 @@ func (k *Keeper) Set(changes balance.Table) {
 }
 
 // SetTimeouts changes how long idle connections are kept; what is zero is as it was
-// before the first change. What the kernel refused until now is tried again at once, whatever is asked for:
-// it comes with a reload, and who reloads may have mended it. It never blocks.
+// before the first change. What the kernel refused until now is tried again at once,
+// whatever is asked for: it comes with a reload, and who reloads may have mended it. It
+// never blocks.
 func (k *Keeper) SetTimeouts(t Timeouts) {
 	k.mu.Lock()
 	k.limits, k.anew = t, true
