@@ -273,7 +273,8 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 }
 
 // SetSought says of which addresses the sink is told whether any interface has them
-// (node.HostHas). Those of a reload are reported by the Watch that is to follow.
+// (node.HostHas); repeated ones count once. Those of a reload are reported by the Watch
+// that is to follow.
 func (k *Kernel) SetSought(addresses []netip.Addr) {
 	k.mu.Lock()
 	k.sought = addresses

@@ -1,11 +1,13 @@
 package node
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/core/mono"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
@@ -77,6 +79,41 @@ func TestAwakeByTheHost(t *testing.T) {
 		tell(map[netip.Addr]bool{address: false})
 		n.Step(now, &Link{Name: "eth0", Exists: true, Up: true, Index: 1, Primary: source})
 		is("while the instance is master", address == moved)
+	}
+}
+
+// TestAwakeAfterYield: once an instance is master no more, what the host was said to have
+// while it was counts no longer; what the host has all the same does when it is looked at
+// again.
+func TestAwakeAfterYield(t *testing.T) {
+	virtual, excluded := netip.MustParseAddr("10.0.1.1"), netip.MustParseAddr("10.0.1.9")
+	for _, address := range []netip.Addr{virtual, excluded} {
+		cfg := Config{Instances: []Instance{instance3("V", 1, 100)}, Services: []Service{web(backend("a", tcp("1")))}}
+		cfg.Instances[0].Excluded = []netspec.Address{{Prefix: netip.PrefixFrom(excluded, 32), Device: "eth0"}}
+		cfg.Services[0].Awake = address
+		d := drive(t, cfg)
+		asleep := func(want bool, when string) {
+			t.Helper()
+			if got := d.node.Services(d.now).Services[0].Asleep; got != want {
+				t.Errorf("%v, %s: asleep %v", address, when, got)
+			}
+		}
+		other := netip.MustParseAddr("10.9.9.9")
+		here := map[netip.Addr]bool{address: true, other: true}
+		d.pass(5 * second)
+		d.role("V", vrrp.Master)
+		d.step(&HostHas{maps.Clone(here)})
+		asleep(false, "as the master")
+		last := &HostHas{maps.Clone(here)}
+		d.step(last)
+		d.hear("V", lower, 150)
+		d.role("V", vrrp.Backup)
+		asleep(true, "as a backup")
+		if !maps.Equal(here, last.Here) || !d.node.standing[other] {
+			t.Errorf("the event is %v now, and %v stands", last.Here, d.node.standing)
+		}
+		d.step(&HostHas{here})
+		asleep(false, "that has the address")
 	}
 }
 

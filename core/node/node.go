@@ -475,6 +475,9 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 
 func (n *Node) changed(in *instance, a *vrrp.Action) {
 	n.stirred = true
+	if a.From == vrrp.Master {
+		n.yieldStanding(in)
+	}
 	n.seq++
 	v := in.router.View()
 	n.out = append(n.out, Action{Kind: Changed, Instance: in.cfg.Name, Change: &Change{

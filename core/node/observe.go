@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -40,6 +41,19 @@ func (in *instance) addresses() []netspec.Address {
 		return in.cfg.Addresses
 	}
 	return slices.Concat(in.cfg.Addresses, in.cfg.Excluded)
+}
+
+// owns are these without what belongs to each, and without a list of them.
+func (in *instance) owns() iter.Seq[netip.Addr] {
+	return func(yield func(netip.Addr) bool) {
+		for _, list := range [2][]netspec.Address{in.cfg.Addresses, in.cfg.Excluded} {
+			for i := range list {
+				if !yield(list[i].Prefix.Addr()) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (n *Node) claim(in *instance) { n.claimSome(in, in.addresses()) }

@@ -2,6 +2,8 @@ package node
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
 
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/bfd"
@@ -301,9 +303,10 @@ func (n *Node) rouse(now mono.Instant) {
 		return
 	}
 	n.stirred = false
+	here := n.here()
 	for i := range n.services {
 		v := &n.services[i]
-		sleeps := v.cfg.Awake.IsValid() && !n.holds(v)
+		sleeps := v.cfg.Awake.IsValid() && !here[v.cfg.Awake]
 		if sleeps == v.sleeps {
 			continue
 		}
@@ -346,25 +349,51 @@ func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
 	n.queue.set(c)
 }
 
-// holds reports whether the address of a service is here: an instance that has it is
-// master, or the host has it. Before that is known an address counts as held that no
-// instance moves.
-func (n *Node) holds(v *service) bool {
-	moved := false
+// here says of the addresses that services wait for whether they are here: an instance
+// that has one is master, or the host has it. Before that is known an address counts as
+// held that no instance moves.
+func (n *Node) here() map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	for i := range n.services {
+		if a := n.services[i].cfg.Awake; a.IsValid() {
+			all[a] = true
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	masters := map[netip.Addr]bool{} // by address that is moved, whether a master has it
 	for _, in := range n.instances {
-		for _, a := range in.addresses() {
-			if a.Prefix.Addr() == v.cfg.Awake {
-				if in.router.Role() == vrrp.Master {
-					return true
-				}
-				moved = true
+		for a := range in.owns() {
+			if all[a] {
+				masters[a] = masters[a] || in.router.Role() == vrrp.Master
 			}
 		}
 	}
-	if here, known := n.standing[v.cfg.Awake]; known {
-		return here
+	for a := range all {
+		master, moved := masters[a]
+		here, known := n.standing[a]
+		all[a] = master || here || !known && !moved
 	}
-	return !moved
+	return all
+}
+
+// yieldStanding has the addresses of an instance that is master no more count as gone
+// until the host is looked at again: that it had them when it was looked at last is
+// because the instance was.
+func (n *Node) yieldStanding(in *instance) {
+	var left map[netip.Addr]bool // what was told is not ours to change
+	for a := range in.owns() {
+		if n.standing[a] {
+			if left == nil {
+				left = maps.Clone(n.standing)
+			}
+			delete(left, a)
+		}
+	}
+	if left != nil {
+		n.standing = left
+	}
 }
 
 // draw returns a random number.
