@@ -90,7 +90,7 @@ func (k *Kernel) reportHeld(all bool) (opening, err error) {
 		}
 	}
 	k.told = told
-	if len(sought) > 0 {
+	if len(sought) > 0 || len(k.presence) > 0 {
 		standing := standingOf(state, sought)
 		if all || !maps.Equal(standing, k.presence) {
 			k.sink.Event(&node.HostHas{Here: standing})

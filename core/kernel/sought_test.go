@@ -55,4 +55,10 @@ func TestSoughtAddresses(t *testing.T) {
 		_, here := last(events)
 		return len(here) == 1 && here[other.Addr()]
 	})
+	k.SetSought(nil)
+	netnstest.Must(t, k.Watch(nil, nil))
+	s.await(t, soon, "none, when none is sought", func(events []node.Event, _ []node.Received) bool {
+		_, here := last(events)
+		return len(here) == 0
+	})
 }

@@ -65,19 +65,22 @@ func (d *daemon) opened(spaces []string) {
 func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.Change) kernel.Options {
 	within := build.Within(c, space)
 	return kernel.Options{
-		Sought:  sought(c, space),
+		Sought:  sought(space, c),
 		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within), Unannounced: &d.unannounced,
 		Table: d.table, Mark: d.table, Changed: changed, Settings: d.settings.in(space), Log: d.log,
 	}
 }
 
 // sought are the addresses that checks wait for in a network namespace: that of the
-// daemon, as with keepalived.
-func sought(c *config.Config, space string) []netip.Addr {
+// daemon, as with keepalived. Of several configurations they may be there repeatedly.
+func sought(space string, configurations ...*config.Config) (all []netip.Addr) {
 	if space != "" {
 		return nil
 	}
-	return build.Sought(c)
+	for _, c := range configurations {
+		all = append(all, build.Sought(c)...)
+	}
+	return all
 }
 
 // prepare has the kernels ready for what another configuration adds to the
@@ -98,7 +101,8 @@ func (d *daemon) virtual(c *config.Config) error {
 	return d.kernel.each(func(space string, k *kernel.Kernel) error {
 		within := build.Within(c, space)
 		k.SetVirtual(build.Virtual(within), build.Own(within))
-		k.SetSought(sought(c, space))
+		// The node goes by both until the reload is through.
+		k.SetSought(sought(space, running, c))
 		k.SetPace(pace(within))
 		return k.Devices(both(build.Devices(within), build.Devices(build.Within(running, space))))
 	})
