@@ -263,6 +263,16 @@ type HMACKey struct {
 // Garp is when addresses are announced by gratuitous ARP, or by unsolicited
 // neighbour advertisements with IPv6.
 type Garp struct {
+	// Preset gives the keys that are not written beside it values for a kind of network.
+	// default is as in keepalived: 5 announcements of each address at once and 5 more after
+	// 5 s. quiet is for networks that lose nothing, or limit broadcasts: 1 at once and 1
+	// after 5 s. thorough is for switches and hosts that miss announcements or forget them: 5
+	// at once, 5 after 5 s, and 2 each minute. many is for hundreds of addresses on an
+	// interface: 2 at once and 2 after 5 s, with 1 ms between any two of IPv4 (of IPv6
+	// vrrp_gna_interval says that). After an advert of lower priority it is as after becoming
+	// master. The preset of an instance goes before all that global says of garp, and that of
+	// global before vrrp_min_garp.
+	Preset string `key:"preset" enum:"default,quiet,thorough,many" own:"true" tier:"3"`
 	// MasterDelay is the time from becoming master to the second burst; 0
 	// sends none.
 	MasterDelay time.Duration `key:"master_delay" default:"5s" range:"0s..24h" tier:"1"`

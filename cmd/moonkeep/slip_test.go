@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config/plan"
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestReloadWithSlips(t *testing.T) {
 	t.Parallel()
 	a, _ := hosts(t)
-	more := a.write(t, "more.inc", "\tgarp_master_delay 1\n", 0o644)
+	more := a.write(t, "more.inc", "\tgarp_preset quiet\n\tgarp_master_delay 1\n", 0o644)
 	netnstest.Must(t, os.Mkdir(filepath.Join(a.dir, "conf.d"), 0o755))
 	other := a.write(t, "conf.d/other.conf", "vrrp_script other {\n\tscript /bin/true\n\tinterval 60\n}\n", 0o644)
 	pattern := filepath.Join(a.dir, "conf.d", "*.conf")
@@ -28,6 +29,10 @@ func TestReloadWithSlips(t *testing.T) {
 	p := a.run(t, sound)
 	p.awaitRole(t, "MASTER")
 	a.holds(t, vip, true)
+	s, err := p.status()
+	if want := (control.Announcing{Preset: "quiet", Repeat: 1, Delay: 1, RefreshRepeat: 1, LowerPrioRepeat: 1, LowerPrioDelay: 5}); err != nil || s.Instances[0].Announcing == nil || *s.Instances[0].Announcing != want {
+		t.Errorf("announcing: %+v, %v, want %+v", s.Instances, err, want)
+	}
 	stays := func(what string) {
 		t.Helper()
 		s, err := p.status()

@@ -196,6 +196,9 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	default:
 		fmt.Fprintf(b, "  signed     %s\n", i.Authentication)
 	}
+	if g := i.Announcing; g != nil && !usual(g) {
+		fmt.Fprintf(b, "  announces  %s\n", announcing(g))
+	}
 	if len(i.Peers) > 0 {
 		fmt.Fprintf(b, "  peers      %s\n", strings.Join(i.Peers, ", "))
 	}
@@ -306,4 +309,27 @@ func or(s, otherwise string) string {
 		return otherwise
 	}
 	return s
+}
+
+// announcing says when the addresses of a MASTER are announced.
+func announcing(g *control.Announcing) string {
+	text := "each address " + times(uint64(g.Repeat))
+	if g.Delay > 0 {
+		text += fmt.Sprintf(", and %s after %s", times(uint64(g.Repeat)), age(g.Delay))
+	}
+	if g.Refresh > 0 {
+		text += fmt.Sprintf(", then %s every %s", times(uint64(g.RefreshRepeat)), age(g.Refresh))
+	}
+	if g.Interval > 0 {
+		text += fmt.Sprintf(", %s apart", age(g.Interval))
+	}
+	if g.Preset != "" {
+		text += " (garp preset " + g.Preset + ")"
+	}
+	return text
+}
+
+// usual reports whether nothing was said of when addresses are announced.
+func usual(g *control.Announcing) bool {
+	return *g == control.Announcing{Repeat: 5, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5}
 }

@@ -30,17 +30,20 @@ func TestPrintStatus(t *testing.T) {
 		Source:    "192.0.2.1", AdvertInterval: 0.1, NextAdvertIn: number(0.05), SentAge: number(0.05),
 		Counters:       control.Counters{OtherAddresses: 13, Unsigned: 12, Rejected: map[string]uint64{"ttl": 3, "checksum": 1}, RejectedWhy: map[string]string{"ttl": "the TTL is not 255"}},
 		Authentication: "HMAC", HMACMode: "permissive", ActiveKey: 7,
+		Announcing: &control.Announcing{Preset: "thorough", Repeat: 5, Delay: 5, Refresh: 60, RefreshRepeat: 1, Interval: 0.001},
 	}
 	backup := control.Instance{
 		Name: "VI_2", Interface: "eth0", Version: 2, VRID: 52, Role: "BACKUP", SinceAge: 7200, Why: "started",
 		Base: 100, Effective: 100, Addresses: []control.Address{{Address: "192.0.2.102/24", Device: "eth0", Held: true}, {Address: "192.0.2.103/24", Device: "eth0"}},
 		Source: "192.0.2.1", AdvertInterval: 1, MasterDownIn: number(2.61), SentAge: number(0.0),
 		HeardAge: number(0.99), HeardFrom: "192.0.2.2", HeardPriority: number(150), Authentication: "PASS", Peers: []string{"192.0.2.2", "192.0.2.3"},
+		Announcing: &control.Announcing{Repeat: 5, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5},
 	}
 	fault := control.Instance{
 		Name: "VI_3", Interface: "eth9", Version: 2, VRID: 53, Role: "FAULT", SinceAge: 1, Why: "interface eth9 does not exist", Base: 255, Effective: 255,
 		Faults: []string{"interface eth9 does not exist", "script vital is down"}, Waiting: []string{"the first result of script late"},
 		Addresses: []control.Address{{Address: "192.0.2.104/24", Device: "eth9"}}, HeldError: "netlink: no buffer space", AdvertInterval: 1, Leaving: true,
+		Announcing: &control.Announcing{Repeat: 1, RefreshRepeat: 1},
 	}
 	full := head
 	full.ReloadError, full.Dropped = "a.yaml:3:5: error: no such key", 12

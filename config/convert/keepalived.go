@@ -128,7 +128,7 @@ func (w *writer) statement(table, n *document.Node, prefix string) {
 		return
 	}
 	if f.Own && !w.within {
-		w.found.Add(n.At, config.Warning, "own-keyword", "%s is moonkeep's own: keepalived does not know it, and would run without it", word)
+		w.found.Add(n.At, config.Warning, "own-keyword", "%s is moonkeep's own: keepalived does not know it, and would run without it%s", word, instead(table, n, prefix))
 		if len(n.Nodes) > 0 {
 			w.within = true
 			defer func() { w.within = false }()

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,40 @@ func TestOwnKeywords(t *testing.T) {
 					t.Errorf("%s is told, though what is around it is", word)
 				}
 			}
+		}
+		if d := schema.New().Diff(c, again(t, language, text)); len(d) > 0 {
+			t.Errorf("%s: %v\n%s", language, d, text)
+		}
+	}
+}
+
+// TestPreset: what a preset stands for is told in keepalived's words, but for the keys
+// beside it, and comes back from every language.
+func TestPreset(t *testing.T) {
+	c, found := source.Read("a.yaml", []byte(`global: {router_id: a, garp: {preset: many, master_repeat: 3}}
+vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24], garp: {preset: thorough, master_delay: 7s}}]
+`))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	for _, language := range Languages() {
+		text, found, err := To(language, c, nil, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		if language == Keepalived {
+			want = []string{
+				"vrrp_garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is vrrp_garp_master_delay 5, vrrp_garp_master_refresh 0, vrrp_garp_master_refresh_repeat 1, vrrp_garp_interval 0.001",
+				"garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is garp_master_repeat 5, garp_master_refresh 60, garp_master_refresh_repeat 2, garp_lower_prio_delay 5, garp_lower_prio_repeat 5",
+			}
+		}
+		var got []string
+		for _, f := range found {
+			got = append(got, f.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %q", language, got)
 		}
 		if d := schema.New().Diff(c, again(t, language, text)); len(d) > 0 {
 			t.Errorf("%s: %v\n%s", language, d, text)

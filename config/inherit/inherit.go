@@ -11,7 +11,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/moonkeep/moonkeep/config"
 )
@@ -130,49 +129,6 @@ func mails(g *config.Global) bool {
 		}
 	}
 	return false
-}
-
-// garp completes when addresses are announced: the instance's own word, else
-// the global one, else the default, which vrrp_min_garp changes. What follows
-// a lower advert is, unless somebody said otherwise, as global says of masters:
-// the instance's own words for masters do not count there, as in keepalived. A
-// repeat of 0 of what a master announces is 1, as in keepalived; of what follows a
-// lower advert it is none.
-func garp(in *config.Instance, g *config.Global) {
-	repeat, delay := 5, 5*time.Second
-	if g.MinGarp {
-		repeat, delay = 1, 0
-	}
-	own, said := under(in.Written, "garp."), under(g.Written, "garp.")
-	a, b := &in.Garp, &g.Garp
-	lay(&a.MasterDelay, own("master_delay"), b.MasterDelay, said("master_delay"), delay)
-	lay(&a.MasterRepeat, own("master_repeat"), b.MasterRepeat, said("master_repeat"), repeat)
-	lay(&a.MasterRefresh, own("master_refresh"), b.MasterRefresh, said("master_refresh"), 0)
-	lay(&a.MasterRefreshRepeat, own("master_refresh_repeat"), b.MasterRefreshRepeat, said("master_refresh_repeat"), 1)
-	if said("master_delay") {
-		delay = b.MasterDelay
-	}
-	if said("master_repeat") {
-		repeat = max(b.MasterRepeat, 1)
-	}
-	lay(&a.LowerPrioDelay, own("lower_prio_delay"), b.LowerPrioDelay, said("lower_prio_delay"), delay)
-	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), b.LowerPrioRepeat, said("lower_prio_repeat"), repeat)
-	lay(&a.Interval, own("interval"), b.Interval, said("interval"), g.GarpInterval)
-	for _, n := range []*int{&a.MasterRepeat, &a.MasterRefreshRepeat} {
-		*n = max(*n, 1)
-	}
-}
-
-// lay leaves what the instance said, else takes what global said, else the
-// default.
-func lay[T any](dst *T, own bool, global T, said bool, otherwise T) {
-	switch {
-	case own:
-	case said:
-		*dst = global
-	default:
-		*dst = otherwise
-	}
 }
 
 // weight is what a tracker says for those who track it.

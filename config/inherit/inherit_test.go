@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/schema"
 )
 
 func wrote(keys ...string) config.Keys {
@@ -69,6 +70,28 @@ func TestGarp(t *testing.T) {
 			own:    config.Instance{Garp: config.Garp{MasterDelay: 2 * time.Second, MasterRepeat: 0}, Written: wrote("garp.master_delay", "garp.master_repeat")},
 			want:   config.Garp{MasterDelay: 2 * time.Second, MasterRepeat: 1, MasterRefresh: 1, MasterRefreshRepeat: 1, LowerPrioDelay: time.Minute, LowerPrioRepeat: 5},
 		},
+		"a preset, and a key beside it": {
+			global: config.Global{Garp: config.Garp{MasterRepeat: 9, LowerPrioRepeat: 8, MasterRefresh: time.Hour}, GarpInterval: time.Second, Written: wrote("garp.master_repeat", "garp.lower_prio_repeat", "garp.master_refresh", "vrrp_garp_interval")},
+			own:    config.Instance{Garp: config.Garp{Preset: "many", MasterRepeat: 3}, Written: wrote("garp.preset", "garp.master_repeat")},
+			want:   config.Garp{Preset: "many", MasterDelay: 5 * time.Second, MasterRepeat: 3, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 2, Interval: time.Millisecond},
+		},
+		"a preset of global, with keys beside it": {
+			global: config.Global{MinGarp: true, Garp: config.Garp{Preset: "thorough", MasterRepeat: 3}, GarpInterval: time.Second, Written: wrote("garp.preset", "garp.master_repeat", "vrrp_garp_interval")},
+			want:   config.Garp{MasterDelay: 5 * time.Second, MasterRepeat: 3, MasterRefresh: time.Minute, MasterRefreshRepeat: 2, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 3, Interval: time.Second},
+		},
+		"the interval of global's preset": {
+			global: config.Global{Garp: config.Garp{Preset: "many"}, Written: wrote("garp.preset")},
+			want:   config.Garp{MasterDelay: 5 * time.Second, MasterRepeat: 2, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 2, Interval: time.Millisecond},
+		},
+		"quiet": {
+			own:  config.Instance{Garp: config.Garp{Preset: "quiet"}},
+			want: config.Garp{Preset: "quiet", MasterDelay: 5 * time.Second, MasterRepeat: 1, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 1},
+		},
+		"the default, whatever global says": {
+			global: config.Global{MinGarp: true, Garp: config.Garp{Preset: "thorough"}, GarpInterval: time.Second},
+			own:    config.Instance{Garp: config.Garp{Preset: "default"}},
+			want:   config.Garp{Preset: "default", MasterDelay: 5 * time.Second, MasterRepeat: 5, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 5},
+		},
 	} {
 		c := config.Config{Global: test.global, Instances: []config.Instance{test.own}}
 		if Complete(&c); c.Instances[0].Garp != test.want {
@@ -107,5 +130,21 @@ func TestTrackersAndScripts(t *testing.T) {
 	}
 	if c.Scripts[0].Timeout != time.Second || c.Scripts[1].Timeout != 1 || c.TrackProcesses[0].ForkDelay != 3 || c.TrackProcesses[0].TerminateDelay != 3 {
 		t.Errorf("times: %+v %+v", c.Scripts, c.TrackProcesses)
+	}
+}
+
+// TestPresets: every preset that the schema takes has values.
+func TestPresets(t *testing.T) {
+	f := schema.New().Root().Field("vrrp_instances").Elem.Field("garp").Elem.Field("preset")
+	if len(f.Enum) < 2 {
+		t.Fatalf("presets: %q", f.Enum)
+	}
+	for _, name := range f.Enum {
+		if p, ok := Preset(name); !ok || p.MasterRepeat == 0 {
+			t.Errorf("%s: %+v %v", name, p, ok)
+		}
+	}
+	if p, ok := Preset(""); ok {
+		t.Errorf("no name: %+v", p)
 	}
 }

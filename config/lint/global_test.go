@@ -44,6 +44,12 @@ func TestGlobal(t *testing.T) {
 		"a long delay": {func(c *config.Config) {
 			c.InterfaceDelays = []config.InterfaceDelay{{At: c.Instances[0].At, Interface: "eth0", Down: 2 * time.Second}}
 		}, []string{"a.yaml interface-delay-cut: eth0 may be down for 2s before it counts, but vrrp_instance A on it is missed after 3 times advert_int 1s: keepalived cuts the delay to 1.996s"}},
+		"the least besides a preset": {func(c *config.Config) {
+			c.Global.MinGarp, c.Global.Garp.Preset = true, "quiet"
+		}, []string{"a.yaml no-effect: vrrp_min_garp has no effect beside the garp preset quiet of global"}},
+		"the least besides an instance's preset": {func(c *config.Config) {
+			c.Global.MinGarp, c.Instances[0].Garp.Preset = true, "quiet"
+		}, nil},
 		"a session": {func(c *config.Config) {
 			c.BFDs = []config.BFD{{Name: "b", MinRX: 10 * time.Millisecond, Multiplier: 5}}
 		}, nil},

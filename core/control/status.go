@@ -124,6 +124,8 @@ type Instance struct {
 	Authentication string `json:"authentication"`
 	HMACMode       string `json:"auth_hmac_mode,omitempty"`
 	ActiveKey      int    `json:"auth_hmac_active_key,omitempty"`
+	// Announcing is when it announces the addresses.
+	Announcing *Announcing `json:"announcing,omitempty"`
 	// Peers are those that adverts are sent to by unicast.
 	Peers          []string `json:"unicast_peers,omitempty"`
 	AdvertInterval float64  `json:"advert_interval_s"`

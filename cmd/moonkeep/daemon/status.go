@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/control"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
@@ -51,6 +52,15 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
 	out.Lost = findings(d.losses)
 	out.Unannounced = d.unannounced.Load()
+	garp := make(map[string]*config.Garp, len(d.config.Instances))
+	for i := range d.config.Instances {
+		garp[d.config.Instances[i].Name] = &d.config.Instances[i].Garp
+	}
+	for i := range out.Instances {
+		if g := garp[out.Instances[i].Name]; g != nil { // else a reload is under way
+			out.Instances[i].Announcing = announcing(g)
+		}
+	}
 	for _, i := range d.config.Includes {
 		out.Includes = append(out.Includes, control.Include{Pattern: i.Pattern, Matched: i.Matched})
 	}
@@ -60,4 +70,14 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.Plugins = pluginStatus(d.edges.plugins.Status(), at)
 	out.Metrics = scriptMetrics(d.edges.host.Metrics.Samples())
 	return out, nil
+}
+
+// announcing is when addresses are announced, for status.
+func announcing(g *config.Garp) *control.Announcing {
+	return &control.Announcing{
+		Preset: g.Preset, Repeat: g.MasterRepeat, Delay: g.MasterDelay.Seconds(),
+		Refresh: g.MasterRefresh.Seconds(), RefreshRepeat: g.MasterRefreshRepeat,
+		LowerPrioRepeat: g.LowerPrioRepeat, LowerPrioDelay: g.LowerPrioDelay.Seconds(),
+		Interval: g.Interval.Seconds(),
+	}
 }

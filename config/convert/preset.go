@@ -1,0 +1,44 @@
+package convert
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/moonkeep/moonkeep/config/document"
+	"github.com/moonkeep/moonkeep/config/inherit"
+)
+
+// instead says with which keywords keepalived does the same as with one of moonkeep's own,
+// as far as there are such; n is the keyword in a table whose keywords begin with prefix.
+// What is written beside n is left out. Of global what follows a lower advert is, too: there
+// keepalived takes it from what it does as MASTER.
+func instead(table, n *document.Node, prefix string) string {
+	if n.Field.Key != "preset" {
+		return ""
+	}
+	g, ok := inherit.Preset(n.Text)
+	if !ok {
+		return ""
+	}
+	global := strings.HasPrefix(prefix, "vrrp_")
+	seconds := func(d time.Duration) string { return number(d.String(), "s") }
+	count := func(n int) string { return fmt.Sprint(n) }
+	var words []string
+	for _, x := range []struct{ key, value string }{
+		{"master_delay", seconds(g.MasterDelay)},
+		{"master_repeat", count(g.MasterRepeat)},
+		{"master_refresh", seconds(g.MasterRefresh)},
+		{"master_refresh_repeat", count(g.MasterRefreshRepeat)},
+		{"lower_prio_delay", seconds(g.LowerPrioDelay)},
+		{"lower_prio_repeat", count(g.LowerPrioRepeat)},
+	} {
+		if table.Find(x.key) == nil && (!global || !strings.HasPrefix(x.key, "lower_")) {
+			words = append(words, prefix+x.key+" "+x.value)
+		}
+	}
+	if g.Interval > 0 && global && table.Find("interval") == nil {
+		words = append(words, prefix+"interval "+seconds(g.Interval))
+	}
+	return "; there it is " + strings.Join(words, ", ")
+}
