@@ -231,6 +231,10 @@ func (e *Engine) Hurry() {
 	}
 }
 
+// Settled reports whether the kernel has been told of all addresses that are to be
+// claimed or released by now.
+func (e *Engine) Settled() bool { return e.lane.settled() }
+
 // Sweep removes what an earlier run left behind (Options.Stale): an address that
 // stands here while another node is master would answer for it. Run does it before
 // anything is heard; who has to wait before it can run calls it before that. It

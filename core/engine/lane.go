@@ -289,6 +289,13 @@ func (l *lane) drain(ctx context.Context) bool {
 	}
 }
 
+// settled reports whether nothing waits or is under way.
+func (l *lane) settled() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue)+len(l.held) == 0 && !l.busy
+}
+
 // close lets work return once the queue is empty.
 func (l *lane) close() {
 	l.mu.Lock()

@@ -72,6 +72,8 @@ type daemon struct {
 	manager   manager
 	// watching is closed once adverts are heard.
 	watching chan struct{}
+	// unnamed has room for one word that network namespaces may be named no more.
+	unnamed chan struct{}
 	// maintenance remembers what is in maintenance; maintaining is held while
 	// that changes, and reloading while the configuration does.
 	maintenance            maintenanceFile
@@ -276,6 +278,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 	if d.over || ctx.Err() != nil {
 		return nil, errOver
 	}
+	defer d.lookAtSpaces() // also where it is refused: what was opened for it is not named
 	quiet := d.garbage.ease()
 	c, found, err := d.read()
 	var losses config.Findings
@@ -362,6 +365,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if ctx.Err() != nil {
 		return ctx.Err() // what would be made now nobody removes
 	}
+	undo = append(undo, d.kernel.drop)
 	if err := d.prepare(c); err != nil {
 		return err
 	}
@@ -398,6 +402,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	d.remember(ctx, barred)
+	d.exchange(c)
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
 		k.SetSought(sought(space, c))
 		return k.Devices(build.Devices(build.Within(c, space)))

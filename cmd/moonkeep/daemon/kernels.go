@@ -84,7 +84,8 @@ func sought(space string, configurations ...*config.Config) (all []netip.Addr) {
 }
 
 // prepare has the kernels ready for what another configuration adds to the
-// present one. What was prepared does no harm if that is refused.
+// present one. What was prepared does no harm if that is refused, but for what
+// exchange is to begin with: drop ends that.
 func (d *daemon) prepare(c *config.Config) error {
 	for _, space := range build.Spaces(c) {
 		if err := d.kernel.open(space, d.engine, d.kernelOptions(c, space, nil)); err != nil {
@@ -134,7 +135,7 @@ func (d *daemon) promote(c *config.Config) {
 
 // filters reports whether packets can be dropped, if they are to be.
 func (d *daemon) filters(c *config.Config) error {
-	return d.kernel.each(func(space string, k *kernel.Kernel) error {
+	check := func(space string, k *kernel.Kernel) error {
 		if !build.Drops(build.Within(c, space)) {
 			return nil
 		}
@@ -142,7 +143,8 @@ func (d *daemon) filters(c *config.Config) error {
 			return fmt.Errorf("no_accept, or strict mode without accept: %w", err)
 		}
 		return nil
-	})
+	}
+	return errors.Join(d.kernel.each(check), d.kernel.coming(check))
 }
 
 // leftovers are what an earlier run may have left in the kernel.

@@ -46,7 +46,8 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
 	d.page.adopt(c.Global.MetricsListen, d)
 	defer d.page.close()
-	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.watchDrains, d.doubt) // the engine closes the kernel
+	d.lookAtSpaces()                                                                                                                // some may have been opened only for what an earlier run left
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.watchDrains, d.watchSpaces, d.doubt) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end(), d.control.Close())
 	<-served

@@ -14,6 +14,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -25,22 +26,26 @@ var _ engine.Kernel = (*spaces)(nil)
 // namespace, the engine those of netspec.Within. BFD is the daemon's own
 // namespace's. With that one alone every call goes straight to its kernel.
 //
-// A namespace that was opened stays so until Close: addresses may be released
-// in it after a configuration that does not name it any more has begun.
+// A namespace that was opened stays so until retire finds nothing of ours in it:
+// addresses may be released there after a configuration that does not name it any
+// more has begun.
 type spaces struct {
 	home *kernel.Kernel
 	ns   *netns.NS
 	// others are the kernels of the other namespaces by name. The map is
 	// never changed, only replaced.
 	others atomic.Pointer[map[string]*space]
-	tell   func(open []string) // nil before telling
+	// next are the kernels of namespaces that have come to have the names of others
+	// (exchange). Only who opens uses it.
+	next map[string]*space
+	tell func(open []string) // nil before telling
 	// adverts and errs are what Send works with.
 	adverts []node.Action
 	errs    []error
 	places  []int
 
-	// using is held while kernels are used by others than the engine, which closes
-	// them when it has done with them. closed is true from then on.
+	// using is held while kernels are used. Who closes some takes it by TryLock, so that
+	// nobody waits for a user that is slow. closed is true once all are closed.
 	using  sync.RWMutex
 	closed atomic.Bool
 }
@@ -54,6 +59,13 @@ type space struct {
 	name string
 	ns   *netns.NS
 	sink *spaceSink
+	// ceded is true once the name is another namespace's, and settings, where changes
+	// are told until then.
+	ceded    atomic.Bool
+	settings func([]sysctl.Change) error
+	// interfaces and channels are those of the last Watch.
+	interfaces []string
+	channels   []netspec.Channel
 }
 
 // joinSpaces returns the kernel of the calling thread's namespace as the only
@@ -63,7 +75,7 @@ func joinSpaces(home *kernel.Kernel) (*spaces, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &spaces{home: home, ns: ns}
+	s := &spaces{home: home, ns: ns, next: make(map[string]*space)}
 	s.others.Store(&map[string]*space{})
 	return s, nil
 }
@@ -78,14 +90,22 @@ func (s *spaces) telling(tell func(open []string)) {
 // put has the kernels of the other namespaces be these.
 func (s *spaces) put(others map[string]*space) {
 	s.others.Store(&others)
+	s.told()
+}
+
+// told tells which namespaces are open.
+func (s *spaces) told() {
+	others := *s.others.Load()
 	if s.tell != nil {
 		s.tell(append([]string{""}, slices.Sorted(maps.Keys(others))...))
 	}
 }
 
 // open opens the kernel of a namespace; its events go to the sink. One that is
-// open already is left alone, unless the name has come to be another's. Calls do
-// not overlap. After Close the error is errKernelOver, as it is for each and in.
+// open already is left alone. Where the name has come to be another namespace's, that
+// is opened too, for exchange. Calls do not overlap with each other, nor with
+// exchange, drop and retire. After Close the error is errKernelOver, as it is for each
+// and in.
 func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err error) {
 	s.using.RLock()
 	defer s.using.RUnlock()
@@ -105,8 +125,6 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 	switch known := all[name]; {
 	case known != nil && known.ns.Same(ns):
 		return ns.Close()
-	case known != nil:
-		return fmt.Errorf("net_namespace %s: it is not the namespace any more that this daemon knows by that name: restart the daemon, or name the new one otherwise", name)
 	case s.ns.Same(ns):
 		return fmt.Errorf("net_namespace %s: the daemon runs in that one itself: leave net_namespace out", name)
 	}
@@ -115,8 +133,9 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 			return fmt.Errorf("net_namespace %s: it is the same as %s: give it one name", name, x.name)
 		}
 	}
-	x := &space{name: name, ns: ns, sink: &spaceSink{Sink: sink, space: name}}
+	x := &space{name: name, ns: ns, sink: &spaceSink{Sink: sink, space: name}, settings: opts.Settings}
 	x.sink.names.Store(&map[string]string{})
+	opts.Settings = x.changed
 	if err := ns.Do(func() error {
 		x.Kernel, err = kernel.Open(x.sink, opts)
 		return err
@@ -128,6 +147,10 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 			return fmt.Errorf("net_namespace %s: %w; that needs CAP_SYS_ADMIN: in a unit of systemd CapabilityBoundingSet=CAP_SYS_ADMIN, and no RestrictNamespaces=", name, err)
 		}
 		return fmt.Errorf("net_namespace %s: %w", name, err)
+	}
+	if all[name] != nil {
+		s.next[name] = x
+		return nil
 	}
 	all[name] = x
 	s.put(all)
@@ -201,18 +224,21 @@ func (s *spaces) Watch(interfaces []string, channels []netspec.Channel) error {
 		listening[space] = append(listening[space], c)
 	}
 	for name, x := range *s.others.Load() {
-		x.sink.knows(wanted[name], listening[name])
+		x.interfaces, x.channels = wanted[name], listening[name]
+		x.sink.knows(x.interfaces, x.channels)
 	}
 	return s.each(func(name string, k *kernel.Kernel) error { return k.Watch(wanted[name], listening[name]) })
 }
 
 // Send implements engine.Kernel.
 func (s *spaces) Send(adverts []node.Action, errs []error) {
-	others := *s.others.Load()
-	if len(others) == 0 {
+	if s.alone() {
 		s.home.Send(adverts, errs)
 		return
 	}
+	s.using.RLock()
+	defer s.using.RUnlock()
+	others := *s.others.Load()
 	for name, x := range others {
 		s.sendIn(name, x.Kernel, adverts, errs)
 	}
@@ -398,10 +424,8 @@ func (s *spaces) Close() error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	for end := time.Now().Add(closeLimit); !s.using.TryLock(); time.Sleep(closePoll) {
-		if time.Now().After(end) {
-			return fmt.Errorf("a reload has not let go of the network within %v, which stays open until the process ends", closeLimit)
-		}
+	if !s.unused() {
+		return fmt.Errorf("a reload has not let go of the network within %v, which stays open until the process ends", closeLimit)
 	}
 	defer s.using.Unlock()
 	err := s.every(func(_ string, k *kernel.Kernel) error { return k.Close() })
@@ -414,5 +438,15 @@ func (s *spaces) Close() error {
 	return errors.Join(err, s.ns.Close())
 }
 
-// closePoll is how often Close looks whether the kernels are still used.
+// unused takes using once nobody has it, which it waits for.
+func (s *spaces) unused() bool {
+	for end := time.Now().Add(closeLimit); !s.using.TryLock(); time.Sleep(closePoll) {
+		if time.Now().After(end) {
+			return false
+		}
+	}
+	return true
+}
+
+// closePoll is how often it is looked whether the kernels are still used.
 const closePoll = 5 * time.Millisecond

@@ -17,6 +17,9 @@ type spaceSink struct {
 	// names are those of the interfaces on which packets come in, so that none
 	// is made for each packet. The map is never changed, only replaced.
 	names atomic.Pointer[map[string]string]
+	// muted has nothing handed on any more but what was removed: the name is another
+	// namespace's.
+	muted atomic.Bool
 }
 
 // knows says on which interfaces packets may come in.
@@ -33,6 +36,9 @@ func (s *spaceSink) knows(interfaces []string, channels []netspec.Channel) {
 
 // Packets implements engine.Sink.
 func (s *spaceSink) Packets(list ...*node.Received) {
+	if s.muted.Load() {
+		return
+	}
 	names := *s.names.Load()
 	for _, p := range list {
 		name, known := names[p.Packet.Interface]
@@ -51,6 +57,9 @@ func (s *spaceSink) Removed(addresses []netspec.Address, routing netspec.Routing
 
 // Event implements engine.Sink.
 func (s *spaceSink) Event(e node.Event) {
+	if s.muted.Load() {
+		return
+	}
 	switch x := e.(type) {
 	case *node.Link:
 		l := *x
