@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
 )
@@ -52,33 +50,24 @@ func (redisRole) Prepare(target checker.Target, options checker.Options) (checke
 	if s.Username != "" && s.Password == "" {
 		return nil, errors.New("username needs password")
 	}
-	return &probe{target: target, dialer: checker.Dialer(target), settings: s}, nil
+	return &probe{target: target, settings: s}, nil
 }
 
 // probe is one check. It never runs twice at once.
 type probe struct {
 	target   checker.Target
-	dialer   *net.Dialer // bindto, bind_if, fwmark and the timeout are in it
 	settings settings
 }
 
 // Probe finds out once. What is wrong with the server is Failed; that this side
 // could not ask is Unknown, which checker.Failure tells apart by the error.
 func (p *probe) Probe(ctx context.Context) checker.Result {
-	conn, err := p.dialer.DialContext(ctx, "tcp", p.target.Address.String())
+	// It ends when the probe's time is up, or when it is called off.
+	conn, err := checker.Connect(ctx, p.target)
 	if err != nil {
 		return checker.Failure(err, "connect")
 	}
 	defer conn.Close()
-	// End when the probe's time is up, or when it is called off.
-	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	failed := func(err error, doing string) checker.Result {
-		if ctx.Err() != nil {
-			err = ctx.Err() // and not that of the deadline above
-		}
-		return checker.Failure(err, doing)
-	}
 
 	r := bufio.NewReader(conn)
 	if p.settings.Password != "" {
@@ -87,12 +76,12 @@ func (p *probe) Probe(ctx context.Context) checker.Result {
 			auth = []string{"AUTH", p.settings.Username, p.settings.Password}
 		}
 		if _, err := ask(conn, r, auth...); err != nil {
-			return failed(err, "log in")
+			return checker.Failure(err, "log in")
 		}
 	}
 	answer, err := ask(conn, r, "ROLE")
 	if err != nil {
-		return failed(err, "ask for the role")
+		return checker.Failure(err, "ask for the role")
 	}
 	return p.judge(answer)
 }

@@ -3,9 +3,13 @@
 package checker
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -77,5 +81,50 @@ func TestNoNetwork(t *testing.T) {
 		if r := Failure(err, "ask"); r.Verdict != Unknown || !strings.Contains(r.Message, "it takes a bind_if") {
 			t.Errorf("%s: %v %q", network, r.Verdict, r.Message)
 		}
+	}
+}
+
+// TestConnectEndsWithTheContext: whoever waits for a silent server is told at once that
+// the probe is over, and why.
+func TestConnectEndsWithTheContext(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	target := Target{Address: netip.MustParseAddrPort(l.Addr().String()), Timeout: time.Minute}
+	for _, test := range []struct {
+		after time.Duration // 0 is called off, and not late
+		want  Result
+	}{
+		{0, Result{Message: "read: called off"}},
+		{200 * time.Millisecond, Result{Verdict: Failed, TimedOut: true, Message: "read: timed out"}},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(test.after, time.Minute))
+		defer cancel()
+		c, err := Connect(ctx, target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.after == 0 {
+			cancel()
+		}
+		_, err = c.Read(make([]byte, 1))
+		if got := Failure(err, "read"); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%+v, want %+v", got, test.want)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	c, err := Connect(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("of a connection that was closed came %v", err)
 	}
 }

@@ -107,6 +107,7 @@ func (c *Conn) wait(s *side) error {
 			return nil
 		}
 		s.waiting = true
+		var err error
 		if c.task == nil {
 			if s.wake == nil {
 				s.wake = make(chan struct{}, 1)
@@ -114,10 +115,13 @@ func (c *Conn) wait(s *side) error {
 			c.mu.Unlock()
 			<-s.wake
 			c.mu.Lock()
-		} else if err := c.stepAside(); err != nil {
+		} else {
+			err = c.stepAside()
+		}
+		s.waiting = false // or its task would be resumed that waits for nothing
+		if err != nil {
 			return err
 		}
-		s.waiting = false
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,21 +35,44 @@ func heard(ctx context.Context, d *Dialer, target checker.Target, t *Task, text 
 // with no place in the epoll for those that are there by then; and that those to few
 // are taken as they come.
 func TestHeed(t *testing.T) {
-	target := serve(t, back)
 	for _, n := range []int{few - 2, 2 * few} {
+		var asked, answered atomic.Int32
+		wait := func(what *atomic.Int32, n int) {
+			for end := time.Now().Add(10 * time.Second); int(what.Load()) < n && time.Now().Before(end); {
+				time.Sleep(time.Millisecond)
+			}
+		}
+		target := serve(t, func(c net.Conn) {
+			text := make([]byte, 3)
+			if _, err := io.ReadFull(c, text); err != nil {
+				return
+			}
+			if asked.Add(1); n < few { // no answer is there at once, but maybe the last one
+				wait(&asked, n)
+			}
+			c.Write(text)
+			answered.Add(1)
+			io.Copy(io.Discard, c)
+		})
 		var d Dialer
 		var list []func(*Task) error
 		for i := range n {
-			list = append(list, func(task *Task) error { return heard(t.Context(), &d, target, task, fmt.Sprintf("%3d", i)) })
+			list = append(list, func(task *Task) error {
+				if i == 2*few-1 {
+					wait(&answered, few) // the first ones have asked by now
+				}
+				return heard(t.Context(), &d, target, task, fmt.Sprintf("%3d", i))
+			})
 		}
-		// Many have asked when the last one begins, and are answered while it is busy.
-		list = append(list, func(*Task) error { time.Sleep(200 * time.Millisecond); return nil })
+		if n >= few { // and the others before this one begins
+			list = append(list, func(*Task) error { wait(&answered, n); return nil })
+		}
 		for i, err := range tasks(&d, list...) {
 			if err != nil {
 				t.Errorf("%d of %d: %v", i, n, err)
 			}
 		}
-		if listed := int(d.poll.tag); n >= few && listed > n/4 || n < few && listed < n {
+		if listed := int(d.poll.tag); n >= few && listed > n/4 || n < few && listed < n-1 {
 			t.Errorf("%d of %d that asked together had a place in the epoll", listed, n)
 		}
 	}

@@ -285,3 +285,27 @@ func TestTaskVerdicts(t *testing.T) {
 		t.Errorf("%v", errs[1])
 	}
 }
+
+// TestNowhereToWait: of a connection that has no place to wait in its task does not
+// wait, and what happens then resumes nobody.
+func TestNowhereToWait(t *testing.T) {
+	file, err := os.Create(t.TempDir() + "/file") // of which an epoll tells nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	var d Dialer
+	p, err := d.poller()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Conn{poll: p, fd: int(file.Fd()), task: &Task{poll: p}}
+	var local *checker.LocalError
+	if _, err := c.Read(make([]byte, 1)); !errors.As(err, &local) {
+		t.Fatalf("it waited: %v", err)
+	}
+	c.ring(time.Now())
+	if len(p.woken) > 0 {
+		t.Error("its task is resumed, and had not waited")
+	}
+}

@@ -69,7 +69,7 @@ func (g *group) flush(now time.Time) {
 			}
 			g.under.push(id)
 		}
-		starts = append(starts, checkerpb.Start{Check: id, Probe: s.probe, TimeoutUs: uint64(s.check.Limit / time.Microsecond), Details: s.once != nil})
+		starts = append(starts, checkerpb.Start{Check: id, Probe: s.probe, TimeoutUs: uint64(s.check.Limit / time.Microsecond), Details: s.details})
 		s.sent = i
 		i.under++
 	}

@@ -37,6 +37,7 @@ type ask struct {
 	seq        uint32
 	at         time.Time
 	once       chan<- checker.Result
+	details    bool // of once: they are wanted
 }
 
 // group is one kind of check in one network namespace under one user: its
@@ -281,7 +282,7 @@ func (g *group) begin(a *ask) {
 	// What a set that was closed without a probe has of it, is never in force.
 	s.check = a.check
 	g.probe++
-	s.asked, s.sent, s.set, s.once = true, nil, a.set, a.once
+	s.asked, s.sent, s.set, s.once, s.details = true, nil, a.set, a.once, a.details
 	s.generation, s.number, s.seq, s.probe = a.generation, a.number, a.seq, g.probe
 	s.until = a.at.Add(s.check.Patience)
 	g.under.push(a.slot)

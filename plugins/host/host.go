@@ -398,6 +398,15 @@ func (s *Set) close() {
 // Probe runs one check once, with its details, and waits for its result, which
 // is Unknown when ctx ends first.
 func (s *Set) Probe(ctx context.Context, number uint32) checker.Result {
+	return s.probe(ctx, number, true)
+}
+
+// Verdict is Probe without the details, for those who look at the result only.
+func (s *Set) Verdict(ctx context.Context, number uint32) checker.Result {
+	return s.probe(ctx, number, false)
+}
+
+func (s *Set) probe(ctx context.Context, number uint32, details bool) checker.Result {
 	var p place
 	if int(number) < len(s.places) {
 		p = s.places[number]
@@ -412,7 +421,7 @@ func (s *Set) Probe(ctx context.Context, number uint32) checker.Result {
 		g.mu.Unlock()
 		return checker.Result{Message: ErrClosed.Error()}
 	}
-	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, once: answer, at: clock.Now()})
+	g.inbox = append(g.inbox, ask{set: s, slot: p.slot, check: p.check, once: answer, details: details, at: clock.Now()})
 	g.mu.Unlock()
 	g.poke()
 	select {

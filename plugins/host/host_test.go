@@ -36,6 +36,9 @@ func TestProbesComeBack(t *testing.T) {
 	if r, err := s.host.Probe(context.Background(), check(9, "GOOD", "ok")); err != nil || r.Verdict != checker.OK || len(r.Details) != 1 {
 		t.Errorf("probed once: %+v, %v", r, err)
 	}
+	if r := s.set.Verdict(context.Background(), 0); r.Verdict != checker.OK || len(r.Details) != 0 {
+		t.Errorf("probed for its verdict: %+v", r)
+	}
 	if info, err := s.host.Describe(context.Background(), Plugin{Name: "GOOD"}); err != nil || info.Doc != "does what it is told" || len(info.Options) != 1 {
 		t.Errorf("described as %+v, %v", info, err)
 	}

@@ -330,7 +330,7 @@ func (g *group) result(i *instance, r *checkerpb.Result) error {
 	if state := r.GetState(); state != "" && len(state) <= maxText {
 		g.remember(i, s, state)
 	}
-	if s.once != nil {
+	if s.details {
 		for _, d := range r.GetDetails() {
 			out.Details = append(out.Details, checker.Detail{Name: d.GetName(), Text: d.GetText()})
 		}

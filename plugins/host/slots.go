@@ -24,6 +24,7 @@ type slot struct {
 	number     uint32
 	seq        uint32
 	once       chan<- checker.Result // in place of set
+	details    bool                  // of once: they are wanted
 	probe      uint32                // its number on the wire
 	until      time.Time
 	heap       int // its place in the heap

@@ -52,6 +52,7 @@ defaults
 	timeout connect 5s
 	timeout client 5s
 	timeout server 5s
+	timeout check 1m
 listen b
 	bind 127.0.0.1:%d
 	server s 127.0.0.1:%d weight 40 agent-check agent-port %[4]d agent-inter 20ms
@@ -111,7 +112,7 @@ listen b
 	} {
 		line.Store(test.line)
 		state, weight := "", 0
-		for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if state, weight = stat(); strings.HasPrefix(state, test.state) && weight == test.weight {
 				break
 			}

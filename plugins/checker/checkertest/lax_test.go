@@ -58,14 +58,18 @@ func TestConformFails(t *testing.T) {
 	target := checker.Target{Address: netip.MustParseAddrPort("127.0.0.1:9")}
 	for _, options := range []any{nil, map[string]string{}} {
 		c := &complaints{TB: t}
-		refuses(c, &lax{}, Case{Target: target, Options: options})
+		refuses(c, &lax{}, Case{Target: target, Options: options}, true)
 		if len(c.said) != 1 || !strings.Contains(c.said[0], "it took the option") {
 			t.Errorf("of one that takes any option: %q", c.said)
 		}
 	}
 	c := &complaints{TB: t}
-	if refuses(c, &lax{sparse: true}, Case{Target: target}); len(c.said) != 1 || !strings.Contains(c.said[0], "does not name it") {
+	if refuses(c, &lax{sparse: true}, Case{Target: target}, true); len(c.said) != 1 || !strings.Contains(c.said[0], "does not name it") {
 		t.Errorf("of one that refuses without a word: %q", c.said)
+	}
+	c = &complaints{TB: t}
+	if refuses(c, &lax{sparse: true}, Case{}, false); len(c.said) != 0 {
+		t.Errorf("of one that may lack something: %q", c.said)
 	}
 	c = &complaints{TB: t}
 	l := &lax{end: make(chan struct{})}
