@@ -123,11 +123,11 @@ func (o *digestOptions) run(ctx context.Context, stdout, stderr io.Writer, addre
 	page, details, err := c.Fetch(checker.WithLog(ctx, nil, o.verbose), target, given)
 	if o.verbose {
 		for _, d := range details {
-			fmt.Fprintf(stdout, "%s: %s\n", d.Name, harmless(d.Text))
+			fmt.Fprintf(stdout, "%s: %s\n", inLine(d.Name), harmless(d.Text))
 		}
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "moonkeep:", harmless(err.Error()))
+		fmt.Fprintln(stderr, "moonkeep:", inLine(err.Error()))
 		return exitUnknown
 	}
 	if page.Status/100 != 2 {

@@ -227,9 +227,9 @@ func (t *trial) check(address netip.AddrPort, options json.RawMessage) pluginhos
 
 // say prints the result of a probe.
 func (t *trial) say(r checker.Result) {
-	fmt.Fprintf(t.out, "      %s: %s (%s)\n", r.Verdict, harmless(r.Message), r.Latency.Round(time.Microsecond))
+	fmt.Fprintf(t.out, "      %s: %s (%s)\n", r.Verdict, inLine(r.Message), r.Latency.Round(time.Microsecond))
 	for _, d := range r.Details {
-		fmt.Fprintf(t.out, "      %s: %s\n", harmless(d.Name), strings.ReplaceAll(strings.TrimRight(harmless(d.Text), "\n"), "\n", "\n      "))
+		fmt.Fprintf(t.out, "      %s: %s\n", inLine(d.Name), strings.ReplaceAll(strings.TrimRight(harmless(d.Text), "\n"), "\n", "\n      "))
 	}
 }
 

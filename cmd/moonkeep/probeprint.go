@@ -21,23 +21,28 @@ func harmless(text string) string {
 	}, strings.ReplaceAll(text, "\r\n", "\n"))
 }
 
+// inLine is harmless of what is to stand on one line.
+func inLine(text string) string {
+	return strings.ReplaceAll(strings.TrimRight(harmless(text), "\n"), "\n", " / ")
+}
+
 func printProbe(w io.Writer, name, host string, r checker.Result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s", strings.TrimSpace(name+" "+host), r.Verdict)
 	if r.Message != "" {
-		b.WriteString(": " + harmless(r.Message))
+		b.WriteString(": " + inLine(r.Message))
 	}
 	if r.Weight != nil {
 		fmt.Fprintf(&b, ", weight %d", *r.Weight)
 	}
 	fmt.Fprintf(&b, " (%s)\n", r.Latency.Round(time.Microsecond))
 	for _, d := range r.Details {
-		for i, line := range strings.Split(strings.TrimRight(harmless(d.Text), "\n"), "\n") {
-			label := harmless(d.Name)
+		for i, text := range strings.Split(strings.TrimRight(harmless(d.Text), "\n"), "\n") {
+			label := inLine(d.Name)
 			if i > 0 {
 				label = ""
 			}
-			fmt.Fprintf(&b, "  %-14s %s\n", label, line)
+			fmt.Fprintf(&b, "  %-14s %s\n", label, text)
 		}
 	}
 	_, err := io.WriteString(w, b.String())
