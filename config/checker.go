@@ -195,8 +195,10 @@ type SMTPCheck struct {
 	TLS
 	Target
 	Timing
-	// The hosts to test instead of the real server, each by a check of its own. What a host
-	// does not say is as the check says.
+	// Further hosts to test, each by a check of its own. The real server itself is tested
+	// beside them only where the check has a key of where or how to connect: connect_ip,
+	// connect_port, bindto, bind_port, bind_if, connect_timeout or fwmark. Of these a host
+	// takes over connect_timeout; of the others what it does not say is as the check says.
 	Hosts []SMTPHost `key:"hosts" word:"host" form:"block" tier:"3"`
 }
 

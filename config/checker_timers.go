@@ -102,22 +102,36 @@ func (h *SMTPHost) Timers(c *SMTPCheck, v *VirtualServer, r *RealServer) Timers 
 	return (&Check{SMTP: h.Alone(c)}).Timers(v, r)
 }
 
-// Alone is one host of an SMTP_CHECK as a check of its own: what the host does not say
-// is the check's.
+// Itself reports whether an SMTP_CHECK tests the real server. With hosts it does only where
+// it says where or how to connect, as by keepalived; of the namespace that knows nothing.
+func (c *SMTPCheck) Itself() bool {
+	to := c.Target
+	to.NetNamespace = ""
+	return len(c.Hosts) == 0 || to != Target{}
+}
+
+// Places are an SMTP_CHECK as the checks that it stands for, none of which has hosts: that
+// of the real server itself, and one for each host.
+func (c *SMTPCheck) Places() (all []*SMTPCheck) {
+	if c.Itself() {
+		own := *c
+		own.Hosts = nil
+		all = append(all, &own)
+	}
+	for i := range c.Hosts {
+		all = append(all, c.Hosts[i].Alone(c))
+	}
+	return all
+}
+
+// Alone is one host of an SMTP_CHECK as a check of its own: where and how it connects is
+// what the host says, and what it does not say of the rest is the check's.
 func (h *SMTPHost) Alone(c *SMTPCheck) *SMTPCheck {
 	out := *c
 	out.At, out.Written, out.Hosts = h.At, h.Written, nil
-	to := &out.Target
-	if h.ConnectIP.IsValid() {
-		to.ConnectIP = h.ConnectIP
-	}
-	if h.BindTo.IsValid() {
-		to.BindTo = h.BindTo
-	}
-	to.ConnectPort, to.BindPort = cmp.Or(h.ConnectPort, c.ConnectPort), cmp.Or(h.BindPort, c.BindPort)
-	to.BindIf, to.Fwmark = cmp.Or(h.BindIf, c.BindIf), cmp.Or(h.Fwmark, c.Fwmark)
-	to.ConnectTimeout = firstOf(h.ConnectTimeout, c.ConnectTimeout)
-	to.NetNamespace = cmp.Or(h.NetNamespace, c.NetNamespace)
+	out.Target = h.Target
+	out.ConnectTimeout = firstOf(h.ConnectTimeout, c.ConnectTimeout)
+	out.NetNamespace = cmp.Or(h.NetNamespace, c.NetNamespace)
 	t := &out.Timing
 	t.Retry, t.DelayBeforeRetry = firstOf(h.Retry, c.Retry), firstOf(h.DelayBeforeRetry, c.DelayBeforeRetry)
 	t.Warmup, t.DelayLoop = firstOf(h.Warmup, c.Warmup), firstOf(h.DelayLoop, c.DelayLoop)

@@ -20,8 +20,9 @@ type Script struct {
 	// the script count: interval, timeout, rise and fall. The check's
 	// unknown_grace and on_unknown say what it comes to when its plugin gives
 	// no result; left out they are three times interval and the timeout, at
-	// least 4s, or longer if it was ended for its silence lately, and fail.
-	Plugin *Check `key:"plugin" word:"-"`
+	// least 4s, or longer if it was ended for its silence lately, and fail. In
+	// keepalived.conf: check, with one check in its braces.
+	Plugin *Check `key:"plugin" word:"check" form:"block" own:"true" tier:"3"`
 	// Allow lists what the Lua script may do beyond reading. In
 	// keepalived.conf: "lua:PATH allow=exec,write".
 	Allow []string `key:"allow" word:"-" enum:"control,exec,listen,net,write"`
@@ -97,4 +98,17 @@ func (p *Program) File() *Lua {
 		return nil
 	}
 	return &Lua{At: p.At, Written: p.Written, Path: p.Lua, Allow: p.Allow, Args: p.Args}
+}
+
+// ScriptLacks is what a check needs that is a vrrp_script's and not a real server's, and
+// why; empty when it has all.
+func (c *Check) ScriptLacks() (keyword, why string) {
+	switch to := c.Target(); {
+	case to == nil:
+	case !to.ConnectIP.IsValid():
+		return "connect_ip", "no real server gives it an address"
+	case to.ConnectPort == 0 && c.Ping == nil:
+		return "connect_port", "no real server gives it a port"
+	}
+	return "", ""
 }

@@ -136,6 +136,6 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 		if c.Follows == "" {
 			since = " for " + age(c.SinceAge)
 		}
-		fmt.Fprintf(w, "    %s\t%s%s: %s%s%s%s\n", c.Kind, c.State, since, c.Last(), ago, row, when)
+		fmt.Fprintf(w, "    %s\t%s%s: %s%s%s%s\n", c.Name(), c.State, since, c.Last(), ago, row, when)
 	}
 }

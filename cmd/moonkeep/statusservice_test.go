@@ -13,6 +13,7 @@ func TestPrintServices(t *testing.T) {
 	fine := control.Check{Kind: "TCP_CHECK", State: "up", SinceAge: 90, Verdict: "ok", Message: "connected", VerdictAge: number(0.5), Took: 0.002, DueIn: number(0.5)}
 	bad := fine
 	bad.State, bad.Verdict, bad.Message, bad.Running = "down", "failed", "refused", true
+	bad.Place = "192.0.2.12:81"
 	server := func(name string, c control.Check) control.RealServer {
 		return control.RealServer{Name: name, State: c.State, SinceAge: 90, Weight: 3, Configured: 3, Checks: []control.Check{c}}
 	}
@@ -27,15 +28,15 @@ func TestPrintServices(t *testing.T) {
 	printServices(&b, &s)
 	want := `
 virtual server TCP 192.0.2.1:80: has its quorum for 1m30s: 1 of 2 servers work, weight 3 of 1
-  192.0.2.11:80  up for 1m30s, weight 3
-    TCP_CHECK    up for 1m30s: ok: connected (500ms ago, took 2ms), next in 500ms
-  192.0.2.12:80  DOWN for 1m30s, weight 3
-    TCP_CHECK    down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
+  192.0.2.11:80              up for 1m30s, weight 3
+    TCP_CHECK                up for 1m30s: ok: connected (500ms ago, took 2ms), next in 500ms
+  192.0.2.12:80              DOWN for 1m30s, weight 3
+    TCP_CHECK 192.0.2.12:81  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
 
 virtual server fwmark 3: LOST ITS QUORUM, the sorry server serves for 0s: 0 of 1 servers work, weight 0 of 4, hysteresis 1
   checks are paused: its address is not on this node
-  192.0.2.13   DOWN for 1m30s, weight 3
-    TCP_CHECK  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
+  192.0.2.13                 DOWN for 1m30s, weight 3
+    TCP_CHECK 192.0.2.12:81  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
 
 checks of real servers
   3 checks, 0 without a result; 10 probes, none began more than 64ms late, the latest by 3ms
@@ -51,7 +52,7 @@ checks of real servers
 	printServices(&b, &s)
 	for _, part := range []string{
 		"\n  PANIC: too few servers work, so failed ones are kept in service\n",
-		"  192.0.2.11:80  up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80  DOWN, kept in service by the panic for 1m30s, weight 3\n",
+		"  192.0.2.11:80              up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80              DOWN, kept in service by the panic for 1m30s, weight 3\n",
 	} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)

@@ -6,8 +6,8 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 )
 
-// checksOf are the checks of a real server, each host of an SMTP_CHECK as one of its
-// own, and behind them what measures its weight.
+// checksOf are the checks of a real server, each place of an SMTP_CHECK with hosts as one of
+// its own, and behind them what measures its weight.
 func checksOf(r *config.RealServer) []config.Check {
 	list := r.Checks
 	if slices.ContainsFunc(list, func(k config.Check) bool { return k.SMTP != nil && len(k.SMTP.Hosts) > 0 }) {
@@ -17,8 +17,8 @@ func checksOf(r *config.RealServer) []config.Check {
 				list = append(list, k)
 				continue
 			}
-			for i := range k.SMTP.Hosts {
-				list = append(list, config.Check{SMTP: k.SMTP.Hosts[i].Alone(k.SMTP)})
+			for _, place := range k.SMTP.Places() {
+				list = append(list, config.Check{SMTP: place})
 			}
 		}
 	}

@@ -27,6 +27,8 @@ type Probe struct {
 	// Service is its name in node.Config, for people. Server is the other one.
 	Service string
 	server  config.Endpoint
+	// connects says that Address is of a target, which a program has none of.
+	connects bool
 	// Virtual is the address of the service; invalid when it has none.
 	Virtual netip.AddrPort
 
@@ -105,7 +107,11 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 		}
 		// There is no server around it.
 		v := config.VirtualServer{ConnectTimeout: s.Timeout, DelayLoop: s.Interval}
-		p = probe(c, &v, &config.RealServer{}, s.Plugin, n, &last)
+		r := config.RealServer{}
+		if mail := s.Plugin.SMTP; mail != nil { // its hosts may leave out what it says itself
+			r.Address = mail.Connect(&v, &r)
+		}
+		p = probe(c, &v, &r, s.Plugin, n, &last)
 		p.Script, p.Limit, p.Patience, p.Weight = s.Name, s.Timeout, s.Timeout, nil
 		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
 		f(&p)
@@ -120,6 +126,21 @@ func (p *Probe) Server() string {
 		return ""
 	}
 	return p.server.String()
+}
+
+// Place is where it connects to, for people, when that is not its server; empty of what
+// does not connect, and of a script's.
+func (p *Probe) Place() string {
+	switch {
+	case !p.connects || !p.server.IsValid() || p.Address == p.server.AddrPort:
+		return ""
+	case p.Kind == "PING_CHECK": // it has no ports
+		if p.Address.Addr() == p.server.Addr() {
+			return ""
+		}
+		return p.Address.Addr().String()
+	}
+	return p.Address.String()
 }
 
 // probed reports whether somebody has to make a check.
@@ -191,6 +212,7 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 	}
 	if to := k.Target(); to != nil {
 		p.Address = to.Connect(v, r).AddrPort
+		p.connects = true
 		p.BindTo, p.BindPort, p.BindIf, p.Fwmark = to.BindTo, uint16(to.BindPort), to.BindIf, to.Fwmark
 	}
 	needs := func(to *config.Target) {
@@ -201,7 +223,9 @@ func probe(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *c
 	if to := k.Target(); to != nil {
 		needs(to)
 	}
-	if k.SMTP != nil {
+	if k.SMTP != nil && len(k.SMTP.Hosts) > 0 {
+		// Each host has how it connects in its options, and nothing of the check's.
+		p.BindTo, p.BindPort, p.BindIf, p.Fwmark = netip.Addr{}, 0, "", 0
 		for i := range k.SMTP.Hosts {
 			needs(&k.SMTP.Hosts[i].Target)
 		}
@@ -237,12 +261,9 @@ func limit(k *config.Check, v *config.VirtualServer, r *config.RealServer, t con
 		if k.SMTP.StartTLS {
 			steps = 6 // and STARTTLS, the handshake, EHLO again
 		}
-		if len(k.SMTP.Hosts) == 0 {
-			return steps * t.ConnectTimeout
-		}
 		var sum time.Duration
-		for i := range k.SMTP.Hosts {
-			sum += steps * k.SMTP.Hosts[i].Timers(k.SMTP, v, r).ConnectTimeout
+		for _, place := range k.SMTP.Places() {
+			sum += steps * (&config.Check{SMTP: place}).Timers(v, r).ConnectTimeout
 		}
 		return sum
 	case k.Agent != nil:
@@ -317,12 +338,12 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		})
 	case k.SMTP != nil:
 		m := object(reflect.ValueOf(*k.SMTP))
-		var hosts []any
-		for i := range k.SMTP.Hosts {
-			hosts = append(hosts, host(k.SMTP, &k.SMTP.Hosts[i], v, r))
-		}
 		delete(m, "hosts")
-		if len(hosts) > 0 {
+		if len(k.SMTP.Hosts) > 0 {
+			var hosts []any
+			for _, place := range k.SMTP.Places() {
+				hosts = append(hosts, host(place, v, r))
+			}
 			m["hosts"] = hosts
 		}
 		if k.SMTP.StartTLS {
@@ -385,21 +406,14 @@ func trust(m map[string]any, ssl *config.SSL) {
 	}
 }
 
-// host is one host of an SMTP_CHECK that is a vrrp_script's, with its target. The
-// process is in the namespace of all of them.
-func host(c *config.SMTPCheck, h *config.SMTPHost, v *config.VirtualServer, r *config.RealServer) map[string]any {
-	m := object(reflect.ValueOf(h.Target))
-	t := h.Target
-	if !t.ConnectIP.IsValid() {
-		t.ConnectIP = c.ConnectIP
-	}
-	if t.ConnectPort == 0 {
-		t.ConnectPort = c.ConnectPort
-	}
-	e := t.Connect(v, r)
+// host is a place of an SMTP_CHECK that is a vrrp_script's, as its checker takes a host.
+// The process is in the namespace of all of them.
+func host(place *config.SMTPCheck, v *config.VirtualServer, r *config.RealServer) map[string]any {
+	m := object(reflect.ValueOf(place.Target))
+	e := place.Connect(v, r)
 	delete(m, "net_namespace")
 	m["connect_ip"], m["connect_port"] = e.Addr().String(), e.Port()
-	m["connect_timeout"] = h.Timers(c, v, r).ConnectTimeout.String()
+	m["connect_timeout"] = (&config.Check{SMTP: place}).Timers(v, r).ConnectTimeout.String()
 	return m
 }
 

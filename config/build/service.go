@@ -62,6 +62,7 @@ func services(c *config.Config) []node.Service {
 				var p *Probe
 				if probed(k) {
 					one = probe(c, v, r, k, number, &last)
+					one.server = r.Endpoint(v)
 					p = &one
 				}
 				number++
@@ -125,6 +126,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 		if p.Plugin {
 			out.Kind = p.Kind
 		}
+		out.Place = p.Place()
 		if r.Smoothing != nil {
 			smoothing := Smoothing(r.Smoothing)
 			out.Smoothing = &smoothing

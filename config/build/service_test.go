@@ -199,7 +199,7 @@ func TestServices(t *testing.T) {
 			}
 		}
 	}
-	if found != len(probes) || found != 14 {
+	if found != len(probes) || found != 15 {
 		t.Errorf("%d of %d probes are of a check", found, len(probes))
 	}
 }
@@ -367,7 +367,7 @@ vrrp_scripts: [{name: web, plugin: {HTTP_GET: {connect_ip: 192.0.2.7, connect_po
 `)
 	all := Probes(c)
 	p := all[len(all)-1]
-	if p.Script != "web" || p.Check != 16 || p.Kind != "HTTP_GET" || p.Address.String() != "192.0.2.7:8" || p.Limit != time.Second || p.ConnectTimeout != time.Second {
+	if p.Script != "web" || p.Check != 17 || p.Kind != "HTTP_GET" || p.Address.String() != "192.0.2.7:8" || p.Limit != time.Second || p.ConnectTimeout != time.Second {
 		t.Errorf("%+v", p)
 	}
 	n := Node(c)

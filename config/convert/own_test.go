@@ -11,7 +11,8 @@ import (
 )
 
 // ownChecks has a key of each kind that keepalived does not know.
-const ownChecks = `vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24]}]
+const ownChecks = `vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24], track_scripts: [web]}]
+vrrp_scripts: [{name: web, fall: 2, plugin: {SSL_GET: {connect_ip: 192.0.2.9, connect_port: 443, verify: true, urls: [/x]}}}]
 global: {plugin_directory: /opt/plugins, plugin_user: checks, plugin_group: checks}
 plugins:
   - {name: redis-role, path: /opt/redis-role, sha256: 0000000000000000000000000000000000000000000000000000000000000001, user: redis, group: redis, memory: 64, allow: [net_raw]}
@@ -56,7 +57,7 @@ func TestOwnKeywords(t *testing.T) {
 			told[strings.Fields(f.Text)[0]] = true
 		}
 		if language == Keepalived {
-			for _, word := range strings.Fields("plugin plugin_directory rise net_namespace on_unknown http2 method verify answer LUA_CHECK GRPC_HEALTH AGENT_CHECK PLUGIN_CHECK") {
+			for _, word := range strings.Fields("check plugin plugin_directory rise net_namespace on_unknown http2 method verify answer LUA_CHECK GRPC_HEALTH AGENT_CHECK PLUGIN_CHECK") {
 				if !told[word] {
 					t.Errorf("nothing is told of %s", word)
 				}

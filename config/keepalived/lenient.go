@@ -51,7 +51,9 @@ const (
 
 // moonkeepsOwn reports whether a finding is about something that keepalived
 // has no word for, so that no configuration of keepalived's is refused for it.
-func moonkeepsOwn(name string) bool { return name == "bad-lua" || name == "bad-smoothing" }
+func moonkeepsOwn(name string) bool {
+	return name == "bad-lua" || name == "bad-smoothing" || name == "exclusive-keys"
+}
 
 // soften makes a warning of an error when what is being read is read gently:
 // what it is about is lost.

@@ -82,12 +82,15 @@ func (r *reader) grant(given []string, grant string) string {
 	return text
 }
 
-// noAccount drops the account beside a Lua file, and says so: it runs inside the daemon.
-func (r *reader) noAccount(user, group *string) {
+// luaAccount is why a Lua file has none.
+const luaAccount = "a Lua file takes no account: it runs inside the daemon"
+
+// noAccount drops the account beside what takes none, and says so.
+func (r *reader) noAccount(why string, user, group *string) {
 	if *user == "" && *group == "" {
 		return
 	}
-	r.out.addAt(r.givenAt("user"), config.Warning, "surplus-words", "a Lua file takes no account: it runs inside the daemon; user is ignored")
+	r.out.addAt(r.givenAt("user"), config.Warning, "surplus-words", "%s; user is ignored", why)
 	*user, *group = "", ""
 	from := r.frames[len(r.frames)-1].keys
 	kept := slices.DeleteFunc(r.keys[from:], func(k config.Key) bool { return k.Name == "user" || k.Name == "group" })

@@ -120,7 +120,9 @@ func TestServices(t *testing.T) {
 		"link-local":        {checkText("TCP_CHECK", "connect_ip fe80::1"), []string{"warning no-bind-if"}},
 		"link-local, there": {checkText("TCP_CHECK", "connect_ip fe80::1\nbind_if eth0"), nil},
 		"a link-local host": {checkText("SMTP_CHECK", "host {\nconnect_ip fe80::1\n}\nhost {\nconnect_ip 10.0.0.8\n}"), []string{"warning no-bind-if"}},
-		"a bound host":      {checkText("SMTP_CHECK", "bind_if eth0\nhost {\nconnect_ip fe80::1\n}"), nil},
+		"its real server":   {checkText("SMTP_CHECK", "connect_ip fe80::2\nhost {\nconnect_ip 10.0.0.8\n}"), []string{"warning no-bind-if"}},
+		"a bound host":      {checkText("SMTP_CHECK", "host {\nconnect_ip fe80::1\nbind_if eth0\n}"), nil},
+		"bound for another": {checkText("SMTP_CHECK", "bind_if eth0\nhost {\nconnect_ip fe80::1\n}"), []string{"warning no-bind-if"}},
 		"no name":           {checkText("BFD_CHECK", ""), []string{"warning missing-keyword"}},
 		"a root":            {checkText("DNS_CHECK", "name ."), nil},
 		"a name":            {checkText("DNS_CHECK", "name a."+strings.Repeat("b", 63)), nil},
@@ -167,7 +169,7 @@ func TestLeftOut(t *testing.T) {
 	}
 	for _, text := range []string{
 		checkText("FILE_CHECK", "track_file tg"), "track_file tg {\nweight 5\n}\n" + checkText("FILE_CHECK", "track_file tg"),
-		checkText("TCP_CHECK", "connect_ip fe80::1"), checkText("SMTP_CHECK", "host {\nconnect_ip fe80::1\n}"),
+		checkText("TCP_CHECK", "connect_ip fe80::1"), checkText("SMTP_CHECK", "connect_ip fe80::2\nhost {\nconnect_ip 10.0.0.8\n}"),
 		checkText("BFD_CHECK", "name bg"), "bfd_instance bg {\nneighbor_ip x\n}\n" + checkText("BFD_CHECK", "name bg"),
 	} {
 		cfg, _ := Read("f", []byte(text))

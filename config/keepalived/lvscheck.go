@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"cmp"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -231,7 +230,7 @@ func (r *reader) miscUser(s *statement) {
 
 func (r *reader) endMiscCheck(*statement) {
 	if c := top[config.MiscCheck](r); r.require(r.ended) && c.MiscPath.File() != nil {
-		r.noAccount(&c.User, &c.Group)
+		r.noAccount(luaAccount, &c.User, &c.Group)
 	}
 }
 
@@ -270,16 +269,15 @@ func (r *reader) aimless() {
 				if to == nil || c.Plugin != nil { // which may know better
 					return false
 				}
-				if c.SMTP == nil || len(c.SMTP.Hosts) == 0 {
-					return r.unbound(c.Kind(), to.Connect(v, server), to.BindIf, c.At())
-				}
-				c.SMTP.Hosts = slices.DeleteFunc(c.SMTP.Hosts, func(h config.SMTPHost) bool {
-					if !h.ConnectIP.IsValid() {
-						h.ConnectIP = c.SMTP.ConnectIP
+				if mail := c.SMTP; mail != nil {
+					mail.Hosts = slices.DeleteFunc(mail.Hosts, func(h config.SMTPHost) bool {
+						return r.unbound("host of SMTP_CHECK", h.Connect(v, server), h.BindIf, h.At)
+					})
+					if !mail.Itself() {
+						return false
 					}
-					return r.unbound("host of SMTP_CHECK", h.Connect(v, server), cmp.Or(h.BindIf, c.SMTP.BindIf), h.At)
-				})
-				return len(c.SMTP.Hosts) == 0
+				}
+				return r.unbound(c.Kind(), to.Connect(v, server), to.BindIf, c.At())
 			})
 		}
 	}

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,23 +22,60 @@ func (r *reader) endScript(s *statement) {
 	if !r.given("timeout") {
 		in.Timeout = in.Interval
 	}
-	if in.Argv == nil && in.Lua == "" && !r.damaged && !r.meant["script"] {
+	none := in.Argv == nil && in.Lua == ""
+	switch {
+	case r.damaged || r.meant["script"] || r.meant["check"]:
+	case none && in.Plugin == nil:
 		r.damaged = true
 		r.out.error(s.at(), "missing-keyword", "vrrp_script %s has no script: what would it run?", printable(in.Name))
+	case !none && in.Plugin != nil:
+		r.damaged = true
+		r.out.addAt(r.givenAt("plugin"), config.Error, "exclusive-keys", "vrrp_script %s has a script and a check: which would it run?", printable(in.Name))
 	}
 	if in.Lua != "" {
-		r.noAccount(&in.User, &in.Group)
+		r.noAccount(luaAccount, &in.User, &in.Group)
+	}
+	if in.Plugin != nil {
+		r.noAccount("a check takes no account: that of its plugin counts", &in.User, &in.Group)
 	}
 	if at, text := in.SmoothingFault(); text != "" {
 		r.out.addAt(at, config.Error, "bad-smoothing", "vrrp_script %s: smoothing %s", printable(in.Name), text)
 	}
-	r.damaged = r.damaged || in.Argv == nil && in.Lua == ""
+	r.damaged = r.damaged || none && in.Plugin == nil
 	c := &script{damaged: r.damaged, tracker: &tracker{name: in.Name, at: s.at(), place: in.At, weight: in.Weight, reverse: in.Reverse}}
 	c.Script = taken[config.Script](r)
 	if c.damaged {
 		r.skipped[in.Name] = in.At
 	} else if r.trackable("vrrp_script", c.tracker) {
 		r.scripts = append(r.scripts, c)
+	}
+}
+
+// endScriptCheck holds what goes for the check of a vrrp_script: there is one, and no real
+// server that it could take an address from.
+func (r *reader) endScriptCheck(s *statement) {
+	c := top[config.Check](r)
+	kinds := 0
+	for v, i := reflect.ValueOf(c).Elem(), 0; i < v.NumField(); i++ {
+		if !v.Field(i).IsNil() {
+			kinds++
+		}
+	}
+	name, text := "missing-keyword", ""
+	switch keyword, why := c.ScriptLacks(); {
+	case r.damaged || len(r.meant) > 0: // which has been said
+	case kinds == 0:
+		text = "this check has none in its braces, such as HTTP_GET"
+	case kinds > 1:
+		name, text = "exclusive-keys", "this check has more than one in its braces: write a vrrp_script for each"
+	case c.Target() == nil:
+		name, text = "wrong-block", "a check of a vrrp_script cannot be "+c.Kind()+": use script, track_file or track_bfd"
+	case keyword != "":
+		text = "this " + c.Kind() + " has no " + keyword + ": " + why
+	}
+	if text != "" {
+		r.damaged = true
+		r.out.error(s.at(), name, "%s", text)
 	}
 }
 

@@ -59,6 +59,7 @@ func specialScript() map[string]keyword {
 		"fall":     {handle: atMost(setField)},
 		"weight":   {min: 1, max: 2, handle: (*reader).scriptWeight},
 		"user":     {min: 1, max: 2, handle: (*reader).scriptUserGroup},
+		"check":    {finish: (*reader).endScriptCheck},
 	}
 }
 

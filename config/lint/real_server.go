@@ -129,11 +129,10 @@ func needsPort(c *config.Check) bool {
 // portless reports whether a check has nothing to connect to, or one of its hosts has
 // not.
 func portless(c *config.Check, v *config.VirtualServer, r *config.RealServer) bool {
-	own := c.Target().Connect(v, r).Port() == 0
-	if c.SMTP == nil || len(c.SMTP.Hosts) == 0 {
-		return own
+	if c.SMTP == nil {
+		return c.Target().Connect(v, r).Port() == 0
 	}
-	return own && slices.ContainsFunc(c.SMTP.Hosts, func(h config.SMTPHost) bool { return h.ConnectPort == 0 })
+	return slices.ContainsFunc(c.SMTP.Places(), func(p *config.SMTPCheck) bool { return p.Connect(v, r).Port() == 0 })
 }
 
 func nothing() string { return "" }

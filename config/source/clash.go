@@ -1,7 +1,6 @@
 package source
 
 import (
-	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -135,22 +134,21 @@ func (r *reader) granularity(v *config.VirtualServer, what string) {
 
 // unbound reports checks that connect to an address which may be on every network.
 func (r *reader) unbound(what string, v *config.VirtualServer, server *config.RealServer, check *config.Check) {
-	one := func(kind string, to *config.Target, bindIf string, at config.Position) {
-		if a := to.Connect(v, server).Addr(); config.Unbound(a, bindIf) {
+	one := func(kind string, to *config.Target, at config.Position) {
+		if a := to.Connect(v, server).Addr(); config.Unbound(a, to.BindIf) {
 			r.error(at, "no-bind-if", "%s: %s connects to the link-local address %s, which may be on every network: write bind_if", what, kind, a)
 		}
 	}
-	to := check.Target()
-	switch {
-	case to == nil || check.Plugin != nil: // which may know better
-	case check.SMTP == nil || len(check.SMTP.Hosts) == 0:
-		one(check.Kind(), to, to.BindIf, check.At())
-	default:
-		for _, h := range check.SMTP.Hosts {
-			if !h.ConnectIP.IsValid() {
-				h.ConnectIP = to.ConnectIP
-			}
-			one("a host of SMTP_CHECK", &h.Target, cmp.Or(h.BindIf, to.BindIf), h.At)
+	to, mail := check.Target(), check.SMTP
+	if to == nil || check.Plugin != nil { // which may know better
+		return
+	}
+	if mail == nil || mail.Itself() {
+		one(check.Kind(), to, check.At())
+	}
+	if mail != nil {
+		for i := range mail.Hosts {
+			one("a host of SMTP_CHECK", &mail.Hosts[i].Target, mail.Hosts[i].At)
 		}
 	}
 }

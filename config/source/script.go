@@ -73,14 +73,12 @@ func (r *reader) onlyWithLua(t *table) {
 // scriptPlugin holds what goes for the check of a script: there is no real
 // server that it could take an address from.
 func (r *reader) scriptPlugin(t *table, c *config.Check) {
-	at, to := t.value("plugin"), c.Target()
-	switch {
+	at := t.value("plugin")
+	switch keyword, why := c.ScriptLacks(); {
 	case c.Kind() == "":
-	case to == nil:
+	case c.Target() == nil:
 		r.error(at, "wrong-value", "%s: plugin cannot be %s: use script, lua, track_files or track_bfds", t.what, c.Kind())
-	case !to.ConnectIP.IsValid():
-		r.error(at, "missing-key", "%s: plugin: %s needs a connect_ip: no real server gives it an address", t.what, c.Kind())
-	case to.ConnectPort == 0 && c.Ping == nil:
-		r.error(at, "missing-key", "%s: plugin: %s needs a connect_port: no real server gives it a port", t.what, c.Kind())
+	case keyword != "":
+		r.error(at, "missing-key", "%s: plugin: %s needs a %s: %s", t.what, c.Kind(), keyword, why)
 	}
 }

@@ -112,6 +112,7 @@ func TestFindingsOfTheRest(t *testing.T) {
 		"where a check connects": {`virtual_servers: [{address: "[2001:db8::1]:80", real_servers: [{address: "[fe80::2]:80", checks: [{TCP_CHECK: {}}, {TCP_CHECK: {bind_if: eth0}}, {UDP_CHECK: {connect_ip: "2001:db8::2"}}, {SMTP_CHECK: {hosts: [{}]}}, {SMTP_CHECK: {bind_if: eth0, hosts: [{}]}}]}]}]`, []string{
 			`a.yaml:6:111: error: virtual_server UDP [2001:db8::1]:80: TCP_CHECK connects to the link-local address fe80::2, which may be on every network: write bind_if [no-bind-if]`,
 			`a.yaml:6:210: error: virtual_server UDP [2001:db8::1]:80: a host of SMTP_CHECK connects to the link-local address fe80::2, which may be on every network: write bind_if [no-bind-if]`,
+			`a.yaml:6:254: error: virtual_server UDP [2001:db8::1]:80: a host of SMTP_CHECK connects to the link-local address fe80::2, which may be on every network: write bind_if [no-bind-if]`,
 		}},
 		"what a check needs": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [HTTP_GET, MISC_CHECK, DNS_CHECK]}, {weight: 1}]}]`, []string{
 			`a.yaml:6:76: error: virtual_server 1: real_server 192.0.2.2: HTTP_GET needs urls [missing-key]`,

@@ -74,6 +74,9 @@ type RealServer struct {
 // Check is one check of a real server.
 type Check struct {
 	Kind string `json:"kind"`
+	// Place is where it connects to, unless that is the address and port of the real
+	// server.
+	Place string `json:"connects_to,omitempty"`
 	// Follows names the file or the BFD session that it follows instead of
 	// running.
 	Follows  string  `json:"follows,omitempty"`
@@ -199,7 +202,7 @@ func describeCheck(c *node.CheckStatus, at mono.Instant) Check {
 		return seconds(max(0, at.Sub(t)))
 	}
 	x := Check{
-		Kind: c.Kind, Follows: c.Follows, State: upDown(c.Up), Assumed: !c.Decided, Message: c.Message, VerdictAge: age(c.Last), Took: c.Took.Seconds(),
+		Kind: c.Kind, Place: c.Place, Follows: c.Follows, State: upDown(c.Up), Assumed: !c.Decided, Message: c.Message, VerdictAge: age(c.Last), Took: c.Took.Seconds(),
 		InARow: c.Row, UnknownAge: age(c.Dark), Running: c.Running, Resting: c.Suspended, MostLate: c.Late.Most.Seconds(), Missed: c.Late.Missed,
 		History: make([]Span, 0, len(c.History)),
 	}
@@ -220,6 +223,14 @@ func describeCheck(c *node.CheckStatus, at mono.Instant) Check {
 		x.History = append(x.History, Span{Verdict: sp.Verdict.String(), Count: sp.Count, FirstAge: *age(sp.First), LastAge: *age(sp.Last)})
 	}
 	return x
+}
+
+// Name is what tells a check from the others of its real server, for people.
+func (c *Check) Name() string {
+	if c.Place == "" {
+		return c.Kind
+	}
+	return c.Kind + " " + c.Place
 }
 
 // Last says what a check said last, for people.
@@ -248,11 +259,11 @@ func (r *RealServer) Doubt() string {
 	for i := range r.Checks {
 		switch c := &r.Checks[i]; {
 		case c.State == "down":
-			return fmt.Sprintf("%s is down", c.Kind)
+			return fmt.Sprintf("%s is down", c.Name())
 		case c.UnknownAge != nil:
-			return fmt.Sprintf("%s has no result", c.Kind)
+			return fmt.Sprintf("%s has no result", c.Name())
 		case c.InARow > 0:
-			return fmt.Sprintf("%s: %d contrary results in a row", c.Kind, c.InARow)
+			return fmt.Sprintf("%s: %d contrary results in a row", c.Name(), c.InARow)
 		}
 	}
 	return ""

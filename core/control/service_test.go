@@ -20,7 +20,7 @@ func TestServices(t *testing.T) {
 		Services: []node.Service{
 			{Name: "TCP 192.0.2.1:80", Quorum: 2, Servers: []node.Server{
 				{Name: "192.0.2.11:80", Weight: 3, Checks: []node.Check{check("1")}},
-				{Name: "192.0.2.12:80", Weight: 1, Checks: []node.Check{check("2"), {Kind: "FILE_CHECK", Life: life, File: "f"}}},
+				{Name: "192.0.2.12:80", Weight: 1, Checks: []node.Check{{Kind: "TCP_CHECK", Place: "192.0.2.12:81", Identity: "2", Life: life}, {Kind: "FILE_CHECK", Life: life, File: "f"}}},
 			}},
 			{Name: "empty"},
 		},
@@ -51,7 +51,7 @@ func TestServices(t *testing.T) {
 		c.InARow != 1 || *c.DueIn != 0.5 || len(c.History) != 2 || c.History[0].Verdict != "ok" || c.History[1].FirstAge != 0.5 || c.Last() != "failed: slow" || a.Doubt() != "TCP_CHECK: 1 contrary results in a row" {
 		t.Errorf("server %+v", a)
 	}
-	if b.State != "down" || b.SinceAge != 10.5 || b.Checks[0].State != "down" || !b.Checks[0].Running || b.Checks[0].DueIn != nil || b.Doubt() != "TCP_CHECK is down" ||
+	if b.State != "down" || b.SinceAge != 10.5 || b.Checks[0].State != "down" || !b.Checks[0].Running || b.Checks[0].DueIn != nil || b.Doubt() != "TCP_CHECK 192.0.2.12:81 is down" || b.Checks[0].Place != "192.0.2.12:81" ||
 		b.Checks[1].Follows != "file f" || b.Checks[1].Last() != "nothing known of file f yet" {
 		t.Errorf("server %+v", b)
 	}

@@ -65,6 +65,9 @@ type Server struct {
 type Check struct {
 	// Kind is its keyword, for people.
 	Kind string
+	// Place is where it connects to, for people; empty for the real server's own address
+	// and port, and of a check that does not connect.
+	Place string
 	// Identity changes when what is checked, or how, changes; a reload keeps
 	// the state of a check of a server with the same identity.
 	Identity string

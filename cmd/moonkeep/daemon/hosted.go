@@ -146,7 +146,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			Target: checker.Target{
 				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout, Weight: x.Weight,
 			},
-			Label: x.Kind + " of " + x.Server() + " of virtual server " + x.Service,
+			Label: strings.TrimSpace(x.Kind+" "+x.Place()) + " of " + x.Server() + " of virtual server " + x.Service,
 		}
 		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
 			check.User = OwnUser() // as all programs do without script_user
@@ -261,7 +261,7 @@ func (p *probes) probeScript(ctx context.Context, name string) checker.Result {
 	if !ok || p.set == nil {
 		return checker.Result{Message: "no plugin has this check"}
 	}
-	return p.set.Probe(ctx, number)
+	return p.set.Verdict(ctx, number)
 }
 
 // identity changes when what a plugin checks for a vrrp_script does; empty when none
