@@ -18,6 +18,7 @@ type keeping struct {
 
 // release has addresses removed, except the host's own.
 func (e *Engine) release(a node.Action) {
+	all := a.Addresses
 	if len(e.plan.Keep) > 0 {
 		var kept []netspec.Address
 		a.Addresses = slices.DeleteFunc(slices.Clone(a.Addresses), func(x netspec.Address) bool {
@@ -30,10 +31,10 @@ func (e *Engine) release(a node.Action) {
 		e.keeping.withhold(a.Instance, kept)
 	}
 	e.lane.push(a)
-	if a.Grace > 0 {
+	if a.Yields {
 		// The addresses may still answer, and no more. Lane 1 may be at it with them:
 		// what it announces after this it finds to be leaving.
-		e.kernel.Hush(a.Instance, a.Addresses)
+		e.kernel.Hush(a.Instance, all)
 	}
 }
 

@@ -28,8 +28,8 @@ type lane struct {
 	held    []held
 	holding map[string]bool
 	mature  *time.Timer
-	// leaving has the instances whose release with a grace is not under way yet, and
-	// that have not claimed again: they announce nothing.
+	// leaving has the instances that have yielded, whose release is not under way yet,
+	// and that have not claimed again: they announce nothing.
 	leaving map[string]bool
 	// told counts the queued changes that are to be told.
 	told   int
@@ -80,7 +80,7 @@ func (l *lane) push(a node.Action) {
 		l.release(time.Time{})
 	}
 	switch {
-	case a.Grace > 0:
+	case a.Yields:
 		l.leaving[a.Instance] = true
 	case a.Kind == node.Claim:
 		delete(l.leaving, a.Instance)

@@ -260,32 +260,36 @@ func TestYieldHushes(t *testing.T) {
 }
 
 // TestYieldAnnouncesNothing: what is being claimed when the instance yields is not
-// announced afterwards; claimed anew, it is.
+// announced afterwards, whether it goes on answering for a while or not; claimed anew,
+// it is.
 func TestYieldAnnouncesNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		in := instance("A", 1, 100, "192.0.2.100/24")
-		r := prepare(planOf(in), Options{})
-		r.kernel.on("claim A", func() error {
-			time.Sleep(2 * time.Millisecond)
-			return nil
-		})
-		r.begin()
-		began := time.Now()
-		for len(r.kernel.made("claim A")) == 0 {
-			if time.Since(began) > time.Minute {
-				t.Fatal("it does not become MASTER")
+	for _, shared := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			in := instance("A", 1, 100, "192.0.2.100/24")
+			in.Router.Shared = shared
+			r := prepare(planOf(in), Options{})
+			r.kernel.on("claim A", func() error {
+				time.Sleep(2 * time.Millisecond)
+				return nil
+			})
+			r.begin()
+			began := time.Now()
+			for len(r.kernel.made("claim A")) == 0 {
+				if time.Since(began) > time.Minute {
+					t.Fatal("it does not become MASTER")
+				}
+				time.Sleep(time.Millisecond)
 			}
-			time.Sleep(time.Millisecond)
-		}
-		r.Packets(fill(r.NewPacket(), &in, 200))
-		after(20 * time.Millisecond)
-		equal(t, "calls", r.kernel.made("hush", "announce", "release"), "hush A 192.0.2.100", "release A 192.0.2.100")
-		after(time.Minute)
-		if r.kernel.made("announce A") == nil {
-			t.Error("MASTER again, it announces nothing")
-		}
-		r.stop(t)
-	})
+			r.Packets(fill(r.NewPacket(), &in, 200))
+			after(20 * time.Millisecond)
+			equal(t, "calls", r.kernel.made("hush", "announce", "release"), "hush A 192.0.2.100", "release A 192.0.2.100")
+			after(time.Minute)
+			if r.kernel.made("announce A") == nil {
+				t.Error("MASTER again, it announces nothing")
+			}
+			r.stop(t)
+		})
+	}
 }
 
 // TestLaneGrace: a release with a grace, and what is told after it, wait, and nothing

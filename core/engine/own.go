@@ -52,10 +52,11 @@ func (e *Engine) act(batch []node.Action) {
 		case node.Changed, node.Told:
 			e.opts.Notifier.Notify(*a.Change)
 		case node.Announce:
-			if e.refused[a.Instance] || e.lane.leaves(a.Instance) {
-				break // clients must not be sent to what does not stand here, or no longer
+			if e.refused[a.Instance] {
+				break // clients must not be sent to what does not stand here
 			}
-			if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds); err != nil {
+			stays := func() bool { return !e.lane.leaves(a.Instance) }
+			if err := e.kernel.Announce(a.Instance, a.Addresses, a.Rounds, stays); err != nil {
 				e.teller.trouble(a.Instance, "addresses could not be announced", err)
 			}
 		}

@@ -52,10 +52,12 @@ type Kernel interface {
 	// HeldRouting is Held for routes and rules.
 	HeldRouting(netspec.Routing) (netspec.Routing, error)
 	// Announce sends rounds of gratuitous ARP, or of unsolicited neighbour
-	// advertisements, for the addresses.
-	Announce(instance string, addresses []netspec.Address, rounds int) error
+	// advertisements, for the addresses. It asks may once a Hush finds what it is
+	// about to announce, and announces nothing when that says no.
+	Announce(instance string, addresses []netspec.Address, rounds int, may func() bool) error
 	// Hush forgets what an instance has still to announce for the addresses, as
-	// Release does, which comes later. It does not wait for lane 1.
+	// Release does, which comes later, and ends the Announce that is under way with
+	// them. It does not wait for lane 1.
 	Hush(instance string, addresses []netspec.Address)
 	// Held returns which of the addresses stand in the kernel now, read from
 	// the kernel at the call.

@@ -27,7 +27,7 @@ func TestStop(t *testing.T) {
 			t.Errorf("the stop took %v and returned %v, want %v to %v and nil", took, err, interval, 2*interval)
 		}
 		made := r.kernel.made()[before:]
-		equal(t, "calls of the stop", made, "send VI_1 0", "release VI_1 192.0.2.100", "notify VI_1 INIT", "drain", "close")
+		equal(t, "calls of the stop", made, "send VI_1 0", "hush VI_1 192.0.2.100", "release VI_1 192.0.2.100", "notify VI_1 INIT", "drain", "close")
 	})
 }
 
@@ -44,7 +44,7 @@ func TestStopTellsOfSlowReleases(t *testing.T) {
 			t.Error(err)
 		}
 		made := r.kernel.made()[before:]
-		equal(t, "calls of the stop", made, "send VI_1 0", "release VI_1 192.0.2.100", "notify VI_1 INIT", "drain", "close")
+		equal(t, "calls of the stop", made, "send VI_1 0", "hush VI_1 192.0.2.100", "release VI_1 192.0.2.100", "notify VI_1 INIT", "drain", "close")
 	})
 }
 

@@ -311,8 +311,8 @@ func (k *Kernel) Watch(interfaces []string, channels []netspec.Channel) error {
 
 // Announce implements engine.Kernel. It returns before all is sent where there is a
 // gap or the interface takes no more at once; what is queued is dropped by Release.
-func (k *Kernel) Announce(instance string, addresses []netspec.Address, rounds int) error {
-	return k.announcer.Announce(instance, addresses, rounds)
+func (k *Kernel) Announce(instance string, addresses []netspec.Address, rounds int, may func() bool) error {
+	return k.announcer.Announce(instance, addresses, rounds, may)
 }
 
 // Hush implements engine.Kernel.

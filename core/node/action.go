@@ -87,6 +87,9 @@ type Action struct {
 	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
 	NoAccept bool
 	Tell     bool
+	// Yields is true for a Release whose instance is MASTER no longer: from now on
+	// nothing is announced of it.
+	Yields bool
 	// Grace is by how much a Release, and what is told after it, may wait for the
 	// new master to claim the addresses.
 	Grace  time.Duration

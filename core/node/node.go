@@ -426,7 +426,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 			n.claim(in)
 		case vrrp.DoRelease:
 			in.claimed, in.refusals, in.retry, in.lack = false, 0, mono.Never, lack{}
-			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses(), Tell: a.Tell, Grace: a.Grace})
+			n.out = append(n.out, Action{Kind: Release, Instance: in.cfg.Name, Addresses: in.addresses(), Tell: a.Tell, Yields: true, Grace: a.Grace})
 		case vrrp.DoAnnounce:
 			if a.Rounds > 0 {
 				n.announce(in, a.Rounds)

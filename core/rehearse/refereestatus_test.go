@@ -71,10 +71,8 @@ func (r *referee) kernel(h *Happening) {
 	}
 	// Here each action is carried out by itself. core/engine carries out up to 128
 	// together, where a claim may take so long that its instance yields before it is
-	// announced. What this cannot show is held by the engine's own tests: after a
-	// release with a grace nothing is announced (TestYieldAnnouncesNothing). After one
-	// without, it may be, and it is the last advert that has the new master announce
-	// again, as for those that are stranded above.
+	// announced. What this cannot show is held by the engine's own tests: nothing is
+	// announced of one that has yielded (TestYieldAnnouncesNothing).
 	if d != nil && a.Kind == node.Announce && d.lane.begun == vrrp.Backup {
 		r.blame(h, "begins to announce %v as BACKUP", a.Addresses)
 	}

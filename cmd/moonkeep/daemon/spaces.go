@@ -344,9 +344,9 @@ func (s *spaces) hold(list []engine.Holding, errs []error, f func(*kernel.Kernel
 }
 
 // Announce implements engine.Kernel.
-func (s *spaces) Announce(instance string, addresses []netspec.Address, rounds int) error {
+func (s *spaces) Announce(instance string, addresses []netspec.Address, rounds int, may func() bool) error {
 	return s.split(addresses, func(_ string, k *kernel.Kernel, list []netspec.Address) error {
-		return k.Announce(instance, list, rounds)
+		return k.Announce(instance, list, rounds, may)
 	})
 }
 

@@ -64,7 +64,7 @@ func TestAdvertisementByteForByte(t *testing.T) {
 	const host, router = 0x20, 0xa0
 	for forwards, flags := range map[string]byte{"0": host, "1": router} {
 		h.Run(t, func() error { return os.WriteFile("/proc/sys/net/ipv6/conf/eth0/forwarding", []byte(forwards), 0) })
-		netnstest.Must(t, a.Announce("VI_1", list, 2))
+		netnstest.Must(t, a.Announce("VI_1", list, 2, always))
 		for round := range 2 {
 			for _, ip := range []string{"2001:db8::100", "fe80::100"} {
 				if got, want := nextAdvertisement(t, c, time.Second), advertisement(mac(t, h, "eth0"), ip, flags); !bytes.Equal(got, want) {
@@ -74,7 +74,7 @@ func TestAdvertisementByteForByte(t *testing.T) {
 		}
 	}
 	netnstest.Must(t, h.Link.SetARP("eth0", false))
-	netnstest.Must(t, a.Announce("VI_1", list, 1))
+	netnstest.Must(t, a.Announce("VI_1", list, 1, always))
 	if got := nextAdvertisement(t, c, 50*time.Millisecond); got != nil {
 		t.Errorf("announced without ARP: % x", got)
 	}
@@ -92,7 +92,7 @@ func TestAdvertisementMovesTheAddress(t *testing.T) {
 	stale := net.HardwareAddr{2, 0, 0, 0, 0, 9}
 	netnstest.Must(t, peer.Link.SetNeighbour("eth1", vip, stale))
 	a := open(t, h, 0, nil)
-	netnstest.Must(t, a.Announce("VI_1", on("eth0", "2001:db8::100/64"), 1))
+	netnstest.Must(t, a.Announce("VI_1", on("eth0", "2001:db8::100/64"), 1, always))
 	want := mac(t, h, "eth0")
 	var got net.HardwareAddr
 	for end := time.Now().Add(2 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -113,7 +113,7 @@ func TestAdvertisementsArePacedByThemselves(t *testing.T) {
 	a := openGaps(t, h, 0, 30*time.Millisecond)
 	list := on("eth0", "192.0.2.100/24", "2001:db8::100/64", "2001:db8::101/64")
 	start := time.Now()
-	netnstest.Must(t, a.Announce("VI_1", list, 2))
+	netnstest.Must(t, a.Announce("VI_1", list, 2, always))
 	if got, want := heard(t, four, 10*time.Millisecond), []string{"192.0.2.100", "192.0.2.100"}; !slices.Equal(got, want) {
 		t.Errorf("at once announced %v, want %v", got, want)
 	}

@@ -76,6 +76,7 @@ type Announcer struct {
 	fd     int
 	beside map[int]int // sockets of links, by the index of the interface (below)
 	queues map[lane]*queue
+	calls  map[*call]bool // of Announce that are under way
 	// failing is why what was tried last was not announced.
 	failing  map[target]string
 	failures *atomic.Uint64
@@ -108,6 +109,7 @@ func Open(lookup Lookup, pace Pace, failures *atomic.Uint64, log *slog.Logger) (
 		done:    make(chan struct{}),
 		ended:   make(chan struct{}),
 		queues:  make(map[lane]*queue),
+		calls:   make(map[*call]bool),
 		beside:  make(map[int]int),
 		failing: make(map[target]string),
 	}
@@ -171,8 +173,14 @@ func (a *Announcer) Close() error {
 //
 // Of a kind with a gap it returns before anything is sent; and without one before all
 // is sent where the interface cannot take that much at once. Instance is the name by
-// which Drop finds what is queued.
-func (a *Announcer) Announce(instance string, addresses []netspec.Address, rounds int) error {
+// which Drop finds what is queued, and the call while it is under way. May is asked
+// when it does: whoever has it say no and then calls Drop has nothing announced after.
+func (a *Announcer) Announce(instance string, addresses []netspec.Address, rounds int, may func() bool) error {
+	c := a.begin(instance)
+	defer a.end(c)
+	if !may() {
+		return nil
+	}
 	var failed []error
 	fail := func(address netspec.Address, err error) {
 		if err = a.tell(instance, address, err); err != nil {
@@ -207,7 +215,7 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 		frames = append(frames, f)
 	}
 	if len(paced) > 0 {
-		failed = append(failed, a.enqueue(instance, paced, rounds)...)
+		failed = append(failed, a.enqueue(c, paced, rounds)...)
 	}
 	full := make(map[string]bool) // interfaces that take no more now
 	for range rounds {
@@ -216,8 +224,10 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 			if f.failed || full[f.address.Device] {
 				continue
 			}
-			err := a.send(f)
+			gone, err := a.send(c, f)
 			switch {
+			case gone:
+				f.failed = true // and nobody need be told
 			case err == nil:
 				if f.sent++; f.sent == rounds {
 					fail(f.address, nil)
@@ -242,7 +252,7 @@ func (a *Announcer) Announce(instance string, addresses []netspec.Address, round
 			}
 		}
 		if len(rest) > 0 {
-			failed = append(failed, a.enqueue(instance, rest, left)...)
+			failed = append(failed, a.enqueue(c, rest, left)...)
 		}
 	}
 	return errors.Join(failed...)
@@ -268,8 +278,33 @@ type frame struct {
 	failed  bool
 }
 
-func (a *Announcer) send(f *frame) error {
+// send sends a frame of a call, unless that has been dropped.
+func (a *Announcer) send(c *call, f *frame) (gone bool, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.sendLocked(f)
+	if c.gone[identity(f.address)] {
+		return true, nil
+	}
+	return false, a.sendLocked(f)
+}
+
+// call is an Announce that is under way.
+type call struct {
+	instance string
+	// gone are the identities of the addresses that were dropped since it began.
+	gone map[netspec.Address]bool
+}
+
+func (a *Announcer) begin(instance string) *call {
+	c := &call{instance: instance}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.calls[c] = true
+	return c
+}
+
+func (a *Announcer) end(c *call) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.calls, c)
 }

@@ -52,6 +52,9 @@ func openGaps(t *testing.T, h *netnstest.Host, arp, na time.Duration) *announce.
 	return a
 }
 
+// always is the answer of an instance that stays MASTER.
+func always() bool { return true }
+
 func on(device string, prefixes ...string) []netspec.Address {
 	var list []netspec.Address
 	for _, p := range prefixes {
@@ -100,7 +103,7 @@ func TestRoundsInOrderByteForByte(t *testing.T) {
 	first, second := peer.Capture(t, "eth1", unix.ETH_P_ARP), peer.Capture(t, "eth3", unix.ETH_P_ARP)
 	a := open(t, h, 0, nil)
 	list := slices.Concat(on("eth0", "192.0.2.100/24"), on("eth2", "198.51.100.1/32"), on("lo", "203.0.113.1/32"), on("eth0", "192.0.2.101/24"))
-	netnstest.Must(t, a.Announce("VI_1", list, 3))
+	netnstest.Must(t, a.Announce("VI_1", list, 3, always))
 	for round := range 3 {
 		for _, ip := range []string{"192.0.2.100", "192.0.2.101"} {
 			if got, want := first.Next(t, time.Second), gratuitous(mac(t, h, "eth0"), ip); !bytes.Equal(got, want) {
@@ -117,7 +120,7 @@ func TestRoundsInOrderByteForByte(t *testing.T) {
 
 	// Another hardware address counts from the next call on.
 	netnstest.Must(t, h.Link.SetMAC("eth0", net.HardwareAddr{2, 0, 0, 0, 0, 9}))
-	netnstest.Must(t, a.Announce("VI_1", list[:1], 1))
+	netnstest.Must(t, a.Announce("VI_1", list[:1], 1, always))
 	if got, want := first.Next(t, time.Second), gratuitous(net.HardwareAddr{2, 0, 0, 0, 0, 9}, "192.0.2.100"); !bytes.Equal(got, want) {
 		t.Errorf("after a change of the hardware address:\n got % x\nwant % x", got, want)
 	}
@@ -130,7 +133,7 @@ func TestInterfacesWithoutARPArePassedOver(t *testing.T) {
 	for _, gap := range []time.Duration{0, time.Millisecond} {
 		var log bytes.Buffer
 		a := open(t, h, gap, &log)
-		netnstest.Must(t, a.Announce("VI_1", on("eth0", "192.0.2.100/24"), 2))
+		netnstest.Must(t, a.Announce("VI_1", on("eth0", "192.0.2.100/24"), 2, always))
 		if got := heard(t, c, 30*time.Millisecond); len(got) != 0 {
 			t.Errorf("gap %v: announced %v", gap, got)
 		}
@@ -148,7 +151,7 @@ func TestOneFailureStopsNoOther(t *testing.T) {
 	c := peer.Capture(t, "eth1", unix.ETH_P_ARP)
 	a := open(t, h, 0, nil)
 	list := slices.Concat(on("eth9", "192.0.2.1/24"), on("eth2", "192.0.2.2/24", "2001:db8::2/64"), on("eth0", "192.0.2.3/24"))
-	err := a.Announce("VI_1", list, 2)
+	err := a.Announce("VI_1", list, 2, always)
 	for _, want := range []error{link.ErrNoInterface, unix.ENETDOWN} {
 		if !errors.Is(err, want) {
 			t.Errorf("error %v, want %v among it", err, want)
@@ -184,7 +187,7 @@ func TestGroupSharesAGap(t *testing.T) {
 		t.Helper()
 		start := time.Now()
 		list := slices.Concat(on("eth0", "192.0.2.1/24"), on("eth2", "192.0.2.2/24"), on("eth4", "192.0.2.3/24"))
-		netnstest.Must(t, a.Announce("VI_1", list, 2))
+		netnstest.Must(t, a.Announce("VI_1", list, 2, always))
 		for _, c := range captures {
 			for range 2 {
 				c.Next(t, time.Second)
@@ -211,7 +214,7 @@ func TestGapPacesEachInterfaceAndKeepsRounds(t *testing.T) {
 	const gap = 20 * time.Millisecond
 	a := open(t, h, gap, nil)
 	start := time.Now()
-	netnstest.Must(t, a.Announce("VI_1", slices.Concat(on("eth0", "192.0.2.1/24", "192.0.2.2/24"), on("eth2", "192.0.2.3/24")), 2))
+	netnstest.Must(t, a.Announce("VI_1", slices.Concat(on("eth0", "192.0.2.1/24", "192.0.2.2/24"), on("eth2", "192.0.2.3/24")), 2, always))
 	if took := time.Since(start); took > gap {
 		t.Errorf("Announce took %v, want less than a gap", took)
 	}
@@ -226,8 +229,8 @@ func TestGapPacesEachInterfaceAndKeepsRounds(t *testing.T) {
 		if n == 0 {
 			// The same again adds nothing; another instance has rounds of its
 			// own, behind what is queued.
-			netnstest.Must(t, a.Announce("VI_1", on("eth0", "192.0.2.2/24"), 2))
-			netnstest.Must(t, a.Announce("VI_2", on("eth0", "192.0.2.4/24"), 1))
+			netnstest.Must(t, a.Announce("VI_1", on("eth0", "192.0.2.2/24"), 2, always))
+			netnstest.Must(t, a.Announce("VI_2", on("eth0", "192.0.2.4/24"), 1, always))
 		}
 		// Half of it: the capture reads a frame later than it came.
 		if n > 1 && now.Sub(last) < gap/2 {
@@ -251,8 +254,8 @@ func TestDropTakesOutWhatIsQueued(t *testing.T) {
 	c := peer.Capture(t, "eth1", unix.ETH_P_ARP)
 	a := open(t, h, 20*time.Millisecond, nil)
 	both := on("eth0", "192.0.2.1/24", "192.0.2.2/24")
-	netnstest.Must(t, a.Announce("VI_1", both, 5))
-	netnstest.Must(t, a.Announce("VI_2", both[1:], 1))
+	netnstest.Must(t, a.Announce("VI_1", both, 5, always))
+	netnstest.Must(t, a.Announce("VI_2", both[1:], 1, always))
 	if c.Next(t, time.Second) == nil {
 		t.Fatal("nothing was announced")
 	}
@@ -263,12 +266,58 @@ func TestDropTakesOutWhatIsQueued(t *testing.T) {
 	}
 }
 
+// TestDropEndsWhatIsUnderWay: of an announcement that is being made nothing leaves any
+// more, be it sent at once or queued; the other instances' does, and what is announced
+// afterwards.
+func TestDropEndsWhatIsUnderWay(t *testing.T) {
+	for _, gap := range []time.Duration{0, time.Millisecond} {
+		h, peer := netnstest.Pair(t, "eth0", "eth1")
+		c := peer.Capture(t, "eth1", unix.ETH_P_ARP)
+		var a *announce.Announcer
+		list := on("eth0", "192.0.2.1/24", "192.0.2.2/24", "192.0.2.3/24")
+		drop := func() {
+			a.Drop("VI_1", list[:2])
+			a.Drop("VI_2", list)
+		}
+		var dropping atomic.Bool
+		lookup := func(name string) (link.Interface, error) {
+			if dropping.CompareAndSwap(true, false) {
+				drop()
+			}
+			return h.Link.Interface(name)
+		}
+		h.Run(t, func() (err error) {
+			a, err = announce.Open(lookup, announce.Pace{Gaps: announce.Gaps{ARP: gap}}, nil, slog.New(slog.DiscardHandler))
+			return err
+		})
+		t.Cleanup(func() { netnstest.Must(t, a.Close()) })
+		check := func(what string, want ...string) {
+			t.Helper()
+			if got := heard(t, c, 30*time.Millisecond); !slices.Equal(got, want) {
+				t.Errorf("gap %v: %s: announced %v, want %v", gap, what, got, want)
+			}
+		}
+		dropping.Store(gap == 0)
+		netnstest.Must(t, a.Announce("VI_1", list, 2, func() bool {
+			if gap > 0 {
+				drop()
+			}
+			return true
+		}))
+		check("dropped while it is made", "192.0.2.3", "192.0.2.3")
+		netnstest.Must(t, a.Announce("VI_1", list, 1, func() bool { return false }))
+		check("not wanted")
+		netnstest.Must(t, a.Announce("VI_1", list, 1, always))
+		check("afterwards", "192.0.2.1", "192.0.2.2", "192.0.2.3")
+	}
+}
+
 func TestQueuedFailuresAreLoggedOnce(t *testing.T) {
 	h, peer := netnstest.Pair(t, "eth0", "eth1")
 	c := peer.Capture(t, "eth1", unix.ETH_P_ARP)
 	var log bytes.Buffer
 	a := open(t, h, time.Millisecond, &log)
-	netnstest.Must(t, a.Announce("VI_1", slices.Concat(on("eth9", "192.0.2.1/24"), on("eth0", "192.0.2.2/24")), 5))
+	netnstest.Must(t, a.Announce("VI_1", slices.Concat(on("eth9", "192.0.2.1/24"), on("eth0", "192.0.2.2/24")), 5, always))
 	if got := heard(t, c, 50*time.Millisecond); len(got) != 5 {
 		t.Errorf("announced %v, want 5", got)
 	}
@@ -277,7 +326,7 @@ func TestQueuedFailuresAreLoggedOnce(t *testing.T) {
 	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), want) {
 		t.Errorf("logged %q, want one line with %s", log.String(), want)
 	}
-	if err := a.Announce("VI_1", on("eth0", "192.0.2.2/24"), 1); !errors.Is(err, net.ErrClosed) {
+	if err := a.Announce("VI_1", on("eth0", "192.0.2.2/24"), 1, always); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after Close: %v, want net.ErrClosed", err)
 	}
 }
@@ -312,7 +361,7 @@ func TestFailuresAreToldOnce(t *testing.T) {
 				if reason != nil {
 					why.Store(&reason)
 				}
-				if err := a.Announce("VI_1", list, 1); err != nil {
+				if err := a.Announce("VI_1", list, 1, always); err != nil {
 					told += strings.Count(err.Error(), "announce 192.0.2.1")
 				}
 				failed += uint64(more)

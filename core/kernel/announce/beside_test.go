@@ -46,7 +46,7 @@ func TestBesideStuckLink(t *testing.T) {
 		for n := range 250 {
 			list = append(list, netspec.Address{Device: device, Prefix: netip.MustParsePrefix(fmt.Sprintf("192.0.2.%d/24", n+1))})
 		}
-		netnstest.Must(t, a.Announce("VI_1", list, 40)) // several buffers full
+		netnstest.Must(t, a.Announce("VI_1", list, 40, func() bool { return true })) // several buffers full
 	}
 	fill("above0")
 	fill("above1")

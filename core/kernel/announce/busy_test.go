@@ -40,7 +40,7 @@ func TestSlowLink(t *testing.T) {
 			c := peer.Capture(t, "eth1", unix.ETH_P_ARP)
 			var log bytes.Buffer
 			a := open(t, h, 0, &log)
-			netnstest.Must(t, a.Announce("VI_1", list, rounds))
+			netnstest.Must(t, a.Announce("VI_1", list, rounds, always))
 			count := make(map[string]int)
 			for n, ip := range heard(t, c, 500*time.Millisecond) {
 				// Rounds stay rounds: nobody is a round ahead of the others.
@@ -84,10 +84,10 @@ func TestStuckLink(t *testing.T) {
 	c := peer.Capture(t, "eth3", unix.ETH_P_ARP)
 	var log bytes.Buffer
 	a := open(t, h, 0, &log)
-	netnstest.Must(t, a.Announce("VI_1", stuck, 40)) // several buffers full
+	netnstest.Must(t, a.Announce("VI_1", stuck, 40, always)) // several buffers full
 	time.Sleep(50 * time.Millisecond)
 	for n := range 3 {
-		netnstest.Must(t, a.Announce("VI_2", on("eth2", "198.51.100.1/24"), 1))
+		netnstest.Must(t, a.Announce("VI_2", on("eth2", "198.51.100.1/24"), 1, always))
 		if got := c.Next(t, 2*time.Second); len(got) != 42 || !bytes.Equal(got[28:32], []byte{198, 51, 100, 1}) {
 			t.Fatalf("announcement %d on the other link: heard % x", n, got)
 		}

@@ -4,6 +4,7 @@ package announce
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"time"
@@ -64,11 +65,15 @@ type entry struct {
 
 // enqueue adds rounds for the addresses, all at once, or the first might be sent
 // twice before the second. One that is queued already keeps its place and gets
-// the greater of both numbers of rounds.
-func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds int) (failed []error) {
+// the greater of both numbers of rounds. What was dropped since the call began is
+// left out.
+func (a *Announcer) enqueue(c *call, addresses []netspec.Address, rounds int) (failed []error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, address := range addresses {
+		if c.gone[identity(address)] {
+			continue
+		}
 		if a.closed {
 			failed = append(failed, announceError(address, net.ErrClosed))
 			continue
@@ -82,7 +87,7 @@ func (a *Announcer) enqueue(instance string, addresses []netspec.Address, rounds
 			q = &queue{}
 			a.queues[at] = q
 		}
-		q.add(entry{instance, address, rounds})
+		q.add(entry{c.instance, address, rounds})
 	}
 	select {
 	case a.wake <- struct{}{}:
@@ -162,8 +167,9 @@ func (q *queue) refuse(err error, now time.Time, gap time.Duration) error {
 	return nil
 }
 
-// Drop forgets what is queued of the instance for the addresses. When it has
-// returned, none of them is announced any more; what failed is told anew afterwards.
+// Drop forgets what is queued of the instance for the addresses, and has each Announce
+// that is under way leave them out. When it has returned, none of them is announced any
+// more; what failed is told anew afterwards.
 func (a *Announcer) Drop(instance string, addresses []netspec.Address) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -172,12 +178,17 @@ func (a *Announcer) Drop(instance string, addresses []netspec.Address) {
 			delete(a.failing, target{instance, identity(address)})
 		}
 	}
-	if len(a.queues) == 0 {
+	if len(a.queues) == 0 && len(a.calls) == 0 {
 		return
 	}
 	gone := make(map[netspec.Address]bool, len(addresses))
 	for _, address := range addresses {
 		gone[identity(address)] = true
+	}
+	for c := range a.calls {
+		if c.instance == instance {
+			c.drop(gone)
+		}
 	}
 	for _, q := range a.queues {
 		q.drop(instance, gone)
@@ -195,6 +206,14 @@ func (q *queue) drop(instance string, gone map[netspec.Address]bool) {
 			return
 		}
 	}
+}
+
+// drop notes what the call is not to announce any more.
+func (c *call) drop(gone map[netspec.Address]bool) {
+	if c.gone == nil {
+		c.gone = make(map[netspec.Address]bool, len(gone))
+	}
+	maps.Copy(c.gone, gone)
 }
 
 // identity leaves of an address what Same compares.
