@@ -179,6 +179,9 @@ func (n *Node) readdress(kept []*instance, before []holding) {
 		if release := n.given(was); len(release.Addresses) > 0 || renamed {
 			releases = append(releases, release)
 		}
+		if renamed {
+			added = in.addresses() // what waits to be announced goes with the old name
+		}
 		if len(added) > 0 && !in.router.Leaving() {
 			announcements = append(announcements, Action{Kind: Announce, Instance: in.cfg.Name, Addresses: added, Rounds: max(1, in.cfg.Router.Announce.Repeat)})
 		}

@@ -59,7 +59,8 @@ func TestReloadMaster(t *testing.T) {
 			in.Addresses[0].Label = "eth0:1"
 		}, []string{"V claims 10.0.1.1 10.0.1.9", "V announces 10.0.1.1 x5"}, []string{"V sends 100"}},
 		{"name", func(in *Instance) { in.Name = "N" },
-			[]string{"N claims 10.0.1.1 10.0.1.9", "V releases 10.0.1.1 10.0.1.9"}, []string{"N sends 100"}},
+			// What waits to be announced goes with the old name.
+			[]string{"N claims 10.0.1.1 10.0.1.9", "V releases 10.0.1.1 10.0.1.9", "N announces 10.0.1.1 10.0.1.9 x5"}, []string{"N sends 100"}},
 		{"shorter interval", func(in *Instance) { in.Router.Interval = 300 * time.Millisecond }, nil,
 			[]string{"V sends 100", "V sends 100", "V sends 100"}},
 		{"a tracker that faults", func(in *Instance) { in.Interfaces = []TrackInterface{{Name: "eth0", Reverse: true}} },
@@ -114,7 +115,7 @@ func TestReloadSwapsNames(t *testing.T) {
 	d.hear("W", lower, 200)
 	d.forget()
 	d.reload(Config{Instances: []Instance{instance3("W", 1, 100), instance3("V", 2, 100)}})
-	d.want("W claims 10.0.1.1", "V releases 10.0.1.1")
+	d.want("W claims 10.0.1.1", "V releases 10.0.1.1", "W announces 10.0.1.1 x5")
 	d.role("W", vrrp.Master)
 	d.role("V", vrrp.Backup)
 }
@@ -298,7 +299,7 @@ func TestReloadMovesNames(t *testing.T) {
 		want []string
 	}{
 		{"names are swapped", [2]Instance{named(v, "W"), named(w, "V")}, []string{
-			"W claims 10.0.1.1", "V claims 10.0.2.1", "V releases 10.0.1.1", "W releases 10.0.2.1"}},
+			"W claims 10.0.1.1", "V claims 10.0.2.1", "V releases 10.0.1.1", "W releases 10.0.2.1", "W announces 10.0.1.1 x5", "V announces 10.0.2.1 x5"}},
 		{"names and addresses are", [2]Instance{at(named(v, "W"), "10.0.2.1"), at(named(w, "V"), "10.0.1.1")}, []string{
 			"W claims 10.0.2.1", "V claims 10.0.1.1", "V releases ", "W releases ", "W announces 10.0.2.1 x5", "V announces 10.0.1.1 x5"}},
 		{"an address moves down", [2]Instance{at(v, "10.0.1.9"), w.withMore("10.0.1.1")}, []string{
@@ -306,7 +307,7 @@ func TestReloadMovesNames(t *testing.T) {
 		{"an address moves up", [2]Instance{v.withMore("10.0.2.1"), at(w, "10.0.2.9")}, []string{
 			"V claims 10.0.2.1", "W claims 10.0.2.9", "W releases 10.0.2.1", "V announces 10.0.2.1 x5", "W announces 10.0.2.9 x5"}},
 		{"a name is handed on", [2]Instance{named(v, "W"), named(w, "X")}, []string{
-			"W claims 10.0.1.1", "X claims 10.0.2.1", "V releases 10.0.1.1", "W releases 10.0.2.1"}},
+			"W claims 10.0.1.1", "X claims 10.0.2.1", "V releases 10.0.1.1", "W releases 10.0.2.1", "W announces 10.0.1.1 x5", "X announces 10.0.2.1 x5"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := master(t, Config{Instances: []Instance{v, w}})
