@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +39,7 @@ type bench struct {
 	stop     context.CancelFunc
 	ended    chan error
 	resigned *resignation
+	sink     *hearing
 	log      string // keepalived's
 	process  *exec.Cmd
 }
@@ -59,6 +61,22 @@ func (r *resignation) Send(adverts []node.Action, errs []error) {
 	}
 	r.Kernel.Send(adverts, errs)
 }
+
+// hearing is a Sink that notes when the last packet of session four was received.
+type hearing struct {
+	*engine.Engine
+	at    atomic.Int64 // since begin
+	begin time.Time
+}
+
+func (h *hearing) BFD(p *node.BFDReceived) {
+	if p.Packet.Source.Is4() {
+		h.at.Store(int64(time.Since(h.begin)))
+	}
+	h.Engine.BFD(p)
+}
+
+func (h *hearing) last() time.Time { return h.begin.Add(time.Duration(h.at.Load())) }
 
 func (r *resignation) times() []time.Time {
 	r.mu.Lock()
@@ -177,7 +195,8 @@ func (b *bench) run(sessions ...node.Session) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	b.engine = engine.New(plan, engine.Options{Log: log, Alarm: bell})
 	b.ours.Run(b.t, func() error {
-		k, err := kernel.Open(b.engine, kernel.Options{Log: log})
+		b.sink = &hearing{Engine: b.engine, begin: time.Now()}
+		k, err := kernel.Open(b.sink, kernel.Options{Log: log})
 		b.resigned = &resignation{Kernel: k}
 		return err
 	})
@@ -266,39 +285,75 @@ bfd_instance six {
 
 // TestKeepalivedBFD: with keepalived a session comes up in both families, goes
 // down within the detection time that both agreed on when nothing comes
-// through any more, and comes up again; an orderly stop is told.
+// through any more, and not before, and comes up again; an orderly stop is told.
 func TestKeepalivedBFD(t *testing.T) {
 	b := newBench(t)
 	b.keepalived(fmt.Sprintf(bothFamilies, "", ""))
 	b.run(toKeepalived("four", "192.0.2.2"), toKeepalived("six", "2001:db8::2"))
+	const detection = 50 * time.Millisecond
 	var took []time.Duration
-	for round := 1; round <= 5; round++ {
+	// Where keepalived has to wait for a processor, the session falls before the cut;
+	// such a round says nothing.
+	for round := 1; round <= 15 && len(took) < 5; round++ {
 		for _, s := range b.steady() {
-			if s.Detection != 50*time.Millisecond || s.Interval != 10*time.Millisecond {
+			if s.Detection != detection || s.Interval != 10*time.Millisecond {
 				t.Errorf("%s: detection %v, interval %v; want 50 ms and 10 ms", s.Name, s.Detection, s.Interval)
 			}
 		}
 		b.says(2*round, "Entering Up state")
 		before := len(b.resigned.times())
+		late := lateness()
 		cut := time.Now()
 		b.cut(true)
 		b.await(5*time.Second, bfd.Down, vrrp.Fault)
-		resigned := b.resigned.times()
-		if len(resigned) != before+1 {
-			t.Fatalf("resigned %d times, want once", len(resigned)-before)
-		}
-		took = append(took, resigned[before].Sub(cut))
+		waited := late()
+		resigned, heard := b.resigned.times()[before:], b.sink.last()
 		b.cut(false)
+		if len(resigned) > 0 && resigned[0].Before(cut) {
+			t.Logf("round %d: down before the cut", round)
+			continue
+		}
+		if len(resigned) != 1 {
+			t.Fatalf("resigned %d times, want once", len(resigned))
+		}
+		if after := resigned[0].Sub(heard); after < detection {
+			t.Errorf("resigned %v after the last packet, want %v at least", after, detection)
+		}
+		took = append(took, resigned[0].Sub(cut)-waited)
 	}
-	t.Logf("from the cut to the advert of priority 0: %v", took)
+	t.Logf("from the cut to the advert of priority 0, less what this process had to wait for a processor: %v", took)
 	slices.Sort(took)
-	// A peer that was late with its last packet is missed earlier after the cut.
-	if median := took[len(took)/2]; median < 35*time.Millisecond || median > 80*time.Millisecond {
-		t.Errorf("median %v of %v, want 40 to 80 ms", median, took)
+	if len(took) < 3 || took[len(took)/2] > 80*time.Millisecond {
+		t.Errorf("the median of %v is not below 80 ms", took)
 	}
 	b.steady()
 	b.stop()
 	b.says(1, "Remote diagnostic - Administratively Down")
+}
+
+// lateness measures, until the function that it returns is called, by how much a timer
+// of this process was late at the most.
+func lateness() (end func() time.Duration) {
+	const nap = time.Millisecond
+	stop, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		most := time.Duration(0)
+		for {
+			select {
+			case <-stop:
+				worst <- most
+				return
+			default:
+			}
+			begin := time.Now()
+			time.Sleep(nap)
+			most = max(most, time.Since(begin)-2*nap) // as late as one is on an idle machine
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		return <-worst
+	}
 }
 
 // TestKeepalivedBFDTimers: different timers on both ends, and what a reload

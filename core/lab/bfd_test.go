@@ -49,7 +49,7 @@ func TestBFD(t *testing.T) {
 	ours := Moonkeep{Binary: needMoonkeep(t)}
 	l, _ := raise(t, Options{Plan: plan, Daemons: []Daemon{ours, ours, Keepalived{Binary: needKeepalived(t), Rewrite: keepalived.Rewrite}}})
 	perform(t, l, "await a VI_1 20s")
-	var took []time.Duration
+	var took, outages []time.Duration
 	// On a busy machine a session may fall by itself; such a round says nothing.
 	for round := 0; round < 15 && len(took) < 5; round++ {
 		before := l.Now()
@@ -60,14 +60,17 @@ func TestBFD(t *testing.T) {
 				// fell before the cut because a process had to wait.
 				continue
 			}
-			took = append(took, m.Next-lastMark(l))
-			if m.Outage() > little(l) {
-				t.Errorf("the client was without an answer for %s, want at most %s", m.Outage(), little(l))
-			}
+			took, outages = append(took, m.Next-lastMark(l)), append(outages, m.Outage())
 		}
 		perform(t, l, "heal; await a VI_1 20s")
 	}
 	t.Logf("from the cut of c until b answers: %v", took)
+	// In one round a process may have to wait between what it gives up and what the
+	// other takes.
+	slices.Sort(outages)
+	if n := len(outages); n > 0 && (outages[n/2] > little(l) || outages[n-1] > slack(l)) {
+		t.Errorf("the client was without an answer for %v, want at most %s at the median and %s", outages, little(l), slack(l))
+	}
 	slices.Sort(took)
 	if len(took) < 3 || took[len(took)/2] > 80*ms+slack(l) {
 		t.Errorf("b took over after %v, want 80 ms at the median of five and %s for a busy machine", took, slack(l))

@@ -4,14 +4,22 @@ import (
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 // What was made and dropped is worth giving back, before and after it was
 // collected, and is given back; nothing is afterwards.
 func TestTrim(t *testing.T) {
-	debug.FreeOSMemory()
-	if n := unused(); n >= worthTrim {
-		t.Fatalf("%d KiB to give back when all was given back", n>>10)
+	// What a sweep has under way elsewhere in the process is given back by the next.
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		debug.FreeOSMemory()
+		n := unused()
+		if n < worthTrim {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d KiB to give back when all was given back", n>>10)
+		}
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	for range 64 {
