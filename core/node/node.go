@@ -94,6 +94,8 @@ type Node struct {
 	// New asked for.
 	fresh  bool
 	looked mono.Instant // last, whether anybody stood still for too long
+	// patience is how late a turn may be without that.
+	patience time.Duration
 	// running is true after the first configuration.
 	running bool
 	// orphans counts, by name, runs of scripts that a reload replaced or

@@ -94,7 +94,8 @@ func (n *Node) Reconfigure(now mono.Instant, cfg Config) []Action {
 		n.tellStanding()
 	}
 	n.running = true
-	n.looked = now.Add(-stood) // who is late may be too late by a shorter interval
+	n.looked = now.Add(-stood) // who is late may be too late by the new configuration
+	n.patient()
 	return n.out
 }
 

@@ -146,15 +146,50 @@ func TestMasterThatSleptIsSilent(t *testing.T) {
 	}
 }
 
-// TestMasterThatSleptIsReloaded: one that is late, and too late by the interval that a
-// reload brings, listens before what comes at the same instant, as it would at Tick.
+// TestMasterThatSleptIsReloaded: one that is late, and too late by what a reload brings,
+// listens before what comes at the same instant, as it would at Tick; but the others
+// wait by the interval that they were told, whatever the new one is.
 func TestMasterThatSleptIsReloaded(t *testing.T) {
-	in := instance3("V", 1, 150)
-	d := master(t, Config{Instances: []Instance{in}})
-	d.now = d.node.Deadline().Add(1500 * time.Millisecond)
-	in.Router.Interval = 300 * time.Millisecond
-	d.reload(Config{Instances: []Instance{in}})
-	d.want()
-	d.down("eth0")
-	d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "note link", "V BACKUP>FAULT")
+	for _, patient := range []bool{false, true} {
+		in := instance3("V", 1, 150)
+		d := master(t, Config{Instances: []Instance{in}})
+		d.now = d.node.Deadline().Add(1500 * time.Millisecond)
+		if in.Router.Interval = 300 * time.Millisecond; !patient {
+			in.Router.DownAdverts = 1
+		}
+		d.reload(Config{Instances: []Instance{in}})
+		d.want()
+		d.down("eth0")
+		if patient {
+			d.want("note link", "V sends 0", "V releases 10.0.1.1", "V MASTER>FAULT")
+		} else {
+			d.want("V releases 10.0.1.1", "V MASTER>BACKUP", "note link", "V BACKUP>FAULT")
+		}
+	}
+}
+
+// TestLateTurnsAreCheap: whether anybody stood still for too long is looked at when one
+// of them can have, and not at each turn that is late.
+func TestLateTurnsAreCheap(t *testing.T) {
+	quick := instance3("W", 2, 150)
+	quick.Router.Interval = 100 * time.Millisecond
+	for _, tt := range []struct {
+		late   time.Duration
+		quick  bool
+		looked bool
+	}{
+		{2999 * time.Millisecond, false, false}, {3001 * time.Millisecond, false, true},
+		{299 * time.Millisecond, true, false}, {301 * time.Millisecond, true, true},
+	} {
+		cfg := Config{Instances: []Instance{instance3("V", 1, 150)}}
+		if tt.quick {
+			cfg.Instances = append(cfg.Instances, quick)
+		}
+		d := master(t, cfg)
+		d.now = d.node.Deadline().Add(tt.late)
+		d.node.Step(d.now, &HostHas{})
+		if looked := d.node.looked == d.now; looked != tt.looked {
+			t.Errorf("late by %v: looked %v", tt.late, looked)
+		}
+	}
 }

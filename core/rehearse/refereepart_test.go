@@ -14,8 +14,8 @@ import (
 type partings struct {
 	before, now map[string]bool
 	priorities  map[string][]uint8
-	// silent are those that gave up MASTER without an advert, but for priority 0, and
-	// ceded those that sent that in the present happening.
+	// silent are those that gave up MASTER without an advert, but for priority 0, or went
+	// on answering after it, and ceded those that sent that in the present happening.
 	silent, ceded map[string]bool
 	// renamed are those that a reload ever renamed: what the kernel has removed is
 	// told by name, and may be what another had by that. The one who has it now says
@@ -25,7 +25,7 @@ type partings struct {
 
 // parts reports whether an advert is the last of one that gave up addresses with
 // a hardware address that all routers share, or gave them up without a word to
-// whomever it would hear: of a priority by which the new master wins, once after
+// whomever it would hear, or went on answering: of a priority by which the new master wins, once after
 // it was MASTER, and when the addresses are gone or the kernel took too long to
 // say so.
 func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string) bool {
@@ -93,7 +93,8 @@ func (p *partings) end(h *Happening, l *life) {
 			stays := func(a node.Action) bool {
 				return a.Kind == node.Noted && a.Note.Topic == "failover" && a.Instance == name
 			}
-			p.silent[name] = !slices.ContainsFunc(h.Actions, says) || slices.ContainsFunc(h.Actions, stays) || p.ceded[name]
+			answers := func(a node.Action) bool { return a.Kind == node.Release && a.Instance == name && a.Tell }
+			p.silent[name] = !slices.ContainsFunc(h.Actions, says) || slices.ContainsFunc(h.Actions, answers) || slices.ContainsFunc(h.Actions, stays) || p.ceded[name]
 		}
 	}
 	clear(p.ceded)

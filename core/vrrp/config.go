@@ -121,9 +121,9 @@ type Config struct {
 	// LowerPrioNoAdvert suppresses the advert with which a MASTER answers a
 	// lower one (RFC 9568 6.4.3; keepalived's lower_prio_no_advert).
 	LowerPrioNoAdvert bool
-	// YieldSilently suppresses the last advert of a MASTER that yields to a
-	// higher one. That advert tells a master which never heard us, as after
-	// a partition, to announce the addresses again. keepalived's
+	// YieldSilently suppresses the last adverts of a MASTER that yields to a
+	// higher one. Those tell a master which never heard us, as after a
+	// partition, to announce the addresses again. keepalived's
 	// higher_prio_send_advert is its opposite; there it is off by default.
 	YieldSilently bool
 	// CheckAddresses compares the address list of each advert with ours; a

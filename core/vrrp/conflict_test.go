@@ -174,6 +174,50 @@ func TestMasterLongSleep(t *testing.T) {
 	d.want("8.000000001s release, MASTER->BACKUP")
 }
 
+// The others wait by the interval that they were told last, which a reload does not
+// change until the next advert.
+func TestMasterLongSleepAfterReload(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before, after time.Duration
+		late          time.Duration
+		slept         bool
+	}{
+		{"longer, and given up", time.Second, 10 * time.Second, 3001 * ms, true},
+		{"longer, and not given up", time.Second, 10 * time.Second, 2999 * ms, false},
+		{"shorter, and given up", 10 * time.Second, time.Second, 30_001 * ms, true},
+		{"shorter, and not given up", 10 * time.Second, time.Second, 29_999 * ms, false},
+	} {
+		d := master(t, V3, 100, interval(tt.before))
+		d.run(tt.before / 2)
+		d.reconfigure(interval(tt.after))
+		d.reconfigure(interval(tt.after), priority(90)) // nor does another
+		d.jump(tt.before + tt.late)
+		if got := d.r.Overslept(d.at()); got != tt.slept {
+			t.Errorf("%s: overslept %v", tt.name, got)
+		}
+		if tolerance := d.r.Tolerance(); tt.slept && tolerance >= tt.late {
+			t.Errorf("%s: it may be %v late", tt.name, tolerance)
+		}
+		d.tick()
+		if got := d.r.Role() == Backup; got != tt.slept {
+			t.Errorf("%s: %q", tt.name, d.lines)
+		}
+	}
+	// Once they were told, they wait by the new one.
+	d := master(t, V3, 100)
+	d.reconfigure(interval(10 * time.Second))
+	d.run(time.Second)
+	d.jump(11*time.Second + 30*time.Second)
+	if d.r.Overslept(d.at()) {
+		t.Error("it goes by the interval of before")
+	}
+	d.jump(11*time.Second + 30_001*ms)
+	if !d.r.Overslept(d.at()) {
+		t.Error("it does not go by the new interval")
+	}
+}
+
 // An advert may be read before the timer is seen: what slept judges it as a
 // BACKUP, so that it neither answers nor counts a conflict.
 func TestMasterLongSleepHearsFirst(t *testing.T) {

@@ -18,7 +18,7 @@ func TestDual(t *testing.T) {
 		sum  time.Duration
 	}{
 		{"silence", func(d *driver) { d.run(d.now + 3*time.Second) }, "6.4s note conflict", 1900 * ms},
-		{"we yield", func(d *driver) { d.run(d.now + 100*ms); d.hear(peerLow, 200) }, "3.5s send 100, release in 10ms, note conflict, MASTER->BACKUP", 2 * time.Second},
+		{"we yield", func(d *driver) { d.run(d.now + 100*ms); d.hear(peerLow, 200) }, "3.5s send 100, release, note conflict, MASTER->BACKUP", 2 * time.Second},
 		{"fault", func(d *driver) { d.fault() }, "3.4s hasten, send 0, release, note conflict, MASTER->FAULT", 1900 * ms},
 	}
 	for _, tt := range ends {

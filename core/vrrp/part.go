@@ -10,6 +10,10 @@ import (
 // addresses are gone before it says its last.
 const partingLimit = 100 * time.Millisecond
 
+// lastWord is the priority of what a router says last, in most cases: whoever is
+// master wins by any other.
+const lastWord = 1
+
 // parting is what a router has still to say after it gave its addresses up.
 //
 // Of a Shared hardware address: what it answered between the announcement of the
@@ -22,6 +26,10 @@ const partingLimit = 100 * time.Millisecond
 // Of any address that was given up before another master was heard: that one may
 // have been master on the other side of a partition, and never have heard of us.
 // Our clients would wait until it announces again by itself.
+//
+// Of one that goes on answering for a while after another master was heard: that one
+// may have been master on the other side of a partition, and announced its addresses
+// before our last answer. So it hears when there are no more.
 type parting struct {
 	// owed is true until the advert was sent, or another became pointless.
 	owed bool
@@ -104,8 +112,8 @@ func (r *Router) part(now mono.Instant, out []Action) []Action {
 // its place by the time that our last advert is heard; 0 when there is none. Our
 // own will not do: the heir may have been read late, and have left since.
 func (r *Router) below(h heir) uint8 {
-	if h.priority > 1 || h.from.Compare(r.source) > 0 {
-		return 1
+	if h.priority > lastWord || h.from.Compare(r.source) > 0 {
+		return lastWord
 	}
 	return 0
 }

@@ -80,6 +80,93 @@ func TestPartingOfAYield(t *testing.T) {
 	d.want("0s release, MASTER->BACKUP")
 }
 
+// One with a hardware address of its own answers for a while after it has heard the
+// winner, which may have been master all along: it says when it answers no more, and
+// the winner announces its addresses then, however soon that is after it did.
+func TestPartingOfAHeal(t *testing.T) {
+	loser, winner := master(t, V3, 100), master(t, V3, 200)
+	loser.run(1500 * ms)
+	winner.run(1500 * ms)
+	winner.r.SetSource(peerHigh)
+	loser.lines, winner.lines = nil, nil
+	winner.hear(ownAddr, 100)
+	loser.hear(peerHigh, 200)
+	if !slices.ContainsFunc(loser.buf, func(a Action) bool { return a.Kind == DoRelease && a.Tell }) {
+		t.Error("nobody is to tell that the addresses are gone")
+	}
+	loser.want("1.5s send 100, release in 10ms, MASTER->BACKUP")
+	winner.hear(ownAddr, 100)
+	winner.want("1.5s alarm conflict, send 200, defend 5")
+	loser.run(1511 * ms)
+	winner.run(1511 * ms)
+	loser.vacated()
+	loser.want("1.511s send 1")
+	winner.hear(ownAddr, 1)
+	winner.want("1.511s defend 5")
+	loser.vacated()
+	loser.hear(peerHigh, 200)
+	loser.run(1900 * ms)
+	loser.want()
+	winner.run(1900 * ms)
+	winner.want()
+
+	silent := master(t, V3, 100, func(c *Config) { c.YieldSilently = true })
+	silent.hear(peerHigh, 200)
+	silent.vacated()
+	silent.want("0s release in 10ms, MASTER->BACKUP")
+}
+
+// Who takes the addresses over announces them as it does so, and when the one before
+// it has given them up. That is no conflict, however short the interval.
+func TestPartingOfAPreemption(t *testing.T) {
+	for _, tt := range []time.Duration{10 * ms, time.Second} {
+		d := master(t, V3, 200, interval(tt))
+		d.r.t.advert = epoch.Add(time.Hour) // answers only
+		d.hear(peerLow, 100)
+		d.run(11 * ms)
+		d.lines = nil
+		d.hear(peerLow, 1)
+		d.run(99 * ms)
+		d.wantWhy("test")
+		if len(d.lines) != 1 || !strings.HasSuffix(d.lines[0], "defend 5") {
+			t.Errorf("at %v it did %q, want one burst", tt, d.lines)
+		}
+	}
+}
+
+// A flood of last words is answered by a burst in 100 ms, as one of other adverts is.
+func TestPartingFlood(t *testing.T) {
+	d := master(t, V3, 100)
+	bursts := 0
+	for at := 2 * time.Second; at < 3*time.Second; at += ms {
+		d.run(at)
+		d.lines = nil
+		d.hear(peerLow, 1)
+		bursts += strings.Count(strings.Join(d.lines, ""), "defend")
+	}
+	if bursts < 10 || bursts > 20 {
+		t.Errorf("%d bursts in a second, want 10 to 20", bursts)
+	}
+}
+
+// A master that was there before its priority was the higher one has its addresses:
+// nothing is answered beside it.
+func TestYieldToAKnownMaster(t *testing.T) {
+	d := master(t, V3, 100)
+	d.run(1500 * ms)
+	d.hear(peerHigh, 50)
+	d.lines = nil
+	d.hear(peerHigh, 150)
+	d.want("1.5s send 100, release, note conflict, MASTER->BACKUP")
+
+	d = master(t, V3, 100)
+	d.run(1500 * ms)
+	d.hear(peerHigh, 50)
+	d.lines = nil
+	d.hear(peerLow, 150) // another
+	d.want("1.5s send 100, release in 10ms, note conflict, MASTER->BACKUP")
+}
+
 // Who gives its addresses up without having heard to whom tells the one that it
 // hears, who may have been master on the other side of a partition and would
 // announce nothing.

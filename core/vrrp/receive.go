@@ -260,28 +260,32 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		if !higher {
 			why = fmt.Sprintf("%v has our priority %d and the higher address", from, a.Priority)
 		}
+		grace := r.grace()
 		if r.dual.on {
+			if from == r.dual.peer {
+				grace = 0 // it was MASTER before, and has its addresses
+			}
 			r.meet(now, from, a.Interval)
 		}
 		if !r.cfg.YieldSilently && !r.cfg.Shared {
-			// After a partition the winner may never have heard us. This last
-			// advert makes it announce the addresses, so that clients which
-			// still send to us find it at once.
+			// After a partition the winner may never have heard us. This advert
+			// makes it announce the addresses, so that clients which still send to
+			// us find it at once; the one of parting, those that we answer until then.
 			out = r.send(now, out)
 		}
-		out = append(out, Action{Kind: DoRelease, Tell: r.cfg.Shared, Grace: r.grace()})
+		out = append(out, Action{Kind: DoRelease, Tell: !r.cfg.YieldSilently, Grace: grace})
 		out = r.becomeBackup(now, why, out)
 		if r.cfg.Version == V3 {
 			r.interval, r.learned = a.Interval, true
 		}
 		r.listen(now)
 		r.follows, r.defied = from, false
-		r.parting = r.owes(r.below(heir{from: from, priority: a.Priority}))
+		r.parting = parting{owed: !r.cfg.YieldSilently, priority: r.below(heir{from: from, priority: a.Priority})}
 		return out
 	}
-	// The master that we replace answers our first advert with its last: that
-	// is no conflict worth telling.
-	if now.Sub(r.since) >= r.cfg.Interval {
+	// The master that we replace answers our first advert, and says its last when its
+	// addresses are gone: that is no conflict worth telling.
+	if now.Sub(r.since) >= max(r.cfg.Interval, partingLimit) {
 		r.meet(now, from, a.Interval)
 		if now >= r.conflictEnd {
 			out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
@@ -292,7 +296,12 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 	if !r.cfg.LowerPrioNoAdvert && r.mayReply(now) {
 		out = r.send(now, out)
 	}
-	if due := r.lastDefence.Add(conflictGap); due > now {
+	// What it answered until it said its last may have come after our last burst.
+	last := a.Priority == lastWord && now.Sub(r.lastParting) >= conflictGap
+	if last {
+		r.lastParting = now
+	}
+	if due := r.lastDefence.Add(conflictGap); due > now && !last {
 		r.t.defend, r.relayed = min(r.t.defend, due), false
 		return out
 	}

@@ -21,6 +21,9 @@ func (r *Router) Reconfigure(now mono.Instant, cfg *Config) {
 		if r.leaving {
 			return
 		}
+		if interval != r.interval && r.told.interval == 0 {
+			r.told = told{interval, r.t.advert}
+		}
 		r.t.advert = min(r.t.advert, r.nextAdvert(now))
 		if cfg.Announce.Refresh > 0 {
 			r.t.refresh = min(r.t.refresh, now.Add(cfg.Announce.Refresh))

@@ -63,6 +63,7 @@ type Router struct {
 	since       mono.Instant
 	why         string
 	lastSent    mono.Instant
+	told        told
 	lastHeard   mono.Instant
 	heardFrom   netip.Addr
 	heardPrio   uint8
@@ -70,6 +71,7 @@ type Router struct {
 	defied      bool       // a later one of it was not
 	lastReply   mono.Instant
 	lastDefence mono.Instant
+	lastParting mono.Instant // when another's last word was answered
 	relayed     bool         // the burst held back is for a member of the sync group
 	conflictEnd mono.Instant // when a conflict counts as over
 	stallQuiet  mono.Instant // until when a further stall is not told
@@ -91,7 +93,7 @@ const long mono.Instant = -1 << 62
 func New(now mono.Instant, cfg *Config) *Router {
 	r := &Router{
 		t: disarmed, since: now, why: "not started", lastSent: mono.Never, lastHeard: mono.Never,
-		lastReply: long, lastDefence: long, conflictEnd: long, stallQuiet: long,
+		lastReply: long, lastDefence: long, lastParting: long, conflictEnd: long, stallQuiet: long,
 		quietList: long, quietTime: long, quietClock: long,
 	}
 	r.adopt(cfg)
@@ -300,7 +302,8 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	if r.t.release.Reached(now) {
 		return r.released(now, out)
 	}
-	silent := (now.Sub(r.t.advert) + r.cfg.Interval).Round(time.Millisecond)
+	due, interval := r.promised()
+	silent := (now.Sub(due) + interval).Round(time.Millisecond)
 	if r.overslept(now) {
 		// Do not advertise into a network that has moved on.
 		return r.withdraw(now, fmt.Sprintf("slept %v, longer than backups wait: listening first", silent), 0, out)
@@ -354,34 +357,6 @@ func (r *Router) tickMaster(now mono.Instant, out []Action) []Action {
 	return out
 }
 
-// lapsed reports whether a MASTER's advert is so late that every backup has
-// given it up.
-func (r *Router) lapsed(now mono.Instant) bool {
-	return r.t.advert != mono.Never && now.Sub(r.t.advert) > r.deaf()
-}
-
-// overslept reports whether a MASTER's advert is so late that it must listen
-// before it speaks again. An owner would preempt at once (RFC 9568 6.1). With
-// StallPriority it listens as soon as a router of that priority may be master.
-func (r *Router) overslept(now mono.Instant) bool {
-	if r.t.advert == mono.Never || r.Owner() {
-		return false
-	}
-	late := now.Sub(r.t.advert)
-	if p := r.cfg.StallPriority; p > 0 && r.cfg.NoPreempt {
-		return late+r.interval > r.cfg.Version.MasterDown(p, r.interval, r.cfg.DownAdverts)
-	}
-	return r.lapsed(now) && (r.cfg.NoPreempt || late >= slept)
-}
-
-// Overslept reports whether Tick would have a MASTER listen before it speaks
-// again, because it has stood still for too long.
-func (r *Router) Overslept(now mono.Instant) bool { return r.role == Master && r.overslept(now) }
-
-// deaf is how late the router may be before it must assume that the network
-// has moved on without it.
-func (r *Router) deaf() time.Duration { return time.Duration(r.cfg.DownAdverts) * r.interval }
-
 func (r *Router) skew() time.Duration { return r.cfg.Version.Skew(r.effective, r.interval) }
 
 func (r *Router) masterDown() time.Duration {
@@ -404,7 +379,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 	if to == Master {
 		r.counts.BecameMaster++
 	}
-	r.t = disarmed
+	r.t, r.told = disarmed, told{}
 	r.role, r.since, r.why = to, now, why
 	r.wanting, r.leaving, r.patience = false, false, false
 	r.ended = to == Init // which only Stop leads to
@@ -455,7 +430,7 @@ func (r *Router) becomeMaster(now mono.Instant, why string, out []Action) []Acti
 }
 
 func (r *Router) send(now mono.Instant, out []Action) []Action {
-	r.lastSent = now
+	r.lastSent, r.told = now, told{}
 	r.counts.Sent++
 	return r.transmit(now, r.advert, out)
 }
