@@ -25,9 +25,9 @@ type partings struct {
 
 // parts reports whether an advert is the last of one that gave up addresses with
 // a hardware address that all routers share, or gave them up without a word to
-// whomever it would hear, or went on answering: of a priority by which the new master wins, once after
-// it was MASTER, and when the addresses are gone or the kernel took too long to
-// say so.
+// whomever it would hear, or went on answering: of a priority by which the new master
+// wins, once after it was MASTER, and when the addresses are gone or the kernel took too
+// long to say so.
 func (r *referee) parts(h *Happening, l *life, advert *vrrp.Advert, name string) bool {
 	in := find(h, l, name)
 	if in == nil || !in.Router.Shared && !l.parted.silent[name] || in.Router.YieldSilently || h.After(name) == vrrp.Master || advert.Priority == 0 || l.parted.before[name] {
