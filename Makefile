@@ -49,7 +49,7 @@ build: ## build the static program build/moonkeep
 	go build -ldflags '-s -w' -o $(BINARY) ./cmd/moonkeep
 
 .PHONY: demo
-demo: build ## set up, build, and show a failover on this machine
+demo: build ## build, and show a failover on this machine
 	@contrib/demo.sh $(BINARY)
 
 .PHONY: test

@@ -22,4 +22,4 @@ cat <<-EOT
 	Instead: the check of the two configurations, and simulated clusters.
 EOT
 "$moonkeep" check "${files[@]}"
-go test -count=1 ./core/rehearse/...
+go test -count=1 -short ./core/rehearse

@@ -279,6 +279,28 @@ func TestLab(t *testing.T) {
 	}
 }
 
+// TestLabWithoutRoot holds that root of a user namespace, which anybody may become where
+// the kernel allows them, can do what root can: make demo goes that way.
+func TestLabWithoutRoot(t *testing.T) {
+	t.Parallel()
+	netnstest.New(t) // skips without root
+	if _, err := os.Stat("/proc/self/ns/user"); err != nil {
+		t.Skip("needs /proc/self/ns/user: the kernel has no user namespaces")
+	}
+	a, b := labPair(t)
+	cmd := self("lab", a, b, "--do", "await a VI_1; crash a; await b VI_1")
+	cmd.Env = append(cmd.Env, "TMPDIR="+t.TempDir())
+	root := []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
+		UidMappings: root, GidMappings: root,
+	}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "moved from a to b") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+}
+
 // TestLabDaemonEnds holds that no step waits for a daemon that ended by
 // itself, be it before the step or meanwhile.
 func TestLabDaemonEnds(t *testing.T) {

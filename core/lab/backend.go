@@ -41,7 +41,7 @@ func startResponder(ns *netns.NS, node int) (*responder, error) {
 		err = raw.Control(func(fd uintptr) {
 			set = errors.Join(
 				unix.SetsockoptInt(int(fd), unix.IPPROTO_IP, unix.IP_PKTINFO, 1),
-				unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, probeBuffer))
+				enlarge(int(fd)))
 		})
 		return errors.Join(err, set)
 	})

@@ -100,7 +100,7 @@ func dial(link string, to netip.AddrPort) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, probeBuffer)
+	err = enlarge(fd)
 	if err == nil {
 		err = unix.BindToDevice(fd, link)
 	}
@@ -111,6 +111,15 @@ func dial(link string, to netip.AddrPort) (int, error) {
 		return -1, errors.Join(err, unix.Close(fd))
 	}
 	return fd, nil
+}
+
+// enlarge gives a socket its buffer: beyond rmem_max if we may, which root of a user
+// namespace may not, and up to it otherwise.
+func enlarge(fd int) error {
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, probeBuffer) == nil {
+		return nil
+	}
+	return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, probeBuffer)
 }
 
 // run probes until stop, on a thread of its own.
