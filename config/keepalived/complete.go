@@ -172,7 +172,7 @@ func (r *reader) strict(i *instance) {
 func (r *reader) strictFeatures(i *instance) {
 	out := i.Instance
 	if len(out.UnicastPeers) > 0 || out.UnicastFaultNoPeer {
-		r.out.error(i.where("unicast_peer"), "strict", "vrrp_strict: adverts go to the group: keepalived refuses unicast on an interface that can do multicast; take one of them out")
+		r.out.error(i.where("unicast_peer"), "strict", "vrrp_strict: adverts go to the group: keepalived refuses unicast on an interface that can do multicast (2.2.5 to 2.3.4 run it by an oversight); take one of them out")
 		i.damaged = true
 	}
 	if v := out.UseVMAC; v != nil && v.MAC != "" {

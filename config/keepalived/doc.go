@@ -54,6 +54,8 @@
 //	addresses in the         a range would fill it, or never end. Groups that no
 //	virtual_server_groups    virtual_server names do not count
 //	that are named
+//	vrrp_strict with         2.2.5 to 2.3.4 run it by an oversight; those before and
+//	unicast_peer             behind leave the instance out
 //	NUL bytes, loops and     the text is damaged, or no configuration
 //	bounds of includes and
 //	repetitions
