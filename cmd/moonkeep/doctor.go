@@ -19,7 +19,7 @@ import (
 func newDoctorCommand() *cobra.Command {
 	var configID, runDir string
 	var listen time.Duration
-	var asJSON bool
+	var asJSON, probeMAC bool
 	cmd := &cobra.Command{
 		Use:   "doctor FILE",
 		Short: "check whether this host can run a configuration",
@@ -30,7 +30,10 @@ or TUN; and, by listening for a few seconds, whether another cluster uses a
 virtual_router_id of FILE.
 
 It changes nothing and sends nothing on the host's networks, and may be used
-while the daemon runs. Mistakes in FILE itself, and programs and Lua files that
+while the daemon runs. With --probe-mac it asks hosts on the networks of
+instances with use_vmac by ARP, from a hardware address that it makes up, whether
+such addresses pass the port; one that shuts down when it sees a second address
+would, as it would for use_vmac. Mistakes in FILE itself, and programs and Lua files that
 are missing here, are reported by moonkeep check.
 
 Each line begins with ok, warning or problem; warnings and problems are followed
@@ -39,6 +42,7 @@ by what to do about them.
 Exit status 0: no problem. 1: a problem, or FILE has errors. 2: wrong use, or
 the host could not be examined.`,
 		Example: `  moonkeep doctor /etc/keepalived/keepalived.conf
+  moonkeep doctor keepalived.conf --probe-mac
   moonkeep doctor keepalived.conf --listen 0 --json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -50,7 +54,7 @@ the host could not be examined.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "moonkeep: %s has errors; `moonkeep check` shows them\n", args[0])
 				return exitNo
 			}
-			list := examine(c, runDir, listen)
+			list := examine(c, runDir, listen, probeMAC)
 			if asJSON {
 				err = printIndented(cmd.OutOrStdout(), list)
 			} else {
@@ -69,6 +73,7 @@ the host could not be examined.`,
 	}
 	f := cmd.Flags()
 	f.DurationVar(&listen, "listen", 4*time.Second, "how long to listen for adverts; 0 to not listen")
+	f.BoolVar(&probeMAC, "probe-mac", false, "send ARP probes to see whether hardware addresses other than the interface's pass, which use_vmac needs")
 	f.BoolVar(&asJSON, "json", false, "print a JSON array of objects with level, what, text and advice")
 	f.StringVar(&runDir, "run-dir", daemon.DefaultRunDir, runDirOwnHelp)
 	f.StringVarP(&configID, "config-id", "i", "", configIDHelp)
@@ -76,17 +81,14 @@ the host could not be examined.`,
 }
 
 // examine looks at everything; what needs no privilege comes first.
-func examine(c *config.Config, runDir string, listen time.Duration) []doctor.Finding {
+func examine(c *config.Config, runDir string, listen time.Duration, probeMAC bool) []doctor.Finding {
 	list := []doctor.Finding{{Level: doctor.OK, What: "privileges", Text: "the capabilities are enough"}}
 	if err := daemon.Permitted(); err != nil {
 		list[0] = doctor.Finding{Level: doctor.Problem, What: "privileges", Text: err.Error(), Advice: "this was looked at for the user who runs doctor"}
 	}
 	list = append(list, doctor.Host(c, runDir)...)
 	list = append(list, examineServer(c, runDir)...)
-	if listen > 0 {
-		list = append(list, doctor.Network(c, listen)...)
-	}
-	return list
+	return append(list, doctor.Network(c, listen, probeMAC)...)
 }
 
 // examineServer looks at this host as a real server of the configuration's

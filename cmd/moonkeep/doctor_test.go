@@ -19,10 +19,10 @@ func TestDoctor(t *testing.T) {
 	b.run(t, conf(100, "192.0.2.77/24", ""))
 	b.holds(t, netip.MustParsePrefix("192.0.2.77/24"), true)
 	start := a.Start
-	examine := func(vip, extra, more string, status int) string {
+	examine := func(vip, extra, more string, status int, flags ...string) string {
 		t.Helper()
 		file := a.write(t, "doctor.conf", conf(100, vip, extra)+more, 0o644)
-		cmd := self("doctor", file, "--listen", "1s", "--run-dir", a.dir)
+		cmd := self(append([]string{"doctor", file, "--listen", "1s", "--run-dir", a.dir}, flags...)...)
 		out := new(bytes.Buffer)
 		cmd.Stdout, cmd.Stderr = out, out
 		netnstest.Must(t, start(cmd))
@@ -40,7 +40,8 @@ func TestDoctor(t *testing.T) {
 			}
 		}
 	}
-	says(examine("192.0.2.77/24", "	use_vmac\n	no_accept\n", "", 0),
+	says(examine("192.0.2.77/24", "	use_vmac\n	no_accept\n", "", 0, "--probe-mac"),
+		"ok       use_vmac on eth0: 192.0.2.2 answered another hardware address (",
 		"ok       privileges", "ok       interface eth0: is up", "ok       use_vmac: the kernel can do it", "ok       no_accept: the kernel can do it",
 		"ok       instance VI_1: 192.0.2.2 is its master", " 0 problems\n")
 	says(examine("192.0.2.78/24", "", "", 1),

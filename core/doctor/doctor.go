@@ -2,10 +2,10 @@
 // configuration: whether its interfaces, settings and kernel can do what the
 // configuration asks, and whether somebody else uses its virtual routers.
 //
-// It changes nothing and sends nothing on the host's networks; what a kernel can
-// do is tried in a network namespace of its own. What is wrong with the
-// configuration itself is package lint's subject. The command drives it and
-// prints what it found.
+// It changes nothing and sends nothing on the host's networks, but for ARP probes where
+// it is asked to; what a kernel can do is tried in a network namespace of its own. What
+// is wrong with the configuration itself is package lint's subject. The command drives it
+// and prints what it found.
 package doctor
 
 import (
@@ -71,19 +71,24 @@ func Host(c *config.Config, runDir string) []Finding {
 }
 
 // Network listens so long for adverts on the interfaces of the configuration, and
-// judges those that concern its virtual routers.
-func Network(c *config.Config, long time.Duration) []Finding {
+// judges those that concern its virtual routers; a long of 0 is not to listen. Passage
+// has it ask hosts by ARP whether hardware addresses like those of use_vmac pass.
+func Network(c *config.Config, long time.Duration, passage bool) (list []Finding) {
 	n := needsOf(c)
 	if len(n.links) == 0 {
 		return nil
 	}
 	var heard []heardAdvert
-	err := within(n.space, func() (err error) {
-		heard, err = hear(n, long)
-		return err
-	})
-	if err != nil {
-		return []Finding{{Warning, "adverts", "were not listened to: " + err.Error(), "run doctor as root"}}
+	if long > 0 {
+		err := within(n.space, func() (err error) {
+			heard, err = hear(n, long)
+			return err
+		})
+		if err != nil {
+			list = append(list, Finding{Warning, "adverts", "were not listened to: " + err.Error(), "run doctor as root"})
+		} else {
+			list = append(list, examineHeard(n, heard, long)...)
+		}
 	}
-	return examineHeard(n, heard, long)
+	return append(list, inSpace("net_namespace", n.space, func() []Finding { return examinePassage(n, heard, passage) })...)
 }

@@ -50,6 +50,7 @@ type linkNeeds struct {
 	virtual        []netip.Addr
 	vrids4, vrids6 []uint8
 	ah, instance   bool // AH is used; an instance sends from here
+	vmac           bool // there is to be a virtual hardware address
 }
 
 func needsOf(c *config.Config) *needs {
@@ -79,6 +80,7 @@ func needsOf(c *config.Config) *needs {
 			l := at(in.Interface)
 			l.instance = true
 			l.multicast = l.multicast || !in.Unicast()
+			l.vmac = l.vmac || in.UseVMAC != nil
 			l.ah = l.ah || in.AuthType == "AH"
 			if in.Six() {
 				l.six, l.vrids6 = true, append(l.vrids6, uint8(in.VRID))
@@ -94,6 +96,7 @@ func needsOf(c *config.Config) *needs {
 					device = in.Interface
 				}
 				l := at(device)
+				l.vmac = l.vmac || in.UseVMACAddr
 				l.virtual = append(l.virtual, a.Addr())
 				l.four, l.six = l.four || a.Addr().Is4(), l.six || a.Addr().Is6()
 			}
