@@ -74,7 +74,11 @@ func (r *reader) endVirtualServer(*statement) {
 	if len(v.RealServers) == 0 {
 		r.drop()
 		if !r.meant["real_server"] {
-			r.out.addAt(v.At, config.Warning, "no-real-server", "virtual_server %s has no real_server: it is left out, as by keepalived", name)
+			number := ""
+			if v.Group != "" {
+				number = ", which counts it all the same in the numbers by which FIFOs and mails tell those of a group apart; here they have the numbers as without it"
+			}
+			r.out.addAt(v.At, config.Warning, "no-real-server", "virtual_server %s has no real_server: it is left out, as by keepalived%s", name, number)
 		}
 		return
 	}

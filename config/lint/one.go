@@ -13,7 +13,7 @@ const owner = 255
 func One(c *config.Config) config.Findings {
 	var found config.Findings
 	groups := memberships(c)
-	held := moved(c)
+	held := addressed(c)
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		l := instanceLint{c: c, in: in, group: groups[in.Name], found: &found}

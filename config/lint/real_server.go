@@ -53,13 +53,17 @@ func (l *service) realServers() {
 	for i := range v.RealServers {
 		r := &v.RealServers[i]
 		e := r.Endpoint(v).AddrPort
+		if !v.Address.IsValid() && r.Method(v).Kind != config.NAT {
+			e = netip.AddrPortFrom(e.Addr(), 0) // the port is the packet's
+		}
 		if j, twice := l.seen[e]; twice {
 			first := &v.RealServers[j]
-			theirs := "keepalived drops the second"
+			what, theirs := "is there twice, first", "keepalived drops the second"
 			if r.Address != first.Address {
+				what = "is the same server in IPVS as " + first.Address.String()
 				theirs = "keepalived tries to set both, of which the first that is set counts"
 			}
-			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d: IPVS has each once, and %s; take one out, and raise the weight if it shall get more", r.Address, first.At.Line, theirs)
+			l.report(r.At, "real-server-twice", "real_server %s %s on line %d: IPVS has each once, and %s; take one out, and raise the weight if it shall get more", r.Address, what, first.At.Line, theirs)
 			continue
 		}
 		l.seen[e] = i

@@ -159,7 +159,17 @@ func TestServices(t *testing.T) {
 				v.LBKind.Kind = config.DR
 				v.RealServers[2].Address = endpointOf("10.0.0.1:81")
 			},
-			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is there twice, first on line 2: IPVS has each once, and keepalived tries to set both,"},
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is the same server in IPVS as 10.0.0.1:80 on line 2: IPVS has each once, and keepalived tries to set both,"},
+		},
+		"two ports of a mark": {func(v *config.VirtualServer) {
+			v.Address, v.Fwmark, v.RealServers[2].Address = config.Endpoint{}, 7, endpointOf("10.0.0.1:81")
+		}, nil},
+		"two ports of a mark that DR ignores": {
+			func(v *config.VirtualServer) {
+				v.Address, v.Fwmark, v.LBKind.Kind = config.Endpoint{}, 7, config.DR
+				v.RealServers[2].Address = endpointOf("10.0.0.1:81")
+			},
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is the same server in IPVS as 10.0.0.1:80 on line 2:"},
 		},
 		"a loop": {
 			func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("192.0.2.1:80") },
@@ -179,7 +189,6 @@ func TestServices(t *testing.T) {
 			v.OPS, v.Protocol, v.PersistenceTimeout, v.RealServers = true, "UDP", 50*time.Second, nil
 		}, []string{"a.conf ops-persistent: persistence_timeout 50s"}},
 		"ha_suspend of a mark": {func(v *config.VirtualServer) { v.HASuspend, v.Fwmark, v.Address = true, 7, config.Endpoint{} }, []string{"a.conf ha-suspend-unused: virtual_server fwmark 7: ha_suspend"}},
-		"ha_suspend":           {func(v *config.VirtualServer) { v.HASuspend = true }, nil},
 		"no check":             {func(v *config.VirtualServer) { v.RealServers[0].Checks = nil }, []string{"a.conf no-check: add a check, TCP_CHECK at least"}},
 		"no checks": {
 			func(v *config.VirtualServer) { v.RealServers[0].Checks, v.RealServers[1].Checks = nil, nil },
@@ -313,6 +322,20 @@ func TestServiceNotHeld(t *testing.T) {
 		{Address: netip.MustParseAddr("192.0.2.2")}, {Address: netip.MustParseAddr("192.0.2.3"), Last: netip.MustParseAddr("192.0.2.9")}, {At: config.Position{File: "a.conf"}, Address: netip.MustParseAddr("192.0.2.1")},
 	}}}
 	said(t, One(c), "a.conf service-not-held: virtual_server_group G: 192.0.2.1 is")
+}
+
+// TestSuspendedAway: ha_suspend with an address that this configuration never sets is
+// said, whether instances move others or there are none.
+func TestSuspendedAway(t *testing.T) {
+	c := three(func(v *config.VirtualServer) { v.HASuspend = true })
+	const want = "a.conf ha-suspend-away: virtual_server 192.0.2.1:80 (TCP): ha_suspend checks its servers only while this host has 192.0.2.1,"
+	said(t, One(c), want)
+	c.Instances = read(t, "a.yaml", node("virtual_ipaddresses: [192.0.2.2/24]")).Instances
+	said(t, One(c), want)
+	c.StaticAddresses = []config.Address{{Prefix: netip.MustParsePrefix("192.0.2.1/32")}}
+	said(t, One(c))
+	c.StaticAddresses, c.Instances = nil, read(t, "a.yaml", node("virtual_ipaddresses: [192.0.2.1/24]")).Instances
+	said(t, One(c))
 }
 
 func TestPeerServices(t *testing.T) {

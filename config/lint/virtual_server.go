@@ -13,8 +13,9 @@ import (
 type service struct {
 	v     *config.VirtualServer
 	found *config.Findings
-	// held are the addresses that VRRP moves; nil when nothing is moved.
-	held map[netip.Addr]bool
+	// here are the addresses that the node has at times or always, and held the same,
+	// but nil when no instance moves any.
+	here, held map[netip.Addr]bool
 	// seen is emptied for each virtual server.
 	seen map[netip.AddrPort]int
 	said [manyKinds]repeated
@@ -26,7 +27,10 @@ func services(c *config.Config, found *config.Findings) {
 		return
 	}
 	identities := make(map[string]*config.VirtualServer, len(c.VirtualServers))
-	l := service{found: found, held: moved(c), seen: make(map[netip.AddrPort]int)}
+	l := service{found: found, here: addressed(c), seen: make(map[netip.AddrPort]int)}
+	if len(c.Instances) > 0 {
+		l.held = l.here
+	}
 	for i := range c.VirtualServers {
 		l.v = &c.VirtualServers[i]
 		id := l.v.Identity()
@@ -152,12 +156,8 @@ func notHeld(a netip.Addr) string {
 	return a.String() + " is a virtual address of no vrrp_instance: it does not move with the others, and unless the host has it, or packets for it are routed here, nobody reaches the service; make it a virtual address, or one of the excluded ones"
 }
 
-// moved returns the addresses that the node holds at times or always, or nil
-// when no instance moves any.
-func moved(c *config.Config) map[netip.Addr]bool {
-	if len(c.Instances) == 0 {
-		return nil
-	}
+// addressed returns the addresses that instances move and those that are static.
+func addressed(c *config.Config) map[netip.Addr]bool {
 	held := make(map[netip.Addr]bool)
 	for i := range c.Instances {
 		for a := range addresses(&c.Instances[i]) {
@@ -210,7 +210,11 @@ func (l *service) service(c *config.Config) {
 		}
 		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-unused", "ha_suspend looks for the virtual server's address on this host, and %s has none: its servers are checked all the time here, and %s; take it out, or write one virtual_server for each address", serverName(v), theirs)
 	}
-	if addr := v.Address.Addr(); l.held != nil && v.Address.IsValid() && !l.held[addr] {
+	switch addr := v.Address.Addr(); {
+	case !v.Address.IsValid():
+	case v.HASuspend && !l.here[addr]:
+		l.report(v.Written.At("ha_suspend", v.At), "ha-suspend-away", "ha_suspend checks its servers only while this host has %s, which no vrrp_instance moves and no static_ipaddress sets: unless something else sets it on an interface here (a route is not enough) they are never checked and stay as they begin; make it a virtual address or a static one, or take ha_suspend out", addr)
+	case l.held != nil && !l.held[addr]:
 		l.report(v.At, "service-not-held", "%s", notHeld(addr))
 	}
 	s := v.SorryServer
