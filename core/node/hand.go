@@ -286,7 +286,9 @@ func (n *Node) Hands(now mono.Instant) []Hand {
 	return list
 }
 
-// Draining is a real server that loses its place when its connections are gone.
+// Draining is a real server that loses its place when its connections are gone. Keys are
+// its services in the table, but for those where it shares its place with another real
+// server that has clients: it has no connections of its own there, and they do not end.
 type Draining struct {
 	Service, Server string
 	Keys            []balance.Key
@@ -306,12 +308,39 @@ func (n *Node) Draining() (list []Draining) {
 			}
 			for k := range v.servers {
 				if v.servers[k].cfg.Name == name.server && k < len(v.cfg.Layout.Servers) {
-					list = append(list, Draining{name.service, name.server, v.cfg.Layout.Keys, v.cfg.Layout.Servers[k]})
+					list = append(list, Draining{name.service, name.server, n.apart(v, k), v.cfg.Layout.Servers[k]})
 				}
 			}
 		}
 	}
 	return list
+}
+
+// apart returns the keys of a service but for those where another real server with the
+// same place in the table, which counts there, has clients.
+func (n *Node) apart(v *service, k int) []balance.Key {
+	if !v.cfg.Layout.Doubles && !v.cfg.Shares {
+		return v.cfg.Layout.Keys
+	}
+	return slices.DeleteFunc(slices.Clone(v.cfg.Layout.Keys), func(key balance.Key) bool { return n.covered(v, k, key) })
+}
+
+// covered reports whether another real server counts in a service of the table in the
+// place of one, and has clients: of several with one place the first does.
+func (n *Node) covered(v *service, k int, key balance.Key) bool {
+	sharers := []*service{v}
+	if v.cfg.Shares {
+		sharers = n.balancing.sharers[key]
+	}
+	at := v.cfg.Layout.Servers[k].In(key)
+	for _, u := range sharers {
+		for _, p := range u.places {
+			if p.Server != balance.SorryServer && u.cfg.Layout.Servers[p.Server].In(key) == at {
+				return p.Weight > 0 && (u != v || p.Server != k)
+			}
+		}
+	}
+	return false
 }
 
 // spread has servers be in the hands that were meant for wherever they are.
