@@ -376,7 +376,8 @@ type SMTPServer struct {
 
 // LVSTimeouts are how long idle connections are kept; a zero is what the kernel had
 // before the first of them was set. What was before is put back when a reload asks for
-// it no more, and at the stop, but not after a crash.
+// it no more, and at the stop, but not after a crash, and not where another program has
+// changed it since.
 type LVSTimeouts struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`

@@ -379,7 +379,7 @@ func texts() map[string]string {
 		"LVSFlags.SHFallback":                  "The scheduler sh takes another server when the first is not available.",
 		"LVSFlags.SHPort":                      "The scheduler sh hashes the source port too.",
 		"LVSMethod":                            "LVSMethod is how packets of a service reach a real server. Its text is that of keepalived: NAT, DR, or TUN, with \"type ipip\", \"type gue port N\" or \"type gre\" and nocsum, csum or remcsum behind it.",
-		"LVSTimeouts":                          "LVSTimeouts are how long idle connections are kept; a zero is what the kernel had before the first of them was set. What was before is put back when a reload asks for it no more, and at the stop, but not after a crash.",
+		"LVSTimeouts":                          "LVSTimeouts are how long idle connections are kept; a zero is what the kernel had before the first of them was set. What was before is put back when a reload asks for it no more, and at the stop, but not after a crash, and not where another program has changed it since.",
 		"LVSTimeouts.TCP":                      "TCP is for established TCP connections.",
 		"LVSTimeouts.TCPFin":                   "TCPFin is for TCP connections that are being closed.",
 		"LVSTimeouts.UDP":                      "UDP is for UDP.",

@@ -50,6 +50,59 @@ func TestKeeperTimeouts(t *testing.T) {
 	}
 }
 
+// TestKeeperTimeoutsOfOthers: a time limit that another tool changed meanwhile is left as
+// it is where it is not asked for, and comes back when it is no longer.
+func TestKeeperTimeoutsOfOthers(t *testing.T) {
+	short, long := Timeouts{TCP: time.Minute, TCPFin: time.Second}, Timeouts{TCP: time.Hour}
+	again := Timeouts{TCP: time.Hour, TCPFin: time.Second}
+	theirs := Timeouts{TCPFin: 7 * time.Second, UDP: 9 * time.Second}
+	for _, step := range []struct {
+		next, want Timeouts
+	}{
+		{Timeouts{}, theirs.over(usual)},
+		{long, long.over(theirs).over(usual)},
+		{again, again.over(theirs).over(usual)},
+	} {
+		x := keep(t, others(), Options{Timeouts: short})
+		x.Set(sample())
+		x.wait()
+		x.inside(func(balance.Table) { x.f.limits = append(x.f.limits, theirs) })
+		x.SetTimeouts(step.next)
+		x.Set(sample())
+		x.wait()
+		x.inside(func(balance.Table) {
+			if got := x.f.limits[len(x.f.limits)-1]; got != step.want {
+				t.Errorf("after %v the kernel has %v, want %v", step.next, got, step.want)
+			}
+		})
+		x.close(true, false)
+		left := usual
+		for _, l := range x.f.limits {
+			left = l.over(left)
+		}
+		if want := theirs.over(usual); left != want {
+			t.Errorf("after %v %v are left, want %v", step.next, left, want)
+		}
+	}
+}
+
+// TestForeignTimeouts: what the kernel has is somebody else's unless it was told so,
+// the last time or when the answer was lost.
+func TestForeignTimeouts(t *testing.T) {
+	first, lost := Timeouts{TCP: 1, TCPFin: 2, UDP: 3}, Timeouts{TCP: 4, TCPFin: 5, UDP: 6}
+	for now, want := range map[Timeouts]Timeouts{
+		first:      usual,
+		lost:       usual,
+		{1, 5, 8}:  {usual.TCP, usual.TCPFin, 8},
+		{7, 2, 6}:  {7, usual.TCPFin, usual.UDP},
+		{7, 70, 9}: {7, 70, 9},
+	} {
+		if got := now.foreign([]Timeouts{first, lost}, usual); got != want {
+			t.Errorf("of %v before is %v, want %v", now, got, want)
+		}
+	}
+}
+
 // TestKeeperTimeoutsAlone: who asks for no time limits has none written.
 func TestKeeperTimeoutsAlone(t *testing.T) {
 	x := keep(t, others(), Options{})

@@ -22,7 +22,10 @@ type keeping struct {
 	asked  bool      // somebody said what should be
 	limits Timeouts  // that were asked for when they were set
 	before *Timeouts // what they were before; nil while they are as they were
-	tried  time.Time
+	// wrote are the limits that the kernel was told since they are not as they were: the
+	// last that it took, and any later ones of which that is not known.
+	wrote []Timeouts
+	tried time.Time
 
 	// want is what should be, have what the kernel is believed to have of what
 	// is or was wanted.
@@ -126,8 +129,9 @@ func (w *keeping) begin() {
 }
 
 // limit sets the time limits of connections, if others are asked for than were
-// set. Those that nobody asks for, or asks for no longer, are what they were before.
-// What the kernel refuses is not asked for again.
+// set. Those that nobody asks for, or asks for no longer, are what they were before, or
+// what somebody else has made of them since. What the kernel refuses is not asked for
+// again.
 func (w *keeping) limit() {
 	w.k.mu.Lock()
 	asked := w.k.limits
@@ -137,23 +141,32 @@ func (w *keeping) limit() {
 		return
 	}
 	var err error
-	if w.before == nil && !none {
-		var now Timeouts
-		if now, err = w.conn.Timeouts(); err == nil {
+	var now Timeouts
+	if now, err = w.conn.Timeouts(); err == nil {
+		if w.before == nil {
 			w.before = &now
+		} else {
+			*w.before = now.foreign(w.wrote, *w.before)
 		}
-		err = w.used(err)
 	}
+	err = w.used(err)
 	want := asked
 	if w.before != nil {
 		want = asked.over(*w.before)
 	}
 	if w.conn != nil {
-		err = errors.Join(err, w.used(w.conn.SetTimeouts(want)))
+		if !slices.Contains(w.wrote, want) {
+			w.wrote = append(w.wrote, want)
+		}
+		failed := w.used(w.conn.SetTimeouts(want))
+		if failed == nil {
+			w.wrote = append(w.wrote[:0], want)
+		}
+		err = errors.Join(err, failed)
 	}
 	if w.conn != nil {
 		if w.limits = asked; none {
-			w.before = nil
+			w.before, w.wrote = nil, nil
 		}
 	}
 	if err != nil {

@@ -111,6 +111,23 @@ func (t Timeouts) over(before Timeouts) Timeouts {
 	return Timeouts{TCP: cmp.Or(t.TCP, before.TCP), TCPFin: cmp.Or(t.TCPFin, before.TCPFin), UDP: cmp.Or(t.UDP, before.UDP)}
 }
 
+// foreign returns what of these, which the kernel has now, it was not told by any of
+// ours, and of before what it was.
+func (t Timeouts) foreign(ours []Timeouts, before Timeouts) Timeouts {
+	for _, o := range ours {
+		if t.TCP == o.TCP {
+			t.TCP = before.TCP
+		}
+		if t.TCPFin == o.TCPFin {
+			t.TCPFin = before.TCPFin
+		}
+		if t.UDP == o.UDP {
+			t.UDP = before.UDP
+		}
+	}
+	return t
+}
+
 // SetTimeouts sets how long idle connections are kept.
 func (c *Conn) SetTimeouts(t Timeouts) error {
 	err := c.byLibrary(func(l serviceWriter) error { return l.SetTimeouts(t) }, cmdSetConfig, func(m *message) {
