@@ -33,17 +33,29 @@ dbus-daemon dbus-daemon     the module for systemd in Lua
 
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # daemons live in sbin
 
+# The packages that the release did not have when its lists were fetched last. Lists
+# are fetched for them again after a day, or after `make clean`: not by each run.
+none=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)/build/setup-none
+[ -n "$(find "$none" -mmin -1440 2>/dev/null)" ] || rm -f "$none" 2>/dev/null || true
+
 packages=() lines=()
+want() { # PACKAGE LINE
+	if grep -qsxF -- "$1" "$none"; then
+		echo "setup: this release has no $1, so this is left out:"
+		echo "$2"
+		return
+	fi
+	packages+=("$1")
+	lines+=("$2")
+}
 while read -r program package purpose; do
 	[ -n "$program" ] || continue
 	command -v "$program" >/dev/null && continue
-	packages+=("$package")
-	lines+=("  $program (Debian: $package), for $purpose")
+	want "$package" "  $program (Debian: $package), for $purpose"
 done <<<"$wanted"
 # gcc alone compiles nothing.
 if [ ! -e /usr/include/stdio.h ] && command -v apt-get >/dev/null; then
-	packages+=(libc6-dev)
-	lines+=("  the C library's headers (Debian: libc6-dev), for the race detector")
+	want libc6-dev "  the C library's headers (Debian: libc6-dev), for the race detector"
 fi
 [ ${#packages[@]} -gt 0 ] || exit 0
 
@@ -74,6 +86,7 @@ install() {
 			known+=("$package")
 		else
 			echo "setup: this release has no $package: what it is for is left out" >&3
+			mkdir -p "$(dirname "$none")" && echo "$package" >>"$none"
 		fi
 	done
 	[ ${#known[@]} = 0 ] || apt-get install -y --no-install-recommends "${known[@]}"
