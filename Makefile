@@ -93,6 +93,7 @@ interop: setup build build/uml ## play the whole interop matrix against keepaliv
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters
 	@go run ./contrib/testrun -timeout 30m -run 'TestReloadEachSecond|TestStoppedMasterResumes|TestPlannedMoves' ./core/lab -endure
 	@go run ./contrib/testrun -timeout 30m -run TestMutatedFlood ./cmd/moonkeep -flood 1000000
+	@go test -count 1 -run TestExpansionBounds ./config/keepalived -full
 	@go run ./contrib/testrun -timeout 30m -run 'TestReloadsUnderChecks' ./lua -endure 10m
 	@go run ./contrib/testrun -timeout 30m -run TestReloadsWithScripts ./cmd/moonkeep -scripts 10m
 	@go run ./contrib/testrun -plain $(QUIET) -timeout 90m -run 'TestSeeds|TestBFDSeeds' ./core/rehearse -seeds 10000

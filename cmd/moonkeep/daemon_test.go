@@ -268,9 +268,7 @@ func TestFailover(t *testing.T) {
 	a.holds(t, vip, false)
 	b.holds(t, vip, true)
 	t.Logf("an orderly stop took %v", took)
-	if !strings.Contains(backup.log.String(), "resigned (priority 0)") {
-		t.Errorf("the backup did not hear the master resign:\n%s", backup.log)
-	}
+	eventually(t, "a line in the backup's log that the master resigned", func() bool { return strings.Contains(backup.log.String(), "resigned (priority 0)") }, backup.log.String)
 	backup.stop(t)
 	b.holds(t, vip, false)
 	if s, err := os.ReadFile(filepath.Join(backup.dir, "owned.json")); err != nil || !strings.Contains(string(s), `"addresses":[]`) {

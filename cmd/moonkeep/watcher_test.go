@@ -49,9 +49,8 @@ func TestTrackFile(t *testing.T) {
 	if f := s.Files[0]; !strings.Contains(f.Error, `"many"`) || f.Value != nil || s.Files[1].Value == nil {
 		t.Errorf("status of the files: %+v", s.Files)
 	}
-	if !strings.Contains(p.log.String(), "file load is unusable") {
-		t.Error("the log does not tell that a file is of no use")
-	}
+	// The log is written behind the status.
+	eventually(t, "a line in the log that a file is of no use", func() bool { return strings.Contains(p.log.String(), "file load is unusable") }, p.log.String)
 	netnstest.Must(t, os.Remove(load))
 	p.await(t, "MASTER without the file", standing("MASTER", 100))
 

@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,6 +116,8 @@ func TestEachFileOnce(t *testing.T) {
 	}
 }
 
+var fullBounds = flag.Bool("full", false, "go up to the bounds that users have in TestExpansionBounds, which takes a minute")
+
 // TestExpansionBounds holds that no directive exhausts memory or time, and
 // that each such text is refused with a finding that says why.
 func TestExpansionBounds(t *testing.T) {
@@ -138,6 +141,12 @@ func TestExpansionBounds(t *testing.T) {
 	deep["main.conf"] = "include 0.conf\n"
 	wide["20.conf"] = "# the end\n"
 	long := strings.Repeat("x", 900)
+	most, few, referring := 5*time.Second, bounds{lines: 12_000, bytes: 640_000, references: 25_000}, usualBounds()
+	referring.references = 350_000
+	if *fullBounds {
+		most, few, referring = 30*time.Second, usualBounds(), usualBounds()
+	}
+	manyLines, manyBytes := fmt.Sprintf("%d lines", few.lines), fmt.Sprintf("%d bytes", few.bytes)
 	for _, c := range []struct {
 		name  string
 		files map[string]string
@@ -147,16 +156,16 @@ func TestExpansionBounds(t *testing.T) {
 		{"a sequence of a billion", one("~SEQ(i, 1000000000) x$i"), "bad-repetition", "repeats the line 1000000000 times, and at most 1000000 are allowed"},
 		{"a sequence beyond numbers", one("~SEQ(i, 99999999999999999999) x$i"), "bad-repetition", "is not a number"},
 		{"the largest sequence", one("~SEQ(i, -2147483648, 2147483647) x$i"), "bad-repetition", "4294967296 times"},
-		{"sequences of sequences", one("~SEQ(i, 1000) ~SEQ(j, 1000) ~SEQ(k, 1000) x$i"), "expansion-too-large", "12000 lines"},
-		{"sequences of nothing", one(strings.Repeat("~SEQ(i, 1000000) ", 3) + "$E=1"), "expansion-too-large", "12000 lines"},
-		{"sequences of long lines", one("$L=" + long + "\n~SEQ(i, 1000) ~SEQ(j, 1000) $L"), "expansion-too-large", "640000 bytes"},
+		{"sequences of sequences", one("~SEQ(i, 1000) ~SEQ(j, 1000) ~SEQ(k, 1000) x$i"), "expansion-too-large", manyLines},
+		{"sequences of nothing", one(strings.Repeat("~SEQ(i, 1000000) ", 3) + "$E=1"), "expansion-too-large", manyLines},
+		{"sequences of long lines", one("$L=" + long + "\n~SEQ(i, 1000) ~SEQ(j, 1000) $L"), "expansion-too-large", manyBytes},
 		{"itself", one("$X=x${X}\n$X"), "definition-loop", "$X refers to itself"},
 		{"each other", one("$X=${Y}\n$Y=${X}\nx $Y"), "definition-loop", "$Y refers to itself"},
 		{"itself in a line of several", one("$X=a \\\n$X\n$X"), "definition-loop", "$X refers to itself"},
 		{"itself in a sequence", one("$X=~SEQ(i,2) $X\n$X"), "definition-loop", "$X refers to itself"},
 		{"a doubling text", one(doubling("ab")), "line-too-long", "at most 1024"},
 		{"a doubling nothing", one(doubling("")), "expansion-too-large", "references"},
-		{"doubling lines", one(lines + "$M40"), "expansion-too-large", "12000 lines"},
+		{"doubling lines", one(lines + "$M40"), "expansion-too-large", manyLines},
 		{"a large definition", one("$L= \\\n" + strings.Repeat(long+" \\\n", 2000)), "expansion-too-large", "1024 KiB"},
 		{"a file in itself", one("include main.conf"), "include-loop", "includes itself"},
 		{"files in each other", map[string]string{"main.conf": "include a", "a": "include b", "b": "include a"}, "include-loop", "a includes itself"},
@@ -172,17 +181,16 @@ func TestExpansionBounds(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			start := worked()
 			c.files["main.conf"] += "\n" + instanceText(oneAddress)
-			var opts Options
-			if c.name != "a doubling nothing" && c.name != "many references" {
-				// One at full size is enough of each.
-				opts.bounds = &bounds{lines: 12_000, bytes: 640_000, references: 25_000}
+			opts := Options{bounds: &few}
+			if c.name == "a doubling nothing" || c.name == "many references" {
+				opts.bounds = &referring
 			}
 			_, findings, err := ReadFiles("main.conf", memory(c.files), opts)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d := worked() - start; d > slowness*30*time.Second {
-				t.Errorf("took %v of the processor", d)
+			if d := worked() - start; d > slowness*most {
+				t.Errorf("took %v of the processor, want %v at most", d, slowness*most)
 			}
 			if len(findings) > 3*maxPerSeverity { // with those that tell of what is not shown, one for a name
 				t.Errorf("%d findings", len(findings))

@@ -96,7 +96,7 @@ func (a *again) passes(id testID) bool {
 	case there:
 		g.args = append([]string{"-exec", a.guest}, g.args...)
 	case a.race:
-		g.args, g.env = append([]string{"-race"}, g.args...), []string{"CGO_ENABLED=1"}
+		g.args, g.env = append([]string{"-race"}, g.args...), raceEnv()
 	}
 	passed := false
 	ran, err := goTest(g, a.stderr, func(b []byte) {

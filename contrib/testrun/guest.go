@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -46,65 +45,86 @@ func fromGuest(pkg string) (name string, there bool) {
 }
 
 // guest runs tests again that this machine's kernel cannot run, by a program
-// that gives them another kernel (contrib/uml), after the tests of this machine:
-// beside them it would take a processor from tests that measure times. A guest
-// has one processor, so that as many packages run at a time as there are
-// processors, and two at most. What waits is bounded by the number of tests.
+// that gives them another kernel (contrib/uml). A guest has one processor and uses
+// all of it, where the tests of this machine wait most of the time: one guest runs
+// beside these, as soon as a package is over, and leaves them the other processors;
+// when they are done there may be two. What waits is bounded by the number of tests.
 type guest struct {
 	program string
 	report  *report
 	stderr  io.Writer
 	lacks   lacks
 
+	lanes sync.WaitGroup
+
 	mu      sync.Mutex
+	more    sync.Cond           // of mu: there is more to run, or no more to come
 	skipped map[string][]testID // by packages that have not ended
-	queue   [][]testID          // of those that have
+	queue   []share             // of those that have
+	closed  bool                // nothing more comes
 }
 
 // startGuest lets the report hand over to program what needs another kernel.
-// The function it returns runs all of that. Where User-Mode
+// The function it returns waits for all of that. Where User-Mode
 // Linux is missing there is no guest, and the skips stay skips.
 func startGuest(report *report, program string, stderr io.Writer) (finish func()) {
 	if _, err := exec.LookPath("linux.uml"); err != nil {
 		fmt.Fprintln(stderr, "testrun: what the kernel lacks stays skipped: there is no linux.uml (Debian: user-mode-linux)")
 		return func() {}
 	}
-	return newGuest(report, program, stderr, machine{}).start()
+	return newGuest(report, program, stderr, machine{}).start(runtime.NumCPU())
 }
 
 func newGuest(report *report, program string, stderr io.Writer, m lacks) *guest {
-	return &guest{program: program, report: report, stderr: stderr, lacks: m, skipped: map[string][]testID{}}
+	g := &guest{program: program, report: report, stderr: stderr, lacks: m, skipped: map[string][]testID{}}
+	g.more.L = &g.mu
+	return g
 }
 
-func (g *guest) start() (finish func()) {
+// start begins with what comes, on a machine of so many processors.
+func (g *guest) start(processors int) (finish func()) {
 	g.report.elsewhere, g.report.over = g.take, g.over
+	lane := func() {
+		for s, ok := g.next(); ok; s, ok = g.next() {
+			g.run(s)
+		}
+	}
+	if processors > 1 {
+		g.lanes.Go(lane)
+	}
 	return func() {
 		g.mu.Lock()
 		for _, list := range g.skipped { // go test was cut short
-			g.queue = append(g.queue, list)
+			g.queue = append(g.queue, shares(list)...)
 		}
-		var queue []share
-		for _, list := range g.queue {
-			queue = append(queue, shares(list)...)
-		}
+		g.closed = true
 		g.mu.Unlock()
-		// Those with the most tests last the longest.
-		slices.SortStableFunc(queue, func(a, b share) int { return cmp.Compare(len(b.list), len(a.list)) })
-		next := make(chan share)
-		var wait sync.WaitGroup
-		for range min(2, runtime.NumCPU()) {
-			wait.Go(func() {
-				for s := range next {
-					g.run(s)
-				}
-			})
-		}
-		for _, s := range queue {
-			next <- s
-		}
-		close(next)
-		wait.Wait()
+		g.more.Broadcast()
+		g.lanes.Go(lane)
+		g.lanes.Wait()
 	}
+}
+
+// next waits for what a guest is to run, and returns false when nothing is left. Those
+// with the most tests last the longest, and come first.
+func (g *guest) next() (s share, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for len(g.queue) == 0 && !g.closed {
+		g.more.Wait()
+	}
+	if len(g.queue) == 0 {
+		return share{}, false
+	}
+	i := 0
+	for j := range g.queue {
+		if len(g.queue[j].list) > len(g.queue[i].list) {
+			i = j
+		}
+	}
+	s = g.queue[i]
+	g.queue = slices.Delete(g.queue, i, i+1)
+	return s, true
 }
 
 // take keeps a test that was skipped for a file that this machine's kernel
@@ -128,8 +148,9 @@ func (g *guest) over(pkg string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if list := g.skipped[pkg]; list != nil {
-		g.queue = append(g.queue, list)
+		g.queue = append(g.queue, shares(list)...)
 		delete(g.skipped, pkg)
+		g.more.Signal()
 	}
 }
 
@@ -142,7 +163,7 @@ func (g *guest) run(s share) {
 		patterns = append(patterns, pattern(id.test))
 	}
 	// The race detector's memory has no room in the guest.
-	args := []string{"-exec", g.program, "-timeout", "5m", "-count", "1", "-run", strings.Join(patterns, "|"), pkg}
+	args := []string{"-exec", g.program, "-timeout", "8m", "-count", "1", "-run", strings.Join(patterns, "|"), pkg}
 	_, err := goTest(group{args: args, env: []string{"CGO_ENABLED=0"}}, g.stderr, func(b []byte) {
 		e, ok := parse(b)
 		if !ok {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // inside is a package whose tests need a kernel of another kind, which the
@@ -50,12 +51,13 @@ func TestGuest(t *testing.T) {
 	write("go.mod", "module m/inside\n\ngo 1.24\n", 0o644)
 	write("inside_test.go", inside, 0o644)
 	tests := []struct {
-		name    string
-		program string
-		says    []string
-		last    string
+		name       string
+		processors int
+		program    string
+		says       []string
+		last       string
 	}{
-		{"other kernel", "#!/bin/sh\nKERNEL=other exec \"$@\"\n",
+		{"other kernel", 2, "#!/bin/sh\nKERNEL=other exec \"$@\"\n",
 			[]string{
 				"ok   m/inside ", "FAIL m/inside (guest) TestFails", "this is how it fails there",
 				"skipped 1: needs /nowhere/third: says so\n    m/inside (guest) TestThird\n",
@@ -63,10 +65,10 @@ func TestGuest(t *testing.T) {
 			},
 			// Here: TestHere, TestSub and its first. There: TestOther, TestSub and its second.
 			"6 passed, 1 failed, 2 skipped"},
-		{"no guest after all", "#!/bin/sh\necho the guest is broken >&2\nexit 125\n",
+		{"no guest after all", 1, "#!/bin/sh\necho the guest is broken >&2\nexit 125\n",
 			[]string{"FAIL m/inside (guest)", "the guest is broken"},
 			"3 passed, 1 failed, 1 skipped"},
-		{"guest that runs nothing", "#!/bin/sh\nexit 0\n",
+		{"guest that runs nothing", 1, "#!/bin/sh\nexit 0\n",
 			[]string{"FAIL in the guest, package m/inside: 4 tests that were skipped here did not run: TestFails, TestOther, TestSub/b_(c|d), TestThird"},
 			"3 passed, 1 failed, 1 skipped"},
 	}
@@ -74,8 +76,20 @@ func TestGuest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var out, errs strings.Builder
 			r := newReport(&out)
-			finish := newGuest(r, write("guest", tt.program, 0o755), &errs, fake{"/nowhere/other": true, "/nowhere/third": true}).start()
+			finish := newGuest(r, write("guest", tt.program, 0o755), &errs, fake{"/nowhere/other": true, "/nowhere/third": true}).start(tt.processors)
 			_, err := goTest(group{args: []string{"-count", "1", "."}}, &errs, r.line)
+			began := func() bool {
+				r.mu.Lock()
+				defer r.mu.Unlock()
+				return strings.Contains(out.String(), inGuest)
+			}
+			// With a second processor it begins beside what else runs here.
+			for end := time.Now().Add(time.Minute); tt.processors > 1 && !began() && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+			if began() != (tt.processors > 1) {
+				t.Errorf("with %d processors it has begun before the others were over: %t", tt.processors, began())
+			}
 			finish()
 			if err != nil {
 				r.broken(err)

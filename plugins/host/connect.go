@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -212,7 +213,7 @@ func environment(words []string, sp spec) []string {
 		// Go's collector tries harder before the kernel refuses.
 		env = append(env, fmt.Sprintf("GOMEMLIMIT=%d", sp.plugin.Memory*7/10))
 	}
-	return append(env, sp.env...)
+	return slices.Concat(env, raceEnv(), sp.env)
 }
 
 // Start is the runner's.

@@ -254,6 +254,9 @@ func TestIdentity(t *testing.T) {
 	a := s.probe(1)
 	for name := range strings.FieldsSeq(a.Message) {
 		known := []string{"PATH", "LC_ALL", "LANG", "TZ", "GOMEMLIMIT", checker.CookieKey, checker.LivenessKey}
+		if raceDetector {
+			known = append(known, "GORACE")
+		}
 		if !slices.Contains(known, name) && !strings.HasPrefix(name, "PLUGIN_") && !strings.HasPrefix(name, "LC_") {
 			t.Errorf("a plugin sees the variable %s", name)
 		}

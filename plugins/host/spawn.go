@@ -154,7 +154,7 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	if err = told[1].Close(); err != nil {
 		return nil, fmt.Errorf("write what to launch: %w", err)
 	}
-	attr := &syscall.ProcAttr{Env: []string{"GOMAXPROCS=1", "GOTRACEBACK=none"}, Files: make([]uintptr, len(files))}
+	attr := &syscall.ProcAttr{Env: append(raceEnv(), "GOMAXPROCS=1", "GOTRACEBACK=none"), Files: make([]uintptr, len(files))}
 	for i, f := range files {
 		attr.Files[i] = f.Fd()
 	}
