@@ -15,6 +15,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/convert"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/plan"
@@ -163,6 +164,9 @@ func sound(paths []string, configID string, stderr io.Writer) ([]*config.Config,
 		all.Go(func() {
 			r := &readings[i]
 			r.config, r.found, r.err = load.FileAs(path, givenConfigID(configID))
+			if r.err == nil && !r.found.Errors() {
+				r.found = append(r.found, build.Strict(r.config)...)
+			}
 		})
 	}
 	all.Wait()

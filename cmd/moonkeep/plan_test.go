@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,24 @@ func TestPlanStaged(t *testing.T) {
 		if refused := strings.Contains(text, "REFUSED"); refused != (tt.refused != "") || !strings.Contains(text, "no file matches "+filepath.Join(dir, tt.refused)) && refused {
 			t.Errorf("%s: %s", tt.what, text)
 		}
+	}
+}
+
+// TestPlanStrict: what strict mode excludes is an error of the file, for plan as for a
+// reload.
+func TestPlanStrict(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var paths []string
+	for name, more := range map[string]string{"plain.yaml": "", "strict.yaml": "global: {vrrp_strict: true}\n"} {
+		text := more + "vrrp_instances:\n  - {name: V, interface: eth0, virtual_router_id: 1, unicast_peers: [192.0.2.7], virtual_ipaddresses: [192.0.2.1]}\n"
+		netnstest.Must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	slices.Sort(paths)
+	var said bytes.Buffer
+	if err := planFile(t.Context(), paths[1], planOptions{from: paths[0]}, io.Discard, &said); err != exitNo || !strings.Contains(said.String(), "strict.yaml:3:") {
+		t.Errorf("%v: %s", err, said.String())
 	}
 }
 

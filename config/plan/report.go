@@ -14,7 +14,8 @@ type Report struct {
 	// Outage is the longest of the changes', in seconds.
 	Outage float64 `json:"outage"`
 	// Refused is why a reload is refused unless it is forced: mistakes that are
-	// new, or nothing that is left to run.
+	// new, or nothing that is left to run. Not to be forced is what the daemon's flags
+	// and its environment make of the configuration when that is an error.
 	Refused []string `json:"refused,omitempty"`
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/plan"
 	"github.com/moonkeep/moonkeep/config/source"
@@ -20,12 +22,13 @@ func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 		return nil, err
 	}
 	running := d.current()
+	file := []source.File{{Path: "plan.json", Data: configuration}}
 	// What was read in another language need not be what this one asks for.
 	options := source.Options{Sound: true}
 	if len(running.Files) > 0 && !load.OfKeepalived(running.Files[0]) {
 		options.Global = settings.Global()
 	}
-	next, found := source.ReadAll([]source.File{{Path: "plan.json", Data: configuration}}, options)
+	next, found := source.ReadAll(file, options)
 	for _, f := range found {
 		if f.Severity == config.Error {
 			return nil, fmt.Errorf("the configuration cannot be read back: %s", f)
@@ -35,6 +38,7 @@ func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 		return nil, err
 	}
 	p := plan.NewReport(running, next)
+	p.Refused = append(p.Refused, unsettled(file, options.Global, build.Strict(next))...)
 	if why := Empties(running, next); why != "" {
 		p.Refused = append(p.Refused, why)
 	}
@@ -42,4 +46,30 @@ func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}
 	return json.Marshal(p)
+}
+
+// unsettled returns why a configuration that is sound by itself is not with the
+// settings above it, for which a reload refuses it. strict is what it breaks of strict
+// mode with them.
+func unsettled(file []source.File, settings []source.Setting, strict config.Findings) (whys []string) {
+	mistakes := func(found config.Findings) (texts []string) {
+		for _, f := range found {
+			if f.Severity == config.Error {
+				texts = append(texts, f.Text)
+			}
+		}
+		return texts
+	}
+	texts := mistakes(strict)
+	if len(settings) > 0 {
+		// What is wrong without them is so in this language only: the file's own takes it.
+		_, found := source.ReadAll(file, source.Options{})
+		anyway := mistakes(found)
+		_, found = source.ReadAll(file, source.Options{Global: settings})
+		texts = append(texts, slices.DeleteFunc(mistakes(found), func(text string) bool { return slices.Contains(anyway, text) })...)
+	}
+	for _, text := range texts {
+		whys = append(whys, "with the daemon's flags and its environment: "+text)
+	}
+	return whys
 }

@@ -112,3 +112,51 @@ func TestPlanUnderSettings(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
+
+// TestPlanRefusesWhatSettingsSpoil: a file that is sound by itself is refused by a reload
+// of a daemon whose flags or environment make it none, and plan says so.
+func TestPlanRefusesWhatSettingsSpoil(t *testing.T) {
+	t.Parallel()
+	const one = "global: {vrrp_version: 3}\nvrrp_instances:\n  - {name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1]}\n"
+	for _, tt := range []struct{ set, added, says string }{
+		{"vrrp_version=2", "advert_int: 500ms", "must be whole seconds in version 2"},
+		{"vrrp_strict=true", "unicast_peers: [192.0.2.7]", "remove the unicast peers"},
+		{"vrrp_version=2", "advert_int: 2s", ""},
+	} {
+		dir, set := t.TempDir(), []string{tt.set}
+		write := func(name, text string) string {
+			path := filepath.Join(dir, name)
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			return path
+		}
+		running, found, err := openLayers([]string{write("a.yaml", one)}, "", set)
+		if err != nil || found.Errors() {
+			t.Fatalf("%v, %v", found, err)
+		}
+		path := write("b.yaml", one+"  - {name: B, interface: eth0, virtual_router_id: 2, "+tt.added+", virtual_ipaddresses: [192.0.2.2]}\n")
+		if _, found, err := openLayers([]string{path}, "", set); err != nil || found.Errors() != (tt.says != "") {
+			t.Errorf("%s: a reload: %v, %v", tt.added, found, err)
+		}
+		written, found, err := load.FileAs(path, "") // as the command sends it
+		if err != nil || found.Errors() {
+			t.Fatalf("%v, %v", found, err)
+		}
+		sent, _, err := convert.To(convert.JSON, written, nil, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := (&daemon{opts: &Options{Set: set}, config: running}).Plan(t.Context(), sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var p plan.Report
+		if err := json.Unmarshal(answer, &p); err != nil {
+			t.Fatal(err)
+		}
+		if text := strings.Join(p.Refused, "; "); (text != "") != (tt.says != "") || !strings.Contains(text, tt.says) {
+			t.Errorf("%s: %q, want that %q", tt.added, text, tt.says)
+		}
+	}
+}
