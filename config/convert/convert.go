@@ -9,6 +9,7 @@ package convert
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -34,7 +35,8 @@ func Languages() []string { return []string{YAML, TOML, JSON, Keepalived} }
 // name what the other language has no words for (not-carried), secrets that
 // were left out because they were not asked for (secret-left-out), what the reader
 // of the other language refuses though keepalived runs it (refused-there, an Error),
-// and what reads back differently (not-the-same, an Error, which is a fault of
+// and what reads back differently, or is refused though it came from one of
+// moonkeep's own languages (not-the-same, an Error, which is a fault of
 // moonkeep's). The error is for a language that is not known.
 func To(language string, c *config.Config, comments []document.Comment, secrets bool) ([]byte, config.Findings, error) {
 	if !slices.Contains(Languages(), language) {
@@ -100,9 +102,19 @@ func verify(s *schema.Schema, language string, c *config.Config, text []byte, lo
 		found.Add(change.At, config.Error, "not-the-same", "%s reads back differently", change.Path)
 	}
 	for _, f := range refused {
-		if f.Severity == config.Error {
+		switch {
+		case f.Severity != config.Error:
+		case ofMoonkeep(c):
+			found.Add(config.Position{}, config.Error, "not-the-same", "what was written is refused, though what it was made of is not: %s", f)
+		default:
 			found.Add(config.Position{}, config.Error, "refused-there", "the result is refused until this is put right, which keepalived runs: %s", f)
 		}
 	}
 	return found
+}
+
+// ofMoonkeep reports whether a configuration was read in one of moonkeep's own
+// languages.
+func ofMoonkeep(c *config.Config) bool {
+	return len(c.Files) > 0 && slices.Contains(source.Extensions(), strings.ToLower(filepath.Ext(c.Files[0])))
 }

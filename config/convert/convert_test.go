@@ -220,6 +220,12 @@ func TestRefusedThere(t *testing.T) {
 		if _, lost, err := To(Keepalived, c, nil, true); err != nil || len(lost) > 0 {
 			t.Errorf("keepalived: %v, %v", lost, err)
 		}
+		// From a language of our own it would be a fault of ours, and keepalived has
+		// nothing to do with it.
+		c.Files = []string{"a.yaml"}
+		if _, lost, err := To(JSON, c, nil, true); err != nil || len(lost) != 1 || lost[0].Name != "not-the-same" || strings.Contains(lost[0].Text, "keepalived") || !strings.Contains(lost[0].Text, tt.says) {
+			t.Errorf("of YAML: %v, %v", lost, err)
+		}
 	}
 }
 
