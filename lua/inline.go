@@ -101,6 +101,9 @@ type inlined struct {
 	limit time.Duration
 	ctx   *limited
 	tell  func(Verdict, error)
+	// until is when it is given up; spared says that this was put off once.
+	until  time.Time
+	spared bool
 }
 
 // giveUp ends a call whose time has been over for a while, for everybody but its
@@ -130,14 +133,14 @@ func (w *watch) add(c *inlined) {
 		w.calls = map[*inlined]bool{}
 		w.timer = time.AfterFunc(time.Hour, w.fire)
 	}
-	at := c.ctx.at.Add(giveUpAfter)
+	c.until = c.ctx.at.Add(giveUpAfter)
 	// A timer that was left by calls which have ended is put off rather than let
 	// go off, which would wake the process for nothing; but not for each call.
-	stale := len(w.calls) == 0 && at.Sub(w.at) > c.limit/2
+	stale := len(w.calls) == 0 && c.until.Sub(w.at) > c.limit/2
 	w.calls[c] = true
-	if w.at.IsZero() || stale || at.Before(w.at) {
-		w.at = at
-		w.timer.Reset(time.Until(at))
+	if w.at.IsZero() || stale || c.until.Before(w.at) {
+		w.at = c.until
+		w.timer.Reset(time.Until(c.until))
 	}
 }
 
@@ -147,19 +150,23 @@ func (w *watch) remove(c *inlined) {
 	w.mu.Unlock()
 }
 
-// fire gives up what is over and waits for the next.
+// fire gives up what is over and waits for the next. When the process stood still
+// until now, so did the calls: each gets the time that it would have had to end.
 func (w *watch) fire() {
 	var over []*inlined
 	w.mu.Lock()
 	now := time.Now()
+	stood := !w.at.IsZero() && now.Sub(w.at) > giveUpAfter
 	w.at = time.Time{}
 	for c := range w.calls {
-		at := c.ctx.at.Add(giveUpAfter)
-		if !now.Before(at) {
+		if stood && !c.spared && !now.Before(c.until) {
+			c.until, c.spared = now.Add(giveUpAfter), true
+		}
+		if !now.Before(c.until) {
 			over = append(over, c)
 			delete(w.calls, c)
-		} else if w.at.IsZero() || at.Before(w.at) {
-			w.at = at
+		} else if w.at.IsZero() || c.until.Before(w.at) {
+			w.at = c.until
 		}
 	}
 	if !w.at.IsZero() {

@@ -189,3 +189,32 @@ func TestInlineWeight(t *testing.T) {
 		t.Errorf("a weight after a verdict: %v", got)
 	}
 }
+
+// When the process stood still until after the end of a call, the call has the time to
+// end that it would have had; once.
+func TestInlineAfterAPause(t *testing.T) {
+	r := runner(t, "return function() return true end", Options{})
+	if _, err := inline(r, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	r.turn <- struct{}{}
+	s := r.state
+	s.phase.Store(phaseRunning)
+	said := make(chan error, 1)
+	before := time.Now().Add(-time.Minute)
+	c := &inlined{r: r, s: s, ctx: &limited{parent: context.Background(), at: before}, until: before, tell: func(_ Verdict, err error) { said <- err }}
+	w := &watch{calls: map[*inlined]bool{c: true}, timer: time.NewTimer(time.Hour), at: before}
+	w.fire()
+	if !w.calls[c] || len(said) != 0 || !w.at.After(time.Now().Add(-giveUpAfter)) {
+		t.Errorf("it was given up at once: %v calls, the next look at %v", len(w.calls), w.at)
+	}
+	w.at, c.until = before, before
+	w.fire()
+	if w.calls[c] || len(said) != 1 {
+		t.Fatal("it was not given up the second time")
+	}
+	if err := <-said; !errors.Is(err, ErrTimeout) {
+		t.Errorf("%v, want a timeout", err)
+	}
+	s.abandoned()
+}

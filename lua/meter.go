@@ -34,10 +34,13 @@ const (
 )
 
 // A call lets others compute after sliceOf looks at the clock, or steps in Go that
-// take as long, some milliseconds together, and at the first look after sliceTime.
+// take as long, some milliseconds together, and at the first look after sliceTime. From
+// one look to the next a call has computed for pauseTime at most: longer than that it
+// was the process that stood still, or had no processor.
 const (
 	sliceOf   = 512
 	sliceTime = 5 * time.Millisecond
+	pauseTime = sliceTime / 2
 )
 
 // largeCharge is the charge from which on an instruction is no longer cheap,
@@ -65,12 +68,12 @@ type meter struct {
 	// lets other calls compute.
 	slice int
 	yield func()
-	// born is the zero of began and looked: when the slice began, 0 before its
-	// first look, and the last look. fine is how many instructions more are
-	// looked at one by one.
-	born          time.Time
-	began, looked time.Duration
-	fine          int
+	// born is the zero of looked, the last look at the clock; 0 before the first of a
+	// slice, which has taken took so far. fine is how many instructions more are looked
+	// at one by one.
+	born         time.Time
+	looked, took time.Duration
+	fine         int
 	// ended is a closed channel.
 	ended chan struct{}
 }
@@ -93,16 +96,20 @@ func (m *meter) begin(ctx context.Context, limits Limits) {
 }
 
 // resume begins a slice: the call has a slot again, or has let others compute.
-func (m *meter) resume() { m.began = 0 }
+func (m *meter) resume() { m.looked, m.took = 0, 0 }
 
 // Done counts one instruction. It returns nil, on which nothing can be
 // received, while the call may go on.
 func (m *meter) Done() <-chan struct{} {
 	m.instructions--
-	if m.instructions%checkEvery != 0 && m.fine == 0 && m.over == nil {
-		return nil
+	counts := 1
+	if m.instructions%checkEvery != 0 {
+		if m.fine == 0 && m.over == nil {
+			return nil
+		}
+		counts = 0
 	}
-	if m.check() == nil {
+	if m.look(counts) == nil {
 		return nil
 	}
 	return m.ended
@@ -116,11 +123,15 @@ func (m *meter) Deadline() (time.Time, bool) { return m.ctx.Deadline() }
 func (m *meter) Value(key any) any           { return m.ctx.Value(key) }
 
 // check returns why the call must end, or nil.
-func (m *meter) check() error {
+func (m *meter) check() error { return m.look(1) }
+
+// look is check for a look of which so many make a slice: closer ones, which only the
+// clock calls for, do not make it shorter.
+func (m *meter) look(counts int) error {
 	if m.over != nil {
 		return m.over
 	}
-	if m.slice--; m.slice <= 0 || m.late() {
+	if m.slice -= counts; m.slice <= 0 || m.late() {
 		m.slice = sliceOf
 		m.resume()
 		m.yield()
@@ -138,8 +149,8 @@ func (m *meter) check() error {
 // next ones are looked at one by one.
 func (m *meter) late() bool {
 	now := time.Since(m.born)
-	if m.began == 0 {
-		m.began, m.looked = now, now
+	if m.looked == 0 {
+		m.looked = now
 		return false
 	}
 	if now-m.looked > slow {
@@ -147,8 +158,9 @@ func (m *meter) late() bool {
 	} else if m.fine > 0 {
 		m.fine--
 	}
+	m.took += min(now-m.looked, pauseTime)
 	m.looked = now
-	return now-m.began > sliceTime
+	return m.took > sliceTime
 }
 
 // endOf turns a context's error into the kind that callers see.
