@@ -68,3 +68,16 @@ checks of real servers
 		t.Errorf("got\n%s", text)
 	}
 }
+
+// TestPrintNamesOfChecks: of checks of one kind at a server each has its number.
+func TestPrintNamesOfChecks(t *testing.T) {
+	checks := []control.Check{{Kind: "LUA_CHECK", Number: 1}, {Kind: "LUA_CHECK", Number: 2}, {Kind: "TCP_CHECK"}}
+	s := control.Status{Services: []control.Service{{Name: "w", Servers: []control.RealServer{{Name: "a", Checks: checks}}}}}
+	var b strings.Builder
+	printServices(&b, &s)
+	for _, name := range []string{"LUA_CHECK 1 ", "LUA_CHECK 2 ", "TCP_CHECK "} {
+		if !strings.Contains(b.String(), "\n    "+name) {
+			t.Errorf("got\n%s\nwhich lacks %q", b.String(), name)
+		}
+	}
+}

@@ -29,6 +29,9 @@ type Probe struct {
 	server  config.Endpoint
 	// connects says that Address is of a target, which a program has none of.
 	connects bool
+	// among are the checks of its server, of which it is the one at this index.
+	among []config.Check
+	index int
 	// Virtual is the address of the service; invalid when it has none.
 	Virtual netip.AddrPort
 
@@ -93,7 +96,7 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 			for i := range checks {
 				if k := &checks[i]; probed(k) {
 					p = probe(c, v, r, k, n, &last)
-					p.Service, p.server = name, r.Endpoint(v)
+					p.Service, p.server, p.among, p.index = name, r.Endpoint(v), checks, i
 					f(&p)
 				}
 				n++
@@ -117,30 +120,6 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 		f(&p)
 		n++
 	}
-}
-
-// Server is the name of the server in node.Config, for people; empty for a
-// script's. It is made at every call.
-func (p *Probe) Server() string {
-	if !p.server.IsValid() {
-		return ""
-	}
-	return p.server.String()
-}
-
-// Place is where it connects to, for people, when that is not its server; empty of what
-// does not connect, and of a script's.
-func (p *Probe) Place() string {
-	switch {
-	case !p.connects || !p.server.IsValid() || p.Address == p.server.AddrPort:
-		return ""
-	case p.Kind == "PING_CHECK": // it has no ports
-		if p.Address.Addr() == p.server.Addr() {
-			return ""
-		}
-		return p.Address.Addr().String()
-	}
-	return p.Address.String()
 }
 
 // probed reports whether somebody has to make a check.

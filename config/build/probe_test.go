@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/node"
 )
 
 // webs is a service whose servers are checked by these.
@@ -71,5 +72,35 @@ func TestProbesShareTheirOptions(t *testing.T) {
 	got := testing.AllocsPerRun(3, func() { EachProbe(c, func(*Probe) {}) })
 	if got > 200 {
 		t.Errorf("%v allocations for 1000 probes", got)
+	}
+}
+
+// TestNamesOfProbes: a check is called what the node calls it.
+func TestNamesOfProbes(t *testing.T) {
+	c := read(t, `
+track_files: [{name: f, file: /f}]
+virtual_servers:
+  - address: 192.0.2.1:80
+    protocol: TCP
+    real_servers:
+      - {address: '192.0.2.11:80', weight_by: {lua: w.lua}, checks: [{LUA_CHECK: {path: a.lua}}, {FILE_CHECK: {track_file: f}}, {TCP_CHECK: {}}, {LUA_CHECK: {path: a.lua}}, {plugin: {name: x}}, {plugin: {name: x}}, {plugin: {name: y}}]}
+      - {address: '192.0.2.12:80', checks: [PING_CHECK]}
+`)
+	var names []string
+	EachProbe(c, func(p *Probe) { names = append(names, p.Name()) })
+	want := []string{"LUA_CHECK 1", "TCP_CHECK", "LUA_CHECK 4", "x 5", "x 6", "y", "weight_by", "PING_CHECK"}
+	if !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	var of []string
+	for _, server := range node.New(0, Node(c)).Servers(nil, 0, 2) {
+		for i := range server.Checks {
+			if server.Checks[i].Follows == "" {
+				of = append(of, node.CheckName(server.Checks[i].Kind, server.Checks[i].Number, server.Checks[i].Place))
+			}
+		}
+	}
+	if !slices.Equal(of, want) {
+		t.Errorf("the node says %q, want %q", of, want)
 	}
 }

@@ -103,7 +103,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 		Interval: t.DelayLoop, Doubt: t.FastInterval, Warmup: t.Warmup, Rise: t.Rise, Fall: t.Fall, Alpha: t.Alpha, Grace: t.UnknownGrace,
 		OnUnknown: policy(t.OnUnknown),
 	}
-	out := node.Check{Kind: k.Kind()}
+	out := node.Check{Kind: kindOf(k)}
 	life.FromStart = k.Misc != nil
 	switch {
 	case k.File != nil:
@@ -123,16 +123,12 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 	case p != nil:
 		life.Patience = p.Patience
 		out.Identity, out.LogAll = p.Identity(), p.LogAll
-		if p.Plugin {
-			out.Kind = p.Kind
-		}
 		out.Place = p.Place()
 		if r.Smoothing != nil {
 			smoothing := Smoothing(r.Smoothing)
 			out.Smoothing = &smoothing
 		}
 		if p.Lua != nil && p.Lua.Measures {
-			out.Kind = "weight_by"
 			life.Alpha, life.OnUnknown = false, health.Keep
 		}
 	}

@@ -74,6 +74,9 @@ type RealServer struct {
 // Check is one check of a real server.
 type Check struct {
 	Kind string `json:"kind"`
+	// Number is its place among these checks, from 1, where the real server has more of
+	// that kind that connect to one place; 0 else.
+	Number int `json:"number,omitempty"`
 	// Place is where it connects to, unless that is the address and port of the real
 	// server.
 	Place string `json:"connects_to,omitempty"`
@@ -202,7 +205,7 @@ func describeCheck(c *node.CheckStatus, at mono.Instant) Check {
 		return seconds(max(0, at.Sub(t)))
 	}
 	x := Check{
-		Kind: c.Kind, Place: c.Place, Follows: c.Follows, State: upDown(c.Up), Assumed: !c.Decided, Message: c.Message, VerdictAge: age(c.Last), Took: c.Took.Seconds(),
+		Kind: c.Kind, Number: c.Number, Place: c.Place, Follows: c.Follows, State: upDown(c.Up), Assumed: !c.Decided, Message: c.Message, VerdictAge: age(c.Last), Took: c.Took.Seconds(),
 		InARow: c.Row, UnknownAge: age(c.Dark), Running: c.Running, Resting: c.Suspended, MostLate: c.Late.Most.Seconds(), Missed: c.Late.Missed,
 		History: make([]Span, 0, len(c.History)),
 	}
@@ -226,12 +229,7 @@ func describeCheck(c *node.CheckStatus, at mono.Instant) Check {
 }
 
 // Name is what tells a check from the others of its real server, for people.
-func (c *Check) Name() string {
-	if c.Place == "" {
-		return c.Kind
-	}
-	return c.Kind + " " + c.Place
-}
+func (c *Check) Name() string { return node.CheckName(c.Kind, c.Number, c.Place) }
 
 // Last says what a check said last, for people.
 func (c *Check) Last() string {

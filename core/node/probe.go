@@ -321,7 +321,7 @@ func (n *Node) result(now mono.Instant, c *checker, a *Answer) {
 		n.note(Warn, "", "check", n.told(c, "failed")+", still up")
 	}
 	if weighed {
-		n.reweigh(now, c.server, c.cfg.Kind)
+		n.reweigh(now, c)
 	}
 	if o.First {
 		n.first(c)
@@ -352,7 +352,7 @@ func (n *Node) darkened(now mono.Instant, c *checker) {
 
 // told is a check and its last message, for people.
 func (n *Node) told(c *checker, verdict string) string {
-	text := fmt.Sprintf("%s of %s of virtual server %s: %s", c.cfg.Kind, c.server.cfg.Name, c.server.service.cfg.Name, verdict)
+	text := fmt.Sprintf("%s of %s of virtual server %s: %s", c.name(), c.server.cfg.Name, c.server.service.cfg.Name, verdict)
 	if c.message != "" {
 		text += " (" + c.message + ")"
 	}

@@ -69,6 +69,39 @@ type server struct {
 	placed int
 }
 
+// name is the check for people.
+func (c *checker) name() string { return CheckName(c.cfg.Kind, c.number(), c.cfg.Place) }
+
+// CheckName is what tells a check from the others of its real server, for people: its
+// kind, its number if it has one, and where it connects to if that is elsewhere.
+func CheckName(kind string, number int, place string) string {
+	if number > 0 {
+		kind += fmt.Sprintf(" %d", number)
+	}
+	if place != "" {
+		kind += " " + place
+	}
+	return kind
+}
+
+// number is that of a check among all of its server, from 1, when there are more of its
+// kind and place; 0 else.
+func (c *checker) number() (number int) {
+	s, alike := c.server, 0
+	for i := range s.cfg.Checks {
+		if x := &s.cfg.Checks[i]; x.Kind == c.cfg.Kind && x.Place == c.cfg.Place {
+			alike++
+		}
+		if &s.checks[i] == c {
+			number = i + 1
+		}
+	}
+	if alike < 2 {
+		return 0
+	}
+	return number
+}
+
 // checkChanged lets a check that came up or went down count for its server.
 func (n *Node) checkChanged(now mono.Instant, c *checker, why string) {
 	s := c.server
@@ -80,7 +113,7 @@ func (n *Node) checkChanged(now mono.Instant, c *checker, why string) {
 	if why == "" {
 		why = c.message
 	}
-	text := fmt.Sprintf("%s is %s", c.cfg.Kind, upOrDown(c.working()))
+	text := fmt.Sprintf("%s is %s", c.name(), upOrDown(c.working()))
 	if why != "" {
 		text += ": " + why
 	}
@@ -98,7 +131,7 @@ func (n *Node) checkChanged(now mono.Instant, c *checker, why string) {
 	if s.service.cfg.TellChecks && !c.fresh {
 		n.tellService(CheckTurned, s.service, s, text)
 	}
-	n.reweigh(now, s, c.cfg.Kind)
+	n.reweigh(now, c)
 }
 
 // retell counts what of its checks is to be counted anew; they are few.
@@ -139,7 +172,7 @@ func (n *Node) first(c *checker) {
 		return
 	}
 	s.untold = false
-	why := fmt.Sprintf("its first %s failed", c.cfg.Kind)
+	why := fmt.Sprintf("its first %s failed", c.name())
 	if c.message != "" {
 		why += ": " + c.message
 	}
@@ -173,14 +206,15 @@ func (n *Node) prove(now mono.Instant, s *server) {
 	n.touch(s.service)
 }
 
-// reweigh lets the weight of a server count.
-func (n *Node) reweigh(now mono.Instant, s *server, by string) {
+// reweigh lets the weight of a server count that a check has told of.
+func (n *Node) reweigh(now mono.Instant, c *checker) {
+	s := c.server
 	s.retell()
 	weight := balance.Weight(s.cfg.Weight, s.added)
 	if weight == s.weight {
 		return
 	}
-	why := fmt.Sprintf("%s changes its weight from %d to %d", by, s.weight, weight)
+	why := fmt.Sprintf("%s changes its weight from %d to %d", c.name(), s.weight, weight)
 	v := s.service
 	s.weight = weight
 	n.note(Info, "", "weight", fmt.Sprintf("real server %s of virtual server %s: %s", s.cfg.Name, v.cfg.Name, why))
@@ -262,7 +296,7 @@ func (n *Node) follow(now mono.Instant, checks []uint32, look func(*checker) boo
 			n.checkChanged(now, c, "")
 			continue
 		}
-		n.reweigh(now, c.server, c.cfg.Kind)
+		n.reweigh(now, c)
 		if c.fresh && c.known {
 			n.first(c)
 		}

@@ -444,3 +444,41 @@ func TestStrangeAnswers(t *testing.T) {
 		t.Errorf("%d strange answers counted, want 5", got)
 	}
 }
+
+// TestNamesOfChecks: of several checks of one kind at one server each is told with its
+// number, and one alone without.
+func TestNamesOfChecks(t *testing.T) {
+	script := func(identity string) Check {
+		c := tcp(identity)
+		c.Kind = "LUA_CHECK"
+		return c
+	}
+	elsewhere := tcp("5")
+	elsewhere.Place = "192.0.2.9:81"
+	s := newSite(t, Config{Services: []Service{web(backend("a", tcp("1"), script("2"), script("3"), elsewhere), backend("b", script("4")))}})
+	var names []string
+	for _, server := range s.node.Servers(nil, 0, 2) {
+		for _, c := range server.Checks {
+			names = append(names, CheckName(c.Kind, c.Number, c.Place))
+		}
+	}
+	if want := []string{"TCP_CHECK", "LUA_CHECK 2", "LUA_CHECK 3", "TCP_CHECK 192.0.2.9:81", "LUA_CHECK"}; !slices.Equal(names, want) {
+		t.Errorf("names %q, want %q", names, want)
+	}
+	for i := range 5 {
+		s.run(i, health.OK)
+	}
+	s.notes = nil
+	for range 2 {
+		s.run(2, health.Failed)
+		s.run(1, health.Failed)
+		s.run(3, health.Failed)
+		s.run(4, health.Failed)
+	}
+	s.run(2, health.OK, weighs(5))
+	for _, want := range []string{"a of virtual server web is down: LUA_CHECK 3 is down", "LUA_CHECK 2 is down: because; 2 of 4 checks are down", "TCP_CHECK 192.0.2.9:81 is down", "b of virtual server web is down: LUA_CHECK is down"} {
+		if !slices.ContainsFunc(s.notes, func(n string) bool { return strings.Contains(n, want) }) {
+			t.Errorf("notes %q, want one with %q", s.notes, want)
+		}
+	}
+}

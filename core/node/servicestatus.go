@@ -63,8 +63,10 @@ type ServerStatus struct {
 
 // CheckStatus is one check.
 type CheckStatus struct {
-	// Kind and Place are as in Check.
+	// Kind and Place are as in Check. Number is that among all checks of the server,
+	// from 1, where it has more of that kind and place; 0 else.
 	Kind, Place string
+	Number      int
 	// View is the check's own account, but for how late it was at most. Of a check
 	// that follows a file or a session Up and Decided count only.
 	health.View
@@ -127,7 +129,7 @@ func (n *Node) followers(checks []uint32) (names []string) {
 }
 
 func (c *checker) status() CheckStatus {
-	st := CheckStatus{Kind: c.cfg.Kind, Place: c.cfg.Place, Message: c.message, Took: c.took, Weighs: c.weighs && c.working(), Weight: int(c.weight)}
+	st := CheckStatus{Kind: c.cfg.Kind, Number: c.number(), Place: c.cfg.Place, Message: c.message, Took: c.took, Weighs: c.weighs && c.working(), Weight: int(c.weight)}
 	switch {
 	case c.cfg.File != "":
 		st.Follows = "file " + c.cfg.File

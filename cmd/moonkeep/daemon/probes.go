@@ -186,13 +186,14 @@ func (e *edges) luaCheck(p *build.Probe, seen map[string]bool) (*luaCheck, error
 	if p.Lua.Measures {
 		kind = "weight_by"
 	}
-	who := fmt.Sprintf("%s of %s of virtual server %s", kind, p.Server(), p.Service)
+	at := fmt.Sprintf(" of %s of virtual server %s", p.Server(), p.Service)
+	who := p.Name() + at // for the log
 	fault := func(err error) error { return &luaFault{p.Lua.At, fmt.Errorf("%s: %w", who, err)} }
 	function := "check"
 	if p.Lua.Measures {
 		function = "weight"
 	}
-	first := who + ": " + p.Lua.Path
+	first := kind + at + ": " + p.Lua.Path // by which it keeps things over reloads: no place is in it
 	name := first
 	for n := 2; seen[name]; n++ {
 		name = fmt.Sprintf("%s (%d)", first, n)

@@ -144,7 +144,8 @@ func TestLuaOfServers(t *testing.T) {
 // anything runs.
 func TestProbesRefused(t *testing.T) {
 	for check, want := range map[string]string{
-		"LUA_CHECK: {path: other.lua}":  "LUA_CHECK of 192.0.2.11:80 of virtual server TCP 192.0.2.1:80: it returns no function check",
+		"LUA_CHECK: {path: other.lua}": "LUA_CHECK of 192.0.2.11:80 of virtual server TCP 192.0.2.1:80: it returns no function check",
+		"LUA_CHECK: {path: good.lua}}, {TCP_CHECK: {}}, {LUA_CHECK: {path: other.lua}": "LUA_CHECK 3 of 192.0.2.11:80 of virtual server TCP 192.0.2.1:80: it returns no function check",
 		"LUA_CHECK: {path: absent.lua}": "absent.lua",
 	} {
 		_, _, err := probesOf(t, check)
