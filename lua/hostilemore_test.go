@@ -15,55 +15,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/moonkeep/moonkeep/lua/hostiletest"
 )
 
-// More of what TestHostileScripts has: what is made of odd arguments, what is
-// made once for each of many small pieces, and what the machine itself says.
+// More of what TestHostileScripts has.
 func TestHostileScriptsOfPieces(t *testing.T) {
-	either := []error{ErrTimeout, ErrLimit}
-	for name, body := range map[string]string{
-		"a number of a megabyte of letters":     "local s = ('z'):rep(1e6) while true do tonumber(s, 36) end",
-		"arithmetic on a megabyte of letters":   "local s = ('x'):rep(1e6) while true do pcall(function() return s + 1 end) pcall(function() return -s end) end",
-		"messages that quote a megabyte":        "local s = ('x'):rep(1e6) while true do pcall(function() return (nil)[s] end) pcall(function() return ({})[s]() end) end",
-		"errors that grow in a tower of pcall":  "local function f(n) if n == 0 then error(('x'):rep(1e5)) end local ok, e = pcall(f, n - 1) error(e .. n) end while true do pcall(f, 100) end",
-		"a format of percents":                  "local f = ('%%'):rep(5e5) while true do pcall(string.format, f) end",
-		"a format of zeros":                     "local z = ('\\0'):rep(1e6) while true do pcall(string.format, '%q', z) end",
-		"a replacement of percents":             "local r = ('%%'):rep(4e5) while true do pcall(string.gsub, 'x', 'x', r) end",
-		"a table that answers each match":       "local t = setmetatable({}, {__index = function() return ('y'):rep(1e5) end}) while true do pcall(string.gsub, ('x'):rep(1e5), '.', t) end",
-		"an iterator for each item":             "local k = {} for i = 1, 1e9 do k[i] = ('x'):rep(1e5):gmatch('.') end",
-		"a set of a megabyte":                   "local p = '[^' .. ('b'):rep(9e5) .. ']-c' while true do (('a'):rep(1000)):find(p) end",
-		"a comparison that takes the list away": "local t = {} while true do for i = 1, 1e4 do t[i] = i % 7 end pcall(table.sort, t, function(a, b) t[#t] = nil t[1] = nil return a < b end) end",
-		"a comparison that raises its list":     "local t = {} for i = 1, 5e4 do t[i] = -i end while true do pcall(table.sort, t, function() error(t) end) end",
-		"the largest key of a hash":             "local t = {} for i = 1, 9e4 do t[i + 0.5] = 1 end while true do table.maxn(t) end",
-		"a list that turns":                     "local t = {} for i = 1, 6e4 do t[i] = i end while true do table.insert(t, 1, table.remove(t, 1)) end",
-		"calls of what calls itself":            "local t = {} setmetatable(t, {__call = t}) while true do pcall(t) end",
-		"assignments in a circle":               "local a, b = {}, {} setmetatable(a, {__newindex = b}) setmetatable(b, {__newindex = a}) while true do pcall(function() a.x = 1 end) end",
-		"comparisons of comparisons":            "local mt = {} mt.__eq = function(a, b) return a == b end mt.__lt = function(a, b) return a < b end local a, b = setmetatable({}, mt), setmetatable({}, mt) while true do pcall(function() return a == b end) pcall(function() return a < b end) end",
-		"handlers that fail":                    "local function h(e) return xpcall(error, h) end while true do xpcall(error, h) end",
-		"json of empty lists":                   "local j = require 'json' local s = '[' .. ('[],'):rep(3e5) .. '[]]' while true do j.decode(s) end",
-		"json of blanks":                        "local j = require 'json' local s = (' '):rep(1e6) .. '1' while true do j.decode(s) end",
-		"json of octets that are no text":       "local j = require 'json' local s = ('\\255'):rep(3e5) while true do pcall(j.encode, s) end",
-		"all matches of nothing":                "local r = require 're2' local s = ('a'):rep(1e6) while true do pcall(r.find_all, '', s) end",
-		"matches that each read all":            "local r = require 're2' local s = ('a'):rep(5e5) while true do r.replace('a*b|a', s, '') end",
-		"matches that each read all, in a list": "local r = require 're2' local s = ('a'):rep(2e5) while true do r.find_all('a*b|a', s) end",
-		"matches at words that each read all":   "local r = require 're2' local s = ('a '):rep(1e5) while true do r.replace([[(?:\\ba ?)*b|\\ba]], s, '') end",
-		"repeats of repeats in re2":             "local r = require 're2' local s = ('a'):rep(1e6) while true do pcall(r.match, '(?:a{1,100}){1,9}b', s) end",
-		"captures of re2":                       "local r = require 're2' local s = ('a'):rep(1e6) while true do pcall(r.match, ('(a?)'):rep(300) .. 'b', s) end",
-		"a key that is none":                    "local h = require 'hash' local s = '-----BEGIN PUBLIC KEY-----\\n' .. ('AAAA\\n'):rep(2e5) .. '-----END PUBLIC KEY-----\\n' while true do pcall(h.rsa_oaep, s, 'x') end",
-		"base64 of equals":                      "local b = require 'bytes' local s = ('='):rep(1e6) while true do pcall(b.unbase64, s) end",
-		"dates without end":                     "local t = require 'time' local f = ('%F %T %Z'):rep(1e5) while true do pcall(t.format, f) pcall(t.format, '%F', 0/0) end",
-		"sleeps of no time":                     "local t = require 'time' while true do pcall(t.sleep, 0) pcall(t.sleep, -1) pcall(t.sleep, 0/0) end",
-		"odd ends of values":                    "local s = require 'store' while true do pcall(s.set, 'k', 'v', {expires = 1e300}) pcall(s.set, 'k', 'v', {expires = 0/0}) pcall(s.set, ('k'):rep(1e6), 1) pcall(s.get, ('k'):rep(1e6)) end",
-		"a module that answers itself":          "local h = require 'http' for k in pairs(h) do h[k] = nil end setmetatable(h, {__index = function(t, k) return t[k] end}) while true do pcall(function() return h.get end) end",
-		"a global that answers itself":          "setmetatable(_G, {__index = function(t, k) return t[k] end}) while true do pcall(function() return undefined end) end",
-		"names and addresses of a megabyte":     "local d, h, n = require 'dns', require 'http', require 'net' while true do pcall(d.query, ('x.'):rep(1e5), 'A', {server = '127.0.0.1:1'}) pcall(h.get, 'http://[' .. (':'):rep(1e5) .. ']/') pcall(n.interface, ('x'):rep(1e6)) end",
-		"a thousand arguments":                  "local a, h = {}, require 'http' for i = 1, 999 do a[i] = i end while true do pcall(h.get, unpack(a)) pcall(tostring, unpack(a)) pcall(math.max, unpack(a)) end",
-	} {
-		t.Run(name, func(t *testing.T) {
-			r := runner(t, "return function()\n"+body+"\nend", Options{})
+	for _, tt := range hostiletest.Pieces() {
+		t.Run(tt.Name, func(t *testing.T) {
+			r := runner(t, "return function()\n"+tt.Body+"\nend", Options{})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			endsInTime(t, r, either)
+			endsInTime(t, r, wanted(tt.Ends))
 			runtime.ReadMemStats(&after)
 			if grown := (after.TotalAlloc - before.TotalAlloc) >> 20; grown > 100+60*raceSlack {
 				t.Errorf("allocated %d MiB", grown)
