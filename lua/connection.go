@@ -160,9 +160,12 @@ func (c call) connection() *connection {
 			return x
 		}
 	}
-	c.l.RaiseError("%s: call it as a method, with a colon", c.name)
+	c.l.RaiseError("%s: %s", c.name, notAsMethod)
 	return nil
 }
+
+// notAsMethod is what is wrong with a call of a method that names no object.
+const notAsMethod = "call it as a method, with a colon"
 
 // split returns the network and the address to dial: host:port, or
 // unix:/path.

@@ -116,15 +116,22 @@ func metricModule() Module {
 		Name: "metric",
 		Doc:  "Measurements of your own. They stand among the daemon's metrics, with the name of the script's user as a label. All scripts together publish 2,000 series at most, whose names, labels and helps take 2 MiB at most.",
 		Functions: []Function{
-			{Name: "gauge", Doc: "publishes a value that goes up and down", Params: []Value{name, arg("value", "number", "the value now")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricGauge},
-			{Name: "counter", Doc: "adds to a value that only grows", Params: []Value{name, arg("by", "number", "how much; not negative")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricCounter},
+			{Name: "gauge", Doc: "publishes a value that goes up and down", Params: []Value{name, arg("value", "number", "the value now")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricGauge, accept: func(c call) { c.sample(false) }},
+			{Name: "counter", Doc: "adds to a value that only grows", Params: []Value{name, arg("by", "number", "how much; not negative")}, Options: options, Returns: []Value{ret("boolean", "true")}, Fails: true, call: metricCounter, accept: func(c call) { c.sample(true) }},
 		},
 	}
 }
 
-func metricGauge(c call) int { return c.publish(false) }
+func metricGauge(c call) int { return c.publish(c.sample(false)) }
 
-func metricCounter(c call) int { return c.publish(true) }
+func metricCounter(c call) int { return c.publish(c.sample(true)) }
+
+func (c call) publish(s Sample) int {
+	if err := c.s.opts.Host.Metrics.publish(s); err != nil {
+		return c.fail("%v", err)
+	}
+	return c.push(lua.LTrue)
+}
 
 // metricName reports whether a name is one of a series or a label: letters, digits
 // and _, at most 100 of them, and no digit first.
@@ -140,7 +147,8 @@ func metricName(name string) bool {
 	return len(name) > 0 && len(name) <= 100
 }
 
-func (c call) publish(counter bool) int {
+// sample is what the arguments say, and raises an error when that is no sample.
+func (c call) sample(counter bool) Sample {
 	opts := c.options()
 	s := Sample{
 		Script: c.s.opts.Name, Name: strings.Clone(c.l.CheckString(1)), Counter: counter,
@@ -166,8 +174,5 @@ func (c call) publish(counter bool) int {
 	}
 	slices.SortFunc(s.Labels, func(a, b Label) int { return strings.Compare(a.Name, b.Name) })
 	c.s.meter.charge(c.l, 1024)
-	if err := c.s.opts.Host.Metrics.publish(s); err != nil {
-		return c.fail("%v", err)
-	}
-	return c.push(lua.LTrue)
+	return s
 }

@@ -34,7 +34,7 @@ func dnsModule() Module {
 					opt("tcp", "boolean", "asks over TCP at once; otherwise that is done when an answer does not fit"),
 					opt("recurse", "boolean", "asks the server to ask others; true unless given"),
 				},
-				Returns: []Value{ret("dns.Answer", "the answer; also one that says that there is no such name")}, Fails: true, Acts: true, call: dnsQuery,
+				Returns: []Value{ret("dns.Answer", "the answer; also one that says that there is no such name")}, Fails: true, Acts: true, call: dnsQuery, accept: acceptQuery,
 			},
 			{
 				Name: "lookup", Doc: "the addresses of a name, by /etc/hosts and the servers of /etc/resolv.conf", Params: []Value{arg("name", "string", "the name")},
@@ -69,21 +69,11 @@ func dnsTypes() map[string]dnsmessage.Type {
 
 // dnsQuery is dns.query(name [, type [, options]]).
 func dnsQuery(c call) int {
-	name, kind := c.l.CheckString(1), strings.ToUpper(c.l.OptString(2, "A"))
 	opts := c.options()
-	owner, number := c.question(name, kind)
+	query, packet := c.question(opts)
 	server, err := c.nameServer(opts.text("server"))
 	if err != nil {
 		return c.fail("%v", err)
-	}
-	id := uint16(rand.Uint32())
-	query := dnsmessage.Message{
-		Header:    dnsmessage.Header{ID: id, RecursionDesired: opts.flag("recurse", true)},
-		Questions: []dnsmessage.Question{{Name: owner, Type: number, Class: dnsmessage.ClassINET}},
-	}
-	packet, err := query.Pack()
-	if err != nil {
-		c.l.ArgError(1, "this is no name: "+err.Error())
 	}
 	ctx, cancel := c.within(opts)
 	defer cancel()
@@ -95,7 +85,7 @@ func dnsQuery(c call) int {
 	c.s.meter.charge(c.l, 2*maxDatagram)
 	var answer dnsmessage.Message
 	for _, network := range networks {
-		answer, err = askServer(ctx, network, server, packet, &query)
+		answer, err = askServer(ctx, network, server, packet, query)
 		if err != nil {
 			return c.fail("%s", netReason(err))
 		}
@@ -106,17 +96,36 @@ func dnsQuery(c call) int {
 	return c.push(c.answerTable(&answer, time.Since(begin)))
 }
 
-// question returns what is asked for, and raises an error for what cannot be.
-func (c call) question(name, kind string) (dnsmessage.Name, dnsmessage.Type) {
-	number, ok := dnsTypes()[kind]
+// acceptQuery raises the errors of dns.query.
+func acceptQuery(c call) {
+	opts := c.options()
+	c.question(opts)
+	if server := opts.text("server"); server != "" {
+		c.serverAddress(server)
+	}
+}
+
+// question returns the question that the arguments are, as a message and packed, and
+// raises an error for what cannot be asked.
+func (c call) question(opts fields) (*dnsmessage.Message, []byte) {
+	name := c.l.CheckString(1)
+	number, ok := dnsTypes()[strings.ToUpper(c.l.OptString(2, "A"))]
 	if !ok {
 		c.l.ArgError(2, "want A, AAAA, CNAME, MX, NS, PTR, SOA, SRV, TXT or ANY")
 	}
 	owner, err := dnsmessage.NewName(strings.TrimSuffix(name, ".") + ".")
+	query := &dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: uint16(rand.Uint32()), RecursionDesired: opts.flag("recurse", true)},
+		Questions: []dnsmessage.Question{{Name: owner, Type: number, Class: dnsmessage.ClassINET}},
+	}
+	var packet []byte
+	if err == nil {
+		packet, err = query.Pack()
+	}
 	if err != nil {
 		c.l.ArgError(1, "this is no name: "+err.Error())
 	}
-	return owner, number
+	return query, packet
 }
 
 // nameServer returns the address of the server to ask.
@@ -133,13 +142,18 @@ func (c call) nameServer(server string) (string, error) {
 		}
 		return "", errors.New("no server is given, and /etc/resolv.conf has none")
 	}
+	return c.serverAddress(server), nil
+}
+
+// serverAddress is that of a server that is given.
+func (c call) serverAddress(server string) string {
 	if _, err := netip.ParseAddr(server); err == nil || !strings.Contains(server, ":") {
-		return net.JoinHostPort(server, "53"), nil
+		return net.JoinHostPort(server, "53")
 	}
 	if _, _, err := splitHostPort(server); err != nil {
 		c.l.RaiseError("%s: server: want host, host:port or [IPv6]:port: %s", c.name, err.Error())
 	}
-	return server, nil
+	return server
 }
 
 // askServer sends a query and waits for its answer. What is not the answer is

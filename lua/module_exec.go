@@ -38,8 +38,11 @@ func execModule() Module {
 		Doc: "Programs. A program runs as the daemon's user, in a process group of its own, with PATH as its only variable and / as its directory, unless the options say otherwise. " +
 			"At the deadline the program and its children are killed. What it prints beyond the limit is read and dropped.",
 		Functions: []Function{
-			{Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}; a relative path of the program counts from `dir`, from the script's folder without it, and a name without a slash is looked for in PATH")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun},
-			{Name: "shell", Doc: "runs a line by /bin/sh -c", Params: []Value{arg("line", "string", "the line; nothing of the script's is quoted by it")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execShell},
+			{
+				Name: "run", Doc: "runs a program without a shell", Params: []Value{arg("argv", "string[]", "{program, argument, ...}; a relative path of the program counts from `dir`, from the script's folder without it, and a name without a slash is looked for in PATH")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execRun,
+				accept: func(c call) { c.argv(); c.variables(c.options()) },
+			},
+			{Name: "shell", Doc: "runs a line by /bin/sh -c", Params: []Value{arg("line", "string", "the line; nothing of the script's is quoted by it")}, Options: options, Returns: []Value{ret("exec.Result", "how it ended")}, Fails: true, Grant: GrantExec, Acts: true, call: execShell, accept: func(c call) { c.variables(c.options()) }},
 		},
 		Classes: []Class{{Name: "exec.Result", Doc: "How a program ended.", Fields: []Value{
 			arg("status", "integer", "its exit status; -1 when a signal ended it"),
@@ -51,7 +54,7 @@ func execModule() Module {
 }
 
 // execRun is exec.run(argv [, options]).
-func execRun(c call) int { return c.program(c.argv(c.l.CheckTable(1))) }
+func execRun(c call) int { return c.program(c.argv()) }
 
 // execShell is exec.shell(line [, options]).
 func execShell(c call) int { return c.program([]string{"/bin/sh", "-c", c.l.CheckString(1)}) }
@@ -104,13 +107,7 @@ func (c call) command(ctx context.Context, argv []string, opts fields) (*exec.Cm
 		name = filepath.Join(from, name)
 	}
 	cmd := exec.CommandContext(ctx, name, argv[1:]...)
-	cmd.Env = []string{"PATH=" + searchPath()}
-	for name, value := range opts.words("env") {
-		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
-			c.l.RaiseError("%s: env: %q is no variable", c.name, brief(name))
-		}
-		cmd.Env = append(cmd.Env, name+"="+value)
-	}
+	cmd.Env = append([]string{"PATH=" + searchPath()}, c.variables(opts)...)
 	cmd.Dir = dir
 	if input := opts.text("input"); input != "" {
 		cmd.Stdin = strings.NewReader(input)
@@ -160,8 +157,20 @@ func credentialOf(name string) (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: numbers[0], Gid: numbers[1], Groups: numbers[2:]}, nil
 }
 
+// variables are those of the option env.
+func (c call) variables(opts fields) (list []string) {
+	for name, value := range opts.words("env") {
+		if name == "" || strings.ContainsAny(name, "=\x00") || strings.ContainsRune(value, 0) {
+			c.l.RaiseError("%s: env: %q is no variable", c.name, brief(name))
+		}
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
 // argv reads the list of the program and its arguments.
-func (c call) argv(tb *lua.LTable) []string {
+func (c call) argv() []string {
+	tb := c.l.CheckTable(1)
 	n := tb.Len()
 	if n == 0 || n > maxValues {
 		c.l.ArgError(1, "want a list {program, argument, ...}")

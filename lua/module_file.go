@@ -32,15 +32,15 @@ func fileModule() Module {
 		Name: "file",
 		Doc:  "Files. Only regular files are read and written: a pipe or a device may keep its reader waiting for ever.",
 		Functions: []Function{
-			{Name: "exists", Doc: "whether there is something at the path; nil and a reason when that cannot be known", Params: []Value{path}, Returns: []Value{ret("boolean", "whether")}, Fails: true, call: fileExists},
-			{Name: "read", Doc: "the text of a file of at most 1 MiB; the environment and the memory of processes, in /proc, are not for scripts", Params: []Value{path}, Returns: []Value{ret("string", "the text")}, Fails: true, call: fileRead},
-			{Name: "tail", Doc: "the last lines of a file, from its last 256 KiB; without their line ends", Params: []Value{path, opt("lines", "integer", "10 unless given, at most 1,000")}, Returns: []Value{ret("string[]", "the lines, oldest first")}, Fails: true, call: fileTail},
-			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge},
-			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize},
-			{Name: "space", Doc: "the room on the file system that a path is on, as df tells it", Params: []Value{path}, Returns: []Value{ret("file.Space", "the room")}, Fails: true, call: fileSpace},
-			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. A symbolic link is replaced, and not followed", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite},
-			{Name: "append", Doc: "adds to the end of a file; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileAppend},
-			{Name: "remove", Doc: "removes a file; one that is not there is removed, too", Params: []Value{path}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileRemove},
+			{Name: "exists", Doc: "whether there is something at the path; nil and a reason when that cannot be known", Params: []Value{path}, Returns: []Value{ret("boolean", "whether")}, Fails: true, call: fileExists, accept: acceptPath},
+			{Name: "read", Doc: "the text of a file of at most 1 MiB; the environment and the memory of processes, in /proc, are not for scripts", Params: []Value{path}, Returns: []Value{ret("string", "the text")}, Fails: true, call: fileRead, accept: acceptPath},
+			{Name: "tail", Doc: "the last lines of a file, from its last 256 KiB; without their line ends", Params: []Value{path, opt("lines", "integer", "10 unless given, at most 1,000")}, Returns: []Value{ret("string[]", "the lines, oldest first")}, Fails: true, call: fileTail, accept: func(c call) { c.path(1); c.tailLines() }},
+			{Name: "age", Doc: "the time since a file was written", Params: []Value{path}, Returns: []Value{ret("number", "the time").in("s")}, Fails: true, call: fileAge, accept: acceptPath},
+			{Name: "size", Doc: "the size of a file", Params: []Value{path}, Returns: []Value{ret("integer", "the size").in("octets")}, Fails: true, call: fileSize, accept: acceptPath},
+			{Name: "space", Doc: "the room on the file system that a path is on, as df tells it", Params: []Value{path}, Returns: []Value{ret("file.Space", "the room")}, Fails: true, call: fileSpace, accept: acceptPath},
+			{Name: "write", Doc: "replaces a file as a whole, so that no reader ever sees half of it; it keeps its owner and mode, and a new one gets mode 0644. A symbolic link is replaced, and not followed", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileWrite, accept: acceptPath},
+			{Name: "append", Doc: "adds to the end of a file; a new one gets mode 0644", Params: []Value{path, arg("text", "string", "what to write")}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileAppend, accept: acceptPath},
+			{Name: "remove", Doc: "removes a file; one that is not there is removed, too", Params: []Value{path}, Returns: []Value{done}, Fails: true, Grant: GrantWrite, Acts: true, call: fileRemove, accept: acceptPath},
 		},
 		Classes: []Class{{Name: "file.Space", Doc: "The room on a file system.", Fields: []Value{
 			arg("size", "integer", "all of it").in("octets"),
@@ -220,12 +220,21 @@ func fileRemove(c call) int {
 	return c.written(os.Remove(path))
 }
 
-// fileTail is file.tail(path [, lines]).
-func fileTail(c call) int {
+// acceptPath raises the errors of a path.
+func acceptPath(c call) { c.path(1) }
+
+// tailLines is how many lines file.tail is to return.
+func (c call) tailLines() int {
 	want := c.l.OptInt(2, 10)
 	if want < 1 || want > maxTail {
 		c.l.ArgError(2, fmt.Sprintf("want 1 to %d lines", maxTail))
 	}
+	return want
+}
+
+// fileTail is file.tail(path [, lines]).
+func fileTail(c call) int {
+	want := c.tailLines()
 	file, err := c.open(c.path(1), os.O_RDONLY)
 	if err != nil {
 		return c.fail("%v", err)

@@ -37,13 +37,13 @@ func httpModule() Module {
 		Doc: "Requests over HTTP and HTTPS. Redirects are not followed unless the options say so: the answer is the redirect. " +
 			"Proxies of the environment are not used. Each request has a connection of its own.",
 		Functions: []Function{
-			{Name: "get", Doc: "asks for a URL", Params: []Value{link}, Options: options, Returns: answer, Fails: true, Acts: true, call: httpGet},
-			{Name: "head", Doc: "asks for the headers of a URL", Params: []Value{link}, Options: options, Returns: answer, Fails: true, Acts: true, call: httpHead},
-			{Name: "post", Doc: "sends a body to a URL", Params: []Value{link, arg("body", "string", "the body")}, Options: options, Returns: answer, Fails: true, Grant: GrantNet, Acts: true, call: httpPost},
+			{Name: "get", Doc: "asks for a URL", Params: []Value{link}, Options: options, Returns: answer, Fails: true, Acts: true, call: httpGet, accept: func(c call) { c.acceptRequest(http.MethodGet, 1) }},
+			{Name: "head", Doc: "asks for the headers of a URL", Params: []Value{link}, Options: options, Returns: answer, Fails: true, Acts: true, call: httpHead, accept: func(c call) { c.acceptRequest(http.MethodHead, 1) }},
+			{Name: "post", Doc: "sends a body to a URL", Params: []Value{link, arg("body", "string", "the body")}, Options: options, Returns: answer, Fails: true, Grant: GrantNet, Acts: true, call: httpPost, accept: func(c call) { c.acceptRequest(http.MethodPost, 1) }},
 			{
 				Name: "request", Doc: "sends a request with any method; one other than GET, HEAD or OPTIONS, or one with a body, needs `allow: [net]`",
 				Params: []Value{arg("method", "string", "for example PUT"), link}, Options: append(slices.Clone(options), opt("body", "string", "the body")),
-				Returns: answer, Fails: true, Acts: true, call: httpRequest,
+				Returns: answer, Fails: true, Acts: true, call: httpRequest, accept: acceptAnyRequest,
 			},
 		},
 		Classes: []Class{
@@ -81,6 +81,20 @@ func httpRequest(c call) int {
 	body := opts.text("body")
 	c.needToRequest(method, body)
 	return c.request(method, c.l.CheckString(2), body, opts)
+}
+
+// acceptRequest raises the errors of a request, whose URL is argument n.
+func (c call) acceptRequest(method string, n int) {
+	opts := c.options()
+	c.prepare(context.Background(), false, method, c.l.CheckString(n), "", opts)
+	c.connectTo(opts)
+}
+
+// acceptAnyRequest is that of http.request.
+func acceptAnyRequest(c call) {
+	method := c.l.CheckString(1)
+	c.needToRequest(method, c.options().text("body"))
+	c.acceptRequest(method, 2)
 }
 
 // needToRequest raises an error when a request may change something and that is not

@@ -27,8 +27,8 @@ func netModule() Module {
 		Functions: []Function{
 			{Name: "interfaces", Doc: "all interfaces", Returns: []Value{ret("net.Interface[]", "the interfaces")}, Fails: true, call: netInterfaces},
 			{Name: "interface", Doc: "one interface; nil and a reason when it is not there", Params: []Value{arg("name", "string", "its name")}, Returns: []Value{ret("net.Interface", "the interface")}, Fails: true, call: netInterface},
-			{Name: "routes", Doc: "the routes of all tables, at most 2,000", Options: family, Returns: []Value{ret("net.Route[]", "the routes")}, Fails: true, Acts: true, call: netRoutes},
-			{Name: "neighbours", Doc: "the entries of the ARP and neighbour tables, at most 2,000", Options: family, Returns: []Value{ret("net.Neighbour[]", "the entries")}, Fails: true, Acts: true, call: netNeighbours},
+			{Name: "routes", Doc: "the routes of all tables, at most 2,000", Options: family, Returns: []Value{ret("net.Route[]", "the routes")}, Fails: true, Acts: true, call: netRoutes, accept: func(c call) { c.family() }},
+			{Name: "neighbours", Doc: "the entries of the ARP and neighbour tables, at most 2,000", Options: family, Returns: []Value{ret("net.Neighbour[]", "the entries")}, Fails: true, Acts: true, call: netNeighbours, accept: func(c call) { c.family() }},
 			{Name: "conntrack", Doc: "how full the table of connections is and its counters; nil and a reason where there is none", Returns: []Value{ret("table<string, number>", "count, max, and the sums over all processors by the kernel's names: insert_failed, drop, early_drop and so on")}, Fails: true, call: netConntrack},
 			{Name: "ipvs", Doc: "the counters of IPVS since it was loaded; nil and a reason where there is none", Returns: []Value{ret("table<string, number>", "connections, in_packets, out_packets, in_bytes, out_bytes")}, Fails: true, call: netIPVS},
 		},

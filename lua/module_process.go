@@ -22,6 +22,7 @@ func processModule() Module {
 		opt("older", "number", "runs for at least so long").in("s"),
 		opt("younger", "number", "runs for less than that").in("s"),
 	}
+	accept := func(c call) { c.wantedProcess() }
 	return Module{
 		Name: "process",
 		Doc: "Processes of this host. The conditions of a call hold together, and one must be given. A zombie does not run, and the daemon itself does not count. " +
@@ -30,9 +31,9 @@ func processModule() Module {
 			"What ended is never found later than 0.2 s after; what starts is found within 0.2 s, and a process that becomes another program more than 3 s after it started within 5 s. A process that changes its own command line is found by the new one within 5 s. " +
 			"One that hangs so that its command line cannot be read is waited for once, for 0.25 s, and has the one that was known before, or none.",
 		Functions: []Function{
-			{Name: "running", Doc: "whether there is such a process", Options: options, Returns: []Value{ret("boolean", "whether")}, call: processRunning},
-			{Name: "count", Doc: "how many such processes there are", Options: options, Returns: []Value{ret("integer", "how many")}, call: processCount},
-			{Name: "list", Doc: "such processes, at most 100, in no order", Options: options, Returns: []Value{ret("process.Process[]", "the processes")}, call: processList},
+			{Name: "running", Doc: "whether there is such a process", Options: options, Returns: []Value{ret("boolean", "whether")}, call: processRunning, accept: accept},
+			{Name: "count", Doc: "how many such processes there are", Options: options, Returns: []Value{ret("integer", "how many")}, call: processCount, accept: accept},
+			{Name: "list", Doc: "such processes, at most 100, in no order", Options: options, Returns: []Value{ret("process.Process[]", "the processes")}, call: processList, accept: accept},
 		},
 		Classes: []Class{{Name: "process.Process", Doc: "A process.", Fields: []Value{
 			arg("pid", "integer", "its number"),
@@ -73,15 +74,7 @@ func processList(c call) int {
 // processes counts the processes that the options describe, limit of them at most,
 // and adds them to found, unless that is nil.
 func (c call) processes(limit int, found *[]process) int {
-	opts := c.options()
-	w := wantedProcess{
-		name: opts.text("name"), cmdline: opts.text("cmdline"), exact: opts.text("exact"), user: opts.text("user"),
-		older: opts.seconds("older"), younger: opts.seconds("younger"),
-	}
-	pidfile := opts.text("pidfile")
-	if w == (wantedProcess{}) && pidfile == "" {
-		c.l.RaiseError("%s: say which: {name = ...}, {cmdline = ...}, {exact = ...}, {pidfile = ...}, {user = ...}, {older = ...} or {younger = ...}", c.name)
-	}
+	w, pidfile := c.wantedProcess()
 	if pidfile != "" {
 		pid, ok := c.readPID(c.s.resolve(pidfile))
 		if !ok {
@@ -98,6 +91,21 @@ func (c call) processes(limit int, found *[]process) int {
 		c.s.meter.charge(c.l, 64*n)
 	}
 	return n
+}
+
+// wantedProcess is what the options describe, and the pid file that it is to be found
+// by; it raises an error when they describe nothing.
+func (c call) wantedProcess() (w wantedProcess, pidfile string) {
+	opts := c.options()
+	w = wantedProcess{
+		name: opts.text("name"), cmdline: opts.text("cmdline"), exact: opts.text("exact"), user: opts.text("user"),
+		older: opts.seconds("older"), younger: opts.seconds("younger"),
+	}
+	pidfile = opts.text("pidfile")
+	if w == (wantedProcess{}) && pidfile == "" {
+		c.l.RaiseError("%s: say which: {name = ...}, {cmdline = ...}, {exact = ...}, {pidfile = ...}, {user = ...}, {older = ...} or {younger = ...}", c.name)
+	}
+	return w, pidfile
 }
 
 // readPID reads the number that a pid file starts with.

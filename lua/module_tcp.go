@@ -16,6 +16,9 @@ import (
 // maxReceive is how much one receive or expect takes.
 const maxReceive = 512 << 10
 
+// listening is the network of an address to wait on, for split: it is no unix socket.
+const listening = "listen"
+
 func tcpModule() Module {
 	wait := []Value{timeoutOption()}
 	return Module{
@@ -25,11 +28,11 @@ func tcpModule() Module {
 			{
 				Name: "connect", Doc: "connects to a server", Params: []Value{arg("address", "string", "host:port, [IPv6]:port or unix:/path")},
 				Options: slices.Concat(wait, []Value{opt("tls", "boolean", "speaks TLS at once"), opt("within", "number", "bounds all that is done with the connection together, from now on").in("s")}, tlsOptions()),
-				Returns: []Value{ret("tcp.Connection", "the connection")}, Fails: true, Acts: true, call: tcpConnect,
+				Returns: []Value{ret("tcp.Connection", "the connection")}, Fails: true, Acts: true, call: tcpConnect, accept: func(c call) { c.split(1, "tcp") },
 			},
 			{
 				Name: "accept", Doc: "waits on an address of this host for one client", Params: []Value{arg("address", "string", "host:port, [IPv6]:port, or :port for all addresses")},
-				Options: wait, Returns: []Value{ret("tcp.Connection", "the connection")}, Fails: true, Grant: GrantListen, Acts: true, call: tcpAccept,
+				Options: wait, Returns: []Value{ret("tcp.Connection", "the connection")}, Fails: true, Grant: GrantListen, Acts: true, call: tcpAccept, accept: func(c call) { c.split(1, listening) },
 			},
 		},
 		Classes: []Class{
@@ -39,11 +42,11 @@ func tcpModule() Module {
 					{Name: "send", Doc: "sends all of a text", Params: []Value{arg("text", "string", "what to send")}, Options: wait, Returns: []Value{ret("boolean", "true")}, Fails: true, Acts: true, call: tcpSend},
 					{
 						Name: "receive", Doc: `takes what the other end sent: a number of octets; "line", a line without its end; "some", whatever is there, waiting for the first of it; "all", everything until the other end closes. At most 512 KiB`,
-						Params: []Value{opt("what", "integer|string", `"line" unless given`)}, Options: wait, Returns: []Value{ret("string", "what was received")}, Fails: true, Acts: true, call: tcpReceive,
+						Params: []Value{opt("what", "integer|string", `"line" unless given`)}, Options: wait, Returns: []Value{ret("string", "what was received")}, Fails: true, Acts: true, call: tcpReceive, accept: func(c call) { c.wanted() },
 					},
 					{
 						Name: "expect", Doc: "receives until what was received matches a pattern, and takes it up to the end of the match", Params: []Value{arg("pattern", "string", "a pattern of Lua's")},
-						Options: wait, Returns: []Value{ret("string", "the match, or its captures")}, Fails: true, Acts: true, call: tcpExpect,
+						Options: wait, Returns: []Value{ret("string", "the match, or its captures")}, Fails: true, Acts: true, call: tcpExpect, accept: func(c call) { c.find("") },
 					},
 					{Name: "starttls", Doc: "goes on in TLS", Options: slices.Concat(wait, tlsOptions()), Returns: []Value{ret("boolean", "true")}, Fails: true, Acts: true, call: tcpStartTLS},
 					{Name: "tls", Doc: "what is known of the TLS session; nil without one", Returns: []Value{{Type: "tcp.TLS", Doc: "the session", Optional: true}}, call: tcpTLS},
@@ -92,7 +95,7 @@ func tcpConnect(c call) int {
 
 // tcpAccept is tcp.accept(address [, options]).
 func tcpAccept(c call) int {
-	_, address := c.split(1, "tcp4or6")
+	_, address := c.split(1, listening)
 	opts := c.options()
 	c.roomToOpen()
 	ctx, cancel := c.within(opts)
@@ -173,37 +176,46 @@ func tcpClose(c call) int {
 func tcpReceive(c call) int {
 	x := c.connection()
 	c.until(x, c.methodOptions())
-	switch what := c.l.Get(2).(type) {
-	case lua.LNumber:
-		n := int(what)
-		if n < 1 || n > maxReceive || lua.LNumber(n) != what {
-			c.l.ArgError(2, "want 1 to 524288 octets")
-		}
+	n, what := c.wanted()
+	switch what {
+	case "line":
+		return c.line(x)
+	case "some":
 		return c.take(x, func(got []byte) int {
-			if len(got) >= n {
-				return n
+			if len(got) > 0 {
+				return len(got)
 			}
 			return -1
 		}, "")
+	case "all":
+		return c.all(x)
+	}
+	return c.take(x, func(got []byte) int {
+		if len(got) >= n {
+			return n
+		}
+		return -1
+	}, "")
+}
+
+// wanted is what connection:receive is to take: so many octets, or a word for it.
+func (c call) wanted() (n int, what string) {
+	switch v := c.l.Get(2).(type) {
+	case lua.LNumber:
+		n := int(v)
+		if n < 1 || n > maxReceive || lua.LNumber(n) != v {
+			c.l.ArgError(2, "want 1 to 524288 octets")
+		}
+		return n, ""
 	case *lua.LNilType:
-		return c.line(x)
+		return 0, "line"
 	case lua.LString:
-		switch what {
-		case "line":
-			return c.line(x)
-		case "some":
-			return c.take(x, func(got []byte) int {
-				if len(got) > 0 {
-					return len(got)
-				}
-				return -1
-			}, "")
-		case "all":
-			return c.all(x)
+		if v == "line" || v == "some" || v == "all" {
+			return 0, string(v)
 		}
 	}
 	c.l.ArgError(2, `want a number of octets, "line", "some" or "all"`)
-	return 0
+	return 0, ""
 }
 
 // line takes a line and drops its end.
@@ -267,17 +279,13 @@ func (c call) more(x *connection) error {
 
 // tcpExpect is connection:expect(pattern [, options]).
 func tcpExpect(c call) int {
-	x, pattern := c.connection(), c.l.CheckString(2)
+	x := c.connection()
 	c.until(x, c.methodOptions())
 	for {
 		text := string(x.unread)
 		var m *matcher
 		var from, to int
-		c.s.compute(func() {
-			c.s.meter.charge(c.l, len(text))
-			m = c.s.newMatcher(c.l, text, pattern)
-			from, to = c.s.search(c.l, m, 0)
-		})
+		c.s.compute(func() { m, from, to = c.find(text) })
 		if from >= 0 {
 			x.unread = x.unread[to:]
 			return c.s.pushCaptures(c.l, m, from, to, true)
@@ -290,4 +298,13 @@ func tcpExpect(c call) int {
 			return c.fail("%s; received so far: %q", netReason(err), got)
 		}
 	}
+}
+
+// find looks in what was received for the pattern of connection:expect.
+func (c call) find(text string) (m *matcher, from, to int) {
+	pattern := c.l.CheckString(2)
+	c.s.meter.charge(c.l, len(text))
+	m = c.s.newMatcher(c.l, text, pattern)
+	from, to = c.s.search(c.l, m, 0)
+	return m, from, to
 }

@@ -14,11 +14,11 @@ func timeModule() Module {
 		Functions: []Function{
 			{Name: "now", Doc: "the time since 1970", Returns: []Value{ret("number", "the time").in("s")}, call: timeNow},
 			{Name: "monotonic", Doc: "a clock that is never set, for measuring; its zero means nothing", Returns: []Value{ret("number", "the time").in("s")}, call: timeMonotonic},
-			{Name: "sleep", Doc: "waits, at most until the call's deadline", Params: []Value{arg("seconds", "number", "how long").in("s")}, Acts: true, call: timeSleep},
+			{Name: "sleep", Doc: "waits, at most until the call's deadline", Params: []Value{arg("seconds", "number", "how long").in("s")}, Acts: true, call: timeSleep, accept: func(c call) { c.pause() }},
 			{
 				Name: "format", Doc: "what date(1) prints for +format, in local time; the conversions are %Y %m %d %H %M %S %F %T %z %Z %a %b %s %%",
 				Params:  []Value{opt("format", "string", `"%F %T" unless given`), opt("time", "number", "since 1970; now unless given").in("s")},
-				Returns: []Value{ret("string", "the text")}, call: timeFormat,
+				Returns: []Value{ret("string", "the text")}, call: timeFormat, accept: acceptFormat,
 			},
 		},
 	}
@@ -38,10 +38,15 @@ func timeMonotonic(c call) int {
 	return 1
 }
 
+// pause is how long time.sleep is to wait.
+func (c call) pause() time.Duration {
+	return seconds(c.l, "time.sleep: the argument", float64(c.l.CheckNumber(1)))
+}
+
 // timeSleep is time.sleep(seconds).
 func timeSleep(c call) int {
 	s, l := c.s, c.l
-	timer := time.NewTimer(seconds(l, "time.sleep: the argument", float64(l.CheckNumber(1))))
+	timer := time.NewTimer(c.pause())
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -49,6 +54,13 @@ func timeSleep(c call) int {
 	}
 	s.meter.live(l)
 	return 0
+}
+
+// acceptFormat raises the errors of time.format, which only computes.
+func acceptFormat(c call) {
+	top := c.l.GetTop()
+	timeFormat(c)
+	c.l.SetTop(top)
 }
 
 // timeFormat is time.format([format [, time]]), in the local time zone, with

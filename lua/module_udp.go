@@ -17,11 +17,11 @@ func udpModule() Module {
 			{
 				Name: "exchange", Doc: "sends a datagram and waits for the answer; without one the reason tells a port that is closed from silence",
 				Params:  []Value{arg("address", "string", "host:port or [IPv6]:port"), arg("text", "string", "what to send")},
-				Options: []Value{timeoutOption()}, Returns: []Value{ret("string", "the answer")}, Fails: true, Acts: true, call: udpExchange,
+				Options: []Value{timeoutOption()}, Returns: []Value{ret("string", "the answer")}, Fails: true, Acts: true, call: udpExchange, accept: func(c call) { c.split(1, "udp") },
 			},
 			{
 				Name: "receive", Doc: "waits on an address of this host for a datagram", Params: []Value{arg("address", "string", "host:port, [IPv6]:port, or :port for all addresses")},
-				Options: []Value{timeoutOption()}, Returns: []Value{ret("string", "the datagram"), ret("string", "who sent it, address:port")}, Fails: true, Grant: GrantListen, Acts: true, call: udpReceive,
+				Options: []Value{timeoutOption()}, Returns: []Value{ret("string", "the datagram"), ret("string", "who sent it, address:port")}, Fails: true, Grant: GrantListen, Acts: true, call: udpReceive, accept: func(c call) { c.split(1, "udp") },
 			},
 		},
 	}

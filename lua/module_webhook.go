@@ -28,8 +28,26 @@ func webhookModule() Module {
 				opt("headers", "table<string, string>", "headers to send; Content-Type is application/json unless given"),
 				opt("connect", "string", "connects to this address in place of the URL's, as in http"),
 			}, tlsOptions()),
-			Returns: []Value{ret("http.Response", "the answer of the last try; its status is below 300"), ret("integer", "how many tries it took")}, Fails: true, Grant: GrantNet, Acts: true, call: webhookPost,
+			Returns: []Value{ret("http.Response", "the answer of the last try; its status is below 300"), ret("integer", "how many tries it took")}, Fails: true, Grant: GrantNet, Acts: true, call: webhookPost, accept: acceptWebhook,
 		}},
+	}
+}
+
+// acceptWebhook raises the errors of webhook.post.
+func acceptWebhook(c call) {
+	c.message()
+	c.acceptRequest(http.MethodPost, 1)
+}
+
+// message is the body that the second argument makes.
+func (c call) message() string {
+	switch v := c.l.CheckAny(2).(type) {
+	case lua.LString:
+		return string(v)
+	default:
+		var b strings.Builder
+		c.encode(&b, v, false, 0)
+		return b.String()
 	}
 }
 
@@ -37,14 +55,7 @@ func webhookModule() Module {
 func webhookPost(c call) int {
 	opts := c.options()
 	var body string
-	switch v := c.l.CheckAny(2).(type) {
-	case lua.LString:
-		body = string(v)
-	default:
-		var b strings.Builder
-		c.s.compute(func() { c.encode(&b, v, false, 0) })
-		body = b.String()
-	}
+	c.s.compute(func() { body = c.message() })
 	ctx, cancel := c.within(opts)
 	defer cancel()
 	tries, wait := opts.integer("tries", 5), firstRetry

@@ -176,12 +176,12 @@ func storeModule() Module {
 		Doc: "Small values that last from call to call and across reloads, also after a call that failed, until the daemon ends. " +
 			"Each use of a script in the configuration has its own, which accept_failover shares with the other functions of its notify file: 256 values of 4 KiB at most, and all together 16 MiB.",
 		Functions: []Function{
-			{Name: "get", Doc: "a value; nil when there is none", Params: []Value{key}, Returns: []Value{{Type: "string|number|boolean", Doc: "the value", Optional: true}}, call: storeGet},
+			{Name: "get", Doc: "a value; nil when there is none", Params: []Value{key}, Returns: []Value{{Type: "string|number|boolean", Doc: "the value", Optional: true}}, call: storeGet, accept: func(c call) { c.storeKey() }},
 			{
 				Name: "set", Doc: "keeps a value; nil drops it", Params: []Value{key, arg("value", "string|number|boolean|nil", "the value")},
-				Options: []Value{opt("expires", "number", "drops it after this time").in("s")}, Returns: []Value{ret("boolean", "true")}, Fails: true, call: storeSet,
+				Options: []Value{opt("expires", "number", "drops it after this time").in("s")}, Returns: []Value{ret("boolean", "true")}, Fails: true, call: storeSet, accept: func(c call) { c.storeKey(); c.storable() },
 			},
-			{Name: "add", Doc: "adds to a number, which is 0 when it is not there; in one step", Params: []Value{key, opt("n", "number", "1 unless given")}, Returns: []Value{ret("number", "the sum")}, Fails: true, call: storeAdd},
+			{Name: "add", Doc: "adds to a number, which is 0 when it is not there; in one step", Params: []Value{key, opt("n", "number", "1 unless given")}, Returns: []Value{ret("number", "the sum")}, Fails: true, call: storeAdd, accept: func(c call) { c.storeKey() }},
 			{Name: "keys", Doc: "the keys of what is there, in order", Returns: []Value{ret("string[]", "the keys")}, call: storeKeys},
 		},
 	}
@@ -226,13 +226,27 @@ func storeGet(c call) int {
 }
 
 func storeSet(c call) int {
-	key, opts := c.storeKey(), c.options()
-	var v stored
+	key := c.storeKey()
+	v, fits := c.storable()
+	if !fits {
+		return c.fail("a value has at most %d octets", maxStoreValue)
+	}
+	if d := c.options().seconds("expires"); d > 0 {
+		v.ends = c.now().Add(d)
+	}
+	if err := c.kept().set(c.s.opts.Name, key, v); err != nil {
+		return c.fail("%v", err)
+	}
+	return c.push(lua.LTrue)
+}
+
+// storable is the second argument as it is kept, unless it is too long.
+func (c call) storable() (v stored, fits bool) {
 	switch value := c.l.Get(2).(type) {
 	case *lua.LNilType:
 	case lua.LString:
 		if len(value) > maxStoreValue {
-			return c.fail("a value has at most %d octets", maxStoreValue)
+			return v, false
 		}
 		// A copy: the original may be a part of something large.
 		v.value = string(append([]byte(nil), value...))
@@ -243,13 +257,7 @@ func storeSet(c call) int {
 	default:
 		c.l.ArgError(2, "want a string, a number, a boolean or nil, not a "+value.Type().String()+" value")
 	}
-	if d := opts.seconds("expires"); d > 0 {
-		v.ends = c.now().Add(d)
-	}
-	if err := c.kept().set(c.s.opts.Name, key, v); err != nil {
-		return c.fail("%v", err)
-	}
-	return c.push(lua.LTrue)
+	return v, true
 }
 
 func storeAdd(c call) int {

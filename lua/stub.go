@@ -90,7 +90,7 @@ func (x *stubs) bind(owner string, f *Function) *lua.LFunction {
 			l.RaiseError("%s: not while the script is loaded; call it inside a function", name)
 		}
 		c := call{s: x.s, l: l, f: f, name: name}
-		c.accept()
+		c.accept(1)
 		return x.call(l, name, f)
 	})
 }
@@ -145,9 +145,8 @@ func (x *stubs) time(l *lua.LState, name string, f *Function) (int, bool) {
 		x.passed += took
 		return 0, true
 	case "time.format":
-		if l.GetTop() < 1 || l.Get(1) == lua.LNil {
-			l.SetTop(0)
-			l.Push(lua.LString("%F %T"))
+		if l.GetTop() < 1 {
+			l.Push(lua.LNil)
 		}
 		if l.GetTop() < 2 {
 			l.Push(lua.LNumber(x.clock))

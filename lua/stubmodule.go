@@ -73,6 +73,7 @@ func (x *stubs) newObject(l *lua.LState) int {
 	if class == nil || len(class.Methods) == 0 {
 		l.ArgError(1, "there is no class "+name+"; those with methods are "+strings.Join(classNames(), ", "))
 	}
+	object := l.NewTable()
 	methods := l.NewTable()
 	left := map[string]bool{}
 	given.ForEach(func(key, _ lua.LValue) { left[lua.LVAsString(key)] = true })
@@ -82,14 +83,13 @@ func (x *stubs) newObject(l *lua.LState) int {
 		delete(left, f.Name)
 		result := given.RawGetString(f.Name)
 		methods.RawSetString(f.Name, l.NewFunction(func(l *lua.LState) int {
-			args := arguments(l)
-			if len(args) > 0 {
-				args = args[1:] // the object itself
+			if l.Get(1) != object {
+				l.RaiseError("%s: %s", full, notAsMethod)
 			}
+			c := call{s: x.s, l: l, f: f, name: full}
+			c.accept(2)
+			args := arguments(l)[1:]
 			x.calls = append(x.calls, stubCall{full, args})
-			if c := (call{s: x.s, l: l, f: f, name: full}); len(f.Options) > 0 {
-				c.acceptOptions(c.methodOptions())
-			}
 			if fn, ok := result.(*lua.LFunction); ok {
 				top := l.GetTop()
 				l.Push(fn)
@@ -108,7 +108,7 @@ func (x *stubs) newObject(l *lua.LState) int {
 	for method := range left {
 		l.ArgError(2, name+" has no method "+method)
 	}
-	object, meta := l.NewTable(), l.NewTable()
+	meta := l.NewTable()
 	meta.RawSetString("__index", methods)
 	object.Metatable = meta
 	l.Push(object)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -208,13 +209,18 @@ func acceptable(f Function) string {
 		word := map[string]string{"string": `"x"`, "integer": "1", "number": "1", "boolean": "true", "string[]": `{"x"}`, "any": "1"}[p.Type]
 		switch p.Name {
 		case "url":
-			word = `"http://x/"`
+			word = `"http://127.0.0.1:1/"`
 		case "address":
-			word = `"x:1"`
+			word = `"127.0.0.1:1"`
+		case "host":
+			word = `"127.0.0.1"`
 		case "type":
 			word = `"A"`
 		}
 		words = append(words, cmp.Or(word, "1"))
+	}
+	if slices.ContainsFunc(f.Options, func(o Value) bool { return o.Name == "cmdline" }) {
+		words = append(words, `{name = "x"}`) // which it wants one of
 	}
 	return strings.Join(words, ", ")
 }
