@@ -12,6 +12,9 @@ import (
 type group struct {
 	cfg     Group
 	members []*instance
+	// defenders are those that announce their addresses again when a member met
+	// another master.
+	defenders []*instance
 	// roles counts the members in each role: each advert of a member is followed by a
 	// look at the group.
 	roles [4]int
@@ -26,6 +29,38 @@ type group struct {
 	asked mono.Instant
 	// busy is true while regroup runs: the members' own changes call it again.
 	busy bool
+	// walked counts the members that were gone through. What happens to all of them
+	// goes through each a few times, and not once for each other: a test looks.
+	walked uint64
+}
+
+// all returns the members, for one to go through.
+func (g *group) all() []*instance {
+	g.walked += uint64(len(g.members))
+	return g.members
+}
+
+// slowest is when the last member that hands over is to release its addresses, if no
+// other node takes them before.
+func (g *group) slowest() mono.Instant {
+	var last mono.Instant
+	for _, m := range g.all() {
+		if m.router.Leaving() {
+			last = max(last, m.router.ReleaseAt())
+		}
+	}
+	return last
+}
+
+// defend has the members announce their addresses again because one met another master.
+func (n *Node) defend(now mono.Instant, met *instance) {
+	met.group.walked += uint64(len(met.group.defenders))
+	for _, m := range met.group.defenders {
+		if m != met && m.router.Role() == vrrp.Master {
+			m.acts = m.router.Defend(now, n.room())
+			n.emit(now, m)
+		}
+	}
 }
 
 // regroup makes the members of a group follow each other and tells when the
@@ -44,7 +79,7 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 	for g.yielded != "" {
 		leader := g.yielded
 		g.yielded = ""
-		for _, m := range g.members {
+		for _, m := range g.all() {
 			why := fmt.Sprintf("sync group %s: %s yielded", g.cfg.Name, leader)
 			if apart != "" {
 				// No node has announced that it takes this one: others must be told.
@@ -59,7 +94,7 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 		}
 	}
 	if g.ready() {
-		for _, m := range g.members {
+		for _, m := range g.all() {
 			if m.router.Wanting() {
 				m.acts = m.router.Promote(now, fmt.Sprintf("sync group %s: every member is ready", g.cfg.Name), n.room())
 				n.emit(now, m)
@@ -74,11 +109,11 @@ func (n *Node) regroup(now mono.Instant, g *group) {
 // reload made of the group: it gave it members that follow different nodes, or one
 // that hears of another master before it could join those here.
 func (g *group) contested(now mono.Instant) string {
-	if g.roles[vrrp.Master] == 0 {
+	if g.roles[vrrp.Master] == 0 || g.roles[vrrp.Backup] == 0 {
 		return ""
 	}
 	masters, obeys := false, ""
-	for _, m := range g.members {
+	for _, m := range g.all() {
 		switch {
 		case m.router.Role() == vrrp.Master:
 			masters = masters || !m.router.Leaving()
@@ -94,8 +129,12 @@ func (g *group) contested(now mono.Instant) string {
 
 // ready reports whether every member is MASTER or wants to be, and one wants.
 func (g *group) ready() bool {
+	if g.roles[vrrp.Init]+g.roles[vrrp.Fault] > 0 || g.roles[vrrp.Backup] == 0 {
+		return false
+	}
 	wanting := false
 	for _, m := range g.members {
+		g.walked++ // mostly the first ends it
 		switch {
 		case m.router.Wanting():
 			wanting = true

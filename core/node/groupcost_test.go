@@ -49,6 +49,69 @@ func TestGroupCost(t *testing.T) {
 	}
 }
 
+// TestGroupWalks: whatever happens to all members of a sync group together goes
+// through them a few times, and not once for each of them.
+func TestGroupWalks(t *testing.T) {
+	const members = 200
+	silent := manyTogether(members)
+	for i := range silent.Instances {
+		silent.Instances[i].Router.Announce.LowerPrioRepeat = 0
+	}
+	tests := []struct {
+		name string
+		cfg  Config
+		do   func(*driver)
+		want vrrp.Role // of all at the end
+	}{
+		{"a hand-over that nobody takes", manyTogether(members), func(d *driver) {
+			d.step(&Failover{Instances: []string{"V0"}})
+			d.pass(3 * second)
+		}, vrrp.Master},
+		{"a hand-over that is forced", manyTogether(members), func(d *driver) {
+			d.step(&Failover{Instances: []string{"V0"}, Force: true, Rest: 10 * second})
+			d.pass(3 * second)
+		}, vrrp.Backup},
+		{"maintenance that nobody takes over from", manyTogether(members), func(d *driver) {
+			d.step(&Maintain{All: true, On: true})
+			d.pass(3 * second)
+		}, vrrp.Master},
+		{"a stop", manyTogether(members), func(d *driver) {
+			d.take(d.node.Stop(d.now))
+			d.pass(3 * second)
+		}, vrrp.Init},
+		{"another node is master of all, too", manyTogether(members), func(d *driver) {
+			for i := range members {
+				d.hear(fmt.Sprintf("V%d", i), lower, 50)
+			}
+			d.pass(second / 20)
+		}, vrrp.Master},
+		{"and none announces because of that", silent, func(d *driver) {
+			for i := range members {
+				d.hear(fmt.Sprintf("V%d", i), lower, 50)
+			}
+			d.pass(second / 20)
+		}, vrrp.Master},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := gathered(t, tt.cfg)
+			d.pass(5 * second)
+			g := d.node.groups[0]
+			if g.role != vrrp.Master {
+				t.Fatalf("the group is %v", g.role)
+			}
+			before := g.walked
+			tt.do(d)
+			if g.roles[tt.want] != members {
+				t.Errorf("the members are %v, want all %v", g.roles, tt.want)
+			}
+			if walked := g.walked - before; walked > 20*members {
+				t.Errorf("%d members were gone through, %d for each of %d", walked, walked/members, members)
+			}
+		})
+	}
+}
+
 // BenchmarkReloadGroup is a reload that changes nothing of a sync group of a thousand.
 func BenchmarkReloadGroup(b *testing.B) {
 	cfg := manyTogether(1000)

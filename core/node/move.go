@@ -68,15 +68,20 @@ func (n *Node) handing(now mono.Instant, list []*instance, do func(*instance)) {
 	for _, in := range list {
 		do(in)
 	}
+	var slowest map[*group]mono.Instant
 	for _, in := range list {
 		if in.group == nil || !in.router.Leaving() {
 			continue
 		}
-		for _, m := range in.group.members {
-			if m.router.Leaving() {
-				in.router.KeepUntil(m.router.ReleaseAt())
+		last, known := slowest[in.group]
+		if !known {
+			if slowest == nil {
+				slowest = map[*group]mono.Instant{}
 			}
+			last = in.group.slowest()
+			slowest[in.group] = last
 		}
+		in.router.KeepUntil(last)
 		n.reschedule(in)
 	}
 }

@@ -462,12 +462,7 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 		return
 	}
 	if conflict {
-		for _, m := range in.group.members {
-			if m != in {
-				m.acts = m.router.Defend(now, n.room())
-				n.emit(now, m)
-			}
-		}
+		n.defend(now, in)
 	}
 	// What a MASTER does that stays one, and does not begin to stay one, moves no other.
 	if moved || stayed != "" || in.router.Role() != vrrp.Master {

@@ -301,6 +301,9 @@ func (n *Node) regroupAll(now mono.Instant, cfg []Group) {
 				in.group = g
 				g.roles[in.router.Role()]++
 				g.members = append(g.members, in)
+				if in.cfg.Router.Announce.LowerPrioRepeat > 0 {
+					g.defenders = append(g.defenders, in)
+				}
 			}
 		}
 		n.groups = append(n.groups, g)
