@@ -104,6 +104,9 @@ func (p Plan) Addresses() (list []netspec.Address) {
 
 // state is what was changed, as the file has it.
 type state struct {
+	// Boot names the boot in which it was: nothing of it is left in another, where the
+	// indexes of interfaces are those of others. Empty is any.
+	Boot      string          `json:"boot,omitempty"`
 	Settings  []sysctl.Change `json:"settings"`
 	Addresses []placed        `json:"addresses"`
 	// Up are interfaces that were down.
@@ -124,6 +127,8 @@ type Host struct {
 	conn     *link.Conn
 	settings *sysctl.Settings
 	done     state
+	// past is true when the file is of an earlier boot.
+	past bool
 }
 
 // Open reads the file, if there is one, for the network namespace of the
@@ -140,6 +145,11 @@ func Open(file string) (*Host, error) {
 			return nil, fmt.Errorf("read what was changed before: %s: %w", file, err)
 		}
 	}
+	boot := bootID()
+	if boot != "" && h.done.Boot != "" && h.done.Boot != boot {
+		h.done, h.past = state{}, true
+	}
+	h.done.Boot = boot
 	if h.ns, err = netns.Current(); err != nil {
 		return nil, err
 	}
@@ -152,6 +162,15 @@ func Open(file string) (*Host, error) {
 	})
 	h.settings.Adopt(h.done.Settings)
 	return h, nil
+}
+
+// bootID names the boot; empty where the kernel does not tell.
+func bootID() string {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // Close closes what Open opened; what was changed stays.
@@ -314,7 +333,11 @@ func (h *Host) Down(tell func(string)) error {
 	for _, p := range slices.Clone(h.done.Addresses) {
 		failed = append(failed, h.remove(p, tell))
 	}
-	return errors.Join(append(failed, h.putBack(Plan{}, tell))...)
+	failed = append(failed, h.putBack(Plan{}, tell))
+	if h.past {
+		failed = append(failed, h.write())
+	}
+	return errors.Join(failed...)
 }
 
 // byHand says what is to be set up by hand and is not: an address that stands

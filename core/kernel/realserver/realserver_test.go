@@ -3,6 +3,7 @@
 package realserver_test
 
 import (
+	"bytes"
 	"errors"
 	"net/netip"
 	"os"
@@ -132,6 +133,39 @@ func TestInterrupted(t *testing.T) {
 	told := use(t, server.NS, file, down)
 	if n := slices.Index(told, "192.0.2.100/32: removed from lo"); n != 0 || slices.Contains(told[1:], told[0]) {
 		t.Errorf("at the end: %q", told)
+	}
+}
+
+// TestReboot: nothing is left of what was changed in an earlier boot. What stands since
+// is the administrator's, and an index is another interface's.
+func TestReboot(t *testing.T) {
+	server := netnstest.New(t)
+	file := filepath.Join(t.TempDir(), "realserver.json")
+	p := realserver.Plan{Direct: addresses("192.0.2.100")}
+	use(t, server.NS, file, up(p))
+	text, err := os.ReadFile(file)
+	netnstest.Must(t, err)
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	netnstest.Must(t, err)
+	earlier := bytes.Replace(text, bytes.TrimSpace(boot), []byte("another"), 1)
+	if bytes.Equal(text, earlier) {
+		t.Fatalf("the boot is not written down: %s", text)
+	}
+	netnstest.Must(t, os.WriteFile(file, earlier, 0o600))
+	use(t, server.NS, file, func(h *realserver.Host, _ func(string)) error {
+		if own, err := h.Own(); err != nil || !slices.Contains(own, p.Direct[0]) {
+			t.Errorf("own addresses: %v, %v", own, err)
+		}
+		return nil
+	})
+	if told := use(t, server.NS, file, down); len(told) != 0 {
+		t.Errorf("told at the end: %q", told)
+	}
+	if got := missing(t, server.NS, file, p); len(got) != 0 {
+		t.Errorf("missing: %q", got)
+	}
+	if _, err := os.Stat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the file is left: %v", err)
 	}
 }
 
