@@ -51,7 +51,7 @@ func Node(c *config.Config) node.Config {
 	}
 	tell(&n, c)
 	for i := range c.TrackFiles {
-		n.Files = append(n.Files, node.File{Name: c.TrackFiles[i].Name})
+		n.Files = append(n.Files, node.File{Name: c.TrackFiles[i].Name, Path: c.TrackFiles[i].File})
 	}
 	for i := range c.TrackProcesses {
 		n.Processes = append(n.Processes, process(&c.TrackProcesses[i]))

@@ -47,7 +47,7 @@ func TestWatched(t *testing.T) {
 	}
 	n := Node(c)
 	for what, pair := range map[string][2]any{
-		"files":               {n.Files, []node.File{{Name: "f"}, {Name: "g"}}},
+		"files":               {n.Files, []node.File{{Name: "f", Path: "/run/f"}, {Name: "g", Path: "/run/g"}}},
 		"instance, files":     {n.Instances[0].Files, []node.TrackFile{{Name: "f", Weight: -20, Reverse: true}}},
 		"instance, processes": {n.Instances[0].Processes, []node.TrackProcess{{Name: "p", Weight: 7}}},
 		"group, files":        {n.Groups[0].Files, []node.TrackFile{{Name: "g"}}},

@@ -93,6 +93,11 @@ func TestFirstOfFile(t *testing.T) {
 		s = newSite(t, Config{})
 		s.take(s.node.Reconfigure(s.now, cfg))
 		s.says(c.told...)
+		// Of a file that the same reload has elsewhere the number there counts.
+		s = newSite(t, Config{Files: []File{{Name: "load", Path: "before"}}})
+		s.take(s.node.Step(s.now, &FileRead{File: "load", Value: 1 - c.value}))
+		s.take(s.node.Reconfigure(s.now, cfg))
+		s.says(c.told...)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 // File is one track_file: a file that holds a number. Where it is, is the
-// edge's business.
-type File struct{ Name string }
+// edge's business; another Path in a later configuration means another file.
+type File struct{ Name, Path string }
 
 // Process is one vrrp_track_process: how many processes must run. Which they
 // are is the edge's business.
@@ -263,15 +263,15 @@ func (n *Node) weighProcesses(in *instance, processes []TrackProcess, weights bo
 	return sum
 }
 
-// rewatch replaces the tracked files and processes. One whose name stays keeps
-// what is known of it until the edge looks again, so that a reload disturbs no
-// instance.
+// rewatch replaces the tracked files and processes. One whose name stays, and the path
+// of a file, keeps what is known of it until the edge looks again, so that a reload
+// disturbs no instance.
 func (n *Node) rewatch(now mono.Instant, cfg *Config) {
 	files, processes := n.files, n.processes
 	n.files, n.fileOrder = map[string]*file{}, nil
 	for _, c := range cfg.Files {
 		f := files[c.Name]
-		if f == nil {
+		if f == nil || f.cfg.Path != c.Path {
 			f = &file{}
 		}
 		f.cfg, f.users = c, nil
@@ -292,9 +292,16 @@ func (n *Node) rewatch(now mono.Instant, cfg *Config) {
 			p.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.runProcess(now, p) }}
 			n.sched.add(p.timer)
 		}
+		another := p.cfg.Quorum != c.Quorum
 		p.cfg, p.users = c, nil
 		if p.known && p.seen.Failure == "" {
-			n.judgeProcess(now, p)
+			// No process began or ended: the delays of that are not this change's. As in
+			// keepalived another quorum counts at once.
+			if state := c.Quorum.State(p.seen.Count); !another {
+				n.judgeProcess(now, p)
+			} else if p.life.Force(now, state) {
+				n.tellProcess(p)
+			}
 			n.sched.set(p.timer, p.life.Deadline())
 		}
 		n.processes[c.Name] = p

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/track"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -311,6 +312,58 @@ func TestWatchReload(t *testing.T) {
 	d.forget()
 	d.count(0)
 	d.want()
+}
+
+// TestWatchReloadMoved: a file that a reload has elsewhere is another file, whose number
+// counts at once.
+func TestWatchReloadMoved(t *testing.T) {
+	cfg := withFile(1, false)
+	cfg.Files[0].Path = "/run/a"
+	d := drive(t, cfg)
+	d.read(5)
+	d.priority("V", 105)
+	cfg.Files, cfg.Readings = []File{{Name: "f", Path: "/run/b"}}, []FileRead{{File: "f", Value: 7}}
+	d.take(d.node.Reconfigure(d.now, cfg))
+	d.priority("V", 107)
+	// A reading is older than what is told since.
+	d.read(9)
+	d.take(d.node.Reconfigure(d.now, cfg))
+	d.priority("V", 109)
+}
+
+// TestWatchReloadQuorum: another quorum counts at once, whatever began or ended last;
+// the delays of the same one go on.
+func TestWatchReloadQuorum(t *testing.T) {
+	p := Process{Name: "p", Quorum: one, ForkDelay: 4 * second, TerminateDelay: 8 * second}
+	cfg := withProcess(-20, false, p)
+	d := drive(t, cfg)
+	d.count(3)
+	d.count(2)
+	state := func(want string, changes mono.Instant) {
+		t.Helper()
+		if st := d.node.Status(d.now).Processes[0]; st.State != want || st.Changes != changes {
+			t.Errorf("the process is %s until %v, want %s until %v", st.State, st.Changes, want, changes)
+		}
+	}
+	reload := func(quorum int) {
+		p.Quorum.Least = quorum
+		cfg.Processes = []Process{p}
+		d.take(d.node.Reconfigure(d.now, cfg))
+	}
+	state("up", mono.Never)
+	reload(3)
+	state("down", mono.Never)
+	d.priority("V", 80)
+	reload(2)
+	state("up", mono.Never)
+	d.count(1)
+	state("up", d.now.Add(8*second))
+	due := d.now.Add(8 * second)
+	d.now = d.now.Add(second)
+	reload(2)
+	state("up", due)
+	reload(4)
+	state("down", mono.Never)
 }
 
 // TestWatchedFirst: when a process is due to count together with an advert, as

@@ -138,7 +138,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if _, err := initialise(c, nil); err != nil {
 		return err
 	}
-	plan.Node.Readings = readings(c, &plan.Node)
+	plan.Node.Readings = readings(c, nil, &plan.Node)
 	notices, files, err := d.edges.notifyPlan(c)
 	if err != nil {
 		return err
@@ -396,7 +396,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
-	plan.Node.Readings = readings(c, &plan.Node)
+	plan.Node.Readings = readings(c, running, &plan.Node)
 	given = true
 	if err := d.engine.Reload(ctx, plan); err != nil {
 		return err

@@ -40,10 +40,17 @@ func (w *watcher) Close() error { return errors.Join(w.files.Close(), w.processe
 // readLimit is how long the start, or a reload, waits for the files of checks.
 const readLimit = time.Second
 
-// readings is what is in the files that checks of n follow. A file that hangs is
-// left to the watcher.
-func readings(c *config.Config, n *node.Config) (list []node.FileRead) {
+// readings is what is in the files that checks of n follow, and in those that were
+// elsewhere in an earlier configuration. A file that hangs is left to the watcher.
+func readings(c, earlier *config.Config, n *node.Config) (list []node.FileRead) {
 	paths, all := map[string]string{}, build.Files(c)
+	if earlier != nil {
+		for name, was := range build.Files(earlier) {
+			if now, stays := all[name]; stays && now != was {
+				paths[name] = now
+			}
+		}
+	}
 	for i := range n.Services {
 		for k := range n.Services[i].Servers {
 			for _, check := range n.Services[i].Servers[k].Checks {
