@@ -106,7 +106,7 @@ IPVS, health checks. It reads keepalived.conf, YAML, TOML and JSON.
 		}
 		root.AddCommand(commands...)
 	}
-	group("config", "Configuration:", newCheckCommand(), newConvertCommand(), newDoctorCommand(), newKeywordsCommand(), newLabCommand(), newSchemaCommand())
+	group("config", "Configuration:", newCheckCommand(), newConvertCommand(), newDoctorCommand(), newKeywordsCommand(), newLabCommand(), newSchemaCommand(), newVRIDsCommand())
 	group("daemon", "The daemon:", newRunCommand(), newStatusCommand(), newPlanCommand(), newReloadCommand(), newFailoverCommand(), newMaintenanceCommand(), newMetricsCommand())
 	group("balance", "Load balancing:", append(newServerShortcuts(), newServerCommand(), newTopCommand(), newRealserverCommand())...)
 	group("checks", "Checks and scripts:", newProbeCommand(), newDigestCommand(), newPluginCommand(), newLuaCommand())

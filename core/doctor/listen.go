@@ -1,6 +1,8 @@
 package doctor
 
 import (
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -25,14 +27,17 @@ type heardAdvert struct {
 	version   uint8
 	vrid      uint8
 	priority  uint8
+	interval  time.Duration
 	addresses []netip.Addr
+	// count is how many there were, of which this is the last.
+	count int
 }
 
 // mostHeard bounds the different adverts that are kept; further ones are not
 // looked at.
 const mostHeard = 1024
 
-// ear keeps one advert of each router and sender.
+// ear keeps the last advert of each router and sender.
 type ear struct {
 	mu   sync.Mutex
 	list []heardAdvert
@@ -45,10 +50,23 @@ func (e *ear) Packets(list ...*node.Received) {
 	defer e.mu.Unlock()
 	for _, p := range list {
 		a, ok := advertOf(&p.Packet)
+		if !ok {
+			continue
+		}
 		same := func(b heardAdvert) bool {
 			return a.device == b.device && a.source == b.source && a.vrid == b.vrid && a.six == b.six
 		}
-		if ok && len(e.list) < mostHeard && !slices.ContainsFunc(e.list, same) {
+		switch at := slices.IndexFunc(e.list, same); {
+		case at >= 0:
+			was := &e.list[at]
+			a.count = was.count + 1
+			if a.version < was.version { // a router of both speaks the lesser one besides
+				a = *was
+				a.count++
+			}
+			*was = a
+		case len(e.list) < mostHeard:
+			a.count = 1
 			e.list = append(e.list, a)
 		}
 	}
@@ -63,6 +81,12 @@ func advertOf(p *vrrp.Packet) (a heardAdvert, ok bool) {
 		return a, false
 	}
 	a = heardAdvert{device: p.Interface, source: p.Source, six: p.Source.Is6(), version: uint8(version), vrid: vrid, priority: m[2]}
+	if version == vrrp.V3 {
+		const unit, mask = 10 * time.Millisecond, 0x0fff
+		a.interval = unit * time.Duration(binary.BigEndian.Uint16(m[4:])&mask)
+	} else {
+		a.interval = time.Second * time.Duration(m[5])
+	}
 	size := 4
 	if a.six {
 		size = 16
@@ -75,32 +99,38 @@ func advertOf(p *vrrp.Packet) (a heardAdvert, ok bool) {
 }
 
 // hear listens on the interfaces of the instances for adverts to the groups and
-// to this host. It joins the groups and sends nothing but that.
+// to this host.
 func hear(n *needs, long time.Duration) ([]heardAdvert, error) {
+	heard, failed, err := listen(ears(n), long)
+	return heard, errors.Join(append(failed, err)...)
+}
+
+// listen listens with sockets on interfaces, of which those that are not there are passed
+// over. It joins the groups and sends nothing but that. Failed are those that could not
+// be.
+func listen(specs []wire.Spec, long time.Duration) (heard []heardAdvert, failed []error, err error) {
 	e := &ear{}
 	w, err := wire.Open(e, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, fmt.Errorf("listen for adverts: %w", err)
+		return nil, nil, fmt.Errorf("listen for adverts: %w", err)
 	}
-	var failed error
-	for _, spec := range ears(n) {
+	for _, spec := range specs {
 		i, err := net.InterfaceByName(spec.Interface)
 		if err != nil {
 			continue // it was said of the interface
 		}
 		spec.Index = i.Index
 		if _, err := w.Listen(spec); err != nil {
-			failed = fmt.Errorf("listen for adverts on %s: %w", spec.Interface, err)
-			break
+			failed = append(failed, fmt.Errorf("listen for adverts on %s: %w", spec.Interface, err))
 		}
 	}
-	if failed == nil {
+	if len(failed) < len(specs) {
 		time.Sleep(long)
 	}
-	if err := w.Close(); err != nil && failed == nil {
-		failed = fmt.Errorf("listen for adverts: %w", err)
+	if err := w.Close(); err != nil {
+		return nil, failed, fmt.Errorf("listen for adverts: %w", err)
 	}
-	return e.list, failed
+	return e.list, failed, nil
 }
 
 // ears are the sockets to listen with.
