@@ -149,6 +149,36 @@ func TestComments(t *testing.T) {
 	}
 }
 
+// TestCommentsOfEntries holds that what is one line in keepalived.conf, and some elsewhere,
+// keeps the comments of all of them.
+func TestCommentsOfEntries(t *testing.T) {
+	text := []byte(`vrrp_instances:
+  - name: SHOP
+    interface: eth0
+    virtual_router_id: 51
+    virtual_ipaddresses:
+      # above all
+      - address: 192.0.2.1/24  # what customers see
+        # a name for it
+        label: eth0:vip
+      - address: 192.0.2.2/24
+        dev: eth0  # for the mail
+`)
+	c, found := source.Read("a.yaml", text)
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	out, found, err := To(Keepalived, c, document.Comments("a.yaml", text), true)
+	const want = `        # above all
+        # a name for it
+        192.0.2.1/24 label eth0:vip  # what customers see
+        192.0.2.2/24 dev eth0  # for the mail
+`
+	if err != nil || len(found) > 0 || !strings.Contains(string(out), want) {
+		t.Errorf("%v %v, want\n%s in\n%s", err, found, want, out)
+	}
+}
+
 // TestSecrets holds that a secret is written when asked for only, and that
 // what lacks it does not load.
 func TestSecrets(t *testing.T) {

@@ -207,11 +207,21 @@ func (w *writer) entry(n *document.Node) string {
 		default:
 			rest += text
 		}
-		if len(c.Above) > 0 || c.Behind != "" {
-			w.found.Add(c.At, config.Warning, "not-carried", "a comment within one line has no place of its own: %q", strings.Join(append(c.Above, c.Behind), " "))
-		}
+		lift(c, n)
 	}
 	return first + rest + last
+}
+
+// lift moves the comments of a part of a line, which has no place for them, to the line.
+func lift(part, line *document.Node) {
+	line.Above = append(line.Above, part.Above...)
+	switch {
+	case line.Behind == "":
+		line.Behind = part.Behind
+	case part.Behind != "":
+		line.Above = append(line.Above, part.Behind)
+	}
+	part.Above, part.Behind = nil, ""
 }
 
 // positional reports whether a key of an entry is a word by its place rather
@@ -257,6 +267,7 @@ func (w *writer) attribute(entry, c *document.Node) string {
 		text := ""
 		for _, item := range c.Nodes {
 			text += word + w.entry(item)
+			lift(item, c)
 		}
 		return text
 	case schema.KindDuration:

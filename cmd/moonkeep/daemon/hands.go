@@ -44,7 +44,6 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	case r.Weight != nil && *r.Weight > balance.MostWeight:
 		return control.Hands{}, fmt.Errorf("the weight %d is above %d, the greatest that IPVS takes", *r.Weight, balance.MostWeight)
 	}
-	d.log.Info("real servers changed by hand", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
 	d.handling.Lock()
 	defer d.handling.Unlock()
 	before, err := d.engine.Hands(ctx)
@@ -82,6 +81,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	if err != nil {
 		return control.Hands{}, err
 	}
+	d.log.Info("real servers changed by hand", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
 	var out control.Hands
 	for _, h := range list {
 		x := control.Hand{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds()}
