@@ -73,7 +73,7 @@ func (i *instance) claim(r *reader, w token, a netip.Addr) {
 		if a.Is4() {
 			one, other = 1, 0
 		}
-		r.out.error(w.at, "wrong-family", "%s: the instance is one of %s since %s, and this is an %s address: make an instance of its own for it, or put it into virtual_ipaddress_excluded",
+		r.out.error(w.at, "wrong-family", "%s: the instance is one of %s since %s, and this is an %s address: write a second instance for it, with the same virtual_router_id if you like, and name both in a vrrp_sync_group, so that they move together; or put it into virtual_ipaddress_excluded",
 			printable(w.text), families[one], r.src.line(i.familyAt, w.at), families[other])
 	}
 }

@@ -128,7 +128,7 @@ func TestFindings(t *testing.T) {
 		}},
 		"an address of the other family": {"a.yaml", instance("mcast_src_ip: fe80::1", "version: 2"), []string{
 			`a.yaml:6:5: error: vrrp_instance A: version 2 knows no IPv6: write version: 3 [wrong-version]`,
-			`a.yaml:7:27: error: vrrp_instance A: this address is one of IPv4, and the instance is one of IPv6: make an instance of its own for it, or put it into virtual_ipaddresses_excluded [wrong-family]`,
+			`a.yaml:7:27: error: vrrp_instance A: this address is one of IPv4, and the instance is one of IPv6: write a second instance for it, with the same virtual_router_id if you like, and name both in a vrrp_sync_groups, so that they move together; or put it into virtual_ipaddresses_excluded [wrong-family]`,
 		}},
 		"password in version 3": {"a.yaml", instance("version: 3", "authentication: {auth_type: PASS, auth_pass: secret}"), []string{
 			`a.yaml:6:5: error: vrrp_instance A: version 3 has no authentication (RFC 9568): take it out, or write version: 2 [authentication-dropped]`,

@@ -103,7 +103,7 @@ func (r *reader) family(t *table, in *config.Instance) {
 	names := map[bool]string{false: "IPv4", true: "IPv6"}
 	wrong := func(at config.Position, a netip.Addr) {
 		if a.IsValid() && a.Is6() != six {
-			r.error(at, "wrong-family", "%s: this address is one of %s, and the instance is one of %s: make an instance of its own for it, or put it into virtual_ipaddresses_excluded",
+			r.error(at, "wrong-family", "%s: this address is one of %s, and the instance is one of %s: write a second instance for it, with the same virtual_router_id if you like, and name both in a vrrp_sync_groups, so that they move together; or put it into virtual_ipaddresses_excluded",
 				t.what, names[!six], names[six])
 		}
 	}

@@ -1,0 +1,41 @@
+package doctor
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/node"
+	"github.com/moonkeep/moonkeep/core/vrrp"
+)
+
+// TestEar: the last advert of a sender counts, and of one who speaks both versions the
+// later version.
+func TestEar(t *testing.T) {
+	advert := func(source string, payload ...byte) *node.Received {
+		return &node.Received{Packet: vrrp.Packet{Interface: "eth0", Source: netip.MustParseAddr(source), Payload: append(payload, 192, 0, 2, 9)}}
+	}
+	two := func(priority byte) *node.Received { return advert("192.0.2.2", 0x21, 7, priority, 1, 0, 3, 0, 0) }
+	three := advert("192.0.2.3", 0x31, 7, 100, 1, 0x01, 0x90, 0, 0)
+	lesser := advert("192.0.2.3", 0x21, 7, 100, 1, 0, 4, 0, 0)
+	e := &ear{}
+	e.Packets(two(100), three, lesser, advert("192.0.2.4", 0x21))
+	e.Packets(two(90))
+	want := []heardAdvert{
+		{device: "eth0", source: netip.MustParseAddr("192.0.2.2"), version: 2, vrid: 7, priority: 90, interval: 3 * time.Second, count: 2},
+		{device: "eth0", source: netip.MustParseAddr("192.0.2.3"), version: 3, vrid: 7, priority: 100, interval: 4 * time.Second, count: 2},
+	}
+	if len(e.list) != len(want) {
+		t.Fatalf("%+v", e.list)
+	}
+	for i, a := range e.list {
+		if !slices.Equal(a.addresses, []netip.Addr{netip.MustParseAddr("192.0.2.9")}) {
+			t.Errorf("addresses %v", a.addresses)
+		}
+		a.addresses = nil
+		if w := want[i]; a.device != w.device || a.source != w.source || a.version != w.version || a.vrid != w.vrid || a.priority != w.priority || a.interval != w.interval || a.count != w.count {
+			t.Errorf("%+v, want %+v", a, w)
+		}
+	}
+}
