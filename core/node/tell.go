@@ -39,7 +39,7 @@ func (n *Node) tellPriority(in *instance) {
 // the master that it has just replaced is none.
 func (n *Node) tellLower(now mono.Instant, in *instance, before uint64) {
 	v := in.router.View()
-	if v.Role != vrrp.Master || v.Counts.Conflicts == before || now.Sub(v.Since) < in.cfg.Router.Interval || now < in.lowerQuiet {
+	if v.Role != vrrp.Master || v.Counts.Conflicts == before || in.router.Replacing(now) || now < in.lowerQuiet {
 		return
 	}
 	in.lowerQuiet = now.Add(lowerGap)

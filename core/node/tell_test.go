@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -61,6 +62,25 @@ func TestTells(t *testing.T) {
 		d.role("V", vrrp.Backup)
 		d.told(nil)
 	}
+}
+
+// TestTellsNothingOfTheReplaced holds that the last words of the master that was just
+// replaced are none of a master beside this one, however short the interval.
+func TestTellsNothingOfTheReplaced(t *testing.T) {
+	in := instance3("V", 1, 200)
+	in.Router.Interval, in.TellLower = 10*time.Millisecond, true
+	d := drive(t, Config{Instances: []Instance{in}})
+	for d.status("V").Role != vrrp.Master {
+		d.pass(time.Millisecond)
+	}
+	d.forget()
+	d.hear("V", lower, 100)
+	d.pass(12 * time.Millisecond)
+	d.hear("V", lower, 1)
+	d.told(nil)
+	d.pass(second)
+	d.hear("V", lower, 100)
+	d.told([]string{"tell V MASTER 200: lower"})
 }
 
 // TestGroupsTellHowTheyStand holds that groups follow the instances, and that

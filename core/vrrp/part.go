@@ -68,6 +68,13 @@ func (r *Router) Cede(now mono.Instant, why string, out []Action) []Action {
 	return r.Demote(now, why, out)
 }
 
+// Replacing reports whether what a MASTER hears of another may be of the one that it has
+// just replaced: that answers its first advert, and says its last when its addresses are
+// gone. It is no conflict worth telling.
+func (r *Router) Replacing(now mono.Instant) bool {
+	return r.role == Master && now.Sub(r.since) < max(r.cfg.Interval, partingLimit)
+}
+
 // Vacated says that the kernel has removed what the last DoRelease with Tell
 // named. Repeats and calls that nobody waits for are harmless.
 func (r *Router) Vacated(now mono.Instant, out []Action) []Action {

@@ -283,9 +283,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		r.parting = parting{owed: !r.cfg.YieldSilently, priority: r.below(heir{from: from, priority: a.Priority})}
 		return out
 	}
-	// The master that we replace answers our first advert, and says its last when its
-	// addresses are gone: that is no conflict worth telling.
-	if now.Sub(r.since) >= max(r.cfg.Interval, partingLimit) {
+	if !r.Replacing(now) {
 		r.meet(now, from, a.Interval)
 		if now >= r.conflictEnd {
 			out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
