@@ -18,7 +18,9 @@ type verdictCase struct {
 	kind string
 	name string // what the server does, or what is asked for
 	// options are the lines of the check's block beside those of time.
+	// FIRST in them is the address of the first server of the kind.
 	options string
+	unsaid  bool                // not even connect_timeout says how the check itself connects
 	serve   func(net.Conn)      // by TCP; nil: nobody listens
 	reply   func([]byte) []byte // by UDP; nil: nobody listens
 	six     bool                // by IPv6
@@ -263,8 +265,14 @@ func smtpCases() []verdictCase {
 		{name: "says nothing", serve: hold, theirs: down},
 		{name: "closes behind the greeting", serve: func(c net.Conn) { _, _ = c.Write([]byte("220 mx\r\n")) }, theirs: down},
 		{name: "nobody listens", theirs: down},
+		{name: "nobody listens, and its host is well", options: wellHost, theirs: down},
+		{name: "nobody listens, its host is well, and only that says where to connect", options: wellHost, unsaid: true, theirs: up},
+		{name: "is well, and nobody listens at its host", options: "host {\nconnect_port 1\nconnect_timeout 4\n}", unsaid: true, serve: smtp("220 mx ready\r\n", "250 mx\r\n", "221 bye\r\n"), theirs: down},
 	}
 }
+
+// wellHost is a host of an SMTP_CHECK that is well.
+const wellHost = "host {\nconnect_ip FIRST\nconnect_timeout 4\n}"
 
 // dns answers a query by a status.
 func dns(code byte, change func([]byte) []byte) func([]byte) []byte {

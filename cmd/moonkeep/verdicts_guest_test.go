@@ -62,7 +62,12 @@ func verdictConfiguration(cases []verdictCase, dir string) string {
 			case "FILE_CHECK":
 				times = ""
 			}
-			fmt.Fprintf(&b, "real_server %s %d {\nweight 10\n%s {\n%s%s\n}\n}\n", c.address(i), verdictPort, c.kind, times, c.options)
+			if c.unsaid {
+				times = strings.TrimPrefix(times, "connect_timeout 4\n")
+			}
+			first := slices.IndexFunc(cases, func(x verdictCase) bool { return x.kind == c.kind })
+			options := strings.ReplaceAll(c.options, "FIRST", cases[first].address(first))
+			fmt.Fprintf(&b, "real_server %s %d {\nweight 10\n%s {\n%s%s\n}\n}\n", c.address(i), verdictPort, c.kind, times, options)
 		}
 		b.WriteString("}\n")
 	}
