@@ -2,14 +2,17 @@ package daemon
 
 import (
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/node"
 )
 
 // What uses the kernels aside of the engine is waited for by Close, and refused after
@@ -55,6 +58,41 @@ func TestNothingUsesAClosedKernel(t *testing.T) {
 	}
 	if !s.over() || s.Close() != nil {
 		t.Error("not over, or not to be closed again")
+	}
+}
+
+// present collects which addresses the host has.
+type present struct {
+	engine.Sink
+	told chan map[netip.Addr]bool
+}
+
+func (p *present) Event(e node.Event) {
+	if h, ok := e.(*node.HostHas); ok {
+		p.told <- h.Here
+	}
+}
+
+// TestSoughtDuringReload: until a reload is through, the addresses are looked for of the
+// services that run and of those that are to.
+func TestSoughtDuringReload(t *testing.T) {
+	waits := func(address string) *config.Config {
+		at := config.Endpoint{AddrPort: netip.MustParseAddrPort(address)}
+		return &config.Config{VirtualServers: []config.VirtualServer{{Address: at, HASuspend: true}}}
+	}
+	sink, d := &present{told: make(chan map[netip.Addr]bool, 100)}, &daemon{config: waits("192.0.2.1:80")}
+	netnstest.New(t).Run(t, func() error {
+		home, err := kernel.Open(sink, kernel.Options{Sought: sought("", d.config)})
+		if err == nil {
+			d.kernel, err = joinSpaces(home)
+		}
+		return err
+	})
+	defer func() { netnstest.Must(t, d.kernel.Close()) }()
+	netnstest.Must(t, d.virtual(waits("192.0.2.2:80")))
+	netnstest.Must(t, d.kernel.Watch(nil, nil))
+	if here := <-sink.told; len(here) != 2 {
+		t.Errorf("looked for are %v", here)
 	}
 }
 
