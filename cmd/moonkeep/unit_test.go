@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/config/keepalived"
+	"github.com/moonkeep/moonkeep/core/kernel/fence"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
@@ -143,6 +144,11 @@ func readUnit(t *testing.T, path string) (c confinement, lines map[string][]stri
 			c.calls = append(c.calls, rule)
 		},
 		"SystemCallArchitectures": func(string) {}, // no other is called
+		"TasksMax": func(value string) { // what programs may take leaves the daemon room
+			if n, err := strconv.Atoi(value); err != nil || n < 2*fence.Limit {
+				t.Errorf("TasksMax=%s is not twice the %d that programs may take", value, fence.Limit)
+			}
+		},
 	}
 	// What takes nothing away.
 	for _, name := range strings.Fields(`Description Documentation Wants After Conflicts Type NotifyAccess Environment ExecStart ExecReload KillMode TimeoutStopSec
