@@ -20,6 +20,9 @@ func Help(topic string) (string, bool) {
 		b.WriteString("\nhelp MODULE, help MODULE.FUNCTION and help client.NAME say more\n")
 		return b.String(), true
 	}
+	if client := clientPrefix + topic; slices.Contains(clientNames(), client) && !builtin(topic) {
+		topic = client
+	}
 	if slices.Contains(clientNames(), topic) {
 		text, err := clients.ReadFile(strings.ReplaceAll(topic, ".", "/") + ".lua")
 		for line := range strings.Lines(string(text)) {

@@ -20,6 +20,7 @@ func idioms() []idiom {
 		{"killall -0 nginx", `stub.process.running({name = "nginx"}, true)`, "true", `stub.process.running(false)`, "false"},
 		{"kill -0 $(cat", `stub.process.running({pidfile = "/run/nginx.pid"}, true)`, "true", `stub.process.running(false)`, "false"},
 		{"pgrep -c", `stub.process.count({name = "php-fpm"}, 4)`, "4", `stub.process.count(0)`, "0"},
+		{"pgrep -x", `stub.process.running({name = "redis-server", user = "redis"}, true)`, "true", `stub.process.running(false)`, "false"},
 		{"curl -sf", `stub.http.get("http://127.0.0.1/", {status = 302})`, "true", `stub.http.get(nil, "connection refused")`, "false"},
 		{"curl -s -o", `stub.http.get(function(url, o) return {status = o.host == "a.example" and 204 or 0} end)`, "204", `stub.http.get(nil, "connection refused")`, "error"},
 		{"nc -z", `stub.tcp.connect("127.0.0.1:3306", stub.object("tcp.Connection", {}))`, "true", `stub.tcp.connect(nil, "connection refused")`, "false"},

@@ -39,6 +39,8 @@ type Script struct {
 	requires []string
 	// uses are the calls of functions of modules, as far as they are plain.
 	uses []requirement
+	// unknown are calls of what is probably not there, for messages.
+	unknown []requirement
 	// quick is what Quick reports.
 	quick bool
 }
@@ -83,8 +85,12 @@ func compileScript(path string, more ...string) (*Script, error) {
 	for len(wanted) > 0 {
 		need := wanted[0]
 		wanted = wanted[1:]
-		if need.use {
+		switch {
+		case need.use:
 			s.uses = append(s.uses, need)
+			continue
+		case need.unknown:
+			s.unknown = append(s.unknown, need)
 			continue
 		}
 		if builtin(need.name) {
@@ -130,8 +136,9 @@ type requirement struct {
 	name string
 	path string
 	line int
-	// use says that it is the use of a module's function, MODULE.FUNCTION.
-	use bool
+	// use says that it is the use of a module's function, MODULE.FUNCTION, and unknown
+	// that of something else's: see insteadOf.
+	use, unknown bool
 }
 
 // requireName is what a required name looks like: the dots stand for folders.
@@ -160,6 +167,9 @@ func (s *Script) compileRequired(root *os.Root, need requirement) (*lua.Function
 	full := filepath.Join(filepath.Dir(s.path), name)
 	file, err := root.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
+		if client := clientPrefix + need.name; slices.Contains(clientNames(), client) {
+			return nil, nil, fail("require %q: there is no such module, and no file %s; there is %q", need.name, full, client)
+		}
 		return nil, nil, fail("require %q: no module of moonkeep has that name (%s), and there is no file %s", need.name, strings.Join(append(moduleNames(), clientNames()...), ", "), full)
 	}
 	if err != nil {

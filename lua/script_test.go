@@ -28,6 +28,7 @@ func TestCompileReportsPlaces(t *testing.T) {
 		{"an operator bomb", "return " + strings.Repeat("-", 1) + strings.Repeat("not ", 5000) + "1", 1, "nested more than"},
 		{"too large", "--" + long, 0, "larger than 256 KiB"},
 		{"a module that is not there", "local a = require 'process'\nlocal b = require 'nope'", 2, "no module of moonkeep has that name (bytes, dns, env, exec, file,"},
+		{"a client by its short name", "local a = require 'haproxy'", 1, `there is "client.haproxy"`},
 		{"a required path that leaves", "require '../x'", 1, "letters, digits"},
 		{"an absolute required path", "require '/etc/passwd'", 1, "letters, digits"},
 	}

@@ -44,7 +44,7 @@ func NewSession(dir string, o Options) (*Session, error) {
 		}
 		script.files[name] = proto
 		for _, need := range more {
-			if !need.use {
+			if !need.use && !need.unknown {
 				wanted = append(wanted, need.name)
 			}
 		}

@@ -244,7 +244,7 @@ func (s *state) explain(err error) error {
 	if !s.script.names(text) {
 		text = s.script.path + ": " + text
 	}
-	return &Error{Kind: kind, Text: text, Trace: trace}
+	return &Error{Kind: kind, Text: text + s.script.hint(text), Trace: trace}
 }
 
 // describe renders what a script raised. It calls no metamethod: that would

@@ -84,7 +84,9 @@ func (rw *rewriter) noteUse(call *ast.FuncCallExpr) {
 	}
 	module := required(get.Object)
 	if x, ok := get.Object.(*ast.IdentExpr); ok {
-		module = rw.modules[x.Value]
+		if module = rw.modules[x.Value]; module == "" {
+			rw.noteUnknown(x, function.Value, call.Line())
+		}
 	}
 	if module != "" {
 		rw.wanted = append(rw.wanted, requirement{name: module + "." + function.Value, path: rw.path, line: call.Line(), use: true})
