@@ -71,6 +71,9 @@ type Checked struct {
 	// Unmeasured says that the check was good and its weight could not be
 	// measured: it adds nothing then.
 	Unmeasured bool
+	// NoRun says that no run came to this, as when the result before stands for it: that
+	// is no word on the weight, not even that there is none.
+	NoRun bool
 }
 
 // PolicySaid answers an AskPolicy about an instance, and with it about its sync group.

@@ -156,6 +156,7 @@ func (n *Node) checked(now mono.Instant, e *Checked) {
 	lacked := s.lacking()
 	weighed := false
 	switch {
+	case e.NoRun:
 	case e.Unmeasured:
 		s.lacks, s.lent = min(s.lacks+1, max(1, s.cfg.Fall)), false
 	case e.Weight != nil:

@@ -249,6 +249,7 @@ func TestLackOfAWeight(t *testing.T) {
 	const fall = 3
 	weight := func(v float64) *Checked { return &Checked{Weight: &v} }
 	none, failed, good := &Checked{Unmeasured: true}, &Checked{Result: Failed}, &Checked{}
+	noRun := &Checked{NoRun: true}
 	other := func(s *Script) { s.Identity = "other" }
 	patient := func(s *Script) { s.Fall = fall + 2 }
 	weighs := func(s *Script) { s.Smoothing.Step = 0 }
@@ -270,6 +271,10 @@ func TestLackOfAWeight(t *testing.T) {
 		"another, not lacking yet":       {[]any{weight(-50), none, other}, 50},
 		"it measures nothing any more":   {[]any{weight(-50), none, none, none, other, good}, 110},
 		"nor did it lack":                {[]any{weight(-50), other, good}, 110},
+		"another, did not run":           {[]any{weight(-50), other, noRun}, 50},
+		"another, did not run and lacks": {[]any{weight(-50), none, none, none, other, noRun}, 100},
+		"did not run, measures nothing":  {[]any{weight(-50), other, noRun, good}, 110},
+		"did not run, measured":          {[]any{weight(-50), other, noRun, weight(-30)}, 70},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := instance3("V", 1, 100)

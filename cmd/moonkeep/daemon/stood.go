@@ -128,11 +128,12 @@ func (x *checks) standing(s *config.Script, out node.Checked, none bool, still t
 	}
 	switch late := ok && now.Sub(last.at) > grace; {
 	case (!ok || late) && onUnknown == "ok":
-		return node.Checked{Result: node.OK, Message: "ok by on_unknown, for there is no result: " + why, Took: out.Took}
+		return node.Checked{Result: node.OK, Message: "ok by on_unknown, for there is no result: " + why, Took: out.Took, NoRun: true}
 	case !ok || late && onUnknown != "keep":
 		return out
 	}
 	last.Message = "as before, for there is no result: " + why
-	last.Took, last.Unmeasured = out.Took, false // it is no news of the weight
+	// The weight before may be that of what a reload has replaced since.
+	last.Took, last.NoRun, last.Weight, last.Unmeasured = out.Took, true, nil, false
 	return last.Checked
 }

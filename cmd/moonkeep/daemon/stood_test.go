@@ -366,7 +366,7 @@ func TestNotRun(t *testing.T) {
 	for _, last := range []node.Checked{{Weight: &measured}, {Unmeasured: true}} {
 		x.verdicts["web"] = scriptVerdict{last, time.Now()}
 		err := fmt.Errorf("not run: %w", lua.ErrStuck)
-		if c := x.luaStood(s, unmeasured(node.Checked{}, err), notAsked(err)); c.Unmeasured || c.Weight != last.Weight {
+		if c := x.luaStood(s, unmeasured(node.Checked{}, err), notAsked(err)); c.Unmeasured || c.Weight != nil || !c.NoRun {
 			t.Errorf("a weight that was not asked for, after %+v: %+v", last, c)
 		}
 	}
