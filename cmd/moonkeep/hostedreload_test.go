@@ -1,6 +1,9 @@
 package main
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
@@ -46,5 +49,56 @@ func TestRefusedReloadLeavesNoPlugins(t *testing.T) {
 	a.write(t, "moonkeep.yaml", instance, 0o644)
 	p.asks(t, 0, "reload")
 	eventually(t, "no plugin is left without the check", none, p.log.String)
+	p.stop(t)
+}
+
+// TestCheckerFollowsItsNamespace: a namespace that is made anew under its name has the
+// checks that are in it with the next reload, and another reload changes nothing.
+func TestCheckerFollowsItsNamespace(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	first, second := netnstest.New(t), netnstest.New(t)
+	name := filepath.Join(t.TempDir(), "red")
+	become := func(h *netnstest.Host) {
+		t.Helper()
+		netnstest.Must(t, os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), h.FD()), name+".new"))
+		netnstest.Must(t, os.Rename(name+".new", name))
+	}
+	become(first)
+	p := a.start(t, "run", a.write(t, "moonkeep.yaml", `vrrp_scripts:
+  - {name: web, interval: 1s, timeout: 1s, plugin: {TCP_CHECK: {connect_ip: 192.0.2.1, connect_port: 80, net_namespace: `+name+`}}}
+vrrp_instances:
+  - name: VI_1
+    interface: eth0
+    virtual_router_id: 51
+    version: 3
+    virtual_ipaddresses: [192.0.2.100/24]
+    track_scripts: [web]
+`, 0o644))
+	pid := 0
+	in := func(h *netnstest.Host) {
+		t.Helper()
+		var at string
+		eventually(t, "the checker is in its namespace", func() bool {
+			s, err := p.status()
+			if err != nil || len(s.Plugins) != 1 || s.Plugins[0].PID == 0 {
+				return false
+			}
+			pid = s.Plugins[0].PID
+			at, _ = os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid)) // it may have ended since
+			return at == fmt.Sprintf("net:[%d]", h.Inode())
+		}, func() string {
+			return fmt.Sprintf("it is in %s, of %d and %d\n%s", at, first.Inode(), second.Inode(), p.log)
+		})
+	}
+	in(first)
+	before := pid
+	p.asks(t, 0, "reload")
+	if in(first); pid != before {
+		t.Error("a reload that changes nothing started another process")
+	}
+	become(second)
+	p.asks(t, 0, "reload")
+	in(second)
 	p.stop(t)
 }

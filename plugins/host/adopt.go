@@ -52,8 +52,8 @@ func (g *group) use(p Plugin) {
 	g.poke()
 }
 
-// replace starts a new process when how it runs, or its file, is another than that of
-// the one which runs.
+// replace starts a new process when how it runs, its file or its network namespace is
+// another than that of the one which runs.
 func (g *group) replace(p Plugin) {
 	if g.started > 0 && !same(g.plugin, p) {
 		g.upgrade = true
@@ -65,9 +65,15 @@ func (g *group) replace(p Plugin) {
 	if g.next != nil {
 		g.next.recheck = true // which file it has, only its own goroutine knows
 	}
-	if g.current != nil && g.plugin.replaced(g.current.starter.edition) {
+	if g.current != nil && g.outdated(g.current) {
 		g.upgrade = true
 	}
+}
+
+// outdated reports whether the file of an instance, or the network namespace that has
+// the name now, is another than that with which it began.
+func (g *group) outdated(i *instance) bool {
+	return g.plugin.replaced(i.starter.edition) || i.starter.proc.space.replaced(g.key.netns)
 }
 
 // whose is whom a check is about, for the past that it may have.

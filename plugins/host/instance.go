@@ -355,7 +355,7 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 	} else {
 		g.log.Info("started", "pid", i.pid, "version", cut(h.GetVersion()))
 	}
-	if i.recheck && g.plugin.replaced(i.starter.edition) {
+	if i.recheck && g.outdated(i) {
 		g.upgrade = true
 	}
 	g.current, g.next, g.reason = i, nil, ""

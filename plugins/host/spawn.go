@@ -66,6 +66,7 @@ func (s *spawner) close() {
 type process struct {
 	pid    int
 	uid    uint32 // of what it runs as
+	space  spaceID
 	stdin  *os.File
 	stdout *os.File
 	stderr *os.File
@@ -131,12 +132,16 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	}()
 	inherit = []*os.File{in[0], out[1], errs[1], alive[0], told[0]}
 	files := []*os.File{in[0], out[1], errs[1], alive[0], dir, told[0], file}
+	var space spaceID
 	if sp.netns != "" {
 		ns, err := openNetNS(sp.netns)
 		if err != nil {
 			return nil, err
 		}
 		inherit = append(inherit, ns)
+		if space, err = spaceOf(ns); err != nil {
+			return nil, err
+		}
 		files = append(files, ns)
 		l.NetNS = true
 	}
@@ -158,7 +163,7 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	for i, f := range files {
 		attr.Files[i] = f.Fd()
 	}
-	p := &process{uid: uid, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, done: make(chan struct{})}
+	p := &process{uid: uid, space: space, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, done: make(chan struct{})}
 	if err = s.fork(p, attr, !sp.plugin.Plain); err != nil {
 		if p.left != nil {
 			p.left(false)

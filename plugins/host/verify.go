@@ -127,6 +127,35 @@ func (p Plugin) replaced(was edition) bool {
 	return err == nil && editionIn(info) != was
 }
 
+// spaceID tells one network namespace from another while it is open. The zero value is
+// the daemon's own.
+type spaceID struct{ dev, ino uint64 }
+
+// spaceOf is that of an open namespace.
+func spaceOf(f *os.File) (spaceID, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return spaceID{}, fmt.Errorf("look at the network namespace %s: %w", f.Name(), err)
+	}
+	e := editionIn(info)
+	return spaceID{e.dev, e.ino}, nil
+}
+
+// replaced reports whether a name is no longer the namespace's that was entered. One
+// that has no name now was not replaced: what runs there goes on.
+func (id spaceID) replaced(name string) bool {
+	if name == "" {
+		return false
+	}
+	f, err := openNetNS(name)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	is, err := spaceOf(f)
+	return err == nil && is != id
+}
+
 // isScript reports whether the kernel will hand the file to an interpreter,
 // which then has to open it by itself.
 func isScript(f *os.File) bool {
