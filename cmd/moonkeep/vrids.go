@@ -25,6 +25,8 @@ type network struct {
 	// host, whose adverts do not come in.
 	Speakers []doctor.Speaker `json:"speakers"`
 	Here     []ownRouter      `json:"here"`
+	// Deaf says why something on the interface could not be listened to.
+	Deaf []string `json:"not_listened_to,omitempty"`
 	// Free are the virtual router ids that neither uses, by family.
 	Free4 []doctor.Range `json:"free_ipv4"`
 	Free6 []doctor.Range `json:"free_ipv6"`
@@ -103,10 +105,10 @@ func vrids(ctx context.Context, names []string, long time.Duration, runDir strin
 	if err != nil {
 		return err
 	}
-	for _, text := range deaf {
-		fmt.Fprintf(stderr, "moonkeep: %s\n", text)
-	}
 	list := networks(names, below, heard, s.Instances)
+	for i := range list {
+		list[i].Deaf = deaf[list[i].Interface]
+	}
 	if asJSON {
 		return printIndented(stdout, list)
 	}
@@ -186,6 +188,9 @@ func printVRIDs(w io.Writer, list []network) error {
 					fmt.Fprintf(&b, "    CLASH: %v speaks for it, too\n", s.Address)
 				}
 			}
+		}
+		for _, why := range n.Deaf {
+			fmt.Fprintf(&b, "  not listened to: %s\n", why)
 		}
 		fmt.Fprintf(&b, "  free: IPv4 %s, IPv6 %s\n", ranges(n.Free4), ranges(n.Free6))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -50,6 +51,12 @@ func TestVRIDs(t *testing.T) {
 	if text := list(b, p.dir); text != "eth0\n  nobody was heard\n  here: 51 (IPv4), instance VI_1, MASTER\n  free: IPv4 1-50 52-255, IPv6 1-255\n" {
 		t.Errorf("from its own host:\n%s", text)
 	}
+	a.Run(t, func() error {
+		if _, _, err := doctor.Speakers([]string{strings.Repeat("x", 99)}, 0); err != nil {
+			return fmt.Errorf("one that is gone is an error: %w", err)
+		}
+		return nil
+	})
 	cmd := self("vrids", "none", "--run-dir", a.dir)
 	out := new(bytes.Buffer)
 	cmd.Stderr = out
@@ -73,7 +80,7 @@ func TestPrintVRIDs(t *testing.T) {
 			Here:  []ownRouter{{"A", 7, false, "MASTER"}, {"B", 7, true, "BACKUP"}},
 			Free4: []doctor.Range{{From: 1, To: 6}, {From: 255, To: 255}},
 		},
-		{Interface: "eth1", Free4: []doctor.Range{{From: 1, To: 255}}, Free6: []doctor.Range{{From: 2, To: 2}}},
+		{Interface: "eth1", Deaf: []string{"open it: no"}, Free4: []doctor.Range{{From: 1, To: 255}}, Free6: []doctor.Range{{From: 2, To: 2}}},
 	}))
 	const want = `eth0
   VRID  MASTER     VERSION  PRIORITY  EVERY  HEARD  ADDRESSES
@@ -86,6 +93,7 @@ func TestPrintVRIDs(t *testing.T) {
 
 eth1
   nobody was heard
+  not listened to: open it: no
   free: IPv4 1-255, IPv6 2
 `
 	if d := cmp.Diff(want, out.String()); d != "" {

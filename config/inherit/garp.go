@@ -60,7 +60,7 @@ func generalGarp(g *config.Global) config.Garp {
 			general.MasterRepeat, general.MasterDelay = 1, 0
 		}
 	}
-	if !ok || g.Written.Has("vrrp_garp_interval") {
+	if !ok || g.GarpInterval > 0 || g.Written.Has("vrrp_garp_interval") {
 		general.Interval = g.GarpInterval
 	}
 	b := g.Garp

@@ -102,13 +102,22 @@ func advertOf(p *vrrp.Packet) (a heardAdvert, ok bool) {
 // to this host.
 func hear(n *needs, long time.Duration) ([]heardAdvert, error) {
 	heard, failed, err := listen(ears(n), long)
-	return heard, errors.Join(append(failed, err)...)
+	for _, f := range failed {
+		err = errors.Join(err, fmt.Errorf("listen for adverts: %w", f.err))
+	}
+	return heard, err
+}
+
+// failure is why a socket could not be listened with.
+type failure struct {
+	device string
+	err    error
 }
 
 // listen listens with sockets on interfaces, of which those that are not there are passed
 // over. It joins the groups and sends nothing but that. Failed are those that could not
 // be.
-func listen(specs []wire.Spec, long time.Duration) (heard []heardAdvert, failed []error, err error) {
+func listen(specs []wire.Spec, long time.Duration) (heard []heardAdvert, failed []failure, err error) {
 	e := &ear{}
 	w, err := wire.Open(e, slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -121,7 +130,7 @@ func listen(specs []wire.Spec, long time.Duration) (heard []heardAdvert, failed 
 		}
 		spec.Index = i.Index
 		if _, err := w.Listen(spec); err != nil {
-			failed = append(failed, fmt.Errorf("listen for adverts on %s: %w", spec.Interface, err))
+			failed = append(failed, failure{spec.Interface, err})
 		}
 	}
 	if len(failed) < len(specs) {

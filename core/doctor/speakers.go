@@ -31,9 +31,9 @@ type Speaker struct {
 // Speakers listens so long for adverts on interfaces of this network namespace, to the
 // groups of VRRP and to this host, and returns who was heard, by interface, family,
 // virtual router and address. The host's own adverts do not come in. It joins the groups
-// and sends nothing but that. Deaf says for each interface and family that could not be
-// listened on why; the error is for all of them.
-func Speakers(interfaces []string, long time.Duration) (list []Speaker, deaf []string, err error) {
+// and sends nothing but that. Deaf says, by interface, why what could not be listened to
+// could not; when that is everything it is the error.
+func Speakers(interfaces []string, long time.Duration) (list []Speaker, deaf map[string][]string, err error) {
 	var specs []wire.Spec
 	for _, name := range interfaces {
 		for _, s := range []wire.Spec{{}, {AH: true}, {Six: true}} {
@@ -45,8 +45,12 @@ func Speakers(interfaces []string, long time.Duration) (list []Speaker, deaf []s
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(failed) > 0 && len(failed) == len(specs) {
+		return nil, nil, fmt.Errorf("listen for adverts: %w", failed[0].err)
+	}
+	deaf = map[string][]string{}
 	for _, f := range failed {
-		deaf = append(deaf, f.Error())
+		deaf[f.device] = append(deaf[f.device], f.err.Error())
 	}
 	for i := range heard {
 		a := &heard[i]

@@ -1,11 +1,15 @@
 package doctor
 
 import (
+	"errors"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -37,5 +41,29 @@ func TestEar(t *testing.T) {
 		if w := want[i]; a.device != w.device || a.source != w.source || a.version != w.version || a.vrid != w.vrid || a.priority != w.priority || a.interval != w.interval || a.count != w.count {
 			t.Errorf("%+v, want %+v", a, w)
 		}
+	}
+}
+
+// TestSpeakersWithoutRights: to hear nobody because nothing could be listened to is an
+// error, not an empty network.
+func TestSpeakersWithoutRights(t *testing.T) {
+	host, _ := netnstest.Pair(t, "eth0", "eth1")
+	var list []Speaker
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// The thread cannot leave the namespace without its rights, and ends with it.
+		_ = host.Do(func() error {
+			var none [2]unix.CapUserData
+			if err = unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err == nil {
+				list, _, err = Speakers([]string{"eth0"}, 0)
+			}
+			return nil
+		})
+	}()
+	<-done
+	if !errors.Is(err, unix.EPERM) {
+		t.Errorf("%+v, %v", list, err)
 	}
 }
