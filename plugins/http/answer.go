@@ -30,18 +30,22 @@ type answer struct {
 	chunked  bool
 	length   int64 // -1: until the end
 	location string
-	scratch  []byte
+	// scratch is where what follows the head is read to; nil before.
+	scratch []byte
 }
 
 // shortBuffer is room for most lines.
 const shortBuffer = 4 << 10
 
+// room is what bodies are read to. Thousands of probes may wait for a head, and need none.
+type room [8 << 10]byte
+
 func newAnswer() *answer {
-	return &answer{buf: make([]byte, shortBuffer), scratch: make([]byte, 8<<10)}
+	return &answer{buf: make([]byte, shortBuffer)}
 }
 
 func (a *answer) reset(conn io.Reader, want bool) {
-	*a = answer{conn: conn, buf: a.buf, scratch: a.scratch, want: want, length: -1}
+	*a = answer{conn: conn, buf: a.buf, want: want, length: -1}
 	if len(a.buf) > shortBuffer { // one long line does not make it long for good
 		a.buf = make([]byte, shortBuffer)
 	}

@@ -28,6 +28,8 @@ type Checker struct {
 	store  tlsclient.Store
 	// answers are the buffers of probes that run.
 	answers sync.Pool
+	// rooms are those of probes that read a body.
+	rooms sync.Pool
 }
 
 // New is HTTP_GET.
@@ -37,7 +39,9 @@ func New() *Checker { return newChecker(false) }
 func NewSSL() *Checker { return newChecker(true) }
 
 func newChecker(tls bool) *Checker {
-	return &Checker{tls: tls, answers: sync.Pool{New: func() any { return newAnswer() }}}
+	return &Checker{
+		tls: tls, answers: sync.Pool{New: func() any { return newAnswer() }}, rooms: sync.Pool{New: func() any { return new(room) }},
+	}
 }
 
 // Info describes the checker.
@@ -219,6 +223,9 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	if err != nil {
 		return n.result(broken(err, 0))
 	}
+	room := p.checker.rooms.Get().(*room)
+	defer p.checker.rooms.Put(room)
+	a.scratch = room[:]
 	b := a.body(u.strict)
 	if a.chunked && u.digest != nil {
 		b.raw = md5.New()

@@ -45,6 +45,7 @@ func FuzzAnswer(f *testing.F) {
 			if err := a.readHead("GET"); err != nil {
 				return broken(err, 0), err
 			}
+			a.scratch = new(room)[:]
 			body := a.body(false)
 			res := u.judge(a.status, a.location, body, nil, a.scratch)
 			if body.n > int64(len(b)) || a.head > maxHead+maxLine || len(a.buf) > maxLine {
