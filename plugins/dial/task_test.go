@@ -299,12 +299,16 @@ func TestNowhereToWait(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.turn.Lock() // as whoever runs a task has it
+	defer p.turn.Unlock()
 	c := &Conn{poll: p, fd: int(file.Fd()), task: &Task{poll: p}}
 	var local *checker.LocalError
 	if _, err := c.Read(make([]byte, 1)); !errors.As(err, &local) {
 		t.Fatalf("it waited: %v", err)
 	}
 	c.ring(time.Now())
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if len(p.woken) > 0 {
 		t.Error("its task is resumed, and had not waited")
 	}
