@@ -240,6 +240,7 @@ func (d *director) moonkeep(t *testing.T, conf string) (stop func()) {
 // and what is gone after an orderly stop is all of it.
 func TestGuestSameTable(t *testing.T) {
 	needIPVS(t)
+	t.Parallel() // it waits most of the time, for servers to fail and to return
 	sites, err := filepath.Glob("testdata/ipvs/*.conf")
 	if err != nil || len(sites) < 40 {
 		t.Fatalf("%d sites, %v", len(sites), err)

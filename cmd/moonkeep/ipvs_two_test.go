@@ -45,6 +45,7 @@ func (d *director) shown(t *testing.T) (lines []string) {
 // its keepalived.conf files, step by step as its author shows it.
 func TestGuestTwoDirectors(t *testing.T) {
 	needIPVS(t)
+	t.Parallel() // it waits most of the time, for servers to fail and to return
 	s := newSwitch(t)
 	client := s.host(t, "192.168.10.1/24")
 	master, slave := s.hostOn(t, "ens33", "192.168.10.12/24"), s.hostOn(t, "ens33", "192.168.10.13/24")

@@ -32,8 +32,8 @@ type handler func(*reader, *statement)
 // To add a keyword, add a field; to make one act, take the tag idle or unbuilt
 // off its field. An irregular one has a row of its own in special: give the
 // number of its arguments, and its handler; for a body in braces the handler
-// of its lines (line). Then add a valid and an invalid value to
-// keyword_test.go, which fails for a row without them.
+// of its lines (line); and a valid and an invalid value in keyword_test.go, which
+// fails for such a row without them.
 type keyword struct {
 	name   string
 	status status
