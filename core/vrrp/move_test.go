@@ -44,6 +44,46 @@ func TestHand(t *testing.T) {
 	}
 }
 
+// TestHandAfterPreemption: the last word of a master that was just preempted is no sign
+// that it has the addresses again, for which they were asked at once.
+func TestHandAfterPreemption(t *testing.T) {
+	for _, leave := range []func(*driver){func(d *driver) { d.hand(0, false) }, (*driver).stop} {
+		d := backup(t, V3, 100)
+		for d.r.Role() != Master {
+			d.run(d.now + 100*ms)
+			d.hear(peerLow, 50)
+		}
+		d.run(d.now + ms)
+		d.lines = nil
+		leave(d)
+		d.run(d.now + 9*ms)
+		d.hear(peerLow, lastWord)
+		d.run(d.now + 50*ms)
+		for _, line := range d.lines {
+			if strings.Contains(line, "release") {
+				t.Errorf("nobody has the addresses: %q", d.lines)
+			}
+		}
+		d.hear(peerLow, 50)
+		d.run(d.now + 50*ms)
+		if !strings.Contains(strings.Join(d.lines, " "), "release") {
+			t.Errorf("it took over: %q", d.lines)
+		}
+	}
+	// One whose priority is that has said so before.
+	d := backup(t, V3, 100)
+	for d.r.Role() != Master {
+		d.run(d.now + 100*ms)
+		d.hear(peerLow, lastWord)
+	}
+	d.hand(0, false)
+	d.hear(peerLow, lastWord)
+	d.run(d.now + 50*ms)
+	if d.r.Role() != Backup {
+		t.Errorf("it took over: %q", d.lines)
+	}
+}
+
 // TestRestEnds: what lets a router preempt again.
 func TestRestEnds(t *testing.T) {
 	tests := []struct {

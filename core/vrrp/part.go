@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
@@ -73,6 +74,13 @@ func (r *Router) Cede(now mono.Instant, why string, out []Action) []Action {
 // gone. It is no conflict worth telling.
 func (r *Router) Replacing(now mono.Instant) bool {
 	return r.role == Master && now.Sub(r.since) < max(r.cfg.Interval, partingLimit)
+}
+
+// saysLast reports whether an advert is the last word of the master that this one has just
+// replaced, and not the first of one that takes over: who is to leave at once must not
+// take it for that. A router whose priority is really so low said so before.
+func (r *Router) saysLast(now mono.Instant, a *Advert, from netip.Addr) bool {
+	return a.Priority == lastWord && from == r.heardFrom && r.heardPrio > lastWord && r.Replacing(now)
 }
 
 // Vacated says that the kernel has removed what the last DoRelease with Tell

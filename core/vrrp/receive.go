@@ -65,6 +65,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	if a.Priority == 0 {
 		r.counts.ReceivedZero++
 	}
+	bygone := r.saysLast(now, &a, from)
 	if r.role == Backup || r.role == Master {
 		out = r.compare(now, &a, from, out)
 		if from != r.heardFrom && r.discarded != nil {
@@ -77,7 +78,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	}
 	switch {
 	case r.leaving:
-		if a.Priority > 0 {
+		if a.Priority > 0 && !bygone {
 			if !r.heir.from.IsValid() {
 				r.heir = heir{from, a.Priority, a.Interval}
 			}
