@@ -90,9 +90,9 @@ const TrimAfter = 5 * time.Second
 const worthTrim = 2 << 20
 
 // trim gives memory back that a configuration took while it was read, many times
-// what stays of a large one.
-func trim() {
-	if unused() >= worthTrim {
+// what stays of a large one, if there is as much as is worth it.
+func trim(worth uint64) {
+	if unused() >= worth {
 		debug.FreeOSMemory()
 	}
 }

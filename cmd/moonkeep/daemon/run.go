@@ -83,7 +83,7 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 		defer close(heard)
 		d.hear(ctx, reloads, dumps)
 	}()
-	settled := time.AfterFunc(TrimAfter, trim)
+	settled := time.AfterFunc(TrimAfter, func() { trim(worthTrim) })
 	defer settled.Stop()
 	asked := 0
 	for {
@@ -122,7 +122,7 @@ func (d *daemon) hear(ctx context.Context, reloads, dumps <-chan os.Signal) {
 		select {
 		case <-reloads:
 			d.report(d.reload(ctx, false))
-			trim()
+			trim(worthTrim)
 		case s := <-dumps:
 			d.dump(ctx, s)
 		case <-ctx.Done():
