@@ -188,6 +188,7 @@ func (n *Node) carryOut(d *daemon) {
 		}
 	}
 	n.tell("kernel", a)
+	n.tellHost()
 	if a.Kind == node.Claim && d == n.daemon {
 		n.deliver("claimed", &node.Claimed{Instance: a.Instance, Failure: n.Refusal})
 	}

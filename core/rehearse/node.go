@@ -1,6 +1,7 @@
 package rehearse
 
 import (
+	"maps"
 	"net/netip"
 	"time"
 
@@ -69,6 +70,8 @@ type daemon struct {
 	lane     lane
 	// roles are its instances'; the map is replaced, never changed.
 	roles map[string]vrrp.Role
+	// here is what tellHost told last, nil before and after a reload.
+	here map[netip.Addr]bool
 }
 
 func newNode(c *Cluster, i int, cfg node.Config) *Node {
@@ -135,6 +138,7 @@ func (n *Node) Start() {
 	n.tellClock()
 	n.tick()
 	n.tellLinks()
+	n.tellHost()
 	n.tellWatched()
 }
 
@@ -157,6 +161,25 @@ func (n *Node) tellLinks() {
 		for _, t := range g.Interfaces {
 			tell(t.Name)
 		}
+	}
+}
+
+// tellHost says of the addresses that services wait for whether the machine has them,
+// if that is not what was told last.
+func (n *Node) tellHost() {
+	d := n.daemon
+	if d == nil {
+		return
+	}
+	here := map[netip.Addr]bool{}
+	for i := range d.config.Services {
+		if a := d.config.Services[i].Awake; a.IsValid() {
+			here[a] = n.kernel.stands[a] || n.has(a)
+		}
+	}
+	if len(here) > 0 && (d.here == nil || !maps.Equal(here, d.here)) {
+		d.here = here
+		n.deliver("host", &node.HostHas{Here: here})
 	}
 }
 
@@ -239,6 +262,8 @@ func (n *Node) Reload(cfg node.Config) {
 			n.hurry(d)
 			n.decide("reload", nil, func(now mono.Instant) []node.Action { return d.node.Reconfigure(now, cfg) })
 			n.tellLinks()
+			d.here = nil
+			n.tellHost()
 			n.tellWatched()
 		})
 	}
@@ -286,6 +311,7 @@ func (n *Node) Remove(a netip.Addr) {
 	for _, gone := range n.kernel.remove(a) {
 		n.deliver("gone", gone)
 	}
+	n.tellHost()
 }
 
 // Holds reports whether the kernel has the address.
