@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,7 +75,10 @@ func TestNamespaceReplaced(t *testing.T) {
 	global := "global_defs {\n\tscript_user root\n}\n"
 	text := global + in("OWN", "") + in("RED", "\tnet_namespace "+name+"\n\tpromote_secondaries\n"+routing) + strings.NewReplacer("192.0.2.100", "192.0.2.101", "virtual_router_id 51", "virtual_router_id 52").Replace(in("MAC", "\tnet_namespace "+name+"\n\tuse_vmac\n"))
 
-	both := map[string]string{"OWN": "MASTER", "RED": "MASTER", "MAC": "MASTER"}
+	// The host's own address in both.
+	hosts := netip.MustParsePrefix("192.0.2.1/24")
+	text += strings.NewReplacer(vip.String(), hosts.String(), "virtual_router_id 51", "virtual_router_id 53", "priority 150", "priority 255").Replace(in("OWNER", "\tnet_namespace "+name+"\n"))
+	both := map[string]string{"OWN": "MASTER", "RED": "MASTER", "MAC": "MASTER", "OWNER": "MASTER"}
 	before, unused := first.sockets(t), second.sockets(t)
 
 	p := own.run(t, text)
@@ -95,6 +99,7 @@ func TestNamespaceReplaced(t *testing.T) {
 	second.holds(t, vip, true)
 	second.owns(t, "a master in the new namespace", 2, 1)
 	p.left(t, first, before)
+	first.holds(t, hosts, true)
 	if _, err := first.Link.Interface("vrrp.52"); err == nil {
 		t.Error("the interface of a virtual router stands in the namespace that was left")
 	}
@@ -115,6 +120,7 @@ func TestNamespaceReplaced(t *testing.T) {
 	own.write(t, "moonkeep.conf", global+in("OWN", ""), 0o644)
 	p.signal(t, syscall.SIGHUP)
 	p.left(t, second, unused)
+	second.holds(t, hosts, true)
 	become(first)
 	own.write(t, "moonkeep.conf", text, 0o644)
 	p.signal(t, syscall.SIGHUP)

@@ -44,11 +44,17 @@ func (k *Kernel) Claimed() []*node.Gone {
 	return list
 }
 
-// Idle reports whether nothing is claimed, and nothing waits to be removed.
-func (k *Kernel) Idle() bool {
+// Idle reports whether nothing is claimed but addresses to be kept, which are the host's
+// own, and nothing waits to be removed.
+func (k *Kernel) Idle(keep []netspec.Address) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.claims.all)+len(k.claims.due)+len(k.directions.of) == 0 && k.directions.due.Empty()
+	for _, claim := range k.claims.all {
+		if !slices.ContainsFunc(keep, claim.address.Same) {
+			return false
+		}
+	}
+	return len(k.claims.due)+len(k.directions.of) == 0 && k.directions.due.Empty()
 }
 
 // Leave removes all that is claimed, but for the addresses to be kept, before Close, in

@@ -54,7 +54,7 @@ type daemon struct {
 	// checks are those of the scripts that run; only newDaemon and reload use it.
 	checks *checks
 	// lasting stood before it was configured, and is the host's own (hostsOwn);
-	// only newDaemon and reload use it.
+	// only newDaemon, reload and retire use it.
 	lasting []netspec.Address
 	calm    func() // ends the watch over real time
 	garbage *collection

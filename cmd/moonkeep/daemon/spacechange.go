@@ -53,7 +53,7 @@ func (s *spaces) drop() error {
 func (s *spaces) exchange(keep []netspec.Address, ready func(name string, k *kernel.Kernel) error) (names []string, err error) {
 	var failed []error
 	for _, name := range slices.Sorted(maps.Keys(s.next)) {
-		err := s.replace(s.next[name], keep, ready)
+		err := s.replace(s.next[name], bySpace(keep)[name], ready)
 		if !errors.Is(err, errKernelOver) {
 			names = append(names, name)
 		}
@@ -111,9 +111,10 @@ func (s *spaces) leave(x *space, keep []netspec.Address, lost func([]*node.Gone)
 	return errors.Join(err, x.end())
 }
 
-// retire closes the namespaces that are not named and in which nothing of ours is left,
-// and returns their names. It reports whether there are others that are not named.
-func (s *spaces) retire(named []string) (names []string, more bool, err error) {
+// retire closes the namespaces that are not named and in which nothing of ours is left
+// but addresses to be kept, and returns their names. It reports whether there are others
+// that are not named.
+func (s *spaces) retire(named []string, keep []netspec.Address) (names []string, more bool, err error) {
 	s.using.RLock()
 	if s.closed.Load() {
 		s.using.RUnlock()
@@ -121,10 +122,11 @@ func (s *spaces) retire(named []string) (names []string, more bool, err error) {
 	}
 	all := maps.Clone(*s.others.Load())
 	var gone []*space
+	kept := bySpace(keep)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		switch x := all[name]; {
 		case slices.Contains(named, name):
-		case !x.Idle():
+		case !x.Idle(kept[name]):
 			more = true
 		default:
 			names, gone = append(names, name), append(gone, x)
@@ -136,7 +138,7 @@ func (s *spaces) retire(named []string) (names []string, more bool, err error) {
 	}
 	s.using.RUnlock()
 	for _, x := range gone {
-		err = errors.Join(err, inSpace(x.name, s.leave(x, nil, nil)))
+		err = errors.Join(err, inSpace(x.name, s.leave(x, kept[x.name], nil)))
 	}
 	if len(gone) > 0 {
 		s.told() // only now: should we be killed before, the next start looks there
@@ -191,7 +193,7 @@ func (d *daemon) retire() (more bool) {
 	if !d.engine.Settled() { // there may be claims that the kernel does not know of
 		return true
 	}
-	names, more, err := d.kernel.retire(build.Spaces(d.current()))
+	names, more, err := d.kernel.retire(build.Spaces(d.current()), d.lasting)
 	for _, name := range names {
 		d.log.Info("network namespace "+name+" is named no more: nothing of this daemon is left in it", "net_namespace", name)
 	}
