@@ -79,7 +79,7 @@ func TestMutatedFlood(t *testing.T) {
 		}
 	}
 	text := make([]byte, 2048)
-	n, _, err := unix.Recvfrom(hears, text, 0)
+	n, _, err := receive(hears, text)
 	netnstest.Must(t, err)
 	if n < 28 || text[20] != 0x31 || text[22] != 150 {
 		t.Errorf("after the flood it sends %x", text[:n])
