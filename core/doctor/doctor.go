@@ -80,15 +80,7 @@ func Network(c *config.Config, long time.Duration, passage bool) (list []Finding
 	}
 	var heard []heardAdvert
 	if long > 0 {
-		err := within(n.space, func() (err error) {
-			heard, err = hear(n, long)
-			return err
-		})
-		if err != nil {
-			list = append(list, Finding{Warning, "adverts", "were not listened to: " + err.Error(), "run doctor as root"})
-		} else {
-			list = append(list, examineHeard(n, heard, long)...)
-		}
+		heard, list = examineAdverts(n, long)
 	}
 	return append(list, inSpace("net_namespace", n.space, func() []Finding { return examinePassage(n, heard, passage) })...)
 }

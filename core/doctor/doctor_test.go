@@ -161,6 +161,28 @@ func TestExamineClock(t *testing.T) {
 	}
 }
 
+// TestDeafToOne: an interface whose MTU is too small for IPv6 joins no group of that. What
+// could be listened to is judged all the same, and of the other nothing is made up.
+func TestDeafToOne(t *testing.T) {
+	host, _ := netnstest.Pair(t, "eth0", "eth1")
+	netnstest.Must(t, host.Link.SetMTU("eth0", 1000))
+	const instance = "vrrp_instance V%s {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n%s\n}\n}\n"
+	c := written(t, fmt.Sprintf("net_namespace /proc/self/fd/%d\n"+instance+instance, host.NS.FD(), "4", "192.0.2.1/24", "6", "fe80::1/64"))
+	list := Network(c, time.Millisecond, false)
+	if len(list) != 2 || list[0].Level != Warning || list[0].What != "adverts on eth0" || !strings.Contains(list[0].Text, "IPv6") || list[0].Advice == "" {
+		t.Errorf("%+v", list)
+	}
+	if last := list[len(list)-1]; last.What != "instance V4" || !strings.HasPrefix(last.Text, "no master was heard") {
+		t.Errorf("%+v", last)
+	}
+	c = written(t, fmt.Sprintf(instance+instance, "4", "192.0.2.1/24", "6", "fe80::1/64"))
+	var deaf []Finding
+	netnstest.Must(t, withoutRights(host, func() { deaf = Network(c, time.Millisecond, false) }))
+	if len(deaf) != 1 || deaf[0].What != "adverts" || strings.Contains(deaf[0].Text, "\n") || deaf[0].Advice != "run doctor as root" {
+		t.Errorf("without rights: %+v", deaf)
+	}
+}
+
 // TestExamineHeard judges adverts that no network of a test brings about.
 func TestExamineHeard(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "k.conf")
@@ -214,7 +236,7 @@ vrrp_instance VI_6 {
 		{"another interface", []heardAdvert{with(four, func(a *heardAdvert) { a.device = "eth9" })}, "", OK},
 	}
 	for _, tt := range tests {
-		list := examineHeard(needsOf(c), tt.heard, time.Second)
+		list := examineHeard(needsOf(c), tt.heard, nil, time.Second)
 		ok := false
 		for _, x := range list {
 			if x.What == "instance VI_1" && tt.want != "" {

@@ -22,11 +22,14 @@ func examineKernel(n *needs) (list []Finding) {
 		if !wanted {
 			return
 		}
-		if err := apart(f); err != nil {
+		switch err := apart(f); {
+		case errors.Is(err, errUntried):
+			list = append(list, Finding{Warning, what, err.Error(), enabling(err, "make network namespaces possible")})
+		case err != nil:
 			list = append(list, Finding{Problem, what, err.Error(), advice})
-			return
+		default:
+			list = append(list, Finding{OK, what, "the kernel can do it", ""})
 		}
-		list = append(list, Finding{OK, what, "the kernel can do it", ""})
 	}
 	try(n.macvlan, "use_vmac", "load the module macvlan, or leave use_vmac out", func() error {
 		return upon(func(c *link.Conn, below string) error {
@@ -74,11 +77,14 @@ func (k serviceKind) compare(o serviceKind) int {
 	return order
 }
 
+// errUntried is wrapped in the error of apart when f was not run.
+var errUntried = errors.New("not tried, for want of a network namespace to try it in")
+
 // apart runs f in an empty network namespace, which then is gone.
 func apart(f func() error) error {
 	ns, err := netns.New()
 	if err != nil {
-		return fmt.Errorf("not tried, for want of a network namespace to try it in: %w", err)
+		return fmt.Errorf("%w: %w", errUntried, err)
 	}
 	defer ns.Close()
 	return ns.Do(f)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -98,20 +99,50 @@ func advertOf(p *vrrp.Packet) (a heardAdvert, ok bool) {
 	return a, true
 }
 
-// hear listens on the interfaces of the instances for adverts to the groups and
-// to this host.
-func hear(n *needs, long time.Duration) ([]heardAdvert, error) {
-	heard, failed, err := listen(ears(n), long)
-	for _, f := range failed {
-		err = errors.Join(err, fmt.Errorf("listen for adverts: %w", f.err))
-	}
-	return heard, err
-}
-
 // failure is why a socket could not be listened with.
 type failure struct {
-	device string
-	err    error
+	spec wire.Spec
+	err  error
+}
+
+// everything reports whether the failures are those of all sockets.
+func everything(failed []failure, specs []wire.Spec) bool {
+	return len(failed) > 0 && len(failed) == len(specs)
+}
+
+// examineAdverts listens on the interfaces of the instances for adverts to the groups and
+// to this host, and judges them. What could not be listened to keeps it from nothing else.
+func examineAdverts(n *needs, long time.Duration) (heard []heardAdvert, list []Finding) {
+	specs := ears(n)
+	deaf := func(what string, err error) Finding {
+		return Finding{Warning, what, "were not listened to: " + err.Error(), enabling(err, "make that possible: the daemon needs it, too")}
+	}
+	err := within(n.space, func() (err error) {
+		var failed []failure
+		if heard, failed, err = listen(specs, long); err != nil {
+			return err
+		}
+		if everything(failed, specs) {
+			return failed[0].err
+		}
+		for _, f := range failed {
+			list = append(list, deaf("adverts on "+f.spec.Interface, f.err))
+		}
+		list = append(list, examineHeard(n, heard, failed, long)...)
+		return nil
+	})
+	if err != nil {
+		return nil, []Finding{deaf("adverts", err)}
+	}
+	return heard, list
+}
+
+// enabling is what to do about an error: to have the rights, or otherwise.
+func enabling(err error, otherwise string) string {
+	if errors.Is(err, fs.ErrPermission) {
+		return "run doctor as root"
+	}
+	return otherwise
 }
 
 // listen listens with sockets on interfaces, of which those that are not there are passed
@@ -130,7 +161,7 @@ func listen(specs []wire.Spec, long time.Duration) (heard []heardAdvert, failed 
 		}
 		spec.Index = i.Index
 		if _, err := w.Listen(spec); err != nil {
-			failed = append(failed, failure{spec.Interface, err})
+			failed = append(failed, failure{spec, err})
 		}
 	}
 	if len(failed) < len(specs) {
@@ -169,9 +200,14 @@ func ears(n *needs) (list []wire.Spec) {
 	return list
 }
 
-// examineHeard judges what was heard of the virtual routers of the file. The
-// host's own adverts do not come in.
-func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []Finding) {
+// examineHeard judges what was heard of the virtual routers of the file, but for what
+// failed to be listened to. The host's own adverts do not come in.
+func examineHeard(n *needs, heard []heardAdvert, failed []failure, long time.Duration) (list []Finding) {
+	deaf := func(in *config.Instance) bool {
+		return slices.ContainsFunc(failed, func(f failure) bool {
+			return f.spec.Interface == in.Interface && f.spec.Six == in.Six() && f.spec.AH == (in.AuthType == "AH")
+		})
+	}
 	own := func(in *config.Instance, a heardAdvert) bool {
 		return in.Interface == a.device && uint8(in.VRID) == a.vrid && in.Six() == a.six
 	}
@@ -203,7 +239,7 @@ func examineHeard(n *needs, heard []heardAdvert, long time.Duration) (list []Fin
 				"they do not hear each other: look for a switch or firewall that drops VRRP (protocol 112) between them"})
 		case len(from) == 1:
 			list = append(list, Finding{OK, what, fmt.Sprintf("%v is its master", from[0]), ""})
-		case lookAt(in.Interface).err == nil:
+		case lookAt(in.Interface).err == nil && !deaf(in):
 			list = append(list, Finding{OK, what, fmt.Sprintf("no master was heard in %v", long), ""})
 		}
 	}

@@ -274,9 +274,10 @@ func probe(from net.HardwareAddr, host netip.Addr) []byte {
 	return f
 }
 
-// answer returns whom a frame, if it is an answer by ARP, is sent to, and from whom it is.
+// answer returns whom a frame, if it is an answer to an ARP probe, is sent to, and from
+// whom it is. An answer to what this host itself asks, with its IP address, is none.
 func answer(f []byte) (to net.HardwareAddr, from netip.Addr, ok bool) {
-	if len(f) < 42 || !bytes.Equal(f[12:22], []byte{0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 2}) {
+	if len(f) < 42 || !bytes.Equal(f[12:22], []byte{0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 2}) || !bytes.Equal(f[38:42], make([]byte, 4)) {
 		return nil, netip.Addr{}, false
 	}
 	return f[:6], netip.AddrFrom4([4]byte(f[28:32])), true

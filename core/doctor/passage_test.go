@@ -96,6 +96,22 @@ func TestJudgePassage(t *testing.T) {
 	}
 }
 
+// TestAnswer: an answer to a probe names nobody as who asked; what the host asks with its
+// own address is answered to that, and tells nothing of the probes.
+func TestAnswer(t *testing.T) {
+	mine, from := net.HardwareAddr{2, 0, 0, 0, 0, 7}, netip.MustParseAddr("192.0.2.2")
+	for asked, want := range map[string]bool{"0.0.0.0": true, "192.0.2.1": false} {
+		f := probe(net.HardwareAddr{2, 0, 0, 0, 0, 2}, netip.MustParseAddr(asked))
+		copy(f, mine)
+		f[21] = 2 // an answer
+		copy(f[28:], from.AsSlice())
+		to, host, ok := answer(f)
+		if ok != want || ok && (host != from || to.String() != mine.String()) {
+			t.Errorf("to %s: %v, %v, %v", asked, to, host, ok)
+		}
+	}
+}
+
 // TestTables reads what the kernel lists.
 func TestTables(t *testing.T) {
 	const arp = `IP address       HW type     Flags       HW address            Mask     Device

@@ -45,12 +45,12 @@ func Speakers(interfaces []string, long time.Duration) (list []Speaker, deaf map
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(failed) > 0 && len(failed) == len(specs) {
+	if everything(failed, specs) {
 		return nil, nil, fmt.Errorf("listen for adverts: %w", failed[0].err)
 	}
 	deaf = map[string][]string{}
 	for _, f := range failed {
-		deaf[f.device] = append(deaf[f.device], f.err.Error())
+		deaf[f.spec.Interface] = append(deaf[f.spec.Interface], f.err.Error())
 	}
 	for i := range heard {
 		a := &heard[i]
@@ -83,7 +83,8 @@ func Networks() (names []string, err error) {
 }
 
 // Below maps those of interfaces that use_vmac and use_ipvlan made to the interface that
-// each is on: a network is known by that one. The names are of this network namespace.
+// each is on: a network is known by that one. The names are of this network namespace, and
+// what stands on an interface of another one, such as a container's own, is left out.
 func Below(names []string) (map[string]string, error) {
 	c, err := link.Open()
 	if err != nil {
@@ -92,7 +93,7 @@ func Below(names []string) (map[string]string, error) {
 	below := map[string]string{}
 	for _, name := range names {
 		i, err := c.Interface(name)
-		if err != nil || i.Kind != "macvlan" && i.Kind != "ipvlan" {
+		if err != nil || i.Parent == 0 || i.Kind != link.MACVLAN && i.Kind != link.IPVLAN {
 			continue // it is gone, or none of these
 		}
 		if parent, err := c.InterfaceAt(i.Parent); err == nil {

@@ -2,8 +2,12 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,12 +48,39 @@ func TestEar(t *testing.T) {
 	}
 }
 
-// TestSpeakersWithoutRights: to hear nobody because nothing could be listened to is an
-// error, not an empty network.
-func TestSpeakersWithoutRights(t *testing.T) {
+// TestBelow: an interface of use_vmac is known by the one below it, unless that is in
+// another network namespace, whatever has its number in this one.
+func TestBelow(t *testing.T) {
 	host, _ := netnstest.Pair(t, "eth0", "eth1")
-	var list []Speaker
-	var err error
+	netnstest.Must(t, host.Link.AddMACVLAN("upper", "eth0", net.HardwareAddr{2, 0, 0, 0, 0, 1}))
+	is := func(h *netnstest.Host, want map[string]string) {
+		t.Helper()
+		h.Run(t, func() error {
+			got, err := Below([]string{"eth0", "upper", "none"})
+			if !maps.Equal(got, want) {
+				t.Errorf("%v, want %v", got, want)
+			}
+			return err
+		})
+	}
+	is(host, map[string]string{"upper": "eth0"})
+	parent, err := host.Link.Interface("eth0")
+	netnstest.Must(t, err)
+	container := netnstest.New(t)
+	for i := range 20 {
+		if _, err := container.Link.InterfaceAt(parent.Index); err == nil {
+			break
+		}
+		netnstest.Must(t, container.Link.AddBridge(fmt.Sprint("br", i)))
+	}
+	_, err = container.Link.InterfaceAt(parent.Index)
+	netnstest.Must(t, err)
+	netnstest.Must(t, host.Link.Move("upper", container.NS))
+	is(container, map[string]string{})
+}
+
+// withoutRights runs f in a host's network namespace, by a thread that has no capability.
+func withoutRights(host *netnstest.Host, f func()) (err error) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -57,12 +88,31 @@ func TestSpeakersWithoutRights(t *testing.T) {
 		_ = host.Do(func() error {
 			var none [2]unix.CapUserData
 			if err = unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err == nil {
-				list, _, err = Speakers([]string{"eth0"}, 0)
+				f()
 			}
 			return nil
 		})
 	}()
 	<-done
+	return err
+}
+
+// TestKernelWithoutRights: what could not be tried is not what the kernel cannot do.
+func TestKernelWithoutRights(t *testing.T) {
+	var list []Finding
+	netnstest.Must(t, withoutRights(netnstest.New(t), func() { list = examineKernel(&needs{macvlan: true}) }))
+	if len(list) != 1 || list[0].Level != Warning || !strings.Contains(list[0].Text, "not tried") || list[0].Advice != "run doctor as root" {
+		t.Errorf("%+v", list)
+	}
+}
+
+// TestSpeakersWithoutRights: to hear nobody because nothing could be listened to is an
+// error, not an empty network.
+func TestSpeakersWithoutRights(t *testing.T) {
+	host, _ := netnstest.Pair(t, "eth0", "eth1")
+	var list []Speaker
+	var err error
+	netnstest.Must(t, withoutRights(host, func() { list, _, err = Speakers([]string{"eth0"}, 0) }))
 	if !errors.Is(err, unix.EPERM) {
 		t.Errorf("%+v, %v", list, err)
 	}

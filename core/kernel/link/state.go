@@ -48,7 +48,7 @@ type Interface struct {
 	// the one that was set last.
 	Mode uint16
 	// Parent is the index of the interface below, or of a veth pair's other
-	// end, in whatever namespace that is; 0 for none.
+	// end; 0 for none, and when that is in another network namespace.
 	Parent int
 	// Master is the index of the bridge or VRF that it is a port of; 0 for none.
 	Master int
@@ -355,10 +355,13 @@ func parseInterface(data []byte) (Interface, error) {
 
 		Enabled: msg.Flags&unix.IFF_UP != 0,
 	}
+	elsewhere := false // the parent is
 	a := attrs{rest: data[unix.SizeofIfInfomsg:]}
 	for a.next() {
 		var err error
 		switch a.kind &^ unix.NLA_F_NESTED {
+		case unix.IFLA_LINK_NETNSID:
+			elsewhere = true
 		case unix.IFLA_IFNAME:
 			i.Name = text(a.value)
 		case unix.IFLA_MTU:
@@ -402,6 +405,9 @@ func parseInterface(data []byte) (Interface, error) {
 		if err != nil {
 			return Interface{}, err
 		}
+	}
+	if elsewhere {
+		i.Parent = 0
 	}
 	return i, a.err()
 }
