@@ -285,10 +285,10 @@ type Garp struct {
 	MasterRefreshRepeat int `key:"master_refresh_repeat" default:"1" range:"0..65535" unit:"count" tier:"2"`
 	// LowerPrioDelay is the time from an advert of lower priority to the
 	// second burst.
-	LowerPrioDelay time.Duration `key:"lower_prio_delay" inherits:"lower_prio_delay of global garp, then master_delay there" range:"0s..24h" tier:"3"`
+	LowerPrioDelay time.Duration `key:"lower_prio_delay" inherits:"master_delay beside a preset, else lower_prio_delay of global garp, then master_delay there" range:"0s..24h" tier:"3"`
 	// LowerPrioRepeat is how often each address is announced after an advert
 	// of lower priority.
-	LowerPrioRepeat int `key:"lower_prio_repeat" inherits:"lower_prio_repeat of global garp, then master_repeat there" range:"0..65535" unit:"count" tier:"3"`
+	LowerPrioRepeat int `key:"lower_prio_repeat" inherits:"master_repeat beside a preset, else lower_prio_repeat of global garp, then master_repeat there" range:"0..65535" unit:"count" tier:"3"`
 	// Interval is the least time between two gratuitous ARPs on one
 	// interface.
 	Interval time.Duration `key:"interval" word:"-" inherits:"global vrrp_garp_interval" range:"0s..24h"`

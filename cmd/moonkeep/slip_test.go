@@ -30,7 +30,7 @@ func TestReloadWithSlips(t *testing.T) {
 	p.awaitRole(t, "MASTER")
 	a.holds(t, vip, true)
 	s, err := p.status()
-	if want := (control.Announcing{Preset: "quiet", Repeat: 1, Delay: 1, RefreshRepeat: 1, LowerPrioRepeat: 1, LowerPrioDelay: 5}); err != nil || s.Instances[0].Announcing == nil || *s.Instances[0].Announcing != want {
+	if want := (control.Announcing{Preset: "quiet", Repeat: 1, Delay: 1, RefreshRepeat: 1, LowerPrioRepeat: 1, LowerPrioDelay: 1}); err != nil || s.Instances[0].Announcing == nil || *s.Instances[0].Announcing != want {
 		t.Errorf("announcing: %+v, %v, want %+v", s.Instances, err, want)
 	}
 	stays := func(what string) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -196,8 +197,8 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 	default:
 		fmt.Fprintf(b, "  signed     %s\n", i.Authentication)
 	}
-	if g := i.Announcing; g != nil && !usual(g) {
-		fmt.Fprintf(b, "  announces  %s\n", announcing(g))
+	if text := announces(i); text != "" {
+		fmt.Fprintf(b, "  announces  %s\n", text)
 	}
 	if len(i.Peers) > 0 {
 		fmt.Fprintf(b, "  peers      %s\n", strings.Join(i.Peers, ", "))
@@ -311,17 +312,38 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// announcing says when the addresses of a MASTER are announced.
-func announcing(g *control.Announcing) string {
-	text := "each address " + times(uint64(g.Repeat))
-	if g.Delay > 0 {
-		text += fmt.Sprintf(", and %s after %s", times(uint64(g.Repeat)), age(g.Delay))
+// announces says when the addresses of a MASTER are announced, and nothing when nobody
+// said anything of that.
+func announces(i *control.Instance) string {
+	if i.Announcing == nil {
+		return ""
 	}
+	g := *i.Announcing
+	if !slices.ContainsFunc(i.Addresses, four) {
+		g.Interval = 0 // it is between gratuitous ARPs
+	}
+	if g == (control.Announcing{Repeat: 5, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5}) {
+		return ""
+	}
+	bursts := func(repeat int, delay float64) string {
+		text := times(uint64(repeat))
+		if delay > 0 {
+			text += fmt.Sprintf(", and %s after %s", text, age(delay))
+		}
+		return text
+	}
+	text := "each address " + bursts(g.Repeat, g.Delay)
 	if g.Refresh > 0 {
 		text += fmt.Sprintf(", then %s every %s", times(uint64(g.RefreshRepeat)), age(g.Refresh))
 	}
 	if g.Interval > 0 {
 		text += fmt.Sprintf(", %s apart", age(g.Interval))
+	}
+	switch {
+	case g.LowerPrioRepeat == 0:
+		text += "; after an advert of lower priority not at all"
+	case g.LowerPrioRepeat != g.Repeat || g.LowerPrioDelay != g.Delay:
+		text += "; after an advert of lower priority " + bursts(g.LowerPrioRepeat, g.LowerPrioDelay)
 	}
 	if g.Preset != "" {
 		text += " (garp preset " + g.Preset + ")"
@@ -329,7 +351,8 @@ func announcing(g *control.Announcing) string {
 	return text
 }
 
-// usual reports whether nothing was said of when addresses are announced.
-func usual(g *control.Announcing) bool {
-	return *g == control.Announcing{Repeat: 5, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5}
+// four reports whether an address is one of IPv4.
+func four(a control.Address) bool {
+	p, err := netip.ParsePrefix(a.Address)
+	return err == nil && p.Addr().Is4()
 }

@@ -30,7 +30,7 @@ func TestPrintStatus(t *testing.T) {
 		Source:    "192.0.2.1", AdvertInterval: 0.1, NextAdvertIn: number(0.05), SentAge: number(0.05),
 		Counters:       control.Counters{OtherAddresses: 13, Unsigned: 12, Rejected: map[string]uint64{"ttl": 3, "checksum": 1}, RejectedWhy: map[string]string{"ttl": "the TTL is not 255"}},
 		Authentication: "HMAC", HMACMode: "permissive", ActiveKey: 7,
-		Announcing: &control.Announcing{Preset: "thorough", Repeat: 5, Delay: 5, Refresh: 60, RefreshRepeat: 1, Interval: 0.001},
+		Announcing: &control.Announcing{Preset: "thorough", Repeat: 5, Delay: 5, Refresh: 60, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5, Interval: 0.001},
 	}
 	backup := control.Instance{
 		Name: "VI_2", Interface: "eth0", Version: 2, VRID: 52, Role: "BACKUP", SinceAge: 7200, Why: "started",
@@ -43,7 +43,7 @@ func TestPrintStatus(t *testing.T) {
 		Name: "VI_3", Interface: "eth9", Version: 2, VRID: 53, Role: "FAULT", SinceAge: 1, Why: "interface eth9 does not exist", Base: 255, Effective: 255,
 		Faults: []string{"interface eth9 does not exist", "script vital is down"}, Waiting: []string{"the first result of script late"},
 		Addresses: []control.Address{{Address: "192.0.2.104/24", Device: "eth9"}}, HeldError: "netlink: no buffer space", AdvertInterval: 1, Leaving: true,
-		Announcing: &control.Announcing{Repeat: 1, RefreshRepeat: 1},
+		Announcing: &control.Announcing{Repeat: 1, RefreshRepeat: 1, LowerPrioRepeat: 1},
 	}
 	full := head
 	full.ReloadError, full.Dropped = "a.yaml:3:5: error: no such key", 12
@@ -96,6 +96,31 @@ func TestPrintStatus(t *testing.T) {
 		}
 		if diff := cmp.Diff(string(want), got.String()); diff != "" {
 			t.Errorf("%s (-want +got); run with -update if this is meant:\n%s", name, diff)
+		}
+	}
+}
+
+// TestAnnounces: what follows a lower advert is told where it is another thing, and the
+// time between gratuitous ARPs where there are such.
+func TestAnnounces(t *testing.T) {
+	usual := control.Announcing{Repeat: 5, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5}
+	with := func(change func(*control.Announcing)) control.Announcing { g := usual; change(&g); return g }
+	apart := with(func(g *control.Announcing) { g.Interval = 0.001 })
+	for _, tt := range []struct {
+		address string
+		g       control.Announcing
+		want    string
+	}{
+		{"192.0.2.1/24", usual, ""},
+		{"192.0.2.1/24", apart, "each address 5 times, and 5 times after 5s, 1ms apart"},
+		{"2001:db8::1/64", apart, ""},
+		{"2001:db8::1/64", control.Announcing{Preset: "many", Repeat: 2, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 2, LowerPrioDelay: 5, Interval: 0.001}, "each address 2 times, and 2 times after 5s (garp preset many)"},
+		{"192.0.2.1/24", with(func(g *control.Announcing) { g.LowerPrioRepeat = 0 }), "each address 5 times, and 5 times after 5s; after an advert of lower priority not at all"},
+		{"192.0.2.1/24", with(func(g *control.Announcing) { g.LowerPrioRepeat = 1 }), "each address 5 times, and 5 times after 5s; after an advert of lower priority once, and once after 5s"},
+		{"192.0.2.1/24", with(func(g *control.Announcing) { g.LowerPrioDelay = 0 }), "each address 5 times, and 5 times after 5s; after an advert of lower priority 5 times"},
+	} {
+		if got := announces(&control.Instance{Addresses: []control.Address{{Address: tt.address}}, Announcing: &tt.g}); got != tt.want {
+			t.Errorf("%s, %+v: %q, want %q", tt.address, tt.g, got, tt.want)
 		}
 	}
 }

@@ -92,7 +92,7 @@ vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddr
 		if language == Keepalived {
 			want = []string{
 				"vrrp_garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is vrrp_garp_master_delay 5, vrrp_garp_master_refresh 0, vrrp_garp_master_refresh_repeat 1, vrrp_garp_interval 0.001",
-				"garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is garp_master_repeat 5, garp_master_refresh 60, garp_master_refresh_repeat 2, garp_lower_prio_delay 5, garp_lower_prio_repeat 5",
+				"garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is garp_master_repeat 5, garp_master_refresh 60, garp_master_refresh_repeat 2, garp_lower_prio_delay 7, garp_lower_prio_repeat 5",
 			}
 		}
 		var got []string

@@ -24,14 +24,25 @@ func instead(table, n *document.Node, prefix string) string {
 	global := strings.HasPrefix(prefix, "vrrp_")
 	seconds := func(d time.Duration) string { return number(d.String(), "s") }
 	count := func(n int) string { return fmt.Sprint(n) }
+	// After a lower advert it is as after becoming master, with what is written beside n.
+	lowerDelay, lowerRepeat := seconds(g.LowerPrioDelay), count(g.LowerPrioRepeat)
+	if x := table.Find("master_delay"); x != nil {
+		lowerDelay = number(x.Text, "s")
+	}
+	if x := table.Find("master_repeat"); x != nil {
+		lowerRepeat = x.Text
+		if lowerRepeat == "0" {
+			lowerRepeat = "1" // as it is of a master
+		}
+	}
 	var words []string
 	for _, x := range []struct{ key, value string }{
 		{"master_delay", seconds(g.MasterDelay)},
 		{"master_repeat", count(g.MasterRepeat)},
 		{"master_refresh", seconds(g.MasterRefresh)},
 		{"master_refresh_repeat", count(g.MasterRefreshRepeat)},
-		{"lower_prio_delay", seconds(g.LowerPrioDelay)},
-		{"lower_prio_repeat", count(g.LowerPrioRepeat)},
+		{"lower_prio_delay", lowerDelay},
+		{"lower_prio_repeat", lowerRepeat},
 	} {
 		if table.Find(x.key) == nil && (!global || !strings.HasPrefix(x.key, "lower_")) {
 			words = append(words, prefix+x.key+" "+x.value)

@@ -29,12 +29,12 @@ func Preset(name string) (p config.Garp, ok bool) {
 // garp completes when addresses are announced: the instance's own word, else its preset,
 // else the global word, else the global preset, else the default, which vrrp_min_garp
 // changes. What follows a lower advert is, unless somebody said otherwise, as global says
-// of masters: the instance's own words for masters do not count there, as in keepalived. A
-// repeat of 0 of what a master announces is 1, as in keepalived; of what follows a
-// lower advert it is none.
+// of masters: the instance's own words for masters do not count there, as in keepalived,
+// but beside a preset of its own. A repeat of 0 of what a master announces is 1, as in
+// keepalived; of what follows a lower advert it is none.
 func garp(in *config.Instance, g *config.Global) {
-	general, ok := Preset(in.Garp.Preset)
-	if !ok {
+	general, preset := Preset(in.Garp.Preset)
+	if !preset {
 		general = generalGarp(g)
 	}
 	own := under(in.Written, "garp.")
@@ -43,6 +43,9 @@ func garp(in *config.Instance, g *config.Global) {
 	lay(&a.MasterRepeat, own("master_repeat"), general.MasterRepeat)
 	lay(&a.MasterRefresh, own("master_refresh"), general.MasterRefresh)
 	lay(&a.MasterRefreshRepeat, own("master_refresh_repeat"), general.MasterRefreshRepeat)
+	if preset {
+		general.LowerPrioDelay, general.LowerPrioRepeat = a.MasterDelay, max(a.MasterRepeat, 1)
+	}
 	lay(&a.LowerPrioDelay, own("lower_prio_delay"), general.LowerPrioDelay)
 	lay(&a.LowerPrioRepeat, own("lower_prio_repeat"), general.LowerPrioRepeat)
 	lay(&a.Interval, own("interval"), general.Interval)

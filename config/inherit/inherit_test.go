@@ -73,7 +73,7 @@ func TestGarp(t *testing.T) {
 		"a preset, and a key beside it": {
 			global: config.Global{Garp: config.Garp{MasterRepeat: 9, LowerPrioRepeat: 8, MasterRefresh: time.Hour}, GarpInterval: time.Second, Written: wrote("garp.master_repeat", "garp.lower_prio_repeat", "garp.master_refresh", "vrrp_garp_interval")},
 			own:    config.Instance{Garp: config.Garp{Preset: "many", MasterRepeat: 3}, Written: wrote("garp.preset", "garp.master_repeat")},
-			want:   config.Garp{Preset: "many", MasterDelay: 5 * time.Second, MasterRepeat: 3, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 2, Interval: time.Millisecond},
+			want:   config.Garp{Preset: "many", MasterDelay: 5 * time.Second, MasterRepeat: 3, MasterRefreshRepeat: 1, LowerPrioDelay: 5 * time.Second, LowerPrioRepeat: 3, Interval: time.Millisecond},
 		},
 		"a preset of global, with keys beside it": {
 			global: config.Global{MinGarp: true, Garp: config.Garp{Preset: "thorough", MasterRepeat: 3}, GarpInterval: time.Second, Written: wrote("garp.preset", "garp.master_repeat", "vrrp_garp_interval")},
