@@ -223,6 +223,15 @@ func TestTopLevelLines(t *testing.T) {
 	}
 }
 
+// TestStrays: what to do about addresses of the other family is said once.
+func TestStrays(t *testing.T) {
+	_, found := Read("f", []byte(instanceText("virtual_ipaddress {\n10.0.0.9\n2001:db8::9\n2001:db8::10\n}")))
+	found = unlike(found, "not-acted-on", "not-built")
+	if len(found) != 2 || !strings.Contains(found[0].Text, "write a second instance") || !strings.HasPrefix(found[1].Text, "2001:db8::10: this is an IPv6 address, too") {
+		t.Errorf("%v", found)
+	}
+}
+
 func TestFamiliesAndClashes(t *testing.T) {
 	second := func(lines string) string {
 		return instanceText(oneAddress) + "\nvrrp_instance W {\ninterface eth0\n" + lines + "\n}\n"

@@ -18,7 +18,9 @@ type instance struct {
 	// does.
 	family   netip.Addr
 	familyAt pos
-	tracks   tracks
+	// strayed is true when what to do about an address of the other family was said.
+	strayed bool
+	tracks  tracks
 	// authMeant are the keywords of the authentication that could not be read,
 	// and those that misspelt ones were meant to be.
 	authMeant map[string]bool
@@ -73,6 +75,11 @@ func (i *instance) claim(r *reader, w token, a netip.Addr) {
 		if a.Is4() {
 			one, other = 1, 0
 		}
+		if i.strayed {
+			r.out.error(w.at, "wrong-family", "%s: this is an %s address, too", printable(w.text), families[other])
+			return
+		}
+		i.strayed = true
 		r.out.error(w.at, "wrong-family", "%s: the instance is one of %s since %s, and this is an %s address: write a second instance for it, with the same virtual_router_id if you like, and name both in a vrrp_sync_group, so that they move together; or put it into virtual_ipaddress_excluded",
 			printable(w.text), families[one], r.src.line(i.familyAt, w.at), families[other])
 	}
