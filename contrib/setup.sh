@@ -79,14 +79,16 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 log=$(mktemp)
 install() {
-	apt-get update || return
-	local known=()
+	# For a source that it cannot reach it may only warn, and does so in this language.
+	LC_ALL=C apt-get update || return
+	local known=() lists="this release has"
+	! grep -qE '^(Err:|W: (Failed|Some index))' "$log" || lists="the lists that could be fetched have"
 	for package in "${packages[@]}"; do # one that a release has not would cost all others
 		if apt-cache show "$package" >/dev/null 2>&1; then
 			known+=("$package")
 		else
-			echo "setup: this release has no $package: what it is for is left out" >&3
-			mkdir -p "$(dirname "$none")" && echo "$package" >>"$none"
+			echo "setup: $lists no $package: what it is for is left out" >&3
+			[ "$lists" != "this release has" ] || { mkdir -p "$(dirname "$none")" && echo "$package" >>"$none"; }
 		fi
 	done
 	[ ${#known[@]} = 0 ] || apt-get install -y --no-install-recommends "${known[@]}"
