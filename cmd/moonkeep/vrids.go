@@ -16,13 +16,15 @@ import (
 	"github.com/moonkeep/moonkeep/cmd/moonkeep/daemon"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/doctor"
+	"github.com/moonkeep/moonkeep/core/kernel/netns"
+	"github.com/moonkeep/moonkeep/core/netspec"
 )
 
 // network is what is known of the virtual routers on one interface.
 type network struct {
 	Interface string `json:"interface"`
 	// Speakers are the masters that were heard; Here the instances of the daemon on this
-	// host, whose adverts do not come in.
+	// host that are in this network namespace, whose adverts do not come in.
 	Speakers []doctor.Speaker `json:"speakers"`
 	Here     []ownRouter      `json:"here"`
 	// Deaf says why something on the interface could not be listened to.
@@ -32,7 +34,7 @@ type network struct {
 	Free6 []doctor.Range `json:"free_ipv6"`
 }
 
-// ownRouter is an instance of the daemon on this host.
+// ownRouter is an instance of the daemon on this host, in this network namespace.
 type ownRouter struct {
 	Name string `json:"instance"`
 	VRID int    `json:"virtual_router_id"`
@@ -50,7 +52,8 @@ func newVRIDsCommand() *cobra.Command {
 		Long: `Listens on each INTERFACE, or on all that are up and have multicast, and lists the
 masters that are heard, with address, version, virtual_router_id, priority, interval
 and virtual addresses; then the instances of the daemon on this host, if it runs;
-then the virtual_router_ids that none of them uses.
+then the virtual_router_ids that none of them uses. All this is of the network
+namespace that it is run in, as by ip netns exec, wherever the daemon runs.
 
 Only masters speak, and only what comes to this host is heard: not a virtual router
 without a master, and no unicast between others. What this host itself sends does
@@ -80,32 +83,36 @@ func vrids(ctx context.Context, names []string, long time.Duration, runDir strin
 	case err != nil:
 		fmt.Fprintf(stderr, "moonkeep: the daemon's own virtual routers are not known: %v\n", err)
 	}
+	instances := present(&s, stderr)
 	var own []string
-	for i := range s.Instances {
-		own = append(own, s.Instances[i].Interface)
+	for i := range instances {
+		own = append(own, instances[i].Interface)
 	}
 	below, err := doctor.Below(own)
 	if err != nil {
 		return err
 	}
-	present, err := doctor.Networks()
+	all, err := doctor.Networks()
 	if err != nil {
 		return err
 	}
-	present = slices.DeleteFunc(present, func(name string) bool { return below[name] != "" })
+	all = slices.DeleteFunc(all, func(name string) bool { return below[name] != "" })
+	if len(all) == 0 {
+		return errors.New("there is nothing to listen on: no interface but the loopback is up, with carrier and multicast")
+	}
 	for _, name := range names {
-		if !slices.Contains(present, name) {
-			return fmt.Errorf("%s: is not there, is down, has no multicast, or is a virtual router's own; those to listen on are: %s", name, strings.Join(present, ", "))
+		if !slices.Contains(all, name) {
+			return fmt.Errorf("%s: is not there, is down, has no multicast, or is a virtual router's own; those to listen on are: %s", name, strings.Join(all, ", "))
 		}
 	}
 	if len(names) == 0 {
-		names = present
+		names = all
 	}
 	heard, deaf, err := doctor.Speakers(names, long)
 	if err != nil {
 		return err
 	}
-	list := networks(names, below, heard, s.Instances)
+	list := networks(names, below, heard, instances)
 	for i := range list {
 		list[i].Deaf = deaf[list[i].Interface]
 	}
@@ -113,6 +120,51 @@ func vrids(ctx context.Context, names []string, long time.Duration, runDir strin
 		return printIndented(stdout, list)
 	}
 	return printVRIDs(stdout, list)
+}
+
+// present returns the instances of the daemon that are in this network namespace, with the
+// names that their interfaces have in it. Where it is not known of some whether they are,
+// stderr is told. Those beside the daemon are taken to be, for a number that is listed as
+// free in error does the greater harm.
+func present(s *control.Status, stderr io.Writer) (list []control.Instance) {
+	known := map[string]bool{} // whether a namespace is this one
+	for i := range s.Instances {
+		in := s.Instances[i]
+		space, name := netspec.Split(in.Interface)
+		is, seen := known[space]
+		if !seen {
+			what, counted, path := "net_namespace "+space, "not counted", space
+			if space == "" {
+				what, counted, path = "the daemon's network namespace", "counted", fmt.Sprintf("/proc/%d/ns/net", s.PID)
+			}
+			var err error
+			if is, err = inside(path); err != nil {
+				fmt.Fprintf(stderr, "moonkeep: the instances in %s are %s: whether it is this one is not known: %v\n", what, counted, err)
+				is = space == ""
+			}
+			known[space] = is
+		}
+		if is {
+			in.Interface = name
+			list = append(list, in)
+		}
+	}
+	return list
+}
+
+// inside reports whether a network namespace is the one of this process.
+func inside(name string) (bool, error) {
+	there, err := netns.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer there.Close()
+	here, err := netns.Current()
+	if err != nil {
+		return false, err
+	}
+	defer here.Close()
+	return here.Same(there), nil
 }
 
 // networks sorts what was heard, and what runs here, by interface; below names the

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -63,6 +64,46 @@ func TestVRIDs(t *testing.T) {
 	netnstest.Must(t, a.Start(cmd))
 	if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != 2 || !strings.Contains(out.String(), "those to listen on are: eth0") {
 		t.Errorf("of no interface: %v, %s", cmd.ProcessState, out)
+	}
+}
+
+// TestVRIDsInNamespaces: of a daemon with instances in two network namespaces, those
+// count where they are, wherever the daemon runs.
+func TestVRIDsInNamespaces(t *testing.T) {
+	t.Parallel()
+	own, peer := hosts(t)
+	red, _ := hosts(t)
+	name := red.named(t, "red")
+	p := own.run(t, "global_defs {\n\tscript_user root\n}\n"+in("OWN", "")+strings.Replace(in("RED", "\tnet_namespace "+name+"\n"), "virtual_router_id 51", "virtual_router_id 52", 1))
+	p.awaitRoles(t, map[string]string{"OWN": "MASTER", "RED": "MASTER"})
+	list := func(h *netnstest.Host, status int) string {
+		t.Helper()
+		cmd := self("vrids", "--listen", "300ms", "--run-dir", p.dir)
+		out := new(bytes.Buffer)
+		cmd.Stdout, cmd.Stderr = out, out
+		netnstest.Must(t, h.Start(cmd))
+		if _ = cmd.Wait(); cmd.ProcessState.ExitCode() != status {
+			t.Errorf("%v: %s", cmd.ProcessState, out)
+		}
+		return out.String()
+	}
+	for x, want := range map[*host]string{
+		own: "eth0\n  nobody was heard\n  here: 51 (IPv4), instance OWN, MASTER\n  free: IPv4 1-50 52-255, IPv6 1-255\n",
+		red: "eth0\n  nobody was heard\n  here: 52 (IPv4), instance RED, MASTER\n  free: IPv4 1-51 53-255, IPv6 1-255\n",
+	} {
+		if text := list(x.Host, 0); text != want {
+			t.Errorf("%s, want %s", text, want)
+		}
+	}
+	if text := list(peer.Host, 0); strings.Contains(text, "here: ") || !strings.Contains(text, "\n  51    192.0.2.1 ") {
+		t.Errorf("in a namespace without instances: %s", text)
+	}
+	netnstest.Must(t, os.Remove(name))
+	if text := list(own.Host, 0); !strings.Contains(text, "moonkeep: the instances in net_namespace "+name+" are not counted: ") || !strings.Contains(text, "instance OWN") || strings.Contains(text, "instance RED") {
+		t.Errorf("with a namespace that cannot be opened: %s", text)
+	}
+	if text := list(netnstest.New(t), 2); !strings.Contains(text, "there is nothing to listen on") {
+		t.Errorf("without a network: %s", text)
 	}
 }
 
