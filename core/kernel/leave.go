@@ -13,15 +13,15 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// Claimed returns all that is claimed as an event for each instance, as if it were
-// lost, in order of name.
+// Claimed returns all that is claimed as an event for each instance, as lost
+// because the namespace is left, in order of name.
 func (k *Kernel) Claimed() []*node.Gone {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	of := make(map[string]*node.Gone)
 	has := func(instance string) *node.Gone {
 		if of[instance] == nil {
-			of[instance] = &node.Gone{Instance: instance}
+			of[instance] = &node.Gone{Instance: instance, Left: true}
 		}
 		return of[instance]
 	}

@@ -132,6 +132,9 @@ type Gone struct {
 	// Suspects says in half a sentence who may have removed them, for people:
 	// "systemd-networkd (pid 312) configures eth0". Empty when nobody is known.
 	Suspects string
+	// Left is true when nobody removed them: the network namespace that they are in has
+	// been left for another, where they are still to be set.
+	Left bool
 }
 
 // SendFailed says that an instance's adverts to Destination cannot be sent

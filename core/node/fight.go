@@ -83,14 +83,14 @@ func (n *Node) gone(now mono.Instant, e *Gone) {
 	}
 	// What the kernel has not confirmed since the last claim was not there to
 	// be taken away.
-	if in.claimed {
+	if in.claimed && !e.Left {
 		in.repaired++
 		if rest := in.strife.removed(now); rest > 0 {
 			n.yield(now, in, e.fought(), rest)
 			return
 		}
 	}
-	if now >= in.quiet {
+	if now >= in.quiet && !e.Left {
 		in.quiet = now.Add(quietFor)
 		n.note(Warn, in.cfg.Name, "address", fmt.Sprintf("somebody removed %s: putting it back", e.first()))
 	}

@@ -204,6 +204,32 @@ func TestTrackGroup(t *testing.T) {
 	d.role("V", vrrp.Backup)
 }
 
+// TestLeft: what is gone with its network namespace is claimed in the next without a
+// word, however often, and is no fight.
+func TestLeft(t *testing.T) {
+	in := instance3("V", 1, 100)
+	cfg := Config{Instances: []Instance{in}, Static: []Static{statically()}}
+	d := master(t, cfg)
+	for range 2 * fights {
+		d.step(&Claimed{Instance: "V"})
+		d.step(&Claimed{Instance: "static"})
+		d.forget()
+		d.step(&Gone{Instance: "static", Addresses: cfg.Static[0].Addresses, Left: true})
+		d.want("static claims 10.9.9.1")
+		d.forget()
+		d.step(&Gone{Instance: "V", Routing: in.Routing, Left: true})
+		d.want("V claims 10.0.1.1")
+	}
+	d.role("V", vrrp.Master)
+	if got := d.status("V").Repaired; got != 0 {
+		t.Errorf("%d repairs", got)
+	}
+	// What somebody removes is noted still.
+	d.forget()
+	d.step(&Gone{Instance: "static", Addresses: cfg.Static[0].Addresses})
+	d.want("note address", "static claims 10.9.9.1")
+}
+
 // TestStaticFight: too many removals end in a rest, which a link that changes
 // does not end.
 func TestStaticFight(t *testing.T) {

@@ -126,13 +126,13 @@ func (n *Node) judgeStatic(now mono.Instant, s *static, failure string) {
 }
 
 // staticGone puts back what somebody removed; at once, unless that happens
-// again and again.
+// again and again. What is gone with its network namespace nobody removed.
 func (n *Node) staticGone(now mono.Instant, e *Gone) {
 	s := n.staticOf(e.Instance)
 	if s == nil {
 		return
 	}
-	if s.held {
+	if s.held && !e.Left {
 		if rest := s.strife.removed(now); rest > 0 {
 			n.note(Warn, "", "address", fmt.Sprintf("%s: %s; trying again in %v", s.cfg.Name, e.fought(), rest))
 			n.judgeStatic(now, s, e.fought())
@@ -140,10 +140,10 @@ func (n *Node) staticGone(now mono.Instant, e *Gone) {
 			n.sched.set(s.timer, now.Add(rest))
 			return
 		}
-	} else if s.failure != "" {
+	} else if !s.held && s.failure != "" {
 		return // its timer puts it back
 	}
-	if now >= s.quiet {
+	if now >= s.quiet && !e.Left {
 		s.quiet = now.Add(quietFor)
 		n.note(Warn, "", "address", fmt.Sprintf("%s: somebody removed %s: putting it back", s.cfg.Name, e.first()))
 	}

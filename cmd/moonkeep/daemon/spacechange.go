@@ -79,41 +79,74 @@ func (s *spaces) replace(x *space, keep []netspec.Address, ready func(string, *k
 	all[x.name] = x
 	delete(s.next, x.name)
 	s.others.Store(&all)
+	l := &leaving{old, keep, x.sink}
+	s.leaving = append(s.leaving, l)
 	s.using.RUnlock()
 
 	for _, device := range slices.Sorted(maps.Keys(*x.sink.names.Load())) {
 		x.sink.Event(&node.Link{Name: device})
 	}
-	err := errors.Join(unwritten, s.leave(old, keep, func(lost []*node.Gone) {
-		for _, g := range lost { // else who tracks no interface would not claim it again
-			x.sink.Event(g)
-		}
-	}))
+	err := errors.Join(unwritten, s.leave(l))
 	return errors.Join(err, s.in(x.name, func(k *kernel.Kernel) error {
 		return errors.Join(ready(x.name, k), k.Watch(x.interfaces, x.channels))
 	}))
 }
 
-// leave ends a namespace that is not among others any more, once those have done with
-// it who had found it there. lost is called with what is claimed in it.
-func (s *spaces) leave(x *space, keep []netspec.Address, lost func([]*node.Gone)) error {
-	if !s.unused() {
-		return fmt.Errorf("it is used still after %v, and stays open until the process ends", closeLimit)
+// leaving is a namespace that is not among others any more, and that is left once those
+// have done with it who had found it there.
+type leaving struct {
+	*space
+	keep []netspec.Address
+	// heir is told what is claimed in it: the sink of the namespace that has the name
+	// now, nil for none.
+	heir *spaceSink
+}
+
+// leave ends a namespace, which it takes out of leaving. While it is used it stays there,
+// for retire and Close to try again.
+func (s *spaces) leave(l *leaving) error {
+	if s.unused() {
+		return s.quit(l)
 	}
+	l.lost()
+	return fmt.Errorf("the namespace that is left is used still after %v: what this daemon set stays there until that ends", closeLimit)
+}
+
+// quit is leave for who has taken using, which it lets go of. Close may have been first.
+func (s *spaces) quit(l *leaving) error {
+	if !slices.Contains(s.leaving, l) {
+		s.using.Unlock()
+		return nil
+	}
+	s.leaving = slices.DeleteFunc(s.leaving, func(x *leaving) bool { return x == l })
 	s.using.Unlock()
-	if lost != nil {
-		lost(x.Claimed())
+	l.lost()
+	return l.end()
+}
+
+// lost tells what is claimed in the namespace: else who tracks no interface would not
+// claim it again.
+func (l *leaving) lost() {
+	if l.heir == nil {
+		return
 	}
-	err := x.Leave(keep)
+	for _, g := range l.Claimed() {
+		l.heir.Event(g)
+	}
+}
+
+// end releases what is claimed in the namespace, and closes it.
+func (l *leaving) end() error {
+	err := l.Leave(l.keep)
 	if err != nil {
 		err = fmt.Errorf("what this daemon set in the namespace that is left stays there: %w", err)
 	}
-	return errors.Join(err, x.end())
+	return errors.Join(err, l.space.end())
 }
 
 // retire closes the namespaces that are not named and in which nothing of ours is left
 // but addresses to be kept, and returns their names. It reports whether there are others
-// that are not named.
+// that are not named. Those that could not be left before it leaves if nobody uses them.
 func (s *spaces) retire(named []string, keep []netspec.Address) (names []string, more bool, err error) {
 	s.using.RLock()
 	if s.closed.Load() {
@@ -121,7 +154,7 @@ func (s *spaces) retire(named []string, keep []netspec.Address) (names []string,
 		return nil, false, errKernelOver
 	}
 	all := maps.Clone(*s.others.Load())
-	var gone []*space
+	late, gone := slices.Clone(s.leaving), []*leaving(nil)
 	kept := bySpace(keep)
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		switch x := all[name]; {
@@ -129,21 +162,32 @@ func (s *spaces) retire(named []string, keep []netspec.Address) (names []string,
 		case !x.Idle(kept[name]):
 			more = true
 		default:
-			names, gone = append(names, name), append(gone, x)
+			names, gone = append(names, name), append(gone, &leaving{space: x, keep: kept[name]})
 			delete(all, name)
 		}
 	}
 	if len(gone) > 0 {
+		s.leaving = append(s.leaving, gone...)
 		s.others.Store(&all)
 	}
 	s.using.RUnlock()
-	for _, x := range gone {
-		err = errors.Join(err, inSpace(x.name, s.leave(x, kept[x.name], nil)))
+	for _, l := range late {
+		if s.using.TryLock() {
+			err = errors.Join(err, inSpace(l.name, s.quit(l)))
+		}
 	}
-	if len(gone) > 0 {
+	for _, l := range gone {
+		err = errors.Join(err, inSpace(l.name, s.leave(l)))
+	}
+	s.using.RLock()
+	defer s.using.RUnlock()
+	if s.closed.Load() {
+		return names, false, err // Close has told that none is open
+	}
+	if len(gone) > 0 || len(s.leaving) < len(late) {
 		s.told() // only now: should we be killed before, the next start looks there
 	}
-	return names, more, err
+	return names, more || len(s.leaving) > 0, err
 }
 
 // exchange has namespaces that were made anew under the names of others be used from
@@ -165,8 +209,14 @@ func (d *daemon) exchange(c *config.Config) {
 const retireEvery = 100 * time.Millisecond
 
 // watchSpaces closes the network namespaces that the configuration does not name any
-// more, as soon as nothing of ours is left in them, until ctx ends.
+// more, as soon as nothing of ours is left in them, until ctx ends. It begins once all
+// is watched: until then a kernel has not removed the packet filter of an earlier run.
 func (d *daemon) watchSpaces(ctx context.Context) {
+	select {
+	case <-d.watching:
+	case <-ctx.Done():
+		return
+	}
 	for {
 		select {
 		case <-ctx.Done():

@@ -38,7 +38,10 @@ type spaces struct {
 	// next are the kernels of namespaces that have come to have the names of others
 	// (exchange). Only who opens uses it.
 	next map[string]*space
-	tell func(open []string) // nil before telling
+	// leaving are those that could not be closed yet. It is changed under using, by who
+	// opens, and by Close.
+	leaving []*leaving
+	tell    func(open []string) // nil before telling
 	// adverts and errs are what Send works with.
 	adverts []node.Action
 	errs    []error
@@ -95,10 +98,16 @@ func (s *spaces) put(others map[string]*space) {
 
 // told tells which namespaces are open.
 func (s *spaces) told() {
-	others := *s.others.Load()
-	if s.tell != nil {
-		s.tell(append([]string{""}, slices.Sorted(maps.Keys(others))...))
+	if s.tell == nil {
+		return
 	}
+	open := slices.Sorted(maps.Keys(*s.others.Load()))
+	for _, l := range s.leaving {
+		if !slices.Contains(open, l.name) {
+			open = append(open, l.name)
+		}
+	}
+	s.tell(append([]string{""}, open...))
 }
 
 // open opens the kernel of a namespace; its events go to the sink. One that is
@@ -128,9 +137,11 @@ func (s *spaces) open(name string, sink engine.Sink, opts kernel.Options) (err e
 	case s.ns.Same(ns):
 		return fmt.Errorf("net_namespace %s: the daemon runs in that one itself: leave net_namespace out", name)
 	}
-	for _, x := range all {
-		if x.ns.Same(ns) {
-			return fmt.Errorf("net_namespace %s: it is the same as %s: give it one name", name, x.name)
+	for _, others := range []map[string]*space{all, s.next} {
+		for _, x := range others {
+			if x.ns.Same(ns) {
+				return fmt.Errorf("net_namespace %s: it is the same as %s: give it one name", name, x.name)
+			}
 		}
 	}
 	x := &space{name: name, ns: ns, sink: &spaceSink{Sink: sink, space: name}, settings: opts.Settings}
@@ -428,7 +439,12 @@ func (s *spaces) Close() error {
 		return fmt.Errorf("a reload has not let go of the network within %v, which stays open until the process ends", closeLimit)
 	}
 	defer s.using.Unlock()
-	err := s.every(func(_ string, k *kernel.Kernel) error { return k.Close() })
+	var err error
+	for _, l := range s.leaving {
+		err = errors.Join(err, inSpace(l.name, l.end()))
+	}
+	s.leaving = nil
+	err = errors.Join(err, s.every(func(_ string, k *kernel.Kernel) error { return k.Close() }))
 	for _, x := range *s.others.Load() {
 		err = errors.Join(err, x.ns.Close())
 	}
