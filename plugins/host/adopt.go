@@ -56,7 +56,7 @@ func (g *group) use(p Plugin) {
 // another than that of the one which runs.
 func (g *group) replace(p Plugin) {
 	if g.started > 0 && !same(g.plugin, p) {
-		g.upgrade = true
+		g.upgrade, g.again = true, time.Time{}
 	}
 	g.plugin = p
 	if g.failures > 0 { // somebody may have put right what was wrong
@@ -66,7 +66,7 @@ func (g *group) replace(p Plugin) {
 		g.next.recheck = true // which file it has, only its own goroutine knows
 	}
 	if g.current != nil && g.outdated(g.current) {
-		g.upgrade = true
+		g.upgrade, g.again, g.missed = true, time.Time{}, 0
 	}
 }
 

@@ -89,6 +89,8 @@ type group struct {
 	retry    time.Time   // no start before it
 	reason   string      // why there is no process
 	upgrade  bool        // a new process is wanted beside the current
+	again    time.Time   // not before it
+	missed   int         // tries in a row to follow a name to its network namespace
 	ending   bool
 	now      time.Time // when the loop woke
 	awake    time.Time // when it last looked
@@ -362,6 +364,9 @@ func (g *group) look(now time.Time) time.Duration {
 	}
 	if g.current == nil && g.next == nil && !g.ending && g.live > 0 {
 		soon(g.retry)
+	}
+	if g.current != nil && g.next == nil && g.upgrade && !g.ending {
+		soon(g.again)
 	}
 	if i := g.current; i != nil {
 		soon(i.heard.Add(g.silence(now) + 1))

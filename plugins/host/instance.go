@@ -99,7 +99,7 @@ func (g *group) launch(now time.Time) {
 		case <-i.quit: // the loop may have ended
 		}
 	}
-	g.next, g.upgrade = i, false
+	g.next, g.upgrade, g.again = i, false, time.Time{}
 	g.all = append(g.all, i)
 	h := g.host
 	g.helpers.Go(func() {
@@ -358,7 +358,7 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 	if i.recheck && g.outdated(i) {
 		g.upgrade = true
 	}
-	g.current, g.next, g.reason = i, nil, ""
+	g.current, g.next, g.reason, g.missed = i, nil, "", 0
 	i.heard = g.now
 	// It knows nothing yet: what was released since it began may be in use again.
 	i.release, i.fresh = nil, i.fresh[:0]
@@ -399,9 +399,7 @@ func (g *group) lose(i *instance, why string) {
 	case g.next:
 		g.next = nil
 		if g.current != nil {
-			// An upgrade that does not start; what runs goes on.
-			g.counts.Failures++
-			g.log.Error("the new process could not be started; the old one goes on", "err", why)
+			g.fellBack(why)
 			return
 		}
 	default: // an old one that was finishing its probes
@@ -411,13 +409,9 @@ func (g *group) lose(i *instance, why string) {
 	if i.hello != nil && g.awake.Sub(i.begun) >= proven {
 		g.failures = 0
 	}
-	delay := g.host.opts.RetryMost
-	if g.failures < 16 {
-		delay = min(delay, g.host.opts.Retry<<g.failures)
-	}
+	delay := g.delay(g.failures)
 	g.failures++
 	g.counts.Failures++
-	delay = jitter(delay)
 	g.retry, g.reason = g.awake.Add(delay), why
 	switch {
 	case g.failures < tripped:
@@ -425,6 +419,33 @@ func (g *group) lose(i *instance, why string) {
 	case g.failures == tripped:
 		g.log.Error("a plugin keeps failing; it is restarted less often", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
 	}
+}
+
+// fellBack has the current process go on, as the one that was to take its place did not
+// start. Where the network namespace is another by now it probes where nothing may be
+// any more, so that is tried again; a file is only with the next reload.
+func (g *group) fellBack(why string) {
+	g.counts.Failures++
+	const text = "the new process could not be started; the old one goes on"
+	if !g.current.starter.proc.space.replaced(g.key.netns) {
+		g.log.Error(text, "err", why)
+		return
+	}
+	delay := g.delay(g.missed)
+	g.upgrade, g.again = true, g.awake.Add(delay)
+	if g.missed++; g.missed <= tripped {
+		g.log.Error(text+" in the network namespace that had its name before", "err", why, "again_in", delay.Round(time.Millisecond))
+	}
+}
+
+// delay is the time until the next start, after so many in a row that came to nothing
+// before this one.
+func (g *group) delay(before int) time.Duration {
+	d := g.host.opts.RetryMost
+	if before < 16 {
+		d = min(d, g.host.opts.Retry<<before)
+	}
+	return jitter(d)
 }
 
 // supervise starts, pings and ends processes.
@@ -439,7 +460,7 @@ func (g *group) supervise(now time.Time) {
 		}
 	case g.current == nil && g.live > 0 && !now.Before(g.retry):
 		g.launch(now)
-	case g.current != nil && g.upgrade:
+	case g.current != nil && g.upgrade && !now.Before(g.again):
 		g.launch(now)
 	}
 	if i := g.current; i != nil {
