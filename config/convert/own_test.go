@@ -78,7 +78,8 @@ func TestOwnKeywords(t *testing.T) {
 // beside it, and comes back from every language.
 func TestPreset(t *testing.T) {
 	c, found := source.Read("a.yaml", []byte(`global: {router_id: a, garp: {preset: many, master_repeat: 3}}
-vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24], garp: {preset: thorough, master_delay: 7s}}]
+vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24], garp: {preset: thorough, master_delay: 7s}},
+  {name: B, interface: eth0, virtual_router_id: 2, virtual_ipaddresses: [192.0.2.2/24], garp: {preset: quiet, master_delay: 7s, master_repeat: 3, master_refresh: 9s, master_refresh_repeat: 2, lower_prio_delay: 8s, lower_prio_repeat: 4}}]
 `))
 	if found.Errors() {
 		t.Fatal(found)
@@ -93,6 +94,7 @@ vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddr
 			want = []string{
 				"vrrp_garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is vrrp_garp_master_delay 5, vrrp_garp_master_refresh 0, vrrp_garp_master_refresh_repeat 1, vrrp_garp_interval 0.001",
 				"garp_preset is moonkeep's own: keepalived does not know it, and would run without it; there it is garp_master_repeat 5, garp_master_refresh 60, garp_master_refresh_repeat 2, garp_lower_prio_delay 7, garp_lower_prio_repeat 5",
+				"garp_preset is moonkeep's own: keepalived does not know it, and would run without it; the keys beside it say all that it stands for",
 			}
 		}
 		var got []string

@@ -51,5 +51,8 @@ func instead(table, n *document.Node, prefix string) string {
 	if g.Interval > 0 && global && table.Find("interval") == nil {
 		words = append(words, prefix+"interval "+seconds(g.Interval))
 	}
+	if len(words) == 0 {
+		return "; the keys beside it say all that it stands for"
+	}
 	return "; there it is " + strings.Join(words, ", ")
 }
