@@ -28,22 +28,22 @@ func idle(c *config.Config, found *config.Findings) {
 
 // idleTiming looks at the check that is a script: when it runs is the script's to say.
 func idleTiming(s *config.Script, found *config.Findings) {
-	none := func(keys config.Keys, but string) {
+	none := func(keys config.Keys, of string) {
 		for _, k := range keys {
 			if slices.Contains(timingKeys(), k.Name) {
-				found.Add(k.At, config.Warning, "no-effect", "vrrp_script %s: plugin: %s%s has no effect: interval, timeout, rise and fall of the script say when it runs and what its results come to", s.Name, but, k.Name)
+				found.Add(k.At, config.Warning, "no-effect", "vrrp_script %s: %s of %s has no effect: interval, timeout, rise and fall of the script say when it runs and what its results come to", s.Name, k.Name, of)
 			}
 		}
 	}
-	none(written(s.Plugin), "")
+	none(written(s.Plugin), "its check")
 	if s.Plugin.SMTP == nil {
 		return
 	}
 	for i := range s.Plugin.SMTP.Hosts {
 		h := &s.Plugin.SMTP.Hosts[i]
-		none(h.Written, "hosts: ")
+		none(h.Written, "a host of its check")
 		if h.NetNamespace != "" {
-			found.Add(h.Written.At("net_namespace", h.At), config.Warning, "no-effect", "vrrp_script %s: plugin: hosts: net_namespace has no effect: all of them are asked from the one of the check; write a script for each", s.Name)
+			found.Add(h.Written.At("net_namespace", h.At), config.Warning, "no-effect", "vrrp_script %s: net_namespace of a host of its check has no effect: all of them are asked from the one of the check; write a script for each", s.Name)
 		}
 	}
 }

@@ -28,8 +28,8 @@ virtual_servers:
 	}
 	said(t, got,
 		"a.yaml no-effect: plugin MISC_CHECK: memory has no effect",
-		"a.yaml no-effect: vrrp_script web: plugin: retry has no effect",
-		"a.yaml no-effect: vrrp_script web: plugin: on_unknown has no effect",
-		"a.yaml no-effect: vrrp_script mail: plugin: hosts: delay_loop has no effect",
-		"a.yaml no-effect: vrrp_script mail: plugin: hosts: net_namespace has no effect")
+		"a.yaml no-effect: vrrp_script web: retry of its check has no effect",
+		"a.yaml no-effect: vrrp_script web: on_unknown of its check has no effect",
+		"a.yaml no-effect: vrrp_script mail: delay_loop of a host of its check has no effect",
+		"a.yaml no-effect: vrrp_script mail: net_namespace of a host of its check has no effect")
 }
