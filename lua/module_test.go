@@ -232,7 +232,7 @@ func TestLog(t *testing.T) {
 	_, err := says(t, `
 local log = require "log"
 log.info("a", 1, nil, true)
-log.warn("two\nlines\27[2J")
+log.warn("two\nlines\27[2J\194\155mend")
 log.error(("x"):rep(5000))
 print("printed", "too")
 for i = 1, 100 do log.info(i) end
@@ -240,7 +240,7 @@ return true`, Options{Log: func(l slog.Level, text string) { got = append(got, l
 	if err != nil || len(got) != maxLogLines {
 		t.Fatalf("%d lines, %v; want %d", len(got), err, maxLogLines)
 	}
-	want := []string{"INFO a 1 nil true", "WARN two lines [2J", "ERROR " + strings.Repeat("x", maxLine) + "...", "INFO printed too", "INFO 1"}
+	want := []string{"INFO a 1 nil true", "WARN two lines [2J mend", "ERROR " + strings.Repeat("x", maxLine) + "...", "INFO printed too", "INFO 1"}
 	if !reflect.DeepEqual(got[:5], want) {
 		t.Errorf("logged %q, want %q", got[:5], want)
 	}

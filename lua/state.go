@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unicode"
 
 	lua "github.com/yuin/gopher-lua"
 )
@@ -276,14 +277,14 @@ func brief(text string) string {
 	return text
 }
 
-// oneLine makes a text fit into one line of a log.
+// oneLine makes a text fit into one line of a log, and safe to print.
 func oneLine(text string) string {
 	if len(text) > maxLine {
 		text = text[:maxLine] + "..."
 	}
 	text = strings.ToValidUTF8(text, "?")
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r
