@@ -26,17 +26,27 @@ type oddCall struct {
 // oddCalls calls each function that has a stub, and each method, with one argument or
 // option after the other that it may not take.
 func oddCalls() (all []oddCall) {
-	odd := []string{"nil", "true", "{}", `""`, `"x"`, `"a.b:"`, "-1", "0/0", `("x"):rep(7e4)`, "function() end"}
+	odd := []string{"nil", "true", "{}", `""`, `"x"`, `"127.0.0.1:"`, "-1", "0/0", `("x"):rep(7e4)`, "function() end"}
 	seen := map[string]bool{} // options of a module, which several functions share
 	add := func(owner string, f *Function, call string) {
 		taken := strings.Split(acceptable(*f), ", ")
 		if len(f.Params) == 0 {
 			taken = nil
 		}
+		server := ""
+		if call == `require("dns").query` {
+			server = `server = "127.0.0.1:1", ` // not the machine's
+		}
 		for i := range f.Params {
 			for _, word := range odd {
+				if (call == `require("dns").lookup` || f.Params[i].Name == "host") && (word == `"x"` || word == "0/0") {
+					continue // a name that the machine's resolver would be asked for
+				}
 				words := slices.Clone(taken)
 				words[i] = word
+				if server != "" {
+					words = append(words, "{"+server+"}")
+				}
 				all = append(all, oddCall{owner, f, call + "(" + strings.Join(words, ", ") + ")", false})
 			}
 		}
@@ -46,7 +56,10 @@ func oddCalls() (all []oddCall) {
 			}
 			seen[owner+" "+o.Name] = true
 			for _, word := range []string{"true", "{}", `"x"`, "-1"} {
-				words := append(slices.Clone(taken), "{"+o.Name+" = "+word+"}")
+				if o.Name == "server" && word == `"x"` {
+					continue // as above
+				}
+				words := append(slices.Clone(taken), "{"+server+o.Name+" = "+word+"}")
 				all = append(all, oddCall{owner, f, call + "(" + strings.Join(words, ", ") + ")", len(f.Options) > 0})
 			}
 		}
