@@ -99,8 +99,11 @@ type Instance struct {
 	// LowerPrioNoAdvert does not answer an advert of lower priority with one
 	// at once.
 	LowerPrioNoAdvert bool `key:"lower_prio_no_advert" inherits:"global vrrp_lower_prio_no_advert" tier:"3"`
-	// HigherPrioSendAdvert sends a last advert when the master yields to a
-	// higher priority.
+	// HigherPrioSendAdvert has a master that yields to a higher priority tell the one
+	// that stays, which then announces the addresses: at once by an advert of its own
+	// priority, unless the hardware address is shared, and by one of priority 1 when it
+	// has the addresses no more. A keepalived that stays takes each for another master,
+	// and runs notify_master_rx_lower_pri.
 	HigherPrioSendAdvert *bool `key:"higher_prio_send_advert" inherits:"global vrrp_higher_prio_send_advert" tier:"3"`
 	// SkipCheckAdvAddr does not compare the addresses of adverts from the
 	// master that is known. keepalived 2.4.3 takes "off" as on.

@@ -314,7 +314,7 @@ func texts() map[string]string {
 		"Instance.Garp":                        "Garp is when addresses are announced by gratuitous ARP.",
 		"Instance.GarpExtraIF":                 "GarpExtraIF announces the addresses again and again for the interfaces below those with a virtual MAC.",
 		"Instance.HMAC":                        "HMAC signs adverts with shared keys, an extension of keepalived 2.4.",
-		"Instance.HigherPrioSendAdvert":        "HigherPrioSendAdvert sends a last advert when the master yields to a higher priority.",
+		"Instance.HigherPrioSendAdvert":        "HigherPrioSendAdvert has a master that yields to a higher priority tell the one that stays, which then announces the addresses: at once by an advert of its own priority, unless the hardware address is shared, and by one of priority 1 when it has the addresses no more. A keepalived that stays takes each for another master, and runs notify_master_rx_lower_pri.",
 		"Instance.IgnorePrimary":               "IgnorePrimary does not track the instance's own interface.",
 		"Instance.Interface":                   "Interface is the network interface that the instance runs on. Only unicast with unicast_src_ip, and an instance of a vrf, can do without.",
 		"Instance.InteropV2":                   "InteropV2 has an instance of version 3 over IPv4 send each advert in version 2 too and obey those of version 2, while a network changes over (RFC 9568 section 8.4).",

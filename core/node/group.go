@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/vrrp"
@@ -29,6 +30,9 @@ type group struct {
 	asked mono.Instant
 	// busy is true while regroup runs: the members' own changes call it again.
 	busy bool
+	// defended is until when a further member that meets a master has the others do
+	// nothing: they were told just now.
+	defended mono.Instant
 	// walked counts the members that were gone through. What happens to all of them
 	// goes through each a few times, and not once for each other: a test looks.
 	walked uint64
@@ -52,8 +56,17 @@ func (g *group) slowest() mono.Instant {
 	return last
 }
 
+// defendGap is the least time between two walks through a group because of other masters.
+// Those of another node's group are met at about the same time, each by its own member, and
+// say their last so. It is shorter than what lies between the first and the last of one.
+const defendGap = 5 * time.Millisecond
+
 // defend has the members announce their addresses again because one met another master.
 func (n *Node) defend(now mono.Instant, met *instance) {
+	if now < met.group.defended {
+		return
+	}
+	met.group.defended = now.Add(defendGap)
 	met.group.walked += uint64(len(met.group.defenders))
 	for _, m := range met.group.defenders {
 		if m != met && m.router.Role() == vrrp.Master {

@@ -121,6 +121,25 @@ func TestGroupConflict(t *testing.T) {
 	}
 }
 
+// TestGroupConflictOver: members that heard another master's last word announce because of
+// it and not again; one that hears nothing of it, whose clients it may have had, too,
+// announces once more.
+func TestGroupConflictOver(t *testing.T) {
+	d := master(t, grouped(instance3("V", 1, 100), instance3("W", 2, 100), instance3("X", 3, 100)))
+	d.pass(second)
+	d.forget()
+	d.hear("V", lower, 50)
+	d.hear("W", lower, 50)
+	d.want("note conflict", "V sends 100", "V announces 10.0.1.1 x5", "W announces 10.0.2.1 x5", "X announces 10.0.3.1 x5", "note conflict", "W sends 100")
+	d.pass(11 * time.Millisecond)
+	d.hear("V", lower, 1)
+	d.pass(6 * time.Millisecond)
+	d.hear("W", lower, 1)
+	d.want("V sends 100", "V announces 10.0.1.1 x5", "W sends 100", "W announces 10.0.2.1 x5")
+	d.pass(200 * time.Millisecond)
+	d.want("X announces 10.0.3.1 x5")
+}
+
 // TestGroupConflictOfNone: one that announces nothing after a lower advert has the
 // others of its group do so.
 func TestGroupConflictOfNone(t *testing.T) {

@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
@@ -82,6 +83,20 @@ func TestGroupWalks(t *testing.T) {
 		{"another node is master of all, too", manyTogether(members), func(d *driver) {
 			for i := range members {
 				d.hear(fmt.Sprintf("V%d", i), lower, 50)
+			}
+			d.pass(second / 20)
+		}, vrrp.Master},
+		{"the masters of another node yield", manyTogether(members), func(d *driver) {
+			for _, priority := range []uint8{50, 1} {
+				for i := range members {
+					d.hear(fmt.Sprintf("V%d", i), lower, priority)
+				}
+				d.pass(11 * time.Millisecond)
+			}
+		}, vrrp.Master},
+		{"the masters of another node say their last", manyTogether(members), func(d *driver) {
+			for i := range members {
+				d.hear(fmt.Sprintf("V%d", i), lower, 1)
 			}
 			d.pass(second / 20)
 		}, vrrp.Master},

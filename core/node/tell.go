@@ -36,7 +36,8 @@ func (n *Node) tellPriority(in *instance) {
 
 // tellLower tells that an instance, which was MASTER and had met so many other
 // masters before the present advert, met one more and stays. The last advert of
-// the master that it has just replaced is none.
+// the master that it has just replaced is none, nor the last word of any that yields, which
+// does not count as met.
 func (n *Node) tellLower(now mono.Instant, in *instance, before uint64) {
 	v := in.router.View()
 	if v.Role != vrrp.Master || v.Counts.Conflicts == before || in.router.Replacing(now) || now < in.lowerQuiet {

@@ -18,7 +18,7 @@ type Tally struct {
 	BecameMaster uint64
 	LeftMaster   uint64
 	Announced    uint64 // bursts
-	Conflicts    uint64 // adverts of another master heard while MASTER
+	Conflicts    uint64 // adverts of another master heard while MASTER, but for last words
 	// AddressLists counts accepted adverts whose address list is not ours.
 	AddressLists uint64
 	// Intervals counts accepted v3 adverts whose interval is not ours.

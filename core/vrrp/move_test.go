@@ -58,6 +58,7 @@ func TestHandAfterPreemption(t *testing.T) {
 		leave(d)
 		d.run(d.now + 9*ms)
 		d.hear(peerLow, lastWord)
+		d.hear(peerLow, lastWord) // a copy
 		d.run(d.now + 50*ms)
 		for _, line := range d.lines {
 			if strings.Contains(line, "release") {

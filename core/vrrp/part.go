@@ -76,11 +76,14 @@ func (r *Router) Replacing(now mono.Instant) bool {
 	return r.role == Master && now.Sub(r.since) < max(r.cfg.Interval, partingLimit)
 }
 
-// saysLast reports whether an advert is the last word of the master that this one has just
-// replaced, and not the first of one that takes over: who is to leave at once must not
-// take it for that. A router whose priority is really so low said so before.
+// saysLast reports whether an advert is the last word of another master that yields. A
+// router whose priority is really so low says so twice, and one that was not heard for
+// longer than backups wait was a master beside this one. Of the one that this router has
+// just replaced it is not the first advert of one that takes over: who is to leave at once
+// must not take it for that. And whenever it comes, it is no conflict.
 func (r *Router) saysLast(now mono.Instant, a *Advert, from netip.Addr) bool {
-	return a.Priority == lastWord && from == r.heardFrom && r.heardPrio > lastWord && r.Replacing(now)
+	return a.Priority == lastWord && from == r.heardFrom && r.heardPrio > lastWord &&
+		now.Sub(r.lastHeard) < r.masterDown()+slept
 }
 
 // Vacated says that the kernel has removed what the last DoRelease with Tell

@@ -102,7 +102,7 @@ func TestPartingOfAHeal(t *testing.T) {
 	loser.vacated()
 	loser.want("1.511s send 1")
 	winner.hear(ownAddr, 1)
-	winner.want("1.511s defend 5")
+	winner.want("1.511s send 200, defend 5") // a third one is to have heard it last
 	loser.vacated()
 	loser.hear(peerHigh, 200)
 	loser.run(1900 * ms)
@@ -128,10 +128,44 @@ func TestPartingOfAPreemption(t *testing.T) {
 		d.hear(peerLow, 1)
 		d.run(99 * ms)
 		d.wantWhy("test")
-		if len(d.lines) != 1 || !strings.HasSuffix(d.lines[0], "defend 5") {
-			t.Errorf("at %v it did %q, want one burst", tt, d.lines)
+		d.want("11ms send 200, defend 5")
+		if v := d.r.View(); v.HeardPriority != 100 {
+			t.Errorf("the one before it had priority %d", v.HeardPriority)
 		}
 	}
+}
+
+// The last word of one that was busy giving its addresses up is no conflict either, but
+// one that says it again is a master of that priority.
+func TestPartingLate(t *testing.T) {
+	d := master(t, V3, 200, interval(100*ms))
+	d.r.t.advert = epoch.Add(time.Hour) // answers only
+	d.hear(peerLow, 100)
+	d.run(250 * ms)
+	d.lines = nil
+	met := d.r.View().Counts.Conflicts
+	d.hear(peerLow, 1)
+	d.want("250ms send 200, defend 5")
+	if v := d.r.View(); v.Dual.On || v.Dual.Times != 0 || v.Counts.Conflicts != met {
+		t.Errorf("%+v, %d conflicts, want %d", v.Dual, v.Counts.Conflicts, met)
+	}
+	d.run(350 * ms)
+	d.hear(peerLow, 1)
+	d.want("350ms alarm conflict, send 200, defend 5")
+	if v := d.r.View(); !v.Dual.On || v.Counts.Conflicts != met+1 {
+		t.Errorf("%+v, %d conflicts, want %d", v.Dual, v.Counts.Conflicts, met+1)
+	}
+}
+
+// One that was not heard for long was master on the other side of a partition. Where the
+// hardware address is shared its last word is all that it says.
+func TestPartingOfASide(t *testing.T) {
+	d := master(t, V3, 200, shared)
+	d.hear(peerLow, 100)
+	d.run(time.Minute)
+	d.lines = nil
+	d.hear(peerLow, 1)
+	d.want("1m0s alarm conflict, send 200, defend 5")
 }
 
 // A flood of last words is answered by a burst in 100 ms, as one of other adverts is.

@@ -65,7 +65,8 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 	if a.Priority == 0 {
 		r.counts.ReceivedZero++
 	}
-	bygone := r.saysLast(now, &a, from)
+	last := r.saysLast(now, &a, from)
+	bygone := last && r.Replacing(now)
 	if r.role == Backup || r.role == Master {
 		out = r.compare(now, &a, from, out)
 		if from != r.heardFrom && r.discarded != nil {
@@ -74,7 +75,10 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		if r.cfg.AskPreempt {
 			r.meets(now, from)
 		}
-		r.lastHeard, r.heardFrom, r.heardPrio = now, from, a.Priority
+		r.lastHeard, r.heardFrom = now, from
+		if !bygone {
+			r.heardPrio = a.Priority // the one with which it was master stays known
+		}
 	}
 	switch {
 	case r.leaving:
@@ -88,7 +92,7 @@ func (r *Router) Receive(now mono.Instant, p *Packet, out []Action) []Action {
 		out = r.receiveBackup(now, &a, from, out)
 		return r.succeeded(now, heir{from, a.Priority, a.Interval}, out)
 	case r.role == Master:
-		return r.receiveMaster(now, &a, from, out)
+		return r.receiveMaster(now, &a, from, last, out)
 	}
 	return out
 }
@@ -245,8 +249,9 @@ func (r *Router) delayed(now mono.Instant) bool {
 	return true
 }
 
-// receiveMaster is RFC 9568 6.4.3.
-func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out []Action) []Action {
+// receiveMaster is RFC 9568 6.4.3; with parted the advert is the last word of one that is
+// master no more.
+func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, parted bool, out []Action) []Action {
 	if a.Priority == 0 {
 		if !r.mayReply(now) {
 			return out
@@ -254,7 +259,9 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		r.t.advert = r.nextAdvert(now)
 		return r.send(now, out)
 	}
-	r.counts.Conflicts++
+	if !parted {
+		r.counts.Conflicts++
+	}
 	higher := a.Priority > r.effective
 	if higher || a.Priority == r.effective && from.Compare(r.source) > 0 {
 		why := fmt.Sprintf("%v has priority %d, ours is %d", from, a.Priority, r.effective)
@@ -284,7 +291,7 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		r.parting = parting{owed: !r.cfg.YieldSilently, priority: r.below(heir{from: from, priority: a.Priority})}
 		return out
 	}
-	if !r.Replacing(now) {
+	if !parted && !r.Replacing(now) {
 		r.meet(now, from, a.Interval)
 		if now >= r.conflictEnd {
 			out = append(out, Action{Kind: DoNote, Topic: "conflict", Alarm: true,
@@ -292,13 +299,15 @@ func (r *Router) receiveMaster(now mono.Instant, a *Advert, from netip.Addr, out
 		}
 		r.conflictEnd = now.Add(r.silence(a.Interval))
 	}
-	if !r.cfg.LowerPrioNoAdvert && r.mayReply(now) {
-		out = r.send(now, out)
-	}
 	// What it answered until it said its last may have come after our last burst.
+	// A third router goes by the interval of the master that it heard last, which is to be
+	// ours.
 	last := a.Priority == lastWord && now.Sub(r.lastParting) >= conflictGap
 	if last {
 		r.lastParting = now
+	}
+	if !r.cfg.LowerPrioNoAdvert && (r.mayReply(now) || last) {
+		out = r.send(now, out)
 	}
 	if due := r.lastDefence.Add(conflictGap); due > now && !last {
 		r.t.defend, r.relayed = min(r.t.defend, due), false
@@ -323,6 +332,9 @@ func (r *Router) answer(now mono.Instant, out []Action) []Action {
 func (r *Router) Defend(now mono.Instant, out []Action) []Action {
 	if r.role != Master || r.leaving || r.cfg.Announce.LowerPrioRepeat == 0 {
 		return out
+	}
+	if now.Sub(r.lastParting) < conflictGap {
+		return out // the other has said itself that it is gone, and was answered
 	}
 	if due := r.lastDefence.Add(conflictGap); due > now {
 		if r.t.defend == mono.Never {
