@@ -130,3 +130,26 @@ func TestOwnerNoMore(t *testing.T) {
 	}
 	p.stop(t)
 }
+
+// TestOwnerLeaves: a reload that takes an owner away leaves its interface the address,
+// from which the others there go on sending.
+func TestOwnerLeaves(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	own := netip.MustParsePrefix("192.0.2.1/24")
+	other := strings.Replace(in("VI_2", ""), "virtual_router_id 51", "virtual_router_id 52", 1)
+	p := a.run(t, conf(255, own.String(), "")+other)
+	p.awaitRoles(t, map[string]string{"VI_1": "MASTER", "VI_2": "MASTER"})
+	for range 2 { // the second goes by what the first has kept
+		p.reload(t, a, other)
+		for _, i := range p.awaitRoles(t, map[string]string{"VI_2": "MASTER"}).Instances {
+			if i.Counters.LeftMaster != 0 {
+				t.Errorf("it left MASTER when the owner was removed:\n%s", p.log)
+			}
+		}
+	}
+	p.stop(t)
+	if !a.has(t, own) {
+		t.Error("the host lost its address")
+	}
+}

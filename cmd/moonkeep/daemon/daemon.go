@@ -381,9 +381,9 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 			return nil // there is nothing to be put back
 		}
 		defer d.guard(running)
-		return d.virtual(running)
+		return d.virtual(running, d.lasting)
 	})
-	if err := d.virtual(c); err != nil {
+	if err := d.virtual(c, plan.Keep); err != nil {
 		return err
 	}
 	barred, err := d.engine.Maintenance(ctx)

@@ -96,12 +96,20 @@ func (d *daemon) prepare(c *config.Config) error {
 }
 
 // virtual says which addresses are virtual in c, and has the interfaces of the
-// node's own stand: those of c, and of the present configuration too.
-func (d *daemon) virtual(c *config.Config) error {
+// node's own stand: those of c, and of the present configuration too. Adverts are sent
+// from the addresses of the owners of both, and from those that the host is to keep:
+// an owner that c has no more leaves its interface the address.
+func (d *daemon) virtual(c *config.Config, keep []netspec.Address) error {
 	running := d.current()
 	return d.kernel.each(func(space string, k *kernel.Kernel) error {
 		within := build.Within(c, space)
-		k.SetVirtual(build.Virtual(within), build.Own(within))
+		own := slices.Concat(build.Own(within), build.Own(build.Within(running, space)))
+		for _, a := range keep {
+			if in, _ := netspec.Split(a.Device); in == space {
+				own = append(own, a.Addr())
+			}
+		}
+		k.SetVirtual(build.Virtual(within), own)
 		// The node goes by both until the reload is through.
 		k.SetSought(sought(space, running, c))
 		k.SetPace(pace(within))

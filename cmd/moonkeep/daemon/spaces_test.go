@@ -89,7 +89,7 @@ func TestSoughtDuringReload(t *testing.T) {
 		return err
 	})
 	defer func() { netnstest.Must(t, d.kernel.Close()) }()
-	netnstest.Must(t, d.virtual(waits("192.0.2.2:80")))
+	netnstest.Must(t, d.virtual(waits("192.0.2.2:80"), nil))
 	netnstest.Must(t, d.kernel.Watch(nil, nil))
 	if here := <-sink.told; len(here) != 2 {
 		t.Errorf("looked for are %v", here)
