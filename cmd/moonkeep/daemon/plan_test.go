@@ -95,21 +95,8 @@ func TestPlanUnderSettings(t *testing.T) {
 	if err != nil || found.Errors() {
 		t.Fatalf("%v, %v", found, err)
 	}
-	written, found, err := load.FileAs(path, "") // as the command sends it
-	if err != nil || found.Errors() {
-		t.Fatalf("%v, %v", found, err)
-	}
-	sent, _, err := convert.To(convert.JSON, written, nil, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := (&daemon{opts: &Options{Set: set}, config: running}).Plan(t.Context(), sent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var p plan.Report
-	if err := json.Unmarshal(answer, &p); err != nil || len(p.Changes) > 0 || len(p.Refused) > 0 {
-		t.Errorf("%+v, %v", p, err)
+	if p := planned(t, path, set, running); len(p.Changes) > 0 || len(p.Refused) > 0 {
+		t.Errorf("%+v", p)
 	}
 }
 
@@ -139,24 +126,30 @@ func TestPlanRefusesWhatSettingsSpoil(t *testing.T) {
 		if _, found, err := openLayers([]string{path}, "", set); err != nil || found.Errors() != (tt.says != "") {
 			t.Errorf("%s: a reload: %v, %v", tt.added, found, err)
 		}
-		written, found, err := load.FileAs(path, "") // as the command sends it
-		if err != nil || found.Errors() {
-			t.Fatalf("%v, %v", found, err)
-		}
-		sent, _, err := convert.To(convert.JSON, written, nil, true)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := (&daemon{opts: &Options{Set: set}, config: running}).Plan(t.Context(), sent)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var p plan.Report
-		if err := json.Unmarshal(answer, &p); err != nil {
-			t.Fatal(err)
-		}
+		p := planned(t, path, set, running)
 		if text := strings.Join(p.Refused, "; "); (text != "") != (tt.says != "") || !strings.Contains(text, tt.says) {
 			t.Errorf("%s: %q, want that %q", tt.added, text, tt.says)
 		}
 	}
+}
+
+// planned is what the daemon answers when the command asks it for the plan of a file.
+func planned(t *testing.T, path string, set []string, running *config.Config) (p plan.Report) {
+	t.Helper()
+	written, found, err := load.FileAs(path, "") // as the command sends it
+	if err != nil || found.Errors() {
+		t.Fatalf("%v, %v", found, err)
+	}
+	sent, _, err := convert.To(convert.JSON, written, nil, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := (&daemon{opts: &Options{Set: set}, config: running}).Plan(t.Context(), sent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(answer, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
