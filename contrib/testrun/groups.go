@@ -14,6 +14,8 @@ import (
 // group is one run of go test.
 type group struct {
 	args, env []string
+	// packages are those that args name, if that is known.
+	packages []string
 	// aside runs it at a low priority: its tests measure no time that others
 	// must not take.
 	aside bool
@@ -62,12 +64,12 @@ func groups(args []string, plain string, race bool) ([]group, error) {
 	}
 	var out []group
 	if len(raced) > 0 {
-		with.args = slices.Concat([]string{"-race"}, flags[:at], raced, flags[at:])
+		with.args, with.packages = slices.Concat([]string{"-race"}, flags[:at], raced, flags[at:]), raced
 		out = append(out, with)
 	}
 	if len(aside) > 0 {
 		// As programs are built, so that nothing is compiled twice for them.
-		out = append(out, group{args: slices.Concat(flags[:at], aside, flags[at:]), env: []string{"CGO_ENABLED=0"}, aside: true})
+		out = append(out, group{args: slices.Concat(flags[:at], aside, flags[at:]), packages: aside, env: []string{"CGO_ENABLED=0"}, aside: true})
 	}
 	return out, nil
 }
@@ -93,6 +95,24 @@ func list(patterns []string) ([]string, error) {
 		return nil, fmt.Errorf("list the packages %s: %w", strings.Join(patterns, " "), err)
 	}
 	return strings.Fields(string(out)), nil
+}
+
+// compile compiles what the groups test. go test would do so beside the first tests,
+// which have bounds in time, and beside a guest, which has one processor of its own. What
+// cannot be compiled go test says.
+func compile(list []group) {
+	for _, g := range list {
+		if g.packages == nil {
+			continue
+		}
+		args := []string{"list", "-e", "-export", "-deps", "-test", "-f", ""}
+		if slices.Contains(g.args, "-race") {
+			args = append(args, "-race")
+		}
+		cmd := exec.Command("go", append(args, g.packages...)...)
+		cmd.Env = append(os.Environ(), g.env...)
+		_ = cmd.Run()
+	}
 }
 
 // runAll runs the groups side by side. started is false when one of them could

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -46,6 +48,32 @@ func TestGroups(t *testing.T) {
 	for _, args := range []string{"-short", "./no/such/folder"} {
 		if got, err := groups(strings.Fields(args), "./contrib/uml", true); err == nil {
 			t.Errorf("%s: got %v, want an error", args, got)
+		}
+	}
+}
+
+// TestCompile: what go test of the groups has left to compile is what it writes itself.
+func TestCompile(t *testing.T) {
+	if why := raceDetector(); why != "" {
+		t.Skip("needs gcc: " + why)
+	}
+	t.Chdir("../..")
+	list, err := groups([]string{"./contrib/binarycheck", "./contrib/uml"}, "./contrib/uml", true)
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%d groups, error %v", len(list), err)
+	}
+	compile(list)
+	for _, g := range list {
+		cmd := exec.Command("go", append([]string{"test", "-n"}, g.args...)...)
+		cmd.Env = append(os.Environ(), g.env...)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("go test -n %q: %v: %s", g.args, err, out)
+		}
+		for line := range strings.Lines(string(out)) {
+			if strings.Contains(line, "/compile ") && !strings.Contains(line, " -p main ") {
+				t.Errorf("%q: not compiled yet: %s", g.packages, line)
+			}
 		}
 	}
 }

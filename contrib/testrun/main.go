@@ -71,6 +71,7 @@ flags:
 	// tests; what they said until then is still reported. Signals are caught
 	// rather than ignored, because children inherit what is ignored.
 	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	compile(list)
 	started, err := runAll(list, report, stderr)
 	finishGuest()
 	if !started {
