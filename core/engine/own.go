@@ -33,7 +33,7 @@ func (e *Engine) act(batch []node.Action) {
 	for i := range batch {
 		if a := &batch[i]; a.Kind == node.Claim || a.Kind == node.Release {
 			x.actions = append(x.actions, a)
-			x.list = append(x.list, Holding{a.Instance, a.Addresses, a.NoAccept})
+			x.list = append(x.list, Holding{a.Instance, a.Addresses, a.NoAccept, a.Lasting})
 			x.errs = append(x.errs, nil)
 		}
 	}

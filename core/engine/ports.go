@@ -72,6 +72,9 @@ type Holding struct {
 	Addresses []netspec.Address
 	// NoAccept has packets to them dropped.
 	NoAccept bool
+	// Lasting says of those that it is to have that they are the host's, and no
+	// master's.
+	Lasting bool
 }
 
 // Sink takes what the kernel reports. Packets may call back Send, SendBFD and Hush.

@@ -26,7 +26,7 @@ func (k *Kernel) Claim(list []engine.Holding, errs []error) {
 	clear(errs)
 	k.mu.Lock()
 	for i := range list {
-		k.claims.want(list[i].Instance, list[i].Addresses, list[i].NoAccept)
+		k.claims.want(&list[i])
 	}
 	k.mu.Unlock()
 	var all []netspec.Address

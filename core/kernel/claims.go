@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/firewall"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -31,6 +32,9 @@ type claims struct {
 	of map[netip.Addr]int
 	// closed counts the claims that have packets to an address dropped.
 	closed map[firewall.Destination]int
+	// freed are the claims that ended since the last begin, with the indexes of their
+	// interfaces: what began to be read before may still show their addresses.
+	freed map[place]int
 }
 
 // place is what netspec.Address.Same compares.
@@ -42,8 +46,9 @@ type place struct {
 // holding is an address on a device for all who claim it.
 type holding struct {
 	claims int
-	// leaving are those of them whose instance gives the address up now.
-	leaving int
+	// leaving are those of them whose instance gives the address up now, and lasting
+	// those of what is the host's whatever the roles are.
+	leaving, lasting int
 	// seen is the last reading in which it stood under its device's name.
 	seen uint64
 	// index is that of the interface on which it was set last; 0 means that it
@@ -68,12 +73,12 @@ type claim struct {
 	lost bool
 	// noAccept is true while packets to the address are dropped for this claim.
 	noAccept bool
-	// leaving is true from leave to forget.
-	leaving bool
+	// leaving is true from leave to forget, and lasting that of the Holding.
+	leaving, lasting bool
 }
 
 func newClaims() claims {
-	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]string), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int)}
+	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]string), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int), freed: make(map[place]int)}
 }
 
 func keyOf(instance string, a netspec.Address) key {
@@ -84,24 +89,28 @@ func keyOf(instance string, a netspec.Address) key {
 // which missing knows that reading.
 func (c *claims) begin() uint64 {
 	c.epoch++
+	clear(c.freed)
 	return c.epoch
 }
 
 // want notes addresses before they are added, and whether packets to them are
-// to be dropped. It keeps the list, which is not changed afterwards.
-func (c *claims) want(instance string, addresses []netspec.Address, noAccept bool) {
-	for i, a := range addresses {
-		k := keyOf(instance, a)
+// to be dropped. It keeps their list, which is not changed afterwards.
+func (c *claims) want(h *engine.Holding) {
+	for i, a := range h.Addresses {
+		k := keyOf(h.Instance, a)
 		if c.all[k] == nil {
 			if c.at[k.place] == nil {
 				c.at[k.place] = &holding{}
 			}
 			c.at[k.place].claims++
 			c.of[a.Addr()]++
+			if h.Lasting {
+				c.at[k.place].lasting++
+			}
 		}
 		c.open(c.all[k])
-		c.all[k] = &claim{address: &addresses[i], noAccept: noAccept}
-		if noAccept {
+		c.all[k] = &claim{address: &h.Addresses[i], noAccept: h.NoAccept, lasting: h.Lasting}
+		if h.NoAccept {
 			c.closed[destination(a)]++
 		}
 	}
@@ -200,11 +209,17 @@ func (c *claims) forget(instance string, addresses []netspec.Address) {
 			continue
 		}
 		c.open(c.all[k])
+		held := c.at[k.place]
 		if c.all[k].leaving {
-			c.at[k.place].leaving--
+			held.leaving--
+		}
+		if c.all[k].lasting {
+			held.lasting--
+		} else {
+			c.freed[k.place] = held.index
 		}
 		delete(c.all, k)
-		if c.at[k.place].claims--; c.at[k.place].claims == 0 {
+		if held.claims--; held.claims == 0 {
 			delete(c.at, k.place)
 		}
 		c.uncount(a.Addr())
@@ -272,6 +287,37 @@ func (c *claims) standsFor(a netspec.Address, state *link.State) bool {
 	}
 	for d := range c.due {
 		if d.Address.Addr() == a.Addr() && (d.Address.Device == a.Device || d.Index == on.Index) {
+			return true
+		}
+	}
+	return false
+}
+
+// moved reports whether an address that stands on its device, in the state that is being
+// read, may stand there only because an instance has it, or had it when the reading began.
+func (c *claims) moved(a netspec.Address, state *link.State) bool {
+	if held := c.at[place{a.Device, a.Prefix}]; held != nil && held.claims > held.lasting {
+		return true
+	}
+	on, _ := state.Find(a.Device)
+	there := func(p place, index int) bool {
+		return p.prefix == a.Prefix && (p.device == a.Device || index == on.Index)
+	}
+	for at, index := range c.freed {
+		if there(at, index) {
+			return true
+		}
+	}
+	if c.of[a.Addr()] == 0 {
+		return false
+	}
+	for at, held := range c.at { // by another name of the interface
+		if held.claims > held.lasting && there(at, held.index) {
+			return true
+		}
+	}
+	for d := range c.due {
+		if there(place{d.Address.Device, d.Address.Prefix}, d.Index) {
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel/link"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
@@ -30,7 +31,7 @@ func TestAStateOlderThanTheClaimIsNotBelieved(t *testing.T) {
 	nothing := &link.State{}
 	c := newClaims()
 	a := []netspec.Address{vip("192.0.2.1/24")}
-	c.want("VI_1", a, false)
+	c.want(&engine.Holding{Instance: "VI_1", Addresses: a})
 	if gone := c.missing(nothing, c.begin(), true); len(gone) != 0 {
 		t.Errorf("lost before it stood: %+v", gone[0])
 	}
@@ -59,7 +60,7 @@ func TestLossesAreGroupedAndInOrder(t *testing.T) {
 	one := []netspec.Address{vip("192.0.2.2/24"), vip("192.0.2.1/24")}
 	two := []netspec.Address{vip("192.0.2.3/24")}
 	for instance, list := range map[string][]netspec.Address{"b": one, "a": two} {
-		c.want(instance, list, false)
+		c.want(&engine.Holding{Instance: instance, Addresses: list})
 		c.stand(instance, on(2, list...))
 	}
 	gone := c.missing(&link.State{}, c.begin(), false)
@@ -76,9 +77,9 @@ func TestHoldersAreCounted(t *testing.T) {
 		t.Errorf("an address that nobody claims: %v is free, want it", free)
 	}
 	// Claimed twice for one instance it is one claim.
-	c.want("VI_1", a, false)
-	c.want("VI_1", a, false)
-	c.want("VI_2", a, false)
+	c.want(&engine.Holding{Instance: "VI_1", Addresses: a})
+	c.want(&engine.Holding{Instance: "VI_1", Addresses: a})
+	c.want(&engine.Holding{Instance: "VI_2", Addresses: a})
 	if free := c.leave("nobody", a); len(free) != 0 {
 		t.Errorf("claimed by two: %v is free", free)
 	}
@@ -97,4 +98,45 @@ func TestHoldersAreCounted(t *testing.T) {
 	if c.has(a[0].Addr()) || len(c.all)+len(c.at)+len(c.of) != 0 {
 		t.Errorf("something is left: %+v", c)
 	}
+}
+
+// TestMoved: an address stands for an instance as long as that claims it, and in what
+// began to be read before it gave it up; for what lasts it stands by itself.
+func TestMoved(t *testing.T) {
+	state := &link.State{}
+	c := newClaims()
+	a, longer := vip("192.0.2.1/24"), vip("192.0.2.1/32")
+	claim := func(instance string, lasting bool) {
+		c.want(&engine.Holding{Instance: instance, Addresses: []netspec.Address{a}, Lasting: lasting})
+		c.stand(instance, on(2, a))
+	}
+	release := func(instance string) {
+		c.leave(instance, []netspec.Address{a})
+		c.forget(instance, []netspec.Address{a})
+	}
+	is := func(when string, want bool) {
+		t.Helper()
+		if c.moved(a, state) != want || c.moved(longer, state) {
+			t.Errorf("%s: moved %v, and with another length %v", when, c.moved(a, state), c.moved(longer, state))
+		}
+	}
+	c.begin()
+	is("nobody's", false)
+	claim("static", true)
+	is("that of the host", false)
+	claim("VI_1", false)
+	is("that of an instance, too", true)
+	release("VI_1")
+	is("as when the reading began", true)
+	c.begin()
+	is("that of the host again", false)
+	release("static")
+	claim("VI_1", false)
+	c.begin()
+	c.leave("VI_1", []netspec.Address{a})
+	is("while it is given up", true)
+	c.owe(on(2, a)[0], "no such luck")
+	c.forget("VI_1", []netspec.Address{a})
+	c.begin()
+	is("that could not be removed", true)
 }

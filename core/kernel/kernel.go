@@ -53,7 +53,7 @@ type Options struct {
 	// Own are the addresses of instances that own theirs (priority 255):
 	// adverts are sent from them although they are claimed.
 	Own []netip.Addr
-	// Sought are addresses of which the sink is told whether any interface has them
+	// Sought are addresses of which the sink is told whether the host has them by itself
 	// (node.HostHas).
 	Sought []netip.Addr
 	// Pace is how fast announcements may follow each other (keepalived's
@@ -272,7 +272,7 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 	k.mu.Unlock()
 }
 
-// SetSought says of which addresses the sink is told whether any interface has them
+// SetSought says of which addresses the sink is told whether the host has them by itself
 // (node.HostHas); repeated ones count once. Those of a reload are reported by the Watch
 // that is to follow.
 func (k *Kernel) SetSought(addresses []netip.Addr) {

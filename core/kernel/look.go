@@ -91,7 +91,7 @@ func (k *Kernel) reportHeld(all bool) (opening, err error) {
 	}
 	k.told = told
 	if len(sought) > 0 || len(k.presence) > 0 {
-		standing := standingOf(state, sought)
+		standing := k.standingOf(state, sought)
 		if all || !maps.Equal(standing, k.presence) {
 			k.sink.Event(&node.HostHas{Here: standing})
 		}
@@ -109,14 +109,18 @@ func (k *Kernel) reportHeld(all bool) (opening, err error) {
 	return opening, errors.Join(err, k.guard(state))
 }
 
-// standingOf says of each of the addresses whether an interface has it.
-func standingOf(state *link.State, addresses []netip.Addr) map[netip.Addr]bool {
+// standingOf says of each of the addresses whether an interface has it that no instance
+// gives it to: what one has is for the node to say, and what one had until this moment
+// is not the host's.
+func (k *Kernel) standingOf(state *link.State, addresses []netip.Addr) map[netip.Addr]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	here := make(map[netip.Addr]bool, len(addresses))
 	for _, a := range addresses {
 		here[a] = false
 	}
 	for a := range state.Usable() {
-		if _, sought := here[a.Addr()]; sought {
+		if _, sought := here[a.Addr()]; sought && !k.claims.moved(a, state) {
 			here[a.Addr()] = true
 		}
 	}

@@ -3,12 +3,15 @@
 package kernel_test
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"testing"
 
+	"github.com/moonkeep/moonkeep/core/engine"
 	"github.com/moonkeep/moonkeep/core/kernel"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -49,6 +52,17 @@ func TestSoughtAddresses(t *testing.T) {
 	}
 	netnstest.Must(t, h.Link.Remove(b))
 	is("one that goes", true, false)
+	claims := func(lasting bool, list ...netspec.Address) {
+		t.Helper()
+		errs := make([]error, 1)
+		k.Claim([]engine.Holding{{Instance: fmt.Sprint("lasting ", lasting), Addresses: list, Lasting: lasting}}, errs)
+		netnstest.Must(t, errs[0])
+	}
+	netnstest.Must(t, h.Link.Remove(a))
+	is("none", false, false)
+	claims(false, a)
+	claims(true, b)
+	is("that of what lasts, and not that of an instance", false, true)
 	k.SetSought([]netip.Addr{other.Addr()})
 	netnstest.Must(t, k.Watch(nil, nil))
 	s.await(t, soon, "another one", func(events []node.Event, _ []node.Received) bool {

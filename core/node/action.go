@@ -86,7 +86,10 @@ type Action struct {
 	// NoAccept has packets to Addresses dropped while they are claimed, except
 	// neighbour solicitations and advertisements (RFC 9568 6.4.3).
 	NoAccept bool
-	Tell     bool
+	// Lasting is true for a Claim of what is the host's whatever the roles are
+	// (Static).
+	Lasting bool
+	Tell    bool
 	// Yields is true for a Release whose instance is MASTER no longer: from now on
 	// nothing is announced of it.
 	Yields bool

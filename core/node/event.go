@@ -53,8 +53,9 @@ type Link struct {
 }
 
 // HostHas says of the addresses that services with Awake name whether any interface of
-// the host has them. The edge sends it when that changed, and with the first look after a
-// change of the configuration. The map is not changed afterwards.
+// the host has them by itself, and not because an instance claims them, did a moment ago,
+// or was to release them and could not. The edge sends it when that changed, and with the
+// first look after a change of the configuration. The map is not changed afterwards.
 type HostHas struct{ Here map[netip.Addr]bool }
 
 // Checked is the result of one run of a script.

@@ -73,7 +73,7 @@ type Node struct {
 	balancing balancing
 	hands     map[serverName]*hand
 	// stirred says that services may have to wake or to rest, and standing whether
-	// their addresses are on the host, as far as that is told.
+	// the host has their addresses by itself, as far as that is told.
 	stirred  bool
 	standing map[netip.Addr]bool
 	out      []Action
@@ -472,9 +472,6 @@ func (n *Node) emit(now mono.Instant, in *instance) {
 
 func (n *Node) changed(in *instance, a *vrrp.Action) {
 	n.stirred = true
-	if a.From == vrrp.Master {
-		n.yieldStanding(in)
-	}
 	n.seq++
 	v := in.router.View()
 	n.out = append(n.out, Action{Kind: Changed, Instance: in.cfg.Name, Change: &Change{

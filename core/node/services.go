@@ -2,7 +2,6 @@ package node
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -384,7 +383,7 @@ func (n *Node) wake(now mono.Instant, c *checker, awake bool) {
 }
 
 // here says of the addresses that services wait for whether they are here: an instance
-// that has one is master, or the host has it. Before that is known an address counts as
+// that has one is master, or the host has it by itself. Before that is known an address counts as
 // held that no instance moves.
 func (n *Node) here() map[netip.Addr]bool {
 	all := map[netip.Addr]bool{}
@@ -410,24 +409,6 @@ func (n *Node) here() map[netip.Addr]bool {
 		all[a] = master || here || !known && !moved
 	}
 	return all
-}
-
-// yieldStanding has the addresses of an instance that is master no more count as gone
-// until the host is looked at again: that it had them when it was looked at last is
-// because the instance was.
-func (n *Node) yieldStanding(in *instance) {
-	var left map[netip.Addr]bool // what was told is not ours to change
-	for a := range in.owns() {
-		if n.standing[a] {
-			if left == nil {
-				left = maps.Clone(n.standing)
-			}
-			delete(left, a)
-		}
-	}
-	if left != nil {
-		n.standing = left
-	}
 }
 
 // draw returns a random number.

@@ -77,7 +77,7 @@ func (n *Node) restatic(cfg []Static) {
 func (n *Node) claimStatic(s *static) {
 	s.held, s.resting = false, false
 	n.sched.set(s.timer, mono.Never)
-	n.out = append(n.out, Action{Kind: Claim, Instance: s.cfg.Name, Addresses: s.cfg.Addresses, Routing: s.cfg.Routing})
+	n.out = append(n.out, Action{Kind: Claim, Instance: s.cfg.Name, Addresses: s.cfg.Addresses, Routing: s.cfg.Routing, Lasting: true})
 }
 
 // staticOf returns what is held statically under that name, nil for none.

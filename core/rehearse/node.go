@@ -164,8 +164,8 @@ func (n *Node) tellLinks() {
 	}
 }
 
-// tellHost says of the addresses that services wait for whether the machine has them,
-// if that is not what was told last.
+// tellHost says of the addresses that services wait for whether the machine has them by
+// itself, if that is not what was told last.
 func (n *Node) tellHost() {
 	d := n.daemon
 	if d == nil {
@@ -174,7 +174,7 @@ func (n *Node) tellHost() {
 	here := map[netip.Addr]bool{}
 	for i := range d.config.Services {
 		if a := d.config.Services[i].Awake; a.IsValid() {
-			here[a] = n.kernel.stands[a] || n.has(a)
+			here[a] = n.kernel.stands[a] && len(n.kernel.claims[a]) == 0 || n.has(a)
 		}
 	}
 	if len(here) > 0 && (d.here == nil || !maps.Equal(here, d.here)) {
