@@ -161,27 +161,11 @@ func (n *Node) remember(now mono.Instant, e Hand) *hand {
 		if e.Left > 0 {
 			left = e.Left
 		}
-		h.timer = &timed{at: mono.Never, run: func(now mono.Instant) { n.emptied(now, name, "its time is over") }}
+		h.timer = &timed{at: mono.Never, run: func(mono.Instant) { n.emptied(name, "its time is over") }}
 		n.sched.add(h.timer)
 		n.sched.set(h.timer, now.Add(left))
 	}
 	return h
-}
-
-// emptied takes the place of a server away that was drained.
-func (n *Node) emptied(now mono.Instant, name serverName, why string) {
-	h := n.hands[name]
-	if h == nil || h.out || !h.drains() {
-		return
-	}
-	h.out = true
-	if h.timer != nil {
-		n.sched.set(h.timer, mono.Never)
-	}
-	if s := n.server(name); s != nil {
-		n.note(Info, "", "server", fmt.Sprintf("real server %s of virtual server %s is drained: %s", s.cfg.Name, s.service.cfg.Name, why))
-		n.touch(s.service)
-	}
 }
 
 // server finds a real server; nil when there is none.
@@ -284,63 +268,6 @@ func (n *Node) Hands(now mono.Instant) []Hand {
 	}
 	slices.SortFunc(list, func(a, b Hand) int { return cmp.Or(cmp.Compare(a.Service, b.Service), cmp.Compare(a.Server, b.Server)) })
 	return list
-}
-
-// Draining is a real server that loses its place when its connections are gone. Keys are
-// its services in the table, but for those where it shares its place with another real
-// server that has clients: it has no connections of its own there, and they do not end.
-type Draining struct {
-	Service, Server string
-	Keys            []balance.Key
-	Address         balance.Destination
-}
-
-// Draining returns the servers that are being drained.
-func (n *Node) Draining() (list []Draining) {
-	for name, h := range n.hands {
-		if h.out || !h.drains() {
-			continue
-		}
-		for i := range n.services {
-			v := &n.services[i]
-			if v.cfg.Name != name.service {
-				continue
-			}
-			for k := range v.servers {
-				if v.servers[k].cfg.Name == name.server && k < len(v.cfg.Layout.Servers) {
-					list = append(list, Draining{name.service, name.server, n.apart(v, k), v.cfg.Layout.Servers[k]})
-				}
-			}
-		}
-	}
-	return list
-}
-
-// apart returns the keys of a service but for those where another real server with the
-// same place in the table, which counts there, has clients.
-func (n *Node) apart(v *service, k int) []balance.Key {
-	if !v.cfg.Layout.Doubles && !v.cfg.Shares {
-		return v.cfg.Layout.Keys
-	}
-	return slices.DeleteFunc(slices.Clone(v.cfg.Layout.Keys), func(key balance.Key) bool { return n.covered(v, k, key) })
-}
-
-// covered reports whether another real server counts in a service of the table in the
-// place of one, and has clients: of several with one place the first does.
-func (n *Node) covered(v *service, k int, key balance.Key) bool {
-	sharers := []*service{v}
-	if v.cfg.Shares {
-		sharers = n.balancing.sharers[key]
-	}
-	at := v.cfg.Layout.Servers[k].In(key)
-	for _, u := range sharers {
-		for _, p := range u.places {
-			if p.Server != balance.SorryServer && u.cfg.Layout.Servers[p.Server].In(key) == at {
-				return p.Weight > 0 && (u != v || p.Server != k)
-			}
-		}
-	}
-	return false
 }
 
 // spread has servers be in the hands that were meant for wherever they are.

@@ -1,8 +1,6 @@
 package node
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -70,44 +68,6 @@ func TestDrain(t *testing.T) {
 	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
 	s.take(s.node.Step(s.now, &Drained{"web", "x"}))
 	s.asks()
-}
-
-// TestDrainBesideItsDouble: a drain waits for connections where the server itself has
-// the place in the table, and not where one with the same place has it and clients.
-func TestDrainBesideItsDouble(t *testing.T) {
-	mark := balance.Key{Fwmark: 7}
-	s := three(t, func(v *Service) {
-		v.Layout.Keys, v.Layout.Doubles = []balance.Key{vip(1), mark}, true
-		for i := range v.Layout.Servers[:2] {
-			d := &v.Layout.Servers[i]
-			d.Forward, d.Address = balance.Direct, netip.AddrPortFrom(v.Layout.Servers[0].Address.Addr(), uint16(81+i))
-		}
-	})
-	waits := func(when string, want ...string) {
-		t.Helper()
-		var got []string
-		for _, d := range s.node.Draining() {
-			got = append(got, fmt.Sprint(d.Server, len(d.Keys)))
-		}
-		slices.Sort(got)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: %q, want %q", when, got, want)
-		}
-	}
-	s.hand("b", WishDrain, 0, -1)
-	waits("behind one with clients", "b0")
-	s.hand("c", WishDrain, 0, -1)
-	waits("one of its own", "b0", "c2")
-	s.hand("a", WishDrain, 0, -1)
-	waits("the first, too", "a2", "b2", "c2")
-	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
-	waits("the first is gone", "b2", "c2")
-	s.hand("a", WishAuto, 0, -1)
-	waits("the first is back", "b0", "c2")
-	for range 2 {
-		s.run(0, health.Failed)
-	}
-	waits("the first is down", "b2", "c2")
 }
 
 func TestDrainEndsInTime(t *testing.T) {

@@ -266,7 +266,7 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 	case *Handle:
 		n.handle(now, e)
 	case *Drained:
-		n.emptied(now, serverName{e.Service, e.Server}, "its connections are gone")
+		n.drained(serverName{e.Service, e.Server})
 	default:
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))

@@ -231,6 +231,38 @@ func (w *servingTwin) spread(services []Service) {
 	}
 }
 
+// drained takes note of a server without connections, and with it of those that are
+// drained and stand nowhere else in the table.
+func (w *servingTwin) drained(services []Service, name serverName) {
+	drains := func(name serverName) bool {
+		wish := w.hands[name].Wish
+		return (wish == WishDrain || wish == WishMaintenance) && !w.out[name]
+	}
+	if !drains(name) {
+		return
+	}
+	places := map[serverName]map[string]bool{}
+	for _, v := range services {
+		for i, s := range v.Servers {
+			all := map[string]bool{}
+			for _, k := range v.Layout.Keys {
+				all[fmt.Sprint(k, v.Layout.Servers[i].In(k))] = true
+			}
+			places[serverName{v.Name, s.Name}] = all
+		}
+	}
+	for other, all := range places {
+		within := true
+		for place := range all {
+			within = within && places[name][place]
+		}
+		if within && drains(other) {
+			w.out[other] = true
+		}
+	}
+	w.out[name] = true
+}
+
 // placedServices are drawn services with places in the table.
 func placedServices(r *rand.Rand) []Service {
 	all := drawnServices(r)
@@ -328,9 +360,7 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 			p.take(fmt.Sprint("a hand ", h), p.node.Step(p.now, &Handle{h}))
 		case x == 13:
 			at := name()
-			if h := w.hands[at]; h.Wish == WishDrain || h.Wish == WishMaintenance {
-				w.out[at] = true
-			}
+			w.drained(cfg.Services, at)
 			p.take(fmt.Sprint("drained ", at), p.node.Step(p.now, &Drained{at.service, at.server}))
 		case x == 14: // the instance becomes master in time, or is none
 			linked = !linked

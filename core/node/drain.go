@@ -1,0 +1,157 @@
+package node
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+	"github.com/moonkeep/moonkeep/core/mono"
+)
+
+// Draining is a real server that loses its place when its connections are gone. Keys are
+// its services in the table, but for those where it shares its place with another real
+// server that has clients: it has no connections of its own there, and they do not end.
+type Draining struct {
+	Service, Server string
+	Keys            []balance.Key
+	Address         balance.Destination
+}
+
+// Draining returns the servers that are being drained, those in most services of the
+// table first: who is one with several is told of with the first.
+func (n *Node) Draining() (list []Draining) {
+	for name, h := range n.hands {
+		if h.out || !h.drains() {
+			continue
+		}
+		for i := range n.services {
+			v := &n.services[i]
+			if v.cfg.Name != name.service {
+				continue
+			}
+			for k := range v.servers {
+				if v.servers[k].cfg.Name == name.server && k < len(v.cfg.Layout.Servers) {
+					list = append(list, Draining{name.service, name.server, n.apart(v, k), v.cfg.Layout.Servers[k]})
+				}
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b Draining) int {
+		return cmp.Or(len(b.Keys)-len(a.Keys), cmp.Compare(a.Service, b.Service), cmp.Compare(a.Server, b.Server))
+	})
+	return list
+}
+
+// apart returns the keys of a service but for those where another real server with the
+// same place in the table, which counts there, has clients.
+func (n *Node) apart(v *service, k int) []balance.Key {
+	if !v.cfg.Layout.Doubles && !v.cfg.Shares {
+		return v.cfg.Layout.Keys
+	}
+	return slices.DeleteFunc(slices.Clone(v.cfg.Layout.Keys), func(key balance.Key) bool { return n.covered(v, k, key) })
+}
+
+// covered reports whether another real server counts in a service of the table in the
+// place of one, and has clients: of several with one place the first does.
+func (n *Node) covered(v *service, k int, key balance.Key) bool {
+	sharers := []*service{v}
+	if v.cfg.Shares {
+		sharers = n.balancing.sharers[key]
+	}
+	at := v.cfg.Layout.Servers[k].In(key)
+	for _, u := range sharers {
+		for _, p := range u.places {
+			if p.Server != balance.SorryServer && u.cfg.Layout.Servers[p.Server].In(key) == at {
+				return p.Weight > 0 && (u != v || p.Server != k)
+			}
+		}
+	}
+	return false
+}
+
+// emptied takes the place of a server away whose time to be drained is over.
+func (n *Node) emptied(name serverName, why string) {
+	h := n.hands[name]
+	if h == nil || h.out || !h.drains() {
+		return
+	}
+	s := n.server(name)
+	h.leave(n, s)
+	if s != nil {
+		n.note(Info, "", "server", fmt.Sprintf("%s is drained: %s", s.fullName(), why))
+	}
+}
+
+// drained takes the place of a server away that has no connections any more, and with
+// it those of others that were drained and are one with it in the table: what is gone
+// there is told once.
+func (n *Node) drained(name serverName) {
+	h, s := n.hands[name], n.server(name)
+	if h == nil || h.out || !h.drains() {
+		return
+	}
+	h.leave(n, s)
+	if s == nil {
+		return
+	}
+	why := "its connections are gone"
+	if len(n.apart(s.service, s.index())) == 0 && len(s.service.cfg.Layout.Keys) > 0 {
+		why = "another real server has its place in IPVS, and clients there"
+	}
+	for _, t := range n.twins(s) {
+		t.hand.leave(n, t)
+		why += fmt.Sprintf("; so is %s, which is the same there", t.fullName())
+	}
+	n.note(Info, "", "server", fmt.Sprintf("%s is drained: %s", s.fullName(), why))
+}
+
+// leave gives up the place of a server, which may be nil.
+func (h *hand) leave(n *Node, s *server) {
+	h.out = true
+	if h.timer != nil {
+		n.sched.set(h.timer, mono.Never)
+	}
+	if s != nil {
+		n.touch(s.service)
+	}
+}
+
+// fullName is the server with its service, for people.
+func (s *server) fullName() string {
+	return fmt.Sprintf("real server %s of virtual server %s", s.cfg.Name, s.service.cfg.Name)
+}
+
+// index is that of the server in its service.
+func (s *server) index() (k int) {
+	for &s.service.servers[k] != s {
+		k++
+	}
+	return k
+}
+
+// twins returns the other servers that are drained and have no place in the table but
+// where a server has one.
+func (n *Node) twins(s *server) (list []*server) {
+	v := s.service
+	if !v.cfg.Layout.Doubles && !v.cfg.Shares || s.index() >= len(v.cfg.Layout.Servers) {
+		return nil
+	}
+	at := v.cfg.Layout.Servers[s.index()]
+	for i := range n.services {
+		u := &n.services[i]
+		if u != v && !u.cfg.Shares || slices.ContainsFunc(u.cfg.Layout.Keys, func(k balance.Key) bool { return !slices.Contains(v.cfg.Layout.Keys, k) }) {
+			continue
+		}
+		for j := range u.servers {
+			t := &u.servers[j]
+			if t == s || t.hand == nil || t.hand.out || !t.hand.drains() {
+				continue
+			}
+			if !slices.ContainsFunc(u.cfg.Layout.Keys, func(k balance.Key) bool { return u.cfg.Layout.Servers[j].In(k) != at.In(k) }) {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
