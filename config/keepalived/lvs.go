@@ -76,7 +76,7 @@ func (r *reader) endVirtualServer(*statement) {
 		if !r.meant["real_server"] {
 			number := ""
 			if v.Group != "" {
-				number = ", which counts it all the same in the numbers by which FIFOs and mails tell those of a group apart; here they have the numbers as without it"
+				number = "; the numbers by which FIFOs and mails tell those of a group apart are as without it, as by keepalived from 2.2.8 on, where 2.2.7 counts it"
 			}
 			r.out.addAt(v.At, config.Warning, "no-real-server", "virtual_server %s has no real_server: it is left out, as by keepalived%s", name, number)
 		}
