@@ -94,6 +94,7 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	if state == "down" {
 		state = "DOWN"
 	}
+	state += " for " + age(r.SinceAge) // which says nothing of how long what follows is so
 	if r.Kept {
 		state += ", kept in service by the panic"
 	}
@@ -112,7 +113,7 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	if r.Rising != nil {
 		weight += fmt.Sprintf(", %d now (slow_start)", *r.Rising)
 	}
-	fmt.Fprintf(w, "  %s\t%s for %s, %s\n", r.Name, state, age(r.SinceAge), weight)
+	fmt.Fprintf(w, "  %s\t%s, %s\n", r.Name, state, weight)
 	for i := range r.Checks {
 		c := &r.Checks[i]
 		when := ""

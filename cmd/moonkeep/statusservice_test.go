@@ -52,7 +52,7 @@ checks of real servers
 	printServices(&b, &s)
 	for _, part := range []string{
 		"\n  PANIC: too few servers work, so failed ones are kept in service\n",
-		"  192.0.2.11:80              up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80              DOWN, kept in service by the panic for 1m30s, weight 3\n",
+		"  192.0.2.11:80              up for 1m30s, weight 3, 1 now (slow_start)\n", "  192.0.2.12:80              DOWN for 1m30s, kept in service by the panic, weight 3\n",
 	} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
