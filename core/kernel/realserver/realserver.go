@@ -22,7 +22,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -196,7 +195,7 @@ func (h *Host) write() error {
 
 // Up makes the host have what the plan says, and puts back what an earlier Up
 // changed beyond that. Each change is told in half a sentence. Where something is to be
-// set up by hand and is not, nothing is changed.
+// set up by hand and is not, or an interface is missing, nothing is changed.
 func (h *Host) Up(p Plan, tell func(string)) error {
 	byHand, err := h.byHand(p)
 	if err != nil {
@@ -205,11 +204,12 @@ func (h *Host) Up(p Plan, tell func(string)) error {
 	if len(byHand) > 0 {
 		return fmt.Errorf("nothing was changed, since this is to be set up by hand first: %s", strings.Join(byHand, "; "))
 	}
+	want := p.Addresses()
+	if err := h.ready(want); err != nil {
+		return err
+	}
 	for _, s := range p.Settings() {
 		before, err := h.settings.Read(s.Name)
-		if errors.Is(err, fs.ErrNotExist) && filepath.Base(filepath.Dir(s.Name)) == tunnel4 {
-			return missingTunnel(tunnel4, "ipip")
-		}
 		if err == nil {
 			err = h.settings.Set(s.Name, s.Value)
 		}
@@ -220,7 +220,6 @@ func (h *Host) Up(p Plan, tell func(string)) error {
 			tell(fmt.Sprintf("%s: %s -> %s (%s)", s.Name, before, s.Value, s.Why))
 		}
 	}
-	want := p.Addresses()
 	for _, old := range slices.Clone(h.done.Addresses) {
 		if !slices.ContainsFunc(want, func(a netspec.Address) bool { return a.Prefix == old.Prefix && a.Device == old.Device }) {
 			if err := h.remove(old, tell); err != nil {
@@ -268,8 +267,23 @@ func (h *Host) setDown(device string, tell func(string)) error {
 	return h.write()
 }
 
-func missingTunnel(device, module string) error {
-	return fmt.Errorf("there is no interface %s, which services by TUN need: load the module %s (modprobe %s)", device, module, module)
+// ready says which of the interfaces that are to have these addresses is not there.
+func (h *Host) ready(want []netspec.Address) error {
+	all, err := h.conn.State()
+	if err != nil {
+		return fmt.Errorf("read the addresses of this host: %w", err)
+	}
+	modules := map[string]string{tunnel4: "ipip", tunnel6: "ip6_tunnel"}
+	for _, a := range want {
+		if _, there := all.Find(a.Device); there {
+			continue
+		}
+		if m := modules[a.Device]; m != "" {
+			return fmt.Errorf("there is no interface %s, which services by TUN need: load the module %s (modprobe %s)", a.Device, m, m)
+		}
+		return fmt.Errorf("add %s: %w %s", a, link.ErrNoInterface, a.Device)
+	}
+	return nil
 }
 
 // add makes one address stand.
@@ -279,12 +293,7 @@ func (h *Host) add(a netspec.Address, tell func(string)) error {
 		return fmt.Errorf("read the addresses of this host: %w", err)
 	}
 	i, there := all.Find(a.Device)
-	switch {
-	case !there && a.Device == tunnel4:
-		return missingTunnel(tunnel4, "ipip")
-	case !there && a.Device == tunnel6:
-		return missingTunnel(tunnel6, "ip6_tunnel")
-	case !there:
+	if !there { // any more
 		return fmt.Errorf("add %s: %w %s", a, link.ErrNoInterface, a.Device)
 	}
 	if !i.Up {

@@ -301,7 +301,7 @@ func TestOtherWay(t *testing.T) {
 	}
 }
 
-// TestNoTunnel: a kernel without tunnels is told what to do.
+// TestNoTunnel: on a kernel without tunnels it is said what to do, and nothing is changed.
 func TestNoTunnel(t *testing.T) {
 	if _, err := os.Stat("/sys/module/ipip"); err == nil {
 		return // TestTunnel runs here
@@ -313,7 +313,8 @@ func TestNoTunnel(t *testing.T) {
 			return err
 		}
 		defer h.Close()
-		return h.Up(realserver.Plan{Tunnelled: addresses("192.0.2.100")}, func(string) {})
+		p := realserver.Plan{Direct: addresses("192.0.2.99"), Tunnelled: addresses("192.0.2.100")}
+		return h.Up(p, func(told string) { t.Errorf("changed: %s", told) })
 	})
 	if err == nil || !slices.Contains([]string{"there is no interface tunl0, which services by TUN need: load the module ipip (modprobe ipip)"}, err.Error()) {
 		t.Errorf("%v", err)
