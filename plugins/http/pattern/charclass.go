@@ -40,6 +40,9 @@ func (t *translator) character() (*class, rune, error) {
 		t.pos++
 		return nil, unicode.ToUpper(rune(t.src[t.pos-1])) ^ 0x40, nil
 	case 'x':
+		if t.altBsux && !t.hex(2) {
+			return nil, 'x', nil
+		}
 		return t.number(at, 16, 2)
 	case 'o':
 		if t.pos >= len(t.src) || t.src[t.pos] != '{' {
@@ -47,6 +50,9 @@ func (t *translator) character() (*class, rune, error) {
 		}
 		return t.number(at, 8, 3)
 	case 'u':
+		if t.altBsux && !t.hex(4) {
+			return nil, 'u', nil
+		}
 		if t.altBsux {
 			return t.number(at, 16, 4)
 		}
@@ -129,6 +135,48 @@ func (t *translator) property(not bool) (*class, error) {
 		return &class{props: []string{`\P{` + name + `}`}}, nil
 	}
 	return &class{props: []string{`\p{` + name + `}`}}, nil
+}
+
+// hex reports whether so many hexadecimal digits come next.
+func (t *translator) hex(n int) bool {
+	rest := t.src[t.pos:]
+	return len(rest) >= n && strings.Trim(rest[:n], "0123456789abcdefABCDEF") == ""
+}
+
+// posix is the class of a name between [: and :]; nil is none.
+func (t *translator) posix(name string) *class {
+	if t.caseless && (name == "lower" || name == "upper") {
+		name = "alpha"
+	}
+	set, ok := posix[name]
+	if !ok {
+		return nil
+	}
+	if !t.ucp {
+		return &class{spans: set}
+	}
+	switch name {
+	case "digit":
+		return t.set('d')
+	case "word":
+		return t.set('w')
+	case "space":
+		return t.set('s')
+	case "blank":
+		return &class{spans: append(horizontal[:len(horizontal):len(horizontal)], horizontalWide...)}
+	}
+	props, ok := posixProps[name]
+	if !ok { // ascii and xdigit are the same as ever
+		return &class{spans: set}
+	}
+	out := &class{}
+	for _, p := range strings.Fields(props) {
+		out.props = append(out.props, `\p{`+p+`}`)
+	}
+	if name == "punct" { // and the symbols of ASCII
+		out.spans = set
+	}
+	return out
 }
 
 // number reads digits, at most so many of them unless they stand in braces.
@@ -244,15 +292,24 @@ func (t *translator) member() (*class, rune, error) {
 			break
 		}
 		bare, not := strings.CutPrefix(name, "^")
-		set, ok := posix[bare]
-		if !ok {
+		set := t.posix(bare)
+		switch {
+		case set == nil && (name == "<" || name == ">"):
+			return nil, 0, t.cannot(at, "the boundary of a word as [[:"+name+":]]")
+		case set == nil:
 			return nil, 0, t.fault(at, "there is no class [:%s:]", name)
 		}
 		t.pos += len(name) + 4
-		if not {
-			set = complement(set)
+		switch {
+		case !not:
+		case len(set.props) == 0:
+			set.spans = complement(set.spans)
+		case len(set.props) == 1 && len(set.spans) == 0:
+			set.props[0] = `\P` + set.props[0][len(`\p`):]
+		default:
+			set.not = true
 		}
-		return &class{spans: set}, 0, nil
+		return set, 0, nil
 	case strings.HasPrefix(rest, "[.") && strings.Contains(rest, ".]"), strings.HasPrefix(rest, "[=") && strings.Contains(rest, "=]"):
 		return nil, 0, t.fault(at, "collating elements such as %s are in no regular expression of PCRE2's", rest[:2])
 	case rest[0] == '\\':

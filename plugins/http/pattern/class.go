@@ -38,6 +38,11 @@ var posix = map[string][]span{
 	"upper": {{'A', 'Z'}}, "word": wordChars, "xdigit": {{'0', '9'}, {'A', 'F'}, {'a', 'f'}},
 }
 
+// posixProps are the properties of Unicode that stand for them with ucp.
+var posixProps = map[string]string{
+	"alnum": "L N", "alpha": "L", "cntrl": "Cc", "graph": "L M N P S Cf", "lower": "Ll", "print": "L M N P S Cf Zs", "punct": "P", "upper": "Lu",
+}
+
 // complement are all characters but those of a set.
 func complement(set []span) []span {
 	var out []span

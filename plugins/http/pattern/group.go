@@ -113,6 +113,7 @@ func (t *translator) inlineFlags() (bool, error) {
 			t.extended = set
 		case 'U':
 			t.ungreedy = set
+		case 'J': // count has said it of two groups of one name
 		case 'n':
 			// The groups were counted without it.
 			return false, t.cannot(at, "(?n)")

@@ -128,6 +128,7 @@ func (p *Pattern) Match(text io.Reader) (bool, error) {
 		}
 		return false, err
 	}
+	r.newline = -1 // the first line is that of what is searched
 	loc := p.linear.FindReaderIndex(r)
 	if r.err != nil && r.err != io.EOF {
 		return false, r.err
@@ -140,8 +141,8 @@ func (p *Pattern) whole(text []byte) bool {
 	if p.min > int64(len(text)) {
 		return false
 	}
-	newline := int64(bytes.IndexByte(text, '\n'))
 	rest := text[p.min:]
+	newline := p.newline(rest)
 	var loc []int
 	if p.utf || ascii(rest) {
 		loc = p.linear.FindIndex(rest)
@@ -151,8 +152,17 @@ func (p *Pattern) whole(text []byte) bool {
 	return loc != nil && p.place(p.min+int64(loc[0]), newline)
 }
 
-// place reports whether a match may begin at a byte, when the text's first
-// line ends at newline (-1: it does not).
+// newline is where the first line ends of what is searched, in the whole text; -1: it
+// does not.
+func (p *Pattern) newline(searched []byte) int64 {
+	if i := bytes.IndexByte(searched, '\n'); i >= 0 {
+		return p.min + int64(i)
+	}
+	return -1
+}
+
+// place reports whether a match may begin at a byte, when newline says where the first
+// line ends.
 func (p *Pattern) place(at, newline int64) bool {
 	return (p.max < 0 || at <= p.max) && (!p.firstLine || newline < 0 || at <= newline)
 }
@@ -203,7 +213,7 @@ func (p *Pattern) window(text io.Reader) (bool, error) {
 	if p.utf {
 		at = int64(len(string(runes[:m.Index])))
 	}
-	return p.place(at, int64(bytes.IndexByte(head, '\n'))), nil
+	return p.place(at, p.newline(head[p.min:])), nil
 }
 
 func ascii(b []byte) bool {

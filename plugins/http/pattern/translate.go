@@ -125,6 +125,9 @@ func (t *translator) count() error {
 				continue
 			}
 			class = rest[0] != ']'
+		case rest[0] == '#' && t.extended:
+			line, _, _ := strings.Cut(rest, "\n")
+			i += len(line)
 		case rest[0] == '[':
 			class = true
 			if len(rest) > 1 && rest[1] == '^' {
@@ -145,6 +148,9 @@ func (t *translator) count() error {
 					return t.fault(i, "two groups are called %q", name)
 				}
 				t.names[name] = t.total
+			case strings.HasPrefix(rest, "(?#"), strings.HasPrefix(rest, "(?(") && !strings.HasPrefix(rest, "(?(?"):
+				// A comment, or the condition of a group, ends with the next parenthesis.
+				i += max(0, strings.IndexByte(rest, ')'))
 			case strings.HasPrefix(rest, "(?"), strings.HasPrefix(rest, "(*"):
 			case !noCapture:
 				t.total++
