@@ -146,7 +146,7 @@ func (a *answer) statusLine() error {
 	// HTTP/1.1 200 OK
 	bad := errInvalid("the answer is no HTTP: " + short(string(line)))
 	version, rest, ok := bytes.Cut(line, []byte(" "))
-	if !ok || len(version) != 8 || string(version[:5]) != "HTTP/" || version[6] != '.' || !digit(version[5]) || !digit(version[7]) {
+	if !ok || !isHTTP(version) {
 		return bad
 	}
 	rest = bytes.TrimLeft(rest, " ")
@@ -158,6 +158,22 @@ func (a *answer) statusLine() error {
 		return bad
 	}
 	return nil
+}
+
+// isHTTP reports whether the first word of an answer says that it is one. Gateways of
+// HTTP/2 and HTTP/3 write a version without a minor number, and servers of streams that
+// speak as SHOUTcast does write ICY. keepalived takes any word.
+func isHTTP(version []byte) bool {
+	if string(version) == "ICY" {
+		return true
+	}
+	number, ok := bytes.CutPrefix(version, []byte("HTTP/"))
+	major, minor, dotted := bytes.Cut(number, []byte("."))
+	return ok && digits(major) && (!dotted || digits(minor))
+}
+
+func digits(b []byte) bool {
+	return len(b) > 0 && !bytes.ContainsFunc(b, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }
