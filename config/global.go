@@ -221,14 +221,16 @@ type Global struct {
 	// the lower counts. Programs that it starts have the value that it was
 	// started with.
 	VRRPPriority int `key:"vrrp_priority" default:"0" range:"-20..19" unit:"nice" tier:"3"`
-	// CheckerPriority is the nice value of the process that checks.
-	CheckerPriority int `key:"checker_priority" default:"0" range:"-20..19" unit:"nice" idle:"a check runs as the daemon does, or in a process of its own that runs as any other program" tier:"3"`
+	// CheckerPriority is the nice value of checkers: how much they give way to the
+	// daemon's adverts, and to the other programs of the host. Programs of MISC_CHECK have
+	// the value that the daemon was started with. One below 0 takes CAP_SYS_NICE.
+	CheckerPriority int `key:"checker_priority" default:"10" range:"-20..19" unit:"nice" tier:"3"`
 	// BFDPriority is the same as vrrp_priority: BFD and VRRP are one process.
 	BFDPriority int `key:"bfd_priority" default:"0" range:"-20..19" unit:"nice" tier:"3"`
 	// VRRPNoSwap keeps in memory what the daemon has used of it.
 	VRRPNoSwap bool `key:"vrrp_no_swap" tier:"3"`
 	// CheckerNoSwap keeps the process that checks in memory.
-	CheckerNoSwap bool `key:"checker_no_swap" idle:"a check runs as the daemon does, or in a process of its own that runs as any other program" tier:"3"`
+	CheckerNoSwap bool `key:"checker_no_swap" idle:"a check runs as the daemon does, or in a process of its own, of which checker_priority is set" tier:"3"`
 	// BFDNoSwap is the same as vrrp_no_swap.
 	BFDNoSwap bool `key:"bfd_no_swap" tier:"3"`
 	// VRRPRTPriority is the realtime priority (SCHED_RR) of the daemon; none
@@ -236,14 +238,14 @@ type Global struct {
 	// that it starts have none.
 	VRRPRTPriority int `key:"vrrp_rt_priority" range:"1..99" unit:"priority" tier:"3"`
 	// CheckerRTPriority is the realtime priority of the process that checks.
-	CheckerRTPriority int `key:"checker_rt_priority" range:"1..99" unit:"priority" idle:"a check runs as the daemon does, or in a process of its own that runs as any other program" tier:"3"`
+	CheckerRTPriority int `key:"checker_rt_priority" range:"1..99" unit:"priority" idle:"a check runs as the daemon does, or in a process of its own, of which checker_priority is set" tier:"3"`
 	// BFDRTPriority is the same as vrrp_rt_priority.
 	BFDRTPriority int `key:"bfd_rt_priority" range:"1..99" unit:"priority" tier:"3"`
 	// VRRPCPUs are the processors that the daemon may run on; those of
 	// bfd_cpu_affinity are added.
 	VRRPCPUs []int `key:"vrrp_cpu_affinity" form:"words" range:"0..8191" tier:"3"`
 	// CheckerCPUs are the processors that the process that checks may run on.
-	CheckerCPUs []int `key:"checker_cpu_affinity" form:"words" range:"0..8191" idle:"a check runs as the daemon does, or in a process of its own that runs as any other program" tier:"3"`
+	CheckerCPUs []int `key:"checker_cpu_affinity" form:"words" range:"0..8191" idle:"a check runs as the daemon does, or in a process of its own, of which checker_priority is set" tier:"3"`
 	// BFDCPUs are the same as vrrp_cpu_affinity.
 	BFDCPUs []int `key:"bfd_cpu_affinity" form:"words" range:"0..8191" tier:"3"`
 	// VRRPRTTime is how long a thread of the daemon may run in realtime
@@ -251,7 +253,7 @@ type Global struct {
 	// realtime is given up. It counts only when it is written.
 	VRRPRTTime time.Duration `key:"vrrp_rlimit_rttime" word:"vrrp_rlimit_rttime,vrrp_rlimit_rtime" default:"10ms" range:"1us..4294967295us" unit:"us" whole:"true" tier:"3"`
 	// CheckerRTTime limits the process that checks so.
-	CheckerRTTime time.Duration `key:"checker_rlimit_rttime" word:"checker_rlimit_rttime,checker_rlimit_rtime" default:"10ms" range:"1us..4294967295us" unit:"us" whole:"true" idle:"a check runs as the daemon does, or in a process of its own that runs as any other program" tier:"3"`
+	CheckerRTTime time.Duration `key:"checker_rlimit_rttime" word:"checker_rlimit_rttime,checker_rlimit_rtime" default:"10ms" range:"1us..4294967295us" unit:"us" whole:"true" idle:"a check runs as the daemon does, or in a process of its own, of which checker_priority is set" tier:"3"`
 	// BFDRTTime is the same as vrrp_rlimit_rttime; the longer counts.
 	BFDRTTime time.Duration `key:"bfd_rlimit_rttime" word:"bfd_rlimit_rttime,bfd_rlimit_rtime" default:"10ms" range:"1us..4294967295us" unit:"us" whole:"true" tier:"3"`
 	// MaxAutoPriority is the highest realtime priority that may be taken when

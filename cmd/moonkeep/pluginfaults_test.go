@@ -17,17 +17,19 @@ import (
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
 
-// faulty is a plugin that serves well until its third probe, says in the log that it
-// begins to do what its mode is, and does. In the next process, which knows by the
-// check's state that it is not the first, it serves well.
+// faulty is a plugin that serves well until its third probe, and until there is the file
+// that it waits for, if it names one; then it says in the log that it begins to do what
+// its mode is, and does. In the next process, which knows by the check's state that it is
+// not the first, it serves well. Each says so with its first result.
 const faulty = `#!/usr/bin/python3 -X%[2]s
-MODE = %[1]q
+MODE, WAIT = %[1]q, %[5]q
 import json, os, signal, sys, threading, time
 def send(m): print(json.dumps(m), flush=True)
 send({"hello": {"protocol": %[3]d, "name": MODE, "version": %[4]q, "doc": "faulty"}})
-states, probes = {}, 0
+first, probes, holds = True, 0, False
+def say(what): send({"logs": [{"level": "warn", "message": what}]})
 def fault(s):
-    send({"logs": [{"level": "warn", "message": "fault " + MODE + " begins"}]})
+    say("fault " + MODE + " begins")
     if MODE == "leak":
         kept = []
         while True: kept.append(bytearray(1 << 20))
@@ -56,27 +58,34 @@ def fault(s):
             send({"results": [{"check": s["check"], "probe": s["probe"], "verdict": "failed"}]})
         threading.Thread(target=answer, daemon=True).start()
         return
+    elif MODE in ("pending", "killed"):
+        return
     time.sleep(60)
 for line in sys.stdin:
     m = json.loads(line)
     for p in m.get("prepare", []):
-        states[p["check"]] = p.get("state", "")
+        if p.get("state"): first = False
         send({"prepared": [{"check": p["check"]}]})
     if "ping" in m: send({"pong": m["ping"]})
+    results = []
     for s in m.get("start", []):
         probes += 1
-        if probes == 3 and not states[s["check"]] and MODE not in ("version", "sum", "replaced"):
-            states[s["check"]] = "2"
+        if holds: continue
+        if first and probes >= 3 and (not WAIT or os.path.exists(WAIT)):
+            first = False
             fault(s)
+            holds = MODE == "pending"
             continue
-        send({"results": [{"check": s["check"], "probe": s["probe"], "verdict": "ok", "state": "1" if probes > 1 else ""}]})
+        results.append({"check": s["check"], "probe": s["probe"], "verdict": "ok", "state": "1" if probes > 1 else ""})
+        if probes == 1: say("serves " + MODE)
+    if results: send({"results": results})
 `
 
 // mark is a word on the command line of a faulty plugin and of what it forks.
 func mark(mode string) string { return fmt.Sprintf("faulty-%s-%d-", mode, os.Getpid()) }
 
-// advertTimes are the times between the adverts of a router, beside how late a goroutine
-// was that did nothing but sleep meanwhile.
+// advertTimes are when the kernel received the adverts of a router, beside how late a
+// goroutine was that did nothing but sleep meanwhile.
 type advertTimes struct {
 	at    []time.Time
 	late  time.Duration // the sleeper, at the worst
@@ -97,13 +106,13 @@ func hearAdverts(t *testing.T, h *host, vrid byte) *advertTimes {
 			a.late = max(a.late, time.Since(begin)-nap)
 		}
 	}()
-	go func() { // by itself, so that adverts are noted when they come
+	go func() {
 		defer close(a.ended)
 		for !a.over.Load() {
 			const header = 14 + 20 // Ethernet, IPv4
-			frame := capture.Next(t, 20*time.Millisecond)
+			frame, at := capture.NextAt(t, 20*time.Millisecond)
 			if len(frame) > header+1 && frame[14+9] == vrrp.Protocol && frame[header+1] == vrid {
-				a.at = append(a.at, time.Now())
+				a.at = append(a.at, at)
 			}
 		}
 		<-slept
@@ -115,8 +124,8 @@ func hearAdverts(t *testing.T, h *host, vrid byte) *advertTimes {
 func (a *advertTimes) end() { a.over.Store(true); <-a.ended }
 
 // steady holds that a master with an advert each 100 ms was on time, as far as the
-// machine was.
-func (a *advertTimes) steady(t *testing.T) {
+// machine was. It returns how late the latest was.
+func (a *advertTimes) steady(t *testing.T) (late time.Duration) {
 	t.Helper()
 	a.end()
 	var gaps []time.Duration
@@ -136,6 +145,7 @@ func (a *advertTimes) steady(t *testing.T) {
 	if median < 90*time.Millisecond || median > 110*time.Millisecond || worst > most {
 		t.Errorf("between two adverts there are %v at the median and %v at the worst, want 100ms and at most %v", median, worst, most)
 	}
+	return worst - 100*time.Millisecond
 }
 
 // TestEveryPluginFault plays all at once what may go wrong with plugins: the master
@@ -152,7 +162,10 @@ func TestEveryPluginFault(t *testing.T) {
 	others := []string{"late", "version", "sum", "replaced"}
 	files, plugins, servers := map[string]string{}, "", ""
 	text := func(mode string, protocol int, version string) string {
-		return fmt.Sprintf(faulty, mode, mark(mode), protocol, version)
+		if slices.Contains(others[1:], mode) { // they are played from here
+			return fmt.Sprintf(faulty, mode, mark(mode), protocol, version, "/none")
+		}
+		return fmt.Sprintf(faulty, mode, mark(mode), protocol, version, "")
 	}
 	for i, mode := range slices.Concat(again, others) {
 		protocol, pin := 1, ""

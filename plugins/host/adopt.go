@@ -147,7 +147,7 @@ func (g *group) remember(i *instance, s *slot, state string) {
 
 func same(a, b Plugin) bool {
 	return a.Path == b.Path && a.SHA256 == b.SHA256 && a.User == b.User && a.Group == b.Group && a.Memory == b.Memory &&
-		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && slices.Equal(a.Allow, b.Allow)
+		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && a.Nice == b.Nice && slices.Equal(a.Allow, b.Allow)
 }
 
 // take finds or makes the slot of a check.

@@ -23,6 +23,7 @@ const (
 	fdDir                 // the directory for its socket
 	fdSpec                // the launchSpec
 	fdProgram             // the file that it becomes
+	fdReady               // closed once the launcher gives way to the daemon
 	fdNetNS               // where its network is, when Spec.NetNS is set
 )
 
@@ -45,6 +46,8 @@ type launchSpec struct {
 	Fork  bool
 	Caps  []int
 	Plain bool
+	// Nice is the nice value; 0 leaves it.
+	Nice int
 }
 
 // IsLaunch reports whether this process was started to become a plugin. The
@@ -76,6 +79,11 @@ func launch() error {
 	if err := json.Unmarshal(raw, &s); err != nil {
 		return fmt.Errorf("read what to launch: %w", err)
 	}
+	yield(s.Nice)
+	if err := unix.Close(fdReady); err != nil {
+		return fmt.Errorf("say that the launcher gives way: %w", err)
+	}
+	unprotect("/proc/self/oom_score_adj")
 	if s.NetNS {
 		if err := unix.Setns(fdNetNS, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("enter the network namespace: %w", err)

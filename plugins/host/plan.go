@@ -78,6 +78,9 @@ type Plugin struct {
 	// Allow are capabilities that it keeps: net_raw, net_admin,
 	// net_bind_service.
 	Allow []string
+	// Nice is its nice value, beside the daemon's programs and within the machine: how
+	// much it gives way to others. 0 is the daemon's.
+	Nice int
 	// Plain takes only the user away, and neither the right to start programs
 	// nor what these may do: for a plugin that runs the user's own programs
 	// under the user's account.

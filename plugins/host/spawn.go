@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -72,6 +73,7 @@ type process struct {
 	stderr *os.File
 	alive  *os.File // the daemon's end of the liveness pipe
 	dir    *os.File // where its socket is
+	given  bool     // dir is the process's user's
 
 	done chan struct{} // closed when it has ended and was reaped
 	// left is called then; nil when nothing is.
@@ -98,7 +100,7 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	if err != nil {
 		return nil, err
 	}
-	var pipes [5][2]*os.File
+	var pipes [6][2]*os.File
 	var inherit []*os.File
 	defer func() {
 		for _, f := range inherit {
@@ -120,7 +122,7 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 		}
 	}
 	// What the daemon keeps is its own; what the process gets must block.
-	in, out, errs, alive, told := pipes[0], pipes[1], pipes[2], pipes[3], pipes[4]
+	in, out, errs, alive, told, ready := pipes[0], pipes[1], pipes[2], pipes[3], pipes[4], pipes[5]
 	dir, err := ownDir(sp.dir, l)
 	if err != nil {
 		return nil, err
@@ -130,8 +132,8 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 			dir.Close()
 		}
 	}()
-	inherit = []*os.File{in[0], out[1], errs[1], alive[0], told[0]}
-	files := []*os.File{in[0], out[1], errs[1], alive[0], dir, told[0], file}
+	inherit = []*os.File{in[0], out[1], errs[1], alive[0], told[0], ready[1]}
+	files := []*os.File{in[0], out[1], errs[1], alive[0], dir, told[0], file, ready[1]}
 	var space spaceID
 	if sp.netns != "" {
 		ns, err := openNetNS(sp.netns)
@@ -163,8 +165,8 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	for i, f := range files {
 		attr.Files[i] = f.Fd()
 	}
-	p := &process{uid: uid, space: space, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, done: make(chan struct{})}
-	if err = s.fork(p, attr, !sp.plugin.Plain); err != nil {
+	p := &process{uid: uid, space: space, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, given: l.Switch, done: make(chan struct{})}
+	if err = s.fork(p, attr, ready, !sp.plugin.Plain); err != nil {
 		if p.left != nil {
 			p.left(false)
 		}
@@ -177,8 +179,9 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 // fork starts the launcher on the thread: in a session of its own (so that
 // all that it forks have one share of the processors, by sched_autogroup) and,
 // where the daemon may make one, in a pid namespace of its own, so that
-// whatever it starts ends with it.
-func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error {
+// whatever it starts ends with it. The thread takes the next only when the launcher
+// has closed its end of ready: until then that runs beside the daemon, as urgent as it.
+func (s *spawner) fork(p *process, attr *syscall.ProcAttr, ready [2]*os.File, namespace bool) error {
 	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	if namespace {
 		attr.Sys.Cloneflags = unix.CLONE_NEWPID
@@ -192,6 +195,9 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error
 		pid, _, err := syscall.StartProcess("/proc/self/exe", []string{launchName}, attr)
 		p.pid = pid
 		answer <- err
+		if err == nil {
+			await(ready)
+		}
 	}
 	select {
 	case s.starts <- start:
@@ -200,9 +206,24 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, namespace bool) error
 	}
 	err := <-answer
 	if namespace && (errors.Is(err, unix.EPERM) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOSPC)) {
-		return s.fork(p, attr, false)
+		return s.fork(p, attr, ready, false)
 	}
 	return err
+}
+
+// launching is how long a launcher is waited for before the next is started. It takes
+// some 20 ms of the processor.
+const launching = 200 * time.Millisecond
+
+// await waits until the launcher has closed its end of a pipe, or has ended, and closes
+// the daemon's.
+func await(ready [2]*os.File) {
+	defer ready[0].Close()
+	ready[1].Close()
+	// What goes wrong here only starts the next one sooner.
+	if ready[0].SetReadDeadline(time.Now().Add(launching)) == nil {
+		_, _ = ready[0].Read(make([]byte, 1))
+	}
 }
 
 // launch is what the launcher is told.
@@ -210,7 +231,7 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 	p := sp.plugin
 	l := launchSpec{
 		Args: sp.args, Env: sp.env, Script: isScript(file), Fork: p.Processes > 0 || p.Plain, Plain: p.Plain,
-		OpenFiles: uint64(p.OpenFiles),
+		OpenFiles: uint64(p.OpenFiles), Nice: p.Nice,
 	}
 	if p.Memory > 0 && !(raceDetector && p.Path == "") {
 		l.Memory = uint64(p.Memory) + reserved
@@ -233,9 +254,12 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 	for _, c := range p.Allow {
 		l.Caps = append(l.Caps, capabilities[c])
 	}
-	if p.Processes > 0 {
-		// The kernel counts all tasks of the user, threads too.
+	// The kernel counts all tasks of the user, threads too, and not those of root.
+	switch {
+	case p.Processes > 0:
 		l.Processes = uint64(p.Processes + ownTasks + tasksOf(l.UID))
+	case !p.Plain:
+		l.Processes = uint64(mostTasks + tasksOf(l.UID))
 	}
 	if p.Plain {
 		l.Env = append(l.Env, "HOME="+who.Home, "USER="+who.Name, "LOGNAME="+who.Name)
@@ -247,8 +271,12 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 // ask the kernel for and do not use, in bytes. The kernel counts it.
 const reserved = 96 << 20
 
-// ownTasks is room for the threads of a plugin itself.
-const ownTasks = 64
+// ownTasks is room for the threads of a plugin itself. One that may start no process has
+// mostTasks, which also leaves room for what else the user starts later.
+const (
+	ownTasks  = 64
+	mostTasks = 1024
+)
 
 // tasksOf counts the tasks of a user. Who ends meanwhile is not counted.
 func tasksOf(uid int) int {

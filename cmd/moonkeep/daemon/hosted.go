@@ -35,6 +35,7 @@ func configured(c *config.Config, p *config.Plugin) pluginhost.Plugin {
 	out := pluginhost.Plugin{
 		Name: p.Name, Path: p.Path, SHA256: hex.EncodeToString([]byte(p.SHA256)), User: p.User, Group: p.Group,
 		Memory: int64(p.Memory) << 20, OpenFiles: p.OpenFiles, Processes: p.Processes, Allow: slices.Clone(p.Allow),
+		Nice: c.Global.CheckerPriority,
 	}
 	if out.User == "" {
 		out.User, out.Group = c.Global.PluginUser, c.Global.PluginGroup
@@ -86,7 +87,7 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 	// It runs the users' programs, which may do what the user may.
 	p.Plain = p.Name == "MISC_CHECK"
 	if p.Plain {
-		p.Memory = 0
+		p.Memory, p.Nice = 0, 0
 	}
 	return p
 }

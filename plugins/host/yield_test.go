@@ -1,0 +1,119 @@
+//go:build linux
+
+package host
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/plugins/checker"
+)
+
+func init() {
+	actions["place"] = func(context.Context, checker.Target) checker.Result {
+		return checker.Result{Verdict: checker.OK, Message: placeOf("self")}
+	}
+}
+
+// placeOf is how the kernel puts a process among others: its nice value, and that of its
+// session.
+func placeOf(pid string) string {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	if err != nil {
+		return err.Error()
+	}
+	_, after, _ := strings.Cut(string(stat), ") ")
+	nice := "?"
+	if f := strings.Fields(after); len(f) > 16 {
+		nice = f[16] // the 19th of proc_pid_stat(5)
+	}
+	session := "none"
+	if b, err := os.ReadFile("/proc/" + pid + "/autogroup"); err == nil {
+		if f := strings.Fields(string(b)); len(f) == 3 { // /autogroup-7 nice 0
+			session = f[2]
+		}
+	}
+	return fmt.Sprintf("nice %s, session %s", nice, session)
+}
+
+// TestGivesWay: a checker gives way to the daemon as far as it is told, from its start.
+// Another nice value takes a new process.
+func TestGivesWay(t *testing.T) {
+	s := newSite(t, quick(t))
+	plan := Plan{Checks: []Check{check(0, "GOOD", "place")}, Plugins: []Plugin{{Name: "GOOD"}}}
+	for i, nice := range []int{0, 7, 7, -3} {
+		plan.Plugins[0].Nice = nice
+		s.open(plan)
+		want := fmt.Sprintf("nice %d, session %[1]d", nice)
+		if _, err := os.Stat("/proc/self/autogroup"); err != nil {
+			want = fmt.Sprintf("nice %d, session none", nice)
+		}
+		s.eventually(want, func() bool { return s.probe(0).Message == want })
+		if starts := []int{1, 2, 2, 3}[i]; s.status().Starts != starts {
+			t.Errorf("%d processes were started, want %d", s.status().Starts, starts)
+		}
+	}
+}
+
+// TestUnprotects: what is spared when memory is short is as anything else afterwards, and
+// what is not stays as it is.
+func TestUnprotects(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "oom_score_adj")
+	for _, test := range [][2]string{{"-900\n", "0"}, {"0\n", "0\n"}, {"500\n", "500\n"}} {
+		if err := os.WriteFile(path, []byte(test[0]), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		unprotect(path)
+		if got, err := os.ReadFile(path); err != nil || string(got) != test[1] {
+			t.Errorf("%q became %q, %v; want %q", test[0], got, err, test[1])
+		}
+	}
+}
+
+// TestThreadsWithoutEnd: a plugin that may start no process cannot have threads without
+// an end either, which are as good for taking all that the kernel has room for.
+func TestThreadsWithoutEnd(t *testing.T) {
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("needs /usr/bin/python3: something that makes threads until it gets none")
+	}
+	path := filepath.Join(openDir(t), "THREADS")
+	if err := os.WriteFile(path, []byte(threading), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	o := quick(t)
+	o.Silence = time.Minute
+	s := newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "THREADS", "")}, Plugins: []Plugin{{Name: "THREADS", Path: path}}})
+	a := s.probe(0)
+	if n, err := strconv.Atoi(a.Message); err != nil || n < mostTasks/2 || n > mostTasks+200 {
+		t.Errorf("it made %q threads, want about %d", a.Message, mostTasks)
+	}
+}
+
+// threading is a plugin that makes threads until it gets none.
+const threading = `#!/usr/bin/python3
+import json, sys, threading
+def send(m): print(json.dumps(m), flush=True)
+send({"hello": {"protocol": 1, "name": "THREADS"}})
+threading.stack_size(1 << 16)
+end = threading.Event()
+for line in sys.stdin:
+    m = json.loads(line)
+    if "ping" in m: send({"pong": m["ping"]})
+    for s in m.get("start", []):
+        n = 0
+        try:
+            while n < 4000:
+                threading.Thread(target=end.wait, daemon=True).start()
+                n += 1
+        except RuntimeError:
+            pass
+        end.set()
+        send({"results": [{"check": s["check"], "probe": s["probe"], "verdict": "ok", "message": str(n)}]})
+`
