@@ -23,6 +23,8 @@ import (
 	"github.com/hashicorp/go-plugin/runner"
 	"golang.org/x/sys/unix"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/encoding/proto" // the codec of messages
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
@@ -40,6 +42,8 @@ type link interface {
 const (
 	// maxReceive bounds one message of a plugin, in bytes.
 	maxReceive = 4 << 20
+	// maxHeaders bounds the headers of an answer by HTTP/2, in bytes.
+	maxHeaders = 64 << 10
 	// maxLine bounds what a plugin says first, and a line of its errors.
 	maxLine = 4 << 10
 	window  = 1 << 20
@@ -59,8 +63,11 @@ type starter struct {
 	out     *bufio.Reader // what follows
 	last    *tail
 	client  *plugin.Client
-	read    chan struct{} // closed when its standard error has ended
-	printed atomic.Int64  // bytes on its standard output that are no message
+	// watching is closed when it is started, or could not be.
+	watching chan struct{}
+	read     chan struct{} // closed when its standard error has ended
+	printed  atomic.Int64  // bytes on its standard output that are no message
+	filled   atomic.Bool   // it was ended for what it made in the directory of its socket
 
 	mu      sync.Mutex // guards proc while it starts, and aborted
 	aborted bool
@@ -111,7 +118,8 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 		SyncStderr:       &printed{line: s.relayed},
 		GRPCDialOptions: []grpc.DialOption{
 			grpc.WithContextDialer(s.dial), grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window),
-			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
+			grpc.WithMaxHeaderListSize(maxHeaders),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive), grpc.ForceCodecV2(frugal{encoding.GetCodecV2("proto")})),
 		},
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, dir string) (runner.Runner, error) {
 			s.spec.dir = dir
@@ -119,8 +127,14 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 			return s, nil
 		},
 	})
+	over := make(chan struct{})
+	defer close(over)
+	s.watching = over
 	_, err := s.client.Start()
 	if errors.Is(err, errLines) {
+		if err := s.enclose(); err != nil {
+			return nil, err
+		}
 		return newLines(s.proc, s.first, s.out), nil
 	}
 	if err != nil {
@@ -142,11 +156,19 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 		cancel()
 		return nil, s.explain(err)
 	}
+	if err := s.enclose(); err != nil {
+		cancel()
+		return nil, err
+	}
 	return &streamLink{stream, cancel}, nil
 }
 
-// explain adds what a process that failed to start said last.
+// explain adds what a process that failed to start said last, and has an error that
+// repeats words of the process be safe to print.
 func (s *starter) explain(err error) error {
+	if s.filled.Load() {
+		return errFiles
+	}
 	var explained *startError
 	if s.proc == nil || errors.As(err, &explained) {
 		return err
@@ -156,10 +178,7 @@ func (s *starter) explain(err error) error {
 	case <-s.read:
 	case <-time.After(100 * time.Millisecond):
 	}
-	if words := s.last.String(); words != "" {
-		return &startError{err, words}
-	}
-	return err
+	return &startError{err, s.last.String()}
 }
 
 // startError is a start that failed, with the last words of the process.
@@ -168,7 +187,14 @@ type startError struct {
 	words string
 }
 
-func (e *startError) Error() string { return e.error.Error() + "; it said: " + e.words }
+func (e *startError) Error() string {
+	text := e.error.Error()
+	if e.words != "" {
+		text += "; it said: " + e.words
+	}
+	return printable(text)
+}
+
 func (e *startError) Unwrap() error { return e.error }
 
 // finish removes what the start of a process left behind, after it has ended.
@@ -229,6 +255,7 @@ func (s *starter) Start(ctx context.Context) error {
 	if err := s.begin(file); err != nil {
 		return err
 	}
+	go s.watch(s.watching)
 	s.read = make(chan struct{})
 	go func() {
 		defer close(s.read)
@@ -275,9 +302,11 @@ func (s *starter) heard(text string) {
 
 // listen hands on what the plugin writes to its standard error.
 func (s *starter) listen() {
-	r := bufio.NewReaderSize(&paced{r: s.proc.stderr}, maxLine)
+	in := &paced{r: s.proc.stderr}
+	r := bufio.NewReaderSize(in, maxLine)
 	for {
 		line, err := r.ReadSlice('\n')
+		in.lines(1)
 		s.heard(strings.TrimRight(string(line), "\r\n"))
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
@@ -325,7 +354,7 @@ func (s *starter) dial(ctx context.Context, _ string) (net.Conn, error) {
 		conn.Close()
 		return nil, failed
 	}
-	return stream.Wrap(conn), nil
+	return &pacedConn{Conn: stream.Wrap(conn)}, nil
 }
 
 // address is the socket that the plugin greeted with.

@@ -196,6 +196,7 @@ func TestLies(t *testing.T) {
 		{"hello", "it greeted twice"},
 		{"deaf", "no sign of life"},
 		{"flood", "messages in a second that answer nothing"},
+		{"prepares", "messages in a second that answer nothing"},
 		{"large", "MiB in a second beside its answers"},
 	} {
 		t.Run(test.do, func(t *testing.T) {

@@ -107,3 +107,45 @@ func TestFollowsItsNamespaceLater(t *testing.T) {
 		})
 	}
 }
+
+// TestOtherLimitsAtOnce: a reload that has a plugin run in another way starts its new
+// process at once, also while the next try to move it to another network namespace, which
+// has gone wrong, is far off.
+func TestOtherLimitsAtOnce(t *testing.T) {
+	needRoot(t)
+	path, name := filepath.Join(openDir(t), "SH"), filepath.Join(t.TempDir(), "red")
+	script(t, path, "answers")
+	space := netNS(t)
+	become := func(make func(path string) error) {
+		t.Helper()
+		if err := make(name + ".new"); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(name+".new", name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	right := func(path string) error {
+		return os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), space.Fd()), path)
+	}
+	o := quick(t)
+	o.Retry, o.RetryMost = time.Hour, time.Hour
+	c := check(0, "SH", "a")
+	c.NetNS = name
+	plan := Plan{Checks: []Check{c}, Plugins: []Plugin{{Name: "SH", Path: path, Processes: 20}}}
+	s := newSite(t, o)
+	become(right)
+	s.open(plan)
+	s.recovers(0)
+	become(func(path string) error { return os.WriteFile(path, nil, 0o600) })
+	s.open(plan)
+	s.eventually("it cannot be in what is none", func() bool { return s.status().Failures > 0 })
+	become(right)
+	before := s.status()
+	plan.Plugins[0].OpenFiles = 100
+	s.open(plan)
+	s.eventually("a process with the other limit", func() bool { st := s.status(); return st.Starts == before.Starts+1 && st.Pid != before.Pid })
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Errorf("%+v", a)
+	}
+}

@@ -43,7 +43,7 @@ func be(kind string) {
 		runtime.GOMAXPROCS(4)
 		checker.Serve(never{light{good{os.Args[len(os.Args)-1]}}})
 	case "MUTE":
-		select {}
+		time.Sleep(time.Hour)
 	case "CHATTY":
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 1<<20))
 		select {}
@@ -71,6 +71,10 @@ func be(kind string) {
 		})
 	case "NOISE":
 		noise()
+	case "FILLS":
+		fill(1 << 30)
+	case "FRAMES":
+		frames()
 	case "ELSEWHERE":
 		elsewhere()
 	case "STUBBORN":
@@ -183,6 +187,12 @@ func obey(s checkerpb.Checker_SessionServer) error {
 			case strings.Contains(what, "flood"):
 				for range 1 << 20 { // between two answers to pings
 					if err := s.Send(&checkerpb.FromPlugin{}); err != nil {
+						return err
+					}
+				}
+			case strings.Contains(what, "prepares"):
+				for { // what it was asked for once
+					if err := s.Send(&checkerpb.FromPlugin{Prepared: []*checkerpb.Prepared{{Check: p.GetCheck()}}}); err != nil {
 						return err
 					}
 				}

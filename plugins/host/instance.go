@@ -45,6 +45,7 @@ type instance struct {
 	idling time.Time // when these began to be counted; a second later it does anew
 	under  int       // probes under way
 	owed   int       // probes that it did not answer in time, and may yet
+	asking int       // checks that it is to prepare, and has not said that it did
 
 	fresh   []uint32 // checks to prepare
 	release []uint32
@@ -243,9 +244,13 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 		if int(p.GetCheck()) >= len(g.slots) {
 			return fmt.Errorf("it prepared check %d, which there is not", p.GetCheck())
 		}
+		if i.asking > 0 { // once each: who says the same again only talks
+			i.asking--
+			answers, prepared = true, prepared+1
+		}
 		s := &g.slots[p.GetCheck()]
 		if s.refs > 0 && s.prepared == i.number {
-			s.refused, answers, prepared = "", true, prepared+1
+			s.refused = ""
 			if text := cut(p.GetError()); text != "" {
 				s.refused = "the plugin cannot make this check: " + text
 				g.warn("a check cannot be made", "check", s.check.Label, "why", text)

@@ -18,6 +18,7 @@ import (
 // plugins/README.md.
 type lines struct {
 	proc  *process
+	pace  *paced
 	out   *bufio.Reader
 	first []byte
 }
@@ -28,7 +29,8 @@ const maxJSON = 1 << 20
 // newLines makes a link to a process whose first line has been read, or the
 // beginning of it.
 func newLines(p *process, first []byte, out *bufio.Reader) *lines {
-	return &lines{proc: p, first: first, out: bufio.NewReaderSize(&paced{r: out}, maxLine)}
+	pace := &paced{r: out}
+	return &lines{proc: p, pace: pace, first: first, out: bufio.NewReaderSize(pace, maxLine)}
 }
 
 func (l *lines) close() { l.proc.farewell() }
@@ -53,6 +55,7 @@ func (l *lines) recv() (*checkerpb.FromPlugin, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read from the plugin: %w", err)
 		}
+		l.pace.lines(1)
 		if len(bytes.TrimSpace(line)) > 0 {
 			return decodeLine(line)
 		}

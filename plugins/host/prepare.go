@@ -18,6 +18,7 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 	if i.group.failures >= tripped {
 		state = "" // it may be what ends each process
 	}
+	i.asking++
 	m.Prepare = append(m.Prepare, prepareOf(s.check, id, state))
 }
 

@@ -118,36 +118,48 @@ func (g *group) publish() {
 	g.mu.Unlock()
 }
 
-// infoOf is who a plugin says it is.
+// infoOf is who a plugin says it is, safe to print.
 func infoOf(h *checkerpb.Hello) checker.Info {
-	info := checker.Info{Name: h.GetName(), Version: h.GetVersion(), Doc: h.GetDoc(), Needs: h.GetNeeds()}
+	info := checker.Info{Name: cut(h.GetName()), Version: cut(h.GetVersion()), Doc: printable(h.GetDoc())}
+	for _, need := range h.GetNeeds() {
+		info.Needs = append(info.Needs, cut(need))
+	}
 	for _, o := range h.GetOptions() {
 		info.Options = append(info.Options, checker.Option{
-			Name: o.GetName(), Type: o.GetType(), Unit: o.GetUnit(), Default: o.GetDefault(), Doc: o.GetDoc(), Required: o.GetRequired(), Secret: o.GetSecret(),
+			Name: cut(o.GetName()), Type: cut(o.GetType()), Unit: cut(o.GetUnit()), Default: cut(o.GetDefault()), Doc: cut(o.GetDoc()),
+			Required: o.GetRequired(), Secret: o.GetSecret(),
 		})
 	}
 	return info
 }
 
-// limiter lets a few lines of a plugin pass each second, and counts others.
+// limiter lets a few lines of a plugin pass each second, fewer when it goes on, and
+// counts others.
 type limiter struct {
-	second  time.Time
-	lines   int
-	dropped int
+	second, minute time.Time
+	lines, all     int // in these
+	dropped        int
 }
 
-// perSecond is how many lines of one plugin the log takes in a second.
-const perSecond = 20
+// perSecond and perMinute are how many lines of one plugin the log takes.
+const (
+	perSecond = 20
+	perMinute = 300
+)
 
 func (l *limiter) pass(now time.Time) (dropped int, ok bool) {
 	if now.Sub(l.second) >= time.Second {
 		l.second, l.lines = now, 0
 	}
-	if l.lines >= perSecond {
+	if now.Sub(l.minute) >= time.Minute {
+		l.minute, l.all = now, 0
+	}
+	if l.lines >= perSecond || l.all >= perMinute {
 		l.dropped++
 		return 0, false
 	}
 	l.lines++
+	l.all++
 	dropped, l.dropped = l.dropped, 0
 	return dropped, true
 }
@@ -177,14 +189,21 @@ func (g *group) logged(l *checkerpb.Log) {
 	if l.GetHasCheck() && int(l.GetCheck()) < len(g.slots) && g.slots[l.GetCheck()].refs > 0 {
 		args = append(args, "check", g.slots[l.GetCheck()].check.Label)
 	}
-	for k := 0; k+1 < min(len(l.GetAttributes()), 32); k += 2 {
-		args = append(args, cut(l.GetAttributes()[k]), cut(l.GetAttributes()[k+1]))
+	room := maxAttributes
+	for k := 0; k+1 < min(len(l.GetAttributes()), 32) && room > 0; k += 2 {
+		name, value := cut(l.GetAttributes()[k]), cut(l.GetAttributes()[k+1])
+		room -= len(name) + len(value)
+		args = append(args, name, value)
 	}
 	g.write(slog.Level(max(-4, min(8, l.GetLevel()))), cut(l.GetMessage()), args...)
 }
 
-// maxText bounds what is kept of a plugin's text, in bytes.
-const maxText = 1 << 10
+// maxText bounds what is kept of a plugin's text, in bytes; with maxAttributes of them a
+// line of its log has no further ones.
+const (
+	maxText       = 1 << 10
+	maxAttributes = 2 << 10
+)
 
 // cut makes a text of a plugin one line that is safe to print.
 func cut(text string) string {
@@ -195,11 +214,15 @@ func cut(text string) string {
 		}
 		text = text[:n] + fmt.Sprintf("... (%d bytes)", len(text))
 	}
-	clean := func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError {
+	return printable(strings.ReplaceAll(text, "\n", " / "))
+}
+
+// printable is a text of a plugin that steers no terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' || r == utf8.RuneError {
 			return '?'
 		}
 		return r
-	}
-	return strings.Map(clean, strings.ReplaceAll(text, "\n", " / "))
+	}, text)
 }
