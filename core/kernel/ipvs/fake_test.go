@@ -45,6 +45,8 @@ type fake struct {
 	// were read since the services were, and most of these the most.
 	slow        time.Duration
 	reads, most int
+	// onRead, unless nil, is called before a service's destinations are read.
+	onRead func()
 	// stale has the library use a number that the kernel has forgotten.
 	stale  bool
 	syncs  []Sync
@@ -168,6 +170,9 @@ func (f *fake) serve(r reply) {
 		keys := f.table.Keys()
 		f.list(r.seq, len(keys), func(m *message, i int) { f.putService(m, keys[i], f.table[keys[i]].Options) })
 	case cmdGetDest:
+		if f.onRead != nil {
+			f.onRead()
+		}
 		if f.slow > 0 {
 			for began := time.Now(); time.Since(began) < f.slow; {
 			}

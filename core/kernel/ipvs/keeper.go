@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -225,43 +226,66 @@ type Usage struct {
 	Destinations []DestinationState
 }
 
-// Usage reads the counters of the services that wanted names.
+// usagePiece is how many services one question of Usage or Zero is about: what is set
+// meanwhile, the death of a server perhaps, waits for one of them at most.
+const usagePiece = 64
+
+// Usage reads the counters of the services that wanted names, of each at a moment of its
+// own. One that goes meanwhile is left out.
 func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list []Usage, err error) {
 	err = k.ask(ctx, func(c *Conn) error {
 		services, err := c.Services()
-		if err != nil {
-			return err
-		}
 		for _, s := range services {
-			if !wanted(s.Key) {
-				continue
+			if wanted(s.Key) {
+				list = append(list, Usage{ServiceState: s})
 			}
-			u := Usage{ServiceState: s}
-			if u.Destinations, err = c.Destinations(s.Key); err != nil {
-				return err
-			}
-			list = append(list, u)
 		}
-		return nil
+		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	there := list[:0]
+	for piece := range slices.Chunk(list, usagePiece) {
+		err := k.ask(ctx, func(c *Conn) (err error) {
+			for _, u := range piece {
+				u.Destinations, err = c.Destinations(u.Key)
+				switch {
+				case err == nil:
+					there = append(there, u)
+				case !errors.Is(err, unix.ESRCH):
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return there, nil
 }
 
 // Zero sets the counters of services and of their destinations to zero, and returns
 // of how many: those that are not in the table are passed over.
 func (k *Keeper) Zero(ctx context.Context, keys []balance.Key) (n int, err error) {
-	err = k.ask(ctx, func(c *Conn) error {
-		for _, key := range keys {
-			switch err := c.Zero(key); {
-			case err == nil:
-				n++
-			case !errors.Is(err, unix.ESRCH):
-				return err
+	for piece := range slices.Chunk(keys, usagePiece) {
+		err := k.ask(ctx, func(c *Conn) error {
+			for _, key := range piece {
+				switch err := c.Zero(key); {
+				case err == nil:
+					n++
+				case !errors.Is(err, unix.ESRCH):
+					return err
+				}
 			}
+			return nil
+		})
+		if err != nil {
+			return n, err
 		}
-		return nil
-	})
-	return n, err
+	}
+	return n, nil
 }
 
 // ask has the goroutine do something with its connection.

@@ -1,0 +1,46 @@
+//go:build linux
+
+package ipvs
+
+import (
+	"testing"
+	"time"
+
+	"github.com/moonkeep/moonkeep/core/balance"
+)
+
+// TestKeeperUsageLetsChangesThrough: what is set while the counters of a large table are
+// read is carried out before they all are, and a service that goes meanwhile is left out.
+func TestKeeperUsageLetsChangesThrough(t *testing.T) {
+	const services = 20 * usagePiece
+	all := balance.Table{}
+	key := func(i int) balance.Key { return balance.Key{Fwmark: uint32(i + 1)} }
+	for i := range services {
+		all[key(i)] = (balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(1)}}).Normal(key(i))
+	}
+	x := keep(t, balance.Table{}, Options{LookEvery: time.Hour}, func(x *kept) { x.f.piece = 100 })
+	x.Set(all)
+	x.wait()
+	other := (balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(2)}}).Normal(key(0))
+	read, carried := 0, 0
+	x.inside(func(have balance.Table) {
+		x.f.onRead = func() {
+			if read++; read == 1 {
+				x.Set(balance.Table{key(0): other})
+				delete(have, key(services-1))
+			}
+			if carried == 0 && equal(have[key(0)], other) {
+				carried = read
+			}
+		}
+	})
+	list, err := x.Usage(t.Context(), func(balance.Key) bool { return true })
+	if err != nil || len(list) != services-1 || list[services-2].Key != key(services-2) || len(list[services-2].Destinations) != 1 {
+		t.Errorf("%d services, %v", len(list), err)
+	}
+	if carried == 0 || carried > services/2 {
+		t.Errorf("the change was carried out after %d services were read, of %d", carried, read)
+	}
+	x.inside(func(balance.Table) { x.f.onRead = nil })
+	x.close(true, false)
+}
