@@ -90,11 +90,13 @@ type Engine struct {
 
 	inbox   chan node.Event
 	results chan *node.Probed // answers of probes, behind the inbox
-	asks    chan func(mono.Instant)
-	begun   chan struct{} // closed when Watch has returned for the first time
-	done    chan struct{} // closed when the loop has ended
-	mail    mail
-	packets sync.Pool
+	// gathered is scratch of gather.
+	gathered node.ProbedMany
+	asks     chan func(mono.Instant)
+	begun    chan struct{} // closed when Watch has returned for the first time
+	done     chan struct{} // closed when the loop has ended
+	mail     mail
+	packets  sync.Pool
 	// bfdPackets is for BFD what packets is for adverts.
 	bfdPackets sync.Pool
 	dropped    atomic.Uint64

@@ -71,7 +71,7 @@ func (e *Engine) loop(ctx context.Context, watched <-chan error) (err error) {
 		more = true
 		select {
 		case p := <-e.results:
-			e.step(e.look(), p)
+			e.step(e.look(), e.gather(p))
 		case f := <-e.asks:
 			f(e.now())
 		case werr := <-watched:

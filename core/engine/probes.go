@@ -13,8 +13,8 @@ const (
 	// waits for room: no answer is lost, and what is late is the business of
 	// the node, which takes no answer in time for an unknown one.
 	resultsLen = 64
-	// perBatch is how many answers the node takes at once, so that adverts get
-	// their turn between.
+	// perBatch is how many answers come in one batch at most, and from how many on the
+	// node is given no further ones at the same time, so that adverts get their turn between.
 	perBatch = 256
 	// perPiece is how many real servers are copied out at once, for the same
 	// reason.
@@ -41,6 +41,23 @@ func (e *Engine) answer(generation uint32, answers []node.Answer) {
 		}
 		answers = answers[n:]
 	}
+}
+
+// gather adds to answers those that wait behind them. A change of one of tens of thousands of
+// servers of a service costs as much as that of hundreds at once: when a rack dies, its
+// thousands of answers come in small batches, faster than each could be judged alone.
+func (e *Engine) gather(p *node.Probed) node.Event {
+	e.gathered.List = append(e.gathered.List[:0], p)
+	for n := len(p.Answers); n < perBatch; {
+		select {
+		case p = <-e.results:
+			e.gathered.List = append(e.gathered.List, p)
+			n += len(p.Answers)
+		default:
+			return &e.gathered
+		}
+	}
+	return &e.gathered
 }
 
 // probe has probes made.

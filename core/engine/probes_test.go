@@ -198,3 +198,30 @@ func TestAnswersWait(t *testing.T) {
 		p.tell(p.gen, make([]node.Answer, (resultsLen+5)*perBatch)) // returns
 	})
 }
+
+// TestGather: answers that wait go to the node together, but not so many that adverts
+// would wait for long, and none out of turn.
+func TestGather(t *testing.T) {
+	e := New(planOf(instance("VI_1", 1, 100, "192.0.2.100/24")), Options{})
+	sizes := []int{1, perBatch - 2, perBatch, 1, 1}
+	for i, n := range sizes {
+		e.results <- &node.Probed{Generation: uint32(i), Answers: make([]node.Answer, n)}
+	}
+	next := uint32(0)
+	for _, want := range [][]int{{1, perBatch - 2, perBatch}, {1, 1}} {
+		together := e.gather(<-e.results).(*node.ProbedMany).List
+		var got []int
+		for _, p := range together {
+			if got = append(got, len(p.Answers)); p.Generation != next {
+				t.Errorf("batch %d where %d should be", p.Generation, next)
+			}
+			next++
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("together %v, want %v", got, want)
+		}
+	}
+	if alone := e.gather(&node.Probed{Answers: make([]node.Answer, perBatch)}).(*node.ProbedMany).List; len(alone) != 1 {
+		t.Errorf("%d batches, want one", len(alone))
+	}
+}

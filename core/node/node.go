@@ -252,6 +252,10 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 		n.counted(now, e)
 	case *Probed:
 		n.probed(now, e)
+	case *ProbedMany:
+		for _, p := range e.List {
+			n.probed(now, p)
+		}
 	case *Clock:
 		n.wall = e.Wall - int64(now)
 		for _, in := range n.instances {

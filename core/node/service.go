@@ -118,3 +118,9 @@ type Probed struct {
 }
 
 func (*Probed) event() {}
+
+// ProbedMany is several of them, that came together: what their answers change is judged,
+// and asked of the table, once.
+type ProbedMany struct{ List []*Probed }
+
+func (*ProbedMany) event() {}
