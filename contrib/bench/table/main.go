@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/moonkeep/moonkeep/contrib/bench/figures"
 	"github.com/moonkeep/moonkeep/contrib/bench/subject"
 )
 
@@ -34,6 +35,8 @@ type settings struct {
 	runs     int
 	deaths   int
 	programs []string
+	steps    []string
+	meter    *subject.Meter
 	limit    time.Duration
 	markdown bool
 }
@@ -53,16 +56,17 @@ func parseFlags(args []string, stderr io.Writer) (settings, error) {
 	s.Flags(f)
 	sizes := f.String("servers", "1000,10000,37000", "how many real servers")
 	programs := f.String("programs", ours+","+theirs, "what is measured, in this order in each turn")
+	steps := f.String("steps", "reload,deaths", "what is measured between start and stop")
 	f.IntVar(&s.per, "per", 10, "how many of them a virtual server has")
 	f.IntVar(&s.runs, "runs", 1, "how many turns each program has for each size")
 	f.IntVar(&s.deaths, "deaths", 10, "how often a real server dies in a turn")
 	f.DurationVar(&s.limit, "limit", 20*time.Minute, "how long anything may take: with keepalived a start of 37,000 takes longer than one is used to")
 	f.BoolVar(&s.markdown, "markdown", false, "print the table as markdown")
-	err := subject.Parse(f, args, func() error { return s.fill(*sizes, *programs) })
+	err := subject.Parse(f, args, func() error { return s.fill(*sizes, *programs, *steps) })
 	return s, err
 }
 
-func (s *settings) fill(sizes, programs string) (err error) {
+func (s *settings) fill(sizes, programs, steps string) (err error) {
 	for text := range strings.SplitSeq(sizes, ",") {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < leastServers || n > mostServers {
@@ -72,6 +76,12 @@ func (s *settings) fill(sizes, programs string) (err error) {
 	}
 	if s.runs < 1 || s.deaths < 1 || s.per < 2 || s.per > leastServers {
 		return fmt.Errorf("-runs and -deaths must be positive, and -per from 2 to %d", leastServers)
+	}
+	for step := range strings.SplitSeq(steps, ",") {
+		if step != "" && step != "reload" && step != "deaths" {
+			return fmt.Errorf("-steps %q: use reload, deaths, both or nothing", steps)
+		}
+		s.steps = append(s.steps, step)
 	}
 	s.programs, err = subject.Choose(programs, ours, theirs)
 	return err
@@ -90,6 +100,12 @@ func run(ctx context.Context, s settings, out, progress io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if s.meter, err = subject.OpenMeter(); err != nil {
+		return err
+	}
+	if s.meter != nil {
+		defer s.meter.Close()
+	}
 	t := &table{}
 	failure := measure(ctx, s, t, progress)
 	fmt.Fprintf(out, "%s\n%d turns each, %d deaths in each; where there are several values: least / median / greatest; times in seconds\n\n", machine, s.runs, s.deaths)
@@ -104,6 +120,7 @@ func measure(ctx context.Context, s settings, t *table, progress io.Writer) erro
 				fmt.Fprintf(progress, "%s: %d real servers, turn %d of %d\n", name, n, turn+1, s.runs)
 				tr := trial{settings: s, program: name, n: n, report: func(figure string, v float64) {
 					t.Add(row{n, figure}, name, v)
+					fmt.Fprintf(progress, "  %s: %s\n", figure, figures.Number(v)) // some take many minutes
 				}}
 				if err := tr.run(ctx); err != nil {
 					return fmt.Errorf("%s with %d real servers: %w", name, n, err)

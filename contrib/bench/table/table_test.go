@@ -20,7 +20,7 @@ func TestFlags(t *testing.T) {
 	if err != nil || len(s.sizes) != 2 || s.sizes[1] != 37000 || s.programs[0] != theirs || s.runs != 3 {
 		t.Errorf("got %+v, %v", s, err)
 	}
-	for _, args := range []string{"-servers 99", "-servers x", "-servers 99999", "-programs ipvsadm", "-runs 0", "-deaths 0", "-per 1", "more"} {
+	for _, args := range []string{"-servers 99", "-servers x", "-servers 99999", "-programs ipvsadm", "-runs 0", "-deaths 0", "-steps start", "-per 1", "more"} {
 		var said strings.Builder
 		if _, err := parseFlags(strings.Fields(args), &said); err == nil || said.Len() == 0 {
 			t.Errorf("%s: %v, said %q; want an error and a word", args, err, &said)

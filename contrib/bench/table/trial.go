@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,8 +65,14 @@ func (t *trial) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, t.conn.Close(), t.table.Close()) }()
 	defer func() { err = errors.Join(err, t.Kill()) }()
-	for _, step := range []func(context.Context) error{t.start, t.reload, t.deaths, t.stop} {
-		if err := step(ctx); err != nil {
+	for _, step := range []struct {
+		name string
+		do   func(context.Context) error
+	}{{"", t.start}, {"reload", t.reload}, {"deaths", t.deaths}, {"", t.stop}} {
+		if step.name != "" && !slices.Contains(t.steps, step.name) {
+			continue
+		}
+		if err := step.do(ctx); err != nil {
 			if t.Daemon != nil {
 				err = fmt.Errorf("%w; its log ends with:\n%s", err, t.Words())
 			}
@@ -129,6 +136,10 @@ func (t *trial) start(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	costs, err := t.costs()
+	if err != nil {
+		return err
+	}
 	t.Daemon, err = t.Start(t.program, subject.Checkers, t.ns, t.dir, configuration(t.n, t.per, false))
 	if err != nil {
 		return err
@@ -137,8 +148,28 @@ func (t *trial) start(ctx context.Context) (err error) {
 		n, err := t.count()
 		return n >= t.n+1, err
 	})
+	if err != nil {
+		return err
+	}
 	t.report("start until the table is complete", time.Since(t.Begun).Seconds())
-	return err
+	return costs("start, CPU of the guest")
+}
+
+// costs begins to count what the guest costs. The function that it returns reports it,
+// where there is a guest: how long something takes depends on what else its machine does,
+// this does not.
+func (t *trial) costs() (report func(figure string) error, err error) {
+	if t.meter == nil {
+		return func(string) error { return nil }, nil
+	}
+	before, err := t.meter.CPU()
+	return func(figure string) error {
+		now, err := t.meter.CPU()
+		if err == nil {
+			t.report(figure, (now - before).Seconds())
+		}
+		return err
+	}, err
 }
 
 // reload changes something in ten services.
@@ -149,6 +180,10 @@ func (t *trial) reload(ctx context.Context) error {
 	}
 	defer ops.close()
 	if err := t.Configure(configuration(t.n, t.per, true)); err != nil {
+		return err
+	}
+	costs, err := t.costs()
+	if err != nil {
 		return err
 	}
 	begun := time.Now()
@@ -176,6 +211,9 @@ func (t *trial) reload(ctx context.Context) error {
 		return err
 	}
 	t.report(fmt.Sprintf("reload with %d changes", changes), time.Since(begun).Seconds())
+	if err := costs("reload, CPU of the guest"); err != nil {
+		return err
+	}
 	time.Sleep(rest)
 	n, err := ops.operations()
 	if err != nil {
