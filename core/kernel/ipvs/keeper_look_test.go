@@ -43,7 +43,7 @@ func TestKeeperReadsInParts(t *testing.T) {
 		s.Destinations = []balance.Destination{at(1), at(2)}
 		large[last] = s.Normal(last)
 	}
-	x := keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.slow = 20 * time.Microsecond })
+	x := keep(t, balance.Table{}, Options{}, func(x *kept) { x.f.slow = 60 * time.Microsecond })
 	x.Set(large)
 	x.wait()
 	change := func(key balance.Key, f func(*balance.Service)) {
