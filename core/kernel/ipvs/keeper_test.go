@@ -292,7 +292,7 @@ func TestKeeperRepairs(t *testing.T) {
 		x.holds(with(others(), sample()))
 	}
 	x.wait()
-	if c := x.Counts(); c.Repaired < 15 || x.log.count("somebody else changed IPVS") < 15 {
+	if c := x.Counts(); c.Repaired < 15 || x.log.count("somebody else changed IPVS") < 15 || x.log.count(`change="`) < 15 {
 		t.Errorf("%+v", c)
 	}
 	x.close(true, false)

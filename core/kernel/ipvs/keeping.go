@@ -262,7 +262,7 @@ func (w *keeping) done() {
 
 // settle reads what is in doubt, and puts it right. It returns which services
 // were not as they were believed to be.
-func (w *keeping) settle() (strange []balance.Key, ok bool) {
+func (w *keeping) settle() (strange []stranger, ok bool) {
 	if len(w.doubt) == 0 {
 		return nil, true
 	}
@@ -277,7 +277,7 @@ func (w *keeping) settle() (strange []balance.Key, ok bool) {
 	owned := w.owned(keys) // before what is found and wanted becomes ours
 	for _, key := range keys {
 		if !equal(w.have[key], found[key]) {
-			strange = append(strange, key)
+			strange = append(strange, stranger{key, w.have[key], found[key]})
 		}
 		delete(w.have, key)
 		if s := found[key]; s != nil {
@@ -423,13 +423,13 @@ func (w *keeping) compare() {
 
 // repaired tells of those of the services that were not as they should be which
 // somebody else is to blame for.
-func (w *keeping) repaired(strange []balance.Key, suspects map[balance.Key]bool) {
-	strange = slices.DeleteFunc(strange, func(key balance.Key) bool { return !suspects[key] })
+func (w *keeping) repaired(strange []stranger, suspects map[balance.Key]bool) {
+	strange = slices.DeleteFunc(strange, func(s stranger) bool { return !suspects[s.key] })
 	if len(strange) == 0 {
 		return
 	}
-	slices.SortFunc(strange, balance.Key.Compare)
-	w.k.o.Log.Warn("somebody else changed IPVS; it was put right", "services", len(strange), "first", strange[0].String())
+	slices.SortFunc(strange, func(a, b stranger) int { return a.key.Compare(b.key) })
+	w.k.o.Log.Warn("somebody else changed IPVS; it was put right", "services", len(strange), "first", strange[0].key.String(), "change", strange[0].change())
 	w.k.mu.Lock()
 	defer w.k.mu.Unlock()
 	w.k.counts.Repaired += uint64(len(strange))
