@@ -136,6 +136,8 @@ func TestVerdicts(t *testing.T) {
 		{"json_path of what is false", path(object{"json_path": "healthy"}), says(head + "\r\n" + `{"healthy":false}`), checker.Failed, `healthy is "false"`},
 		{"json_path of what is true", path(object{"json_path": "healthy"}), says(head + "\r\n" + `{"healthy":true}`), checker.OK, "status 200"},
 		{"json_path of no JSON", path(object{"json_path": "s"}), says(head + "\r\nhello"), checker.Failed, "the body is no JSON"},
+		{"json_path of JSON that goes on", path(object{"json_path": "s"}), says(head + "\r\n" + "{\"s\":\"up\"}\n<html>error"), checker.Failed, `the body is no JSON: "<html>error" follows it`},
+		{"json_path of JSON with a line's end", path(object{"json_path": "s"}), says(head + "\r\n" + "{\"s\":\"up\"}\r\n\n"), checker.OK, "status 200"},
 		{"json_path and regex", path(object{"json_path": "s", "regex": "up"}), says(head + "\r\n" + `{"s":"up"}`), checker.OK, "status 200"},
 	}
 	for _, test := range tests {

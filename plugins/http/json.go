@@ -37,6 +37,9 @@ func (j *jsonTest) check(body io.Reader) (string, error) {
 	if err := d.Decode(&value); err != nil {
 		return "the body is no JSON: " + err.Error(), nil
 	}
+	if rest := strings.TrimLeft(string(text[d.InputOffset():]), " \t\r\n"); rest != "" {
+		return "the body is no JSON: " + short(rest) + " follows it", nil
+	}
 	for _, step := range j.steps {
 		ok := false
 		switch v := value.(type) {
