@@ -20,9 +20,11 @@ type Track struct {
 	Reverse bool `key:"reverse" word:"reverse,noreverse" form:"special" inherits:"what is tracked" tier:"2"`
 }
 
-// TrackFile is a track_file: a file whose first word is a number. A file that
+// TrackFile is a track_file: a file whose first word is a decimal number. A file that
 // is missing or empty counts as 0. One that cannot be read, or that begins with
-// anything else, makes all who track it FAULT; keepalived takes that as 0, too.
+// anything else, makes all who track it FAULT; keepalived takes the number that such a
+// word begins with (5 of 5.9, 16 of 0x10), or 0, and reads one that begins with 0 as
+// octal.
 type TrackFile struct {
 	// Name is what track_file calls it.
 	Name    string   `key:"name" word:"-" required:"true" tier:"2"`

@@ -639,7 +639,7 @@ func texts() map[string]string {
 		"Track.Name":                           "Name is the script's, file's, process', BFD session's or interface's.",
 		"Track.Reverse":                        "Reverse swaps up and down. keepalived writes reverse or noreverse behind the weight.",
 		"Track.Weight":                         "Weight is the one in force here. A positive one is added to the priority while what is tracked is up, a negative one while it is down; with 0 the instance is FAULT while it is down.",
-		"TrackFile":                            "TrackFile is a track_file: a file whose first word is a number. A file that is missing or empty counts as 0. One that cannot be read, or that begins with anything else, makes all who track it FAULT; keepalived takes that as 0, too.",
+		"TrackFile":                            "TrackFile is a track_file: a file whose first word is a decimal number. A file that is missing or empty counts as 0. One that cannot be read, or that begins with anything else, makes all who track it FAULT; keepalived takes the number that such a word begins with (5 of 5.9, 16 of 0x10), or 0, and reads one that begins with 0 as octal.",
 		"TrackFile.File":                       "File is the path of the file.",
 		"TrackFile.InitFile":                   "InitFile makes the file at start. It is absent when the file is left as it is.",
 		"TrackFile.Name":                       "Name is what track_file calls it.",
