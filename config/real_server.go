@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -64,6 +65,32 @@ func (r *RealServer) Endpoint(v *VirtualServer) Endpoint {
 		return Endpoint{netip.AddrPortFrom(r.Address.Addr(), port)}
 	}
 	return r.Address
+}
+
+// Repeats returns the real servers, by their places, that are written with the address
+// and port of another one before them, and the place of that. Where both are reached the
+// same way they are one in IPVS, too, and are not among these: it is for those who rewrite
+// ports and those who do not.
+func (v *VirtualServer) Repeats() (repeats map[int]int) {
+	mixed := func(r RealServer) bool { return r.Address.Port() != 0 && r.Endpoint(v) != r.Address }
+	if !slices.ContainsFunc(v.RealServers, mixed) {
+		return nil
+	}
+	first := make(map[Endpoint]int, len(v.RealServers))
+	for i := range v.RealServers {
+		r := &v.RealServers[i]
+		k, there := first[r.Address]
+		switch {
+		case !there:
+			first[r.Address] = i
+		case r.Endpoint(v) != v.RealServers[k].Endpoint(v):
+			if repeats == nil {
+				repeats = map[int]int{}
+			}
+			repeats[i] = k
+		}
+	}
+	return repeats
 }
 
 // Method is how packets reach it; its Kind is not empty.

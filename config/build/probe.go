@@ -159,8 +159,12 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 		list = slices.Grow(list[:0], len(v.RealServers))
 		clear(seen)
 		add := func(from *config.VirtualServer) {
+			repeats := from.Repeats()
 			for k := range from.RealServers {
 				r := &from.RealServers[k]
+				if _, again := repeats[k]; again {
+					continue
+				}
 				if e := r.Endpoint(v); !seen[e] {
 					seen[e] = true
 					list = append(list, r)

@@ -50,8 +50,13 @@ func (l *service) realServers() {
 	v := l.v
 	clear(l.seen)
 	l.said = [manyKinds]repeated{}
+	repeats := v.Repeats()
 	for i := range v.RealServers {
 		r := &v.RealServers[i]
+		if k, again := repeats[i]; again {
+			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d, with another lvs_method: keepalived drops the second, and so does this; take one out", r.Address, v.RealServers[k].At.Line)
+			continue
+		}
 		e := r.Endpoint(v).AddrPort
 		if !v.Address.IsValid() && r.Method(v).Kind != config.NAT {
 			e = netip.AddrPortFrom(e.Addr(), 0) // the port is the packet's

@@ -153,6 +153,13 @@ func TestServices(t *testing.T) {
 			func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("10.0.0.1:80") },
 			[]string{"a.conf real-server-twice: real_server 10.0.0.1:80 is there twice, first on line 2: IPVS has each once, and keepalived drops the second;"},
 		},
+		"a real server twice by two methods": {
+			func(v *config.VirtualServer) {
+				v.RealServers[0].Address, v.RealServers[2].Address = endpointOf("10.0.0.1:81"), endpointOf("10.0.0.1:81")
+				v.RealServers[2].LVSMethod = &config.LVSMethod{Kind: config.DR}
+			},
+			[]string{"a.conf real-server-twice: real_server 10.0.0.1:81 is there twice, first on line 2, with another lvs_method: keepalived drops the second, and so does this;"},
+		},
 		"two ports": {func(v *config.VirtualServer) { v.RealServers[2].Address = endpointOf("10.0.0.1:81") }, nil},
 		"two ports that DR ignores": {
 			func(v *config.VirtualServer) {
