@@ -3,6 +3,7 @@ package keepalived
 import (
 	"math"
 	"net/netip"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -253,7 +254,57 @@ func (r *reader) sorryServerOption(s *statement) {
 		r.out.warn(s.at(), "no-effect", "%s has no effect before sorry_server, in keepalived either; move it below", s.words[0].text)
 		return
 	}
+	if s.words[0].text == "sorry_server_lvs_method" {
+		r.method(s)
+		return
+	}
 	setField(r, s)
+}
+
+// balanceMethod reads the method of a virtual server. What stands before it was made with
+// the one that was said before that.
+func (r *reader) balanceMethod(s *statement) {
+	v := top[config.VirtualServer](r)
+	before := v.LBKind
+	r.method(s)
+	if !r.given("lb_kind") || before == v.LBKind {
+		return
+	}
+	for i := range v.RealServers {
+		if v.RealServers[i].LVSMethod == nil {
+			v.RealServers[i].LVSMethod = &before
+		}
+	}
+	if v.SorryServer != nil && v.SorryServer.LVSMethod == nil {
+		v.SorryServer.LVSMethod = &before
+	}
+}
+
+// method reads a way of forwarding. keepalived has taken the kind when it finds that the
+// options are no good: then they are as they were before.
+func (r *reader) method(s *statement) {
+	kind := s.words[1].text
+	if kind != config.NAT && kind != config.DR && kind != config.TUN {
+		setField(r, s)
+		return
+	}
+	if r.gently("it is "+kind+" without them, as by keepalived", func() { setField(r, s) }) {
+		return
+	}
+	m := around[config.VirtualServer](r).LBKind
+	place := r.row.bound.field.In(r.frames[len(r.frames)-1].value)
+	to, pointed := place.Interface().(*config.LVSMethod)
+	if pointed && to != nil {
+		m = *to
+	}
+	if m.Kind = kind; kind != config.TUN {
+		m = config.LVSMethod{Kind: kind}
+	}
+	if pointed {
+		place.Set(reflect.ValueOf(&m))
+		return
+	}
+	place.Set(reflect.ValueOf(m))
 }
 
 // schedulerFlag reads a flag that counts behind lb_algo only.

@@ -316,3 +316,36 @@ func TestAddressRanges(t *testing.T) {
 		}
 	}
 }
+
+// TestMethodOptions holds that of a method with options that are no good the kind counts,
+// as with keepalived, and that another lb_kind is not of what stands before it.
+func TestMethodOptions(t *testing.T) {
+	for lines, want := range map[string]string{
+		"lb_kind TUN type gue":                          "TUN; TUN",
+		"lb_kind DR\nlb_kind TUN port 5":                "TUN; TUN",
+		"lb_kind DR type ipip":                          "DR; DR",
+		"lb_kind NAT csum":                              "NAT; NAT",
+		"lb_kind TUN type gre csum\nlb_kind TUN type x": "TUN type gre csum; TUN type gre csum",
+		"lb_kind DR\nlb_kind XX":                        "DR; DR",
+		"lb_kind TUN type gre\nreal_server 10.0.0.2 80 {\nlvs_method TUN type gue\n}":            "TUN type gre; TUN type gre",
+		"lb_kind DR\nreal_server 10.0.0.2 80 {\nlvs_method TUN type\n}":                          "DR; TUN",
+		"lb_kind DR\nreal_server 10.0.0.2 80 {\n}\nlb_kind NAT":                                  "NAT; DR",
+		"lb_kind DR\nsorry_server 10.0.0.9 80\nreal_server 10.0.0.2 80 {\n}\nlb_kind TUN port 5": "TUN; DR; DR",
+		"real_server 10.0.0.2 80 {\n}\nlb_kind DR":                                               "DR; DR",
+		"lb_kind NAT\nsorry_server 10.0.0.9 80\nsorry_server_lvs_method TUN type gue":            "NAT; NAT; TUN",
+	} {
+		c, found := Read("f", []byte(service(lines)))
+		if found.Errors() {
+			t.Errorf("%s: %v", lines, found)
+			continue
+		}
+		v := &c.VirtualServers[0]
+		got := v.LBKind.String() + "; " + v.RealServers[0].Method(v).String()
+		if v.SorryServer != nil {
+			got += "; " + v.SorryMethod().String()
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", lines, got, want)
+		}
+	}
+}
