@@ -59,16 +59,35 @@ func New() (*NS, error) {
 // Current is the namespace of the calling goroutine's thread. Outside of Do
 // that is the one the process was started in.
 func Current() (*NS, error) {
-	file, err := os.Open(self)
+	ns, err := open(self)
 	if err != nil {
 		return nil, fmt.Errorf("open the current network namespace: %w", err)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("look at the current network namespace: %w", err)
+	return ns, nil
+}
+
+// open opens the namespace that a file stands for. os.Open would ask whether one can
+// wait for the file, which takes four calls more.
+func open(path string) (*NS, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	for errors.Is(err, unix.EINTR) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	}
-	return &NS{file: file, dev: uint64(st.Dev), ino: st.Ino}, nil
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		unix.Close(fd)
+		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return &NS{file: os.NewFile(uintptr(fd), path), dev: uint64(st.Dev), ino: st.Ino}, nil
+}
+
+// here reports whether the calling thread is in the namespace.
+func (n *NS) here() bool {
+	var st unix.Stat_t
+	return unix.Stat(self, &st) == nil && uint64(st.Dev) == n.dev && st.Ino == n.ino
 }
 
 // Open opens a namespace that ip-netns(8) knows by that name, or by the path of
@@ -78,16 +97,11 @@ func Open(name string) (*NS, error) {
 	if !strings.Contains(name, "/") {
 		path = filepath.Join("/run/netns", name)
 	}
-	file, err := os.Open(path)
+	ns, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the network namespace %s: %w", name, err)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("look at the network namespace %s: %w", name, err)
-	}
-	return &NS{file: file, dev: uint64(st.Dev), ino: st.Ino}, nil
+	return ns, nil
 }
 
 // Same reports whether two are one namespace.
@@ -151,16 +165,16 @@ func (n *NS) Lasting() (number uint64, err error) {
 // goroutine may ever run on that.
 func (n *NS) Do(f func() error) (err error) {
 	runtime.LockOSThread()
+	if n.here() { // mostly so
+		defer runtime.UnlockOSThread()
+		return f()
+	}
 	home, err := Current()
 	if err != nil {
 		runtime.UnlockOSThread()
 		return err
 	}
 	defer home.Close()
-	if home.dev == n.dev && home.ino == n.ino {
-		defer runtime.UnlockOSThread()
-		return f()
-	}
 	if err := n.enter(); err != nil {
 		runtime.UnlockOSThread()
 		return fmt.Errorf("enter network namespace %d: %w", n.ino, err)
