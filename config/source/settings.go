@@ -129,7 +129,8 @@ func inherited(key string) bool {
 func (s *Settings) Apply(g *config.Global) error {
 	user, group := g.ScriptUser, g.ScriptGroup
 	v := reflect.ValueOf(g).Elem()
-	for _, given := range s.Global() {
+	all := s.Global()
+	for _, given := range all {
 		f := s.global[slices.IndexFunc(s.global, func(f *schema.Field) bool { return f.Key == given.Key })]
 		was := reflect.New(f.In(v).Type()).Elem()
 		was.Set(f.In(v))
@@ -144,7 +145,7 @@ func (s *Settings) Apply(g *config.Global) error {
 		g.ScriptGroup = ""
 	}
 	written := g.Written
-	for _, given := range s.Global() {
+	for _, given := range all {
 		g.Written = append(slices.Clip(g.Written), config.Key{Name: given.Key})
 	}
 	inherit.Global(g)

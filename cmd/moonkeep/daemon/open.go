@@ -53,8 +53,23 @@ func openLayers(paths []string, configID string, set []string) (*config.Config, 
 
 // above returns what stands above the files: the flags, and the environment.
 func above(configID string, set []string) (*source.Settings, error) {
-	settings := source.NewSettings(nil)
+	flags, err := given(set)
+	if err != nil {
+		return nil, err
+	}
+	if configID != "" {
+		flags[source.SettingConfigID] = configID
+	}
+	return source.NewSettings(flags), nil
+}
+
+// given takes KEY=VALUE apart.
+func given(set []string) (map[string]string, error) {
 	flags := map[string]string{}
+	if len(set) == 0 {
+		return flags, nil // what can be set takes time to know
+	}
+	settings := source.NewSettings(nil)
 	for _, text := range set {
 		s, err := settings.ParseSetting(text)
 		if err != nil {
@@ -62,10 +77,7 @@ func above(configID string, set []string) (*source.Settings, error) {
 		}
 		flags[s.Key] = s.Value
 	}
-	if configID != "" {
-		flags[source.SettingConfigID] = configID
-	}
-	return source.NewSettings(flags), nil
+	return flags, nil
 }
 
 // complete puts the settings of the environment over what a file says, and the

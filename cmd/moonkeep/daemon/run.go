@@ -38,7 +38,7 @@ type Options struct {
 
 // Check reports what was given wrongly, before there is a daemon.
 func (o *Options) Check() error {
-	_, err := above(o.ConfigID, o.Set)
+	_, err := given(o.Set)
 	return err
 }
 
