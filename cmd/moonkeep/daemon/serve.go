@@ -46,8 +46,8 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
 	d.page.adopt(c.Global.MetricsListen, d)
 	defer d.page.close()
-	d.lookAtSpaces()                                                                                                                // some may have been opened only for what an earlier run left
-	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.watchDrains, d.watchSpaces, d.doubt) // the engine closes the kernel
+	d.lookAtSpaces()                                                                                                       // some may have been opened only for what an earlier run left
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.watchDrains, d.watchSpaces) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end(), d.control.Close())
 	<-served
@@ -66,10 +66,6 @@ func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {
 	}()
 	return ended
 }
-
-// doubt logs what is doubtful about the configuration that the daemon began with:
-// nothing waits for it.
-func (d *daemon) doubt(context.Context) { d.logFindings(doubtfulHere(d.current())) }
 
 // ready tells the service manager once adverts are heard.
 func (d *daemon) ready(ctx context.Context) {
@@ -94,11 +90,16 @@ func aside(ctx context.Context, run func() error, others ...func(context.Context
 	return err
 }
 
-// putOff does what the table of IPVS goes before.
+// putOff does what the table of IPVS goes before; at last it logs what is doubtful about
+// the configuration that the daemon began with, for which nothing waits.
 func (d *daemon) putOff(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, tableFirst)
+	c := d.current()
+	until, cancel := context.WithTimeout(ctx, tableFirst)
 	defer cancel()
-	d.balance.stands(ctx)
+	d.balance.stands(until)
 	d.edges.plugins.Release()
 	d.begun()
+	if ctx.Err() == nil {
+		d.logFindings(doubtfulHere(c))
+	}
 }
