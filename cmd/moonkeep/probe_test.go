@@ -84,6 +84,11 @@ func TestProbeByPlugin(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "output         mk:MISC_CHECK\n                 nobody\n") {
 		t.Errorf("status %d: %s%s", status, out, stderr)
 	}
+	// A program has none of the files that the process of the checker was given.
+	status, out, stderr = runLine("probe", "MISC_CHECK", "-o", "misc_path=/bin/ls", "-o", "misc_path=-l", "-o", "misc_path=/proc/self/fd", "-o", "user=nobody")
+	if status != 0 || !strings.Contains(out, "1 -> pipe:") || strings.Contains(out, "moonkeep-plugin") {
+		t.Errorf("status %d: %s%s", status, out, stderr)
+	}
 	// It says everything that can be said, and what it was told.
 	path := rootsFile(t, "probed", `#!/bin/sh
 echo '{"hello":{"protocol":1,"name":"PROBED","version":"1","doc":"says what it is told","options":[{"name":"n","type":"int","doc":"a number"},{"name":"user","type":"string","doc":"a text"}]}}'

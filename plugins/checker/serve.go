@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -86,7 +87,17 @@ func settle(c Checker) error {
 	if os.Getpid() == 1 {
 		go reap()
 	}
+	keepDirectory()
 	return follow(c)
+}
+
+// keepDirectory keeps the directory of the socket, which the host hands over as an open
+// file, from the programs that the checker runs.
+func keepDirectory() {
+	text, _ := strings.CutPrefix(os.Getenv(plugin.EnvUnixSocketDir), "/proc/self/fd/")
+	if fd, err := strconv.Atoi(text); err == nil && fd > 2 {
+		unix.CloseOnExec(fd)
+	}
 }
 
 // ending is how long a checker with a method Close may take over it.
