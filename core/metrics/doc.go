@@ -10,7 +10,6 @@
 // _total. Roles and states are one series for each value, 1 for the one that
 // holds.
 //
-// It writes the format itself. A library that collects does much more, for which each
-// process of this program, checkers too, touched a twentieth more pages before main. The
-// tests read what is written with the library of Prometheus.
+// This is the only folder that imports prometheus/client_golang and
+// prometheus/common.
 package metrics

@@ -1,8 +1,13 @@
 package metrics
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/expfmt"
 
 	"github.com/moonkeep/moonkeep/core/control"
 )
@@ -21,7 +26,7 @@ func Text(ctx context.Context, from Source) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &collection{metrics: map[string]*metric{}, series: map[string]bool{}}
+	c := &collection{seen: map[string]kind{}, series: map[string]bool{}}
 	c.status(&s)
 	if len(s.Services) > 0 {
 		u, err := from.Usage(ctx)
@@ -31,50 +36,76 @@ func Text(ctx context.Context, from Source) ([]byte, error) {
 		}
 	}
 	c.scripts(s.Metrics)
-	return text(c.metrics), nil
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(c); err != nil {
+		return nil, fmt.Errorf("gather the metrics: %w", err)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		return nil, fmt.Errorf("gather the metrics: %w", err)
+	}
+	var out bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&out, f); err != nil {
+			return nil, fmt.Errorf("write the metrics: %w", err)
+		}
+	}
+	return out.Bytes(), nil
 }
 
-// collection is what was measured, by name.
+// kind is what a measurement is, with its text.
+type kind struct {
+	value prometheus.ValueType
+	help  string
+}
+
+const (
+	gauge   = prometheus.GaugeValue
+	counter = prometheus.CounterValue
+)
+
+// collection is what was measured. It describes nothing beforehand, because
+// scripts choose names of their own.
 type collection struct {
-	metrics map[string]*metric
-	// series are those in metrics, as named has them: one that comes twice, of two things that the
+	list []prometheus.Metric
+	seen map[string]kind
+	// series are those in list: one that comes twice, of two things that the
 	// configuration gives one name, is left out the second time.
 	series map[string]bool
 }
 
+func (c *collection) Describe(chan<- *prometheus.Desc) {}
+
+func (c *collection) Collect(to chan<- prometheus.Metric) {
+	for _, m := range c.list {
+		to <- m
+	}
+}
+
 // put adds a sample; labels are name, value, name, value.
-func (c *collection) put(name, help string, value valueType, v float64, labels ...string) {
+func (c *collection) put(name, help string, value prometheus.ValueType, v float64, labels ...string) {
 	if err := c.add(name, help, value, v, labels...); err != nil {
 		panic(err) // a name of moonkeep's own is none
 	}
 }
 
 // add is put for names that others chose, which may be none.
-func (c *collection) add(name, help string, value valueType, v float64, pairs ...string) error {
-	if !valid(name) {
-		return fmt.Errorf("%q is no name of a metric", name)
+func (c *collection) add(name, help string, value prometheus.ValueType, v float64, labels ...string) error {
+	names, values := make([]string, 0, len(labels)/2), make([]string, 0, len(labels)/2)
+	for i := 0; i < len(labels); i += 2 {
+		names, values = append(names, labels[i]), append(values, strings.ToValidUTF8(labels[i+1], "\uFFFD"))
 	}
-	labels, err := labelled(pairs)
+	key := name + "\xff" + strings.Join(labels, "\xff")
+	if c.series[key] {
+		return nil
+	}
+	m, err := prometheus.NewConstMetric(prometheus.NewDesc(name, help, names, nil), value, v, values...)
 	if err != nil {
-		return fmt.Errorf("metric %s: %w", name, err)
+		return err
 	}
-	at := named(name, labels)
-	c.append(name, help, value, at, measured{labels, line(at, v)})
+	c.series[key], c.seen[name] = true, kind{value, help}
+	c.list = append(c.list, m)
 	return nil
-}
-
-// append adds the series of that name, unless it is there.
-func (c *collection) append(name, help string, value valueType, series string, x measured) {
-	if c.series[series] {
-		return
-	}
-	c.series[series] = true
-	m := c.metrics[name]
-	if m == nil {
-		m = &metric{value: value, help: help}
-		c.metrics[name] = m
-	}
-	m.list = append(m.list, x)
 }
 
 // one adds a series for each of the values, 1 for the one that is.

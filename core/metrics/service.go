@@ -3,6 +3,8 @@ package metrics
 import (
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -35,19 +37,16 @@ func (c *collection) checks(s *control.Status) {
 		c.put("moonkeep_checks", "Number of checks of real servers.", gauge, float64(p.Checks))
 		c.put("moonkeep_checks_unknown", "Number of checks of real servers whose last verdict is unknown.", gauge, float64(p.Unknown))
 		c.put("moonkeep_probes_answered_total", "Runs of checks that gave a result.", counter, float64(p.Answered))
-		const name, help = "moonkeep_probes_begun_late_seconds", "Runs of checks by how late they began; the sum is not measured and always 0."
-		lines, sum := "", uint64(0)
-		bucket := func(within string) string {
-			return line(named(name+"_bucket", []label{{"le", within}}), float64(sum))
-		}
+		buckets, sum := map[float64]uint64{}, uint64(0)
 		for _, b := range p.Late {
 			sum += b.Count
 			if b.Within != nil {
-				lines += bucket(strconv.FormatFloat(*b.Within, 'g', -1, 64))
+				buckets[*b.Within] = sum
 			}
 		}
-		lines += bucket("+Inf") + line(name+"_sum", 0) + line(name+"_count", float64(sum))
-		c.append(name, help, histogram, name, measured{lines: lines})
+		const name, help = "moonkeep_probes_begun_late_seconds", "Runs of checks by how late they began; the sum is not measured and always 0."
+		c.seen[name] = kind{prometheus.UntypedValue, help}
+		c.list = append(c.list, prometheus.MustNewConstHistogram(prometheus.NewDesc(name, help, nil, nil), sum, 0, buckets))
 	}
 	for i := range s.Plugins {
 		p := &s.Plugins[i]

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -53,7 +55,7 @@ func (c *collection) status(s *control.Status) {
 
 func (c *collection) instance(in *control.Instance) {
 	at := []string{"instance", in.Name}
-	put := func(name, help string, value valueType, v float64, more ...string) {
+	put := func(name, help string, value prometheus.ValueType, v float64, more ...string) {
 		c.put("moonkeep_vrrp_"+name, help, value, v, append(at[:len(at):len(at)], more...)...)
 	}
 	put("info", "A virtual router; always 1.", gauge, 1, "interface", in.Interface, "vrid", strconv.Itoa(in.VRID), "version", strconv.Itoa(in.Version), "group", in.Group)
@@ -127,7 +129,7 @@ func (c *collection) trackers(s *control.Status) {
 // agree what a name is cannot both be shown: the first counts, and the others
 // are counted.
 func (c *collection) scripts(list []control.Metric) {
-	own, odd := maps.Clone(c.metrics), 0
+	own, odd := maps.Clone(c.seen), 0
 	for _, m := range list {
 		value := gauge
 		if m.Counter {
@@ -138,7 +140,7 @@ func (c *collection) scripts(list []control.Metric) {
 			continue
 		}
 		help := m.Help
-		if k, known := c.metrics[m.Name]; known {
+		if k, known := c.seen[m.Name]; known {
 			if k.value != value {
 				odd++
 				continue
