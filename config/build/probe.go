@@ -165,6 +165,9 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 				if _, again := repeats[k]; again {
 					continue
 				}
+				if from != v {
+					r = r.Resolved(from)
+				}
 				if e := r.Endpoint(v); !seen[e] {
 					seen[e] = true
 					list = append(list, r)

@@ -145,31 +145,6 @@ virtual_servers:
 	}
 }
 
-// TestServerTwiceByMethods holds that of two real servers that are written the same the
-// first counts, also where their methods make them two in IPVS.
-func TestServerTwiceByMethods(t *testing.T) {
-	c := read(t, `
-virtual_servers:
-  - address: 192.0.2.1:443
-    protocol: TCP
-    lb_algo: rr
-    lb_kind: NAT
-    real_servers:
-      - {address: 192.0.2.11:80}
-      - {address: 192.0.2.11:80, lvs_method: TUN}
-      - {address: 192.0.2.12:80, lvs_method: DR}
-      - {address: 192.0.2.12:80}
-      - {address: 192.0.2.12:81}
-`)
-	var got []string
-	for _, s := range Node(c).Services[0].Servers {
-		got = append(got, s.Name)
-	}
-	if want := []string{"192.0.2.11:80", "192.0.2.12:443", "192.0.2.12:81"}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 // TestServices holds what the node gets, and that numbers are the same for both.
 func TestServices(t *testing.T) {
 	c := read(t, servicesText)

@@ -83,7 +83,11 @@ func (r *reader) endVirtualServer(*statement) {
 		}
 		return
 	}
-	r.family(v, name)
+	if r.family(v, name); len(v.RealServers) == 0 {
+		r.drop()
+		r.out.addAt(v.At, config.Warning, "no-real-server", "virtual_server %s is left out, as by keepalived: no real_server is left of it", name)
+		return
+	}
 	r.taken(v, name)
 	r.ports(v, name)
 	if g := v.PersistenceGranularity; g != (config.Granularity{}) && v.PersistenceTimeout == 0 && (!v.Address.IsValid() || v.Address.Port() != 0) {
