@@ -133,10 +133,14 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 		if c.InARow > 0 {
 			row = fmt.Sprintf(", %d opposite results in a row", c.InARow)
 		}
+		told := ""
+		if w := c.Weight; w != nil && !strings.Contains(c.Message, fmt.Sprintf("weight %d", *w)) {
+			told = fmt.Sprintf(", tells weight %d", *w)
+		}
 		since := ""
 		if c.Follows == "" {
 			since = " for " + age(c.SinceAge)
 		}
-		fmt.Fprintf(w, "    %s\t%s%s: %s%s%s%s\n", c.Name(), c.State, since, c.Last(), ago, row, when)
+		fmt.Fprintf(w, "    %s\t%s%s: %s%s%s%s%s\n", c.Name(), c.State, since, c.Last(), told, ago, row, when)
 	}
 }

@@ -58,6 +58,21 @@ checks of real servers
 			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
 		}
 	}
+	// A check that tells a weight, with it in its message or not.
+	weight := 30
+	fine.Weight = &weight
+	s.Services[0].Servers[0].Checks[0] = fine
+	fine.Message = "exit status 32: weight 30"
+	s.Services[0].Servers[1].Checks[0] = fine
+	b.Reset()
+	printServices(&b, &s)
+	for _, part := range []string{": ok: connected, tells weight 30 (500ms ago", ": ok: exit status 32: weight 30 (500ms ago"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
+		}
+	}
+	s.Services[0].Servers[1].Checks[0] = bad
+	fine.Weight = nil
 	// Of thousands those are listed that are not well.
 	for i := range 2000 {
 		s.Services[0].Servers = append(s.Services[0].Servers, server(fmt.Sprint("s", i), fine))
