@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -309,6 +310,16 @@ virtual_server fd00:9::1 80 {
 	}
 	if out := drain("status"); !strings.Contains(out, "out by hand (drain)") || !strings.Contains(out, "IPVS table\n  is as it should be") {
 		t.Errorf("status:\n%s", out)
+	}
+	// Also on disk its place is gone: a restart is not to bring it back.
+	kept := ""
+	for began := time.Now(); !strings.Contains(kept, "gone") && time.Since(began) < 30*time.Second; time.Sleep(100 * time.Millisecond) {
+		text, err := os.ReadFile(filepath.Join(d.dir, "run", "servers.json"))
+		netnstest.Must(t, err)
+		kept = string(text)
+	}
+	if !strings.Contains(kept, "gone") {
+		t.Errorf("for a restart there is %s", kept)
 	}
 	drain("server", "up", "192.168.10.16:80", "--service", "192.168.20.1:80")
 	want("192.168.20.1:80", "one", "two")

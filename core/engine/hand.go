@@ -25,9 +25,21 @@ func (e *Engine) Hands(ctx context.Context) (all []node.Hand, err error) {
 	return all, err
 }
 
-// Draining returns the real servers that are being drained. Who sees that one
-// has no connections any more tells a node.Drained.
+// Draining returns the real servers that are being drained. Who sees that some have no
+// connections any more tells Drained.
 func (e *Engine) Draining(ctx context.Context) (list []node.Draining, err error) {
 	err = e.ask(ctx, func(mono.Instant) { list = e.node.Draining() })
 	return list, err
+}
+
+// Drained says that these real servers have no connections any more (node.Drained), and
+// returns all in which people have a hand then.
+func (e *Engine) Drained(ctx context.Context, list []*node.Drained) (all []node.Hand, err error) {
+	err = e.ask(ctx, func(now mono.Instant) {
+		for _, x := range list {
+			e.carry(e.node.Step(now, x))
+		}
+		all = e.node.Hands(now)
+	})
+	return all, err
 }

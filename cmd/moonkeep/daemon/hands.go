@@ -329,11 +329,29 @@ func (d *daemon) watchDrains(ctx context.Context) {
 			}
 			continue
 		}
+		var done []*node.Drained
 		for _, x := range list {
 			if !busy[x.Service+" "+x.Server] {
-				d.engine.Event(&node.Drained{Service: x.Service, Server: x.Server})
+				done = append(done, &node.Drained{Service: x.Service, Server: x.Server})
 			}
 		}
+		if len(done) > 0 {
+			d.drained(ctx, done)
+		}
+	}
+}
+
+// drained takes the places of servers away, and writes down that they are gone: a restart
+// is not to bring them back to be drained once more.
+func (d *daemon) drained(ctx context.Context, list []*node.Drained) {
+	d.handling.Lock()
+	defer d.handling.Unlock()
+	after, err := d.engine.Drained(ctx, list)
+	if err == nil {
+		err = d.hands.write(after)
+	}
+	if err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrStopped) {
+		d.log.Warn("should the daemon restart, real servers that are drained come back to be drained again", "err", err)
 	}
 }
 
