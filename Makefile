@@ -130,7 +130,7 @@ bench-checkers: setup build build/uml ## measure what checks of real servers cos
 
 .PHONY: bench-rate
 bench-rate: ## hold the daemon to 10,000 checks of web servers a second, and to its adverts while checkers fail and scripts are hostile, on an idle machine (root)
-	@go test -count 1 -v -run 'TestCheckRate|TestPluginFaultsDelayNoAdvert|TestEveryPluginFault|TestHostileScriptsDelayNoAdvert' ./cmd/moonkeep -idle
+	@go test -count 1 -v -run 'TestCheckRate|TestPluginFaultsDelayNoAdvert|TestEachPluginFault|TestEveryPluginFault|TestHostileScriptsDelayNoAdvert' ./cmd/moonkeep -idle
 
 .PHONY: bench-plugin
 bench-plugin: ## measure what a probe costs through a plugin, and in process (root)
