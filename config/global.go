@@ -224,7 +224,7 @@ type Global struct {
 	// CheckerPriority is the nice value of checkers: how much they give way to the
 	// daemon's adverts, and to the other programs of the host. Programs of MISC_CHECK have
 	// the value that the daemon was started with. One below 0 takes CAP_SYS_NICE.
-	CheckerPriority int `key:"checker_priority" default:"10" range:"-20..19" unit:"nice" tier:"3"`
+	CheckerPriority int `key:"checker_priority" default:"5" range:"-20..19" unit:"nice" tier:"3"`
 	// BFDPriority is the same as vrrp_priority: BFD and VRRP are one process.
 	BFDPriority int `key:"bfd_priority" default:"0" range:"-20..19" unit:"nice" tier:"3"`
 	// VRRPNoSwap keeps in memory what the daemon has used of it.
