@@ -1,13 +1,11 @@
 package metrics
 
 import (
-	"bytes"
 	"context"
-	"fmt"
+	"hash/maphash"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/expfmt"
 
 	"github.com/moonkeep/moonkeep/core/control"
 )
@@ -26,7 +24,7 @@ func Text(ctx context.Context, from Source) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &collection{seen: map[string]kind{}, series: map[string]bool{}}
+	c := newCollection()
 	c.status(&s)
 	if len(s.Services) > 0 {
 		u, err := from.Usage(ctx)
@@ -36,21 +34,7 @@ func Text(ctx context.Context, from Source) ([]byte, error) {
 		}
 	}
 	c.scripts(s.Metrics)
-	registry := prometheus.NewRegistry()
-	if err := registry.Register(c); err != nil {
-		return nil, fmt.Errorf("gather the metrics: %w", err)
-	}
-	families, err := registry.Gather()
-	if err != nil {
-		return nil, fmt.Errorf("gather the metrics: %w", err)
-	}
-	var out bytes.Buffer
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(&out, f); err != nil {
-			return nil, fmt.Errorf("write the metrics: %w", err)
-		}
-	}
-	return out.Bytes(), nil
+	return c.text()
 }
 
 // kind is what a measurement is, with its text.
@@ -64,32 +48,39 @@ const (
 	counter = prometheus.CounterValue
 )
 
-// collection is what was measured. It describes nothing beforehand, because
-// scripts choose names of their own.
+// collection is what was measured.
 type collection struct {
+	// list is what the library writes: what scripts choose names for, and histograms.
 	list []prometheus.Metric
 	seen map[string]kind
-	// series are those in list: one that comes twice, of two things that the
-	// configuration gives one name, is left out the second time.
+	own  map[string]*measurement
+	// series are those that there are: one that comes twice, of two things that the
+	// configuration gives one name, is left out the second time. Of moonkeep's own they are
+	// hashes, as there may be a million.
 	series map[string]bool
+	hashes map[uint64]struct{}
+	seed   maphash.Seed
+	// line and order are scratch.
+	line  []byte
+	order []int
 }
 
+func newCollection() *collection {
+	return &collection{seen: map[string]kind{}, own: map[string]*measurement{}, series: map[string]bool{}, hashes: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
+}
+
+// Describe describes nothing beforehand, because scripts choose names of their own.
 func (c *collection) Describe(chan<- *prometheus.Desc) {}
 
+// Collect implements prometheus.Collector.
 func (c *collection) Collect(to chan<- prometheus.Metric) {
 	for _, m := range c.list {
 		to <- m
 	}
 }
 
-// put adds a sample; labels are name, value, name, value.
-func (c *collection) put(name, help string, value prometheus.ValueType, v float64, labels ...string) {
-	if err := c.add(name, help, value, v, labels...); err != nil {
-		panic(err) // a name of moonkeep's own is none
-	}
-}
-
-// add is put for names that others chose, which may be none.
+// add adds a sample of a name that others chose, which may be none; labels are name,
+// value, name, value.
 func (c *collection) add(name, help string, value prometheus.ValueType, v float64, labels ...string) error {
 	names, values := make([]string, 0, len(labels)/2), make([]string, 0, len(labels)/2)
 	for i := 0; i < len(labels); i += 2 {
