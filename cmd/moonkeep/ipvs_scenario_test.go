@@ -308,7 +308,7 @@ virtual_server fd00:9::1 80 {
 	if n := d.destinations(t, "192.168.10.16"); n != 1 { // that of the other service
 		t.Errorf("the drained server has %d places", n)
 	}
-	if out := drain("status"); !strings.Contains(out, "out by hand (drain)") || !strings.Contains(out, "IPVS table\n  is as it should be") {
+	if out := drain("status"); !strings.Contains(out, "drain by hand: out of the table") || !strings.Contains(out, "IPVS table\n  is as it should be") {
 		t.Errorf("status:\n%s", out)
 	}
 	// Also on disk its place is gone: a restart is not to bring it back.

@@ -130,8 +130,8 @@ func (t *trial) run(ctx context.Context, h *pluginhost.Host) error {
 	if t.plugin.Path == "" && t.plugin.Name == "MISC_CHECK" && t.model.User == "" {
 		t.model.User = daemon.OwnUser()
 	}
-	takes, err := t.refuses(ctx, h, info, options, silent.address)
-	if err != nil {
+	takes, asked, err := t.refuses(ctx, h, info, options, silent.address)
+	if err != nil || !asked {
 		return err
 	}
 	return t.works(ctx, h, options, takes, silent.address)
@@ -234,8 +234,8 @@ func (t *trial) say(r checker.Result) {
 }
 
 // refuses tries options that are none, and reports why it does not take those
-// that are given.
-func (t *trial) refuses(ctx context.Context, h *pluginhost.Host, info checker.Info, options map[string]any, address netip.AddrPort) (takes, err error) {
+// that are given; and whether it could be asked at all.
+func (t *trial) refuses(ctx context.Context, h *pluginhost.Host, info checker.Info, options map[string]any, address netip.AddrPort) (takes error, asked bool, err error) {
 	const none = "no such value"
 	wrong := []option{{}, {"no_such_option", "x"}}
 	complete := true
@@ -260,14 +260,14 @@ func (t *trial) refuses(ctx context.Context, h *pluginhost.Host, info checker.In
 		}
 		raw, err := json.Marshal(odd)
 		if err != nil {
-			return nil, fmt.Errorf("write an option: %w", err)
+			return nil, false, fmt.Errorf("write an option: %w", err)
 		}
 		checks[i] = t.check(address, raw)
 	}
 	_, refused, failed := h.Refusals(ctx, t.plugin, checks)
 	if failed != nil {
 		t.step("it says which options it takes", failed)
-		return failed, nil
+		return nil, false, nil
 	}
 	var bad []error
 	for i, o := range wrong[1:] {
@@ -281,7 +281,7 @@ func (t *trial) refuses(ctx context.Context, h *pluginhost.Host, info checker.In
 		}
 	}
 	t.step("it refuses an option that it does not have, and values that are none, by their names", errors.Join(bad...))
-	return refused[0], nil
+	return refused[0], true, nil
 }
 
 // option is one with its value.
@@ -329,8 +329,11 @@ func validInfo(failed error, info checker.Info) error {
 		bad = append(bad, errors.New("it has no version, or says nothing about what it does"))
 	}
 	for _, o := range info.Options {
-		if o.Name == "" || o.Name != strings.ToLower(o.Name) || o.Doc == "" {
-			bad = append(bad, fmt.Errorf("option %q must have a name in lower case, and a text", o.Name))
+		if o.Name == "" || o.Name != strings.ToLower(o.Name) {
+			bad = append(bad, fmt.Errorf("option %q must have a name in lower case", o.Name))
+		}
+		if o.Doc == "" {
+			bad = append(bad, fmt.Errorf("option %q has no doc, which plugin info shows", o.Name))
 		}
 		if !slices.Contains([]string{"string", "bool", "int", "duration", "list", "block"}, o.Type) {
 			bad = append(bad, fmt.Errorf("option %s has the type %q; there are string, bool, int, duration, list, block", o.Name, o.Type))

@@ -69,7 +69,8 @@ is unknown.`,
 }
 
 // probeTimeout is connect_timeout when none is given, and probeMargin what the
-// whole probe may take beyond what its steps may.
+// whole probe of a checker of moonkeep's own may take beyond it: each of its steps
+// has connect_timeout.
 const (
 	probeTimeout = 5 * time.Second
 	probeMargin  = 30 * time.Second
@@ -106,7 +107,9 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 				return err
 			}
 		}
-		check.Limit = check.Target.Timeout + probeMargin
+		if check.Limit = check.Target.Timeout; plugin.Path == "" {
+			check.Limit += probeMargin
+		}
 		check.Patience = check.Limit + daemon.AnswerSlack
 		r, err = h.Probe(ctx, check, plugin)
 		return err

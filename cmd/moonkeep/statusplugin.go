@@ -19,7 +19,7 @@ func pluginLine(p *control.Plugin) string {
 	if p.PID != 0 {
 		line += fmt.Sprintf(", process %d for %s", p.PID, age(p.Age))
 	}
-	line += fmt.Sprintf(", %d checks, %d probes under way, %d answered", p.Checks, p.Pending, p.Answered)
+	line += fmt.Sprintf(", %s, %s under way, %d answered", count(p.Checks, "check"), count(p.Pending, "probe"), p.Answered)
 	if p.Unknown > 0 {
 		line += fmt.Sprintf(", %d without a result", p.Unknown)
 	}

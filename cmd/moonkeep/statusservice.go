@@ -65,7 +65,7 @@ func printService(b *strings.Builder, v *control.Service, whole bool) {
 			up++
 		}
 	}
-	fmt.Fprintf(b, "\nvirtual server %s: %s for %s: %d of %d servers work, weight %d of %d", v.Name, state, age(v.QuorumAge), up, len(v.Servers), v.Weight, v.Quorum)
+	fmt.Fprintf(b, "\nvirtual server %s: %s for %s: %d of %d servers work, weight %d, quorum %d", v.Name, state, age(v.QuorumAge), up, len(v.Servers), v.Weight, v.Quorum)
 	if v.Hysteresis > 0 {
 		fmt.Fprintf(b, ", hysteresis %d", v.Hysteresis)
 	}
@@ -98,17 +98,22 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	if r.Kept {
 		state += ", kept in service by the panic"
 	}
+	// How long is that of the checks; when people asked for what follows is not known.
+	state += " for " + age(r.SinceAge)
 	switch {
-	case r.Drained:
-		state += ", out by hand (" + r.Wish + ")"
+	case r.Drained || r.Wish == "down":
+		state += ", " + r.Wish + " by hand: out of the table"
 	case r.Wish != "":
-		state += ", " + r.Wish + " by hand"
+		state += ", " + r.Wish + " by hand: until its connections end it has weight 0"
 	}
 	if r.Unproven {
 		state += ", waits for the first result since its maintenance"
 	}
 	if r.ByHand != nil {
 		weight = fmt.Sprintf("weight %d by hand (configured %d)", *r.ByHand, r.Configured)
+	}
+	if r.Wish != "" {
+		weight += " after that"
 	}
 	if r.Rising != nil {
 		weight += fmt.Sprintf(", %d now (slow_start)", *r.Rising)

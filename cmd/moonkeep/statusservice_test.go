@@ -27,13 +27,13 @@ func TestPrintServices(t *testing.T) {
 	var b strings.Builder
 	printServices(&b, &s)
 	want := `
-virtual server TCP 192.0.2.1:80: has its quorum for 1m30s: 1 of 2 servers work, weight 3 of 1
+virtual server TCP 192.0.2.1:80: has its quorum for 1m30s: 1 of 2 servers work, weight 3, quorum 1
   192.0.2.11:80              up for 1m30s, weight 3
     TCP_CHECK                up for 1m30s: ok: connected (500ms ago, took 2ms), next in 500ms
   192.0.2.12:80              DOWN for 1m30s, weight 3
     TCP_CHECK 192.0.2.12:81  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
 
-virtual server fwmark 3: LOST ITS QUORUM, the sorry server serves for 0s: 0 of 1 servers work, weight 0 of 4, hysteresis 1
+virtual server fwmark 3: LOST ITS QUORUM, the sorry server serves for 0s: 0 of 1 servers work, weight 0, quorum 4, hysteresis 1
   checks are paused: its address is not on this node
   192.0.2.13                 DOWN for 1m30s, weight 3
     TCP_CHECK 192.0.2.12:81  down for 1m30s: failed: refused (500ms ago, took 2ms), runs now
@@ -73,6 +73,19 @@ checks of real servers
 	}
 	s.Services[0].Servers[1].Checks[0] = bad
 	fine.Weight = nil
+	// People have a hand in it.
+	s.Services[0].Servers[0].Rising, s.Services[0].Servers[0].Wish = nil, "drain"
+	s.Services[0].Servers[1].Wish, s.Services[0].Servers[1].Drained = "down", true
+	b.Reset()
+	printServices(&b, &s)
+	for _, part := range []string{
+		" up for 1m30s, drain by hand: until its connections end it has weight 0, weight 3 after that\n",
+		" for 1m30s, down by hand: out of the table, weight 3 after that\n",
+	} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
+		}
+	}
 	// Of thousands those are listed that are not well.
 	for i := range 2000 {
 		s.Services[0].Servers = append(s.Services[0].Servers, server(fmt.Sprint("s", i), fine))

@@ -109,6 +109,9 @@ func TestFindingsOfTheRest(t *testing.T) {
 			`a.yaml:6:154: error: virtual_server 1: real_server 192.0.2.2: TCP_CHECK: retry must be from 0 to 4294967295, not -1 [out-of-range]`,
 			`a.yaml:6:172: error: virtual_server 1: real_server 192.0.2.2: SMTP_CHECK must be a table of keys, not "5" [wrong-type]`,
 		}},
+		"a plugin's name in place of the kind": {`virtual_servers: [{fwmark: 1, real_servers: [{address: 192.0.2.2, checks: [{name: mine, options: {a: b}}]}]}]`, []string{
+			`a.yaml:6:76: error: virtual_server 1: real_server 192.0.2.2: checks: item 1 must be a table with one key, the kind of check: HTTP_GET, SSL_GET, TCP_CHECK, SMTP_CHECK, DNS_CHECK, UDP_CHECK, PING_CHECK, MISC_CHECK, FILE_CHECK, BFD_CHECK, LUA_CHECK, GRPC_HEALTH, AGENT_CHECK, plugin; name and options of a plugin stand below the kind: {plugin: {name: ..., options: ...}} [wrong-type]`,
+		}},
 		"where a check connects": {`virtual_servers: [{address: "[2001:db8::1]:80", real_servers: [{address: "[fe80::2]:80", checks: [{TCP_CHECK: {}}, {TCP_CHECK: {bind_if: eth0}}, {UDP_CHECK: {connect_ip: "2001:db8::2"}}, {SMTP_CHECK: {hosts: [{}]}}, {SMTP_CHECK: {bind_if: eth0, hosts: [{}]}}]}]}]`, []string{
 			`a.yaml:6:111: error: virtual_server UDP [2001:db8::1]:80: TCP_CHECK connects to the link-local address fe80::2, which may be on every network: write bind_if [no-bind-if]`,
 			`a.yaml:6:210: error: virtual_server UDP [2001:db8::1]:80: a host of SMTP_CHECK connects to the link-local address fe80::2, which may be on every network: write bind_if [no-bind-if]`,

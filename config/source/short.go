@@ -58,7 +58,11 @@ func (r *reader) check(v *value, what string) *value {
 		}
 		return v
 	}
-	r.error(v.at, "wrong-type", "%s must be a table with one key, the kind of check: %s", what, strings.Join(b.Keys(), ", "))
+	hint := ""
+	if v.kind == kindTable && slices.ContainsFunc(v.fields, func(f field) bool { return f.key == "name" }) {
+		hint = "; name and options of a plugin stand below the kind: {plugin: {name: ..., options: ...}}"
+	}
+	r.error(v.at, "wrong-type", "%s must be a table with one key, the kind of check: %s%s", what, strings.Join(b.Keys(), ", "), hint)
 	return nil
 }
 

@@ -53,7 +53,7 @@ func examineKernel(n *needs) (list []Finding) {
 	})
 	if len(n.services) > 0 {
 		if info, err := infoOfIPVS(); err == nil { // else each service says what is wrong
-			list = append(list, Finding{OK, "IPVS", fmt.Sprintf("is version %s, with room for %d lists of connections (conn_tab_bits of ip_vs)", info.Version, info.Buckets), ""})
+			list = append(list, Finding{OK, "IPVS", fmt.Sprintf("is version %s, with a connection table of %d buckets (conn_tab_bits of ip_vs)", info.Version, info.Buckets), ""})
 		}
 	}
 	for _, kind := range slices.SortedFunc(maps.Keys(n.services), serviceKind.compare) {

@@ -16,7 +16,7 @@ func (c *collection) service(v *control.Service) {
 		r := &v.Servers[i]
 		at := []string{"service", v.Name, "server", r.Name}
 		c.put("moonkeep_server_up", "1 if a real server works according to its checks.", gauge, truth(r.State == "up"), at...)
-		c.put("moonkeep_server_weight", "The current weight of a real server.", gauge, float64(r.Weight), at...)
+		c.put("moonkeep_server_weight", "The weight of a real server by configuration, checks and hand; a drain and slow_start leave it as it is.", gauge, float64(r.Weight), at...)
 		c.one("moonkeep_server_wish", "1 for what was asked of a real server by hand, 0 for the others.", "wish", r.Wish, []string{"drain", "down", "maintenance"}, at...)
 		c.put("moonkeep_server_unproven", "1 if a real server gets no clients yet because its checks have no result since its maintenance.", gauge, truth(r.Unproven), at...)
 		for k := range r.Checks {

@@ -76,6 +76,8 @@ type check struct {
 	under   *probeContext // of the probe that runs
 	running bool
 	gone    bool
+
+	panicked bool // the last probe; only that who runs a probe has it
 }
 
 // Converse holds the conversation with a host until recv fails or ctx ends.
@@ -430,10 +432,14 @@ func (c *check) run(ctx *probeContext, p *checkerpb.Start) (out *checkerpb.Resul
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			out = &checkerpb.Result{Check: c.id, Probe: p.GetProbe(), Message: cut(fmt.Sprintf("the checker panicked: %v", panicked), maxMessage)}
-			c.ambient.log.Error(out.Message, "stack", string(debug.Stack()))
+			if !c.panicked { // the verdict says it each time; the stack would be a flood
+				c.ambient.log.Error(out.Message, "stack", string(debug.Stack()))
+			}
+			c.panicked = true
 		}
 	}()
 	r := c.probe.Probe(ctx)
+	c.panicked = false
 	if r.Latency == 0 {
 		r.Latency = time.Since(ctx.begun)
 	}

@@ -48,6 +48,7 @@ func (o *odd) Prepare(t checker.Target, options checker.Options) (checker.Probe,
 
 type oddProbe struct {
 	odd    *odd
+	runs   int
 	target checker.Target
 	in     struct {
 		Do string           `json:"do"`
@@ -64,6 +65,10 @@ func (p *oddProbe) Probe(ctx context.Context) checker.Result {
 	switch p.in.Do {
 	case "panic":
 		panic("boom")
+	case "panic-twice":
+		if p.runs++; p.runs != 3 {
+			panic("boom")
+		}
 	case "wait":
 		p.odd.waiting.Add(1)
 		defer p.odd.waiting.Add(-1)
@@ -116,6 +121,25 @@ func TestOddProbes(t *testing.T) {
 			t.Errorf("%s: after it: %v", test.do, err)
 		}
 		h.Close()
+	}
+}
+
+// TestPanicsAreLoggedOnce: the verdict tells each panic, the log the stack of the first
+// of a row.
+func TestPanicsAreLoggedOnce(t *testing.T) {
+	h := checkertest.Start(t, &odd{})
+	c, err := h.Prepare(target, map[string]any{"do": "panic-twice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{1, 1, 1, 2} { // lines after a panic, another, a success, a panic
+		c.Probe(time.Minute)
+		if err := h.Ping(); err != nil { // after which its lines are here
+			t.Fatal(err)
+		}
+		if lines := h.Logs(); len(lines) != want {
+			t.Fatalf("%d lines, want %d: %q", len(lines), want, lines)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package host
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -137,6 +138,9 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 		}
 		return newLines(s.proc, s.first, s.out), nil
 	}
+	if err != nil && len(s.first) > 0 && bytes.IndexByte(s.first, '|') < 0 {
+		err = fmt.Errorf("it printed %q first; a plugin's first line is that of go-plugin, or an object of JSON", bytes.TrimRight(s.first[:min(len(s.first), 60)], "\r\n"))
+	}
 	if err != nil {
 		return nil, s.explain(err)
 	}
@@ -178,7 +182,16 @@ func (s *starter) explain(err error) error {
 	case <-s.read:
 	case <-time.After(100 * time.Millisecond):
 	}
-	return &startError{err, s.last.String()}
+	return &startError{err, s.words()}
+}
+
+// words are what the process said last, and what to do about it where that is known.
+func (s *starter) words() string {
+	words := s.last.String()
+	if p := s.spec.plugin; p.Processes == 0 && !p.Plain && strings.Contains(words, "fork") {
+		words += " (it may start no process; processes of plugins, or --processes, allows some)"
+	}
+	return words
 }
 
 // startError is a start that failed, with the last words of the process.

@@ -41,7 +41,7 @@ func (h *Host) Refusals(ctx context.Context, p Plugin, checks []Check) (info che
 	m, err := l.recv()
 	switch {
 	case ctx.Err() != nil:
-		return info, nil, fmt.Errorf("%s did not say who it is: %w", p, ctx.Err())
+		return info, nil, fmt.Errorf("%s did not say who it is: %w", p, over(ctx))
 	case err != nil:
 		return info, nil, fmt.Errorf("%s: %w", p, st.explain(err))
 	case m.Hello == nil:
@@ -50,11 +50,19 @@ func (h *Host) Refusals(ctx context.Context, p Plugin, checks []Check) (info che
 	info = infoOf(m.Hello)
 	if refused, err = refusals(l, checks); err != nil {
 		if ctx.Err() != nil {
-			err = fmt.Errorf("it did not say whether it takes a check: %w", ctx.Err())
+			err = fmt.Errorf("it did not answer whether it takes a check: %w", over(ctx))
 		}
 		return info, nil, fmt.Errorf("%s: %w", p, st.explain(err))
 	}
 	return info, refused, nil
+}
+
+// over says in words why a context ended.
+func over(ctx context.Context) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errors.New("its time was up")
+	}
+	return ctx.Err()
 }
 
 // refusals has a process prepare checks, some at a time, so that neither side

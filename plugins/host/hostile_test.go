@@ -47,6 +47,12 @@ func be(kind string) {
 	case "CHATTY":
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 1<<20))
 		select {}
+	case "HELLO":
+		fmt.Println("hello world")
+		select {}
+	case "FORKER":
+		fmt.Fprintln(os.Stderr, "FORKER: 2: Cannot fork")
+		os.Exit(2)
 	case "EMPTY":
 		fmt.Fprintln(os.Stderr, "I cannot go on")
 		os.Exit(3)

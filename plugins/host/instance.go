@@ -222,7 +222,7 @@ func (i *instance) lost(err error) string {
 			why = "it ended the conversation"
 		}
 	}
-	if words := i.starter.last.String(); words != "" {
+	if words := i.starter.words(); words != "" {
 		why += "; it said: " + words
 	}
 	return why

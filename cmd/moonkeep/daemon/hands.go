@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -147,7 +148,7 @@ func remembered(before []node.Hand, r control.ServersRequest) (list []node.Hand)
 	server := everywhere(control.ServersRequest{Server: r.Server})
 	r.Service = called(r.Service)
 	for _, h := range before {
-		if means(server, h.Server) && (r.Service == "" || r.Service == h.Service || strings.HasSuffix(h.Service, " "+r.Service)) {
+		if means(server, h.Server) && (r.Service == "" || names(r.Service, h.Service)) {
 			list = append(list, h)
 		}
 	}
@@ -175,6 +176,19 @@ func called(service string) string {
 	return strings.Join(words, " ")
 }
 
+// mostNamed is how many virtual servers an error lists.
+const mostNamed = 10
+
+// names reports whether a text means the virtual server of this name: it is the name,
+// or the end of it, or the address without the port.
+func names(service, name string) bool {
+	if service == name || strings.HasSuffix(name, " "+service) {
+		return true
+	}
+	whole, err := netip.ParseAddrPort(name[strings.LastIndexByte(name, ' ')+1:])
+	return err == nil && whole.Addr().String() == canonical(service)
+}
+
 // meant returns the real servers of c that are meant by a text, of one service
 // or of all.
 func meant(c *config.Config, service, server string) (list []node.Hand, err error) {
@@ -188,12 +202,13 @@ func meant(c *config.Config, service, server string) (list []node.Hand, err erro
 	}
 	var services, servers []string
 	service = called(service)
-	for name, names := range build.Servers(c) {
-		if service != "" && service != name && !strings.HasSuffix(name, " "+service) {
+	all := build.Servers(c)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if service != "" && !names(service, name) {
 			services = append(services, name)
 			continue
 		}
-		for _, n := range names {
+		for _, n := range all[name] {
 			servers = append(servers, n)
 			a, err := netip.ParseAddrPort(n)
 			if err != nil { // a server of all ports
@@ -209,7 +224,11 @@ func meant(c *config.Config, service, server string) (list []node.Hand, err erro
 		return list, nil
 	}
 	if len(servers) == 0 && service != "" {
-		return nil, fmt.Errorf("there is no virtual server %q%s", service, near(service, services))
+		why := near(service, services)
+		if why == "" && len(services) <= mostNamed {
+			why = "; there are " + strings.Join(services, ", ")
+		}
+		return nil, fmt.Errorf("there is no virtual server %q%s", service, why)
 	}
 	return nil, fmt.Errorf("there is no real server %s%s", server, near(server, servers))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrNoIPVS is wrapped in the error of Open when the kernel has no IPVS.
-var ErrNoIPVS = errors.New("the kernel has no IPVS: load its module ip_vs, or install a kernel that has it")
+var ErrNoIPVS = errors.New("the kernel has no IPVS; load its module ip_vs, or install a kernel that has it")
 
 // answerLimit is how long the kernel may take for one answer. It answers in
 // microseconds, but the first use of a scheduler loads its module.
@@ -73,7 +73,7 @@ func Open(load bool) (*Conn, error) {
 	c.family, err = c.findFamily()
 	if load && errors.Is(err, ErrNoIPVS) {
 		if why := modprobe("ip_vs"); why != nil {
-			err = fmt.Errorf("%w, and it could not be loaded: %w", err, why)
+			err = fmt.Errorf("%w: the module could not be loaded: %w", err, why)
 		} else {
 			c.family, err = c.findFamily()
 		}

@@ -225,7 +225,11 @@ func libraryService(k balance.Key, o balance.Options) *ipvs.Service {
 func modprobe(module string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), answerLimit)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, "modprobe", "-q", module).CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(ctx, "modprobe", "-q", module).CombinedOutput()
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return errors.New("there is no program modprobe (Debian's package kmod has it)")
+	case err != nil:
 		return fmt.Errorf("modprobe %s: %w%s", module, err, strings.TrimRight(" "+string(out), " \n"))
 	}
 	return nil

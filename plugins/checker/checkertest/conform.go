@@ -114,10 +114,16 @@ func describes(t *testing.T, c checker.Checker) {
 }
 
 // verdicts runs every case by itself, and then all of them side by side.
-func verdicts(t *testing.T, c checker.Checker, cases []Case) {
+func verdicts(t testing.TB, c checker.Checker, cases []Case) {
 	h := Start(t, c)
 	checks := make([]*Check, len(cases))
-	hold := func(k Case, r checker.Result) {
+	hold := func(k Case, check *Check) {
+		had := max(limit, k.Target.Timeout)
+		begin := time.Now()
+		r := check.Probe(had)
+		if took := time.Since(begin); took > had+patience/4 {
+			t.Errorf("%s: it took %s, and had %s: a probe returns when its context ends", k.Name, took.Round(time.Millisecond), had)
+		}
 		if r.Verdict != k.Want || !strings.Contains(r.Message, k.Message) || strings.Contains(r.Message, "\n") {
 			t.Errorf("%s: %s %q, want %s and %q, in one line", k.Name, r.Verdict, r.Message, k.Want, k.Message)
 		}
@@ -127,13 +133,13 @@ func verdicts(t *testing.T, c checker.Checker, cases []Case) {
 		if checks[i], err = h.Prepare(k.Target, k.Options); err != nil {
 			t.Fatalf("%s: %v", k.Name, err)
 		}
-		hold(k, checks[i].Probe(max(limit, k.Target.Timeout)))
+		hold(k, checks[i])
 	}
 	var all sync.WaitGroup
 	for i, k := range cases {
 		all.Go(func() {
 			for range 3 {
-				hold(k, checks[i].Probe(max(limit, k.Target.Timeout)))
+				hold(k, checks[i])
 			}
 		})
 	}
