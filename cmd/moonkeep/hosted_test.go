@@ -24,9 +24,15 @@ func TestPluginCommands(t *testing.T) {
 	}
 	try(1, "BROKEN", "plugin", "list", "--directory", dir)
 	try(0, "HTTP_GET", "plugin", "list", "--directory", filepath.Join(dir, "none"), "--json")
+	own := t.TempDir()
+	if err := os.Symlink("/bin/true", filepath.Join(own, "TCP_CHECK")); err != nil {
+		t.Fatal(err)
+	}
+	try(1, "moonkeep has a checker of its own that is called so", "plugin", "list", "--directory", own)
 	try(0, "misc_path", "plugin", "info", "MISC_CHECK")
 	try(0, `"name": "misc_path"`, "plugin", "info", "MISC_CHECK", "--json")
 	try(2, "there is no checker", "plugin", "info", "NO_SUCH", "--directory", dir)
+	try(2, "did you mean BROKEN?", "plugin", "info", "BROKN", "--directory", dir)
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: plugins run as another user")
 	}

@@ -35,8 +35,9 @@ func newPlanCommand() *cobra.Command {
 		Short: "show what a reload would do, item by item",
 		Long: `Compares FILE with the configuration that the daemon runs, or with another file
 (--from), and says for each difference what a reload would do: what goes on
-undisturbed, what may move addresses to another node, what removes addresses and
-for how long, and what takes effect only after a restart. Nothing is changed. A
+undisturbed, what may send clients to other real servers, what may move addresses to
+another node, what removes addresses and for how long, and what takes effect only
+after a restart. Nothing is changed. A
 reload that is refused unless it is forced is said to be, with the reasons.
 
 The daemon gets FILE's configuration through its socket and does the comparison,
@@ -242,7 +243,7 @@ func shown(value string) string {
 
 func effectWords(effect string, outage float64) string {
 	words := map[string]string{
-		"ignored": "no effect", "nothing": "no interruption", "restart": "needs a restart", "moves": "may move the address",
+		"ignored": "no effect", "nothing": "no interruption", "restart": "needs a restart", "shifts": "may send clients to other servers", "moves": "may move the address",
 		"divides": "divides the nodes", "interrupts": "interrupts", "refused": "refused",
 	}[effect]
 	if outage > 0 {

@@ -111,6 +111,8 @@ func listPlugins(file, dir string) ([]listed, error) {
 		l := listed{Name: p.Name, Path: p.Path}
 		if err := pluginhost.Verify(p); err != nil {
 			l.Problem = err.Error()
+		} else if p.Path != "" && file == "" && standard.New(p.Name) != nil {
+			l.Problem = "is not used by this name: moonkeep has a checker of its own that is called so; give it another name, or its path in plugins"
 		}
 		list = append(list, l)
 	}
@@ -128,8 +130,8 @@ func printPlugins(w io.Writer, list []listed, asJSON bool) error {
 		if path == "" {
 			path = "moonkeep"
 		}
-		if l.Problem != "" {
-			state = l.Problem
+		if l.Problem != "" { // which begins with what the other columns say
+			state = strings.TrimPrefix(strings.TrimPrefix(l.Problem, "plugin "+l.Name+": "), "program "+l.Path+" ")
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", l.Name, path, state)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,12 +111,12 @@ func TestPluginExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	blocks := strings.Split(string(text), "```yaml\n")[1:]
-	if len(blocks) != 2 {
+	if len(blocks) != 3 {
 		t.Fatalf("%d configurations", len(blocks))
 	}
 	for i, block := range blocks {
 		block, _, _ = strings.Cut(block, "```")
-		if i > 0 { // it is about a plugin of the one before
+		if i > 0 { // it is beside the one before
 			first, _, _ := strings.Cut(blocks[0], "```")
 			block = first + block
 		}
@@ -128,7 +129,11 @@ func TestPluginExample(t *testing.T) {
 			t.Fatal(err, found)
 		}
 		probes := build.Probes(c)
-		if len(probes) != 2 || probes[0].Kind != "redis-role" || string(probes[0].Options) != `{"role":"master"}` {
+		want := 2
+		if len(c.Scripts) > 0 {
+			want++
+		}
+		if len(probes) != want || slices.ContainsFunc(probes, func(p build.Probe) bool { return p.Kind != "redis-role" || string(p.Options) != `{"role":"master"}` }) {
 			t.Errorf("the probes are %+v", probes)
 		}
 	}

@@ -25,7 +25,7 @@ func judgeService(out *Item, c *schema.Change) {
 	case timing(last):
 		out.Effect, out.Why = Nothing, "checks that inherit it keep their states and stay spread over the interval"
 	case last == "weight" || last == "quorum" || last == "hysteresis":
-		out.Effect, out.Why = Moves, "the quorum is worked out anew, and told if it is won or lost by that"
+		out.Effect, out.Why = Shifts, "the quorum is worked out anew, and told if it is won or lost by that"
 	case told(path) || last == "smtp_alert" || last == "omega":
 		out.Effect, out.Why = Nothing, "the next change is told so"
 	case last == "ha_suspend":
@@ -41,7 +41,7 @@ func judgeCheck(out *Item, c *schema.Change) {
 	was, is := checksOf(c)
 	switch {
 	case out.What == "removed" && is < was:
-		out.Effect, out.Why = Moves, "it is not made any more, and its real server is up if its other checks are"
+		out.Effect, out.Why = Shifts, "it is not made any more, and its real server is up if its other checks are"
 	case out.What == "removed":
 		out.Effect, out.Why = Nothing, "another takes its place"
 	case out.What == "added" && is > was:

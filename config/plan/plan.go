@@ -29,6 +29,8 @@ const (
 	Nothing
 	// Restart has no effect until the daemon is restarted.
 	Restart
+	// Shifts may send clients to other real servers, or to the sorry server and back.
+	Shifts
 	// Moves may move the role of an instance to another node or from there;
 	// that is a hand-over, not an outage.
 	Moves
@@ -43,7 +45,7 @@ const (
 
 // String returns the word of programs.
 func (e Effect) String() string {
-	return [...]string{"ignored", "nothing", "restart", "moves", "divides", "interrupts", "refused"}[e]
+	return [...]string{"ignored", "nothing", "restart", "shifts", "moves", "divides", "interrupts", "refused"}[e]
 }
 
 // Item is one change and what it does.

@@ -90,7 +90,11 @@ func examineLink(n linkNeeds, s linkState) (list []Finding) {
 	what := "interface " + n.device
 	bad := func(l Level, text, advice string) { list = append(list, Finding{l, what, text, advice}) }
 	if s.err != nil {
-		bad(Problem, "cannot be looked at: "+s.err.Error(), "make the interface, or name the right one; ip link lists them")
+		text := "cannot be looked at: " + s.err.Error()
+		if strings.Contains(text, "no such network interface") { // package net does not export it
+			text = "does not exist on this host"
+		}
+		bad(Problem, text, "make the interface, or name the right one; ip link lists them")
 		return list
 	}
 	switch {

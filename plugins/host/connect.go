@@ -139,7 +139,7 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 		return newLines(s.proc, s.first, s.out), nil
 	}
 	if err != nil && len(s.first) > 0 && bytes.IndexByte(s.first, '|') < 0 {
-		err = fmt.Errorf("it printed %q first; a plugin's first line is that of go-plugin, or an object of JSON", bytes.TrimRight(s.first[:min(len(s.first), 60)], "\r\n"))
+		err = fmt.Errorf("it did not greet but printed %q; a plugin's first line is that of go-plugin, or an object of JSON", bytes.TrimRight(s.first[:min(len(s.first), 60)], "\r\n"))
 	}
 	if err != nil {
 		return nil, s.explain(err)

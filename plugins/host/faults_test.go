@@ -238,7 +238,7 @@ func TestNeverServes(t *testing.T) {
 	for _, test := range []struct{ kind, why string }{
 		{"MUTE", "it said nothing in time"},
 		{"CHATTY", `it did not greet but printed "xxxx`},
-		{"HELLO", `it printed "hello world" first; a plugin's first line is that of go-plugin, or an object of JSON`},
+		{"HELLO", `it did not greet but printed "hello world"; a plugin's first line is that of go-plugin, or an object of JSON`},
 		{"FORKER", "Cannot fork (it may start no process; processes of plugins, or --processes, allows some)"},
 		{"EMPTY", "ended with status 3 before it greeted; it said: I cannot go on"},
 		{"FUTURE", "incompatible API version with plugin. Plugin version: 7, Client versions: [1]"},

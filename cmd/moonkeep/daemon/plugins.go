@@ -109,7 +109,7 @@ func FindPlugin(c *config.Config, dir, name string) (pluginhost.Plugin, error) {
 			if upper := strings.ToUpper(name); slices.Contains(daemonChecks, upper) {
 				return pluginhost.Plugin{}, fmt.Errorf("%s is made by the daemon itself, not by a checker; `moonkeep status` shows what it finds", upper)
 			}
-			return pluginhost.Plugin{}, fmt.Errorf("there is no checker %q%s moonkeep has %s, and %s is not there", name, meantCheck(name), strings.Join(standard.Names(), ", "), path)
+			return pluginhost.Plugin{}, fmt.Errorf("there is no checker %q%s moonkeep has %s, and %s is not there", name, meantCheck(name, dir), strings.Join(standard.Names(), ", "), path)
 		}
 	}
 	p := configured(c, &config.Plugin{Name: filepath.Base(path), Memory: leastMemory, OpenFiles: leastFiles})
@@ -120,14 +120,24 @@ func FindPlugin(c *config.Config, dir, name string) (pluginhost.Plugin, error) {
 	return p, nil
 }
 
-// meantCheck is which check was likely meant by a name that is none.
-func meantCheck(name string) string {
+// meantCheck is which check, or file of the plugin directory, was likely meant by a name
+// that is none.
+func meantCheck(name, dir string) string {
 	upper := strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 	names := standard.Names()
 	if i := slices.IndexFunc(names, func(s string) bool { return s == upper || strings.HasPrefix(s, upper+"_") }); i >= 0 {
 		return ", did you mean " + names[i] + "?"
 	}
-	if near := config.Nearest(upper, names); near != "" {
+	near := config.Nearest(upper, names)
+	if near == "" {
+		var files []string
+		list, _ := os.ReadDir(dir) // the caller says that the file is not there
+		for _, e := range list {
+			files = append(files, e.Name())
+		}
+		near = config.Nearest(name, files)
+	}
+	if near != "" {
 		return ", did you mean " + near + "?"
 	}
 	return ";"
