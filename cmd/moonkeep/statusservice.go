@@ -98,8 +98,6 @@ func printRealServer(w *tabwriter.Writer, r *control.RealServer) {
 	if r.Kept {
 		state += ", kept in service by the panic"
 	}
-	// How long is that of the checks; when people asked for what follows is not known.
-	state += " for " + age(r.SinceAge)
 	switch {
 	case r.Drained || r.Wish == "down":
 		state += ", " + r.Wish + " by hand: out of the table"

@@ -75,12 +75,12 @@ checks of real servers
 	fine.Weight = nil
 	// People have a hand in it.
 	s.Services[0].Servers[0].Rising, s.Services[0].Servers[0].Wish = nil, "drain"
-	s.Services[0].Servers[1].Wish, s.Services[0].Servers[1].Drained = "down", true
+	s.Services[0].Servers[1].Kept, s.Services[0].Servers[1].Wish, s.Services[0].Servers[1].Drained = false, "down", true
 	b.Reset()
 	printServices(&b, &s)
 	for _, part := range []string{
 		" up for 1m30s, drain by hand: until its connections end it has weight 0, weight 3 after that\n",
-		" for 1m30s, down by hand: out of the table, weight 3 after that\n",
+		" DOWN for 1m30s, down by hand: out of the table, weight 3 after that\n",
 	} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
