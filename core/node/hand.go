@@ -57,8 +57,10 @@ func (h Hand) idle() bool { return h.Wish == WishAuto && h.Weight < 0 }
 func (h Hand) wanted() string {
 	text := "is left to its checks"
 	switch h.Wish {
-	case WishDrain, WishMaintenance:
-		text = "is to be in " + h.Wish.String()
+	case WishDrain:
+		text = "is to be drained"
+	case WishMaintenance:
+		text = "is to be in maintenance"
 	case WishDown:
 		text = "is to be down"
 	}

@@ -76,11 +76,11 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		list[i] = h
 	}
 	after, err := d.engine.Handle(ctx, append(list[:len(list):len(list)], elsewhere(before, list, r)...))
-	if err == nil {
-		err = d.hands.write(after)
-	}
 	if err != nil {
 		return control.Hands{}, err
+	}
+	if err := d.hands.write(after); err != nil {
+		return control.Hands{}, fmt.Errorf("it is done, but a restart will not know of it: %w", err)
 	}
 	d.log.Info("real servers changed by hand", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
 	var out control.Hands
@@ -322,6 +322,7 @@ const drainEvery = time.Second
 func (d *daemon) watchDrains(ctx context.Context) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
+	told := "" // why they cannot be counted, which is asked every second
 	for {
 		select {
 		case <-ctx.Done():
@@ -343,12 +344,14 @@ func (d *daemon) watchDrains(ctx context.Context) {
 		}
 		busy, err := d.balance.busy(ctx, list)
 		if err != nil {
-			if ctx.Err() == nil {
-				d.log.Warn("the connections of servers that are drained cannot be counted", "err", err)
+			if ctx.Err() == nil && err.Error() != told {
+				told = err.Error()
+				d.log.Warn("the connections of servers that are drained cannot be counted; meanwhile they keep their places", "err", err)
 			}
 			continue
 		}
 		var done []*node.Drained
+		told = ""
 		for _, x := range list {
 			if !busy[x.Service+" "+x.Server] {
 				done = append(done, &node.Drained{Service: x.Service, Server: x.Server})

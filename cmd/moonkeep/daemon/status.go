@@ -49,7 +49,9 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.At, out.Version, out.PID, out.Uptime = at, d.opts.Version, os.Getpid(), time.Since(d.started).Seconds()
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
 	out.ConfigFiles = d.config.Files
-	out.Reloaded, out.ReloadError, out.Dropped = d.loaded, d.reloadError, d.engine.Dropped()
+	// By the clock of today, which somebody may have set since.
+	out.Reloaded = at.Add(-time.Since(d.loaded))
+	out.ReloadError, out.Dropped = d.reloadError, d.engine.Dropped()
 	out.Lost = findings(d.losses)
 	out.Unannounced = d.unannounced.Load()
 	garp := make(map[string]*config.Garp, len(d.config.Instances))

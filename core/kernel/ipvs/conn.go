@@ -73,7 +73,7 @@ func Open(load bool) (*Conn, error) {
 	c.family, err = c.findFamily()
 	if load && errors.Is(err, ErrNoIPVS) {
 		if why := modprobe("ip_vs"); why != nil {
-			err = fmt.Errorf("%w: the module could not be loaded: %w", err, why)
+			err = fmt.Errorf("%w (to load it was tried: %w)", err, why)
 		} else {
 			c.family, err = c.findFamily()
 		}
