@@ -66,6 +66,7 @@ type starter struct {
 	client  *plugin.Client
 	// watching is closed when it is started, or could not be.
 	watching chan struct{}
+	watched  chan struct{} // closed when watch has returned
 	read     chan struct{} // closed when its standard error has ended
 	printed  atomic.Int64  // bytes on its standard output that are no message
 	filled   atomic.Bool   // it was ended for what it made in the directory of its socket
@@ -216,6 +217,7 @@ func (s *starter) finish() {
 	if s.proc != nil {
 		s.proc.kill()
 		<-s.proc.done
+		<-s.watched // it looks at the directory that is closed next
 		s.proc.close()
 		<-s.read
 	}
@@ -268,7 +270,11 @@ func (s *starter) Start(ctx context.Context) error {
 	if err := s.begin(file); err != nil {
 		return err
 	}
-	go s.watch(s.watching)
+	s.watched = make(chan struct{})
+	go func() {
+		defer close(s.watched)
+		s.watch(s.watching)
+	}()
 	s.read = make(chan struct{})
 	go func() {
 		defer close(s.read)
