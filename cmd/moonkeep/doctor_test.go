@@ -46,7 +46,7 @@ func TestDoctor(t *testing.T) {
 		"ok       instance VI_1: 192.0.2.2 is its master", " 0 problems\n")
 	says(examine("192.0.2.78/24", "", "", 1),
 		"problem  instance VI_1: virtual router 51 of 192.0.2.2 on eth0 is used otherwise: it holds other addresses than this file gives the virtual router: 192.0.2.77\n         -> ")
-	says(examine("192.0.2.77/24", "	interface no-such-if\n", "", 1), "problem  interface no-such-if: cannot be looked at")
+	says(examine("192.0.2.77/24", "	interface no-such-if\n", "", 1), "problem  interface no-such-if: does not exist on this host")
 	says(examine("192.0.2.77/24", "", "virtual_server 192.0.2.77 80 {\nlb_algo wrr\nlb_kind NAT\nreal_server 198.51.100.1 80 {\n}\n}\n", 1),
 		" IPVS with lvs_sched wrr: ", "problem  net/ipv4/ip_forward: is 0: ", "sysctl -w net.ipv4.ip_forward=1")
 	says(examine("192.0.2.77/24", "", "virtual_server fd00::77 5060 {\nprotocol UDP\nlb_algo mh\nlb_kind NAT\npersistence_timeout 9\npersistence_engine sip\nreal_server fd00::1 5060 {\n}\n}\n", 1),

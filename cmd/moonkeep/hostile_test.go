@@ -19,7 +19,7 @@ import (
 // The bounds of what reading any one file may take, and of what may be said
 // about it.
 const (
-	mostTime   = 5 * time.Second // of the processor's
+	mostTime   = 8 * time.Second // of a slow processor's
 	mostMemory = 400 << 20
 	mostOutput = 256 << 10
 )
