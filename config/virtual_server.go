@@ -44,9 +44,9 @@ type VirtualServer struct {
 	DelayLoop time.Duration `key:"delay_loop" range:"1us.." default:"60s" tier:"1"`
 	// A real server that fails keeps its place in IPVS with the weight 0
 	// instead of being removed.
-	InhibitOnFailure bool `key:"inhibit_on_failure" tier:"1"`
+	InhibitOnFailure bool `key:"inhibit_on_failure" form:"bare" tier:"1"`
 	// Real servers count as failed until their first check succeeds.
-	Alpha bool `key:"alpha" tier:"2"`
+	Alpha bool `key:"alpha" form:"bare" tier:"2"`
 	// When the daemon stops, the programs of notify_down and quorum_down are
 	// run.
 	Omega bool `key:"omega" form:"bare" tier:"2"`
