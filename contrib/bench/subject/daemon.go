@@ -180,10 +180,12 @@ func (d *Daemon) CPU() (sum time.Duration, err error) {
 	for _, pid := range pids {
 		const scheduler = 2 // clock_getcpuclockid(3)
 		var t unix.Timespec
-		if err := unix.ClockGettime(int32(^uint32(pid)<<3|scheduler), &t); err != nil {
+		switch err := unix.ClockGettime(int32(^uint32(pid)<<3|scheduler), &t); {
+		case err == nil:
+			sum += time.Duration(t.Nano())
+		case !errors.Is(err, unix.EINVAL): // what the clock of a process is that has ended meanwhile
 			return 0, fmt.Errorf("read the CPU time of process %d: %w", pid, err)
 		}
-		sum += time.Duration(t.Nano())
 	}
 	return sum, nil
 }
@@ -197,6 +199,9 @@ func (d *Daemon) Memory() (rss, pss int64, err error) {
 	}
 	for _, pid := range pids {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) { // it has ended meanwhile
+			continue
+		}
 		if err != nil {
 			return 0, 0, fmt.Errorf("ask for a daemon's memory: %w", err)
 		}
