@@ -279,7 +279,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		return nil, errOver
 	}
 	defer d.lookAtSpaces() // also where it is refused: what was opened for it is not named
-	quiet := d.garbage.ease()
+	quiet := d.garbage.ease(easeBytes)
 	c, found, err := d.read()
 	var losses config.Findings
 	if err == nil {

@@ -100,7 +100,7 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 			switch asked++; asked {
 			case 1:
 				log.Info("stopping", "signal", s.String())
-				d.garbage.ease() // to the end, which comes before the heap is large
+				d.garbage.ease(easeBytes) // to the end, which comes before the heap is large
 				stop()
 				d.manager.tell("STOPPING=1")
 			case 2:
