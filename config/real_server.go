@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -92,19 +91,6 @@ func (v *VirtualServer) Repeats() (repeats map[int]int) {
 		}
 	}
 	return repeats
-}
-
-// Resolved is a copy with what it inherits from v written out, for where it is looked at
-// as one of another virtual server.
-func (r *RealServer) Resolved(v *VirtualServer) *RealServer {
-	out := *r
-	method, weight, inhibits := r.Method(v), r.IPVSWeight(v), r.Inhibits(v)
-	alpha, timeout, loop := inherited(v.Alpha, r.Alpha), inherited(v.ConnectTimeout, r.ConnectTimeout), inherited(v.DelayLoop, r.DelayLoop)
-	out.LVSMethod, out.Weight, out.InhibitOnFailure = &method, &weight, &inhibits
-	out.Alpha, out.ConnectTimeout, out.DelayLoop = &alpha, &timeout, &loop
-	out.Retry, out.DelayBeforeRetry, out.Warmup = firstOf(r.Retry, v.Retry), firstOf(r.DelayBeforeRetry, v.DelayBeforeRetry), firstOf(r.Warmup, v.Warmup)
-	out.SMTPAlert, out.VirtualHost = firstOf(r.SMTPAlert, v.SMTPAlert), cmp.Or(r.VirtualHost, v.VirtualHost)
-	return &out
 }
 
 // Method is how packets reach it; its Kind is not empty.

@@ -12,7 +12,7 @@ import (
 // Layouts returns how the virtual servers of c stand in the table of IPVS, in
 // the order of node.Config.Services.
 func Layouts(c *config.Config) (all []balance.Layout) {
-	servers(c, func(v *config.VirtualServer, _ string, list []*config.RealServer) {
+	servers(c, func(v *config.VirtualServer, _ string, list []member) {
 		all = append(all, laid(c, v, list))
 	})
 	return all
@@ -21,7 +21,7 @@ func Layouts(c *config.Config) (all []balance.Layout) {
 // Keys returns the services in the table of IPVS that the virtual servers of c
 // are.
 func Keys(c *config.Config) (all []balance.Key) {
-	servers(c, func(v *config.VirtualServer, _ string, _ []*config.RealServer) {
+	servers(c, func(v *config.VirtualServer, _ string, _ []member) {
 		all = append(all, keys(c, v)...)
 	})
 	return all
@@ -31,20 +31,20 @@ func Keys(c *config.Config) (all []balance.Key) {
 // servers, as node.Config has them.
 func Servers(c *config.Config) map[string][]string {
 	all := map[string][]string{}
-	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
+	servers(c, func(_ *config.VirtualServer, name string, list []member) {
 		names := make([]string, len(list))
 		for i, r := range list {
-			names[i] = r.Endpoint(v).String()
+			names[i] = r.endpoint().String()
 		}
 		all[name] = names
 	})
 	return all
 }
 
-func laid(c *config.Config, v *config.VirtualServer, list []*config.RealServer) balance.Layout {
+func laid(c *config.Config, v *config.VirtualServer, list []member) balance.Layout {
 	l := balance.Layout{Keys: keys(c, v), Options: options(c, v), Servers: slices.Grow([]balance.Destination(nil), len(list))}
 	for _, r := range list {
-		l.Servers = append(l.Servers, destination(r.Endpoint(v).AddrPort, r.Method(v), r.UThreshold, r.LThreshold))
+		l.Servers = append(l.Servers, destination(r.endpoint().AddrPort, r.Method(r.of), r.UThreshold, r.LThreshold))
 	}
 	if v.Group != "" || v.Fwmark != 0 { // where real servers have ports of their own
 		// Where packets are rewritten they keep them, so that only others may be one.

@@ -90,13 +90,13 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 	var p Probe
 	var last texts
 	n := uint32(0)
-	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
+	servers(c, func(_ *config.VirtualServer, name string, list []member) {
 		for _, r := range list {
-			checks := checksOf(r)
+			checks := checksOf(r.RealServer)
 			for i := range checks {
 				if k := &checks[i]; probed(k) {
-					p = probe(c, v, r, k, n, &last)
-					p.Service, p.server, p.among, p.index = name, r.Endpoint(v), checks, i
+					p = probe(c, r.of, r.RealServer, k, n, &last)
+					p.Service, p.server, p.among, p.index = name, r.endpoint(), checks, i
 					f(&p)
 				}
 				n++
@@ -125,12 +125,20 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 // probed reports whether somebody has to make a check.
 func probed(k *config.Check) bool { return k.File == nil && k.BFD == nil }
 
+// member is a real server with the definition that it stands in, from which it inherits.
+type member struct {
+	*config.RealServer
+	of *config.VirtualServer
+}
+
+func (m member) endpoint() config.Endpoint { return m.Endpoint(m.of) }
+
 // servers calls f for each virtual server with its name and its real servers, each
 // once; what is there twice is passed over, as by keepalived. The list is f's for
-// the call. Where a virtual server is defined again its real
-// servers are further ones of the first, as in keepalived; all else is as the
-// first says.
-func servers(c *config.Config, f func(v *config.VirtualServer, name string, list []*config.RealServer)) {
+// the call. Where a virtual server is defined again its real servers are further ones
+// of the first, which inherit from their own definition, as in keepalived; all else is
+// as the first says.
+func servers(c *config.Config, f func(v *config.VirtualServer, name string, list []member)) {
 	services := make(map[string]bool, len(c.VirtualServers))
 	var again map[string][]*config.VirtualServer // rare
 	ids := make([]string, len(c.VirtualServers))
@@ -148,7 +156,7 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 	}
 	clear(services)
 	seen := make(map[config.Endpoint]bool)
-	var list []*config.RealServer
+	var list []member
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
 		id := ids[i]
@@ -161,16 +169,13 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 		add := func(from *config.VirtualServer) {
 			repeats := from.Repeats()
 			for k := range from.RealServers {
-				r := &from.RealServers[k]
 				if _, again := repeats[k]; again {
 					continue
 				}
-				if from != v {
-					r = r.Resolved(from)
-				}
-				if e := r.Endpoint(v); !seen[e] {
+				m := member{&from.RealServers[k], from}
+				if e := m.endpoint(); !seen[e] {
 					seen[e] = true
-					list = append(list, r)
+					list = append(list, m)
 				}
 			}
 		}

@@ -32,7 +32,7 @@ func services(c *config.Config) []node.Service {
 	number := uint32(0)
 	var one Probe
 	var last texts
-	servers(c, func(v *config.VirtualServer, name string, list []*config.RealServer) {
+	servers(c, func(v *config.VirtualServer, name string, list []member) {
 		s := node.Service{
 			Name: name, Tuple: serviceTuple(v, places[v]), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
 			Layout: laid(c, v, list), SlowStart: balance.Ramp{Over: v.SlowStart}, Panic: balance.Panic{Percent: v.PanicThreshold}, Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),
@@ -50,23 +50,23 @@ func services(c *config.Config) []node.Service {
 		}
 		for _, r := range list {
 			if v.SorryServer != nil && r.Address == v.SorryServer.Address {
-				s.Sorry.Inhibits = r.Inhibits(v) // of the two settings this one counts, as with keepalived
+				s.Sorry.Inhibits = r.Inhibits(r.of) // of the two settings this one counts, as with keepalived
 			}
 			x := node.Server{
-				Name: r.Endpoint(v).String(), Tuple: serverTuple(v, r, protocol), Weight: r.IPVSWeight(v), Inhibits: r.Inhibits(v),
+				Name: r.endpoint().String(), Tuple: serverTuple(r.of, r.RealServer, protocol), Weight: r.IPVSWeight(r.of), Inhibits: r.Inhibits(r.of),
 			}
-			list := checksOf(r)
+			list := checksOf(r.RealServer)
 			x.Checks = make([]node.Check, 0, len(list))
 			for i := range list {
 				k := &list[i]
 				var p *Probe
 				if probed(k) {
-					one = probe(c, v, r, k, number, &last)
-					one.server = r.Endpoint(v)
+					one = probe(c, r.of, r.RealServer, k, number, &last)
+					one.server = r.endpoint()
 					p = &one
 				}
 				number++
-				x.Checks = append(x.Checks, b.check(v, r, k, p, files))
+				x.Checks = append(x.Checks, b.check(r.of, r.RealServer, k, p, files))
 			}
 			s.Servers = append(s.Servers, x)
 		}

@@ -35,7 +35,7 @@ func services(c *config.Config, found *config.Findings) {
 		l.v = &c.VirtualServers[i]
 		id := l.v.Identity()
 		if other := identities[id]; other != nil {
-			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, with what the first says of all; put them into one", other.At.Line)
+			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, as it defines them; put them into one", other.At.Line)
 			continue
 		}
 		identities[id] = l.v
