@@ -259,6 +259,38 @@ func TestRefusedThere(t *testing.T) {
 	}
 }
 
+// TestEarlierMethod holds that what a second lb_kind leaves to the servers before it is
+// written with them.
+func TestEarlierMethod(t *testing.T) {
+	t.Parallel()
+	c, found := keepalived.Read("a.conf", []byte(`virtual_server 192.0.2.1 80 {
+	protocol TCP
+	lb_algo rr
+	lb_kind DR
+	sorry_server 192.0.2.9 80
+	real_server 192.0.2.11 80 {
+		weight 2
+	}
+	lb_kind NAT
+	real_server 192.0.2.12 80 {
+	}
+}
+`))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	s := schema.New()
+	for _, language := range Languages() {
+		text, found, err := To(language, c, nil, true)
+		if err != nil || len(found) > 0 {
+			t.Errorf("%s: %v, %v\n%s", language, found, err, text)
+		}
+		if d := s.Diff(c, again(t, language, text)); len(d) > 0 {
+			t.Errorf("%s: %v\n%s", language, d, text)
+		}
+	}
+}
+
 func TestFlattened(t *testing.T) {
 	text := "include x.conf\n$A=1\n~SEQ(i, 3) x\n@host x\n  include y\n"
 	var lines []int

@@ -130,19 +130,7 @@ func (r *reader) family(v *config.VirtualServer, name string) {
 	if family == "" {
 		family = v.Family()
 	}
-	other := func(at config.Position, what string, e config.Endpoint, m config.LVSMethod) bool {
-		if family == "" || e.Family() == family || m.Kind == config.TUN {
-			return false
-		}
-		r.out.addAt(at, config.Warning, "family-mismatch", "%s %s is left out, as by keepalived: virtual_server %s is %s, and only a tunnel leads to another family", what, e, name, familyName(family))
-		return true
-	}
-	v.RealServers = slices.DeleteFunc(v.RealServers, func(s config.RealServer) bool {
-		return other(s.At, "real_server", s.Address, s.Method(v))
-	})
-	if s := v.SorryServer; s != nil && other(s.At, "sorry_server", s.Address, v.SorryMethod()) {
-		v.SorryServer = nil
-	}
+	r.strangers(v, name, family)
 	switch g := v.PersistenceGranularity; {
 	case family == "inet6" && g.Mask.IsValid():
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "family-mismatch",
@@ -159,6 +147,23 @@ func (r *reader) family(v *config.VirtualServer, name string) {
 		}
 		r.out.addAt(r.givenAt("persistence_granularity"), config.Warning, "as-keepalived",
 			"virtual_server %s: persistence_granularity %d is taken for the mask %s, as by keepalived, which takes no length for IPv4: clients are one by these bits of their addresses; write a mask such as 255.255.255.0", name, g.Bits, mask)
+	}
+}
+
+// strangers leaves out servers of another family by the methods that they have so far.
+func (r *reader) strangers(v *config.VirtualServer, name, family string) {
+	other := func(at config.Position, what string, e config.Endpoint, m config.LVSMethod) bool {
+		if family == "" || e.Family() == family || m.Kind == config.TUN {
+			return false
+		}
+		r.out.addAt(at, config.Warning, "family-mismatch", "%s %s is left out, as by keepalived: virtual_server %s is %s, and only a tunnel leads to another family", what, e, name, familyName(family))
+		return true
+	}
+	v.RealServers = slices.DeleteFunc(v.RealServers, func(s config.RealServer) bool {
+		return other(s.At, "real_server", s.Address, s.Method(v))
+	})
+	if s := v.SorryServer; s != nil && other(s.At, "sorry_server", s.Address, v.SorryMethod()) {
+		v.SorryServer = nil
 	}
 }
 
@@ -266,21 +271,27 @@ func (r *reader) sorryServerOption(s *statement) {
 }
 
 // balanceMethod reads the method of a virtual server. What stands before it was made with
-// the one that was said before that.
+// the one that was said before that, or looked at as if it were NAT when none was.
 func (r *reader) balanceMethod(s *statement) {
 	v := top[config.VirtualServer](r)
-	before := v.LBKind
-	r.method(s)
-	if !r.given("lb_kind") || before == v.LBKind {
+	before, at := v.LBKind, r.givenAt("lb_kind")
+	if !r.given("lb_kind") {
+		r.strangers(v, serviceName(v), v.Family())
+		r.method(s)
+		return
+	}
+	if r.method(s); before == v.LBKind {
 		return
 	}
 	for i := range v.RealServers {
-		if v.RealServers[i].LVSMethod == nil {
-			v.RealServers[i].LVSMethod = &before
+		if server := &v.RealServers[i]; server.LVSMethod == nil {
+			server.LVSMethod = &before
+			server.Written = append(server.Written, config.Key{Name: "lvs_method", At: at})
 		}
 	}
 	if v.SorryServer != nil && v.SorryServer.LVSMethod == nil {
 		v.SorryServer.LVSMethod = &before
+		r.keys = append(r.keys, config.Key{Name: "sorry_server.lvs_method", At: at})
 	}
 }
 
