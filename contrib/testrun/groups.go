@@ -99,8 +99,8 @@ func list(patterns []string) ([]string, error) {
 
 // compile compiles what the groups test. go test would do so beside the first tests,
 // which have bounds in time, and beside a guest, which has one processor of its own. What
-// cannot be compiled go test says.
-func compile(list []group) {
+// cannot be compiled go test says. It reports whether it came to its end before a signal.
+func compile(list []group, caught <-chan os.Signal) bool {
 	for _, g := range list {
 		if g.packages == nil {
 			continue
@@ -112,7 +112,13 @@ func compile(list []group) {
 		cmd := exec.Command("go", append(args, g.packages...)...)
 		cmd.Env = append(os.Environ(), g.env...)
 		_ = cmd.Run()
+		select {
+		case <-caught:
+			return false
+		default:
+		}
 	}
+	return true
 }
 
 // runAll runs the groups side by side. started is false when one of them could

@@ -70,8 +70,13 @@ flags:
 	// An interrupt from the terminal reaches go test too, which ends its
 	// tests; what they said until then is still reported. Signals are caught
 	// rather than ignored, because children inherit what is ignored.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
-	compile(list)
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, os.Interrupt)
+	if !compile(list, caught) {
+		finishGuest()
+		fmt.Fprintln(stderr, "testrun: interrupted before the first test")
+		return 2
+	}
 	started, err := runAll(list, report, stderr)
 	finishGuest()
 	if !started {
