@@ -35,6 +35,8 @@ type claims struct {
 	// freed are the claims that ended since the last begin, with the indexes of their
 	// interfaces: what began to be read before may still show their addresses.
 	freed map[place]int
+	// kept are the host's own: they stand whoever claims them or gives them up.
+	kept map[place]bool
 }
 
 // place is what netspec.Address.Same compares.
@@ -83,6 +85,14 @@ func newClaims() claims {
 
 func keyOf(instance string, a netspec.Address) key {
 	return key{instance, place{a.Device, a.Prefix}}
+}
+
+// keep says which addresses are the host's own.
+func (c *claims) keep(list []netspec.Address) {
+	c.kept = make(map[place]bool, len(list))
+	for _, a := range list {
+		c.kept[place{a.Device, a.Prefix}] = true
+	}
 }
 
 // begin says that the kernel is about to be read, and returns the number by
@@ -296,7 +306,15 @@ func (c *claims) standsFor(a netspec.Address, state *link.State) bool {
 // moved reports whether an address that stands on its device, in the state that is being
 // read, may stand there only because an instance has it, or had it when the reading began.
 func (c *claims) moved(a netspec.Address, state *link.State) bool {
-	if held := c.at[place{a.Device, a.Prefix}]; held != nil && held.claims > held.lasting {
+	here := place{a.Device, a.Prefix}
+	if c.kept[here] {
+		return false
+	}
+	if held := c.at[here]; held != nil && held.claims > held.lasting {
+		return true
+	}
+	// Thousands may have ended with one yield, and each of them is asked for.
+	if _, freed := c.freed[here]; freed {
 		return true
 	}
 	on, _ := state.Find(a.Device)

@@ -101,7 +101,8 @@ func TestHoldersAreCounted(t *testing.T) {
 }
 
 // TestMoved: an address stands for an instance as long as that claims it, and in what
-// began to be read before it gave it up; for what lasts it stands by itself.
+// began to be read before it gave it up; for what lasts it stands by itself, and so does
+// what the host keeps, though the instance of an owner claims it.
 func TestMoved(t *testing.T) {
 	state := &link.State{}
 	c := newClaims()
@@ -139,4 +140,10 @@ func TestMoved(t *testing.T) {
 	c.forget("VI_1", []netspec.Address{a})
 	c.begin()
 	is("that could not be removed", true)
+	c.keep([]netspec.Address{a})
+	is("that the host keeps", false)
+	claim("VI_1", false)
+	is("that an owner claims and the host keeps", false)
+	c.keep(nil)
+	is("that it keeps no more", true)
 }

@@ -56,6 +56,9 @@ type Options struct {
 	// Sought are addresses of which the sink is told whether the host has them by itself
 	// (node.HostHas).
 	Sought []netip.Addr
+	// Kept are addresses that the host has by itself although instances claim them
+	// (engine.Plan.Keep).
+	Kept []netspec.Address
 	// Pace is how fast announcements may follow each other (keepalived's
 	// vrrp_garp_interval, vrrp_gna_interval and garp_group).
 	Pace announce.Pace
@@ -184,6 +187,7 @@ func Open(sink engine.Sink, opts Options) (*Kernel, error) {
 	}
 	k.sockets.Store(&map[outlet]*wire.Socket{})
 	k.virtual, k.own, k.sought = set(opts.Virtual), set(opts.Own), opts.Sought
+	k.claims.keep(opts.Kept)
 	var err error
 	if k.ns, err = netns.Current(); err != nil {
 		return nil, err
@@ -273,11 +277,12 @@ func (k *Kernel) SetVirtual(addresses, own []netip.Addr) {
 }
 
 // SetSought says of which addresses the sink is told whether the host has them by itself
-// (node.HostHas); repeated ones count once. Those of a reload are reported by the Watch
-// that is to follow.
-func (k *Kernel) SetSought(addresses []netip.Addr) {
+// (node.HostHas); repeated ones count once. It has kept (Options.Kept) although instances
+// claim them. Those of a reload are reported by the Watch that is to follow.
+func (k *Kernel) SetSought(addresses []netip.Addr, kept []netspec.Address) {
 	k.mu.Lock()
 	k.sought = addresses
+	k.claims.keep(kept)
 	k.mu.Unlock()
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// TestSoughtAddresses: of these the sink is told whether any interface has them, when
-// that changes, and not of others.
+// TestSoughtAddresses: of these the sink is told whether the host has them by itself,
+// when that changes, and not of others.
 func TestSoughtAddresses(t *testing.T) {
 	h, _ := netnstest.Pair(t, "eth0", "eth1")
 	a, b, other := addr("192.0.2.1/24", "eth0"), addr("192.0.2.2/32", "lo"), addr("192.0.2.3/24", "eth0")
@@ -63,13 +63,16 @@ func TestSoughtAddresses(t *testing.T) {
 	claims(false, a)
 	claims(true, b)
 	is("that of what lasts, and not that of an instance", false, true)
-	k.SetSought([]netip.Addr{other.Addr()})
+	k.SetSought([]netip.Addr{a.Addr(), b.Addr()}, []netspec.Address{a})
+	netnstest.Must(t, k.Watch(nil, nil))
+	is("that of an owner, which the host keeps", true, true)
+	k.SetSought([]netip.Addr{other.Addr()}, nil)
 	netnstest.Must(t, k.Watch(nil, nil))
 	s.await(t, soon, "another one", func(events []node.Event, _ []node.Received) bool {
 		_, here := last(events)
 		return len(here) == 1 && here[other.Addr()]
 	})
-	k.SetSought(nil)
+	k.SetSought(nil, nil)
 	netnstest.Must(t, k.Watch(nil, nil))
 	s.await(t, soon, "none, when none is sought", func(events []node.Event, _ []node.Received) bool {
 		_, here := last(events)

@@ -404,7 +404,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	d.remember(ctx, barred)
 	d.exchange(c)
 	if err := d.kernel.each(func(space string, k *kernel.Kernel) error {
-		k.SetSought(sought(space, c))
+		k.SetSought(sought(space, c), plan.Keep)
 		return k.Devices(build.Devices(build.Within(c, space)))
 	}); err != nil && !errors.Is(err, errKernelOver) {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)

@@ -66,6 +66,7 @@ func (d *daemon) kernelOptions(c *config.Config, space string, changed []sysctl.
 	within := build.Within(c, space)
 	return kernel.Options{
 		Sought:  sought(space, c),
+		Kept:    d.lasting,
 		Virtual: build.Virtual(within), Own: build.Own(within), Pace: pace(within), Unannounced: &d.unannounced,
 		Table: d.table, Mark: d.table, Changed: changed, Settings: d.settings.in(space), Log: d.log,
 	}
@@ -111,7 +112,7 @@ func (d *daemon) virtual(c *config.Config, keep []netspec.Address) error {
 		}
 		k.SetVirtual(build.Virtual(within), own)
 		// The node goes by both until the reload is through.
-		k.SetSought(sought(space, running, c))
+		k.SetSought(sought(space, running, c), keep)
 		k.SetPace(pace(within))
 		return k.Devices(both(build.Devices(within), build.Devices(build.Within(running, space))))
 	})
