@@ -116,10 +116,27 @@ func TestManyParts(t *testing.T) {
 		"results": protowire.AppendBytes(protowire.AppendTag(nil, results, protowire.BytesType), nil),
 		"details": protowire.AppendBytes(protowire.AppendTag(nil, results, protowire.BytesType),
 			bytes.Repeat(protowire.AppendBytes(protowire.AppendTag(nil, 7, protowire.BytesType), nil), 50)),
+		"behind a group": protowire.AppendBytes(protowire.AppendTag(nil, results, protowire.BytesType), nil),
 	} {
-		if _, err := decode(bytes.Repeat(part, maxReceive/len(part))); err == nil || !strings.Contains(err.Error(), "parts, more than") {
+		var group []byte
+		if name == "behind a group" {
+			group = protowire.AppendTag(protowire.AppendTag(nil, 100, protowire.StartGroupType), 100, protowire.EndGroupType)
+		}
+		if _, err := decode(append(group, bytes.Repeat(part, (maxReceive-len(group))/len(part))...)); err == nil || !strings.Contains(err.Error(), "parts, more than") {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	for name, line := range map[string]string{
+		"options": `{"hello":{"protocol":1,"name":"X","options":[{}` + strings.Repeat(",{}", maxJSON/3-100) + "]}}",
+		"logs":    `{"logs":[{"message":"\\\""}` + strings.Repeat(",{}", maxJSON/3-100) + "]}",
+	} {
+		if _, err := decodeLine([]byte(line)); err == nil || !strings.Contains(err.Error(), "parts, more than") {
+			t.Errorf("line of %s: %v", name, err)
+		}
+	}
+	text := strings.Repeat(`,\"`, maxJSON/3-100) // within a text they are no parts
+	if m, err := decodeLine([]byte(`{"logs":[{"message":"` + text + `"}]}`)); err != nil || len(m.GetLogs()) != 1 {
+		t.Errorf("a line of one long text: %v", err)
 	}
 	good := &checkerpb.FromPlugin{}
 	for i := range 10000 {

@@ -37,11 +37,11 @@ func (f frugal) Unmarshal(data mem.BufferSlice, v any) error {
 // what is no message it counts what it can.
 func parts(b []byte, levels int) (n int) {
 	for len(b) > 0 {
-		_, kind, head := protowire.ConsumeTag(b)
+		number, kind, head := protowire.ConsumeTag(b)
 		if head < 0 {
 			return n
 		}
-		size := protowire.ConsumeFieldValue(1, kind, b[head:])
+		size := protowire.ConsumeFieldValue(number, kind, b[head:])
 		if size < 0 {
 			return n
 		}

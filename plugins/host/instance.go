@@ -353,7 +353,8 @@ func (g *group) greet(i *instance, m *checkerpb.FromPlugin) error {
 	if g.plugin.Path == "" && h.GetName() != g.key.name {
 		return fmt.Errorf("it says that it is %q", cut(h.GetName()))
 	}
-	i.hello = h
+	// Nothing else of it is asked for later, and it may be long.
+	i.hello = &checkerpb.Hello{Version: cut(h.GetVersion())}
 	if before := g.current; before != nil {
 		g.log.Info("a new process takes over, the old one finishes its probes", "pid", i.pid, "old", before.pid, "version", cut(h.GetVersion()))
 		before.drained = g.awake.Add(before.longest(g))

@@ -190,8 +190,31 @@ var (
 	levelWords   = map[string]int32{"debug": -4, "info": 0, "": 0, "warn": 4, "error": 8}
 )
 
+// maxCommas is how many things a line may have: what it says of a check or a probe takes
+// nine octets for each at the least, and an empty part three, and hundreds in memory.
+const maxCommas = maxJSON / 8
+
+// commas counts what a line has beside texts.
+func commas(line []byte) (n int) {
+	text := false
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; {
+		case c == '"':
+			text = !text
+		case text && c == '\\':
+			i++
+		case !text && c == ',':
+			n++
+		}
+	}
+	return n
+}
+
 // decodeLine is the message of a line.
 func decodeLine(line []byte) (*checkerpb.FromPlugin, error) {
+	if n := commas(line); n > maxCommas {
+		return nil, fmt.Errorf("a line has %d parts, more than %d", n, maxCommas)
+	}
 	var in jsonFromPlugin
 	if err := json.Unmarshal(line, &in); err != nil {
 		return nil, fmt.Errorf("the plugin wrote a line that is no message: %w", err)

@@ -254,11 +254,12 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 	for _, c := range p.Allow {
 		l.Caps = append(l.Caps, capabilities[c])
 	}
-	// The kernel counts all tasks of the user, threads too, and not those of root.
+	// The kernel counts all tasks of the user, threads too, and not those of root. It does
+	// so across containers, of which one sees its own: there no number leaves enough room.
 	switch {
 	case p.Processes > 0:
 		l.Processes = uint64(p.Processes + ownTasks + tasksOf(l.UID))
-	case !p.Plain:
+	case !p.Plain && seesAll("/proc/self/ns/pid"):
 		l.Processes = uint64(mostTasks + tasksOf(l.UID))
 	}
 	if p.Plain {
@@ -277,6 +278,13 @@ const (
 	ownTasks  = 64
 	mostTasks = 1024
 )
+
+// seesAll is whether the daemon's pid namespace is the machine's first, which sees the
+// processes of all others. Its number is fixed in the kernel.
+func seesAll(link string) bool {
+	name, err := os.Readlink(link)
+	return err == nil && name == "pid:[4026531836]"
+}
 
 // tasksOf counts the tasks of a user. Who ends meanwhile is not counted.
 func tasksOf(uid int) int {

@@ -106,7 +106,7 @@ func (g *group) publish() {
 	}
 	switch i := g.current; {
 	case i != nil:
-		s.State, s.Pid, s.Since, s.Version = Running, i.pid, i.begun, cut(i.hello.GetVersion())
+		s.State, s.Pid, s.Since, s.Version = Running, i.pid, i.begun, i.hello.GetVersion()
 		s.Printed = i.starter.printed.Load()
 	case g.next == nil && g.failures >= tripped:
 		s.State, s.Retry = Tripped, g.retry
