@@ -222,8 +222,9 @@ type Global struct {
 	// started with.
 	VRRPPriority int `key:"vrrp_priority" default:"0" range:"-20..19" unit:"nice" tier:"3"`
 	// CheckerPriority is the nice value of checkers: how much they give way to the
-	// daemon's adverts, and to the other programs of the host. Programs of MISC_CHECK have
-	// the value that the daemon was started with. One below 0 takes CAP_SYS_NICE.
+	// daemon's adverts, and to the other programs of the host. 0, and one that is lower
+	// than that which the daemon was started with but not below 0, leave them the daemon's;
+	// programs of MISC_CHECK have that always. One below 0 takes CAP_SYS_NICE.
 	CheckerPriority int `key:"checker_priority" default:"5" range:"-20..19" unit:"nice" tier:"3"`
 	// BFDPriority is the same as vrrp_priority: BFD and VRRP are one process.
 	BFDPriority int `key:"bfd_priority" default:"0" range:"-20..19" unit:"nice" tier:"3"`

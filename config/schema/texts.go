@@ -142,7 +142,7 @@ func texts() map[string]string {
 		"Global.CheckUnicastSource":            "CheckUnicastSource is check_unicast_src of instances.",
 		"Global.CheckerCPUs":                   "CheckerCPUs are the processors that the process that checks may run on.",
 		"Global.CheckerNoSwap":                 "CheckerNoSwap keeps the process that checks in memory.",
-		"Global.CheckerPriority":               "CheckerPriority is the nice value of checkers: how much they give way to the daemon's adverts, and to the other programs of the host. Programs of MISC_CHECK have the value that the daemon was started with. One below 0 takes CAP_SYS_NICE.",
+		"Global.CheckerPriority":               "CheckerPriority is the nice value of checkers: how much they give way to the daemon's adverts, and to the other programs of the host. 0, and one that is lower than that which the daemon was started with but not below 0, leave them the daemon's; programs of MISC_CHECK have that always. One below 0 takes CAP_SYS_NICE.",
 		"Global.CheckerProcessName":            "CheckerProcessName is the name of the process that checks.",
 		"Global.CheckerRTPriority":             "CheckerRTPriority is the realtime priority of the process that checks.",
 		"Global.CheckerRTTime":                 "CheckerRTTime limits the process that checks so.",
