@@ -26,6 +26,8 @@ func judgeService(out *Item, c *schema.Change) {
 		out.Effect, out.Why = Nothing, "checks that inherit it keep their states and stay spread over the interval"
 	case last == "weight" || last == "quorum" || last == "hysteresis":
 		out.Effect, out.Why = Shifts, "the quorum is worked out anew, and told if it is won or lost by that"
+	case scheduling(last):
+		out.Effect, out.Why = Shifts, "it takes effect at once: where new clients go may change, and the states of real servers stay"
 	case told(path) || last == "smtp_alert" || last == "omega":
 		out.Effect, out.Why = Nothing, "the next change is told so"
 	case last == "ha_suspend":
@@ -70,6 +72,14 @@ func timing(key string) bool {
 	return slices.Contains([]string{
 		"delay_loop", "retry", "delay_before_retry", "warmup", "alpha", "log_all_failures", "connect_timeout", "misc_timeout", "timeout",
 		"rise", "fall", "fast_interval", "on_unknown", "unknown_grace",
+	}, key)
+}
+
+// scheduling reports whether a key says to which of the real servers that work clients go.
+func scheduling(key string) bool {
+	return slices.Contains([]string{
+		"lb_algo", "persistence_timeout", "persistence_granularity", "persistence_engine", "ops", "flag-1", "flag-2", "flag-3",
+		"sh-port", "sh-fallback", "mh-port", "mh-fallback", "panic_threshold", "slow_start", "uthreshold", "lthreshold",
 	}, key)
 }
 

@@ -26,8 +26,8 @@ type ReportChange struct {
 	Path string `json:"path"`
 	Old  string `json:"old,omitempty"`
 	New  string `json:"new,omitempty"`
-	// Effect is ignored, nothing, restart, moves, divides, interrupts or
-	// refused.
+	// Effect is ignored, nothing, restart, shifts, moves, divides, interrupts
+	// or refused.
 	Effect string  `json:"effect"`
 	Why    string  `json:"why"`
 	Outage float64 `json:"outage"`
