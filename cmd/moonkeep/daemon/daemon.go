@@ -90,6 +90,7 @@ type daemon struct {
 	config      *config.Config
 	losses      config.Findings // of config, which whoever started or forced it has accepted
 	loaded      time.Time
+	loadedSaid  time.Time // as status last said it
 	reloadError string
 }
 
@@ -310,7 +311,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		d.reloadError = err.Error()
 		return found, err
 	}
-	d.loaded, d.reloadError = time.Now(), ""
+	d.loaded, d.loadedSaid, d.reloadError = time.Now(), time.Time{}, ""
 	return found, nil
 }
 

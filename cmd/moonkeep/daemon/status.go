@@ -49,8 +49,8 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.At, out.Version, out.PID, out.Uptime = at, d.opts.Version, os.Getpid(), time.Since(d.started).Seconds()
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
 	out.ConfigFiles = d.config.Files
-	// By the clock of today, which somebody may have set since.
-	out.Reloaded = at.Add(-time.Since(d.loaded))
+	d.loadedSaid = steady(d.loadedSaid, at, time.Since(d.loaded))
+	out.Reloaded = d.loadedSaid
 	out.ReloadError, out.Dropped = d.reloadError, d.engine.Dropped()
 	out.Lost = findings(d.losses)
 	out.Unannounced = d.unannounced.Load()
@@ -72,6 +72,16 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.Plugins = pluginStatus(d.edges.plugins.Status(), at)
 	out.Metrics = scriptMetrics(d.edges.host.Metrics.Samples())
 	return out, nil
+}
+
+// steady is when something was, that long ago: by today's clock, which somebody may have
+// set since, but as was said of it before as long as nobody has.
+func steady(said, now time.Time, ago time.Duration) time.Time {
+	const clockSet = time.Second
+	if is := now.Round(0).Add(-ago); is.Sub(said).Abs() > clockSet {
+		return is
+	}
+	return said
 }
 
 // announcing is when addresses are announced, for status.
