@@ -28,7 +28,13 @@ func TestPluginCommands(t *testing.T) {
 	if err := os.Symlink("/bin/true", filepath.Join(own, "TCP_CHECK")); err != nil {
 		t.Fatal(err)
 	}
-	try(1, "moonkeep has a checker of its own that is called so", "plugin", "list", "--directory", own)
+	conf := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(conf, []byte("vrrp_instances: [{name: A, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1/24]}]\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	const unused = "moonkeep has a checker of its own that is called so"
+	try(1, unused, "plugin", "list", "--directory", own)
+	try(1, unused, "plugin", "list", "--directory", own, "--config", conf)
 	try(0, "misc_path", "plugin", "info", "MISC_CHECK")
 	try(0, `"name": "misc_path"`, "plugin", "info", "MISC_CHECK", "--json")
 	try(2, "there is no checker", "plugin", "info", "NO_SUCH", "--directory", dir)

@@ -103,15 +103,15 @@ func listPlugins(file, dir string) ([]listed, error) {
 			return nil, fmt.Errorf("%s has errors; `moonkeep check %s` shows them", file, file)
 		}
 	}
-	others, err := daemon.Plugins(c, dir)
+	others, used, err := daemon.Plugins(c, dir)
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range others {
+	for i, p := range others {
 		l := listed{Name: p.Name, Path: p.Path}
 		if err := pluginhost.Verify(p); err != nil {
 			l.Problem = err.Error()
-		} else if p.Path != "" && file == "" && standard.New(p.Name) != nil {
+		} else if i >= used && standard.New(p.Name) != nil {
 			l.Problem = "is not used by this name: moonkeep has a checker of its own that is called so; give it another name, or its path in plugins"
 		}
 		list = append(list, l)

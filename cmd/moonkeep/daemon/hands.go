@@ -147,8 +147,15 @@ func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node
 func remembered(before []node.Hand, r control.ServersRequest) (list []node.Hand) {
 	server := everywhere(control.ServersRequest{Server: r.Server})
 	r.Service = called(r.Service)
+	var services []string
 	for _, h := range before {
-		if means(server, h.Server) && (r.Service == "" || names(r.Service, h.Service)) {
+		if means(server, h.Server) {
+			services = append(services, h.Service)
+		}
+	}
+	services = named(r.Service, services)
+	for _, h := range before {
+		if means(server, h.Server) && slices.Contains(services, h.Service) {
 			list = append(list, h)
 		}
 	}
@@ -179,14 +186,28 @@ func called(service string) string {
 // mostNamed is how many virtual servers an error lists.
 const mostNamed = 10
 
-// names reports whether a text means the virtual server of this name: it is the name,
-// or the end of it, or the address without the port.
-func names(service, name string) bool {
-	if service == name || strings.HasSuffix(name, " "+service) {
-		return true
+// named returns those of the virtual servers that a text means: all if it is empty, else
+// whose name, or the end of it, it is; if it is none's, those whose address without the
+// port it is.
+func named(service string, all []string) (list []string) {
+	if service == "" {
+		return all
 	}
-	whole, err := netip.ParseAddrPort(name[strings.LastIndexByte(name, ' ')+1:])
-	return err == nil && whole.Addr().String() == canonical(service)
+	for _, name := range all {
+		if service == name || strings.HasSuffix(name, " "+service) {
+			list = append(list, name)
+		}
+	}
+	if len(list) > 0 {
+		return list
+	}
+	for _, name := range all {
+		whole, err := netip.ParseAddrPort(name[strings.LastIndexByte(name, ' ')+1:])
+		if err == nil && whole.Addr().String() == canonical(service) {
+			list = append(list, name)
+		}
+	}
+	return list
 }
 
 // meant returns the real servers of c that are meant by a text, of one service
@@ -200,14 +221,11 @@ func meant(c *config.Config, service, server string) (list []node.Hand, err erro
 		}
 		address = whole.Addr()
 	}
-	var services, servers []string
+	var servers []string
 	service = called(service)
 	all := build.Servers(c)
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		if service != "" && !names(service, name) {
-			services = append(services, name)
-			continue
-		}
+	services := slices.Sorted(maps.Keys(all))
+	for _, name := range named(service, services) {
 		for _, n := range all[name] {
 			servers = append(servers, n)
 			a, err := netip.ParseAddrPort(n)

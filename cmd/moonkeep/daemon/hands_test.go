@@ -33,6 +33,14 @@ virtual_server fd00:9::1 80 {
     protocol TCP
     real_server fd00::1 80 { }
 }
+virtual_server 192.0.2.7 {
+    protocol TCP
+    real_server 10.0.0.7 { }
+}
+virtual_server 192.0.2.7 53 {
+    protocol UDP
+    real_server 10.0.0.7 53 { }
+}
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -47,7 +55,9 @@ virtual_server fd00:9::1 80 {
 		{"192.0.2.100:80", "10.0.0.1", "TCP 192.0.2.100:80 10.0.0.1:80"},
 		{"192.0.2.100", "10.0.0.1", "TCP 192.0.2.100:80 10.0.0.1:80"},
 		{"fd00:9:0::1", "fd00::1", "TCP [fd00:9::1]:80 [fd00::1]:80"},
-		{"192.0.2.9", "10.0.0.1", `there is no virtual server "192.0.2.9"; there are TCP 192.0.2.100:80, TCP [fd00:9::1]:80, fwmark 7`},
+		{"192.0.2.9", "10.0.0.1", `there is no virtual server "192.0.2.9"; there are TCP 192.0.2.100:80, TCP 192.0.2.7, TCP [fd00:9::1]:80, UDP 192.0.2.7:53, fwmark 7`},
+		{"192.0.2.7", "10.0.0.7", "TCP 192.0.2.7 10.0.0.7"},
+		{"192.0.2.7:53", "10.0.0.7", "UDP 192.0.2.7:53 10.0.0.7:53"},
 		{"fwmark 7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},
 		{"FWM 7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},
 		{"FWM  7", "10.0.0.1", "fwmark 7 10.0.0.1:81"},

@@ -145,24 +145,25 @@ func meantCheck(name, dir string) string {
 
 // Plugins returns the plugins of third parties, those that the configuration
 // names before those that stand in dir, or in the plugin directory of the
-// configuration when dir is empty. A directory that is not there has none.
-func Plugins(c *config.Config, dir string) ([]pluginhost.Plugin, error) {
-	var list []pluginhost.Plugin
+// configuration when dir is empty, and how many are of the configuration. A directory that
+// is not there has none.
+func Plugins(c *config.Config, dir string) (list []pluginhost.Plugin, used int, err error) {
 	plan, _, err := pluginPlan(c)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, p := range plan.Plugins {
 		if p.Path != "" {
 			list = append(list, p)
 		}
 	}
+	used = len(list)
 	if dir == "" {
 		dir = pluginDirectory(c)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("look into the plugin directory: %w", err)
+		return nil, 0, fmt.Errorf("look into the plugin directory: %w", err)
 	}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
@@ -173,5 +174,5 @@ func Plugins(c *config.Config, dir string) ([]pluginhost.Plugin, error) {
 		p.Path = path
 		list = append(list, p)
 	}
-	return list, nil
+	return list, used, nil
 }
