@@ -41,6 +41,16 @@ func Servers(c *config.Config) map[string][]string {
 	return all
 }
 
+// EachServer calls f for each of these real servers with the name of its virtual server
+// and the definition that it inherits from.
+func EachServer(c *config.Config, f func(service string, v *config.VirtualServer, r *config.RealServer)) {
+	servers(c, func(_ *config.VirtualServer, name string, list []member) {
+		for _, r := range list {
+			f(name, r.of, r.RealServer)
+		}
+	})
+}
+
 func laid(c *config.Config, v *config.VirtualServer, list []member) balance.Layout {
 	l := balance.Layout{Keys: keys(c, v), Options: options(c, v), Servers: slices.Grow([]balance.Destination(nil), len(list))}
 	for _, r := range list {

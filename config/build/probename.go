@@ -14,6 +14,14 @@ func (p *Probe) Server() string {
 	return p.server.String()
 }
 
+// At is where the check was written; false of a script's.
+func (p *Probe) At() (at config.Position, ok bool) {
+	if p.Script != "" {
+		return config.Position{}, false
+	}
+	return p.among[p.index].At(), true
+}
+
 // Place is where it connects to, for people, when that is not its server; empty of what
 // does not connect, and of a script's.
 func (p *Probe) Place() string {

@@ -2,8 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -68,16 +66,4 @@ func askPlugin(ctx context.Context, c *config.Config, h *pluginhost.Host, p plug
 		}
 	}
 	return found
-}
-
-// isCheck reports whether a probe is of a check.
-func isCheck(k *config.Check, p *build.Probe) bool {
-	if !p.Plugin {
-		return k.Kind() == p.Kind
-	}
-	if k.Plugin == nil || k.Plugin.Name != p.Kind {
-		return false
-	}
-	var options map[string]string // all that a configuration can say
-	return json.Unmarshal(p.Options, &options) == nil && maps.Equal(options, k.Plugin.Options)
 }

@@ -62,18 +62,10 @@ func refusedBy(own checker.Checker, p *build.Probe, files hostedFiles) error {
 	return nil
 }
 
-// checkAt is where the first check of this kind of the server was written.
+// checkAt is where the check of a probe was written.
 func checkAt(c *config.Config, p *build.Probe) config.Position {
-	for i := range c.VirtualServers {
-		v := &c.VirtualServers[i]
-		for k := range v.RealServers {
-			r := &v.RealServers[k]
-			for n := range r.Checks {
-				if isCheck(&r.Checks[n], p) && r.Endpoint(v).String() == p.Server() {
-					return r.Checks[n].At()
-				}
-			}
-		}
+	if at, ok := p.At(); ok {
+		return at
 	}
 	for i := range c.Scripts {
 		if c.Scripts[i].Name == p.Script && p.Script != "" {

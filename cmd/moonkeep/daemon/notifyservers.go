@@ -22,11 +22,10 @@ func (e *edges) notifyServers(c *config.Config, all map[notify.Key]*notify.Targe
 		v := &c.VirtualServers[i]
 		name := v.Identity()
 		add(notify.Key{Service: true, Name: name}, v.QuorumUp, v.QuorumDown, "on_quorum", mails && build.MailsService(c, v))
-		for k := range v.RealServers {
-			r := &v.RealServers[k]
-			key := notify.Key{Service: true, Name: name, Server: r.Endpoint(v).String()}
-			add(key, r.NotifyUp, r.NotifyDown, "on_real_server", mails && build.MailsServer(c, v, r))
-		}
 	}
+	build.EachServer(c, func(service string, v *config.VirtualServer, r *config.RealServer) {
+		key := notify.Key{Service: true, Name: service, Server: r.Endpoint(v).String()}
+		add(key, r.NotifyUp, r.NotifyDown, "on_real_server", mails && build.MailsServer(c, v, r))
+	})
 	return errs
 }
