@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/core/mono"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -32,14 +33,20 @@ func (e *Engine) Draining(ctx context.Context) (list []node.Draining, err error)
 	return list, err
 }
 
+// drainedAtOnce is how many servers lose their places in one turn of the loop at most.
+// Adverts that are due meanwhile wait for one.
+const drainedAtOnce = 256
+
 // Drained says that these real servers have no connections any more (node.Drained), and
 // returns all in which people have a hand then.
-func (e *Engine) Drained(ctx context.Context, list []*node.Drained) (all []node.Hand, err error) {
-	err = e.ask(ctx, func(now mono.Instant) {
-		for _, x := range list {
-			e.carry(e.node.Step(now, x))
+func (e *Engine) Drained(ctx context.Context, list []node.Draining) (all []node.Hand, err error) {
+	for some := range slices.Chunk(list, drainedAtOnce) {
+		err = e.ask(ctx, func(now mono.Instant) {
+			e.carry(e.node.Step(now, &node.Drained{List: some}))
+		})
+		if err != nil {
+			return nil, err
 		}
-		all = e.node.Hands(now)
-	})
-	return all, err
+	}
+	return e.Hands(ctx)
 }

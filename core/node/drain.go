@@ -21,19 +21,14 @@ type Draining struct {
 // Draining returns the servers that are being drained, those in most services of the
 // table first: who is one with several is told of with the first.
 func (n *Node) Draining() (list []Draining) {
-	for name, h := range n.hands {
-		if h.out || !h.drains() {
-			continue
-		}
-		for i := range n.services {
-			v := &n.services[i]
-			if v.cfg.Name != name.service {
-				continue
-			}
-			for k := range v.servers {
-				if v.servers[k].cfg.Name == name.server && k < len(v.cfg.Layout.Servers) {
-					list = append(list, Draining{name.service, name.server, n.apart(v, k), v.cfg.Layout.Servers[k]})
-				}
+	if len(n.hands) == 0 {
+		return nil
+	}
+	for i := range n.services {
+		v := &n.services[i]
+		for k := range min(len(v.servers), len(v.cfg.Layout.Servers)) {
+			if h := v.servers[k].hand; h != nil && !h.out && h.drains() {
+				list = append(list, Draining{v.cfg.Name, v.servers[k].cfg.Name, n.apart(v, k), v.cfg.Layout.Servers[k]})
 			}
 		}
 	}
@@ -83,27 +78,59 @@ func (n *Node) emptied(name serverName, why string) {
 	}
 }
 
-// drained takes the place of a server away that has no connections any more, and with
-// it those of others that were drained and are one with it in the table: what is gone
-// there is told once.
-func (n *Node) drained(name serverName) {
-	h, s := n.hands[name], n.server(name)
-	if h == nil || h.out || !h.drains() {
-		return
+// drained takes the places of servers away that have no connections any more. What is
+// gone in a place of the table that several of them share is told once.
+func (n *Node) drained(list []Draining) {
+	var gone []emptiedServer
+	for _, x := range list {
+		name := serverName{x.Service, x.Server}
+		h, s := n.hands[name], n.server(name)
+		if h == nil || h.out || !h.drains() {
+			continue
+		}
+		h.leave(n, s)
+		if s != nil {
+			gone = append(gone, emptiedServer{s, s.index(), len(x.Keys) == 0})
+		}
 	}
-	h.leave(n, s)
-	if s == nil {
-		return
+	for len(gone) > 0 {
+		first := gone[0]
+		why := "its connections are gone"
+		if first.beside && len(first.service.cfg.Layout.Keys) > 0 {
+			why = "another real server has its place in IPVS, and clients there"
+		}
+		gone = slices.DeleteFunc(gone[1:], func(t emptiedServer) bool {
+			twin := first.covers(t)
+			if twin {
+				why += fmt.Sprintf("; so is %s, which is the same there", t.fullName())
+			}
+			return twin
+		})
+		n.note(Info, "", "server", fmt.Sprintf("%s is drained: %s", first.fullName(), why))
 	}
-	why := "its connections are gone"
-	if len(n.apart(s.service, s.index())) == 0 && len(s.service.cfg.Layout.Keys) > 0 {
-		why = "another real server has its place in IPVS, and clients there"
+}
+
+// emptiedServer is a server, with its index in its service, that lost its place. beside
+// says that it had none of its own.
+type emptiedServer struct {
+	*server
+	k      int
+	beside bool
+}
+
+// covers reports whether another one has no place in the table but where this has one.
+func (s emptiedServer) covers(t emptiedServer) bool {
+	v, u := s.service, t.service
+	if u != v && (!v.cfg.Shares || !u.cfg.Shares) || u == v && !v.cfg.Layout.Doubles && !v.cfg.Shares {
+		return false
 	}
-	for _, t := range n.twins(s) {
-		t.hand.leave(n, t)
-		why += fmt.Sprintf("; so is %s, which is the same there", t.fullName())
+	if s.k >= len(v.cfg.Layout.Servers) || t.k >= len(u.cfg.Layout.Servers) {
+		return false
 	}
-	n.note(Info, "", "server", fmt.Sprintf("%s is drained: %s", s.fullName(), why))
+	at, other := v.cfg.Layout.Servers[s.k], u.cfg.Layout.Servers[t.k]
+	return !slices.ContainsFunc(u.cfg.Layout.Keys, func(k balance.Key) bool {
+		return !slices.Contains(v.cfg.Layout.Keys, k) || other.In(k) != at.In(k)
+	})
 }
 
 // leave gives up the place of a server, which may be nil.
@@ -128,30 +155,4 @@ func (s *server) index() (k int) {
 		k++
 	}
 	return k
-}
-
-// twins returns the other servers that are drained and have no place in the table but
-// where a server has one.
-func (n *Node) twins(s *server) (list []*server) {
-	v := s.service
-	if !v.cfg.Layout.Doubles && !v.cfg.Shares || s.index() >= len(v.cfg.Layout.Servers) {
-		return nil
-	}
-	at := v.cfg.Layout.Servers[s.index()]
-	for i := range n.services {
-		u := &n.services[i]
-		if u != v && !u.cfg.Shares || slices.ContainsFunc(u.cfg.Layout.Keys, func(k balance.Key) bool { return !slices.Contains(v.cfg.Layout.Keys, k) }) {
-			continue
-		}
-		for j := range u.servers {
-			t := &u.servers[j]
-			if t == s || t.hand == nil || t.hand.out || !t.hand.drains() {
-				continue
-			}
-			if !slices.ContainsFunc(u.cfg.Layout.Keys, func(k balance.Key) bool { return u.cfg.Layout.Servers[j].In(k) != at.In(k) }) {
-				list = append(list, t)
-			}
-		}
-	}
-	return list
 }

@@ -10,6 +10,11 @@ import (
 	"github.com/moonkeep/moonkeep/core/health"
 )
 
+// emptied says of a server that its connections are gone.
+func emptied(service, name string) *Drained {
+	return &Drained{[]Draining{{Service: service, Server: name, Keys: []balance.Key{vip(1)}}}}
+}
+
 // doubles is a service of an address and a mark, where a and b are one in the table.
 func doubles(v *Service) {
 	v.Layout.Keys, v.Layout.Doubles = []balance.Key{vip(1), {Fwmark: 7}}, true
@@ -39,8 +44,10 @@ func TestDrainBesideItsDouble(t *testing.T) {
 	waits("one of its own", "c2", "b0")
 	s.hand("a", WishDrain, 0, -1)
 	waits("the first, too", "a2", "b2", "c2")
-	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
-	waits("the two that are one are gone", "c2")
+	s.take(s.node.Step(s.now, emptied("web", "a")))
+	waits("the first is gone, and nobody counted for the second", "b2", "c2")
+	s.take(s.node.Step(s.now, emptied("web", "b")))
+	waits("both are gone", "c2")
 	s.hand("b", WishAuto, 0, -1)
 	s.hand("b", WishDrain, 0, -1)
 	waits("the second again", "b2", "c2")
@@ -73,11 +80,8 @@ func TestDrainIsToldOnce(t *testing.T) {
 	gone := func(want ...string) {
 		t.Helper()
 		s.notes = nil
-		for _, d := range s.node.Draining() {
-			if d.Server != "d" {
-				s.take(s.node.Step(s.now, &Drained{d.Service, d.Server}))
-			}
-		}
+		list := slices.DeleteFunc(s.node.Draining(), func(d Draining) bool { return d.Server == "d" })
+		s.take(s.node.Step(s.now, &Drained{list}))
 		if !slices.Equal(s.notes, want) {
 			t.Errorf("%q, want %q", s.notes, want)
 		}
@@ -92,4 +96,22 @@ func TestDrainIsToldOnce(t *testing.T) {
 	wish("wide", "b", WishDrain)
 	gone("real server a of virtual server wide is drained: its connections are gone; so is real server b of virtual server wide, which is the same there; so is real server a of virtual server narrow, which is the same there",
 		"real server a of virtual server apart is drained: its connections are gone")
+}
+
+// TestDrainOfTwinLater: who comes to be drained after connections were counted keeps its
+// place, though the one that has it too loses its own.
+func TestDrainOfTwinLater(t *testing.T) {
+	s := three(t, doubles)
+	s.hand("b", WishDrain, 0, -1)
+	list := s.node.Draining() // b, behind a
+	s.hand("a", WishDrain, 0, -1)
+	s.notes = nil
+	s.take(s.node.Step(s.now, &Drained{list}))
+	want := []string{"real server b of virtual server web is drained: another real server has its place in IPVS, and clients there"}
+	if !slices.Equal(s.notes, want) {
+		t.Errorf("%q, want %q", s.notes, want)
+	}
+	if got := s.node.Draining(); len(got) != 1 || got[0].Server != "a" {
+		t.Errorf("draining %+v, want a", got)
+	}
 }

@@ -83,8 +83,10 @@ func (h Hand) drains() bool { return h.Wish == WishDrain || h.Wish == WishMainte
 // node remembers it also while there is no such server.
 type Handle struct{ Hand }
 
-// Drained says that a server which people drain has no connections any more.
-type Drained struct{ Service, Server string }
+// Drained says of servers which people drain, as Draining returned them, that they have no
+// connections any more. Only these lose their places: whoever has come to be drained since
+// may have clients still.
+type Drained struct{ List []Draining }
 
 func (*Handle) event()  {}
 func (*Drained) event() {}

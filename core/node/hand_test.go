@@ -54,7 +54,7 @@ func TestDrain(t *testing.T) {
 	}
 	s.tick(time.Hour)
 	s.asks()
-	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
+	s.take(s.node.Step(s.now, emptied("web", "a")))
 	s.asks("1: 2*10 3*10")
 	if got := s.node.Draining(); len(got) != 0 {
 		t.Errorf("draining %+v", got)
@@ -65,8 +65,8 @@ func TestDrain(t *testing.T) {
 		t.Errorf("hands %+v", got)
 	}
 	// News of connections that nobody waits for changes nothing.
-	s.take(s.node.Step(s.now, &Drained{"web", "a"}))
-	s.take(s.node.Step(s.now, &Drained{"web", "x"}))
+	s.take(s.node.Step(s.now, emptied("web", "a")))
+	s.take(s.node.Step(s.now, emptied("web", "x")))
 	s.asks()
 }
 

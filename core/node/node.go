@@ -270,7 +270,7 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 	case *Handle:
 		n.handle(now, e)
 	case *Drained:
-		n.drained(serverName{e.Service, e.Server})
+		n.drained(e.List)
 	default:
 		// A type added to Event without a case here is a bug of ours.
 		panic(fmt.Sprintf("node: event %T has no case in Step", ev))

@@ -231,36 +231,12 @@ func (w *servingTwin) spread(services []Service) {
 	}
 }
 
-// drained takes note of a server without connections, and with it of those that are
-// drained and stand nowhere else in the table.
-func (w *servingTwin) drained(services []Service, name serverName) {
-	drains := func(name serverName) bool {
-		wish := w.hands[name].Wish
-		return (wish == WishDrain || wish == WishMaintenance) && !w.out[name]
+// drained takes note of a server without connections.
+func (w *servingTwin) drained(name serverName) {
+	wish := w.hands[name].Wish
+	if wish == WishDrain || wish == WishMaintenance {
+		w.out[name] = true
 	}
-	if !drains(name) {
-		return
-	}
-	places := map[serverName]map[string]bool{}
-	for _, v := range services {
-		for i, s := range v.Servers {
-			all := map[string]bool{}
-			for _, k := range v.Layout.Keys {
-				all[fmt.Sprint(k, v.Layout.Servers[i].In(k))] = true
-			}
-			places[serverName{v.Name, s.Name}] = all
-		}
-	}
-	for other, all := range places {
-		within := true
-		for place := range all {
-			within = within && places[name][place]
-		}
-		if within && drains(other) {
-			w.out[other] = true
-		}
-	}
-	w.out[name] = true
 }
 
 // placedServices are drawn services with places in the table.
@@ -360,8 +336,8 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 			p.take(fmt.Sprint("a hand ", h), p.node.Step(p.now, &Handle{h}))
 		case x == 13:
 			at := name()
-			w.drained(cfg.Services, at)
-			p.take(fmt.Sprint("drained ", at), p.node.Step(p.now, &Drained{at.service, at.server}))
+			w.drained(at)
+			p.take(fmt.Sprint("drained ", at), p.node.Step(p.now, emptied(at.service, at.server)))
 		case x == 14: // the instance becomes master in time, or is none
 			linked = !linked
 			p.take(fmt.Sprint("a link ", linked), p.node.Step(p.now, &Link{Name: "eth0", Exists: true, Up: linked, Index: 1, Primary: source}))

@@ -32,7 +32,7 @@ func TestServerMaintenance(t *testing.T) {
 			t.Error("its check runs after the reload")
 		}
 		if gone {
-			s.take(s.node.Step(s.now, &Drained{"web", "a"}))
+			s.take(s.node.Step(s.now, emptied("web", "a")))
 		}
 		s.tables, s.asked = nil, nil
 		s.hand("a", WishAuto, 0, -1)
@@ -56,7 +56,7 @@ func TestServerMaintenance(t *testing.T) {
 		// hand in it.
 		s.hand("a", WishMaintenance, 0, -1)
 		if gone {
-			s.take(s.node.Step(s.now, &Drained{"web", "a"}))
+			s.take(s.node.Step(s.now, emptied("web", "a")))
 		}
 		s.hand("a", WishAuto, 0, -1)
 		s.hand("a", WishDrain, 0, -1)

@@ -368,13 +368,8 @@ func (d *daemon) watchDrains(ctx context.Context) {
 			}
 			continue
 		}
-		var done []*node.Drained
 		told = ""
-		for _, x := range list {
-			if !busy[x.Service+" "+x.Server] {
-				done = append(done, &node.Drained{Service: x.Service, Server: x.Server})
-			}
-		}
+		done := slices.DeleteFunc(list, func(x node.Draining) bool { return busy[x.Service+" "+x.Server] })
 		if len(done) > 0 {
 			d.drained(ctx, done)
 		}
@@ -383,7 +378,7 @@ func (d *daemon) watchDrains(ctx context.Context) {
 
 // drained takes the places of servers away, and writes down that they are gone: a restart
 // is not to bring them back to be drained once more.
-func (d *daemon) drained(ctx context.Context, list []*node.Drained) {
+func (d *daemon) drained(ctx context.Context, list []node.Draining) {
 	d.handling.Lock()
 	defer d.handling.Unlock()
 	after, err := d.engine.Drained(ctx, list)
