@@ -81,16 +81,26 @@ func (n *Node) emptied(name serverName, why string) {
 // drained takes the places of servers away that have no connections any more. What is
 // gone in a place of the table that several of them share is told once.
 func (n *Node) drained(list []Draining) {
+	// To look for each of them by itself among tens of thousands takes too long.
+	at := map[*hand]emptiedServer{}
+	for i := range n.services {
+		for k := range n.services[i].servers {
+			if s := &n.services[i].servers[k]; s.hand != nil {
+				at[s.hand] = emptiedServer{server: s, k: k}
+			}
+		}
+	}
 	var gone []emptiedServer
 	for _, x := range list {
-		name := serverName{x.Service, x.Server}
-		h, s := n.hands[name], n.server(name)
+		h := n.hands[serverName{x.Service, x.Server}]
 		if h == nil || h.out || !h.drains() {
 			continue
 		}
-		h.leave(n, s)
-		if s != nil {
-			gone = append(gone, emptiedServer{s, s.index(), len(x.Keys) == 0})
+		t := at[h]
+		h.leave(n, t.server)
+		if t.server != nil {
+			t.beside = len(x.Keys) == 0
+			gone = append(gone, t)
 		}
 	}
 	for len(gone) > 0 {
@@ -147,12 +157,4 @@ func (h *hand) leave(n *Node, s *server) {
 // fullName is the server with its service, for people.
 func (s *server) fullName() string {
 	return fmt.Sprintf("real server %s of virtual server %s", s.cfg.Name, s.service.cfg.Name)
-}
-
-// index is that of the server in its service.
-func (s *server) index() (k int) {
-	for &s.service.servers[k] != s {
-		k++
-	}
-	return k
 }
