@@ -7,9 +7,29 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/core/vrrp"
 )
+
+// TestAwakeOnStaticAddress: a static address is the machine's own, whoever is master.
+func TestAwakeOnStaticAddress(t *testing.T) {
+	t.Parallel()
+	r := rhythm{vrrp.V3, 100 * time.Millisecond}
+	configs := r.plain(200, 100)
+	a := netip.MustParseAddr("198.51.100.5")
+	for i := range configs {
+		configs[i].Static = []node.Static{{Name: "static", Addresses: []netspec.Address{{Prefix: netip.PrefixFrom(a, 24), Device: "eth0"}}}}
+		configs[i].Services = []node.Service{{Name: "web", Tuple: "<web>", Awake: a}}
+	}
+	s := begin(t, r, configs)
+	s.Run(r.down(5))
+	for _, n := range s.Nodes {
+		if v := n.daemon.node.Services(n.local()).Services[0]; v.Asleep || !n.Holds(a) {
+			t.Errorf("on %s: asleep %v, and the address stands %v", n.Name, v.Asleep, n.Holds(a))
+		}
+	}
+}
 
 // TestAwakeWhereTheAddressIs: with ha_suspend the checks of a service run on the machine
 // that has its address, be it moved, the machine's own, or nobody's.

@@ -19,6 +19,8 @@ type kernel struct {
 type claim struct {
 	instance string
 	address  netspec.Address
+	// lasting is node.Action.Lasting.
+	lasting bool
 }
 
 func newKernel() kernel {
@@ -26,15 +28,20 @@ func newKernel() kernel {
 }
 
 // claim sets addresses, or only notes who wants them when it may not.
-func (k *kernel) claim(instance string, addresses []netspec.Address, may bool) {
-	for _, a := range addresses {
-		if c := (claim{instance, a}); !slices.Contains(k.claims[a.Addr()], c) {
+func (k *kernel) claim(by *node.Action, may bool) {
+	for _, a := range by.Addresses {
+		if c := (claim{by.Instance, a, by.Lasting}); !slices.Contains(k.claims[a.Addr()], c) {
 			k.claims[a.Addr()] = append(k.claims[a.Addr()], c)
 		}
 		if may {
 			k.stands[a.Addr()] = true
 		}
 	}
+}
+
+// hosts reports whether an address stands that no instance gives the machine.
+func (k *kernel) hosts(a netip.Addr) bool {
+	return k.stands[a] && !slices.ContainsFunc(k.claims[a], func(c claim) bool { return !c.lasting })
 }
 
 func (k *kernel) release(instance string, addresses []netspec.Address) {
@@ -175,7 +182,7 @@ func (n *Node) carryOut(d *daemon) {
 	d.lane.busy = nil
 	switch a.Kind {
 	case node.Claim:
-		n.kernel.claim(a.Instance, a.Addresses, n.Refusal == "")
+		n.kernel.claim(&a, n.Refusal == "")
 		d.lane.refused[a.Instance] = n.Refusal != ""
 	case node.Release:
 		n.kernel.release(a.Instance, a.Addresses)

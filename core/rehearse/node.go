@@ -174,7 +174,7 @@ func (n *Node) tellHost() {
 	here := map[netip.Addr]bool{}
 	for i := range d.config.Services {
 		if a := d.config.Services[i].Awake; a.IsValid() {
-			here[a] = n.kernel.stands[a] && len(n.kernel.claims[a]) == 0 || n.has(a)
+			here[a] = n.kernel.hosts(a) || n.has(a)
 		}
 	}
 	if len(here) > 0 && (d.here == nil || !maps.Equal(here, d.here)) {
