@@ -243,7 +243,10 @@ func meant(c *config.Config, service, server string) (list []node.Hand, err erro
 	}
 	if len(servers) == 0 && service != "" {
 		why := near(service, services)
-		if why == "" && len(services) <= mostNamed {
+		switch {
+		case len(services) == 0:
+			why = "; there are none"
+		case why == "" && len(services) <= mostNamed:
 			why = "; there are " + strings.Join(services, ", ")
 		}
 		return nil, fmt.Errorf("there is no virtual server %q%s", service, why)
@@ -259,7 +262,11 @@ func near(name string, known []string) string {
 }
 
 // handsFile remembers in which real servers people have a hand.
-type handsFile struct{ path string }
+type handsFile struct {
+	path string
+	// behind says that the last write failed.
+	behind bool
+}
 
 // handJSON is one of them on disk.
 type handJSON struct {
@@ -276,7 +283,7 @@ type handJSON struct {
 	WeightHere bool   `json:"weight_here,omitempty"`
 }
 
-func newHandsFile(dir string) handsFile { return handsFile{filepath.Join(dir, "servers.json")} }
+func newHandsFile(dir string) handsFile { return handsFile{path: filepath.Join(dir, "servers.json")} }
 
 // read returns what people wanted when the daemon ran last. A file that cannot
 // be understood is an error: somebody works on a server that must get no
@@ -311,8 +318,27 @@ func (f handsFile) read() (list []node.Hand, err error) {
 	return list, nil
 }
 
+// again writes what a write that failed did not, once the disk has room perhaps. It
+// reports whether that is done.
+func (f *handsFile) again(all func() ([]node.Hand, error)) bool {
+	if !f.behind {
+		return false
+	}
+	list, err := all()
+	return err == nil && f.write(list) == nil
+}
+
 // write replaces the file; when people have a hand in none, there is none.
-func (f handsFile) write(list []node.Hand) error {
+func (f *handsFile) write(list []node.Hand) error {
+	f.behind = true
+	if err := f.replace(list); err != nil {
+		return err
+	}
+	f.behind = false
+	return nil
+}
+
+func (f *handsFile) replace(list []node.Hand) error {
 	if len(list) == 0 {
 		if err := durable.Remove(f.path); err != nil {
 			return fmt.Errorf("forget in which real servers people had a hand: %w", err)
@@ -347,6 +373,7 @@ func (d *daemon) watchDrains(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
+		d.writeAgain(ctx)
 		if len(d.current().VirtualServers) == 0 {
 			continue // to ask wakes the engine
 		}
@@ -358,6 +385,7 @@ func (d *daemon) watchDrains(ctx context.Context) {
 			continue
 		}
 		if len(list) == 0 {
+			told = ""
 			continue
 		}
 		busy, err := d.balance.busy(ctx, list)
@@ -373,6 +401,15 @@ func (d *daemon) watchDrains(ctx context.Context) {
 		if len(done) > 0 {
 			d.drained(ctx, done)
 		}
+	}
+}
+
+// writeAgain has the disk know of what people want, if it does not.
+func (d *daemon) writeAgain(ctx context.Context) {
+	d.handling.Lock()
+	defer d.handling.Unlock()
+	if d.hands.again(func() ([]node.Hand, error) { return d.engine.Hands(ctx) }) {
+		d.log.Info("what was asked of real servers by hand is on disk: a restart will know of it")
 	}
 }
 

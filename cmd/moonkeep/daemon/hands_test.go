@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
@@ -165,5 +166,42 @@ func TestHandsFile(t *testing.T) {
 	}
 	if _, err := os.Stat(f.path); !os.IsNotExist(err) {
 		t.Errorf("a file is left: %v", err)
+	}
+}
+
+// TestHandsFileAgain: what could not be written is written once that can be done.
+func TestHandsFileAgain(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "later")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := newHandsFile(dir)
+	want := []node.Hand{{Service: "v", Server: "s", Wish: node.WishDrain, Weight: -1}}
+	all := func() ([]node.Hand, error) { return want, nil }
+	if f.again(all) {
+		t.Error("written again although nothing failed")
+	}
+	if err := f.write(want); err == nil {
+		t.Fatal("written where a file is in the way")
+	}
+	if f.again(all) {
+		t.Error("written again where a file is in the way")
+	}
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	if !f.again(all) || f.again(all) {
+		t.Error("not written once when it could be")
+	}
+	if got, err := f.read(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %v, %v", got, err)
+	}
+}
+
+// TestNoVirtualServers: where there are none, none are listed.
+func TestNoVirtualServers(t *testing.T) {
+	_, err := meant(&config.Config{}, "192.0.2.1", "10.0.0.1")
+	if want := `there is no virtual server "192.0.2.1"; there are none`; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -99,7 +99,7 @@ func (d *daemon) putOff(ctx context.Context) {
 	d.balance.stands(until)
 	d.edges.plugins.Release()
 	d.begun()
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && d.current() == c { // a reload logs its own
 		d.logFindings(doubtfulHere(c))
 	}
 }

@@ -228,7 +228,7 @@ func modprobe(module string) error {
 	out, err := exec.CommandContext(ctx, "modprobe", "-q", module).CombinedOutput()
 	switch {
 	case errors.Is(err, exec.ErrNotFound):
-		return errors.New("there is no program modprobe (Debian's package kmod has it)")
+		return errors.New("there is no program modprobe in PATH (Debian's package kmod has it)")
 	case err != nil:
 		return fmt.Errorf("modprobe %s: %w%s", module, err, strings.TrimRight(" "+string(out), " \n"))
 	}
