@@ -256,7 +256,7 @@ func (c *Conn) Zero(k balance.Key) error {
 }
 
 // Read returns the part of the table that wanted asks for. A service that
-// disappears meanwhile is left out.
+// disappears meanwhile has no destinations.
 func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {
 	services, err := c.Services()
 	if err != nil {
@@ -268,10 +268,7 @@ func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {
 			continue
 		}
 		list, err := c.Destinations(s.Key)
-		switch {
-		case errors.Is(err, unix.ESRCH):
-			continue
-		case err != nil:
+		if err != nil {
 			return nil, err
 		}
 		x := balance.Service{Options: s.Options}

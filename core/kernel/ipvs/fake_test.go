@@ -181,9 +181,7 @@ func (f *fake) serve(r reply) {
 		f.most = max(f.most, f.reads)
 		s, err := readService(r.body)
 		if err != nil || f.table[s.Key] == nil {
-			f.answer(unix.NLMSG_DONE, 0, r.seq, func(m *message) {
-				m.b = binary.NativeEndian.AppendUint32(m.b, uint32(0xffffffff-uint32(unix.ESRCH)+1))
-			})
+			f.list(r.seq, 0, nil) // as the kernel, which says no more of a service that is gone
 			return
 		}
 		list := f.table[s.Key].Destinations

@@ -226,9 +226,13 @@ type Usage struct {
 	Destinations []DestinationState
 }
 
-// usagePiece is how many services one question of Usage or Zero is about: what is set
-// meanwhile, the death of a server perhaps, waits for one of them at most.
-const usagePiece = 64
+// usagePiece is how many services one question of Usage or Zero is about, and
+// usageDestinations after how many destinations one of Usage ends: what is set meanwhile,
+// the death of a server perhaps, waits for one of them at most.
+const (
+	usagePiece        = 64
+	usageDestinations = 1024
+)
 
 // Usage reads the counters of the services that wanted names, of each at a moment of its
 // own. One that goes meanwhile is left out.
@@ -245,17 +249,17 @@ func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list
 	if err != nil {
 		return nil, err
 	}
-	there := list[:0]
-	for piece := range slices.Chunk(list, usagePiece) {
+	empty := false
+	for rest := list; len(rest) > 0; {
 		err := k.ask(ctx, func(c *Conn) (err error) {
-			for _, u := range piece {
-				u.Destinations, err = c.Destinations(u.Key)
-				switch {
-				case err == nil:
-					there = append(there, u)
-				case !errors.Is(err, unix.ESRCH):
+			for services, read := 0, 0; len(rest) > 0 && services < usagePiece && read < usageDestinations; services++ {
+				u := &rest[0]
+				if u.Destinations, err = c.Destinations(u.Key); err != nil {
 					return err
 				}
+				read += len(u.Destinations)
+				empty = empty || len(u.Destinations) == 0
+				rest = rest[1:]
 			}
 			return nil
 		})
@@ -263,7 +267,22 @@ func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list
 			return nil, err
 		}
 	}
-	return there, nil
+	if !empty {
+		return list, nil
+	}
+	// The kernel says of a service that is gone that it has no destinations.
+	there := map[balance.Key]bool{}
+	err = k.ask(ctx, func(c *Conn) error {
+		services, err := c.Services()
+		for _, s := range services {
+			there[s.Key] = true
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(u Usage) bool { return len(u.Destinations) == 0 && !there[u.Key] }), nil
 }
 
 // Zero sets the counters of services and of their destinations to zero, and returns

@@ -12,16 +12,24 @@ import (
 // TestKeeperUsageLetsChangesThrough: what is set while the counters of a large table are
 // read is carried out before they all are, and a service that goes meanwhile is left out.
 func TestKeeperUsageLetsChangesThrough(t *testing.T) {
-	const services = 20 * usagePiece
+	t.Run("of services", func(t *testing.T) { usageLetsChangesThrough(t, 20*usagePiece, 1) })
+	t.Run("of destinations", func(t *testing.T) { usageLetsChangesThrough(t, usagePiece, usageDestinations/8) })
+}
+
+func usageLetsChangesThrough(t *testing.T, services, destinations int) {
+	var list []balance.Destination
+	for i := range destinations {
+		list = append(list, at(byte(i+1)))
+	}
 	all := balance.Table{}
 	key := func(i int) balance.Key { return balance.Key{Fwmark: uint32(i + 1)} }
 	for i := range services {
-		all[key(i)] = (balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(1)}}).Normal(key(i))
+		all[key(i)] = (balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: list}).Normal(key(i))
 	}
 	x := keep(t, balance.Table{}, Options{LookEvery: time.Hour}, func(x *kept) { x.f.piece = 100 })
 	x.Set(all)
 	x.wait()
-	other := (balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(2)}}).Normal(key(0))
+	other := (balance.Service{Options: balance.Options{Scheduler: "rr"}, Destinations: []balance.Destination{at(2), at(1)}}).Normal(key(0))
 	read, carried := 0, 0
 	x.inside(func(have balance.Table) {
 		x.f.onRead = func() {
@@ -34,9 +42,9 @@ func TestKeeperUsageLetsChangesThrough(t *testing.T) {
 			}
 		}
 	})
-	list, err := x.Usage(t.Context(), func(balance.Key) bool { return true })
-	if err != nil || len(list) != services-1 || list[services-2].Key != key(services-2) || len(list[services-2].Destinations) != 1 {
-		t.Errorf("%d services, %v", len(list), err)
+	used, err := x.Usage(t.Context(), func(balance.Key) bool { return true })
+	if err != nil || len(used) != services-1 || used[services-2].Key != key(services-2) || len(used[services-2].Destinations) != destinations {
+		t.Errorf("%d services, %v", len(used), err)
 	}
 	if carried == 0 || carried > services/2 {
 		t.Errorf("the change was carried out after %d services were read, of %d", carried, read)
