@@ -55,6 +55,7 @@ const (
 	offsetNr   = 0
 	offsetArch = 4
 	offsetArg0 = 16 // the lower half, on little-endian machines
+	offsetArg1 = offsetArg0 + 8
 	offsetArg3 = offsetArg0 + 3*8
 )
 
@@ -79,16 +80,58 @@ func filterCalls(fork bool) error {
 	return nil
 }
 
+// The instructions of a program: load what is at an offset, go on so many further by what
+// was loaded, answer.
+func load(offset uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
+}
+
+func jump(code uint16, k uint32, yes, no uint8) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_JMP | code | unix.BPF_K, K: k, Jt: yes, Jf: no}
+}
+
+func returns(k uint32) unix.SockFilter {
+	return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k}
+}
+
+// ownOnly refuses, once the number of the call is loaded, what would change the limits
+// and the priority of another process of the same user, and the ways besides kill to have
+// the kernel signal one.
+func ownOnly(pid uint32) (out []unix.SockFilter) {
+	refuse, allow := returns(unix.SECCOMP_RET_ERRNO|uint32(unix.EPERM)), returns(unix.SECCOMP_RET_ALLOW)
+	for _, nr := range []uint32{
+		unix.SYS_PRLIMIT64, unix.SYS_SCHED_SETPARAM, unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETATTR, unix.SYS_SCHED_SETAFFINITY,
+	} {
+		out = append(out,
+			jump(unix.BPF_JEQ, nr, 0, 5), // to the next
+			load(offsetArg0), jump(unix.BPF_JEQ, 0, 2, 0), jump(unix.BPF_JEQ, pid, 1, 0), refuse, allow,
+		)
+	}
+	const ioprioWhoProcess = 1
+	for nr, process := range map[uint32]uint32{unix.SYS_SETPRIORITY: unix.PRIO_PROCESS, unix.SYS_IOPRIO_SET: ioprioWhoProcess} {
+		out = append(out,
+			jump(unix.BPF_JEQ, nr, 0, 7),
+			load(offsetArg0), jump(unix.BPF_JEQ, process, 0, 3), // refuse
+			load(offsetArg1), jump(unix.BPF_JEQ, 0, 2, 0), jump(unix.BPF_JEQ, pid, 1, 0), refuse, allow,
+		)
+	}
+	const setSig, fioSetOwn, siocSetPgrp = 10, 0x8901, 0x8902
+	for nr, commands := range map[uint32][]uint32{
+		unix.SYS_FCNTL: {unix.F_SETOWN, unix.F_SETOWN_EX, setSig},
+		unix.SYS_IOCTL: {fioSetOwn, siocSetPgrp},
+	} {
+		out = append(out, jump(unix.BPF_JEQ, nr, 0, uint8(2+2*len(commands))), load(offsetArg1))
+		for _, command := range commands {
+			out = append(out, jump(unix.BPF_JEQ, command, 0, 1), refuse)
+		}
+		out = append(out, allow)
+	}
+	return out
+}
+
 // callFilter is the program that judges a call.
 func callFilter(arch uint32, fork bool) []unix.SockFilter {
-	load := func(offset uint32) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
-	}
-	jump := func(code uint16, k uint32, yes, no uint8) unix.SockFilter {
-		return unix.SockFilter{Code: unix.BPF_JMP | code | unix.BPF_K, K: k, Jt: yes, Jf: no}
-	}
-	answer := func(k uint32) unix.SockFilter { return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k} }
-	refuse := answer(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+	refuse := returns(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
 	program := []unix.SockFilter{
 		load(offsetArch), jump(unix.BPF_JEQ, arch, 1, 0), refuse, // another table of calls, as of 32 bits
 		load(offsetNr),
@@ -118,7 +161,7 @@ func callFilter(arch uint32, fork bool) []unix.SockFilter {
 	}
 	// What clone3 is to do cannot be seen from here; libraries fall back to
 	// clone when it is missing.
-	program = append(program, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), answer(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS)))
+	program = append(program, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), returns(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS)))
 	const spaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP
 	program = append(program,
 		jump(unix.BPF_JEQ, unix.SYS_CLONE, 0, 5), // to the end
@@ -126,12 +169,16 @@ func callFilter(arch uint32, fork bool) []unix.SockFilter {
 		jump(unix.BPF_JSET, spaces, 2, 0),
 		// Threads belong to the process; anything else is a new one.
 		jump(unix.BPF_JSET, unix.CLONE_THREAD, 2, 0),
-		answer(forking(fork)),
+		returns(forking(fork)),
 		refuse,
 	)
 	if !fork {
 		program = append(program, load(offsetNr))
-		for _, nr := range append(forks(), unix.SYS_TKILL, unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_SEND_SIGNAL) {
+		calls := append(forks(), unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_SEND_SIGNAL, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES)
+		if os.Getpid() != 1 { // the first of its pid namespace reaches nobody else's threads
+			calls = append(calls, unix.SYS_TKILL)
+		}
+		for _, nr := range calls {
 			program = append(program, jump(unix.BPF_JEQ, nr, 0, 1), refuse)
 		}
 		// Other checkers have the same user: it has nobody but itself to signal. Where
@@ -142,9 +189,10 @@ func callFilter(arch uint32, fork bool) []unix.SockFilter {
 				jump(unix.BPF_JEQ, unix.SYS_TGKILL, 0, 3), // to the end
 				load(offsetArg0), jump(unix.BPF_JEQ, uint32(os.Getpid()), 1, 0), refuse,
 			)
+			program = append(program, ownOnly(uint32(os.Getpid()))...)
 		}
 	}
-	return append(program, answer(unix.SECCOMP_RET_ALLOW))
+	return append(program, returns(unix.SECCOMP_RET_ALLOW))
 }
 
 func forking(fork bool) uint32 {

@@ -26,6 +26,63 @@ import (
 	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
+// attackOthers does to the daemon, for want of another checker whose number it knows, what
+// the kernel lets a process do to any other of its user. What is not refused whoever it
+// were is won; so is what it may not do to itself.
+func attackOthers() map[string]error {
+	call := func(nr uintptr, args ...uintptr) error {
+		args = append(args, 0, 0, 0)
+		_, _, e := unix.RawSyscall6(nr, args[0], args[1], args[2], 0, 0, 0)
+		if e == 0 || e == unix.ESRCH || e == unix.EINVAL || e == unix.EFAULT || e == unix.ENOTTY {
+			return nil
+		}
+		return e
+	}
+	other, self := uintptr(1<<22), uintptr(os.Getpid())
+	var r [2]int
+	if err := unix.Pipe2(r[:], unix.O_CLOEXEC); err != nil {
+		return map[string]error{"but have no pipe": nil}
+	}
+	defer unix.Close(r[0])
+	defer unix.Close(r[1])
+	fd := uintptr(r[0])
+	out := map[string]error{
+		"limit another":             call(unix.SYS_PRLIMIT64, other, unix.RLIMIT_NOFILE),
+		"schedule another":          call(unix.SYS_SCHED_SETSCHEDULER, other),
+		"set another's parameters":  call(unix.SYS_SCHED_SETPARAM, other),
+		"set another's attributes":  call(unix.SYS_SCHED_SETATTR, other),
+		"choose another's CPUs":     call(unix.SYS_SCHED_SETAFFINITY, other),
+		"slow another":              call(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, other, 19),
+		"slow everybody":            call(unix.SYS_SETPRIORITY, unix.PRIO_USER, 1<<22, 19),
+		"slow another's files":      call(unix.SYS_IOPRIO_SET, 1, other),
+		"have another signalled":    call(unix.SYS_FCNTL, fd, unix.F_SETOWN, other),
+		"have another signalled ex": call(unix.SYS_FCNTL, fd, unix.F_SETOWN_EX),
+		"choose that signal":        call(unix.SYS_FCNTL, fd, 10, 9),
+		"signal another by ioctl":   call(unix.SYS_IOCTL, fd, 0x8901),
+		"signal by ioctl of BSD":    call(unix.SYS_IOCTL, fd, 0x8902),
+	}
+	for what, err := range map[string]error{
+		"limits":   call(unix.SYS_PRLIMIT64, self, unix.RLIMIT_NOFILE),
+		"limits 0": call(unix.SYS_PRLIMIT64, 0, unix.RLIMIT_NOFILE),
+		"nice":     call(unix.SYS_SETPRIORITY, unix.PRIO_PROCESS, 0, 19),
+		"flags":    call(unix.SYS_FCNTL, fd, unix.F_GETFL),
+		"CPUs":     call(unix.SYS_SCHED_SETAFFINITY, self),
+	} {
+		if err != nil {
+			out["but not set its own "+what] = nil
+		}
+	}
+	if os.Getpid() == 1 { // what raise is in musl
+		if err := unix.Tgkill(1, unix.Gettid(), 0); err != nil {
+			out["but not signal its thread"] = nil
+		}
+		if _, _, e := unix.RawSyscall(unix.SYS_TKILL, uintptr(unix.Gettid()), 0, 0); e != 0 {
+			out["but not raise"] = nil
+		}
+	}
+	return out
+}
+
 // The attacks of a hostile plugin. Each says what it got away with.
 func init() {
 	actions["attack"] = func(context.Context, checker.Target) checker.Result {
@@ -74,6 +131,9 @@ func init() {
 		}())
 		if err := syscall.Kill(os.Getpid(), 0); err != nil {
 			won = append(won, "but not signal itself")
+		}
+		for what, err := range attackOthers() {
+			try(what, err)
 		}
 		try("signal everybody", func() error {
 			if err := syscall.Kill(-1, 0); !errors.Is(err, syscall.ESRCH) && !errors.Is(err, syscall.EPERM) {
