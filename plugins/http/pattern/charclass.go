@@ -218,6 +218,7 @@ func (t *translator) number(at, base, most int) (*class, rune, error) {
 func (t *translator) class() (*class, error) {
 	at := t.pos
 	out := &class{}
+	var sets []span // these have no other case
 	t.pos++
 	if t.pos < len(t.src) && t.src[t.pos] == '^' {
 		out.not = true
@@ -250,11 +251,11 @@ func (t *translator) class() (*class, error) {
 			return nil, err
 		}
 		if set != nil {
-			out.spans = append(out.spans, set.spans...)
-			out.props = append(out.props, set.props...)
-			if set.not { // such as \W with ucp: the complement has no spans
-				return nil, t.cannot(at, "the opposite of a class of Unicode within a class")
+			if set.not { // such as \W with ucp
+				set = set.opposite()
 			}
+			sets = append(sets, set.spans...)
+			out.props = append(out.props, set.props...)
 			continue
 		}
 		hi := lo
@@ -278,6 +279,7 @@ func (t *translator) class() (*class, error) {
 	if t.caseless {
 		out.spans = fold(out.spans, t.utf)
 	}
+	out.spans = append(out.spans, sets...)
 	return out, nil
 }
 

@@ -59,6 +59,31 @@ func complement(set []span) []span {
 	return out
 }
 
+// opposite is a class that is not, such as all but letters and digits of Unicode, so that
+// it can be part of another. Its properties are those of posixProps and set.
+func (c *class) opposite() *class {
+	all := slices.Clone(c.spans)
+	for _, p := range c.props {
+		table := unicode.Categories[strings.TrimSuffix(strings.TrimPrefix(p, `\p{`), "}")]
+		add := func(lo, hi, stride rune) {
+			if stride == 1 {
+				all = append(all, span{lo, hi})
+				return
+			}
+			for r := lo; r <= hi; r += stride {
+				all = append(all, span{r, r})
+			}
+		}
+		for _, r := range table.R16 {
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+		for _, r := range table.R32 {
+			add(rune(r.Lo), rune(r.Hi), rune(r.Stride))
+		}
+	}
+	return &class{spans: complement(all)}
+}
+
 // normal sorts and merges.
 func normal(set []span) []span {
 	set = slices.Clone(set)
