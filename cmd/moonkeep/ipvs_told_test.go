@@ -112,13 +112,17 @@ func TestGuestServersTold(t *testing.T) {
 	}
 	says := func(step string) {
 		t.Helper()
+		var diff string
+		defer func() {
+			if diff != "" {
+				t.Log(diff)
+			}
+		}()
 		for i, s := range sides {
-			name := []string{"keepalived", "moonkeep"}[i]
-			var diff string
-			eventually(t, name+", "+step, func() bool {
+			wait(t, []string{"keepalived", "moonkeep"}[i]+", "+step, func() bool {
 				diff = cmp.Diff(want, told(s))
 				return diff == ""
-			}, func() string { return diff })
+			})
 		}
 	}
 	says("as they begin")
