@@ -114,8 +114,9 @@ func TestThreadsWithoutEnd(t *testing.T) {
 	if _, err := os.Stat("/usr/bin/python3"); err != nil {
 		t.Skip("needs /usr/bin/python3: something that makes threads until it gets none")
 	}
+	most := mostTasks + 200
 	if !seesAll("/proc/self/ns/pid") {
-		t.Skip("needs the machine's first pid namespace: elsewhere threads have no limit")
+		most = 4000 // all that it tries: in a container there is no limit
 	}
 	path := filepath.Join(openDir(t), "THREADS")
 	if err := os.WriteFile(path, []byte(threading), 0o755); err != nil {
@@ -126,8 +127,8 @@ func TestThreadsWithoutEnd(t *testing.T) {
 	s := newSite(t, o)
 	s.open(Plan{Checks: []Check{check(0, "THREADS", "")}, Plugins: []Plugin{{Name: "THREADS", Path: path}}})
 	a := s.probe(0)
-	if n, err := strconv.Atoi(a.Message); err != nil || n < mostTasks/2 || n > mostTasks+200 {
-		t.Errorf("it made %q threads, want about %d", a.Message, mostTasks)
+	if n, err := strconv.Atoi(a.Message); err != nil || n < mostTasks/2 || n > most {
+		t.Errorf("it made %q threads, want %d to %d", a.Message, mostTasks/2, most)
 	}
 }
 
