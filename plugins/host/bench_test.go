@@ -47,31 +47,52 @@ func cpu(t testing.TB, pid int) time.Duration {
 
 // BenchmarkProbes compares a probe through a plugin with the same in process: one
 // that runs its probes itself, as TCP_CHECK and HTTP_GET do, and one that has a
-// goroutine for each. It is at so many a second, one after the other as a schedule
-// spreads them. What counts is us-cpu/probe: the processor's time of both sides.
-// Run it with -benchtime 5000x, which makes it take 5 s at 1,000 a second.
+// goroutine for each. It is at so many a second, on the schedule of checks that have
+// an interval of a second, and with each probe on its own, which no schedule of the
+// daemon asks for and shows what a message costs. What counts is us-cpu/probe: the
+// processor's time of both sides. Run it with -benchtime 5000x, which makes it take 5 s
+// at 1,000 a second.
 func BenchmarkProbes(b *testing.B) {
-	for _, rate := range []int{1000, 10000} {
-		b.Run(fmt.Sprintf("in process/%d a second", rate), func(b *testing.B) {
+	for _, at := range []pattern{{1000, grid}, {10000, grid}, {1000, time.Millisecond}, {10000, time.Millisecond}} {
+		b.Run(fmt.Sprintf("in process/%s", at), func(b *testing.B) {
 			c := check(0, "GOOD", "ok")
 			do := actions["ok"]
 			answers := make(chan struct{}, 1024)
-			measure(b, rate, 0, func(uint32) {
-				ctx, cancel := context.WithTimeout(context.Background(), c.Limit)
-				go func() {
-					do(ctx, c.Target)
-					cancel()
-					answers <- struct{}{}
-				}()
+			measure(b, at, 0, func(_, n uint32) {
+				for range n {
+					ctx, cancel := context.WithTimeout(context.Background(), c.Limit)
+					go func() {
+						do(ctx, c.Target)
+						cancel()
+						answers <- struct{}{}
+					}()
+				}
 			}, func() { <-answers })
 		})
-		b.Run(fmt.Sprintf("plugin/%d a second", rate), func(b *testing.B) { through(b, "LIGHT", rate) })
-		b.Run(fmt.Sprintf("plugin with a goroutine each/%d a second", rate), func(b *testing.B) { through(b, "GOOD", rate) })
+		b.Run(fmt.Sprintf("plugin/%s", at), func(b *testing.B) { through(b, "LIGHT", at) })
+		b.Run(fmt.Sprintf("plugin with a goroutine each/%s", at), func(b *testing.B) { through(b, "GOOD", at) })
 	}
 }
 
+// grid is that on which the daemon begins checks with an interval of a second, see
+// core/node: those that are due within it begin together.
+const grid = time.Second / 25
+
+// pattern is how probes begin.
+type pattern struct {
+	rate int           // of a second
+	step time.Duration // those that are due within it begin together
+}
+
+func (p pattern) String() string {
+	if p.step == grid {
+		return fmt.Sprintf("%d a second", p.rate)
+	}
+	return fmt.Sprintf("%d a second, every %s", p.rate, p.step)
+}
+
 // through measures probes of a plugin.
-func through(b *testing.B, kind string, rate int) {
+func through(b *testing.B, kind string, at pattern) {
 	needRoot(b)
 	h, err := New(Options{Dir: filepath.Join(b.TempDir(), "plugins")})
 	if err != nil {
@@ -104,15 +125,19 @@ func through(b *testing.B, kind string, rate int) {
 	for range n {
 		<-answers
 	}
-	var ask [1]node.Ask
-	measure(b, rate, h.Status()[0].Pid, func(i uint32) {
-		ask[0] = node.Ask{Check: i % n, Seq: i}
-		set.Start(1, ask[:])
+	var asks []node.Ask
+	measure(b, at, h.Status()[0].Pid, func(i, some uint32) {
+		asks = asks[:0]
+		for k := i; k < i+some; k++ {
+			asks = append(asks, node.Ask{Check: k % n, Seq: k})
+		}
+		set.Start(1, asks)
 	}, func() { <-answers })
 }
 
-// measure starts b.N probes at a rate, and waits for each of their answers.
-func measure(b *testing.B, rate, pid int, start func(uint32), wait func()) {
+// measure starts b.N probes in a pattern, some from one on at a time, and waits for each
+// of their answers.
+func measure(b *testing.B, at pattern, pid int, start func(from, some uint32), wait func()) {
 	before, self0 := cpu(b, pid), cpu(b, 0)
 	b.ResetTimer()
 	begin := time.Now()
@@ -124,11 +149,10 @@ func measure(b *testing.B, rate, pid int, start func(uint32), wait func()) {
 		}
 	}()
 	for i := 0; i < b.N; {
-		due := min(b.N, int(time.Since(begin)*time.Duration(rate)/time.Second)+1)
-		for ; i < due; i++ {
-			start(uint32(i))
-		}
-		time.Sleep(time.Second / time.Duration(max(rate, 1000)))
+		due := min(b.N, int(time.Since(begin)*time.Duration(at.rate)/time.Second)+1)
+		start(uint32(i), uint32(due-i))
+		i = due
+		time.Sleep(at.step)
 	}
 	<-done
 	b.StopTimer()
