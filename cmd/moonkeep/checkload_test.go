@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
@@ -81,17 +82,18 @@ func residents(t *testing.T, pid int) (n int64) {
 // TestCheckRate has a daemon ask thousands of web servers each second: no probe
 // is left out or unknown, none begins late, and the daemon stays small.
 func TestCheckRate(t *testing.T) {
-	n, long := 300, 3*time.Second
+	n, long, settled := 300, 3*time.Second, 1
 	if *idleFlag {
-		n, long = 10_000, 30*time.Second
+		// Thousands that are prepared at once may miss their second run.
+		n, long, settled = 10_000, 30*time.Second, 5
 	}
 	a, _ := hosts(t)
 	netnstest.Must(t, a.Link.SetUp("lo"))
 	webServers(t, a)
 	p := a.run(t, "global_defs {\n script_user root\n}\n"+checked(n))
-	eventually(t, "a result of every check", func() bool {
+	eventually(t, "results of every check", func() bool {
 		s, err := p.status()
-		return err == nil && s.Probes != nil && s.Probes.Checks == n && s.Probes.Answered >= uint64(n) && s.Probes.Unknown == 0
+		return err == nil && s.Probes != nil && s.Probes.Checks == n && s.Probes.Answered >= uint64(settled*n) && s.Probes.Unknown == 0
 	}, func() string { return p.log.String() })
 	before, err := p.status()
 	netnstest.Must(t, err)
@@ -115,21 +117,16 @@ func TestCheckRate(t *testing.T) {
 	if rss > most*slack {
 		t.Errorf("%d KiB are in memory, more than %d", rss>>10, most>>10)
 	}
-	missed, slow := uint32(0), 0
-	for i := range after.Services {
-		for _, r := range after.Services[i].Servers {
-			for _, c := range r.Checks {
-				missed += c.Missed
-				if c.Took > 0.9 {
-					slow++
-				}
-			}
-		}
-	}
-	t.Logf("%d runs were left out since the start, %d checks took 0.9 s and more last", missed, slow)
+	missed, slow := leftOut(after)
+	start, _ := leftOut(before)
+	missed -= start
+	t.Logf("%d runs were left out, and %d before while all began; %d checks took 0.9 s and more last", missed, start, slow)
 	least := 0.5 // of what it should be, on a machine that does much else
 	if *idleFlag {
 		least = 0.99
+		if missed > 0 {
+			t.Errorf("%d runs were left out", missed)
+		}
 		if late > begun/100 {
 			t.Errorf("%d of %d probes began late", late, begun)
 		}
@@ -143,6 +140,22 @@ func TestCheckRate(t *testing.T) {
 		}
 	}
 	p.stop(t)
+}
+
+// leftOut is how many runs of checks were left out as the one before was under way, and
+// how many checks took nearly all of their interval last.
+func leftOut(s control.Status) (missed uint32, slow int) {
+	for i := range s.Services {
+		for _, r := range s.Services[i].Servers {
+			for _, c := range r.Checks {
+				missed += c.Missed
+				if c.Took > 0.9 {
+					slow++
+				}
+			}
+		}
+	}
+	return missed, slow
 }
 
 // TestPluginFaultsDelayNoAdvert holds that a master keeps time while its checker
