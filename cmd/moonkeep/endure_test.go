@@ -170,7 +170,7 @@ func TestOwnersAddress(t *testing.T) {
 		netnstest.Must(t, err)
 		netnstest.Must(t, a.Link.Remove(other))
 		time.Sleep(50 * time.Millisecond)
-		if s, err := p.status(); err != nil || s.Instances[0].Role != "MASTER" {
+		if s, err := p.status(); err != nil || s.Instances[0].Role != "MASTER" || !s.Instances[0].Addresses[0].Kept {
 			t.Fatalf("the owner is %+v, %v", s.Instances, err)
 		}
 		p.stop(t)

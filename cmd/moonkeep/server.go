@@ -140,7 +140,7 @@ It holds across reloads and restarts, until "auto" ends it.`,
 			if args[1] != "auto" {
 				n, err := strconv.ParseUint(args[1], 10, 31)
 				if err != nil {
-					return fmt.Errorf("%q is no weight: a number from 0, or auto", args[1])
+					return noWeight(args[1])
 				}
 				weight = int(n)
 			}
@@ -148,7 +148,18 @@ It holds across reloads and restarts, until "auto" ends it.`,
 		},
 	}
 	o.flags(cmd)
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		// A number below zero is taken for flags.
+		if _, number, is := strings.Cut(err.Error(), " in -"); is && number[0] >= '0' && number[0] <= '9' {
+			return noWeight("-" + number)
+		}
+		return cmd.Root().FlagErrorFunc()(cmd, err)
+	})
 	return cmd
+}
+
+func noWeight(word string) error {
+	return fmt.Errorf("%q is no weight: a number from 0 (no new connections), or auto", word)
 }
 
 // ask asks the daemon and prints what is wanted now.

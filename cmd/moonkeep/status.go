@@ -160,7 +160,7 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 		fmt.Fprintf(b, "  waits for  %s\n", f)
 	}
 	fmt.Fprintf(b, "  priority   %s\n", i.Arithmetic())
-	state := func(held bool) string {
+	state := func(held, kept bool) string {
 		text := "not held"
 		if held {
 			text = "HELD"
@@ -168,16 +168,19 @@ func printInstance(b *strings.Builder, i *control.Instance) {
 		if i.HeldError != "" {
 			return "unknown: " + i.HeldError
 		}
-		if held != (i.Role == "MASTER") {
+		switch {
+		case held && kept:
+			text += ", as the host's own it stays in every role"
+		case held != (i.Role == "MASTER"):
 			text += "  <- unexpected for " + i.Role
 		}
 		return text
 	}
 	for _, a := range i.Addresses {
-		fmt.Fprintf(b, "  address    %s on %s: %s\n", a.Address, a.Device, state(a.Held))
+		fmt.Fprintf(b, "  address    %s on %s: %s\n", a.Address, a.Device, state(a.Held, a.Kept))
 	}
 	for _, d := range i.Directions {
-		fmt.Fprintf(b, "  %-10s %s: %s\n", d.Kind, d.Text, state(d.Held))
+		fmt.Fprintf(b, "  %-10s %s: %s\n", d.Kind, d.Text, state(d.Held, false))
 	}
 	if i.Lacks != "" {
 		fmt.Fprintf(b, "  lacks      %s\n", i.Lacks)

@@ -34,7 +34,7 @@ func TestPrintStatus(t *testing.T) {
 	}
 	backup := control.Instance{
 		Name: "VI_2", Interface: "eth0", Version: 2, VRID: 52, Role: "BACKUP", SinceAge: 7200, Why: "started",
-		Base: 100, Effective: 100, Addresses: []control.Address{{Address: "192.0.2.102/24", Device: "eth0", Held: true}, {Address: "192.0.2.103/24", Device: "eth0"}},
+		Base: 100, Effective: 100, Addresses: []control.Address{{Address: "192.0.2.102/24", Device: "eth0", Held: true}, {Address: "192.0.2.103/24", Device: "eth0"}, {Address: "192.0.2.1/24", Device: "eth0", Held: true, Kept: true}},
 		Source: "192.0.2.1", AdvertInterval: 1, MasterDownIn: number(2.61), SentAge: number(0.0),
 		HeardAge: number(0.99), HeardFrom: "192.0.2.2", HeardPriority: number(150), Authentication: "PASS", Peers: []string{"192.0.2.2", "192.0.2.3"},
 		Announcing: &control.Announcing{Repeat: 5, Delay: 5, RefreshRepeat: 1, LowerPrioRepeat: 5, LowerPrioDelay: 5},

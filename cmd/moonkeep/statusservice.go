@@ -59,13 +59,22 @@ func printService(b *strings.Builder, v *control.Service, whole bool) {
 			state += ", the sorry server serves"
 		}
 	}
-	up := 0
+	up, without := 0, 0
 	for i := range v.Servers {
-		if v.Servers[i].State == "up" {
-			up++
+		r := &v.Servers[i]
+		if r.State != "up" {
+			continue
+		}
+		up++
+		if r.Wish != "" || r.Unproven {
+			without++
 		}
 	}
-	fmt.Fprintf(b, "\nvirtual server %s: %s for %s: %d of %d servers work, weight %d, quorum %d", v.Name, state, age(v.QuorumAge), up, len(v.Servers), v.Weight, v.Quorum)
+	counted := ""
+	if without > 0 {
+		counted = fmt.Sprintf(" (%d of them out of service by hand)", without)
+	}
+	fmt.Fprintf(b, "\nvirtual server %s: %s for %s: %d of %d servers work%s, weight %d, quorum %d", v.Name, state, age(v.QuorumAge), up, len(v.Servers), counted, v.Weight, v.Quorum)
 	if v.Hysteresis > 0 {
 		fmt.Fprintf(b, ", hysteresis %d", v.Hysteresis)
 	}

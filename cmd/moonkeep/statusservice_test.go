@@ -80,6 +80,7 @@ checks of real servers
 	printServices(&b, &s)
 	for _, part := range []string{
 		" up for 1m30s, drain by hand: until its connections end it has weight 0, weight 3 after that\n",
+		": 1 of 2 servers work (1 of them out of service by hand), weight 3, quorum 1\n",
 		" DOWN for 1m30s, down by hand: out of the table, weight 3 after that\n",
 	} {
 		if !strings.Contains(b.String(), part) {

@@ -15,6 +15,8 @@ func TestWrongCommands(t *testing.T) {
 		{"lua nothing-like-it", "`moonkeep lua --help` says which there are"},
 		{"plugin info", "received 0; usage: moonkeep plugin info NAME|PATH"},
 		{"run now", `unknown command "now" for "moonkeep run"`},
+		{"weight 192.0.2.1 -5", `"-5" is no weight: a number from 0 (no new connections), or auto`},
+		{"server weight 192.0.2.1 -x", "`moonkeep server weight --help` says which there are"},
 		{"digest", "received 0; usage: moonkeep digest URL"},
 	} {
 		status, out, stderr := runLine(strings.Fields(test.line)...)

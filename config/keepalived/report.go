@@ -35,6 +35,7 @@ type report struct {
 	// repeated finds what was said about an expanded line: the same mistake
 	// in each turn of a ~SEQ is one mistake.
 	repeated map[repeated]*repeats
+	slashes  slashes
 }
 
 // repeated is one kind of mistake at one place.
@@ -86,6 +87,8 @@ func (r *report) loseAt(at config.Position, name, format string, args ...any) {
 func (r *report) put(at place, s config.Severity, loses bool, name, format string, args ...any) {
 	switch {
 	case at.muted:
+	case s == config.Warning && at.of == nil && len(r.slashes.lines) < mostSlashes && at.slashed():
+		r.slashes.note(at)
 	case r.full(s, name):
 		r.drop(s, loses, name)
 	case !at.expanded:
@@ -173,6 +176,7 @@ func (r *report) findings() config.Findings {
 			f.Text += fmt.Sprintf("; and %d more of the same line", again.more)
 		}
 	}
+	r.slashes.tell(r)
 	r.found.Sort()
 	errors, warnings := r.dropped[config.Error], r.dropped[config.Warning]
 	for _, name := range slices.Sorted(maps.Keys(r.unseen)) {

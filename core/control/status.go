@@ -159,6 +159,8 @@ type Address struct {
 	Address string `json:"address"`
 	Device  string `json:"dev"`
 	Held    bool   `json:"held"`
+	// Kept says that it is the host's own, which stays whatever the role is.
+	Kept bool `json:"kept,omitempty"`
 }
 
 // Counters are of an instance since the daemon started.
@@ -307,6 +309,20 @@ func describe(v *node.InstanceStatus, age, in func(mono.Instant) *float64, stand
 		x.Addresses = append(x.Addresses, Address{Address: a.Prefix.String(), Device: a.Device, Held: stands[a]})
 	}
 	return x
+}
+
+// Keep marks the addresses of instances that are the host's own (engine.Plan.Keep).
+func (s *Status) Keep(list []netspec.Address) {
+	kept := make(map[Address]bool, len(list))
+	for _, a := range list {
+		kept[Address{Address: a.Prefix.String(), Device: a.Device}] = true
+	}
+	for i := range s.Instances {
+		for k := range s.Instances[i].Addresses {
+			a := &s.Instances[i].Addresses[k]
+			a.Kept = kept[Address{Address: a.Address, Device: a.Device}]
+		}
+	}
 }
 
 // authentication names how adverts are authenticated, and the mode of HMAC.

@@ -95,6 +95,7 @@ func nodeStatus() *node.Status {
 // sample is a status with every field set.
 func sample() Status {
 	s := Describe(nodeStatus(), func(list []netspec.Address) ([]netspec.Address, error) { return list[:min(1, len(list))], nil })
+	s.Keep(nodeStatus().Instances[0].Addresses[:1])
 	s.At, s.Version, s.RouterID = time.Date(2026, 1, 2, 3, 4, 5, 6e6, time.UTC), "1.2.3", "lb-a"
 	s.PID, s.Uptime, s.Config, s.Reloaded = 4711, 100.5, "/etc/moonkeep/a.yaml", s.At.Add(-time.Minute)
 	s.ConfigFiles = []string{s.Config}

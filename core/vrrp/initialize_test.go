@@ -107,6 +107,7 @@ func TestS32FaultIsDeaf(t *testing.T) {
 	d.want("1m0s FAULT->BACKUP")
 	d.run(64 * time.Second)
 	d.want("1m3.609375s send 100, claim, announce 5, BACKUP->MASTER")
+	d.wantWhy("no master heard for 3.6094s") // it was deaf before, not without a master
 }
 
 // RFC 9568 6.4.1: Startup sets Active_Adver_Interval to our own: what a master

@@ -61,6 +61,7 @@ type Router struct {
 	dozed bool
 
 	since       mono.Instant
+	fresh       bool // the role is the first one since the start
 	why         string
 	lastSent    mono.Instant
 	told        told
@@ -286,9 +287,9 @@ func (r *Router) Tick(now mono.Instant, out []Action) []Action {
 // has nothing to do with that.
 func (r *Router) vacancy(now mono.Instant) string {
 	switch {
-	case r.lastHeard == mono.Never:
+	case r.lastHeard == mono.Never && r.fresh:
 		return "no master heard since start"
-	case r.lastHeard.Before(r.since):
+	case r.lastHeard == mono.Never || r.lastHeard.Before(r.since):
 		return fmt.Sprintf("no master heard for %v", now.Sub(r.since).Round(100*time.Microsecond))
 	case r.heardPrio == 0:
 		return fmt.Sprintf("%v resigned (priority 0)", r.heardFrom)
@@ -380,7 +381,7 @@ func (r *Router) become(now mono.Instant, to Role, why string, out []Action) []A
 		r.counts.BecameMaster++
 	}
 	r.t, r.told = disarmed, told{}
-	r.role, r.since, r.why = to, now, why
+	r.role, r.since, r.why, r.fresh = to, now, why, from == Init
 	r.wanting, r.leaving, r.patience = false, false, false
 	r.ended = to == Init // which only Stop leads to
 	r.consent.forget()

@@ -46,6 +46,7 @@ func (d *daemon) Status(ctx context.Context) (control.Status, error) {
 	out.IPVS = d.balance.status()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	out.Keep(d.lasting)
 	out.At, out.Version, out.PID, out.Uptime = at, d.opts.Version, os.Getpid(), time.Since(d.started).Seconds()
 	out.RouterID, out.Config = d.config.Global.RouterID, strings.Join(d.config.Files, " ")
 	out.ConfigFiles = d.config.Files
