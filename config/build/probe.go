@@ -417,8 +417,8 @@ func text(m map[string]any) json.RawMessage {
 	return b
 }
 
-// object takes a struct's keys that are not zero. Target and Timing are left to
-// others where they are embedded.
+// object takes a struct's keys that are not zero, and numbers with another default that
+// were written as zero. Target and Timing are left to others where they are embedded.
 func object(v reflect.Value) map[string]any {
 	m := map[string]any{}
 	collect(v, m)
@@ -435,11 +435,22 @@ func collect(v reflect.Value, m map[string]any) {
 			if f.Type != reflect.TypeFor[config.Target]() && f.Type != reflect.TypeFor[config.Timing]() {
 				collect(v.Field(i), m)
 			}
-		case key == "-" || key == "" || v.Field(i).IsZero():
+		case key == "-" || key == "":
+		case v.Field(i).IsZero() && (f.Type.Kind() != reflect.Int || f.Tag.Get("default") == "" || !wrote(v, key)):
 		default:
 			m[key] = jsonValue(v.Field(i))
 		}
 	}
+}
+
+// wrote reports whether a struct that remembers its keys was given one.
+func wrote(v reflect.Value, key string) bool {
+	f := v.FieldByName("Written")
+	if !f.IsValid() {
+		return false
+	}
+	keys, ok := f.Interface().(config.Keys)
+	return ok && keys.Has(key)
 }
 
 // jsonValue is one value as JSON has it.

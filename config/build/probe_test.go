@@ -75,6 +75,22 @@ func TestProbesShareTheirOptions(t *testing.T) {
 	}
 }
 
+// TestZeroIsNoDefault: a number that is written as 0 reaches the checker where it would
+// have another when left out.
+func TestZeroIsNoDefault(t *testing.T) {
+	c := read(t, `
+virtual_servers:
+  - address: 192.0.2.1:53
+    protocol: UDP
+    real_servers:
+      - {address: '192.0.2.11:53', checks: [{UDP_CHECK: {require_reply: "00", min_reply_length: 0, max_reply_length: 0}}, {UDP_CHECK: {require_reply: "00"}}]}
+`)
+	want := []string{`{"max_reply_length":0,"require_reply":"00"}`, `{"max_reply_length":255,"require_reply":"00"}`}
+	if got := optionsOf(c); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 // TestNamesOfProbes: a check is called what the node calls it.
 func TestNamesOfProbes(t *testing.T) {
 	c := read(t, `

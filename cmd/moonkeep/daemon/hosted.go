@@ -105,11 +105,11 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			reported[err.Error()], bad = true, append(bad, &pluginhost.Error{Plugin: kind, Err: fmt.Errorf("%s: %w", what, err)})
 		}
 	}
-	known := make(map[string]bool)
+	known, filed := make(map[string]bool), make(map[string]bool) // filed are those with a path
 	implied, times := map[string]int{}, map[string]int{} // places in p.Plugins, and checks, by kind
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
-		if x.Path == "" {
+		if filed[x.Name] = x.Path != ""; !filed[x.Name] {
 			if standard.New(x.Name) != nil {
 				x = needed(x)
 			} else {
@@ -125,6 +125,10 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
 	build.EachProbe(c, func(x *build.Probe) {
 		if x.Lua != nil {
+			return
+		}
+		if x.Plugin && !filed[x.Kind] && standard.New(x.Kind) != nil {
+			fail(x.Kind, "plugin "+x.Kind, fmt.Errorf("moonkeep has a check of its own that is called so: write %s in place of plugin, give the plugin another name, or name its file (path) in plugins to have it make all checks of this kind", x.Kind))
 			return
 		}
 		if !known[x.Kind] {

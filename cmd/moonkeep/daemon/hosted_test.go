@@ -247,3 +247,43 @@ virtual_servers:
 		t.Errorf("found %v, want one thing in line 3", found)
 	}
 }
+
+// TestPluginTakesNoStandardName: a check of a plugin that is called as one of moonkeep's
+// own neither hands those to a file of that name nor is one of them by itself. Where
+// plugins names the file, it runs in their place.
+func TestPluginTakesNoStandardName(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		plugins string
+		path    string // of TCP_CHECK
+		found   string
+	}{
+		{"", "", "plugin TCP_CHECK: moonkeep has a check of its own that is called so: write TCP_CHECK"},
+		{"{name: TCP_CHECK, open_files: 64}", "", "plugin TCP_CHECK: moonkeep has a check of its own that is called so: write TCP_CHECK"},
+		{"{name: TCP_CHECK, path: /bin/true}", "/bin/true", ""},
+	} {
+		c := hostedConfig(t, fmt.Sprintf(`plugins: [%s]
+virtual_servers:
+  - address: "192.0.2.1:80"
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    real_servers:
+      - {address: "192.0.2.11:80", checks: [{plugin: {name: TCP_CHECK}}, TCP_CHECK]}
+`, test.plugins))
+		plan, _, err := pluginPlan(c)
+		if (err == nil) != (test.found == "") || err != nil && !strings.Contains(err.Error(), test.found) {
+			t.Errorf("plugins %s: found %v, want %q", test.plugins, err, test.found)
+		}
+		for _, p := range plan.Plugins {
+			if p.Name == "TCP_CHECK" && p.Path != test.path {
+				t.Errorf("plugins %s: TCP_CHECK is %q, want %q", test.plugins, p.Path, test.path)
+			}
+		}
+		if test.found != "" {
+			if found := checkPlugins(c); len(found) != 1 || found[0].At.Line == 0 {
+				t.Errorf("plugins %s: found %v", test.plugins, found)
+			}
+		}
+	}
+}
