@@ -57,7 +57,8 @@ type PluginCheck struct {
 	At      Position `key:"-"`
 	Written Keys     `key:"-"`
 	// The plugin, by its name in plugins, or by the name of a file in the
-	// global plugin_directory.
+	// global plugin_directory. A name of one of moonkeep's own checks needs a path in
+	// plugins, and then stands for all checks of that kind.
 	Name string `key:"name" own:"true" required:"true" tier:"1"`
 	// The options of the check, as the plugin calls them. In keepalived.conf a
 	// line for each: option NAME VALUE.

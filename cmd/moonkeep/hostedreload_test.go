@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,5 +105,68 @@ vrrp_instances:
 	become(second)
 	p.asks(t, 0, "reload")
 	in(second)
+	p.stop(t)
+}
+
+// TestReloadAsksPlugins: a check that a plugin refuses is no harmless change. A reload
+// with a new one is refused, with its place; at a start the check has no result, and the
+// log and the status say why. A file that was replaced is a change, too.
+func TestReloadAsksPlugins(t *testing.T) {
+	t.Parallel()
+	a, b := hosts(t)
+	program := fmt.Sprintf(linesPlugin, strict, "", "")
+	file := rootsFile(t, "asked-again", program)
+	site := func(h *host, option string) string {
+		return h.write(t, "moonkeep.yaml", fmt.Sprintf(`plugins: [{name: ASKED, path: %s, processes: 8}]
+virtual_servers:
+  - address: "192.0.2.100:80"
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    delay_loop: 200ms
+    real_servers:
+      - address: "192.0.2.7:80"
+        checks:
+          - plugin: {name: ASKED, options: {%s}}
+vrrp_instances:
+  - {name: VI_1, interface: eth0, virtual_router_id: 51, virtual_ipaddresses: [192.0.2.100/24]}
+`, file, option), 0o644)
+	}
+	const refused = `moonkeep.yaml:11:21: error: plugin ASKED of 192.0.2.7:80: no_such_option`
+	path := site(a, "n: 1")
+	p := a.start(t, "run", path)
+	result := func(of *process, what string) {
+		t.Helper()
+		eventually(t, what, func() bool {
+			s, err := of.status()
+			return err == nil && len(s.Plugins) == 1 && len(s.Services) == 1 && strings.Contains(s.Services[0].Servers[0].Checks[0].Message, what)
+		}, of.log.String)
+	}
+	result(p, "fine")
+	site(a, "n: 1, no_such_option: 2")
+	mentions(t, "the plan", p.asks(t, 0, "plan", path), "A RELOAD IS REFUSED: plugin ASKED of 192.0.2.7:80: no_such_option")
+	mentions(t, "the reload", p.asks(t, 1, "reload"), refused)
+	result(p, "fine")
+	site(a, "n: 1")
+	mentions(t, "the plan", p.asks(t, 0, "plan", path), "nothing would change")
+
+	netnstest.Must(t, os.WriteFile(file+".new", []byte(program+"\n"), 0o755))
+	netnstest.Must(t, os.Rename(file+".new", file))
+	const replaced = "its file %s is another than the one that runs"
+	mentions(t, "the plan", p.asks(t, 0, "plan", path), fmt.Sprintf(replaced, file))
+	mentions(t, "the reload", p.asks(t, 0, "reload"), fmt.Sprintf(replaced, file))
+	eventually(t, "the other file runs", func() bool {
+		s, err := p.status()
+		return err == nil && len(s.Plugins) == 1 && s.Plugins[0].Starts == 2 && strings.Contains(p.log.String(), "a new process takes over")
+	}, p.log.String)
+	mentions(t, "the reload", p.asks(t, 0, "reload"), "nothing changed")
+	p.stop(t)
+
+	p = b.start(t, "run", site(b, "n: 1, no_such_option: 2"))
+	result(p, "the plugin cannot make this check: no_such_option")
+	mentions(t, "the log", p.log.String(), "a plugin refuses a check, which has no result until the configuration is put right", "moonkeep.yaml:11:21")
+	mentions(t, "the status", p.asks(t, 0, "status"), "REFUSES 1 check, such as ASKED of 192.0.2.7:80 of virtual server TCP 192.0.2.100:80: no_such_option")
+	// It is so already: what else changes is taken.
+	p.asks(t, 0, "reload")
 	p.stop(t)
 }

@@ -39,6 +39,8 @@ undisturbed, what may send clients to other real servers, what may move addresse
 another node, what removes addresses and for how long, and what takes effect only
 after a restart. Nothing is changed. A
 reload that is refused unless it is forced is said to be, with the reasons.
+Checkers of third parties are asked what they think of new checks, and those whose
+file was replaced are named.
 
 The daemon gets FILE's configuration through its socket and does the comparison,
 so that the configuration it runs never leaves it. FILE is a whole configuration, a

@@ -33,6 +33,9 @@ works; and so is one by which no file matches an include any more, in every
 language, or that leaves no instance and no virtual server. --force takes the
 configuration as it is.
 
+Checkers of third parties are asked whether they take the checks that are new to
+them. One that is refused refuses the reload, also with --force.
+
 Exit status 0: the new configuration runs. 1: it was refused. 2: wrong use, or
 no daemon answers.`,
 		Example: `  moonkeep reload

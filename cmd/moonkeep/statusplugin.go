@@ -23,6 +23,9 @@ func pluginLine(p *control.Plugin) string {
 	if p.Unknown > 0 {
 		line += fmt.Sprintf(", %d without a result", p.Unknown)
 	}
+	if p.Refused > 0 {
+		line += fmt.Sprintf(", REFUSES %s, such as %s", count(p.Refused, "check"), p.Refusal)
+	}
 	if p.Failures > 0 {
 		line += ", failed " + times(p.Failures)
 	}

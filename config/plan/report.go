@@ -14,8 +14,9 @@ type Report struct {
 	// Outage is the longest of the changes', in seconds.
 	Outage float64 `json:"outage"`
 	// Refused is why a reload is refused unless it is forced: mistakes that are
-	// new, or nothing that is left to run. Not to be forced is what the daemon's flags
-	// and its environment make of the configuration when that is an error.
+	// new, or nothing that is left to run. Not to be forced is what a plugin refuses,
+	// and what the daemon's flags and its environment make of the configuration when that
+	// is an error.
 	Refused []string `json:"refused,omitempty"`
 }
 
@@ -50,4 +51,13 @@ func NewReport(old, next *config.Config) Report {
 		p.Effect, p.Outage = effect.String(), outage.Seconds()
 	}
 	return p
+}
+
+// Beside adds changes that are none of the configuration and disturb nobody, such as of
+// a program that it names.
+func (r *Report) Beside(changes []ReportChange) {
+	r.Changes = append(r.Changes, changes...)
+	if len(changes) > 0 && (r.Effect == "" || r.Effect == Ignored.String()) {
+		r.Effect = Nothing.String()
+	}
 }

@@ -24,6 +24,10 @@ type Plugin struct {
 	// under way.
 	Checks  int `json:"checks"`
 	Pending int `json:"pending"`
+	// Refused is how many of Checks it refuses to make, and Refusal the last one with
+	// the reason.
+	Refused int    `json:"refused,omitempty"`
+	Refusal string `json:"refusal,omitempty"`
 	// Answered counts probes with a verdict, Unknown those without one, Late
 	// answers that came too late.
 	Answered uint64 `json:"answered"`

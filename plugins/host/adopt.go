@@ -186,6 +186,7 @@ func (g *group) release(ids []uint32) (live int) {
 			if s.asked {
 				g.finish(s, id, health.Unknown, "the check is gone since the reload")
 			}
+			g.refuse(s, "")
 			delete(g.byKey, s.key)
 			g.free = append(g.free, id)
 			g.live--

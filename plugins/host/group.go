@@ -77,6 +77,8 @@ type group struct {
 	answers []answer
 	onces   []onceAnswer
 	failure string // why the last process that failed did
+	refused int    // checks that the process refuses
+	refusal string // the last of them, and why
 	told    limiter
 	counts  Counts
 

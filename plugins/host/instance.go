@@ -250,11 +250,7 @@ func (g *group) message(i *instance, m *checkerpb.FromPlugin) error {
 		}
 		s := &g.slots[p.GetCheck()]
 		if s.refs > 0 && s.prepared == i.number {
-			s.refused = ""
-			if text := cut(p.GetError()); text != "" {
-				s.refused = "the plugin cannot make this check: " + text
-				g.warn("a check cannot be made", "check", s.check.Label, "why", text)
-			}
+			g.refuse(s, cut(p.GetError()))
 		}
 	}
 	for _, r := range m.GetResults() {

@@ -34,8 +34,10 @@ type Check struct {
 	// Target.Weight differs, which need not be in it; Limit, Patience and Label count
 	// from the set's first probe on.
 	Identity string
-	// Label is what it is called in logs.
+	// Label is what it is called in logs, and Where the place in the configuration of one
+	// that its plugin may refuse; empty is not known.
 	Label   string
+	Where   string
 	Target  checker.Target
 	Options json.RawMessage
 	// Marks, LowPort and Binds say that it sends with a mark, connects from a port below

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
@@ -13,13 +14,33 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 	if s.prepared == i.number {
 		return
 	}
-	s.prepared, s.refused = i.number, ""
+	s.prepared = i.number
+	i.group.refuse(s, "")
 	state := s.state
 	if i.group.failures >= tripped {
 		state = "" // it may be what ends each process
 	}
 	i.asking++
 	m.Prepare = append(m.Prepare, prepareOf(s.check, id, state))
+}
+
+// refuse notes why the process cannot make a check; empty is that it can, as far as is
+// known.
+func (g *group) refuse(s *slot, why string) {
+	if s.refused != "" {
+		g.refused--
+	}
+	if s.refused = ""; why == "" {
+		return
+	}
+	g.refused++
+	g.refusal = s.check.Label + ": " + why
+	s.refused = "the plugin cannot make this check: " + why
+	args := []any{"check", s.check.Label, "why", why}
+	if s.check.Where != "" {
+		args = append(args, "at", s.check.Where)
+	}
+	g.write(slog.LevelError, "a plugin refuses a check, which has no result until the configuration is put right", args...)
 }
 
 // prepareOf has a check prepared.

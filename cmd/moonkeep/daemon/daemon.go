@@ -289,6 +289,12 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		}
 	}
 	if err == nil {
+		said := d.refusedByPlugins(ctx, c)
+		if found = append(found, said...); said.Errors() {
+			err = errors.New("a plugin refuses a check of the configuration; `moonkeep check --plugins` shows it")
+		}
+	}
+	if err == nil {
 		build.KeepNames(c, d.current())
 		err = d.adopt(ctx, c)
 	}

@@ -105,7 +105,8 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			reported[err.Error()], bad = true, append(bad, &pluginhost.Error{Plugin: kind, Err: fmt.Errorf("%s: %w", what, err)})
 		}
 	}
-	known, filed := make(map[string]bool), make(map[string]bool) // filed are those with a path
+	known := make(map[string]bool)
+	filed := make(map[string]bool)                       // those with a path
 	implied, times := map[string]int{}, map[string]int{} // places in p.Plugins, and checks, by kind
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
@@ -174,6 +175,9 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		if x.Script != "" {
 			check.Label = x.Kind + " of vrrp_script " + x.Script
 			scripts[x.Script] = x.Check
+		}
+		if x.Plugin { // moonkeep's own are asked when the configuration is read
+			check.Where = checkAt(c, x).String()
 		}
 		// The node gives up later than the host, which knows why; who asks for a
 		// script's waits no longer than for its process.

@@ -162,6 +162,7 @@ func (d *daemon) moves(ctx context.Context, list []engine.Outcome) (control.Move
 func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.Reloaded, error) {
 	d.log.Info("reload requested", "by", control.Asker(ctx), "force", r.Force)
 	before := d.current()
+	anew := d.outdated()
 	found, err := d.reload(d.ctx, r.Force) // also when the asker goes: half a reload is none
 	d.report(found, err)
 	out := control.Reloaded{Findings: findings(found)}
@@ -170,6 +171,7 @@ func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.R
 		return out, nil
 	}
 	p := plan.NewReport(before, d.current())
+	p.Beside(renewals(anew, d.current()))
 	if out.Plan, err = json.Marshal(p); err != nil {
 		return out, fmt.Errorf("encode what changed: %w", err)
 	}

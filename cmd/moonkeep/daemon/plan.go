@@ -16,7 +16,7 @@ import (
 // Plan implements control.Daemon: it compares what runs with a configuration
 // in moonkeep's JSON, which the daemon's flags, the environment and the host complete
 // as they completed the running one.
-func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
+func (d *daemon) Plan(ctx context.Context, configuration []byte) ([]byte, error) {
 	settings, err := above(d.opts.ConfigID, d.opts.Set)
 	if err != nil {
 		return nil, err
@@ -42,6 +42,12 @@ func (d *daemon) Plan(_ context.Context, configuration []byte) ([]byte, error) {
 	if why := Empties(running, next); why != "" {
 		p.Refused = append(p.Refused, why)
 	}
+	for _, f := range d.refusedByPlugins(ctx, next) {
+		if f.Severity == config.Error {
+			p.Refused = append(p.Refused, f.Text)
+		}
+	}
+	p.Beside(renewals(d.outdated(), next))
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}

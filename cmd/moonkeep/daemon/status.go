@@ -19,6 +19,7 @@ func pluginStatus(list []pluginhost.Status, now time.Time) []control.Plugin {
 			Name: s.Name, NetNS: s.NetNS, User: s.User, Path: s.Path, Version: s.Version, State: string(s.State), PID: s.Pid,
 			Starts: s.Starts, Failures: s.Failures, Checks: s.Checks, Pending: s.Under,
 			Answered: s.Answered, Unknown: s.Unknown, Late: s.Late, Reason: s.Reason,
+			Refused: s.Refused, Refusal: s.Refusal,
 		}
 		if s.Pid != 0 {
 			out[i].Age = max(0, now.Sub(s.Since).Seconds())
