@@ -32,18 +32,31 @@ func (l *Layout) Table(t Table, places []Place) {
 	for _, k := range l.Keys {
 		first := t[k]
 		s := Service{Options: l.Options, Destinations: make([]Destination, 0, len(places))}
+		ordered := true
 		for _, p := range places {
-			d := l.Sorry
-			if p.Server != SorryServer {
-				d = l.Servers[p.Server]
+			s.Destinations = append(s.Destinations, Destination{})
+			d := &s.Destinations[len(s.Destinations)-1]
+			if *d = l.Sorry; p.Server != SorryServer {
+				*d = l.Servers[p.Server]
 			}
 			d.Weight = int32(min(max(0, p.Weight), MostWeight))
-			d.Address = d.In(k)
+			if d.Forward != Masq {
+				d.Address = d.In(k)
+			}
+			*d = d.normal()
 			// One that is a real server, too, and rests leaves it its weight.
-			if p.Server == SorryServer && p.Weight == 0 && s.has(d.Address) {
+			n := len(s.Destinations) - 1
+			if p.Server == SorryServer && p.Weight == 0 && among(s.Destinations[:n], d.Address) {
+				s.Destinations = s.Destinations[:n]
 				continue
 			}
-			s.Destinations = append(s.Destinations, d)
+			ordered = ordered && (n == 0 || s.Destinations[n-1].Address.Compare(d.Address) < 0)
+		}
+		// They are in order as a rule, and tens of thousands take long to look at again.
+		if ordered && first == nil {
+			s.Options = s.Options.normal(k)
+			t[k] = &s
+			continue
 		}
 		if n := len(places); l.Doubles && n > 0 {
 			if places[n-1].Server == SorryServer {
@@ -85,7 +98,7 @@ func firsts(list []Destination) int {
 	return len(slices.CompactFunc(list, func(a, b Destination) bool { return a.Address == b.Address }))
 }
 
-// has reports whether there is a destination with this address.
-func (s *Service) has(a netip.AddrPort) bool {
-	return slices.ContainsFunc(s.Destinations, func(d Destination) bool { return d.Address == a })
+// among reports whether there is a destination with this address.
+func among(list []Destination, a netip.AddrPort) bool {
+	return slices.ContainsFunc(list, func(d Destination) bool { return d.Address == a })
 }

@@ -182,18 +182,7 @@ func (s Service) Normal(k Key) *Service {
 
 // normal is Normal for a service whose list of destinations is its own.
 func (s Service) normal(k Key) *Service {
-	if s.Flags&Persistent == 0 {
-		s.Persistence = 0
-	}
-	if k.IPv6 {
-		s.Mask = [4]byte{}
-		if s.Bits == 0 {
-			s.Bits = 128
-		}
-	} else {
-		s.Bits = 0
-	}
-	s.Flags &= Persistent | OnePacket | Sched1 | Sched2 | Sched3 // Hashed is the kernel's own
+	s.Options = s.Options.normal(k)
 	list := s.Destinations
 	// They are in order as a rule, and tens of thousands are faster looked at than sorted.
 	if order := func(a, b Destination) int { return a.Address.Compare(b.Address) }; !slices.IsSortedFunc(list, order) {
@@ -210,6 +199,22 @@ func (s Service) normal(k Key) *Service {
 	}
 	s.Destinations = kept
 	return &s
+}
+
+func (o Options) normal(k Key) Options {
+	if o.Flags&Persistent == 0 {
+		o.Persistence = 0
+	}
+	if k.IPv6 {
+		o.Mask = [4]byte{}
+		if o.Bits == 0 {
+			o.Bits = 128
+		}
+	} else {
+		o.Bits = 0
+	}
+	o.Flags &= Persistent | OnePacket | Sched1 | Sched2 | Sched3 // Hashed is the kernel's own
+	return o
 }
 
 func (d Destination) normal() Destination {

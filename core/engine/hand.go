@@ -8,16 +8,20 @@ import (
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
-// Handle has people take a hand in real servers, all at one instant
-// (node.Handle), and returns all in which they have one then.
+// handledAtOnce is how many servers people take a hand in at one instant at most. It is
+// more than people name as a rule, and adverts that are due meanwhile do not wait long.
+const handledAtOnce = 1024
+
+// Handle has people take a hand in real servers, those that are named together at one
+// instant (node.Handle), and returns all in which they have one then.
 func (e *Engine) Handle(ctx context.Context, list []node.Hand) (all []node.Hand, err error) {
-	err = e.ask(ctx, func(now mono.Instant) {
-		for _, h := range list {
-			e.carry(e.node.Step(now, &node.Handle{Hand: h}))
+	for some := range slices.Chunk(list, handledAtOnce) {
+		err = e.ask(ctx, func(now mono.Instant) { e.carry(e.node.Step(now, &node.Handle{List: some})) })
+		if err != nil {
+			return nil, err
 		}
-		all = e.node.Hands(now)
-	})
-	return all, err
+	}
+	return e.Hands(ctx)
 }
 
 // Hands returns the real servers in which people have a hand.

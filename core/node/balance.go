@@ -81,7 +81,7 @@ func (n *Node) share(changes balance.Table, keys map[balance.Key]bool) {
 // table was asked for others.
 func (n *Node) arrange(now mono.Instant, v *service) (changed bool) {
 	b := &n.balancing
-	b.servers = b.servers[:0]
+	b.servers = slices.Grow(b.servers[:0], len(v.servers))
 	for i := range v.servers {
 		s := &v.servers[i]
 		b.servers = append(b.servers, balance.Server{Up: s.up, Weight: s.inForce(), Inhibits: s.cfg.Inhibits, Hand: s.handed()})

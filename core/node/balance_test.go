@@ -135,7 +135,7 @@ func TestSharedKeysCost(t *testing.T) {
 		weight := 0
 		return testing.AllocsPerRun(20, func() {
 			weight++
-			n.Step(0, &Handle{Hand{Service: "a0", Server: "s", Weight: weight}})
+			n.Step(0, &Handle{[]Hand{{Service: "a0", Server: "s", Weight: weight}}})
 		})
 	}
 	if few, many := cost(1), cost(1000); many > 2*few {

@@ -71,7 +71,7 @@ func (n *Node) emptied(name serverName, why string) {
 	if h == nil || h.out || !h.drains() {
 		return
 	}
-	s := n.server(name)
+	s := h.server
 	h.leave(n, s)
 	if s != nil {
 		n.note(Info, "", "server", fmt.Sprintf("%s is drained: %s", s.fullName(), why))

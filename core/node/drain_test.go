@@ -74,7 +74,7 @@ func TestDrainIsToldOnce(t *testing.T) {
 	wide.Name = "wide"
 	s := newSite(t, Config{Services: []Service{wide, narrow, apart}})
 	wish := func(service, server string, w Wish) {
-		s.take(s.node.Step(s.now, &Handle{Hand{Service: service, Server: server, Wish: w, Weight: -1}}))
+		s.take(s.node.Step(s.now, &Handle{[]Hand{{Service: service, Server: server, Wish: w, Weight: -1}}}))
 	}
 	// gone says that the connections of a server are gone, of those that wait for it.
 	gone := func(want ...string) {

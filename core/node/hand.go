@@ -79,9 +79,9 @@ func (h Hand) in(everywhere string, left time.Duration) Hand {
 // drains reports whether the server's connections may end before its place goes.
 func (h Hand) drains() bool { return h.Wish == WishDrain || h.Wish == WishMaintenance }
 
-// Handle has people take a hand in a real server, or take it out again. The
-// node remembers it also while there is no such server.
-type Handle struct{ Hand }
+// Handle has people take a hand in real servers, or take it out again: in all of them at
+// one instant. The node remembers it also while there are no such servers.
+type Handle struct{ List []Hand }
 
 // Drained says of servers which people drain, as Draining returned them, that they have no
 // connections any more. Only these lose their places: whoever has come to be drained since
@@ -94,6 +94,7 @@ func (*Drained) event() {}
 // hand is a Hand and how far it has come.
 type hand struct {
 	Hand
+	server *server // whose it is; nil when there is none
 	// out says that the server's place is gone.
 	out   bool
 	since mono.Instant
@@ -103,27 +104,62 @@ type hand struct {
 // serverName tells real servers apart.
 type serverName struct{ service, server string }
 
-func (n *Node) handle(now mono.Instant, e *Handle) {
+func (n *Node) handle(now mono.Instant, list []Hand) {
+	found := n.find(list)
+	for _, h := range list {
+		n.handleOne(now, h, found[serverName{h.Service, h.Server}])
+	}
+}
+
+// find returns the real servers of a list that there are: to look for each of many by
+// itself among tens of thousands takes too long.
+func (n *Node) find(list []Hand) map[serverName]*server {
+	found := make(map[serverName]*server, len(list))
+	for i := range list {
+		found[serverName{list[i].Service, list[i].Server}] = nil
+	}
+	services := map[string]bool{}
+	for name := range found {
+		services[name.service] = true
+	}
+	for i := range n.services {
+		v := &n.services[i]
+		if !services[v.cfg.Name] {
+			continue
+		}
+		for k := range v.servers {
+			if len(list) == 1 && v.servers[k].cfg.Name != list[0].Server {
+				continue
+			}
+			name := serverName{v.cfg.Name, v.servers[k].cfg.Name}
+			if _, is := found[name]; is {
+				found[name] = &v.servers[k]
+			}
+		}
+	}
+	return found
+}
+
+func (n *Node) handleOne(now mono.Instant, e Hand, s *server) {
 	name := serverName{e.Service, e.Server}
 	old := n.hands[name]
 	if old != nil && old.Everywhere != e.Everywhere {
 		// Who asks for a drain again begins its time anew.
 		anew := e.Limit > 0 && e.Left == 0
-		if !anew && old.in(e.Everywhere, e.Left) == e.Hand {
+		if !anew && old.in(e.Everywhere, e.Left) == e {
 			old.Everywhere = e.Everywhere // which is all that is new
 			return
 		}
 	}
-	s := n.server(name)
 	if s != nil && !s.stands() && e.drains() {
 		e.Left = -1 // a place that is not there does not come to be drained
 	}
-	h := n.remember(now, e.Hand)
+	h := n.remember(now, e)
 	if s == nil {
 		return
 	}
 	rested, stood := s.rests(), s.stands()
-	s.hand = n.hands[name]
+	h.server, s.hand = s, n.hands[name]
 	if s.rests() != rested {
 		if rested {
 			s.unproven = s.tested() && !s.service.sleeps
@@ -170,22 +206,6 @@ func (n *Node) remember(now mono.Instant, e Hand) *hand {
 		n.sched.set(h.timer, now.Add(left))
 	}
 	return h
-}
-
-// server finds a real server; nil when there is none.
-func (n *Node) server(name serverName) *server {
-	for i := range n.services {
-		v := &n.services[i]
-		if v.cfg.Name != name.service {
-			continue
-		}
-		for k := range v.servers {
-			if v.servers[k].cfg.Name == name.server {
-				return &v.servers[k]
-			}
-		}
-	}
-	return nil
 }
 
 // handed is what the table is to make of what people want.
@@ -318,11 +338,16 @@ func (n *Node) rehand(now mono.Instant) {
 		return
 	}
 	n.spread(now)
+	for _, h := range n.hands {
+		h.server = nil
+	}
 	for i := range n.services {
 		v := &n.services[i]
 		for k := range v.servers {
 			s := &v.servers[k]
-			s.hand = n.hands[serverName{v.cfg.Name, s.cfg.Name}]
+			if s.hand = n.hands[serverName{v.cfg.Name, s.cfg.Name}]; s.hand != nil {
+				s.hand.server = s
+			}
 			for x := range s.checks {
 				if s.rests() && !s.checks[x].follows() {
 					s.checks[x].life.Suspend()

@@ -33,7 +33,7 @@ func three(t *testing.T, change ...func(*Service)) *site {
 
 func (s *site) hand(server string, w Wish, limit time.Duration, weight int) {
 	s.t.Helper()
-	s.take(s.node.Step(s.now, &Handle{Hand{Service: "web", Server: server, Wish: w, Limit: limit, Weight: weight}}))
+	s.take(s.node.Step(s.now, &Handle{[]Hand{{Service: "web", Server: server, Wish: w, Limit: limit, Weight: weight}}}))
 }
 
 // tick lets time pass.
@@ -140,7 +140,7 @@ func TestDrainKeepsItsTime(t *testing.T) {
 	other.tick(time.Second)
 	other.asks("1: 2*10 3*10")
 	h.Weight = 7
-	s.take(s.node.Step(s.now, &Handle{h}))
+	s.take(s.node.Step(s.now, &Handle{[]Hand{h}}))
 	s.take(s.node.Reconfigure(s.now, Config{Services: []Service{v}}))
 	s.tick(19 * time.Second)
 	s.asks("1: 1*0 2*10 3*10")
@@ -162,7 +162,7 @@ func TestDrainKeepsItsTime(t *testing.T) {
 	// Also where it is asked for anew of the server wherever it is.
 	s.hand("c", WishDrain, time.Minute, -1)
 	s.tick(40 * time.Second)
-	s.take(s.node.Step(s.now, &Handle{Hand{Service: "web", Server: "c", Wish: WishDrain, Limit: time.Minute, Weight: -1, Everywhere: "c"}}))
+	s.take(s.node.Step(s.now, &Handle{[]Hand{{Service: "web", Server: "c", Wish: WishDrain, Limit: time.Minute, Weight: -1, Everywhere: "c"}}}))
 	s.tables = nil
 	s.tick(59 * time.Second)
 	s.asks()

@@ -182,9 +182,7 @@ func New(now mono.Instant, cfg Config) *Node {
 	}
 	n.maintenance = Maintenance{All: cfg.Maintenance.All, Instances: slices.Clone(cfg.Maintenance.Instances)}
 	n.delay(now, cfg.StartDelay)
-	for _, h := range cfg.Hands {
-		n.handle(now, &Handle{h})
-	}
+	n.handle(now, cfg.Hands)
 	n.Reconfigure(now, cfg)
 	n.fresh = true
 	return n
@@ -268,7 +266,7 @@ func (n *Node) Step(now mono.Instant, ev Event) []Action {
 	case *Maintain:
 		n.maintain(now, e)
 	case *Handle:
-		n.handle(now, e)
+		n.handle(now, e.List)
 	case *Drained:
 		n.drained(e.List)
 	default:

@@ -333,7 +333,7 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 				h.Everywhere = at.server
 			}
 			w.handle(p.now, h)
-			p.take(fmt.Sprint("a hand ", h), p.node.Step(p.now, &Handle{h}))
+			p.take(fmt.Sprint("a hand ", h), p.node.Step(p.now, &Handle{[]Hand{h}}))
 		case x == 13:
 			at := name()
 			w.drained(at)
