@@ -32,6 +32,13 @@ const skipping = `{"Action":"run","Package":"m/c","Test":"TestThree"}
 {"Action":"pass","Package":"m/c","Elapsed":0.2}
 `
 
+// What go test says when it need not run a package again.
+const cached = `{"Action":"run","Package":"m/g","Test":"TestSeven"}
+{"Action":"pass","Package":"m/g","Test":"TestSeven","Elapsed":7.2}
+{"Action":"output","Package":"m/g","Output":"ok  \tm/g\t(cached)\n"}
+{"Action":"pass","Package":"m/g","Elapsed":0}
+`
+
 // A package that does not compile, as go 1.24 and later tell it.
 const broken = `{"ImportPath":"m/d","Action":"build-output","Output":"d.go:3:1: syntax error\n"}
 {"ImportPath":"m/d","Action":"build-fail"}
@@ -72,6 +79,7 @@ func TestReport(t *testing.T) {
 		{name: "panic", stream: passing + panicking, last: "1 passed, 1 failed, 0 skipped", says: []string{"FAIL m/e TestFive", "panic: oh"}},
 		{name: "cut short", stream: passing + cut, last: "1 passed, 1 failed, 0 skipped", says: []string{"FAIL m/f TestSix"}},
 		{name: "long", stream: strings.ReplaceAll(passing, "0.1", "7.2"), good: true, last: "1 passed, 0 failed, 0 skipped", says: []string{"took 7s: m/a TestOne\n"}},
+		{name: "cached", stream: passing + cached, good: true, last: "2 passed, 0 failed, 0 skipped", says: []string{"ok   m/g cached, 1 tests, after 0s"}, silent: "took"},
 		{name: "nothing", stream: "", last: "0 passed, 1 failed, 0 skipped", says: []string{"no test ran"}},
 		{name: "words of the go command", stream: "go: no such tool\n" + passing, good: true, last: "1 passed, 0 failed, 0 skipped", says: []string{"go: no such tool"}},
 	}

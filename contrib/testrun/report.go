@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // testID names a test or subtest.
@@ -20,8 +21,9 @@ type testID struct{ pkg, test string }
 // `go test -v`. Its methods may be called by several goroutines, except
 // finish.
 type report struct {
-	mu  sync.Mutex
-	out io.Writer
+	mu    sync.Mutex
+	out   io.Writer
+	began time.Time
 	// elsewhere takes a skipped test to run it where it can, and over is told
 	// that a package has ended; nil: nobody does. They do not block and do not
 	// call the report.
@@ -36,7 +38,8 @@ type report struct {
 	packages map[string]*packageRun
 	// skips groups the skipped tests by reason.
 	skips map[string][]testID
-	// long are the tests that took a second or more, without subtests.
+	// long are the tests that took a second or more, without subtests, and without those
+	// that go test need not run.
 	long []timed
 	// retries are the top-level tests that failed, unexcused those that get no
 	// second run, unsteady those that passed in it (see again.go).
@@ -54,11 +57,14 @@ type packageRun struct {
 	output strings.Builder
 	tests  int
 	failed bool
+	// cached says that go test tells what an earlier run said, and how long that took.
+	cached bool
 }
 
 func newReport(out io.Writer) *report {
 	return &report{
 		out:      out,
+		began:    time.Now(),
 		running:  map[testID]*strings.Builder{},
 		packages: map[string]*packageRun{},
 		skips:    map[string][]testID{},
@@ -177,8 +183,13 @@ func (r *report) packageEvent(e event) {
 	switch e.Action {
 	case "output":
 		p.output.WriteString(e.Output)
+		p.cached = p.cached || strings.HasSuffix(e.Output, "\t(cached)\n")
 	case "pass":
-		fmt.Fprintf(r.out, "ok   %s %.1fs, %d tests\n", e.Package, e.Elapsed, p.tests)
+		took := fmt.Sprintf("%.1fs", e.Elapsed)
+		if p.cached {
+			took = "cached"
+		}
+		fmt.Fprintf(r.out, "ok   %s %s, %d tests, after %.0fs\n", e.Package, took, p.tests, time.Since(r.began).Seconds())
 	case "fail":
 		// A panic or a timeout ends a test without an event of its own.
 		for _, id := range r.unfinished(e.Package) {
@@ -188,7 +199,7 @@ func (r *report) packageEvent(e event) {
 			// It did not compile, or failed outside of any test.
 			r.failed++
 		}
-		fmt.Fprintf(r.out, "FAIL %s %.1fs\n", e.Package, e.Elapsed)
+		fmt.Fprintf(r.out, "FAIL %s %.1fs, after %.0fs\n", e.Package, e.Elapsed, time.Since(r.began).Seconds())
 		if !p.failed {
 			fmt.Fprint(r.out, indent(p.output.String()))
 		}
@@ -230,6 +241,7 @@ func (r *report) finish(ci bool, m lacks) bool {
 			}
 		}
 	}
+	r.long = slices.DeleteFunc(r.long, func(x timed) bool { return r.pkg(x.id.pkg).cached })
 	slices.SortStableFunc(r.long, func(a, b timed) int { return cmp.Compare(b.seconds, a.seconds) })
 	for _, x := range r.long[:min(len(r.long), mostLong)] {
 		fmt.Fprintf(r.out, "took %.0fs: %s %s\n", x.seconds, x.id.pkg, x.id.test)
