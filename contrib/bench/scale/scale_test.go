@@ -124,6 +124,26 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// sleeper sleeps for a millisecond at a time, until the function that it returns is
+// called, which says by how much a sleep was longer at the worst.
+func sleeper() (end func() time.Duration) {
+	over, worst := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		most := time.Duration(0)
+		for {
+			began := time.Now()
+			select {
+			case <-over:
+				worst <- most
+				return
+			case <-time.After(ms):
+				most = max(most, time.Since(began)-ms)
+			}
+		}
+	}()
+	return func() time.Duration { close(over); return <-worst }
+}
+
 // TestShort plays the smallest table with real programs.
 func TestShort(t *testing.T) {
 	if os.Geteuid() != 0 {
@@ -151,10 +171,12 @@ func TestShort(t *testing.T) {
 	}
 	s.window, s.capture = 500*ms, 500*ms
 	var out, progress strings.Builder
+	lateness := sleeper()
 	if err := run(context.Background(), s, &out, &progress); err != nil {
 		t.Fatalf("%v\n%s%s", err, &progress, &out)
 	}
-	t.Log(out.String())
+	late := lateness()
+	t.Logf("who only slept was %v late at the worst\n%s", late, &out)
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	figures := 0
 	for _, line := range lines {
@@ -169,7 +191,8 @@ func TestShort(t *testing.T) {
 			if value == "-" || value == "0" && figure != figureMoved {
 				t.Errorf("%s of %s is %s", figure, program, value)
 			}
-			if figure == figureMoved && value != "0" {
+			// Who waits for so long without a processor misses adverts that were sent.
+			if figure == figureMoved && value != "0" && late < 100*ms {
 				t.Errorf("%s: a reload moved %s addresses", program, value)
 			}
 		}
