@@ -183,6 +183,42 @@ func TestPersistenceTaken(t *testing.T) {
 	}
 }
 
+// TestGranularityByFamily holds that what tells the family first decides how
+// persistence_granularity is read: for IPv4 as inet_aton reads an address, for IPv6 as
+// a length. What is no such thing changes nothing.
+func TestGranularityByFamily(t *testing.T) {
+	service := func(head string, lines ...string) string {
+		return "virtual_server " + head + " {\nlb_algo rr\nlb_kind NAT\nprotocol TCP\npersistence_timeout 50\n" + strings.Join(lines, "\n") + "\n}\n"
+	}
+	const four, six = "real_server 10.0.0.2 80 {\n}", "real_server fd00::2 80 {\n}"
+	for text, want := range map[string]string{
+		service("10.0.0.1 80", "persistence_granularity 129", four):                                               "0.0.0.129",
+		service("10.0.0.1 80", "persistence_granularity 65536", four):                                             "0.1.0.0",
+		service("10.0.0.1 80", "persistence_granularity 0xffffff00", four):                                        "255.255.255.0",
+		service("10.0.0.1 80", "persistence_granularity 255.0", four):                                             "255.0.0.0",
+		service("10.0.0.1 80", "persistence_granularity 255.255.65535", four):                                     "255.255.255.255",
+		service("10.0.0.1 80", "persistence_granularity 0377.0377.0.0", four):                                     "255.255.0.0",
+		service("10.0.0.1 80", "persistence_granularity 24", "persistence_granularity 255.256.0.0", four):         "0.0.0.24",
+		service("10.0.0.1 80", "persistence_granularity 255.255.0.0", "persistence_granularity 08", four):         "255.255.0.0",
+		service("10.0.0.1 80", "persistence_granularity 255.255.0.0", "persistence_granularity 4294967296", four): "255.255.0.0",
+		service("fwmark 2", "persistence_granularity 255.255.0.0", "persistence_granularity 129", four):           "0.0.0.129",
+		service("fwmark 2", "persistence_granularity 255.255.0.0", "persistence_granularity 0", four):             "0.0.0.0",
+		service("fwmark 2", "ip_family inet", "persistence_granularity 200", four):                                "0.0.0.200",
+		service("fwmark 2", four, "persistence_granularity 200"):                                                  "0.0.0.200",
+		service("fwmark 2", "persistence_granularity 200", four):                                                  "",
+		service("fwmark 2", "persistence_granularity 64", "persistence_granularity 255.255.0.0", six):             "64",
+		service("fd00::1 80", "persistence_granularity 64", "persistence_granularity 255.255.0.0", six):           "64",
+		service("fd00::1 80", "persistence_granularity 64", "persistence_granularity 129", six):                   "64",
+		service("fd00::1 80", "persistence_granularity 0", six):                                                   "",
+	} {
+		cfg, found := Read("f", []byte(text))
+		got, err := cfg.VirtualServers[0].PersistenceGranularity.MarshalText()
+		if err != nil || string(got) != want || found.Errors() {
+			t.Errorf("%s: got %q, %v, %v, want %q", text, got, err, found, want)
+		}
+	}
+}
+
 // TestUnicastWithoutInterface holds that the addresses of an instance without an
 // interface are on default_interface, and that it then needs an address to send
 // from.

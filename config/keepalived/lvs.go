@@ -1,9 +1,11 @@
 package keepalived
 
 import (
+	"encoding/binary"
 	"math"
 	"net/netip"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,17 +97,79 @@ func (r *reader) endVirtualServer(*statement) {
 	}
 }
 
-// granularity reads a mask or a length. Where nothing has told the family yet, a word
-// without a point is a length.
+// granularity reads a mask or a length, for the family that has been told so far. Where
+// nothing has, a word without a point is a length. For IPv4 it is an address as inet_aton
+// reads it.
 func (r *reader) granularity(s *statement) {
-	v := top[config.VirtualServer](r)
-	told := v.Address.IsValid() || v.IPFamily != "" || slices.ContainsFunc(v.RealServers, func(s config.RealServer) bool { return s.Method(v).Kind != config.TUN })
-	if w := s.words[1]; w.text == "0" && !told {
+	v, w := top[config.VirtualServer](r), s.words[1]
+	family := v.Address.Family()
+	switch g := v.PersistenceGranularity; {
+	case family != "":
+	case v.IPFamily != "":
+		family = v.IPFamily
+	case g.Mask.IsValid():
+		family = "inet"
+	case g.Bits > 0:
+		family = "inet6"
+	default:
+		i := slices.IndexFunc(v.RealServers, func(s config.RealServer) bool { return s.Method(v).Kind != config.TUN })
+		if i >= 0 {
+			family = v.RealServers[i].Address.Family()
+		}
+	}
+	mask, is := inetAton(w.text)
+	first := v.PersistenceGranularity == (config.Granularity{})
+	switch {
+	case family == "inet" && !is:
+		r.damaged = true
+		r.out.error(w.at, "bad-value", "persistence_granularity %s: it must be an IPv4 mask such as 255.255.255.0", printable(w.text))
+	case family == "inet" && !(first && lengthOnly.MatchString(w.text)):
+		// family says so of a length, when it stands alone.
+		v.PersistenceGranularity = config.Granularity{Mask: mask}
+		if mask.String() != w.text {
+			r.out.warn(w.at, "as-keepalived", "persistence_granularity %s is taken for the mask %s, as by keepalived; write a mask such as 255.255.255.0", printable(w.text), mask)
+		}
+	case family == "" && w.text == "0":
 		r.damaged = true
 		r.out.error(w.at, "bad-value", "persistence_granularity 0: where no ip_family stands before it, a number is the length of an IPv6 prefix, from 1 to 128; write a mask such as 255.255.255.0")
-		return
+	case family == "inet6" && !first && (w.text == "0" || strings.Contains(w.text, ".")):
+		r.damaged = true
+		r.out.error(w.at, "bad-value", "persistence_granularity %s: it must be the length of an IPv6 prefix, from 1 to 128", printable(w.text))
+	default:
+		setField(r, s)
 	}
-	setField(r, s)
+}
+
+// lengthOnly is how a length is written, which no mask is.
+var lengthOnly = regexp.MustCompile(`^(0|[1-9][0-9]?|1[01][0-9]|12[0-8])$`)
+
+// inetAton reads an IPv4 address of one to four numbers, each decimal, octal or
+// hexadecimal; the last one has what the others leave.
+func inetAton(text string) (netip.Addr, bool) {
+	parts := strings.Split(text, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var sum uint64
+	for i, part := range parts {
+		base := 10
+		switch digits, hexadecimal := strings.CutPrefix(strings.ToLower(part), "0x"); {
+		case hexadecimal:
+			base, part = 16, digits
+		case strings.HasPrefix(part, "0"):
+			base = 8
+		}
+		n, err := strconv.ParseUint(part, base, 32)
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts))
+		}
+		if err != nil || n>>bits != 0 {
+			return netip.Addr{}, false
+		}
+		sum = sum<<bits | n
+	}
+	return netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, uint32(sum)))), true
 }
 
 // serviceName names a virtual server as the author did.
