@@ -31,6 +31,8 @@ TESTFLAGS   ?=
 # What `make uml` runs: tests of these packages, by a pattern of go test.
 PKG         ?= ./core/kernel/...
 RUN         ?= .
+# How many random configurations `make interop` compares with keepalived's table.
+SEEDS       ?= 100
 # Further flags of the benchmark, for example BENCHFLAGS='--modes v3:100ms'.
 BENCHFLAGS  ?=
 # The same for bench-scale, for example SCALEFLAGS='-instances 1000 -runs 3'.
@@ -84,10 +86,10 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@contrib/fuzz.sh $(FUZZTIME)
 
 .PHONY: interop
-interop: setup build build/uml ## play the whole interop matrix against keepalived (root)
+interop: setup build build/uml ## play the whole interop matrix against keepalived (root; SEEDS)
 	@go run ./contrib/testrun -timeout 30m -run 'TestMatrix|TestInterop|TestTransports|TestSix|TestBFD|TestVMAC|TestHardwareSources' ./core/lab -matrix
 	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 30m -run 'TestStackedInterface|TestLoss' ./core/lab -matrix
-	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 60m -run 'TestGuestVerdicts|TestGuestSameTable|TestGuestLoad' ./cmd/moonkeep -matrix
+	@MOONKEEP_PROGRAM=$(CURDIR)/$(BINARY) go test -exec $(CURDIR)/build/uml -count 1 -timeout 120m -v -run 'TestGuestVerdicts|TestGuestSameTable|TestGuestRandomSites|TestGuestLoad' ./cmd/moonkeep -matrix -seeds $(SEEDS) | grep --line-buffered -v '^=== '
 
 .PHONY: endure
 endure: setup ## the long endurance tests (root) and 10,000 simulated clusters

@@ -11,12 +11,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -128,65 +129,88 @@ func (d *director) saved(t *testing.T) (lines []string) {
 	return lines
 }
 
-// listed is the kernel's own list, which costs no program to read.
+// listed is the kernel's own list, sorted, which costs no program to read; it lacks
+// thresholds and the options of tunnels.
 func (d *director) listed(t *testing.T) (text string) {
 	t.Helper()
 	d.Run(t, func() error {
 		b, err := os.ReadFile("/proc/thread-self/net/ip_vs")
-		lines := strings.SplitAfter(string(b), "\n")
-		for i, line := range lines {
-			// Without the connections.
-			lines[i] = strings.Join(strings.Fields(line)[:min(4, len(strings.Fields(line)))], " ")
+		var lines []string
+		service := ""
+		for line := range strings.Lines(string(b)) {
+			switch f := strings.Fields(line); {
+			case f[0] == "->" && f[1] != "RemoteAddress:Port":
+				lines = append(lines, service+" "+strings.Join(f[:4], " ")) // without the connections
+			case f[0] == "TCP" || f[0] == "UDP" || f[0] == "SCTP" || f[0] == "FWM":
+				service = strings.Join(f, " ")
+				lines = append(lines, service)
+			}
 		}
+		slices.Sort(lines)
 		text = strings.Join(lines, "\n")
 		return err
 	})
 	return text
 }
 
-// settled waits until the tables of all have been the same for a while, and
-// returns them. Where those of a pair differ it waits longer: on a busy machine
-// a server may seem to have failed for a moment.
-func settled(t *testing.T, all []*director, quiet time.Duration) [][]string {
+// pool has as many of something as tests run at once; who takes one gives it back.
+func pool[T any](n int, one func() T) chan T {
+	most, err := strconv.Atoi(flag.Lookup("test.parallel").Value.String())
+	if err != nil {
+		panic(err)
+	}
+	all := make(chan T, min(n, most))
+	for range cap(all) {
+		all <- one()
+	}
+	return all
+}
+
+// twoTables are the directors whose tables are to be the same.
+type twoTables struct{ theirs, ours *director }
+
+// settle waits until the tables are the same and were for so long as quiet, but least
+// at least, and returns them. Where they differ it waits longer: on a busy machine a
+// server may seem to have failed for a moment.
+func (p *twoTables) settle(t *testing.T, least, quiet, most time.Duration) (want, got []string) {
 	t.Helper()
-	last, since := make([]string, len(all)), time.Now()
-	tables := make([][]string, len(all))
-	for began := time.Now(); time.Since(began) < 60*time.Second; time.Sleep(250 * time.Millisecond) {
-		for i, d := range all {
-			now := d.listed(t)
-			if now != last[i] {
-				last[i], since = now, time.Now()
-			}
+	began := time.Now()
+	since := began
+	for last := [2]string{}; ; time.Sleep(250 * time.Millisecond) {
+		if now := [2]string{p.theirs.listed(t), p.ours.listed(t)}; now != last {
+			last, since = now, time.Now()
 		}
-		if time.Since(since) < quiet {
+		over := time.Since(began) > most
+		if !over && (last[0] != last[1] || time.Since(began) < least || time.Since(since) < quiet) {
 			continue
 		}
-		same := true
-		for i, d := range all {
-			tables[i] = d.saved(t)
-			same = same && (i%2 == 0 || slices.Equal(tables[i-1], tables[i]))
-		}
-		if same {
-			break
+		want, got = p.theirs.saved(t), p.ours.saved(t)
+		if over || slices.Equal(want, got) {
+			return want, got
 		}
 		since = time.Now() // once more
 	}
-	for i, d := range all {
-		if tables[i] == nil {
-			tables[i] = d.saved(t)
-		}
-	}
-	return tables
+}
+
+// clear leaves nothing in the tables.
+func (p *twoTables) clear(t *testing.T) {
+	t.Helper()
+	p.theirs.ipvsadm(t, "-C")
+	p.ours.ipvsadm(t, "-C")
 }
 
 // fail has real servers answer no more, or again.
 func (d *director) fail(t *testing.T, verb string, servers ...string) {
 	t.Helper()
-	var lines []string
-	for _, s := range servers {
-		lines = append(lines, "route "+verb+" unreachable 10.2.0."+s+"/32 table local", "-6 route "+verb+" unreachable fd00:2::"+s+"/128 table local")
+	change := d.servers.Link.AddRoute
+	if verb == "del" {
+		change = d.servers.Link.DeleteRoute
 	}
-	d.ip(t, d.servers, lines...)
+	for _, s := range servers {
+		for _, to := range []string{"10.2.0." + s + "/32", "fd00:2::" + s + "/128"} {
+			netnstest.Must(t, change(netspec.Route{Destination: netip.MustParsePrefix(to), Type: netspec.UnreachableRoute, Table: unix.RT_TABLE_LOCAL}))
+		}
+	}
 }
 
 // run starts a program on the director and returns what ends it and waits.
@@ -255,62 +279,66 @@ func TestGuestSameTable(t *testing.T) {
 			t.Fatalf("-site %s: %v, %v", *onlySite, sites, err)
 		}
 	}
-	for some := range slices.Chunk(sites, 6) {
-		t.Run(siteName(some[0]), func(t *testing.T) { sameTables(t, some) })
+	pairs := pool(len(sites), func() *twoTables { return &twoTables{newDirector(t), newDirector(t)} })
+	// What begins takes the most of the processor: more at once would time out.
+	begins := make(chan struct{}, 2)
+	for _, site := range sites {
+		t.Run(siteName(site), func(t *testing.T) {
+			t.Parallel()
+			p := <-pairs
+			defer func() { pairs <- p }()
+			p.play(t, site, begins)
+		})
 	}
 }
 
 func siteName(path string) string { return strings.TrimSuffix(filepath.Base(path), ".conf") }
 
-// sameTables plays some sites at once: most of the time is waited. In all of
-// them the same servers fail, and come back.
-func sameTables(t *testing.T, sites []string) {
-	var all []*director
-	for range 2 * len(sites) {
-		all = append(all, newDirector(t))
-	}
-	var stops []func()
-	for i, site := range sites {
-		text, err := os.ReadFile(site)
-		netnstest.Must(t, err)
-		theirs, ours := all[2*i], all[2*i+1]
-		stops = append(stops,
-			theirs.keepalived(t, theirs.write(t, "site.conf", string(text), 0o600)),
-			ours.moonkeep(t, ours.write(t, "site.conf", string(text), 0o600)))
-	}
+// play plays a site, with a place in begins while it begins: servers fail, and come
+// back. It says how it went as soon as it is over.
+func (p *twoTables) play(t *testing.T, site string, begins chan struct{}) {
+	begins <- struct{}{}
+	began := time.Now()
+	text, err := os.ReadFile(site)
+	netnstest.Must(t, err)
+	endTheirs := p.theirs.keepalived(t, p.theirs.write(t, "site.conf", string(text), 0o600))
+	endOurs := p.ours.moonkeep(t, p.ours.write(t, "site.conf", string(text), 0o600))
 	steps := []struct {
 		name, verb string
 		servers    []string
 	}{{name: "as they begin"}, {"the first fails", "add", []string{"1"}}, {"more fail", "add", []string{"2", "3"}},
 		{"the first works again", "del", []string{"1"}}, {"all work again", "del", []string{"2", "3"}}}
-	first := make([]bool, len(sites))
+	lines := 0
 	for i, step := range steps {
-		for _, d := range all {
-			d.fail(t, step.verb, step.servers...)
-		}
+		p.theirs.fail(t, step.verb, step.servers...)
+		p.ours.fail(t, step.verb, step.servers...)
 		quiet := 3500 * time.Millisecond
 		if i == 0 {
 			quiet = 5 * time.Second
 		}
-		tables := settled(t, all, quiet)
-		for i, site := range sites {
-			want, got := tables[2*i], tables[2*i+1]
-			first[i] = first[i] || len(want) > 0
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s, %s: keepalived (-) and moonkeep (+): %s", siteName(site), step.name, diff)
-			}
+		want, got := p.settle(t, quiet, quiet, 90*time.Second)
+		if i == 0 {
+			<-begins
+		}
+		lines = max(lines, len(want))
+		if diff := unlike(want, got); diff != "" {
+			t.Errorf("%s: keepalived (-) and moonkeep (+): %s", step.name, diff)
 		}
 	}
-	for i, site := range sites {
-		if !first[i] {
-			t.Errorf("%s: keepalived made no table: nothing is compared", siteName(site))
-		}
-		stops[2*i]()
-		stops[2*i+1]()
-		if left := all[2*i+1].saved(t); len(left) > 0 {
-			t.Errorf("%s: after the stop: %q", siteName(site), left)
-		}
+	if lines == 0 {
+		t.Error("keepalived made no table: nothing is compared")
 	}
+	endTheirs()
+	endOurs()
+	if left := p.ours.saved(t); len(left) > 0 {
+		t.Errorf("after the stop: %q", left)
+	}
+	p.clear(t)
+	if t.Failed() {
+		t.Logf("%s: differs, after %.0f s", siteName(site), time.Since(began).Seconds())
+		return
+	}
+	t.Logf("%s: the same, of up to %d lines, after %.0f s", siteName(site), lines, time.Since(began).Seconds())
 }
 
 // ask asks for the page of an address and returns what came.

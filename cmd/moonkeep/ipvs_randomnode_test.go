@@ -77,7 +77,12 @@ func (m *randomNode) begin(t *testing.T, path string) error {
 	return nil
 }
 
-func (m *randomNode) reload(path string) error {
+// reload takes another configuration. A daemon that did not begin, for the first was
+// refused, is started with it.
+func (m *randomNode) reload(t *testing.T, path string) error {
+	if m.node == nil {
+		return m.begin(t, path)
+	}
 	plan, err := m.load(path)
 	if err != nil {
 		return err
