@@ -67,7 +67,7 @@ func filterCalls(fork bool) error {
 	if arch == 0 {
 		return nil
 	}
-	program := callFilter(arch, fork)
+	program := callFilter(arch, fork, uint32(os.Getpid()))
 	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
 	runtime.KeepAlive(program)
@@ -129,8 +129,8 @@ func ownOnly(pid uint32) (out []unix.SockFilter) {
 	return out
 }
 
-// callFilter is the program that judges a call.
-func callFilter(arch uint32, fork bool) []unix.SockFilter {
+// callFilter is the program that judges a call of the process with this number.
+func callFilter(arch uint32, fork bool, pid uint32) []unix.SockFilter {
 	refuse := returns(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
 	program := []unix.SockFilter{
 		load(offsetArch), jump(unix.BPF_JEQ, arch, 1, 0), refuse, // another table of calls, as of 32 bits
@@ -175,7 +175,7 @@ func callFilter(arch uint32, fork bool) []unix.SockFilter {
 	if !fork {
 		program = append(program, load(offsetNr))
 		calls := append(forks(), unix.SYS_RT_SIGQUEUEINFO, unix.SYS_RT_TGSIGQUEUEINFO, unix.SYS_PIDFD_SEND_SIGNAL, unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES)
-		if os.Getpid() != 1 { // the first of its pid namespace reaches nobody else's threads
+		if pid != 1 { // the first of its pid namespace reaches nobody else's threads
 			calls = append(calls, unix.SYS_TKILL)
 		}
 		for _, nr := range calls {
@@ -186,10 +186,10 @@ func callFilter(arch uint32, fork bool) []unix.SockFilter {
 		if runtime.GOARCH != "s390x" {
 			program = append(program,
 				jump(unix.BPF_JEQ, unix.SYS_KILL, 1, 0),
-				jump(unix.BPF_JEQ, unix.SYS_TGKILL, 0, 3), // to the end
-				load(offsetArg0), jump(unix.BPF_JEQ, uint32(os.Getpid()), 1, 0), refuse,
+				jump(unix.BPF_JEQ, unix.SYS_TGKILL, 0, 4), // to ownOnly
+				load(offsetArg0), jump(unix.BPF_JEQ, pid, 1, 0), refuse, returns(unix.SECCOMP_RET_ALLOW),
 			)
-			program = append(program, ownOnly(uint32(os.Getpid()))...)
+			program = append(program, ownOnly(pid)...)
 		}
 	}
 	return append(program, returns(unix.SECCOMP_RET_ALLOW))

@@ -1,0 +1,87 @@
+//go:build linux
+
+package host
+
+import (
+	"runtime"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// judged is what a program answers to a call with these first arguments.
+func judged(t *testing.T, program []unix.SockFilter, arch, nr uint32, args ...uint32) uint32 {
+	t.Helper()
+	seen := map[uint32]uint32{offsetNr: nr, offsetArch: arch}
+	for i, a := range args {
+		seen[offsetArg0+8*uint32(i)] = a
+	}
+	loaded := uint32(0)
+	for at := 0; at < len(program); at++ {
+		in := program[at]
+		holds := false
+		switch in.Code {
+		case unix.BPF_LD | unix.BPF_W | unix.BPF_ABS:
+			loaded = seen[in.K]
+			continue
+		case unix.BPF_RET | unix.BPF_K:
+			return in.K
+		case unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K:
+			holds = loaded == in.K
+		case unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K:
+			holds = loaded&in.K != 0
+		default:
+			t.Fatalf("instruction %d: code %#x", at, in.Code)
+		}
+		if holds {
+			at += int(in.Jt)
+		} else {
+			at += int(in.Jf)
+		}
+	}
+	t.Fatal("the program has no end")
+	return 0
+}
+
+// TestCallFilter: a process may signal, limit and slow itself and nobody else, whatever
+// its number is: in a container it may be that of a system call.
+func TestCallFilter(t *testing.T) {
+	arch := auditArch()
+	if arch == 0 || runtime.GOARCH == "s390x" {
+		return // there it cannot be told whom a call is about
+	}
+	for _, pid := range []uint32{
+		1, 4711, unix.SYS_KILL, unix.SYS_TGKILL, unix.SYS_PRLIMIT64, unix.SYS_SETPRIORITY, unix.SYS_IOPRIO_SET, unix.SYS_FCNTL, unix.SYS_IOCTL,
+		unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETAFFINITY,
+	} {
+		program := callFilter(arch, false, pid)
+		for _, c := range []struct {
+			name string
+			own  bool // whether it is the own process that suffers
+			nr   uint32
+			args []uint32
+		}{
+			{"abort", true, unix.SYS_TGKILL, []uint32{pid, pid + 1, uint32(unix.SIGABRT)}},
+			{"raise SIGFPE", true, unix.SYS_KILL, []uint32{pid, uint32(unix.SIGFPE)}},
+			{"kill", false, unix.SYS_KILL, []uint32{pid + 1, uint32(unix.SIGKILL)}},
+			{"kill all", false, unix.SYS_KILL, []uint32{^uint32(0), uint32(unix.SIGKILL)}},
+			{"kill a thread", false, unix.SYS_TGKILL, []uint32{pid + 1, pid + 1, uint32(unix.SIGKILL)}},
+			{"limit itself", true, unix.SYS_PRLIMIT64, []uint32{0, unix.RLIMIT_NOFILE}},
+			{"limit itself by number", true, unix.SYS_PRLIMIT64, []uint32{pid, unix.RLIMIT_NOFILE}},
+			{"limit", false, unix.SYS_PRLIMIT64, []uint32{pid + 1, unix.RLIMIT_NOFILE}},
+			{"slow itself", true, unix.SYS_SETPRIORITY, []uint32{unix.PRIO_PROCESS, 0, 19}},
+			{"slow", false, unix.SYS_SETPRIORITY, []uint32{unix.PRIO_PROCESS, pid + 1, 19}},
+			{"slow all of a user", false, unix.SYS_SETPRIORITY, []uint32{unix.PRIO_USER, 0, 19}},
+			{"have signalled", false, unix.SYS_FCNTL, []uint32{3, unix.F_SETOWN, pid + 1}},
+			{"set a flag", true, unix.SYS_FCNTL, []uint32{3, unix.F_SETFL, unix.O_NONBLOCK}},
+		} {
+			want := uint32(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+			if c.own {
+				want = unix.SECCOMP_RET_ALLOW
+			}
+			if got := judged(t, program, arch, c.nr, c.args...); got != want {
+				t.Errorf("process %d, %s: %#x, want %#x", pid, c.name, got, want)
+			}
+		}
+	}
+}
