@@ -104,7 +104,7 @@ func TestEachFileOnce(t *testing.T) {
 	files := memory(map[string]string{"/c/a": strings.Repeat("include b\n", 5) + instanceText(oneAddress), "/c/b": "include c\n", "/c/c": "# c\n"})
 	opened := map[string]int{}
 	read := files.Read
-	files.Read = func(path string) ([]byte, error) {
+	files.Read = func(path string) (string, error) {
 		opened[path]++
 		return read(path)
 	}
@@ -271,7 +271,11 @@ func TestGoldenFolders(t *testing.T) {
 
 // disk is the file system.
 func disk() Files {
-	return Files{Read: os.ReadFile, List: func(path string) ([]string, error) {
+	read := func(path string) (string, error) {
+		data, err := os.ReadFile(path)
+		return string(data), err
+	}
+	return Files{Read: read, List: func(path string) ([]string, error) {
 		entries, err := os.ReadDir(path)
 		var names []string
 		for _, e := range entries {

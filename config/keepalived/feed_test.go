@@ -17,15 +17,15 @@ import (
 // file that cannot be read.
 func memory(files map[string]string) Files {
 	return Files{
-		Read: func(path string) ([]byte, error) {
+		Read: func(path string) (string, error) {
 			text, ok := files[path]
 			switch {
 			case !ok:
-				return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+				return "", fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 			case strings.HasPrefix(text, "!"):
-				return nil, errors.New(path + ": it is executable")
+				return "", errors.New(path + ": it is executable")
 			}
-			return []byte(text), nil
+			return text, nil
 		},
 		List: func(folder string) ([]string, error) {
 			var names []string
@@ -275,7 +275,7 @@ func TestIncludes(t *testing.T) {
 // testCheckScope reads with the parser, which carries include_check out.
 func testCheckScope(t *testing.T, files map[string]string, want string) {
 	t.Helper()
-	r := newReader("main.conf", []byte(files["main.conf"]), nil, memory(files), Options{})
+	r := newReader("main.conf", files["main.conf"], nil, memory(files), Options{})
 	if got := strings.Join(names(r.out.findings()), ","); got != want {
 		t.Errorf("found %s, want %s", got, want)
 	}

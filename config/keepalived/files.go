@@ -16,7 +16,7 @@ type Files struct {
 	// the writer of a FIFO, and bounds the size. Its errors name the path;
 	// fs.ErrNotExist is wrapped when nothing has it. keepalived skips a file
 	// that is executable, so Read refuses it.
-	Read func(path string) ([]byte, error)
+	Read func(path string) (string, error)
 	// List returns the names in a folder, in any order.
 	List func(path string) ([]string, error)
 }
@@ -50,9 +50,9 @@ type Options struct {
 // fs.ErrNotExist if none matches. All else is as for Read; Config.Files names
 // all files.
 func ReadFiles(path string, files Files, opts Options) (*config.Config, config.Findings, error) {
-	data, err := files.Read(path)
+	text, err := files.Read(path)
 	if err == nil {
-		cfg, findings := read(path, data, nil, files, opts)
+		cfg, findings := read(path, text, nil, files, opts)
 		return cfg, findings, nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) || !isPattern(path) {
@@ -62,10 +62,10 @@ func ReadFiles(path string, files Files, opts Options) (*config.Config, config.F
 	if err != nil {
 		return nil, nil, err
 	}
-	if data, err = files.Read(paths[0]); err != nil {
+	if text, err = files.Read(paths[0]); err != nil {
 		return nil, nil, err
 	}
-	cfg, findings := read(paths[0], data, paths[1:], files, opts)
+	cfg, findings := read(paths[0], text, paths[1:], files, opts)
 	return cfg, findings, nil
 }
 
@@ -93,12 +93,12 @@ func matchMain(pattern string, files Files) ([]string, error) {
 	return paths, nil
 }
 
-// read reads the main file, of which the data is there, and then others.
-func read(path string, data []byte, others []string, files Files, opts Options) (*config.Config, config.Findings) {
-	if finding, bad := unreadable(path, data); bad {
+// read reads the main file, of which the text is there, and then others.
+func read(path, text string, others []string, files Files, opts Options) (*config.Config, config.Findings) {
+	if finding, bad := unreadable(path, text); bad {
 		return nil, config.Findings{finding}
 	}
-	r := newReader(path, data, others, files, opts)
+	r := newReader(path, text, others, files, opts)
 	r.walkFile()
 	cfg := *r.complete() // a copy: the reader, which has the tree, is to go
 	found := r.out.findings()

@@ -231,7 +231,7 @@ func (f *feed) load(in *inclusion, c candidate) *file {
 	if text := f.cache[c.path]; text != nil {
 		return f.fits(text, in)
 	}
-	data, err := f.files.Read(c.path)
+	text, err := f.files.Read(c.path)
 	switch {
 	case err != nil && c.literal && errors.Is(err, fs.ErrNotExist):
 		f.out.say(in.at, in.severity(in.checks.brace && in.braces || in.checks.match && !in.braces), "include-nothing",
@@ -241,14 +241,14 @@ func (f *feed) load(in *inclusion, c candidate) *file {
 		f.out.say(in.at, in.severity(in.checks.read), "include-unreadable", "%s: a file is left out, as by keepalived: %v", in.word, err)
 		return nil
 	}
-	if finding, bad := unreadable(c.path, data); bad {
+	if finding, bad := unreadable(c.path, text); bad {
 		f.out.addAt(finding.At, finding.Severity, finding.Name, "%s", finding.Text)
 		return nil
 	}
-	text := newFile(c.path, string(data))
-	f.cache[c.path] = text
-	f.src.files = append(f.src.files, text)
-	return f.fits(text, in)
+	read := newFile(c.path, text)
+	f.cache[c.path] = read
+	f.src.files = append(f.src.files, read)
+	return f.fits(read, in)
 }
 
 // fits holds the bound of all that is read, a file as often as it is included.

@@ -185,11 +185,11 @@ func TestTextWordsAct(t *testing.T) {
 		samples[word] = word + " seven"
 	}
 	files := Files{
-		Read: func(path string) ([]byte, error) {
+		Read: func(path string) (string, error) {
 			if slices.Contains([]string{"/etc/seven", "/etc/here", "/etc/a#b", "/etc/a!b"}, path) {
-				return []byte("priority 7\n"), nil
+				return "priority 7\n", nil
 			}
-			return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+			return "", fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 		},
 		List: func(string) ([]string, error) { return nil, nil },
 	}
@@ -202,9 +202,9 @@ func TestTextWordsAct(t *testing.T) {
 		}
 		whole := within("vrrp_instance", text)
 		main := files
-		main.Read = func(path string) ([]byte, error) {
+		main.Read = func(path string) (string, error) {
 			if path == "/etc/f" {
-				return []byte(whole), nil
+				return whole, nil
 			}
 			return files.Read(path)
 		}

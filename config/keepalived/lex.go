@@ -30,8 +30,8 @@ type token struct {
 	glued bool
 	// open says that the closing quote is missing, which has been reported.
 	open bool
-	text string
 	at   pos
+	text string
 }
 
 // end is the pos behind the token, its closing quote included.

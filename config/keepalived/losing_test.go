@@ -176,11 +176,11 @@ func TestUnmatched(t *testing.T) {
 		{"d/{a,b*}.conf", nil, nil, "no-instance", false, "/d/{a,b*}.conf"},
 	} {
 		files := Files{
-			Read: func(path string) ([]byte, error) {
+			Read: func(path string) (string, error) {
 				if path == "/a" {
-					return []byte("include " + tt.line + "\nglobal_defs {\n\trouter_id a\n}\n"), nil
+					return "include " + tt.line + "\nglobal_defs {\n\trouter_id a\n}\n", nil
 				}
-				return []byte("# nothing\n"), nil
+				return "# nothing\n", nil
 			},
 			List: func(string) ([]string, error) { return tt.names, tt.list },
 		}

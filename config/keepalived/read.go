@@ -12,20 +12,20 @@ import (
 // in any case. The findings are sorted and bounded, and contain no password.
 // Data is not kept.
 func Read(path string, data []byte) (*config.Config, config.Findings) {
-	return read(path, data, nil, Files{}, Options{})
+	return read(path, string(data), nil, Files{}, Options{})
 }
 
-// unreadable returns what keeps the data of a file from being read at all.
-func unreadable(path string, data []byte) (config.Finding, bool) {
+// unreadable returns what keeps the text of a file from being read at all.
+func unreadable(path, text string) (config.Finding, bool) {
 	var found config.Findings
-	if len(data) > mostBytes {
+	if len(text) > mostBytes {
 		found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "file-too-large",
-			"the file has %d MiB, and at most %d are read: was another file meant?", len(data)>>20, mostBytes>>20)
+			"the file has %d MiB, and at most %d are read: was another file meant?", len(text)>>20, mostBytes>>20)
 		return found[0], true
 	}
-	f := string(data[:min(len(data), sample)])
-	if at, binary := notText(f); binary {
-		found.Add(newFile(path, f).position(at), config.Error, "not-text", "this is not a text file: was another file meant?")
+	begin := text[:min(len(text), sample)]
+	if at, binary := notText(begin); binary {
+		found.Add(newFile(path, begin).position(at), config.Error, "not-text", "this is not a text file: was another file meant?")
 		return found[0], true
 	}
 	return config.Finding{}, false

@@ -114,7 +114,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		// The usual bounds allow a ~SEQ of a million lines.
 		start := worked()
-		cfg, findings := read("f", data, nil, Files{}, Options{bounds: &bounds{lines: 5000, bytes: 500_000, references: 5000}})
+		cfg, findings := read("f", string(data), nil, Files{}, Options{bounds: &bounds{lines: 5000, bytes: 500_000, references: 5000}})
 		if d := worked() - start; d > slowness*5*time.Second {
 			t.Errorf("took %v of the processor", d)
 		}

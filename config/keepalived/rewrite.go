@@ -18,7 +18,7 @@ func Rewrite(data []byte, repl func(keyword, blockName string) (newValue string,
 // is the one at path. The result is one text that needs none of the others.
 // What cannot be included is left out; ReadFiles says what.
 func RewriteFiles(path string, data []byte, files Files, opts Options, repl func(keyword, blockName string) (newValue string, ok bool)) []byte {
-	r := newReader(path, data, nil, files, opts)
+	r := newReader(path, string(data), nil, files, opts)
 	root := r.language[""]
 	r.enclosing = []*block{root}
 	var edits []edit

@@ -26,8 +26,8 @@ type file struct {
 	text string
 	// before holds the number of line ends before each chunk.
 	before []int32
-	// lines is the number of lines.
-	lines int
+	// lines is the number of lines, closing that of braces that close.
+	lines, closing int
 }
 
 // newFile counts the lines of text.
@@ -35,7 +35,9 @@ func newFile(name, text string) *file {
 	f := &file{name: name, text: text, before: make([]int32, 0, len(text)/chunk+1)}
 	for at := 0; at <= len(text); at += chunk {
 		f.before = append(f.before, int32(f.lines))
-		f.lines += strings.Count(text[at:min(at+chunk, len(text))], "\n")
+		part := text[at:min(at+chunk, len(text))]
+		f.lines += strings.Count(part, "\n")
+		f.closing += strings.Count(part, "}")
 	}
 	f.lines++
 	return f

@@ -73,11 +73,12 @@ const wordBlock = 16_384
 // the line of words before its brace, on whatever line the brace stands.
 func parse(f *feed, out *report) *tree {
 	l := &lexer{feed: f, out: out}
-	size := min(f.src.main.lines+1, mostStatements)
+	// As a rule a brace that closes has a line of its own, which is no statement.
+	size := min(max(f.src.main.lines-f.src.main.closing, 0)+1, mostStatements)
 	t := &tree{first: none, statements: make([]statement, 0, size)}
 	// The words of statements lie in blocks, so that none is copied when
 	// there are many; words counts those of the blocks before.
-	arena := make([]token, 0, 2*size+16)
+	arena := make([]token, 0, min(2*size+16, wordBlock))
 	words := 0
 	// parents are the statements whose bodies are open, last the last
 	// statement at each level.

@@ -75,10 +75,10 @@ type reader struct {
 	budget budget
 }
 
-// newReader parses a configuration and makes its reader. Data is that of the
+// newReader parses a configuration and makes its reader. The text is that of the
 // first file, at path; the others are read behind it.
-func newReader(path string, data []byte, others []string, files Files, opts Options) *reader {
-	src := newSource(newFile(path, string(data)))
+func newReader(path, text string, others []string, files Files, opts Options) *reader {
+	src := newSource(newFile(path, text))
 	out := newReport(src)
 	f := newFeed(src, out, files, opts)
 	f.start(others)

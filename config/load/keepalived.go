@@ -19,12 +19,12 @@ func fileKeepalived(path, configID string) (*config.Config, config.Findings, err
 	// The file may be large, and is not kept for this.
 	read, empty := false, true
 	open := files.Read
-	files.Read = func(path string) ([]byte, error) {
-		data, err := open(path)
+	files.Read = func(path string) (string, error) {
+		text, err := open(path)
 		if !read && err == nil {
-			read, empty = true, blank(data)
+			read, empty = true, strings.TrimSpace(text) == ""
 		}
-		return data, err
+		return text, err
 	}
 	c, found, err := keepalived.ReadFiles(path, files, Options(configID))
 	if err != nil {
@@ -43,7 +43,7 @@ func fileKeepalived(path, configID string) (*config.Config, config.Findings, err
 // regular files that are not executable, of at most MaxSize bytes.
 func Files() keepalived.Files {
 	return keepalived.Files{
-		Read: func(path string) ([]byte, error) { return read(path, 0o111) },
+		Read: func(path string) (string, error) { return read(path, 0o111) },
 		List: list,
 	}
 }

@@ -8,12 +8,12 @@
 package load
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 
@@ -52,9 +52,6 @@ func OfKeepalived(path string) bool {
 	return err != nil || !info.IsDir()
 }
 
-// blank reports whether there is nothing in a file.
-func blank(data []byte) bool { return len(bytes.TrimSpace(data)) == 0 }
-
 // emptyFile is the result of reading a blank file.
 func emptyFile(path string) (*config.Config, config.Findings) {
 	var found config.Findings
@@ -63,63 +60,62 @@ func emptyFile(path string) (*config.Config, config.Findings) {
 	return &config.Config{Files: []string{path}}, found
 }
 
-// read returns the content of a regular file of acceptable size that has none
+// read returns the text of a regular file of acceptable size that has none
 // of the mode bits refused. It does not wait for the writer of a FIFO.
-func read(path string, refused fs.FileMode) ([]byte, error) {
+func read(path string, refused fs.FileMode) (string, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s: %w; create it or name another", path, fs.ErrNotExist)
+		return "", fmt.Errorf("%s: %w; create it or name another", path, fs.ErrNotExist)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s: %w; run as root, or let user %d read the file", path, fs.ErrPermission, os.Geteuid())
+		return "", fmt.Errorf("%s: %w; run as root, or let user %d read the file", path, fs.ErrPermission, os.Geteuid())
 	case errors.Is(err, syscall.ENXIO):
-		return nil, fmt.Errorf("%s: %w", path, errKind(fs.ModeSocket))
+		return "", fmt.Errorf("%s: %w", path, errKind(fs.ModeSocket))
 	case err != nil:
-		return nil, err // it names the path
+		return "", err // it names the path
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: %w", path, errKind(info.Mode()))
+		return "", fmt.Errorf("%s: %w", path, errKind(info.Mode()))
 	}
 	if info.Mode()&refused != 0 {
-		return nil, fmt.Errorf("%s: %w, which keepalived does not read; chmod a-x %s", path, ErrExecutable, path)
+		return "", fmt.Errorf("%s: %w, which keepalived does not read; chmod a-x %s", path, ErrExecutable, path)
 	}
-	data, err := content(f, patience)
+	text, err := content(f, patience)
 	if err != nil {
-		return nil, err // it names the path
+		return "", err // it names the path
 	}
-	return decoded(path, data)
+	return decoded(path, text)
 }
 
 // content reads an open file of at most MaxSize bytes, and waits no longer
 // than that for what it says.
-func content(f *os.File, wait time.Duration) ([]byte, error) {
+func content(f *os.File, wait time.Duration) (string, error) {
 	// Some files of the kernel's are regular by their mode, and nothing comes
 	// of them for ever. Only files that can be waited for take a deadline.
 	if err := f.SetReadDeadline(time.Now().Add(wait)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return "", fmt.Errorf("%s: %w", f.Name(), err)
 	}
 	// One more than allowed, so that a file that grows is noticed too. What a
-	// large file is read into is made once.
-	var b bytes.Buffer
+	// large file is read into is made once, and is its text.
+	var b strings.Builder
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() && info.Size() <= MaxSize {
-		b.Grow(int(info.Size()) + bytes.MinRead)
+		b.Grow(int(info.Size()))
 	}
-	_, err := b.ReadFrom(io.LimitReader(f, MaxSize+1))
-	data := b.Bytes()
+	n, err := io.Copy(&b, io.LimitReader(f, MaxSize+1))
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, fmt.Errorf("%s: %w but one that waits for somebody to write; name the configuration file itself", f.Name(), ErrNotRegular)
+		return "", fmt.Errorf("%s: %w but one that waits for somebody to write; name the configuration file itself", f.Name(), ErrNotRegular)
 	case err != nil:
-		return nil, err
-	case len(data) > MaxSize:
-		return nil, fmt.Errorf("%s: %w: a configuration file has %d MiB at most; divide it and include the parts, or name another", f.Name(), ErrTooLarge, MaxSize>>20)
+		return "", err
+	case n > MaxSize:
+		return "", fmt.Errorf("%s: %w: a configuration file has %d MiB at most; divide it and include the parts, or name another", f.Name(), ErrTooLarge, MaxSize>>20)
 	}
-	return data, nil
+	return b.String(), nil
 }
 
 // patience is how long a file may take to be read.
@@ -128,13 +124,13 @@ const patience = 2 * time.Second
 // decoded returns a text without the byte order mark that some editors write.
 // The error is for a text in an encoding that no reader here knows: its lines
 // could be neither understood nor searched for what must not be shown.
-func decoded(path string, data []byte) ([]byte, error) {
+func decoded(path, text string) (string, error) {
 	for _, mark := range []string{"\xff\xfe", "\xfe\xff"} {
-		if bytes.HasPrefix(data, []byte(mark)) {
-			return nil, fmt.Errorf("%s: %w but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8", path, ErrNotUTF8)
+		if strings.HasPrefix(text, mark) {
+			return "", fmt.Errorf("%s: %w but in UTF-16 or UTF-32; convert it, as by iconv -f UTF-16 -t UTF-8", path, ErrNotUTF8)
 		}
 	}
-	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
+	return strings.TrimPrefix(text, "\ufeff"), nil
 }
 
 // The errors of File beside those of package fs.

@@ -285,7 +285,7 @@ func TestContentDoesNotWait(t *testing.T) {
 	defer r.Close()
 	defer w.Close()
 	begin := time.Now()
-	if data, err := content(r, 50*time.Millisecond); data != nil || !errors.Is(err, ErrNotRegular) {
+	if data, err := content(r, 50*time.Millisecond); data != "" || !errors.Is(err, ErrNotRegular) {
 		t.Errorf("got %q, %v, want %v", data, err, ErrNotRegular)
 	}
 	if d := time.Since(begin); d > 5*time.Second {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,7 +60,7 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 	if len(files) == 0 {
 		return nil, nil, fmt.Errorf("read configuration: no file with one of the endings %s is in %s", strings.Join(source.Extensions(), " "), strings.Join(paths, ", "))
 	}
-	if len(files) == 1 && blank(files[0].Data) {
+	if len(files) == 1 && len(bytes.TrimSpace(files[0].Data)) == 0 {
 		c, found := emptyFile(files[0].Path)
 		return c, found, nil
 	}
@@ -149,12 +150,12 @@ func (n *nativeFiles) file(path string) ([]source.File, error) {
 	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Size() > int64(n.left) {
 		return nil, tooLarge
 	}
-	data, err := read(path, 0)
+	text, err := read(path, 0)
 	if err != nil {
 		return nil, err
 	}
-	if n.left -= len(data); n.left < 0 {
+	if n.left -= len(text); n.left < 0 {
 		return nil, tooLarge
 	}
-	return []source.File{{Path: path, Data: data}}, nil
+	return []source.File{{Path: path, Data: []byte(text)}}, nil
 }
