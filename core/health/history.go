@@ -15,40 +15,65 @@ type Span struct {
 const kept = 6
 
 // history is the last spans. There is one for each of tens of thousands of
-// checks, so it holds when each began only; one ends where the next begins.
+// checks, most of which have one verdict for ever: only the newest span is part of it.
 type history struct {
-	began [kept]mono.Instant
-	count [kept]uint32
-	what  [kept]Verdict
-	// newest is the place of the newest, and used how many there are.
-	newest, used uint8
-	last         mono.Instant
+	began, last mono.Instant
+	earlier     *earlier
+	count       uint32 // of the newest; 0 before the first verdict
+	what        Verdict
+}
+
+// earlier are the spans before the newest, by when each began: one ends where the
+// next begins.
+type earlier struct {
+	began [kept - 1]mono.Instant
+	count [kept - 1]uint32
+	what  [kept - 1]Verdict
+	// next is the place of the one that comes next, and used how many there are.
+	next, used uint8
 }
 
 func (h *history) add(now mono.Instant, v Verdict) {
-	if h.used == 0 || h.what[h.newest] != v {
-		if h.used > 0 {
-			h.newest = (h.newest + 1) % kept
+	if h.count == 0 || h.what != v {
+		if h.count > 0 {
+			if h.earlier == nil {
+				h.earlier = new(earlier)
+			}
+			h.earlier.add(h)
 		}
-		h.used = min(h.used+1, kept)
-		h.what[h.newest], h.began[h.newest], h.count[h.newest] = v, now, 0
+		h.what, h.began, h.count = v, now, 0
 	}
-	if h.count[h.newest]+1 != 0 {
-		h.count[h.newest]++
+	if h.count+1 != 0 {
+		h.count++
 	}
 	h.last = now
+}
+
+func (e *earlier) add(h *history) {
+	e.began[e.next], e.count[e.next], e.what[e.next] = h.began, h.count, h.what
+	e.next = (e.next + 1) % (kept - 1)
+	e.used = min(e.used+1, kept-1)
 }
 
 // spans returns what is remembered, oldest first. Last of all but the newest is
 // when the next began.
 func (h *history) spans() []Span {
-	out := make([]Span, 0, h.used)
-	for i := range h.used {
-		at := (h.newest + kept - h.used + 1 + i) % kept
-		if n := len(out); n > 0 {
-			out[n-1].Last = h.began[at]
-		}
-		out = append(out, Span{Verdict: h.what[at], Count: h.count[at], First: h.began[at], Last: h.last})
+	if h.count == 0 {
+		return nil
 	}
+	out := make([]Span, 0, kept)
+	add := func(began mono.Instant, count uint32, v Verdict) {
+		if n := len(out); n > 0 {
+			out[n-1].Last = began
+		}
+		out = append(out, Span{Verdict: v, Count: count, First: began, Last: h.last})
+	}
+	if e := h.earlier; e != nil {
+		for i := range e.used {
+			at := (e.next + kept - 1 - e.used + i) % (kept - 1)
+			add(e.began[at], e.count[at], e.what[at])
+		}
+	}
+	add(h.began, h.count, h.what)
 	return out
 }

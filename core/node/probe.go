@@ -39,21 +39,21 @@ type checker struct {
 	message string
 	took    time.Duration
 	late    time.Duration // the most that a run began late, as of ProbeCounts
-	// weight is the absolute weight that it told, if weighs.
-	weight int32
-	weighs bool
+	// added is what a file adds to the weight.
+	added int64
 	// smooth is between what is told and weight; nil takes it as it is.
 	smooth *track.Weight
-	dark   bool
-	// up, known and fresh are of those that follow something: fresh says that
-	// this is the first that is known of it.
-	up, known, fresh bool
 	// session is what it follows, and expects is true when a reload put that in the
 	// place of another, until it has come up or had its time to.
 	session *session
 	expects bool
-	// added is what a file adds to the weight.
-	added int64
+	// up, known and fresh are of those that follow something: fresh says that
+	// this is the first that is known of it.
+	up, known, fresh bool
+	dark             bool
+	// weighs says that it told an absolute weight, which weight is.
+	weighs bool
+	weight int32
 }
 
 // follows reports whether the check runs nothing.

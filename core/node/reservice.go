@@ -35,6 +35,7 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.carried = map[uint64]uint32{}
 	n.probing.Checks, n.probing.Dark = checks, 0
 	servers, checks = 0, 0
+	fresh := 0
 	for i := range cfg {
 		v := &n.services[i]
 		*v = service{cfg: &cfg[i], since: now}
@@ -43,6 +44,8 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 		servers += len(v.cfg.Servers)
 		if was != nil {
 			v.sleeps, was.stays = was.sleeps, true
+		} else {
+			fresh++
 		}
 		find := was.finder()
 		for k := range v.servers {
@@ -60,6 +63,7 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.attachChecks()
 	n.rehand(now)
 	n.tellRemoved(before)
+	n.out = slices.Grow(n.out, fresh+fewActions) // most have their quorum to tell
 	for i := range n.services {
 		v := &n.services[i]
 		n.restand(now, v, old[v.cfg.Name])
@@ -70,6 +74,9 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.queue.fill()
 	n.stirred = true
 }
+
+// fewActions are those that a call comes to beside what it tells of services.
+const fewActions = 16
 
 // tellRemoved tells of servers that were up, and of services that had their quorum,
 // and are gone: whoever was told that they came has something to undo.

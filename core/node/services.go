@@ -47,25 +47,26 @@ type server struct {
 	down, undecided int
 	added           int64 // by checks, to the weight
 	weight          int
-	up              bool
 	since           mono.Instant
 	hand            *hand // nil when people have none in it
+	// risesFrom is since when its weight rises, if rises says that it does, and
+	// placed its weight in the table, if serves.
+	risesFrom mono.Instant
+	placed    int
+	up        bool
 	// unproven says that its checks rested in maintenance and have no result
 	// since, so that what they said before is too old to count, and absent that
 	// it had no place when it was left to them. While its service sleeps nothing
 	// would prove it, and no client could meet it: there it never is.
 	unproven, absent bool
-	// rises says that its weight rises since risesFrom.
-	rises     bool
-	risesFrom mono.Instant
+	rises            bool
 	// untold says that it began as not working, and nobody was told so yet.
 	untold bool
 	// stays says that a reload found it again.
 	stays bool
 	// serves says that it is to have clients unless people or the quorum forbid
-	// it, and placed is its weight then.
+	// it.
 	serves bool
-	placed int
 }
 
 // name is the check for people.
