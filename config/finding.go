@@ -10,11 +10,16 @@ import (
 )
 
 // Position is a place in a file; lines and columns count from 1, and columns
-// count characters. The zero value means no particular place.
+// count characters. The zero value means no particular place. A configuration of
+// tens of thousands of real servers has hundreds of thousands, so it is small.
 type Position struct {
-	File   string
-	Line   int
-	Column int
+	File         string
+	Line, Column int32
+}
+
+// NewPosition is a place in a file of at most 64 MiB (load.MaxSize).
+func NewPosition(file string, line, column int) Position {
+	return Position{File: file, Line: int32(line), Column: int32(column)}
 }
 
 // String renders FILE:LINE:COLUMN.

@@ -341,13 +341,19 @@ func (e Endpoint) IsValid() bool { return e.Addr().IsValid() }
 
 // String renders ADDRESS:PORT, or the address alone when there is no port.
 func (e Endpoint) String() string {
+	var room [64]byte
+	return string(e.AppendTo(room[:0]))
+}
+
+// AppendTo appends what String returns.
+func (e Endpoint) AppendTo(b []byte) []byte {
 	switch {
 	case !e.IsValid():
-		return ""
+		return b
 	case e.Port() == 0:
-		return e.Addr().String()
+		return e.Addr().AppendTo(b)
 	}
-	return e.AddrPort.String()
+	return e.AddrPort.AppendTo(b)
 }
 
 // MarshalText renders String.

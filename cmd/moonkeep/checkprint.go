@@ -82,7 +82,7 @@ func (p *findingPrinter) print(f config.Finding) {
 	if source == nil {
 		return
 	}
-	if text, caret, ok := source.Line(f.At.Line, f.At.Column); ok {
+	if text, caret, ok := source.Line(int(f.At.Line), int(f.At.Column)); ok {
 		fmt.Fprintf(&p.out, "    %s\n    %s\n", text, strings.TrimSuffix(caret, "^")+p.in(green, "^"))
 	}
 }

@@ -14,6 +14,21 @@ func (p *Probe) Server() string {
 	return p.server.String()
 }
 
+// Label is what the log calls it. It is made at every call.
+func (p *Probe) Label() string {
+	if p.Script != "" {
+		return p.Kind + " of vrrp_script " + p.Script
+	}
+	var room [192]byte // there may be tens of thousands: one text for each
+	b := append(room[:0], p.Kind...)
+	if place := p.Place(); place != "" {
+		b = append(append(b, ' '), place...)
+	}
+	b = p.server.AppendTo(append(b, " of "...))
+	b = append(append(b, " of virtual server "...), p.Service...)
+	return string(b)
+}
+
 // At is where the check was written; false of a script's.
 func (p *Probe) At() (at config.Position, ok bool) {
 	if p.Script != "" {

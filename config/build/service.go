@@ -48,15 +48,20 @@ func services(c *config.Config) []node.Service {
 		if v.HASuspend {
 			s.Awake = v.Address.Addr()
 		}
+		most := 0
+		for _, r := range list {
+			most += len(r.Checks)
+		}
+		checks := make([]node.Check, 0, most) // of all its servers
+		lower := strings.ToLower(protocol)
 		for _, r := range list {
 			if v.SorryServer != nil && r.Address == v.SorryServer.Address {
 				s.Sorry.Inhibits = r.Inhibits(r.of) // of the two settings this one counts, as with keepalived
 			}
 			x := node.Server{
-				Name: r.endpoint().String(), Tuple: serverTuple(r.of, r.RealServer, protocol), Weight: r.IPVSWeight(r.of), Inhibits: r.Inhibits(r.of),
+				Name: r.endpoint().String(), Tuple: serverTuple(r.of, r.RealServer, lower), Weight: r.IPVSWeight(r.of), Inhibits: r.Inhibits(r.of),
 			}
-			list := checksOf(r.RealServer)
-			x.Checks = make([]node.Check, 0, len(list))
+			list, first := checksOf(r.RealServer), len(checks)
 			for i := range list {
 				k := &list[i]
 				var p *Probe
@@ -66,8 +71,9 @@ func services(c *config.Config) []node.Service {
 					p = &one
 				}
 				number++
-				x.Checks = append(x.Checks, b.check(r.of, r.RealServer, k, p, files))
+				checks = append(checks, b.check(r.of, r.RealServer, k, p, files))
 			}
+			x.Checks = checks[first:len(checks):len(checks)]
 			s.Servers = append(s.Servers, x)
 		}
 		all = append(all, s)
@@ -132,11 +138,19 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 			life.Alpha, life.OnUnknown = false, health.Keep
 		}
 	}
-	if b.made[life] == nil {
-		b.made[life] = &life
-	}
-	out.Life = b.made[life]
+	out.Life = b.shared(life)
 	return out
+}
+
+// shared is the one that is used for all that are the same.
+func (b *lives) shared(life health.Config) *health.Config {
+	made := b.made[life]
+	if made == nil {
+		made = new(health.Config) // not &life, for which each call would take memory
+		*made = life
+		b.made[life] = made
+	}
+	return made
 }
 
 // policy is what is made of an unknown verdict.
@@ -159,11 +173,11 @@ func serviceTuple(v *config.VirtualServer, place int) string {
 	case v.Fwmark != 0:
 		return fmt.Sprintf("FWM %d", v.Fwmark)
 	}
-	return tuple(v.Address, v.Protocol)
+	return tuple(v.Address, strings.ToLower(v.Protocol))
 }
 
 // serverTuple does so with a real server. By the mark of a virtual server packets that
-// are not rewritten come to any port, which is 0 then.
+// are not rewritten come to any port, which is 0 then. The protocol is in small letters.
 func serverTuple(v *config.VirtualServer, r *config.RealServer, protocol string) string {
 	e := r.Endpoint(v)
 	if v.Fwmark != 0 && r.Method(v).Kind != config.NAT {
@@ -181,7 +195,7 @@ func tuple(e config.Endpoint, protocol string) string {
 		b = append(b, e.Addr().String()...)
 	}
 	b = append(b, "]:"...)
-	b = append(b, strings.ToLower(protocol)...)
+	b = append(b, protocol...)
 	return string(strconv.AppendUint(append(b, ':'), uint64(e.Port()), 10))
 }
 

@@ -38,7 +38,7 @@ func Flattened(path string, data []byte) config.Findings {
 			continue
 		}
 		said[name] = true
-		found.Add(config.Position{File: path, Line: number, Column: m[2] + 1}, config.Warning, "not-carried", "%s", text)
+		found.Add(config.NewPosition(path, number, m[2]+1), config.Warning, "not-carried", "%s", text)
 	}
 	return found
 }

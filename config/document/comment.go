@@ -42,7 +42,7 @@ func Comments(path string, data []byte) []Comment {
 			continue
 		}
 		all = append(all, Comment{
-			At:    config.Position{File: path, Line: number, Column: utf8.RuneCountInString(line[:at]) + 1},
+			At:    config.NewPosition(path, number, utf8.RuneCountInString(line[:at])+1),
 			Text:  printable(text),
 			Alone: strings.Trim(line[:at], " \t\r\ufeff") == "",
 		})

@@ -152,7 +152,7 @@ func (r *reader) position(p pos) config.Position {
 	c, off := &r.counted, sp.off+int(p-sp.base)
 	if c.file != sp.file || off < c.off {
 		at := sp.file.position(off)
-		*c = cursor{file: sp.file, off: off, line: at.Line, start: strings.LastIndexByte(sp.file.text[:off], '\n') + 1}
+		*c = cursor{file: sp.file, off: off, line: int(at.Line), start: strings.LastIndexByte(sp.file.text[:off], '\n') + 1}
 		return at
 	}
 	passed := sp.file.text[c.off:off]
@@ -161,5 +161,5 @@ func (r *reader) position(p pos) config.Position {
 		c.start = c.off + strings.LastIndexByte(passed, '\n') + 1
 	}
 	c.off = off
-	return config.Position{File: sp.file.name, Line: c.line, Column: utf8.RuneCountInString(sp.file.text[c.start:off]) + 1}
+	return config.NewPosition(sp.file.name, c.line, utf8.RuneCountInString(sp.file.text[c.start:off])+1)
 }

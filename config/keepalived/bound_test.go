@@ -250,7 +250,7 @@ func TestBoundKeywords(t *testing.T) {
 
 				text = inBlock(l, name, before(key), k.name+" "+bad)
 				cfg, findings = Read("f", []byte(text))
-				at := strings.Count(text[:strings.LastIndex(text, k.name+" "+bad)], "\n") + 1
+				at := int32(strings.Count(text[:strings.LastIndex(text, k.name+" "+bad)], "\n") + 1)
 				if !slices.ContainsFunc(findings, func(x config.Finding) bool {
 					return x.At.Line == at && x.Name != "not-acted-on" && x.Name != "not-built"
 				}) {

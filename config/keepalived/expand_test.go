@@ -325,7 +325,7 @@ func FuzzExpand(f *testing.F) {
 		}
 		for _, f := range findings {
 			lines := strings.Split(texts[f.At.File], "\n")
-			if f.Name != "more-findings" && f.Unseen == 0 && (f.At.Line < 1 || f.At.Line > len(lines) || f.At.Column < 1 || f.At.Column > len([]rune(lines[f.At.Line-1]))+1) {
+			if f.Name != "more-findings" && f.Unseen == 0 && (f.At.Line < 1 || int(f.At.Line) > len(lines) || f.At.Column < 1 || int(f.At.Column) > len([]rune(lines[f.At.Line-1]))+1) {
 				t.Errorf("outside the files: %s", f)
 			}
 			if strings.ContainsAny(f.Text, "\n\r\x00") {

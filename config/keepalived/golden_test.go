@@ -109,7 +109,7 @@ func checkFindings(t *testing.T, data []byte, findings config.Findings) {
 		if f.Name == "more-findings" || f.Unseen > 0 {
 			continue
 		}
-		if f.At.Line < 1 || f.At.Line > len(lines) || f.At.Column < 1 || f.At.Column > len([]rune(lines[f.At.Line-1]))+1 {
+		if f.At.Line < 1 || int(f.At.Line) > len(lines) || f.At.Column < 1 || int(f.At.Column) > len([]rune(lines[f.At.Line-1]))+1 {
 			t.Errorf("outside the file: %s", f)
 		}
 		if f.At.Line < last.Line || f.At.Line == last.Line && f.At.Column < last.Column {

@@ -52,7 +52,7 @@ func (f *file) line(off int) int {
 func (f *file) position(off int) config.Position {
 	off = min(max(off, 0), len(f.text))
 	start := strings.LastIndexByte(f.text[:off], '\n') + 1
-	return config.Position{File: f.name, Line: f.line(off), Column: utf8.RuneCountInString(f.text[start:off]) + 1}
+	return config.NewPosition(f.name, f.line(off), utf8.RuneCountInString(f.text[start:off])+1)
 }
 
 // run says where a part of an expanded line was written: from byte at on, it

@@ -83,7 +83,7 @@ func TestSettle(t *testing.T) {
 		found.Add(config.Position{File: "a", Line: 1}, config.Warning, "x", "%d", i)
 	}
 	for i := range mostOfAName + 3 {
-		found.Add(config.Position{File: "b", Line: i + 1}, config.Warning, "x", "%d", i)
+		found.Add(config.Position{File: "b", Line: int32(i + 1)}, config.Warning, "x", "%d", i)
 	}
 	found.Add(config.Position{File: "b", Line: 99}, config.Warning, "y", "y")
 	got := settle(found)

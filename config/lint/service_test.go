@@ -18,7 +18,7 @@ func server(address string, real ...string) config.VirtualServer {
 		LBKind: config.LVSMethod{Kind: config.NAT}, DelayLoop: 10 * time.Second, ConnectTimeout: time.Second, Quorum: 1, Weight: 1,
 	}
 	for i, r := range real {
-		at := config.Position{File: "a.conf", Line: i + 2}
+		at := config.Position{File: "a.conf", Line: int32(i + 2)}
 		v.RealServers = append(v.RealServers, config.RealServer{At: at, Address: endpointOf(r), Checks: []config.Check{{TCP: &config.TCPCheck{At: at}}}})
 	}
 	return v
@@ -400,7 +400,7 @@ func large(services, real int) *config.Config {
 		v := server(fmt.Sprintf("192.0.%d.%d:80", i/250, i%250+1))
 		for k := range per {
 			line++
-			at := config.Position{File: "a.conf", Line: line}
+			at := config.Position{File: "a.conf", Line: int32(line)}
 			v.RealServers = append(v.RealServers, config.RealServer{
 				At: at, Address: endpointOf(fmt.Sprintf("10.%d.%d.%d:80", i/250, i%250, k+1)), Checks: []config.Check{{TCP: &config.TCPCheck{At: at}}},
 			})

@@ -40,7 +40,7 @@ func TestDiff(t *testing.T) {
 	}
 	b := sample{Flat: flatted{Delay: 1}, place: place{At: config.Position{Line: 3}, Written: config.Keys{{Name: "weight", At: config.Position{Line: 7}}}}, Weight: &weight, State: "MASTER"}
 	for i, c := range s.Diff(&sample{}, &b) {
-		if want := []int{3, 3, 7}[i]; c.At.Line != want {
+		if want := []int32{3, 3, 7}[i]; c.At.Line != want {
 			t.Errorf("%v is in line %d, want %d", c, c.At.Line, want)
 		}
 	}

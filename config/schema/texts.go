@@ -444,7 +444,7 @@ func texts() map[string]string {
 		"PluginCheck":                          "PluginCheck is a check by a plugin of a third party.",
 		"PluginCheck.Name":                     "The plugin, by its name in plugins, or by the name of a file in the global plugin_directory. A name of one of moonkeep's own checks needs a path in plugins, and then stands for all checks of that kind.",
 		"PluginCheck.Options":                  "The options of the check, as the plugin calls them. In keepalived.conf a line for each: option NAME VALUE.",
-		"Position":                             "Position is a place in a file; lines and columns count from 1, and columns count characters. The zero value means no particular place.",
+		"Position":                             "Position is a place in a file; lines and columns count from 1, and columns count characters. The zero value means no particular place. A configuration of tens of thousands of real servers has hundreds of thousands, so it is small.",
 		"Program":                              "Program is a program to run, or a Lua file with a function to call.",
 		"Program.Allow":                        "Allow lists what the Lua file may do beyond reading.",
 		"Program.Args":                         "Args are handed to the Lua function: texts, numbers, and true or false.",

@@ -56,7 +56,7 @@ func comments(t Text) ([]*allow, config.Findings) {
 			continue
 		}
 		place := func(offset int) config.Position {
-			return config.Position{File: t.File, Line: number, Column: utf8.RuneCountInString(line[:at+offset]) + 1}
+			return config.NewPosition(t.File, number, utf8.RuneCountInString(line[:at+offset])+1)
 		}
 		found, file, why := directive(text)
 		switch {

@@ -64,7 +64,7 @@ type allow struct {
 
 // covers reports whether a finding is one that a allows.
 func (a *allow) covers(f config.Finding) bool {
-	return a.name == f.Name && (a.at.File == "" || a.at.File == f.At.File && (a.line == 0 || a.line == f.At.Line))
+	return a.name == f.Name && (a.at.File == "" || a.at.File == f.At.File && (a.line == 0 || a.line == int(f.At.Line)))
 }
 
 // Apply returns the findings of nodes files' configurations without those

@@ -10,7 +10,7 @@ import (
 
 // finding is a warning at a line, or an error when its name ends in "!".
 func finding(file string, line int, name string) config.Finding {
-	f := config.Finding{At: config.Position{File: file, Line: line, Column: 1}, Name: name, Text: "text"}
+	f := config.Finding{At: config.NewPosition(file, line, 1), Name: name, Text: "text"}
 	if bare, ok := strings.CutSuffix(name, "!"); ok {
 		f.Name, f.Severity = bare, config.Error
 	}

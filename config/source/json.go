@@ -147,7 +147,7 @@ func (j *jsonReader) table(v *value, depth int) error {
 			j.found.Add(at, config.Error, "duplicate-key", "%s is given twice, first in line %d", quoted(key), line)
 			continue
 		}
-		seen[key] = at.Line
+		seen[key] = int(at.Line)
 		v.fields = append(v.fields, field{key: key, at: at, value: val})
 	}
 	_, err := j.decoder.Token()

@@ -122,5 +122,5 @@ func (l *lines) at(offset int) config.Position {
 	}
 	column += utf8.RuneCount(l.data[from:offset])
 	l.last.line, l.last.offset, l.last.column = low+1, offset, column
-	return config.Position{File: l.file, Line: low + 1, Column: column}
+	return config.NewPosition(l.file, low+1, column)
 }

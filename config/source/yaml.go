@@ -77,7 +77,7 @@ func addYAMLError(file string, err error, found *config.Findings) {
 	at := config.Position{File: file, Line: 1, Column: 1}
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		if n, convErr := strconv.Atoi(m[1]); convErr == nil {
-			at.Line = max(n, 1)
+			at.Line = int32(max(n, 1))
 		}
 		text = text[len(m[0]):]
 	}
@@ -100,7 +100,7 @@ type yamlReader struct {
 }
 
 func (y *yamlReader) at(n *yaml.Node) config.Position {
-	return config.Position{File: y.file, Line: max(n.Line, 1), Column: max(n.Column, 1)}
+	return config.NewPosition(y.file, max(n.Line, 1), max(n.Column, 1))
 }
 
 func (y *yamlReader) error(n *yaml.Node, name, format string, args ...any) {
@@ -172,7 +172,7 @@ func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
 		line, twice := seen[key.Value]
 		if seen == nil {
 			if first := v.get(key.Value); first != nil {
-				line, twice = first.at.Line, true
+				line, twice = int(first.at.Line), true
 			}
 		}
 		if twice {

@@ -135,7 +135,7 @@ func Parse(file, text string) ([]Step, config.Findings) {
 	var steps []Step
 	var findings config.Findings
 	for i, line := range strings.Split(text, "\n") {
-		p := lineParser{at: config.Position{File: file, Line: i + 1}, words: split(strings.TrimSuffix(line, "\r")), findings: &findings}
+		p := lineParser{at: config.NewPosition(file, i+1, 0), words: split(strings.TrimSuffix(line, "\r")), findings: &findings}
 		steps = append(steps, p.steps()...)
 	}
 	return steps, findings
@@ -185,7 +185,7 @@ type lineParser struct {
 
 func (p *lineParser) fail(column int, name, format string, args ...any) {
 	at := p.at
-	at.Column = column
+	at.Column = int32(column)
 	p.findings.Add(at, config.Error, name, format, args...)
 }
 
@@ -214,10 +214,10 @@ func (p *lineParser) steps() []Step {
 
 func (p *lineParser) say() Step {
 	s := Step{At: p.at, Verb: Say}
-	s.At.Column = p.words[0].column
+	s.At.Column = int32(p.words[0].column)
 	s.Text = strings.TrimSpace(strings.TrimPrefix(p.words[0].rest, string(Say)))
 	if s.Text == "" {
-		p.fail(s.At.Column, "missing-argument", "say what? expected: say TEXT")
+		p.fail(p.words[0].column, "missing-argument", "say what? expected: say TEXT")
 	}
 	return s
 }
@@ -230,7 +230,7 @@ func (p *lineParser) step(words []word) (Step, bool) {
 		return Step{}, false
 	}
 	s := Step{At: p.at, Verb: f.verb}
-	s.At.Column = words[0].column
+	s.At.Column = int32(words[0].column)
 	last := words[len(words)-1]
 	rest := words[used:]
 	for i, arg := range f.args {

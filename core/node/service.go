@@ -74,18 +74,19 @@ type Check struct {
 	// Life is shared by checks that run alike. Of those that follow something
 	// Alpha counts only.
 	Life *health.Config
-	// LogAll has each failure told, not only changes.
-	LogAll bool
 	// File, when not empty, names a tracked file that the check follows instead
 	// of running (FILE_CHECK), with a weight and a sign as
-	// balance.FileEffect has them.
-	File    string
-	Weight  int
-	Reverse bool
+	// balance.FileEffect has them: Weight and Reverse.
+	File   string
+	Weight int
 	// Smoothing, when not nil, says how the weights that it tells count.
 	Smoothing *track.Smoothing
 	// Session, when not empty, names a BFD session that it follows (BFD_CHECK).
 	Session string
+	// Reverse turns the sign of what is in File.
+	Reverse bool
+	// LogAll has each failure told, not only changes.
+	LogAll bool
 }
 
 // Ask is a probe that is to be made.

@@ -25,14 +25,20 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 		if g.live == 0 {
 			g.byKey = make(map[slotKey]uint32, len(a.checks))
 		}
-		times := make(map[string]int, len(a.checks))
 		ids = make([]uint32, len(a.checks))
+		taken := make([]bool, len(g.slots)+len(a.checks)) // by slot
+		further := make(map[string]int)                   // how many have an identity beside the first; most have none
+		remembers := g.remembers()
 		var fresh []uint32
 		for i, c := range a.checks {
-			key := slotKey{c.Identity, times[c.Identity]}
-			times[c.Identity]++
+			key := slotKey{identity: c.Identity}
+			if id, there := g.byKey[key]; there && taken[id] {
+				further[c.Identity]++
+				key.nth = further[c.Identity]
+			}
 			_, there := g.byKey[key]
-			if ids[i] = g.take(key, c); !there {
+			ids[i] = g.take(key, c)
+			if taken[ids[i]] = true; !there && remembers {
 				fresh = append(fresh, ids[i])
 			}
 		}
@@ -82,15 +88,16 @@ type whose struct {
 	label   string
 }
 
+// remembers reports whether a check has a past; those of most kinds have none.
+func (g *group) remembers() bool {
+	return slices.ContainsFunc(g.slots, func(s slot) bool { return s.state != "" })
+}
+
 // bequeath gives those of the slots ids that are fresh the pasts of checks that are in
 // none of these slots any more: a check whose options have changed has the past of the
 // one before. What leaves a doubt whose past it is, has none.
 func (g *group) bequeath(ids, fresh []uint32) {
-	any := false
-	for id := range g.slots { // most kinds have none
-		any = any || g.slots[id].state != ""
-	}
-	if !any || len(fresh) == 0 {
+	if len(fresh) == 0 {
 		return
 	}
 	kept := make([]bool, len(g.slots))

@@ -13,27 +13,28 @@ import (
 type slot struct {
 	check *Check  // of the set that probed it last, or made it; nothing when the slot is free
 	key   slotKey // by which it is found again
-	refs  int     // sets that have it
+	refs  int32   // sets that have it
 
-	// asked says that a probe is under way, which the following are about.
+	// asked says that a probe is under way, which the following are about. What is
+	// small stands together: there are tens of thousands.
 	asked      bool
 	queued     bool // it stands in the queue; also when it was answered meanwhile
-	sent       *instance
-	set        *Set
+	details    bool // of once: they are wanted
 	generation uint32
 	number     uint32
 	seq        uint32
+	probe      uint32 // its number on the wire
+	heap       int32  // its place in the heap
+	sent       *instance
+	set        *Set
 	once       chan<- checker.Result // in place of set
-	details    bool                  // of once: they are wanted
-	probe      uint32                // its number on the wire
 	until      time.Time
-	heap       int // its place in the heap
 
 	state    string   // of the last result that had one; see checker.Result
 	heir     *slotKey // of the check that takes its place in a newer set, see remember
+	refused  string   // why the instance prepared cannot probe it
 	gone     uint32   // the probe before; up to it answers may come late
 	prepared uint32   // the number of the instance that it was last sent to
-	refused  string   // why that instance cannot probe it
 }
 
 // slotKey is what is checked, and which of those that are the same.
@@ -57,17 +58,17 @@ func (d *deadlines) less(a, b int) bool {
 func (d *deadlines) swap(a, b int) {
 	s := *d.slots
 	d.ids[a], d.ids[b] = d.ids[b], d.ids[a]
-	s[d.ids[a]].heap, s[d.ids[b]].heap = a, b
+	s[d.ids[a]].heap, s[d.ids[b]].heap = int32(a), int32(b)
 }
 
 func (d *deadlines) push(id uint32) {
-	(*d.slots)[id].heap = len(d.ids)
+	(*d.slots)[id].heap = int32(len(d.ids))
 	d.ids = append(d.ids, id)
 	d.up(len(d.ids) - 1)
 }
 
 func (d *deadlines) remove(id uint32) {
-	at := (*d.slots)[id].heap
+	at := int((*d.slots)[id].heap)
 	last := len(d.ids) - 1
 	d.swap(at, last)
 	d.ids = d.ids[:last]

@@ -152,7 +152,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			Target: checker.Target{
 				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout, Weight: x.Weight,
 			},
-			Label: strings.TrimSpace(x.Kind+" "+x.Place()) + " of " + x.Server() + " of virtual server " + x.Service,
+			Label: x.Label(),
 		}
 		if x.Kind == "MISC_CHECK" && x.User == "" && x.Group == "" {
 			check.User = OwnUser() // as all programs do without script_user
@@ -173,7 +173,6 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			check.Identity += sum
 		}
 		if x.Script != "" {
-			check.Label = x.Kind + " of vrrp_script " + x.Script
 			scripts[x.Script] = x.Check
 		}
 		if x.Plugin { // moonkeep's own are asked when the configuration is read
