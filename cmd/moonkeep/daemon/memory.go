@@ -14,15 +14,11 @@ import (
 const gcPercent = 50
 
 // easeBytes is by how much the heap may grow before it is collected while a
-// configuration is read. Reading one makes some ten times what stays of it, and
-// a heap that is small would be collected again and again meanwhile, which takes
-// a third of the time of a reload.
-const easeBytes = 64 << 20
-
-// startBytes is the same for the start, when nothing else is in memory yet: what
-// 37,000 real servers make until they stand in IPVS, which collecting would put off
-// by a seventh.
-const startBytes = 192 << 20
+// configuration is read and put into place: what 37,000 real servers make
+// meanwhile. Reading one makes many times what stays of it, and the heap would be
+// collected again and again, which takes a quarter of the time of a reload. One that
+// makes less takes no more memory for it.
+const easeBytes = 192 << 20
 
 // collection is how often the daemon collects garbage. GOGC counts if it is set.
 // GOMAXPROCS is left to the runtime, which follows the processors of the process
@@ -48,7 +44,7 @@ func newCollection() (c *collection, end func()) {
 	if os.Getenv("GOGC") != "" {
 		c.usual = debug.SetGCPercent(gcPercent)
 	}
-	return c, c.ease(startBytes)
+	return c, c.ease(easeBytes)
 }
 
 // ease lets the heap grow by so many bytes before it is collected, until the function
