@@ -53,8 +53,8 @@ type daemon struct {
 	planned node.Config
 	// checks are those of the scripts that run; only newDaemon and reload use it.
 	checks *checks
-	// lasting stood before it was configured, and is the host's own (hostsOwn);
-	// only newDaemon, reload and retire use it.
+	// lasting stood before it was configured, and is the host's own (hostsOwn); only
+	// newDaemon and reload change it. Whoever does not hold reloading reads it with mu.
 	lasting []netspec.Address
 	calm    func() // ends the watch over real time
 	garbage *collection
@@ -416,7 +416,10 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	}); err != nil && !errors.Is(err, errKernelOver) {
 		d.log.Warn("not all interfaces are as they should be after the reload", "err", err)
 	}
-	d.notifyPlan, d.planned, d.lasting, d.checks = notices, plan.Node, plan.Keep, plan.Checks.(*checks)
+	d.notifyPlan, d.planned, d.checks = notices, plan.Node, plan.Checks.(*checks)
+	d.mu.Lock()
+	d.lasting = plan.Keep
+	d.mu.Unlock()
 	d.edges.names.settle(d.edges.host)
 	if err := d.balance.relearn(ctx, c, d.roles); err != nil && !ending(ctx, err) {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
