@@ -26,6 +26,7 @@ var (
 // TestDocuments holds that the commands which documents, and comments in the code,
 // show or name exist, with their flags.
 func TestDocuments(t *testing.T) {
+	t.Parallel()
 	lines, names := 0, 0
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		switch {

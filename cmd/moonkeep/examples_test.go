@@ -21,6 +21,7 @@ import (
 // TestExamples: every example has a README, configurations without an error in
 // every language that convert knows, and Lua files with tests that pass.
 func TestExamples(t *testing.T) {
+	t.Parallel()
 	folders, err := filepath.Glob("../../examples/*")
 	if err != nil || len(folders) == 0 {
 		t.Fatal(folders, err)

@@ -78,6 +78,7 @@ const strict = `case $o in *no_such_option*) why=no_such_option ;; *'"no such va
 // TestPluginTest holds that each thing that is wrong with a plugin is found, and
 // nothing else.
 func TestPluginTest(t *testing.T) {
+	t.Parallel()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: plugins run as another user")
 	}

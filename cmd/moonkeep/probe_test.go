@@ -33,6 +33,7 @@ func runLine(args ...string) (status int, stdout, stderr string) {
 }
 
 func TestProbe(t *testing.T) {
+	t.Parallel()
 	web := pages(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
