@@ -128,10 +128,11 @@ type Timing struct {
 // what becomes of a check that has none.
 type Patience struct {
 	// How many successes in a row it takes to work again. The first result
-	// decides alone, unless the check counts as failed until it succeeds.
-	Rise *int `key:"rise" own:"true" range:"1..1048576" unit:"count" inherits:"what is around it, else 1" tier:"2"`
+	// decides alone, unless the check counts as failed until it succeeds and rise
+	// is written.
+	Rise *int `key:"rise" own:"true" range:"1..1048576" unit:"count" inherits:"what is around it; else 1, HTTP_GET and SSL_GET without fast_recovery 2" tier:"2"`
 	// How many failures in a row it takes to fail: another way to say retry,
-	// which is one less. The first result decides alone.
+	// which is one less. The first result decides alone, but that of an SMTP_CHECK.
 	Fall *int `key:"fall" own:"true" range:"1..1048576" unit:"count" inherits:"what is around it, else retry + 1" tier:"2"`
 	// The time until the next run while results contradict the state: after a
 	// failure of what works, and after a success of what does not.

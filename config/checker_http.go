@@ -14,8 +14,8 @@ type Web struct {
 	EnableSNI bool `key:"enable_sni" tier:"2"`
 	// The name that is sent in the TLS handshake.
 	SNIName string `key:"sni_name" inherits:"virtualhost" tier:"3"`
-	// After a failure all URLs are asked for without delay_loop between them.
-	FastRecovery bool `key:"fast_recovery" idle:"each run asks for all URLs at once" tier:"2"`
+	// What failed works again after one run that is right, and not after two.
+	FastRecovery bool `key:"fast_recovery" tier:"2"`
 	// The request is made by HTTP/2: by TLS when the server agrees, else from
 	// the first byte on.
 	HTTP2 bool `key:"http2" own:"true" tier:"3"`

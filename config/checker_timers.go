@@ -17,6 +17,9 @@ type Timers struct {
 	Alpha          bool
 	// Rise and Fall are how many results in a row change the state; at least 1.
 	Rise, Fall int
+	// FirstFails says that the first result decides alone where it is a failure, and
+	// FirstWorks that it does where it is a success that Alpha waits for.
+	FirstFails, FirstWorks bool
 	// FastInterval is until the next run while results contradict the state.
 	FastInterval time.Duration
 	// OnUnknown is keep, fail or ok.
@@ -164,7 +167,22 @@ func timers(c *Check, t *Timing, connect *time.Duration, v *VirtualServer, r *Re
 	out.DelayBeforeRetry = inherited(delay, t.DelayBeforeRetry, r.DelayBeforeRetry, v.DelayBeforeRetry)
 	out.Warmup = inherited(out.DelayLoop, t.Warmup, r.Warmup, v.Warmup)
 	out.patience(t, r, v)
+	out.FirstFails = c.SMTP == nil
+	if web := c.web(); web != nil && !web.FastRecovery && t.Rise == nil && r.Rise == nil && v.Rise == nil {
+		out.Rise, out.FirstWorks = 2, true
+	}
 	return out
+}
+
+// web is what HTTP_GET and SSL_GET have in common; nil for others.
+func (c *Check) web() *Web {
+	switch {
+	case c.HTTP != nil:
+		return &c.HTTP.Web
+	case c.SSL != nil:
+		return &c.SSL.Web
+	}
+	return nil
 }
 
 // patience resolves what results come to that are not clear. A retry that

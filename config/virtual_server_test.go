@@ -80,6 +80,9 @@ func TestPatience(t *testing.T) {
 	}{
 		{"nothing written", VirtualServer{DelayLoop: 6 * s}, RealServer{}, Check{TCP: &TCPCheck{}}, patience{1, 2, s, "keep", 18 * s}},
 		{"MISC_CHECK fails at once", VirtualServer{DelayLoop: 6 * s}, RealServer{}, Check{Misc: &MiscCheck{}}, patience{1, 1, s, "keep", 18 * s}},
+		{"HTTP_GET works again after two", VirtualServer{DelayLoop: 6 * s}, RealServer{}, Check{HTTP: &HTTPCheck{}}, patience{2, 2, 3 * s, "keep", 18 * s}},
+		{"with fast_recovery after one", VirtualServer{DelayLoop: 6 * s}, RealServer{}, Check{SSL: &SSLCheck{Web: Web{FastRecovery: true}}}, patience{1, 2, 3 * s, "keep", 18 * s}},
+		{"with rise after as many", VirtualServer{DelayLoop: 6 * s, Patience: Patience{Rise: ptr(1)}}, RealServer{}, Check{SSL: &SSLCheck{}}, patience{1, 2, 3 * s, "keep", 18 * s}},
 		{"the virtual server's, fall before retry", around, RealServer{}, Check{TCP: &TCPCheck{}}, patience{2, 3, s / 2, "ok", 4 * s}},
 		{"a nearer retry", around, RealServer{Retry: ptr(1)}, Check{TCP: &TCPCheck{}}, patience{2, 2, s / 2, "ok", 4 * s}},
 		{"a nearer fall", around, RealServer{Retry: ptr(1), Patience: Patience{Fall: ptr(9)}}, Check{TCP: &TCPCheck{}}, patience{2, 9, s / 2, "ok", 4 * s}},

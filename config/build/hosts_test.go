@@ -56,9 +56,9 @@ virtual_servers:
 	}
 	checks := Node(c).Services[0].Servers[0].Checks
 	lives := []health.Config{
-		{Interval: 10 * time.Second, Doubt: time.Second, Warmup: 10 * time.Second, Patience: 14 * time.Second, Rise: 1, Fall: 3, Grace: 30 * time.Second},
+		{Interval: 10 * time.Second, Doubt: time.Second, Warmup: 10 * time.Second, Patience: 14 * time.Second, Rise: 1, Fall: 3, First: health.Counted, Grace: 30 * time.Second},
 		{Interval: 2 * time.Second, Doubt: 3 * time.Second, Warmup: 6 * time.Second, Patience: 5 * time.Second, Rise: 2, Fall: 6, Alpha: true, Grace: 7 * time.Second, OnUnknown: health.Pass},
-		{Interval: 10 * time.Second, Doubt: time.Second, Warmup: 10 * time.Second, Patience: 14 * time.Second, Rise: 1, Fall: 3, Grace: 30 * time.Second},
+		{Interval: 10 * time.Second, Doubt: time.Second, Warmup: 10 * time.Second, Patience: 14 * time.Second, Rise: 1, Fall: 3, First: health.Counted, Grace: 30 * time.Second},
 	}
 	places := []string{"", "192.0.2.12:25", "192.0.2.11:26"}
 	for i, want := range lives {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/node"
 )
 
@@ -118,5 +119,27 @@ virtual_servers:
 	}
 	if !slices.Equal(of, want) {
 		t.Errorf("the node says %q, want %q", of, want)
+	}
+}
+
+// TestFirstResult holds what the first result of a check decides, as with keepalived's.
+func TestFirstResult(t *testing.T) {
+	c := read(t, `
+virtual_servers:
+  - address: 192.0.2.1:80
+    protocol: TCP
+    real_servers:
+      - {address: '192.0.2.11:80', checks: [TCP_CHECK, SMTP_CHECK, {HTTP_GET: {urls: [{path: /}]}}]}
+      - {address: '192.0.2.12:80', alpha: true, checks: [TCP_CHECK, SMTP_CHECK, {HTTP_GET: {urls: [{path: /}]}}, {HTTP_GET: {rise: 2, urls: [{path: /}]}}]}
+`)
+	var got []health.First
+	for _, s := range Node(c).Services[0].Servers {
+		for i := range s.Checks {
+			got = append(got, s.Checks[i].Life.First)
+		}
+	}
+	want := []health.First{health.ByAlpha, health.Counted, health.ByAlpha, health.ByAlpha, health.ByAlpha, health.Alone, health.ByAlpha}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

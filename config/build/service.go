@@ -109,6 +109,12 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 		Interval: t.DelayLoop, Doubt: t.FastInterval, Warmup: t.Warmup, Rise: t.Rise, Fall: t.Fall, Alpha: t.Alpha, Grace: t.UnknownGrace,
 		OnUnknown: policy(t.OnUnknown),
 	}
+	switch {
+	case t.Alpha && t.FirstWorks:
+		life.First = health.Alone
+	case !t.Alpha && !t.FirstFails:
+		life.First = health.Counted
+	}
 	out := node.Check{Kind: kindOf(k)}
 	life.FromStart = k.Misc != nil
 	switch {

@@ -40,6 +40,20 @@ const (
 	Pass
 )
 
+// First is what the first result of a check decides.
+type First uint8
+
+// What it may decide.
+const (
+	// ByAlpha has it decide alone that the check is down; with Alpha it counts as any
+	// other.
+	ByAlpha First = iota
+	// Alone has it decide alone, as with keepalived's HTTP_GET and alpha.
+	Alone
+	// Counted has it count as any other, as with keepalived's SMTP_CHECK.
+	Counted
+)
+
 // Config is how a check runs. It is not changed once a Check has it; many
 // checks may share one.
 type Config struct {
@@ -47,8 +61,9 @@ type Config struct {
 	// counts as one.
 	Interval time.Duration
 	// Doubt is from the end of a run whose verdict contradicts the state to the
-	// next (delay_before_retry, fast_interval). After an unknown one it is that at
-	// first, and then as long as the unknown ones have lasted, up to Interval.
+	// next (delay_before_retry, fast_interval); after a success Interval at most.
+	// After an unknown one it is that at first, and then as long as the unknown ones
+	// have lasted, up to Interval.
 	Doubt time.Duration
 	// FromStart has Doubt count from when the run was due, as keepalived does
 	// for MISC_CHECK: a program that hangs is not waited for twice.
@@ -62,6 +77,8 @@ type Config struct {
 	Rise, Fall int
 	// Alpha makes it begin down.
 	Alpha bool
+	// First is what the first result of all decides.
+	First First
 	// Grace is how long unknown verdicts change nothing.
 	Grace     time.Duration
 	OnUnknown Policy
@@ -117,7 +134,7 @@ type Lateness struct {
 // Begin makes c a check that has not run yet. random is any number; checks with
 // evenly spread numbers begin evenly spread.
 func (c *Check) Begin(now mono.Instant, cfg *Config, random uint64) {
-	*c = Check{cfg: cfg, up: !cfg.Alpha, alone: !cfg.Alpha, since: now, last: mono.Never, by: mono.Never, dark: mono.Never}
+	*c = Check{cfg: cfg, up: !cfg.Alpha, alone: cfg.First == Alone || cfg.First == ByAlpha && !cfg.Alpha, since: now, last: mono.Never, by: mono.Never, dark: mono.Never}
 	c.due = now.Add(within(cfg.Warmup, random))
 }
 
@@ -268,7 +285,11 @@ func (c *Check) take(now mono.Instant, v Verdict) (changed bool) {
 		if c.cfg.FromStart {
 			from = c.due
 		}
-		c.due = max(from.Add(c.cfg.Doubt), now.Add(shortest))
+		wait := c.cfg.Doubt
+		if v == OK { // what may work again is not asked later than what does not
+			wait = min(wait, c.cfg.Interval)
+		}
+		c.due = max(from.Add(wait), now.Add(shortest))
 	} else {
 		c.late.Missed += c.next(now, c.cfg.Interval)
 	}

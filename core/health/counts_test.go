@@ -17,27 +17,31 @@ func TestCountsOfKeepalived(t *testing.T) {
 		retry      int
 		alpha      bool
 		rise       int
+		first      First
 		runs, want string
 	}{
-		{"TCP_CHECK", 1, false, 0, "FFFOOO", "down@1 up@4"},
-		{"TCP_CHECK", 3, false, 0, "FOFFFFFOOO", "down@1 up@2 down@6 up@8"},
-		{"TCP_CHECK", 0, false, 0, "OOFOFO", "down@3 up@4 down@5 up@6"},
-		{"TCP_CHECK", 2, false, 0, "OFFFF", "down@4"},
-		{"SMTP_CHECK", 1, false, 0, "OOFFFFFFOOOO", "down@4 up@9"},
-		{"SMTP_CHECK", 3, false, 0, "OFFOFFFOFFFFFFOO", "down@12 up@15"},
-		{"SMTP_CHECK", 0, false, 0, "OOFOFOOFFOO", "down@3 up@4 down@5 up@6 down@8 up@10"},
-		{"SMTP_CHECK", 2, false, 0, "OFFFFOOO", "down@4 up@6"},
-		{"SMTP_CHECK", 2, true, 0, "FFFOOFFFFOO", "up@4 down@8 up@10"},
-		{"SMTP_CHECK", 2, true, 0, "OOFFFFOO", "up@1 down@5 up@7"},
-		{"SMTP_CHECK", 1, false, 0, "OOFFFFOO", "down@4 up@7"},
+		{"TCP_CHECK", 1, false, 0, ByAlpha, "FFFOOO", "down@1 up@4"},
+		{"TCP_CHECK", 3, false, 0, ByAlpha, "FOFFFFFOOO", "down@1 up@2 down@6 up@8"},
+		{"TCP_CHECK", 0, false, 0, ByAlpha, "OOFOFO", "down@3 up@4 down@5 up@6"},
+		{"TCP_CHECK", 2, false, 0, ByAlpha, "OFFFF", "down@4"},
+		{"SMTP_CHECK", 1, false, 0, Counted, "OOFFFFFFOOOO", "down@4 up@9"},
+		{"SMTP_CHECK", 3, false, 0, Counted, "OFFOFFFOFFFFFFOO", "down@12 up@15"},
+		{"SMTP_CHECK", 0, false, 0, Counted, "OOFOFOOFFOO", "down@3 up@4 down@5 up@6 down@8 up@10"},
+		{"SMTP_CHECK", 2, false, 0, Counted, "OFFFFOOO", "down@4 up@6"},
+		{"SMTP_CHECK", 2, true, 0, ByAlpha, "FFFOOFFFFOO", "up@4 down@8 up@10"},
+		{"SMTP_CHECK", 2, true, 0, ByAlpha, "OOFFFFOO", "up@1 down@5 up@7"},
+		{"SMTP_CHECK", 1, false, 0, Counted, "OOFFFFOO", "down@4 up@7"},
 		// An HTTP_GET of keepalived's takes two runs to return.
-		{"HTTP_GET", 1, false, 2, "OOFFFFFFOOOO", "down@4 up@10"},
-		{"HTTP_GET", 1, false, 2, "FFFOOOFFFFOO", "down@1 up@5 down@8 up@12"},
-		{"HTTP_GET", 3, false, 2, "OFFOFFFOFFFFFFOO", "down@12 up@16"},
-		{"HTTP_GET", 2, false, 2, "OFFFFOOO", "down@4 up@7"},
+		{"HTTP_GET", 1, false, 2, ByAlpha, "OOFFFFFFOOOO", "down@4 up@10"},
+		{"HTTP_GET", 1, false, 2, ByAlpha, "FFFOOOFFFFOO", "down@1 up@5 down@8 up@12"},
+		{"HTTP_GET", 3, false, 2, ByAlpha, "OFFOFFFOFFFFFFOO", "down@12 up@16"},
+		{"HTTP_GET", 2, false, 2, ByAlpha, "OFFFFOOO", "down@4 up@7"},
+		// Not counted, but as its code has it.
+		{"SMTP_CHECK", 1, false, 0, Counted, "FFOFOO", "down@2 up@3"},
+		{"HTTP_GET", 1, true, 2, Alone, "OOFFOO", "up@1 down@4 up@6"},
 	} {
 		var c Check
-		c.Begin(0, &Config{Interval: 2 * s, Doubt: s, Patience: s, Fall: test.retry + 1, Rise: test.rise, Alpha: test.alpha}, 0)
+		c.Begin(0, &Config{Interval: 2 * s, Doubt: s, Patience: s, Fall: test.retry + 1, Rise: test.rise, Alpha: test.alpha, First: test.first}, 0)
 		var moves []string
 		now := mono.Instant(0)
 		for i, run := range test.runs {

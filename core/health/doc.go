@@ -15,9 +15,9 @@
 // in a row to come up. keepalived's retry is Fall less one.
 //
 // One result decides alone in three cases: a failure of a check that has never
-// had a result (keepalived's rule of the first failure), and the first result
-// after a state that no result of this check gave: one that it was lent by a
-// reload, and one that OnUnknown made.
+// had a result (keepalived's rule of the first failure; Config.First has what else
+// it may do), and the first result after a state that no result of this check gave:
+// one that it was lent by a reload, and one that OnUnknown made.
 //
 // # Unknown
 //

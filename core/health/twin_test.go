@@ -28,7 +28,8 @@ const rest Verdict = 98
 
 // state goes through the whole list each time.
 func (w *twin) state() bool {
-	up, borrowed := !w.cfg.Alpha, !w.cfg.Alpha
+	up := !w.cfg.Alpha
+	borrowed := map[First]bool{ByAlpha: up, Alone: true}[w.cfg.First]
 	var results []bool // since the state began
 	for i := 0; i < len(w.log); i++ {
 		e := w.log[i]
@@ -70,7 +71,7 @@ func drawn(r *rand.Rand) Config {
 	d := func(most time.Duration) time.Duration { return time.Duration(r.Int64N(int64(most) + 1)) }
 	return Config{
 		Interval: d(5*s) + time.Microsecond, Doubt: d(2 * s), Warmup: d(5 * s), Patience: d(4*s) + time.Millisecond,
-		Rise: r.IntN(4), Fall: r.IntN(4), Alpha: r.IntN(2) == 0, Grace: d(9 * s), OnUnknown: Policy(r.IntN(3)), FromStart: r.IntN(2) == 0,
+		Rise: r.IntN(4), Fall: r.IntN(4), Alpha: r.IntN(2) == 0, First: First(r.IntN(3)), Grace: d(9 * s), OnUnknown: Policy(r.IntN(3)), FromStart: r.IntN(2) == 0,
 	}
 }
 

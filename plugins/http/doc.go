@@ -4,8 +4,8 @@
 //
 // The requests are keepalived's, byte by byte. A run asks for every URL; the
 // first one that is not right is the verdict. keepalived asks for one a run, so
-// that a fault of the last of five is seen five delay_loops later; for the same
-// reason fast_recovery, which saves those waits, has nothing to save here.
+// that a fault of the last of five is seen five delay_loops later. How many runs it
+// takes to return, which fast_recovery is about, is decided elsewhere.
 //
 // The answer is read by a reader of this package, because package net/http
 // spends several times as much on a connection that lives for one request.

@@ -79,7 +79,7 @@ func options(tls bool) []checker.Option {
 		{Name: "urls", Type: "block", Required: true, Doc: "The URLs to request, a list; each item has the url options below."},
 		{Name: "virtualhost", Type: "string", Doc: "The virtual host for URLs without their own (default: the address and port)."},
 		{Name: "http_protocol", Type: "string", Default: "1.0", Doc: "The HTTP version: 1.0, 1.0C, 1.1 or 1.1C. All but 1.0 ask the server to close the connection."},
-		{Name: "fast_recovery", Type: "bool", Default: "false", Doc: "No effect: every run requests all URLs without a pause."},
+		{Name: "fast_recovery", Type: "bool", Default: "false", Doc: "A server that is down returns after one run that is right, and not after two."},
 		{Name: "http2", Type: "bool", Default: "false", Doc: "Use HTTP/2: over TLS if the server agrees to it, without TLS from the first byte on."},
 		{Name: "enable_sni", Type: "bool", Default: "false", Doc: "Send the virtual host as the server name (SNI) in the TLS handshake (SSL_GET)."},
 		{Name: "sni_name", Type: "string", Doc: "The server name (SNI) to send in the TLS handshake (SSL_GET; default: virtualhost)."},
