@@ -87,7 +87,11 @@ func (t *translator) set(c byte) *class {
 		s = wordChars
 	case 's':
 		if t.ucp {
-			return &class{props: []string{`\p{Z}`}, spans: append([]span{{0x85, 0x85}}, spaces...), not: c == 'S'}
+			s = append([]span{{0x85, 0x85}}, spaces...)
+			if t.utf { // it was of Z once, and is white all the same
+				s = append(s, span{0x180e, 0x180e})
+			}
+			return &class{props: []string{`\p{Z}`}, spans: s, not: c == 'S'}
 		}
 		s = spaces
 	case 'h':

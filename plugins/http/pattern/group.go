@@ -115,8 +115,7 @@ func (t *translator) inlineFlags() (bool, error) {
 			t.ungreedy = set
 		case 'J': // count has said it of two groups of one name
 		case 'n':
-			// The groups were counted without it.
-			return false, t.cannot(at, "(?n)")
+			t.noCapture = set
 		case ')': // until the end of the group around it
 			t.pos++
 			return false, nil

@@ -107,7 +107,8 @@ func (t *translator) translate() error {
 // stand before its group.
 func (t *translator) count() error {
 	quoted, class := false, false
-	noCapture := t.noCapture
+	now := t.flags
+	var around []flags // of the groups that are open
 	for i := 0; i < len(t.src); i++ {
 		switch rest := t.src[i:]; {
 		case quoted:
@@ -125,7 +126,7 @@ func (t *translator) count() error {
 				continue
 			}
 			class = rest[0] != ']'
-		case rest[0] == '#' && t.extended:
+		case rest[0] == '#' && now.extended:
 			line, _, _ := strings.Cut(rest, "\n")
 			i += len(line)
 		case rest[0] == '[':
@@ -136,7 +137,22 @@ func (t *translator) count() error {
 			if !t.emptyClass && i+1 < len(t.src) && t.src[i+1] == ']' {
 				i++
 			}
+		case rest[0] == ')':
+			if n := len(around) - 1; n >= 0 {
+				now, around = around[n], around[:n]
+			}
 		case rest[0] == '(':
+			if set, length, group, ok := now.inline(rest); ok {
+				if group {
+					around = append(around, now)
+				}
+				now = set
+				i += length - 1
+				continue
+			}
+			if !strings.HasPrefix(rest, "(?#") {
+				around = append(around, now)
+			}
 			name, isName := groupName(rest)
 			switch {
 			case isName:
@@ -152,12 +168,36 @@ func (t *translator) count() error {
 				// A comment, or the condition of a group, ends with the next parenthesis.
 				i += max(0, strings.IndexByte(rest, ')'))
 			case strings.HasPrefix(rest, "(?"), strings.HasPrefix(rest, "(*"):
-			case !noCapture:
+			case !now.noCapture:
 				t.total++
 			}
 		}
 	}
 	return nil
+}
+
+// inline reads (?i), (?i-s) and (?i: for what they do to the number of groups. group says
+// that one begins.
+func (f flags) inline(rest string) (set flags, length int, group, ok bool) {
+	text, found := strings.CutPrefix(rest, "(?")
+	end := strings.IndexAny(text, "):")
+	if !found || end < 0 || strings.Trim(text[:end], "imsxnUJ^-") != "" {
+		return f, 0, false, false
+	}
+	on := true
+	for _, c := range text[:end] {
+		switch c {
+		case '-':
+			on = false
+		case '^':
+			f.extended, f.noCapture = false, false
+		case 'x':
+			f.extended = on
+		case 'n':
+			f.noCapture = on
+		}
+	}
+	return f, len("(?") + end + 1, text[end] == ':', true
 }
 
 // groupName reads (?<name>, (?P<name> and (?'name'.
