@@ -12,7 +12,8 @@
 // the Spec names; standard input from /dev/null; standard output and error in
 // one pipe that is read for as long as the program runs, so that it never
 // blocks, and of which the first OutputCap bytes are kept; the daemon's umask
-// and working directory (unless Dir says otherwise); and a small environment:
+// and working directory (unless Dir says otherwise); no share in the daemon's protection
+// when memory is short; and a small environment:
 // PATH, the locale and the time zone of the daemon, HOME, USER and LOGNAME of
 // the user, and what the Spec adds. IFS and LD_* never get through. A program
 // that needs more of the daemon's environment sets it itself.
@@ -60,7 +61,9 @@
 // While a program is being executed, its starting thread is suspended (vfork),
 // and Go's runtime cannot stop the world. An execve that hangs on a dead
 // network file system would stall the daemon. Run therefore opens the file
-// and reads its head first, where a hang costs only that run.
+// and reads its head first, where a hang costs only that run. Checkers are
+// started by a launcher instead, which is this program again and takes some 20 ms of
+// a processor: once for a checker, but here it would be once for each run.
 //
 // Users and groups are looked up at each run, so a change counts at once. In
 // a static binary that means /etc/passwd and /etc/group, not LDAP.

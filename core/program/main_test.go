@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +26,18 @@ const unprivilegedEnv = "PROGRAM_TEST_UNPRIVILEGED"
 // stallEnv makes it run programs that end in time, and print how they came out.
 const stallEnv = "PROGRAM_TEST_STALL"
 
+// protectEnv makes it run a program while it is spared when memory is short.
+const protectEnv = "PROGRAM_TEST_PROTECT"
+
+// The first thread of a process does not end with the goroutine that is locked to it, as
+// that of a Starter is to: the main goroutine keeps it.
+func init() { runtime.LockOSThread() }
+
 func TestMain(m *testing.M) {
+	if os.Getenv(protectEnv) != "" {
+		protect()
+		os.Exit(0)
+	}
 	if os.Getenv(unprivilegedEnv) != "" {
 		s, err := NewStarter(Options{})
 		if err != nil {

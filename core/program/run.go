@@ -279,6 +279,9 @@ func (r *run) fork() error {
 	// The arguments are the program's own copy from here on.
 	pid, _, err := syscall.StartProcess(r.path, slices.Clone(r.spec.Argv), &r.attr)
 	r.pid = pid
+	if err == nil && r.starter.spared {
+		Unprotect(fmt.Sprintf("/proc/%d/oom_score_adj", pid)) // before it does much
+	}
 	return err
 }
 

@@ -56,6 +56,9 @@ type Starter struct {
 	maxUnended int
 	cell       func() Cell
 	devNull    *os.File
+	// spared says that the daemon is one of the last to end when memory is short, which
+	// its programs would be with it.
+	spared bool
 
 	starts  chan *run     // to the thread
 	closing chan struct{} // closed by Close first: every Run gives up
@@ -81,6 +84,7 @@ func NewStarter(o Options) (*Starter, error) {
 		maxUnended: o.MaxUnended,
 		cell:       o.Cell,
 		devNull:    null,
+		spared:     spared("/proc/self/oom_score_adj"),
 		starts:     make(chan *run),
 		closing:    make(chan struct{}),
 		quit:       make(chan struct{}),

@@ -53,13 +53,18 @@ func TestCloseNamesWhatDoesNotEnd(t *testing.T) {
 	go func() { got <- s.Run(noContext, Spec{Argv: []string{path}}) }()
 	pid := readPid(t, dir+"/pid")
 	// Close's SIGKILL does not find the process, as if it had no effect.
-	s.mu.Lock()
-	for r := range s.runs {
-		r.mu.Lock()
-		r.leader = 0
-		r.mu.Unlock()
-	}
-	s.mu.Unlock()
+	eventually(t, "the process is known", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		known := false
+		for r := range s.runs {
+			r.mu.Lock()
+			known = r.leader != 0
+			r.leader = 0
+			r.mu.Unlock()
+		}
+		return known
+	})
 	ctx, cancel := timeout(50 * time.Millisecond)
 	defer cancel()
 	err = s.Close(ctx)

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/program"
 )
 
 // launchName is argv[0] of a process that is to become a plugin.
@@ -83,7 +85,7 @@ func launch() error {
 	if err := unix.Close(fdReady); err != nil {
 		return fmt.Errorf("say that the launcher gives way: %w", err)
 	}
-	unprotect("/proc/self/oom_score_adj")
+	program.Unprotect("/proc/self/oom_score_adj")
 	if s.NetNS {
 		if err := unix.Setns(fdNetNS, unix.CLONE_NEWNET); err != nil {
 			return fmt.Errorf("enter the network namespace: %w", err)

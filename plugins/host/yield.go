@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,18 +43,5 @@ func yield(nice int) {
 	case errors.Is(err, unix.EAGAIN):
 	case err != nil:
 		complain(err)
-	}
-}
-
-// unprotect has the kernel end the process, when it is out of memory, as soon as it
-// would any other: that the daemon is spared is for the daemon. path is that of
-// oom_score_adj. Who cannot is spared with it.
-func unprotect(path string) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return
-	}
-	if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && n < 0 {
-		_ = os.WriteFile(path, []byte("0"), 0) // whoever raises it needs no right
 	}
 }

@@ -72,21 +72,6 @@ func TestGivesWay(t *testing.T) {
 	}
 }
 
-// TestUnprotects: what is spared when memory is short is as anything else afterwards, and
-// what is not stays as it is.
-func TestUnprotects(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "oom_score_adj")
-	for _, test := range [][2]string{{"-900\n", "0"}, {"0\n", "0\n"}, {"500\n", "500\n"}} {
-		if err := os.WriteFile(path, []byte(test[0]), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		unprotect(path)
-		if got, err := os.ReadFile(path); err != nil || string(got) != test[1] {
-			t.Errorf("%q became %q, %v; want %q", test[0], got, err, test[1])
-		}
-	}
-}
-
 // TestLimitInContainer: where the kernel counts processes that the daemon does not see, a
 // plugin has no limit of them.
 func TestLimitInContainer(t *testing.T) {
