@@ -37,10 +37,16 @@ func hostedConfig(t *testing.T, text string) *config.Config {
 // hostedEdges are those of a daemon that runs plugins.
 func hostedEdges(t *testing.T) *edges {
 	t.Helper()
+	return heldEdges(t, 0)
+}
+
+// heldEdges are hostedEdges that start no plugin for a time.
+func heldEdges(t *testing.T, hold time.Duration) *edges {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: plugins run as another user")
 	}
-	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(t.TempDir(), "plugins"), Log: slog.New(slog.DiscardHandler)})
+	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(t.TempDir(), "plugins"), Log: slog.New(slog.DiscardHandler), Hold: hold})
 	if err != nil {
 		t.Fatal(err)
 	}
