@@ -30,7 +30,7 @@ func (n *Node) rebalance(now mono.Instant) {
 	if len(b.services)+len(b.gone) == 0 {
 		return
 	}
-	changes := balance.Table{}
+	changes := make(balance.Table, len(b.services)+len(b.gone))
 	for _, k := range b.gone {
 		changes[k] = nil
 	}

@@ -72,10 +72,10 @@ type Target struct {
 	BindTo netip.Addr
 	// BindPort is the local port; 0 leaves it to the kernel.
 	BindPort uint16
-	// BindIf is the interface to go through; empty leaves it to the routes.
-	BindIf string
 	// Fwmark is the firewall mark of what is sent; 0 is none.
 	Fwmark uint32
+	// BindIf is the interface to go through; empty leaves it to the routes.
+	BindIf string
 	// Timeout is connect_timeout: how long a connection, or one answer, may
 	// take. The context of a probe ends when the whole of it has to be over.
 	Timeout time.Duration

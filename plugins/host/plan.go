@@ -27,6 +27,9 @@ type Plan struct {
 type Check struct {
 	// Number is how the caller knows it: Set.Start names it.
 	Number uint32
+	// Marks, LowPort and Binds say that it sends with a mark, connects from a port below
+	// 1024, and through an interface, where its options say so and not Target.
+	Marks, LowPort, Binds bool
 	// Kind is the name of the plugin.
 	Kind string
 	// Identity changes when what is checked changes. A check whose identity was
@@ -40,9 +43,6 @@ type Check struct {
 	Where   string
 	Target  checker.Target
 	Options json.RawMessage
-	// Marks, LowPort and Binds say that it sends with a mark, connects from a port below
-	// 1024, and through an interface, where its options say so and not Target.
-	Marks, LowPort, Binds bool
 	// Limit is how long a probe may take. The plugin is told; the host waits
 	// a little longer, see Patience.
 	Limit time.Duration

@@ -164,7 +164,11 @@ func (k *Keeper) Start() error {
 // must be normal and are not changed afterwards.
 func (k *Keeper) Set(changes balance.Table) {
 	k.mu.Lock()
-	maps.Copy(k.changes, changes)
+	if len(k.changes) == 0 {
+		k.changes = maps.Clone(changes) // of its size at once
+	} else {
+		maps.Copy(k.changes, changes)
+	}
 	k.asked, k.counts.Pending = true, true
 	k.mu.Unlock()
 	k.poke()

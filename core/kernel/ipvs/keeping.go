@@ -205,6 +205,15 @@ func (w *keeping) take() {
 		w.retry()
 	}
 	w.asked = asked
+	if len(w.want) == 0 { // of their size at once, which may be some thousands
+		w.want = make(balance.Table, len(changes))
+		if len(w.have) == 0 {
+			w.have = make(balance.Table, len(changes))
+		}
+		if len(w.doubt) == 0 {
+			w.doubt = make(map[balance.Key]bool, len(changes))
+		}
+	}
 	for key, s := range changes {
 		if s == nil {
 			delete(w.want, key)
@@ -299,7 +308,7 @@ func equal(a, b *balance.Service) bool {
 
 // apply makes these services what they should be. owned is which of them were ours.
 func (w *keeping) apply(keys []balance.Key, owned []bool) {
-	have, want := balance.Table{}, balance.Table{}
+	have, want := balance.Table{}, make(balance.Table, len(keys))
 	for _, key := range keys {
 		if s := w.have[key]; s != nil {
 			have[key] = s
