@@ -67,7 +67,7 @@ const (
 )
 
 // wordBlock is how many words are made room for at once.
-const wordBlock = 16_384
+const wordBlock = 4_096
 
 // parse builds the tree of a configuration. It knows no keywords: a body belongs to
 // the line of words before its brace, on whatever line the brace stands.

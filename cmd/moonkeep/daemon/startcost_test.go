@@ -15,11 +15,12 @@ import (
 
 // mostPerServer bounds what one more real server takes of memory, in bytes, from the
 // text until the node has said what the table should be. A tenth is to spare.
-const mostPerServer = 2900
+const mostPerServer = 3350
 
 // A start makes all its memory anew, and to get it from the kernel is much of the time
 // that tens of thousands of real servers take.
 func TestStartCost(t *testing.T) {
+	startCost(t, 10) // what is made once
 	few, many := startCost(t, 1000), startCost(t, 4000)
 	per := (many - few) / 3000
 	t.Logf("%d bytes for each real server, %d KiB for all else", per, (int64(few)-1000*int64(per))>>10)
