@@ -36,7 +36,7 @@ type randomPair struct {
 const (
 	randomLeast = 4 * time.Second
 	randomQuiet = 1500 * time.Millisecond
-	randomMost  = time.Minute
+	randomMost  = 2 * time.Minute
 )
 
 func newRandomPair(t *testing.T) *randomPair {
@@ -96,6 +96,8 @@ type randomPlay struct {
 	// table then. difference is the first that was found.
 	refused    string
 	difference string
+	// log is the end of what keepalived logged.
+	log string
 }
 
 // play plays a site to its first difference.
@@ -133,6 +135,9 @@ func (p *randomPair) play(t *testing.T, site *randomSite) *randomPlay {
 	}
 	p.node.end(t)
 	p.end(t)
+	log, err := os.ReadFile(p.path("log"))
+	netnstest.Must(t, err)
+	y.log = string(log[max(0, len(log)-8000):])
 	if left := p.ours.saved(t); len(left) > 0 && y.difference == "" {
 		y.difference = fmt.Sprintf("after the stop: %q", left)
 	}
@@ -279,7 +284,7 @@ func TestGuestRandomSites(t *testing.T) {
 			t.Logf("seed %d: the same; %d of %d", y.site.seed, played, n)
 			return
 		}
-		t.Errorf("seed %d: %s\n%s", y.site.seed, y.difference, y.site.text())
+		t.Errorf("seed %d: %s\n%s\nkeepalived:\n%s", y.site.seed, y.difference, y.site.text(), y.log)
 		worst = y
 	})
 	if worst != nil && n == 1 { // of others ask by -seed

@@ -90,6 +90,11 @@ func (s *randomSite) written(lines []*randomLine, prefix string) map[string]stri
 	var b strings.Builder
 	f.write(&b, lines, "")
 	f.files[prefix+".conf"] = f.head.String() + b.String()
+	if f.chance(4) { // as an editor of another system writes
+		for name, text := range f.files {
+			f.files[name] = strings.ReplaceAll(strings.ReplaceAll(text, "\r", ""), "\n", "\r\n")
+		}
+	}
 	return f.files
 }
 
@@ -100,7 +105,8 @@ var keyAndValue = regexp.MustCompile(`^[a-z_]+ [A-Za-z0-9.:]+$`)
 func (f *form) write(b *strings.Builder, lines []*randomLine, indent string) {
 	for _, l := range lines {
 		if f.chance(4) {
-			b.WriteString(indent + []string{"# a remark", "! another { one", "", "   ", "#", "@other weight 77", "@other frobnicate", "@^main protocol SCTP"}[f.IntN(8)] + "\n")
+			b.WriteString(indent + []string{"# a remark", "! another { one", "", "   ", "#", "@other weight 77", "@other frobnicate", "@^main protocol SCTP",
+				"@other }", "@^main real_server 10.2.0.5 80 {", "@main", "\r"}[f.IntN(12)] + "\n")
 		}
 		if l.braces {
 			f.writeBlock(b, l, indent)
@@ -150,16 +156,36 @@ func (f *form) writeBlock(b *strings.Builder, l *randomLine, indent string) {
 	if include {
 		into = &own
 	}
-	open := " {\n"
+	open, title := " {\n", l.text
+	if f.chance(3) {
+		open = []string{"{\n", "\t{  # so\n", " { \n"}[f.IntN(3)]
+	}
+	if words := strings.Fields(title); f.chance(3) && len(words) == 3 {
+		title = words[0] + ` "` + words[1] + `" ` + words[2]
+	} else if at := strings.Index(title, "10."); at >= 0 && f.chance(5) { // a part of a word
+		name := fmt.Sprintf("P%d", len(f.files)+f.head.Len())
+		f.head.WriteString("$" + name + "=" + title[at:at+5] + "\n")
+		title = title[:at] + "${" + name + "}" + title[at+5:]
+	}
+	if f.chance(3) {
+		title = []string{"@main ", "@^other "}[f.IntN(2)] + title
+	}
 	if f.below {
 		open = "\n" + indent + "{\n"
 	}
-	if len(l.block) == 1 && !l.block[0].braces && !top && f.chance(30) {
-		into.WriteString(indent + l.text + " { " + l.block[0].text + " }\n")
-	} else {
-		into.WriteString(indent + l.text + open)
+	switch {
+	case len(l.block) == 1 && !l.block[0].braces && !top && f.chance(30):
+		into.WriteString(indent + title + " { " + l.block[0].text + " }\n")
+	case len(l.block) == 0 && f.chance(60):
+		into.WriteString(indent + title + []string{" {}\n", " { }\n", "{}\n"}[f.IntN(3)])
+	default:
+		into.WriteString(indent + title + open)
 		f.write(into, l.block, indent+f.indent)
-		into.WriteString(indent + "}\n")
+		end := "}\n"
+		if f.chance(10) {
+			end = []string{"} # so\n", "}\t\n"}[f.IntN(2)]
+		}
+		into.WriteString(indent + end)
 	}
 	if include {
 		name := fmt.Sprintf("%s-part%d", f.prefix, len(f.files))

@@ -165,7 +165,7 @@ func (m *randomNode) answer(check, seq uint32) node.Answer {
 	}
 	text := p.Address.Addr().String()
 	last := text[strings.LastIndexAny(text, ".:")+1:]
-	silent := m.down[last] || strings.HasPrefix(text, "fd00:9") || p.Kind != "PING_CHECK" && p.Address.Port() != 80
+	silent := m.down[last] || strings.HasPrefix(text, "fd00:9") || p.Kind == "SSL_GET" || p.Kind != "PING_CHECK" && p.Address.Port() != 80
 	if silent || strings.Contains(options, "404") && !strings.Contains(options, "200") {
 		a.Verdict = health.Failed
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -121,6 +122,11 @@ func (z *randomizer) site() []*randomLine {
 	for range 1 + z.IntN(4) {
 		lines = append(lines, z.service())
 	}
+	if z.chance(10) { // the same for another port
+		again := copied(lines[len(lines)-1:])[0]
+		again.text = regexp.MustCompile(`^(virtual_server [0-9a-f.:]+) .*$`).ReplaceAllString(again.text, "${1} 8081")
+		lines = append(lines, again)
+	}
 	apart(lines)
 	if len(lines) > 5 && z.chance(10) { // the group behind who uses it
 		last := len(lines) - 1
@@ -158,7 +164,7 @@ func (z *randomizer) group(name string) *randomLine {
 				"6": z.one("~SEQx(i, 9, 11) fd00:9:0:N::$i 80|~LST(a, fd00:9:0:N::1, fd00:9:0:N::5) $a 81"), "mark": z.one("~SEQ(i, 3) fwmark N$i|~SEQ(i, 4, -1, 2) fwmark N$i")}[family]))
 		}
 		if z.chance(3) {
-			lines = append(lines, said("%s", z.one("10.9.N.300 80|10.9.N.9-3 80|10.9.N.7/24 80|10.9.N.8 70000|fwmark x|fwmark 3 inet4|10.9.N.8 http|fd00:9:0:N::3-1 80|10.9.N.1-fd00:9:0:N::1 80|10.9.N.1-300 80")))
+			lines = append(lines, said("%s", z.one("fwmark 0|fwmark 4294967295|fwmark 4294967296|fwmark|fd00:9:0:N::7/126 80|10.9.N.1/0 80|10.9.N.1/33 80|10.9.N.9-9 80|10.9.N.4-10.9.N.300 80|10.9.N.32-10.9.N.34 80 90|fd00:9:0:N::20-fd00:9:0:N::22 80|fd00:9:0:N::30/128 80|010.9.N.9 80|10.9.N.300 80|10.9.N.9-3 80|10.9.N.7/24 80|10.9.N.8 70000|fwmark x|fwmark 3 inet4|10.9.N.8 http|fd00:9:0:N::3-1 80|10.9.N.1-fd00:9:0:N::1 80|10.9.N.1-300 80")))
 		}
 	}
 	for _, l := range lines { // no service is in two groups
@@ -197,7 +203,7 @@ func (z *randomizer) service() *randomLine {
 			lines = append(lines, said(format, args...))
 		}
 	}
-	add(85, "lb_algo %s", z.one("rr|wrr|lc|wlc|lblc|lblcr|sh|sh|mh|mh|dh|sed|nq|fo|ovf|twos"))
+	add(85, "%s %s", z.one("lb_algo|lb_algo|lvs_sched"), z.one("rr|wrr|lc|wlc|lblc|lblcr|sh|sh|mh|mh|dh|sed|nq|fo|ovf|twos"))
 	for _, flag := range []string{"sh-port", "sh-fallback", "mh-port", "mh-fallback", "flag-1", "flag-2", "flag-3", "ops", "hashed"} {
 		add(9, "%s", flag)
 	}
@@ -226,6 +232,8 @@ func (z *randomizer) service() *randomLine {
 	add(10, "virtualhost %s", z.one("www.example.com|a.example"))
 	add(6, "smtp_alert")
 	add(3, "ha_suspend")
+	add(4, "quorum_up \"/bin/true up\"")
+	add(4, "quorum_down /bin/true")
 	lines = append(lines, said("delay_loop 1"), said("delay_before_retry 1"), said("connect_timeout 4"), said("warmup 0"))
 	z.Shuffle(len(lines), func(i, k int) { lines[i], lines[k] = lines[k], lines[i] })
 	if z.chance(40) {
@@ -236,6 +244,9 @@ func (z *randomizer) service() *randomLine {
 	}
 	if family == "4" && z.chance(5) {
 		lines = append(lines, said("~SEQ(i, %d, 4) real_server 10.2.0.$i 80 { weight %s }", 1+z.IntN(3), z.one("$i|2")))
+	}
+	if family == "4" && z.chance(5) {
+		lines = append(lines, said("~LST({a, w}, {10.2.0.%d, %s}, {10.2.0.%d, 4}) real_server $a 80 { weight $w }", 1+z.IntN(3), z.one("1|0|3"), 4+z.IntN(3)))
 	}
 	lines = append(lines, z.server(family, mark))
 	lines = unambiguous(lines)
@@ -257,7 +268,7 @@ func unambiguous(lines []*randomLine) []*randomLine {
 	}
 	return slices.DeleteFunc(lines, func(l *randomLine) bool {
 		words := strings.Fields(l.text)
-		if words[0] != "real_server" && words[0] != "~SEQ(i," {
+		if words[0] != "real_server" && words[0][0] != '~' {
 			return false
 		}
 		if words[0] != "real_server" {
@@ -292,12 +303,12 @@ func apart(lines []*randomLine) {
 		}
 		v.block = slices.DeleteFunc(v.block, func(l *randomLine) bool {
 			words := strings.Fields(l.text)
-			return before != nil && (words[0] == "~SEQ(i," || words[0] == "real_server" && used[name][words[1]])
+			return before != nil && (words[0][0] == '~' || words[0] == "real_server" && used[name][words[1]])
 		})
 		for _, l := range v.block {
 			if words := strings.Fields(l.text); words[0] == "real_server" {
 				used[name][words[1]] = true
-			} else if words[0] == "~SEQ(i," {
+			} else if words[0][0] == '~' {
 				for i := range randomServers {
 					used[name][fmt.Sprintf("10.2.0.%d", i+1)] = true
 				}
@@ -412,7 +423,7 @@ func (z *randomizer) check(port string, mark bool) *randomLine {
 			lines = append(lines, said(format, args...))
 		}
 	}
-	kind := z.one("TCP_CHECK|TCP_CHECK|TCP_CHECK|TCP_CHECK|HTTP_GET|FILE_CHECK|FILE_CHECK|PING_CHECK|MISC_CHECK")
+	kind := z.one("TCP_CHECK|TCP_CHECK|TCP_CHECK|TCP_CHECK|HTTP_GET|HTTP_GET|SSL_GET|FILE_CHECK|FILE_CHECK|PING_CHECK|MISC_CHECK")
 	switch kind {
 	case "FILE_CHECK":
 		lines = append(lines, said("track_file f%d", 1+z.IntN(randomFiles)))
@@ -422,7 +433,7 @@ func (z *randomizer) check(port string, mark bool) *randomLine {
 	case "MISC_CHECK":
 		lines = append(lines, said("misc_path \"DIR/code %d\"", 1+z.IntN(randomCodes)), said("misc_timeout 9"))
 		add(60, "misc_dynamic")
-	case "HTTP_GET":
+	case "HTTP_GET", "SSL_GET": // which nobody serves
 		url := []*randomLine{said("path %s", z.one("/|/|/?a=b"))}
 		if z.chance(70) {
 			url = append(url, said("status_code %s", z.one("200|200|200-299|404|200 404")))
@@ -434,6 +445,7 @@ func (z *randomizer) check(port string, mark bool) *randomLine {
 	}
 	if kind != "MISC_CHECK" {
 		add(60, "connect_timeout 4")
+		add(8, "connect_ip %s", z.one("10.2.0.2|10.2.0.5|fd00:2::4"))
 	}
 	add(60, "retry %s", z.one("0|0|1"))
 	add(20, "delay_before_retry 1")
