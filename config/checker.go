@@ -274,7 +274,7 @@ type FileCheck struct {
 	// means that any number but 0 is a failure.
 	Weight *int `key:"weight" form:"special" range:"-2147483647..2147483647" inherits:"the track_file's weight" tier:"3"`
 	// The sign of the number is turned.
-	Reverse *bool `key:"reverse" word:"-" inherits:"the track_file's reverse" tier:"3"`
+	Reverse *bool `key:"reverse" word:"-" inherits:"false beside a weight here, else the track_file's reverse" tier:"3"`
 }
 
 // BFDCheck is a BFD_CHECK: it follows a bfd_instance.

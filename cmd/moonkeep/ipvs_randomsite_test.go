@@ -258,7 +258,9 @@ func (z *randomizer) service() *randomLine {
 }
 
 // unambiguous leaves out servers that would be one in IPVS with another that was written
-// with another port: with keepalived each of them makes and removes the one entry.
+// with another port: with keepalived each of them makes and removes the one entry. So are
+// those that are written again with weight 0, for one that is a sorry server too does not
+// serve with keepalived when the quorum is lost from the start.
 func unambiguous(lines []*randomLine) []*randomLine {
 	ports := map[string]string{}
 	for _, l := range lines {
@@ -279,7 +281,7 @@ func unambiguous(lines []*randomLine) []*randomLine {
 		if !there {
 			ports[words[1]] = port
 		}
-		return there && first != port
+		return there && (first != port || slices.ContainsFunc(l.block, func(l *randomLine) bool { return l.text == "weight 0" }))
 	})
 }
 

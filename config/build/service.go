@@ -125,7 +125,7 @@ func (b *lives) check(v *config.VirtualServer, r *config.RealServer, k *config.C
 			out.Weight, out.Reverse = f.Weight, f.Reverse
 		}
 		if k.File.Weight != nil {
-			out.Weight = *k.File.Weight
+			out.Weight, out.Reverse = *k.File.Weight, false
 		}
 		if k.File.Reverse != nil {
 			out.Reverse = *k.File.Reverse

@@ -326,6 +326,29 @@ func TestSameOptions(t *testing.T) {
 	}
 }
 
+// TestFileWeight: a weight of a FILE_CHECK's own has the sign that stands beside it, as
+// with keepalived, and not that of the track_file.
+func TestFileWeight(t *testing.T) {
+	c := read(t, `
+track_files: [{name: load, file: /run/load, weight: 3, reverse: true}]
+virtual_servers:
+  - address: 192.0.2.1:80
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    real_servers:
+      - address: 192.0.2.11:80
+        checks: [{FILE_CHECK: {track_file: load}}, {FILE_CHECK: {track_file: load, weight: 5}}, {FILE_CHECK: {track_file: load, weight: 5, reverse: true}}, {FILE_CHECK: {track_file: load, reverse: false}}]
+`)
+	var got []string
+	for _, k := range Node(c).Services[0].Servers[0].Checks {
+		got = append(got, fmt.Sprint(k.Weight, k.Reverse))
+	}
+	if want := []string{"3 true", "5 false", "5 true", "3 false"}; !slices.Equal(got, want) {
+		t.Errorf("FILE_CHECKs weigh %q, want %q", got, want)
+	}
+}
+
 // TestProbeWeight: the agent's parts are of the real server's weight, which makes no
 // other check.
 func TestProbeWeight(t *testing.T) {

@@ -189,6 +189,10 @@ func TestLeftOut(t *testing.T) {
 	if file := cfg.VirtualServers[1].RealServers[0].Checks[0].File; *file.Weight != 5 || *file.Reverse {
 		t.Errorf("the weight of FILE_CHECK is %d, %v", *file.Weight, *file.Reverse)
 	}
+	cfg, found := Read("f", []byte(checkText("FILE_CHECK", "track_file tf\nweight 5 revers")))
+	if file := cfg.VirtualServers[0].RealServers[0].Checks[0].File; file.Weight != nil || file.Reverse != nil {
+		t.Errorf("a weight of FILE_CHECK that keepalived ignores is taken: %+v, %v", file, found)
+	}
 }
 
 // TestServiceRead holds a whole virtual server against its types.

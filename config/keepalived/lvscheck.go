@@ -244,16 +244,19 @@ func (r *reader) endUDPCheck(*statement) {
 
 // fileWeight reads N [reverse|noreverse].
 func (r *reader) fileWeight(s *statement) {
-	setField(r, s)
-	if r.damaged || len(s.words) < 3 {
-		return
+	var reverse *bool
+	if len(s.words) > 2 {
+		w := s.words[2]
+		if w.text != "reverse" && w.text != "noreverse" {
+			r.damaged = true
+			r.out.error(w.at, "surplus-words", "weight takes a number, and reverse or noreverse, not %s", quoted(w.text))
+			return
+		}
+		is := w.text == "reverse"
+		reverse = &is
 	}
-	switch w := s.words[2]; w.text {
-	case "reverse", "noreverse":
-		reverse := w.text == "reverse"
-		top[config.FileCheck](r).Reverse = &reverse
-	default:
-		r.out.warn(w.at, "surplus-words", "weight takes a number, and reverse or noreverse; %s is ignored", quoted(w.text))
+	if setField(r, s); !r.damaged {
+		top[config.FileCheck](r).Reverse = reverse
 	}
 }
 
