@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"syscall"
@@ -22,11 +23,17 @@ func TestBeside(t *testing.T) {
 	first.awaitRole(t, "MASTER")
 	a.holds(t, vip, true)
 
-	refused := a.start(t, "second", file("second", vip.String(), "51"))
-	refused.ended(t, 1)
-	for _, want := range []string{"VI_1: " + vip.Addr().String() + " stands on this host already", "(pid ", "stop it first"} {
-		if !strings.Contains(refused.log.String(), want) {
-			t.Errorf("a second daemon says %q, want %q in it", refused.log, want)
+	who := fmt.Sprintf("another moonkeep of this host (pid %d, run directory %s) has virtual router ", first.Process.Pid, first.dir)
+	for vrid, wants := range map[string][]string{
+		"51": {who + "51 on eth0 (VI_1) already"},
+		"53": {"VI_1: " + vip.Addr().String() + " stands on this host already", "(pid ", "stop it first"},
+	} {
+		refused := a.start(t, "second", file("second", vip.String(), vrid))
+		refused.ended(t, 1)
+		for _, want := range wants {
+			if !strings.Contains(refused.log.String(), want) {
+				t.Errorf("a second daemon with VRID %s says %q, want %q in it", vrid, refused.log, want)
+			}
 		}
 	}
 
@@ -43,6 +50,23 @@ func TestBeside(t *testing.T) {
 		s, err := second.status()
 		return err == nil && strings.Contains(s.ReloadError, "stands on this host already")
 	}, second.log.String)
+
+	// What the first gives up the second may have from then on.
+	file("second", other.String(), "51")
+	second.signal(t, syscall.SIGHUP)
+	eventually(t, "the reload is refused", func() bool {
+		s, err := second.status()
+		return err == nil && strings.Contains(s.ReloadError, who+"51 on eth0 (VI_1) already")
+	}, second.log.String)
+	file("first", vip.String(), "54")
+	first.signal(t, syscall.SIGHUP)
+	eventually(t, "the reload", func() bool { return strings.Contains(first.log.String(), "msg=reloaded") }, first.log.String)
+	second.signal(t, syscall.SIGHUP)
+	eventually(t, "the reload", func() bool {
+		s, err := second.status()
+		return err == nil && s.ReloadError == "" && s.Instances[0].VRID == 51
+	}, second.log.String)
+	second.awaitRole(t, "MASTER")
 
 	second.kill(t)
 	if !a.has(t, other) {

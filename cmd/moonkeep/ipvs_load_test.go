@@ -172,14 +172,14 @@ func (l *loadRun) server(r control.ServersRequest) {
 	}
 }
 
-// each calls f at once and then in this rhythm, until ctx ends.
+// each calls f at once and then in this rhythm, until ctx ends. What a call takes longer
+// than its time the next ones make up for.
 func each(ctx context.Context, every time.Duration, f func(i int)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	began := time.Now()
 	for i := 0; ; i++ {
 		f(i)
 		select {
-		case <-tick.C:
+		case <-time.After(time.Until(began.Add(time.Duration(i+1) * every))):
 		case <-ctx.Done():
 			return
 		}

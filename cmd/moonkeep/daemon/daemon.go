@@ -64,6 +64,8 @@ type daemon struct {
 	// library has the Lua files of the configuration that is read.
 	library lua.Library
 	balance *balancer
+	// sole has the names of what it does; only newDaemon, reload and close use it.
+	sole    sole
 	hands   handsFile
 	control *control.Server
 	// processes hears of processes, for what is tracked and for Lua scripts.
@@ -164,6 +166,9 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	}
 	plan.Keep = d.lasting
 	if err := onlyBeneath(c, &plan.Node, left.addresses, true); err != nil {
+		return err
+	}
+	if err := d.sole.claim(c, &plan.Node, d.log); err != nil {
 		return err
 	}
 	if err := heldByOthers(&plan.Node, left.addresses); err != nil && left.readable {
@@ -361,6 +366,10 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	if err != nil {
 		return err
 	}
+	undo = append(undo, func() error { d.sole.settle(d.current(), &d.planned); return nil })
+	if err := d.sole.claim(c, &plan.Node, d.log); err != nil {
+		return err
+	}
 	if plan.Keep, err = d.intrudes(c, &plan.Node); err != nil {
 		return err
 	}
@@ -421,6 +430,7 @@ func (d *daemon) adopt(ctx context.Context, c *config.Config) (err error) {
 	d.lasting = plan.Keep
 	d.mu.Unlock()
 	d.edges.names.settle(d.edges.host)
+	d.sole.settle(c, &plan.Node)
 	if err := d.balance.relearn(ctx, c, d.roles); err != nil && !ending(ctx, err) {
 		d.log.Error("connections may be synchronised in the wrong direction", "err", err)
 	}
@@ -453,6 +463,7 @@ func (d *daemon) close() error {
 	if d.balance != nil {
 		errs = append(errs, d.balance.close())
 	}
+	d.sole.close()
 	if d.dir != nil {
 		errs = append(errs, d.dir.Close())
 	}

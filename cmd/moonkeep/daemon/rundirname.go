@@ -2,13 +2,10 @@ package daemon
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 )
 
 // DefaultRunDir is where the socket, the journal and the lock of the one
@@ -37,13 +34,11 @@ func abstractName(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	// A network namespace has abstract names of its own in any case; its
-	// number is there for those who read /proc/net/unix.
-	var ns unix.Stat_t
-	if err := unix.Stat("/proc/thread-self/ns/net", &ns); err != nil {
-		return "", fmt.Errorf("name the run directory: read /proc/thread-self/ns/net: %w", err)
+	// A network namespace has abstract names of its own in any case.
+	prefix, err := soleSpace()
+	if err != nil {
+		return "", err
 	}
-	prefix := "moonkeep:" + strconv.FormatUint(ns.Ino, 10) + ":"
 	if len(prefix)+len(abs) > maxName {
 		abs = fmt.Sprintf("%x", sha256.Sum256([]byte(abs)))
 	}
@@ -84,35 +79,21 @@ func holdName(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
-	if err != nil {
-		return nil, fmt.Errorf("open a socket with the name of the run directory: %w", err)
+	s, held, err := bindName(name)
+	if err != nil || !held {
+		return s, err
 	}
-	s := os.NewFile(uintptr(fd), "@"+name)
-	err = unix.Bind(fd, &unix.SockaddrUnix{Name: "@" + name})
-	if err == nil {
-		// It listens so that another can see whose it is.
-		err = unix.Listen(fd, unix.SOMAXCONN)
-	}
-	switch {
-	case err == nil:
-		return s, nil
-	case errors.Is(err, unix.EADDRINUSE):
-		return nil, errors.Join(taken(fd, name, path), s.Close())
-	}
-	return nil, errors.Join(fmt.Errorf("hold the name of the run directory, @%s: %w", name, err), s.Close())
+	return nil, taken(name, path)
 }
 
-// taken is the error for a name that somebody has. It uses the socket up.
-func taken(fd int, name, path string) error {
+// taken is the error for a name that somebody has.
+func taken(name, path string) error {
 	pid := "unknown"
-	if unix.Connect(fd, &unix.SockaddrUnix{Name: "@" + name}) == nil {
-		if peer, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			if peer.Uid != 0 && peer.Uid != uint32(os.Geteuid()) {
-				return &foreignNameError{path, peer.Uid}
-			}
-			pid = strconv.Itoa(int(peer.Pid))
+	if peer, err := holder(name); err == nil {
+		if peer.Uid != 0 && peer.Uid != uint32(os.Geteuid()) {
+			return &foreignNameError{path, peer.Uid}
 		}
+		pid = strconv.Itoa(int(peer.Pid))
 	}
 	return fmt.Errorf("another moonkeep runs in %s (pid %s), though its directory was deleted or is another's here: stop it, or give this one a --run-dir of its own", path, pid)
 }
