@@ -306,7 +306,6 @@ func TestFootprint(t *testing.T) {
 	for i := range 3 {
 		begin := time.Now()
 		p = a.start(t, fmt.Sprint("run", i), file)
-		// Behind the last words of the one before, which may be several.
 		for packet := make([]byte, 2048); ; {
 			n, _, err := receive(fd, packet)
 			if err != nil {
@@ -321,6 +320,9 @@ func TestFootprint(t *testing.T) {
 			p.stop(t)
 			_, _, err := receive(fd, make([]byte, 2048)) // priority 0
 			netnstest.Must(t, err)
+			for err == nil { // a busy machine has several before it
+				_, _, err = unix.Recvfrom(fd, make([]byte, 2048), unix.MSG_DONTWAIT)
+			}
 		}
 	}
 	t.Logf("first advert %v after the process was started", first)

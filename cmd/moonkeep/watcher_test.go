@@ -163,13 +163,22 @@ func TestInterfaceDelay(t *testing.T) {
 	a, b := hosts(t)
 	p := a.run(t, "interface_up_down_delays {\n\teth0 0.15 0.1\n}\n"+conf(100, vip.String(), ""))
 	p.awaitRole(t, "MASTER")
-	netnstest.Must(t, b.Link.SetDown("eth0"))
-	eventually(t, "a line about the loss", func() bool { return strings.Contains(p.log.String(), "interface eth0 is down, which counts in") }, p.log.String)
-	netnstest.Must(t, b.Link.SetUp("eth0"))
-	time.Sleep(400 * time.Millisecond)
-	s := p.await(t, "MASTER", func(i *control.Instance) bool { return i.Role == "MASTER" })
-	if n := s.Instances[0].Counters.LeftMaster; n != 0 {
-		t.Errorf("it left MASTER %d times over a short loss", n)
+	const most = 5
+	for try, left := 1, uint64(0); try <= most; try++ {
+		begin := time.Now()
+		netnstest.Must(t, b.Link.SetDown("eth0"))
+		eventually(t, "a line about the loss", func() bool { return strings.Count(p.log.String(), "interface eth0 is down, which counts in") == try }, p.log.String)
+		netnstest.Must(t, b.Link.SetUp("eth0"))
+		took := time.Since(begin)
+		time.Sleep(400 * time.Millisecond)
+		s := p.await(t, "MASTER", func(i *control.Instance) bool { return i.Role == "MASTER" })
+		n := s.Instances[0].Counters.LeftMaster - left
+		if left += n; n == 0 {
+			break
+		}
+		if took < 50*time.Millisecond || try == most { // else a busy machine has made it a long one
+			t.Errorf("it left MASTER %d times over a loss of %v", n, took)
+		}
 	}
 	netnstest.Must(t, b.Link.SetDown("eth0"))
 	p.awaitRole(t, "FAULT")
