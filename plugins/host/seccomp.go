@@ -191,6 +191,16 @@ func callFilter(arch uint32, fork bool, pid uint32) []unix.SockFilter {
 			)
 			program = append(program, ownOnly(pid)...)
 		}
+	} else if pid != 1 { // as the first of its pid namespace it sees nobody but its own
+		// It may signal, or it could not end what it starts. What it starts names itself
+		// by 0 as a rule, and by a number in vain.
+		program = append(program, load(offsetNr))
+		for _, nr := range []uint32{unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES} {
+			program = append(program, jump(unix.BPF_JEQ, nr, 0, 1), refuse)
+		}
+		if runtime.GOARCH != "s390x" {
+			program = append(program, ownOnly(pid)...)
+		}
 	}
 	return append(program, returns(unix.SECCOMP_RET_ALLOW))
 }

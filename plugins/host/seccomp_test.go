@@ -43,6 +43,40 @@ func judged(t *testing.T, program []unix.SockFilter, arch, nr uint32, args ...ui
 	return 0
 }
 
+// TestCallFilterOfMany: a process that may start others may signal them, and limits and
+// slows nobody but itself where it sees others than those.
+func TestCallFilterOfMany(t *testing.T) {
+	arch := auditArch()
+	if arch == 0 || runtime.GOARCH == "s390x" {
+		return // there it cannot be told whom a call is about
+	}
+	const allow, refuse = uint32(unix.SECCOMP_RET_ALLOW), uint32(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+	for _, c := range []struct {
+		name          string
+		beside, apart uint32 // others, and in a pid namespace of its own
+		nr            uint32
+		args          []uint32
+	}{
+		{"start", allow, allow, unix.SYS_CLONE, []uint32{uint32(unix.SIGCHLD)}},
+		{"end what it started", allow, allow, unix.SYS_KILL, []uint32{4712, uint32(unix.SIGKILL)}},
+		{"the same by its descriptor", allow, allow, unix.SYS_PIDFD_SEND_SIGNAL, []uint32{7, uint32(unix.SIGKILL)}},
+		{"limit itself", allow, allow, unix.SYS_PRLIMIT64, []uint32{0, unix.RLIMIT_NOFILE}},
+		{"limit", refuse, allow, unix.SYS_PRLIMIT64, []uint32{4712, unix.RLIMIT_NOFILE}},
+		{"slow itself", allow, allow, unix.SYS_SETPRIORITY, []uint32{unix.PRIO_PROCESS, 0, 19}},
+		{"slow all of a user", refuse, allow, unix.SYS_SETPRIORITY, []uint32{unix.PRIO_USER, 0, 19}},
+		{"move the memory", refuse, allow, unix.SYS_MIGRATE_PAGES, []uint32{4712}},
+		{"have signalled", refuse, allow, unix.SYS_FCNTL, []uint32{3, unix.F_SETOWN, 4712}},
+		{"look into", refuse, refuse, unix.SYS_PTRACE, []uint32{16, 4712}},
+	} {
+		if got := judged(t, callFilter(arch, true, 4711), arch, c.nr, c.args...); got != c.beside {
+			t.Errorf("beside others, %s: %#x, want %#x", c.name, got, c.beside)
+		}
+		if got := judged(t, callFilter(arch, true, 1), arch, c.nr, c.args...); got != c.apart {
+			t.Errorf("apart, %s: %#x, want %#x", c.name, got, c.apart)
+		}
+	}
+}
+
 // TestCallFilter: a process may signal, limit and slow itself and nobody else, whatever
 // its number is: in a container it may be that of a system call.
 func TestCallFilter(t *testing.T) {
