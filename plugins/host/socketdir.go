@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,19 +22,19 @@ const (
 	watchFiles = 20 * time.Millisecond
 )
 
-// errFiles is more of them.
-var errFiles = fmt.Errorf("it made more than %d files in the directory for its socket", maxFiles)
+// errFiles is more of them, or a directory, where files are made out of sight.
+var errFiles = fmt.Errorf("it made more than %d files, or a directory, in the directory for its socket", maxFiles)
 
-// crowded reports whether there are more files than there may be; not in a directory
-// that cannot be read.
+// crowded reports whether there are more files than there may be, or a directory, which a
+// kernel without landlock lets it make; not in a directory that cannot be read.
 func (p *process) crowded() bool {
 	d, err := os.Open(fmt.Sprintf("/proc/self/fd/%d", p.dir.Fd()))
 	if err != nil {
 		return false
 	}
 	defer d.Close()
-	names, err := d.Readdirnames(maxFiles + 1)
-	return (err == nil || errors.Is(err, io.EOF)) && len(names) > maxFiles
+	all, err := d.ReadDir(maxFiles + 1)
+	return (err == nil || errors.Is(err, io.EOF)) && (len(all) > maxFiles || slices.ContainsFunc(all, os.DirEntry.IsDir))
 }
 
 // watch ends the process when it makes too many files, until quit is closed.

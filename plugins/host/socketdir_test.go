@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -73,5 +74,56 @@ func TestServesWithoutDirectory(t *testing.T) {
 	}
 	if names, err := os.ReadDir(o.Dir); err != nil || len(names) != 0 {
 		t.Errorf("there are %v, %v", names, err)
+	}
+}
+
+// TestCrowded: many files are too many, and so is one directory, which may hold more.
+func TestCrowded(t *testing.T) {
+	dir := t.TempDir()
+	f, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	p := &process{dir: f}
+	is := func(want bool, what string) {
+		t.Helper()
+		if got := p.crowded(); got != want {
+			t.Errorf("with %s: %t", what, got)
+		}
+	}
+	is(false, "nothing")
+	files := func(n int) {
+		for i := range n {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	files(maxFiles)
+	is(false, "as many files as there may be")
+	files(maxFiles + 1)
+	is(true, "one more")
+	if err := errors.Join(os.RemoveAll(filepath.Join(dir, "0")), os.Remove(filepath.Join(dir, "1")), os.Mkdir(filepath.Join(dir, "1"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	is(true, "a directory")
+}
+
+// TestWipedWhileItStarts: whoever removes the directory of a socket that is still needed
+// costs one start and no more.
+func TestWipedWhileItStarts(t *testing.T) {
+	o := quick(t)
+	s := newSite(t, o)
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok")}})
+	s.eventually("its directory is removed", func() bool {
+		names, _ := filepath.Glob(filepath.Join(o.Dir, "plugin-dir*"))
+		return len(names) > 0 && os.RemoveAll(names[0]) == nil
+	})
+	if took := s.recovers(0); took > recovery {
+		t.Errorf("recovered in %s", took)
+	}
+	if starts := s.status().Starts; starts > 2 {
+		t.Errorf("it took %d starts", starts)
 	}
 }
