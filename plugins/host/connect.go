@@ -71,33 +71,74 @@ type starter struct {
 	printed  atomic.Int64  // bytes on its standard output that are no message
 	filled   atomic.Bool   // it was ended for what it made in the directory of its socket
 
-	mu      sync.Mutex // guards proc while it starts, and aborted
-	aborted bool
+	file  *os.File // the program, until it is started
+	begun func()   // lets the next begin
+
+	mu       sync.Mutex // guards proc while it starts, and what follows
+	aborted  bool
+	unwanted chan struct{} // closed when aborted is set; nil before start and then
 }
 
+// errUnwanted is a start that was called off.
+var errUnwanted = errors.New("it was no longer wanted")
+
 // abort ends the process by force, or has it not start. Any goroutine may
-// call it.
+// call it; it does not wait.
 func (s *starter) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.aborted = true
+	if s.unwanted != nil {
+		close(s.unwanted)
+		s.unwanted = nil
+	}
 	if s.proc != nil {
 		s.proc.kill()
 	}
 }
 
-// begin starts the process, unless it is too late for that.
-func (s *starter) begin(file *os.File) error {
+// turn waits until no other process is about to begin. The time that a start may take
+// counts from then on: the first ones of many may be slow.
+func (s *starter) turn() error {
+	unwanted := make(chan struct{})
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.aborted {
-		return errors.New("it was no longer wanted")
+	aborted := s.aborted
+	if !aborted {
+		s.unwanted = unwanted
 	}
-	p, err := s.spawner.spawn(s.spec, file)
+	s.mu.Unlock()
+	if aborted {
+		return errUnwanted
+	}
+	select {
+	case s.spawner.turns <- struct{}{}:
+	case <-unwanted:
+		return errUnwanted
+	case <-s.spawner.quit:
+		return ErrClosed
+	}
+	s.begun = sync.OnceFunc(func() { <-s.spawner.turns })
+	return nil
+}
+
+// begin starts the process, unless it is too late for that.
+func (s *starter) begin() error {
+	defer s.begun()
+	s.mu.Lock()
+	aborted := s.aborted
+	s.mu.Unlock()
+	if aborted {
+		return errUnwanted
+	}
+	p, err := s.spawner.spawn(s.spec, s.file)
 	if err != nil {
 		return err // and s.proc is to stay nil
 	}
-	s.proc = p
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.proc = p; s.aborted {
+		p.kill()
+	}
 	return nil
 }
 
@@ -107,6 +148,18 @@ var errLines = errors.New("the plugin speaks lines")
 // start starts the process. Whatever it returns, finish has to be called.
 func (s *starter) start(ctx context.Context, base string, timeout time.Duration) (link, error) {
 	s.last = &tail{}
+	var err error
+	if s.file, err = open(s.spec.plugin); err != nil {
+		return nil, err
+	}
+	defer s.file.Close()
+	if s.edition, err = editionOf(s.file); err != nil {
+		return nil, err
+	}
+	if err := s.turn(); err != nil {
+		return nil, err
+	}
+	defer s.begun()
 	s.client = plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig:  checker.Handshake(),
 		VersionedPlugins: map[int]plugin.PluginSet{checker.Protocol: {checker.PluginName: connector{}}},
@@ -132,7 +185,7 @@ func (s *starter) start(ctx context.Context, base string, timeout time.Duration)
 	over := make(chan struct{})
 	defer close(over)
 	s.watching = over
-	_, err := s.client.Start()
+	_, err = s.client.Start()
 	if errors.Is(err, errLines) {
 		if err := s.enclose(); err != nil {
 			return nil, err
@@ -259,15 +312,7 @@ func environment(words []string, sp spec) []string {
 
 // Start is the runner's.
 func (s *starter) Start(ctx context.Context) error {
-	file, err := open(s.spec.plugin)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	if s.edition, err = editionOf(file); err != nil {
-		return err
-	}
-	if err := s.begin(file); err != nil {
+	if err := s.begin(); err != nil {
 		return err
 	}
 	s.watched = make(chan struct{})
@@ -286,6 +331,7 @@ func (s *starter) Start(ctx context.Context) error {
 		}
 	}
 	s.out = bufio.NewReaderSize(s.proc.stdout, maxLine)
+	var err error
 	s.first, err = s.out.ReadSlice('\n')
 	s.first = append([]byte(nil), s.first...)
 	switch {

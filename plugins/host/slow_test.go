@@ -3,6 +3,7 @@
 package host
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"syscall"
@@ -132,4 +133,33 @@ func TestStoodStill(t *testing.T) {
 		t.Errorf("%v %q", a.Verdict, a.Message)
 	}
 	s.recovers(0)
+}
+
+// TestStartWaitsItsTurn: that others begin before it costs a plugin none of the time that
+// its own start may take; and what waits for its turn can be called off.
+func TestStartWaitsItsTurn(t *testing.T) {
+	t.Parallel()
+	o := quick(t)
+	o.Start = 2 * time.Second
+	s := newSite(t, o)
+	s.host.spawner.turns <- struct{}{} // another begins
+	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok")}})
+	s.eventually("its start waits", func() bool { return s.status().Starts == 1 })
+	time.Sleep(o.Start + o.Start/4)
+	if st := s.status(); st.Failures != 0 || st.Starts != 1 {
+		t.Errorf("while it waited: %+v", st)
+	}
+	<-s.host.spawner.turns
+	if a := s.probe(0); a.Verdict != health.OK || s.status().Failures != 0 {
+		t.Errorf("%v %q, %+v", a.Verdict, a.Message, s.status())
+	}
+
+	s.host.spawner.turns <- struct{}{}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := s.host.Describe(ctx, Plugin{Name: "GOOD"})
+	if err == nil || !strings.Contains(err.Error(), errUnwanted.Error()) {
+		t.Errorf("a start that is called off: %v", err)
+	}
+	<-s.host.spawner.turns
 }

@@ -23,14 +23,16 @@ import (
 // that started it does. close ends it.
 type spawner struct {
 	starts chan func()
-	quit   chan struct{}
-	over   chan struct{}
-	cell   func() (int, func(bool)) // see Options.Cell; nil for none
+	// turns holds one: who puts it there may start a process, and takes it out then.
+	turns chan struct{}
+	quit  chan struct{}
+	over  chan struct{}
+	cell  func() (int, func(bool)) // see Options.Cell; nil for none
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
 func newSpawner(prepare func() error, cell func() (int, func(bool))) (*spawner, error) {
-	s := &spawner{starts: make(chan func()), quit: make(chan struct{}), over: make(chan struct{}), cell: cell}
+	s := &spawner{starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell}
 	begun := make(chan error)
 	go func() {
 		defer close(s.over)
