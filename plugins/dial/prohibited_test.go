@@ -2,47 +2,20 @@ package dial
 
 import (
 	"net/netip"
-	"os"
-	"os/exec"
-	"runtime"
-	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker"
+	"github.com/moonkeep/moonkeep/plugins/dial/dialtest"
 )
 
 // TestProhibited: a firewall's word that nothing goes through to a server says that
 // the server cannot be reached, whatever the kernel makes of it.
 func TestProhibited(t *testing.T) {
-	if os.Geteuid() != 0 {
-		t.Skip("needs root: a network namespace of its own")
-	}
-	if _, err := exec.LookPath("nft"); err != nil {
-		t.Skip("needs nft: it makes the kernel say that a way is prohibited")
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread ends with its namespace
-		if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
-			t.Errorf("make a network namespace: %v", err)
-			return
-		}
-		for _, line := range []string{
-			"ip link set lo up",
-			"nft add table inet f",
-			"nft add chain inet f in { type filter hook input priority 0; }",
-			"nft add rule inet f in ip daddr 127.0.0.1 tcp dport 81 reject with icmp type admin-prohibited",
-			"nft add rule inet f in ip6 daddr ::1 tcp dport 81 reject with icmpv6 type admin-prohibited",
-		} {
-			words := strings.Fields(line)
-			if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-				t.Errorf("%s: %v: %s", line, err, out)
-				return
-			}
-		}
+	dialtest.Refusing(t, nil, []string{
+		"ip daddr 127.0.0.1 tcp dport 81 reject with icmp type admin-prohibited",
+		"ip6 daddr ::1 tcp dport 81 reject with icmpv6 type admin-prohibited",
+	}, func() {
 		for at, reason := range map[string]string{
 			"127.0.0.1:81": "no route to host",
 			"[::1]:81":     "no route to host",
@@ -56,6 +29,5 @@ func TestProhibited(t *testing.T) {
 				t.Errorf("%s: %v %q, want failed, %q", at, r.Verdict, r.Message, reason)
 			}
 		}
-	}()
-	<-done
+	})
 }
