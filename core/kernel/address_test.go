@@ -106,7 +106,7 @@ func TestReleaseFollowsARenamedInterface(t *testing.T) {
 			if c.other && stands(t, h, "eth0", a) {
 				t.Error("the address stands on the interface that has the name")
 			}
-			if n := len(k.claims.at) + len(k.claims.of) + len(k.claims.due); n != 0 {
+			if n := len(k.claims.at) + len(k.claims.of) + len(k.claims.due) + len(k.claims.places); n != 0 {
 				t.Errorf("something is left: %+v", k.claims)
 			}
 		})
@@ -292,7 +292,7 @@ func TestReleaseTogether(t *testing.T) {
 	if stands(t, h, "eth0", shared) || stands(t, h, "eth0", own) {
 		t.Error("an address stands after all gave it up together")
 	}
-	if n := len(k.claims.at) + len(k.claims.of) + len(k.claims.due); n != 0 {
+	if n := len(k.claims.at) + len(k.claims.of) + len(k.claims.due) + len(k.claims.places); n != 0 {
 		t.Errorf("something is left: %+v", k.claims)
 	}
 }

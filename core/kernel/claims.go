@@ -24,6 +24,9 @@ type claims struct {
 	all   map[key]*claim
 	// at holds what is common to all claims of an address on a device.
 	at map[place]*holding
+	// places are those of at, by their addresses: each of thousands of addresses is asked
+	// for in each reading.
+	places map[netip.Addr][]place
 	// due are the addresses that nobody claims any more and that could not be
 	// removed yet, with the reason.
 	due map[link.Placed]string
@@ -34,7 +37,7 @@ type claims struct {
 	closed map[firewall.Destination]int
 	// freed are the claims that ended since the last begin, with the indexes of their
 	// interfaces: what began to be read before may still show their addresses.
-	freed map[place]int
+	freed map[netip.Prefix]map[string]int
 	// kept are the host's own: they stand whoever claims them or gives them up.
 	kept map[place]bool
 }
@@ -80,7 +83,7 @@ type claim struct {
 }
 
 func newClaims() claims {
-	return claims{all: make(map[key]*claim), at: make(map[place]*holding), due: make(map[link.Placed]string), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int), freed: make(map[place]int)}
+	return claims{all: make(map[key]*claim), at: make(map[place]*holding), places: make(map[netip.Addr][]place), due: make(map[link.Placed]string), of: make(map[netip.Addr]int), closed: make(map[firewall.Destination]int), freed: make(map[netip.Prefix]map[string]int)}
 }
 
 func keyOf(instance string, a netspec.Address) key {
@@ -111,6 +114,7 @@ func (c *claims) want(h *engine.Holding) {
 		if c.all[k] == nil {
 			if c.at[k.place] == nil {
 				c.at[k.place] = &holding{}
+				c.places[a.Addr()] = append(c.places[a.Addr()], k.place)
 			}
 			c.at[k.place].claims++
 			c.of[a.Addr()]++
@@ -181,12 +185,9 @@ func (c *claims) leave(instance string, addresses []netspec.Address) []link.Plac
 // holds reports whether the address is claimed on that interface under another
 // name than its device's.
 func (c *claims) holds(p link.Placed) bool {
-	for at, held := range c.at {
-		if at.device != p.Address.Device && at.prefix == p.Address.Prefix && held.index == p.Index {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(c.places[p.Address.Addr()], func(at place) bool {
+		return at.device != p.Address.Device && at.prefix == p.Address.Prefix && c.at[at].index == p.Index
+	})
 }
 
 // owe notes that an address could not be removed, and why, and reports whether that
@@ -226,11 +227,18 @@ func (c *claims) forget(instance string, addresses []netspec.Address) {
 		if c.all[k].lasting {
 			held.lasting--
 		} else {
-			c.freed[k.place] = held.index
+			if c.freed[a.Prefix] == nil {
+				c.freed[a.Prefix] = map[string]int{}
+			}
+			c.freed[a.Prefix][a.Device] = held.index
 		}
 		delete(c.all, k)
 		if held.claims--; held.claims == 0 {
 			delete(c.at, k.place)
+			left := slices.DeleteFunc(c.places[a.Addr()], func(p place) bool { return p == k.place })
+			if c.places[a.Addr()] = left; len(left) == 0 {
+				delete(c.places, a.Addr())
+			}
 		}
 		c.uncount(a.Addr())
 	}
@@ -290,8 +298,8 @@ func (c *claims) standsFor(a netspec.Address, state *link.State) bool {
 		return false
 	}
 	on, _ := state.Find(a.Device)
-	for at, held := range c.at {
-		if at.prefix.Addr() == a.Addr() && (at.device == a.Device || held.index == on.Index) {
+	for _, at := range c.places[a.Addr()] {
+		if at.device == a.Device || c.at[at].index == on.Index {
 			return true
 		}
 	}
@@ -313,29 +321,23 @@ func (c *claims) moved(a netspec.Address, state *link.State) bool {
 	if held := c.at[here]; held != nil && held.claims > held.lasting {
 		return true
 	}
-	// Thousands may have ended with one yield, and each of them is asked for.
-	if _, freed := c.freed[here]; freed {
-		return true
-	}
 	on, _ := state.Find(a.Device)
-	there := func(p place, index int) bool {
-		return p.prefix == a.Prefix && (p.device == a.Device || index == on.Index)
-	}
-	for at, index := range c.freed {
-		if there(at, index) {
+	there := func(device string, index int) bool { return device == a.Device || index == on.Index }
+	for device, index := range c.freed[a.Prefix] {
+		if there(device, index) {
 			return true
 		}
 	}
 	if c.of[a.Addr()] == 0 {
 		return false
 	}
-	for at, held := range c.at { // by another name of the interface
-		if held.claims > held.lasting && there(at, held.index) {
+	for _, at := range c.places[a.Addr()] { // by another name of the interface
+		if held := c.at[at]; at.prefix == a.Prefix && held.claims > held.lasting && there(at.device, held.index) {
 			return true
 		}
 	}
 	for d := range c.due {
-		if there(place{d.Address.Device, d.Address.Prefix}, d.Index) {
+		if d.Address.Prefix == a.Prefix && there(d.Address.Device, d.Index) {
 			return true
 		}
 	}

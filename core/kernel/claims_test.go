@@ -95,7 +95,7 @@ func TestHoldersAreCounted(t *testing.T) {
 	}
 	c.forget("VI_2", a)
 	c.forget("VI_2", a)
-	if c.has(a[0].Addr()) || len(c.all)+len(c.at)+len(c.of) != 0 {
+	if c.has(a[0].Addr()) || len(c.all)+len(c.at)+len(c.of)+len(c.places) != 0 {
 		t.Errorf("something is left: %+v", c)
 	}
 }
