@@ -149,7 +149,7 @@ func byHand(ctx context.Context, stderr io.Writer, f func(context.Context, *plug
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(dir, "plugins"), Log: log, Farewell: 2 * endLimit})
+	h, err := pluginhost.New(pluginhost.Options{Dir: filepath.Join(dir, "plugins"), Log: log, Shown: true, Farewell: 2 * endLimit})
 	if err != nil {
 		return err
 	}

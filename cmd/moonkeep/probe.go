@@ -36,7 +36,8 @@ CHECK is one of ` + strings.Join(standard.Names(), ", ") + `;
 or a checker from the plugin directory, from the configuration given by --config,
 or at a path. The options are those of the check in a configuration; plugin info
 lists them. Those of a url block are given directly, for a check of one URL. A
-list is given one item at a time.
+list is given one item at a time; the program of a MISC_CHECK may be one text with its
+arguments, as in a configuration.
 
 A host name is resolved once. HTTP_GET and SSL_GET use it as the virtualhost
 unless that option is given, and SSL_GET sends it as the server name (SNI).

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -60,6 +61,7 @@ func TestProbe(t *testing.T) {
 		{[]string{"HTTP_GET", "localhost:" + port, "-o", "path=/healthz"}, 0, []string{"X-Host: localhost\n"}},
 		{[]string{"HTTP_GET", "localhost:" + port, "-o", "path=/healthz", "-o", "virtualhost=other"}, 0, []string{"X-Host: other\n"}},
 		{[]string{"MISC_CHECK", "-o", "misc_path=/bin/sh", "-o", "misc_path=-c", "-o", "misc_path=echo hi; exit 5", "-o", "misc_dynamic=true"}, 0, []string{"MISC_CHECK: ok: exit status 5: weight 3, weight 3 (", "output         hi"}},
+		{[]string{"MISC_CHECK", "-o", `misc_path=/bin/sh -c "echo 'a  b'; exit 1"`}, 1, []string{"MISC_CHECK: failed: exit status 1", "output         a  b"}},
 		{[]string{"AGENT_CHECK", closed}, 2, []string{"unknown: connect to"}},
 	} {
 		status, out, stderr := runLine(append([]string{"probe"}, test.args...)...)
@@ -129,6 +131,30 @@ func rootsFile(t *testing.T, name, text string) string {
 	}
 	t.Cleanup(func() { os.Remove(path) })
 	return path
+}
+
+// TestProbeSaysOnce: why there is no verdict is in the verdict, and no line of the log
+// says it again; a port that is missing is asked for.
+func TestProbeSaysOnce(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"DNS_CHECK", "SMTP_CHECK", "UDP_CHECK", "GRPC_HEALTH", "AGENT_CHECK"} {
+		if status, out, stderr := runLine("probe", kind, "127.0.0.1"); status != 2 || !strings.Contains(stderr, kind+" needs a port: give HOST:PORT") {
+			t.Errorf("%s without a port: status %d: %s%s", kind, status, out, stderr)
+		}
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: plugins run as another user")
+	}
+	refuses := rootsFile(t, "refuses", fmt.Sprintf(linesPlugin, `why="not so"`, `echo "{\"results\":[{\"check\":$id,\"probe\":$n,\"verdict\":\"unknown\",\"message\":\"no such check\"}]}"; continue`, ""))
+	status, out, stderr := runLine("probe", refuses, "127.0.0.1:1", "-o", "n=1", "--processes", "8")
+	if status != 2 || !strings.Contains(out, "unknown: the plugin cannot make this check: not so") || stderr != "" {
+		t.Errorf("one that refuses: status %d: %s%s", status, out, stderr)
+	}
+	dies := rootsFile(t, "dies", fmt.Sprintf(linesPlugin, "", "exit 3", ""))
+	status, out, stderr = runLine("probe", dies, "127.0.0.1:1", "-o", "n=1", "--processes", "8")
+	if status != 2 || !strings.Contains(out, "unknown: the plugin failed: process ") || stderr != "" {
+		t.Errorf("one that dies: status %d: %s%s", status, out, stderr)
+	}
 }
 
 func TestProbeJSON(t *testing.T) {

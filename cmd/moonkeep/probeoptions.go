@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/source"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 	"github.com/moonkeep/moonkeep/plugins/standard"
@@ -122,7 +123,26 @@ func optionTree(info checker.Info, options []string) (map[string]any, error) {
 		}
 		into[key] = v
 	}
-	return tree, nil
+	return tree, splitProgram(info, tree)
+}
+
+// splitProgram takes a program that is given as one text for a command line, as in a
+// configuration; given as several it has each as it stands.
+func splitProgram(info checker.Info, tree map[string]any) error {
+	argv, _ := tree["misc_path"].([]any)
+	if info.Name != "MISC_CHECK" || len(argv) != 1 {
+		return nil
+	}
+	words, err := source.SplitWords(fmt.Sprint(argv[0]))
+	if err != nil {
+		return fmt.Errorf("--option misc_path: %w", err)
+	}
+	argv = argv[:0]
+	for _, w := range words {
+		argv = append(argv, w)
+	}
+	tree["misc_path"] = argv
+	return nil
 }
 
 // findOption finds an option by its name, or by that which it has in a block.

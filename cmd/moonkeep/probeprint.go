@@ -37,6 +37,9 @@ func printProbe(w io.Writer, name, host string, r checker.Result) error {
 	}
 	fmt.Fprintf(&b, " (%s)\n", r.Latency.Round(time.Microsecond))
 	for _, d := range r.Details {
+		if d.Text == "" {
+			continue
+		}
 		for i, text := range strings.Split(strings.TrimRight(harmless(d.Text), "\n"), "\n") {
 			label := inLine(d.Name)
 			if i > 0 {

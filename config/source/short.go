@@ -146,7 +146,7 @@ func (r *reader) command(v *value, what string) ([]string, bool) {
 			return nil, false
 		}
 	case kindText:
-		words, err := splitWords(v.text)
+		words, err := SplitWords(v.text)
 		if err != nil {
 			r.error(v.at, "wrong-value", "%s: %v", what, err)
 			return nil, false

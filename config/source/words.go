@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// splitWords splits a command line as a shell splits words: blanks between
+// SplitWords splits a command line as a shell splits words: blanks between
 // words, text in single quotes as it stands, in double quotes with \" and \\,
 // and a backslash before any other character for that character. It expands
 // nothing.
-func splitWords(s string) ([]string, error) {
+func SplitWords(s string) ([]string, error) {
 	var all []string
 	var word strings.Builder
 	inWord, bare := false, true

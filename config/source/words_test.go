@@ -18,7 +18,7 @@ func TestSplitWords(t *testing.T) {
 		`a $HOME ~ *`:               {"a", "$HOME", "~", "*"},
 		`/bin/sh -c 'a && b | "c"'`: {"/bin/sh", "-c", `a && b | "c"`},
 	} {
-		got, err := splitWords(text)
+		got, err := SplitWords(text)
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %v, want %q", text, got, err, want)
 		}
@@ -33,7 +33,7 @@ func TestSplitWords(t *testing.T) {
 		`a |b`:  "",
 		`a > b`: `> means something to a shell only, and no shell is used: write a script, or run ["/bin/sh", "-c", "..."]`,
 	} {
-		_, err := splitWords(text)
+		_, err := SplitWords(text)
 		if got := ""; err != nil {
 			if got = err.Error(); got != want {
 				t.Errorf("%s: %s, want %s", text, got, want)

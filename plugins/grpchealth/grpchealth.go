@@ -168,6 +168,9 @@ func (p *probe) ask(ctx context.Context, begin time.Time) checker.Result {
 		if strings.HasSuffix(err.Error(), "tls: no application protocol") {
 			return checker.Result{Verdict: checker.Failed, Message: "the server did not agree to HTTP/2 (h2), which gRPC needs"}
 		}
+		if strings.Contains(err.Error(), "http2: frame too large") { // it is the beginning of a text
+			return checker.Result{Verdict: checker.Failed, Message: "the server answered by no HTTP/2, which gRPC needs: " + err.Error()}
+		}
 		return checker.Failure(err, "ask "+p.target.Address.String())
 	}
 	defer a.Body.Close()

@@ -179,6 +179,30 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestAnswersByText: a server of HTTP/1 that is asked without TLS is told from a broken one.
+func TestAnswersByText(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+		_, _ = io.Copy(io.Discard, c) // until it goes
+	}()
+	r := run(t, checker.Target{Address: netip.MustParseAddrPort(l.Addr().String()), Timeout: 10 * time.Second}, "{}")
+	l.Close()
+	if <-over; r.Verdict != checker.Failed || !strings.Contains(r.Message, "by no HTTP/2, which gRPC needs") {
+		t.Errorf("%v %q", r.Verdict, r.Message)
+	}
+}
+
 func FuzzStatus(f *testing.F) {
 	f.Add(framed(8, 1))
 	f.Add(framed(0x12, 2, 'h', 'i', 8, 1))

@@ -35,6 +35,9 @@ type Options struct {
 	Serve []string
 	// Log takes what plugins log, and what becomes of their processes.
 	Log *slog.Logger
+	// Shown says that whoever asked looks at each result, so that what these say is not
+	// logged, too.
+	Shown bool
 	// OnThread, unless nil, is called on the thread that starts processes, which
 	// inherit from it how the kernel runs them.
 	OnThread func() error

@@ -317,6 +317,9 @@ func (g *group) result(i *instance, r *checkerpb.Result) error {
 	case checkerpb.Verdict_FAILED:
 		out.Verdict = checker.Failed
 	case checkerpb.Verdict_UNKNOWN:
+		if s.refused != "" { // asked for before it had said so, it says that there is no such check
+			out.Message = s.refused
+		}
 	default:
 		return fmt.Errorf("it gave the verdict %d, which there is not", r.GetVerdict())
 	}
@@ -416,6 +419,7 @@ func (g *group) lose(i *instance, why string) {
 	g.counts.Failures++
 	g.retry, g.reason = g.awake.Add(delay), why
 	switch {
+	case g.host.opts.Shown:
 	case g.failures < tripped:
 		g.log.Error("a plugin failed; its checks are unknown until it runs again", "pid", pid, "why", why, "checks", g.live, "again_in", delay.Round(time.Millisecond))
 	case g.failures == tripped:

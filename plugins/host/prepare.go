@@ -36,6 +36,9 @@ func (g *group) refuse(s *slot, why string) {
 	g.refused++
 	g.refusal = s.check.Label + ": " + why
 	s.refused = "the plugin cannot make this check: " + why
+	if g.host.opts.Shown {
+		return
+	}
 	args := []any{"check", s.check.Label, "why", why}
 	if s.check.Where != "" {
 		args = append(args, "at", s.check.Where)

@@ -24,7 +24,7 @@ func FinishCheck(check *pluginhost.Check, host string) error {
 	switch kind := check.Kind; {
 	case host == "" && kind != "MISC_CHECK":
 		return fmt.Errorf("%s needs a HOST:PORT", kind)
-	case check.Target.Address.Port() == 0 && (kind == "TCP_CHECK" || kind == "HTTP_GET" || kind == "SSL_GET"):
+	case check.Target.Address.Port() == 0 && kind != "PING_CHECK" && kind != "MISC_CHECK" && !hasHosts(check):
 		return fmt.Errorf("%s needs a port: give HOST:PORT, [ADDRESS]:PORT for an address of IPv6", kind)
 	case kind == "MISC_CHECK":
 		if check.User == "" {
@@ -65,6 +65,14 @@ func FinishCheck(check *pluginhost.Check, host string) error {
 		check.Target.Timeout = own
 	}
 	return nil
+}
+
+// hasHosts reports whether a check has places of its own in its options.
+func hasHosts(check *pluginhost.Check) bool {
+	var options struct {
+		Hosts []json.RawMessage `json:"hosts"`
+	}
+	return check.Kind == "SMTP_CHECK" && json.Unmarshal(check.Options, &options) == nil && len(options.Hosts) > 0
 }
 
 // OwnUser is the user that runs this program, as whom programs run for which no
