@@ -164,7 +164,7 @@ func (z *randomizer) group(name string) *randomLine {
 				"6": z.one("~SEQx(i, 9, 11) fd00:9:0:N::$i 80|~LST(a, fd00:9:0:N::1, fd00:9:0:N::5) $a 81"), "mark": z.one("~SEQ(i, 3) fwmark N$i|~SEQ(i, 4, -1, 2) fwmark N$i")}[family]))
 		}
 		if z.chance(3) {
-			lines = append(lines, said("%s", z.one("fwmark 0|fwmark 4294967295|fwmark 4294967296|fwmark|fd00:9:0:N::7/126 80|10.9.N.1/0 80|10.9.N.1/33 80|10.9.N.9-9 80|10.9.N.4-10.9.N.300 80|10.9.N.32-10.9.N.34 80 90|fd00:9:0:N::20-fd00:9:0:N::22 80|fd00:9:0:N::30/128 80|010.9.N.9 80|10.9.N.300 80|10.9.N.9-3 80|10.9.N.7/24 80|10.9.N.8 70000|fwmark x|fwmark 3 inet4|10.9.N.8 http|fd00:9:0:N::3-1 80|10.9.N.1-fd00:9:0:N::1 80|10.9.N.1-300 80")))
+			lines = append(lines, said("%s", z.one("fwmark 4294967295|fwmark 4294967296|fwmark|fd00:9:0:N::7/126 80|10.9.N.1/0 80|10.9.N.1/33 80|10.9.N.9-9 80|10.9.N.4-10.9.N.300 80|10.9.N.32-10.9.N.34 80 90|fd00:9:0:N::20-fd00:9:0:N::22 80|fd00:9:0:N::30/128 80|010.9.N.9 80|10.9.N.300 80|10.9.N.9-3 80|10.9.N.7/24 80|10.9.N.8 70000|fwmark x|fwmark 3 inet4|10.9.N.8 http|fd00:9:0:N::3-1 80|10.9.N.1-fd00:9:0:N::1 80|10.9.N.1-300 80")))
 		}
 	}
 	for _, l := range lines { // no service is in two groups
