@@ -136,7 +136,11 @@ func TestGuestLoadTakeover(t *testing.T) {
 	stop := takeover{} // which explains nothing without -matrix
 	if *everySite {
 		// It comes back as the backup, and hears of all that begins from then on.
-		a.ip(t, a.Host, "addr flush to "+vip.String(), "link set eth0 up")
+		a.ip(t, a.Host, "addr del "+vip.String()+" dev eth0") // before anybody hears it
+		if list, err := a.Link.List("eth0"); err != nil || slices.ContainsFunc(list, func(x netspec.Address) bool { return x.Prefix == vip }) {
+			t.Fatalf("it has %v, %v", list, err)
+		}
+		a.ip(t, a.Host, "link set eth0 up")
 		start(t, a, conf(a, "50"))
 		rest()
 		rest()
