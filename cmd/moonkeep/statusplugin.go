@@ -15,6 +15,9 @@ func pluginLine(p *control.Plugin) string {
 	if p.User != "" {
 		name += " as " + p.User
 	}
+	if p.Process > 1 {
+		name += fmt.Sprintf(" (%d)", p.Process)
+	}
 	line := name + ": " + p.State
 	if p.PID != 0 {
 		line += fmt.Sprintf(", process %d for %s", p.PID, age(p.Age))

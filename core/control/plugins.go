@@ -3,9 +3,11 @@ package control
 // Plugin is a process that makes the checks of one kind.
 type Plugin struct {
 	Name string `json:"name"`
-	// NetNS and User are where it runs, and as who.
-	NetNS string `json:"net_namespace,omitempty"`
-	User  string `json:"user,omitempty"`
+	// NetNS and User are where it runs, and as who. Process is which one it is of those of
+	// its name there, from 1: they share the checks, or differ in what they may do.
+	NetNS   string `json:"net_namespace,omitempty"`
+	User    string `json:"user,omitempty"`
+	Process int    `json:"process"`
 	// Path is its file; empty for moonkeep's own.
 	Path    string `json:"path,omitempty"`
 	Version string `json:"version,omitempty"`

@@ -53,7 +53,10 @@ func node() *fixed {
 			IPVS:          &control.IPVS{Operations: 9, Failed: 1, Repaired: 2, Trouble: "x"},
 			Probes:        &control.Probes{Checks: 2, Unknown: 1, Begun: 6, Answered: 5, Late: []control.LateBucket{{Within: within(0.001), Count: 4}, {Within: within(0.002), Count: 1}, {Count: 1}}},
 			Notifications: control.Notifications{Waiting: 1, Told: 2, Failed: 3, Dropped: 4, FIFOs: []control.FIFO{{Path: "/run/f", Written: 5, Dropped: 6}}, Mail: &control.Mail{Waiting: 1, Sent: 2, Failed: 3, Dropped: 4}},
-			Plugins:       []control.Plugin{{Name: "TCP_CHECK", State: "running", Starts: 2, Failures: 1, Answered: 7, Unknown: 1, Late: 1}},
+			Plugins: []control.Plugin{
+				{Name: "TCP_CHECK", Process: 1, State: "running", Starts: 2, Failures: 1, Answered: 7, Unknown: 1, Late: 1},
+				{Name: "TCP_CHECK", Process: 2, State: "starting", Starts: 1},
+			},
 			Metrics: []control.Metric{
 				{Script: "script chk", Name: "load", Help: "The load.", Value: 1.5, Labels: map[string]string{"core": "0"}},
 				{Script: "script other", Name: "load", Help: "Another text.", Value: 2.5},

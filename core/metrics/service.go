@@ -50,7 +50,7 @@ func (c *collection) checks(s *control.Status) {
 	}
 	for i := range s.Plugins {
 		p := &s.Plugins[i]
-		at := []string{"plugin", p.Name, "net_namespace", p.NetNS, "user", p.User}
+		at := []string{"plugin", p.Name, "net_namespace", p.NetNS, "user", p.User, "process", strconv.Itoa(p.Process)}
 		c.one("moonkeep_plugin_state", "1 for the current state of a checker's process, 0 for the others.", "state", p.State, []string{"starting", "running", "waiting", "tripped"}, at...)
 		c.put("moonkeep_plugin_starts_total", "Starts of a checker's process.", counter, float64(p.Starts), at...)
 		c.put("moonkeep_plugin_failures_total", "Failures of a checker's process: it ended, hung or broke the protocol.", counter, float64(p.Failures), at...)

@@ -3,10 +3,12 @@
 package host
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +79,9 @@ type Plugin struct {
 	OpenFiles int
 	// Processes is how many processes it may start beside itself.
 	Processes int
+	// Shares is how many such processes share the checks; below 2 there is one. A check
+	// stays with its own as long as the number and its Identity do.
+	Shares int
 	// Allow are capabilities that it keeps: net_raw, net_admin,
 	// net_bind_service.
 	Allow []string
@@ -122,6 +127,7 @@ func (p Plugin) validate() error {
 // groupKey tells one process from another.
 type groupKey struct {
 	name, netns, user, group, allow string
+	share                           uint32 // which of those that share the checks
 }
 
 func (k groupKey) String() string {
@@ -132,7 +138,18 @@ func (k groupKey) String() string {
 	if k.user != "" {
 		s += " as " + k.user
 	}
+	if k.share > 0 {
+		s += fmt.Sprintf(" (%d)", k.share+1)
+	}
 	return s
+}
+
+// compare orders keys by who runs where, then by what differs beside.
+func (k groupKey) compare(other groupKey) int {
+	return cmp.Or(
+		strings.Compare(k.name, other.name), strings.Compare(k.netns, other.netns), strings.Compare(k.user, other.user),
+		strings.Compare(k.group, other.group), strings.Compare(k.allow, other.allow), cmp.Compare(k.share, other.share),
+	)
 }
 
 // place finds the process for a check: its key, and how it runs. What a
@@ -166,7 +183,14 @@ func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) 
 	}
 	slices.Sort(p.Allow)
 	p.Allow = slices.Compact(p.Allow)
-	return groupKey{p.Name, c.NetNS, p.User, p.Group, strings.Join(p.Allow, ",")}, p
+	var share uint32
+	if p.Shares > 1 {
+		sum := fnv.New32a()
+		_, _ = sum.Write([]byte(c.Identity)) // it takes anything
+		share = sum.Sum32() % uint32(p.Shares)
+	}
+	p.Shares = 0 // a process need not be another one for it
+	return groupKey{p.Name, c.NetNS, p.User, p.Group, strings.Join(p.Allow, ","), share}, p
 }
 
 // own is a plugin of this program.

@@ -41,8 +41,11 @@ type Counts struct {
 
 // Status is a process as it stands.
 type Status struct {
-	// Name is the kind; NetNS and User are where and as who it runs.
+	// Name is the kind; NetNS and User are where and as who it runs. Nth is which one it
+	// is of those that have all three, from 1: they differ in what they are allowed, or
+	// share the checks.
 	Name, NetNS, User string
+	Nth               int
 	// Path is its file; empty for this program's own.
 	Path    string
 	Version string
@@ -84,15 +87,17 @@ func (h *Host) Status() []Status {
 		groups = append(groups, g)
 	}
 	h.mu.Unlock()
-	list := make([]Status, 0, len(groups))
-	for _, g := range groups {
+	slices.SortFunc(groups, func(a, b *group) int { return a.key.compare(b.key) })
+	list := make([]Status, len(groups))
+	for i, g := range groups {
 		g.mu.Lock()
-		list = append(list, g.status)
+		list[i] = g.status
 		g.mu.Unlock()
+		list[i].Nth = 1
+		if i > 0 && list[i].Name == list[i-1].Name && list[i].NetNS == list[i-1].NetNS && list[i].User == list[i-1].User {
+			list[i].Nth += list[i-1].Nth
+		}
 	}
-	slices.SortFunc(list, func(a, b Status) int {
-		return strings.Compare(a.Name+"\x00"+a.NetNS+"\x00"+a.User, b.Name+"\x00"+b.NetNS+"\x00"+b.User)
-	})
 	return list
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -75,6 +76,22 @@ func roomFor(p *pluginhost.Plugin, checks int) {
 	p.Memory = int64(leastMemory) << 20 * int64(files/leastFiles)
 }
 
+// busy is how many checks a second keep a process of one of moonkeep's own checkers
+// so busy, on one processor, that the next are to have another process.
+const busy = 6000
+
+// shared has several processes make the checks of a plugin that runs on one processor,
+// see checker.Runner, when there are more than one of these and checks for them.
+func shared(p *pluginhost.Plugin, rate float64, processors int) {
+	own := standard.New(p.Name)
+	if own == nil || p.Path != "" {
+		return
+	}
+	if r, ok := own.(checker.Runner); ok && r.Light() {
+		p.Shares = min(1+int(rate/busy), processors)
+	}
+}
+
 // needed allows a checker of moonkeep's own what it says that it needs.
 func needed(p pluginhost.Plugin) pluginhost.Plugin {
 	own := standard.New(p.Name)
@@ -108,6 +125,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 	known := make(map[string]bool)
 	filed := make(map[string]bool)                       // those with a path
 	implied, times := map[string]int{}, map[string]int{} // places in p.Plugins, and checks, by kind
+	rates := map[string]float64{}                        // checks a second, by kind
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
 		if filed[x.Name] = x.Path != ""; !filed[x.Name] {
@@ -146,6 +164,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			implied[x.Kind] = len(p.Plugins) - 1
 		}
 		times[x.Kind]++
+		rates[x.Kind] += float64(time.Second) / float64(x.Interval)
 		check := pluginhost.Check{
 			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
 			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort, Binds: x.Binds,
@@ -186,6 +205,9 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 	})
 	for kind, i := range implied {
 		roomFor(&p.Plugins[i], times[kind])
+	}
+	for i := range p.Plugins {
+		shared(&p.Plugins[i], rates[p.Plugins[i].Name], runtime.NumCPU())
 	}
 	return p, scripts, errors.Join(bad...)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
 // TestRoomForChecks: a checker has a file for each of its checks, unless the
@@ -49,6 +50,31 @@ func TestRoomForChecks(t *testing.T) {
 		}
 		if p := plan.Plugins[0]; p.OpenFiles != test.files || p.Memory != test.memory {
 			t.Errorf("%d checks have %d files and %d bytes, want %d and %d", len(plan.Checks), p.OpenFiles, p.Memory, test.files, test.memory)
+		}
+	}
+}
+
+// TestSharedChecks: what is light has another process for each that is kept busy, and
+// what goes to a goroutine each, or is somebody else's, has one.
+func TestSharedChecks(t *testing.T) {
+	for _, test := range []struct {
+		p          pluginhost.Plugin
+		rate       float64
+		processors int
+		want       int
+	}{
+		{pluginhost.Plugin{Name: "HTTP_GET"}, 5999, 8, 1},
+		{pluginhost.Plugin{Name: "HTTP_GET"}, 10_000, 8, 2},
+		{pluginhost.Plugin{Name: "TCP_CHECK"}, 37_000, 8, 7},
+		{pluginhost.Plugin{Name: "TCP_CHECK"}, 37_000, 2, 2},
+		{pluginhost.Plugin{Name: "TCP_CHECK"}, 37_000, 1, 1},
+		{pluginhost.Plugin{Name: "SSL_GET"}, 37_000, 8, 0},
+		{pluginhost.Plugin{Name: "MISC_CHECK"}, 37_000, 8, 0},
+		{pluginhost.Plugin{Name: "HTTP_GET", Path: "/usr/lib/other"}, 37_000, 8, 0},
+		{pluginhost.Plugin{Name: "OTHER", Path: "/usr/lib/other"}, 37_000, 8, 0},
+	} {
+		if shared(&test.p, test.rate, test.processors); test.p.Shares != test.want {
+			t.Errorf("%s at %v a second on %d processors is shared by %d, want %d", test.p.Name, test.rate, test.processors, test.p.Shares, test.want)
 		}
 	}
 }

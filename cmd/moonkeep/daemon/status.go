@@ -16,7 +16,7 @@ func pluginStatus(list []pluginhost.Status, now time.Time) []control.Plugin {
 	out := make([]control.Plugin, len(list))
 	for i, s := range list {
 		out[i] = control.Plugin{
-			Name: s.Name, NetNS: s.NetNS, User: s.User, Path: s.Path, Version: s.Version, State: string(s.State), PID: s.Pid,
+			Name: s.Name, NetNS: s.NetNS, User: s.User, Process: s.Nth, Path: s.Path, Version: s.Version, State: string(s.State), PID: s.Pid,
 			Starts: s.Starts, Failures: s.Failures, Checks: s.Checks, Pending: s.Under,
 			Answered: s.Answered, Unknown: s.Unknown, Late: s.Late, Reason: s.Reason,
 			Refused: s.Refused, Refusal: s.Refusal,
