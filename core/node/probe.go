@@ -16,7 +16,7 @@ const perTick = 256
 
 // Checks are looked at on a grid of instants: those that are due within it begin
 // together, so that ten thousand a second do not wake anybody ten thousand
-// times, and the edge gets them in batches. It is a twenty-fifth of the shortest
+// times, and the edge gets them in batches. It is a twentieth of the shortest
 // interval, or a tenth of the shortest time until a verdict is tried again where that
 // is less, within these bounds. A check has its own place before an instant of the
 // grid, and so begins as long after the run before as its interval says.
@@ -119,7 +119,7 @@ func (q *checkQueue) fill() {
 		c.place = 0
 		if !c.follows() {
 			life := c.cfg.Life
-			q.grid = min(q.grid, life.Interval/25)
+			q.grid = min(q.grid, life.Interval/20)
 			// Where one verdict is enough none is tried again.
 			if life.Doubt > 0 && max(life.Rise, life.Fall) > 1 {
 				q.grid = min(q.grid, life.Doubt/10)

@@ -76,7 +76,7 @@ func BenchmarkProbes(b *testing.B) {
 
 // grid is that on which the daemon begins checks with an interval of a second, see
 // core/node: those that are due within it begin together.
-const grid = time.Second / 25
+const grid = time.Second / 20
 
 // pattern is how probes begin.
 type pattern struct {
