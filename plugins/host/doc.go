@@ -10,7 +10,7 @@
 // for the life of the daemon, and a Set for each configuration.
 //
 // One process serves all checks of one kind in one network namespace under
-// one user, or as many as share them (Plugin.Shares). A goroutine for each such
+// one user, or as many as share them (Check.Share). A goroutine for each such
 // group owns all its state; a probe costs
 // a slot in a table that is made when the configuration is taken, and no
 // goroutine. Probes that begin at about the same time leave in one message,

@@ -47,10 +47,10 @@ func TestNeeded(t *testing.T) {
 func TestShares(t *testing.T) {
 	s := newSite(t, quick(t))
 	const n = 20
-	p := Plan{Plugins: []Plugin{{Name: "GOOD", Shares: 2}}}
+	var p Plan
 	for i := range uint32(n) {
 		c := check(i, "GOOD", "ok")
-		c.Identity = fmt.Sprint("check ", i)
+		c.Identity, c.Share = fmt.Sprint("check ", i), i%2
 		p.Checks = append(p.Checks, c)
 	}
 	all := func() []Status {
@@ -89,7 +89,9 @@ func TestShares(t *testing.T) {
 		}
 	}
 	// They share no longer: one of the processes stays as it is.
-	p.Plugins[0].Shares = 0
+	for i := range p.Checks {
+		p.Checks[i].Share = 0
+	}
 	s.open(p)
 	if a := s.probe(0); a.Verdict != health.OK {
 		t.Fatalf("answered %+v", a)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -61,6 +60,8 @@ type Check struct {
 	// User and Group, when not empty, are those of the process in place of the
 	// plugin's.
 	User, Group string
+	// Share is which of the processes that share the checks of a kind makes it, from 0.
+	Share uint32
 }
 
 // Plugin says how the processes of one kind run.
@@ -79,9 +80,6 @@ type Plugin struct {
 	OpenFiles int
 	// Processes is how many processes it may start beside itself.
 	Processes int
-	// Shares is how many such processes share the checks; below 2 there is one. A check
-	// stays with its own as long as the number and its Identity do.
-	Shares int
 	// Allow are capabilities that it keeps: net_raw, net_admin,
 	// net_bind_service.
 	Allow []string
@@ -183,14 +181,7 @@ func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) 
 	}
 	slices.Sort(p.Allow)
 	p.Allow = slices.Compact(p.Allow)
-	var share uint32
-	if p.Shares > 1 {
-		sum := fnv.New32a()
-		_, _ = sum.Write([]byte(c.Identity)) // it takes anything
-		share = sum.Sum32() % uint32(p.Shares)
-	}
-	p.Shares = 0 // a process need not be another one for it
-	return groupKey{p.Name, c.NetNS, p.User, p.Group, strings.Join(p.Allow, ","), share}, p
+	return groupKey{p.Name, c.NetNS, p.User, p.Group, strings.Join(p.Allow, ","), c.Share}, p
 }
 
 // own is a plugin of this program.

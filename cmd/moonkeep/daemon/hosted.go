@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -80,15 +82,32 @@ func roomFor(p *pluginhost.Plugin, checks int) {
 // so busy, on one processor, that the next are to have another process.
 const busy = 6000
 
-// shared has several processes make the checks of a plugin that runs on one processor,
-// see checker.Runner, when there are more than one of these and checks for them.
-func shared(p *pluginhost.Plugin, rate float64, processors int) {
-	own := standard.New(p.Name)
-	if own == nil || p.Path != "" {
+// seat is where the process of a check runs, and as who.
+type seat struct{ kind, netns, user, group string }
+
+func seatOf(c *pluginhost.Check) seat { return seat{c.Kind, c.NetNS, c.User, c.Group} }
+
+// shareOut has several processes make the checks of one seat, of which so many begin each
+// second, when one would be full: those that run on one processor, see checker.Runner. A
+// check stays with its own as long as their number and its Identity do.
+func shareOut(p *pluginhost.Plan, rates map[seat]float64, processors int) {
+	for i := range p.Plugins {
+		own, is := standard.New(p.Plugins[i].Name).(checker.Runner)
+		if !is || !own.Light() || p.Plugins[i].Path != "" {
+			maps.DeleteFunc(rates, func(at seat, _ float64) bool { return at.kind == p.Plugins[i].Name })
+		}
+	}
+	maps.DeleteFunc(rates, func(_ seat, rate float64) bool { return rate < busy })
+	if len(rates) == 0 {
 		return
 	}
-	if r, ok := own.(checker.Runner); ok && r.Light() {
-		p.Shares = min(1+int(rate/busy), processors)
+	for i := range p.Checks {
+		c := &p.Checks[i]
+		if n := min(1+int(rates[seatOf(c)]/busy), processors); n > 1 {
+			sum := fnv.New32a()
+			_, _ = sum.Write([]byte(c.Identity)) // it takes anything
+			c.Share = sum.Sum32() % uint32(n)
+		}
 	}
 }
 
@@ -125,7 +144,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 	known := make(map[string]bool)
 	filed := make(map[string]bool)                       // those with a path
 	implied, times := map[string]int{}, map[string]int{} // places in p.Plugins, and checks, by kind
-	rates := map[string]float64{}                        // checks a second, by kind
+	rates := map[seat]float64{}                          // checks a second
 	for i := range c.Plugins {
 		x := configured(c, &c.Plugins[i])
 		if filed[x.Name] = x.Path != ""; !filed[x.Name] {
@@ -164,7 +183,6 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 			implied[x.Kind] = len(p.Plugins) - 1
 		}
 		times[x.Kind]++
-		rates[x.Kind] += float64(time.Second) / float64(x.Interval)
 		check := pluginhost.Check{
 			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
 			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort, Binds: x.Binds,
@@ -201,14 +219,15 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		// script's waits no longer than for its process.
 		check.Patience = check.Limit + AnswerSlack
 		check.Last = max(check.Patience, x.Patience-AnswerSlack/4)
+		if x.Interval > 0 {
+			rates[seatOf(&check)] += float64(time.Second) / float64(x.Interval)
+		}
 		p.Checks = append(p.Checks, check)
 	})
 	for kind, i := range implied {
 		roomFor(&p.Plugins[i], times[kind])
 	}
-	for i := range p.Plugins {
-		shared(&p.Plugins[i], rates[p.Plugins[i].Name], runtime.NumCPU())
-	}
+	shareOut(&p, rates, runtime.GOMAXPROCS(0))
 	return p, scripts, errors.Join(bad...)
 }
 

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -54,8 +55,8 @@ func TestRoomForChecks(t *testing.T) {
 	}
 }
 
-// TestSharedChecks: what is light has another process for each that is kept busy, and
-// what goes to a goroutine each, or is somebody else's, has one.
+// TestSharedChecks: what is light has another process for each that is kept busy, in one
+// place, and what goes to a goroutine each, or is somebody else's, has one.
 func TestSharedChecks(t *testing.T) {
 	for _, test := range []struct {
 		p          pluginhost.Plugin
@@ -68,13 +69,30 @@ func TestSharedChecks(t *testing.T) {
 		{pluginhost.Plugin{Name: "TCP_CHECK"}, 37_000, 8, 7},
 		{pluginhost.Plugin{Name: "TCP_CHECK"}, 37_000, 2, 2},
 		{pluginhost.Plugin{Name: "TCP_CHECK"}, 37_000, 1, 1},
-		{pluginhost.Plugin{Name: "SSL_GET"}, 37_000, 8, 0},
-		{pluginhost.Plugin{Name: "MISC_CHECK"}, 37_000, 8, 0},
-		{pluginhost.Plugin{Name: "HTTP_GET", Path: "/usr/lib/other"}, 37_000, 8, 0},
-		{pluginhost.Plugin{Name: "OTHER", Path: "/usr/lib/other"}, 37_000, 8, 0},
+		{pluginhost.Plugin{Name: "SSL_GET"}, 37_000, 8, 1},
+		{pluginhost.Plugin{Name: "MISC_CHECK"}, 37_000, 8, 1},
+		{pluginhost.Plugin{Name: "HTTP_GET", Path: "/usr/lib/other"}, 37_000, 8, 1},
+		{pluginhost.Plugin{Name: "OTHER", Path: "/usr/lib/other"}, 37_000, 8, 1},
 	} {
-		if shared(&test.p, test.rate, test.processors); test.p.Shares != test.want {
-			t.Errorf("%s at %v a second on %d processors is shared by %d, want %d", test.p.Name, test.rate, test.processors, test.p.Shares, test.want)
+		const n = 1000
+		plan := pluginhost.Plan{Plugins: []pluginhost.Plugin{test.p}}
+		for i := range n {
+			plan.Checks = append(plan.Checks, pluginhost.Check{Kind: test.p.Name, Identity: fmt.Sprint("TCP 192.0.2.1:", i)})
+		}
+		// Those of another namespace are too few for two.
+		plan.Checks = append(plan.Checks, pluginhost.Check{Kind: test.p.Name, NetNS: "red", Identity: "red 0"}, pluginhost.Check{Kind: test.p.Name, NetNS: "red", Identity: "red 1"})
+		shareOut(&plan, map[seat]float64{seatOf(&plan.Checks[0]): test.rate, seatOf(&plan.Checks[n]): 5000}, test.processors)
+		has := map[uint32]int{}
+		for i := range plan.Checks[:n] {
+			has[plan.Checks[i].Share]++
+		}
+		if len(has) != test.want || plan.Checks[n].Share != 0 || plan.Checks[n+1].Share != 0 {
+			t.Errorf("%s at %v a second on %d processors is shared by %d, want %d", test.p.Name, test.rate, test.processors, len(has), test.want)
+		}
+		for which, checks := range has {
+			if checks < n/test.want/2 {
+				t.Errorf("%s: share %d of %d has %d checks of %d", test.p.Name, which, test.want, checks, n)
+			}
 		}
 	}
 }
