@@ -76,27 +76,58 @@ func TestSweptWhenRefused(t *testing.T) {
 	p.stop(t)
 }
 
-// TestRefusedBesideAnother: a start that is refused leaves alone what another daemon has
-// taken over since the crash.
+// TestRefusedBesideAnother: a start that is refused, for a mistake or for the daemon that
+// has the same virtual router, leaves alone what that has taken over since the crash, and
+// the file that it tracks.
 func TestRefusedBesideAnother(t *testing.T) {
 	t.Parallel()
-	a, _ := hosts(t)
-	broken := a.write(t, "broken.conf", "vrrp_instance VI_1 {\n\tinterface\n", 0o644)
-	crash(t, a, conf(150, vip.String(), routing), 2, 1)
-	second := a.start(t, "second", a.write(t, "second.conf", conf(150, vip.String(), ""), 0o644))
-	second.awaitRole(t, "MASTER")
-	a.holds(t, vip, true)
-	for range 2 {
-		p := a.start(t, "run", broken)
-		p.ended(t, 1)
-		mentions(t, "the log", p.log.String(), "left behind is not removed", "speaks VRRP here")
-		if !a.has(t, vip) {
-			t.Fatalf("the address of the daemon that runs is gone:\n%s", p.log)
-		}
+	for _, name := range []string{"other", "moonkeep"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := hosts(t)
+			broken := a.write(t, "broken.conf", "vrrp_instance VI_1 {\n\tinterface\n", 0o644)
+			tracked := filepath.Join(a.dir, "tracked")
+			text := "track_file tf {\n\tfile " + tracked + "\n\tinit_file 0 overwrite\n}\n" + conf(150, vip.String(), routing)
+			crash(t, a, text, 2, 1)
+			program, err := os.Executable()
+			if err == nil {
+				err = os.Symlink(program, filepath.Join(a.dir, name))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := a.write(t, "second.conf", text, 0o644)
+			second := &process{dir: filepath.Join(a.dir, "second"), log: new(output), done: make(chan struct{})}
+			second.Cmd = self("run", "-c", file, "--run-dir", second.dir)
+			second.Path, second.Stderr = filepath.Join(a.dir, name), second.log
+			second.begin(t, a)
+			second.awaitRole(t, "MASTER")
+			a.holds(t, vip, true)
+			a.owns(t, "all is set", 2, 1)
+			if err := os.WriteFile(tracked, []byte("7"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			for _, again := range []struct{ file, says string }{
+				{file, "another moonkeep of this host (pid "},
+				{broken, "left behind is not removed: " + name + " (pid "},
+				{file, "another moonkeep of this host (pid "},
+			} {
+				p := a.start(t, "run", again.file)
+				p.ended(t, 1)
+				mentions(t, "the log", p.log.String(), again.says)
+				if !a.has(t, vip) {
+					t.Fatalf("the address of the daemon that runs is gone:\n%s", p.log)
+				}
+				a.owns(t, "the routes and the rule of the daemon that runs", 2, 1)
+				if got, err := os.ReadFile(tracked); err != nil || string(got) != "7" {
+					t.Errorf("the tracked file is %q (%v) after the start that was refused, want 7", got, err)
+				}
+			}
+			second.stop(t)
+			a.start(t, "run", broken).ended(t, 1)
+			a.owns(t, "no route that is left", 0, 0)
+		})
 	}
-	second.stop(t)
-	a.start(t, "run", broken).ended(t, 1)
-	a.owns(t, "no route that is left", 0, 0)
 }
 
 // TestSweptInTheNamespaceLeft: what a daemon left in the network namespace that

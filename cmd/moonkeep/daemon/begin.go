@@ -20,6 +20,10 @@ func newDaemon(o *Options, log *slog.Logger) (*daemon, error) {
 		err = d.open(c, found)
 	}
 	if err != nil {
+		var other *otherDaemonError
+		if errors.As(err, &other) { // all that was left behind may be that one's
+			return nil, errors.Join(err, d.close())
+		}
 		if left := d.giveUp(); left != nil {
 			err = errors.Join(err, fmt.Errorf("clear what an earlier run left behind: %w", left))
 		}

@@ -137,11 +137,11 @@ func (d *daemon) firstPlan(c *config.Config) (plan engine.Plan, err error) {
 
 // openNode makes the notifier, the engine and the kernels that the node works
 // with, and has them know what an earlier run left behind.
-func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
-	if _, err := initialise(c, nil); err != nil {
+func (d *daemon) openNode(c *config.Config, plan engine.Plan) (err error) {
+	// First of all: what follows is for a host where nobody else does the same.
+	if err := d.sole.claim(c, &plan.Node, d.log); err != nil {
 		return err
 	}
-	plan.Node.Readings = readings(c, nil, &plan.Node)
 	notices, files, err := d.edges.notifyPlan(c)
 	if err != nil {
 		return err
@@ -168,9 +168,6 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if err := onlyBeneath(c, &plan.Node, left.addresses, true); err != nil {
 		return err
 	}
-	if err := d.sole.claim(c, &plan.Node, d.log); err != nil {
-		return err
-	}
 	if err := heldByOthers(&plan.Node, left.addresses); err != nil && left.readable {
 		return err
 	}
@@ -188,6 +185,17 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) error {
 	if d.balance, err = newBalancer(c, d.dir, d.log); err != nil {
 		return err
 	}
+	// As late as can be, for a start that is refused changes no file.
+	back, err := initialise(c, nil)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, back())
+		}
+	}()
+	if err != nil {
+		return err
+	}
+	plan.Node.Readings = readings(c, nil, &plan.Node)
 	d.engine = engine.New(plan, engine.Options{
 		Notifier: balanceFirst{d.notifier, d.balance}, Balancer: d.balance, Log: d.log, Alarm: d.alarm, Slept: slept, Stale: old.addresses, StaleRouting: old.routing,
 		Watching: func() { close(d.watching) },

@@ -47,11 +47,16 @@ func (d *daemon) giveUp() error {
 }
 
 // besides returns the other programs that speak VRRP in the daemon's network namespace or
-// one of these: an administrator may have started keepalived after the crash.
+// one of these: an administrator may have started keepalived after the crash, or another
+// moonkeep.
 func besides(spaces []string) (who []string, err error) {
 	for _, space := range append([]string{""}, spaces...) {
 		err = errors.Join(err, within(space, func() error {
-			names, err := strangers()
+			inodes, err := speakers()
+			names := namesOf(inodes)
+			if len(inodes) > 0 && len(names) == 0 {
+				names = []string{"another program"}
+			}
 			who = append(who, names...)
 			return err
 		}))
