@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -35,6 +36,15 @@ func needIPVS(t *testing.T) {
 	}
 	if _, err := exec.LookPath("ipvsadm"); err != nil {
 		t.Skip("needs ipvsadm: an independent reader of the table")
+	}
+}
+
+// needKeepalived skips the test unless keepalived is installed. A test that has others wait
+// for it asks before they do.
+func needKeepalived(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("keepalived"); err != nil {
+		t.Skip("needs keepalived: its table is compared")
 	}
 }
 
@@ -248,9 +258,7 @@ func (d *director) run(t *testing.T, cmd *exec.Cmd) (stop func()) {
 
 func (d *director) keepalived(t *testing.T, conf string) (stop func()) {
 	t.Helper()
-	if _, err := exec.LookPath("keepalived"); err != nil {
-		t.Skip("needs keepalived: its table is compared")
-	}
+	needKeepalived(t)
 	pid := func(n string) string { return filepath.Join(d.dir, n+".pid") }
 	return d.run(t, exec.Command("keepalived", "-n", "-l", "-D", "-C", "-f", conf, "-p", pid("p"), "-c", pid("c"), "-r", pid("r"), "-b", pid("b")))
 }
@@ -264,6 +272,7 @@ func (d *director) moonkeep(t *testing.T, conf string) (stop func()) {
 // and what is gone after an orderly stop is all of it.
 func TestGuestSameTable(t *testing.T) {
 	needIPVS(t)
+	needKeepalived(t)
 	t.Parallel() // it waits most of the time, for servers to fail and to return
 	sites, err := filepath.Glob("testdata/ipvs/*.conf")
 	if err != nil || len(sites) < 40 {
@@ -286,7 +295,10 @@ func TestGuestSameTable(t *testing.T) {
 		t.Run(siteName(site), func(t *testing.T) {
 			t.Parallel()
 			p := <-pairs
-			defer func() { pairs <- p }()
+			t.Cleanup(func() { // behind what ends the daemons, however the site ends
+				defer func() { pairs <- p }()
+				p.clear(t)
+			})
 			p.play(t, site, begins)
 		})
 	}
@@ -298,6 +310,8 @@ func siteName(path string) string { return strings.TrimSuffix(filepath.Base(path
 // servers fail, and come back. It says how it went as soon as it is over.
 func (p *twoTables) play(t *testing.T, site string, begins chan struct{}) {
 	begins <- struct{}{}
+	begun := sync.OnceFunc(func() { <-begins })
+	defer begun()
 	began := time.Now()
 	text, err := os.ReadFile(site)
 	netnstest.Must(t, err)
@@ -320,7 +334,7 @@ func (p *twoTables) play(t *testing.T, site string, begins chan struct{}) {
 		}
 		want, got := p.settle(t, quiet, quiet, 90*time.Second)
 		if i == 0 {
-			<-begins
+			begun()
 		}
 		lines = max(lines, len(want))
 		if diff := unlike(want, got); diff != "" {
@@ -336,7 +350,6 @@ func (p *twoTables) play(t *testing.T, site string, begins chan struct{}) {
 	if left := p.ours.saved(t); len(left) > 0 {
 		t.Errorf("after the stop: %q", left)
 	}
-	p.clear(t)
 	if t.Failed() {
 		t.Logf("%s: differs, after %.0f s", siteName(site), time.Since(began).Seconds())
 		return

@@ -73,9 +73,9 @@ func natSite(t *testing.T, n int) (client, d *director, servers []*netnstest.Hos
 	return client, d, servers
 }
 
-// place is what a server has in the table of IPVS: how many connections stand, and how
-// many are being opened or have ended.
-type place struct{ active, inactive int }
+// place is what a server has in the table of IPVS: its weight, how many connections stand,
+// and how many are being opened or have ended.
+type place struct{ weight, active, inactive int }
 
 // places returns those of the servers A, B and so on. It costs no program.
 func (d *director) places() (places map[byte]place, err error) {
@@ -97,7 +97,7 @@ func (d *director) places() (places map[byte]place, err error) {
 			if _, err := fmt.Sscanf(f[1], "C0A80A%2x:0050", &last); err != nil || !here || len(f) < 6 {
 				continue // a heading, or of another address
 			}
-			if _, err := fmt.Sscan(f[4]+" "+f[5], &p.active, &p.inactive); err != nil {
+			if _, err := fmt.Sscan(f[3]+" "+f[4]+" "+f[5], &p.weight, &p.active, &p.inactive); err != nil {
 				return err
 			}
 			places['A'+last-16] = p
@@ -172,14 +172,18 @@ func (l *loadRun) server(r control.ServersRequest) {
 	}
 }
 
-// each calls f at once and then in this rhythm, until ctx ends. What a call takes longer
-// than its time the next ones make up for.
-func each(ctx context.Context, every time.Duration, f func(i int)) {
-	began := time.Now()
+// each calls f at once and then in this rhythm, until ctx ends. What falls into the time of
+// a slow call is left out, or with makeUp follows it at once.
+func each(ctx context.Context, every time.Duration, makeUp bool, f func(i int)) {
+	next := time.Now()
 	for i := 0; ; i++ {
 		f(i)
+		next = next.Add(every)
+		if late := time.Since(next); late > 0 && !makeUp {
+			next = next.Add(late.Truncate(every) + every)
+		}
 		select {
-		case <-time.After(time.Until(began.Add(time.Duration(i+1) * every))):
+		case <-time.After(time.Until(next)):
 		case <-ctx.Done():
 			return
 		}
@@ -191,7 +195,7 @@ func each(ctx context.Context, every time.Duration, f func(i int)) {
 func (l *loadRun) reloading(write func(i int, third bool), reload func()) func(context.Context) {
 	return func(ctx context.Context) {
 		third, away := true, (*removal)(nil)
-		each(ctx, time.Second, func(i int) {
+		each(ctx, time.Second, false, func(i int) {
 			// Of each 20 s the third server is away for 5.
 			want := i%20 < 10 || i%20 >= 15
 			write(i, want)
@@ -215,7 +219,7 @@ func (l *loadRun) reloading(write func(i int, third bool), reload func()) func(c
 }
 
 func (l *loadRun) weighing(ctx context.Context) {
-	each(ctx, 100*time.Millisecond, func(i int) {
+	each(ctx, 100*time.Millisecond, true, func(i int) {
 		weight := 1 + i/2%10
 		l.server(control.ServersRequest{Server: fmt.Sprintf("192.168.10.%d:80", 16+i%2), Weight: &weight})
 		l.weights++
@@ -336,6 +340,9 @@ func TestGuestLoad(t *testing.T) {
 		}
 		if rate := float64(got.answered) / got.took.Seconds(); rate < least {
 			t.Errorf("%s: only %.0f requests a second; is the machine idle?", what, rate)
+		}
+		if rate := float64(l.weights) / span.Seconds(); *everySite && l.weights > 0 && rate < 9 {
+			t.Errorf("%s: only %.1f weights a second; is the machine idle?", what, rate)
 		}
 		return strange
 	}

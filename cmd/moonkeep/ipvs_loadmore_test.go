@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -70,7 +71,9 @@ func (s takeover) explains(f failure) bool {
 // the other stops in an orderly way; and none fails that is begun after that.
 func TestGuestLoadTakeover(t *testing.T) {
 	needIPVS(t)
-	t.Parallel() // it waits most of the time, without -matrix
+	if !*everySite {
+		t.Parallel() // it waits most of the time
+	}
 	s := newSwitch(t)
 	client, a, b := s.host(t, "192.168.10.1/24"), s.host(t, "192.168.10.12/24"), s.host(t, "192.168.10.13/24")
 	vip := netip.MustParsePrefix("192.168.10.100/32")
@@ -197,20 +200,22 @@ virtual_servers:
 
 // weights returns what the first server's was, each time that it was another, until ctx
 // ends.
-func (d *director) weights(ctx context.Context, t *testing.T) (list []string) {
+func (d *director) weights(ctx context.Context) (list []string, err error) {
 	for ctx.Err() == nil {
 		now := "none"
-		for _, line := range d.shown(t) {
-			if f := strings.Fields(line); len(f) == 4 && f[1] == "192.168.10.16:80" {
-				now = f[3]
-			}
+		places, err := d.places()
+		if err != nil {
+			return list, err
+		}
+		if p, is := places['A']; is {
+			now = strconv.Itoa(p.weight)
 		}
 		if len(list) == 0 || list[len(list)-1] != now {
 			list = append(list, now)
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	return list
+	return list, nil
 }
 
 // TestGuestLoadPanic: of many requests none fails without a reason while checks call a
@@ -218,7 +223,9 @@ func (d *director) weights(ctx context.Context, t *testing.T) (list []string) {
 // and their weights rise slowly.
 func TestGuestLoadPanic(t *testing.T) {
 	needIPVS(t)
-	t.Parallel() // it waits most of the time, without -matrix
+	if !*everySite {
+		t.Parallel() // it waits most of the time
+	}
 	client, d, servers := natSite(t, 3)
 	text := panicConf
 	ill := func(i int) string { return filepath.Join(d.dir, fmt.Sprint("ill", i)) }
@@ -237,13 +244,18 @@ func TestGuestLoadPanic(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var got tally
-	served, watched := make(chan error, 1), make(chan []string, 1)
+	var weights []string
+	served, watched := make(chan error, 1), make(chan error, 1)
 	go func() {
 		var err error
 		got, err = f.run(ctx)
 		served <- err
 	}()
-	go func() { watched <- d.weights(ctx, t) }()
+	go func() {
+		var err error
+		weights, err = d.weights(ctx)
+		watched <- err
+	}()
 	fall := func(i int) { d.write(t, filepath.Base(ill(i)), "", 0o600) }
 	time.Sleep(3 * time.Second) // so that there are sessions
 	away := &removal{server: 'A', asked: time.Now(), why: "its check failed"}
@@ -274,7 +286,7 @@ func TestGuestLoadPanic(t *testing.T) {
 			t.Errorf("%v: opened %v before server A was asked to go", x, away.asked.Sub(x.opened))
 		}
 	}
-	weights := <-watched
+	netnstest.Must(t, <-watched)
 	t.Logf("%v; %d explained; weights of the first: %v", &got, explained, weights)
 	at := slices.Index(weights, "none")
 	if rising := weights[max(0, at)+1:]; at < 0 || len(rising) < 4 || rising[len(rising)-1] != "20" {

@@ -254,9 +254,7 @@ func reduced(t *testing.T, pairs chan *randomPair, s *randomSite, difference str
 // it is looked for. Not all that it finds is a fault: see unambiguous and apart.
 func TestGuestRandomSites(t *testing.T) {
 	needIPVS(t)
-	if _, err := exec.LookPath("keepalived"); err != nil {
-		t.Skip("needs keepalived: its table is compared")
-	}
+	needKeepalived(t)
 	t.Parallel() // it waits most of the time
 	n := *randomSeeds
 	var sites []*randomSite
