@@ -148,6 +148,25 @@ func TestServices(t *testing.T) {
 	}
 }
 
+// TestMarkZeroOfGroup holds that fwmark 0 in a group is said to be left out here, and not by
+// keepalived, which says of other numbers that it ignores them.
+func TestMarkZeroOfGroup(t *testing.T) {
+	for line, want := range map[string]string{
+		"fwmark 0":          "the line is left out; keepalived 2.2.7 makes a service of 0.0.0.0 with all ports of it",
+		"fwmark 00 inet":    "the line is left out; keepalived 2.2.7 makes a service of 0.0.0.0 with all ports of it",
+		"fwmark 4294967296": "the line is ignored, as by keepalived",
+		"fwmark x":          "the line is ignored, as by keepalived",
+	} {
+		cfg, found := Read("f", []byte(instanceText(oneAddress)+"\nvirtual_server_group g {\n10.0.0.1 80\n"+line+"\n}\n"))
+		if len(found) != 1 || found[0].Severity != config.Warning || !found[0].Loses || !strings.HasSuffix(found[0].Text, "; "+want) {
+			t.Errorf("%s: got %v, want a loss that ends in %q", line, found, want)
+		}
+		if g := cfg.VirtualServerGroups; len(g) != 1 || len(g[0].Entries) != 1 {
+			t.Errorf("%s: the groups are %+v, want the address alone", line, g)
+		}
+	}
+}
+
 // TestLeftOut holds what is not in the configuration.
 func TestLeftOut(t *testing.T) {
 	for name, test := range map[string]struct {
