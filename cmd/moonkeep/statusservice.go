@@ -59,20 +59,28 @@ func printService(b *strings.Builder, v *control.Service, whole bool) {
 			state += ", the sorry server serves"
 		}
 	}
-	up, without := 0, 0
+	up, byHand, unproven := 0, 0, 0
 	for i := range v.Servers {
 		r := &v.Servers[i]
 		if r.State != "up" {
 			continue
 		}
 		up++
-		if r.Wish != "" || r.Unproven {
-			without++
+		switch {
+		case r.Wish != "":
+			byHand++
+		case r.Unproven:
+			unproven++
 		}
 	}
 	counted := ""
-	if without > 0 {
-		counted = fmt.Sprintf(" (%d of them out of service by hand)", without)
+	switch {
+	case byHand > 0 && unproven > 0:
+		counted = fmt.Sprintf(" (%d of them out of service by hand, and %d without a result since their maintenance)", byHand, unproven)
+	case byHand > 0:
+		counted = fmt.Sprintf(" (%d of them out of service by hand)", byHand)
+	case unproven > 0:
+		counted = fmt.Sprintf(" (%d of them without a result since their maintenance)", unproven)
 	}
 	fmt.Fprintf(b, "\nvirtual server %s: %s for %s: %d of %d servers work%s, weight %d, quorum %d", v.Name, state, age(v.QuorumAge), up, len(v.Servers), counted, v.Weight, v.Quorum)
 	if v.Hysteresis > 0 {

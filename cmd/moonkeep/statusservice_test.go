@@ -87,6 +87,21 @@ checks of real servers
 			t.Errorf("got\n%s\nwhich lacks %q", b.String(), part)
 		}
 	}
+	// One that was taken back waits for a result: no hand keeps it out.
+	two := s.Services[0].Servers
+	for name, servers := range map[string][]control.RealServer{
+		": 1 of 1 servers work (1 of them without a result since their maintenance), weight": {{State: "up", Unproven: true}},
+		": 3 of 3 servers work (1 of them out of service by hand, and 2 without a result since their maintenance), weight": {
+			{State: "up", Wish: "drain"}, {State: "up", Unproven: true}, {State: "up", Unproven: true}},
+	} {
+		s.Services[0].Servers = servers
+		b.Reset()
+		printServices(&b, &s)
+		if !strings.Contains(b.String(), name) {
+			t.Errorf("got\n%s\nwhich lacks %q", b.String(), name)
+		}
+	}
+	s.Services[0].Servers = two
 	// Of thousands those are listed that are not well.
 	for i := range 2000 {
 		s.Services[0].Servers = append(s.Services[0].Servers, server(fmt.Sprint("s", i), fine))
