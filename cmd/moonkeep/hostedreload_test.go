@@ -114,10 +114,11 @@ vrrp_instances:
 func TestReloadAsksPlugins(t *testing.T) {
 	t.Parallel()
 	a, b := hosts(t)
-	program := fmt.Sprintf(linesPlugin, strict, "", "")
+	program := fmt.Sprintf(linesPlugin, strict+"\n[ $(ulimit -n) -lt 1000 ] && why=few_files", "", "")
+	limit := ""
 	file := rootsFile(t, "asked-again", program)
 	site := func(h *host, option string) string {
-		return h.write(t, "moonkeep.yaml", fmt.Sprintf(`plugins: [{name: ASKED, path: %s, processes: 8}]
+		return h.write(t, "moonkeep.yaml", fmt.Sprintf(`plugins: [{name: ASKED, path: %s, processes: 8%s}]
 virtual_servers:
   - address: "192.0.2.100:80"
     protocol: TCP
@@ -130,7 +131,7 @@ virtual_servers:
           - plugin: {name: ASKED, options: {%s}}
 vrrp_instances:
   - {name: VI_1, interface: eth0, virtual_router_id: 51, virtual_ipaddresses: [192.0.2.100/24]}
-`, file, option), 0o644)
+`, file, limit, option), 0o644)
 	}
 	const refused = `moonkeep.yaml:11:21: error: plugin ASKED of 192.0.2.7:80: no_such_option`
 	path := site(a, "n: 1")
@@ -146,21 +147,38 @@ vrrp_instances:
 	site(a, "n: 1, no_such_option: 2")
 	mentions(t, "the plan", p.asks(t, 0, "plan", path), "A RELOAD IS REFUSED: plugin ASKED of 192.0.2.7:80: no_such_option")
 	mentions(t, "the reload", p.asks(t, 1, "reload"), refused)
+	mentions(t, "the reload", p.asks(t, 1, "reload", "--force"), refused)
 	result(p, "fine")
+	limit = ", open_files: 64"
+	site(a, "n: 1")
+	mentions(t, "the plan", p.asks(t, 0, "plan", path), "A RELOAD IS REFUSED: plugin ASKED of 192.0.2.7:80: few_files")
+	limit = ""
 	site(a, "n: 1")
 	mentions(t, "the plan", p.asks(t, 0, "plan", path), "nothing would change")
 
-	netnstest.Must(t, os.WriteFile(file+".new", []byte(program+"\n"), 0o755))
-	netnstest.Must(t, os.Rename(file+".new", file))
+	replace := func(text string) {
+		t.Helper()
+		netnstest.Must(t, os.WriteFile(file+".new", []byte(text), 0o755))
+		netnstest.Must(t, os.Rename(file+".new", file))
+	}
+	replace(program + "\n")
 	const replaced = "its file %s is another than the one that runs"
 	mentions(t, "the plan", p.asks(t, 0, "plan", path), fmt.Sprintf(replaced, file))
 	mentions(t, "the reload", p.asks(t, 0, "reload"), fmt.Sprintf(replaced, file))
 	eventually(t, "the other file runs", func() bool {
 		s, err := p.status()
-		return err == nil && len(s.Plugins) == 1 && s.Plugins[0].Starts == 2 && strings.Contains(p.log.String(), "a new process takes over")
+		return err == nil && len(s.Plugins) == 1 && s.Plugins[0].Starts >= 2 && strings.Contains(p.log.String(), "a new process takes over")
 	}, p.log.String)
 	mentions(t, "the reload", p.asks(t, 0, "reload"), "nothing changed")
+	mentions(t, "the plan", p.asks(t, 0, "plan", path), "nothing would change") // the file was looked at
+	// What another file refuses that the one before did not is let go of by force only.
+	replace(fmt.Sprintf(linesPlugin, "why=nothing_any_more", "", ""))
+	mentions(t, "the reload", p.asks(t, 1, "reload"), "error: plugin ASKED of 192.0.2.7:80: nothing_any_more")
+	mentions(t, "the reload by force", p.asks(t, 0, "reload", "--force"), "warning: plugin ASKED of 192.0.2.7:80: nothing_any_more")
+	result(p, "the plugin cannot make this check: nothing_any_more")
 	p.stop(t)
+
+	replace(program)
 
 	p = b.start(t, "run", site(b, "n: 1, no_such_option: 2"))
 	result(p, "the plugin cannot make this check: no_such_option")
@@ -168,5 +186,7 @@ vrrp_instances:
 	mentions(t, "the status", p.asks(t, 0, "status"), "REFUSES 1 check, such as ASKED of 192.0.2.7:80 of virtual server TCP 192.0.2.100:80: no_such_option")
 	// It is so already: what else changes is taken.
 	p.asks(t, 0, "reload")
+	replace(program + "\n")
+	mentions(t, "the reload", p.asks(t, 0, "reload"), fmt.Sprintf(replaced, file))
 	p.stop(t)
 }

@@ -39,8 +39,9 @@ undisturbed, what may send clients to other real servers, what may move addresse
 another node, what removes addresses and for how long, and what takes effect only
 after a restart. Nothing is changed. A
 reload that is refused unless it is forced is said to be, with the reasons.
-Checkers of third parties are asked what they think of new checks, and those whose
-file was replaced are named.
+Checkers of third parties are asked what they think of new checks, when root or the
+daemon's user asks: the daemon starts them for that. Those whose file was replaced are
+named.
 
 The daemon gets FILE's configuration through its socket and does the comparison,
 so that the configuration it runs never leaves it. FILE is a whole configuration, a
@@ -217,6 +218,9 @@ func printPlan(w io.Writer, p *plan.Report) error {
 	}
 	for _, why := range p.Refused {
 		fmt.Fprintf(&b, "A RELOAD IS REFUSED: %s\n", why)
+	}
+	for _, text := range p.Warnings {
+		fmt.Fprintf(&b, "warning: %s\n", text)
 	}
 	if len(p.Changes) == 0 {
 		b.WriteString("nothing would change\n")

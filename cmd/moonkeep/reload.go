@@ -34,7 +34,9 @@ language, or that leaves no instance and no virtual server. --force takes the
 configuration as it is.
 
 Checkers of third parties are asked whether they take the checks that are new to
-them. One that is refused refuses the reload, also with --force.
+them, and all of theirs where the plugin is another, but those that they refuse
+already. One that is refused refuses the reload; --force takes it only if the
+running configuration has it too.
 
 Exit status 0: the new configuration runs. 1: it was refused. 2: wrong use, or
 no daemon answers.`,

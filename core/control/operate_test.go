@@ -55,18 +55,22 @@ func TestWhoOperates(t *testing.T) {
 		name string
 		who  *peer
 		want bool
+		owns bool
 	}{
-		{"root", &peer{uid: 0}, true},
-		{"ours", &peer{uid: os.Geteuid()}, true},
-		{"group", &peer{uid: 4242, groups: []int{7, group}}, true},
-		{"other", &peer{uid: 4242, groups: []int{group + 1}}, false},
-		{"nobody knows", nil, false},
+		{"root", &peer{uid: 0}, true, true},
+		{"ours", &peer{uid: os.Geteuid()}, true, true},
+		{"group", &peer{uid: 4242, groups: []int{7, group}}, true, false},
+		{"other", &peer{uid: 4242, groups: []int{group + 1}}, false, false},
+		{"nobody knows", nil, false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			ctx := t.Context()
 			if tt.who != nil {
 				tt.who.socket = socket
 				ctx = context.WithValue(ctx, peerKey{}, tt.who)
+			}
+			if got := Owns(ctx); got != tt.owns {
+				t.Errorf("owns it: %v", got)
 			}
 			asked := false
 			h := operation(func(context.Context, struct{}) (int, error) { asked = true; return 1, nil })

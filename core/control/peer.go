@@ -101,6 +101,13 @@ func (p *peer) operates() bool {
 	return ok && slices.Contains(p.groups, int(st.Gid))
 }
 
+// Owns reports whether root or the user of this process asks, who could do themselves
+// what the daemon can; not so the others that may operate it.
+func Owns(ctx context.Context) bool {
+	who, _ := ctx.Value(peerKey{}).(*peer)
+	return who != nil && (who.uid == 0 || who.uid == os.Geteuid())
+}
+
 // Asker says who asks, for the log: "uid 0 (pid 312)"; empty when ctx is of no
 // request.
 func Asker(ctx context.Context) string {

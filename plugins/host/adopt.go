@@ -61,7 +61,7 @@ func (g *group) use(p Plugin) {
 // replace starts a new process when how it runs, its file or its network namespace is
 // another than that of the one which runs.
 func (g *group) replace(p Plugin) {
-	if g.started > 0 && !same(g.plugin, p) {
+	if g.started > 0 && !Same(g.plugin, p) {
 		g.upgrade, g.again = true, time.Time{}
 	}
 	g.plugin = p
@@ -152,7 +152,8 @@ func (g *group) remember(i *instance, s *slot, state string) {
 	}
 }
 
-func same(a, b Plugin) bool {
+// Same reports whether a process of one is as one of the other.
+func Same(a, b Plugin) bool {
 	return a.Path == b.Path && a.SHA256 == b.SHA256 && a.User == b.User && a.Group == b.Group && a.Memory == b.Memory &&
 		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && a.Nice == b.Nice && slices.Equal(a.Allow, b.Allow)
 }

@@ -34,14 +34,18 @@ func (h *Host) Refusals(ctx context.Context, p Plugin, checks []Check) (info che
 	stop := context.AfterFunc(ctx, st.abort)
 	defer stop()
 	l, err := st.start(ctx, h.opts.Dir, h.opts.Start)
-	if err != nil {
+	silent := func() error { return fmt.Errorf("%s did not say who it is: %w", p, over(ctx)) }
+	switch {
+	case err != nil && ctx.Err() != nil: // it was ended for that
+		return info, nil, silent()
+	case err != nil:
 		return info, nil, fmt.Errorf("%s: %w", p, err)
 	}
 	defer l.close()
 	m, err := l.recv()
 	switch {
 	case ctx.Err() != nil:
-		return info, nil, fmt.Errorf("%s did not say who it is: %w", p, over(ctx))
+		return info, nil, silent()
 	case err != nil:
 		return info, nil, fmt.Errorf("%s: %w", p, st.explain(err))
 	case m.Hello == nil:

@@ -78,7 +78,7 @@ type group struct {
 	onces   []onceAnswer
 	failure string // why the last process that failed did
 	refused int    // checks that the process refuses
-	refusal string // the last of them, and why
+	refusal uint32 // the slot of one of them, where there is one, see example
 	told    limiter
 	counts  Counts
 

@@ -4,6 +4,8 @@ package host
 
 import (
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/moonkeep/moonkeep/plugins/checker/checkerpb"
@@ -24,6 +26,45 @@ func (i *instance) prepare(m *checkerpb.FromHost, s *slot, id uint32) {
 	m.Prepare = append(m.Prepare, prepareOf(s.check, id, state))
 }
 
+// cannot comes before why a check that is refused has no result.
+const cannot = "the plugin cannot make this check: "
+
+// example is a check that the process refuses, and why; empty when there is none.
+func (g *group) example() string {
+	if g.refused == 0 {
+		return ""
+	}
+	if int(g.refusal) >= len(g.slots) || g.slots[g.refusal].refused == "" {
+		g.refusal = uint32(slices.IndexFunc(g.slots, func(s slot) bool { return s.refused != "" }))
+	}
+	s := &g.slots[g.refusal]
+	return s.check.Label + ": " + strings.TrimPrefix(s.refused, cannot)
+}
+
+// Refused are the checks that the processes which run refuse.
+func (h *Host) Refused() []Check {
+	h.mu.Lock()
+	groups := make([]*group, 0, len(h.groups))
+	for _, g := range h.groups {
+		groups = append(groups, g)
+	}
+	h.mu.Unlock()
+	var list []Check
+	for _, g := range groups {
+		g.order(func() {
+			if g.refused == 0 {
+				return
+			}
+			for i := range g.slots {
+				if g.slots[i].refused != "" {
+					list = append(list, *g.slots[i].check)
+				}
+			}
+		})
+	}
+	return list
+}
+
 // refuse notes why the process cannot make a check; empty is that it can, as far as is
 // known.
 func (g *group) refuse(s *slot, why string) {
@@ -34,8 +75,7 @@ func (g *group) refuse(s *slot, why string) {
 		return
 	}
 	g.refused++
-	g.refusal = s.check.Label + ": " + why
-	s.refused = "the plugin cannot make this check: " + why
+	s.refused = cannot + why
 	if g.host.opts.Shown {
 		return
 	}

@@ -3,6 +3,11 @@
 package host
 
 import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,5 +43,48 @@ func TestNotInForce(t *testing.T) {
 	s.open(Plan{Checks: []Check{other}})
 	if a := s.probe(0); a.Verdict != health.Failed || a.Took < 250*time.Millisecond {
 		t.Errorf("answered %v %q after %v", a.Verdict, a.Message, a.Took)
+	}
+}
+
+// TestRefusalOfWhatIsThere: the check that is named as refused is one that is there.
+func TestRefusalOfWhatIsThere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, quick(t))
+	all := []Check{check(0, "GOOD", "unheard"), check(1, "GOOD", "unheard of")}
+	all[0].Label, all[1].Label = "first", "second"
+	s.open(Plan{Checks: all})
+	names := func(n int, label string) {
+		t.Helper()
+		s.eventually("it refuses the "+label, func() bool {
+			st := s.status()
+			return st.Refused == n && (n == 0 || strings.HasPrefix(st.Refusal, label+": ")) && len(s.host.Refused()) == n
+		})
+	}
+	s.start(0, 1)
+	s.eventually("it refuses both", func() bool { return s.status().Refused == 2 })
+	s.open(Plan{Checks: all[:1]})
+	names(1, "first")
+	s.open(Plan{Checks: all})
+	s.start(0, 1)
+	s.eventually("it refuses both", func() bool { return s.status().Refused == 2 })
+	s.open(Plan{Checks: all[1:]})
+	names(1, "second")
+}
+
+// TestRefusalsInTime: of a plugin that does not begin in time it is said so, and not how
+// it was ended for that.
+func TestRefusalsInTime(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, quick(t))
+	file := filepath.Join("/usr/lib", "moonkeep-test-sleeps-"+strconv.Itoa(os.Getpid()))
+	if err := os.WriteFile(file, []byte("#!/bin/sh\nsleep 60\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(file)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	_, _, err := s.host.Refusals(ctx, Plugin{Name: "SLEEPS", Path: file, Processes: 4}, nil)
+	if err == nil || !strings.HasSuffix(err.Error(), "did not say who it is: its time was up") {
+		t.Errorf("error %v", err)
 	}
 }

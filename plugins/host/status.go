@@ -59,7 +59,7 @@ type Status struct {
 	// Checks is how many it has, Under how many of their probes are under way, and
 	// Queued how many of these have not been sent.
 	Checks, Under, Queued int
-	// Refused is how many of Checks the plugin refuses to make, and Refusal the last one
+	// Refused is how many of Checks the plugin refuses to make, and Refusal one of them
 	// with the reason.
 	Refused int
 	Refusal string
@@ -106,10 +106,7 @@ func (g *group) publish() {
 	s := Status{
 		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Path: g.plugin.Path,
 		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Queued: len(g.queue), Counts: g.counts, Reason: g.reason, Failure: g.failure, State: Starting,
-		Silence: g.silence(g.awake), Refused: g.refused,
-	}
-	if s.Refused > 0 {
-		s.Refusal = g.refusal
+		Silence: g.silence(g.awake), Refused: g.refused, Refusal: g.example(),
 	}
 	for _, i := range g.all {
 		if !i.dead && i != g.current && i != g.next {

@@ -11,6 +11,7 @@ import (
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/plan"
+	"github.com/moonkeep/moonkeep/core/control"
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
@@ -29,7 +30,9 @@ func AskPlugins(ctx context.Context, h *pluginhost.Host, c *config.Config) confi
 	if err != nil {
 		return nil // checkPlugins tells
 	}
-	return askPlugins(ctx, h, c, &p, askLimit, config.Error, func(question) bool { return true })
+	a := toAsk(c, &p, func(question) bool { return true })
+	a.silent = config.Error
+	return a.ask(ctx, h, askLimit)
 }
 
 // question is what a plugin may think differently of: a check, where other addresses and
@@ -60,56 +63,79 @@ func foreign(p *pluginhost.Plan) map[string]pluginhost.Plugin {
 	return all
 }
 
-// askPlugins asks side by side what is to be asked. A plugin that does not answer is
-// found as grave as silent says.
-func askPlugins(ctx context.Context, h *pluginhost.Host, c *config.Config, p *pluginhost.Plan, limit time.Duration, silent config.Severity, asks func(question) bool) config.Findings {
+// asked is what there is to ask of the plugins of third parties.
+type asked struct {
+	config  *config.Config
+	plugins []pluginhost.Plugin
+	checks  map[string][]pluginhost.Check // by plugin
+	silent  config.Severity               // how grave it is when one does not answer
+	// mild tells those of which it is a warning only that they are refused; nil is none.
+	mild func(question) bool
+}
+
+// toAsk are the plugins of a plan, with a check of each question that asks wants.
+func toAsk(c *config.Config, p *pluginhost.Plan, asks func(question) bool) *asked {
+	a := &asked{config: c, checks: make(map[string][]pluginhost.Check)}
 	plugins := foreign(p)
-	checks := make(map[string][]pluginhost.Check)
-	asked := make(map[question]bool)
-	at := make(map[uint32]build.Probe)
+	seen := make(map[question]bool)
 	for i := range p.Checks {
 		k := &p.Checks[i]
 		if _, ok := plugins[k.Kind]; !ok {
 			continue
 		}
-		if q := questionOf(k); !asked[q] {
-			asked[q] = true
-			if asks(q) {
-				checks[k.Kind] = append(checks[k.Kind], *k)
-				at[k.Number] = build.Probe{}
+		if q := questionOf(k); !seen[q] {
+			if seen[q] = true; asks(q) {
+				a.checks[k.Kind] = append(a.checks[k.Kind], *k)
 			}
 		}
 	}
-	if len(checks) == 0 {
+	for _, x := range p.Plugins {
+		if x.Path != "" && len(a.checks[x.Name]) > 0 {
+			a.plugins = append(a.plugins, x)
+		}
+	}
+	return a
+}
+
+// ask asks them side by side.
+func (a *asked) ask(ctx context.Context, h *pluginhost.Host, limit time.Duration) config.Findings {
+	if len(a.plugins) == 0 {
 		return nil
 	}
-	build.EachProbe(c, func(x *build.Probe) {
+	at := make(map[uint32]build.Probe)
+	for _, x := range a.plugins {
+		for i := range a.checks[x.Name] {
+			at[a.checks[x.Name][i].Number] = build.Probe{}
+		}
+	}
+	build.EachProbe(a.config, func(x *build.Probe) {
 		if _, ok := at[x.Check]; ok {
 			at[x.Check] = *x
 		}
 	})
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	found := make([]config.Findings, len(p.Plugins))
+	found := make([]config.Findings, len(a.plugins))
 	var all sync.WaitGroup
-	for i, x := range p.Plugins {
-		if list := checks[x.Name]; len(list) > 0 && x.Path != "" && pluginhost.Verify(x) == nil {
-			all.Go(func() { found[i] = askPlugin(ctx, h, c, x, list, at, silent) })
+	for i, x := range a.plugins {
+		if pluginhost.Verify(x) == nil { // checkPlugins tells
+			all.Go(func() { found[i] = a.askOne(ctx, h, x, at) })
 		}
 	}
 	all.Wait()
 	return slices.Concat(found...)
 }
 
-func askPlugin(ctx context.Context, h *pluginhost.Host, c *config.Config, p pluginhost.Plugin, checks []pluginhost.Check, at map[uint32]build.Probe, silent config.Severity) config.Findings {
+func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, p pluginhost.Plugin, at map[uint32]build.Probe) config.Findings {
 	var found config.Findings
+	checks := a.checks[p.Name]
 	_, refused, err := h.Refusals(ctx, p, checks)
 	if err != nil {
 		text := ""
-		if silent != config.Error {
+		if a.silent != config.Error {
 			text = "it is not known whether it takes its checks: "
 		}
-		found.Add(pluginAt(c, p.Name), silent, "bad-plugin", "%s%v", text, err)
+		found.Add(pluginAt(a.config, p.Name), a.silent, "bad-plugin", "%s%v", text, err)
 		return found
 	}
 	for i, why := range refused {
@@ -121,7 +147,11 @@ func askPlugin(ctx context.Context, h *pluginhost.Host, c *config.Config, p plug
 		if probe.Script != "" {
 			where = "vrrp_script " + probe.Script
 		}
-		found.Add(checkAt(c, &probe), config.Error, "bad-plugin", "plugin %s of %s: %v", p.Name, where, why)
+		severity := config.Error
+		if a.mild != nil && a.mild(questionOf(&checks[i])) {
+			severity = config.Warning
+		}
+		found.Add(checkAt(a.config, &probe), severity, "bad-plugin", "plugin %s of %s: %v", p.Name, where, why)
 	}
 	return found
 }
@@ -142,14 +172,48 @@ func uses(c *config.Config) bool {
 }
 
 // refusedByPlugins has plugins of third parties say what they think of checks that the
-// running configuration has not, and all of theirs where the plugin is another.
-func (d *daemon) refusedByPlugins(ctx context.Context, c *config.Config) config.Findings {
-	if !uses(c) {
+// running configuration has not, and of all of theirs where the plugin or its file is
+// another, but those that are refused as it is. With force only new ones count.
+func (d *daemon) refusedByPlugins(ctx context.Context, c *config.Config, force bool) config.Findings {
+	return d.questions(c, force).ask(ctx, d.edges.plugins, reloadLimit)
+}
+
+// plannedPlugins is the same for a configuration that somebody hands in. It names files
+// and under whom they run: they are started for nobody who could not do that, too. One
+// asks at a time, because checkers that died wait while others start.
+func (d *daemon) plannedPlugins(ctx context.Context, c *config.Config) (found config.Findings) {
+	a := d.questions(c, false)
+	if len(a.plugins) == 0 {
 		return nil
+	}
+	unasked := func(why string) config.Findings {
+		for _, x := range a.plugins {
+			found.Add(pluginAt(c, x.Name), config.Warning, "bad-plugin", "%s was not asked whether it takes its checks: %s", x, why)
+		}
+		return found
+	}
+	if !control.Owns(ctx) {
+		return unasked("the daemon starts it for a plan of root and of its own user only; `moonkeep check --plugins` asks it without the daemon")
+	}
+	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
+	defer cancel()
+	select {
+	case d.asking <- struct{}{}:
+		defer func() { <-d.asking }()
+		return a.ask(ctx, d.edges.plugins, reloadLimit)
+	case <-ctx.Done():
+		return unasked("the plugins of another plan were being asked")
+	}
+}
+
+// questions are those that a reload with c asks. With force only what is new is refused.
+func (d *daemon) questions(c *config.Config, force bool) *asked {
+	if !uses(c) {
+		return &asked{}
 	}
 	next, _, err := pluginPlan(c)
 	if err != nil {
-		return nil // whoever takes it tells
+		return &asked{} // whoever takes it tells
 	}
 	known := make(map[question]bool)
 	was := make(map[string]pluginhost.Plugin)
@@ -166,10 +230,18 @@ func (d *daemon) refusedByPlugins(ctx context.Context, c *config.Config) config.
 			delete(was, r.Name)
 		}
 	}
+	refused := make(map[question]bool)
+	for _, k := range d.edges.plugins.Refused() {
+		refused[questionOf(&k)] = true
+	}
 	now := foreign(&next)
-	return askPlugins(ctx, d.edges.plugins, c, &next, reloadLimit, config.Warning, func(q question) bool {
-		return !known[q] || was[q.kind].Path != now[q.kind].Path
+	a := toAsk(c, &next, func(q question) bool {
+		return !known[q] || !refused[q] && !pluginhost.Same(was[q.kind], now[q.kind])
 	})
+	if a.silent = config.Warning; force {
+		a.mild = func(q question) bool { return known[q] }
+	}
+	return a
 }
 
 // outdated are the processes of checkers that a reload would run anew; none where nothing

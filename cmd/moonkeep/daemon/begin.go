@@ -13,7 +13,7 @@ import (
 // newDaemon reads the configuration and prepares everything that can fail, so
 // that what cannot work is refused before anything happens.
 func newDaemon(o *Options, log *slog.Logger) (*daemon, error) {
-	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}, manager: newManager(log), watching: make(chan struct{}), unnamed: make(chan struct{}, 1)}
+	d := &daemon{opts: o, log: log, started: time.Now(), page: &metricsPage{log: log}, manager: newManager(log), watching: make(chan struct{}), unnamed: make(chan struct{}, 1), asking: make(chan struct{}, 1)}
 	c, found, err := d.read()
 	d.logFindings(found)
 	if err == nil {

@@ -74,6 +74,8 @@ type daemon struct {
 	manager   manager
 	// watching is closed once adverts are heard.
 	watching chan struct{}
+	// asking holds one while a plan has plugins asked.
+	asking chan struct{}
 	// unnamed has room for one word that network namespaces may be named no more.
 	unnamed chan struct{}
 	// maintenance remembers what is in maintenance; maintaining is held while
@@ -302,7 +304,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		}
 	}
 	if err == nil {
-		said := d.refusedByPlugins(ctx, c)
+		said := d.refusedByPlugins(ctx, c, force)
 		if found = append(found, said...); said.Errors() {
 			err = errors.New("a plugin refuses a check of the configuration; `moonkeep check --plugins` shows it")
 		}

@@ -42,9 +42,11 @@ func (d *daemon) Plan(ctx context.Context, configuration []byte) ([]byte, error)
 	if why := Empties(running, next); why != "" {
 		p.Refused = append(p.Refused, why)
 	}
-	for _, f := range d.refusedByPlugins(ctx, next) {
+	for _, f := range d.plannedPlugins(ctx, next) {
 		if f.Severity == config.Error {
 			p.Refused = append(p.Refused, f.Text)
+		} else {
+			p.Warnings = append(p.Warnings, f.Text)
 		}
 	}
 	p.Beside(renewals(d.outdated(), next))

@@ -1,0 +1,44 @@
+package daemon
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/moonkeep/moonkeep/config/plan"
+	"github.com/moonkeep/moonkeep/config/source"
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+)
+
+// TestPlanStartsNothing: who is neither root nor the daemon's user has nothing started
+// by a plan, whose configuration names the files and under whom they run.
+func TestPlanStartsNothing(t *testing.T) {
+	t.Parallel()
+	e := hostedEdges(t)
+	began := filepath.Join(t.TempDir(), "began")
+	file := filepath.Join("/usr/lib", "moonkeep-test-planned-"+strconv.Itoa(os.Getpid()))
+	netnstest.Must(t, os.WriteFile(file, []byte("#!/bin/sh\n: > "+began+"\n"), 0o755))
+	t.Cleanup(func() { os.Remove(file) })
+	const site = `{"vrrp_instances": [{"name": "VI_1", "interface": "eth0", "virtual_router_id": 51, "virtual_ipaddresses": ["192.0.2.1/32"]}]`
+	running, found := source.Read("a.json", []byte(site+"}"))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	netnstest.Must(t, complete(running, source.NewSettings(nil)))
+	d := &daemon{opts: &Options{}, config: running, edges: e, asking: make(chan struct{}, 1)}
+	answer, err := d.Plan(t.Context(), []byte(site+`, "plugins": [{"name": "PLANNED", "path": "`+file+`", "user": "root", "processes": 8}],
+"virtual_servers": [{"address": "192.0.2.1:80", "protocol": "TCP", "lb_algo": "rr", "lb_kind": "NAT",
+	"real_servers": [{"address": "192.0.2.7:80", "checks": [{"plugin": {"name": "PLANNED"}}]}]}]}`))
+	netnstest.Must(t, err)
+	var p plan.Report
+	netnstest.Must(t, json.Unmarshal(answer, &p))
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "was not asked") || len(p.Refused) > 0 {
+		t.Errorf("%s", answer)
+	}
+	if _, err := os.Stat(began); !os.IsNotExist(err) {
+		t.Errorf("it was started: %v", err)
+	}
+}
