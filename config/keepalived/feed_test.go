@@ -220,6 +220,7 @@ func TestIncludes(t *testing.T) {
 		{"~SEQ(i,2) include conf.d/${i}.conf", "one / two", ""},
 		{"$M=include sub/c.conf \\\nm\n$M", "c / m", ""},
 		{"include none.conf", "", "warning include-nothing"},
+		{"include //none.conf", "", "warning include-nothing"},
 		{"includer none.conf", "", "warning include-nothing"},
 		{"includem none.conf", "", "error include-nothing"},
 		{"includew none.conf", "", "error include-nothing"},

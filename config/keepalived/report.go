@@ -65,7 +65,7 @@ func (r *report) add(at pos, s config.Severity, name, format string, args ...any
 
 func (r *report) addLosing(at pos, s config.Severity, loses bool, name, format string, args ...any) {
 	s, loses, format, args = r.soften(s, loses, name, format, args)
-	if r.full(s, name) {
+	if r.full(s, name) && s == config.Error {
 		r.drop(s, loses, name) // before the position is looked for
 		return
 	}
@@ -87,8 +87,7 @@ func (r *report) loseAt(at config.Position, name, format string, args ...any) {
 func (r *report) put(at place, s config.Severity, loses bool, name, format string, args ...any) {
 	switch {
 	case at.muted:
-	case s == config.Warning && at.of == nil && len(r.slashes.lines) < mostSlashes && at.slashed():
-		r.slashes.note(at)
+	case s == config.Warning && r.slashes.takes(r, at, name):
 	case r.full(s, name):
 		r.drop(s, loses, name)
 	case !at.expanded:

@@ -10,63 +10,107 @@ import (
 // slashes are the words that begin with // as comments of other languages do: one
 // finding for all of them says what they are here.
 type slashes struct {
+	// first is the first one without a brace behind it, and more counts the others.
 	first place
-	// lines are where they stand: as many as are counted.
-	lines map[config.Position]bool
-	// braces says that a brace stands behind one of them.
-	braces bool
+	more  int
+	// begins says where in the text of its file it stands on a line: of mostSlashes lines
+	// at most, and of the last one.
+	begins   map[config.Position]int
+	last     config.Position
+	lastFrom int
 }
 
-// mostSlashes bounds slashes.lines: what is found beyond is said and counted as elsewhere.
+// mostSlashes bounds slashes.begins: a line beyond may be counted more than once.
 const mostSlashes = 1000
 
-// slashed reports whether a place is on such a word or behind one on its line.
-func (p place) slashed() bool {
-	begin := 1 + strings.LastIndexByte(p.file.text[max(0, p.off-lineLimit):p.off], '\n')
-	line := p.file.text[max(0, p.off-lineLimit)+begin:]
-	here := p.off - max(0, p.off-lineLimit) - begin
+// comment returns where the word stands that an author of a mistake of this name at p takes
+// for the begin of a comment, if p is there or behind it in a list of names. A value may
+// begin with // as well.
+func (p place) comment(name string) (begin place, is bool) {
+	listed := false
+	switch name {
+	case "one-line-block", "given-twice", "unknown-script", "unknown-track-file", "unknown-bfd", "unknown-process", "unknown-instance":
+		listed = true
+	}
+	text := p.file.text
+	if !strings.HasPrefix(text[p.off:], "//") {
+		return p.slashed(listed)
+	}
+	before := strings.TrimRight(text[max(0, p.off-lineLimit):p.off], " \t\r\v\f")
+	if before == "" || strings.IndexByte("\n{}", before[len(before)-1]) >= 0 {
+		return p, true // it is the first one of its line or block
+	}
+	return p, blank(text[p.off-1]) && (listed || name == "unknown-keyword" || name == "unknown-option" || name == "surplus-words")
+}
+
+// slashed looks for the begin of a comment before p on its line, if it may be there.
+func (p place) slashed(may bool) (begin place, is bool) {
+	from := max(0, p.off-lineLimit)
+	from += 1 + strings.LastIndexByte(p.file.text[from:p.off], '\n')
 	inside := false
-	for i := 0; i <= here && i+1 < len(line); i++ {
+	for line, i := p.file.text[from:p.off], 0; may && i+1 < len(line); i++ {
 		switch {
 		case line[i] == '"':
 			inside = !inside
 		case !inside && line[i] == '/' && line[i+1] == '/' && (i == 0 || blank(line[i-1]) || line[i-1] == '{' || line[i-1] == '}'):
-			return true
+			p.off = from + i
+			return p, true
 		}
 	}
-	return false
+	return p, false
 }
 
-func (s *slashes) note(at place) {
-	if s.first.file == nil {
-		s.first, s.lines = at, map[config.Position]bool{}
+// takes notes a mistake in such a word or behind it on its line, and reports whether it
+// is one.
+func (s *slashes) takes(r *report, at place, name string) bool {
+	if at.of != nil {
+		return false
 	}
-	line := at.position()
-	line.Column = 0
-	s.lines[line] = true
+	line := config.NewPosition(at.file.name, at.file.line(at.off), 0)
+	from, known := s.begins[line]
+	if line == s.last {
+		from, known = s.lastFrom, true
+	}
+	if known && at.off >= from {
+		return true
+	}
+	at, is := at.comment(name)
+	if !is {
+		return false
+	}
+	if s.begins == nil {
+		s.begins = map[config.Position]int{}
+	}
+	s.last, s.lastFrom = line, at.off
+	if len(s.begins) < mostSlashes {
+		s.begins[line] = at.off
+	}
 	rest, _, _ := strings.Cut(at.file.text[at.off:min(len(at.file.text), at.off+lineLimit)], "\n")
-	s.braces = s.braces || strings.ContainsAny(uncomment(rest), "{}")
+	switch rest = uncomment(rest); {
+	case strings.ContainsAny(rest, "{}"):
+		words := append(strings.Fields(strings.TrimLeft(rest, "/")), "")
+		r.putAt(at.position(), config.Warning, true, "slash-comment",
+			"// begins no comment in keepalived.conf: the brace behind // %s counts, as by keepalived; write # or !", printable(words[0]))
+	case s.first.file == nil:
+		s.first = at
+	default:
+		s.more++
+	}
+	return true
 }
 
-// tell reports them. What an author takes for a comment is not lost, but a block that
-// a brace in it opens or closes is another than is meant.
+// tell reports them. What an author takes for a comment is not lost.
 func (s *slashes) tell(r *report) {
 	if s.first.file == nil {
 		return
 	}
 	also := ""
-	switch more := len(s.lines) - 1; {
-	case more >= mostSlashes-1:
-		also = fmt.Sprintf(", here and on at least %d more lines", more)
-	case more == 1:
+	switch {
+	case s.more == 1:
 		also = ", here and on another line"
-	case more > 0:
-		also = fmt.Sprintf(", here and on %d more lines", more)
+	case s.more > 0:
+		also = fmt.Sprintf(", here and on %d more lines", s.more)
 	}
-	but := ""
-	if s.braces {
-		but = ", but braces behind it count"
-	}
-	r.putAt(s.first.position(), config.Warning, s.braces, "slash-comment",
-		"// begins no comment in keepalived.conf: its words are ignored, as by keepalived%s; write # or !%s", but, aside(also))
+	r.putAt(s.first.position(), config.Warning, false, "slash-comment",
+		"// begins no comment in keepalived.conf: its words are ignored, as by keepalived; write # or !%s", aside(also))
 }

@@ -26,6 +26,9 @@ vrrp_instance VI_1 { // one
     // nothing // yet
   }
 `
+	brace := func(word string) string {
+		return "// begins no comment in keepalived.conf: the brace behind // " + word + " counts"
+	}
 	const all = "// begins no comment in keepalived.conf: its words are ignored, as by keepalived"
 	for name, tt := range map[string]struct {
 		text string
@@ -33,8 +36,11 @@ vrrp_instance VI_1 { // one
 		lose bool
 	}{
 		"everywhere": {instance + "}\n", []string{all + "; write # or !, here and on 6 more lines"}, false},
-		"a brace":    {instance + "// }\n", []string{all + ", but braces behind it count; write # or !, here and on 7 more lines"}, true},
+		"a brace":    {instance + "// }\n", []string{all + "; write # or !, here and on 6 more lines", "// begins no comment in keepalived.conf: the brace behind // } counts"}, true},
+		"braces":     {instance + "}\n// a {\n//b }\n// a {}\n", []string{all, brace("a"), brace("a")}, true},
 		"none":       {instanceText(oneAddress) + "static_rutes {\n}\nvrrp_scrpt \"// x\" http://x {\n}\n", []string{"unknown keyword", "unknown keyword"}, true},
+		"a secret":   {instanceText("authentication {\nauth_type PASS\nauth_pass //0123456789\n}\n" + oneAddress), []string{"auth_pass has more than 8 bytes"}, false},
+		"a value":    {instanceText("track_interface {\nlo weight //5\n}\nnotify_master \"/bin/true // x\"\n" + oneAddress), []string{"weight takes a number"}, true},
 		"before one": {instanceText("advert_int x // fast\n" + oneAddress), []string{"advert_int", all + "; write # or !"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,9 +55,23 @@ vrrp_instance VI_1 { // one
 		})
 	}
 	t.Run("bounds", func(t *testing.T) {
-		_, found := Read("f", []byte(instance+"}\n"+strings.Repeat("// x\n", mostSlashes)))
-		if n := len(found); n > maxPerName+2 || !strings.Contains(fmt.Sprint(found), "at least 999 more lines") {
-			t.Errorf("%d findings:\n%v", n, found)
+		_, found := Read("f", []byte(instance+"}\n"+strings.Repeat("// x\n", mostSlashes+100)))
+		if text := fmt.Sprint(found); len(found) != 1 || !strings.Contains(text, " 1106 more lines") || len(found.Losing()) > 0 {
+			t.Errorf("%d findings:\n%v", len(found), found)
+		}
+		// A file of other mistakes makes no loss of it either.
+		many := strings.Repeat("x {\n}\n", maxPerName)
+		_, before := Read("f", []byte(many))
+		_, found = Read("f", []byte(many+"// a\n"))
+		if lost := found.LosesBeyond(before); len(lost) > 0 {
+			t.Errorf("lost: %v", lost)
+		}
+	})
+	t.Run("new", func(t *testing.T) {
+		_, before := Read("f", []byte("// a {}\n"+instance+"}\n"))
+		_, found := Read("f", []byte("// a {}\n// old {\n"+instance+"}\n// }\n"))
+		if lost := found.LosesBeyond(before); len(lost) != 1 || !strings.Contains(lost[0].Text, "// old") {
+			t.Errorf("of a new block around an instance: %v", lost)
 		}
 	})
 }
