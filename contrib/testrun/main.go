@@ -98,7 +98,8 @@ flags:
 // goTest runs go test -json and gives every line that it says to line. An
 // error says why it did not run to its end, or why it failed.
 func goTest(g group, stderr io.Writer, line func([]byte)) (started bool, err error) {
-	// What go test vets before it runs a package is a part of `make lint`.
+	// What go test vets before it runs a package is a part of `make lint`, but for the few
+	// files that have the tag race: `go vet -race` would compile every package for them.
 	argv := append([]string{"go", "test", "-json", "-vet=off"}, g.args...)
 	if _, err := exec.LookPath("nice"); err == nil && g.aside {
 		argv = append([]string{"nice"}, argv...)
