@@ -13,7 +13,8 @@
 // one pipe that is read for as long as the program runs, so that it never
 // blocks, and of which the first OutputCap bytes are kept; the daemon's umask
 // and working directory (unless Dir says otherwise); no share in the daemon's protection
-// when memory is short; and a small environment:
+// when memory is short, but for what it forks in its first moment, before that is taken
+// from it; and a small environment:
 // PATH, the locale and the time zone of the daemon, HOME, USER and LOGNAME of
 // the user, and what the Spec adds. IFS and LD_* never get through. A program
 // that needs more of the daemon's environment sets it itself.

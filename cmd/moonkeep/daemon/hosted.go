@@ -212,7 +212,7 @@ func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32,
 		if x.Script != "" {
 			scripts[x.Script] = x.Check
 		}
-		if x.Plugin { // moonkeep's own are asked when the configuration is read
+		if x.Plugin || filed[x.Kind] { // moonkeep's own are asked when the configuration is read
 			check.Where = checkAt(c, x).String()
 		}
 		// The node gives up later than the host, which knows why; who asks for a
