@@ -52,7 +52,8 @@ func TestBeside(t *testing.T) {
 	}, second.log.String)
 
 	// What the first gives up the second may have from then on.
-	file("second", other.String(), "51")
+	next := file("second", other.String(), "51")
+	mentions(t, "the plan", second.asks(t, 0, "plan", next), "A RELOAD IS REFUSED: "+who+"51 on eth0 (VI_1) already")
 	second.signal(t, syscall.SIGHUP)
 	eventually(t, "the reload is refused", func() bool {
 		s, err := second.status()
@@ -61,6 +62,9 @@ func TestBeside(t *testing.T) {
 	file("first", vip.String(), "54")
 	first.signal(t, syscall.SIGHUP)
 	eventually(t, "the reload", func() bool { return strings.Contains(first.log.String(), "msg=reloaded") }, first.log.String)
+	if text := second.asks(t, 0, "plan", next); strings.Contains(text, "REFUSED") {
+		t.Errorf("the plan for what nobody has:\n%s", text)
+	}
 	second.signal(t, syscall.SIGHUP)
 	eventually(t, "the reload", func() bool {
 		s, err := second.status()

@@ -49,6 +49,12 @@ func (d *daemon) Plan(ctx context.Context, configuration []byte) ([]byte, error)
 			p.Warnings = append(p.Warnings, f.Text)
 		}
 	}
+	if len(build.Unbuilt(next)) == 0 {
+		n := build.Node(next)
+		if why := refuses(next, &n); why != "" {
+			p.Refused = append(p.Refused, why)
+		}
+	}
 	p.Beside(renewals(d.outdated(), next))
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's

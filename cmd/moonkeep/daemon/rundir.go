@@ -17,7 +17,7 @@ import (
 type runDir struct {
 	path string
 	lock *os.File
-	name *os.File // see holdName; nil when the name is somebody else's
+	name *heldName // see holdName; nil when the name is somebody else's
 	// warnings are for the log: what did not work out and does not matter
 	// enough to refuse the start.
 	warnings []string
@@ -55,11 +55,11 @@ func openRunDir(path string) (_ *runDir, err error) {
 		return nil, fmt.Errorf("another moonkeep runs in %s (pid %s): stop it, or give this one a --run-dir of its own", path, cmp.Or(string(holder[:n]), "unknown"))
 	}
 	if d.name, err = holdName(path); err != nil {
-		var foreign *foreignNameError
-		if !errors.As(err, &foreign) {
+		var stranger *strangerError
+		if !errors.As(err, &stranger) {
 			return nil, err
 		}
-		d.warnings = append(d.warnings, err.Error())
+		d.warnings = append(d.warnings, fmt.Sprintf("%s holds the name of the run directory %s: should the directory be deleted, nothing keeps a second daemon from starting in it", stranger.who, path))
 	}
 	// The pid is for the message above: a full disk is no reason not to run.
 	err = f.Truncate(0)

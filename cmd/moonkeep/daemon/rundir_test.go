@@ -126,12 +126,26 @@ func TestNameOfAnotherUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	l := listenAs(t, 65534, name)
+	defer l.Close()
+	d := openDir(t, path)
+	if len(d.warnings) != 1 || !strings.Contains(d.warnings[0], "user 65534 holds the name of the run directory "+path) {
+		t.Errorf("warnings %q", d.warnings)
+	}
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// listenAs listens on the abstract socket of that name as another user.
+func listenAs(t *testing.T, uid uintptr, name string) net.Listener {
+	t.Helper()
 	// The owner of a socket is who made it listen.
 	held := make(chan net.Listener)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with its rights
 		// The raw calls are for this thread alone.
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), 65534, ^uintptr(0)); errno != 0 {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uid, ^uintptr(0)); errno != 0 {
 			t.Error(errno)
 		}
 		l, err := net.Listen("unix", "@"+name)
@@ -142,16 +156,9 @@ func TestNameOfAnotherUser(t *testing.T) {
 	}()
 	l := <-held
 	if t.Failed() {
-		return
+		t.FailNow()
 	}
-	defer l.Close()
-	d := openDir(t, path)
-	if len(d.warnings) != 1 || !strings.Contains(d.warnings[0], "user 65534 holds the name of the run directory "+path) {
-		t.Errorf("warnings %q", d.warnings)
-	}
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
+	return l
 }
 
 // TestPidOnAFullDisk holds that a pid that cannot be written does not refuse

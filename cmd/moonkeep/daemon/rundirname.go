@@ -3,9 +3,8 @@ package daemon
 import (
 	"crypto/sha256"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strconv"
+	"time"
 )
 
 // DefaultRunDir is where the socket, the journal and the lock of the one
@@ -16,18 +15,6 @@ const DefaultRunDir = "/run/moonkeep"
 // not counted (unix(7)).
 const maxName = 107
 
-// foreignNameError says that a user who cannot run a daemon for us holds the
-// name of the run directory: anybody may take any name, and must not be able
-// to keep a daemon from starting by it.
-type foreignNameError struct {
-	path string
-	uid  uint32
-}
-
-func (e *foreignNameError) Error() string {
-	return fmt.Sprintf("user %d holds the name of the run directory %s: should the directory be deleted, nothing keeps a second daemon from starting in it", e.uid, e.path)
-}
-
 // abstractName is the name that stands for a run directory.
 func abstractName(path string) (string, error) {
 	abs, err := oneName(path)
@@ -35,7 +22,7 @@ func abstractName(path string) (string, error) {
 		return "", err
 	}
 	// A network namespace has abstract names of its own in any case.
-	prefix, err := soleSpace()
+	prefix, err := namePrefix()
 	if err != nil {
 		return "", err
 	}
@@ -71,29 +58,16 @@ func tableName(path string) (string, error) {
 	return fmt.Sprintf("moonkeep_%x", sha256.Sum256([]byte(own)))[:len("moonkeep_")+8], nil
 }
 
-// holdName takes an abstract socket with the directory's name, or says who
-// has it. Nobody talks over the socket. The kernel frees the name at the end
-// of the process.
-func holdName(path string) (*os.File, error) {
+// holdName takes an abstract socket with the directory's name, or says which daemon has
+// it. It is a strangerError when that may be none.
+func holdName(path string) (*heldName, error) {
 	name, err := abstractName(path)
 	if err != nil {
 		return nil, err
 	}
-	s, held, err := bindName(name)
-	if err != nil || !held {
-		return s, err
+	h, other, err := takeName(name, time.Now().Add(namePatience))
+	if err != nil || other == nil {
+		return h, err
 	}
-	return nil, taken(name, path)
-}
-
-// taken is the error for a name that somebody has.
-func taken(name, path string) error {
-	pid := "unknown"
-	if peer, err := holder(name); err == nil {
-		if peer.Uid != 0 && peer.Uid != uint32(os.Geteuid()) {
-			return &foreignNameError{path, peer.Uid}
-		}
-		pid = strconv.Itoa(int(peer.Pid))
-	}
-	return fmt.Errorf("another moonkeep runs in %s (pid %s), though its directory was deleted or is another's here: stop it, or give this one a --run-dir of its own", path, pid)
+	return nil, fmt.Errorf("another moonkeep runs in %s (pid %d), though its directory was deleted or is another's here: stop it, or give this one a --run-dir of its own", path, other.Pid)
 }
