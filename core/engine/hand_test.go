@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -67,6 +68,40 @@ func TestHandsInTurns(t *testing.T) {
 			t.Error(err)
 		}
 		is("their end", servers-drainedAtOnce, servers-2*drainedAtOnce, servers-2*drainedAtOnce-1)
+		r.stop(t)
+	})
+}
+
+// leaver is a balancer that has who asked for it go while it is asked.
+type leaver struct{ leave func() }
+
+func (l *leaver) Set(balance.Table) {
+	if l.leave != nil {
+		l.leave()
+	}
+}
+
+// TestHandOfOneWhoGoes: who goes while it is being done hears of no error after it is done.
+func TestHandOfOneWhoGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := one()
+		v := node.Service{Name: "web", Tuple: "<web>", Quorum: 1, Layout: balance.Layout{Keys: []balance.Key{{Fwmark: 1}}}}
+		v.Servers = append(v.Servers, node.Server{Name: "s", Tuple: "<s>", Weight: 1})
+		v.Layout.Servers = append(v.Layout.Servers, balance.Destination{Address: netip.MustParseAddrPort("10.0.0.1:80")})
+		p.Node.Services = []node.Service{v}
+		var l leaver
+		r := prepare(p, Options{Balancer: &l})
+		r.begin()
+		after(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		l.leave = cancel
+		all, err := r.Handle(ctx, []node.Hand{{Service: "web", Server: "s", Wish: node.WishDown, Weight: -1}})
+		if err != nil || len(all) != 1 {
+			t.Errorf("people have a hand in %v: %v, want one server", all, err)
+		}
+		if ctx.Err() == nil {
+			t.Error("the table was not asked for")
+		}
 		r.stop(t)
 	})
 }

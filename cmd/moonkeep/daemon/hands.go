@@ -77,6 +77,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	}
 	after, err := d.engine.Handle(ctx, append(list[:len(list):len(list)], elsewhere(before, list, r)...))
 	if err != nil {
+		d.hands.behind = true // a part may be done: watchDrains writes it down
 		return control.Hands{}, err
 	}
 	if err := d.hands.write(after); err != nil {
@@ -264,7 +265,7 @@ func near(name string, known []string) string {
 // handsFile remembers in which real servers people have a hand.
 type handsFile struct {
 	path string
-	// behind says that the last write failed.
+	// behind says that the last write failed, or that it is not known what there is to write.
 	behind bool
 }
 
@@ -421,6 +422,8 @@ func (d *daemon) drained(ctx context.Context, list []node.Draining) {
 	after, err := d.engine.Drained(ctx, list)
 	if err == nil {
 		err = d.hands.write(after)
+	} else {
+		d.hands.behind = true // a part may be done
 	}
 	if err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrStopped) {
 		d.log.Warn("should the daemon restart, real servers that are drained come back to be drained again", "err", err)
