@@ -203,6 +203,8 @@ func TestGranularityByFamily(t *testing.T) {
 		service("10.0.0.1 80", "persistence_granularity 255.255.0.0", "persistence_granularity 4294967296", four): "255.255.0.0",
 		service("fwmark 2", "persistence_granularity 255.255.0.0", "persistence_granularity 129", four):           "0.0.0.129",
 		service("fwmark 2", "persistence_granularity 255.255.0.0", "persistence_granularity 0", four):             "0.0.0.0",
+		service("fwmark 2", "persistence_granularity 0377.0377.0.0", four):                                        "255.255.0.0",
+		service("fwmark 2", "persistence_granularity 255.0", four):                                                "255.0.0.0",
 		service("fwmark 2", "ip_family inet", "persistence_granularity 200", four):                                "0.0.0.200",
 		service("fwmark 2", four, "persistence_granularity 200"):                                                  "0.0.0.200",
 		service("fwmark 2", "persistence_granularity 200", four):                                                  "",

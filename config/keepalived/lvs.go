@@ -117,6 +117,9 @@ func (r *reader) granularity(s *statement) {
 			family = v.RealServers[i].Address.Family()
 		}
 	}
+	if family == "" && strings.Contains(w.text, ".") {
+		family = "inet"
+	}
 	mask, is := inetAton(w.text)
 	first := v.PersistenceGranularity == (config.Granularity{})
 	switch {
