@@ -320,6 +320,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		found.Sort()
 	}
 	quiet()
+	defer trim(worthTrim) // when what was replaced is let go of
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
