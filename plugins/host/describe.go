@@ -36,7 +36,7 @@ func (h *Host) Refusals(ctx context.Context, p Plugin, checks []Check) (info che
 	l, err := st.start(ctx, h.opts.Dir, h.opts.Start)
 	silent := func() error { return fmt.Errorf("%s did not say who it is: %w", p, over(ctx)) }
 	switch {
-	case err != nil && ctx.Err() != nil: // it was ended for that
+	case err != nil && ctx.Err() != nil && !errors.Is(err, errUnwanted): // it was ended for that
 		return info, nil, silent()
 	case err != nil:
 		return info, nil, fmt.Errorf("%s: %w", p, err)
