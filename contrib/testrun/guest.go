@@ -16,9 +16,9 @@ import (
 // with a number behind that of each further share of them.
 const inGuest = " (guest)"
 
-// mostInGuest is how many tests a guest runs, which takes some seconds to begin. What a
-// package has beyond it other guests run, so that those at the end last about as long.
-const mostInGuest = 4
+// mostInGuest is how many tests a guest runs. What a package has beyond it is
+// shared between two guests.
+const mostInGuest = 8
 
 // share is what one guest runs of a package.
 type share struct {
@@ -26,20 +26,15 @@ type share struct {
 	list   []testID
 }
 
-// skipped is what a package has skipped and no guest has been given yet.
-type skipped struct {
-	list []testID
-	// shares is how many guests have been given some before.
-	shares int
-}
-
-// share takes what is there.
-func (s *skipped) share() share {
-	out := share{suffix: inGuest, list: s.list}
-	if s.shares++; s.shares > 1 {
-		out.suffix = fmt.Sprintf(" (guest %d)", s.shares)
+func shares(list []testID) []share {
+	if len(list) <= mostInGuest {
+		return []share{{inGuest, list}}
 	}
-	s.list = nil
+	out := []share{{suffix: inGuest}, {suffix: " (guest 2)"}}
+	for i, id := range list {
+		// Neighbours of a file last about as long.
+		out[i%2].list = append(out[i%2].list, id)
+	}
 	return out
 }
 
@@ -50,10 +45,10 @@ func fromGuest(pkg string) (name string, there bool) {
 }
 
 // guest runs tests again that this machine's kernel cannot run, by a program
-// that gives them another kernel (contrib/uml). A guest has one processor: one runs
-// beside the tests of this machine, as soon as there are enough for it or a package is
-// over, and leaves them the other processors; when they are done there may be two. What
-// waits is bounded by the number of tests.
+// that gives them another kernel (contrib/uml). A guest has one processor and uses
+// all of it, where the tests of this machine wait most of the time: one guest runs
+// beside these, as soon as a package is over, and leaves them the other processors;
+// when they are done there may be two. What waits is bounded by the number of tests.
 type guest struct {
 	program string
 	report  *report
@@ -64,8 +59,8 @@ type guest struct {
 
 	mu      sync.Mutex
 	more    sync.Cond           // of mu: there is more to run, or no more to come
-	skipped map[string]*skipped // by packages
-	queue   []share             // what guests are to run
+	skipped map[string][]testID // by packages that have not ended
+	queue   []share             // of those that have
 	closed  bool                // nothing more comes
 }
 
@@ -81,7 +76,7 @@ func startGuest(report *report, program string, stderr io.Writer) (finish func()
 }
 
 func newGuest(report *report, program string, stderr io.Writer, m lacks) *guest {
-	g := &guest{program: program, report: report, stderr: stderr, lacks: m, skipped: map[string]*skipped{}}
+	g := &guest{program: program, report: report, stderr: stderr, lacks: m, skipped: map[string][]testID{}}
 	g.more.L = &g.mu
 	return g
 }
@@ -99,8 +94,8 @@ func (g *guest) start(processors int) (finish func()) {
 	}
 	return func() {
 		g.mu.Lock()
-		for _, s := range g.skipped {
-			g.push(s) // go test was cut short
+		for _, list := range g.skipped { // go test was cut short
+			g.queue = append(g.queue, shares(list)...)
 		}
 		g.closed = true
 		g.mu.Unlock()
@@ -144,31 +139,18 @@ func (g *guest) take(id testID, reason string) bool {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := g.skipped[id.pkg]
-	if s == nil {
-		s = &skipped{}
-		g.skipped[id.pkg] = s
-	}
-	if s.list = append(s.list, id); len(s.list) == mostInGuest {
-		g.push(s)
-	}
+	g.skipped[id.pkg] = append(g.skipped[id.pkg], id)
 	return true
 }
 
-// push queues what a package has skipped, if it has.
-func (g *guest) push(s *skipped) {
-	if len(s.list) > 0 {
-		g.queue = append(g.queue, s.share())
-		g.more.Signal()
-	}
-}
-
-// over queues what a package has skipped last.
+// over queues what a package has skipped.
 func (g *guest) over(pkg string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if s := g.skipped[pkg]; s != nil {
-		g.push(s)
+	if list := g.skipped[pkg]; list != nil {
+		g.queue = append(g.queue, shares(list)...)
+		delete(g.skipped, pkg)
+		g.more.Signal()
 	}
 }
 

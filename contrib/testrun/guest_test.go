@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,40 +112,28 @@ func TestGuest(t *testing.T) {
 	}
 }
 
-// TestShares holds that no test is lost when a package's are shared, and that a guest
-// begins when there is enough for it, however long the package goes on.
+// TestShares holds that no test is lost when a package's are shared.
 func TestShares(t *testing.T) {
-	file := "/nowhere/other"
-	g := newGuest(newReport(io.Discard), "", io.Discard, fake{file: true})
-	const count = 2*mostInGuest + 1
-	for i := range count {
-		if !g.take(testID{"p", string(rune('a' + i))}, "needs "+file+": says so") {
-			t.Fatal("a test is refused")
-		}
-		if len(g.queue) != (i+1)/mostInGuest {
-			t.Errorf("after %d tests %d guests may begin", i+1, len(g.queue))
-		}
+	list := make([]testID, 2*mostInGuest+1)
+	for i := range list {
+		list[i] = testID{"p", string(rune('a' + i))}
 	}
-	g.over("other")
-	g.over("p")
-	g.over("p")
-	seen, suffixes := map[testID]bool{}, map[string]bool{}
-	for _, s := range g.queue {
-		if pkg, there := fromGuest("p" + s.suffix); pkg != "p" || !there || suffixes[s.suffix] {
-			t.Errorf("%q is of %q, and another guest has it: %t", s.suffix, pkg, suffixes[s.suffix])
+	if got := shares(list[:mostInGuest]); len(got) != 1 || got[0].suffix != inGuest || len(got[0].list) != mostInGuest {
+		t.Errorf("few: %v", got)
+	}
+	seen := map[testID]bool{}
+	for _, s := range shares(list) {
+		if pkg, there := fromGuest("p" + s.suffix); pkg != "p" || !there {
+			t.Errorf("%q is of %q", s.suffix, pkg)
 		}
-		suffixes[s.suffix] = true
-		if len(s.list) == 0 || len(s.list) > mostInGuest {
+		if len(s.list) > mostInGuest+1 {
 			t.Errorf("%d tests in one guest", len(s.list))
 		}
 		for _, id := range s.list {
 			seen[id] = true
 		}
 	}
-	if _, there := fromGuest("p"); there || len(seen) != count {
-		t.Errorf("%d of %d tests are shared", len(seen), count)
-	}
-	if g.take(testID{"p" + inGuest, "a"}, "needs "+file+": says so") {
-		t.Error("what a guest skips is to run in a guest once more")
+	if _, there := fromGuest("p"); there || len(seen) != len(list) {
+		t.Errorf("%d of %d tests are shared", len(seen), len(list))
 	}
 }
