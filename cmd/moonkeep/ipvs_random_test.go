@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	randomSeeds = flag.Int("seeds", 3, "so many random configurations are compared with keepalived")
+	randomSeeds = flag.Int("seeds", 1, "so many random configurations are compared with keepalived")
 	randomSeed  = flag.Uint64("seed", 1, "the first seed of random configurations")
 )
 

@@ -15,7 +15,7 @@ import (
 
 // mostPerServer bounds what one more real server takes of memory, in bytes, from the
 // text until the node has said what the table should be. A tenth is to spare.
-const mostPerServer = 3350
+const mostPerServer = 3600
 
 // A start makes all its memory anew, and to get it from the kernel is much of the time
 // that tens of thousands of real servers take.
