@@ -9,7 +9,7 @@ import (
 
 // mostAgain is how many failed tests get a second run. More than that fail for
 // a reason that a second run does not change.
-const mostAgain = 4
+const mostAgain = 8
 
 // retry is a top-level test that failed, and how many tests failed in it.
 type retry struct {
