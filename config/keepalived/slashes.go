@@ -89,8 +89,15 @@ func (s *slashes) takes(r *report, at place, name string) bool {
 	switch rest = uncomment(rest); {
 	case strings.ContainsAny(rest, "{}"):
 		words := append(strings.Fields(strings.TrimLeft(rest, "/")), "")
+		braces := strings.Map(func(c rune) rune {
+			if c == '{' || c == '}' {
+				return c
+			}
+			return -1
+		}, rest)
+		// They are in the text, by which a reload knows what it loses from what it has lost.
 		r.putAt(at.position(), config.Warning, true, "slash-comment",
-			"// begins no comment in keepalived.conf: the brace behind // %s counts, as by keepalived; write # or !", printable(words[0]))
+			"// begins no comment in keepalived.conf: the brace %s behind // %s counts, as by keepalived; write # or !", braces, printable(words[0]))
 	case s.first.file == nil:
 		s.first = at
 	default:

@@ -26,8 +26,8 @@ vrrp_instance VI_1 { // one
     // nothing // yet
   }
 `
-	brace := func(word string) string {
-		return "// begins no comment in keepalived.conf: the brace behind // " + word + " counts"
+	brace := func(braces, word string) string {
+		return "// begins no comment in keepalived.conf: the brace " + braces + " behind // " + word + " counts"
 	}
 	const all = "// begins no comment in keepalived.conf: its words are ignored, as by keepalived"
 	for name, tt := range map[string]struct {
@@ -36,8 +36,8 @@ vrrp_instance VI_1 { // one
 		lose bool
 	}{
 		"everywhere": {instance + "}\n", []string{all + "; write # or !, here and on 6 more lines"}, false},
-		"a brace":    {instance + "// }\n", []string{all + "; write # or !, here and on 6 more lines", "// begins no comment in keepalived.conf: the brace behind // } counts"}, true},
-		"braces":     {instance + "}\n// a {\n//b }\n// a {}\n", []string{all, brace("a"), brace("a")}, true},
+		"a brace":    {instance + "// }\n", []string{all + "; write # or !, here and on 6 more lines", brace("}", "}")}, true},
+		"braces":     {instance + "}\n// a {\n//b }\n// a {}\n", []string{all, brace("{", "a"), brace("{}", "a")}, true},
 		"none":       {instanceText(oneAddress) + "static_rutes {\n}\nvrrp_scrpt \"// x\" http://x {\n}\n", []string{"unknown keyword", "unknown keyword"}, true},
 		"a secret":   {instanceText("authentication {\nauth_type PASS\nauth_pass //0123456789\n}\n" + oneAddress), []string{"auth_pass has more than 8 bytes"}, false},
 		"a value":    {instanceText("track_interface {\nlo weight //5\n}\nnotify_master \"/bin/true // x\"\n" + oneAddress), []string{"weight takes a number"}, true},

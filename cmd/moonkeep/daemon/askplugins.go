@@ -182,6 +182,13 @@ func (d *daemon) refusedByPlugins(ctx context.Context, c *config.Config, force b
 // and under whom they run: they are started for nobody who could not do that, too. One
 // asks at a time, because checkers that died wait while others start.
 func (d *daemon) plannedPlugins(ctx context.Context, c *config.Config) (found config.Findings) {
+	if !uses(c) {
+		return nil
+	}
+	if !control.Owns(ctx) { // the plan of the questions reads the files that it names, too
+		found.Add(config.Position{}, config.Warning, "bad-plugin", "plugins were not asked whether they take their checks: the daemon starts them for a plan of root and of its own user only; `moonkeep check --plugins` asks them without the daemon")
+		return found
+	}
 	a := d.questions(c, false)
 	if len(a.plugins) == 0 {
 		return nil
@@ -191,9 +198,6 @@ func (d *daemon) plannedPlugins(ctx context.Context, c *config.Config) (found co
 			found.Add(pluginAt(c, x.Name), config.Warning, "bad-plugin", "%s was not asked whether it takes its checks: %s", x, why)
 		}
 		return found
-	}
-	if !control.Owns(ctx) {
-		return unasked("the daemon starts it for a plan of root and of its own user only; `moonkeep check --plugins` asks it without the daemon")
 	}
 	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()

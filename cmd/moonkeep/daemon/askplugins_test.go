@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/config/plan"
@@ -29,13 +30,15 @@ func TestPlanStartsNothing(t *testing.T) {
 	}
 	netnstest.Must(t, complete(running, source.NewSettings(nil)))
 	d := &daemon{opts: &Options{}, config: running, edges: e, asking: make(chan struct{}, 1)}
-	answer, err := d.Plan(t.Context(), []byte(site+`, "plugins": [{"name": "PLANNED", "path": "`+file+`", "user": "root", "processes": 8}],
+	pipe := filepath.Join(t.TempDir(), "pipe") // to open it waits for who writes
+	netnstest.Must(t, syscall.Mkfifo(pipe, 0o600))
+	answer, err := d.Plan(t.Context(), []byte(site+`, "global": {"net_namespace_ipvs": "`+pipe+`"}, "plugins": [{"name": "PLANNED", "path": "`+file+`", "user": "root", "processes": 8}],
 "virtual_servers": [{"address": "192.0.2.1:80", "protocol": "TCP", "lb_algo": "rr", "lb_kind": "NAT",
 	"real_servers": [{"address": "192.0.2.7:80", "checks": [{"plugin": {"name": "PLANNED"}}]}]}]}`))
 	netnstest.Must(t, err)
 	var p plan.Report
 	netnstest.Must(t, json.Unmarshal(answer, &p))
-	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "was not asked") || len(p.Refused) > 0 {
+	if len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "were not asked") || len(p.Refused) > 0 {
 		t.Errorf("%s", answer)
 	}
 	if _, err := os.Stat(began); !os.IsNotExist(err) {

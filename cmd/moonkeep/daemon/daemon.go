@@ -187,7 +187,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) (err error) {
 	if d.balance, err = newBalancer(c, d.dir, d.log); err != nil {
 		return err
 	}
-	// As late as can be, for a start that is refused changes no file.
+	// As late as can be, for a start that is refused so far changes no file.
 	back, err := initialise(c, nil)
 	defer func() {
 		if err != nil {
@@ -320,7 +320,6 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		found.Sort()
 	}
 	quiet()
-	defer trim(worthTrim) // when what was replaced is let go of
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {

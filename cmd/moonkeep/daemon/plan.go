@@ -11,6 +11,7 @@ import (
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/config/plan"
 	"github.com/moonkeep/moonkeep/config/source"
+	"github.com/moonkeep/moonkeep/core/control"
 )
 
 // Plan implements control.Daemon: it compares what runs with a configuration
@@ -49,13 +50,15 @@ func (d *daemon) Plan(ctx context.Context, configuration []byte) ([]byte, error)
 			p.Warnings = append(p.Warnings, f.Text)
 		}
 	}
-	if len(build.Unbuilt(next)) == 0 {
-		n := build.Node(next)
-		if why := refuses(next, &n); why != "" {
-			p.Refused = append(p.Refused, why)
+	if control.Owns(ctx) { // the files that it names are opened
+		if len(build.Unbuilt(next)) == 0 {
+			n := build.Node(next)
+			if why := refuses(next, &n); why != "" {
+				p.Refused = append(p.Refused, why)
+			}
 		}
+		p.Beside(renewals(d.outdated(), next))
 	}
-	p.Beside(renewals(d.outdated(), next))
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}

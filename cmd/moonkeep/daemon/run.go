@@ -122,6 +122,7 @@ func (d *daemon) hear(ctx context.Context, reloads, dumps <-chan os.Signal) {
 		select {
 		case <-reloads:
 			d.report(d.reload(ctx, false))
+			trim(worthTrim)
 		case s := <-dumps:
 			d.dump(ctx, s)
 		case <-ctx.Done():

@@ -97,6 +97,11 @@ func Open(name string) (*NS, error) {
 	if !strings.Contains(name, "/") {
 		path = filepath.Join("/run/netns", name)
 	}
+	// To open a pipe waits for who writes, and to open a device may do something.
+	var st unix.Stat_t
+	if err := unix.Stat(path, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, fmt.Errorf("open the network namespace %s: %s is a pipe, a device or a directory, and none", name, path)
+	}
 	ns, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the network namespace %s: %w", name, err)

@@ -162,3 +162,16 @@ func TestLasting(t *testing.T) {
 		ns.Close()
 	}
 }
+
+// TestOpenNone: what is no namespace is not opened: a pipe would wait for who writes.
+func TestOpenNone(t *testing.T) {
+	pipe := t.TempDir() + "/pipe"
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{pipe, "/dev/null", t.TempDir()} {
+		if _, err := netns.Open(path); err == nil || !strings.Contains(err.Error(), "none") {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
