@@ -3,8 +3,9 @@ package control
 // Plugin is a process that makes the checks of one kind.
 type Plugin struct {
 	Name string `json:"name"`
-	// NetNS and User are where it runs, and as who. Process is which one it is of those of
-	// its name there, from 1: they share the checks, or differ in what they may do.
+	// NetNS and User are where it runs, and as who. Process is its number among those
+	// of its name there, from 1: they share the checks, or differ in what they may do. It
+	// keeps it, and the log calls it by that, too.
 	NetNS   string `json:"net_namespace,omitempty"`
 	User    string `json:"user,omitempty"`
 	Process int    `json:"process"`

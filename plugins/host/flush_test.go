@@ -27,7 +27,7 @@ func TestLargeMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"})
+	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"}, 1)
 	i := &instance{group: g, number: 1, out: make(chan *checkerpb.FromHost, 1)}
 	g.current, g.started, g.all = i, 1, []*instance{i}
 	const n = 4000
@@ -119,7 +119,7 @@ func TestLast(t *testing.T) {
 	for _, test := range []struct{ waited, last, until time.Duration }{
 		{s / 4, 0, 6 * s}, {3 * s, 0, 9 * s}, {s / 4, 7 * s, 6 * s}, {3 * s / 4, 7 * s, 27 * s / 4}, {3 * s, 7 * s, 7 * s}, {3 * s, 6 * s, 6 * s},
 	} {
-		g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"})
+		g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"}, 1)
 		i := &instance{group: g, number: 1, out: make(chan *checkerpb.FromHost, 1)}
 		g.current = i
 		c := check(0, "GOOD", "ok")

@@ -60,7 +60,7 @@ func FuzzProtocol(f *testing.F) {
 				}
 			}
 		}}
-		g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "F"})
+		g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "F"}, 1)
 		g.host.opts.defaults()
 		i := &instance{group: g, starter: &starter{}, number: 1, out: make(chan *checkerpb.FromHost, 1), quit: make(chan struct{}), hello: &checkerpb.Hello{}}
 		g.current, g.awake = i, time.Now()

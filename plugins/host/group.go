@@ -45,6 +45,7 @@ type ask struct {
 type group struct {
 	host *Host
 	key  groupKey
+	nth  int // see Status.Nth
 	log  *slog.Logger
 
 	wake chan struct{} // something is in the inbox; holds one
@@ -112,13 +113,13 @@ type answer struct {
 	node.Answer
 }
 
-func newGroup(h *Host, key groupKey) *group {
+func newGroup(h *Host, key groupKey, nth int) *group {
 	g := &group{
-		host: h, key: key, log: h.opts.Log.With("plugin", key.String()),
+		host: h, key: key, nth: nth, log: h.opts.Log.With("plugin", key.who().called(nth)),
 		wake: make(chan struct{}, 1), events: make(chan event, 16), byKey: make(map[slotKey]uint32), nothing: &Check{},
 	}
 	g.under.slots = &g.slots
-	g.status = Status{Name: key.name, NetNS: key.netns, User: key.user, State: Starting}
+	g.status = Status{Name: key.name, NetNS: key.netns, User: key.user, Nth: nth, State: Starting}
 	return g
 }
 

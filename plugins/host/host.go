@@ -308,7 +308,7 @@ func (h *Host) Open(p Plan) (*Set, error) {
 	for _, a := range all {
 		g := h.groups[a.key]
 		if g == nil {
-			g = newGroup(h, a.key)
+			g = newGroup(h, a.key, h.number(a.key.who()))
 			h.groups[a.key] = g
 			h.running.run(g.run) // it has not ended: closed is said before
 		}
@@ -318,6 +318,21 @@ func (h *Host) Open(p Plan) (*Set, error) {
 		}
 	}
 	return s, nil
+}
+
+// number is the lowest one that no group of somebody has. It is called with the lock.
+func (h *Host) number(of who) int {
+	taken := make(map[int]bool)
+	for key, g := range h.groups {
+		if key.who() == of {
+			taken[g.nth] = true
+		}
+	}
+	n := 1
+	for taken[n] {
+		n++
+	}
+	return n
 }
 
 // Begin puts the set in force: it says where answers go, and has processes run anew

@@ -3,8 +3,13 @@
 package host
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
+	"maps"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/moonkeep/moonkeep/core/health"
@@ -99,5 +104,75 @@ func TestShares(t *testing.T) {
 	s.eventually("one process", func() bool { return len(s.host.Status()) == 1 })
 	if st := s.status(); st.Pid != after[0].Pid || st.Checks != len(p.Checks) {
 		t.Errorf("process %d was started anew, or has not all: %+v", after[0].Pid, st)
+	}
+}
+
+// lockedLog keeps what is logged.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestNumberStays: a process has one number for as long as it is there, by which the log
+// calls it as Status does, whoever else comes and goes.
+func TestNumberStays(t *testing.T) {
+	var log lockedLog
+	o := quick(t)
+	o.Log = slog.New(slog.NewTextHandler(&log, nil))
+	s := newSite(t, o)
+	plain, marks := check(0, "GOOD", "ok"), check(1, "GOOD", "processors")
+	marks.Marks = true // so that it has a process of its own
+	numbers := func(want map[string]int, checks ...Check) {
+		t.Helper()
+		s.open(Plan{Checks: checks})
+		for _, c := range checks {
+			if a := s.probe(c.Number); a.Verdict != health.OK {
+				t.Fatalf("answered %+v", a)
+			}
+		}
+		got := map[string]int{}
+		s.eventually("as many processes as are needed", func() bool { return len(s.host.Status()) == len(want) })
+		s.host.mu.Lock()
+		for key, g := range s.host.groups {
+			g.mu.Lock()
+			got[key.allow] = g.status.Nth
+			g.mu.Unlock()
+		}
+		s.host.mu.Unlock()
+		if !maps.Equal(got, want) {
+			t.Errorf("the numbers of processes by what is allowed are %v, want %v", got, want)
+		}
+	}
+	mark := s.host.opts.mark
+	numbers(map[string]int{mark: 1}, marks)
+	numbers(map[string]int{mark: 1, "": 2}, marks, plain)
+	numbers(map[string]int{"": 2}, plain)
+	numbers(map[string]int{mark: 1, "": 2}, plain, marks)
+	pids := map[int]string{}
+	for _, st := range s.host.Status() {
+		pids[st.Nth] = fmt.Sprintf("pid=%d ", st.Pid)
+	}
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, pids[2]) && !strings.Contains(line, `plugin="GOOD as nobody (2)"`) {
+			t.Errorf("of process 2 the log says %s", line)
+		}
+		if strings.Contains(line, pids[1]) && !strings.Contains(line, `plugin="GOOD as nobody"`) {
+			t.Errorf("of process 1 the log says %s", line)
+		}
+	}
+	if !strings.Contains(log.String(), pids[2]) {
+		t.Errorf("the log says nothing of process 2: %s", &log)
 	}
 }

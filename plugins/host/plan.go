@@ -128,26 +128,29 @@ type groupKey struct {
 	share                           uint32 // which of those that share the checks
 }
 
-func (k groupKey) String() string {
-	s := k.name
-	if k.netns != "" {
-		s += " in " + k.netns
+// who is what people tell processes apart by: those that have all three in common differ
+// by a number, see Host.number.
+type who struct{ name, netns, user string }
+
+func (k groupKey) who() who { return who{k.name, k.netns, k.user} }
+
+// called is how the log calls the process of that number.
+func (w who) called(nth int) string {
+	s := w.name
+	if w.netns != "" {
+		s += " in " + w.netns
 	}
-	if k.user != "" {
-		s += " as " + k.user
+	if w.user != "" {
+		s += " as " + w.user
 	}
-	if k.share > 0 {
-		s += fmt.Sprintf(" (%d)", k.share+1)
+	if nth > 1 {
+		s += fmt.Sprintf(" (%d)", nth)
 	}
 	return s
 }
 
-// compare orders keys by who runs where, then by what differs beside.
-func (k groupKey) compare(other groupKey) int {
-	return cmp.Or(
-		strings.Compare(k.name, other.name), strings.Compare(k.netns, other.netns), strings.Compare(k.user, other.user),
-		strings.Compare(k.group, other.group), strings.Compare(k.allow, other.allow), cmp.Compare(k.share, other.share),
-	)
+func (w who) compare(other who) int {
+	return cmp.Or(strings.Compare(w.name, other.name), strings.Compare(w.netns, other.netns), strings.Compare(w.user, other.user))
 }
 
 // place finds the process for a check: its key, and how it runs. What a

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -41,9 +42,9 @@ type Counts struct {
 
 // Status is a process as it stands.
 type Status struct {
-	// Name is the kind; NetNS and User are where and as who it runs. Nth is which one it
-	// is of those that have all three, from 1: they differ in what they are allowed, or
-	// share the checks.
+	// Name is the kind; NetNS and User are where and as who it runs. Nth is its number
+	// among those that have all three, from 1: they differ in what they are allowed, or
+	// share the checks. It keeps its number, by which the log calls it, too.
 	Name, NetNS, User string
 	Nth               int
 	// Path is its file; empty for this program's own.
@@ -87,16 +88,12 @@ func (h *Host) Status() []Status {
 		groups = append(groups, g)
 	}
 	h.mu.Unlock()
-	slices.SortFunc(groups, func(a, b *group) int { return a.key.compare(b.key) })
+	slices.SortFunc(groups, func(a, b *group) int { return cmp.Or(a.key.who().compare(b.key.who()), a.nth-b.nth) })
 	list := make([]Status, len(groups))
 	for i, g := range groups {
 		g.mu.Lock()
 		list[i] = g.status
 		g.mu.Unlock()
-		list[i].Nth = 1
-		if i > 0 && list[i].Name == list[i-1].Name && list[i].NetNS == list[i-1].NetNS && list[i].User == list[i-1].User {
-			list[i].Nth += list[i-1].Nth
-		}
 	}
 	return list
 }
@@ -104,7 +101,7 @@ func (h *Host) Status() []Status {
 // publish has Status see how the group is.
 func (g *group) publish() {
 	s := Status{
-		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Path: g.plugin.Path,
+		Name: g.key.name, NetNS: g.key.netns, User: g.key.user, Nth: g.nth, Path: g.plugin.Path,
 		Starts: int(g.started), Checks: g.live, Under: len(g.under.ids), Queued: len(g.queue), Counts: g.counts, Reason: g.reason, Failure: g.failure, State: Starting,
 		Silence: g.silence(g.awake), Refused: g.refused, Refusal: g.example(),
 	}

@@ -360,7 +360,7 @@ func TestRestorePanics(t *testing.T) {
 // that takes its place, was told of the one before, is told anew.
 func TestPastComesLate(t *testing.T) {
 	t.Parallel()
-	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"})
+	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"}, 1)
 	old := &instance{group: g, number: 1, out: make(chan *checkerpb.FromHost, 1)}
 	next := &instance{group: g, number: 2, out: make(chan *checkerpb.FromHost, 1)}
 	c, changed := check(0, "GOOD", "a"), check(0, "GOOD", "b")
