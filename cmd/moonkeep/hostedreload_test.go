@@ -190,3 +190,68 @@ vrrp_instances:
 	mentions(t, "the reload", p.asks(t, 0, "reload"), fmt.Sprintf(replaced, file))
 	p.stop(t)
 }
+
+// TestAskedInTheirNamespace: whether a plugin takes a check is asked where the check is
+// made, and what it refuses there says nothing of the same check elsewhere.
+func TestAskedInTheirNamespace(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	bare := netnstest.New(t) // without the interface that the plugin asks for
+	red := filepath.Join(t.TempDir(), "red")
+	netnstest.Must(t, os.Symlink(fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), bare.FD()), red))
+	const looks = `case "$(cat /proc/net/dev)" in *eth0:*) ;; *) why=no_eth0 ;; esac`
+	file := rootsFile(t, "asked-there", fmt.Sprintf(linesPlugin, looks, "", ""))
+	site := func(name string, second bool) string {
+		text := fmt.Sprintf(`plugins: [{name: ASKED, path: %s, processes: 8}]
+vrrp_instances:
+  - {name: VI_1, interface: eth0, virtual_router_id: 51, virtual_ipaddresses: [192.0.2.100/24]}
+virtual_servers:
+  - address: "192.0.2.100:80"
+    protocol: TCP
+    lb_algo: rr
+    lb_kind: NAT
+    delay_loop: 200ms
+    real_servers:
+      - {address: "192.0.2.7:80", checks: [{plugin: {name: ASKED}}]}
+`, file)
+		if second {
+			text += fmt.Sprintf("      - {address: \"192.0.2.8:80\", checks: [{plugin: {name: ASKED, net_namespace: %s}}]}\n", red)
+		}
+		return a.write(t, name, text, 0o644)
+	}
+	path := site("moonkeep.yaml", false)
+	p := a.start(t, "run", path)
+	results := func(what ...string) {
+		t.Helper()
+		eventually(t, "results", func() bool {
+			s, err := p.status()
+			if err != nil || len(s.Services) != 1 || len(s.Services[0].Servers) != len(what) {
+				return false
+			}
+			for i, server := range s.Services[0].Servers {
+				if !strings.Contains(server.Checks[0].Message, what[i]) {
+					return false
+				}
+			}
+			return true
+		}, p.log.String)
+	}
+	results("fine")
+	site("moonkeep.yaml", true)
+	const refused = "plugin ASKED of 192.0.2.8:80: no_eth0"
+	mentions(t, "the plan", p.asks(t, 0, "plan", path), refused)
+	mentions(t, "the reload", p.asks(t, 1, "reload"), refused)
+	p.stop(t)
+
+	p = a.start(t, "again", path)
+	results("fine", "no_eth0")
+	netnstest.Must(t, os.WriteFile(file+".new", fmt.Appendf(nil, linesPlugin, "why=nothing_any_more", "", ""), 0o755))
+	netnstest.Must(t, os.Rename(file+".new", file))
+	said := p.asks(t, 1, "reload")
+	mentions(t, "the reload", said, "plugin ASKED of 192.0.2.7:80: nothing_any_more")
+	if strings.Contains(said, "192.0.2.8") {
+		t.Errorf("of what is refused already it says %s", said)
+	}
+	results("fine", "no_eth0")
+	p.stop(t)
+}

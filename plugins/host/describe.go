@@ -18,11 +18,16 @@ func (h *Host) Describe(ctx context.Context, p Plugin) (checker.Info, error) {
 }
 
 // Refusals starts a process of a plugin, apart from those that probe, and has it
-// prepare checks, of which none is probed. It returns who the plugin says it is
+// prepare checks, of which none is probed. It runs in the network namespace of the first,
+// which is that of all. Refusals returns who the plugin says it is
 // and, in the order of the checks, why it refuses one; nil is one that it takes.
 func (h *Host) Refusals(ctx context.Context, p Plugin, checks []Check) (info checker.Info, refused []error, err error) {
 	all := &arranged{plugin: p}
-	all.key, all.plugin = h.opts.place(&Check{Kind: p.Name}, map[string]Plugin{p.Name: p})
+	like := Check{Kind: p.Name}
+	if len(checks) > 0 {
+		like.NetNS = checks[0].NetNS
+	}
+	all.key, all.plugin = h.opts.place(&like, map[string]Plugin{p.Name: p})
 	if err := Verify(all.plugin); err != nil {
 		return info, nil, err
 	}

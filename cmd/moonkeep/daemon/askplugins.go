@@ -16,10 +16,11 @@ import (
 )
 
 // How long plugins may take to say what they think of checks: by hand, and while a
-// reload waits.
+// reload waits; and how many of their processes there are for it at once.
 const (
 	askLimit    = 20 * time.Second
 	reloadLimit = 5 * time.Second
+	askAtOnce   = 8
 )
 
 // AskPlugins starts the plugins of third parties on h, as the daemon would, and
@@ -36,18 +37,18 @@ func AskPlugins(ctx context.Context, h *pluginhost.Host, c *config.Config) confi
 }
 
 // question is what a plugin may think differently of: a check, where other addresses and
-// ports are the same everywhere.
+// ports are the same everywhere in one network namespace.
 type question struct {
-	kind, options, bindIf string
-	six, bindSix          bool
-	port, bindPort, mark  bool
+	kind, netns, options, bindIf string
+	six, bindSix                 bool
+	port, bindPort, mark         bool
 }
 
 func questionOf(k *pluginhost.Check) question {
 	six := func(a netip.Addr) bool { return a.Unmap().Is6() }
 	t := &k.Target
 	return question{
-		kind: k.Kind, options: string(k.Options), bindIf: t.BindIf, six: six(t.Address.Addr()), bindSix: six(t.BindTo),
+		kind: k.Kind, netns: k.NetNS, options: string(k.Options), bindIf: t.BindIf, six: six(t.Address.Addr()), bindSix: six(t.BindTo),
 		port: t.Address.Port() != 0, bindPort: t.BindPort != 0, mark: t.Fwmark != 0,
 	}
 }
@@ -65,47 +66,58 @@ func foreign(p *pluginhost.Plan) map[string]pluginhost.Plugin {
 
 // asked is what there is to ask of the plugins of third parties.
 type asked struct {
-	config  *config.Config
-	plugins []pluginhost.Plugin
-	checks  map[string][]pluginhost.Check // by plugin
-	silent  config.Severity               // how grave it is when one does not answer
+	config *config.Config
+	turns  []turn
+	silent config.Severity // how grave it is when one does not answer
 	// mild tells those of which it is a warning only that they are refused; nil is none.
 	mild func(question) bool
 }
 
+// turn is what one process of a plugin is asked, in the network namespace of its checks.
+type turn struct {
+	plugin pluginhost.Plugin
+	checks []pluginhost.Check
+}
+
 // toAsk are the plugins of a plan, with a check of each question that asks wants.
 func toAsk(c *config.Config, p *pluginhost.Plan, asks func(question) bool) *asked {
-	a := &asked{config: c, checks: make(map[string][]pluginhost.Check)}
+	a := &asked{config: c}
 	plugins := foreign(p)
 	seen := make(map[question]bool)
+	places := make(map[[2]string]int) // in turns, by kind and network namespace
 	for i := range p.Checks {
 		k := &p.Checks[i]
-		if _, ok := plugins[k.Kind]; !ok {
+		plugin, ok := plugins[k.Kind]
+		if !ok {
 			continue
 		}
-		if q := questionOf(k); !seen[q] {
-			if seen[q] = true; asks(q) {
-				a.checks[k.Kind] = append(a.checks[k.Kind], *k)
-			}
+		q := questionOf(k)
+		if seen[q] {
+			continue
 		}
-	}
-	for _, x := range p.Plugins {
-		if x.Path != "" && len(a.checks[x.Name]) > 0 {
-			a.plugins = append(a.plugins, x)
+		if seen[q] = true; !asks(q) {
+			continue
 		}
+		at, begun := places[[2]string{k.Kind, k.NetNS}]
+		if !begun {
+			at = len(a.turns)
+			places[[2]string{k.Kind, k.NetNS}] = at
+			a.turns = append(a.turns, turn{plugin: plugin})
+		}
+		a.turns[at].checks = append(a.turns[at].checks, *k)
 	}
 	return a
 }
 
 // ask asks them side by side.
 func (a *asked) ask(ctx context.Context, h *pluginhost.Host, limit time.Duration) config.Findings {
-	if len(a.plugins) == 0 {
+	if len(a.turns) == 0 {
 		return nil
 	}
 	at := make(map[uint32]build.Probe)
-	for _, x := range a.plugins {
-		for i := range a.checks[x.Name] {
-			at[a.checks[x.Name][i].Number] = build.Probe{}
+	for _, x := range a.turns {
+		for i := range x.checks {
+			at[x.checks[i].Number] = build.Probe{}
 		}
 	}
 	build.EachProbe(a.config, func(x *build.Probe) {
@@ -115,20 +127,26 @@ func (a *asked) ask(ctx context.Context, h *pluginhost.Host, limit time.Duration
 	})
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	found := make([]config.Findings, len(a.plugins))
+	found := make([]config.Findings, len(a.turns))
+	atOnce := make(chan struct{}, askAtOnce)
 	var all sync.WaitGroup
-	for i, x := range a.plugins {
-		if pluginhost.Verify(x) == nil { // checkPlugins tells
-			all.Go(func() { found[i] = a.askOne(ctx, h, x, at) })
+	for i, x := range a.turns {
+		if hostOptions(a.config).Check(pluginhost.Plan{Checks: x.checks[:1], Plugins: []pluginhost.Plugin{x.plugin}}) != nil {
+			continue // checkPlugins tells
 		}
+		atOnce <- struct{}{} // none takes longer than ctx
+		all.Go(func() {
+			defer func() { <-atOnce }()
+			found[i] = a.askOne(ctx, h, x, at)
+		})
 	}
 	all.Wait()
 	return slices.Concat(found...)
 }
 
-func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, p pluginhost.Plugin, at map[uint32]build.Probe) config.Findings {
+func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, x turn, at map[uint32]build.Probe) config.Findings {
 	var found config.Findings
-	checks := a.checks[p.Name]
+	p, checks := x.plugin, x.checks
 	_, refused, err := h.Refusals(ctx, p, checks)
 	if err != nil {
 		text := ""
@@ -190,12 +208,12 @@ func (d *daemon) plannedPlugins(ctx context.Context, c *config.Config) (found co
 		return found
 	}
 	a := d.questions(c, false)
-	if len(a.plugins) == 0 {
+	if len(a.turns) == 0 {
 		return nil
 	}
 	unasked := func(why string) config.Findings {
-		for _, x := range a.plugins {
-			found.Add(pluginAt(c, x.Name), config.Warning, "bad-plugin", "%s was not asked whether it takes its checks: %s", x, why)
+		for _, x := range a.turns {
+			found.Add(pluginAt(c, x.plugin.Name), config.Warning, "bad-plugin", "%s was not asked whether it takes its checks: %s", x.plugin, why)
 		}
 		return found
 	}
