@@ -10,7 +10,6 @@ import (
 	"io"
 	"log"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -84,12 +83,7 @@ func newBareCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		if strings.HasSuffix(err.Error(), "'c' in -c") && strings.Contains(cmd.Use, "FILE") {
-			return fmt.Errorf("%w: the file stands by itself: %s FILE", err, cmd.CommandPath())
-		}
-		return fmt.Errorf("%w; `%s --help` says which there are", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(unknownFlag)
 	return root
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,13 +21,38 @@ func explainUsage(root *cobra.Command) {
 		case check != nil:
 			cmd.Args = func(cmd *cobra.Command, args []string) error {
 				err := check(cmd, args)
-				if err != nil && strings.Contains(err.Error(), "arg(s)") { // cobra's own words
-					return fmt.Errorf("%w; usage: %s", err, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+				if err == nil {
+					return nil
+				}
+				usage := "usage: " + strings.TrimSuffix(cmd.UseLine(), " [flags]")
+				switch text := err.Error(); { // cobra's own words
+				case strings.Contains(text, "arg(s)"):
+					return fmt.Errorf("%w; %s", err, usage)
+				case strings.HasPrefix(text, "unknown command "):
+					if cmd.Flags().ShorthandLookup("c") != nil {
+						usage = fmt.Sprintf("a file is named by -c: %s -c %s", cmd.CommandPath(), args[0])
+					}
+					return fmt.Errorf("%s takes no argument, and %q is one; %s", cmd.CommandPath(), args[0], usage)
 				}
 				return err
 			}
 		}
 	}
+}
+
+// unknownFlag says of a flag that there is not how the file is named, where it may be meant
+// for that: by keepalived's word, or by that of another command.
+func unknownFlag(cmd *cobra.Command, err error) error {
+	file := slices.ContainsFunc([]string{"'c' in -c", "'f' in -f", "--config", "--use-file"}, func(flag string) bool {
+		return strings.HasPrefix(err.Error(), "unknown ") && strings.HasSuffix(err.Error(), flag)
+	})
+	switch {
+	case file && cmd.Flags().ShorthandLookup("c") != nil:
+		return fmt.Errorf("%w: a file is named by -c: %s -c FILE", err, cmd.CommandPath())
+	case file && strings.Contains(cmd.Use, "FILE"):
+		return fmt.Errorf("%w: the file stands by itself: %s FILE", err, cmd.CommandPath())
+	}
+	return fmt.Errorf("%w; `%s --help` says which there are", err, cmd.CommandPath())
 }
 
 // unknownCommand takes no arguments: what stands there is no command.
