@@ -1,6 +1,9 @@
 package lua
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // Library compiles each file once for all who name it, so that a configuration
 // in which a thousand checks name one script compiles it once, and all of them
@@ -31,6 +34,18 @@ func (l *Library) Compile(path string) (*Script, error) {
 	}
 	l.scripts[path] = s
 	return s, nil
+}
+
+// Sums are sums of what is in the files of the scripts that were compiled since Forget,
+// by their paths, without the clients, which are part of moonkeep.
+func (l *Library) Sums() map[string]uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := map[string]uint64{}
+	for _, s := range l.scripts {
+		maps.Copy(all, s.sums)
+	}
+	return all
 }
 
 // Forget has the files read again when somebody asks for them: another

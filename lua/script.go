@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"io/fs"
 	"os"
@@ -35,6 +36,8 @@ type Script struct {
 	// sources are the paths of all files, as messages give them, and onDisk those that
 	// are not embedded.
 	sources, onDisk []string
+	// sums are those of what is in the files onDisk, by their paths.
+	sums map[string]uint64
 	// requires are the modules that are required by a name written out.
 	requires []string
 	// uses are the calls of functions of modules, as far as they are plain.
@@ -76,7 +79,10 @@ func compileScript(path string, more ...string) (*Script, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the folder of script %s: %w", path, err)
 	}
-	s := &Script{path: path, dir: absolute, files: map[string]*lua.FunctionProto{}, sources: []string{path}, onDisk: []string{path}}
+	s := &Script{
+		path: path, dir: absolute, files: map[string]*lua.FunctionProto{}, sources: []string{path}, onDisk: []string{path},
+		sums: map[string]uint64{path: sum(source)},
+	}
 	proto, wanted, err := compile(path, source)
 	if err != nil {
 		return nil, err
@@ -179,7 +185,15 @@ func (s *Script) compileRequired(root *os.Root, need requirement) (*lua.Function
 	if err != nil {
 		return nil, nil, fail("require %q: read %s: %v", need.name, full, err)
 	}
+	s.sums[full] = sum(source)
 	return compile(full, source)
+}
+
+// sum tells what is in a file from what was.
+func sum(source []byte) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(source) // a hash takes everything
+	return h.Sum64()
 }
 
 // readSource reads and closes a file.

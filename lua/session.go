@@ -25,7 +25,7 @@ func NewSession(dir string, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := &Script{path: sessionName, dir: dir, main: proto, files: map[string]*lua.FunctionProto{}, sources: []string{sessionName}}
+	script := &Script{path: sessionName, dir: dir, main: proto, files: map[string]*lua.FunctionProto{}, sources: []string{sessionName}, sums: map[string]uint64{}}
 	wanted := clientNames()
 	for len(wanted) > 0 {
 		name := wanted[0]

@@ -41,7 +41,8 @@ after a restart. Nothing is changed. A
 reload that is refused unless it is forced is said to be, with the reasons.
 Checkers of third parties are asked what they think of new checks, when root or the
 daemon's user asks: the daemon starts them for that. Those whose file was replaced are
-named.
+named to them, and so are certificates, keys and Lua files in which something else is
+than what is in use.
 
 The daemon gets FILE's configuration through its socket and does the comparison,
 so that the configuration it runs never leaves it. FILE is a whole configuration, a

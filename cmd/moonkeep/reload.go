@@ -33,6 +33,9 @@ works; and so is one by which no file matches an include any more, in every
 language, or that leaves no instance and no virtual server. --force takes the
 configuration as it is.
 
+Certificates, keys and Lua files that the configuration names are read again, and
+named where something else is in them than before.
+
 Checkers of third parties are asked whether they take the checks that are new to
 them, and all of theirs where the plugin is another, but those that they refuse
 already. One that is refused refuses the reload; --force takes it only if the

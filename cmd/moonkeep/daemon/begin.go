@@ -48,6 +48,7 @@ func (d *daemon) open(c *config.Config, found config.Findings) error {
 		return err
 	}
 	d.config, d.losses, d.loaded, d.planned, d.checks = c, found.Losing(), time.Now(), plan.Node, plan.Checks.(*checks)
+	d.contents = d.inUse()
 	d.library.Forget()
 	return nil
 }

@@ -92,6 +92,7 @@ type daemon struct {
 
 	mu          sync.Mutex // guards what follows
 	config      *config.Config
+	contents    contents        // of config's files
 	losses      config.Findings // of config, which whoever started or forced it has accepted
 	loaded      time.Time
 	loadedSaid  time.Time // as status last said it
@@ -313,6 +314,13 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		build.KeepNames(c, d.current())
 		err = d.adopt(ctx, c)
 	}
+	var taken contents
+	if err == nil {
+		taken = d.inUse()
+		if paths := d.known().changed(taken); len(paths) > 0 {
+			d.log.Info("something else is in files of the configuration than before, which is in use from now on", "files", strings.Join(paths, " "))
+		}
+	}
 	d.library.Forget()
 	// Only now: to look for doubts, and a thousand lines, take longer than all else.
 	if err == nil {
@@ -323,7 +331,7 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
-		d.config, d.losses = c, losses // the node runs it, also while it stops
+		d.config, d.losses, d.contents = c, losses, taken // the node runs it, also while it stops
 	}
 	if ctx.Err() != nil {
 		return found, errOver

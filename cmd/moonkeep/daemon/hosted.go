@@ -132,8 +132,12 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 // numbers of the checks that are of scripts. The error joins all that is wrong,
 // each thing once, as pluginhost.Errors; checks that have something wrong are not in the plan.
 func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
+	return pluginPlanFrom(c, hostedFiles{})
+}
+
+// pluginPlanFrom is pluginPlan, which leaves in files those that it read.
+func pluginPlanFrom(c *config.Config, files hostedFiles) (p pluginhost.Plan, scripts map[string]uint32, err error) {
 	scripts = make(map[string]uint32)
-	files := hostedFiles{}
 	var bad []error
 	reported := make(map[string]bool)
 	fail := func(kind, what string, err error) { // thousands of servers may share one fault

@@ -163,7 +163,7 @@ func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.R
 	d.log.Info("reload requested", "by", control.Asker(ctx), "force", r.Force)
 	defer trim(worthTrim) // when neither the node nor the report has what was replaced
 	before := d.current()
-	anew := d.outdated()
+	anew, files := d.outdated(), d.known()
 	found, err := d.reload(d.ctx, r.Force) // also when the asker goes: half a reload is none
 	d.report(found, err)
 	out := control.Reloaded{Findings: findings(found)}
@@ -172,7 +172,7 @@ func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.R
 		return out, nil
 	}
 	p := plan.NewReport(before, d.current())
-	p.Beside(renewals(anew, d.current()))
+	p.Beside(append(renewals(anew, d.current()), files.changes(d.known())...))
 	if out.Plan, err = json.Marshal(p); err != nil {
 		return out, fmt.Errorf("encode what changed: %w", err)
 	}

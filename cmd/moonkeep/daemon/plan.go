@@ -59,6 +59,7 @@ func (d *daemon) Plan(ctx context.Context, configuration []byte) ([]byte, error)
 		}
 		p.Beside(renewals(d.outdated(), next))
 	}
+	p.Beside(d.plannedContents(ctx, next))
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}

@@ -37,6 +37,8 @@ type probes struct {
 	scripts map[string]uint32
 	// identities are those of the checks of scripts, by their names.
 	identities map[string]string
+	// contents are those of the files of certificates and keys.
+	contents contents
 	// split holds the asks of one Start by prober; scratch, for one caller.
 	split []share
 }
@@ -85,11 +87,12 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	if e.plugins == nil {
 		return p, nil
 	}
-	plan, numbers, err := pluginPlan(c)
+	files := hostedFiles{}
+	plan, numbers, err := pluginPlanFrom(c, files)
 	if err != nil {
 		return nil, err
 	}
-	p.scripts = numbers
+	p.scripts, p.contents = numbers, files.sums()
 	if p.set, err = e.plugins.Open(plan); err != nil {
 		return nil, err
 	}
