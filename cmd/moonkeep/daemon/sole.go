@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -228,8 +229,17 @@ func runDirOf(pid int32) (dir string) {
 		}
 		return err
 	}
-	// It is only for the message. Not each process may ask where another one is.
-	if within(fmt.Sprintf("/proc/%d/ns/net", pid), look) != nil {
+	// It is only for the message. A thread may be in another network namespace for a while,
+	// the first one, too; and not each process may ask where another one is.
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/ns/net", pid))
+	asked := make(map[string]bool)
+	for _, thread := range threads {
+		if at, err := os.Readlink(thread); err == nil && !asked[at] && dir == "" {
+			asked[at] = true
+			_ = within(thread, look)
+		}
+	}
+	if dir == "" {
 		_ = look()
 	}
 	return dir
