@@ -9,30 +9,6 @@ import (
 	"unicode/utf8"
 )
 
-// Position is a place in a file; lines and columns count from 1, and columns
-// count characters. The zero value means no particular place. A configuration of
-// tens of thousands of real servers has hundreds of thousands, so it is small.
-type Position struct {
-	File         string
-	Line, Column int32
-}
-
-// NewPosition is a place in a file of at most 64 MiB (load.MaxSize).
-func NewPosition(file string, line, column int) Position {
-	return Position{File: file, Line: int32(line), Column: int32(column)}
-}
-
-// String renders FILE:LINE:COLUMN.
-func (p Position) String() string {
-	switch {
-	case p.File == "":
-		return "-"
-	case p.Line == 0:
-		return p.File
-	}
-	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
-}
-
 // Severity says what a Finding means for running the configuration.
 type Severity uint8
 
@@ -165,6 +141,6 @@ func Printable(text string) string {
 // Sort orders them by file, line and column, keeping the order of equals.
 func (f Findings) Sort() {
 	slices.SortStableFunc(f, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.At.File, b.At.File), cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
+		return a.At.Compare(b.At)
 	})
 }

@@ -16,8 +16,8 @@ func TestFindingIsOnePrintableLine(t *testing.T) {
 // TestLosesBeyond: a mistake is new when it is there more often than before, on
 // whatever line it was.
 func TestLosesBeyond(t *testing.T) {
-	lost := func(line int32, text string) Finding {
-		return Finding{At: Position{File: "a", Line: line}, Name: "x", Text: text, Loses: true}
+	lost := func(line int, text string) Finding {
+		return Finding{At: NewPosition("a", line, 0), Name: "x", Text: text, Loses: true}
 	}
 	guess := func(essence, rest string) Finding {
 		return Finding{Name: "x", Text: essence + rest, Essence: essence, Loses: true}

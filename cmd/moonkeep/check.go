@@ -230,7 +230,7 @@ func readTexts(paths []string) ([]silence.Text, error) {
 func checkFile(path, configID string) (*config.Config, config.Findings) {
 	c, findings, err := daemon.OpenConfig(path, configID)
 	if err != nil {
-		findings.Add(config.Position{File: path}, config.Error, "unreadable-file", "%v", err)
+		findings.Add(config.NewPosition(path, 0, 0), config.Error, "unreadable-file", "%v", err)
 	}
 	return c, findings
 }
@@ -240,7 +240,7 @@ func checkFile(path, configID string) (*config.Config, config.Findings) {
 func sortByFile(found config.Findings, paths []string) {
 	found.Sort()
 	rank := func(f config.Finding) int {
-		if i := slices.Index(paths, f.At.File); i >= 0 {
+		if i := slices.Index(paths, f.At.File()); i >= 0 {
 			return i
 		}
 		return len(paths)

@@ -38,7 +38,7 @@ func printFindings(w io.Writer, found config.Findings, texts []silence.Text, o c
 func sources(found config.Findings, texts []silence.Text) map[string]*excerpt.Text {
 	out := map[string]*excerpt.Text{}
 	for _, t := range texts {
-		if slices.ContainsFunc(found, func(f config.Finding) bool { return f.At.File == t.File }) {
+		if slices.ContainsFunc(found, func(f config.Finding) bool { return f.At.File() == t.File }) {
 			out[t.File] = excerpt.New(t.File, t.Data)
 		}
 	}
@@ -78,11 +78,11 @@ func (p *findingPrinter) print(f config.Finding) {
 	place := f.At.String() + ": "
 	severity := f.Severity.String() + ": "
 	fmt.Fprintln(&p.out, p.in(bold, place)+p.in(shade, severity)+strings.TrimPrefix(line, place+severity))
-	source := p.sources[f.At.File]
+	source := p.sources[f.At.File()]
 	if source == nil {
 		return
 	}
-	if text, caret, ok := source.Line(int(f.At.Line), int(f.At.Column)); ok {
+	if text, caret, ok := source.Line(f.At.Line(), f.At.Column()); ok {
 		fmt.Fprintf(&p.out, "    %s\n    %s\n", text, strings.TrimSuffix(caret, "^")+p.in(green, "^"))
 	}
 }

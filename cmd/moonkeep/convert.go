@@ -112,7 +112,7 @@ func convertFile(path string, o convertOptions, stdout, stderr io.Writer) error 
 func withoutSecrets(all []document.Comment, text *excerpt.Text, found config.Findings) ([]document.Comment, config.Findings) {
 	var kept []document.Comment
 	for _, c := range all {
-		if text.Hides(int(c.At.Line)) {
+		if text.Hides(c.At.Line()) {
 			found.Add(c.At, config.Warning, "secret-left-out", "the comment is left out because a secret may stand in it; --secrets writes it")
 			continue
 		}

@@ -349,7 +349,7 @@ func labSteps(plan *lab.Plan, o *labOptions, stdin io.Reader, stderr io.Writer) 
 		return nil, false, exitUsage
 	}
 	if len(steps) == 0 {
-		at := config.Position{File: name}
+		at := config.NewPosition(name, 0, 0)
 		steps = []lab.Step{{At: at, Verb: lab.Settle}, {At: at, Verb: lab.Show}}
 	}
 	return steps, false, nil

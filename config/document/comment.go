@@ -1,7 +1,6 @@
 package document
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -67,23 +66,23 @@ func printable(s string) string {
 func (n *Node) Annotate(comments []Comment) {
 	byFile := map[string][]*Node{}
 	n.Walk(func(c *Node) {
-		if c.At.Line > 0 {
-			byFile[c.At.File] = append(byFile[c.At.File], c)
+		if c.At.Line() > 0 {
+			byFile[c.At.File()] = append(byFile[c.At.File()], c)
 		}
 	})
 	for _, nodes := range byFile {
 		slices.SortStableFunc(nodes, func(a, b *Node) int {
-			return cmp.Or(cmp.Compare(a.At.Line, b.At.Line), cmp.Compare(a.At.Column, b.At.Column))
+			return a.At.Compare(b.At)
 		})
 	}
 	for _, c := range comments {
-		nodes := byFile[c.At.File]
+		nodes := byFile[c.At.File()]
 		// The first node after the comment.
 		i, _ := slices.BinarySearchFunc(nodes, c.At, func(a *Node, at config.Position) int {
-			return cmp.Or(cmp.Compare(a.At.Line, at.Line), cmp.Compare(a.At.Column, at.Column))
+			return a.At.Compare(at)
 		})
 		switch {
-		case !c.Alone && i > 0 && nodes[i-1].At.Line == c.At.Line && nodes[i-1].Behind == "":
+		case !c.Alone && i > 0 && nodes[i-1].At.Line() == c.At.Line() && nodes[i-1].Behind == "":
 			nodes[i-1].Behind = c.Text
 		case i < len(nodes):
 			nodes[i].Above = append(nodes[i].Above, c.Text)

@@ -188,7 +188,7 @@ func (m maker) block(n *Node, b *schema.Block, v reflect.Value, around config.Ke
 		if dropped(c) {
 			continue
 		}
-		if at.Line > 0 {
+		if at.Line() > 0 {
 			c.At = at
 		}
 		n.Nodes = append(n.Nodes, c)

@@ -340,9 +340,16 @@ func (r *reader) open(k *keyword, s *statement, at pos) {
 }
 
 // more counts the statements from s on that have its keyword, so that a list
-// of them is made once.
+// of them is made once. Those of the top level are not there yet: it is how many
+// lines of the file begin like that.
 func (r *reader) more(s *statement) int {
 	n, keyword := 1, s.words[0].text
+	if len(r.enclosing) == 1 {
+		if from := r.src.place(s.at()); !from.expanded {
+			n += strings.Count(from.file.text[from.off:], "\n"+keyword+" ")
+		}
+		return n
+	}
 	for other := range r.tree.chain(s.next) {
 		if len(other.words) > 0 && other.words[0].text == keyword {
 			n++
@@ -378,13 +385,13 @@ func (r *reader) pop() {
 	r.frames = r.frames[:n]
 }
 
-// kept copies keys to where they stay. The lists of tens of thousands of
-// blocks share arrays.
-func (r *reader) kept(keys []config.Key) config.Keys {
-	const most = 512
+// stored copies keys to where they stay. The lists within one block of the top
+// level share an array, in which they go and stay together.
+func (r *reader) stored(keys []config.Key) config.Keys {
 	n := len(keys)
 	if cap(r.chunk)-len(r.chunk) < n {
-		r.chunk = make(config.Keys, 0, max(n, most))
+		// As a rule there is one for each statement, and one more.
+		r.chunk = make(config.Keys, 0, max(n, r.tree.size()+1))
 	}
 	from := len(r.chunk)
 	r.chunk = append(r.chunk, keys...)
@@ -394,7 +401,7 @@ func (r *reader) kept(keys []config.Key) config.Keys {
 // join adds keys to those that a struct wrote before, mostly none.
 func (r *reader) join(before config.Keys, keys []config.Key) config.Keys {
 	if len(before) == 0 {
-		return r.kept(keys)
+		return r.stored(keys)
 	}
 	return append(before, keys...)
 }

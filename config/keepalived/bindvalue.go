@@ -167,8 +167,13 @@ func bounds64(f *schema.Field, t reflect.Type) (lo, hi int64) {
 // the field has words that differ in nothing else, except where keepalived
 // does: see folds.
 func (r *reader) oneOf(f *schema.Field, keyword string, w token) (string, bool) {
-	if len(f.Enum) == 0 || f.Knows(w.text) {
-		return plain(w), true
+	if len(f.Enum) == 0 {
+		return r.kept(f, plain(w)), true
+	}
+	for _, word := range f.Enum {
+		if word == w.text {
+			return word, true
+		}
 	}
 	if slices.Contains(folds(), keyword) {
 		for _, word := range f.Enum {
@@ -183,6 +188,17 @@ func (r *reader) oneOf(f *schema.Field, keyword string, w token) (string, bool) 
 	}
 	r.out.error(w.at, "bad-value", "%s %s: it %s%s", keyword, r.shown(f, w), f.Allowed(), hint)
 	return "", false
+}
+
+// kept returns a text of its own for a value of the field, so that a configuration
+// does not keep its file in memory. As a rule many have the same.
+func (r *reader) kept(f *schema.Field, text string) string {
+	last := r.texts[f]
+	if last != text {
+		last = strings.Clone(text)
+		r.texts[f] = last
+	}
+	return last
 }
 
 // folds are the keywords whose words keepalived takes in capitals and in small
@@ -261,7 +277,7 @@ func (r *reader) duration(f *schema.Field, keyword string, w token) (time.Durati
 // program reads a command with USER [GROUP] behind it.
 func (r *reader) program(s *statement) (config.Program, bool) {
 	argv, file, rest := r.command(s)
-	p := config.Program{At: r.src.position(s.words[1].at), Argv: argv}
+	p := config.Program{At: r.position(s.words[1].at), Argv: argv}
 	switch {
 	case file == nil && argv != nil && s.words[0].text == "weight_by":
 		r.out.error(s.words[1].at, "bad-lua", "weight_by must be a Lua file with a weight function: \"lua:PATH\"")

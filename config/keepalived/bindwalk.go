@@ -152,8 +152,7 @@ func (r *reader) position(p pos) config.Position {
 	c, off := &r.counted, sp.off+int(p-sp.base)
 	if c.file != sp.file || off < c.off {
 		at := sp.file.position(off)
-		*c = cursor{file: sp.file, off: off, line: int(at.Line), start: strings.LastIndexByte(sp.file.text[:off], '\n') + 1}
-		return at
+		*c = cursor{file: sp.file, off: off, line: at.Line(), start: strings.LastIndexByte(sp.file.text[:off], '\n') + 1}
 	}
 	passed := sp.file.text[c.off:off]
 	if n := strings.Count(passed, "\n"); n > 0 {
@@ -161,5 +160,9 @@ func (r *reader) position(p pos) config.Position {
 		c.start = c.off + strings.LastIndexByte(passed, '\n') + 1
 	}
 	c.off = off
-	return config.NewPosition(sp.file.name, c.line, utf8.RuneCountInString(sp.file.text[c.start:off])+1)
+	column := utf8.RuneCountInString(sp.file.text[c.start:off]) + 1
+	if r.part != nil {
+		return r.part.At(c.line-r.above, column)
+	}
+	return sp.file.part.At(c.line, column)
 }

@@ -250,9 +250,9 @@ func TestBoundKeywords(t *testing.T) {
 
 				text = inBlock(l, name, before(key), k.name+" "+bad)
 				cfg, findings = Read("f", []byte(text))
-				at := int32(strings.Count(text[:strings.LastIndex(text, k.name+" "+bad)], "\n") + 1)
+				at := strings.Count(text[:strings.LastIndex(text, k.name+" "+bad)], "\n") + 1
 				if !slices.ContainsFunc(findings, func(x config.Finding) bool {
-					return x.At.Line == at && x.Name != "not-acted-on" && x.Name != "not-built"
+					return x.At.Line() == at && x.Name != "not-acted-on" && x.Name != "not-built"
 				}) {
 					t.Errorf("%s %s: got %v, want a finding on line %d of\n%s", k.name, bad, findings, at, text)
 				}

@@ -270,7 +270,7 @@ func (r *reader) acceptance(i *instance) {
 	}
 	first, last := i.Written.At("accept", i.At), i.Written.At("no_accept", i.At)
 	word := "accept"
-	if i.NoAccept = last.Line > first.Line; i.NoAccept {
+	if i.NoAccept = last.Line() > first.Line(); i.NoAccept {
 		i.Accept, word = false, "no_accept"
 	}
 	r.out.addAt(last, config.Warning, "given-twice", "accept and no_accept exclude each other: the later one, %s, counts, as in keepalived", word)

@@ -18,7 +18,10 @@
 //	           ($NAME), repeat.go (~SEQ and ~LST)
 //	source.go  all that was read, in order: where each byte was written
 //	lex.go     lines -> words with positions
-//	tree.go    words -> statements with nested bodies, braces balanced
+//	tree.go    words -> statements with nested bodies, braces balanced, one
+//	           statement of the top level at a time
+//	unchanged.go which of them need not be read, as they have not changed since
+//	           the last time
 //	walk.go    statements -> handlers, by the tables of table*.go; what the
 //	           tables do not know is reported once and skipped: explain.go
 //	bind.go    the tables' rows, made from the tags of the configuration's

@@ -324,8 +324,8 @@ func FuzzExpand(f *testing.F) {
 			t.Errorf("%d findings", len(findings))
 		}
 		for _, f := range findings {
-			lines := strings.Split(texts[f.At.File], "\n")
-			if f.Name != "more-findings" && f.Unseen == 0 && (f.At.Line < 1 || int(f.At.Line) > len(lines) || f.At.Column < 1 || int(f.At.Column) > len([]rune(lines[f.At.Line-1]))+1) {
+			lines := strings.Split(texts[f.At.File()], "\n")
+			if f.Name != "more-findings" && f.Unseen == 0 && (f.At.Line() < 1 || f.At.Line() > len(lines) || f.At.Column() < 1 || f.At.Column() > len([]rune(lines[f.At.Line()-1]))+1) {
 				t.Errorf("outside the files: %s", f)
 			}
 			if strings.ContainsAny(f.Text, "\n\r\x00") {

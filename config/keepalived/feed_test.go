@@ -277,6 +277,7 @@ func TestIncludes(t *testing.T) {
 func testCheckScope(t *testing.T, files map[string]string, want string) {
 	t.Helper()
 	r := newReader("main.conf", files["main.conf"], nil, memory(files), Options{})
+	r.tree.whole()
 	if got := strings.Join(names(r.out.findings()), ","); got != want {
 		t.Errorf("found %s, want %s", got, want)
 	}

@@ -38,6 +38,12 @@ type Options struct {
 	// always the smallest.
 	Random func(n int64) int64
 
+	// Earlier is what was read before, if anything was. Virtual servers of which
+	// nothing has changed are taken over from it; their real servers and all below
+	// are then in both and must not be changed in either. Their positions are those
+	// of the text that is read last. Nobody else may read with it at the same time.
+	Earlier *config.Config
+
 	// bounds replaces the usual ones, for tests.
 	bounds *bounds
 }
@@ -100,11 +106,9 @@ func read(path, text string, others []string, files Files, opts Options) (*confi
 	}
 	r := newReader(path, text, others, files, opts)
 	r.walkFile()
-	cfg := *r.complete() // a copy: the reader, which has the tree, is to go
+	cfg := *r.complete() // a copy: the reader, which has the text, is to go
 	found := r.out.findings()
-	if len(found) > 0 {
-		found.Hide(r.tree.secrets(r.language.knows))
-	}
+	found.Hide(r.tree.secrets)
 	return &cfg, found
 }
 

@@ -43,7 +43,7 @@ func dump(b *strings.Builder, at string, v reflect.Value) {
 	}
 	switch x := v.Interface().(type) {
 	case config.Position:
-		fmt.Fprintf(b, "%s = %d:%d\n", at, x.Line, x.Column)
+		fmt.Fprintf(b, "%s = %d:%d\n", at, x.Line(), x.Column())
 		return
 	case config.Keys:
 		// TestWritten holds them.
@@ -109,10 +109,10 @@ func checkFindings(t *testing.T, data []byte, findings config.Findings) {
 		if f.Name == "more-findings" || f.Unseen > 0 {
 			continue
 		}
-		if f.At.Line < 1 || int(f.At.Line) > len(lines) || f.At.Column < 1 || int(f.At.Column) > len([]rune(lines[f.At.Line-1]))+1 {
+		if f.At.Line() < 1 || f.At.Line() > len(lines) || f.At.Column() < 1 || f.At.Column() > len([]rune(lines[f.At.Line()-1]))+1 {
 			t.Errorf("outside the file: %s", f)
 		}
-		if f.At.Line < last.Line || f.At.Line == last.Line && f.At.Column < last.Column {
+		if f.At.Compare(last) < 0 {
 			t.Errorf("not sorted: %s after %v", f, last)
 		}
 		last = f.At

@@ -21,7 +21,7 @@ func (r *reader) endGroup(s *statement) {
 	g := &group{at: s.at(), members: r.members, tracks: r.tracking, damaged: r.damaged, meant: r.meant}
 	g.SyncGroup = taken[config.SyncGroup](r)
 	if other := r.groupNamed[g.Name]; other != nil {
-		r.out.warn(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on %s: this one is left out, as by keepalived", printable(g.Name), lineOf(other.At, g.At.File))
+		r.out.warn(g.at, "duplicate-name", "vrrp_sync_group %s is defined twice, first on %s: this one is left out, as by keepalived", printable(g.Name), lineOf(other.At, g.At.File()))
 		return
 	}
 	r.groupNamed[g.Name] = g
@@ -38,7 +38,7 @@ func (r *reader) completeGroup(g *group, taken map[string]*group) (config.SyncGr
 		exists := r.instanceNamed[m.text] != nil
 		switch {
 		case !exists:
-			hint := r.leftOut(m.text, g.At.File)
+			hint := r.leftOut(m.text, g.At.File())
 			if hint != "" {
 				hint += "."
 			} else if guess := r.nearestName(m.text, "unknown-instance", r.instanceNames); guess != "" {

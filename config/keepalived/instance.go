@@ -101,7 +101,7 @@ func (r *reader) endInstance(_ *statement) {
 		i.Instance = &left
 	}
 	if other != nil {
-		r.out.warn(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s: this one is left out, as by keepalived", printable(i.Name), lineOf(other.At, i.At.File))
+		r.out.warn(i.at, "duplicate-name", "vrrp_instance %s is defined twice, first on %s: this one is left out, as by keepalived", printable(i.Name), lineOf(other.At, i.At.File()))
 		return
 	}
 	r.instanceNamed[i.Name] = i

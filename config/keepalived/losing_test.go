@@ -197,7 +197,7 @@ func TestUnmatched(t *testing.T) {
 		if want := strings.Fields(tt.found); found.Errors() || !slices.Equal(names, slices.Sorted(slices.Values(want))) || (len(found.Losing()) > 0) != tt.loses {
 			t.Errorf("%s with %v: found %v", tt.line, tt.list, found)
 		}
-		if u := c.Includes; len(u) != 1 || u[0].At.Line != 1 || u[0].Pattern != strings.TrimSuffix(tt.want, "+") || u[0].Matched != strings.HasSuffix(tt.want, "+") {
+		if u := c.Includes; len(u) != 1 || u[0].At.Line() != 1 || u[0].Pattern != strings.TrimSuffix(tt.want, "+") || u[0].Matched != strings.HasSuffix(tt.want, "+") {
 			t.Errorf("%s with %v: %v", tt.line, tt.list, u)
 		}
 	}

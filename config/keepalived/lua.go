@@ -20,7 +20,7 @@ const luaGrants = "allow"
 // command. A relative path counts from the folder of the file that says it, as
 // in the other languages. It returns nil after an error.
 func (r *reader) luaFile(s *statement, argv []string) *config.Lua {
-	at := r.src.position(s.words[1].at)
+	at := r.position(s.words[1].at)
 	f := &config.Lua{At: at, Written: config.Keys{{Name: "path", At: at}}, Path: strings.TrimPrefix(argv[0], luaPrefix)}
 	wrong := func(format string, args ...any) *config.Lua {
 		r.damaged = true
@@ -31,8 +31,8 @@ func (r *reader) luaFile(s *statement, argv []string) *config.Lua {
 	if f.Path == "" {
 		return wrong("%s: the path of the Lua file is missing", form)
 	}
-	if !filepath.IsAbs(f.Path) && at.File != "" {
-		f.Path = filepath.Join(filepath.Dir(at.File), f.Path)
+	if !filepath.IsAbs(f.Path) && at.File() != "" {
+		f.Path = filepath.Join(filepath.Dir(at.File()), f.Path)
 	}
 	for _, word := range argv[1:] {
 		name, value, ok := strings.Cut(word, "=")

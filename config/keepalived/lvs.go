@@ -24,12 +24,15 @@ func (r *reader) endpoint(words []token, what string) (config.Endpoint, bool) {
 		r.out.error(words[0].at, "bad-address", "%s %s has a zone, and IPVS knows none: name an address that needs none", what, quoted(words[0].text))
 		return config.Endpoint{}, false
 	}
-	port := 0
-	if len(words) > 1 {
-		var ok bool
-		if port, ok = r.integer(words[1], "the port of "+what, 0, math.MaxUint16); !ok {
-			return config.Endpoint{}, false
-		}
+	if len(words) < 2 {
+		return config.Endpoint{AddrPort: netip.AddrPortFrom(a, 0)}, true
+	}
+	if port, err := strconv.ParseUint(words[1].text, 10, 16); err == nil {
+		return config.Endpoint{AddrPort: netip.AddrPortFrom(a, uint16(port))}, true
+	}
+	port, ok := r.integer(words[1], "the port of "+what, 0, math.MaxUint16)
+	if !ok {
+		return config.Endpoint{}, false
 	}
 	return config.Endpoint{AddrPort: netip.AddrPortFrom(a, uint16(port))}, true
 }
@@ -39,24 +42,23 @@ func (r *reader) beginVirtualServer(s *statement) {
 	if len(s.words) < 2 {
 		return
 	}
-	v, w := top[config.VirtualServer](r), s.words[1]
-	key := w.text
-	switch key {
+	v, w, key := top[config.VirtualServer](r), s.words[1], "address"
+	switch w.text {
 	case "fwmark", "group":
 		if len(s.words) < 3 {
 			r.damaged = true
-			r.out.error(w.at, "missing-argument", "virtual_server %s takes one value, and there is none", key)
+			r.out.error(w.at, "missing-argument", "virtual_server %s takes one value, and there is none", w.text)
 			return
 		}
-		if key == "group" {
-			v.Group = s.words[2].text
+		if w.text == "group" {
+			key, v.Group = "group", strings.Clone(s.words[2].text)
 			break
 		}
+		key = "fwmark"
 		n, ok := r.integer(s.words[2], "virtual_server fwmark", 1, math.MaxUint32)
 		r.damaged = r.damaged || !ok
 		v.Fwmark = uint32(n)
 	default:
-		key = "address"
 		var ok bool
 		v.Address, ok = r.endpoint(s.words[1:min(len(s.words), 3)], "virtual_server")
 		r.damaged = r.damaged || !ok

@@ -300,7 +300,7 @@ virtual_server group web {
 	written := func(keys config.Keys) string {
 		var all []string
 		for _, k := range keys {
-			all = append(all, fmt.Sprintf("%s:%d", k.Name, k.At.Line))
+			all = append(all, fmt.Sprintf("%s:%d", k.Name, k.At.Line()))
 		}
 		return strings.Join(all, " ")
 	}

@@ -79,7 +79,7 @@ func (r *reader) target() *config.Target {
 func (r *reader) pair(s *statement) {
 	f := r.row.bound.field
 	m := f.In(r.frames[len(r.frames)-1].value)
-	name, value := s.words[1].text, s.words[2].text
+	name, value := strings.Clone(s.words[1].text), strings.Clone(s.words[2].text)
 	if m.IsNil() {
 		m.Set(reflect.MakeMap(m.Type()))
 	}
@@ -119,7 +119,7 @@ func (r *reader) dnsName(s *statement) {
 // miscPath reads the program; its account is named by user.
 func (r *reader) miscPath(s *statement) {
 	argv, file, rest := r.command(s)
-	p := &config.Program{At: r.src.position(s.words[1].at), Argv: argv}
+	p := &config.Program{At: r.position(s.words[1].at), Argv: argv}
 	switch {
 	case file != nil:
 		p.Lua, p.Allow, p.Args = file.Path, file.Allow, file.Args
@@ -222,9 +222,9 @@ func (r *reader) endURL(*statement) {
 
 func (r *reader) miscUser(s *statement) {
 	c := top[config.MiscCheck](r)
-	c.User, c.Group = s.words[1].text, ""
+	c.User, c.Group = strings.Clone(s.words[1].text), ""
 	if len(s.words) > 2 {
-		c.Group = s.words[2].text
+		c.Group = strings.Clone(s.words[2].text)
 	}
 }
 
@@ -264,7 +264,10 @@ func (r *reader) fileWeight(s *statement) {
 func (r *reader) aimless() {
 	r.followers()
 	for i := range r.cfg.VirtualServers {
-		v := &r.cfg.VirtualServers[i]
+		v, said := &r.cfg.VirtualServers[i], r.out.said
+		if settled(v) {
+			continue
+		}
 		for k := range v.RealServers {
 			server := &v.RealServers[k]
 			server.Checks = slices.DeleteFunc(server.Checks, func(c config.Check) bool {
@@ -282,6 +285,9 @@ func (r *reader) aimless() {
 				}
 				return r.unbound(c.Kind(), to.Connect(v, server), to.BindIf, c.At())
 			})
+		}
+		if sum, ok := r.sums[v.At.Part()]; ok && r.out.said == said {
+			v.At.Part().SetSum(sum)
 		}
 	}
 }
@@ -310,11 +316,15 @@ func (r *reader) followers() {
 	}
 	const text = "no %s is named %s%s"
 	rest := func(name string, names []string, at config.Position) aside {
-		return aside(hinted(r.insteadOf(name, names, at.File), blockLeftOut))
+		return aside(hinted(r.insteadOf(name, names, at.File()), blockLeftOut))
 	}
 	for i := range r.cfg.VirtualServers {
-		for k := range r.cfg.VirtualServers[i].RealServers {
-			server := &r.cfg.VirtualServers[i].RealServers[k]
+		v := &r.cfg.VirtualServers[i]
+		if settled(v) {
+			continue
+		}
+		for k := range v.RealServers {
+			server := &v.RealServers[k]
 			server.Checks = slices.DeleteFunc(server.Checks, func(c config.Check) bool {
 				switch {
 				case c.File != nil && !slices.Contains(files, c.File.TrackFile):

@@ -175,7 +175,7 @@ func (r *reader) endServerGroup(*statement) {
 	for i := range groups[:len(groups)-1] {
 		if groups[i].Name == g.Name {
 			r.drop()
-			r.out.addAt(g.At, config.Warning, "duplicate-name", "virtual_server_group %s is defined twice, first on %s: this one is left out", printable(g.Name), lineOf(groups[i].At, g.At.File))
+			r.out.addAt(g.At, config.Warning, "duplicate-name", "virtual_server_group %s is defined twice, first on %s: this one is left out", printable(g.Name), lineOf(groups[i].At, g.At.File()))
 			return
 		}
 	}
@@ -199,7 +199,7 @@ func (r *reader) resolveGroups() {
 		if v.Group == "" || known[v.Group] {
 			continue
 		}
-		hint := r.leftOut(v.Group, v.At.File)
+		hint := r.leftOut(v.Group, v.At.File())
 		if hint != "" {
 			hint += "."
 		} else if guess := r.nearestName(v.Group, "unknown-group", func() []string { return names }); guess != "" {
@@ -235,7 +235,7 @@ func (r *reader) strange(v *config.VirtualServer) bool {
 				has = "inet6"
 			}
 			if has != "" && has != family {
-				r.out.addAt(v.At, config.Warning, "family-mismatch", "virtual_server group %s is left out, as by keepalived: it is %s, and its group has something of %s on line %d; write a group and a virtual_server for each family", printable(v.Group), familyName(family), familyName(has), e.At.Line)
+				r.out.addAt(v.At, config.Warning, "family-mismatch", "virtual_server group %s is left out, as by keepalived: it is %s, and its group has something of %s on line %d; write a group and a virtual_server for each family", printable(v.Group), familyName(family), familyName(has), e.At.Line())
 				return true
 			}
 		}

@@ -27,7 +27,7 @@ func (r *reader) notifyProgram(s *statement) {
 	case file != nil && s.words[0].text == "notify":
 		n := r.notifications()
 		if n.Lua != nil {
-			r.out.warn(s.at(), "given-twice", "notify was given a Lua file before, on %s: the first one counts", lineOf(n.Lua.At, at.File))
+			r.out.warn(s.at(), "given-twice", "notify was given a Lua file before, on %s: the first one counts", lineOf(n.Lua.At, at.File()))
 			return
 		}
 		n.Lua = file
@@ -38,7 +38,7 @@ func (r *reader) notifyProgram(s *statement) {
 	case argv != nil:
 		p := &config.Program{At: at, Argv: argv}
 		if before := r.notifications().Any; s.words[0].text == "notify" && before != nil {
-			r.out.warn(s.at(), "given-twice", "notify was given a program before, on %s: the first one counts, as in keepalived", lineOf(before.At, at.File))
+			r.out.warn(s.at(), "given-twice", "notify was given a program before, on %s: the first one counts, as in keepalived", lineOf(before.At, at.File()))
 			return
 		}
 		if len(rest) > 0 {

@@ -104,7 +104,7 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("%s: keepalived %s; here %v", row.name, outcome, found)
 		case refusedChecks(c) != nil:
 			t.Errorf("%s: keepalived %s; a checker refuses it: %v", row.name, outcome, refusedChecks(c))
-		case outcome == "complains" && silent[row.name] == "" && !slices.ContainsFunc(found, func(f config.Finding) bool { return int(f.At.Line) == row.line }):
+		case outcome == "complains" && silent[row.name] == "" && !slices.ContainsFunc(found, func(f config.Finding) bool { return f.At.Line() == row.line }):
 			t.Errorf("%s: keepalived complains; nothing is said on line %d: %v", row.name, row.line, found)
 		}
 	}

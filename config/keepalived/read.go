@@ -19,7 +19,7 @@ func Read(path string, data []byte) (*config.Config, config.Findings) {
 func unreadable(path, text string) (config.Finding, bool) {
 	var found config.Findings
 	if len(text) > mostBytes {
-		found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "file-too-large",
+		found.Add(config.NewPosition(path, 1, 1), config.Error, "file-too-large",
 			"the file has %d MiB, and at most %d are read: was another file meant?", len(text)>>20, mostBytes>>20)
 		return found[0], true
 	}

@@ -29,6 +29,8 @@ type report struct {
 	becomes string
 	given   [2]int
 	dropped [2]int
+	// said counts what was to be said, shown or not.
+	said int
 	// unseen counts the dropped ones that lose something, by the name.
 	unseen  map[string]int
 	perName map[string]int
@@ -64,6 +66,7 @@ func (r *report) add(at pos, s config.Severity, name, format string, args ...any
 }
 
 func (r *report) addLosing(at pos, s config.Severity, loses bool, name, format string, args ...any) {
+	r.said++
 	s, loses, format, args = r.soften(s, loses, name, format, args)
 	if r.full(s, name) && s == config.Error {
 		r.drop(s, loses, name) // before the position is looked for
@@ -74,6 +77,7 @@ func (r *report) addLosing(at pos, s config.Severity, loses bool, name, format s
 
 // say is add for a place that need not have a pos.
 func (r *report) say(at place, s config.Severity, name, format string, args ...any) {
+	r.said++
 	s, loses, format, args := r.soften(s, losing(name), name, format, args)
 	r.put(at, s, loses, name, format, args...)
 }
@@ -114,6 +118,7 @@ func (r *report) addAt(at config.Position, s config.Severity, name, format strin
 }
 
 func (r *report) putAt(at config.Position, s config.Severity, loses bool, name, format string, args ...any) {
+	r.said++
 	if r.full(s, name) {
 		r.drop(s, loses, name)
 		return
@@ -179,7 +184,7 @@ func (r *report) findings() config.Findings {
 	r.found.Sort()
 	errors, warnings := r.dropped[config.Error], r.dropped[config.Warning]
 	for _, name := range slices.Sorted(maps.Keys(r.unseen)) {
-		f := config.Finding{At: config.Position{File: r.src.main.name}, Loses: true, Unseen: r.unseen[name]}
+		f := config.Finding{At: config.NewPosition(r.src.main.name, 0, 0), Loses: true, Unseen: r.unseen[name]}
 		f.Name, f.Text = name, fmt.Sprintf("%d more that lose something are not shown", f.Unseen)
 		r.found = append(r.found, f)
 	}
@@ -188,7 +193,7 @@ func (r *report) findings() config.Findings {
 		if errors > 0 {
 			s = config.Error
 		}
-		r.found.Add(config.Position{File: r.src.main.name}, s, "more-findings",
+		r.found.Add(config.NewPosition(r.src.main.name, 0, 0), s, "more-findings",
 			"%d more errors and %d more warnings are not shown: put the first ones right and check again", errors, warnings)
 	}
 	return r.found

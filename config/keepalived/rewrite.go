@@ -22,7 +22,9 @@ func RewriteFiles(path string, data []byte, files Files, opts Options, repl func
 	root := r.language[""]
 	r.enclosing = []*block{root}
 	var edits []edit
-	for s := range r.tree.chain(r.tree.first) {
+	r.tree.hold()
+	for i := r.tree.after(none); i != none; i = r.tree.after(i) {
+		s := r.tree.at(i)
 		k := r.keywordOf(root, &s)
 		if k == nil || !k.named || k.body == "" || len(s.words) < 2 {
 			continue

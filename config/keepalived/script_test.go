@@ -20,7 +20,7 @@ func TestScriptCheck(t *testing.T) {
 		t.Fatalf("%v, %+v", found, c.Scripts)
 	}
 	s := c.Scripts[0]
-	if h := s.Plugin.HTTP; h == nil || h.ConnectIP != netip.MustParseAddr("192.0.2.9") || h.ConnectPort != 80 || h.URLs[0].Path != "/healthz" || h.At.Line != 5 {
+	if h := s.Plugin.HTTP; h == nil || h.ConnectIP != netip.MustParseAddr("192.0.2.9") || h.ConnectPort != 80 || h.URLs[0].Path != "/healthz" || h.At.Line() != 5 {
 		t.Errorf("check %+v", h)
 	}
 	if s.Interval != 2*time.Second || s.Fall != 3 || len(s.Argv) != 0 || !s.Written.Has("plugin") {

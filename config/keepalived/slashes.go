@@ -66,7 +66,7 @@ func (s *slashes) takes(r *report, at place, name string) bool {
 	if at.of != nil {
 		return false
 	}
-	line := config.NewPosition(at.file.name, at.file.line(at.off), 0)
+	line := at.file.part.At(at.file.line(at.off), 0)
 	from, known := s.begins[line]
 	if line == s.last {
 		from, known = s.lastFrom, true

@@ -24,22 +24,20 @@ const chunk = 4096
 type file struct {
 	name string
 	text string
+	// part is the file as that which positions are in.
+	part *config.Part
 	// before holds the number of line ends before each chunk.
 	before []int32
-	// lines is the number of lines, closing that of braces that close.
-	lines, closing int
 }
 
 // newFile counts the lines of text.
 func newFile(name, text string) *file {
-	f := &file{name: name, text: text, before: make([]int32, 0, len(text)/chunk+1)}
+	f := &file{name: name, text: text, part: config.NewPart(name), before: make([]int32, 0, len(text)/chunk+1)}
+	lines := 0
 	for at := 0; at <= len(text); at += chunk {
-		f.before = append(f.before, int32(f.lines))
-		part := text[at:min(at+chunk, len(text))]
-		f.lines += strings.Count(part, "\n")
-		f.closing += strings.Count(part, "}")
+		f.before = append(f.before, int32(lines))
+		lines += strings.Count(text[at:min(at+chunk, len(text))], "\n")
 	}
-	f.lines++
 	return f
 }
 
@@ -52,7 +50,7 @@ func (f *file) line(off int) int {
 func (f *file) position(off int) config.Position {
 	off = min(max(off, 0), len(f.text))
 	start := strings.LastIndexByte(f.text[:off], '\n') + 1
-	return config.NewPosition(f.name, f.line(off), utf8.RuneCountInString(f.text[start:off])+1)
+	return f.part.At(f.line(off), utf8.RuneCountInString(f.text[start:off])+1)
 }
 
 // run says where a part of an expanded line was written: from byte at on, it
@@ -79,35 +77,11 @@ type span struct {
 	muted bool
 }
 
-// spans is a list that grows without being copied: a configuration that is
-// expanded may have a million.
-type spans struct{ blocks [][]span }
-
-const spanBlock = 1024
-
-func (s *spans) len() int {
-	if len(s.blocks) == 0 {
-		return 0
-	}
-	return (len(s.blocks)-1)*spanBlock + len(s.blocks[len(s.blocks)-1])
-}
-
-func (s *spans) at(i int) *span { return &s.blocks[i/spanBlock][i%spanBlock] }
-
-func (s *spans) add(sp span) {
-	if n := len(s.blocks); n == 0 || len(s.blocks[n-1]) == spanBlock {
-		// The first block of most files is their only one.
-		s.blocks = append(s.blocks, make([]span, 0, min(spanBlock, 8+n*spanBlock)))
-	}
-	last := &s.blocks[len(s.blocks)-1]
-	*last = append(*last, sp)
-}
-
 // source is all that one reading has read.
 type source struct {
 	main  *file
 	files []*file
-	spans spans
+	spans paged[span]
 	// next is the pos behind everything.
 	next pos
 	// dropped are the parts that are not themselves text of the
@@ -249,15 +223,15 @@ func (s *source) position(p pos) config.Position { return s.place(p).position() 
 
 // line names the line of p in a message about a place in the same file.
 func (s *source) line(p, here pos) string {
-	return lineOf(s.position(p), s.position(here).File)
+	return lineOf(s.position(p), s.position(here).File())
 }
 
 // lineOf names a line in a message about a place in the file called here.
 func lineOf(at config.Position, here string) string {
-	if at.File == here {
-		return fmt.Sprintf("line %d", at.Line)
+	if at.File() == here {
+		return fmt.Sprintf("line %d", at.Line())
 	}
-	return fmt.Sprintf("line %d of %s", at.Line, at.File)
+	return fmt.Sprintf("line %d of %s", at.Line(), at.File())
 }
 
 // edit is a part of the text to be replaced.

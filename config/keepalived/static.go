@@ -59,7 +59,7 @@ func (r *reader) staticReferences() {
 		g.Members = slices.DeleteFunc(g.Members, func(m string) bool {
 			missing := r.instanceNamed[m] == nil
 			if missing {
-				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s%s", printable(g.Name), quoted(m), aside(hinted(r.leftOut(m, g.At.File), "it is no member, as in keepalived")))
+				r.out.addAt(g.Written.At("group", g.At), config.Warning, "unknown-instance", "track_group %s: no vrrp_instance is named %s%s", printable(g.Name), quoted(m), aside(hinted(r.leftOut(m, g.At.File()), "it is no member, as in keepalived")))
 			}
 			return missing
 		})
@@ -77,7 +77,7 @@ func (r *reader) staticReferences() {
 		if *name == "" || slices.Contains(names, *name) {
 			return
 		}
-		hint := r.leftOut(*name, at.File)
+		hint := r.leftOut(*name, at.File())
 		if hint != "" {
 			hint += "."
 		} else if guess := config.Nearest(*name, names); guess != "" {
@@ -102,7 +102,7 @@ func (r *reader) staticReferences() {
 		look(&x.TrackGroup, x.Written.At("track_group", x.At))
 	}
 	if d := r.cfg.Global.SyncDaemon; d != nil && d.Instance != "" && r.instanceNamed[d.Instance] == nil {
-		hint := r.leftOut(d.Instance, d.At.File)
+		hint := r.leftOut(d.Instance, d.At.File())
 		if hint != "" {
 			hint += "."
 		} else if guess := config.Nearest(d.Instance, r.instanceNames()); guess != "" {

@@ -150,7 +150,7 @@ func (r *reader) resolve(keyword string, lines []track) []config.Track {
 		}
 		d.used = true
 		if d.at > t.at {
-			r.out.warn(t.at, "defined-later", "%s %s is defined below, on %s: here it is tracked all the same, keepalived would ignore this line; define it first", kind, printable(t.name), lineOf(d.place, r.src.position(t.at).File))
+			r.out.warn(t.at, "defined-later", "%s %s is defined below, on %s: here it is tracked all the same, keepalived would ignore this line; define it first", kind, printable(t.name), lineOf(d.place, r.src.position(t.at).File()))
 		}
 		out = append(out, r.resolved(t, d.weight, d.reverse))
 	}
@@ -179,7 +179,7 @@ func (r *reader) leftOut(name, here string) string {
 // undefined reports something tracked that is not defined.
 func (r *reader) undefined(kind string, t track) {
 	rest := ": nothing watches what this line is meant to watch; the line is ignored, as by keepalived"
-	if left := r.leftOut(t.name, r.src.position(t.at).File); left != "" {
+	if left := r.leftOut(t.name, r.src.position(t.at).File()); left != "" {
 		rest = left + ": nothing watches what this line is meant to watch; the line is ignored"
 	} else if guess := r.nearestName(t.name, "unknown-script", func() []string { return r.trackerNames[kind] }); guess != "" {
 		r.trackers[kind][guess].used = true

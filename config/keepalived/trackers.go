@@ -29,7 +29,7 @@ func definedBy() map[string]string {
 // define notes a tracker and reports whether it is the first of its name.
 func (r *reader) trackable(kind string, d *tracker) bool {
 	if other := r.trackers[kind][d.name]; other != nil {
-		r.out.warn(d.at, "duplicate-name", "%s %s is defined twice, first on %s: this one is left out, as by keepalived", kind, printable(d.name), lineOf(other.place, d.place.File))
+		r.out.warn(d.at, "duplicate-name", "%s %s is defined twice, first on %s: this one is left out, as by keepalived", kind, printable(d.name), lineOf(other.place, d.place.File()))
 		return false
 	}
 	if r.trackers[kind] == nil {

@@ -25,6 +25,17 @@ type reader struct {
 	chunk config.Keys
 	// counted is where the walk last looked for a position.
 	counted cursor
+	// unchanged are the blocks that may be taken over. part is the one that is being
+	// read, below so many lines; nil outside of them. text is where the text of one is
+	// put together.
+	unchanged unchanged
+	part      *config.Part
+	above     int
+	text      []byte
+	// sums are those of blocks that were read and may be taken over later.
+	sums map[*config.Part]config.Sum
+	// texts are the last values of fields.
+	texts map[*schema.Field]string
 	// row is that of the statement whose handler runs, ended that of the block
 	// whose finish does.
 	row, ended *keyword
@@ -75,8 +86,8 @@ type reader struct {
 	budget budget
 }
 
-// newReader parses a configuration and makes its reader. The text is that of the
-// first file, at path; the others are read behind it.
+// newReader makes the reader of a configuration. The text is that of the first
+// file, at path; the others are read behind it.
 func newReader(path, text string, others []string, files Files, opts Options) *reader {
 	src := newSource(newFile(path, text))
 	out := newReport(src)
@@ -84,10 +95,11 @@ func newReader(path, text string, others []string, files Files, opts Options) *r
 	f.start(others)
 	s := schema.New()
 	r := &reader{
-		src: src, out: out, tree: parse(f, out), language: tables(), schema: s,
+		src: src, out: out, tree: newTree(f, tables().knows), language: tables(), schema: s,
 		skipped: map[string]config.Position{}, told: map[string]bool{},
 		instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 		trackers: map[string]map[string]*tracker{}, trackerNames: map[string][]string{},
+		unchanged: newUnchanged(opts.Earlier), texts: map[*schema.Field]string{}, sums: map[*config.Part]config.Sum{},
 	}
 	s.SetDefaults(&r.cfg)
 	r.push(reflect.ValueOf(&r.cfg).Elem(), s.Root(), reflect.Value{})
@@ -111,10 +123,10 @@ func (r *reader) mean(keyword string) {
 // walkFile reads all statements of the file.
 func (r *reader) walkFile() {
 	root := r.language[""]
-	r.walk(root, r.tree.first)
+	r.walk(root, r.tree.after(none))
 	r.enclosing = append(r.enclosing, root)
 	for i := 0; i < len(r.hoisted); i++ {
-		s := &r.tree.statements[r.hoisted[i]]
+		s := r.tree.at(r.hoisted[i])
 		r.one(root, root.find(s.words[0].text), s)
 	}
 	// keepalived runs on with any braces. Of a file that may have been cut off
@@ -124,7 +136,7 @@ func (r *reader) walkFile() {
 		if n == 1 {
 			severity = config.Warning
 		}
-		s := &r.tree.statements[r.tree.missing[n-1]]
+		s := r.tree.at(r.tree.missing[n-1])
 		r.out.add(s.open, severity, "missing-brace", "this { is never closed: %d } missing at the end of the file", n)
 	}
 	if n := len(r.tree.surplus); n > 0 && !r.cut {
@@ -144,44 +156,61 @@ func (r *reader) walk(b *block, first int32) int32 {
 		r.inst.said = nil
 	}
 	for i := first; i != none; {
-		s := &r.tree.statements[i]
-		next := s.next
-		k := r.keywordOf(b, &s)
-		if k == nil {
-			if r.outer(s) {
-				return i
-			}
-			r.unknown(b, s, i)
-			i = next
-			continue
-		}
-		if !r.affords(k, s) {
-			return none
-		}
-		if r.again(k, s, begin) {
-			i = next
-			continue
-		}
-		if r.inst != nil && b.name == "vrrp_instance" {
-			r.inst.says(k, s.at())
-		}
-		r.ignored = true
-		rest := r.one(b, k, s)
-		if k.first && r.ignored {
-			// The first that can be read is the first.
-			r.seen = r.seen[:len(r.seen)-1]
-		}
-		if rest != none {
+		rest, over := r.statement(b, i, begin)
+		switch {
+		case over:
+			return rest
+		case rest != none:
 			// A closing brace is missing in the body: it goes on here.
 			i = rest
-			continue
+		case len(r.enclosing) == 1:
+			i = r.tree.after(i)
+		default:
+			i = r.tree.at(i).next
 		}
-		if s.hasBody && len(r.enclosing) == 1 {
-			r.closed = s.close
-		}
-		i = next
 	}
 	return none
+}
+
+// statement reads one statement of a block, whose keywords begin in seen at begin.
+// The results are the statement at which the block goes on, none if that is the
+// next one, and whether the block is over, of which rest is the walk's result.
+func (r *reader) statement(b *block, i int32, begin int) (rest int32, over bool) {
+	s, said := r.tree.at(i), r.out.said
+	if len(r.enclosing) == 1 {
+		r.chunk = nil
+	}
+	k := r.keywordOf(b, &s)
+	if k == nil {
+		if r.outer(s) {
+			return i, true
+		}
+		r.unknown(b, s, i)
+		return none, false
+	}
+	if !r.affords(k, s) {
+		return none, true
+	}
+	if r.again(k, s, begin) {
+		return none, false
+	}
+	if r.inst != nil && b.name == "vrrp_instance" {
+		r.inst.says(k, s.at())
+	}
+	r.ignored = true
+	if len(r.enclosing) == 1 && k.body == serviceBlock {
+		rest = r.service(b, k, s, i, said)
+	} else {
+		rest = r.one(b, k, s)
+	}
+	if k.first && r.ignored {
+		// The first that can be read is the first.
+		r.seen = r.seen[:len(r.seen)-1]
+	}
+	if rest == none && s.hasBody && len(r.enclosing) == 1 {
+		r.closed = s.close
+	}
+	return rest, false
 }
 
 // again reports a keyword that the block has had before, and whether this one is
@@ -267,6 +296,7 @@ func (r *reader) idle(b *block, k *keyword, s *statement) {
 		what = k.note
 	}
 	if k.bound != nil && r.told[what] {
+		r.out.said++ // for others it would have been said here
 		return
 	}
 	r.told[what] = true
@@ -328,7 +358,7 @@ func (r *reader) inside(k *keyword, s *statement) int32 {
 // lines calls the keyword's line handler for each line of a body.
 func (r *reader) lines(k *keyword, s *statement) int32 {
 	for i := s.child; i != none; {
-		l := &r.tree.statements[i]
+		l := r.tree.at(i)
 		if r.outer(l) {
 			return i
 		}
@@ -354,13 +384,16 @@ func (r *reader) lines(k *keyword, s *statement) int32 {
 // closing brace before it is missing, and says so the first time. It is
 // asked only about words that the present block does not know.
 func (r *reader) outer(s *statement) bool {
-	if len(r.tree.missing) == 0 || len(s.words) == 0 {
+	if len(s.words) == 0 {
 		return false
 	}
 	for _, b := range r.enclosing {
 		k := b.find(s.words[0].text)
 		if k == nil || k.braces() != s.hasBody {
 			continue
+		}
+		if r.tree.whole(); len(r.tree.missing) == 0 {
+			return false
 		}
 		if !r.cut {
 			r.cut = true
@@ -400,9 +433,13 @@ func (r *reader) unknown(b *block, s *statement, index int32) {
 	root := r.enclosing[0]
 	word := s.words[0]
 	if b != root && s.hasBody && root.find(word.text) != nil {
+		r.tree.hold()
 		r.hoisted = append(r.hoisted, index)
 		r.out.warn(word.at, "wrong-block", "%s belongs at the top level of the file, not %s; it is read as if it stood there", word.text, b.place())
 		return
+	}
+	if b == root {
+		r.tree.whole() // to know of a brace behind it
 	}
 	if b == root && len(r.tree.surplus) > 0 {
 		// The rest of a block that a surplus brace has ended early.

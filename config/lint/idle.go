@@ -10,7 +10,7 @@ import (
 // idle looks at keys of which nothing comes where they stand.
 func idle(c *config.Config, found *config.Findings) {
 	if g := &c.Global; g.Garp.Preset != "" && g.MinGarp {
-		found.Add(g.Written.At("vrrp_min_garp", at(g.At, config.Position{File: file(c)})), config.Warning, "no-effect",
+		found.Add(g.Written.At("vrrp_min_garp", at(g.At, config.NewPosition(file(c), 0, 0))), config.Warning, "no-effect",
 			"vrrp_min_garp has no effect beside the garp preset %s of global: take one of them out", g.Garp.Preset)
 	}
 	for i := range c.Plugins {

@@ -10,7 +10,7 @@ func mail(c *config.Config, found *config.Findings) {
 	g := &c.Global
 	to, server := len(g.Email) > 0, g.SMTPServer != nil
 	place := func(key string) config.Position {
-		return g.Written.At(key, at(g.At, config.Position{File: file(c)}))
+		return g.Written.At(key, at(g.At, config.NewPosition(file(c), 0, 0)))
 	}
 	asks, where := asked(c)
 	switch {
@@ -40,7 +40,7 @@ func asked(c *config.Config) (bool, config.Position) {
 		key   string
 	}{{g.SMTPAlert, "smtp_alert"}, {g.SMTPAlertVRRP, "smtp_alert_vrrp"}, {g.SMTPAlertChecker, "smtp_alert_checker"}} {
 		if x.value != nil && *x.value {
-			return true, g.Written.At(x.key, at(g.At, config.Position{File: file(c)}))
+			return true, g.Written.At(x.key, at(g.At, config.NewPosition(file(c), 0, 0)))
 		}
 	}
 	for i := range c.Instances {

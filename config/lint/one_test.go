@@ -80,12 +80,12 @@ func TestAddressTwice(t *testing.T) {
 func TestSettle(t *testing.T) {
 	var found config.Findings
 	for i := range 5 {
-		found.Add(config.Position{File: "a", Line: 1}, config.Warning, "x", "%d", i)
+		found.Add(config.NewPosition("a", 1, 0), config.Warning, "x", "%d", i)
 	}
 	for i := range mostOfAName + 3 {
-		found.Add(config.Position{File: "b", Line: int32(i + 1)}, config.Warning, "x", "%d", i)
+		found.Add(config.NewPosition("b", i+1, 0), config.Warning, "x", "%d", i)
 	}
-	found.Add(config.Position{File: "b", Line: 99}, config.Warning, "y", "y")
+	found.Add(config.NewPosition("b", 99, 0), config.Warning, "y", "y")
 	got := settle(found)
 	if len(got) != 2+mostOfAName+1 {
 		t.Fatalf("got %d findings, want %d", len(got), 2+mostOfAName+1)
@@ -95,7 +95,7 @@ func TestSettle(t *testing.T) {
 			t.Errorf("finding %d: got %q, want %q", i, got[i].Text, want)
 		}
 	}
-	if !strings.HasPrefix(got[2].At.File, "b") {
-		t.Errorf("finding 2 is of %s", got[2].At.File)
+	if !strings.HasPrefix(got[2].At.File(), "b") {
+		t.Errorf("finding 2 is of %s", got[2].At.File())
 	}
 }

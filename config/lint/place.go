@@ -37,15 +37,15 @@ const mostOfAName = 50
 func settle(found config.Findings) config.Findings {
 	found.Sort()
 	type spot struct {
-		at   config.Position
+		at   config.Spot
 		name string
 	}
 	type tally struct{ given, last, more int }
 	spots, files := make(map[spot]*tally), make(map[spot]*tally)
 	kept := found[:0]
 	for _, f := range found {
-		here := tallied(spots, spot{f.At, f.Name})
-		there := tallied(files, spot{config.Position{File: f.At.File}, f.Name})
+		here := tallied(spots, spot{f.At.Spot(), f.Name})
+		there := tallied(files, spot{config.Spot{File: f.At.File()}, f.Name})
 		switch {
 		case here.given == 2:
 			here.more++

@@ -54,7 +54,7 @@ func (l *service) realServers() {
 	for i := range v.RealServers {
 		r := &v.RealServers[i]
 		if k, again := repeats[i]; again {
-			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d, with another lvs_method: keepalived drops the second, and so does this; take one out", r.Address, v.RealServers[k].At.Line)
+			l.report(r.At, "real-server-twice", "real_server %s is there twice, first on line %d, with another lvs_method: keepalived drops the second, and so does this; take one out", r.Address, v.RealServers[k].At.Line())
 			continue
 		}
 		e := r.Endpoint(v).AddrPort
@@ -68,7 +68,7 @@ func (l *service) realServers() {
 				what = "is the same server in IPVS as " + first.Address.String()
 				theirs = "keepalived tries to set both, of which the first that is set counts"
 			}
-			l.report(r.At, "real-server-twice", "real_server %s %s on line %d: IPVS has each once, and %s; take one out, and raise the weight if it shall get more", r.Address, what, first.At.Line, theirs)
+			l.report(r.At, "real-server-twice", "real_server %s %s on line %d: IPVS has each once, and %s; take one out, and raise the weight if it shall get more", r.Address, what, first.At.Line(), theirs)
 			continue
 		}
 		l.seen[e] = i
@@ -224,7 +224,7 @@ func (l *service) common(kind int, name, format string, args ...any) {
 // checkAt is where a check stands.
 func checkAt(c *config.Check, r *config.RealServer) config.Position {
 	at := c.At()
-	if at.Line == 0 {
+	if at.Line() == 0 {
 		return r.At
 	}
 	return at

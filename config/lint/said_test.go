@@ -21,7 +21,7 @@ func said(t *testing.T, got config.Findings, want ...string) {
 			continue
 		}
 		head, part, _ := strings.Cut(want[i], ": ")
-		rest, ok := f.Text, head == f.At.File+" "+f.Name
+		rest, ok := f.Text, head == f.At.File()+" "+f.Name
 		for p := range strings.SplitSeq(part, "…") {
 			var found bool
 			_, rest, found = strings.Cut(rest, p)

@@ -14,11 +14,11 @@ import (
 // TCP_CHECK that is fast enough. Lines are counted from 1.
 func server(address string, real ...string) config.VirtualServer {
 	v := config.VirtualServer{
-		At: config.Position{File: "a.conf", Line: 1}, Address: endpointOf(address), Protocol: "TCP", LBAlgo: "rr",
+		At: config.NewPosition("a.conf", 1, 0), Address: endpointOf(address), Protocol: "TCP", LBAlgo: "rr",
 		LBKind: config.LVSMethod{Kind: config.NAT}, DelayLoop: 10 * time.Second, ConnectTimeout: time.Second, Quorum: 1, Weight: 1,
 	}
 	for i, r := range real {
-		at := config.Position{File: "a.conf", Line: int32(i + 2)}
+		at := config.NewPosition("a.conf", i+2, 0)
 		v.RealServers = append(v.RealServers, config.RealServer{At: at, Address: endpointOf(r), Checks: []config.Check{{TCP: &config.TCPCheck{At: at}}}})
 	}
 	return v
@@ -326,7 +326,7 @@ func TestServiceNotHeld(t *testing.T) {
 	c.VirtualServers[0].Address, c.VirtualServers[0].HASuspend = config.Endpoint{}, false
 	c.VirtualServers[0].Group = "G"
 	c.VirtualServerGroups = []config.VirtualServerGroup{{Name: "G", Entries: []config.GroupEntry{
-		{Address: netip.MustParseAddr("192.0.2.2")}, {Address: netip.MustParseAddr("192.0.2.3"), Last: netip.MustParseAddr("192.0.2.9")}, {At: config.Position{File: "a.conf"}, Address: netip.MustParseAddr("192.0.2.1")},
+		{Address: netip.MustParseAddr("192.0.2.2")}, {Address: netip.MustParseAddr("192.0.2.3"), Last: netip.MustParseAddr("192.0.2.9")}, {At: config.NewPosition("a.conf", 0, 0), Address: netip.MustParseAddr("192.0.2.1")},
 	}}}
 	said(t, One(c), "a.conf service-not-held: virtual_server_group G: 192.0.2.1 is")
 }
@@ -400,7 +400,7 @@ func large(services, real int) *config.Config {
 		v := server(fmt.Sprintf("192.0.%d.%d:80", i/250, i%250+1))
 		for k := range per {
 			line++
-			at := config.Position{File: "a.conf", Line: int32(line)}
+			at := config.NewPosition("a.conf", line, 0)
 			v.RealServers = append(v.RealServers, config.RealServer{
 				At: at, Address: endpointOf(fmt.Sprintf("10.%d.%d.%d:80", i/250, i%250, k+1)), Checks: []config.Check{{TCP: &config.TCPCheck{At: at}}},
 			})

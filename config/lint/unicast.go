@@ -42,7 +42,7 @@ func (l *instanceLint) sources(held map[netip.Addr]bool) {
 
 // at is a place, or another one where the first is none.
 func at(p, otherwise config.Position) config.Position {
-	if p.Line == 0 {
+	if p.Line() == 0 {
 		return otherwise
 	}
 	return p

@@ -140,13 +140,13 @@ func TestPeers(t *testing.T) {
 		"unsigned for a time": {nil, func(_ *config.Config, in *config.Instance) { in.HMAC = hmac("permissive", 1, "hunter1") }, nil},
 		"names of their own": {
 			func(c *config.Config, _ *config.Instance) {
-				c.Global.RouterID, c.Global.Written = "LVS", config.Keys{{Name: "router_id", At: config.Position{File: "x", Line: 7}}}
+				c.Global.RouterID, c.Global.Written = "LVS", config.Keys{{Name: "router_id", At: config.NewPosition("x", 7, 0)}}
 			},
 			func(c *config.Config, _ *config.Instance) { c.Global.RouterID = "LVS2" }, nil,
 		},
 		"one name": {
 			func(c *config.Config, _ *config.Instance) {
-				c.Global.RouterID, c.Global.Written = "LVS", config.Keys{{Name: "router_id", At: config.Position{File: "x", Line: 7}}}
+				c.Global.RouterID, c.Global.Written = "LVS", config.Keys{{Name: "router_id", At: config.NewPosition("x", 7, 0)}}
 			},
 			func(*config.Config, *config.Instance) {}, []string{"x same-router-id: router_id LVS is that of a.yaml too"},
 		},
@@ -224,7 +224,7 @@ func TestInstanceAlone(t *testing.T) {
 // TestPlaces holds that a finding points at the key, or at the tracker, and at
 // the block where the key was not written.
 func TestPlaces(t *testing.T) {
-	at := func(line int) config.Position { return config.Position{File: "a.yaml", Line: int32(line)} }
+	at := func(line int) config.Position { return config.NewPosition("a.yaml", line, 0) }
 	c := read(t, "a.yaml", ha("A 1 100"))
 	in := &c.Instances[0]
 	in.At, in.AuthType, in.DownTimerAdverts, in.NoPreempt = at(10), "PASS", 1, true
@@ -232,7 +232,7 @@ func TestPlaces(t *testing.T) {
 	in.Written = config.Keys{{Name: "priority", At: at(20)}, {Name: "down_timer_adverts", At: at(21)}, {Name: "priority", At: at(22)}}
 	got := make(map[string]int)
 	for _, f := range One(c) {
-		got[f.Name] = int(f.At.Line)
+		got[f.Name] = f.At.Line()
 	}
 	for name, line := range map[string]int{"clear-password": 10, "one-lost-advert": 21, "weight-clamped": 22, "nopreempt-weight": 10} {
 		if got[name] != line {
@@ -241,7 +241,7 @@ func TestPlaces(t *testing.T) {
 	}
 	in.Priority = 255
 	for _, f := range One(c) {
-		if want := map[string]int{"web": 30, "db": 31}; f.Name == "owner-weight" && int(f.At.Line) != want["web"] && int(f.At.Line) != want["db"] {
+		if want := map[string]int{"web": 30, "db": 31}; f.Name == "owner-weight" && f.At.Line() != want["web"] && f.At.Line() != want["db"] {
 			t.Errorf("got %v, want it at the tracker", f)
 		}
 	}
@@ -254,11 +254,11 @@ func TestPlacesOfFiles(t *testing.T) {
 		"authentication: {auth_type: PASS, auth_pass: hunter2}\ngarp:\n  master_delay: 0s\nvirtual_ipaddresses: [192.0.2.1/24]\nmcast_src_ip: 192.0.2.1"
 	got := make(map[string]int)
 	for _, f := range One(read(t, "a.yaml", node(keys))) {
-		got[f.Name] = int(f.At.Line)
+		got[f.Name] = f.At.Line()
 	}
 	first := node("priority: 3\nversion: 3\nv3_checksum: rfc9568\nadvert_int: 2s\nmcast_src_ip: 192.0.2.9\nvirtual_ipaddresses: [192.0.2.1/24]\nvirtual_ipaddresses_excluded: [192.0.2.8]")
 	for _, f := range Cluster([]*config.Config{read(t, "b.yaml", first), read(t, "a.yaml", strings.NewReplacer("rfc9568", "rfc5798", "2s", "3s", ".1/24", ".2/24", ".8", ".7").Replace(first))}) {
-		got[f.Name] = int(f.At.Line)
+		got[f.Name] = f.At.Line()
 	}
 	for name, line := range map[string]int{
 		"one-lost-advert": 10, "untracked-link": 11, "clear-password": 12, "announced-once": 14, "virtual-source": 16,

@@ -35,7 +35,7 @@ func services(c *config.Config, found *config.Findings) {
 		l.v = &c.VirtualServers[i]
 		id := l.v.Identity()
 		if other := identities[id]; other != nil {
-			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, as it defines them; put them into one", other.At.Line)
+			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, as it defines them; put them into one", other.At.Line())
 			continue
 		}
 		identities[id] = l.v
@@ -96,7 +96,7 @@ func (l *service) shared(c *config.Config) {
 		told := false
 		for _, key := range stands(c, l.v) {
 			if other := owners[key]; other != nil && other.Identity() != l.v.Identity() && !told {
-				l.report(l.v.At, "service-shared", "%s is of virtual_server %s on line %d, too: IPVS has it once, with the scheduler, the persistence and the flags of that one and the real servers of both; take it out of one", key, serverName(other), other.At.Line)
+				l.report(l.v.At, "service-shared", "%s is of virtual_server %s on line %d, too: IPVS has it once, with the scheduler, the persistence and the flags of that one and the real servers of both; take it out of one", key, serverName(other), other.At.Line())
 				told = true
 			} else if other == nil {
 				owners[key] = l.v

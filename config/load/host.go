@@ -113,7 +113,7 @@ func (h *host) tell(severity config.Severity, subject string, at config.Position
 func (h *host) interfaces() {
 	names, err := h.machine.names()
 	if err != nil {
-		h.found.Add(config.Position{File: h.file()}, config.Error, "no-interface", "the interfaces of %s cannot be listed: %v", h.place, err)
+		h.found.Add(config.NewPosition(h.file(), 0, 0), config.Error, "no-interface", "the interfaces of %s cannot be listed: %v", h.place, err)
 		return
 	}
 	need := func(at config.Position, what, name string) {

@@ -13,8 +13,9 @@ import (
 	"github.com/moonkeep/moonkeep/config/keepalived"
 )
 
-// fileKeepalived reads a configuration in keepalived's language.
-func fileKeepalived(path, configID string) (*config.Config, config.Findings, error) {
+// fileKeepalived reads a configuration in keepalived's language. Earlier is what was
+// read before, or nil.
+func fileKeepalived(path, configID string, earlier *config.Config) (*config.Config, config.Findings, error) {
 	files := Files()
 	// The file may be large, and is not kept for this.
 	read, empty := false, true
@@ -26,7 +27,9 @@ func fileKeepalived(path, configID string) (*config.Config, config.Findings, err
 		}
 		return text, err
 	}
-	c, found, err := keepalived.ReadFiles(path, files, Options(configID))
+	options := Options(configID)
+	options.Earlier = earlier
+	c, found, err := keepalived.ReadFiles(path, files, options)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read configuration: %w", err)
 	}

@@ -14,7 +14,7 @@ import (
 // keyed is a configuration with one key.
 func keyed(secret string) *config.Config {
 	return &config.Config{Instances: []config.Instance{{Name: "V", HMAC: &config.HMAC{ActiveKey: 1, Keys: []config.HMACKey{
-		{At: config.Position{File: "f", Line: 7, Column: 1}, ID: 1, Secret: secret},
+		{At: config.NewPosition("f", 7, 1), ID: 1, Secret: secret},
 	}}}}}
 }
 

@@ -38,9 +38,9 @@ func File(path string) (*config.Config, config.Findings, error) { return FileAs(
 // it is of use only if the findings hold no error.
 func FileAs(path, configID string) (*config.Config, config.Findings, error) {
 	if OfKeepalived(path) {
-		return fileKeepalived(path, configID)
+		return fileKeepalived(path, configID, nil)
 	}
-	return Layers([]string{path}, nil)
+	return Layers([]string{path}, nil, nil)
 }
 
 // OfKeepalived reports whether a path is read in keepalived's language.
@@ -55,7 +55,7 @@ func OfKeepalived(path string) bool {
 // emptyFile is the result of reading a blank file.
 func emptyFile(path string) (*config.Config, config.Findings) {
 	var found config.Findings
-	found.Add(config.Position{File: path, Line: 1, Column: 1}, config.Error, "empty-file",
+	found.Add(config.NewPosition(path, 1, 1), config.Error, "empty-file",
 		"the file is empty: it needs a vrrp_instance or a virtual_server")
 	return &config.Config{Files: []string{path}}, found
 }

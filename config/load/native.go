@@ -24,15 +24,17 @@ const MaxNative = 4 << 20
 // later ones over earlier ones; a folder stands for its files with one of
 // source.Extensions, in order of their names. One file alone may be a
 // keepalived.conf, too. Settings are laid over the files; nil is none, not
-// even of the environment. The results are as FileAs's.
-func Layers(paths []string, settings *source.Settings) (*config.Config, config.Findings, error) {
+// even of the environment. Earlier is what was read before, or nil, of which a
+// keepalived.conf takes over what has not changed: see keepalived.Options. The
+// results are as FileAs's.
+func Layers(paths []string, settings *source.Settings, earlier *config.Config) (*config.Config, config.Findings, error) {
 	var configID string
 	var global []source.Setting
 	if settings != nil {
 		configID, global = settings.ConfigID(), settings.Global()
 	}
 	if len(paths) == 1 && OfKeepalived(paths[0]) {
-		return fileKeepalived(paths[0], configID)
+		return fileKeepalived(paths[0], configID, earlier)
 	}
 	n := &nativeFiles{left: MaxNative}
 	var files []source.File
@@ -54,7 +56,7 @@ func Layers(paths []string, settings *source.Settings) (*config.Config, config.F
 		}
 		files = append(files, some...)
 		if isDir {
-			folders = append(folders, config.Include{At: config.Position{File: path}, Pattern: absolute(path), Matched: len(some) > 0})
+			folders = append(folders, config.Include{At: config.NewPosition(path, 0, 0), Pattern: absolute(path), Matched: len(some) > 0})
 		}
 	}
 	if len(files) == 0 {

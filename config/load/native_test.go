@@ -30,7 +30,7 @@ func TestLayers(t *testing.T) {
 	write(t, path("half.yaml"), "#"+strings.Repeat(" ", MaxNative/2))
 	t.Setenv("MK_TEST_NAME", "from the environment")
 
-	c, found, err := Layers([]string{path("a.yaml"), path("b.yaml")}, source.NewSettings(map[string]string{"script_group": "set"}))
+	c, found, err := Layers([]string{path("a.yaml"), path("b.yaml")}, source.NewSettings(map[string]string{"script_group": "set"}), nil)
 	if err != nil || found.Errors() {
 		t.Fatalf("%v, %v", found, err)
 	}
@@ -38,13 +38,13 @@ func TestLayers(t *testing.T) {
 	if !slices.Equal(c.Files, want) || c.Global.RouterID != "from the environment" || c.Global.ScriptUser != "two" || c.Global.ScriptGroup != "set" {
 		t.Errorf("files %q, want %q; %+v", c.Files, want, c.Global)
 	}
-	if c, found, err := Layers([]string{path("more"), path("a.yaml")}, nil); err != nil || found.Errors() || len(c.Files) != 5 {
+	if c, found, err := Layers([]string{path("more"), path("a.yaml")}, nil, nil); err != nil || found.Errors() || len(c.Files) != 5 {
 		t.Errorf("a folder first: %v, %v", found, err)
 	}
 	if c, _, err := FileAs(path("more"), ""); err != nil || !slices.Equal(c.Files, []string{path("more/1.json"), path("more/2.toml")}) {
 		t.Errorf("a folder alone: %v", err)
 	}
-	if c, _, err := Layers([]string{path("k.conf")}, nil); err != nil || len(c.Instances) != 1 {
+	if c, _, err := Layers([]string{path("k.conf")}, nil, nil); err != nil || len(c.Instances) != 1 {
 		t.Errorf("keepalived.conf alone: %v", err)
 	}
 	for name, test := range map[string]struct {
@@ -59,13 +59,13 @@ func TestLayers(t *testing.T) {
 		"too much":             {[]string{path("large.yaml")}, ErrTooLarge, "large.yaml: too large: a configuration in this language has 4 MiB at most"},
 		"too much together":    {[]string{path("half.yaml"), path("half.yaml")}, ErrTooLarge, "half.yaml: too large"},
 	} {
-		c, _, err := Layers(test.paths, nil)
+		c, _, err := Layers(test.paths, nil, nil)
 		if c != nil || err == nil || !strings.Contains(err.Error(), test.want) || test.is != nil && !errors.Is(err, test.is) {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
 	write(t, path("i.yaml"), "include: [gone.yaml, k.conf, '[', more/2.toml]\n"+whole("eth0"))
-	_, found, err = Layers([]string{path("i.yaml")}, nil)
+	_, found, err = Layers([]string{path("i.yaml")}, nil, nil)
 	var got []string
 	for _, f := range found {
 		got = append(got, strings.ReplaceAll(f.String(), dir, "DIR"))

@@ -20,7 +20,7 @@ import (
 func (h *host) subnets() {
 	all, err := h.machine.links()
 	if err != nil {
-		h.found.Add(config.Position{File: h.file()}, config.Warning, "no-interface", "the addresses of interfaces cannot be listed, so that nobody looks whether virtual ones fit: %v", err)
+		h.found.Add(config.NewPosition(h.file(), 0, 0), config.Warning, "no-interface", "the addresses of interfaces cannot be listed, so that nobody looks whether virtual ones fit: %v", err)
 		return
 	}
 	held, balanced := make(map[netip.Addr]bool), make(map[netip.Addr]bool)

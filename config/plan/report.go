@@ -45,7 +45,7 @@ func NewReport(old, next *config.Config) Report {
 	for _, i := range items {
 		p.Changes = append(p.Changes, ReportChange{
 			What: i.What, Path: i.Path, Old: i.Old, New: i.New, Effect: i.Effect.String(), Why: i.Why,
-			Outage: i.Outage.Seconds(), File: i.At.File, Line: int(i.At.Line),
+			Outage: i.Outage.Seconds(), File: i.At.File(), Line: i.At.Line(),
 		})
 	}
 	if len(items) > 0 {

@@ -146,7 +146,7 @@ func (d *differ) block(b *Block, v, w reflect.Value, path string, around config.
 func (b *Block) where(f *Field, around config.Position, structs ...reflect.Value) config.Position {
 	at := around
 	for _, v := range structs {
-		if p := b.At(v); p != nil && at == around && p.Line > 0 {
+		if p := b.At(v); p != nil && at == around && p.Line() > 0 {
 			at = *p
 		}
 		if keys := b.Written(v); keys != nil && keys.Has(f.Key) {

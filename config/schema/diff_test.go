@@ -17,7 +17,7 @@ func TestDiff(t *testing.T) {
 		want []string
 	}{
 		"nothing":      {sample{}, sample{Numbers: []int{}}, nil},
-		"a place only": {sample{}, sample{place: place{At: config.Position{Line: 1}}}, nil},
+		"a place only": {sample{}, sample{place: place{At: config.NewPosition("", 1, 0)}}, nil},
 		"scalars": {sample{State: "MASTER", Interval: time.Second}, sample{State: "BACKUP", Interval: 10 * time.Millisecond, Weight: &weight},
 			[]string{"state MASTER -> BACKUP", "weight added 5", "interval 1s -> 10ms"}},
 		"within a struct": {sample{Flat: flatted{Delay: 1}}, sample{Flat: flatted{Delay: 2}}, []string{"garp: delay 1ns -> 2ns"}},
@@ -38,10 +38,10 @@ func TestDiff(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
-	b := sample{Flat: flatted{Delay: 1}, place: place{At: config.Position{Line: 3}, Written: config.Keys{{Name: "weight", At: config.Position{Line: 7}}}}, Weight: &weight, State: "MASTER"}
+	b := sample{Flat: flatted{Delay: 1}, place: place{At: config.NewPosition("", 3, 0), Written: config.Keys{{Name: "weight", At: config.NewPosition("", 7, 0)}}}, Weight: &weight, State: "MASTER"}
 	for i, c := range s.Diff(&sample{}, &b) {
-		if want := []int32{3, 3, 7}[i]; c.At.Line != want {
-			t.Errorf("%v is in line %d, want %d", c, c.At.Line, want)
+		if want := []int{3, 3, 7}[i]; c.At.Line() != want {
+			t.Errorf("%v is in line %d, want %d", c, c.At.Line(), want)
 		}
 	}
 }

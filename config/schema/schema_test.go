@@ -161,9 +161,9 @@ func TestIn(t *testing.T) {
 	if f := root.Field("weight"); f.Value(v).IsValid() || !f.Pointer {
 		t.Error("a weight that nobody wrote")
 	}
-	root.At(v).Line = 4
+	*root.At(v) = config.NewPosition("", 4, 0)
 	*root.Written(v) = append(*root.Written(v), config.Key{Name: "a"})
-	if x.At.Line != 4 || !x.Written.Has("a") {
+	if x.At.Line() != 4 || !x.Written.Has("a") {
 		t.Errorf("at %v, written %v", x.At, x.Written)
 	}
 	if b := root.Field("garp").Elem; b.At(v) != nil || b.Written(v) != nil {
@@ -250,18 +250,20 @@ func TestEqual(t *testing.T) {
 	}{
 		"nothing":         {func(*sample) {}, true},
 		"another pointer": {func(s *sample) { s.Weight = &two }, true},
-		"places":          {func(s *sample) { s.At.Line, s.Items[0].At.Line, s.Written = 1, 2, config.Keys{{}} }, true},
-		"files":           {func(s *sample) { s.Files = []string{"a"} }, true},
-		"an empty slice":  {func(s *sample) { s.Numbers, s.Deep = []int{}, nil }, true},
-		"no pointer":      {func(s *sample) { s.Weight = nil }, false},
-		"a name":          {func(s *sample) { s.Items[0].Name = "b" }, false},
-		"one more":        {func(s *sample) { s.Items = append(s.Items, item{}) }, false},
-		"a map's value":   {func(s *sample) { s.Args["a"] = "c" }, false},
-		"a map's key":     {func(s *sample) { s.Args = map[string]string{"b": "b"} }, false},
-		"a prefix":        {func(s *sample) { s.Networks[0] = netip.MustParsePrefix("192.0.2.0/25") }, false},
-		"an address":      {func(s *sample) { s.Source = netip.MustParseAddr("::1") }, false},
-		"a lent field":    {func(s *sample) { s.Lent = 1 }, false},
-		"a struct":        {func(s *sample) { s.Deep = &deep{} }, false},
+		"places": {func(s *sample) {
+			s.At, s.Items[0].At, s.Written = config.NewPosition("", 1, 0), config.NewPosition("", 2, 0), config.Keys{{}}
+		}, true},
+		"files":          {func(s *sample) { s.Files = []string{"a"} }, true},
+		"an empty slice": {func(s *sample) { s.Numbers, s.Deep = []int{}, nil }, true},
+		"no pointer":     {func(s *sample) { s.Weight = nil }, false},
+		"a name":         {func(s *sample) { s.Items[0].Name = "b" }, false},
+		"one more":       {func(s *sample) { s.Items = append(s.Items, item{}) }, false},
+		"a map's value":  {func(s *sample) { s.Args["a"] = "c" }, false},
+		"a map's key":    {func(s *sample) { s.Args = map[string]string{"b": "b"} }, false},
+		"a prefix":       {func(s *sample) { s.Networks[0] = netip.MustParsePrefix("192.0.2.0/25") }, false},
+		"an address":     {func(s *sample) { s.Source = netip.MustParseAddr("::1") }, false},
+		"a lent field":   {func(s *sample) { s.Lent = 1 }, false},
+		"a struct":       {func(s *sample) { s.Deep = &deep{} }, false},
 	} {
 		a, b := base(), base()
 		test.change(&b)

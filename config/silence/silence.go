@@ -64,7 +64,7 @@ type allow struct {
 
 // covers reports whether a finding is one that a allows.
 func (a *allow) covers(f config.Finding) bool {
-	return a.name == f.Name && (a.at.File == "" || a.at.File == f.At.File && (a.line == 0 || a.line == int(f.At.Line)))
+	return a.name == f.Name && (a.at.File() == "" || a.at.File() == f.At.File() && (a.line == 0 || a.line == f.At.Line()))
 }
 
 // Apply returns the findings of nodes files' configurations without those
@@ -112,7 +112,7 @@ func Apply(found config.Findings, texts []Text, names []string, nodes int) (conf
 
 // said names the allow as its author wrote it.
 func (a *allow) said() string {
-	if a.at.File == "" {
+	if a.at.File() == "" {
 		return "--allow " + a.name
 	}
 	return "allow " + a.name

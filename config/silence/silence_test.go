@@ -82,8 +82,8 @@ func TestApply(t *testing.T) {
 			for i, f := range got {
 				place, rest, _ := strings.Cut(test.want[i], " ")
 				name, text, _ := strings.Cut(rest, " ")
-				line := strings.Replace(f.At.String(), f.At.File+":", "", 1)
-				if f.At.File == "" {
+				line := strings.Replace(f.At.String(), f.At.File()+":", "", 1)
+				if f.At.File() == "" {
 					line = "0:0"
 				}
 				if line != place || f.Name != name || !strings.Contains(f.Text, text) {

@@ -49,8 +49,8 @@ func (r *reader) duplicates(c *config.Config) {
 
 // relative names a place as seen from another one.
 func relative(at, from config.Position) string {
-	if at.File == from.File {
-		return fmt.Sprintf("in line %d", at.Line)
+	if at.File() == from.File() {
+		return fmt.Sprintf("in line %d", at.Line())
 	}
 	return "at " + at.String()
 }

@@ -66,7 +66,7 @@ func (d *decoder) findings() config.Findings {
 		}
 		all = all[:maxFindings:maxFindings]
 		all.Sort()
-		all.Add(config.Position{File: d.file}, severity, "more-findings",
+		all.Add(config.NewPosition(d.file, 0, 0), severity, "more-findings",
 			"%d more are not shown: put the first ones right and check again", len(cut)+lost)
 		return all
 	}
@@ -80,7 +80,7 @@ func (d *decoder) path(at config.Position, p string) string {
 	if p == "" || filepath.IsAbs(p) {
 		return p
 	}
-	return filepath.Join(filepath.Dir(at.File), p)
+	return filepath.Join(filepath.Dir(at.File()), p)
 }
 
 // name returns a name of the configuration in quotes, for messages.

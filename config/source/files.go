@@ -69,7 +69,7 @@ func ReadAll(files []File, o Options) (*config.Config, config.Findings) {
 		l.settings(o.Global)
 		r.root(l.root, c)
 	case r.errors() == 0:
-		r.error(config.Position{File: first, Line: 1, Column: 1}, "empty-file", "%s", emptyText)
+		r.error(config.NewPosition(first, 1, 1), "empty-file", "%s", emptyText)
 	}
 	found := r.findings()
 	found.Hide(hidden)
@@ -94,7 +94,7 @@ func (l *layers) add(f File, around []string, among bool) {
 	if len(l.paths) == maxFiles {
 		if !l.full {
 			l.full = true
-			l.error(config.Position{File: f.Path}, "too-large", "a configuration has %d files at most", maxFiles)
+			l.error(config.NewPosition(f.Path, 0, 0), "too-large", "a configuration has %d files at most", maxFiles)
 		}
 		return
 	}
@@ -129,7 +129,7 @@ func (l *layers) settings(all []Setting) {
 	if len(all) == 0 {
 		return
 	}
-	at := config.Position{File: l.root.at.File}
+	at := config.NewPosition(l.root.at.File(), 0, 0)
 	global := l.root.get("global")
 	if global == nil {
 		l.root.fields = append(l.root.fields, field{key: "global", at: at, value: &value{at: at, kind: kindTable}})

@@ -55,7 +55,7 @@ func TestLayers(t *testing.T) {
 	if c.Global.RouterID != "two" || c.Global.ScriptUser != "nobody" || !slices.Equal(c.Global.IPTables, []string{"c"}) {
 		t.Errorf("global is %+v", c.Global)
 	}
-	if len(c.Instances) != 2 || c.Instances[1].At.File != "e/b.toml" || c.Scripts[0].Argv[0] != "d/s" || c.Scripts[1].Argv[0] != "e/t" {
+	if len(c.Instances) != 2 || c.Instances[1].At.File() != "e/b.toml" || c.Scripts[0].Argv[0] != "d/s" || c.Scripts[1].Argv[0] != "e/t" {
 		t.Errorf("instances %+v, scripts %+v", c.Instances, c.Scripts)
 	}
 	if want := []string{"d/a.yaml", "d/empty.yaml", "e/b.toml", "e/c.json"}; !slices.Equal(c.Files, want) {

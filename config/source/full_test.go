@@ -106,7 +106,7 @@ func places(t *testing.T, v reflect.Value, file string) {
 		}
 	case reflect.Struct:
 		if p, ok := v.Addr().Interface().(*config.Position); ok {
-			if *p != (config.Position{}) && (p.File != file || p.Line < 1 || p.Column < 1) {
+			if *p != (config.Position{}) && (p.File() != file || p.Line() < 1 || p.Column() < 1) {
 				t.Errorf("a position is %+v", *p)
 			}
 			return
@@ -151,15 +151,15 @@ func TestPositions(t *testing.T) {
 	}{
 		"a.yaml": {
 			"vrrp_instances:\n  - {name: VI_ä, interface: eth0, virtual_router_id: 1, virtual_ipaddresses: [192.0.2.1]}\n",
-			map[string]config.Position{"instance": {File: "a.yaml", Line: 2, Column: 5}, "address": {File: "a.yaml", Line: 2, Column: 79}},
+			map[string]config.Position{"instance": config.NewPosition("a.yaml", 2, 5), "address": config.NewPosition("a.yaml", 2, 79)},
 		},
 		"a.json": {
 			"{\"vrrp_instances\": [\n {\"name\": \"VI_ä\", \"interface\": \"eth0\", \"virtual_router_id\": 1, \"virtual_ipaddresses\": [\"192.0.2.1\"]}]}\n",
-			map[string]config.Position{"instance": {File: "a.json", Line: 2, Column: 2}, "address": {File: "a.json", Line: 2, Column: 88}},
+			map[string]config.Position{"instance": config.NewPosition("a.json", 2, 2), "address": config.NewPosition("a.json", 2, 88)},
 		},
 		"a.toml": {
 			"\n[[vrrp_instances]]\nname = \"VI_ä\"\ninterface = \"eth0\"\nvirtual_router_id = 1\nvirtual_ipaddresses = [ \"192.0.2.1\" ]\n",
-			map[string]config.Position{"instance": {File: "a.toml", Line: 2, Column: 3}, "address": {File: "a.toml", Line: 6, Column: 25}},
+			map[string]config.Position{"instance": config.NewPosition("a.toml", 2, 3), "address": config.NewPosition("a.toml", 6, 25)},
 		},
 	} {
 		c, findings := Read(file, []byte(test.text))
@@ -168,7 +168,7 @@ func TestPositions(t *testing.T) {
 			continue
 		}
 		in := c.Instances[0]
-		if in.Name != name || in.At != test.want["instance"] || in.Addresses[0].At != test.want["address"] {
+		if in.Name != name || !in.At.Equal(test.want["instance"]) || !in.Addresses[0].At.Equal(test.want["address"]) {
 			t.Errorf("%s: %s at %v, address at %v, want %v", file, in.Name, in.At, in.Addresses[0].At, test.want)
 		}
 	}

@@ -42,7 +42,7 @@ func FuzzRead(f *testing.F) {
 			}
 		}
 		for _, f := range findings {
-			if f.At.File != file && f.At.File != "dir/f.json" || f.At.Line < 0 || int(f.At.Line) > lines || f.Name == "" || strings.ContainsAny(f.Text, "\n\r\x00") {
+			if f.At.File() != file && f.At.File() != "dir/f.json" || f.At.Line() < 0 || f.At.Line() > lines || f.Name == "" || strings.ContainsAny(f.Text, "\n\r\x00") {
 				t.Fatalf("finding %+v of a file of %d lines", f, lines)
 			}
 		}

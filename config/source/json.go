@@ -15,7 +15,7 @@ import (
 // jsonTree reads JSON. A nil tree means that there is none; why is in found.
 func jsonTree(file string, data []byte, found *config.Findings) *value {
 	if len(bytes.TrimSpace(data)) == 0 {
-		found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "empty-file", "%s", emptyText)
+		found.Add(config.NewPosition(file, 1, 1), config.Error, "empty-file", "%s", emptyText)
 		return nil
 	}
 	if !utf8.Valid(data) {
@@ -147,7 +147,7 @@ func (j *jsonReader) table(v *value, depth int) error {
 			j.found.Add(at, config.Error, "duplicate-key", "%s is given twice, first in line %d", quoted(key), line)
 			continue
 		}
-		seen[key] = int(at.Line)
+		seen[key] = at.Line()
 		v.fields = append(v.fields, field{key: key, at: at, value: val})
 	}
 	_, err := j.decoder.Token()

@@ -64,7 +64,7 @@ func (r *reader) tree(file string, data []byte) *value {
 	case ".json":
 		root = jsonTree(file, data, &r.found)
 	default:
-		r.error(config.Position{File: file}, "unknown-language",
+		r.error(config.NewPosition(file, 0, 0), "unknown-language",
 			"the ending %q names no language: .yaml, .yml, .toml and .json do", ending)
 		return nil
 	}

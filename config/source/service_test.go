@@ -62,7 +62,7 @@ virtual_servers:
 	if c.VirtualServers[1].Group != "web" || c.VirtualServers[2].SorryServer.Address.Addr() != netip.MustParseAddr("192.0.2.250") {
 		t.Errorf("%+v", c.VirtualServers[1:])
 	}
-	if r := v.RealServers[0]; r.Address.Port() != 80 || r.Weight != nil || r.At.Line != 20 {
+	if r := v.RealServers[0]; r.Address.Port() != 80 || r.Weight != nil || r.At.Line() != 20 {
 		t.Errorf("real server %+v", r)
 	}
 	r := v.RealServers[1]

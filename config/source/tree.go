@@ -85,7 +85,7 @@ const (
 
 // lines finds positions from byte offsets.
 type lines struct {
-	file string
+	file *config.Part
 	data []byte
 	// starts are the offsets at which lines start.
 	starts []int
@@ -95,7 +95,7 @@ type lines struct {
 }
 
 func newLines(file string, data []byte) *lines {
-	l := &lines{file: file, data: data, starts: []int{0}}
+	l := &lines{file: config.NewPart(file), data: data, starts: []int{0}}
 	for i, c := range data {
 		if c == '\n' {
 			l.starts = append(l.starts, i+1)
@@ -122,5 +122,5 @@ func (l *lines) at(offset int) config.Position {
 	}
 	column += utf8.RuneCount(l.data[from:offset])
 	l.last.line, l.last.offset, l.last.column = low+1, offset, column
-	return config.NewPosition(l.file, low+1, column)
+	return l.file.At(low+1, column)
 }

@@ -12,7 +12,7 @@ func TestLines(t *testing.T) {
 	for _, test := range []struct{ offset, line, column int }{
 		{3, 1, 3}, {1, 1, 2}, {0, 1, 1}, {4, 2, 1}, {6, 3, 2}, {5, 3, 1}, {7, 3, 3}, {3, 1, 3}, {-1, 1, 1}, {99, 3, 3},
 	} {
-		if got, want := l.at(test.offset), config.NewPosition("f", test.line, test.column); got != want {
+		if got, want := l.at(test.offset), config.NewPosition("f", test.line, test.column); !got.Equal(want) {
 			t.Errorf("offset %d is at %v, want %v", test.offset, got, want)
 		}
 	}

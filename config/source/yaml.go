@@ -17,7 +17,7 @@ import (
 func yamlTree(file string, data []byte, found *config.Findings) *value {
 	// The parser makes its whole tree before anybody can count.
 	if marks(data) > maxMarks {
-		found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "too-large",
+		found.Add(config.NewPosition(file, 1, 1), config.Error, "too-large",
 			"more than %d marks between values ( , : - [ { and ends of lines): a configuration has fewer", maxMarks)
 		return nil
 	}
@@ -25,13 +25,13 @@ func yamlTree(file string, data []byte, found *config.Findings) *value {
 	var document yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		if errors.Is(err, io.EOF) {
-			found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "empty-file", "%s", emptyText)
+			found.Add(config.NewPosition(file, 1, 1), config.Error, "empty-file", "%s", emptyText)
 		} else {
 			addYAMLError(file, err, found)
 		}
 		return nil
 	}
-	y := yamlReader{file: file, found: found, aliases: bytes.IndexByte(data, '*') >= 0}
+	y := yamlReader{file: config.NewPart(file), found: found, aliases: bytes.IndexByte(data, '*') >= 0}
 	var second yaml.Node
 	switch err := decoder.Decode(&second); {
 	case err == nil:
@@ -46,7 +46,7 @@ func yamlTree(file string, data []byte, found *config.Findings) *value {
 	case y.stopped:
 		return nil
 	case root.kind == kindNull:
-		found.Add(config.Position{File: file, Line: 1, Column: 1}, config.Error, "empty-file", "%s", emptyText)
+		found.Add(config.NewPosition(file, 1, 1), config.Error, "empty-file", "%s", emptyText)
 		return nil
 	}
 	return root
@@ -74,10 +74,10 @@ var yamlLine = regexp.MustCompile(`^line (\d+): `)
 
 func addYAMLError(file string, err error, found *config.Findings) {
 	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	at := config.Position{File: file, Line: 1, Column: 1}
+	at := config.NewPosition(file, 1, 1)
 	if m := yamlLine.FindStringSubmatch(text); m != nil {
 		if n, convErr := strconv.Atoi(m[1]); convErr == nil {
-			at.Line = int32(max(n, 1))
+			at = config.NewPosition(file, max(n, 1), 1)
 		}
 		text = text[len(m[0]):]
 	}
@@ -90,7 +90,7 @@ func addYAMLError(file string, err error, found *config.Findings) {
 
 // yamlReader turns the parser's nodes into values.
 type yamlReader struct {
-	file  string
+	file  *config.Part
 	found *config.Findings
 	// count bounds the tree: an alias counts as often as it is used.
 	count   int
@@ -100,7 +100,7 @@ type yamlReader struct {
 }
 
 func (y *yamlReader) at(n *yaml.Node) config.Position {
-	return config.NewPosition(y.file, max(n.Line, 1), max(n.Column, 1))
+	return y.file.At(max(n.Line, 1), max(n.Column, 1))
 }
 
 func (y *yamlReader) error(n *yaml.Node, name, format string, args ...any) {
@@ -172,7 +172,7 @@ func (y *yamlReader) fields(v *value, n *yaml.Node, depth int) {
 		line, twice := seen[key.Value]
 		if seen == nil {
 			if first := v.get(key.Value); first != nil {
-				line, twice = int(first.at.Line), true
+				line, twice = first.at.Line(), true
 			}
 		}
 		if twice {

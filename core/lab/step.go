@@ -184,9 +184,7 @@ type lineParser struct {
 }
 
 func (p *lineParser) fail(column int, name, format string, args ...any) {
-	at := p.at
-	at.Column = int32(column)
-	p.findings.Add(at, config.Error, name, format, args...)
+	p.findings.Add(p.at.Behind(column), config.Error, name, format, args...)
 }
 
 func (p *lineParser) steps() []Step {
@@ -213,8 +211,7 @@ func (p *lineParser) steps() []Step {
 }
 
 func (p *lineParser) say() Step {
-	s := Step{At: p.at, Verb: Say}
-	s.At.Column = int32(p.words[0].column)
+	s := Step{At: p.at.Behind(p.words[0].column), Verb: Say}
 	s.Text = strings.TrimSpace(strings.TrimPrefix(p.words[0].rest, string(Say)))
 	if s.Text == "" {
 		p.fail(p.words[0].column, "missing-argument", "say what? expected: say TEXT")
@@ -229,8 +226,7 @@ func (p *lineParser) step(words []word) (Step, bool) {
 		p.unknown(words)
 		return Step{}, false
 	}
-	s := Step{At: p.at, Verb: f.verb}
-	s.At.Column = int32(words[0].column)
+	s := Step{At: p.at.Behind(words[0].column), Verb: f.verb}
 	last := words[len(words)-1]
 	rest := words[used:]
 	for i, arg := range f.args {

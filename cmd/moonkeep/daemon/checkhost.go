@@ -46,7 +46,7 @@ func checkLua(c *config.Config, library *lua.Library) config.Findings {
 				add(at, err)
 			}
 			return
-		case errors.As(err, &one) && one.at.Line > 0:
+		case errors.As(err, &one) && one.at.Line() > 0:
 			at = one.at
 		}
 		found.Add(at, config.Error, "bad-lua-file", "%s", strings.ReplaceAll(err.Error(), "\n", "; "))

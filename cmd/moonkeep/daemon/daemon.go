@@ -214,7 +214,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) (err error) {
 // wrong to run without.
 func (d *daemon) read() (*config.Config, config.Findings, error) {
 	d.library.Forget()
-	c, findings, err := openLayers(d.opts.Configs, d.opts.ConfigID, d.opts.Set)
+	c, findings, err := openLayers(d.opts.Configs, d.opts.ConfigID, d.opts.Set, d.current())
 	if err != nil {
 		return nil, findings, err
 	}

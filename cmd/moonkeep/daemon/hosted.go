@@ -394,7 +394,7 @@ func pluginAt(c *config.Config, name string) config.Position {
 		}
 	}
 	if len(c.Files) > 0 {
-		return config.Position{File: c.Files[0]}
+		return config.NewPosition(c.Files[0], 0, 0)
 	}
 	return config.Position{}
 }

@@ -214,7 +214,7 @@ virtual_servers:
 `, dir, strings.Repeat("ab", 32)))
 	var all []string
 	for _, f := range checkPlugins(c) {
-		if f.At.Line == 0 || f.Name != "bad-plugin" {
+		if f.At.Line() == 0 || f.Name != "bad-plugin" {
 			t.Errorf("found %v at %v", f, f.At)
 		}
 		all = append(all, f.Text)
@@ -249,7 +249,7 @@ virtual_servers:
       - {address: "192.0.2.11:80", checks: [{plugin: {name: TWO}}]}
 `)
 	found := checkPlugins(c)
-	if len(found) != 1 || found[0].At.Line != 3 || !strings.Contains(found[0].Text, "TWO") {
+	if len(found) != 1 || found[0].At.Line() != 3 || !strings.Contains(found[0].Text, "TWO") {
 		t.Errorf("found %v, want one thing in line 3", found)
 	}
 }
@@ -287,7 +287,7 @@ virtual_servers:
 			}
 		}
 		if test.found != "" {
-			if found := checkPlugins(c); len(found) != 1 || found[0].At.Line == 0 {
+			if found := checkPlugins(c); len(found) != 1 || found[0].At.Line() == 0 {
 				t.Errorf("plugins %s: found %v", test.plugins, found)
 			}
 		}

@@ -73,7 +73,7 @@ func checkAt(c *config.Config, p *build.Probe) config.Position {
 		}
 	}
 	if len(c.Files) > 0 {
-		return config.Position{File: c.Files[0]}
+		return config.NewPosition(c.Files[0], 0, 0)
 	}
 	return config.Position{}
 }

@@ -84,7 +84,7 @@ func TestIncludesNoted(t *testing.T) {
 		{"a.toml", "none/*.toml"},
 		{"a.yaml some none", "some+ none some/*.yaml+ none/*.yaml none"},
 	} {
-		c, found, err := openLayers(strings.Fields(tt.path), "", nil)
+		c, found, err := openLayers(strings.Fields(tt.path), "", nil, nil)
 		if err != nil || found.Errors() {
 			t.Errorf("%s: %v, %v", tt.path, found, err)
 			continue
@@ -104,10 +104,10 @@ func TestIncludesNoted(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.path, got, tt.want)
 		}
 	}
-	if c, _, err := openLayers([]string{"many.conf"}, "", nil); err != nil || len(c.Unmatched()) != 60 {
+	if c, _, err := openLayers([]string{"many.conf"}, "", nil, nil); err != nil || len(c.Unmatched()) != 60 {
 		t.Errorf("of 60 there are %v, %v", c.Unmatched(), err)
 	}
-	if c, _, err := openLayers([]string{"env.yaml"}, "", nil); err != nil || len(c.Includes) != 1 || strings.Contains(c.Includes[0].Pattern, "none") {
+	if c, _, err := openLayers([]string{"env.yaml"}, "", nil, nil); err != nil || len(c.Includes) != 1 || strings.Contains(c.Includes[0].Pattern, "none") {
 		t.Errorf("the environment is shown: %+v, %v", c.Includes, err)
 	}
 }

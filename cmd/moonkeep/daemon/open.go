@@ -19,12 +19,13 @@ func OpenConfig(path, configID string) (*config.Config, config.Findings, error) 
 	if path != "" {
 		paths = []string{path}
 	}
-	return openLayers(paths, configID, nil)
+	return openLayers(paths, configID, nil, nil)
 }
 
 // openLayers is OpenConfig for several files, later ones over earlier ones, with
-// the settings of set (KEY=VALUE) over those of the environment.
-func openLayers(paths []string, configID string, set []string) (*config.Config, config.Findings, error) {
+// the settings of set (KEY=VALUE) over those of the environment. Earlier is what was
+// opened before, or nil: see load.Layers.
+func openLayers(paths []string, configID string, set []string, earlier *config.Config) (*config.Config, config.Findings, error) {
 	settings, err := above(configID, set)
 	if err != nil {
 		return nil, nil, err
@@ -36,7 +37,7 @@ func openLayers(paths []string, configID string, set []string) (*config.Config, 
 		}
 		paths = []string{path}
 	}
-	c, findings, err := load.Layers(paths, settings)
+	c, findings, err := load.Layers(paths, settings, earlier)
 	if err != nil {
 		return nil, nil, err
 	}

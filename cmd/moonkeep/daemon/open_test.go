@@ -24,7 +24,7 @@ func TestLayersOfSettings(t *testing.T) {
 
 	t.Setenv("MOONKEEP_VRRP_VERSION", "3")
 	t.Setenv("MOONKEEP_SCRIPT_USER", "environment")
-	c, findings, err := openLayers([]string{one, two}, "", []string{"global.script_user=flag"})
+	c, findings, err := openLayers([]string{one, two}, "", []string{"global.script_user=flag"}, nil)
 	if err != nil || findings.Errors() {
 		t.Fatalf("%v, %v", findings, err)
 	}
@@ -41,12 +41,12 @@ func TestLayersOfSettings(t *testing.T) {
 		"taken over":           {[]string{conf}, nil, "setting vrrp_version (MOONKEEP_VRRP_VERSION): instances take it over"},
 		"a bad value, no file": {[]string{conf}, []string{"vrrp_version=2", "smtp_connect_timeout=s3cret"}, "setting smtp_connect_timeout (MOONKEEP_SMTP_CONNECT_TIMEOUT): it must be a duration"},
 	} {
-		_, _, err := openLayers(test.paths, "", test.set)
+		_, _, err := openLayers(test.paths, "", test.set, nil)
 		if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v, want %s", name, err, test.want)
 		}
 	}
-	_, findings, err = openLayers([]string{one}, "", []string{"umask=s3cret"})
+	_, findings, err = openLayers([]string{one}, "", []string{"umask=s3cret"}, nil)
 	if err != nil || !findings.Errors() || strings.Contains(findings[0].Text, "s3cret") {
 		t.Errorf("a bad value: %v, %v", findings, err)
 	}

@@ -189,5 +189,5 @@ func findings(list config.Findings) []control.Finding {
 
 // Finding is a finding in the shape for programs.
 func Finding(f *config.Finding) control.Finding {
-	return control.Finding{File: f.At.File, Line: int(f.At.Line), Column: int(f.At.Column), Severity: f.Severity.String(), Name: f.Name, Text: f.Text, Essence: f.Essence, Unseen: f.Unseen}
+	return control.Finding{File: f.At.File(), Line: f.At.Line(), Column: f.At.Column(), Severity: f.Severity.String(), Name: f.Name, Text: f.Text, Essence: f.Essence, Unseen: f.Unseen}
 }

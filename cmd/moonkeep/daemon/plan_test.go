@@ -91,7 +91,7 @@ func TestPlanUnderSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	set := []string{"router_id=flag"}
-	running, found, err := openLayers([]string{path}, "", set)
+	running, found, err := openLayers([]string{path}, "", set, nil)
 	if err != nil || found.Errors() {
 		t.Fatalf("%v, %v", found, err)
 	}
@@ -118,12 +118,12 @@ func TestPlanRefusesWhatSettingsSpoil(t *testing.T) {
 			}
 			return path
 		}
-		running, found, err := openLayers([]string{write("a.yaml", one)}, "", set)
+		running, found, err := openLayers([]string{write("a.yaml", one)}, "", set, nil)
 		if err != nil || found.Errors() {
 			t.Fatalf("%v, %v", found, err)
 		}
 		path := write("b.yaml", one+"  - {name: B, interface: eth0, virtual_router_id: 2, "+tt.added+", virtual_ipaddresses: [192.0.2.2]}\n")
-		if _, found, err := openLayers([]string{path}, "", set); err != nil || found.Errors() != (tt.says != "") {
+		if _, found, err := openLayers([]string{path}, "", set, nil); err != nil || found.Errors() != (tt.says != "") {
 			t.Errorf("%s: a reload: %v, %v", tt.added, found, err)
 		}
 		p := planned(t, path, set, running)

@@ -16,7 +16,7 @@ import (
 // mostPerServer bounds what one more real server takes of memory, in bytes, from the
 // text until the node has said what the table should be. With the race detector it is a
 // tenth more.
-const mostPerServer = 3600
+const mostPerServer = 3000
 
 // A start makes all its memory anew, and to get it from the kernel is much of the time
 // that tens of thousands of real servers take.

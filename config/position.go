@@ -1,0 +1,115 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"sync/atomic"
+)
+
+// Position is a place in a file; lines and columns count from 1, and columns
+// count characters. The zero value means no particular place. A configuration of
+// tens of thousands of real servers has hundreds of thousands, so it is small.
+// Two that are equal by == are the same place, but one place may have several:
+// see Spot.
+type Position struct {
+	part         *Part
+	line, column int32
+}
+
+// Part is a part of a file that is read, and moves, as a whole: a file, or a block
+// of it that is taken over when the file is read again. Then it may stand on other
+// lines, and all positions in it follow. It may be used by several goroutines.
+type Part struct {
+	file string
+	// above is the number of lines of the file that stand above it.
+	above atomic.Int32
+	// sum is that of its text, zero if it is not to be taken over.
+	sum Sum
+}
+
+// Sum tells the texts of blocks apart.
+type Sum [16]byte
+
+// NewPart returns a part of a file, which begins with its first line.
+func NewPart(file string) *Part { return &Part{file: strings.Clone(file)} }
+
+// SetSum has a block be taken over where its text is found again. It is for the
+// reader of the configuration, before anybody else has it.
+func (p *Part) SetSum(sum Sum) { p.sum = sum }
+
+// Sum is that of the text, zero for what is read anew and for no part.
+func (p *Part) Sum() Sum {
+	if p == nil {
+		return Sum{}
+	}
+	return p.sum
+}
+
+// At is a place in the part: line 1 is its first. Line 0 is no particular one. A
+// file has at most 64 MiB (load.MaxSize).
+func (p *Part) At(line, column int) Position {
+	return Position{part: p, line: int32(line), column: int32(column)}
+}
+
+// Move has so many lines stand above the part.
+func (p *Part) Move(above int) { p.above.Store(int32(above)) }
+
+// NewPosition is a place in a file. Who makes many of one file makes a Part.
+func NewPosition(file string, line, column int) Position { return NewPart(file).At(line, column) }
+
+// Part is what the place is in; nil for the zero value.
+func (p Position) Part() *Part { return p.part }
+
+// File is the path of the file, empty when there is none.
+func (p Position) File() string {
+	if p.part == nil {
+		return ""
+	}
+	return p.part.file
+}
+
+// Line is the number of the line, 0 when it is the file as a whole that is meant.
+func (p Position) Line() int {
+	if p.part == nil || p.line == 0 {
+		return 0
+	}
+	return int(p.part.above.Load() + p.line)
+}
+
+// Column is the number of the character on its line.
+func (p Position) Column() int { return int(p.column) }
+
+// Behind is the place at another column of the same line.
+func (p Position) Behind(column int) Position {
+	p.column = int32(column)
+	return p
+}
+
+// Spot is a place in a file, the same for all positions that mean it.
+type Spot struct {
+	File         string
+	Line, Column int
+}
+
+// Spot returns the place by itself.
+func (p Position) Spot() Spot { return Spot{p.File(), p.Line(), p.Column()} }
+
+// Equal reports whether both are the same place.
+func (p Position) Equal(o Position) bool { return p.Spot() == o.Spot() }
+
+// Compare orders places by file, line and column.
+func (p Position) Compare(o Position) int {
+	return cmp.Or(cmp.Compare(p.File(), o.File()), cmp.Compare(p.Line(), o.Line()), cmp.Compare(p.Column(), o.Column()))
+}
+
+// String renders FILE:LINE:COLUMN.
+func (p Position) String() string {
+	switch {
+	case p.File() == "":
+		return "-"
+	case p.Line() == 0:
+		return p.File()
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File(), p.Line(), p.Column())
+}
