@@ -111,7 +111,7 @@ func (m *Metrics) publish(s Sample) error {
 
 func metricModule() Module {
 	options := []Value{opt("labels", "table<string, string>", "at most 8, named as metrics are, without __ at the beginning"), opt("help", "string", "what it is, for people, in at most 500 octets; that of the first time counts")}
-	name := arg("name", "string", "letters, digits and _, not a digit first")
+	name := arg("name", "string", "letters, digits and _, not a digit first; not moonkeep_ at the beginning")
 	return Module{
 		Name: "metric",
 		Doc:  "Measurements of your own. They stand among the daemon's metrics, with the name of the script's user as a label. All scripts together publish 2,000 series at most, whose names, labels and helps take 2 MiB at most.",
@@ -159,6 +159,9 @@ func (c call) sample(counter bool) Sample {
 	}
 	if !metricName(s.Name) {
 		c.l.ArgError(1, "a name has letters, digits and _, no digit first, and at most 100 of them")
+	}
+	if strings.HasPrefix(s.Name, "moonkeep_") {
+		c.l.ArgError(1, "names that begin with moonkeep_ are the daemon's")
 	}
 	if math.IsNaN(s.Value) || math.IsInf(s.Value, 0) || counter && s.Value < 0 {
 		c.l.ArgError(2, "want a finite number; a counter does not go down")

@@ -81,7 +81,7 @@ func oddCalls() (all []oddCall) {
 		`exec.run({})`, `exec.run({{}})`, `exec.run({"x"}, {env = {["a=b"] = "c"}})`, `exec.shell("x", {env = {[""] = "c"}})`, `file.tail("x", 1001)`,
 		`http.get("ftp://x/")`, `http.get("http://127.0.0.1:1/", {connect = "x"})`, `http.get("http://127.0.0.1:1/", {host = "a", headers = {Host = "b"}})`,
 		`http.request("A B", "http://127.0.0.1:1/")`, `mail.send("a", ("x"):rep(65537))`, `mail.send("a", "b", {to = "root@example.org"})`, `mail.send("a", "b", {to = {"root"}})`,
-		`metric.gauge("a-b", 1)`, `metric.gauge("a", 0/0)`, `metric.counter("a", -1)`, `metric.gauge("a", 1, {labels = {script = "x"}})`, `metric.gauge("a", 1, {labels = {a = ("x"):rep(201)}})`,
+		`metric.gauge("a-b", 1)`, `metric.gauge("moonkeep_a", 1)`, `metric.gauge("a", 0/0)`, `metric.counter("a", -1)`, `metric.gauge("a", 1, {labels = {script = "x"}})`, `metric.gauge("a", 1, {labels = {a = ("x"):rep(201)}})`,
 		`metric.gauge("a", 1, {help = ("x"):rep(501)})`, `net.routes({family = "inet7"})`, `net.neighbours({family = "x"})`, `process.running()`, `process.running({})`, `process.count({name = ""})`,
 		`store.get(("x"):rep(129))`, `store.set("k", {})`, `tcp.connect("x")`, `tcp.accept("unix:/x")`, `udp.exchange("x", "y")`, `udp.receive("unix:/x")`, `time.format("%q")`, `time.format("%F", 1e300)`, `time.sleep(0)`,
 		`webhook.post("x", {})`, `webhook.post("http://127.0.0.1:1/", {print})`, `webhook.post("http://127.0.0.1:1/", {[true] = 1})`, `webhook.post("http://127.0.0.1:1/")`,

@@ -9,7 +9,4 @@
 // The names are stable. Ages are gauges in seconds; what only grows ends with
 // _total. Roles and states are one series for each value, 1 for the one that
 // holds.
-//
-// This is the only folder that imports prometheus/client_golang and
-// prometheus/common.
 package metrics

@@ -58,11 +58,9 @@ func node() *fixed {
 				{Name: "TCP_CHECK", Process: 2, State: "starting", Starts: 1},
 			},
 			Metrics: []control.Metric{
-				{Script: "script chk", Name: "load", Help: "The load.", Value: 1.5, Labels: map[string]string{"core": "0"}},
+				{Script: "script chk", Name: "load", Help: "The load,\nas \\ \"it\" is.", Value: 1.5, Labels: map[string]string{"core": "0"}},
 				{Script: "script other", Name: "load", Help: "Another text.", Value: 2.5},
 				{Script: "script third", Name: "load", Counter: true, Value: 1},
-				{Script: "script fourth", Name: "moonkeep_info", Value: 1},
-				{Script: "script fifth", Name: "fifth", Value: 1, Labels: map[string]string{"__name__": "x"}},
 			},
 		},
 		usage: control.Usage{Services: []control.ServiceUsage{{Name: "TCP 192.0.2.9:80", Counters: control.Traffic{Connections: 1 << 40, PacketsIn: 2, BytesOut: 3},
@@ -103,8 +101,11 @@ func TestText(t *testing.T) {
 			t.Errorf("%s is of type %v", name, f.GetType())
 		}
 	}
-	if n := families["moonkeep_script_metrics_refused"].GetMetric()[0].GetGauge().GetValue(); n != 3 {
-		t.Errorf("%v series of scripts are left out, want 3", n)
+	if help := families["load"].GetHelp(); help != "The load,\nas \\ \"it\" is." {
+		t.Errorf("the help of a script's was read as %q", help)
+	}
+	if n := families["moonkeep_script_metrics_refused"].GetMetric()[0].GetGauge().GetValue(); n != 1 {
+		t.Errorf("%v series of scripts are left out, want 1", n)
 	}
 }
 

@@ -15,14 +15,14 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// family is a measurement: its text, and its labels with the values seen.
-type family struct {
+// described is a measurement: its text, and its labels with the values seen.
+type described struct {
 	kind, help string
 	labels     map[string][]string
 }
 
 // families are all measurements of the node that has one of each.
-func families(t *testing.T) map[string]family {
+func families(t *testing.T) map[string]described {
 	t.Helper()
 	text, err := Text(t.Context(), node())
 	if err != nil {
@@ -33,9 +33,9 @@ func families(t *testing.T) map[string]family {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string]family{}
+	all := map[string]described{}
 	for name, p := range parsed {
-		f := family{strings.ToLower(p.GetType().String()), p.GetHelp(), map[string][]string{}}
+		f := described{strings.ToLower(p.GetType().String()), p.GetHelp(), map[string][]string{}}
 		for _, m := range p.Metric {
 			for _, l := range m.Label {
 				f.labels[l.GetName()] = append(f.labels[l.GetName()], l.GetValue())
@@ -111,7 +111,7 @@ var (
 )
 
 // unmeasured says what of an expression there is not.
-func unmeasured(all map[string]family, expression string) (wrong []string) {
+func unmeasured(all map[string]described, expression string) (wrong []string) {
 	// Prometheus's own, and the one that the rules ask for.
 	known := map[string]bool{"job": true, "instance": true, "cluster": true}
 	for _, s := range series.FindAllString(expression, -1) {

@@ -3,8 +3,6 @@ package metrics
 import (
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -37,16 +35,7 @@ func (c *collection) checks(s *control.Status) {
 		c.put("moonkeep_checks", "Number of checks of real servers.", gauge, float64(p.Checks))
 		c.put("moonkeep_checks_unknown", "Number of checks of real servers whose last verdict is unknown.", gauge, float64(p.Unknown))
 		c.put("moonkeep_probes_answered_total", "Runs of checks that gave a result.", counter, float64(p.Answered))
-		buckets, sum := map[float64]uint64{}, uint64(0)
-		for _, b := range p.Late {
-			sum += b.Count
-			if b.Within != nil {
-				buckets[*b.Within] = sum
-			}
-		}
-		const name, help = "moonkeep_probes_begun_late_seconds", "Runs of checks by how late they began; the sum is not measured and always 0."
-		c.seen[name] = kind{prometheus.UntypedValue, help}
-		c.list = append(c.list, prometheus.MustNewConstHistogram(prometheus.NewDesc(name, help, nil, nil), sum, 0, buckets))
+		c.late(p.Late)
 	}
 	for i := range s.Plugins {
 		p := &s.Plugins[i]
@@ -68,6 +57,21 @@ func (c *collection) checks(s *control.Status) {
 		c.put("moonkeep_ipvs_pending", "1 while changes of the IPVS table are pending.", gauge, truth(t.Pending))
 		c.put("moonkeep_ipvs_trouble", "1 if the IPVS table is not as it should be.", gauge, truth(t.Trouble != ""))
 	}
+}
+
+// late is a histogram of how late runs began.
+func (c *collection) late(buckets []control.LateBucket) {
+	const name = "moonkeep_probes_begun_late_seconds"
+	f := c.family(name, "Runs of checks by how late they began; the sum is not measured and always 0.", histogram)
+	sum := uint64(0)
+	for _, b := range buckets {
+		if sum += b.Count; b.Within != nil {
+			c.sample(f, name+"_bucket", float64(sum), "le", strconv.FormatFloat(*b.Within, 'g', -1, 64))
+		}
+	}
+	c.sample(f, name+"_bucket", float64(sum), "le", "+Inf")
+	c.sample(f, name+"_sum", 0)
+	c.sample(f, name+"_count", float64(sum))
 }
 
 // usage is the traffic that the kernel counted.

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/moonkeep/moonkeep/core/control"
 )
 
@@ -55,7 +53,7 @@ func (c *collection) status(s *control.Status) {
 
 func (c *collection) instance(in *control.Instance) {
 	at := []string{"instance", in.Name}
-	put := func(name, help string, value prometheus.ValueType, v float64, more ...string) {
+	put := func(name, help string, value kind, v float64, more ...string) {
 		c.put("moonkeep_vrrp_"+name, help, value, v, append(at[:len(at):len(at)], more...)...)
 	}
 	put("info", "A virtual router; always 1.", gauge, 1, "interface", in.Interface, "vrid", strconv.Itoa(in.VRID), "version", strconv.Itoa(in.Version), "group", in.Group)
@@ -125,35 +123,25 @@ func (c *collection) trackers(s *control.Status) {
 	}
 }
 
-// scripts adds what Lua scripts publish, by their own names. Two that do not
-// agree what a name is cannot both be shown: the first counts, and the others
-// are counted.
+// scripts adds what Lua scripts publish, by their own names, which package lua holds to what
+// the format takes and to be none of moonkeep's. Two that do not agree what a name is cannot
+// both be shown: the first counts, and the others are counted.
 func (c *collection) scripts(list []control.Metric) {
-	own, odd := maps.Clone(c.seen), 0
+	odd := 0
 	for _, m := range list {
 		value := gauge
 		if m.Counter {
 			value = counter
 		}
-		if _, ours := own[m.Name]; ours {
-			odd++
-			continue
-		}
-		help := m.Help
-		if k, known := c.seen[m.Name]; known {
-			if k.value != value {
-				odd++
-				continue
-			}
-			help = k.help
-		}
 		labels := []string{"script", m.Script}
 		for _, name := range slices.Sorted(maps.Keys(m.Labels)) {
 			labels = append(labels, name, m.Labels[name])
 		}
-		if c.add(m.Name, help, value, m.Value, labels...) != nil {
+		if f := c.families[m.Name]; f != nil && f.value != value {
 			odd++
+			continue
 		}
+		c.put(m.Name, m.Help, value, m.Value, labels...)
 	}
-	c.put("moonkeep_script_metrics_refused", "Series of Lua scripts that are not exported because their name is invalid, reserved, or used with another type.", gauge, float64(odd))
+	c.put("moonkeep_script_metrics_refused", "Series of Lua scripts that are not exported because their name is used with another type.", gauge, float64(odd))
 }
