@@ -14,7 +14,8 @@ type Web struct {
 	EnableSNI bool `key:"enable_sni" tier:"2"`
 	// The name that is sent in the TLS handshake.
 	SNIName string `key:"sni_name" inherits:"virtualhost" tier:"3"`
-	// What failed works again after one run that is right, and not after two.
+	// What failed works again after one run that is right, and not after two. A rise that is
+	// written counts instead.
 	FastRecovery bool `key:"fast_recovery" tier:"2"`
 	// The request is made by HTTP/2: by TLS when the server agrees, else from
 	// the first byte on.

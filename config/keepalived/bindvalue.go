@@ -264,7 +264,9 @@ func (r *reader) duration(f *schema.Field, keyword string, w token) (time.Durati
 	most := time.Duration(math.MaxInt64) / (time.Second / unit)
 	switch {
 	case !ok || number != w.text && r.row != nil && r.row.exact:
-		r.out.error(w.at, "not-a-number", "%s takes a number of %s, not %s", keyword, f.Unit, quoted(w.text))
+		r.notNumber(number == "" && lo <= 0, func() {
+			r.out.error(w.at, "not-a-number", "%s takes a number of %s, not %s", keyword, f.Unit, quoted(w.text))
+		})
 		return 0, false
 	case d > most || d/(time.Second/unit) < time.Duration(lo) || d/(time.Second/unit) > time.Duration(hi):
 		r.out.error(w.at, "out-of-range", "%s %s is out of range: it %s", keyword, printable(number), f.Allowed())

@@ -15,7 +15,9 @@ func (r *reader) integer(w token, keyword string, lo, hi int) (int, bool) {
 	digits := leading(w.text, false)
 	n, err := strconv.Atoi(digits)
 	if digits == "" || digits == "-" || digits == "+" || digits != w.text && (r.row == nil || !r.row.tail) {
-		r.out.error(w.at, "not-a-number", "%s takes a number%s, not %s", keyword, behindComma(between(lo, hi, strconv.Itoa)), quoted(w.text))
+		r.notNumber(digits == "" && lo <= 0, func() {
+			r.out.error(w.at, "not-a-number", "%s takes a number%s, not %s", keyword, behindComma(between(lo, hi, strconv.Itoa)), quoted(w.text))
+		})
 		return 0, false
 	}
 	if err != nil || n < lo || n > hi {
@@ -31,7 +33,9 @@ func (r *reader) seconds(w token, keyword string, lo, hi time.Duration) (time.Du
 	number := leading(w.text, true)
 	d, ok := parseSeconds(number)
 	if !ok || number != w.text && r.row != nil && r.row.exact {
-		r.out.error(w.at, "not-a-number", "%s takes seconds%s, not %s", keyword, behindComma(between(lo, hi, decimal)), quoted(w.text))
+		r.notNumber(number == "" && lo <= 0, func() {
+			r.out.error(w.at, "not-a-number", "%s takes seconds%s, not %s", keyword, behindComma(between(lo, hi, decimal)), quoted(w.text))
+		})
 		return 0, false
 	}
 	if d < lo || d > hi {
@@ -40,6 +44,18 @@ func (r *reader) seconds(w token, keyword string, lo, hi time.Duration) (time.Du
 	}
 	r.surplus(w, keyword, number)
 	return d, true
+}
+
+// notNumber says of a value that it is none. Where keepalived takes digits with something
+// behind them, those without any are 0 for it when it runs, if that may be: a slip by which
+// a server would have the weight 0. Here its line is ignored, whatever the keyword.
+func (r *reader) notNumber(zero bool, say func()) {
+	outer := r.out.becomes
+	if zero && outer == lineIgnored && r.row != nil && r.row.tail {
+		r.out.becomes = "the line is ignored; keepalived takes 0 for most such words when it runs"
+	}
+	say()
+	r.out.becomes = outer
 }
 
 // between names the numbers from lo to hi, of which the least and the greatest

@@ -183,3 +183,40 @@ func differences() map[string]string {
 	}
 	return all
 }
+
+// TestNoDigits: the line of a number without any digit counts for nothing, whatever the
+// keyword, and is said to be otherwise in keepalived where it is.
+func TestNoDigits(t *testing.T) {
+	const zero, same = "; the line is ignored; keepalived takes 0 for most such words when it runs", "; the line is ignored, as by keepalived"
+	site := func(script, instance, service, server, check string) string {
+		return fmt.Sprintf("vrrp_script s {\nscript /bin/true\n%s\n}\nvrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n10.0.0.1\n}\ntrack_script {\ns\n}\n%s\n}\n"+
+			"virtual_server 10.0.0.1 80 {\nprotocol TCP\nlb_algo rr\nlb_kind NAT\n%s\nreal_server 10.0.0.2 80 {\n%s\nTCP_CHECK {\n%s\n}\n}\n}\n", script, instance, service, server, check)
+	}
+	bare, found := Read("f", []byte(site("", "", "", "", "")))
+	if found.Errors() {
+		t.Fatal(found)
+	}
+	for _, test := range []struct{ text, what string }{
+		{site("weight x", "", "", "", ""), zero},
+		{site("rise x", "", "", "", ""), same},
+		{site("", "garp_master_delay x", "", "", ""), zero},
+		{site("", "advert_int x", "", "", ""), same},
+		{site("", "", "hysteresis x", "", ""), zero},
+		{site("", "", "quorum x", "", ""), same},
+		{site("", "", "persistence_timeout x", "", ""), same},
+		{site("", "", "", "weight x", ""), zero},
+		{site("", "", "", "weight ''", ""), zero},
+		{site("", "", "", "lthreshold x", ""), zero},
+		{site("", "", "", "delay_before_retry x", ""), zero},
+		{site("", "", "", "", "warmup x"), zero},
+		{site("", "", "", "", "connect_timeout x"), same},
+	} {
+		c, found := Read("f", []byte(test.text))
+		if len(found) != 1 || found[0].Name != "not-a-number" || !strings.Contains(found[0].Text, test.what) {
+			t.Errorf("%s\n%v, want %s", test.text, found, test.what)
+		}
+		if got, want := dumped(c), dumped(bare); got != want {
+			t.Errorf("%s\nis\n%s\nwant\n%s", test.text, got, want)
+		}
+	}
+}

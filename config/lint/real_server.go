@@ -21,6 +21,7 @@ const (
 	manyNameless
 	manyOtherProtocol
 	manyNowhere
+	manySlowly
 	manyKinds
 )
 
@@ -124,6 +125,7 @@ func (l *service) checks(r *config.RealServer) {
 		if c.Misc == nil && c.Target() != nil {
 			l.slow(c, r, at)
 		}
+		l.recovery(c, r, at)
 	}
 	if pings == len(r.Checks) && v.Fwmark == 0 && v.Group == "" && v.Protocol == "TCP" {
 		l.many(manyPinged, r, checkAt(&r.Checks[0], r), nothing)
@@ -176,6 +178,23 @@ func (l *service) misc(m *config.MiscCheck, r *config.RealServer, at config.Posi
 	}
 }
 
+// recovery looks at a fast_recovery that a rise leaves without effect.
+func (l *service) recovery(c *config.Check, r *config.RealServer, at config.Position) {
+	var fast bool
+	var written config.Keys
+	switch {
+	case c.HTTP != nil:
+		fast, written = c.HTTP.FastRecovery, c.HTTP.Written
+	case c.SSL != nil:
+		fast, written = c.SSL.FastRecovery, c.SSL.Written
+	}
+	if rise := c.Timers(l.v, r).Rise; fast && rise > 1 {
+		l.many(manySlowly, r, written.At("fast_recovery", at), func() string {
+			return "fast_recovery asks for one run that is right, and rise " + strconv.Itoa(rise) + " for " + strconv.Itoa(rise) + " in a row, which counts; take one of them out"
+		})
+	}
+}
+
 // muchSlower is how many times delay_loop a silent server may take until it
 // is found out: the waiting is then most of it, which delay_loop hides.
 const muchSlower = 3
@@ -205,6 +224,7 @@ func (l *service) tell() {
 	l.common(manySilent, "silent-success", "UDP_CHECK without require_reply takes silence for success: a service that hangs, or a firewall that drops the packet, passes; add require_reply if the service answers")
 	l.common(manyNameless, "no-server-name", "enable_sni and no name to send: neither sni_name nor virtualhost is written; add sni_name")
 	l.common(manyOtherProtocol, "check-protocol", "the service is UDP, and TCP_CHECK asks the same port by TCP, where something else answers or nothing; use UDP_CHECK, or connect_port")
+	l.common(manySlowly, "fast-recovery-rise", "%s", l.said[manySlowly].text)
 	l.common(manyNowhere, "check-no-port", "a check has no port to connect to and always fails, as with keepalived; give the real server its port, or the check a connect_port")
 }
 

@@ -42,8 +42,7 @@ func three(change func(*config.VirtualServer)) *config.Config {
 }
 
 func TestServices(t *testing.T) {
-	five := 5
-	zero := 0
+	five, zero, thrice := 5, 0, 3
 	short, long := time.Second, time.Minute
 	check := func(c config.Check) func(*config.VirtualServer) {
 		return func(v *config.VirtualServer) {
@@ -224,8 +223,13 @@ func TestServices(t *testing.T) {
 		"a check just in time":  {func(v *config.VirtualServer) { v.ConnectTimeout = 5 * time.Second }, nil},
 		"TCP for UDP":           {func(v *config.VirtualServer) { v.Protocol = "UDP" }, []string{"a.conf check-protocol: the service is UDP"}},
 		"TCP for a name server": {func(v *config.VirtualServer) { v.Protocol, v.Address = "UDP", endpointOf("192.0.2.1:53") }, nil},
-		"no name to send":       {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true}, URLs: []config.TLSURL{{}}}}), []string{"a.conf no-server-name: enable_sni and no name"}},
-		"a name to send":        {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true, VirtualHost: "www"}, URLs: []config.TLSURL{{}}}}), nil},
+		"fast recovery and rise": {func(v *config.VirtualServer) {
+			check(config.Check{HTTP: &config.HTTPCheck{Web: config.Web{FastRecovery: true}}})(v)
+			v.Rise = &thrice
+		}, []string{"a.conf fast-recovery-rise: fast_recovery asks for one run that is right, and rise 3 for 3 in a row, which counts; take one of them out; so it is with 3 of 3 real servers"}},
+		"fast recovery alone": {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{FastRecovery: true}}}), nil},
+		"no name to send":     {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true}, URLs: []config.TLSURL{{}}}}), []string{"a.conf no-server-name: enable_sni and no name"}},
+		"a name to send":      {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true, VirtualHost: "www"}, URLs: []config.TLSURL{{}}}}), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := One(three(test.change))

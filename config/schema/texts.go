@@ -726,7 +726,7 @@ func texts() map[string]string {
 		"VirtualServerGroup.Name":              "The name by which virtual servers refer to it.",
 		"Web":                                  "Web is what HTTP_GET and SSL_GET have in common.",
 		"Web.EnableSNI":                        "The name of the host is sent in the TLS handshake.",
-		"Web.FastRecovery":                     "What failed works again after one run that is right, and not after two.",
+		"Web.FastRecovery":                     "What failed works again after one run that is right, and not after two. A rise that is written counts instead.",
 		"Web.HTTP2":                            "The request is made by HTTP/2: by TLS when the server agrees, else from the first byte on.",
 		"Web.HTTPProtocol":                     "The version of HTTP; those with a C ask for the connection to be closed.",
 		"Web.SNIName":                          "The name that is sent in the TLS handshake.",
