@@ -58,8 +58,8 @@ type daemon struct {
 	lasting []netspec.Address
 	calm    func() // ends the watch over real time
 	garbage *collection
-	// begun is called once the table of IPVS stands.
-	begun func()
+	// begun is called once the start is over, with what memory is to be kept.
+	begun func(keep uint64)
 	files atomic.Pointer[luaFiles]
 	// library has the Lua files of the configuration that is read.
 	library lua.Library
@@ -296,7 +296,6 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		return nil, errOver
 	}
 	defer d.lookAtSpaces() // also where it is refused: what was opened for it is not named
-	quiet := d.garbage.ease(easeBytes)
 	c, found, err := d.read()
 	var losses config.Findings
 	if err == nil {
@@ -327,7 +326,6 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 		found = append(found, doubtfulHere(c)...)
 		found.Sort()
 	}
-	quiet()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err == nil {
@@ -342,6 +340,13 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 	}
 	d.loaded, d.loadedSaid, d.reloadError = time.Now(), time.Time{}, ""
 	return found, nil
+}
+
+// ease has garbage collected seldom while there is a reload, until the function that it
+// returns is called: when neither the node nor the report has what was replaced.
+func (d *daemon) ease() (end func()) {
+	quiet := d.garbage.ease(easeBytes)
+	return func() { quiet(kept(d.current())) }
 }
 
 // report logs what came of a reload.

@@ -80,7 +80,7 @@ func TestReloadWhileStopping(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	garbage, begun := newCollection()
-	begun()
+	begun(0)
 	d := &daemon{log: slog.New(slog.DiscardHandler), garbage: garbage, opts: &Options{Configs: []string{filepath.Join(t.TempDir(), "absent.conf")}}, config: &config.Config{}, ctx: ctx}
 	out, err := d.Reload(t.Context(), control.ReloadRequest{})
 	if err != nil || out.Error != errOver.Error() || d.reloadError != "" {

@@ -1,11 +1,15 @@
 package daemon
 
 import (
+	"math"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 	"time"
+
+	"github.com/moonkeep/moonkeep/config"
 )
 
 // gcPercent is the default of GOGC for the daemon. A node in steady state
@@ -30,17 +34,20 @@ const easeBytes = 192 << 20
 // Only one of a process acts at a time. Its methods may be called by any
 // goroutine.
 type collection struct {
-	usual int // percent, as debug.SetGCPercent has it
+	usual int  // percent, as debug.SetGCPercent has it
+	asked bool // by the environment: nothing is kept then
 
 	mu    sync.Mutex // guards what follows
 	eased int        // how many want it seldom
+	keeps uint64     // bytes, while none does
+	rests int        // how often that was since the start
 }
 
 // newCollection has the first garbage collected seldom, until the function that it
 // returns is called: the runtime would begin with what the beginning of the
 // program made, which costs as much as the reading of a configuration.
-func newCollection() (c *collection, end func()) {
-	c = &collection{usual: gcPercent}
+func newCollection() (c *collection, end func(keep uint64)) {
+	c = &collection{usual: gcPercent, asked: os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != ""}
 	if os.Getenv("GOGC") != "" {
 		c.usual = debug.SetGCPercent(gcPercent)
 	}
@@ -48,41 +55,84 @@ func newCollection() (c *collection, end func()) {
 }
 
 // ease lets the heap grow by so many bytes before it is collected, until the function
-// that it returns is called; where another is under way, by what that allows.
-func (c *collection) ease(by uint64) (end func()) {
+// that it returns is called; where another is under way, by what that allows. At the end
+// what nobody uses is given back to the kernel, but for so many bytes as are to be kept.
+func (c *collection) ease(by uint64) (end func(keep uint64)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.eased++; c.eased == 1 {
-		c.set(by)
+		// The runtime counts 4 MiB at the least.
+		percent := int(by * 100 / max(4<<20, read("/gc/heap/live:bytes")))
+		if c.usual < 0 || percent < c.usual { // GOGC allows more
+			percent = c.usual
+		}
+		debug.SetGCPercent(percent)
+		if !c.asked {
+			debug.SetMemoryLimit(math.MaxInt64)
+		}
 	}
-	return func() {
+	return func(keep uint64) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.eased--; c.eased == 0 {
-			debug.SetGCPercent(c.usual)
+		if c.eased--; c.eased > 0 {
+			return
 		}
+		if c.keeps = keep; keep < worthKeep || c.asked {
+			c.keeps = 0
+		}
+		c.settle()
 	}
 }
 
-func (c *collection) set(by uint64) {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	percent := gcPercent
-	if live[0].Value.Kind() == metrics.KindUint64 {
-		// The runtime counts 4 MiB at the least.
-		percent = int(by * 100 / max(4<<20, live[0].Value.Uint64()))
-	}
-	if c.usual >= 0 && c.usual < percent { // else GOGC allows more
-		debug.SetGCPercent(percent)
-	} else {
+// settle ends what ease began.
+func (c *collection) settle() {
+	worth := unused() >= worthTrim
+	if c.keeps == 0 {
 		debug.SetGCPercent(c.usual)
+		if worth {
+			debug.FreeOSMemory()
+		}
+		return
 	}
+	// With a percentage the runtime would look for garbage every two minutes, and give back
+	// all that is not in use then. With a limit it keeps what it may fill.
+	debug.SetMemoryLimit(int64(taken() + worthKeep))
+	debug.SetGCPercent(-1)
+	if worth {
+		runtime.GC()
+	}
+	c.rests++
+	c.limit(c.rests)
+}
+
+// limit lets the heap grow by what is kept, and does so again after each collection of this
+// rest, in case that more is in use then.
+func (c *collection) limit(rest int) {
+	grown := read("/memory/classes/heap/free:bytes") + read("/memory/classes/heap/objects:bytes")
+	debug.SetMemoryLimit(int64(taken() - grown + read("/gc/heap/live:bytes") + c.keeps))
+	runtime.SetFinalizer(&found{rest: rest}, func(f *found) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.eased == 0 && c.rests == f.rest {
+			c.limit(rest)
+		}
+	})
+}
+
+// found is by the next collection.
+type found struct {
+	rest int
+	_    *int // makes it one of its own: what is small shares its memory with others
 }
 
 // TrimAfter is when the daemon gives memory back after its start: that which the
 // configuration took while it was read, and a thousand virtual routers that
-// became MASTER together. Sooner it would be in the way of just that.
-const TrimAfter = 5 * time.Second
+// became MASTER together. Sooner it would be in the way of just that. A large table is
+// waited for longer, but no longer than mostTrimAfter.
+const (
+	TrimAfter     = 5 * time.Second
+	mostTrimAfter = time.Minute
+)
 
 // worthTrim is what must be there to be given back for it to be done: it takes a
 // collection, some milliseconds of a processor for each ten megabytes that are in
@@ -90,24 +140,40 @@ const TrimAfter = 5 * time.Second
 // third of it.
 const worthTrim = 2 << 20
 
-// trim gives memory back that a configuration took while it was read, many times
-// what stays of a large one, if there is as much as is worth it.
-func trim(worth uint64) {
-	if unused() >= worth {
-		debug.FreeOSMemory()
+const (
+	// keptPerServer is how much memory is kept for each real server while nothing is read: what
+	// the next reload takes for it. To have it from the kernel anew takes longer
+	// than all that is done with it.
+	keptPerServer = 2 << 10
+	// worthKeep is what is kept at the least; of a smaller site everything is given back.
+	worthKeep = 4 << 20
+)
+
+// kept is how much memory is kept for the next reload of a configuration like this.
+func kept(c *config.Config) (bytes uint64) {
+	for i := range c.VirtualServers {
+		bytes += uint64(len(c.VirtualServers[i].RealServers)) * keptPerServer
 	}
+	return bytes
 }
 
 // unused is about how much of the heap nobody uses: what is free already, and what
-// was made since the last collection, most of which is gone where trim is called.
+// was made since the last collection, most of which is gone where settle is called.
 func unused() uint64 {
-	s := []metrics.Sample{{Name: "/memory/classes/heap/free:bytes"}, {Name: "/memory/classes/heap/objects:bytes"}, {Name: "/gc/heap/live:bytes"}}
-	metrics.Read(s)
-	for i := range s {
-		if s[i].Value.Kind() != metrics.KindUint64 {
-			return worthTrim // a runtime that does not tell
-		}
+	objects := read("/memory/classes/heap/objects:bytes")
+	return read("/memory/classes/heap/free:bytes") + objects - min(objects, read("/gc/heap/live:bytes"))
+}
+
+// taken is what the runtime has of memory.
+func taken() uint64 {
+	return read("/memory/classes/total:bytes") - read("/memory/classes/heap/released:bytes")
+}
+
+// read is a number that the runtime tells; 0 of what it does not.
+func read(name string) uint64 {
+	s := []metrics.Sample{{Name: name}}
+	if metrics.Read(s); s[0].Value.Kind() != metrics.KindUint64 {
+		return 0
 	}
-	free, objects, live := s[0].Value.Uint64(), s[1].Value.Uint64(), s[2].Value.Uint64()
-	return free + objects - min(objects, live)
+	return s[0].Value.Uint64()
 }

@@ -161,7 +161,7 @@ func (d *daemon) moves(ctx context.Context, list []engine.Outcome) (control.Move
 // Reload implements control.Operator.
 func (d *daemon) Reload(ctx context.Context, r control.ReloadRequest) (control.Reloaded, error) {
 	d.log.Info("reload requested", "by", control.Asker(ctx), "force", r.Force)
-	defer trim(worthTrim) // when neither the node nor the report has what was replaced
+	defer d.ease()()
 	before := d.current()
 	anew, files := d.outdated(), d.known()
 	found, err := d.reload(d.ctx, r.Force) // also when the asker goes: half a reload is none

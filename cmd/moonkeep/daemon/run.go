@@ -83,8 +83,6 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 		defer close(heard)
 		d.hear(ctx, reloads, dumps)
 	}()
-	settled := time.AfterFunc(TrimAfter, func() { trim(worthTrim) })
-	defer settled.Stop()
 	asked := 0
 	for {
 		select {
@@ -121,8 +119,9 @@ func (d *daemon) hear(ctx context.Context, reloads, dumps <-chan os.Signal) {
 	for {
 		select {
 		case <-reloads:
+			calm := d.ease()
 			d.report(d.reload(ctx, false))
-			trim(worthTrim)
+			calm()
 		case s := <-dumps:
 			d.dump(ctx, s)
 		case <-ctx.Done():

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/moonkeep/moonkeep/core/control"
 )
@@ -46,8 +47,8 @@ func (d *daemon) serve(ctx context.Context) error {
 	d.log.Info("moonkeep "+d.opts.Version+" runs", "router_id", c.Global.RouterID, "config", strings.Join(c.Files, " "), "instances", len(c.Instances), "pid", os.Getpid())
 	d.page.adopt(c.Global.MetricsListen, d)
 	defer d.page.close()
-	d.lookAtSpaces()                                                                                                       // some may have been opened only for what an earlier run left
-	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.watchDrains, d.watchSpaces) // the engine closes the kernel
+	d.lookAtSpaces()                                                                                                                   // some may have been opened only for what an earlier run left
+	err = aside(ctx, func() error { return d.engine.Run(ctx, d.kernel) }, d.ready, d.putOff, d.settleIn, d.watchDrains, d.watchSpaces) // the engine closes the kernel
 	// The addresses are gone, or another node has them: nobody is cut off.
 	err = errors.Join(err, d.balance.end(), d.control.Close())
 	<-served
@@ -98,8 +99,22 @@ func (d *daemon) putOff(ctx context.Context) {
 	defer cancel()
 	d.balance.stands(until)
 	d.edges.plugins.Release()
-	d.begun()
 	if ctx.Err() == nil && d.current() == c { // a reload logs its own
 		d.logFindings(doubtfulHere(c))
+	}
+}
+
+// settleIn has garbage collected and memory given back when the start is over: on one
+// processor that would take the time of the table.
+func (d *daemon) settleIn(ctx context.Context) {
+	select {
+	case <-time.After(TrimAfter):
+	case <-ctx.Done():
+		return // there is no need any more
+	}
+	until, cancel := context.WithTimeout(ctx, mostTrimAfter)
+	defer cancel()
+	if d.balance.stands(until); ctx.Err() == nil {
+		d.begun(kept(d.current()))
 	}
 }
