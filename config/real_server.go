@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/netip"
-	"slices"
 	"time"
 )
 
@@ -72,8 +71,12 @@ func (r *RealServer) Endpoint(v *VirtualServer) Endpoint {
 // same way they are one in IPVS, too, and are not among these: it is for those who rewrite
 // ports and those who do not.
 func (v *VirtualServer) Repeats() (repeats map[int]int) {
-	mixed := func(r RealServer) bool { return r.Address.Port() != 0 && r.Endpoint(v) != r.Address }
-	if !slices.ContainsFunc(v.RealServers, mixed) {
+	mixed := false // by their places, for they are large
+	for i := range v.RealServers {
+		r := &v.RealServers[i]
+		mixed = mixed || r.Address.Port() != 0 && r.Endpoint(v) != r.Address
+	}
+	if !mixed {
 		return nil
 	}
 	first := make(map[Endpoint]int, len(v.RealServers))

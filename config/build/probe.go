@@ -155,7 +155,7 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 		}
 	}
 	clear(services)
-	seen := make(map[config.Endpoint]bool)
+	seen := make(map[config.Endpoint]bool) // of list, once that is not in order
 	var list []member
 	for i := range c.VirtualServers {
 		v := &c.VirtualServers[i]
@@ -166,6 +166,7 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 		services[id] = true
 		list = slices.Grow(list[:0], len(v.RealServers))
 		clear(seen)
+		var last config.Endpoint
 		add := func(from *config.VirtualServer) {
 			repeats := from.Repeats()
 			for k := range from.RealServers {
@@ -173,10 +174,21 @@ func servers(c *config.Config, f func(v *config.VirtualServer, name string, list
 					continue
 				}
 				m := member{&from.RealServers[k], from}
-				if e := m.endpoint(); !seen[e] {
+				e := m.endpoint()
+				// They are in order as a rule, and tens of thousands are sooner compared than
+				// looked up.
+				if ordered := len(list) == 0 || last.Compare(e.AddrPort) < 0; len(seen) > 0 || !ordered {
+					if len(seen) == 0 {
+						for _, x := range list {
+							seen[x.endpoint()] = true
+						}
+					}
+					if seen[e] {
+						continue
+					}
 					seen[e] = true
-					list = append(list, m)
 				}
+				list, last = append(list, m), e
 			}
 		}
 		add(v)

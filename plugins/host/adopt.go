@@ -32,27 +32,37 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 		var fresh []uint32
 		for i, c := range a.checks {
 			key := slotKey{identity: c.Identity}
-			if id, there := g.byKey[key]; there && taken[id] {
+			id, there := g.byKey[key]
+			if there && taken[id] {
 				further[c.Identity]++
 				key.nth = further[c.Identity]
+				id, there = g.byKey[key]
 			}
-			_, there := g.byKey[key]
-			ids[i] = g.take(key, c)
-			if taken[ids[i]] = true; !there && remembers {
-				fresh = append(fresh, ids[i])
+			if there {
+				g.slots[id].refs++ // its check is that of the set in force, see follow
+			} else if id = g.take(key, c); remembers {
+				fresh = append(fresh, id)
 			}
+			ids[i], taken[id] = id, true
 		}
 		g.bequeath(ids, fresh)
 	})
 	return ids
 }
 
-// use has the process run as a set wants it, which is in force from now on. It does not
-// wait.
-func (g *group) use(p Plugin) {
+// use has the process run as a set wants it, which is in force from now on, and lets go
+// of what checks are in the set before. It does not wait.
+func (g *group) use(s *Set, p Plugin) {
 	g.mu.Lock()
 	if !g.over {
-		g.orders = append(g.orders, func() { g.replace(p) })
+		g.orders = append(g.orders, func() {
+			g.replace(p)
+			for _, x := range s.places {
+				if x.group == g && !g.slots[x.slot].asked {
+					g.slots[x.slot].follow(x.check)
+				}
+			}
+		})
 	}
 	g.mu.Unlock()
 	g.poke()
@@ -158,13 +168,8 @@ func Same(a, b Plugin) bool {
 		a.OpenFiles == b.OpenFiles && a.Processes == b.Processes && a.Plain == b.Plain && a.Nice == b.Nice && slices.Equal(a.Allow, b.Allow)
 }
 
-// take finds or makes the slot of a check.
-func (g *group) take(key slotKey, c *Check) uint32 {
-	if id, ok := g.byKey[key]; ok {
-		g.slots[id].refs++ // its check is that of the set that probes it, see begin
-		return id
-	}
-	var id uint32
+// take makes the slot of a check that has none.
+func (g *group) take(key slotKey, c *Check) (id uint32) {
 	if n := len(g.free); n > 0 {
 		id, g.free = g.free[n-1], g.free[:n-1]
 	} else {

@@ -281,11 +281,7 @@ func (g *group) begin(a *ask) {
 		g.answers = append(g.answers, answer{a.set, a.generation, node.Answer{Check: a.number, Seq: a.seq, Message: why}})
 		return
 	}
-	if old, now := &s.check.Target, &a.check.Target; old.Timeout != now.Timeout || !equal(old.Weight, now.Weight) {
-		s.prepared = 0 // the process knows the other one
-	}
-	// What a set that was closed without a probe has of it, is never in force.
-	s.check = a.check
+	s.follow(a.check) // what a set that was closed without a probe has of it, is never in force
 	g.probe++
 	s.asked, s.sent, s.set, s.once, s.details = true, nil, a.set, a.once, a.details
 	s.generation, s.number, s.seq, s.probe = a.generation, a.number, a.seq, g.probe
@@ -297,8 +293,6 @@ func (g *group) begin(a *ask) {
 		g.queue = append(g.queue, a.slot)
 	}
 }
-
-func equal(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // finish answers a probe that is under way.
 func (g *group) finish(s *slot, id uint32, v health.Verdict, why string) {

@@ -235,6 +235,8 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 	large := make(map[string]bool) // kinds
 	byKey := make(map[groupKey]*arranged)
 	var all []*arranged
+	var a *arranged // that of the check before
+	var last needs
 	for i := range p.Checks {
 		c := &p.Checks[i]
 		if c.Limit <= 0 || c.Patience < c.Limit || c.Last != 0 && c.Last < c.Patience {
@@ -244,20 +246,22 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 			large[c.Kind] = true
 			fail(c.Kind, fmt.Errorf("check %s: its options have %d bytes, more than %d", c.Label, len(c.Options), maxOptions))
 		}
-		key, plugin := o.place(c, plugins)
-		a := byKey[key]
-		if a == nil {
-			a = &arranged{key: key, plugin: plugin}
-			byKey[key], all = a, append(all, a)
-			if err := Verify(plugin); err != nil {
-				fail(plugin.Name, err)
-			}
-			if key.netns != "" {
-				f, err := openNetNS(key.netns)
-				if err != nil {
-					fail(plugin.Name, fmt.Errorf("%s: %w", plugin, err))
-				} else {
-					f.Close()
+		if n := needsOf(c); a == nil || n != last { // tens of thousands need the same
+			last = n
+			key, plugin := o.place(c, plugins)
+			if a = byKey[key]; a == nil {
+				a = &arranged{key: key, plugin: plugin}
+				byKey[key], all = a, append(all, a)
+				if err := Verify(plugin); err != nil {
+					fail(plugin.Name, err)
+				}
+				if key.netns != "" {
+					f, err := openNetNS(key.netns)
+					if err != nil {
+						fail(plugin.Name, fmt.Errorf("%s: %w", plugin, err))
+					} else {
+						f.Close()
+					}
 				}
 			}
 		}
@@ -341,7 +345,7 @@ func (h *Host) number(of who) int {
 func (s *Set) Begin(tell func(generation uint32, answers []node.Answer)) {
 	s.tell = tell
 	for i, g := range s.groups {
-		g.use(s.wants[i])
+		g.use(s, s.wants[i])
 	}
 }
 

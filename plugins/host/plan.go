@@ -36,7 +36,7 @@ type Check struct {
 	// Identity changes when what is checked changes. A check whose identity was
 	// there in the set before is not prepared again, unless Target.Timeout or
 	// Target.Weight differs, which need not be in it; Limit, Patience and Label count
-	// from the set's first probe on.
+	// from Set.Begin on.
 	Identity string
 	// Label is what it is called in logs, and Where the place in the configuration of one
 	// that its plugin may refuse; empty is not known.
@@ -153,6 +153,21 @@ func (w who) compare(other who) int {
 	return cmp.Or(strings.Compare(w.name, other.name), strings.Compare(w.netns, other.netns), strings.Compare(w.user, other.user))
 }
 
+// needs is what of a check decides which process makes it.
+type needs struct {
+	kind, netns, user, group string
+	share                    uint32
+	marks, binds, lowPort    bool
+}
+
+func needsOf(c *Check) needs {
+	t := &c.Target
+	return needs{
+		c.Kind, c.NetNS, c.User, c.Group, c.Share,
+		c.Marks || t.Fwmark != 0, c.Binds || t.BindIf != "", c.LowPort || t.BindPort != 0 && t.BindPort < 1024,
+	}
+}
+
 // place finds the process for a check: its key, and how it runs. What a
 // target needs is allowed to this program's own checks without being asked
 // for, in a process apart from those that do not need it.
@@ -171,14 +186,14 @@ func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) 
 		}
 	}
 	p.Allow = slices.Clone(p.Allow)
-	if p.Path == "" && !p.Plain {
-		if c.Target.Fwmark != 0 || c.Marks {
+	if n := needsOf(c); p.Path == "" && !p.Plain {
+		if n.marks {
 			p.Allow = append(p.Allow, o.mark)
 		}
-		if (c.Target.BindIf != "" || c.Binds) && !since(o.release, 5, 7) {
+		if n.binds && !since(o.release, 5, 7) {
 			p.Allow = append(p.Allow, "net_raw") // later kernels let anybody choose an interface
 		}
-		if c.LowPort || c.Target.BindPort != 0 && c.Target.BindPort < 1024 {
+		if n.lowPort {
 			p.Allow = append(p.Allow, "net_bind_service")
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // slot is one check of a group, and the probe of it that is under way. Its
 // place in the group's table is its number on the wire.
 type slot struct {
-	check *Check  // of the set that probed it last, or made it; nothing when the slot is free
+	check *Check  // of the set in force, or that of its last probe; nothing when the slot is free
 	key   slotKey // by which it is found again
 	refs  int32   // sets that have it
 
@@ -36,6 +36,16 @@ type slot struct {
 	gone     uint32   // the probe before; up to it answers may come late
 	prepared uint32   // the number of the instance that it was last sent to
 }
+
+// follow has the slot probed as a set has it.
+func (s *slot) follow(c *Check) {
+	if old, now := &s.check.Target, &c.Target; old.Timeout != now.Timeout || !equal(old.Weight, now.Weight) {
+		s.prepared = 0 // the process knows the other one
+	}
+	s.check = c
+}
+
+func equal(a, b *int) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // slotKey is what is checked, and which of those that are the same.
 type slotKey struct {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -418,5 +419,26 @@ func TestPastComesLate(t *testing.T) {
 	}
 	if g.slots[id].state != "five" {
 		t.Errorf("and it is forgotten: %q", g.slots[id].state)
+	}
+}
+
+// TestInForce: of the set before the one in force nothing is held, whose checks may be tens
+// of thousands and not be probed for minutes, but for what is under way.
+func TestInForce(t *testing.T) {
+	t.Parallel()
+	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"}, 0)
+	old := []Check{check(0, "GOOD", "a"), check(1, "GOOD", "b")}
+	now := slices.Clone(old)
+	s := &Set{}
+	for i := range old {
+		s.places = append(s.places, place{g, g.take(slotKey{old[i].Identity, 0}, &old[i]), &now[i]})
+	}
+	g.begin(&ask{set: new(Set), slot: 1, check: &old[1], at: clock.Now()})
+	g.use(s, g.plugin)
+	g.read()
+	for i, want := range []*Check{&now[0], &old[1]} {
+		if g.slots[i].check != want {
+			t.Errorf("slot %d has the check of another set", i)
+		}
 	}
 }

@@ -132,11 +132,12 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 // numbers of the checks that are of scripts. The error joins all that is wrong,
 // each thing once, as pluginhost.Errors; checks that have something wrong are not in the plan.
 func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
-	return pluginPlanFrom(c, hostedFiles{})
+	return pluginPlanFrom(c, hostedFiles{}, nil)
 }
 
-// pluginPlanFrom is pluginPlan, which leaves in files those that it read.
-func pluginPlanFrom(c *config.Config, files hostedFiles) (p pluginhost.Plan, scripts map[string]uint32, err error) {
+// pluginPlanFrom is pluginPlan, which leaves in files those that it read. Checks of Lua are
+// none of the host's: lua, unless it is nil, takes them.
+func pluginPlanFrom(c *config.Config, files hostedFiles, lua func(*build.Probe) error) (p pluginhost.Plan, scripts map[string]uint32, err error) {
 	scripts = make(map[string]uint32)
 	var bad []error
 	reported := make(map[string]bool)
@@ -163,10 +164,14 @@ func pluginPlanFrom(c *config.Config, files hostedFiles) (p pluginhost.Plan, scr
 			implied[x.Name] = i
 		}
 	}
+	var uncompiled error
 	// Grown by and by it would take several times the room.
 	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
 	build.EachProbe(c, func(x *build.Probe) {
 		if x.Lua != nil {
+			if lua != nil && x.Script == "" && uncompiled == nil {
+				uncompiled = lua(x)
+			}
 			return
 		}
 		if x.Plugin && !filed[x.Kind] && standard.New(x.Kind) != nil {
@@ -228,6 +233,9 @@ func pluginPlanFrom(c *config.Config, files hostedFiles) (p pluginhost.Plan, scr
 		}
 		p.Checks = append(p.Checks, check)
 	})
+	if uncompiled != nil {
+		return p, scripts, uncompiled
+	}
 	for kind, i := range implied {
 		roomFor(&p.Plugins[i], times[kind])
 	}
@@ -278,11 +286,6 @@ func (e *edges) openPlugins(c *config.Config, dir string, cell func() (int, func
 // On one processor they would take its time. Of a probe that waits so long an
 // answer that comes soon is in time still; without one it is unknown, and made again.
 const tableFirst = 3 * time.Second
-
-// hosted makes the probes of plugins. It implements prober.
-type hosted struct{ set *pluginhost.Set }
-
-func (h *hosted) start(_ receiver, generation uint32, list []node.Ask) { h.set.Start(generation, list) }
 
 // runPlugin runs a vrrp_script that is a check of a plugin. Without a verdict
 // the one before stands for a while: that a plugin dies says nothing about

@@ -3,7 +3,6 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -15,38 +14,23 @@ import (
 	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
-// prober makes the probes of some kinds of check.
-type prober interface {
-	// start begins probes and never blocks. Each is answered once, to the receiver.
-	start(to receiver, generation uint32, list []node.Ask)
-}
-
 // receiver takes answers; it waits for room.
 type receiver func(generation uint32, answers []node.Answer)
 
-// probes makes the probes of one configuration: it hands each to the prober of
-// its kind. It implements engine.Probes.
+// probes makes the probes of one configuration. It implements engine.Probes.
 type probes struct {
 	receiver receiver
-	// by is the prober of each check, by its number; nil for what follows a file
-	// or a session.
-	by []prober
-	// set are the checks of plugins; nil when there are none, and where nothing
-	// is run. scripts are the numbers of those that are of a vrrp_script.
+	scripted luaChecks
+	// set are the checks of plugins; nil where nothing is run. scripts are the numbers of
+	// those that are of a vrrp_script.
 	set     *pluginhost.Set
 	scripts map[string]uint32
 	// identities are those of the checks of scripts, by their names.
 	identities map[string]string
 	// contents are those of the files of certificates and keys.
 	contents contents
-	// split holds the asks of one Start by prober; scratch, for one caller.
-	split []share
-}
-
-// share is what of a Start one prober gets.
-type share struct {
-	of   prober
-	list []node.Ask
+	// hosted and lua hold the asks of one Start; scratch, for one caller.
+	hosted, lua []node.Ask
 }
 
 // newProbes makes ready what the checks of a configuration need: Lua files are
@@ -56,41 +40,18 @@ type share struct {
 // Processes of plugins are started here too, and do nothing before the first
 // probe; Close gives them back.
 func (e *edges) newProbes(c *config.Config) (*probes, error) {
-	p := &probes{by: make([]prober, 0, build.MostProbes(c))}
-	var none prober // of the kind before, which is most often this one
-	scripts := luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}
+	p := &probes{scripted: luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}}
 	seen := map[string]bool{}
-	var err error
-	build.EachProbe(c, func(x *build.Probe) {
-		if x.Script != "" || err != nil {
-			return // engine.Checks runs it
-		}
-		var by prober
-		if n, same := none.(nobody); !same || n.kind != x.Kind {
-			none = nobody{e.pool, x.Kind}
-		}
-		if by = none; x.Lua != nil {
-			var k *luaCheck
-			if k, err = e.luaCheck(x, seen); err != nil {
-				return
-			}
-			scripts.checks[x.Check], by = k, &scripts
-		}
-		for len(p.by) < int(x.Check) {
-			p.by = append(p.by, nil)
-		}
-		p.by = append(p.by, by)
+	files := hostedFiles{}
+	plan, numbers, err := pluginPlanFrom(c, files, func(x *build.Probe) (err error) {
+		p.scripted.checks[x.Check], err = e.luaCheck(x, seen)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if e.plugins == nil {
 		return p, nil
-	}
-	files := hostedFiles{}
-	plan, numbers, err := pluginPlanFrom(c, files)
-	if err != nil {
-		return nil, err
 	}
 	p.scripts, p.contents = numbers, files.sums()
 	if p.set, err = e.plugins.Open(plan); err != nil {
@@ -101,13 +62,9 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	for name, n := range numbers {
 		byNumber[n] = name
 	}
-	own := &hosted{p.set}
 	for i := range plan.Checks {
 		if name, ok := byNumber[plan.Checks[i].Number]; ok {
 			p.identities[name] = plan.Checks[i].Identity
-		}
-		if n := int(plan.Checks[i].Number); n < len(p.by) {
-			p.by[n] = own
 		}
 	}
 	return p, nil
@@ -123,22 +80,27 @@ func (p *probes) Begin(to func(uint32, []node.Answer)) {
 
 // Start implements engine.Probes.
 func (p *probes) Start(generation uint32, list []node.Ask) {
-	for i := range p.split {
-		p.split[i].list = p.split[i].list[:0]
+	if len(p.scripted.checks) == 0 && p.set != nil { // as in most configurations
+		p.set.Start(generation, list)
+		return
 	}
+	p.hosted, p.lua = p.hosted[:0], p.lua[:0]
 	for _, a := range list {
-		by := p.by[a.Check]
-		at := slices.IndexFunc(p.split, func(s share) bool { return s.of == by })
-		if at < 0 {
-			at = len(p.split)
-			p.split = append(p.split, share{of: by})
+		if p.scripted.checks[a.Check] != nil {
+			p.lua = append(p.lua, a)
+		} else {
+			p.hosted = append(p.hosted, a)
 		}
-		p.split[at].list = append(p.split[at].list, a)
 	}
-	for _, s := range p.split {
-		if len(s.list) > 0 {
-			s.of.start(p.receiver, generation, s.list)
-		}
+	if len(p.lua) > 0 {
+		p.scripted.start(p.receiver, generation, p.lua)
+	}
+	switch {
+	case len(p.hosted) == 0:
+	case p.set != nil:
+		p.set.Start(generation, p.hosted)
+	default:
+		p.nobody(generation, p.hosted)
 	}
 }
 
@@ -151,18 +113,13 @@ func (p *probes) Close() error {
 	return nil
 }
 
-// nobody answers for a kind of check that nobody makes.
-type nobody struct {
-	pool *luaPool
-	kind string
-}
-
-func (n nobody) start(to receiver, generation uint32, list []node.Ask) {
+// nobody answers for checks that nobody makes.
+func (p *probes) nobody(generation uint32, list []node.Ask) {
 	answers := make([]node.Answer, len(list))
 	for i, a := range list {
-		answers[i] = node.Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Unknown, Message: "nobody makes a " + n.kind}
+		answers[i] = node.Answer{Check: a.Check, Seq: a.Seq, Verdict: health.Unknown, Message: "nobody makes this check"}
 	}
-	n.pool.submit(func() { to(generation, answers) })
+	p.scripted.pool.submit(func() { p.receiver(generation, answers) })
 }
 
 // luaCheck is one LUA_CHECK.

@@ -85,7 +85,7 @@ func TestProbes(t *testing.T) {
 		want := map[uint32]node.Answer{
 			11: {Check: 1, Verdict: health.OK, Message: "fine", Weighs: true, Weight: 9},
 			12: {Check: 2, Verdict: health.Failed, Message: "too busy"},
-			13: {Check: 3, Verdict: health.Unknown, Message: "nobody makes a TCP_CHECK"},
+			13: {Check: 3, Verdict: health.Unknown, Message: "nobody makes this check"},
 			14: {Check: 4, Verdict: health.Failed, Message: "oh"},
 			15: {Check: 5, Verdict: health.OK, Message: "fine", Weighs: true},
 			16: {Check: 6, Verdict: health.Failed, Message: "slow.lua"},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
 )
@@ -52,7 +53,7 @@ func (n *soleName) full() (string, error) {
 
 // soleNames are the names of what a node does, with their full names.
 func soleNames(c *config.Config, n *node.Config) (map[string]soleName, error) {
-	var routers, services []soleName
+	var routers []soleName
 	for i := range n.Instances {
 		in := &n.Instances[i]
 		if in.Interface == "" {
@@ -80,19 +81,25 @@ func soleNames(c *config.Config, n *node.Config) (map[string]soleName, error) {
 	if ipvs == c.Global.NetNamespace {
 		ipvs = "" // the daemon is in there
 	}
+	type served struct {
+		key balance.Key
+		by  string
+	}
+	var keys []served // there may be thousands, of which only some are named
 	for i := range n.Services {
-		v := &n.Services[i]
-		for _, k := range v.Layout.Keys {
-			services = append(services, soleName{ipvs, fmt.Sprintf("service %v", k), fmt.Sprintf("virtual server %s", v.Name)})
+		for _, k := range n.Services[i].Layout.Keys {
+			keys = append(keys, served{k, n.Services[i].Name})
 		}
 	}
-	first := func(all []soleName, most int) []soleName {
-		slices.SortStableFunc(all, func(a, b soleName) int { return strings.Compare(a.name, b.name) })
-		return all[:min(len(all), most)]
+	slices.SortStableFunc(keys, func(a, b served) int { return a.key.Compare(b.key) })
+	slices.SortStableFunc(routers, func(a, b soleName) int { return strings.Compare(a.name, b.name) })
+	list := routers[:min(len(routers), mostRouterNames)]
+	for _, s := range keys[:min(len(keys), mostServiceNames)] {
+		list = append(list, soleName{ipvs, fmt.Sprintf("service %v", s.key), "virtual server " + s.by})
 	}
 	names := map[string]soleName{}
 	var errs []error
-	for _, n := range append(first(routers, mostRouterNames), first(services, mostServiceNames)...) {
+	for _, n := range list {
 		errs = append(errs, within(n.space, func() error {
 			full, err := n.full()
 			if err == nil {
