@@ -115,7 +115,7 @@ func EachProbe(c *config.Config, f func(*Probe)) {
 			r.Address = mail.Connect(&v, &r)
 		}
 		p = probe(c, &v, &r, s.Plugin, n, &last)
-		p.Script, p.Limit, p.Patience, p.Weight = s.Name, s.Timeout, s.Timeout, nil
+		p.Script, p.Interval, p.Limit, p.Patience, p.Weight = s.Name, s.Interval, s.Timeout, s.Timeout, nil
 		p.ConnectTimeout = min(p.ConnectTimeout, s.Timeout)
 		f(&p)
 		n++
@@ -303,7 +303,7 @@ func (p *Probe) Identity() string {
 }
 
 // checkOptions are what a check has beside its target and its timing, as a JSON
-// object by the keys of package config. What it inherits is in it.
+// object by the keys of package config. What it inherits is in it. fast_recovery is timing.
 func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServer, k *config.Check, last *texts) json.RawMessage {
 	var x any
 	switch {
@@ -313,7 +313,7 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		h := last.http.room()
 		urls := append(h.URLs[:0], k.HTTP.URLs...)
 		*h = *k.HTTP
-		h.At, h.Written, h.Target, h.Timing = config.Position{}, nil, config.Target{}, config.Timing{}
+		h.At, h.Written, h.Target, h.Timing, h.FastRecovery = config.Position{}, nil, config.Target{}, config.Timing{}, false
 		if h.URLs = h.URLs[:0:0]; len(urls) > 0 { // without any it is nil or not, which differs
 			h.URLs = urls
 		}
@@ -326,7 +326,7 @@ func checkOptions(c *config.Config, v *config.VirtualServer, r *config.RealServe
 		h := last.ssl.room()
 		urls := append(h.URLs[:0], k.SSL.URLs...)
 		*h = *k.SSL
-		h.At, h.Written, h.Target, h.Timing = config.Position{}, nil, config.Target{}, config.Timing{}
+		h.At, h.Written, h.Target, h.Timing, h.FastRecovery = config.Position{}, nil, config.Target{}, config.Timing{}, false
 		if h.URLs = h.URLs[:0:0]; len(urls) > 0 { // without any it is nil or not, which differs
 			h.URLs = urls
 		}

@@ -26,27 +26,41 @@ func idle(c *config.Config, found *config.Findings) {
 	}
 }
 
-// idleTiming looks at the check that is a script: when it runs is the script's to say.
+// idleTiming looks at the check that is a script: when it runs is the script's to say. What
+// it comes to while its plugin gives no result is the check's, of all its hosts.
 func idleTiming(s *config.Script, found *config.Findings) {
-	none := func(keys config.Keys, of string) {
-		for _, k := range keys {
-			if slices.Contains(timingKeys(), k.Name) {
-				found.Add(k.At, config.Warning, "no-effect", "vrrp_script %s: %s of %s has no effect: interval, timeout, rise and fall of the script say when it runs and what its results come to", s.Name, k.Name, of)
-			}
+	none := func(k config.Key, of, why string) {
+		found.Add(k.At, config.Warning, "no-effect", "vrrp_script %s: %s of %s has no effect: %s", s.Name, k.Name, of, why)
+	}
+	const decides = "interval, timeout, rise and fall of the script say when it runs and what its results come to"
+	timing := append(timingKeys(), "fast_recovery")
+	for _, k := range written(s.Plugin) {
+		if slices.Contains(timing, k.Name) && !slices.Contains(unknownKeys(), k.Name) {
+			none(k, "its check", decides)
 		}
 	}
-	none(written(s.Plugin), "its check")
 	if s.Plugin.SMTP == nil {
 		return
 	}
 	for i := range s.Plugin.SMTP.Hosts {
 		h := &s.Plugin.SMTP.Hosts[i]
-		none(h.Written, "a host of its check")
+		for _, k := range h.Written {
+			switch {
+			case slices.Contains(unknownKeys(), k.Name):
+				none(k, "a host of its check", "on_unknown and unknown_grace go for the whole check; write it there")
+			case slices.Contains(timing, k.Name):
+				none(k, "a host of its check", decides)
+			}
+		}
 		if h.NetNamespace != "" {
-			found.Add(h.Written.At("net_namespace", h.At), config.Warning, "no-effect", "vrrp_script %s: net_namespace of a host of its check has no effect: all of them are asked from the one of the check; write a script for each", s.Name)
+			at := config.Key{Name: "net_namespace", At: h.Written.At("net_namespace", h.At)}
+			none(at, "a host of its check", "all of them are asked from the one of the check; write a script for each")
 		}
 	}
 }
+
+// unknownKeys are those of config.Timing that act in the check of a script, too.
+func unknownKeys() []string { return []string{"on_unknown", "unknown_grace"} }
 
 // timingKeys are the keys of config.Timing.
 func timingKeys() (keys []string) {
