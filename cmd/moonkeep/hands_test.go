@@ -114,6 +114,30 @@ func TestHandsFollowServers(t *testing.T) {
 	}
 }
 
+// TestHandsTogether: servers that are named together are taken in hand at once, or none is
+// when one is not there.
+func TestHandsTogether(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	p := a.run(t, conf(150, vip.String(), "")+"virtual_server 10.9.0.1 80 {\nlb_algo rr\nlb_kind NAT\nprotocol TCP\nreal_server 10.0.0.1 80 { }\nreal_server 10.0.0.2 80 { }\n}\n")
+	p.awaitRole(t, "MASTER")
+	mentions(t, "with an unknown one", p.asks(t, 1, "drain", "10.0.0.1", "10.0.0.3"), "there is no real server 10.0.0.3")
+	if list, err := remembered(filepath.Join(a.dir, "run")); len(list) > 0 || err != nil {
+		t.Errorf("remembered are %+v, %v", list, err)
+	}
+	text := p.asks(t, 0, "drain", "10.0.0.1", "10.0.0.2:80", "10.0.0.2")
+	if want := "10.0.0.1:80 of TCP 10.9.0.1:80: drain\n10.0.0.2:80 of TCP 10.9.0.1:80: drain\n"; text != want {
+		t.Errorf("it answers %q, want %q", text, want)
+	}
+	const told = `msg="real servers changed by hand" of="10.0.0.1, 10.0.0.2:80, 10.0.0.2"`
+	eventually(t, "one request", func() bool { return strings.Contains(p.log.String(), told) }, p.log.String)
+	list, err := remembered(filepath.Join(a.dir, "run"))
+	if want := []hand{{"TCP 10.9.0.1:80", "10.0.0.1:80", "drain", -1}, {"TCP 10.9.0.1:80", "10.0.0.2:80", "drain", -1}}; err != nil || cmp.Diff(want, list) != "" {
+		t.Errorf("remembered are %+v, %v", list, err)
+	}
+	p.stop(t)
+}
+
 // TestHandsEverywhere: an address is the same however it is typed, and a weight for
 // one virtual server leaves what is wanted everywhere as it is, and comes into
 // no other.

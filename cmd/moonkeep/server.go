@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,6 +102,9 @@ are checked at once, and the first result counts.`,
 	}
 }
 
+// serversAtOnce is how many real servers one request names at most.
+const serversAtOnce = 4096
+
 func newWishCommand(w serverVerb) *cobra.Command {
 	var o serverOptions
 	cmd := &cobra.Command{
@@ -109,8 +113,8 @@ func newWishCommand(w serverVerb) *cobra.Command {
 			if o.timeout < 0 {
 				return errors.New("--timeout is negative")
 			}
-			for _, server := range args {
-				r := control.ServersRequest{Server: server, Service: o.service, Wish: w.asks, Limit: o.timeout.Seconds()}
+			for some := range slices.Chunk(args, serversAtOnce) {
+				r := control.ServersRequest{Server: some[0], Servers: some[1:], Service: o.service, Wish: w.asks, Limit: o.timeout.Seconds()}
 				if err := o.ask(cmd, r); err != nil {
 					return err
 				}

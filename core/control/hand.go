@@ -6,6 +6,9 @@ import "context"
 type ServersRequest struct {
 	// Server is ADDRESS or ADDRESS:PORT: every real server that has it.
 	Server string `json:"server"`
+	// Servers are further ones, all for the same. When there is no such one nothing is
+	// done with any.
+	Servers []string `json:"servers,omitempty"`
 	// Service, when not empty, is the virtual server that is meant, by its name
 	// or its address.
 	Service string `json:"service,omitempty"`

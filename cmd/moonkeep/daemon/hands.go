@@ -6,16 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/moonkeep/moonkeep/config"
-	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/engine"
@@ -51,20 +46,24 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	if err != nil {
 		return control.Hands{}, err
 	}
-	named, err := meant(d.current(), r.Service, r.Server)
+	names := append([]string{r.Server}, r.Servers...)
+	named, err := allMeant(d.current(), before, r.Service, names)
 	if err != nil {
-		if named = remembered(before, r); len(named) == 0 {
-			return control.Hands{}, err
-		}
+		return control.Hands{}, err
+	}
+	was := make(map[handKey]node.Hand, len(before))
+	for _, h := range before {
+		was[keyOf(h)] = h
 	}
 	list := make([]node.Hand, len(named))
 	for i, h := range named {
-		h.Weight = -1
-		if k := slices.IndexFunc(before, func(b node.Hand) bool { return b.Service == h.Service && b.Server == h.Server }); k >= 0 {
-			h = before[k]
+		meant := h.Everywhere
+		h.Weight, h.Everywhere = -1, ""
+		if b, is := was[keyOf(h)]; is {
+			h = b
 		}
 		if r.Wish != "" || h.Wish == node.WishAuto { // else the weight alone is new, and what is wanted stays
-			h.Everywhere = everywhere(r)
+			h.Everywhere = meant
 		}
 		if r.Wish != "" { // which is asked anew: its time begins
 			h.Wish, h.Limit, h.Left = wish, time.Duration(r.Limit*float64(time.Second)), 0
@@ -75,7 +74,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		}
 		list[i] = h
 	}
-	after, err := d.engine.Handle(ctx, append(list[:len(list):len(list)], elsewhere(before, list, r)...))
+	after, err := d.engine.Handle(ctx, append(list[:len(list):len(list)], elsewhere(before, list, names, r)...))
 	if err != nil {
 		d.hands.behind = true // a part may be done: watchDrains writes it down
 		return control.Hands{}, err
@@ -83,7 +82,7 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 	if err := d.hands.write(after); err != nil {
 		return control.Hands{}, fmt.Errorf("it is done, but a restart will not know of it: %w", err)
 	}
-	d.log.Info("real servers changed by hand", "of", r.Server, "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
+	d.log.Info("real servers changed by hand", "of", firstOf(names, mostNamed), "service", r.Service, "wish", r.Wish, "by", control.Asker(ctx))
 	var out control.Hands
 	for _, h := range list {
 		x := control.Hand{Service: h.Service, Server: h.Server, Wish: h.Wish.String(), Limit: h.Limit.Seconds()}
@@ -93,173 +92,6 @@ func (d *daemon) Servers(ctx context.Context, r control.ServersRequest) (control
 		out.Servers = append(out.Servers, x)
 	}
 	return out, nil
-}
-
-// everywhere is what a request means of node.Hand.Everywhere.
-func everywhere(r control.ServersRequest) string {
-	if r.Service != "" {
-		return ""
-	}
-	return canonical(r.Server)
-}
-
-// canonical is the one way to write an address, or an address and port, in which
-// the node has it.
-func canonical(server string) string {
-	if a, err := netip.ParseAddr(strings.Trim(server, "[]")); err == nil {
-		return a.String()
-	}
-	if a, err := netip.ParseAddrPort(server); err == nil {
-		return a.String()
-	}
-	return server
-}
-
-// elsewhere returns what a request changes in hands that it does not name: what is
-// taken back in one service is not meant everywhere any more, and what is asked
-// for everywhere counts for what is remembered of services that are gone.
-func elsewhere(before, named []node.Hand, r control.ServersRequest) (list []node.Hand) {
-	for _, h := range before {
-		if slices.ContainsFunc(named, func(n node.Hand) bool { return n.Service == h.Service && n.Server == h.Server }) {
-			continue
-		}
-		free := func(n node.Hand) bool {
-			return n.Wish == node.WishAuto && n.Weight < 0 && means(h.Everywhere, n.Server)
-		}
-		switch {
-		case r.Service != "" && slices.ContainsFunc(named, free):
-			h.Everywhere = ""
-		case r.Service == "" && means(everywhere(r), h.Server):
-			if r.Wish != "" {
-				h.Wish, h.Limit, h.Left = wishes()[r.Wish], time.Duration(r.Limit*float64(time.Second)), 0
-			}
-			if r.Weight != nil {
-				h.Weight, h.WeightHere = max(-1, *r.Weight), false
-			}
-		default:
-			continue
-		}
-		list = append(list, h)
-	}
-	return list
-}
-
-// remembered returns the hands that a request means in servers that are gone.
-func remembered(before []node.Hand, r control.ServersRequest) (list []node.Hand) {
-	server := everywhere(control.ServersRequest{Server: r.Server})
-	r.Service = called(r.Service)
-	var services []string
-	for _, h := range before {
-		if means(server, h.Server) {
-			services = append(services, h.Service)
-		}
-	}
-	services = named(r.Service, services)
-	for _, h := range before {
-		if means(server, h.Server) && slices.Contains(services, h.Service) {
-			list = append(list, h)
-		}
-	}
-	return list
-}
-
-// means reports whether an address, or an address and port, is that of a server
-// with this name.
-func means(everywhere, server string) bool {
-	whole, err := netip.ParseAddrPort(server)
-	return everywhere != "" && (everywhere == server || err == nil && whole.Addr().String() == everywhere)
-}
-
-// called is the name of a service that may be written as ipvsadm and keepalived
-// do: FWM 3, FWM 3 IPv6.
-func called(service string) string {
-	words := strings.Fields(service)
-	if len(words) < 2 || words[0] != "FWM" {
-		return service
-	}
-	words[0] = "fwmark"
-	if len(words) > 2 && words[2] == "IPv6" {
-		words[2] = "inet6"
-	}
-	return strings.Join(words, " ")
-}
-
-// mostNamed is how many virtual servers an error lists.
-const mostNamed = 10
-
-// named returns those of the virtual servers that a text means: all if it is empty, else
-// whose name, or the end of it, it is; if it is none's, those whose address without the
-// port it is.
-func named(service string, all []string) (list []string) {
-	if service == "" {
-		return all
-	}
-	for _, name := range all {
-		if service == name || strings.HasSuffix(name, " "+service) {
-			list = append(list, name)
-		}
-	}
-	if len(list) > 0 {
-		return list
-	}
-	for _, name := range all {
-		whole, err := netip.ParseAddrPort(name[strings.LastIndexByte(name, ' ')+1:])
-		if err == nil && whole.Addr().String() == canonical(service) {
-			list = append(list, name)
-		}
-	}
-	return list
-}
-
-// meant returns the real servers of c that are meant by a text, of one service
-// or of all.
-func meant(c *config.Config, service, server string) (list []node.Hand, err error) {
-	var whole netip.AddrPort
-	address, err := netip.ParseAddr(strings.Trim(server, "[]"))
-	if err != nil {
-		if whole, err = netip.ParseAddrPort(server); err != nil {
-			return nil, fmt.Errorf("%q is no real server: give its ADDRESS or ADDRESS:PORT", server)
-		}
-		address = whole.Addr()
-	}
-	var servers []string
-	service = called(service)
-	all := build.Servers(c)
-	services := slices.Sorted(maps.Keys(all))
-	for _, name := range named(service, services) {
-		for _, n := range all[name] {
-			servers = append(servers, n)
-			a, err := netip.ParseAddrPort(n)
-			if err != nil { // a server of all ports
-				one, _ := netip.ParseAddr(n)
-				a = netip.AddrPortFrom(one, 0)
-			}
-			if a.Addr() == address && (!whole.IsValid() || a == whole) {
-				list = append(list, node.Hand{Service: name, Server: n})
-			}
-		}
-	}
-	if len(list) > 0 {
-		return list, nil
-	}
-	if len(servers) == 0 && service != "" {
-		why := near(service, services)
-		switch {
-		case len(services) == 0:
-			why = "; there are none"
-		case why == "" && len(services) <= mostNamed:
-			why = "; there are " + strings.Join(services, ", ")
-		}
-		return nil, fmt.Errorf("there is no virtual server %q%s", service, why)
-	}
-	return nil, fmt.Errorf("there is no real server %s%s", server, near(server, servers))
-}
-
-func near(name string, known []string) string {
-	if n := config.Nearest(name, known); n != "" {
-		return fmt.Sprintf("; did you mean %s?", n)
-	}
-	return ""
 }
 
 // handsFile remembers in which real servers people have a hand.

@@ -71,7 +71,7 @@ virtual_server 192.0.2.7 53 {
 		{"", "web1", `"web1" is no real server: give its ADDRESS or ADDRESS:PORT`},
 	}
 	for _, tt := range tests {
-		list, err := meant(c, tt.service, tt.server)
+		list, err := newKnown(c, tt.service).meant(tt.server)
 		var words []string
 		for _, h := range list {
 			words = append(words, h.Service+" "+h.Server)
@@ -200,7 +200,7 @@ func TestHandsFileAgain(t *testing.T) {
 
 // TestNoVirtualServers: where there are none, none are listed.
 func TestNoVirtualServers(t *testing.T) {
-	_, err := meant(&config.Config{}, "192.0.2.1", "10.0.0.1")
+	_, err := newKnown(&config.Config{}, "192.0.2.1").meant("10.0.0.1")
 	if want := `there is no virtual server "192.0.2.1"; there are none`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
