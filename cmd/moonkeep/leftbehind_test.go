@@ -1,10 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // crash kills a master of the address that has so many routes and rules.
@@ -104,12 +109,13 @@ func TestRefusedBesideAnother(t *testing.T) {
 			second.awaitRole(t, "MASTER")
 			a.holds(t, vip, true)
 			a.owns(t, "all is set", 2, 1)
+			second.journalled(t, vip.String())
 			if err := os.WriteFile(tracked, []byte("7"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			for _, again := range []struct{ file, says string }{
 				{file, "another moonkeep of this host (pid "},
-				{broken, "left behind is not removed: " + name + " (pid "},
+				{broken, "broken.conf"},
 				{file, "another moonkeep of this host (pid "},
 			} {
 				p := a.start(t, "run", again.file)
@@ -128,6 +134,85 @@ func TestRefusedBesideAnother(t *testing.T) {
 			a.owns(t, "no route that is left", 0, 0)
 		})
 	}
+}
+
+// TestSweptBesideAnother: of what a crash left, a start that is refused removes all but
+// what another daemon has by now, and so does one that is not.
+func TestSweptBesideAnother(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]struct {
+		vrid string // of the start after the crash
+		says string
+	}{
+		"refused": {"51", "another moonkeep of this host (pid "},
+		"taken":   {"53", "msg=\"moonkeep "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := hosts(t)
+			second := netip.MustParsePrefix("192.0.2.102/24")
+			both := in("VI_2", "")
+			both = conf(150, vip.String(), "") + strings.NewReplacer("router_id 51", "router_id 52", vip.String(), second.String()).Replace(both)
+			crash(t, a, both, 0, 0)
+			a.holds(t, second, true)
+			other := a.start(t, "other", a.write(t, "other.conf", conf(150, vip.String(), ""), 0o644))
+			other.awaitRole(t, "MASTER")
+			other.journalled(t, vip.String())
+			if !a.has(t, second) {
+				t.Fatal("the other daemon removed what is not its: nothing is tested below")
+			}
+			text := conf(150, "192.0.2.103/24", "")
+			if again.vrid == "51" {
+				text = both
+			}
+			p := a.run(t, strings.Replace(text, "router_id 51", "router_id "+again.vrid, 1))
+			eventually(t, "the start", func() bool { return strings.Contains(p.log.String(), again.says) }, p.log.String)
+			if again.vrid == "51" {
+				p.ended(t, 1)
+			} else {
+				p.awaitRole(t, "MASTER")
+			}
+			a.holds(t, second, false)
+			mentions(t, "the log", p.log.String(), "removing "+second.String()+" from eth0: an earlier run left it behind")
+			if text := p.log.String(); !a.has(t, vip) || strings.Contains(text, "removing "+vip.String()) {
+				t.Errorf("the address of the daemon that runs was removed:\n%s", text)
+			}
+			other.stop(t)
+			if again.vrid != "51" {
+				p.stop(t)
+			}
+		})
+	}
+}
+
+// TestLeftBesideAStranger: beside a program of which nobody knows what it has, what a crash
+// left stays, and how to remove it is told.
+func TestLeftBesideAStranger(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	broken := a.write(t, "broken.conf", "vrrp_instance VI_1 {\n\tinterface\n", 0o644)
+	crash(t, a, conf(150, vip.String(), routing), 2, 1)
+	a.Run(t, func() error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 112)
+		t.Cleanup(func() { _ = unix.Close(fd) }) // nothing is written
+		return err
+	})
+	p := a.start(t, "run", broken)
+	p.ended(t, 1)
+	mentions(t, "the log", p.log.String(), fmt.Sprintf("(pid %d) may have it by now", os.Getpid()), "ip address del "+vip.String()+" dev eth0; ip route del ")
+	a.holds(t, vip, true)
+	a.owns(t, "all that was left", 2, 1)
+	_, commands, _ := strings.Cut(p.log.String(), "remove it: ")
+	commands, _, _ = strings.Cut(commands, "\"")
+	a.Run(t, func() error {
+		out, err := exec.Command("sh", "-ec", commands).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %s", commands, out)
+		}
+		return err
+	})
+	a.holds(t, vip, false)
+	a.owns(t, "nothing", 0, 0)
 }
 
 // TestSweptInTheNamespaceLeft: what a daemon left in the network namespace that

@@ -82,6 +82,24 @@ func TestInitFileRefused(t *testing.T) {
 	}
 }
 
+// TestInitFileOfAFailedStart: a start that comes to nothing leaves files as they were,
+// however late that shows.
+func TestInitFileOfAFailedStart(t *testing.T) {
+	t.Parallel()
+	a, _ := hosts(t)
+	file := filepath.Join(a.dir, "load")
+	netnstest.Must(t, os.WriteFile(file, []byte("3"), 0o644))
+	text := fmt.Sprintf("track_file load {\n\tfile %s\n\tweight 1\n\tinit_file 7 overwrite\n}\n", file) + conf(100, vip.String(), "\ttrack_file {\n\t\tload\n\t}")
+	// What is in the way of the control socket shows when all else is made.
+	netnstest.Must(t, os.MkdirAll(filepath.Join(a.dir, "run", control.SocketName, "in the way"), 0o755))
+	p := a.run(t, text)
+	p.ended(t, 1)
+	mentions(t, "the log", p.log.String(), "remove the control socket of an earlier run")
+	if got, err := os.ReadFile(file); err != nil || string(got) != "3" {
+		t.Errorf("the file is %q (%v) after the start that failed, want 3", got, err)
+	}
+}
+
 // TestInitFileOfARefusedReload: a reload that is refused leaves files as they were,
 // and one that is not does not.
 func TestInitFileOfARefusedReload(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/moonkeep/moonkeep/config"
@@ -51,8 +52,8 @@ type balancer struct {
 }
 
 // newBalancer prepares the table for a configuration. Nothing happens before
-// begin.
-func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, error) {
+// begin. What other daemons have there an earlier run did not leave.
+func newBalancer(c *config.Config, dir *runDir, beside *neighbours, log *slog.Logger) (*balancer, error) {
 	b := &balancer{roles: map[string]vrrp.Role{}, first: make(chan struct{})}
 	o := ipvs.Options{Log: log, Flush: c.Global.LVSFlush, Timeouts: timeouts(c)}
 	space, err := netns.Current()
@@ -78,6 +79,10 @@ func newBalancer(c *config.Config, dir *runDir, log *slog.Logger) (*balancer, er
 	}
 	if elsewhere > 0 {
 		log.Warn("an earlier run left IPVS services in another network namespace; they stay there", "services", elsewhere)
+	}
+	if len(o.Earlier) > 0 {
+		taken := beside.serve(namespace, log)
+		o.Earlier = slices.DeleteFunc(o.Earlier, func(k balance.Key) bool { return taken[k] })
 	}
 	b.earlier = len(o.Earlier) > 0
 	o.Journal = func(keys []balance.Key) error { return dir.writeServices(namespace, keys) }

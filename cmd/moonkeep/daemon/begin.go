@@ -20,16 +20,23 @@ func newDaemon(o *Options, log *slog.Logger) (*daemon, error) {
 		err = d.open(c, found)
 	}
 	if err != nil {
-		var other *otherDaemonError
-		if errors.As(err, &other) { // all that was left behind may be that one's
-			return nil, errors.Join(err, d.close())
-		}
-		if left := d.giveUp(); left != nil {
+		err = errors.Join(err, d.failed())
+		var rival *otherDaemonError
+		errors.As(err, &rival)
+		if left := d.giveUp(rival); left != nil {
 			err = errors.Join(err, fmt.Errorf("clear what an earlier run left behind: %w", left))
 		}
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+// failed puts files back as they were when a start comes to nothing.
+func (d *daemon) failed() error {
+	if d.unwrite == nil {
+		return nil
+	}
+	return d.unwrite()
 }
 
 // open prepares the daemon to run a configuration, with the findings about it.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
@@ -163,16 +164,38 @@ func socketsOf(dir string) (map[string]bool, error) {
 
 // namesOf says which processes have the sockets, as far as this process may know.
 func namesOf(inodes []string) (names []string) {
-	if len(inodes) == 0 {
-		return nil
+	who, _ := processesOf(inodes)
+	for _, p := range who {
+		names = append(names, p.String())
 	}
+	return names
+}
+
+// process is a program that runs.
+type process struct {
+	pid  int32
+	name string
+}
+
+func (p process) String() string { return fmt.Sprintf("%s (pid %d)", p.name, p.pid) }
+
+// processesOf returns which processes have the sockets, as far as this process may know,
+// and the sockets of which it does not.
+func processesOf(inodes []string) (who []process, hidden []string) {
+	if len(inodes) == 0 {
+		return nil, nil
+	}
+	hidden = slices.Clone(inodes)
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
 	for _, dir := range dirs {
 		has, _ := socketsOf(dir + "/fd") // it may have ended, or be none of our business
-		if slices.ContainsFunc(inodes, func(inode string) bool { return has[inode] }) {
-			comm, _ := os.ReadFile(dir + "/comm")
-			names = append(names, fmt.Sprintf("%s (pid %s)", strings.TrimSpace(string(comm)), filepath.Base(dir)))
+		if !slices.ContainsFunc(inodes, func(inode string) bool { return has[inode] }) {
+			continue
 		}
+		hidden = slices.DeleteFunc(hidden, func(inode string) bool { return has[inode] })
+		comm, _ := os.ReadFile(dir + "/comm")
+		pid, _ := strconv.ParseInt(filepath.Base(dir), 10, 32) // it is a number
+		who = append(who, process{int32(pid), strings.TrimSpace(string(comm))})
 	}
-	return names
+	return who, hidden
 }

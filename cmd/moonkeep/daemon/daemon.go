@@ -76,6 +76,8 @@ type daemon struct {
 	watching chan struct{}
 	// asking holds one while a plan has plugins asked.
 	asking chan struct{}
+	// unwrite puts back what was in the files of init_file when it began; nil before that.
+	unwrite func() error
 	// unnamed has room for one word that network namespaces may be named no more.
 	unnamed chan struct{}
 	// maintenance remembers what is in maintenance; maintaining is held while
@@ -160,7 +162,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) (err error) {
 	if err != nil {
 		return err
 	}
-	left, err := d.leftovers(c)
+	left, err := d.leftovers(c, nil)
 	if err != nil {
 		return err
 	}
@@ -185,17 +187,11 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) (err error) {
 		return err
 	}
 	old := stale(&plan.Node, left.owned)
-	if d.balance, err = newBalancer(c, d.dir, d.log); err != nil {
+	if d.balance, err = newBalancer(c, d.dir, &left.beside, d.log); err != nil {
 		return err
 	}
 	// As late as can be, for a start that is refused so far changes no file.
-	back, err := initialise(c, nil)
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, back())
-		}
-	}()
-	if err != nil {
+	if d.unwrite, err = initialise(c, nil); err != nil {
 		return err
 	}
 	plan.Node.Readings = readings(c, nil, &plan.Node)

@@ -30,20 +30,24 @@ type heldName struct {
 
 // takeName holds a name, or says which moonkeep has it. It is an error when neither can
 // be: anybody may take any name, and must not be able to keep a daemon from starting by
-// it. What is not known yet is asked for again until then.
-func takeName(name string, until time.Time) (*heldName, *unix.Ucred, error) {
+// it. What is not known yet is asked for again as long as the asker has patience.
+func takeName(name string, a *asker) (*heldName, *unix.Ucred, error) {
 	for {
 		h, err := bindName(name)
 		if !errors.Is(err, unix.EADDRINUSE) {
 			return h, nil, err
 		}
 		peer, err := holder(name)
+		known := err == nil
+		if !known {
+			peer, known = a.owner(name)
+		}
 		switch {
-		case err == nil && trusted(peer):
+		case known && trusted(peer):
 			return nil, peer, nil
-		case err == nil:
+		case peer != nil && !trusted(peer):
 			return nil, nil, &strangerError{fmt.Sprintf("user %d", peer.Uid), name}
-		case time.Now().After(until):
+		case time.Now().After(a.until):
 			return nil, nil, &strangerError{"somebody who does not say who it is", name}
 		}
 		time.Sleep(namePause)

@@ -19,21 +19,9 @@ import (
 // openKernels opens the kernels of the daemon's own network namespace, of those
 // that instances are in, and of those in which an earlier run left something.
 func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
-	if d.table, err = tableName(d.opts.RunDir); err != nil {
-		return err
-	}
 	d.settings = &changedSettings{dir: d.dir, of: left.settings}
-	home, err := kernel.Open(d.engine, d.kernelOptions(c, "", left.settings[""]))
-	if err != nil {
+	if err := d.openSpaces(c, left.spaces, left.settings); err != nil {
 		return err
-	}
-	if d.kernel, err = joinSpaces(home); err != nil {
-		return errors.Join(err, home.Close())
-	}
-	for _, space := range left.spaces {
-		if err := d.kernel.open(space, d.engine, d.kernelOptions(c, space, left.settings[space])); err != nil {
-			return errors.Join(err, d.kernel.Close())
-		}
 	}
 	d.kernel.telling(d.opened)
 	err = d.filters(c)
@@ -50,6 +38,27 @@ func (d *daemon) openKernels(c *config.Config, left leftovers) (err error) {
 		d.log.Warn("not all settings that an earlier run changed could be put back", "err", err)
 	}
 	d.guard(c)
+	return nil
+}
+
+// openSpaces opens the kernels of the daemon's own network namespace and of others, in
+// which settings were changed.
+func (d *daemon) openSpaces(c *config.Config, others []string, changed map[string][]sysctl.Change) (err error) {
+	if d.table, err = tableName(d.opts.RunDir); err != nil {
+		return err
+	}
+	home, err := kernel.Open(d.engine, d.kernelOptions(c, "", changed[""]))
+	if err != nil {
+		return err
+	}
+	if d.kernel, err = joinSpaces(home); err != nil {
+		return errors.Join(err, home.Close())
+	}
+	for _, space := range others {
+		if err := d.kernel.open(space, d.engine, d.kernelOptions(c, space, changed[space])); err != nil {
+			return errors.Join(err, d.kernel.Close())
+		}
+	}
 	return nil
 }
 
@@ -168,11 +177,14 @@ type leftovers struct {
 	// spaces are the network namespaces beside the daemon's own that are in
 	// use: those of the configuration, and those that hold what was left.
 	spaces []string
+	// beside are other daemons. What they have is not among what was left.
+	beside neighbours
 }
 
 // leftovers reads the journals. What they say of network namespaces is in the
-// names that these have now; of one that is gone nothing is left.
-func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
+// names that these have now; of one that is gone nothing is left, nor of what another
+// daemon has, perhaps a rival that is known already.
+func (d *daemon) leftovers(c *config.Config, rival *otherDaemonError) (leftovers, error) {
 	journal, err := d.dir.readJournal()
 	if err != nil {
 		d.log.Warn("cannot use the journal that an earlier run left", "err", err)
@@ -188,23 +200,7 @@ func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 	if err := names.configured(l.spaces); err != nil {
 		return l, err
 	}
-	for _, a := range journal.addresses {
-		was, device := netspec.Split(a.Device)
-		if space, stands := names.now(was); stands {
-			a.Device = netspec.Within(space, device)
-			l.addresses = append(l.addresses, a)
-		}
-	}
-	for _, r := range journal.routing.Routes {
-		if space, stands := names.now(r.Space); stands {
-			l.routing.Routes = append(l.routing.Routes, r.Bare().Within(space))
-		}
-	}
-	for _, r := range journal.routing.Rules {
-		if space, stands := names.now(r.Space); stands {
-			l.routing.Rules = append(l.routing.Rules, r.Bare().Within(space))
-		}
-	}
+	l.owned = names.owned(journal)
 	for _, was := range slices.Sorted(maps.Keys(changed)) {
 		if space, stands := names.now(was); stands {
 			l.settings[space] = append(l.settings[space], changed[was]...)
@@ -218,7 +214,34 @@ func (d *daemon) leftovers(c *config.Config) (leftovers, error) {
 			l.spaces = append(l.spaces, *name)
 		}
 	}
+	if l.beside, err = findNeighbours(l.spaces, rival); err != nil {
+		return l, err
+	}
+	l.owned = l.owned.not(names.owned(l.beside.has))
 	return l, nil
+}
+
+// owned is the same in the present names of namespaces, without what was in those that are
+// gone.
+func (s *spaceNames) owned(was owned) (now owned) {
+	for _, a := range was.addresses {
+		in, device := netspec.Split(a.Device)
+		if space, stands := s.now(in); stands {
+			a.Device = netspec.Within(space, device)
+			now.addresses = append(now.addresses, a)
+		}
+	}
+	for _, r := range was.routing.Routes {
+		if space, stands := s.now(r.Space); stands {
+			now.routing.Routes = append(now.routing.Routes, r.Bare().Within(space))
+		}
+	}
+	for _, r := range was.routing.Rules {
+		if space, stands := s.now(r.Space); stands {
+			now.routing.Rules = append(now.routing.Rules, r.Bare().Within(space))
+		}
+	}
+	return now
 }
 
 // spaceNames finds out what network namespaces are called now.

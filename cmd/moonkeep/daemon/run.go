@@ -89,6 +89,9 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 		case err := <-ended:
 			stop()
 			d.settle(heard)
+			if err != nil && !d.began() {
+				err = errors.Join(err, d.failed())
+			}
 			err = errors.Join(err, d.close())
 			if err == nil {
 				log.Info("stopped")
@@ -110,6 +113,16 @@ func Run(ctx context.Context, o *Options, log *slog.Logger) error {
 				return ErrAtOnce
 			}
 		}
+	}
+}
+
+// began reports whether adverts were heard.
+func (d *daemon) began() bool {
+	select {
+	case <-d.watching:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"path/filepath"
-	"time"
 )
 
 // DefaultRunDir is where the socket, the journal and the lock of the one
@@ -65,7 +64,7 @@ func holdName(path string) (*heldName, error) {
 	if err != nil {
 		return nil, err
 	}
-	h, other, err := takeName(name, time.Now().Add(namePatience))
+	h, other, err := takeName(name, newAsker())
 	if err != nil || other == nil {
 		return h, err
 	}

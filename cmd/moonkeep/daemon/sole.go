@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -119,14 +119,14 @@ func (s *sole) claim(c *config.Config, n *node.Config, log *slog.Logger) error {
 	}
 	names, failed := soleNames(c, n)
 	var of []string
-	until := time.Now().Add(namePatience)
+	asks := newAsker()
 	for _, full := range slices.Sorted(maps.Keys(names)) {
 		if s.held[full] != nil {
 			continue
 		}
 		name := names[full]
 		err := within(name.space, func() error {
-			h, other, err := takeName(full, until)
+			h, other, err := takeName(full, asks)
 			if h != nil {
 				s.held[full] = h
 			}
@@ -158,11 +158,17 @@ func (s *sole) claim(c *config.Config, n *node.Config, log *slog.Logger) error {
 // called while another goroutine has the names changed.
 func refuses(c *config.Config, n *node.Config) string {
 	names, _ := soleNames(c, n) // the reload says what cannot be held
+	asks := newAsker()
 	for _, full := range slices.Sorted(maps.Keys(names)) {
 		name := names[full]
 		var other *otherDaemonError
 		if err := within(name.space, func() error {
-			if peer, err := holder(full); err == nil && trusted(peer) && int(peer.Pid) != os.Getpid() {
+			peer, err := holder(full)
+			known := err == nil
+			if errors.Is(err, unix.EAGAIN) {
+				peer, known = asks.owner(full)
+			}
+			if known && trusted(peer) && int(peer.Pid) != os.Getpid() {
 				return newOtherDaemonError(name.what, peer.Pid)
 			}
 			return nil
@@ -214,40 +220,4 @@ func (e *otherDaemonError) Error() string {
 		who += ", run directory " + e.runDir
 	}
 	return fmt.Sprintf("another moonkeep of this host (%s) has %s already, and each would undo what the other does: stop it, or take that out of one configuration", who, e.what)
-}
-
-// runDirOf returns the run directory of the daemon with that process number, by the name
-// that this holds for it (holdName); empty when it is not known.
-func runDirOf(pid int32) (dir string) {
-	look := func() error {
-		prefix, err := namePrefix()
-		if err != nil {
-			return err
-		}
-		list, err := os.ReadFile("/proc/thread-self/net/unix")
-		for line := range strings.Lines(string(list)) {
-			_, path, is := strings.Cut(strings.TrimRight(line, "\n"), " @"+prefix)
-			if !is || !strings.HasPrefix(path, "/") {
-				continue
-			}
-			if peer, err := holder(prefix + path); err == nil && peer.Pid == pid {
-				dir = path
-			}
-		}
-		return err
-	}
-	// It is only for the message. A thread may be in another network namespace for a while,
-	// the first one, too; and not each process may ask where another one is.
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/ns/net", pid))
-	asked := make(map[string]bool)
-	for _, thread := range threads {
-		if at, err := os.Readlink(thread); err == nil && !asked[at] && dir == "" {
-			asked[at] = true
-			_ = within(thread, look)
-		}
-	}
-	if dir == "" {
-		_ = look()
-	}
-	return dir
 }

@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -124,14 +126,21 @@ func routersOn(devices ...string) *node.Config {
 	return n
 }
 
-// bound has the name of an abstract socket, and does not listen yet.
+// bound has the name of an abstract socket until the test ends, and does not listen yet.
 func bound(t *testing.T, name string) (fd int) {
+	t.Helper()
+	fd = bind(t, name)
+	t.Cleanup(func() { _ = unix.Close(fd) }) // nothing is written
+	return fd
+}
+
+// bind is bound for who closes it.
+func bind(t *testing.T, name string) (fd int) {
 	t.Helper()
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Close(fd) }) // nothing is written
 	if err := unix.Bind(fd, &unix.SockaddrUnix{Name: "@" + name}); err != nil {
 		t.Fatal(err)
 	}
@@ -183,6 +192,74 @@ func TestSoleBesideOneThatBegins(t *testing.T) {
 	var other *otherDaemonError
 	if err := <-ended; !errors.As(err, &other) {
 		t.Errorf("it ends with %v, want that another daemon has it", err)
+	}
+}
+
+// TestSoleSquatted: a user without rights who keeps names busy costs a start no time, also
+// one who does not listen, and many names no more than one.
+func TestSoleSquatted(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: to be another user too")
+	}
+	const names = 20
+	cmd := exec.Command("sleep", "60")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	var devices []string
+	for i := range names {
+		devices = append(devices, fmt.Sprint("squat", i))
+		cmd.ExtraFiles = append(cmd.ExtraFiles, os.NewFile(uintptr(bind(t, nameOf(t, devices[i]))), devices[i]))
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}()
+	for _, f := range cmd.ExtraFiles {
+		f.Close()
+	}
+	var log bytes.Buffer
+	var s sole
+	defer s.close()
+	began := time.Now()
+	if err := s.claim(new(config.Config), routersOn(devices...), slog.New(slog.NewTextHandler(&log, nil))); err != nil {
+		t.Errorf("it is refused: %v", err)
+	}
+	if took := time.Since(began); took >= namePatience {
+		t.Errorf("it took %v", took)
+	}
+	if !strings.Contains(log.String(), "user 65534 holds the name") {
+		t.Errorf("it is told %q", &log)
+	}
+}
+
+// TestSoleAskedByMore: a name whose holder is asked by more than it can answer is its
+// holder's all the same.
+func TestSoleAskedByMore(t *testing.T) {
+	t.Parallel()
+	name := nameOf(t, "more0")
+	if err := unix.Listen(bound(t, name), 1); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for i := 0; i < 100 && err == nil; i++ {
+		var fd int
+		if fd, err = unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0); err != nil {
+			t.Fatal(err)
+		}
+		defer unix.Close(fd)
+		err = unix.Connect(fd, &unix.SockaddrUnix{Name: "@" + name})
+	}
+	if !errors.Is(err, unix.EAGAIN) {
+		t.Fatalf("the queue is not full, but %v: nothing is tested", err)
+	}
+	var s sole
+	defer s.close()
+	var other *otherDaemonError
+	if err := s.claim(new(config.Config), routersOn("more0"), slog.New(slog.DiscardHandler)); !errors.As(err, &other) || other.pid != int32(os.Getpid()) {
+		t.Errorf("it is told %v, want that process %d has it", err, os.Getpid())
 	}
 }
 

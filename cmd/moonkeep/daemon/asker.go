@@ -1,0 +1,103 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// asker finds out whose names are that somebody else has. It has patience with all of them
+// together, and looks at the processes of the host for all of them at once.
+type asker struct {
+	until  time.Time
+	looked time.Time
+	// holders are the processes that have a socket open, by its inode.
+	holders map[string][]int32
+}
+
+// lookPause is how long what is known of processes is good enough: a name may have been
+// taken since.
+const lookPause = 200 * time.Millisecond
+
+func newAsker() *asker { return &asker{until: time.Now().Add(namePatience)} }
+
+// owner returns whose the socket of a name is that nobody can ask: it does not listen, or
+// too many ask it. Whether that is settled is known too: a moonkeep that begins has a name
+// a moment before it listens. It is nil when nobody can be seen to have it.
+func (a *asker) owner(name string) (who *unix.Ucred, settled bool) {
+	inode, listens := socketOf(name)
+	if inode == "" {
+		return nil, false
+	}
+	if _, known := a.holders[inode]; !known && (a.looked.IsZero() || time.Since(a.looked) > lookPause && time.Now().Before(a.until)) {
+		a.look()
+	}
+	for _, pid := range a.holders[inode] {
+		uid, err := userOf(pid)
+		if err != nil {
+			continue // it has ended
+		}
+		who = &unix.Ucred{Pid: pid, Uid: uid}
+		if !trusted(who) { // whoever else was given it
+			break
+		}
+	}
+	return who, who != nil && listens
+}
+
+func (a *asker) look() {
+	a.holders = map[string][]int32{}
+	dirs, _ := filepath.Glob("/proc/[0-9]*") // the pattern is right
+	for _, dir := range dirs {
+		has, _ := socketsOf(dir + "/fd") // it may have ended, or be none of our business
+		pid, err := strconv.ParseInt(filepath.Base(dir), 10, 32)
+		if err != nil {
+			continue
+		}
+		for inode := range has {
+			a.holders[inode] = append(a.holders[inode], int32(pid))
+		}
+	}
+	a.looked = time.Now()
+}
+
+// socketOf returns the inode of the socket that has an abstract name in the calling
+// thread's network namespace, and whether it listens; empty when there is none.
+func socketOf(name string) (inode string, listens bool) {
+	const (
+		listening = 0x10000 // __SO_ACCEPTCON
+		free      = "01"    // SS_UNCONNECTED; those who were answered have the same name
+	)
+	list, _ := os.ReadFile("/proc/thread-self/net/unix") // else it is not known
+	for line := range strings.Lines(string(list)) {
+		line, is := strings.CutSuffix(strings.TrimRight(line, "\n"), " @"+name)
+		f := strings.Fields(line)
+		if !is || len(f) != 7 || f[5] != free {
+			continue
+		}
+		flags, _ := strconv.ParseUint(f[3], 16, 32) // else it does not listen
+		return f[6], flags&listening != 0
+	}
+	return "", false
+}
+
+// userOf is the effective user of a process.
+func userOf(pid int32) (uint32, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(text), "\nUid:")
+	line, _, _ := strings.Cut(rest, "\n")
+	f := strings.Fields(line)
+	if len(f) < 2 {
+		return 0, fmt.Errorf("process %d has no user", pid)
+	}
+	uid, err := strconv.ParseUint(f[1], 10, 32)
+	return uint32(uid), err
+}
