@@ -72,14 +72,26 @@ func (p *randomPair) begin(t *testing.T, name string) {
 	p.keepalived = cmd
 }
 
-// end stops keepalived.
+// end stops keepalived, if it runs.
 func (p *randomPair) end(t *testing.T) {
+	if p.keepalived == nil {
+		return
+	}
 	_ = p.keepalived.Process.Signal(syscall.SIGTERM)
 	killed := time.AfterFunc(20*time.Second, func() { _ = p.keepalived.Process.Kill() })
 	_ = p.keepalived.Wait()
+	p.keepalived = nil
 	if !killed.Stop() {
 		t.Logf("keepalived did not end")
 	}
+}
+
+// restore has the pair as it was before a site.
+func (p *randomPair) restore(t *testing.T) {
+	p.node.end(t)
+	p.end(t)
+	p.clear(t)
+	p.theirs.fail(t, "del", "1", "2", "3", "4", "5", "6")
 }
 
 // randomPlay is a site that is being played.
@@ -117,6 +129,7 @@ func (p *randomPair) play(t *testing.T, site *randomSite) *randomPlay {
 		p.number(t, fmt.Sprintf("file%d", i+1), 0)
 	}
 	p.node.down, p.node.codes, p.node.files = map[string]bool{}, map[string]int{}, map[string]int{}
+	defer p.restore(t) // also when something else goes wrong
 	p.begin(t, y.conf)
 	y.refuses(p.node.begin(t, p.path(y.conf)))
 	y.compare(t, "as it begins")
@@ -141,8 +154,6 @@ func (p *randomPair) play(t *testing.T, site *randomSite) *randomPlay {
 	if left := p.ours.saved(t); len(left) > 0 && y.difference == "" {
 		y.difference = fmt.Sprintf("after the stop: %q", left)
 	}
-	p.clear(t)
-	p.theirs.fail(t, "del", "1", "2", "3", "4", "5", "6")
 	return y
 }
 

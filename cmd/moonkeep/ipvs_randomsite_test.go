@@ -250,6 +250,11 @@ func (z *randomizer) service() *randomLine {
 	}
 	lines = append(lines, z.server(family, mark))
 	lines = unambiguous(lines)
+	if strings.HasPrefix(title, "group ") {
+		// keepalived never checks the servers of a group of addresses then, which
+		// CHANGELOG.md has among what is different.
+		lines = slices.DeleteFunc(lines, func(l *randomLine) bool { return l.text == "ha_suspend" })
+	}
 	if z.chance(15) { // what counts for all, behind some
 		i, k := z.IntN(len(lines)), z.IntN(len(lines))
 		lines[i], lines[k] = lines[k], lines[i]
