@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/netspec"
 )
@@ -139,21 +141,30 @@ func (d *director) saved(t *testing.T) (lines []string) {
 	return lines
 }
 
-// listed is the kernel's own list, sorted, which costs no program to read; it lacks
-// thresholds and the options of tunnels.
+// listed is the table as the kernel tells it, sorted, which costs no program to read. It is
+// not read from /proc/net/ip_vs, of which a page and more is of no use where other network
+// namespaces have services too: the kernel counts these when it goes on, and not when it
+// begins again.
 func (d *director) listed(t *testing.T) (text string) {
 	t.Helper()
 	d.Run(t, func() error {
-		b, err := os.ReadFile("/proc/thread-self/net/ip_vs")
+		c, err := ipvs.Open(false)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		services, err := c.Services()
 		var lines []string
-		service := ""
-		for line := range strings.Lines(string(b)) {
-			switch f := strings.Fields(line); {
-			case f[0] == "->" && f[1] != "RemoteAddress:Port":
-				lines = append(lines, service+" "+strings.Join(f[:4], " ")) // without the connections
-			case f[0] == "TCP" || f[0] == "UDP" || f[0] == "SCTP" || f[0] == "FWM":
-				service = strings.Join(f, " ")
-				lines = append(lines, service)
+		for _, s := range services {
+			service := fmt.Sprintf("%v %+v", s.Key, s.Options)
+			lines = append(lines, service)
+			list, err := c.Destinations(s.Key)
+			if err != nil && !errors.Is(err, unix.ESRCH) { // it has gone since
+				return err
+			}
+			for _, x := range list {
+				method := [...]string{"Masq", "Local", "Tunnel", "Route"}[x.Forward]
+				lines = append(lines, fmt.Sprintf("%s -> %v %s %d", service, x.Address, method, x.Weight))
 			}
 		}
 		slices.Sort(lines)

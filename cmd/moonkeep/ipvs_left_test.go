@@ -36,10 +36,10 @@ func TestGuestLeftServices(t *testing.T) {
 					return false
 				}
 			}
-			return strings.Count(text, "-> 0A020001:0050") == len(services)
+			return strings.Count(text, "-> 10.2.0.1:80 Masq") == len(services)
 		})
 	}
-	const first, second, mark = "0A090001:0050", "0A090001:0051", "FWM 00000005"
+	const first, second, mark = "TCP 10.9.0.1:80 ", "TCP 10.9.0.1:81 ", "fwmark 5 "
 	crashed := start(t, d, d.write(t, "run.conf", leftConf("10.9.0.1 80", "10.9.0.1 81", "fwmark 5"), 0o600))
 	has("the table", first, second, mark)
 	netnstest.Must(t, crashed.Process.Kill())
@@ -82,7 +82,7 @@ func TestGuestLeftServices(t *testing.T) {
 	has("one is removed as it says", first, second)
 
 	start(t, d, d.write(t, "run.conf", leftConf("10.9.0.2 80"), 0o600))
-	has("what was left goes, but for what is the other daemon's", first, "0A090002:0050")
+	has("what was left goes, but for what is the other daemon's", first, "TCP 10.9.0.2:80 ")
 	if s, err := c.Status(t.Context()); err != nil || s.IPVS.Repaired > 0 {
 		t.Errorf("the other daemon had to put back %+v, %v", s.IPVS, err)
 	}
