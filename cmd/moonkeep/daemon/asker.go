@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,13 +39,14 @@ func (a *asker) owner(name string) (who *unix.Ucred, settled bool) {
 		a.look()
 	}
 	for _, pid := range a.holders[inode] {
-		uid, err := userOf(pid)
+		uid, parent, err := userOf(pid)
 		if err != nil {
 			continue // it has ended
 		}
-		who = &unix.Ucred{Pid: pid, Uid: uid}
-		if !trusted(who) { // whoever else was given it
-			break
+		if x := (&unix.Ucred{Pid: pid, Uid: uid}); trusted(x) {
+			who = x
+		} else if !slices.Contains(a.holders[inode], parent) { // else it began just now, and closes it
+			return x, listens // whoever else was given it
 		}
 	}
 	return who, who != nil && listens
@@ -86,18 +88,27 @@ func socketOf(name string) (inode string, listens bool) {
 	return "", false
 }
 
-// userOf is the effective user of a process.
-func userOf(pid int32) (uint32, error) {
+// userOf returns the real user of a process, who remains the same where somebody has a
+// program of root's take over his sockets, and its parent.
+func userOf(pid int32) (uid uint32, parent int32, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	_, rest, _ := strings.Cut(string(text), "\nUid:")
-	line, _, _ := strings.Cut(rest, "\n")
-	f := strings.Fields(line)
-	if len(f) < 2 {
-		return 0, fmt.Errorf("process %d has no user", pid)
+	number := func(key string, at int) (n uint64) {
+		_, rest, _ := strings.Cut(string(text), "\n"+key+":")
+		line, _, _ := strings.Cut(rest, "\n")
+		f := strings.Fields(line)
+		if at >= len(f) {
+			err = fmt.Errorf("process %d has no %s", pid, key)
+			return 0
+		}
+		n, err = strconv.ParseUint(f[at], 10, 32)
+		return n
 	}
-	uid, err := strconv.ParseUint(f[1], 10, 32)
-	return uint32(uid), err
+	parent = int32(number("PPid", 0))
+	if err == nil {
+		uid = uint32(number("Uid", 0))
+	}
+	return uid, parent, err
 }
