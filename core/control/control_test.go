@@ -240,4 +240,6 @@ func TestHungDaemon(t *testing.T) {
 	<-gone
 }
 
+func (daemon) Confined(uint32, int) bool { return false }
+
 func (daemon) Metrics(context.Context) ([]byte, error) { return []byte("moonkeep_info 1\n"), nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -85,6 +86,53 @@ func TestWhoOperates(t *testing.T) {
 	if gone.operates() {
 		t.Error("a socket that is gone has a group")
 	}
+}
+
+// confined answers nobody.
+type confined struct {
+	daemon
+	t *testing.T
+}
+
+func (c confined) Confined(uid uint32, pid int) bool {
+	if int(uid) != os.Getuid() || pid != os.Getpid() {
+		c.t.Errorf("uid %d and pid %d are judged, want %d and %d", uid, pid, os.Getuid(), os.Getpid())
+	}
+	return true
+}
+
+func (c confined) Maintain(context.Context, MaintenanceRequest) (Moves, error) {
+	c.t.Error("who is confined took an instance into maintenance")
+	return Moves{}, nil
+}
+
+// TestConfined: who is confined is cut off, whoever it is else, and keeps nobody out.
+func TestConfined(t *testing.T) {
+	dir := t.TempDir()
+	s, err := Listen(dir, confined{func(context.Context) (Status, error) {
+		t.Error("who is confined looks at the status")
+		return Status{}, nil
+	}, t})
+	must(t, err)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve() }()
+	c := NewClient(dir)
+	if _, err := c.Status(t.Context()); err == nil {
+		t.Error("a status")
+	}
+	if _, err := c.Maintain(t.Context(), MaintenanceRequest{On: true}); err == nil {
+		t.Error("an answer")
+	}
+	for range 2 * maxConnections {
+		c, err := net.Dial("unix", filepath.Join(dir, SocketName))
+		must(t, err)
+		defer c.Close()
+		must(t, c.SetReadDeadline(time.Now().Add(patience)))
+		if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatalf("a connection is kept: %v", err)
+		}
+	}
+	must(t, errors.Join(s.Close(), <-served))
 }
 
 // deadlines is a recorder that takes deadlines.

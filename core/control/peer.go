@@ -27,18 +27,24 @@ type peer struct {
 const soPeerGroups = 0x3b
 
 // identify says who connected, for http.Server.ConnContext. Who cannot be
-// identified operates nothing.
-func identify(path string) func(context.Context, net.Conn) context.Context {
+// identified operates nothing. Who is confined finds the connection closed before it
+// could keep others out of it.
+func identify(path string, confined func(uid uint32, pid int) bool) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, c net.Conn) context.Context {
+		inner := c
 		if l, ok := c.(*limitConn); ok {
-			c = l.Conn
+			inner = l.Conn
 		}
-		u, ok := c.(*net.UnixConn)
+		u, ok := inner.(*net.UnixConn)
 		if !ok {
 			return ctx
 		}
 		who, err := peerOf(u)
 		if err != nil {
+			return ctx
+		}
+		if confined(uint32(who.uid), who.pid) {
+			_ = c.Close() // the server sees that, too
 			return ctx
 		}
 		who.socket = path

@@ -28,6 +28,8 @@ type Daemon interface {
 	Plan(ctx context.Context, configuration []byte) ([]byte, error)
 	// Metrics is what Prometheus reads.
 	Metrics(context.Context) ([]byte, error)
+	// Confined reports whether a process of this user is not to be heard at all.
+	Confined(uid uint32, pid int) bool
 	Operator
 }
 
@@ -53,7 +55,7 @@ type Server struct {
 // which is gone left behind: the caller holds the directory's lock. The
 // socket is open to its owner and group. Who can connect may look; root, the
 // user of this process and the members of the socket's group may operate, also
-// when its mode is widened later.
+// when its mode is widened later. Who is confined (see Daemon) is cut off at once.
 func Listen(dir string, d Daemon) (*Server, error) {
 	if err := CheckDir(dir); err != nil {
 		return nil, err
@@ -90,7 +92,7 @@ func Listen(dir string, d Daemon) (*Server, error) {
 		_, _ = w.Write(answer) // an error here is the asker's going away
 	})
 	operations(mux, d)
-	s.http = http.Server{Handler: mux, ConnContext: identify(path), ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
+	s.http = http.Server{Handler: mux, ConnContext: identify(path, d.Confined), ReadHeaderTimeout: idleLimit, IdleTimeout: idleLimit, ReadTimeout: requestLimit, WriteTimeout: requestLimit}
 	return s, nil
 }
 

@@ -333,33 +333,6 @@ func TestRefusesToDie(t *testing.T) {
 	noProcesses(s)
 }
 
-// TestForkedChildrenEnd is a plugin that may start processes, and leaves one
-// behind in a session of its own.
-func TestForkedChildrenEnd(t *testing.T) {
-	s := newSite(t, quick(t))
-	s.open(Plan{
-		Checks:  []Check{check(0, "GOOD", "fork"), check(1, "GOOD", "ok")},
-		Plugins: []Plugin{{Name: "GOOD", Processes: 4}},
-	})
-	if a := s.probe(0); a.Verdict != health.OK {
-		t.Fatal(a.Message)
-	}
-	if n := len(processesWith(sleepTime)); n != 1 {
-		t.Fatalf("%d children", n)
-	}
-	if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
-	s.recovers(1)
-	noForked := func() bool { return len(processesWith(sleepTime)) == 0 }
-	s.eventually("the child to end with its plugin", noForked)
-	if a := s.probe(0); a.Verdict != health.OK {
-		t.Fatal(a.Message)
-	}
-	s.close()
-	noProcesses(s)
-}
-
 // TestLeak is a plugin that takes memory until it gets none. With the race
 // detector in it, this program itself cannot be limited; Python can.
 func TestLeak(t *testing.T) {

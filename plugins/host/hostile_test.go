@@ -5,6 +5,7 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -336,7 +337,13 @@ func init() {
 	actions["fork"] = func(context.Context, checker.Target) checker.Result {
 		cmd := exec.Command("sleep", sleepTime)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-		if err := cmd.Start(); err != nil {
+		err := cmd.Start()
+		if errors.Is(err, syscall.EPERM) { // it may not leave its session, but its group
+			cmd = exec.Command("sleep", sleepTime)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			err = cmd.Start()
+		}
+		if err != nil {
 			return checker.Result{Verdict: checker.Failed, Message: err.Error()}
 		}
 		return checker.Result{Verdict: checker.OK, Message: strconv.Itoa(cmd.Process.Pid)}

@@ -162,7 +162,8 @@ func callFilter(arch uint32, fork bool, pid uint32) []unix.SockFilter {
 	// What clone3 is to do cannot be seen from here; libraries fall back to
 	// clone when it is missing.
 	program = append(program, jump(unix.BPF_JEQ, unix.SYS_CLONE3, 0, 1), returns(unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS)))
-	const spaces = unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP
+	// A child of its parent would be the daemon's.
+	const spaces = unix.CLONE_PARENT | unix.CLONE_NEWUSER | unix.CLONE_NEWNS | unix.CLONE_NEWNET | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWCGROUP
 	program = append(program,
 		jump(unix.BPF_JEQ, unix.SYS_CLONE, 0, 5), // to the end
 		load(offsetArg0),
@@ -193,9 +194,10 @@ func callFilter(arch uint32, fork bool, pid uint32) []unix.SockFilter {
 		}
 	} else if pid != 1 { // as the first of its pid namespace it sees nobody but its own
 		// It may signal, or it could not end what it starts. What it starts names itself
-		// by 0 as a rule, and by a number in vain.
+		// by 0 as a rule, and by a number in vain. By its session it is found when the
+		// plugin ends. To make groups in that is allowed: timeout signals its own.
 		program = append(program, load(offsetNr))
-		for _, nr := range []uint32{unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES} {
+		for _, nr := range []uint32{unix.SYS_MOVE_PAGES, unix.SYS_MIGRATE_PAGES, unix.SYS_SETSID} {
 			program = append(program, jump(unix.BPF_JEQ, nr, 0, 1), refuse)
 		}
 		if runtime.GOARCH != "s390x" {

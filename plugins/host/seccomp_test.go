@@ -66,6 +66,9 @@ func TestCallFilterOfMany(t *testing.T) {
 		{"slow all of a user", refuse, allow, unix.SYS_SETPRIORITY, []uint32{unix.PRIO_USER, 0, 19}},
 		{"move the memory", refuse, allow, unix.SYS_MIGRATE_PAGES, []uint32{4712}},
 		{"have signalled", refuse, allow, unix.SYS_FCNTL, []uint32{3, unix.F_SETOWN, 4712}},
+		{"have a group", allow, allow, unix.SYS_SETPGID, nil},
+		{"leave the session", refuse, allow, unix.SYS_SETSID, nil},
+		{"start as the daemon's", refuse, refuse, unix.SYS_CLONE, []uint32{unix.CLONE_PARENT | uint32(unix.SIGCHLD)}},
 		{"look into", refuse, refuse, unix.SYS_PTRACE, []uint32{16, 4712}},
 	} {
 		if got := judged(t, callFilter(arch, true, 4711), arch, c.nr, c.args...); got != c.beside {

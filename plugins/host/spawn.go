@@ -28,11 +28,20 @@ type spawner struct {
 	quit  chan struct{}
 	over  chan struct{}
 	cell  func() (int, func(bool)) // see Options.Cell; nil for none
+
+	mu sync.Mutex // guards what follows; held while a process starts
+	// confined are the processes that are not Plain, until they are reaped, and users
+	// those as whom there were any.
+	confined map[int]bool
+	users    map[uint32]bool
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
 func newSpawner(prepare func() error, cell func() (int, func(bool))) (*spawner, error) {
-	s := &spawner{starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell}
+	s := &spawner{
+		starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell,
+		confined: make(map[int]bool), users: make(map[uint32]bool),
+	}
 	begun := make(chan error)
 	go func() {
 		defer close(s.over)
@@ -76,6 +85,10 @@ type process struct {
 	alive  *os.File // the daemon's end of the liveness pipe
 	dir    *os.File // where its socket is
 	given  bool     // dir is the process's user's
+	plain  bool
+	// leaves says that what it started is in no pid namespace of its own, and has to be
+	// looked for when it has ended.
+	leaves bool
 
 	done chan struct{} // closed when it has ended and was reaped
 	// left is called then; nil when nothing is.
@@ -167,22 +180,29 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 	for i, f := range files {
 		attr.Files[i] = f.Fd()
 	}
-	p := &process{uid: uid, space: space, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, given: l.Switch, done: make(chan struct{})}
+	p := &process{uid: uid, space: space, stdin: in[1], stdout: out[0], stderr: errs[0], alive: alive[1], dir: dir, given: l.Switch, plain: l.Plain, done: make(chan struct{})}
 	if err = s.fork(p, attr, ready, !sp.plugin.Plain); err != nil {
 		if p.left != nil {
 			p.left(false)
 		}
 		return nil, fmt.Errorf("start %s: %w", sp.plugin, err)
 	}
-	go p.wait()
+	p.leaves = p.leaves && l.Fork
+	go func() {
+		p.wait()
+		s.mu.Lock()
+		delete(s.confined, p.pid)
+		s.mu.Unlock()
+		close(p.done)
+	}()
 	return p, nil
 }
 
 // fork starts the launcher on the thread: in a session of its own (so that
 // all that it forks have one share of the processors, by sched_autogroup) and,
 // where the daemon may make one, in a pid namespace of its own, so that
-// whatever it starts ends with it. The thread takes the next only when the launcher
-// has closed its end of ready: until then that runs beside the daemon, as urgent as it.
+// whatever it starts ends with it; else in a cell. The thread takes the next only when the
+// launcher has closed its end of ready: until then that runs beside the daemon, as urgent as it.
 func (s *spawner) fork(p *process, attr *syscall.ProcAttr, ready [2]*os.File, namespace bool) error {
 	attr.Sys = &syscall.SysProcAttr{Setsid: true}
 	if namespace {
@@ -192,10 +212,15 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, ready [2]*os.File, na
 		attr.Sys.UseCgroupFD, attr.Sys.CgroupFD = fd != 0, fd
 		p.left = end
 	}
+	p.leaves = !namespace && !p.plain
 	answer := make(chan error, 1)
 	start := func() {
+		s.mu.Lock()
 		pid, _, err := syscall.StartProcess("/proc/self/exe", []string{launchName}, attr)
-		p.pid = pid
+		if p.pid = pid; err == nil && !p.plain {
+			s.confined[pid], s.users[p.uid] = true, true
+		}
+		s.mu.Unlock()
 		answer <- err
 		if err == nil {
 			await(ready)
@@ -337,9 +362,12 @@ func (p *process) wait() {
 			break
 		}
 	}
-	p.mu.Lock()
-	// What is left of its group, where there is no pid namespace.
+	// What is left of its group, where there is no pid namespace, and of its session.
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
+	if p.leaves {
+		endSession(p.pid)
+	}
+	p.mu.Lock()
 	for {
 		_, err := syscall.Wait4(p.pid, &p.status, 0, nil)
 		if err != syscall.EINTR {
@@ -349,9 +377,8 @@ func (p *process) wait() {
 	p.reaped = true
 	p.mu.Unlock()
 	if p.left != nil {
-		p.left(false)
+		p.left(!p.plain)
 	}
-	close(p.done)
 }
 
 // kill ends the process and its group at once.

@@ -68,6 +68,7 @@ type daemon struct {
 	sole    sole
 	hands   handsFile
 	control *control.Server
+	meddled sync.Once // for the first plugin that connects to it
 	// processes hears of processes, for what is tracked and for Lua scripts.
 	processes processes.Feed
 	started   time.Time

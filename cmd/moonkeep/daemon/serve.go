@@ -55,6 +55,18 @@ func (d *daemon) serve(ctx context.Context) error {
 	return err
 }
 
+// Confined implements control.Daemon: plugins may not operate the daemon, nor look at it,
+// also where they have its user.
+func (d *daemon) Confined(uid uint32, pid int) bool {
+	if !d.edges.plugins.Confined(uid, pid) {
+		return false
+	}
+	d.meddled.Do(func() {
+		d.log.Warn("a plugin connected to the control socket and was cut off; further attempts are not logged", "uid", uid, "pid", pid)
+	})
+	return true
+}
+
 // answer has serve run until it ends, when done is closed. An error is logged when
 // it comes: the node runs on, but tells nobody any more how it stands.
 func answer(serve func() error, log *slog.Logger) (done <-chan struct{}) {

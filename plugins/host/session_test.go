@@ -1,0 +1,226 @@
+//go:build linux
+
+package host
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/health"
+	"github.com/moonkeep/moonkeep/core/program"
+)
+
+// connecting is a plugin that connects to a socket as its option says: by itself, by a
+// child, by one whose parent has ended, or by one that leaves as much as it may.
+const connecting = `#!/usr/bin/python3
+import json, os, socket, sys, time
+def send(m): print(json.dumps(m), flush=True)
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect("%s")
+    s.recv(1)
+def child(f):
+    pid = os.fork()
+    if pid == 0:
+        try: f()
+        finally: os._exit(0)
+    return pid
+def orphan():
+    r, w = os.pipe()
+    def inner(parent):
+        while os.getppid() == parent: time.sleep(0.001)
+        connect()
+        os.write(w, b"x")
+    def middle():
+        me = os.getpid()
+        child(lambda: inner(me))
+    os.waitpid(child(middle), 0)
+    os.read(r, 1)
+def leave():
+    for f in os.setsid, lambda: os.setpgid(0, 0):
+        try: f()
+        except OSError: pass
+    connect()
+ways = {"self": connect, "child": lambda: os.waitpid(child(connect), 0), "orphan": orphan, "leave": lambda: os.waitpid(child(leave), 0)}
+send({"hello": {"protocol": 1, "name": "CONNECT"}})
+do = {}
+for line in sys.stdin:
+    m = json.loads(line)
+    for p in m.get("prepare", []):
+        do[p["check"]] = p["options"]["do"]
+        send({"prepared": [{"check": p["check"]}]})
+    if "ping" in m: send({"pong": m["ping"]})
+    for s in m.get("start", []):
+        ways[do[s["check"]]]()
+        send({"results": [{"check": s["check"], "probe": s["probe"], "verdict": "ok"}]})
+`
+
+// TestConfinedIsKnown: what a plugin's processes connect to can be told that they are
+// some, with a pid namespace and without; and of others that they are none, also those of
+// the same user.
+func TestConfinedIsKnown(t *testing.T) {
+	needRoot(t)
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("needs /usr/bin/python3: something that forks and connects")
+	}
+	nobody, err := program.Who("nobody", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, prepare := range map[string]func() error{"pid namespace": nil, "none": noSpaces} {
+		t.Run(name, func(t *testing.T) {
+			dir := openDir(t)
+			o := quick(t)
+			o.OnThread = prepare
+			s := newSite(t, o)
+			known := make(chan bool, 1)
+			path := filepath.Join(dir, "s")
+			judge(t, path, func(who *unix.Ucred) { known <- s.host.Confined(who.Uid, int(who.Pid)) })
+			file := filepath.Join(dir, "CONNECT")
+			if err := os.WriteFile(file, fmt.Appendf(nil, connecting, path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			p := Plan{Plugins: []Plugin{{Name: "CONNECT", Path: file, Processes: 8}}}
+			ways := []string{"self", "child", "orphan", "leave"}
+			for i, way := range ways {
+				p.Checks = append(p.Checks, check(uint32(i), "CONNECT", way))
+			}
+			s.open(p)
+			for i, way := range ways {
+				answer := s.start(uint32(i))[0]
+				select {
+				case in := <-known:
+					if !in {
+						t.Errorf("%s: it is not known as a plugin's", way)
+					}
+				case <-time.After(patience):
+					t.Fatalf("%s: nothing connects", way)
+				}
+				if a := s.wait(answer); a.Verdict != health.OK {
+					t.Errorf("%s: %v %q", way, a.Verdict, a.Message)
+				}
+			}
+			for _, uid := range []uint32{0, nobody.UID} {
+				cmd := exec.Command("/usr/bin/python3", "-c", "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.connect(sys.argv[1])\ns.recv(1)", path)
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: nobody.GID}}
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Fatalf("%v: %s", err, out)
+				}
+				if <-known {
+					t.Errorf("another process of user %d is a plugin's", uid)
+				}
+				if in := s.host.Confined(uid, cmd.Process.Pid); in != (uid == nobody.UID) {
+					t.Errorf("one of user %d that has ended may be a plugin's: %t", uid, in)
+				}
+			}
+		})
+	}
+}
+
+// judge listens on a socket, says who connects, and closes the connection.
+func judge(t *testing.T, path string, say func(*unix.Ucred)) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			raw, err := c.(*net.UnixConn).SyscallConn()
+			if err == nil {
+				_ = raw.Control(func(fd uintptr) {
+					if who, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+						say(who)
+					}
+				})
+			}
+			c.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		l.Close()
+		<-ended
+	})
+}
+
+// noSpaces takes from the thread that starts plugins what a pid namespace takes, as many
+// containers do.
+func noSpaces() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1 << unix.CAP_SYS_ADMIN
+	return unix.Capset(&header, &data[0])
+}
+
+// TestForkedChildrenEnd is a plugin that may start processes, and leaves one
+// behind in a session or a group of its own.
+func TestForkedChildrenEnd(t *testing.T) {
+	for name, prepare := range map[string]func() error{"pid namespace": nil, "none": noSpaces} {
+		t.Run(name, func(t *testing.T) {
+			o := quick(t)
+			o.OnThread = prepare
+			ended := make(chan bool, 2) // whether a cell was to end whole
+			o.Cell = func() (int, func(bool)) { return 0, func(kill bool) { ended <- kill } }
+			forkedChildrenEnd(t, o)
+			want := []bool{true, true}
+			if prepare == nil {
+				want = nil // its namespace is
+			}
+			close(ended)
+			var got []bool
+			for kill := range ended {
+				got = append(got, kill)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("cells ended %v, want %v", got, want)
+			}
+		})
+	}
+}
+
+func forkedChildrenEnd(t *testing.T, o Options) {
+	s := newSite(t, o)
+	s.open(Plan{
+		Checks:  []Check{check(0, "GOOD", "fork"), check(1, "GOOD", "ok")},
+		Plugins: []Plugin{{Name: "GOOD", Processes: 4}},
+	})
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	if n := len(processesWith(sleepTime)); n != 1 {
+		t.Fatalf("%d children", n)
+	}
+	if err := syscall.Kill(s.status().Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.recovers(1)
+	noForked := func() bool { return len(processesWith(sleepTime)) == 0 }
+	s.eventually("the child to end with its plugin", noForked)
+	if a := s.probe(0); a.Verdict != health.OK {
+		t.Fatal(a.Message)
+	}
+	s.close()
+	noProcesses(s)
+}
