@@ -281,13 +281,8 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 	for _, c := range p.Allow {
 		l.Caps = append(l.Caps, capabilities[c])
 	}
-	// The kernel counts all tasks of the user, threads too, and not those of root. It does
-	// so across containers, of which one sees its own: there no number leaves enough room.
-	switch {
-	case p.Processes > 0:
-		l.Processes = uint64(p.Processes + ownTasks + tasksOf(l.UID))
-	case !p.Plain && seesAll("/proc/self/ns/pid"):
-		l.Processes = uint64(mostTasks + tasksOf(l.UID))
+	if seesAll("/proc/self/ns/pid") {
+		l.Processes = mostProcesses(p, tasksOf(l.UID))
 	}
 	if p.Plain {
 		l.Env = append(l.Env, "HOME="+who.Home, "USER="+who.Name, "LOGNAME="+who.Name)
@@ -299,12 +294,19 @@ func (sp *spec) launch(file *os.File) (launchSpec, uint32, error) {
 // ask the kernel for and do not use, in bytes. The kernel counts it.
 const reserved = 96 << 20
 
-// ownTasks is room for the threads of a plugin itself. One that may start no process has
-// mostTasks, which also leaves room for what else the user starts later.
-const (
-	ownTasks  = 64
-	mostTasks = 1024
-)
+// mostProcesses is the limit of a plugin as a user who has so many tasks. The kernel counts
+// all of these, threads too, and not those of root. It does so across containers, of which
+// one sees its own: there no number leaves enough room.
+func mostProcesses(p Plugin, tasks int) uint64 {
+	if p.Plain && p.Processes == 0 {
+		return 0
+	}
+	return uint64(p.Processes + mostTasks + tasks)
+}
+
+// mostTasks is room for the threads of a plugin itself, and for what else the user starts
+// later.
+const mostTasks = 1024
 
 // seesAll is whether the daemon's pid namespace is the machine's first, which sees the
 // processes of all others. Its number is fixed in the kernel.

@@ -84,12 +84,17 @@ func TestLimitInContainer(t *testing.T) {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
-	l, _, err := (&spec{plugin: Plugin{User: "nobody"}}).launch(os.Stdin)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if limited := l.Processes > 0; limited != seesAll("/proc/self/ns/pid") {
-		t.Errorf("a limit of %d", l.Processes)
+	for _, processes := range []int{0, 8} {
+		l, _, err := (&spec{plugin: Plugin{User: "nobody", Processes: processes}}).launch(os.Stdin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if limited := l.Processes > 0; limited != seesAll("/proc/self/ns/pid") {
+			t.Errorf("a limit of %d", l.Processes)
+		}
+		if spare := int(l.Processes) - tasksOf(65534); l.Processes > 0 && spare < mostTasks/2 {
+			t.Errorf("with %d processes a limit of %d, %d more than the user has", processes, l.Processes, spare)
+		}
 	}
 }
 
