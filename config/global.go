@@ -320,7 +320,7 @@ type Global struct {
 	// Namespaces, files and reloads.
 
 	// NetNamespace is the network namespace to run in: a name of ip-netns(8), or
-	// the path of a file that stands for it.
+	// the absolute path of a file that stands for it.
 	NetNamespace string `key:"net_namespace" at:"root" tier:"2"`
 	// NetNamespaceIPVS is the network namespace of IPVS; in keepalived.conf the bare
 	// keyword means that of the first process, /proc/1/ns/net.

@@ -21,9 +21,9 @@ type Instance struct {
 	Interface string `key:"interface" tier:"1"`
 	// NetNamespace is the network namespace that the instance is in: its
 	// interface, its addresses, routes and rules, and the interfaces that it
-	// tracks. It is a name of ip-netns(8), or the path of a file that stands for
-	// it. Scripts, processes and BFD are in the daemon's own, and so is what sync
-	// groups track.
+	// tracks. It is a name of ip-netns(8), or the absolute path of a file that
+	// stands for it. Scripts, processes and BFD are in the daemon's own, and so is
+	// what sync groups track.
 	NetNamespace string `key:"net_namespace" own:"true" inherits:"the daemon's own" tier:"3"`
 	// VRF is the VRF that the instance belongs to when no interface is given.
 	VRF string `key:"vrf" tier:"3"`

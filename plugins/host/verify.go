@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/moonkeep/moonkeep/core/nsfile"
 	"github.com/moonkeep/moonkeep/core/program"
 )
 
@@ -142,18 +144,18 @@ func spaceOf(f *os.File) (spaceID, error) {
 }
 
 // replaced reports whether a name is no longer the namespace's that was entered. One
-// that has no name now was not replaced: what runs there goes on.
+// that has no name now was not replaced: what runs there goes on. A file that stands for
+// no namespace will: ip netns add makes it first.
 func (id spaceID) replaced(name string) bool {
 	if name == "" {
 		return false
 	}
-	f, err := openNetNS(name)
+	info, err := os.Stat(nsfile.Path(name))
 	if err != nil {
 		return false
 	}
-	defer f.Close()
-	is, err := spaceOf(f)
-	return err == nil && is != id
+	is := editionIn(info)
+	return spaceID{is.dev, is.ino} != id
 }
 
 // isScript reports whether the kernel will hand the file to an interpreter,
@@ -166,13 +168,12 @@ func isScript(f *os.File) bool {
 
 // openNetNS opens a network namespace.
 func openNetNS(name string) (*os.File, error) {
-	path := name
-	if !filepath.IsAbs(path) {
-		path = filepath.Join("/run/netns", name)
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != nil {
+	f, err := nsfile.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("network namespace %s: %w; create it (ip netns add %s) or correct the name", name, err, filepath.Base(name))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("network namespace %s: %w", name, err)
 	}
 	return f, nil
 }

@@ -194,8 +194,8 @@ func TestPluginsOfAConfiguration(t *testing.T) {
 		}
 	}
 	c := hostedConfig(t, fmt.Sprintf(`
-global: {plugin_directory: %s}
-plugins: [{name: PINNED, path: /bin/true, sha256: %s}]
+global: {plugin_directory: %[1]s}
+plugins: [{name: PINNED, path: /bin/true, sha256: %[2]s}]
 virtual_servers:
   - address: "192.0.2.1:80"
     protocol: TCP
@@ -211,6 +211,8 @@ virtual_servers:
           - plugin: {name: OPEN}
           - plugin: {name: ABSENT}
           - TCP_CHECK: {net_namespace: no-such-namespace}
+          - TCP_CHECK: {net_namespace: /dev/null}
+          - TCP_CHECK: {net_namespace: %[1]s/OPEN}
 `, dir, strings.Repeat("ab", 32)))
 	var all []string
 	for _, f := range checkPlugins(c) {
@@ -226,6 +228,8 @@ virtual_servers:
 		"can be written by everyone",
 		"ABSENT does not exist",
 		"network namespace no-such-namespace",
+		"/dev/null is no network namespace",
+		"/OPEN is no network namespace",
 	} {
 		if i >= len(all) || !strings.Contains(all[i], want) {
 			t.Errorf("finding %d of %q: want %q", i, all, want)

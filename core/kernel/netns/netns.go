@@ -15,11 +15,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
-	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/nsfile"
 )
 
 // self is the namespace of the calling thread, not of the process: threads of
@@ -76,12 +76,17 @@ func open(path string) (*NS, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
+	return of(os.NewFile(uintptr(fd), path))
+}
+
+// of is the namespace of an open file.
+func of(f *os.File) (*NS, error) {
 	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		unix.Close(fd)
-		return nil, &os.PathError{Op: "stat", Path: path, Err: err}
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		f.Close()
+		return nil, &os.PathError{Op: "stat", Path: f.Name(), Err: err}
 	}
-	return &NS{file: os.NewFile(uintptr(fd), path), dev: uint64(st.Dev), ino: st.Ino}, nil
+	return &NS{file: f, dev: uint64(st.Dev), ino: st.Ino}, nil
 }
 
 // here reports whether the calling thread is in the namespace.
@@ -90,19 +95,14 @@ func (n *NS) here() bool {
 	return unix.Stat(self, &st) == nil && uint64(st.Dev) == n.dev && st.Ino == n.ino
 }
 
-// Open opens a namespace that ip-netns(8) knows by that name, or by the path of
+// Open opens a namespace that ip-netns(8) knows by that name, or by the absolute path of
 // a file that stands for it.
 func Open(name string) (*NS, error) {
-	path := name
-	if !strings.Contains(name, "/") {
-		path = filepath.Join("/run/netns", name)
+	f, err := nsfile.Open(name)
+	var ns *NS
+	if err == nil {
+		ns, err = of(f)
 	}
-	// To open a pipe waits for who writes, and to open a device may do something.
-	var st unix.Stat_t
-	if err := unix.Stat(path, &st); err == nil && st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, fmt.Errorf("open the network namespace %s: %s is a pipe, a device or a directory, and none", name, path)
-	}
-	ns, err := open(path)
 	if err != nil {
 		return nil, fmt.Errorf("open the network namespace %s: %w", name, err)
 	}

@@ -170,7 +170,7 @@ func TestOpenNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{pipe, "/dev/null", t.TempDir()} {
-		if _, err := netns.Open(path); err == nil || !strings.Contains(err.Error(), "none") {
+		if _, err := netns.Open(path); err == nil || !strings.Contains(err.Error(), "is no network namespace") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
