@@ -24,26 +24,37 @@ type Part struct {
 	file string
 	// above is the number of lines of the file that stand above it.
 	above atomic.Int32
-	// sum is that of its text, zero if it is not to be taken over.
-	sum Sum
+	// text is what is known of it, zero if it is not to be taken over.
+	text Text
 }
 
-// Sum tells the texts of blocks apart.
+// Text is what the reader of a file keeps of the text of a block, from its first
+// word to the end of the line that it ends on, to find it again.
+type Text struct {
+	// Head is the sum of the first line, All that of the whole.
+	Head, All Sum
+	// Size is its length in bytes, and Brace where the last brace stands in it.
+	Size, Brace int32
+	// Statements, Words and Blocks are how many of these are in it.
+	Statements, Words, Blocks int32
+}
+
+// Sum tells texts apart.
 type Sum [16]byte
 
 // NewPart returns a part of a file, which begins with its first line.
 func NewPart(file string) *Part { return &Part{file: strings.Clone(file)} }
 
-// SetSum has a block be taken over where its text is found again. It is for the
+// SetText has a block be taken over where its text is found again. It is for the
 // reader of the configuration, before anybody else has it.
-func (p *Part) SetSum(sum Sum) { p.sum = sum }
+func (p *Part) SetText(t Text) { p.text = t }
 
-// Sum is that of the text, zero for what is read anew and for no part.
-func (p *Part) Sum() Sum {
+// Text is what SetText was given; zero for what is read anew, and for no part.
+func (p *Part) Text() Text {
 	if p == nil {
-		return Sum{}
+		return Text{}
 	}
-	return p.sum
+	return p.text
 }
 
 // At is a place in the part: line 1 is its first. Line 0 is no particular one. A

@@ -193,10 +193,10 @@ func (r *reader) oneOf(f *schema.Field, keyword string, w token) (string, bool) 
 // kept returns a text of its own for a value of the field, so that a configuration
 // does not keep its file in memory. As a rule many have the same.
 func (r *reader) kept(f *schema.Field, text string) string {
-	last := r.texts[f]
+	last := r.values[f]
 	if last != text {
 		last = strings.Clone(text)
-		r.texts[f] = last
+		r.values[f] = last
 	}
 	return last
 }

@@ -286,8 +286,8 @@ func (r *reader) aimless() {
 				return r.unbound(c.Kind(), to.Connect(v, server), to.BindIf, c.At())
 			})
 		}
-		if sum, ok := r.sums[v.At.Part()]; ok && r.out.said == said {
-			v.At.Part().SetSum(sum)
+		if text, ok := r.texts[v.At.Part()]; ok && r.out.said == said {
+			v.At.Part().SetText(text)
 		}
 	}
 }

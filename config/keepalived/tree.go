@@ -1,5 +1,7 @@
 package keepalived
 
+import "github.com/moonkeep/moonkeep/config"
+
 // none is the index of no statement.
 const none int32 = -1
 
@@ -56,6 +58,14 @@ type tree struct {
 	// all was read: see whole.
 	surplus []pos
 	missing []int32
+	// unchanged are the blocks that were read before; same is what the statement of
+	// the top level was read as, if it is one of them. scratch is for sums.
+	unchanged unchanged
+	same      *config.VirtualServer
+	scratch   []byte
+	// saidBefore and secretsBefore are how much was said, and how many secrets there
+	// were, before the statement of the top level.
+	saidBefore, secretsBefore int
 	// secrets are the words that no message may repeat; keyword tells those that
 	// are none.
 	secrets []string
@@ -71,8 +81,14 @@ const (
 	mostWords      = 8_000_000
 )
 
-func newTree(f *feed, keyword func(word string) bool) *tree {
-	return &tree{lexer: lexer{feed: f, out: f.out}, last: []int32{none}, keyword: keyword}
+func newTree(f *feed, earlier *config.Config, keyword func(word string) bool) *tree {
+	return &tree{lexer: lexer{feed: f, out: f.out}, last: []int32{none}, unchanged: newUnchanged(earlier), keyword: keyword}
+}
+
+// quiet reports whether there was nothing to say of the statement of the top level,
+// and no secret in it.
+func (t *tree) quiet() bool {
+	return t.lexer.out.said == t.saidBefore && len(t.secrets) == t.secretsBefore
 }
 
 func (t *tree) at(i int32) *statement { return t.statements.at(int(i)) }
@@ -132,6 +148,7 @@ func (t *tree) advance() int32 {
 		t.words.clear()
 		t.last[0] = none
 	}
+	t.same, t.saidBefore, t.secretsBefore = nil, t.lexer.out.said, len(t.secrets)
 	first := int32(t.statements.len())
 	for !t.take(t.scan(), first) {
 	}
@@ -163,6 +180,9 @@ func (t *tree) take(tok token, first int32) (whole bool) {
 		if len(t.parents) == 0 && len(t.line) == 0 && t.statements.len() > int(first) {
 			// No brace has followed the line before.
 			t.ahead, t.isAhead = tok, true
+			return true
+		}
+		if len(t.parents) == 0 && len(t.line) == 0 && len(t.unchanged) > 0 && !t.held && tok.text == serviceBlock && t.skip(tok) {
 			return true
 		}
 		t.line = append(t.line, tok)

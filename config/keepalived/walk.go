@@ -25,17 +25,13 @@ type reader struct {
 	chunk config.Keys
 	// counted is where the walk last looked for a position.
 	counted cursor
-	// unchanged are the blocks that may be taken over. part is the one that is being
-	// read, below so many lines; nil outside of them. text is where the text of one is
-	// put together.
-	unchanged unchanged
-	part      *config.Part
-	above     int
-	text      []byte
-	// sums are those of blocks that were read and may be taken over later.
-	sums map[*config.Part]config.Sum
-	// texts are the last values of fields.
-	texts map[*schema.Field]string
+	// part is the block that is being read and may be taken over later, below so many
+	// lines; nil outside of them. texts are those that were read.
+	part  *config.Part
+	above int
+	texts map[*config.Part]config.Text
+	// values are the last ones of fields.
+	values map[*schema.Field]string
 	// row is that of the statement whose handler runs, ended that of the block
 	// whose finish does.
 	row, ended *keyword
@@ -95,11 +91,11 @@ func newReader(path, text string, others []string, files Files, opts Options) *r
 	f.start(others)
 	s := schema.New()
 	r := &reader{
-		src: src, out: out, tree: newTree(f, tables().knows), language: tables(), schema: s,
+		src: src, out: out, tree: newTree(f, opts.Earlier, tables().knows), language: tables(), schema: s,
 		skipped: map[string]config.Position{}, told: map[string]bool{},
 		instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 		trackers: map[string]map[string]*tracker{}, trackerNames: map[string][]string{},
-		unchanged: newUnchanged(opts.Earlier), texts: map[*schema.Field]string{}, sums: map[*config.Part]config.Sum{},
+		texts: map[*config.Part]config.Text{}, values: map[*schema.Field]string{},
 	}
 	s.SetDefaults(&r.cfg)
 	r.push(reflect.ValueOf(&r.cfg).Elem(), s.Root(), reflect.Value{})
@@ -176,7 +172,7 @@ func (r *reader) walk(b *block, first int32) int32 {
 // The results are the statement at which the block goes on, none if that is the
 // next one, and whether the block is over, of which rest is the walk's result.
 func (r *reader) statement(b *block, i int32, begin int) (rest int32, over bool) {
-	s, said := r.tree.at(i), r.out.said
+	s := r.tree.at(i)
 	if len(r.enclosing) == 1 {
 		r.chunk = nil
 	}
@@ -187,6 +183,9 @@ func (r *reader) statement(b *block, i int32, begin int) (rest int32, over bool)
 		}
 		r.unknown(b, s, i)
 		return none, false
+	}
+	if v := r.tree.same; v != nil && len(r.enclosing) == 1 {
+		r.budget.blocks += int(v.At.Part().Text().Blocks) - 1 // affords counts one
 	}
 	if !r.affords(k, s) {
 		return none, true
@@ -199,7 +198,7 @@ func (r *reader) statement(b *block, i int32, begin int) (rest int32, over bool)
 	}
 	r.ignored = true
 	if len(r.enclosing) == 1 && k.body == serviceBlock {
-		rest = r.service(b, k, s, i, said)
+		rest = r.service(b, k, s)
 	} else {
 		rest = r.one(b, k, s)
 	}

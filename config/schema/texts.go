@@ -628,6 +628,7 @@ func texts() map[string]string {
 		"Target.ConnectTimeout":                "The time that the connection may take, and each reply again.",
 		"Target.Fwmark":                        "The firewall mark of its packets.",
 		"Target.NetNamespace":                  "The network namespace that it connects from.",
+		"Text":                                 "Text is what the reader of a file keeps of the text of a block, from its first word to the end of the line that it ends on, to find it again.",
 		"TimeMetric":                           "TimeMetric is a time of a route that the kernel may change unless it is locked. Zero is none.",
 		"Timers":                               "Timers is when a check runs, with everything inherited.",
 		"Timing":                               "Timing is when a check runs and how many failures it tolerates.",
