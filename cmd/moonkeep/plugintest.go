@@ -79,8 +79,8 @@ not be tested.`,
 type trial struct {
 	out    io.Writer
 	plugin pluginhost.Plugin
-	given  []string         // NAME=VALUE
-	model  pluginhost.Check // of the target, when there is one
+	given  []string           // NAME=VALUE
+	model  pluginhost.Subject // of the target, when there is one
 	probes bool
 	failed bool
 }
@@ -219,10 +219,10 @@ func sideBySide(ctx context.Context, set *pluginhost.Set) error {
 }
 
 func (t *trial) check(address netip.AddrPort, options json.RawMessage) pluginhost.Check {
-	return pluginhost.Check{
+	return pluginhost.Check{Subject: &pluginhost.Subject{
 		Kind: t.plugin.Name, Identity: "silent", User: t.model.User, Group: t.model.Group, Label: "test", Options: options,
 		Target: checker.Target{Address: address, Timeout: trialLimit}, Limit: trialLimit, Patience: trialLimit + trialSlack,
-	}
+	}}
 }
 
 // say prints the result of a probe.

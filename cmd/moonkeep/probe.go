@@ -82,7 +82,7 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 	if err != nil {
 		return err
 	}
-	check := pluginhost.Check{Kind: plugin.Name, Identity: "probe", Label: plugin.Name, Target: checker.Target{Timeout: probeTimeout}}
+	check := pluginhost.Subject{Kind: plugin.Name, Identity: "probe", Label: plugin.Name, Target: checker.Target{Timeout: probeTimeout}}
 	rest, err := targetOptions(&check, o.options)
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (o *probeOptions) run(ctx context.Context, stdout, stderr io.Writer, name, 
 			check.Limit += probeMargin
 		}
 		check.Patience = check.Limit + daemon.AnswerSlack
-		r, err = h.Probe(ctx, check, plugin)
+		r, err = h.Probe(ctx, pluginhost.Check{Subject: &check}, plugin)
 		return err
 	})
 	if err != nil {

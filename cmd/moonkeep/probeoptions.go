@@ -22,7 +22,7 @@ import (
 
 // targetOptions takes what every check has - the connection, and who makes it -
 // from a list of NAME=VALUE.
-func targetOptions(check *pluginhost.Check, options []string) (rest []string, err error) {
+func targetOptions(check *pluginhost.Subject, options []string) (rest []string, err error) {
 	t := &check.Target
 	for _, o := range options {
 		name, value, ok := strings.Cut(o, "=")

@@ -25,7 +25,10 @@ import (
 
 // Node returns the node that c describes, without a seed. It shares no memory
 // with c.
-func Node(c *config.Config) node.Config {
+func Node(c *config.Config) node.Config { return NodeKeeping(c, nil) }
+
+// NodeKeeping is Node, which takes over what is kept.
+func NodeKeeping(c *config.Config, kept *Kept) node.Config {
 	var n node.Config
 	members := make(map[string]bool)
 	for i := range c.Groups {
@@ -57,7 +60,7 @@ func Node(c *config.Config) node.Config {
 		n.Processes = append(n.Processes, process(&c.TrackProcesses[i]))
 	}
 	n.Delays = delays(c)
-	n.Services = services(c)
+	n.Services = services(c, kept)
 	return n
 }
 

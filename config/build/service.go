@@ -15,7 +15,7 @@ import (
 
 // services returns the virtual servers of c. The numbers of their checks are
 // those of Probes.
-func services(c *config.Config) []node.Service {
+func services(c *config.Config, kept *Kept) []node.Service {
 	b := lives{made: map[health.Config]*health.Config{}}
 	all := slices.Grow([]node.Service(nil), len(c.VirtualServers))
 	files := make(map[string]*config.TrackFile, len(c.TrackFiles))
@@ -33,6 +33,13 @@ func services(c *config.Config) []node.Service {
 	var one Probe
 	var last texts
 	servers(c, func(v *config.VirtualServer, name string, list []member) {
+		if was, _ := kept.service(v, list); was != nil {
+			s := *was
+			s.Shares = false
+			all = append(all, s)
+			number += size(was)
+			return
+		}
 		s := node.Service{
 			Name: name, Tuple: serviceTuple(v, places[v]), Quorum: int64(v.Quorum), Hysteresis: int64(v.Hysteresis),
 			Layout: laid(c, v, list), SlowStart: balance.Ramp{Over: v.SlowStart}, Panic: balance.Panic{Percent: v.PanicThreshold}, Omega: v.Omega, TellFirst: c.Global.RSInitNotifies, Servers: make([]node.Server, 0, len(list)),

@@ -87,7 +87,7 @@ func TestShares(t *testing.T) {
 		},
 	}
 	var got []bool
-	for _, s := range services(c) {
+	for _, s := range services(c, nil) {
 		got = append(got, s.Shares)
 	}
 	if want := []bool{false, true, false, true}; !slices.Equal(got, want) {

@@ -40,7 +40,7 @@ func (g *group) adopt(a *arranged, held time.Time) (ids []uint32) {
 			}
 			if there {
 				g.slots[id].refs++ // its check is that of the set in force, see follow
-			} else if id = g.take(key, c); remembers {
+			} else if id = g.take(key, c.Subject); remembers {
 				fresh = append(fresh, id)
 			}
 			ids[i], taken[id] = id, true
@@ -169,7 +169,7 @@ func Same(a, b Plugin) bool {
 }
 
 // take makes the slot of a check that has none.
-func (g *group) take(key slotKey, c *Check) (id uint32) {
+func (g *group) take(key slotKey, c *Subject) (id uint32) {
 	if n := len(g.free); n > 0 {
 		id, g.free = g.free[n-1], g.free[:n-1]
 	} else {

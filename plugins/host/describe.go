@@ -23,7 +23,7 @@ func (h *Host) Describe(ctx context.Context, p Plugin) (checker.Info, error) {
 // and, in the order of the checks, why it refuses one; nil is one that it takes.
 func (h *Host) Refusals(ctx context.Context, p Plugin, checks []Check) (info checker.Info, refused []error, err error) {
 	all := &arranged{plugin: p}
-	like := Check{Kind: p.Name}
+	like := Subject{Kind: p.Name}
 	if len(checks) > 0 {
 		like.NetNS = checks[0].NetNS
 	}
@@ -83,10 +83,10 @@ func refusals(l link, checks []Check) ([]error, error) {
 		if open == 0 {
 			m := &checkerpb.FromHost{}
 			for room := maxOctets; next < len(checks) && open < maxPrepare; next, open = next+1, open+1 {
-				if room -= octetsPrepare(&slot{check: &checks[next]}); room < 0 && open > 0 {
+				if room -= octetsPrepare(&slot{check: checks[next].Subject}); room < 0 && open > 0 {
 					break
 				}
-				m.Prepare = append(m.Prepare, prepareOf(&checks[next], uint32(next), ""))
+				m.Prepare = append(m.Prepare, prepareOf(checks[next].Subject, uint32(next), ""))
 			}
 			if err := l.send(m); err != nil {
 				return nil, err

@@ -36,8 +36,8 @@ func TestLargeMessages(t *testing.T) {
 	for id := range uint32(n) {
 		c := check(id, "GOOD", "ok")
 		c.Options = options
-		g.take(slotKey{fmt.Sprint(id), 0}, &c)
-		g.begin(&ask{set: set, slot: id, check: &c, number: id, seq: 1, at: now})
+		g.take(slotKey{fmt.Sprint(id), 0}, c.Subject)
+		g.begin(&ask{set: set, slot: id, check: c.Subject, number: id, seq: 1, at: now})
 	}
 	for id := range uint32(200_000) { // gone, and not used again
 		i.release = append(i.release, n+id)
@@ -124,9 +124,9 @@ func TestLast(t *testing.T) {
 		g.current = i
 		c := check(0, "GOOD", "ok")
 		c.Limit, c.Patience, c.Last = 5*s, 6*s, test.last
-		id := g.take(slotKey{}, &c)
+		id := g.take(slotKey{}, c.Subject)
 		at := clock.Now()
-		g.begin(&ask{set: new(Set), slot: id, check: &c, at: at})
+		g.begin(&ask{set: new(Set), slot: id, check: c.Subject, at: at})
 		g.flush(at.Add(test.waited))
 		m := <-i.out
 		if got := g.slots[id].until.Sub(at); got != test.until || m.GetStart()[0].GetTimeoutUs() != uint64(c.Limit/time.Microsecond) {

@@ -67,8 +67,8 @@ func FuzzProtocol(f *testing.F) {
 		const n = 3
 		for k := range uint32(n) {
 			c := check(k, "F", string(rune('a'+k)))
-			id := g.take(slotKey{identity: c.Identity}, &c)
-			g.begin(&ask{set: set, slot: id, check: &c, number: k, seq: 100 + k, at: g.awake})
+			id := g.take(slotKey{identity: c.Identity}, c.Subject)
+			g.begin(&ask{set: set, slot: id, check: c.Subject, number: k, seq: 100 + k, at: g.awake})
 			g.slots[id].sent, g.slots[id].prepared = i, 1
 			i.under++
 		}

@@ -31,7 +31,7 @@ const (
 type ask struct {
 	set        *Set
 	slot       uint32
-	check      *Check
+	check      *Subject
 	generation uint32
 	number     uint32
 	seq        uint32
@@ -69,7 +69,7 @@ type group struct {
 	plugin  Plugin
 	slots   []slot
 	byKey   map[slotKey]uint32
-	nothing *Check // of free slots
+	nothing *Subject // of free slots
 	free    []uint32
 	live    int // slots in use
 	under   deadlines
@@ -116,7 +116,7 @@ type answer struct {
 func newGroup(h *Host, key groupKey, nth int) *group {
 	g := &group{
 		host: h, key: key, nth: nth, log: h.opts.Log.With("plugin", key.who().called(nth)),
-		wake: make(chan struct{}, 1), events: make(chan event, 16), byKey: make(map[slotKey]uint32), nothing: &Check{},
+		wake: make(chan struct{}, 1), events: make(chan event, 16), byKey: make(map[slotKey]uint32), nothing: &Subject{},
 	}
 	g.under.slots = &g.slots
 	g.status = Status{Name: key.name, NetNS: key.netns, User: key.user, Nth: nth, State: Starting}

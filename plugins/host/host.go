@@ -246,9 +246,9 @@ func (o *Options) arrange(p Plan) ([]*arranged, error) {
 			large[c.Kind] = true
 			fail(c.Kind, fmt.Errorf("check %s: its options have %d bytes, more than %d", c.Label, len(c.Options), maxOptions))
 		}
-		if n := needsOf(c); a == nil || n != last { // tens of thousands need the same
+		if n := needsOf(c.Subject); a == nil || n != last { // tens of thousands need the same
 			last = n
-			key, plugin := o.place(c, plugins)
+			key, plugin := o.place(c.Subject, plugins)
 			if a = byKey[key]; a == nil {
 				a = &arranged{key: key, plugin: plugin}
 				byKey[key], all = a, append(all, a)
@@ -287,7 +287,7 @@ type Set struct {
 type place struct {
 	group *group
 	slot  uint32
-	check *Check // as the set has it
+	check *Subject // as the set has it
 }
 
 // Open takes the checks of a configuration: it verifies their plugins, starts
@@ -318,7 +318,7 @@ func (h *Host) Open(p Plan) (*Set, error) {
 		}
 		s.groups, s.wants = append(s.groups, g), append(s.wants, a.plugin)
 		for i, id := range g.adopt(a, h.held) {
-			s.places[a.checks[i].Number] = place{g, id, a.checks[i]}
+			s.places[a.checks[i].Number] = place{g, id, a.checks[i].Subject}
 		}
 	}
 	return s, nil

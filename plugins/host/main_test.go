@@ -227,11 +227,11 @@ func check(number uint32, kind, do string) Check {
 	if err != nil {
 		panic(err)
 	}
-	return Check{
-		Number: number, Kind: kind, Identity: fmt.Sprint(kind, do), Label: fmt.Sprintf("%s %d", kind, number),
+	return Check{number, &Subject{
+		Kind: kind, Identity: fmt.Sprint(kind, do), Label: fmt.Sprintf("%s %d", kind, number),
 		Target: checker.Target{Address: netip.MustParseAddrPort("192.0.2.1:80"), Timeout: time.Second}, Options: options,
 		Limit: 10 * time.Second, Patience: 12 * time.Second,
-	}
+	}}
 }
 
 // good is a checker that does what its option says.

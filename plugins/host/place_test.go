@@ -22,18 +22,18 @@ func TestNeeded(t *testing.T) {
 	const old, middle, recent = "5.4.0-150-generic", "5.10.0-21-amd64", "6.1.0-9-amd64"
 	for _, test := range []struct {
 		release string
-		check   Check
+		check   Subject
 		want    []string
 	}{
-		{recent, Check{}, nil},
-		{recent, Check{Target: checker.Target{BindIf: "eth0"}}, nil},
-		{middle, Check{Target: checker.Target{BindIf: "eth0"}}, nil},
-		{old, Check{Target: checker.Target{BindIf: "eth0"}}, []string{"net_raw"}},
-		{old, Check{Binds: true}, []string{"net_raw"}},
-		{"", Check{Target: checker.Target{BindIf: "eth0"}}, []string{"net_raw"}},
-		{recent, Check{Target: checker.Target{Fwmark: 1, BindIf: "eth0"}}, []string{"net_raw"}},
-		{middle, Check{Marks: true}, []string{"net_admin"}},
-		{old, Check{Target: checker.Target{BindPort: 99}}, []string{"net_bind_service"}},
+		{recent, Subject{}, nil},
+		{recent, Subject{Target: checker.Target{BindIf: "eth0"}}, nil},
+		{middle, Subject{Target: checker.Target{BindIf: "eth0"}}, nil},
+		{old, Subject{Target: checker.Target{BindIf: "eth0"}}, []string{"net_raw"}},
+		{old, Subject{Binds: true}, []string{"net_raw"}},
+		{"", Subject{Target: checker.Target{BindIf: "eth0"}}, []string{"net_raw"}},
+		{recent, Subject{Target: checker.Target{Fwmark: 1, BindIf: "eth0"}}, []string{"net_raw"}},
+		{middle, Subject{Marks: true}, []string{"net_admin"}},
+		{old, Subject{Target: checker.Target{BindPort: 99}}, []string{"net_bind_service"}},
 	} {
 		o := Options{release: test.release, mark: markCapability(test.release)}
 		if _, p := o.place(&test.check, nil); !slices.Equal(p.Allow, test.want) {

@@ -28,6 +28,12 @@ type Plan struct {
 type Check struct {
 	// Number is how the caller knows it: Set.Start names it.
 	Number uint32
+	*Subject
+}
+
+// Subject is what a check checks, and how. Plans may have it in common: nobody changes that of
+// a check which is in one.
+type Subject struct {
 	// Marks, LowPort and Binds say that it sends with a mark, connects from a port below
 	// 1024, and through an interface, where its options say so and not Target.
 	Marks, LowPort, Binds bool
@@ -62,6 +68,8 @@ type Check struct {
 	User, Group string
 	// Share is which of the processes that share the checks of a kind makes it, from 0.
 	Share uint32
+	// Interval is how often it is begun, for the caller.
+	Interval time.Duration
 }
 
 // Plugin says how the processes of one kind run.
@@ -160,7 +168,7 @@ type needs struct {
 	marks, binds, lowPort    bool
 }
 
-func needsOf(c *Check) needs {
+func needsOf(c *Subject) needs {
 	t := &c.Target
 	return needs{
 		c.Kind, c.NetNS, c.User, c.Group, c.Share,
@@ -171,7 +179,7 @@ func needsOf(c *Check) needs {
 // place finds the process for a check: its key, and how it runs. What a
 // target needs is allowed to this program's own checks without being asked
 // for, in a process apart from those that do not need it.
-func (o *Options) place(c *Check, plugins map[string]Plugin) (groupKey, Plugin) {
+func (o *Options) place(c *Subject, plugins map[string]Plugin) (groupKey, Plugin) {
 	p, ok := plugins[c.Kind]
 	if !ok {
 		p = o.own(c.Kind)

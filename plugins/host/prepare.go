@@ -42,14 +42,14 @@ func (g *group) example() string {
 }
 
 // Refused are the checks that the processes which run refuse.
-func (h *Host) Refused() []Check {
+func (h *Host) Refused() []*Subject {
 	h.mu.Lock()
 	groups := make([]*group, 0, len(h.groups))
 	for _, g := range h.groups {
 		groups = append(groups, g)
 	}
 	h.mu.Unlock()
-	var list []Check
+	var list []*Subject
 	for _, g := range groups {
 		g.order(func() {
 			if g.refused == 0 {
@@ -57,7 +57,7 @@ func (h *Host) Refused() []Check {
 			}
 			for i := range g.slots {
 				if g.slots[i].refused != "" {
-					list = append(list, *g.slots[i].check)
+					list = append(list, g.slots[i].check)
 				}
 			}
 		})
@@ -87,7 +87,7 @@ func (g *group) refuse(s *slot, why string) {
 }
 
 // prepareOf has a check prepared.
-func prepareOf(c *Check, id uint32, state string) *checkerpb.Prepare {
+func prepareOf(c *Subject, id uint32, state string) *checkerpb.Prepare {
 	t := &checkerpb.Target{
 		Port: uint32(c.Target.Address.Port()), BindPort: uint32(c.Target.BindPort), BindIf: c.Target.BindIf,
 		Fwmark: c.Target.Fwmark, TimeoutUs: uint64(max(0, c.Target.Timeout) / time.Microsecond),

@@ -23,7 +23,7 @@ func TestNotInForce(t *testing.T) {
 	waits.Limit, waits.Patience = 200*time.Millisecond, patience
 	s.open(Plan{Checks: []Check{waits}})
 	s.probe(0) // the process runs from now on
-	other := waits
+	other := check(0, "GOOD", "wait")
 	other.Limit, other.Patience = time.Hour, 2*time.Hour
 	other.Target.Timeout = time.Hour
 	refused, err := s.host.Open(Plan{Checks: []Check{other, check(1, "GOOD", "ok")}})
@@ -39,7 +39,8 @@ func TestNotInForce(t *testing.T) {
 		t.Errorf("answered %v %q", a.Verdict, a.Message)
 	}
 	// In force it counts.
-	other.Limit = 300 * time.Millisecond
+	other = check(0, "GOOD", "wait")
+	other.Limit, other.Patience = 300*time.Millisecond, 2*time.Hour
 	s.open(Plan{Checks: []Check{other}})
 	if a := s.probe(0); a.Verdict != health.Failed || a.Took < 250*time.Millisecond {
 		t.Errorf("answered %v %q after %v", a.Verdict, a.Message, a.Took)

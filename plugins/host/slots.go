@@ -11,9 +11,9 @@ import (
 // slot is one check of a group, and the probe of it that is under way. Its
 // place in the group's table is its number on the wire.
 type slot struct {
-	check *Check  // of the set in force, or that of its last probe; nothing when the slot is free
-	key   slotKey // by which it is found again
-	refs  int32   // sets that have it
+	check *Subject //  of the set in force, or that of its last probe; nothing when the slot is free
+	key   slotKey  // by which it is found again
+	refs  int32    // sets that have it
 
 	// asked says that a probe is under way, which the following are about. What is
 	// small stands together: there are tens of thousands.
@@ -38,7 +38,7 @@ type slot struct {
 }
 
 // follow has the slot probed as a set has it.
-func (s *slot) follow(c *Check) {
+func (s *slot) follow(c *Subject) {
 	if old, now := &s.check.Target, &c.Target; old.Timeout != now.Timeout || !equal(old.Weight, now.Weight) {
 		s.prepared = 0 // the process knows the other one
 	}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -365,12 +364,12 @@ func TestPastComesLate(t *testing.T) {
 	old := &instance{group: g, number: 1, out: make(chan *checkerpb.FromHost, 1)}
 	next := &instance{group: g, number: 2, out: make(chan *checkerpb.FromHost, 1)}
 	c, changed := check(0, "GOOD", "a"), check(0, "GOOD", "b")
-	id := g.take(slotKey{"a", 0}, &c)
+	id := g.take(slotKey{"a", 0}, c.Subject)
 	now, set := clock.Now(), new(Set)
 	says := func(i *instance, state string) {
 		t.Helper()
 		s := &g.slots[id]
-		g.begin(&ask{set: set, slot: id, check: &c, at: now})
+		g.begin(&ask{set: set, slot: id, check: c.Subject, at: now})
 		g.queue, s.queued, s.sent = g.queue[:0], false, i
 		if err := g.result(i, &checkerpb.Result{Check: id, Probe: s.probe, Verdict: checkerpb.Verdict_OK, State: state}); err != nil {
 			t.Fatal(err)
@@ -397,7 +396,7 @@ func TestPastComesLate(t *testing.T) {
 	if got := told(next, id); got != "nothing" {
 		t.Errorf("the process is told of its own: %q", got)
 	}
-	heir := g.take(slotKey{"b", 0}, &changed)
+	heir := g.take(slotKey{"b", 0}, changed.Subject)
 	g.bequeath([]uint32{heir}, []uint32{heir})
 	if got := told(next, heir); got != "three" {
 		t.Errorf("the check with other options is told of %q", got)
@@ -406,7 +405,7 @@ func TestPastComesLate(t *testing.T) {
 	if got := told(next, heir); got != "four" {
 		t.Errorf("the check with other options is told of %q afterwards", got)
 	}
-	g.begin(&ask{set: set, slot: heir, check: &changed, at: now})
+	g.begin(&ask{set: set, slot: heir, check: changed.Subject, at: now})
 	says(next, "five")
 	if got := told(next, heir); got != "nothing" {
 		t.Errorf("a check that has a present is told of another's: %q", got)
@@ -428,15 +427,15 @@ func TestInForce(t *testing.T) {
 	t.Parallel()
 	g := newGroup(&Host{opts: Options{Log: slog.New(slog.DiscardHandler)}}, groupKey{name: "GOOD"}, 0)
 	old := []Check{check(0, "GOOD", "a"), check(1, "GOOD", "b")}
-	now := slices.Clone(old)
+	now := []Check{check(0, "GOOD", "a"), check(1, "GOOD", "b")}
 	s := &Set{}
 	for i := range old {
-		s.places = append(s.places, place{g, g.take(slotKey{old[i].Identity, 0}, &old[i]), &now[i]})
+		s.places = append(s.places, place{g, g.take(slotKey{old[i].Identity, 0}, old[i].Subject), now[i].Subject})
 	}
-	g.begin(&ask{set: new(Set), slot: 1, check: &old[1], at: clock.Now()})
+	g.begin(&ask{set: new(Set), slot: 1, check: old[1].Subject, at: clock.Now()})
 	g.use(s, g.plugin)
 	g.read()
-	for i, want := range []*Check{&now[0], &old[1]} {
+	for i, want := range []*Subject{now[0].Subject, old[1].Subject} {
 		if g.slots[i].check != want {
 			t.Errorf("slot %d has the check of another set", i)
 		}

@@ -44,7 +44,7 @@ type question struct {
 	port, bindPort, mark         bool
 }
 
-func questionOf(k *pluginhost.Check) question {
+func questionOf(k *pluginhost.Subject) question {
 	six := func(a netip.Addr) bool { return a.Unmap().Is6() }
 	t := &k.Target
 	return question{
@@ -91,7 +91,7 @@ func toAsk(c *config.Config, p *pluginhost.Plan, asks func(question) bool) *aske
 		if !ok {
 			continue
 		}
-		q := questionOf(k)
+		q := questionOf(k.Subject)
 		if seen[q] {
 			continue
 		}
@@ -166,7 +166,7 @@ func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, x turn, at map[u
 			where = "vrrp_script " + probe.Script
 		}
 		severity := config.Error
-		if a.mild != nil && a.mild(questionOf(&checks[i])) {
+		if a.mild != nil && a.mild(questionOf(checks[i].Subject)) {
 			severity = config.Warning
 		}
 		found.Add(checkAt(a.config, &probe), severity, "bad-plugin", "plugin %s of %s: %v", p.Name, where, why)
@@ -243,7 +243,7 @@ func (d *daemon) questions(c *config.Config, force bool) *asked {
 		was = foreign(&running)
 		for i := range running.Checks {
 			if k := &running.Checks[i]; was[k.Kind].Path != "" {
-				known[questionOf(k)] = true
+				known[questionOf(k.Subject)] = true
 			}
 		}
 	}
@@ -254,7 +254,7 @@ func (d *daemon) questions(c *config.Config, force bool) *asked {
 	}
 	refused := make(map[question]bool)
 	for _, k := range d.edges.plugins.Refused() {
-		refused[questionOf(&k)] = true
+		refused[questionOf(k)] = true
 	}
 	now := foreign(&next)
 	a := toAsk(c, &next, func(q question) bool {

@@ -27,7 +27,7 @@ func CheckHost(c *config.Config) (found config.Findings, lacking bool) {
 			lacking = true
 		}
 	}
-	return append(found, refusedChecks(c)...), lacking
+	return append(found, refusedChecks(c, nil)...), lacking
 }
 
 // checkLua reports the Lua files that lack the function that they are used
@@ -69,7 +69,7 @@ func checkLua(c *config.Config, library *lua.Library) config.Findings {
 			continue // there may be ten thousand
 		}
 		_, _, err := e.notifyPlan(one)
-		_, failed := e.newProbes(one)
+		_, failed := e.newProbes(one, knownChecks{})
 		add(c.VirtualServers[i].At, errors.Join(err, failed))
 	}
 	return append(found, grants(c, library)...)

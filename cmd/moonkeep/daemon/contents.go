@@ -40,7 +40,7 @@ func (d *daemon) inUse() contents {
 // be read.
 func contentsOf(c *config.Config) contents {
 	files, library := hostedFiles{}, lua.Library{}
-	_, _, _ = pluginPlanFrom(c, files, nil) // what cannot be read others tell
+	_, _, _ = pluginPlanFrom(c, files, knownChecks{}, nil) // what cannot be read others tell
 	for _, use := range luaUses(c) {
 		_, _ = library.Compile(use.Path) // the same
 	}

@@ -220,7 +220,7 @@ func (d *daemon) read() (*config.Config, config.Findings, error) {
 		if err := d.enter(c.Global.NetNamespace, c.Global.NetNamespaceIPVS); err != nil {
 			return nil, findings, err
 		}
-		missing := append(missingHere(c, &d.library), refusedChecks(c)...)
+		missing := append(missingHere(c, &d.library), refusedChecks(c, d.kept(c))...)
 		if d.opts.CheckDir != "" {
 			missing = spare(c, missing)
 		}
@@ -259,13 +259,17 @@ func (d *daemon) plan(c *config.Config) (engine.Plan, error) {
 	if err != nil {
 		return engine.Plan{}, err
 	}
-	probes, err := d.edges.newProbes(c)
+	before := knownChecks{kept: d.kept(c)}
+	if before.kept != nil {
+		before.list = d.checks.probes.checks
+	}
+	probes, err := d.edges.newProbes(c, before)
 	if err != nil {
 		return engine.Plan{}, err
 	}
 	x.probes = probes
 	x.inherit(d.checks)
-	n := build.Node(c)
+	n := build.NodeKeeping(c, before.kept)
 	n.Seed = rand.Uint64()
 	x.weightOnly(&n)
 	n.AskPreempt(policy.decides)
@@ -337,13 +341,6 @@ func (d *daemon) reload(ctx context.Context, force bool) (config.Findings, error
 	}
 	d.loaded, d.loadedSaid, d.reloadError = time.Now(), time.Time{}, ""
 	return found, nil
-}
-
-// ease has garbage collected seldom while there is a reload, until the function that it
-// returns is called: when neither the node nor the report has what was replaced.
-func (d *daemon) ease() (end func()) {
-	quiet := d.garbage.ease(easeBytes)
-	return func() { quiet(kept(d.current())) }
 }
 
 // report logs what came of a reload.

@@ -85,7 +85,7 @@ const busy = 6000
 // seat is where the process of a check runs, and as who.
 type seat struct{ kind, netns, user, group string }
 
-func seatOf(c *pluginhost.Check) seat { return seat{c.Kind, c.NetNS, c.User, c.Group} }
+func seatOf(c *pluginhost.Subject) seat { return seat{c.Kind, c.NetNS, c.User, c.Group} }
 
 // shareOut has several processes make the checks of one seat, of which so many begin each
 // second, when one would be full: those that run on one processor, see checker.Runner. A
@@ -98,15 +98,19 @@ func shareOut(p *pluginhost.Plan, rates map[seat]float64, processors int) {
 		}
 	}
 	maps.DeleteFunc(rates, func(_ seat, rate float64) bool { return rate < busy })
-	if len(rates) == 0 {
-		return
-	}
 	for i := range p.Checks {
-		c := &p.Checks[i]
-		if n := min(1+int(rates[seatOf(c)]/busy), processors); n > 1 {
+		c, n, share := &p.Checks[i], 1, uint32(0)
+		if len(rates) > 0 {
+			n = min(1+int(rates[seatOf(c.Subject)]/busy), processors)
+		}
+		if n > 1 {
 			sum := fnv.New32a()
 			_, _ = sum.Write([]byte(c.Identity)) // it takes anything
-			c.Share = sum.Sum32() % uint32(n)
+			share = sum.Sum32() % uint32(n)
+		}
+		if c.Share != share { // than in the plan before, which goes on for now
+			own := *c.Subject
+			own.Share, c.Subject = share, &own
 		}
 	}
 }
@@ -132,12 +136,12 @@ func needed(p pluginhost.Plugin) pluginhost.Plugin {
 // numbers of the checks that are of scripts. The error joins all that is wrong,
 // each thing once, as pluginhost.Errors; checks that have something wrong are not in the plan.
 func pluginPlan(c *config.Config) (p pluginhost.Plan, scripts map[string]uint32, err error) {
-	return pluginPlanFrom(c, hostedFiles{}, nil)
+	return pluginPlanFrom(c, hostedFiles{}, knownChecks{}, nil)
 }
 
-// pluginPlanFrom is pluginPlan, which leaves in files those that it read. Checks of Lua are
-// none of the host's: lua, unless it is nil, takes them.
-func pluginPlanFrom(c *config.Config, files hostedFiles, lua func(*build.Probe) error) (p pluginhost.Plan, scripts map[string]uint32, err error) {
+// pluginPlanFrom is pluginPlan, which leaves in files those that it read, and takes over the
+// checks that are known. Those of Lua are none of the host's: lua, unless it is nil, takes them.
+func pluginPlanFrom(c *config.Config, files hostedFiles, before knownChecks, lua func(*build.Probe) error) (p pluginhost.Plan, scripts map[string]uint32, err error) {
 	scripts = make(map[string]uint32)
 	var bad []error
 	reported := make(map[string]bool)
@@ -167,7 +171,27 @@ func pluginPlanFrom(c *config.Config, files hostedFiles, lua func(*build.Probe) 
 	var uncompiled error
 	// Grown by and by it would take several times the room.
 	p.Checks = make([]pluginhost.Check, 0, build.MostProbes(c))
-	build.EachProbe(c, func(x *build.Probe) {
+	add := func(k pluginhost.Check) {
+		times[k.Kind]++
+		if k.Interval > 0 {
+			rates[seatOf(k.Subject)] += float64(time.Second) / float64(k.Interval)
+		}
+		p.Checks = append(p.Checks, k)
+	}
+	own := func(kind string) { // one of moonkeep's own
+		if !known[kind] {
+			known[kind], p.Plugins = true, append(p.Plugins, ownPlugin(c, kind))
+			implied[kind] = len(p.Plugins) - 1
+		}
+	}
+	build.EachFreshProbe(c, before.kept, func(was *node.Service, had, has uint32) bool {
+		list, ok := before.of(was, had)
+		for _, k := range list {
+			own(k.Kind)
+			add(pluginhost.Check{Number: k.Number - had + has, Subject: k.Subject})
+		}
+		return ok
+	}, func(x *build.Probe) {
 		if x.Lua != nil {
 			if lua != nil && x.Script == "" && uncompiled == nil {
 				uncompiled = lua(x)
@@ -178,22 +202,21 @@ func pluginPlanFrom(c *config.Config, files hostedFiles, lua func(*build.Probe) 
 			fail(x.Kind, "plugin "+x.Kind, fmt.Errorf("moonkeep has a check of its own that is called so: write %s in place of plugin, give the plugin another name, or name its file (path) in plugins to have it make all checks of this kind", x.Kind))
 			return
 		}
-		if !known[x.Kind] {
-			own := ownPlugin(c, x.Kind)
-			if x.Plugin {
-				if strings.ContainsRune(x.Kind, '/') {
-					fail(x.Kind, fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
-					return
-				}
-				own = configured(c, &config.Plugin{Name: x.Kind, Memory: leastMemory, OpenFiles: leastFiles})
-				own.Path = filepath.Join(pluginDirectory(c), x.Kind)
-			}
-			known[x.Kind], p.Plugins = true, append(p.Plugins, own)
+		switch {
+		case known[x.Kind]:
+		case !x.Plugin:
+			own(x.Kind)
+		case strings.ContainsRune(x.Kind, '/'):
+			fail(x.Kind, fmt.Sprintf("plugin %q", x.Kind), errors.New("a name is no path; give the path in plugins"))
+			return
+		default:
+			other := configured(c, &config.Plugin{Name: x.Kind, Memory: leastMemory, OpenFiles: leastFiles})
+			other.Path = filepath.Join(pluginDirectory(c), x.Kind)
+			known[x.Kind], p.Plugins = true, append(p.Plugins, other)
 			implied[x.Kind] = len(p.Plugins) - 1
 		}
-		times[x.Kind]++
-		check := pluginhost.Check{
-			Number: x.Check, Kind: x.Kind, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
+		check := &pluginhost.Subject{
+			Kind: x.Kind, Interval: x.Interval, Identity: x.Identity(), Options: x.Options, NetNS: x.NetNamespace,
 			User: x.User, Group: x.Group, Limit: x.Limit, Marks: x.Marks, LowPort: x.LowPort, Binds: x.Binds,
 			Target: checker.Target{
 				Address: x.Address, BindTo: x.BindTo, BindPort: x.BindPort, BindIf: x.BindIf, Fwmark: x.Fwmark, Timeout: x.ConnectTimeout, Weight: x.Weight,
@@ -228,10 +251,7 @@ func pluginPlanFrom(c *config.Config, files hostedFiles, lua func(*build.Probe) 
 		// script's waits no longer than for its process.
 		check.Patience = check.Limit + AnswerSlack
 		check.Last = max(check.Patience, x.Patience-AnswerSlack/4)
-		if x.Interval > 0 {
-			rates[seatOf(&check)] += float64(time.Second) / float64(x.Interval)
-		}
-		p.Checks = append(p.Checks, check)
+		add(pluginhost.Check{Number: x.Check, Subject: check})
 	})
 	if uncompiled != nil {
 		return p, scripts, uncompiled

@@ -118,7 +118,7 @@ vrrp_instances:
 			t.Errorf("%s is waited for for %s and answered after %s, and at the latest %s", k.Label, x.Patience, k.Patience, k.Last)
 		}
 	}
-	p, err := e.newProbes(c)
+	p, err := e.newProbes(c, knownChecks{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,24 +2,31 @@ package daemon
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
+	"github.com/moonkeep/moonkeep/core/node"
 	"github.com/moonkeep/moonkeep/plugins/checker"
 	"github.com/moonkeep/moonkeep/plugins/standard"
 )
 
 // refusedChecks reports the checks that moonkeep's own checkers would refuse,
 // such as for a pattern that they cannot match: they are asked, without a
-// process.
-func refusedChecks(c *config.Config) config.Findings {
+// process. Those of virtual servers that are kept they have taken.
+func refusedChecks(c *config.Config, kept *build.Kept) config.Findings {
 	var found config.Findings
 	checkers := map[string]checker.Checker{}
 	type question struct{ kind, options string }
 	asked := map[question]bool{}
 	files := hostedFiles{}
-	var last question // most often the one before
-	build.EachProbe(c, func(p *build.Probe) {
+	var last question                                    // most often the one before
+	taken := func(was *node.Service, _, _ uint32) bool { // unless other files are there now
+		return !slices.ContainsFunc(was.Servers, func(s node.Server) bool {
+			return slices.ContainsFunc(s.Checks, func(k node.Check) bool { return hasFiles(k.Kind) })
+		})
+	}
+	build.EachFreshProbe(c, kept, taken, func(p *build.Probe) {
 		if p.Plugin || p.Lua != nil || p.Kind == "MISC_CHECK" || p.Kind == last.kind && string(p.Options) == last.options {
 			return
 		}

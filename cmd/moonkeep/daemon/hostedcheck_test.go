@@ -35,7 +35,7 @@ func TestRefusedNotWhatKeepalivedRuns(t *testing.T) {
 			continue
 		}
 		load.Defaults(c)
-		if refused := refusedChecks(c); len(refused) > 0 {
+		if refused := refusedChecks(c, nil); len(refused) > 0 {
 			t.Errorf("%s: %v", name, refused)
 		}
 		said := append(found, lint.One(c)...)

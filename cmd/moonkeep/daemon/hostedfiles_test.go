@@ -65,7 +65,7 @@ func TestHostedFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := pluginhost.Plan{Checks: []pluginhost.Check{{Kind: "SSL_GET", Options: out, Limit: 1, Patience: 2}}}
+	plan := pluginhost.Plan{Checks: []pluginhost.Check{{Subject: &pluginhost.Subject{Kind: "SSL_GET", Options: out, Limit: 1, Patience: 2}}}}
 	if err := (pluginhost.Options{}).Check(plan); err != nil {
 		t.Error(err)
 	}

@@ -39,7 +39,7 @@ vrrp_instances:
 	answers := make(chan node.Answer, 1)
 	var before *probes
 	reload := func(timeout string) {
-		p, err := e.newProbes(read(timeout))
+		p, err := e.newProbes(read(timeout), knownChecks{})
 		netnstest.Must(t, err)
 		p.Begin(func(_ uint32, list []node.Answer) { answers <- list[0] })
 		if before != nil {

@@ -77,11 +77,11 @@ func TestSharedChecks(t *testing.T) {
 		const n = 1000
 		plan := pluginhost.Plan{Plugins: []pluginhost.Plugin{test.p}}
 		for i := range n {
-			plan.Checks = append(plan.Checks, pluginhost.Check{Kind: test.p.Name, Identity: fmt.Sprint("TCP 192.0.2.1:", i)})
+			plan.Checks = append(plan.Checks, pluginhost.Check{Subject: &pluginhost.Subject{Kind: test.p.Name, Identity: fmt.Sprint("TCP 192.0.2.1:", i)}})
 		}
 		// Those of another namespace are too few for two.
-		plan.Checks = append(plan.Checks, pluginhost.Check{Kind: test.p.Name, NetNS: "red", Identity: "red 0"}, pluginhost.Check{Kind: test.p.Name, NetNS: "red", Identity: "red 1"})
-		shareOut(&plan, map[seat]float64{seatOf(&plan.Checks[0]): test.rate, seatOf(&plan.Checks[n]): 5000}, test.processors)
+		plan.Checks = append(plan.Checks, pluginhost.Check{Subject: &pluginhost.Subject{Kind: test.p.Name, NetNS: "red", Identity: "red 0"}}, pluginhost.Check{Subject: &pluginhost.Subject{Kind: test.p.Name, NetNS: "red", Identity: "red 1"}})
+		shareOut(&plan, map[seat]float64{seatOf(plan.Checks[0].Subject): test.rate, seatOf(plan.Checks[n].Subject): 5000}, test.processors)
 		has := map[uint32]int{}
 		for i := range plan.Checks[:n] {
 			has[plan.Checks[i].Share]++

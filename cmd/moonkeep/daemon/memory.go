@@ -157,6 +157,13 @@ func kept(c *config.Config) (bytes uint64) {
 	return bytes
 }
 
+// ease has garbage collected seldom while there is a reload, until the function that it
+// returns is called: when neither the node nor the report has what was replaced.
+func (d *daemon) ease() (end func()) {
+	quiet := d.garbage.ease(easeBytes)
+	return func() { quiet(kept(d.current())) }
+}
+
 // unused is about how much of the heap nobody uses: what is free already, and what
 // was made since the last collection, most of which is gone where settle is called.
 func unused() uint64 {

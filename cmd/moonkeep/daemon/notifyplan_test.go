@@ -123,7 +123,7 @@ virtual_servers:
 	if len(e.names.used) != told {
 		t.Errorf("policies have names of their own: %v", slices.Sorted(maps.Keys(e.names.used)))
 	}
-	if _, err := e.newProbes(c); err != nil {
+	if _, err := e.newProbes(c, knownChecks{}); err != nil {
 		t.Fatal(err)
 	}
 	if len(e.names.used) != told+4 {

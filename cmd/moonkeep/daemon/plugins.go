@@ -20,7 +20,7 @@ import (
 
 // FinishCheck finishes a check of moonkeep's own as the daemon does, and asks the
 // checker whether it takes the options.
-func FinishCheck(check *pluginhost.Check, host string) error {
+func FinishCheck(check *pluginhost.Subject, host string) error {
 	switch kind := check.Kind; {
 	case host == "" && kind != "MISC_CHECK":
 		return fmt.Errorf("%s needs a HOST:PORT", kind)
@@ -68,7 +68,7 @@ func FinishCheck(check *pluginhost.Check, host string) error {
 }
 
 // hasHosts reports whether a check has places of its own in its options.
-func hasHosts(check *pluginhost.Check) bool {
+func hasHosts(check *pluginhost.Subject) bool {
 	var options struct {
 		Hosts []json.RawMessage `json:"hosts"`
 	}

@@ -21,9 +21,10 @@ type receiver func(generation uint32, answers []node.Answer)
 type probes struct {
 	receiver receiver
 	scripted luaChecks
-	// set are the checks of plugins; nil where nothing is run. scripts are the numbers of
-	// those that are of a vrrp_script.
+	// set are checks, which are those of plugins; nil where nothing is run. scripts are the
+	// numbers of those that are of a vrrp_script.
 	set     *pluginhost.Set
+	checks  []pluginhost.Check
 	scripts map[string]uint32
 	// identities are those of the checks of scripts, by their names.
 	identities map[string]string
@@ -39,11 +40,11 @@ type probes struct {
 //
 // Processes of plugins are started here too, and do nothing before the first
 // probe; Close gives them back.
-func (e *edges) newProbes(c *config.Config) (*probes, error) {
+func (e *edges) newProbes(c *config.Config, before knownChecks) (*probes, error) {
 	p := &probes{scripted: luaChecks{pool: e.pool, checks: map[uint32]*luaCheck{}}}
 	seen := map[string]bool{}
 	files := hostedFiles{}
-	plan, numbers, err := pluginPlanFrom(c, files, func(x *build.Probe) (err error) {
+	plan, numbers, err := pluginPlanFrom(c, files, before, func(x *build.Probe) (err error) {
 		p.scripted.checks[x.Check], err = e.luaCheck(x, seen)
 		return err
 	})
@@ -53,7 +54,7 @@ func (e *edges) newProbes(c *config.Config) (*probes, error) {
 	if e.plugins == nil {
 		return p, nil
 	}
-	p.scripts, p.contents = numbers, files.sums()
+	p.checks, p.scripts, p.contents = plan.Checks, numbers, files.sums()
 	if p.set, err = e.plugins.Open(plan); err != nil {
 		return nil, err
 	}

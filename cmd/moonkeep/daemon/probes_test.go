@@ -53,7 +53,7 @@ func probesOf(t *testing.T, checks string) (*probes, chan node.Answer, error) {
 			t.Error(err)
 		}
 	})
-	p, err := e.newProbes(c)
+	p, err := e.newProbes(c, knownChecks{})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -44,7 +44,7 @@ func startCost(t *testing.T, servers int) uint64 {
 	if err != nil || found.Errors() {
 		t.Fatal(err, found)
 	}
-	p, err := e.newProbes(c)
+	p, err := e.newProbes(c, knownChecks{})
 	if err != nil {
 		t.Fatal(err)
 	}
