@@ -8,8 +8,9 @@ type Web struct {
 	Timing
 	// The host that URLs are asked for which name none.
 	VirtualHost string `key:"virtualhost" inherits:"the real server's virtualhost, else the virtual server's" tier:"1"`
-	// The version of HTTP; those with a C ask for the connection to be closed.
-	HTTPProtocol string `key:"http_protocol" enum:"1.0,1.0C,1.0c,1.1" default:"1.0" tier:"2"`
+	// The version of HTTP. All but 1.0 ask for the connection to be closed: 1.1C, which
+	// keepalived does not know, is 1.1.
+	HTTPProtocol string `key:"http_protocol" enum:"1.0,1.0C,1.0c,1.1,1.1C" default:"1.0" tier:"2"`
 	// The name of the host is sent in the TLS handshake.
 	EnableSNI bool `key:"enable_sni" tier:"2"`
 	// The name that is sent in the TLS handshake.

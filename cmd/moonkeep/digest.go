@@ -48,7 +48,7 @@ there was none.`,
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.virtualHost, "virtualhost", "V", "", "the virtual host to request (default: the host of the URL)")
-	f.StringVarP(&o.protocol, "protocol", "P", "1.0", "the HTTP version: 1.0, 1.0C or 1.1")
+	f.StringVarP(&o.protocol, "protocol", "P", "1.0", "the HTTP version: 1.0, 1.0C, 1.1 or 1.1C")
 	f.StringVarP(&o.server, "server", "s", "", "connect to `HOST[:PORT]` (default: the host and port of the URL)")
 	f.BoolVarP(&o.sni, "sni", "I", false, "send the virtual host as the server name (SNI) in the TLS handshake")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "show what was sent and received")

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/load"
 	"github.com/moonkeep/moonkeep/plugins/checker"
@@ -30,7 +33,7 @@ virtual_servers:
         checks:
           - HTTP_GET:
               virtualhost: www.example.org
-              http_protocol: "1.1"
+              http_protocol: "1.1C"
               fast_recovery: true
               http2: true
               urls:
@@ -99,6 +102,49 @@ func TestEveryOption(t *testing.T) {
 	for _, name := range standard.Names() {
 		if !seen[name] {
 			t.Errorf("no %s in the configuration", name)
+		}
+	}
+}
+
+// TestEveryOptionIsKept is the other direction: what a check takes, a configuration can say.
+func TestEveryOptionIsKept(t *testing.T) {
+	elsewhere := map[string]string{
+		"password": "the block SSL says it", "secure": "enable_script_security says it", "weight": "it is the real server's",
+	}
+	version := regexp.MustCompile(`\d\.\d\w?`)
+	kinds := reflect.TypeFor[config.Check]()
+	for i := range kinds.NumField() {
+		kind := kinds.Field(i).Tag.Get("key")
+		own := standard.New(kind)
+		if own == nil {
+			continue
+		}
+		says := map[string]reflect.StructTag{}
+		sayable(kinds.Field(i).Type.Elem(), "", says)
+		for _, o := range own.Info().Options {
+			tag, ok := says[o.Name]
+			if _, other := elsewhere[o.Name]; ok == other {
+				t.Errorf("%s takes %s; a configuration can say it: %v, and elsewhere: %v", kind, o.Name, ok, other)
+			}
+			for _, v := range version.FindAllString(o.Doc, -1) {
+				if o.Name == "http_protocol" && !slices.Contains(strings.Split(tag.Get("enum"), ","), v) {
+					t.Errorf("%s takes the %s %s, which no configuration can say", kind, o.Name, v)
+				}
+			}
+		}
+	}
+}
+
+// sayable adds the keys of a block, those of a block in it with its name before them.
+func sayable(block reflect.Type, within string, to map[string]reflect.StructTag) {
+	for _, f := range reflect.VisibleFields(block) {
+		key := f.Tag.Get("key")
+		if key == "" || key == "-" {
+			continue
+		}
+		to[within+key] = f.Tag
+		if f.Type.Kind() == reflect.Slice && f.Tag.Get("form") == "block" {
+			sayable(f.Type.Elem(), within+key+".", to)
 		}
 	}
 }

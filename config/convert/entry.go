@@ -67,6 +67,9 @@ func (w *writer) irregular(table, n *document.Node, word string) bool {
 		return false
 	case key == "script" && n.Field.Kind == schema.KindWords:
 		w.program(n, word, config.Program{Argv: n.Value.Interface().([]string)})
+	case key == "http_protocol" && n.Text == "1.1C":
+		w.found.Add(n.At, config.Warning, "own-keyword", "%s 1.1C is moonkeep's own: keepalived would take 1.0; write 1.1, which is the same", word)
+		return false
 	case key == "regex" && n.Field.Kind == schema.KindText:
 		w.said(n, word+" "+pattern(n.Text))
 	case key == "lua" && n.Field.Kind == schema.KindText:

@@ -28,7 +28,7 @@ virtual_servers:
       - address: 192.0.2.11:80
         on_unknown: fail
         checks:
-          - HTTP_GET: {http2: true, fall: 3, fast_interval: 200ms, urls: [{path: /x, method: POST, body: "a b", headers: ["X-A: b", "X-C: d e"], json_path: a.0.b, json_value: ok}]}
+          - HTTP_GET: {http_protocol: 1.1C, http2: true, fall: 3, fast_interval: 200ms, urls: [{path: /x, method: POST, body: "a b", headers: ["X-A: b", "X-C: d e"], json_path: a.0.b, json_value: ok}]}
           - SSL_GET: {verify: true, ca: /ca, certificate: /c, key: /k, expiry_warning: 720h, urls: [/]}
           - DNS_CHECK: {type: A, name: example.org, answer: [192.0.2.7, 192.0.2.8]}
           - LUA_CHECK: {path: /c.lua, allow: [net, exec], args: {a: b, c: d e}, timeout: 2s}
@@ -57,7 +57,7 @@ func TestOwnKeywords(t *testing.T) {
 			told[strings.Fields(f.Text)[0]] = true
 		}
 		if language == Keepalived {
-			for _, word := range strings.Fields("check plugin plugin_directory rise net_namespace on_unknown http2 method verify answer LUA_CHECK GRPC_HEALTH AGENT_CHECK PLUGIN_CHECK") {
+			for _, word := range strings.Fields("check plugin plugin_directory rise net_namespace on_unknown http_protocol http2 method verify answer LUA_CHECK GRPC_HEALTH AGENT_CHECK PLUGIN_CHECK") {
 				if !told[word] {
 					t.Errorf("nothing is told of %s", word)
 				}

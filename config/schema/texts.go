@@ -729,7 +729,7 @@ func texts() map[string]string {
 		"Web.EnableSNI":                        "The name of the host is sent in the TLS handshake.",
 		"Web.FastRecovery":                     "What failed works again after one run that is right, and not after two. A rise that is written counts instead.",
 		"Web.HTTP2":                            "The request is made by HTTP/2: by TLS when the server agrees, else from the first byte on.",
-		"Web.HTTPProtocol":                     "The version of HTTP; those with a C ask for the connection to be closed.",
+		"Web.HTTPProtocol":                     "The version of HTTP. All but 1.0 ask for the connection to be closed: 1.1C, which keepalived does not know, is 1.1.",
 		"Web.SNIName":                          "The name that is sent in the TLS handshake.",
 		"Web.VirtualHost":                      "The host that URLs are asked for which name none.",
 	}
