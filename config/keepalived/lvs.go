@@ -55,15 +55,28 @@ func (r *reader) beginVirtualServer(s *statement) {
 			break
 		}
 		key = "fwmark"
-		n, ok := r.integer(s.words[2], "virtual_server fwmark", 1, math.MaxUint32)
+		n, ok := r.mark(s.words[2], "virtual_server fwmark", "it is left out; keepalived 2.2.7 makes a service of 255.255.255.255 with all ports of it")
 		r.damaged = r.damaged || !ok
-		v.Fwmark = uint32(n)
+		v.Fwmark = n
 	default:
 		var ok bool
 		v.Address, ok = r.endpoint(s.words[1:min(len(s.words), 3)], "virtual_server")
 		r.damaged = r.damaged || !ok
 	}
 	r.wrote(key, w.at, false)
+}
+
+// mark reads a firewall mark. zero is what becomes of 0, for which keepalived makes
+// something else.
+func (r *reader) mark(w token, keyword, zero string) (mark uint32, ok bool) {
+	n := 0
+	number := func() { n, ok = r.integer(w, keyword, 1, math.MaxUint32) }
+	if digits := leading(w.text, false); digits != "" && strings.Trim(digits, "+0") == "" {
+		r.gently(zero, number)
+	} else {
+		number()
+	}
+	return uint32(n), ok
 }
 
 // endVirtualServer says what keepalived makes of a virtual server that lacks

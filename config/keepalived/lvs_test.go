@@ -167,6 +167,23 @@ func TestMarkZeroOfGroup(t *testing.T) {
 	}
 }
 
+// TestMarkZero holds the same of a virtual_server.
+func TestMarkZero(t *testing.T) {
+	for mark, want := range map[string]string{
+		"0":          "it is left out; keepalived 2.2.7 makes a service of 255.255.255.255 with all ports of it",
+		"+00":        "it is left out; keepalived 2.2.7 makes a service of 255.255.255.255 with all ports of it",
+		"4294967296": "it is left out, as by keepalived",
+	} {
+		cfg, found := Read("f", []byte(instanceText(oneAddress)+"\nvirtual_server fwmark "+mark+" {\nlb_algo rr\nlb_kind NAT\ndelay_loop 5\nreal_server 10.0.0.2 80 {\n}\n}\n"))
+		if len(found) != 1 || found[0].Severity != config.Warning || !found[0].Loses || !strings.HasSuffix(found[0].Text, "; "+want) {
+			t.Errorf("%s: got %v, want a loss that ends in %q", mark, found, want)
+		}
+		if len(cfg.VirtualServers) != 0 {
+			t.Errorf("%s: there is %+v, want no virtual server", mark, cfg.VirtualServers)
+		}
+	}
+}
+
 // TestLeftOut holds what is not in the configuration.
 func TestLeftOut(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -33,15 +33,8 @@ func (r *reader) groupMark(e *config.GroupEntry, s *statement) bool {
 		r.out.error(s.at(), "missing-argument", "fwmark takes one value, and there is none")
 		return false
 	}
-	var n int
-	var ok bool
-	number := func() { n, ok = r.integer(s.words[1], "fwmark", 1, math.MaxUint32) }
-	if digits := leading(s.words[1].text, false); digits != "" && strings.Trim(digits, "+0") == "" {
-		r.gently("the line is left out; keepalived 2.2.7 makes a service of 0.0.0.0 with all ports of it", number)
-	} else {
-		number()
-	}
-	e.Fwmark = uint32(n)
+	n, ok := r.mark(s.words[1], "fwmark", "the line is left out; keepalived 2.2.7 makes a service of 0.0.0.0 with all ports of it")
+	e.Fwmark = n
 	if len(s.words) > 2 {
 		w := s.words[2]
 		if w.text != "inet" && w.text != "inet6" {

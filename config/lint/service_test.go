@@ -245,6 +245,11 @@ func TestServicesTogether(t *testing.T) {
 	c := three(nil)
 	c.VirtualServers = append(c.VirtualServers, c.VirtualServers[0], server("192.0.2.1:443", "10.0.0.1:443"))
 	said(t, One(c), "a.conf virtual-server-twice: virtual_server 192.0.2.1:80 (TCP): it is defined twice, first on line 1")
+	c.VirtualServers[1].QuorumUp = &config.Program{Argv: []string{"/bin/true"}}
+	if got := One(c); len(got) != 1 || !strings.Contains(got[0].Text, "runs the second's quorum_up and quorum_down") {
+		t.Errorf("got %v, want that the second's program is not run", got)
+	}
+	c.VirtualServers[1].QuorumUp = nil
 	c.VirtualServers[1].Protocol = "SCTP"
 	said(t, One(c))
 }

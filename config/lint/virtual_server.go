@@ -35,7 +35,11 @@ func services(c *config.Config, found *config.Findings) {
 		l.v = &c.VirtualServers[i]
 		id := l.v.Identity()
 		if other := identities[id]; other != nil {
-			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, as it defines them; put them into one", other.At.Line())
+			lost := ""
+			if l.v.QuorumUp != nil || l.v.QuorumDown != nil {
+				lost = " (keepalived also counts a quorum of these alone, and runs the second's quorum_up and quorum_down for that)"
+			}
+			l.report(l.v.At, "virtual-server-twice", "it is defined twice, first on line %d: IPVS has one service of an address, port and protocol, to which the second only adds its real servers, as it defines them%s; put them into one", other.At.Line(), lost)
 			continue
 		}
 		identities[id] = l.v
