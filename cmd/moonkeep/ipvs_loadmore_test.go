@@ -113,8 +113,9 @@ func TestGuestLoadTakeover(t *testing.T) {
 	holds(a)
 	second := start(t, b, conf(b, "100"))
 	for _, d := range []*director{a, b} {
-		// A message between kernels may be lost: each connection is told of again.
-		for name, value := range map[string]string{"ipv4/vs/sync_refresh_period": "2", "ipv4/vs/sync_retries": "3"} {
+		// Each connection is told of at once, and again: else the kernel tells of one with its
+		// third packet, if it is established by then, and with each fiftieth after that.
+		for name, value := range map[string]string{"ipv4/vs/sync_refresh_period": "2", "ipv4/vs/sync_retries": "3", "ipv4/vs/sync_threshold": "3 0"} {
 			netnstest.Must(t, sysctl.New(d.NS, nil).Set(name, value))
 		}
 		wait(t, "the table is made", func() bool { return strings.Count(strings.Join(d.shown(t), "\n"), "Route 1") == 2 })
@@ -167,19 +168,13 @@ func TestGuestLoadTakeover(t *testing.T) {
 		return false
 	})
 	t.Logf("%v; %v without an address in the crash, %v in the stop; explained: %v", &got, crash.up.Sub(crash.gone).Round(time.Millisecond), stop.up.Sub(stop.gone).Round(time.Millisecond), explained)
-	// The kernels tell each other by multicast, of which a message may be lost, and many
-	// connections are in one. Without them no session goes on.
-	sessions := 0
 	for i, x := range strange {
 		if i < 5 {
-			t.Logf("%v: it was opened %v before the crash and %v before the stop", x, crash.gone.Sub(x.opened), stop.gone.Sub(x.opened))
-		}
-		if x.session {
-			sessions++
+			t.Errorf("%v: it was opened %v before the crash and %v before the stop", x, crash.gone.Sub(x.opened), stop.gone.Sub(x.opened))
 		}
 	}
-	if sessions > f.sessions/10 || len(strange) > sessions {
-		t.Errorf("%d sessions of %d that both directors knew failed, and %d other requests that nothing explains", sessions, f.sessions, len(strange)-sessions)
+	if len(strange) > 0 {
+		t.Errorf("%d requests failed that nothing explains", len(strange))
 	}
 	if rate := float64(got.answered) / got.took.Seconds(); rate < 50 || *everySite && rate < 1500 { // the takeovers cost some
 		t.Errorf("only %.0f requests a second; is the machine idle?", rate)

@@ -292,7 +292,8 @@ func unambiguous(lines []*randomLine) []*randomLine {
 
 // apart sees to it that of virtual servers which are defined again no two have a server in
 // common, nor a sorry server: with keepalived each of them has a quorum and makes and
-// removes its own.
+// removes its own. Nor has one a scheduler that many kernels lack: the options of the other
+// would count then.
 func apart(lines []*randomLine) {
 	first := map[string]*randomLine{}
 	used := map[string]map[string]bool{}
@@ -307,6 +308,11 @@ func apart(lines []*randomLine) {
 			first[name], used[name] = v, map[string]bool{}
 		} else {
 			before.block, v.block = slices.DeleteFunc(before.block, sorry), slices.DeleteFunc(v.block, sorry)
+			for _, l := range slices.Concat(before.block, v.block) {
+				if algorithm, is := strings.CutSuffix(l.text, " twos"); is {
+					l.text = algorithm + " rr"
+				}
+			}
 		}
 		v.block = slices.DeleteFunc(v.block, func(l *randomLine) bool {
 			words := strings.Fields(l.text)
