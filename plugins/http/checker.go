@@ -217,12 +217,15 @@ func (p *probe) ask(ctx context.Context, i int) checker.Result {
 	a := p.checker.answers.Get().(*answer)
 	defer p.checker.answers.Put(a)
 	a.reset(stream, n.want)
-	err = a.readHead(u.method)
-	n.took("head received")
-	n.add("head", string(a.record))
-	if err != nil {
+	if err := a.readHead(u.method); err != nil {
+		n.took("gave up")
+		if len(a.record) > 0 {
+			n.add("received", string(a.record))
+		}
 		return n.result(broken(err, 0))
 	}
+	n.took("head received")
+	n.add("head", string(a.record))
 	room := p.checker.rooms.Get().(*room)
 	defer p.checker.rooms.Put(room)
 	a.scratch = room[:]

@@ -332,4 +332,11 @@ func TestDetails(t *testing.T) {
 	if r := p.Probe(t.Context()); r.Details != nil {
 		t.Errorf("nobody asked, and there is %v", r.Details)
 	}
+	for answer, want := range map[string]string{"": "", "SSH-2.0-OpenSSH_9.2\r\n": "SSH-2.0-OpenSSH_9.2\n"} { // that is no head
+		s := serve(t, "127.0.0.1:0", says(answer))
+		r := prepare(t, New(), s.target(t), path(object{})).Probe(checker.WithLog(t.Context(), nil, true))
+		if detail(r, "head received") != "" || detail(r, "head") != "" || detail(r, "received") != want || detail(r, "gave up") == "" {
+			t.Errorf("of the answer %q: %q", answer, r.Details)
+		}
+	}
 }
