@@ -84,5 +84,11 @@ virtual_servers:
 		mentions(t, "the log", p.log.String(), "files="+change.file+"\n")
 	}
 	mentions(t, "another reload", p.asks(t, 0, "reload"), "reloaded, nothing changed")
+	for file, why := range map[string]string{ca: ca + ": no such file or directory", script: "there is no Lua file " + script} {
+		netnstest.Must(t, os.Rename(file, file+".away"))
+		mentions(t, "the plan without it", p.asks(t, 0, "plan", path), "A RELOAD IS REFUSED: ", why)
+		mentions(t, "the reload without it", p.asks(t, 1, "reload"), why)
+		netnstest.Must(t, os.Rename(file+".away", file))
+	}
 	p.stop(t)
 }

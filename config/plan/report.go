@@ -15,7 +15,7 @@ type Report struct {
 	Outage float64 `json:"outage"`
 	// Refused is why a reload is refused unless it is forced: mistakes that are
 	// new, or nothing that is left to run. Not to be forced is what a plugin refuses of
-	// checks that are new, what another moonkeep of the host has already, and what the
+	// checks that are new, what the host lacks or another moonkeep of it has already, and what the
 	// daemon's flags and its environment make of the configuration when that is an error.
 	Refused []string `json:"refused,omitempty"`
 	// Warnings are what could not be found out, such as whether a plugin takes its checks.

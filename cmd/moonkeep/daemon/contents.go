@@ -1,14 +1,14 @@
 package daemon
 
 import (
-	"context"
+	"fmt"
 	"hash/fnv"
 	"maps"
 	"slices"
 
 	"github.com/moonkeep/moonkeep/config"
+	"github.com/moonkeep/moonkeep/config/build"
 	"github.com/moonkeep/moonkeep/config/plan"
-	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/lua"
 )
 
@@ -36,17 +36,41 @@ func (d *daemon) inUse() contents {
 	return all
 }
 
-// contentsOf are those of a configuration that would be read now, as far as its files can
-// be read.
-func contentsOf(c *config.Config) contents {
-	files, library := hostedFiles{}, lua.Library{}
-	_, _, _ = pluginPlanFrom(c, files, knownChecks{}, nil) // what cannot be read others tell
-	for _, use := range luaUses(c) {
-		_, _ = library.Compile(use.Path) // the same
+// lookInto reads the files of a configuration that somebody hands in. It returns what is in
+// them, and why a reload would be refused for one, or for what else this host lacks.
+func (d *daemon) lookInto(c *config.Config) (all contents, refused []string) {
+	tell := func(text string) {
+		if !slices.Contains(refused, text) { // thousands of servers may share one fault
+			refused = append(refused, text)
+		}
 	}
-	all := contents(library.Sums())
+	files, library := hostedFiles{}, lua.Library{}
+	missing := missingHere(c, &library)
+	if d.opts.CheckDir != "" {
+		missing = spare(c, missing)
+	}
+	if uses(c) {
+		missing = append(missing, checkPlugins(c)...)
+	}
+	for _, f := range missing {
+		if f.Severity == config.Error {
+			tell(f.Text)
+		}
+	}
+	build.EachProbe(c, func(x *build.Probe) {
+		if !hasFiles(x.Kind) {
+			return
+		}
+		if _, _, err := files.into(x.Options); err != nil {
+			tell(fmt.Sprintf("plugin %s for %s: %v", x.Kind, x.Server(), err))
+		}
+	})
+	for _, use := range luaUses(c) {
+		_, _ = library.Compile(use.Path) // missingHere tells why not
+	}
+	all = contents(library.Sums())
 	maps.Copy(all, files.sums())
-	return all
+	return all, refused
 }
 
 // changed are the files of both in which something else is.
@@ -68,15 +92,6 @@ func (k contents) changes(next contents) (out []plan.ReportChange) {
 		})
 	}
 	return out
-}
-
-// plannedContents are the files whose content a reload with a configuration that somebody
-// hands in would take anew. They are read for nobody who could not read them himself.
-func (d *daemon) plannedContents(ctx context.Context, next *config.Config) []plan.ReportChange {
-	if !control.Owns(ctx) {
-		return nil
-	}
-	return d.known().changes(contentsOf(next))
 }
 
 // known are those in use.

@@ -57,9 +57,10 @@ func (d *daemon) Plan(ctx context.Context, configuration []byte) ([]byte, error)
 				p.Refused = append(p.Refused, why)
 			}
 		}
-		p.Beside(renewals(d.outdated(), next))
+		files, lacks := d.lookInto(next)
+		p.Refused = append(p.Refused, lacks...)
+		p.Beside(append(renewals(d.outdated(), next), d.known().changes(files)...))
 	}
-	p.Beside(d.plannedContents(ctx, next))
 	for i := range p.Changes {
 		p.Changes[i].File, p.Changes[i].Line = "", 0 // they are the JSON's
 	}
