@@ -36,6 +36,9 @@ func TestCountsOfKeepalived(t *testing.T) {
 		{"HTTP_GET", 1, false, 2, ByAlpha, "FFFOOOFFFFOO", "down@1 up@5 down@8 up@12"},
 		{"HTTP_GET", 3, false, 2, ByAlpha, "OFFOFFFOFFFFFFOO", "down@12 up@16"},
 		{"HTTP_GET", 2, false, 2, ByAlpha, "OFFFFOOO", "down@4 up@7"},
+		// So it does with alpha after a failure.
+		{"HTTP_GET", 1, true, 2, Alone, "FOOOO", "up@3"},
+		{"HTTP_GET", 1, true, 2, Alone, "FFFOOO", "up@5"},
 		// Not counted, but as its code has it.
 		{"SMTP_CHECK", 1, false, 0, Counted, "FFOFOO", "down@2 up@3"},
 		{"HTTP_GET", 1, true, 2, Alone, "OOFFOO", "up@1 down@4 up@6"},
