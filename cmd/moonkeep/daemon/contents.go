@@ -39,30 +39,28 @@ func (d *daemon) inUse() contents {
 // lookInto reads the files of a configuration that somebody hands in. It returns what is in
 // them, and why a reload would be refused for one, or for what else this host lacks.
 func (d *daemon) lookInto(c *config.Config) (all contents, refused []string) {
-	tell := func(text string) {
-		if !slices.Contains(refused, text) { // thousands of servers may share one fault
-			refused = append(refused, text)
-		}
-	}
 	files, library := hostedFiles{}, lua.Library{}
 	missing := missingHere(c, &library)
 	if d.opts.CheckDir != "" {
 		missing = spare(c, missing)
 	}
-	if uses(c) {
+	foreign := uses(c)
+	if foreign {
 		missing = append(missing, checkPlugins(c)...)
 	}
 	for _, f := range missing {
 		if f.Severity == config.Error {
-			tell(f.Text)
+			refused = append(refused, f.Text)
 		}
 	}
+	told := make(map[string]bool) // thousands of servers may share one fault
 	build.EachProbe(c, func(x *build.Probe) {
 		if !hasFiles(x.Kind) {
 			return
 		}
-		if _, _, err := files.into(x.Options); err != nil {
-			tell(fmt.Sprintf("plugin %s for %s: %v", x.Kind, x.Server(), err))
+		if _, _, err := files.into(x.Options); err != nil && !foreign && !told[err.Error()] {
+			told[err.Error()] = true
+			refused = append(refused, fmt.Sprintf("plugin %s for %s: %v", x.Kind, x.Server(), err))
 		}
 	})
 	for _, use := range luaUses(c) {
