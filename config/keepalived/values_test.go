@@ -220,3 +220,11 @@ func TestNoDigits(t *testing.T) {
 		}
 	}
 }
+
+// TestPluginInServer: who takes the block of a plugin for a check is told its word.
+func TestPluginInServer(t *testing.T) {
+	_, found := Read("f", []byte(service("real_server 10.0.0.2 80 {\nplugin NTP {\n}\n}")))
+	if len(found) == 0 || !strings.Contains(found[0].Text, "a check by a plugin is a PLUGIN_CHECK") {
+		t.Errorf("got %v", found)
+	}
+}

@@ -434,7 +434,11 @@ func (r *reader) unknown(b *block, s *statement, index int32) {
 	if b != root && s.hasBody && root.find(word.text) != nil {
 		r.tree.hold()
 		r.hoisted = append(r.hoisted, index)
-		r.out.warn(word.at, "wrong-block", "%s belongs at the top level of the file, not %s; it is read as if it stood there", word.text, b.place())
+		meant := ""
+		if word.text == "plugin" && b.find("PLUGIN_CHECK") != nil {
+			meant = "; a check by a plugin is a PLUGIN_CHECK"
+		}
+		r.out.warn(word.at, "wrong-block", "%s belongs at the top level of the file, not %s; it is read as if it stood there%s", word.text, b.place(), meant)
 		return
 	}
 	if b == root {
