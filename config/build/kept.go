@@ -40,8 +40,49 @@ func KeptOf(c, earlier *config.Config, was *node.Config) *Kept {
 // alikeAround reports whether all is the same that decides beside a virtual server itself what
 // becomes of it.
 func alikeAround(c, earlier *config.Config) bool {
-	return reflect.DeepEqual(c.Global, earlier.Global) && reflect.DeepEqual(c.SSL, earlier.SSL) && reflect.DeepEqual(c.Plugins, earlier.Plugins) &&
-		reflect.DeepEqual(c.VirtualServerGroups, earlier.VirtualServerGroups) && reflect.DeepEqual(c.TrackFiles, earlier.TrackFiles)
+	same := func(a, b any) bool { return sameValues(reflect.ValueOf(a), reflect.ValueOf(b)) }
+	return same(c.Global, earlier.Global) && same(c.SSL, earlier.SSL) && same(c.Plugins, earlier.Plugins) &&
+		same(c.VirtualServerGroups, earlier.VirtualServerGroups) && same(c.TrackFiles, earlier.TrackFiles)
+}
+
+// sameValues reports whether two values of one type are the same, wherever they were written: lines
+// above them come and go.
+func sameValues(v, w reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() || w.IsNil() {
+			return v.IsNil() == w.IsNil()
+		}
+		return v.Elem().Type() == w.Elem().Type() && sameValues(v.Elem(), w.Elem())
+	case reflect.Slice:
+		if v.Len() != w.Len() {
+			return false
+		}
+		for i := range v.Len() {
+			if !sameValues(v.Index(i), w.Index(i)) {
+				return false
+			}
+		}
+		return true
+	case reflect.Map:
+		if v.Len() != w.Len() {
+			return false
+		}
+		for _, key := range v.MapKeys() {
+			if other := w.MapIndex(key); !other.IsValid() || !sameValues(v.MapIndex(key), other) {
+				return false
+			}
+		}
+		return true
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type() != reflect.TypeFor[config.Position]() && !sameValues(v.Field(i), w.Field(i)) {
+				return false
+			}
+		}
+		return true
+	}
+	return v.Equal(w)
 }
 
 // service is what was built of a virtual server with these members, and the number that its

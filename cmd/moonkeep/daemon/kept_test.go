@@ -48,6 +48,7 @@ func TestKept(t *testing.T) {
 		kept     int // checks
 	}{
 		"nothing":                {servers, servers, all},
+		"a line above all":       {servers, servers, all},
 		"a weight":               {servers, strings.Replace(servers, "weight 10", "weight 20", 1), all - 10},
 		"no first one":           {servers, strings.Replace(servers, first, "", 1), all - 10},
 		"one more at the front":  {strings.Replace(servers, first, "", 1), servers, all - 10},
@@ -60,7 +61,11 @@ func TestKept(t *testing.T) {
 	} {
 		earlier := read(global+test.old, nil)
 		was, checks := of(earlier, knownChecks{})
-		c := read(global+test.now, earlier)
+		now := global + test.now
+		if name == "a line above all" {
+			now = "# above\n" + now
+		}
+		c := read(now, earlier)
 		got, list := of(c, knownChecks{build.KeptOf(c, earlier, &was), checks})
 		want, fresh := of(c, knownChecks{})
 		if d := cmp.Diff(want, got, exported); d != "" {
