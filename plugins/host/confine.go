@@ -86,11 +86,11 @@ type pathAttr struct {
 // restrictFiles leaves the process what anybody may read, its own socket and
 // the usual devices: it can write no other file, whatever the modes say, and
 // neither signal nor look into processes outside. A kernel without landlock
-// leaves it to the modes and the user.
-func restrictFiles() error {
+// leaves it to the modes and the user, which is what it reports then.
+func restrictFiles() (restricted bool, err error) {
 	abi, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if e != 0 {
-		return nil
+		return false, nil
 	}
 	const read = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	handled := uint64(unix.LANDLOCK_ACCESS_FS_MAKE_SYM<<1 - 1) // all of the first version
@@ -108,7 +108,7 @@ func restrictFiles() error {
 	}
 	fd, _, e := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), size, 0)
 	if e != 0 {
-		return fmt.Errorf("make rules for files: %w", e)
+		return false, fmt.Errorf("make rules for files: %w", e)
 	}
 	defer unix.Close(int(fd))
 	allow := func(at int32, access uint64) error {
@@ -121,7 +121,7 @@ func restrictFiles() error {
 	const own = read | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
 		unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_REG
 	if err := allow(fdDir, own); err != nil {
-		return err
+		return false, err
 	}
 	const device = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	for path, access := range map[string]uint64{"/": read, "/dev/null": device, "/proc/self/comm": device} {
@@ -130,16 +130,16 @@ func restrictFiles() error {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("open %s for a rule: %w", path, err)
+			return false, fmt.Errorf("open %s for a rule: %w", path, err)
 		}
 		err = allow(int32(at), access)
 		unix.Close(at)
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
 	if _, _, e := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); e != 0 {
-		return fmt.Errorf("apply the rules for files: %w", e)
+		return false, fmt.Errorf("apply the rules for files: %w", e)
 	}
-	return nil
+	return true, nil
 }

@@ -101,7 +101,8 @@ func launch() error {
 	if err := s.limits(); err != nil {
 		return err
 	}
-	if err := s.drop(); err != nil {
+	restricted, err := s.drop()
+	if err != nil {
 		return err
 	}
 	// The kernel forgets it when the user changes, so that it comes now. Who
@@ -117,7 +118,7 @@ func launch() error {
 		unix.CloseOnExec(fdProgram)
 	}
 	if !s.Plain {
-		if err := filterCalls(s.Fork); err != nil {
+		if err := filterCalls(s.Fork, restricted); err != nil {
 			return err
 		}
 	}
@@ -185,42 +186,43 @@ func (s *launchSpec) limits() error {
 	return nil
 }
 
-// drop gives up privileges, those of files, and the right to get any.
-func (s *launchSpec) drop() error {
+// drop gives up privileges, those of files, and the right to get any. It reports whether the
+// kernel restricts what files it may write.
+func (s *launchSpec) drop() (restricted bool, err error) {
 	if !s.Plain {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("give up new privileges: %w", err)
+			return restricted, fmt.Errorf("give up new privileges: %w", err)
 		}
-		if err := restrictFiles(); err != nil {
-			return err
+		if restricted, err = restrictFiles(); err != nil {
+			return false, err
 		}
 	}
 	if !s.Switch {
 		if s.Plain {
-			return nil
+			return restricted, nil
 		}
 		// What the daemon was given so that it need not be root is not for its plugins.
-		return keepCaps(inReach(s.Caps), false)
+		return restricted, keepCaps(inReach(s.Caps), false)
 	}
 	if !s.Plain {
 		// Without new privileges only root gets any by executing something.
 		if err := dropBounding(s.Caps, s.UID == 0); err != nil {
-			return err
+			return restricted, err
 		}
 	}
 	if len(s.Caps) > 0 {
 		if err := unix.Prctl(unix.PR_SET_KEEPCAPS, 1, 0, 0, 0); err != nil {
-			return fmt.Errorf("keep capabilities: %w", err)
+			return restricted, fmt.Errorf("keep capabilities: %w", err)
 		}
 	}
 	if err := syscall.Setgroups(s.Groups); err != nil {
-		return fmt.Errorf("give up groups: %w", err)
+		return restricted, fmt.Errorf("give up groups: %w", err)
 	}
 	if err := syscall.Setresgid(s.GID, s.GID, s.GID); err != nil {
-		return fmt.Errorf("become group %d: %w", s.GID, err)
+		return restricted, fmt.Errorf("become group %d: %w", s.GID, err)
 	}
 	if err := syscall.Setresuid(s.UID, s.UID, s.UID); err != nil {
-		return fmt.Errorf("become user %d: %w", s.UID, err)
+		return restricted, fmt.Errorf("become user %d: %w", s.UID, err)
 	}
-	return keepCaps(s.Caps, s.UID == 0)
+	return restricted, keepCaps(s.Caps, s.UID == 0)
 }

@@ -60,14 +60,15 @@ const (
 )
 
 // filterCalls has the kernel refuse the denied calls, and starting processes
-// unless fork is set, to this process and what it becomes. A kernel without
-// seccomp, or an architecture that is not known here, leaves it to the rest.
-func filterCalls(fork bool) error {
+// unless fork is set, to this process and what it becomes. restricted says that it can
+// write no device but /dev/null. A kernel without seccomp, or
+// an architecture that is not known here, leaves it to the rest.
+func filterCalls(fork, restricted bool) error {
 	arch := auditArch()
 	if arch == 0 {
 		return nil
 	}
-	program := callFilter(arch, fork, uint32(os.Getpid()))
+	program := callFilter(arch, fork, restricted, uint32(os.Getpid()))
 	prog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	err := unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
 	runtime.KeepAlive(program)
@@ -130,7 +131,7 @@ func ownOnly(pid uint32) (out []unix.SockFilter) {
 }
 
 // callFilter is the program that judges a call of the process with this number.
-func callFilter(arch uint32, fork bool, pid uint32) []unix.SockFilter {
+func callFilter(arch uint32, fork, restricted bool, pid uint32) []unix.SockFilter {
 	refuse := returns(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
 	program := []unix.SockFilter{
 		load(offsetArch), jump(unix.BPF_JEQ, arch, 1, 0), refuse, // another table of calls, as of 32 bits
@@ -147,14 +148,19 @@ func callFilter(arch uint32, fork bool, pid uint32) []unix.SockFilter {
 		program = append(program, jump(unix.BPF_JEQ, nr, 0, 1), refuse)
 	}
 	// The limit of memory (RLIMIT_DATA) counts neither what is shared nor what
-	// grows as a stack does. s390x passes the flags where they cannot be seen.
+	// grows as a stack does. Nor what is shared of /dev/zero, which is a file for who
+	// may write it. s390x passes the flags where they cannot be seen.
 	if runtime.GOARCH != "s390x" {
+		shared := uint32(unix.MAP_ANONYMOUS)
+		if !restricted {
+			shared = unix.MAP_SHARED
+		}
 		program = append(program,
 			jump(unix.BPF_JEQ, unix.SYS_MMAP, 0, 6), // beyond all of this
 			load(offsetArg3),
 			jump(unix.BPF_JSET, unix.MAP_GROWSDOWN, 2, 0), // refuse
 			jump(unix.BPF_JSET, unix.MAP_SHARED, 0, 2),
-			jump(unix.BPF_JSET, unix.MAP_ANONYMOUS, 0, 1),
+			jump(unix.BPF_JSET, shared, 0, 1),
 			refuse,
 			load(offsetNr),
 		)

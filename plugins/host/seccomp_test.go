@@ -71,10 +71,10 @@ func TestCallFilterOfMany(t *testing.T) {
 		{"start as the daemon's", refuse, refuse, unix.SYS_CLONE, []uint32{unix.CLONE_PARENT | uint32(unix.SIGCHLD)}},
 		{"look into", refuse, refuse, unix.SYS_PTRACE, []uint32{16, 4712}},
 	} {
-		if got := judged(t, callFilter(arch, true, 4711), arch, c.nr, c.args...); got != c.beside {
+		if got := judged(t, callFilter(arch, true, true, 4711), arch, c.nr, c.args...); got != c.beside {
 			t.Errorf("beside others, %s: %#x, want %#x", c.name, got, c.beside)
 		}
-		if got := judged(t, callFilter(arch, true, 1), arch, c.nr, c.args...); got != c.apart {
+		if got := judged(t, callFilter(arch, true, true, 1), arch, c.nr, c.args...); got != c.apart {
 			t.Errorf("apart, %s: %#x, want %#x", c.name, got, c.apart)
 		}
 	}
@@ -91,7 +91,7 @@ func TestCallFilter(t *testing.T) {
 		1, 4711, unix.SYS_KILL, unix.SYS_TGKILL, unix.SYS_PRLIMIT64, unix.SYS_SETPRIORITY, unix.SYS_IOPRIO_SET, unix.SYS_FCNTL, unix.SYS_IOCTL,
 		unix.SYS_SCHED_SETSCHEDULER, unix.SYS_SCHED_SETAFFINITY,
 	} {
-		program := callFilter(arch, false, pid)
+		program := callFilter(arch, false, true, pid)
 		for _, c := range []struct {
 			name string
 			own  bool // whether it is the own process that suffers
@@ -118,6 +118,34 @@ func TestCallFilter(t *testing.T) {
 			}
 			if got := judged(t, program, arch, c.nr, c.args...); got != want {
 				t.Errorf("process %d, %s: %#x, want %#x", pid, c.name, got, want)
+			}
+		}
+	}
+}
+
+// TestCallFilterOfMemory: what is mapped has to count as the process's; where it can write
+// devices, one of which is memory, it may share no file.
+func TestCallFilterOfMemory(t *testing.T) {
+	arch := auditArch()
+	if arch == 0 || runtime.GOARCH == "s390x" {
+		return // there it cannot be told how something is mapped
+	}
+	const allow, refuse = uint32(unix.SECCOMP_RET_ALLOW), uint32(unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM))
+	for _, c := range []struct {
+		name               string
+		restricted, others uint32
+		flags              uint32
+	}{
+		{"memory", allow, allow, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS},
+		{"a file", allow, allow, unix.MAP_PRIVATE},
+		{"shared memory", refuse, refuse, unix.MAP_SHARED | unix.MAP_ANONYMOUS},
+		{"a stack", refuse, refuse, unix.MAP_PRIVATE | unix.MAP_ANONYMOUS | unix.MAP_GROWSDOWN},
+		{"a file that is shared", allow, refuse, unix.MAP_SHARED},
+		{"the same, validated", allow, refuse, unix.MAP_SHARED_VALIDATE},
+	} {
+		for restricted, want := range map[bool]uint32{true: c.restricted, false: c.others} {
+			if got := judged(t, callFilter(arch, false, restricted, 1), arch, unix.SYS_MMAP, 0, 4096, unix.PROT_READ, c.flags); got != want {
+				t.Errorf("files restricted %t, %s: %#x, want %#x", restricted, c.name, got, want)
 			}
 		}
 	}
