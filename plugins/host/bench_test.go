@@ -163,8 +163,8 @@ func measure(b *testing.B, at pattern, pid int, start func(from, some uint32), w
 }
 
 // TestRate is 10,000 probes a second for a second, spread over 10,000 checks:
-// each is answered, and none late by the machine's measure. The rate itself is
-// what `make bench` looks at, on a quiet machine.
+// each is answered in its time, and the process lives on. The rate itself is what
+// `make bench` looks at, on a quiet machine.
 func TestRate(t *testing.T) {
 	s := newSite(t, quick(t))
 	n := 10000
@@ -206,7 +206,7 @@ func TestRate(t *testing.T) {
 	if per > 6<<10 {
 		t.Errorf("%d bytes of heap a check, more than 6 KiB", per)
 	}
-	if st := s.status(); st.Failures != 0 || st.Unknown != 0 {
+	if st := s.status(); st.Failures != 0 || st.Unknown != 0 || st.Late != 0 {
 		t.Errorf("status %+v", st)
 	}
 	runtime.KeepAlive(p)

@@ -40,6 +40,7 @@ func installed(t *testing.T, from string) string {
 
 // TestPythonExample is the checker in Python of examples, which speaks lines.
 func TestPythonExample(t *testing.T) {
+	nothingLeft(t)
 	if _, err := os.Stat("/usr/bin/python3"); err != nil {
 		t.Skip("needs /usr/bin/python3: the example is in Python")
 	}
@@ -107,5 +108,4 @@ func TestPythonExample(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("it took %s to end", took)
 	}
-	noProcesses(s)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/moonkeep/moonkeep/core/health"
 )
 
@@ -19,11 +21,20 @@ import (
 // start of a process on a machine that is busy with other tests.
 const recovery = 3 * time.Second
 
-// noProcesses holds that nothing is left of the plugins of this test.
-func noProcesses(s *site) {
-	s.t.Helper()
-	s.eventually("the end of all processes", func() bool {
-		return len(children()) == 0 && len(processesWith(sleepTime)) == 0
+// nothingLeft holds that nothing is left of the site and the plugins of this test when it
+// has ended: no process, file or goroutine. It is for tests beside which no other runs, and
+// called before the site is made.
+func nothingLeft(t *testing.T) {
+	files, running := openFiles(t), goleak.IgnoreCurrent()
+	t.Cleanup(func() {
+		s := &site{t: t}
+		s.eventually("the end of all processes", func() bool {
+			return len(children()) == 0 && len(processesWith(sleepTime)) == 0
+		})
+		if n := openFiles(t); n > files {
+			t.Errorf("%d files are open, before it were %d", n, files)
+		}
+		goleak.VerifyNone(t, running)
 	})
 }
 
@@ -104,7 +115,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			files := openFiles(t)
+			nothingLeft(t)
 			s := newSite(t, quick(t))
 			p := Plan{Checks: []Check{check(0, "GOOD", "ok"), check(1, "GOOD", test.do)}}
 			for i := range 20 {
@@ -125,17 +136,13 @@ func TestFaults(t *testing.T) {
 			if st := s.status(); st.Starts != 2 || st.Failures != 1 || st.State != Running {
 				t.Errorf("status %+v", st)
 			}
-			s.close()
-			noProcesses(s)
-			if n := openFiles(t); n > files {
-				t.Errorf("%d files are open, before it were %d", n, files)
-			}
 		})
 	}
 }
 
 // TestHarmless are things that a process survives.
 func TestHarmless(t *testing.T) {
+	nothingLeft(t)
 	s := newSite(t, quick(t))
 	never := check(2, "GOOD", "never")
 	never.Limit, never.Patience = 100*time.Millisecond, 300*time.Millisecond
@@ -200,6 +207,7 @@ func TestLies(t *testing.T) {
 		{"large", "MiB in a second beside its answers"},
 	} {
 		t.Run(test.do, func(t *testing.T) {
+			nothingLeft(t)
 			s := newSite(t, quick(t))
 			s.open(Plan{Checks: []Check{check(0, "HOSTILE", "ok"), check(1, "HOSTILE", test.do), check(2, "HOSTILE", "silent")}})
 			if a := s.probe(0); a.Verdict != health.OK {
@@ -216,8 +224,6 @@ func TestLies(t *testing.T) {
 			if took := s.recovers(0); took > recovery {
 				t.Errorf("recovered in %s", took)
 			}
-			s.close()
-			noProcesses(s)
 		})
 	}
 	t.Run("twice", func(t *testing.T) {
@@ -249,8 +255,6 @@ func TestNeverServes(t *testing.T) {
 	} {
 		t.Run(test.kind, func(t *testing.T) {
 			t.Parallel()
-			files := openFiles(t)
-			_ = files
 			o := quick(t)
 			o.Start, o.Retry = 1500*time.Millisecond, time.Minute
 			s := newSite(t, o)
@@ -305,17 +309,14 @@ func TestTripped(t *testing.T) {
 	if a.Verdict != health.Unknown || !strings.Contains(a.Message, "I cannot go on") || time.Since(begin) > 5*time.Second {
 		t.Errorf("answered %+v after %s", a, time.Since(begin))
 	}
-	n := s.status().Starts
-	if n < tripped {
+	if n := s.status().Starts; n < tripped {
 		t.Errorf("tripped after %d starts", n)
 	}
-	// A new set is a new chance.
-	s.open(Plan{Checks: []Check{check(0, "EMPTY", "ok")}})
-	s.eventually("it is tried again", func() bool { return s.status().Starts > n })
 }
 
 // TestRefusesToDie is a plugin that ignores every way of being asked to end.
 func TestRefusesToDie(t *testing.T) {
+	nothingLeft(t)
 	s := newSite(t, quick(t))
 	s.open(Plan{Checks: []Check{check(0, "STUBBORN", "ok")}})
 	if a := s.probe(0); a.Verdict != health.OK {
@@ -330,7 +331,6 @@ func TestRefusesToDie(t *testing.T) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("closing took %s", took)
 	}
-	noProcesses(s)
 }
 
 // TestLeak is a plugin that takes memory until it gets none. With the race
@@ -347,6 +347,7 @@ func TestLeak(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	nothingLeft(t)
 	s := newSite(t, quick(t))
 	s.open(Plan{
 		Checks:  []Check{check(0, "GOOD", "ok"), check(1, "GOOD", "leak"), check(2, "GOOD", "wait")},
@@ -399,6 +400,7 @@ func waiting(n int) Plan {
 
 // TestTenThousandPending is a plugin that dies with that many probes.
 func TestTenThousandPending(t *testing.T) {
+	nothingLeft(t)
 	s := newSite(t, quick(t))
 	const n = 10000
 	p := waiting(n)
@@ -420,6 +422,7 @@ func TestTenThousandPending(t *testing.T) {
 
 // TestWipedDirectory is somebody who removes the directory for sockets.
 func TestWipedDirectory(t *testing.T) {
+	nothingLeft(t)
 	o := quick(t)
 	s := newSite(t, o)
 	s.open(Plan{Checks: []Check{check(0, "GOOD", "ok")}})

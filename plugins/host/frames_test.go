@@ -103,14 +103,17 @@ func TestCountsFrames(t *testing.T) {
 	}
 }
 
+// decodeMessage decodes what came by gRPC.
+func decodeMessage(b []byte) (*checkerpb.FromPlugin, error) {
+	m := new(checkerpb.FromPlugin)
+	codec := frugal{encoding.GetCodecV2("proto")}
+	return m, codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(b[:len(b)/2]), mem.SliceBuffer(b[len(b)/2:])}, m)
+}
+
 // TestManyParts: a message of two octets for each of its parts, which would take a
 // hundred times as much once decoded, is not decoded; one of ten thousand results is.
 func TestManyParts(t *testing.T) {
 	codec := frugal{encoding.GetCodecV2("proto")}
-	decode := func(b []byte) (*checkerpb.FromPlugin, error) {
-		m := new(checkerpb.FromPlugin)
-		return m, codec.Unmarshal(mem.BufferSlice{mem.SliceBuffer(b[:len(b)/2]), mem.SliceBuffer(b[len(b)/2:])}, m)
-	}
 	const results = 3
 	for name, part := range map[string][]byte{
 		"results": protowire.AppendBytes(protowire.AppendTag(nil, results, protowire.BytesType), nil),
@@ -122,7 +125,7 @@ func TestManyParts(t *testing.T) {
 		if name == "behind a group" {
 			group = protowire.AppendTag(protowire.AppendTag(nil, 100, protowire.StartGroupType), 100, protowire.EndGroupType)
 		}
-		if _, err := decode(append(group, bytes.Repeat(part, (maxReceive-len(group))/len(part))...)); err == nil || !strings.Contains(err.Error(), "parts, more than") {
+		if _, err := decodeMessage(append(group, bytes.Repeat(part, (maxReceive-len(group))/len(part))...)); err == nil || !strings.Contains(err.Error(), "parts, more than") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -146,7 +149,7 @@ func TestManyParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := decode(b.Materialize())
+	m, err := decodeMessage(b.Materialize())
 	if err != nil || len(m.GetResults()) != 10000 || m.GetResults()[9999].GetMessage() != "connected" {
 		t.Errorf("%d results, %v", len(m.GetResults()), err)
 	}

@@ -179,6 +179,7 @@ func noSpaces() error {
 func TestForkedChildrenEnd(t *testing.T) {
 	for name, prepare := range map[string]func() error{"pid namespace": nil, "none": noSpaces} {
 		t.Run(name, func(t *testing.T) {
+			nothingLeft(t)
 			o := quick(t)
 			o.OnThread = prepare
 			ended := make(chan bool, 2) // whether a cell was to end whole
@@ -222,5 +223,4 @@ func forkedChildrenEnd(t *testing.T, o Options) {
 		t.Fatal(a.Message)
 	}
 	s.close()
-	noProcesses(s)
 }

@@ -147,3 +147,36 @@ func TestWipedWhileItStarts(t *testing.T) {
 		t.Errorf("it took %d starts, and failed %d times", st.Starts, st.Failures)
 	}
 }
+
+// TestDirectoryIsTheDaemons: nobody else may enter where the sockets are, whoever made
+// the directory and however.
+func TestDirectoryIsTheDaemons(t *testing.T) {
+	for name, before := range map[string]os.FileMode{"new": 0, "open": 0o755, "another's": 0o777} {
+		o := quick(t)
+		if before != 0 {
+			if err := errors.Join(os.Mkdir(o.Dir, 0o700), os.Chmod(o.Dir, before)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := newSite(t, o)
+		if info, err := os.Stat(o.Dir); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		}
+		s.close()
+	}
+}
+
+// TestJitter: starts after the same pause do not come together, and never much sooner or
+// later than it says.
+func TestJitter(t *testing.T) {
+	const d = time.Hour
+	seen := make(map[time.Duration]bool)
+	least, most := d, d
+	for range 100 {
+		got := jitter(d)
+		seen[got], least, most = true, min(least, got), max(most, got)
+	}
+	if len(seen) < 90 || least < d*3/4 || most > d*5/4 || most-least < d/4 {
+		t.Errorf("%d pauses of 100 differ, from %s to %s", len(seen), least, most)
+	}
+}

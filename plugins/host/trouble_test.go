@@ -39,6 +39,7 @@ func TestLimitsOfDaemon(t *testing.T) {
 
 // TestLeaves: a process that ends the conversation and stays is ended.
 func TestLeaves(t *testing.T) {
+	nothingLeft(t)
 	s := newSite(t, quick(t))
 	s.open(Plan{Checks: []Check{check(0, "HOSTILE", "ok"), check(1, "HOSTILE", "leave"), check(2, "HOSTILE", "silent")}})
 	if a := s.probe(0); a.Verdict != health.OK {
@@ -50,8 +51,6 @@ func TestLeaves(t *testing.T) {
 	}
 	unanswered("it ended the conversation")
 	s.recovers(0)
-	s.close()
-	noProcesses(s)
 }
 
 // TestReplacedWhileStopped: an upgrade does not wait for a process that is
@@ -192,6 +191,7 @@ func TestDiesDuringReload(t *testing.T) {
 // TestNoFiles: a daemon that has no file left starts no process, and does when
 // it has some again; what runs goes on.
 func TestNoFiles(t *testing.T) {
+	nothingLeft(t)
 	o := quick(t)
 	o.RetryMost = 200 * time.Millisecond
 	s := newSite(t, o)
@@ -226,6 +226,4 @@ func TestNoFiles(t *testing.T) {
 	if took := s.recovers(0); took > recovery {
 		t.Errorf("recovered in %s", took)
 	}
-	s.close()
-	noProcesses(s)
 }

@@ -66,6 +66,7 @@ func sum(t testing.TB, path string) string {
 // reload, which starts the new one; a probe that is under way is still
 // answered by the old one.
 func TestReplaced(t *testing.T) {
+	nothingLeft(t)
 	needRoot(t)
 	path := filepath.Join(openDir(t), "SH")
 	script(t, path, "first")
@@ -115,8 +116,6 @@ func TestReplaced(t *testing.T) {
 	if a := s.probe(0); a.Verdict != health.OK || a.Message != "second" {
 		t.Errorf("after an upgrade that failed: %+v", a)
 	}
-	s.close()
-	noProcesses(s)
 }
 
 // TestRefusedReload: a set that comes to nothing, because something else of its
