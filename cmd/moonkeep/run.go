@@ -58,7 +58,7 @@ at once, by a third signal. 2: wrong use.`,
 	f.StringArrayVar(&o.Set, "set", nil, "set a key of global, `KEY=VALUE`, overriding the files and the environment (MOONKEEP_KEY); can be given several times")
 	f.StringVarP(&o.ConfigID, "config-id", "i", "", configIDHelp)
 	f.StringVar(&o.RunDir, "run-dir", daemon.DefaultRunDir, runDirOwnHelp)
-	f.StringVar(&o.StateDir, "state-dir", "", "the `directory` for what outlives a reboot, such as maintenance (default: "+daemon.DefaultStateDir+", or the --run-dir if that is given)")
+	f.StringVar(&o.StateDir, "state-dir", "", "the `directory` for what outlives a reboot, such as maintenance (default: "+daemon.DefaultStateDir+", or the --run-dir if that is another than "+daemon.DefaultRunDir+")")
 	f.StringVar(&o.CheckDir, "check-dir", "", "a `directory` where a file NAME.fail or NAME.pass overrides the check NAME (for labs)")
 	f.StringVar(&logFormat, "log-format", "text", "text or json")
 	f.StringVar(&logLevel, "log-level", "info", "debug, info, warn or error")

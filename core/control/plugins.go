@@ -27,7 +27,7 @@ type Plugin struct {
 	// under way.
 	Checks  int `json:"checks"`
 	Pending int `json:"pending"`
-	// Refused is how many of Checks it refuses to make, and Refusal the last one with
+	// Refused is how many of Checks it refuses to make, and Refusal one of them with
 	// the reason.
 	Refused int    `json:"refused,omitempty"`
 	Refusal string `json:"refusal,omitempty"`

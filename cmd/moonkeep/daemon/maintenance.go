@@ -16,13 +16,14 @@ import (
 const DefaultStateDir = "/var/lib/moonkeep"
 
 // stateDir is the directory of what outlives a reboot: the given one, or else
-// the default one of the daemon in the default run directory. Other daemons
-// keep it in their run directory.
+// the default one of the daemon in the default run directory, however that is written.
+// Other daemons keep it in their run directory.
 func stateDir(given, runDir string) string {
-	switch {
-	case given != "":
+	if given != "" {
 		return given
-	case runDir == DefaultRunDir:
+	}
+	own, err := oneName(runDir)
+	if usual, unknown := oneName(DefaultRunDir); err == nil && unknown == nil && own == usual {
 		return DefaultStateDir
 	}
 	return runDir

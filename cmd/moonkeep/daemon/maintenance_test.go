@@ -34,6 +34,7 @@ func TestMaintenanceFile(t *testing.T) {
 	}
 	for _, tt := range []struct{ given, runDir, want string }{
 		{"", DefaultRunDir, DefaultStateDir}, {"", "/run/other", "/run/other"}, {"/x", DefaultRunDir, "/x"},
+		{"", DefaultRunDir + "/", DefaultStateDir}, {"", "/run/./moonkeep", DefaultStateDir}, {"", "/run/other/", "/run/other/"},
 	} {
 		if got := stateDir(tt.given, tt.runDir); got != tt.want {
 			t.Errorf("the state of %q, %q is in %s, want %s", tt.given, tt.runDir, got, tt.want)
