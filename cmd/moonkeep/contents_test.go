@@ -86,7 +86,11 @@ virtual_servers:
 	mentions(t, "another reload", p.asks(t, 0, "reload"), "reloaded, nothing changed")
 	for file, why := range map[string]string{ca: ca + ": no such file or directory", script: "there is no Lua file " + script} {
 		netnstest.Must(t, os.Rename(file, file+".away"))
-		mentions(t, "the plan without it", p.asks(t, 0, "plan", path), "A RELOAD IS REFUSED: ", why)
+		planned := p.asks(t, 0, "plan", path)
+		mentions(t, "the plan without it", planned, "A RELOAD IS REFUSED: ", why)
+		if strings.Contains(planned, "nothing would change") {
+			t.Errorf("a reload that is refused would change nothing: %s", planned)
+		}
 		mentions(t, "the reload without it", p.asks(t, 1, "reload"), why)
 		netnstest.Must(t, os.Rename(file+".away", file))
 	}

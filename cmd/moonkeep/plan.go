@@ -223,9 +223,12 @@ func printPlan(w io.Writer, p *plan.Report) error {
 	for _, text := range p.Warnings {
 		fmt.Fprintf(&b, "warning: %s\n", text)
 	}
-	if len(p.Changes) == 0 {
+	switch {
+	case len(p.Changes) == 0 && len(p.Refused) > 0:
+		// What keeps it from running is not in the configuration.
+	case len(p.Changes) == 0:
 		b.WriteString("nothing would change\n")
-	} else {
+	default:
 		fmt.Fprintf(&b, "\n%s", count(len(p.Changes), "change"))
 		for e := plan.Refused; ; e-- {
 			if n := counts[e.String()]; n > 0 {

@@ -107,7 +107,7 @@ func TestFaults(t *testing.T) {
 		fault func(*site)
 		why   string
 	}{
-		{"killed", "ok", signal(syscall.SIGKILL), "was killed by signal killed"},
+		{"killed", "ok", signal(syscall.SIGKILL), "was killed by SIGKILL"},
 		{"terminated", "ok", signal(syscall.SIGSEGV), "it said: "},
 		{"stopped", "ok", signal(syscall.SIGSTOP), "no sign of life"},
 		{"exit", "exit", does("exit"), "ended with status 3"},

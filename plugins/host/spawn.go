@@ -401,7 +401,7 @@ func (p *process) ended() string {
 	defer p.mu.Unlock()
 	switch {
 	case p.status.Signaled():
-		return "was killed by signal " + p.status.Signal().String()
+		return "was killed by " + unix.SignalName(p.status.Signal())
 	case p.status.Exited():
 		return fmt.Sprintf("ended with status %d", p.status.ExitStatus())
 	}
