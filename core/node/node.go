@@ -55,7 +55,7 @@ type Node struct {
 	// services are in configuration order, and servers all of theirs, one after
 	// the other.
 	services []service
-	servers  []server
+	servers  []*server
 	// queue has all checks, and when they are due.
 	queue checkQueue
 	// generation is that of the numbers of checks. carried finds the check

@@ -84,7 +84,7 @@ func (c *checker) adds() int64 {
 // a move touches little memory.
 type checkQueue struct {
 	heap   []checkDue
-	checks []checker
+	checks []*checker // by their numbers
 	grid   time.Duration
 }
 
@@ -115,7 +115,7 @@ func (q *checkQueue) onGrid(at mono.Instant) mono.Instant {
 func (q *checkQueue) fill() {
 	q.heap, q.grid = q.heap[:0], coarsest
 	for i := range q.checks {
-		c := &q.checks[i]
+		c := q.checks[i]
 		c.place = 0
 		if !c.follows() {
 			life := c.cfg.Life
@@ -221,7 +221,7 @@ func (n *Node) runChecks(now mono.Instant) {
 		if len(n.queue.heap) == 0 || !n.queue.heap[0].at.Reached(now) {
 			break
 		}
-		c := &n.queue.checks[n.queue.heap[0].id]
+		c := n.queue.checks[n.queue.heap[0].id]
 		waited := c.life.Running()
 		probe, changed := c.life.Tick(now)
 		if waited && !c.life.Running() {
@@ -270,7 +270,7 @@ func (n *Node) probed(now mono.Instant, e *Probed) {
 func (n *Node) asker(generation uint32, a *Answer) *checker {
 	if generation == n.generation {
 		if int(a.Check) < len(n.queue.checks) && !n.queue.checks[a.Check].follows() {
-			return &n.queue.checks[a.Check]
+			return n.queue.checks[a.Check]
 		}
 		return nil
 	}
@@ -280,7 +280,7 @@ func (n *Node) asker(generation uint32, a *Answer) *checker {
 		return nil
 	}
 	delete(n.carried, key)
-	return &n.queue.checks[id]
+	return n.queue.checks[id]
 }
 
 func (n *Node) answered(now mono.Instant, c *checker, a *Answer) {

@@ -30,34 +30,24 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	}
 	before := n.services
 	n.services = make([]service, len(cfg))
-	n.servers = make([]server, servers)
-	n.queue = checkQueue{checks: make([]checker, checks), heap: make([]checkDue, 0, checks)}
+	n.servers = make([]*server, 0, servers)
+	n.queue = checkQueue{checks: make([]*checker, 0, checks), heap: slices.Grow(n.queue.heap[:0], checks)}
 	n.carried = map[uint64]uint32{}
 	n.probing.Checks, n.probing.Dark = checks, 0
-	servers, checks = 0, 0
 	fresh := 0
 	for i := range cfg {
 		v := &n.services[i]
 		*v = service{cfg: &cfg[i], since: now}
 		was := old[v.cfg.Name]
-		v.servers = n.servers[servers : servers+len(v.cfg.Servers)]
-		servers += len(v.cfg.Servers)
 		if was != nil {
 			v.sleeps, was.stays = was.sleeps, true
 		} else {
 			fresh++
 		}
-		find := was.finder()
-		for k := range v.servers {
-			s := &v.servers[k]
-			*s = server{cfg: &v.cfg.Servers[k], service: v}
-			s.checks = n.queue.checks[checks : checks+len(s.cfg.Checks)]
-			b := find(k, s.cfg.Name)
-			if b != nil {
-				b.stays = true
-			}
-			n.recheck(now, s, b, uint32(checks))
-			checks += len(s.cfg.Checks)
+		if was != nil && sameServers(was.cfg.Servers, v.cfg.Servers) {
+			n.takeOver(now, v, was)
+		} else {
+			n.reserve(now, v, was)
 		}
 	}
 	n.attachChecks()
@@ -73,6 +63,56 @@ func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.rebalance(now)
 	n.queue.fill()
 	n.stirred = true
+}
+
+// reserve makes the servers of a service; was is the one before, nil for a new one.
+func (n *Node) reserve(now mono.Instant, v, was *service) {
+	v.servers = make([]server, len(v.cfg.Servers))
+	checks := 0
+	for k := range v.cfg.Servers {
+		checks += len(v.cfg.Servers[k].Checks)
+	}
+	list := make([]checker, checks)
+	find := was.finder()
+	for k := range v.servers {
+		s := &v.servers[k]
+		s.cfg, s.service = &v.cfg.Servers[k], v
+		some := len(s.cfg.Checks)
+		s.checks, list = list[:some:some], list[some:]
+		b := find(k, s.cfg.Name)
+		if b != nil {
+			b.stays = true
+		}
+		n.recheck(now, s, b, n.number(s))
+	}
+}
+
+// sameServers reports whether two services have one list of servers, as one has after a reload
+// that has not changed it.
+func sameServers(a, b []Server) bool { return len(a) == len(b) && len(a) > 0 && &a[0] == &b[0] }
+
+// takeOver gives a service the servers of the one before. There may be tens of thousands:
+// they are not made anew.
+func (n *Node) takeOver(now mono.Instant, v, was *service) {
+	v.servers = was.servers
+	for k := range v.servers {
+		s := &v.servers[k]
+		s.service, s.hand, s.down, s.stays = v, nil, 0, true
+		id := n.number(s)
+		for i := range s.checks {
+			n.place(now, &s.checks[i], &s.cfg.Checks[i], s, id+uint32(i), &s.checks[i], true)
+		}
+	}
+}
+
+// number gives the checks of a server the next numbers, and returns the first.
+func (n *Node) number(s *server) (first uint32) {
+	n.servers = append(n.servers, s)
+	first = uint32(len(n.queue.checks))
+	for i := range s.checks {
+		n.queue.checks = append(n.queue.checks, &s.checks[i])
+	}
+	return first
 }
 
 // fewActions are those that a call comes to beside what it tells of services.
@@ -216,7 +256,7 @@ func (n *Node) attachChecks() {
 		s.checks = nil
 	}
 	for i := range n.queue.checks {
-		c := &n.queue.checks[i]
+		c := n.queue.checks[i]
 		if f := n.files[c.cfg.File]; f != nil {
 			f.checks = append(f.checks, c.id)
 			c.seeFile(f)
@@ -246,8 +286,14 @@ func (n *Node) restand(now mono.Instant, v, was *service) {
 			}
 		}
 		s.retell()
-		s.up, s.since, s.weight = s.down == 0, now, balance.Weight(s.cfg.Weight, s.added)
-		if b := find(i, s.cfg.Name); b != nil {
+		b := find(i, s.cfg.Name)
+		s.weight, s.stays = balance.Weight(s.cfg.Weight, s.added), false
+		if b == s { // it is taken over
+			s.rises = s.rises && now.Sub(s.risesFrom) < was.cfg.SlowStart.Over
+			continue
+		}
+		s.up, s.since = s.down == 0, now
+		if b != nil {
 			s.up, s.since, s.risesFrom, s.serves = b.up, b.since, b.risesFrom, b.serves
 			s.unproven, s.absent = b.unproven, b.absent
 			s.rises, s.untold = b.rises && now.Sub(b.risesFrom) < was.cfg.SlowStart.Over, b.untold

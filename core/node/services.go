@@ -290,7 +290,7 @@ func (n *Node) sessionTold(now mono.Instant, s *session) {
 // follow has checks look at what they follow.
 func (n *Node) follow(now mono.Instant, checks []uint32, look func(*checker) bool) {
 	for _, id := range checks {
-		c := &n.queue.checks[id]
+		c := n.queue.checks[id]
 		c.fresh = !c.known
 		if look(c) {
 			n.checkChanged(now, c, "")

@@ -313,7 +313,7 @@ func TestFollowing(t *testing.T) {
 	s.says("a up", "won")
 	// The session was never up: it says nothing yet.
 	session := s.node.sessions[0]
-	c := &s.node.queue.checks[2]
+	c := s.node.queue.checks[2]
 	if c.seeSession(session) || !c.working() {
 		t.Error("a session that was never up takes a server down")
 	}

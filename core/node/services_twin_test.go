@@ -141,6 +141,19 @@ func (p *play) pass() {
 	p.take("a tick", p.node.Tick(p.now))
 }
 
+// drawn returns these services, of which some have not changed: they have the same servers
+// then.
+func (p *play) drawn(list []Service) []Service {
+	for i := range list {
+		v := &list[i]
+		at := slices.IndexFunc(p.node.services, func(s service) bool { return s.cfg.Name == v.Name && !s.cfg.Shares && !v.Shares })
+		if at >= 0 && p.r.IntN(2) == 0 {
+			*v = *p.node.services[at].cfg
+		}
+	}
+	return list
+}
+
 // reload gives the node another configuration.
 func (p *play) reload(cfg Config) {
 	maps.DeleteFunc(p.has, func(name string, _ bool) bool {
@@ -190,7 +203,7 @@ func playServices(t *testing.T, seed uint64, steps int) (told int) {
 		case x == 10:
 			p.take("a file", p.node.Step(p.now, &FileRead{File: "f", Value: int64(r.IntN(5) - 2)}))
 		case x == 11:
-			cfg.Services = drawnServices(r)
+			cfg.Services = p.drawn(drawnServices(r))
 			p.reload(cfg)
 		default:
 			p.pass()

@@ -102,7 +102,7 @@ func (n *Node) Services(now mono.Instant) *ServicesStatus {
 // at most, to dst; none when there are no more.
 func (n *Node) Servers(dst []ServerStatus, from, most int) []ServerStatus {
 	for i := from; i < min(from+most, len(n.servers)); i++ {
-		s := &n.servers[i]
+		s := n.servers[i]
 		st := ServerStatus{Name: s.cfg.Name, Up: s.up, Since: s.since, Weight: s.weight, Configured: s.cfg.Weight, Checks: make([]CheckStatus, len(s.checks)), ByHand: -1, Rising: -1, Unproven: s.unproven && !s.rests()}
 		if s.rises && s.serves && s.handed() == balance.Free && s.placed < s.inForce() {
 			st.Rising = s.placed

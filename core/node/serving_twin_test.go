@@ -320,7 +320,7 @@ func playServing(t *testing.T, seed uint64, steps int) *servingTwin {
 		switch x := r.IntN(25); {
 		case x < 10 && p.answer():
 		case x == 10:
-			cfg.Services = placedServices(r)
+			cfg.Services = p.drawn(placedServices(r))
 			w.spread(cfg.Services)
 			p.reload(cfg)
 		case x == 11 || x == 12:
