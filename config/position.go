@@ -24,8 +24,9 @@ type Part struct {
 	file string
 	// above is the number of lines of the file that stand above it.
 	above atomic.Int32
-	// text is what is known of it, zero if it is not to be taken over.
-	text Text
+	// text is what is known of it, settled whether it may be taken over.
+	text    Text
+	settled bool
 }
 
 // Text is what the reader of a file keeps of the text of a block, from its first
@@ -45,17 +46,18 @@ type Sum [16]byte
 // NewPart returns a part of a file, which begins with its first line.
 func NewPart(file string) *Part { return &Part{file: strings.Clone(file)} }
 
-// SetText has a block be taken over where its text is found again. It is for the
-// reader of the configuration, before anybody else has it.
+// SetText is for the reader of the configuration, as Settle is, before anybody else
+// has it.
 func (p *Part) SetText(t Text) { p.text = t }
 
-// Text is what SetText was given; zero for what is read anew, and for no part.
-func (p *Part) Text() Text {
-	if p == nil {
-		return Text{}
-	}
-	return p.text
-}
+// Text is what SetText was given, zero without.
+func (p *Part) Text() Text { return p.text }
+
+// Settle has a block whose text is known be taken over where that is found again.
+func (p *Part) Settle() { p.settled = p.text != (Text{}) }
+
+// Settled reports whether it is taken over. The part may be nil.
+func (p *Part) Settled() bool { return p != nil && p.settled }
 
 // At is a place in the part: line 1 is its first. Line 0 is no particular one. A
 // file has at most 64 MiB (load.MaxSize).

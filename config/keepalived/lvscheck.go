@@ -265,7 +265,7 @@ func (r *reader) aimless() {
 	r.followers()
 	for i := range r.cfg.VirtualServers {
 		v, said := &r.cfg.VirtualServers[i], r.out.said
-		if settled(v) {
+		if v.At.Part().Settled() {
 			continue
 		}
 		for k := range v.RealServers {
@@ -286,8 +286,8 @@ func (r *reader) aimless() {
 				return r.unbound(c.Kind(), to.Connect(v, server), to.BindIf, c.At())
 			})
 		}
-		if text, ok := r.texts[v.At.Part()]; ok && r.out.said == said {
-			v.At.Part().SetText(text)
+		if r.out.said == said {
+			v.At.Part().Settle()
 		}
 	}
 }
@@ -320,7 +320,7 @@ func (r *reader) followers() {
 	}
 	for i := range r.cfg.VirtualServers {
 		v := &r.cfg.VirtualServers[i]
-		if settled(v) {
+		if v.At.Part().Settled() {
 			continue
 		}
 		for k := range v.RealServers {

@@ -27,15 +27,12 @@ func newUnchanged(c *config.Config) unchanged {
 	}
 	u := make(unchanged, len(c.VirtualServers))
 	for i := range c.VirtualServers {
-		if v := &c.VirtualServers[i]; settled(v) {
+		if v := &c.VirtualServers[i]; v.At.Part().Settled() {
 			u[v.At.Part().Text().Head] = v
 		}
 	}
 	return u
 }
-
-// settled reports whether a virtual server is whole and may be taken over.
-func settled(v *config.VirtualServer) bool { return v.At.Part().Text() != (config.Text{}) }
 
 // skip takes a block over that begins with a word, the first one of a line, and
 // goes on behind it. It reports whether there was one.
@@ -108,7 +105,7 @@ func (r *reader) service(b *block, k *keyword, s *statement) int32 {
 	r.part.Move(r.above)
 	rest := r.one(b, k, s)
 	if r.tree.quiet() && len(*list) > before && !follows(&(*list)[before]) {
-		r.texts[r.part] = text
+		r.part.SetText(text)
 	}
 	r.part = nil
 	return rest

@@ -26,10 +26,9 @@ type reader struct {
 	// counted is where the walk last looked for a position.
 	counted cursor
 	// part is the block that is being read and may be taken over later, below so many
-	// lines; nil outside of them. texts are those that were read.
+	// lines; nil outside of them.
 	part  *config.Part
 	above int
-	texts map[*config.Part]config.Text
 	// values are the last ones of fields.
 	values map[*schema.Field]string
 	// row is that of the statement whose handler runs, ended that of the block
@@ -95,7 +94,7 @@ func newReader(path, text string, others []string, files Files, opts Options) *r
 		skipped: map[string]config.Position{}, told: map[string]bool{},
 		instanceNamed: map[string]*instance{}, groupNamed: map[string]*group{},
 		trackers: map[string]map[string]*tracker{}, trackerNames: map[string][]string{},
-		texts: map[*config.Part]config.Text{}, values: map[*schema.Field]string{},
+		values: map[*schema.Field]string{},
 	}
 	s.SetDefaults(&r.cfg)
 	r.push(reflect.ValueOf(&r.cfg).Elem(), s.Root(), reflect.Value{})
