@@ -25,6 +25,14 @@ func TestGlobal(t *testing.T) {
 		"everything asks": {func(c *config.Config) {
 			c.Global.SMTPServer, c.Global.Email, c.Global.SMTPAlert = &config.SMTPServer{}, make([]string, 1), &yes
 		}, nil},
+		"a script may send": {func(c *config.Config) {
+			c.Global.SMTPServer, c.Global.Email = &config.SMTPServer{}, make([]string, 1)
+			c.Instances[0].Notify.Lua = &config.Lua{Path: "/n.lua", Allow: []string{"exec", "net"}}
+		}, nil},
+		"a script may not send": {func(c *config.Config) {
+			c.Global.SMTPServer, c.Global.Email = &config.SMTPServer{}, make([]string, 1)
+			c.Instances[0].Notify.Lua = &config.Lua{Path: "/n.lua", Allow: []string{"exec"}}
+		}, []string{"a.yaml no-mail: and no smtp_alert anywhere"}},
 		"an instance asks": {func(c *config.Config) {
 			c.Global.SMTPServer, c.Global.Email, c.Instances[0].SMTPAlert = &config.SMTPServer{}, make([]string, 1), true
 		}, nil},

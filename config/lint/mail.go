@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"github.com/moonkeep/moonkeep/config"
 )
 
@@ -20,7 +22,7 @@ func mail(c *config.Config, found *config.Findings) {
 		found.Add(place("smtp_server"), config.Warning, "no-mail", "smtp_server without notification_email: no mail is sent; say who gets it")
 	case asks && !to:
 		found.Add(where, config.Warning, "no-mail", "smtp_alert without notification_email and smtp_server: no mail is sent; write both into the global part")
-	case to && !asks && len(c.VirtualServers) == 0:
+	case to && !asks && len(c.VirtualServers) == 0 && !mayMail(c):
 		found.Add(place("notification_email"), config.Warning, "no-mail", "notification_email and smtp_server, and no smtp_alert anywhere: no mail is sent, since instances and groups send none unless they are asked to; write smtp_alert into the global part, or where it is wanted")
 	}
 }
@@ -30,6 +32,11 @@ func file(c *config.Config) string {
 		return ""
 	}
 	return c.Files[0]
+}
+
+// mayMail reports whether a Lua file may do what sending a mail needs.
+func mayMail(c *config.Config) bool {
+	return slices.ContainsFunc(c.LuaUses(), func(l config.Lua) bool { return slices.Contains(l.Allow, "net") })
 }
 
 // asked reports whether something asks for mails, and where.

@@ -90,6 +90,12 @@ func TestServices(t *testing.T) {
 			},
 			[]string{"a.conf granularity-unused: virtual_server group g: persistence_granularity does nothing"},
 		},
+		"granularity in a group, which makes it persistent": {
+			func(v *config.VirtualServer) {
+				v.Address, v.Group, v.PersistenceGranularity.Bits = config.Endpoint{}, "g", 64
+			},
+			[]string{"a.conf granularity-unused: virtual_server group g: persistence_granularity only makes the services of a group persistent, for 6m0s, as with keepalived: each client is so by itself; write persistence_timeout in its place"},
+		},
 		"no port": {
 			func(v *config.VirtualServer) {
 				v.Address, v.Fwmark = config.Endpoint{}, 3

@@ -205,7 +205,12 @@ func (l *service) service(c *config.Config) {
 		l.report(v.Written.At("persistence_engine", v.At), "engine-unused", "persistence_engine %s finds the server that a client stays with, and without persistence_timeout clients stay with none: it is not used, as by keepalived; write persistence_timeout, or take it out", v.PersistenceEngine)
 	}
 	if g := v.PersistenceGranularity; v.Group != "" && (g.Mask.Is4() && g.Mask != allOnes || g.Bits != 0) {
-		l.report(v.Written.At("persistence_granularity", v.At), "granularity-unused", "persistence_granularity does nothing for the services of a group, as with keepalived: each client is persistent by itself; take it out, or write one virtual_server for each address")
+		at := v.Written.At("persistence_granularity", v.At)
+		if v.PersistenceTimeout == 0 && !c.AllPorts(v) {
+			l.report(at, "granularity-unused", "persistence_granularity only makes the services of a group persistent, for %v, as with keepalived: each client is so by itself; write persistence_timeout in its place", c.Persistence(v))
+		} else {
+			l.report(at, "granularity-unused", "persistence_granularity does nothing for the services of a group, as with keepalived: each client is persistent by itself; take it out, or write one virtual_server for each address")
+		}
 	}
 	if v.HASuspend && (v.Fwmark != 0 || v.Group != "") {
 		theirs := "so does keepalived"

@@ -65,7 +65,7 @@ func checkLua(c *config.Config, library *lua.Library) config.Findings {
 	}
 	for i := range c.VirtualServers {
 		one := &config.Config{Global: c.Global, VirtualServers: c.VirtualServers[i : i+1], TrackFiles: c.TrackFiles, BFDs: c.BFDs}
-		if len(luaUses(one)) == 0 {
+		if len(one.LuaUses()) == 0 {
 			continue // there may be ten thousand
 		}
 		_, _, err := e.notifyPlan(one)

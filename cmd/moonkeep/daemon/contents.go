@@ -63,7 +63,7 @@ func (d *daemon) lookInto(c *config.Config) (all contents, refused []string) {
 			refused = append(refused, fmt.Sprintf("plugin %s for %s: %v", x.Kind, x.Server(), err))
 		}
 	})
-	for _, use := range luaUses(c) {
+	for _, use := range c.LuaUses() {
 		_, _ = library.Compile(use.Path) // missingHere tells why not
 	}
 	all = contents(library.Sums())
