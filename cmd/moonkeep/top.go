@@ -37,9 +37,10 @@ connections, packets and bytes as counted by the kernel, busiest first.
 
 ACTIVE and INACTIVE are current connections, PERSIST clients held by persistence;
 columns with /S are per second, averaged by the kernel; the others count since the
-server was added, or since "top --zero", which those may use who may reload. IN is from clients, OUT to them. On a terminal services are bold,
-and servers with weight 0, which get no new connections, are in colour unless
-NO_COLOR is set. Ctrl-C ends it.`,
+server was added, or since "top --zero", which those may use who may reload. IN is
+from clients, OUT to them. On a terminal services are bold, and servers with weight
+0, which get no new connections, are in colour unless NO_COLOR is set. Ctrl-C ends
+it. Elsewhere, in a pipe or a file, it prints once, or with --every again and again.`,
 		Example: `  moonkeep top
   moonkeep top --sort bytes --every 5s
   moonkeep top --once
@@ -87,6 +88,9 @@ func (o *topOptions) run(cmd *cobra.Command) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
 	client := control.NewClient(o.runDir)
+	f, isFile := cmd.OutOrStdout().(*os.File)
+	screen := isFile && terminal(f)
+	once := o.once || !screen && !cmd.Flags().Changed("every")
 	for {
 		u, err := client.Usage(ctx)
 		if ctx.Err() != nil {
@@ -99,18 +103,18 @@ func (o *topOptions) run(cmd *cobra.Command) error {
 			return printIndented(cmd.OutOrStdout(), u)
 		}
 		var table strings.Builder
-		f, isFile := cmd.OutOrStdout().(*os.File)
-		printUsage(&table, &u, o.sort, isFile && terminal(f) && colourful(os.Getenv))
+		printUsage(&table, &u, o.sort, screen && colourful(os.Getenv))
 		text := table.String()
-		if !o.once {
-			if isFile {
-				if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
-					text = fit(text, int(size.Row), int(size.Col))
-				}
+		if len(u.Services) == 0 {
+			text += "none: `moonkeep status` says which virtual servers there are, and what is wrong with IPVS\n"
+		}
+		if screen && !once {
+			if size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil {
+				text = fit(text, int(size.Row), int(size.Col))
 			}
 			text = "\x1b[H\x1b[2J" + text // home, clear
 		}
-		if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil || o.once {
+		if _, err := io.WriteString(cmd.OutOrStdout(), text); err != nil || once {
 			return err
 		}
 		select {
