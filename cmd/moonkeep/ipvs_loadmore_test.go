@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 	"github.com/moonkeep/moonkeep/core/kernel/sysctl"
 	"github.com/moonkeep/moonkeep/core/netspec"
@@ -237,6 +238,12 @@ func TestGuestLoadPanic(t *testing.T) {
 	for _, server := range "ABC" {
 		l.until(byte(server), true)
 	}
+	// The program that checks takes a while to begin where clients take the processor.
+	c := control.NewClient(filepath.Join(d.dir, "run"))
+	wait(t, "each check runs", func() bool {
+		s, err := c.Status(t.Context())
+		return err == nil && s.Probes != nil && s.Probes.Unknown == 0 && s.Probes.Answered >= uint64(2*len(servers))
+	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var got tally
 	var weights []string
