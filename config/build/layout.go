@@ -20,7 +20,8 @@ func Layouts(c *config.Config) (all []balance.Layout) {
 
 // Keys returns the services in the table of IPVS that the virtual servers of c
 // are.
-func Keys(c *config.Config) (all []balance.Key) {
+func Keys(c *config.Config) []balance.Key {
+	all := make([]balance.Key, 0, len(c.VirtualServers)) // as a rule they have one each
 	servers(c, func(v *config.VirtualServer, _ string, _ []member) {
 		all = append(all, keys(c, v)...)
 	})

@@ -55,8 +55,8 @@ func newCollection() (c *collection, end func(keep uint64)) {
 }
 
 // ease lets the heap grow by so many bytes before it is collected, until the function
-// that it returns is called; where another is under way, by what that allows. At the end
-// what nobody uses is given back to the kernel, but for so many bytes as are to be kept.
+// that it returns is called, with how many are to be kept then; where another is under way,
+// by what that allows.
 func (c *collection) ease(by uint64) (end func(keep uint64)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,21 +84,26 @@ func (c *collection) ease(by uint64) (end func(keep uint64)) {
 	}
 }
 
+// trim gives back to the kernel what nobody uses, unless it is to be kept, if it is worth it.
+func (c *collection) trim() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.eased == 0 && c.keeps == 0 && unused() >= worthTrim {
+		debug.FreeOSMemory()
+	}
+}
+
 // settle ends what ease began.
 func (c *collection) settle() {
-	worth := unused() >= worthTrim
 	if c.keeps == 0 {
 		debug.SetGCPercent(c.usual)
-		if worth {
-			debug.FreeOSMemory()
-		}
 		return
 	}
 	// With a percentage the runtime would look for garbage every two minutes, and give back
 	// all that is not in use then. With a limit it keeps what it may fill.
 	debug.SetMemoryLimit(int64(taken() + worthKeep))
 	debug.SetGCPercent(-1)
-	if worth {
+	if unused() >= worthTrim {
 		runtime.GC()
 	}
 	c.rests++
@@ -127,8 +132,8 @@ type found struct {
 
 // TrimAfter is when the daemon gives memory back after its start: that which the
 // configuration took while it was read, and a thousand virtual routers that
-// became MASTER together. Sooner it would be in the way of just that. A large table is
-// waited for longer, but no longer than mostTrimAfter.
+// became MASTER together. Sooner it would be in the way of just that. A table is
+// waited for, but no longer than mostTrimAfter.
 const (
 	TrimAfter     = 5 * time.Second
 	mostTrimAfter = time.Minute
@@ -161,7 +166,10 @@ func kept(c *config.Config) (bytes uint64) {
 // returns is called: when neither the node nor the report has what was replaced.
 func (d *daemon) ease() (end func()) {
 	quiet := d.garbage.ease(easeBytes)
-	return func() { quiet(kept(d.current())) }
+	return func() {
+		quiet(kept(d.current()))
+		d.garbage.trim()
+	}
 }
 
 // unused is about how much of the heap nobody uses: what is free already, and what

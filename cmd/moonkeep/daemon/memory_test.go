@@ -28,6 +28,7 @@ func TestTrim(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		end(keep)
+		c.trim()
 		runtime.ReadMemStats(&after)
 		back, goal := int64(after.HeapReleased-before.HeapReleased), after.NextGC
 		switch {
@@ -47,6 +48,7 @@ func TestTrim(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	end(0)
+	c.trim()
 	runtime.ReadMemStats(&after)
 	if after.NumForcedGC != before.NumForcedGC {
 		t.Error("a collection was made for what is not worth it")

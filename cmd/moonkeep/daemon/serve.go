@@ -116,17 +116,20 @@ func (d *daemon) putOff(ctx context.Context) {
 	}
 }
 
-// settleIn has garbage collected and memory given back when the start is over: on one
-// processor that would take the time of the table.
+// settleIn has garbage collected again once the table of IPVS stands, whose time that would
+// take on one processor, and memory given back when the start is over.
 func (d *daemon) settleIn(ctx context.Context) {
-	select {
-	case <-time.After(TrimAfter):
-	case <-ctx.Done():
-		return // there is no need any more
-	}
+	over := time.After(TrimAfter)
 	until, cancel := context.WithTimeout(ctx, mostTrimAfter)
 	defer cancel()
-	if d.balance.stands(until); ctx.Err() == nil {
-		d.begun(kept(d.current()))
+	d.balance.stands(until)
+	if ctx.Err() != nil {
+		return // it ends, and all memory with it
+	}
+	d.begun(kept(d.current()))
+	select {
+	case <-over:
+		d.garbage.trim()
+	case <-ctx.Done():
 	}
 }

@@ -85,7 +85,7 @@ func soleNames(c *config.Config, n *node.Config) (map[string]soleName, error) {
 		key balance.Key
 		by  string
 	}
-	var keys []served // there may be thousands, of which only some are named
+	keys := make([]served, 0, len(n.Services)) // there may be thousands, of which only some are named
 	for i := range n.Services {
 		for _, k := range n.Services[i].Layout.Keys {
 			keys = append(keys, served{k, n.Services[i].Name})
