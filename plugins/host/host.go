@@ -123,7 +123,7 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	var err error
-	if h.spawner, err = newSpawner(o.OnThread, o.Cell); err != nil {
+	if h.spawner, err = newSpawner(o.OnThread, o.Cell, o.Dir); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -157,6 +157,11 @@ func (h *Host) sweep() error {
 		return fmt.Errorf("look for leftovers of plugins: %w", err)
 	}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), leftSession) {
+			if err := endLeft(filepath.Join(h.opts.Dir, e.Name())); err != nil {
+				return err
+			}
+		}
 		if !strings.HasPrefix(e.Name(), "plugin-dir") {
 			continue
 		}

@@ -3,9 +3,7 @@
 package host
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -356,92 +354,6 @@ func TestIdentity(t *testing.T) {
 	if !strings.Contains(a.Message, "LC_ALL") {
 		t.Errorf("a plugin does not see the language: %s", a.Message)
 	}
-}
-
-// TestHostKilled is a daemon that is killed: nothing of its plugins is left
-// two seconds later, whatever they do against it.
-func TestHostKilled(t *testing.T) {
-	needRoot(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := openDir(t)
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), daemonEnv+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	var pids []int
-	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&pids); err != nil {
-		t.Fatal(err)
-	}
-	if len(pids) != 4 {
-		t.Fatalf("plugins %v", pids)
-	}
-	if err := cmd.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	begin := time.Now()
-	_ = cmd.Wait() // killed
-	left := func() (n int) {
-		for _, pid := range pids {
-			if b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && !strings.Contains(string(b), ") Z ") {
-				n++
-			}
-		}
-		return n + len(processesWith(sleepTime))
-	}
-	for left() > 0 {
-		if time.Since(begin) > 2*time.Second {
-			t.Fatalf("2 s after the daemon was killed %d processes are left", left())
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	t.Logf("all gone after %s", time.Since(begin))
-}
-
-// daemonEnv makes the test binary a daemon with plugins in the directory it
-// names. It prints their process ids and waits.
-const daemonEnv = "MOONKEEP_HOST_TEST_DAEMON"
-
-func daemon() {
-	fatal := func(err error) {
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
-	h, err := New(Options{Dir: filepath.Join(os.Getenv(daemonEnv), "plugins")})
-	fatal(err)
-	plan := Plan{
-		Checks:  []Check{check(0, "GOOD", "fork"), check(1, "STUBBORN", "ok"), check(2, "GOOD-plain", "ok"), check(3, "GOOD-stopped", "ok")},
-		Plugins: []Plugin{{Name: "GOOD", Processes: 4}, {Name: "GOOD-plain", Plain: true}},
-	}
-	for _, c := range plan.Checks {
-		r, err := h.Open(Plan{Checks: []Check{c}, Plugins: plan.Plugins})
-		fatal(err)
-		defer r.Close()
-		got, err := h.Probe(context.Background(), c, plan.Plugins...)
-		fatal(err)
-		if got.Verdict != checker.OK {
-			fatal(errors.New(got.Message))
-		}
-	}
-	var pids []int
-	for _, s := range h.Status() {
-		pids = append(pids, s.Pid)
-		if s.Name == "GOOD-stopped" {
-			fatal(syscall.Kill(s.Pid, syscall.SIGSTOP))
-		}
-	}
-	fatal(json.NewEncoder(os.Stdout).Encode(pids))
-	select {}
 }
 
 // TestDropBounding: a launcher without CAP_SETPCAP drops nothing and goes on where

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -66,7 +67,8 @@ func (s *spawner) reaches(pid int) (bool, error) {
 // kin is to whom a process belongs.
 type kin struct {
 	parent, session int
-	ended           bool // it only waits to be reaped
+	ended           bool   // it only waits to be reaped
+	began           string // a number of the kernel's
 }
 
 func kinOf(pid int) (k kin, err error) {
@@ -75,12 +77,15 @@ func kinOf(pid int) (k kin, err error) {
 		return k, fmt.Errorf("see whose process %d is: %w", pid, err)
 	}
 	// Its name comes before, in parentheses, and may have any character.
-	state, group := "", 0
-	if _, err := fmt.Sscan(string(b[strings.LastIndexByte(string(b), ')')+1:]), &state, &k.parent, &group, &k.session); err != nil {
-		return k, fmt.Errorf("see whose process %d is: %w", pid, err)
+	f := strings.Fields(string(b[strings.LastIndexByte(string(b), ')')+1:]))
+	if len(f) < 20 {
+		return k, fmt.Errorf("see whose process %d is: %q", pid, b)
 	}
-	k.ended = state == "Z" || state == "X"
-	return k, nil
+	var errs [2]error
+	k.parent, errs[0] = strconv.Atoi(f[1])
+	k.session, errs[1] = strconv.Atoi(f[3])
+	k.ended, k.began = f[0] == "Z" || f[0] == "X", f[19]
+	return k, errors.Join(errs[:]...)
 }
 
 // sessionEnds is for how long the processes of a session are ended that go on making more.
@@ -89,28 +94,78 @@ const sessionEnds = time.Second
 // endSession ends all processes of a session but its first, which has ended and was not
 // reaped: until then nobody else has the number.
 func endSession(first int) {
+	endAll(first, func(pid int) bool { return pid != first })
+}
+
+// endAll ends those processes of a session that are meant.
+func endAll(session int, meant func(pid int) bool) {
 	for end := time.Now().Add(sessionEnds); ; time.Sleep(5 * time.Millisecond) {
-		if endSome(first) == 0 || time.Now().After(end) {
+		if endSome(session, meant) == 0 || time.Now().After(end) {
 			return
 		}
 	}
 }
 
 // endSome ends those that it sees, and returns how many it saw.
-func endSome(first int) (n int) {
+func endSome(session int, meant func(pid int) bool) (n int) {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return 0
 	}
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == first {
+		if err != nil {
 			continue
 		}
-		if k, err := kinOf(pid); err == nil && k.session == first && !k.ended {
+		if k, err := kinOf(pid); err == nil && k.session == session && !k.ended && meant(pid) {
 			n++
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 	}
 	return n
+}
+
+// leftSession begins the name of a file that says which session there may be something
+// left of, should the daemon be killed, and what follows is its number. In the file are the
+// user, and when the first of the session began.
+const leftSession = "session-"
+
+// note has a later daemon find the session of a process, if it can: a plugin is not to be
+// without its checks for that.
+func (s *spawner) note(p *process) {
+	if k, err := kinOf(p.pid); err == nil {
+		_ = os.WriteFile(s.noteOf(p), fmt.Appendln(nil, p.uid, k.began), 0o600)
+	}
+}
+
+// forget removes what note made, if anything.
+func (s *spawner) forget(p *process) { _ = os.Remove(s.noteOf(p)) }
+
+func (s *spawner) noteOf(p *process) string {
+	return filepath.Join(s.dir, leftSession+strconv.Itoa(p.pid))
+}
+
+// endLeft ends what is left of the session that a file of a daemon tells of which was killed.
+func endLeft(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("look for leftovers of plugins: %w", err)
+	}
+	first, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(path), leftSession))
+	user, began, ok := strings.Cut(strings.TrimSpace(string(b)), " ")
+	// As long as one of the session lives no other process gets its number.
+	if k, e := kinOf(first); err == nil && ok && first > 1 && (e != nil || k.began == began) {
+		endAll(first, func(pid int) bool { return confinedAs(pid, user) })
+	}
+	if err := os.Remove(path); err != nil {
+		return fmt.Errorf("remove a leftover of a plugin: %w", err)
+	}
+	return nil
+}
+
+// confinedAs reports whether a process has this user and can gain no privileges, as those
+// of plugins.
+func confinedAs(pid int, user string) bool {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	return err == nil && strings.Contains(string(b), "\nUid:\t"+user+"\t") && strings.Contains(string(b), "\nNoNewPrivs:\t1\n")
 }

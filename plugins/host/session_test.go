@@ -3,12 +3,16 @@
 package host
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"syscall"
 	"testing"
@@ -18,6 +22,7 @@ import (
 
 	"github.com/moonkeep/moonkeep/core/health"
 	"github.com/moonkeep/moonkeep/core/program"
+	"github.com/moonkeep/moonkeep/plugins/checker"
 )
 
 // connecting is a plugin that connects to a socket as its option says: by itself, by a
@@ -223,4 +228,148 @@ func forkedChildrenEnd(t *testing.T, o Options) {
 		t.Fatal(a.Message)
 	}
 	s.close()
+}
+
+// TestLeftBehind: what plugins started without a pid namespace outlives a daemon that is
+// killed, and is ended by the next one; nobody else is, who has their user or number.
+func TestLeftBehind(t *testing.T) {
+	dir := openDir(t)
+	pids := killedDaemon(t, dir, noSpacesEnv+"=1")
+	s := &site{t: t}
+	s.eventually("the plugins are gone", func() bool { return living(pids) == 0 })
+	left := processesWith(sleepTime)
+	if len(left) != 1 {
+		t.Fatalf("%d processes are left: the test shows nothing", len(left))
+	}
+	other := exec.Command("sleep", "1000")
+	other.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the goroutine
+		started <- errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), other.Start())
+	}()
+	if err := <-started; err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}()
+	for name, text := range map[string]string{fmt.Sprint(leftSession, other.Process.Pid): "65534 1\n", leftSession + "0": "0 0\n", leftSession: "\n"} {
+		if err := os.WriteFile(filepath.Join(dir, "plugins", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h, err := New(Options{Dir: filepath.Join(dir, "plugins")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.eventually("what was left is ended", func() bool { return len(processesWith(sleepTime)) == 0 })
+	if living([]int{other.Process.Pid}) != 1 {
+		t.Error("another process has ended, too")
+	}
+	if err := h.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestHostKilled is a daemon that is killed: nothing of its plugins is left
+// two seconds later, whatever they do against it.
+func TestHostKilled(t *testing.T) {
+	pids := killedDaemon(t, openDir(t))
+	begin := time.Now()
+	left := func() int { return living(pids) + len(processesWith(sleepTime)) }
+	for left() > 0 {
+		if time.Since(begin) > 2*time.Second {
+			t.Fatalf("2 s after the daemon was killed %d processes are left", left())
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Logf("all gone after %s", time.Since(begin))
+}
+
+// living counts those of some processes that have not ended.
+func living(pids []int) (n int) {
+	for _, pid := range pids {
+		if k, err := kinOf(pid); err == nil && !k.ended {
+			n++
+		}
+	}
+	return n
+}
+
+// killedDaemon kills a daemon in the directory, and returns the processes of its plugins.
+func killedDaemon(t *testing.T, dir string, env ...string) (pids []int) {
+	t.Helper()
+	needRoot(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(append(os.Environ(), daemonEnv+"="+dir), env...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&pids); err != nil {
+		t.Fatal(err)
+	}
+	if len(pids) != 4 {
+		t.Fatalf("plugins %v", pids)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait() // killed
+	return pids
+}
+
+// daemonEnv makes the test binary a daemon with plugins in the directory it
+// names. It prints their process ids and waits.
+const daemonEnv = "MOONKEEP_HOST_TEST_DAEMON"
+
+// noSpacesEnv has that daemon make no pid namespaces.
+const noSpacesEnv = "MOONKEEP_HOST_TEST_NO_SPACES"
+
+func daemon() {
+	fatal := func(err error) {
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	o := Options{Dir: filepath.Join(os.Getenv(daemonEnv), "plugins")}
+	if os.Getenv(noSpacesEnv) != "" {
+		o.OnThread = noSpaces
+	}
+	h, err := New(o)
+	fatal(err)
+	plan := Plan{
+		Checks:  []Check{check(0, "GOOD", "fork"), check(1, "STUBBORN", "ok"), check(2, "GOOD-plain", "ok"), check(3, "GOOD-stopped", "ok")},
+		Plugins: []Plugin{{Name: "GOOD", Processes: 4}, {Name: "GOOD-plain", Plain: true}},
+	}
+	for _, c := range plan.Checks {
+		r, err := h.Open(Plan{Checks: []Check{c}, Plugins: plan.Plugins})
+		fatal(err)
+		defer r.Close()
+		got, err := h.Probe(context.Background(), c, plan.Plugins...)
+		fatal(err)
+		if got.Verdict != checker.OK {
+			fatal(errors.New(got.Message))
+		}
+	}
+	var pids []int
+	for _, s := range h.Status() {
+		pids = append(pids, s.Pid)
+		if s.Name == "GOOD-stopped" {
+			fatal(syscall.Kill(s.Pid, syscall.SIGSTOP))
+		}
+	}
+	fatal(json.NewEncoder(os.Stdout).Encode(pids))
+	select {}
 }

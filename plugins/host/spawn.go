@@ -28,6 +28,7 @@ type spawner struct {
 	quit  chan struct{}
 	over  chan struct{}
 	cell  func() (int, func(bool)) // see Options.Cell; nil for none
+	dir   string                   // where it notes what a daemon that is killed leaves
 
 	mu sync.Mutex // guards what follows; held while a process starts
 	// confined are the processes that are not Plain, until they are reaped, and users
@@ -37,9 +38,9 @@ type spawner struct {
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
-func newSpawner(prepare func() error, cell func() (int, func(bool))) (*spawner, error) {
+func newSpawner(prepare func() error, cell func() (int, func(bool)), dir string) (*spawner, error) {
 	s := &spawner{
-		starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell,
+		starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell, dir: dir,
 		confined: make(map[int]bool), users: make(map[uint32]bool),
 	}
 	begun := make(chan error)
@@ -187,9 +188,14 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 		}
 		return nil, fmt.Errorf("start %s: %w", sp.plugin, err)
 	}
-	p.leaves = p.leaves && l.Fork
+	if p.leaves = p.leaves && l.Fork; p.leaves {
+		s.note(p)
+	}
 	go func() {
 		p.wait()
+		if p.leaves {
+			s.forget(p)
+		}
 		s.mu.Lock()
 		delete(s.confined, p.pid)
 		s.mu.Unlock()
