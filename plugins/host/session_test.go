@@ -179,11 +179,23 @@ func noSpaces() error {
 	return unix.Capset(&header, &data[0])
 }
 
+// needSpaces skips the test where no pid namespace can be made.
+func needSpaces(t *testing.T) {
+	t.Helper()
+	needRoot(t)
+	if len(inReach([]int{unix.CAP_SYS_ADMIN})) == 0 {
+		t.Skip("needs root: one with CAP_SYS_ADMIN, which makes pid namespaces")
+	}
+}
+
 // TestForkedChildrenEnd is a plugin that may start processes, and leaves one
 // behind in a session or a group of its own.
 func TestForkedChildrenEnd(t *testing.T) {
 	for name, prepare := range map[string]func() error{"pid namespace": nil, "none": noSpaces} {
 		t.Run(name, func(t *testing.T) {
+			if prepare == nil {
+				needSpaces(t)
+			}
 			nothingLeft(t)
 			o := quick(t)
 			o.OnThread = prepare
@@ -276,6 +288,7 @@ func TestLeftBehind(t *testing.T) {
 // TestHostKilled is a daemon that is killed: nothing of its plugins is left
 // two seconds later, whatever they do against it.
 func TestHostKilled(t *testing.T) {
+	needSpaces(t)
 	pids := killedDaemon(t, openDir(t))
 	begin := time.Now()
 	left := func() int { return living(pids) + len(processesWith(sleepTime)) }
