@@ -35,7 +35,7 @@ func services(c *config.Config, kept *Kept) []node.Service {
 	servers(c, func(v *config.VirtualServer, name string, list []member) {
 		if was, _ := kept.service(v, list); was != nil {
 			s := *was
-			s.Shares = false
+			s.Tuple, s.Shares = serviceTuple(v, places[v]), false // others decide these
 			all = append(all, s)
 			number += size(was)
 			return

@@ -190,8 +190,9 @@ func (r *reader) oneOf(f *schema.Field, keyword string, w token) (string, bool) 
 	return "", false
 }
 
-// kept returns a text of its own for a value of the field, so that a configuration
-// does not keep its file in memory. As a rule many have the same.
+// kept returns a text of its own for a value of the field, so that a virtual server that
+// is taken over, again and again, does not keep the file in memory in which it was read
+// first. As a rule many have the same.
 func (r *reader) kept(f *schema.Field, text string) string {
 	last := r.values[f]
 	if last != text {

@@ -86,9 +86,9 @@ func newTree(f *feed, earlier *config.Config, keyword func(word string) bool) *t
 }
 
 // quiet reports whether there was nothing to say of the statement of the top level,
-// and no secret in it.
+// and no secret in it. Behind so many secrets that no more are noted nobody knows.
 func (t *tree) quiet() bool {
-	return t.lexer.out.said == t.saidBefore && len(t.secrets) == t.secretsBefore
+	return t.lexer.out.said == t.saidBefore && len(t.secrets) == t.secretsBefore && len(t.secrets) < mostSecrets
 }
 
 func (t *tree) at(i int32) *statement { return t.statements.at(int(i)) }
