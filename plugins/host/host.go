@@ -123,7 +123,7 @@ func New(o Options) (*Host, error) {
 		return nil, err
 	}
 	var err error
-	if h.spawner, err = newSpawner(o.OnThread, o.Cell, o.Dir); err != nil {
+	if h.spawner, err = newSpawner(o.OnThread, o.Cell, o.Dir, o.Log); err != nil {
 		return nil, err
 	}
 	return h, nil
@@ -159,7 +159,7 @@ func (h *Host) sweep() error {
 	for _, e := range entries {
 		if strings.HasPrefix(e.Name(), leftSession) {
 			if err := endLeft(filepath.Join(h.opts.Dir, e.Name())); err != nil {
-				return err
+				h.opts.Log.Warn("what plugins of a daemon that was killed left behind may go on", "error", err)
 			}
 		}
 		if !strings.HasPrefix(e.Name(), "plugin-dir") {

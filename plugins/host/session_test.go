@@ -88,9 +88,25 @@ func TestConfinedIsKnown(t *testing.T) {
 			o := quick(t)
 			o.OnThread = prepare
 			s := newSite(t, o)
+			// A daemon that has not started it tells it, too.
+			other, err := New(Options{Dir: filepath.Join(t.TempDir(), "other")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := other.Close(context.Background()); err != nil {
+					t.Error(err)
+				}
+			})
 			known := make(chan bool, 1)
 			path := filepath.Join(dir, "s")
-			judge(t, path, func(who *unix.Ucred) { known <- s.host.Confined(who.Uid, int(who.Pid)) })
+			judge(t, path, func(who *unix.Ucred) {
+				in := s.host.Confined(who.Uid, int(who.Pid))
+				if other.Confined(who.Uid, int(who.Pid)) != in {
+					t.Errorf("process %d of user %d: another daemon says %t", who.Pid, who.Uid, !in)
+				}
+				known <- in
+			})
 			file := filepath.Join(dir, "CONNECT")
 			if err := os.WriteFile(file, fmt.Appendf(nil, connecting, path), 0o755); err != nil {
 				t.Fatal(err)
@@ -253,32 +269,61 @@ func TestLeftBehind(t *testing.T) {
 	if len(left) != 1 {
 		t.Fatalf("%d processes are left: the test shows nothing", len(left))
 	}
-	other := exec.Command("sleep", "1000")
-	other.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine
-		started <- errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), other.Start())
-	}()
-	if err := <-started; err != nil {
+	where, err := numbered()
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		_ = other.Process.Kill()
-		_ = other.Wait()
-	}()
-	for name, text := range map[string]string{fmt.Sprint(leftSession, other.Process.Pid): "65534 1\n", leftSession + "0": "0 0\n", leftSession: "\n"} {
+	// One without the mark of a confined plugin, and one of which another boot's note tells.
+	var others []int
+	for name, file := range map[string]string{"unlimited": where, "0": "another boot"} {
+		other := exec.Command("sh", "-c", "ulimit -f "+name+"; exec sleep 1000")
+		other.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		started := make(chan error)
+		go func() {
+			runtime.LockOSThread() // for good: the thread ends with the goroutine
+			started <- errors.Join(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), other.Start())
+		}()
+		if err := <-started; err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = other.Process.Kill()
+			_ = other.Wait()
+		}()
+		pid := other.Process.Pid
+		if name == "0" {
+			s.eventually("it is as confined as a plugin", func() bool { in, err := confined(pid); return err == nil && in })
+		}
+		k, err := kinOf(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		note := fmt.Appendln(nil, "65534", k.began, file)
+		if err := os.WriteFile(filepath.Join(dir, "plugins", fmt.Sprint(leftSession, pid)), note, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		others = append(others, pid)
+	}
+	for name, text := range map[string]string{leftSession + "0": "0 0 " + where, leftSession: "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, "plugins", name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// What is no note keeps no daemon from starting.
+	strange := filepath.Join(dir, "plugins", leftSession)
+	if err := errors.Join(unix.Mkfifo(strange+"77", 0o600), os.MkdirAll(strange+"78/x", 0o700), os.Symlink("/dev/zero", strange+"79")); err != nil {
+		t.Fatal(err)
 	}
 	h, err := New(Options{Dir: filepath.Join(dir, "plugins")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.eventually("what was left is ended", func() bool { return len(processesWith(sleepTime)) == 0 })
-	if living([]int{other.Process.Pid}) != 1 {
-		t.Error("another process has ended, too")
+	if n := living(others); n != len(others) {
+		t.Errorf("%d of %d other processes are left", n, len(others))
+	}
+	if err := os.RemoveAll(strange + "78"); err != nil {
+		t.Fatal(err)
 	}
 	if err := h.Close(context.Background()); err != nil {
 		t.Error(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -29,19 +30,18 @@ type spawner struct {
 	over  chan struct{}
 	cell  func() (int, func(bool)) // see Options.Cell; nil for none
 	dir   string                   // where it notes what a daemon that is killed leaves
+	log   *slog.Logger
 
 	mu sync.Mutex // guards what follows; held while a process starts
-	// confined are the processes that are not Plain, until they are reaped, and users
-	// those as whom there were any.
-	confined map[int]bool
-	users    map[uint32]bool
+	// users are those as whom there were confined processes.
+	users map[uint32]bool
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
-func newSpawner(prepare func() error, cell func() (int, func(bool)), dir string) (*spawner, error) {
+func newSpawner(prepare func() error, cell func() (int, func(bool)), dir string, log *slog.Logger) (*spawner, error) {
 	s := &spawner{
 		starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell, dir: dir,
-		confined: make(map[int]bool), users: make(map[uint32]bool),
+		users: make(map[uint32]bool), log: log,
 	}
 	begun := make(chan error)
 	go func() {
@@ -90,6 +90,8 @@ type process struct {
 	// leaves says that what it started is in no pid namespace of its own, and has to be
 	// looked for when it has ended.
 	leaves bool
+	// survivors is how many of these could not be ended; set before done.
+	survivors int
 
 	done chan struct{} // closed when it has ended and was reaped
 	// left is called then; nil when nothing is.
@@ -196,9 +198,9 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 		if p.leaves {
 			s.forget(p)
 		}
-		s.mu.Lock()
-		delete(s.confined, p.pid)
-		s.mu.Unlock()
+		if p.survivors > 0 {
+			s.log.Warn("what a plugin started outlives it, and could not be ended", "pid", p.pid, "processes", p.survivors)
+		}
 		close(p.done)
 	}()
 	return p, nil
@@ -224,7 +226,7 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, ready [2]*os.File, na
 		s.mu.Lock()
 		pid, _, err := syscall.StartProcess("/proc/self/exe", []string{launchName}, attr)
 		if p.pid = pid; err == nil && !p.plain {
-			s.confined[pid], s.users[p.uid] = true, true
+			s.users[p.uid] = true
 		}
 		s.mu.Unlock()
 		answer <- err
@@ -373,7 +375,7 @@ func (p *process) wait() {
 	// What is left of its group, where there is no pid namespace, and of its session.
 	_ = syscall.Kill(-p.pid, syscall.SIGKILL)
 	if p.leaves {
-		endSession(p.pid)
+		p.survivors = endSession(p.pid)
 	}
 	p.mu.Lock()
 	for {
