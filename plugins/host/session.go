@@ -35,7 +35,46 @@ func (s *spawner) confines(uid uint32, pid int) bool {
 		defer s.mu.Unlock()
 		return s.users[uid]
 	}
+	if marked {
+		s.meddles(pid)
+	}
 	return marked
+}
+
+// mostMeddling is how often a process, with what it started, may be cut off before it is
+// ended: to cut off takes the daemon's time.
+const mostMeddling = 16
+
+// deepest is how many ancestors of a process are looked at.
+const deepest = 64
+
+// meddles counts a process for the plugin that it is one of, if this host runs that, and ends
+// the plugin that has had enough. Orphans are below the first of their pid namespace, and where
+// there is none nobody leaves the session.
+func (s *spawner) meddles(pid int) {
+	for range deepest {
+		session, err := unix.Getsid(pid)
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		p := s.running[session]
+		if p == nil {
+			p = s.running[pid]
+		}
+		s.mu.Unlock()
+		if p != nil {
+			if p.meddled.Add(1) > mostMeddling {
+				p.kill()
+			}
+			return
+		}
+		k, err := kinOf(pid)
+		if err != nil || k.parent <= 1 {
+			return
+		}
+		pid = k.parent
+	}
 }
 
 // confined reports whether a process has what every confined one has, and what they start,
@@ -61,8 +100,9 @@ func confined(pid int) (bool, error) {
 
 // kin is what the kernel tells of a process.
 type kin struct {
-	ended bool   // it only waits to be reaped
-	began string // a number of the kernel's
+	parent int
+	ended  bool   // it only waits to be reaped
+	began  string // a number of the kernel's
 }
 
 func kinOf(pid int) (k kin, err error) {
@@ -75,8 +115,9 @@ func kinOf(pid int) (k kin, err error) {
 	if len(f) < 20 {
 		return k, fmt.Errorf("look at process %d: %q", pid, b)
 	}
+	k.parent, err = strconv.Atoi(f[1])
 	k.ended, k.began = f[0] == "Z" || f[0] == "X", f[19]
-	return k, nil
+	return k, err
 }
 
 // sessionEnds is for how long the processes of a session are ended that go on making more.

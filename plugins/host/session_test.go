@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -144,6 +145,37 @@ func TestConfinedIsKnown(t *testing.T) {
 					t.Errorf("one of user %d that has ended may be a plugin's: %t", uid, in)
 				}
 			}
+		})
+	}
+}
+
+// TestMeddling: a plugin that goes on connecting to the control socket is ended for it, also
+// where a child does.
+func TestMeddling(t *testing.T) {
+	needRoot(t)
+	if _, err := os.Stat("/usr/bin/python3"); err != nil {
+		t.Skip("needs /usr/bin/python3: something that forks and connects")
+	}
+	for name, prepare := range map[string]func() error{"pid namespace": nil, "none": noSpaces} {
+		t.Run(name, func(t *testing.T) {
+			dir := openDir(t)
+			o := quick(t)
+			o.OnThread = prepare
+			s := newSite(t, o)
+			path := filepath.Join(dir, "s")
+			judge(t, path, func(who *unix.Ucred) { s.host.Confined(who.Uid, int(who.Pid)) })
+			file := filepath.Join(dir, "CONNECT")
+			if err := os.WriteFile(file, fmt.Appendf(nil, connecting, path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			s.open(Plan{Plugins: []Plugin{{Name: "CONNECT", Path: file, Processes: 8}}, Checks: []Check{check(0, "CONNECT", "leave")}})
+			for range mostMeddling {
+				if a := s.probe(0); a.Verdict != health.OK {
+					t.Fatalf("%v %q", a.Verdict, a.Message)
+				}
+			}
+			s.start(0)
+			s.eventually("it is ended for that", func() bool { return strings.Contains(s.status().Reason, "control socket") })
 		})
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -33,15 +34,17 @@ type spawner struct {
 	log   *slog.Logger
 
 	mu sync.Mutex // guards what follows; held while a process starts
-	// users are those as whom there were confined processes.
-	users map[uint32]bool
+	// running are the processes that are not Plain, until they are reaped, and users
+	// those as whom there were any.
+	running map[int]*process
+	users   map[uint32]bool
 }
 
 // newSpawner begins the thread with prepare, unless that is nil.
 func newSpawner(prepare func() error, cell func() (int, func(bool)), dir string, log *slog.Logger) (*spawner, error) {
 	s := &spawner{
 		starts: make(chan func()), turns: make(chan struct{}, 1), quit: make(chan struct{}), over: make(chan struct{}), cell: cell, dir: dir,
-		users: make(map[uint32]bool), log: log,
+		running: make(map[int]*process), users: make(map[uint32]bool), log: log,
 	}
 	begun := make(chan error)
 	go func() {
@@ -92,6 +95,8 @@ type process struct {
 	leaves bool
 	// survivors is how many of these could not be ended; set before done.
 	survivors int
+	// meddled is how often it, or what it started, was cut off the control socket.
+	meddled atomic.Int32
 
 	done chan struct{} // closed when it has ended and was reaped
 	// left is called then; nil when nothing is.
@@ -201,6 +206,11 @@ func (s *spawner) spawn(sp spec, file *os.File) (_ *process, err error) {
 		if p.survivors > 0 {
 			s.log.Warn("what a plugin started outlives it, and could not be ended", "pid", p.pid, "processes", p.survivors)
 		}
+		s.mu.Lock()
+		if s.running[p.pid] == p {
+			delete(s.running, p.pid)
+		}
+		s.mu.Unlock()
 		close(p.done)
 	}()
 	return p, nil
@@ -226,7 +236,7 @@ func (s *spawner) fork(p *process, attr *syscall.ProcAttr, ready [2]*os.File, na
 		s.mu.Lock()
 		pid, _, err := syscall.StartProcess("/proc/self/exe", []string{launchName}, attr)
 		if p.pid = pid; err == nil && !p.plain {
-			s.users[p.uid] = true
+			s.running[pid], s.users[p.uid] = p, true
 		}
 		s.mu.Unlock()
 		answer <- err
@@ -408,6 +418,8 @@ func (p *process) ended() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case p.meddled.Load() > mostMeddling:
+		return "was ended, for it went on connecting to the control socket"
 	case p.status.Signaled():
 		return "was killed by " + unix.SignalName(p.status.Signal())
 	case p.status.Exited():
