@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,11 +17,13 @@ import (
 )
 
 // How long plugins may take to say what they think of checks: by hand, and while a
-// reload waits; and how many of their processes there are for it at once.
+// reload waits; how many of their processes there are for it at once, and how long each has
+// at least where more share the time: one that hangs takes it from none behind it.
 const (
 	askLimit    = 20 * time.Second
 	reloadLimit = 5 * time.Second
 	askAtOnce   = 8
+	askLeast    = 2 * time.Second
 )
 
 // AskPlugins starts the plugins of third parties on h, as the daemon would, and
@@ -127,7 +130,10 @@ func (a *asked) ask(ctx context.Context, h *pluginhost.Host, limit time.Duration
 	})
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	rounds := (len(a.turns) + askAtOnce - 1) / askAtOnce
+	each := min(limit, max(limit/time.Duration(rounds), askLeast))
 	found := make([]config.Findings, len(a.turns))
+	failed := make([]error, len(a.turns))
 	atOnce := make(chan struct{}, askAtOnce)
 	var all sync.WaitGroup
 	for i, x := range a.turns {
@@ -135,26 +141,71 @@ func (a *asked) ask(ctx context.Context, h *pluginhost.Host, limit time.Duration
 			continue // checkPlugins tells
 		}
 		atOnce <- struct{}{} // none takes longer than ctx
+		if ctx.Err() != nil {
+			<-atOnce
+			failed[i] = fmt.Errorf("%s was not asked: the time was up before its turn", x.plugin)
+			continue
+		}
 		all.Go(func() {
 			defer func() { <-atOnce }()
-			found[i] = a.askOne(ctx, h, x, at)
+			ctx, cancel := context.WithTimeout(ctx, each)
+			defer cancel()
+			found[i], failed[i] = a.askOne(ctx, h, x, at)
 		})
 	}
 	all.Wait()
-	return slices.Concat(found...)
+	return append(a.unanswered(failed), slices.Concat(found...)...)
 }
 
-func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, x turn, at map[uint32]build.Probe) config.Findings {
-	var found config.Findings
-	p, checks := x.plugin, x.checks
-	_, refused, err := h.Refusals(ctx, p, checks)
-	if err != nil {
+// namedSpaces is how many network namespaces a finding names.
+const namedSpaces = 3
+
+// unanswered tells of the turns that had no answer: those of one plugin with one reason in
+// one finding, which says in which network namespaces.
+func (a *asked) unanswered(failed []error) (found config.Findings) {
+	type reason struct{ plugin, text string }
+	spaces := make(map[reason][]string)
+	var all []reason
+	for i, err := range failed {
+		if err == nil {
+			continue
+		}
+		r := reason{a.turns[i].plugin.Name, err.Error()}
+		if spaces[r] == nil {
+			all = append(all, r)
+		}
+		netns := a.turns[i].checks[0].NetNS
+		if netns == "" {
+			netns = "the daemon's"
+		}
+		spaces[r] = append(spaces[r], netns)
+	}
+	for _, r := range all {
 		text := ""
 		if a.silent != config.Error {
 			text = "it is not known whether it takes its checks: "
 		}
-		found.Add(pluginAt(a.config, p.Name), a.silent, "bad-plugin", "%s%v", text, err)
-		return found
+		text += r.text
+		in := spaces[r]
+		switch more := len(in) - namedSpaces; {
+		case more > 0:
+			text += fmt.Sprintf(" (network namespaces %s and %d more)", strings.Join(in[:namedSpaces], ", "), more)
+		case len(in) > 1:
+			text += fmt.Sprintf(" (network namespaces %s)", strings.Join(in, ", "))
+		case in[0] != "the daemon's":
+			text += fmt.Sprintf(" (network namespace %s)", in[0])
+		}
+		found.Add(pluginAt(a.config, r.plugin), a.silent, "bad-plugin", "%s", text)
+	}
+	return found
+}
+
+// askOne asks in one turn. An error is that it had no answer.
+func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, x turn, at map[uint32]build.Probe) (found config.Findings, err error) {
+	p, checks := x.plugin, x.checks
+	_, refused, err := h.Refusals(ctx, p, checks)
+	if err != nil {
+		return nil, err
 	}
 	for i, why := range refused {
 		if why == nil {
@@ -171,7 +222,7 @@ func (a *asked) askOne(ctx context.Context, h *pluginhost.Host, x turn, at map[u
 		}
 		found.Add(checkAt(a.config, &probe), severity, "bad-plugin", "plugin %s of %s: %v", p.Name, where, why)
 	}
-	return found
+	return found, nil
 }
 
 // uses reports whether a configuration has a check by a third party's plugin.
@@ -211,12 +262,6 @@ func (d *daemon) plannedPlugins(ctx context.Context, c *config.Config) (found co
 	if len(a.turns) == 0 {
 		return nil
 	}
-	unasked := func(why string) config.Findings {
-		for _, x := range a.turns {
-			found.Add(pluginAt(c, x.plugin.Name), config.Warning, "bad-plugin", "%s was not asked whether it takes its checks: %s", x.plugin, why)
-		}
-		return found
-	}
 	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
 	defer cancel()
 	select {
@@ -224,7 +269,11 @@ func (d *daemon) plannedPlugins(ctx context.Context, c *config.Config) (found co
 		defer func() { <-d.asking }()
 		return a.ask(ctx, d.edges.plugins, reloadLimit)
 	case <-ctx.Done():
-		return unasked("the plugins of another plan were being asked")
+		failed := make([]error, len(a.turns))
+		for i, x := range a.turns {
+			failed[i] = fmt.Errorf("%s was not asked: the plugins of another plan were being asked", x.plugin)
+		}
+		return a.unanswered(failed)
 	}
 }
 

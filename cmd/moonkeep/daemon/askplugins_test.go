@@ -2,16 +2,20 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/moonkeep/moonkeep/config"
 	"github.com/moonkeep/moonkeep/config/plan"
 	"github.com/moonkeep/moonkeep/config/source"
 	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
+	pluginhost "github.com/moonkeep/moonkeep/plugins/host"
 )
 
 // TestPlanStartsNothing: who is neither root nor the daemon's user has nothing started
@@ -43,5 +47,36 @@ func TestPlanStartsNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(began); !os.IsNotExist(err) {
 		t.Errorf("it was started: %v", err)
+	}
+}
+
+// TestUnanswered: plugins that do not answer are told of once for each reason, with the
+// network namespaces in which they were asked.
+func TestUnanswered(t *testing.T) {
+	a := &asked{config: &config.Config{}, silent: config.Error}
+	var failed []error
+	ask := func(plugin, netns string, err error) {
+		a.turns = append(a.turns, turn{plugin: pluginhost.Plugin{Name: plugin}, checks: []pluginhost.Check{{Subject: &pluginhost.Subject{Kind: plugin, NetNS: netns}}}})
+		failed = append(failed, err)
+	}
+	hangs, dies := errors.New("hangs"), errors.New("dies")
+	for _, netns := range []string{"", "n1", "n2", "n3", "n4"} {
+		ask("A", netns, hangs)
+	}
+	ask("A", "n5", nil)
+	ask("A", "n6", dies)
+	ask("B", "n1", hangs)
+	ask("B", "n2", hangs)
+	ask("C", "", dies)
+	var got []string
+	for _, f := range a.unanswered(failed) {
+		got = append(got, f.Text)
+	}
+	want := []string{
+		"hangs (network namespaces the daemon's, n1, n2 and 2 more)", "dies (network namespace n6)",
+		"hangs (network namespaces n1, n2)", "dies",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
