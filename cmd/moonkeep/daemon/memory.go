@@ -77,10 +77,11 @@ func (c *collection) ease(by uint64) (end func(keep uint64)) {
 		if c.eased--; c.eased > 0 {
 			return
 		}
+		before := c.keeps
 		if c.keeps = keep; keep < worthKeep || c.asked {
 			c.keeps = 0
 		}
-		c.settle()
+		c.settle(c.keeps < before/2)
 	}
 }
 
@@ -93,33 +94,39 @@ func (c *collection) trim() {
 	}
 }
 
-// settle ends what ease began.
-func (c *collection) settle() {
+// settle ends what ease began. What was in use of a configuration that has shrunk is free only
+// once it was collected, which would not be soon.
+func (c *collection) settle(shrunk bool) {
+	c.rests++
 	if c.keeps == 0 {
 		debug.SetGCPercent(c.usual)
+		if shrunk {
+			runtime.GC()
+		}
 		return
 	}
 	// With a percentage the runtime would look for garbage every two minutes, and give back
 	// all that is not in use then. With a limit it keeps what it may fill.
 	debug.SetMemoryLimit(int64(taken() + worthKeep))
 	debug.SetGCPercent(-1)
-	if unused() >= worthTrim {
+	if shrunk || unused() >= worthTrim {
 		runtime.GC()
 	}
-	c.rests++
-	c.limit(c.rests)
+	c.limit()
 }
 
 // limit lets the heap grow by what is kept, and does so again after each collection of this
-// rest, in case that more is in use then.
-func (c *collection) limit(rest int) {
+// rest, in case that more is in use then. It may always grow by the usual part of what is in
+// use: with less it would be collected again and again once that is far more than what is kept.
+func (c *collection) limit() {
 	grown := read("/memory/classes/heap/free:bytes") + read("/memory/classes/heap/objects:bytes")
-	debug.SetMemoryLimit(int64(taken() - grown + read("/gc/heap/live:bytes") + c.keeps))
-	runtime.SetFinalizer(&found{rest: rest}, func(f *found) {
+	live := read("/gc/heap/live:bytes")
+	debug.SetMemoryLimit(int64(taken() - grown + live + max(c.keeps, live*gcPercent/100)))
+	runtime.SetFinalizer(&found{rest: c.rests}, func(f *found) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if c.eased == 0 && c.rests == f.rest {
-			c.limit(rest)
+		if c.eased == 0 && c.keeps > 0 && c.rests == f.rest {
+			c.limit()
 		}
 	})
 }

@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"math"
 	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 // What was made and dropped is worth giving back, before and after it was
@@ -52,6 +54,70 @@ func TestTrim(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if after.NumForcedGC != before.NumForcedGC {
 		t.Error("a collection was made for what is not worth it")
+	}
+}
+
+// After a table that has shrunk what it took is given back, and the heap may grow as usual: the
+// limit of the rest before does not come back with the next collection. Where what is kept is
+// little beside what is in use, the heap is not collected each time that it has grown by so much.
+func TestShrink(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
+	debug.FreeOSMemory()
+	for _, keep := range []uint64{0, 2 * worthKeep} {
+		c, end := newCollection()
+		table := make([][]byte, 1<<10)
+		for i := range table {
+			table[i] = make([]byte, 64<<10)
+		}
+		end(96 << 20)
+		end = c.ease(easeBytes)
+		runtime.KeepAlive(table)
+		end(keep)
+		c.trim()
+		if live := read("/gc/heap/live:bytes"); live > 48<<20 {
+			t.Errorf("%d KiB count as in use, with %d KiB to keep, after 64 MiB were dropped", live>>10, keep>>10)
+		}
+		collected(t)
+		switch limit := debug.SetMemoryLimit(-1); {
+		case keep == 0 && limit != math.MaxInt64:
+			t.Errorf("nothing is kept, and memory is limited to %d KiB, with %d KiB taken", limit>>10, taken()>>10)
+		case keep > 0 && limit == math.MaxInt64:
+			t.Errorf("%d KiB are kept, and memory is not limited", keep>>10)
+		}
+		table = make([][]byte, 1<<10)
+		for i := range table {
+			table[i] = make([]byte, 64<<10)
+		}
+		collected(t)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for i := range 1 << 10 {
+			table[i%8] = make([]byte, 128<<10)
+		}
+		runtime.ReadMemStats(&after)
+		if n := after.NumGC - before.NumGC; n > 8 {
+			t.Errorf("%d collections while 128 MiB were made with 64 MiB in use and %d KiB to keep", n, keep>>10)
+		}
+		runtime.KeepAlive(table)
+		c.ease(easeBytes) // its limit is none of the next
+	}
+}
+
+// collected returns when the finalizers that a collection finds have run, those before too.
+func collected(t *testing.T) {
+	t.Helper()
+	for range 2 { // the first may find what is put up by a finalizer of the one before
+		ran := make(chan struct{})
+		runtime.SetFinalizer(&found{}, func(*found) { close(ran) })
+		for range 3 {
+			runtime.GC()
+		}
+		select {
+		case <-ran:
+		case <-time.After(20 * time.Second):
+			t.Fatal("no finalizer ran")
+		}
 	}
 }
 
