@@ -69,23 +69,29 @@ func (a *asker) look() {
 }
 
 // socketOf returns the inode of the socket that has an abstract name in the calling
-// thread's network namespace, and whether it listens; empty when there is none.
+// thread's network namespace, and whether it listens; empty when there is none, or it is
+// not known which: the kernel writes names as they are, and one may have lines in it that
+// look like another's.
 func socketOf(name string) (inode string, listens bool) {
 	const (
 		listening = 0x10000 // __SO_ACCEPTCON
+		stream    = "0001"  // SOCK_STREAM; names of other types are others
 		free      = "01"    // SS_UNCONNECTED; those who were answered have the same name
 	)
 	list, _ := os.ReadFile("/proc/thread-self/net/unix") // else it is not known
 	for line := range strings.Lines(string(list)) {
 		line, is := strings.CutSuffix(strings.TrimRight(line, "\n"), " @"+name)
 		f := strings.Fields(line)
-		if !is || len(f) != 7 || f[5] != free {
+		if !is || len(f) != 7 || f[4] != stream || f[5] != free {
 			continue
 		}
+		if inode != "" {
+			return "", false
+		}
 		flags, _ := strconv.ParseUint(f[3], 16, 32) // else it does not listen
-		return f[6], flags&listening != 0
+		inode, listens = f[6], flags&listening != 0
 	}
-	return "", false
+	return inode, listens
 }
 
 // userOf returns the real user of a process, who remains the same where somebody has a
