@@ -93,7 +93,8 @@ type Plugin struct {
 	// servers are silent each check holds one. Of MISC_CHECK its programs have the
 	// limit, too, or the daemon's where it is not written.
 	OpenFiles int `key:"open_files" own:"true" range:"16..1048576" unit:"files" default:"16384" tier:"3"`
-	// Processes is how many processes it may start beside itself.
+	// Processes is how many processes it may start beside itself; 0 is none. The kernel
+	// counts all of its user, and the limit is 1024 above that; in a container there is none.
 	Processes int `key:"processes" own:"true" range:"0..65536" unit:"processes" tier:"3"`
 	// Allow are capabilities that it gets. It has none by default.
 	Allow []string `key:"allow" form:"words" own:"true" enum:"net_raw,net_admin,net_bind_service" tier:"3"`

@@ -190,7 +190,7 @@ func (l *service) recovery(c *config.Check, r *config.RealServer, at config.Posi
 	}
 	if rise := c.Timers(l.v, r).Rise; fast && rise > 1 {
 		l.many(manySlowly, r, written.At("fast_recovery", at), func() string {
-			return "fast_recovery asks for one run that is right, and rise " + strconv.Itoa(rise) + " for " + strconv.Itoa(rise) + " in a row, which counts; take one of them out"
+			return "fast_recovery asks for one run that is right, and rise for more in a row, which counts; take one of them out"
 		})
 	}
 }

@@ -232,7 +232,7 @@ func TestServices(t *testing.T) {
 		"fast recovery and rise": {func(v *config.VirtualServer) {
 			check(config.Check{HTTP: &config.HTTPCheck{Web: config.Web{FastRecovery: true}}})(v)
 			v.Rise = &thrice
-		}, []string{"a.conf fast-recovery-rise: fast_recovery asks for one run that is right, and rise 3 for 3 in a row, which counts; take one of them out; so it is with 3 of 3 real servers"}},
+		}, []string{"a.conf fast-recovery-rise: fast_recovery asks for one run that is right, and rise for more in a row, which counts; take one of them out; so it is with 3 of 3 real servers"}},
 		"fast recovery alone": {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{FastRecovery: true}}}), nil},
 		"no name to send":     {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true}, URLs: []config.TLSURL{{}}}}), []string{"a.conf no-server-name: enable_sni and no name"}},
 		"a name to send":      {check(config.Check{SSL: &config.SSLCheck{Web: config.Web{EnableSNI: true, VirtualHost: "www"}, URLs: []config.TLSURL{{}}}}), nil},

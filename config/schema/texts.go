@@ -439,7 +439,7 @@ func texts() map[string]string {
 		"Plugin.Name":                          "Name is the kind: HTTP_GET and the like, or what the name of a plugin check refers to.",
 		"Plugin.OpenFiles":                     "OpenFiles is how many files and connections a process may have open. When all servers are silent each check holds one. Of MISC_CHECK its programs have the limit, too, or the daemon's where it is not written.",
 		"Plugin.Path":                          "Path is the file of the program; NAME in the global plugin_directory when left out.",
-		"Plugin.Processes":                     "Processes is how many processes it may start beside itself.",
+		"Plugin.Processes":                     "Processes is how many processes it may start beside itself; 0 is none. The kernel counts all of its user, and the limit is 1024 above that; in a container there is none.",
 		"Plugin.SHA256":                        "SHA256 is the sum that the file must have, in hexadecimal. One that has another is not started.",
 		"Plugin.User":                          "User runs it.",
 		"PluginCheck":                          "PluginCheck is a check by a plugin of a third party.",

@@ -107,6 +107,8 @@ func (c *Client) ask(ctx context.Context, method, path string, body io.Reader, i
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Errorf("%s: %w", c.dir, ErrNotRunning)
+	case errors.Is(err, syscall.EPIPE), errors.Is(err, syscall.ECONNRESET), errors.Is(err, io.EOF):
+		return fmt.Errorf("ask the daemon in %s: it closed the connection, as it does to checkers and what they start: %w", c.dir, err)
 	case err != nil:
 		return fmt.Errorf("ask the daemon in %s: %w", c.dir, err)
 	}

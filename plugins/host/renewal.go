@@ -49,7 +49,7 @@ func (h *Host) Renewals() []Renewal {
 		})
 	}
 	slices.SortFunc(list, func(a, b Renewal) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.NetNS, b.NetNS), cmp.Compare(a.User, b.User))
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.NetNS, b.NetNS), cmp.Compare(a.User, b.User), cmp.Compare(a.Why, b.Why))
 	})
-	return list
+	return slices.Compact(list) // there may be several processes of one kind
 }
