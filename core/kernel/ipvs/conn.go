@@ -255,8 +255,28 @@ func (c *Conn) Zero(k balance.Key) error {
 	return nil
 }
 
+// Service returns a service without its destinations. It asks for this one alone: unlike
+// a dump, that finds it whatever others do meanwhile. One that is not there is ESRCH.
+func (c *Conn) Service(k balance.Key) (s ServiceState, err error) {
+	c.out.b = c.out.b[:0]
+	c.seq++
+	c.out.begin(c.family, cmdGetSvc, unix.NLM_F_ACK, c.seq)
+	c.out.putKey(k)
+	c.out.end()
+	err = c.exchange(func(r reply) (err error) {
+		s, err = readService(r.body)
+		return err
+	})
+	if err != nil {
+		return s, fmt.Errorf("read %v: %w", k, permit(err))
+	}
+	return s, nil
+}
+
 // Read returns the part of the table that wanted asks for. A service that
-// disappears meanwhile has no destinations.
+// disappears meanwhile has no destinations. It may miss services while others remove
+// theirs, in whichever network namespace: the kernel goes on with a dump by a count over
+// the services of all of them, and does not say that it passed some over.
 func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {
 	services, err := c.Services()
 	if err != nil {
@@ -267,17 +287,24 @@ func (c *Conn) Read(wanted func(balance.Key) bool) (balance.Table, error) {
 		if !wanted(s.Key) {
 			continue
 		}
-		list, err := c.Destinations(s.Key)
-		if err != nil {
+		if t[s.Key], err = c.complete(s); err != nil {
 			return nil, err
 		}
-		x := balance.Service{Options: s.Options}
-		for _, d := range list {
-			x.Destinations = append(x.Destinations, d.Destination)
-		}
-		t[s.Key] = x.Normal(s.Key)
 	}
 	return t, nil
+}
+
+// complete reads the destinations of a service.
+func (c *Conn) complete(s ServiceState) (*balance.Service, error) {
+	list, err := c.Destinations(s.Key)
+	if err != nil {
+		return nil, err
+	}
+	x := balance.Service{Options: s.Options}
+	for _, d := range list {
+		x.Destinations = append(x.Destinations, d.Destination)
+	}
+	return x.Normal(s.Key), nil
 }
 
 // netlinkSocket is a socket of generic netlink, and one of UDP that interfaces

@@ -47,6 +47,8 @@ type fake struct {
 	reads, most int
 	// onRead, unless nil, is called before a service's destinations are read.
 	onRead func()
+	// passes, unless nil, says which services a dump passes over.
+	passes func(balance.Key) bool
 	// stale has the library use a number that the kernel has forgotten.
 	stale  bool
 	syncs  []Sync
@@ -166,8 +168,21 @@ func (f *fake) serve(r reply) {
 	case cmdDelDaemon:
 		f.acknowledge(r.seq, f.stopSync(f.daemon(r).Role))
 	case cmdGetSvc:
+		if r.flags&unix.NLM_F_DUMP == 0 {
+			s, err := readService(r.body)
+			if have := f.table[s.Key]; err == nil && have != nil {
+				f.answer(fakeFamily, 0, r.seq, func(m *message) { f.putService(m, s.Key, have.Options) })
+			} else if err == nil {
+				err = unix.ESRCH
+			}
+			f.acknowledge(r.seq, err)
+			return
+		}
 		f.reads = 0
 		keys := f.table.Keys()
+		if f.passes != nil {
+			keys = slices.DeleteFunc(keys, f.passes)
+		}
 		f.list(r.seq, len(keys), func(m *message, i int) { f.putService(m, keys[i], f.table[keys[i]].Options) })
 	case cmdGetDest:
 		if f.onRead != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
@@ -29,6 +30,32 @@ func TestKeeperSeesAll(t *testing.T) {
 	})
 	x.holds(with(others(), sample()))
 	x.eventually("told", func(c Counts) bool { return c.Repaired == 1 })
+	x.close(true, false)
+}
+
+// TestKeeperReadMisses: a service that a read of the table passed over is neither taken for
+// removed nor left behind.
+func TestKeeperReadMisses(t *testing.T) {
+	blind := func(x *kept) { x.f.passes = func(balance.Key) bool { return true } }
+	x := keep(t, others(), Options{})
+	x.Set(sample())
+	x.wait()
+	had, sent := 0, 0
+	x.inside(func(balance.Table) { blind(x); had = x.f.sends })
+	for sent < had+50 {
+		x.inside(func(balance.Table) { sent = x.f.sends })
+	}
+	if c := x.Counts(); c.Repaired != 0 || c.Trouble != "" {
+		t.Errorf("nobody touched the table: %+v: %s", c, x.log.b.String())
+	}
+	x.close(true, false)
+	if diff := cmp.Diff(others(), x.f.table, same); diff != "" || len(x.journal) > 0 {
+		t.Errorf("after the end, with %v written down: %s", x.journal, diff)
+	}
+
+	x = keep(t, with(others(), sample()), Options{Earlier: sample().Keys()}, blind)
+	x.Set(nil) // nothing is wanted
+	x.holds(others())
 	x.close(true, false)
 }
 

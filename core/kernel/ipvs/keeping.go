@@ -275,7 +275,7 @@ func (w *keeping) settle() (strange []stranger, ok bool) {
 	if len(w.doubt) == 0 {
 		return nil, true
 	}
-	found, err := w.conn.Read(func(key balance.Key) bool { return w.doubt[key] })
+	found, err := w.read()
 	if err = w.used(err); err != nil {
 		w.behind = w.conn == nil
 		w.trouble(changing, err)

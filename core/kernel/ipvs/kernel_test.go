@@ -76,6 +76,15 @@ func TestKernelTable(t *testing.T) {
 	if diff := cmp.Diff(sample(), got, same); diff != "" {
 		t.Errorf("read back: %s", diff)
 	}
+	for k, want := range sample() {
+		s, err := c.Service(k)
+		if have := (balance.Service{Options: s.Options}).Normal(k); err != nil || s.Key != k || have.Options != want.Options {
+			t.Errorf("asked for %v alone: %+v, %v", k, s, err)
+		}
+	}
+	if _, err := c.Service(balance.Key{Fwmark: 6}); !errors.Is(err, unix.ESRCH) {
+		t.Errorf("asked for a service that is not there: %v", err)
+	}
 	want := []string{
 		"-A -f 5 -6 -s mh",
 		"-A -f 5 -s lc",

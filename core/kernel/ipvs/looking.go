@@ -108,3 +108,29 @@ func (w *keeping) whole(key balance.Key) bool {
 	}
 	return slices.Equal(s.Normal(key).Destinations, w.have[key].Destinations)
 }
+
+// read reads the services that are in doubt. That one is gone which should be there, or
+// that nothing is left of one that is to go, is believed only if the kernel says so of this
+// service: a Read may have missed it. One that is to be made shows when it is made.
+func (w *keeping) read() (balance.Table, error) {
+	found, err := w.conn.Read(func(key balance.Key) bool { return w.doubt[key] })
+	if err != nil {
+		return nil, err
+	}
+	for key := range w.doubt {
+		if found[key] != nil || w.have[key] == nil && w.want[key] != nil {
+			continue
+		}
+		s, err := w.conn.Service(key)
+		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAFNOSUPPORT) {
+			continue
+		}
+		if err == nil {
+			found[key], err = w.conn.complete(s)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
