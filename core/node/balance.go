@@ -165,7 +165,7 @@ func (n *Node) keepServing(v *service) {
 // their names. One that stands in it as it did is not asked for anew.
 func (n *Node) relay(old map[string]*service) {
 	b := &n.balancing
-	b.services = b.services[:0]
+	b.services = make([]*service, 0, len(n.services)) // the array of before would hold what is gone
 	stays := map[string]bool{}
 	b.sharers = map[balance.Key][]*service{}
 	for i := range n.services {

@@ -206,6 +206,7 @@ func (n *Node) begin() {
 		if n.small > smallCall && cap(n.out) > roomy {
 			n.out, n.small = nil, 0
 		}
+		clear(n.out) // or it holds what was told long after: all of a table that is gone
 		n.out, n.scratch = n.out[:0], n.scratch[:0]
 	}
 	n.fresh = false

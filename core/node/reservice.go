@@ -16,7 +16,7 @@ import (
 // attached.
 func (n *Node) reservice(now mono.Instant, cfg []Service) {
 	n.generation++
-	n.touched = n.touched[:0] // what was touched is judged anew
+	n.touched = nil // what was touched is judged anew; its array would hold services that are gone
 	old := map[string]*service{}
 	for i := range n.services {
 		old[n.services[i].cfg.Name] = &n.services[i]

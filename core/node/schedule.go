@@ -32,6 +32,7 @@ func (s *schedule) remove(t *timed) {
 	last := len(s.heap) - 1
 	i := t.place
 	s.swap(i, last)
+	s.heap[last] = nil // or the array holds it, and with it what it runs on
 	s.heap = s.heap[:last]
 	if i < last {
 		s.down(i)
