@@ -266,13 +266,11 @@ func (d *daemon) drained(ctx context.Context, list []node.Draining) {
 // UDP, which knows no end of a connection, those count that the kernel has not
 // forgotten.
 func (b *balancer) busy(ctx context.Context, list []node.Draining) (map[string]bool, error) {
-	wanted := map[balance.Key]bool{}
+	var keys []balance.Key
 	for _, x := range list {
-		for _, k := range x.Keys {
-			wanted[k] = true
-		}
+		keys = append(keys, x.Keys...)
 	}
-	usage, err := b.keeper.Usage(ctx, func(k balance.Key) bool { return wanted[k] })
+	usage, err := b.keeper.Usage(ctx, keys)
 	if err != nil {
 		return nil, err
 	}

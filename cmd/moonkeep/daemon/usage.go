@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/control"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 )
@@ -47,17 +46,12 @@ func counters(c *ipvs.Counters) control.Traffic {
 // usage reads the counters of the services that are ours.
 func (b *balancer) usage(ctx context.Context) ([]ipvs.Usage, error) {
 	b.mu.Lock()
-	started, ours := b.started, map[balance.Key]bool{}
-	if started {
-		for _, k := range b.keys {
-			ours[k] = true
-		}
-	}
+	started, keys := b.started, b.keys
 	b.mu.Unlock()
 	if !started {
 		return nil, nil
 	}
-	return b.keeper.Usage(ctx, func(k balance.Key) bool { return ours[k] })
+	return b.keeper.Usage(ctx, keys)
 }
 
 // zero has the counters of the services that are ours begin anew.

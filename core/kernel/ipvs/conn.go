@@ -256,7 +256,8 @@ func (c *Conn) Zero(k balance.Key) error {
 }
 
 // Service returns a service without its destinations. It asks for this one alone: unlike
-// a dump, that finds it whatever others do meanwhile. One that is not there is ESRCH.
+// a dump, that finds it whatever others do meanwhile. The error of one that
+// is not there is absent.
 func (c *Conn) Service(k balance.Key) (s ServiceState, err error) {
 	c.out.b = c.out.b[:0]
 	c.seq++
@@ -271,6 +272,11 @@ func (c *Conn) Service(k balance.Key) (s ServiceState, err error) {
 		return s, fmt.Errorf("read %v: %w", k, permit(err))
 	}
 	return s, nil
+}
+
+// absent reports whether the kernel said that it has no such service, or none of IPv6 at all.
+func absent(err error) bool {
+	return errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAFNOSUPPORT)
 }
 
 // Read returns the part of the table that wanted asks for. A service that

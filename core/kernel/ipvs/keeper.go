@@ -238,31 +238,30 @@ const (
 	usageDestinations = 1024
 )
 
-// Usage reads the counters of the services that wanted names, of each at a moment of its
-// own. One that goes meanwhile is left out.
-func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list []Usage, err error) {
-	err = k.ask(ctx, func(c *Conn) error {
-		services, err := c.Services()
-		for _, s := range services {
-			if wanted(s.Key) {
-				list = append(list, Usage{ServiceState: s})
-			}
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	empty := false
-	for rest := list; len(rest) > 0; {
-		err := k.ask(ctx, func(c *Conn) (err error) {
+// Usage reads the counters of services, of each at a moment of its own and in the order
+// of their keys. One that is not there, or goes meanwhile, is left out. Each is asked for
+// alone: a dump may pass over one, whose servers would be taken for idle, or say one twice.
+func (k *Keeper) Usage(ctx context.Context, keys []balance.Key) ([]Usage, error) {
+	rest := slices.Clone(keys)
+	slices.SortFunc(rest, balance.Key.Compare)
+	rest = slices.Compact(rest)
+	list := make([]Usage, 0, len(rest))
+	for len(rest) > 0 {
+		err := k.ask(ctx, func(c *Conn) error {
 			for services, read := 0, 0; len(rest) > 0 && services < usagePiece && read < usageDestinations; services++ {
-				u := &rest[0]
-				if u.Destinations, err = c.Destinations(u.Key); err != nil {
+				destinations, err := c.Destinations(rest[0])
+				if err != nil {
 					return err
 				}
-				read += len(u.Destinations)
-				empty = empty || len(u.Destinations) == 0
+				// The kernel says of a service that is gone that it has no destinations.
+				s, err := c.Service(rest[0])
+				if err != nil && !absent(err) {
+					return err
+				}
+				if err == nil {
+					list = append(list, Usage{s, destinations})
+				}
+				read += len(destinations)
 				rest = rest[1:]
 			}
 			return nil
@@ -271,22 +270,7 @@ func (k *Keeper) Usage(ctx context.Context, wanted func(balance.Key) bool) (list
 			return nil, err
 		}
 	}
-	if !empty {
-		return list, nil
-	}
-	// The kernel says of a service that is gone that it has no destinations.
-	there := map[balance.Key]bool{}
-	err = k.ask(ctx, func(c *Conn) error {
-		services, err := c.Services()
-		for _, s := range services {
-			there[s.Key] = true
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(list, func(u Usage) bool { return len(u.Destinations) == 0 && !there[u.Key] }), nil
+	return list, nil
 }
 
 // Zero sets the counters of services and of their destinations to zero, and returns

@@ -42,7 +42,7 @@ func usageLetsChangesThrough(t *testing.T, services, destinations int) {
 			}
 		}
 	})
-	used, err := x.Usage(t.Context(), func(balance.Key) bool { return true })
+	used, err := x.Usage(t.Context(), all.Keys())
 	if err != nil || len(used) != services-1 || used[services-2].Key != key(services-2) || len(used[services-2].Destinations) != destinations {
 		t.Errorf("%d services, %v", len(used), err)
 	}
@@ -50,5 +50,19 @@ func usageLetsChangesThrough(t *testing.T, services, destinations int) {
 		t.Errorf("the change was carried out after %d services were read, of %d", carried, read)
 	}
 	x.inside(func(balance.Table) { x.f.onRead = nil })
+	x.close(true, false)
+}
+
+// TestKeeperUsageMisses: a service that a dump passes over is counted all the same: its
+// servers have connections. One that is named twice, or is not there, is not.
+func TestKeeperUsageMisses(t *testing.T) {
+	x := keep(t, others(), Options{LookEvery: time.Hour}, func(x *kept) { x.f.passes = func(balance.Key) bool { return true } })
+	x.Set(sample())
+	x.wait()
+	keys := sample().Keys()
+	used, err := x.Usage(t.Context(), append(keys, keys[0], balance.Key{Fwmark: 77}))
+	if err != nil || len(used) != len(keys) {
+		t.Errorf("%d of %d services, %v", len(used), len(keys), err)
+	}
 	x.close(true, false)
 }

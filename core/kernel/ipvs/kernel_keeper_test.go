@@ -111,7 +111,7 @@ func TestKernelKeeper(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.Logf("put right after %v", time.Since(began))
-	usage, err := k.Usage(t.Context(), func(key balance.Key) bool { return key.Fwmark == 5 })
+	usage, err := k.Usage(t.Context(), []balance.Key{{Fwmark: 5, IPv6: true}, {Fwmark: 5}})
 	if err != nil || len(usage) != 2 || len(usage[0].Destinations)+len(usage[1].Destinations) != 4 {
 		t.Errorf("usage: %+v, %v", usage, err)
 	}

@@ -122,7 +122,7 @@ func (w *keeping) read() (balance.Table, error) {
 			continue
 		}
 		s, err := w.conn.Service(key)
-		if errors.Is(err, unix.ESRCH) || errors.Is(err, unix.EAFNOSUPPORT) {
+		if absent(err) {
 			continue
 		}
 		if err == nil {
