@@ -81,9 +81,16 @@ func TestGuestLeftServices(t *testing.T) {
 	})
 	has("one is removed as it says", first, second)
 
-	start(t, d, d.write(t, "run.conf", leftConf("10.9.0.2 80"), 0o600))
-	has("what was left goes, but for what is the other daemon's", first, "TCP 10.9.0.2:80 ")
+	again := start(t, d, d.write(t, "run.conf", leftConf("10.9.0.2 80", "10.9.0.2 81"), 0o600))
+	const third, fourth = "TCP 10.9.0.2:80 ", "TCP 10.9.0.2:81 "
+	has("what was left goes, but for what is the other daemon's", first, third, fourth)
 	if s, err := c.Status(t.Context()); err != nil || s.IPVS.Repaired > 0 {
 		t.Errorf("the other daemon had to put back %+v, %v", s.IPVS, err)
 	}
+
+	netnstest.Must(t, again.Process.Kill())
+	_ = again.Wait()
+	asKeepalived(t, d.host)
+	start(t, d, d.write(t, "run.conf", leftConf("10.9.0.2 81", "10.9.0.3 80"), 0o600))
+	has("what keepalived may have stays", first, third, fourth, "TCP 10.9.0.3:80 ")
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/moonkeep/moonkeep/core/kernel/netnstest"
 )
 
 // crash kills a master of the address that has so many routes and rules.
@@ -213,6 +215,61 @@ func TestLeftBesideAStranger(t *testing.T) {
 	})
 	a.holds(t, vip, false)
 	a.owns(t, "nothing", 0, 0)
+}
+
+// asKeepalived runs a program that does nothing under keepalived's name.
+func asKeepalived(t *testing.T, h *host) {
+	t.Helper()
+	program, err := exec.LookPath("sleep")
+	netnstest.Must(t, err)
+	text, err := os.ReadFile(program)
+	netnstest.Must(t, err)
+	path := filepath.Join(h.dir, "keepalived")
+	netnstest.Must(t, os.WriteFile(path, text, 0o755))
+	cmd := exec.Command(path, "1000")
+	cmd.Args[0] = "sleep" // one program may be many, by that name
+	netnstest.Must(t, h.Start(cmd))
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// TestLeftBesideAStrangerAtStart: of what a crash left, a start beside a program of which
+// nobody knows what it has takes only what is configured, and tells the rest.
+func TestLeftBesideAStrangerAtStart(t *testing.T) {
+	t.Parallel()
+	for name, beside := range map[string]func(t *testing.T, h *host){
+		"speaks VRRP": func(t *testing.T, h *host) {
+			h.Run(t, func() error {
+				fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, 112)
+				t.Cleanup(func() { _ = unix.Close(fd) }) // nothing is written
+				return err
+			})
+		},
+		"keepalived": asKeepalived,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := hosts(t)
+			const kept = "192.0.2.102/24"
+			second := netip.MustParsePrefix(kept)
+			crash(t, a, conf(150, vip.String()+"\n"+kept, routing), 2, 1)
+			a.holds(t, second, true)
+			beside(t, a)
+			p := a.run(t, strings.Replace(conf(150, vip.String(), ""), "router_id 51", "router_id 53", 1))
+			p.awaitRole(t, "MASTER")
+			text := p.log.String()
+			mentions(t, "the log", text, " may have it by now; if not, remove it: ip address del "+kept+" dev eth0; ip route del ")
+			if !a.has(t, second) || strings.Contains(text, "removing "+kept) || strings.Contains(text, "address del "+vip.String()) {
+				t.Errorf("what another program may have was removed, or what is configured was told:\n%s", text)
+			}
+			a.owns(t, "the routes and the rule that were left", 2, 1)
+			p.stop(t)
+			a.holds(t, vip, false)
+			a.holds(t, second, true)
+		})
+	}
 }
 
 // TestSweptInTheNamespaceLeft: what a daemon left in the network namespace that

@@ -83,6 +83,22 @@ func newBalancer(c *config.Config, dir *runDir, beside *neighbours, log *slog.Lo
 	if len(o.Earlier) > 0 {
 		taken := beside.serve(namespace, log)
 		o.Earlier = slices.DeleteFunc(o.Earlier, func(k balance.Key) bool { return taken[k] })
+		keep := func() error {
+			o.Earlier = beside.keep(o.Earlier, build.Keys(c), log)
+			return nil
+		}
+		if b.space == nil {
+			_ = keep()
+		} else {
+			for _, p := range keepaliveds(b.space.Inode()) {
+				if !slices.Contains(beside.unknown, p.String()) {
+					beside.unknown = append(beside.unknown, p.String())
+				}
+			}
+			if err := b.space.Do(keep); err != nil {
+				log.Warn("cannot look whose the services are that an earlier run left", "err", err)
+			}
+		}
 	}
 	b.earlier = len(o.Earlier) > 0
 	o.Journal = func(keys []balance.Key) error { return dir.writeServices(namespace, keys) }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/netspec"
 	"github.com/moonkeep/moonkeep/core/node"
@@ -198,4 +200,27 @@ func processesOf(inodes []string) (who []process, hidden []string) {
 		who = append(who, process{int32(pid), strings.TrimSpace(string(comm))})
 	}
 	return who, hidden
+}
+
+// keepaliveds are those in the network namespace with that number: also one that does not
+// speak VRRP may have what an earlier run of ours left.
+func keepaliveds(namespace uint64) (who []process) {
+	links, _ := filepath.Glob("/proc/[0-9]*/exe") // the pattern is right
+	for _, link := range links {
+		program, err := os.Readlink(link) // it may have ended, or be none of our business
+		if err != nil || strings.TrimSuffix(filepath.Base(program), " (deleted)") != "keepalived" {
+			continue
+		}
+		dir := filepath.Dir(link)
+		var ns unix.Stat_t
+		if err := unix.Stat(dir+"/ns/net", &ns); err != nil || ns.Ino != namespace {
+			continue
+		}
+		pid, err := strconv.ParseInt(filepath.Base(dir), 10, 32)
+		if err != nil {
+			continue
+		}
+		who = append(who, process{int32(pid), "keepalived"})
+	}
+	return who
 }

@@ -187,7 +187,7 @@ func (d *daemon) openNode(c *config.Config, plan engine.Plan) (err error) {
 	if d.alarm, err = alarm.New(); err != nil {
 		return err
 	}
-	old := stale(&plan.Node, left.owned)
+	old := stale(&plan.Node, d.surely(&plan.Node, &left))
 	if d.balance, err = newBalancer(c, d.dir, &left.beside, d.log); err != nil {
 		return err
 	}

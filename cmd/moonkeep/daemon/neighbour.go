@@ -14,6 +14,7 @@ import (
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
 	"github.com/moonkeep/moonkeep/core/kernel/netns"
 	"github.com/moonkeep/moonkeep/core/netspec"
+	"github.com/moonkeep/moonkeep/core/node"
 )
 
 // neighbours are other daemons of this host: what an earlier run of ours left one of them
@@ -46,12 +47,19 @@ func findNeighbours(spaces []string, rival *otherDaemonError) (n neighbours, err
 		n.unknown = append(n.unknown, "another program")
 	}
 	known := map[int32]bool{int32(os.Getpid()): true}
+	var others []process
 	for _, p := range who {
 		if !known[p.pid] {
 			known[p.pid] = true
 			if !n.add(dirOf(p.pid)) {
-				n.unknown = append(n.unknown, p.String())
+				others = append(others, p)
 			}
+		}
+	}
+	for _, p := range others {
+		// A keepalived has a process for each part: the first is told.
+		if _, parent, err := userOf(p.pid); err != nil || !known[parent] {
+			n.unknown = append(n.unknown, p.String())
 		}
 	}
 	slices.Sort(n.unknown)
@@ -106,15 +114,24 @@ func (n *neighbours) serve(namespace uint64, log *slog.Logger) map[balance.Key]b
 }
 
 // besides returns the other programs that speak VRRP in the daemon's network namespace or
-// in one of these, and whether there are some of which nothing can be seen: an
-// administrator may have started keepalived after the crash, or another moonkeep.
+// in one of these, those that are keepaliveds, and whether there are some of which nothing
+// can be seen: an administrator may have started keepalived after the crash, or another
+// moonkeep.
 func besides(spaces []string) (who []process, hidden bool, err error) {
 	for _, space := range append([]string{""}, spaces...) {
 		err = errors.Join(err, within(space, func() error {
 			inodes, err := speakers()
 			have, unseen := processesOf(inodes)
 			who, hidden = append(who, have...), hidden || len(unseen) > 0
-			return err
+			if err != nil {
+				return err
+			}
+			here, err := netns.Current()
+			if err != nil {
+				return err
+			}
+			who = append(who, keepaliveds(here.Inode())...)
+			return here.Close()
 		}))
 	}
 	return who, hidden, err
@@ -166,6 +183,34 @@ func runDirOf(pid int32) (dir string) {
 	return dir
 }
 
+// surely is what an earlier run left without what one of which that is not known may have
+// by now: that stays, and is told. What is configured is this daemon's to set.
+func (d *daemon) surely(n *node.Config, left *leftovers) owned {
+	if len(left.beside.unknown) == 0 {
+		return left.owned
+	}
+	var has owned
+	for i := range n.Instances {
+		in := &n.Instances[i]
+		has.addresses = append(append(has.addresses, in.Addresses...), in.Excluded...)
+		has.routing = has.routing.With(in.Routing)
+	}
+	for _, x := range n.Static {
+		has.addresses = append(has.addresses, x.Addresses...)
+		has.routing = has.routing.With(x.Routing)
+	}
+	kept := left.owned.not(has)
+	// The journal has none of it from here on.
+	for list := range slices.Chunk(commands(kept), mostShownLeft) {
+		d.log.Warn(notRemoved(strings.Join(left.beside.unknown, " and ")) + "; if not, remove it: " + strings.Join(list, "; "))
+	}
+	return left.owned.not(kept)
+}
+
+func notRemoved(who string) string {
+	return "what an earlier run left behind is not removed: " + who + " may have it by now"
+}
+
 // mostShownLeft is how much of what was left a message names.
 const mostShownLeft = 10
 
@@ -180,7 +225,7 @@ func (d *daemon) tellLeft(left owned, why string) {
 	if len(list) > 0 {
 		what = "; if not, remove it: " + strings.Join(list[:min(len(list), mostShownLeft)], "; ") + more
 	}
-	d.log.Warn("what an earlier run left behind is not removed: " + why + " may have it by now" + what)
+	d.log.Warn(notRemoved(why) + what)
 }
 
 // commands are those that remove what stands of something.
@@ -265,6 +310,32 @@ func standingServices(asked bool) map[balance.Key]bool {
 		all[s.Key] = true
 	}
 	return all
+}
+
+// keep returns those of the services that an earlier run left which a configuration has,
+// and tells the others, which one of whom it is not known may have by now. The calling
+// thread is in the namespace of the table.
+func (n *neighbours) keep(left, configured []balance.Key, log *slog.Logger) []balance.Key {
+	has := map[balance.Key]bool{}
+	for _, k := range configured {
+		has[k] = true
+	}
+	var list []string
+	standing := standingServices(len(n.unknown) > 0)
+	left = slices.DeleteFunc(left, func(k balance.Key) bool {
+		if has[k] || len(n.unknown) == 0 {
+			return false
+		}
+		if standing[k] {
+			list = append(list, removal(k))
+		}
+		return true
+	})
+	// The list of services has none of it from here on.
+	for list := range slices.Chunk(list, mostShownLeft) {
+		log.Warn("virtual servers of an earlier run stay in the table of IPVS: " + strings.Join(n.unknown, " and ") + " may have them by now; if not, remove them: " + strings.Join(list, "; "))
+	}
+	return left
 }
 
 // removal is the command that removes a service.
