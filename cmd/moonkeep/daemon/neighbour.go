@@ -172,10 +172,17 @@ func runDirOf(pid int32) (dir string) {
 	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/ns/net", pid)) // the pattern is right
 	seen := map[string]bool{}
 	for _, thread := range threads {
-		if ns, err := os.Readlink(thread); err == nil && !seen[ns] && dir == "" {
-			seen[ns] = true
-			_ = within(thread, look) // not each process may go there
+		ns, err := os.Readlink(thread)
+		if err != nil || seen[ns] || dir != "" {
+			continue
 		}
+		_ = within(thread, func() error { // not each process may go there
+			// The thread may have ended or moved meanwhile: what counts is where this one is.
+			if in, err := os.Readlink("/proc/thread-self/ns/net"); err == nil {
+				seen[in] = true
+			}
+			return look()
+		})
 	}
 	if dir == "" {
 		_ = look()
