@@ -248,6 +248,18 @@ func TestLeftBesideAStrangerAtStart(t *testing.T) {
 			})
 		},
 		"keepalived": asKeepalived,
+		"long run directory": func(t *testing.T, h *host) {
+			file := h.write(t, "other.conf", "global_defs {\n\trouter_id OTHER\n}\n", 0o644)
+			short, err := os.MkdirTemp("", "long")
+			netnstest.Must(t, err)
+			t.Cleanup(func() { _ = os.RemoveAll(short) })
+			const length = 92 // the socket's name has room, the one that is held has not
+			p := &process{dir: filepath.Join(short, strings.Repeat("x", length-1-len(short))), log: new(output), done: make(chan struct{})}
+			p.Cmd = self("run", "-c", file, "--run-dir", p.dir)
+			p.Stderr = p.log
+			p.begin(t, h)
+			eventually(t, "the start", func() bool { return strings.Contains(p.log.String(), "msg=\"moonkeep ") }, p.log.String)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

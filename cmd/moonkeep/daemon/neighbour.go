@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/moonkeep/moonkeep/core/balance"
 	"github.com/moonkeep/moonkeep/core/kernel/ipvs"
@@ -40,7 +44,9 @@ func findNeighbours(spaces []string, rival *otherDaemonError) (n neighbours, err
 	case rival != nil:
 		hidden = true
 	}
-	for pid := range runDirs() {
+	here, unseen := runDirs()
+	hidden = hidden || unseen
+	for pid := range here {
 		who = append(who, process{pid, "moonkeep"})
 	}
 	if hidden {
@@ -138,33 +144,51 @@ func besides(spaces []string) (who []process, hidden bool, err error) {
 }
 
 // runDirs are the run directories of the moonkeeps that began in the calling thread's
-// network namespace, by their process numbers, as the names that they hold tell (holdName).
-func runDirs() map[int32]string {
+// network namespace, by their process numbers, as the names that they hold tell (holdName);
+// empty where the name is too long to tell. Others may be there whom nobody can see.
+func runDirs() (all map[int32]string, hidden bool) {
 	prefix, err := namePrefix()
 	if err != nil {
-		return nil
+		return nil, false
 	}
 	list, _ := os.ReadFile("/proc/thread-self/net/unix") // without it none is known
-	paths := map[string]bool{}
+	names := map[string]bool{}
 	for line := range strings.Lines(string(list)) {
-		if _, path, is := strings.Cut(strings.TrimRight(line, "\n"), " @"+prefix); is && strings.HasPrefix(path, "/") {
-			paths[path] = true // a line each also for those who ask
+		_, name, is := strings.Cut(strings.TrimRight(line, "\n"), " @"+prefix)
+		if is && (strings.HasPrefix(name, "/") || len(name) == hex.EncodedLen(sha256.Size)) {
+			names[name] = true // a line each also for those who ask
 		}
 	}
-	all := map[int32]string{}
-	for path := range paths {
-		if peer, err := holder(prefix + path); err == nil && trusted(peer) && peer.Pid != 0 {
-			all[peer.Pid] = path
+	all = map[int32]string{}
+	who := newAsker()
+	for name := range names {
+		peer, err := holder(prefix + name)
+		if errors.Is(err, unix.EAGAIN) { // too many ask
+			if peer, _ = who.owner(prefix + name); peer == nil {
+				hidden = true
+				continue
+			}
+			err = nil
+		}
+		switch {
+		case err != nil || !trusted(peer):
+		case peer.Pid == 0:
+			hidden = true
+		case strings.HasPrefix(name, "/"):
+			all[peer.Pid] = name
+		default:
+			all[peer.Pid] += "" // it may have others
 		}
 	}
-	return all
+	return all, hidden
 }
 
 // runDirOf returns the run directory of the daemon with that process number; empty when it
 // is not known.
 func runDirOf(pid int32) (dir string) {
 	look := func() error {
-		dir = runDirs()[pid]
+		here, _ := runDirs()
+		dir = here[pid]
 		return nil
 	}
 	// The namespace where it began is that of one of its threads: others may be elsewhere
