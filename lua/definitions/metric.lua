@@ -5,7 +5,7 @@
 local metric = {}
 
 ---publishes a value that goes up and down
----@param name string letters, digits and _, not a digit first
+---@param name string letters, digits and _, not a digit first; not moonkeep_ at the beginning
 ---@param value number the value now
 ---@param options? {labels?: table<string, string>, help?: string}
 ---@return boolean? # true
@@ -13,7 +13,7 @@ local metric = {}
 function metric.gauge(name, value, options) end
 
 ---adds to a value that only grows
----@param name string letters, digits and _, not a digit first
+---@param name string letters, digits and _, not a digit first; not moonkeep_ at the beginning
 ---@param by number how much; not negative
 ---@param options? {labels?: table<string, string>, help?: string}
 ---@return boolean? # true
