@@ -46,7 +46,7 @@ func alikeAround(c, earlier *config.Config) bool {
 }
 
 // sameValues reports whether two values of one type are the same, wherever they were written: lines
-// above them come and go.
+// above them come and go. Unlike schema.Equal it counts which keys were written, as builders do.
 func sameValues(v, w reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
